@@ -1,0 +1,177 @@
+"""The graph of layers: what the rules make of an ONNX graph, and what the code generator reads.
+
+Nothing here knows ONNX. Tensors are channels-last wherever a layer has channels; a layer's Rust call is written
+next to the layer, in its own file of ``tf2rust.ops``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from tf2rust.ops.core.dims import Expr, format_shape
+
+Dims = tuple[int | Expr, ...]
+Perm = tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Value:
+    """A tensor that flows between layers: its dtype (as NumPy names it) and its shape."""
+
+    name: str
+    dtype: str
+    shape: Dims
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {format_shape(self.shape)}"
+
+
+@dataclass(frozen=True)
+class Weight:
+    """An array that a layer owns: ``role`` as Keras calls it, and how the kernels want it packed.
+
+    ``packing`` is ``vector`` (as it is), ``matrix`` ([k, n] in panels of 16 columns) or ``matrices`` ([groups, k, n]).
+    """
+
+    role: str
+    array: np.ndarray
+    packing: str = "vector"
+
+
+class RustCall(Protocol):
+    """What a layer's call may refer to, rendered as Rust by the code generator."""
+
+    field: str
+    """The layer's field in the model: ``self.dense_1``."""
+    inputs: Sequence[str]
+    """One expression of type ``&[T]`` for each input."""
+    outputs: Sequence[str]
+    """One expression of type ``&mut [T]`` for each output."""
+
+    def dim(self, dim: int | Expr) -> str:
+        """A ``usize`` expression."""
+
+    def dims(self, dims: Sequence[int | Expr]) -> str:
+        """A ``[usize; N]`` expression."""
+
+    def scratch(self) -> str:
+        """An expression of type ``&mut Buffer<f32>`` for the layer's own use during the call."""
+
+
+class WeightRefs(Protocol):
+    """The layer's weights as Rust expressions that borrow from the packed blob."""
+
+    def get(self, role: str) -> str:
+        """The weight of that role."""
+
+    def optional(self, role: str) -> str:
+        """``Some(...)`` or ``None``."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Layer:
+    """One call in the generated model.
+
+    Subclasses are dataclasses whose own fields are the layer's parameters. ``name`` is the Keras layer's name where it
+    is known; ``nodes`` are the ONNX nodes the layer stands for, ``rules`` how it came to be.
+    """
+
+    kind: ClassVar[str]
+    """The layer's kind as Keras calls it, where Keras has it: ``Dense``, ``Conv1D``, …"""
+    inplace: ClassVar[bool] = False
+    """Whether the first output may be written over the first input (same dtype and length)."""
+    elementwise: ClassVar[bool] = False
+    """Whether every output element depends on the input element at its own position alone."""
+
+    inputs: list[Value]
+    outputs: list[Value]
+    name: str = ""
+    nodes: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+    @property
+    def x(self) -> Value:
+        return self.inputs[0]
+
+    @property
+    def y(self) -> Value:
+        return self.outputs[0]
+
+    def params(self) -> dict[str, Any]:
+        """The parameters for ``model_architecture.json``: plain numbers, strings, lists."""
+        base = {f.name for f in fields(Layer)}
+        own = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name not in base]
+        return {name: _plain(value) for name, value in own if not isinstance(value, np.ndarray)}
+
+    def weights(self) -> list[Weight]:
+        """The layer's weights in the order of their NPZ keys."""
+        return []
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        """This layer moved in front of the transposes of its inputs.
+
+        ``perms[i]`` says that input i is ``transpose(base, perm)`` (None: it is as it is). The answer is a layer on the
+        bases, and the perm that its output still needs; None if the layer cannot be moved.
+        """
+        del perms
+        return None
+
+    def absorb(self, consumer: Layer) -> Layer | None:
+        """This layer with ``consumer``, the only reader of its output, done in its epilogue; None if it cannot be."""
+        del consumer
+        return None
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str] | None:
+        """Type and initialiser of the layer's field in the model, or None if it needs no field."""
+        del weights
+        return None
+
+    def rust_call(self, call: RustCall) -> str:
+        """The Rust expression that runs the layer, of type ``Result<()>``."""
+        raise NotImplementedError(f"{type(self).__name__} has no Rust call")
+
+    def rust_call_inplace(self, call: RustCall) -> str:
+        """The same where the first output stands over the first input; ``call.inputs[0]`` is not to be used."""
+        raise NotImplementedError(f"{type(self).__name__} does not work in place")
+
+    def rust_imports(self) -> set[str]:
+        """The names of ``tf_layers`` that field and call use."""
+        return set()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    if isinstance(value, Expr):
+        return str(value)
+    if isinstance(value, (bool, int, float, str)) or value is None:
+        return value
+    return getattr(value, "plain", lambda: str(value))()
+
+
+@dataclass
+class LayerGraph:
+    """Layers in an order in which they can run."""
+
+    inputs: list[Value]
+    outputs: list[tuple[str, Value]]
+    layers: list[Layer] = field(default_factory=list)
+
+    def consumers(self) -> dict[Value, list[Layer]]:
+        """The layers that read each value."""
+        readers: dict[Value, list[Layer]] = {}
+        for layer in self.layers:
+            for value in dict.fromkeys(layer.inputs):
+                readers.setdefault(value, []).append(layer)
+        return readers
+
+    def is_output(self, value: Value) -> bool:
+        return any(out is value for _, out in self.outputs)
