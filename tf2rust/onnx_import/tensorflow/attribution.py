@@ -1,0 +1,74 @@
+"""Which Keras layer every node of an exported graph belongs to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+import onnx
+
+from tf2rust.onnx_import.tensorflow.scopes import Call, LayerScopes
+
+
+def attribute_nodes(graph: onnx.GraphProto, scopes: LayerScopes) -> dict[str, str]:
+    """Node name -> layer name for every node of ``graph`` and its subgraphs that can be attributed.
+
+    A node is a layer's when its name says so. Nodes that tf2onnx made up anew (an LSTM and its transposes) have no
+    telling name; they belong to the layer call that surrounds them.
+    """
+    layers: dict[str, str] = {}
+    if scopes.names:
+        _attribute(graph, scopes, layers, None)
+    return layers
+
+
+def _attribute(graph: onnx.GraphProto, scopes: LayerScopes, layers: dict[str, str], owner: Call | None) -> None:
+    calls = {node.name: scopes.call_of(node.name) for node in graph.node}
+    before = _nearest(graph.node, calls)
+    after = _nearest(_reversed(graph.node), calls)
+    for node in graph.node:
+        call = calls[node.name]
+        if call is None:
+            call = _surrounding(before[node.name], after[node.name])
+        # Inside a loop's body, whatever does not say otherwise belongs to the loop.
+        call = call or owner or ()
+        if call:
+            layers[node.name] = scopes.layer_of(call)
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _attribute(attribute.g, scopes, layers, call)
+
+
+def _surrounding(before: set[Call], after: set[Call]) -> Call:
+    """The innermost call that all neighbours are inside of; else that of all producers, else that of all consumers."""
+    for group in (before | after, before, after):
+        common = _common_prefix(group)
+        if common:
+            return common
+    return ()
+
+
+def _common_prefix(calls: Iterable[Call]) -> Call:
+    calls = list(calls)
+    return tuple(os.path.commonprefix(calls)) if calls else ()
+
+
+def _nearest(nodes: Sequence[onnx.NodeProto], calls: Mapping[str, Call | None]) -> dict[str, set[Call]]:
+    """The calls that reach each node through nodes without a call of their own; ``nodes`` in topological order."""
+    reaching: dict[str, set[Call]] = {}
+    found: dict[str, set[Call]] = {}
+    for node in nodes:
+        here: set[Call] = set().union(*(reaching.get(name, set()) for name in node.input if name))
+        found[node.name] = here
+        call = calls[node.name]
+        for output in node.output:
+            reaching.setdefault(output, set()).update(here if call is None else {call})
+    return found
+
+
+def _reversed(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """The same nodes last first, with inputs and outputs exchanged."""
+    return [
+        onnx.NodeProto(name=node.name, input=list(node.output), output=[name for name in node.input if name])
+        for node in reversed(nodes)
+    ]

@@ -1,0 +1,110 @@
+"""From a traced TensorFlow function to ONNX, by tf2onnx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow import handlers
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.onnx_import.tensorflow.traced import TracedModel
+
+OPSET = 18
+_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
+# These two mix the nodes of neighbouring layers; without them every layer stays in one piece.
+_LEFT_OUT = ("optimize_transpose", "einsum_optimizer")
+
+
+def export(model: TracedModel) -> onnx.ModelProto:
+    """Export ``model`` with free dimensions, its input and output names, and marked node names.
+
+    Raises ``ConversionError`` with one reason for every TensorFlow op that has no ONNX spelling.
+    """
+    handlers.register()
+    with quiet():
+        graph_def, inputs, outputs = _freeze(model)
+        proto = _convert(graph_def, inputs, outputs, model)
+    _check_ops(proto, model)
+    try:
+        onnx.checker.check_model(proto)
+    except onnx.checker.ValidationError as error:
+        raise ConversionError(f"tf2onnx wrote an invalid graph: {str(error).splitlines()[0]}") from error
+    return proto
+
+
+def _freeze(model: TracedModel) -> tuple[Any, list[str], list[str]]:
+    """Turn variables to constants and inline functions; gives the GraphDef and its input and output tensor names."""
+    tf = library("tensorflow")
+    tf_loader = library("tf2onnx.tf_loader")
+    freeze = library("tensorflow.python.framework.convert_to_constants").convert_variables_to_constants_v2
+    frozen = freeze(model.function, lower_control_flow=False, aggressive_inlining=True)
+    graph_def = tf_loader.fix_freezing_errors_part2(frozen.graph.as_graph_def(add_shapes=True))
+    # Grappler does not inline functions bound for XLA, such as Keras 3's grouped convolutions.
+    for node in graph_def.node:
+        node.attr.pop("_XlaMustCompile", None)
+    for function in graph_def.library.function:
+        function.attr.pop("_XlaMustCompile", None)
+        for node in function.node_def:
+            node.attr.pop("_XlaMustCompile", None)
+    inputs = [tensor.name for tensor in model.input_tensors]
+    outputs = [tensor.name for tensor in frozen.outputs]
+    with tf.Graph().as_default():
+        tf.import_graph_def(graph_def, name="")
+        return tf_loader.tf_optimize(inputs, outputs, graph_def), inputs, outputs
+
+
+def _convert(graph_def: Any, inputs: list[str], outputs: list[str], model: TracedModel) -> onnx.ModelProto:
+    tf = library("tensorflow")
+    optimizer = library("tf2onnx.optimizer")
+    optimizers = {name: make for name, make in optimizer._get_optimizers().items() if name not in _LEFT_OUT}
+
+    def attempt(catch_errors: bool) -> onnx.ModelProto:
+        with tf.device("/cpu:0"), tf.Graph().as_default() as graph:
+            tf.import_graph_def(graph_def, name="")
+            converted = library("tf2onnx.tfonnx").process_tf_graph(
+                graph,
+                continue_on_error=True,
+                opset=OPSET,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                tensors_to_rename=dict(zip(inputs, model.inputs, strict=True))
+                | dict(zip(outputs, model.outputs, strict=True)),
+            )
+            proto = optimizer.optimize_graph(converted, catch_errors, optimizers=optimizers).make_model("model")
+        assert isinstance(proto, onnx.ModelProto)
+        return proto
+
+    try:
+        # Catching means a deep copy of the graph, weights included, before every optimizer.
+        return attempt(catch_errors=False)
+    except Exception:
+        return attempt(catch_errors=True)
+
+
+def _check_ops(proto: onnx.ModelProto, model: TracedModel) -> None:
+    reasons = [
+        f"TensorFlow op {node.op_type} (node {node.name!r}{_where(node, model)}) has no ONNX equivalent in tf2onnx; "
+        "replace the layer, or move this step out of the model."
+        for graph in _graphs(proto.graph)
+        for node in graph.node
+        if not _is_onnx(node)
+    ]
+    if reasons:
+        raise ConversionError(reasons)
+
+
+def _is_onnx(node: onnx.NodeProto) -> bool:
+    return node.domain in _DOMAINS and onnx.defs.has(node.op_type, OPSET if "ml" not in node.domain else 3, node.domain)
+
+
+def _where(node: onnx.NodeProto, model: TracedModel) -> str:
+    call = model.scopes.call_of(node.name)
+    return f", layer {model.scopes.layer_of(call)!r}" if call else ""
+
+
+def _graphs(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
+    """The graph and all graphs inside its nodes."""
+    inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
+    return [graph, *(found for child in inner for found in _graphs(child))]

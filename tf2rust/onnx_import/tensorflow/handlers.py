@@ -1,0 +1,129 @@
+"""ONNX spellings of TensorFlow ops that tf2onnx does not know, registered with it once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tf2rust.onnx_import.tensorflow.runtime import library
+
+_INT32_MIN = np.iinfo(np.int32).min
+
+
+@functools.cache
+def register() -> None:
+    """Teach tf2onnx the ops below; calling it again does nothing."""
+    tf_op = library("tf2onnx.handler").tf_op
+    for name, handler in _HANDLERS.items():
+        tf_op.register_handler(handler, 1, [name], "", {})
+
+
+class _Builder:
+    """Replaces one TensorFlow node by ONNX nodes that keep its name as a prefix, and with it the layer's mark."""
+
+    def __init__(self, graph: Any, node: Any) -> None:
+        self.graph, self.name, self.inputs, self.output = graph, node.name, list(node.input), node.output[0]
+        self.shape, self.dtype = graph.get_shape(self.output), graph.get_dtype(self.output)
+        graph.remove_node(node.name)
+
+    def constant(self, value: Any, dtype: Any) -> str:
+        array = np.asarray(value, dtype=dtype)
+        return str(self.graph.make_const(self._fresh_name(), array).output[0])
+
+    def add(self, op: str, *inputs: str, **attributes: Any) -> str:
+        made = self.graph.make_node(op, list(inputs), name=self._fresh_name(), attr=attributes)
+        return str(made.output[0])
+
+    def finish(self, op: str, *inputs: str, **attributes: Any) -> None:
+        self.graph.make_node(
+            op,
+            list(inputs),
+            name=self.name,
+            outputs=[self.output],
+            shapes=[self.shape],
+            dtypes=[self.dtype],
+            attr=attributes,
+        )
+
+    def input_dtype(self) -> Any:
+        return library("tf2onnx.utils").map_onnx_to_numpy_type(self.graph.get_dtype(self.inputs[0]))
+
+    def _fresh_name(self) -> str:
+        return str(library("tf2onnx.utils").make_name(self.name))
+
+
+def _erfc(graph: Any, node: Any, **_: Any) -> None:
+    """erfc(x) = 1 - erf(x)."""
+    build = _Builder(graph, node)
+    one = build.constant(1, build.input_dtype())
+    build.finish("Sub", one, build.add("Erf", build.inputs[0]))
+
+
+def _expm1(graph: Any, node: Any, **_: Any) -> None:
+    """expm1(x) = exp(x) - 1."""
+    build = _Builder(graph, node)
+    one = build.constant(1, build.input_dtype())
+    build.finish("Sub", build.add("Exp", build.inputs[0]), one)
+
+
+def _log1p(graph: Any, node: Any, **_: Any) -> None:
+    """log1p(x) = log(x + 1)."""
+    build = _Builder(graph, node)
+    one = build.constant(1, build.input_dtype())
+    build.finish("Log", build.add("Add", build.inputs[0], one))
+
+
+def _bucketize(graph: Any, node: Any, **_: Any) -> None:
+    """The bucket of x is the number of boundaries that are <= x."""
+    boundaries = list(node.get_attr_value("boundaries"))
+    build = _Builder(graph, node)
+    value = build.add("Cast", build.inputs[0], to=1)
+    column = build.add("Unsqueeze", value, build.constant([-1], np.int64))
+    reached = build.add("GreaterOrEqual", column, build.constant(boundaries, np.float32))
+    counted = build.add("Cast", reached, to=6)
+    build.finish("ReduceSum", counted, build.constant([-1], np.int64), keepdims=0)
+
+
+def _bitcast(graph: Any, node: Any, **_: Any) -> None:
+    """The sign bit of a float32 as an int32: all that Keras uses a bitcast for (`signbit`, inside `argmax`).
+
+    1/x < 0 tells -0.0 from 0.0. Any other use has no spelling in ONNX and is left for the caller to report.
+    """
+    consumers = graph.find_output_consumers(node.output[0])
+    masks = [other for user in consumers for other in user.inputs if other.name != node.name]
+    is_sign = all(user.type == "BitwiseAnd" for user in consumers) and all(
+        mask.is_const() and np.all(mask.get_tensor_value(as_list=False) == _INT32_MIN) for mask in masks
+    )
+    if not is_sign or graph.get_dtype(node.input[0]) != 1:
+        raise ValueError("Bitcast is only known as the sign bit of a float32")
+    build = _Builder(graph, node)
+    zero = build.constant(0, np.float32)
+    below = build.add("Less", build.inputs[0], zero)
+    below_zero = build.add("Less", build.add("Reciprocal", build.inputs[0]), zero)
+    sign = build.add("Cast", build.add("Or", below, below_zero), to=6)
+    build.finish("Mul", sign, build.constant(_INT32_MIN, np.int32))
+
+
+def _renamed(op: str) -> Callable[..., None]:
+    def handler(graph: Any, node: Any, **_: Any) -> None:
+        build = _Builder(graph, node)
+        build.finish(op, *build.inputs)
+
+    return handler
+
+
+_HANDLERS: dict[str, Callable[..., None]] = {
+    "Erfc": _erfc,
+    "Expm1": _expm1,
+    "Log1p": _log1p,
+    "Bucketize": _bucketize,
+    "Bitcast": _bitcast,
+    "BitwiseAnd": _renamed("BitwiseAnd"),
+    "LogicalXor": _renamed("Xor"),
+    "Inv": _renamed("Reciprocal"),
+    "PreventGradient": _renamed("Identity"),
+    "Snapshot": _renamed("Identity"),
+}

@@ -1,0 +1,160 @@
+"""Keras models of either generation: opening the file, and tracing the model with its layers marked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.onnx_import.tensorflow.scopes import layer_classes, marked
+from tf2rust.onnx_import.tensorflow.stored import StoredModel, code_layers
+from tf2rust.onnx_import.tensorflow.traced import TracedModel, distinct
+
+_UNKNOWN_LAYER = re.compile(
+    r"Unknown layer: '?(?P<a>[\w>.]+)|Could not locate class '(?P<b>[^']+)'|Unknown object: '?(?P<c>[\w>.]+)"
+)
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A Keras model and which library opened it."""
+
+    model: Any
+    library: str
+
+
+def open_keras(stored: StoredModel, *, trust_code: bool, custom_objects: Mapping[str, object] | None) -> OpenedModel:
+    """Open a ``.keras`` or ``.h5`` file with the generation of Keras that wrote it; nothing is compiled.
+
+    Raises ``ConversionError`` when the model carries code and ``trust_code`` is false, when it needs a class that
+    ``custom_objects`` does not hold, or when Keras cannot read it.
+    """
+    code = code_layers(stored.config)
+    if code and not trust_code:
+        raise ConversionError(
+            [
+                f"Layer {name!r} is a Lambda: Python code stored in {stored.path.name}, which would run during the "
+                "conversion; rebuild the model without it, or pass trust_code if you trust where the file comes from."
+                for name in code
+            ]
+        )
+    package = "tf_keras" if stored.is_keras_2 else "keras"
+    keras = library(package)
+    try:
+        with quiet():
+            model = keras.models.load_model(
+                stored.path, custom_objects=dict(custom_objects or {}), compile=False, safe_mode=not trust_code
+            )
+    except Exception as error:
+        raise ConversionError(_why_not_opened(stored, f"{package} {keras.__version__}", error)) from error
+    return OpenedModel(model, f"{package} {keras.__version__}")
+
+
+def _why_not_opened(stored: StoredModel, opener: str, error: Exception) -> str:
+    text = str(error)
+    unknown = _UNKNOWN_LAYER.search(text)
+    if unknown:
+        name = next(group for group in unknown.groups() if group)
+        return (
+            f"{stored.path.name} uses the layer class {name!r}, which {opener} does not know; "
+            "pass the class in custom_objects, or save the model with model.export()."
+        )
+    line = (text.strip().splitlines() or [type(error).__name__])[0]
+    writer = f"Keras {stored.keras_version}" if stored.keras_version else "an unknown Keras"
+    return f"{stored.path.name}, written by {writer}, could not be opened with {opener}: {line}"
+
+
+def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
+    """Trace ``model`` for inference; gives the function and the classes of the model's layers by name.
+
+    The traced function takes the model's inputs, flat and in order. Every dimension that is free in the model stays
+    free, and so does the batch. Raises ``ConversionError`` when the model was never built or fails in a graph.
+    """
+    tf = library("tensorflow")
+    signature = _functional(model) if _is_functional(model) else _subclassed(model)
+    try:
+        with quiet(), marked(signature.model) as scopes:
+            function = tf.function(signature.call, input_signature=signature.specs).get_concrete_function()
+    except Exception as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConversionError(f"Model {model.name!r} cannot be traced by TensorFlow: {line}") from error
+    count = len(function.outputs)
+    outputs = signature.outputs or tuple(f"output_{index}" for index in range(count))
+
+    def run(tensors: Sequence[Any]) -> Sequence[Any]:
+        return list(function(*(tf.constant(tensor) for tensor in tensors)))
+
+    traced = TracedModel(function, signature.inputs, distinct(outputs, signature.inputs), run, scopes)
+    return traced, layer_classes(signature.model)
+
+
+@dataclass(frozen=True)
+class _Signature:
+    """How to call ``model`` on a flat list of tensors; ``outputs`` is empty when their names are not known."""
+
+    model: Any
+    specs: list[Any]
+    call: Callable[..., list[Any]]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def _is_functional(model: Any) -> bool:
+    """Whether the graph of Keras tensors tells all: a functional or Sequential model that keeps Keras' own call."""
+    return bool(getattr(model, "inputs", None)) and type(model).call.__module__.startswith(("keras.", "tf_keras."))
+
+
+def _functional(model: Any) -> _Signature:
+    tf, keras = library("tensorflow"), _generation(model)
+    # The same layers behind flat lists, whatever the model itself takes: dicts, nested lists, a Sequential's tensor.
+    flat = keras.Model(tf.nest.flatten(model.inputs), tf.nest.flatten(model.outputs))
+    structure = getattr(model, "_outputs_struct", getattr(model, "_nested_outputs", None))
+    return _Signature(
+        flat,
+        [tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in flat.inputs],
+        lambda *tensors: tf.nest.flatten(flat(list(tensors), training=False)),
+        tuple(tensor._keras_history[0].name for tensor in flat.inputs),
+        # Keras flattens a dict by its sorted keys.
+        tuple(sorted(structure))
+        if isinstance(structure, dict) and len(structure) == len(flat.outputs)
+        else tuple(tensor._keras_history[0].name for tensor in flat.outputs),
+    )
+
+
+def _subclassed(model: Any) -> _Signature:
+    """A model with a call of its own; the shapes it was built with are all there is to know of its inputs."""
+    tf = library("tensorflow")
+    shapes = (model.get_build_config() or {}).get("input_shape")
+    if shapes is None:
+        raise ConversionError(
+            f"Model {model.name!r} was saved before it was ever called, so the shapes of its inputs are not known; "
+            "call it on a sample and save it again, or save it with model.export()."
+        )
+    named = _named_shapes(shapes)
+
+    def call(*tensors: Any) -> list[Any]:
+        if isinstance(shapes, dict):
+            arguments: Any = dict(zip(shapes, tensors, strict=True))
+        else:
+            arguments = tensors[0] if len(tensors) == 1 else list(tensors)
+        return list(tf.nest.flatten(model(arguments, training=False)))
+
+    specs = [tf.TensorSpec((None, *shape[1:]), model.compute_dtype) for _, shape in named]
+    return _Signature(model, specs, call, tuple(name for name, _ in named), ())
+
+
+def _named_shapes(shapes: Any) -> list[tuple[str, tuple[int | None, ...]]]:
+    if isinstance(shapes, dict):
+        return [(name, tuple(shape)) for name, shape in shapes.items()]
+    if all(size is None or isinstance(size, int) for size in shapes):
+        return [("input", tuple(shapes))]
+    return [(f"input_{index}", tuple(shape)) for index, shape in enumerate(shapes)]
+
+
+def _generation(model: Any) -> Any:
+    """The Keras package, of Keras 3 or tf_keras, whose Model class ``model`` derives from."""
+    packages = {base.__module__.partition(".")[0] for base in type(model).__mro__}
+    return library("tf_keras" if "tf_keras" in packages else "keras")
