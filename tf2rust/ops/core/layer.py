@@ -86,8 +86,6 @@ class Layer:
 
     kind: ClassVar[str]
     """The layer's kind as Keras calls it, where Keras has it: ``Dense``, ``Conv1D``, …"""
-    inplace: ClassVar[bool] = False
-    """Whether the first output may be written over the first input (same dtype and length)."""
     elementwise: ClassVar[bool] = False
     """Whether every output element depends on the input element at its own position alone."""
 
@@ -128,6 +126,19 @@ class Layer:
         """This layer with ``consumer``, the only reader of its output, done in its epilogue; None if it cannot be."""
         del consumer
         return None
+
+    def absorb_input(self, producer: Layer) -> Layer | None:
+        """This layer doing the work of ``producer``, whose output it alone reads, as well; None if it cannot."""
+        del producer
+        return None
+
+    def simplified(self) -> list[Layer] | None:
+        """Simpler layers with the same inputs and outputs, or None."""
+        return None
+
+    def can_run_inplace(self) -> bool:
+        """Whether the first output may be written over the first input (same dtype and length)."""
+        return False
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str] | None:
         """Type and initialiser of the layer's field in the model, or None if it needs no field."""

@@ -1,0 +1,1 @@
+"""TensorFlow and ONNX models as pure-Rust crates."""

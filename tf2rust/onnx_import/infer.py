@@ -1,0 +1,167 @@
+"""Dtypes, symbolic shapes and constants of every value, found from the inputs onwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx.reference import ReferenceEvaluator
+
+from tf2rust.errors import UsageError
+from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, shape_function
+
+BATCH = "n"
+_ANONYMOUS = re.compile(r"unk__\d+|unk_\d+|\?|None|")
+_LARGEST_CONSTANT = 1 << 28  # elements: beyond this a folded constant is an attack or a mistake
+
+
+@dataclass
+class Analysis:
+    """The graph with all that is known of its values, and why something is not known."""
+
+    graph: ir.Graph
+    facts: Facts
+    folded: set[ir.Node] = field(default_factory=set)
+    """Nodes whose outputs are constants."""
+    problems: dict[ir.Node, str] = field(default_factory=dict)
+    """Nodes whose outputs' shapes could not be found, with the reason."""
+    free: list[str] = field(default_factory=list)
+    """The free dimensions, the batch first."""
+
+
+def analyse(proto: onnx.ModelProto, bind: Mapping[str, int] | None = None) -> Analysis:
+    """Finds the facts of all values; ``bind`` gives sizes to free dimensions."""
+    model = ir.from_proto(proto)
+    graph = model.graph
+    version = model.opset_imports.get("", 18)
+    analysis = Analysis(graph, Facts())
+    _set_inputs(analysis, dict(bind or {}))
+    fallback = _onnx_shapes(proto)
+    for value in graph.initializers.values():
+        if value.const_value is not None:
+            analysis.facts[value] = Fact.of_const(value.const_value.numpy())
+    graph.sort()
+    for node in graph:
+        node.version = node.version or version
+        _infer_node(node, analysis, fallback)
+    return analysis
+
+
+def _set_inputs(analysis: Analysis, bind: dict[str, int]) -> None:
+    """Names the free dimensions: the leading one is the batch, unless the model names it otherwise."""
+    inputs = [v for v in analysis.graph.inputs if v.name not in analysis.graph.initializers]
+    unused = set(bind)
+    for value in inputs:
+        dims: list[int | Expr] = []
+        for axis, dim in enumerate(value.shape or ()):
+            if isinstance(dim, int):
+                dims.append(dim)
+                continue
+            given = str(dim.value or "")
+            name = identifier(given)
+            if _ANONYMOUS.fullmatch(given):
+                name = BATCH if axis == 0 else identifier(f"{value.name}_{axis}")
+            if name in bind:
+                unused.discard(name)
+                dims.append(bind[name])
+                continue
+            if name not in analysis.free:
+                analysis.free.append(name)
+            dims.append(Expr.symbol(name))
+        analysis.facts[value] = Fact(ir.DataType(value.dtype or ir.DataType.FLOAT).numpy().name, tuple(dims))
+    if unused:
+        known = ", ".join(f"`{name}`" for name in analysis.free) or "none"
+        raise UsageError(f"--dim {min(unused)}: the model has no such free dimension; its free dimensions are: {known}")
+
+
+def identifier(name: str) -> str:
+    """A dimension's name as it stands in Rust and after ``--dim``."""
+    folded = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
+    return folded if folded and not folded[0].isdigit() else f"d{folded}"
+
+
+def _onnx_shapes(proto: onnx.ModelProto) -> dict[str, tuple[str, tuple[int | None, ...]]]:
+    """What ONNX' own inference finds, for the operators that have no shape function here."""
+    try:
+        inferred = onnx.shape_inference.infer_shapes(proto) if proto.ByteSize() < 2**31 else proto
+    except Exception:  # a failure here only means that less is known
+        return {}
+    found = {}
+    for info in [*inferred.graph.value_info, *inferred.graph.output]:
+        tensor = info.type.tensor_type
+        if tensor.HasField("shape") and tensor.elem_type:
+            dims = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+            found[info.name] = (onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name, dims)
+    return found
+
+
+def _infer_node(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[str, tuple[int | None, ...]]]) -> None:
+    facts = analysis.facts
+    if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
+        facts[node.outputs[0]] = Fact.of_const(_constant(node))
+        analysis.folded.add(node)
+        return
+    try:
+        found = _facts_of(node, facts)
+    except (InferenceError, ValueError, IndexError, TypeError, ZeroDivisionError) as error:
+        analysis.problems[node] = str(error)
+        for output in node.outputs:
+            if output.name in fallback:
+                dtype, dims = fallback[output.name]
+                shape = tuple(Expr.symbol(identifier(f"{output.name}_{i}")) if d is None else d for i, d in enumerate(dims))
+                facts[output] = Fact(dtype, shape)
+        return
+    for output, fact in zip(node.outputs, found, strict=False):
+        facts[output] = fact
+    if all(v is None or facts.const(v) is not None for v in node.inputs) and node.inputs:
+        _fold(node, analysis)
+    elif all(f.const is not None for f in found):
+        analysis.folded.add(node)
+
+
+def _facts_of(node: ir.Node, facts: Facts) -> Sequence[Fact]:
+    function = shape_function(node.op_type) if node.domain in ("", "ai.onnx") else None
+    if function is None:
+        raise InferenceError("no rule knows this operator")
+    for value in node.inputs:
+        if value is not None and value not in facts:
+            raise InferenceError(f"its input `{value.name}` comes from a node that is not understood")
+    return function(Node(node), facts)
+
+
+def _constant(node: ir.Node) -> np.ndarray:
+    (attribute,) = node.attributes.values()
+    if attribute.type == ir.AttributeType.TENSOR:
+        return np.asarray(attribute.value.numpy())
+    dtype = np.float32 if "float" in attribute.name else np.int64
+    return np.asarray(attribute.value, dtype=dtype)
+
+
+def _fold(node: ir.Node, analysis: Analysis) -> None:
+    """Computes a node whose inputs are all constants, with ONNX' reference implementation."""
+    facts = analysis.facts
+    if any((n := product(facts.shape(v))) and isinstance(n, int) and n > _LARGEST_CONSTANT for v in node.outputs):
+        analysis.problems[node] = "its constant result would be larger than 2^28 elements"
+        return
+    names = [f"i{i}" if v is not None else "" for i, v in enumerate(node.inputs)]
+    outputs = [f"o{i}" for i in range(len(node.outputs))]
+    proto = ir.to_proto(node)
+    del proto.input[:], proto.output[:]
+    proto.input.extend(names)
+    proto.output.extend(outputs)
+    feeds = {name: facts.const(v) for name, v in zip(names, node.inputs, strict=True) if name}
+    graph = onnx.helper.make_graph(
+        [proto],
+        "fold",
+        [onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in feeds.items() if a is not None],
+        [onnx.ValueInfoProto(name=o) for o in outputs],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", node.version or 18)])
+    for output, array in zip(node.outputs, ReferenceEvaluator(model).run(None, feeds), strict=True):  # type: ignore[arg-type]
+        facts[output] = Fact.of_const(np.asarray(array))
+    analysis.folded.add(node)

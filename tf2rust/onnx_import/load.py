@@ -1,0 +1,110 @@
+"""Reading an ONNX file that may have been made by anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+
+from tf2rust.errors import ConversionError
+
+
+def load_onnx(path: Path) -> onnx.ModelProto:
+    """The model in ``path`` with its external data, checked, with its local functions inlined.
+
+    Raises ConversionError if there is no such file, if it is not a whole ONNX model, or if its external data lies
+    outside its folder.
+    """
+    if not path.exists():
+        raise ConversionError(f"There is no file {path}; give the path of an ONNX model.")
+    if path.is_dir():
+        raise ConversionError(f"{path} is a folder; give the path of an .onnx file, or use `tf2rust from-tf` for a SavedModel.")
+    try:
+        proto = onnx.load_model(str(path), load_external_data=False)
+    except (DecodeError, ValueError) as error:
+        raise ConversionError(f"{path} is not an ONNX model, or it is cut short ({_short(error)}); export it again.") from error
+    if not proto.graph.output:
+        raise ConversionError(f"{path} is not an ONNX model: it has no graph with outputs; check that it is the right file.")
+    _load_external(proto, path)
+    try:
+        onnx.checker.check_model(proto if proto.ByteSize() < 2**31 else str(path))
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise ConversionError(f"{path} is not a valid ONNX model ({_short(error)}); export it again.") from error
+    if proto.functions:
+        proto = onnx.inliner.inline_local_functions(proto)
+    return proto
+
+
+def _load_external(proto: onnx.ModelProto, path: Path) -> None:
+    folder = path.parent.resolve()
+    for tensor in _tensors(proto.graph):
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        given = {entry.key: entry.value for entry in tensor.external_data}
+        location = given.get("location", "")
+        target = folder / PurePosixPath(location)
+        if not location or not target.resolve().is_relative_to(folder) or target.is_symlink():
+            raise ConversionError(
+                f"The weights `{tensor.name}` of {path} point to {location!r}, which is outside the model's folder; "
+                "put the data file next to the model and save it with a relative path."
+            )
+        if not target.is_file():
+            raise ConversionError(f"The weights `{tensor.name}` of {path} are to be in {target}, which is not there; copy it next to the model.")
+        offset, size = _number(given.get("offset", "0")), target.stat().st_size
+        length = _number(given.get("length", "")) if "length" in given else size - offset
+        wanted = _byte_size(tensor)
+        if min(offset, length) < 0 or offset + length > size or (wanted is not None and length != wanted):
+            raise ConversionError(f"{target} is too short, or not the file that the weights `{tensor.name}` of {path} are in; export the model again.")
+        with target.open("rb") as file:
+            file.seek(offset)
+            tensor.raw_data = file.read(length)
+        del tensor.external_data[:]
+        tensor.data_location = onnx.TensorProto.DEFAULT
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else -1
+
+
+def _byte_size(tensor: onnx.TensorProto) -> int | None:
+    try:
+        itemsize = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)).itemsize
+    except KeyError:
+        return None
+    # Sub-byte types are packed; the checker looks at them.
+    packed = tensor.data_type in (onnx.TensorProto.INT4, onnx.TensorProto.UINT4, onnx.TensorProto.FLOAT4E2M1)
+    return None if packed else int(np.prod(tensor.dims, dtype=object)) * itemsize
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            for inner in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
+                yield from _tensors(inner)
+
+
+def _short(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def run_onnx(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The outputs that ONNX Runtime computes, by name."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    try:
+        session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        values = session.run(None, dict(inputs))
+    except Exception as error:  # its exceptions have no common base but this one
+        raise ConversionError(f"ONNX Runtime does not run the model, so its outputs cannot be checked ({_short(error)}).") from error
+    return {output.name: np.asarray(value) for output, value in zip(session.get_outputs(), values, strict=True)}

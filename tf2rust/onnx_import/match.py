@@ -1,0 +1,152 @@
+"""The matcher: lays the rules over the graph from its outputs upwards, and keeps the reason where none fits."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import onnx_ir as ir
+
+from tf2rust.onnx_import.infer import Analysis
+from tf2rust.ops.core.layer import Layer, LayerGraph, Value
+from tf2rust.ops.core.pattern import Mismatch
+from tf2rust.ops.core.registry import Applied, Builder, rules_by_op
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """A node that no rule matched, the rule that came nearest, and why it failed."""
+
+    node: str
+    op: str
+    attributes: dict[str, Any]
+    nearest_rule: str | None
+    reason: str
+
+    def sentence(self) -> str:
+        """The reason as a user reads it."""
+        attributes = ", ".join(f"{k}={v}" for k, v in self.attributes.items())
+        nearest = f" (nearest rule: {self.nearest_rule})" if self.nearest_rule else ""
+        return f"node `{self.node}`: {self.op}({attributes}) is not supported: {self.reason}{nearest}"
+
+
+@dataclass
+class Matched:
+    """The graph of layers, and what became of the nodes that are in none of them."""
+
+    graph: LayerGraph
+    constants: list[str] = field(default_factory=list)
+    """Nodes computed at conversion, since their inputs are constants."""
+    shapes: list[str] = field(default_factory=list)
+    """Nodes that compute shapes; done at conversion."""
+    unused: list[str] = field(default_factory=list)
+    """Nodes on which no output depends."""
+    unmatched: list[Unmatched] = field(default_factory=list)
+
+
+def match(analysis: Analysis) -> Matched:
+    """Covers every node that an output depends on with the rules, larger patterns first."""
+    builder = Builder(analysis.facts)
+    graph = analysis.graph
+    nodes = list(graph)
+    index = {node: i for i, node in enumerate(nodes)}
+    demanded: set[ir.Value] = set(graph.outputs)
+    claimed: set[ir.Node] = set()
+    applied: list[tuple[int, Applied]] = []
+    result = Matched(LayerGraph([], []))
+    for node in reversed(nodes):
+        if node in claimed or not any(v in demanded for v in node.outputs):
+            continue
+        if node in analysis.folded and not any(v.is_graph_output() for v in node.outputs):
+            continue
+        outcome = _apply(node, analysis, builder)
+        if isinstance(outcome, Unmatched):
+            result.unmatched.insert(0, outcome)
+            demanded.update(v for v in node.inputs if v is not None)
+            claimed.add(node)
+            continue
+        applied.append((index[node], outcome))
+        claimed.update(outcome.nodes)
+        demanded.update(_real_inputs(outcome))
+    for node in nodes:
+        if node not in claimed:
+            _leftover(node, analysis, demanded, result)
+    result.graph = LayerGraph(
+        [builder.value(v) for v in graph.inputs if v.name not in graph.initializers],
+        [(v.name or "", builder.value(v)) for v in graph.outputs if v in analysis.facts],
+        _in_order([layer for _, item in sorted(applied, key=lambda a: a[0]) for layer in item.layers]),
+    )
+    return result
+
+
+def _real_inputs(outcome: Applied) -> Iterable[ir.Value]:
+    """The ONNX values that the layers read: those of the match that do not come from inside it or from constants."""
+    read = {value.name for layer in outcome.layers for value in layer.inputs}
+    for node in outcome.nodes:
+        yield from (v for v in node.inputs if v is not None and v.name in read)
+
+
+def _apply(node: ir.Node, analysis: Analysis, builder: Builder) -> Applied | Unmatched:
+    known = rules_by_op().get(node.op_type, []) if node.domain in ("", "ai.onnx") else []
+    nearest: tuple[str, Mismatch] | None = None
+    problem = analysis.problems.get(node)
+    if problem is None:
+        for rule in known:
+            outcome = rule.apply(node, builder)
+            if isinstance(outcome, Applied):
+                return outcome
+            # The smallest pattern comes last; among equals its reason is the plainest.
+            if nearest is None or outcome.depth >= nearest[1].depth or rule.pattern.size == 1:
+                nearest = (rule.name, outcome)
+    elif known:
+        nearest = (known[-1].name, Mismatch(problem, node.name or "?"))
+    attributes = {name: _plain(attribute) for name, attribute in node.attributes.items()}
+    op = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+    if nearest is None:
+        close = difflib.get_close_matches(node.op_type, rules_by_op(), n=1)
+        return Unmatched(node.name or "?", op, attributes, rules_by_op()[close[0]][-1].name if close else None, "no rule knows this operator")
+    return Unmatched(node.name or "?", op, attributes, nearest[0], nearest[1].reason)
+
+
+def _plain(attribute: ir.Attr) -> Any:
+    if attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS, ir.AttributeType.TENSOR):
+        return f"<{attribute.type.name.lower()}>"
+    return list(attribute.value) if isinstance(attribute.value, (list, tuple)) else attribute.value
+
+
+def _leftover(node: ir.Node, analysis: Analysis, demanded: set[ir.Value], result: Matched) -> None:
+    name = node.name or "?"
+    if node in analysis.folded:
+        result.constants.append(name)
+    elif all((fact := analysis.facts.known(v)) and (fact.dims is not None or fact.fill is not None) for v in node.outputs):
+        result.shapes.append(name)
+    elif _feeds_shapes(node, analysis):
+        result.shapes.append(name)
+    else:
+        result.unused.append(name)
+
+
+def _feeds_shapes(node: ir.Node, analysis: Analysis) -> bool:
+    """Whether some reader is a Shape node, so that only the node's shape mattered."""
+    return any(use.node.op_type in ("Shape", "Size") for v in node.outputs for use in v.uses())
+
+
+def _in_order(layers: list[Layer]) -> list[Layer]:
+    """The layers, each after those it reads from; otherwise in the order given."""
+    made = {value for layer in layers for value in layer.outputs}
+    ready: set[Value] = set()
+    ordered: list[Layer] = []
+    waiting = layers
+    while waiting:
+        later = []
+        for layer in waiting:
+            if all(v in ready or v not in made for v in layer.inputs):
+                ordered.append(layer)
+                ready.update(layer.outputs)
+            else:
+                later.append(layer)
+        assert len(later) < len(waiting), "the graph of layers has a cycle"
+        waiting = later
+    return ordered

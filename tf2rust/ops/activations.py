@@ -1,0 +1,226 @@
+"""Activation functions: one ONNX node each, or the small graphs that exporters write for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.core.activation import Activation
+from tf2rust.ops.core.facts import InferenceError, infers, same_shape
+from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Scalar, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+
+X = Var("x")
+
+
+@dataclass(eq=False, kw_only=True)
+class ActivationLayer(Layer):
+    """An activation function on its own."""
+
+    kind = "Activation"
+    elementwise = True
+    activation: Activation
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        return (replace(self), perms[0]) if perms[0] is not None else None
+
+    def can_run_inplace(self) -> bool:
+        return True
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"{self.activation.rust()}.run(isa, {call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_call_inplace(self, call: RustCall) -> str:
+        return f"{self.activation.rust()}.run_in_place(isa, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Activation"}
+
+
+def _layer(m: Match, b: Builder, name: str, *args: float) -> Yield:
+    x = b.value(m["x"])
+    if x.dtype != "float32":
+        return m.reject(f"its input is {x.dtype}; activations are there for float32")
+    return ActivationLayer(
+        activation=Activation(name, tuple(float(np.float32(a)) for a in args)),
+        inputs=[x],
+        outputs=[b.value(m.root.ir.outputs[0])],
+    )
+
+
+# ONNX operator -> the activation, and its attributes with ONNX's defaults in the order of the parameters.
+_SINGLE: dict[str, tuple[str, tuple[tuple[str, float], ...]]] = {
+    "Relu": ("relu", ()),
+    "LeakyRelu": ("leaky_relu", (("alpha", 0.01),)),
+    "ThresholdedRelu": ("thresholded_relu", (("alpha", 1.0),)),
+    "Elu": ("elu", (("alpha", 1.0),)),
+    "Celu": ("celu", (("alpha", 1.0),)),
+    "Sigmoid": ("sigmoid", ()),
+    "HardSigmoid": ("hard_sigmoid", (("alpha", 0.2), ("beta", 0.5))),
+    "HardSwish": ("hard_swish", ()),
+    "Softplus": ("softplus", ()),
+    "Softsign": ("softsign", ()),
+    "Tanh": ("tanh", ()),
+    "Exp": ("exponential", ()),
+    "Mish": ("mish", ()),
+}
+infers(*_SINGLE, "Selu", "Clip", "Gelu", "Swish")(same_shape)
+
+
+@rule(Op("|".join(_SINGLE), X, name="activation"))
+def activation(m: Match, b: Builder) -> Yield:
+    name, attributes = _SINGLE[m.root.op]
+    return _layer(m, b, name, *(m.root.attr(a, default) for a, default in attributes))
+
+
+@rule(Op("Selu", X))
+def selu(m: Match, b: Builder) -> Yield:
+    alpha, gamma = m.root.attr("alpha", 1.6732631921768188), m.root.attr("gamma", 1.0507010221481323)
+    if abs(alpha - 1.67326324) > 1e-5 or abs(gamma - 1.05070098) > 1e-5:
+        return m.reject(f"Selu has alpha {alpha:g} and gamma {gamma:g}; only the usual 1.6733 and 1.0507 are there")
+    return _layer(m, b, "selu")
+
+
+@rule(Op("Gelu", X))
+def gelu_op(m: Match, b: Builder) -> Yield:
+    return _layer(m, b, "gelu_tanh" if m.root.attr("approximate", "none") == "tanh" else "gelu")
+
+
+@rule(Op("Clip", X, more=True))
+def clip(m: Match, b: Builder) -> Yield:
+    def bound(index: int, name: str, default: float) -> float:
+        value = m.root.input(index)
+        if value is None:
+            return float(m.root.attr(name, default))
+        fill = b.facts[value].fill
+        if fill is None:
+            raise InferenceError(f"its {name} is not a constant number")
+        return fill
+
+    low, high = bound(1, "min", -np.inf), bound(2, "max", np.inf)
+    return _layer(m, b, "clip", low, high)
+
+
+@rule(Op("Mul", X, Op("Sigmoid", X)))
+def silu(m: Match, b: Builder) -> Yield:
+    return _layer(m, b, "silu")
+
+
+@rule(Op("Mul", X, Op("Tanh", Op("Softplus", X))))
+def mish(m: Match, b: Builder) -> Yield:
+    return _layer(m, b, "mish")
+
+
+@rule(Op("Neg", Op("Softplus", Op("Neg", X, name="inner"))))
+def log_sigmoid(m: Match, b: Builder) -> Yield:
+    return _layer(m, b, "log_sigmoid")
+
+
+_RELU6_OF_X_PLUS_3 = Op("Clip", Op("Add", X, Scalar("three", 3.0)), Scalar("zero", 0.0), Scalar("six", 6.0))
+
+
+@rule(Op("Mul", _RELU6_OF_X_PLUS_3, Scalar("sixth", 1 / 6)))
+def hard_sigmoid(m: Match, b: Builder) -> Yield:
+    """Keras 3: relu6(x + 3) / 6."""
+    return _layer(m, b, "hard_sigmoid", 1 / 6, 0.5)
+
+
+@rule(Op("Mul", X, Op("Mul", _RELU6_OF_X_PLUS_3, Scalar("sixth", 1 / 6), name="gate"), name="product"))
+def hard_swish(m: Match, b: Builder) -> Yield:
+    return _layer(m, b, "hard_swish")
+
+
+@rule(
+    Op(
+        "Max",
+        Op("Min", Op("Add", Op("Mul", X, Scalar("alpha")), Scalar("beta")), Scalar("one", 1.0)),
+        Scalar("zero", 0.0),
+    )
+)
+def hard_sigmoid_keras2(m: Match, b: Builder) -> Yield:
+    """Keras 2: clip(0.2 x + 0.5, 0, 1)."""
+    return _layer(m, b, "hard_sigmoid", m.scalar("alpha"), m.scalar("beta"))
+
+
+_CUBIC = Op(
+    "Mul",
+    Scalar("sqrt_2_over_pi", float(np.sqrt(2 / np.pi))),
+    Op("Add", X, Op("Mul", X, Op("Mul", X, Op("Mul", Scalar("c", 0.044715), X, name="cx"), name="cx2"), name="cx3")),
+    name="inner",
+)
+
+
+@rule(Op("Mul", X, Op("Mul", Scalar("half", 0.5), Op("Add", Scalar("one", 1.0), Op("Tanh", _CUBIC)), name="gate")))
+def gelu_tanh_cubic(m: Match, b: Builder) -> Yield:
+    """0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), the cube written as products."""
+    return _layer(m, b, "gelu_tanh")
+
+
+_POWER = Op(
+    "Mul",
+    Op("Add", X, Op("Mul", Op("Pow", X, Scalar("three", 3.0)), Scalar("c", 0.044715), name="cubic")),
+    Scalar("sqrt_2_over_pi", float(np.sqrt(2 / np.pi))),
+    name="inner",
+)
+
+
+@rule(
+    Op(
+        "Mul",
+        Op("Mul", X, Scalar("half", 0.5), name="half_x"),
+        Op("Add", Op("Tanh", _POWER), Scalar("one", 1.0), name="gate"),
+    )
+)
+def gelu_tanh(m: Match, b: Builder) -> Yield:
+    """The same with a power, as tf2onnx writes it."""
+    return _layer(m, b, "gelu_tanh")
+
+
+@rule(
+    Op(
+        "Mul",
+        Op("Mul", X, Scalar("half", 0.5), name="half_x"),
+        Op(
+            "Sub",
+            Scalar("one", 1.0),
+            Op("Erf", Op("Mul", Op("Neg", X), Scalar("rsqrt2", float(np.sqrt(0.5))), name="scaled")),
+        ),
+    )
+)
+def gelu_erfc(m: Match, b: Builder) -> Yield:
+    """0.5 x erfc(−x / √2), as Keras 3 writes it."""
+    return _layer(m, b, "gelu")
+
+
+@rule(
+    Op(
+        "Mul",
+        Op("Mul", X, Scalar("half", 0.5), name="half_x"),
+        Op("Add", Scalar("one", 1.0), Op("Erf", Op("Mul|Div", X, Scalar("s"), name="scaled"))),
+    )
+)
+def gelu_erf(m: Match, b: Builder) -> Yield:
+    """0.5 x (1 + erf(x / √2))."""
+    return _gelu(m, b)
+
+
+@rule(
+    Op(
+        "Mul",
+        Op("Mul", X, Op("Add", Scalar("one", 1.0), Op("Erf", Op("Mul|Div", X, Scalar("s"), name="scaled"))), name="gated"),
+        Scalar("half", 0.5),
+    )
+)
+def gelu_erf_half_last(m: Match, b: Builder) -> Yield:
+    """The same, halved at the end, as PyTorch writes it."""
+    return _gelu(m, b)
+
+
+def _gelu(m: Match, b: Builder) -> Yield:
+    scale = m.scalar("s") if m.node("scaled").op == "Mul" else 1 / m.scalar("s")
+    if abs(scale - np.sqrt(0.5)) > 1e-6:
+        return m.reject(f"it scales by {scale:g} where GELU scales by 0.7071")
+    return _layer(m, b, "gelu")

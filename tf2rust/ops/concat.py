@@ -1,0 +1,65 @@
+"""Concatenate: tensors one after the other along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+
+
+@dataclass(eq=False, kw_only=True)
+class Concatenate(Layer):
+    """The inputs along ``axis``."""
+
+    kind = "Concatenate"
+    axis: int
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        first = perms[0]
+        if first is None or any(p != first for p in perms):
+            return None
+        return replace(self, axis=first[self.axis]), first
+
+    def rust_call(self, call: RustCall) -> str:
+        """One copy for each input: rows of its own length into rows of the output's."""
+        outer = call.dim(product(self.y.shape[: self.axis]))
+        total = call.dim(product(self.y.shape[self.axis :]))
+        offset: int | Expr = 0
+        parts = []
+        for value, text in zip(self.inputs, call.inputs, strict=True):
+            length = product(value.shape[self.axis :])
+            parts.append(f"({text}, {call.dim(length)}, {call.dim(offset)})")
+            offset = offset + length
+        return f"concat({outer}, &[{', '.join(parts)}], {call.outputs[0]}, {total})"
+
+    def rust_imports(self) -> set[str]:
+        return {"concat"}
+
+
+@infers("Concat")
+def _concat(node: Node, facts: Facts) -> Sequence[Fact]:
+    parts = [facts[v] for v in node.inputs if v is not None]
+    if len(parts[0].shape) == 1 and all(p.dims is not None for p in parts):
+        return [Fact.of_dims(np.concatenate([np.atleast_1d(p.dims) for p in parts]), parts[0].dtype)]  # type: ignore[arg-type]
+    axis = normal_axis(node.attr("axis", 1), len(parts[0].shape))
+    total: int | Expr = 0
+    for part in parts:
+        total = total + part.shape[axis]
+    return [Fact(parts[0].dtype, (*parts[0].shape[:axis], total, *parts[0].shape[axis + 1 :]))]
+
+
+@rule(Op("Concat", Var("first"), more=True))
+def concat(m: Match, b: Builder) -> Yield:
+    y = b.value(m.root.ir.outputs[0])
+    inputs = [v for v in m.root.inputs if v is not None]
+    if any(b.facts.const(v) is not None for v in inputs):
+        return m.reject("one of its inputs is a constant")
+    axis = normal_axis(m.root.attr("axis", 1), y.rank)
+    return Concatenate(axis=axis, inputs=[b.value(v) for v in inputs], outputs=[y])

@@ -1,0 +1,203 @@
+"""Convolutions over one or two dimensions, channels-last, with a constant kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.ops.affine import Affine
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.layer import Dims, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.pattern import Const, Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.transpose import Transpose, permute, to_channels_first, to_channels_last
+
+Padding = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where a window stands along each spatial axis."""
+
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    padding: Padding
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """The input positions from a window's first tap to its last."""
+        return tuple(d * (k - 1) + 1 for k, d in zip(self.size, self.dilations, strict=True))
+
+    def output(self, spatial: Dims, ceil: bool = False) -> Dims:
+        """The spatial dims of the output."""
+        sizes: list[int | Expr] = []
+        for size, extent, stride, (before, after) in zip(spatial, self.extent, self.strides, self.padding, strict=True):
+            room = size + before + after - extent
+            if isinstance(room, int) and room < 0:
+                raise InferenceError(f"its window of {extent} does not fit into {size} elements")
+            sizes.append((room + (stride - 1 if ceil else 0)) // stride + 1)
+        return tuple(sizes)
+
+
+def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
+    """The window of a Conv or pooling node, with ``auto_pad`` worked out.
+
+    ``SAME`` pads so that there are ceil(size / stride) windows, the odd one at the end (UPPER) or the start (LOWER).
+    """
+    rank = len(size)
+    strides = tuple(node.attr("strides", [1] * rank))
+    dilations = tuple(node.attr("dilations", [1] * rank))
+    mode = node.attr("auto_pad", "NOTSET")
+    pads = node.attr("pads", [0] * (2 * rank))
+    if mode == "NOTSET":
+        padding = tuple(zip(pads[:rank], pads[rank:], strict=True))
+    elif mode == "VALID":
+        padding = ((0, 0),) * rank
+    else:
+        padding = ()
+        for length, k, s, d in zip(spatial, size, strides, dilations, strict=True):
+            reach = d * (k - 1) + 1
+            if isinstance(length, int):
+                total = max((-(-length // s) - 1) * s + reach - length, 0)
+            elif s == 1:
+                total = reach - 1
+            else:
+                raise InferenceError(f"the padding of {mode} with stride {s} depends on the free dimension {length}; bind it with --dim")
+            small = total // 2
+            padding += ((small, total - small) if mode == "SAME_UPPER" else (total - small, small),)
+    if min((p for pair in padding for p in pair), default=0) < 0:
+        raise InferenceError("it has negative padding")
+    return Window(tuple(size), strides, dilations, padding)
+
+
+@dataclass(eq=False, kw_only=True)
+class Conv(Affine):
+    """A convolution over N…C: [n, *spatial, c] → [n, *spatial', filters].
+
+    ``kernel`` is [groups, taps · c / groups, filters / groups], or [taps, filters] where every filter has one channel.
+    """
+
+    window: Window
+    groups: int = 1
+
+    @property
+    def rank(self) -> int:
+        return len(self.window.size)
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return f"{'Depthwise' if self.depthwise else ''}Conv{self.rank}D"
+
+    @property
+    def channels(self) -> int:
+        size = self.x.shape[-1]
+        assert isinstance(size, int)
+        return size
+
+    @property
+    def depthwise(self) -> bool:
+        return self.groups > 1 and self.groups == self.channels
+
+    def params(self) -> dict[str, object]:
+        return {
+            "filters": self.y.shape[-1],
+            "kernel_size": list(self.window.size),
+            "strides": list(self.window.strides),
+            "dilation_rate": list(self.window.dilations),
+            "padding": [list(p) for p in self.window.padding],
+            "groups": self.groups,
+            "activation": self.activation.plain(),
+        }
+
+    def scaled_kernel(self, factors: np.ndarray) -> np.ndarray:
+        return super().scaled_kernel(factors if self.depthwise else factors.reshape(self.groups, 1, -1))
+
+    def weights(self) -> list[Weight]:
+        kernel = Weight("kernel", self.kernel, "vector" if self.depthwise else "matrices")
+        return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        name = self.kind.replace("D", "d") if not self.depthwise else f"DepthwiseConv{self.rank}d"
+        w = self.window
+
+        def each(values: Sequence[object]) -> str:
+            return rust_list(values if self.rank > 1 else values[0])
+
+        geometry = [
+            ("kernel_size", each(w.size)),
+            ("stride", each(w.strides)),
+            ("dilation", each(w.dilations)),
+            ("padding", each(w.padding)),
+            ("in_channels", str(self.channels)),
+        ]
+        geometry.append(("multiplier", str(self.y.shape[-1] // self.channels)) if self.depthwise else ("groups", str(self.groups)))  # type: ignore[operator]
+        parts = [
+            ("kernel", weights.get("kernel")),
+            ("bias", weights.optional("bias")),
+            ("activation", self.activation.rust()),
+            *geometry,
+        ]
+        return f"{name}<'w>", f"{name} {{ {', '.join(f'{k}: {v}' for k, v in parts)} }}"
+
+    def rust_call(self, call: RustCall) -> str:
+        spatial = self.x.shape[1:-1]
+        size = call.dim(spatial[0]) if self.rank == 1 else call.dims(spatial)
+        return f"{call.field}.run(isa, {call.dim(self.x.shape[0])}, {size}, {call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {f"{'Depthwise' if self.depthwise else ''}Conv{self.rank}d", "Activation"}
+
+
+@infers("Conv")
+def _conv(node: Node, facts: Facts) -> Sequence[Fact]:
+    x, kernel = (facts.shape(v) for v in node.ir.inputs[:2])  # type: ignore[arg-type]
+    size = [int(str(d)) for d in kernel[2:]]
+    return [Fact(facts.dtype(node.ir.inputs[0]), (x[0], kernel[0], *window(node, x[2:], size).output(x[2:])))]  # type: ignore[arg-type]
+
+
+@rule(Op("Conv", Var("x"), Const("kernel"), more=True))
+def conv(m: Match, b: Builder) -> Yield:
+    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    x, y, kernel = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.const("kernel")
+    rank = x.rank - 2
+    if rank not in (1, 2):
+        return m.reject(f"it convolves over {rank} axes; 1 and 2 are there")
+    if kernel.dtype != np.float32:
+        return m.reject(f"the kernel is {kernel.dtype}; float32 is there")
+    size = m.root.attr("kernel_shape", list(kernel.shape[2:]))
+    if list(size) != list(kernel.shape[2:]):
+        return m.reject(f"kernel_shape {size} does not fit the kernel {kernel.shape}")
+    groups, channels = m.root.attr("group", 1), x.shape[1]
+    if not isinstance(channels, int) or channels != kernel.shape[1] * groups or kernel.shape[0] % groups:
+        return m.reject(f"{channels} channels in {groups} groups do not fit the kernel {kernel.shape}")
+    bias = None
+    if m.root.input(2) is not None and (bias := b.facts.const(m.root.input(2))) is None:
+        return m.reject("its bias is not a constant")
+    first = Transpose(
+        perm=to_channels_last(x.rank), inputs=[x], outputs=[b.temporary(x, permute(x.shape, to_channels_last(x.rank)))]
+    )
+    last = Transpose(
+        perm=to_channels_first(y.rank), inputs=[b.temporary(y, permute(y.shape, to_channels_last(y.rank)))], outputs=[y]
+    )
+    # [filters, c/g, *taps] -> [groups, taps · c/g, filters/g], the order in which a channels-last input is read.
+    taps = int(np.prod(size))
+    filters = kernel.shape[0] // groups
+    packed = kernel.reshape(groups, filters, kernel.shape[1], taps).transpose(0, 3, 2, 1)
+    if groups > 1 and groups == channels:
+        packed = packed.transpose(1, 2, 0, 3).reshape(taps, groups * filters)
+    else:
+        packed = packed.reshape(groups, taps * kernel.shape[1], filters)
+    layer = Conv(
+        kernel=np.ascontiguousarray(packed),
+        bias=bias,
+        groups=groups,
+        window=window(m.root, x.shape[2:], size),
+        inputs=[first.y],
+        outputs=[last.x],
+    )
+    return [first, layer, last]

@@ -1,0 +1,87 @@
+"""Activation functions: their names, their Rust, and what they compute in NumPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.ops.core.rust import rust_f32
+
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    e = np.exp(-np.abs(x))
+    return np.asarray(np.where(x >= 0, 1 / (1 + e), e / (1 + e)))
+
+
+def _softplus(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
+
+
+def _erf(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.vectorize(math.erf, otypes=[np.float64])(x))
+
+
+def _elu(x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+    return np.asarray(np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))))
+
+
+# Name -> (variant of tf_layers::Activation, the names of its fields or () for a tuple variant, the function in float64).
+_FUNCTIONS: dict[str, tuple[str, tuple[str, ...], Callable[..., np.ndarray]]] = {
+    "linear": ("Linear", (), lambda x: x),
+    "relu": ("Relu", (), lambda x: np.maximum(x, 0)),
+    "leaky_relu": ("LeakyRelu", (), lambda x, a: np.where(x >= 0, x, a * x)),
+    "thresholded_relu": ("ThresholdedRelu", (), lambda x, t: np.where(x > t, x, 0)),
+    "clip": ("Clip", ("min", "max"), lambda x, lo, hi: np.minimum(np.maximum(x, lo), hi)),
+    "elu": ("Elu", (), _elu),
+    "celu": ("Celu", (), lambda x, a: np.maximum(x, 0) + np.minimum(0, a * np.expm1(x / a))),
+    "selu": ("Selu", (), lambda x: _SELU_SCALE * _elu(x, _SELU_ALPHA)),
+    "sigmoid": ("Sigmoid", (), _sigmoid),
+    "hard_sigmoid": ("HardSigmoid", ("alpha", "beta"), lambda x, a, b: np.clip(a * x + b, 0, 1)),
+    "hard_swish": ("HardSwish", (), lambda x: x * np.clip(x / 6 + 0.5, 0, 1)),
+    "softplus": ("Softplus", (), _softplus),
+    "softsign": ("Softsign", (), lambda x: x / (1 + np.abs(x))),
+    "tanh": ("Tanh", (), np.tanh),
+    "exponential": ("Exp", (), np.exp),
+    "silu": ("Silu", (), lambda x: x * _sigmoid(x)),
+    "gelu": ("Gelu", (), lambda x: 0.5 * x * (1 + _erf(x / math.sqrt(2)))),
+    "gelu_tanh": ("GeluTanh", (), lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))),
+    "mish": ("Mish", (), lambda x: x * np.tanh(_softplus(x))),
+    "log_sigmoid": ("LogSigmoid", (), lambda x: -_softplus(-x)),
+}
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise activation function with its parameters, in the order of the table above."""
+
+    name: str = "linear"
+    args: tuple[float, ...] = ()
+
+    @property
+    def is_linear(self) -> bool:
+        return self.name == "linear"
+
+    def rust(self) -> str:
+        """The value of ``tf_layers::Activation``."""
+        variant, names, _ = _FUNCTIONS[self.name]
+        values = [rust_f32(a) for a in self.args]
+        if names:
+            return f"Activation::{variant} {{ {', '.join(f'{n}: {v}' for n, v in zip(names, values, strict=True))} }}"
+        return f"Activation::{variant}" + (f"({', '.join(values)})" if values else "")
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """The function of ``x``, computed in float64 and rounded to float32."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(_FUNCTIONS[self.name][2](x.astype(np.float64), *self.args)).astype(np.float32)
+
+    def plain(self) -> str:
+        """``leaky_relu(0.2)``, for people and JSON."""
+        return self.name + (f"({', '.join(f'{a:g}' for a in self.args)})" if self.args else "")
+
+
+LINEAR = Activation()

@@ -1,0 +1,206 @@
+"""What is known of every ONNX value before anything is matched: dtype, symbolic shape, and contents where constant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.layer import Dims
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One value's facts.
+
+    ``const`` holds the contents of a constant. ``dims`` holds those of a small integer tensor that is computed from
+    shapes: an object array of integers and expressions. ``fill`` is the number that a tensor is filled with, where that
+    is known although its size is not.
+    """
+
+    dtype: str
+    shape: Dims
+    const: np.ndarray | None = None
+    dims: np.ndarray | None = None
+    fill: float | None = None
+
+    @staticmethod
+    def of_const(array: np.ndarray) -> Fact:
+        array = np.asarray(array)
+        fill = float(array.flat[0]) if array.size and array.dtype.kind in "fiub" and (array == array.flat[0]).all() else None
+        dims = array.astype(object) if array.dtype.kind in "iu" and array.ndim <= 1 and array.size <= 64 else None
+        return Fact(array.dtype.name, array.shape, array, dims, fill)
+
+    @staticmethod
+    def of_dims(dims: np.ndarray, dtype: str = "int64") -> Fact:
+        """The fact of an integer tensor whose elements are dimensions; a constant if they are all numbers."""
+        dims = np.asarray(dims, dtype=object)
+        if all(not isinstance(d, Expr) for d in dims.flat):
+            return Fact.of_const(dims.astype(dtype))
+        return Fact(dtype, dims.shape, dims=dims)
+
+
+class InferenceError(Exception):
+    """Shapes or contents of a node's outputs cannot be found; the message says why."""
+
+
+class Node:
+    """An ONNX node as rules and shape functions see it; it remembers which attributes were read.
+
+    An attribute that nobody read was not understood, and a rule that did not understand its nodes must not match.
+    """
+
+    def __init__(self, node: ir.Node) -> None:
+        self.ir = node
+        self.read: set[str] = set()
+
+    @property
+    def op(self) -> str:
+        return self.ir.op_type
+
+    @property
+    def name(self) -> str:
+        return self.ir.name or "?"
+
+    @property
+    def inputs(self) -> tuple[ir.Value | None, ...]:
+        """The inputs, with trailing absent ones cut off."""
+        inputs = list(self.ir.inputs)
+        while inputs and inputs[-1] is None:
+            inputs.pop()
+        return tuple(inputs)
+
+    @property
+    def version(self) -> int:
+        """The operator set version this node was written for."""
+        return self.ir.version or 18
+
+    def input(self, index: int) -> ir.Value | None:
+        return self.ir.inputs[index] if index < len(self.ir.inputs) else None
+
+    def has(self, name: str) -> bool:
+        self.read.add(name)
+        return name in self.ir.attributes
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        """The attribute's value as a plain Python or NumPy value, ``default`` if it is absent."""
+        self.read.add(name)
+        attribute = self.ir.attributes.get(name)
+        if attribute is None:
+            return default
+        value = attribute.value
+        if attribute.type == ir.AttributeType.TENSOR:
+            return value.numpy()
+        return list(value) if isinstance(value, (list, tuple)) else value
+
+    def unread(self) -> list[str]:
+        return sorted(set(self.ir.attributes) - self.read)
+
+
+class Facts:
+    """The facts of one graph."""
+
+    def __init__(self) -> None:
+        self._facts: dict[ir.Value, Fact] = {}
+        self._outputs: set[ir.Value] = set()
+
+    def __contains__(self, value: ir.Value) -> bool:
+        return value in self._facts
+
+    def __getitem__(self, value: ir.Value) -> Fact:
+        try:
+            return self._facts[value]
+        except KeyError:
+            raise InferenceError(f"nothing is known of its input `{value.name}`") from None
+
+    def __setitem__(self, value: ir.Value, fact: Fact) -> None:
+        self._facts[value] = fact
+
+    def known(self, value: ir.Value | None) -> Fact | None:
+        return self._facts.get(value) if value is not None else None
+
+    def shape(self, value: ir.Value) -> Dims:
+        return self[value].shape
+
+    def dtype(self, value: ir.Value) -> str:
+        return self[value].dtype
+
+    def const(self, value: ir.Value | None) -> np.ndarray | None:
+        """The contents of a constant, else None."""
+        fact = self.known(value)
+        return fact.const if fact is not None else None
+
+    def dims(self, value: ir.Value | None) -> list[int | Expr] | None:
+        """The elements of a one-dimensional shape tensor, else None."""
+        fact = self.known(value)
+        if fact is None or fact.dims is None:
+            return None
+        return list(np.atleast_1d(fact.dims))
+
+    def ints(self, node: Node, name: str, index: int, default: Sequence[int] | None = None) -> list[int] | None:
+        """A list of integers that newer operator sets give as input ``index`` and older ones as attribute ``name``."""
+        value = node.input(index)
+        if value is None:
+            given = node.attr(name)
+            return default if given is None else list(given)  # type: ignore[return-value]
+        node.has(name)
+        array = self.const(value)
+        if array is None:
+            raise InferenceError(f"its input {index} (`{name}`) is not a constant")
+        return [int(i) for i in np.atleast_1d(array)]
+
+
+ShapeFunction = Callable[[Node, Facts], Sequence[Fact]]
+_shape_functions: dict[str, ShapeFunction] = {}
+
+
+def infers(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
+    """Registers the function that finds the facts of the outputs of these ONNX operators."""
+
+    def register(function: ShapeFunction) -> ShapeFunction:
+        for op in ops:
+            if op in _shape_functions:
+                raise ValueError(f"two shape functions for {op}")
+            _shape_functions[op] = function
+        return function
+
+    return register
+
+
+def shape_function(op: str) -> ShapeFunction | None:
+    """The registered shape function of an ONNX operator."""
+    return _shape_functions.get(op)
+
+
+def same_shape(node: Node, facts: Facts) -> Sequence[Fact]:
+    """The shape function of elementwise operators with one input."""
+    fact = facts[node.ir.inputs[0]]  # type: ignore[index]
+    return [Fact(fact.dtype, fact.shape)]
+
+
+def broadcast(shapes: Iterable[Dims]) -> Dims:
+    """The shape that these shapes broadcast to, by NumPy's rules.
+
+    A free dimension against another is taken to be equal to it, as ONNX exporters do: the generated code checks lengths.
+    """
+    shapes = list(shapes)
+    rank = max((len(s) for s in shapes), default=0)
+    result: list[int | Expr] = []
+    for axis in range(-rank, 0):
+        sizes = list(dict.fromkeys(s[axis] for s in shapes if len(s) >= -axis and s[axis] != 1))
+        numbers = [d for d in sizes if isinstance(d, int)]
+        if len(numbers) > 1 or (len(sizes) > 1 and not numbers):
+            raise InferenceError(f"the shapes {', '.join(map(str, shapes))} do not broadcast")
+        result.append(numbers[0] if numbers else sizes[0] if sizes else 1)
+    return tuple(result)
+
+
+def normal_axis(axis: int, rank: int) -> int:
+    """``axis`` counted from the front."""
+    if not -rank <= axis < max(rank, 1):
+        raise InferenceError(f"axis {axis} does not exist in a tensor of rank {rank}")
+    return axis + rank if axis < 0 else axis

@@ -1,0 +1,234 @@
+"""Patterns over ONNX nodes, and why one did not match.
+
+A pattern is a tree that is laid over the graph from its last node upwards: ``Op("Add", Op("MatMul", X, Const("kernel")),
+Const("bias"))``. Commutative operators match in both orders. Values inside a match may be read by the match alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx_ir as ir
+
+from tf2rust.ops.core.facts import Facts, Node
+
+COMMUTATIVE = frozenset({"Add", "Mul", "Max", "Min", "And", "Or", "Equal"})
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """Why a rule does not apply, at which node, and how many nodes it had matched until then."""
+
+    reason: str
+    node: str
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class Var:
+    """Any value; the same name stands for the same value wherever it occurs."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Const:
+    """A constant of any shape."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A constant whose elements are all one number: ``value`` to float32 accuracy, or any if it is None."""
+
+    name: str
+    value: float | None = None
+
+
+class Op:
+    """A node of one of the operators ``op`` (``"A|B"``) with these inputs; ``name`` gives access to it in the match.
+
+    Inputs beyond those given must be absent, unless ``more`` is set.
+    """
+
+    def __init__(self, op: str, *inputs: Pattern, name: str = "", more: bool = False, output: int = 0) -> None:
+        self.ops = tuple(op.split("|"))
+        self.inputs = inputs
+        self.name = name or op
+        self.more = more
+        self.output = output
+
+    @property
+    def size(self) -> int:
+        """The number of nodes the pattern covers."""
+        return 1 + sum(p.size for p in self.inputs if isinstance(p, Op))
+
+
+class Optional:
+    """The node if it is there, else what it wraps: ``Optional(Op("Squeeze", P))`` is P with or without a Squeeze."""
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+
+
+Pattern = Var | Const | Scalar | Op | Optional
+
+
+@dataclass
+class Match:
+    """A pattern laid over the graph."""
+
+    facts: Facts
+    root: Node
+    nodes: list[Node] = field(default_factory=list)
+    values: dict[str, ir.Value] = field(default_factory=dict)
+    ops: dict[str, Node] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> ir.Value:
+        return self.values[name]
+
+    def node(self, name: str) -> Node:
+        return self.ops[name]
+
+    def has(self, name: str) -> bool:
+        """Whether the optional node or value called ``name`` is there."""
+        return name in self.ops or name in self.values
+
+    def const(self, name: str) -> np.ndarray:
+        array = self.facts.const(self.values[name])
+        assert array is not None, name  # Const() saw to it
+        return array
+
+    def scalar(self, name: str) -> float:
+        """The number that a Scalar stands for."""
+        fill = self.facts[self.values[name]].fill
+        assert fill is not None, name  # Scalar() saw to it
+        return fill
+
+    def reject(self, reason: str, node: Node | None = None) -> Mismatch:
+        """The check failed: ``reason`` completes the sentence "node … did not match, since"."""
+        return Mismatch(reason, (node or self.root).name, len(self.nodes))
+
+    def _copy(self) -> Match:
+        return Match(self.facts, self.root, list(self.nodes), dict(self.values), dict(self.ops))
+
+
+class Matcher:
+    """Lays one pattern over one node, keeping the deepest failure."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.failure: Mismatch | None = None
+
+    def match(self, pattern: Op, node: ir.Node) -> Match | Mismatch:
+        view = Node(node)
+        for match in self._op(pattern, view, Match(self.facts, view)):
+            if escaped := self._escaping(match):
+                self._fail(f"its output `{escaped}` is also read elsewhere", match.root, match)
+                continue
+            return match
+        return self.failure or Mismatch("it does not fit", view.name)
+
+    def _fail(self, reason: str, node: Node, match: Match) -> None:
+        if self.failure is None or len(match.nodes) > self.failure.depth:
+            self.failure = Mismatch(reason, node.name, len(match.nodes))
+
+    def _op(self, pattern: Op, node: Node, match: Match) -> Iterator[Match]:
+        if node.op not in pattern.ops:
+            self._fail(f"`{node.name}` is {node.op} where {' or '.join(pattern.ops)} is expected", node, match)
+            return
+        inputs = node.inputs
+        count = len(pattern.inputs)
+        if len(inputs) < count or (len(inputs) > count and not pattern.more):
+            self._fail(f"`{node.name}` ({node.op}) has {len(inputs)} inputs where {count} are understood", node, match)
+            return
+        orders = [inputs[:count]]
+        if node.op in COMMUTATIVE and count == 2:
+            orders.append(inputs[1::-1])
+        for order in orders:
+            start = match._copy()
+            start.nodes.append(node)
+            start.ops[pattern.name] = node
+            yield from self._inputs(list(zip(pattern.inputs, order, strict=True)), node, start)
+
+    def _inputs(
+        self, pairs: list[tuple[Pattern, ir.Value | None]], node: Node, match: Match
+    ) -> Iterator[Match]:
+        if not pairs:
+            yield match
+            return
+        (pattern, value), *rest = pairs
+        for found in self._value(pattern, value, node, match):
+            yield from self._inputs(rest, node, found)
+
+    def _value(self, pattern: Pattern, value: ir.Value | None, reader: Node, match: Match) -> Iterator[Match]:
+        if value is None:
+            self._fail(f"an input of `{reader.name}` ({reader.op}) is absent", reader, match)
+            return
+        if isinstance(pattern, Optional):
+            yield from self._optional(pattern.op, value, reader, match)
+            return
+        if isinstance(pattern, Op):
+            producer = value.producer()
+            if producer is None or producer.domain not in ("", "ai.onnx"):
+                self._fail(
+                    f"an input of `{reader.name}` ({reader.op}) does not come from {' or '.join(pattern.ops)}", reader, match
+                )
+            elif value.index() != pattern.output:
+                self._fail(f"`{reader.name}` reads another output of {producer.op_type}", reader, match)
+            elif already := next((n for n in match.nodes if n.ir is producer), None):
+                if match.ops.get(pattern.name) is already:
+                    yield match
+            else:
+                yield from self._op(pattern, Node(producer), match)
+            return
+        bound = match.values.get(pattern.name)
+        if bound is not None and bound is not value and not self._same_const(bound, value):
+            self._fail(f"`{reader.name}` ({reader.op}) reads two values where one is expected", reader, match)
+            return
+        if reason := self._unfit(pattern, value):
+            self._fail(f"an input of `{reader.name}` ({reader.op}) {reason}", reader, match)
+            return
+        found = match._copy()
+        found.values[pattern.name] = value
+        yield found
+
+    def _optional(self, pattern: Op, value: ir.Value, reader: Node, match: Match) -> Iterator[Match]:
+        producer = value.producer()
+        if producer is not None and producer.op_type in pattern.ops:
+            yield from self._value(pattern, value, reader, match)
+        yield from self._value(pattern.inputs[0], value, reader, match)
+
+    def _same_const(self, a: ir.Value, b: ir.Value) -> bool:
+        left, right = self.facts.const(a), self.facts.const(b)
+        return left is not None and right is not None and np.array_equal(left, right)
+
+    def _unfit(self, pattern: Var | Const | Scalar, value: ir.Value) -> str | None:
+        if isinstance(pattern, Var):
+            return None
+        fact = self.facts.known(value)
+        if isinstance(pattern, Const):
+            return None if fact is not None and fact.const is not None else "is not a constant"
+        if fact is None or fact.fill is None:
+            return "is not a constant number"
+        if pattern.value is not None and not _close(fact.fill, pattern.value):
+            return f"is {fact.fill:g} where {pattern.value:g} is expected"
+        return None
+
+    def _escaping(self, match: Match) -> str | None:
+        inside = {n.ir for n in match.nodes}
+        for node in match.nodes:
+            if node.ir is match.root.ir:
+                continue
+            for output in node.ir.outputs:
+                if output.is_graph_output() or any(use.node not in inside for use in output.uses()):
+                    return output.name
+        return None
+
+
+def _close(a: float, b: float) -> bool:
+    return a == b or math.isclose(a, b, rel_tol=2e-7)

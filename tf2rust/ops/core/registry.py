@@ -1,0 +1,118 @@
+"""The rules: each a pattern of ONNX nodes, and what it becomes.
+
+Every module of ``tf2rust.ops`` registers its own; the larger pattern is tried first.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import onnx_ir as ir
+
+from tf2rust.ops.core.facts import Facts, InferenceError
+from tf2rust.ops.core.layer import Dims, Layer, Value
+from tf2rust.ops.core.pattern import Match, Matcher, Mismatch, Op
+
+
+class Builder:
+    """Gives rules the values of the graph of layers that stand for ONNX values, and new ones in between."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self._values: dict[ir.Value, Value] = {}
+        self._temporaries = 0
+
+    def value(self, value: ir.Value) -> Value:
+        if value not in self._values:
+            fact = self.facts[value]
+            self._values[value] = Value(value.name or "", fact.dtype, fact.shape)
+        return self._values[value]
+
+    def temporary(self, like: Value, shape: Dims | None = None, dtype: str | None = None) -> Value:
+        """A value that has no counterpart in ONNX."""
+        self._temporaries += 1
+        return Value(f"{like.name}#{self._temporaries}", dtype or like.dtype, like.shape if shape is None else shape)
+
+
+Yield = Layer | Sequence[Layer] | Mismatch
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A subgraph of ONNX, and the layers it becomes.
+
+    ``build`` checks the match and answers with layers or, if the check fails, with the reason.
+    """
+
+    name: str
+    pattern: Op
+    build: Callable[[Match, Builder], Yield]
+
+    def apply(self, node: ir.Node, builder: Builder) -> Applied | Mismatch:
+        """Tries the rule with ``node`` as the last node of its pattern."""
+        match = Matcher(builder.facts).match(self.pattern, node)
+        if isinstance(match, Mismatch):
+            return match
+        try:
+            made = self.build(match, builder)
+        except InferenceError as error:
+            return match.reject(str(error))
+        if isinstance(made, Mismatch):
+            return made
+        for part in match.nodes:
+            if unread := part.unread():
+                return match.reject(f"the attribute `{unread[0]}` of {part.op} is not understood", part)
+        layers = [made] if isinstance(made, Layer) else list(made)
+        names = tuple(part.name for part in match.nodes)
+        for layer in layers:
+            layer.rules = (self.name,)
+        # One layer stands for the nodes: the last that is not a mere rearrangement.
+        owner = next((layer for layer in reversed(layers) if layer.kind not in ("Transpose", "Reshape")), layers[-1] if layers else None)
+        if owner is not None:
+            owner.nodes = names
+        return Applied(self, [part.ir for part in match.nodes], layers)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A rule that matched: the nodes it covers, and the layers it yields."""
+
+    rule: Rule
+    nodes: list[ir.Node]
+    layers: list[Layer]
+
+
+_rules: dict[str, Rule] = {}
+
+
+def rule(pattern: Op, *, name: str = "") -> Callable[[Callable[[Match, Builder], Yield]], Callable[[Match, Builder], Yield]]:
+    """Registers a rule; it is called as the function is, unless ``name`` is given."""
+
+    def register(build: Callable[[Match, Builder], Yield]) -> Callable[[Match, Builder], Yield]:
+        title = name or build.__name__
+        if title in _rules:
+            raise ValueError(f"two rules are called {title}")
+        _rules[title] = Rule(title, pattern, build)
+        return build
+
+    return register
+
+
+@cache
+def rules_by_op() -> dict[str, list[Rule]]:
+    """The rules by the operator of their last node, the larger pattern first."""
+    package = importlib.import_module("tf2rust.ops")
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.ispkg:
+            importlib.import_module(f"{package.__name__}.{module.name}")
+    table: dict[str, list[Rule]] = {}
+    for item in _rules.values():
+        for op in item.pattern.ops:
+            table.setdefault(op, []).append(item)
+    for items in table.values():
+        items.sort(key=lambda r: (-r.pattern.size, r.name))
+    return table

@@ -1,0 +1,36 @@
+"""Rust literals."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def rust_f32(value: float) -> str:
+    """``value``, rounded to float32, as a Rust expression of type ``f32``."""
+    number = np.float32(value)
+    if math.isnan(number):
+        return "f32::NAN"
+    if math.isinf(number):
+        return "f32::INFINITY" if number > 0 else "f32::NEG_INFINITY"
+    text = np.format_float_positional(number, unique=True, trim="0") if 1e-5 <= abs(number) < 1e9 or number == 0 else ""
+    return text or np.format_float_scientific(number, unique=True, trim="0").replace("e+", "e")
+
+
+def rust_str(text: str) -> str:
+    """``text`` as a Rust string literal; whatever does not print is escaped."""
+    escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    return '"' + "".join(escapes.get(c) or (c if c.isprintable() else f"\\u{{{ord(c):x}}}") for c in text) + '"'
+
+
+def rust_comment(text: str) -> str:
+    """``text`` for a comment: one line, nothing in it that the compiler or a terminal would act on."""
+    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text).replace("*/", "*\\/")
+
+
+def rust_list(items: object) -> str:
+    """A Rust array of plain numbers, nested as ``items`` is."""
+    if isinstance(items, (tuple, list)):
+        return f"[{', '.join(rust_list(i) for i in items)}]"
+    return str(items)

@@ -1,0 +1,113 @@
+"""Max and average pooling over one or two dimensions, channels-last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf2rust.ops.conv import Window, window
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Layer, RustCall, WeightRefs
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.transpose import Transpose, permute, to_channels_first, to_channels_last
+
+
+@dataclass(eq=False, kw_only=True)
+class Pooling(Layer):
+    """The maximum or the average over a window: [n, *spatial, c] → [n, *spatial', c].
+
+    The maximum ignores the padding; the average leaves it out too unless ``count_include_pad``.
+    """
+
+    function: str
+    window: Window
+    count_include_pad: bool = False
+
+    @property
+    def rank(self) -> int:
+        return len(self.window.size)
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return f"{self.function}Pooling{self.rank}D"
+
+    def params(self) -> dict[str, object]:
+        w = self.window
+        return {"pool_size": list(w.size), "strides": list(w.strides), "padding": [list(p) for p in w.padding]}
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        w = self.window
+
+        def each(values: Sequence[object]) -> str:
+            return rust_list(values if self.rank > 1 else values[0])
+
+        count = f"Average {{ count_include_pad: {str(self.count_include_pad).lower()} }}"
+        return f"Pool{self.rank}d", (
+            f"Pool{self.rank}d {{ kind: Pool::{'Max' if self.function == 'Max' else count}, size: {each(w.size)}, "
+            f"stride: {each(w.strides)}, dilation: {each(w.dilations)}, padding: {each(w.padding)} }}"
+        )
+
+    def rust_call(self, call: RustCall) -> str:
+        n, *spatial, channels = self.x.shape
+        size = call.dim(spatial[0]) if self.rank == 1 else call.dims(spatial)
+        return (
+            f"{call.field}.run(isa, {call.dim(n)}, {size}, {call.dim(channels)}, {call.inputs[0]}, {call.outputs[0]})"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {f"Pool{self.rank}d", "Pool"}
+
+
+def _window(node: Node, facts: Facts) -> Window:
+    """The window; ``ceil_mode`` adds what is missing of the last one to the padding at the end."""
+    spatial = facts.shape(node.ir.inputs[0])[2:]  # type: ignore[arg-type]
+    base = window(node, spatial, node.attr("kernel_shape"))
+    if not node.attr("ceil_mode", 0):
+        return base
+    padding = []
+    for axis, (before, after) in enumerate(base.padding):
+        size, stride, extent = spatial[axis], base.strides[axis], base.extent[axis]
+        windows = base.output(spatial, ceil=True)[axis]
+        # A window that would start in the padding at the end does not count.
+        if isinstance(windows, int) and isinstance(size, int):
+            windows -= (windows - 1) * stride >= size + before
+            after = max(after, (windows - 1) * stride + extent - size - before)
+        padding.append((before, after))
+    return Window(base.size, base.strides, base.dilations, tuple(padding))
+
+
+@infers("MaxPool", "AveragePool")
+def _pool(node: Node, facts: Facts) -> Sequence[Fact]:
+    x = facts[node.ir.inputs[0]]  # type: ignore[index]
+    return [Fact(x.dtype, (*x.shape[:2], *_window(node, facts).output(x.shape[2:])))]
+
+
+@rule(Op("MaxPool|AveragePool", Var("x"), name="pool"))
+def pooling(m: Match, b: Builder) -> Yield:
+    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.rank not in (3, 4):
+        return m.reject(f"it pools over {x.rank - 2} axes; 1 and 2 are there")
+    if len(m.root.ir.outputs) > 1:
+        return m.reject("it also gives the indices of the maxima")
+    if x.dtype != "float32":
+        return m.reject(f"its input is {x.dtype}; pooling is there for float32")
+    if m.root.attr("ceil_mode", 0) and any(not isinstance(d, int) for d in x.shape[2:]):
+        return m.reject("ceil_mode over a free dimension; bind it with --dim")
+    m.root.has("storage_order")
+    first = Transpose(
+        perm=to_channels_last(x.rank), inputs=[x], outputs=[b.temporary(x, permute(x.shape, to_channels_last(x.rank)))]
+    )
+    last = Transpose(
+        perm=to_channels_first(y.rank), inputs=[b.temporary(y, permute(y.shape, to_channels_last(y.rank)))], outputs=[y]
+    )
+    layer = Pooling(
+        function="Max" if m.root.op == "MaxPool" else "Average",
+        window=_window(m.root, b.facts),
+        count_include_pad=bool(m.root.attr("count_include_pad", 0)),
+        inputs=[first.y],
+        outputs=[last.x],
+    )
+    return [first, layer, last]

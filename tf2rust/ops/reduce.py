@@ -1,0 +1,101 @@
+"""Mean, sum, maximum, minimum and product over axes; the global poolings are of this kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+
+_FUNCTIONS = {"ReduceMean": "Mean", "ReduceSum": "Sum", "ReduceMax": "Max", "ReduceMin": "Min", "ReduceProd": "Prod"}
+
+
+@dataclass(eq=False, kw_only=True)
+class Reduce(Layer):
+    """``function`` over ``axis``, which disappears from the shape or, with ``keepdims``, becomes 1."""
+
+    function: str
+    axis: int
+    keepdims: bool
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        if self.x.rank == 3 and self.axis == 1 and self.function in ("Mean", "Max"):
+            return f"Global{'Average' if self.function == 'Mean' else 'Max'}Pooling1D"
+        return self.function
+
+    def params(self) -> dict[str, object]:
+        return {"function": self.function.lower(), "axis": self.axis, "keepdims": self.keepdims}
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        if perm is None:
+            return None
+        axis = perm[self.axis]
+        moved = replace(self, axis=axis)
+        if self.keepdims:
+            return moved, perm
+        rest = [a for a in perm if a != axis]
+        return moved, tuple(sorted(rest).index(a) for a in rest)
+
+    def rust_call(self, call: RustCall) -> str:
+        shape = self.x.shape
+        split = (product(shape[: self.axis]), shape[self.axis], product(shape[self.axis + 1 :]))
+        return f"Reduce::{self.function}.run(isa, {call.dims(split)}, {call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Reduce"}
+
+
+def _axes(node: Node, facts: Facts) -> list[int]:
+    rank = len(facts.shape(node.ir.inputs[0]))  # type: ignore[arg-type]
+    if node.op.startswith("Global"):
+        return list(range(2, rank))
+    axes = facts.ints(node, "axes", 1)
+    if not axes:
+        return [] if node.attr("noop_with_empty_axes", 0) else list(range(rank))
+    node.has("noop_with_empty_axes")
+    return sorted(normal_axis(a, rank) for a in axes)
+
+
+def _reduced(shape: Dims, axes: Sequence[int], keepdims: bool) -> Dims:
+    if keepdims:
+        return tuple(1 if i in axes else d for i, d in enumerate(shape))
+    return tuple(d for i, d in enumerate(shape) if i not in axes)
+
+
+@infers(*_FUNCTIONS, "GlobalAveragePool", "GlobalMaxPool")
+def _reduce(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    keepdims = node.op.startswith("Global") or bool(node.attr("keepdims", 1))
+    shape = _reduced(data.shape, _axes(node, facts), keepdims)
+    if node.op == "ReduceProd" and data.dims is not None and len(data.shape) == 1:
+        return [Fact.of_dims(np.asarray([product(data.dims), None], dtype=object)[:-1].reshape(shape), data.dtype)]  # type: ignore[arg-type]
+    return [Fact(data.dtype, shape)]
+
+
+@rule(Op("|".join([*_FUNCTIONS, "GlobalAveragePool", "GlobalMaxPool"]), Var("x"), more=True, name="reduce"))
+def reduce(m: Match, b: Builder) -> Yield:
+    """Axes go one at a time, the last first, so that each is a plain [outer, axis, inner] reduction."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.dtype != "float32":
+        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for float32")
+    function = {"GlobalAveragePool": "Mean", "GlobalMaxPool": "Max"}.get(m.root.op) or _FUNCTIONS[m.root.op]
+    keepdims = m.root.op.startswith("Global") or bool(m.root.attr("keepdims", 1))
+    axes = _axes(m.root, b.facts)
+    if not axes:
+        return m.reject("it reduces over no axis")
+    layers: list[Layer] = []
+    value: Value = x
+    for axis in reversed(axes):
+        last = axis == axes[0]
+        out = y if last else b.temporary(y, _reduced(value.shape, [axis], keepdims))
+        layers.append(Reduce(function=function, axis=axis, keepdims=keepdims, inputs=[value], outputs=[out]))
+        value = out
+    return layers

@@ -1,0 +1,102 @@
+"""Reshape and its kin: the same elements in the same order under other dimensions. They cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.layer import Dims, Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, rule
+
+X = Var("x")
+
+
+@dataclass(eq=False, kw_only=True)
+class Reshape(Layer):
+    """Gives the output's shape to the input's elements: an alias, or a copy where the output has a place of its own."""
+
+    kind = "Reshape"
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"copy({call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"copy"}
+
+
+def reshaped(fact: Fact, shape: Dims) -> Fact:
+    """The fact of the same contents under another shape, which is known to have as many elements."""
+    dims = fact.dims if fact.dims is None or len(shape) > 1 else fact.dims.reshape([int(str(d)) for d in shape])
+    return Fact(fact.dtype, shape, dims=dims if len(shape) <= 1 else None, fill=fact.fill)
+
+
+@infers("Reshape")
+def _reshape(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    target = facts.dims(node.input(1)) if node.version >= 5 else node.attr("shape")
+    if target is None:
+        raise InferenceError("its shape is computed from data, not from shapes and constants")
+    if not node.attr("allowzero", 0):
+        target = [data.shape[i] if d == 0 else d for i, d in enumerate(target)]
+    if -1 in target:
+        known = product(d for d in target if d != -1)
+        total = product(data.shape)
+        target = [(0 if known == 0 else total // known) if d == -1 else d for d in target]
+    return [reshaped(data, tuple(target))]
+
+
+@infers("Flatten")
+def _flatten(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    axis = node.attr("axis", 1)
+    axis = axis + len(data.shape) if axis < 0 else axis
+    return [Fact(data.dtype, (product(data.shape[:axis]), product(data.shape[axis:])), fill=data.fill)]
+
+
+@infers("Unsqueeze")
+def _unsqueeze(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    axes = facts.ints(node, "axes", 1) or []
+    rank = len(data.shape) + len(axes)
+    places = {normal_axis(a, rank) for a in axes}
+    sizes = iter(data.shape)
+    return [reshaped(data, tuple(1 if i in places else next(sizes) for i in range(rank)))]
+
+
+@infers("Squeeze")
+def _squeeze(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    axes = facts.ints(node, "axes", 1)
+    rank = len(data.shape)
+    places = {i for i, d in enumerate(data.shape) if d == 1} if axes is None else {normal_axis(a, rank) for a in axes}
+    if bad := [data.shape[i] for i in places if isinstance(data.shape[i], int) and data.shape[i] != 1]:
+        raise InferenceError(f"it squeezes an axis of size {bad[0]}")
+    return [reshaped(data, tuple(d for i, d in enumerate(data.shape) if i not in places))]
+
+
+@infers("Identity", "Dropout")
+def _identity(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    return [data, Fact("bool", data.shape)][: len(node.ir.outputs)]
+
+
+@rule(Op("Reshape|Flatten|Unsqueeze|Squeeze", X, more=True, name="view"))
+def reshape(m: Match, b: Builder) -> Layer:
+    """The shape function has already understood the node's parameters."""
+    for attribute in ("axes", "axis", "allowzero", "shape"):
+        m.root.has(attribute)
+    return Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])
+
+
+@rule(Op("Identity|Dropout", X, more=True, name="identity"))
+def identity(m: Match, b: Builder) -> Layer:
+    """Dropout does nothing at inference."""
+    for attribute in ("ratio", "seed", "is_test"):
+        m.root.has(attribute)
+    return Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])
+
+

@@ -1,0 +1,41 @@
+"""Arithmetic on shapes: Shape, and what exporters compute from it. Done at conversion, nothing of it is left to run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
+
+
+@infers("Shape")
+def _shape(node: Node, facts: Facts) -> Sequence[Fact]:
+    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    return [Fact.of_dims(np.asarray([*shape[node.attr("start", 0) : node.attr("end")], None], dtype=object)[:-1])]
+
+
+@infers("Size")
+def _size(node: Node, facts: Facts) -> Sequence[Fact]:
+    total: object = 1
+    for dim in facts.shape(node.ir.inputs[0]):  # type: ignore[arg-type]
+        total = total * dim  # type: ignore[operator]
+    return [Fact.of_dims(np.asarray(total, dtype=object))]
+
+
+@infers("ConstantOfShape")
+def _constant_of_shape(node: Node, facts: Facts) -> Sequence[Fact]:
+    shape = facts.dims(node.input(0))
+    if shape is None:
+        raise InferenceError("its shape is computed from data, not from shapes and constants")
+    value = np.asarray(node.attr("value", np.zeros(1, np.float32)))
+    return [Fact(value.dtype.name, tuple(shape), fill=float(value.flat[0]))]
+
+
+@infers("Expand")
+def _expand(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    target = facts.dims(node.input(1))
+    if target is None:
+        raise InferenceError("its shape is computed from data, not from shapes and constants")
+    return [Fact(data.dtype, broadcast([data.shape, tuple(target)]), fill=data.fill)]

@@ -1,0 +1,106 @@
+"""Slice: a part of a tensor, with steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.reshape import Reshape
+
+_OPEN = 10**9  # exporters write "to the end" as one of several large numbers
+
+
+@dataclass(eq=False, kw_only=True)
+class Slice(Layer):
+    """Element i along an axis is element ``start + i · step`` of the input."""
+
+    kind = "Slice"
+    starts: Dims
+    steps: tuple[int, ...]
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        if perm is None:
+            return None
+        places = [perm.index(axis) for axis in range(len(perm))]
+        starts, steps = tuple(self.starts[i] for i in places), tuple(self.steps[i] for i in places)
+        return replace(self, starts=starts, steps=steps), perm
+
+    def takes_last(self, axis: int) -> bool:
+        """Whether this is ``x[..., -1:, ...]`` along ``axis`` and everything along the others."""
+        return all(
+            (own == 1 and size - start == 1) if i == axis else own == size
+            for i, (own, size, start) in enumerate(zip(self.y.shape, self.x.shape, self.starts, strict=True))
+        )
+
+    def rust_call(self, call: RustCall) -> str:
+        return (
+            f"slice({call.inputs[0]}, &{call.dims(self.x.shape)}, &{call.dims(self.starts)}, "
+            f"&{rust_list(self.steps)}, &{call.dims(self.y.shape)}, {call.outputs[0]})"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {"slice"}
+
+
+def _bound(index: int, size: int | Expr, lowest: int, highest: int | Expr) -> int | Expr:
+    """A start or end as a position, clamped to lowest … highest."""
+    if abs(index) >= _OPEN:
+        return highest if index > 0 else lowest
+    if isinstance(size, int):
+        assert isinstance(highest, int)
+        return min(max(index + size if index < 0 else index, lowest), highest)
+    if index < 0:
+        return size + index
+    if index == 0:
+        return 0
+    raise InferenceError(f"whether {index} lies within the free dimension {size} is not known; bind it with --dim")
+
+
+def _ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
+    """Starts, steps and output shape, for every axis."""
+    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    firsts, lasts = facts.ints(node, "starts", 1), facts.ints(node, "ends", 2)
+    axes = facts.ints(node, "axes", 3) or list(range(len(firsts or [])))
+    strides = facts.ints(node, "steps", 4) or [1] * len(axes)
+    starts: list[int | Expr] = [0] * len(shape)
+    steps = [1] * len(shape)
+    sizes = list(shape)
+    for axis, first, last, step in zip(axes, firsts or [], lasts or [], strides, strict=True):
+        at = normal_axis(axis, len(shape))
+        size = shape[at]
+        start = _bound(first, size, 0, size) if step > 0 else _bound(first, size, -1, size - 1)
+        end = _bound(last, size, 0, size) if step > 0 else _bound(last, size, -1, size - 1)
+        span = (end - start + step - 1) // step if step > 0 else (start - end - step - 1) // -step
+        sizes[at] = max(span, 0) if isinstance(span, int) else span
+        starts[at], steps[at] = (start if sizes[at] != 0 else 0), step
+    return tuple(starts), tuple(steps), tuple(sizes)
+
+
+@infers("Slice")
+def _slice(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    starts, steps, shape = _ranges(node, facts)
+    if data.dims is not None and len(shape) == 1:
+        picks = [int(str(starts[0])) + i * steps[0] for i in range(int(str(shape[0])))]
+        return [Fact.of_dims(np.asarray([*(data.dims[i] for i in picks), None], dtype=object)[:-1], data.dtype)]
+    return [Fact(data.dtype, shape, fill=data.fill)]
+
+
+@rule(Op("Slice", Var("x"), more=True, name="slice"))
+def slice_(m: Match, b: Builder) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    for attribute in ("starts", "ends", "axes"):
+        m.root.has(attribute)
+    starts, steps, shape = _ranges(m.root, b.facts)
+    if shape == x.shape and all(s == 1 for s in steps):
+        return Reshape(inputs=[x], outputs=[y])
+    return Slice(starts=starts, steps=steps, inputs=[x], outputs=[y])

@@ -1,0 +1,93 @@
+"""Softmax and LogSoftmax over one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.facts import infers, normal_axis, same_shape
+from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Optional, Scalar, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+
+X = Var("x")
+infers("Softmax", "LogSoftmax")(same_shape)
+
+
+@dataclass(eq=False, kw_only=True)
+class Softmax(Layer):
+    """exp(x − max) / Σ exp(x − max) along ``axis``, or its logarithm."""
+
+    axis: int
+    log: bool = False
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return "LogSoftmax" if self.log else "Softmax"
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
+
+    @property
+    def _function(self) -> str:
+        return "log_softmax" if self.log else "softmax"
+
+    def _split(self, call: RustCall) -> str:
+        shape = self.x.shape
+        return call.dims((product(shape[: self.axis]), shape[self.axis], product(shape[self.axis + 1 :])))
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"{self._function}(isa, {self._split(call)}, {call.inputs[0]}, {call.outputs[0]})"
+
+    def can_run_inplace(self) -> bool:
+        return True
+
+    def rust_call_inplace(self, call: RustCall) -> str:
+        return f"{self._function}_in_place(isa, {self._split(call)}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {self._function, f"{self._function}_in_place"}
+
+
+@rule(Op("Softmax|LogSoftmax", X, name="softmax"))
+def softmax(m: Match, b: Builder) -> Yield:
+    """Before operator set 13 the axis and all after it are one, which is the same where the axis is the last."""
+    x = b.value(m["x"])
+    axis = normal_axis(m.root.attr("axis", -1 if m.root.version >= 13 else 1), x.rank)
+    if m.root.version < 13 and any(d != 1 for d in x.shape[axis + 1 :]):
+        return m.reject(f"in operator set {m.root.version} it runs over all axes from {axis} on, which is not there")
+    return Softmax(axis=axis, log=m.root.op == "LogSoftmax", inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+
+
+def _spread(inner: Op) -> Optional:
+    """The value given back the axis it lost, and its size."""
+    return Optional(Op("Expand", Optional(Op("Reshape", inner, Var("s1"), name=f"r_{inner.name}")), Var("s2"), name=f"e_{inner.name}"))
+
+
+_MAX = Op("Max", Scalar("minus_infinity", float("-inf")), Op("ReduceMax", X, more=True), name="floor")
+_EXP = Op("Exp", Op("Sub", X, _spread(_MAX)))
+_SUM = Op("ReduceSum", _EXP, more=True)
+
+
+@rule(Op("Div", _EXP, Optional(Op("Expand", Optional(Op("Reshape", _SUM, Var("t1"), name="r_sum")), Var("t2"), name="e_sum"))))
+def softmax_spelled_out(m: Match, b: Builder) -> Yield:
+    """exp(x − max(x)) / Σ, as JAX writes it."""
+    x = b.value(m["x"])
+    axes = set()
+    for name in ("ReduceMax", "ReduceSum"):
+        node = m.node(name)
+        for attribute in ("keepdims", "noop_with_empty_axes"):
+            node.has(attribute)
+        found = b.facts.ints(node, "axes", 1)
+        if found is None or len(found) != 1:
+            return m.reject("it does not run over one axis", node)
+        axes.add(normal_axis(found[0], x.rank))
+    if len(axes) != 1:
+        return m.reject("maximum and sum run over different axes")
+    (axis,) = axes
+    spread = b.facts.shape(m.root.ir.inputs[1])  # type: ignore[arg-type]
+    if len(spread) != x.rank or spread[:axis] != x.shape[:axis] or spread[axis + 1 :] != x.shape[axis + 1 :]:
+        return m.reject("the sum is not spread along the axis it was taken over")
+    return Softmax(axis=axis, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])

@@ -1,0 +1,62 @@
+"""Transpose: axes in another order. The layout pass removes most of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, rule
+from tf2rust.ops.core.rust import rust_list
+
+
+@dataclass(eq=False, kw_only=True)
+class Transpose(Layer):
+    """Axis i of the output is axis ``perm[i]`` of the input."""
+
+    kind = "Transpose"
+    perm: Perm
+
+    def rust_call(self, call: RustCall) -> str:
+        return (
+            f"transpose({call.inputs[0]}, {call.outputs[0]}, &{call.dims(self.x.shape)}, &{rust_list(self.perm)})"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {"transpose"}
+
+
+def permute(shape: Dims, perm: Perm) -> Dims:
+    """The shape of ``transpose(x, perm)`` for x of this shape."""
+    return tuple(shape[axis] for axis in perm)
+
+
+def inverse(perm: Perm) -> Perm:
+    """The perm that undoes ``perm``."""
+    return tuple(perm.index(axis) for axis in range(len(perm)))
+
+
+def to_channels_last(rank: int) -> Perm:
+    """``NC…`` to ``N…C``."""
+    return (0, *range(2, rank), 1)
+
+
+def to_channels_first(rank: int) -> Perm:
+    """``N…C`` to ``NC…``."""
+    return (0, rank - 1, *range(1, rank - 1))
+
+
+@infers("Transpose")
+def _transpose(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    perm = tuple(node.attr("perm") or reversed(range(len(data.shape))))
+    return [Fact(data.dtype, permute(data.shape, perm), fill=data.fill)]
+
+
+@rule(Op("Transpose", Var("x")))
+def transpose(m: Match, b: Builder) -> Layer:
+    x = b.value(m["x"])
+    perm = tuple(m.root.attr("perm") or reversed(range(x.rank)))
+    return Transpose(perm=perm, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
