@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,16 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.attribution import attribute_nodes
 from tf2rust.onnx_import.tensorflow.canonical import canonicalise
 from tf2rust.onnx_import.tensorflow.export import export
+from tf2rust.onnx_import.tensorflow.frozen import open_frozen_graph
 from tf2rust.onnx_import.tensorflow.keras_model import open_keras, trace_keras
 from tf2rust.onnx_import.tensorflow.runtime import library
+from tf2rust.onnx_import.tensorflow.saved_model import open_saved_model
 from tf2rust.onnx_import.tensorflow.stored import read_stored
 from tf2rust.onnx_import.tensorflow.traced import TracedModel
 
-__all__ = ["TensorFlowModel", "load_tensorflow"]
+__all__ = ["TensorFlowModel", "load_frozen_graph", "load_tensorflow"]
+
+_KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -49,11 +53,41 @@ def load_tensorflow(
     signature: str | None = None,
     custom_objects: Mapping[str, object] | None = None,
 ) -> TensorFlowModel:
-    """Open the model at ``path`` with the library that fits it and export it to ONNX."""
+    """Open the model at ``path`` with the library that fits it, and export it to ONNX.
+
+    ``path`` is a ``.keras`` or ``.h5`` file of Keras 2 or 3, a SavedModel folder, or a ``.tflite`` file.
+    ``trust_code`` allows Python code in the model to run (Lambda layers); ``signature`` chooses one of a SavedModel;
+    ``custom_objects`` holds the classes of custom layers by name. Raises ``ConversionError``.
+    """
+    if not path.exists():
+        raise ConversionError(f"{path} does not exist.")
+    if path.is_dir():
+        traced, chosen = open_saved_model(path, signature)
+        version = library("tensorflow").__version__
+        return _exported(traced, f"SavedModel, signature {chosen}, opened with TensorFlow {version}", {})
+    if signature is not None:
+        raise ConversionError(f"{path} is a file; only SavedModel folders have signatures.")
+    if path.suffix == ".pb":
+        raise ConversionError(
+            f"{path} is a file of its own: give the SavedModel's folder, or for a frozen graph its inputs and outputs."
+        )
+    if path.suffix not in _KERAS_SUFFIXES:
+        raise ConversionError(
+            f"{path} has the extension {path.suffix!r}; a model is a .keras, .h5 or .tflite file or a SavedModel folder."
+        )
     stored = read_stored(path)
     opened = open_keras(stored, trust_code=trust_code, custom_objects=custom_objects)
     traced, layers = trace_keras(opened.model)
-    return _exported(traced, f"Keras {stored.keras_version} {stored.kind}, opened with {opened.library}", layers)
+    version = stored.keras_version or "(version unknown)"
+    return _exported(traced, f"Keras {version} {stored.kind}, opened with {opened.library}", layers)
+
+
+def load_frozen_graph(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> TensorFlowModel:
+    """Open a frozen ``.pb`` graph as a function of the tensors ``inputs``, named ``x`` or ``x:0``, giving ``outputs``."""
+    if not path.is_file():
+        raise ConversionError(f"{path} does not exist.")
+    traced = open_frozen_graph(path, inputs, outputs)
+    return _exported(traced, f"frozen graph, opened with TensorFlow {library('tensorflow').__version__}", {})
 
 
 def _exported(traced: TracedModel, opened_with: str, layers: Mapping[str, str]) -> TensorFlowModel:

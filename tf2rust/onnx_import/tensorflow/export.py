@@ -13,8 +13,8 @@ from tf2rust.onnx_import.tensorflow.traced import TracedModel
 
 OPSET = 18
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
-# These two mix the nodes of neighbouring layers; without them every layer stays in one piece.
-_LEFT_OUT = ("optimize_transpose", "einsum_optimizer")
+# These mix the nodes of different layers, the last one by chance; without them every layer stays in one piece.
+_LEFT_OUT = ("optimize_transpose", "einsum_optimizer", "merge_duplication")
 
 
 def export(model: TracedModel) -> onnx.ModelProto:
@@ -41,18 +41,21 @@ def _freeze(model: TracedModel) -> tuple[Any, list[str], list[str]]:
     freeze = library("tensorflow.python.framework.convert_to_constants").convert_variables_to_constants_v2
     frozen = freeze(model.function, lower_control_flow=False, aggressive_inlining=True)
     graph_def = tf_loader.fix_freezing_errors_part2(frozen.graph.as_graph_def(add_shapes=True))
-    # Grappler does not inline functions bound for XLA, such as Keras 3's grouped convolutions.
-    for node in graph_def.node:
-        node.attr.pop("_XlaMustCompile", None)
-    for function in graph_def.library.function:
-        function.attr.pop("_XlaMustCompile", None)
-        for node in function.node_def:
-            node.attr.pop("_XlaMustCompile", None)
-    inputs = [tensor.name for tensor in model.input_tensors]
+    _make_inlinable(graph_def)
+    inputs = [tensor.name for tensor in model.inputs.values()]
     outputs = [tensor.name for tensor in frozen.outputs]
     with tf.Graph().as_default():
         tf.import_graph_def(graph_def, name="")
         return tf_loader.tf_optimize(inputs, outputs, graph_def), inputs, outputs
+
+
+def _make_inlinable(graph_def: Any) -> None:
+    """Drop the marks that keep Grappler from inlining functions bound for XLA, Keras 3's grouped convolutions."""
+    functions = graph_def.library.function
+    nodes = [*graph_def.node, *(node for function in functions for node in function.node_def)]
+    for marked in [*nodes, *functions]:
+        for attribute in ("_XlaMustCompile", "_noinline"):
+            marked.attr.pop(attribute, None)
 
 
 def _convert(graph_def: Any, inputs: list[str], outputs: list[str], model: TracedModel) -> onnx.ModelProto:

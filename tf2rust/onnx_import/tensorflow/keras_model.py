@@ -11,7 +11,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import layer_classes, marked
 from tf2rust.onnx_import.tensorflow.stored import StoredModel, code_layers
-from tf2rust.onnx_import.tensorflow.traced import TracedModel, distinct
+from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors, distinct
 
 _UNKNOWN_LAYER = re.compile(
     r"Unknown layer: '?(?P<a>[\w>.]+)|Could not locate class '(?P<b>[^']+)'|Unknown object: '?(?P<c>[\w>.]+)"
@@ -60,7 +60,7 @@ def _why_not_opened(stored: StoredModel, opener: str, error: Exception) -> str:
         name = next(group for group in unknown.groups() if group)
         return (
             f"{stored.path.name} uses the layer class {name!r}, which {opener} does not know; "
-            "pass the class in custom_objects, or save the model with model.export()."
+            "pass the class in custom_objects, or save the model as .keras or with model.export()."
         )
     line = (text.strip().splitlines() or [type(error).__name__])[0]
     writer = f"Keras {stored.keras_version}" if stored.keras_version else "an unknown Keras"
@@ -84,11 +84,13 @@ def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
     count = len(function.outputs)
     outputs = signature.outputs or tuple(f"output_{index}" for index in range(count))
 
-    def run(tensors: Sequence[Any]) -> Sequence[Any]:
-        return list(function(*(tf.constant(tensor) for tensor in tensors)))
+    names = distinct(signature.inputs)
 
-    traced = TracedModel(function, signature.inputs, distinct(outputs, signature.inputs), run, scopes)
-    return traced, layer_classes(signature.model)
+    def run(arguments: Mapping[str, Any]) -> Sequence[Any]:
+        return list(function(*(arguments[name] for name in names)))
+
+    tensors = dict(zip(names, argument_tensors(function), strict=True))
+    return TracedModel(function, tensors, distinct(outputs, names), run, scopes), layer_classes(signature.model)
 
 
 @dataclass(frozen=True)

@@ -8,39 +8,41 @@ from typing import Any
 
 import numpy as np
 
+from tf2rust.onnx_import.tensorflow.runtime import library
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 
 
 @dataclass(frozen=True)
 class TracedModel:
-    """A concrete function and the names its inputs and outputs bear in ONNX, both in order.
+    """A concrete function and the names its inputs and outputs bear in ONNX.
 
-    ``function`` is the graph to export; ``call`` runs it on a list of tensors, one per input, giving one per output.
+    ``function`` is the graph to export. ``inputs`` gives its argument tensors by ONNX name, in the order that the
+    model's users know; ``outputs`` names its outputs in its own order. ``call`` runs it on tensors by input name.
     """
 
     function: Any
-    inputs: tuple[str, ...]
+    inputs: Mapping[str, Any]
     outputs: tuple[str, ...]
-    call: Callable[[Sequence[Any]], Sequence[Any]]
+    call: Callable[[Mapping[str, Any]], Sequence[Any]]
     scopes: LayerScopes = field(default_factory=LayerScopes)
 
-    @property
-    def input_tensors(self) -> list[Any]:
-        """The function's own arguments, without the captured variables."""
-        captured = {id(tensor) for tensor in self.function.graph.internal_captures}
-        return [tensor for tensor in self.function.inputs if id(tensor) not in captured]
-
     def run(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
-        """Run the model by TensorFlow on arrays by input name; gives arrays by output name."""
+        """Run the model by TensorFlow on arrays by input name; gives arrays by output name.
+
+        Raises ``ValueError`` when an input has no array.
+        """
         missing = [name for name in self.inputs if name not in arrays]
         if missing:
             raise ValueError(f"no array for the input(s) {', '.join(missing)}")
-        tensors = [
-            np.asarray(arrays[name], dtype=tensor.dtype.as_numpy_dtype)
-            for name, tensor in zip(self.inputs, self.input_tensors, strict=True)
-        ]
-        results = self.call(tensors)
+        constant = library("tensorflow").constant
+        results = self.call({name: constant(arrays[name], dtype=spec.dtype) for name, spec in self.inputs.items()})
         return {name: np.asarray(result) for name, result in zip(self.outputs, results, strict=True)}
+
+
+def argument_tensors(function: Any) -> list[Any]:
+    """The arguments of a concrete function in its graph, without the captured variables."""
+    captured = {id(tensor) for tensor in function.graph.internal_captures}
+    return [tensor for tensor in function.inputs if id(tensor) not in captured]
 
 
 def distinct(names: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, ...]:

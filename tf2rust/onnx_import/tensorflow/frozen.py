@@ -1,0 +1,54 @@
+"""Frozen graphs: a GraphDef whose weights are constants, as a function of chosen tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.onnx_import.tensorflow.traced import TracedModel, distinct
+
+
+def open_frozen_graph(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> TracedModel:
+    """Open a frozen ``.pb`` file; inputs and outputs are tensor names, ``x`` or ``x:0``.
+
+    Raises ``ConversionError`` when it is no frozen graph or lacks one of the tensors.
+    """
+    v1 = library("tensorflow").compat.v1
+    graph_def = v1.GraphDef()
+    try:
+        graph_def.ParseFromString(path.read_bytes())
+    except library("google.protobuf.message").DecodeError as error:
+        raise ConversionError(f"{path} is not a frozen TensorFlow graph, or is damaged.") from error
+    nodes = {node.name for node in graph_def.node}
+    missing = [name for name in (*inputs, *outputs) if name.partition(":")[0] not in nodes]
+    if missing:
+        raise ConversionError([f"{path} has no tensor {name!r}." for name in missing])
+    if not inputs or not outputs:
+        raise ConversionError(f"{path} does not say what its inputs and outputs are; name their tensors.")
+    with quiet():
+        return prune(graph_def, _by_node(inputs), _by_node(outputs))
+
+
+def prune(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> TracedModel:
+    """The function from some tensors of a frozen graph to others, both given as ONNX name -> tensor name."""
+    tf = library("tensorflow")
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph_def, name=""), [])
+    element = wrapped.graph.as_graph_element
+    feeds = [element(tensor) for tensor in inputs.values()]
+    function = wrapped.prune(feeds, [element(tensor) for tensor in outputs.values()])
+
+    def call(arguments: Mapping[str, Any]) -> Sequence[Any]:
+        return list(function(*(arguments[name] for name in inputs)))
+
+    return TracedModel(
+        function, dict(zip(inputs, function.inputs, strict=True)), distinct(list(outputs), list(inputs)), call
+    )
+
+
+def _by_node(tensors: Sequence[str]) -> dict[str, str]:
+    """Tensor names by the names they bear in ONNX: ``x:0`` is called ``x``."""
+    full = [tensor if ":" in tensor else f"{tensor}:0" for tensor in tensors]
+    return {tensor.removesuffix(":0"): tensor for tensor in full}

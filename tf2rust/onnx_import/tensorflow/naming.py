@@ -1,0 +1,66 @@
+"""Names for nodes, values and weights that depend on nothing but the graph and its layers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import onnx
+from onnx import numpy_helper
+
+
+@dataclass
+class Names:
+    """Names given out so far, over the graph and all its subgraphs, and what bears them."""
+
+    node_layers: Mapping[str, str]
+    opsets: Mapping[str, int]
+    taken_values: set[str]
+    taken_nodes: set[str] = field(default_factory=set)
+    layers: dict[str, str] = field(default_factory=dict)
+    weights: dict[bytes, onnx.TensorProto] = field(default_factory=dict)
+
+    def node(self, op_type: str, layer: str | None) -> str:
+        name = free_name(f"{layer}/{op_type}" if layer else op_type, self.taken_nodes)
+        if layer:
+            self.layers[name] = layer
+        return name
+
+    def release(self, node: str) -> None:
+        """Give back the name of a node that turned out not to be needed."""
+        self.taken_nodes.remove(node)
+        self.layers.pop(node, None)
+
+    def value(self, wanted: str) -> str:
+        return free_name(wanted, self.taken_values)
+
+    def weight(self, tensor: onnx.TensorProto, wanted: str) -> str:
+        """The name of the one initializer with this content, which may have got its name before."""
+        key = hashlib.sha256(stored_tensor(tensor, "").SerializeToString(deterministic=True)).digest()
+        if key not in self.weights:
+            self.weights[key] = stored_tensor(tensor, self.value(wanted))
+        return self.weights[key].name
+
+    def role(self, node: onnx.NodeProto, index: int) -> str:
+        """What the op calls its input ``index``: ``W``, ``bias``; the number itself where inputs are alike."""
+        version = self.opsets.get(node.domain, 0)
+        if onnx.defs.has(node.op_type, version, node.domain):
+            inputs = onnx.defs.get_schema(node.op_type, version, node.domain).inputs
+            if index < len(inputs) and inputs[index].option != onnx.defs.OpSchema.FormalParameterOption.Variadic:
+                return inputs[index].name
+        return str(index)
+
+
+def stored_tensor(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:
+    """The tensor in the one form that ``numpy_helper`` writes."""
+    return numpy_helper.from_array(numpy_helper.to_array(tensor), name)
+
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    name, count = wanted, 0
+    while name in taken:
+        count += 1
+        name = f"{wanted}_{count}"
+    taken.add(name)
+    return name

@@ -1,0 +1,116 @@
+"""SavedModel folders of any maker: the signature to run, as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.frozen import prune
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors, distinct
+
+_SERVE = "serve"
+
+
+def open_saved_model(path: Path, signature: str | None) -> tuple[TracedModel, str]:
+    """Open a SavedModel folder; gives its signature ``signature`` as a function, and the signature's name.
+
+    Without a name it is ``serving_default``, else ``serve``, else the only one. Raises ``ConversionError`` when the
+    folder is no SavedModel or is damaged, when it has no such signature, or several and none of the usual names.
+    """
+    if not (path / "saved_model.pb").is_file():
+        raise ConversionError(f"{path} is a folder but not a SavedModel: it has no saved_model.pb.")
+    tags, available = _contents(path)
+    name = _chosen(path, available, signature)
+    tf = library("tensorflow")
+    try:
+        with quiet():
+            loaded = tf.saved_model.load(str(path), tags=tags)
+            return _from_signature(loaded, name), name
+    except Exception as error:
+        # Keras-2 trainers leave optimizer objects that TensorFlow cannot rebuild; the graph alone does not need them.
+        try:
+            with quiet():
+                return _from_graph(path, tags, name), name
+        except Exception:
+            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ConversionError(f"{path} is a SavedModel that TensorFlow cannot load: {line}") from error
+
+
+def _contents(path: Path) -> tuple[list[str], list[str]]:
+    """The tags of the graph for serving and its signatures' names."""
+    proto_module = library("tensorflow.core.protobuf.saved_model_pb2")
+    decode_error = library("google.protobuf.message").DecodeError
+    proto = proto_module.SavedModel()
+    try:
+        proto.ParseFromString((path / "saved_model.pb").read_bytes())
+    except decode_error as error:
+        raise ConversionError(f"{path / 'saved_model.pb'} is damaged or truncated.") from error
+    if not proto.meta_graphs:
+        raise ConversionError(f"{path / 'saved_model.pb'} holds no graph; it is empty or damaged.")
+    graph = next((graph for graph in proto.meta_graphs if _SERVE in graph.meta_info_def.tags), proto.meta_graphs[0])
+    # Names such as __saved_model_init_op are TensorFlow's own.
+    names = sorted(name for name in graph.signature_def if not name.startswith("__"))
+    return list(graph.meta_info_def.tags), names
+
+
+def _chosen(path: Path, available: Sequence[str], wanted: str | None) -> str:
+    listed = ", ".join(available) or "none at all"
+    if wanted is not None:
+        if wanted not in available:
+            raise ConversionError(f"{path} has no signature {wanted!r}; it has: {listed}.")
+        return wanted
+    for usual in ("serving_default", _SERVE):
+        if usual in available:
+            return usual
+    if len(available) == 1:
+        return available[0]
+    raise ConversionError(f"{path} does not say which signature to convert; choose one with --signature: {listed}.")
+
+
+def _from_signature(loaded: Any, name: str) -> TracedModel:
+    function = loaded.signatures[name]
+    # TensorFlow flattens keyword arguments and dicts of results by their sorted names.
+    tensors = dict(zip(sorted(function.structured_input_signature[1]), argument_tensors(function), strict=True))
+    outputs = sorted(function.structured_outputs)
+
+    def call(arguments: Mapping[str, Any]) -> Sequence[Any]:
+        # `loaded` owns the variables: they live as long as this function.
+        results = loaded.signatures[name](**arguments)
+        return [results[output] for output in outputs]
+
+    inputs = {argument: tensors[argument] for argument in _original_order(loaded, list(tensors))}
+    return TracedModel(function, inputs, distinct(outputs, list(inputs)), call)
+
+
+def _original_order(loaded: Any, names: list[str]) -> list[str]:
+    """The names in the order in which the model itself takes them, where one of its functions shows it."""
+    for specs in _argument_lists(loaded):
+        order = [spec.name for spec in specs]
+        if sorted(order) == sorted(names):
+            return order
+    return names
+
+
+def _argument_lists(loaded: Any) -> Iterator[list[Any]]:
+    tf = library("tensorflow")
+    for attribute in (_SERVE, "__call__", "call"):
+        function = getattr(loaded, attribute, None)
+        for concrete in getattr(function, "concrete_functions", ()):
+            flat: Iterable[Any] = tf.nest.flatten(concrete.structured_input_signature)
+            yield [spec for spec in flat if isinstance(spec, tf.TensorSpec)]
+
+
+def _from_graph(path: Path, tags: list[str], name: str) -> TracedModel:
+    """Through the loader of TensorFlow 1, which restores the graph and its variables and no objects."""
+    v1 = library("tensorflow").compat.v1
+    with v1.Graph().as_default() as graph, v1.Session(graph=graph) as session:
+        signature = v1.saved_model.load(session, tags, str(path)).signature_def[name]
+        inputs = {key: info.name for key, info in sorted(signature.inputs.items())}
+        outputs = {key: info.name for key, info in sorted(signature.outputs.items())}
+        nodes = [tensor.partition(":")[0] for tensor in (*inputs.values(), *outputs.values())]
+        graph_def = graph.as_graph_def(add_shapes=True)
+        frozen = v1.graph_util.convert_variables_to_constants(session, graph_def, sorted(set(nodes)))
+    return prune(frozen, inputs, outputs)
