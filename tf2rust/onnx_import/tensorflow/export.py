@@ -82,7 +82,7 @@ def _convert(graph_def: Any, inputs: list[str], outputs: list[str], model: Trace
     try:
         # Catching means a deep copy of the graph, weights included, before every optimizer.
         return attempt(catch_errors=False)
-    except Exception:
+    except Exception:  # noqa: BLE001 - optimizers raise whatever their bug is
         return attempt(catch_errors=True)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.onnx_import.tensorflow.safety import code_reasons
 from tf2rust.onnx_import.tensorflow.scopes import layer_classes, marked
-from tf2rust.onnx_import.tensorflow.stored import StoredModel, code_layers
+from tf2rust.onnx_import.tensorflow.stored import StoredModel
 from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors, distinct
 
 _UNKNOWN_LAYER = re.compile(
@@ -32,16 +34,15 @@ def open_keras(stored: StoredModel, *, trust_code: bool, custom_objects: Mapping
     Raises ``ConversionError`` when the model carries code and ``trust_code`` is false, when it needs a class that
     ``custom_objects`` does not hold, or when Keras cannot read it.
     """
-    code = code_layers(stored.config)
-    if code and not trust_code:
-        raise ConversionError(
-            [
-                f"Layer {name!r} is a Lambda: Python code stored in {stored.path.name}, which would run during the "
-                "conversion; rebuild the model without it, or pass trust_code if you trust where the file comes from."
-                for name in code
-            ]
-        )
     package = "tf_keras" if stored.is_keras_2 else "keras"
+    if not trust_code:
+        # Classes that users registered are known too; only a Keras that they imported themselves can hold any.
+        loaded = sys.modules.get(package)
+        registered = loaded.saving.get_custom_objects() if loaded else {}
+        reasons = code_reasons(stored.config, {*registered, *(custom_objects or {})})
+        if reasons:
+            remedy = f"pass it in custom_objects, or pass trust_code if you trust where {stored.path.name} comes from."
+            raise ConversionError(f"{reason}; {remedy}" for reason in reasons)
     keras = library(package)
     try:
         with quiet():

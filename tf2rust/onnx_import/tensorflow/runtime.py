@@ -13,21 +13,15 @@ from types import ModuleType
 
 from tf2rust.errors import ConversionError
 
-_INSTALL = {
-    "tensorflow": "pip install 'tf2rust[tf]'",
-    "keras": "pip install 'tf2rust[tf]'",
-    "tf2onnx": "pip install 'tf2rust[tf]'",
-    "tf_keras": "pip install 'tf2rust[tf]'",
-}
-
 
 def library(name: str) -> ModuleType:
     """Import ``name`` (``tensorflow``, ``keras``, ``tf_keras``, ``tf2onnx`` or a module of theirs) without its log noise.
 
     Raises ``ConversionError`` with the command that installs it when it is missing.
     """
-    if name in sys.modules:
-        return sys.modules[name]
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        return loaded
     # Read by TensorFlow's C++ code while it loads; a value the user has set wins.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Keras 3 chooses its backend at import; only graphs of TensorFlow can be exported.
@@ -39,7 +33,7 @@ def library(name: str) -> ModuleType:
         package = name.partition(".")[0]
         raise ConversionError(
             f"Reading a TensorFlow model needs {package}, which could not be imported ({error}); "
-            f"install it with: {_INSTALL.get(package, _INSTALL['tensorflow'])}"
+            "install it with: pip install 'tf2rust[tf]'"
         ) from error
     if name == "keras" and module.backend.backend() != "tensorflow":
         raise ConversionError(

@@ -29,12 +29,12 @@ def open_saved_model(path: Path, signature: str | None) -> tuple[TracedModel, st
         with quiet():
             loaded = tf.saved_model.load(str(path), tags=tags)
             return _from_signature(loaded, name), name
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - TensorFlow raises anything on a damaged folder
         # Keras-2 trainers leave optimizer objects that TensorFlow cannot rebuild; the graph alone does not need them.
         try:
             with quiet():
                 return _from_graph(path, tags, name), name
-        except Exception:
+        except Exception:  # noqa: BLE001 - as above; the first error says more
             line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ConversionError(f"{path} is a SavedModel that TensorFlow cannot load: {line}") from error
 

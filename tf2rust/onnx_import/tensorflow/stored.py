@@ -1,10 +1,9 @@
-"""What a saved Keras file says about itself, read without Keras: who wrote it, and whether it carries code."""
+"""What a saved Keras file says about itself, read without Keras: who wrote it, and its architecture."""
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,12 @@ class StoredModel:
     def is_keras_2(self) -> bool:
         """Keras 1 and 2 files and those without a version are tf_keras' business."""
         return not self.keras_version or int(self.keras_version.partition(".")[0]) < 3
+
+    def __post_init__(self) -> None:
+        if self.keras_version and not self.keras_version.partition(".")[0].isdecimal():
+            raise ConversionError(
+                f"{self.path} says it was written by Keras {self.keras_version!r}, which is no version."
+            )
 
 
 def read_stored(path: Path) -> StoredModel:
@@ -75,36 +80,6 @@ def _read_archive(path: Path) -> StoredModel:
     except (zipfile.BadZipFile, EOFError, UnicodeDecodeError, NotImplementedError) as error:
         raise ConversionError(f"{path} is a damaged or truncated .keras archive ({_first_line(error)}).") from error
     return StoredModel(path, ".keras", str(metadata.get("keras_version", "")), config)
-
-
-def code_layers(config: dict[str, Any]) -> list[str]:
-    """The names of all layers in a stored architecture that carry Python byte code, however deeply nested.
-
-    Keras would unmarshal and run it while loading, in `.h5` files even in its safe mode. Those are `Lambda` layers
-    and Keras 3's serialised lambda functions; Keras 2's `TFOpLambda` names a TensorFlow function and is no code.
-    """
-    return list(_code_layers(config, "the model"))
-
-
-def _code_layers(value: object, owner: str) -> Iterator[str]:
-    if isinstance(value, dict):
-        class_name = value.get("class_name")
-        inner = value.get("config")
-        name = inner.get("name") if isinstance(inner, dict) else None
-        if class_name == "__lambda__":
-            yield owner
-            return
-        if isinstance(class_name, str):
-            owner = name if isinstance(name, str) else owner
-            # A registered name may carry a package: "Custom>Lambda".
-            if class_name.rpartition(">")[2] == "Lambda":
-                yield owner
-                return
-        for child in value.values():
-            yield from _code_layers(child, owner)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _code_layers(child, owner)
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:

@@ -1,0 +1,147 @@
+"""Every model of both Keras generations, in every format that can hold it, against TensorFlow itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from conftest import Save
+
+from tests.models.weights import sample_inputs
+from tf2rust.onnx_import.tensorflow import TensorFlowModel, load_frozen_graph, load_tensorflow
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+
+KERAS_3 = (
+    "mlp",
+    "text_cnn",
+    "two_class_softmax",
+    "regression_two_outputs",
+    "dict_outputs",
+    "siamese",
+    "odd_names",
+    "lstm_text",
+    "bidirectional_text",
+    "nested",
+    "attention",
+)
+KERAS_2 = ("hard_sigmoid", "domain_text", "hard_sigmoid_lstm", "gru", "thresholded_relu", "tensorflow_functions")
+# Keras 3 itself cannot reload keras.ops from .h5, nor trace the odd names for a SavedModel.
+CASES = [
+    *(("keras3", name, ".keras") for name in KERAS_3),
+    *(("keras3", name, ".h5") for name in KERAS_3 if name != "nested"),
+    *(("keras3", name, "") for name in KERAS_3 if name != "odd_names"),
+    *(("keras2", name, suffix) for name in KERAS_2 for suffix in (".h5", ".keras", "")),
+]
+
+
+def assert_agrees(model: TensorFlowModel, inputs: dict[str, np.ndarray]) -> None:
+    """ONNX Runtime on the exported graph gives what TensorFlow gives."""
+    session = onnxruntime.InferenceSession(model.proto.SerializeToString())
+    names = [output.name for output in session.get_outputs()]
+    reference = model.run(inputs)
+    assert list(reference) == names
+    for name, result in zip(names, session.run(None, inputs), strict=True):
+        bound = 1e-5 * max(1.0, float(np.abs(reference[name]).max()))
+        assert np.abs(result - reference[name]).max() <= bound, name
+
+
+@pytest.mark.parametrize(("generation", "name", "suffix"), CASES)
+def test_onnx_runtime_agrees_with_tensorflow(save: Save, generation: str, name: str, suffix: str) -> None:
+    keras_model, path = save(generation, name, suffix)
+    model = load_tensorflow(path)
+    inputs = sample_inputs(keras_model)
+    assert [value.name for value in model.proto.graph.input] == list(inputs)
+    assert_agrees(model, inputs)
+    assert_agrees(model, sample_inputs(keras_model, batch=1))
+    onnx.checker.check_model(model.proto, full_check=True)
+    if suffix:
+        nodes = [node.name for node in model.proto.graph.node]
+        assert len(model.node_layers.keys() & set(nodes)) >= 0.9 * len(nodes)
+        assert set(model.node_layers.values()) <= set(model.layers)
+
+
+@pytest.mark.parametrize(
+    ("generation", "name", "suffix", "opened_with"),
+    [
+        ("keras3", "mlp", ".keras", "Keras 3"),
+        ("keras3", "mlp", ".h5", "Keras 3"),
+        ("keras2", "hard_sigmoid", ".h5", "Keras 2"),
+        ("keras2", "hard_sigmoid", ".keras", "Keras 2"),
+        ("keras2", "hard_sigmoid", "", "SavedModel, signature serving_default"),
+    ],
+)
+def test_the_result_matches_the_keras_that_wrote_the_file(
+    save: Save, generation: str, name: str, suffix: str, opened_with: str
+) -> None:
+    keras_model, path = save(generation, name, suffix)
+    model = load_tensorflow(path)
+    inputs = sample_inputs(keras_model)
+    with quiet():
+        expected = keras_model.predict(inputs, verbose=0)
+    assert model.opened_with.startswith(opened_with)
+    assert model.framework.startswith("TensorFlow 2.")
+    np.testing.assert_allclose(next(iter(model.run(inputs).values())), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "op_type", "layers"),
+    [
+        ("siamese", "Conv", ["shared_conv", "shared_conv"]),
+        ("odd_names", "MatMul", ["type", 'café 1 "x"', "match", "match_1", "layer_3.-"]),
+        ("lstm_text", "LSTM", ["lstm"]),
+        ("bidirectional_text", "LSTM", ["both_ways"]),
+        ("nested", "Conv", ["features/norm", "features/grouped"]),
+        ("nested", "MatMul", ["conv", "out"]),
+        ("nested", "ReduceMean", ["pool", "mean"]),
+        ("attention", "Einsum", ["attention", "attention"]),
+    ],
+)
+def test_nodes_belong_to_their_layers(save: Save, name: str, op_type: str, layers: list[str]) -> None:
+    model = load_tensorflow(save("keras3", name, ".keras")[1])
+    found = [model.node_layers[node.name] for node in model.proto.graph.node if node.op_type == op_type]
+    assert found == layers
+
+
+@pytest.mark.parametrize(
+    ("generation", "name", "suffix", "inputs", "outputs"),
+    [
+        ("keras3", "text_cnn", "", ["characters", "words", "extra"], ["output_0"]),
+        ("keras3", "regression_two_outputs", ".keras", ["Features"], ["price", "risk"]),
+        ("keras3", "dict_outputs", ".keras", ["features"], ["class", "price"]),
+        ("keras3", "odd_names", ".keras", ["input: 1"], ["layer_3.-"]),
+        ("keras2", "thresholded_relu", "", ["Features"], ["price"]),
+    ],
+)
+def test_inputs_and_outputs_keep_their_names(
+    save: Save, generation: str, name: str, suffix: str, inputs: list[str], outputs: list[str]
+) -> None:
+    graph = load_tensorflow(save(generation, name, suffix)[1]).proto.graph
+    assert [value.name for value in graph.input] == inputs
+    assert [value.name for value in graph.output] == outputs
+
+
+@pytest.mark.parametrize(("name", "op_type"), [("domain_text", "LSTM"), ("hard_sigmoid_lstm", "LSTM"), ("gru", "GRU")])
+def test_recurrent_layers_of_keras_2_stay_whole(save: Save, name: str, op_type: str) -> None:
+    ops = [node.op_type for node in load_tensorflow(save("keras2", name, ".h5")[1]).proto.graph.node]
+    assert ops.count(op_type) == 1
+    assert "Loop" not in ops
+
+
+def test_free_dimensions_stay_free(save: Save) -> None:
+    graph = load_tensorflow(save("keras3", "lstm_text", ".keras")[1]).proto.graph
+    assert [dimension.dim_param for dimension in graph.input[0].type.tensor_type.shape.dim] == ["batch", "text_dim1"]
+
+
+def test_a_frozen_graph_is_a_function_of_its_tensors(tmp_path: Path) -> None:
+    tf = library("tensorflow")
+    path = tmp_path / "frozen.pb"
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, (None, 3), name="x")
+        tf.add(tf.matmul(x, tf.constant(np.arange(6, dtype=np.float32).reshape(3, 2))), 0.5, name="y")
+        path.write_bytes(graph.as_graph_def().SerializeToString())
+    model = load_frozen_graph(path, ["x"], ["y:0"])
+    assert [value.name for value in model.proto.graph.output] == ["y"]
+    assert_agrees(model, {"x": np.ones((2, 3), np.float32)})
