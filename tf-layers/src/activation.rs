@@ -1,0 +1,196 @@
+//! Activation functions and other functions of one number.
+
+use crate::Result;
+use crate::error::check_len;
+use crate::math::{self, Map};
+use crate::simd::{Isa, Kernel, Simd};
+
+/// The constants of the SELU paper (Klambauer et al., 2017), as ONNX and Keras give them.
+const SELU_ALPHA: f32 = 1.673_263_2;
+const SELU_SCALE: f32 = 1.050_701;
+
+/// Declares an enum of functions with the vector code of each, and the ways to apply it.
+macro_rules! functions {
+    (
+        $(#[$outer:meta])* $name:ident, |$s:ident, $x:ident|
+        $($(#[$doc:meta])* $variant:ident $(($arg:ident))? $({$($field:ident),+})? => $e:expr;)+
+    ) => {
+        $(#[$outer])*
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$doc])* $variant $((#[doc = stringify!($arg)] f32))? $({$(
+                #[doc = concat!("The parameter ", stringify!($field), " of the formula.")]
+                $field: f32
+            ),+})?,)+
+        }
+
+        impl $name {
+            /// y = f(x), element by element; an error if the lengths differ.
+            pub fn run(self, isa: Isa, x: &[f32], y: &mut [f32]) -> Result<()> {
+                check_len("y", x.len(), y.len())?;
+                self.apply(isa, Some(x), y);
+                Ok(())
+            }
+
+            /// y = f(y), element by element.
+            pub fn run_in_place(self, isa: Isa, y: &mut [f32]) -> Result<()> {
+                self.apply(isa, None, y);
+                Ok(())
+            }
+
+            fn apply(self, isa: Isa, x: Option<&[f32]>, y: &mut [f32]) {
+                match self {
+                    $(Self::$variant $(($arg))? $({$($field),+})? => {
+                        #[derive(Clone, Copy)]
+                        struct Function { $($arg: f32)? $($($field: f32),+)? }
+                        impl Map for Function {
+                            #[inline(always)]
+                            fn map<S: Simd>(self, $s: S, $x: S::F32) -> S::F32 {
+                                $(let $arg = $s.splat(self.$arg);)?
+                                $($(let $field = $s.splat(self.$field);)+)?
+                                $e
+                            }
+                        }
+                        isa.run(Apply { f: Function { $($arg)? $($($field),+)? }, x, y });
+                    })+
+                }
+            }
+        }
+    };
+}
+
+/// y = f(x), or y = f(y) without an x.
+struct Apply<'a, M> {
+    f: M,
+    x: Option<&'a [f32]>,
+    y: &'a mut [f32],
+}
+
+impl<M: Map> Kernel for Apply<'_, M> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        match self.x {
+            Some(x) => math::map(s, self.f, x, self.y),
+            None => math::map_in_place(s, self.f, self.y),
+        }
+    }
+}
+
+functions! {
+    /// An activation function. Parameters are those of the ONNX operator of the same name.
+    Activation, |s, x|
+    /// x
+    Linear => {
+        let _ = s;
+        x
+    };
+    /// max(x, 0)
+    Relu => s.max(s.splat(0.0), x);
+    /// x, or αx where x < 0
+    LeakyRelu(alpha) => s.select(s.lt(x, s.splat(0.0)), s.mul(alpha, x), x);
+    /// x, or 0 where x ≤ θ
+    ThresholdedRelu(theta) => s.select(s.le(x, theta), s.splat(0.0), x);
+    /// x, but at least `min` and at most `max`; ReLU6 is the case 0, 6
+    Clip { min, max } => s.min(max, s.max(min, x));
+    /// x, or α(eˣ − 1) where x < 0
+    Elu(alpha) => s.select(s.lt(x, s.splat(0.0)), s.mul(alpha, math::expm1(s, x)), x);
+    /// 1.0507·x, or 1.0507·1.6733·(eˣ − 1) where x < 0
+    Selu => {
+        let left = s.mul(s.splat(SELU_ALPHA * SELU_SCALE), math::expm1(s, x));
+        s.select(s.lt(x, s.splat(0.0)), left, s.mul(s.splat(SELU_SCALE), x))
+    };
+    /// x, or α(e^(x/α) − 1) where x < 0
+    Celu(alpha) => {
+        let left = s.mul(alpha, math::expm1(s, s.div(x, alpha)));
+        s.select(s.lt(x, s.splat(0.0)), left, x)
+    };
+    /// 1/(1 + e⁻ˣ)
+    Sigmoid => math::sigmoid(s, x);
+    /// αx + β, but at least 0 and at most 1
+    HardSigmoid { alpha, beta } => {
+        s.max(s.splat(0.0), s.min(s.splat(1.0), s.fma(alpha, x, beta)))
+    };
+    /// x·max(0, min(1, x/6 + ½))
+    HardSwish => {
+        let gate = s.fma(x, s.splat(1.0 / 6.0), s.splat(0.5));
+        let gate = s.max(s.splat(0.0), s.min(s.splat(1.0), gate));
+        // The bound keeps −∞·0 from becoming a NaN.
+        s.mul(s.max(s.splat(-3.0), x), gate)
+    };
+    /// ln(1 + eˣ)
+    Softplus => math::softplus(s, x);
+    /// x/(1 + |x|)
+    Softsign => {
+        // The quotient of infinities is taken to its limit.
+        let bounded = s.max(s.splat(f32::MIN), s.min(s.splat(f32::MAX), x));
+        s.div(bounded, s.add(s.splat(1.0), s.abs(bounded)))
+    };
+    /// The hyperbolic tangent
+    Tanh => math::tanh(s, x);
+    /// eˣ
+    Exp => math::exp(s, x);
+    /// x/(1 + e⁻ˣ), also called Swish
+    Silu => math::silu(s, x);
+    /// x/2·(1 + erf(x/√2))
+    Gelu => math::gelu(s, x);
+    /// x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
+    GeluTanh => math::gelu_tanh(s, x);
+    /// x·tanh(ln(1 + eˣ))
+    Mish => math::mish(s, x);
+    /// −ln(1 + e⁻ˣ)
+    LogSigmoid => s.neg(math::softplus(s, s.neg(x)));
+}
+
+/// A function of one number that is computed lane by lane.
+#[inline(always)]
+fn by_lane<S: Simd>(s: S, x: S::F32, f: fn(f32) -> f32) -> S::F32 {
+    let mut lanes = [0.0; crate::simd::PANEL];
+    s.store(x, &mut lanes);
+    for lane in &mut lanes[..S::LANES] {
+        *lane = f(*lane);
+    }
+    s.load(&lanes)
+}
+
+functions! {
+    /// A mathematical function of one number.
+    Unary, |s, x|
+    /// −x
+    Neg => s.neg(x);
+    /// |x|
+    Abs => s.abs(x);
+    /// √x; NaN below 0
+    Sqrt => s.sqrt(x);
+    /// x²
+    Square => s.mul(x, x);
+    /// 1/x
+    Reciprocal => s.div(s.splat(1.0), x);
+    /// eˣ
+    Exp => math::exp(s, x);
+    /// ln x; −∞ at 0, NaN below
+    Log => math::log(s, x);
+    /// ln(1 + x)
+    Log1p => math::log1p(s, x);
+    /// eˣ − 1
+    Expm1 => math::expm1(s, x);
+    /// The error function
+    Erf => math::erf(s, x);
+    /// The greatest integer that is not above x
+    Floor => s.floor(x);
+    /// The least integer that is not below x
+    Ceil => s.neg(s.floor(s.neg(x)));
+    /// The nearest integer, halves to the even one
+    Round => s.round(x);
+    /// −1, 0 or 1; NaN stays
+    Sign => {
+        let one = s.copysign(s.splat(1.0), x);
+        s.select(s.lt(s.splat(0.0), s.abs(x)), one, x)
+    };
+    /// sin x
+    Sin => by_lane(s, x, math::sin);
+    /// cos x
+    Cos => by_lane(s, x, math::cos);
+}

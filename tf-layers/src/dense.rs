@@ -1,0 +1,70 @@
+//! Fully connected layers.
+
+use crate::error::{check_len, require};
+use crate::product::{Plain, Start, Weights, product};
+use crate::simd::{Isa, Kernel, Simd};
+use crate::{Activation, Matrix, Result, len};
+
+/// y = activation(x·kernel + bias), on the last axis of x.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dense<'w> {
+    /// `[k, n]`
+    pub kernel: Matrix<'w>,
+    /// `[n]`
+    pub bias: Option<&'w [f32]>,
+    /// Applied to every element of the result.
+    pub activation: Activation,
+}
+
+impl Dense<'_> {
+    /// From x `[rows, k]` to y `[rows, n]`.
+    pub fn run(&self, isa: Isa, rows: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
+        let (k, n) = (self.kernel.rows(), self.kernel.cols());
+        require(self.kernel.groups() == 1, "kernel", "be a single matrix")?;
+        check_len("x", len(&[rows, k])?, x.len())?;
+        check_len("y", len(&[rows, n])?, y.len())?;
+        let start = start(self.bias, n)?;
+        if y.is_empty() {
+            return Ok(());
+        }
+        let clamp = clamp(self.activation);
+        let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        let weights = Weights { low, high, ..Weights::plain(&self.kernel, start) };
+        isa.run(Run { rows, x: Plain { x, k, stride: k }, weights, y });
+        if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
+    }
+}
+
+/// What the sums start with: the bias, of which there must be `n` numbers.
+pub(crate) fn start(bias: Option<&[f32]>, n: usize) -> Result<Start<'_>> {
+    let Some(bias) = bias else { return Ok(Start::Zero) };
+    check_len("bias", n, bias.len())?;
+    Ok(Start::Bias(bias))
+}
+
+/// The bounds of an activation that is no more than a clamp, which then costs nothing.
+pub(crate) fn clamp(activation: Activation) -> Option<(f32, f32)> {
+    match activation {
+        Activation::Linear => Some((f32::NEG_INFINITY, f32::INFINITY)),
+        Activation::Relu => Some((0.0, f32::INFINITY)),
+        Activation::Clip { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// A product of plain matrices.
+pub(crate) struct Run<'a, 'y> {
+    pub rows: usize,
+    pub x: Plain<'a>,
+    pub weights: Weights<'a>,
+    pub y: &'y mut [f32],
+}
+
+impl Kernel for Run<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        product(s, self.x, self.rows, self.weights, self.y);
+    }
+}

@@ -1,0 +1,95 @@
+//! Looking up rows of a table.
+
+use crate::error::check_len;
+use crate::{Error, Result, len};
+
+/// Numbers that can index an axis.
+pub trait Index: Copy {
+    /// The number toward zero; `None` for what is no number or beyond `i64`.
+    fn index(self) -> Option<i64>;
+}
+
+macro_rules! index {
+    ($($t:ty),+) => {$(
+        impl Index for $t {
+            #[inline(always)]
+            fn index(self) -> Option<i64> {
+                i64::try_from(self).ok()
+            }
+        }
+    )+};
+}
+index!(i8, i16, i32, i64, u8, u16, u32, u64);
+
+impl Index for f32 {
+    #[inline(always)]
+    fn index(self) -> Option<i64> {
+        // The conversion saturates, and what lies beyond i64 is beyond every axis too.
+        (!self.is_nan()).then_some(self as i64)
+    }
+}
+
+/// What an index outside the table does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outside {
+    /// It is an error.
+    Error,
+    /// Negative ones count from the end, as in NumPy; others are an error.
+    FromEnd,
+    /// It stands for this row.
+    Row(usize),
+}
+
+impl Outside {
+    /// The row that `index` stands for among `size`.
+    #[inline(always)]
+    pub(crate) fn resolve(self, index: Option<i64>, size: usize) -> Option<usize> {
+        let at = index.and_then(|index| usize::try_from(index).ok()).filter(|&at| at < size);
+        if at.is_some() {
+            return at;
+        }
+        match self {
+            Self::Error => None,
+            Self::FromEnd => {
+                let back = usize::try_from(index?.checked_neg()?).ok()?;
+                if back == 0 { None } else { size.checked_sub(back) }
+            }
+            // A NaN is no index at all, not one outside.
+            Self::Row(row) => index.and(Some(row).filter(|&row| row < size)),
+        }
+    }
+}
+
+/// A table of vectors, one for each index.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Embedding<'w> {
+    /// The name of the tensor of indices, for errors.
+    pub input: &'static str,
+    /// `[rows, dim]`
+    pub table: &'w [f32],
+    /// Vectors in the table.
+    pub rows: usize,
+    /// Numbers in a vector.
+    pub dim: usize,
+    /// What an index outside the table does.
+    pub outside: Outside,
+}
+
+impl Embedding<'_> {
+    /// From x, any number of indices, to y `[len of x, dim]`. A NaN among them is an error.
+    pub fn run<I: Index>(&self, x: &[I], y: &mut [f32]) -> Result<()> {
+        check_len("table", len(&[self.rows, self.dim])?, self.table.len())?;
+        check_len("y", len(&[x.len(), self.dim])?, y.len())?;
+        for (position, &index) in x.iter().enumerate() {
+            let row = self.outside.resolve(index.index(), self.rows).ok_or(Error::Index {
+                tensor: self.input,
+                position,
+                value: index.index().unwrap_or(i64::MIN),
+                size: self.rows,
+            })?;
+            let vector = &self.table[row * self.dim..][..self.dim];
+            y[position * self.dim..][..self.dim].copy_from_slice(vector);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! Gated recurrent units.
+
+use crate::dense::{Run, start};
+use crate::error::{check_len, require};
+use crate::product::{Plain, Weights};
+use crate::simd::Isa;
+use crate::{Activation, Buffer, Matrix, Result, len};
+
+/// A GRU with Keras' gates: z = σ(xW_z + hU_z + b_z), r likewise, h ← z·h + (1 − z)·act(…), where the
+/// candidate's argument is xW + r·(hU + b′) + b, or xW + (r·h)U + b′ + b with a separate `candidate` matrix.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gru<'w> {
+    /// `[in, 3 · units]`, gates in the order z, r, h.
+    pub kernel: Matrix<'w>,
+    /// `[units, 3 · units]`, or `[units, 2 · units]` beside a `candidate`.
+    pub recurrent: Matrix<'w>,
+    /// `[units, units]` where the reset comes before the product (Keras' `reset_after=False`, ONNX's
+    /// `linear_before_reset=0`).
+    pub candidate: Option<Matrix<'w>>,
+    /// `[3 · units]`, added to the product of the input.
+    pub bias: Option<&'w [f32]>,
+    /// `[3 · units]`, added to the product of the state.
+    pub recurrent_bias: Option<&'w [f32]>,
+    /// The size of the state.
+    pub units: usize,
+    /// Of the candidate, usually tanh.
+    pub activation: Activation,
+    /// Of the gates, usually sigmoid.
+    pub recurrent_activation: Activation,
+    /// Whether y has the state after every step, or only after the last.
+    pub return_sequences: bool,
+    /// Runs from the last step to the first. The state after a step still stands where its input does.
+    pub reverse: bool,
+}
+
+impl Gru<'_> {
+    /// From x `[batch, steps, in]` to y `[batch, steps, units]` with `return_sequences`, else `[batch, units]`.
+    pub fn run(
+        &self,
+        isa: Isa,
+        batch: usize,
+        steps: usize,
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        self.run_with_state(isa, batch, steps, x, y, None, None, scratch)
+    }
+
+    /// Like [`Gru::run`], with a given initial state, and handing out the last one, both `[batch, units]`.
+    pub fn run_with_state(
+        &self,
+        isa: Isa,
+        batch: usize,
+        steps: usize,
+        x: &[f32],
+        y: &mut [f32],
+        initial: Option<&[f32]>,
+        last: Option<&mut [f32]>,
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        let units = self.units;
+        let gates = len(&[units, 3])?;
+        let (k, state) = (self.kernel.rows(), len(&[batch, units])?);
+        self.check(gates)?;
+        check_len("x", len(&[batch, steps, k])?, x.len())?;
+        check_len("y", if self.return_sequences { len(&[state, steps])? } else { state }, y.len())?;
+        check_len("initial state", state, initial.map_or(state, <[f32]>::len))?;
+        check_len("last state", state, last.as_ref().map_or(state, |last| last.len()))?;
+        let inputs = len(&[batch, steps, gates])?;
+        let recurrence = len(&[state, 4])?;
+        let scratch = scratch.write(crate::shape::sum(crate::shape::sum(inputs, recurrence)?, state)?)?;
+        if state == 0 {
+            return Ok(());
+        }
+        let (xs, rest) = scratch.split_at_mut(inputs);
+        let (h, z) = rest.split_at_mut(state);
+        match initial {
+            Some(initial) => h.copy_from_slice(initial),
+            None => h.fill(0.0),
+        }
+        let weights = Weights::plain(&self.kernel, start(self.bias, gates)?);
+        isa.run(Run { rows: batch * steps, x: Plain { x, k, stride: k }, weights, y: xs });
+        for step in 0..steps {
+            let at = if self.reverse { steps - 1 - step } else { step };
+            self.step(isa, batch, &mut xs[at * gates..], steps * gates, h, z)?;
+            if self.return_sequences {
+                for (sample, h) in h.chunks_exact(units).enumerate() {
+                    y[(sample * steps + at) * units..][..units].copy_from_slice(h);
+                }
+            }
+        }
+        if !self.return_sequences {
+            y.copy_from_slice(h);
+        }
+        if let Some(last) = last {
+            last.copy_from_slice(h);
+        }
+        Ok(())
+    }
+
+    fn check(&self, gates: usize) -> Result<()> {
+        let dims = |matrix: &Matrix| [matrix.groups(), matrix.rows(), matrix.cols()];
+        let units = self.units;
+        require(
+            dims(&self.kernel)[0] == 1 && dims(&self.kernel)[2] == gates,
+            "kernel",
+            "be [in, 3 · units]",
+        )?;
+        let recurrent = dims(&self.recurrent);
+        match &self.candidate {
+            None => require(recurrent == [1, units, gates], "recurrent", "be [units, 3 · units]")?,
+            Some(candidate) => {
+                require(recurrent == [1, units, gates - units], "recurrent", "be [units, 2 · units]")?;
+                require(dims(candidate) == [1, units, units], "candidate", "be [units, units]")?;
+            }
+        }
+        start(self.bias, gates)?;
+        start(self.recurrent_bias, gates)?;
+        Ok(())
+    }
+
+    /// One step of all samples: `xs` has their input sums, `stride` apart; `z` is scratch of 4 · batch · units.
+    fn step(
+        &self,
+        isa: Isa,
+        batch: usize,
+        xs: &mut [f32],
+        stride: usize,
+        h: &mut [f32],
+        z: &mut [f32],
+    ) -> Result<()> {
+        let units = self.units;
+        let columns = self.recurrent.cols();
+        let (z, reset) = z.split_at_mut(3 * batch * units);
+        let z = &mut z[..batch * columns];
+        let weights =
+            Weights::plain(&self.recurrent, start(self.recurrent_bias.map(|b| &b[..columns]), columns)?);
+        isa.run(Run { rows: batch, x: Plain { x: h, k: units, stride: units }, weights, y: z });
+        // z and r take the place of their input sums; the candidate's recurrent sum is what remains in z.
+        for sample in 0..batch {
+            let x = &mut xs[sample * stride..][..3 * units];
+            let z = &z[sample * columns..][..columns];
+            let (gates, candidate) = x.split_at_mut(2 * units);
+            for (x, z) in gates.iter_mut().zip(z) {
+                *x += z;
+            }
+            self.recurrent_activation.run_in_place(isa, gates)?;
+            let r = &gates[units..];
+            if self.candidate.is_none() {
+                for ((x, z), r) in candidate.iter_mut().zip(&z[2 * units..]).zip(r) {
+                    *x += r * z;
+                }
+            } else {
+                let h = &h[sample * units..][..units];
+                for ((reset, h), r) in reset[sample * units..][..units].iter_mut().zip(h).zip(r) {
+                    *reset = r * h;
+                }
+            }
+        }
+        if let Some(candidate) = &self.candidate {
+            let z = &mut z[..batch * units];
+            let bias = start(self.recurrent_bias.map(|b| &b[2 * units..]), units)?;
+            let weights = Weights::plain(candidate, bias);
+            isa.run(Run { rows: batch, x: Plain { x: reset, k: units, stride: units }, weights, y: z });
+            for sample in 0..batch {
+                let x = &mut xs[sample * stride + 2 * units..][..units];
+                for (x, z) in x.iter_mut().zip(&z[sample * units..]) {
+                    *x += z;
+                }
+            }
+        }
+        for sample in 0..batch {
+            let x = &mut xs[sample * stride..][..3 * units];
+            let (gates, candidate) = x.split_at_mut(2 * units);
+            self.activation.run_in_place(isa, candidate)?;
+            for ((h, z), c) in h[sample * units..][..units].iter_mut().zip(&*gates).zip(&*candidate) {
+                *h = z * *h + (1.0 - z) * c;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! Long short-term memory.
+
+use crate::dense::{Run, start};
+use crate::error::{check_len, require};
+use crate::product::{Plain, Start, Weights, product};
+use crate::simd::{Isa, Kernel, Simd};
+use crate::{Activation, Buffer, Matrix, Result, len};
+
+/// An LSTM with Keras' gates: i = σ(xWᵢ + hUᵢ + bᵢ), f and o likewise, c ← f·c + i·act(xW꜀ + hU꜀ + b꜀),
+/// h ← o·act(c).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lstm<'w> {
+    /// `[in, 4 · units]`, gates in the order i, f, c, o.
+    pub kernel: Matrix<'w>,
+    /// `[units, 4 · units]`
+    pub recurrent: Matrix<'w>,
+    /// `[4 · units]`
+    pub bias: Option<&'w [f32]>,
+    /// The size of the state.
+    pub units: usize,
+    /// Of the cell, usually tanh.
+    pub activation: Activation,
+    /// Of the gates, usually sigmoid.
+    pub recurrent_activation: Activation,
+    /// Whether y has the state after every step, or only after the last.
+    pub return_sequences: bool,
+    /// Runs from the last step to the first. The state after a step still stands where its input does.
+    pub reverse: bool,
+}
+
+/// The states (h, c) of a recurrent layer, each `[batch, units]`.
+#[derive(Debug)]
+pub struct States<'a> {
+    /// What the layer starts with; zeros without.
+    pub initial: [Option<&'a [f32]>; 2],
+    /// Where the states after the last step go.
+    pub last: [Option<&'a mut [f32]>; 2],
+}
+
+/// A layer that starts with zeros, and whose last states are not wanted.
+impl Default for States<'_> {
+    fn default() -> Self {
+        Self { initial: [None; 2], last: [None, None] }
+    }
+}
+
+impl Lstm<'_> {
+    /// From x `[batch, steps, in]` to y `[batch, steps, units]` with `return_sequences`, else `[batch, units]`.
+    pub fn run(
+        &self,
+        isa: Isa,
+        batch: usize,
+        steps: usize,
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        self.run_with_states(isa, batch, steps, x, y, States::default(), scratch)
+    }
+
+    /// Like [`Lstm::run`], with given initial states, and handing out the last ones.
+    pub fn run_with_states(
+        &self,
+        isa: Isa,
+        batch: usize,
+        steps: usize,
+        x: &[f32],
+        y: &mut [f32],
+        states: States<'_>,
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        let units = self.units;
+        let gates = len(&[units, 4])?;
+        let (k, state) = (self.kernel.rows(), len(&[batch, units])?);
+        require(self.kernel.groups() == 1 && self.kernel.cols() == gates, "kernel", "be [in, 4 · units]")?;
+        let recurrent = [self.recurrent.groups(), self.recurrent.rows(), self.recurrent.cols()];
+        require(recurrent == [1, units, gates], "recurrent", "be [units, 4 · units]")?;
+        check_len("x", len(&[batch, steps, k])?, x.len())?;
+        check_len("y", if self.return_sequences { len(&[state, steps])? } else { state }, y.len())?;
+        for (initial, last) in states.initial.iter().zip(&states.last) {
+            check_len("initial state", state, initial.map_or(state, <[f32]>::len))?;
+            check_len("last state", state, last.as_ref().map_or(state, |last| last.len()))?;
+        }
+        let start = start(self.bias, gates)?;
+        let inputs = len(&[batch, steps, gates])?;
+        let scratch = scratch.write(crate::shape::sum(inputs, len(&[state, 2])?)?)?;
+        if state == 0 {
+            return Ok(());
+        }
+        let (z, h_and_c) = scratch.split_at_mut(inputs);
+        let (h, c) = h_and_c.split_at_mut(state);
+        for (to, from) in [&mut *h, &mut *c].into_iter().zip(states.initial) {
+            match from {
+                Some(from) => to.copy_from_slice(from),
+                None => to.fill(0.0),
+            }
+        }
+        // The inputs of all steps are one large product, which runs much faster than many small ones.
+        let rows = batch * steps;
+        let weights = Weights::plain(&self.kernel, start);
+        isa.run(Run { rows, x: Plain { x, k, stride: k }, weights, y: z });
+        for step in 0..steps {
+            let at = if self.reverse { steps - 1 - step } else { step };
+            isa.run(Recurrence { layer: self, batch, h, z: &mut z[at * gates..], stride: steps * gates });
+            for sample in 0..batch {
+                let z = &mut z[(sample * steps + at) * gates..][..gates];
+                let (c, h) = (&mut c[sample * units..][..units], &mut h[sample * units..][..units]);
+                self.update(isa, z, c, h)?;
+                if self.return_sequences {
+                    y[(sample * steps + at) * units..][..units].copy_from_slice(h);
+                }
+            }
+        }
+        if !self.return_sequences {
+            y.copy_from_slice(h);
+        }
+        for (to, from) in states.last.into_iter().zip([h, c]) {
+            if let Some(to) = to {
+                to.copy_from_slice(from);
+            }
+        }
+        Ok(())
+    }
+
+    /// The new states of one sample from the sums of its gates.
+    fn update(&self, isa: Isa, z: &mut [f32], c: &mut [f32], h: &mut [f32]) -> Result<()> {
+        let units = self.units;
+        let (i_and_f, rest) = z.split_at_mut(2 * units);
+        let (g, o) = rest.split_at_mut(units);
+        self.recurrent_activation.run_in_place(isa, i_and_f)?;
+        self.recurrent_activation.run_in_place(isa, o)?;
+        self.activation.run_in_place(isa, g)?;
+        let (i, f) = i_and_f.split_at(units);
+        for (((c, f), i), g) in c.iter_mut().zip(f).zip(i).zip(&*g) {
+            *c = f * *c + i * g;
+        }
+        self.activation.run(isa, c, h)?;
+        for (h, o) in h.iter_mut().zip(&*o) {
+            *h *= o;
+        }
+        Ok(())
+    }
+}
+
+/// z += h·recurrent for one step of all samples.
+struct Recurrence<'a, 'w> {
+    layer: &'a Lstm<'w>,
+    batch: usize,
+    h: &'a [f32],
+    z: &'a mut [f32],
+    stride: usize,
+}
+
+impl Kernel for Recurrence<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let units = self.layer.units;
+        let weights = Weights { stride: self.stride, ..Weights::plain(&self.layer.recurrent, Start::Output) };
+        product(s, Plain { x: self.h, k: units, stride: units }, self.batch, weights, self.z);
+    }
+}

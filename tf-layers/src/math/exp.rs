@@ -1,0 +1,46 @@
+//! The exponential function and what shares its reduction.
+
+use super::poly;
+use crate::simd::Simd;
+
+/// ln 2 with 15 bits, so that its product with an exponent is exact.
+pub(super) const LN_2_HIGH: f32 = 0.693_145_75;
+/// ln 2 − `LN_2_HIGH`
+pub(super) const LN_2_LOW: f32 = 1.428_606_8e-6;
+
+/// Below, eˣ rounds to 0.
+const LOWEST: f32 = -104.0;
+/// Above, eˣ rounds to infinity.
+const HIGHEST: f32 = 89.0;
+
+/// (n, q) such that eˣ = 2ⁿ·(1 + q), n integral and |q| < 0.42; n is within ±151. NaN stays NaN.
+#[inline(always)]
+pub(super) fn parts<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
+    let x = s.max(s.splat(LOWEST), s.min(s.splat(HIGHEST), x));
+    let n = s.round(s.mul(x, s.splat(core::f32::consts::LOG2_E)));
+    // r = x − n·ln 2; the first product is exact, and so is the first difference (Sterbenz's lemma).
+    let r = s.fnma(n, s.splat(LN_2_LOW), s.fnma(n, s.splat(LN_2_HIGH), x));
+    // (eʳ − 1 − r)/r² on |r| ≤ ln(2)/2, off by 2⁻²⁸ of eʳ at most
+    let p = poly(s, r, [0.49999994, 0.1666652, 0.0416684, 0.008368851, 0.001381432]);
+    (n, s.fma(s.mul(r, r), p, r))
+}
+
+/// eˣ
+#[inline(always)]
+pub(crate) fn exp<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    let (n, q) = parts(s, x);
+    s.scale(s.add(s.splat(1.0), q), n)
+}
+
+/// eˣ − 1, without cancellation near 0.
+#[inline(always)]
+pub(crate) fn expm1<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    let (n, q) = parts(s, x);
+    let one = s.splat(1.0);
+    let power = s.scale(one, n);
+    // 2ⁿ·q is exact, so only two roundings count: those of 2ⁿ − 1 and of the sum.
+    let near = s.fma(power, q, s.sub(power, one));
+    // From 2²⁵ on the −1 no longer counts, and 2ⁿ alone could overflow.
+    let far = s.scale(s.add(one, q), n);
+    s.select(s.lt(n, s.splat(25.0)), near, far)
+}

@@ -1,0 +1,33 @@
+//! Elementary functions on vectors, written for every instruction set at once.
+//!
+//! Nothing here calls a mathematical library, so that results are the same on every system. The
+//! polynomials are minimax fits (Remez exchange) in the form that each function's comment gives; where a
+//! step is exact although `fma` rounds twice, the comment says why.
+
+mod erf;
+mod exp;
+mod log;
+mod map;
+mod scalar;
+mod sigmoid;
+
+pub(crate) use erf::{erf, gelu};
+pub(crate) use exp::{exp, expm1};
+pub(crate) use log::{log, log1p, softplus};
+pub(crate) use map::{Map, map, map_in_place};
+pub(crate) use scalar::{cos, modulo, pow, sin};
+pub(crate) use sigmoid::{gelu_tanh, mish, sigmoid, silu, tanh};
+
+use crate::simd::Simd;
+
+/// c₀ + c₁x + c₂x² + …, by Horner's rule.
+#[inline(always)]
+fn poly<S: Simd, const N: usize>(s: S, x: S::F32, coefficients: [f32; N]) -> S::F32 {
+    let mut sum = s.splat(coefficients[N - 1]);
+    let mut i = N - 1;
+    while i > 0 {
+        i -= 1;
+        sum = s.fma(sum, x, s.splat(coefficients[i]));
+    }
+    sum
+}

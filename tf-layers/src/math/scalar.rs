@@ -1,0 +1,134 @@
+//! Functions that are rare in networks, computed one by one in `f64`.
+
+use core::f64::consts::{FRAC_PI_2, LN_2, LOG2_E};
+
+/// 2⁵² + 2⁵¹: adding it leaves an integer in the low bits of the sum.
+const SHIFT: f64 = 6_755_399_441_055_744.0;
+
+/// sin x
+pub(crate) fn sin(x: f32) -> f32 {
+    if x == 0.0 { x } else { sin_of_quarter(x, 0) }
+}
+
+/// cos x
+pub(crate) fn cos(x: f32) -> f32 {
+    sin_of_quarter(x, 1)
+}
+
+/// sin(x + quarters·π/2)
+fn sin_of_quarter(x: f32, quarters: i64) -> f32 {
+    if !x.is_finite() {
+        return f32::NAN;
+    }
+    let (n, r) = if x.abs() < 1.0e5 { reduce(f64::from(x)) } else { reduce_large(x) };
+    let square = r * r;
+    let n = n.wrapping_add(quarters);
+    // Taylor's series; on |r| ≤ π/4 they are good to 2⁻⁴⁰.
+    let y = if n & 1 == 0 {
+        let terms = [-1.0 / 6.0, 1.0 / 120.0, -1.0 / 5040.0, 1.0 / 362_880.0, -1.0 / 39_916_800.0];
+        r + r * square * horner(square, &terms)
+    } else {
+        let terms = [-0.5, 1.0 / 24.0, -1.0 / 720.0, 1.0 / 40_320.0, -1.0 / 3_628_800.0, 1.0 / 479_001_600.0];
+        1.0 + square * horner(square, &terms)
+    };
+    (if n & 2 == 0 { y } else { -y }) as f32
+}
+
+/// (n, r) with x = n·π/2 + r and |r| ≤ π/4, for moderate x.
+fn reduce(x: f64) -> (i64, f64) {
+    /// π/2 with 33 bits, so that its product with n is exact, and the rest.
+    const HIGH: f64 = 1.570_796_326_734_125_6;
+    const LOW: f64 = 6.077_100_506_506_192e-11;
+    let n = (x / FRAC_PI_2 + SHIFT) - SHIFT;
+    (n as i64, (x - n * HIGH) - n * LOW)
+}
+
+/// The same for any x, by multiplying its mantissa with the part of 2/π that decides (Payne and Hanek).
+fn reduce_large(x: f32) -> (i64, f64) {
+    /// 2/π as a fraction of 256 bits, the highest first.
+    const TWO_OVER_PI: [u64; 4] =
+        [0xa2f9_836e_4e44_1529, 0xfc27_57d1_f534_ddc0, 0xdb62_9599_3c43_9041, 0xfe51_63ab_debb_c561];
+    let bits = x.abs().to_bits();
+    let mantissa = u128::from(bits & 0x7f_ffff | 0x80_0000);
+    // x = mantissa·2^shift with shift ≥ −7; what lies `shift` bits up in 2/π gives multiples of 4.
+    let shift = (bits >> 23) as i32 - 150;
+    let start = (shift + 32 - 34).max(0) as usize;
+    let window = |at: usize| {
+        let (word, bit) = (at / 64, at % 64);
+        let high = TWO_OVER_PI[word] << bit;
+        let low = TWO_OVER_PI.get(word + 1).copied().unwrap_or(0);
+        if bit == 0 { high } else { high | low >> (64 - bit) }
+    };
+    // Fixed point: product = x·2/π·2^(128 − 32 − (start offset)), modulo 2¹²⁸.
+    let fraction = u128::from(window(start)) << 32 | u128::from(window(start + 64) >> 32);
+    let product = fraction.wrapping_mul(mantissa);
+    // The point stands `start + 96 − shift` bits from the right of the product.
+    let point = start as i32 + 96 - shift;
+    let scaled = product << (126 - point);
+    let n = (scaled >> 126) as i64;
+    let rest = (scaled << 2) as i128;
+    // A fraction above one half belongs to the next quarter.
+    let n = n + i64::from(rest < 0);
+    let r = rest as f64 / 340_282_366_920_938_463_463_374_607_431_768_211_456.0 * FRAC_PI_2;
+    if x < 0.0 { (-n, -r) } else { (n, r) }
+}
+
+fn horner(x: f64, coefficients: &[f64]) -> f64 {
+    coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c)
+}
+
+/// xʸ with the special cases of C's `pow`.
+pub(crate) fn pow(x: f32, y: f32) -> f32 {
+    if y == 0.0 || x == 1.0 {
+        return 1.0;
+    }
+    if x.is_nan() || y.is_nan() {
+        return f32::NAN;
+    }
+    // Every f32 from 2²⁴ on is an even integer.
+    let integral = y.abs() >= 16_777_216.0 || (y as i32) as f32 == y;
+    let odd = y.abs() < 16_777_216.0 && integral && (y as i32) & 1 != 0;
+    if x < 0.0 && x.is_finite() && y.is_finite() && !integral {
+        return f32::NAN;
+    }
+    let magnitude = power(f64::from(x.abs()), f64::from(y));
+    if x.is_sign_negative() && odd { -magnitude } else { magnitude }
+}
+
+/// xʸ for x ≥ 0 and y ≠ 0, neither of them NaN.
+fn power(x: f64, y: f64) -> f32 {
+    if x == 0.0 || x.is_infinite() {
+        return if (x == 0.0) == (y > 0.0) { 0.0 } else { f32::INFINITY };
+    }
+    if x == 1.0 {
+        return 1.0;
+    }
+    // 2^(y·log₂ x); the bounds are where f32 has long become 0 or infinite.
+    let t = (y * log2(x)).clamp(-300.0, 300.0);
+    let n = (t + SHIFT) - SHIFT;
+    let r = (t - n) * LN_2;
+    let mut term = 1.0;
+    let mut sum = 1.0;
+    for i in 1..14 {
+        term *= r / f64::from(i);
+        sum += term;
+    }
+    (sum * f64::from_bits(((n as i64 + 1023) as u64) << 52)) as f32
+}
+
+/// log₂ x for normal x > 0: ln m = 2·artanh((m − 1)/(m + 1)).
+fn log2(x: f64) -> f64 {
+    const ROOT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
+    let offset = x.to_bits().wrapping_sub(ROOT_HALF) as i64;
+    let e = offset >> 52;
+    let m = f64::from_bits((offset as u64 & 0x000f_ffff_ffff_ffff) + ROOT_HALF);
+    let s = (m - 1.0) / (m + 1.0);
+    let terms = [1.0, 1.0 / 3.0, 0.2, 1.0 / 7.0, 1.0 / 9.0, 1.0 / 11.0, 1.0 / 13.0, 1.0 / 15.0, 1.0 / 17.0];
+    e as f64 + 2.0 * s * horner(s * s, &terms) * LOG2_E
+}
+
+/// The remainder of a/b with the sign of b.
+pub(crate) fn modulo(a: f32, b: f32) -> f32 {
+    let r = a % b;
+    if r != 0.0 && (r < 0.0) != (b < 0.0) { r + b } else { r }
+}

@@ -1,0 +1,71 @@
+//! The logistic function, the hyperbolic tangent, and the activations made of them.
+
+use super::{exp, exp::parts, poly};
+use crate::simd::Simd;
+
+/// 1 / (1 + e⁻ˣ)
+#[inline(always)]
+pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    // e^−|x| never overflows, and carries the tail's full precision to the left.
+    let e = exp(s, s.neg(s.abs(x)));
+    let one = s.splat(1.0);
+    let numerator = s.select(s.lt(x, s.splat(0.0)), e, one);
+    s.div(numerator, s.add(one, e))
+}
+
+/// x / (1 + e⁻ˣ)
+#[inline(always)]
+pub(crate) fn silu<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    let negative = s.lt(x, s.splat(0.0));
+    let one = s.splat(1.0);
+    let (n, q) = parts(s, s.neg(s.abs(x)));
+    let m = s.add(one, q);
+    let denominator = s.add(one, s.scale(m, n));
+    // To the left the factor 2ⁿ comes last: a product with a subnormal e^x would lose its digits. The
+    // bound keeps −∞·0 from becoming a NaN where the limit is 0.
+    let left = s.scale(s.div(s.mul(s.max(s.splat(-120.0), x), m), denominator), n);
+    s.select(negative, left, s.div(x, denominator))
+}
+
+/// The hyperbolic tangent.
+#[inline(always)]
+pub(crate) fn tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    let a = s.abs(x);
+    // (tanh(x)/x − 1)/x² as a polynomial in x², on |x| ≤ 0.625, off by 2⁻²⁸ of tanh(x) at most
+    let square = s.mul(x, x);
+    let p = poly(s, square, [-0.33333284, 0.13331491, -0.053743497, 0.020650586, -0.0057170433]);
+    let near = s.fma(s.mul(square, p), x, x);
+    // Beyond 10 the result is 1, and e^2x must not overflow.
+    let e = exp(s, s.min(s.splat(20.0), s.add(a, a)));
+    let one = s.splat(1.0);
+    let far = s.sub(one, s.div(s.splat(2.0), s.add(e, one)));
+    s.select(s.lt(a, s.splat(0.625)), near, s.copysign(far, x))
+}
+
+/// x·tanh(ln(1 + eˣ)), as x·n/(n + 2) with n = e²ˣ + 2eˣ (the tangent of a logarithm is rational).
+#[inline(always)]
+pub(crate) fn mish<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    let two = s.splat(2.0);
+    // Beyond 40 the quotient is 1, and e^2x must not overflow.
+    let (n, q) = parts(s, s.min(s.splat(40.0), x));
+    let m = s.add(s.splat(1.0), q);
+    let e = s.scale(m, n);
+    let sum = s.add(e, two);
+    let denominator = s.fma(e, sum, two);
+    // As in `silu`, the factor 2ⁿ comes last to the left.
+    let left = s.mul(s.max(s.splat(-120.0), x), m);
+    let left = s.scale(s.div(s.mul(left, sum), denominator), n);
+    let right = s.mul(x, s.div(s.mul(e, sum), denominator));
+    s.select(s.lt(x, s.splat(0.0)), left, right)
+}
+
+/// x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), which is x·sigmoid of twice that argument.
+#[inline(always)]
+pub(crate) fn gelu_tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    // Beyond ±20 the result is x or 0, and x³ must not overflow; NaN stays.
+    let b = s.max(s.splat(-20.0), s.min(s.splat(20.0), x));
+    let square = s.mul(b, b);
+    let inner = s.fma(s.mul(square, b), s.splat(0.071_354_814), s.mul(b, s.splat(1.595_769_1)));
+    let y = sigmoid(s, inner);
+    s.mul(s.max(s.splat(-20.0), x), y)
+}

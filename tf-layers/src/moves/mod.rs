@@ -1,0 +1,14 @@
+//! Moving elements of any type without computing with them.
+
+mod cast;
+mod compare;
+mod copy;
+mod gather;
+mod pad;
+mod strided;
+
+pub use cast::{Cast, cast};
+pub use compare::{Compare, Logic, not, select};
+pub use copy::{broadcast, concat_part, slice, tile, transpose};
+pub use gather::gather;
+pub use pad::{Pad, pad};

@@ -1,0 +1,196 @@
+//! Reductions over one axis.
+
+use crate::error::check_len;
+use crate::simd::{Isa, Kernel, PANEL, Simd};
+use crate::{Result, len};
+
+/// What becomes of the elements along an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reduce {
+    /// Their sum; 0 of none.
+    Sum,
+    /// Their mean; NaN of none.
+    Mean,
+    /// Their product; 1 of none.
+    Prod,
+    /// The greatest, NaN if any is; −∞ of none.
+    Max,
+    /// The least, NaN if any is; ∞ of none.
+    Min,
+    /// The sum of their absolute values.
+    L1,
+    /// The square root of the sum of their squares.
+    L2,
+    /// The sum of their squares.
+    SumSquare,
+}
+
+impl Reduce {
+    /// From x `[outer, axis, inner]` to y `[outer, inner]`.
+    pub fn run(self, isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
+        check_len("x", len(&dims)?, x.len())?;
+        check_len("y", len(&[dims[0], dims[2]])?, y.len())?;
+        if !y.is_empty() {
+            isa.run(Run { reduce: self, axis: dims[1], inner: dims[2], x, y });
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(crate) const fn first(self) -> f32 {
+        match self {
+            Self::Max => f32::NEG_INFINITY,
+            Self::Min => f32::INFINITY,
+            Self::Prod => 1.0,
+            _ => 0.0,
+        }
+    }
+
+    /// Takes one more element into the result so far.
+    #[inline(always)]
+    fn take<S: Simd>(self, s: S, sum: S::F32, x: S::F32) -> S::F32 {
+        match self {
+            Self::L1 => s.add(sum, s.abs(x)),
+            Self::L2 | Self::SumSquare => s.fma(x, x, sum),
+            _ => self.join(s, sum, x),
+        }
+    }
+
+    /// Joins two results.
+    #[inline(always)]
+    fn join<S: Simd>(self, s: S, a: S::F32, b: S::F32) -> S::F32 {
+        match self {
+            Self::Prod => s.mul(a, b),
+            Self::Max => s.select(s.eq(a, a), s.max(a, b), a),
+            Self::Min => s.select(s.eq(a, a), s.min(a, b), a),
+            _ => s.add(a, b),
+        }
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd>(self, s: S, sum: S::F32, count: usize) -> S::F32 {
+        match self {
+            Self::Mean => s.div(sum, s.splat(count as f32)),
+            Self::L2 => s.sqrt(sum),
+            _ => sum,
+        }
+    }
+}
+
+struct Run<'a> {
+    reduce: Reduce,
+    axis: usize,
+    inner: usize,
+    x: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl Kernel for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { reduce, axis, inner, x, y } = self;
+        // One branch here rather than one for each vector.
+        match reduce {
+            Reduce::Sum => run(s, Reduce::Sum, axis, inner, x, y),
+            Reduce::Mean => run(s, Reduce::Mean, axis, inner, x, y),
+            Reduce::Prod => run(s, Reduce::Prod, axis, inner, x, y),
+            Reduce::Max => run(s, Reduce::Max, axis, inner, x, y),
+            Reduce::Min => run(s, Reduce::Min, axis, inner, x, y),
+            Reduce::L1 => run(s, Reduce::L1, axis, inner, x, y),
+            Reduce::L2 => run(s, Reduce::L2, axis, inner, x, y),
+            Reduce::SumSquare => run(s, Reduce::SumSquare, axis, inner, x, y),
+        }
+    }
+}
+
+#[inline(always)]
+fn run<S: Simd>(s: S, reduce: Reduce, axis: usize, inner: usize, x: &[f32], y: &mut [f32]) {
+    for (i, y) in y.chunks_exact_mut(inner).enumerate() {
+        let x = &x[i * axis * inner..][..axis * inner];
+        if inner == 1 {
+            let total = s.splat(row(s, reduce, x));
+            s.store_partial(reduce.finish(s, total, axis), y);
+            continue;
+        }
+        for column in (0..inner).step_by(S::LANES) {
+            let width = S::LANES.min(inner - column);
+            let mut blocks = Blocks::new(s, reduce);
+            for line in 0..axis {
+                let x = &x[line * inner + column..][..width];
+                blocks.take(s, if width == S::LANES { s.load(x) } else { s.load_partial(x, 0.0) });
+            }
+            let total = reduce.finish(s, blocks.total(s), axis);
+            s.store_partial(total, &mut y[column..column + width]);
+        }
+    }
+}
+
+/// Reduces a row to one number. NaN for a maximum or minimum if any element is.
+#[inline(always)]
+pub(crate) fn row<S: Simd>(s: S, reduce: Reduce, x: &[f32]) -> f32 {
+    let whole = x.len() - x.len() % (4 * S::LANES);
+    let mut sums = [s.splat(reduce.first()); 4];
+    let mut blocks = [Blocks::new(s, reduce); 4];
+    for x in x[..whole].chunks_exact(4 * S::LANES) {
+        for (block, x) in blocks.iter_mut().zip(x.chunks_exact(S::LANES)) {
+            block.take(s, s.load(x));
+        }
+    }
+    for (sum, block) in sums.iter_mut().zip(&blocks) {
+        *sum = block.total(s);
+    }
+    for (x, sum) in x[whole..].chunks(S::LANES).zip(&mut sums) {
+        *sum = reduce.take(s, *sum, s.load_partial(x, reduce.first()));
+    }
+    let sum = reduce.join(s, reduce.join(s, sums[0], sums[1]), reduce.join(s, sums[2], sums[3]));
+    let mut lanes = [0.0; PANEL];
+    s.store(sum, &mut lanes);
+    let mut n = S::LANES;
+    while n > 1 {
+        n /= 2;
+        for i in 0..n {
+            let pair = reduce.join(s, s.splat(lanes[i]), s.splat(lanes[i + n]));
+            s.store_partial(pair, &mut lanes[i..=i]);
+        }
+    }
+    lanes[0]
+}
+
+/// Elements of one sum before it is added to the sum of sums, which keeps long sums accurate.
+const BLOCK: usize = 128;
+
+/// A running reduction in blocks.
+#[derive(Clone, Copy)]
+struct Blocks<S: Simd> {
+    reduce: Reduce,
+    block: S::F32,
+    total: S::F32,
+    count: usize,
+}
+
+impl<S: Simd> Blocks<S> {
+    #[inline(always)]
+    fn new(s: S, reduce: Reduce) -> Self {
+        let first = s.splat(reduce.first());
+        Self { reduce, block: first, total: first, count: 0 }
+    }
+
+    #[inline(always)]
+    fn take(&mut self, s: S, x: S::F32) {
+        self.block = self.reduce.take(s, self.block, x);
+        self.count += 1;
+        if self.count == BLOCK {
+            self.total = self.total(s);
+            self.block = s.splat(self.reduce.first());
+            self.count = 0;
+        }
+    }
+
+    #[inline(always)]
+    fn total(&self, s: S) -> S::F32 {
+        self.reduce.join(s, self.total, self.block)
+    }
+}

@@ -1,0 +1,81 @@
+//! AVX2 with FMA: eight lanes, sixteen registers.
+
+use core::arch::x86_64::*;
+
+use super::{Kernel, Simd};
+
+/// Exists only where AVX2 and FMA do.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+/// # Safety
+/// The machine must have AVX2 and FMA.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
+}
+
+impl Simd for Avx2 {
+    const LANES: usize = 8;
+    const FUSED: bool = true;
+    // 6 × 2 accumulators leave 4 of the 16 registers for the weights and the inputs.
+    const ROWS: usize = 6;
+    const PANELS: usize = 1;
+
+    type F32 = __m256;
+    type I32 = __m256i;
+    type Mask = __m256;
+    type Panel = [__m256; 2];
+
+    intrinsics! {
+        splat(x: f32) -> __m256 = _mm256_set1_ps(x);
+        panel(x: f32) -> [__m256; 2] = [_mm256_set1_ps(x); 2];
+        add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
+        sub(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
+        mul(a: __m256, b: __m256) -> __m256 = _mm256_mul_ps(a, b);
+        div(a: __m256, b: __m256) -> __m256 = _mm256_div_ps(a, b);
+        fma(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
+        fnma(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fnmadd_ps(a, b, c);
+        min(a: __m256, b: __m256) -> __m256 = _mm256_min_ps(a, b);
+        max(a: __m256, b: __m256) -> __m256 = _mm256_max_ps(a, b);
+        sqrt(a: __m256) -> __m256 = _mm256_sqrt_ps(a);
+        round(a: __m256) -> __m256 =
+            _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
+        floor(a: __m256) -> __m256 = _mm256_floor_ps(a);
+        lt(a: __m256, b: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_LT_OQ>(a, b);
+        le(a: __m256, b: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_LE_OQ>(a, b);
+        eq(a: __m256, b: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b);
+        select(mask: __m256, a: __m256, b: __m256) -> __m256 = _mm256_blendv_ps(b, a, mask);
+        bits(a: __m256) -> __m256i = _mm256_castps_si256(a);
+        from_bits(a: __m256i) -> __m256 = _mm256_castsi256_ps(a);
+        to_i32(a: __m256) -> __m256i = _mm256_cvtps_epi32(a);
+        to_f32(a: __m256i) -> __m256 = _mm256_cvtepi32_ps(a);
+        isplat(x: i32) -> __m256i = _mm256_set1_epi32(x);
+        iadd(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
+        isub(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi32(a, b);
+        and(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
+        or(a: __m256i, b: __m256i) -> __m256i = _mm256_or_si256(a, b);
+        xor(a: __m256i, b: __m256i) -> __m256i = _mm256_xor_si256(a, b);
+    }
+
+    #[inline(always)]
+    unsafe fn load_ptr(self, x: *const f32) -> __m256 {
+        // SAFETY: eight floats are readable by the caller's contract.
+        unsafe { _mm256_loadu_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn store_ptr(self, v: __m256, y: *mut f32) {
+        // SAFETY: eight floats are writable by the caller's contract.
+        unsafe { _mm256_storeu_ps(y, v) }
+    }
+    #[inline(always)]
+    fn shl<const N: i32>(self, a: __m256i) -> __m256i {
+        // SAFETY: `self` proves the feature.
+        unsafe { _mm256_slli_epi32::<N>(a) }
+    }
+    #[inline(always)]
+    fn shr<const N: i32>(self, a: __m256i) -> __m256i {
+        // SAFETY: `self` proves the feature.
+        unsafe { _mm256_srai_epi32::<N>(a) }
+    }
+}

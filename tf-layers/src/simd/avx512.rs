@@ -1,0 +1,106 @@
+//! AVX-512F: sixteen lanes, thirty-two registers, masks.
+
+use core::arch::x86_64::*;
+
+use super::{Kernel, Simd};
+
+/// Exists only where AVX-512F does.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+/// # Safety
+/// The machine must have AVX-512F, AVX2 and FMA.
+#[target_feature(enable = "avx512f,avx2,fma")]
+pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
+}
+
+impl Simd for Avx512 {
+    const LANES: usize = 16;
+    const FUSED: bool = true;
+    // 6 × 4 accumulators leave 8 of the 32 registers for the weights and the inputs.
+    const ROWS: usize = 6;
+    const PANELS: usize = 4;
+
+    type F32 = __m512;
+    type I32 = __m512i;
+    type Mask = __mmask16;
+    type Panel = [__m512; 1];
+
+    intrinsics! {
+        splat(x: f32) -> __m512 = _mm512_set1_ps(x);
+        panel(x: f32) -> [__m512; 1] = [_mm512_set1_ps(x)];
+        add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
+        sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
+        mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
+        div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
+        fma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
+        fnma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fnmadd_ps(a, b, c);
+        min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
+        max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+        sqrt(a: __m512) -> __m512 = _mm512_sqrt_ps(a);
+        round(a: __m512) -> __m512 =
+            _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
+        floor(a: __m512) -> __m512 =
+            _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(a);
+        lt(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
+        le(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b);
+        eq(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b);
+        select(mask: __mmask16, a: __m512, b: __m512) -> __m512 = _mm512_mask_blend_ps(mask, b, a);
+        bits(a: __m512) -> __m512i = _mm512_castps_si512(a);
+        from_bits(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
+        to_i32(a: __m512) -> __m512i = _mm512_cvtps_epi32(a);
+        to_f32(a: __m512i) -> __m512 = _mm512_cvtepi32_ps(a);
+        scale(x: __m512, n: __m512) -> __m512 = _mm512_scalef_ps(x, n);
+        isplat(x: i32) -> __m512i = _mm512_set1_epi32(x);
+        iadd(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
+        isub(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi32(a, b);
+        and(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
+        or(a: __m512i, b: __m512i) -> __m512i = _mm512_or_si512(a, b);
+        xor(a: __m512i, b: __m512i) -> __m512i = _mm512_xor_si512(a, b);
+    }
+
+    #[inline(always)]
+    unsafe fn load_ptr(self, x: *const f32) -> __m512 {
+        // SAFETY: sixteen floats are readable by the caller's contract.
+        unsafe { _mm512_loadu_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn store_ptr(self, v: __m512, y: *mut f32) {
+        // SAFETY: sixteen floats are writable by the caller's contract.
+        unsafe { _mm512_storeu_ps(y, v) }
+    }
+    // The forms with an immediate take a `u32`, and a constant cannot be converted in a generic argument;
+    // of a constant count the compiler makes the immediate form all the same.
+    #[inline(always)]
+    fn shl<const N: i32>(self, a: __m512i) -> __m512i {
+        // SAFETY: `self` proves the feature.
+        unsafe { _mm512_sll_epi32(a, _mm_cvtsi32_si128(N)) }
+    }
+    #[inline(always)]
+    fn shr<const N: i32>(self, a: __m512i) -> __m512i {
+        // SAFETY: `self` proves the feature.
+        unsafe { _mm512_sra_epi32(a, _mm_cvtsi32_si128(N)) }
+    }
+    #[inline(always)]
+    fn load_partial(self, x: &[f32], fill: f32) -> __m512 {
+        // SAFETY: `self` proves the feature, and the mask leaves out what lies beyond the slice.
+        unsafe { _mm512_mask_loadu_ps(_mm512_set1_ps(fill), first(x.len()), x.as_ptr()) }
+    }
+    #[inline(always)]
+    fn store_partial(self, v: __m512, y: &mut [f32]) {
+        // SAFETY: as for `load_partial`.
+        unsafe { _mm512_mask_storeu_ps(y.as_mut_ptr(), first(y.len()), v) }
+    }
+    #[inline(always)]
+    fn sum(self, a: __m512) -> f32 {
+        // SAFETY: `self` proves the feature.
+        unsafe { _mm512_reduce_add_ps(a) }
+    }
+}
+
+/// A mask of the first `n` lanes.
+#[inline(always)]
+fn first(n: usize) -> __mmask16 {
+    ((1u32 << n.min(16)) - 1) as __mmask16
+}

@@ -1,0 +1,136 @@
+//! Which vector instructions a prediction runs on.
+
+use super::{Kernel, Scalar};
+
+/// An instruction set that this machine was seen to have.
+///
+/// The only ways to one are [`Isa::detect`], [`Isa::scalar`] and [`Isa::available`]: holding a value is
+/// the proof that its instructions exist, which is what makes the kernels safe to call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Isa(Kind);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128,
+    Scalar,
+}
+
+/// From the widest to the narrowest.
+const KINDS: &[Kind] = &[
+    #[cfg(target_arch = "x86_64")]
+    Kind::Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Kind::Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Kind::Neon,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Kind::Simd128,
+    Kind::Scalar,
+];
+
+/// Whether the machine has a feature: asked at run time with `std`, of the compiler's target without.
+#[cfg(target_arch = "x86_64")]
+macro_rules! has {
+    ($feature:tt) => {{
+        #[cfg(feature = "std")]
+        let found = std::arch::is_x86_feature_detected!($feature);
+        #[cfg(not(feature = "std"))]
+        let found = cfg!(target_feature = $feature);
+        found
+    }};
+}
+
+impl Kind {
+    fn exists(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => has!("avx512f") && has!("avx2") && has!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => has!("avx2") && has!("fma"),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => cfg!(target_feature = "neon"),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Self::Simd128 => true,
+            Self::Scalar => true,
+        }
+    }
+}
+
+impl Isa {
+    /// The widest instruction set of this machine, found once.
+    ///
+    /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avx512`, `neon`,
+    /// `simd128`) picks another one, if the machine has it.
+    #[must_use]
+    #[inline]
+    pub fn detect() -> Self {
+        #[cfg(feature = "std")]
+        {
+            static ISA: std::sync::OnceLock<Isa> = std::sync::OnceLock::new();
+            *ISA.get_or_init(|| {
+                let wanted = std::env::var("TF_LAYERS_ISA").unwrap_or_default();
+                Self::available().find(|isa| isa.name() == wanted).unwrap_or_else(Self::widest)
+            })
+        }
+        #[cfg(not(feature = "std"))]
+        Self::widest()
+    }
+
+    fn widest() -> Self {
+        Self::available().next().unwrap_or(Self::scalar())
+    }
+
+    /// Plain Rust without vector instructions, which every machine can run.
+    #[must_use]
+    pub const fn scalar() -> Self {
+        Self(Kind::Scalar)
+    }
+
+    /// Every instruction set that this machine has, the widest first, scalar last.
+    pub fn available() -> impl Iterator<Item = Self> {
+        KINDS.iter().copied().filter(|kind| kind.exists()).map(Self)
+    }
+
+    /// The name as `TF_LAYERS_ISA` spells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => "neon",
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Kind::Simd128 => "simd128",
+            Kind::Scalar => "scalar",
+        }
+    }
+
+    /// Runs `kernel` compiled for this instruction set.
+    #[inline]
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.0 {
+            // SAFETY: an `Isa` of this kind comes from `available` alone, which saw the features.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { super::avx512::run(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { super::avx2::run(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => unsafe { super::neon::run(kernel) },
+            // SAFETY: as above.
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Kind::Simd128 => unsafe { super::wasm::run(kernel) },
+            Kind::Scalar => kernel.run(Scalar),
+        }
+    }
+}

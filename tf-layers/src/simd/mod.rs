@@ -1,0 +1,191 @@
+//! Vector instructions behind one trait: the only place of the crate with `unsafe` code.
+//!
+//! A kernel is written once, as a [`Kernel`] generic over [`Simd`], and [`Isa::run`] compiles it for each
+//! instruction set. What carries the target feature into it is inlining: every function between the
+//! `#[target_feature]` entry and an intrinsic is `#[inline(always)]`, and none is a closure.
+//!
+//! A value of a type that implements [`Simd`] exists only where its instructions do, which is what
+//! makes the safe methods of the trait safe.
+#![allow(unsafe_code)]
+
+/// Writes trait methods each of which is an expression of intrinsics.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32"))]
+macro_rules! intrinsics {
+    ($($name:ident($($x:ident: $t:ty),+) -> $out:ty = $e:expr;)+) => {
+        $(#[inline(always)]
+        #[allow(unused_unsafe)]
+        fn $name(self, $($x: $t),+) -> $out {
+            // SAFETY: a value of this type proves that the machine has the feature.
+            unsafe { $e }
+        })+
+    };
+}
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod bytes;
+mod isa;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+mod tile;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
+
+pub(crate) use bytes::{view, view_bools};
+pub use isa::Isa;
+pub(crate) use scalar::Scalar;
+pub(crate) use tile::accumulate;
+
+/// Columns in a panel of packed weights: the widest vector there is, and a multiple of all the others.
+pub(crate) const PANEL: usize = 16;
+
+/// A computation that [`Isa::run`] compiles for every instruction set.
+pub(crate) trait Kernel {
+    type Output;
+    /// Must be `#[inline(always)]`.
+    fn run<S: Simd>(self, s: S) -> Self::Output;
+}
+
+/// The vector operations of one instruction set, on `LANES` floats or 32-bit integers at a time.
+///
+/// `a.min(b)` and `max` give `b` when either is a NaN. `fma` rounds once where `FUSED` holds, else twice.
+/// Integer conversions are defined for values within the range of `i32` only.
+pub(crate) trait Simd: Copy {
+    const LANES: usize;
+    /// Whether `fma` rounds once.
+    const FUSED: bool;
+    /// Rows of a register tile; with `PANELS` it fills the registers with accumulators.
+    const ROWS: usize;
+    /// Panels of weights that a register tile is wide.
+    const PANELS: usize;
+
+    type F32: Copy;
+    type I32: Copy;
+    type Mask: Copy;
+    /// The vectors that hold `PANEL` floats.
+    type Panel: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
+
+    fn splat(self, x: f32) -> Self::F32;
+    fn panel(self, x: f32) -> Self::Panel;
+    /// # Safety
+    /// `LANES` floats must be readable at `x`.
+    unsafe fn load_ptr(self, x: *const f32) -> Self::F32;
+    /// # Safety
+    /// `LANES` floats must be writable at `y`.
+    unsafe fn store_ptr(self, v: Self::F32, y: *mut f32);
+
+    fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// a·b + c
+    fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// c − a·b
+    fn fnma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn sqrt(self, a: Self::F32) -> Self::F32;
+    /// To the nearest integer, halves to the even one.
+    fn round(self, a: Self::F32) -> Self::F32;
+    fn floor(self, a: Self::F32) -> Self::F32;
+
+    fn lt(self, a: Self::F32, b: Self::F32) -> Self::Mask;
+    fn le(self, a: Self::F32, b: Self::F32) -> Self::Mask;
+    fn eq(self, a: Self::F32, b: Self::F32) -> Self::Mask;
+    /// Lane by lane `a` where `mask` holds, else `b`.
+    fn select(self, mask: Self::Mask, a: Self::F32, b: Self::F32) -> Self::F32;
+
+    fn bits(self, a: Self::F32) -> Self::I32;
+    fn from_bits(self, a: Self::I32) -> Self::F32;
+    /// The nearest integer of each lane.
+    fn to_i32(self, a: Self::F32) -> Self::I32;
+    fn to_f32(self, a: Self::I32) -> Self::F32;
+    fn isplat(self, x: i32) -> Self::I32;
+    fn iadd(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    fn isub(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    fn and(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    fn or(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    fn xor(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// Shifts left by `N` bits.
+    fn shl<const N: i32>(self, a: Self::I32) -> Self::I32;
+    /// Shifts right by `N` bits, copying the sign.
+    fn shr<const N: i32>(self, a: Self::I32) -> Self::I32;
+
+    /// x·2ⁿ for integral |n| ≤ 252, rounded once, with the right over- and underflow.
+    #[inline(always)]
+    fn scale(self, x: Self::F32, n: Self::F32) -> Self::F32 {
+        // 2ⁿ alone may be out of range where x·2ⁿ is not, so it is applied as two halves.
+        let n = self.to_i32(n);
+        let half = self.shr::<1>(n);
+        let bias = self.isplat(127);
+        let first = self.from_bits(self.shl::<23>(self.iadd(half, bias)));
+        let rest = self.from_bits(self.shl::<23>(self.iadd(self.isub(n, half), bias)));
+        self.mul(self.mul(x, first), rest)
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32]) -> Self::F32 {
+        assert!(x.len() >= Self::LANES);
+        // SAFETY: the length was checked.
+        unsafe { self.load_ptr(x.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store(self, v: Self::F32, y: &mut [f32]) {
+        assert!(y.len() >= Self::LANES);
+        // SAFETY: the length was checked.
+        unsafe { self.store_ptr(v, y.as_mut_ptr()) }
+    }
+
+    /// The first lanes from `x`, the others `fill`.
+    #[inline(always)]
+    fn load_partial(self, x: &[f32], fill: f32) -> Self::F32 {
+        let mut lanes = [fill; PANEL];
+        let n = x.len().min(Self::LANES);
+        lanes[..n].copy_from_slice(&x[..n]);
+        self.load(&lanes)
+    }
+
+    /// As many of the first lanes as `y` has room for.
+    #[inline(always)]
+    fn store_partial(self, v: Self::F32, y: &mut [f32]) {
+        let mut lanes = [0.0; PANEL];
+        self.store(v, &mut lanes);
+        let n = y.len().min(Self::LANES);
+        y[..n].copy_from_slice(&lanes[..n]);
+    }
+
+    #[inline(always)]
+    fn neg(self, a: Self::F32) -> Self::F32 {
+        self.from_bits(self.xor(self.bits(a), self.isplat(i32::MIN)))
+    }
+
+    #[inline(always)]
+    fn abs(self, a: Self::F32) -> Self::F32 {
+        self.from_bits(self.and(self.bits(a), self.isplat(i32::MAX)))
+    }
+
+    /// The magnitude of `a` with the sign of `sign`.
+    #[inline(always)]
+    fn copysign(self, a: Self::F32, sign: Self::F32) -> Self::F32 {
+        let sign = self.and(self.bits(sign), self.isplat(i32::MIN));
+        self.from_bits(self.or(self.bits(self.abs(a)), sign))
+    }
+
+    /// The sum of the lanes, added in pairs.
+    #[inline(always)]
+    fn sum(self, a: Self::F32) -> f32 {
+        let mut lanes = [0.0; PANEL];
+        self.store(a, &mut lanes);
+        let mut n = Self::LANES;
+        while n > 1 {
+            n /= 2;
+            for i in 0..n {
+                lanes[i] += lanes[i + n];
+            }
+        }
+        lanes[0]
+    }
+}

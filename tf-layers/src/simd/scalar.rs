@@ -1,0 +1,197 @@
+//! Plain Rust on arrays of four, for every machine, and the reference for the others.
+
+use super::Simd;
+
+/// No vector instructions but those the compiler finds by itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Scalar;
+
+type F = [f32; 4];
+type I = [i32; 4];
+
+/// Applies an expression to each of the four lanes.
+macro_rules! lanes {
+    (|$($x:ident),+| $e:expr) => {{
+        let mut out = [Default::default(); 4];
+        let mut i = 0;
+        while i < 4 {
+            $(let $x = $x[i];)+
+            out[i] = $e;
+            i += 1;
+        }
+        out
+    }};
+}
+
+/// Every float at least this large is an integer.
+const INTEGERS: f32 = 8_388_608.0;
+
+#[inline(always)]
+fn round(x: f32) -> f32 {
+    // Adding 2²³ leaves no bits for a fraction, and rounds half to even as every addition does.
+    let shift = INTEGERS.copysign(x);
+    if x.abs() < INTEGERS { ((x + shift) - shift).copysign(x) } else { x }
+}
+
+#[inline(always)]
+fn floor(x: f32) -> f32 {
+    let nearest = round(x);
+    if nearest > x { nearest - 1.0 } else { nearest }
+}
+
+/// Newton's iteration in `f64`, whose spare bits make the rounding to `f32` the right one.
+#[inline(always)]
+fn sqrt(x: f32) -> f32 {
+    if x.is_nan() || x < 0.0 {
+        return f32::NAN;
+    }
+    if x == 0.0 || x == f32::INFINITY {
+        return x;
+    }
+    let x = f64::from(x);
+    let mut root = f64::from_bits((x.to_bits() >> 1) + (0x3ff0_0000_0000_0000 >> 1));
+    for _ in 0..5 {
+        root = 0.5 * (root + x / root);
+    }
+    root as f32
+}
+
+impl Simd for Scalar {
+    const LANES: usize = 4;
+    const FUSED: bool = false;
+    const ROWS: usize = 2;
+    const PANELS: usize = 1;
+
+    type F32 = F;
+    type I32 = I;
+    type Mask = [bool; 4];
+    type Panel = [F; 4];
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> F {
+        [x; 4]
+    }
+    #[inline(always)]
+    fn panel(self, x: f32) -> [F; 4] {
+        [[x; 4]; 4]
+    }
+    #[inline(always)]
+    unsafe fn load_ptr(self, x: *const f32) -> F {
+        // SAFETY: four floats are readable by the caller's contract; arrays of floats need no more
+        // alignment than a float.
+        unsafe { *x.cast() }
+    }
+    #[inline(always)]
+    unsafe fn store_ptr(self, v: F, y: *mut f32) {
+        // SAFETY: as for `load_ptr`.
+        unsafe { *y.cast() = v }
+    }
+    #[inline(always)]
+    fn add(self, a: F, b: F) -> F {
+        lanes!(|a, b| a + b)
+    }
+    #[inline(always)]
+    fn sub(self, a: F, b: F) -> F {
+        lanes!(|a, b| a - b)
+    }
+    #[inline(always)]
+    fn mul(self, a: F, b: F) -> F {
+        lanes!(|a, b| a * b)
+    }
+    #[inline(always)]
+    fn div(self, a: F, b: F) -> F {
+        lanes!(|a, b| a / b)
+    }
+    #[inline(always)]
+    fn fma(self, a: F, b: F, c: F) -> F {
+        lanes!(|a, b, c| a * b + c)
+    }
+    #[inline(always)]
+    fn fnma(self, a: F, b: F, c: F) -> F {
+        lanes!(|a, b, c| c - a * b)
+    }
+    #[inline(always)]
+    fn min(self, a: F, b: F) -> F {
+        lanes!(|a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    fn max(self, a: F, b: F) -> F {
+        lanes!(|a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    fn sqrt(self, a: F) -> F {
+        lanes!(|a| sqrt(a))
+    }
+    #[inline(always)]
+    fn round(self, a: F) -> F {
+        lanes!(|a| round(a))
+    }
+    #[inline(always)]
+    fn floor(self, a: F) -> F {
+        lanes!(|a| floor(a))
+    }
+    #[inline(always)]
+    fn lt(self, a: F, b: F) -> [bool; 4] {
+        lanes!(|a, b| a < b)
+    }
+    #[inline(always)]
+    fn le(self, a: F, b: F) -> [bool; 4] {
+        lanes!(|a, b| a <= b)
+    }
+    #[inline(always)]
+    fn eq(self, a: F, b: F) -> [bool; 4] {
+        lanes!(|a, b| a == b)
+    }
+    #[inline(always)]
+    fn select(self, mask: [bool; 4], a: F, b: F) -> F {
+        lanes!(|mask, a, b| if mask { a } else { b })
+    }
+    #[inline(always)]
+    fn bits(self, a: F) -> I {
+        lanes!(|a| a.to_bits() as i32)
+    }
+    #[inline(always)]
+    fn from_bits(self, a: I) -> F {
+        lanes!(|a| f32::from_bits(a as u32))
+    }
+    #[inline(always)]
+    fn to_i32(self, a: F) -> I {
+        lanes!(|a| round(a) as i32)
+    }
+    #[inline(always)]
+    fn to_f32(self, a: I) -> F {
+        lanes!(|a| a as f32)
+    }
+    #[inline(always)]
+    fn isplat(self, x: i32) -> I {
+        [x; 4]
+    }
+    #[inline(always)]
+    fn iadd(self, a: I, b: I) -> I {
+        lanes!(|a, b| a.wrapping_add(b))
+    }
+    #[inline(always)]
+    fn isub(self, a: I, b: I) -> I {
+        lanes!(|a, b| a.wrapping_sub(b))
+    }
+    #[inline(always)]
+    fn and(self, a: I, b: I) -> I {
+        lanes!(|a, b| a & b)
+    }
+    #[inline(always)]
+    fn or(self, a: I, b: I) -> I {
+        lanes!(|a, b| a | b)
+    }
+    #[inline(always)]
+    fn xor(self, a: I, b: I) -> I {
+        lanes!(|a, b| a ^ b)
+    }
+    #[inline(always)]
+    fn shl<const N: i32>(self, a: I) -> I {
+        lanes!(|a| a << N)
+    }
+    #[inline(always)]
+    fn shr<const N: i32>(self, a: I) -> I {
+        lanes!(|a| a >> N)
+    }
+}

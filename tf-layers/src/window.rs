@@ -1,0 +1,71 @@
+//! Where the windows of convolutions and pooling lie.
+
+use crate::error::require;
+use crate::{Error, Result};
+
+/// One axis of a window that slides over an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Axis {
+    pub size: usize,
+    pub stride: usize,
+    pub dilation: usize,
+    pub padding: [usize; 2],
+    /// The image's size along the axis.
+    pub input: usize,
+    /// How many windows there are.
+    pub output: usize,
+}
+
+impl Axis {
+    /// An error for a size, stride or dilation of zero, and for sums that overflow.
+    pub fn new(
+        size: usize,
+        stride: usize,
+        dilation: usize,
+        padding: [usize; 2],
+        input: usize,
+    ) -> Result<Self> {
+        require(size > 0, "kernel_size", "be positive")?;
+        require(stride > 0, "stride", "be positive")?;
+        require(dilation > 0, "dilation", "be positive")?;
+        let extent = (size - 1).checked_mul(dilation).and_then(|n| n.checked_add(1));
+        let padded = padding[0].checked_add(padding[1]).and_then(|n| n.checked_add(input));
+        let (extent, padded) = extent.zip(padded).ok_or(Error::Overflow)?;
+        // Positions within the padding are negative, so they must fit the signed type.
+        if padded > isize::MAX as usize {
+            return Err(Error::Overflow);
+        }
+        let output = padded.checked_sub(extent).map_or(0, |room| room / stride + 1);
+        Ok(Self { size, stride, dilation, padding, input, output })
+    }
+
+    /// Where the window of output `at` begins; negative within the padding.
+    #[inline(always)]
+    pub fn origin(&self, at: usize) -> isize {
+        (at * self.stride) as isize - self.padding[0] as isize
+    }
+
+    /// The input position of tap `tap` of a window, if it is no padding.
+    #[inline(always)]
+    pub fn position(&self, origin: isize, tap: usize) -> Option<usize> {
+        let at = origin.wrapping_add((tap * self.dilation) as isize) as usize;
+        // A negative position is a huge one when seen unsigned.
+        (at < self.input).then_some(at)
+    }
+
+    /// The taps of a window that lie in the image.
+    #[inline(always)]
+    pub fn taps(&self, origin: isize) -> core::ops::Range<usize> {
+        let before = (origin.min(0).unsigned_abs()).div_ceil(self.dilation);
+        let room = self.input as isize - origin;
+        let after = if room <= 0 { 0 } else { (room as usize).div_ceil(self.dilation).min(self.size) };
+        before.min(after)..after
+    }
+
+    /// The taps of a window that lie in the image or its padding.
+    #[inline(always)]
+    pub fn taps_padded(&self, origin: isize) -> usize {
+        let room = (self.input + self.padding[1]) as isize - origin;
+        if room <= 0 { 0 } else { (room as usize).div_ceil(self.dilation).min(self.size) }
+    }
+}
