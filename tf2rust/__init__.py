@@ -1,1 +1,3 @@
 """TensorFlow and ONNX models as pure-Rust crates."""
+
+__version__ = "0.1.0"

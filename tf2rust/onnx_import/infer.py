@@ -14,6 +14,7 @@ from onnx.reference import ReferenceEvaluator
 from tf2rust.errors import UsageError
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, shape_function
+from tf2rust.ops.core.registry import load_ops
 
 BATCH = "n"
 _ANONYMOUS = re.compile(r"unk__\d+|unk_\d+|\?|None|")
@@ -36,6 +37,7 @@ class Analysis:
 
 def analyse(proto: onnx.ModelProto, bind: Mapping[str, int] | None = None) -> Analysis:
     """Finds the facts of all values; ``bind`` gives sizes to free dimensions."""
+    load_ops()
     model = ir.from_proto(proto)
     graph = model.graph
     version = model.opset_imports.get("", 18)

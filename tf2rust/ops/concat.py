@@ -30,14 +30,9 @@ class Concatenate(Layer):
     def rust_call(self, call: RustCall) -> str:
         """One copy for each input: rows of its own length into rows of the output's."""
         outer = call.dim(product(self.y.shape[: self.axis]))
-        total = call.dim(product(self.y.shape[self.axis :]))
-        offset: int | Expr = 0
-        parts = []
-        for value, text in zip(self.inputs, call.inputs, strict=True):
-            length = product(value.shape[self.axis :])
-            parts.append(f"({text}, {call.dim(length)}, {call.dim(offset)})")
-            offset = offset + length
-        return f"concat({outer}, &[{', '.join(parts)}], {call.outputs[0]}, {total})"
+        widths = [call.dim(product(value.shape[self.axis :])) for value in self.inputs]
+        parts = ", ".join(f"({text}, {width})" for text, width in zip(call.inputs, widths, strict=True))
+        return f"concat({outer}, &[{parts}], {call.outputs[0]})"
 
     def rust_imports(self) -> set[str]:
         return {"concat"}

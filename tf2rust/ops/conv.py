@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tf2rust.ops.affine import Affine
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
-from tf2rust.ops.core.layer import Dims, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.layer import Dims, Layer, RustCall, Value, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.transpose import Transpose, permute, to_channels_first, to_channels_last
 
 Padding = tuple[tuple[int, int], ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,29 @@ def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
     return Window(tuple(size), strides, dilations, padding)
 
 
+def without_flat_axis(layer: Any, window: Window) -> list[Layer] | None:
+    """A layer over [n, 1, w, c] or [n, h, 1, c], whose window is flat too, as the same over [n, w, c]; else None."""
+    if len(window.size) != 2:
+        return None
+    for flat in (0, 1):
+        free = window.size[flat] == 1 and window.padding[flat] == (0, 0) and layer.x.shape[1 + flat] == 1
+        if not free:
+            continue
+
+        def rest(items: Sequence[T], axis: int) -> tuple[T, ...]:
+            return tuple(item for i, item in enumerate(items) if i != axis)
+
+        x = Value(f"{layer.x.name}'", layer.x.dtype, rest(layer.x.shape, 1 + flat))
+        y = Value(f"{layer.y.name}'", layer.y.dtype, rest(layer.y.shape, 1 + flat))
+        line = Window(*(rest(part, flat) for part in (window.size, window.strides, window.dilations, window.padding)))
+        return [
+            Reshape(inputs=[layer.x], outputs=[x]),
+            replace(layer, window=line, inputs=[x], outputs=[y]),
+            Reshape(inputs=[y], outputs=[layer.y]),
+        ]
+    return None
+
+
 @dataclass(eq=False, kw_only=True)
 class Conv(Affine):
     """A convolution over N…C: [n, *spatial, c] → [n, *spatial', filters].
@@ -117,40 +143,49 @@ class Conv(Affine):
     def scaled_kernel(self, factors: np.ndarray) -> np.ndarray:
         return super().scaled_kernel(factors if self.depthwise else factors.reshape(self.groups, 1, -1))
 
+    def simplified(self) -> list[Layer] | None:
+        return without_flat_axis(self, self.window)
+
     def weights(self) -> list[Weight]:
         kernel = Weight("kernel", self.kernel, "vector" if self.depthwise else "matrices")
         return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        name = self.kind.replace("D", "d") if not self.depthwise else f"DepthwiseConv{self.rank}d"
         w = self.window
+        parts = {
+            "kernel": weights.get("kernel"),
+            "bias": weights.optional("bias"),
+            "activation": self.activation.rust(),
+            "kernel_size": self._each(w.size, 1),
+            "stride": self._each(w.strides, 1),
+            "dilation": self._each(w.dilations, 1),
+            "padding": self._each(w.padding, (0, 0)),
+        }
+        if self.depthwise:
+            filters = self.y.shape[-1]
+            assert isinstance(filters, int)
+            parts |= {"channels": str(self.channels), "multiplier": str(filters // self.channels)}
+        else:
+            parts |= {"in_channels": str(self.channels), "groups": str(self.groups)}
+        name = self._rust_name()
+        return f"{name}<'w>", f"{name} {{ {', '.join(f'{k}: {v}' for k, v in parts.items())} }}"
 
-        def each(values: Sequence[object]) -> str:
-            return rust_list(values if self.rank > 1 else values[0])
+    def _rust_name(self) -> str:
+        return "DepthwiseConv2d" if self.depthwise else f"Conv{self.rank}d"
 
-        geometry = [
-            ("kernel_size", each(w.size)),
-            ("stride", each(w.strides)),
-            ("dilation", each(w.dilations)),
-            ("padding", each(w.padding)),
-            ("in_channels", str(self.channels)),
-        ]
-        geometry.append(("multiplier", str(self.y.shape[-1] // self.channels)) if self.depthwise else ("groups", str(self.groups)))  # type: ignore[operator]
-        parts = [
-            ("kernel", weights.get("kernel")),
-            ("bias", weights.optional("bias")),
-            ("activation", self.activation.rust()),
-            *geometry,
-        ]
-        return f"{name}<'w>", f"{name} {{ {', '.join(f'{k}: {v}' for k, v in parts)} }}"
+    def _each(self, values: tuple[object, ...], flat: object) -> str:
+        """One value for each spatial axis; the depthwise kernel has two always, the first flat if need be."""
+        if self.rank == 1:
+            return rust_list((flat, *values) if self.depthwise else values[0])
+        return rust_list(values)
 
     def rust_call(self, call: RustCall) -> str:
-        spatial = self.x.shape[1:-1]
-        size = call.dim(spatial[0]) if self.rank == 1 else call.dims(spatial)
+        spatial = ((1,) if self.depthwise and self.rank == 1 else ()) + self.x.shape[1:-1]
+        size = call.dim(spatial[0]) if len(spatial) == 1 else call.dims(spatial)
         return f"{call.field}.run(isa, {call.dim(self.x.shape[0])}, {size}, {call.inputs[0]}, {call.outputs[0]})"
 
     def rust_imports(self) -> set[str]:
-        return {f"{'Depthwise' if self.depthwise else ''}Conv{self.rank}d", "Activation"}
+        return {self._rust_name(), "Activation"}
 
 
 @infers("Conv")

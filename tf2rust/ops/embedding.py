@@ -56,9 +56,8 @@ class Embedding(Layer):
     def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
         rows, dim = self.table.shape
         outside = {"error": "Error", "from_end": "FromEnd", "row": f"Row({rows - 1})"}[self.outside]
-        size = rows - (self.outside == "row")
         return "Embedding<'w>", (
-            f"Embedding {{ input: {rust_str(self.x.name)}, table: {weights.get('embeddings')}, rows: {size}, "
+            f"Embedding {{ input: {rust_str(self.x.name)}, table: {weights.get('embeddings')}, rows: {rows}, "
             f"dim: {dim}, outside: Outside::{outside} }}"
         )
 

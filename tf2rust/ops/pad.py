@@ -38,12 +38,12 @@ class Pad(Layer):
     def rust_call(self, call: RustCall) -> str:
         before = rust_list([p for p, _ in self.padding])
         return (
-            f"pad({call.inputs[0]}, &{call.dims(self.x.shape)}, &{before}, {rust_f32(self.value)}, "
+            f"pad({call.inputs[0]}, &{call.dims(self.x.shape)}, &{before}, Pad::Constant({rust_f32(self.value)}), "
             f"&{call.dims(self.y.shape)}, {call.outputs[0]})"
         )
 
     def rust_imports(self) -> set[str]:
-        return {"pad"}
+        return {"pad", "Pad"}
 
 
 def _padding(node: Node, facts: Facts) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.conv import Window, window
+from tf2rust.ops.conv import Window, window, without_flat_axis
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
 from tf2rust.ops.core.layer import Layer, RustCall, WeightRefs
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -36,6 +36,9 @@ class Pooling(Layer):
     def params(self) -> dict[str, object]:
         w = self.window
         return {"pool_size": list(w.size), "strides": list(w.strides), "padding": [list(p) for p in w.padding]}
+
+    def simplified(self) -> list[Layer] | None:
+        return without_flat_axis(self, self.window)
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
         w = self.window

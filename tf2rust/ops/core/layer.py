@@ -81,7 +81,8 @@ class Layer:
     """One call in the generated model.
 
     Subclasses are dataclasses whose own fields are the layer's parameters. ``name`` is the Keras layer's name where it
-    is known; ``nodes`` are the ONNX nodes the layer stands for, ``rules`` how it came to be.
+    is known; ``nodes`` are the ONNX nodes the layer stands for, ``anchor`` the one that gave it its kind, ``rules`` how it
+    came to be.
     """
 
     kind: ClassVar[str]
@@ -93,6 +94,7 @@ class Layer:
     outputs: list[Value]
     name: str = ""
     nodes: tuple[str, ...] = ()
+    anchor: str = ""
     rules: tuple[str, ...] = ()
 
     @property

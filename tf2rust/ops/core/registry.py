@@ -69,7 +69,7 @@ class Rule:
         layers = [made] if isinstance(made, Layer) else list(made)
         names = tuple(part.name for part in match.nodes)
         for layer in layers:
-            layer.rules = (self.name,)
+            layer.rules, layer.anchor = (self.name,), match.root.name
         # One layer stands for the nodes: the last that is not a mere rearrangement.
         owner = next((layer for layer in reversed(layers) if layer.kind not in ("Transpose", "Reshape")), layers[-1] if layers else None)
         if owner is not None:
@@ -103,12 +103,18 @@ def rule(pattern: Op, *, name: str = "") -> Callable[[Callable[[Match, Builder],
 
 
 @cache
-def rules_by_op() -> dict[str, list[Rule]]:
-    """The rules by the operator of their last node, the larger pattern first."""
+def load_ops() -> None:
+    """Imports every module of ``tf2rust.ops``, so that its rules and shape functions are registered."""
     package = importlib.import_module("tf2rust.ops")
     for module in pkgutil.iter_modules(package.__path__):
         if not module.ispkg:
             importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+@cache
+def rules_by_op() -> dict[str, list[Rule]]:
+    """The rules by the operator of their last node, the larger pattern first."""
+    load_ops()
     table: dict[str, list[Rule]] = {}
     for item in _rules.values():
         for op in item.pattern.ops:

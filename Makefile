@@ -1,0 +1,42 @@
+# Everything that can be done here, from a machine that has Python, cargo and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The lock names what was tested; its newest packages want Python 3.11.
+LOCK := $(shell $(PYTHON) -c 'import sys; print("-c requirements.lock" if sys.version_info >= (3, 11) else "")')
+
+export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
+
+.PHONY: test demo lint test-rust test-python lock clean
+
+test: lint test-rust test-python
+
+demo: $(VENV)/installed
+	$(BIN)/python demo/demo.py
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd tf-layers && cargo fmt --check
+	cd tf-layers && cargo clippy --release --all-targets --locked -- -D warnings
+	cd tf-layers && cargo clippy --release --no-default-features --locked -- -D warnings
+
+test-rust:
+	cd tf-layers && cargo test --release --locked
+
+test-python: $(VENV)/installed
+	$(BIN)/pytest
+
+$(VENV)/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check $(LOCK) --editable '.[tf,dev]'
+	touch $@
+
+# Writes the lock anew from what is installed.
+lock: $(VENV)/installed
+	$(BIN)/pip freeze --exclude-editable | sort -f > requirements.lock
+
+clean:
+	rm -rf $(VENV) build

@@ -1,0 +1,3 @@
+from tf2rust.cli import main
+
+main()

@@ -1,0 +1,68 @@
+"""``model_architecture.json`` and ``computation_graph.json``: the model as data for other tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tf2rust.codegen.model import Model, Port
+from tf2rust.ops.core.layer import LayerGraph, Value
+
+FORMAT_VERSION = 1
+
+
+def architecture(model: Model, graph: LayerGraph) -> dict[str, Any]:
+    """Inputs, outputs, and each layer's kind, shapes, parameters and weights.
+
+    Shapes are lists of numbers and of expressions over the free dimensions; weights are named by their NPZ keys.
+    """
+    return {
+        "version": FORMAT_VERSION,
+        "free_dimensions": model.free,
+        "inputs": [_port(p) for p in model.inputs],
+        "outputs": [_port(p) for p in model.outputs],
+        "layers": [
+            {
+                "name": model.names[layer],
+                "kind": layer.kind,
+                "inputs": [_tensor(v) for v in layer.inputs],
+                "outputs": [_tensor(v) for v in layer.outputs],
+                "parameters": layer.params(),
+                "weights": {
+                    role: {"key": key, "shape": list(next(w for w in layer.weights() if w.role == role).array.shape)}
+                    for role, key in model.weights.keys(layer).items()
+                },
+            }
+            for layer in graph.layers
+        ],
+    }
+
+
+def computation_graph(model: Model, graph: LayerGraph) -> dict[str, Any]:
+    """Who feeds whom: the inbounds and outbounds of each layer, by name; inputs and outputs of the model among them."""
+    made: dict[Value, str] = {v: p.name for v, p in zip(graph.inputs, model.inputs, strict=True)}
+    inbounds: dict[str, list[str]] = {}
+    for layer in graph.layers:
+        inbounds[model.names[layer]] = [made[v] for v in layer.inputs]
+        made.update((v, model.names[layer]) for v in layer.outputs)
+    outbounds: dict[str, list[str]] = {name: [] for name in inbounds}
+    for name, sources in inbounds.items():
+        for source in sources:
+            outbounds.setdefault(source, []).append(name)
+    return {
+        "version": FORMAT_VERSION,
+        "inputs": {p.name: outbounds.get(p.name, []) for p in model.inputs},
+        "outputs": {name: made[v] for name, v in graph.outputs},
+        "layers": {name: {"inbounds": inbounds[name], "outbounds": outbounds[name]} for name in inbounds},
+    }
+
+
+def _port(port: Port) -> dict[str, Any]:
+    return {"name": port.name, "dtype": port.dtype, "shape": _shape(port.shape)}
+
+
+def _tensor(value: Value) -> dict[str, Any]:
+    return {"dtype": value.dtype, "shape": _shape(value.shape)}
+
+
+def _shape(shape: Any) -> list[int | str]:
+    return [d if isinstance(d, int) else str(d) for d in shape]

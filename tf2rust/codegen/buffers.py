@@ -1,0 +1,114 @@
+"""The planner: where every intermediate tensor lives.
+
+Tensors that stand for the same elements (a Reshape and its input, a layer that works in place) share one place. A
+place is a model input, a model output, or a buffer of the workspace; a buffer is given to the next tensor once its last
+reader has run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tf2rust.ops.core.layer import Layer, LayerGraph, Value
+from tf2rust.ops.reshape import Reshape
+
+
+@dataclass(eq=False)
+class Place:
+    """Where tensors that share their elements live."""
+
+    dtype: str
+    values: list[Value] = field(default_factory=list)
+    input: Value | None = None
+    output: str | None = None
+    buffer: int | None = None
+
+    @property
+    def is_buffer(self) -> bool:
+        return self.input is None and self.output is None
+
+
+@dataclass
+class Plan:
+    """Every value's place, the buffers' dtypes, and the layers that run in place or not at all."""
+
+    places: dict[Value, Place]
+    buffers: list[str]
+    inplace: set[Layer]
+    aliases: set[Layer]
+
+
+def plan(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Plan:
+    """Plans the graph's memory.
+
+    ``inplace`` lets layers write over their input; ``memdrop`` reuses a buffer after the last reader of its tensor. With
+    both off every layer keeps its own output.
+    """
+    result = Plan({}, [], set(), set())
+    for value in graph.inputs:
+        result.places[value] = Place(value.dtype, [value], input=value)
+    last_read = _last_reads(graph)
+    for step, layer in enumerate(graph.layers):
+        for value in layer.outputs:
+            result.places[value] = Place(value.dtype, [value])
+        _share(graph, layer, step, result, last_read, inplace)
+    for name, value in graph.outputs:
+        result.places[value].output = name
+    _assign(graph, result, memdrop)
+    return result
+
+
+def _last_reads(graph: LayerGraph) -> dict[Value, int]:
+    return {value: step for step, layer in enumerate(graph.layers) for value in layer.inputs}
+
+
+def _share(
+    graph: LayerGraph, layer: Layer, step: int, result: Plan, last_read: dict[Value, int], inplace: bool
+) -> None:
+    """Puts the layer's output where its input is, if it may be."""
+    if not layer.inputs:
+        return
+    source, target = result.places[layer.x], result.places[layer.y]
+    if source.dtype != target.dtype or (graph.is_output(layer.y) and not _may_become_output(graph, source)):
+        return
+    if isinstance(layer, Reshape):
+        # Both names stay readable: nothing is written.
+        if any(graph.is_output(v) for v in source.values) and graph.is_output(layer.y):
+            return
+        result.aliases.add(layer)
+    elif inplace and layer.can_run_inplace() and layer.inputs.count(layer.x) == 1:
+        alive = any(last_read.get(v, -1) > step or graph.is_output(v) for v in source.values)
+        if alive or source.input is not None or any(result.places[v] is source for v in layer.inputs[1:]):
+            return
+        result.inplace.add(layer)
+    else:
+        return
+    source.values += target.values
+    for value in target.values:
+        result.places[value] = source
+
+
+def _may_become_output(graph: LayerGraph, place: Place) -> bool:
+    return place.input is None and not any(graph.is_output(v) for v in place.values)
+
+
+def _assign(graph: LayerGraph, result: Plan, memdrop: bool) -> None:
+    last_read = _last_reads(graph)
+    free: dict[str, list[int]] = {}
+    expiring: dict[int, list[Place]] = {}
+    for step, layer in enumerate(graph.layers):
+        for value in layer.outputs:
+            place = result.places[value]
+            if not place.is_buffer or place.buffer is not None:
+                continue
+            pool = free.setdefault(place.dtype, [])
+            if memdrop and pool:
+                place.buffer = pool.pop()
+            else:
+                place.buffer = len(result.buffers)
+                result.buffers.append(place.dtype)
+            end = max([last_read.get(v, step) for v in place.values] + [step])
+            expiring.setdefault(end, []).append(place)
+        for place in expiring.pop(step, []):
+            assert place.buffer is not None
+            free.setdefault(place.dtype, []).append(place.buffer)

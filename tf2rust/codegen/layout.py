@@ -1,0 +1,142 @@
+"""The layout pass: transposes travel down until two of them cancel.
+
+A value behind a transpose is remembered as ``(base, perm)`` instead of being computed. A layer that can be moved in
+front of its inputs' transposes is; a transpose is written only where a layer needs the axes in its own order:
+
+    x ─ Transpose ─ Relu ─ Transpose⁻¹ ─ y      becomes      x ─ Relu ─ y
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Perm, Value
+from tf2rust.ops.reshape import Reshape
+from tf2rust.ops.transpose import Transpose, inverse, permute
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A value that is ``transpose(base, perm)``; ``nodes`` are the ONNX nodes nobody has taken over yet."""
+
+    base: Value
+    perm: Perm
+    nodes: tuple[str, ...] = ()
+
+
+class _Pass:
+    def __init__(self, graph: LayerGraph) -> None:
+        self.graph = graph
+        self.pending: dict[Value, _Pending] = {}
+        self.alias: dict[Value, Value] = {}
+        self.written: dict[tuple[Value, Perm], Value] = {}
+        self.layers: list[Layer] = []
+        self.orphans: tuple[str, ...] = ()
+
+    def run(self) -> LayerGraph:
+        for layer in self.graph.layers:
+            layer.inputs = [self.alias.get(v, v) for v in layer.inputs]
+            if isinstance(layer, Transpose):
+                self._hold(layer.x, layer.y, layer.perm, layer.nodes)
+            elif isinstance(layer, Reshape) and layer.x in self.pending:
+                self._reshape(layer)
+            else:
+                self._move(layer)
+        outputs = [(name, self._materialise(self.alias.get(v, v))) for name, v in self.graph.outputs]
+        if self.orphans and self.layers:
+            self.layers[-1].nodes += self.orphans
+        return LayerGraph(self.graph.inputs, outputs, self.layers)
+
+    def _hold(self, x: Value, y: Value, perm: Perm, nodes: tuple[str, ...]) -> None:
+        """Remembers ``y = transpose(x, perm)``; nothing is left to remember where perms cancel."""
+        held = self.pending.get(x)
+        if held is not None:
+            self.pending[x] = replace(held, nodes=())
+            x, perm, nodes = held.base, permute(held.perm, perm), held.nodes + nodes
+        if perm == tuple(range(len(perm))):
+            self.alias[y] = x
+            self._give(x, nodes)
+        else:
+            self.pending[y] = _Pending(x, perm, nodes)
+
+    def _give(self, value: Value, nodes: tuple[str, ...]) -> None:
+        """Credits nodes that vanished to the layer that made the value, else to the next layer written."""
+        maker = next((layer for layer in reversed(self.layers) if value in layer.outputs), None)
+        if maker is None:
+            self.orphans += nodes
+        else:
+            maker.nodes += nodes
+
+    def _take(self, value: Value) -> tuple[str, ...]:
+        held = self.pending[value]
+        self.pending[value] = replace(held, nodes=())
+        return held.nodes
+
+    def _write(self, layer: Layer) -> None:
+        layer.nodes = self.orphans + layer.nodes
+        self.orphans = ()
+        self.layers.append(layer)
+
+    def _materialise(self, value: Value) -> Value:
+        """The value itself, written out where it is still behind a transpose."""
+        if value not in self.pending:
+            return value
+        held = self.pending[value]
+        key = (held.base, held.perm)
+        if key not in self.written:
+            moved = [axis for axis in held.perm if held.base.shape[axis] != 1]
+            parts = {"inputs": [held.base], "outputs": [value], "nodes": self._take(value), "rules": ("transpose",)}
+            if moved == sorted(moved):  # only axes of size 1 change place: the elements keep their order
+                self._write(Reshape(**parts))  # type: ignore[arg-type]
+            else:
+                self._write(Transpose(perm=held.perm, **parts))  # type: ignore[arg-type]
+            self.written[key] = value
+        return self.written[key]
+
+    def _move(self, layer: Layer) -> None:
+        perms = [self.pending[v].perm if v in self.pending else None for v in layer.inputs]
+        moved = layer.transposed(perms) if any(perms) and len(layer.outputs) == 1 else None
+        if moved is None:
+            layer.inputs = [self._materialise(v) for v in layer.inputs]
+            self._write(layer)
+            return
+        new, perm = moved
+        y = layer.y
+        taken = tuple(n for v in dict.fromkeys(layer.inputs) if v in self.pending for n in self._take(v))
+        base = Value(f"{y.name}'", y.dtype, permute(y.shape, inverse(perm)))
+        new.inputs = [self.pending[v].base if v in self.pending else v for v in layer.inputs]
+        new.outputs = [base]
+        new.nodes = taken + layer.nodes
+        self._write(new)
+        self._hold(base, y, perm, ())
+
+    def _reshape(self, layer: Layer) -> None:
+        """A Reshape that only adds or drops axes of size 1 is moved; any other needs the elements in order."""
+        held = self.pending[layer.x]
+        perm = _without_ones(layer.x.shape, layer.y.shape, held.perm)
+        if perm is None:
+            layer.inputs = [self._materialise(layer.x)]
+            self._write(layer)
+            return
+        base = Value(f"{layer.y.name}'", layer.y.dtype, permute(layer.y.shape, inverse(perm)))
+        nodes = self._take(layer.x) + layer.nodes
+        self._write(Reshape(inputs=[held.base], outputs=[base], nodes=nodes, rules=layer.rules))
+        self._hold(base, layer.y, perm, ())
+
+
+def _without_ones(before: Dims, after: Dims, perm: Perm) -> Perm | None:
+    """The perm behind a Reshape from ``before`` to ``after``, if the two differ in axes of size 1 alone."""
+    old = [axis for axis, size in enumerate(before) if size != 1]
+    new = [axis for axis, size in enumerate(after) if size != 1]
+    if [before[a] for a in old] != [after[a] for a in new]:
+        return None
+    # The base keeps the order its axes had; axes of size 1 go to the front, where they are in nobody's way.
+    ones = [axis for axis, size in enumerate(after) if size == 1]
+    kept = sorted(range(len(old)), key=lambda i: perm[old[i]])
+    order = ones + [new[i] for i in kept]
+    return tuple(order.index(axis) for axis in range(len(after)))
+
+
+def cancel_transposes(graph: LayerGraph) -> LayerGraph:
+    """The graph with as few transposes as this pass can leave."""
+    return _Pass(graph).run()

@@ -1,0 +1,256 @@
+"""The generated model as data: what the templates of ``model.rs`` and its neighbours are filled with."""
+
+from __future__ import annotations
+
+import os
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tf2rust.codegen.buffers import Place, Plan, plan
+from tf2rust.codegen.names import Names, snake_case
+from tf2rust.codegen.weights import WeightTable
+from tf2rust.ops.core.dims import Expr, FloorDiv, format_shape, symbols
+from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
+from tf2rust.ops.core.rust import rust_comment, rust_str
+
+_RUST_TYPES = {
+    "float32": "f32",
+    "float64": "f64",
+    "int8": "i8",
+    "int16": "i16",
+    "int32": "i32",
+    "int64": "i64",
+    "uint8": "u8",
+    "uint16": "u16",
+    "uint32": "u32",
+    "uint64": "u64",
+    "bool": "bool",
+}
+_ALWAYS = ("Aligned", "Blob", "FreeDims", "Isa", "Npz", "Result", "Tensor", "TensorView", "pack")
+_LOCALS = ("isa", "inputs", "outputs", "workspace", "self", "dims", "blob", "len", "sub")
+
+
+def rust_type(dtype: str) -> str:
+    """The Rust type of a NumPy dtype."""
+    return _RUST_TYPES[dtype]
+
+
+def rust_dim(dim: int | Expr) -> str:
+    """A dimension as a checked ``usize`` expression (``?`` inside)."""
+    if isinstance(dim, int):
+        return str(dim)
+    plus, minus = [], []
+    for monomial, coefficient in dim.terms:
+        factors = [a if isinstance(a, str) else _rust_quotient(a) for a in monomial]
+        if abs(coefficient) != 1 or not factors:
+            factors.append(str(abs(coefficient)))
+        text = factors[0] if len(factors) == 1 else f"len(&[{', '.join(factors)}])?"
+        (plus if coefficient > 0 else minus).append(text)
+    total = _rust_sum(plus)
+    return f"sub({total}, {_rust_sum(minus)})?" if minus else total
+
+
+def _rust_sum(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"sum(&[{', '.join(parts)}])?"
+
+
+def _rust_quotient(atom: FloorDiv) -> str:
+    below = rust_dim(atom.denominator)
+    return f"{rust_dim(atom.numerator)} / {below}" if below.isdecimal() else f"quotient({rust_dim(atom.numerator)}, {below})?"
+
+
+def rust_dims(dims: Sequence[int | Expr]) -> str:
+    """A ``[usize; N]`` expression."""
+    return f"[{', '.join(map(rust_dim, dims))}]"
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or an output of the model."""
+
+    name: str
+    """As the source model calls it."""
+    field: str
+    dtype: str
+    shape: Dims
+
+    @property
+    def rust_type(self) -> str:
+        return rust_type(self.dtype)
+
+    @property
+    def literal(self) -> str:
+        return rust_str(self.name)
+
+    @property
+    def about(self) -> str:
+        """``int32 [n, 82]``."""
+        return f"{self.dtype} {format_shape(self.shape)}"
+
+    @property
+    def comment(self) -> str:
+        return rust_comment(self.name)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer of the model: its field, and the lines that run it."""
+
+    name: str
+    ident: str
+    kind: str
+    comment: tuple[str, ...]
+    field: tuple[str, str] | None
+    lines: tuple[str, ...]
+
+
+@dataclass
+class Model:
+    """Everything about a model that the templates need."""
+
+    inputs: list[Port]
+    outputs: list[Port]
+    free: list[str]
+    steps: list[Step]
+    buffers: list[str]
+    weights: WeightTable
+    names: dict[Layer, str]
+    imports: list[str] = field(default_factory=list)
+
+    @property
+    def borrows(self) -> bool:
+        """Whether any layer borrows weights."""
+        return any(step.field and "'w" in step.field[0] for step in self.steps)
+
+
+def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
+    """Turns a finished graph of layers into Rust."""
+    names = _layer_names(graph)
+    memory = plan(graph, inplace=inplace, memdrop=memdrop)
+    ports = Names(["n"])
+    inputs = [Port(v.name, ports.unique(snake_case(v.name, "input")), v.dtype, v.shape) for v in graph.inputs]
+    fields = Names()
+    outputs = [Port(name, fields.unique(snake_case(name, "output")), v.dtype, v.shape) for name, v in graph.outputs]
+    free = sorted(symbols(d for v in graph.inputs for d in v.shape))
+    table = WeightTable.of(graph, names)
+    writer = _Writer(graph, memory, {v: p for v, p in zip(graph.inputs, inputs, strict=True)}, {p.name: p for p in outputs}, free)
+    steps = [writer.step(layer, names[layer], table) for layer in graph.layers]
+    model = Model(inputs, outputs, free, steps, [rust_type(d) for d in memory.buffers], table, names)
+    model.imports = _imports(graph, memory, model)
+    return model
+
+
+def _layer_names(graph: LayerGraph) -> dict[Layer, str]:
+    """Every layer's own name: the second ``dense`` is ``dense_2``."""
+    names = Names()
+    return {layer: names.unique(layer.name or snake_case(layer.kind)) for layer in graph.layers}
+
+
+def _imports(graph: LayerGraph, memory: Plan, model: Model) -> list[str]:
+    used = set(_ALWAYS)
+    if model.buffers:
+        used.add("Buffer")
+    if any(isinstance(d, int) for p in model.inputs for d in p.shape) or model.free:
+        used.add("Extent")
+    text = "\n".join(line for step in model.steps for line in step.lines) + "\n".join(
+        " ".join(step.field) for step in model.steps if step.field
+    )
+    for layer in graph.layers:
+        if layer not in memory.aliases:
+            used |= layer.rust_imports()
+    candidates = used | {"len", "sub", "sum", "quotient"}
+    plain = {*_ALWAYS, "Buffer", "Extent"}
+    return sorted(name for name in candidates if name in plain & used or _mentions(text, name))
+
+
+def _mentions(text: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.]){name}\b", text) is not None
+
+
+def _shapes(values: Sequence[Value]) -> str:
+    return ", ".join(format_shape(v.shape) for v in values)
+
+
+def _source_lines(nodes: Sequence[str]) -> list[str]:
+    """``from scope/: a, b, …``: the nodes with the scope they share said once, in lines of readable length."""
+    if not nodes:
+        return []
+    scope = os.path.commonprefix([n.rpartition("/")[0] + "/" for n in nodes]).rpartition("/")[0] if len(nodes) > 1 else ""
+    names = [n[len(scope) + 1 :] if scope else n for n in nodes]
+    text = f"from {scope}: {', '.join(names)}" if scope else f"from {', '.join(names)}"
+    return textwrap.wrap(rust_comment(text), 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+class _Writer:
+    """Writes the Rust of each layer's call."""
+
+    def __init__(
+        self, graph: LayerGraph, memory: Plan, inputs: Mapping[Value, Port], outputs: Mapping[str, Port], free: list[str]
+    ) -> None:
+        self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
+        self.locals = Names([*_LOCALS, *free])
+        self.lengths: dict[Place, str] = {}
+
+    def step(self, layer: Layer, name: str, table: WeightTable) -> Step:
+        ident = self.locals.unique(snake_case(name, "layer"))
+        lines: list[str] = []
+        rust_field = None if layer in self.memory.aliases else layer.rust_field(table.refs(layer))
+        if layer not in self.memory.aliases:
+            lines = self._call(layer, ident)
+        shapes = f"{_shapes(layer.inputs)} → {_shapes(layer.outputs)}"
+        note = ", in place" if layer in self.memory.inplace else ""
+        note = ", no work: the same elements" if layer in self.memory.aliases else note
+        comment = (f"{rust_comment(name)} ({layer.kind}): {shapes}{note}", *_source_lines(layer.nodes))
+        return Step(name, ident, layer.kind, comment, rust_field, tuple(lines))
+
+    def _call(self, layer: Layer, ident: str) -> list[str]:
+        lines: list[str] = []
+        for i, value in enumerate(layer.outputs):
+            place = self.memory.places[value]
+            if place.is_buffer and place not in self.lengths:
+                length = ident if i == 0 else self.locals.unique(f"{ident}_{i}")
+                self.lengths[place] = length
+                lines.append(f"let {length} = len(&{rust_dims(value.shape)})?;")
+        call = _Call(
+            f"self.{ident}",
+            [self._read(v) for v in layer.inputs],
+            [self._write(v) for v in layer.outputs],
+        )
+        text = layer.rust_call_inplace(call) if layer in self.memory.inplace else layer.rust_call(call)
+        lines.append(f"{text}?;")
+        return lines
+
+    def _read(self, value: Value) -> str:
+        place = self.memory.places[value]
+        if place.input is not None:
+            return f"inputs.{self.inputs[place.input].field}.data()"
+        if place.output is not None:
+            return f"outputs.{self.outputs[place.output].field}.data()"
+        return f"workspace.b{place.buffer}.read({self.lengths[place]})?"
+
+    def _write(self, value: Value) -> str:
+        place = self.memory.places[value]
+        if place.output is not None:
+            shape = next(v for name, v in self.graph.outputs if name == place.output).shape
+            return f"outputs.{self.outputs[place.output].field}.resize(&{rust_dims(shape)})?"
+        return f"workspace.b{place.buffer}.write({self.lengths[place]})?"
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The Rust expressions of one call; see ``tf2rust.ops.core.layer.RustCall``."""
+
+    field: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+
+    def dim(self, dim: int | Expr) -> str:
+        return rust_dim(dim)
+
+    def dims(self, dims: Sequence[int | Expr]) -> str:
+        return rust_dims(dims)
+
+    def scratch(self) -> str:
+        return "&mut workspace.scratch"

@@ -1,0 +1,55 @@
+"""Names of any characters as Rust identifiers that do not collide."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_KEYWORDS = frozenset(
+    "as async await become box break const continue crate do dyn else enum extern false final fn for gen if impl in let "
+    "loop macro match mod move mut override priv pub ref return self Self static struct super trait true try type typeof "
+    "unsafe unsized use virtual where while yield union raw".split()
+)
+
+
+def _ascii_words(name: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.findall(r"[A-Za-z0-9]+", plain)
+
+
+def snake_case(name: str, fallback: str = "x") -> str:
+    """``café/1 "x"`` → ``cafe_1_x``; never a keyword, never empty."""
+    folded = "_".join(_ascii_words(re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name))).lower()[:60].strip("_") or fallback
+    if folded[0].isdigit():
+        folded = f"{fallback}_{folded}"
+    return f"{folded}_" if folded in _KEYWORDS else folded
+
+
+def pascal_case(name: str, fallback: str = "X") -> str:
+    """``mnist-v2`` → ``MnistV2``."""
+    folded = "".join(word[0].upper() + word[1:] for word in _ascii_words(name))[:60] or fallback
+    return f"{fallback}{folded}" if folded[0].isdigit() else folded
+
+
+def crate_name(name: str) -> str:
+    """``mnist-v2`` → ``mnist-v2``; what cargo accepts, and not a name that cargo reserves."""
+    folded = "-".join(_ascii_words(name)).lower()[:60] or "model"
+    reserved = _KEYWORDS | {"test", "core", "std", "alloc", "proc-macro", "criterion", "tf-layers", "con", "nul", "aux", "prn"}
+    return f"model-{folded}" if folded[0].isdigit() or folded in reserved else folded
+
+
+class Names:
+    """Gives every name an identifier of its own."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+
+    def unique(self, wanted: str) -> str:
+        """``wanted``, or ``wanted_2``, ``wanted_3``, …"""
+        name, count = wanted, 1
+        while name in self._taken:
+            count += 1
+            name = f"{wanted.rstrip('_')}_{count}"
+        self._taken.add(name)
+        return name

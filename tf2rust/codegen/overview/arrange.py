@@ -1,0 +1,175 @@
+"""Which boxes and arrows are drawn, on which row of which column.
+
+Rows are the depth in the graph; a deep graph is broken into columns, read like a newspaper's, where few edges cross.
+What would make the picture illegible is written instead of drawn: the middle of a huge graph becomes one box, an edge
+where no room is left becomes a note in the two boxes it joins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_BOXES = 400
+MAX_ARROWS = 1500
+MAX_ARROWS_INTO_BOX = 24
+MAX_BOXES_IN_ROW = 12
+
+# So many arrows may pass a row without touching its boxes.
+MAX_LANES = 8
+
+# A picture slightly wider than a page; a box with its gap is about twice as wide as high.
+_PICTURE_ASPECT = 1.3
+_BOX_ASPECT = 2.2
+_MIN_ROWS = 12
+
+
+@dataclass(frozen=True)
+class Box:
+    """One layer: shapes are text such as ``float32 [n, 82, 64]``, ``detail`` such as ``kernel 5, relu``."""
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """What is drawn: ``columns[c][r]`` are the boxes on row ``r`` of column ``c``; ``summarised`` boxes became one."""
+
+    boxes: tuple[Box, ...]
+    arrows: tuple[tuple[int, int], ...]
+    written: tuple[tuple[int, int], ...]
+    columns: tuple[tuple[tuple[int, ...], ...], ...]
+    summarised: int
+
+
+def arrange(boxes: Sequence[Box], edges: Sequence[tuple[int, int]]) -> Arrangement:
+    """The arrangement of ``boxes``, in topological order, and of ``edges`` between them."""
+    summarised = max(0, len(boxes) - MAX_BOXES + 1)
+    drawn, joined = _summarise(boxes, edges, summarised)
+    rows = _rows(len(drawn), joined)
+    starts = _column_starts(rows, joined)
+    column = [sum(start <= row for start in starts) for row in rows]
+    arrows, written = _split(joined, rows, column)
+
+    by_row: list[list[int]] = [[] for _ in range(max(rows, default=-1) + 1)]
+    for box, row in enumerate(rows):
+        by_row[row].append(box)
+    bounds = [0, *starts, len(by_row)]
+    columns = tuple(tuple(tuple(row) for row in by_row[a:b]) for a, b in zip(bounds, bounds[1:], strict=False))
+    return Arrangement(tuple(drawn), arrows, written, columns, summarised)
+
+
+def _summarise(
+    boxes: Sequence[Box], edges: Sequence[tuple[int, int]], count: int
+) -> tuple[list[Box], list[tuple[int, int]]]:
+    """Join ``count`` boxes in the middle into one.
+
+    Neighbours in a topological order can be joined without making a cycle.
+    """
+    if not count:
+        return list(boxes), sorted(set(edges))
+    first = (len(boxes) - count) // 2
+    last = first + count - 1
+    kinds = Counter(box.kind for box in boxes[first : last + 1])
+    common = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+    detail = ", ".join(f"{number:,} × {kind}" for kind, number in common)
+    summary = Box(f"{boxes[first].name} … {boxes[last].name}", f"{count:,} layers not drawn", (), (), detail)
+
+    def moved(box: int) -> int:
+        return box if box <= first else max(first, box - count + 1)
+
+    joined = {(moved(a), moved(b)) for a, b in edges}
+    return [*boxes[:first], summary, *boxes[last + 1 :]], sorted(edge for edge in joined if edge[0] != edge[1])
+
+
+def _rows(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
+    """The row of each box: below all its inputs, at most MAX_BOXES_IN_ROW on each."""
+    before: list[list[int]] = [[] for _ in range(count)]
+    after: list[list[int]] = [[] for _ in range(count)]
+    for a, b in edges:
+        before[b].append(a)
+        after[a].append(b)
+
+    depth = [0] * count
+    for box in range(count):
+        depth[box] = max((depth[a] + 1 for a in before[box]), default=0)
+    # An input of the model that is needed late, and the chain below it, stands where it is needed, not at the top.
+    led = [False] * count
+    for box, inputs in enumerate(before):
+        led[box] = not inputs or (len(inputs) == 1 and led[inputs[0]] and len(after[inputs[0]]) == 1)
+    for box in reversed(range(count)):
+        if led[box] and after[box]:
+            depth[box] = min(depth[b] for b in after[box]) - 1
+
+    rows = [0] * count
+    filled: Counter[int] = Counter()
+    for box in sorted(range(count), key=lambda box: (depth[box], box)):
+        row = max([depth[box], *(rows[a] + 1 for a in before[box])])
+        while filled[row] == MAX_BOXES_IN_ROW:
+            row += 1
+        rows[box] = row
+        filled[row] += 1
+    return _without_gaps(rows)
+
+
+def _without_gaps(rows: list[int]) -> list[int]:
+    place = {row: index for index, row in enumerate(sorted(set(rows)))}
+    return [place[row] for row in rows]
+
+
+def _column_starts(rows: Sequence[int], edges: Sequence[tuple[int, int]]) -> list[int]:
+    """The first rows of the second and later columns: evenly spread, moved a little to where fewest values cross."""
+    total = max(rows, default=-1) + 1
+    if total < 2 * _MIN_ROWS:
+        return []
+    width = _BOX_ASPECT * len(rows) / total
+    count = min(total // _MIN_ROWS, max(1, round(math.sqrt(_PICTURE_ASPECT * total / width))))
+
+    reach = list(rows)
+    for a, b in edges:
+        reach[a] = max(reach[a], rows[b])
+    crossing = [0] * (total + 1)
+    for row, end in zip(rows, reach, strict=True):
+        for start in range(row + 1, end + 1):
+            crossing[start] += 1
+
+    slack = total // count // 4
+    starts = []
+    for index in range(1, count):
+        ideal = index * total // count
+        starts.append(
+            min(range(ideal - slack, ideal + slack + 1), key=lambda start: (crossing[start], abs(start - ideal)))
+        )
+    return starts
+
+
+def _split(
+    edges: Sequence[tuple[int, int]], rows: Sequence[int], column: Sequence[int]
+) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+    """Split ``edges`` into those drawn as arrows and those written into their boxes; short ones get room first."""
+
+    def span(edge: tuple[int, int]) -> int:
+        return rows[edge[1]] - rows[edge[0]]
+
+    arrows: list[tuple[int, int]] = []
+    written: list[tuple[int, int]] = []
+    into: Counter[int] = Counter()
+    lanes: Counter[int] = Counter()
+    for edge in sorted(edges, key=lambda edge: (span(edge), edge)):
+        a, b = edge
+        # Between columns there is no line, only a reference below the source and one above the target.
+        passed = range(rows[a] + 1, rows[b]) if column[a] == column[b] else (rows[a], rows[b])
+        room = into[b] < MAX_ARROWS_INTO_BOX and len(arrows) < MAX_ARROWS
+        if room and all(lanes[row] < MAX_LANES for row in passed):
+            arrows.append(edge)
+            into[b] += 1
+            lanes.update(passed)
+        else:
+            written.append(edge)
+    return tuple(sorted(arrows)), tuple(sorted(written))

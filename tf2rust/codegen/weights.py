@@ -1,0 +1,83 @@
+"""The weights of a model: their NPZ keys, their packing, and how the generated code refers to them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tf2rust.ops.core.layer import Layer, LayerGraph, Weight
+from tf2rust.ops.core.rust import rust_str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One array of ``model_weights.npz`` and its place in the packed blob."""
+
+    key: str
+    array: np.ndarray
+    packing: str
+
+    def rust(self) -> str:
+        """The constructor call of ``tf_layers::Entry``."""
+        sizes = self.array.shape if self.packing != "vector" else (self.array.size,)
+        return f"Entry::{self.packing}({rust_str(self.key)}, {', '.join(map(str, sizes))})"
+
+
+@dataclass
+class WeightTable:
+    """All weights of a model; equal arrays, as of shared layers, are stored once."""
+
+    entries: list[Entry] = field(default_factory=list)
+    _index: dict[tuple[str, str], int] = field(default_factory=dict)
+    _of_layer: dict[Layer, dict[str, int]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(graph: LayerGraph, names: Mapping[Layer, str]) -> WeightTable:
+        """Collects the weights; ``names`` gives each layer the name that its keys begin with."""
+        table = WeightTable()
+        for layer in graph.layers:
+            roles: dict[str, int] = {}
+            for weight in layer.weights():
+                roles[weight.role] = table._add(weight, f"{names[layer]}_weight_{len(roles)}")
+            table._of_layer[layer] = roles
+        return table
+
+    def _add(self, weight: Weight, key: str) -> int:
+        array = np.ascontiguousarray(weight.array)
+        digest = hashlib.sha256(f"{array.shape}{array.dtype}".encode() + array.tobytes()).hexdigest()
+        if (weight.packing, digest) not in self._index:
+            self._index[weight.packing, digest] = len(self.entries)
+            self.entries.append(Entry(key, array, weight.packing))
+        return self._index[weight.packing, digest]
+
+    def keys(self, layer: Layer) -> dict[str, str]:
+        """The NPZ key of each of the layer's weights, by role."""
+        return {role: self.entries[i].key for role, i in self._of_layer[layer].items()}
+
+    def refs(self, layer: Layer) -> LayerWeights:
+        return LayerWeights(self, self._of_layer[layer])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What goes into ``model_weights.npz``."""
+        return {entry.key: entry.array for entry in self.entries}
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """One layer's weights as Rust expressions over ``blob``."""
+
+    table: WeightTable
+    roles: Mapping[str, int]
+
+    def get(self, role: str) -> str:
+        index = self.roles[role]
+        entry = self.table.entries[index]
+        if entry.packing == "vector":
+            return f"blob.vector({index}, {entry.array.size})?"
+        return f"blob.{entry.packing}({index}, {', '.join(map(str, entry.array.shape))})?"
+
+    def optional(self, role: str) -> str:
+        return f"Some({self.get(role)})" if role in self.roles else "None"

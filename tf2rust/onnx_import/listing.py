@@ -1,0 +1,134 @@
+"""The listing of ``tf2rust patterns``: what every ONNX node became, and why some became nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.markup import escape
+
+from tf2rust.onnx_import.match import Matched, Unmatched
+from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.layer import Dims, LayerGraph
+
+LISTING_VERSION = 1
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A layer, the rules that made it, and the nodes it stands for."""
+
+    name: str
+    kind: str
+    rules: tuple[str, ...]
+    nodes: tuple[str, ...]
+    inputs: tuple[Dims, ...]
+    outputs: tuple[Dims, ...]
+    weights: dict[str, tuple[int, ...]]
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Every node of the model, once: in a layer, done at conversion, unused or unmatched."""
+
+    layers: list[LayerRow]
+    constants: list[str] = field(default_factory=list)
+    shapes: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    unmatched: list[Unmatched] = field(default_factory=list)
+
+    def nodes(self) -> list[str]:
+        """All node names in the listing."""
+        return [
+            *(n for row in self.layers for n in row.nodes),
+            *self.constants,
+            *self.shapes,
+            *self.unused,
+            *(u.node for u in self.unmatched),
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """The listing for machines."""
+        return {
+            "version": LISTING_VERSION,
+            "layers": [
+                {
+                    "name": row.name,
+                    "kind": row.kind,
+                    "rules": list(row.rules),
+                    "nodes": list(row.nodes),
+                    "inputs": [_shape(s) for s in row.inputs],
+                    "outputs": [_shape(s) for s in row.outputs],
+                    "weights": {role: list(shape) for role, shape in row.weights.items()},
+                    "parameters": row.parameters,
+                }
+                for row in self.layers
+            ],
+            "done_at_conversion": {"constants": self.constants, "shape_arithmetic": self.shapes},
+            "unused": self.unused,
+            "unmatched": [
+                {
+                    "node": u.node,
+                    "op": u.op,
+                    "attributes": {k: v if isinstance(v, (int, float, str, list)) else str(v) for k, v in u.attributes.items()},
+                    "nearest_rule": u.nearest_rule,
+                    "reason": u.reason,
+                }
+                for u in self.unmatched
+            ],
+        }
+
+    def as_text(self) -> str:
+        """The listing for people, with rich's markup."""
+        lines: list[str] = []
+        for row in self.layers:
+            shapes = f"{', '.join(map(format_shape, row.inputs))} → {', '.join(map(format_shape, row.outputs))}"
+            weights = ", ".join(f"{role} {list(shape)}" for role, shape in row.weights.items())
+            parameters = ", ".join(f"{k} {v}" for k, v in row.parameters.items())
+            lines.append(f"[bold]{escape(_line(row.name))}[/]  [green]{row.kind}[/]  {escape(shapes)}")
+            lines += [f"    {label}: {escape(text)}" for label, text in (("parameters", parameters), ("weights", weights)) if text]
+            lines.append(f"    rules: {', '.join(row.rules)}")
+            lines += [f"      {escape(_line(node))}" for node in row.nodes]
+        for title, nodes in (
+            ("Computed at conversion: constants", self.constants),
+            ("Computed at conversion: shapes", self.shapes),
+            ("Unused: no output depends on them", self.unused),
+        ):
+            if nodes:
+                lines += [f"[bold]{title}[/]", *(f"      {escape(_line(node))}" for node in nodes)]
+        if self.unmatched:
+            lines.append("[bold red]Unmatched[/]")
+            lines += [f"      {escape(_line(u.sentence()))}" for u in self.unmatched]
+        count = sum(len(row.nodes) for row in self.layers)
+        lines.append(
+            f"{len(self.layers)} layers from {count} nodes; {len(self.constants) + len(self.shapes)} nodes computed at "
+            f"conversion, {len(self.unused)} unused, {len(self.unmatched)} unmatched"
+        )
+        return "\n".join(lines)
+
+
+def listing(matched: Matched, graph: LayerGraph) -> Listing:
+    """The listing of a match; ``graph`` is the graph of layers as it was made of it."""
+    rows = [
+        LayerRow(
+            layer.name,
+            layer.kind,
+            layer.rules,
+            layer.nodes,
+            tuple(v.shape for v in layer.inputs),
+            tuple(v.shape for v in layer.outputs),
+            {w.role: tuple(w.array.shape) for w in layer.weights()},
+            layer.params(),
+        )
+        for layer in graph.layers
+    ]
+    return Listing(rows, matched.constants, matched.shapes, matched.unused, matched.unmatched)
+
+
+def _shape(shape: Dims) -> list[int | str]:
+    return [d if isinstance(d, int) else str(d) for d in shape]
+
+
+def _line(text: str) -> str:
+    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)

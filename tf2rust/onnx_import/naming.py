@@ -1,0 +1,29 @@
+"""The layers' names: those of Keras where the source gives them, else what the ONNX node names tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from tf2rust.ops.core.layer import Layer, LayerGraph
+
+
+def name_layers(graph: LayerGraph, node_layers: Mapping[str, str]) -> None:
+    """Names every layer of the graph; names may repeat, as where a layer is shared."""
+    for layer in graph.layers:
+        keras = Counter(node_layers[n] for n in layer.nodes if n in node_layers)
+        layer.name = keras.most_common(1)[0][0] if keras else _scope(layer)
+
+
+def _scope(layer: Layer) -> str:
+    """The innermost scope of the layer's main node that another of its nodes shares, else the innermost.
+
+    ``model/Dense_0/einsum/Einsum`` and ``model/Dense_0/AddV2`` make ``Dense_0``; a lone ``/fc1/Gemm`` makes ``fc1``.
+    """
+    path = [part for part in layer.anchor.split("/") if part]
+    if len(path) < 2:
+        return layer.anchor.strip("/")
+    others = [[part for part in name.split("/") if part] for name in layer.nodes if name != layer.anchor]
+    shared = [d for d in range(1, len(path)) if any(len(o) > d and o[:d] == path[:d] for o in others)]
+    # A scope that is shared by nodes far away tells less than the node's own.
+    return path[shared[-1] - 1] if shared and len(path) - shared[-1] <= 2 else path[-2]
