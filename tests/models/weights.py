@@ -21,10 +21,12 @@ def randomise(model: Any, seed: int = 7) -> Any:
     rng = np.random.default_rng(seed)
     weights = []
     for weight in model.get_weights():
-        if weight.size and np.ptp(weight) == 0:
-            is_scale = weight.flat[0] == 1
-            weight = rng.uniform(0.5, 1.5, weight.shape) if is_scale else rng.normal(0, 0.3, weight.shape)
-        weights.append(np.asarray(weight, dtype=np.float32))
+        if np.all(weight == 1):
+            weights.append(rng.uniform(0.5, 1.5, weight.shape).astype(np.float32))
+        elif np.all(weight == 0):
+            weights.append(rng.normal(0, 0.3, weight.shape).astype(np.float32))
+        else:
+            weights.append(weight)
     model.set_weights(weights)
     return model
 

@@ -98,7 +98,7 @@ def test_a_custom_layer_is_named(tmp_path: Path) -> None:
         with quiet():
             x = keras.Input((4,), name="x")
             keras.Model(x, keras.layers.Dense(2, name="out")(scale(name="scale")(x))).save(path)
-        with pytest.raises(ConversionError, match="layer class 'Scale'.*custom_objects"):
+        with pytest.raises(ConversionError, match=r"layer class 'Scale'.*custom_objects"):
             load_tensorflow(path)
         model = load_tensorflow(path, custom_objects={"Scale": scale})
         assert model.layers == {"scale": "Scale", "out": "Dense"}

@@ -15,6 +15,7 @@ import pytest
 from conftest import Save
 from onnx import TensorProto, helper, numpy_helper
 
+from tf2rust.onnx_import.tensorflow import load_tensorflow
 from tf2rust.onnx_import.tensorflow.canonical import canonicalise
 
 DGAINTEL = Path(os.environ.get("TF2RUST_DGAINTEL", "domain_classifier_model.h5"))
@@ -182,9 +183,7 @@ def test_loop_bodies_have_one_form() -> None:
 
 
 @pytest.mark.skipif(not DGAINTEL.is_file(), reason="TF2RUST_DGAINTEL does not name the model of dgaintel 2.3")
-def test_a_published_model_of_keras_2(tmp_path: Path) -> None:
-    from tf2rust.onnx_import.tensorflow import load_tensorflow
-
+def test_a_published_model_of_keras_2() -> None:
     model = load_tensorflow(DGAINTEL)
     alphabet = "-.0123456789_abcdefghijklmnopqrstuvwxyz"
     names = {"github.com": 0.007, "debian.org": 0.001, "xjwqzkvbhpt.biz": 1.0, "kq3v9xw0zptl.ru": 0.999}

@@ -106,19 +106,19 @@ def test_nodes_belong_to_their_layers(save: Save, name: str, op_type: str, layer
 
 
 @pytest.mark.parametrize(
-    ("generation", "name", "suffix", "inputs", "outputs"),
+    ("case", "inputs", "outputs"),
     [
-        ("keras3", "text_cnn", "", ["characters", "words", "extra"], ["output_0"]),
-        ("keras3", "regression_two_outputs", ".keras", ["Features"], ["price", "risk"]),
-        ("keras3", "dict_outputs", ".keras", ["features"], ["class", "price"]),
-        ("keras3", "odd_names", ".keras", ["input: 1"], ["layer_3.-"]),
-        ("keras2", "thresholded_relu", "", ["Features"], ["price"]),
+        (("keras3", "text_cnn", ""), ["characters", "words", "extra"], ["output_0"]),
+        (("keras3", "regression_two_outputs", ".keras"), ["Features"], ["price", "risk"]),
+        (("keras3", "dict_outputs", ".keras"), ["features"], ["class", "price"]),
+        (("keras3", "odd_names", ".keras"), ["input: 1"], ["layer_3.-"]),
+        (("keras2", "thresholded_relu", ""), ["Features"], ["price"]),
     ],
 )
 def test_inputs_and_outputs_keep_their_names(
-    save: Save, generation: str, name: str, suffix: str, inputs: list[str], outputs: list[str]
+    save: Save, case: tuple[str, str, str], inputs: list[str], outputs: list[str]
 ) -> None:
-    graph = load_tensorflow(save(generation, name, suffix)[1]).proto.graph
+    graph = load_tensorflow(save(*case)[1]).proto.graph
     assert [value.name for value in graph.input] == inputs
     assert [value.name for value in graph.output] == outputs
 

@@ -55,7 +55,7 @@ def load_tensorflow(
 ) -> TensorFlowModel:
     """Open the model at ``path`` with the library that fits it, and export it to ONNX.
 
-    ``path`` is a ``.keras`` or ``.h5`` file of Keras 2 or 3, a SavedModel folder, or a ``.tflite`` file.
+    ``path`` is a ``.keras`` or ``.h5`` file of Keras 2 or 3, or a SavedModel folder.
     ``trust_code`` allows Python code in the model to run (Lambda layers); ``signature`` chooses one of a SavedModel;
     ``custom_objects`` holds the classes of custom layers by name. Raises ``ConversionError``.
     """
@@ -73,7 +73,7 @@ def load_tensorflow(
         )
     if path.suffix not in _KERAS_SUFFIXES:
         raise ConversionError(
-            f"{path} has the extension {path.suffix!r}; a model is a .keras, .h5 or .tflite file or a SavedModel folder."
+            f"{path} has the extension {path.suffix!r}; a model is a .keras or .h5 file or a SavedModel folder."
         )
     stored = read_stored(path)
     opened = open_keras(stored, trust_code=trust_code, custom_objects=custom_objects)
@@ -83,7 +83,7 @@ def load_tensorflow(
 
 
 def load_frozen_graph(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> TensorFlowModel:
-    """Open a frozen ``.pb`` graph as a function of the tensors ``inputs``, named ``x`` or ``x:0``, giving ``outputs``."""
+    """Open a frozen ``.pb`` graph as a function from tensors, named ``x`` or ``x:0``, to others."""
     if not path.is_file():
         raise ConversionError(f"{path} does not exist.")
     traced = open_frozen_graph(path, inputs, outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 import onnx
@@ -49,8 +49,8 @@ def _surrounding(before: set[Call], after: set[Call]) -> Call:
 
 
 def _common_prefix(calls: Iterable[Call]) -> Call:
-    calls = list(calls)
-    return tuple(os.path.commonprefix(calls)) if calls else ()
+    parts = (set(column) for column in zip(*calls, strict=False))
+    return tuple(column.pop() for column in itertools.takewhile(lambda column: len(column) == 1, parts))
 
 
 def _nearest(nodes: Sequence[onnx.NodeProto], calls: Mapping[str, Call | None]) -> dict[str, set[Call]]:

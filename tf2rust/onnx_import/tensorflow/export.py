@@ -24,8 +24,7 @@ def export(model: TracedModel) -> onnx.ModelProto:
     """
     handlers.register()
     with quiet():
-        graph_def, inputs, outputs = _freeze(model)
-        proto = _convert(graph_def, inputs, outputs, model)
+        proto = _convert(_optimise(model), model)
     _check_ops(proto, model)
     try:
         onnx.checker.check_model(proto)
@@ -34,31 +33,30 @@ def export(model: TracedModel) -> onnx.ModelProto:
     return proto
 
 
-def _freeze(model: TracedModel) -> tuple[Any, list[str], list[str]]:
-    """Turn variables to constants and inline functions; gives the GraphDef and its input and output tensor names."""
+def _optimise(model: TracedModel) -> Any:
+    """Inline all functions and fold constants, as tf2onnx expects."""
     tf = library("tensorflow")
     tf_loader = library("tf2onnx.tf_loader")
-    freeze = library("tensorflow.python.framework.convert_to_constants").convert_variables_to_constants_v2
-    frozen = freeze(model.function, lower_control_flow=False, aggressive_inlining=True)
-    graph_def = tf_loader.fix_freezing_errors_part2(frozen.graph.as_graph_def(add_shapes=True))
+    graph_def = tf_loader.fix_freezing_errors_part2(model.graph_def)
     _make_inlinable(graph_def)
-    inputs = [tensor.name for tensor in model.inputs.values()]
-    outputs = [tensor.name for tensor in frozen.outputs]
     with tf.Graph().as_default():
         tf.import_graph_def(graph_def, name="")
-        return tf_loader.tf_optimize(inputs, outputs, graph_def), inputs, outputs
+        return tf_loader.tf_optimize(list(model.inputs.values()), list(model.outputs.values()), graph_def)
 
 
 def _make_inlinable(graph_def: Any) -> None:
-    """Drop the marks that keep Grappler from inlining functions bound for XLA, Keras 3's grouped convolutions."""
+    """Drop the marks that keep Grappler from inlining functions.
+
+    Those bound for XLA are Keras 3's grouped convolutions; those with several implementations Keras 2's LSTM and GRU.
+    """
     functions = graph_def.library.function
     nodes = [*graph_def.node, *(node for function in functions for node in function.node_def)]
     for marked in [*nodes, *functions]:
-        for attribute in ("_XlaMustCompile", "_noinline"):
+        for attribute in ("_XlaMustCompile", "_noinline", "api_implements"):
             marked.attr.pop(attribute, None)
 
 
-def _convert(graph_def: Any, inputs: list[str], outputs: list[str], model: TracedModel) -> onnx.ModelProto:
+def _convert(graph_def: Any, model: TracedModel) -> onnx.ModelProto:
     tf = library("tensorflow")
     optimizer = library("tf2onnx.optimizer")
     optimizers = {name: make for name, make in optimizer._get_optimizers().items() if name not in _LEFT_OUT}
@@ -70,10 +68,9 @@ def _convert(graph_def: Any, inputs: list[str], outputs: list[str], model: Trace
                 graph,
                 continue_on_error=True,
                 opset=OPSET,
-                input_names=list(inputs),
-                output_names=list(outputs),
-                tensors_to_rename=dict(zip(inputs, model.inputs, strict=True))
-                | dict(zip(outputs, model.outputs, strict=True)),
+                input_names=list(model.inputs.values()),
+                output_names=list(model.outputs.values()),
+                tensors_to_rename={tensor: name for name, tensor in (*model.inputs.items(), *model.outputs.items())},
             )
             proto = optimizer.optimize_graph(converted, catch_errors, optimizers=optimizers).make_model("model")
         assert isinstance(proto, onnx.ModelProto)
@@ -82,7 +79,7 @@ def _convert(graph_def: Any, inputs: list[str], outputs: list[str], model: Trace
     try:
         # Catching means a deep copy of the graph, weights included, before every optimizer.
         return attempt(catch_errors=False)
-    except Exception:  # noqa: BLE001 - optimizers raise whatever their bug is
+    except Exception:
         return attempt(catch_errors=True)
 
 

@@ -29,23 +29,24 @@ def open_frozen_graph(path: Path, inputs: Sequence[str], outputs: Sequence[str])
     if not inputs or not outputs:
         raise ConversionError(f"{path} does not say what its inputs and outputs are; name their tensors.")
     with quiet():
-        return prune(graph_def, _by_node(inputs), _by_node(outputs))
+        return in_session(graph_def, _by_node(inputs), _by_node(outputs))
 
 
-def prune(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> TracedModel:
+def in_session(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> TracedModel:
     """The function from some tensors of a frozen graph to others, both given as ONNX name -> tensor name."""
-    tf = library("tensorflow")
-    wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph_def, name=""), [])
-    element = wrapped.graph.as_graph_element
-    feeds = [element(tensor) for tensor in inputs.values()]
-    function = wrapped.prune(feeds, [element(tensor) for tensor in outputs.values()])
+    v1 = library("tensorflow").compat.v1
+    with v1.Graph().as_default() as graph:
+        v1.import_graph_def(graph_def, name="")
+    session = v1.Session(graph=graph)
+    names = dict(zip(distinct(list(outputs), list(inputs)), outputs.values(), strict=True))
 
-    def call(arguments: Mapping[str, Any]) -> Sequence[Any]:
-        return list(function(*(arguments[name] for name in inputs)))
+    def call(arrays: Mapping[str, Any]) -> Sequence[Any]:
+        results: list[Any] = session.run(
+            list(names.values()), {tensor: arrays[name] for name, tensor in inputs.items()}
+        )
+        return results
 
-    return TracedModel(
-        function, dict(zip(inputs, function.inputs, strict=True)), distinct(list(outputs), list(inputs)), call
-    )
+    return TracedModel(graph_def, inputs, names, call)
 
 
 def _by_node(tensors: Sequence[str]) -> dict[str, str]:

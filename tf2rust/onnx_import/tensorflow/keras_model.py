@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.safety import code_reasons
 from tf2rust.onnx_import.tensorflow.scopes import layer_classes, marked
 from tf2rust.onnx_import.tensorflow.stored import StoredModel
-from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors, distinct
+from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors, distinct, freeze_function
 
 _UNKNOWN_LAYER = re.compile(
     r"Unknown layer: '?(?P<a>[\w>.]+)|Could not locate class '(?P<b>[^']+)'|Unknown object: '?(?P<c>[\w>.]+)"
@@ -76,22 +76,22 @@ def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
     """
     tf = library("tensorflow")
     signature = _functional(model) if _is_functional(model) else _subclassed(model)
+    names = distinct(signature.inputs)
     try:
         with quiet(), marked(signature.model) as scopes:
             function = tf.function(signature.call, input_signature=signature.specs).get_concrete_function()
+            outputs = signature.outputs or tuple(f"output_{index}" for index in range(len(function.outputs)))
+            traced = freeze_function(
+                function,
+                dict(zip(names, argument_tensors(function), strict=True)),
+                outputs,
+                lambda arguments: list(function(*(arguments[name] for name in names))),
+                scopes,
+            )
     except Exception as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ConversionError(f"Model {model.name!r} cannot be traced by TensorFlow: {line}") from error
-    count = len(function.outputs)
-    outputs = signature.outputs or tuple(f"output_{index}" for index in range(count))
-
-    names = distinct(signature.inputs)
-
-    def run(arguments: Mapping[str, Any]) -> Sequence[Any]:
-        return list(function(*(arguments[name] for name in names)))
-
-    tensors = dict(zip(names, argument_tensors(function), strict=True))
-    return TracedModel(function, tensors, distinct(outputs, names), run, scopes), layer_classes(signature.model)
+    return traced, layer_classes(signature.model)
 
 
 @dataclass(frozen=True)

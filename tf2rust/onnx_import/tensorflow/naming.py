@@ -22,6 +22,7 @@ class Names:
     weights: dict[bytes, onnx.TensorProto] = field(default_factory=dict)
 
     def node(self, op_type: str, layer: str | None) -> str:
+        """A new name for a node: the layer's, if it has one, and the op's."""
         name = free_name(f"{layer}/{op_type}" if layer else op_type, self.taken_nodes)
         if layer:
             self.layers[name] = layer
@@ -33,6 +34,7 @@ class Names:
         self.layers.pop(node, None)
 
     def value(self, wanted: str) -> str:
+        """A new name for a value."""
         return free_name(wanted, self.taken_values)
 
     def weight(self, tensor: onnx.TensorProto, wanted: str) -> str:
@@ -58,6 +60,7 @@ def stored_tensor(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:
 
 
 def free_name(wanted: str, taken: set[str]) -> str:
+    """``wanted``, or ``wanted_1``, ``wanted_2`` …: the first that is not ``taken``, which it then is."""
     name, count = wanted, 0
     while name in taken:
         count += 1

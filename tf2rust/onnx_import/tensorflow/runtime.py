@@ -15,7 +15,7 @@ from tf2rust.errors import ConversionError
 
 
 def library(name: str) -> ModuleType:
-    """Import ``name`` (``tensorflow``, ``keras``, ``tf_keras``, ``tf2onnx`` or a module of theirs) without its log noise.
+    """Import ``name``, which is TensorFlow, a Keras, tf2onnx or a module of theirs, without its log noise.
 
     Raises ``ConversionError`` with the command that installs it when it is missing.
     """
@@ -58,9 +58,9 @@ def quiet() -> Iterator[None]:
         logging.disable(logging.CRITICAL)
         try:
             os.dup2(nowhere.fileno(), 2)
-            with contextlib.redirect_stderr(nowhere):
-                yield
+            yield
         finally:
+            sys.stderr.flush()
             os.dup2(saved, 2)
             os.close(saved)
             logging.disable(previous_level)

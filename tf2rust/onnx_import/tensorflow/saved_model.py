@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tf2rust.errors import ConversionError
-from tf2rust.onnx_import.tensorflow.frozen import prune
+from tf2rust.onnx_import.tensorflow.frozen import in_session
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
-from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors, distinct
+from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors, freeze_function
 
 _SERVE = "serve"
 
@@ -29,12 +29,12 @@ def open_saved_model(path: Path, signature: str | None) -> tuple[TracedModel, st
         with quiet():
             loaded = tf.saved_model.load(str(path), tags=tags)
             return _from_signature(loaded, name), name
-    except Exception as error:  # noqa: BLE001 - TensorFlow raises anything on a damaged folder
+    except Exception as error:
         # Keras-2 trainers leave optimizer objects that TensorFlow cannot rebuild; the graph alone does not need them.
         try:
             with quiet():
                 return _from_graph(path, tags, name), name
-        except Exception:  # noqa: BLE001 - as above; the first error says more
+        except Exception:
             line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ConversionError(f"{path} is a SavedModel that TensorFlow cannot load: {line}") from error
 
@@ -82,25 +82,21 @@ def _from_signature(loaded: Any, name: str) -> TracedModel:
         return [results[output] for output in outputs]
 
     inputs = {argument: tensors[argument] for argument in _original_order(loaded, list(tensors))}
-    return TracedModel(function, inputs, distinct(outputs, list(inputs)), call)
+    return freeze_function(function, inputs, outputs, call)
 
 
 def _original_order(loaded: Any, names: list[str]) -> list[str]:
     """The names in the order in which the model itself takes them, where one of its functions shows it."""
-    for specs in _argument_lists(loaded):
-        order = [spec.name for spec in specs]
-        if sorted(order) == sorted(names):
-            return order
-    return names
-
-
-def _argument_lists(loaded: Any) -> Iterator[list[Any]]:
     tf = library("tensorflow")
-    for attribute in (_SERVE, "__call__", "call"):
-        function = getattr(loaded, attribute, None)
-        for concrete in getattr(function, "concrete_functions", ()):
-            flat: Iterable[Any] = tf.nest.flatten(concrete.structured_input_signature)
-            yield [spec for spec in flat if isinstance(spec, tf.TensorSpec)]
+    # TensorFlow may write an argument's own name in lower case.
+    by_lower = {name.lower(): name for name in names}
+    for attribute in dir(loaded):
+        for concrete in getattr(getattr(loaded, attribute, None), "concrete_functions", ()):
+            specs = tf.nest.flatten(concrete.structured_input_signature)
+            order = [str(spec.name).lower() for spec in specs if isinstance(spec, tf.TensorSpec)]
+            if sorted(order) == sorted(by_lower) and len(by_lower) == len(names):
+                return [by_lower[name] for name in order]
+    return names
 
 
 def _from_graph(path: Path, tags: list[str], name: str) -> TracedModel:
@@ -113,4 +109,6 @@ def _from_graph(path: Path, tags: list[str], name: str) -> TracedModel:
         nodes = [tensor.partition(":")[0] for tensor in (*inputs.values(), *outputs.values())]
         graph_def = graph.as_graph_def(add_shapes=True)
         frozen = v1.graph_util.convert_variables_to_constants(session, graph_def, sorted(set(nodes)))
-    return prune(frozen, inputs, outputs)
+    # Freezing forgets that lookups inside functions read constants now.
+    fixed = library("tf2onnx.tf_loader").fix_freezing_errors_part2(frozen)
+    return in_session(fixed, inputs, outputs)

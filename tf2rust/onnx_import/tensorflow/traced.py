@@ -1,4 +1,4 @@
-"""A TensorFlow function with names: what every kind of TensorFlow model is turned into before the export."""
+"""A frozen TensorFlow graph with names: what every kind of TensorFlow model is turned into before the export."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from tf2rust.onnx_import.tensorflow.naming import free_name
 from tf2rust.onnx_import.tensorflow.runtime import library
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 
 
 @dataclass(frozen=True)
 class TracedModel:
-    """A concrete function and the names its inputs and outputs bear in ONNX.
+    """A GraphDef whose weights are constants, and TensorFlow's own way of running what it came from.
 
-    ``function`` is the graph to export. ``inputs`` gives its argument tensors by ONNX name, in the order that the
-    model's users know; ``outputs`` names its outputs in its own order. ``call`` runs it on tensors by input name.
+    ``inputs`` and ``outputs`` give tensor names by ONNX name, in the order that the model's users know. ``call`` takes
+    arrays by ONNX input name and gives one array or tensor per output.
     """
 
-    function: Any
-    inputs: Mapping[str, Any]
-    outputs: tuple[str, ...]
+    graph_def: Any
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
     call: Callable[[Mapping[str, Any]], Sequence[Any]]
     scopes: LayerScopes = field(default_factory=LayerScopes)
 
@@ -34,9 +35,37 @@ class TracedModel:
         missing = [name for name in self.inputs if name not in arrays]
         if missing:
             raise ValueError(f"no array for the input(s) {', '.join(missing)}")
-        constant = library("tensorflow").constant
-        results = self.call({name: constant(arrays[name], dtype=spec.dtype) for name, spec in self.inputs.items()})
+        results = self.call({name: arrays[name] for name in self.inputs})
         return {name: np.asarray(result) for name, result in zip(self.outputs, results, strict=True)}
+
+
+def freeze_function(
+    function: Any,
+    inputs: Mapping[str, Any],
+    outputs: Sequence[str],
+    call: Callable[[Mapping[str, Any]], Sequence[Any]],
+    scopes: LayerScopes | None = None,
+) -> TracedModel:
+    """A concrete function as a frozen graph.
+
+    ``inputs`` gives the function's argument tensors by ONNX name; ``outputs`` names its outputs in its own order;
+    ``call`` takes tensors by ONNX input name.
+    """
+    tf = library("tensorflow")
+    freeze = library("tensorflow.python.framework.convert_to_constants").convert_variables_to_constants_v2
+    frozen = freeze(function, lower_control_flow=False, aggressive_inlining=True)
+    names = distinct(outputs, list(inputs))
+
+    def call_arrays(arrays: Mapping[str, Any]) -> Sequence[Any]:
+        return call({name: tf.constant(arrays[name], dtype=tensor.dtype) for name, tensor in inputs.items()})
+
+    return TracedModel(
+        frozen.graph.as_graph_def(add_shapes=True),
+        {name: tensor.name for name, tensor in inputs.items()},
+        dict(zip(names, (tensor.name for tensor in frozen.outputs), strict=True)),
+        call_arrays,
+        scopes or LayerScopes(),
+    )
 
 
 def argument_tensors(function: Any) -> list[Any]:
@@ -48,12 +77,4 @@ def argument_tensors(function: Any) -> list[Any]:
 def distinct(names: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, ...]:
     """The names in order, with ``_1``, ``_2`` … appended where one occurs again or is ``taken``."""
     used = set(taken)
-    result = []
-    for name in names:
-        candidate, count = name, 0
-        while candidate in used:
-            count += 1
-            candidate = f"{name}_{count}"
-        used.add(candidate)
-        result.append(candidate)
-    return tuple(result)
+    return tuple(free_name(name, used) for name in names)
