@@ -66,7 +66,8 @@ impl<const N: usize> FreeDims<N> {
 /// `a − b`, an error where a free dimension is too small for what the model does to it.
 #[inline]
 pub fn sub(a: usize, b: usize) -> Result<usize> {
-    a.checked_sub(b).ok_or(Error::Dims { what: "a free dimension", must: "be at least as large as the model's windows" })
+    a.checked_sub(b)
+        .ok_or(Error::Dims { what: "a free dimension", must: "be at least as large as the model's windows" })
 }
 
 /// The sum of dims, or [`Error::Overflow`].

@@ -6,7 +6,7 @@ use crate::product::{Plain, Weights};
 use crate::simd::Isa;
 use crate::{Activation, Buffer, Matrix, Result, len};
 
-/// A GRU with Keras' gates: z = σ(xW_z + hU_z + b_z), r likewise, h ← z·h + (1 − z)·act(…), where the
+/// A GRU with Keras' gates: z = σ(xW + hU + b), r likewise, h ← z·h + (1 − z)·act(…), where the
 /// candidate's argument is xW + r·(hU + b′) + b, or xW + (r·h)U + b′ + b with a separate `candidate` matrix.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gru<'w> {

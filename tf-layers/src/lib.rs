@@ -18,6 +18,7 @@ mod dense;
 mod depthwise;
 mod embedding;
 mod error;
+mod free;
 mod gru;
 mod lstm;
 mod math;
@@ -40,10 +41,12 @@ pub use dense::Dense;
 pub use depthwise::DepthwiseConv2d;
 pub use embedding::{Embedding, Index, Outside};
 pub use error::{Error, Result};
+pub use free::{Extent, FreeDims, quotient, sub, sum};
 pub use gru::Gru;
 pub use lstm::{Lstm, States};
 pub use moves::{
-    Cast, Compare, Logic, Pad, broadcast, cast, concat_part, gather, not, pad, select, slice, tile, transpose,
+    Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, gather, not, pad, select, slice,
+    tile, transpose,
 };
 pub use norm::LayerNorm;
 pub use pool::{Pool, Pool1d, Pool2d};

@@ -82,7 +82,7 @@ fn square_error<S: Simd>(s: S, y: S::F32, square: S::F32) -> S::F32 {
     if S::FUSED {
         return s.fma(y, y, s.neg(square));
     }
-    let high = s.from_bits(s.and(s.bits(y), s.isplat(!0xfff)));
+    let high = s.float(s.and(s.bits(y), s.isplat(!0xfff)));
     let low = s.sub(y, high);
     let cross = s.mul(s.add(high, high), low);
     s.add(s.add(s.sub(s.mul(high, high), square), cross), s.mul(low, low))

@@ -8,12 +8,12 @@ pub(super) const LN_2_HIGH: f32 = 0.693_145_75;
 /// ln 2 − `LN_2_HIGH`
 pub(super) const LN_2_LOW: f32 = 1.428_606_8e-6;
 
-/// Below, eˣ rounds to 0.
-const LOWEST: f32 = -104.0;
+/// Below, eˣ rounds to 0, even when a factor of up to 10²⁰ comes on top.
+const LOWEST: f32 = -150.0;
 /// Above, eˣ rounds to infinity.
 const HIGHEST: f32 = 89.0;
 
-/// (n, q) such that eˣ = 2ⁿ·(1 + q), n integral and |q| < 0.42; n is within ±151. NaN stays NaN.
+/// (n, q) such that eˣ = 2ⁿ·(1 + q), n integral and |q| < 0.42; n is within ±217. NaN stays NaN.
 #[inline(always)]
 pub(super) fn parts<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
     let x = s.max(s.splat(LOWEST), s.min(s.splat(HIGHEST), x));

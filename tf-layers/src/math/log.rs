@@ -12,7 +12,7 @@ fn log_normal<S: Simd>(s: S, x: S::F32) -> S::F32 {
     // x = m·2ᵉ with m in [√½, √2)
     let offset = s.isub(s.bits(x), s.isplat(ROOT_HALF));
     let e = s.to_f32(s.shr::<23>(offset));
-    let m = s.from_bits(s.iadd(s.and(offset, s.isplat(0x7f_ffff)), s.isplat(ROOT_HALF)));
+    let m = s.float(s.iadd(s.and(offset, s.isplat(0x7f_ffff)), s.isplat(ROOT_HALF)));
     let f = s.sub(m, s.splat(1.0));
     // (ln(1 + f) − f + f²/2)/f³, off by 2⁻²⁷ of the logarithm at most
     let p = poly(

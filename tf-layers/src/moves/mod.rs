@@ -4,6 +4,7 @@ mod cast;
 mod compare;
 mod copy;
 mod gather;
+mod join;
 mod pad;
 mod strided;
 
@@ -11,4 +12,5 @@ pub use cast::{Cast, cast};
 pub use compare::{Compare, Logic, not, select};
 pub use copy::{broadcast, concat_part, slice, tile, transpose};
 pub use gather::gather;
+pub use join::{concat, copy};
 pub use pad::{Pad, pad};

@@ -54,7 +54,7 @@ pub fn pad<T: Copy>(
     for axis in 0..rank {
         let room = out_dims[axis].checked_sub(dims[axis]).is_some_and(|room| before[axis] <= room);
         require(
-            room && out_dims[axis] <= isize::MAX as usize,
+            room && isize::try_from(out_dims[axis]).is_ok(),
             "out_dims",
             "have room for x and what is before it",
         )?;

@@ -26,11 +26,11 @@ impl Strided {
         if dim == 1 {
             return;
         }
-        if let Some(last) = self.rank.checked_sub(1) {
-            if stride == self.strides[last].wrapping_mul(self.dims[last]) {
-                self.dims[last] = self.dims[last].wrapping_mul(dim);
-                return;
-            }
+        if let Some(last) = self.rank.checked_sub(1)
+            && stride == self.strides[last].wrapping_mul(self.dims[last])
+        {
+            self.dims[last] = self.dims[last].wrapping_mul(dim);
+            return;
         }
         self.dims[self.rank] = dim;
         self.strides[self.rank] = stride;

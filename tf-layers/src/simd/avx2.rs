@@ -47,7 +47,7 @@ impl Simd for Avx2 {
         eq(a: __m256, b: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b);
         select(mask: __m256, a: __m256, b: __m256) -> __m256 = _mm256_blendv_ps(b, a, mask);
         bits(a: __m256) -> __m256i = _mm256_castps_si256(a);
-        from_bits(a: __m256i) -> __m256 = _mm256_castsi256_ps(a);
+        float(a: __m256i) -> __m256 = _mm256_castsi256_ps(a);
         to_i32(a: __m256) -> __m256i = _mm256_cvtps_epi32(a);
         to_f32(a: __m256i) -> __m256 = _mm256_cvtepi32_ps(a);
         isplat(x: i32) -> __m256i = _mm256_set1_epi32(x);

@@ -48,7 +48,7 @@ impl Simd for Avx512 {
         eq(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b);
         select(mask: __mmask16, a: __m512, b: __m512) -> __m512 = _mm512_mask_blend_ps(mask, b, a);
         bits(a: __m512) -> __m512i = _mm512_castps_si512(a);
-        from_bits(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
+        float(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
         to_i32(a: __m512) -> __m512i = _mm512_cvtps_epi32(a);
         to_f32(a: __m512i) -> __m512 = _mm512_cvtepi32_ps(a);
         scale(x: __m512, n: __m512) -> __m512 = _mm512_scalef_ps(x, n);

@@ -7,6 +7,7 @@
 //! A value of a type that implements [`Simd`] exists only where its instructions do, which is what
 //! makes the safe methods of the trait safe.
 #![allow(unsafe_code)]
+#![allow(clippy::wildcard_imports)]
 
 /// Writes trait methods each of which is an expression of intrinsics.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32"))]
@@ -98,7 +99,7 @@ pub(crate) trait Simd: Copy {
     fn select(self, mask: Self::Mask, a: Self::F32, b: Self::F32) -> Self::F32;
 
     fn bits(self, a: Self::F32) -> Self::I32;
-    fn from_bits(self, a: Self::I32) -> Self::F32;
+    fn float(self, a: Self::I32) -> Self::F32;
     /// The nearest integer of each lane.
     fn to_i32(self, a: Self::F32) -> Self::I32;
     fn to_f32(self, a: Self::I32) -> Self::F32;
@@ -120,8 +121,8 @@ pub(crate) trait Simd: Copy {
         let n = self.to_i32(n);
         let half = self.shr::<1>(n);
         let bias = self.isplat(127);
-        let first = self.from_bits(self.shl::<23>(self.iadd(half, bias)));
-        let rest = self.from_bits(self.shl::<23>(self.iadd(self.isub(n, half), bias)));
+        let first = self.float(self.shl::<23>(self.iadd(half, bias)));
+        let rest = self.float(self.shl::<23>(self.iadd(self.isub(n, half), bias)));
         self.mul(self.mul(x, first), rest)
     }
 
@@ -159,19 +160,19 @@ pub(crate) trait Simd: Copy {
 
     #[inline(always)]
     fn neg(self, a: Self::F32) -> Self::F32 {
-        self.from_bits(self.xor(self.bits(a), self.isplat(i32::MIN)))
+        self.float(self.xor(self.bits(a), self.isplat(i32::MIN)))
     }
 
     #[inline(always)]
     fn abs(self, a: Self::F32) -> Self::F32 {
-        self.from_bits(self.and(self.bits(a), self.isplat(i32::MAX)))
+        self.float(self.and(self.bits(a), self.isplat(i32::MAX)))
     }
 
     /// The magnitude of `a` with the sign of `sign`.
     #[inline(always)]
     fn copysign(self, a: Self::F32, sign: Self::F32) -> Self::F32 {
         let sign = self.and(self.bits(sign), self.isplat(i32::MIN));
-        self.from_bits(self.or(self.bits(self.abs(a)), sign))
+        self.float(self.or(self.bits(self.abs(a)), sign))
     }
 
     /// The sum of the lanes, added in pairs.

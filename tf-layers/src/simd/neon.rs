@@ -47,7 +47,7 @@ impl Simd for Neon {
         eq(a: float32x4_t, b: float32x4_t) -> uint32x4_t = vceqq_f32(a, b);
         select(mask: uint32x4_t, a: float32x4_t, b: float32x4_t) -> float32x4_t = vbslq_f32(mask, a, b);
         bits(a: float32x4_t) -> int32x4_t = vreinterpretq_s32_f32(a);
-        from_bits(a: int32x4_t) -> float32x4_t = vreinterpretq_f32_s32(a);
+        float(a: int32x4_t) -> float32x4_t = vreinterpretq_f32_s32(a);
         to_i32(a: float32x4_t) -> int32x4_t = vcvtnq_s32_f32(a);
         to_f32(a: int32x4_t) -> float32x4_t = vcvtq_f32_s32(a);
         isplat(x: i32) -> int32x4_t = vdupq_n_s32(x);

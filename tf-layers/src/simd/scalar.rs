@@ -151,7 +151,7 @@ impl Simd for Scalar {
         lanes!(|a| a.to_bits() as i32)
     }
     #[inline(always)]
-    fn from_bits(self, a: I) -> F {
+    fn float(self, a: I) -> F {
         lanes!(|a| f32::from_bits(a as u32))
     }
     #[inline(always)]

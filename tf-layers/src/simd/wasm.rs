@@ -47,7 +47,7 @@ impl Simd for Simd128 {
         eq(a: v128, b: v128) -> v128 = f32x4_eq(a, b);
         select(mask: v128, a: v128, b: v128) -> v128 = v128_bitselect(a, b, mask);
         bits(a: v128) -> v128 = a;
-        from_bits(a: v128) -> v128 = a;
+        float(a: v128) -> v128 = a;
         to_i32(a: v128) -> v128 = i32x4_trunc_sat_f32x4(f32x4_nearest(a));
         to_f32(a: v128) -> v128 = f32x4_convert_i32x4(a);
         isplat(x: i32) -> v128 = i32x4_splat(x);

@@ -87,12 +87,10 @@ impl<'a> NpyArray<'a> {
 
 /// The header of an array, padded so that the data begins at a multiple of 64.
 pub(super) fn header(dtype: Dtype, shape: &[usize]) -> Vec<u8> {
-    let mut dims = String::new();
-    for dim in shape {
-        dims += &format!("{dim}, ");
-    }
-    let comma = if shape.len() > 1 { dims.trim_end_matches(", ") } else { dims.trim_end() };
-    let mut text = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({comma}), }}", dtype.numpy());
+    let dims = shape.iter().map(|dim| format!("{dim}, ")).collect::<String>();
+    // A tuple of one keeps its comma.
+    let dims = if shape.len() > 1 { dims.trim_end_matches(", ") } else { dims.trim_end() };
+    let mut text = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({dims}), }}", dtype.numpy());
     while !(10 + text.len() + 1).is_multiple_of(64) {
         text.push(' ');
     }

@@ -1,0 +1,68 @@
+//! What the tests share: random numbers, packing, and comparing.
+#![allow(dead_code)]
+
+use tf_layers::{Activation, Isa};
+
+/// A small random generator (xorshift64*), so that failures repeat.
+pub struct Rng(u64);
+
+impl Rng {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// Numbers in −1..1.
+    pub fn vec(&mut self, len: usize) -> Vec<f32> {
+        (0..len).map(|_| (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0).collect()
+    }
+}
+
+pub fn isas() -> Vec<Isa> {
+    Isa::available().collect()
+}
+
+/// Packs a row-major `[k, groups · n]` matrix the slow way.
+pub fn packed(w: &[f32], groups: usize, k: usize, n: usize) -> Vec<f32> {
+    let mut out = Vec::new();
+    for group in 0..groups {
+        for panel in 0..n.div_ceil(16) {
+            for row in 0..k {
+                for column in panel * 16..panel * 16 + 16 {
+                    out.push(if column < n { w[row * groups * n + group * n + column] } else { 0.0 });
+                }
+            }
+        }
+    }
+    out
+}
+
+pub fn activate(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::Linear => x,
+        Activation::Relu => x.max(0.0),
+        Activation::Tanh => x.tanh(),
+        Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        other => panic!("no reference for {other:?}"),
+    }
+}
+
+/// |found − expected| ≤ tolerance · max(1, max |expected|) for every element.
+#[track_caller]
+pub fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, context: &str) {
+    assert_eq!(found.len(), expected.len(), "{context}");
+    let largest = expected.iter().filter(|e| e.is_finite()).fold(1.0, |m: f64, e| m.max(e.abs()));
+    for (i, (&f, &e)) in found.iter().zip(expected).enumerate() {
+        let f = f64::from(f);
+        assert!(
+            (f - e).abs() <= tolerance * largest || f == e,
+            "{context}: element {i} is {f}, expected {e}"
+        );
+    }
+}

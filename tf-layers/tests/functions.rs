@@ -1,0 +1,409 @@
+//! The functions of one and two numbers against `f64`, in units in the last place (ULP).
+
+mod common;
+
+use common::{Rng, isas};
+use tf_layers::{Activation, Binary, Isa, Unary};
+
+/// One function with its reference and how far it may be off.
+struct Case {
+    name: &'static str,
+    run: fn(Isa, &[f32], &mut [f32]),
+    exact: fn(f64) -> f64,
+    /// Greatest distance from the exact result, in ULP of that result.
+    ulp: f64,
+    monotone: bool,
+}
+
+macro_rules! case {
+    ($function:expr, $exact:expr, $ulp:expr, $monotone:expr) => {
+        Case {
+            name: stringify!($function),
+            run: |isa, x, y| $function.run(isa, x, y).unwrap(),
+            exact: $exact,
+            ulp: $ulp,
+            monotone: $monotone,
+        }
+    };
+}
+
+const SELU: [f64; 2] = [1.673_263_242_354_377_2, 1.050_700_987_355_480_5];
+
+fn negative(x: f64, left: f64) -> f64 {
+    if x < 0.0 { left } else { x }
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// 1 − erf(x) for x ≥ 0: the series near 0, the continued fraction (Lentz's method) in the tail.
+fn erfc(x: f64) -> f64 {
+    if x < 2.0 {
+        let (mut term, mut sum) = (x, x);
+        for n in 1..80 {
+            term *= -x * x / f64::from(n);
+            sum += term / f64::from(2 * n + 1);
+        }
+        return 1.0 - sum * std::f64::consts::FRAC_2_SQRT_PI;
+    }
+    let mut fraction = x;
+    for n in (1..200).rev() {
+        fraction = x + f64::from(n) / 2.0 / fraction;
+    }
+    (-x * x).exp() / (fraction * std::f64::consts::PI.sqrt())
+}
+
+fn erf(x: f64) -> f64 {
+    if x.abs() < 0.1 {
+        let s = x * x;
+        return std::f64::consts::FRAC_2_SQRT_PI
+            * x
+            * (1.0 - s / 3.0 + s * s / 10.0 - s * s * s / 42.0 + s * s * s * s / 216.0 - s.powi(5) / 1320.0
+                + s.powi(6) / 9360.0);
+    }
+    (1.0 - erfc(x.abs())).copysign(x)
+}
+
+/// f(x), or the limit 0 at −∞.
+fn vanishing(x: f64, y: f64) -> f64 {
+    if x == f64::NEG_INFINITY { 0.0 } else { y }
+}
+
+fn gelu(x: f64) -> f64 {
+    let tail = erfc(x.abs() / std::f64::consts::SQRT_2) / 2.0;
+    vanishing(x, x * if x < 0.0 { tail } else { 1.0 - tail })
+}
+
+fn gelu_tanh(x: f64) -> f64 {
+    x * sigmoid(2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x))
+}
+
+fn mish(x: f64) -> f64 {
+    let e = x.min(40.0).exp();
+    let n = e * (e + 2.0);
+    vanishing(x, x * (n / (n + 2.0)))
+}
+
+const CASES: &[Case] = &[
+    case!(Activation::Linear, |x| x, 0.0, true),
+    case!(Activation::Relu, |x| x.max(0.0), 0.0, true),
+    case!(Activation::LeakyRelu(0.25), |x| negative(x, x / 4.0), 0.5, true),
+    case!(Activation::ThresholdedRelu(1.5), |x| if x > 1.5 { x } else { 0.0 }, 0.0, true),
+    case!(Activation::Clip { min: 0.0, max: 6.0 }, |x| x.clamp(0.0, 6.0), 0.0, true),
+    case!(Activation::Elu(1.0), |x| negative(x, x.exp_m1()), 2.0, false),
+    case!(Activation::Selu, |x| negative(x, SELU[0] * x.exp_m1()) * SELU[1], 3.0, false),
+    case!(Activation::Celu(2.0), |x| negative(x, 2.0 * (x / 2.0).exp_m1()), 2.0, false),
+    case!(Activation::Sigmoid, sigmoid, 2.0, false),
+    case!(Activation::HardSigmoid { alpha: 0.25, beta: 0.5 }, |x| (x / 4.0 + 0.5).clamp(0.0, 1.0), 1.0, true),
+    case!(Activation::Softplus, softplus, 2.0, false),
+    case!(
+        Activation::Softsign,
+        |x| if x.is_infinite() { x.signum() } else { x / (1.0 + x.abs()) },
+        1.5,
+        false
+    ),
+    case!(Activation::Tanh, f64::tanh, 2.0, false),
+    case!(Activation::Exp, f64::exp, 2.0, false),
+    case!(Activation::Silu, |x| vanishing(x, x * sigmoid(x)), 3.0, false),
+    case!(Activation::Gelu, gelu, 4.0, false),
+    case!(Activation::Mish, mish, 4.0, false),
+    case!(Activation::LogSigmoid, |x| -softplus(-x), 2.0, false),
+    case!(Unary::Neg, |x| -x, 0.0, false),
+    case!(Unary::Abs, f64::abs, 0.0, false),
+    case!(Unary::Sqrt, f64::sqrt, 0.5, true),
+    case!(Unary::Square, |x| x * x, 0.5, false),
+    case!(Unary::Reciprocal, |x| 1.0 / x, 0.5, false),
+    case!(Unary::Exp, f64::exp, 2.0, false),
+    case!(Unary::Expm1, f64::exp_m1, 2.0, false),
+    case!(Unary::Log, f64::ln, 2.0, false),
+    case!(Unary::Log1p, f64::ln_1p, 2.0, false),
+    case!(Unary::Erf, erf, 2.0, false),
+    case!(Unary::Floor, f64::floor, 0.0, true),
+    case!(Unary::Ceil, f64::ceil, 0.0, true),
+    case!(Unary::Round, f64::round_ties_even, 0.0, true),
+    case!(Unary::Sin, f64::sin, 1.0, false),
+    case!(Unary::Cos, f64::cos, 1.0, false),
+];
+
+/// What was found over some arguments.
+#[derive(Debug, Default)]
+struct Worst {
+    ulp: f64,
+    at: f32,
+    found: f32,
+    steps_back: u64,
+    back_at: f32,
+    invalid: Option<f32>,
+}
+
+fn ulp(exact: f64) -> f64 {
+    let exponent = ((exact.to_bits() >> 52 & 0x7ff) as i32 - 1023).clamp(-126, 127);
+    2f64.powi(exponent - 23)
+}
+
+impl Worst {
+    /// Takes in f(x) at ascending arguments.
+    fn scan(&mut self, case: &Case, x: &[f32], y: &[f32], last: &mut f32) {
+        for (&x, &y) in x.iter().zip(y) {
+            let exact = (case.exact)(f64::from(x));
+            let rounded = exact as f32;
+            if exact.is_nan() != y.is_nan() || y.is_infinite() && y != rounded {
+                // Infinity is right where the result is within the error of the overflow.
+                let near = y.is_infinite() && exact.abs() > f64::from(f32::MAX) * (1.0 - 2f64.powi(-22));
+                if !near {
+                    self.invalid.get_or_insert(x);
+                }
+                continue;
+            }
+            if y < *last {
+                self.steps_back += 1;
+                self.back_at = x;
+            }
+            *last = y;
+            if rounded.is_finite() && y.is_finite() {
+                let error = (f64::from(y) - exact).abs() / ulp(exact);
+                if error > self.ulp {
+                    (self.ulp, self.at, self.found) = (error, x, y);
+                }
+            } else if rounded.is_infinite() && y.is_finite() && y.abs() < f32::MAX * 0.999_999_7 {
+                self.invalid.get_or_insert(x);
+            }
+        }
+    }
+}
+
+/// Every `step`-th float in ascending order, in blocks.
+fn sweep(isa: Isa, case: &Case, step: u32) -> Worst {
+    let mut worst = Worst::default();
+    let mut last = f32::NEG_INFINITY;
+    let infinity = f32::INFINITY.to_bits();
+    let mut block = Vec::new();
+    let mut y = Vec::new();
+    let mut flush = |block: &mut Vec<f32>, last: &mut f32| {
+        y.resize(block.len(), 0.0);
+        (case.run)(isa, block, &mut y);
+        worst.scan(case, block, &y, last);
+        block.clear();
+    };
+    let negative = (0..=infinity).rev().step_by(step as usize).map(|bits| -f32::from_bits(bits));
+    let positive = (0..=infinity).rev().step_by(step as usize).map(|bits| f32::from_bits(infinity - bits));
+    for x in negative.chain(positive).chain([f32::INFINITY]) {
+        block.push(x);
+        if block.len() == 4096 {
+            flush(&mut block, &mut last);
+        }
+    }
+    flush(&mut block, &mut last);
+    worst
+}
+
+fn check(step: u32, isas: &[Isa], report: bool) {
+    let filter = std::env::var("FUNCTION").unwrap_or_default();
+    let mut failed = false;
+    for case in CASES.iter().filter(|case| case.name.contains(&filter)) {
+        for &isa in isas {
+            let worst = sweep(isa, case, step);
+            let bad =
+                worst.ulp > case.ulp || worst.invalid.is_some() || case.monotone && worst.steps_back > 0;
+            failed |= bad;
+            if bad || report {
+                let exact = (case.exact)(f64::from(worst.at)) as f32;
+                println!(
+                    "{} {} exact {exact:e} {worst:?}{}",
+                    case.name,
+                    isa.name(),
+                    if bad { " FAILED" } else { "" }
+                );
+            }
+        }
+    }
+    assert!(!failed);
+}
+
+#[test]
+fn a_sample_of_all_floats() {
+    check(49_999, &isas(), false);
+}
+
+#[test]
+#[ignore = "minutes for each function; run it in release, with FUNCTION=name for one alone"]
+fn all_floats() {
+    check(1, &isas(), true);
+}
+
+#[test]
+fn special_values() {
+    let inf = f32::INFINITY;
+    for isa in isas() {
+        for case in CASES {
+            let mut y = [0.0; 5];
+            (case.run)(isa, &[f32::NAN, inf, -inf, 1e4, -1e4], &mut y);
+            assert!(y[0].is_nan(), "{} of NaN is {}", case.name, y[0]);
+            for (x, y) in [inf, -inf, 1e4, -1e4].into_iter().zip(&y[1..]) {
+                let exact = (case.exact)(f64::from(x)) as f32;
+                let same =
+                    exact == *y || exact.is_nan() && y.is_nan() || (exact - y).abs() < 1e-6 * exact.abs();
+                assert!(same, "{} {} of {x} is {y}, not {exact}", isa.name(), case.name);
+            }
+        }
+        for (function, pairs) in [
+            (Activation::HardSwish, [(-4.0, 0.0), (-inf, 0.0), (inf, inf), (3.0, 3.0), (1.0, 2.0 / 3.0)]),
+            (
+                Activation::GeluTanh,
+                [(-inf, 0.0), (inf, inf), (1e4, 1e4), (-1e4, 0.0), (1.0, gelu_tanh(1.0) as f32)],
+            ),
+            (Activation::Softsign, [(-inf, -1.0), (inf, 1.0), (1.0, 0.5), (0.0, 0.0), (3.0, 0.75)]),
+        ] {
+            for (x, expected) in pairs {
+                let mut y = [x];
+                function.run_in_place(isa, &mut y).unwrap();
+                assert!((y[0] - expected).abs() < 1e-6 || y[0] == expected, "{function:?}({x}) = {}", y[0]);
+            }
+        }
+        let mut y = [0.0; 4];
+        Unary::Sign.run(isa, &[-3.0, 0.0, 7.0, -0.0], &mut y).unwrap();
+        assert_eq!(y, [-1.0, 0.0, 1.0, 0.0]);
+        assert!(Unary::Sign.run(isa, &[1.0], &mut y).is_err());
+    }
+}
+
+#[test]
+fn gelu_tanh_is_close() {
+    for isa in isas() {
+        let x: Vec<f32> = (-4000..4000).map(|i| i as f32 / 400.0).collect();
+        let mut y = vec![0.0; x.len()];
+        Activation::GeluTanh.run(isa, &x, &mut y).unwrap();
+        let expected: Vec<f64> = x.iter().map(|&x| gelu_tanh(f64::from(x))).collect();
+        common::assert_close(&y, &expected, 1e-7, isa.name());
+    }
+}
+
+#[test]
+fn binary() {
+    type Row = (Binary, fn(f64, f64) -> f64);
+    let operations: &[Row] = &[
+        (Binary::Add, |a, b| a + b),
+        (Binary::Sub, |a, b| a - b),
+        (Binary::Mul, |a, b| a * b),
+        (Binary::Div, |a, b| a / b),
+        (Binary::Max, f64::max),
+        (Binary::Min, f64::min),
+        (Binary::Pow, f64::powf),
+        (Binary::PRelu, |a, b| if a < 0.0 { a * b } else { a }),
+        (Binary::Mod, |a, b| a - (a / b).floor() * b),
+        (Binary::Fmod, |a, b| a % b),
+        (Binary::SquaredDifference, |a, b| (a - b) * (a - b)),
+    ];
+    let shapes: &[(&[usize], &[usize], &[usize])] = &[
+        (&[], &[], &[]),
+        (&[37], &[37], &[37]),
+        (&[3, 17], &[17], &[3, 17]),
+        (&[3, 17], &[], &[3, 17]),
+        (&[1], &[5, 4], &[5, 4]),
+        (&[2, 3, 4], &[2, 1, 4], &[2, 3, 4]),
+        (&[2, 3, 4], &[3, 1], &[2, 3, 4]),
+        (&[4, 1], &[1, 33], &[4, 33]),
+        (&[2, 1, 3, 1], &[5, 1, 20], &[2, 5, 3, 20]),
+        (&[0, 3], &[3], &[0, 3]),
+        (&[2, 1, 1, 1, 1, 1, 1, 3], &[2, 3], &[2, 1, 1, 1, 1, 1, 2, 3]),
+    ];
+    let mut rng = Rng::new(5);
+    for &(operation, exact) in operations {
+        for &(a_shape, b_shape, out_shape) in shapes {
+            let len = |shape: &[usize]| shape.iter().product::<usize>();
+            let mut a = rng.vec(len(a_shape));
+            let b = rng.vec(len(b_shape));
+            if operation == Binary::Pow {
+                a = a.iter().map(|a| a.abs()).collect();
+            }
+            let index = |i: usize, shape: &[usize]| {
+                let (mut i, mut at, mut size) = (i, 0, 1);
+                for back in 1..=out_shape.len() {
+                    let dim = out_shape[out_shape.len() - back];
+                    if back <= shape.len() {
+                        let own = shape[shape.len() - back];
+                        at += if own == 1 { 0 } else { i % dim * size };
+                        size *= own;
+                    }
+                    i /= dim;
+                }
+                at
+            };
+            let expected: Vec<f64> = (0..len(out_shape))
+                .map(|i| exact(f64::from(a[index(i, a_shape)]), f64::from(b[index(i, b_shape)])))
+                .collect();
+            for isa in isas() {
+                let context = format!("{operation:?} {a_shape:?} {b_shape:?} {isa:?}");
+                let mut out = vec![f32::NAN; expected.len()];
+                operation.run(isa, &a, a_shape, &b, b_shape, &mut out).unwrap();
+                common::assert_close(&out, &expected, 1e-6, &context);
+                let in_place = operation.run_in_place(isa, &mut a.clone(), a_shape, &b, b_shape);
+                assert_eq!(in_place.is_ok(), a_shape == out_shape, "{context}");
+                if a_shape == out_shape {
+                    let mut out = a.clone();
+                    operation.run_in_place(isa, &mut out, a_shape, &b, b_shape).unwrap();
+                    common::assert_close(&out, &expected, 1e-6, &context);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn binary_special_values() {
+    let nan = f32::NAN;
+    let cases = [
+        (Binary::Max, nan, 1.0, nan),
+        (Binary::Max, 1.0, nan, nan),
+        (Binary::Min, nan, 1.0, nan),
+        (Binary::Min, 1.0, nan, nan),
+        (Binary::Pow, nan, 0.0, 1.0),
+        (Binary::Pow, 1.0, nan, 1.0),
+        (Binary::Pow, -2.0, 3.0, -8.0),
+        (Binary::Pow, -2.0, -2.0, 0.25),
+        (Binary::Pow, -2.0, 0.5, nan),
+        (Binary::Pow, 0.0, -1.0, f32::INFINITY),
+        (Binary::Pow, -0.0, -3.0, f32::NEG_INFINITY),
+        (Binary::Pow, 0.0, 2.0, 0.0),
+        (Binary::Pow, 2.0, 200.0, f32::INFINITY),
+        (Binary::Pow, 2.0, f32::INFINITY, f32::INFINITY),
+        (Binary::Pow, 0.5, f32::INFINITY, 0.0),
+        (Binary::Pow, -1.0, f32::INFINITY, 1.0),
+        (Binary::Pow, 7.174648e-43, 0.5, 8.470_329e-22),
+        (Binary::Pow, 10.0, -3.0, 1e-3),
+        (Binary::Mod, -7.0, 3.0, 2.0),
+        (Binary::Mod, 7.0, -3.0, -2.0),
+        (Binary::Fmod, -7.0, 3.0, -1.0),
+        (Binary::Mod, 1.0, 0.0, nan),
+    ];
+    for (operation, a, b, expected) in cases {
+        for isa in isas() {
+            let mut out = [0.0];
+            operation.run(isa, &[a], &[1], &[b], &[1], &mut out).unwrap();
+            let same = out[0].to_bits() == expected.to_bits()
+                || out[0].is_nan() && expected.is_nan()
+                || (out[0] - expected).abs() <= 1e-7 * expected.abs();
+            assert!(same, "{operation:?}({a}, {b}) = {} {isa:?}", out[0]);
+        }
+    }
+}
+
+#[test]
+fn shapes_that_do_not_broadcast_are_errors() {
+    let isa = Isa::detect();
+    let x = [0.0; 12];
+    let mut out = [0.0; 12];
+    let add = Binary::Add;
+    assert!(add.run(isa, &x[..3], &[3], &x[..4], &[4], &mut out).is_err());
+    assert!(add.run(isa, &x[..3], &[3], &x[..3], &[3], &mut out[..2]).is_err());
+    assert!(add.run(isa, &x[..3], &[4], &x[..4], &[4], &mut out[..4]).is_err());
+    assert!(add.run(isa, &x[..1], &[1; 9], &x[..1], &[1], &mut out[..1]).is_err());
+    assert!(add.run(isa, &[], &[0, usize::MAX], &x[..1], &[1], &mut []).is_ok());
+    assert!(add.run(isa, &[], &[0, usize::MAX, 3], &x[..1], &[1], &mut []).is_err());
+    assert!(add.run(isa, &[], &[0, 1], &[], &[usize::MAX, 0], &mut []).is_err());
+}

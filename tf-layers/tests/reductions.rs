@@ -1,0 +1,159 @@
+//! Reductions, softmax and normalisation against `f64`.
+
+mod common;
+
+use common::{Rng, assert_close, isas};
+use tf_layers::{Activation, LayerNorm, Reduce, log_softmax, softmax};
+
+const DIMS: [[usize; 3]; 12] = [
+    [1, 1, 1],
+    [3, 5, 1],
+    [2, 16, 1],
+    [2, 17, 1],
+    [1, 1000, 1],
+    [2, 300, 1],
+    [2, 3, 5],
+    [3, 4, 16],
+    [1, 9, 33],
+    [2, 200, 7],
+    [0, 3, 4],
+    [2, 3, 0],
+];
+
+/// Calls `f` with each line along the axis, and where in `[outer, inner]` it belongs.
+fn lines(dims: [usize; 3], x: &[f32], mut f: impl FnMut(usize, Vec<f64>)) {
+    let [outer, axis, inner] = dims;
+    for o in 0..outer {
+        for i in 0..inner {
+            f(o * inner + i, (0..axis).map(|a| f64::from(x[(o * axis + a) * inner + i])).collect());
+        }
+    }
+}
+
+fn spread(dims: [usize; 3], x: &[f32], f: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+    let [_, axis, inner] = dims;
+    let mut y = vec![0.0; x.len()];
+    lines(dims, x, |at, line| {
+        for (a, value) in f(&line).into_iter().enumerate() {
+            y[(at / inner * axis + a) * inner + at % inner] = value;
+        }
+    });
+    y
+}
+
+#[test]
+fn reduce() {
+    type Row = (Reduce, fn(&[f64]) -> f64);
+    let kinds: &[Row] = &[
+        (Reduce::Sum, |x| x.iter().sum()),
+        (Reduce::Mean, |x| x.iter().sum::<f64>() / x.len() as f64),
+        (Reduce::Prod, |x| x.iter().product()),
+        (Reduce::Max, |x| x.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
+        (Reduce::Min, |x| x.iter().copied().fold(f64::INFINITY, f64::min)),
+        (Reduce::L1, |x| x.iter().map(|x| x.abs()).sum()),
+        (Reduce::L2, |x| x.iter().map(|x| x * x).sum::<f64>().sqrt()),
+        (Reduce::SumSquare, |x| x.iter().map(|x| x * x).sum()),
+    ];
+    let mut rng = Rng::new(8);
+    for dims in DIMS {
+        let x = rng.vec(dims.iter().product());
+        for &(kind, exact) in kinds {
+            let mut expected = vec![0.0; dims[0] * dims[2]];
+            lines(dims, &x, |at, line| expected[at] = exact(&line));
+            for isa in isas() {
+                let mut y = vec![f32::NAN; expected.len()];
+                kind.run(isa, dims, &x, &mut y).unwrap();
+                assert_close(&y, &expected, 2e-6, &format!("{kind:?} {dims:?} {isa:?}"));
+                assert!(kind.run(isa, [dims[0], dims[1], dims[2] + 1], &x, &mut y).is_err() || x.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn reduce_special_values() {
+    for isa in isas() {
+        for position in 0..40 {
+            let mut x = [1.0; 40];
+            x[position] = f32::NAN;
+            for (kind, dims) in
+                [(Reduce::Max, [1, 40, 1]), (Reduce::Min, [1, 40, 1]), (Reduce::Max, [1, 20, 2])]
+            {
+                let mut y = [0.0; 2];
+                kind.run(isa, dims, &x, &mut y[..dims[2]]).unwrap();
+                assert!(y[position % dims[2]].is_nan());
+            }
+        }
+        for (kind, expected) in [(Reduce::Sum, 0.0), (Reduce::Prod, 1.0), (Reduce::Max, f32::NEG_INFINITY)] {
+            let mut y = [5.0; 2];
+            kind.run(isa, [2, 0, 1], &[], &mut y).unwrap();
+            assert_eq!(y, [expected; 2]);
+        }
+        // A million equal numbers: one long sum in f32 would be off by 4 %.
+        let mut y = [0.0];
+        Reduce::Sum.run(isa, [1, 1 << 20, 1], &vec![0.1; 1 << 20], &mut y).unwrap();
+        assert!((y[0] - 104_857.6).abs() < 1.0, "{}", y[0]);
+    }
+}
+
+#[test]
+fn softmax_and_its_logarithm() {
+    let mut rng = Rng::new(9);
+    for dims in DIMS {
+        for scale in [1.0, 100.0, 1e4] {
+            let x: Vec<f32> = rng.vec(dims.iter().product()).iter().map(|x| x * scale).collect();
+            let log = |line: &[f64]| {
+                let max = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let sum = line.iter().map(|x| (x - max).exp()).sum::<f64>().ln();
+                line.iter().map(|x| x - max - sum).collect::<Vec<_>>()
+            };
+            let expected_log = spread(dims, &x, log);
+            let expected = spread(dims, &x, |line| log(line).iter().map(|x| x.exp()).collect());
+            for isa in isas() {
+                let mut y = vec![f32::NAN; x.len()];
+                softmax(isa, dims, &x, &mut y).unwrap();
+                assert_close(&y, &expected, 1e-6, &format!("{dims:?} {isa:?}"));
+                log_softmax(isa, dims, &x, &mut y).unwrap();
+                assert_close(&y, &expected_log, 1e-6, &format!("log {dims:?} {isa:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn layer_norm() {
+    let mut rng = Rng::new(10);
+    for dims in DIMS {
+        for offset in [0.0, 100.0] {
+            let x: Vec<f32> = rng.vec(dims.iter().product()).iter().map(|x| x + offset).collect();
+            let (gamma, beta) = (rng.vec(dims[1]), rng.vec(dims[1]));
+            for affine in [false, true] {
+                let expected = spread(dims, &x, |line| {
+                    let mean = line.iter().sum::<f64>() / line.len() as f64;
+                    let variance = line.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / line.len() as f64;
+                    let scale = 1.0 / (variance + 1e-3).sqrt();
+                    let mut y: Vec<f64> = line.iter().map(|x| (x - mean) * scale).collect();
+                    if affine {
+                        for (i, y) in y.iter_mut().enumerate() {
+                            *y = *y * f64::from(gamma[i]) + f64::from(beta[i]);
+                        }
+                    }
+                    y
+                });
+                let layer = LayerNorm {
+                    gamma: affine.then_some(&gamma[..]),
+                    beta: affine.then_some(&beta[..]),
+                    epsilon: 1e-3,
+                    activation: Activation::Linear,
+                };
+                for isa in isas() {
+                    let mut y = vec![f32::NAN; x.len()];
+                    layer.run(isa, dims, &x, &mut y).unwrap();
+                    // The mean of numbers around 100 is itself rounded to 4·10⁻⁶.
+                    let tolerance = if offset == 0.0 { 2e-6 } else { 1e-4 };
+                    assert_close(&y, &expected, tolerance, &format!("{dims:?} {isa:?}"));
+                }
+            }
+        }
+    }
+}

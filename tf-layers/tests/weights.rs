@@ -1,0 +1,217 @@
+//! NPZ archives and packed blobs: round trips, refusals, and hostile bytes.
+
+use tf_layers::{Aligned, Blob, Dtype, Entry, Error, Npz, NpzWriter, pack};
+
+const ARCHITECTURE: [u8; 32] = [7; 32];
+
+fn archive() -> Vec<u8> {
+    let mut writer = NpzWriter::new();
+    writer.add("w", &[2, 2, 20], &(0..80).map(|i| i as f32).collect::<Vec<_>>()).unwrap();
+    writer.add("b", &[20], &[0.5f32; 20]).unwrap();
+    writer.add("ids", &[3], &[1i64, -2, 3]).unwrap();
+    writer.add("flags", &[2], &[true, false]).unwrap();
+    writer.add("scalar", &[], &[4.0f64]).unwrap();
+    writer.add::<u8>("empty", &[0, 3], &[]).unwrap();
+    writer.finish()
+}
+
+const ENTRIES: [Entry; 5] = [
+    Entry::matrix("w", 4, 20),
+    Entry::vector("b", 20),
+    Entry::typed("ids", Dtype::I64, 3),
+    Entry::typed("flags", Dtype::Bool, 2),
+    Entry::matrices("w", 2, 4, 10),
+];
+
+/// Bytes at a multiple of 64, which a `Vec` does not promise.
+fn aligned<R>(bytes: &[u8], use_them: impl FnOnce(&[u8]) -> R) -> R {
+    let mut space = Box::new(Aligned([0u8; 4096]));
+    space.0[..bytes.len()].copy_from_slice(bytes);
+    use_them(&space.0[..bytes.len()])
+}
+
+#[test]
+fn npz_round_trip() {
+    let archive = archive();
+    let npz = Npz::parse(&archive).unwrap();
+    assert_eq!(npz.names().collect::<Vec<_>>(), ["w", "b", "ids", "flags", "scalar", "empty"]);
+    let w = npz.get("w").unwrap();
+    assert_eq!((w.dtype(), w.shape()), (Dtype::F32, &[2, 2, 20][..]));
+    assert_eq!(w.to_vec::<f32>().unwrap()[79], 79.0);
+    assert_eq!(npz.get("ids").unwrap().to_vec::<i64>().unwrap(), [1, -2, 3]);
+    assert_eq!(npz.get("flags").unwrap().to_vec::<bool>().unwrap(), [true, false]);
+    assert_eq!(npz.get("scalar").unwrap().to_vec::<f64>().unwrap(), [4.0]);
+    assert_eq!(npz.get("empty").unwrap().to_vec::<u8>().unwrap(), []);
+    assert!(matches!(npz.get("w").unwrap().to_vec::<f64>(), Err(Error::Npz(_))));
+    assert!(matches!(npz.get("none"), Err(Error::Npz(_))));
+    assert!(NpzWriter::new().add("x", &[2], &[1.0f32]).is_err());
+}
+
+/// What `numpy.savez(a=numpy.arange(3, dtype='i2'))` writes, byte for byte but for the date: entries that were
+/// streamed have zip64 extra fields in their local headers.
+#[test]
+fn zip64_fields() {
+    let mut writer = NpzWriter::new();
+    writer.add("a", &[3], &[0i16, 1, 2]).unwrap();
+    let plain = writer.finish();
+    let central = plain.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    let size = u32::from_le_bytes(plain[22..26].try_into().unwrap());
+    // Local header with a zip64 field, as numpy writes it.
+    let mut archive = plain[..18].to_vec();
+    archive.extend_from_slice(&[0xff; 8]);
+    archive.extend_from_slice(&[5, 0, 20, 0]);
+    archive.extend_from_slice(b"a.npy");
+    archive.extend_from_slice(&[1, 0, 16, 0]);
+    archive.extend_from_slice(&u64::from(size).to_le_bytes());
+    archive.extend_from_slice(&u64::from(size).to_le_bytes());
+    archive.extend_from_slice(&plain[35..central]);
+    let directory = archive.len() as u64;
+    // Central record with all three numbers in the extra field.
+    let mut record = plain[central..central + 51].to_vec();
+    record[20..28].fill(0xff);
+    record[42..46].fill(0xff);
+    record[30] = 28;
+    record.extend_from_slice(&[1, 0, 24, 0]);
+    for field in [u64::from(size), u64::from(size), 0] {
+        record.extend_from_slice(&field.to_le_bytes());
+    }
+    archive.extend_from_slice(&record);
+    let end64 = archive.len() as u64;
+    archive.extend_from_slice(b"PK\x06\x06\x2c\0\0\0\0\0\0\0\x2d\0\x2d\0\0\0\0\0\0\0\0\0");
+    for field in [1, 1, record.len() as u64, directory] {
+        archive.extend_from_slice(&u64::to_le_bytes(field));
+    }
+    archive.extend_from_slice(b"PK\x06\x07\0\0\0\0");
+    archive.extend_from_slice(&end64.to_le_bytes());
+    archive.extend_from_slice(&[1, 0, 0, 0]);
+    archive.extend_from_slice(b"PK\x05\x06\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0");
+    let npz = Npz::parse(&archive).unwrap();
+    assert_eq!(npz.get("a").unwrap().to_vec::<i16>().unwrap(), [0, 1, 2]);
+}
+
+#[test]
+fn compressed_archives_are_refused() {
+    let mut archive = archive();
+    let central = archive.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    archive[central + 10] = 8;
+    let error = Npz::parse(&archive).unwrap_err();
+    assert!(error.to_string().contains("numpy.savez"), "{error}");
+}
+
+#[test]
+fn headers_that_are_refused() {
+    let header = |text: &str| {
+        let mut archive = archive();
+        let at = archive.windows(6).position(|w| w == b"\x93NUMPY").unwrap() + 10;
+        let end = archive[at..].iter().position(|&byte| byte == b'\n').unwrap();
+        archive[at..at + end].fill(b' ');
+        archive[at..at + text.len()].copy_from_slice(text.as_bytes());
+        Npz::parse(&archive).unwrap().get("w").map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(header("{'shape': (2, 2, 20), 'fortran_order': False, 'descr': '<f4'}"), Ok(()));
+    for (text, reason) in [
+        ("{'shape': (2, 2, 20), 'fortran_order': True, 'descr': '<f4'}", "Fortran"),
+        ("{'shape': (2, 2, 20), 'fortran_order': False, 'descr': '>f4'}", "dtype"),
+        ("{'shape': (2, 2, 20), 'fortran_order': False, 'descr': '<c8'}", "dtype"),
+        ("{'shape': (2, 2, 21), 'fortran_order': False, 'descr': '<f4'}", "data"),
+        ("{'shape': (2, -2, 20), 'fortran_order': False, 'descr': '<f4'}", "shape"),
+        ("{'shape': (1,1,1,1,1,1,1,1,1), 'fortran_order': False, 'descr': '<f4'}", "shape"),
+        ("{'shape': (99999999999999999999,), 'fortran_order': False, 'descr': '<f4'}", "shape"),
+        ("{}", "dtype"),
+    ] {
+        let error = header(text).unwrap_err();
+        assert!(error.contains(reason), "{text}: {error}");
+    }
+}
+
+#[test]
+fn pack_and_borrow() {
+    let archive = archive();
+    let blob = pack(&Npz::parse(&archive).unwrap(), &ENTRIES, ARCHITECTURE).unwrap();
+    aligned(&blob, |bytes| {
+        let blob = Blob::parse(bytes, ARCHITECTURE).unwrap();
+        let w = blob.matrix(0, 4, 20).unwrap();
+        assert_eq!((w.groups(), w.rows(), w.cols()), (1, 4, 20));
+        assert_eq!(blob.vector(1, 20).unwrap(), [0.5; 20]);
+        assert_eq!(blob.vector(1, 20).unwrap().as_ptr().align_offset(64), 0);
+        assert_eq!(blob.typed::<i64>(2, 3).unwrap(), [1, -2, 3]);
+        assert_eq!(blob.typed::<bool>(3, 2).unwrap(), [true, false]);
+        assert_eq!(blob.matrices(4, 2, 4, 10).unwrap().groups(), 2);
+        for refused in [
+            blob.vector(1, 19).is_err(),
+            blob.vector(0, 80).is_err(),
+            blob.vector(9, 1).is_err(),
+            blob.matrix(0, 20, 4).is_err(),
+            blob.matrix(0, usize::MAX, usize::MAX).is_err(),
+            blob.matrices(0, 2, 4, 10).is_err(),
+            blob.typed::<i32>(2, 3).is_err(),
+            Blob::parse(bytes, [8; 32]).is_err(),
+            Blob::parse(&bytes[1..], ARCHITECTURE).is_err(),
+        ] {
+            assert!(refused);
+        }
+    });
+    // The panels are as the reference packs them: through a layer that copies its weights to its output.
+    let rows: Vec<f32> = (0..80).map(|i| i as f32).collect();
+    let expected: Vec<u8> =
+        common::packed(&rows, 1, 4, 20).iter().flat_map(|value| value.to_le_bytes()).collect();
+    assert!(blob.windows(expected.len()).any(|window| window == expected));
+    let expected: Vec<u8> =
+        common::packed(&rows, 2, 4, 10).iter().flat_map(|value| value.to_le_bytes()).collect();
+    assert!(blob.windows(expected.len()).any(|window| window == expected));
+}
+
+mod common;
+
+#[test]
+fn pack_refuses_what_the_model_does_not_take() {
+    let archive = archive();
+    let npz = Npz::parse(&archive).unwrap();
+    for entry in [
+        Entry::matrix("w", 4, 21),
+        Entry::vector("none", 1),
+        Entry::vector("ids", 3),
+        Entry::vector("b", 21),
+        Entry::typed("b", Dtype::F64, 20),
+        Entry::matrices("w", usize::MAX, 4, 21),
+        Entry::vector("b", usize::MAX),
+    ] {
+        assert!(pack(&npz, &[entry], ARCHITECTURE).is_err(), "{entry:?}");
+    }
+}
+
+/// Reads everything there is; whatever the bytes, nothing may panic.
+fn read_npz(bytes: &[u8]) {
+    let Ok(npz) = Npz::parse(bytes) else { return };
+    for name in ["w", "b", "ids", "flags", "scalar", "empty"] {
+        if let Ok(array) = npz.get(name) {
+            let _ = array.to_vec::<f32>();
+            let _ = array.to_vec::<bool>();
+        }
+    }
+    let _ = pack(&npz, &ENTRIES, ARCHITECTURE);
+}
+
+fn read_blob(bytes: &[u8]) {
+    let Ok(blob) = Blob::parse(bytes, ARCHITECTURE) else { return };
+    let _ = (blob.matrix(0, 4, 20), blob.vector(1, 20), blob.typed::<i64>(2, 3), blob.typed::<bool>(3, 2));
+    let _ = (blob.matrices(4, 2, 4, 10), blob.vector(usize::MAX, usize::MAX), blob.typed::<f64>(1, 10));
+}
+
+#[test]
+fn hostile_bytes() {
+    let archive = archive();
+    let blob = pack(&Npz::parse(&archive).unwrap(), &ENTRIES, ARCHITECTURE).unwrap();
+    for (bytes, read) in [(&archive, read_npz as fn(&[u8])), (&blob, read_blob)] {
+        for len in 0..bytes.len() {
+            aligned(&bytes[..len], read);
+        }
+        for at in 0..bytes.len() {
+            for change in [1, 0x80, 0xff, 0x20] {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= change;
+                aligned(&bytes, read);
+            }
+        }
+    }
+}
