@@ -45,14 +45,15 @@ def _optimise(model: TracedModel) -> Any:
 
 
 def _make_inlinable(graph_def: Any) -> None:
-    """Drop the marks that keep Grappler from inlining functions.
+    """Drop the marks that keep Grappler from inlining functions, and those that make it take loops apart.
 
-    Those bound for XLA are Keras 3's grouped convolutions; those with several implementations Keras 2's LSTM and GRU.
+    Functions bound for XLA are Keras 3's grouped convolutions; those with several implementations Keras 2's LSTM and
+    GRU. tf2onnx knows an LSTM by its whole loop.
     """
     functions = graph_def.library.function
     nodes = [*graph_def.node, *(node for function in functions for node in function.node_def)]
     for marked in [*nodes, *functions]:
-        for attribute in ("_XlaMustCompile", "_noinline", "api_implements"):
+        for attribute in ("_XlaMustCompile", "_noinline", "api_implements", "_lower_using_switch_merge"):
             marked.attr.pop(attribute, None)
 
 
