@@ -7,6 +7,7 @@ where no room is left becomes a note in the two boxes it joins.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ MAX_ARROWS_INTO_BOX = 24
 MAX_BOXES_IN_ROW = 12
 
 # So many arrows may pass a row without touching its boxes.
-MAX_LANES = 8
+MAX_LANES = 4
 
 # A picture slightly wider than a page; a box with its gap is about twice as wide as high.
 _PICTURE_ASPECT = 1.3
@@ -61,7 +62,7 @@ def arrange(boxes: Sequence[Box], edges: Sequence[tuple[int, int]]) -> Arrangeme
     for box, row in enumerate(rows):
         by_row[row].append(box)
     bounds = [0, *starts, len(by_row)]
-    columns = tuple(tuple(tuple(row) for row in by_row[a:b]) for a, b in zip(bounds, bounds[1:], strict=False))
+    columns = tuple(tuple(tuple(row) for row in by_row[a:b]) for a, b in itertools.pairwise(bounds))
     return Arrangement(tuple(drawn), arrows, written, columns, summarised)
 
 
@@ -78,7 +79,7 @@ def _summarise(
     last = first + count - 1
     kinds = Counter(box.kind for box in boxes[first : last + 1])
     common = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
-    detail = ", ".join(f"{number:,} × {kind}" for kind, number in common)
+    detail = ", ".join(f"{number:,} × {kind}" for kind, number in common[:2]) + (", …" if len(common) > 2 else "")
     summary = Box(f"{boxes[first].name} … {boxes[last].name}", f"{count:,} layers not drawn", (), (), detail)
 
     def moved(box: int) -> int:

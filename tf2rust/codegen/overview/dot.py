@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from tf2rust.codegen.overview.arrange import Arrangement, Box
 from tf2rust.codegen.overview.text import fitted, html, printable
 
-BOX_WIDTH_POINTS = 162
-_TEXT_WIDTH_POINTS = BOX_WIDTH_POINTS - 16
+BOX_WIDTH_POINTS = 172
+_TEXT_WIDTH_POINTS = BOX_WIDTH_POINTS - 14
+_SMALL = 9
 
 # What stands where: (column, row) to the names of nodes; references may stand on row -1.
 _Grid = dict[tuple[int, int], list[str]]
@@ -78,15 +79,14 @@ def _caption(title: str, arrangement: Arrangement) -> str:
     if arrangement.written:
         facts.append(f"{len(arrangement.written):,} long connections are written as “also from”, “also to”")
     heading = f'<font point-size="16" color="#1c222b"><b>{html(title, 420, 16)}</b></font>'
-    # Graphviz aligns the lines of a label one by one, and reserves no room below the last.
-    return f"""{heading}<br align="left"/>{_small(" · ".join(facts), 1000)}<br align="left"/> <br align="left"/>"""
+    lines = [heading, '<font point-size="4"> </font>', _small(" · ".join(facts), 1000), " "]
+    return "".join(f'{line}<br align="left"/>' for line in lines)
 
 
 def _node(index: int, box: Box, notes: Sequence[str]) -> str:
     summary = box.kind.endswith("not drawn")
     fill, line, ink = next((colours for words, colours in _FAMILIES if re.search(words, box.kind.lower())), _OTHER)
     lines = [f'<font color="{ink}"><b>{html(box.kind, _TEXT_WIDTH_POINTS, 10, bold=True)}</b></font>']
-    # A Keras layer without a name of its own repeats its kind; a second line would say nothing.
     lines.append(html(box.name, _TEXT_WIDTH_POINTS, 10))
     lines += [_small(part) for part in (box.detail, *_shapes(box), *notes) if part]
     style = ', style="filled,rounded,dashed"' if summary else ""
@@ -111,20 +111,21 @@ def _counted(shapes: Sequence[str]) -> str:
 def _listed(word: str, names: Sequence[str]) -> str:
     """Some of ``names``, and how many more there are."""
     more = f" +{len(names) - 1:,}" if len(names) > 1 else ""
-    return f"{word} {fitted(printable(names[0]), 90, 8)}{more}"
+    return f"{word} {fitted(printable(names[0]), 84, _SMALL)}{more}"
 
 
 def _references(arrangement: Arrangement, place: Sequence[tuple[int, int]]) -> tuple[list[str], list[str], _Grid]:
     """The nodes and arrows of what crosses columns, and where they stand: ``to y`` below x, ``from x`` above y."""
     leaving: dict[int, list[int]] = defaultdict(list)
-    entering: dict[tuple[int, int], list[int]] = defaultdict(list)
+    # Targets on one row share a reference; a farther one gets its own, not a line past what is between.
+    entering: dict[tuple[int, tuple[int, int]], list[int]] = defaultdict(list)
     for a, b in arrangement.arrows:
         if place[a][0] != place[b][0]:
             leaving[a].append(b)
-            entering[a, place[b][0]].append(b)
+            entering[a, place[b]].append(b)
 
     def node(name: str, note: str) -> str:
-        return f'{name} [shape=plain, style="", width=0, height=0, margin=0, label=<{_small(note)}>];'
+        return f'{name} [shape=plaintext, style="", width=0, height=0, margin="0.03,0.03", label=<{_small(note)}>];'
 
     nodes, arrows = [], []
     grid: _Grid = defaultdict(list)
@@ -133,11 +134,11 @@ def _references(arrangement: Arrangement, place: Sequence[tuple[int, int]]) -> t
         nodes.append(node(name, _listed("to", [arrangement.boxes[b].name for b in targets])))
         arrows.append(f"n{a} -> {name} [style=dashed, weight=5];")
         grid[place[a][0], place[a][1] + 1].append(name)
-    for (a, column), targets in entering.items():
-        name = f"from{a}_{column}"
+    for (a, (column, row)), targets in entering.items():
+        name = f"from{a}_{column}_{row}"
         nodes.append(node(name, _listed("from", [arrangement.boxes[a].name])))
         arrows += [f"{name} -> n{b} [style=dashed, weight=5];" for b in targets]
-        grid[column, min(place[b][1] for b in targets) - 1].append(name)
+        grid[column, row - 1].append(name)
     return nodes, arrows, grid
 
 
@@ -169,4 +170,4 @@ def _arrow(a: int, b: int, place: Sequence[tuple[int, int]]) -> str:
 
 
 def _small(text: str, width: float = _TEXT_WIDTH_POINTS) -> str:
-    return f'<font point-size="8" color="#6a7483">{html(text, width, 8)}</font>'
+    return f'<font point-size="{_SMALL}" color="#626c7a">{html(text, width, _SMALL)}</font>'

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+# More letters than any line has room for, at either end of a text.
+_MAX_END = 500
+
 
 def html(text: str, width: float, size: float, *, bold: bool = False) -> str:
     """``text`` made printable, shortened to ``width`` points and escaped for an HTML-like label."""
     short = fitted(printable(text), width / (1.1 if bold else 1), size) or " "
-    # Graphviz replaces \\N and its like even here, and &#92; is not a backslash to it.
-    for plain, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("\\", "&#92;")):
+    # A lone backslash would start one of Graphviz' own escapes, such as \N for the name of the node.
+    for plain, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("\\", "&#92;&#92;")):
         short = short.replace(plain, escaped)
     return short
 
 
 def printable(text: str) -> str:
     """``text`` in the letters that the renderer's fonts have; others are written as ``\\u4e2d``."""
-    return "".join(_character(char) for char in " ".join(text.split()))
+    return "".join(_character(char) for char in " ".join(_capped(text).split()))
+
+
+def _capped(text: str) -> str:
+    """``text`` with a long middle cut out, before work is done on each letter: a name may be megabytes long."""
+    return text if len(text) <= 2 * _MAX_END else f"{text[:_MAX_END]}…{text[-_MAX_END:]}"
 
 
 def _character(char: str) -> str:
@@ -29,9 +37,7 @@ def fitted(text: str, width: float, size: float) -> str:
     """``text`` without as much of its middle as it takes to fit: beginnings and ends of names tell layers apart."""
     if _width(text, size) <= width:
         return text
-    kept = len(text)
-    # The text is first cut to what could fit at all, since a name may be megabytes long.
-    kept = min(kept, int(width / (0.22 * size)))
+    kept = min(len(text), int(width / (_NARROWEST_EM * size)))
     while kept > 2:
         short = f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
         if _width(short, size) <= width:
@@ -42,10 +48,9 @@ def fitted(text: str, width: float, size: float) -> str:
 
 def _width(text: str, size: float) -> float:
     """An upper estimate of the width of ``text`` in points: Arial's letters, rounded up to a few classes."""
-    if len(text) > 1000:
-        return float("inf")
     return size * sum(_EMS.get(char, 0.6 if char < "\x7f" else 1.0) for char in text)
 
 
-_EMS = {char: ems for chars, ems in (("ijl.,:;'|!It[]/ f", 0.29), ("r-()`\"*", 0.4), ("mMW@%", 0.95)) for char in chars}
-_EMS |= {char: 0.78 for char in "ABCDEFGHKNOPQRSTUVXYZw&"}
+_NARROWEST_EM = 0.29
+_EMS = dict.fromkeys("ijl.,:;'|!It[]/ f", _NARROWEST_EM)
+_EMS |= dict.fromkeys('r-()`"*', 0.4) | dict.fromkeys("mMW@%", 0.95) | dict.fromkeys("ABCDEFGHKNOPQRSTUVXYZw&", 0.78)
