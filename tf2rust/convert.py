@@ -91,7 +91,9 @@ def convert(source: Source, options: Options, progress: Callable[[str], None] = 
     progress("Matching layers")
     found, graph = match_layers(source, options.dims)
     if found.unmatched:
-        raise ConversionError([u.sentence() for u in found.unmatched])
+        # What merely depends on an unsupported node is not the user's concern.
+        causes = [u for u in found.unmatched if u.blocked_by is None]
+        raise ConversionError([u.sentence() for u in causes or found.unmatched])
     progress(f"Running {source.framework} on the samples")
     proof, notes = _prove(source, graph, options)
     progress("Writing the crate")

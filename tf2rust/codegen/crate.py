@@ -19,6 +19,7 @@ import numpy as np
 from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture, computation_graph
 from tf2rust.codegen.model import Model, Port
+from tf2rust.codegen.overview import Box, draw_overview
 from tf2rust.codegen.names import crate_name, pascal_case
 from tf2rust.codegen.proof import Proof, features_key
 from tf2rust.errors import ConversionError
@@ -159,7 +160,23 @@ def collect(model: Model, graph: LayerGraph, proof: Proof, options: CrateOptions
         f"{CRATE}/model/model_weights.npz": weights,
         f"{CRATE}/testdata/features.npz": proof.features(),
     }
-    return Files(texts, arrays, {f"{DOCUMENTS}/model.onnx": onnx_bytes})
+    binaries = {f"{DOCUMENTS}/model.onnx": onnx_bytes, f"{DOCUMENTS}/model_overview.png": overview(model, graph, options.model_name)}
+    return Files(texts, arrays, binaries)
+
+
+def overview(model: Model, graph: LayerGraph, title: str) -> bytes:
+    """``model_overview.png``: a box for each input and layer, with name, kind and shapes."""
+    boxes = [Box(p.name, "Input", (), (p.about,)) for p in model.inputs]
+    made = {value: i for i, value in enumerate(graph.inputs)}
+    edges = []
+    for layer in graph.layers:
+        edges += [(made[v], len(boxes)) for v in dict.fromkeys(layer.inputs)]
+        made.update((v, len(boxes)) for v in layer.outputs)
+        boxes.append(Box(model.names[layer], layer.kind, tuple(map(str, layer.inputs)), tuple(map(str, layer.outputs))))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "overview.png"
+        draw_overview(title, boxes, edges, path)
+        return path.read_bytes()
 
 
 def _json(value: object) -> str:

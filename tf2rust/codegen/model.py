@@ -29,7 +29,8 @@ _RUST_TYPES = {
     "bool": "bool",
 }
 _ALWAYS = ("Aligned", "Blob", "FreeDims", "Isa", "Npz", "Result", "Tensor", "TensorView", "pack")
-_LOCALS = ("isa", "inputs", "outputs", "workspace", "self", "dims", "blob", "len", "sub")
+_ARITHMETIC = ("len", "quotient", "sub", "sum")
+_LOCALS = ("isa", "inputs", "outputs", "workspace", "self", "dims", "blob", "pack")
 
 
 def rust_type(dtype: str) -> str:
@@ -160,7 +161,7 @@ def _imports(graph: LayerGraph, memory: Plan, model: Model) -> list[str]:
     for layer in graph.layers:
         if layer not in memory.aliases:
             used |= layer.rust_imports()
-    candidates = used | {"len", "sub", "sum", "quotient"}
+    candidates = used | set(_ARITHMETIC)
     plain = {*_ALWAYS, "Buffer", "Extent"}
     return sorted(name for name in candidates if name in plain & used or _mentions(text, name))
 
@@ -190,7 +191,8 @@ class _Writer:
         self, graph: LayerGraph, memory: Plan, inputs: Mapping[Value, Port], outputs: Mapping[str, Port], free: list[str]
     ) -> None:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
-        self.locals = Names([*_LOCALS, *free])
+        functions = {name for layer in graph.layers for name in layer.rust_imports()}
+        self.locals = Names({*_LOCALS, *_ARITHMETIC, *functions, *free})
         self.lengths: dict[Place, str] = {}
 
     def step(self, layer: Layer, name: str, table: WeightTable) -> Step:

@@ -19,11 +19,23 @@ class Entry:
     key: str
     array: np.ndarray
     packing: str
+    groups: int
+
+    @property
+    def sizes(self) -> str:
+        """The sizes as the blob's accessors and the constructors of ``tf_layers::Entry`` take them."""
+        columns = self.array.shape[-1] if self.array.ndim else 1
+        rows = self.array.size // max(columns, 1)
+        match self.packing:
+            case "matrix":
+                return f"{rows}, {columns}"
+            case "matrices":
+                return f"{self.groups}, {rows}, {columns // self.groups}"
+        return str(self.array.size)
 
     def rust(self) -> str:
         """The constructor call of ``tf_layers::Entry``."""
-        sizes = self.array.shape if self.packing != "vector" else (self.array.size,)
-        return f"Entry::{self.packing}({rust_str(self.key)}, {', '.join(map(str, sizes))})"
+        return f"Entry::{self.packing}({rust_str(self.key)}, {self.sizes})"
 
 
 @dataclass
@@ -46,12 +58,13 @@ class WeightTable:
         return table
 
     def _add(self, weight: Weight, key: str) -> int:
-        array = np.ascontiguousarray(weight.array)
+        array = np.asarray(weight.array, order="C")
         digest = hashlib.sha256(f"{array.shape}{array.dtype}".encode() + array.tobytes()).hexdigest()
-        if (weight.packing, digest) not in self._index:
-            self._index[weight.packing, digest] = len(self.entries)
-            self.entries.append(Entry(key, array, weight.packing))
-        return self._index[weight.packing, digest]
+        identity = (f"{weight.packing} {weight.groups}", digest)
+        if identity not in self._index:
+            self._index[identity] = len(self.entries)
+            self.entries.append(Entry(key, array, weight.packing, weight.groups))
+        return self._index[identity]
 
     def keys(self, layer: Layer) -> dict[str, str]:
         """The NPZ key of each of the layer's weights, by role."""
@@ -75,9 +88,7 @@ class LayerWeights:
     def get(self, role: str) -> str:
         index = self.roles[role]
         entry = self.table.entries[index]
-        if entry.packing == "vector":
-            return f"blob.vector({index}, {entry.array.size})?"
-        return f"blob.{entry.packing}({index}, {', '.join(map(str, entry.array.shape))})?"
+        return f"blob.{entry.packing}({index}, {entry.sizes})?"
 
     def optional(self, role: str) -> str:
         return f"Some({self.get(role)})" if role in self.roles else "None"

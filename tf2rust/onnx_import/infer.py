@@ -31,6 +31,8 @@ class Analysis:
     """Nodes whose outputs are constants."""
     problems: dict[ir.Node, str] = field(default_factory=dict)
     """Nodes whose outputs' shapes could not be found, with the reason."""
+    guessed: dict[ir.Value, str] = field(default_factory=dict)
+    """Values of which only ONNX' own inference knows something, or that depend on such; and the node to blame."""
     free: list[str] = field(default_factory=list)
     """The free dimensions, the batch first."""
 
@@ -112,18 +114,27 @@ def _infer_node(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[
         found = _facts_of(node, facts)
     except (InferenceError, ValueError, IndexError, TypeError, ZeroDivisionError) as error:
         analysis.problems[node] = str(error)
+        blamed = _blamed(node, analysis) or node.name or "?"
         for output in node.outputs:
+            analysis.guessed[output] = blamed
             if output.name in fallback:
                 dtype, dims = fallback[output.name]
                 shape = tuple(Expr.symbol(identifier(f"{output.name}_{i}")) if d is None else d for i, d in enumerate(dims))
                 facts[output] = Fact(dtype, shape)
         return
+    blamed = _blamed(node, analysis)
     for output, fact in zip(node.outputs, found, strict=False):
         facts[output] = fact
+        if blamed is not None:
+            analysis.guessed[output] = blamed
     if all(v is None or facts.const(v) is not None for v in node.inputs) and node.inputs:
         _fold(node, analysis)
     elif all(f.const is not None for f in found):
         analysis.folded.add(node)
+
+
+def _blamed(node: ir.Node, analysis: Analysis) -> str | None:
+    return next((analysis.guessed[v] for v in node.inputs if v in analysis.guessed), None)
 
 
 def _facts_of(node: ir.Node, facts: Facts) -> Sequence[Fact]:

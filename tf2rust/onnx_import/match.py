@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ class Unmatched:
     attributes: dict[str, Any]
     nearest_rule: str | None
     reason: str
+    blocked_by: str | None = None
+    """The unmatched node that this one depends on, where nothing else is known to be wrong with it."""
 
     def sentence(self) -> str:
         """The reason as a user reads it."""
@@ -64,7 +66,7 @@ def match(analysis: Analysis) -> Matched:
         outcome = _apply(node, analysis, builder)
         if isinstance(outcome, Unmatched):
             result.unmatched.insert(0, outcome)
-            demanded.update(v for v in node.inputs if v is not None)
+            demanded.update(v for v in _read_by(node) if not _is_shape(v, analysis))
             claimed.add(node)
             continue
         applied.append((index[node], outcome))
@@ -72,7 +74,7 @@ def match(analysis: Analysis) -> Matched:
         demanded.update(_real_inputs(outcome))
     for node in nodes:
         if node not in claimed:
-            _leftover(node, analysis, demanded, result)
+            _leftover(node, analysis, result)
     result.graph = LayerGraph(
         [builder.value(v) for v in graph.inputs if v.name not in graph.initializers],
         [(v.name or "", builder.value(v)) for v in graph.outputs if v in analysis.facts],
@@ -104,6 +106,10 @@ def _apply(node: ir.Node, analysis: Analysis, builder: Builder) -> Applied | Unm
         nearest = (known[-1].name, Mismatch(problem, node.name or "?"))
     attributes = {name: _plain(attribute) for name, attribute in node.attributes.items()}
     op = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+    blocked = next((analysis.guessed[v] for v in node.inputs if v in analysis.guessed), None)
+    if blocked is not None and known:
+        reason = f"its input depends on `{blocked}`, which is not supported"
+        return Unmatched(node.name or "?", op, attributes, known[-1].name, reason, blocked)
     if nearest is None:
         close = difflib.get_close_matches(node.op_type, rules_by_op(), n=1)
         return Unmatched(node.name or "?", op, attributes, rules_by_op()[close[0]][-1].name if close else None, "no rule knows this operator")
@@ -116,16 +122,34 @@ def _plain(attribute: ir.Attr) -> Any:
     return list(attribute.value) if isinstance(attribute.value, (list, tuple)) else attribute.value
 
 
-def _leftover(node: ir.Node, analysis: Analysis, demanded: set[ir.Value], result: Matched) -> None:
+def _leftover(node: ir.Node, analysis: Analysis, result: Matched) -> None:
     name = node.name or "?"
     if node in analysis.folded:
         result.constants.append(name)
-    elif all((fact := analysis.facts.known(v)) and (fact.dims is not None or fact.fill is not None) for v in node.outputs):
+    elif all(_is_shape(v, analysis) for v in node.outputs):
         result.shapes.append(name)
     elif _feeds_shapes(node, analysis):
         result.shapes.append(name)
     else:
         result.unused.append(name)
+
+
+def _read_by(node: ir.Node) -> Iterator[ir.Value]:
+    """What the node reads, by its inputs and from within its subgraphs."""
+    yield from (v for v in node.inputs if v is not None)
+    for attribute in node.attributes.values():
+        graphs = [attribute.value] if attribute.type == ir.AttributeType.GRAPH else []
+        graphs += attribute.value if attribute.type == ir.AttributeType.GRAPHS else []
+        for graph in graphs:
+            inside = {v for inner in graph for v in inner.outputs} | {*graph.inputs, *graph.initializers.values()}
+            read = {v for inner in graph for v in _read_by(inner)} | set(graph.outputs)
+            yield from (v for v in read if v not in inside)
+
+
+def _is_shape(value: ir.Value, analysis: Analysis) -> bool:
+    """Whether the value is known at conversion: a shape, or a number that fills one."""
+    fact = analysis.facts.known(value)
+    return fact is not None and (fact.dims is not None or fact.fill is not None)
 
 
 def _feeds_shapes(node: ir.Node, analysis: Analysis) -> bool:

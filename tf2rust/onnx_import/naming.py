@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 
 from tf2rust.ops.core.layer import Layer, LayerGraph
@@ -11,8 +10,8 @@ from tf2rust.ops.core.layer import Layer, LayerGraph
 def name_layers(graph: LayerGraph, node_layers: Mapping[str, str]) -> None:
     """Names every layer of the graph; names may repeat, as where a layer is shared."""
     for layer in graph.layers:
-        keras = Counter(node_layers[n] for n in layer.nodes if n in node_layers)
-        layer.name = keras.most_common(1)[0][0] if keras else _scope(layer)
+        keras = [node_layers[n] for n in (layer.anchor, *layer.nodes) if n in node_layers]
+        layer.name = keras[0] if keras else _scope(layer)
 
 
 def _scope(layer: Layer) -> str:

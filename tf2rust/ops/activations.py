@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.core.activation import Activation
 from tf2rust.ops.core.facts import InferenceError, infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, RustCall
-from tf2rust.ops.core.pattern import Match, Op, Scalar, Var
+from tf2rust.ops.core.pattern import Const, Match, Op, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
 X = Var("x")
@@ -217,6 +218,31 @@ def gelu_erf(m: Match, b: Builder) -> Yield:
 def gelu_erf_half_last(m: Match, b: Builder) -> Yield:
     """The same, halved at the end, as PyTorch writes it."""
     return _gelu(m, b)
+
+
+@rule(
+    Op(
+        "Mul",
+        Op("Mul", X, Scalar("half", 0.5), name="half_x"),
+        Op(
+            "Mul",
+            Op(
+                "Sub",
+                Scalar("one", 1.0),
+                Op("Erf", Op("Mul", Op("Neg", X), Scalar("rsqrt2", float(np.sqrt(0.5))), name="scaled")),
+            ),
+            Const("factor"),
+            name="factored",
+        ),
+    )
+)
+def gelu_erfc_times_constant(m: Match, b: Builder) -> Yield:
+    """The same with the factor of a BatchNormalization behind it, which grappler moves inside."""
+    gelu = _layer(m, b, "gelu")
+    if not isinstance(gelu, ActivationLayer):
+        return gelu
+    gelu.outputs = [b.temporary(gelu.y, gelu.x.shape)]
+    return [gelu, Binary(function="Mul", constant=m.const("factor"), inputs=gelu.outputs, outputs=[b.value(m.root.ir.outputs[0])])]
 
 
 def _gelu(m: Match, b: Builder) -> Yield:

@@ -105,7 +105,7 @@ def without_flat_axis(layer: Any, window: Window) -> list[Layer] | None:
 class Conv(Affine):
     """A convolution over N…C: [n, *spatial, c] → [n, *spatial', filters].
 
-    ``kernel`` is [groups, taps · c / groups, filters / groups], or [taps, filters] where every filter has one channel.
+    ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] where every filter has one channel.
     """
 
     window: Window
@@ -140,14 +140,15 @@ class Conv(Affine):
             "activation": self.activation.plain(),
         }
 
-    def scaled_kernel(self, factors: np.ndarray) -> np.ndarray:
-        return super().scaled_kernel(factors if self.depthwise else factors.reshape(self.groups, 1, -1))
-
     def simplified(self) -> list[Layer] | None:
-        return without_flat_axis(self, self.window)
+        parts = without_flat_axis(self, self.window)
+        if parts is not None:
+            (line,) = (p for p in parts if isinstance(p, Conv))
+            line.kernel = line.kernel.reshape(*line.window.size, *self.kernel.shape[2:])
+        return parts
 
     def weights(self) -> list[Weight]:
-        kernel = Weight("kernel", self.kernel, "vector" if self.depthwise else "matrices")
+        kernel = Weight("kernel", self.kernel, "vector" if self.depthwise else "matrices", self.groups)
         return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
@@ -219,16 +220,12 @@ def conv(m: Match, b: Builder) -> Yield:
     last = Transpose(
         perm=to_channels_first(y.rank), inputs=[b.temporary(y, permute(y.shape, to_channels_last(y.rank)))], outputs=[y]
     )
-    # [filters, c/g, *taps] -> [groups, taps · c/g, filters/g], the order in which a channels-last input is read.
-    taps = int(np.prod(size))
-    filters = kernel.shape[0] // groups
-    packed = kernel.reshape(groups, filters, kernel.shape[1], taps).transpose(0, 3, 2, 1)
+    # [filters, c/g, *window] -> [*window, c/g, filters], the order in which a channels-last input is read.
+    keras_kernel = np.moveaxis(kernel, (0, 1), (-1, -2))
     if groups > 1 and groups == channels:
-        packed = packed.transpose(1, 2, 0, 3).reshape(taps, groups * filters)
-    else:
-        packed = packed.reshape(groups, taps * kernel.shape[1], filters)
+        keras_kernel = keras_kernel[..., 0, :]
     layer = Conv(
-        kernel=np.ascontiguousarray(packed),
+        kernel=np.ascontiguousarray(keras_kernel),
         bias=bias,
         groups=groups,
         window=window(m.root, x.shape[2:], size),

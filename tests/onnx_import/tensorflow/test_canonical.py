@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from conftest import Save
+from tests.conftest import Save
 from onnx import TensorProto, helper, numpy_helper
 
 from tf2rust.onnx_import.tensorflow import load_tensorflow

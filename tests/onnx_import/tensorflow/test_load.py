@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from conftest import Save
+from tests.conftest import Save
 
 from tests.models.weights import sample_inputs
 from tf2rust.onnx_import.tensorflow import TensorFlowModel, load_frozen_graph, load_tensorflow

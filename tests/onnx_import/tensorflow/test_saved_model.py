@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from conftest import Save
+from tests.conftest import Save
 
 from tests.models.weights import sample_inputs
 from tf2rust.errors import ConversionError

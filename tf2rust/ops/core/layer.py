@@ -38,12 +38,14 @@ class Value:
 class Weight:
     """An array that a layer owns: ``role`` as Keras calls it, and how the kernels want it packed.
 
-    ``packing`` is ``vector`` (as it is), ``matrix`` ([k, n] in panels of 16 columns) or ``matrices`` ([groups, k, n]).
+    ``packing`` is ``vector`` (as it is), ``matrix`` (the last axis in panels of 16 columns) or ``matrices`` (the same for
+    each of ``groups`` equal parts of the last axis).
     """
 
     role: str
     array: np.ndarray
     packing: str = "vector"
+    groups: int = 1
 
 
 class RustCall(Protocol):

@@ -1,0 +1,64 @@
+"""Generated crates under test: one cargo workspace for all of them, so that what they share is compiled once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tf2rust.codegen.names import crate_name
+from tf2rust.convert import Converted, Options, Source, convert
+
+ROOT = Path(__file__).resolve().parents[1]
+TF_LAYERS = ROOT / "tf-layers"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "build" / "target"))
+
+_WORKSPACE = """\
+[workspace]
+resolver = "3"
+members = [{members}]
+
+[profile.release]
+opt-level = 1
+debug = false
+incremental = false
+
+[profile.release.package.tf-layers]
+opt-level = 3
+"""
+
+
+@dataclass
+class Crates:
+    """A folder of generated crates that are built together."""
+
+    folder: Path
+    converted: dict[str, Converted] = field(default_factory=dict)
+
+    def add(self, name: str, source: Source, **options: object) -> Converted:
+        """Converts a model into a member of the workspace."""
+        given = Options(self.folder / crate_name(name), name, tf_layers=TF_LAYERS, **options)  # type: ignore[arg-type]
+        self.converted[name] = convert(source, given)
+        return self.converted[name]
+
+    def build(self) -> None:
+        """Compiles all crates and their tests; fails on a warning."""
+        members = ", ".join(f'"{c.crate.relative_to(self.folder).as_posix()}"' for c in self.converted.values())
+        (self.folder / "Cargo.toml").write_text(_WORKSPACE.format(members=members))
+        shutil.copy(ROOT / "tests" / "Cargo.lock", self.folder / "Cargo.lock")
+        self.cargo("test", "--release", "--workspace", "--no-run")
+
+    def test(self, name: str) -> str:
+        """Runs one crate's own tests and gives their output; raises if one fails."""
+        return self.cargo("test", "--release", "--lib", "--tests", "-p", crate_name(name))
+
+    def cargo(self, *arguments: str) -> str:
+        """Runs cargo in the workspace; raises AssertionError with its output if it fails."""
+        environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET), "RUSTFLAGS": "-D warnings"}
+        done = subprocess.run(
+            ["cargo", *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"cargo {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
