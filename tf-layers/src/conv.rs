@@ -2,7 +2,9 @@
 
 use crate::dense::{clamp, start};
 use crate::error::{check_len, require};
-use crate::product::{Rows, Weights, product};
+use core::ops::Range;
+
+use crate::product::{MAX_RANGE, Rows, Weights, product};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::window::Axis;
 use crate::{Activation, Matrix, Result, len};
@@ -140,8 +142,8 @@ impl Kernel for Run<'_, '_> {
     }
 }
 
-/// What taps in the padding read; channels are taken in pieces no longer than this.
-static ZEROS: [f32; 1024] = [0.0; 1024];
+/// What taps in the padding read.
+static ZEROS: [f32; MAX_RANGE] = [0.0; MAX_RANGE];
 
 /// The windows of all output pixels as the rows of a matrix, which is never written down.
 #[derive(Clone, Copy)]
@@ -191,40 +193,55 @@ impl<'a> Rows<'a> for Windows<'a> {
     }
 
     #[inline(always)]
-    fn pieces<const M: usize>(self, tile: Tile<'a, M>) -> usize {
-        let [vertical, horizontal] = self.axes;
-        if tile.whole {
-            return vertical.size;
-        }
-        vertical.size * horizontal.size * self.depth.div_ceil(ZEROS.len())
+    fn pieces<const M: usize>(self, tile: Tile<'a, M>, range: Range<usize>) -> Range<usize> {
+        let len = self.piece_len(tile.whole);
+        // Divisions are slow, and whole windows of few numbers are asked for whole.
+        let first = if range.start == 0 { 0 } else { range.start / len };
+        first..range.end.div_ceil(len)
     }
 
     #[inline(always)]
-    fn piece<const M: usize>(self, tile: Tile<'a, M>, piece: usize) -> Option<(usize, [&'a [f32]; M])> {
+    fn piece<const M: usize>(
+        self,
+        tile: Tile<'a, M>,
+        piece: usize,
+        range: Range<usize>,
+    ) -> Option<(usize, [&'a [f32]; M])> {
         let [vertical, horizontal] = self.axes;
+        let len = self.piece_len(tile.whole);
+        // The numbers of the piece, and what of them is asked for.
+        let start = piece * len;
+        let from = range.start.saturating_sub(start);
+        let len = len.min(range.end - start) - from;
         let mut slices = [&self.x[..0]; M];
         if tile.whole {
-            let len = horizontal.size * self.depth;
             for (slice, &(image, top, left)) in slices.iter_mut().zip(&tile.windows) {
                 let line = top as usize + piece * vertical.dilation;
-                *slice = &image[(line * horizontal.input + left as usize) * self.channels..][..len];
+                let pixel = line * horizontal.input + left as usize;
+                *slice = &image[pixel * self.channels + from..][..len];
             }
-            return Some((piece * len, slices));
+            return Some((start + from, slices));
         }
-        let chunks = self.depth.div_ceil(ZEROS.len());
-        let (tap, first) = (piece / chunks, piece % chunks * ZEROS.len());
-        let (tap_y, tap_x) = (tap / horizontal.size, tap % horizontal.size);
-        let len = ZEROS.len().min(self.depth - first);
+        let (tap_y, tap_x) = (piece / horizontal.size, piece % horizontal.size);
         let mut any = false;
         for (slice, &(image, top, left)) in slices.iter_mut().zip(&tile.windows) {
             *slice = match (vertical.position(top, tap_y), horizontal.position(left, tap_x)) {
                 (Some(line), Some(column)) => {
                     any = true;
-                    &image[(line * horizontal.input + column) * self.channels + self.first + first..][..len]
+                    let pixel = line * horizontal.input + column;
+                    &image[pixel * self.channels + self.first + from..][..len]
                 }
                 _ => &ZEROS[..len],
             };
         }
-        any.then_some((tap * self.depth + first, slices))
+        any.then_some((start + from, slices))
+    }
+}
+
+impl Windows<'_> {
+    /// The numbers in a piece: a line of the window where that is one stretch of memory, else a tap.
+    #[inline(always)]
+    fn piece_len(&self, whole: bool) -> usize {
+        if whole { self.axes[1].size * self.depth } else { self.depth }
     }
 }

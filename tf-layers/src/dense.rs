@@ -1,7 +1,9 @@
 //! Fully connected layers.
 
 use crate::error::{check_len, require};
-use crate::product::{Plain, Start, Weights, product};
+use core::ops::Range;
+
+use crate::product::{Rows, Start, Weights, product};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{Activation, Matrix, Result, len};
 
@@ -49,6 +51,43 @@ pub(crate) fn clamp(activation: Activation) -> Option<(f32, f32)> {
         Activation::Relu => Some((0.0, f32::INFINITY)),
         Activation::Clip { min, max } => Some((min, max)),
         _ => None,
+    }
+}
+
+/// The rows of a plain matrix.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain<'a> {
+    pub x: &'a [f32],
+    pub k: usize,
+    /// From one row to the next.
+    pub stride: usize,
+}
+
+impl<'a> Rows<'a> for Plain<'a> {
+    type Tile<const M: usize> = [&'a [f32]; M];
+
+    #[inline(always)]
+    fn tile<const M: usize>(self, row: usize) -> [&'a [f32]; M] {
+        let mut rows = [&self.x[..0]; M];
+        for (i, slice) in rows.iter_mut().enumerate() {
+            *slice = &self.x[(row + i) * self.stride..][..self.k];
+        }
+        rows
+    }
+
+    #[inline(always)]
+    fn pieces<const M: usize>(self, _: [&'a [f32]; M], _: Range<usize>) -> Range<usize> {
+        0..1
+    }
+
+    #[inline(always)]
+    fn piece<const M: usize>(
+        self,
+        tile: [&'a [f32]; M],
+        _: usize,
+        range: Range<usize>,
+    ) -> Option<(usize, [&'a [f32]; M])> {
+        Some((range.start, tile.map(|row| &row[range.clone()])))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Gated recurrent units.
 
-use crate::dense::{Run, start};
+use crate::dense::{Plain, Run, start};
 use crate::error::{check_len, require};
-use crate::product::{Plain, Weights};
+use crate::product::Weights;
 use crate::simd::Isa;
 use crate::{Activation, Buffer, Matrix, Result, len};
 

@@ -1,8 +1,8 @@
 //! Long short-term memory.
 
-use crate::dense::{Run, start};
+use crate::dense::{Plain, Run, start};
 use crate::error::{check_len, require};
-use crate::product::{Plain, Start, Weights, product};
+use crate::product::{Start, Weights, product};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{Activation, Buffer, Matrix, Result, len};
 

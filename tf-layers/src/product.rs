@@ -3,6 +3,8 @@
 //! Dense layers and convolutions are the same product; they differ in where the rows of the left
 //! operand lie, which is what [`Rows`] tells.
 
+use core::ops::Range;
+
 use crate::Matrix;
 use crate::simd::{PANEL, Simd, accumulate};
 
@@ -14,11 +16,17 @@ pub(crate) trait Rows<'a>: Copy {
     /// `M` rows from `row` on.
     fn tile<const M: usize>(self, row: usize) -> Self::Tile<M>;
 
-    /// In how many pieces these rows lie.
-    fn pieces<const M: usize>(self, tile: Self::Tile<M>) -> usize;
+    /// Which pieces of these rows hold the numbers `range` of the k.
+    fn pieces<const M: usize>(self, tile: Self::Tile<M>, range: Range<usize>) -> Range<usize>;
 
-    /// A piece of each row and which row of the weights it begins at; `None` if it is all zeros.
-    fn piece<const M: usize>(self, tile: Self::Tile<M>, piece: usize) -> Option<(usize, [&'a [f32]; M])>;
+    /// What of `range` lies in a piece: the first of the numbers, and the slices of them, all of one length;
+    /// `None` if they are zeros.
+    fn piece<const M: usize>(
+        self,
+        tile: Self::Tile<M>,
+        piece: usize,
+        range: Range<usize>,
+    ) -> Option<(usize, [&'a [f32]; M])>;
 }
 
 /// The right operand, and what is done with the product.
@@ -62,90 +70,95 @@ pub(crate) enum Start<'a> {
     Output,
 }
 
-/// The rows of a plain matrix.
-#[derive(Clone, Copy)]
-pub(crate) struct Plain<'a> {
-    pub x: &'a [f32],
-    pub k: usize,
-    pub stride: usize,
-}
-
-impl<'a> Rows<'a> for Plain<'a> {
-    type Tile<const M: usize> = [&'a [f32]; M];
-
-    #[inline(always)]
-    fn tile<const M: usize>(self, row: usize) -> [&'a [f32]; M] {
-        let mut rows = [&self.x[..0]; M];
-        for (i, slice) in rows.iter_mut().enumerate() {
-            *slice = &self.x[(row + i) * self.stride..][..self.k];
-        }
-        rows
-    }
-
-    #[inline(always)]
-    fn pieces<const M: usize>(self, _: [&'a [f32]; M]) -> usize {
-        1
-    }
-
-    #[inline(always)]
-    fn piece<const M: usize>(self, tile: [&'a [f32]; M], _: usize) -> Option<(usize, [&'a [f32]; M])> {
-        Some((0, tile))
-    }
-}
-
-/// Bytes of the left operand that are worked on before moving on: half of a small level-2 cache.
-const BLOCK: usize = 128 * 1024;
+/// Bytes of weights that stay in the level-1 cache while rows stream by.
+const WEIGHTS_BLOCK: usize = 32 * 1024;
+/// Bytes of the left operand that stay in the level-2 cache while weights stream by.
+const ROWS_BLOCK: usize = 192 * 1024;
+/// The most numbers of a row that are asked for at once.
+pub(crate) const MAX_RANGE: usize = 1024;
 
 /// y = clamp(start + rows·weights) for `count` rows.
 #[inline(always)]
-pub(crate) fn product<'a, S: Simd, R: Rows<'a>>(s: S, rows: R, count: usize, w: Weights<'_>, y: &mut [f32]) {
-    let block = (BLOCK / 4 / w.k.max(1)).max(S::ROWS).next_multiple_of(S::ROWS);
-    for first in (0..count).step_by(block) {
-        let last = count.min(first.saturating_add(block));
-        let mut column = 0;
-        while column < w.n {
-            let panels = (w.n - column).div_ceil(PANEL);
-            if S::PANELS >= 4 && panels >= 4 {
-                strip::<S, R, 4>(s, rows, first, last, column, w, y);
-                column += 4 * PANEL;
-            } else if S::PANELS >= 2 && panels >= 2 {
-                strip::<S, R, 2>(s, rows, first, last, column, w, y);
-                column += 2 * PANEL;
-            } else {
-                strip::<S, R, 1>(s, rows, first, last, column, w, y);
-                column += PANEL;
+pub(crate) fn product<'a, S: Simd, R: Rows<'a>>(
+    s: S,
+    rows: R,
+    count: usize,
+    weights: Weights<'_>,
+    y: &mut [f32],
+) {
+    // Where each weight is used by few rows only, it may as well come from further away.
+    let reused = count > 4 * S::ROWS;
+    let depth = if reused { WEIGHTS_BLOCK / (S::PANELS * PANEL * 4) } else { MAX_RANGE };
+    let height = (ROWS_BLOCK / 4 / depth.min(weights.k.max(1))).next_multiple_of(S::ROWS);
+    for first in (0..count).step_by(height) {
+        let lines = first..count.min(first + height);
+        let mut at = 0;
+        loop {
+            let left = weights.k - at;
+            // No short last block.
+            let len = if left < 2 * depth && left > depth { left.div_ceil(2) } else { left.min(depth) };
+            let last = at + len == weights.k;
+            let block = Weights {
+                start: if at == 0 { weights.start } else { Start::Output },
+                low: if last { weights.low } else { f32::NEG_INFINITY },
+                high: if last { weights.high } else { f32::INFINITY },
+                ..weights
+            };
+            strips(s, Job { rows, lines: lines.clone(), range: at..at + len, weights: block }, y);
+            at += len;
+            if last {
+                break;
             }
         }
     }
 }
 
-/// `P` panels of columns for the rows `first..last`.
-#[inline(always)]
-fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(
-    s: S,
+/// Some of the rows times a block of the weights.
+#[derive(Clone)]
+struct Job<'w, R> {
     rows: R,
-    first: usize,
-    last: usize,
-    column: usize,
-    w: Weights<'_>,
-    y: &mut [f32],
-) {
-    let mut row = first;
-    while row < last {
-        let left = last - row;
+    lines: Range<usize>,
+    range: Range<usize>,
+    weights: Weights<'w>,
+}
+
+/// All columns, a strip of panels at a time.
+#[inline(always)]
+fn strips<'a, S: Simd, R: Rows<'a>>(s: S, job: Job<'_, R>, y: &mut [f32]) {
+    let mut column = 0;
+    while column < job.weights.n {
+        let panels = (job.weights.n - column).div_ceil(PANEL);
+        if S::PANELS >= 4 && panels >= 4 {
+            strip::<S, R, 4>(s, &job, column, y);
+            column += 4 * PANEL;
+        } else if S::PANELS >= 2 && panels >= 2 {
+            strip::<S, R, 2>(s, &job, column, y);
+            column += 2 * PANEL;
+        } else {
+            strip::<S, R, 1>(s, &job, column, y);
+            column += PANEL;
+        }
+    }
+}
+
+/// `P` panels of columns for all lines.
+#[inline(always)]
+fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(s: S, job: &Job<'_, R>, column: usize, y: &mut [f32]) {
+    let mut row = job.lines.start;
+    while row < job.lines.end {
         // Two tiles of nearly equal height are faster than a full one and a low one.
-        let height = match left {
+        let height = match job.lines.end - row {
             left if left >= 2 * S::ROWS => S::ROWS,
             left if left > S::ROWS => left.div_ceil(2),
             left => left,
         };
         match height {
-            6 if S::ROWS >= 6 => tile::<S, R, 6, P>(s, rows, row, column, w, y),
-            5 if S::ROWS >= 5 => tile::<S, R, 5, P>(s, rows, row, column, w, y),
-            4 if S::ROWS >= 4 => tile::<S, R, 4, P>(s, rows, row, column, w, y),
-            3 if S::ROWS >= 3 => tile::<S, R, 3, P>(s, rows, row, column, w, y),
-            2 => tile::<S, R, 2, P>(s, rows, row, column, w, y),
-            _ => tile::<S, R, 1, P>(s, rows, row, column, w, y),
+            6 if S::ROWS >= 6 => tile::<S, R, 6, P>(s, job, row, column, y),
+            5 if S::ROWS >= 5 => tile::<S, R, 5, P>(s, job, row, column, y),
+            4 if S::ROWS >= 4 => tile::<S, R, 4, P>(s, job, row, column, y),
+            3 if S::ROWS >= 3 => tile::<S, R, 3, P>(s, job, row, column, y),
+            2 => tile::<S, R, 2, P>(s, job, row, column, y),
+            _ => tile::<S, R, 1, P>(s, job, row, column, y),
         }
         row += height;
     }
@@ -155,71 +168,73 @@ fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(
 #[inline(always)]
 fn tile<'a, S: Simd, R: Rows<'a>, const M: usize, const P: usize>(
     s: S,
-    rows: R,
+    job: &Job<'_, R>,
     row: usize,
     column: usize,
-    w: Weights<'_>,
     y: &mut [f32],
 ) {
+    let w = &job.weights;
     let width = (P * PANEL).min(w.n - column);
     let mut sums = [[s.panel(0.0); P]; M];
     match w.start {
         Start::Zero => {}
-        Start::Bias(bias) => {
-            let mut start = [s.panel(0.0); P];
-            load(s, &bias[column..column + width], &mut start);
-            sums = [start; M];
-        }
+        Start::Bias(bias) => sums = [load(s, &bias[column..column + width]); M],
         Start::Output => {
-            for (i, sums) in sums.iter_mut().enumerate() {
-                load(s, &y[(row + i) * w.stride + column..][..width], sums);
+            for i in 0..M {
+                sums[i] = load(s, &y[(row + i) * w.stride + column..][..width]);
             }
         }
     }
-    let first_panel = column / PANEL;
+    let first = column / PANEL;
     let mut panels = [w.panels; P];
     for (i, panel) in panels.iter_mut().enumerate() {
-        *panel = &w.panels[(first_panel + i) * w.k * PANEL..][..w.k * PANEL];
+        *panel = &w.panels[(first + i) * w.k * PANEL..][..w.k * PANEL];
     }
-    let tile = rows.tile::<M>(row);
-    for piece in 0..rows.pieces(tile) {
-        if let Some((start, slices)) = rows.piece(tile, piece) {
+    let tile = job.rows.tile::<M>(row);
+    for piece in job.rows.pieces(tile, job.range.clone()) {
+        if let Some((start, slices)) = job.rows.piece(tile, piece, job.range.clone()) {
             let mut rest = panels;
             for panel in &mut rest {
                 *panel = &panel[start * PANEL..];
             }
-            accumulate(s, slices, rest, &mut sums);
+            sums = accumulate(s, slices, rest, sums);
         }
     }
     let (low, high) = (s.splat(w.low), s.splat(w.high));
-    for (i, sums) in sums.iter_mut().enumerate() {
-        for vector in sums.iter_mut().flat_map(AsMut::as_mut) {
-            *vector = s.min(high, s.max(low, *vector));
+    for i in 0..M {
+        for j in 0..P {
+            sums[i][j] = s.panel_clamp(sums[i][j], low, high);
         }
-        store(s, sums, &mut y[(row + i) * w.stride + column..][..width]);
+        store(s, sums[i], &mut y[(row + i) * w.stride + column..][..width]);
     }
 }
 
 /// Loads panels from as many numbers as there are.
 #[inline(always)]
-fn load<S: Simd, const P: usize>(s: S, x: &[f32], panels: &mut [S::Panel; P]) {
-    let whole = x.len() >= P * PANEL;
-    for (i, vector) in panels.iter_mut().flat_map(AsMut::as_mut).enumerate() {
-        let x = x.get(i * S::LANES..).unwrap_or(&[]);
-        *vector = if whole { s.load(x) } else { s.load_partial(x, 0.0) };
+fn load<S: Simd, const P: usize>(s: S, x: &[f32]) -> [S::Panel; P] {
+    let mut panels = [s.panel(0.0); P];
+    if x.len() == P * PANEL {
+        for j in 0..P {
+            panels[j] = s.load_panel(&x[j * PANEL..]);
+        }
+    } else {
+        for j in 0..P {
+            panels[j] = s.panel_load_partial(x.get(j * PANEL..).unwrap_or(&[]));
+        }
     }
+    panels
 }
 
 /// Stores as many numbers of the panels as there is room for.
 #[inline(always)]
-fn store<S: Simd, const P: usize>(s: S, panels: &[S::Panel; P], y: &mut [f32]) {
-    let whole = y.len() >= P * PANEL;
-    for (i, &vector) in panels.iter().flat_map(AsRef::as_ref).enumerate() {
-        let y = y.get_mut(i * S::LANES..).unwrap_or(&mut []);
-        if whole {
-            s.store(vector, y);
-        } else {
-            s.store_partial(vector, y);
+fn store<S: Simd, const P: usize>(s: S, panels: [S::Panel; P], y: &mut [f32]) {
+    if y.len() == P * PANEL {
+        for j in 0..P {
+            s.store_panel(panels[j], &mut y[j * PANEL..]);
+        }
+    } else {
+        for j in 0..P {
+            s.panel_store_partial(panels[j], y.get_mut(j * PANEL..).unwrap_or(&mut []));
         }
     }
 }

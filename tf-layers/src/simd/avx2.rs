@@ -25,11 +25,11 @@ impl Simd for Avx2 {
     type F32 = __m256;
     type I32 = __m256i;
     type Mask = __m256;
-    type Panel = [__m256; 2];
+
+    panels!(__m256, 2: 0, 1);
 
     intrinsics! {
         splat(x: f32) -> __m256 = _mm256_set1_ps(x);
-        panel(x: f32) -> [__m256; 2] = [_mm256_set1_ps(x); 2];
         add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
         sub(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
         mul(a: __m256, b: __m256) -> __m256 = _mm256_mul_ps(a, b);
@@ -77,5 +77,28 @@ impl Simd for Avx2 {
     fn shr<const N: i32>(self, a: __m256i) -> __m256i {
         // SAFETY: `self` proves the feature.
         unsafe { _mm256_srai_epi32::<N>(a) }
+    }
+    #[inline(always)]
+    fn load_partial(self, x: &[f32], fill: f32) -> __m256 {
+        let mask = first(x.len());
+        // SAFETY: `self` proves the feature, and the mask leaves out what lies beyond the slice.
+        unsafe {
+            let x = _mm256_maskload_ps(x.as_ptr(), mask);
+            _mm256_blendv_ps(_mm256_set1_ps(fill), x, _mm256_castsi256_ps(mask))
+        }
+    }
+    #[inline(always)]
+    fn store_partial(self, v: __m256, y: &mut [f32]) {
+        // SAFETY: as for `load_partial`.
+        unsafe { _mm256_maskstore_ps(y.as_mut_ptr(), first(y.len()), v) }
+    }
+}
+
+/// A mask of the first `n` lanes.
+#[inline(always)]
+fn first(n: usize) -> __m256i {
+    // SAFETY: only called where the feature was proved.
+    unsafe {
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(n.min(8) as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
     }
 }

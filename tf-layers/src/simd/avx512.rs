@@ -25,11 +25,11 @@ impl Simd for Avx512 {
     type F32 = __m512;
     type I32 = __m512i;
     type Mask = __mmask16;
-    type Panel = [__m512; 1];
+
+    panels!(__m512, 1: 0);
 
     intrinsics! {
         splat(x: f32) -> __m512 = _mm512_set1_ps(x);
-        panel(x: f32) -> [__m512; 1] = [_mm512_set1_ps(x)];
         add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
         sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
         mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);

@@ -21,6 +21,56 @@ macro_rules! intrinsics {
         })+
     };
 }
+/// Writes the methods on panels of `$n` vectors. They pass arrays by value and name each vector, as the compiler
+/// leaves arrays that are walked through a reference in memory.
+macro_rules! panels {
+    ($vector:ty, $n:literal: $($i:literal),+) => {
+        type Panel = [$vector; $n];
+
+        #[inline(always)]
+        fn panel(self, x: f32) -> [$vector; $n] {
+            [self.splat(x); $n]
+        }
+        #[inline(always)]
+        unsafe fn panel_load(self, x: *const f32) -> [$vector; $n] {
+            // SAFETY: `PANEL` floats are readable by the caller's contract.
+            unsafe { [$(self.load_ptr(x.add($i * Self::LANES))),+] }
+        }
+        #[inline(always)]
+        fn panel_fma(self, x: $vector, w: [$vector; $n], sum: [$vector; $n]) -> [$vector; $n] {
+            [$(self.fma(x, w[$i], sum[$i])),+]
+        }
+        #[inline(always)]
+        fn panel_add(self, a: [$vector; $n], b: [$vector; $n]) -> [$vector; $n] {
+            [$(self.add(a[$i], b[$i])),+]
+        }
+        #[inline(always)]
+        fn panel_load_partial(self, x: &[f32]) -> [$vector; $n] {
+            [$(match x.get($i * Self::LANES..) {
+                Some(x) if !x.is_empty() => self.load_partial(x, 0.0),
+                _ => self.splat(0.0),
+            }),+]
+        }
+        #[inline(always)]
+        fn panel_store_partial(self, panel: [$vector; $n], y: &mut [f32]) {
+            $(match y.get_mut($i * Self::LANES..) {
+                // A masked store of nothing is very slow where the address is not mapped.
+                Some(y) if !y.is_empty() => self.store_partial(panel[$i], y),
+                _ => {}
+            })+
+        }
+        #[inline(always)]
+        unsafe fn panel_store(self, panel: [$vector; $n], y: *mut f32) {
+            // SAFETY: `PANEL` floats are writable by the caller's contract.
+            $(unsafe { self.store_ptr(panel[$i], y.add($i * Self::LANES)) };)+
+        }
+        #[inline(always)]
+        fn panel_clamp(self, panel: [$vector; $n], low: $vector, high: $vector) -> [$vector; $n] {
+            [$(self.min(high, self.max(low, panel[$i]))),+]
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -66,10 +116,26 @@ pub(crate) trait Simd: Copy {
     type I32: Copy;
     type Mask: Copy;
     /// The vectors that hold `PANEL` floats.
-    type Panel: Copy + AsRef<[Self::F32]> + AsMut<[Self::F32]>;
+    type Panel: Copy;
 
     fn splat(self, x: f32) -> Self::F32;
+    /// x in all of a panel's columns.
     fn panel(self, x: f32) -> Self::Panel;
+    /// # Safety
+    /// `PANEL` floats must be readable at `x`.
+    unsafe fn panel_load(self, x: *const f32) -> Self::Panel;
+    /// # Safety
+    /// `PANEL` floats must be writable at `y`.
+    unsafe fn panel_store(self, panel: Self::Panel, y: *mut f32);
+    /// Bounds each number; NaN stays.
+    fn panel_clamp(self, panel: Self::Panel, low: Self::F32, high: Self::F32) -> Self::Panel;
+    fn panel_add(self, a: Self::Panel, b: Self::Panel) -> Self::Panel;
+    /// As many columns as `x` has numbers, the others 0.
+    fn panel_load_partial(self, x: &[f32]) -> Self::Panel;
+    /// As many columns as `y` has room for.
+    fn panel_store_partial(self, panel: Self::Panel, y: &mut [f32]);
+    /// x·w + sum
+    fn panel_fma(self, x: Self::F32, w: Self::Panel, sum: Self::Panel) -> Self::Panel;
     /// # Safety
     /// `LANES` floats must be readable at `x`.
     unsafe fn load_ptr(self, x: *const f32) -> Self::F32;
@@ -140,12 +206,28 @@ pub(crate) trait Simd: Copy {
         unsafe { self.store_ptr(v, y.as_mut_ptr()) }
     }
 
+    #[inline(always)]
+    fn load_panel(self, x: &[f32]) -> Self::Panel {
+        assert!(x.len() >= PANEL);
+        // SAFETY: the length was checked.
+        unsafe { self.panel_load(x.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store_panel(self, panel: Self::Panel, y: &mut [f32]) {
+        assert!(y.len() >= PANEL);
+        // SAFETY: the length was checked.
+        unsafe { self.panel_store(panel, y.as_mut_ptr()) }
+    }
+
     /// The first lanes from `x`, the others `fill`.
     #[inline(always)]
     fn load_partial(self, x: &[f32], fill: f32) -> Self::F32 {
+        // A loop, as copying so few numbers through `memcpy` costs more than they do.
         let mut lanes = [fill; PANEL];
-        let n = x.len().min(Self::LANES);
-        lanes[..n].copy_from_slice(&x[..n]);
+        for (lane, &x) in lanes[..Self::LANES].iter_mut().zip(x) {
+            *lane = x;
+        }
         self.load(&lanes)
     }
 
@@ -154,8 +236,9 @@ pub(crate) trait Simd: Copy {
     fn store_partial(self, v: Self::F32, y: &mut [f32]) {
         let mut lanes = [0.0; PANEL];
         self.store(v, &mut lanes);
-        let n = y.len().min(Self::LANES);
-        y[..n].copy_from_slice(&lanes[..n]);
+        for (y, &lane) in y.iter_mut().zip(&lanes[..Self::LANES]) {
+            *y = lane;
+        }
     }
 
     #[inline(always)]

@@ -25,11 +25,11 @@ impl Simd for Neon {
     type F32 = float32x4_t;
     type I32 = int32x4_t;
     type Mask = uint32x4_t;
-    type Panel = [float32x4_t; 4];
+
+    panels!(float32x4_t, 4: 0, 1, 2, 3);
 
     intrinsics! {
         splat(x: f32) -> float32x4_t = vdupq_n_f32(x);
-        panel(x: f32) -> [float32x4_t; 4] = [vdupq_n_f32(x); 4];
         add(a: float32x4_t, b: float32x4_t) -> float32x4_t = vaddq_f32(a, b);
         sub(a: float32x4_t, b: float32x4_t) -> float32x4_t = vsubq_f32(a, b);
         mul(a: float32x4_t, b: float32x4_t) -> float32x4_t = vmulq_f32(a, b);

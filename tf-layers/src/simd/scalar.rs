@@ -65,15 +65,12 @@ impl Simd for Scalar {
     type F32 = F;
     type I32 = I;
     type Mask = [bool; 4];
-    type Panel = [F; 4];
+
+    panels!(F, 4: 0, 1, 2, 3);
 
     #[inline(always)]
     fn splat(self, x: f32) -> F {
         [x; 4]
-    }
-    #[inline(always)]
-    fn panel(self, x: f32) -> [F; 4] {
-        [[x; 4]; 4]
     }
     #[inline(always)]
     unsafe fn load_ptr(self, x: *const f32) -> F {

@@ -1,19 +1,20 @@
 //! The register tile: the one loop in which matrix products and convolutions spend their time.
 
+use core::hint::black_box;
+
 use super::{PANEL, Simd};
 
-/// `acc[row][panel] += rows[row] · panels[panel]`.
+/// The sums plus `rows[row] · panels[panel]`.
 ///
 /// Each of `rows` has k floats, each of `panels` k × 16 in row-major order; k is the least that all of
-/// them have. `acc` holds the accumulators of `M` rows by `P` panels and stays in registers when
-/// this is inlined.
+/// them have. The sums of `M` rows by `P` panels are passed by value to stay in registers.
 #[inline(always)]
 pub(crate) fn accumulate<S: Simd, const M: usize, const P: usize>(
     s: S,
     rows: [&[f32]; M],
     panels: [&[f32]; P],
-    acc: &mut [[S::Panel; P]; M],
-) {
+    sums: [[S::Panel; P]; M],
+) -> [[S::Panel; P]; M] {
     let mut k = usize::MAX;
     for row in rows {
         k = k.min(row.len());
@@ -21,25 +22,82 @@ pub(crate) fn accumulate<S: Simd, const M: usize, const P: usize>(
     for panel in panels {
         k = k.min(panel.len() / PANEL);
     }
-    let rows = rows.map(<[f32]>::as_ptr);
+    // Hides that the rows may be evenly spaced: knowing it, the compiler would rather add up addresses in the
+    // loop than hold them, and the additions compete with the multiply-adds for ports.
+    let rows = black_box(rows.map(<[f32]>::as_ptr));
     let panels = panels.map(<[f32]>::as_ptr);
-    for p in 0..k {
-        let mut weights = [s.panel(0.0); P];
-        for j in 0..P {
-            for (v, w) in weights[j].as_mut().iter_mut().enumerate() {
-                // SAFETY: the panel has at least k · PANEL floats, p < k, and v · LANES < PANEL.
-                *w = unsafe { s.load_ptr(panels[j].add(p * PANEL + v * S::LANES)) };
-            }
+    // Multiply-adds that wait for each other leave the units idle, so a small tile has several sets of sums.
+    // SAFETY: every row has at least k floats, every panel k · PANEL.
+    unsafe {
+        match M * P * (PANEL / S::LANES) {
+            0..3 => chains::<S, M, P, 4>(s, k, rows, panels, sums),
+            3..8 => chains::<S, M, P, 2>(s, k, rows, panels, sums),
+            _ => chains::<S, M, P, 1>(s, k, rows, panels, sums),
         }
+    }
+}
+
+/// The same with `U` sets of sums, each for every `U`-th of the k.
+///
+/// # Safety
+/// k floats must be readable from each of `rows`, k · `PANEL` from each of `panels`.
+#[inline(always)]
+unsafe fn chains<S: Simd, const M: usize, const P: usize, const U: usize>(
+    s: S,
+    k: usize,
+    rows: [*const f32; M],
+    panels: [*const f32; P],
+    sums: [[S::Panel; P]; M],
+) -> [[S::Panel; P]; M] {
+    let mut all = [[[s.panel(0.0); P]; M]; U];
+    all[0] = sums;
+    let mut p = 0;
+    while p + U <= k {
+        for u in 0..U {
+            // SAFETY: p + u < k.
+            all[u] = unsafe { step(s, p + u, rows, panels, all[u]) };
+        }
+        p += U;
+    }
+    while p < k {
+        // SAFETY: p < k.
+        all[0] = unsafe { step(s, p, rows, panels, all[0]) };
+        p += 1;
+    }
+    let mut sums = all[0];
+    for u in 1..U {
         for i in 0..M {
-            // SAFETY: the row has at least k floats, and p < k.
-            let x = s.splat(unsafe { *rows[i].add(p) });
             for j in 0..P {
-                let vectors = acc[i][j].as_mut().iter_mut().zip(weights[j].as_ref());
-                for (sum, &w) in vectors {
-                    *sum = s.fma(x, w, *sum);
-                }
+                sums[i][j] = s.panel_add(sums[i][j], all[u][i][j]);
             }
         }
     }
+    sums
+}
+
+/// One of the k numbers of every row, times its row of every panel.
+///
+/// # Safety
+/// Float p must be readable from each of `rows`, row p of 16 floats from each of `panels`.
+#[inline(always)]
+unsafe fn step<S: Simd, const M: usize, const P: usize>(
+    s: S,
+    p: usize,
+    rows: [*const f32; M],
+    panels: [*const f32; P],
+    mut sums: [[S::Panel; P]; M],
+) -> [[S::Panel; P]; M] {
+    let mut weights = [s.panel(0.0); P];
+    for j in 0..P {
+        // SAFETY: by the caller's contract.
+        weights[j] = unsafe { s.panel_load(panels[j].add(p * PANEL)) };
+    }
+    for i in 0..M {
+        // SAFETY: by the caller's contract.
+        let x = s.splat(unsafe { *rows[i].add(p) });
+        for j in 0..P {
+            sums[i][j] = s.panel_fma(x, weights[j], sums[i][j]);
+        }
+    }
+    sums
 }

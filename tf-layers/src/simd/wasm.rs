@@ -25,11 +25,11 @@ impl Simd for Simd128 {
     type F32 = v128;
     type I32 = v128;
     type Mask = v128;
-    type Panel = [v128; 4];
+
+    panels!(v128, 4: 0, 1, 2, 3);
 
     intrinsics! {
         splat(x: f32) -> v128 = f32x4_splat(x);
-        panel(x: f32) -> [v128; 4] = [f32x4_splat(x); 4];
         add(a: v128, b: v128) -> v128 = f32x4_add(a, b);
         sub(a: v128, b: v128) -> v128 = f32x4_sub(a, b);
         mul(a: v128, b: v128) -> v128 = f32x4_mul(a, b);

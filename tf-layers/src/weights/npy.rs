@@ -87,7 +87,7 @@ impl<'a> NpyArray<'a> {
 
 /// The header of an array, padded so that the data begins at a multiple of 64.
 pub(super) fn header(dtype: Dtype, shape: &[usize]) -> Vec<u8> {
-    let dims = shape.iter().map(|dim| format!("{dim}, ")).collect::<String>();
+    let dims = shape.iter().fold(String::new(), |dims, dim| dims + &format!("{dim}, "));
     // A tuple of one keeps its comma.
     let dims = if shape.len() > 1 { dims.trim_end_matches(", ") } else { dims.trim_end() };
     let mut text = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({dims}), }}", dtype.numpy());
