@@ -9,8 +9,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import click
 import typer
+import typer.core
 from rich.console import Console
 
 from tf2rust import __version__
@@ -33,7 +33,7 @@ class Switch(str, Enum):
 class _DashesOrUnderscores(typer.core.TyperCommand):
     """Takes every option with ``_`` and with ``-``."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         known = {name for p in self.params for name in p.opts}
         return super().parse_args(ctx, [_spelled(a, known) for a in args])
 
@@ -86,14 +86,13 @@ def from_tf(
     trust_code: TrustCode = False,
 ) -> None:
     """Convert a TensorFlow model."""
-    if (model is None) == (path_to_tf_model is None):
-        raise click.UsageError("give the model once, as MODEL or as --path_to_tf_model")
-    path = model or path_to_tf_model
-    assert path is not None
 
     def work() -> None:
         from tf2rust.convert import open_tensorflow
 
+        path = model or path_to_tf_model
+        if path is None or (model is not None and path_to_tf_model is not None):
+            raise UsageError("give the model once, as MODEL or as --path_to_tf_model")
         _convert(
             lambda: open_tensorflow(path, trust_code=trust_code, signature=signature),
             _options(path_to_save, model_name, enable_inplace, enable_memdrop, path_to_fv, dim, tf_layers),
