@@ -19,10 +19,11 @@ def _scope(layer: Layer) -> str:
 
     ``model/Dense_0/einsum/Einsum`` and ``model/Dense_0/AddV2`` make ``Dense_0``; a lone ``/fc1/Gemm`` makes ``fc1``.
     """
-    path = [part for part in layer.anchor.split("/") if part]
+    anchor = layer.anchor or next(iter(layer.nodes), "")
+    path = [part for part in anchor.split("/") if part]
     if len(path) < 2:
-        return layer.anchor.strip("/")
-    others = [[part for part in name.split("/") if part] for name in layer.nodes if name != layer.anchor]
+        return anchor.strip("/")
+    others = [[part for part in name.split("/") if part] for name in layer.nodes if name != anchor]
     shared = [d for d in range(1, len(path)) if any(len(o) > d and o[:d] == path[:d] for o in others)]
     # A scope that is shared by nodes far away tells less than the node's own.
     return path[shared[-1] - 1] if shared and len(path) - shared[-1] <= 2 else path[-2]
