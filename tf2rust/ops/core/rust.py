@@ -25,8 +25,9 @@ def rust_str(text: str) -> str:
 
 
 def rust_comment(text: str) -> str:
-    """``text`` for a comment: one line, nothing in it that the compiler or a terminal would act on."""
-    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text).replace("*/", "*\\/")
+    """``text`` for a comment: one line, and nothing in it that the compiler, rustdoc or a terminal would act on."""
+    plain = "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
+    return plain.replace("*/", "*\\/").replace("/*", "/\\*").replace("`", "'").strip()
 
 
 def rust_list(items: object) -> str:
