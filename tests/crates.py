@@ -15,11 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TF_LAYERS = ROOT / "tf-layers"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "build" / "target"))
 
-_WORKSPACE = """\
-[workspace]
-resolver = "3"
-members = [{members}]
-
+CARGO_PROFILE = """
 [profile.release]
 opt-level = 1
 debug = false
@@ -28,6 +24,7 @@ incremental = false
 [profile.release.package.tf-layers]
 opt-level = 3
 """
+_WORKSPACE = '[workspace]\nresolver = "3"\nmembers = [{members}]\n' + CARGO_PROFILE
 
 
 @dataclass
@@ -54,9 +51,11 @@ class Crates:
         """Runs one crate's own tests and gives their output; raises if one fails."""
         return self.cargo("test", "--release", "--lib", "--tests", "-p", crate_name(name))
 
-    def cargo(self, *arguments: str) -> str:
+    def cargo(self, *arguments: str, home: Path | None = None) -> str:
         """Runs cargo in the workspace; raises AssertionError with its output if it fails."""
         environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET), "RUSTFLAGS": "-D warnings"}
+        if home is not None:
+            environment["CARGO_HOME"] = str(home)
         done = subprocess.run(
             ["cargo", *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
         )

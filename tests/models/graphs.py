@@ -1,0 +1,111 @@
+"""Small hand-made ONNX graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+Shape = Sequence[int | str]
+
+
+def graph(
+    nodes: Sequence[onnx.NodeProto],
+    inputs: Mapping[str, tuple[int, Shape]],
+    outputs: Mapping[str, tuple[int, Shape]],
+    weights: Mapping[str, np.ndarray] | None = None,
+    opset: int = 18,
+) -> onnx.ModelProto:
+    """A checked model; inputs and outputs by name with dtype and shape."""
+
+    def infos(values: Mapping[str, tuple[int, Shape]]) -> list[onnx.ValueInfoProto]:
+        return [helper.make_tensor_value_info(name, dtype, shape) for name, (dtype, shape) in values.items()]
+
+    initializers = [numpy_helper.from_array(np.asarray(array), name) for name, array in (weights or {}).items()]
+    proto = helper.make_graph(list(nodes), "graph", infos(inputs), infos(outputs), initializers)
+    model = helper.make_model(proto, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    onnx.checker.check_model(model)
+    return model
+
+
+def node(op: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> onnx.NodeProto:
+    """A node named after its first output."""
+    return helper.make_node(op, list(inputs), list(outputs), name=f"node/{outputs[0]}", **attributes)
+
+
+def save(model: onnx.ModelProto, path: Path) -> Path:
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return path
+
+
+def _weights(*shape: int) -> np.ndarray:
+    size = int(np.prod(shape))
+    return (np.sin(np.arange(size, dtype=np.float32) * 1.7) / 2).reshape(shape).astype(np.float32)
+
+
+def mlp() -> onnx.ModelProto:
+    """Dense relu, Dense softmax."""
+    return graph(
+        [
+            node("Gemm", ["x", "w0", "b0"], ["h0"]),
+            node("Relu", ["h0"], ["h1"]),
+            node("MatMul", ["h1", "w1"], ["h2"]),
+            node("Softmax", ["h2"], ["y"], axis=-1),
+        ],
+        {"x": (TensorProto.FLOAT, ["batch", 5])},
+        {"y": (TensorProto.FLOAT, ["batch", 3])},
+        {"w0": _weights(5, 4), "b0": _weights(4), "w1": _weights(4, 3)},
+    )
+
+
+def two_inputs() -> onnx.ModelProto:
+    """Characters through Embedding, Conv1D and a maximum over time; beside it a Dense; then both together."""
+    return graph(
+        [
+            node("Gather", ["table", "characters"], ["e"], axis=0),
+            node("Transpose", ["e"], ["t"], perm=[0, 2, 1]),
+            node("Conv", ["t", "kernel", "bias"], ["c"], kernel_shape=[3], pads=[2, 0]),
+            node("Tanh", ["c"], ["a"]),
+            node("ReduceMax", ["a", "time"], ["m"], keepdims=0),
+            node("MatMul", ["numbers", "w0"], ["d"]),
+            node("Concat", ["m", "d"], ["both"], axis=1),
+            node("MatMul", ["both", "w1"], ["z"]),
+            node("Sigmoid", ["z"], ["score"]),
+        ],
+        {"characters": (TensorProto.INT64, ["batch", "time"]), "numbers": (TensorProto.FLOAT, ["batch", 3])},
+        {"score": (TensorProto.FLOAT, ["batch", 1]), "d": (TensorProto.FLOAT, ["batch", 2])},
+        {
+            "table": _weights(11, 4),
+            "kernel": _weights(6, 4, 3),
+            "bias": _weights(6),
+            "time": np.array([2]),
+            "w0": _weights(3, 2),
+            "w1": _weights(8, 1),
+        },
+    )
+
+
+def hostile() -> onnx.ModelProto:
+    """Names that would break or inject code if one of them were ever pasted: quotes, comments, templates, keywords."""
+    x, y, z = 'in"put\n*/ /* {{ 7 * 7 }} {% raw %}', "`](x)```\\", "Type"
+    nodes = [
+        helper.make_node("MatMul", [x, "fn"], ["match"], name='"; std::process::exit(3); //'),
+        helper.make_node("Relu", ["match"], ["as"], name="*/ compile_error!() /*\r\n// {{ self }}"),
+        helper.make_node("MatMul", ["as", "self"], ["a b"], name="a b"),
+        helper.make_node("Tanh", ["a b"], [y], name="a_b"),
+        helper.make_node("MatMul", ["as", "\u202ecrate"], ["a-b"], name="a-b"),
+        helper.make_node("Sigmoid", ["a-b"], [z], name="é/\u202e"),
+        helper.make_node("Add", ["a b", "a-b"], ["type"], name=""),
+    ]
+    dims: Shape = ['"); panic!("', 4]
+    out: Shape = ['"); panic!("', 2]
+    return graph(
+        nodes,
+        {x: (TensorProto.FLOAT, dims)},
+        {y: (TensorProto.FLOAT, out), z: (TensorProto.FLOAT, out), "type": (TensorProto.FLOAT, out)},
+        {"fn": _weights(4, 4), "self": _weights(4, 2), "\u202ecrate": _weights(4, 2)},
+    )

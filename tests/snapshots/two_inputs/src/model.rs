@@ -1,0 +1,145 @@
+//! The layers of two_inputs, one call each.
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+
+use tf_layers::{Activation, Aligned, Blob, Buffer, Conv1d, Dense, Embedding, Extent, FreeDims, Isa, Npz, Outside, Reduce, Result, Tensor, TensorView, concat, len, pack};
+
+use crate::weights::{ARCHITECTURE, ENTRIES};
+
+static WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
+
+/// What goes into the model.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// `characters`: int64 [batch, time].
+    pub characters: TensorView<'a, i64>,
+    /// `numbers`: float32 [batch, 3].
+    pub numbers: TensorView<'a, f32>,
+}
+
+/// What comes out of the model.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs {
+    /// `score`: float32 [batch, 1].
+    pub score: Tensor<f32>,
+    /// `d`: float32 [batch, 2].
+    pub d: Tensor<f32>,
+}
+
+/// The memory of intermediate results. Keep it between predictions: then they allocate nothing.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    b0: Buffer<f32>,
+    b1: Buffer<f32>,
+}
+
+impl Workspace {
+    /// The bytes it has allocated.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.b0.capacity_bytes() + self.b1.capacity_bytes()
+    }
+}
+
+/// The model: its layers, which borrow their weights.
+#[derive(Clone, Debug)]
+pub struct TwoInputsModel<'w> {
+    isa: Isa,
+    node: Embedding<'w>,
+    node_2: Conv1d<'w>,
+    node_4: Dense<'w>,
+    node_6: Dense<'w>,
+}
+
+impl TwoInputsModel<'static> {
+    /// The model with the weights that this crate carries.
+    ///
+    /// # Errors
+    ///
+    /// If the weights were not packed for this model, which only an altered build can bring about.
+    pub fn new() -> Result<Self> {
+        Self::from_weights(&WEIGHTS.0)
+    }
+}
+
+impl<'w> TwoInputsModel<'w> {
+    /// The model with other weights, as [`pack_weights`](Self::pack_weights) gives them, aligned to 4 bytes.
+    ///
+    /// # Errors
+    ///
+    /// If they are damaged or belong to another architecture.
+    pub fn from_weights(weights: &'w [u8]) -> Result<Self> {
+        let blob = Blob::parse(weights, ARCHITECTURE)?;
+        Ok(Self {
+            isa: Isa::detect(),
+            node: Embedding { input: "characters", table: blob.vector(0, 44)?, rows: 11, dim: 4, outside: Outside::FromEnd },
+            node_2: Conv1d { kernel: blob.matrices(1, 1, 12, 6)?, bias: Some(blob.vector(2, 6)?), activation: Activation::Tanh, kernel_size: 3, stride: 1, dilation: 1, padding: [2, 0], in_channels: 4, groups: 1 },
+            node_4: Dense { kernel: blob.matrix(3, 3, 2)?, bias: None, activation: Activation::Linear },
+            node_6: Dense { kernel: blob.matrix(4, 8, 1)?, bias: None, activation: Activation::Sigmoid },
+        })
+    }
+
+    /// Packs an NPZ with the keys of `model/model_weights.npz` for [`from_weights`](Self::from_weights).
+    ///
+    /// # Errors
+    ///
+    /// If it is damaged, or an array is missing or has another shape or dtype.
+    pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
+        pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
+    }
+
+    /// Runs the model.
+    ///
+    /// # Errors
+    ///
+    /// If an input's shape does not fit, an index is out of range, or memory runs out.
+    pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
+        let mut outputs = Outputs::default();
+        self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
+        Ok(outputs)
+    }
+
+    /// Runs the model with memory from an earlier run: nothing is allocated while the shapes do not grow.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict`](Self::predict); `outputs` is then left in an unspecified state.
+    pub fn predict_into(&self, inputs: &Inputs<'_>, outputs: &mut Outputs, workspace: &mut Workspace) -> Result<()> {
+        let isa = self.isa;
+        let mut dims = FreeDims::<2>::new();
+        dims.bind("characters", "[batch, time]", &[Extent::Free(0), Extent::Free(1)], inputs.characters.shape())?;
+        dims.bind("numbers", "[batch, 3]", &[Extent::Free(0), Extent::Fixed(3)], inputs.numbers.shape())?;
+        let [batch, time] = dims.sizes();
+
+        // node (Embedding): [batch, time] → [batch, time, 4]
+        // from node: e, t
+        let node = len(&[batch, time, 4])?;
+        self.node.run(inputs.characters.data(), workspace.b0.write(node)?)?;
+
+        // node_2 (Conv1D): [batch, time, 4] → [batch, time, 6]
+        // from node: c, a
+        let node_2 = len(&[batch, time, 6])?;
+        self.node_2.run(isa, batch, time, workspace.b0.read(node)?, workspace.b1.write(node_2)?)?;
+
+        // node_3 (GlobalMaxPooling1D): [batch, time, 6] → [batch, 6]
+        // from node/m
+        let node_3 = len(&[batch, 6])?;
+        Reduce::Max.run(isa, [batch, time, 6], workspace.b1.read(node_2)?, workspace.b0.write(node_3)?)?;
+
+        // node_4 (Dense): [batch, 3] → [batch, 2]
+        // from node/d
+        self.node_4.run(isa, batch, inputs.numbers.data(), outputs.d.resize(&[batch, 2])?)?;
+
+        // node_5 (Concatenate): [batch, 6], [batch, 2] → [batch, 8]
+        // from node/both
+        let node_5 = len(&[batch, 8])?;
+        concat(batch, &[(workspace.b0.read(node_3)?, 6), (outputs.d.data(), 2)], workspace.b1.write(node_5)?)?;
+
+        // node_6 (Dense): [batch, 8] → [batch, 1]
+        // from node: z, score
+        self.node_6.run(isa, batch, workspace.b1.read(node_5)?, outputs.score.resize(&[batch, 1])?)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+"""The generated text: snapshots for readers, and names of any characters for everybody else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import onnx
+import pytest
+
+from tests.crates import CARGO_PROFILE, Crates
+from tests.models import graphs
+from tf2rust.convert import Options, convert, open_onnx
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+FILES = ("Cargo.toml", "build.rs", "src/lib.rs", "src/model.rs")
+MODELS = {"mlp": graphs.mlp, "two_inputs": graphs.two_inputs}
+
+
+@pytest.fixture(scope="module")
+def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
+    folder = tmp_path_factory.mktemp("generated")
+    made = Crates(folder)
+    for name, model in {**MODELS, "hostile": graphs.hostile}.items():
+        made.add(name, open_onnx(graphs.save(model(), folder / f"{name}.onnx")))
+    made.build()
+    return made
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("name", MODELS)
+def test_snapshot(tmp_path: Path, name: str, file: str) -> None:
+    """Run with UPDATE_SNAPSHOTS=1 to accept what has changed."""
+    source = open_onnx(graphs.save(MODELS[name](), tmp_path / f"{name}.onnx"))
+    text = (convert(source, Options(tmp_path / "out", name)).crate / file).read_text(encoding="utf-8")
+    snapshot = SNAPSHOTS / name / file
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        snapshot.parent.mkdir(parents=True, exist_ok=True)
+        snapshot.write_text(text, encoding="utf-8", newline="\n")
+    assert text == snapshot.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*MODELS, "hostile"])
+def test_crate_passes_its_own_tests(crates: Crates, name: str) -> None:
+    assert "0 failed" in crates.test(name)
+
+
+def test_hostile_names_survive_as_data(crates: Crates) -> None:
+    """Clippy, rustdoc and the documentation's tests see the names too; the NPZ files have them unchanged."""
+    crates.cargo("clippy", "--release", "-p", "hostile", "--all-targets", "--", "-D", "warnings")
+    crates.cargo("test", "--release", "-p", "hostile", "--doc")
+    model = graphs.hostile()
+    crate = crates.converted["hostile"].crate
+    features = (crate / "testdata" / "features.npz").read_bytes()
+    assert all(f"predictions_{o.name}".encode() in features for o in model.graph.output)
+    for path in crate.rglob("*.rs"):
+        text = path.read_text(encoding="utf-8")
+        assert "7 * 7" not in text or "49" not in text
+        assert "\u202e" not in text
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Also where the source lists its nodes in another order."""
+    proto = graphs.two_inputs()
+    contents = []
+    for attempt in ("a", "b"):
+        path = graphs.save(proto, tmp_path / "model.onnx")
+        convert(open_onnx(path), Options(tmp_path / attempt, "model"))
+        files = sorted(p for p in (tmp_path / attempt).rglob("*") if p.is_file())
+        contents.append({p.relative_to(tmp_path / attempt): p.read_bytes() for p in files})
+    assert contents[0].keys() == contents[1].keys()
+    assert [p for p in contents[0] if contents[0][p] != contents[1][p]] == []
+
+
+def test_a_crate_without_a_registry_builds_as_a_dependency(tmp_path: Path) -> None:
+    """With its default features off, by an application, with nothing downloaded and nothing to download from."""
+    convert(open_onnx(graphs.save(graphs.mlp(), tmp_path / "mlp.onnx")), Options(tmp_path / "out", "mlp"))
+    application = tmp_path / "application"
+    (application / "src").mkdir(parents=True)
+    (application / "Cargo.toml").write_text(
+        '[package]\nname = "application"\nversion = "0.1.0"\nedition = "2024"\n\n[dependencies]\n'
+        'mlp = { path = "../out/rust_generated_code", default-features = false }\n' + CARGO_PROFILE
+    )
+    (application / "src" / "lib.rs").write_text("#![no_std]\npub use mlp::MlpModel;\n")
+    crates = Crates(application)
+    crates.cargo("build", "--release", "--offline", home=tmp_path / "empty_cargo_home")
+
+
+def test_model_onnx_is_the_model(crates: Crates) -> None:
+    for name, model in MODELS.items():
+        path = crates.converted[name].crate.parent / "saved_model_from_tensorflow" / "model.onnx"
+        assert onnx.load(path) == model()
