@@ -95,9 +95,6 @@ struct Bench {
 
 impl Bench {
     fn measure(&self, name: &str, flop: usize, f: impl FnMut()) {
-        if !name.contains(&self.filter) {
-            return;
-        }
         let seconds = time(f);
         let rate = flop as f64 / seconds / 1e9;
         let share = if flop == 0 {
@@ -110,18 +107,29 @@ impl Bench {
         println!("{name:40} {:12.1} ns {share}", seconds * 1e9);
     }
 
+    fn wants(&self, name: &str) -> bool {
+        name.contains(&self.filter)
+    }
+
     fn dense(&self, rows: usize, k: usize, n: usize, activation: Activation) {
+        let name = format!("dense {rows}x{k}x{n} {activation:?}");
+        if !self.wants(&name) {
+            return;
+        }
         let data = numbers(n.div_ceil(16) * 16 * k);
         let (x, bias) = (numbers(rows * k), numbers(n));
         let mut y = numbers(rows * n);
         let layer = Dense { kernel: Matrix::new(&data, 1, k, n).unwrap(), bias: Some(&bias), activation };
-        let name = format!("dense {rows}x{k}x{n} {activation:?}");
         self.measure(&name, 2 * rows * k * n, || {
             layer.run(self.isa, rows, black_box(&x[..]), &mut y).unwrap()
         });
     }
 
     fn mlp(&self, rows: usize) {
+        let name = format!("mlp 6-64-8-4 batch {rows}");
+        if !self.wants(&name) {
+            return;
+        }
         let sizes = [6usize, 64, 8, 4];
         let data: Vec<_> = (0..3).map(|i| numbers(sizes[i + 1].div_ceil(16) * 16 * sizes[i])).collect();
         let bias = numbers(64);
@@ -135,7 +143,7 @@ impl Bench {
         let x = numbers(rows * 6);
         let (mut a, mut b, mut y) = (numbers(rows * 64), numbers(rows * 8), numbers(rows * 4));
         let flop = 2 * rows * (6 * 64 + 64 * 8 + 8 * 4);
-        self.measure(&format!("mlp 6-64-8-4 batch {rows}"), flop, || {
+        self.measure(&name, flop, || {
             layers[0].run(self.isa, rows, black_box(&x[..]), &mut a).unwrap();
             layers[1].run(self.isa, rows, &a, &mut b).unwrap();
             layers[2].run(self.isa, rows, &b, &mut y).unwrap();
@@ -144,6 +152,10 @@ impl Bench {
 
     fn conv(&self, size: usize, channels: [usize; 2], kernel: usize, stride: usize, groups: usize) {
         let [cin, cout] = channels;
+        let name = format!("conv {size}x{size} {cin}->{cout} {kernel}x{kernel}/{stride} groups {groups}");
+        if !self.wants(&name) {
+            return;
+        }
         let (k, n) = (kernel * kernel * cin / groups, cout / groups);
         let data = numbers(n.div_ceil(16) * 16 * k * groups);
         let layer = Conv2d {
@@ -160,13 +172,16 @@ impl Bench {
         let [h, w] = layer.output_size([size; 2]).unwrap();
         let x = numbers(size * size * cin);
         let mut y = numbers(h * w * cout);
-        let name = format!("conv {size}x{size} {cin}->{cout} {kernel}x{kernel}/{stride} groups {groups}");
         self.measure(&name, 2 * h * w * k * cout, || {
             layer.run(self.isa, 1, [size; 2], black_box(&x[..]), &mut y).unwrap();
         });
     }
 
     fn conv1d(&self, width: usize, cin: usize, cout: usize, kernel: usize) {
+        let name = format!("conv1d {width} {cin}->{cout} {kernel}");
+        if !self.wants(&name) {
+            return;
+        }
         let data = numbers(cout.div_ceil(16) * 16 * kernel * cin);
         let layer = Conv1d {
             kernel: Matrix::new(&data, 1, kernel * cin, cout).unwrap(),
@@ -181,13 +196,16 @@ impl Bench {
         };
         let x = numbers(width * cin);
         let mut y = numbers(width * cout);
-        let name = format!("conv1d {width} {cin}->{cout} {kernel}");
         self.measure(&name, 2 * width * kernel * cin * cout, || {
             layer.run(self.isa, 1, width, black_box(&x[..]), &mut y).unwrap();
         });
     }
 
     fn depthwise(&self, size: usize, channels: usize, stride: usize, multiplier: usize) {
+        let name = format!("depthwise {size}x{size} {channels}*{multiplier} 3x3/{stride}");
+        if !self.wants(&name) {
+            return;
+        }
         let outputs = channels * multiplier;
         let (kernel, bias) = (numbers(9 * outputs), numbers(outputs));
         let layer = DepthwiseConv2d {
@@ -204,13 +222,16 @@ impl Bench {
         let [h, w] = layer.output_size([size; 2]).unwrap();
         let x = numbers(size * size * channels);
         let mut y = numbers(h * w * outputs);
-        let name = format!("depthwise {size}x{size} {channels}*{multiplier} 3x3/{stride}");
         self.measure(&name, 2 * h * w * 9 * outputs, || {
             layer.run(self.isa, 1, [size; 2], black_box(&x[..]), &mut y).unwrap();
         });
     }
 
     fn lstm(&self, batch: usize, steps: usize, input: usize, units: usize) {
+        let name = format!("lstm batch {batch} steps {steps} {input}->{units}");
+        if !self.wants(&name) {
+            return;
+        }
         let n = 4 * units;
         let (w, u, bias) = (numbers(input * n), numbers(units * n), numbers(n));
         let layer = Lstm {
@@ -226,7 +247,6 @@ impl Bench {
         let x = numbers(batch * steps * input);
         let mut y = numbers(batch * units);
         let mut scratch = Buffer::default();
-        let name = format!("lstm batch {batch} steps {steps} {input}->{units}");
         self.measure(&name, 2 * batch * steps * (input + units) * n, || {
             layer.run(self.isa, batch, steps, black_box(&x[..]), &mut y, &mut scratch).unwrap();
         });
@@ -361,5 +381,7 @@ fn main() {
     for (batch, steps, input, units) in [(1, 50, 32, 64), (32, 50, 32, 64), (1, 20, 128, 256)] {
         bench.lstm(batch, steps, input, units);
     }
-    bench.elementwise();
+    if bench.filter.is_empty() || bench.filter == "elementwise" {
+        bench.elementwise();
+    }
 }

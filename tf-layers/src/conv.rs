@@ -2,12 +2,11 @@
 
 use crate::dense::{clamp, start};
 use crate::error::{check_len, require};
-use core::ops::Range;
-
-use crate::product::{MAX_RANGE, Rows, Weights, product};
-use crate::simd::{Isa, Kernel, Simd};
+use crate::product::Weights;
+use crate::simd::Isa;
 use crate::window::Axis;
-use crate::{Activation, Matrix, Result, len};
+use crate::windows::{Run, Windows};
+use crate::{Activation, Dense, Matrix, Result, len};
 
 /// A convolution over images `[batch, height, width, channels]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,6 +88,11 @@ impl Conv2d<'_> {
         Ok([axis(0)?, axis(1)?])
     }
 
+    /// Whether every output pixel depends on the input pixel in its place alone.
+    fn is_pointwise(&self) -> bool {
+        self.kernel_size == [1, 1] && self.stride == [1, 1] && self.padding == [[0, 0], [0, 0]]
+    }
+
     /// Height and width of the result for an image of `[height, width]`; 0 if that is too small for the kernel.
     pub fn output_size(&self, size: [usize; 2]) -> Result<[usize; 2]> {
         Ok(self.axes(size)?.map(|axis| axis.output))
@@ -111,6 +115,10 @@ impl Conv2d<'_> {
         if y.is_empty() {
             return Ok(());
         }
+        if groups == 1 && self.is_pointwise() {
+            let Self { kernel, bias, activation, .. } = *self;
+            return Dense { kernel, bias, activation }.run(isa, pixels, x, y);
+        }
         let clamp = clamp(self.activation);
         let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
         for group in 0..groups {
@@ -118,130 +126,14 @@ impl Conv2d<'_> {
             let start = start(self.bias.map(|bias| &bias[first..first + n]), n)?;
             let panels = self.kernel.group(group);
             let weights = Weights { panels, k, n, start, low, high, stride: out_channels };
-            let windows =
-                Windows { x, axes, channels, first: group * (channels / groups), depth: channels / groups };
+            let windows = Windows::new(
+                x,
+                axes,
+                channels,
+                group * (channels / groups)..(group + 1) * (channels / groups),
+            );
             isa.run(Run { windows, pixels, weights, y: &mut y[first..] });
         }
         if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
-    }
-}
-
-struct Run<'a, 'y> {
-    windows: Windows<'a>,
-    pixels: usize,
-    weights: Weights<'a>,
-    y: &'y mut [f32],
-}
-
-impl Kernel for Run<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        product(s, self.windows, self.pixels, self.weights, self.y);
-    }
-}
-
-/// What taps in the padding read.
-static ZEROS: [f32; MAX_RANGE] = [0.0; MAX_RANGE];
-
-/// The windows of all output pixels as the rows of a matrix, which is never written down.
-#[derive(Clone, Copy)]
-struct Windows<'a> {
-    x: &'a [f32],
-    axes: [Axis; 2],
-    channels: usize,
-    /// The first channel of the group, and how many it has.
-    first: usize,
-    depth: usize,
-}
-
-/// The windows of `M` consecutive output pixels.
-#[derive(Clone, Copy)]
-struct Tile<'a, const M: usize> {
-    /// For each the image, and where the window begins in it.
-    windows: [(&'a [f32], isize, isize); M],
-    /// Whether each row of a window is one piece of memory.
-    whole: bool,
-}
-
-impl<'a> Rows<'a> for Windows<'a> {
-    type Tile<const M: usize> = Tile<'a, M>;
-
-    #[inline(always)]
-    fn tile<const M: usize>(self, row: usize) -> Tile<'a, M> {
-        let [vertical, horizontal] = self.axes;
-        let image = vertical.input * horizontal.input * self.channels;
-        let (line, mut column) = (row / horizontal.output, row % horizontal.output);
-        let (mut sample, mut line) = (line / vertical.output, line % vertical.output);
-        let mut windows = [(self.x, 0, 0); M];
-        let mut whole = horizontal.dilation == 1 && self.depth == self.channels;
-        for window in &mut windows {
-            let (top, left) = (vertical.origin(line), horizontal.origin(column));
-            whole &=
-                vertical.taps(top) == (0..vertical.size) && horizontal.taps(left) == (0..horizontal.size);
-            *window = (&self.x[sample * image..][..image], top, left);
-            column += 1;
-            if column == horizontal.output {
-                (column, line) = (0, line + 1);
-                if line == vertical.output {
-                    (line, sample) = (0, sample + 1);
-                }
-            }
-        }
-        Tile { windows, whole }
-    }
-
-    #[inline(always)]
-    fn pieces<const M: usize>(self, tile: Tile<'a, M>, range: Range<usize>) -> Range<usize> {
-        let len = self.piece_len(tile.whole);
-        // Divisions are slow, and whole windows of few numbers are asked for whole.
-        let first = if range.start == 0 { 0 } else { range.start / len };
-        first..range.end.div_ceil(len)
-    }
-
-    #[inline(always)]
-    fn piece<const M: usize>(
-        self,
-        tile: Tile<'a, M>,
-        piece: usize,
-        range: Range<usize>,
-    ) -> Option<(usize, [&'a [f32]; M])> {
-        let [vertical, horizontal] = self.axes;
-        let len = self.piece_len(tile.whole);
-        // The numbers of the piece, and what of them is asked for.
-        let start = piece * len;
-        let from = range.start.saturating_sub(start);
-        let len = len.min(range.end - start) - from;
-        let mut slices = [&self.x[..0]; M];
-        if tile.whole {
-            for (slice, &(image, top, left)) in slices.iter_mut().zip(&tile.windows) {
-                let line = top as usize + piece * vertical.dilation;
-                let pixel = line * horizontal.input + left as usize;
-                *slice = &image[pixel * self.channels + from..][..len];
-            }
-            return Some((start + from, slices));
-        }
-        let (tap_y, tap_x) = (piece / horizontal.size, piece % horizontal.size);
-        let mut any = false;
-        for (slice, &(image, top, left)) in slices.iter_mut().zip(&tile.windows) {
-            *slice = match (vertical.position(top, tap_y), horizontal.position(left, tap_x)) {
-                (Some(line), Some(column)) => {
-                    any = true;
-                    let pixel = line * horizontal.input + column;
-                    &image[pixel * self.channels + self.first + from..][..len]
-                }
-                _ => &ZEROS[..len],
-            };
-        }
-        any.then_some((start + from, slices))
-    }
-}
-
-impl Windows<'_> {
-    /// The numbers in a piece: a line of the window where that is one stretch of memory, else a tap.
-    #[inline(always)]
-    fn piece_len(&self, whole: bool) -> usize {
-        if whole { self.axes[1].size * self.depth } else { self.depth }
     }
 }

@@ -4,7 +4,7 @@ use crate::error::{check_len, require};
 use core::ops::Range;
 
 use crate::product::{Rows, Start, Weights, product};
-use crate::simd::{Isa, Kernel, Simd};
+use crate::simd::{Isa, Kernel, Lines, Simd};
 use crate::{Activation, Matrix, Result, len};
 
 /// y = activation(x·kernel + bias), on the last axis of x.
@@ -32,7 +32,7 @@ impl Dense<'_> {
         let clamp = clamp(self.activation);
         let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
         let weights = Weights { low, high, ..Weights::plain(&self.kernel, start) };
-        isa.run(Run { rows, x: Plain { x, k, stride: k }, weights, y });
+        isa.run(Run { rows, x: Plain { x, stride: k }, weights, y });
         if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
     }
 }
@@ -58,37 +58,42 @@ pub(crate) fn clamp(activation: Activation) -> Option<(f32, f32)> {
 #[derive(Clone, Copy)]
 pub(crate) struct Plain<'a> {
     pub x: &'a [f32],
-    pub k: usize,
     /// From one row to the next.
     pub stride: usize,
 }
 
 impl<'a> Rows<'a> for Plain<'a> {
-    type Tile<const M: usize> = [&'a [f32]; M];
+    /// What begins with the first of the rows.
+    type Tile<const M: usize> = &'a [f32];
 
     #[inline(always)]
-    fn tile<const M: usize>(self, row: usize) -> [&'a [f32]; M] {
-        let mut rows = [&self.x[..0]; M];
-        for (i, slice) in rows.iter_mut().enumerate() {
-            *slice = &self.x[(row + i) * self.stride..][..self.k];
-        }
-        rows
+    fn tile<const M: usize>(self, row: usize) -> &'a [f32] {
+        &self.x[row * self.stride..]
     }
 
     #[inline(always)]
-    fn pieces<const M: usize>(self, _: [&'a [f32]; M], _: Range<usize>) -> Range<usize> {
+    fn pieces<const M: usize>(self, _: &'a [f32], _: Range<usize>) -> Range<usize> {
         0..1
     }
 
     #[inline(always)]
     fn piece<const M: usize>(
         self,
-        tile: [&'a [f32]; M],
+        tile: &'a [f32],
         _: usize,
         range: Range<usize>,
-    ) -> Option<(usize, [&'a [f32]; M])> {
-        Some((range.start, tile.map(|row| &row[range.clone()])))
+    ) -> Option<(usize, Lines<'a, M>)> {
+        let lines = Lines::Even { x: &tile[range.start..], pitch: self.stride, len: range.len() };
+        Some((range.start, lines))
     }
+
+    #[inline(always)]
+    fn scattered<const M: usize>(self, _: &'a [f32]) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn collect<const M: usize>(self, _: &'a [f32], _: usize, _: &mut [f32]) {}
 }
 
 /// A product of plain matrices.

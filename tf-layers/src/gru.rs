@@ -80,7 +80,7 @@ impl Gru<'_> {
             None => h.fill(0.0),
         }
         let weights = Weights::plain(&self.kernel, start(self.bias, gates)?);
-        isa.run(Run { rows: batch * steps, x: Plain { x, k, stride: k }, weights, y: xs });
+        isa.run(Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: xs });
         for step in 0..steps {
             let at = if self.reverse { steps - 1 - step } else { step };
             self.step(isa, batch, &mut xs[at * gates..], steps * gates, h, z)?;
@@ -136,7 +136,7 @@ impl Gru<'_> {
         let z = &mut z[..batch * columns];
         let weights =
             Weights::plain(&self.recurrent, start(self.recurrent_bias.map(|b| &b[..columns]), columns)?);
-        isa.run(Run { rows: batch, x: Plain { x: h, k: units, stride: units }, weights, y: z });
+        isa.run(Run { rows: batch, x: Plain { x: h, stride: units }, weights, y: z });
         // z and r take the place of their input sums; the candidate's recurrent sum is what remains in z.
         for sample in 0..batch {
             let x = &mut xs[sample * stride..][..3 * units];
@@ -162,7 +162,7 @@ impl Gru<'_> {
             let z = &mut z[..batch * units];
             let bias = start(self.recurrent_bias.map(|b| &b[2 * units..]), units)?;
             let weights = Weights::plain(candidate, bias);
-            isa.run(Run { rows: batch, x: Plain { x: reset, k: units, stride: units }, weights, y: z });
+            isa.run(Run { rows: batch, x: Plain { x: reset, stride: units }, weights, y: z });
             for sample in 0..batch {
                 let x = &mut xs[sample * stride + 2 * units..][..units];
                 for (x, z) in x.iter_mut().zip(&z[sample * units..]) {

@@ -33,6 +33,7 @@ mod softmax;
 mod tensor;
 mod weights;
 mod window;
+mod windows;
 
 pub use activation::{Activation, Unary};
 pub use binary::Binary;

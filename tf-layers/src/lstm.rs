@@ -98,7 +98,7 @@ impl Lstm<'_> {
         // The inputs of all steps are one large product, which runs much faster than many small ones.
         let rows = batch * steps;
         let weights = Weights::plain(&self.kernel, start);
-        isa.run(Run { rows, x: Plain { x, k, stride: k }, weights, y: z });
+        isa.run(Run { rows, x: Plain { x, stride: k }, weights, y: z });
         for step in 0..steps {
             let at = if self.reverse { steps - 1 - step } else { step };
             isa.run(Recurrence { layer: self, batch, h, z: &mut z[at * gates..], stride: steps * gates });
@@ -158,6 +158,6 @@ impl Kernel for Recurrence<'_, '_> {
     fn run<S: Simd>(self, s: S) {
         let units = self.layer.units;
         let weights = Weights { stride: self.stride, ..Weights::plain(&self.layer.recurrent, Start::Output) };
-        product(s, Plain { x: self.h, k: units, stride: units }, self.batch, weights, self.z);
+        product(s, Plain { x: self.h, stride: units }, self.batch, weights, self.z);
     }
 }

@@ -6,7 +6,7 @@
 use core::ops::Range;
 
 use crate::Matrix;
-use crate::simd::{PANEL, Simd, accumulate};
+use crate::simd::{Lines, PANEL, Simd, accumulate};
 
 /// The left operand: rows of k numbers, each in one or more pieces.
 pub(crate) trait Rows<'a>: Copy {
@@ -19,15 +19,25 @@ pub(crate) trait Rows<'a>: Copy {
     /// Which pieces of these rows hold the numbers `range` of the k.
     fn pieces<const M: usize>(self, tile: Self::Tile<M>, range: Range<usize>) -> Range<usize>;
 
-    /// What of `range` lies in a piece: the first of the numbers, and the slices of them, all of one length;
-    /// `None` if they are zeros.
+    /// What of `range` lies in a piece: the first of the numbers, and all of them; `None` if they are zeros.
     fn piece<const M: usize>(
         self,
         tile: Self::Tile<M>,
         piece: usize,
         range: Range<usize>,
-    ) -> Option<(usize, [&'a [f32]; M])>;
+    ) -> Option<(usize, Lines<'a, M>)>;
+
+    /// Whether rows that lie in many small pieces had better be copied together.
+    fn scattered<const M: usize>(self, tile: Self::Tile<M>) -> bool;
+
+    /// Copies one of the rows of a scattered tile to `row`, which holds zeros.
+    fn collect<const M: usize>(self, tile: Self::Tile<M>, line: usize, row: &mut [f32]);
 }
+
+/// Scattered rows have at most so many numbers.
+pub(crate) const MAX_SCATTERED: usize = 160;
+/// The most rows of any tile.
+const MAX_ROWS: usize = 6;
 
 /// The right operand, and what is done with the product.
 #[derive(Clone, Copy)]
@@ -87,11 +97,16 @@ pub(crate) fn product<'a, S: Simd, R: Rows<'a>>(
     y: &mut [f32],
 ) {
     // Where each weight is used by few rows only, it may as well come from further away.
-    let reused = count > 4 * S::ROWS;
-    let depth = if reused { WEIGHTS_BLOCK / (S::PANELS * PANEL * 4) } else { MAX_RANGE };
-    let height = (ROWS_BLOCK / 4 / depth.min(weights.k.max(1))).next_multiple_of(S::ROWS);
-    for first in (0..count).step_by(height) {
+    let (depth, height) = if count > 4 * S::ROWS {
+        let depth = (WEIGHTS_BLOCK / (S::PANELS * PANEL * 4)).max(MAX_SCATTERED);
+        (depth, (ROWS_BLOCK / 4 / depth.min(weights.k.max(1))).next_multiple_of(S::ROWS))
+    } else {
+        (MAX_RANGE, count)
+    };
+    let mut first = 0;
+    while first < count {
         let lines = first..count.min(first + height);
+        first = lines.end;
         let mut at = 0;
         loop {
             let left = weights.k - at;
@@ -191,13 +206,21 @@ fn tile<'a, S: Simd, R: Rows<'a>, const M: usize, const P: usize>(
         *panel = &w.panels[(first + i) * w.k * PANEL..][..w.k * PANEL];
     }
     let tile = job.rows.tile::<M>(row);
-    for piece in job.rows.pieces(tile, job.range.clone()) {
-        if let Some((start, slices)) = job.rows.piece(tile, piece, job.range.clone()) {
-            let mut rest = panels;
-            for panel in &mut rest {
-                *panel = &panel[start * PANEL..];
+    if job.rows.scattered(tile) {
+        let mut space = [0.0; MAX_ROWS * MAX_SCATTERED];
+        for i in 0..M {
+            job.rows.collect(tile, i, &mut space[i * w.k..][..w.k]);
+        }
+        sums = accumulate(s, Lines::Even { x: &space, pitch: w.k, len: w.k }, panels, sums);
+    } else {
+        for piece in job.rows.pieces(tile, job.range.clone()) {
+            if let Some((start, lines)) = job.rows.piece(tile, piece, job.range.clone()) {
+                let mut rest = panels;
+                for panel in &mut rest {
+                    *panel = &panel[start * PANEL..];
+                }
+                sums = accumulate(s, lines, rest, sums);
             }
-            sums = accumulate(s, slices, rest, sums);
         }
     }
     let (low, high) = (s.splat(w.low), s.splat(w.high));

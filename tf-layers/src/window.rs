@@ -14,6 +14,8 @@ pub(crate) struct Axis {
     pub input: usize,
     /// How many windows there are.
     pub output: usize,
+    /// From the first to the last tap, both included.
+    extent: usize,
 }
 
 impl Axis {
@@ -36,13 +38,19 @@ impl Axis {
             return Err(Error::Overflow);
         }
         let output = padded.checked_sub(extent).map_or(0, |room| room / stride + 1);
-        Ok(Self { size, stride, dilation, padding, input, output })
+        Ok(Self { size, stride, dilation, padding, input, output, extent })
     }
 
     /// Where the window of output `at` begins; negative within the padding.
     #[inline(always)]
     pub fn origin(&self, at: usize) -> isize {
         (at * self.stride) as isize - self.padding[0] as isize
+    }
+
+    /// Whether no tap of a window lies in the padding.
+    #[inline(always)]
+    pub fn inside(&self, origin: isize) -> bool {
+        origin >= 0 && origin as usize + self.extent <= self.input
     }
 
     /// The input position of tap `tap` of a window, if it is no padding.

@@ -4,30 +4,61 @@ use core::hint::black_box;
 
 use super::{PANEL, Simd};
 
+/// `M` rows of equally many numbers.
+#[derive(Clone, Copy)]
+pub(crate) enum Lines<'a, const M: usize> {
+    /// Each by itself; the shortest decides the length of all.
+    Each([&'a [f32]; M]),
+    /// Rows of `len` numbers that begin `pitch` apart, which costs less to look up.
+    Even { x: &'a [f32], pitch: usize, len: usize },
+}
+
+impl<const M: usize> Lines<'_, M> {
+    /// The length, and where each begins.
+    #[inline(always)]
+    fn pointers(self) -> (usize, [*const f32; M]) {
+        match self {
+            Self::Each(rows) => {
+                let mut len = usize::MAX;
+                for row in rows {
+                    len = len.min(row.len());
+                }
+                (len, rows.map(<[f32]>::as_ptr))
+            }
+            Self::Even { x, pitch, len } => {
+                let end = pitch.checked_mul(M - 1).and_then(|last| last.checked_add(len));
+                assert!(end.is_some_and(|end| end <= x.len()));
+                let mut rows = [x.as_ptr(); M];
+                for (i, row) in rows.iter_mut().enumerate() {
+                    *row = row.wrapping_add(i * pitch);
+                }
+                (len, rows)
+            }
+        }
+    }
+}
+
 /// The sums plus `rows[row] · panels[panel]`.
 ///
-/// Each of `rows` has k floats, each of `panels` k × 16 in row-major order; k is the least that all of
-/// them have. The sums of `M` rows by `P` panels are passed by value to stay in registers.
+/// Each of the panels has k × 16 numbers in row-major order, and at least as many as the rows are long. The sums
+/// of `M` rows by `P` panels are passed by value to stay in registers.
 #[inline(always)]
 pub(crate) fn accumulate<S: Simd, const M: usize, const P: usize>(
     s: S,
-    rows: [&[f32]; M],
+    rows: Lines<'_, M>,
     panels: [&[f32]; P],
     sums: [[S::Panel; P]; M],
 ) -> [[S::Panel; P]; M] {
-    let mut k = usize::MAX;
-    for row in rows {
-        k = k.min(row.len());
-    }
+    let (mut k, rows) = rows.pointers();
     for panel in panels {
         k = k.min(panel.len() / PANEL);
     }
     // Hides that the rows may be evenly spaced: knowing it, the compiler would rather add up addresses in the
     // loop than hold them, and the additions compete with the multiply-adds for ports.
-    let rows = black_box(rows.map(<[f32]>::as_ptr));
+    let rows = black_box(rows);
     let panels = panels.map(<[f32]>::as_ptr);
     // Multiply-adds that wait for each other leave the units idle, so a small tile has several sets of sums.
-    // SAFETY: every row has at least k floats, every panel k · PANEL.
+    // SAFETY: every row has k floats, every panel k · PANEL.
     unsafe {
         match M * P * (PANEL / S::LANES) {
             0..3 => chains::<S, M, P, 4>(s, k, rows, panels, sums),
