@@ -2,7 +2,8 @@
 
 use crate::dense::start;
 use crate::error::{check_len, require};
-use crate::simd::{Isa, Kernel, Simd};
+use crate::simd::Isa;
+use crate::slide::Slide;
 use crate::window::Axis;
 use crate::{Activation, Result, len};
 
@@ -55,78 +56,7 @@ impl DepthwiseConv2d<'_> {
         if y.is_empty() {
             return Ok(());
         }
-        isa.run(Run { layer: self, batch, axes, outputs, x, y });
+        isa.run(Slide { layer: self, axes, outputs, x, y });
         if self.activation == Activation::Linear { Ok(()) } else { self.activation.run_in_place(isa, y) }
-    }
-}
-
-struct Run<'a> {
-    layer: &'a DepthwiseConv2d<'a>,
-    batch: usize,
-    axes: [Axis; 2],
-    outputs: usize,
-    x: &'a [f32],
-    y: &'a mut [f32],
-}
-
-impl Kernel for Run<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let [vertical, horizontal] = self.axes;
-        let channels = self.layer.channels;
-        let image = vertical.input * horizontal.input * channels;
-        let mut pixels = self.y.chunks_exact_mut(self.outputs);
-        for sample in 0..self.batch {
-            let x = &self.x[sample * image..][..image];
-            for line in 0..vertical.output {
-                let top = vertical.origin(line);
-                for (column, y) in (0..horizontal.output).zip(&mut pixels) {
-                    let left = horizontal.origin(column);
-                    match self.layer.bias {
-                        Some(bias) => y.copy_from_slice(bias),
-                        None => y.fill(0.0),
-                    }
-                    for tap_y in vertical.taps(top) {
-                        for tap_x in horizontal.taps(left) {
-                            let at_y = (top + (tap_y * vertical.dilation) as isize) as usize;
-                            let at_x = (left + (tap_x * horizontal.dilation) as isize) as usize;
-                            let x = &x[(at_y * horizontal.input + at_x) * channels..][..channels];
-                            let tap = tap_y * horizontal.size + tap_x;
-                            let kernel = &self.layer.kernel[tap * self.outputs..][..self.outputs];
-                            if self.layer.multiplier == 1 {
-                                add_product(s, x, kernel, y);
-                            } else {
-                                add_multiplied(x, kernel, y, self.layer.multiplier);
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// y += x·w, element by element.
-#[inline(always)]
-fn add_product<S: Simd>(s: S, x: &[f32], w: &[f32], y: &mut [f32]) {
-    let whole = y.len() - y.len() % S::LANES;
-    for i in (0..whole).step_by(S::LANES) {
-        let sum = s.fma(s.load(&x[i..]), s.load(&w[i..]), s.load(&y[i..]));
-        s.store(sum, &mut y[i..]);
-    }
-    let (x, w, y) = (&x[whole..], &w[whole..], &mut y[whole..]);
-    let sum = s.fma(s.load_partial(x, 0.0), s.load_partial(w, 0.0), s.load_partial(y, 0.0));
-    s.store_partial(sum, y);
-}
-
-/// The same where each element of x has `multiplier` elements of w and y.
-#[inline(always)]
-fn add_multiplied(x: &[f32], w: &[f32], y: &mut [f32], multiplier: usize) {
-    for ((&x, w), y) in x.iter().zip(w.chunks_exact(multiplier)).zip(y.chunks_exact_mut(multiplier)) {
-        for (y, w) in y.iter_mut().zip(w) {
-            *y += x * w;
-        }
     }
 }

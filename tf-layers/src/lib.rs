@@ -29,6 +29,7 @@ mod product;
 mod reduce;
 mod shape;
 mod simd;
+mod slide;
 mod softmax;
 mod tensor;
 mod weights;

@@ -180,11 +180,38 @@ impl<'a> Rows<'a> for Windows<'a> {
 
     #[inline(always)]
     fn collect<const M: usize>(self, tile: Tile<'a, M>, line: usize, row: &mut [f32]) {
-        let taps = row.chunks_exact_mut(self.depth.max(1)).enumerate();
-        for (tap, to) in taps {
-            let (tap_y, tap_x) = (tap / self.axes[1].size, tap % self.axes[1].size);
-            if let Some(from) = self.tap(tile.windows[line], tap_y, tap_x) {
-                for (to, from) in to.iter_mut().zip(from) {
+        let [vertical, horizontal] = self.axes;
+        let (image, top, left) = tile.windows[line];
+        let (mut row, mut tap_y) = (row, 0);
+        while tap_y < vertical.size {
+            let (taps, rest) = row.split_at_mut(horizontal.size * self.depth);
+            if let Some(line) = vertical.position(top, tap_y) {
+                let image =
+                    &image[line * horizontal.input * self.channels..][..horizontal.input * self.channels];
+                self.collect_line(image, left, taps);
+            }
+            (row, tap_y) = (rest, tap_y + 1);
+        }
+    }
+}
+
+impl Windows<'_> {
+    /// Copies the taps of one line of a window from that line of the image.
+    #[inline(always)]
+    fn collect_line(&self, image: &[f32], left: isize, taps: &mut [f32]) {
+        let horizontal = &self.axes[1];
+        if self.joined {
+            let before = left.min(0).unsigned_abs() * self.channels;
+            let from = image.get(left.max(0) as usize * self.channels..).unwrap_or(&[]);
+            for (to, from) in taps.iter_mut().skip(before).zip(from) {
+                *to = *from;
+            }
+            return;
+        }
+        for tap in 0..horizontal.size {
+            if let Some(column) = horizontal.position(left, tap) {
+                let from = &image[column * self.channels + self.first..][..self.depth];
+                for (to, from) in taps[tap * self.depth..].iter_mut().zip(from) {
                     *to = *from;
                 }
             }

@@ -87,7 +87,7 @@ mod wasm;
 pub(crate) use bytes::{view, view_bools};
 pub use isa::Isa;
 pub(crate) use scalar::Scalar;
-pub(crate) use tile::{Lines, accumulate};
+pub(crate) use tile::{Lines, accumulate, accumulate_each};
 
 /// Columns in a panel of packed weights: the widest vector there is, and a multiple of all the others.
 pub(crate) const PANEL: usize = 16;

@@ -1,0 +1,199 @@
+//! The kernel of depthwise convolutions.
+
+use core::ops::Range;
+
+use crate::DepthwiseConv2d;
+use crate::simd::{Kernel, PANEL, Simd, accumulate_each};
+use crate::window::Axis;
+
+/// A depthwise convolution whose arguments were checked.
+pub(crate) struct Slide<'a> {
+    pub layer: &'a DepthwiseConv2d<'a>,
+    /// Vertical and horizontal.
+    pub axes: [Axis; 2],
+    pub outputs: usize,
+    pub x: &'a [f32],
+    pub y: &'a mut [f32],
+}
+
+/// Output pixels that share each weight they load.
+const PIXELS: usize = 4;
+
+impl Kernel for Slide<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let [vertical, horizontal] = self.axes;
+        let line_len = horizontal.output * self.outputs;
+        // Lines without width have no output pixels.
+        for (i, y) in self.y.chunks_exact_mut(line_len).enumerate() {
+            let (sample, line) = (i / vertical.output, i % vertical.output);
+            let image = vertical.input * horizontal.input * self.layer.channels;
+            let top = vertical.origin(line);
+            let line = Line {
+                layer: self.layer,
+                horizontal,
+                vertical,
+                outputs: self.outputs,
+                x: &self.x[sample * image..][..image],
+                top,
+                taps: vertical.taps(top),
+            };
+            if self.layer.multiplier == 1 {
+                line.run(s, y);
+            } else {
+                line.run_multiplied(y);
+            }
+        }
+    }
+}
+
+/// What one line of output pixels depends on.
+struct Line<'a> {
+    layer: &'a DepthwiseConv2d<'a>,
+    horizontal: Axis,
+    vertical: Axis,
+    outputs: usize,
+    /// The image.
+    x: &'a [f32],
+    top: isize,
+    /// The vertical taps that lie in the image.
+    taps: Range<usize>,
+}
+
+impl<'a> Line<'a> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, s: S, y: &mut [f32]) {
+        let horizontal = &self.horizontal;
+        let mut column = 0;
+        while column < horizontal.output {
+            let left = horizontal.origin(column);
+            let several = column + PIXELS <= horizontal.output
+                && horizontal.inside(left)
+                && horizontal.inside(horizontal.origin(column + PIXELS - 1));
+            let y = &mut y[column * self.outputs..];
+            if several {
+                self.channels::<S, PIXELS>(s, left, 0..horizontal.size, y);
+                column += PIXELS;
+            } else {
+                self.channels::<S, 1>(s, left, horizontal.taps(left), y);
+                column += 1;
+            }
+        }
+    }
+
+    /// All channels of `M` pixels, of which the first one's window begins at `left`.
+    #[inline(always)]
+    fn channels<S: Simd, const M: usize>(&self, s: S, left: isize, taps: Range<usize>, y: &mut [f32]) {
+        let mut channel = 0;
+        // As many sums as there are registers for.
+        let many = S::ROWS * S::PANELS * PANEL >= 24 * S::LANES;
+        while many && channel + 4 * S::LANES <= self.outputs {
+            self.vectors::<S, M, 4>(s, left, taps.clone(), channel, y);
+            channel += 4 * S::LANES;
+        }
+        while channel + 2 * S::LANES <= self.outputs {
+            self.vectors::<S, M, 2>(s, left, taps.clone(), channel, y);
+            channel += 2 * S::LANES;
+        }
+        while channel + S::LANES <= self.outputs {
+            self.vectors::<S, M, 1>(s, left, taps.clone(), channel, y);
+            channel += S::LANES;
+        }
+        if channel < self.outputs {
+            for m in 0..M {
+                let origin = left + (m * self.horizontal.stride) as isize;
+                self.rest(s, origin, taps.clone(), channel, &mut y[m * self.outputs..]);
+            }
+        }
+    }
+
+    /// The taps in the image: where their weights and, for the first of the channels, their inputs are.
+    #[inline(always)]
+    fn taps(&self, left: isize, taps: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+        let Self { horizontal, vertical, outputs, top, .. } = *self;
+        self.taps.clone().flat_map(move |tap_y| {
+            let line = (top + (tap_y * vertical.dilation) as isize) as usize;
+            taps.clone().map(move |tap_x| {
+                let column = (left + (tap_x * horizontal.dilation) as isize) as usize;
+                ((tap_y * horizontal.size + tap_x) * outputs, (line * horizontal.input + column) * outputs)
+            })
+        })
+    }
+
+    /// `V` vectors of channels.
+    #[inline(always)]
+    fn vectors<S: Simd, const M: usize, const V: usize>(
+        &self,
+        s: S,
+        left: isize,
+        taps: Range<usize>,
+        channel: usize,
+        y: &mut [f32],
+    ) {
+        let mut sums = [[s.splat(0.0); V]; M];
+        if let Some(bias) = self.layer.bias {
+            for v in 0..V {
+                let bias = s.load(&bias[channel + v * S::LANES..]);
+                for m in 0..M {
+                    sums[m][v] = bias;
+                }
+            }
+        }
+        let pitch = self.horizontal.stride * self.outputs;
+        for (w, x) in self.taps(left, taps) {
+            let (w, x) = (&self.layer.kernel[w + channel..], &self.x[x + channel..]);
+            sums = accumulate_each(s, x, pitch, w, sums);
+        }
+        for m in 0..M {
+            for v in 0..V {
+                s.store(sums[m][v], &mut y[m * self.outputs + channel + v * S::LANES..]);
+            }
+        }
+    }
+
+    /// The last channels of one pixel, fewer than a vector.
+    #[inline(always)]
+    fn rest<S: Simd>(&self, s: S, left: isize, taps: Range<usize>, channel: usize, y: &mut [f32]) {
+        let width = self.outputs - channel;
+        let mut sum = match self.layer.bias {
+            Some(bias) => s.load_partial(&bias[channel..], 0.0),
+            None => s.splat(0.0),
+        };
+        for (w, x) in self.taps(left, taps) {
+            let w = s.load_partial(&self.layer.kernel[w + channel..][..width], 0.0);
+            let x = s.load_partial(&self.x[x + channel..][..width], 0.0);
+            sum = s.fma(x, w, sum);
+        }
+        s.store_partial(sum, &mut y[channel..][..width]);
+    }
+
+    /// The same where each channel has several outputs.
+    #[inline(always)]
+    fn run_multiplied(&self, y: &mut [f32]) {
+        let (channels, multiplier) = (self.layer.channels, self.layer.multiplier);
+        for (column, y) in y.chunks_exact_mut(self.outputs).enumerate() {
+            let left = self.horizontal.origin(column);
+            match self.layer.bias {
+                Some(bias) => y.copy_from_slice(bias),
+                None => y.fill(0.0),
+            }
+            for tap_y in self.taps.clone() {
+                let line = (self.top + (tap_y * self.vertical.dilation) as isize) as usize;
+                for tap_x in self.horizontal.taps(left) {
+                    let column = (left + (tap_x * self.horizontal.dilation) as isize) as usize;
+                    let x = &self.x[(line * self.horizontal.input + column) * channels..][..channels];
+                    let tap = tap_y * self.horizontal.size + tap_x;
+                    let w = &self.layer.kernel[tap * self.outputs..][..self.outputs];
+                    let outputs = y.chunks_exact_mut(multiplier).zip(w.chunks_exact(multiplier));
+                    for ((y, w), x) in outputs.zip(x) {
+                        for (y, w) in y.iter_mut().zip(w) {
+                            *y += x * w;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
