@@ -1,0 +1,111 @@
+"""Shapes and constants: what is found must be what ONNX Runtime computes."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+
+from tests.models.graphs import graph, node
+from tf2rust.errors import UsageError
+from tf2rust.onnx_import.infer import analyse
+from tf2rust.onnx_import.load import run_onnx
+from tf2rust.ops.core.dims import bind
+
+F, I = TensorProto.FLOAT, TensorProto.INT64
+
+
+def shape_chain() -> onnx.ModelProto:
+    """Flatten as tf2onnx writes it: a Reshape to [batch, rest] with the batch taken from Shape."""
+    nodes = [
+        node("Shape", ["x"], ["s"]),
+        node("Cast", ["s"], ["s32"], to=TensorProto.INT32),
+        node("Slice", ["s32", "zero", "one", "zero"], ["b"]),
+        node("Concat", ["b", "minus"], ["t32"], axis=0),
+        node("Cast", ["t32"], ["t"], to=I),
+        node("Reshape", ["x", "t"], ["y"]),
+    ]
+    weights = {"zero": np.array([0]), "one": np.array([1]), "minus": np.array([-1], np.int32)}
+    return graph(nodes, {"x": (F, ["n", "t", 6])}, {"y": (F, ["n", None])}, weights)
+
+
+def product_of_dims() -> onnx.ModelProto:
+    nodes = [
+        node("Shape", ["x"], ["s"]),
+        node("Gather", ["s", "ends"], ["g"], axis=0),
+        node("ReduceProd", ["g"], ["p"], keepdims=0),
+        node("Unsqueeze", ["p", "zero"], ["u"]),
+        node("Reshape", ["x", "u"], ["y"]),
+    ]
+    return graph(nodes, {"x": (F, ["n", "t", 6])}, {"y": (F, [None])}, {"ends": np.array([0, 1, 2]), "zero": np.array([0])})
+
+
+def filled() -> onnx.ModelProto:
+    nodes = [
+        node("Shape", ["x"], ["s"]),
+        node("Expand", ["number", "s"], ["e"]),
+        node("Mul", ["x", "e"], ["y"]),
+    ]
+    return graph(nodes, {"x": (F, ["n", "t", 6])}, {"y": (F, ["n", "t", 6])}, {"number": np.float32(3)})
+
+
+def windows() -> onnx.ModelProto:
+    nodes = [
+        node("Transpose", ["x"], ["t"], perm=[0, 2, 1]),
+        node("Conv", ["t", "k"], ["c"], strides=[2], dilations=[2], pads=[1, 0]),
+        node("MaxPool", ["c"], ["p"], kernel_shape=[3], auto_pad="SAME_UPPER"),
+        node("Pad", ["p", "pads"], ["q"]),
+        node("Slice", ["q", "start", "end", "axis"], ["y"]),
+    ]
+    weights = {
+        "k": np.ones((2, 6, 3), np.float32),
+        "pads": np.array([0, 0, 1, 0, 0, 2]),
+        "start": np.array([-3]),
+        "end": np.array([np.iinfo(np.int64).max]),
+        "axis": np.array([2]),
+    }
+    return graph(nodes, {"x": (F, ["n", "t", 6])}, {"y": (F, ["n", 2, None])}, weights)
+
+
+@pytest.mark.parametrize("build", [shape_chain, product_of_dims, filled, windows])
+def test_every_value_has_the_shape_it_will_have(build: object) -> None:
+    model = build()  # type: ignore[operator]
+    analysis = analyse(model)
+    assert analysis.problems == {}
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    known = {o.name for o in model.graph.output}
+    probe.graph.output.extend(onnx.ValueInfoProto(name=o) for n in model.graph.node for o in n.output if o not in known)
+    for n, t in ((2, 9), (5, 14)):
+        found = run_onnx(probe, {"x": np.zeros((n, t, 6), np.float32)})
+        for value, fact in ((v, analysis.facts[v]) for item in analysis.graph for v in item.outputs):
+            array = found[value.name or ""]
+            assert tuple(bind(d, {"n": n, "t": t}) for d in fact.shape) == array.shape, value.name
+            assert fact.dtype == array.dtype.name
+            if fact.dims is not None:
+                assert [bind(d, {"n": n, "t": t}) for d in fact.dims.flat] == list(array.flat)
+            if fact.fill is not None:
+                assert (array == fact.fill).all()
+
+
+def test_anonymous_dimensions_are_named() -> None:
+    nodes = [node("Add", ["x", "x"], ["y"])]
+    model = graph(nodes, {"x": (F, ["unk__7", None, "Time Steps", 3])}, {"y": (F, [None, None, None, 3])})
+    assert analyse(model).free == ["n", "x_1", "time_steps"]
+    assert analyse(model, {"time_steps": 4}).free == ["n", "x_1"]
+    with pytest.raises(UsageError, match="free dimensions are: `n`, `x_1`, `time_steps`"):
+        analyse(model, {"t": 4})
+
+
+def test_constants_are_folded() -> None:
+    nodes = [
+        node("Transpose", ["w"], ["wt"], perm=[1, 0]),
+        node("Mul", ["wt", "two"], ["w2"]),
+        node("MatMul", ["x", "w2"], ["y"]),
+    ]
+    w = np.arange(12, dtype=np.float32).reshape(3, 4)
+    analysis = analyse(graph(nodes, {"x": (F, ["n", 4])}, {"y": (F, ["n", 3])}, {"w": w, "two": np.float32(2)}))
+    folded = {item.name: analysis.facts.const(item.outputs[0]) for item in analysis.folded}
+    assert folded.keys() == {"node/wt", "node/w2"}
+    assert np.array_equal(folded["node/w2"], w.T * 2)  # type: ignore[arg-type]

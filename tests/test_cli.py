@@ -1,0 +1,245 @@
+"""The command line as a user meets it: exit codes, sentences, and what is (not) written."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from tests.models import graphs
+
+
+def tf2rust(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tf2rust", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+@pytest.fixture
+def mlp(tmp_path: Path) -> Path:
+    return graphs.save(graphs.mlp(), tmp_path / "mlp.onnx")
+
+
+def _unsupported() -> onnx.ModelProto:
+    return graphs.graph(
+        [
+            graphs.node("Det", ["x"], ["d"]),
+            graphs.node("Hardmax", ["x"], ["h"], axis=1),
+            graphs.node("MatMul", ["h", "w"], ["y"]),
+        ],
+        {"x": (TensorProto.FLOAT, ["n", 3, 3])},
+        {"y": (TensorProto.FLOAT, ["n", 3, 3]), "d": (TensorProto.FLOAT, ["n"])},
+        {"w": np.eye(3, dtype=np.float32)},
+    )
+
+
+def _external(location: str) -> onnx.ModelProto:
+    model = graphs.mlp()
+    tensor = model.graph.initializer[0]
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=location)
+    tensor.ClearField("raw_data")
+    return model
+
+
+def _absent(folder: Path) -> Path:
+    return folder / "absent.onnx"
+
+
+def _text(folder: Path) -> Path:
+    (folder / "text.onnx").write_text("not a model at all, but a text of some length\n")
+    return folder / "text.onnx"
+
+
+def _empty(folder: Path) -> Path:
+    (folder / "empty.onnx").write_bytes(b"")
+    return folder / "empty.onnx"
+
+
+def _truncated(folder: Path) -> Path:
+    path = graphs.save(graphs.mlp(), folder / "cut.onnx")
+    path.write_bytes(path.read_bytes()[:-60])
+    return path
+
+
+def _outside(folder: Path) -> Path:
+    return graphs.save(_external("../../../etc/passwd"), folder / "outside.onnx")
+
+
+def _missing_data(folder: Path) -> Path:
+    return graphs.save(_external("weights.bin"), folder / "missing.onnx")
+
+
+def _short_data(folder: Path) -> Path:
+    (folder / "weights.bin").write_bytes(b"1234")
+    return graphs.save(_external("weights.bin"), folder / "short.onnx")
+
+
+def _folder(folder: Path) -> Path:
+    return folder
+
+
+BAD_MODELS: list[tuple[Callable[[Path], Path], str]] = [
+    (_absent, "There is no file"),
+    (_text, "is not an ONNX model"),
+    (_empty, "is not an ONNX model"),
+    (_truncated, "is not an ONNX model, or it is cut short"),
+    (_outside, "outside the model's folder"),
+    (_missing_data, "which is not there"),
+    (_short_data, "is too short"),
+    (_folder, "is a folder"),
+]
+
+
+@pytest.mark.parametrize(("make", "sentence"), BAD_MODELS)
+def test_bad_model(tmp_path: Path, make: Callable[[Path], Path], sentence: str) -> None:
+    done = tf2rust("from-onnx", make(tmp_path), "--path_to_save", tmp_path / "out", "--model_name", "m")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("error: ") == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_unsupported_nodes_are_named_at_once(tmp_path: Path) -> None:
+    model = graphs.save(_unsupported(), tmp_path / "model.onnx")
+    done = tf2rust("from-onnx", model, "--path_to_save", tmp_path / "out", "--model_name", "m")
+    assert done.returncode == 1
+    assert done.stderr.count("error: ") == 2
+    assert "error: node `node/d`: Det() is not supported" in done.stderr
+    assert "error: node `node/h`: Hardmax(axis=1) is not supported" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_patterns_of_an_unsupported_model(tmp_path: Path) -> None:
+    model = graphs.save(_unsupported(), tmp_path / "model.onnx")
+    done = tf2rust("patterns", model, "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert {u["node"]: u["op"] for u in found["unmatched"]} == {"node/d": "Det", "node/h": "Hardmax"}
+    assert found["unmatched"][1]["attributes"] == {"axis": 1}
+    assert [layer["nodes"] for layer in found["layers"]] == [["node/y"]]
+
+
+def test_patterns_text(mlp: Path) -> None:
+    done = tf2rust("patterns", mlp)
+    assert done.returncode == 0
+    for part in ("Dense", "[batch, 5] → [batch, 4]", "kernel [5, 4], bias [4]", "node/h0", "node/y", "0 unmatched"):
+        assert part in done.stdout
+
+
+def test_options_with_dashes_and_with_underscores(mlp: Path, tmp_path: Path) -> None:
+    for i, (save, name) in enumerate((("--path_to_save", "--model_name"), ("--path-to-save", "--model-name"))):
+        done = tf2rust("from-onnx", mlp, save, tmp_path / f"out{i}", f"{name}=mnist-v2", "--enable_inplace", "false")
+        assert done.returncode == 0, done.stderr
+        crate = tmp_path / f"out{i}" / "rust_generated_code"
+        assert done.stdout.strip() == str(crate)
+        assert "struct MnistV2Model" in (crate / "src" / "model.rs").read_text()
+
+
+def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> None:
+    tf2rust("from-onnx", mlp, "--path_to_save", tmp_path / "out", "--model_name", "m")
+    documents = ("computation_graph.json", "model_architecture.json", "model_overview.png", "model_weights.npz", "model.onnx")
+    crate = (
+        "Cargo.toml",
+        "build.rs",
+        ".cargo/config.toml",
+        "src/lib.rs",
+        "src/model.rs",
+        "model/model_weights.npz",
+        "testdata/features.npz",
+        "benches/benchmarks.rs",
+        "examples/predict.rs",
+        "tf-layers/Cargo.toml",
+        "tf-layers/src/lib.rs",
+    )
+    for folder, names in (("saved_model_from_tensorflow", documents), ("rust_generated_code", crate)):
+        assert [n for n in names if not (tmp_path / "out" / folder / n).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--dim", "batch"], "write NAME=SIZE"),
+        (["--dim", "batch=0"], "write NAME=SIZE"),
+        (["--dim", "time=5"], "its free dimensions are: `batch`"),
+        (["--enable_inplace", "perhaps"], "--enable_inplace"),
+        (["--no_such_option"], "No such option"),
+        (["--tf_layers", "nowhere"], "no Cargo.toml"),
+    ],
+)
+def test_wrong_usage(mlp: Path, tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    done = tf2rust("from-onnx", mlp, "--path_to_save", tmp_path / "out", "--model_name", "m", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bound_dimension(mlp: Path, tmp_path: Path) -> None:
+    done = tf2rust("from-onnx", mlp, "--path_to_save", tmp_path / "out", "--model_name", "m", "--dim", "batch=3")
+    assert done.returncode == 0, done.stderr
+    assert "[3, 5]" in (tmp_path / "out" / "rust_generated_code" / "src" / "model.rs").read_text()
+
+
+def test_a_folder_with_other_things_is_left_alone(mlp: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.tex").write_text("precious")
+    done = tf2rust("from-onnx", mlp, "--path_to_save", out, "--model_name", "m")
+    assert done.returncode == 1
+    assert "thesis.tex" in done.stderr
+    assert [p.name for p in out.iterdir()] == ["thesis.tex"]
+    assert tf2rust("from-onnx", mlp, "--path_to_save", out / "thesis.tex", "--model_name", "m").returncode == 1
+
+
+def test_converting_again_replaces_the_crate_and_keeps_its_build(mlp: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert tf2rust("from-onnx", mlp, "--path_to_save", tmp_path / "out", "--model_name", "m").returncode == 0
+        crate = tmp_path / "out" / "rust_generated_code"
+        (crate / "target").mkdir(exist_ok=True)
+        (crate / "src" / "stale.rs").write_text("")
+    assert tf2rust("from-onnx", mlp, "--path_to_save", tmp_path / "out", "--model_name", "m").returncode == 0
+    assert (crate / "target").is_dir()
+    assert not (crate / "src" / "stale.rs").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mlp.onnx", "out"]
+
+
+def test_interrupting_leaves_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    size = 1500
+    weights = {f"w{i}": rng.standard_normal((size, size)).astype(np.float32) for i in range(8)}
+    nodes = [graphs.node("MatMul", [f"h{i}", f"w{i}"], [f"h{i + 1}"]) for i in range(8)]
+    model = graphs.graph(nodes, {"h0": (TensorProto.FLOAT, ["n", size])}, {"h8": (TensorProto.FLOAT, ["n", size])}, weights)
+    path = graphs.save(model, tmp_path / "big.onnx")
+    command = [sys.executable, "-m", "tf2rust", "from-onnx", str(path), "--path_to_save", str(tmp_path / "out")]
+    process = subprocess.Popen([*command, "--model_name", "m"], stderr=subprocess.PIPE, text=True)
+    # The staging folder tells that writing has begun; a conversion that is quicker than that is whole.
+    while process.poll() is None and not list(tmp_path.glob(".out-*")):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert "Traceback" not in stderr
+    assert list(tmp_path.glob(".out-*")) == []
+    if process.returncode:
+        assert process.returncode == 130
+        crate = tmp_path / "out" / "rust_generated_code"
+        assert not crate.exists() or (crate / "src" / "model.rs").exists()
+
+
+def test_model_metadata_cannot_carry_an_unknown_domain(tmp_path: Path) -> None:
+    model = graphs.mlp()
+    model.graph.node[1].op_type, model.graph.node[1].domain = "FancyRelu", "com.example"
+    model.opset_import.append(helper.make_opsetid("com.example", 1))
+    path = graphs.save(model, tmp_path / "model.onnx")
+    done = tf2rust("from-onnx", path, "--path_to_save", tmp_path / "out", "--model_name", "m")
+    assert done.returncode == 1
+    assert "com.example.FancyRelu" in done.stderr

@@ -1,0 +1,39 @@
+"""The shape of the house: who may import whom, and how long a file may be."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.crates import ROOT
+
+PACKAGE = ROOT / "tf2rust"
+# Data flows cli → onnx_import → ops → codegen. Who is named may be imported.
+ALLOWED = {
+    "ops": {"ops", "errors"},
+    "onnx_import": {"onnx_import", "ops", "errors"},
+    "codegen": {"codegen", "ops", "errors"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_nothing_imports_backwards(path: Path) -> None:
+    allowed = ALLOWED.get(path.relative_to(PACKAGE).parts[0])
+    if allowed is None:
+        return
+    for item in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(item, ast.ImportFrom) and item.module and item.module.startswith("tf2rust."):
+            assert item.module.split(".")[1] in allowed, f"{path} imports {item.module}"
+
+
+@pytest.mark.parametrize("word", ["import onnx", "onnx_ir"])
+def test_codegen_knows_nothing_of_onnx(word: str) -> None:
+    assert [p.name for p in (PACKAGE / "codegen").rglob("*.py") if word in p.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_a_file_fits_on_a_few_screens(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
