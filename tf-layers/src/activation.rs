@@ -142,6 +142,39 @@ functions! {
     Mish => math::mish(s, x);
     /// −ln(1 + e⁻ˣ)
     LogSigmoid => s.neg(math::softplus(s, s.neg(x)));
+    /// The `ReLU` of Keras with all its options: x, or 0 where x ≤ θ, within 0 … max; less slope·(θ − x) where x < θ
+    ReluWith { max, slope, theta } => {
+        let right = s.min(max, s.max(s.splat(0.0), s.select(s.le(x, theta), s.splat(0.0), x)));
+        let left = s.mul(slope, s.max(s.splat(0.0), s.sub(theta, x)));
+        // No slope times an infinity is no NaN.
+        s.sub(right, s.select(s.eq(slope, s.splat(0.0)), s.splat(0.0), left))
+    };
+    /// x, or `value` where x ≤ θ
+    Threshold { theta, value } => s.select(s.le(x, theta), value, x);
+    /// x, or 0 where |x| ≤ λ
+    HardShrink(lambda) => s.select(s.le(s.abs(x), lambda), s.splat(0.0), x);
+    /// x brought closer to 0 by λ, at most to 0
+    SoftShrink(lambda) => s.sub(x, s.min(lambda, s.max(s.neg(lambda), x)));
+    /// x − tanh x
+    TanhShrink => s.sub(x, math::tanh(s, x));
+    /// (x + √(x² + b))/2
+    Squareplus(b) => {
+        // |x| and the root would cancel where x is far below 0: there it is b/2 over their sum.
+        let size = s.abs(x);
+        let root = s.sqrt(s.fma(x, x, b));
+        // Where the square overflows or rounds b away, the root is |x|.
+        let root = s.select(s.lt(s.splat(1e15), size), size, root);
+        let half = s.splat(0.5);
+        let sum = s.add(s.mul(half, size), s.mul(half, root));
+        let left = s.div(s.mul(s.splat(0.25), b), s.max(s.splat(f32::MIN_POSITIVE), sum));
+        s.select(s.lt(x, s.splat(0.0)), left, sum)
+    };
+    /// 0 below −1, (x + 1)²/4 up to 1, x beyond
+    SparsePlus => {
+        let inside = s.add(s.splat(1.0), s.min(s.splat(1.0), s.max(s.splat(-1.0), x)));
+        let curve = s.mul(s.splat(0.25), s.mul(inside, inside));
+        s.select(s.lt(s.splat(1.0), x), x, curve)
+    };
 }
 
 /// A function of one number that is computed lane by lane.

@@ -50,6 +50,7 @@ pub use moves::{
     Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, gather, not, pad, select, slice,
     tile, transpose,
 };
+pub use moves::{Integer, IntegerBinary, IntegerReduce, IntegerUnary};
 pub use norm::LayerNorm;
 pub use pool::{Pool, Pool1d, Pool2d};
 pub use reduce::Reduce;

@@ -89,6 +89,16 @@ fn mish(x: f64) -> f64 {
     vanishing(x, x * (n / (n + 2.0)))
 }
 
+fn threshold(x: f64, theta: f64, value: f64) -> f64 {
+    if x <= theta { value } else { x }
+}
+
+/// (x + √(x² + 4))/2 without the cancellation.
+fn squareplus(x: f64) -> f64 {
+    let sum = x.abs() + (x * x + 4.0).sqrt();
+    if x < 0.0 { 2.0 / sum } else { sum / 2.0 }
+}
+
 const CASES: &[Case] = &[
     case!(Activation::Linear, |x| x, 0.0, true),
     case!(Activation::Relu, |x| x.max(0.0), 0.0, true),
@@ -113,6 +123,28 @@ const CASES: &[Case] = &[
     case!(Activation::Gelu, gelu, 4.0, false),
     case!(Activation::Mish, mish, 4.0, false),
     case!(Activation::LogSigmoid, |x| -softplus(-x), 2.0, false),
+    case!(
+        Activation::ReluWith { max: 6.0, slope: 0.25, theta: 0.5 },
+        |x| if x < 0.5 { -0.25 * (0.5 - x) } else { threshold(x, 0.5, 0.0).min(6.0) },
+        1.5,
+        false
+    ),
+    case!(
+        Activation::ReluWith { max: f32::INFINITY, slope: 0.0, theta: 1.5 },
+        |x| threshold(x, 1.5, 0.0),
+        0.0,
+        true
+    ),
+    case!(Activation::Threshold { theta: 1.5, value: -2.0 }, |x| threshold(x, 1.5, -2.0), 0.0, true),
+    case!(Activation::HardShrink(0.5), |x| if x.abs() <= 0.5 { 0.0 } else { x }, 0.0, true),
+    case!(Activation::SoftShrink(0.5), |x| x - x.clamp(-0.5, 0.5), 1.0, true),
+    case!(Activation::Squareplus(4.0), squareplus, 3.0, false),
+    case!(
+        Activation::SparsePlus,
+        |x| if x > 1.0 { x } else { (x.max(-1.0) + 1.0).powi(2) / 4.0 },
+        2.0,
+        false
+    ),
     case!(Unary::Neg, |x| -x, 0.0, false),
     case!(Unary::Abs, f64::abs, 0.0, false),
     case!(Unary::Sqrt, f64::sqrt, 0.5, true),
@@ -256,6 +288,10 @@ fn special_values() {
             (
                 Activation::GeluTanh,
                 [(-inf, 0.0), (inf, inf), (1e4, 1e4), (-1e4, 0.0), (1.0, gelu_tanh(1.0) as f32)],
+            ),
+            (
+                Activation::TanhShrink,
+                [(-inf, -inf), (inf, inf), (0.0, 0.0), (1.0, 1.0 - 1f64.tanh() as f32), (-20.0, -19.0)],
             ),
             (Activation::Softsign, [(-inf, -1.0), (inf, 1.0), (1.0, 0.5), (0.0, 0.0), (3.0, 0.75)]),
         ] {
