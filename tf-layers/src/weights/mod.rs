@@ -6,6 +6,7 @@
 mod blob;
 mod element;
 mod format;
+mod lossless;
 mod matrix;
 mod npy;
 mod npz;
@@ -15,6 +16,7 @@ mod zip;
 
 pub use blob::{Aligned, Blob};
 pub use element::{Dtype, Element};
+pub use lossless::Whole;
 pub use matrix::Matrix;
 pub use npy::NpyArray;
 pub use npz::Npz;
