@@ -148,7 +148,13 @@ def test_options_with_dashes_and_with_underscores(mlp: Path, tmp_path: Path) -> 
 
 def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> None:
     tf2rust("from-onnx", mlp, "--path_to_save", tmp_path / "out", "--model_name", "m")
-    documents = ("computation_graph.json", "model_architecture.json", "model_overview.png", "model_weights.npz", "model.onnx")
+    documents = (
+        "computation_graph.json",
+        "model_architecture.json",
+        "model_overview.png",
+        "model_weights.npz",
+        "model.onnx",
+    )
     crate = (
         "Cargo.toml",
         "build.rs",
@@ -218,7 +224,9 @@ def test_interrupting_leaves_nothing(tmp_path: Path) -> None:
     size = 1500
     weights = {f"w{i}": rng.standard_normal((size, size)).astype(np.float32) for i in range(8)}
     nodes = [graphs.node("MatMul", [f"h{i}", f"w{i}"], [f"h{i + 1}"]) for i in range(8)]
-    model = graphs.graph(nodes, {"h0": (TensorProto.FLOAT, ["n", size])}, {"h8": (TensorProto.FLOAT, ["n", size])}, weights)
+    model = graphs.graph(
+        nodes, {"h0": (TensorProto.FLOAT, ["n", size])}, {"h8": (TensorProto.FLOAT, ["n", size])}, weights
+    )
     path = graphs.save(model, tmp_path / "big.onnx")
     command = [sys.executable, "-m", "tf2rust", "from-onnx", str(path), "--path_to_save", str(tmp_path / "out")]
     process = subprocess.Popen([*command, "--model_name", "m"], stderr=subprocess.PIPE, text=True)

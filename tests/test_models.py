@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+import onnx
 import pytest
 
 from tests.conftest import Save
@@ -29,7 +31,15 @@ MODELS = (
 )
 # What a crate must call its layers: by their Keras names.
 LAYERS = {
-    "text_cnn": {"character_embedding", "conv_same", "conv_valid", "conv_causal", "average_pooling", "merged", "verdict"},
+    "text_cnn": {
+        "character_embedding",
+        "conv_same",
+        "conv_valid",
+        "conv_causal",
+        "average_pooling",
+        "merged",
+        "verdict",
+    },
     "odd_names": {"type", 'café 1 "x"', "match", "match_1"},
     "siamese": {"shared_embedding", "shared_conv"},
     "lstm_text": {"embedding", "conv", "pooling", "lstm", "verdict"},
@@ -57,8 +67,6 @@ def test_crate_computes_what_tensorflow_computes(crates: Crates, generation: str
 
 @pytest.mark.parametrize(("generation", "name", "suffix"), MODELS)
 def test_every_node_is_listed_once(crates: Crates, generation: str, name: str, suffix: str) -> None:
-    import onnx
-
     converted = crates.converted[_crate(generation, name, suffix)]
     proto = onnx.load(converted.crate.parent / "saved_model_from_tensorflow" / "model.onnx")
     assert Counter(converted.listing.nodes()) == Counter(node.name for node in proto.graph.node)
@@ -71,8 +79,6 @@ def test_keras_names_survive(crates: Crates, name: str) -> None:
 
 
 def test_shared_weights_are_stored_once(crates: Crates) -> None:
-    import numpy as np
-
     converted = crates.converted["keras3-siamese-keras"]
     with np.load(converted.crate / "model" / "model_weights.npz") as weights:
         assert sorted(weights.files) == [

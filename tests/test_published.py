@@ -32,7 +32,9 @@ def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
 def predict(crates: Crates, name: str, arrays: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
     np.savez(folder / "in.npz", **arrays)
     crates.cargo("build", "--release", "-p", name, "--example", "predict")
-    crates.cargo("run", "--release", "-p", name, "--example", "predict", "--", str(folder / "in.npz"), str(folder / "out.npz"))
+    crates.cargo(
+        "run", "--release", "-p", name, "--example", "predict", "--", str(folder / "in.npz"), str(folder / "out.npz")
+    )
     with np.load(folder / "out.npz") as outputs:
         return dict(outputs)
 
@@ -50,7 +52,9 @@ def test_patterns_list_every_node_once(crates: Crates, name: str) -> None:
     )
     found = json.loads(done.stdout)
     listed = [node for layer in found["layers"] for node in layer["nodes"]]
-    listed += found["done_at_conversion"]["constants"] + found["done_at_conversion"]["shape_arithmetic"] + found["unused"]
+    listed += (
+        found["done_at_conversion"]["constants"] + found["done_at_conversion"]["shape_arithmetic"] + found["unused"]
+    )
     assert found["unmatched"] == []
     assert Counter(listed) == Counter(node.name for node in onnx.load(file).graph.node)
 
@@ -72,7 +76,9 @@ def test_dgaintel_has_the_layers_keras_wrote(crates: Crates) -> None:
 
 
 def test_magika_labels_files_as_onnx_runtime_does(crates: Crates, tmp_path: Path) -> None:
-    files = sorted(p for p in ROOT.rglob("*") if p.suffix in {".py", ".rs", ".toml", ".j2", ".md", ".lock", ""} and p.is_file())
+    files = sorted(
+        p for p in ROOT.rglob("*") if p.suffix in {".py", ".rs", ".toml", ".j2", ".md", ".lock", ""} and p.is_file()
+    )
     files = [p for p in files if not {".git", "build", ".venv", "target"} & set(p.parts) and p.stat().st_size > 64]
     rows = np.stack([encode_file(p.read_bytes()) for p in files[:: max(1, len(files) // 20)][:20]])
     assert len(rows) == 20

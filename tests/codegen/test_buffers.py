@@ -38,7 +38,8 @@ def _alive_values_do_not_share(layers: LayerGraph, made: Plan) -> None:
 
 
 @pytest.mark.parametrize(
-    ("inplace", "memdrop", "buffers", "in_place"), [(True, True, 1, 4), (True, False, 1, 4), (False, True, 3, 0), (False, False, 5, 0)]
+    ("inplace", "memdrop", "buffers", "in_place"),
+    [(True, True, 1, 4), (True, False, 1, 4), (False, True, 3, 0), (False, False, 5, 0)],
 )
 def test_plan(inplace: bool, memdrop: bool, buffers: int, in_place: int) -> None:
     layers = _graph()

@@ -66,12 +66,16 @@ def shared_value_is_not_fused_away() -> onnx.ModelProto:
         node("Relu", ["a"], ["y"]),
         node("Tanh", ["a"], ["z"]),
     ]
-    return graph(nodes, {"x": (F, ["n", 4])}, {"y": (F, ["n", 3]), "z": (F, ["n", 3])}, {"kernel": np.ones((4, 3), np.float32)})
+    return graph(
+        nodes, {"x": (F, ["n", 4])}, {"y": (F, ["n", 3]), "z": (F, ["n", 3])}, {"kernel": np.ones((4, 3), np.float32)}
+    )
 
 
 def output_in_between_is_kept() -> onnx.ModelProto:
     nodes = [node("MatMul", ["x", "kernel"], ["a"]), node("Relu", ["a"], ["y"])]
-    return graph(nodes, {"x": (F, ["n", 4])}, {"a": (F, ["n", 3]), "y": (F, ["n", 3])}, {"kernel": np.ones((4, 3), np.float32)})
+    return graph(
+        nodes, {"x": (F, ["n", 4])}, {"a": (F, ["n", 3]), "y": (F, ["n", 3])}, {"kernel": np.ones((4, 3), np.float32)}
+    )
 
 
 def a_transpose_that_must_stay() -> onnx.ModelProto:

@@ -28,7 +28,14 @@ def test_identifiers(name: str, snake: str, pascal: str, crate: str) -> None:
 
 def test_names_do_not_collide() -> None:
     names = Names(["n"])
-    assert [names.unique(w) for w in ("n", "a", "a", "type_", "type_", "a")] == ["n_2", "a", "a_2", "type_", "type_2", "a_3"]
+    assert [names.unique(w) for w in ("n", "a", "a", "type_", "type_", "a")] == [
+        "n_2",
+        "a",
+        "a_2",
+        "type_",
+        "type_2",
+        "a_3",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,9 @@ def product_of_dims() -> onnx.ModelProto:
         node("Unsqueeze", ["p", "zero"], ["u"]),
         node("Reshape", ["x", "u"], ["y"]),
     ]
-    return graph(nodes, {"x": (F, ["n", "t", 6])}, {"y": (F, [None])}, {"ends": np.array([0, 1, 2]), "zero": np.array([0])})
+    return graph(
+        nodes, {"x": (F, ["n", "t", 6])}, {"y": (F, [None])}, {"ends": np.array([0, 1, 2]), "zero": np.array([0])}
+    )
 
 
 def filled() -> onnx.ModelProto:

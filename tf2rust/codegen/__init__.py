@@ -1,0 +1,1 @@
+"""From a graph of layers to a crate on disk."""

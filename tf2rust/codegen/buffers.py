@@ -41,8 +41,8 @@ class Plan:
 def plan(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Plan:
     """Plans the graph's memory.
 
-    ``inplace`` lets layers write over their input; ``memdrop`` reuses a buffer after the last reader of its tensor. With
-    both off every layer keeps its own output.
+    ``inplace`` lets layers write over their input; ``memdrop`` reuses a buffer after the last reader of its tensor.
+    With both off every layer keeps its own output.
     """
     result = Plan({}, [], set(), set())
     for value in graph.inputs:

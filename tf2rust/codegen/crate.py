@@ -18,9 +18,9 @@ import numpy as np
 
 from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture, computation_graph
-from tf2rust.codegen.model import Model, Port
-from tf2rust.codegen.overview import Box, draw_overview
+from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case
+from tf2rust.codegen.overview import Box, draw_overview
 from tf2rust.codegen.proof import Proof, features_key
 from tf2rust.errors import ConversionError
 from tf2rust.ops.core.dims import Expr, format_shape
@@ -84,7 +84,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, options: CrateOption
     scratch = "workspace.scratch" in text
     if scratch and "Buffer" not in model.imports:
         model.imports = sorted([*model.imports, "Buffer"])
-    terms = [f"self.b{i}.capacity_bytes()" for i in range(len(model.buffers))] + ["self.scratch.capacity_bytes()"] * scratch
+    terms = [f"self.b{i}.capacity_bytes()" for i in range(len(model.buffers))] + [
+        "self.scratch.capacity_bytes()"
+    ] * scratch
     sample = {name: list(array.shape) for name, array in proof.inputs.items()}
     return {
         "version": __version__,
@@ -92,7 +94,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, options: CrateOption
         "module": crate.replace("-", "_"),
         "struct": f"{pascal_case(options.model_name, 'M')}Model",
         "model": model,
-        "model_name": options.model_name.replace("\\", "/").replace('"', "'") if options.model_name.isprintable() else crate,
+        "model_name": options.model_name.replace("\\", "/").replace('"', "'")
+        if options.model_name.isprintable()
+        else crate,
         "model_comment": rust_comment(options.model_name),
         "model_literal": rust_str(options.model_name),
         "source_comment": rust_comment(options.source_name),
@@ -112,10 +116,20 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, options: CrateOption
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
         "extents": lambda shape: _extents(shape, model.free),
-        "example_value": lambda dtype: "false" if dtype == "bool" else "0.0" if dtype.startswith("f") else f"0_{_suffix(dtype)}",
+        "example_value": lambda dtype: (
+            "false" if dtype == "bool" else "0.0" if dtype.startswith("f") else f"0_{_suffix(dtype)}"
+        ),
         "example_len": lambda shape: str(int(np.prod(_example_shape(shape, sample, model), dtype=object))),
         "example_shape": lambda shape: rust_list(_example_shape(shape, sample, model)),
-        "as_f64": lambda name, dtype: f"f64::from(u8::from({name}))" if dtype == "bool" else name if dtype == "float64" else f"{name} as f64" if dtype.endswith("64") else f"f64::from({name})",
+        "as_f64": lambda name, dtype: (
+            f"f64::from(u8::from({name}))"
+            if dtype == "bool"
+            else name
+            if dtype == "float64"
+            else f"{name} as f64"
+            if dtype.endswith("64")
+            else f"f64::from({name})"
+        ),
         "is_nan": lambda name, dtype: f"{name}.is_nan()" if dtype.startswith("f") else "false",
     }
 
@@ -132,7 +146,9 @@ def _example_shape(shape: Dims, sample: dict[str, list[int]], model: Model) -> l
 
 
 def _extents(shape: Dims, free: Sequence[str]) -> str:
-    return ", ".join(f"Extent::Fixed({d})" if isinstance(d, int) else f"Extent::Free({free.index(str(d))})" for d in shape)
+    return ", ".join(
+        f"Extent::Fixed({d})" if isinstance(d, int) else f"Extent::Free({free.index(str(d))})" for d in shape
+    )
 
 
 def architecture_hash(model: Model, graph: LayerGraph) -> bytes:
@@ -160,7 +176,10 @@ def collect(model: Model, graph: LayerGraph, proof: Proof, options: CrateOptions
         f"{CRATE}/model/model_weights.npz": weights,
         f"{CRATE}/testdata/features.npz": proof.features(),
     }
-    binaries = {f"{DOCUMENTS}/model.onnx": onnx_bytes, f"{DOCUMENTS}/model_overview.png": overview(model, graph, options.model_name)}
+    binaries = {
+        f"{DOCUMENTS}/model.onnx": onnx_bytes,
+        f"{DOCUMENTS}/model_overview.png": overview(model, graph, options.model_name),
+    }
     return Files(texts, arrays, binaries)
 
 
@@ -187,7 +206,9 @@ def check_target(folder: Path) -> None:
     """Refuses an output folder that holds anything but an earlier conversion."""
     if folder.exists() and not folder.is_dir():
         raise ConversionError(f"{folder} is a file; give --path_to_save a folder.")
-    strangers = [] if not folder.exists() else sorted(p.name for p in folder.iterdir() if p.name not in (DOCUMENTS, CRATE))
+    strangers = (
+        [] if not folder.exists() else sorted(p.name for p in folder.iterdir() if p.name not in (DOCUMENTS, CRATE))
+    )
     if strangers:
         raise ConversionError(
             f"{folder} holds other things ({', '.join(strangers[:3])}); give --path_to_save an empty or a new folder."
@@ -214,12 +235,18 @@ def write(files: Files, folder: Path, *, vendor_tf_layers: bool) -> None:
         for name, content in files.binaries.items():
             _place(staging / name).write_bytes(content)
         if vendor_tf_layers:
-            shutil.copytree(resource("tf-layers"), staging / CRATE / "tf-layers", ignore=shutil.ignore_patterns("target", "tests", "examples", "fuzz"))
+            shutil.copytree(
+                resource("tf-layers"),
+                staging / CRATE / "tf-layers",
+                ignore=shutil.ignore_patterns("target", "tests", "examples", "fuzz"),
+            )
         folder.mkdir(exist_ok=True)
         for part in (DOCUMENTS, CRATE):
             _swap(staging / part, folder / part)
     except OSError as error:
-        raise ConversionError(f"{folder} cannot be written ({error.strerror or error}); check the path and the free space.") from error
+        raise ConversionError(
+            f"{folder} cannot be written ({error.strerror or error}); check the path and the free space."
+        ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -52,7 +52,7 @@ class _Pass:
         held = self.pending.get(x)
         if held is not None:
             self.pending[x] = replace(held, nodes=())
-            x, perm, nodes = held.base, permute(held.perm, perm), held.nodes + nodes
+            x, perm, nodes = held.base, tuple(held.perm[axis] for axis in perm), held.nodes + nodes
         if perm == tuple(range(len(perm))):
             self.alias[y] = x
             self._give(x, nodes)

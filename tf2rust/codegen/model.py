@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -42,7 +41,8 @@ def rust_dim(dim: int | Expr) -> str:
     """A dimension as a checked ``usize`` expression (``?`` inside)."""
     if isinstance(dim, int):
         return str(dim)
-    plus, minus = [], []
+    plus: list[str] = []
+    minus: list[str] = []
     for monomial, coefficient in dim.terms:
         factors = [a if isinstance(a, str) else _rust_quotient(a) for a in monomial]
         if abs(coefficient) != 1 or not factors:
@@ -59,7 +59,11 @@ def _rust_sum(parts: Sequence[str]) -> str:
 
 def _rust_quotient(atom: FloorDiv) -> str:
     below = rust_dim(atom.denominator)
-    return f"{rust_dim(atom.numerator)} / {below}" if below.isdecimal() else f"quotient({rust_dim(atom.numerator)}, {below})?"
+    return (
+        f"{rust_dim(atom.numerator)} / {below}"
+        if below.isdecimal()
+        else f"quotient({rust_dim(atom.numerator)}, {below})?"
+    )
 
 
 def rust_dims(dims: Sequence[int | Expr]) -> str:
@@ -136,7 +140,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
     outputs = [Port(name, fields.unique(snake_case(name, "output")), v.dtype, v.shape) for name, v in graph.outputs]
     free = sorted(symbols(d for v in graph.inputs for d in v.shape))
     table = WeightTable.of(graph, names)
-    writer = _Writer(graph, memory, {v: p for v, p in zip(graph.inputs, inputs, strict=True)}, {p.name: p for p in outputs}, free)
+    writer = _Writer(graph, memory, dict(zip(graph.inputs, inputs, strict=True)), {p.name: p for p in outputs}, free)
     steps = [writer.step(layer, names[layer], table) for layer in graph.layers]
     model = Model(inputs, outputs, free, steps, [rust_type(d) for d in memory.buffers], table, names)
     model.imports = _imports(graph, memory, model)
@@ -178,17 +182,28 @@ def _source_lines(nodes: Sequence[str]) -> list[str]:
     """``from scope/: a, b, …``: the nodes with the scope they share said once, in lines of readable length."""
     if not nodes:
         return []
-    scope = os.path.commonprefix([n.rpartition("/")[0] + "/" for n in nodes]).rpartition("/")[0] if len(nodes) > 1 else ""
+    paths = [n.split("/")[:-1] for n in nodes]
+    shared = [parts[0] for parts in zip(*paths, strict=False)]
+    while any(path[: len(shared)] != shared for path in paths):
+        shared.pop()
+    scope = "/".join(shared) if len(nodes) > 1 else ""
     names = [n[len(scope) + 1 :] if scope else n for n in nodes]
     text = f"from {scope}: {', '.join(names)}" if scope else f"from {', '.join(names)}"
-    return textwrap.wrap(rust_comment(text), 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        rust_comment(text), 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 class _Writer:
     """Writes the Rust of each layer's call."""
 
     def __init__(
-        self, graph: LayerGraph, memory: Plan, inputs: Mapping[Value, Port], outputs: Mapping[str, Port], free: list[str]
+        self,
+        graph: LayerGraph,
+        memory: Plan,
+        inputs: Mapping[Value, Port],
+        outputs: Mapping[str, Port],
+        free: list[str],
     ) -> None:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
         functions = {name for layer in graph.layers for name in layer.rust_imports()}

@@ -7,9 +7,11 @@ import unicodedata
 from collections.abc import Iterable
 
 _KEYWORDS = frozenset(
-    "as async await become box break const continue crate do dyn else enum extern false final fn for gen if impl in let "
-    "loop macro match mod move mut override priv pub ref return self Self static struct super trait true try type typeof "
-    "unsafe unsized use virtual where while yield union raw".split()
+    """
+    as async await become box break const continue crate do dyn else enum extern false final fn for
+    gen if impl in let loop macro match mod move mut override priv pub ref return self Self static
+    struct super trait true try type typeof unsafe unsized use virtual where while yield union raw
+    """.split()
 )
 
 
@@ -35,7 +37,19 @@ def pascal_case(name: str, fallback: str = "X") -> str:
 def crate_name(name: str) -> str:
     """``mnist-v2`` → ``mnist-v2``; what cargo accepts, and not a name that cargo reserves."""
     folded = "-".join(_ascii_words(name)).lower()[:60] or "model"
-    reserved = _KEYWORDS | {"test", "core", "std", "alloc", "proc-macro", "criterion", "tf-layers", "con", "nul", "aux", "prn"}
+    reserved = _KEYWORDS | {
+        "test",
+        "core",
+        "std",
+        "alloc",
+        "proc-macro",
+        "criterion",
+        "tf-layers",
+        "con",
+        "nul",
+        "aux",
+        "prn",
+    }
     return f"model-{folded}" if folded[0].isdigit() or folded in reserved else folded
 
 

@@ -117,16 +117,18 @@ def _infer_node(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[
         blamed = _blamed(node, analysis) or node.name or "?"
         for output in node.outputs:
             analysis.guessed[output] = blamed
-            if output.name in fallback:
-                dtype, dims = fallback[output.name]
-                shape = tuple(Expr.symbol(identifier(f"{output.name}_{i}")) if d is None else d for i, d in enumerate(dims))
-                facts[output] = Fact(dtype, shape)
+            dtype, dims = fallback.get(output.name or "", ("", ()))
+            if dtype:
+                symbol = identifier(output.name or "")
+                facts[output] = Fact(
+                    dtype, tuple(Expr.symbol(f"{symbol}_{i}") if d is None else d for i, d in enumerate(dims))
+                )
         return
-    blamed = _blamed(node, analysis)
+    source = _blamed(node, analysis)
     for output, fact in zip(node.outputs, found, strict=False):
         facts[output] = fact
-        if blamed is not None:
-            analysis.guessed[output] = blamed
+        if source is not None:
+            analysis.guessed[output] = source
     if all(v is None or facts.const(v) is not None for v in node.inputs) and node.inputs:
         _fold(node, analysis)
     elif all(f.const is not None for f in found):
@@ -171,10 +173,14 @@ def _fold(node: ir.Node, analysis: Analysis) -> None:
     graph = onnx.helper.make_graph(
         [proto],
         "fold",
-        [onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in feeds.items() if a is not None],
+        [
+            onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
+            for n, a in feeds.items()
+            if a is not None
+        ],
         [onnx.ValueInfoProto(name=o) for o in outputs],
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", node.version or 18)])
-    for output, array in zip(node.outputs, ReferenceEvaluator(model).run(None, feeds), strict=True):  # type: ignore[arg-type]
+    for output, array in zip(node.outputs, ReferenceEvaluator(model).run(None, feeds), strict=True):
         facts[output] = Fact.of_const(np.asarray(array))
     analysis.folded.add(node)

@@ -71,7 +71,9 @@ class Listing:
                 {
                     "node": u.node,
                     "op": u.op,
-                    "attributes": {k: v if isinstance(v, (int, float, str, list)) else str(v) for k, v in u.attributes.items()},
+                    "attributes": {
+                        k: v if isinstance(v, (int, float, str, list)) else str(v) for k, v in u.attributes.items()
+                    },
                     "nearest_rule": u.nearest_rule,
                     "reason": u.reason,
                 }
@@ -87,7 +89,11 @@ class Listing:
             weights = ", ".join(f"{role} {list(shape)}" for role, shape in row.weights.items())
             parameters = ", ".join(f"{k} {v}" for k, v in row.parameters.items())
             lines.append(f"[bold]{escape(_line(row.name))}[/]  [green]{row.kind}[/]  {escape(shapes)}")
-            lines += [f"    {label}: {escape(text)}" for label, text in (("parameters", parameters), ("weights", weights)) if text]
+            lines += [
+                f"    {label}: {escape(text)}"
+                for label, text in (("parameters", parameters), ("weights", weights))
+                if text
+            ]
             lines.append(f"    rules: {', '.join(row.rules)}")
             lines += [f"      {escape(_line(node))}" for node in row.nodes]
         for title, nodes in (

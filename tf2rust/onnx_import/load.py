@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import onnx
+import onnx.inliner
 from google.protobuf.message import DecodeError
 
 from tf2rust.errors import ConversionError
@@ -21,13 +22,19 @@ def load_onnx(path: Path) -> onnx.ModelProto:
     if not path.exists():
         raise ConversionError(f"There is no file {path}; give the path of an ONNX model.")
     if path.is_dir():
-        raise ConversionError(f"{path} is a folder; give the path of an .onnx file, or use `tf2rust from-tf` for a SavedModel.")
+        raise ConversionError(
+            f"{path} is a folder; give the path of an .onnx file, or use `tf2rust from-tf` for a SavedModel."
+        )
     try:
         proto = onnx.load_model(str(path), load_external_data=False)
     except (DecodeError, ValueError) as error:
-        raise ConversionError(f"{path} is not an ONNX model, or it is cut short ({_short(error)}); export it again.") from error
+        raise ConversionError(
+            f"{path} is not an ONNX model, or it is cut short ({_short(error)}); export it again."
+        ) from error
     if not proto.graph.output:
-        raise ConversionError(f"{path} is not an ONNX model: it has no graph with outputs; check that it is the right file.")
+        raise ConversionError(
+            f"{path} is not an ONNX model: it has no graph with outputs; check that it is the right file."
+        )
     _load_external(proto, path)
     try:
         onnx.checker.check_model(proto if proto.ByteSize() < 2**31 else str(path))
@@ -52,12 +59,18 @@ def _load_external(proto: onnx.ModelProto, path: Path) -> None:
                 "put the data file next to the model and save it with a relative path."
             )
         if not target.is_file():
-            raise ConversionError(f"The weights `{tensor.name}` of {path} are to be in {target}, which is not there; copy it next to the model.")
+            raise ConversionError(
+                f"The weights `{tensor.name}` of {path} are to be in {target}, which is not there; "
+                "copy it next to the model."
+            )
         offset, size = _number(given.get("offset", "0")), target.stat().st_size
         length = _number(given.get("length", "")) if "length" in given else size - offset
         wanted = _byte_size(tensor)
         if min(offset, length) < 0 or offset + length > size or (wanted is not None and length != wanted):
-            raise ConversionError(f"{target} is too short, or not the file that the weights `{tensor.name}` of {path} are in; export the model again.")
+            raise ConversionError(
+                f"{target} is too short, or not the file that the weights `{tensor.name}` of {path} are in; "
+                "export the model again."
+            )
         with target.open("rb") as file:
             file.seek(offset)
             tensor.raw_data = file.read(length)
@@ -106,5 +119,7 @@ def run_onnx(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[s
         session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
         values = session.run(None, dict(inputs))
     except Exception as error:  # its exceptions have no common base but this one
-        raise ConversionError(f"ONNX Runtime does not run the model, so its outputs cannot be checked ({_short(error)}).") from error
+        raise ConversionError(
+            f"ONNX Runtime does not run the model, so its outputs cannot be checked ({_short(error)})."
+        ) from error
     return {output.name: np.asarray(value) for output, value in zip(session.get_outputs(), values, strict=True)}

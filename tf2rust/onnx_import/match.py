@@ -112,7 +112,13 @@ def _apply(node: ir.Node, analysis: Analysis, builder: Builder) -> Applied | Unm
         return Unmatched(node.name or "?", op, attributes, known[-1].name, reason, blocked)
     if nearest is None:
         close = difflib.get_close_matches(node.op_type, rules_by_op(), n=1)
-        return Unmatched(node.name or "?", op, attributes, rules_by_op()[close[0]][-1].name if close else None, "no rule knows this operator")
+        return Unmatched(
+            node.name or "?",
+            op,
+            attributes,
+            rules_by_op()[close[0]][-1].name if close else None,
+            "no rule knows this operator",
+        )
     return Unmatched(node.name or "?", op, attributes, nearest[0], nearest[1].reason)
 
 
@@ -126,9 +132,7 @@ def _leftover(node: ir.Node, analysis: Analysis, result: Matched) -> None:
     name = node.name or "?"
     if node in analysis.folded:
         result.constants.append(name)
-    elif all(_is_shape(v, analysis) for v in node.outputs):
-        result.shapes.append(name)
-    elif _feeds_shapes(node, analysis):
+    elif all(_is_shape(v, analysis) for v in node.outputs) or _feeds_shapes(node, analysis):
         result.shapes.append(name)
     else:
         result.unused.append(name)

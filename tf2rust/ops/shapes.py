@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
 
 
@@ -17,9 +18,7 @@ def _shape(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @infers("Size")
 def _size(node: Node, facts: Facts) -> Sequence[Fact]:
-    total: object = 1
-    for dim in facts.shape(node.ir.inputs[0]):  # type: ignore[arg-type]
-        total = total * dim  # type: ignore[operator]
+    total = product(facts.shape(node.ir.inputs[0]))  # type: ignore[arg-type]
     return [Fact.of_dims(np.asarray(total, dtype=object))]
 
 

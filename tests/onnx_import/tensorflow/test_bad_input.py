@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.conftest import Save
 
+from tests.conftest import Save
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow import load_frozen_graph, load_tensorflow
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet

@@ -12,9 +12,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from tests.conftest import Save
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.conftest import Save
 from tf2rust.onnx_import.tensorflow import load_tensorflow
 from tf2rust.onnx_import.tensorflow.canonical import canonicalise
 

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from tests.conftest import Save
 
+from tests.conftest import Save
 from tests.models.weights import sample_inputs
 from tf2rust.onnx_import.tensorflow import TensorFlowModel, load_frozen_graph, load_tensorflow
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from tests.conftest import Save
 
+from tests.conftest import Save
 from tests.models.weights import sample_inputs
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow import TensorFlowModel, load_tensorflow

@@ -13,7 +13,9 @@ sizes = st.fixed_dictionaries({"n": st.integers(1, 40), "t": st.integers(1, 40)}
 expressions = st.recursive(
     st.one_of(integers, st.sampled_from([N, T])),
     lambda inner: st.one_of(
-        st.tuples(st.just("+"), inner, inner), st.tuples(st.just("-"), inner, inner), st.tuples(st.just("*"), inner, inner)
+        st.tuples(st.just("+"), inner, inner),
+        st.tuples(st.just("-"), inner, inner),
+        st.tuples(st.just("*"), inner, inner),
     ),
     max_leaves=6,
 )

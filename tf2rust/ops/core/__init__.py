@@ -1,0 +1,1 @@
+"""What every family of layers is made of: dimensions, facts, patterns, layers, rules."""

@@ -30,7 +30,7 @@ def _elu(x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
     return np.asarray(np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))))
 
 
-# Name -> (variant of tf_layers::Activation, the names of its fields or () for a tuple variant, the function in float64).
+# Name -> (variant of tf_layers::Activation, its fields or () for a tuple variant, the function in float64).
 _FUNCTIONS: dict[str, tuple[str, tuple[str, ...], Callable[..., np.ndarray]]] = {
     "linear": ("Linear", (), lambda x: x),
     "relu": ("Relu", (), lambda x: np.maximum(x, 0)),

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 
-
 @dataclass(frozen=True)
 class FloorDiv:
     """``numerator // denominator``, rounded down; both are not negative wherever a shape is defined."""

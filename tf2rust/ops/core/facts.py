@@ -31,7 +31,11 @@ class Fact:
     @staticmethod
     def of_const(array: np.ndarray) -> Fact:
         array = np.asarray(array)
-        fill = float(array.flat[0]) if array.size and array.dtype.kind in "fiub" and (array == array.flat[0]).all() else None
+        fill = (
+            float(array.flat[0])
+            if array.size and array.dtype.kind in "fiub" and (array == array.flat[0]).all()
+            else None
+        )
         dims = array.astype(object) if array.dtype.kind in "iu" and array.ndim <= 1 and array.size <= 64 else None
         return Fact(array.dtype.name, array.shape, array, dims, fill)
 
@@ -185,7 +189,7 @@ def same_shape(node: Node, facts: Facts) -> Sequence[Fact]:
 def broadcast(shapes: Iterable[Dims]) -> Dims:
     """The shape that these shapes broadcast to, by NumPy's rules.
 
-    A free dimension against another is taken to be equal to it, as ONNX exporters do: the generated code checks lengths.
+    A free dimension against a number is taken to have that size, as exporters do: the generated code checks lengths.
     """
     shapes = list(shapes)
     rank = max((len(s) for s in shapes), default=0)

@@ -38,8 +38,8 @@ class Value:
 class Weight:
     """An array that a layer owns: ``role`` as Keras calls it, and how the kernels want it packed.
 
-    ``packing`` is ``vector`` (as it is), ``matrix`` (the last axis in panels of 16 columns) or ``matrices`` (the same for
-    each of ``groups`` equal parts of the last axis).
+    ``packing`` is ``vector`` (as it is), ``matrix`` (the last axis in panels of 16 columns) or ``matrices`` (the same
+    for each of ``groups`` equal parts of the last axis).
     """
 
     role: str
@@ -51,12 +51,17 @@ class Weight:
 class RustCall(Protocol):
     """What a layer's call may refer to, rendered as Rust by the code generator."""
 
-    field: str
-    """The layer's field in the model: ``self.dense_1``."""
-    inputs: Sequence[str]
-    """One expression of type ``&[T]`` for each input."""
-    outputs: Sequence[str]
-    """One expression of type ``&mut [T]`` for each output."""
+    @property
+    def field(self) -> str:
+        """The layer's field in the model: ``self.dense_1``."""
+
+    @property
+    def inputs(self) -> Sequence[str]:
+        """One expression of type ``&[T]`` for each input."""
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """One expression of type ``&mut [T]`` for each output."""
 
     def dim(self, dim: int | Expr) -> str:
         """A ``usize`` expression."""
@@ -83,8 +88,8 @@ class Layer:
     """One call in the generated model.
 
     Subclasses are dataclasses whose own fields are the layer's parameters. ``name`` is the Keras layer's name where it
-    is known; ``nodes`` are the ONNX nodes the layer stands for, ``anchor`` the one that gave it its kind, ``rules`` how it
-    came to be.
+    is known; ``nodes`` are the ONNX nodes the layer stands for, ``anchor`` the one that gave it its kind, ``rules``
+    how it came to be.
     """
 
     kind: ClassVar[str]

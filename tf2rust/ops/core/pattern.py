@@ -1,7 +1,8 @@
 """Patterns over ONNX nodes, and why one did not match.
 
-A pattern is a tree that is laid over the graph from its last node upwards: ``Op("Add", Op("MatMul", X, Const("kernel")),
-Const("bias"))``. Commutative operators match in both orders. Values inside a match may be read by the match alone.
+A pattern is a tree that is laid over the graph from its last node upwards:
+``Op("Add", Op("MatMul", X, Const("kernel")), Const("bias"))``. Commutative operators match in both orders. Values inside
+a match may be read by the match alone.
 """
 
 from __future__ import annotations
@@ -155,9 +156,7 @@ class Matcher:
             start.ops[pattern.name] = node
             yield from self._inputs(list(zip(pattern.inputs, order, strict=True)), node, start)
 
-    def _inputs(
-        self, pairs: list[tuple[Pattern, ir.Value | None]], node: Node, match: Match
-    ) -> Iterator[Match]:
+    def _inputs(self, pairs: list[tuple[Pattern, ir.Value | None]], node: Node, match: Match) -> Iterator[Match]:
         if not pairs:
             yield match
             return
@@ -176,7 +175,9 @@ class Matcher:
             producer = value.producer()
             if producer is None or producer.domain not in ("", "ai.onnx"):
                 self._fail(
-                    f"an input of `{reader.name}` ({reader.op}) does not come from {' or '.join(pattern.ops)}", reader, match
+                    f"an input of `{reader.name}` ({reader.op}) does not come from {' or '.join(pattern.ops)}",
+                    reader,
+                    match,
                 )
             elif value.index() != pattern.output:
                 self._fail(f"`{reader.name}` reads another output of {producer.op_type}", reader, match)

@@ -71,7 +71,10 @@ class Rule:
         for layer in layers:
             layer.rules, layer.anchor = (self.name,), match.root.name
         # One layer stands for the nodes: the last that is not a mere rearrangement.
-        owner = next((layer for layer in reversed(layers) if layer.kind not in ("Transpose", "Reshape")), layers[-1] if layers else None)
+        owner = next(
+            (layer for layer in reversed(layers) if layer.kind not in ("Transpose", "Reshape")),
+            layers[-1] if layers else None,
+        )
         if owner is not None:
             owner.nodes = names
         return Applied(self, [part.ir for part in match.nodes], layers)
@@ -89,7 +92,9 @@ class Applied:
 _rules: dict[str, Rule] = {}
 
 
-def rule(pattern: Op, *, name: str = "") -> Callable[[Callable[[Match, Builder], Yield]], Callable[[Match, Builder], Yield]]:
+def rule(
+    pattern: Op, *, name: str = ""
+) -> Callable[[Callable[[Match, Builder], Yield]], Callable[[Match, Builder], Yield]]:
     """Registers a rule; it is called as the function is, unless ``name`` is given."""
 
     def register(build: Callable[[Match, Builder], Yield]) -> Callable[[Match, Builder], Yield]:
