@@ -37,7 +37,7 @@ def main() -> None:
     with console.status("Reading the model with Keras") as status:
         source = open_tensorflow(path)
         console.print(source.opened_with)
-        result = convert(source, Options(FOLDER / "dgaintel", "dgaintel"), lambda stage: status.update(stage))
+        result = convert(source, Options(FOLDER / "dgaintel", "dgaintel"), status.update)
     console.print(f"wrote {result.crate}", soft_wrap=True)
     name = source.proto.graph.input[0].name
     features = encode_domains(DOMAINS)

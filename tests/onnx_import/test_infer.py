@@ -13,7 +13,7 @@ from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.load import run_onnx
 from tf2rust.ops.core.dims import bind
 
-F, I = TensorProto.FLOAT, TensorProto.INT64
+F = TensorProto.FLOAT
 
 
 def shape_chain() -> onnx.ModelProto:
@@ -23,7 +23,7 @@ def shape_chain() -> onnx.ModelProto:
         node("Cast", ["s"], ["s32"], to=TensorProto.INT32),
         node("Slice", ["s32", "zero", "one", "zero"], ["b"]),
         node("Concat", ["b", "minus"], ["t32"], axis=0),
-        node("Cast", ["t32"], ["t"], to=I),
+        node("Cast", ["t32"], ["t"], to=TensorProto.INT64),
         node("Reshape", ["x", "t"], ["y"]),
     ]
     weights = {"zero": np.array([0]), "one": np.array([1]), "minus": np.array([-1], np.int32)}

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-_KEYWORDS = frozenset(
+_KEYWORDS = frozenset(  # noqa: SIM905, a list of fifty quoted words reads worse
     """
     as async await become box break const continue crate do dyn else enum extern false final fn for
     gen if impl in let loop macro match mod move mut override priv pub ref return self Self static

@@ -1,8 +1,8 @@
 """Patterns over ONNX nodes, and why one did not match.
 
 A pattern is a tree that is laid over the graph from its last node upwards:
-``Op("Add", Op("MatMul", X, Const("kernel")), Const("bias"))``. Commutative operators match in both orders. Values inside
-a match may be read by the match alone.
+``Op("Add", Op("MatMul", X, Const("kernel")), Const("bias"))``. Commutative operators match in both orders. Values
+inside a match may be read by the match alone.
 """
 
 from __future__ import annotations
