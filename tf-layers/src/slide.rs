@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use crate::DepthwiseConv2d;
-use crate::simd::{Kernel, PANEL, Simd, accumulate_each};
+use crate::simd::{Kernel, PANEL, Simd, Walk};
 use crate::window::Axis;
 
 /// A depthwise convolution whose arguments were checked.
@@ -141,10 +141,14 @@ impl<'a> Line<'a> {
                 }
             }
         }
-        let pitch = self.horizontal.stride * self.outputs;
-        for (w, x) in self.taps(left, taps) {
-            let (w, x) = (&self.layer.kernel[w + channel..], &self.x[x + channel..]);
-            sums = accumulate_each(s, x, pitch, w, sums);
+        let Self { horizontal, vertical, outputs, .. } = *self;
+        let walk = Walk {
+            lines: [self.taps.len(), vertical.dilation * horizontal.input * outputs, horizontal.size * outputs],
+            taps: [taps.len(), horizontal.dilation * outputs, outputs],
+            pixel: horizontal.stride * outputs,
+        };
+        if let Some((w, x)) = self.taps(left, taps).next() {
+            sums = walk.accumulate(s, &self.x[x + channel..], &self.layer.kernel[w + channel..], sums);
         }
         for m in 0..M {
             for v in 0..V {

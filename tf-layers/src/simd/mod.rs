@@ -81,13 +81,15 @@ mod isa;
 mod neon;
 mod scalar;
 mod tile;
+mod walk;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 
 pub(crate) use bytes::{view, view_bools};
 pub use isa::Isa;
 pub(crate) use scalar::Scalar;
-pub(crate) use tile::{Lines, accumulate, accumulate_each};
+pub(crate) use tile::{Lines, accumulate};
+pub(crate) use walk::Walk;
 
 /// Columns in a panel of packed weights: the widest vector there is, and a multiple of all the others.
 pub(crate) const PANEL: usize = 16;

@@ -132,29 +132,3 @@ unsafe fn step<S: Simd, const M: usize, const P: usize>(
     }
     sums
 }
-
-/// The sums of `M` pixels plus w times what begins `pitch` apart in x, element by element, `V` vectors of each.
-#[inline(always)]
-pub(crate) fn accumulate_each<S: Simd, const M: usize, const V: usize>(
-    s: S,
-    x: &[f32],
-    pitch: usize,
-    w: &[f32],
-    mut sums: [[S::F32; V]; M],
-) -> [[S::F32; V]; M] {
-    let end = pitch.checked_mul(M - 1).and_then(|last| last.checked_add(V * S::LANES));
-    assert!(end.is_some_and(|end| end <= x.len()) && V * S::LANES <= w.len());
-    let mut weights = [s.splat(0.0); V];
-    for v in 0..V {
-        // SAFETY: w has at least V vectors.
-        weights[v] = unsafe { s.load_ptr(w.as_ptr().add(v * S::LANES)) };
-    }
-    for m in 0..M {
-        for v in 0..V {
-            // SAFETY: x reaches V vectors beyond the beginning of the last pixel, which was checked.
-            let x = unsafe { s.load_ptr(x.as_ptr().add(m * pitch + v * S::LANES)) };
-            sums[m][v] = s.fma(x, weights[v], sums[m][v]);
-        }
-    }
-    sums
-}

@@ -1,0 +1,65 @@
+//! The loop of depthwise convolutions.
+
+use super::Simd;
+
+/// How the taps of a window lie in the image and among the weights, in numbers from one to the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Walk {
+    /// Lines of the window, and from one to the next in x and in w.
+    pub lines: [usize; 3],
+    /// Taps of a line, and from one to the next in x and in w.
+    pub taps: [usize; 3],
+    /// From one output pixel to the next in x.
+    pub pixel: usize,
+}
+
+impl Walk {
+    /// Where the numbers end that are read of x (`which` 1) or w (2), `last` beyond the last tap.
+    #[inline(always)]
+    fn end(&self, which: usize, last: usize) -> Option<usize> {
+        let lines = (self.lines[0] - 1).checked_mul(self.lines[which])?;
+        let taps = (self.taps[0] - 1).checked_mul(self.taps[which])?;
+        lines.checked_add(taps)?.checked_add(last)
+    }
+
+    /// The sums of `M` pixels plus Σ w·x over the taps, `V` vectors of channels side by side.
+    #[inline(always)]
+    pub fn accumulate<S: Simd, const M: usize, const V: usize>(
+        &self,
+        s: S,
+        x: &[f32],
+        w: &[f32],
+        mut sums: [[S::F32; V]; M],
+    ) -> [[S::F32; V]; M] {
+        if self.lines[0] == 0 || self.taps[0] == 0 {
+            return sums;
+        }
+        let width = V * S::LANES;
+        let last = self.pixel.checked_mul(M - 1).and_then(|last| last.checked_add(width));
+        assert!(last.and_then(|last| self.end(1, last)).is_some_and(|end| end <= x.len()));
+        assert!(self.end(2, width).is_some_and(|end| end <= w.len()));
+        let (mut x_line, mut w_line) = (x.as_ptr(), w.as_ptr());
+        for _ in 0..self.lines[0] {
+            let (mut x, mut w) = (x_line, w_line);
+            for _ in 0..self.taps[0] {
+                let mut weights = [s.splat(0.0); V];
+                for v in 0..V {
+                    // SAFETY: the last tap's vectors end within w, and this is no later one.
+                    weights[v] = unsafe { s.load_ptr(w.add(v * S::LANES)) };
+                }
+                for m in 0..M {
+                    for v in 0..V {
+                        // SAFETY: the last tap of the last pixel ends within x, and this is no later one.
+                        let x = unsafe { s.load_ptr(x.add(m * self.pixel + v * S::LANES)) };
+                        sums[m][v] = s.fma(x, weights[v], sums[m][v]);
+                    }
+                }
+                x = x.wrapping_add(self.taps[1]);
+                w = w.wrapping_add(self.taps[2]);
+            }
+            x_line = x_line.wrapping_add(self.lines[1]);
+            w_line = w_line.wrapping_add(self.lines[2]);
+        }
+        sums
+    }
+}
