@@ -2,6 +2,7 @@
 
 use crate::dense::{Plain, Run, start};
 use crate::error::{check_len, require};
+use crate::math::{sigmoid, tanh};
 use crate::product::{Start, Weights, product};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{Activation, Buffer, Matrix, Result, len};
@@ -105,7 +106,11 @@ impl Lstm<'_> {
             for sample in 0..batch {
                 let z = &mut z[(sample * steps + at) * gates..][..gates];
                 let (c, h) = (&mut c[sample * units..][..units], &mut h[sample * units..][..units]);
-                self.update(isa, z, c, h)?;
+                if self.activation == Activation::Tanh && self.recurrent_activation == Activation::Sigmoid {
+                    isa.run(Gates { z, c, h });
+                } else {
+                    self.update(isa, z, c, h)?;
+                }
                 if self.return_sequences {
                     y[(sample * steps + at) * units..][..units].copy_from_slice(h);
                 }
@@ -122,7 +127,7 @@ impl Lstm<'_> {
         Ok(())
     }
 
-    /// The new states of one sample from the sums of its gates.
+    /// The new states of one sample from the sums of its gates, with any activations.
     fn update(&self, isa: Isa, z: &mut [f32], c: &mut [f32], h: &mut [f32]) -> Result<()> {
         let units = self.units;
         let (i_and_f, rest) = z.split_at_mut(2 * units);
@@ -159,5 +164,34 @@ impl Kernel for Recurrence<'_, '_> {
         let units = self.layer.units;
         let weights = Weights { stride: self.stride, ..Weights::plain(&self.layer.recurrent, Start::Output) };
         product(s, Plain { x: self.h, stride: units }, self.batch, weights, self.z);
+    }
+}
+
+/// The same in one pass with the usual activations, sigmoid and tanh.
+struct Gates<'a> {
+    /// The sums of the gates i, f, c and o.
+    z: &'a [f32],
+    c: &'a mut [f32],
+    h: &'a mut [f32],
+}
+
+impl Kernel for Gates<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let units = self.h.len();
+        let gate = |gate: usize| &self.z[gate * units..][..units];
+        let (i, f, g, o) = (gate(0), gate(1), gate(2), gate(3));
+        for at in (0..units).step_by(S::LANES) {
+            let to = units.min(at + S::LANES);
+            let i = sigmoid(s, s.load_partial(&i[at..to], 0.0));
+            let f = sigmoid(s, s.load_partial(&f[at..to], 0.0));
+            let g = tanh(s, s.load_partial(&g[at..to], 0.0));
+            let o = sigmoid(s, s.load_partial(&o[at..to], 0.0));
+            let c = s.fma(f, s.load_partial(&self.c[at..to], 0.0), s.mul(i, g));
+            s.store_partial(c, &mut self.c[at..to]);
+            s.store_partial(s.mul(o, tanh(s, c)), &mut self.h[at..to]);
+        }
     }
 }

@@ -62,20 +62,36 @@ impl Kernel for Run<'_> {
 fn along_row<S: Simd>(s: S, layer: &LayerNorm, x: &[f32], y: &mut [f32]) {
     let count = x.len() as f32;
     let mean = s.splat(row(s, Reduce::Sum, x) / count);
-    for (x, y) in x.chunks(S::LANES).zip(y.chunks_mut(S::LANES)) {
-        s.store_partial(s.sub(s.load_partial(x, 0.0), mean), y);
+    let whole = x.len() - x.len() % S::LANES;
+    for i in (0..whole).step_by(S::LANES) {
+        s.store(s.sub(s.load(&x[i..]), mean), &mut y[i..]);
+    }
+    if whole < x.len() {
+        s.store_partial(s.sub(s.load_partial(&x[whole..], 0.0), mean), &mut y[whole..]);
     }
     let variance = row(s, Reduce::SumSquare, y) / count;
     let scale = s.div(s.splat(1.0), s.sqrt(s.splat(variance + layer.epsilon)));
-    for (i, y) in y.chunks_mut(S::LANES).enumerate() {
-        let mut v = s.mul(s.load_partial(y, 0.0), scale);
-        if let Some(gamma) = layer.gamma {
-            v = s.mul(v, s.load_partial(&gamma[i * S::LANES..], 0.0));
-        }
-        if let Some(beta) = layer.beta {
-            v = s.add(v, s.load_partial(&beta[i * S::LANES..], 0.0));
-        }
-        s.store_partial(v, y);
+    for i in (0..whole).step_by(S::LANES) {
+        let gamma = match layer.gamma {
+            Some(gamma) => s.mul(scale, s.load(&gamma[i..])),
+            None => scale,
+        };
+        let beta = match layer.beta {
+            Some(beta) => s.load(&beta[i..]),
+            None => s.splat(0.0),
+        };
+        s.store(s.fma(s.load(&y[i..]), gamma, beta), &mut y[i..]);
+    }
+    if whole < x.len() {
+        let gamma = match layer.gamma {
+            Some(gamma) => s.mul(scale, s.load_partial(&gamma[whole..], 0.0)),
+            None => scale,
+        };
+        let beta = match layer.beta {
+            Some(beta) => s.load_partial(&beta[whole..], 0.0),
+            None => s.splat(0.0),
+        };
+        s.store_partial(s.fma(s.load_partial(&y[whole..], 0.0), gamma, beta), &mut y[whole..]);
     }
 }
 

@@ -68,6 +68,28 @@ impl Reduce {
         }
     }
 
+    /// Joins the lanes of a vector, in pairs.
+    #[inline(always)]
+    pub(crate) fn fold<S: Simd>(self, s: S, x: S::F32) -> f32 {
+        let mut lanes = [0.0; PANEL];
+        s.store(x, &mut lanes);
+        let mut n = S::LANES;
+        while n > 1 {
+            n /= 2;
+            for i in 0..n {
+                let (a, b) = (lanes[i], lanes[i + n]);
+                lanes[i] = match self {
+                    Self::Prod => a * b,
+                    Self::Max if a > b || a.is_nan() => a,
+                    Self::Min if a < b || a.is_nan() => a,
+                    Self::Max | Self::Min => b,
+                    _ => a + b,
+                };
+            }
+        }
+        lanes[0]
+    }
+
     #[inline(always)]
     fn finish<S: Simd>(self, s: S, sum: S::F32, count: usize) -> S::F32 {
         match self {
@@ -131,8 +153,12 @@ fn run<S: Simd>(s: S, reduce: Reduce, axis: usize, inner: usize, x: &[f32], y: &
 /// Reduces a row to one number. NaN for a maximum or minimum if any element is.
 #[inline(always)]
 pub(crate) fn row<S: Simd>(s: S, reduce: Reduce, x: &[f32]) -> f32 {
+    let first = s.splat(reduce.first());
+    if x.len() <= S::LANES {
+        return reduce.fold(s, reduce.take(s, first, s.load_partial(x, reduce.first())));
+    }
     let whole = x.len() - x.len() % (4 * S::LANES);
-    let mut sums = [s.splat(reduce.first()); 4];
+    let mut sums = [first; 4];
     let mut blocks = [Blocks::new(s, reduce); 4];
     for x in x[..whole].chunks_exact(4 * S::LANES) {
         for (block, x) in blocks.iter_mut().zip(x.chunks_exact(S::LANES)) {
@@ -145,18 +171,7 @@ pub(crate) fn row<S: Simd>(s: S, reduce: Reduce, x: &[f32]) -> f32 {
     for (x, sum) in x[whole..].chunks(S::LANES).zip(&mut sums) {
         *sum = reduce.take(s, *sum, s.load_partial(x, reduce.first()));
     }
-    let sum = reduce.join(s, reduce.join(s, sums[0], sums[1]), reduce.join(s, sums[2], sums[3]));
-    let mut lanes = [0.0; PANEL];
-    s.store(sum, &mut lanes);
-    let mut n = S::LANES;
-    while n > 1 {
-        n /= 2;
-        for i in 0..n {
-            let pair = reduce.join(s, s.splat(lanes[i]), s.splat(lanes[i + n]));
-            s.store_partial(pair, &mut lanes[i..=i]);
-        }
-    }
-    lanes[0]
+    reduce.fold(s, reduce.join(s, reduce.join(s, sums[0], sums[1]), reduce.join(s, sums[2], sums[3])))
 }
 
 /// Elements of one sum before it is added to the sum of sums, which keeps long sums accurate.

@@ -52,21 +52,49 @@ impl Kernel for Run<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        for y in self.y.chunks_exact_mut(self.axis * self.inner) {
-            if self.inner == 1 {
-                along_row(s, y, self.logarithm);
+        let Self { axis, inner, y, logarithm } = self;
+        if inner == 1 && axis <= S::LANES {
+            return short_rows(s, axis, y, logarithm);
+        }
+        for y in y.chunks_exact_mut(axis * inner) {
+            if inner == 1 {
+                along_row(s, y, logarithm);
                 continue;
             }
-            for column in (0..self.inner).step_by(S::LANES) {
-                along_columns(
-                    s,
-                    &mut y[column..],
-                    self.inner,
-                    S::LANES.min(self.inner - column),
-                    self.logarithm,
-                );
+            for column in (0..inner).step_by(S::LANES) {
+                along_columns(s, &mut y[column..], inner, S::LANES.min(inner - column), logarithm);
             }
         }
+    }
+}
+
+/// Rows of one vector each, four at a time: their chains of operations overlap, and a load that waits for the
+/// partial store beside it waits once for all four.
+#[inline(always)]
+fn short_rows<S: Simd>(s: S, axis: usize, y: &mut [f32], logarithm: bool) {
+    let mut groups = y.chunks_exact_mut(4 * axis);
+    for rows in &mut groups {
+        register_rows::<S, 4>(s, axis, rows, logarithm);
+    }
+    for row in groups.into_remainder().chunks_exact_mut(axis) {
+        register_rows::<S, 1>(s, axis, row, logarithm);
+    }
+}
+
+#[inline(always)]
+fn register_rows<S: Simd, const N: usize>(s: S, axis: usize, y: &mut [f32], logarithm: bool) {
+    let mut rows = [s.splat(0.0); N];
+    for (row, y) in rows.iter_mut().zip(y.chunks_exact(axis)) {
+        *row = s.load_partial(y, f32::NEG_INFINITY);
+    }
+    for row in &mut rows {
+        let x = s.sub(*row, s.splat(Reduce::Max.fold(s, *row)));
+        let e = exp(s, x);
+        let sum = s.splat(s.sum(e));
+        *row = if logarithm { s.sub(x, log(s, sum)) } else { s.div(e, sum) };
+    }
+    for (&row, y) in rows.iter().zip(y.chunks_exact_mut(axis)) {
+        s.store_partial(row, y);
     }
 }
 
@@ -89,7 +117,8 @@ fn along_row<S: Simd>(s: S, y: &mut [f32], logarithm: bool) {
         *sum = s.add(*sum, e);
         s.store_partial(if logarithm { x } else { e }, y);
     }
-    divide(s, y, s.splat(s.sum(s.add(sums[0], sums[1]))), logarithm);
+    let sum = s.splat(s.sum(s.add(sums[0], sums[1])));
+    finish_row(s, y, sum, logarithm);
 }
 
 /// The same for the first `width` columns of rows `inner` apart.
@@ -114,12 +143,18 @@ fn along_columns<S: Simd>(s: S, y: &mut [f32], inner: usize, width: usize, logar
     }
 }
 
-/// Divides by the sum, or subtracts its logarithm.
+/// Divides a row by the sum of its exponentials, or subtracts the logarithm of the sum.
 #[inline(always)]
-fn divide<S: Simd>(s: S, y: &mut [f32], sum: S::F32, logarithm: bool) {
-    let log_sum = log(s, sum);
-    for y in y.chunks_mut(S::LANES) {
-        let x = s.load_partial(y, 0.0);
-        s.store_partial(if logarithm { s.sub(x, log_sum) } else { s.div(x, sum) }, y);
+fn finish_row<S: Simd>(s: S, y: &mut [f32], sum: S::F32, logarithm: bool) {
+    let log_sum = if logarithm { log(s, sum) } else { sum };
+    let whole = y.len() - y.len() % S::LANES;
+    let (y, rest) = y.split_at_mut(whole);
+    for y in y.chunks_exact_mut(S::LANES) {
+        let x = s.load(y);
+        s.store(if logarithm { s.sub(x, log_sum) } else { s.div(x, sum) }, y);
+    }
+    if !rest.is_empty() {
+        let x = s.load_partial(rest, 0.0);
+        s.store_partial(if logarithm { s.sub(x, log_sum) } else { s.div(x, sum) }, rest);
     }
 }

@@ -28,8 +28,11 @@ pub(super) fn parts<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
 /// eˣ
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(s: S, x: S::F32) -> S::F32 {
-    let (n, q) = parts(s, x);
-    s.scale(s.add(s.splat(1.0), q), n)
+    // What rounds to 0 is not computed: results that underflow take the processor a hundred times longer.
+    let zero = s.splat(0.0);
+    let vanishes = s.lt(x, s.splat(-104.0));
+    let (n, q) = parts(s, s.select(vanishes, zero, x));
+    s.select(vanishes, zero, s.scale(s.add(s.splat(1.0), q), n))
 }
 
 /// eˣ − 1, without cancellation near 0.
