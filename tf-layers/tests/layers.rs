@@ -7,6 +7,32 @@ use tf_layers::{Activation, Conv1d, Conv2d, Dense, DepthwiseConv2d, Matrix, Pool
 
 const SIZES: [usize; 10] = [1, 2, 3, 5, 15, 16, 17, 33, 64, 100];
 
+/// Products so large that they are cut into blocks of rows and of k.
+#[test]
+fn large_dense() {
+    let mut rng = Rng::new(11);
+    for (rows, k, n) in [(30, 700, 70), (3, 2500, 17), (400, 40, 33), (320, 170, 20), (25, 1025, 64)] {
+        let (x, w, b) = (rng.vec(rows * k), rng.vec(k * n), rng.vec(n));
+        let data = packed(&w, 1, k, n);
+        let mut expected: Vec<f64> = (0..rows * n).map(|i| f64::from(b[i % n])).collect();
+        for (row, expected) in expected.chunks_exact_mut(n).enumerate() {
+            for p in 0..k {
+                for (e, w) in expected.iter_mut().zip(&w[p * n..]) {
+                    *e += f64::from(x[row * k + p]) * f64::from(*w);
+                }
+            }
+            expected.iter_mut().for_each(|e| *e = e.clamp(-1.0, 3.0));
+        }
+        let activation = Activation::Clip { min: -1.0, max: 3.0 };
+        let layer = Dense { kernel: Matrix::new(&data, 1, k, n).unwrap(), bias: Some(&b), activation };
+        for isa in isas() {
+            let mut y = vec![f32::NAN; rows * n];
+            layer.run(isa, rows, &x, &mut y).unwrap();
+            assert_close(&y, &expected, 1e-5, &format!("{isa:?} {rows}x{k}x{n}"));
+        }
+    }
+}
+
 #[test]
 fn dense() {
     let mut rng = Rng::new(1);
@@ -67,7 +93,7 @@ const PLAIN: Case = Case {
     groups: 1,
 };
 
-const CASES: [Case; 16] = [
+const CASES: [Case; 21] = [
     PLAIN,
     Case { batch: 0, ..PLAIN },
     Case { batch: 3, channels: [1, 17], ..PLAIN },
@@ -84,6 +110,11 @@ const CASES: [Case; 16] = [
     Case { size: [12, 12], kernel: [5, 4], padding: [[7, 6], [5, 9]], channels: [3, 16], ..PLAIN },
     Case { size: [3, 4], channels: [1500, 7], ..PLAIN },
     Case { size: [7, 7], channels: [64, 128], kernel: [2, 3], ..PLAIN },
+    Case { size: [14, 13], channels: [40, 70], batch: 2, ..PLAIN },
+    Case { size: [14, 13], channels: [80, 40], groups: 2, ..PLAIN },
+    Case { size: [20, 21], channels: [3, 20], kernel: [7, 7], stride: [2, 2], padding: [[3, 3], [3, 2]], ..PLAIN },
+    Case { size: [12, 11], channels: [1, 32], padding: [[0, 0], [1, 1]], ..PLAIN },
+    Case { size: [9, 9], channels: [6, 12], groups: 3, stride: [3, 1], dilation: [1, 2], ..PLAIN },
 ];
 
 impl Case {
