@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from tests.crates import CARGO_PROFILE, Crates
+from tests.crates import Crates
 from tests.models import graphs
 from tf2rust.convert import Options, convert, open_onnx
 
@@ -79,11 +79,11 @@ def test_a_crate_without_a_registry_builds_as_a_dependency(tmp_path: Path) -> No
     (application / "src").mkdir(parents=True)
     (application / "Cargo.toml").write_text(
         '[package]\nname = "application"\nversion = "0.1.0"\nedition = "2024"\n\n[dependencies]\n'
-        'mlp = { path = "../out/rust_generated_code", default-features = false }\n' + CARGO_PROFILE
+        'mlp = { path = "../out/rust_generated_code", default-features = false }\n'
     )
     (application / "src" / "lib.rs").write_text("#![no_std]\npub use mlp::MlpModel;\n")
     crates = Crates(application)
-    crates.cargo("build", "--release", "--offline", home=tmp_path / "empty_cargo_home")
+    crates.cargo("build", "--offline", home=tmp_path / "empty_cargo_home")
 
 
 def test_model_onnx_is_the_model(crates: Crates) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from tf2rust.codegen.layout import cancel_transposes
 from tf2rust.ops.activations import ActivationLayer
 from tf2rust.ops.arithmetic import Binary
@@ -12,76 +14,128 @@ from tf2rust.ops.reshape import Reshape
 def optimise(graph: LayerGraph) -> LayerGraph:
     """Channels-last, simplified and fused; a graph that computes the same with fewer layers."""
     graph = cancel_transposes(graph)
-    _simplify(graph)
-    while _merge_reshapes(graph) or _sink_reshapes(graph) or _fuse(graph):
-        pass
-    return graph
+    graph.layers = [part for layer in graph.layers for part in _simplified(layer)]
+    return _Fusion(graph).run()
 
 
-def _simplify(graph: LayerGraph) -> None:
-    """Replaces layers by the simpler ones they offer."""
-    layers: list[Layer] = []
-    for layer in graph.layers:
-        parts = layer.simplified()
-        if parts is None:
-            layers.append(layer)
-            continue
-        main = next(p for p in parts if not isinstance(p, Reshape))
-        main.nodes, main.rules, main.anchor = layer.nodes, layer.rules, layer.anchor
-        layers += parts
-    graph.layers = layers
+def _simplified(layer: Layer) -> list[Layer]:
+    """The simpler layers that a layer offers for itself, or the layer."""
+    parts = layer.simplified()
+    if parts is None:
+        return [layer]
+    main = next(p for p in parts if not isinstance(p, Reshape))
+    main.nodes, main.rules, main.anchor = layer.nodes, layer.rules, layer.anchor
+    return parts
 
 
-def _merge_reshapes(graph: LayerGraph) -> bool:
-    """``Reshape(Reshape(x))`` is one Reshape; one that changes nothing is none."""
-    made = {value: layer for layer in graph.layers for value in layer.outputs}
-    readers = graph.consumers()
-    for layer in graph.layers:
-        if not isinstance(layer, Reshape):
-            continue
-        source = made.get(layer.x)
+class _Fusion:
+    """Rewrites a graph step by step; every step looks at a layer and its neighbours alone."""
+
+    def __init__(self, graph: LayerGraph) -> None:
+        self.graph = graph
+        self.kept = {value for _, value in graph.outputs}
+        self.readers: dict[Value, list[Layer]] = {}
+        self.made: dict[Value, Layer] = {}
+        self.position: dict[Layer, int] = {}
+        self.waiting: deque[Layer] = deque(graph.layers)
+        for position, layer in enumerate(graph.layers):
+            self._add(layer, position)
+
+    def run(self) -> LayerGraph:
+        while self.waiting:
+            layer = self.waiting.popleft()
+            if layer not in self.position:
+                continue
+            if isinstance(layer, Reshape) and (self._merge(layer) or self._sink(layer)):
+                continue
+            self._fuse(layer)
+        self.graph.layers = sorted(self.position, key=self.position.__getitem__)
+        return self.graph
+
+    def _add(self, layer: Layer, position: int) -> None:
+        self.position[layer] = position
+        for value in layer.inputs:
+            self.readers.setdefault(value, []).append(layer)
+        for value in layer.outputs:
+            self.made[value] = layer
+
+    def _remove(self, layer: Layer) -> int:
+        for value in layer.inputs:
+            self.readers[value].remove(layer)
+        for value in layer.outputs:
+            if self.made.get(value) is layer:
+                del self.made[value]
+        return self.position.pop(layer)
+
+    def _look_again(self, layer: Layer) -> None:
+        """A layer has changed: it and its neighbours may fit together now."""
+        sources = [self.made[v] for v in layer.inputs if v in self.made]
+        self.waiting.extend([*sources, layer, *(r for v in layer.outputs for r in self.readers.get(v, []))])
+
+    def _only_reader(self, value: Value) -> Layer | None:
+        readers = self.readers.get(value, [])
+        return readers[0] if len(readers) == 1 and value not in self.kept else None
+
+    def _merge(self, view: Reshape) -> bool:
+        """``Reshape(Reshape(x))`` is one Reshape; one that changes nothing is none."""
+        source = self.made.get(view.x)
         if isinstance(source, Reshape):
-            layer.inputs = [source.x]
-            if readers[source.y] == [layer] and not graph.is_output(source.y):
-                layer.nodes = source.nodes + layer.nodes
-                graph.layers.remove(source)
-            return True
-        if layer.x.shape == layer.y.shape and not graph.is_output(layer.y):
-            _replace(graph, layer.y, layer.x)
-            graph.layers.remove(layer)
-            heir = source or next(iter(readers.get(layer.y, [])), None)
+            position = self._remove(view)
+            view.inputs = [source.x]
+            if not self.readers[source.y] and source.y not in self.kept:
+                self._remove(source)
+                view.nodes = source.nodes + view.nodes
+            self._add(view, position)
+        elif view.x.shape == view.y.shape and view.y not in self.kept:
+            self._remove(view)
+            readers = self.readers.pop(view.y, [])
+            for reader in readers:
+                reader.inputs = [view.x if v is view.y else v for v in reader.inputs]
+            self.readers.setdefault(view.x, []).extend(readers)
+            heir = source or next(iter(readers), None)
             if heir is not None:
-                heir.nodes += layer.nodes
+                heir.nodes += view.nodes
+                self._look_again(heir)
             return True
-    return False
+        else:
+            return False
+        self._look_again(view)
+        return True
 
+    def _sink(self, view: Reshape) -> bool:
+        """Moves an elementwise layer in front of a Reshape, next to a layer that may take it over.
 
-def _replace(graph: LayerGraph, old: Value, new: Value) -> None:
-    for layer in graph.layers:
-        layer.inputs = [new if v is old else v for v in layer.inputs]
-
-
-def _sink_reshapes(graph: LayerGraph) -> bool:
-    """Moves elementwise layers in front of a Reshape, next to a layer that may take them over.
-
-    x ─ Dense ─ Reshape ─ Add(bias) ─ Relu    becomes    x ─ Dense ─ Add(bias) ─ Relu ─ Reshape
-    """
-    readers = graph.consumers()
-    for position, view in enumerate(graph.layers):
-        if not isinstance(view, Reshape) or len(readers.get(view.y, [])) != 1 or graph.is_output(view.y):
-            continue
-        (layer,) = readers[view.y]
-        if len(layer.inputs) != 1 or not _commutes(layer, view):
-            continue
+        x ─ Dense ─ Reshape ─ Add(bias) ─ Relu    becomes    x ─ Dense ─ Add(bias) ─ Relu ─ Reshape
+        """
+        layer = self._only_reader(view.y)
+        if layer is None or len(layer.inputs) != 1 or not _commutes(layer, view):
+            return False
+        first, second = self._remove(view), self._remove(layer)
         inner = Value(f"{layer.y.name}'", layer.y.dtype, view.x.shape)
-        outer, view.outputs = layer.y, [layer.y]
+        view.outputs = layer.outputs
         layer.inputs, layer.outputs = [view.x], [inner]
         view.inputs = [inner]
-        graph.layers.remove(layer)
-        graph.layers.insert(position, layer)
-        assert view.y is outer
+        self._add(layer, first)
+        self._add(view, second)
+        self._look_again(layer)
+        self._look_again(view)
         return True
-    return False
+
+    def _fuse(self, layer: Layer) -> None:
+        reader = self._only_reader(layer.y) if len(layer.outputs) == 1 else None
+        if reader is None:
+            return
+        fused = layer.absorb(reader) or reader.absorb_input(layer)
+        if fused is None:
+            return
+        self._remove(layer)
+        position = self._remove(reader)
+        fused.outputs = reader.outputs
+        fused.anchor = layer.anchor if type(fused) is type(layer) else reader.anchor
+        fused.nodes = layer.nodes + reader.nodes
+        fused.rules = layer.rules + reader.rules
+        self._add(fused, position)
+        self._look_again(fused)
 
 
 def _commutes(layer: Layer, view: Reshape) -> bool:
@@ -97,25 +151,3 @@ def _commutes(layer: Layer, view: Reshape) -> bool:
         return False
     layer.constant = layer.constant.reshape(-1)
     return True
-
-
-def _fuse(graph: LayerGraph) -> bool:
-    """One fusion at a time, the first that is possible."""
-    readers = graph.consumers()
-    for layer in graph.layers:
-        if len(layer.outputs) != 1 or graph.is_output(layer.y) or len(readers.get(layer.y, [])) != 1:
-            continue
-        (reader,) = readers[layer.y]
-        if reader.inputs.count(layer.y) != 1:
-            continue
-        fused = layer.absorb(reader) or reader.absorb_input(layer)
-        if fused is None:
-            continue
-        fused.outputs = reader.outputs
-        fused.anchor = layer.anchor if type(fused) is type(layer) else reader.anchor
-        fused.nodes = layer.nodes + reader.nodes
-        fused.rules = layer.rules + reader.rules
-        graph.layers[graph.layers.index(reader)] = fused
-        graph.layers.remove(layer)
-        return True
-    return False

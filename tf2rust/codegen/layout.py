@@ -31,6 +31,7 @@ class _Pass:
         self.alias: dict[Value, Value] = {}
         self.written: dict[tuple[Value, Perm], Value] = {}
         self.layers: list[Layer] = []
+        self.made: dict[Value, Layer] = {}
         self.orphans: tuple[str, ...] = ()
 
     def run(self) -> LayerGraph:
@@ -61,7 +62,7 @@ class _Pass:
 
     def _give(self, value: Value, nodes: tuple[str, ...]) -> None:
         """Credits nodes that vanished to the layer that made the value, else to the next layer written."""
-        maker = next((layer for layer in reversed(self.layers) if value in layer.outputs), None)
+        maker = self.made.get(value)
         if maker is None:
             self.orphans += nodes
         else:
@@ -76,6 +77,7 @@ class _Pass:
         layer.nodes = self.orphans + layer.nodes
         self.orphans = ()
         self.layers.append(layer)
+        self.made.update((value, layer) for value in layer.outputs)
 
     def _materialise(self, value: Value) -> Value:
         """The value itself, written out where it is still behind a transpose."""

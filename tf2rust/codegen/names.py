@@ -6,12 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-_KEYWORDS = frozenset(  # noqa: SIM905, a list of fifty quoted words reads worse
+_KEYWORDS = frozenset(
     """
     as async await become box break const continue crate do dyn else enum extern false final fn for
     gen if impl in let loop macro match mod move mut override priv pub ref return self Self static
     struct super trait true try type typeof unsafe unsized use virtual where while yield union raw
-    """.split()
+    """.split()  # noqa: SIM905, fifty quoted words read worse
 )
 
 
