@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,14 +14,19 @@ from tf2rust.codegen.crate import CRATE, CrateOptions, check_target, collect, wr
 from tf2rust.codegen.fuse import optimise
 from tf2rust.codegen.model import build
 from tf2rust.codegen.proof import Proof, tolerance
+from tf2rust.codegen.scoring import Scoring, class_count, score_column
 from tf2rust.errors import ConversionError
+from tf2rust.features import Features, check_predictions, read_features
+from tf2rust.labels import check_labels, read_labels
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.listing import Listing, listing
 from tf2rust.onnx_import.load import load_onnx, run_onnx
 from tf2rust.onnx_import.match import match
 from tf2rust.onnx_import.naming import name_layers
+from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import LayerGraph
-from tf2rust.samples import is_batched, read_features, read_predictions, seeded_inputs
+from tf2rust.samples import is_batched, seeded_inputs
+from tf2rust.thresholds import DEFAULT_RATES, Thresholds, find_thresholds, read_thresholds
 
 Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
@@ -45,13 +50,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a conversion, as on the command line."""
+    """The options of a conversion, as on the command line; without ``binary_classification`` the output decides."""
 
     path_to_save: Path
     model_name: str
+    binary_classification: bool | None = None
     enable_inplace: bool = True
     enable_memdrop: bool = True
     path_to_fv: Path | None = None
+    thresholds: Path | None = None
+    rates: Mapping[str, float] = field(default_factory=lambda: DEFAULT_RATES)
+    labels: Path | None = None
     dims: Mapping[str, int] = field(default_factory=dict)
     tf_layers: Path | None = None
 
@@ -74,11 +83,22 @@ def open_onnx(path: Path) -> Source:
     return Source(path, proto, f"ONNX Runtime {onnxruntime.__version__}", lambda inputs: run_onnx(proto, inputs))
 
 
-def open_tensorflow(path: Path, *, trust_code: bool = False, signature: str | None = None) -> Source:
-    """A SavedModel folder, a .keras or .h5 file; TensorFlow is its reference."""
-    from tf2rust.onnx_import.tensorflow import load_tensorflow
+def open_tensorflow(
+    path: Path,
+    *,
+    trust_code: bool = False,
+    signature: str | None = None,
+    custom_objects: Mapping[str, object] | None = None,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+) -> Source:
+    """Any TensorFlow model; TensorFlow is its reference. A frozen graph needs its ``inputs`` and ``outputs``."""
+    from tf2rust.onnx_import.tensorflow import load_frozen_graph, load_tensorflow
 
-    model = load_tensorflow(path, trust_code=trust_code, signature=signature)
+    if inputs or outputs:
+        model = load_frozen_graph(path, inputs, outputs)
+    else:
+        model = load_tensorflow(path, trust_code=trust_code, signature=signature, custom_objects=custom_objects)
     return Source(path, model.proto, model.framework, model.run, model.node_layers, model.opened_with)
 
 
@@ -100,30 +120,66 @@ def convert(source: Source, options: Options, progress: Callable[[str], None] = 
         causes = [u for u in found.unmatched if u.blocked_by is None]
         raise ConversionError([u.sentence() for u in causes or found.unmatched])
     progress(f"Running {source.framework} on the samples")
-    proof, notes = _prove(source, graph, options)
+    features = None if options.path_to_fv is None else read_features(options.path_to_fv, graph)
+    proof, notes = _prove(source, graph, features)
+    scoring, scoring_notes = _scoring(graph, features, proof, options)
     progress("Writing the crate")
     model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
     crate_options = CrateOptions(options.model_name, source.path.name, sha256(source.path), options.tf_layers)
-    files = collect(model, graph, proof, crate_options, source.proto.SerializeToString(deterministic=True))
+    files = collect(model, graph, proof, scoring, crate_options, source.proto.SerializeToString(deterministic=True))
     write(files, options.path_to_save, vendor_tf_layers=options.tf_layers is None)
-    return Converted(options.path_to_save / CRATE, found, proof, notes)
+    return Converted(options.path_to_save / CRATE, found, proof, [*notes, *scoring_notes, *files.notes])
 
 
-def _prove(source: Source, graph: LayerGraph, options: Options) -> tuple[Proof, list[str]]:
-    inputs = seeded_inputs(graph) if options.path_to_fv is None else read_features(options.path_to_fv, graph)
+def _prove(source: Source, graph: LayerGraph, features: Features | None) -> tuple[Proof, list[str]]:
+    inputs = seeded_inputs(graph) if features is None else features.inputs
     outputs = {name: np.asarray(array) for name, array in source.run(inputs).items()}
-    notes = [] if options.path_to_fv is None else read_predictions(options.path_to_fv, outputs)
+    notes = [] if features is None else [*features.notes, *check_predictions(features, outputs, score_column(graph))]
     runtime = _second_opinion(source, graph, inputs)
     tolerances, reasons = {}, {}
     for name, value in graph.outputs:
         array = outputs[name]
         if array.dtype.name != value.dtype:
-            raise ConversionError(f"output `{name}` is {value.dtype} in the graph but {array.dtype.name} when run; please report this model.")
+            raise ConversionError(
+                f"output `{name}` is {value.dtype} in the graph but {array.dtype.name} when run; report this model."
+            )
         tolerances[name], reasons[name] = tolerance(array, runtime.get(name))
         if reasons[name].startswith("twice"):
-            notes.append(f"output `{name}`: the tolerance is {tolerances[name]:.1e}, {reasons[name]} from {source.framework}.")
+            notes.append(
+                f"output `{name}`: the tolerance is {tolerances[name]:.1e}, {reasons[name]} from {source.framework}."
+            )
     ordered = {name: outputs[name] for name, _ in graph.outputs}
     return Proof(inputs, ordered, source.framework, tolerances, reasons, is_batched(graph)), notes
+
+
+def _scoring(graph: LayerGraph, features: Features | None, proof: Proof, options: Options) -> tuple[Scoring, list[str]]:
+    """How the crate scores a sample, and notes on its thresholds."""
+    labels: tuple[str, ...] = ()
+    if options.labels is not None:
+        labels = check_labels(options.labels, read_labels(options.labels), class_count(graph))
+    column = score_column(graph)
+    if column is None and options.binary_classification:
+        raise ConversionError(
+            "--binary_classification true wants one output of floats of shape [n, 1] or [n, 2]; this model has "
+            + ", ".join(f"`{name}` {value.dtype} {format_shape(value.shape)}" for name, value in graph.outputs)
+            + "."
+        )
+    if column is None or options.binary_classification is False:
+        if options.thresholds is not None:
+            raise ConversionError(
+                "--thresholds is for binary classifiers, which this model is not, or is said not to be."
+            )
+        return Scoring(None, Thresholds(), labels), []
+    if options.thresholds is not None:
+        return Scoring(column, read_thresholds(options.thresholds), labels), []
+    if features is None or features.labels is None:
+        return Scoring(column, Thresholds(), labels), [
+            "thresholds.json holds zeros, so that every score has high confidence; give --thresholds, "
+            "or `labels` of 0 and 1 in --path_to_fv."
+        ]
+    (scores,) = proof.outputs.values()
+    thresholds, notes = find_thresholds(scores[:, column], features.labels, options.rates)
+    return Scoring(column, thresholds, labels), notes
 
 
 def _second_opinion(source: Source, graph: LayerGraph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -2,158 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.resources
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
-from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture, computation_graph
 from tf2rust.codegen.model import Model
-from tf2rust.codegen.names import crate_name, pascal_case
-from tf2rust.codegen.overview import Box, draw_overview
-from tf2rust.codegen.proof import Proof, features_key
+from tf2rust.codegen.overview import Box, OverviewError, draw_overview
+from tf2rust.codegen.proof import Proof
+from tf2rust.codegen.render import CrateOptions, render_crate, resource
+from tf2rust.codegen.scoring import Scoring
 from tf2rust.errors import ConversionError
-from tf2rust.ops.core.dims import Expr, format_shape
-from tf2rust.ops.core.layer import Dims, LayerGraph
-from tf2rust.ops.core.rust import rust_comment, rust_list, rust_str
+from tf2rust.ops.core.layer import LayerGraph
+
+__all__ = [
+    "CRATE",
+    "DOCUMENTS",
+    "CrateOptions",
+    "Files",
+    "check_target",
+    "collect",
+    "overview",
+    "resource",
+    "write",
+    "write_npz",
+]
 
 DOCUMENTS = "saved_model_from_tensorflow"
 CRATE = "rust_generated_code"
-_TEMPLATES = (
-    "Cargo.toml",
-    "build.rs",
-    ".cargo/config.toml",
-    "src/lib.rs",
-    "src/model.rs",
-    "src/weights.rs",
-    "tests/predictions.rs",
-    "benches/benchmarks.rs",
-    "examples/predict.rs",
-)
-
-
-@dataclass(frozen=True)
-class CrateOptions:
-    """What the crate is called and where it comes from.
-
-    ``tf_layers`` is a path to depend on instead of a copy of tf-layers in the crate.
-    """
-
-    model_name: str
-    source_name: str
-    source_sha256: str
-    tf_layers: Path | None = None
-
-
-def resource(name: str) -> Path:
-    """The folder ``templates`` or ``tf-layers``: inside the installed package, or at the top of a checkout."""
-    inside = importlib.resources.files("tf2rust") / "_data" / name
-    if inside.is_dir():
-        return Path(str(inside))
-    return Path(__file__).resolve().parents[2] / name
-
-
-def render_crate(model: Model, graph: LayerGraph, proof: Proof, options: CrateOptions) -> dict[str, str]:
-    """The text files of the crate, by path."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resource("templates")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # Rust is no HTML; names pass through rust_str, rust_comment or snake_case
-    )
-    context = _context(model, graph, proof, options)
-    return {name: environment.get_template(f"{name}.j2").render(context) for name in _TEMPLATES}
-
-
-def _context(model: Model, graph: LayerGraph, proof: Proof, options: CrateOptions) -> dict[str, Any]:
-    crate = crate_name(options.model_name)
-    digest = architecture_hash(model, graph)
-    text = "\n".join(line for step in model.steps for line in step.lines)
-    scratch = "workspace.scratch" in text
-    if scratch and "Buffer" not in model.imports:
-        model.imports = sorted([*model.imports, "Buffer"])
-    terms = [f"self.b{i}.capacity_bytes()" for i in range(len(model.buffers))] + [
-        "self.scratch.capacity_bytes()"
-    ] * scratch
-    sample = {name: list(array.shape) for name, array in proof.inputs.items()}
-    return {
-        "version": __version__,
-        "crate": crate,
-        "module": crate.replace("-", "_"),
-        "struct": f"{pascal_case(options.model_name, 'M')}Model",
-        "model": model,
-        "model_name": options.model_name.replace("\\", "/").replace('"', "'")
-        if options.model_name.isprintable()
-        else crate,
-        "model_comment": rust_comment(options.model_name),
-        "model_literal": rust_str(options.model_name),
-        "source_comment": rust_comment(options.source_name),
-        "source_sha256": options.source_sha256,
-        "tf_layers": "tf-layers" if options.tf_layers is None else options.tf_layers.as_posix(),
-        "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
-        "scratch": scratch,
-        "workspace_terms": terms,
-        "fields_need_blob": any(step.field and "blob." in step.field[1] for step in model.steps),
-        "any_dims": bool(model.inputs),
-        "reference": proof.reference,
-        "samples": proof.samples,
-        "batched": proof.batched,
-        "tolerance": {name: f"{value:e}" for name, value in proof.tolerances.items()},
-        "tolerance_reason": proof.reasons,
-        "sample_shape": {name: rust_list(shape) for name, shape in sample.items()},
-        "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
-        "shape_literal": lambda shape: rust_str(format_shape(shape)),
-        "extents": lambda shape: _extents(shape, model.free),
-        "example_value": lambda dtype: (
-            "false" if dtype == "bool" else "0.0" if dtype.startswith("f") else f"0_{_suffix(dtype)}"
-        ),
-        "example_len": lambda shape: str(int(np.prod(_example_shape(shape, sample, model), dtype=object))),
-        "example_shape": lambda shape: rust_list(_example_shape(shape, sample, model)),
-        "as_f64": lambda name, dtype: (
-            f"f64::from(u8::from({name}))"
-            if dtype == "bool"
-            else name
-            if dtype == "float64"
-            else f"{name} as f64"
-            if dtype.endswith("64")
-            else f"f64::from({name})"
-        ),
-        "is_nan": lambda name, dtype: f"{name}.is_nan()" if dtype.startswith("f") else "false",
-    }
-
-
-def _suffix(dtype: str) -> str:
-    return dtype.replace("uint", "u").replace("int", "i")
-
-
-def _example_shape(shape: Dims, sample: dict[str, list[int]], model: Model) -> list[int]:
-    """A shape for the example in the documentation: one sample, other free dimensions as in the test data."""
-    port = next(p for p in model.inputs if p.shape is shape)
-    sizes = sample[port.name]
-    return [1 if isinstance(d, Expr) and i == 0 else sizes[i] for i, d in enumerate(shape)]
-
-
-def _extents(shape: Dims, free: Sequence[str]) -> str:
-    return ", ".join(
-        f"Extent::Fixed({d})" if isinstance(d, int) else f"Extent::Free({free.index(str(d))})" for d in shape
-    )
-
-
-def architecture_hash(model: Model, graph: LayerGraph) -> bytes:
-    """SHA-256 of the architecture: what must be equal for weights to be exchanged."""
-    return hashlib.sha256(json.dumps(architecture(model, graph), sort_keys=True).encode()).digest()
 
 
 @dataclass(frozen=True)
@@ -163,11 +46,16 @@ class Files:
     texts: dict[str, str]
     arrays: dict[str, dict[str, np.ndarray]]
     binaries: dict[str, bytes]
+    notes: list[str]
 
 
-def collect(model: Model, graph: LayerGraph, proof: Proof, options: CrateOptions, onnx_bytes: bytes) -> Files:
+def collect(
+    model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, options: CrateOptions, onnx_bytes: bytes
+) -> Files:
     """All files of a conversion, by path under the output folder."""
-    texts = {f"{CRATE}/{name}": text for name, text in render_crate(model, graph, proof, options).items()}
+    texts = {f"{CRATE}/{name}": text for name, text in render_crate(model, graph, proof, scoring, options).items()}
+    if scoring.column is not None:
+        texts[f"{CRATE}/model/thresholds.json"] = _json(scoring.thresholds.as_json())
     texts[f"{DOCUMENTS}/computation_graph.json"] = _json(computation_graph(model, graph))
     texts[f"{DOCUMENTS}/model_architecture.json"] = _json(architecture(model, graph))
     weights = model.weights.arrays()
@@ -176,11 +64,13 @@ def collect(model: Model, graph: LayerGraph, proof: Proof, options: CrateOptions
         f"{CRATE}/model/model_weights.npz": weights,
         f"{CRATE}/testdata/features.npz": proof.features(),
     }
-    binaries = {
-        f"{DOCUMENTS}/model.onnx": onnx_bytes,
-        f"{DOCUMENTS}/model_overview.png": overview(model, graph, options.model_name),
-    }
-    return Files(texts, arrays, binaries)
+    binaries = {f"{DOCUMENTS}/model.onnx": onnx_bytes}
+    notes = []
+    try:
+        binaries[f"{DOCUMENTS}/model_overview.png"] = overview(model, graph, options.model_name)
+    except OverviewError as error:
+        notes.append(f"model_overview.png was not drawn: {error}.")
+    return Files(texts, arrays, binaries, notes)
 
 
 def overview(model: Model, graph: LayerGraph, title: str) -> bytes:
@@ -253,8 +143,6 @@ def write(files: Files, folder: Path, *, vendor_tf_layers: bool) -> None:
 
 def write_npz(file: Any, arrays: dict[str, np.ndarray]) -> None:
     """Writes an NPZ that does not depend on the clock; keys may be any text (``numpy.savez`` takes no ``file``)."""
-    import zipfile
-
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:

@@ -1,0 +1,40 @@
+"""The names of a classifier's classes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tf2rust.errors import ConversionError
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Class names by index: the lines of a text file, or the strings of a JSON list."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise ConversionError(
+            f"There is no file {path}; --labels wants class names, one a line or as a JSON list."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConversionError(f"{path} is no readable UTF-8 text ({error}); --labels wants class names.") from error
+    if not text.lstrip().startswith("["):
+        return tuple(line.strip() for line in text.strip().splitlines())
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConversionError(f"{path} begins like a JSON list but is none ({error}).") from error
+    if not all(isinstance(name, str) for name in names):
+        raise ConversionError(f"{path} must be a JSON list of strings, the class names by index.")
+    return tuple(names)
+
+
+def check_labels(path: Path, names: tuple[str, ...], classes: int | None) -> tuple[str, ...]:
+    """``names``, if there is one for each of the model's ``classes``; None where its output has none."""
+    if classes is None:
+        raise ConversionError("--labels: the model has no single output whose last dimension counts classes.")
+    if len(names) != classes or not all(names):
+        raise ConversionError(
+            f"{path} names {sum(map(bool, names))} classes in {len(names)} places; the model has {classes}."
+        )
+    return names

@@ -1,0 +1,103 @@
+"""The thresholds of a binary classifier: read from a file, or found from labelled samples."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tf2rust.errors import ConversionError
+
+LEVELS = ("bottom", "low", "medium", "high")
+DEFAULT_RATES: Mapping[str, float] = {"bottom": 0.1, "low": 0.01, "medium": 0.001, "high": 0.0001}
+FORMAT_VERSION = 1
+_ENOUGH = 10
+"""False positives that a threshold should rest on: with 10 of them the rate is known to about a third of itself."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The scores from which on each level of confidence holds, ascending, each a float32 from 0 to 1."""
+
+    bottom: float = 0.0
+    low: float = 0.0
+    medium: float = 0.0
+    high: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """``thresholds.json``."""
+        return {"version": FORMAT_VERSION, "dirty": {level: getattr(self, level) for level in LEVELS}}
+
+
+def read_thresholds(path: Path) -> Thresholds:
+    """Reads ``{"version": 1, "dirty": {"bottom": …, "low": …, "medium": …, "high": …}}``; the version may be missing.
+
+    Raises ConversionError for anything else, for a threshold outside 0 to 1, and for thresholds that do not ascend.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConversionError(f"There is no file {path}; --thresholds wants a thresholds.json.") from None
+    except OSError as error:
+        raise ConversionError(
+            f"{path} cannot be read ({error.strerror}); --thresholds wants a thresholds.json."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise ConversionError(f"{path} is not JSON ({error}); --thresholds wants a thresholds.json.") from error
+    dirty = content.get("dirty") if isinstance(content, dict) else None
+    if not isinstance(dirty, dict) or set(dirty) != set(LEVELS):
+        raise ConversionError(
+            f'{path} must hold {{"version": 1, "dirty": {{…}}}} with a number for each of {", ".join(LEVELS)}.'
+        )
+    if content.get("version", FORMAT_VERSION) != FORMAT_VERSION or set(content) - {"version", "dirty"}:
+        raise ConversionError(
+            f"{path} must hold the keys `version`, which is {FORMAT_VERSION}, and `dirty`, and no others."
+        )
+    values = [dirty[level] for level in LEVELS]
+    wrong = [level for level, value in zip(LEVELS, values, strict=True) if not _is_score(value)]
+    if wrong:
+        raise ConversionError(f"`{wrong[0]}` in {path} is {dirty[wrong[0]]!r}; a threshold is a number from 0 to 1.")
+    if values != sorted(values):
+        raise ConversionError(f"The thresholds in {path} are {values}; they must ascend from bottom to high.")
+    return Thresholds(*map(float, values))
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def find_thresholds(scores: np.ndarray, labels: np.ndarray, rates: Mapping[str, float]) -> tuple[Thresholds, list[str]]:
+    """The lowest thresholds that at most the given share of the clean samples (label 0) reaches, and notes on them."""
+    if not np.all((scores >= 0) & (scores <= 1)):
+        return Thresholds(), [
+            "thresholds.json holds zeros: the scores are not all between 0 and 1; end the model in a sigmoid or a "
+            "softmax, or choose with --binary_classification false."
+        ]
+    clean = np.sort(scores[labels == 0].astype(np.float32))[::-1]
+    if not clean.size:
+        return Thresholds(), [
+            "thresholds.json holds zeros: no sample has the label 0, by which false positives are counted."
+        ]
+    found, notes = [], []
+    for level in LEVELS:
+        rate = rates[level]
+        allowed = math.floor(rate * clean.size)
+        # The least float32 that the first clean sample too many does not reach.
+        threshold = float(np.nextafter(clean[allowed], np.float32(np.inf)))
+        if threshold > 1:
+            notes.append(
+                f"threshold `{level}`: clean samples score 1, so more than {rate:g} of them reach it whatever it is."
+            )
+        found.append(min(threshold, 1.0))
+        if rate * clean.size < _ENOUGH:
+            wanted = math.ceil(_ENOUGH / rate)
+            notes.append(
+                f"threshold `{level}`: {clean.size} clean samples say little of a false-positive rate of {rate:g}; "
+                f"{wanted} or more would."
+            )
+    return Thresholds(*found), notes
