@@ -13,7 +13,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
 test: lint test-rust test-python
 
 demo: $(VENV)/installed
-	$(BIN)/python demo/demo.py
+	$(BIN)/python -m demo
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -59,6 +59,10 @@ def test_hostile_names_survive_as_data(crates: Crates) -> None:
         assert "\u202e" not in text
 
 
+def test_rustfmt_has_nothing_to_say(crates: Crates) -> None:
+    crates.cargo("fmt", "--all", "--check")
+
+
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
     """Also where the source lists its nodes in another order."""
     proto = graphs.two_inputs()

@@ -17,6 +17,7 @@ from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case
+from tf2rust.codegen.pretty import use_list, wrap
 from tf2rust.codegen.proof import Proof, features_key
 from tf2rust.codegen.scoring import Row, Scoring
 from tf2rust.ops.core.dims import Expr, format_shape
@@ -27,6 +28,7 @@ _TEMPLATES = (
     "Cargo.toml",
     "build.rs",
     ".cargo/config.toml",
+    "rustfmt.toml",
     "src/lib.rs",
     "src/model.rs",
     "src/weights.rs",
@@ -69,6 +71,8 @@ def render_crate(
         keep_trailing_newline=True,
         autoescape=False,  # Rust is no HTML; names pass through rust_str, rust_comment or snake_case
     )
+    environment.filters["wrap"] = lambda line, indent: f"\n{' ' * indent}".join(wrap(line, indent))
+    environment.filters["use"] = lambda names, path: use_list(path, sorted(names))
     context = _context(model, graph, proof, scoring, options)
     names = [*_TEMPLATES]
     names += ["src/prediction.rs"] if context["predicts_from"] else []

@@ -26,7 +26,9 @@
 #![warn(missing_docs)]
 
 mod model;
+mod prediction;
 mod weights;
 
 pub use model::{Inputs, MlpModel, Outputs, Workspace};
+pub use prediction::predict_from;
 pub use tf_layers::{Error, Result, Tensor, TensorView};

@@ -4,11 +4,15 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 
-use tf_layers::{Activation, Aligned, Blob, Buffer, Dense, Extent, FreeDims, Isa, Npz, Result, Tensor, TensorView, len, pack, softmax_in_place};
+use tf_layers::{
+    Activation, Aligned, Blob, Buffer, Dense, Extent, FreeDims, Isa, Npz, Result, Tensor,
+    TensorView, len, pack, softmax_in_place,
+};
 
 use crate::weights::{ARCHITECTURE, ENTRIES};
 
-static WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
+static WEIGHTS: &Aligned<[u8]> =
+    &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
 
 /// What goes into the model.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +71,16 @@ impl<'w> MlpModel<'w> {
         let blob = Blob::parse(weights, ARCHITECTURE)?;
         Ok(Self {
             isa: Isa::detect(),
-            node: Dense { kernel: blob.matrix(0, 5, 4)?, bias: Some(blob.vector(1, 4)?), activation: Activation::Relu },
-            node_2: Dense { kernel: blob.matrix(2, 4, 3)?, bias: None, activation: Activation::Linear },
+            node: Dense {
+                kernel: blob.matrix(0, 5, 4)?,
+                bias: Some(blob.vector(1, 4)?),
+                activation: Activation::Relu,
+            },
+            node_2: Dense {
+                kernel: blob.matrix(2, 4, 3)?,
+                bias: None,
+                activation: Activation::Linear,
+            },
         })
     }
 
@@ -97,7 +109,12 @@ impl<'w> MlpModel<'w> {
     /// # Errors
     ///
     /// As [`predict`](Self::predict); `outputs` is then left in an unspecified state.
-    pub fn predict_into(&self, inputs: &Inputs<'_>, outputs: &mut Outputs, workspace: &mut Workspace) -> Result<()> {
+    pub fn predict_into(
+        &self,
+        inputs: &Inputs<'_>,
+        outputs: &mut Outputs,
+        workspace: &mut Workspace,
+    ) -> Result<()> {
         let isa = self.isa;
         let mut dims = FreeDims::<1>::new();
         dims.bind("x", "[batch, 5]", &[Extent::Free(0), Extent::Fixed(5)], inputs.x.shape())?;

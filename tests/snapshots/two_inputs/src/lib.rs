@@ -33,5 +33,5 @@
 mod model;
 mod weights;
 
-pub use model::{Inputs, TwoInputsModel, Outputs, Workspace};
+pub use model::{Inputs, Outputs, TwoInputsModel, Workspace};
 pub use tf_layers::{Error, Result, Tensor, TensorView};

@@ -4,11 +4,15 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 
-use tf_layers::{Activation, Aligned, Blob, Buffer, Conv1d, Dense, Embedding, Extent, FreeDims, Isa, Npz, Outside, Reduce, Result, Tensor, TensorView, concat, len, pack};
+use tf_layers::{
+    Activation, Aligned, Blob, Buffer, Conv1d, Dense, Embedding, Extent, FreeDims, Isa, Npz,
+    Outside, Reduce, Result, Tensor, TensorView, concat, len, pack,
+};
 
 use crate::weights::{ARCHITECTURE, ENTRIES};
 
-static WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
+static WEIGHTS: &Aligned<[u8]> =
+    &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
 
 /// What goes into the model.
 #[derive(Clone, Copy, Debug)]
@@ -74,10 +78,34 @@ impl<'w> TwoInputsModel<'w> {
         let blob = Blob::parse(weights, ARCHITECTURE)?;
         Ok(Self {
             isa: Isa::detect(),
-            node: Embedding { input: "characters", table: blob.vector(0, 44)?, rows: 11, dim: 4, outside: Outside::FromEnd },
-            node_2: Conv1d { kernel: blob.matrices(1, 1, 12, 6)?, bias: Some(blob.vector(2, 6)?), activation: Activation::Tanh, kernel_size: 3, stride: 1, dilation: 1, padding: [2, 0], in_channels: 4, groups: 1 },
-            node_4: Dense { kernel: blob.matrix(3, 3, 2)?, bias: None, activation: Activation::Linear },
-            node_6: Dense { kernel: blob.matrix(4, 8, 1)?, bias: None, activation: Activation::Sigmoid },
+            node: Embedding {
+                input: "characters",
+                table: blob.vector(0, 44)?,
+                rows: 11,
+                dim: 4,
+                outside: Outside::FromEnd,
+            },
+            node_2: Conv1d {
+                kernel: blob.matrices(1, 1, 12, 6)?,
+                bias: Some(blob.vector(2, 6)?),
+                activation: Activation::Tanh,
+                kernel_size: 3,
+                stride: 1,
+                dilation: 1,
+                padding: [2, 0],
+                in_channels: 4,
+                groups: 1,
+            },
+            node_4: Dense {
+                kernel: blob.matrix(3, 3, 2)?,
+                bias: None,
+                activation: Activation::Linear,
+            },
+            node_6: Dense {
+                kernel: blob.matrix(4, 8, 1)?,
+                bias: None,
+                activation: Activation::Sigmoid,
+            },
         })
     }
 
@@ -106,11 +134,26 @@ impl<'w> TwoInputsModel<'w> {
     /// # Errors
     ///
     /// As [`predict`](Self::predict); `outputs` is then left in an unspecified state.
-    pub fn predict_into(&self, inputs: &Inputs<'_>, outputs: &mut Outputs, workspace: &mut Workspace) -> Result<()> {
+    pub fn predict_into(
+        &self,
+        inputs: &Inputs<'_>,
+        outputs: &mut Outputs,
+        workspace: &mut Workspace,
+    ) -> Result<()> {
         let isa = self.isa;
         let mut dims = FreeDims::<2>::new();
-        dims.bind("characters", "[batch, time]", &[Extent::Free(0), Extent::Free(1)], inputs.characters.shape())?;
-        dims.bind("numbers", "[batch, 3]", &[Extent::Free(0), Extent::Fixed(3)], inputs.numbers.shape())?;
+        dims.bind(
+            "characters",
+            "[batch, time]",
+            &[Extent::Free(0), Extent::Free(1)],
+            inputs.characters.shape(),
+        )?;
+        dims.bind(
+            "numbers",
+            "[batch, 3]",
+            &[Extent::Free(0), Extent::Fixed(3)],
+            inputs.numbers.shape(),
+        )?;
         let [batch, time] = dims.sizes();
 
         // node (Embedding): [batch, time] → [batch, time, 4]
@@ -126,7 +169,12 @@ impl<'w> TwoInputsModel<'w> {
         // node_3 (GlobalMaxPooling1D): [batch, time, 6] → [batch, 6]
         // from node/m
         let node_3 = len(&[batch, 6])?;
-        Reduce::Max.run(isa, [batch, time, 6], workspace.b1.read(node_2)?, workspace.b0.write(node_3)?)?;
+        Reduce::Max.run(
+            isa,
+            [batch, time, 6],
+            workspace.b1.read(node_2)?,
+            workspace.b0.write(node_3)?,
+        )?;
 
         // node_4 (Dense): [batch, 3] → [batch, 2]
         // from node/d
@@ -135,11 +183,20 @@ impl<'w> TwoInputsModel<'w> {
         // node_5 (Concatenate): [batch, 6], [batch, 2] → [batch, 8]
         // from node/both
         let node_5 = len(&[batch, 8])?;
-        concat(batch, &[(workspace.b0.read(node_3)?, 6), (outputs.d.data(), 2)], workspace.b1.write(node_5)?)?;
+        concat(
+            batch,
+            &[(workspace.b0.read(node_3)?, 6), (outputs.d.data(), 2)],
+            workspace.b1.write(node_5)?,
+        )?;
 
         // node_6 (Dense): [batch, 8] → [batch, 1]
         // from node: z, score
-        self.node_6.run(isa, batch, workspace.b1.read(node_5)?, outputs.score.resize(&[batch, 1])?)?;
+        self.node_6.run(
+            isa,
+            batch,
+            workspace.b1.read(node_5)?,
+            outputs.score.resize(&[batch, 1])?,
+        )?;
         Ok(())
     }
 }

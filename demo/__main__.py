@@ -10,8 +10,6 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from demo.models import dgaintel, encode_domains
 from tf2rust.convert import Options, convert, open_tensorflow
 
@@ -63,5 +61,4 @@ def run(crate: Path, *arguments: str) -> None:
         sys.exit(f"cargo {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
 
 
-if __name__ == "__main__":
-    main()
+main()

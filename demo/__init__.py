@@ -1,0 +1,1 @@
+"""A published model from file to Rust: ``python -m demo``."""

@@ -1,0 +1,75 @@
+"""Long lines of Rust broken as rustfmt breaks them, for the few forms that generated code has."""
+
+from __future__ import annotations
+
+import textwrap
+
+WIDTH = 100
+_OPEN, _CLOSE = "([{", ")]}"
+
+
+def wrap(line: str, indent: int) -> list[str]:
+    """``line`` as lines that fit, where it stands at ``indent``: the last bracket at its outermost level is opened.
+
+    ``f(a, b)?;`` becomes ``f(``, ``    a,``, ``    b,``, ``)?;``; the parts are broken in turn.
+    """
+    if indent + len(line) <= WIDTH or (span := _outermost(line)) is None:
+        return [line]
+    start, end = span
+    parts = _split(line[start + 1 : end])
+    lines = [line[: start + 1].rstrip()]
+    for part in parts:
+        broken = wrap(f"{part},", indent + 4)
+        lines += [f"    {text}" for text in broken]
+    return [*lines, line[end:]]
+
+
+def use_list(path: str, names: list[str]) -> str:
+    """``use path::{a, b};``, names filled into lines."""
+    single = f"use {path}::{{{', '.join(names)}}};"
+    if len(single) <= WIDTH:
+        return single
+    body = textwrap.fill(", ".join(names) + ",", WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return f"use {path}::{{\n{body}\n}};"
+
+
+def _outermost(line: str) -> tuple[int, int] | None:
+    """Where the last bracket at the outermost level opens and closes, strings and lifetimes left alone."""
+    depth, start, span = 0, 0, None
+    for i, c in _code(line):
+        if c in _OPEN:
+            start = i if depth == 0 else start
+            depth += 1
+        elif c in _CLOSE:
+            depth -= 1
+            if depth == 0 and i > start + 1:
+                span = (start, i)
+    return span
+
+
+def _split(text: str) -> list[str]:
+    """``text`` at its outermost commas."""
+    depth, start, parts = 0, 0, []
+    for i, c in _code(text):
+        if c in _OPEN:
+            depth += 1
+        elif c in _CLOSE:
+            depth -= 1
+        elif c == "," and depth == 0:
+            parts.append(text[start:i])
+            start = i + 1
+    return [part.strip() for part in [*parts, text[start:]] if part.strip()]
+
+
+def _code(text: str) -> list[tuple[int, str]]:
+    """The characters that are not inside a string literal."""
+    inside, escaped, found = False, False, []
+    for i, c in enumerate(text):
+        if inside:
+            inside = escaped or c != '"'
+            escaped = c == "\\" and not escaped
+        elif c == '"':
+            inside = True
+        else:
+            found.append((i, c))
+    return found
