@@ -2,7 +2,7 @@
 
 use crate::dense::{clamp, start};
 use crate::error::{check_len, require};
-use crate::product::Weights;
+use crate::operand::Weights;
 use crate::simd::Isa;
 use crate::window::Axis;
 use crate::windows::{Run, Windows};

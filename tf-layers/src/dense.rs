@@ -3,7 +3,8 @@
 use crate::error::{check_len, require};
 use core::ops::Range;
 
-use crate::product::{Rows, Start, Weights, product};
+use crate::operand::{Rows, Start, Weights};
+use crate::product::product;
 use crate::simd::{Isa, Kernel, Lines, Simd};
 use crate::{Activation, Matrix, Result, len};
 

@@ -2,7 +2,7 @@
 
 use crate::dense::{Plain, Run, start};
 use crate::error::{check_len, require};
-use crate::product::Weights;
+use crate::operand::Weights;
 use crate::simd::Isa;
 use crate::{Activation, Buffer, Matrix, Result, len};
 

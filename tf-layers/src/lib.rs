@@ -24,6 +24,7 @@ mod lstm;
 mod math;
 mod moves;
 mod norm;
+mod operand;
 mod pool;
 mod prediction;
 mod product;

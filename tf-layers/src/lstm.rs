@@ -3,7 +3,8 @@
 use crate::dense::{Plain, Run, start};
 use crate::error::{check_len, require};
 use crate::math::{sigmoid, tanh};
-use crate::product::{Start, Weights, product};
+use crate::operand::{Start, Weights};
+use crate::product::product;
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{Activation, Buffer, Matrix, Result, len};
 

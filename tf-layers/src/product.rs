@@ -1,91 +1,16 @@
 //! Matrix products: the driver that cuts a product into register tiles.
-//!
-//! Dense layers and convolutions are the same product; they differ in where the rows of the left
-//! operand lie, which is what [`Rows`] tells.
 
 use core::ops::Range;
 
-use crate::Matrix;
+use crate::operand::{MAX_RANGE, MAX_SCATTERED, Rows, Start, Weights};
 use crate::simd::{Lines, PANEL, Simd, accumulate};
-
-/// The left operand: rows of k numbers, each in one or more pieces.
-pub(crate) trait Rows<'a>: Copy {
-    /// What is worked out once for `M` rows that are multiplied together.
-    type Tile<const M: usize>: Copy;
-
-    /// `M` rows from `row` on.
-    fn tile<const M: usize>(self, row: usize) -> Self::Tile<M>;
-
-    /// Which pieces of these rows hold the numbers `range` of the k.
-    fn pieces<const M: usize>(self, tile: Self::Tile<M>, range: Range<usize>) -> Range<usize>;
-
-    /// What of `range` lies in a piece: the first of the numbers, and all of them; `None` if they are zeros.
-    fn piece<const M: usize>(
-        self,
-        tile: Self::Tile<M>,
-        piece: usize,
-        range: Range<usize>,
-    ) -> Option<(usize, Lines<'a, M>)>;
-
-    /// Whether rows that lie in many small pieces had better be copied together.
-    fn scattered<const M: usize>(self, tile: Self::Tile<M>) -> bool;
-
-    /// Copies one of the rows of a scattered tile to `row`, which holds zeros.
-    fn collect<const M: usize>(self, tile: Self::Tile<M>, line: usize, row: &mut [f32]);
-}
-
-/// Scattered rows have at most so many numbers.
-pub(crate) const MAX_SCATTERED: usize = 160;
-/// The most rows of any tile.
-const MAX_ROWS: usize = 6;
-
-/// The right operand, and what is done with the product.
-#[derive(Clone, Copy)]
-pub(crate) struct Weights<'a> {
-    /// Panels of 16 columns and `k` rows.
-    pub panels: &'a [f32],
-    pub k: usize,
-    pub n: usize,
-    /// What the sums start with.
-    pub start: Start<'a>,
-    /// The results are clamped to these.
-    pub low: f32,
-    pub high: f32,
-    /// From one row of the output to the next.
-    pub stride: usize,
-}
-
-impl<'a> Weights<'a> {
-    /// The first matrix of `matrix`, for an output without gaps and without bounds.
-    pub fn plain(matrix: &Matrix<'a>, start: Start<'a>) -> Self {
-        Self {
-            panels: matrix.group(0),
-            k: matrix.rows(),
-            n: matrix.cols(),
-            start,
-            low: f32::NEG_INFINITY,
-            high: f32::INFINITY,
-            stride: matrix.cols(),
-        }
-    }
-}
-
-/// What the sums of a product start with.
-#[derive(Clone, Copy)]
-pub(crate) enum Start<'a> {
-    Zero,
-    /// One number for each column.
-    Bias(&'a [f32]),
-    /// What the output holds.
-    Output,
-}
 
 /// Bytes of weights that stay in the level-1 cache while rows stream by.
 const WEIGHTS_BLOCK: usize = 32 * 1024;
 /// Bytes of the left operand that stay in the level-2 cache while weights stream by.
 const ROWS_BLOCK: usize = 192 * 1024;
-/// The most numbers of a row that are asked for at once.
-pub(crate) const MAX_RANGE: usize = 1024;
+/// The most rows of any tile.
+const MAX_ROWS: usize = 6;
 
 /// y = clamp(start + rows·weights) for `count` rows.
 #[inline(always)]
@@ -119,7 +44,7 @@ pub(crate) fn product<'a, S: Simd, R: Rows<'a>>(
                 high: if last { weights.high } else { f32::INFINITY },
                 ..weights
             };
-            strips(s, Job { rows, lines: lines.clone(), range: at..at + len, weights: block }, y);
+            strips(s, &Job { rows, lines: lines.clone(), range: at..at + len, weights: block }, y);
             at += len;
             if last {
                 break;
@@ -139,18 +64,18 @@ struct Job<'w, R> {
 
 /// All columns, a strip of panels at a time.
 #[inline(always)]
-fn strips<'a, S: Simd, R: Rows<'a>>(s: S, job: Job<'_, R>, y: &mut [f32]) {
+fn strips<'a, S: Simd, R: Rows<'a>>(s: S, job: &Job<'_, R>, y: &mut [f32]) {
     let mut column = 0;
     while column < job.weights.n {
         let panels = (job.weights.n - column).div_ceil(PANEL);
         if S::PANELS >= 4 && panels >= 4 {
-            strip::<S, R, 4>(s, &job, column, y);
+            strip::<S, R, 4>(s, job, column, y);
             column += 4 * PANEL;
         } else if S::PANELS >= 2 && panels >= 2 {
-            strip::<S, R, 2>(s, &job, column, y);
+            strip::<S, R, 2>(s, job, column, y);
             column += 2 * PANEL;
         } else {
-            strip::<S, R, 1>(s, &job, column, y);
+            strip::<S, R, 1>(s, job, column, y);
             column += PANEL;
         }
     }

@@ -62,7 +62,7 @@ struct Line<'a> {
     taps: Range<usize>,
 }
 
-impl<'a> Line<'a> {
+impl Line<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, s: S, y: &mut [f32]) {
         let horizontal = &self.horizontal;
@@ -143,7 +143,11 @@ impl<'a> Line<'a> {
         }
         let Self { horizontal, vertical, outputs, .. } = *self;
         let walk = Walk {
-            lines: [self.taps.len(), vertical.dilation * horizontal.input * outputs, horizontal.size * outputs],
+            lines: [
+                self.taps.len(),
+                vertical.dilation * horizontal.input * outputs,
+                horizontal.size * outputs,
+            ],
             taps: [taps.len(), horizontal.dilation * outputs, outputs],
             pixel: horizontal.stride * outputs,
         };

@@ -2,7 +2,8 @@
 
 use core::ops::Range;
 
-use crate::product::{MAX_RANGE, MAX_SCATTERED, Rows, Weights, product};
+use crate::operand::{MAX_RANGE, MAX_SCATTERED, Rows, Weights};
+use crate::product::product;
 use crate::simd::{Kernel, Lines, Simd};
 use crate::window::Axis;
 

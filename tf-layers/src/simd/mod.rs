@@ -9,67 +9,8 @@
 #![allow(unsafe_code)]
 #![allow(clippy::wildcard_imports)]
 
-/// Writes trait methods each of which is an expression of intrinsics.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32"))]
-macro_rules! intrinsics {
-    ($($name:ident($($x:ident: $t:ty),+) -> $out:ty = $e:expr;)+) => {
-        $(#[inline(always)]
-        #[allow(unused_unsafe)]
-        fn $name(self, $($x: $t),+) -> $out {
-            // SAFETY: a value of this type proves that the machine has the feature.
-            unsafe { $e }
-        })+
-    };
-}
-/// Writes the methods on panels of `$n` vectors. They pass arrays by value and name each vector, as the compiler
-/// leaves arrays that are walked through a reference in memory.
-macro_rules! panels {
-    ($vector:ty, $n:literal: $($i:literal),+) => {
-        type Panel = [$vector; $n];
-
-        #[inline(always)]
-        fn panel(self, x: f32) -> [$vector; $n] {
-            [self.splat(x); $n]
-        }
-        #[inline(always)]
-        unsafe fn panel_load(self, x: *const f32) -> [$vector; $n] {
-            // SAFETY: `PANEL` floats are readable by the caller's contract.
-            unsafe { [$(self.load_ptr(x.add($i * Self::LANES))),+] }
-        }
-        #[inline(always)]
-        fn panel_fma(self, x: $vector, w: [$vector; $n], sum: [$vector; $n]) -> [$vector; $n] {
-            [$(self.fma(x, w[$i], sum[$i])),+]
-        }
-        #[inline(always)]
-        fn panel_add(self, a: [$vector; $n], b: [$vector; $n]) -> [$vector; $n] {
-            [$(self.add(a[$i], b[$i])),+]
-        }
-        #[inline(always)]
-        fn panel_load_partial(self, x: &[f32]) -> [$vector; $n] {
-            [$(match x.get($i * Self::LANES..) {
-                Some(x) if !x.is_empty() => self.load_partial(x, 0.0),
-                _ => self.splat(0.0),
-            }),+]
-        }
-        #[inline(always)]
-        fn panel_store_partial(self, panel: [$vector; $n], y: &mut [f32]) {
-            $(match y.get_mut($i * Self::LANES..) {
-                // A masked store of nothing is very slow where the address is not mapped.
-                Some(y) if !y.is_empty() => self.store_partial(panel[$i], y),
-                _ => {}
-            })+
-        }
-        #[inline(always)]
-        unsafe fn panel_store(self, panel: [$vector; $n], y: *mut f32) {
-            // SAFETY: `PANEL` floats are writable by the caller's contract.
-            $(unsafe { self.store_ptr(panel[$i], y.add($i * Self::LANES)) };)+
-        }
-        #[inline(always)]
-        fn panel_clamp(self, panel: [$vector; $n], low: $vector, high: $vector) -> [$vector; $n] {
-            [$(self.min(high, self.max(low, panel[$i]))),+]
-        }
-    };
-}
+#[macro_use]
+mod macros;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

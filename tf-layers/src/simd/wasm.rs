@@ -70,12 +70,10 @@ impl Simd for Simd128 {
     }
     #[inline(always)]
     fn shl<const N: i32>(self, a: v128) -> v128 {
-        // SAFETY: `self` proves the feature.
-        unsafe { i32x4_shl(a, N as u32) }
+        i32x4_shl(a, N as u32)
     }
     #[inline(always)]
     fn shr<const N: i32>(self, a: v128) -> v128 {
-        // SAFETY: `self` proves the feature.
-        unsafe { i32x4_shr(a, N as u32) }
+        i32x4_shr(a, N as u32)
     }
 }

@@ -1,6 +1,9 @@
 //! What the tests share: random numbers, packing, and comparing.
 #![allow(dead_code)]
 
+pub mod exact;
+pub mod window;
+
 use tf_layers::{Activation, Isa};
 
 /// A small random generator (xorshift64*), so that failures repeat.

@@ -1,0 +1,79 @@
+//! Timing, and numbers to compute with.
+
+use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
+
+use tf_layers::{Buffer, Isa};
+
+use crate::peak::peak;
+
+/// The shortest time of one call, over batches of calls for about a fifth of a second.
+pub fn time(mut f: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    f();
+    let calls =
+        (Duration::from_millis(4).as_nanos() / start.elapsed().as_nanos().max(1)).clamp(1, 100_000) as u32;
+    let mut best = f64::INFINITY;
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_millis(200) {
+        let start = Instant::now();
+        for _ in 0..calls {
+            f();
+        }
+        best = best.min(start.elapsed().as_secs_f64() / f64::from(calls));
+    }
+    best
+}
+
+pub struct Bench {
+    pub isa: Isa,
+    pub filter: String,
+}
+
+impl Bench {
+    pub fn measure(&self, name: &str, flop: usize, f: impl FnMut()) {
+        let seconds = time(f);
+        let rate = flop as f64 / seconds / 1e9;
+        let share = if flop == 0 {
+            String::new()
+        } else {
+            // Measured each time anew, as the clock of a shared machine goes up and down.
+            let peak = peak(self.isa);
+            format!("{rate:9.1} GFLOP/s of {peak:6.1}: {:5.1} %", rate / peak * 100.0)
+        };
+        println!("{name:40} {:12.1} ns {share}", seconds * 1e9);
+    }
+
+    pub fn wants(&self, name: &str) -> bool {
+        name.contains(&self.filter)
+    }
+}
+
+/// Numbers on a 64-byte boundary, as weights and the buffers of a workspace lie.
+#[derive(Default)]
+pub struct Numbers {
+    buffer: Buffer<f32>,
+    len: usize,
+}
+
+impl Deref for Numbers {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        self.buffer.read(self.len).unwrap()
+    }
+}
+
+impl DerefMut for Numbers {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        self.buffer.write(self.len).unwrap()
+    }
+}
+
+pub fn numbers(len: usize) -> Numbers {
+    let mut numbers = Numbers { buffer: Buffer::default(), len };
+    for (i, number) in numbers.iter_mut().enumerate() {
+        *number = (i * 7919 % 1000) as f32 / 500.0 - 1.0;
+    }
+    numbers
+}

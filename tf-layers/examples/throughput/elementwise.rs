@@ -1,0 +1,65 @@
+//! Layers that are bound by memory or by functions of one number.
+
+use std::hint::black_box;
+
+use tf_layers::{Activation, Binary, LayerNorm, Pool, Pool2d, Reduce, softmax, transpose};
+
+use crate::bench::{Bench, numbers};
+
+impl Bench {
+    pub fn elementwise(&self) {
+        let mut x = numbers(16384);
+        x.iter_mut().for_each(|x| *x *= 8.0);
+        let mut y = numbers(x.len());
+        for activation in [
+            Activation::Relu,
+            Activation::Exp,
+            Activation::Sigmoid,
+            Activation::Tanh,
+            Activation::Silu,
+            Activation::Gelu,
+            Activation::Mish,
+            Activation::Softplus,
+        ] {
+            self.measure(&format!("{activation:?} of 16384"), 0, || {
+                activation.run(self.isa, black_box(&x[..]), &mut y).unwrap();
+            });
+        }
+        self.measure("add 16384", 0, || {
+            let (a, b) = (black_box(&x[..]), &[16384]);
+            Binary::Add.run(self.isa, a, b, a, b, &mut y).unwrap();
+        });
+        self.measure("add 64x256 + 256", 0, || {
+            let a = black_box(&x[..]);
+            Binary::Add.run(self.isa, a, &[64, 256], &a[..256], &[256], &mut y).unwrap();
+        });
+        for dims in [[1024, 16, 1], [16, 1024, 1], [1638, 10, 1], [16, 16, 64]] {
+            let len = dims.iter().product();
+            self.measure(&format!("softmax {dims:?}"), 0, || {
+                softmax(self.isa, dims, black_box(&x[..len]), &mut y[..len]).unwrap();
+            });
+            let norm = LayerNorm { gamma: None, beta: None, epsilon: 1e-3, activation: Activation::Linear };
+            self.measure(&format!("layer norm {dims:?}"), 0, || {
+                norm.run(self.isa, dims, black_box(&x[..len]), &mut y[..len]).unwrap();
+            });
+            self.measure(&format!("sum {dims:?}"), 0, || {
+                let out = dims[0] * dims[2];
+                Reduce::Sum.run(self.isa, dims, black_box(&x[..len]), &mut y[..out]).unwrap();
+            });
+        }
+        for (dims, perm) in [([1, 128, 128], [0, 2, 1]), ([64, 4, 64], [1, 0, 2]), ([16, 3, 341], [0, 2, 1])]
+        {
+            let len = dims.iter().product();
+            self.measure(&format!("transpose {dims:?} {perm:?}"), 0, || {
+                transpose(black_box(&x[..len]), &mut y[..len], &dims, &perm).unwrap();
+            });
+        }
+        for kind in [Pool::Max, Pool::Average { count_include_pad: false }] {
+            let pool =
+                Pool2d { kind, size: [2, 2], stride: [2, 2], dilation: [1, 1], padding: [[0, 0], [0, 0]] };
+            self.measure(&format!("pool 2x2 16x16x64 {kind:?}"), 0, || {
+                pool.run(self.isa, 1, [16, 16], 64, black_box(&x[..]), &mut y[..4096]).unwrap();
+            });
+        }
+    }
+}

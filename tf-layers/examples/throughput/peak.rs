@@ -1,0 +1,65 @@
+//! The rate at which one core multiplies and adds in registers.
+
+use std::hint::black_box;
+
+use tf_layers::Isa;
+
+use crate::bench::time;
+
+/// Independent chains of multiply-adds: more than two units can have in flight.
+const CHAINS: usize = 12;
+
+/// Rounds of one multiply-add in each chain, as the instruction set at hand does it.
+macro_rules! multiply_adds {
+    ($name:ident, $feature:literal, $splat:ident, $fma:ident, $sum:expr) => {
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = $feature)]
+        fn $name(rounds: usize) -> f32 {
+            use std::arch::x86_64::*;
+            let factor = $splat(black_box(0.999));
+            let mut sums = [factor; CHAINS];
+            for _ in 0..rounds {
+                for sum in &mut sums {
+                    *sum = $fma(*sum, factor, factor);
+                }
+            }
+            sums.into_iter().map($sum).sum()
+        }
+    };
+}
+multiply_adds!(multiply_adds_avx512, "avx512f", _mm512_set1_ps, _mm512_fmadd_ps, |x| _mm512_cvtss_f32(x));
+multiply_adds!(multiply_adds_avx2, "avx2,fma", _mm256_set1_ps, _mm256_fmadd_ps, |x| _mm256_cvtss_f32(x));
+
+/// The result, and the lanes of a vector.
+fn multiply_adds(isa: Isa, rounds: usize) -> (f32, usize) {
+    match isa.name() {
+        // SAFETY: an `Isa` of this name exists only where the instructions do.
+        #[cfg(target_arch = "x86_64")]
+        "avx512" => (unsafe { multiply_adds_avx512(rounds) }, 16),
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        "avx2" => (unsafe { multiply_adds_avx2(rounds) }, 8),
+        _ => {
+            let factor = black_box([0.999f32; 4]);
+            let mut sums = [factor; CHAINS];
+            for _ in 0..rounds {
+                for sum in &mut sums {
+                    for (sum, factor) in sum.iter_mut().zip(factor) {
+                        *sum = *sum * factor + factor;
+                    }
+                }
+            }
+            (sums.iter().flatten().sum(), 4)
+        }
+    }
+}
+
+/// Billions of operations per second in registers, a multiply-add counting as two.
+pub fn peak(isa: Isa) -> f64 {
+    let rounds = 20_000;
+    let lanes = multiply_adds(isa, 1).1;
+    let seconds = time(|| {
+        black_box(multiply_adds(isa, rounds));
+    });
+    (2 * rounds * CHAINS * lanes) as f64 / seconds / 1e9
+}

@@ -1,0 +1,150 @@
+//! Layers that are matrix products, and those that nearly are.
+
+use std::hint::black_box;
+
+use tf_layers::{Activation, Buffer, Conv1d, Conv2d, Dense, DepthwiseConv2d, Lstm, Matrix};
+
+use crate::bench::{Bench, numbers};
+
+impl Bench {
+    pub fn dense(&self, rows: usize, k: usize, n: usize, activation: Activation) {
+        let name = format!("dense {rows}x{k}x{n} {activation:?}");
+        if !self.wants(&name) {
+            return;
+        }
+        let data = numbers(n.div_ceil(16) * 16 * k);
+        let (x, bias) = (numbers(rows * k), numbers(n));
+        let mut y = numbers(rows * n);
+        let layer = Dense { kernel: Matrix::new(&data, 1, k, n).unwrap(), bias: Some(&bias), activation };
+        self.measure(&name, 2 * rows * k * n, || {
+            layer.run(self.isa, rows, black_box(&x[..]), &mut y).unwrap();
+        });
+    }
+
+    pub fn mlp(&self, rows: usize) {
+        let name = format!("mlp 6-64-8-4 batch {rows}");
+        if !self.wants(&name) {
+            return;
+        }
+        let sizes = [6usize, 64, 8, 4];
+        let data: Vec<_> = (0..3).map(|i| numbers(sizes[i + 1].div_ceil(16) * 16 * sizes[i])).collect();
+        let bias = numbers(64);
+        let layers: Vec<_> = (0..3)
+            .map(|i| Dense {
+                kernel: Matrix::new(&data[i], 1, sizes[i], sizes[i + 1]).unwrap(),
+                bias: Some(&bias[..sizes[i + 1]]),
+                activation: Activation::Relu,
+            })
+            .collect();
+        let x = numbers(rows * 6);
+        let (mut a, mut b, mut y) = (numbers(rows * 64), numbers(rows * 8), numbers(rows * 4));
+        let flop = 2 * rows * (6 * 64 + 64 * 8 + 8 * 4);
+        self.measure(&name, flop, || {
+            layers[0].run(self.isa, rows, black_box(&x[..]), &mut a).unwrap();
+            layers[1].run(self.isa, rows, &a, &mut b).unwrap();
+            layers[2].run(self.isa, rows, &b, &mut y).unwrap();
+        });
+    }
+
+    pub fn conv(&self, size: usize, channels: [usize; 2], kernel: usize, stride: usize, groups: usize) {
+        let [cin, cout] = channels;
+        let name = format!("conv {size}x{size} {cin}->{cout} {kernel}x{kernel}/{stride} groups {groups}");
+        if !self.wants(&name) {
+            return;
+        }
+        let (k, n) = (kernel * kernel * cin / groups, cout / groups);
+        let data = numbers(n.div_ceil(16) * 16 * k * groups);
+        let layer = Conv2d {
+            kernel: Matrix::new(&data, groups, k, n).unwrap(),
+            bias: None,
+            activation: Activation::Relu,
+            kernel_size: [kernel; 2],
+            stride: [stride; 2],
+            dilation: [1, 1],
+            groups,
+            in_channels: cin,
+            padding: [[kernel / 2; 2]; 2],
+        };
+        let [h, w] = layer.output_size([size; 2]).unwrap();
+        let x = numbers(size * size * cin);
+        let mut y = numbers(h * w * cout);
+        self.measure(&name, 2 * h * w * k * cout, || {
+            layer.run(self.isa, 1, [size; 2], black_box(&x[..]), &mut y).unwrap();
+        });
+    }
+
+    pub fn conv1d(&self, width: usize, cin: usize, cout: usize, kernel: usize) {
+        let name = format!("conv1d {width} {cin}->{cout} {kernel}");
+        if !self.wants(&name) {
+            return;
+        }
+        let data = numbers(cout.div_ceil(16) * 16 * kernel * cin);
+        let layer = Conv1d {
+            kernel: Matrix::new(&data, 1, kernel * cin, cout).unwrap(),
+            bias: None,
+            activation: Activation::Relu,
+            kernel_size: kernel,
+            stride: 1,
+            dilation: 1,
+            groups: 1,
+            in_channels: cin,
+            padding: [kernel / 2; 2],
+        };
+        let x = numbers(width * cin);
+        let mut y = numbers(width * cout);
+        self.measure(&name, 2 * width * kernel * cin * cout, || {
+            layer.run(self.isa, 1, width, black_box(&x[..]), &mut y).unwrap();
+        });
+    }
+
+    pub fn depthwise(&self, size: usize, channels: usize, stride: usize, multiplier: usize) {
+        let name = format!("depthwise {size}x{size} {channels}*{multiplier} 3x3/{stride}");
+        if !self.wants(&name) {
+            return;
+        }
+        let outputs = channels * multiplier;
+        let (kernel, bias) = (numbers(9 * outputs), numbers(outputs));
+        let layer = DepthwiseConv2d {
+            kernel: &kernel,
+            bias: Some(&bias),
+            activation: Activation::Relu,
+            kernel_size: [3, 3],
+            stride: [stride; 2],
+            dilation: [1, 1],
+            channels,
+            multiplier,
+            padding: [[1, 1], [1, 1]],
+        };
+        let [h, w] = layer.output_size([size; 2]).unwrap();
+        let x = numbers(size * size * channels);
+        let mut y = numbers(h * w * outputs);
+        self.measure(&name, 2 * h * w * 9 * outputs, || {
+            layer.run(self.isa, 1, [size; 2], black_box(&x[..]), &mut y).unwrap();
+        });
+    }
+
+    pub fn lstm(&self, batch: usize, steps: usize, input: usize, units: usize) {
+        let name = format!("lstm batch {batch} steps {steps} {input}->{units}");
+        if !self.wants(&name) {
+            return;
+        }
+        let n = 4 * units;
+        let (w, u, bias) = (numbers(input * n), numbers(units * n), numbers(n));
+        let layer = Lstm {
+            kernel: Matrix::new(&w, 1, input, n).unwrap(),
+            recurrent: Matrix::new(&u, 1, units, n).unwrap(),
+            bias: Some(&bias),
+            units,
+            activation: Activation::Tanh,
+            recurrent_activation: Activation::Sigmoid,
+            return_sequences: false,
+            reverse: false,
+        };
+        let x = numbers(batch * steps * input);
+        let mut y = numbers(batch * units);
+        let mut scratch = Buffer::default();
+        self.measure(&name, 2 * batch * steps * (input + units) * n, || {
+            layer.run(self.isa, batch, steps, black_box(&x[..]), &mut y, &mut scratch).unwrap();
+        });
+    }
+}

@@ -1,0 +1,73 @@
+//! Dense layers on every instruction set against `f64`.
+
+mod common;
+
+use common::{Rng, assert_close, isas, packed};
+use tf_layers::{Activation, Dense, Matrix};
+
+const SIZES: [usize; 10] = [1, 2, 3, 5, 15, 16, 17, 33, 64, 100];
+
+/// Products so large that they are cut into blocks of rows and of k.
+#[test]
+fn large_dense() {
+    let mut rng = Rng::new(11);
+    for (rows, k, n) in [(30, 700, 70), (3, 2500, 17), (400, 40, 33), (320, 170, 20), (25, 1025, 64)] {
+        let (x, w, b) = (rng.vec(rows * k), rng.vec(k * n), rng.vec(n));
+        let data = packed(&w, 1, k, n);
+        let mut expected: Vec<f64> = (0..rows * n).map(|i| f64::from(b[i % n])).collect();
+        for (row, expected) in expected.chunks_exact_mut(n).enumerate() {
+            for p in 0..k {
+                for (e, w) in expected.iter_mut().zip(&w[p * n..]) {
+                    *e += f64::from(x[row * k + p]) * f64::from(*w);
+                }
+            }
+            for e in expected {
+                *e = e.clamp(-1.0, 3.0);
+            }
+        }
+        let activation = Activation::Clip { min: -1.0, max: 3.0 };
+        let layer = Dense { kernel: Matrix::new(&data, 1, k, n).unwrap(), bias: Some(&b), activation };
+        for isa in isas() {
+            let mut y = vec![f32::NAN; rows * n];
+            layer.run(isa, rows, &x, &mut y).unwrap();
+            assert_close(&y, &expected, 1e-5, &format!("{isa:?} {rows}x{k}x{n}"));
+        }
+    }
+}
+
+#[test]
+fn dense() {
+    let mut rng = Rng::new(1);
+    for rows in [0, 1, 2, 5, 6, 7, 13, 24] {
+        for k in [0, 1, 3, 16, 65, 300] {
+            for n in SIZES {
+                let (x, w, b) = (rng.vec(rows * k), rng.vec(k * n), rng.vec(n));
+                let data = packed(&w, 1, k, n);
+                for activation in [Activation::Linear, Activation::Relu, Activation::Tanh] {
+                    for bias in [None, Some(&b[..])] {
+                        let kernel = Matrix::new(&data, 1, k, n).unwrap();
+                        let layer = Dense { kernel, bias, activation };
+                        let mut expected = vec![0.0; rows * n];
+                        for (i, e) in expected.iter_mut().enumerate() {
+                            let (row, col) = (i / n, i % n);
+                            let sum: f64 =
+                                (0..k).map(|p| f64::from(x[row * k + p]) * f64::from(w[p * n + col])).sum();
+                            let sum = sum + bias.map_or(0.0, |b| f64::from(b[col]));
+                            *e = common::activate(activation, sum);
+                        }
+                        for isa in isas() {
+                            let mut y = vec![f32::NAN; rows * n];
+                            layer.run(isa, rows, &x, &mut y).unwrap();
+                            assert_close(
+                                &y,
+                                &expected,
+                                1e-5,
+                                &format!("{isa:?} {rows}x{k}x{n} {activation:?}"),
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Convolutions and pooling on every instruction set against `f64`.
+
+mod common;
+
+use common::window::CASES;
+use common::{Rng, assert_close, isas, packed};
+use tf_layers::{Activation, Conv1d, Conv2d, DepthwiseConv2d, Matrix, Pool, Pool1d, Pool2d};
+
+#[test]
+fn convolution() {
+    let mut rng = Rng::new(2);
+    for case in CASES {
+        let [cin, cout] = case.channels;
+        let (gin, gout) = (cin / case.groups, cout / case.groups);
+        let k = case.kernel[0] * case.kernel[1] * gin;
+        let x = rng.vec(case.batch * case.size[0] * case.size[1] * cin);
+        let (w, b) = (rng.vec(k * cout), rng.vec(cout));
+        let pixels = case.batch * case.output(0) * case.output(1);
+        let mut expected = vec![0.0f64; pixels * cout];
+        for (i, e) in expected.iter_mut().enumerate() {
+            *e = f64::from(b[i % cout]);
+        }
+        case.walk(|to, tap, from| {
+            let Some(from) = from else { return };
+            for o in 0..cout {
+                for c in 0..gin {
+                    let x = x[from * cin + o / gout * gin + c];
+                    expected[to * cout + o] += f64::from(x) * f64::from(w[(tap * gin + c) * cout + o]);
+                }
+            }
+        });
+        for e in &mut expected {
+            *e = e.max(0.0);
+        }
+        let data = packed(&w, case.groups, k, gout);
+        let kernel = Matrix::new(&data, case.groups, k, gout).unwrap();
+        let layer = Conv2d {
+            kernel,
+            bias: Some(&b),
+            activation: Activation::Relu,
+            kernel_size: case.kernel,
+            stride: case.stride,
+            dilation: case.dilation,
+            groups: case.groups,
+            in_channels: cin,
+            padding: case.padding,
+        };
+        assert_eq!(layer.output_size(case.size), Ok([case.output(0), case.output(1)]));
+        for isa in isas() {
+            let mut y = vec![f32::NAN; pixels * cout];
+            layer.run(isa, case.batch, case.size, &x, &mut y).unwrap();
+            assert_close(&y, &expected, 1e-5, &format!("{isa:?} {case:?}"));
+            if case.size[0] == 1 && case.kernel[0] == 1 {
+                let layer = Conv1d {
+                    kernel,
+                    bias: Some(&b),
+                    activation: Activation::Relu,
+                    kernel_size: case.kernel[1],
+                    stride: case.stride[1],
+                    dilation: case.dilation[1],
+                    groups: case.groups,
+                    in_channels: cin,
+                    padding: case.padding[1],
+                };
+                y.fill(f32::NAN);
+                layer.run(isa, case.batch, case.size[1], &x, &mut y).unwrap();
+                assert_close(&y, &expected, 1e-5, &format!("1d {isa:?} {case:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn depthwise() {
+    let mut rng = Rng::new(3);
+    for case in CASES {
+        for multiplier in [1, 2, 3] {
+            let channels = case.channels[0];
+            let outputs = channels * multiplier;
+            let x = rng.vec(case.batch * case.size[0] * case.size[1] * channels);
+            let (w, b) = (rng.vec(case.kernel[0] * case.kernel[1] * outputs), rng.vec(outputs));
+            let pixels = case.batch * case.output(0) * case.output(1);
+            let mut expected: Vec<f64> = (0..pixels * outputs).map(|i| f64::from(b[i % outputs])).collect();
+            case.walk(|to, tap, from| {
+                let Some(from) = from else { return };
+                for o in 0..outputs {
+                    let x = x[from * channels + o / multiplier];
+                    expected[to * outputs + o] += f64::from(x) * f64::from(w[tap * outputs + o]);
+                }
+            });
+            let layer = DepthwiseConv2d {
+                kernel: &w,
+                bias: Some(&b),
+                activation: Activation::Linear,
+                kernel_size: case.kernel,
+                stride: case.stride,
+                dilation: case.dilation,
+                channels,
+                multiplier,
+                padding: case.padding,
+            };
+            for isa in isas() {
+                let mut y = vec![f32::NAN; pixels * outputs];
+                layer.run(isa, case.batch, case.size, &x, &mut y).unwrap();
+                assert_close(&y, &expected, 1e-5, &format!("{isa:?} {case:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn pooling() {
+    let mut rng = Rng::new(4);
+    for case in CASES {
+        for channels in [1, 7, 16, 70] {
+            let x = rng.vec(case.batch * case.size[0] * case.size[1] * channels);
+            let pixels = case.batch * case.output(0) * case.output(1);
+            let (mut max, mut sum) =
+                (vec![f64::NEG_INFINITY; pixels * channels], vec![0.0; pixels * channels]);
+            let mut counts = vec![0.0; pixels];
+            case.walk(|to, _, from| {
+                let Some(from) = from else { return };
+                counts[to] += 1.0;
+                for c in 0..channels {
+                    let x = f64::from(x[from * channels + c]);
+                    max[to * channels + c] = max[to * channels + c].max(x);
+                    sum[to * channels + c] += x;
+                }
+            });
+            let area = (case.kernel[0] * case.kernel[1]) as f64;
+            let mean = |count: &dyn Fn(usize) -> f64| -> Vec<f64> {
+                sum.iter().enumerate().map(|(i, sum)| sum / count(i / channels)).collect()
+            };
+            let kinds = [
+                (Pool::Max, max.clone()),
+                (Pool::Average { count_include_pad: false }, mean(&|i| f64::max(counts[i], 1.0))),
+                (Pool::Average { count_include_pad: true }, mean(&|_| area)),
+            ];
+            for (kind, expected) in kinds {
+                let (size, stride, dilation, padding) =
+                    (case.kernel, case.stride, case.dilation, case.padding);
+                let layer = Pool2d { kind, size, stride, dilation, padding };
+                for isa in isas() {
+                    let mut y = vec![f32::NAN; pixels * channels];
+                    layer.run(isa, case.batch, case.size, channels, &x, &mut y).unwrap();
+                    assert_close(&y, &expected, 1e-6, &format!("{isa:?} {kind:?} {case:?}"));
+                }
+            }
+        }
+    }
+    // An average window that reaches beyond the padding, as a ceiling division of the size leaves it.
+    let layer = Pool1d { kind: Pool::Max, size: 2, stride: 1, dilation: 1, padding: [0, 0] };
+    for isa in isas() {
+        let mut y = [0.0; 2];
+        layer.run(isa, 1, 3, 1, &[f32::NAN, -1.0, -2.0], &mut y).unwrap();
+        assert!(y[0].is_nan() && y[1] == -1.0);
+    }
+}
