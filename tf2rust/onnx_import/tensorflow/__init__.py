@@ -19,6 +19,7 @@ from tf2rust.onnx_import.tensorflow.keras_model import open_keras, trace_keras
 from tf2rust.onnx_import.tensorflow.runtime import library
 from tf2rust.onnx_import.tensorflow.saved_model import open_saved_model
 from tf2rust.onnx_import.tensorflow.stored import read_stored
+from tf2rust.onnx_import.tensorflow.tflite import TFLiteModel
 from tf2rust.onnx_import.tensorflow.traced import TracedModel
 
 __all__ = ["TensorFlowModel", "load_frozen_graph", "load_tensorflow"]
@@ -55,7 +56,7 @@ def load_tensorflow(
 ) -> TensorFlowModel:
     """Open the model at ``path`` with the library that fits it, and export it to ONNX.
 
-    ``path`` is a ``.keras`` or ``.h5`` file of Keras 2 or 3, or a SavedModel folder.
+    ``path`` is a ``.keras`` or ``.h5`` file of Keras 2 or 3, a ``.tflite`` file, or a SavedModel folder.
     ``trust_code`` allows Python code in the model to run (Lambda layers); ``signature`` chooses one of a SavedModel;
     ``custom_objects`` holds the classes of custom layers by name. Raises ``ConversionError``.
     """
@@ -69,11 +70,14 @@ def load_tensorflow(
         raise ConversionError(f"{path} is a file; only SavedModel folders have signatures.")
     if path.suffix == ".pb":
         raise ConversionError(
-            f"{path} is a file of its own: give the SavedModel's folder, or for a frozen graph its inputs and outputs."
+            f"{path} is a file of its own: give the SavedModel's folder, or --inputs and --outputs of a frozen graph."
         )
+    if path.suffix == ".tflite":
+        return _tflite(path)
     if path.suffix not in _KERAS_SUFFIXES:
         raise ConversionError(
-            f"{path} has the extension {path.suffix!r}; a model is a .keras or .h5 file or a SavedModel folder."
+            f"{path} has the extension {path.suffix!r}; "
+            "a model is a .keras, .h5 or .tflite file or a SavedModel folder."
         )
     stored = read_stored(path)
     opened = open_keras(stored, trust_code=trust_code, custom_objects=custom_objects)
@@ -88,6 +92,14 @@ def load_frozen_graph(path: Path, inputs: Sequence[str], outputs: Sequence[str])
         raise ConversionError(f"{path} does not exist.")
     traced = open_frozen_graph(path, inputs, outputs)
     return _exported(traced, f"frozen graph, opened with TensorFlow {library('tensorflow').__version__}", {})
+
+
+def _tflite(path: Path) -> TensorFlowModel:
+    model = TFLiteModel(path)
+    proto, _ = canonicalise(model.export(), {})
+    version = library("tensorflow").__version__
+    opened = f"TFLite model, opened with TensorFlow {version}"
+    return TensorFlowModel(proto, opened, f"TensorFlow {version}'s TFLite interpreter", {}, {}, model.run)
 
 
 def _exported(traced: TracedModel, opened_with: str, layers: Mapping[str, str]) -> TensorFlowModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import onnx
@@ -25,11 +26,7 @@ def export(model: TracedModel) -> onnx.ModelProto:
     handlers.register()
     with quiet():
         proto = _convert(_optimise(model), model)
-    _check_ops(proto, model)
-    try:
-        onnx.checker.check_model(proto)
-    except onnx.checker.ValidationError as error:
-        raise ConversionError(f"tf2onnx wrote an invalid graph: {str(error).splitlines()[0]}") from error
+    check_exported(proto, lambda node: _where(node, model), "TensorFlow")
     return proto
 
 
@@ -59,21 +56,25 @@ def _make_inlinable(graph_def: Any) -> None:
 
 def _convert(graph_def: Any, model: TracedModel) -> onnx.ModelProto:
     tf = library("tensorflow")
+    with tf.device("/cpu:0"), tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+        return export_graph(
+            graph,
+            input_names=list(model.inputs.values()),
+            output_names=list(model.outputs.values()),
+            tensors_to_rename={tensor: name for name, tensor in (*model.inputs.items(), *model.outputs.items())},
+        )
+
+
+def export_graph(graph: Any, **names: Any) -> onnx.ModelProto:
+    """``graph``, or the TFLite file among ``names``, by tf2onnx and those of its optimizers that keep layers apart."""
     optimizer = library("tf2onnx.optimizer")
     optimizers = {name: make for name, make in optimizer._get_optimizers().items() if name not in _LEFT_OUT}
 
     def attempt(catch_errors: bool) -> onnx.ModelProto:
-        with tf.device("/cpu:0"), tf.Graph().as_default() as graph:
-            tf.import_graph_def(graph_def, name="")
-            converted = library("tf2onnx.tfonnx").process_tf_graph(
-                graph,
-                continue_on_error=True,
-                opset=OPSET,
-                input_names=list(model.inputs.values()),
-                output_names=list(model.outputs.values()),
-                tensors_to_rename={tensor: name for name, tensor in (*model.inputs.items(), *model.outputs.items())},
-            )
-            proto = optimizer.optimize_graph(converted, catch_errors, optimizers=optimizers).make_model("model")
+        process = library("tf2onnx.tfonnx").process_tf_graph
+        converted = process(graph, continue_on_error=True, opset=OPSET, **names)
+        proto = optimizer.optimize_graph(converted, catch_errors, optimizers=optimizers).make_model("model")
         assert isinstance(proto, onnx.ModelProto)
         return proto
 
@@ -84,9 +85,10 @@ def _convert(graph_def: Any, model: TracedModel) -> onnx.ModelProto:
         return attempt(catch_errors=True)
 
 
-def _check_ops(proto: onnx.ModelProto, model: TracedModel) -> None:
+def check_exported(proto: onnx.ModelProto, where: Callable[[onnx.NodeProto], str], source: str) -> None:
+    """Raises ``ConversionError`` with a reason for every op of ``source`` that has no ONNX spelling."""
     reasons = [
-        f"TensorFlow op {node.op_type} (node {node.name!r}{_where(node, model)}) has no ONNX equivalent in tf2onnx; "
+        f"{source} op {node.op_type} (node {node.name!r}{where(node)}) has no ONNX equivalent in tf2onnx; "
         "replace the layer, or move this step out of the model."
         for graph in _graphs(proto.graph)
         for node in graph.node
@@ -94,6 +96,10 @@ def _check_ops(proto: onnx.ModelProto, model: TracedModel) -> None:
     ]
     if reasons:
         raise ConversionError(reasons)
+    try:
+        onnx.checker.check_model(proto)
+    except onnx.checker.ValidationError as error:
+        raise ConversionError(f"tf2onnx wrote an invalid graph: {str(error).splitlines()[0]}") from error
 
 
 def _is_onnx(node: onnx.NodeProto) -> bool:

@@ -1,0 +1,151 @@
+"""``--path_to_fv``: what is taken as it is, what is converted with a note, and what is refused with which reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.models import graphs
+from tf2rust.convert import Converted, Options, Source, convert, open_onnx
+from tf2rust.errors import ConversionError
+
+ROWS = np.arange(12, dtype=np.int32).reshape(3, 4) % 5
+SCALE = np.array([[0.5], [1.5], [-2.0]], dtype=np.float32)
+LARGE = np.full((3, 4), 2**40, dtype=np.int64)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    """Two inputs, int32 [n, 4] and float32 [n, 1]; one output, float32 [n, 1]."""
+    nodes = [
+        graphs.node("Cast", ["rows"], ["floats"], to=1),
+        graphs.node("ReduceMean", ["floats", "axes"], ["mean"]),
+        graphs.node("Mul", ["mean", "scale"], ["y"]),
+    ]
+    inputs = {"rows": (6, ["n", 4]), "scale": (1, ["n", 1])}
+    model = graphs.graph(nodes, inputs, {"y": (1, ["n", 1])}, {"axes": np.array([1])})
+    return open_onnx(graphs.save(model, tmp_path / "model.onnx"))
+
+
+def _convert(source: Source, tmp_path: Path, arrays: Mapping[str, Any]) -> Converted:
+    np.savez(tmp_path / "fv.npz", **arrays)
+    return convert(source, Options(tmp_path / "out", "model", path_to_fv=tmp_path / "fv.npz"))
+
+
+def test_features_are_flattened_rows_with_their_dtypes(source: Source, tmp_path: Path) -> None:
+    converted = _convert(source, tmp_path, {"rows": ROWS, "scale": SCALE, "unused": np.array("text")})
+    assert not [note for note in converted.notes if "thresholds" not in note]
+    with np.load(converted.crate / "testdata" / "features.npz") as features:
+        assert {name: (features[name].dtype.name, features[name].shape) for name in features.files} == {
+            "inputs_rows": ("int32", (3, 4)),
+            "inputs_scale": ("float32", (3, 1)),
+            "predictions": ("float32", (3, 1)),
+        }
+        np.testing.assert_array_equal(features["inputs_rows"], ROWS)
+        np.testing.assert_allclose(features["predictions"], ROWS.mean(1, keepdims=True) * SCALE, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changed", "noted"),
+    [
+        ({"rows": ROWS.astype(np.int64)}, "`rows` .* was converted from int64 to int32"),
+        ({"rows": ROWS.astype(np.float32)}, "`rows` .* from float32 to int32"),
+        ({"rows": ROWS.astype(np.float64)}, "`rows` .* from float64 to int32"),
+        ({"rows": ROWS.astype(np.uint8)}, "`rows` .* from uint8 to int32"),
+        ({"rows": ROWS % 2 == 1}, "`rows` .* from bool to int32"),
+        ({"rows": np.asfortranarray(ROWS.astype(np.int64))}, "from int64"),
+        ({"scale": np.array([[1], [2], [2**24]])}, "`scale` .* from int64 to float32"),
+        ({"scale": np.array([[1], [2], [2**40]])}, "`scale` .* from int64 to float32"),
+        ({"scale": np.array([[1.0], [2.0], [-3.0]])}, "`scale` .* from float64 to float32"),
+    ],
+)
+def test_whole_numbers_are_converted_with_a_note(
+    source: Source, tmp_path: Path, changed: dict[str, np.ndarray], noted: str
+) -> None:
+    converted = _convert(source, tmp_path, {"rows": ROWS, "scale": SCALE, **changed})
+    assert any(re.search(noted, note) for note in converted.notes)
+    with np.load(converted.crate / "testdata" / "features.npz") as features:
+        dtypes = {"inputs_rows": "int32", "inputs_scale": "float32"}
+        assert {name: features[name].dtype.name for name in dtypes} == dtypes
+        for name, array in changed.items():
+            np.testing.assert_array_equal(features[f"inputs_{name}"], array)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"rows": None}, r"has no array `rows` for the model's input of that name; it holds `scale`"),
+        ({"rows": None, "row": ROWS}, r"has no array `rows` .* it holds `scale`, `row`"),
+        ({"rows": ROWS[:, :3]}, r"`rows` .* has shape \[3, 3\]; the model's input is \[n, 4\]"),
+        ({"rows": ROWS.reshape(-1)}, r"`rows` .* has shape \[12\]"),
+        ({"rows": ROWS[..., None]}, r"`rows` .* has shape \[3, 4, 1\]"),
+        ({"rows": np.int32(3)}, r"`rows` .* has shape \[\]"),
+        ({"scale": SCALE[:2]}, r"`scale` .* has shape \[2, 1\].* In `rows` n is 3"),
+        ({"rows": ROWS[:0], "scale": SCALE[:0]}, "`rows` .* has no samples"),
+        ({"rows": ROWS + 0.5}, r"`rows` .* is float64, the model's input int32, .* save it with astype\('int32'\)"),
+        ({"rows": np.full((3, 4), np.nan)}, "`rows` .* is float64"),
+        ({"rows": np.full((3, 4), np.inf, np.float32)}, "`rows` .* is float32"),
+        ({"rows": LARGE}, "`rows` .* is int64"),
+        ({"rows": LARGE.astype(np.float64)}, "`rows` .* is float64"),
+        ({"rows": np.full((3, 4), "1")}, "`rows` .* is str"),
+        ({"rows": ROWS.astype(complex)}, "`rows` .* is complex128"),
+        ({"scale": np.array([[2**24 + 1]] * 3)}, "`scale` .* is int64"),
+        ({"scale": np.array([[2**63 - 1]] * 3)}, "`scale` .* is int64"),
+        ({"scale": np.array([[2**64 - 1]] * 3, dtype=np.uint64)}, "`scale` .* is uint64"),
+        ({"scale": SCALE.astype(np.float64)}, "`scale` .* is float64"),
+        ({"predictions": np.zeros((2, 1))}, r"`predictions` .* has shape \[2, 1\] .* gives \[3, 1\] numbers"),
+        ({"predictions": np.array(["a", "b", "c"])}, "`predictions` .* dtype str"),
+        ({"labels": np.array([0, 1])}, "`labels` .* a 0 or a 1 for each of the 3 samples"),
+        ({"labels": np.array([0, 1, 2])}, "`labels` .* a 0 or a 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    source: Source, tmp_path: Path, changed: dict[str, np.ndarray | None], reason: str
+) -> None:
+    arrays = {**{"rows": ROWS, "scale": SCALE}, **changed}
+    with pytest.raises(ConversionError, match=reason):
+        _convert(source, tmp_path, {name: array for name, array in arrays.items() if array is not None})
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_reasons_are_given_at_once(source: Source, tmp_path: Path) -> None:
+    with pytest.raises(ConversionError) as raised:
+        _convert(source, tmp_path, {"rows": ROWS[:, :3] + 0.5, "scaling": SCALE})
+    assert len(raised.value.reasons) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "There is no file .*fv.npz; --path_to_fv wants an NPZ of features"),
+        (b"", "is not a readable NPZ file"),
+        (b"text", "is not a readable NPZ file"),
+        (b"PK\x03\x04cut", "is not a readable NPZ file"),
+        (b"\x93NUMPY\x01\x00", "is not a readable NPZ file"),
+        ("array", "is not a readable NPZ file"),
+        ("objects", "is not a readable NPZ file"),
+    ],
+)
+def test_what_is_no_npz_is_refused(source: Source, tmp_path: Path, content: bytes | str | None, reason: str) -> None:
+    path = tmp_path / "fv.npz"
+    if content == "objects":
+        np.savez(path, rows=np.array([{}]), scale=SCALE)
+    elif content == "array":
+        with path.open("wb") as file:
+            np.save(file, ROWS)
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    with pytest.raises(ConversionError, match=reason):
+        convert(source, Options(tmp_path / "out", "model", path_to_fv=path))
+
+
+@pytest.mark.parametrize(("offset", "notes"), [(0.0, 0), (0.01, 1)])
+def test_other_predictions_are_noted(source: Source, tmp_path: Path, offset: float, notes: int) -> None:
+    expected = (ROWS.mean(1) * SCALE[:, 0] + offset).astype(np.float32)
+    converted = _convert(source, tmp_path, {"rows": ROWS, "scale": SCALE, "predictions": expected})
+    assert len([note for note in converted.notes if "`predictions`" in note]) == notes

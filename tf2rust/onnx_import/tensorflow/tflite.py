@@ -1,0 +1,90 @@
+"""TFLite models of floats, exported by tf2onnx and run by TensorFlow's own interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.export import check_exported, export_graph
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+
+Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+_MAGIC = b"TFL3"
+
+
+class TFLiteModel:
+    """An interpreter with the names of its inputs and outputs: those of its signature, where it has one."""
+
+    def __init__(self, path: Path) -> None:
+        content = path.read_bytes()
+        if content[4:8] != _MAGIC:
+            raise ConversionError(f"{path} is not a TFLite model: its identifier is not TFL3.")
+        self.path = path
+        try:
+            with quiet():
+                self.interpreter = library("tensorflow").lite.Interpreter(model_content=content)
+                self._inputs = self.interpreter.get_input_details()
+                self._outputs = self.interpreter.get_output_details()
+                signatures = list(self.interpreter.get_signature_list().values())
+        except Exception as error:
+            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ConversionError(f"{path} is a TFLite model that TensorFlow cannot open: {line}") from error
+        self._refuse_quantised()
+        signature = signatures[0] if len(signatures) == 1 else {"inputs": [], "outputs": []}
+        self.inputs = _named(self._inputs, signature["inputs"])
+        self.outputs = _named(self._outputs, signature["outputs"])
+
+    def _refuse_quantised(self) -> None:
+        details = [*self._inputs, *self._outputs]
+        quantised = [d for d in details if len(d["quantization_parameters"]["scales"])]
+        with quiet():
+            hidden = [d for d in self.interpreter.get_tensor_details() if len(d["quantization_parameters"]["scales"])]
+        if quantised or hidden:
+            tensor = (quantised or hidden)[0]
+            raise ConversionError(
+                f"{self.path} is quantised: its tensor {tensor['name']!r} is {np.dtype(tensor['dtype']).name}; "
+                "convert the model it was made from, or write the TFLite file without quantisation."
+            )
+
+    def export(self) -> onnx.ModelProto:
+        """The model in ONNX, with the names of the signature."""
+        tensors = {**self.inputs, **self.outputs}
+        with quiet():
+            proto = export_graph(
+                None,
+                tflite_path=str(self.path),
+                input_names=list(self.inputs.values()),
+                output_names=list(self.outputs.values()),
+                tensors_to_rename={tensor: name for name, tensor in tensors.items()},
+            )
+        check_exported(proto, lambda node: "", "TFLite")
+        return proto
+
+    def run(self, arrays: Arrays) -> dict[str, np.ndarray[Any, Any]]:
+        """Run the model on arrays by input name; gives arrays by output name."""
+        interpreter = self.interpreter
+        with quiet():
+            for (name, _), detail in zip(self.inputs.items(), self._inputs, strict=True):
+                interpreter.resize_tensor_input(detail["index"], arrays[name].shape)
+            interpreter.allocate_tensors()
+            for name, detail in zip(self.inputs, self._inputs, strict=True):
+                interpreter.set_tensor(detail["index"], arrays[name])
+            interpreter.invoke()
+        return {name: interpreter.get_tensor(d["index"]) for name, d in zip(self.outputs, self._outputs, strict=True)}
+
+
+def _named(details: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, str]:
+    """Tensor names by the names to give them; a signature lists its own by the alphabet, tensors are in any order."""
+    tensors = [str(detail["name"]) for detail in details]
+    if len(names) == len(tensors) == 1:
+        return {names[0]: tensors[0]}
+    plain = [tensor.removeprefix("serving_default_").removesuffix(":0") for tensor in tensors]
+    if len(set(plain)) == len(plain):
+        return dict(zip(plain, tensors, strict=True))
+    return {tensor: tensor for tensor in tensors}
