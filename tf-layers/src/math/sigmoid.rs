@@ -6,11 +6,24 @@ use crate::simd::Simd;
 /// 1 / (1 + e⁻ˣ)
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F32) -> S::F32 {
-    // e^−|x| never overflows, and carries the tail's full precision to the left.
-    let e = exp(s, s.neg(s.abs(x)));
-    let one = s.splat(1.0);
-    let numerator = s.select(s.lt(x, s.splat(0.0)), e, one);
-    s.div(numerator, s.add(one, e))
+    let (zero, one) = (s.splat(0.0), s.splat(1.0));
+    let negative = s.lt(x, zero);
+    // e^−|x| never overflows, and carries the tail's full precision to the left. As in `exp`, what rounds to 0
+    // is not computed.
+    let a = s.neg(s.abs(x));
+    let vanishes = s.lt(a, s.splat(-104.0));
+    let (n, q) = parts(s, s.select(vanishes, zero, a));
+    // e and the sum as two numbers each, of which the second is what rounding took from the first.
+    let m = s.add(one, q);
+    let e = s.scale(m, n);
+    let e_lost = s.scale(s.sub(q, s.sub(m, one)), n);
+    let sum = s.add(one, e);
+    let sum_lost = s.add(s.sub(e, s.sub(sum, one)), e_lost);
+    // (a + b)/(c + d) ≈ y + (b − y·d)/c with y = a/c; and 1/c is y to the right, 1 − y to the left.
+    let y = s.div(s.select(negative, e, one), sum);
+    let lost = s.fnma(y, sum_lost, s.select(negative, e_lost, zero));
+    let y = s.fma(lost, s.select(negative, s.sub(one, y), y), y);
+    s.select(vanishes, s.select(negative, zero, one), y)
 }
 
 /// x / (1 + e⁻ˣ)
