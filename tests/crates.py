@@ -33,6 +33,7 @@ class Crates:
 
     folder: Path
     converted: dict[str, Converted] = field(default_factory=dict)
+    included: dict[str, Path] = field(default_factory=dict)
 
     def add(self, name: str, source: Source, **options: object) -> Converted:
         """Converts a model into a member of the workspace."""
@@ -40,12 +41,17 @@ class Crates:
         self.converted[name] = convert(source, given)
         return self.converted[name]
 
-    def build(self) -> None:
-        """Compiles all crates and their tests; fails on a warning."""
-        members = ", ".join(f'"{c.crate.relative_to(self.folder).as_posix()}"' for c in self.converted.values())
+    def include(self, name: str, crate: Path) -> None:
+        """Makes a crate that was written into the folder by other means a member of the workspace."""
+        self.included[name] = crate
+
+    def build(self, *arguments: str) -> None:
+        """Compiles all crates and their tests, or what ``arguments`` tell cargo to; fails on a warning."""
+        crates = [*(c.crate for c in self.converted.values()), *self.included.values()]
+        members = ", ".join(f'"{crate.relative_to(self.folder).as_posix()}"' for crate in crates)
         (self.folder / "Cargo.toml").write_text(_WORKSPACE.format(members=members))
         shutil.copy(ROOT / "tests" / "Cargo.lock", self.folder / "Cargo.lock")
-        self.cargo("test", "--release", "--workspace", "--no-run")
+        self.cargo(*(arguments or ("test", "--no-run")), "--release", "--workspace")
 
     def test(self, name: str) -> str:
         """Runs one crate's own tests and gives their output; raises if one fails."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tf2rust.ops.constant import Constant
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.reshape import Reshape
 
@@ -21,11 +22,17 @@ class Place:
     values: list[Value] = field(default_factory=list)
     input: Value | None = None
     output: str | None = None
+    constant: Constant | None = None
     buffer: int | None = None
 
     @property
     def is_buffer(self) -> bool:
-        return self.input is None and self.output is None
+        return self.input is None and self.output is None and self.constant is None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether nothing may be written there."""
+        return self.input is not None or self.constant is not None
 
 
 @dataclass
@@ -50,7 +57,8 @@ def plan(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Plan:
     last_read = _last_reads(graph)
     for step, layer in enumerate(graph.layers):
         for value in layer.outputs:
-            result.places[value] = Place(value.dtype, [value])
+            fixed = layer if isinstance(layer, Constant) and not graph.is_output(value) else None
+            result.places[value] = Place(value.dtype, [value], constant=fixed)
         _share(graph, layer, step, result, last_read, inplace)
     for name, value in graph.outputs:
         result.places[value].output = name
@@ -78,7 +86,7 @@ def _share(
         result.aliases.add(layer)
     elif inplace and layer.can_run_inplace() and layer.inputs.count(layer.x) == 1:
         alive = any(last_read.get(v, -1) > step or graph.is_output(v) for v in source.values)
-        if alive or source.input is not None or any(result.places[v] is source for v in layer.inputs[1:]):
+        if alive or source.is_fixed or any(result.places[v] is source for v in layer.inputs[1:]):
             return
         result.inplace.add(layer)
     else:
@@ -89,7 +97,7 @@ def _share(
 
 
 def _may_become_output(graph: LayerGraph, place: Place) -> bool:
-    return place.input is None and not any(graph.is_output(v) for v in place.values)
+    return not place.is_fixed and not any(graph.is_output(v) for v in place.values)
 
 
 def _assign(graph: LayerGraph, result: Plan, memdrop: bool) -> None:

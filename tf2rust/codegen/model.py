@@ -10,31 +10,14 @@ from dataclasses import dataclass, field
 from tf2rust.codegen.buffers import Place, Plan, plan
 from tf2rust.codegen.names import Names, snake_case
 from tf2rust.codegen.weights import WeightTable
+from tf2rust.ops.constant import Constant
 from tf2rust.ops.core.dims import Expr, FloorDiv, format_shape, symbols
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
-from tf2rust.ops.core.rust import rust_comment, rust_str
+from tf2rust.ops.core.rust import rust_comment, rust_str, rust_type
 
-_RUST_TYPES = {
-    "float32": "f32",
-    "float64": "f64",
-    "int8": "i8",
-    "int16": "i16",
-    "int32": "i32",
-    "int64": "i64",
-    "uint8": "u8",
-    "uint16": "u16",
-    "uint32": "u32",
-    "uint64": "u64",
-    "bool": "bool",
-}
 _ALWAYS = ("Aligned", "Blob", "FreeDims", "Isa", "Npz", "Result", "Tensor", "TensorView", "pack")
 _ARITHMETIC = ("len", "quotient", "sub", "sum")
 _LOCALS = ("isa", "inputs", "outputs", "workspace", "self", "dims", "blob", "pack")
-
-
-def rust_type(dtype: str) -> str:
-    """The Rust type of a NumPy dtype."""
-    return _RUST_TYPES[dtype]
 
 
 def rust_dim(dim: int | Expr) -> str:
@@ -209,16 +192,21 @@ class _Writer:
         functions = {name for layer in graph.layers for name in layer.rust_imports()}
         self.locals = Names({*_LOCALS, *_ARITHMETIC, *functions, *free})
         self.lengths: dict[Place, str] = {}
+        self.constants: dict[Layer, str] = {}
 
     def step(self, layer: Layer, name: str, table: WeightTable) -> Step:
         ident = self.locals.unique(snake_case(name, "layer"))
         lines: list[str] = []
         rust_field = None if layer in self.memory.aliases else layer.rust_field(table.refs(layer))
-        if layer not in self.memory.aliases:
+        constant = self.memory.places[layer.y].constant is layer
+        if isinstance(layer, Constant):
+            self.constants[layer] = layer.rust_value(f"self.{ident}")
+        if layer not in self.memory.aliases and not constant:
             lines = self._call(layer, ident)
         shapes = f"{_shapes(layer.inputs)} → {_shapes(layer.outputs)}"
         note = ", in place" if layer in self.memory.inplace else ""
         note = ", no work: the same elements" if layer in self.memory.aliases else note
+        note = ", read where it lies" if constant else note
         comment = (f"{rust_comment(name)} ({layer.kind}): {shapes}{note}", *_source_lines(layer.nodes))
         return Step(name, ident, layer.kind, comment, rust_field, tuple(lines))
 
@@ -245,6 +233,8 @@ class _Writer:
             return f"inputs.{self.inputs[place.input].field}.data()"
         if place.output is not None:
             return f"outputs.{self.outputs[place.output].field}.data()"
+        if place.constant is not None:
+            return self.constants[place.constant]
         return f"workspace.b{place.buffer}.read({self.lengths[place]})?"
 
     def _write(self, value: Value) -> str:

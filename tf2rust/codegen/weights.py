@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tf2rust.ops.core.layer import Layer, LayerGraph, Weight
-from tf2rust.ops.core.rust import rust_str
+from tf2rust.ops.core.rust import rust_str, rust_type
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,16 @@ class Entry:
                 return f"{self.groups}, {rows}, {columns // self.groups}"
         return str(self.array.size)
 
+    @property
+    def accessor(self) -> str:
+        """The blob's accessor: vectors of other numbers than floats have one of their own."""
+        return "typed" if self.packing == "vector" and self.array.dtype != np.float32 else self.packing
+
     def rust(self) -> str:
         """The constructor call of ``tf_layers::Entry``."""
+        if self.accessor == "typed":
+            dtype = rust_type(self.array.dtype.name).capitalize()
+            return f"Entry::typed({rust_str(self.key)}, tf_layers::Dtype::{dtype}, {self.sizes})"
         return f"Entry::{self.packing}({rust_str(self.key)}, {self.sizes})"
 
 
@@ -88,7 +96,7 @@ class LayerWeights:
     def get(self, role: str) -> str:
         index = self.roles[role]
         entry = self.table.entries[index]
-        return f"blob.{entry.packing}({index}, {entry.sizes})?"
+        return f"blob.{entry.accessor}({index}, {entry.sizes})?"
 
     def optional(self, role: str) -> str:
         return f"Some({self.get(role)})" if role in self.roles else "None"

@@ -10,6 +10,7 @@ from typing import Any
 import onnx_ir as ir
 
 from tf2rust.onnx_import.infer import Analysis
+from tf2rust.ops.constant import Constant
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Builder, rules_by_op
@@ -61,7 +62,7 @@ def match(analysis: Analysis) -> Matched:
     for node in reversed(nodes):
         if node in claimed or not any(v in demanded for v in node.outputs):
             continue
-        if node in analysis.folded and not any(v.is_graph_output() for v in node.outputs):
+        if node in analysis.folded:
             continue
         outcome = _apply(node, analysis, builder)
         if isinstance(outcome, Unmatched):
@@ -72,21 +73,44 @@ def match(analysis: Analysis) -> Matched:
         applied.append((index[node], outcome))
         claimed.update(outcome.nodes)
         demanded.update(_real_inputs(outcome))
+    for _, item in applied:
+        _credit_shared(item, claimed)
     for node in nodes:
         if node not in claimed:
             _leftover(node, analysis, result)
+    layers = [layer for _, item in sorted(applied, key=lambda a: a[0]) for layer in item.layers]
     result.graph = LayerGraph(
         [builder.value(v) for v in graph.inputs if v.name not in graph.initializers],
         [(v.name or "", builder.value(v)) for v in graph.outputs if v in analysis.facts],
-        _in_order([layer for _, item in sorted(applied, key=lambda a: a[0]) for layer in item.layers]),
+        [],
     )
+    result.graph.layers = _in_order([*_constants(builder, layers, graph.outputs), *layers])
     return result
+
+
+def _credit_shared(item: Applied, claimed: set[ir.Node]) -> None:
+    """Lists nodes that several layers do the work of under one of them, unless they are a layer of their own."""
+    for node in item.shared:
+        if node not in claimed and item.owner is not None:
+            item.owner.nodes += (node.name or "?",)
+            claimed.add(node)
+
+
+def _constants(builder: Builder, layers: Iterable[Layer], outputs: Iterable[ir.Value]) -> Iterator[Layer]:
+    """The constants that layers read as tensors, or that are outputs themselves."""
+    read = {value for layer in layers for value in layer.inputs} | {
+        builder.value(v) for v in outputs if v in builder.facts
+    }
+    for source, value in builder.values():
+        array = builder.facts.const(source)
+        if value in read and array is not None:
+            yield Constant(array=array, inputs=[], outputs=[value], anchor=value.name)
 
 
 def _real_inputs(outcome: Applied) -> Iterable[ir.Value]:
     """The ONNX values that the layers read: those of the match that do not come from inside it or from constants."""
     read = {value.name for layer in outcome.layers for value in layer.inputs}
-    for node in outcome.nodes:
+    for node in (*outcome.nodes, *outcome.shared):
         yield from (v for v in node.inputs if v is not None and v.name in read)
 
 

@@ -11,8 +11,9 @@ from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.core.activation import Activation
 from tf2rust.ops.core.facts import InferenceError, infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, RustCall
-from tf2rust.ops.core.pattern import Const, Match, Op, Scalar, Var
+from tf2rust.ops.core.pattern import Const, Match, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.select import choices_read, chosen
 
 X = Var("x")
 
@@ -41,7 +42,8 @@ class ActivationLayer(Layer):
         return {"Activation"}
 
 
-def _layer(m: Match, b: Builder, name: str, *args: float) -> Yield:
+def activation_layer(m: Match, b: Builder, name: str, *args: float) -> Yield:
+    """The activation ``name`` of the matched ``x``."""
     x = b.value(m["x"])
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; activations are there for float32")
@@ -74,7 +76,7 @@ infers(*_SINGLE, "Selu", "Clip", "Gelu", "Swish")(same_shape)
 @rule(Op("|".join(_SINGLE), X, name="activation"))
 def activation(m: Match, b: Builder) -> Yield:
     name, attributes = _SINGLE[m.root.op]
-    return _layer(m, b, name, *(m.root.attr(a, default) for a, default in attributes))
+    return activation_layer(m, b, name, *(m.root.attr(a, default) for a, default in attributes))
 
 
 @rule(Op("Selu", X))
@@ -82,12 +84,12 @@ def selu(m: Match, b: Builder) -> Yield:
     alpha, gamma = m.root.attr("alpha", 1.6732631921768188), m.root.attr("gamma", 1.0507010221481323)
     if abs(alpha - 1.67326324) > 1e-5 or abs(gamma - 1.05070098) > 1e-5:
         return m.reject(f"Selu has alpha {alpha:g} and gamma {gamma:g}; only the usual 1.6733 and 1.0507 are there")
-    return _layer(m, b, "selu")
+    return activation_layer(m, b, "selu")
 
 
 @rule(Op("Gelu", X))
 def gelu_op(m: Match, b: Builder) -> Yield:
-    return _layer(m, b, "gelu_tanh" if m.root.attr("approximate", "none") == "tanh" else "gelu")
+    return activation_layer(m, b, "gelu_tanh" if m.root.attr("approximate", "none") == "tanh" else "gelu")
 
 
 @rule(Op("Clip", X, more=True))
@@ -102,22 +104,64 @@ def clip(m: Match, b: Builder) -> Yield:
         return fill
 
     low, high = bound(1, "min", -np.inf), bound(2, "max", np.inf)
-    return _layer(m, b, "clip", low, high)
+    return activation_layer(m, b, "clip", low, high)
 
 
-@rule(Op("Mul", X, Op("Sigmoid", X)))
+@rule(Op("Mul", X, Op("Sigmoid", Optional(Op("Mul", X, Scalar("beta", 1.0), name="scaled")))))
 def silu(m: Match, b: Builder) -> Yield:
-    return _layer(m, b, "silu")
+    """x · sigmoid(beta x), where beta is 1."""
+    return activation_layer(m, b, "silu")
 
 
 @rule(Op("Mul", X, Op("Tanh", Op("Softplus", X))))
 def mish(m: Match, b: Builder) -> Yield:
-    return _layer(m, b, "mish")
+    return activation_layer(m, b, "mish")
 
 
 @rule(Op("Neg", Op("Softplus", Op("Neg", X, name="inner"))))
 def log_sigmoid(m: Match, b: Builder) -> Yield:
-    return _layer(m, b, "log_sigmoid")
+    return activation_layer(m, b, "log_sigmoid")
+
+
+_ELU = Op("Elu", X, shared=True)
+
+
+@rule(chosen(Op("Greater", X, Scalar("zero", 0.0), shared=True), _ELU, Op("Mul", _ELU, Scalar("alpha"), name="scaled")))
+def elu_alpha(m: Match, b: Builder) -> Yield:
+    """elu(x) above 0, alpha · elu(x) below."""
+    choices_read(m)
+    return activation_layer(m, b, "elu", m.scalar("alpha") * m.node("Elu").attr("alpha", 1.0))
+
+
+_BELOW = Op("Exp", Optional(Op("Mul", Op("Min", X, Scalar("zero", 0.0)), Scalar("inverse"), name="divided")))
+_MINUS_ONE = Op("Sub", _BELOW, Scalar("one", 1.0))
+
+
+@rule(Op("Add", Op("Max", X, Scalar("zero", 0.0)), Optional(Op("Mul", _MINUS_ONE, Scalar("alpha"), name="multiplied"))))
+def celu(m: Match, b: Builder) -> Yield:
+    """max(x, 0) + alpha · (exp(min(x, 0) / alpha) − 1)."""
+    alpha = m.scalar("alpha") if m.has("multiplied") else 1.0
+    inverse = m.scalar("inverse") if m.has("divided") else 1.0
+    if abs(alpha * inverse - 1) > 1e-6:
+        return m.reject(f"x is multiplied by {inverse:g} inside and by {alpha:g} outside, which do not cancel")
+    return activation_layer(m, b, "celu", alpha)
+
+
+_SQUARE = Op("Mul", X, X, name="square")
+
+
+@rule(
+    Op(
+        "Mul",
+        Op("Add", X, Op("Sqrt", Op("Add", _SQUARE, Scalar("b"), name="moved")), name="sum"),
+        Scalar("half", 0.5),
+    )
+)
+def squareplus(m: Match, b: Builder) -> Yield:
+    """(x + √(x² + b)) / 2."""
+    if m.scalar("b") < 0:
+        return m.reject(f"b is {m.scalar('b'):g}, the root of a negative number")
+    return activation_layer(m, b, "squareplus", m.scalar("b"))
 
 
 _RELU6_OF_X_PLUS_3 = Op("Clip", Op("Add", X, Scalar("three", 3.0)), Scalar("zero", 0.0), Scalar("six", 6.0))
@@ -126,12 +170,12 @@ _RELU6_OF_X_PLUS_3 = Op("Clip", Op("Add", X, Scalar("three", 3.0)), Scalar("zero
 @rule(Op("Mul", _RELU6_OF_X_PLUS_3, Scalar("sixth", 1 / 6)))
 def hard_sigmoid(m: Match, b: Builder) -> Yield:
     """Keras 3: relu6(x + 3) / 6."""
-    return _layer(m, b, "hard_sigmoid", 1 / 6, 0.5)
+    return activation_layer(m, b, "hard_sigmoid", 1 / 6, 0.5)
 
 
 @rule(Op("Mul", X, Op("Mul", _RELU6_OF_X_PLUS_3, Scalar("sixth", 1 / 6), name="gate"), name="product"))
 def hard_swish(m: Match, b: Builder) -> Yield:
-    return _layer(m, b, "hard_swish")
+    return activation_layer(m, b, "hard_swish")
 
 
 @rule(
@@ -143,7 +187,7 @@ def hard_swish(m: Match, b: Builder) -> Yield:
 )
 def hard_sigmoid_keras2(m: Match, b: Builder) -> Yield:
     """Keras 2: clip(0.2 x + 0.5, 0, 1)."""
-    return _layer(m, b, "hard_sigmoid", m.scalar("alpha"), m.scalar("beta"))
+    return activation_layer(m, b, "hard_sigmoid", m.scalar("alpha"), m.scalar("beta"))
 
 
 _CUBIC = Op(
@@ -157,7 +201,7 @@ _CUBIC = Op(
 @rule(Op("Mul", X, Op("Mul", Scalar("half", 0.5), Op("Add", Scalar("one", 1.0), Op("Tanh", _CUBIC)), name="gate")))
 def gelu_tanh_cubic(m: Match, b: Builder) -> Yield:
     """0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), the cube written as products."""
-    return _layer(m, b, "gelu_tanh")
+    return activation_layer(m, b, "gelu_tanh")
 
 
 _POWER = Op(
@@ -177,7 +221,7 @@ _POWER = Op(
 )
 def gelu_tanh(m: Match, b: Builder) -> Yield:
     """The same with a power, as tf2onnx writes it."""
-    return _layer(m, b, "gelu_tanh")
+    return activation_layer(m, b, "gelu_tanh")
 
 
 @rule(
@@ -193,7 +237,7 @@ def gelu_tanh(m: Match, b: Builder) -> Yield:
 )
 def gelu_erfc(m: Match, b: Builder) -> Yield:
     """0.5 x erfc(−x / √2), as Keras 3 writes it."""
-    return _layer(m, b, "gelu")
+    return activation_layer(m, b, "gelu")
 
 
 @rule(
@@ -211,7 +255,12 @@ def gelu_erf(m: Match, b: Builder) -> Yield:
 @rule(
     Op(
         "Mul",
-        Op("Mul", X, Op("Add", Scalar("one", 1.0), Op("Erf", Op("Mul|Div", X, Scalar("s"), name="scaled"))), name="gated"),
+        Op(
+            "Mul",
+            X,
+            Op("Add", Scalar("one", 1.0), Op("Erf", Op("Mul|Div", X, Scalar("s"), name="scaled"))),
+            name="gated",
+        ),
         Scalar("half", 0.5),
     )
 )
@@ -238,15 +287,20 @@ def gelu_erf_half_last(m: Match, b: Builder) -> Yield:
 )
 def gelu_erfc_times_constant(m: Match, b: Builder) -> Yield:
     """The same with the factor of a BatchNormalization behind it, which grappler moves inside."""
-    gelu = _layer(m, b, "gelu")
+    gelu = activation_layer(m, b, "gelu")
     if not isinstance(gelu, ActivationLayer):
         return gelu
     gelu.outputs = [b.temporary(gelu.y, gelu.x.shape)]
-    return [gelu, Binary(function="Mul", constant=m.const("factor"), inputs=gelu.outputs, outputs=[b.value(m.root.ir.outputs[0])])]
+    return [
+        gelu,
+        Binary(
+            function="Mul", constant=m.const("factor"), inputs=gelu.outputs, outputs=[b.value(m.root.ir.outputs[0])]
+        ),
+    ]
 
 
 def _gelu(m: Match, b: Builder) -> Yield:
     scale = m.scalar("s") if m.node("scaled").op == "Mul" else 1 / m.scalar("s")
     if abs(scale - np.sqrt(0.5)) > 1e-6:
         return m.reject(f"it scales by {scale:g} where GELU scales by 0.7071")
-    return _layer(m, b, "gelu")
+    return activation_layer(m, b, "gelu")

@@ -9,22 +9,41 @@ import numpy as np
 
 from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers
 from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value, Weight, WeightRefs
-from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.core.rust import rust_list, rust_type
 from tf2rust.ops.transpose import inverse
 
-# ONNX operator -> the variant of tf_layers::Binary, and the function.
-FUNCTIONS: dict[str, tuple[str, Callable[..., np.ndarray]]] = {
-    "Add": ("Add", np.add),
-    "Sub": ("Sub", np.subtract),
-    "Mul": ("Mul", np.multiply),
-    "Div": ("Div", np.divide),
-    "Max": ("Max", np.maximum),
-    "Min": ("Min", np.minimum),
-    "Pow": ("Pow", np.power),
+
+def _prelu(x: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    return np.asarray(np.where(x < 0, x * slope, x))
+
+
+# The variants of tf_layers::Binary, and what they compute. All but Fmod are ONNX operators too.
+FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
+    "Add": np.add,
+    "Sub": np.subtract,
+    "Mul": np.multiply,
+    "Div": np.divide,
+    "Max": np.maximum,
+    "Min": np.minimum,
+    "Pow": np.power,
+    "PRelu": _prelu,
+    "Mod": np.mod,
+    "Fmod": np.fmod,
 }
-_KERAS = {"Add": "Add", "Sub": "Subtract", "Mul": "Multiply", "Div": "Divide", "Max": "Maximum", "Min": "Minimum"}
+_OPS = tuple(name for name in FUNCTIONS if name != "Fmod")
+_COMMUTATIVE = ("Add", "Mul", "Max", "Min")
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_KERAS = {
+    "Add": "Add",
+    "Sub": "Subtract",
+    "Mul": "Multiply",
+    "Div": "Divide",
+    "Max": "Maximum",
+    "Min": "Minimum",
+    "PRelu": "PReLU",
+}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -45,15 +64,16 @@ class Binary(Layer):
     def last_axis(self) -> np.ndarray | None:
         """The constant as one number for each channel, if that is what it is, as a vector over the last axis."""
         c = self.constant
-        if c is None or self.x.rank == 0 or self.x.shape != self.y.shape or not isinstance(self.x.shape[-1], int):
+        size = self.x.shape[-1] if self.x.rank else None
+        if c is None or c.dtype != np.float32 or self.x.shape != self.y.shape or not isinstance(size, int):
             return None
         if c.size == 1:
-            return np.full(self.x.shape[-1], c.reshape(()), np.float32)
-        return c.reshape(-1) if c.shape[-1] == c.size == self.x.shape[-1] else None
+            return np.full(size, c.reshape(()), np.float32)
+        return c.reshape(-1) if c.shape[-1] == c.size == size else None
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         """What a layer with a constant computes."""
-        function = FUNCTIONS[self.function][1]
+        function: Callable[..., np.ndarray] = FUNCTIONS[self.function]
         return np.asarray(function(self.constant, x) if self.constant_first else function(x, self.constant))
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
@@ -66,7 +86,9 @@ class Binary(Layer):
         return replace(self, constant=np.transpose(full, inverse(perm))), perm
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str] | None:
-        return None if self.constant is None else ("&'w [f32]", weights.get("constant"))
+        if self.constant is None:
+            return None
+        return f"&'w [{rust_type(self.constant.dtype.name)}]", weights.get("constant")
 
     def _operands(self, call: RustCall) -> list[tuple[str, str]]:
         if self.constant is None:
@@ -77,58 +99,92 @@ class Binary(Layer):
 
     def rust_call(self, call: RustCall) -> str:
         (a, a_shape), (b, b_shape) = self._operands(call)
-        return f"Binary::{FUNCTIONS[self.function][0]}.run(isa, {a}, {a_shape}, {b}, {b_shape}, {call.outputs[0]})"
+        if self.y.dtype != "float32":
+            return f"IntegerBinary::{self.function}.run({a}, {a_shape}, {b}, {b_shape}, {call.outputs[0]})"
+        return f"Binary::{self.function}.run(isa, {a}, {a_shape}, {b}, {b_shape}, {call.outputs[0]})"
 
     def can_run_inplace(self) -> bool:
         """The first operand is the one that is overwritten, so it must be the tensor and have the output's shape."""
-        return not self.constant_first and self.x.shape == self.y.shape
+        return not self.constant_first and self.x.shape == self.y.shape and self.y.dtype == "float32"
 
     def rust_call_inplace(self, call: RustCall) -> str:
         (_, shape), (b, b_shape) = self._operands(call)
-        return f"Binary::{FUNCTIONS[self.function][0]}.run_in_place(isa, {call.outputs[0]}, {shape}, {b}, {b_shape})"
+        return f"Binary::{self.function}.run_in_place(isa, {call.outputs[0]}, {shape}, {b}, {b_shape})"
 
     def rust_imports(self) -> set[str]:
-        return {"Binary"}
+        return {"Binary", "IntegerBinary"}
 
 
-@infers(*FUNCTIONS, "Mod", "And", "Or", "Xor", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
+@infers(*_OPS)
 def _binary(node: Node, facts: Facts) -> Sequence[Fact]:
     parts = [facts[v] for v in node.inputs if v is not None]
-    arithmetic = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.floor_divide}
+    arithmetic: dict[str, Callable[..., np.ndarray]] = {
+        "Add": np.add,
+        "Sub": np.subtract,
+        "Mul": np.multiply,
+        "Div": np.floor_divide,
+    }
     if len(parts) == 2 and node.op in arithmetic and all(p.dims is not None for p in parts):
         return [Fact.of_dims(arithmetic[node.op](parts[0].dims, parts[1].dims), parts[0].dtype)]
-    compares = node.op in ("And", "Or", "Xor", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
-    return [Fact("bool" if compares else parts[0].dtype, broadcast(p.shape for p in parts))]
+    return [Fact(parts[0].dtype, broadcast(p.shape for p in parts))]
 
 
-@rule(Op("|".join(FUNCTIONS), Var("a"), more=True, name="binary"))
+@rule(Op("|".join(_OPS), Var("a"), more=True, name="binary"))
 def binary(m: Match, b: Builder) -> Yield:
     """Max and Min of more than two become a chain."""
     inputs = [v for v in m.root.inputs if v is not None]
     if len(inputs) == 1:
         return m.reject("it has one input only")
-    if bad := next((v for v in inputs if b.facts.dtype(v) != "float32"), None):
-        return m.reject(f"its input `{bad.name}` is {b.facts.dtype(bad)}; {m.root.op} is there for float32")
+    function = "Fmod" if m.root.op == "Mod" and m.root.attr("fmod", 0) else m.root.op
+    known = ("float32",) if function in ("Pow", "PRelu") else ("float32", *INTEGERS)
+    if bad := next((v for v in inputs if b.facts.dtype(v) not in known), None):
+        return m.reject(f"its input `{bad.name}` is {b.facts.dtype(bad)}; {m.root.op} is there for {', '.join(known)}")
     layers: list[Layer] = []
-    left = inputs[0]
-    left_value: Value | None = None
-    for i, right in enumerate(inputs[1:], start=2):
-        out = b.value(m.root.ir.outputs[0])
-        if i < len(inputs):
-            shape = broadcast(b.facts.shape(v) for v in inputs[:i])
-            out = b.temporary(out, shape)
-        first, second = b.facts.const(left) if left_value is None else None, b.facts.const(right)
-        if first is not None:
-            layers.append(
-                Binary(function=m.root.op, constant=first, constant_first=True, inputs=[b.value(right)], outputs=[out])
-            )
-        else:
-            a = left_value or b.value(left)
-            inputs_now = [a] if second is not None else [a, b.value(right)]
-            layers.append(Binary(function=m.root.op, constant=second, inputs=inputs_now, outputs=[out]))
-        left_value = out
-    for layer in layers:
-        assert isinstance(layer, Binary)
-        if layer.constant_first and layer.function in ("Add", "Mul", "Max", "Min"):
-            layer.constant_first = False
+    left: Value | np.ndarray = _operand(b, m, 0)
+    for i in range(1, len(inputs)):
+        right = _operand(b, m, i)
+        y = b.value(m.root.ir.outputs[0])
+        if i + 1 < len(inputs):
+            y = b.temporary(y, broadcast(b.facts.shape(v) for v in inputs[: i + 1]))
+        layers.append(_apply(function, left, right, y))
+        left = y
     return layers
+
+
+def _operand(b: Builder, m: Match, index: int) -> Value | np.ndarray:
+    """An input's value; a constant's array; for a filled tensor, the number, where it adds nothing to the shape."""
+    source = m.root.ir.inputs[index]
+    assert source is not None  # the shape function has read it
+    fact = b.facts[source]
+    if fact.const is not None:
+        return fact.const
+    others = [b.facts[v] for i, v in enumerate(m.root.inputs) if i != index and v is not None]
+    computed = fact.fill is not None and all(f.fill is None and f.const is None for f in others)
+    if computed and broadcast(f.shape for f in others) == b.facts.shape(m.root.ir.outputs[0]):
+        return np.asarray(fact.fill, dtype=fact.dtype)
+    return b.value(source)
+
+
+def _apply(function: str, left: Value | np.ndarray, right: Value | np.ndarray, y: Value) -> Binary:
+    if isinstance(left, Value):
+        if isinstance(right, Value):
+            return Binary(function=function, inputs=[left, right], outputs=[y])
+        return Binary(function=function, constant=right, inputs=[left], outputs=[y])
+    assert isinstance(right, Value)  # two constants are folded
+    first = function not in _COMMUTATIVE
+    return Binary(function=function, constant=left, constant_first=first, inputs=[right], outputs=[y])
+
+
+@rule(
+    Op(
+        "Add",
+        Op("Relu", Var("x"), name="right"),
+        Op("Mul", Op("Relu", Op("Neg", Var("x")), name="left"), Const("slope")),
+    )
+)
+def prelu_spelled_out(m: Match, b: Builder) -> Yield:
+    """Keras writes PReLU as relu(x) − alpha · relu(−x), the sign with the constant."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.shape != y.shape:
+        return m.reject(f"the slopes widen {x.shape} to {y.shape}")
+    return Binary(function="PRelu", constant=-m.const("slope"), inputs=[x], outputs=[y])

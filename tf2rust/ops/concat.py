@@ -54,7 +54,5 @@ def _concat(node: Node, facts: Facts) -> Sequence[Fact]:
 def concat(m: Match, b: Builder) -> Yield:
     y = b.value(m.root.ir.outputs[0])
     inputs = [v for v in m.root.inputs if v is not None]
-    if any(b.facts.const(v) is not None for v in inputs):
-        return m.reject("one of its inputs is a constant")
     axis = normal_axis(m.root.attr("axis", 1), y.rank)
     return Concatenate(axis=axis, inputs=[b.value(v) for v in inputs], outputs=[y])

@@ -70,7 +70,9 @@ def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
             elif s == 1:
                 total = reach - 1
             else:
-                raise InferenceError(f"the padding of {mode} with stride {s} depends on the free dimension {length}; bind it with --dim")
+                raise InferenceError(
+                    f"the padding of {mode} with stride {s} depends on the free dimension {length}; bind it with --dim"
+                )
             small = total // 2
             padding += ((small, total - small) if mode == "SAME_UPPER" else (total - small, small),)
     if min((p for pair in padding for p in pair), default=0) < 0:
@@ -92,7 +94,8 @@ def without_flat_axis(layer: Any, window: Window) -> list[Layer] | None:
 
         x = Value(f"{layer.x.name}'", layer.x.dtype, rest(layer.x.shape, 1 + flat))
         y = Value(f"{layer.y.name}'", layer.y.dtype, rest(layer.y.shape, 1 + flat))
-        line = Window(*(rest(part, flat) for part in (window.size, window.strides, window.dilations, window.padding)))
+        size, strides, dilations = (rest(part, flat) for part in (window.size, window.strides, window.dilations))
+        line = Window(size, strides, dilations, rest(window.padding, flat))
         return [
             Reshape(inputs=[layer.x], outputs=[x]),
             replace(layer, window=line, inputs=[x], outputs=[y]),
@@ -139,6 +142,22 @@ class Conv(Affine):
             "groups": self.groups,
             "activation": self.activation.plain(),
         }
+
+    def _by_channel(self, channels: np.ndarray) -> np.ndarray:
+        """One number for each input channel, in the arrangement in which they meet the kernel."""
+        filters = self.kernel.shape[-1]
+        if self.depthwise:
+            return np.repeat(channels, filters // self.channels)
+        return np.repeat(channels.reshape(self.groups, -1), filters // self.groups, axis=0).T
+
+    def scaled_input(self, factors: np.ndarray) -> np.ndarray:
+        return np.asarray(self.kernel * self._by_channel(factors))
+
+    def of_constant(self, channels: np.ndarray) -> np.ndarray | None:
+        """Padding is zeros whatever the input, so that a padded convolution differs at the borders."""
+        if any(p for pair in self.window.padding for p in pair):
+            return None
+        return np.asarray(self.scaled_input(channels).astype(np.float64).reshape(-1, self.kernel.shape[-1]).sum(axis=0))
 
     def simplified(self) -> list[Layer] | None:
         parts = without_flat_axis(self, self.window)

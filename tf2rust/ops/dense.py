@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.dims import product
 from tf2rust.ops.affine import Affine
+from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
 from tf2rust.ops.core.layer import RustCall, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
@@ -20,6 +20,12 @@ class Dense(Affine):
     """``activation(x · kernel + bias)``: [..., k] · [k, n] + [n] → [..., n]."""
 
     kind = "Dense"
+
+    def scaled_input(self, factors: np.ndarray) -> np.ndarray:
+        return np.asarray(self.kernel * factors[:, None])
+
+    def of_constant(self, channels: np.ndarray) -> np.ndarray:
+        return np.asarray(channels @ self.kernel.astype(np.float64))
 
     def weights(self) -> list[Weight]:
         kernel = Weight("kernel", self.kernel, "matrix")

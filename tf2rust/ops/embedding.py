@@ -83,7 +83,9 @@ def _embedding(m: Match, b: Builder, indices: str, outside: str) -> Yield:
         return m.reject(f"the table is {table.dtype} of rank {table.ndim}; Embedding wants a float32 matrix")
     if normal_axis(m.node("Gather").attr("axis", 0), 2) != 0:
         return m.reject("it gathers along another axis than the first")
-    return Embedding(table=table, outside=outside, inputs=[b.value(m[indices])], outputs=[b.value(m.root.ir.outputs[0])])
+    return Embedding(
+        table=table, outside=outside, inputs=[b.value(m[indices])], outputs=[b.value(m.root.ir.outputs[0])]
+    )
 
 
 @rule(Op("Gather", Const("table"), Var("indices")))
@@ -93,7 +95,9 @@ def embedding(m: Match, b: Builder) -> Yield:
 
 
 _NEGATIVE = Op("Less", Optional(Op("Cast", Var("x"), name="compared")), Scalar("zero", 0.0))
-_WRAPPED = Op("Mul", Op("Cast", _NEGATIVE, name="when"), Op("Add", Var("x"), Scalar("rows"), name="shifted"), name="negative")
+_WRAPPED = Op(
+    "Mul", Op("Cast", _NEGATIVE, name="when"), Op("Add", Var("x"), Scalar("rows"), name="shifted"), name="negative"
+)
 _AS_IS = Op("Mul", Op("Cast", Op("Not", _NEGATIVE), name="otherwise"), Var("x"), name="positive")
 
 
@@ -101,7 +105,9 @@ _AS_IS = Op("Mul", Op("Cast", Op("Not", _NEGATIVE), name="otherwise"), Var("x"),
 def embedding_keras3(m: Match, b: Builder) -> Yield:
     """Keras 3 writes ``where(x < 0, x + rows, x)`` in front of the lookup."""
     if m.scalar("rows") != len(m.const("table")):
-        return m.reject(f"negative indices are moved by {m.scalar('rows'):g}, the table has {len(m.const('table'))} rows")
+        return m.reject(
+            f"negative indices are moved by {m.scalar('rows'):g}, the table has {len(m.const('table'))} rows"
+        )
     for name in ("compared", "when", "otherwise"):
         if m.has(name):
             m.node(name).has("to")

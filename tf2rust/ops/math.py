@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tf2rust.ops.arithmetic import INTEGERS
 from tf2rust.ops.core.facts import infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -24,6 +25,7 @@ _FUNCTIONS = {
     "Sin": "Sin",
     "Cos": "Cos",
 }
+_OF_INTEGERS = ("Neg", "Abs", "Sign")
 infers(*_FUNCTIONS)(same_shape)
 
 
@@ -39,21 +41,24 @@ class Unary(Layer):
         return (replace(self), perms[0]) if perms[0] is not None else None
 
     def can_run_inplace(self) -> bool:
-        return True
+        return self.x.dtype == "float32"
 
     def rust_call(self, call: RustCall) -> str:
+        if self.x.dtype != "float32":
+            return f"IntegerUnary::{self.function}.run({call.inputs[0]}, {call.outputs[0]})"
         return f"Unary::{self.function}.run(isa, {call.inputs[0]}, {call.outputs[0]})"
 
     def rust_call_inplace(self, call: RustCall) -> str:
         return f"Unary::{self.function}.run_in_place(isa, {call.outputs[0]})"
 
     def rust_imports(self) -> set[str]:
-        return {"Unary"}
+        return {"Unary", "IntegerUnary"}
 
 
 @rule(Op("|".join(_FUNCTIONS), Var("x"), name="unary"))
 def unary(m: Match, b: Builder) -> Yield:
     x = b.value(m["x"])
-    if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for float32")
+    known = ("float32", *INTEGERS) if m.root.op in _OF_INTEGERS else ("float32",)
+    if x.dtype not in known:
+        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(known)}")
     return Unary(function=_FUNCTIONS[m.root.op], inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])

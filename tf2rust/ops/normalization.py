@@ -77,7 +77,14 @@ _SCALE = Op(
 )
 
 
-@rule(Op("Add", Op("Mul", Op("Sub", X, _spread(_MEAN), name="centred"), _SCALE, name="scaled"), Const("beta"), name="shifted"))
+@rule(
+    Op(
+        "Add",
+        Op("Mul", Op("Sub", X, _spread(_MEAN), name="centred"), _SCALE, name="scaled"),
+        Const("beta"),
+        name="shifted",
+    )
+)
 def layer_normalization_one_pass(m: Match, b: Builder) -> Yield:
     """The variance as E[x²] − E[x]², as Flax writes it."""
     x = b.value(m["x"])
@@ -99,5 +106,10 @@ def layer_normalization_one_pass(m: Match, b: Builder) -> Yield:
         if m.has(name):
             m.node(name).has("allowzero")
     return LayerNormalization(
-        axis=axis, epsilon=m.scalar("epsilon"), gamma=gamma, beta=beta, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])]
+        axis=axis,
+        epsilon=m.scalar("epsilon"),
+        gamma=gamma,
+        beta=beta,
+        inputs=[x],
+        outputs=[b.value(m.root.ir.outputs[0])],
     )

@@ -70,7 +70,8 @@ def _window(node: Node, facts: Facts) -> Window:
     if not node.attr("ceil_mode", 0):
         return base
     padding = []
-    for axis, (before, after) in enumerate(base.padding):
+    for axis, (before, end) in enumerate(base.padding):
+        after = end
         size, stride, extent = spatial[axis], base.strides[axis], base.extent[axis]
         windows = base.output(spatial, ceil=True)[axis]
         # A window that would start in the padding at the end does not count.

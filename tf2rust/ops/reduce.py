@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tf2rust.ops.arithmetic import INTEGERS
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value
@@ -18,39 +19,51 @@ _FUNCTIONS = {"ReduceMean": "Mean", "ReduceSum": "Sum", "ReduceMax": "Max", "Red
 
 @dataclass(eq=False, kw_only=True)
 class Reduce(Layer):
-    """``function`` over ``axis``, which disappears from the shape or, with ``keepdims``, becomes 1."""
+    """``function`` over neighbouring ``axes``, which disappear from the shape or, with ``keepdims``, become 1."""
 
     function: str
-    axis: int
+    axes: tuple[int, ...]
     keepdims: bool
 
     @property
     def kind(self) -> str:  # type: ignore[override]
-        if self.x.rank == 3 and self.axis == 1 and self.function in ("Mean", "Max"):
-            return f"Global{'Average' if self.function == 'Mean' else 'Max'}Pooling1D"
+        if self.axes == tuple(range(1, self.x.rank - 1)) and self.function in ("Mean", "Max"):
+            return f"Global{'Average' if self.function == 'Mean' else 'Max'}Pooling{len(self.axes)}D"
         return self.function
 
     def params(self) -> dict[str, object]:
-        return {"function": self.function.lower(), "axis": self.axis, "keepdims": self.keepdims}
+        return {"function": self.function.lower(), "axes": list(self.axes), "keepdims": self.keepdims}
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         if perm is None:
             return None
-        axis = perm[self.axis]
-        moved = replace(self, axis=axis)
+        axes = tuple(sorted(perm[axis] for axis in self.axes))
+        if axes[-1] - axes[0] >= len(axes):
+            return None
+        moved = replace(self, axes=axes)
         if self.keepdims:
             return moved, perm
-        rest = [a for a in perm if a != axis]
+        rest = [a for a in perm if a not in axes]
         return moved, tuple(sorted(rest).index(a) for a in rest)
 
+    def absorb(self, consumer: Layer) -> Layer | None:
+        """The same over the axis in front of these as well."""
+        if not isinstance(consumer, Reduce) or (consumer.function, consumer.keepdims) != (self.function, self.keepdims):
+            return None
+        if consumer.axes[-1] != self.axes[0] - 1:
+            return None
+        return replace(self, axes=consumer.axes + self.axes)
+
     def rust_call(self, call: RustCall) -> str:
-        shape = self.x.shape
-        split = (product(shape[: self.axis]), shape[self.axis], product(shape[self.axis + 1 :]))
-        return f"Reduce::{self.function}.run(isa, {call.dims(split)}, {call.inputs[0]}, {call.outputs[0]})"
+        shape, first, last = self.x.shape, self.axes[0], self.axes[-1] + 1
+        split = call.dims((product(shape[:first]), product(shape[first:last]), product(shape[last:])))
+        if self.x.dtype != "float32":
+            return f"IntegerReduce::{self.function}.run({split}, {call.inputs[0]}, {call.outputs[0]})"
+        return f"Reduce::{self.function}.run(isa, {split}, {call.inputs[0]}, {call.outputs[0]})"
 
     def rust_imports(self) -> set[str]:
-        return {"Reduce"}
+        return {"Reduce", "IntegerReduce"}
 
 
 def _axes(node: Node, facts: Facts) -> list[int]:
@@ -82,10 +95,11 @@ def _reduce(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @rule(Op("|".join([*_FUNCTIONS, "GlobalAveragePool", "GlobalMaxPool"]), Var("x"), more=True, name="reduce"))
 def reduce(m: Match, b: Builder) -> Yield:
-    """Axes go one at a time, the last first, so that each is a plain [outer, axis, inner] reduction."""
+    """Axes go one at a time, the last first; what are neighbours in the end is fused."""
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
-    if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for float32")
+    known = ("float32",) if m.root.op in ("ReduceMean", "GlobalAveragePool") else ("float32", *INTEGERS)
+    if x.dtype not in known:
+        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(known)}")
     function = {"GlobalAveragePool": "Mean", "GlobalMaxPool": "Max"}.get(m.root.op) or _FUNCTIONS[m.root.op]
     keepdims = m.root.op.startswith("Global") or bool(m.root.attr("keepdims", 1))
     axes = _axes(m.root, b.facts)
@@ -96,6 +110,6 @@ def reduce(m: Match, b: Builder) -> Yield:
     for axis in reversed(axes):
         last = axis == axes[0]
         out = y if last else b.temporary(y, _reduced(value.shape, [axis], keepdims))
-        layers.append(Reduce(function=function, axis=axis, keepdims=keepdims, inputs=[value], outputs=[out]))
+        layers.append(Reduce(function=function, axes=(axis,), keepdims=keepdims, inputs=[value], outputs=[out]))
         value = out
     return layers

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, RustCall
@@ -98,5 +97,3 @@ def identity(m: Match, b: Builder) -> Layer:
     for attribute in ("ratio", "seed", "is_test"):
         m.root.has(attribute)
     return Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])
-
-

@@ -38,8 +38,3 @@ def _expand(node: Node, facts: Facts) -> Sequence[Fact]:
     if target is None:
         raise InferenceError("its shape is computed from data, not from shapes and constants")
     return [Fact(data.dtype, broadcast([data.shape, tuple(target)]), fill=data.fill)]
-
-
-@infers("Not")
-def _not(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact("bool", facts.shape(node.ir.inputs[0]))]  # type: ignore[arg-type]

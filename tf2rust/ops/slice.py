@@ -104,3 +104,37 @@ def slice_(m: Match, b: Builder) -> Yield:
     if shape == x.shape and all(s == 1 for s in steps):
         return Reshape(inputs=[x], outputs=[y])
     return Slice(starts=starts, steps=steps, inputs=[x], outputs=[y])
+
+
+@infers("Split")
+def _split(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    axis = normal_axis(node.attr("axis", 0), len(data.shape))
+    return [Fact(data.dtype, (*data.shape[:axis], size, *data.shape[axis + 1 :])) for size in _parts(node, facts, axis)]
+
+
+def _parts(node: Node, facts: Facts, axis: int) -> list[int | Expr]:
+    """The sizes of the parts; by default all are equal, or the last is smaller."""
+    given = facts.ints(node, "split", 1)
+    if given is not None:
+        return list(given)
+    size, count = facts.shape(node.ir.inputs[0])[axis], len(node.ir.outputs)  # type: ignore[arg-type]
+    if not isinstance(size, int):
+        raise InferenceError(f"it splits the free dimension {size}; bind it with --dim")
+    part = -(-size // count)
+    return [min(part, size - i * part) for i in range(count)]
+
+
+@rule(Op("Split", Var("x"), more=True))
+def split(m: Match, b: Builder) -> Yield:
+    """One Slice for each part."""
+    x = b.value(m["x"])
+    axis = normal_axis(m.root.attr("axis", 0), x.rank)
+    m.root.has("num_outputs")
+    layers: list[Layer] = []
+    start: int | Expr = 0
+    for output, size in zip(m.root.ir.outputs, _parts(m.root, b.facts, axis), strict=True):
+        starts = tuple(start if i == axis else 0 for i in range(x.rank))
+        layers.append(Slice(starts=starts, steps=(1,) * x.rank, inputs=[x], outputs=[b.value(output)]))
+        start = start + size
+    return layers

@@ -1,4 +1,4 @@
-"""Softmax and LogSoftmax over one axis."""
+"""Softmax and LogSoftmax over one axis or several."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from tf2rust.ops.core.facts import infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.select import choices_read, chosen
+from tf2rust.ops.transpose import Transpose, inverse, permute
 
 X = Var("x")
 infers("Softmax", "LogSoftmax")(same_shape)
@@ -17,9 +19,10 @@ infers("Softmax", "LogSoftmax")(same_shape)
 
 @dataclass(eq=False, kw_only=True)
 class Softmax(Layer):
-    """exp(x − max) / Σ exp(x − max) along ``axis``, or its logarithm."""
+    """exp(x − max) / Σ exp(x − max) along ``axis`` and, with it, the ``span`` − 1 axes after it; or the logarithm."""
 
     axis: int
+    span: int = 1
     log: bool = False
 
     @property
@@ -28,15 +31,15 @@ class Softmax(Layer):
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
-        return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
+        return None if perm is None or self.span > 1 else (replace(self, axis=perm[self.axis]), perm)
 
     @property
     def _function(self) -> str:
         return "log_softmax" if self.log else "softmax"
 
     def _split(self, call: RustCall) -> str:
-        shape = self.x.shape
-        return call.dims((product(shape[: self.axis]), shape[self.axis], product(shape[self.axis + 1 :])))
+        shape, end = self.x.shape, self.axis + self.span
+        return call.dims((product(shape[: self.axis]), product(shape[self.axis : end]), product(shape[end:])))
 
     def rust_call(self, call: RustCall) -> str:
         return f"{self._function}(isa, {self._split(call)}, {call.inputs[0]}, {call.outputs[0]})"
@@ -61,9 +64,57 @@ def softmax(m: Match, b: Builder) -> Yield:
     return Softmax(axis=axis, log=m.root.op == "LogSoftmax", inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
 
 
+_HIGHEST = Op("ReduceMax", X, more=True, name="highest")
+_FINITE = Op("Not", Op("Or", Op("IsInf", _HIGHEST), Op("IsNaN", _HIGHEST)), name="finite")
+_FLOOR = chosen(_FINITE, _HIGHEST, Scalar("zero", 0.0), name="floor")
+_POWERS = Op("Exp", Op("Sub", X, _FLOOR, name="moved"), name="powers")
+_LOG_SUM = Op("Add", Op("Log", Op("ReduceSum", _POWERS, more=True, name="total")), _FLOOR, name="log_sum")
+
+
+@rule(Op("Sub", X, _LOG_SUM, name="log"))
+def log_softmax_over_axes(m: Match, b: Builder) -> Yield:
+    """x − logsumexp(x), as Keras writes it for several axes."""
+    return _over_axes(m, b, log=True)
+
+
+@rule(Op("Exp", Op("Sub", X, _LOG_SUM, name="log")))
+def softmax_over_axes(m: Match, b: Builder) -> Yield:
+    """exp(x − logsumexp(x)), as Keras writes it for several axes."""
+    return _over_axes(m, b, log=False)
+
+
+def _over_axes(m: Match, b: Builder, *, log: bool) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    choices_read(m, "floor")
+    m.node("IsInf").has("detect_negative"), m.node("IsInf").has("detect_positive")
+    found = []
+    for node in (m.node("highest"), m.node("total")):
+        node.has("noop_with_empty_axes")
+        if not node.attr("keepdims", 1):
+            return m.reject("the axes it reduces over disappear", node)
+        found.append(sorted(normal_axis(a, x.rank) for a in b.facts.ints(node, "axes", 1) or range(x.rank)))
+    axes = found[0]
+    if axes != found[1]:
+        return m.reject("maximum and sum run over different axes")
+    if axes == list(range(axes[0], axes[-1] + 1)):
+        return Softmax(axis=axes[0], span=len(axes), log=log, inputs=[x], outputs=[y])
+    perm = (*(a for a in range(x.rank) if a not in axes), *axes)
+    first = Transpose(perm=perm, inputs=[x], outputs=[b.temporary(x, permute(x.shape, perm))])
+    middle = b.temporary(y, first.y.shape)
+    layer = Softmax(axis=x.rank - len(axes), span=len(axes), log=log, inputs=[first.y], outputs=[middle])
+    return [first, layer, Transpose(perm=inverse(perm), inputs=[middle], outputs=[y])]
+
+
 def _spread(inner: Op) -> Optional:
     """The value given back the axis it lost, and its size."""
-    return Optional(Op("Expand", Optional(Op("Reshape", inner, Var("s1"), name=f"r_{inner.name}")), Var("s2"), name=f"e_{inner.name}"))
+    return Optional(
+        Op(
+            "Expand",
+            Optional(Op("Reshape", inner, Var("s1"), name=f"r_{inner.name}")),
+            Var("s2"),
+            name=f"e_{inner.name}",
+        )
+    )
 
 
 _MAX = Op("Max", Scalar("minus_infinity", float("-inf")), Op("ReduceMax", X, more=True), name="floor")
@@ -71,7 +122,13 @@ _EXP = Op("Exp", Op("Sub", X, _spread(_MAX)))
 _SUM = Op("ReduceSum", _EXP, more=True)
 
 
-@rule(Op("Div", _EXP, Optional(Op("Expand", Optional(Op("Reshape", _SUM, Var("t1"), name="r_sum")), Var("t2"), name="e_sum"))))
+@rule(
+    Op(
+        "Div",
+        _EXP,
+        Optional(Op("Expand", Optional(Op("Reshape", _SUM, Var("t1"), name="r_sum")), Var("t2"), name="e_sum")),
+    )
+)
 def softmax_spelled_out(m: Match, b: Builder) -> Yield:
     """exp(x − max(x)) / Σ, as JAX writes it."""
     x = b.value(m["x"])

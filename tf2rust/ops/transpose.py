@@ -20,9 +20,7 @@ class Transpose(Layer):
     perm: Perm
 
     def rust_call(self, call: RustCall) -> str:
-        return (
-            f"transpose({call.inputs[0]}, {call.outputs[0]}, &{call.dims(self.x.shape)}, &{rust_list(self.perm)})"
-        )
+        return f"transpose({call.inputs[0]}, {call.outputs[0]}, &{call.dims(self.x.shape)}, &{rust_list(self.perm)})"
 
     def rust_imports(self) -> set[str]:
         return {"transpose"}

@@ -30,6 +30,10 @@ def _elu(x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
     return np.asarray(np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))))
 
 
+def _threshold(x: np.ndarray, theta: float, value: float) -> np.ndarray:
+    return np.asarray(np.where(x > theta, x, value))
+
+
 # Name -> (variant of tf_layers::Activation, its fields or () for a tuple variant, the function in float64).
 _FUNCTIONS: dict[str, tuple[str, tuple[str, ...], Callable[..., np.ndarray]]] = {
     "linear": ("Linear", (), lambda x: x),
@@ -52,6 +56,17 @@ _FUNCTIONS: dict[str, tuple[str, tuple[str, ...], Callable[..., np.ndarray]]] = 
     "gelu_tanh": ("GeluTanh", (), lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))),
     "mish": ("Mish", (), lambda x: x * np.tanh(_softplus(x))),
     "log_sigmoid": ("LogSigmoid", (), lambda x: -_softplus(-x)),
+    "relu_with": (
+        "ReluWith",
+        ("max", "slope", "theta"),
+        lambda x, high, slope, t: np.clip(np.where(x > t, x, 0), 0, high) - slope * np.maximum(t - x, 0),
+    ),
+    "threshold": ("Threshold", ("theta", "value"), _threshold),
+    "hard_shrink": ("HardShrink", (), lambda x, size: np.where(np.abs(x) > size, x, 0)),
+    "soft_shrink": ("SoftShrink", (), lambda x, size: x - np.clip(x, -size, size)),
+    "tanh_shrink": ("TanhShrink", (), lambda x: x - np.tanh(x)),
+    "squareplus": ("Squareplus", (), lambda x, b: (x + np.sqrt(x * x + b)) / 2),
+    "sparse_plus": ("SparsePlus", (), lambda x: np.where(x > 1, x, np.clip(x + 1, 0, None) ** 2 / 4)),
 }
 
 

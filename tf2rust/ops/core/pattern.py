@@ -53,15 +53,19 @@ class Scalar:
 class Op:
     """A node of one of the operators ``op`` (``"A|B"``) with these inputs; ``name`` gives access to it in the match.
 
-    Inputs beyond those given must be absent, unless ``more`` is set.
+    Inputs beyond those given must be absent, unless ``more`` is set. A node that is ``shared`` may be read
+    outside of the match too; whatever else reads it then computes it on its own.
     """
 
-    def __init__(self, op: str, *inputs: Pattern, name: str = "", more: bool = False, output: int = 0) -> None:
+    def __init__(
+        self, op: str, *inputs: Pattern, name: str = "", more: bool = False, output: int = 0, shared: bool = False
+    ) -> None:
         self.ops = tuple(op.split("|"))
         self.inputs = inputs
         self.name = name or op
         self.more = more
         self.output = output
+        self.shared = shared
 
     @property
     def size(self) -> int:
@@ -88,6 +92,10 @@ class Match:
     nodes: list[Node] = field(default_factory=list)
     values: dict[str, ir.Value] = field(default_factory=dict)
     ops: dict[str, Node] = field(default_factory=dict)
+    shareable: set[ir.Node] = field(default_factory=set)
+    """The nodes that may be read elsewhere too."""
+    shared: set[ir.Node] = field(default_factory=set)
+    """Those of them that are."""
 
     def __getitem__(self, name: str) -> ir.Value:
         return self.values[name]
@@ -115,7 +123,7 @@ class Match:
         return Mismatch(reason, (node or self.root).name, len(self.nodes))
 
     def _copy(self) -> Match:
-        return Match(self.facts, self.root, list(self.nodes), dict(self.values), dict(self.ops))
+        return Match(self.facts, self.root, list(self.nodes), dict(self.values), dict(self.ops), set(self.shareable))
 
 
 class Matcher:
@@ -154,6 +162,8 @@ class Matcher:
             start = match._copy()
             start.nodes.append(node)
             start.ops[pattern.name] = node
+            if pattern.shared:
+                start.shareable.add(node.ir)
             yield from self._inputs(list(zip(pattern.inputs, order, strict=True)), node, start)
 
     def _inputs(self, pairs: list[tuple[Pattern, ir.Value | None]], node: Node, match: Match) -> Iterator[Match]:
@@ -221,13 +231,21 @@ class Matcher:
         return None
 
     def _escaping(self, match: Match) -> str | None:
+        """The output of a node inside the match that is read elsewhere and must not be; notes those that may be."""
         inside = {n.ir for n in match.nodes}
-        for node in match.nodes:
-            if node.ir is match.root.ir:
-                continue
-            for output in node.ir.outputs:
+        while found := self._read_outside(match, inside):
+            node, output = found
+            if node not in match.shareable:
+                return output
+            match.shared.add(node)
+            inside.discard(node)  # which may let its own inputs escape
+        return None
+
+    def _read_outside(self, match: Match, inside: set[ir.Node]) -> tuple[ir.Node, str | None] | None:
+        for node in inside - {match.root.ir}:
+            for output in node.outputs:
                 if output.is_graph_output() or any(use.node not in inside for use in output.uses()):
-                    return output.name
+                    return node, output.name
         return None
 
 

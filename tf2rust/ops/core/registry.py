@@ -32,6 +32,10 @@ class Builder:
             self._values[value] = Value(value.name or "", fact.dtype, fact.shape)
         return self._values[value]
 
+    def values(self) -> list[tuple[ir.Value, Value]]:
+        """The ONNX values asked for so far, with what stands for them."""
+        return list(self._values.items())
+
     def temporary(self, like: Value, shape: Dims | None = None, dtype: str | None = None) -> Value:
         """A value that has no counterpart in ONNX."""
         self._temporaries += 1
@@ -67,26 +71,38 @@ class Rule:
             if unread := part.unread():
                 return match.reject(f"the attribute `{unread[0]}` of {part.op} is not understood", part)
         layers = [made] if isinstance(made, Layer) else list(made)
-        names = tuple(part.name for part in match.nodes)
+        names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
         for layer in layers:
             layer.rules, layer.anchor = (self.name,), match.root.name
         # One layer stands for the nodes: the last that is not a mere rearrangement.
         owner = next(
-            (layer for layer in reversed(layers) if layer.kind not in ("Transpose", "Reshape")),
+            (layer for layer in reversed(layers) if layer.kind not in ("Transpose", "Reshape", "Constant")),
             layers[-1] if layers else None,
         )
         if owner is not None:
             owner.nodes = names
-        return Applied(self, [part.ir for part in match.nodes], layers)
+        nodes = [part.ir for part in match.nodes]
+        return Applied(
+            self,
+            [n for n in nodes if n not in match.shared],
+            layers,
+            owner,
+            [n for n in nodes if n in match.shared],
+        )
 
 
 @dataclass(frozen=True)
 class Applied:
-    """A rule that matched: the nodes it covers, and the layers it yields."""
+    """A rule that matched: the nodes it covers, the layers it yields, and the one that stands for the nodes.
+
+    ``shared`` are nodes whose work the layers do, but which others read too.
+    """
 
     rule: Rule
     nodes: list[ir.Node]
     layers: list[Layer]
+    owner: Layer | None
+    shared: list[ir.Node]
 
 
 _rules: dict[str, Rule] = {}

@@ -18,6 +18,36 @@ def rust_f32(value: float) -> str:
     return text or np.format_float_scientific(number, unique=True, trim="0").replace("e+", "e")
 
 
+_TYPES = {
+    "float32": "f32",
+    "float64": "f64",
+    "int8": "i8",
+    "int16": "i16",
+    "int32": "i32",
+    "int64": "i64",
+    "uint8": "u8",
+    "uint16": "u16",
+    "uint32": "u32",
+    "uint64": "u64",
+    "bool": "bool",
+}
+
+
+def rust_type(dtype: str) -> str:
+    """The Rust type of a NumPy dtype."""
+    return _TYPES[dtype]
+
+
+def rust_number(value: object, dtype: str) -> str:
+    """A number of a NumPy dtype as a Rust expression of its type."""
+    if dtype == "bool":
+        return str(bool(value)).lower()
+    if dtype == "float32":
+        text = rust_f32(float(str(value)))
+        return text if text.startswith("f32") else f"{text}_f32"
+    return f"{int(str(value))}_{rust_type(dtype)}"
+
+
 def rust_str(text: str) -> str:
     """``text`` as a Rust string literal; whatever does not print is escaped."""
     escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}

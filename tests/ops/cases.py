@@ -1,0 +1,200 @@
+"""Tables of small Keras models, merged into one crate for each table and judged one by one.
+
+A case is a few layers on inputs of its own. All cases of a table become one model with an output (or more) for each
+case, which is saved, converted and compiled; the crate's ``predict`` example computes the outputs of arrays that are
+compared with what Keras computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.crates import Crates
+from tests.models.weights import randomise
+from tf2rust.codegen.proof import RELATIVE_TOLERANCE
+from tf2rust.convert import Source, match_layers, open_tensorflow
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.ops.core.layer import LayerGraph, Value
+
+keras = library("keras")
+tf_keras = library("tf_keras")
+
+BATCH = 3
+FREE = 6
+"""The size given to free dimensions other than the batch."""
+
+
+@dataclass(frozen=True)
+class In:
+    """An input: its shape without the batch, its dtype, and what it is fed (seeded normal numbers unless given)."""
+
+    shape: tuple[int | None, ...]
+    dtype: str = "float32"
+    feed: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] | None = None
+
+    def array(self, rng: np.random.Generator) -> np.ndarray:
+        shape = (BATCH, *(FREE if d is None else d for d in self.shape))
+        if self.feed is not None:
+            return np.asarray(self.feed(rng, shape)).astype(self.dtype)
+        if self.dtype == "bool":
+            return rng.integers(0, 2, shape).astype(bool)
+        if np.dtype(self.dtype).kind in "iu":
+            return rng.integers(0, 5, shape).astype(self.dtype)
+        return rng.normal(0, 2, shape).astype(self.dtype)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is built on the inputs, and the kinds of layers it becomes, in order.
+
+    Reshape and Constant cost nothing and are left out.
+    """
+
+    build: Callable[..., Any]
+    inputs: tuple[In, ...]
+    becomes: Sequence[str] | None
+
+
+def case(build: Callable[..., Any], *inputs: In | tuple[int | None, ...], becomes: str | None = None) -> Case:
+    """A case; an input may be given by its shape alone, the kinds as words in one string."""
+    specs = tuple(i if isinstance(i, In) else In(i) for i in inputs)
+    return Case(build, specs, None if becomes is None else becomes.split())
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of cases; ``library`` builds them, ``suffix`` is the format they are saved in (none: a SavedModel)."""
+
+    name: str
+    cases: Mapping[str, Case]
+    library: Any = keras
+    suffix: str = ".keras"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one case became: layers by kind, and every output as the crate and as Keras compute it."""
+
+    kinds: list[str]
+    found: list[np.ndarray]
+    expected: list[np.ndarray]
+
+
+@dataclass
+class Merged:
+    """A table as one model."""
+
+    table: Table
+    source: Source
+    feeds: dict[str, np.ndarray]
+    expected: dict[str, np.ndarray]
+    """What Keras computes, by ONNX output."""
+    outputs: dict[str, list[str]]
+    """The ONNX outputs of each case."""
+
+
+def merge(table: Table, folder: Path) -> Merged:
+    """Builds the table's model, saves it and opens the file."""
+    rng = np.random.default_rng(3)
+    kit = table.library
+    inputs, outputs, feeds, counts = [], [], {}, {}
+    kit.backend.clear_session()
+    kit.utils.set_random_seed(5)
+    with quiet():
+        for name, item in table.cases.items():
+            own = []
+            for i, spec in enumerate(item.inputs):
+                own.append(kit.Input(spec.shape, dtype=spec.dtype, name=f"{name}_in{i}"))
+                feeds[f"{name}_in{i}"] = spec.array(rng)
+            made = item.build(*own)
+            made = list(made) if isinstance(made, (tuple, list)) else [made]
+            inputs += own
+            outputs += made
+            counts[name] = len(made)
+        model = randomise(kit.Model(inputs, outputs))
+        path = folder / f"{table.name}_model{table.suffix}"
+        if table.suffix:
+            model.save(path)
+        else:
+            model.export(path, verbose=False)
+    source = open_tensorflow(path)
+    with quiet():
+        results = model([feeds[t.name.partition(":")[0]] for t in model.inputs], training=False)
+    names = [o.name for o in source.proto.graph.output]
+    expected = dict(zip(names, _flat(results), strict=True))
+    free = iter(names)
+    return Merged(table, source, feeds, expected, {name: [next(free) for _ in range(n)] for name, n in counts.items()})
+
+
+def kinds(graph: LayerGraph, outputs: Sequence[str]) -> list[str]:
+    """The kinds of the layers on which these outputs depend, in the order in which they run."""
+    makers = {value: layer for layer in graph.layers for value in layer.outputs}
+    waiting: list[Value] = [value for name, value in graph.outputs if name in outputs]
+    needed = set()
+    while waiting:
+        layer = makers.get(waiting.pop())
+        if layer is not None and layer not in needed:
+            needed.add(layer)
+            waiting += layer.inputs
+    return [layer.kind for layer in graph.layers if layer in needed and layer.kind not in ("Reshape", "Constant")]
+
+
+def run_tables(tables: Sequence[Table], folder: Path) -> dict[tuple[str, str], Outcome]:
+    """Converts, compiles and runs all tables; the outcomes by table and case."""
+    crates = Crates(folder)
+    merged = [merge(table, folder) for table in tables]
+    for item in merged:
+        # All examples are built into one folder, where their names must differ.
+        examples = crates.add(item.table.name, item.source).crate / "examples"
+        (examples / "predict.rs").rename(examples / f"{_example(item.table)}.rs")
+    crates.build("build", "--examples")
+    return {key: outcome for item in merged for key, outcome in _judge(item, crates).items()}
+
+
+def _judge(item: Merged, crates: Crates) -> dict[tuple[str, str], Outcome]:
+    _, graph = match_layers(item.source)
+    given, made = crates.folder / f"{item.table.name}_in.npz", crates.folder / f"{item.table.name}_out.npz"
+    np.savez(given, **item.feeds)
+    crates.cargo("run", "--release", "--example", _example(item.table), "--", str(given), str(made))
+    with np.load(made) as found:
+        return {
+            (item.table.name, name): Outcome(
+                kinds(graph, names), [found[n] for n in names], [item.expected[n] for n in names]
+            )
+            for name, names in item.outputs.items()
+        }
+
+
+def _example(table: Table) -> str:
+    return f"predict_{table.name}"
+
+
+def _flat(results: Any) -> list[np.ndarray]:
+    return [np.asarray(r) for r in (results if isinstance(results, (list, tuple)) else [results])]
+
+
+def check(outcome: Outcome, item: Case) -> None:
+    """Shapes, dtypes, numbers, and the layers it became."""
+    for found, expected in zip(outcome.found, outcome.expected, strict=True):
+        assert found.shape == expected.shape
+        assert found.dtype == expected.dtype
+        wide = expected.astype(np.float64)
+        finite = np.isfinite(wide)
+        tolerance = (
+            RELATIVE_TOLERANCE * max(1.0, np.abs(wide[finite]).max(initial=0.0)) if expected.dtype.kind == "f" else 0.0
+        )
+        assert np.array_equal(found[~finite], expected[~finite], equal_nan=expected.dtype.kind == "f")
+        assert np.abs(found[finite].astype(np.float64) - wide[finite]).max(initial=0.0) <= tolerance
+    if item.becomes is not None:
+        assert outcome.kinds == list(item.becomes)
+
+
+def parametrised(tables: Sequence[Table]) -> list[Any]:
+    """All cases of some tables as pytest's parameters: the table's name, the case's, and the case."""
+    return [pytest.param(t.name, name, item, id=name) for t in tables for name, item in t.cases.items()]

@@ -1,0 +1,81 @@
+"""Comparisons, truth values, casts, and choosing by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
+from tests.ops.conftest import Outcomes
+
+layers, ops = keras.layers, keras.ops
+WORDS = In((6,), "int32", lambda rng, shape: rng.integers(-3, 4, shape))
+FLAGS = In((6,), "bool")
+
+
+def _both_ways(x: Any, y: Any) -> list[Any]:
+    greater = x > y
+    return [ops.where(greater, x, y), ops.where(greater, y, x)]
+
+
+TABLE: dict[str, Case] = {
+    **{
+        # tf2onnx compares integers as floats, where ONNX once could not do otherwise.
+        f"{name}_number": case(
+            lambda x, f=name: getattr(ops, f)(x, 1),
+            WORDS,
+            becomes="Cast Compare" if name in ("less", "greater") else "Compare",
+        )
+        for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
+    },
+    "greater_tensors": case(lambda x, y: x > y, (6,), (6,), becomes="Compare"),
+    "less_broadcast": case(lambda x, y: x < y, (4, 1), (1, 5), becomes="Compare"),
+    "logical_and": case(ops.logical_and, FLAGS, FLAGS, becomes="Logic"),
+    "logical_or": case(ops.logical_or, FLAGS, FLAGS, becomes="Logic"),
+    "logical_xor": case(ops.logical_xor, FLAGS, FLAGS, becomes="Logic"),
+    "logical_not": case(ops.logical_not, FLAGS, becomes="Not"),
+    "where": case(lambda x, y: ops.where(x > 0.5, x, y), (6,), (6,), becomes="Compare Select"),
+    "where_numbers": case(lambda x: ops.where(x > 0.5, 2.0, -1.0), (6,), becomes="Compare Select"),
+    "where_zeros": case(lambda x: ops.where(x > 0.5, x, ops.zeros_like(x)), (6,)),
+    "where_flags": case(ops.where, FLAGS, (6,), (6,), becomes="Select"),
+    "where_broadcast": case(lambda c, x: ops.where(c, x, 0.5), In((6, 1), "bool"), (6, 4), becomes="Select"),
+    "where_int32": case(
+        lambda x, y: ops.where(x > y, x, y * 2), WORDS, WORDS, becomes="Cast Cast Compare Multiply Select"
+    ),
+    "where_dead_side_is_infinite": case(
+        lambda x: ops.where(x > 0, 1.0 / x, x), In((6,), feed=lambda rng, shape: np.resize([0.0, 2.0, -1.0], shape))
+    ),
+    "where_twice_by_one_condition": case(
+        _both_ways,
+        (6,),
+        (6,),
+        becomes="Compare Select Select",
+    ),
+    "where_nested": case(
+        lambda x, y: ops.where(x > 0, ops.where(y > 0, x, y), y + x),
+        (6,),
+        (6,),
+        becomes="Compare Compare Select Add Select",
+    ),
+    "mask_by_product": case(lambda x: x * ops.cast(x > 0.5, "float32"), (6,), becomes="Activation"),
+    "cast_bool_float": case(lambda x: ops.cast(x, "float32"), FLAGS, becomes="Cast"),
+    "cast_bool_int": case(lambda x: ops.cast(x, "int32"), FLAGS, becomes="Cast"),
+    "cast_float_int": case(lambda x: ops.cast(x, "int32"), (6,), becomes="Cast"),
+    "cast_int_float": case(lambda x: ops.cast(x, "float32"), WORDS, becomes="Cast"),
+    "cast_int_bool": case(lambda x: ops.cast(x, "bool"), WORDS),
+    "cast_int_int": case(lambda x: ops.cast(x, "int64"), WORDS, becomes="Cast"),
+    "is_nan": case(lambda x: ops.isnan(x), In((6,), feed=lambda rng, shape: np.resize([0.0, np.nan, -1.0], shape))),
+    "any": case(lambda x: ops.any(x, axis=-1), FLAGS),
+    "all": case(lambda x: ops.all(x, axis=-1), FLAGS),
+    "take_axis": case(lambda x: ops.take(x, np.array([2, 0, 2]), axis=2), (3, 4), becomes="Gather"),
+    "sign": case(ops.sign, (6,)),
+    "relu_of_masked": case(lambda x, y: layers.Multiply()([x, ops.cast(y > 0, "float32")]), (6,), (6,)),
+}
+TABLES = [Table("select", TABLE, suffix="")]
+
+
+@pytest.mark.parametrize(("table", "name", "item"), parametrised(TABLES))
+def test_select(outcomes: Outcomes, table: str, name: str, item: Case) -> None:
+    check(outcomes[table, name], item)

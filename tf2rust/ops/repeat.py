@@ -1,0 +1,87 @@
+"""Repeating elements: Expand, Tile, and tensors filled with one number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.ops.constant import constant
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.layer import Dims, Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.reshape import Reshape
+from tf2rust.ops.select import DTYPES
+
+
+@dataclass(eq=False, kw_only=True)
+class Broadcast(Layer):
+    """Repeats the input along the axes in which it has 1 where the output has more."""
+
+    kind = "Broadcast"
+
+    def rust_call(self, call: RustCall) -> str:
+        shapes = f"&{call.dims(self.x.shape)}, {call.outputs[0]}, &{call.dims(self.y.shape)}"
+        return f"broadcast({call.inputs[0]}, {shapes})"
+
+    def rust_imports(self) -> set[str]:
+        return {"broadcast"}
+
+
+@dataclass(eq=False, kw_only=True)
+class Tile(Layer):
+    """Repeats the input as a whole, ``repeats[i]`` times along axis i."""
+
+    kind = "Tile"
+    repeats: Dims
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"tile({call.inputs[0]}, &{call.dims(self.x.shape)}, &{call.dims(self.repeats)}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"tile"}
+
+
+def _repeats(node: Node, facts: Facts) -> Dims:
+    repeats = facts.dims(node.input(1))
+    if repeats is None:
+        raise InferenceError("how often it repeats is computed from data, not from shapes and constants")
+    return tuple(repeats)
+
+
+@infers("Tile")
+def _tile(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    shape = tuple(d * r for d, r in zip(data.shape, _repeats(node, facts), strict=True))
+    return [Fact(data.dtype, shape, fill=data.fill)]
+
+
+@rule(Op("Tile", Var("x"), Var("repeats")))
+def tile(m: Match, b: Builder) -> Yield:
+    x, y, repeats = b.value(m["x"]), b.value(m.root.ir.outputs[0]), _repeats(m.root, b.facts)
+    if x.dtype not in DTYPES:
+        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    if x.shape == y.shape:
+        return Reshape(inputs=[x], outputs=[y])
+    return Tile(repeats=repeats, inputs=[x], outputs=[y])
+
+
+@rule(Op("Expand", Var("x"), Var("shape")))
+def expand(m: Match, b: Builder) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.dtype not in DTYPES:
+        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    return Reshape(inputs=[x], outputs=[y]) if x.shape == y.shape else Broadcast(inputs=[x], outputs=[y])
+
+
+@rule(Op("ConstantOfShape", Var("shape")))
+def filled(m: Match, b: Builder) -> Yield:
+    """One number, repeated."""
+    m.root.has("value")
+    fact = b.facts[m.root.ir.outputs[0]]
+    if fact.fill is None or fact.dtype not in DTYPES:
+        return m.reject(f"it is filled with a {fact.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    number = constant(np.asarray(fact.fill, dtype=fact.dtype))
+    return [number, Broadcast(inputs=[number.y], outputs=[b.value(m.root.ir.outputs[0])])]
