@@ -18,7 +18,8 @@ def register() -> None:
     """Teach tf2onnx the ops below; calling it again does nothing."""
     tf_op = library("tf2onnx.handler").tf_op
     for name, handler in _HANDLERS.items():
-        tf_op.register_handler(handler, 1, [name], "", {})
+        # For the operator set that is exported, so that they come before older handlers of tf2onnx.
+        tf_op.register_handler(handler, 18, [name], "", {})
 
 
 class _Builder:
@@ -107,6 +108,27 @@ def _bitcast(graph: Any, node: Any, **_: Any) -> None:
     build.finish("Mul", sign, build.constant(_INT32_MIN, np.int32))
 
 
+def _floor_div(graph: Any, node: Any, **_: Any) -> None:
+    """The quotient rounded down: ONNX' Div of integers rounds toward zero, its Mod has the sign of the divisor."""
+    build = _Builder(graph, node)
+    left, right = build.inputs
+    if np.issubdtype(build.input_dtype(), np.integer):
+        build.finish("Div", build.add("Sub", left, build.add("Mod", left, right)), right)
+    else:
+        build.finish("Floor", build.add("Div", left, right))
+
+
+def _floor_mod(graph: Any, node: Any, **_: Any) -> None:
+    """The remainder with the sign of the divisor."""
+    build = _Builder(graph, node)
+    left, right = build.inputs
+    if np.issubdtype(build.input_dtype(), np.integer):
+        build.finish("Mod", left, right)
+    else:
+        whole = build.add("Floor", build.add("Div", left, right))
+        build.finish("Sub", left, build.add("Mul", whole, right))
+
+
 def _renamed(op: str) -> Callable[..., None]:
     def handler(graph: Any, node: Any, **_: Any) -> None:
         build = _Builder(graph, node)
@@ -119,6 +141,8 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "Erfc": _erfc,
     "Expm1": _expm1,
     "Log1p": _log1p,
+    "FloorDiv": _floor_div,
+    "FloorMod": _floor_mod,
     "Bucketize": _bucketize,
     "Bitcast": _bitcast,
     "BitwiseAnd": _renamed("BitwiseAnd"),
