@@ -55,6 +55,7 @@ TABLE: dict[str, Case] = {
     "arithmetic_int64": case(lambda x, y: ops.maximum(x * 3 - y, ops.minimum(y, 4)), LONGS, LONGS),
     "floor_divide_int32": case(lambda x: ops.floor_divide(x, 4), WORDS),
     "mod_int32": case(lambda x: ops.mod(x, 4), WORDS),
+    "floor_divide_float": case(lambda x: ops.floor_divide(x, 1.5), (5,)),
     "mod_float": case(lambda x: ops.mod(x, 1.5), (5,)),
     "negative_int32": case(ops.negative, WORDS),
     "absolute_int64": case(ops.absolute, LONGS),

@@ -56,12 +56,13 @@ class Softmax(Layer):
 
 @rule(Op("Softmax|LogSoftmax", X, name="softmax"))
 def softmax(m: Match, b: Builder) -> Yield:
-    """Before operator set 13 the axis and all after it are one, which is the same where the axis is the last."""
+    """Before operator set 13 the axis and all after it are one."""
     x = b.value(m["x"])
-    axis = normal_axis(m.root.attr("axis", -1 if m.root.version >= 13 else 1), x.rank)
-    if m.root.version < 13 and any(d != 1 for d in x.shape[axis + 1 :]):
-        return m.reject(f"in operator set {m.root.version} it runs over all axes from {axis} on, which is not there")
-    return Softmax(axis=axis, log=m.root.op == "LogSoftmax", inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    before = m.root.version < 13
+    axis = normal_axis(m.root.attr("axis", 1 if before else -1), x.rank)
+    span = x.rank - axis if before else 1
+    log = m.root.op == "LogSoftmax"
+    return Softmax(axis=axis, span=span, log=log, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
 
 
 _HIGHEST = Op("ReduceMax", X, more=True, name="highest")

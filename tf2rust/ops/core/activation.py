@@ -35,7 +35,7 @@ def _threshold(x: np.ndarray, theta: float, value: float) -> np.ndarray:
 
 
 # Name -> (variant of tf_layers::Activation, its fields or () for a tuple variant, the function in float64).
-_FUNCTIONS: dict[str, tuple[str, tuple[str, ...], Callable[..., np.ndarray]]] = {
+FUNCTIONS: dict[str, tuple[str, tuple[str, ...], Callable[..., np.ndarray]]] = {
     "linear": ("Linear", (), lambda x: x),
     "relu": ("Relu", (), lambda x: np.maximum(x, 0)),
     "leaky_relu": ("LeakyRelu", (), lambda x, a: np.where(x >= 0, x, a * x)),
@@ -83,7 +83,7 @@ class Activation:
 
     def rust(self) -> str:
         """The value of ``tf_layers::Activation``."""
-        variant, names, _ = _FUNCTIONS[self.name]
+        variant, names, _ = FUNCTIONS[self.name]
         values = [rust_f32(a) for a in self.args]
         if names:
             return f"Activation::{variant} {{ {', '.join(f'{n}: {v}' for n, v in zip(names, values, strict=True))} }}"
@@ -92,7 +92,7 @@ class Activation:
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """The function of ``x``, computed in float64 and rounded to float32."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(_FUNCTIONS[self.name][2](x.astype(np.float64), *self.args)).astype(np.float32)
+            return np.asarray(FUNCTIONS[self.name][2](x.astype(np.float64), *self.args)).astype(np.float32)
 
     def plain(self) -> str:
         """``leaky_relu(0.2)``, for people and JSON."""

@@ -72,6 +72,11 @@ class Op:
         """The number of nodes the pattern covers."""
         return 1 + sum(p.size for p in self.inputs if isinstance(p, Op))
 
+    def outline(self) -> str:
+        """The pattern as one line: ``Add(MatMul(x, kernel), bias)``; what is optional stands in brackets."""
+        parts = [_outline(p) for p in self.inputs] + ["…"] * self.more
+        return f"{'|'.join(self.ops)}({', '.join(parts)})"
+
 
 class Optional:
     """The node if it is there, else what it wraps: ``Optional(Op("Squeeze", P))`` is P with or without a Squeeze."""
@@ -81,6 +86,17 @@ class Optional:
 
 
 Pattern = Var | Const | Scalar | Op | Optional
+
+
+def _outline(pattern: Pattern) -> str:
+    match pattern:
+        case Op():
+            return pattern.outline()
+        case Optional():
+            return f"[{pattern.op.outline()}]"
+        case Scalar(value=float(value)):
+            return f"{value:g}"
+    return pattern.name
 
 
 @dataclass

@@ -1,0 +1,106 @@
+"""The layers that generated crates are made of, as a page: ``python -m tf2rust.ops.catalogue > docs/layers.md``.
+
+Everything on it comes from the code: kinds and options from the layers' classes, ONNX operators from the rules.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from dataclasses import fields
+from types import ModuleType
+
+from tf2rust.ops.core import activation
+from tf2rust.ops.core.layer import Layer
+from tf2rust.ops.core.registry import Rule, rules_by_op
+
+_HEAD = """\
+# Layers
+
+What a generated crate is made of, family by family: each layer with its options, and the patterns of ONNX operators
+that become it: `A(B(x), 2)` is an A that reads a B and the number 2, brackets hold what may be missing, and `…` stands
+for further inputs. Whatever no pattern fits is refused with the reason; `tf2rust patterns MODEL` lists what every node
+of a model became.
+
+This page is written by `python -m tf2rust.ops.catalogue`.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([_HEAD, *(text for module in _modules() if (text := _family(module))), _activations()])
+
+
+def _modules() -> list[ModuleType]:
+    package = importlib.import_module("tf2rust.ops")
+    names = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.ispkg and m.name != "catalogue")
+    return [importlib.import_module(f"tf2rust.ops.{name}") for name in names]
+
+
+def _family(module: ModuleType) -> str:
+    """A module's heading, its layers and its rules; nothing for a module that has neither."""
+    layers = [item for item in vars(module).values() if _is_layer_of(item, module)]
+    rules = _rules_of(module)
+    if not layers and not rules:
+        return ""
+    title = module.__name__.rpartition(".")[2].replace("_", " ").capitalize()
+    lines = [f"## {title}", "", _text(module), ""]
+    for layer in layers:
+        lines += [f"- **{layer.__name__}**: {_text(layer)}", *_options(layer)]
+    lines += [""] * bool(layers)
+    lines += [f"- `{rule.name}`: {_shape(rule)}" + _remark(rule) for rule in rules]
+    return "\n".join([*lines, ""])
+
+
+def _is_layer_of(item: object, module: ModuleType) -> bool:
+    is_own = isinstance(item, type) and issubclass(item, Layer) and item.__module__ == module.__name__
+    return is_own and not item.__name__.startswith("_") and item.rust_call is not Layer.rust_call  # type: ignore[attr-defined]
+
+
+def _rules_of(module: ModuleType) -> list[Rule]:
+    found = {rule.name: rule for rules in rules_by_op().values() for rule in rules}
+    own = [rule for rule in found.values() if rule.build.__module__ == module.__name__]
+    return sorted(own, key=lambda rule: rule.name)
+
+
+def _text(item: object) -> str:
+    return " ".join((inspect.getdoc(item) or "").split())
+
+
+def _options(layer: type[Layer]) -> list[str]:
+    base = {f.name for f in fields(Layer)}
+    names = [f.name for f in fields(layer) if f.name not in base]
+    return [f"  Options: {', '.join(f'`{name}`' for name in names)}."] if names else []
+
+
+def _shape(rule: Rule) -> str:
+    return f"`{rule.pattern.outline()}`"
+
+
+def _remark(rule: Rule) -> str:
+    text = _text(rule.build)
+    return f" – {text}" if text and not text.startswith("_") else ""
+
+
+def _activations() -> str:
+    lines = [
+        "## Functions of Activation",
+        "",
+        "Alone, or in a Dense or a convolution, which then computes them itself.",
+        "",
+    ]
+    for name, (variant, parameters, _) in activation.FUNCTIONS.items():
+        given = f" ({', '.join(parameters)})" if parameters else ""
+        lines.append(f"- `{name}`{given}: `Activation::{variant}`")
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    """Writes the page to standard output."""
+    sys.stdout.write(page())
+
+
+if __name__ == "__main__":
+    main()
