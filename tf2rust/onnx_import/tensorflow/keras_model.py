@@ -39,9 +39,11 @@ def open_keras(stored: StoredModel, *, trust_code: bool, custom_objects: Mapping
         # Classes that users registered are known too; only a Keras that they imported themselves can hold any.
         loaded = sys.modules.get(package)
         registered = loaded.saving.get_custom_objects() if loaded else {}
-        reasons = code_reasons(stored.config, {*registered, *(custom_objects or {})})
+        # Losses and metrics of the model itself are left out of loading, those of a model inside it are not.
+        loaded_config = {key: value for key, value in stored.config.items() if key != "compile_config"}
+        reasons = code_reasons(loaded_config, {*registered, *(custom_objects or {})})
         if reasons:
-            remedy = f"pass it in custom_objects, or pass trust_code if you trust where {stored.path.name} comes from."
+            remedy = f"pass it with --custom_objects, or --trust_code if you trust where {stored.path.name} comes from."
             raise ConversionError(f"{reason}; {remedy}" for reason in reasons)
     keras = library(package)
     try:
@@ -61,7 +63,7 @@ def _why_not_opened(stored: StoredModel, opener: str, error: Exception) -> str:
         name = next(group for group in unknown.groups() if group)
         return (
             f"{stored.path.name} uses the layer class {name!r}, which {opener} does not know; "
-            "pass the class in custom_objects, or save the model as .keras or with model.export()."
+            "pass the class with --custom_objects, or save the model as .keras or with model.export()."
         )
     line = (text.strip().splitlines() or [type(error).__name__])[0]
     writer = f"Keras {stored.keras_version}" if stored.keras_version else "an unknown Keras"
