@@ -8,50 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tf2rust.codegen.buffers import Place, Plan, plan
+from tf2rust.codegen.dims import FUNCTIONS, DimWriter
 from tf2rust.codegen.names import Names, snake_case
 from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.constant import Constant
-from tf2rust.ops.core.dims import Expr, FloorDiv, format_shape, symbols
+from tf2rust.ops.core.dims import Expr, format_shape, symbols
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
 from tf2rust.ops.core.rust import rust_comment, rust_str, rust_type
 
 _ALWAYS = ("Aligned", "Blob", "FreeDims", "Isa", "Npz", "Result", "Tensor", "TensorView", "pack")
-_ARITHMETIC = ("len", "quotient", "sub", "sum")
 _LOCALS = ("isa", "inputs", "outputs", "workspace", "self", "dims", "blob", "pack")
-
-
-def rust_dim(dim: int | Expr) -> str:
-    """A dimension as a checked ``usize`` expression (``?`` inside)."""
-    if isinstance(dim, int):
-        return str(dim)
-    plus: list[str] = []
-    minus: list[str] = []
-    for monomial, coefficient in dim.terms:
-        factors = [a if isinstance(a, str) else _rust_quotient(a) for a in monomial]
-        if abs(coefficient) != 1 or not factors:
-            factors.append(str(abs(coefficient)))
-        text = factors[0] if len(factors) == 1 else f"len(&[{', '.join(factors)}])?"
-        (plus if coefficient > 0 else minus).append(text)
-    total = _rust_sum(plus)
-    return f"sub({total}, {_rust_sum(minus)})?" if minus else total
-
-
-def _rust_sum(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"sum(&[{', '.join(parts)}])?"
-
-
-def _rust_quotient(atom: FloorDiv) -> str:
-    below = rust_dim(atom.denominator)
-    return (
-        f"{rust_dim(atom.numerator)} / {below}"
-        if below.isdecimal()
-        else f"quotient({rust_dim(atom.numerator)}, {below})?"
-    )
-
-
-def rust_dims(dims: Sequence[int | Expr]) -> str:
-    """A ``[usize; N]`` expression."""
-    return f"[{', '.join(map(rust_dim, dims))}]"
 
 
 @dataclass(frozen=True)
@@ -101,6 +67,9 @@ class Model:
     inputs: list[Port]
     outputs: list[Port]
     free: list[str]
+    """The free dimensions, by name."""
+    variables: list[str]
+    """The variables that hold them."""
     steps: list[Step]
     buffers: list[str]
     weights: WeightTable
@@ -125,7 +94,8 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
     table = WeightTable.of(graph, names)
     writer = _Writer(graph, memory, dict(zip(graph.inputs, inputs, strict=True)), {p.name: p for p in outputs}, free)
     steps = [writer.step(layer, names[layer], table) for layer in graph.layers]
-    model = Model(inputs, outputs, free, steps, [rust_type(d) for d in memory.buffers], table, names)
+    variables = [writer.dims.names[name] for name in free]
+    model = Model(inputs, outputs, free, variables, steps, [rust_type(d) for d in memory.buffers], table, names)
     model.imports = _imports(graph, memory, model)
     return model
 
@@ -148,12 +118,13 @@ def _imports(graph: LayerGraph, memory: Plan, model: Model) -> list[str]:
     for layer in graph.layers:
         if layer not in memory.aliases:
             used |= layer.rust_imports()
-    candidates = used | set(_ARITHMETIC)
+    candidates = used | set(FUNCTIONS)
     plain = {*_ALWAYS, "Buffer", "Extent"}
-    return sorted(name for name in candidates if name in plain & used or _mentions(text, name))
+    return sorted(name for name in candidates if name in plain & used or mentions(text, name))
 
 
-def _mentions(text: str, name: str) -> bool:
+def mentions(text: str, name: str) -> bool:
+    """Whether ``name`` occurs in Rust source as a name of its own, not as a field or a part of another."""
     return re.search(rf"(?<![\w.]){name}\b", text) is not None
 
 
@@ -190,7 +161,8 @@ class _Writer:
     ) -> None:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
         functions = {name for layer in graph.layers for name in layer.rust_imports()}
-        self.locals = Names({*_LOCALS, *_ARITHMETIC, *functions, *free})
+        self.locals = Names({*_LOCALS, *FUNCTIONS, *functions})
+        self.dims = DimWriter({name: self.locals.unique(snake_case(name, "dim")) for name in free})
         self.lengths: dict[Place, str] = {}
         self.constants: dict[Layer, str] = {}
 
@@ -217,8 +189,9 @@ class _Writer:
             if place.is_buffer and place not in self.lengths:
                 length = ident if i == 0 else self.locals.unique(f"{ident}_{i}")
                 self.lengths[place] = length
-                lines.append(f"let {length} = len(&{rust_dims(value.shape)})?;")
+                lines.append(f"let {length} = len(&{self.dims.dims(value.shape)})?;")
         call = _Call(
+            self.dims,
             f"self.{ident}",
             [self._read(v) for v in layer.inputs],
             [self._write(v) for v in layer.outputs],
@@ -241,7 +214,7 @@ class _Writer:
         place = self.memory.places[value]
         if place.output is not None:
             shape = next(v for name, v in self.graph.outputs if name == place.output).shape
-            return f"outputs.{self.outputs[place.output].field}.resize(&{rust_dims(shape)})?"
+            return f"outputs.{self.outputs[place.output].field}.resize(&{self.dims.dims(shape)})?"
         return f"workspace.b{place.buffer}.write({self.lengths[place]})?"
 
 
@@ -249,15 +222,16 @@ class _Writer:
 class _Call:
     """The Rust expressions of one call; see ``tf2rust.ops.core.layer.RustCall``."""
 
+    writer: DimWriter
     field: str
     inputs: Sequence[str]
     outputs: Sequence[str]
 
     def dim(self, dim: int | Expr) -> str:
-        return rust_dim(dim)
+        return self.writer.dim(dim)
 
     def dims(self, dims: Sequence[int | Expr]) -> str:
-        return rust_dims(dims)
+        return self.writer.dims(dims)
 
     def scratch(self) -> str:
         return "&mut workspace.scratch"

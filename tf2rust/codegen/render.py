@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 
 from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
-from tf2rust.codegen.model import Model
+from tf2rust.codegen.model import Model, mentions
 from tf2rust.codegen.names import crate_name, pascal_case
 from tf2rust.codegen.pretty import use_list, wrap
 from tf2rust.codegen.proof import Proof, features_key
@@ -86,8 +85,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     digest = architecture_hash(model, graph)
     text = "\n".join(line for step in model.steps for line in step.lines)
     scratch = "workspace.scratch" in text
-    uses_isa = _mentions(text, "isa")
-    if not uses_isa:
+    if not mentions(text, "isa"):
         model.imports = [name for name in model.imports if name != "Isa"]
     if scratch and "Buffer" not in model.imports:
         model.imports = sorted([*model.imports, "Buffer"])
@@ -112,10 +110,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "tf_layers": "tf-layers" if options.tf_layers is None else options.tf_layers.as_posix(),
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
         "scratch": scratch,
-        "uses_isa": uses_isa,
-        "workspace": "workspace" if _mentions(text, "workspace") else "_workspace",
-        "free": [name if _mentions(text, name) else "_" for name in model.free],
-        "uses": lambda name: re.search(rf"(?<![\w.]){name}\b", text) is not None,
+        "uses": lambda name: mentions(text, name),
+        "reads_dims": any(mentions(text, name) for name in model.variables),
         "workspace_terms": terms,
         "fields_need_blob": any(step.field and "blob." in step.field[1] for step in model.steps),
         "any_dims": bool(model.inputs),
@@ -150,10 +146,6 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         ),
         "is_nan": lambda name, dtype: f"{name}.is_nan()" if dtype.startswith("f") else "false",
     }
-
-
-def _mentions(text: str, name: str) -> bool:
-    return re.search(rf"(?<![\w.]){name}\b", text) is not None
 
 
 def _suffix(dtype: str) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf2rust.codegen.model import rust_dim
+from tf2rust.codegen.dims import DimWriter
 from tf2rust.ops.core.dims import Expr, bind, product
 
 N, T = Expr.symbol("n"), Expr.symbol("t")
@@ -52,12 +52,13 @@ def test_equal_expressions_are_equal() -> None:
 
 
 def test_rust_is_checked_arithmetic() -> None:
+    rust_dim = DimWriter({"t": "time"}).dim
     cases = {
         rust_dim(7): "7",
         rust_dim(N): "n",
         rust_dim(N * 64): "len(&[n, 64])?",
         rust_dim(N - 2): "sub(n, 2)?",
         rust_dim((N - 3) // 2 + 1): "sum(&[1, sub(n, 3)? / 2])?",
-        rust_dim(N * T): "len(&[n, t])?",
+        rust_dim(N * T): "len(&[n, time])?",
     }
     assert {k: v for k, v in cases.items() if k != v} == {}

@@ -1,0 +1,101 @@
+"""Graphs at the edges of what a graph can be: each becomes a crate without warnings that passes its own tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+
+from tests.crates import Crates
+from tests.models.graphs import graph, node, save
+from tf2rust.convert import open_onnx
+
+F = TensorProto.FLOAT
+ROWS = (F, ["n", 4])
+
+
+def identity() -> onnx.ModelProto:
+    return graph([node("Identity", ["x"], ["y"])], {"x": ROWS}, {"y": ROWS})
+
+
+def one_value_as_three_outputs() -> onnx.ModelProto:
+    nodes = [
+        node("Relu", ["x"], ["r"]),
+        node("Identity", ["r"], ["y"]),
+        node("Identity", ["r"], ["z"]),
+        node("Reshape", ["r", "shape"], ["w"]),
+    ]
+    return graph(nodes, {"x": ROWS}, {"y": ROWS, "z": ROWS, "w": (F, ["n", 2, 2])}, {"shape": np.array([-1, 2, 2])})
+
+
+def scalar_output() -> onnx.ModelProto:
+    return graph([node("ReduceMean", ["x"], ["y"], keepdims=0)], {"x": ROWS}, {"y": (F, [])})
+
+
+def scalar_input() -> onnx.ModelProto:
+    return graph([node("Add", ["x", "x"], ["y"])], {"x": (F, [])}, {"y": (F, [])})
+
+
+def input_is_output() -> onnx.ModelProto:
+    return graph([node("Relu", ["x"], ["y"])], {"x": ROWS}, {"y": ROWS, "x": ROWS})
+
+
+def no_free_dimension() -> onnx.ModelProto:
+    return graph([node("Relu", ["x"], ["y"])], {"x": (F, [2, 4])}, {"y": (F, [2, 4])})
+
+
+def outputs_behind_transposes() -> onnx.ModelProto:
+    nodes = [node("Transpose", ["x"], [name], perm=[0, 2, 1]) for name in ("y", "z")]
+    turned = (F, ["n", 5, 4])
+    return graph(nodes, {"x": (F, ["n", 4, 5])}, {"y": turned, "z": turned})
+
+
+def batch_summed_away() -> onnx.ModelProto:
+    nodes = [node("ReduceSum", ["x", "axes"], ["y"], keepdims=0)]
+    return graph(nodes, {"x": ROWS}, {"y": (F, [4])}, {"axes": np.array([0])})
+
+
+def unused_input() -> onnx.ModelProto:
+    return graph([node("Relu", ["x"], ["y"])], {"x": ROWS, "u": (F, ["m", 4])}, {"y": ROWS})
+
+
+def dimensions_named_as_locals() -> onnx.ModelProto:
+    nodes = [node("MatMul", ["inputs", "w"], ["len"]), node("Softmax", ["len"], ["outputs"], axis=2)]
+    shape = ["isa", "workspace"]
+    return graph(
+        nodes,
+        {"inputs": (F, [*shape, 4])},
+        {"outputs": (F, [*shape, 3]), "len": (F, [*shape, 3])},
+        {"w": np.ones((4, 3), np.float32)},
+    )
+
+
+CASES: list[Callable[[], onnx.ModelProto]] = [
+    identity,
+    one_value_as_three_outputs,
+    scalar_output,
+    scalar_input,
+    input_is_output,
+    no_free_dimension,
+    outputs_behind_transposes,
+    batch_summed_away,
+    unused_input,
+    dimensions_named_as_locals,
+]
+
+
+@pytest.fixture(scope="module")
+def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
+    made = Crates(tmp_path_factory.mktemp("edges"))
+    for build in CASES:
+        made.add(build.__name__, open_onnx(save(build(), made.folder / f"{build.__name__}.onnx")))
+    made.build()
+    return made
+
+
+@pytest.mark.parametrize("build", CASES, ids=lambda b: b.__name__)
+def test_crate_passes_its_own_tests(crates: Crates, build: Callable[[], onnx.ModelProto]) -> None:
+    assert "0 failed" in crates.test(build.__name__)
