@@ -14,8 +14,20 @@ from tf2rust.ops.reshape import Reshape
 def optimise(graph: LayerGraph) -> LayerGraph:
     """Channels-last, simplified and fused; a graph that computes the same with fewer layers."""
     graph = cancel_transposes(graph)
+    _give_outputs_values_of_their_own(graph)
     graph.layers = [part for layer in graph.layers for part in _simplified(layer)]
     return _Fusion(graph).run()
+
+
+def _give_outputs_values_of_their_own(graph: LayerGraph) -> None:
+    """Copies an input that is an output, and a value that is two outputs."""
+    taken = set(graph.inputs)
+    for i, (name, value) in enumerate(graph.outputs):
+        if value in taken:
+            copy = Value(name, value.dtype, value.shape)
+            graph.layers.append(Reshape(inputs=[value], outputs=[copy], name=name, rules=("output",)))
+            graph.outputs[i] = (name, copy)
+        taken.add(value)
 
 
 def _simplified(layer: Layer) -> list[Layer]:
