@@ -2,8 +2,8 @@
 
 use crate::Result;
 use crate::error::check_len;
-use crate::math::{self, Map};
-use crate::simd::{Isa, Kernel, Simd};
+use crate::math;
+use crate::simd::{Isa, Kernel, Lanewise, Simd, Source, lanewise};
 
 /// The constants of the SELU paper (Klambauer et al., 2017), as ONNX and Keras give them.
 const SELU_ALPHA: f32 = 1.673_263_2;
@@ -29,24 +29,24 @@ macro_rules! functions {
             /// y = f(x), element by element; an error if the lengths differ.
             pub fn run(self, isa: Isa, x: &[f32], y: &mut [f32]) -> Result<()> {
                 check_len("y", x.len(), y.len())?;
-                self.apply(isa, Some(x), y);
+                self.apply(isa, Source::Each(x), y);
                 Ok(())
             }
 
             /// y = f(y), element by element.
             pub fn run_in_place(self, isa: Isa, y: &mut [f32]) -> Result<()> {
-                self.apply(isa, None, y);
+                self.apply(isa, Source::Output, y);
                 Ok(())
             }
 
-            fn apply(self, isa: Isa, x: Option<&[f32]>, y: &mut [f32]) {
+            fn apply(self, isa: Isa, x: Source<'_>, y: &mut [f32]) {
                 match self {
                     $(Self::$variant $(($arg))? $({$($field),+})? => {
                         #[derive(Clone, Copy)]
                         struct Function { $($arg: f32)? $($($field: f32),+)? }
-                        impl Map for Function {
+                        impl Lanewise<1> for Function {
                             #[inline(always)]
-                            fn map<S: Simd>(self, $s: S, $x: S::F32) -> S::F32 {
+                            fn apply<S: Simd>(self, $s: S, [$x]: [S::F32; 1]) -> S::F32 {
                                 $(let $arg = $s.splat(self.$arg);)?
                                 $($(let $field = $s.splat(self.$field);)+)?
                                 $e
@@ -60,22 +60,19 @@ macro_rules! functions {
     };
 }
 
-/// y = f(x), or y = f(y) without an x.
-struct Apply<'a, M> {
-    f: M,
-    x: Option<&'a [f32]>,
+/// y = f(x).
+struct Apply<'a, F> {
+    f: F,
+    x: Source<'a>,
     y: &'a mut [f32],
 }
 
-impl<M: Map> Kernel for Apply<'_, M> {
+impl<F: Lanewise<1>> Kernel for Apply<'_, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        match self.x {
-            Some(x) => math::map(s, self.f, x, self.y),
-            None => math::map_in_place(s, self.f, self.y),
-        }
+        lanewise(s, self.f, [self.x], self.y);
     }
 }
 

@@ -2,14 +2,8 @@
 
 use crate::broadcast::{Plan, shape};
 use crate::error::check_len;
-use crate::simd::{Isa, Kernel, PANEL, Simd};
+use crate::simd::{Isa, Kernel, Lanewise, PANEL, Simd, Source, lanewise};
 use crate::{Error, Result, len, math};
-
-/// A function of two numbers, on vectors of any width.
-trait Op: Copy {
-    /// Must be `#[inline(always)]`.
-    fn op<S: Simd>(self, s: S, a: S::F32, b: S::F32) -> S::F32;
-}
 
 macro_rules! operations {
     (|$s:ident, $a:ident, $b:ident| $($(#[$doc:meta])* $variant:ident => $e:expr;)+) => {
@@ -26,9 +20,9 @@ macro_rules! operations {
                     $(Self::$variant => {
                         #[derive(Clone, Copy)]
                         struct Operation;
-                        impl Op for Operation {
+                        impl Lanewise<2> for Operation {
                             #[inline(always)]
-                            fn op<S: Simd>(self, $s: S, $a: S::F32, $b: S::F32) -> S::F32 {
+                            fn apply<S: Simd>(self, $s: S, [$a, $b]: [S::F32; 2]) -> S::F32 {
                                 $e
                             }
                         }
@@ -138,77 +132,24 @@ struct Apply<'a, O> {
     job: Job<'a>,
 }
 
-impl<O: Op> Kernel for Apply<'_, O> {
+impl<O: Lanewise<2>> Kernel for Apply<'_, O> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Job { plan, a, b, out } = self.job;
         let (len, [a_moves, b_moves]) = plan.run();
-        let (a_len, b_len) = (if a_moves { len } else { 1 }, if b_moves { len } else { 1 });
         if len == 0 {
             return;
         }
         for (out, [a_start, b_start]) in out.chunks_exact_mut(len).zip(plan.starts()) {
-            let b = &b[b_start..][..b_len];
-            match a {
-                Some(a) => run(s, self.op, &a[a_start..][..a_len], b, out),
-                None => in_place(s, self.op, out, b),
-            }
+            let a = a.map_or(Source::Output, |a| source(a, a_start, len, a_moves));
+            lanewise(s, self.op, [a, source(b, b_start, len, b_moves)], out);
         }
     }
 }
 
-/// One run; an operand of a single element is used for all of it.
-#[inline(always)]
-fn run<S: Simd, O: Op>(s: S, op: O, a: &[f32], b: &[f32], out: &mut [f32]) {
-    let len = out.len();
-    let whole = len - len % S::LANES;
-    if a.len() == len && b.len() == len {
-        for i in (0..whole).step_by(S::LANES) {
-            s.store(op.op(s, s.load(&a[i..]), s.load(&b[i..])), &mut out[i..]);
-        }
-    } else if a.len() == len {
-        let b = s.splat(b[0]);
-        for i in (0..whole).step_by(S::LANES) {
-            s.store(op.op(s, s.load(&a[i..]), b), &mut out[i..]);
-        }
-    } else {
-        let a = s.splat(a[0]);
-        for i in (0..whole).step_by(S::LANES) {
-            let b = if b.len() == len { s.load(&b[i..]) } else { s.splat(b[0]) };
-            s.store(op.op(s, a, b), &mut out[i..]);
-        }
-    }
-    if whole < len {
-        let (a, b) = (rest(s, a, len, whole), rest(s, b, len, whole));
-        s.store_partial(op.op(s, a, b), &mut out[whole..]);
-    }
-}
-
-/// out = out ∘ b for one run.
-#[inline(always)]
-fn in_place<S: Simd, O: Op>(s: S, op: O, out: &mut [f32], b: &[f32]) {
-    let len = out.len();
-    let whole = len - len % S::LANES;
-    if b.len() == len {
-        for i in (0..whole).step_by(S::LANES) {
-            s.store(op.op(s, s.load(&out[i..]), s.load(&b[i..])), &mut out[i..]);
-        }
-    } else {
-        let b = s.splat(b[0]);
-        for i in (0..whole).step_by(S::LANES) {
-            s.store(op.op(s, s.load(&out[i..]), b), &mut out[i..]);
-        }
-    }
-    if whole < len {
-        let b = rest(s, b, len, whole);
-        s.store_partial(op.op(s, s.load_partial(&out[whole..], 1.0), b), &mut out[whole..]);
-    }
-}
-
-/// The last, incomplete vector of an operand.
-#[inline(always)]
-fn rest<S: Simd>(s: S, x: &[f32], len: usize, whole: usize) -> S::F32 {
-    if x.len() == len { s.load_partial(&x[whole..], 1.0) } else { s.splat(x[0]) }
+/// What a run takes from an operand: `len` numbers, or always the same.
+fn source(x: &[f32], start: usize, len: usize, moves: bool) -> Source<'_> {
+    if moves { Source::Each(&x[start..][..len]) } else { Source::One(x[start]) }
 }

@@ -66,6 +66,9 @@ pub(crate) struct Plain<'a> {
 impl<'a> Rows<'a> for Plain<'a> {
     /// What begins with the first of the rows.
     type Tile<const M: usize> = &'a [f32];
+    type Space = ();
+
+    fn space() {}
 
     #[inline(always)]
     fn tile<const M: usize>(self, row: usize) -> &'a [f32] {
@@ -73,28 +76,24 @@ impl<'a> Rows<'a> for Plain<'a> {
     }
 
     #[inline(always)]
-    fn pieces<const M: usize>(self, _: &'a [f32], _: Range<usize>) -> Range<usize> {
+    fn pieces<const M: usize>(self, _: &&'a [f32], _: Range<usize>) -> Range<usize> {
         0..1
     }
 
     #[inline(always)]
-    fn piece<const M: usize>(
+    fn piece<'s, const M: usize>(
         self,
-        tile: &'a [f32],
+        tile: &&'a [f32],
         _: usize,
         range: Range<usize>,
-    ) -> Option<(usize, Lines<'a, M>)> {
+        (): &'s mut (),
+    ) -> Option<(usize, Lines<'s, M>)>
+    where
+        'a: 's,
+    {
         let lines = Lines::Even { x: &tile[range.start..], pitch: self.stride, len: range.len() };
         Some((range.start, lines))
     }
-
-    #[inline(always)]
-    fn scattered<const M: usize>(self, _: &'a [f32]) -> bool {
-        false
-    }
-
-    #[inline(always)]
-    fn collect<const M: usize>(self, _: &'a [f32], _: usize, _: &mut [f32]) {}
 }
 
 /// A product of plain matrices.

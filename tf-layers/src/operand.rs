@@ -11,8 +11,10 @@ use crate::simd::Lines;
 /// The most numbers of a row that are asked for at once.
 pub(crate) const MAX_RANGE: usize = 1024;
 
-/// Scattered rows have at most so many numbers.
-pub(crate) const MAX_SCATTERED: usize = 160;
+/// Rows of at most so many numbers are never asked for in part.
+pub(crate) const MAX_SMALL: usize = 160;
+/// The most rows of any tile.
+pub(crate) const MAX_ROWS: usize = 6;
 
 /// The left operand: rows of k numbers, each in one or more pieces.
 pub(crate) trait Rows<'a>: Copy {
@@ -22,22 +24,23 @@ pub(crate) trait Rows<'a>: Copy {
     /// `M` rows from `row` on.
     fn tile<const M: usize>(self, row: usize) -> Self::Tile<M>;
 
+    /// Memory for rows that had better be copied, and how to get it.
+    type Space;
+    fn space() -> Self::Space;
+
     /// Which pieces of these rows hold the numbers `range` of the k.
-    fn pieces<const M: usize>(self, tile: Self::Tile<M>, range: Range<usize>) -> Range<usize>;
+    fn pieces<const M: usize>(self, tile: &Self::Tile<M>, range: Range<usize>) -> Range<usize>;
 
     /// What of `range` lies in a piece: the first of the numbers, and all of them; `None` if they are zeros.
-    fn piece<const M: usize>(
+    fn piece<'s, const M: usize>(
         self,
-        tile: Self::Tile<M>,
+        tile: &Self::Tile<M>,
         piece: usize,
         range: Range<usize>,
-    ) -> Option<(usize, Lines<'a, M>)>;
-
-    /// Whether rows that lie in many small pieces had better be copied together.
-    fn scattered<const M: usize>(self, tile: Self::Tile<M>) -> bool;
-
-    /// Copies one of the rows of a scattered tile to `row`, which holds zeros.
-    fn collect<const M: usize>(self, tile: Self::Tile<M>, line: usize, row: &mut [f32]);
+        space: &'s mut Self::Space,
+    ) -> Option<(usize, Lines<'s, M>)>
+    where
+        'a: 's;
 }
 
 /// The right operand, and what is done with the product.

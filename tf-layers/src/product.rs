@@ -2,16 +2,13 @@
 
 use core::ops::Range;
 
-use crate::operand::{MAX_RANGE, MAX_SCATTERED, Rows, Start, Weights};
-use crate::simd::{Lines, PANEL, Simd, accumulate};
+use crate::operand::{MAX_RANGE, MAX_SMALL, Rows, Start, Weights};
+use crate::simd::{PANEL, Simd, accumulate};
 
 /// Bytes of weights that stay in the level-1 cache while rows stream by.
 const WEIGHTS_BLOCK: usize = 32 * 1024;
 /// Bytes of the left operand that stay in the level-2 cache while weights stream by.
 const ROWS_BLOCK: usize = 192 * 1024;
-/// The most rows of any tile.
-const MAX_ROWS: usize = 6;
-
 /// y = clamp(start + rows·weights) for `count` rows.
 #[inline(always)]
 pub(crate) fn product<'a, S: Simd, R: Rows<'a>>(
@@ -23,11 +20,12 @@ pub(crate) fn product<'a, S: Simd, R: Rows<'a>>(
 ) {
     // Where each weight is used by few rows only, it may as well come from further away.
     let (depth, height) = if count > 4 * S::ROWS {
-        let depth = (WEIGHTS_BLOCK / (S::PANELS * PANEL * 4)).max(MAX_SCATTERED);
+        let depth = (WEIGHTS_BLOCK / (S::PANELS * PANEL * 4)).max(MAX_SMALL);
         (depth, (ROWS_BLOCK / 4 / depth.min(weights.k.max(1))).next_multiple_of(S::ROWS))
     } else {
         (MAX_RANGE, count)
     };
+    let mut space = R::space();
     let mut first = 0;
     while first < count {
         let lines = first..count.min(first + height);
@@ -44,7 +42,12 @@ pub(crate) fn product<'a, S: Simd, R: Rows<'a>>(
                 high: if last { weights.high } else { f32::INFINITY },
                 ..weights
             };
-            strips(s, &Job { rows, lines: lines.clone(), range: at..at + len, weights: block }, y);
+            strips(
+                s,
+                &Job { rows, lines: lines.clone(), range: at..at + len, weights: block },
+                &mut space,
+                y,
+            );
             at += len;
             if last {
                 break;
@@ -64,18 +67,21 @@ struct Job<'w, R> {
 
 /// All columns, a strip of panels at a time.
 #[inline(always)]
-fn strips<'a, S: Simd, R: Rows<'a>>(s: S, job: &Job<'_, R>, y: &mut [f32]) {
+fn strips<'a, S: Simd, R: Rows<'a>>(s: S, job: &Job<'_, R>, space: &mut R::Space, y: &mut [f32]) {
     let mut column = 0;
     while column < job.weights.n {
         let panels = (job.weights.n - column).div_ceil(PANEL);
-        if S::PANELS >= 4 && panels >= 4 {
-            strip::<S, R, 4>(s, job, column, y);
+        if const { S::PANELS >= 4 } && panels >= 4 {
+            strip::<S, R, 4>(s, job, column, space, y);
             column += 4 * PANEL;
-        } else if S::PANELS >= 2 && panels >= 2 {
-            strip::<S, R, 2>(s, job, column, y);
+        } else if const { S::PANELS >= 3 } && panels == 3 {
+            strip::<S, R, 3>(s, job, column, space, y);
+            column += 3 * PANEL;
+        } else if const { S::PANELS >= 2 } && panels >= 2 {
+            strip::<S, R, 2>(s, job, column, space, y);
             column += 2 * PANEL;
         } else {
-            strip::<S, R, 1>(s, job, column, y);
+            strip::<S, R, 1>(s, job, column, space, y);
             column += PANEL;
         }
     }
@@ -83,7 +89,13 @@ fn strips<'a, S: Simd, R: Rows<'a>>(s: S, job: &Job<'_, R>, y: &mut [f32]) {
 
 /// `P` panels of columns for all lines.
 #[inline(always)]
-fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(s: S, job: &Job<'_, R>, column: usize, y: &mut [f32]) {
+fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(
+    s: S,
+    job: &Job<'_, R>,
+    column: usize,
+    space: &mut R::Space,
+    y: &mut [f32],
+) {
     let mut row = job.lines.start;
     while row < job.lines.end {
         // Two tiles of nearly equal height are faster than a full one and a low one.
@@ -92,13 +104,14 @@ fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(s: S, job: &Job<'_, R>, colum
             left if left > S::ROWS => left.div_ceil(2),
             left => left,
         };
+        // Constant conditions spare the compiler the tiles that an instruction set has no registers for.
         match height {
-            6 if S::ROWS >= 6 => tile::<S, R, 6, P>(s, job, row, column, y),
-            5 if S::ROWS >= 5 => tile::<S, R, 5, P>(s, job, row, column, y),
-            4 if S::ROWS >= 4 => tile::<S, R, 4, P>(s, job, row, column, y),
-            3 if S::ROWS >= 3 => tile::<S, R, 3, P>(s, job, row, column, y),
-            2 => tile::<S, R, 2, P>(s, job, row, column, y),
-            _ => tile::<S, R, 1, P>(s, job, row, column, y),
+            6 if const { S::ROWS >= 6 } => tile::<S, R, 6, P>(s, job, row, column, space, y),
+            5 if const { S::ROWS >= 5 } => tile::<S, R, 5, P>(s, job, row, column, space, y),
+            4 if const { S::ROWS >= 4 } => tile::<S, R, 4, P>(s, job, row, column, space, y),
+            3 if const { S::ROWS >= 3 } => tile::<S, R, 3, P>(s, job, row, column, space, y),
+            2 => tile::<S, R, 2, P>(s, job, row, column, space, y),
+            _ => tile::<S, R, 1, P>(s, job, row, column, space, y),
         }
         row += height;
     }
@@ -111,6 +124,7 @@ fn tile<'a, S: Simd, R: Rows<'a>, const M: usize, const P: usize>(
     job: &Job<'_, R>,
     row: usize,
     column: usize,
+    space: &mut R::Space,
     y: &mut [f32],
 ) {
     let w = &job.weights;
@@ -131,21 +145,13 @@ fn tile<'a, S: Simd, R: Rows<'a>, const M: usize, const P: usize>(
         *panel = &w.panels[(first + i) * w.k * PANEL..][..w.k * PANEL];
     }
     let tile = job.rows.tile::<M>(row);
-    if job.rows.scattered(tile) {
-        let mut space = [0.0; MAX_ROWS * MAX_SCATTERED];
-        for i in 0..M {
-            job.rows.collect(tile, i, &mut space[i * w.k..][..w.k]);
-        }
-        sums = accumulate(s, Lines::Even { x: &space, pitch: w.k, len: w.k }, panels, sums);
-    } else {
-        for piece in job.rows.pieces(tile, job.range.clone()) {
-            if let Some((start, lines)) = job.rows.piece(tile, piece, job.range.clone()) {
-                let mut rest = panels;
-                for panel in &mut rest {
-                    *panel = &panel[start * PANEL..];
-                }
-                sums = accumulate(s, lines, rest, sums);
+    for piece in job.rows.pieces(&tile, job.range.clone()) {
+        if let Some((start, lines)) = job.rows.piece(&tile, piece, job.range.clone(), space) {
+            let mut rest = panels;
+            for panel in &mut rest {
+                *panel = &panel[start * PANEL..];
             }
+            sums = accumulate(s, lines, rest, sums);
         }
     }
     let (low, high) = (s.splat(w.low), s.splat(w.high));

@@ -88,8 +88,8 @@ impl Line<'_> {
     fn channels<S: Simd, const M: usize>(&self, s: S, left: isize, taps: Range<usize>, y: &mut [f32]) {
         let mut channel = 0;
         // As many sums as there are registers for.
-        let many = S::ROWS * S::PANELS * PANEL >= 24 * S::LANES;
-        while many && channel + 4 * S::LANES <= self.outputs {
+        while const { S::ROWS * S::PANELS * PANEL >= 24 * S::LANES } && channel + 4 * S::LANES <= self.outputs
+        {
             self.vectors::<S, M, 4>(s, left, taps.clone(), channel, y);
             channel += 4 * S::LANES;
         }

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::operand::{MAX_RANGE, MAX_SCATTERED, Rows, Weights};
+use crate::operand::{MAX_RANGE, MAX_ROWS, MAX_SMALL, Rows, Weights};
 use crate::product::product;
 use crate::simd::{Kernel, Lines, Simd};
 use crate::window::Axis;
@@ -24,6 +24,9 @@ impl Kernel for Run<'_, '_> {
     }
 }
 
+/// Numbers in the largest tile of small windows.
+const SPACE: usize = MAX_ROWS * MAX_SMALL;
+
 /// What taps in the padding read.
 static ZEROS: [f32; MAX_RANGE] = [0.0; MAX_RANGE];
 
@@ -43,11 +46,13 @@ pub(crate) struct Windows<'a> {
     small: bool,
 }
 
+/// The image, and where in it a window begins, from the top and from the left.
+type Window<'a> = (&'a [f32], isize, isize);
+
 /// The windows of `M` consecutive output pixels.
 #[derive(Clone, Copy)]
 pub(crate) struct Tile<'a, const M: usize> {
-    /// For each the image, and where the window begins in it.
-    windows: [(&'a [f32], isize, isize); M],
+    windows: [Window<'a>; M],
     kind: Kind,
 }
 
@@ -57,7 +62,9 @@ enum Kind {
     Even,
     /// None has a tap in the padding.
     Whole,
-    /// Any windows at all.
+    /// Any windows that are so small that they had better be copied.
+    Small,
+    /// Any other windows.
     Ragged,
 }
 
@@ -66,7 +73,7 @@ impl<'a> Windows<'a> {
     pub fn new(x: &'a [f32], axes: [Axis; 2], channels: usize, group: Range<usize>) -> Self {
         let depth = group.len();
         let joined = axes[1].dilation == 1 && depth == channels;
-        let small = axes[0].size * axes[1].size * depth <= MAX_SCATTERED;
+        let small = axes[0].size * axes[1].size * depth <= MAX_SMALL;
         Self { x, axes, channels, first: group.start, depth, joined, small }
     }
 
@@ -77,34 +84,22 @@ impl<'a> Windows<'a> {
     }
 
     /// The tap's channels in the image; `None` in the padding.
-    #[inline(always)]
-    fn tap(&self, window: (&'a [f32], isize, isize), tap_y: usize, tap_x: usize) -> Option<&'a [f32]> {
+    fn tap(&self, window: Window<'a>, tap_y: usize, tap_x: usize) -> Option<&'a [f32]> {
         let (image, top, left) = window;
         let line = self.axes[0].position(top, tap_y)?;
         let pixel = line * self.axes[1].input + self.axes[1].position(left, tap_x)?;
         Some(&image[pixel * self.channels + self.first..][..self.depth])
     }
-}
 
-impl<'a> Rows<'a> for Windows<'a> {
-    type Tile<const M: usize> = Tile<'a, M>;
-
-    #[inline(always)]
-    fn tile<const M: usize>(self, row: usize) -> Tile<'a, M> {
+    /// Any `M` windows from output pixel `row` on. What is rare is a function of its own, so that the kernels of all
+    /// instruction sets share it.
+    #[inline(never)]
+    fn scan<const M: usize>(&self, row: usize) -> Tile<'a, M> {
         let [vertical, horizontal] = self.axes;
         let image = vertical.input * horizontal.input * self.channels;
         let (line, mut column) = (row / horizontal.output, row % horizontal.output);
         let (mut sample, mut line) = (line / vertical.output, line % vertical.output);
-        let (top, left) = (vertical.origin(line), horizontal.origin(column));
-        let mut windows = [(&self.x[sample * image..][..image], top, left); M];
-        if self.joined
-            && column + M <= horizontal.output
-            && vertical.inside(top)
-            && horizontal.inside(left)
-            && horizontal.inside(horizontal.origin(column + M - 1))
-        {
-            return Tile { windows, kind: Kind::Even };
-        }
+        let mut windows = [(self.x, 0, 0); M];
         let mut whole = self.joined;
         for window in &mut windows {
             let (top, left) = (vertical.origin(line), horizontal.origin(column));
@@ -118,104 +113,152 @@ impl<'a> Rows<'a> for Windows<'a> {
                 }
             }
         }
-        Tile { windows, kind: if whole { Kind::Whole } else { Kind::Ragged } }
+        let kind = match (whole, self.small) {
+            (true, _) => Kind::Whole,
+            (false, true) => Kind::Small,
+            (false, false) => Kind::Ragged,
+        };
+        Tile { windows, kind }
+    }
+
+    /// A piece of any windows but even ones.
+    #[inline(never)]
+    fn lines<'s, const M: usize>(
+        &self,
+        tile: &Tile<'a, M>,
+        piece: usize,
+        asked: Range<usize>,
+        space: &'s mut [f32; SPACE],
+    ) -> Option<Lines<'s, M>>
+    where
+        'a: 's,
+    {
+        let [vertical, horizontal] = self.axes;
+        let mut slices = [&self.x[..0]; M];
+        let mut any = tile.kind == Kind::Whole;
+        match tile.kind {
+            Kind::Small => {
+                let k = vertical.size * horizontal.size * self.depth;
+                for (&window, row) in tile.windows.iter().zip(space.chunks_exact_mut(k.max(1))) {
+                    self.collect(window, row);
+                }
+                return Some(Lines::Even { x: space, pitch: k, len: k });
+            }
+            Kind::Ragged => {
+                let (tap_y, tap_x) = (piece / horizontal.size, piece % horizontal.size);
+                for (slice, &window) in slices.iter_mut().zip(&tile.windows) {
+                    *slice = match self.tap(window, tap_y, tap_x) {
+                        Some(channels) => {
+                            any = true;
+                            &channels[asked.clone()]
+                        }
+                        None => &ZEROS[..asked.len()],
+                    };
+                }
+            }
+            Kind::Whole | Kind::Even => {
+                for (slice, &(image, top, left)) in slices.iter_mut().zip(&tile.windows) {
+                    let line = top as usize + piece * vertical.dilation;
+                    let pixel = line * horizontal.input + left as usize;
+                    *slice = &image[pixel * self.channels + asked.start..][..asked.len()];
+                }
+            }
+        }
+        any.then_some(Lines::Each(slices))
+    }
+
+    /// Copies a window.
+    fn collect(&self, window: Window<'a>, row: &mut [f32]) {
+        let [vertical, horizontal] = self.axes;
+        let (image, top, left) = window;
+        let pitch = horizontal.input * self.channels;
+        row.fill(0.0);
+        for (tap_y, taps) in row.chunks_exact_mut((horizontal.size * self.depth).max(1)).enumerate() {
+            let Some(line) = vertical.position(top, tap_y) else { continue };
+            if self.joined {
+                let before = left.min(0).unsigned_abs() * self.channels;
+                let image = &image[line * pitch..][..pitch];
+                let from = image.get(left.max(0) as usize * self.channels..).unwrap_or(&[]);
+                for (to, from) in taps.iter_mut().skip(before).zip(from) {
+                    *to = *from;
+                }
+                continue;
+            }
+            for (tap_x, to) in taps.chunks_exact_mut(self.depth).enumerate() {
+                if let Some(from) = self.tap(window, tap_y, tap_x) {
+                    to.copy_from_slice(from);
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Rows<'a> for Windows<'a> {
+    type Tile<const M: usize> = Tile<'a, M>;
+    type Space = [f32; SPACE];
+
+    fn space() -> [f32; SPACE] {
+        [0.0; SPACE]
     }
 
     #[inline(always)]
-    fn pieces<const M: usize>(self, tile: Tile<'a, M>, range: Range<usize>) -> Range<usize> {
-        let len = self.piece_len(tile.kind);
+    fn tile<const M: usize>(self, row: usize) -> Tile<'a, M> {
+        let [vertical, horizontal] = self.axes;
+        let (line, column) = (row / horizontal.output, row % horizontal.output);
+        let (sample, line) = (line / vertical.output, line % vertical.output);
+        let (top, left) = (vertical.origin(line), horizontal.origin(column));
+        if self.joined
+            && column + M <= horizontal.output
+            && vertical.inside(top)
+            && horizontal.inside(left)
+            && horizontal.inside(horizontal.origin(column + M - 1))
+        {
+            let image = vertical.input * horizontal.input * self.channels;
+            return Tile { windows: [(&self.x[sample * image..][..image], top, left); M], kind: Kind::Even };
+        }
+        self.scan(row)
+    }
+
+    #[inline(always)]
+    fn pieces<const M: usize>(self, tile: &Tile<'a, M>, range: Range<usize>) -> Range<usize> {
         let [vertical, horizontal] = self.axes;
         let taps = vertical.size * horizontal.size;
-        let all = if tile.kind == Kind::Ragged { taps } else { vertical.size };
+        let all = match tile.kind {
+            Kind::Small => return 0..1,
+            Kind::Ragged => taps,
+            Kind::Even | Kind::Whole => vertical.size,
+        };
         // Divisions are slow, and small windows are asked for whole.
+        let len = self.piece_len(tile.kind);
         let first = if range.start == 0 { 0 } else { range.start / len };
         let last = if range.end == taps * self.depth { all } else { range.end.div_ceil(len) };
         first..last
     }
 
     #[inline(always)]
-    fn piece<const M: usize>(
+    fn piece<'s, const M: usize>(
         self,
-        tile: Tile<'a, M>,
+        tile: &Tile<'a, M>,
         piece: usize,
         range: Range<usize>,
-    ) -> Option<(usize, Lines<'a, M>)> {
-        let [vertical, horizontal] = self.axes;
+        space: &'s mut [f32; SPACE],
+    ) -> Option<(usize, Lines<'s, M>)>
+    where
+        'a: 's,
+    {
         let len = self.piece_len(tile.kind);
         // The numbers of the piece, and what of them is asked for.
         let start = piece * len;
         let from = range.start.saturating_sub(start);
         let to = len.min(range.end - start);
-        let mut slices = [&self.x[..0]; M];
-        if tile.kind == Kind::Ragged {
-            let (tap_y, tap_x) = (piece / horizontal.size, piece % horizontal.size);
-            let mut any = false;
-            for (slice, &window) in slices.iter_mut().zip(&tile.windows) {
-                *slice = match self.tap(window, tap_y, tap_x) {
-                    Some(channels) => {
-                        any = true;
-                        &channels[from..to]
-                    }
-                    None => &ZEROS[..to - from],
-                };
-            }
-            return any.then_some((start + from, Lines::Each(slices)));
+        if tile.kind != Kind::Even {
+            return self.lines(tile, piece, from..to, space).map(|lines| (start + from, lines));
         }
-        let pitch = horizontal.stride * self.channels;
-        for (slice, &(image, top, left)) in slices.iter_mut().zip(&tile.windows) {
-            let line = top as usize + piece * vertical.dilation;
-            let pixel = line * horizontal.input + left as usize;
-            let x = &image[pixel * self.channels + from..];
-            if tile.kind == Kind::Even {
-                return Some((start + from, Lines::Even { x, pitch, len: to - from }));
-            }
-            *slice = &x[..to - from];
-        }
-        Some((start + from, Lines::Each(slices)))
-    }
-
-    #[inline(always)]
-    fn scattered<const M: usize>(self, tile: Tile<'a, M>) -> bool {
-        self.small && tile.kind == Kind::Ragged
-    }
-
-    #[inline(always)]
-    fn collect<const M: usize>(self, tile: Tile<'a, M>, line: usize, row: &mut [f32]) {
-        let [vertical, horizontal] = self.axes;
-        let (image, top, left) = tile.windows[line];
-        let (mut row, mut tap_y) = (row, 0);
-        while tap_y < vertical.size {
-            let (taps, rest) = row.split_at_mut(horizontal.size * self.depth);
-            if let Some(line) = vertical.position(top, tap_y) {
-                let image =
-                    &image[line * horizontal.input * self.channels..][..horizontal.input * self.channels];
-                self.collect_line(image, left, taps);
-            }
-            (row, tap_y) = (rest, tap_y + 1);
-        }
-    }
-}
-
-impl Windows<'_> {
-    /// Copies the taps of one line of a window from that line of the image.
-    #[inline(always)]
-    fn collect_line(&self, image: &[f32], left: isize, taps: &mut [f32]) {
-        let horizontal = &self.axes[1];
-        if self.joined {
-            let before = left.min(0).unsigned_abs() * self.channels;
-            let from = image.get(left.max(0) as usize * self.channels..).unwrap_or(&[]);
-            for (to, from) in taps.iter_mut().skip(before).zip(from) {
-                *to = *from;
-            }
-            return;
-        }
-        for tap in 0..horizontal.size {
-            if let Some(column) = horizontal.position(left, tap) {
-                let from = &image[column * self.channels + self.first..][..self.depth];
-                for (to, from) in taps[tap * self.depth..].iter_mut().zip(from) {
-                    *to = *from;
-                }
-            }
-        }
+        let (image, top, left) = tile.windows[0];
+        let line = top as usize + piece * self.axes[0].dilation;
+        let pixel = line * self.axes[1].input + left as usize;
+        let x = &image[pixel * self.channels + from..];
+        let pitch = self.axes[1].stride * self.channels;
+        Some((start + from, Lines::Even { x, pitch, len: to - from }))
     }
 }

@@ -10,8 +10,8 @@ pub(super) const LN_2_LOW: f32 = 1.428_606_8e-6;
 
 /// Below, eˣ rounds to 0, even when a factor of up to 10²⁰ comes on top.
 const LOWEST: f32 = -150.0;
-/// Above, eˣ rounds to infinity.
-const HIGHEST: f32 = 89.0;
+/// Above, eˣ rounds to infinity, and e⁻ˣ to 0.
+const HIGHEST: f32 = 128.0;
 
 /// (n, q) such that eˣ = 2ⁿ·(1 + q), n integral and |q| < 0.42; n is within ±217. NaN stays NaN.
 #[inline(always)]

@@ -7,14 +7,12 @@
 mod erf;
 mod exp;
 mod log;
-mod map;
 mod scalar;
 mod sigmoid;
 
 pub(crate) use erf::{erf, gelu};
 pub(crate) use exp::{exp, expm1};
 pub(crate) use log::{log, log1p, softplus};
-pub(crate) use map::{Map, map, map_in_place};
 pub(crate) use scalar::{cos, modulo, pow, sin};
 pub(crate) use sigmoid::{gelu_tanh, mish, sigmoid, silu, tanh};
 

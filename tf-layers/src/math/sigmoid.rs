@@ -3,27 +3,24 @@
 use super::{exp, exp::parts, poly};
 use crate::simd::Simd;
 
-/// 1 / (1 + e⁻ˣ)
+/// 1 / (1 + e⁻ˣ), every step of which is monotone.
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let (zero, one) = (s.splat(0.0), s.splat(1.0));
-    let negative = s.lt(x, zero);
-    // e^−|x| never overflows, and carries the tail's full precision to the left. As in `exp`, what rounds to 0
-    // is not computed.
-    let a = s.neg(s.abs(x));
-    let vanishes = s.lt(a, s.splat(-104.0));
-    let (n, q) = parts(s, s.select(vanishes, zero, a));
-    // e and the sum as two numbers each, of which the second is what rounding took from the first.
+    // e⁻ˣ = 2ⁿ·m, and `lost` is what rounding took from m.
+    let (n, q) = parts(s, s.neg(x));
     let m = s.add(one, q);
-    let e = s.scale(m, n);
-    let e_lost = s.scale(s.sub(q, s.sub(m, one)), n);
-    let sum = s.add(one, e);
-    let sum_lost = s.add(s.sub(e, s.sub(sum, one)), e_lost);
-    // (a + b)/(c + d) ≈ y + (b − y·d)/c with y = a/c; and 1/c is y to the right, 1 − y to the left.
-    let y = s.div(s.select(negative, e, one), sum);
-    let lost = s.fnma(y, sum_lost, s.select(negative, e_lost, zero));
-    let y = s.fma(lost, s.select(negative, s.sub(one, y), y), y);
-    s.select(vanishes, s.select(negative, zero, one), y)
+    let lost = s.sub(q, s.sub(m, one));
+    // To the left, where 2ⁿ may overflow, 1/(1 + 2ⁿm) = 2⁻ⁿ/(2⁻ⁿ + m). To the right 2ⁿm is bounded below, as
+    // results that underflow take the processor a hundred times longer.
+    let left = s.le(zero, n);
+    let power = s.max(s.select(left, s.splat(-200.0), s.splat(-64.0)), s.neg(s.abs(n)));
+    let large = s.select(left, m, one);
+    let small = s.scale(s.select(left, one, m), power);
+    let sum = s.add(large, small);
+    let lost = s.add(s.sub(small, s.sub(sum, large)), s.select(left, lost, zero));
+    let y = s.div(one, s.add(sum, lost));
+    s.select(left, s.scale(y, power), y)
 }
 
 /// x / (1 + e⁻ˣ)

@@ -18,6 +18,7 @@ mod avx2;
 mod avx512;
 mod bytes;
 mod isa;
+mod lanewise;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
@@ -28,6 +29,7 @@ mod wasm;
 
 pub(crate) use bytes::{view, view_bools};
 pub use isa::Isa;
+pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use scalar::Scalar;
 pub(crate) use tile::{Lines, accumulate};
 pub(crate) use walk::Walk;

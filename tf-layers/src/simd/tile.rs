@@ -60,10 +60,12 @@ pub(crate) fn accumulate<S: Simd, const M: usize, const P: usize>(
     // Multiply-adds that wait for each other leave the units idle, so a small tile has several sets of sums.
     // SAFETY: every row has k floats, every panel k · PANEL.
     unsafe {
-        match M * P * (PANEL / S::LANES) {
-            0..3 => chains::<S, M, P, 4>(s, k, rows, panels, sums),
-            3..8 => chains::<S, M, P, 2>(s, k, rows, panels, sums),
-            _ => chains::<S, M, P, 1>(s, k, rows, panels, sums),
+        if const { M * P * (PANEL / S::LANES) < 3 } {
+            chains::<S, M, P, 4>(s, k, rows, panels, sums)
+        } else if const { M * P * (PANEL / S::LANES) < 8 } {
+            chains::<S, M, P, 2>(s, k, rows, panels, sums)
+        } else {
+            chains::<S, M, P, 1>(s, k, rows, panels, sums)
         }
     }
 }

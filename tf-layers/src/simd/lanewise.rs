@@ -1,0 +1,86 @@
+//! The loop of functions that are applied element by element.
+
+use super::{PANEL, Simd};
+
+/// A function of `N` numbers, on vectors of any width.
+pub(crate) trait Lanewise<const N: usize>: Copy {
+    /// Must be `#[inline(always)]`.
+    fn apply<S: Simd>(self, s: S, x: [S::F32; N]) -> S::F32;
+}
+
+/// Where an argument comes from.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// As many numbers as there are results, or more.
+    Each(&'a [f32]),
+    /// The same number for all.
+    One(f32),
+    /// What the result replaces.
+    Output,
+}
+
+/// y = f(sources), element by element.
+///
+/// One loop serves whole and broken vectors, and all kinds of sources: there are many functions, and each copy of
+/// their code is paid for by whoever compiles the crate.
+#[inline(always)]
+pub(crate) fn lanewise<S: Simd, F: Lanewise<N>, const N: usize>(
+    s: S,
+    f: F,
+    sources: [Source<'_>; N],
+    y: &mut [f32],
+) {
+    let len = y.len();
+    let mut to = y.as_mut_ptr();
+    // A single number is repeated here, and the last, incomplete vector copied here.
+    let mut lanes = [[0.0; PANEL]; N];
+    let mut rest = [0.0; PANEL];
+    let mut from = [to.cast_const(); N];
+    let mut steps = [S::LANES; N];
+    for i in 0..N {
+        match sources[i] {
+            Source::Each(x) => {
+                assert!(x.len() >= len);
+                from[i] = x.as_ptr();
+            }
+            Source::One(x) => {
+                lanes[i] = [x; PANEL];
+                (from[i], steps[i]) = (lanes[i].as_ptr(), 0);
+            }
+            Source::Output => {}
+        }
+    }
+    let mut left = len;
+    while left > 0 {
+        let end = to;
+        if left < S::LANES {
+            for i in 0..N {
+                if steps[i] != 0 {
+                    for (lane, at) in lanes[i].iter_mut().zip(0..left) {
+                        // SAFETY: `left` numbers of the source are left from here on.
+                        *lane = unsafe { *from[i].add(at) };
+                    }
+                    from[i] = lanes[i].as_ptr();
+                }
+            }
+            to = rest.as_mut_ptr();
+        }
+        let mut x = [s.splat(0.0); N];
+        for i in 0..N {
+            // SAFETY: a vector of the source is left from here on, or it is one of the arrays above.
+            x[i] = unsafe { s.load_ptr(from[i]) };
+            from[i] = from[i].wrapping_add(steps[i]);
+        }
+        // SAFETY: a vector of the output is left from here on, or it is the array above.
+        unsafe { s.store_ptr(f.apply(s, x), to) };
+        if left < S::LANES {
+            for (at, &lane) in rest[..left].iter().enumerate() {
+                // SAFETY: `left` numbers of the output were left.
+                unsafe { *end.add(at) = lane };
+            }
+            return;
+        }
+        to = to.wrapping_add(S::LANES);
+        left -= S::LANES;
+    }
+}
