@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tf2rust.codegen.names import crate_name
-from tf2rust.convert import Converted, Options, Source, convert
+from tf2rust.conversion import Converted, Options, Source, convert
 
 ROOT = Path(__file__).resolve().parents[1]
 TF_LAYERS = ROOT / "tf-layers"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.models import graphs
-from tf2rust.convert import Converted, Options, Source, convert, open_onnx
+from tf2rust.conversion import Converted, Options, Source, convert, open_onnx
 from tf2rust.errors import ConversionError
 
 ROWS = np.arange(12, dtype=np.int32).reshape(3, 4) % 5

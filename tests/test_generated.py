@@ -10,7 +10,7 @@ import pytest
 
 from tests.crates import Crates
 from tests.models import graphs
-from tf2rust.convert import Options, convert, open_onnx
+from tf2rust.conversion import Options, convert, open_onnx
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 FILES = ("Cargo.toml", "build.rs", "src/lib.rs", "src/model.rs")

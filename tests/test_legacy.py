@@ -11,7 +11,7 @@ import pytest
 
 from tests.crates import Crates
 from tests.models.weights import VOCABULARY, randomise
-from tf2rust.convert import open_tensorflow
+from tf2rust.conversion import open_tensorflow
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 
 Builder = Callable[[Any, Any], Any]

@@ -14,7 +14,7 @@ import pytest
 
 from demo.models import dgaintel, encode_domains, encode_file, magika
 from tests.crates import ROOT, Crates
-from tf2rust.convert import open_onnx, open_tensorflow
+from tf2rust.conversion import open_onnx, open_tensorflow
 from tf2rust.onnx_import.load import load_onnx, run_onnx
 
 SCORES = {"github.com": 0.007, "debian.org": 0.001, "xjwqzkvbhpt.biz": 1.000, "kq3v9xw0zptl.ru": 0.999}

@@ -1,3 +1,5 @@
+"""``python -m tf2rust``."""
+
 from tf2rust.cli import main
 
 main()

@@ -61,7 +61,7 @@ def from_tf(
     given = locals()
 
     def work() -> None:
-        from tf2rust.convert import open_tensorflow
+        from tf2rust.conversion import open_tensorflow
         from tf2rust.custom_objects import load_custom_objects
 
         path = model or path_to_tf_model
@@ -106,7 +106,7 @@ def from_onnx(
     given = locals()
 
     def work() -> None:
-        from tf2rust.convert import open_onnx
+        from tf2rust.conversion import open_onnx
 
         _convert(lambda: open_onnx(model), _options(given))
 
@@ -124,7 +124,7 @@ def patterns(
     """List which nodes each rule matched; for the others the nearest rule and why it failed."""
 
     def work() -> None:
-        from tf2rust.convert import match_layers, open_onnx, open_tensorflow
+        from tf2rust.conversion import match_layers, open_onnx, open_tensorflow
 
         with err.status("Reading the model"):
             is_onnx = model.suffix.lower() == ".onnx"
@@ -142,7 +142,7 @@ def patterns(
 
 def _options(given: dict[str, Any]) -> Any:
     """The options that both commands share, by their names on the command line."""
-    from tf2rust.convert import Options
+    from tf2rust.conversion import Options
 
     model_name, tf_layers, binary = given["model_name"], given["tf_layers"], given["binary_classification"]
     if not model_name.strip():
@@ -167,7 +167,7 @@ def _options(given: dict[str, Any]) -> Any:
 
 
 def _convert(open_source: Callable[[], Any], choices: Any) -> None:
-    from tf2rust.convert import convert
+    from tf2rust.conversion import convert
 
     with err.status("Reading the model") as status:
         source = open_source()

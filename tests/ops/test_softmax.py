@@ -15,6 +15,12 @@ def _far(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.choice([-1e4, 1e4, 0.0, 3.0, -2.0, 9999.0], shape)
 
 
+def _softmax(x: np.ndarray) -> np.ndarray:
+    """Over all axes but the first. Keras takes the logarithm of the sum, which is coarse where x is 10,000."""
+    powers = np.exp(x - x.max(axis=(1, 2), keepdims=True))
+    return np.asarray(powers / powers.sum(axis=(1, 2), keepdims=True))
+
+
 TABLE: dict[str, Case] = {
     "softmax": case(lambda x: layers.Softmax()(x), (5,), becomes="Softmax"),
     "softmax_far": case(lambda x: layers.Softmax()(x), In((40,), feed=_far), becomes="Softmax"),
@@ -30,7 +36,9 @@ TABLE: dict[str, Case] = {
     "softmax_axes_apart": case(
         lambda x: layers.Softmax(axis=(1, 3))(x), (3, 4, 5), becomes="Transpose Softmax Transpose"
     ),
-    "softmax_axes_far": case(lambda x: layers.Softmax(axis=(1, 2))(x), In((3, 40), feed=_far), becomes="Softmax"),
+    "softmax_axes_far": case(
+        lambda x: layers.Softmax(axis=(1, 2))(x), In((3, 40), feed=_far), becomes="Softmax", exact=_softmax
+    ),
     "log_softmax": case(lambda x: layers.Activation("log_softmax")(x), (5,), becomes="LogSoftmax"),
     "log_softmax_far": case(lambda x: layers.Activation("log_softmax")(x), In((40,), feed=_far), becomes="LogSoftmax"),
     "log_softmax_axes": case(lambda x: x - ops.logsumexp(x, axis=(1, 2), keepdims=True), (4, 5), becomes="LogSoftmax"),
