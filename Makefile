@@ -20,11 +20,11 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cd tf-layers && cargo fmt --check
-	cd tf-layers && cargo clippy --release --all-targets --locked -- -D warnings
-	cd tf-layers && cargo clippy --release --no-default-features --locked -- -D warnings
+	cd tf-layers && cargo clippy --release --all-targets -- -D warnings
+	cd tf-layers && cargo clippy --release --no-default-features -- -D warnings
 
 test-rust:
-	cd tf-layers && cargo test --release --locked
+	cd tf-layers && cargo test --release
 
 test-python: $(VENV)/installed
 	$(BIN)/pytest
