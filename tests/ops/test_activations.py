@@ -72,8 +72,12 @@ def _relu_cases(kit: Any) -> dict[str, Case]:
     return table
 
 
-def _inside(name: str, *options: Any) -> Case:
+def _inside(name: str) -> Case:
     return case(lambda x: layers.Dense(5, activation=name)(x), (7,), becomes="Dense")
+
+
+def _inside_conv(name: str) -> Case:
+    return case(lambda x: layers.Conv1D(4, 3, padding="causal", activation=name)(x), (8, 3), becomes="Conv1D")
 
 
 KERAS3: dict[str, Case] = {
@@ -94,7 +98,12 @@ KERAS3: dict[str, Case] = {
     "glu": case(lambda x: layers.Activation("glu")(x), (4, 6)),
     "glu_axis": case(lambda x: keras.ops.glu(x, axis=1), (4, 6)),
     **{f"dense_{name}": _inside(name) for name in NAMES},
-    "conv_relu": case(lambda x: layers.Conv1D(4, 3, activation="relu")(x), (8, 3), becomes="Conv1D"),
+    **{f"conv_{name}": _inside_conv(name) for name in NAMES},
+    "dense_relu_with_options": case(
+        lambda x: layers.ReLU(max_value=2.5, negative_slope=0.1, threshold=0.5)(layers.Dense(5)(x)),
+        (7,),
+        becomes="Dense",
+    ),
 }
 
 _K2 = tf_keras.layers
