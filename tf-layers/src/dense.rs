@@ -64,6 +64,8 @@ pub(crate) struct Plain<'a> {
 }
 
 impl<'a> Rows<'a> for Plain<'a> {
+    const EVERY_SIZE: bool = true;
+
     /// What begins with the first of the rows.
     type Tile<const M: usize> = &'a [f32];
     type Space = ();

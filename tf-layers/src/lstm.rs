@@ -4,7 +4,6 @@ use crate::dense::{Plain, Run, start};
 use crate::error::{check_len, require};
 use crate::math::{sigmoid, tanh};
 use crate::operand::{Start, Weights};
-use crate::product::product;
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{Activation, Buffer, Matrix, Result, len};
 
@@ -103,7 +102,9 @@ impl Lstm<'_> {
         isa.run(Run { rows, x: Plain { x, stride: k }, weights, y: z });
         for step in 0..steps {
             let at = if self.reverse { steps - 1 - step } else { step };
-            isa.run(Recurrence { layer: self, batch, h, z: &mut z[at * gates..], stride: steps * gates });
+            // z += h·recurrent for all samples
+            let weights = Weights { stride: steps * gates, ..Weights::plain(&self.recurrent, Start::Output) };
+            isa.run(Run { rows: batch, x: Plain { x: h, stride: units }, weights, y: &mut z[at * gates..] });
             for sample in 0..batch {
                 let z = &mut z[(sample * steps + at) * gates..][..gates];
                 let (c, h) = (&mut c[sample * units..][..units], &mut h[sample * units..][..units]);
@@ -145,26 +146,6 @@ impl Lstm<'_> {
             *h *= o;
         }
         Ok(())
-    }
-}
-
-/// z += h·recurrent for one step of all samples.
-struct Recurrence<'a, 'w> {
-    layer: &'a Lstm<'w>,
-    batch: usize,
-    h: &'a [f32],
-    z: &'a mut [f32],
-    stride: usize,
-}
-
-impl Kernel for Recurrence<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let units = self.layer.units;
-        let weights = Weights { stride: self.stride, ..Weights::plain(&self.layer.recurrent, Start::Output) };
-        product(s, Plain { x: self.h, stride: units }, self.batch, weights, self.z);
     }
 }
 

@@ -18,6 +18,9 @@ pub(crate) const MAX_ROWS: usize = 6;
 
 /// The left operand: rows of k numbers, each in one or more pieces.
 pub(crate) trait Rows<'a>: Copy {
+    /// Whether there are kernels for tiles of every size, which is worth its code where rows are few.
+    const EVERY_SIZE: bool;
+
     /// What is worked out once for `M` rows that are multiplied together.
     type Tile<const M: usize>: Copy;
 

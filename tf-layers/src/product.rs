@@ -74,7 +74,7 @@ fn strips<'a, S: Simd, R: Rows<'a>>(s: S, job: &Job<'_, R>, space: &mut R::Space
         if const { S::PANELS >= 4 } && panels >= 4 {
             strip::<S, R, 4>(s, job, column, space, y);
             column += 4 * PANEL;
-        } else if const { S::PANELS >= 3 } && panels == 3 {
+        } else if const { S::PANELS >= 3 && R::EVERY_SIZE } && panels == 3 {
             strip::<S, R, 3>(s, job, column, space, y);
             column += 3 * PANEL;
         } else if const { S::PANELS >= 2 } && panels >= 2 {
@@ -98,18 +98,21 @@ fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(
 ) {
     let mut row = job.lines.start;
     while row < job.lines.end {
-        // Two tiles of nearly equal height are faster than a full one and a low one.
         let height = match job.lines.end - row {
             left if left >= 2 * S::ROWS => S::ROWS,
-            left if left > S::ROWS => left.div_ceil(2),
-            left => left,
+            // Two tiles of nearly equal height are faster than a full one and a low one.
+            left if R::EVERY_SIZE && left > S::ROWS => left.div_ceil(2),
+            left if R::EVERY_SIZE || left >= S::ROWS => left.min(S::ROWS),
+            left => 1 << left.ilog2(),
         };
         // Constant conditions spare the compiler the tiles that an instruction set has no registers for.
         match height {
             6 if const { S::ROWS >= 6 } => tile::<S, R, 6, P>(s, job, row, column, space, y),
-            5 if const { S::ROWS >= 5 } => tile::<S, R, 5, P>(s, job, row, column, space, y),
+            5 if const { S::ROWS >= 5 && R::EVERY_SIZE } => tile::<S, R, 5, P>(s, job, row, column, space, y),
             4 if const { S::ROWS >= 4 } => tile::<S, R, 4, P>(s, job, row, column, space, y),
-            3 if const { S::ROWS >= 3 } => tile::<S, R, 3, P>(s, job, row, column, space, y),
+            3 if const { S::ROWS == 3 || S::ROWS > 3 && R::EVERY_SIZE } => {
+                tile::<S, R, 3, P>(s, job, row, column, space, y);
+            }
             2 => tile::<S, R, 2, P>(s, job, row, column, space, y),
             _ => tile::<S, R, 1, P>(s, job, row, column, space, y),
         }

@@ -194,6 +194,8 @@ impl<'a> Windows<'a> {
 }
 
 impl<'a> Rows<'a> for Windows<'a> {
+    const EVERY_SIZE: bool = false;
+
     type Tile<const M: usize> = Tile<'a, M>;
     type Space = [f32; SPACE];
 
