@@ -48,6 +48,8 @@ macro_rules! has {
 }
 
 impl Kind {
+    // Without `std` every `has!` is a constant, which makes the conjunctions look redundant.
+    #[cfg_attr(not(feature = "std"), allow(clippy::nonminimal_bool, clippy::eq_op))]
     fn exists(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
