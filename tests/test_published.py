@@ -41,7 +41,7 @@ def predict(crates: Crates, name: str, arrays: dict[str, np.ndarray], folder: Pa
 
 @pytest.mark.parametrize("name", ["dgaintel", "magika"])
 def test_crate_passes_its_own_tests(crates: Crates, name: str) -> None:
-    assert "3 passed" in crates.test(name)
+    assert "0 failed" in crates.test(name)
 
 
 @pytest.mark.parametrize("name", ["dgaintel", "magika"])
