@@ -39,9 +39,9 @@ const CASES: &[Case] = &[
     case!(Activation::Elu(1.0), |x| negative(x, x.exp_m1()), 2.0, false),
     case!(Activation::Selu, |x| negative(x, SELU[0] * x.exp_m1()) * SELU[1], 3.0, false),
     case!(Activation::Celu(2.0), |x| negative(x, 2.0 * (x / 2.0).exp_m1()), 2.0, false),
-    case!(Activation::Sigmoid, sigmoid, 2.0, false),
+    case!(Activation::Sigmoid, sigmoid, 2.0, true),
     case!(Activation::HardSigmoid { alpha: 0.25, beta: 0.5 }, |x| (x / 4.0 + 0.5).clamp(0.0, 1.0), 1.0, true),
-    case!(Activation::Softplus, softplus, 2.0, false),
+    case!(Activation::Softplus, softplus, 2.5, false),
     case!(
         Activation::Softsign,
         |x| if x.is_infinite() { x.signum() } else { x / (1.0 + x.abs()) },
@@ -49,11 +49,11 @@ const CASES: &[Case] = &[
         false
     ),
     case!(Activation::Tanh, f64::tanh, 2.0, false),
-    case!(Activation::Exp, f64::exp, 2.0, false),
+    case!(Activation::Exp, f64::exp, 1.5, true),
     case!(Activation::Silu, |x| vanishing(x, x * sigmoid(x)), 3.0, false),
     case!(Activation::Gelu, gelu, 4.0, false),
     case!(Activation::Mish, mish, 4.0, false),
-    case!(Activation::LogSigmoid, |x| -softplus(-x), 2.0, false),
+    case!(Activation::LogSigmoid, |x| -softplus(-x), 2.5, false),
     case!(
         Activation::ReluWith { max: 6.0, slope: 0.25, theta: 0.5 },
         |x| if x < 0.5 { -0.25 * (0.5 - x) } else { threshold(x, 0.5, 0.0).min(6.0) },
