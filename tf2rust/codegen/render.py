@@ -37,6 +37,9 @@ _TEMPLATES = (
     "examples/predict.rs",
 )
 
+_LARGE_BYTES = 16 << 20
+"""Weights from which on it matters how the compiler treats them."""
+
 
 @dataclass(frozen=True)
 class CrateOptions:
@@ -121,6 +124,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "predicts_from": len(model.outputs) == 1 and (row is not None or scoring.column is not None),
         "tests_scores": scoring.column is not None and row is not None and proof.batched,
         "labels": [rust_str(label) for label in scoring.labels],
+        "large": sum(entry.array.nbytes for entry in model.weights.entries) > _LARGE_BYTES,
         "reference": proof.reference,
         "samples": proof.samples,
         "batched": proof.batched,

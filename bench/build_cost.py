@@ -1,0 +1,90 @@
+"""What the weights cost when a crate is built: a large model of Dense layers against a tiny one of the same form.
+
+    python bench/build_cost.py [--megabytes 200]
+
+For both it converts a model, builds its crate (`cargo build --release`), builds it again without tf-layers, and prints
+the time of that and the peak memory of the largest process in it: rustc or the build script. Unix only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tf2rust.conversion import Options, convert, open_onnx  # noqa: E402
+
+LAYERS = 8
+
+
+def model(width: int) -> onnx.ModelProto:
+    """``LAYERS`` Dense layers of ``width`` units; random weights, scaled so that numbers neither grow nor vanish."""
+    rng = np.random.default_rng(1)
+    nodes, weights = [], []
+    for i in range(LAYERS):
+        kernel = (rng.standard_normal((width, width)) / math.sqrt(width)).astype(np.float32)
+        weights.append(numpy_helper.from_array(kernel, f"kernel_{i}"))
+        nodes += [
+            helper.make_node("MatMul", [f"x{i}", f"kernel_{i}"], [f"y{i}"], name=f"dense_{i}"),
+            helper.make_node("Tanh", [f"y{i}"], [f"x{i + 1}"], name=f"tanh_{i}"),
+        ]
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width]) for name in ("x0", f"x{LAYERS}")]
+    graph = helper.make_graph(nodes, "dense", ports[:1], ports[1:], weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+
+
+def build(crate: Path) -> tuple[float, int]:
+    """Seconds, and bytes of the largest process, of building ``crate`` after its dependencies."""
+    environment = {"CARGO_TARGET_DIR": str(ROOT / "build" / "target"), **os.environ}
+    command = ["cargo", "build", "--release", "--quiet"]
+    subprocess.run(command, cwd=crate, env=environment, check=True)
+    # The build script and with it the crate are built again, tf-layers is not.
+    (crate / "build.rs").touch()
+    start = time.perf_counter()
+    process = subprocess.Popen(command, cwd=crate, env=environment)
+    # The usage counts a process and whatever it has waited for.
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{crate} does not build")
+    return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def main() -> None:
+    """Builds both and prints a table and the differences."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=int, default=200, help="the weights of the large model")
+    arguments = parser.parse_args()
+    width = math.isqrt(arguments.megabytes * 1_000_000 // (4 * LAYERS))
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, units in (("tiny", 16), ("large", width)):
+            path = Path(folder) / f"{name}.onnx"
+            onnx.save(model(units), path)
+            crate = convert(open_onnx(path), Options(Path(folder) / name, name, tf_layers=ROOT / "tf-layers")).crate
+            weights = (crate / "model" / "model_weights.npz").stat().st_size
+            found[name] = build(crate)
+            seconds, peak = found[name]
+            print(
+                f"{name:5} {weights / 1e6:7.1f} MB of weights: {seconds:5.1f} s, {peak / 1e6:6.0f} MB at the peak",
+                flush=True,
+            )
+    (tiny_seconds, tiny_peak), (seconds, peak) = found["tiny"], found["large"]
+    print(f"more: {seconds - tiny_seconds:.1f} s, {(peak - tiny_peak) / 1e6:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
