@@ -142,14 +142,15 @@ impl Line<'_> {
             }
         }
         let Self { horizontal, vertical, outputs, .. } = *self;
+        // A distance that overflows is one that no two taps or pixels in the image have, so it goes unused.
         let walk = Walk {
             lines: [
                 self.taps.len(),
-                vertical.dilation * horizontal.input * outputs,
+                vertical.dilation.wrapping_mul(horizontal.input * outputs),
                 horizontal.size * outputs,
             ],
-            taps: [taps.len(), horizontal.dilation * outputs, outputs],
-            pixel: horizontal.stride * outputs,
+            taps: [taps.len(), horizontal.dilation.wrapping_mul(outputs), outputs],
+            pixel: horizontal.stride.wrapping_mul(outputs),
         };
         if let Some((w, x)) = self.taps(left, taps).next() {
             sums = walk.accumulate(s, &self.x[x + channel..], &self.layer.kernel[w + channel..], sums);

@@ -260,7 +260,8 @@ impl<'a> Rows<'a> for Windows<'a> {
         let line = top as usize + piece * self.axes[0].dilation;
         let pixel = line * self.axes[1].input + left as usize;
         let x = &image[pixel * self.channels + from..];
-        let pitch = self.axes[1].stride * self.channels;
+        // It overflows only where there is no second pixel to reach.
+        let pitch = self.axes[1].stride.wrapping_mul(self.channels);
         Some((start + from, Lines::Even { x, pitch, len: to - from }))
     }
 }
