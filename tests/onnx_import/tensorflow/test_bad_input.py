@@ -47,7 +47,7 @@ def _saved_model(content: bytes) -> Callable[[Path], Path]:
         (_file("model.onnxx", b""), "extension '.onnxx'"),
         (_file("model.keras", b"not a model"), "neither an HDF5 file nor a .keras archive"),
         (_file("model.h5", b""), "neither an HDF5 file nor a .keras archive"),
-        (_file("graph.pb", b""), "for a frozen graph its inputs and outputs"),
+        (_file("graph.pb", b""), "--inputs and --outputs of a frozen graph"),
         (_archive(other="{}"), "has no config.json"),
         (_archive(config="{", metadata="{}"), "not JSON"),
         (_archive(config="[]", metadata="{}"), "not a JSON object"),
