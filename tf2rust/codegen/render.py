@@ -134,6 +134,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
         "extents": lambda shape: _extents(shape, model.free),
+        "each_input": lambda form: ", ".join(
+            form.format(field=port.field, i=i) for i, port in enumerate(model.inputs, start=1)
+        ),
         "example_value": lambda dtype: (
             "false" if dtype == "bool" else "0.0" if dtype.startswith("f") else f"0_{_suffix(dtype)}"
         ),
