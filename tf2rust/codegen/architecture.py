@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tf2rust.codegen.model import Model, Port
+from tf2rust.ops.core.dims import plain_shape
 from tf2rust.ops.core.layer import LayerGraph, Value
 
 FORMAT_VERSION = 1
@@ -57,12 +58,8 @@ def computation_graph(model: Model, graph: LayerGraph) -> dict[str, Any]:
 
 
 def _port(port: Port) -> dict[str, Any]:
-    return {"name": port.name, "dtype": port.dtype, "shape": _shape(port.shape)}
+    return {"name": port.name, "dtype": port.dtype, "shape": plain_shape(port.shape)}
 
 
 def _tensor(value: Value) -> dict[str, Any]:
-    return {"dtype": value.dtype, "shape": _shape(value.shape)}
-
-
-def _shape(shape: Any) -> list[int | str]:
-    return [d if isinstance(d, int) else str(d) for d in shape]
+    return {"dtype": value.dtype, "shape": plain_shape(value.shape)}

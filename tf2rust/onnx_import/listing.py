@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 
 from tf2rust.onnx_import.match import Matched, Unmatched
-from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.dims import format_shape, plain_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
 
 LISTING_VERSION = 1
@@ -58,8 +58,8 @@ class Listing:
                     "kind": row.kind,
                     "rules": list(row.rules),
                     "nodes": list(row.nodes),
-                    "inputs": [_shape(s) for s in row.inputs],
-                    "outputs": [_shape(s) for s in row.outputs],
+                    "inputs": [plain_shape(s) for s in row.inputs],
+                    "outputs": [plain_shape(s) for s in row.outputs],
                     "weights": {role: list(shape) for role, shape in row.weights.items()},
                     "parameters": row.parameters,
                 }
@@ -130,10 +130,6 @@ def listing(matched: Matched, graph: LayerGraph) -> Listing:
         for layer in graph.layers
     ]
     return Listing(rows, matched.constants, matched.shapes, matched.unused, matched.unmatched)
-
-
-def _shape(shape: Dims) -> list[int | str]:
-    return [d if isinstance(d, int) else str(d) for d in shape]
 
 
 def _line(text: str) -> str:

@@ -22,7 +22,6 @@ class ActivationLayer(Layer):
     """An activation function on its own."""
 
     kind = "Activation"
-    elementwise = True
     activation: Activation
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:

@@ -20,7 +20,6 @@ class Cast(Layer):
     """``y = x as T``: to integers toward zero, to bool whether it is not zero."""
 
     kind = "Cast"
-    elementwise = True
 
     def params(self) -> dict[str, object]:
         return {"from": self.x.dtype, "to": self.y.dtype}

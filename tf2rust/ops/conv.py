@@ -16,7 +16,7 @@ from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.reshape import Reshape
-from tf2rust.ops.transpose import Transpose, permute, to_channels_first, to_channels_last
+from tf2rust.ops.transpose import around_channels_last
 
 Padding = tuple[tuple[int, int], ...]
 T = TypeVar("T")
@@ -233,12 +233,7 @@ def conv(m: Match, b: Builder) -> Yield:
     bias = None
     if m.root.input(2) is not None and (bias := b.facts.const(m.root.input(2))) is None:
         return m.reject("its bias is not a constant")
-    first = Transpose(
-        perm=to_channels_last(x.rank), inputs=[x], outputs=[b.temporary(x, permute(x.shape, to_channels_last(x.rank)))]
-    )
-    last = Transpose(
-        perm=to_channels_first(y.rank), inputs=[b.temporary(y, permute(y.shape, to_channels_last(y.rank)))], outputs=[y]
-    )
+    first, last = around_channels_last(x, y, b)
     # [filters, c/g, *window] -> [*window, c/g, filters], the order in which a channels-last input is read.
     keras_kernel = np.moveaxis(kernel, (0, 1), (-1, -2))
     if groups > 1 and groups == channels:

@@ -34,7 +34,6 @@ class Unary(Layer):
     """A function of each element."""
 
     kind = "Unary"
-    elementwise = True
     function: str
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:

@@ -11,7 +11,7 @@ from tf2rust.ops.core.layer import Layer, RustCall, WeightRefs
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list
-from tf2rust.ops.transpose import Transpose, permute, to_channels_first, to_channels_last
+from tf2rust.ops.transpose import around_channels_last
 
 
 @dataclass(eq=False, kw_only=True)
@@ -101,12 +101,7 @@ def pooling(m: Match, b: Builder) -> Yield:
     if m.root.attr("ceil_mode", 0) and any(not isinstance(d, int) for d in x.shape[2:]):
         return m.reject("ceil_mode over a free dimension; bind it with --dim")
     m.root.has("storage_order")
-    first = Transpose(
-        perm=to_channels_last(x.rank), inputs=[x], outputs=[b.temporary(x, permute(x.shape, to_channels_last(x.rank)))]
-    )
-    last = Transpose(
-        perm=to_channels_first(y.rank), inputs=[b.temporary(y, permute(y.shape, to_channels_last(y.rank)))], outputs=[y]
-    )
+    first, last = around_channels_last(x, y, b)
     layer = Pooling(
         function="Max" if m.root.op == "MaxPool" else "Average",
         window=_window(m.root, b.facts),

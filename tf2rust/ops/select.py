@@ -64,7 +64,6 @@ class Not(Layer):
     """``!x`` of a bool."""
 
     kind = "Not"
-    elementwise = True
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         return (replace(self), perms[0]) if perms[0] is not None else None

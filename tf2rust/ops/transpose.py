@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
-from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, rule
 from tf2rust.ops.core.rust import rust_list
@@ -44,6 +44,19 @@ def to_channels_last(rank: int) -> Perm:
 def to_channels_first(rank: int) -> Perm:
     """``N…C`` to ``NC…``."""
     return (0, rank - 1, *range(1, rank - 1))
+
+
+def around_channels_last(x: Value, y: Value, b: Builder) -> tuple[Transpose, Transpose]:
+    """The transposes of ``NC…`` x and y around a layer over ``N…C``, for the layout pass to remove.
+
+    The layer reads the first's output and writes the last's input.
+    """
+    inside_x = b.temporary(x, permute(x.shape, to_channels_last(x.rank)))
+    inside_y = b.temporary(y, permute(y.shape, to_channels_last(y.rank)))
+    return (
+        Transpose(perm=to_channels_last(x.rank), inputs=[x], outputs=[inside_x]),
+        Transpose(perm=to_channels_first(y.rank), inputs=[inside_y], outputs=[y]),
+    )
 
 
 @infers("Transpose")

@@ -6,7 +6,7 @@ equal. A quotient that does not come out even stays as an atom of that polynomia
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -65,12 +65,11 @@ class Expr:
             total = total + product
         return total
 
-    def render(self, quotient: Callable[[str, str], str] = "{} // {}".format) -> str:
-        """The expression as source text; ``quotient`` writes a division of two (bracketed) operands."""
+    def __str__(self) -> str:
         parts: list[str] = []
-        # Positive terms first, so that unsigned arithmetic does not pass through a negative number.
+        # Positive terms first: 4n − 2, not −2 + 4n.
         for monomial, coefficient in sorted(self.terms, key=lambda t: t[1] < 0):
-            factors = [a if isinstance(a, str) else _render_quotient(a, quotient) for a in monomial]
+            factors = [a if isinstance(a, str) else _quotient_text(a) for a in monomial]
             if abs(coefficient) != 1 or not factors:
                 factors.insert(0, str(abs(coefficient)))
             text = " * ".join(factors)
@@ -118,16 +117,12 @@ class Expr:
     def __hash__(self) -> int:
         return hash(self.terms)
 
-    def __str__(self) -> str:
-        return self.render()
-
     __repr__ = __str__
 
 
-def _render_quotient(atom: FloorDiv, quotient: Callable[[str, str], str]) -> str:
+def _quotient_text(atom: FloorDiv) -> str:
     below = atom.denominator
-    denominator = str(below) if isinstance(below, int) else f"({below.render(quotient)})"
-    return f"({quotient(f'({atom.numerator.render(quotient)})', denominator)})"
+    return f"(({atom.numerator}) // {below if isinstance(below, int) else f'({below})'})"
 
 
 def _terms(dim: int | Expr) -> tuple[tuple[Monomial, int], ...]:
@@ -184,3 +179,8 @@ def symbols(dims: Iterable[int | Expr]) -> set[str]:
 def format_shape(shape: Iterable[int | Expr]) -> str:
     """``[n, 64]``, for people."""
     return f"[{', '.join(str(d) for d in shape)}]"
+
+
+def plain_shape(shape: Iterable[int | Expr]) -> list[int | str]:
+    """The shape for JSON: numbers, and expressions as text."""
+    return [d if isinstance(d, int) else str(d) for d in shape]

@@ -94,8 +94,6 @@ class Layer:
 
     kind: ClassVar[str]
     """The layer's kind as Keras calls it, where Keras has it: ``Dense``, ``Conv1D``, …"""
-    elementwise: ClassVar[bool] = False
-    """Whether every output element depends on the input element at its own position alone."""
 
     inputs: list[Value]
     outputs: list[Value]
