@@ -2,8 +2,9 @@
 
     python bench/build_cost.py [--megabytes 200]
 
-For both it converts a model, builds its crate (`cargo build --release`), builds it again without tf-layers, and prints
-the time of that and the peak memory of the largest process in it: rustc or the build script. Unix only.
+For both it converts a model, builds its crate and a program with it (`cargo build --release --example predict`), builds it
+again without what it depends on, and prints the time of that and the peak memory of the largest process in it: rustc,
+a build script or the linker. Unix only.
 """
 
 from __future__ import annotations
@@ -58,10 +59,11 @@ def model(width: int) -> onnx.ModelProto:
 def build(crate: Path) -> tuple[float, int]:
     """Seconds, and bytes of the largest process, of building ``crate`` after its dependencies."""
     environment = {"CARGO_TARGET_DIR": str(ROOT / "build" / "target"), **os.environ}
-    command = ["cargo", "build", "--release", "--quiet"]
+    command = ["cargo", "build", "--release", "--quiet", "--example", "predict"]
     subprocess.run(command, cwd=crate, env=environment, check=True)
-    # The build script and with it the crate are built again, tf-layers is not.
-    (crate / "build.rs").touch()
+    # The build scripts and with them the crates that hold weights are built again, tf-layers is not.
+    for script in (crate / "build.rs", *crate.glob("weights/*/build.rs")):
+        script.touch()
     measured = subprocess.run(
         [sys.executable, "-S", "-c", _MEASURE, *command],
         cwd=crate,

@@ -8,12 +8,14 @@ from pathlib import Path
 import onnx
 import pytest
 
-from tests.crates import Crates
+from tests.crates import TF_LAYERS, Crates
 from tests.models import graphs
+from tf2rust.codegen import render
 from tf2rust.conversion import Options, convert, open_onnx
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 FILES = ("Cargo.toml", "build.rs", "src/lib.rs", "src/model.rs")
+PARTS_FILES = (*FILES, "weights/1/Cargo.toml", "weights/1/build.rs", "weights/1/src/lib.rs")
 MODELS = {"mlp": graphs.mlp, "two_inputs": graphs.two_inputs}
 
 
@@ -23,6 +25,9 @@ def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
     made = Crates(folder)
     for name, model in {**MODELS, "hostile": graphs.hostile}.items():
         made.add(name, open_onnx(graphs.save(model(), folder / f"{name}.onnx")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "_PART_BYTES", 256)
+        made.add("parts", open_onnx(graphs.save(graphs.mlp(), folder / "parts.onnx")))
     made.build()
     return made
 
@@ -33,14 +38,23 @@ def test_snapshot(tmp_path: Path, name: str, file: str) -> None:
     """Run with UPDATE_SNAPSHOTS=1 to accept what has changed."""
     source = open_onnx(graphs.save(MODELS[name](), tmp_path / f"{name}.onnx"))
     text = (convert(source, Options(tmp_path / "out", name)).crate / file).read_text(encoding="utf-8")
-    snapshot = SNAPSHOTS / name / file
+    assert_snapshot(text, SNAPSHOTS / name / file)
+
+
+def assert_snapshot(text: str, snapshot: Path) -> None:
     if os.environ.get("UPDATE_SNAPSHOTS"):
         snapshot.parent.mkdir(parents=True, exist_ok=True)
         snapshot.write_text(text, encoding="utf-8", newline="\n")
     assert text == snapshot.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [*MODELS, "hostile"])
+@pytest.mark.parametrize("file", PARTS_FILES)
+def test_snapshot_of_weights_in_parts(crates: Crates, file: str) -> None:
+    text = (crates.converted["parts"].crate / file).read_text(encoding="utf-8")
+    assert_snapshot(text.replace(TF_LAYERS.as_posix(), "TF_LAYERS"), SNAPSHOTS / "parts" / file)
+
+
+@pytest.mark.parametrize("name", [*MODELS, "hostile", "parts"])
 def test_crate_passes_its_own_tests(crates: Crates, name: str) -> None:
     assert "0 failed" in crates.test(name)
 

@@ -129,7 +129,8 @@ fn pack_and_borrow() {
     let archive = archive();
     let blob = pack(&Npz::parse(&archive).unwrap(), &ENTRIES, ARCHITECTURE).unwrap();
     aligned(&blob, |bytes| {
-        let blob = Blob::parse(bytes, ARCHITECTURE).unwrap();
+        let parts = [bytes];
+        let blob = Blob::parse(&parts, ARCHITECTURE).unwrap();
         let w = blob.matrix(0, 4, 20).unwrap();
         assert_eq!((w.groups(), w.rows(), w.cols()), (1, 4, 20));
         assert_eq!(blob.vector(1, 20).unwrap(), [0.5; 20]);
@@ -145,8 +146,8 @@ fn pack_and_borrow() {
             blob.matrix(0, usize::MAX, usize::MAX).is_err(),
             blob.matrices(0, 2, 4, 10).is_err(),
             blob.typed::<i32>(2, 3).is_err(),
-            Blob::parse(bytes, [8; 32]).is_err(),
-            Blob::parse(&bytes[1..], ARCHITECTURE).is_err(),
+            Blob::parse(&parts, [8; 32]).is_err(),
+            Blob::parse(&[&bytes[1..]], ARCHITECTURE).is_err(),
         ] {
             assert!(refused);
         }
@@ -159,6 +160,31 @@ fn pack_and_borrow() {
     let expected: Vec<u8> =
         common::packed(&rows, 2, 4, 10).iter().flat_map(|value| value.to_le_bytes()).collect();
     assert!(blob.windows(expected.len()).any(|window| window == expected));
+}
+
+#[test]
+fn parts_count_on() {
+    let archive = archive();
+    let npz = Npz::parse(&archive).unwrap();
+    let [first, none, second] =
+        [0..2, 0..0, 2..5].map(|part| pack(&npz, &ENTRIES[part], ARCHITECTURE).unwrap());
+    aligned(&first, |first| {
+        aligned(&none, |none| {
+            aligned(&second, |second| {
+                let parts = [first, none, second];
+                let blob = Blob::parse(&parts, ARCHITECTURE).unwrap();
+                assert_eq!(blob.matrix(0, 4, 20).unwrap().cols(), 20);
+                assert_eq!(blob.vector(1, 20).unwrap(), [0.5; 20]);
+                assert_eq!(blob.typed::<i64>(2, 3).unwrap(), [1, -2, 3]);
+                assert_eq!(blob.matrices(4, 2, 4, 10).unwrap().groups(), 2);
+                assert!(blob.vector(5, 1).unwrap_err().to_string().contains("no array 5 among 5"));
+                assert!(blob.vector(1, 19).is_err());
+                assert!(Blob::parse(&[first, &second[1..]], ARCHITECTURE).is_err());
+                assert!(Blob::parse(&[first, &second[..9]], ARCHITECTURE).is_err());
+            });
+        });
+    });
+    assert!(Blob::parse(&[], ARCHITECTURE).unwrap().vector(0, 1).is_err());
 }
 
 mod common;
@@ -193,7 +219,8 @@ fn read_npz(bytes: &[u8]) {
 }
 
 fn read_blob(bytes: &[u8]) {
-    let Ok(blob) = Blob::parse(bytes, ARCHITECTURE) else { return };
+    let parts = [bytes];
+    let Ok(blob) = Blob::parse(&parts, ARCHITECTURE) else { return };
     let _ = (blob.matrix(0, 4, 20), blob.vector(1, 20), blob.typed::<i64>(2, 3), blob.typed::<bool>(3, 2));
     let _ = (blob.matrices(4, 2, 4, 10), blob.vector(usize::MAX, usize::MAX), blob.typed::<f64>(1, 10));
 }

@@ -37,8 +37,9 @@ _TEMPLATES = (
     "examples/predict.rs",
 )
 
-_LARGE_BYTES = 16 << 20
-"""Weights from which on it matters how the compiler treats them."""
+_PART_TEMPLATES = ("Cargo.toml", "build.rs", "src/lib.rs")
+_PART_BYTES = 24 << 20
+"""What one crate embeds of the weights at most: the compiler takes 5 to 12 times as much memory for it."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,20 @@ class CrateOptions:
     source_name: str
     source_sha256: str
     tf_layers: Path | None = None
+
+
+@dataclass(frozen=True)
+class WeightsPart:
+    """A crate of its own for some of the weights; paths as the crate or this part see them."""
+
+    crate: str
+    folder: str
+    entries: range
+    tf_layers: str
+
+    @property
+    def module(self) -> str:
+        return self.crate.replace("-", "_")
 
 
 def resource(name: str) -> Path:
@@ -80,12 +95,20 @@ def render_crate(
     names = [*_TEMPLATES]
     names += ["src/prediction.rs"] if context["predicts_from"] else []
     names += ["src/labels.rs"] if scoring.labels else []
-    return {name: environment.get_template(f"{name}.j2").render(context) for name in names}
+    texts = {name: environment.get_template(f"{name}.j2").render(context) for name in names}
+    for part in context["parts"]:
+        for name in _PART_TEMPLATES:
+            template = environment.get_template(f"weights/{name}.j2")
+            texts[f"{part.folder}/{name}"] = template.render(context, part=part)
+    return texts
 
 
 def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, options: CrateOptions) -> dict[str, Any]:
     crate = crate_name(options.model_name)
     digest = architecture_hash(model, graph)
+    tf_layers = "tf-layers" if options.tf_layers is None else options.tf_layers.as_posix()
+    parts = _parts(model, crate, tf_layers)
+    parts = _parts(model, crate, tf_layers)
     text = "\n".join(line for step in model.steps for line in step.lines)
     scratch = "workspace.scratch" in text
     if not mentions(text, "isa"):
@@ -110,7 +133,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "model_literal": rust_str(options.model_name),
         "source_comment": rust_comment(options.source_name),
         "source_sha256": options.source_sha256,
-        "tf_layers": "tf-layers" if options.tf_layers is None else options.tf_layers.as_posix(),
+        "tf_layers": tf_layers,
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
         "scratch": scratch,
         "uses": lambda name: mentions(text, name),
@@ -124,7 +147,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "predicts_from": len(model.outputs) == 1 and (row is not None or scoring.column is not None),
         "tests_scores": scoring.column is not None and row is not None and proof.batched,
         "labels": [rust_str(label) for label in scoring.labels],
-        "large": sum(entry.array.nbytes for entry in model.weights.entries) > _LARGE_BYTES,
+        "parts": parts,
+        "weights_calls": "".join(f", {part.module}::weights()" for part in parts),
         "reference": proof.reference,
         "samples": proof.samples,
         "batched": proof.batched,
@@ -153,6 +177,13 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         ),
         "is_nan": lambda name, dtype: f"{name}.is_nan()" if dtype.startswith("f") else "false",
     }
+
+
+def _parts(model: Model, crate: str, tf_layers: str) -> list[WeightsPart]:
+    """The parts of the weights but for the first, which is in the crate itself."""
+    path = tf_layers if Path(tf_layers).is_absolute() else f"../../{tf_layers}"
+    _, *others = model.weights.parts(_PART_BYTES)
+    return [WeightsPart(f"{crate}-weights-{i}", f"weights/{i}", run, path) for i, run in enumerate(others, start=1)]
 
 
 def _suffix(dtype: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,14 @@ class Entry:
             case "matrices":
                 return f"{self.groups}, {rows}, {columns // self.groups}"
         return str(self.array.size)
+
+    @property
+    def packed_bytes(self) -> int:
+        """What it takes in the blob, where a matrix has panels of 16 columns."""
+        if self.packing == "vector":
+            return self.array.nbytes
+        columns = self.array.shape[-1] // self.groups
+        return self.array.nbytes // max(columns, 1) * -(-columns // 16) * 16
 
     @property
     def accessor(self) -> str:
@@ -77,6 +86,16 @@ class WeightTable:
     def keys(self, layer: Layer) -> dict[str, str]:
         """The NPZ key of each of the layer's weights, by role."""
         return {role: self.entries[i].key for role, i in self._of_layer[layer].items()}
+
+    def parts(self, most: int) -> list[range]:
+        """The entries in runs of at most ``most`` bytes each, or of one entry that is larger; at least one run."""
+        starts, size = [0], 0
+        for i, entry in enumerate(self.entries):
+            size += entry.packed_bytes
+            if size > most and i > starts[-1]:
+                starts.append(i)
+                size = entry.packed_bytes
+        return [range(a, b) for a, b in itertools.pairwise([*starts, len(self.entries)])]
 
     def refs(self, layer: Layer) -> LayerWeights:
         return LayerWeights(self, self._of_layer[layer])

@@ -3,7 +3,7 @@
 use alloc::format;
 
 use super::element::Element;
-use super::format::{HEADER, MAGIC, MATRIX, RECORD, VECTOR, VERSION, packed_len, tag};
+use super::format::{ENTRIES, HEADER, MAGIC, MATRIX, RECORD, VECTOR, VERSION, packed_len, tag};
 use super::matrix::Matrix;
 use crate::{Error, Result};
 
@@ -15,40 +15,18 @@ pub struct Aligned<T: ?Sized>(pub T);
 
 /// The packed weights of a model. Nothing is copied or parsed but the table of arrays when one is asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Blob<'w> {
-    bytes: &'w [u8],
-    entries: usize,
+pub struct Blob<'a, 'w> {
+    parts: &'a [&'w [u8]],
 }
 
-impl<'w> Blob<'w> {
-    /// Checks that `bytes` are a blob written for the model with this architecture hash.
+impl<'a, 'w> Blob<'a, 'w> {
+    /// Checks that each of `parts` was packed for the model with this architecture hash. The arrays of a part follow on
+    /// those of the part before; weights packed all at once are a single part.
     ///
-    /// `bytes` must lie at a multiple of 4, better 64 ([`Aligned`]), and of 8 where 64-bit vectors are in it.
-    pub fn parse(bytes: &'w [u8], architecture: [u8; 32]) -> Result<Self> {
-        let fail = |reason: &str| Err(Error::Weights(reason.into()));
-        if cfg!(target_endian = "big") {
-            return fail("packed weights are little-endian, this machine is big-endian");
-        }
-        let Some(header) = bytes.get(..HEADER) else {
-            return fail("the blob is shorter than its header; build the crate again");
-        };
-        if &header[..8] != MAGIC {
-            return fail("this is no weight blob; make one with `tf_layers::pack`");
-        }
-        if u32_at(header, 8) != VERSION {
-            return fail("the blob is of another version of tf-layers; build the crate again");
-        }
-        if header[16..48] != architecture {
-            return fail("the blob belongs to another architecture; build the crate again");
-        }
-        let entries = u32_at(header, 12) as usize;
-        if (bytes.len() - HEADER) / RECORD < entries {
-            return fail("the blob is shorter than its table; build the crate again");
-        }
-        if bytes.as_ptr().align_offset(align_of::<f32>()) != 0 {
-            return fail("the blob does not lie at a multiple of 4 bytes; wrap it in `Aligned`");
-        }
-        Ok(Self { bytes, entries })
+    /// A part must lie at a multiple of 4 bytes, better 64 ([`Aligned`]), and of 8 where 64-bit vectors are in it.
+    pub fn parse(parts: &'a [&'w [u8]], architecture: [u8; 32]) -> Result<Self> {
+        parts.iter().try_for_each(|part| check(part, architecture))?;
+        Ok(Self { parts })
     }
 
     /// The vector of `len` floats at `index` in the list given to [`pack`](crate::pack).
@@ -91,10 +69,18 @@ impl<'w> Blob<'w> {
         len: Option<usize>,
         size: usize,
     ) -> Result<&'w [u8]> {
-        if index >= self.entries {
-            return Err(Error::Weights(format!("there is no array {index} among {}", self.entries)));
-        }
-        let record = &self.bytes[HEADER + index * RECORD..][..RECORD];
+        let mut at = index;
+        let part = self.parts.iter().find(|part| {
+            let entries = u32_at(part, ENTRIES) as usize;
+            let inside = at < entries;
+            at -= if inside { 0 } else { entries };
+            inside
+        });
+        let Some(part) = part else {
+            let entries = index - at;
+            return Err(Error::Weights(format!("there is no array {index} among {entries}")));
+        };
+        let record = &part[HEADER + at * RECORD..][..RECORD];
         let found = (u32_at(record, 0), u32_at(record, 4) as usize, u64_at(record, 16), u64_at(record, 24));
         if found != (tag, groups, dims[0] as u64, dims[1] as u64) {
             return Err(Error::Weights(format!(
@@ -105,9 +91,35 @@ impl<'w> Blob<'w> {
         usize::try_from(u64_at(record, 8))
             .ok()
             .zip(len.and_then(|len| len.checked_mul(size)))
-            .and_then(|(offset, len)| self.bytes.get(offset..offset.checked_add(len)?))
+            .and_then(|(offset, len)| part.get(offset..offset.checked_add(len)?))
             .ok_or_else(|| Error::Weights(format!("array {index} reaches beyond the blob")))
     }
+}
+
+fn check(part: &[u8], architecture: [u8; 32]) -> Result<()> {
+    let fail = |reason: &str| Err(Error::Weights(reason.into()));
+    if cfg!(target_endian = "big") {
+        return fail("packed weights are little-endian, this machine is big-endian");
+    }
+    let Some(header) = part.get(..HEADER) else {
+        return fail("the blob is shorter than its header; build the crate again");
+    };
+    if &header[..8] != MAGIC {
+        return fail("this is no weight blob; make one with `tf_layers::pack`");
+    }
+    if u32_at(header, 8) != VERSION {
+        return fail("the blob is of another version of tf-layers; build the crate again");
+    }
+    if header[16..48] != architecture {
+        return fail("the blob belongs to another architecture; build the crate again");
+    }
+    if (part.len() - HEADER) / RECORD < u32_at(header, ENTRIES) as usize {
+        return fail("the blob is shorter than its table; build the crate again");
+    }
+    if part.as_ptr().align_offset(align_of::<f32>()) != 0 {
+        return fail("the blob does not lie at a multiple of 4 bytes; wrap it in `Aligned`");
+    }
+    Ok(())
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

@@ -19,6 +19,8 @@ use crate::{Error, Result};
 
 pub(super) const MAGIC: &[u8; 8] = b"TFLWEIGH";
 pub(super) const VERSION: u32 = 1;
+/// Where the number of entries is.
+pub(super) const ENTRIES: usize = 12;
 pub(super) const HEADER: usize = 64;
 pub(super) const RECORD: usize = 32;
 /// Arrays begin on a cache line.

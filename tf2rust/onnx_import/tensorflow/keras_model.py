@@ -74,7 +74,7 @@ def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
     """Trace ``model`` for inference; gives the function and the classes of the model's layers by name.
 
     The traced function takes the model's inputs, flat and in order. Every dimension that is free in the model stays
-    free, and so does the batch. Raises ``ConversionError`` when the model was never built or fails in a graph.
+    free; of a subclassed model, which tells but what it was built on, so does the batch. Raises ``ConversionError`` when the model was never built or fails in a graph.
     """
     tf = library("tensorflow")
     signature = _functional(model) if _is_functional(model) else _subclassed(model)
@@ -119,7 +119,7 @@ def _functional(model: Any) -> _Signature:
     structure = getattr(model, "_outputs_struct", getattr(model, "_nested_outputs", None))
     return _Signature(
         flat,
-        [tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in flat.inputs],
+        [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in flat.inputs],
         lambda *tensors: tf.nest.flatten(flat(list(tensors), training=False)),
         tuple(tensor._keras_history[0].name for tensor in flat.inputs),
         # Keras flattens a dict by its sorted keys.

@@ -64,7 +64,7 @@ impl TwoInputsModel<'static> {
     ///
     /// If the weights were not packed for this model, which only an altered build can bring about.
     pub fn new() -> Result<Self> {
-        Self::from_weights(&WEIGHTS.0)
+        Self::from_parts(&[&WEIGHTS.0])
     }
 }
 
@@ -75,7 +75,11 @@ impl<'w> TwoInputsModel<'w> {
     ///
     /// If they are damaged or belong to another architecture.
     pub fn from_weights(weights: &'w [u8]) -> Result<Self> {
-        let blob = Blob::parse(weights, ARCHITECTURE)?;
+        Self::from_parts(&[weights])
+    }
+
+    fn from_parts(parts: &[&'w [u8]]) -> Result<Self> {
+        let blob = Blob::parse(parts, ARCHITECTURE)?;
         Ok(Self {
             isa: Isa::detect(),
             node: Embedding {

@@ -1,0 +1,34 @@
+//! parts: a trained model as Rust, converted by tf2rust 0.1.0.
+//!
+//! Source: `parts.onnx`, SHA-256 `0c1fac4fa3a2f5aefc76d7d234dea502b5f85a84f4780bb756b3ae783603ff9d`.
+//!
+//! | | name | dtype and shape |
+//! |---|---|---|
+//! | input | `x` | float32 [batch, 5] |
+//! | output | `y` | float32 [batch, 3] |
+//!
+//! ```no_run
+//! use parts::{Inputs, PartsModel, TensorView};
+//!
+//! # fn main() -> parts::Result<()> {
+//! let model = PartsModel::new()?;
+//! let x = [0.0; 5];
+//! let outputs = model.predict(&Inputs {
+//!     x: TensorView::new(&x, &[1, 5])?,
+//! })?;
+//! println!("{:?}", outputs.y.data());
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "std"), no_std)]
+#![warn(missing_docs)]
+
+mod model;
+mod prediction;
+mod weights;
+
+pub use model::{Inputs, Outputs, PartsModel, Workspace};
+pub use prediction::predict_from;
+pub use tf_layers::{Error, Result, Tensor, TensorView};

@@ -1,0 +1,141 @@
+//! The layers of parts, one call each.
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+
+use tf_layers::{
+    Activation, Aligned, Blob, Buffer, Dense, Extent, FreeDims, Isa, Npz, Result, Tensor,
+    TensorView, len, pack, softmax_in_place,
+};
+
+use crate::weights::{ARCHITECTURE, ENTRIES};
+
+static WEIGHTS: &Aligned<[u8]> =
+    &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
+
+/// What goes into the model.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// `x`: float32 [batch, 5].
+    pub x: TensorView<'a, f32>,
+}
+
+/// What comes out of the model.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs {
+    /// `y`: float32 [batch, 3].
+    pub y: Tensor<f32>,
+}
+
+/// The memory of intermediate results. Keep it between predictions: then they allocate nothing.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    b0: Buffer<f32>,
+}
+
+impl Workspace {
+    /// The bytes it has allocated.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.b0.capacity_bytes()
+    }
+}
+
+/// The model: its layers, which borrow their weights.
+#[derive(Clone, Debug)]
+pub struct PartsModel<'w> {
+    isa: Isa,
+    node: Dense<'w>,
+    node_2: Dense<'w>,
+}
+
+impl PartsModel<'static> {
+    /// The model with the weights that this crate carries.
+    ///
+    /// # Errors
+    ///
+    /// If the weights were not packed for this model, which only an altered build can bring about.
+    pub fn new() -> Result<Self> {
+        Self::from_parts(&[&WEIGHTS.0, parts_weights_1::weights(), parts_weights_2::weights()])
+    }
+}
+
+impl<'w> PartsModel<'w> {
+    /// The model with other weights, as [`pack_weights`](Self::pack_weights) gives them, aligned to 4 bytes.
+    ///
+    /// # Errors
+    ///
+    /// If they are damaged or belong to another architecture.
+    pub fn from_weights(weights: &'w [u8]) -> Result<Self> {
+        Self::from_parts(&[weights])
+    }
+
+    fn from_parts(parts: &[&'w [u8]]) -> Result<Self> {
+        let blob = Blob::parse(parts, ARCHITECTURE)?;
+        Ok(Self {
+            isa: Isa::detect(),
+            node: Dense {
+                kernel: blob.matrix(0, 5, 4)?,
+                bias: Some(blob.vector(1, 4)?),
+                activation: Activation::Relu,
+            },
+            node_2: Dense {
+                kernel: blob.matrix(2, 4, 3)?,
+                bias: None,
+                activation: Activation::Linear,
+            },
+        })
+    }
+
+    /// Packs an NPZ with the keys of `model/model_weights.npz` for [`from_weights`](Self::from_weights).
+    ///
+    /// # Errors
+    ///
+    /// If it is damaged, or an array is missing or has another shape or dtype.
+    pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
+        pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
+    }
+
+    /// Runs the model.
+    ///
+    /// # Errors
+    ///
+    /// If an input's shape does not fit, an index is out of range, or memory runs out.
+    pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
+        let mut outputs = Outputs::default();
+        self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
+        Ok(outputs)
+    }
+
+    /// Runs the model with memory from an earlier run: nothing is allocated while the shapes do not grow.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict`](Self::predict); `outputs` is then left in an unspecified state.
+    pub fn predict_into(
+        &self,
+        inputs: &Inputs<'_>,
+        outputs: &mut Outputs,
+        workspace: &mut Workspace,
+    ) -> Result<()> {
+        let isa = self.isa;
+        let mut dims = FreeDims::<1>::new();
+        dims.bind("x", "[batch, 5]", &[Extent::Free(0), Extent::Fixed(5)], inputs.x.shape())?;
+        let [batch] = dims.sizes();
+
+        // node (Dense): [batch, 5] → [batch, 4]
+        // from node: h0, h1
+        let node = len(&[batch, 4])?;
+        self.node.run(isa, batch, inputs.x.data(), workspace.b0.write(node)?)?;
+
+        // node_2 (Dense): [batch, 4] → [batch, 3]
+        // from node/h2
+        self.node_2.run(isa, batch, workspace.b0.read(node)?, outputs.y.resize(&[batch, 3])?)?;
+
+        // node_3 (Softmax): [batch, 3] → [batch, 3], in place
+        // from node/y
+        softmax_in_place(isa, [batch, 3, 1], outputs.y.resize(&[batch, 3])?)?;
+        Ok(())
+    }
+}

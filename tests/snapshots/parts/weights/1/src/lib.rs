@@ -1,0 +1,17 @@
+//! The arrays 1 to 1 of the weights of parts, packed.
+
+#![forbid(unsafe_code)]
+#![no_std]
+
+use tf_layers::Aligned;
+
+static WEIGHTS: &Aligned<[u8]> =
+    &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
+
+/// The packed arrays.
+// Never inlined: a crate that reads the constant itself would hold it once more.
+#[inline(never)]
+#[must_use]
+pub fn weights() -> &'static [u8] {
+    &WEIGHTS.0
+}
