@@ -2,9 +2,9 @@
 
     python bench/build_cost.py [--megabytes 200]
 
-For both it converts a model, builds its crate and a program with it (`cargo build --release --example predict`), builds it
-again without what it depends on, and prints the time of that and the peak memory of the largest process in it: rustc,
-a build script or the linker. Unix only.
+For both it converts a model, builds its crate and a program with it (`cargo build --release --example predict`), builds
+all but its dependencies again, and prints the time of that and the peak memory of the largest process in it: rustc, a
+build script or the linker. Unix only.
 """
 
 from __future__ import annotations

@@ -50,6 +50,12 @@ def files(save: Save, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
             found[name] = folder / f"{name}.tflite"
             model, _ = save("keras3", "siamese" if name == "tflite" else "mlp", ".keras")
             found[name].write_bytes(_tflite(model, options))
+        x = keras.Input((6,))
+        gelu = keras.layers.Dense(3, activation=lambda y: keras.activations.gelu(y, approximate=False))(x)
+        found["tflite-gelu"] = folder / "gelu.tflite"
+        found["tflite-gelu"].write_bytes(_tflite(keras.Model(x, gelu), ()))
+        found["tflite-text"] = folder / "text.tflite"
+        found["tflite-text"].write_bytes(_tflite(save("keras3", "text_cnn", ".keras")[0], ()))
         hidden = keras.layers.Dense(4, activation="relu")
         model = keras.Sequential([keras.Input((3,)), hidden, keras.layers.Dense(1, activation="sigmoid")])
         model.compile(loss=_loss, metrics=[_Metric()])
@@ -127,6 +133,8 @@ CASES: dict[str, tuple[str, ...]] = {
     "frozen": ("--inputs", "x", "--outputs", "scores:0"),
     "tflite": (),
     "tflite-f16": (),
+    "tflite-gelu": (),
+    "tflite-text": (),
     "signatures": ("--signature", "halve"),
     "custom": ("--custom_objects", "our_layers:Doubled"),
     "metrics": (),

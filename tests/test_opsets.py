@@ -17,9 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.crates import Crates
 from tf2rust.conversion import Source, match_layers, open_onnx
 
-OPSETS = (7, 9, 11, 13, 15, 18, 21, 24, 25)
+OPSETS = (7, 9, 11, 13, 15, 18, 21, 24, 26, 28)
 SHAPE = (2, 3, 4)
-_IR_VERSIONS = {7: 3, 9: 4, 11: 6, 13: 7, 15: 8, 18: 8, 21: 10, 24: 11, 25: 11}
+_IR_VERSIONS = {7: 3, 9: 4, 11: 6, 13: 7, 15: 8, 18: 8, 21: 10, 24: 11, 26: 13, 28: 13}
 
 
 @dataclass(frozen=True)

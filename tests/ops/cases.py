@@ -32,11 +32,15 @@ FREE = 6
 
 @dataclass(frozen=True)
 class In:
-    """An input: its shape without the batch, its dtype, and what it is fed (seeded normal numbers unless given)."""
+    """An input: its shape without the batch, its dtype, and what it is fed (seeded normal numbers unless given).
+
+    The batch is free, or fixed to ``BATCH``.
+    """
 
     shape: tuple[int | None, ...]
     dtype: str = "float32"
     feed: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] | None = None
+    fixed: bool = False
 
     def array(self, rng: np.random.Generator) -> np.ndarray:
         shape = (BATCH, *(FREE if d is None else d for d in self.shape))
@@ -114,7 +118,8 @@ def merge(table: Table, folder: Path) -> Merged:
         for name, item in table.cases.items():
             own = []
             for i, spec in enumerate(item.inputs):
-                own.append(kit.Input(spec.shape, dtype=spec.dtype, name=f"{name}_in{i}"))
+                batch = BATCH if spec.fixed else None
+                own.append(kit.Input(spec.shape, batch, dtype=spec.dtype, name=f"{name}_in{i}"))
                 feeds[f"{name}_in{i}"] = spec.array(rng)
             made = item.build(*own)
             made = list(made) if isinstance(made, (tuple, list)) else [made]

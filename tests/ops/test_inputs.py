@@ -32,6 +32,12 @@ TABLE: dict[str, Case] = {
         In((2,), "bool"),
         becomes="Cast Cast Concatenate Dense",
     ),
+    "input_fixed_batch": case(lambda x: layers.Dense(2)(layers.Flatten()(x)), In((4, 2), fixed=True), becomes="Dense"),
+    "input_fixed_batch_embedding": case(
+        lambda x: layers.GlobalAveragePooling1D()(layers.Embedding(5, 3)(x)),
+        In((4,), "int32", fixed=True),
+        becomes="Embedding GlobalAveragePooling1D",
+    ),
     "input_free_time": case(lambda x: layers.Dense(2)(x), (None, 4), becomes="Dense"),
     "input_free_image": case(lambda x: layers.Conv2D(2, 3)(x), (None, None, 2), becomes="Conv2D"),
     "input_scalar": case(lambda x: x + 1.0, (), becomes="Add"),
@@ -39,12 +45,15 @@ TABLE: dict[str, Case] = {
     "outputs_1_twice": case(_twice, (4,), becomes="Dense Activation"),
 }
 K2: dict[str, Case] = {
-    f"k2_input_{dtype}": case(
-        lambda x: tf_keras.layers.Flatten()(tf_keras.layers.Embedding(5, 2)(x)),
-        In((4,), dtype, lambda rng, shape: rng.integers(0, 5, shape)),
-        becomes="Embedding",
-    )
-    for dtype in ("int32", "int64", "float32", "uint8")
+    "k2_input_fixed_batch": case(lambda x: tf_keras.layers.Dense(2)(x), In((4,), fixed=True), becomes="Dense"),
+    **{
+        f"k2_input_{dtype}": case(
+            lambda x: tf_keras.layers.Flatten()(tf_keras.layers.Embedding(5, 2)(x)),
+            In((4,), dtype, lambda rng, shape: rng.integers(0, 5, shape)),
+            becomes="Embedding",
+        )
+        for dtype in ("int32", "int64", "float32", "uint8")
+    },
 }
 TABLES = [Table("inputs", TABLE), Table("inputs2", K2, tf_keras, ".h5")]
 

@@ -39,7 +39,7 @@ class Entry:
         """What it takes in the blob, where a matrix has panels of 16 columns."""
         if self.packing == "vector":
             return self.array.nbytes
-        columns = self.array.shape[-1] // self.groups
+        columns = int(self.array.shape[-1]) // self.groups
         return self.array.nbytes // max(columns, 1) * -(-columns // 16) * 16
 
     @property

@@ -135,6 +135,17 @@ def test_free_dimensions_stay_free(save: Save) -> None:
     assert [dimension.dim_param for dimension in graph.input[0].type.tensor_type.shape.dim] == ["batch", "text_dim1"]
 
 
+@pytest.mark.parametrize(("suffix", "generation"), [(".keras", "keras"), (".h5", "keras"), (".h5", "tf_keras")])
+def test_a_fixed_batch_stays_fixed(tmp_path: Path, suffix: str, generation: str) -> None:
+    """Not in a SavedModel: Keras 3 frees the batch of what it exports."""
+    kit = library(generation)
+    x = kit.Input((4,), 3, name="x")
+    with quiet():
+        kit.Model(x, kit.layers.Dense(2)(x)).save(tmp_path / f"model{suffix}")
+    (given,) = load_tensorflow(tmp_path / f"model{suffix}").proto.graph.input
+    assert [d.dim_value for d in given.type.tensor_type.shape.dim] == [3, 4]
+
+
 def test_a_frozen_graph_is_a_function_of_its_tensors(tmp_path: Path) -> None:
     tf = library("tensorflow")
     path = tmp_path / "frozen.pb"

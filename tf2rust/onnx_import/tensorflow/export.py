@@ -23,7 +23,6 @@ def export(model: TracedModel) -> onnx.ModelProto:
 
     Raises ``ConversionError`` with one reason for every TensorFlow op that has no ONNX spelling.
     """
-    handlers.register()
     with quiet():
         proto = _convert(_optimise(model), model)
     check_exported(proto, lambda node: _where(node, model), "TensorFlow")
@@ -68,6 +67,7 @@ def _convert(graph_def: Any, model: TracedModel) -> onnx.ModelProto:
 
 def export_graph(graph: Any, **names: Any) -> onnx.ModelProto:
     """``graph``, or the TFLite file among ``names``, by tf2onnx and those of its optimizers that keep layers apart."""
+    handlers.register()
     optimizer = library("tf2onnx.optimizer")
     optimizers = {name: make for name, make in optimizer._get_optimizers().items() if name not in _LEFT_OUT}
 

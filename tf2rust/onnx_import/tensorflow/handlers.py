@@ -1,4 +1,4 @@
-"""ONNX spellings of TensorFlow ops that tf2onnx does not know, registered with it once."""
+"""ONNX spellings of TensorFlow and TFLite ops that tf2onnx does not know, registered with it once."""
 
 from __future__ import annotations
 
@@ -129,6 +129,23 @@ def _floor_mod(graph: Any, node: Any, **_: Any) -> None:
         build.finish("Sub", left, build.add("Mul", whole, right))
 
 
+def _tflite_gelu(graph: Any, node: Any, **_: Any) -> None:
+    """0.5 x (1 + erf(x / √2)), or with tanh(√(2/π) (x + 0.044715 x³)) in the place of erf."""
+    approximate = node.get_attr_value("approximate", False)
+    build = _Builder(graph, node)
+    (x,) = build.inputs
+    one, half = build.constant(1, np.float32), build.constant(0.5, np.float32)
+    if approximate:
+        cubic = build.add(
+            "Mul", build.add("Pow", x, build.constant(3, np.float32)), build.constant(0.044715, np.float32)
+        )
+        inner = build.add("Mul", build.add("Add", x, cubic), build.constant(np.sqrt(2 / np.pi), np.float32))
+        gate = build.add("Add", build.add("Tanh", inner), one)
+    else:
+        gate = build.add("Add", one, build.add("Erf", build.add("Div", x, build.constant(np.sqrt(2), np.float32))))
+    build.finish("Mul", build.add("Mul", x, half), gate)
+
+
 def _renamed(op: str) -> Callable[..., None]:
     def handler(graph: Any, node: Any, **_: Any) -> None:
         build = _Builder(graph, node)
@@ -150,4 +167,5 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "Inv": _renamed("Reciprocal"),
     "PreventGradient": _renamed("Identity"),
     "Snapshot": _renamed("Identity"),
+    "TFL_GELU": _tflite_gelu,
 }

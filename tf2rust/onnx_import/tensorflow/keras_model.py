@@ -74,7 +74,8 @@ def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
     """Trace ``model`` for inference; gives the function and the classes of the model's layers by name.
 
     The traced function takes the model's inputs, flat and in order. Every dimension that is free in the model stays
-    free; of a subclassed model, which tells but what it was built on, so does the batch. Raises ``ConversionError`` when the model was never built or fails in a graph.
+    free; of a subclassed model, which knows but what it was built on, the batch is free too. Raises ``ConversionError``
+    when the model was never built or fails in a graph.
     """
     tf = library("tensorflow")
     signature = _functional(model) if _is_functional(model) else _subclassed(model)
