@@ -20,7 +20,7 @@ pub(crate) fn product<'a, S: Simd, R: Rows<'a>>(
 ) {
     // Where each weight is used by few rows only, it may as well come from further away.
     let (depth, height) = if count > 4 * S::ROWS {
-        let depth = (WEIGHTS_BLOCK / (S::PANELS * PANEL * 4)).max(MAX_SMALL);
+        let depth = if weights.k <= MAX_SMALL { MAX_SMALL } else { WEIGHTS_BLOCK / (S::PANELS * PANEL * 4) };
         (depth, (ROWS_BLOCK / 4 / depth.min(weights.k.max(1))).next_multiple_of(S::ROWS))
     } else {
         (MAX_RANGE, count)
