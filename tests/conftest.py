@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+
+# A machine under load takes as long as it takes.
+settings.register_profile("tf2rust", deadline=None)
+settings.load_profile("tf2rust")
 
 Save = Callable[[str, str, str], tuple[Any, Path]]
 

@@ -185,9 +185,7 @@ def feeds(draw: st.DrawFn, name: str) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", SHAPES)
-@settings(
-    max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=120, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_array_panics(programs: dict[str, Path], tmp_path: Path, name: str, data: st.DataObject) -> None:
     with (tmp_path / "in.npz").open("wb") as file:
