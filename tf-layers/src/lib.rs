@@ -52,6 +52,7 @@ mod tensor;
 mod weights;
 mod window;
 mod windows;
+mod winograd;
 
 pub use activation::{Activation, Unary};
 pub use binary::Binary;
@@ -77,3 +78,4 @@ pub use simd::Isa;
 pub use softmax::{log_softmax, log_softmax_in_place, softmax, softmax_in_place};
 pub use tensor::{Buffer, Tensor, TensorView};
 pub use weights::{Aligned, Blob, Dtype, Element, Entry, Matrix, NpyArray, Npz, NpzWriter, Whole, pack};
+pub use winograd::WinogradConv2d;

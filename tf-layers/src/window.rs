@@ -19,6 +19,12 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
+    /// `output` windows of `size` taps `dilation` apart, without padding. The input must not overflow.
+    pub fn dilated(size: usize, dilation: usize, output: usize) -> Self {
+        let extent = (size - 1) * dilation + 1;
+        Self { size, stride: 1, dilation, padding: [0, 0], input: extent - 1 + output, output, extent }
+    }
+
     /// An error for a size, stride or dilation of zero, and for sums that overflow.
     pub fn new(
         size: usize,

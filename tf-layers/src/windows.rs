@@ -80,7 +80,7 @@ impl<'a> Windows<'a> {
     /// The numbers in a piece: a line of the window where that is one stretch of memory, else a tap.
     #[inline(always)]
     fn piece_len(&self, kind: Kind) -> usize {
-        if kind == Kind::Ragged { self.depth } else { self.axes[1].size * self.depth }
+        if kind == Kind::Ragged || !self.joined { self.depth } else { self.axes[1].size * self.depth }
     }
 
     /// The tap's channels in the image; `None` in the padding.
@@ -209,8 +209,7 @@ impl<'a> Rows<'a> for Windows<'a> {
         let (line, column) = (row / horizontal.output, row % horizontal.output);
         let (sample, line) = (line / vertical.output, line % vertical.output);
         let (top, left) = (vertical.origin(line), horizontal.origin(column));
-        if self.joined
-            && column + M <= horizontal.output
+        if column + M <= horizontal.output
             && vertical.inside(top)
             && horizontal.inside(left)
             && horizontal.inside(horizontal.origin(column + M - 1))
@@ -227,8 +226,8 @@ impl<'a> Rows<'a> for Windows<'a> {
         let taps = vertical.size * horizontal.size;
         let all = match tile.kind {
             Kind::Small => return 0..1,
-            Kind::Ragged => taps,
-            Kind::Even | Kind::Whole => vertical.size,
+            Kind::Even | Kind::Whole if self.joined => vertical.size,
+            _ => taps,
         };
         // Divisions are slow, and small windows are asked for whole.
         let len = self.piece_len(tile.kind);
@@ -257,9 +256,12 @@ impl<'a> Rows<'a> for Windows<'a> {
             return self.lines(tile, piece, from..to, space).map(|lines| (start + from, lines));
         }
         let (image, top, left) = tile.windows[0];
-        let line = top as usize + piece * self.axes[0].dilation;
-        let pixel = line * self.axes[1].input + left as usize;
-        let x = &image[pixel * self.channels + from..];
+        let [vertical, horizontal] = self.axes;
+        let (tap_y, tap_x) =
+            if self.joined { (piece, 0) } else { (piece / horizontal.size, piece % horizontal.size) };
+        let line = top as usize + tap_y * vertical.dilation;
+        let pixel = line * horizontal.input + left as usize + tap_x * horizontal.dilation;
+        let x = &image[pixel * self.channels + self.first + from..];
         // It overflows only where there is no second pixel to reach.
         let pitch = self.axes[1].stride.wrapping_mul(self.channels);
         Some((start + from, Lines::Even { x, pitch, len: to - from }))

@@ -2,9 +2,12 @@
 
 mod common;
 
-use common::window::CASES;
-use common::{Rng, assert_close, isas, packed};
-use tf_layers::{Activation, Conv1d, Conv2d, DepthwiseConv2d, Matrix, Pool, Pool1d, Pool2d};
+use common::window::{CASES, Case, PLAIN};
+use common::{Rng, activate, assert_close, isas, packed};
+use tf_layers::{
+    Activation, Blob, Buffer, Conv1d, Conv2d, DepthwiseConv2d, Entry, Matrix, Npz, NpzWriter, Pool, Pool1d,
+    Pool2d, WinogradConv2d, pack,
+};
 
 #[test]
 fn convolution() {
@@ -65,6 +68,83 @@ fn convolution() {
                 y.fill(f32::NAN);
                 layer.run(isa, case.batch, case.size[1], &x, &mut y).unwrap();
                 assert_close(&y, &expected, 1e-5, &format!("1d {isa:?} {case:?}"));
+            }
+        }
+    }
+}
+
+/// Kernels of every width that there is a transform for, over images that are done in one block or in many.
+#[test]
+fn winograd() {
+    let plain = Case { size: [9, 11], channels: [5, 7], ..PLAIN };
+    let cases = [
+        PLAIN,
+        plain,
+        Case { batch: 0, ..PLAIN },
+        Case { batch: 3, size: [5, 4], channels: [16, 33], kernel: [2, 2], ..plain },
+        Case { kernel: [3, 4], padding: [[0, 2], [3, 0]], channels: [18, 40], ..plain },
+        Case { kernel: [5, 5], padding: [[2, 2], [2, 2]], channels: [32, 16], ..plain },
+        Case { kernel: [3, 3], padding: [[4, 5], [6, 7]], batch: 2, ..plain },
+        Case {
+            size: [1, 50],
+            kernel: [1, 3],
+            padding: [[0, 0], [2, 0]],
+            channels: [20, 9],
+            batch: 4,
+            ..plain
+        },
+        Case { size: [1, 9], kernel: [1, 5], padding: [[0, 0], [0, 0]], channels: [64, 48], ..plain },
+        Case { size: [3, 9], kernel: [1, 4], padding: [[1, 0], [0, 3]], channels: [8, 8], batch: 2, ..plain },
+        Case { size: [1, 700], kernel: [1, 5], padding: [[0, 0], [2, 2]], channels: [128, 64], ..plain },
+        Case { size: [40, 60], channels: [48, 64], batch: 2, ..plain },
+        Case { size: [1, 1], kernel: [1, 2], padding: [[0, 0], [0, 0]], ..plain },
+        Case { size: [2, 3], kernel: [3, 3], padding: [[1, 1], [0, 0]], channels: [3, 4], ..plain },
+    ];
+    let mut rng = Rng::new(4);
+    for case in cases {
+        let [cin, cout] = case.channels;
+        let k = case.kernel[0] * case.kernel[1] * cin;
+        let x = rng.vec(case.batch * case.size[0] * case.size[1] * cin);
+        // As in trained networks, so that sums neither grow nor vanish.
+        let scale = 1.0 / (k as f32).sqrt();
+        let w: Vec<f32> = rng.vec(k * cout).into_iter().map(|w| w * scale).collect();
+        let b = rng.vec(cout);
+        let pixels = case.batch * case.output(0) * case.output(1);
+        let mut expected: Vec<f64> = b.iter().cycle().take(pixels * cout).map(|&b| f64::from(b)).collect();
+        case.walk(|to, tap, from| {
+            let Some(from) = from else { return };
+            for (c, &x) in x[from * cin..][..cin].iter().enumerate() {
+                let w = &w[(tap * cin + c) * cout..][..cout];
+                for (e, &w) in expected[to * cout..].iter_mut().zip(w) {
+                    *e += f64::from(x) * f64::from(w);
+                }
+            }
+        });
+        let mut archive = NpzWriter::new();
+        archive.add("w", &[k, cout], &w).unwrap();
+        let archive = archive.finish();
+        let entry = Entry::winograd("w", case.kernel, cin, cout);
+        let blob = pack(&Npz::parse(&archive).unwrap(), &[entry], [0; 32]).unwrap();
+        let mut space = vec![0; blob.len() + 64];
+        let at = space.as_ptr().align_offset(64);
+        space[at..at + blob.len()].copy_from_slice(&blob);
+        let parts = [&space[at..at + blob.len()]];
+        let kernel =
+            Blob::parse(&parts, [0; 32]).unwrap().matrices(0, 6, case.kernel[0] * cin, cout).unwrap();
+        for activation in [Activation::Linear, Activation::Relu, Activation::Tanh] {
+            let layer = WinogradConv2d {
+                kernel,
+                bias: Some(&b),
+                activation,
+                kernel_size: case.kernel,
+                in_channels: cin,
+                padding: case.padding,
+            };
+            let expected: Vec<f64> = expected.iter().map(|&e| activate(activation, e)).collect();
+            for isa in isas() {
+                let (mut y, mut scratch) = (vec![f32::NAN; pixels * cout], Buffer::default());
+                layer.run(isa, case.batch, case.size, &x, &mut y, &mut scratch).unwrap();
+                assert_close(&y, &expected, 1e-5, &format!("{isa:?} {case:?}"));
             }
         }
     }

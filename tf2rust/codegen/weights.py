@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tf2rust.ops.core.layer import Layer, LayerGraph, Weight
+from tf2rust.ops.core.layer import WINOGRAD_TILE, Layer, LayerGraph, Weight
 from tf2rust.ops.core.rust import rust_str, rust_type
 
 
@@ -24,7 +24,7 @@ class Entry:
 
     @property
     def sizes(self) -> str:
-        """The sizes as the blob's accessors and the constructors of ``tf_layers::Entry`` take them."""
+        """The sizes as the constructors of ``tf_layers::Entry`` take them."""
         columns = self.array.shape[-1] if self.array.ndim else 1
         rows = self.array.size // max(columns, 1)
         match self.packing:
@@ -32,6 +32,9 @@ class Entry:
                 return f"{rows}, {columns}"
             case "matrices":
                 return f"{self.groups}, {rows}, {columns // self.groups}"
+            case "winograd":
+                height, width, channels, filters = self.array.shape
+                return f"[{height}, {width}], {channels}, {filters}"
         return str(self.array.size)
 
     @property
@@ -40,16 +43,25 @@ class Entry:
         if self.packing == "vector":
             return self.array.nbytes
         columns = int(self.array.shape[-1]) // self.groups
-        return self.array.nbytes // max(columns, 1) * -(-columns // 16) * 16
+        packed = self.array.nbytes // max(columns, 1) * -(-columns // 16) * 16
+        return packed * WINOGRAD_TILE // self.array.shape[1] if self.packing == "winograd" else packed
 
     @property
     def accessor(self) -> str:
-        """The blob's accessor: vectors of other numbers than floats have one of their own."""
-        return "typed" if self.packing == "vector" and self.array.dtype != np.float32 else self.packing
+        """The call of the blob's accessor, of the entry at ``index``, but for the index."""
+        if self.packing == "winograd":
+            height, _, channels, filters = self.array.shape
+            return f"matrices({{index}}, {WINOGRAD_TILE}, {height * channels}, {filters})"
+        return f"{'typed' if self._is_typed else self.packing}({{index}}, {self.sizes})"
+
+    @property
+    def _is_typed(self) -> bool:
+        """Vectors of other numbers than floats have constructors and accessors of their own."""
+        return self.packing == "vector" and self.array.dtype != np.float32
 
     def rust(self) -> str:
         """The constructor call of ``tf_layers::Entry``."""
-        if self.accessor == "typed":
+        if self._is_typed:
             dtype = rust_type(self.array.dtype.name).capitalize()
             return f"Entry::typed({rust_str(self.key)}, tf_layers::Dtype::{dtype}, {self.sizes})"
         return f"Entry::{self.packing}({rust_str(self.key)}, {self.sizes})"
@@ -114,8 +126,7 @@ class LayerWeights:
 
     def get(self, role: str) -> str:
         index = self.roles[role]
-        entry = self.table.entries[index]
-        return f"blob.{entry.accessor}({index}, {entry.sizes})?"
+        return f"blob.{self.table.entries[index].accessor.format(index=index)}?"
 
     def optional(self, role: str) -> str:
         return f"Some({self.get(role)})" if role in self.roles else "None"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ import numpy as np
 from tf2rust.ops.affine import Affine
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
-from tf2rust.ops.core.layer import Dims, Layer, RustCall, Value, Weight, WeightRefs
+from tf2rust.ops.core.layer import WINOGRAD_TILE, Dims, Layer, RustCall, Value, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list
@@ -20,6 +21,11 @@ from tf2rust.ops.transpose import around_channels_last
 
 Padding = tuple[tuple[int, int], ...]
 T = TypeVar("T")
+
+_MANY_PIXELS = 128
+"""So many uses of each weight take as long as reading it from memory."""
+_CACHED_WEIGHTS = 1 << 18
+"""Numbers: half of a common level-2 cache."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,26 @@ class Conv(Affine):
     def depthwise(self) -> bool:
         return self.groups > 1 and self.groups == self.channels
 
+    @property
+    def winograd(self) -> bool:
+        """Whether fewer multiplications are worth their transforms.
+
+        There must be much to multiply for each number that is transformed; the last tile of a line must not be mostly
+        cut off; and the weights, which become more, must be used by many pixels or stay in a cache.
+        """
+        if self.groups > 1 or {*self.window.strides, *self.window.dilations} != {1}:
+            return False
+        filters, (*height, width) = self.y.shape[-1], self.window.size
+        depth = self.channels * math.prod(height)
+        assert isinstance(filters, int)
+        if not 2 <= width <= 5 or self.channels < 16 or depth < 32 or filters < 32:
+            return False
+        spatial = [d if isinstance(d, int) else _MANY_PIXELS for d in self.y.shape[1:-1]]
+        tiles = -(-spatial[-1] // (WINOGRAD_TILE + 1 - width))
+        if 1.25 * tiles * WINOGRAD_TILE > spatial[-1] * width:
+            return False
+        return math.prod(spatial) >= _MANY_PIXELS or WINOGRAD_TILE * depth * filters <= _CACHED_WEIGHTS
+
     def params(self) -> dict[str, object]:
         return {
             "filters": self.y.shape[-1],
@@ -167,7 +193,11 @@ class Conv(Affine):
         return parts
 
     def weights(self) -> list[Weight]:
-        kernel = Weight("kernel", self.kernel, "vector" if self.depthwise else "matrices", self.groups)
+        if self.winograd:
+            shape = (*(1,) * (2 - self.rank), *self.window.size, *self.kernel.shape[-2:])
+            kernel = Weight("kernel", self.kernel.reshape(shape), "winograd")
+        else:
+            kernel = Weight("kernel", self.kernel, "vector" if self.depthwise else "matrices", self.groups)
         return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
@@ -181,7 +211,10 @@ class Conv(Affine):
             "dilation": self._each(w.dilations, 1),
             "padding": self._each(w.padding, (0, 0)),
         }
-        if self.depthwise:
+        if self.winograd:
+            del parts["stride"], parts["dilation"]
+            parts["in_channels"] = str(self.channels)
+        elif self.depthwise:
             filters = self.y.shape[-1]
             assert isinstance(filters, int)
             parts |= {"channels": str(self.channels), "multiplier": str(filters // self.channels)}
@@ -191,18 +224,27 @@ class Conv(Affine):
         return f"{name}<'w>", f"{name} {{ {', '.join(f'{k}: {v}' for k, v in parts.items())} }}"
 
     def _rust_name(self) -> str:
+        if self.winograd:
+            return "WinogradConv2d"
         return "DepthwiseConv2d" if self.depthwise else f"Conv{self.rank}d"
 
+    @property
+    def _flat(self) -> bool:
+        """Whether tf-layers sees a sequence as an image of height 1."""
+        return self.rank == 1 and (self.depthwise or self.winograd)
+
     def _each(self, values: tuple[object, ...], flat: object) -> str:
-        """One value for each spatial axis; the depthwise kernel has two always, the first flat if need be."""
+        """One value for each spatial axis, the first flat if need be."""
         if self.rank == 1:
-            return rust_list((flat, *values) if self.depthwise else values[0])
+            return rust_list((flat, *values) if self._flat else values[0])
         return rust_list(values)
 
     def rust_call(self, call: RustCall) -> str:
-        spatial = ((1,) if self.depthwise and self.rank == 1 else ()) + self.x.shape[1:-1]
+        spatial = ((1,) if self._flat else ()) + self.x.shape[1:-1]
         size = call.dim(spatial[0]) if len(spatial) == 1 else call.dims(spatial)
-        return f"{call.field}.run(isa, {call.dim(self.x.shape[0])}, {size}, {call.inputs[0]}, {call.outputs[0]})"
+        arguments = ["isa", call.dim(self.x.shape[0]), size, call.inputs[0], call.outputs[0]]
+        arguments += [call.scratch()] if self.winograd else []
+        return f"{call.field}.run({', '.join(arguments)})"
 
     def rust_imports(self) -> set[str]:
         return {self._rust_name(), "Activation"}

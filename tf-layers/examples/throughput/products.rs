@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use tf_layers::{Activation, Buffer, Conv1d, Conv2d, Dense, DepthwiseConv2d, Lstm, Matrix};
+use tf_layers::{Activation, Buffer, Conv1d, Conv2d, Dense, DepthwiseConv2d, Lstm, Matrix, WinogradConv2d};
 
 use crate::bench::{Bench, numbers};
 
@@ -88,12 +88,36 @@ impl Bench {
             dilation: 1,
             groups: 1,
             in_channels: cin,
-            padding: [kernel / 2; 2],
+            padding: [(kernel - 1) / 2, kernel / 2],
         };
         let x = numbers(width * cin);
         let mut y = numbers(width * cout);
         self.measure(&name, 2 * width * kernel * cin * cout, || {
             layer.run(self.isa, 1, width, black_box(&x[..]), &mut y).unwrap();
+        });
+    }
+
+    /// The same by fewer multiplications; the rate counts those of the plain sum, so it may be above the peak.
+    pub fn winograd(&self, size: [usize; 2], channels: [usize; 2], kernel: [usize; 2]) {
+        let ([h, w], [cin, cout], [kh, kw]) = (size, channels, kernel);
+        let name = format!("winograd {h}x{w} {cin}->{cout} {kh}x{kw}");
+        if !self.wants(&name) {
+            return;
+        }
+        let data = numbers(6 * cout.div_ceil(16) * 16 * kh * cin);
+        let layer = WinogradConv2d {
+            kernel: Matrix::new(&data, 6, kh * cin, cout).unwrap(),
+            bias: None,
+            activation: Activation::Relu,
+            kernel_size: kernel,
+            in_channels: cin,
+            padding: [[(kh - 1) / 2, kh / 2], [(kw - 1) / 2, kw / 2]],
+        };
+        let x = numbers(h * w * cin);
+        let mut y = numbers(h * w * cout);
+        let mut scratch = Buffer::default();
+        self.measure(&name, 2 * h * w * kh * kw * cin * cout, || {
+            layer.run(self.isa, 1, size, black_box(&x[..]), &mut y, &mut scratch).unwrap();
         });
     }
 

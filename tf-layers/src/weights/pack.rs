@@ -1,16 +1,18 @@
 //! Packing weights when a crate is built.
 //!
 //! Build scripts are compiled without optimisation, so everything here moves whole rows with
-//! `copy_from_slice` and never touches single numbers.
+//! `copy_from_slice` and, but for kernels that are transformed, never touches single numbers.
 
 use alloc::format;
 use alloc::vec::Vec;
 
 use super::element::Dtype;
+use super::element::sealed::Bytes;
 use super::format::{ALIGN, HEADER, MAGIC, MATRIX, RECORD, VECTOR, VERSION, align, packed_len, tag};
 use super::npy::NpyArray;
 use super::npz::Npz;
 use crate::simd::PANEL;
+use crate::winograd::{TILE, kernel_factor};
 use crate::{Error, Result, len};
 
 /// One array of a model: its name in the NPZ archive, and how the kernels want it.
@@ -24,6 +26,7 @@ pub struct Entry {
 enum Kind {
     Vector { dtype: Dtype, len: usize },
     Matrices { groups: usize, rows: usize, cols: usize },
+    Winograd { lines: usize, taps: usize, channels: usize, cols: usize },
 }
 
 impl Entry {
@@ -52,6 +55,15 @@ impl Entry {
         Self { name, kind: Kind::Matrices { groups, rows, cols } }
     }
 
+    /// The six matrices of a [`WinogradConv2d`](crate::WinogradConv2d): the array is a row-major
+    /// `[kernel_height, kernel_width, in_channels, out_channels]`. [`Blob::matrices`](crate::Blob::matrices) finds them
+    /// as six groups of `kernel_height · in_channels` rows.
+    #[must_use]
+    pub const fn winograd(name: &'static str, kernel_size: [usize; 2], channels: usize, cols: usize) -> Self {
+        let [lines, taps] = kernel_size;
+        Self { name, kind: Kind::Winograd { lines, taps, channels, cols } }
+    }
+
     /// The first field of the record, the groups, both dims, and the bytes of the packed array.
     fn record(&self) -> Result<(u32, usize, usize, usize, usize)> {
         Ok(match self.kind {
@@ -62,6 +74,10 @@ impl Entry {
                 let bytes = packed_len(groups, rows, cols)?.checked_mul(4).ok_or(Error::Overflow)?;
                 (tag(MATRIX, Dtype::F32), groups, rows, cols, bytes)
             }
+            Kind::Winograd { lines, channels, cols, .. } => {
+                let rows = len(&[lines, channels])?;
+                return Self { name: self.name, kind: Kind::Matrices { groups: TILE, rows, cols } }.record();
+            }
         })
     }
 
@@ -71,6 +87,9 @@ impl Entry {
         let (dtype, expected) = match self.kind {
             Kind::Vector { dtype, len } => (dtype, len),
             Kind::Matrices { groups, rows, cols } => (Dtype::F32, len(&[groups, rows, cols])?),
+            Kind::Winograd { lines, taps, channels, cols } => {
+                (Dtype::F32, len(&[lines, taps, channels, cols])?)
+            }
         };
         let found = len(array.shape())?;
         if array.dtype() != dtype || found != expected {
@@ -120,9 +139,36 @@ pub fn pack(npz: &Npz<'_>, entries: &[Entry], architecture: [u8; 32]) -> Result<
                     pack_matrix(array.bytes(), rows, groups * cols, group * cols, cols, &mut blob);
                 }
             }
+            Kind::Winograd { lines, taps, channels, cols } => {
+                for value in 0..TILE {
+                    let matrix = transformed(array.bytes(), value, [lines, taps, channels, cols])?;
+                    pack_matrix(&matrix, lines * channels, cols, 0, cols, &mut blob);
+                }
+            }
         }
     }
     Ok(blob)
+}
+
+/// One of the six matrices of a kernel: its taps along the width, summed up with the factors of `value`.
+fn transformed(kernel: &[u8], value: usize, sizes: [usize; 4]) -> Result<Vec<u8>> {
+    let [lines, taps, channels, cols] = sizes;
+    let row = channels * cols;
+    let mut matrix = Vec::new();
+    let size = len(&[lines, row, size_of::<f32>()])?;
+    matrix.try_reserve_exact(size).map_err(|_| Error::Memory { bytes: size })?;
+    let factors: Vec<f64> = (0..taps).map(|tap| kernel_factor(value, tap, taps)).collect();
+    for line in kernel.chunks_exact((taps * row * size_of::<f32>()).max(1)) {
+        for at in (0..row * size_of::<f32>()).step_by(size_of::<f32>()) {
+            let mut sum = 0.0;
+            for (tap, factor) in factors.iter().enumerate() {
+                let tap = at + tap * row * size_of::<f32>();
+                sum += factor * f64::from(<f32 as Bytes>::read(&line[tap..tap + size_of::<f32>()]));
+            }
+            matrix.extend_from_slice(&(sum as f32).to_le_bytes());
+        }
+    }
+    Ok(matrix)
 }
 
 /// Appends the panels of columns `first..first + cols` of a row-major matrix of `rows` × `stride` floats.

@@ -18,6 +18,10 @@ Dims = tuple[int | Expr, ...]
 Perm = tuple[int, ...]
 
 
+WINOGRAD_TILE = 6
+"""Neighbouring inputs of a Winograd convolution, from which it computes 7 − kernel width outputs at once."""
+
+
 @dataclass(eq=False)
 class Value:
     """A tensor that flows between layers: its dtype (as NumPy names it) and its shape."""
@@ -38,8 +42,9 @@ class Value:
 class Weight:
     """An array that a layer owns: ``role`` as Keras calls it, and how the kernels want it packed.
 
-    ``packing`` is ``vector`` (as it is), ``matrix`` (the last axis in panels of 16 columns) or ``matrices`` (the same
-    for each of ``groups`` equal parts of the last axis).
+    ``packing`` is ``vector`` (as it is), ``matrix`` (the last axis in panels of 16 columns), ``matrices`` (the same
+    for each of ``groups`` equal parts of the last axis) or ``winograd`` (a kernel [height, width, c, filters]
+    transformed for tf-layers' ``WinogradConv2d``).
     """
 
     role: str
