@@ -1,0 +1,3 @@
+fn main() -> harness::Result<()> {
+    harness::once::main(harness::onnxruntime::OnnxRuntime::new)
+}
