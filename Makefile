@@ -24,7 +24,7 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cd tf-layers && cargo fmt --check
-	cd bench/harness && rustfmt --edition 2024 --check src/main.rs src/lib.rs src/bin/*.rs
+	cd bench/harness && rustfmt --edition 2024 --check src/main.rs src/bin/*.rs */src/*.rs
 	cd tf-layers && cargo clippy --release --all-targets -- -D warnings
 	cd tf-layers && cargo clippy --release --no-default-features -- -D warnings
 

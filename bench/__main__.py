@@ -35,7 +35,7 @@ def main() -> None:
         for model in MODELS:
             crates.provide(model, status.update)
         status.update("Building the harness")
-        runner.build(runner.FOLDER, "--locked")
+        runner.build(runner.FOLDER, "--workspace", "--locked")
         rows, problems = [], []
         for model in models:
             for batch in model.batches:

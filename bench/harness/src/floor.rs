@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use harness::arrays::{Array, Typed};
-use harness::{Engine, Result};
+use engine::arrays::{Array, Typed};
+use engine::{Engine, Result};
 use ndarray::{Array1, Array2};
 use tf_layers::Npz;
 

@@ -5,15 +5,16 @@
 
 mod floor;
 mod ours;
+mod timing;
 
 use std::path::Path;
 
-use harness::onnxruntime::OnnxRuntime;
-use harness::rten::Rten;
-use harness::timing::{Row, time};
-use harness::tract::Tract;
-use harness::{Engine, Result, arrays};
+use engine::{Engine, Result, arrays};
+use engine_onnxruntime::OnnxRuntime;
+use engine_rten::Rten;
+use engine_tract::Tract;
 use tf_layers::Isa;
+use timing::{Row, time};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use harness::arrays::{Array, Typed, find};
-use harness::{Engine, Result};
+use engine::arrays::{Array, Typed, find};
+use engine::{Engine, Result};
 use tf_layers::TensorView;
 
 fn view<T: Typed>(arrays: &'static [Array], name: &str) -> Result<TensorView<'static, T>> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Engine, Result};
+use engine::{Engine, Result};
 
 /// A sample takes at least so long, or one prediction.
 const SAMPLE: Duration = Duration::from_millis(2);

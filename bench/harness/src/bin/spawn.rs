@@ -1,13 +1,13 @@
 //! `spawn TIMES COMMAND...`: runs a command several times; JSON of the nanoseconds and the peak memory of each.
 //!
-//! A process starts with the peak of the one that spawned it, so this one is small.
+//! A process starts with the peak of the one that spawned it, so this one is small and leaves the library alone.
 
 use std::ffi::CString;
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Instant;
 
-use harness::Result;
+type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 unsafe extern "C" {
     static environ: *const *mut libc::c_char;

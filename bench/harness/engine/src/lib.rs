@@ -2,10 +2,6 @@
 
 pub mod arrays;
 pub mod once;
-pub mod onnxruntime;
-pub mod rten;
-pub mod timing;
-pub mod tract;
 
 /// Any error: this is a program for one purpose, which ends at the first.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;

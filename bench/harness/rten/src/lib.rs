@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 
-use crate::arrays::{self, Array, Data};
-use crate::{Engine, Result};
+use engine::arrays::{self, Array, Data};
+use engine::{Engine, Result};
 
 pub struct Rten {
     model: Model,

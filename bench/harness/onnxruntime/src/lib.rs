@@ -6,8 +6,8 @@ use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
 
-use crate::arrays::{Array, Data};
-use crate::{Engine, Result};
+use engine::arrays::{Array, Data};
+use engine::{Engine, Result};
 
 pub struct OnnxRuntime {
     session: Session,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tract_onnx::prelude::*;
 
-use crate::arrays::{self, Array, Data};
-use crate::{Engine, Result};
+use engine::arrays::{self, Array, Data};
+use engine::{Engine, Result};
 
 pub struct Tract {
     model: Arc<TypedRunnableModel>,

@@ -1,3 +1,0 @@
-fn main() -> harness::Result<()> {
-    harness::once::main(harness::rten::Rten::new)
-}

@@ -1,3 +1,0 @@
-fn main() -> harness::Result<()> {
-    harness::once::main(harness::tract::Tract::new)
-}
