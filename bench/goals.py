@@ -89,8 +89,8 @@ def _narrow(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
 def _kernels(limits: Sequence[Limits], widest: str) -> Iterator[Goal]:
     for limit in limits:
         if limit.isa == widest:
-            for name, share in limit.kernels.items():
-                yield Goal(f"{name}, of the peak FMA rate", KERNEL_SHARE * 100, share * 100, "%")
+            for name, kernel in limit.kernels.items():
+                yield Goal(f"{name}, of the peak FMA rate", KERNEL_SHARE * 100, kernel.share * 100, "%")
 
 
 def _figures(figures: Sequence[Figures]) -> Iterator[Goal]:

@@ -9,8 +9,14 @@ from typing import Any
 from bench.figures import Figures
 from bench.goals import PURE_RUST, RUNTIME, Goal, goals
 from bench.limits import Limits
-from bench.results import OURS, Row, as_json, ratio
+from bench.results import OURS, Row, as_json, percentiles, ratio
 
+_TIME = """## Time
+
+*Of peak*: operations by the rate at which the core multiplies and adds in registers. *Of memory*: the bytes of all
+weights by the rate at which it reads memory; above 100 % they come from caches, and of an Embedding few are read.
+*Ours is*: how many times faster we are with all instructions.
+"""
 _FIGURES = """## Start, memory, size, build
 
 A program that loads the model, predicts one sample and ends: our crates' `predict` example, and the like for the other
@@ -18,7 +24,7 @@ engines. Start is from the creation of the process to its end. Memory is the lar
 weights included. Size is that of the stripped program less the weights in it, with ONNX Runtime's shared library.
 """
 _FIGURE_HEADS = ("model", "engine", "start", "peak memory", "weights", "workspace", "program", "clean build")
-_TIMES = ("p10", "median", "p90", "rows/s", "GFLOP/s", "of peak", "ours is")
+_TIMES = ("p10", "median", "p90", "rows/s", "GFLOP/s", "of peak", "of memory", "ours is")
 _TIME_HEADS = ("model", "batch", "engine", "instructions", *_TIMES)
 
 
@@ -41,27 +47,26 @@ class Report:
     def goals(self) -> list[Goal]:
         return goals(self.rows, self.widest, self.limits, self.figures)
 
-    def json(self) -> dict[str, Any]:
-        """The content of ``results.json``."""
-        return {
-            "machine": self.machine,
-            "versions": self.versions,
-            "rows": [as_json(row) for row in self.rows],
-            "limits": [asdict(limit) for limit in self.limits],
-            "figures": [asdict(figure) for figure in self.figures],
-            "best_rows_per_second": [
-                {
-                    "model": row.model,
-                    "engine": row.engine,
-                    "isa": row.isa,
-                    "batch": row.batch,
-                    "rows": row.rows_per_second,
-                }
-                for row in _best(self.rows)
-            ],
-            "goals": [asdict(goal) | {"met": goal.met} for goal in self.goals()],
-            "problems": list(self.problems),
-        }
+    def json(self) -> list[dict[str, Any]]:
+        """The content of ``results.json``: an entry for every row, and for the kernels of the limits."""
+        limits = {limit.isa: limit for limit in self.limits}
+        figures = {(figure.model, figure.engine): asdict(figure) for figure in self.figures}
+        entries = []
+        for row in (*self.rows, *_kernel_rows(self.limits, self.versions[OURS])):
+            entry = as_json(row) | figures.get((row.model, row.engine), {}) | {"machine": self.machine}
+            limit = limits.get(row.isa) or limits.get(self.widest)
+            if limit is not None:
+                entry |= {"peak_gflops": limit.gflops, "memory_gbytes_per_second": limit.gigabytes}
+            entries.append(entry)
+        return entries
+
+
+def _kernel_rows(limits: Iterable[Limits], version: str) -> Iterable[Row]:
+    for limit in limits:
+        for name, kernel in limit.kernels.items():
+            p10, median, p90 = percentiles(kernel.samples)
+            operations = round(kernel.samples[0] * kernel.gflops[0])
+            yield Row(name, 1, OURS, version, limit.isa, 1, median, p10, p90, len(kernel.samples), operations)
 
 
 def markdown(report: Report, notes: str = "") -> str:
@@ -71,7 +76,7 @@ def markdown(report: Report, notes: str = "") -> str:
         "# Side by side\n\nWritten by `make bench`. One thread on one core, engines timed in turn; "
         "times are those of one prediction of the whole batch.\n",
         _table(("", ""), [*report.machine.items(), *report.versions.items()]),
-        "## Time\n",
+        _TIME,
         _table(
             _TIME_HEADS,
             (_time(row, report) for row in report.rows),
@@ -104,14 +109,17 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _time(row: Row, report: Report) -> tuple[str, ...]:
     spread = (duration(ns) for ns in (row.p10_ns, row.median_ns, row.p90_ns))
-    ours = ratio(report.rows, row.model, row.batch, report.widest, (row.engine,))
-    peaks = {limit.isa: limit.gflops for limit in report.limits}
+    by_isa = {limit.isa: limit for limit in report.limits}
     # The others choose their instructions themselves: they are measured by the most that the core can do.
-    peak = peaks.get(row.isa) or peaks.get(report.widest)
-    share = "" if peak is None else f"{row.gflops / peak:.0%}"
+    limit = by_isa.get(row.isa) or by_isa.get(report.widest)
+    shares = ("", "")
+    if limit is not None:
+        read = report.weights.get(row.model, 0) / row.median_ns
+        shares = (f"{row.gflops / limit.gflops:.0%}", f"{read / limit.gigabytes:.0%}")
+    ours = ratio(report.rows, row.model, row.batch, report.widest, (row.engine,))
     compared = "" if row.engine == OURS or ours is None else f"{ours:.2f} ×"
     head = (row.model, str(row.batch), row.engine, row.isa)
-    return (*head, *spread, f"{row.rows_per_second:,.0f}", f"{row.gflops:.1f}", share, compared)
+    return (*head, *spread, f"{row.rows_per_second:,.0f}", f"{row.gflops:.1f}", *shares, compared)
 
 
 def _ratios(report: Report) -> Iterable[tuple[str, ...]]:
@@ -142,7 +150,7 @@ def _limits(limits: Sequence[Limits]) -> str:
             limit.isa,
             f"{limit.gflops:.0f} GFLOP/s",
             f"{limit.gigabytes:.1f} GB/s",
-            *(f"{limit.kernels[k]:.0%}" for k in kernels),
+            *(f"{limit.kernels[k].share:.0%}" for k in kernels),
         )
         for limit in limits
     )
