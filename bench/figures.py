@@ -41,8 +41,8 @@ class Figures:
 
 def measure_ours(model: Model) -> Figures:
     """The ``predict`` example of the crate."""
-    seconds = _clean_build(crates.crate(model))
     runner.build(crates.crate(model), "--example", "predict")
+    seconds = _clean_build(crates.crate(model))
     weights = crates.weights_bytes(model)
     built = runner.program("examples") / "predict"
     return _figures(model, OURS, built, (), weights, build_seconds=seconds)
@@ -93,5 +93,5 @@ def _clean_build(crate: Path) -> float:
     with tempfile.TemporaryDirectory(dir=BUILD) as target:
         environment = {**os.environ, "CARGO_TARGET_DIR": target}
         start = time.perf_counter()
-        subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=crate, env=environment, check=True)
+        subprocess.run(["cargo", "build", "--release", "--quiet", "--offline"], cwd=crate, env=environment, check=True)
         return time.perf_counter() - start

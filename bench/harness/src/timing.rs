@@ -1,6 +1,11 @@
 //! Engines timed in turn, in many short samples.
+//!
+//! What is measured is the time that this process had the core. That is the time on the clock, as all engines work in one
+//! thread and none sleeps, except where other processes interrupt: what they take is not the engine's.
 
-use std::time::{Duration, Instant};
+use std::io;
+use std::mem::MaybeUninit;
+use std::time::Duration;
 
 use engine::{Engine, Result};
 
@@ -28,22 +33,36 @@ impl Row {
     /// Finds how many predictions a sample takes; the first calls, in which buffers grow, do not count.
     fn warm_up(&mut self) -> Result<()> {
         self.engine.run(2)?;
-        loop {
-            let start = Instant::now();
-            self.engine.run(self.calls)?;
-            if start.elapsed() >= SAMPLE {
-                return Ok(());
-            }
+        while self.measure()? < SAMPLE {
             self.calls *= 2;
         }
+        Ok(())
     }
 
     fn sample(&mut self) -> Result<()> {
-        let start = Instant::now();
-        self.engine.run(self.calls)?;
-        self.samples.push(start.elapsed().as_nanos() as f64 / f64::from(self.calls));
+        let elapsed = self.measure()?;
+        self.samples.push(elapsed.as_nanos() as f64 / f64::from(self.calls));
         Ok(())
     }
+
+    fn measure(&mut self) -> Result<Duration> {
+        let start = processor_time()?;
+        self.engine.run(self.calls)?;
+        Ok(processor_time()? - start)
+    }
+}
+
+/// How long this process has had a core.
+fn processor_time() -> Result<Duration> {
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: zeros are a valid `timespec`, and the pointer is to one.
+    let (failed, time) = unsafe {
+        (libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, time.as_mut_ptr()), time.assume_init())
+    };
+    if failed != 0 {
+        return Err(io::Error::last_os_error().into());
+    }
+    Ok(Duration::new(time.tv_sec.try_into()?, time.tv_nsec.try_into()?))
 }
 
 /// Compares the outputs with those of the first row, then times all rows, one sample of each in turn.
