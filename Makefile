@@ -8,18 +8,23 @@ LOCK := $(shell $(PYTHON) -c 'import sys; print("-c requirements.lock" if sys.ve
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
 
-.PHONY: test demo lint test-rust test-python lock clean
+.PHONY: test demo bench lint test-rust test-python lock clean
 
 test: lint test-rust test-python
 
 demo: $(VENV)/installed
 	$(BIN)/python -m demo
 
+# Side by side with ONNX Runtime, tract and rten; some twenty minutes on a quiet machine.
+bench: $(VENV)/installed
+	$(BIN)/python -m bench
+
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cd tf-layers && cargo fmt --check
+	cd bench/harness && rustfmt --edition 2024 --check src/main.rs src/bin/*.rs */src/*.rs
 	cd tf-layers && cargo clippy --release --all-targets -- -D warnings
 	cd tf-layers && cargo clippy --release --no-default-features -- -D warnings
 

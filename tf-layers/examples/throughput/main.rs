@@ -2,19 +2,26 @@
 //!
 //! Products are compared with the rate at which one core multiplies and adds in registers, measured in the same
 //! run; the other kernels with nothing, in nanoseconds per call. Set `TF_LAYERS_ISA` for another instruction set.
+//! The name `limits` measures what the core can do at most, and no kernel.
 
+mod bandwidth;
 mod bench;
 mod elementwise;
 mod peak;
 mod products;
 
+use bandwidth::bandwidth;
 use bench::Bench;
+use peak::peak;
 use tf_layers::{Activation, Isa};
 
 fn main() {
     let isa = Isa::detect();
     println!("{}", isa.name());
     let bench = Bench { isa, filter: std::env::args().nth(1).unwrap_or_default() };
+    if bench.wants("limits") {
+        println!("limits: {:.1} GFLOP/s in registers, {:.1} GB/s from memory", peak(isa), bandwidth());
+    }
     for rows in [1, 64, 4096] {
         bench.mlp(rows);
     }

@@ -1,0 +1,78 @@
+"""The models as crates, in the place where the harness looks for them, and their inputs at each batch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from bench.models import Model
+from tf2rust.codegen.crate import CRATE, DOCUMENTS, write_npz
+from tf2rust.codegen.proof import features_key
+from tf2rust.conversion import Options, convert, open_onnx
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build" / "bench"
+
+
+def folder(model: Model) -> Path:
+    """Where the model's conversion is."""
+    return BUILD / "converted" / model.name
+
+
+def crate(model: Model) -> Path:
+    """The model's crate."""
+    return folder(model) / CRATE
+
+
+def onnx_file(model: Model) -> Path:
+    """The file that every engine runs."""
+    return folder(model) / DOCUMENTS / "model.onnx"
+
+
+def weights_bytes(model: Model) -> int:
+    """The bytes of the model's weights."""
+    with np.load(folder(model) / DOCUMENTS / "model_weights.npz") as arrays:
+        return sum(array.nbytes for array in arrays.values())
+
+
+def provide(model: Model, progress: Callable[[str], None]) -> None:
+    """Converts the model, unless that was done with the converter as it is now."""
+    stamp = BUILD / "converted" / f"{model.name}.stamp"
+    now = _converter()
+    if stamp.exists() and stamp.read_text() == now:
+        return
+    progress(f"Making {model.name}")
+    source = open_onnx(model.onnx(BUILD / "models"))
+    options = Options(folder(model), model.name, tf_layers=ROOT / "tf-layers")
+    convert(source, options, lambda stage: progress(f"{model.name}: {stage}"))
+    stamp.write_text(now)
+
+
+def _converter() -> str:
+    """A hash of everything that decides what a conversion writes."""
+    digest = hashlib.sha256()
+    files = [*(ROOT / "tf2rust").rglob("*.py"), *(ROOT / "templates").rglob("*.j2"), ROOT / "bench" / "models.py"]
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def inputs(model: Model, batch: int) -> Path:
+    """An NPZ of the crate's own samples, over and over again until there are ``batch`` of them."""
+    path = BUILD / "inputs" / f"{model.name}_{batch}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ports = onnx.load(onnx_file(model), load_external_data=False).graph.input
+    arrays = {}
+    with np.load(crate(model) / "testdata" / "features.npz") as samples:
+        for port in ports:
+            # The samples of a crate are flat rows.
+            rows = samples[features_key("inputs", port.name, len(ports))]
+            shape = [dim.dim_value for dim in port.type.tensor_type.shape.dim[1:]]
+            arrays[port.name] = np.resize(rows, (batch, *shape))
+    with path.open("wb") as file:
+        write_npz(file, arrays)
+    return path

@@ -1,0 +1,58 @@
+//! `harness NAME MODEL.onnx IN.npz ROUNDS ENGINE...`: times engines in turn; JSON on standard output.
+//!
+//! The first engine is always the crate called `NAME`. An engine that fails or gives other outputs than the crate is
+//! reported with the reason instead of times.
+
+mod floor;
+mod ours;
+mod timing;
+
+use std::path::Path;
+
+use engine::{Engine, Result, arrays};
+use engine_onnxruntime::OnnxRuntime;
+use engine_rten::Rten;
+use engine_tract::Tract;
+use tf_layers::Isa;
+use timing::{Row, time};
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [name, model, inputs, rounds, engines @ ..] = arguments.as_slice() else {
+        return Err("usage: harness NAME MODEL.onnx IN.npz ROUNDS ENGINE...".into());
+    };
+    let model = Path::new(model);
+    let arrays: &'static [_] = arrays::read(Path::new(inputs))?.leak();
+    let mut rows = vec![Row::new("tf2rust", ours::new(name, arrays)?)];
+    let mut problems = Vec::new();
+    for engine in engines {
+        let loaded: Result<(&'static str, Box<dyn Engine>)> = match engine.as_str() {
+            "onnxruntime" => OnnxRuntime::new(model, arrays).map(|e| ("onnxruntime", Box::new(e) as _)),
+            "rten" => Rten::new(model, arrays).map(|e| ("rten", Box::new(e) as _)),
+            "tract" => Tract::new(model, arrays).map(|e| ("tract", Box::new(e) as _)),
+            "ndarray" => floor::new(name, model, arrays).map(|e| ("ndarray", e)),
+            _ => Err("there is no such engine".into()),
+        };
+        match loaded {
+            Ok((name, engine)) => rows.push(Row::new(name, engine)),
+            Err(error) => problems.push((engine.as_str(), error.to_string())),
+        }
+    }
+    time(&mut rows, rounds.parse()?)?;
+    let mut found: Vec<String> = rows.iter().map(row).collect();
+    found.extend(problems.iter().map(|(engine, why)| problem(engine, why)));
+    println!("{{\"isa\": {:?}, \"rows\": [{}]}}", Isa::detect().name(), found.join(",\n"));
+    Ok(())
+}
+
+fn row(row: &Row) -> String {
+    match &row.problem {
+        Some(why) => problem(row.name, why),
+        None => format!("{{\"engine\": {:?}, \"samples\": {:?}}}", row.name, row.samples),
+    }
+}
+
+fn problem(engine: &str, why: &str) -> String {
+    let why: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!("{{\"engine\": {engine:?}, \"problem\": {why:?}}}")
+}

@@ -1,0 +1,72 @@
+//! The crates that were converted from the models.
+
+use std::hint::black_box;
+
+use engine::arrays::{Array, Typed, find};
+use engine::{Engine, Result};
+use tf_layers::TensorView;
+
+fn view<T: Typed>(arrays: &'static [Array], name: &str) -> Result<TensorView<'static, T>> {
+    let array = find(arrays, name)?;
+    let data = T::of(array).ok_or("the input has another type")?;
+    Ok(TensorView::new(data, &array.shape)?)
+}
+
+/// An engine for each crate, and `new` to find it by name.
+macro_rules! crates {
+    ($($name:ident: $model:ident, [$($input:ident: $type:ty),+], $output:ident;)+) => {
+        $(mod $name {
+            use super::*;
+
+            pub struct Crate {
+                model: ::$name::$model<'static>,
+                inputs: ::$name::Inputs<'static>,
+                outputs: ::$name::Outputs,
+                workspace: ::$name::Workspace,
+            }
+
+            impl Crate {
+                pub fn new(arrays: &'static [Array]) -> Result<Self> {
+                    Ok(Self {
+                        model: ::$name::$model::new()?,
+                        inputs: ::$name::Inputs { $($input: view::<$type>(arrays, stringify!($input))?),+ },
+                        outputs: Default::default(),
+                        workspace: Default::default(),
+                    })
+                }
+            }
+
+            impl Engine for Crate {
+                fn run(&mut self, times: u32) -> Result<()> {
+                    for _ in 0..times {
+                        self.model.predict_into(black_box(&self.inputs), &mut self.outputs, &mut self.workspace)?;
+                    }
+                    Ok(())
+                }
+
+                fn outputs(&self) -> Result<Vec<f32>> {
+                    Ok(self.outputs.$output.data().to_vec())
+                }
+            }
+        })+
+
+        /// The crate called `name`.
+        pub fn new(name: &str, arrays: &'static [Array]) -> Result<Box<dyn Engine>> {
+            match name {
+                $(stringify!($name) => Ok(Box::new($name::Crate::new(arrays)?)),)+
+                _ => Err(format!("there is no crate {name}").into()),
+            }
+        }
+    };
+}
+
+crates! {
+    tiny_mlp: TinyMlpModel, [features: f32], out;
+    dgaintel: DgaintelModel, [domain_input: i32], dense_4;
+    magika: MagikaModel, [bytes: i32], target_label;
+    text_cnn: TextCnnModel, [characters: i32, words: i32, extra: i32], verdict;
+    mnist_cnn: MnistCnnModel, [pixels: f32], digits;
+    lstm: LstmModel, [series: f32], forecast;
+    mobilenet_v2: MobilenetV2Model, [image: f32], predictions;
+    resnet50: Resnet50Model, [image: f32], predictions;
+}

@@ -1,0 +1,95 @@
+//! Engines timed in turn, in many short samples.
+//!
+//! What is measured is the time that this process had the core. That is the time on the clock, as all engines work in one
+//! thread and none sleeps, except where other processes interrupt: what they take is not the engine's.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+use engine::{Engine, Result};
+
+/// A sample takes at least so long, or one prediction.
+const SAMPLE: Duration = Duration::from_millis(2);
+/// How far an engine's output may be from ours, as a part of the largest magnitude.
+const TOLERANCE: f32 = 1e-3;
+
+/// An engine and what was measured of it.
+pub struct Row {
+    pub name: &'static str,
+    engine: Box<dyn Engine>,
+    calls: u32,
+    /// Nanoseconds of one prediction, for each sample.
+    pub samples: Vec<f64>,
+    /// Why the engine is not timed.
+    pub problem: Option<String>,
+}
+
+impl Row {
+    pub fn new(name: &'static str, engine: Box<dyn Engine>) -> Self {
+        Self { name, engine, calls: 1, samples: Vec::new(), problem: None }
+    }
+
+    /// Finds how many predictions a sample takes; the first calls, in which buffers grow, do not count.
+    fn warm_up(&mut self) -> Result<()> {
+        self.engine.run(2)?;
+        while self.measure()? < SAMPLE {
+            self.calls *= 2;
+        }
+        Ok(())
+    }
+
+    fn sample(&mut self) -> Result<()> {
+        let elapsed = self.measure()?;
+        self.samples.push(elapsed.as_nanos() as f64 / f64::from(self.calls));
+        Ok(())
+    }
+
+    fn measure(&mut self) -> Result<Duration> {
+        let start = processor_time()?;
+        self.engine.run(self.calls)?;
+        Ok(processor_time()? - start)
+    }
+}
+
+/// How long this process has had a core.
+fn processor_time() -> Result<Duration> {
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: zeros are a valid `timespec`, and the pointer is to one.
+    let (failed, time) = unsafe {
+        (libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, time.as_mut_ptr()), time.assume_init())
+    };
+    if failed != 0 {
+        return Err(io::Error::last_os_error().into());
+    }
+    Ok(Duration::new(time.tv_sec.try_into()?, time.tv_nsec.try_into()?))
+}
+
+/// Compares the outputs with those of the first row, then times all rows, one sample of each in turn.
+pub fn time(rows: &mut [Row], rounds: usize) -> Result<()> {
+    for row in rows.iter_mut() {
+        row.problem = row.warm_up().err().map(|error| error.to_string());
+    }
+    let [reference, others @ ..] = rows else { return Ok(()) };
+    let expected = reference.engine.outputs()?;
+    for row in others.iter_mut().filter(|row| row.problem.is_none()) {
+        row.problem = difference(&row.engine.outputs()?, &expected);
+    }
+    for _ in 0..rounds {
+        for row in rows.iter_mut().filter(|row| row.problem.is_none()) {
+            row.sample()?;
+        }
+    }
+    Ok(())
+}
+
+fn difference(found: &[f32], expected: &[f32]) -> Option<String> {
+    if found.len() != expected.len() {
+        return Some(format!("{} numbers where {} are expected", found.len(), expected.len()));
+    }
+    let largest = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+    let off = found.iter().zip(expected).fold(0.0f32, |off, (a, b)| off.max((a - b).abs()));
+    // A NaN makes the comparison false.
+    let close = off <= TOLERANCE * largest && found.iter().all(|x| !x.is_nan());
+    (!close).then(|| format!("its output is off by {off:e} where the largest is {largest:e}"))
+}

@@ -1,0 +1,59 @@
+"""What the core can do at most, and how near the kernels come: from the ``throughput`` example of tf-layers."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from dataclasses import dataclass
+
+from bench.crates import ROOT
+from bench.runner import build, program, run
+
+KERNELS = {
+    "GEMM 512×512×512": "512x512x512 Relu",
+    "Conv2D 3×3 of 28×28×128": "conv 28x28 128->128 3x3/1 groups 1",
+}
+RUNS = 5
+_LIMITS = re.compile(r"limits: ([\d.]+) GFLOP/s in registers, ([\d.]+) GB/s")
+_KERNEL = re.compile(r" ([\d.]+) ns +([\d.]+) GFLOP/s of +[\d.]+: +([\d.]+) %")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel that ought to be bound by arithmetic alone."""
+
+    samples: tuple[float, ...]
+    """Nanoseconds of a call, the best of each run."""
+    gflops: tuple[float, ...]
+    """Billions of operations a second, in each run."""
+    shares: tuple[float, ...]
+    """Of the rate in registers, measured right after; in each run."""
+
+    @property
+    def share(self) -> float:
+        return statistics.median(self.shares)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """One core at one instruction set: billions of operations in registers and of bytes from memory, a second."""
+
+    isa: str
+    gflops: float
+    gigabytes: float
+    kernels: dict[str, Kernel]
+
+
+def measure(isa: str | None = None) -> Limits:
+    """The limits for an instruction set; of several runs the fastest, as noise only slows."""
+    build(ROOT / "tf-layers", "--example", "throughput")
+    example = program("examples") / "throughput"
+    found = [_LIMITS.search(run(example, "limits", isa=isa)) for _ in range(RUNS)]
+    rates = [tuple(map(float, match.groups())) for match in found if match]
+    kernels = {}
+    for name, part in KERNELS.items():
+        matches = [_KERNEL.search(run(example, part, isa=isa)) for _ in range(RUNS)]
+        samples, gflops, shares = zip(*(map(float, match.groups()) for match in matches if match), strict=True)
+        kernels[name] = Kernel(samples, gflops, tuple(share / 100 for share in shares))
+    name = run(example, "nothing but the name", isa=isa).strip()
+    return Limits(name, max(rate for rate, _ in rates), max(rate for _, rate in rates), kernels)

@@ -1,0 +1,123 @@
+"""The models of the bench: two published ones, the others made here with random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from demo.models import dgaintel, magika
+from tests.models.weights import randomise
+from tf2rust.conversion import open_tensorflow
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+
+Make = Callable[[Any], Any]
+"""Gets the module ``keras`` and gives a model."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of the bench: where it comes from, and the batches it is timed at."""
+
+    name: str
+    about: str
+    batches: tuple[int, ...]
+    fetch: Callable[[], Path] | None = None
+    make: Make | None = None
+
+    def onnx(self, folder: Path) -> Path:
+        """The model as ONNX, made or fetched the first time."""
+        source = self.fetch() if self.fetch is not None else folder / f"{self.name}.keras"
+        if source.suffix == ".onnx":
+            return source
+        path = folder / f"{self.name}.onnx"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            if self.make is not None:
+                keras = library("keras")
+                keras.backend.clear_session()
+                keras.utils.set_random_seed(1)
+                with quiet():
+                    randomise(self.make(keras)).save(source)
+            onnx.save(_export(source), path)
+        return path
+
+
+def _export(path: Path) -> onnx.ModelProto:
+    """What tf2onnx writes with all of its optimizers, as engines that take ONNX expect it.
+
+    The conversion of a TensorFlow model leaves one out that removes transposes, which other engines might trip over.
+    """
+    proto = open_tensorflow(path).proto
+    with quiet():
+        optimised = library("tf2onnx.graph").GraphUtil.optimize_model_proto(proto, catch_errors=False)
+    assert isinstance(optimised, onnx.ModelProto)
+    return optimised
+
+
+def _tiny_mlp(keras: Any) -> Any:
+    x = keras.Input((6,), name="features")
+    y = keras.ops.divide(x, np.array([2, 3, 5, 7, 11, 13], np.float32))
+    for units in (64, 8):
+        y = keras.layers.Dense(units, activation="relu")(y)
+    return keras.Model(x, keras.layers.Dense(4, name="out")(y))
+
+
+def _text_cnn(keras: Any) -> Any:
+    layers = keras.layers
+    characters = keras.Input((256,), dtype="int32", name="characters")
+    words = keras.Input((64,), dtype="int32", name="words")
+    extra = keras.Input((16,), dtype="int32", name="extra")
+    x = layers.Embedding(128, 32)(characters)
+    y = layers.Embedding(10_000, 32)(words)
+    branches = [
+        layers.GlobalMaxPooling1D()(layers.Conv1D(64, width, padding=padding, activation="relu")(x))
+        for width, padding in ((3, "same"), (4, "valid"), (5, "causal"))
+    ]
+    branches.append(layers.GlobalMaxPooling1D()(layers.Conv1D(64, 3, padding="same", activation="relu")(y)))
+    branches.append(layers.Flatten()(layers.Embedding(100, 8)(extra)))
+    z = layers.Dense(64, activation="relu")(layers.Concatenate()(branches))
+    return keras.Model([characters, words, extra], layers.Dense(1, activation="sigmoid", name="verdict")(z))
+
+
+def _mnist_cnn(keras: Any) -> Any:
+    layers = keras.layers
+    pixels = keras.Input((28, 28, 1), name="pixels")
+    x = layers.Conv2D(32, 3, activation="relu")(pixels)
+    x = layers.Conv2D(64, 3, activation="relu")(x)
+    x = layers.Flatten()(layers.MaxPooling2D(2)(x))
+    x = layers.Dense(128, activation="relu")(x)
+    return keras.Model(pixels, layers.Dense(10, activation="softmax", name="digits")(x))
+
+
+def _lstm(keras: Any) -> Any:
+    layers = keras.layers
+    series = keras.Input((100, 32), name="series")
+    x = layers.LSTM(128)(layers.LSTM(128, return_sequences=True)(series))
+    return keras.Model(series, layers.Dense(1, name="forecast")(x))
+
+
+def _application(name: str) -> Make:
+    """A net of ``keras.applications`` without the weights that would have to be downloaded."""
+
+    def make(keras: Any) -> Any:
+        image = keras.Input((224, 224, 3), name="image")
+        return getattr(keras.applications, name)(input_tensor=image, weights=None)
+
+    return make
+
+
+MODELS = (
+    Model("tiny_mlp", "six features divided by constants, Dense 64, 8, 4", (1, 64, 4096), make=_tiny_mlp),
+    Model("dgaintel", "domain classifier: Embedding, Conv1D, LSTM", (1, 64), fetch=dgaintel),
+    Model("magika", "file-type detector: Dense, Conv1D, LayerNorm", (1, 64), fetch=magika),
+    Model("text_cnn", "three int inputs: Embedding, Conv1D 3, 4, 5, Dense", (1, 64), make=_text_cnn),
+    Model("mnist_cnn", "Conv2D 32, 64, Dense 128, 10 on 28×28", (1, 64), make=_mnist_cnn),
+    Model("lstm", "LSTM 128, 128 over 100 steps of 32", (1, 64), make=_lstm),
+    Model("mobilenet_v2", "MobileNetV2 at 224", (1,), make=_application("MobileNetV2")),
+    Model("resnet50", "ResNet50 at 224", (1,), make=_application("ResNet50")),
+)

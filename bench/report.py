@@ -1,0 +1,197 @@
+"""The results as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bench.figures import Figures
+from bench.goals import PURE_RUST, RUNTIME, Goal, goals
+from bench.limits import Limits
+from bench.results import OURS, Row, as_json, percentiles, ratio
+
+_TIME = """## Time
+
+*Of peak*: operations by the rate at which the core multiplies and adds in registers. *Of memory*: the bytes of all
+weights by the rate at which it reads memory; above 100 % they come from caches, and of an Embedding few are read.
+*Ours is*: how many times faster we are with all instructions.
+"""
+_FIGURES = """## Start, memory, size, build
+
+A program that loads the model, predicts one sample and ends: our crates' `predict` example, and the like for the other
+engines. Start is from the creation of the process to its end. Memory is the largest that was resident, libraries and
+weights included. Size is that of the stripped program less the weights in it, with ONNX Runtime's shared library.
+"""
+_FIGURE_HEADS = ("model", "engine", "start", "peak memory", "weights", "workspace", "program", "clean build")
+_TIMES = ("p10", "median", "p90", "rows/s", "GFLOP/s", "of peak", "of memory", "ours is")
+_TIME_HEADS = ("model", "batch", "engine", "instructions", *_TIMES)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that one run of the bench found."""
+
+    machine: dict[str, str]
+    versions: dict[str, str]
+    widest: str
+    """The instruction set that our crates choose by themselves."""
+    rows: Sequence[Row]
+    problems: Sequence[str] = ()
+    """Rows that were not timed, each a sentence."""
+    limits: Sequence[Limits] = ()
+    figures: Sequence[Figures] = ()
+    weights: dict[str, int] = field(default_factory=dict)
+    """Bytes of the weights of each model."""
+
+    def goals(self) -> list[Goal]:
+        return goals(self.rows, self.widest, self.limits, self.figures)
+
+    def json(self) -> list[dict[str, Any]]:
+        """The content of ``results.json``: an entry for every row, and for the kernels of the limits."""
+        limits = {limit.isa: limit for limit in self.limits}
+        figures = {(figure.model, figure.engine): asdict(figure) for figure in self.figures}
+        entries = []
+        for row in (*self.rows, *_kernel_rows(self.limits, self.versions[OURS])):
+            entry = as_json(row) | figures.get((row.model, row.engine), {}) | {"machine": self.machine}
+            limit = limits.get(row.isa) or limits.get(self.widest)
+            if limit is not None:
+                entry |= {"peak_gflops": limit.gflops, "memory_gbytes_per_second": limit.gigabytes}
+            entries.append(entry)
+        return entries
+
+
+def _kernel_rows(limits: Iterable[Limits], version: str) -> Iterable[Row]:
+    for limit in limits:
+        for name, kernel in limit.kernels.items():
+            p10, median, p90 = percentiles(kernel.samples)
+            operations = round(kernel.samples[0] * kernel.gflops[0])
+            yield Row(name, 1, OURS, version, limit.isa, 1, median, p10, p90, len(kernel.samples), operations)
+
+
+def markdown(report: Report, notes: str = "") -> str:
+    """``RESULTS.md``."""
+    met = report.goals()
+    parts = [
+        "# Side by side\n\nWritten by `make bench`. One thread on one core, engines timed in turn; "
+        "times are those of one prediction of the whole batch.\n",
+        _table(("", ""), [*report.machine.items(), *report.versions.items()]),
+        _TIME,
+        _table(
+            _TIME_HEADS,
+            (_time(row, report) for row in report.rows),
+        ),
+        _problems(report.problems),
+        "## Ratios\n\nMedian of the other by our median: above 1 we are faster.\n",
+        _table(("model", "batch", "against ONNX Runtime", "against the faster of tract and rten"), _ratios(report)),
+        "## Rows a second at the best batch\n",
+        _table(
+            ("model", "engine", "instructions", "batch", "rows/s"),
+            ((r.model, r.engine, r.isa, str(r.batch), f"{r.rows_per_second:,.0f}") for r in _best(report.rows)),
+        ),
+    ]
+    if report.limits:
+        parts += ["## What the core can do\n", _limits(report.limits)]
+    if report.figures:
+        parts += [_FIGURES, _table(_FIGURE_HEADS, map(_figure, report.figures))]
+    parts += [
+        f"## Goals\n\n{sum(goal.met for goal in met)} of {len(met)} are met.\n",
+        _table(("goal", "bound", "found", "met", "missed by"), map(_goal, met)),
+        notes,
+    ]
+    return "\n".join(part for part in parts if part).rstrip() + "\n"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _time(row: Row, report: Report) -> tuple[str, ...]:
+    spread = (duration(ns) for ns in (row.p10_ns, row.median_ns, row.p90_ns))
+    by_isa = {limit.isa: limit for limit in report.limits}
+    # The others choose their instructions themselves: they are measured by the most that the core can do.
+    limit = by_isa.get(row.isa) or by_isa.get(report.widest)
+    shares = ("", "")
+    if limit is not None:
+        read = report.weights.get(row.model, 0) / row.median_ns
+        shares = (f"{row.gflops / limit.gflops:.0%}", f"{read / limit.gigabytes:.0%}")
+    ours = ratio(report.rows, row.model, row.batch, report.widest, (row.engine,))
+    compared = "" if row.engine == OURS or ours is None else f"{ours:.2f} ×"
+    head = (row.model, str(row.batch), row.engine, row.isa)
+    return (*head, *spread, f"{row.rows_per_second:,.0f}", f"{row.gflops:.1f}", *shares, compared)
+
+
+def _ratios(report: Report) -> Iterable[tuple[str, ...]]:
+    for model, batch in dict.fromkeys((row.model, row.batch) for row in report.rows):
+        found = (ratio(report.rows, model, batch, report.widest, rivals) for rivals in (RUNTIME, PURE_RUST))
+        yield (model, str(batch), *("" if x is None else f"{x:.2f}" for x in found))
+
+
+def _best(rows: Sequence[Row]) -> list[Row]:
+    best: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        key = (row.model, row.engine, row.isa)
+        if key not in best or row.rows_per_second > best[key].rows_per_second:
+            best[key] = row
+    return list(best.values())
+
+
+def _limits(limits: Sequence[Limits]) -> str:
+    kernels = list(limits[0].kernels)
+    heads = (
+        "instructions",
+        "multiply-adds in registers",
+        "reads from memory",
+        *(f"{name}, of peak" for name in kernels),
+    )
+    rows = (
+        (
+            limit.isa,
+            f"{limit.gflops:.0f} GFLOP/s",
+            f"{limit.gigabytes:.1f} GB/s",
+            *(f"{limit.kernels[k].share:.0%}" for k in kernels),
+        )
+        for limit in limits
+    )
+    return _table(heads, rows)
+
+
+def _figure(figure: Figures) -> tuple[str, ...]:
+    workspace = "" if figure.workspace_bytes is None else f"{figure.workspace_bytes / 1e6:.2f} MB"
+    seconds = "" if figure.build_seconds is None else f"{figure.build_seconds:.1f} s"
+    return (
+        figure.model,
+        figure.engine,
+        duration(figure.start_ns),
+        f"{figure.peak_bytes / 1e6:.1f} MB",
+        f"{figure.weights_bytes / 1e6:.2f} MB",
+        workspace,
+        f"{figure.program_bytes / 1e3:,.0f} kB",
+        seconds,
+    )
+
+
+def _goal(goal: Goal) -> tuple[str, ...]:
+    sign = "≥" if goal.at_least else "≤"
+    return (
+        goal.what,
+        f"{sign} {goal.bound:g} {goal.unit}",
+        f"{goal.found:.3g} {goal.unit}",
+        "yes" if goal.met else "no",
+        goal.missed_by,
+    )
+
+
+def _problems(problems: Sequence[str]) -> str:
+    return "" if not problems else "Not timed:\n\n" + "".join(f"- {problem}\n" for problem in problems)
+
+
+def duration(nanoseconds: float) -> str:
+    """Three digits and a unit."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if nanoseconds >= size:
+            return (
+                f"{nanoseconds / size:.3g} {unit}" if nanoseconds < 1000 * size else f"{nanoseconds / size:.0f} {unit}"
+            )
+    return f"{nanoseconds:.3g} ns"

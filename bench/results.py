@@ -1,0 +1,57 @@
+"""What was measured, as rows of numbers."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+OURS = "tf2rust"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One engine, model and batch: nanoseconds of one prediction of the whole batch."""
+
+    model: str
+    batch: int
+    engine: str
+    version: str
+    isa: str
+    threads: int
+    median_ns: float
+    p10_ns: float
+    p90_ns: float
+    samples: int
+    flops: int
+
+    @property
+    def rows_per_second(self) -> float:
+        return self.batch / self.median_ns * 1e9
+
+    @property
+    def gflops(self) -> float:
+        """Billions of operations a second."""
+        return self.flops / self.median_ns
+
+
+def percentiles(samples: Sequence[float]) -> tuple[float, float, float]:
+    """The tenth percentile, the median and the ninetieth."""
+    if len(samples) < 2:
+        return samples[0], samples[0], samples[0]
+    tenths = statistics.quantiles(samples, n=10, method="inclusive")
+    return tenths[0], statistics.median(samples), tenths[-1]
+
+
+def ratio(rows: Iterable[Row], model: str, batch: int, isa: str, rivals: Sequence[str]) -> float | None:
+    """How many times faster our crate is than the fastest of ``rivals``; None if one of the two was not timed."""
+    here = [row for row in rows if row.model == model and row.batch == batch]
+    ours = [row.median_ns for row in here if row.engine == OURS and row.isa == isa]
+    theirs = [row.median_ns for row in here if row.engine in rivals]
+    return min(theirs) / ours[0] if ours and theirs else None
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    """The row as ``results.json`` has it."""
+    return asdict(row) | {"rows_per_second": row.rows_per_second, "gflops": row.gflops}

@@ -1,0 +1,129 @@
+"""The Rust program that times the engines: built, and run on one core."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bench.crates import ROOT, inputs, onnx_file
+from bench.models import Model
+from bench.results import OURS
+
+FOLDER = ROOT / "bench" / "harness"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "build" / "target"))
+OTHERS = ("onnxruntime", "tract", "rten", "ndarray")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one engine took for one model and batch, or why that is not known."""
+
+    model: str
+    batch: int
+    engine: str
+    isa: str
+    samples: tuple[float, ...] = ()
+    """Nanoseconds of a prediction."""
+    problem: str | None = None
+
+
+class ProgramError(Exception):
+    """A program of the harness ended with an error, which it has written to stderr."""
+
+
+def build(crate: Path, *arguments: str) -> None:
+    """``cargo build --release`` with what the lock file says."""
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET)}
+    done = subprocess.run(
+        ["cargo", "build", "--release", *arguments],
+        cwd=crate,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"cargo build in {crate} failed:\n{done.stdout}\n{done.stderr}")
+
+
+def program(name: str) -> Path:
+    """One of the harness' programs."""
+    return TARGET / "release" / name
+
+
+def run(*command: str | Path, isa: str | None = None, quiet: bool = False) -> str:
+    """Runs a program on one core, with ONNX Runtime's library at hand; gives its standard output.
+
+    Raises ProgramError if it fails.
+    """
+    environment = {**os.environ, "ORT_DYLIB_PATH": str(onnxruntime_library())}
+    environment.pop("TF_LAYERS_ISA", None)
+    if isa is not None:
+        environment["TF_LAYERS_ISA"] = isa
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    try:
+        if allowed:
+            # A spawned process inherits it.
+            os.sched_setaffinity(0, {max(allowed)})
+        stderr = subprocess.DEVNULL if quiet else None
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False)
+    finally:
+        if allowed:
+            os.sched_setaffinity(0, allowed)
+    if done.returncode:
+        raise ProgramError(f"{' '.join(map(str, command))} failed.")
+    return done.stdout
+
+
+def time(model: Model, batch: int, engines: Sequence[str], rounds: int, isa: str | None = None) -> list[Timing]:
+    """Times our crate and ``engines`` in turn, in one process."""
+    others = [engine for engine in engines if engine in OTHERS]
+    files = (onnx_file(model), inputs(model, batch))
+    found = json.loads(run(program("harness"), model.name, *files, str(rounds), *others, isa=isa))
+    return [
+        Timing(
+            model.name,
+            batch,
+            row["engine"],
+            found["isa"] if row["engine"] == OURS else "its own choice",
+            tuple(row.get("samples", ())),
+            row.get("problem"),
+        )
+        for row in found["rows"]
+    ]
+
+
+def onnxruntime_library() -> Path:
+    """The shared library inside of the installed wheel."""
+    import onnxruntime
+
+    folder = Path(onnxruntime.__file__).parent / "capi"
+    for pattern in ("libonnxruntime.so.*", "libonnxruntime.*.dylib", "onnxruntime.dll"):
+        for path in folder.glob(pattern):
+            return path
+    sys.exit(f"There is no shared library of ONNX Runtime in {folder}.")
+
+
+@cache
+def versions() -> dict[str, str]:
+    """The version of each engine."""
+    import onnxruntime
+
+    import tf2rust
+
+    lock = (FOLDER / "Cargo.lock").read_text()
+    locked = dict(re.findall(r'name = "(.*)"\nversion = "(.*)"', lock))
+    return {
+        OURS: tf2rust.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "tract": locked["tract-onnx"],
+        "rten": locked["rten"],
+        "ndarray": locked["ndarray"],
+    }

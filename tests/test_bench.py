@@ -1,0 +1,128 @@
+"""The bench's own arithmetic and its report, on made-up measurements; nothing is timed here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from bench.figures import Figures
+from bench.flops import flops
+from bench.goals import Goal
+from bench.limits import Kernel, Limits
+from bench.models import MODELS
+from bench.report import Report, duration, markdown
+from bench.results import Row, percentiles, ratio
+from tests.crates import ROOT
+
+MEDIANS = {
+    ("tf2rust", "avx512"): 100.0,
+    ("tf2rust", "avx2"): 150.0,
+    ("onnxruntime", "its own choice"): 3000.0,
+    ("tract", "its own choice"): 5000.0,
+    ("rten", "its own choice"): 900.0,
+}
+ROWS = [
+    Row("tiny_mlp", 1, engine, "1.0", isa, 1, median, median * 0.9, median * 1.2, 30, 1856)
+    for (engine, isa), median in MEDIANS.items()
+]
+REPORT = Report(
+    {"CPU": "a core"},
+    {"tf2rust": "1.0"},
+    "avx512",
+    ROWS,
+    ["tract, lstm, batch 1: it does not know an operator"],
+    [Limits("avx512", 200.0, 10.0, {"GEMM": Kernel((50.0, 60.0), (180.0, 150.0), (0.9, 0.75))})],
+    [Figures("tiny_mlp", "tf2rust", 1.5e6, 5_000_000, 4016, 600_000, 416, 12.0)],
+    {"tiny_mlp": 4016},
+)
+
+
+def test_percentiles() -> None:
+    assert percentiles([float(x) for x in range(11)]) == (1.0, 5.0, 9.0)
+    assert percentiles([3.0]) == (3.0, 3.0, 3.0)
+
+
+def test_ratio_is_to_the_faster_rival() -> None:
+    assert ratio(ROWS, "tiny_mlp", 1, "avx512", ("tract", "rten")) == 9.0
+    assert ratio(ROWS, "tiny_mlp", 1, "avx2", ("onnxruntime",)) == 20.0
+    assert ratio(ROWS, "tiny_mlp", 64, "avx512", ("tract",)) is None
+
+
+def test_goals_say_what_is_missed_by_how_much() -> None:
+    found = {goal.what: (goal.met, goal.missed_by) for goal in REPORT.goals()}
+    assert found == {
+        "tiny_mlp, batch 1, against ONNX Runtime": (True, ""),
+        "tiny_mlp, batch 1, against the faster of tract and rten": (False, "10%"),
+        "tiny_mlp, batch 1": (True, ""),
+        "tiny_mlp, batch 1, AVX2 alone, against ONNX Runtime with all it has": (True, ""),
+        "GEMM, of the peak FMA rate": (True, ""),
+        "tiny_mlp, program less weights": (True, ""),
+        "tiny_mlp, peak memory beyond weights and workspace": (False, "25%"),
+    }
+    assert Goal("time", 100, 130, "ns", at_least=False).missed_by == "30%"
+
+
+def test_markdown_has_the_rows_that_were_measured() -> None:
+    lines = markdown(REPORT, "the notes").splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| tiny_mlp | 1 |")]
+    assert cells[0][2:7] == ["tf2rust", "avx512", "90 ns", "100 ns", "120 ns"]
+    assert cells[0][9:] == ["9%", "402%", ""]
+    assert cells[2][2:] == [
+        "onnxruntime",
+        "its own choice",
+        "2.7 µs",
+        "3 µs",
+        "3.6 µs",
+        "333,333",
+        "0.6",
+        "0%",
+        "13%",
+        "30.00 ×",
+    ]
+    assert cells[-1] == ["tiny_mlp", "1", "30.00", "9.00"]
+    assert "- tract, lstm, batch 1: it does not know an operator" in lines
+    assert lines[-1] == "the notes"
+
+
+def test_json_is_a_list_of_rows() -> None:
+    entries = REPORT.json()
+    assert len(entries) == len(ROWS) + 1
+    keys = {"model", "batch", "engine", "version", "isa", "threads", "median_ns", "p10_ns", "p90_ns"}
+    assert all(keys <= entry.keys() for entry in entries)
+    assert entries[0]["peak_bytes"] == 5_000_000
+    assert "peak_bytes" not in entries[2]
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"), [(93.04, "93 ns"), (1250.0, "1.25 µs"), (54_952_664.0, "55 ms"), (2.5e9, "2.5 s")]
+)
+def test_duration(nanoseconds: float, text: str) -> None:
+    assert duration(nanoseconds) == text
+
+
+def test_flops_are_those_of_the_products(tmp_path: Path) -> None:
+    ports = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("x", ["n", 3, 8, 8]), ("y", ["n", 6, 6, 5]))
+    ]
+    weights = [
+        helper.make_tensor(name, TensorProto.FLOAT, shape, [0.5] * count)
+        for name, shape, count in (("k", [6, 3, 3, 3], 162), ("m", [6, 5], 30))
+    ]
+    nodes = [helper.make_node("Conv", ["x", "k"], ["c"], name="c"), helper.make_node("MatMul", ["c", "m"], ["y"])]
+    graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], weights)
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
+    conv, matmul = 2 * 6 * 6 * 6 * 27, 2 * 6 * 6 * 6 * 5
+    assert flops(path, 4) == 4 * (conv + matmul)
+
+
+def test_the_harness_knows_every_model() -> None:
+    manifest = (ROOT / "bench" / "harness" / "Cargo.toml").read_text(encoding="utf-8")
+    crates = (ROOT / "bench" / "harness" / "src" / "ours.rs").read_text(encoding="utf-8")
+    for model in MODELS:
+        assert f"converted/{model.name}/rust_generated_code" in manifest
+        assert f"    {model.name}: " in crates
