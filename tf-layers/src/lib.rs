@@ -77,3 +77,4 @@ pub use simd::Isa;
 pub use softmax::{log_softmax, log_softmax_in_place, softmax, softmax_in_place};
 pub use tensor::{Buffer, Tensor, TensorView};
 pub use weights::{Aligned, Blob, Dtype, Element, Entry, Matrix, NpyArray, Npz, NpzWriter, Whole, pack};
+pub use window::same_padding;

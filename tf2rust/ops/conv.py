@@ -18,7 +18,8 @@ from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.transpose import around_channels_last
 
-Padding = tuple[tuple[int, int], ...]
+Padding = tuple[tuple[int, int] | None, ...]
+"""Before and after each spatial axis; None is what TensorFlow's SAME calls for, found when the size is known."""
 T = TypeVar("T")
 
 
@@ -39,12 +40,36 @@ class Window:
     def output(self, spatial: Dims, ceil: bool = False) -> Dims:
         """The spatial dims of the output."""
         sizes: list[int | Expr] = []
-        for size, extent, stride, (before, after) in zip(spatial, self.extent, self.strides, self.padding, strict=True):
-            room = size + before + after - extent
+        for size, extent, stride, padding in zip(spatial, self.extent, self.strides, self.padding, strict=True):
+            if padding is None:
+                sizes.append((size - 1) // stride + 1)
+                continue
+            room = size + sum(padding) - extent
             if isinstance(room, int) and room < 0:
                 raise InferenceError(f"its window of {extent} does not fit into {size} elements")
             sizes.append((room + (stride - 1 if ceil else 0)) // stride + 1)
         return tuple(sizes)
+
+    @property
+    def is_padded(self) -> bool:
+        return any(pair is None or any(pair) for pair in self.padding)
+
+    def plain_padding(self) -> list[object]:
+        """The padding for JSON."""
+        return ["same" if pair is None else list(pair) for pair in self.padding]
+
+    def rust_padding(self) -> list[object]:
+        """What the layer's field says of its padding: nothing yet where that depends on the input's size."""
+        return [(0, 0) if pair is None else pair for pair in self.padding]
+
+    def late_padding(self, spatial: Dims, call: RustCall) -> list[str] | None:
+        """The padding as Rust expressions, where some of it depends on the input's size; else None."""
+        if None not in self.padding:
+            return None
+        return [
+            rust_list(pair) if pair is not None else f"same_padding({call.dim(size)}, {k}, {s}, {d})?"
+            for pair, size, k, s, d in zip(self.padding, spatial, self.size, self.strides, self.dilations, strict=True)
+        ]
 
 
 def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
@@ -57,25 +82,28 @@ def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
     dilations = tuple(node.attr("dilations", [1] * rank))
     mode = node.attr("auto_pad", "NOTSET")
     pads = node.attr("pads", [0] * (2 * rank))
+    padding: Padding = ()
     if mode == "NOTSET":
         padding = tuple(zip(pads[:rank], pads[rank:], strict=True))
     elif mode == "VALID":
         padding = ((0, 0),) * rank
     else:
-        padding = ()
         for length, k, s, d in zip(spatial, size, strides, dilations, strict=True):
             reach = d * (k - 1) + 1
             if isinstance(length, int):
                 total = max((-(-length // s) - 1) * s + reach - length, 0)
-            elif s == 1:
+            elif s == 1 or reach == 1:
                 total = reach - 1
+            elif mode == "SAME_UPPER":
+                padding += (None,)
+                continue
             else:
                 raise InferenceError(
                     f"the padding of {mode} with stride {s} depends on the free dimension {length}; bind it with --dim"
                 )
             small = total // 2
             padding += ((small, total - small) if mode == "SAME_UPPER" else (total - small, small),)
-    if min((p for pair in padding for p in pair), default=0) < 0:
+    if min((p for pair in padding if pair for p in pair), default=0) < 0:
         raise InferenceError("it has negative padding")
     return Window(tuple(size), strides, dilations, padding)
 
@@ -138,7 +166,7 @@ class Conv(Affine):
             "kernel_size": list(self.window.size),
             "strides": list(self.window.strides),
             "dilation_rate": list(self.window.dilations),
-            "padding": [list(p) for p in self.window.padding],
+            "padding": self.window.plain_padding(),
             "groups": self.groups,
             "activation": self.activation.plain(),
         }
@@ -155,7 +183,7 @@ class Conv(Affine):
 
     def of_constant(self, channels: np.ndarray) -> np.ndarray | None:
         """Padding is zeros whatever the input, so that a padded convolution differs at the borders."""
-        if any(p for pair in self.window.padding for p in pair):
+        if self.window.is_padded:
             return None
         return np.asarray(self.scaled_input(channels).astype(np.float64).reshape(-1, self.kernel.shape[-1]).sum(axis=0))
 
@@ -179,7 +207,7 @@ class Conv(Affine):
             "kernel_size": self._each(w.size, 1),
             "stride": self._each(w.strides, 1),
             "dilation": self._each(w.dilations, 1),
-            "padding": self._each(w.padding, (0, 0)),
+            "padding": self._each(tuple(w.rust_padding()), (0, 0)),
         }
         if self.depthwise:
             filters = self.y.shape[-1]
@@ -202,10 +230,13 @@ class Conv(Affine):
     def rust_call(self, call: RustCall) -> str:
         spatial = ((1,) if self.depthwise and self.rank == 1 else ()) + self.x.shape[1:-1]
         size = call.dim(spatial[0]) if len(spatial) == 1 else call.dims(spatial)
-        return f"{call.field}.run(isa, {call.dim(self.x.shape[0])}, {size}, {call.inputs[0]}, {call.outputs[0]})"
+        layer = call.field
+        if padding := self.window.late_padding(self.x.shape[1:-1], call):
+            layer = f"{self._rust_name()} {{ padding: {self._each(tuple(padding), (0, 0))}, ..{layer} }}"
+        return f"{layer}.run(isa, {call.dim(self.x.shape[0])}, {size}, {call.inputs[0]}, {call.outputs[0]})"
 
     def rust_imports(self) -> set[str]:
-        return {self._rust_name(), "Activation"}
+        return {self._rust_name(), "Activation", "same_padding"}
 
 
 @infers("Conv")

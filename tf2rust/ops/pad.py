@@ -32,7 +32,9 @@ class Pad(Layer):
         if not isinstance(consumer, Conv) or self.value != 0 or any(map(any, (self.padding[0], self.padding[-1]))):
             return None
         own = consumer.window.padding
-        padding = tuple((a + c, b + d) for (a, b), (c, d) in zip(self.padding[1:-1], own, strict=True))
+        if None in own:
+            return None
+        padding = tuple((a + c[0], b + c[1]) for (a, b), c in zip(self.padding[1:-1], own, strict=True) if c)
         return replace(consumer, window=replace(consumer.window, padding=padding), inputs=[self.x])
 
     def rust_call(self, call: RustCall) -> str:

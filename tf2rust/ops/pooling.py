@@ -35,7 +35,7 @@ class Pooling(Layer):
 
     def params(self) -> dict[str, object]:
         w = self.window
-        return {"pool_size": list(w.size), "strides": list(w.strides), "padding": [list(p) for p in w.padding]}
+        return {"pool_size": list(w.size), "strides": list(w.strides), "padding": w.plain_padding()}
 
     def simplified(self) -> list[Layer] | None:
         return without_flat_axis(self, self.window)
@@ -49,18 +49,20 @@ class Pooling(Layer):
         count = f"Average {{ count_include_pad: {str(self.count_include_pad).lower()} }}"
         return f"Pool{self.rank}d", (
             f"Pool{self.rank}d {{ kind: Pool::{'Max' if self.function == 'Max' else count}, size: {each(w.size)}, "
-            f"stride: {each(w.strides)}, dilation: {each(w.dilations)}, padding: {each(w.padding)} }}"
+            f"stride: {each(w.strides)}, dilation: {each(w.dilations)}, padding: {each(w.rust_padding())} }}"
         )
 
     def rust_call(self, call: RustCall) -> str:
         n, *spatial, channels = self.x.shape
         size = call.dim(spatial[0]) if self.rank == 1 else call.dims(spatial)
-        return (
-            f"{call.field}.run(isa, {call.dim(n)}, {size}, {call.dim(channels)}, {call.inputs[0]}, {call.outputs[0]})"
-        )
+        layer = call.field
+        if padding := self.window.late_padding(self.x.shape[1:-1], call):
+            each = padding[0] if self.rank == 1 else rust_list(padding)
+            layer = f"Pool{self.rank}d {{ padding: {each}, ..{layer} }}"
+        return f"{layer}.run(isa, {call.dim(n)}, {size}, {call.dim(channels)}, {call.inputs[0]}, {call.outputs[0]})"
 
     def rust_imports(self) -> set[str]:
-        return {f"Pool{self.rank}d", "Pool"}
+        return {f"Pool{self.rank}d", "Pool", "same_padding"}
 
 
 def _window(node: Node, facts: Facts) -> Window:
@@ -69,9 +71,12 @@ def _window(node: Node, facts: Facts) -> Window:
     base = window(node, spatial, node.attr("kernel_shape"))
     if not node.attr("ceil_mode", 0):
         return base
-    padding = []
-    for axis, (before, end) in enumerate(base.padding):
-        after = end
+    padding: list[tuple[int, int] | None] = []
+    for axis, pair in enumerate(base.padding):
+        if pair is None:  # SAME has as many windows as ceil_mode would
+            padding.append(pair)
+            continue
+        before, after = pair
         size, stride, extent = spatial[axis], base.strides[axis], base.extent[axis]
         windows = base.output(spatial, ceil=True)[axis]
         # A window that would start in the padding at the end does not count.
