@@ -66,9 +66,6 @@ TABLE: dict[str, Case] = {
         for size, given in (("fixed", X), ("free", FREE))
     },
     "conv2d_groups": case(lambda x: layers.Conv2D(6, 3, groups=2)(x), X, becomes="Conv2D"),
-    "conv2d_channels_first": case(
-        lambda x: layers.Conv2D(6, 3, data_format="channels_first")(x), (4, 9, 8), becomes="Transpose Conv2D Transpose"
-    ),
     "pointwise_strides_free": case(lambda x: layers.Conv2D(6, 1, strides=2, padding="same")(x), FREE, becomes="Conv2D"),
     "residual_free": case(
         lambda x: layers.Add()(
