@@ -44,10 +44,12 @@ mod operand;
 mod pool;
 mod prediction;
 mod product;
+mod recurrence;
 mod reduce;
 mod scale_norm;
 mod shape;
 mod simd;
+mod simple_rnn;
 mod slide;
 mod softmax;
 mod tensor;
@@ -65,7 +67,7 @@ pub use error::{Error, Result};
 pub use free::{Extent, FreeDims, quotient, sub, sum};
 pub use group_norm::GroupNorm;
 pub use gru::Gru;
-pub use lstm::{Lstm, States};
+pub use lstm::Lstm;
 pub use moves::{
     Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, gather, not, pad, select, slice,
     tile, transpose,
@@ -74,10 +76,12 @@ pub use moves::{Integer, IntegerBinary, IntegerReduce, IntegerUnary};
 pub use norm::LayerNorm;
 pub use pool::{Pool, Pool1d, Pool2d};
 pub use prediction::{BinaryModelResult, Confidence, ScanPrediction, Thresholds, ThresholdsError};
+pub use recurrence::{Direction, States};
 pub use reduce::Reduce;
 pub use scale_norm::{RmsNorm, UnitNorm};
 pub use shape::{MAX_RANK, Shape, len};
 pub use simd::Isa;
+pub use simple_rnn::SimpleRnn;
 pub use softmax::{log_softmax, log_softmax_in_place, softmax, softmax_in_place};
 pub use tensor::{Buffer, Tensor, TensorView};
 pub use weights::{Aligned, Blob, Dtype, Element, Entry, Matrix, NpyArray, Npz, NpzWriter, Whole, pack};

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use tf_layers::{Activation, Buffer, Conv1d, Conv2d, Dense, DepthwiseConv2d, Lstm, Matrix};
+use tf_layers::{Activation, Buffer, Conv1d, Conv2d, Dense, DepthwiseConv2d, Direction, Lstm, Matrix};
 
 use crate::bench::{Bench, numbers};
 
@@ -138,7 +138,7 @@ impl Bench {
             activation: Activation::Tanh,
             recurrent_activation: Activation::Sigmoid,
             return_sequences: false,
-            reverse: false,
+            direction: Direction::Forward,
         };
         let x = numbers(batch * steps * input);
         let mut y = numbers(batch * units);
