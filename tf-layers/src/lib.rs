@@ -26,6 +26,7 @@ extern crate alloc;
 extern crate std;
 
 mod activation;
+mod attention;
 mod binary;
 mod broadcast;
 mod conv;
@@ -58,6 +59,7 @@ mod window;
 mod windows;
 
 pub use activation::{Activation, Unary};
+pub use attention::{Attention, Heads, Mask};
 pub use binary::Binary;
 pub use conv::{Conv1d, Conv2d};
 pub use dense::Dense;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 
 from tf2rust.codegen.layout import cancel_transposes
@@ -159,7 +160,14 @@ def _commutes(layer: Layer, view: Reshape) -> bool:
     if layer.constant.size == 1:
         layer.constant = layer.constant.reshape(())
         return True
-    if layer.last_axis() is None or view.x.rank == 0 or view.x.shape[-1] != view.y.shape[-1]:
+    if view.x.rank == 0:
+        return False
+    if layer.last_axis() is not None and view.x.shape[-1] == view.y.shape[-1]:
+        layer.constant = layer.constant.reshape(-1)
+        return True
+    # Or the Reshape has cut the last axis into those that the constant runs over.
+    shape = tuple(itertools.dropwhile(lambda size: size == 1, layer.constant.shape))
+    if not shape or view.y.shape[-len(shape) :] != shape or layer.constant.size != view.x.shape[-1]:
         return False
     layer.constant = layer.constant.reshape(-1)
     return True
