@@ -27,6 +27,11 @@ def _words(build: Any) -> Any:
     return lambda x: build(layers.Embedding(5, 8, mask_zero=True)(x))
 
 
+def _block(x: Any) -> Any:
+    h = layers.LayerNormalization()(layers.Add()([x, _heads()(x)]))
+    return layers.LayerNormalization()(layers.Add()([h, layers.Dense(8)(layers.Dense(16, activation="gelu")(h))]))
+
+
 TABLE: dict[str, Case] = {
     "heads": case(_heads(), X, becomes=HEADS),
     "heads_of_two": case(_heads(), X, Y, becomes=HEADS),
@@ -41,11 +46,7 @@ TABLE: dict[str, Case] = {
     "heads_masked": case(_words(_heads()), WORDS),
     "heads_masked_causal": case(_words(_heads(("use_causal_mask", True))), WORDS),
     "transformer_block": case(
-        lambda x: (
-            lambda h: layers.LayerNormalization()(
-                layers.Add()([h, layers.Dense(8)(layers.Dense(16, activation="gelu")(h))])
-            )
-        )(layers.LayerNormalization()(layers.Add()([x, _heads()(x)]))),
+        _block,
         X,
         becomes=f"{HEADS} Add LayerNormalization Dense Dense Add LayerNormalization",
     ),

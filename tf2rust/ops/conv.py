@@ -1,4 +1,4 @@
-"""Convolutions over one or two dimensions, channels-last, with a constant kernel."""
+"""Convolutions over one to three dimensions, channels-last, with a constant kernel."""
 
 from __future__ import annotations
 
@@ -136,7 +136,8 @@ def without_flat_axis(layer: Any, window: Window) -> list[Layer] | None:
 class Conv(Affine):
     """A convolution over N…C: [n, *spatial, c] → [n, *spatial', filters].
 
-    ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] where every filter has one channel.
+    ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] where every filter has one channel
+    and the window no more than two dimensions.
     """
 
     window: Window
@@ -158,7 +159,7 @@ class Conv(Affine):
 
     @property
     def depthwise(self) -> bool:
-        return self.groups > 1 and self.groups == self.channels
+        return self.groups > 1 and self.groups == self.channels and self.rank < 3
 
     def params(self) -> dict[str, object]:
         return {
@@ -196,6 +197,10 @@ class Conv(Affine):
 
     def weights(self) -> list[Weight]:
         kernel = Weight("kernel", self.kernel, "vector" if self.depthwise else "matrices", self.groups)
+        if self.rank == 3:  # a matrix for each tap along the depth
+            depth, filters = self.window.size[0], self.kernel.shape[-1]
+            taps = np.moveaxis(self.kernel, 0, -2).reshape(-1, depth * filters)
+            kernel = Weight("kernel", np.ascontiguousarray(taps), "matrices", depth * self.groups)
         return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
@@ -251,8 +256,8 @@ def conv(m: Match, b: Builder) -> Yield:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y, kernel = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.const("kernel")
     rank = x.rank - 2
-    if rank not in (1, 2):
-        return m.reject(f"it convolves over {rank} axes; 1 and 2 are there")
+    if rank not in (1, 2, 3):
+        return m.reject(f"it convolves over {rank} axes; 1 to 3 are supported")
     if kernel.dtype != np.float32:
         return m.reject(f"the kernel is {kernel.dtype}; float32 is there")
     size = m.root.attr("kernel_shape", list(kernel.shape[2:]))
@@ -267,7 +272,7 @@ def conv(m: Match, b: Builder) -> Yield:
     first, last = around_channels_last(x, y, b)
     # [filters, c/g, *window] -> [*window, c/g, filters], the order in which a channels-last input is read.
     keras_kernel = np.moveaxis(kernel, (0, 1), (-1, -2))
-    if groups > 1 and groups == channels:
+    if groups > 1 and groups == channels and rank < 3:
         keras_kernel = keras_kernel[..., 0, :]
     layer = Conv(
         kernel=np.ascontiguousarray(keras_kernel),

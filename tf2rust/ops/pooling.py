@@ -1,4 +1,4 @@
-"""Max and average pooling over one or two dimensions, channels-last."""
+"""Max and average pooling over one to three dimensions, channels-last."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def _pool(node: Node, facts: Facts) -> Sequence[Fact]:
 def pooling(m: Match, b: Builder) -> Yield:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
-    if x.rank not in (3, 4):
-        return m.reject(f"it pools over {x.rank - 2} axes; 1 and 2 are there")
+    if x.rank not in (3, 4, 5):
+        return m.reject(f"it pools over {x.rank - 2} axes; 1 to 3 are supported")
     if len(m.root.ir.outputs) > 1:
         return m.reject("it also gives the indices of the maxima")
     if x.dtype != "float32":

@@ -64,8 +64,13 @@ class Slice(Layer):
         return {"slice"}
 
 
-def _bound(index: int, size: int | Expr, lowest: int, highest: int | Expr) -> int | Expr:
+def _bound(index: int | Expr, size: int | Expr, lowest: int, highest: int | Expr) -> int | Expr:
     """A start or end as a position, clamped to lowest … highest."""
+    if isinstance(index, Expr):
+        room = highest - index
+        if not isinstance(room, int):
+            raise InferenceError(f"whether {index} lies within the dimension {size} is not known; bind it with --dim")
+        return index if room >= 0 else highest
     if abs(index) >= _OPEN:
         return highest if index > 0 else lowest
     if isinstance(size, int):
@@ -78,10 +83,19 @@ def _bound(index: int, size: int | Expr, lowest: int, highest: int | Expr) -> in
     raise InferenceError(f"whether {index} lies within the free dimension {size} is not known; bind it with --dim")
 
 
+def _indices(node: Node, facts: Facts, name: str, index: int) -> Sequence[int | Expr] | None:
+    """Starts or ends, which may be computed from shapes."""
+    found = facts.dims(node.input(index))
+    if found is None:
+        return facts.ints(node, name, index)
+    node.has(name)
+    return found
+
+
 def ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
     """Starts, steps and output shape, for every axis."""
     shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
-    firsts, lasts = facts.ints(node, "starts", 1), facts.ints(node, "ends", 2)
+    firsts, lasts = _indices(node, facts, "starts", 1), _indices(node, facts, "ends", 2)
     axes = facts.ints(node, "axes", 3) or list(range(len(firsts or [])))
     strides = facts.ints(node, "steps", 4) or [1] * len(axes)
     starts: list[int | Expr] = [0] * len(shape)

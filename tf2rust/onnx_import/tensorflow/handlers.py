@@ -129,6 +129,13 @@ def _floor_mod(graph: Any, node: Any, **_: Any) -> None:
         build.finish("Sub", left, build.add("Mul", whole, right))
 
 
+def _conv3d(graph: Any, node: Any, **parts: Any) -> None:
+    """tf2onnx' own handler, which counts the groups of images alone."""
+    channels, of_filter = graph.get_shape(node.input[0])[-1], graph.get_shape(node.input[1])[-2]
+    library("tf2onnx.onnx_opset.nn").ConvOp.version_13(graph, node, **parts)
+    node.set_attr("group", channels // of_filter)
+
+
 def _renamed(op: str) -> Callable[..., None]:
     def handler(graph: Any, node: Any, **_: Any) -> None:
         build = _Builder(graph, node)
@@ -138,6 +145,7 @@ def _renamed(op: str) -> Callable[..., None]:
 
 
 _HANDLERS: dict[str, Callable[..., None]] = {
+    "Conv3D": _conv3d,
     "Erfc": _erfc,
     "Expm1": _expm1,
     "Log1p": _log1p,
