@@ -136,6 +136,11 @@ def _conv3d(graph: Any, node: Any, **parts: Any) -> None:
     node.set_attr("group", channels // of_filter)
 
 
+def _resize_area(graph: Any, node: Any, **_: Any) -> None:
+    """tf2onnx writes the nearest element for it, which is something else."""
+    raise ValueError("the mean over an area is not known to ONNX")
+
+
 def _renamed(op: str) -> Callable[..., None]:
     def handler(graph: Any, node: Any, **_: Any) -> None:
         build = _Builder(graph, node)
@@ -157,5 +162,6 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "LogicalXor": _renamed("Xor"),
     "Inv": _renamed("Reciprocal"),
     "PreventGradient": _renamed("Identity"),
+    "ResizeArea": _resize_area,
     "Snapshot": _renamed("Identity"),
 }
