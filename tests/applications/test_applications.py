@@ -1,6 +1,6 @@
 """keras.applications: every family converts, and its crate agrees with TensorFlow.
 
-Small members are tested always, the others where ``TF2RUST_APPLICATIONS`` is ``full``, as ``make applications`` sets it.
+Small members are tested always, all of them at full size where ``TF2RUST_APPLICATIONS`` is ``full``: `make applications`.
 """
 
 from __future__ import annotations
