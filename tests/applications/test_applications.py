@@ -1,6 +1,6 @@
 """keras.applications: every family converts, and its crate agrees with TensorFlow.
 
-Small members are tested always, all of them at full size where ``TF2RUST_APPLICATIONS`` is ``full``: `make applications`.
+Small members are tested always, all of them at full size by ``make applications``.
 """
 
 from __future__ import annotations
