@@ -8,7 +8,7 @@ LOCK := $(shell $(PYTHON) -c 'import sys; print("-c requirements.lock" if sys.ve
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
 
-.PHONY: test demo bench lint test-rust test-python lock clean
+.PHONY: test applications demo bench lint test-rust test-python lock clean
 
 test: lint test-rust test-python
 
@@ -33,6 +33,10 @@ test-rust:
 
 test-python: $(VENV)/installed
 	$(BIN)/pytest
+
+# Every family of keras.applications at full size: an hour, 8 GB of memory and 20 GB of disk. `make test` has small ones.
+applications: $(VENV)/installed
+	TF2RUST_APPLICATIONS=full $(BIN)/pytest tests/applications
 
 $(VENV)/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)

@@ -7,9 +7,10 @@ import pytest
 
 from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
 from tests.ops.conftest import Outcomes
-from tf2rust.ops.conv import Conv, Window
+from tf2rust.ops.conv import Conv
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.layer import Value
+from tf2rust.ops.window import Window
 
 layers = keras.layers
 X = In((11, 4))

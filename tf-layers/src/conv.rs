@@ -82,10 +82,7 @@ impl<'w> Conv1d<'w> {
 
 impl Conv2d<'_> {
     fn axes(&self, size: [usize; 2]) -> Result<[Axis; 2]> {
-        let axis = |i: usize| {
-            Axis::new(self.kernel_size[i], self.stride[i], self.dilation[i], self.padding[i], size[i])
-        };
-        Ok([axis(0)?, axis(1)?])
+        window_axes(self.kernel_size, self.stride, self.dilation, self.padding, size)
     }
 
     /// Whether every output pixel depends on the input pixel in its place alone.
@@ -136,4 +133,19 @@ impl Conv2d<'_> {
         }
         if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
     }
+}
+
+/// The axes of a window of `N` dimensions over an image of `size`.
+pub(crate) fn window_axes<const N: usize>(
+    kernel_size: [usize; N],
+    stride: [usize; N],
+    dilation: [usize; N],
+    padding: [[usize; 2]; N],
+    size: [usize; N],
+) -> Result<[Axis; N]> {
+    let mut axes = [Axis::new(1, 1, 1, [0, 0], 1)?; N];
+    for (i, axis) in axes.iter_mut().enumerate() {
+        *axis = Axis::new(kernel_size[i], stride[i], dilation[i], padding[i], size[i])?;
+    }
+    Ok(axes)
 }

@@ -3,6 +3,7 @@
 use crate::dense::{Plain, Run, start};
 use crate::error::{check_len, require};
 use crate::operand::Weights;
+use crate::recurrence::{Direction, States, Walk, begin, finish};
 use crate::simd::Isa;
 use crate::{Activation, Buffer, Matrix, Result, len};
 
@@ -29,8 +30,8 @@ pub struct Gru<'w> {
     pub recurrent_activation: Activation,
     /// Whether y has the state after every step, or only after the last.
     pub return_sequences: bool,
-    /// Runs from the last step to the first. The state after a step still stands where its input does.
-    pub reverse: bool,
+    /// The order of the steps.
+    pub direction: Direction,
 }
 
 impl Gru<'_> {
@@ -44,29 +45,28 @@ impl Gru<'_> {
         y: &mut [f32],
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        self.run_with_state(isa, batch, steps, x, y, None, None, scratch)
+        self.run_with_states(isa, batch, steps, x, y, States::default(), scratch)
     }
 
-    /// Like [`Gru::run`], with a given initial state, and handing out the last one, both `[batch, units]`.
-    pub fn run_with_state(
+    /// Like [`Gru::run`], with a mask, a given initial state, and handing out the last one.
+    pub fn run_with_states(
         &self,
         isa: Isa,
         batch: usize,
         steps: usize,
         x: &[f32],
         y: &mut [f32],
-        initial: Option<&[f32]>,
-        last: Option<&mut [f32]>,
+        states: States<'_>,
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        let units = self.units;
+        let Self { units, direction, return_sequences: sequences, .. } = *self;
         let gates = len(&[units, 3])?;
-        let (k, state) = (self.kernel.rows(), len(&[batch, units])?);
+        let k = self.kernel.rows();
         self.check(gates)?;
         check_len("x", len(&[batch, steps, k])?, x.len())?;
-        check_len("y", if self.return_sequences { len(&[state, steps])? } else { state }, y.len())?;
-        check_len("initial state", state, initial.map_or(state, <[f32]>::len))?;
-        check_len("last state", state, last.as_ref().map_or(state, |last| last.len()))?;
+        let States { mask, zero_masked, .. } = states;
+        let walk = Walk { batch, steps, units, direction, sequences, mask, zero_masked };
+        let state = walk.check(y, &states)?;
         let inputs = len(&[batch, steps, gates])?;
         let recurrence = len(&[state, 4])?;
         let scratch = scratch.write(crate::shape::sum(crate::shape::sum(inputs, recurrence)?, state)?)?;
@@ -75,28 +75,17 @@ impl Gru<'_> {
         }
         let (xs, rest) = scratch.split_at_mut(inputs);
         let (h, z) = rest.split_at_mut(state);
-        match initial {
-            Some(initial) => h.copy_from_slice(initial),
-            None => h.fill(0.0),
+        begin([&mut *h], states.initial);
+        if !sequences {
+            y.fill(0.0);
         }
         let weights = Weights::plain(&self.kernel, start(self.bias, gates)?);
         isa.run(Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: xs });
         for step in 0..steps {
-            let at = if self.reverse { steps - 1 - step } else { step };
-            self.step(isa, batch, &mut xs[at * gates..], steps * gates, h, z)?;
-            if self.return_sequences {
-                for (sample, h) in h.chunks_exact(units).enumerate() {
-                    y[(sample * steps + at) * units..][..units].copy_from_slice(h);
-                }
-            }
+            self.step(isa, walk, walk.at(step), xs, h, z)?;
+            walk.emit(step, h, y);
         }
-        if !self.return_sequences {
-            y.copy_from_slice(h);
-        }
-        if let Some(last) = last {
-            last.copy_from_slice(h);
-        }
-        Ok(())
+        finish([h], states.last)
     }
 
     fn check(&self, gates: usize) -> Result<()> {
@@ -120,17 +109,18 @@ impl Gru<'_> {
         Ok(())
     }
 
-    /// One step of all samples: `xs` has their input sums, `stride` apart; `z` is scratch of 4 · batch · units.
+    /// The step of all samples whose inputs stand at `at`: `xs` has the input sums, `z` is scratch of 4 · batch · units.
     fn step(
         &self,
         isa: Isa,
-        batch: usize,
+        walk: Walk<'_>,
+        at: usize,
         xs: &mut [f32],
-        stride: usize,
         h: &mut [f32],
         z: &mut [f32],
     ) -> Result<()> {
-        let units = self.units;
+        let (units, batch, stride) = (self.units, walk.batch, walk.steps * 3 * self.units);
+        let xs = &mut xs[at * 3 * units..];
         let columns = self.recurrent.cols();
         let (z, reset) = z.split_at_mut(3 * batch * units);
         let z = &mut z[..batch * columns];
@@ -170,7 +160,7 @@ impl Gru<'_> {
                 }
             }
         }
-        for sample in 0..batch {
+        for sample in (0..batch).filter(|&sample| walk.takes(sample, at)) {
             let x = &mut xs[sample * stride..][..3 * units];
             let (gates, candidate) = x.split_at_mut(2 * units);
             self.activation.run_in_place(isa, candidate)?;

@@ -4,6 +4,7 @@ use crate::dense::{Plain, Run, start};
 use crate::error::{check_len, require};
 use crate::math::{sigmoid, tanh};
 use crate::operand::{Start, Weights};
+use crate::recurrence::{Direction, States, Walk, begin, finish};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{Activation, Buffer, Matrix, Result, len};
 
@@ -25,24 +26,8 @@ pub struct Lstm<'w> {
     pub recurrent_activation: Activation,
     /// Whether y has the state after every step, or only after the last.
     pub return_sequences: bool,
-    /// Runs from the last step to the first. The state after a step still stands where its input does.
-    pub reverse: bool,
-}
-
-/// The states (h, c) of a recurrent layer, each `[batch, units]`.
-#[derive(Debug)]
-pub struct States<'a> {
-    /// What the layer starts with; zeros without.
-    pub initial: [Option<&'a [f32]>; 2],
-    /// Where the states after the last step go.
-    pub last: [Option<&'a mut [f32]>; 2],
-}
-
-/// A layer that starts with zeros, and whose last states are not wanted.
-impl Default for States<'_> {
-    fn default() -> Self {
-        Self { initial: [None; 2], last: [None, None] }
-    }
+    /// The order of the steps.
+    pub direction: Direction,
 }
 
 impl Lstm<'_> {
@@ -59,7 +44,7 @@ impl Lstm<'_> {
         self.run_with_states(isa, batch, steps, x, y, States::default(), scratch)
     }
 
-    /// Like [`Lstm::run`], with given initial states, and handing out the last ones.
+    /// Like [`Lstm::run`], with a mask, given initial states, and handing out the last ones.
     pub fn run_with_states(
         &self,
         isa: Isa,
@@ -70,18 +55,16 @@ impl Lstm<'_> {
         states: States<'_>,
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        let units = self.units;
+        let Self { units, direction, return_sequences: sequences, .. } = *self;
         let gates = len(&[units, 4])?;
-        let (k, state) = (self.kernel.rows(), len(&[batch, units])?);
+        let k = self.kernel.rows();
         require(self.kernel.groups() == 1 && self.kernel.cols() == gates, "kernel", "be [in, 4 · units]")?;
         let recurrent = [self.recurrent.groups(), self.recurrent.rows(), self.recurrent.cols()];
         require(recurrent == [1, units, gates], "recurrent", "be [units, 4 · units]")?;
         check_len("x", len(&[batch, steps, k])?, x.len())?;
-        check_len("y", if self.return_sequences { len(&[state, steps])? } else { state }, y.len())?;
-        for (initial, last) in states.initial.iter().zip(&states.last) {
-            check_len("initial state", state, initial.map_or(state, <[f32]>::len))?;
-            check_len("last state", state, last.as_ref().map_or(state, |last| last.len()))?;
-        }
+        let States { mask, zero_masked, .. } = states;
+        let walk = Walk { batch, steps, units, direction, sequences, mask, zero_masked };
+        let state = walk.check(y, &states)?;
         let start = start(self.bias, gates)?;
         let inputs = len(&[batch, steps, gates])?;
         let scratch = scratch.write(crate::shape::sum(inputs, len(&[state, 2])?)?)?;
@@ -90,22 +73,23 @@ impl Lstm<'_> {
         }
         let (z, h_and_c) = scratch.split_at_mut(inputs);
         let (h, c) = h_and_c.split_at_mut(state);
-        for (to, from) in [&mut *h, &mut *c].into_iter().zip(states.initial) {
-            match from {
-                Some(from) => to.copy_from_slice(from),
-                None => to.fill(0.0),
-            }
+        begin([&mut *h, &mut *c], states.initial);
+        if !sequences {
+            y.fill(0.0);
         }
         // The inputs of all steps are one large product, which runs much faster than many small ones.
         let rows = batch * steps;
         let weights = Weights::plain(&self.kernel, start);
         isa.run(Run { rows, x: Plain { x, stride: k }, weights, y: z });
         for step in 0..steps {
-            let at = if self.reverse { steps - 1 - step } else { step };
+            let at = walk.at(step);
             // z += h·recurrent for all samples
             let weights = Weights { stride: steps * gates, ..Weights::plain(&self.recurrent, Start::Output) };
             isa.run(Run { rows: batch, x: Plain { x: h, stride: units }, weights, y: &mut z[at * gates..] });
             for sample in 0..batch {
+                if !walk.takes(sample, at) {
+                    continue;
+                }
                 let z = &mut z[(sample * steps + at) * gates..][..gates];
                 let (c, h) = (&mut c[sample * units..][..units], &mut h[sample * units..][..units]);
                 if self.activation == Activation::Tanh && self.recurrent_activation == Activation::Sigmoid {
@@ -113,20 +97,10 @@ impl Lstm<'_> {
                 } else {
                     self.update(isa, z, c, h)?;
                 }
-                if self.return_sequences {
-                    y[(sample * steps + at) * units..][..units].copy_from_slice(h);
-                }
             }
+            walk.emit(step, h, y);
         }
-        if !self.return_sequences {
-            y.copy_from_slice(h);
-        }
-        for (to, from) in states.last.into_iter().zip([h, c]) {
-            if let Some(to) = to {
-                to.copy_from_slice(from);
-            }
-        }
-        Ok(())
+        finish([h, c], states.last)
     }
 
     /// The new states of one sample from the sums of its gates, with any activations.

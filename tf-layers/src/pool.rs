@@ -1,5 +1,6 @@
 //! Pooling, channels last.
 
+use crate::conv::window_axes;
 use crate::error::check_len;
 use crate::simd::{Isa, Kernel, Simd};
 use crate::window::Axis;
@@ -47,6 +48,21 @@ pub struct Pool1d {
     pub padding: [usize; 2],
 }
 
+/// Pooling over volumes `[batch, depth, height, width, channels]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool3d {
+    /// What becomes of the elements of a window.
+    pub kind: Pool,
+    /// Depth, height and width of the window.
+    pub size: [usize; 3],
+    /// Step along each axis.
+    pub stride: [usize; 3],
+    /// Distance between taps, 1 for neighbours.
+    pub dilation: [usize; 3],
+    /// Padding before and after along each axis.
+    pub padding: [[usize; 2]; 3],
+}
+
 impl Pool1d {
     const fn as_2d(&self) -> Pool2d {
         Pool2d {
@@ -78,15 +94,20 @@ impl Pool1d {
 }
 
 impl Pool2d {
-    fn axes(&self, size: [usize; 2]) -> Result<[Axis; 2]> {
-        let axis =
-            |i: usize| Axis::new(self.size[i], self.stride[i], self.dilation[i], self.padding[i], size[i]);
-        Ok([axis(0)?, axis(1)?])
+    const fn as_3d(&self) -> Pool3d {
+        Pool3d {
+            kind: self.kind,
+            size: [1, self.size[0], self.size[1]],
+            stride: [1, self.stride[0], self.stride[1]],
+            dilation: [1, self.dilation[0], self.dilation[1]],
+            padding: [[0, 0], self.padding[0], self.padding[1]],
+        }
     }
 
     /// Height and width of the result for an image of `[height, width]`; 0 if that is too small for the window.
     pub fn output_size(&self, size: [usize; 2]) -> Result<[usize; 2]> {
-        Ok(self.axes(size)?.map(|axis| axis.output))
+        let [_, height, width] = self.as_3d().output_size([1, size[0], size[1]])?;
+        Ok([height, width])
     }
 
     /// From x `[batch, height, width, channels]` to y `[batch, output_height, output_width, channels]`.
@@ -101,9 +122,36 @@ impl Pool2d {
         x: &[f32],
         y: &mut [f32],
     ) -> Result<()> {
+        self.as_3d().run(isa, batch, [1, size[0], size[1]], channels, x, y)
+    }
+}
+
+impl Pool3d {
+    fn axes(&self, size: [usize; 3]) -> Result<[Axis; 3]> {
+        window_axes(self.size, self.stride, self.dilation, self.padding, size)
+    }
+
+    /// Depth, height and width of the result for a volume of these; 0 if that is too small for the window.
+    pub fn output_size(&self, size: [usize; 3]) -> Result<[usize; 3]> {
+        Ok(self.axes(size)?.map(|axis| axis.output))
+    }
+
+    /// From x `[batch, …size, channels]` to y `[batch, …output_size, channels]`.
+    ///
+    /// A window that lies wholly in the padding gives −∞ for the maximum, 0 for the mean.
+    pub fn run(
+        &self,
+        isa: Isa,
+        batch: usize,
+        size: [usize; 3],
+        channels: usize,
+        x: &[f32],
+        y: &mut [f32],
+    ) -> Result<()> {
         let axes = self.axes(size)?;
-        check_len("x", len(&[batch, size[0], size[1], channels])?, x.len())?;
-        check_len("y", len(&[batch, axes[0].output, axes[1].output, channels])?, y.len())?;
+        check_len("x", len(&[batch, size[0], size[1], size[2], channels])?, x.len())?;
+        let [depth, height, width] = axes.map(|axis| axis.output);
+        check_len("y", len(&[batch, depth, height, width, channels])?, y.len())?;
         if !y.is_empty() {
             isa.run(Run { kind: self.kind, axes, batch, channels, x, y });
         }
@@ -113,7 +161,7 @@ impl Pool2d {
 
 struct Run<'a> {
     kind: Pool,
-    axes: [Axis; 2],
+    axes: [Axis; 3],
     batch: usize,
     channels: usize,
     x: &'a [f32],
@@ -125,14 +173,15 @@ impl Kernel for Run<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let [vertical, horizontal] = self.axes;
-        let image = vertical.input * horizontal.input * self.channels;
+        let [depth, vertical, horizontal] = self.axes;
+        let image = depth.input * vertical.input * horizontal.input * self.channels;
         let mut pixels = self.y.chunks_exact_mut(self.channels);
         for sample in 0..self.batch {
             let x = &self.x[sample * image..][..image];
-            for line in 0..vertical.output {
+            for line in 0..depth.output * vertical.output {
+                let (slice, line) = (line / vertical.output, line % vertical.output);
                 for (column, y) in (0..horizontal.output).zip(&mut pixels) {
-                    let window = Window::new(self.kind, self.axes, [line, column], self.channels, x);
+                    let window = Window::new(self.kind, self.axes, [slice, line, column], self.channels, x);
                     let mut channel = 0;
                     while channel + 4 * S::LANES <= self.channels {
                         window.pool::<S, 4>(s, channel, &mut y[channel..]);
@@ -150,26 +199,28 @@ impl Kernel for Run<'_> {
 
 /// One position of the window.
 struct Window<'a> {
-    axes: [Axis; 2],
+    axes: [Axis; 3],
     channels: usize,
     x: &'a [f32],
-    origins: [isize; 2],
-    taps: [core::ops::Range<usize>; 2],
+    origins: [isize; 3],
+    taps: [core::ops::Range<usize>; 3],
     /// What the mean divides by; `None` for the maximum.
     divisor: Option<f32>,
 }
 
 impl<'a> Window<'a> {
     #[inline(always)]
-    fn new(kind: Pool, axes: [Axis; 2], at: [usize; 2], channels: usize, x: &'a [f32]) -> Self {
-        let origins = [axes[0].origin(at[0]), axes[1].origin(at[1])];
-        let taps = [axes[0].taps(origins[0]), axes[1].taps(origins[1])];
+    fn new(kind: Pool, axes: [Axis; 3], at: [usize; 3], channels: usize, x: &'a [f32]) -> Self {
+        let origins = [axes[0].origin(at[0]), axes[1].origin(at[1]), axes[2].origin(at[2])];
+        let taps = [axes[0].taps(origins[0]), axes[1].taps(origins[1]), axes[2].taps(origins[2])];
         let divisor = match kind {
             Pool::Max => None,
-            Pool::Average { count_include_pad: false } => Some(taps[0].len() * taps[1].len()),
-            Pool::Average { count_include_pad: true } => {
-                Some(axes[0].taps_padded(origins[0]) * axes[1].taps_padded(origins[1]))
-            }
+            Pool::Average { count_include_pad: false } => Some(taps[0].len() * taps[1].len() * taps[2].len()),
+            Pool::Average { count_include_pad: true } => Some(
+                axes[0].taps_padded(origins[0])
+                    * axes[1].taps_padded(origins[1])
+                    * axes[2].taps_padded(origins[2]),
+            ),
         };
         let divisor = divisor.map(|count| count.max(1) as f32);
         Self { axes, channels, x, origins, taps, divisor }
@@ -180,17 +231,20 @@ impl<'a> Window<'a> {
     fn pool<S: Simd, const N: usize>(&self, s: S, channel: usize, y: &mut [f32]) {
         let mut result = [s.splat(if self.divisor.is_some() { 0.0 } else { f32::NEG_INFINITY }); N];
         let width = (N * S::LANES).min(self.channels - channel);
-        let [vertical, horizontal] = &self.axes;
-        for tap_y in self.taps[0].clone() {
-            let line = (self.origins[0] + (tap_y * vertical.dilation) as isize) as usize;
-            for tap_x in self.taps[1].clone() {
-                let column = (self.origins[1] + (tap_x * horizontal.dilation) as isize) as usize;
-                let pixel = (line * horizontal.input + column) * self.channels + channel;
-                let x = &self.x[pixel..][..width];
-                for (i, result) in result.iter_mut().enumerate() {
-                    let x = &x[i * S::LANES..];
-                    let x = if width == N * S::LANES { s.load(x) } else { s.load_partial(x, 0.0) };
-                    *result = if self.divisor.is_some() { s.add(*result, x) } else { max(s, *result, x) };
+        let [depth, vertical, horizontal] = &self.axes;
+        for tap_z in self.taps[0].clone() {
+            let slice = (self.origins[0] + (tap_z * depth.dilation) as isize) as usize;
+            for tap_y in self.taps[1].clone() {
+                let line = (self.origins[1] + (tap_y * vertical.dilation) as isize) as usize;
+                for tap_x in self.taps[2].clone() {
+                    let column = (self.origins[2] + (tap_x * horizontal.dilation) as isize) as usize;
+                    let pixel = (slice * vertical.input + line) * horizontal.input + column;
+                    let x = &self.x[pixel * self.channels + channel..][..width];
+                    for (i, result) in result.iter_mut().enumerate() {
+                        let x = &x[i * S::LANES..];
+                        let x = if width == N * S::LANES { s.load(x) } else { s.load_partial(x, 0.0) };
+                        *result = if self.divisor.is_some() { s.add(*result, x) } else { max(s, *result, x) };
+                    }
                 }
             }
         }

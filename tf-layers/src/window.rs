@@ -83,3 +83,14 @@ impl Axis {
         if room <= 0 { 0 } else { (room as usize).div_ceil(self.dilation).min(self.size) }
     }
 }
+
+/// The padding that TensorFlow's SAME gives an axis of `input` elements: as much as ⌈input / stride⌉ windows take, the
+/// odd one at the end.
+pub fn same_padding(input: usize, size: usize, stride: usize, dilation: usize) -> Result<[usize; 2]> {
+    let axis = Axis::new(size, stride, dilation, [0, 0], input)?;
+    let reach = (input.div_ceil(stride).saturating_sub(1) * stride)
+        .checked_add(axis.extent)
+        .ok_or(Error::Overflow)?;
+    let total = reach.saturating_sub(input);
+    Ok([total / 2, total - total / 2])
+}

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Rng, assert_close, isas, packed};
-use tf_layers::{Activation, Buffer, Gru, Lstm, Matrix, States};
+use tf_layers::{Activation, Buffer, Direction, Gru, Lstm, Matrix, States};
 
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
@@ -62,7 +62,7 @@ fn lstm() {
                 activation: Activation::Tanh,
                 recurrent_activation: Activation::Sigmoid,
                 return_sequences: sequences,
-                reverse,
+                direction: if reverse { Direction::Reverse } else { Direction::Forward },
             };
             for isa in isas() {
                 let context = format!("{isa:?} {batch} {steps} {input} {units} {reverse} {sequences}");
@@ -71,7 +71,7 @@ fn lstm() {
                 let (mut h, mut c) = (vec![f32::NAN; batch * units], vec![f32::NAN; batch * units]);
                 let mut scratch = Buffer::default();
                 let initial = if with_states { [Some(&h0[..]), Some(&c0[..])] } else { [None; 2] };
-                let states = States { initial, last: [Some(&mut h), Some(&mut c)] };
+                let states = States { initial, last: [Some(&mut h), Some(&mut c)], ..States::default() };
                 layer.run_with_states(isa, batch, steps, &x, &mut y, states, &mut scratch).unwrap();
                 assert_close(&y, expected, 1e-5, &context);
                 assert_close(&h, &last_h, 1e-5, &context);
@@ -148,7 +148,7 @@ fn gru() {
                 activation: Activation::Tanh,
                 recurrent_activation: Activation::Sigmoid,
                 return_sequences: sequences,
-                reverse,
+                direction: if reverse { Direction::Reverse } else { Direction::Forward },
             };
             for isa in isas() {
                 let context =
@@ -157,9 +157,9 @@ fn gru() {
                 let mut y = vec![f32::NAN; expected.len()];
                 let mut h = vec![f32::NAN; batch * units];
                 let mut scratch = Buffer::default();
-                layer
-                    .run_with_state(isa, batch, steps, &x, &mut y, Some(&h0), Some(&mut h), &mut scratch)
-                    .unwrap();
+                let states =
+                    States { initial: [Some(&h0), None], last: [Some(&mut h), None], ..States::default() };
+                layer.run_with_states(isa, batch, steps, &x, &mut y, states, &mut scratch).unwrap();
                 assert_close(&y, expected, 1e-5, &context);
                 assert_close(&h, &last, 1e-5, &context);
                 assert!(layer.run(isa, batch + 1, steps, &x, &mut y, &mut scratch).is_err());

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
+
+import numpy as np
 
 from tf2rust.codegen.layout import cancel_transposes
 from tf2rust.ops.activations import ActivationLayer
 from tf2rust.ops.arithmetic import Binary
+from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
+from tf2rust.ops.dense import Dense
 from tf2rust.ops.reshape import Reshape
+from tf2rust.ops.transpose import Transpose, inverse
 
 
 def optimise(graph: LayerGraph) -> LayerGraph:
@@ -58,7 +64,7 @@ class _Fusion:
             layer = self.waiting.popleft()
             if layer not in self.position:
                 continue
-            if isinstance(layer, Reshape) and (self._merge(layer) or self._sink(layer)):
+            if isinstance(layer, Reshape) and (self._merge(layer) or self._sink(layer) or self._flatten(layer)):
                 continue
             self._fuse(layer)
         self.graph.layers = sorted(self.position, key=self.position.__getitem__)
@@ -133,6 +139,32 @@ class _Fusion:
         self._look_again(view)
         return True
 
+    def _flatten(self, view: Reshape) -> bool:
+        """A Dense over all axes but the first reads them in whatever order they lie, its kernel's rows put in that one.
+
+        x ─ Transpose ─ Reshape ─ Dense    becomes    x ─ Reshape ─ Dense
+        """
+        source, reader = self.made.get(view.x), self._only_reader(view.y)
+        if (
+            not isinstance(source, Transpose)
+            or not isinstance(reader, Dense)
+            or self._only_reader(source.y) is not view
+        ):
+            return False
+        shape, rows = source.y.shape, reader.kernel.shape[0]
+        if source.perm[0] != 0 or view.y.shape != (shape[0], rows) or product(shape[1:]) != rows:
+            return False
+        split = reader.kernel.reshape(*map(int, map(str, shape[1:])), -1)
+        back = [axis - 1 for axis in inverse(source.perm)[1:]]
+        reader.kernel = np.ascontiguousarray(split.transpose(*back, split.ndim - 1).reshape(rows, -1))
+        self._remove(source)
+        position = self._remove(view)
+        view.inputs = [source.x]
+        reader.nodes = source.nodes + reader.nodes
+        self._add(view, position)
+        self._look_again(view)
+        return True
+
     def _fuse(self, layer: Layer) -> None:
         reader = self._only_reader(layer.y) if len(layer.outputs) == 1 else None
         if reader is None:
@@ -159,7 +191,14 @@ def _commutes(layer: Layer, view: Reshape) -> bool:
     if layer.constant.size == 1:
         layer.constant = layer.constant.reshape(())
         return True
-    if layer.last_axis() is None or view.x.rank == 0 or view.x.shape[-1] != view.y.shape[-1]:
+    if view.x.rank == 0:
+        return False
+    if layer.last_axis() is not None and view.x.shape[-1] == view.y.shape[-1]:
+        layer.constant = layer.constant.reshape(-1)
+        return True
+    # Or the Reshape has cut the last axis into those that the constant runs over.
+    shape = tuple(itertools.dropwhile(lambda size: size == 1, layer.constant.shape))
+    if not shape or view.y.shape[-len(shape) :] != shape or layer.constant.size != view.x.shape[-1]:
         return False
     layer.constant = layer.constant.reshape(-1)
     return True

@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 
 from tf2rust.errors import UsageError
 from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, shape_function
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, body_function, shape_function
 from tf2rust.ops.core.registry import load_ops
 
 BATCH = "n"
@@ -111,6 +111,7 @@ def _infer_node(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[
         analysis.folded.add(node)
         return
     try:
+        _enter(node, analysis, fallback)
         found = _facts_of(node, facts)
     except (InferenceError, ValueError, IndexError, TypeError, ZeroDivisionError) as error:
         analysis.problems[node] = str(error)
@@ -133,6 +134,23 @@ def _infer_node(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[
         _fold(node, analysis)
     elif all(f.const is not None for f in found):
         analysis.folded.add(node)
+
+
+def _enter(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[str, tuple[int | None, ...]]]) -> None:
+    """Finds the facts of what is in the node's bodies, where it is known what they are given."""
+    function = body_function(node.op_type) if node.domain in ("", "ai.onnx") else None
+    bodies = [a.value for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
+    if function is None or any(v is not None and v not in analysis.facts for v in node.inputs):
+        return
+    for body in bodies:
+        for value, fact in zip(body.inputs, function(Node(node), analysis.facts), strict=False):
+            analysis.facts[value] = fact
+        for value in body.initializers.values():
+            if value.const_value is not None:
+                analysis.facts[value] = Fact.of_const(value.const_value.numpy())
+        for inner in body:
+            inner.version = inner.version or node.version
+            _infer_node(inner, analysis, fallback)
 
 
 def _blamed(node: ir.Node, analysis: Analysis) -> str | None:

@@ -72,7 +72,7 @@ def match(analysis: Analysis) -> Matched:
             continue
         applied.append((index[node], outcome))
         claimed.update(outcome.nodes)
-        demanded.update(_real_inputs(outcome))
+        demanded.update(_real_inputs(outcome, builder))
     for _, item in applied:
         _credit_shared(item, claimed)
     for node in nodes:
@@ -107,11 +107,14 @@ def _constants(builder: Builder, layers: Iterable[Layer], outputs: Iterable[ir.V
             yield Constant(array=array, inputs=[], outputs=[value], anchor=value.name)
 
 
-def _real_inputs(outcome: Applied) -> Iterable[ir.Value]:
-    """The ONNX values that the layers read: those of the match that do not come from inside it or from constants."""
-    read = {value.name for layer in outcome.layers for value in layer.inputs}
-    for node in (*outcome.nodes, *outcome.shared):
-        yield from (v for v in node.inputs if v is not None and v.name in read)
+def _real_inputs(outcome: Applied, builder: Builder) -> Iterable[ir.Value]:
+    """The ONNX values that the layers read and do not make themselves."""
+    made = {value for layer in outcome.layers for value in layer.outputs}
+    for layer in outcome.layers:
+        for value in layer.inputs:
+            source = None if value in made else builder.source(value)
+            if source is not None:
+                yield source
 
 
 def _apply(node: ir.Node, analysis: Analysis, builder: Builder) -> Applied | Unmatched:

@@ -166,6 +166,12 @@ def hard_sigmoid(m: Match, b: Builder) -> Yield:
     return activation_layer(m, b, "hard_sigmoid", 1 / 6, 0.5)
 
 
+@rule(Op("Mul", Op("Clip", X, Scalar("zero", 0.0), Scalar("six", 6.0)), Scalar("sixth", 1 / 6)))
+def hard_sigmoid_of_moved(m: Match, b: Builder) -> Yield:
+    """The same where grappler has added the 3 to something else."""
+    return activation_layer(m, b, "hard_sigmoid", 1 / 6, 0.0)
+
+
 @rule(Op("Mul", X, Op("Mul", _RELU6_OF_X_PLUS_3, Scalar("sixth", 1 / 6), name="gate"), name="product"))
 def hard_swish(m: Match, b: Builder) -> Yield:
     return activation_layer(m, b, "hard_swish")

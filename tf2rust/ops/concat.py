@@ -47,7 +47,8 @@ def _concat(node: Node, facts: Facts) -> Sequence[Fact]:
     total: int | Expr = 0
     for part in parts:
         total = total + part.shape[axis]
-    return [Fact(parts[0].dtype, (*parts[0].shape[:axis], total, *parts[0].shape[axis + 1 :]))]
+    fill = parts[0].fill if all(p.fill == parts[0].fill for p in parts) else None
+    return [Fact(parts[0].dtype, (*parts[0].shape[:axis], total, *parts[0].shape[axis + 1 :]), fill=fill)]
 
 
 @rule(Op("Concat", Var("first"), more=True))

@@ -1,26 +1,21 @@
-"""Convolutions over one or two dimensions, channels-last, with a constant kernel."""
+"""Convolutions over one to three dimensions, channels-last, with a constant kernel."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 import numpy as np
 
 from tf2rust.ops.affine import Affine
-from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
-from tf2rust.ops.core.layer import WINOGRAD_TILE, Dims, Layer, RustCall, Value, Weight, WeightRefs
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import WINOGRAD_TILE, Layer, RustCall, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list
-from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.transpose import around_channels_last
-
-Padding = tuple[tuple[int, int], ...]
-T = TypeVar("T")
+from tf2rust.ops.window import Window, window, without_flat_axis
 
 _MANY_PIXELS = 128
 """So many uses of each weight take as long as reading it from memory."""
@@ -28,93 +23,12 @@ _CACHED_WEIGHTS = 1 << 18
 """Numbers: half of a common level-2 cache."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """Where a window stands along each spatial axis."""
-
-    size: tuple[int, ...]
-    strides: tuple[int, ...]
-    dilations: tuple[int, ...]
-    padding: Padding
-
-    @property
-    def extent(self) -> tuple[int, ...]:
-        """The input positions from a window's first tap to its last."""
-        return tuple(d * (k - 1) + 1 for k, d in zip(self.size, self.dilations, strict=True))
-
-    def output(self, spatial: Dims, ceil: bool = False) -> Dims:
-        """The spatial dims of the output."""
-        sizes: list[int | Expr] = []
-        for size, extent, stride, (before, after) in zip(spatial, self.extent, self.strides, self.padding, strict=True):
-            room = size + before + after - extent
-            if isinstance(room, int) and room < 0:
-                raise InferenceError(f"its window of {extent} does not fit into {size} elements")
-            sizes.append((room + (stride - 1 if ceil else 0)) // stride + 1)
-        return tuple(sizes)
-
-
-def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
-    """The window of a Conv or pooling node, with ``auto_pad`` worked out.
-
-    ``SAME`` pads so that there are ceil(size / stride) windows, the odd one at the end (UPPER) or the start (LOWER).
-    """
-    rank = len(size)
-    strides = tuple(node.attr("strides", [1] * rank))
-    dilations = tuple(node.attr("dilations", [1] * rank))
-    mode = node.attr("auto_pad", "NOTSET")
-    pads = node.attr("pads", [0] * (2 * rank))
-    if mode == "NOTSET":
-        padding = tuple(zip(pads[:rank], pads[rank:], strict=True))
-    elif mode == "VALID":
-        padding = ((0, 0),) * rank
-    else:
-        padding = ()
-        for length, k, s, d in zip(spatial, size, strides, dilations, strict=True):
-            reach = d * (k - 1) + 1
-            if isinstance(length, int):
-                total = max((-(-length // s) - 1) * s + reach - length, 0)
-            elif s == 1:
-                total = reach - 1
-            else:
-                raise InferenceError(
-                    f"the padding of {mode} with stride {s} depends on the free dimension {length}; bind it with --dim"
-                )
-            small = total // 2
-            padding += ((small, total - small) if mode == "SAME_UPPER" else (total - small, small),)
-    if min((p for pair in padding for p in pair), default=0) < 0:
-        raise InferenceError("it has negative padding")
-    return Window(tuple(size), strides, dilations, padding)
-
-
-def without_flat_axis(layer: Any, window: Window) -> list[Layer] | None:
-    """A layer over [n, 1, w, c] or [n, h, 1, c], whose window is flat too, as the same over [n, w, c]; else None."""
-    if len(window.size) != 2:
-        return None
-    for flat in (0, 1):
-        free = window.size[flat] == 1 and window.padding[flat] == (0, 0) and layer.x.shape[1 + flat] == 1
-        if not free:
-            continue
-
-        def rest(items: Sequence[T], axis: int) -> tuple[T, ...]:
-            return tuple(item for i, item in enumerate(items) if i != axis)
-
-        x = Value(f"{layer.x.name}'", layer.x.dtype, rest(layer.x.shape, 1 + flat))
-        y = Value(f"{layer.y.name}'", layer.y.dtype, rest(layer.y.shape, 1 + flat))
-        size, strides, dilations = (rest(part, flat) for part in (window.size, window.strides, window.dilations))
-        line = Window(size, strides, dilations, rest(window.padding, flat))
-        return [
-            Reshape(inputs=[layer.x], outputs=[x]),
-            replace(layer, window=line, inputs=[x], outputs=[y]),
-            Reshape(inputs=[y], outputs=[layer.y]),
-        ]
-    return None
-
-
 @dataclass(eq=False, kw_only=True)
 class Conv(Affine):
     """A convolution over N…C: [n, *spatial, c] → [n, *spatial', filters].
 
-    ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] where every filter has one channel.
+    ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] where every filter has one channel
+    and the window no more than two dimensions.
     """
 
     window: Window
@@ -136,7 +50,7 @@ class Conv(Affine):
 
     @property
     def depthwise(self) -> bool:
-        return self.groups > 1 and self.groups == self.channels
+        return self.groups > 1 and self.groups == self.channels and self.rank < 3
 
     @property
     def winograd(self) -> bool:
@@ -145,7 +59,7 @@ class Conv(Affine):
         There must be much to multiply for each number that is transformed; the last tile of a line must not be mostly
         cut off; and the weights, which become more, must be used by many pixels or stay in a cache.
         """
-        if self.groups > 1 or {*self.window.strides, *self.window.dilations} != {1}:
+        if self.rank > 2 or self.groups > 1 or {*self.window.strides, *self.window.dilations} != {1}:
             return False
         filters, (*height, width) = self.y.shape[-1], self.window.size
         depth = self.channels * math.prod(height)
@@ -164,7 +78,7 @@ class Conv(Affine):
             "kernel_size": list(self.window.size),
             "strides": list(self.window.strides),
             "dilation_rate": list(self.window.dilations),
-            "padding": [list(p) for p in self.window.padding],
+            "padding": self.window.plain_padding(),
             "groups": self.groups,
             "activation": self.activation.plain(),
         }
@@ -181,7 +95,7 @@ class Conv(Affine):
 
     def of_constant(self, channels: np.ndarray) -> np.ndarray | None:
         """Padding is zeros whatever the input, so that a padded convolution differs at the borders."""
-        if any(p for pair in self.window.padding for p in pair):
+        if self.window.is_padded:
             return None
         return np.asarray(self.scaled_input(channels).astype(np.float64).reshape(-1, self.kernel.shape[-1]).sum(axis=0))
 
@@ -193,11 +107,14 @@ class Conv(Affine):
         return parts
 
     def weights(self) -> list[Weight]:
+        kernel = Weight("kernel", self.kernel, "vector" if self.depthwise else "matrices", self.groups)
         if self.winograd:
             shape = (*(1,) * (2 - self.rank), *self.window.size, *self.kernel.shape[-2:])
             kernel = Weight("kernel", self.kernel.reshape(shape), "winograd")
-        else:
-            kernel = Weight("kernel", self.kernel, "vector" if self.depthwise else "matrices", self.groups)
+        elif self.rank == 3:  # a matrix for each tap along the depth
+            depth, filters = self.window.size[0], self.kernel.shape[-1]
+            taps = np.moveaxis(self.kernel, 0, -2).reshape(-1, depth * filters)
+            kernel = Weight("kernel", np.ascontiguousarray(taps), "matrices", depth * self.groups)
         return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
@@ -209,7 +126,7 @@ class Conv(Affine):
             "kernel_size": self._each(w.size, 1),
             "stride": self._each(w.strides, 1),
             "dilation": self._each(w.dilations, 1),
-            "padding": self._each(w.padding, (0, 0)),
+            "padding": self._each(tuple(w.rust_padding()), (0, 0)),
         }
         if self.winograd:
             del parts["stride"], parts["dilation"]
@@ -242,12 +159,15 @@ class Conv(Affine):
     def rust_call(self, call: RustCall) -> str:
         spatial = ((1,) if self._flat else ()) + self.x.shape[1:-1]
         size = call.dim(spatial[0]) if len(spatial) == 1 else call.dims(spatial)
+        layer = call.field
+        if padding := self.window.late_padding(self.x.shape[1:-1], call):
+            layer = f"{self._rust_name()} {{ padding: {self._each(tuple(padding), (0, 0))}, ..{layer} }}"
         arguments = ["isa", call.dim(self.x.shape[0]), size, call.inputs[0], call.outputs[0]]
         arguments += [call.scratch()] if self.winograd else []
-        return f"{call.field}.run({', '.join(arguments)})"
+        return f"{layer}.run({', '.join(arguments)})"
 
     def rust_imports(self) -> set[str]:
-        return {self._rust_name(), "Activation"}
+        return {self._rust_name(), "Activation", "same_padding"}
 
 
 @infers("Conv")
@@ -262,8 +182,8 @@ def conv(m: Match, b: Builder) -> Yield:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y, kernel = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.const("kernel")
     rank = x.rank - 2
-    if rank not in (1, 2):
-        return m.reject(f"it convolves over {rank} axes; 1 and 2 are there")
+    if rank not in (1, 2, 3):
+        return m.reject(f"it convolves over {rank} axes; 1 to 3 are supported")
     if kernel.dtype != np.float32:
         return m.reject(f"the kernel is {kernel.dtype}; float32 is there")
     size = m.root.attr("kernel_shape", list(kernel.shape[2:]))
@@ -278,7 +198,7 @@ def conv(m: Match, b: Builder) -> Yield:
     first, last = around_channels_last(x, y, b)
     # [filters, c/g, *window] -> [*window, c/g, filters], the order in which a channels-last input is read.
     keras_kernel = np.moveaxis(kernel, (0, 1), (-1, -2))
-    if groups > 1 and groups == channels:
+    if groups > 1 and groups == channels and rank < 3:
         keras_kernel = keras_kernel[..., 0, :]
     layer = Conv(
         kernel=np.ascontiguousarray(keras_kernel),

@@ -11,6 +11,7 @@ from tf2rust.ops.core.layer import Layer, Perm, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_f32, rust_list
+from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.slice import Slice
 
 
@@ -32,7 +33,9 @@ class Pad(Layer):
         if not isinstance(consumer, Conv) or self.value != 0 or any(map(any, (self.padding[0], self.padding[-1]))):
             return None
         own = consumer.window.padding
-        padding = tuple((a + c, b + d) for (a, b), (c, d) in zip(self.padding[1:-1], own, strict=True))
+        if None in own:
+            return None
+        padding = tuple((a + c[0], b + c[1]) for (a, b), c in zip(self.padding[1:-1], own, strict=True) if c)
         return replace(consumer, window=replace(consumer.window, padding=padding), inputs=[self.x])
 
     def rust_call(self, call: RustCall) -> str:
@@ -80,6 +83,8 @@ def pad(m: Match, b: Builder) -> Yield:
     padding = tuple(_padding(m.root, b.facts))
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; Pad is there for float32")
+    if not any(map(any, padding)):
+        return Reshape(inputs=[x], outputs=[y])
     low = min(p for pair in padding for p in pair)
     if low >= 0:
         return Pad(padding=padding, value=value, inputs=[x], outputs=[y])

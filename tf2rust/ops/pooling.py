@@ -1,17 +1,17 @@
-"""Max and average pooling over one or two dimensions, channels-last."""
+"""Max and average pooling over one to three dimensions, channels-last."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.conv import Window, window, without_flat_axis
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
 from tf2rust.ops.core.layer import Layer, RustCall, WeightRefs
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.transpose import around_channels_last
+from tf2rust.ops.window import Window, window, without_flat_axis
 
 
 @dataclass(eq=False, kw_only=True)
@@ -35,7 +35,7 @@ class Pooling(Layer):
 
     def params(self) -> dict[str, object]:
         w = self.window
-        return {"pool_size": list(w.size), "strides": list(w.strides), "padding": [list(p) for p in w.padding]}
+        return {"pool_size": list(w.size), "strides": list(w.strides), "padding": w.plain_padding()}
 
     def simplified(self) -> list[Layer] | None:
         return without_flat_axis(self, self.window)
@@ -49,18 +49,20 @@ class Pooling(Layer):
         count = f"Average {{ count_include_pad: {str(self.count_include_pad).lower()} }}"
         return f"Pool{self.rank}d", (
             f"Pool{self.rank}d {{ kind: Pool::{'Max' if self.function == 'Max' else count}, size: {each(w.size)}, "
-            f"stride: {each(w.strides)}, dilation: {each(w.dilations)}, padding: {each(w.padding)} }}"
+            f"stride: {each(w.strides)}, dilation: {each(w.dilations)}, padding: {each(w.rust_padding())} }}"
         )
 
     def rust_call(self, call: RustCall) -> str:
         n, *spatial, channels = self.x.shape
         size = call.dim(spatial[0]) if self.rank == 1 else call.dims(spatial)
-        return (
-            f"{call.field}.run(isa, {call.dim(n)}, {size}, {call.dim(channels)}, {call.inputs[0]}, {call.outputs[0]})"
-        )
+        layer = call.field
+        if padding := self.window.late_padding(self.x.shape[1:-1], call):
+            each = padding[0] if self.rank == 1 else rust_list(padding)
+            layer = f"Pool{self.rank}d {{ padding: {each}, ..{layer} }}"
+        return f"{layer}.run(isa, {call.dim(n)}, {size}, {call.dim(channels)}, {call.inputs[0]}, {call.outputs[0]})"
 
     def rust_imports(self) -> set[str]:
-        return {f"Pool{self.rank}d", "Pool"}
+        return {f"Pool{self.rank}d", "Pool", "same_padding"}
 
 
 def _window(node: Node, facts: Facts) -> Window:
@@ -69,9 +71,12 @@ def _window(node: Node, facts: Facts) -> Window:
     base = window(node, spatial, node.attr("kernel_shape"))
     if not node.attr("ceil_mode", 0):
         return base
-    padding = []
-    for axis, (before, end) in enumerate(base.padding):
-        after = end
+    padding: list[tuple[int, int] | None] = []
+    for axis, pair in enumerate(base.padding):
+        if pair is None:  # SAME has as many windows as ceil_mode would
+            padding.append(pair)
+            continue
+        before, after = pair
         size, stride, extent = spatial[axis], base.strides[axis], base.extent[axis]
         windows = base.output(spatial, ceil=True)[axis]
         # A window that would start in the padding at the end does not count.
@@ -92,8 +97,8 @@ def _pool(node: Node, facts: Facts) -> Sequence[Fact]:
 def pooling(m: Match, b: Builder) -> Yield:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
-    if x.rank not in (3, 4):
-        return m.reject(f"it pools over {x.rank - 2} axes; 1 and 2 are there")
+    if x.rank not in (3, 4, 5):
+        return m.reject(f"it pools over {x.rank - 2} axes; 1 to 3 are supported")
     if len(m.root.ir.outputs) > 1:
         return m.reject("it also gives the indices of the maxima")
     if x.dtype != "float32":

@@ -1,37 +1,42 @@
-"""LSTM."""
+"""Recurrent layers: LSTM, GRU and SimpleRNN over [n, t, in]."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from tf2rust.ops.core.activation import Activation
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
 from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs
-from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.slice import Slice
-from tf2rust.ops.transpose import Transpose, permute
+
+_DIRECTIONS = {"forward": "Forward", "reverse": "Reverse", "go_backwards": "GoBackwards"}
 
 
 @dataclass(eq=False, kw_only=True)
-class Lstm(Layer):
-    """A forward LSTM from zero states: [n, t, in] → [n, t, units], or the last step's [n, units].
+class Recurrent(Layer):
+    """[n, t, in] → [n, t, units], or the last step's [n, units].
 
-    i, f, o = recurrent_activation(x·W + h·U + b), c' = f·c + i·activation(…), h' = o·activation(c'); the gates stand in
-    Keras' order i, f, c, o along the last axis of kernel, recurrent kernel and bias.
+    Inputs are x, then the mask [n, t] where ``masked``, then the initial states [n, units] that ``initial`` says are
+    given (else zeros); outputs are y, then the last states that ``last`` says are wanted. ``direction`` is ``forward``,
+    ``reverse`` (from the last step on, every state standing where its input does) or ``go_backwards`` (from the last
+    step on, the states in the order in which they come). Steps whose mask is false are passed over, and the result of
+    the step before stands in their place or, with ``zero_masked``, zeros.
     """
 
-    kind = "LSTM"
+    STATES: ClassVar[int] = 1
+    RUST: ClassVar[str]
     kernel: np.ndarray
     recurrent_kernel: np.ndarray
     bias: np.ndarray | None
     activation: Activation
-    recurrent_activation: Activation
     return_sequences: bool = True
+    direction: str = "forward"
+    masked: bool = False
+    zero_masked: bool = False
+    initial: tuple[bool, ...] = (False, False)
+    last: tuple[bool, ...] = (False, False)
 
     @property
     def units(self) -> int:
@@ -41,123 +46,129 @@ class Lstm(Layer):
         return {
             "units": self.units,
             "activation": self.activation.plain(),
-            "recurrent_activation": self.recurrent_activation.plain(),
             "return_sequences": self.return_sequences,
+            "direction": self.direction,
         }
 
     def absorb(self, consumer: Layer) -> Layer | None:
-        """Only the last step is wanted."""
-        if self.return_sequences and isinstance(consumer, Slice) and consumer.takes_last(1):
-            return replace(self, return_sequences=False)
+        """Only the result of the step that comes last is wanted; or the results in the other order."""
+        if not isinstance(consumer, Slice) or not self.return_sequences:
+            return None
+        ends = consumer.takes_first(1) if self.direction == "reverse" else consumer.takes_last(1)
+        if ends:
+            return replace(self, return_sequences=False, direction=self._one_order())
+        if consumer.reverses(1) and self.direction != "forward":
+            return replace(self, direction="reverse" if self.direction == "go_backwards" else "go_backwards")
         return None
+
+    def _one_order(self) -> str:
+        return "forward" if self.direction == "forward" else "reverse"
+
+    def absorb_input(self, producer: Layer) -> Layer | None:
+        """The input in the other order."""
+        if not isinstance(producer, Slice) or not producer.reverses(1) or self.masked or producer.y is not self.x:
+            return None
+        if self.direction != "forward":
+            return None
+        direction = "go_backwards" if self.return_sequences else "reverse"
+        return replace(self, direction=direction, inputs=[producer.x, *self.inputs[1:]])
 
     def weights(self) -> list[Weight]:
         kernels = [Weight("kernel", self.kernel, "matrix"), Weight("recurrent_kernel", self.recurrent_kernel, "matrix")]
         return kernels if self.bias is None else [*kernels, Weight("bias", self.bias)]
+
+    def _parts(self, weights: WeightRefs) -> dict[str, str]:
+        return {}
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
         parts = {
             "kernel": weights.get("kernel"),
             "recurrent": weights.get("recurrent_kernel"),
             "bias": weights.optional("bias"),
+            **self._parts(weights),
             "units": str(self.units),
             "activation": self.activation.rust(),
-            "recurrent_activation": self.recurrent_activation.rust(),
             "return_sequences": str(self.return_sequences).lower(),
-            "reverse": "false",
+            "direction": f"Direction::{_DIRECTIONS[self.direction]}",
         }
-        return "Lstm<'w>", f"Lstm {{ {', '.join(f'{k}: {v}' for k, v in parts.items())} }}"
+        return f"{self.RUST}<'w>", f"{self.RUST} {{ {', '.join(f'{k}: {v}' for k, v in parts.items())} }}"
 
     def rust_call(self, call: RustCall) -> str:
-        batch, steps = (call.dim(d) for d in self.x.shape[:2])
-        return f"{call.field}.run(isa, {batch}, {steps}, {call.inputs[0]}, {call.outputs[0]}, {call.scratch()})"
+        shape = ", ".join(call.dim(d) for d in self.x.shape[:2])
+        operands = f"isa, {shape}, {call.inputs[0]}, {call.outputs[0]}"
+        if len(self.inputs) == len(self.outputs) == 1:
+            return f"{call.field}.run({operands}, {call.scratch()})"
+        inputs, outputs = iter(call.inputs[1:]), iter(call.outputs[1:])
+        mask = f"Some({next(inputs)})" if self.masked else "None"
+        initial = ", ".join(f"Some({next(inputs)})" if given else "None" for given in self.initial)
+        last = ", ".join(f"Some({next(outputs)})" if wanted else "None" for wanted in self.last)
+        zero = str(self.zero_masked).lower()
+        states = f"States {{ mask: {mask}, zero_masked: {zero}, initial: [{initial}], last: [{last}] }}"
+        return f"{call.field}.run_with_states({operands}, {states}, {call.scratch()})"
 
     def rust_imports(self) -> set[str]:
-        return {"Lstm", "Activation"}
+        return {self.RUST, "Activation", "Direction", "States"}
 
 
-@infers("LSTM")
-def _lstm(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, recurrent = facts[node.ir.inputs[0]], facts.shape(node.ir.inputs[2])  # type: ignore[index, arg-type]
-    steps, batch = x.shape[:2]
-    directions, units = recurrent[0], recurrent[2]
-    state = Fact(x.dtype, (directions, batch, units))
-    return [Fact(x.dtype, (steps, directions, batch, units)), state, state][: len(node.ir.outputs)]
+@dataclass(eq=False, kw_only=True)
+class SimpleRnn(Recurrent):
+    """h' = activation(x·W + h·U + b)."""
+
+    kind = "SimpleRNN"
+    RUST = "SimpleRnn"
 
 
-def _activation(name: str, alpha: float | None, beta: float | None) -> Activation | None:
-    match name.lower():
-        case "sigmoid" | "tanh" | "relu" | "softsign" | "softplus" as plain:
-            return Activation(plain)
-        case "affine" if (alpha, beta) == (1.0, 0.0):
-            return Activation()
-        case "hardsigmoid":
-            return Activation("hard_sigmoid", (0.2 if alpha is None else alpha, 0.5 if beta is None else beta))
-    return None
+@dataclass(eq=False, kw_only=True)
+class Lstm(Recurrent):
+    """i, f, o = recurrent_activation(x·W + h·U + b), c' = f·c + i·activation(…), h' = o·activation(c').
+
+    The gates stand in Keras' order i, f, c, o along the last axis of kernel, recurrent kernel and bias.
+    """
+
+    kind = "LSTM"
+    RUST = "Lstm"
+    STATES = 2
+    recurrent_activation: Activation
+
+    def params(self) -> dict[str, object]:
+        return {**super().params(), "recurrent_activation": self.recurrent_activation.plain()}
+
+    def _parts(self, weights: WeightRefs) -> dict[str, str]:
+        return {"recurrent_activation": self.recurrent_activation.rust()}
 
 
-def _gates(array: np.ndarray, units: int) -> np.ndarray:
-    """From ONNX' order i, o, f, c along the first axis to Keras' i, f, c, o along the last."""
-    i, o, f, c = (array[k * units : (k + 1) * units] for k in range(4))
-    return np.ascontiguousarray(np.concatenate([i, f, c, o]).T)
+@dataclass(eq=False, kw_only=True)
+class Gru(Recurrent):
+    """z, r = recurrent_activation(x·W + h·U + b + b'), h' = z·h + (1 − z)·activation(…).
 
+    The argument of the last is x·W + b + r·(h·U + b'), with ``reset_after``, or else x·W + b + (r·h)·U + b'. The gates
+    stand in Keras' order z, r, h along the last axis of the kernels and of b and b', the ``recurrent_bias``.
+    """
 
-@rule(Op("LSTM", Var("x"), Const("kernel"), Const("recurrent"), more=True))
-def lstm(m: Match, b: Builder) -> Yield:
-    """Time-major in and out; the transposes around it are for the layout pass to remove."""
-    node, facts = m.root, b.facts
-    if (direction := node.attr("direction", "forward")) != "forward":
-        return m.reject(f"its direction is {direction}; forward is there")
-    if node.attr("layout", 0) or node.attr("input_forget", 0) or node.has("clip"):
-        return m.reject("it has one of the options layout, input_forget and clip, which are not there")
-    if node.input(4) is not None or node.input(7) is not None:
-        return m.reject("it has sequence lengths or peepholes, which are not there")
-    for index in (5, 6):
-        if (state := node.input(index)) is not None and facts[state].fill != 0:
-            return m.reject("it does not start from zero states")
-    names = node.attr("activations", ["Sigmoid", "Tanh", "Tanh"])
-    alphas, betas = node.attr("activation_alpha", []), node.attr("activation_beta", [])
-    gate, cell, hidden = (
-        _activation(n, alphas[i] if i < len(alphas) else None, betas[i] if i < len(betas) else None)
-        for i, n in enumerate(names)
-    )
-    if gate is None or cell is None or cell != hidden:
-        return m.reject(f"its activations are {', '.join(names)}")
-    kernel, recurrent = m.const("kernel"), m.const("recurrent")
-    units = recurrent.shape[2]
-    if node.attr("hidden_size", units) != units or kernel.dtype != np.float32:
-        return m.reject("its kernels do not fit hidden_size, or are not float32")
-    bias = None
-    if (given := node.input(3)) is not None:
-        if (both := facts.const(given)) is None:
-            return m.reject("its bias is not a constant")
-        bias = _gates((both[0, : 4 * units] + both[0, 4 * units :])[:, None], units).reshape(-1)
-    outputs = [v for v in node.ir.outputs if v.is_graph_output() or v.uses()]
-    x = b.value(m["x"])
-    batch_major = b.temporary(x, permute(x.shape, (1, 0, 2)))
-    layers: list[Layer] = [Transpose(perm=(1, 0, 2), inputs=[x], outputs=[batch_major])]
-    steps, batch = x.shape[:2]
-    layer = Lstm(
-        kernel=_gates(kernel[0], units),
-        recurrent_kernel=_gates(recurrent[0], units),
-        bias=bias,
-        activation=cell,
-        recurrent_activation=gate,
-        inputs=[batch_major],
-        outputs=[],
-    )
-    layers.append(layer)
-    if outputs == [node.ir.outputs[0]]:
-        y = b.value(outputs[0])
-        sequence = b.temporary(y, (batch, steps, units))
-        column = b.temporary(y, (batch, steps, 1, units))
-        layer.outputs = [sequence]
-        layers.append(Reshape(inputs=[sequence], outputs=[column]))
-        layers.append(Transpose(perm=(1, 2, 0, 3), inputs=[column], outputs=[y]))
-    elif len(node.ir.outputs) > 1 and outputs == [node.ir.outputs[1]]:
-        y = b.value(outputs[0])
-        layer.outputs, layer.return_sequences = [b.temporary(y, (batch, units))], False
-        layers.append(Reshape(inputs=layer.outputs, outputs=[y]))
-    else:
-        return m.reject("more than one of its outputs is used")
-    return layers
+    kind = "GRU"
+    RUST = "Gru"
+    recurrent_activation: Activation
+    recurrent_bias: np.ndarray | None = None
+    reset_after: bool = True
+
+    def params(self) -> dict[str, object]:
+        own = {"recurrent_activation": self.recurrent_activation.plain(), "reset_after": self.reset_after}
+        return {**super().params(), **own}
+
+    def weights(self) -> list[Weight]:
+        gates = self.recurrent_kernel if self.reset_after else self.recurrent_kernel[:, : 2 * self.units]
+        found = [Weight("kernel", self.kernel, "matrix")]
+        found.append(Weight("recurrent_kernel", np.ascontiguousarray(gates), "matrix"))
+        if not self.reset_after:
+            candidate = np.ascontiguousarray(self.recurrent_kernel[:, 2 * self.units :])
+            found.append(Weight("candidate_kernel", candidate, "matrix"))
+        if self.bias is not None:
+            found.append(Weight("bias", self.bias))
+        return found if self.recurrent_bias is None else [*found, Weight("recurrent_bias", self.recurrent_bias)]
+
+    def _parts(self, weights: WeightRefs) -> dict[str, str]:
+        return {
+            "candidate": "None" if self.reset_after else f"Some({weights.get('candidate_kernel')})",
+            "recurrent_bias": weights.optional("recurrent_bias"),
+            "recurrent_activation": self.recurrent_activation.rust(),
+        }

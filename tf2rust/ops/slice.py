@@ -41,6 +41,19 @@ class Slice(Layer):
             for i, (own, size, start) in enumerate(zip(self.y.shape, self.x.shape, self.starts, strict=True))
         )
 
+    def takes_first(self, axis: int) -> bool:
+        """Whether this is ``x[..., :1, ...]`` along ``axis`` and everything along the others."""
+        return all(
+            (own == 1 and start == 0) if i == axis else own == size
+            for i, (own, size, start) in enumerate(zip(self.y.shape, self.x.shape, self.starts, strict=True))
+        )
+
+    def reverses(self, axis: int) -> bool:
+        """Whether this is ``x[..., ::-1, ...]`` along ``axis``."""
+        return self.x.shape == self.y.shape and all(
+            step == (-1 if i == axis else 1) for i, step in enumerate(self.steps)
+        )
+
     def rust_call(self, call: RustCall) -> str:
         return (
             f"slice({call.inputs[0]}, &{call.dims(self.x.shape)}, &{call.dims(self.starts)}, "
@@ -51,8 +64,13 @@ class Slice(Layer):
         return {"slice"}
 
 
-def _bound(index: int, size: int | Expr, lowest: int, highest: int | Expr) -> int | Expr:
+def _bound(index: int | Expr, size: int | Expr, lowest: int, highest: int | Expr) -> int | Expr:
     """A start or end as a position, clamped to lowest … highest."""
+    if isinstance(index, Expr):
+        room = highest - index
+        if not isinstance(room, int):
+            raise InferenceError(f"whether {index} lies within the dimension {size} is not known; bind it with --dim")
+        return index if room >= 0 else highest
     if abs(index) >= _OPEN:
         return highest if index > 0 else lowest
     if isinstance(size, int):
@@ -65,10 +83,19 @@ def _bound(index: int, size: int | Expr, lowest: int, highest: int | Expr) -> in
     raise InferenceError(f"whether {index} lies within the free dimension {size} is not known; bind it with --dim")
 
 
-def _ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
+def _indices(node: Node, facts: Facts, name: str, index: int) -> Sequence[int | Expr] | None:
+    """Starts or ends, which may be computed from shapes."""
+    found = facts.dims(node.input(index))
+    if found is None:
+        return facts.ints(node, name, index)
+    node.has(name)
+    return found
+
+
+def ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
     """Starts, steps and output shape, for every axis."""
     shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
-    firsts, lasts = facts.ints(node, "starts", 1), facts.ints(node, "ends", 2)
+    firsts, lasts = _indices(node, facts, "starts", 1), _indices(node, facts, "ends", 2)
     axes = facts.ints(node, "axes", 3) or list(range(len(firsts or [])))
     strides = facts.ints(node, "steps", 4) or [1] * len(axes)
     starts: list[int | Expr] = [0] * len(shape)
@@ -88,7 +115,7 @@ def _ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
 @infers("Slice")
 def _slice(node: Node, facts: Facts) -> Sequence[Fact]:
     data = facts[node.ir.inputs[0]]  # type: ignore[index]
-    starts, steps, shape = _ranges(node, facts)
+    starts, steps, shape = ranges(node, facts)
     if data.dims is not None and len(shape) == 1:
         picks = [int(str(starts[0])) + i * steps[0] for i in range(int(str(shape[0])))]
         return [Fact.of_dims(np.asarray([*(data.dims[i] for i in picks), None], dtype=object)[:-1], data.dtype)]
@@ -100,7 +127,7 @@ def slice_(m: Match, b: Builder) -> Yield:
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
     for attribute in ("starts", "ends", "axes"):
         m.root.has(attribute)
-    starts, steps, shape = _ranges(m.root, b.facts)
+    starts, steps, shape = ranges(m.root, b.facts)
     if shape == x.shape and all(s == 1 for s in steps):
         return Reshape(inputs=[x], outputs=[y])
     return Slice(starts=starts, steps=steps, inputs=[x], outputs=[y])
@@ -110,10 +137,10 @@ def slice_(m: Match, b: Builder) -> Yield:
 def _split(node: Node, facts: Facts) -> Sequence[Fact]:
     data = facts[node.ir.inputs[0]]  # type: ignore[index]
     axis = normal_axis(node.attr("axis", 0), len(data.shape))
-    return [Fact(data.dtype, (*data.shape[:axis], size, *data.shape[axis + 1 :])) for size in _parts(node, facts, axis)]
+    return [Fact(data.dtype, (*data.shape[:axis], size, *data.shape[axis + 1 :])) for size in parts(node, facts, axis)]
 
 
-def _parts(node: Node, facts: Facts, axis: int) -> list[int | Expr]:
+def parts(node: Node, facts: Facts, axis: int) -> list[int | Expr]:
     """The sizes of the parts; by default all are equal, or the last is smaller."""
     given = facts.ints(node, "split", 1)
     if given is not None:
@@ -133,7 +160,7 @@ def split(m: Match, b: Builder) -> Yield:
     m.root.has("num_outputs")
     layers: list[Layer] = []
     start: int | Expr = 0
-    for output, size in zip(m.root.ir.outputs, _parts(m.root, b.facts, axis), strict=True):
+    for output, size in zip(m.root.ir.outputs, parts(m.root, b.facts, axis), strict=True):
         starts = tuple(start if i == axis else 0 for i in range(x.rank))
         layers.append(Slice(starts=starts, steps=(1,) * x.rank, inputs=[x], outputs=[b.value(output)]))
         start = start + size

@@ -2,7 +2,9 @@
 
 use std::hint::black_box;
 
-use tf_layers::{Activation, Buffer, Conv1d, Conv2d, Dense, DepthwiseConv2d, Lstm, Matrix, WinogradConv2d};
+use tf_layers::{
+    Activation, Buffer, Conv1d, Conv2d, Dense, DepthwiseConv2d, Direction, Lstm, Matrix, WinogradConv2d,
+};
 
 use crate::bench::{Bench, numbers};
 
@@ -162,7 +164,7 @@ impl Bench {
             activation: Activation::Tanh,
             recurrent_activation: Activation::Sigmoid,
             return_sequences: false,
-            reverse: false,
+            direction: Direction::Forward,
         };
         let x = numbers(batch * steps * input);
         let mut y = numbers(batch * units);

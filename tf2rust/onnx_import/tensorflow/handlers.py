@@ -146,6 +146,18 @@ def _tflite_gelu(graph: Any, node: Any, **_: Any) -> None:
     build.finish("Mul", build.add("Mul", x, half), gate)
 
 
+def _conv3d(graph: Any, node: Any, **parts: Any) -> None:
+    """tf2onnx' own handler, which counts the groups of images alone."""
+    channels, of_filter = graph.get_shape(node.input[0])[-1], graph.get_shape(node.input[1])[-2]
+    library("tf2onnx.onnx_opset.nn").ConvOp.version_13(graph, node, **parts)
+    node.set_attr("group", channels // of_filter)
+
+
+def _resize_area(graph: Any, node: Any, **_: Any) -> None:
+    """tf2onnx writes the nearest element for it, which is something else."""
+    raise ValueError("the mean over an area is not known to ONNX")
+
+
 def _renamed(op: str) -> Callable[..., None]:
     def handler(graph: Any, node: Any, **_: Any) -> None:
         build = _Builder(graph, node)
@@ -155,6 +167,7 @@ def _renamed(op: str) -> Callable[..., None]:
 
 
 _HANDLERS: dict[str, Callable[..., None]] = {
+    "Conv3D": _conv3d,
     "Erfc": _erfc,
     "Expm1": _expm1,
     "Log1p": _log1p,
@@ -166,6 +179,7 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "LogicalXor": _renamed("Xor"),
     "Inv": _renamed("Reciprocal"),
     "PreventGradient": _renamed("Identity"),
+    "ResizeArea": _resize_area,
     "Snapshot": _renamed("Identity"),
     "TFL_GELU": _tflite_gelu,
 }

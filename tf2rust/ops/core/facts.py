@@ -180,6 +180,25 @@ def shape_function(op: str) -> ShapeFunction | None:
     return _shape_functions.get(op)
 
 
+_body_functions: dict[str, ShapeFunction] = {}
+
+
+def enters(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
+    """Registers the function that finds the facts of the inputs of these operators' bodies."""
+
+    def register(function: ShapeFunction) -> ShapeFunction:
+        for op in ops:
+            _body_functions[op] = function
+        return function
+
+    return register
+
+
+def body_function(op: str) -> ShapeFunction | None:
+    """The registered function that finds what the body of an ONNX operator is given."""
+    return _body_functions.get(op)
+
+
 def same_shape(node: Node, facts: Facts) -> Sequence[Fact]:
     """The shape function of elementwise operators with one input."""
     fact = facts[node.ir.inputs[0]]  # type: ignore[index]

@@ -257,10 +257,16 @@ class Matcher:
             inside.discard(node)  # which may let its own inputs escape
         return None
 
+    def _asks_shape(self, node: ir.Node) -> bool:
+        """Whether a reader wants the shape alone, which is known."""
+        fact = self.facts.known(node.outputs[0])
+        return node.op_type in ("Shape", "Size") and fact is not None and fact.dims is not None
+
     def _read_outside(self, match: Match, inside: set[ir.Node]) -> tuple[ir.Node, str | None] | None:
         for node in inside - {match.root.ir}:
             for output in node.outputs:
-                if output.is_graph_output() or any(use.node not in inside for use in output.uses()):
+                outside = (use.node for use in output.uses() if use.node not in inside)
+                if output.is_graph_output() or any(not self._asks_shape(node) for node in outside):
                     return node, output.name
         return None
 

@@ -24,13 +24,19 @@ class Builder:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self._values: dict[ir.Value, Value] = {}
+        self._sources: dict[Value, ir.Value] = {}
         self._temporaries = 0
 
     def value(self, value: ir.Value) -> Value:
         if value not in self._values:
             fact = self.facts[value]
             self._values[value] = Value(value.name or "", fact.dtype, fact.shape)
+            self._sources[self._values[value]] = value
         return self._values[value]
+
+    def source(self, value: Value) -> ir.Value | None:
+        """The ONNX value that this one stands for, None for one that has no counterpart."""
+        return self._sources.get(value)
 
     def values(self) -> list[tuple[ir.Value, Value]]:
         """The ONNX values asked for so far, with what stands for them."""

@@ -1,0 +1,77 @@
+"""MultiHeadAttention and its kin: the products between queries, keys and values are one layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
+from tests.ops.conftest import Outcomes
+
+layers = keras.layers
+X, Y = In((6, 8)), In((5, 8))
+WORDS = In((7,), "int32", lambda rng, shape: rng.integers(0, 5, shape) * (np.arange(7) < [[3], [7], [5]]))
+HEADS = "Dense Dense Dense Attention Dense"
+
+
+def _heads(*shared: Any, **options: Any) -> Any:
+    def build(x: Any, y: Any = None) -> Any:
+        return layers.MultiHeadAttention(2, 3, **options)(x, x if y is None else y, **dict(shared))
+
+    return build
+
+
+def _words(build: Any) -> Any:
+    return lambda x: build(layers.Embedding(5, 8, mask_zero=True)(x))
+
+
+def _block(x: Any) -> Any:
+    h = layers.LayerNormalization()(layers.Add()([x, _heads()(x)]))
+    return layers.LayerNormalization()(layers.Add()([h, layers.Dense(8)(layers.Dense(16, activation="gelu")(h))]))
+
+
+TABLE: dict[str, Case] = {
+    "heads": case(_heads(), X, becomes=HEADS),
+    "heads_of_two": case(_heads(), X, Y, becomes=HEADS),
+    "heads_value_dim": case(_heads(value_dim=5), X, Y, becomes=HEADS),
+    "heads_no_bias": case(_heads(use_bias=False), X, becomes=HEADS),
+    "heads_output_shape": case(_heads(output_shape=4), X, becomes=HEADS),
+    "heads_one": case(lambda x: layers.MultiHeadAttention(1, 4)(x, x), X),
+    "heads_long": case(_heads(), (210, 8), (199, 8), becomes=HEADS),
+    "heads_wide": case(lambda x: layers.MultiHeadAttention(3, 20)(x, x), (19, 8), becomes=HEADS),
+    "heads_free": case(_heads(), (None, 8), becomes=HEADS),
+    "heads_causal": case(_heads(("use_causal_mask", True)), X, becomes=HEADS),
+    "heads_masked": case(_words(_heads()), WORDS),
+    "heads_masked_causal": case(_words(_heads(("use_causal_mask", True))), WORDS),
+    "transformer_block": case(
+        _block,
+        X,
+        becomes=f"{HEADS} Add LayerNormalization Dense Dense Add LayerNormalization",
+    ),
+    "attention": case(lambda x, y: layers.Attention()([x, y]), X, Y, becomes="Attention"),
+    "attention_of_three": case(lambda x, y, z: layers.Attention()([x, z, y]), X, Y, Y, becomes="Attention"),
+    "attention_scale": case(lambda x, y: layers.Attention(use_scale=True)([x, y]), X, Y, becomes="Attention"),
+    "attention_free": case(lambda x, y: layers.Attention()([x, y]), (None, 8), (None, 8), becomes="Attention"),
+    "einsum_dense": case(
+        lambda x: layers.EinsumDense("abc,cd->abd", output_shape=(None, 5), bias_axes="d")(x), X, becomes="Dense"
+    ),
+    "einsum_heads": case(
+        lambda x: layers.EinsumDense("abc,cde->abde", output_shape=(None, 2, 5), bias_axes="de")(x), X, becomes="Dense"
+    ),
+    "einsum_merge": case(
+        lambda x: layers.EinsumDense("abcd,cde->abe", output_shape=(None, 5), bias_axes="e")(x),
+        (6, 4, 3),
+        becomes="Dense",
+    ),
+    "einsum_time": case(
+        lambda x: layers.EinsumDense("abc,bd->adc", output_shape=(5, None))(x), X, becomes="Transpose Dense Transpose"
+    ),
+}
+TABLES = [Table("attention", TABLE)]
+
+
+@pytest.mark.parametrize(("table", "name", "item"), parametrised(TABLES))
+def test_attention(outcomes: Outcomes, table: str, name: str, item: Case) -> None:
+    check(outcomes[table, name], item)
