@@ -1,0 +1,37 @@
+"""Inputs of a model that are given once and for all: they become constants of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from tf2rust.errors import UsageError
+
+
+def bind_constants(proto: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> onnx.ModelProto:
+    """The model with the inputs named in ``arrays`` turned into constants.
+
+    Raises UsageError if there is no such input, or if the array is of another dtype or shape than it is declared with.
+    """
+    bound = onnx.ModelProto()
+    bound.CopyFrom(proto)
+    declared = {info.name: info for info in bound.graph.input}
+    for name, array in arrays.items():
+        if name not in declared:
+            known = ", ".join(f"`{other}`" for other in declared) or "none"
+            raise UsageError(f"--constant {name}: the model has no such input; its inputs are: {known}")
+        kind = declared[name].type.tensor_type
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+        sizes = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
+        fits = len(sizes) == array.ndim and all(s in (None, n) for s, n in zip(sizes, array.shape, strict=True))
+        if array.dtype != dtype or (kind.HasField("shape") and not fits):
+            raise UsageError(
+                f"--constant {name}: the model wants {dtype} {['?' if s is None else s for s in sizes]}, "
+                f"but the array is {array.dtype} {list(array.shape)}"
+            )
+        bound.graph.input.remove(declared[name])
+        bound.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+    return bound
