@@ -100,16 +100,16 @@ class Program:
     sets: Mapping[str, DataSet]
 
 
-class NotConverted(Exception):
+class NotConvertedError(Exception):
     """The model is refused; the message says why."""
 
 
 def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet]) -> Program:
-    """The Rust of a case's model; raises NotConverted with the first reason if a node is not supported."""
+    """The Rust of a case's model; raises NotConvertedError with the first reason if a node is not supported."""
     found, graph = match_layers(source)
     if found.unmatched:
         causes = [u for u in found.unmatched if u.blocked_by is None] or found.unmatched
-        raise NotConverted(f"{causes[0].op}: {causes[0].reason}")
+        raise NotConvertedError(f"{causes[0].op}: {causes[0].reason}")
     check_ports(case, graph)
     model = build(graph, inplace=True, memdrop=True)
     first = next(iter(sets.values()))
@@ -127,7 +127,7 @@ def check_ports(case: Case, graph: LayerGraph) -> None:
     """The outputs must have the dtypes that the case says."""
     declared = {info.name: info.type.tensor_type.elem_type for info in case.model.graph.output}
     if missing := set(declared) - {name for name, _ in graph.outputs}:
-        raise NotConverted(f"output {min(missing)} is not computed")
+        raise NotConvertedError(f"output {min(missing)} is not computed")
 
 
 def write(programs: Sequence[Program], folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from tests.conformance.build import NotConverted, Program, convert, outputs, run, write
+from tests.conformance.build import NotConvertedError, Program, convert, outputs, run, write
 from tests.conformance.suite import Case, DataSet, out_of_scope
 from tf2rust.codegen.proof import RELATIVE_TOLERANCE
 from tf2rust.conversion import Source
@@ -49,7 +49,10 @@ PARAMETERS: dict[str, tuple[int, ...]] = {
     "Trilu": (1,),
     "Unsqueeze": (1,),
     "Upsample": (1,),
-} | {f"Reduce{kind}": (1,) for kind in "L1 L2 LogSum LogSumExp Max Mean Min Prod Sum SumSquare".split()}
+} | {
+    f"Reduce{kind}": (1,)
+    for kind in ["L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare"]
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def judge(cases: Sequence[Case], folder: Path) -> dict[str, Result]:
             continue
         try:
             converted.append(_convert(case, f"m{len(converted)}"))
-        except NotConverted as error:
+        except NotConvertedError as error:
             results[case.key] = Result(FAIL, str(error))
         except Exception as error:  # a defect, which must not hide the other cases' results
             results[case.key] = Result(FAIL, f"the conversion breaks off: {type(error).__name__}: {error}")
@@ -95,7 +98,7 @@ def _convert(case: Case, name: str) -> _Converted:
     sets = {f"s{i}": data for i, data in enumerate(case.sets)}
     try:
         return _Converted(case, (), [convert(case, name, _source(case.model), sets)])
-    except NotConverted as error:
+    except NotConvertedError as error:
         bound = _parameters(case.model)
         inputs = {info.name for info in case.model.graph.input}
         if not bound or set(bound) >= inputs:
@@ -107,8 +110,8 @@ def _convert(case: Case, name: str) -> _Converted:
         rest = DataSet({n: a for n, a in data.inputs.items() if n not in bound}, data.outputs)
         try:
             item.programs.append(convert(case, f"{name}{key}", _source(model), {key: rest}))
-        except NotConverted as error:
-            raise NotConverted(f"{error} (with {', '.join(bound)} bound)") from refused
+        except NotConvertedError as error:
+            raise NotConvertedError(f"{error} (with {', '.join(bound)} bound)") from refused
     return item
 
 
