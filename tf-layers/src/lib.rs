@@ -37,6 +37,7 @@ mod free;
 mod gru;
 mod lstm;
 mod math;
+mod matmul;
 mod moves;
 mod norm;
 mod operand;
@@ -63,6 +64,7 @@ pub use error::{Error, Result};
 pub use free::{Extent, FreeDims, quotient, sub, sum};
 pub use gru::Gru;
 pub use lstm::{Lstm, States};
+pub use matmul::{MatMul, Widen};
 pub use moves::{
     Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, gather, not, pad, select, slice,
     tile, transpose,

@@ -11,20 +11,10 @@ from tf2rust.ops.core.layer import Layer, Perm, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
-_FUNCTIONS = {
-    "Neg": "Neg",
-    "Abs": "Abs",
-    "Sqrt": "Sqrt",
-    "Reciprocal": "Reciprocal",
-    "Erf": "Erf",
-    "Log": "Log",
-    "Floor": "Floor",
-    "Ceil": "Ceil",
-    "Round": "Round",
-    "Sign": "Sign",
-    "Sin": "Sin",
-    "Cos": "Cos",
-}
+_FUNCTIONS = (
+    *("Neg", "Abs", "Sign", "Sqrt", "Reciprocal", "Erf", "Log", "Floor", "Ceil", "Round"),
+    *("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"),
+)
 _OF_INTEGERS = ("Neg", "Abs", "Sign")
 infers(*_FUNCTIONS)(same_shape)
 
@@ -60,4 +50,4 @@ def unary(m: Match, b: Builder) -> Yield:
     known = ("float32", *INTEGERS) if m.root.op in _OF_INTEGERS else ("float32",)
     if x.dtype not in known:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(known)}")
-    return Unary(function=_FUNCTIONS[m.root.op], inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    return Unary(function=m.root.op, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])

@@ -6,12 +6,14 @@
 
 mod erf;
 mod exp;
+mod inverse;
 mod log;
 mod scalar;
 mod sigmoid;
 
 pub(crate) use erf::{erf, gelu};
 pub(crate) use exp::{exp, expm1};
+pub(crate) use inverse::{acos, acosh, asin, asinh, atan, atanh, cosh, sinh, tan};
 pub(crate) use log::{log, log1p, softplus};
 pub(crate) use scalar::{cos, modulo, pow, sin};
 pub(crate) use sigmoid::{gelu_tanh, mish, sigmoid, silu, tanh};

@@ -73,7 +73,7 @@ fn reduce_large(x: f32) -> (i64, f64) {
     if x < 0.0 { (-n, -r) } else { (n, r) }
 }
 
-fn horner(x: f64, coefficients: &[f64]) -> f64 {
+pub(super) fn horner(x: f64, coefficients: &[f64]) -> f64 {
     coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c)
 }
 
@@ -103,8 +103,12 @@ fn power(x: f64, y: f64) -> f32 {
     if x == 1.0 {
         return 1.0;
     }
-    // 2^(y·log₂ x); the bounds are where f32 has long become 0 or infinite.
-    let t = (y * log2(x)).clamp(-300.0, 300.0);
+    exp2(y * log2(x)) as f32
+}
+
+/// 2ᵗ; beyond ±300, where f32 has long become 0 or infinite, as there.
+pub(super) fn exp2(t: f64) -> f64 {
+    let t = t.clamp(-300.0, 300.0);
     let n = (t + SHIFT) - SHIFT;
     let r = (t - n) * LN_2;
     let mut term = 1.0;
@@ -113,11 +117,11 @@ fn power(x: f64, y: f64) -> f32 {
         term *= r / f64::from(i);
         sum += term;
     }
-    (sum * f64::from_bits(((n as i64 + 1023) as u64) << 52)) as f32
+    sum * f64::from_bits(((n as i64 + 1023) as u64) << 52)
 }
 
 /// log₂ x for normal x > 0: ln m = 2·artanh((m − 1)/(m + 1)).
-fn log2(x: f64) -> f64 {
+pub(super) fn log2(x: f64) -> f64 {
     const ROOT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
     let offset = x.to_bits().wrapping_sub(ROOT_HALF) as i64;
     let e = offset >> 52;
