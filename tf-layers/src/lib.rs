@@ -69,6 +69,7 @@ pub use moves::{
     Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, gather, not, pad, select, slice,
     tile, transpose,
 };
+pub use moves::{Bits, Bitwise, SameBits, bit_cast, bitwise_not};
 pub use moves::{Integer, IntegerBinary, IntegerReduce, IntegerUnary};
 pub use norm::LayerNorm;
 pub use pool::{Pool, Pool1d, Pool2d};

@@ -1,5 +1,6 @@
 //! Moving elements of any type without computing with them.
 
+mod bits;
 mod cast;
 mod compare;
 mod copy;
@@ -9,6 +10,7 @@ mod join;
 mod pad;
 mod strided;
 
+pub use bits::{Bits, Bitwise, SameBits, bit_cast, bitwise_not};
 pub use cast::{Cast, cast};
 pub use compare::{Compare, Logic, not, select};
 pub use copy::{broadcast, concat_part, slice, tile, transpose};
