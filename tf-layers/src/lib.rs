@@ -45,6 +45,7 @@ mod pool;
 mod prediction;
 mod product;
 mod reduce;
+mod scalar;
 mod shape;
 mod simd;
 mod slide;
@@ -65,16 +66,16 @@ pub use free::{Extent, FreeDims, quotient, sub, sum};
 pub use gru::Gru;
 pub use lstm::{Lstm, States};
 pub use matmul::{MatMul, Widen};
+pub use moves::{Bits, Bitwise, SameBits, bit_cast, bitwise_not};
 pub use moves::{
     Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, gather, not, pad, select, slice,
     tile, transpose,
 };
-pub use moves::{Bits, Bitwise, SameBits, bit_cast, bitwise_not};
-pub use moves::{Integer, IntegerBinary, IntegerReduce, IntegerUnary};
 pub use norm::LayerNorm;
 pub use pool::{Pool, Pool1d, Pool2d};
 pub use prediction::{BinaryModelResult, Confidence, ScanPrediction, Thresholds, ThresholdsError};
 pub use reduce::Reduce;
+pub use scalar::{DoubleUnary, Scalar, ScalarBinary, ScalarReduce, ScalarUnary};
 pub use shape::{MAX_RANK, Shape, len};
 pub use simd::Isa;
 pub use softmax::{log_softmax, log_softmax_in_place, softmax, softmax_in_place};

@@ -1,8 +1,9 @@
 //! Inverse trigonometric and hyperbolic functions, and what else is rare: one by one, in `f64`.
 
-use core::f64::consts::{FRAC_PI_2, FRAC_PI_4, LN_2, LOG2_E};
+use core::f64::consts::{FRAC_PI_2, FRAC_PI_4};
 
-use super::scalar::{cos, exp2, horner, log2, sin};
+use super::double::{exp_f64 as exp, ln_f64 as ln, root};
+use super::scalar::{cos, horner, sin};
 
 /// Below this the first terms of the series in `x` are exact to more digits than an f32 has.
 const SMALL: f64 = 1.0 / 64.0;
@@ -106,35 +107,4 @@ fn arctangent(x: f64) -> f64 {
         1.0 / 21.0,
     ];
     (base + t * horner(t * t, &terms)).copysign(x)
-}
-
-/// eˣ; a NaN stays one.
-fn exp(x: f64) -> f64 {
-    exp2(x * LOG2_E)
-}
-
-/// ln x for x ≥ 0
-fn ln(x: f64) -> f64 {
-    if x == 0.0 {
-        f64::NEG_INFINITY
-    } else if x.is_finite() {
-        log2(x) * LN_2
-    } else {
-        x
-    }
-}
-
-/// √x, NaN below 0: Heron's method from half the exponent.
-pub(super) fn root(x: f64) -> f64 {
-    if x == 0.0 || x.is_nan() || x == f64::INFINITY {
-        return x;
-    }
-    if x < 0.0 {
-        return f64::NAN;
-    }
-    let mut y = f64::from_bits((x.to_bits() >> 1) + (1023 << 51));
-    for _ in 0..5 {
-        y = (y + x / y) / 2.0;
-    }
-    y
 }
