@@ -137,6 +137,10 @@ def _named(model: onnx.ModelProto, inputs: Sequence[np.ndarray], outputs: Sequen
         names = [name for name in names if name not in initial]
     made = [info.name for info in model.graph.output]
     return DataSet(
-        {name: np.asarray(array) for name, array in zip(names, inputs, strict=True)},
-        {name: np.asarray(array) for name, array in zip(made, outputs, strict=True)},
+        {name: _array(item) for name, item in zip(names, inputs, strict=True)},
+        {name: _array(item) for name, item in zip(made, outputs, strict=True)},
     )
+
+
+def _array(item: np.ndarray | onnx.TensorProto) -> np.ndarray:
+    return np.asarray(numpy_helper.to_array(item) if isinstance(item, onnx.TensorProto) else item)

@@ -71,6 +71,8 @@ pub use moves::{
     Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, gather, not, pad, select, slice,
     tile, transpose,
 };
+pub use moves::{Cumulate, Extreme, hardmax, range, top_k};
+pub use moves::{Tuples, Update, gather_elements, one_hot, reverse_sequence, scatter_elements, triangle};
 pub use norm::LayerNorm;
 pub use pool::{Pool, Pool1d, Pool2d};
 pub use prediction::{BinaryModelResult, Confidence, ScanPrediction, Thresholds, ThresholdsError};

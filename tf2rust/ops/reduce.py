@@ -83,7 +83,8 @@ def _axes(node: Node, facts: Facts) -> list[int]:
     return sorted(normal_axis(a, rank) for a in axes)
 
 
-def _reduced(shape: Dims, axes: Sequence[int], keepdims: bool) -> Dims:
+def reduced(shape: Dims, axes: Sequence[int], keepdims: bool) -> Dims:
+    """The shape without these axes or, with ``keepdims``, with 1 in their places."""
     if keepdims:
         return tuple(1 if i in axes else d for i, d in enumerate(shape))
     return tuple(d for i, d in enumerate(shape) if i not in axes)
@@ -93,7 +94,7 @@ def _reduced(shape: Dims, axes: Sequence[int], keepdims: bool) -> Dims:
 def _reduce(node: Node, facts: Facts) -> Sequence[Fact]:
     data = facts[node.ir.inputs[0]]  # type: ignore[index]
     keepdims = node.op.startswith("Global") or bool(node.attr("keepdims", 1))
-    shape = _reduced(data.shape, _axes(node, facts), keepdims)
+    shape = reduced(data.shape, _axes(node, facts), keepdims)
     if node.op == "ReduceProd" and data.dims is not None and len(data.shape) == 1:
         return [Fact.of_dims(np.asarray([product(data.dims), None], dtype=object)[:-1].reshape(shape), data.dtype)]  # type: ignore[arg-type]
     return [Fact(data.dtype, shape)]
@@ -120,7 +121,7 @@ def chain(b: Builder, functions: Sequence[str], axes: Sequence[int], keepdims: b
     layers: list[Layer] = []
     value = x
     for i, axis in enumerate(reversed(axes)):
-        out = y if axis == axes[0] else b.temporary(y, _reduced(value.shape, [axis], keepdims))
+        out = y if axis == axes[0] else b.temporary(y, reduced(value.shape, [axis], keepdims))
         function = functions[min(i, len(functions) - 1)]
         layers.append(Reduce(function=function, axes=(axis,), keepdims=keepdims, inputs=[value], outputs=[out]))
         value = out
@@ -148,7 +149,7 @@ def reduce_log_sum_exp(m: Match, b: Builder) -> Yield:
     axes, keepdims = _axes(m.root, b.facts), bool(m.root.attr("keepdims", 1))
     if x.dtype not in ("float32", "float64") or not axes:
         return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is floats over axes")
-    highest = b.temporary(x, _reduced(x.shape, axes, True))
+    highest = b.temporary(x, reduced(x.shape, axes, True))
     lowest = np.asarray(np.finfo(x.dtype).min, x.dtype)
     # An infinite maximum would make a NaN of the difference.
     finite, moved, powers = b.temporary(highest), b.temporary(x), b.temporary(x)

@@ -56,7 +56,7 @@ macro_rules! integers {
     ($($t:ty),+) => {$(
         impl Scalar for $t {}
 
-        #[allow(clippy::eq_op)]
+        #[allow(clippy::eq_op, irrefutable_let_patterns)]
         impl sealed::Arithmetic for $t {
             const ZERO: Self = 0;
             const ONE: Self = 1;
