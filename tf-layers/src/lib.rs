@@ -44,12 +44,14 @@ mod operand;
 mod pool;
 mod prediction;
 mod product;
+mod quantize;
 mod reduce;
 mod scalar;
 mod shape;
 mod simd;
 mod slide;
 mod softmax;
+mod suppress;
 mod tensor;
 mod weights;
 mod window;
@@ -71,15 +73,18 @@ pub use moves::{
     Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, gather, not, pad, select, slice,
     tile, transpose,
 };
-pub use moves::{Cumulate, Extreme, hardmax, range, top_k};
+pub use moves::{Cumulate, Extreme, hardmax, number, range, top_k};
 pub use moves::{Tuples, Update, gather_elements, one_hot, reverse_sequence, scatter_elements, triangle};
+pub use moves::{Unique, compress, count_nonzero, nonzero, range_len, size_at};
 pub use norm::LayerNorm;
 pub use pool::{Pool, Pool1d, Pool2d};
 pub use prediction::{BinaryModelResult, Confidence, ScanPrediction, Thresholds, ThresholdsError};
+pub use quantize::{Quantization, Quantized};
 pub use reduce::Reduce;
 pub use scalar::{DoubleUnary, Scalar, ScalarBinary, ScalarReduce, ScalarUnary};
 pub use shape::{MAX_RANK, Shape, len};
 pub use simd::Isa;
 pub use softmax::{log_softmax, log_softmax_in_place, softmax, softmax_in_place};
+pub use suppress::{Limits, NonMaxSuppression};
 pub use tensor::{Buffer, Tensor, TensorView};
 pub use weights::{Aligned, Blob, Dtype, Element, Entry, Matrix, NpyArray, Npz, NpzWriter, Whole, pack};

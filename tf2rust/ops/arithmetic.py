@@ -9,7 +9,7 @@ import numpy as np
 
 from tf2rust.ops.cast import Cast
 from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers
-from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value, Weight, WeightRefs
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list, rust_type
@@ -119,9 +119,29 @@ class Binary(Layer):
         return {"Binary", "ScalarBinary"}
 
 
+def placed(node: Node, facts: Facts) -> Dims | None:
+    """The shape that the second operand has beside the first where NumPy's rules do not give it; else None.
+
+    Before operator set 7, ``axis`` says where its axes lie; slopes of a PRelu before 9 belong to channels.
+    """
+    if node.op not in _OPS or node.version >= (9 if node.op == "PRelu" else 7) or len(node.inputs) != 2:
+        return None
+    node.has("consumed_inputs"), node.has("broadcast")
+    left, right = (facts.shape(v) for v in node.inputs)  # type: ignore[arg-type]
+    axis = node.attr("axis", len(left) - len(right))
+    if node.op == "PRelu":
+        per_channel = len(right) == 1 and right[0] != 1 and len(left) > 2
+        axis = 1 if per_channel else len(left) - len(right)
+    start = axis + len(left) if axis < 0 else axis
+    behind = len(left) - start - len(right)
+    return (*right, *[1] * behind) if behind > 0 else None
+
+
 @infers(*_OPS, *_CHAINED)
 def _binary(node: Node, facts: Facts) -> Sequence[Fact]:
     parts = [facts[v] for v in node.inputs if v is not None]
+    if placed(node, facts) is not None:
+        return [Fact(parts[0].dtype, parts[0].shape)]
     arithmetic: dict[str, Callable[..., np.ndarray]] = {
         "Add": np.add,
         "Sub": np.subtract,
@@ -148,8 +168,14 @@ def binary(m: Match, b: Builder) -> Yield:
         return _mixed(m, b)
     layers: list[Layer] = []
     left: Value | np.ndarray = _operand(b, m, 0)
+    shape = placed(m.root, b.facts)
     for i in range(1, len(inputs)):
         right = _operand(b, m, i)
+        if shape is not None and isinstance(right, Value):
+            layers.append(Reshape(inputs=[right], outputs=[b.temporary(right, shape)]))
+            right = layers[-1].y
+        elif shape is not None and not isinstance(right, Value) and right.ndim:
+            right = right.reshape([int(str(d)) for d in shape])
         last = i + 1 == len(inputs) and m.root.op != "Mean"
         out = y if last else b.temporary(y, broadcast(b.facts.shape(v) for v in inputs[: i + 1]))
         layers.append(_apply(function, left, right, out))

@@ -22,11 +22,16 @@ def _batch_normalization(node: Node, facts: Facts) -> Sequence[Fact]:
     return [Fact(facts.dtype(x), facts.shape(x))]
 
 
+def _is_training(node: Node) -> bool:
+    node.has("consumed_inputs")
+    return bool(node.attr("training_mode", 0)) or (node.version < 7 and not node.attr("is_test", 0))
+
+
 @rule(Op("BatchNormalization", Var("x"), Const("scale"), Const("bias"), Const("mean"), Const("variance")))
 def batch_normalization(m: Match, b: Builder) -> Yield:
     """x · scale / √(variance + ε) + (bias − mean · that), along axis 1, as layers that others can take in."""
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
-    if m.root.attr("training_mode", 0) or not m.root.attr("spatial", 1):
+    if _is_training(m.root) or not m.root.attr("spatial", 1):
         return m.reject("it is in training mode, or its statistics are not for each channel")
     m.root.attr("momentum", 0.9)  # matters to training alone
     if x.rank < 2 or x.dtype != "float32":
@@ -47,7 +52,7 @@ def batch_normalization(m: Match, b: Builder) -> Yield:
 def batch_normalization_of_inputs(m: Match, b: Builder) -> Yield:
     """The same where the statistics are not constants: (x − mean) · (scale / √(variance + ε)) + bias."""
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
-    if m.root.attr("training_mode", 0) or not m.root.attr("spatial", 1):
+    if _is_training(m.root) or not m.root.attr("spatial", 1):
         return m.reject("it is in training mode, or its statistics are not for each channel")
     m.root.attr("momentum", 0.9)  # matters to training alone
     epsilon = np.asarray(m.root.attr("epsilon", 1e-5), np.float32)

@@ -28,7 +28,7 @@ class MatMul(Layer):
 
     def sizes(self) -> tuple[int | Expr, int | Expr, int | Expr]:
         """m, k and n."""
-        a, b = (v.shape for v in self.inputs)
+        a, b = (v.shape for v in self.inputs[:2])
         right = (*b, 1) if len(b) == 1 else b
         return a[-2] if len(a) > 1 else 1, a[-1], right[-2 if self.transposed_right else -1]
 
@@ -49,7 +49,7 @@ class MatMul(Layer):
             f"transposed: {str(self.transposed_right).lower()} }}"
         )
         operands = ", ".join(
-            f"{x}, &{call.dims(_batch(v.shape))}" for x, v in zip(call.inputs, self.inputs, strict=True)
+            f"{x}, &{call.dims(batch(v.shape))}" for x, v in zip(call.inputs, self.inputs, strict=True)
         )
         return f"{product}.run(isa, {operands}, {call.scratch()}, {call.outputs[0]})"
 
@@ -57,7 +57,8 @@ class MatMul(Layer):
         return {"MatMul"}
 
 
-def _batch(shape: Dims) -> Dims:
+def batch(shape: Dims) -> Dims:
+    """The dims in front of the matrices."""
     return shape[:-2] if len(shape) > 1 else ()
 
 
@@ -83,6 +84,7 @@ def gemm_of_tensors(m: Match, b: Builder) -> Yield:
     if reason := _floats(m, [left, right, *added]):
         return m.reject(reason)
     alpha, beta = m.root.attr("alpha", 1.0), m.root.attr("beta", 1.0)
+    m.root.has("broadcast")  # before operator set 7; the shapes say it too
     layers: list[Layer] = []
     if m.root.attr("transA", 0):
         turned = b.temporary(left, permute(left.shape, (1, 0)))

@@ -14,8 +14,9 @@ mod sealed {
         fn or(self, other: Self) -> Self;
         fn xor(self, other: Self) -> Self;
         fn not(self) -> Self;
-        /// 0 where all bits leave.
+        /// 0 where all bits leave, which is also what a negative number of places means.
         fn left(self, by: Self) -> Self;
+        /// The same, but −1 for a negative number.
         fn right(self, by: Self) -> Self;
     }
 }
@@ -47,7 +48,9 @@ macro_rules! bits {
             }
             #[inline(always)]
             fn right(self, by: Self) -> Self {
-                u32::try_from(by).ok().and_then(|by| self.checked_shr(by)).unwrap_or(0)
+                let by = u32::try_from(by).ok().filter(|&by| by < Self::BITS);
+                // All bits leave; a negative number's sign moves in, until there is nothing else.
+                by.map_or_else(|| self >> (Self::BITS - 1) >> 1, |by| self >> by)
             }
         }
     )+};
@@ -184,6 +187,8 @@ mod tests {
         assert_eq!(out, [5, 9, 6, 10]);
         assert!(Bitwise::Or.run(&[1, 2], &[2], &[4, 8, 1], &[3], &mut out).is_err());
         let mut y = [0i8; 2];
+        Bitwise::ShiftRight.run(&[-8i8, -8], &[2], &[1, 9], &[2], &mut y).unwrap();
+        assert_eq!(y, [-4, -1]);
         bitwise_not(&[0, 5], &mut y).unwrap();
         assert_eq!(y, [-1, -6]);
     }
