@@ -68,6 +68,7 @@ _OUTSIDE_OPS = {
 def out_of_scope(model: onnx.ModelProto) -> str | None:
     """Why a model is not what this project converts; None if it is."""
     graph = model.graph
+    given = {info.name for info in graph.input}
     for info in (*graph.input, *graph.output):
         kind = info.type.WhichOneof("value")
         if kind != "tensor_type":
@@ -87,7 +88,7 @@ def out_of_scope(model: onnx.ModelProto) -> str | None:
         training = [a.i for a in node.attribute if a.name == "training_mode"]
         if node.op_type == "BatchNormalization" and any(training):
             return "training"
-        if node.op_type == "Dropout" and len(node.input) > 2 and node.input[2]:
+        if node.op_type == "Dropout" and any(name in given for name in node.input[2:]):
             return "training"
     return None
 

@@ -96,7 +96,8 @@ class Node:
 
 
 def _info(name: str, arg: Arg) -> onnx.ValueInfoProto:
-    shape = [f"{name}_{axis}" if axis in arg.free else size for axis, size in enumerate(arg.array.shape)]
+    # Free axes of one size are one free dimension.
+    shape = [f"d{size}" if axis in arg.free else size for axis, size in enumerate(arg.array.shape)]
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(arg.array.dtype), shape)
 
 

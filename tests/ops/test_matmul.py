@@ -24,7 +24,7 @@ NODES = {
     "gemm_options": node(
         "Gemm", floats(5, 4), floats(6, 5, seed=4), floats(6, seed=5), alpha=0.5, beta=2.0, transA=1, transB=1
     ),
-    "gemm_column": node("Gemm", free(floats(4, 5), 0), floats(5, 6, seed=4), floats(4, 1, seed=5)),
+    "gemm_column": node("Gemm", free(floats(4, 5), 0), floats(5, 6, seed=4), free(floats(4, 1, seed=5), 0)),
 }
 
 

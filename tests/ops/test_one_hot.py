@@ -11,9 +11,13 @@ from tests.ops.nodes import check_node, const, floats, free, integers, named, no
 TABLE_NAME = "one_hot"
 NODES = {
     "one_hot": node("OneHot", free(integers(3, low=-4, high=6), 0), const(5), const([2, 7], "float32")),
-    "one_hot_axis": node("OneHot", integers(2, 3, low=0, high=4, dtype="int32"), const([4]), const([0, 1]), axis=0),
+    "one_hot_axis": node(
+        "OneHot", integers(2, 3, low=0, high=4, dtype="int32"), const(4), const([0, 1]), axis=0, by_reference=True
+    ),
     "one_hot_values": node("OneHot", integers(2, 3, low=0, high=4), const(4), np.asarray([-1, 5]), axis=1),
-    "one_hot_of_floats": node("OneHot", np.asarray([0, 3], np.float32), const([4]), const([0, 1], "float32")),
+    "one_hot_of_floats": node(
+        "OneHot", np.asarray([0, 3], np.float32), const(4), const([0, 1], "float32"), by_reference=True
+    ),
     "upper": node("Trilu", free(floats(2, 3, 4), 0)),
     "lower": node("Trilu", floats(4, 4), const(-1), upper=0),
     "upper_above": node("Trilu", integers(3, 5), const(2)),

@@ -25,7 +25,6 @@ NODES = {
     "top_k": node("TopK", free(floats(3, 20), 0), const([6]), outputs=2),
     "top_k_smallest": node("TopK", floats(3, 20, 2), const([20]), axis=1, largest=0, outputs=2),
     "top_k_ties": node("TopK", TIES, const([3]), axis=1, outputs=2),
-    "top_k_values_alone": node("TopK", floats(9), const([2]), axis=0),
     "top_k_before_10": node("TopK", floats(3, 7), axis=1, k=3, outputs=2, opset=9),
     "cum_sum": node("CumSum", free(floats(3, 5), 0, 1), const(1)),
     "cum_sum_exclusive": node("CumSum", integers(3, 5), const(-2), exclusive=1),
