@@ -18,6 +18,7 @@ from tf2rust.codegen.scoring import Scoring, class_count, score_column
 from tf2rust.errors import ConversionError
 from tf2rust.features import Features, check_predictions, read_features
 from tf2rust.labels import check_labels, read_labels
+from tf2rust.onnx_import.constants import bind_constants
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.listing import Listing, listing
@@ -75,11 +76,13 @@ class Converted:
     notes: list[str]
 
 
-def open_onnx(path: Path) -> Source:
-    """An ONNX file; ONNX Runtime is its reference."""
+def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> Source:
+    """An ONNX file, with the inputs that ``constants`` holds bound to these arrays; ONNX Runtime is its reference."""
     import onnxruntime
 
     proto = load_onnx(path)
+    if constants:
+        proto = bind_constants(proto, constants)
     return Source(path, proto, f"ONNX Runtime {onnxruntime.__version__}", lambda inputs: run_onnx(proto, inputs))
 
 

@@ -1,6 +1,6 @@
 """``python -m tests.conformance [--update] [PATTERN]``: runs the conformance suites and says what became of the cases.
 
-With ``--update`` the list of results, ``results.json``, is written anew.
+With ``--update`` the list of results, ``results.json``, is written anew, and with it ``docs/onnx-operators.md``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 from tests.conformance.judge import judge
+from tests.conformance.operators import page
 from tests.conformance.results import read, summary, write
 from tests.conformance.suite import load
+from tests.crates import ROOT
 
 
 def main() -> None:
@@ -29,6 +31,7 @@ def main() -> None:
     print(f"{time.monotonic() - start:.0f} s")
     if "--update" in sys.argv:
         write({**known, **found} if pattern else found)
+        (ROOT / "docs" / "onnx-operators.md").write_text(page(), encoding="utf-8")
 
 
 main()

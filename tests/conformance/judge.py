@@ -18,7 +18,7 @@ from tf2rust.onnx_import.constants import bind_constants
 PASS, OUT_OF_SCOPE, FAIL = "pass", "out of scope", "fail"
 
 # Inputs that decide about shapes or options. Where a case makes them inputs of the model and it does not convert that
-# way, they are bound at conversion, as a user would with --constant; the list of results says which.
+# way, they are bound at conversion, as a user would with --constants; the list of results says which.
 PARAMETERS: dict[str, tuple[int, ...]] = {
     "AffineGrid": (1,),
     "BlackmanWindow": (0,),

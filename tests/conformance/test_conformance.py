@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from tests.conformance.judge import OUT_OF_SCOPE, PASS, difference, judge
+from tests.conformance.operators import page
 from tests.conformance.results import read
 from tests.conformance.suite import load
+from tests.crates import ROOT
 
 
 def test_every_case_does_as_listed(tmp_path: Path) -> None:
@@ -22,6 +24,12 @@ def test_every_case_does_as_listed(tmp_path: Path) -> None:
     other = [key for key in found if key not in lost + gained and found[key] != known[key]]
     assert not lost, "no longer pass: " + "\n".join(lost)
     assert not gained + other, "run: python -m tests.conformance --update, for\n" + "\n".join(gained + other)
+
+
+def test_page_of_operators_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "onnx-operators.md").read_text(encoding="utf-8") == page(), (
+        "run: python -m tests.conformance --update"
+    )
 
 
 def test_whatever_is_out_of_scope_has_a_reason() -> None:

@@ -103,7 +103,9 @@ impl GridSample {
             ((coordinate + 1.0) * size as f32 - 1.0) / 2.0
         };
         let scaled = if self.interpolation == Interpolation::Nearest { nearest(scaled) } else { scaled };
+        // Cubic convolution reaches further than the pixels around: it looks for what is outside pixel by pixel.
         let at = match self.outside {
+            _ if self.interpolation == Interpolation::Cubic => scaled,
             Outer::Border if scaled < low || scaled > high => scaled.clamp(0.0, last),
             Outer::Reflection => reflect(scaled, low, high),
             _ => scaled,

@@ -77,7 +77,9 @@ pub use moves::{
     tile, transpose,
 };
 pub use moves::{Cumulate, Extreme, hardmax, number, range, top_k};
-pub use moves::{Tuples, Update, gather_elements, one_hot, reverse_sequence, scatter_elements, triangle};
+pub use moves::{
+    Tuples, Update, gather_elements, one_hot, reverse_sequence, scatter_elements, triangle, write_steps,
+};
 pub use moves::{Unique, compress, count_nonzero, nonzero, range_len, size_at};
 pub use norm::LayerNorm;
 pub use patches::{Col2Im, RoiAlign, determinant};

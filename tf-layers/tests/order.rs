@@ -2,7 +2,7 @@
 
 use tf_layers::{
     Cumulate, Error, Extreme, Tuples, Update, gather_elements, hardmax, one_hot, reverse_sequence,
-    scatter_elements, top_k, triangle,
+    scatter_elements, top_k, triangle, write_steps,
 };
 
 #[test]
@@ -156,4 +156,16 @@ fn one_hot_reversals_and_triangles() {
     assert_eq!(y, [0, 2, 3, 0, 0, 6]);
     triangle([1, 2, 3], false, 0, &x, &mut y).unwrap();
     assert_eq!(y, [1, 0, 0, 4, 5, 0]);
+}
+
+#[test]
+fn steps_are_written_into_a_cache() {
+    let x = [1, 2, 3, 4, 5, 6];
+    let mut y = [0; 6];
+    write_steps("s", [2, 1, 3, 1], &x, (&[7, 8, 9, 10], 2), &[1i64, 0], false, &mut y).unwrap();
+    assert_eq!(y, [1, 7, 8, 9, 10, 6]);
+    write_steps("s", [2, 1, 3, 1], &x, (&[7, 8, 9, 10], 2), &[2i64, 4], true, &mut y).unwrap();
+    assert_eq!(y, [8, 2, 7, 4, 9, 10]);
+    let refused = write_steps("s", [2, 1, 3, 1], &x, (&[7, 8, 9, 10], 2), &[1i64, 2], false, &mut y);
+    assert_eq!(refused, Err(Error::Index { tensor: "s", position: 1, value: 2, size: 3 }));
 }
