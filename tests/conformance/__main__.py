@@ -22,7 +22,7 @@ def main() -> None:
     pattern = arguments[0] if arguments else ""
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        found = judge(list(load(pattern=pattern)), Path(folder))
+        found = judge(load(pattern=pattern), Path(folder))
     known = read()
     for key, result in found.items():
         if pattern or known.get(key) != result:

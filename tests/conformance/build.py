@@ -95,8 +95,8 @@ class Program:
     """A case's model, or one of several where data sets differ in what is bound, as Rust."""
 
     name: str
-    model: Model
     texts: Mapping[str, str]
+    """The files of its module."""
     sets: Mapping[str, DataSet]
 
 
@@ -104,8 +104,11 @@ class NotConvertedError(Exception):
     """The model is refused; the message says why."""
 
 
-def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet]) -> Program:
-    """The Rust of a case's model; raises NotConvertedError with the first reason if a node is not supported."""
+def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet], folder: Path) -> Program:
+    """The Rust of a case's model; its arrays are written to ``folder`` at once.
+
+    Raises NotConvertedError with the first reason if a node is not supported.
+    """
     found, graph = match_layers(source)
     if found.unmatched:
         causes = [u for u in found.unmatched if u.blocked_by is None] or found.unmatched
@@ -120,7 +123,13 @@ def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet]) 
     texts = render_crate(
         model, graph, proof, Scoring(None, Thresholds()), options, only=("src/model.rs", "src/weights.rs")
     )
-    return Program(name, model, {Path(k).name: text for k, text in texts.items()}, sets)
+    place = folder / "data" / name
+    place.mkdir(parents=True)
+    _save(place / "weights.npz", model.weights.arrays())
+    for key, data in sets.items():
+        _save(place / f"{key}_in.npz", {p.name: data.inputs[p.name] for p in model.inputs})
+    files = {Path(k).name: text.replace("use crate::weights", "use super::weights") for k, text in texts.items()}
+    return Program(name, {**files, "mod.rs": _module(model)}, sets)
 
 
 def check_ports(case: Case, graph: LayerGraph) -> None:
@@ -131,8 +140,7 @@ def check_ports(case: Case, graph: LayerGraph) -> None:
 
 
 def write(programs: Sequence[Program], folder: Path) -> None:
-    """Writes the crates and the arrays."""
-    (folder / "data").mkdir(parents=True, exist_ok=True)
+    """Writes the crates."""
     dealt = [programs[i::CRATES] for i in range(CRATES)]
     members = ", ".join(f'"c{i}"' for i, part in enumerate(dealt) if part)
     profile = CARGO_PROFILE.replace("opt-level = 1", "opt-level = 0", 1)
@@ -141,12 +149,6 @@ def write(programs: Sequence[Program], folder: Path) -> None:
     for index, part in enumerate(dealt):
         if part:
             _write_crate(folder / f"c{index}", index, part)
-    for program in programs:
-        place = folder / "data" / program.name
-        place.mkdir()
-        _save(place / "weights.npz", program.model.weights.arrays())
-        for key, data in program.sets.items():
-            _save(place / f"{key}_in.npz", {p.name: data.inputs[p.name] for p in program.model.inputs})
 
 
 def _write_crate(folder: Path, index: int, programs: Sequence[Program]) -> None:
@@ -157,9 +159,8 @@ def _write_crate(folder: Path, index: int, programs: Sequence[Program]) -> None:
     for program in programs:
         module = folder / "src" / program.name
         module.mkdir()
-        (module / "mod.rs").write_text(_module(program.model))
         for name, text in program.texts.items():
-            (module / name).write_text(text.replace("use crate::weights", "use super::weights"))
+            (module / name).write_text(text)
         sets = ", ".join(f'"{key}"' for key in program.sets)
         lines.append(f'        ("{program.name}", &[{sets}], {program.name}::run),')
     modules = "\n".join(f"mod {program.name};" for program in programs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,21 +66,25 @@ class Result:
 
 @dataclass
 class _Converted:
-    case: Case
+    """A case without its model, which may be large."""
+
+    key: str
+    rtol: float
+    atol: float
     bound: tuple[str, ...] = ()
     programs: list[Program] = field(default_factory=list)
 
 
-def judge(cases: Sequence[Case], folder: Path) -> dict[str, Result]:
+def judge(cases: Iterable[Case], folder: Path) -> dict[str, Result]:
     """The results by ``suite/name``."""
     results: dict[str, Result] = {}
     converted: list[_Converted] = []
-    for case in cases:
+    for number, case in enumerate(cases):
         if reason := out_of_scope(case.model):
             results[case.key] = Result(OUT_OF_SCOPE, reason)
             continue
         try:
-            converted.append(_convert(case, f"m{len(converted)}"))
+            converted.append(_convert(case, f"m{number}", folder))
         except NotConvertedError as error:
             results[case.key] = Result(FAIL, str(error))
         except Exception as error:  # a defect, which must not hide the other cases' results
@@ -89,27 +93,27 @@ def judge(cases: Sequence[Case], folder: Path) -> dict[str, Result]:
     said = run(folder) if converted else {}
     for item in converted:
         wrong = next(_wrong(item, said, folder), None)
-        results[item.case.key] = Result(PASS if wrong is None else FAIL, wrong or "", item.bound)
+        results[item.key] = Result(PASS if wrong is None else FAIL, wrong or "", item.bound)
     return dict(sorted(results.items()))
 
 
-def _convert(case: Case, name: str) -> _Converted:
+def _convert(case: Case, name: str, folder: Path) -> _Converted:
     """With all inputs at run time if that can be, else with those bound that are parameters."""
     sets = {f"s{i}": data for i, data in enumerate(case.sets)}
     try:
-        return _Converted(case, (), [convert(case, name, _source(case.model), sets)])
+        return _Converted(case.key, case.rtol, case.atol, (), [convert(case, name, _source(case.model), sets, folder)])
     except NotConvertedError as error:
         bound = _parameters(case.model)
         inputs = {info.name for info in case.model.graph.input}
         if not bound or set(bound) >= inputs:
             raise
         refused = error
-    item = _Converted(case, bound)
+    item = _Converted(case.key, case.rtol, case.atol, bound)
     for key, data in sets.items():
         model = bind_constants(case.model, {n: data.inputs[n] for n in bound})
         rest = DataSet({n: a for n, a in data.inputs.items() if n not in bound}, data.outputs)
         try:
-            item.programs.append(convert(case, f"{name}{key}", _source(model), {key: rest}))
+            item.programs.append(convert(case, f"{name}{key}", _source(model), {key: rest}, folder))
         except NotConvertedError as error:
             raise NotConvertedError(f"{error} (with {', '.join(bound)} bound)") from refused
     return item
@@ -146,7 +150,7 @@ def _wrong(item: _Converted, said: dict[tuple[str, str], str], folder: Path) -> 
                 continue
             found = outputs(folder, program.name, key)
             for name, expected in data.outputs.items():
-                if reason := difference(found[name], expected, item.case.rtol, item.case.atol):
+                if reason := difference(found[name], expected, item.rtol, item.atol):
                     yield f"output {name}: {reason}"
 
 

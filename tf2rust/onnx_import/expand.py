@@ -35,7 +35,7 @@ def expand(analysis: Analysis, nodes: Iterable[ir.Node]) -> bool:
     for node in nodes:
         body = _definition(node, analysis.facts)
         if body is not None:
-            _replace(analysis.graph, node, body)
+            _replace(analysis, node, body)
             found = True
     return found
 
@@ -70,10 +70,10 @@ def _type(value: ir.Value | None, facts: Facts) -> onnx.TypeProto:
     return onnx.helper.make_tensor_type_proto(ir.DataType.from_numpy(np.dtype(fact.dtype)).value, sizes)
 
 
-def _replace(graph: ir.Graph, node: ir.Node, body: onnx.FunctionProto) -> None:
+def _replace(analysis: Analysis, node: ir.Node, body: onnx.FunctionProto) -> None:
     """Puts the nodes of ``body`` where ``node`` is; they are called after it."""
     values: dict[str, ir.Value | None] = dict(zip(body.input, node.inputs, strict=False))
-    versions = {item.domain: item.version for item in body.opset_import}
+    versions = {**analysis.opsets, **{item.domain: item.version for item in body.opset_import}}
     defaults = {a.name: a for a in body.attribute_proto}
     name = node.name or node.op_type
     made = []
@@ -93,7 +93,7 @@ def _replace(graph: ir.Graph, node: ir.Node, body: onnx.FunctionProto) -> None:
         made.append(inner)
     pairs = [(old, values[o]) for o, old in zip(body.output, node.outputs, strict=False) if o in values]
     old, new = [a for a, _ in pairs], [b for _, b in pairs]
-    ir.convenience.replace_nodes_and_values(graph, node, [node], made, old, new)  # type: ignore[arg-type]
+    ir.convenience.replace_nodes_and_values(analysis.graph, node, [node], made, old, new)  # type: ignore[arg-type]
 
 
 def _attributes(proto: onnx.NodeProto, node: ir.Node, defaults: Mapping[str, onnx.AttributeProto]) -> list[ir.Attr]:

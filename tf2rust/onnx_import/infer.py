@@ -37,6 +37,8 @@ class Analysis:
     """The free dimensions, the batch first."""
     bind: Mapping[str, int] = field(default_factory=dict)
     """The sizes that free dimensions are given."""
+    opsets: Mapping[str, int] = field(default_factory=dict)
+    """The version of each operator set that the model is written for."""
     fallback: Mapping[str, tuple[str, tuple[int | None, ...]]] = field(default_factory=dict)
     """What ONNX' own inference finds, for operators that are not known."""
 
@@ -45,15 +47,16 @@ def analyse(proto: onnx.ModelProto, bind: Mapping[str, int] | None = None) -> An
     """Finds the facts of all values; ``bind`` gives sizes to free dimensions."""
     load_ops()
     model = ir.from_proto(proto)
+    opsets = dict(model.opset_imports)
     for node in model.graph:
-        node.version = node.version or model.opset_imports.get(node.domain, 18)
-    return reanalyse(Analysis(model.graph, Facts(), bind=dict(bind or {}), fallback=_onnx_shapes(proto)))
+        node.version = node.version or opsets.get(node.domain, 18)
+    return reanalyse(Analysis(model.graph, Facts(), bind=dict(bind or {}), fallback=_onnx_shapes(proto), opsets=opsets))
 
 
 def reanalyse(known: Analysis) -> Analysis:
     """The same for a graph whose nodes have changed."""
     graph = known.graph
-    analysis = Analysis(graph, Facts(), bind=known.bind, fallback=known.fallback)
+    analysis = Analysis(graph, Facts(), bind=known.bind, fallback=known.fallback, opsets=known.opsets)
     _set_inputs(analysis, dict(known.bind))
     for value in graph.initializers.values():
         if value.const_value is not None:
