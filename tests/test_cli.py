@@ -31,12 +31,12 @@ def mlp(tmp_path: Path) -> Path:
 def _unsupported() -> onnx.ModelProto:
     return graphs.graph(
         [
-            graphs.node("Det", ["x"], ["d"]),
-            graphs.node("Hardmax", ["x"], ["h"], axis=1),
+            graphs.node("RandomUniformLike", ["x"], ["d"]),
+            graphs.node("RandomNormalLike", ["x"], ["h"], mean=1.0),
             graphs.node("MatMul", ["h", "w"], ["y"]),
         ],
         {"x": (TensorProto.FLOAT, ["n", 3, 3])},
-        {"y": (TensorProto.FLOAT, ["n", 3, 3]), "d": (TensorProto.FLOAT, ["n"])},
+        {"y": (TensorProto.FLOAT, ["n", 3, 3]), "d": (TensorProto.FLOAT, ["n", 3, 3])},
         {"w": np.eye(3, dtype=np.float32)},
     )
 
@@ -115,8 +115,8 @@ def test_all_unsupported_nodes_are_named_at_once(tmp_path: Path) -> None:
     done = tf2rust("from-onnx", model, "--path_to_save", tmp_path / "out", "--model_name", "m")
     assert done.returncode == 1
     assert done.stderr.count("error: ") == 2
-    assert "error: node `node/d`: Det() is not supported" in done.stderr
-    assert "error: node `node/h`: Hardmax(axis=1) is not supported" in done.stderr
+    assert "error: node `node/d`: RandomUniformLike() is not supported" in done.stderr
+    assert "error: node `node/h`: RandomNormalLike(mean=1.0) is not supported" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -125,8 +125,11 @@ def test_patterns_of_an_unsupported_model(tmp_path: Path) -> None:
     done = tf2rust("patterns", model, "--json")
     found = json.loads(done.stdout)
     assert done.returncode == 1
-    assert {u["node"]: u["op"] for u in found["unmatched"]} == {"node/d": "Det", "node/h": "Hardmax"}
-    assert found["unmatched"][1]["attributes"] == {"axis": 1}
+    assert {u["node"]: u["op"] for u in found["unmatched"]} == {
+        "node/d": "RandomUniformLike",
+        "node/h": "RandomNormalLike",
+    }
+    assert found["unmatched"][1]["attributes"] == {"mean": 1.0}
     assert [layer["nodes"] for layer in found["layers"]] == [["node/y"]]
 
 

@@ -100,6 +100,7 @@ def from_onnx(
     fpr: options.Rates = None,
     labels: options.Labels = None,
     dim: options.Dim = None,
+    constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
 ) -> None:
     """Convert an ONNX model."""
@@ -108,7 +109,7 @@ def from_onnx(
     def work() -> None:
         from tf2rust.conversion import open_onnx
 
-        _convert(lambda: open_onnx(model), _options(given))
+        _convert(lambda: open_onnx(model, _constants(constants)), _options(given))
 
     _guarded(work)
 
@@ -118,6 +119,7 @@ def patterns(
     model: Annotated[Path, typer.Argument(help="An .onnx file or a TensorFlow model.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     dim: options.Dim = None,
+    constants: options.Constants = None,
     signature: options.Signature = None,
     trust_code: options.TrustCode = False,
 ) -> None:
@@ -128,7 +130,10 @@ def patterns(
 
         with err.status("Reading the model"):
             is_onnx = model.suffix.lower() == ".onnx"
-            source = open_onnx(model) if is_onnx else open_tensorflow(model, trust_code=trust_code, signature=signature)
+            if is_onnx:
+                source = open_onnx(model, _constants(constants))
+            else:
+                source = open_tensorflow(model, trust_code=trust_code, signature=signature)
             found, _ = match_layers(source, options.dims(dim))
         if as_json:
             sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
@@ -138,6 +143,12 @@ def patterns(
             raise typer.Exit(1)
 
     _guarded(work)
+
+
+def _constants(path: Path | None) -> dict[str, Any]:
+    from tf2rust.onnx_import.constants import read_constants
+
+    return {} if path is None else read_constants(path)
 
 
 def _options(given: dict[str, Any]) -> Any:

@@ -18,10 +18,11 @@ from tf2rust.codegen.scoring import Scoring, class_count, score_column
 from tf2rust.errors import ConversionError
 from tf2rust.features import Features, check_predictions, read_features
 from tf2rust.labels import check_labels, read_labels
+from tf2rust.onnx_import.constants import bind_constants
+from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.listing import Listing, listing
 from tf2rust.onnx_import.load import load_onnx, run_onnx
-from tf2rust.onnx_import.match import match
 from tf2rust.onnx_import.naming import name_layers
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import LayerGraph
@@ -75,11 +76,13 @@ class Converted:
     notes: list[str]
 
 
-def open_onnx(path: Path) -> Source:
-    """An ONNX file; ONNX Runtime is its reference."""
+def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> Source:
+    """An ONNX file, with the inputs that ``constants`` holds bound to these arrays; ONNX Runtime is its reference."""
     import onnxruntime
 
     proto = load_onnx(path)
+    if constants:
+        proto = bind_constants(proto, constants)
     return Source(path, proto, f"ONNX Runtime {onnxruntime.__version__}", lambda inputs: run_onnx(proto, inputs))
 
 
@@ -104,7 +107,7 @@ def open_tensorflow(
 
 def match_layers(source: Source, dims: Mapping[str, int] | None = None) -> tuple[Listing, LayerGraph]:
     """Matches the model; the graph of layers is complete only if the listing has nothing unmatched."""
-    matched = match(analyse(source.proto, dims))
+    matched = match_expanding(analyse(source.proto, dims))
     graph = matched.graph if matched.unmatched else optimise(matched.graph)
     name_layers(graph, source.node_layers)
     return listing(matched, graph), graph

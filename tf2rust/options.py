@@ -74,6 +74,9 @@ Rates = Annotated[
 ]
 Labels = Annotated[Path | None, typer.Option("--labels", help="Class names: one a line, or a JSON list.")]
 Dim = Annotated[list[str] | None, typer.Option("--dim", help="NAME=SIZE: bind a free dimension; may be repeated.")]
+Constants = Annotated[
+    Path | None, typer.Option("--constants", help="NPZ of arrays by input name: these inputs become constants.")
+]
 TfLayers = Annotated[
     Path | None, typer.Option("--tf_layers", help="Depend on tf-layers in this folder instead of a copy in the crate.")
 ]

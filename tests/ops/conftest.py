@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 
+from tests.conformance.judge import Result
 from tests.ops.cases import Outcome, run_tables
+from tests.ops.nodes import run_nodes
 
 Outcomes = dict[tuple[str, str], Outcome]
+Results = dict[str, Result]
 
 
 @pytest.fixture(scope="session")
 def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     """What the cases of the collected modules' ``TABLES`` became, by table and case."""
-    modules = dict.fromkeys(item.module for item in request.session.items if isinstance(item, pytest.Function))
-    tables = [table for module in modules for table in getattr(module, "TABLES", ())]
+    tables = [table for module in _modules(request) for table in getattr(module, "TABLES", ())]
     return run_tables(tables, tmp_path_factory.mktemp("ops"))
+
+
+@pytest.fixture(scope="session")
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """What the nodes of the collected modules' ``NODES`` became, by the module's name and theirs."""
+    found = {module.TABLE_NAME: module.NODES for module in _modules(request) if hasattr(module, "NODES")}
+    return run_nodes(found, tmp_path_factory.mktemp("nodes"))
+
+
+def _modules(request: pytest.FixtureRequest) -> list[ModuleType]:
+    return list(dict.fromkeys(item.module for item in request.session.items if isinstance(item, pytest.Function)))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
-from tests.ops.conftest import Outcomes
+from tests.ops.conftest import Outcomes, Results
+from tests.ops.nodes import check_node, const, floats, free, integers, named, node
 
 layers, ops = keras.layers, keras.ops
 MERGES = {"Add": "Add", "Multiply": "Multiply", "Maximum": "Maximum", "Minimum": "Minimum"}
@@ -75,3 +76,42 @@ TABLES = [Table("arithmetic", TABLE), Table("constants", CONSTANTS, suffix="")]
 @pytest.mark.parametrize(("table", "name", "item"), parametrised(TABLES))
 def test_arithmetic(outcomes: Outcomes, table: str, name: str, item: Case) -> None:
     check(outcomes[table, name], item)
+
+
+A, B = floats(3, 4), floats(3, 4, seed=5) + 2
+TABLE_NAME = "arithmetic"
+NODES = {
+    **{
+        f"{op.lower()}_{dtype}": node(op, free((A * 5).astype(dtype), 0), free((np.abs(B) * 5 + 1).astype(dtype), 0))
+        for op in ("Add", "Sub", "Mul", "Div", "Max", "Min")
+        for dtype in ("float32", "float64", "int32", "uint8")
+    },
+    **{
+        f"mod_{dtype}": node("Mod", (A * 9).astype(dtype), (np.abs(B) * 3 + 1).astype(dtype))
+        for dtype in ("int8", "int64")
+    },
+    **{
+        f"fmod_{dtype}": node("Mod", (A * 9).astype(dtype), B.astype(dtype), fmod=1) for dtype in ("float32", "float64")
+    },
+    **{f"{op.lower()}_of_many": node(op, A, B, free(A[:1], 1), A * 2) for op in ("Sum", "Mean", "Max", "Min")},
+    **{f"{op.lower()}_of_one": node(op, A) for op in ("Sum", "Mean", "Max", "Min")},
+    "pow_double": node("Pow", np.abs(A).astype(np.float64), B.astype(np.float64)),
+    "pow_ints": node("Pow", integers(3, 4), integers(3, 4, low=0, high=5)),
+    "pow_float_int": node("Pow", A, integers(3, 4, low=0, high=5, dtype="int32")),
+    "pow_int_float": node("Pow", integers(3, 4, dtype="int32", low=0), const(2.0, "float32")),
+    "prelu_before_9": node(
+        "PRelu",
+        floats(2, 3, 4),
+        const([0.1, 0.2, 0.3], "float32"),
+        opset=6,
+        exact=lambda x, slope: np.where(x < 0, x * slope[:, None], x),
+    ),
+    "add_before_7": node(
+        "Add", floats(2, 3, 4), floats(3), opset=6, broadcast=1, axis=1, exact=lambda a, b: a + b[:, None]
+    ),
+}
+
+
+@pytest.mark.parametrize("key", named(TABLE_NAME, NODES))
+def test_arithmetic_nodes(key: str, results: Results) -> None:
+    check_node(results[key])

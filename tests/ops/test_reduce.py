@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.ops.cases import Case, Table, case, check, keras, parametrised
-from tests.ops.conftest import Outcomes
+from tests.ops.conftest import Outcomes, Results
+from tests.ops.nodes import check_node, const, floats, free, integers, named, node
 
 ops = keras.ops
 SHAPE = (3, 4, 5)
@@ -57,3 +59,34 @@ TABLES = [Table("reduce", TABLE)]
 @pytest.mark.parametrize(("table", "name", "item"), parametrised(TABLES))
 def test_reduce(outcomes: Outcomes, table: str, name: str, item: Case) -> None:
     check(outcomes[table, name], item)
+
+
+TABLE_NAME = "reduce"
+X = floats(3, 4, 5)
+NODES = {
+    **{
+        f"{kind}_{name}": node(f"Reduce{kind}", free(X if kind != "LogSum" else np.abs(X), 0), *axes, **attributes)
+        for kind in ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
+        for name, axes, attributes in (
+            ("axis", [const([1])], {"keepdims": 0}),
+            ("axes", [const([-1, 0])], {}),
+            ("all", [], {"keepdims": 0}),
+        )
+    },
+    "max_bool": node("ReduceMax", X > 1, const([1]), by_reference=True),
+    "min_ints": node("ReduceMin", integers(3, 4), const([1])),
+    "sum_double": node("ReduceSum", X.astype(np.float64), const([1, 2])),
+    "log_sum_exp_double": node("ReduceLogSumExp", X.astype(np.float64), const([1])),
+    "log_sum_exp_of_infinities": node(
+        "ReduceLogSumExp",
+        np.asarray([[-np.inf, -np.inf], [1, -np.inf]], np.float32),
+        const([1]),
+        exact=lambda x, _: np.asarray([[-np.inf], [1]], np.float32),
+    ),
+    "of_nothing": node("ReduceSum", X, noop_with_empty_axes=1),
+}
+
+
+@pytest.mark.parametrize("key", named(TABLE_NAME, NODES))
+def test_reduce_nodes(key: str, results: Results) -> None:
+    check_node(results[key])

@@ -223,4 +223,22 @@ functions! {
     Sin => by_lane(s, x, math::sin);
     /// cos x
     Cos => by_lane(s, x, math::cos);
+    /// tan x
+    Tan => by_lane(s, x, math::tan);
+    /// arcsin x; NaN beyond ±1
+    Asin => by_lane(s, x, math::asin);
+    /// arccos x; NaN beyond ±1
+    Acos => by_lane(s, x, math::acos);
+    /// arctan x
+    Atan => by_lane(s, x, math::atan);
+    /// sinh x
+    Sinh => by_lane(s, x, math::sinh);
+    /// cosh x
+    Cosh => by_lane(s, x, math::cosh);
+    /// arsinh x
+    Asinh => by_lane(s, x, math::asinh);
+    /// arcosh x; NaN below 1
+    Acosh => by_lane(s, x, math::acosh);
+    /// artanh x; NaN beyond ±1
+    Atanh => by_lane(s, x, math::atanh);
 }

@@ -91,6 +91,15 @@ const CASES: &[Case] = &[
     case!(Unary::Round, f64::round_ties_even, 0.0, true),
     case!(Unary::Sin, f64::sin, 1.0, false),
     case!(Unary::Cos, f64::cos, 1.0, false),
+    case!(Unary::Tan, f64::tan, 3.0, false),
+    case!(Unary::Asin, f64::asin, 1.0, false),
+    case!(Unary::Acos, f64::acos, 1.0, false),
+    case!(Unary::Atan, f64::atan, 1.0, false),
+    case!(Unary::Sinh, f64::sinh, 1.0, false),
+    case!(Unary::Cosh, f64::cosh, 1.0, false),
+    case!(Unary::Asinh, f64::asinh, 1.0, false),
+    case!(Unary::Acosh, f64::acosh, 1.0, false),
+    case!(Unary::Atanh, f64::atanh, 1.0, false),
 ];
 
 /// What was found over some arguments.

@@ -162,7 +162,8 @@ class _Writer:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
         functions = {name for layer in graph.layers for name in layer.rust_imports()}
         self.locals = Names({*_LOCALS, *FUNCTIONS, *functions})
-        self.dims = DimWriter({name: self.locals.unique(snake_case(name, "dim")) for name in free})
+        self.names = {name: self.locals.unique(snake_case(name, "dim")) for name in free}
+        self.dims = DimWriter(self.names)
         self.lengths: dict[Place, str] = {}
         self.constants: dict[Layer, str] = {}
 
@@ -184,6 +185,10 @@ class _Writer:
 
     def _call(self, layer: Layer, ident: str) -> list[str]:
         lines: list[str] = []
+        inputs = [self._read(v) for v in layer.inputs]
+        for symbol, text in layer.measures(_Call(self.dims, f"self.{ident}", inputs, [])).items():
+            self.names[symbol] = self.locals.unique(snake_case(symbol, "dim"))
+            lines.append(f"let {self.names[symbol]} = {text}?;")
         for i, value in enumerate(layer.outputs):
             place = self.memory.places[value]
             if place.is_buffer and place not in self.lengths:
@@ -193,7 +198,7 @@ class _Writer:
         call = _Call(
             self.dims,
             f"self.{ident}",
-            [self._read(v) for v in layer.inputs],
+            inputs,
             [self._write(v) for v in layer.outputs],
         )
         text = layer.rust_call_inplace(call) if layer in self.memory.inplace else layer.rust_call(call)

@@ -7,6 +7,7 @@ import importlib.resources
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,8 @@ def resource(name: str) -> Path:
     return Path(__file__).resolve().parents[2] / name
 
 
-def render_crate(
-    model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, options: CrateOptions
-) -> dict[str, str]:
-    """The text files of the crate, by path."""
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resource("templates")),
         undefined=jinja2.StrictUndefined,
@@ -91,14 +90,28 @@ def render_crate(
     )
     environment.filters["wrap"] = lambda line, indent: f"\n{' ' * indent}".join(wrap(line, indent))
     environment.filters["use"] = lambda names, path: use_list(path, sorted(names))
+    return environment
+
+
+def render_crate(
+    model: Model,
+    graph: LayerGraph,
+    proof: Proof,
+    scoring: Scoring,
+    options: CrateOptions,
+    only: Sequence[str] = (),
+) -> dict[str, str]:
+    """The text files of the crate, by path; ``only`` some of them where it is given."""
     context = _context(model, graph, proof, scoring, options)
     names = [*_TEMPLATES]
     names += ["src/prediction.rs"] if context["predicts_from"] else []
     names += ["src/labels.rs"] if scoring.labels else []
-    texts = {name: environment.get_template(f"{name}.j2").render(context) for name in names}
-    for part in context["parts"]:
+    texts = {
+        name: _environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
+    }
+    for part in () if only else context["parts"]:
         for name in _PART_TEMPLATES:
-            template = environment.get_template(f"weights/{name}.j2")
+            template = _environment().get_template(f"weights/{name}.j2")
             texts[f"{part.folder}/{name}"] = template.render(context, part=part)
     return texts
 

@@ -35,24 +35,35 @@ class Analysis:
     """Values of which only ONNX' own inference knows something, or that depend on such; and the node to blame."""
     free: list[str] = field(default_factory=list)
     """The free dimensions, the batch first."""
+    bind: Mapping[str, int] = field(default_factory=dict)
+    """The sizes that free dimensions are given."""
+    opsets: Mapping[str, int] = field(default_factory=dict)
+    """The version of each operator set that the model is written for."""
+    fallback: Mapping[str, tuple[str, tuple[int | None, ...]]] = field(default_factory=dict)
+    """What ONNX' own inference finds, for operators that are not known."""
 
 
 def analyse(proto: onnx.ModelProto, bind: Mapping[str, int] | None = None) -> Analysis:
     """Finds the facts of all values; ``bind`` gives sizes to free dimensions."""
     load_ops()
     model = ir.from_proto(proto)
-    graph = model.graph
-    version = model.opset_imports.get("", 18)
-    analysis = Analysis(graph, Facts())
-    _set_inputs(analysis, dict(bind or {}))
-    fallback = _onnx_shapes(proto)
+    opsets = dict(model.opset_imports)
+    for node in model.graph:
+        node.version = node.version or opsets.get(node.domain, 18)
+    return reanalyse(Analysis(model.graph, Facts(), bind=dict(bind or {}), fallback=_onnx_shapes(proto), opsets=opsets))
+
+
+def reanalyse(known: Analysis) -> Analysis:
+    """The same for a graph whose nodes have changed."""
+    graph = known.graph
+    analysis = Analysis(graph, Facts(), bind=known.bind, fallback=known.fallback, opsets=known.opsets)
+    _set_inputs(analysis, dict(known.bind))
     for value in graph.initializers.values():
         if value.const_value is not None:
             analysis.facts[value] = Fact.of_const(value.const_value.numpy())
     graph.sort()
     for node in graph:
-        node.version = node.version or version
-        _infer_node(node, analysis, fallback)
+        _infer_node(node, analysis, known.fallback)
     return analysis
 
 

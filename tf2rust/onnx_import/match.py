@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import onnx_ir as ir
@@ -27,6 +27,7 @@ class Unmatched:
     reason: str
     blocked_by: str | None = None
     """The unmatched node that this one depends on, where nothing else is known to be wrong with it."""
+    source: ir.Node | None = field(default=None, compare=False, repr=False)
 
     def sentence(self) -> str:
         """The reason as a user reads it."""
@@ -66,7 +67,7 @@ def match(analysis: Analysis) -> Matched:
             continue
         outcome = _apply(node, analysis, builder)
         if isinstance(outcome, Unmatched):
-            result.unmatched.insert(0, outcome)
+            result.unmatched.insert(0, replace(outcome, source=node))
             demanded.update(v for v in _read_by(node) if not _is_shape(v, analysis))
             claimed.add(node)
             continue

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.core.activation import Activation
 from tf2rust.ops.core.facts import InferenceError, infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, RustCall
@@ -79,10 +80,15 @@ def activation(m: Match, b: Builder) -> Yield:
 
 @rule(Op("Selu", X))
 def selu(m: Match, b: Builder) -> Yield:
+    """With other constants than the usual ones, gamma · elu(x)."""
     alpha, gamma = m.root.attr("alpha", 1.6732631921768188), m.root.attr("gamma", 1.0507010221481323)
-    if abs(alpha - 1.67326324) > 1e-5 or abs(gamma - 1.05070098) > 1e-5:
-        return m.reject(f"Selu has alpha {alpha:g} and gamma {gamma:g}; only the usual 1.6733 and 1.0507 are there")
-    return activation_layer(m, b, "selu")
+    if abs(alpha - 1.67326324) <= 1e-5 and abs(gamma - 1.05070098) <= 1e-5:
+        return activation_layer(m, b, "selu")
+    layer = activation_layer(m, b, "elu", alpha)
+    if not isinstance(layer, ActivationLayer):
+        return layer
+    y, layer.outputs = layer.y, [b.temporary(layer.y)]
+    return [layer, Binary(function="Mul", constant=np.asarray(gamma, np.float32), inputs=[layer.y], outputs=[y])]
 
 
 @rule(Op("Clip", X, more=True))

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tf2rust.ops.cast import Cast
 from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers
-from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value, Weight, WeightRefs
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list, rust_type
+from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.transpose import inverse
 
 
@@ -33,8 +35,10 @@ FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "Fmod": np.fmod,
 }
 _OPS = tuple(name for name in FUNCTIONS if name != "Fmod")
+_CHAINED = {"Sum": "Add", "Mean": "Add"}
 _COMMUTATIVE = ("Add", "Mul", "Max", "Min")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+NUMBERS = ("float32", "float64", *INTEGERS)
 _KERAS = {
     "Add": "Add",
     "Sub": "Subtract",
@@ -100,7 +104,7 @@ class Binary(Layer):
     def rust_call(self, call: RustCall) -> str:
         (a, a_shape), (b, b_shape) = self._operands(call)
         if self.y.dtype != "float32":
-            return f"IntegerBinary::{self.function}.run({a}, {a_shape}, {b}, {b_shape}, {call.outputs[0]})"
+            return f"ScalarBinary::{self.function}.run({a}, {a_shape}, {b}, {b_shape}, {call.outputs[0]})"
         return f"Binary::{self.function}.run(isa, {a}, {a_shape}, {b}, {b_shape}, {call.outputs[0]})"
 
     def can_run_inplace(self) -> bool:
@@ -112,12 +116,32 @@ class Binary(Layer):
         return f"Binary::{self.function}.run_in_place(isa, {call.outputs[0]}, {shape}, {b}, {b_shape})"
 
     def rust_imports(self) -> set[str]:
-        return {"Binary", "IntegerBinary"}
+        return {"Binary", "ScalarBinary"}
 
 
-@infers(*_OPS)
+def placed(node: Node, facts: Facts) -> Dims | None:
+    """The shape that the second operand has beside the first where NumPy's rules do not give it; else None.
+
+    Before operator set 7, ``axis`` says where its axes lie; slopes of a PRelu before 9 belong to channels.
+    """
+    if node.op not in _OPS or node.version >= (9 if node.op == "PRelu" else 7) or len(node.inputs) != 2:
+        return None
+    node.has("consumed_inputs"), node.has("broadcast")
+    left, right = (facts.shape(v) for v in node.inputs)  # type: ignore[arg-type]
+    axis = node.attr("axis", len(left) - len(right))
+    if node.op == "PRelu":
+        per_channel = len(right) == 1 and right[0] != 1 and len(left) > 2
+        axis = 1 if per_channel else len(left) - len(right)
+    start = axis + len(left) if axis < 0 else axis
+    behind = len(left) - start - len(right)
+    return (*right, *[1] * behind) if behind > 0 else None
+
+
+@infers(*_OPS, *_CHAINED)
 def _binary(node: Node, facts: Facts) -> Sequence[Fact]:
     parts = [facts[v] for v in node.inputs if v is not None]
+    if placed(node, facts) is not None:
+        return [Fact(parts[0].dtype, parts[0].shape)]
     arithmetic: dict[str, Callable[..., np.ndarray]] = {
         "Add": np.add,
         "Sub": np.subtract,
@@ -129,26 +153,55 @@ def _binary(node: Node, facts: Facts) -> Sequence[Fact]:
     return [Fact(parts[0].dtype, broadcast(p.shape for p in parts))]
 
 
-@rule(Op("|".join(_OPS), Var("a"), more=True, name="binary"))
+@rule(Op("|".join([*_OPS, "Sum", "Mean"]), Var("a"), more=True, name="binary"))
 def binary(m: Match, b: Builder) -> Yield:
-    """Max and Min of more than two become a chain."""
+    """Max, Min, Sum and Mean of more than two become a chain; one alone is what it is."""
     inputs = [v for v in m.root.inputs if v is not None]
-    if len(inputs) == 1:
-        return m.reject("it has one input only")
-    function = "Fmod" if m.root.op == "Mod" and m.root.attr("fmod", 0) else m.root.op
-    known = ("float32",) if function in ("Pow", "PRelu") else ("float32", *INTEGERS)
+    function = "Fmod" if m.root.op == "Mod" and m.root.attr("fmod", 0) else _CHAINED.get(m.root.op, m.root.op)
+    known = ("float32",) if function == "PRelu" else NUMBERS
     if bad := next((v for v in inputs if b.facts.dtype(v) not in known), None):
         return m.reject(f"its input `{bad.name}` is {b.facts.dtype(bad)}; {m.root.op} is there for {', '.join(known)}")
+    y = b.value(m.root.ir.outputs[0])
+    if len(inputs) == 1:
+        return Reshape(inputs=[b.value(inputs[0])], outputs=[y])
+    if len({b.facts.dtype(v) for v in inputs}) > 1:
+        return _mixed(m, b)
     layers: list[Layer] = []
     left: Value | np.ndarray = _operand(b, m, 0)
+    shape = placed(m.root, b.facts)
     for i in range(1, len(inputs)):
         right = _operand(b, m, i)
-        y = b.value(m.root.ir.outputs[0])
-        if i + 1 < len(inputs):
-            y = b.temporary(y, broadcast(b.facts.shape(v) for v in inputs[: i + 1]))
-        layers.append(_apply(function, left, right, y))
-        left = y
+        if shape is not None and isinstance(right, Value):
+            layers.append(Reshape(inputs=[right], outputs=[b.temporary(right, shape)]))
+            right = layers[-1].y
+        elif shape is not None and not isinstance(right, Value) and right.ndim:
+            right = right.reshape([int(str(d)) for d in shape])
+        last = i + 1 == len(inputs) and m.root.op != "Mean"
+        out = y if last else b.temporary(y, broadcast(b.facts.shape(v) for v in inputs[: i + 1]))
+        layers.append(_apply(function, left, right, out))
+        left = out
+    if m.root.op == "Mean":
+        layers.append(_apply("Div", layers[-1].y, np.asarray(len(inputs), y.dtype), y))
     return layers
+
+
+def _mixed(m: Match, b: Builder) -> Yield:
+    """A power of two dtypes, in the wider kind of the two: floats if either is a float."""
+    x, exponent, y = b.value(m["a"]), b.value(m.root.inputs[1]), b.value(m.root.ir.outputs[0])  # type: ignore[arg-type]
+    common = np.result_type(x.dtype, exponent.dtype).name if "float" in x.dtype + exponent.dtype else "int64"
+    common = "float32" if common == "float64" and "float64" not in (x.dtype, exponent.dtype) else common
+    layers: list[Layer] = []
+
+    def cast(value: Value) -> Value:
+        if value.dtype == common:
+            return value
+        layers.append(Cast(inputs=[value], outputs=[b.temporary(value, dtype=common)]))
+        return layers[-1].y
+
+    operands = [cast(x), cast(exponent)]
+    power = Binary(function="Pow", inputs=operands, outputs=[y if y.dtype == common else b.temporary(y, dtype=common)])
+    layers.append(power)
+    return layers if power.y is y else [*layers, Cast(inputs=[power.y], outputs=[y])]
 
 
 def _operand(b: Builder, m: Match, index: int) -> Value | np.ndarray:

@@ -12,7 +12,10 @@ from tf2rust.ops.core.layer import Layer, Perm, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
-DTYPES = ("float32", "int32", "int64", "uint8", "int8", "bool")
+DTYPES = (
+    *("float32", "float64", "bool"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+)
 
 
 @dataclass(eq=False, kw_only=True)

@@ -10,7 +10,7 @@ import numpy as np
 from tf2rust.ops.affine import Affine
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
-from tf2rust.ops.core.layer import RustCall, Weight, WeightRefs
+from tf2rust.ops.core.layer import Dims, RustCall, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -45,9 +45,8 @@ class Dense(Affine):
         return {"Dense", "Activation"}
 
 
-@infers("MatMul")
-def _matmul(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = (facts.shape(v) for v in node.ir.inputs)  # type: ignore[arg-type]
+def matmul_shape(a: Dims, b: Dims) -> Dims:
+    """The shape of a matrix product by NumPy's rules; raises InferenceError if it is not defined."""
     if not a or not b:
         raise InferenceError("MatMul of a scalar")
     left = (1, *a) if len(a) == 1 else a
@@ -57,7 +56,13 @@ def _matmul(node: Node, facts: Facts) -> Sequence[Fact]:
     shape = (*broadcast([left[:-2], right[:-2]]), left[-2], right[-1])
     if len(a) == 1:
         shape = (*shape[:-2], shape[-1])
-    return [Fact(facts.dtype(node.ir.inputs[0]), shape[:-1] if len(b) == 1 else shape)]  # type: ignore[arg-type]
+    return shape[:-1] if len(b) == 1 else shape
+
+
+@infers("MatMul")
+def _matmul(node: Node, facts: Facts) -> Sequence[Fact]:
+    a, b = (facts.shape(v) for v in node.ir.inputs)  # type: ignore[arg-type]
+    return [Fact(facts.dtype(node.ir.inputs[0]), matmul_shape(a, b))]  # type: ignore[arg-type]
 
 
 @infers("Gemm")
@@ -81,6 +86,7 @@ def dense(m: Match, b: Builder) -> Yield:
 def gemm(m: Match, b: Builder) -> Yield:
     """alpha · x · kernel + beta · bias."""
     alpha, beta = m.root.attr("alpha", 1.0), m.root.attr("beta", 1.0)
+    m.root.has("broadcast")  # before operator set 7; the shapes say it too
     kernel = m.const("kernel")
     if m.root.attr("transA", 0):
         return m.reject("transA is set; Dense reads its input as it is")

@@ -1,36 +1,42 @@
-"""ZeroPadding: a constant around a tensor. In front of a convolution it becomes part of it."""
+"""ZeroPadding: a constant, or what lies inside, around a tensor. In front of a convolution zeros become part of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from tf2rust.ops.conv import Conv
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Perm, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_f32, rust_list
+from tf2rust.ops.core.rust import rust_list, rust_number
 from tf2rust.ops.reshape import Reshape
+from tf2rust.ops.select import DTYPES
 from tf2rust.ops.slice import Slice
 
 
 @dataclass(eq=False, kw_only=True)
 class Pad(Layer):
-    """``padding[i]`` elements of ``value`` before and after axis i."""
+    """``padding[i]`` elements before and after axis i, by ``mode``: ``value``, or the number that is the second input;
+    or elements of the input: the nearest (``edge``), mirrored ones (``reflect``), those from the other side (``wrap``).
+    """
 
     kind = "ZeroPadding"
     padding: tuple[tuple[int, int], ...]
     value: float = 0.0
+    mode: str = "constant"
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
-        if perm is None:
+        if perm is None or len(perms) > 1:
             return None
         return replace(self, padding=tuple(self.padding[perm.index(axis)] for axis in range(len(perm)))), perm
 
     def absorb(self, consumer: Layer) -> Layer | None:
-        if not isinstance(consumer, Conv) or self.value != 0 or any(map(any, (self.padding[0], self.padding[-1]))):
+        if not isinstance(consumer, Conv) or not self._is_zeros() or any(map(any, (self.padding[0], self.padding[-1]))):
             return None
         own = consumer.window.padding
         if None in own:
@@ -38,20 +44,31 @@ class Pad(Layer):
         padding = tuple((a + c[0], b + c[1]) for (a, b), c in zip(self.padding[1:-1], own, strict=True) if c)
         return replace(consumer, window=replace(consumer.window, padding=padding), inputs=[self.x])
 
+    def _is_zeros(self) -> bool:
+        return self.mode == "constant" and self.value == 0 and len(self.inputs) == 1
+
     def rust_call(self, call: RustCall) -> str:
         before = rust_list([p for p, _ in self.padding])
+        number = rust_number(np.dtype(self.x.dtype).type(self.value), self.x.dtype)
+        if len(self.inputs) > 1:
+            number = f"number({call.inputs[1]})?"
+        mode = f"Constant({number})" if self.mode == "constant" else self.mode.capitalize()
         return (
-            f"pad({call.inputs[0]}, &{call.dims(self.x.shape)}, &{before}, Pad::Constant({rust_f32(self.value)}), "
+            f"pad({call.inputs[0]}, &{call.dims(self.x.shape)}, &{before}, Pad::{mode}, "
             f"&{call.dims(self.y.shape)}, {call.outputs[0]})"
         )
 
     def rust_imports(self) -> set[str]:
-        return {"pad", "Pad"}
+        return {"pad", "Pad", "number"}
+
+
+_MODES = ("constant", "edge", "reflect", "wrap")
 
 
 def _padding(node: Node, facts: Facts) -> list[tuple[int, int]]:
     rank = len(facts.shape(node.ir.inputs[0]))  # type: ignore[arg-type]
-    pads = facts.ints(node, "pads", 1)
+    # Operator set 1 calls them paddings.
+    pads = node.attr("paddings") or facts.ints(node, "pads", 1)
     if pads is None:
         raise InferenceError("it has no pads")
     axes = facts.ints(node, "axes", 3) or list(range(rank))
@@ -69,25 +86,32 @@ def _pad(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @rule(Op("Pad", Var("x"), more=True))
 def pad(m: Match, b: Builder) -> Yield:
-    """Negative padding crops."""
+    """Negative padding crops, before anything is added."""
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
-    if (mode := m.root.attr("mode", "constant")) != "constant":
-        return m.reject(f"its mode is {mode}; constant is there")
-    value = m.root.attr("value", 0.0)
-    if (given := m.root.input(2)) is not None:
+    mode = m.root.attr("mode", "constant")
+    if mode not in _MODES or x.dtype not in DTYPES:
+        return m.reject(
+            f"its mode is {mode} and its input {x.dtype}; there are {', '.join(_MODES)} for {', '.join(DTYPES)}"
+        )
+    value, inputs = m.root.attr("value", 0.0), [x]
+    if (given := m.root.input(2)) is not None and mode == "constant":
         fill = b.facts[given].fill
         if fill is None:
-            return m.reject("the number it pads with is not a constant")
-        value = fill
-    m.root.has("pads")
+            inputs.append(b.value(given))
+        else:
+            value = fill
+    m.root.has("pads"), m.root.has("paddings")
     padding = tuple(_padding(m.root, b.facts))
-    if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; Pad is there for float32")
     if not any(map(any, padding)):
         return Reshape(inputs=[x], outputs=[y])
-    low = min(p for pair in padding for p in pair)
-    if low >= 0:
-        return Pad(padding=padding, value=value, inputs=[x], outputs=[y])
-    if max(p for pair in padding for p in pair) > 0:
-        return m.reject("it pads and crops at once")
-    return Slice(starts=tuple(-p for p, _ in padding), steps=(1,) * x.rank, inputs=[x], outputs=[y])
+    layers: list[Layer] = []
+    if any(p < 0 for pair in padding for p in pair):
+        cropped = tuple(d + min(p, 0) + min(q, 0) for d, (p, q) in zip(x.shape, padding, strict=True))
+        starts = tuple(max(-p, 0) for p, _ in padding)
+        padding = tuple((max(p, 0), max(q, 0)) for p, q in padding)
+        inner = b.temporary(x, cropped) if any(map(any, padding)) else y
+        layers.append(Slice(starts=starts, steps=(1,) * x.rank, inputs=[x], outputs=[inner]))
+        if inner is y:
+            return layers
+        inputs[0] = inner
+    return [*layers, Pad(padding=padding, value=value, mode=mode, inputs=inputs, outputs=[y])]

@@ -31,6 +31,19 @@ class Broadcast(Layer):
 
 
 @dataclass(eq=False, kw_only=True)
+class Fill(Broadcast):
+    """A number, the first input, repeated to the shape that the second input holds."""
+
+    kind = "Fill"
+
+    def measures(self, call: RustCall) -> dict[str, str]:
+        return {str(d): f"size_at({call.inputs[1]}, {axis})" for axis, d in enumerate(self.y.shape)}
+
+    def rust_imports(self) -> set[str]:
+        return {"broadcast", "size_at"}
+
+
+@dataclass(eq=False, kw_only=True)
 class Tile(Layer):
     """Repeats the input as a whole, ``repeats[i]`` times along axis i."""
 
@@ -84,4 +97,6 @@ def filled(m: Match, b: Builder) -> Yield:
     if fact.fill is None or fact.dtype not in DTYPES:
         return m.reject(f"it is filled with a {fact.dtype}; the dtypes there are {', '.join(DTYPES)}")
     number = constant(np.asarray(fact.fill, dtype=fact.dtype))
+    if b.facts.dims(m["shape"]) is None:
+        return [number, Fill(inputs=[number.y, b.value(m["shape"])], outputs=[b.value(m.root.ir.outputs[0])])]
     return [number, Broadcast(inputs=[number.y], outputs=[b.value(m.root.ir.outputs[0])])]

@@ -77,10 +77,9 @@ def _squeeze(node: Node, facts: Facts) -> Sequence[Fact]:
     return [reshaped(data, tuple(d for i, d in enumerate(data.shape) if i not in places))]
 
 
-@infers("Identity", "Dropout")
+@infers("Identity")
 def _identity(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
-    return [data, Fact("bool", data.shape)][: len(node.ir.outputs)]
+    return [facts[node.ir.inputs[0]]]  # type: ignore[index]
 
 
 @rule(Op("Reshape|Flatten|Unsqueeze|Squeeze", X, more=True, name="view"))
@@ -91,9 +90,6 @@ def reshape(m: Match, b: Builder) -> Layer:
     return Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])
 
 
-@rule(Op("Identity|Dropout", X, more=True, name="identity"))
+@rule(Op("Identity", X))
 def identity(m: Match, b: Builder) -> Layer:
-    """Dropout does nothing at inference."""
-    for attribute in ("ratio", "seed", "is_test"):
-        m.root.has(attribute)
     return Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])

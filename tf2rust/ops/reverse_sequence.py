@@ -1,16 +1,48 @@
-"""ReverseSequence over whole sequences: a Slice with step −1."""
+"""ReverseSequence: sequences turned over, each up to a length of its own, or whole."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.arithmetic import INTEGERS
+from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Facts, infers, same_shape
+from tf2rust.ops.core.layer import Layer, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_str
+from tf2rust.ops.select import DTYPES
 from tf2rust.ops.slice import Slice
 
 infers("ReverseSequence")(same_shape)
+
+
+@dataclass(eq=False, kw_only=True)
+class ReverseSequence(Layer):
+    """The first steps of each sequence, as many as the second input says, in reverse."""
+
+    kind = "ReverseSequence"
+    time_axis: int
+    batch_axis: int
+
+    def rust_call(self, call: RustCall) -> str:
+        shape, first, second = self.x.shape, *sorted((self.time_axis, self.batch_axis))
+        dims = (
+            product(shape[:first]),
+            shape[first],
+            product(shape[first + 1 : second]),
+            shape[second],
+            product(shape[second + 1 :]),
+        )
+        batch_first = str(self.batch_axis == first).lower()
+        x, lengths = call.inputs
+        name = rust_str(self.inputs[1].name)
+        return f"reverse_sequence({name}, {call.dims(dims)}, {batch_first}, {x}, {lengths}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"reverse_sequence"}
 
 
 def reversal(starts_axis: int, shape: tuple[int | Expr, ...]) -> tuple[tuple[int | Expr, ...], tuple[int, ...]]:
@@ -37,10 +69,13 @@ def are_all(lengths: ir.Value, size: int | Expr, facts: Facts) -> bool:
 
 @rule(Op("ReverseSequence", Var("x"), Var("lengths")))
 def reverse_sequence(m: Match, b: Builder) -> Yield:
+    """Whole sequences are a Slice with step −1."""
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
-    time = m.root.attr("time_axis", 0)
-    m.root.has("batch_axis")
-    if not are_all(m["lengths"], x.shape[time], b.facts):
-        return m.reject("the sequences have lengths of their own; all must be reversed whole")
-    starts, steps = reversal(time, x.shape)
-    return Slice(starts=starts, steps=steps, inputs=[x], outputs=[y])
+    time, batch = m.root.attr("time_axis", 0), m.root.attr("batch_axis", 1)
+    if are_all(m["lengths"], x.shape[time], b.facts):
+        starts, steps = reversal(time, x.shape)
+        return Slice(starts=starts, steps=steps, inputs=[x], outputs=[y])
+    lengths = b.value(m["lengths"])
+    if x.dtype not in DTYPES or lengths.dtype not in INTEGERS:
+        return m.reject(f"it is of {x.dtype} by lengths of {lengths.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    return ReverseSequence(time_axis=time, batch_axis=batch, inputs=[x, lengths], outputs=[y])

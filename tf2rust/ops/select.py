@@ -12,13 +12,15 @@ from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers, same_sh
 from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value
 from tf2rust.ops.core.pattern import Match, Op, Pattern, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.math import Unary
 
-DTYPES = ("float32", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
+DTYPES = (
+    *("float32", "float64", "bool"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+)
 
 
 @dataclass(eq=False, kw_only=True)
-class _Elementwise(Layer):
+class Elementwise(Layer):
     """A function of the elements that stand at the same place, with NumPy's broadcasting."""
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
@@ -32,7 +34,7 @@ class _Elementwise(Layer):
 
 
 @dataclass(eq=False, kw_only=True)
-class Compare(_Elementwise):
+class Compare(Elementwise):
     """``a < b`` and its like, of any numbers: to bool."""
 
     kind = "Compare"
@@ -46,7 +48,7 @@ class Compare(_Elementwise):
 
 
 @dataclass(eq=False, kw_only=True)
-class Logic(_Elementwise):
+class Logic(Elementwise):
     """``a & b`` and its like."""
 
     kind = "Logic"
@@ -76,7 +78,7 @@ class Not(Layer):
 
 
 @dataclass(eq=False, kw_only=True)
-class Select(_Elementwise):
+class Select(Elementwise):
     """``a`` where the condition, the first input, holds, else ``b``."""
 
     kind = "Select"
@@ -96,11 +98,6 @@ infers("Not")(same_shape)
 @infers(*_COMPARISONS, *_LOGIC)
 def _truth(node: Node, facts: Facts) -> Sequence[Fact]:
     return [Fact("bool", broadcast(facts.shape(v) for v in node.inputs if v is not None))]
-
-
-@infers("IsNaN", "IsInf")
-def _kind_of_number(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact("bool", facts.shape(node.ir.inputs[0]))]  # type: ignore[arg-type]
 
 
 @infers("Where")
@@ -159,24 +156,6 @@ def exclusive_or(m: Match, b: Builder) -> Yield:
 @rule(Op("Not", Var("x")))
 def not_(m: Match, b: Builder) -> Layer:
     return Not(inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])
-
-
-@rule(Op("IsNaN", Var("x")))
-def is_nan(m: Match, b: Builder) -> Yield:
-    """A NaN is what differs from itself."""
-    x = b.value(m["x"])
-    return Compare(function="NotEqual", inputs=[x, x], outputs=[b.value(m.root.ir.outputs[0])])
-
-
-@rule(Op("IsInf", Var("x")))
-def is_inf(m: Match, b: Builder) -> Yield:
-    """|x| = ∞."""
-    x, infinity = b.value(m["x"]), constant(np.asarray(np.inf, np.float32))
-    if not (m.root.attr("detect_negative", 1) and m.root.attr("detect_positive", 1)) or x.dtype != "float32":
-        return m.reject("it tells one infinity from the other, or its input is not float32")
-    size = Unary(function="Abs", inputs=[x], outputs=[b.temporary(x)])
-    y = b.value(m.root.ir.outputs[0])
-    return [size, infinity, Compare(function="Equal", inputs=[size.y, infinity.y], outputs=[y])]
 
 
 @rule(Op("Where", Var("c"), Var("a"), Var("b")))

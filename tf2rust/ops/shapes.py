@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf2rust.ops.core.dims import product
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers, measured
 
 
 @infers("Shape")
@@ -26,7 +26,10 @@ def _size(node: Node, facts: Facts) -> Sequence[Fact]:
 def _constant_of_shape(node: Node, facts: Facts) -> Sequence[Fact]:
     shape = facts.dims(node.input(0))
     if shape is None:
-        raise InferenceError("its shape is computed from data, not from shapes and constants")
+        rank = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+        if len(rank) != 1 or not isinstance(rank[0], int):
+            raise InferenceError("its shape is computed from data, and how many dimensions it has is not known")
+        shape = [measured(node.ir.outputs[0], f"d{axis}") for axis in range(rank[0])]
     value = np.asarray(node.attr("value", np.zeros(1, np.float32)))
     return [Fact(value.dtype.name, tuple(shape), fill=float(value.flat[0]))]
 

@@ -58,6 +58,8 @@ class Softmax(Layer):
 def softmax(m: Match, b: Builder) -> Yield:
     """Before operator set 13 the axis and all after it are one."""
     x = b.value(m["x"])
+    if x.dtype != "float32":
+        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for float32")
     before = m.root.version < 13
     axis = normal_axis(m.root.attr("axis", 1 if before else -1), x.rank)
     span = x.rank - axis if before else 1
@@ -86,6 +88,8 @@ def softmax_over_axes(m: Match, b: Builder) -> Yield:
 
 def _over_axes(m: Match, b: Builder, *, log: bool) -> Yield:
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.dtype != "float32":
+        return m.reject(f"its input is {x.dtype}; Softmax is there for float32")
     choices_read(m, "floor")
     m.node("IsInf").has("detect_negative"), m.node("IsInf").has("detect_positive")
     found = []
@@ -133,6 +137,8 @@ _SUM = Op("ReduceSum", _EXP, more=True)
 def softmax_spelled_out(m: Match, b: Builder) -> Yield:
     """exp(x − max(x)) / Σ, as JAX writes it."""
     x = b.value(m["x"])
+    if x.dtype != "float32":
+        return m.reject(f"its input is {x.dtype}; Softmax is there for float32")
     axes = set()
     for name in ("ReduceMax", "ReduceSum"):
         node = m.node(name)

@@ -4,16 +4,20 @@
 //! polynomials are minimax fits (Remez exchange) in the form that each function's comment gives; where a
 //! step is exact although `fma` rounds twice, the comment says why.
 
+mod double;
 mod erf;
 mod exp;
+mod inverse;
 mod log;
 mod scalar;
 mod sigmoid;
 
+pub(crate) use double::{exp_f64, ln_f64, pow, pow_f64, root};
 pub(crate) use erf::{erf, gelu};
 pub(crate) use exp::{exp, expm1};
+pub(crate) use inverse::{acos, acosh, asin, asinh, atan, atanh, cosh, sinh, tan};
 pub(crate) use log::{log, log1p, softplus};
-pub(crate) use scalar::{cos, modulo, pow, sin};
+pub(crate) use scalar::{cos, modulo, sin};
 pub(crate) use sigmoid::{gelu_tanh, mish, sigmoid, silu, tanh};
 
 use crate::simd::Simd;

@@ -1,6 +1,6 @@
 //! Functions that are rare in networks, computed one by one in `f64`.
 
-use core::f64::consts::{FRAC_PI_2, LN_2, LOG2_E};
+use core::f64::consts::FRAC_PI_2;
 
 /// 2⁵² + 2⁵¹: adding it leaves an integer in the low bits of the sum.
 const SHIFT: f64 = 6_755_399_441_055_744.0;
@@ -73,58 +73,8 @@ fn reduce_large(x: f32) -> (i64, f64) {
     if x < 0.0 { (-n, -r) } else { (n, r) }
 }
 
-fn horner(x: f64, coefficients: &[f64]) -> f64 {
+pub(super) fn horner(x: f64, coefficients: &[f64]) -> f64 {
     coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c)
-}
-
-/// xʸ with the special cases of C's `pow`.
-pub(crate) fn pow(x: f32, y: f32) -> f32 {
-    if y == 0.0 || x == 1.0 {
-        return 1.0;
-    }
-    if x.is_nan() || y.is_nan() {
-        return f32::NAN;
-    }
-    // Every f32 from 2²⁴ on is an even integer.
-    let integral = y.abs() >= 16_777_216.0 || (y as i32) as f32 == y;
-    let odd = y.abs() < 16_777_216.0 && integral && (y as i32) & 1 != 0;
-    if x < 0.0 && x.is_finite() && y.is_finite() && !integral {
-        return f32::NAN;
-    }
-    let magnitude = power(f64::from(x.abs()), f64::from(y));
-    if x.is_sign_negative() && odd { -magnitude } else { magnitude }
-}
-
-/// xʸ for x ≥ 0 and y ≠ 0, neither of them NaN.
-fn power(x: f64, y: f64) -> f32 {
-    if x == 0.0 || x.is_infinite() {
-        return if (x == 0.0) == (y > 0.0) { 0.0 } else { f32::INFINITY };
-    }
-    if x == 1.0 {
-        return 1.0;
-    }
-    // 2^(y·log₂ x); the bounds are where f32 has long become 0 or infinite.
-    let t = (y * log2(x)).clamp(-300.0, 300.0);
-    let n = (t + SHIFT) - SHIFT;
-    let r = (t - n) * LN_2;
-    let mut term = 1.0;
-    let mut sum = 1.0;
-    for i in 1..14 {
-        term *= r / f64::from(i);
-        sum += term;
-    }
-    (sum * f64::from_bits(((n as i64 + 1023) as u64) << 52)) as f32
-}
-
-/// log₂ x for normal x > 0: ln m = 2·artanh((m − 1)/(m + 1)).
-fn log2(x: f64) -> f64 {
-    const ROOT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
-    let offset = x.to_bits().wrapping_sub(ROOT_HALF) as i64;
-    let e = offset >> 52;
-    let m = f64::from_bits((offset as u64 & 0x000f_ffff_ffff_ffff) + ROOT_HALF);
-    let s = (m - 1.0) / (m + 1.0);
-    let terms = [1.0, 1.0 / 3.0, 0.2, 1.0 / 7.0, 1.0 / 9.0, 1.0 / 11.0, 1.0 / 13.0, 1.0 / 15.0, 1.0 / 17.0];
-    e as f64 + 2.0 * s * horner(s * s, &terms) * LOG2_E
 }
 
 /// The remainder of a/b with the sign of b.

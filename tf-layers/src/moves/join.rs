@@ -10,6 +10,12 @@ pub fn copy<T: Copy>(x: &[T], y: &mut [T]) -> Result<()> {
     Ok(())
 }
 
+/// The only element of x.
+pub fn number<T: Copy>(x: &[T]) -> Result<T> {
+    check_len("number", 1, x.len())?;
+    Ok(x[0])
+}
+
 /// Puts tensors side by side: part i, `[outer, width]`, into the next `width` columns of y.
 pub fn concat<T: Copy>(outer: usize, parts: &[(&[T], usize)], y: &mut [T]) -> Result<()> {
     let mut columns = 0;

@@ -16,6 +16,7 @@ mod zip;
 
 pub use blob::{Aligned, Blob};
 pub use element::{Dtype, Element};
+pub(crate) use format::packed_len;
 pub use lossless::Whole;
 pub use matrix::Matrix;
 pub use npy::NpyArray;

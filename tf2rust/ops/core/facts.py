@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -220,6 +221,12 @@ def broadcast(shapes: Iterable[Dims]) -> Dims:
             raise InferenceError(f"the shapes {', '.join(map(str, shapes))} do not broadcast")
         result.append(numbers[0] if numbers else sizes[0] if sizes else 1)
     return tuple(result)
+
+
+def measured(value: ir.Value, name: str = "count") -> Expr:
+    """A dimension of ``value`` that is known only when the model runs; a layer must measure it."""
+    folded = re.sub(r"\W+", "_", value.name or "", flags=re.ASCII).strip("_").lower()
+    return Expr.symbol(f"{name}_{folded}")
 
 
 def normal_axis(axis: int, rank: int) -> int:

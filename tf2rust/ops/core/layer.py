@@ -152,6 +152,14 @@ class Layer:
         """Whether the first output may be written over the first input (same dtype and length)."""
         return False
 
+    def measures(self, call: RustCall) -> dict[str, str]:
+        """The dimensions of the outputs that only the inputs' contents tell: by symbol, the Rust that finds each.
+
+        An expression of type ``Result<usize>``, which may refer to the inputs of ``call`` alone.
+        """
+        del call
+        return {}
+
     def rust_field(self, weights: WeightRefs) -> tuple[str, str] | None:
         """Type and initialiser of the layer's field in the model, or None if it needs no field."""
         del weights

@@ -18,6 +18,14 @@ def rust_f32(value: float) -> str:
     return text or np.format_float_scientific(number, unique=True, trim="0").replace("e+", "e")
 
 
+def _rust_f64(value: float) -> str:
+    if math.isnan(value):
+        return "f64::NAN"
+    if math.isinf(value):
+        return "f64::INFINITY" if value > 0 else "f64::NEG_INFINITY"
+    return f"{value!r}_f64"
+
+
 _TYPES = {
     "float32": "f32",
     "float64": "f64",
@@ -45,6 +53,8 @@ def rust_number(value: object, dtype: str) -> str:
     if dtype == "float32":
         text = rust_f32(float(str(value)))
         return text if text.startswith("f32") else f"{text}_f32"
+    if dtype == "float64":
+        return _rust_f64(float(str(value)))
     return f"{int(str(value))}_{rust_type(dtype)}"
 
 

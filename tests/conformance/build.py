@@ -1,0 +1,214 @@
+"""Many models as modules of a few crates: converted, compiled once, and run by one binary each."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tests.conformance.suite import Case, DataSet
+from tests.crates import CARGO_PROFILE, ROOT, TARGET, TF_LAYERS
+from tf2rust.codegen.crate import CrateOptions, write_npz
+from tf2rust.codegen.model import Model, build
+from tf2rust.codegen.proof import Proof
+from tf2rust.codegen.render import render_crate
+from tf2rust.codegen.scoring import Scoring
+from tf2rust.conversion import Source, match_layers
+from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.ops.core.rust import rust_str
+from tf2rust.thresholds import Thresholds
+
+CRATES = 4
+"""Crates that the modules are dealt out to: cargo compiles several at a time."""
+
+_WORKSPACE = """[workspace]
+resolver = "3"
+members = [{members}]
+{profile}"""
+_MANIFEST = """[package]
+name = "conformance-{index}"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+tf-layers = {{ path = "{tf_layers}" }}
+"""
+# The modules carry no weights of their own: what `new` would read is empty.
+_BUILD = """fn main() {
+    let out = std::env::var("OUT_DIR").unwrap();
+    std::fs::write(std::path::Path::new(&out).join("weights.bin"), []).unwrap();
+}
+"""
+_MAIN = """#![allow(dead_code)]
+use std::panic::catch_unwind;
+
+{modules}
+
+type Run = fn(&str, &str) -> Result<(), Box<dyn std::error::Error>>;
+
+fn main() {{
+    let folder = std::env::args().nth(1).unwrap();
+    std::panic::set_hook(Box::new(|_| ()));
+    let cases: &[(&str, &[&str], Run)] = &[
+{cases}
+    ];
+    for (name, sets, run) in cases {{
+        for set in *sets {{
+            let result = catch_unwind(|| run(&format!("{{folder}}/{{name}}"), set));
+            match result {{
+                Ok(Ok(())) => println!("{{name}} {{set}} ok"),
+                Ok(Err(error)) => println!("{{name}} {{set}} error: {{error}}"),
+                Err(_) => println!("{{name}} {{set}} panic"),
+            }}
+        }}
+    }}
+}}
+"""
+_MODULE = """mod model;
+mod weights;
+
+use tf_layers::{{Npz, NpzWriter, TensorView}};
+
+pub fn run(folder: &str, set: &str) -> Result<(), Box<dyn std::error::Error>> {{
+    let bytes = std::fs::read(format!("{{folder}}/{{set}}_in.npz"))?;
+    let arrays = Npz::parse(&bytes)?;
+    let weights = model::CaseModel::pack_weights(&std::fs::read(format!("{{folder}}/weights.npz"))?)?;
+{reads}
+    let inputs = model::Inputs {{ {fields} }};
+    let outputs = model::CaseModel::from_weights(&weights)?.predict(&inputs)?;
+    let mut writer = NpzWriter::new();
+{writes}
+    std::fs::write(format!("{{folder}}/{{set}}_out.npz"), writer.finish())?;
+    Ok(())
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A case's model, or one of several where data sets differ in what is bound, as Rust."""
+
+    name: str
+    texts: Mapping[str, str]
+    """The files of its module."""
+    sets: Mapping[str, DataSet]
+
+
+class NotConvertedError(Exception):
+    """The model is refused; the message says why."""
+
+
+def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet], folder: Path) -> Program:
+    """The Rust of a case's model; its arrays are written to ``folder`` at once.
+
+    Raises NotConvertedError with the first reason if a node is not supported.
+    """
+    found, graph = match_layers(source)
+    if found.unmatched:
+        causes = [u for u in found.unmatched if u.blocked_by is None] or found.unmatched
+        raise NotConvertedError(f"{causes[0].op}: {causes[0].reason}")
+    check_ports(case, graph)
+    model = build(graph, inplace=True, memdrop=True)
+    first = next(iter(sets.values()))
+    inputs = {v.name: first.inputs[v.name] for v in graph.inputs}
+    nothing = dict.fromkeys(first.outputs, 0.0)
+    proof = Proof(inputs, first.outputs, "onnx", nothing, dict.fromkeys(nothing, ""), False)
+    options = CrateOptions("case", case.name, "", TF_LAYERS)
+    texts = render_crate(
+        model, graph, proof, Scoring(None, Thresholds()), options, only=("src/model.rs", "src/weights.rs")
+    )
+    place = folder / "data" / name
+    place.mkdir(parents=True)
+    _save(place / "weights.npz", model.weights.arrays())
+    for key, data in sets.items():
+        _save(place / f"{key}_in.npz", {p.name: data.inputs[p.name] for p in model.inputs})
+    files = {Path(k).name: text.replace("use crate::weights", "use super::weights") for k, text in texts.items()}
+    return Program(name, {**files, "mod.rs": _module(model)}, sets)
+
+
+def check_ports(case: Case, graph: LayerGraph) -> None:
+    """The outputs must have the dtypes that the case says."""
+    declared = {info.name: info.type.tensor_type.elem_type for info in case.model.graph.output}
+    if missing := set(declared) - {name for name, _ in graph.outputs}:
+        raise NotConvertedError(f"output {min(missing)} is not computed")
+
+
+def write(programs: Sequence[Program], folder: Path) -> None:
+    """Writes the crates."""
+    dealt = [programs[i::CRATES] for i in range(CRATES)]
+    members = ", ".join(f'"c{i}"' for i, part in enumerate(dealt) if part)
+    profile = CARGO_PROFILE.replace("opt-level = 1", "opt-level = 0", 1)
+    (folder / "Cargo.toml").write_text(_WORKSPACE.format(members=members, profile=profile))
+    shutil.copy(ROOT / "tests" / "Cargo.lock", folder / "Cargo.lock")
+    for index, part in enumerate(dealt):
+        if part:
+            _write_crate(folder / f"c{index}", index, part)
+
+
+def _write_crate(folder: Path, index: int, programs: Sequence[Program]) -> None:
+    (folder / "src").mkdir(parents=True)
+    (folder / "Cargo.toml").write_text(_MANIFEST.format(index=index, tf_layers=TF_LAYERS.as_posix()))
+    (folder / "build.rs").write_text(_BUILD)
+    lines = []
+    for program in programs:
+        module = folder / "src" / program.name
+        module.mkdir()
+        for name, text in program.texts.items():
+            (module / name).write_text(text)
+        sets = ", ".join(f'"{key}"' for key in program.sets)
+        lines.append(f'        ("{program.name}", &[{sets}], {program.name}::run),')
+    modules = "\n".join(f"mod {program.name};" for program in programs)
+    (folder / "src" / "main.rs").write_text(_MAIN.format(modules=modules, cases="\n".join(lines)))
+
+
+def _module(model: Model) -> str:
+    reads, fields, writes = [], [], []
+    for i, port in enumerate(model.inputs):
+        reads.append(f"    let a{i} = arrays.get({port.literal})?;")
+        reads.append(f"    let d{i} = a{i}.to_vec_lossless::<{port.rust_type}>()?;")
+        fields.append(f"{port.field}: TensorView::new(&d{i}, a{i}.shape())?")
+    fields = fields or ["nothing: std::marker::PhantomData"]
+    for port in model.outputs:
+        writes.append(f"    let y = &outputs.{port.field};")
+        writes.append(f"    writer.add({rust_str(port.name)}, y.shape(), y.data())?;")
+    return _MODULE.format(reads="\n".join(reads), fields=", ".join(fields), writes="\n".join(writes))
+
+
+def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    with path.open("wb") as file:
+        write_npz(file, dict(arrays))
+
+
+def run(folder: Path) -> dict[tuple[str, str], str]:
+    """Compiles and runs all crates; what each program said of each data set: ``ok``, ``error: …`` or ``panic``."""
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET), "RUSTFLAGS": "-A warnings"}
+    command = ["cargo", "build", "--release", "--workspace", "--message-format=json"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    errors = "".join(m["message"]["rendered"] for m in messages if m["reason"] == "compiler-message")
+    assert done.returncode == 0, f"{errors[:8000]}\n{done.stderr[-2000:]}"
+    said: dict[tuple[str, str], str] = {}
+    for message in messages:
+        if message["reason"] == "compiler-artifact" and (binary := message.get("executable")):
+            said.update(_run(binary, folder / "data"))
+    return said
+
+
+def _run(binary: str, data: Path) -> Iterator[tuple[tuple[str, str], str]]:
+    done = subprocess.run([binary, str(data)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for line in done.stdout.splitlines():
+        name, key, verdict = line.split(" ", 2)
+        yield (name, key), verdict
+
+
+def outputs(folder: Path, program: str, key: str) -> dict[str, np.ndarray]:
+    """What a program wrote for a data set."""
+    with np.load(folder / "data" / program / f"{key}_out.npz") as arrays:
+        return {name: arrays[name] for name in arrays.files}

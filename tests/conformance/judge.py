@@ -1,0 +1,173 @@
+"""Converts, compiles, runs and compares the cases: what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from tests.conformance.build import NotConvertedError, Program, convert, outputs, run, write
+from tests.conformance.suite import Case, DataSet, out_of_scope
+from tf2rust.codegen.proof import RELATIVE_TOLERANCE
+from tf2rust.conversion import Source
+from tf2rust.onnx_import.constants import bind_constants
+
+PASS, OUT_OF_SCOPE, FAIL = "pass", "out of scope", "fail"
+
+# Inputs that decide about shapes or options. Where a case makes them inputs of the model and it does not convert that
+# way, they are bound at conversion, as a user would with --constants; the list of results says which.
+PARAMETERS: dict[str, tuple[int, ...]] = {
+    "AffineGrid": (1,),
+    "BlackmanWindow": (0,),
+    "CenterCropPad": (1,),
+    "Col2Im": (1, 2),
+    "ConstantOfShape": (0,),
+    "CumProd": (1,),
+    "CumSum": (1,),
+    "DFT": (1, 2),
+    "Dropout": (1, 2),
+    "Expand": (1,),
+    "HammingWindow": (0,),
+    "HannWindow": (0,),
+    "MaxUnpool": (2,),
+    "MelWeightMatrix": (0, 1, 2),
+    "NonMaxSuppression": (2, 3, 4),
+    "OneHot": (1,),
+    "Pad": (1, 3),
+    "Range": (0, 1, 2),
+    "Reshape": (1,),
+    "Resize": (1, 2, 3),
+    "STFT": (1, 3),
+    "Slice": (1, 2, 3, 4),
+    "Split": (1,),
+    "Squeeze": (1,),
+    "Tile": (1,),
+    "TopK": (1,),
+    "Trilu": (1,),
+    "Unsqueeze": (1,),
+    "Upsample": (1,),
+} | {
+    f"Reduce{kind}": (1,)
+    for kind in ["L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare"]
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a case: the reason where it did not pass, and the inputs bound where some were."""
+
+    status: str
+    reason: str = ""
+    bound: tuple[str, ...] = ()
+
+
+@dataclass
+class _Converted:
+    """A case without its model, which may be large."""
+
+    key: str
+    rtol: float
+    atol: float
+    bound: tuple[str, ...] = ()
+    programs: list[Program] = field(default_factory=list)
+
+
+def judge(cases: Iterable[Case], folder: Path) -> dict[str, Result]:
+    """The results by ``suite/name``."""
+    results: dict[str, Result] = {}
+    converted: list[_Converted] = []
+    for number, case in enumerate(cases):
+        if reason := out_of_scope(case.model):
+            results[case.key] = Result(OUT_OF_SCOPE, reason)
+            continue
+        try:
+            converted.append(_convert(case, f"m{number}", folder))
+        except NotConvertedError as error:
+            results[case.key] = Result(FAIL, str(error))
+        except Exception as error:  # a defect, which must not hide the other cases' results
+            results[case.key] = Result(FAIL, f"the conversion breaks off: {type(error).__name__}: {error}")
+    write([program for item in converted for program in item.programs], folder)
+    said = run(folder) if converted else {}
+    for item in converted:
+        wrong = next(_wrong(item, said, folder), None)
+        results[item.key] = Result(PASS if wrong is None else FAIL, wrong or "", item.bound)
+    return dict(sorted(results.items()))
+
+
+def _convert(case: Case, name: str, folder: Path) -> _Converted:
+    """With all inputs at run time if that can be, else with those bound that are parameters."""
+    sets = {f"s{i}": data for i, data in enumerate(case.sets)}
+    try:
+        return _Converted(case.key, case.rtol, case.atol, (), [convert(case, name, _source(case.model), sets, folder)])
+    except NotConvertedError as error:
+        bound = _parameters(case.model)
+        inputs = {info.name for info in case.model.graph.input}
+        if not bound or set(bound) >= inputs:
+            raise
+        refused = error
+    item = _Converted(case.key, case.rtol, case.atol, bound)
+    for key, data in sets.items():
+        model = bind_constants(case.model, {n: data.inputs[n] for n in bound})
+        rest = DataSet({n: a for n, a in data.inputs.items() if n not in bound}, data.outputs)
+        try:
+            item.programs.append(convert(case, f"{name}{key}", _source(model), {key: rest}, folder))
+        except NotConvertedError as error:
+            raise NotConvertedError(f"{error} (with {', '.join(bound)} bound)") from refused
+    return item
+
+
+def _source(model: onnx.ModelProto) -> Source:
+    return Source(Path("model.onnx"), model, "onnx", lambda _: {})
+
+
+def _parameters(model: onnx.ModelProto) -> tuple[str, ...]:
+    """The inputs that nodes read as parameters; in the expansion of a function, all that are lists of integers."""
+    initial = {tensor.name for tensor in model.graph.initializer}
+    inputs = {info.name: info.type.tensor_type for info in model.graph.input if info.name not in initial}
+    found = [
+        node.input[i]
+        for node in model.graph.node
+        for i in PARAMETERS.get(node.op_type, ())
+        if i < len(node.input) and node.input[i] in inputs
+    ]
+    if len(model.graph.node) > 1:
+        whole = (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
+        found += [n for n, kind in inputs.items() if kind.elem_type in whole and len(kind.shape.dim) <= 1]
+    first = next(iter(inputs), None)
+    return tuple(name for name in dict.fromkeys(found) if name != first)
+
+
+def _wrong(item: _Converted, said: dict[tuple[str, str], str], folder: Path) -> Iterator[str]:
+    """What is wrong with the outputs, if anything is."""
+    for program in item.programs:
+        for key, data in program.sets.items():
+            verdict = said.get((program.name, key), "did not run")
+            if verdict != "ok":
+                yield f"at run time: {verdict}"
+                continue
+            found = outputs(folder, program.name, key)
+            for name, expected in data.outputs.items():
+                if reason := difference(found[name], expected, item.rtol, item.atol):
+                    yield f"output {name}: {reason}"
+
+
+def difference(found: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> str | None:
+    """How two arrays differ by more than the contract's bound and the case's own; None if they do not."""
+    if found.dtype != expected.dtype:
+        return f"{found.dtype} instead of {expected.dtype}"
+    if found.shape != expected.shape:
+        return f"shape {list(found.shape)} instead of {list(expected.shape)}"
+    if expected.dtype.kind != "f":
+        wrong = int((found != expected).sum())
+        return f"{wrong} of {expected.size} elements differ" if wrong else None
+    left, right = found.astype(np.float64), expected.astype(np.float64)
+    finite = np.isfinite(right)
+    if not np.array_equal(left[~finite], right[~finite], equal_nan=True) or not np.isfinite(left[finite]).all():
+        return "infinities or NaNs differ"
+    contract = RELATIVE_TOLERANCE * max(1.0, float(np.abs(right[finite]).max(initial=0.0)))
+    bound = np.maximum(contract, atol + rtol * np.abs(right[finite]))
+    off = np.abs(left[finite] - right[finite])
+    return f"off by {off.max():.1e}" if (off > bound).any() else None

@@ -1,0 +1,109 @@
+"""The page ``docs/onnx-operators.md``: every operator of ONNX, and how it is converted.
+
+Everything on the page comes from the rules, from ONNX' schemas and from the list of results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import onnx
+
+from tests.conformance.judge import FAIL, OUT_OF_SCOPE, PASS, Result
+from tests.conformance.results import read, summary
+from tests.conformance.suite import Case, load
+from tf2rust.ops.core.registry import Rule, rules_by_op
+
+_HEAD = """\
+# ONNX operators
+
+How each operator of ONNX is converted, and what of its tests in ONNX' own conformance suite passes: those of its kind
+`node` whose model is that operator alone. Dtypes are those of the first input in tests that pass, versions those of the
+operator that they are written for; neither is all there is: a rule goes by what a node says, not by its version. The
+family is where [layers.md](layers.md) tells what the operator becomes. *Definition* means that no rule knows the
+operator, but that ONNX defines it by others, which are converted in its place; operators that have rules are defined so
+as well where no rule fits. What is not converted is refused with the reason.
+
+{summary}
+
+Cases are compared with the suite's outputs to 1e-5 of the largest magnitude, or to the case's own tolerance where that
+is wider; integers and truth values exactly. A case counts as passed as well where inputs that decide about shapes or
+options, such as the axes of a reduction, were given at conversion, as `--constants` does;
+`tests/conformance/results.json` says which, and why other cases fail or are out of scope.
+
+This page is written by `python -m tests.conformance --update`.
+
+| operator | converted by | dtypes | versions | tests passed |
+|---|---|---|---|---|
+"""
+
+
+@dataclass
+class _Tests:
+    """What became of an operator's own tests."""
+
+    passed: int = 0
+    failed: int = 0
+    outside: int = 0
+    dtypes: set[str] = field(default_factory=set)
+    versions: set[int] = field(default_factory=set)
+
+
+def page() -> str:
+    """The whole page."""
+    results = read()
+    tests = _by_operator(load(("node",)), results)
+    rows = "".join(f"{_row(name, tests.get(name, _Tests()))}\n" for name in _operators())
+    totals = "\n".join(f"- {line}" for line in summary(results).splitlines())
+    return _HEAD.format(summary=totals) + rows
+
+
+def _operators() -> list[str]:
+    """The operators of ONNX' own domain that are not on their way out."""
+    return sorted({s.name for s in onnx.defs.get_all_schemas() if s.domain == "" and not s.deprecated})
+
+
+def _by_operator(cases: Iterator[Case], results: Mapping[str, Result]) -> dict[str, _Tests]:
+    found: dict[str, _Tests] = {}
+    for case in cases:
+        if len(case.model.graph.node) != 1 or case.key not in results:
+            continue
+        node, result = case.model.graph.node[0], results[case.key]
+        tests = found.setdefault(node.op_type, _Tests())
+        tests.passed += result.status == PASS
+        tests.failed += result.status == FAIL
+        tests.outside += result.status == OUT_OF_SCOPE
+        if result.status == PASS:
+            tests.dtypes |= set(_dtypes(case))
+            opset = next(i.version for i in case.model.opset_import if i.domain == node.domain)
+            tests.versions.add(onnx.defs.get_schema(node.op_type, opset, node.domain).since_version)
+    return found
+
+
+def _dtypes(case: Case) -> Iterator[str]:
+    graph = case.model.graph
+    for info in [*graph.input, *graph.output][:1]:
+        yield onnx.helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type).name
+
+
+def _row(name: str, tests: _Tests) -> str:
+    count = tests.passed + tests.failed
+    passed = f"{tests.passed} of {count}" if count else "all out of scope" if tests.outside else "has none"
+    cells = [f"`{name}`", _way(name), ", ".join(sorted(tests.dtypes)), ", ".join(map(str, sorted(tests.versions)))]
+    return "| " + " | ".join([*cells, passed]) + " |"
+
+
+def _way(name: str) -> str:
+    rules = [rule for rule in rules_by_op().get(name, []) if rule.pattern.size == 1]
+    if rules or name in _WITHOUT_LAYERS:
+        return ", ".join(_families(rules)) or _WITHOUT_LAYERS[name]
+    schema = onnx.defs.get_schema(name)
+    return "definition" if schema.has_function or schema.has_context_dependent_function else "not"
+
+
+_WITHOUT_LAYERS = dict.fromkeys(("Constant", "EyeLike", "Shape", "Size"), "at conversion")
+
+
+def _families(rules: Sequence[Rule]) -> list[str]:
+    return sorted({rule.build.__module__.rpartition(".")[2].replace("_", " ") for rule in rules})

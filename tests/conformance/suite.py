@@ -1,0 +1,167 @@
+"""The cases that the ``onnx`` package carries: models with inputs and the outputs that they must give."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+from onnx.backend.test.loader import load_model_tests
+
+SUITES = ("node", "simple", "pytorch-converted", "pytorch-operator", "real")
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One set of inputs and expected outputs, by name."""
+
+    inputs: Mapping[str, np.ndarray]
+    outputs: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and what it must compute, to |found − expected| ≤ atol + rtol · |expected| or the contract's bound."""
+
+    suite: str
+    name: str
+    model: onnx.ModelProto
+    sets: tuple[DataSet, ...]
+    rtol: float
+    atol: float
+
+    @property
+    def key(self) -> str:
+        return f"{self.suite}/{self.name}"
+
+
+_OUTSIDE_DTYPES = {
+    "STRING": "strings",
+    "BFLOAT16": "bfloat16",
+    "COMPLEX": "complex numbers",
+    "FLOAT8": "floats of 8 bits",
+    "FLOAT4": "floats of 4 bits",
+    "FLOAT6": "floats of 6 bits",
+    "INT4": "integers of 4 bits",
+    "UINT4": "integers of 4 bits",
+    "INT2": "integers of 2 bits",
+    "UINT2": "integers of 2 bits",
+}
+_OUTSIDE_OPS = {
+    "ImageDecoder": "decoding of images",
+    "RandomNormal": "random numbers",
+    "RandomNormalLike": "random numbers",
+    "RandomUniform": "random numbers",
+    "RandomUniformLike": "random numbers",
+    "Bernoulli": "random numbers",
+    "Multinomial": "random numbers",
+    "StringNormalizer": "strings",
+    "TfIdfVectorizer": "text features",
+}
+
+
+def out_of_scope(model: onnx.ModelProto) -> str | None:
+    """Why a model is not what this project converts; None if it is."""
+    graph = model.graph
+    given = {info.name for info in graph.input}
+    for info in (*graph.input, *graph.output):
+        kind = info.type.WhichOneof("value")
+        if kind != "tensor_type":
+            return {"sequence_type": "sequences", "optional_type": "optional values"}.get(kind, kind)
+        dtype = onnx.TensorProto.DataType.Name(info.type.tensor_type.elem_type)
+        if found := next((why for start, why in _OUTSIDE_DTYPES.items() if dtype.startswith(start)), None):
+            return found
+    for node in graph.node:
+        if node.domain == "ai.onnx.preview.training":
+            return "training"
+        if node.domain == "ai.onnx.ml":
+            return "the domain ai.onnx.ml: classical machine learning"
+        if node.op_type in _OUTSIDE_OPS:
+            return _OUTSIDE_OPS[node.op_type]
+        if node.op_type.startswith(("Optional", "Sequence")):
+            return "optional values" if node.op_type.startswith("Optional") else "sequences"
+        training = [a.i for a in node.attribute if a.name == "training_mode"]
+        if node.op_type == "BatchNormalization" and any(training):
+            return "training"
+        if node.op_type == "Dropout" and any(name in given for name in node.input[2:]):
+            return "training"
+    return None
+
+
+def load(suites: Sequence[str] = SUITES, pattern: str = "") -> Iterator[Case]:
+    """The cases of these suites whose name matches ``pattern``, in the order of their names."""
+    for suite in suites:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the package computes with infinities on purpose
+            found = {case.name: case for case in load_model_tests(kind=suite)}
+        for name in sorted(found):
+            if not re.search(pattern, name):
+                continue
+            case = found[name]
+            if case.url is not None:
+                model, sets = _light(case.url)
+            elif case.model is not None:
+                model, sets = case.model, case.data_sets
+            else:
+                model = onnx.load(Path(case.model_dir) / "model.onnx")
+                sets = _stored(Path(case.model_dir), model)
+            if out_of_scope(model) is not None:
+                sets = []
+            yield Case(suite, name, model, tuple(_named(model, *s) for s in sets), case.rtol, case.atol)
+
+
+def _light(url: str) -> tuple[onnx.ModelProto, list[tuple[list[np.ndarray], list[np.ndarray]]]]:
+    """A model of the zoo whose weights are made up, and what it makes of numbers that ascend from 0 to 1."""
+    path = Path(onnx.__file__).parents[1] / url
+    model = onnx.load(path)
+    initial = {tensor.name for tensor in model.graph.initializer}
+    shapes = [
+        [d.dim_value or 1 for d in info.type.tensor_type.shape.dim]
+        for info in model.graph.input
+        if info.name not in initial
+    ]
+    inputs = [(np.arange(np.prod(s)).reshape(s) / np.prod(s)).astype(np.float32) for s in shapes]
+    outputs = [_tensor(path.with_name(f"{path.stem}_output_{i}.pb")) for i in range(len(model.graph.output))]
+    return model, [(inputs, outputs)]
+
+
+def _stored(folder: Path, model: onnx.ModelProto) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
+    """The data sets in a case's folder: one Protobuf file for each input and output."""
+    if out_of_scope(model) is not None:
+        return []
+    sets = []
+    for part in sorted(folder.glob("test_data_set_*")):
+        sides = []
+        for side in ("input", "output"):
+            count = len(list(part.glob(f"{side}_*.pb")))
+            sides.append([_tensor(part / f"{side}_{i}.pb") for i in range(count)])
+        sets.append((sides[0], sides[1]))
+    return sets
+
+
+def _tensor(path: Path) -> np.ndarray:
+    tensor = onnx.TensorProto()
+    tensor.ParseFromString(path.read_bytes())
+    return np.asarray(numpy_helper.to_array(tensor))
+
+
+def _named(model: onnx.ModelProto, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> DataSet:
+    """A data set by name; where initializers are listed among the inputs they may be left out of the data."""
+    initial = {tensor.name for tensor in model.graph.initializer}
+    names = [info.name for info in model.graph.input]
+    if len(inputs) < len(names):
+        names = [name for name in names if name not in initial]
+    made = [info.name for info in model.graph.output]
+    return DataSet(
+        {name: _array(item) for name, item in zip(names, inputs, strict=True)},
+        {name: _array(item) for name, item in zip(made, outputs, strict=True)},
+    )
+
+
+def _array(item: np.ndarray | onnx.TensorProto) -> np.ndarray:
+    return np.asarray(numpy_helper.to_array(item) if isinstance(item, onnx.TensorProto) else item)

@@ -1,0 +1,226 @@
+//! What depends on the order of elements along an axis: the greatest, the k greatest, running sums.
+
+use crate::error::{check_len, require};
+use crate::scalar::Scalar;
+use crate::{Result, len};
+
+/// Whether `a` comes before `b` among the greatest, or among the least; NaN is beyond all numbers both ways.
+fn before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
+    // Nothing but a NaN differs from itself.
+    #[allow(clippy::eq_op)]
+    let (a_nan, b_nan) = (a != a, b != b);
+    if a_nan || b_nan {
+        a_nan && !b_nan
+    } else if greatest {
+        a > b
+    } else {
+        a < b
+    }
+}
+
+/// Where along an axis the greatest or the least element is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extreme {
+    /// The greatest, or else the least.
+    pub greatest: bool,
+    /// The last of several that are equal, or else the first.
+    pub last: bool,
+}
+
+impl Extreme {
+    /// From x `[outer, axis, inner]` to y `[outer, inner]`. A NaN counts as the extreme.
+    pub fn run<T: Scalar>(self, dims: [usize; 3], x: &[T], y: &mut [i64]) -> Result<()> {
+        let [outer, axis, inner] = dims;
+        check_len("x", len(&dims)?, x.len())?;
+        check_len("y", len(&[outer, inner])?, y.len())?;
+        require(axis > 0 || y.is_empty(), "axis", "have elements")?;
+        for (i, y) in y.iter_mut().enumerate() {
+            *y = self.find(lane(x, i, axis, inner)) as i64;
+        }
+        Ok(())
+    }
+
+    fn find<T: Scalar>(self, mut lane: impl Iterator<Item = T>) -> usize {
+        let Some(mut best) = lane.next() else { return 0 };
+        let mut place = 0;
+        for (i, x) in lane.enumerate() {
+            if before(self.greatest, x, best) || self.last && !before(self.greatest, best, x) {
+                (best, place) = (x, i + 1);
+            }
+        }
+        place
+    }
+}
+
+/// The elements along the axis for element `i` of the `[outer, inner]` others.
+fn lane<T: Copy>(x: &[T], i: usize, axis: usize, inner: usize) -> impl Iterator<Item = T> {
+    let start = i / inner * axis * inner + i % inner;
+    (0..axis).map(move |j| x[start + j * inner])
+}
+
+/// y = 1 where the first greatest element along an axis is, 0 elsewhere; x and y are `[outer, axis, inner]`.
+pub fn hardmax<T: Scalar>(dims: [usize; 3], x: &[T], y: &mut [T]) -> Result<()> {
+    let [outer, axis, inner] = dims;
+    check_len("x", len(&dims)?, x.len())?;
+    check_len("y", x.len(), y.len())?;
+    y.fill(T::ZERO);
+    if y.is_empty() {
+        return Ok(());
+    }
+    for i in 0..outer * inner {
+        let at = Extreme { greatest: true, last: false }.find(lane(x, i, axis, inner));
+        y[(i / inner * axis + at) * inner + i % inner] = T::ONE;
+    }
+    Ok(())
+}
+
+/// The `k` greatest elements along an axis, or the least, and where they are, the foremost first.
+///
+/// From x `[outer, axis, inner]` to both results `[outer, k, inner]`. Of equal elements the first ones count.
+pub fn top_k<T: Scalar>(
+    dims: [usize; 3],
+    k: usize,
+    greatest: bool,
+    x: &[T],
+    values: &mut [T],
+    indices: &mut [i64],
+) -> Result<()> {
+    let [outer, axis, inner] = dims;
+    check_len("x", len(&dims)?, x.len())?;
+    require(k <= axis, "k", "be no more than the axis has elements")?;
+    check_len("values", len(&[outer, k, inner])?, values.len())?;
+    check_len("indices", values.len(), indices.len())?;
+    if values.is_empty() {
+        return Ok(());
+    }
+    for i in 0..outer * inner {
+        let start = i / inner * axis * inner + i % inner;
+        let mut heap = Heap {
+            at: |j: i64| x[start + j as usize * inner],
+            greatest,
+            places: indices,
+            first: i / inner * k * inner + i % inner,
+            step: inner,
+        };
+        for j in 0..axis {
+            heap.offer(j, k);
+        }
+        heap.sort(k);
+        for j in 0..k {
+            let place = (i / inner * k + j) * inner + i % inner;
+            values[place] = x[start + indices[place] as usize * inner];
+        }
+    }
+    Ok(())
+}
+
+/// The foremost elements so far, as a heap with the hindmost of them on top, in the memory of the result.
+struct Heap<'a, T, F: Fn(i64) -> T> {
+    at: F,
+    greatest: bool,
+    places: &'a mut [i64],
+    first: usize,
+    step: usize,
+}
+
+impl<T: Scalar, F: Fn(i64) -> T> Heap<'_, T, F> {
+    fn get(&mut self, i: usize) -> &mut i64 {
+        &mut self.places[self.first + i * self.step]
+    }
+
+    fn swap(&mut self, i: usize, j: usize) {
+        self.places.swap(self.first + i * self.step, self.first + j * self.step);
+    }
+
+    /// Whether element `a` comes before element `b`: by its value or, of equal ones, by its place.
+    fn before(&self, a: i64, b: i64) -> bool {
+        let (x, y) = ((self.at)(a), (self.at)(b));
+        before(self.greatest, x, y) || (a < b && !before(self.greatest, y, x))
+    }
+
+    /// Takes in element `j`, of those from 0 on in their order, if it is one of the `k` foremost.
+    fn offer(&mut self, j: usize, k: usize) {
+        if j < k {
+            *self.get(j) = j as i64;
+            let mut child = j;
+            while child > 0 {
+                let parent = (child - 1) / 2;
+                let (a, b) = (*self.get(parent), *self.get(child));
+                if !self.before(a, b) {
+                    break;
+                }
+                self.swap(parent, child);
+                child = parent;
+            }
+        } else {
+            let hindmost = *self.get(0);
+            if self.before(j as i64, hindmost) {
+                *self.get(0) = j as i64;
+                self.sink(k);
+            }
+        }
+    }
+
+    /// Brings the top of a heap of `size` to where it belongs.
+    fn sink(&mut self, size: usize) {
+        let mut parent = 0;
+        while 2 * parent + 1 < size {
+            let mut child = 2 * parent + 1;
+            if child + 1 < size {
+                let (a, b) = (*self.get(child), *self.get(child + 1));
+                child += usize::from(self.before(a, b));
+            }
+            let (a, b) = (*self.get(parent), *self.get(child));
+            if !self.before(a, b) {
+                break;
+            }
+            self.swap(parent, child);
+            parent = child;
+        }
+    }
+
+    /// Puts the heap of `k` in order, the foremost first.
+    fn sort(&mut self, k: usize) {
+        for size in (1..k).rev() {
+            self.swap(0, size);
+            self.sink(size);
+        }
+    }
+}
+
+/// Sums or products of all elements up to a place along an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cumulate {
+    /// Products, or else sums.
+    pub product: bool,
+    /// Without the element itself.
+    pub exclusive: bool,
+    /// From the end of the axis.
+    pub reverse: bool,
+}
+
+impl Cumulate {
+    /// From x to y, both `[outer, axis, inner]`.
+    pub fn run<T: Scalar>(self, dims: [usize; 3], x: &[T], y: &mut [T]) -> Result<()> {
+        let [_, axis, inner] = dims;
+        check_len("x", len(&dims)?, x.len())?;
+        check_len("y", x.len(), y.len())?;
+        if x.is_empty() {
+            return Ok(());
+        }
+        let (join, first): (fn(T, T) -> T, T) =
+            if self.product { (T::mul, T::ONE) } else { (T::add, T::ZERO) };
+        for (x, y) in x.chunks_exact(axis * inner).zip(y.chunks_exact_mut(axis * inner)) {
+            for column in 0..inner {
+                let mut total = first;
+                for i in 0..axis {
+                    let at = if self.reverse { axis - 1 - i } else { i } * inner + column;
+                    let with = join(total, x[at]);
+                    y[at] = if self.exclusive { total } else { with };
+                    total = with;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+"""Operators that ONNX itself defines by others: a node that no rule fits is replaced by its definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from tf2rust.onnx_import.infer import Analysis, reanalyse
+from tf2rust.onnx_import.match import Matched, match
+from tf2rust.ops.core.facts import Facts
+
+_DEEPEST = 8
+"""Definitions within definitions beyond which something is wrong."""
+
+
+def match_expanding(analysis: Analysis) -> Matched:
+    """Matches the graph, with the definitions in place of those nodes that no rule fits and ONNX defines."""
+    matched = match(analysis)
+    for _ in range(_DEEPEST):
+        refused = [u.source for u in matched.unmatched if u.source is not None and u.blocked_by is None]
+        if not expand(analysis, refused):
+            break
+        analysis = reanalyse(analysis)
+        matched = match(analysis)
+    return matched
+
+
+def expand(analysis: Analysis, nodes: Iterable[ir.Node]) -> bool:
+    """Replaces those of ``nodes`` that have a definition; whether there were any."""
+    found = False
+    for node in nodes:
+        body = _definition(node, analysis.facts)
+        if body is not None:
+            _replace(analysis, node, body)
+            found = True
+    return found
+
+
+def _definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
+    """The body that the node's operator set gives its operator, for inputs of these types; None if there is none."""
+    version = node.version or 1
+    try:
+        schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)
+    except onnx.defs.SchemaError:
+        return None
+    body = onnx.FunctionProto()
+    own = [v for v in schema.function_opset_versions if v <= version]
+    by_context = [v for v in schema.context_dependent_function_opset_versions if v <= version]
+    if by_context:
+        if any(v is not None and v not in facts for v in node.inputs):
+            return None
+        types = [_type(v, facts).SerializeToString() for v in node.inputs]
+        given = ir.to_proto(node).SerializeToString()
+        body.ParseFromString(schema.get_context_dependent_function_with_opset_version(max(by_context), given, types))
+    elif own:
+        body.ParseFromString(schema.get_function_with_opset_version(max(own)))
+    has_graphs = any(a.HasField("g") or a.graphs for inner in body.node for a in inner.attribute)
+    return None if has_graphs or not body.node else body
+
+
+def _type(value: ir.Value | None, facts: Facts) -> onnx.TypeProto:
+    if value is None:
+        return onnx.TypeProto()
+    fact = facts[value]
+    sizes = [d if isinstance(d, int) else None for d in fact.shape]
+    return onnx.helper.make_tensor_type_proto(ir.DataType.from_numpy(np.dtype(fact.dtype)).value, sizes)
+
+
+def _replace(analysis: Analysis, node: ir.Node, body: onnx.FunctionProto) -> None:
+    """Puts the nodes of ``body`` where ``node`` is; they are called after it."""
+    values: dict[str, ir.Value | None] = dict(zip(body.input, node.inputs, strict=False))
+    versions = {**analysis.opsets, **{item.domain: item.version for item in body.opset_import}}
+    defaults = {a.name: a for a in body.attribute_proto}
+    name = node.name or node.op_type
+    made = []
+    for proto in body.node:
+        inner = ir.Node(
+            proto.domain,
+            proto.op_type,
+            [values.get(i) if i else None for i in proto.input],
+            _attributes(proto, node, defaults),
+            num_outputs=len(proto.output),
+            name=f"{name}/{proto.name or proto.output[0]}",
+            version=versions.get(proto.domain, node.version),
+        )
+        for output, value in zip(proto.output, inner.outputs, strict=True):
+            value.name = f"{name}/{output}"
+            values[output] = value
+        made.append(inner)
+    pairs = [(old, values[o]) for o, old in zip(body.output, node.outputs, strict=False) if o in values]
+    old, new = [a for a, _ in pairs], [b for _, b in pairs]
+    ir.convenience.replace_nodes_and_values(analysis.graph, node, [node], made, old, new)  # type: ignore[arg-type]
+
+
+def _attributes(proto: onnx.NodeProto, node: ir.Node, defaults: Mapping[str, onnx.AttributeProto]) -> list[ir.Attr]:
+    """The attributes of a node of the body, where they refer to those of ``node``, with its values."""
+    found = []
+    for attribute in proto.attribute:
+        source = attribute.ref_attr_name
+        if not source:
+            found.append(ir.serde.deserialize_attribute(attribute))
+        elif source in node.attributes:
+            own = node.attributes[source]
+            found.append(ir.Attr(attribute.name, own.type, own.value))
+        elif source in defaults:
+            found.append(ir.serde.deserialize_attribute(defaults[source]))
+        elif (default := _default(node, source)) is not None:
+            found.append(ir.Attr(attribute.name, default.type, default.value))
+    return found
+
+
+def _default(node: ir.Node, name: str) -> ir.Attr | None:
+    schema = onnx.defs.get_schema(node.op_type, node.version or 1, node.domain)
+    default = schema.attributes[name].default_value
+    return ir.serde.deserialize_attribute(default) if default.type else None
