@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.core.activation import Activation
+from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
-from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.layer import RESIDENT_BYTES, Layer, RustCall, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.reshape import Reshape
@@ -50,6 +51,19 @@ class Lstm(Layer):
         if self.return_sequences and isinstance(consumer, Slice) and consumer.takes_last(1):
             return replace(self, return_sequences=False)
         return None
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
+
+    def kernel_rows(self) -> int | Expr:
+        """Those of one step, each of which waits for the one before, where the kernel does not stay in the cache."""
+        stays = self.recurrent_kernel.nbytes <= RESIDENT_BYTES
+        return product(self.x.shape[:-1]) if stays else self.x.shape[0]
+
+    def scratch_size(self) -> int | Expr:
+        """The sums of all gates at all steps, and two states."""
+        batch, steps = self.x.shape[:2]
+        return batch * (steps * 4 + 2) * self.units
 
     def weights(self) -> list[Weight]:
         kernels = [Weight("kernel", self.kernel, "matrix"), Weight("recurrent_kernel", self.recurrent_kernel, "matrix")]
