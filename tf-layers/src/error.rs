@@ -66,6 +66,7 @@ pub type Result<T> = core::result::Result<T, Error>;
 impl Error {
     /// What an error in `rows` rows says of the whole `batch`, in which `first` rows stand before them.
     #[must_use]
+    #[cold]
     pub fn in_tile(mut self, first: usize, rows: usize, batch: usize) -> Self {
         if let Self::Index { position, len, .. } = &mut self {
             let width = len.checked_div(rows).unwrap_or(0);

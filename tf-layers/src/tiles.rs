@@ -2,22 +2,33 @@
 
 use crate::Result;
 
-/// What the intermediate results of a tile may take: half of a usual level-2 cache. The weights have the other half.
-const TILE_BYTES: usize = 1 << 20;
+/// What the rows of a tile may take, so that a level-2 cache of 1 MiB, and even more one of 2, has room for weights.
+const TILE_BYTES: usize = 3 << 18;
 /// Heights of which register tiles leave nothing over, whatever the instruction set.
 const STEP: usize = 48;
+/// More rows are no better for the weights, and worse for the level-1 cache.
+const MOST: usize = 8 * STEP;
 
 /// Slices of tensors whose first dim is the batch, or a multiple of it: they can be cut between two rows.
 pub trait Rows: Sized {
     /// The first `count` of `rows` rows, and the others.
     #[must_use]
     fn split_rows(self, count: usize, rows: usize) -> (Self, Self);
+
+    /// Whether no row has elements: then any number of rows fits into no memory, and they must not be counted out.
+    #[must_use]
+    fn are_hollow(&self) -> bool;
 }
 
 impl<T> Rows for &[T] {
     #[inline]
     fn split_rows(self, count: usize, rows: usize) -> (Self, Self) {
         self.split_at(cut(self.len(), count, rows))
+    }
+
+    #[inline]
+    fn are_hollow(&self) -> bool {
+        self.is_empty()
     }
 }
 
@@ -26,6 +37,11 @@ impl<T> Rows for &mut [T] {
     fn split_rows(self, count: usize, rows: usize) -> (Self, Self) {
         let at = cut(self.len(), count, rows);
         self.split_at_mut(at)
+    }
+
+    #[inline]
+    fn are_hollow(&self) -> bool {
+        self.is_empty()
     }
 }
 
@@ -44,6 +60,13 @@ macro_rules! tuples {
                 let ($($name,)+) = self;
                 let ($($name,)+) = ($($name.split_rows(count, rows),)+);
                 (($($name.0,)+), ($($name.1,)+))
+            }
+
+            #[inline]
+            #[allow(non_snake_case)]
+            fn are_hollow(&self) -> bool {
+                let ($($name,)+) = self;
+                $($name.are_hollow())&&+
             }
         }
     };
@@ -66,18 +89,20 @@ pub const fn tile_rows(row_bytes: usize, least: usize) -> usize {
         Some(rows) => rows,
         None => TILE_BYTES,
     };
-    let rows = if fitting < least { least } else { fitting };
-    match rows {
+    let rows = match fitting {
         0 => 1,
-        1..STEP => rows,
-        _ => rows / STEP * STEP,
-    }
+        1..STEP => fitting,
+        STEP..MOST => fitting / STEP * STEP,
+        _ => MOST,
+    };
+    if rows < least { least } else { rows }
 }
 
 /// Calls `run` with the number of rows, the rows and `workspace`, for tiles of at most `height` of the `batch` rows, in order;
-/// once with no rows where there are none.
+/// once for all of them where they are few, or have no elements.
 ///
 /// The first error ends it. What it says of a position in a tensor then counts from the first row of all.
+#[inline]
 pub fn each_tile<R: Rows, W>(
     batch: usize,
     height: usize,
@@ -85,14 +110,18 @@ pub fn each_tile<R: Rows, W>(
     workspace: &mut W,
     run: impl Fn(usize, R, &mut W) -> Result<()>,
 ) -> Result<()> {
+    if batch <= height || rows.are_hollow() {
+        return run(batch, rows, workspace);
+    }
+    let height = height.max(1);
     let (mut first, mut rest) = (0, rows);
     loop {
         let left = batch - first;
-        if left <= height.max(1) {
+        if left <= height {
             return run(left, rest, workspace).map_err(|error| error.in_tile(first, left, batch));
         }
         // Two tiles of nearly equal height rather than a full one and a low one.
-        let count = if left < 2 * height { left.div_ceil(2) } else { height.max(1) };
+        let count = if left < 2 * height { left.div_ceil(2) } else { height };
         let (tile, others) = rest.split_rows(count, left);
         run(count, tile, workspace).map_err(|error| error.in_tile(first, count, batch))?;
         (first, rest) = (first + count, others);
@@ -140,6 +169,7 @@ mod tests {
     fn rows_without_elements_are_rows() {
         let none: &[f32] = &[];
         assert_eq!(none.split_rows(2, 5), (none, none));
+        assert_eq!(each_tile(usize::MAX, 1, (none, none), &mut (), |_, _, ()| Ok(())), Ok(()));
         assert_eq!((none, &[1, 2, 3, 4][..]).split_rows(1, 2), ((none, &[1, 2][..]), (none, &[3, 4][..])));
     }
 
@@ -159,12 +189,14 @@ mod tests {
     #[test]
     fn height_of_a_tile() {
         for (row_bytes, least, rows) in [
-            (0, 0, 1_048_560),
+            (0, 0, 384),
             (1 << 20, 0, 1),
             (1 << 21, 1, 1),
             (1 << 21, 7, 7),
-            (126 << 10, 2, 8),
-            (7272, 64, 144),
+            (126 << 10, 2, 6),
+            (7272, 64, 96),
+            (9, 1, 384),
+            (9, 500, 500),
         ] {
             assert_eq!(tile_rows(row_bytes, least), rows, "{row_bytes} {least}");
         }

@@ -14,10 +14,13 @@ import numpy as np
 
 from tf2rust.codegen.buffers import Plan, plan
 from tf2rust.ops.core.dims import Expr, bind, product, symbols
-from tf2rust.ops.core.layer import RESIDENT_BYTES, Layer, LayerGraph, Value
+from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 
-_KERNEL_ROWS = 64
-"""With so many rows of a matrix for each reading of the kernels, a product takes longer than reading them."""
+_RESIDENT_BYTES = 1 << 19
+"""A kernel that stays in the level-2 cache beside a tile."""
+_ROWS_FOR_RESIDENT, _ROWS_FOR_OTHER = 8, 64
+"""With so many rows of a matrix for each reading of a kernel, from the level-2 cache or from beyond, the product takes
+longer than the reading."""
 _THREAD_WORK = 1 << 19
 """Multiply-adds for which it is worth waking a thread: some microseconds."""
 _USUAL = 64
@@ -52,11 +55,11 @@ def tiling(graph: LayerGraph) -> Tiling | None:
 
     # The same tiles, and so the same sums, whatever the user chooses about memory.
     row_bytes = _row_bytes(graph, plan(graph, inplace=True, memdrop=True), per_row)
-    kernels = [(_kernel_elements(layer), _usual(per_row(layer.kernel_rows()))) for layer in graph.layers]
-    elements, work = sum(size for size, _ in kernels), sum(size * rows for size, rows in kernels)
-    reread = elements * 4 > RESIDENT_BYTES
-    least = math.ceil(_KERNEL_ROWS * elements / work) if reread and work else 1
-    return Tiling(name, row_bytes, least, math.ceil(_THREAD_WORK / (work + _usual(row_bytes))))
+    sizes = [_kernel_elements(layer) for layer in graph.layers]
+    wanted = sum(n * (_ROWS_FOR_OTHER if n * 4 > _RESIDENT_BYTES else _ROWS_FOR_RESIDENT) for n in sizes)
+    work = sum(n * _usual(per_row(layer.kernel_rows())) for n, layer in zip(sizes, graph.layers, strict=True))
+    least = math.ceil(wanted / work) if work else 1
+    return Tiling(name, row_bytes, least, math.ceil(_THREAD_WORK / max(work + _usual(row_bytes), 1)))
 
 
 def nest(parts: Sequence[str]) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.core.activation import Activation
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
-from tf2rust.ops.core.layer import RESIDENT_BYTES, Layer, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.reshape import Reshape
@@ -56,9 +56,8 @@ class Lstm(Layer):
         return self.keeps_rows(by_row)
 
     def kernel_rows(self) -> int | Expr:
-        """Those of one step, each of which waits for the one before, where the kernel does not stay in the cache."""
-        stays = self.recurrent_kernel.nbytes <= RESIDENT_BYTES
-        return product(self.x.shape[:-1]) if stays else self.x.shape[0]
+        """Those of one step: each waits for the one before."""
+        return self.x.shape[0]
 
     def scratch_size(self) -> int | Expr:
         """The sums of all gates at all steps, and two states."""

@@ -17,9 +17,6 @@ from tf2rust.ops.core.dims import Expr, format_shape
 Dims = tuple[int | Expr, ...]
 Perm = tuple[int, ...]
 
-RESIDENT_BYTES = 1 << 19
-"""Kernels that stay in the level-2 cache while a batch passes by: a quarter of a usual one."""
-
 
 @dataclass(eq=False)
 class Value:
