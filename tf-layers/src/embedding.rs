@@ -84,6 +84,7 @@ impl Embedding<'_> {
             let row = self.outside.resolve(index.index(), self.rows).ok_or(Error::Index {
                 tensor: self.input,
                 position,
+                len: x.len(),
                 value: index.index().unwrap_or(i64::MIN),
                 size: self.rows,
             })?;

@@ -33,6 +33,8 @@ pub enum Error {
         tensor: &'static str,
         /// Where in that tensor the offending element stands, counted over the flat array.
         position: usize,
+        /// How many elements that tensor has.
+        len: usize,
         /// The element (a NaN is reported as `i64::MIN`).
         value: i64,
         /// The size of the axis.
@@ -61,6 +63,20 @@ pub enum Error {
 /// `core::result::Result` with this crate's [`Error`].
 pub type Result<T> = core::result::Result<T, Error>;
 
+impl Error {
+    /// What an error in `rows` rows says of the whole `batch`, in which `first` rows stand before them.
+    #[must_use]
+    #[cold]
+    pub fn in_tile(mut self, first: usize, rows: usize, batch: usize) -> Self {
+        if let Self::Index { position, len, .. } = &mut self {
+            let width = len.checked_div(rows).unwrap_or(0);
+            *position = first.saturating_mul(width).saturating_add(*position);
+            *len = width.saturating_mul(batch);
+        }
+        self
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -70,7 +86,7 @@ impl fmt::Display for Error {
             Self::Length { what, expected, found } => {
                 write!(f, "`{what}` has {found} elements, its dims call for {expected}")
             }
-            Self::Index { tensor, position, value, size } => write!(
+            Self::Index { tensor, position, value, size, .. } => write!(
                 f,
                 "element {position} of `{tensor}` is {value}, which is no index into an axis of size {size}"
             ),

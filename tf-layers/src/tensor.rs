@@ -49,11 +49,18 @@ impl<T> Default for Tensor<T> {
 impl<T: Copy + Default> Tensor<T> {
     /// Takes on `shape` and lends the elements, whose values are unspecified, to be written.
     pub fn resize(&mut self, shape: &[usize]) -> Result<&mut [T]> {
+        if *self.shape != *shape {
+            self.reshape(shape)?;
+        }
+        Ok(&mut self.data)
+    }
+
+    fn reshape(&mut self, shape: &[usize]) -> Result<()> {
         let shape = Shape::new(shape)?;
         let len = len(&shape)?;
         resize(&mut self.data, len)?;
         self.shape = shape;
-        Ok(&mut self.data)
+        Ok(())
     }
 }
 

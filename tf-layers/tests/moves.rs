@@ -177,7 +177,7 @@ fn lookups() {
     assert_eq!(y, [2.0, 2.5, 0.0, 0.5]);
     layer.run(&[1.9f32, 0.2], &mut y).unwrap();
     assert_eq!(y, [1.0, 1.5, 0.0, 0.5]);
-    let error = |value| Err(Error::Index { tensor: "ids", position: 1, value, size: 3 });
+    let error = |value| Err(Error::Index { tensor: "ids", position: 1, len: 2, value, size: 3 });
     assert_eq!(layer.run(&[0i64, 3], &mut y), error(3));
     assert_eq!(layer.run(&[0i64, -1], &mut y), error(-1));
     assert_eq!(layer.run(&[0u64, u64::MAX], &mut y), error(i64::MIN));

@@ -57,13 +57,17 @@ class Names:
     """Gives every name an identifier of its own."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = set(taken)
+        self.taken = set(taken)
+
+    def take(self, name: str) -> None:
+        """Gives ``name`` to nobody from now on."""
+        self.taken.add(name)
 
     def unique(self, wanted: str) -> str:
         """``wanted``, or ``wanted_2``, ``wanted_3``, …"""
         name, count = wanted, 1
-        while name in self._taken:
+        while name in self.taken:
             count += 1
             name = f"{wanted.rstrip('_')}_{count}"
-        self._taken.add(name)
+        self.taken.add(name)
         return name

@@ -16,11 +16,12 @@ import numpy as np
 
 from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
-from tf2rust.codegen.model import Model, mentions
+from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case
 from tf2rust.codegen.pretty import use_list, wrap
 from tf2rust.codegen.proof import Proof, features_key
 from tf2rust.codegen.scoring import Row, Scoring
+from tf2rust.codegen.steps import mentions
 from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.ops.core.rust import rust_comment, rust_list, rust_str
@@ -106,6 +107,7 @@ def render_crate(
     names = [*_TEMPLATES]
     names += ["src/prediction.rs"] if context["predicts_from"] else []
     names += ["src/labels.rs"] if scoring.labels else []
+    names += ["src/parallel.rs"] if model.tiles else []
     texts = {
         name: _environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
     }
@@ -120,7 +122,6 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     crate = crate_name(options.model_name)
     digest = architecture_hash(model, graph)
     tf_layers = "tf-layers" if options.tf_layers is None else options.tf_layers.as_posix()
-    parts = _parts(model, crate, tf_layers)
     parts = _parts(model, crate, tf_layers)
     text = "\n".join(line for step in model.steps for line in step.lines)
     scratch = "workspace.scratch" in text
@@ -149,6 +150,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "tf_layers": tf_layers,
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
         "scratch": scratch,
+        "tiles": model.tiles,
+        "tile_variables": ", ".join(name if mentions(text, name) else "_" for name in model.variables),
         "uses": lambda name: mentions(text, name),
         "reads_dims": any(mentions(text, name) for name in model.variables),
         "workspace_terms": terms,

@@ -28,6 +28,9 @@ class ActivationLayer(Layer):
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         return (replace(self), perms[0]) if perms[0] is not None else None
 
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
+
     def can_run_inplace(self) -> bool:
         return True
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf2rust.ops.cast import Cast
 from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers
-from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value, Weight, WeightRefs
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value, Weight, WeightRefs, broadcasts_rows
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list, rust_type
@@ -88,6 +88,10 @@ class Binary(Layer):
             return (replace(self), perm) if len(perms) == 2 and perms[1] == perm else None
         full = self.constant.reshape((1,) * (len(perm) - self.constant.ndim) + self.constant.shape)
         return replace(self, constant=np.transpose(full, inverse(perm))), perm
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        c = self.constant
+        return broadcasts_rows(self.y, self.inputs, by_row) and (c is None or c.ndim < self.y.rank or c.shape[0] == 1)
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str] | None:
         if self.constant is None:

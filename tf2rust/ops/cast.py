@@ -30,6 +30,9 @@ class Cast(Layer):
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         return (replace(self), perms[0]) if perms[0] is not None else None
 
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
+
     def rust_call(self, call: RustCall) -> str:
         return f"cast({call.inputs[0]}, {call.outputs[0]})"
 

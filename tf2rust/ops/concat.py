@@ -27,6 +27,9 @@ class Concatenate(Layer):
             return None
         return replace(self, axis=first[self.axis]), first
 
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row) and self.axis > 0
+
     def rust_call(self, call: RustCall) -> str:
         """One copy for each input: rows of its own length into rows of the output's."""
         outer = call.dim(product(self.y.shape[: self.axis]))

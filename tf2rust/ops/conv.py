@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.affine import Affine
+from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
 from tf2rust.ops.core.layer import WINOGRAD_TILE, Layer, RustCall, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
@@ -105,6 +106,12 @@ class Conv(Affine):
             (line,) = (p for p in parts if isinstance(p, Conv))
             line.kernel = line.kernel.reshape(*line.window.size, *self.kernel.shape[2:])
         return parts
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
+
+    def kernel_rows(self) -> int | Expr:
+        return product(self.y.shape[:-1])
 
     def weights(self) -> list[Weight]:
         kernel = Weight("kernel", self.kernel, "vector" if self.depthwise else "matrices", self.groups)

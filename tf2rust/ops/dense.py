@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.affine import Affine
-from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
 from tf2rust.ops.core.layer import Dims, RustCall, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
@@ -26,6 +26,12 @@ class Dense(Affine):
 
     def of_constant(self, channels: np.ndarray) -> np.ndarray:
         return np.asarray(channels @ self.kernel.astype(np.float64))
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row) and self.x.rank > 1
+
+    def kernel_rows(self) -> int | Expr:
+        return product(self.x.shape[:-1])
 
     def weights(self) -> list[Weight]:
         kernel = Weight("kernel", self.kernel, "matrix")

@@ -50,6 +50,10 @@ class Embedding(Layer):
             return replace(self, table=replace(consumer, constant=constant).apply(self.table))
         return None
 
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        """The shapes of indices and vectors may differ: they are read in order."""
+        return all(by_row)
+
     def weights(self) -> list[Weight]:
         return [Weight("embeddings", self.table)]
 

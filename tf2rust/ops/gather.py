@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.arithmetic import INTEGERS
@@ -20,6 +21,13 @@ class Gather(Layer):
 
     kind = "Gather"
     axis: int
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        """Either each row is picked from, the same for all; or each row has indices into one and the same tensor."""
+        x, indices = self.inputs
+        if tuple(by_row) == (True, False):
+            return self.axis > 0 and x.shape[0] == self.y.shape[0]
+        return tuple(by_row) == (False, True) and self.axis == 0 and indices.shape[0] == self.y.shape[0]
 
     def rust_call(self, call: RustCall) -> str:
         shape = self.x.shape

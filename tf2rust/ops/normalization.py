@@ -26,6 +26,9 @@ class _Normalization(Layer):
         perm = perms[0]
         return None if perm is None or self.span > 1 else (replace(self, axis=perm[self.axis]), perm)
 
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row) and self.axis > 0
+
     def weights(self) -> list[Weight]:
         return [Weight(n, w) for n, w in (("gamma", self.gamma), ("beta", self.beta)) if w is not None]
 

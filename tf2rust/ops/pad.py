@@ -35,6 +35,9 @@ class Pad(Layer):
             return None
         return replace(self, padding=tuple(self.padding[perm.index(axis)] for axis in range(len(perm)))), perm
 
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row) and self.padding[0] == (0, 0)
+
     def absorb(self, consumer: Layer) -> Layer | None:
         if not isinstance(consumer, Conv) or not self._is_zeros() or any(map(any, (self.padding[0], self.padding[-1]))):
             return None

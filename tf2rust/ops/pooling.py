@@ -37,6 +37,9 @@ class Pooling(Layer):
         w = self.window
         return {"pool_size": list(w.size), "strides": list(w.strides), "padding": w.plain_padding()}
 
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
+
     def simplified(self) -> list[Layer] | None:
         return without_flat_axis(self, self.window)
 

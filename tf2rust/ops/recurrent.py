@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tf2rust.ops.core.activation import Activation
+from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs
 from tf2rust.ops.slice import Slice
 
@@ -72,6 +74,18 @@ class Recurrent(Layer):
             return None
         direction = "go_backwards" if self.return_sequences else "reverse"
         return replace(self, direction=direction, inputs=[producer.x, *self.inputs[1:]])
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
+
+    def kernel_rows(self) -> int | Expr:
+        """Those of one step: each waits for the one before."""
+        return self.x.shape[0]
+
+    def scratch_size(self) -> int | Expr:
+        """The sums of all gates at all steps, and two states."""
+        batch, steps = self.x.shape[:2]
+        return batch * (steps * 4 + 2) * self.units
 
     def weights(self) -> list[Weight]:
         kernels = [Weight("kernel", self.kernel, "matrix"), Weight("recurrent_kernel", self.recurrent_kernel, "matrix")]

@@ -53,6 +53,9 @@ class Reduce(Layer):
         rest = [a for a in perm if a not in axes]
         return moved, tuple(sorted(rest).index(a) for a in rest)
 
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row) and self.axes[0] > 0
+
     def absorb(self, consumer: Layer) -> Layer | None:
         """The same over the axis in front of these as well."""
         if not isinstance(consumer, Reduce) or (consumer.function, consumer.keepdims) != (self.function, self.keepdims):

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.constant import constant
+from tf2rust.ops.core.dims import symbols
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
-from tf2rust.ops.core.layer import Dims, Layer, RustCall
+from tf2rust.ops.core.layer import Dims, Layer, RustCall, broadcasts_rows
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.reshape import Reshape
@@ -21,6 +22,9 @@ class Broadcast(Layer):
     """Repeats the input along the axes in which it has 1 where the output has more."""
 
     kind = "Broadcast"
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return broadcasts_rows(self.y, self.inputs, by_row)
 
     def rust_call(self, call: RustCall) -> str:
         shapes = f"&{call.dims(self.x.shape)}, {call.outputs[0]}, &{call.dims(self.y.shape)}"
@@ -49,6 +53,10 @@ class Tile(Layer):
 
     kind = "Tile"
     repeats: Dims
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        once = self.repeats[0] == 1
+        return self.keeps_rows(by_row) and once and not symbols(self.repeats) & symbols(self.x.shape[:1])
 
     def rust_call(self, call: RustCall) -> str:
         return f"tile({call.inputs[0]}, &{call.dims(self.x.shape)}, &{call.dims(self.repeats)}, {call.outputs[0]})"

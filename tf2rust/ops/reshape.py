@@ -20,6 +20,10 @@ class Reshape(Layer):
 
     kind = "Reshape"
 
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        """The elements keep their order, so that a row stays what it is."""
+        return all(by_row)
+
     def rust_call(self, call: RustCall) -> str:
         return f"copy({call.inputs[0]}, {call.outputs[0]})"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf2rust.ops.constant import constant
 from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers, same_shape
-from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value, broadcasts_rows
 from tf2rust.ops.core.pattern import Match, Op, Pattern, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -27,6 +27,9 @@ class Elementwise(Layer):
         found = {perm for perm, value in zip(perms, self.inputs, strict=True) if value.rank > 0}
         perm = next(iter(found)) if len(found) == 1 else None
         return None if perm is None or len(perm) != self.y.rank else (replace(self), perm)
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return broadcasts_rows(self.y, self.inputs, by_row)
 
     def _call(self, function: str, call: RustCall) -> str:
         operands = [f"{x}, &{call.dims(v.shape)}" for x, v in zip(call.inputs, self.inputs, strict=True)]
@@ -69,6 +72,9 @@ class Not(Layer):
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         return (replace(self), perms[0]) if perms[0] is not None else None
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
 
     def rust_call(self, call: RustCall) -> str:
         return f"not({call.inputs[0]}, {call.outputs[0]})"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Expr, symbols
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -33,6 +33,10 @@ class Slice(Layer):
         places = [perm.index(axis) for axis in range(len(perm))]
         starts, steps = tuple(self.starts[i] for i in places), tuple(self.steps[i] for i in places)
         return replace(self, starts=starts, steps=steps), perm
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        whole = (self.starts[0], self.steps[0]) == (0, 1)
+        return self.keeps_rows(by_row) and whole and not symbols(self.starts) & symbols(self.x.shape[:1])
 
     def takes_last(self, axis: int) -> bool:
         """Whether this is ``x[..., -1:, ...]`` along ``axis`` and everything along the others."""

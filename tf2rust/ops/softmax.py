@@ -33,6 +33,9 @@ class Softmax(Layer):
         perm = perms[0]
         return None if perm is None or self.span > 1 else (replace(self, axis=perm[self.axis]), perm)
 
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row) and self.axis > 0
+
     @property
     def _function(self) -> str:
         return "log_softmax" if self.log else "softmax"

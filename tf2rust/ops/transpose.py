@@ -19,6 +19,9 @@ class Transpose(Layer):
     kind = "Transpose"
     perm: Perm
 
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row) and self.perm[0] == 0
+
     def rust_call(self, call: RustCall) -> str:
         return f"transpose({call.inputs[0]}, {call.outputs[0]}, &{call.dims(self.x.shape)}, &{rust_list(self.perm)})"
 

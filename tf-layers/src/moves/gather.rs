@@ -21,6 +21,7 @@ pub fn gather<T: Copy, I: Index>(
         let row = Outside::FromEnd.resolve(index.index(), axis).ok_or(Error::Index {
             tensor: input,
             position,
+            len: indices.len(),
             value: index.index().unwrap_or(i64::MIN),
             size: axis,
         })?;

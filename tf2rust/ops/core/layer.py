@@ -148,6 +148,27 @@ class Layer:
         """Simpler layers with the same inputs and outputs, or None."""
         return None
 
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        """Whether each row of the output depends on the same row of the inputs alone, however many there are.
+
+        A row is what belongs to one index of the batch, which is the first axis or a factor of it. ``by_row[i]`` says
+        whether input i has such rows, as the output has; otherwise no axis of it is the batch. False: it is not known.
+        """
+        del by_row
+        return False
+
+    def keeps_rows(self, by_row: Sequence[bool]) -> bool:
+        """Whether the first axis of all inputs is the batch, and is the output's first axis too."""
+        return all(by_row) and all(v.shape[:1] == self.y.shape[:1] for v in self.inputs)
+
+    def kernel_rows(self) -> int | Expr:
+        """How many rows of a matrix are multiplied with the layer's kernels at once."""
+        return 0
+
+    def scratch_size(self) -> int | Expr:
+        """How many float32 elements the layer takes of the scratch memory that its call names."""
+        return 0
+
     def can_run_inplace(self) -> bool:
         """Whether the first output may be written over the first input (same dtype and length)."""
         return False
@@ -176,6 +197,19 @@ class Layer:
     def rust_imports(self) -> set[str]:
         """The names of ``tf_layers`` that field and call use."""
         return set()
+
+
+def broadcasts_rows(y: Value, operands: Sequence[Value], by_row: Sequence[bool]) -> bool:
+    """Whether each row of ``y`` is made of the same row of the operands that have rows, and of all of the others.
+
+    By NumPy's broadcasting; see ``Layer.is_rowwise``.
+    """
+    for operand, rows in zip(operands, by_row, strict=True):
+        same = operand.rank == y.rank and operand.shape[:1] == y.shape[:1]
+        all_of_it = operand.rank < y.rank or operand.shape[:1] == (1,)
+        if not (same if rows else all_of_it):
+            return False
+    return True
 
 
 def _plain(value: Any) -> Any:

@@ -31,6 +31,8 @@
 #![warn(missing_docs)]
 
 mod model;
+#[cfg(feature = "rayon")]
+mod parallel;
 mod weights;
 
 pub use model::{Inputs, Outputs, TwoInputsModel, Workspace};

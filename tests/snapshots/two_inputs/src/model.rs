@@ -6,8 +6,13 @@ use alloc::vec::Vec;
 
 use tf_layers::{
     Activation, Aligned, Blob, Buffer, Conv1d, Dense, Embedding, Extent, FreeDims, Isa, Npz,
-    Outside, Reduce, Result, Tensor, TensorView, concat, len, pack,
+    Outside, Reduce, Result, Tensor, TensorView, concat, len, pack, sum, tile_rows,
 };
+
+#[cfg(feature = "rayon")]
+use crate::parallel::each_tile;
+#[cfg(not(feature = "rayon"))]
+use tf_layers::each_tile;
 
 use crate::weights::{ARCHITECTURE, ENTRIES};
 
@@ -37,15 +42,23 @@ pub struct Outputs {
 pub struct Workspace {
     b0: Buffer<f32>,
     b1: Buffer<f32>,
+    #[cfg(feature = "rayon")]
+    pub(crate) threads: Vec<Workspace>,
 }
 
 impl Workspace {
     /// The bytes it has allocated.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.b0.capacity_bytes() + self.b1.capacity_bytes()
+        let bytes = self.b0.capacity_bytes() + self.b1.capacity_bytes();
+        #[cfg(feature = "rayon")]
+        let bytes = bytes + self.threads.iter().map(Workspace::bytes).sum::<usize>();
+        bytes
     }
 }
+
+/// Some rows of `characters`, `numbers`, `score`, `d`.
+type Tile<'a> = (&'a [i64], &'a [f32], &'a mut [f32], &'a mut [f32]);
 
 /// The model: its layers, which borrow their weights.
 #[derive(Clone, Debug)]
@@ -144,7 +157,6 @@ impl<'w> TwoInputsModel<'w> {
         outputs: &mut Outputs,
         workspace: &mut Workspace,
     ) -> Result<()> {
-        let isa = self.isa;
         let mut dims = FreeDims::<2>::new();
         dims.bind(
             "characters",
@@ -159,11 +171,30 @@ impl<'w> TwoInputsModel<'w> {
             inputs.numbers.shape(),
         )?;
         let [batch, time] = dims.sizes();
+        // As many rows go through all layers together as stay in the level-2 cache, where a row has so many bytes in all
+        // tensors, and enough for what it costs to read the weights.
+        let tile = tile_rows(sum(&[24, len(&[time, 48])?])?, 1);
+        let rows = (
+            inputs.characters.data(),
+            inputs.numbers.data(),
+            outputs.score.resize(&[batch, 1])?,
+            outputs.d.resize(&[batch, 2])?,
+        );
+        each_tile(batch, tile, rows, workspace, |batch, rows, workspace| {
+            self.run_tile([batch, time], rows, workspace)
+        })
+    }
+
+    /// The layers, for some rows of a batch.
+    fn run_tile(&self, dims: [usize; 2], rows: Tile<'_>, workspace: &mut Workspace) -> Result<()> {
+        let isa = self.isa;
+        let [batch, time] = dims;
+        let (characters, numbers, score, d) = rows;
 
         // node (Embedding): [batch, time] → [batch, time, 4]
         // from node: e, t
         let node = len(&[batch, time, 4])?;
-        self.node.run(inputs.characters.data(), workspace.b0.write(node)?)?;
+        self.node.run(characters, workspace.b0.write(node)?)?;
 
         // node_2 (Conv1D): [batch, time, 4] → [batch, time, 6]
         // from node: c, a
@@ -182,25 +213,16 @@ impl<'w> TwoInputsModel<'w> {
 
         // node_4 (Dense): [batch, 3] → [batch, 2]
         // from node/d
-        self.node_4.run(isa, batch, inputs.numbers.data(), outputs.d.resize(&[batch, 2])?)?;
+        self.node_4.run(isa, batch, numbers, d)?;
 
         // node_5 (Concatenate): [batch, 6], [batch, 2] → [batch, 8]
         // from node/both
         let node_5 = len(&[batch, 8])?;
-        concat(
-            batch,
-            &[(workspace.b0.read(node_3)?, 6), (outputs.d.data(), 2)],
-            workspace.b1.write(node_5)?,
-        )?;
+        concat(batch, &[(workspace.b0.read(node_3)?, 6), (&*d, 2)], workspace.b1.write(node_5)?)?;
 
         // node_6 (Dense): [batch, 8] → [batch, 1]
         // from node: z, score
-        self.node_6.run(
-            isa,
-            batch,
-            workspace.b1.read(node_5)?,
-            outputs.score.resize(&[batch, 1])?,
-        )?;
+        self.node_6.run(isa, batch, workspace.b1.read(node_5)?, score)?;
         Ok(())
     }
 }

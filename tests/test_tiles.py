@@ -1,0 +1,221 @@
+"""Batches of more rows than a tile has: what the crate computes of a row does not depend on the rows beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+
+from tests.conftest import Save
+from tests.crates import Crates
+from tests.models.graphs import graph, mlp, node, save, two_inputs
+from tests.models.weights import FREE_DIMENSION
+from tf2rust.codegen.crate import write_npz
+from tf2rust.codegen.names import crate_name
+from tf2rust.codegen.proof import RELATIVE_TOLERANCE
+from tf2rust.codegen.tiles import tiling
+from tf2rust.conversion import Source, match_layers, open_onnx, open_tensorflow
+from tf2rust.ops.core.dims import bind
+from tf2rust.samples import seeded_inputs
+
+F = TensorProto.FLOAT
+
+
+def _weights(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).normal(0, 0.3, shape).astype(np.float32)
+
+
+def images() -> onnx.ModelProto:
+    """Convolution, pooling, flattening and two products, with a second output from within."""
+    nodes = [
+        node("Conv", ["x", "k"], ["c"], pads=[1, 1, 1, 1]),
+        node("Relu", ["c"], ["a"]),
+        node("MaxPool", ["a"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
+        node("Flatten", ["p"], ["f"]),
+        node("MatMul", ["f", "w"], ["h"]),
+        node("Tanh", ["h"], ["hidden"]),
+        node("MatMul", ["hidden", "v"], ["z"]),
+        node("Softmax", ["z"], ["y"], axis=1),
+    ]
+    weights = {"k": _weights(16, 3, 3, 3), "w": _weights(16 * 64, 40), "v": _weights(40, 5)}
+    return graph(nodes, {"x": (F, ["n", 3, 16, 16])}, {"hidden": (F, ["n", 40]), "y": (F, ["n", 5])}, weights)
+
+
+def many_tensors() -> onnx.ModelProto:
+    """More inputs and outputs than one tuple has room for."""
+    names = [f"x{i}" for i in range(6)]
+    nodes = [node("Mul", [name, names[i - 1]], [f"y{i}"]) for i, name in enumerate(names)]
+    nodes.append(node("Concat", names, ["all"], axis=1))
+    outputs = {**{f"y{i}": (F, ["n", 300]) for i in range(6)}, "all": (F, ["n", 1800])}
+    return graph(nodes, {name: (F, ["n", 300]) for name in names}, outputs)
+
+
+def less_the_mean() -> onnx.ModelProto:
+    nodes = [node("ReduceMean", ["x", "axes"], ["mean"]), node("Sub", ["x", "mean"], ["y"])]
+    return graph(nodes, {"x": (F, ["n", 4])}, {"y": (F, ["n", 4])}, {"axes": np.array([0])})
+
+
+def shares_of_the_batch() -> onnx.ModelProto:
+    return graph([node("Softmax", ["x"], ["y"], axis=0)], {"x": (F, ["n", 4])}, {"y": (F, ["n", 4])})
+
+
+def batch_moved() -> onnx.ModelProto:
+    nodes = [
+        node("Reshape", ["x", "columns"], ["c"]),
+        node("Softmax", ["c"], ["s"], axis=1),
+        node("Reshape", ["s", "rows"], ["y"]),
+    ]
+    weights = {"columns": np.array([4, -1]), "rows": np.array([-1, 4])}
+    return graph(nodes, {"x": (F, ["n", 4])}, {"y": (F, ["n", 4])}, weights)
+
+
+def free_rows() -> onnx.ModelProto:
+    return graph([node("Tanh", ["x"], ["y"])], {"x": (F, ["n", "t"])}, {"y": (F, ["n", "t"])})
+
+
+ONNX = {f.__name__: f for f in (mlp, two_inputs, images, many_tensors, free_rows)}
+KERAS = ("text_cnn", "lstm_text")
+TILED = (*ONNX, *KERAS)
+MIXING = {f.__name__: f for f in (less_the_mean, shares_of_the_batch, batch_moved)}
+
+
+@pytest.fixture(scope="module")
+def sources(save_keras: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Source]:
+    folder = tmp_path_factory.mktemp("sources")
+    made = {name: open_onnx(save(build(), folder / f"{name}.onnx")) for name, build in {**ONNX, **MIXING}.items()}
+    return {**made, **{name: open_tensorflow(path) for name, path in save_keras.items()}}
+
+
+@pytest.fixture(scope="module")
+def save_keras(save: Save) -> dict[str, Path]:
+    return {name: save("keras3", name, ".keras")[1] for name in KERAS}
+
+
+@pytest.fixture(scope="module")
+def crates(sources: dict[str, Source], tmp_path_factory: pytest.TempPathFactory) -> Crates:
+    made = Crates(tmp_path_factory.mktemp("tiles"))
+    for name, source in sources.items():
+        made.add(name, source)
+    for name, text in (("two_inputs", TWO_INPUTS), ("free_rows", FREE_ROWS)):
+        (made.converted[name].crate / "tests" / "tiles.rs").write_text(text, encoding="utf-8")
+    made.build()
+    return made
+
+
+TWO_INPUTS = r"""
+use two_inputs::{Error, Inputs, TensorView, TwoInputsModel};
+
+#[test]
+fn an_index_is_named_by_its_place_in_the_whole_batch() -> Result<(), Error> {
+    let (batch, time) = (3001, 5);
+    let mut characters = vec![0_i64; batch * time];
+    characters[2900 * time + 3] = 11;
+    let numbers = vec![0.0; batch * 3];
+    let (shape, of_numbers) = ([batch, time], [batch, 3]);
+    let inputs =
+        Inputs { characters: TensorView::new(&characters, &shape)?, numbers: TensorView::new(&numbers, &of_numbers)? };
+    let error = TwoInputsModel::new()?.predict(&inputs).unwrap_err();
+    let (position, len) = (2900 * time + 3, batch * time);
+    assert_eq!(error, Error::Index { tensor: "characters", position, len, value: 11, size: 11 });
+    Ok(())
+}
+"""
+FREE_ROWS = r"""
+use free_rows::{Error, FreeRowsModel, Inputs, TensorView};
+
+#[test]
+fn batches_without_elements_are_no_work() -> Result<(), Error> {
+    for shape in [[0, 0], [0, 7], [7, 0], [usize::MAX, 0]] {
+        let outputs = FreeRowsModel::new()?.predict(&Inputs { x: TensorView::new(&[], &shape)? })?;
+        assert_eq!((outputs.y.shape(), outputs.y.data().len()), (&shape[..], 0));
+    }
+    Ok(())
+}
+"""
+
+
+def _height(source: Source) -> int:
+    """Rows of 768 KiB, no more than 384, in steps of 48 where there are so many."""
+    _, layers = match_layers(source)
+    made = tiling(layers)
+    assert made is not None
+    row_bytes = bind(made.row_bytes, {s: FREE_DIMENSION for v in layers.inputs for s in map(str, v.shape)})
+    assert isinstance(row_bytes, int)
+    fitting = (768 << 10) // row_bytes
+    return max(made.least, min(fitting if fitting < 48 else fitting // 48 * 48, 384))
+
+
+def _feeds(source: Source, batch: int) -> dict[str, np.ndarray]:
+    _, layers = match_layers(source)
+    rng = np.random.default_rng(batch)
+    arrays = {}
+    for name, array in seeded_inputs(layers).items():
+        rows = array[rng.integers(0, len(array), batch)]
+        arrays[name] = rows if array.dtype.kind in "iu" else (rows * rng.normal(1, 0.3, rows.shape)).astype(array.dtype)
+    return arrays
+
+
+def _predict(crates: Crates, name: str, feeds: dict[str, np.ndarray], folder: Path, *options: str) -> dict:
+    given, made = folder / "in.npz", folder / "out.npz"
+    with given.open("wb") as file:
+        write_npz(file, feeds)
+    crates.cargo(
+        *("run", "--release", "-p", crate_name(name), *options, "--example", "predict", "--", str(given), str(made))
+    )
+    with np.load(made) as outputs:
+        return dict(outputs)
+
+
+def _assert_close(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], factor: float = 1) -> None:
+    for name, array in expected.items():
+        assert found[name].shape == np.shape(array)
+        tolerance = factor * RELATIVE_TOLERANCE * max(1.0, float(np.abs(array).max(initial=0)))
+        assert float(np.abs(found[name] - array).max(initial=0)) <= tolerance
+
+
+@pytest.mark.parametrize("name", TILED)
+def test_a_row_is_the_same_in_every_batch(
+    crates: Crates, sources: dict[str, Source], tmp_path: Path, name: str
+) -> None:
+    source = sources[name]
+    height = _height(source)
+    assert "tile_rows(" in (crates.converted[name].crate / "src" / "model.rs").read_text()
+    for batch in (1, 2, height - 1, height, height + 1, 3 * height + 2):
+        feeds = _feeds(source, batch)
+        found = _predict(crates, name, feeds, tmp_path)
+        _assert_close(found, {k: np.asarray(v) for k, v in source.run(feeds).items()} if batch else found)
+        for row in {0, batch // 2, batch - 1}:
+            alone = _predict(crates, name, {k: v[row : row + 1] for k, v in feeds.items()}, tmp_path)
+            _assert_close({k: v[row : row + 1] for k, v in found.items()}, alone)
+
+
+@pytest.mark.parametrize("name", ["mlp", "many_tensors", "text_cnn", "lstm_text"])
+def test_threads_change_nothing(
+    crates: Crates, sources: dict[str, Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("RAYON_NUM_THREADS", "3")
+    height = _height(sources[name])
+    for batch in (1, height - 1, 9 * height + 5):
+        feeds = _feeds(sources[name], batch)
+        found = _predict(crates, name, feeds, tmp_path, "--features", "rayon")
+        _assert_close(found, {k: np.asarray(v) for k, v in sources[name].run(feeds).items()})
+
+
+@pytest.mark.parametrize("features", [(), ("--features", "rayon")])
+@pytest.mark.parametrize("name", ["two_inputs", "free_rows"])
+def test_errors_and_empty_batches(crates: Crates, name: str, features: tuple[str, ...]) -> None:
+    assert " 1 passed" in crates.cargo("test", "--release", "-p", crate_name(name), *features, "--test", "tiles")
+
+
+@pytest.mark.parametrize("name", MIXING)
+def test_a_model_that_mixes_rows_takes_them_all_at_once(
+    crates: Crates, sources: dict[str, Source], tmp_path: Path, name: str
+) -> None:
+    crate = crates.converted[name].crate
+    assert "tile" not in (crate / "src" / "model.rs").read_text()
+    assert "rayon" not in (crate / "Cargo.toml").read_text()
+    feeds = _feeds(sources[name], 1000)
+    _assert_close(_predict(crates, name, feeds, tmp_path), sources[name].run(feeds))

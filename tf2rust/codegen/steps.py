@@ -1,0 +1,239 @@
+"""The Rust of each layer's call, and of what a call refers to."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tf2rust.codegen.buffers import Place, Plan
+from tf2rust.codegen.dims import FUNCTIONS, DimWriter
+from tf2rust.codegen.names import Names, snake_case
+from tf2rust.codegen.tiles import Tiling, nest
+from tf2rust.codegen.weights import WeightTable
+from tf2rust.ops.constant import Constant
+from tf2rust.ops.core.dims import Expr, format_shape
+from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
+from tf2rust.ops.core.rust import rust_comment, rust_str, rust_type
+
+_LOCALS = ("isa", "inputs", "outputs", "rows", "workspace", "self", "dims", "blob", "pack", "each_tile", "tile_rows")
+_DIM_LENGTH = 16
+"""The characters of a free dimension's variable, which stands in many places."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or an output of the model."""
+
+    name: str
+    """As the source model calls it."""
+    field: str
+    dtype: str
+    shape: Dims
+
+    @property
+    def rust_type(self) -> str:
+        return rust_type(self.dtype)
+
+    @property
+    def literal(self) -> str:
+        return rust_str(self.name)
+
+    @property
+    def about(self) -> str:
+        """``int32 [n, 82]``."""
+        return f"{self.dtype} {format_shape(self.shape)}"
+
+    @property
+    def comment(self) -> str:
+        return rust_comment(self.name)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer of the model: its field, and the lines that run it."""
+
+    name: str
+    ident: str
+    kind: str
+    comment: tuple[str, ...]
+    field: tuple[str, str] | None
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """The rows that go through all layers together, as Rust."""
+
+    thread_rows: int
+    """The rows for which a thread pays."""
+    batch: str
+    """The variable of the batch."""
+    height: str
+    """How many rows a tile has; ``constant`` if that is known before the model runs."""
+    constant: bool
+    type: str
+    """The type of a tile's slices of all inputs and outputs, in their order."""
+    names: str
+    """The pattern that names them."""
+    values: str
+    """The slices of the whole batch, of outputs resized for it."""
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether ``name`` occurs in Rust source as a name of its own, not as a field or a part of another."""
+    return re.search(rf"(?<![\w.]){name}\b", text) is not None
+
+
+def _shapes(values: Sequence[Value]) -> str:
+    return ", ".join(format_shape(v.shape) for v in values)
+
+
+def _source_lines(nodes: Sequence[str]) -> list[str]:
+    """``from scope/: a, b, …``: the nodes with the scope they share said once, in lines of readable length."""
+    if not nodes:
+        return []
+    paths = [n.split("/")[:-1] for n in nodes]
+    shared = [parts[0] for parts in zip(*paths, strict=False)]
+    while any(path[: len(shared)] != shared for path in paths):
+        shared.pop()
+    scope = "/".join(shared) if len(nodes) > 1 else ""
+    names = [n[len(scope) + 1 :] if scope else n for n in nodes]
+    text = f"from {scope}: {', '.join(names)}" if scope else f"from {', '.join(names)}"
+    return textwrap.wrap(
+        rust_comment(text), 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+class Writer:
+    """Writes the Rust of each layer's call."""
+
+    def __init__(
+        self,
+        graph: LayerGraph,
+        memory: Plan,
+        inputs: Mapping[Value, Port],
+        outputs: Mapping[str, Port],
+        free: list[str],
+    ) -> None:
+        self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
+        functions = {name for layer in graph.layers for name in layer.rust_imports()}
+        self.locals = Names({*_LOCALS, *FUNCTIONS, *functions})
+        self.names = {name: self._variable(name) for name in free}
+        self.dims = DimWriter(self.names)
+        self.idents: dict[Layer, str] = {}
+        self.slices: dict[Port, str] = {}
+        self.lengths: dict[Place, str] = {}
+        self.constants: dict[Layer, str] = {}
+
+    def _variable(self, symbol: str) -> str:
+        return self.locals.unique(snake_case(symbol, "dim")[:_DIM_LENGTH])
+
+    def name_layers(self, names: Mapping[Layer, str], tiled: bool) -> None:
+        """Gives each layer its field and, where the batch is ``tiled``, each input and output the variable of its rows.
+
+        A variable may be called like a field, but not like the length of what a layer makes.
+        """
+        free = Names(self.locals.taken)
+        for layer in self.graph.layers:
+            self.idents[layer] = self.locals.unique(snake_case(names[layer], "layer"))
+            if any(self.memory.places[v].is_buffer for v in layer.outputs):
+                free.unique(self.idents[layer])
+        if tiled:
+            for port in [*self.inputs.values(), *self.outputs.values()]:
+                self.slices[port] = free.unique(port.field)
+                self.locals.take(self.slices[port])
+
+    def tiles(self, tiled: Tiling, steps: Sequence[Step]) -> Tiles:
+        """The rows that go through ``steps`` together."""
+        text = "\n".join(line for step in steps for line in step.lines)
+        names = [name if mentions(text, name) else "_" for name in self.slices.values()]
+        values = [f"inputs.{p.field}.data()" for p in self.inputs.values()]
+        values += [f"outputs.{p.field}.resize(&{self.dims.dims(p.shape)})?" for p in self.outputs.values()]
+        types = [f"&'a [{p.rust_type}]" for p in self.inputs.values()]
+        types += [f"&'a mut [{p.rust_type}]" for p in self.outputs.values()]
+        height = f"tile_rows({self.dims.dim(tiled.row_bytes)}, {tiled.least})"
+        constant = isinstance(tiled.row_bytes, int)
+        batch = self.dims.names[tiled.batch]
+        return Tiles(tiled.thread_rows, batch, height, constant, nest(types), nest(names), nest(values))
+
+    def step(self, layer: Layer, name: str, table: WeightTable) -> Step:
+        ident = self.idents[layer]
+        lines: list[str] = []
+        rust_field = None if layer in self.memory.aliases else layer.rust_field(table.refs(layer))
+        constant = self.memory.places[layer.y].constant is layer
+        if isinstance(layer, Constant):
+            self.constants[layer] = layer.rust_value(f"self.{ident}")
+        if layer not in self.memory.aliases and not constant:
+            lines = self._call(layer, ident)
+        shapes = f"{_shapes(layer.inputs)} → {_shapes(layer.outputs)}"
+        note = ", in place" if layer in self.memory.inplace else ""
+        note = ", no work: the same elements" if layer in self.memory.aliases else note
+        note = ", read where it lies" if constant else note
+        comment = (f"{rust_comment(name)} ({layer.kind}): {shapes}{note}", *_source_lines(layer.nodes))
+        return Step(name, ident, layer.kind, comment, rust_field, tuple(lines))
+
+    def _call(self, layer: Layer, ident: str) -> list[str]:
+        lines: list[str] = []
+        inputs = [self._read(v) for v in layer.inputs]
+        for symbol, text in layer.measures(_Call(self.dims, f"self.{ident}", inputs, [])).items():
+            self.names[symbol] = self._variable(symbol)
+            lines.append(f"let {self.names[symbol]} = {text}?;")
+        for i, value in enumerate(layer.outputs):
+            place = self.memory.places[value]
+            if place.is_buffer and place not in self.lengths:
+                length = ident if i == 0 else self.locals.unique(f"{ident}_{i}")
+                self.lengths[place] = length
+                lines.append(f"let {length} = len(&{self.dims.dims(value.shape)})?;")
+        call = _Call(
+            self.dims,
+            f"self.{ident}",
+            inputs,
+            [self._write(v) for v in layer.outputs],
+        )
+        text = layer.rust_call_inplace(call) if layer in self.memory.inplace else layer.rust_call(call)
+        lines.append(f"{text}?;")
+        return lines
+
+    def _read(self, value: Value) -> str:
+        place = self.memory.places[value]
+        if place.input is not None and self.slices:
+            return self.slices[self.inputs[place.input]]
+        if place.output is not None and self.slices:
+            return f"&*{self.slices[self.outputs[place.output]]}"
+        if place.input is not None:
+            return f"inputs.{self.inputs[place.input].field}.data()"
+        if place.output is not None:
+            return f"outputs.{self.outputs[place.output].field}.data()"
+        if place.constant is not None:
+            return self.constants[place.constant]
+        return f"workspace.b{place.buffer}.read({self.lengths[place]})?"
+
+    def _write(self, value: Value) -> str:
+        place = self.memory.places[value]
+        if place.output is not None and self.slices:
+            return self.slices[self.outputs[place.output]]
+        if place.output is not None:
+            shape = next(v for name, v in self.graph.outputs if name == place.output).shape
+            return f"outputs.{self.outputs[place.output].field}.resize(&{self.dims.dims(shape)})?"
+        return f"workspace.b{place.buffer}.write({self.lengths[place]})?"
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The Rust expressions of one call; see ``tf2rust.ops.core.layer.RustCall``."""
+
+    writer: DimWriter
+    field: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+
+    def dim(self, dim: int | Expr) -> str:
+        return self.writer.dim(dim)
+
+    def dims(self, dims: Sequence[int | Expr]) -> str:
+        return self.writer.dims(dims)
+
+    def scratch(self) -> str:
+        return "&mut workspace.scratch"
