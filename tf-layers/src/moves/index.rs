@@ -109,7 +109,7 @@ impl<'a, I: Index> Places<'a, I> {
     }
 
     fn place(&self, position: usize) -> Result<usize> {
-        let index = resolve(self.input, position, self.indices[position], self.size)?;
+        let index = resolve(self.input, position, self.indices, self.size)?;
         let (mut rest, mut place) = (position, index * self.strides[self.axis]);
         for axis in (0..self.index_dims.len()).rev() {
             let at = rest % self.index_dims[axis];
@@ -122,10 +122,12 @@ impl<'a, I: Index> Places<'a, I> {
     }
 }
 
-fn resolve<I: Index>(input: &'static str, position: usize, index: I, size: usize) -> Result<usize> {
+fn resolve<I: Index>(input: &'static str, position: usize, indices: &[I], size: usize) -> Result<usize> {
+    let index = indices[position];
     Outside::FromEnd.resolve(index.index(), size).ok_or(Error::Index {
         tensor: input,
         position,
+        len: indices.len(),
         value: index.index().unwrap_or(i64::MIN),
         size,
     })
@@ -205,7 +207,7 @@ impl Tuples<'_> {
         for i in 0..self.depth {
             let position = tuple * self.depth + i;
             let size = self.dims[self.batch + i];
-            place = place * size + resolve(self.input, position, indices[position], size)?;
+            place = place * size + resolve(self.input, position, indices, size)?;
         }
         Ok(place * slice)
     }
@@ -255,7 +257,7 @@ pub fn reverse_sequence<T: Copy, I: Index>(
     for (position, length) in lengths.iter().enumerate() {
         let value = length.index().unwrap_or(i64::MIN);
         if usize::try_from(value).ok().is_none_or(|n| n > time) {
-            return Err(Error::Index { tensor: input, position, value, size: time });
+            return Err(Error::Index { tensor: input, position, len: lengths.len(), value, size: time });
         }
     }
     for i in 0..outer * first * middle * second {
@@ -318,6 +320,7 @@ pub fn write_steps<T: Copy, I: Index>(
             let place = place.filter(|&place| place < axis).ok_or(Error::Index {
                 tensor: input,
                 position,
+                len: starts.len(),
                 value,
                 size: axis,
             })?;
