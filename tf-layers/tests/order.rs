@@ -81,7 +81,7 @@ fn elements_are_gathered_and_scattered_by_index() {
     gather_elements("i", &x, &[3, 3], 1, &[0i32, 0, 1, 1, 2, -3], &[3, 2], &mut y).unwrap();
     assert_eq!(y, [1, 1, 5, 5, 9, 7]);
     let refused = gather_elements("i", &x, &[3, 3], 1, &[0i32, 0, 1, 3, 2, 0], &[3, 2], &mut y);
-    assert_eq!(refused, Err(Error::Index { tensor: "i", position: 3, value: 3, size: 3 }));
+    assert_eq!(refused, Err(Error::Index { tensor: "i", position: 3, len: 6, len: 4, value: 3, size: 3 }));
     assert!(gather_elements("i", &x, &[3, 3], 1, &[0i32; 8], &[4, 2], &mut [0; 8]).is_err());
     let cases = [
         (Update::Replace, [1, 20, 3, 4, 10, 6]),
@@ -167,5 +167,5 @@ fn steps_are_written_into_a_cache() {
     write_steps("s", [2, 1, 3, 1], &x, (&[7, 8, 9, 10], 2), &[2i64, 4], true, &mut y).unwrap();
     assert_eq!(y, [8, 2, 7, 4, 9, 10]);
     let refused = write_steps("s", [2, 1, 3, 1], &x, (&[7, 8, 9, 10], 2), &[1i64, 2], false, &mut y);
-    assert_eq!(refused, Err(Error::Index { tensor: "s", position: 1, value: 2, size: 3 }));
+    assert_eq!(refused, Err(Error::Index { tensor: "s", position: 1, len: 2, value: 2, size: 3 }));
 }
