@@ -36,7 +36,7 @@ impl OnnxRuntime {
             binding.bind_input(&array.name, &value)?;
         }
         for output in session.outputs() {
-            binding.bind_output_to_device(output.name(), &session.allocator().memory_info())?;
+            binding.bind_output_to_device(output.name(), session.allocator().memory_info())?;
         }
         Ok(Self { session, binding, outputs: Vec::new() })
     }
