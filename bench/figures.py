@@ -28,7 +28,7 @@ class Figures:
     model: str
     engine: str
     start_ns: float
-    """Median of process start to end, the answer written to a file."""
+    """Median of what the process had the core, from its start to its end, the answer written to a file."""
     peak_bytes: int
     """Largest of the resident memory, the program and its libraries included."""
     weights_bytes: int

@@ -20,8 +20,9 @@ weights by the rate at which it reads memory; above 100 % they come from caches,
 _FIGURES = """## Start, memory, size, build
 
 A program that loads the model, predicts one sample and ends: our crates' `predict` example, and the like for the other
-engines. Start is from the creation of the process to its end. Memory is the largest that was resident, libraries and
-weights included. Size is that of the stripped program less the weights in it, with ONNX Runtime's shared library.
+engines. Start is the time that the process had the core, from its creation to its end. Memory is the largest that was
+resident, libraries and weights included. Size is that of the stripped program less the weights in it, with ONNX
+Runtime's shared library.
 """
 _FIGURE_HEADS = ("model", "engine", "start", "peak memory", "weights", "workspace", "program", "clean build")
 _TIMES = ("p10", "median", "p90", "rows/s", "GFLOP/s", "of peak", "of memory", "ours is")

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ort::session::builder::GraphOptimizationLevel;
-use ort::session::{Session, SessionInputValue};
+use ort::session::{IoBinding, Session};
 use ort::value::Tensor;
 
 use engine::arrays::{Array, Data};
@@ -11,7 +11,7 @@ use engine::{Engine, Result};
 
 pub struct OnnxRuntime {
     session: Session,
-    inputs: Vec<(String, ort::value::DynValue)>,
+    binding: IoBinding,
     outputs: Vec<f32>,
 }
 
@@ -25,25 +25,27 @@ impl OnnxRuntime {
             .with_parallel_execution(false)?
             .with_optimization_level(GraphOptimizationLevel::All)?
             .commit_from_file(model)?;
-        let mut inputs = Vec::new();
+        // Faster than naming the inputs in every call.
+        let mut binding = session.create_binding()?;
         for array in arrays {
             let shape = array.shape.clone();
             let value = match &array.data {
                 Data::F32(data) => Tensor::from_array((shape, data.clone()))?.into_dyn(),
                 Data::I32(data) => Tensor::from_array((shape, data.clone()))?.into_dyn(),
             };
-            inputs.push((array.name.clone(), value));
+            binding.bind_input(&array.name, &value)?;
         }
-        Ok(Self { session, inputs, outputs: Vec::new() })
+        for output in session.outputs() {
+            binding.bind_output_to_device(output.name(), session.allocator().memory_info())?;
+        }
+        Ok(Self { session, binding, outputs: Vec::new() })
     }
 }
 
 impl Engine for OnnxRuntime {
     fn run(&mut self, times: u32) -> Result<()> {
         for round in 1..=times {
-            let inputs: Vec<(&str, SessionInputValue)> =
-                self.inputs.iter().map(|(name, value)| (name.as_str(), value.view().into())).collect();
-            let outputs = self.session.run(inputs)?;
+            let outputs = self.session.run_binding(&self.binding)?;
             if round == times {
                 self.outputs.clear();
                 for (_, value) in &outputs {

@@ -1,7 +1,6 @@
 //! tract, optimised for the shapes of the inputs.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use tract_onnx::prelude::*;
 
@@ -9,7 +8,7 @@ use engine::arrays::{self, Array, Data};
 use engine::{Engine, Result};
 
 pub struct Tract {
-    model: Arc<TypedRunnableModel>,
+    state: TypedSimpleState,
     inputs: TVec<TValue>,
     outputs: TVec<TValue>,
 }
@@ -30,14 +29,15 @@ impl Tract {
         for index in 0..model.output_outlets()?.len() {
             model.set_output_fact(index, InferenceFact::default())?;
         }
-        Ok(Self { model: model.into_optimized()?.into_runnable()?, inputs, outputs: TVec::new() })
+        let state = model.into_optimized()?.into_runnable()?.spawn()?;
+        Ok(Self { state, inputs, outputs: TVec::new() })
     }
 }
 
 impl Engine for Tract {
     fn run(&mut self, times: u32) -> Result<()> {
         for _ in 0..times {
-            self.outputs = self.model.run(self.inputs.clone())?;
+            self.outputs = self.state.run(self.inputs.clone())?;
         }
         Ok(())
     }
