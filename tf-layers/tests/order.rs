@@ -81,7 +81,7 @@ fn elements_are_gathered_and_scattered_by_index() {
     gather_elements("i", &x, &[3, 3], 1, &[0i32, 0, 1, 1, 2, -3], &[3, 2], &mut y).unwrap();
     assert_eq!(y, [1, 1, 5, 5, 9, 7]);
     let refused = gather_elements("i", &x, &[3, 3], 1, &[0i32, 0, 1, 3, 2, 0], &[3, 2], &mut y);
-    assert_eq!(refused, Err(Error::Index { tensor: "i", position: 3, len: 6, len: 4, value: 3, size: 3 }));
+    assert_eq!(refused, Err(Error::Index { tensor: "i", position: 3, len: 6, value: 3, size: 3 }));
     assert!(gather_elements("i", &x, &[3, 3], 1, &[0i32; 8], &[4, 2], &mut [0; 8]).is_err());
     let cases = [
         (Update::Replace, [1, 20, 3, 4, 10, 6]),
@@ -127,7 +127,7 @@ fn tuples_name_slices() {
     batched.gather(&x, &[2i32, 0], &mut y).unwrap();
     assert_eq!(y, [4, 5, 6, 7]);
     let refused = tuples.gather(&x, &[1i64, 0, 0, 3], &mut y);
-    assert_eq!(refused, Err(Error::Index { tensor: "i", position: 3, value: 3, size: 3 }));
+    assert_eq!(refused, Err(Error::Index { tensor: "i", position: 3, len: 4, value: 3, size: 3 }));
     assert!(tuples.gather(&x, &[1i64, 0, 0], &mut y).is_err());
     for bad in
         [Tuples { depth: 0, ..tuples }, Tuples { depth: 4, ..tuples }, Tuples { batch: usize::MAX, ..tuples }]
