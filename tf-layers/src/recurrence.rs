@@ -66,6 +66,16 @@ impl Walk<'_> {
         self.mask.is_none_or(|mask| mask[sample * self.steps + at])
     }
 
+    /// Writes the result of no step at all, where it is the last one's that is wanted: the initial states `h`, or zeros
+    /// where steps are masked.
+    pub fn before(&self, h: &[f32], y: &mut [f32]) {
+        match self.mask {
+            _ if self.sequences => {}
+            None => y.copy_from_slice(h),
+            Some(_) => y.fill(0.0),
+        }
+    }
+
     /// Writes what comes of the step'th step: the new states `h`, or for samples that pass it over, what was there.
     pub fn emit(&self, step: usize, h: &[f32], y: &mut [f32]) {
         let (units, at) = (self.units, self.at(step));
