@@ -123,7 +123,9 @@ class Writer:
         self.names = {name: self._variable(name) for name in free}
         self.dims = DimWriter(self.names)
         self.idents: dict[Layer, str] = {}
-        self.slices: dict[Port, str] = {}
+        # An input and an output may be equal ports.
+        self.read_slices: dict[Port, str] = {}
+        self.written_slices: dict[Port, str] = {}
         self.lengths: dict[Place, str] = {}
         self.constants: dict[Layer, str] = {}
 
@@ -141,14 +143,18 @@ class Writer:
             if any(self.memory.places[v].is_buffer for v in layer.outputs):
                 free.unique(self.idents[layer])
         if tiled:
-            for port in [*self.inputs.values(), *self.outputs.values()]:
-                self.slices[port] = free.unique(port.field)
-                self.locals.take(self.slices[port])
+            self.read_slices = {port: free.unique(port.field) for port in self.inputs.values()}
+            self.written_slices = {port: free.unique(port.field) for port in self.outputs.values()}
+            for name in [*self.read_slices.values(), *self.written_slices.values()]:
+                self.locals.take(name)
 
     def tiles(self, tiled: Tiling, steps: Sequence[Step]) -> Tiles:
         """The rows that go through ``steps`` together."""
         text = "\n".join(line for step in steps for line in step.lines)
-        names = [name if mentions(text, name) else "_" for name in self.slices.values()]
+        names = [
+            name if mentions(text, name) else "_"
+            for name in [*self.read_slices.values(), *self.written_slices.values()]
+        ]
         values = [f"inputs.{p.field}.data()" for p in self.inputs.values()]
         values += [f"outputs.{p.field}.resize(&{self.dims.dims(p.shape)})?" for p in self.outputs.values()]
         types = [f"&'a [{p.rust_type}]" for p in self.inputs.values()]
@@ -198,10 +204,10 @@ class Writer:
 
     def _read(self, value: Value) -> str:
         place = self.memory.places[value]
-        if place.input is not None and self.slices:
-            return self.slices[self.inputs[place.input]]
-        if place.output is not None and self.slices:
-            return f"&*{self.slices[self.outputs[place.output]]}"
+        if place.input is not None and self.read_slices:
+            return self.read_slices[self.inputs[place.input]]
+        if place.output is not None and self.written_slices:
+            return f"&*{self.written_slices[self.outputs[place.output]]}"
         if place.input is not None:
             return f"inputs.{self.inputs[place.input].field}.data()"
         if place.output is not None:
@@ -212,8 +218,8 @@ class Writer:
 
     def _write(self, value: Value) -> str:
         place = self.memory.places[value]
-        if place.output is not None and self.slices:
-            return self.slices[self.outputs[place.output]]
+        if place.output is not None and self.written_slices:
+            return self.written_slices[self.outputs[place.output]]
         if place.output is not None:
             shape = next(v for name, v in self.graph.outputs if name == place.output).shape
             return f"outputs.{self.outputs[place.output].field}.resize(&{self.dims.dims(shape)})?"

@@ -58,7 +58,8 @@ def tiling(graph: LayerGraph) -> Tiling | None:
     sizes = [_kernel_elements(layer) for layer in graph.layers]
     wanted = sum(n * (_ROWS_FOR_OTHER if n * 4 > _RESIDENT_BYTES else _ROWS_FOR_RESIDENT) for n in sizes)
     work = sum(n * _usual(per_row(layer.kernel_rows())) for n, layer in zip(sizes, graph.layers, strict=True))
-    least = math.ceil(wanted / work) if work else 1
+    fewest = math.ceil(wanted / work) if work else 1
+    least = 1 << (fewest - 1).bit_length()  # Batches are powers of two more often than not.
     return Tiling(name, row_bytes, least, math.ceil(_THREAD_WORK / max(work + _usual(row_bytes), 1)))
 
 

@@ -19,8 +19,8 @@ use crate::weights::{ARCHITECTURE, ENTRIES};
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
 
-/// How many rows of a batch go through all layers together, before the next do: as many as stay in the level-2 cache,
-/// where a row has so many bytes in all tensors, and enough for what it costs to read the weights.
+/// How many rows of a batch go through all layers before the next do: as many as stay in the level-2 cache together,
+/// where each takes the first number of bytes, and no fewer than the second, so that it pays to read the weights.
 const TILE: usize = tile_rows(48, 8);
 
 /// What goes into the model.

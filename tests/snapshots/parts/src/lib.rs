@@ -26,6 +26,8 @@
 #![warn(missing_docs)]
 
 mod model;
+#[cfg(feature = "rayon")]
+mod parallel;
 mod prediction;
 mod weights;
 

@@ -6,13 +6,22 @@ use alloc::vec::Vec;
 
 use tf_layers::{
     Activation, Aligned, Blob, Buffer, Dense, Extent, FreeDims, Isa, Npz, Result, Tensor,
-    TensorView, len, pack, softmax_in_place,
+    TensorView, len, pack, softmax_in_place, tile_rows,
 };
+
+#[cfg(feature = "rayon")]
+use crate::parallel::each_tile;
+#[cfg(not(feature = "rayon"))]
+use tf_layers::each_tile;
 
 use crate::weights::{ARCHITECTURE, ENTRIES};
 
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
+
+/// How many rows of a batch go through all layers before the next do: as many as stay in the level-2 cache together,
+/// where each takes the first number of bytes, and no fewer than the second, so that it pays to read the weights.
+const TILE: usize = tile_rows(48, 8);
 
 /// What goes into the model.
 #[derive(Clone, Copy, Debug)]
@@ -32,15 +41,23 @@ pub struct Outputs {
 #[derive(Debug, Default)]
 pub struct Workspace {
     b0: Buffer<f32>,
+    #[cfg(feature = "rayon")]
+    pub(crate) threads: Vec<Workspace>,
 }
 
 impl Workspace {
     /// The bytes it has allocated.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.b0.capacity_bytes()
+        let bytes = self.b0.capacity_bytes();
+        #[cfg(feature = "rayon")]
+        let bytes = bytes + self.threads.iter().map(Workspace::bytes).sum::<usize>();
+        bytes
     }
 }
+
+/// Some rows of `x`, `y`.
+type Tile<'a> = (&'a [f32], &'a mut [f32]);
 
 /// The model: its layers, which borrow their weights.
 #[derive(Clone, Debug)]
@@ -119,23 +136,33 @@ impl<'w> PartsModel<'w> {
         outputs: &mut Outputs,
         workspace: &mut Workspace,
     ) -> Result<()> {
-        let isa = self.isa;
         let mut dims = FreeDims::<1>::new();
         dims.bind("x", "[batch, 5]", &[Extent::Free(0), Extent::Fixed(5)], inputs.x.shape())?;
         let [batch] = dims.sizes();
+        let rows = (inputs.x.data(), outputs.y.resize(&[batch, 3])?);
+        each_tile(batch, TILE, rows, workspace, |batch, rows, workspace| {
+            self.run_tile([batch], rows, workspace)
+        })
+    }
+
+    /// The layers, for some rows of a batch.
+    fn run_tile(&self, dims: [usize; 1], rows: Tile<'_>, workspace: &mut Workspace) -> Result<()> {
+        let isa = self.isa;
+        let [batch] = dims;
+        let (x, y) = rows;
 
         // node (Dense): [batch, 5] → [batch, 4]
         // from node: h0, h1
         let node = len(&[batch, 4])?;
-        self.node.run(isa, batch, inputs.x.data(), workspace.b0.write(node)?)?;
+        self.node.run(isa, batch, x, workspace.b0.write(node)?)?;
 
         // node_2 (Dense): [batch, 4] → [batch, 3]
         // from node/h2
-        self.node_2.run(isa, batch, workspace.b0.read(node)?, outputs.y.resize(&[batch, 3])?)?;
+        self.node_2.run(isa, batch, workspace.b0.read(node)?, y)?;
 
         // node_3 (Softmax): [batch, 3] → [batch, 3], in place
         // from node/y
-        softmax_in_place(isa, [batch, 3, 1], outputs.y.resize(&[batch, 3])?)?;
+        softmax_in_place(isa, [batch, 3, 1], y)?;
         Ok(())
     }
 }

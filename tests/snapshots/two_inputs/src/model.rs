@@ -171,8 +171,8 @@ impl<'w> TwoInputsModel<'w> {
             inputs.numbers.shape(),
         )?;
         let [batch, time] = dims.sizes();
-        // As many rows go through all layers together as stay in the level-2 cache, where a row has so many bytes in all
-        // tensors, and enough for what it costs to read the weights.
+        // How many rows go through all layers before the next do: as many as stay in the level-2 cache together, where
+        // each takes the first number of bytes, and no fewer than the second, so that it pays to read the weights.
         let tile = tile_rows(sum(&[24, len(&[time, 48])?])?, 1);
         let rows = (
             inputs.characters.data(),
