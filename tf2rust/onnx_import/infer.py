@@ -12,6 +12,7 @@ import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
 from tf2rust.errors import UsageError
+from tf2rust.onnx_import.branches import take_branch
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, body_function, shape_function
 from tf2rust.ops.core.registry import load_ops
@@ -128,6 +129,11 @@ def _infer_node(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[
     if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
         facts[node.outputs[0]] = Fact.of_const(_constant(node))
         analysis.folded.add(node)
+        return
+    if (branch := take_branch(node, analysis.graph, facts)) is not None:
+        for inner in branch:
+            inner.version = inner.version or node.version
+            _infer_node(inner, analysis, fallback)
         return
     try:
         _enter(node, analysis, fallback)
