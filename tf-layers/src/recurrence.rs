@@ -66,6 +66,15 @@ impl Walk<'_> {
         self.mask.is_none_or(|mask| mask[sample * self.steps + at])
     }
 
+    /// Where only the last result is wanted: what it is without any step, `h` or, under a mask, zeros.
+    pub fn first(&self, h: &[f32], y: &mut [f32]) {
+        match self.mask {
+            _ if self.sequences => {}
+            None => y.copy_from_slice(h),
+            Some(_) => y.fill(0.0),
+        }
+    }
+
     /// Writes what comes of the step'th step: the new states `h`, or for samples that pass it over, what was there.
     pub fn emit(&self, step: usize, h: &[f32], y: &mut [f32]) {
         let (units, at) = (self.units, self.at(step));

@@ -69,9 +69,7 @@ impl SimpleRnn<'_> {
         }
         let (z, h) = scratch.split_at_mut(inputs);
         begin([&mut *h], states.initial);
-        if !sequences {
-            y.fill(0.0);
-        }
+        walk.first(h, y);
         let weights = Weights::plain(&self.kernel, start);
         isa.run(Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: z });
         for step in 0..steps {
