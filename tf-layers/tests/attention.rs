@@ -20,7 +20,7 @@ fn attention() {
             let layer = Attention { scale: 0.5, axes };
             let (q, k) = (rng.vec(batch * heads * queries * depth), rng.vec(batch * heads * keys * depth));
             let v = rng.vec(batch * heads * keys * value_depth);
-            let keep: Vec<bool> = (0..batch * keys).map(|_| rng.next() % 4 != 0).collect();
+            let keep: Vec<bool> = (0..batch * keys).map(|_| !rng.next().is_multiple_of(4)).collect();
             let bias = rng.vec(heads * queries * keys);
             let at = |axes: [usize; 4], sizes: [usize; 4], place: [usize; 4]| {
                 let mut order = [0, 1, 2, 3];
