@@ -15,7 +15,7 @@ from tf2rust.ops.reshape import Reshape
 SEED = 20_240_229
 SAMPLES = 16
 _FREE_SIZE = 9  # of free dimensions other than the batch
-_LARGEST_FEATURES = 1 << 22  # elements of seeded features; large inputs get fewer samples
+_LARGEST_FEATURES = 1 << 20  # elements of seeded features; large inputs get fewer samples
 
 
 def is_batched(graph: LayerGraph) -> bool:

@@ -46,6 +46,12 @@ TABLE: dict[str, Case] = {
     "resizing_free": case(lambda x: layers.Resizing(9, 8)(x), FREE),
     "resizing_crop": case(lambda x: layers.Resizing(5, 3, crop_to_aspect_ratio=True)(x), IMAGE),
     **{
+        f"resizing_pad_{height}_{width}": case(
+            lambda x, h=height, w=width: layers.Resizing(h, w, pad_to_aspect_ratio=True)(x), IMAGE
+        )
+        for height, width in ((9, 4), (4, 9), (12, 10))
+    },
+    **{
         f"upsampling_{mode}": case(
             lambda x, m=mode: layers.UpSampling2D((2, 3), interpolation=m)(x),
             IMAGE,

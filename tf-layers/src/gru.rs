@@ -76,7 +76,7 @@ impl Gru<'_> {
         let (xs, rest) = scratch.split_at_mut(inputs);
         let (h, z) = rest.split_at_mut(state);
         begin([&mut *h], states.initial);
-        walk.before(h, y);
+        walk.first(h, y);
         let weights = Weights::plain(&self.kernel, start(self.bias, gates)?);
         isa.run(Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: xs });
         for step in 0..steps {

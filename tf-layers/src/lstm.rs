@@ -74,7 +74,7 @@ impl Lstm<'_> {
         let (z, h_and_c) = scratch.split_at_mut(inputs);
         let (h, c) = h_and_c.split_at_mut(state);
         begin([&mut *h, &mut *c], states.initial);
-        walk.before(h, y);
+        walk.first(h, y);
         // The inputs of all steps are one large product, which runs much faster than many small ones.
         let rows = batch * steps;
         let weights = Weights::plain(&self.kernel, start);

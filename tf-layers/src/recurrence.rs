@@ -66,9 +66,8 @@ impl Walk<'_> {
         self.mask.is_none_or(|mask| mask[sample * self.steps + at])
     }
 
-    /// Writes the result of no step at all, where it is the last one's that is wanted: the initial states `h`, or zeros
-    /// where steps are masked.
-    pub fn before(&self, h: &[f32], y: &mut [f32]) {
+    /// Where only the last result is wanted: what it is without any step, `h` or, under a mask, zeros.
+    pub fn first(&self, h: &[f32], y: &mut [f32]) {
         match self.mask {
             _ if self.sequences => {}
             None => y.copy_from_slice(h),

@@ -69,7 +69,7 @@ impl SimpleRnn<'_> {
         }
         let (z, h) = scratch.split_at_mut(inputs);
         begin([&mut *h], states.initial);
-        walk.before(h, y);
+        walk.first(h, y);
         let weights = Weights::plain(&self.kernel, start);
         isa.run(Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: z });
         for step in 0..steps {

@@ -12,6 +12,7 @@ import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
 from tf2rust.errors import UsageError
+from tf2rust.onnx_import.branches import take_branch
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, body_function, shape_function
 from tf2rust.ops.core.registry import load_ops
@@ -100,10 +101,29 @@ def identifier(name: str) -> str:
     return folded if folded and not folded[0].isdigit() else f"d{folded}"
 
 
+def _without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy in which weights are inputs: inference reads the contents of small tensors alone, and copies them all."""
+    light = onnx.ModelProto()
+    light.ir_version = proto.ir_version
+    light.opset_import.extend(proto.opset_import)
+    light.functions.extend(proto.functions)
+    graph = proto.graph
+    light.graph.node.extend(graph.node)
+    for name in ("input", "output", "value_info"):
+        getattr(light.graph, name).extend(getattr(graph, name))
+    given = {value.name for value in graph.input}
+    for weight in graph.initializer:
+        if len(weight.dims) <= 1 and sum(weight.dims) <= 64:
+            light.graph.initializer.append(weight)
+        elif weight.name not in given:
+            light.graph.input.append(onnx.helper.make_tensor_value_info(weight.name, weight.data_type, weight.dims))
+    return light
+
+
 def _onnx_shapes(proto: onnx.ModelProto) -> dict[str, tuple[str, tuple[int | None, ...]]]:
     """What ONNX' own inference finds, for the operators that have no shape function here."""
     try:
-        inferred = onnx.shape_inference.infer_shapes(proto) if proto.ByteSize() < 2**31 else proto
+        inferred = onnx.shape_inference.infer_shapes(_without_weights(proto))
     except Exception:  # a failure here only means that less is known
         return {}
     found = {}
@@ -120,6 +140,11 @@ def _infer_node(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[
     if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
         facts[node.outputs[0]] = Fact.of_const(_constant(node))
         analysis.folded.add(node)
+        return
+    if (branch := take_branch(node, analysis.graph, facts)) is not None:
+        for inner in branch:
+            inner.version = inner.version or node.version
+            _infer_node(inner, analysis, fallback)
         return
     try:
         _enter(node, analysis, fallback)

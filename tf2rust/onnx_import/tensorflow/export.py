@@ -11,6 +11,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow import handlers
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.traced import TracedModel
+from tf2rust.onnx_import.tensorflow.weights import weights_left_alone
 
 OPSET = 18
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
@@ -78,11 +79,16 @@ def export_graph(graph: Any, **names: Any) -> onnx.ModelProto:
         assert isinstance(proto, onnx.ModelProto)
         return proto
 
+    with weights_left_alone():
+        return _first_that_works(attempt)
+
+
+def _first_that_works(attempt: Callable[[bool], onnx.ModelProto]) -> onnx.ModelProto:
     try:
         # Catching means a deep copy of the graph, weights included, before every optimizer.
-        return attempt(catch_errors=False)
+        return attempt(False)
     except Exception:
-        return attempt(catch_errors=True)
+        return attempt(True)
 
 
 def check_exported(proto: onnx.ModelProto, where: Callable[[onnx.NodeProto], str], source: str) -> None:

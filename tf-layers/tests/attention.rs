@@ -1,0 +1,248 @@
+//! Attention, normalisations and masks of recurrent layers on every instruction set against `f64`.
+
+mod common;
+
+use common::{Rng, assert_close, isas, packed};
+use tf_layers::{
+    Activation, Attention, Buffer, Direction, GroupNorm, Heads, Mask, Matrix, RmsNorm, SimpleRnn, States,
+    UnitNorm,
+};
+
+#[test]
+fn attention() {
+    let mut rng = Rng::new(31);
+    let plain = [0, 1, 2, 3];
+    // [batch, rows, heads, depth] as Keras has it, and keys with their depth in front.
+    for axes in [[[0, 2, 1, 3]; 4], [plain, [0, 1, 3, 2], plain, plain]] {
+        for (queries, keys) in [(3, 5), (101, 33), (1, 1)] {
+            let (batch, heads, depth, value_depth) = (2, 2, 5, 18);
+            let size = Heads { batch, heads, queries, keys, depth, value_depth };
+            let layer = Attention { scale: 0.5, axes };
+            let (q, k) = (rng.vec(batch * heads * queries * depth), rng.vec(batch * heads * keys * depth));
+            let v = rng.vec(batch * heads * keys * value_depth);
+            let keep: Vec<bool> = (0..batch * keys).map(|_| !rng.next().is_multiple_of(4)).collect();
+            let bias = rng.vec(heads * queries * keys);
+            let at = |axes: [usize; 4], sizes: [usize; 4], place: [usize; 4]| {
+                let mut order = [0, 1, 2, 3];
+                order.sort_by_key(|&i| axes[i]);
+                order.iter().fold(0, |index, &i| index * sizes[i] + place[i])
+            };
+            for which in 0..3 {
+                let mask = match which {
+                    0 => Mask::None,
+                    1 => Mask::Keep { keep: &keep, shape: [batch, 1, 1, keys], fill: -1e9 },
+                    _ => Mask::Add { bias: &bias, shape: [1, heads, queries, keys] },
+                };
+                let mut expected = vec![0.0; batch * heads * queries * value_depth];
+                for place in 0..batch * heads * queries {
+                    let (b, n, t) = (place / (heads * queries), place / queries % heads, place % queries);
+                    let scores: Vec<f64> = (0..keys)
+                        .map(|s| {
+                            let mut score = 0.0;
+                            for h in 0..depth {
+                                let q = q[at(axes[0], [batch, heads, queries, depth], [b, n, t, h])];
+                                let k = k[at(axes[1], [batch, heads, keys, depth], [b, n, s, h])];
+                                score += f64::from(q) * f64::from(k);
+                            }
+                            match which {
+                                1 if !keep[b * keys + s] => -1e9,
+                                2 => score * 0.5 + f64::from(bias[(n * queries + t) * keys + s]),
+                                _ => score * 0.5,
+                            }
+                        })
+                        .collect();
+                    let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                    let powers: Vec<f64> = scores.iter().map(|s| (s - highest).exp()).collect();
+                    let total: f64 = powers.iter().sum();
+                    for d in 0..value_depth {
+                        let to = at(axes[3], [batch, heads, queries, value_depth], [b, n, t, d]);
+                        for (s, power) in powers.iter().enumerate() {
+                            let v = v[at(axes[2], [batch, heads, keys, value_depth], [b, n, s, d])];
+                            expected[to] += power / total * f64::from(v);
+                        }
+                    }
+                }
+                for isa in isas() {
+                    let (mut y, mut scratch) = (vec![f32::NAN; expected.len()], Buffer::default());
+                    layer.run(isa, size, &q, &k, &v, mask, &mut y, &mut scratch).unwrap();
+                    assert_close(&y, &expected, 1e-5, &format!("{isa:?} {queries} {keys} {which}"));
+                    let more = Heads { keys: keys + 1, ..size };
+                    assert!(layer.run(isa, more, &q, &k, &v, mask, &mut y, &mut scratch).is_err());
+                    let huge = Heads { batch: usize::MAX, ..size };
+                    assert!(layer.run(isa, huge, &q, &k, &v, mask, &mut y, &mut scratch).is_err());
+                    let wrong = Attention { axes: [[0, 0, 1, 3]; 4], ..layer };
+                    assert!(wrong.run(isa, size, &q, &k, &v, mask, &mut y, &mut scratch).is_err());
+                    let bad = Mask::Keep { keep: &keep, shape: [batch, 1, 1, keys + 1], fill: 0.0 };
+                    assert!(layer.run(isa, size, &q, &k, &v, bad, &mut y, &mut scratch).is_err());
+                    let none = Heads { keys: 0, ..size };
+                    layer.run(isa, none, &q, &[], &[], Mask::None, &mut y, &mut scratch).unwrap();
+                    assert!(y.iter().all(|&y| y == 0.0));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn normalisations() {
+    let mut rng = Rng::new(32);
+    for [outer, axis, inner] in [[3, 21, 1], [2, 6, 19], [1, 1, 1]] {
+        let x = rng.vec(outer * axis * inner);
+        let gamma = rng.vec(axis);
+        for isa in isas() {
+            let mut y = vec![f32::NAN; x.len()];
+            let dims = [outer, axis, inner];
+            for p in [1, 2] {
+                UnitNorm { p, limit: 1e12 }.run(isa, dims, &x, &mut y).unwrap();
+                let size = |column: &[f64]| match p {
+                    1 => column.iter().map(|x| x.abs()).sum::<f64>(),
+                    _ => column.iter().map(|x| x * x).sum::<f64>().sqrt(),
+                };
+                assert_close(&y, &scaled(dims, &x, size, None), 1e-6, &format!("{isa:?} {p}"));
+            }
+            RmsNorm { gamma: Some(&gamma), epsilon: 0.01 }.run(isa, dims, &x, &mut y).unwrap();
+            let size = |column: &[f64]| {
+                (column.iter().map(|x| x * x).sum::<f64>() / column.len() as f64 + 0.01).sqrt()
+            };
+            assert_close(&y, &scaled(dims, &x, size, Some(&gamma)), 1e-6, &format!("{isa:?}"));
+            assert!(RmsNorm { gamma: Some(&[]), epsilon: 0.0 }.run(isa, dims, &x, &mut y).is_err());
+            assert!(UnitNorm { p: 3, limit: 1.0 }.run(isa, dims, &x, &mut y).is_err());
+        }
+    }
+}
+
+/// Every vector along the axis divided by its size, times gamma.
+fn scaled(
+    [outer, axis, inner]: [usize; 3],
+    x: &[f32],
+    size: impl Fn(&[f64]) -> f64,
+    gamma: Option<&[f32]>,
+) -> Vec<f64> {
+    let mut y = vec![0.0; x.len()];
+    for o in 0..outer {
+        for i in 0..inner {
+            let at = |a: usize| (o * axis + a) * inner + i;
+            let column: Vec<f64> = (0..axis).map(|a| f64::from(x[at(a)])).collect();
+            let size = size(&column);
+            for a in 0..axis {
+                y[at(a)] = column[a] / size * gamma.map_or(1.0, |gamma| f64::from(gamma[a]));
+            }
+        }
+    }
+    y
+}
+
+#[test]
+fn group_normalisation() {
+    let mut rng = Rng::new(33);
+    for (positions, channels, groups) in [(7, 24, 4), (300, 6, 6), (1, 5, 1)] {
+        let x = rng.vec(2 * positions * channels);
+        let (gamma, beta) = (rng.vec(channels), rng.vec(channels));
+        let width = channels / groups;
+        let mut expected = vec![0.0; x.len()];
+        for sample in 0..2 {
+            for group in 0..groups {
+                let places: Vec<usize> = (0..positions * width)
+                    .map(|i| (sample * positions + i / width) * channels + group * width + i % width)
+                    .collect();
+                let count = places.len() as f64;
+                let mean = places.iter().map(|&i| f64::from(x[i])).sum::<f64>() / count;
+                let variance = places.iter().map(|&i| (f64::from(x[i]) - mean).powi(2)).sum::<f64>() / count;
+                for i in places {
+                    let channel = i % channels;
+                    expected[i] = (f64::from(x[i]) - mean) / (variance + 1e-3).sqrt()
+                        * f64::from(gamma[channel])
+                        + f64::from(beta[channel]);
+                }
+            }
+        }
+        let layer = GroupNorm { gamma: Some(&gamma), beta: Some(&beta), groups, epsilon: 1e-3 };
+        for isa in isas() {
+            let (mut y, mut scratch) = (vec![f32::NAN; x.len()], Buffer::default());
+            layer.run(isa, [2, positions, channels], &x, &mut y, &mut scratch).unwrap();
+            assert_close(&y, &expected, 1e-5, &format!("{isa:?} {channels} {groups}"));
+            let none = GroupNorm { groups: 0, ..layer };
+            assert!(none.run(isa, [2, positions, channels], &x, &mut y, &mut scratch).is_err());
+            assert!(layer.run(isa, [0, positions, channels], &[], &mut [], &mut scratch).is_ok());
+        }
+    }
+}
+
+#[test]
+fn masks_of_recurrent_layers() {
+    let mut rng = Rng::new(34);
+    let (batch, steps, units) = (2, 4, 3);
+    let (kernel, recurrent) = (packed(&rng.vec(6), 1, 2, 3), packed(&rng.vec(9), 1, 3, 3));
+    let x = rng.vec(batch * steps * 2);
+    // A sample without its second step is the sample of the others.
+    let mask = [true, false, true, true, false, true, true, true];
+    let layer = SimpleRnn {
+        kernel: Matrix::new(&kernel, 1, 2, 3).unwrap(),
+        recurrent: Matrix::new(&recurrent, 1, 3, 3).unwrap(),
+        bias: None,
+        units,
+        activation: Activation::Tanh,
+        return_sequences: true,
+        direction: Direction::Forward,
+    };
+    for isa in isas() {
+        let mut scratch = Buffer::default();
+        for direction in [Direction::Forward, Direction::Reverse, Direction::GoBackwards] {
+            let layer = SimpleRnn { direction, ..layer };
+            for zero_masked in [false, true] {
+                let mut y = vec![f32::NAN; batch * steps * units];
+                let mut last = vec![f32::NAN; batch * units];
+                let states = States {
+                    mask: Some(&mask),
+                    zero_masked,
+                    last: [Some(&mut last), None],
+                    ..States::default()
+                };
+                layer.run_with_states(isa, batch, steps, &x, &mut y, states, &mut scratch).unwrap();
+                for sample in 0..batch {
+                    let kept: Vec<usize> = (0..steps).filter(|t| mask[sample * steps + t]).collect();
+                    let inputs: Vec<f32> =
+                        kept.iter().flat_map(|t| x[(sample * steps + t) * 2..][..2].to_vec()).collect();
+                    let mut alone = vec![f32::NAN; kept.len() * units];
+                    layer.run(isa, 1, kept.len(), &inputs, &mut alone, &mut scratch).unwrap();
+                    let order = |t: usize| if direction == Direction::Forward { t } else { steps - 1 - t };
+                    let mut before = vec![0.0; units];
+                    let mut seen = 0;
+                    for step in 0..steps {
+                        let at = order(step);
+                        let place = if direction == Direction::GoBackwards { step } else { at };
+                        if mask[sample * steps + at] {
+                            let own =
+                                if direction == Direction::Reverse { kept.len() - 1 - seen } else { seen };
+                            before = alone[own * units..][..units].to_vec();
+                            seen += 1;
+                        }
+                        let zeros = vec![0.0; units];
+                        let skipped = !mask[sample * steps + at] && zero_masked;
+                        let expected: Vec<f64> =
+                            if skipped { &zeros } else { &before }.iter().map(|&e| f64::from(e)).collect();
+                        let found = &y[(sample * steps + place) * units..][..units];
+                        assert_close(
+                            found,
+                            &expected,
+                            1e-6,
+                            &format!("{isa:?} {direction:?} {sample} {step}"),
+                        );
+                    }
+                    let exact: Vec<f64> = before.iter().map(|&e| f64::from(e)).collect();
+                    assert_close(&last[sample * units..][..units], &exact, 1e-6, &format!("{isa:?} last"));
+                }
+                let short = States { mask: Some(&mask[1..]), ..States::default() };
+                assert!(layer.run_with_states(isa, batch, steps, &x, &mut y, short, &mut scratch).is_err());
+            }
+        }
+        let mut y = vec![0.0; batch * units];
+        let last = SimpleRnn { return_sequences: false, ..layer };
+        let none = States { mask: Some(&[false; 8]), ..States::default() };
+        last.run_with_states(isa, batch, steps, &x, &mut y, none, &mut scratch).unwrap();
+        assert_eq!(y, vec![0.0; batch * units]);
+        let mut c = vec![0.0; batch * units];
+        let wanted = States { last: [None, Some(&mut c)], ..States::default() };
+        assert!(last.run_with_states(isa, batch, steps, &x, &mut y, wanted, &mut scratch).is_err());
+    }
+}

@@ -1,0 +1,33 @@
+"""If nodes whose condition is known: the branch that is taken stands in their place."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from tf2rust.ops.core.facts import Fact, Facts
+
+
+def take_branch(node: ir.Node, graph: ir.Graph, facts: Facts) -> list[ir.Node] | None:
+    """Replaces the node by the nodes of its branch, and gives these; None if it is no If of a known condition."""
+    condition = facts.const(node.inputs[0]) if node.op_type == "If" and node.graph is graph else None
+    if condition is None or condition.size != 1:
+        return None
+    branch = node.attributes["then_branch" if condition.reshape(()) else "else_branch"].value
+    assert isinstance(branch, ir.Graph)
+    for value in branch.initializers.values():
+        if value.const_value is not None:
+            facts[value] = Fact.of_const(value.const_value.numpy())
+    results = list(branch.outputs)
+    branch.outputs.clear()
+    made = list(branch)
+    branch.remove(made)
+    # An output of the graph keeps its name; and what the branch gives may be a value from outside.
+    copies = []
+    for output, result in zip(node.outputs, results, strict=True):
+        name = output.name
+        copy = ir.Node("", "Identity", [result], name=f"{node.name or 'If'}/{name}", version=node.version)
+        copy.outputs[0].name = name
+        copies.append(copy)
+    new = [copy.outputs[0] for copy in copies]
+    ir.convenience.replace_nodes_and_values(graph, node, [node], [*made, *copies], list(node.outputs), new)
+    return [*made, *copies]
