@@ -122,6 +122,10 @@ def convert(source: Source, options: Options, progress: Callable[[str], None] = 
         # What merely depends on an unsupported node is not the user's concern.
         causes = [u for u in found.unmatched if u.blocked_by is None]
         raise ConversionError([u.sentence() for u in causes or found.unmatched])
+    if not graph.inputs:
+        raise ConversionError(
+            "The model has no inputs: all that it computes is constant, so there is nothing to convert."
+        )
     progress(f"Running {source.framework} on the samples")
     features = None if options.path_to_fv is None else read_features(options.path_to_fv, graph)
     proof, notes = _prove(source, graph, features)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tf2rust.ops.arithmetic import INTEGERS
-from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import normal_axis
 from tf2rust.ops.core.layer import Layer, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -20,6 +20,9 @@ class Gather(Layer):
 
     kind = "Gather"
     axis: int
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        return {1: self.x.shape[self.axis]}
 
     def rust_call(self, call: RustCall) -> str:
         shape = self.x.shape
