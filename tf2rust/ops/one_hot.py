@@ -62,9 +62,6 @@ class ReverseSequence(Layer):
     time_axis: int
     batch_axis: int
 
-    def index_limits(self) -> dict[int, int | Expr]:
-        return {1: self.x.shape[self.time_axis] + 1}
-
     def rust_call(self, call: RustCall) -> str:
         shape, first, second = self.x.shape, *sorted((self.time_axis, self.batch_axis))
         dims = (
