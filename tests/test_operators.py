@@ -55,6 +55,11 @@ MODELS: dict[str, onnx.ModelProto] = {
         {"y": (F, ["n", 5, 7]), "i": (I, ["n", 5, 1]), "v": (F, ["n", 5, 3]), "w": (I, ["n", 5, 3])},
         {"k": np.asarray([3])},
     ),
+    "differences": graph(
+        [node("Unique", ["x"], ["values", "first", "which", "counts"], axis=1)],
+        {"x": (TensorProto.INT32, ["n", 4])},
+        {"values": (TensorProto.INT32, ["n", "k"]), "counts": (I, ["k"])},
+    ),
     "indices": graph(
         [node("GatherElements", ["x", "i"], ["y"], axis=1), node("OneHot", ["j", "depth", "values"], ["z"])],
         {"x": (F, ["n", 3]), "i": (I, ["n", 2]), "j": (I, ["n"])},
@@ -80,6 +85,11 @@ def test_own_tests_pass(crates: Crates, name: str) -> None:
 
 def test_a_transpose_on_the_right_is_part_of_the_product(crates: Crates) -> None:
     assert [row.kind for row in crates.converted["products"].listing.layers] == ["MatMul", "ArgMax", "TopK"]
+
+
+def test_where_onnx_runtime_lacks_an_operator_the_reference_computes(crates: Crates) -> None:
+    (note,) = crates.converted["differences"].notes
+    assert "does not run the model; ONNX' reference implementation" in note
 
 
 def test_a_model_without_inputs_is_refused(tmp_path: Path) -> None:
