@@ -22,7 +22,7 @@ from tf2rust.onnx_import.constants import bind_constants
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.listing import Listing, listing
-from tf2rust.onnx_import.load import load_onnx, run_onnx
+from tf2rust.onnx_import.load import load_onnx, run_onnx, run_reference
 from tf2rust.onnx_import.naming import name_layers
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import LayerGraph
@@ -122,6 +122,10 @@ def convert(source: Source, options: Options, progress: Callable[[str], None] = 
         # What merely depends on an unsupported node is not the user's concern.
         causes = [u for u in found.unmatched if u.blocked_by is None]
         raise ConversionError([u.sentence() for u in causes or found.unmatched])
+    if not graph.inputs:
+        raise ConversionError(
+            "The model has no inputs: all that it computes is constant, so there is nothing to convert."
+        )
     progress(f"Running {source.framework} on the samples")
     features = None if options.path_to_fv is None else read_features(options.path_to_fv, graph)
     proof, notes = _prove(source, graph, features)
@@ -136,8 +140,10 @@ def convert(source: Source, options: Options, progress: Callable[[str], None] = 
 
 def _prove(source: Source, graph: LayerGraph, features: Features | None) -> tuple[Proof, list[str]]:
     inputs = seeded_inputs(graph) if features is None else features.inputs
-    outputs = {name: np.asarray(array) for name, array in source.run(inputs).items()}
+    outputs, framework = _reference(source, inputs)
     notes = [] if features is None else [*features.notes, *check_predictions(features, outputs, score_column(graph))]
+    if framework != source.framework:
+        notes.append(f"{source.framework} does not run the model; {framework} computed what it is proven against.")
     runtime = _second_opinion(source, graph, inputs)
     tolerances, reasons = {}, {}
     for name, value in graph.outputs:
@@ -152,7 +158,20 @@ def _prove(source: Source, graph: LayerGraph, features: Features | None) -> tupl
                 f"output `{name}`: the tolerance is {tolerances[name]:.1e}, {reasons[name]} from {source.framework}."
             )
     ordered = {name: outputs[name] for name, _ in graph.outputs}
-    return Proof(inputs, ordered, source.framework, tolerances, reasons, is_batched(graph)), notes
+    return Proof(inputs, ordered, framework, tolerances, reasons, is_batched(graph)), notes
+
+
+def _reference(source: Source, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:
+    """The outputs, and who computed them: ONNX' reference implementation where ONNX Runtime lacks an operator."""
+    try:
+        return {name: np.asarray(array) for name, array in source.run(inputs).items()}, source.framework
+    except ConversionError as error:
+        if not source.run_is_onnx_runtime:
+            raise
+        try:
+            return run_reference(source.proto, inputs), f"ONNX' reference implementation {onnx.__version__}"
+        except ConversionError:
+            raise error from None
 
 
 def _scoring(graph: LayerGraph, features: Features | None, proof: Proof, options: Options) -> tuple[Scoring, list[str]]:

@@ -9,7 +9,6 @@ import numpy as np
 from tf2rust.ops.cast import Cast
 from tf2rust.ops.core.dims import Expr, symbols
 from tf2rust.ops.core.layer import LayerGraph, Value
-from tf2rust.ops.embedding import Embedding
 from tf2rust.ops.reshape import Reshape
 
 SEED = 20_240_229
@@ -59,16 +58,18 @@ def _random(rng: np.random.Generator, dtype: str, shape: Sequence[int], limit: i
 
 
 def _index_limits(graph: LayerGraph) -> dict[Value, int]:
-    """The smallest table that each input's elements index."""
+    """The smallest axis that each input's elements index, where that is known."""
     readers = graph.consumers()
     limits: dict[Value, int] = {}
     for source in graph.inputs:
         waiting = [source]
         while waiting:
-            for layer in readers.get(waiting.pop(), []):
-                if isinstance(layer, Embedding):
-                    rows = len(layer.table) - (layer.outside == "row")
-                    limits[source] = min(limits.get(source, rows), rows)
-                elif isinstance(layer, (Cast, Reshape)):
+            value = waiting.pop()
+            for layer in readers.get(value, []):
+                for i, size in layer.index_limits().items():
+                    if layer.inputs[i] is value:
+                        known = size if isinstance(size, int) else _FREE_SIZE
+                        limits[source] = min(limits.get(source, known), known)
+                if isinstance(layer, (Cast, Reshape)):
                     waiting += layer.outputs
     return limits

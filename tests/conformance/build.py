@@ -114,6 +114,8 @@ def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet], 
         causes = [u for u in found.unmatched if u.blocked_by is None] or found.unmatched
         raise NotConvertedError(f"{causes[0].op}: {causes[0].reason}")
     check_ports(case, graph)
+    if not graph.inputs:
+        raise NotConvertedError("the model has no inputs")
     model = build(graph, inplace=True, memdrop=True)
     first = next(iter(sets.values()))
     inputs = {v.name: first.inputs[v.name] for v in graph.inputs}
@@ -173,7 +175,6 @@ def _module(model: Model) -> str:
         reads.append(f"    let a{i} = arrays.get({port.literal})?;")
         reads.append(f"    let d{i} = a{i}.to_vec_lossless::<{port.rust_type}>()?;")
         fields.append(f"{port.field}: TensorView::new(&d{i}, a{i}.shape())?")
-    fields = fields or ["nothing: std::marker::PhantomData"]
     for port in model.outputs:
         writes.append(f"    let y = &outputs.{port.field};")
         writes.append(f"    writer.add({rust_str(port.name)}, y.shape(), y.data())?;")

@@ -79,8 +79,6 @@ def out_of_scope(model: onnx.ModelProto) -> str | None:
     for node in graph.node:
         if node.domain == "ai.onnx.preview.training":
             return "training"
-        if node.domain == "ai.onnx.ml":
-            return "the domain ai.onnx.ml: classical machine learning"
         if node.op_type in _OUTSIDE_OPS:
             return _OUTSIDE_OPS[node.op_type]
         if node.op_type.startswith(("Optional", "Sequence")):

@@ -17,6 +17,8 @@ from tests.conformance.judge import PASS, Result, judge
 from tests.conformance.suite import Case, DataSet
 from tf2rust.onnx_import.load import run_onnx
 
+_ML_OPSET = 3  # of ai.onnx.ml
+
 
 @dataclass(frozen=True)
 class Arg:
@@ -58,6 +60,7 @@ class Node:
     exact: Callable[..., Any] | None = None
     """What is right, by the inputs, where neither ONNX Runtime nor the reference knows."""
     by_reference: bool = False
+    domain: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def args(self) -> list[Arg | None]:
@@ -69,7 +72,7 @@ class Node:
         names = ["" if a is None else f"x{i}" for i, a in enumerate(args)]
         made = [f"y{i}" for i in range(self.outputs)]
         graph = helper.make_graph(
-            [helper.make_node(self.op, names, made, name=f"node/{name}", **self.attributes)],
+            [helper.make_node(self.op, names, made, name=f"node/{name}", domain=self.domain, **self.attributes)],
             name,
             [_info(n, a) for n, a in zip(names, args, strict=True) if a is not None and not a.constant],
             [onnx.ValueInfoProto(name=n) for n in made],
@@ -79,7 +82,9 @@ class Node:
                 if a is not None and a.constant
             ],
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=10)
+        opsets = [helper.make_opsetid("", self.opset)]
+        opsets += [helper.make_opsetid(self.domain, _ML_OPSET)] if self.domain else []
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
         model = onnx.shape_inference.infer_shapes(model)
         feeds = {n: a.array for n, a in zip(names, args, strict=True) if a is not None and not a.constant}
         return Case("ops", name, model, (DataSet(feeds, self._expected(model, feeds, made)),), 0.0, 0.0)
@@ -102,9 +107,13 @@ def _info(name: str, arg: Arg) -> onnx.ValueInfoProto:
 
 
 def node(op: str, *inputs: Arg | np.ndarray | None, outputs: int = 1, opset: int = 21, **attributes: Any) -> Node:
-    """A node judged against ONNX Runtime; ``exact`` and ``by_reference`` among the attributes are the Node's own."""
+    """A node, such as ``Add`` or ``ai.onnx.ml:Scaler``, judged against ONNX Runtime.
+
+    ``exact`` and ``by_reference`` among the attributes are the Node's own.
+    """
     exact, by_reference = attributes.pop("exact", None), attributes.pop("by_reference", False)
-    return Node(op, inputs, outputs, opset, exact, by_reference, attributes)
+    domain, _, kind = op.rpartition(":")
+    return Node(kind, inputs, outputs, opset, exact, by_reference, domain, attributes)
 
 
 def run_nodes(tables: Mapping[str, Mapping[str, Node]], folder: Path) -> dict[str, Result]:

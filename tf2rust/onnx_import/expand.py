@@ -1,4 +1,4 @@
-"""Operators that ONNX itself defines by others: a node that no rule fits is replaced by its definition."""
+"""Operators that are defined by others: a node that no rule fits is replaced by its definition."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from tf2rust.onnx_import import classical
 from tf2rust.onnx_import.infer import Analysis, reanalyse
 from tf2rust.onnx_import.match import Matched, match
 from tf2rust.ops.core.facts import Facts
@@ -42,6 +43,8 @@ def expand(analysis: Analysis, nodes: Iterable[ir.Node]) -> bool:
 
 def _definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
     """The body that the node's operator set gives its operator, for inputs of these types; None if there is none."""
+    if node.domain == classical.DOMAIN:
+        return classical.definition(node, facts)
     version = node.version or 1
     try:
         schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)

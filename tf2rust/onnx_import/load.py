@@ -123,3 +123,14 @@ def run_onnx(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[s
             f"ONNX Runtime does not run the model, so its outputs cannot be checked ({_short(error)})."
         ) from error
     return {output.name: np.asarray(value) for output, value in zip(session.get_outputs(), values, strict=True)}
+
+
+def run_reference(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The outputs that ONNX' own reference implementation computes, by name: slow, but it knows every operator."""
+    from onnx.reference import ReferenceEvaluator
+
+    try:
+        values = ReferenceEvaluator(proto).run(None, dict(inputs))
+    except Exception as error:  # whatever an operator's implementation raises
+        raise ConversionError(f"ONNX' reference implementation does not run the model ({_short(error)}).") from error
+    return {output.name: np.asarray(value) for output, value in zip(proto.graph.output, values, strict=True)}

@@ -11,6 +11,7 @@ from tf2rust.ops.core.facts import Fact, Facts, Node, infers
 from tf2rust.ops.core.layer import Layer, Perm, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.reshape import Reshape
 
 DTYPES = (
     *("float32", "float64", "bool"),
@@ -55,4 +56,4 @@ def cast(m: Match, b: Builder) -> Yield:
     for dtype in (x.dtype, y.dtype):
         if dtype not in DTYPES:
             return m.reject(f"it casts {x.dtype} to {y.dtype}; the dtypes there are {', '.join(DTYPES)}")
-    return Cast(inputs=[x], outputs=[y])
+    return Reshape(inputs=[x], outputs=[y]) if x.dtype == y.dtype else Cast(inputs=[x], outputs=[y])

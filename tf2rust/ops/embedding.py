@@ -10,7 +10,7 @@ import numpy as np
 from tf2rust.ops.activations import ActivationLayer
 from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.cast import Cast
-from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Optional, Scalar, Var
@@ -53,6 +53,9 @@ class Embedding(Layer):
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         """The shapes of indices and vectors may differ: they are read in order."""
         return all(by_row)
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        return {0: len(self.table) - (self.outside == "row")}
 
     def weights(self) -> list[Weight]:
         return [Weight("embeddings", self.table)]

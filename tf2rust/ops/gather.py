@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.arithmetic import INTEGERS
-from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import normal_axis
 from tf2rust.ops.core.layer import Layer, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -28,6 +28,9 @@ class Gather(Layer):
         if tuple(by_row) == (True, False):
             return self.axis > 0 and x.shape[0] == self.y.shape[0]
         return tuple(by_row) == (False, True) and self.axis == 0 and indices.shape[0] == self.y.shape[0]
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        return {1: self.x.shape[self.axis]}
 
     def rust_call(self, call: RustCall) -> str:
         shape = self.x.shape

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from tf2rust.ops.arithmetic import INTEGERS
-from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -23,6 +23,9 @@ class OneHot(Layer):
 
     kind = "OneHot"
     axis: int
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        return {0: self.y.shape[self.axis]}
 
     def rust_call(self, call: RustCall) -> str:
         shape = self.y.shape

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.arithmetic import INTEGERS, NUMBERS
+from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, RustCall, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -22,6 +23,9 @@ class GatherElements(Layer):
 
     kind = "GatherElements"
     axis: int
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        return {1: self.x.shape[self.axis]}
 
     def rust_call(self, call: RustCall) -> str:
         x, indices = call.inputs
@@ -42,6 +46,9 @@ class ScatterElements(Layer):
     axis: int
     update: str
 
+    def index_limits(self) -> dict[int, int | Expr]:
+        return {1: self.x.shape[self.axis]}
+
     def rust_call(self, call: RustCall) -> str:
         x, indices, updates = call.inputs
         shapes = [call.dims(v.shape) for v in self.inputs]
@@ -59,6 +66,11 @@ class _ByTuples(Layer):
     """The last axis of the indices, the second input, holds tuples that name slices of the first."""
 
     batch: int = 0
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        """The smallest of the axes that tuples point into."""
+        sizes = [d for d in self.x.shape[self.batch :] if isinstance(d, int)]
+        return {1: min(sizes)} if sizes else {}
 
     def _tuples(self, call: RustCall) -> str:
         indices = self.inputs[1]

@@ -181,6 +181,10 @@ class Layer:
         del call
         return {}
 
+    def index_limits(self) -> dict[int, int | Expr]:
+        """The inputs that hold indices, and the size of what they point into."""
+        return {}
+
     def rust_field(self, weights: WeightRefs) -> tuple[str, str] | None:
         """Type and initialiser of the layer's field in the model, or None if it needs no field."""
         del weights

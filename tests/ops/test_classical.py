@@ -1,0 +1,61 @@
+"""Operators of classical machine learning, which are converted by definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.ops.conftest import Results
+from tests.ops.nodes import check_node, const, floats, free, integers, named, node
+
+X = floats(4, 3)
+W = floats(12, seed=4).tolist()
+
+
+TABLE_NAME = "classical"
+NODES = {
+    "columns": node("ai.onnx.ml:ArrayFeatureExtractor", free(X, 0), const([2, 0])),
+    "columns_of_a_row": node("ai.onnx.ml:ArrayFeatureExtractor", X[0], const([2, 0])),
+    "binarizer": node("ai.onnx.ml:Binarizer", X, threshold=0.25),
+    "scaler": node("ai.onnx.ml:Scaler", free(X, 0), offset=[0.5, 1.0, -1.0], scale=[2.0, 0.5, 1.5]),
+    "scaler_of_ints": node("ai.onnx.ml:Scaler", integers(4, 3), offset=[0.5], scale=[2.0]),
+    **{f"normalizer_{norm}": node("ai.onnx.ml:Normalizer", np.abs(X), norm=norm) for norm in ("MAX", "L1", "L2")},
+    "imputer": node(
+        "ai.onnx.ml:Imputer",
+        np.where(X > 0.5, np.nan, X),
+        imputed_value_floats=[1.0, 2.0, 3.0],
+        replaced_value_float=float("nan"),
+    ),
+    "imputer_of_ints": node(
+        "ai.onnx.ml:Imputer", integers(4, 3, low=0, high=3), imputed_value_int64s=[9], replaced_value_int64=1
+    ),
+    "regressor": node("ai.onnx.ml:LinearRegressor", free(X, 0), targets=2, coefficients=W[:6], intercepts=[0.5, -0.5]),
+    **{
+        f"classifier_{post}": node(
+            "ai.onnx.ml:LinearClassifier",
+            X,
+            outputs=2,
+            classlabels_ints=[3, 7, 5, 1],
+            coefficients=W,
+            intercepts=[0.1, 0.2, 0.3, 0.4],
+            post_transform=post,
+            multi_class=1,
+        )
+        for post in ("NONE", "LOGISTIC", "SOFTMAX")
+    },
+    "labels": node(
+        "ai.onnx.ml:LabelEncoder",
+        integers(9, low=0, high=5),
+        keys_int64s=[1, 2, 4],
+        values_int64s=[10, 20, 40],
+        default_int64=-7,
+    ),
+    "labels_to_floats": node(
+        "ai.onnx.ml:LabelEncoder", integers(3, 4, low=0, high=5), keys_int64s=[1, 2, 4], values_floats=[0.1, 0.2, 0.4]
+    ),
+}
+
+
+@pytest.mark.parametrize("key", named(TABLE_NAME, NODES))
+def test_classical(key: str, results: Results) -> None:
+    check_node(results[key])

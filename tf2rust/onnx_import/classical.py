@@ -1,0 +1,164 @@
+"""Operators of classical machine learning (``ai.onnx.ml``), defined by those of ONNX itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx import TensorProto, helper, numpy_helper
+
+from tf2rust.ops.core.facts import Facts, Node
+
+DOMAIN = "ai.onnx.ml"
+_OPSET = 18
+
+
+class _Body:
+    """A definition as it grows: every call adds a node, and gives the name of its output."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+
+    def constant(self, values: Any, dtype: str = "float32") -> str:
+        return self.op("Constant", value=numpy_helper.from_array(np.asarray(values, dtype)))
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        name = f"{kind}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
+        return name
+
+    def floats(self, x: str) -> str:
+        return self.op("Cast", x, to=TensorProto.FLOAT)
+
+
+Outputs = Sequence[str] | None
+_Definition = Callable[[Node, _Body, Facts], Outputs]
+
+
+def definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
+    """The definition of a node of this domain; None where there is none, or not for these attributes."""
+    make = _DEFINITIONS.get(node.op_type)
+    if make is None or any(v is not None and v not in facts for v in node.inputs):
+        return None
+    view, body = Node(node), _Body()
+    outputs = make(view, body, facts)
+    if outputs is None or view.unread():
+        return None
+    inputs = [f"x{i}" for i in range(len(node.inputs))]
+    return helper.make_function(DOMAIN, node.op_type, inputs, outputs, body.nodes, [helper.make_opsetid("", _OPSET)])
+
+
+def _array_feature_extractor(node: Node, body: _Body, facts: Facts) -> Outputs:
+    """The columns that the second input names."""
+    flat = body.op("Reshape", "x1", body.constant([-1], "int64"))
+    picked = body.op("Gather", "x0", flat, axis=-1)
+    row = len(facts.shape(node.ir.inputs[0])) == 1  # type: ignore[arg-type]
+    return [body.op("Unsqueeze", picked, body.constant([0], "int64"))] if row else [picked]
+
+
+def _binarizer(node: Node, body: _Body, facts: Facts) -> Outputs:
+    """1 above the threshold, else 0, in the dtype of the input."""
+    dtype = facts.dtype(node.ir.inputs[0])  # type: ignore[arg-type]
+    above = body.op("Greater", "x0", body.constant(node.attr("threshold", 0.0), dtype))
+    return [body.op("Cast", above, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))]
+
+
+def _scaler(node: Node, body: _Body, _: Facts) -> Outputs:
+    """(x − offset) · scale"""
+    moved = body.op("Sub", body.floats("x0"), body.constant(node.attr("offset", [0.0])))
+    return [body.op("Mul", moved, body.constant(node.attr("scale", [1.0])))]
+
+
+def _normalizer(node: Node, body: _Body, _: Facts) -> Outputs:
+    """x over the norm of its row; a row of norm 0 stays."""
+    kinds = {"MAX": "ReduceMax", "L1": "ReduceL1", "L2": "ReduceL2"}
+    kind = kinds.get(node.attr("norm", "MAX"))
+    if kind is None:
+        return None
+    x = body.floats("x0")
+    norm = body.op(kind, x, body.constant([-1], "int64"), keepdims=1)
+    none = body.op("Equal", norm, body.constant(0.0))
+    return [body.op("Div", x, body.op("Where", none, body.constant(1.0), norm))]
+
+
+def _imputer(node: Node, body: _Body, facts: Facts) -> Outputs:
+    """Other numbers for those that stand for missing ones."""
+    floats = facts.dtype(node.ir.inputs[0]).startswith("float")  # type: ignore[arg-type]
+    kind = "float" if floats else "int64"
+    missing, given = node.attr(f"replaced_value_{kind}", 0), node.attr(f"imputed_value_{kind}s")
+    if given is None:
+        return None
+    dtype = facts.dtype(node.ir.inputs[0])  # type: ignore[arg-type]
+    if floats and np.isnan(missing):
+        where = body.op("IsNaN", "x0")
+    else:
+        where = body.op("Equal", "x0", body.constant(missing, dtype))
+    return [body.op("Where", where, body.constant(given, dtype), "x0")]
+
+
+def _linear(node: Node, body: _Body, count: int) -> str:
+    """x · coefficientsᵀ + intercepts, for ``count`` rows of coefficients."""
+    kernel = np.asarray(node.attr("coefficients"), np.float32).reshape(count, -1).T
+    product = body.op("MatMul", body.floats("x0"), body.constant(kernel))
+    intercepts = node.attr("intercepts")
+    return body.op("Add", product, body.constant(intercepts)) if intercepts else product
+
+
+def _post(node: Node, body: _Body, scores: str) -> str | None:
+    match node.attr("post_transform", "NONE"):
+        case "NONE":
+            return scores
+        case "LOGISTIC":
+            return body.op("Sigmoid", scores)
+        case "SOFTMAX":
+            return body.op("Softmax", scores, axis=-1)
+    return None
+
+
+def _linear_regressor(node: Node, body: _Body, _: Facts) -> Outputs:
+    result = _post(node, body, _linear(node, body, node.attr("targets", 1)))
+    return None if result is None else [result]
+
+
+def _linear_classifier(node: Node, body: _Body, _: Facts) -> Outputs:
+    """The label of the highest score, and the scores, of as many classes as there are rows of coefficients."""
+    labels = node.attr("classlabels_ints")
+    node.has("multi_class")  # says where the numbers come from
+    if not labels or len(node.attr("intercepts") or []) not in (0, len(labels)):
+        return None
+    scores = _linear(node, body, len(labels))
+    best = body.op("ArgMax", scores, axis=-1, keepdims=0)
+    result = _post(node, body, scores)
+    return None if result is None else [body.op("Gather", body.constant(labels, "int64"), best), result]
+
+
+def _label_encoder(node: Node, body: _Body, facts: Facts) -> Outputs:
+    """Numbers looked up in a list of keys; the default for those that are not there."""
+    keys = node.attr("keys_int64s") or node.attr("keys_floats")
+    dtype, kinds = facts.dtype(node.ir.inputs[0]), {"int64": -1, "float": 0.0}  # type: ignore[arg-type]
+    kind = next((k for k in kinds if node.attr(f"values_{k}s")), None)
+    if kind is None or not keys:
+        return None
+    values, default = node.attr(f"values_{kind}s"), node.attr(f"default_{kind}", kinds[kind])
+    made = "float32" if kind == "float" else "int64"
+    equal = body.op("Equal", body.op("Unsqueeze", "x0", body.constant([-1], "int64")), body.constant(keys, dtype))
+    found = body.op("Cast", equal, to=TensorProto.INT32)
+    place = body.op("ArgMax", found, axis=-1, keepdims=0)
+    known = body.op("Cast", body.op("ReduceMax", found, body.constant([-1], "int64"), keepdims=0), to=TensorProto.BOOL)
+    value = body.op("Gather", body.constant(values, made), place)
+    return [body.op("Where", known, value, body.constant(default, made))]
+
+
+_DEFINITIONS: dict[str, _Definition] = {
+    "ArrayFeatureExtractor": _array_feature_extractor,
+    "Binarizer": _binarizer,
+    "Imputer": _imputer,
+    "LabelEncoder": _label_encoder,
+    "LinearClassifier": _linear_classifier,
+    "LinearRegressor": _linear_regressor,
+    "Normalizer": _normalizer,
+    "Scaler": _scaler,
+}
