@@ -5,10 +5,9 @@ use super::{TILE, WIDTHS};
 use crate::dense::{clamp, start};
 use crate::error::{check_len, require};
 use crate::operand::{Start, Weights};
-use crate::product::product;
 use crate::simd::{Isa, Kernel, Simd};
 use crate::window::Axis;
-use crate::windows::Windows;
+use crate::windows::{self, Windows};
 use crate::{Activation, Buffer, Matrix, Result, len};
 
 /// Numbers of a block's scratch memory: what stays in a level-2 cache with the weights streaming by.
@@ -59,10 +58,8 @@ impl WinogradConv2d<'_> {
         if y.is_empty() {
             return Ok(());
         }
-        // Lines that do not mix are lines of one image.
-        let mut images = batch;
         if height == 1 && self.padding[0] == [0, 0] {
-            images = 1;
+            // Lines that do not mix are lines of one image.
             vertical = Axis::dilated(1, 1, len(&[batch, size[0]])?);
         }
         let outputs = TILE + 1 - width;
@@ -70,17 +67,19 @@ impl WinogradConv2d<'_> {
             Block::new(vertical.output, horizontal.output.div_ceil(outputs), height, self.in_channels, n)?;
         let clamp = clamp(self.activation);
         let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
-        isa.run(Run {
+        let run = Run {
+            isa,
             kernel: self.kernel,
             axes: [vertical, horizontal],
             channels: self.in_channels,
-            images,
-            block,
+            outputs,
             epilogue: Epilogue { bias: self.bias, low, high },
-            x,
-            y,
-            scratch: scratch.write(block.scratch)?,
-        });
+        };
+        let scratch = scratch.write(block.scratch)?;
+        let (input, output) = (vertical.input * horizontal.input, vertical.output * horizontal.output);
+        for (image, y) in y.chunks_exact_mut(output * n).enumerate() {
+            run.image(block, &x[image * input * self.in_channels..][..input * self.in_channels], y, scratch);
+        }
         if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
     }
 }
@@ -115,52 +114,20 @@ fn even(all: usize, most: usize) -> usize {
     all.div_ceil(all.div_ceil(most).max(1)).max(1)
 }
 
-/// The convolution, its arguments checked.
+/// The convolution of an image, its arguments checked.
 struct Run<'a> {
+    isa: Isa,
     kernel: Matrix<'a>,
     axes: [Axis; 2],
     channels: usize,
-    images: usize,
-    block: Block,
+    /// Pixels of a tile's result.
+    outputs: usize,
     epilogue: Epilogue<'a>,
-    x: &'a [f32],
-    y: &'a mut [f32],
-    scratch: &'a mut [f32],
-}
-
-impl Kernel for Run<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) {
-        let [vertical, horizontal] = self.axes;
-        let tiles = horizontal.output.div_ceil(TILE + 1 - horizontal.size);
-        for image in 0..self.images {
-            for line in (0..vertical.output).step_by(self.block.lines) {
-                for tile in (0..tiles).step_by(self.block.tiles) {
-                    let part = Part {
-                        image,
-                        line,
-                        lines: self.block.lines.min(vertical.output - line),
-                        tile,
-                        tiles: self.block.tiles.min(tiles - tile),
-                    };
-                    match horizontal.size {
-                        2 => self.part::<S, 5>(s, part),
-                        3 => self.part::<S, 4>(s, part),
-                        4 => self.part::<S, 3>(s, part),
-                        _ => self.part::<S, 2>(s, part),
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// Some lines of some tiles.
 #[derive(Clone, Copy)]
 struct Part {
-    image: usize,
     line: usize,
     lines: usize,
     tile: usize,
@@ -168,47 +135,107 @@ struct Part {
 }
 
 impl Run<'_> {
-    /// One block, of tiles of `M` output pixels.
-    #[inline(always)]
-    fn part<S: Simd, const M: usize>(&mut self, s: S, part: Part) {
+    fn image(&self, block: Block, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
         let [vertical, horizontal] = self.axes;
-        let (channels, n) = (self.channels, self.kernel.cols());
-        let line_len = part.tiles * channels;
-        let pitch = (part.lines + vertical.size - 1) * line_len;
-        let rows = part.lines * part.tiles;
-        let (inputs, products) = self.scratch.split_at_mut(TILE * pitch);
+        let tiles = horizontal.output.div_ceil(self.outputs);
+        for line in (0..vertical.output).step_by(block.lines) {
+            for tile in (0..tiles).step_by(block.tiles) {
+                let lines = block.lines.min(vertical.output - line);
+                self.part(Part { line, lines, tile, tiles: block.tiles.min(tiles - tile) }, x, y, scratch);
+            }
+        }
+    }
 
-        let image = &self.x[part.image * vertical.input * horizontal.input * channels..]
-            [..vertical.input * horizontal.input * channels];
-        for (i, space) in (0..part.lines + vertical.size - 1).map(|i| (i, i * line_len)) {
+    fn part(&self, part: Part, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
+        let Self { isa, kernel, axes, channels, outputs, epilogue } = *self;
+        let n = kernel.cols();
+        // One value of all tiles; a tile's lines lie a line of tiles apart.
+        let pitch = (part.lines + axes[0].size - 1) * part.tiles * channels;
+        let rows = part.lines * part.tiles;
+        let (inputs, products) = scratch.split_at_mut(TILE * pitch);
+        isa.run(Inputs { axes, channels, outputs, part, x, pitch, space: inputs });
+        // A pixel's taps in the lines below lie a line further on each: a dilated convolution over a single line.
+        let taps = [Axis::dilated(1, 1, 1), Axis::dilated(axes[0].size, part.tiles, rows)];
+        for (value, y) in products.chunks_exact_mut(rows * n).take(TILE).enumerate() {
+            let weights = Weights { panels: kernel.group(value), ..Weights::plain(&kernel, Start::Zero) };
+            let windows = Windows::new(&inputs[value * pitch..][..pitch], taps, channels, 0..channels);
+            isa.run(windows::Run { windows, pixels: rows, weights, y });
+        }
+        isa.run(Outputs { axes, channels: n, outputs, part, pitch: rows * n, space: products, epilogue, y });
+    }
+}
+
+/// The transform of the inputs of a part.
+struct Inputs<'a> {
+    axes: [Axis; 2],
+    channels: usize,
+    outputs: usize,
+    part: Part,
+    x: &'a [f32],
+    pitch: usize,
+    space: &'a mut [f32],
+}
+
+impl Kernel for Inputs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { axes: [vertical, horizontal], channels, outputs, part, pitch, space, .. } = self;
+        let (line_len, width) = (part.tiles * channels, horizontal.input * channels);
+        for (i, at) in (0..part.lines + vertical.size - 1).map(|i| (i, i * line_len)) {
             let Some(line) = vertical.position(vertical.origin(part.line), i) else {
-                for value in inputs.chunks_exact_mut(pitch) {
-                    value[space..space + line_len].fill(0.0);
+                for value in space.chunks_exact_mut(pitch) {
+                    value[at..at + line_len].fill(0.0);
                 }
                 continue;
             };
-            let line = &image[line * horizontal.input * channels..][..horizontal.input * channels];
+            let line = &self.x[line * width..][..width];
             for t in 0..part.tiles {
-                let left = horizontal.origin((part.tile + t) * M);
-                transform_input(s, line, left, channels, &mut inputs[space + t * channels..], pitch);
+                let left = horizontal.origin((part.tile + t) * outputs);
+                transform_input(s, line, left, channels, &mut space[at + t * channels..], pitch);
             }
         }
+    }
+}
 
-        // A pixel's taps in the lines below lie a line further on each: a dilated convolution over a single line.
-        let taps = [Axis::dilated(1, 1, 1), Axis::dilated(vertical.size, part.tiles, rows)];
-        for value in 0..TILE {
-            let weights =
-                Weights { panels: self.kernel.group(value), ..Weights::plain(&self.kernel, Start::Zero) };
-            let windows = Windows::new(&inputs[value * pitch..][..pitch], taps, channels, 0..channels);
-            product(s, windows, rows, weights, &mut products[value * rows * n..][..rows * n]);
+/// The transform of the products of a part.
+struct Outputs<'a> {
+    axes: [Axis; 2],
+    channels: usize,
+    outputs: usize,
+    part: Part,
+    pitch: usize,
+    space: &'a [f32],
+    epilogue: Epilogue<'a>,
+    y: &'a mut [f32],
+}
+
+impl Kernel for Outputs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        match self.outputs {
+            2 => self.tiles::<S, 2>(s),
+            3 => self.tiles::<S, 3>(s),
+            4 => self.tiles::<S, 4>(s),
+            _ => self.tiles::<S, 5>(s),
         }
+    }
+}
 
-        let image = &mut self.y[part.image * vertical.output * horizontal.output * n..];
-        for (i, t) in (0..part.lines).flat_map(|i| (0..part.tiles).map(move |t| (i, t))) {
-            let column = (part.tile + t) * M;
-            let end = (part.line + i + 1) * horizontal.output * n;
-            let y = &mut image[((part.line + i) * horizontal.output + column) * n..end];
-            transform_output::<S, M>(s, &products[(i * part.tiles + t) * n..], rows * n, n, self.epilogue, y);
+impl Outputs<'_> {
+    #[inline(always)]
+    fn tiles<S: Simd, const M: usize>(self, s: S) {
+        let Self { part, channels, pitch, space, epilogue, .. } = self;
+        let line_len = self.axes[1].output * channels;
+        for (i, line) in self.y.chunks_exact_mut(line_len).skip(part.line).take(part.lines).enumerate() {
+            for t in 0..part.tiles {
+                let space = &space[(i * part.tiles + t) * channels..];
+                let y = &mut line[(part.tile + t) * M * channels..];
+                transform_output::<S, M>(s, space, pitch, channels, epilogue, y);
+            }
         }
     }
 }
