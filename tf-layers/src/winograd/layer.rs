@@ -153,7 +153,7 @@ impl Run<'_> {
         let pitch = (part.lines + axes[0].size - 1) * part.tiles * channels;
         let rows = part.lines * part.tiles;
         let (inputs, products) = scratch.split_at_mut(TILE * pitch);
-        isa.run(Inputs { axes, channels, outputs, part, x, pitch, space: inputs });
+        isa.run(Inputs { axes, channels, tile: outputs, part, x, pitch, space: inputs });
         // A pixel's taps in the lines below lie a line further on each: a dilated convolution over a single line.
         let taps = [Axis::dilated(1, 1, 1), Axis::dilated(axes[0].size, part.tiles, rows)];
         for (value, y) in products.chunks_exact_mut(rows * n).take(TILE).enumerate() {
@@ -161,7 +161,16 @@ impl Run<'_> {
             let windows = Windows::new(&inputs[value * pitch..][..pitch], taps, channels, 0..channels);
             isa.run(windows::Run { windows, pixels: rows, weights, y });
         }
-        isa.run(Outputs { axes, channels: n, outputs, part, pitch: rows * n, space: products, epilogue, y });
+        isa.run(Outputs {
+            axes,
+            channels: n,
+            tile: outputs,
+            part,
+            pitch: rows * n,
+            space: products,
+            epilogue,
+            y,
+        });
     }
 }
 
@@ -169,7 +178,8 @@ impl Run<'_> {
 struct Inputs<'a> {
     axes: [Axis; 2],
     channels: usize,
-    outputs: usize,
+    /// Pixels of a tile's result.
+    tile: usize,
     part: Part,
     x: &'a [f32],
     pitch: usize,
@@ -181,7 +191,7 @@ impl Kernel for Inputs<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { axes: [vertical, horizontal], channels, outputs, part, pitch, space, .. } = self;
+        let Self { axes: [vertical, horizontal], channels, tile, part, pitch, space, .. } = self;
         let (line_len, width) = (part.tiles * channels, horizontal.input * channels);
         for (i, at) in (0..part.lines + vertical.size - 1).map(|i| (i, i * line_len)) {
             let Some(line) = vertical.position(vertical.origin(part.line), i) else {
@@ -192,7 +202,7 @@ impl Kernel for Inputs<'_> {
             };
             let line = &self.x[line * width..][..width];
             for t in 0..part.tiles {
-                let left = horizontal.origin((part.tile + t) * outputs);
+                let left = horizontal.origin((part.tile + t) * tile);
                 transform_input(s, line, left, channels, &mut space[at + t * channels..], pitch);
             }
         }
@@ -203,7 +213,8 @@ impl Kernel for Inputs<'_> {
 struct Outputs<'a> {
     axes: [Axis; 2],
     channels: usize,
-    outputs: usize,
+    /// Pixels of a tile's result.
+    tile: usize,
     part: Part,
     pitch: usize,
     space: &'a [f32],
@@ -216,7 +227,7 @@ impl Kernel for Outputs<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        match self.outputs {
+        match self.tile {
             2 => self.tiles::<S, 2>(s),
             3 => self.tiles::<S, 3>(s),
             4 => self.tiles::<S, 4>(s),
