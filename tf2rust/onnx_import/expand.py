@@ -26,11 +26,22 @@ def match_expanding(analysis: Analysis) -> Matched:
     for _ in range(_DEEPEST):
         refused = [u for u in matched.unmatched if u.blocked_by is None]
         found = [_expand(analysis, u, origins) for u in refused]
+        if not any(found) and matched.unmatched:
+            # What blocks a node may be read for its number alone, so that no layer asks for it.
+            found = [_expand(analysis, u, origins) for u in _unknown(analysis)]
         if not any(found):
             break
         analysis = reanalyse(analysis)
         matched = match(analysis)
     return replace(matched, unmatched=_as_written(matched.unmatched, origins))
+
+
+def _unknown(analysis: Analysis) -> list[Unmatched]:
+    """The nodes of whose outputs nothing is known, as refusals."""
+    return [
+        Unmatched(node.name or "?", node.op_type, {}, None, reason, source=node)
+        for node, reason in analysis.problems.items()
+    ]
 
 
 def _expand(analysis: Analysis, refused: Unmatched, origins: dict[ir.Node, Unmatched]) -> bool:
