@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -130,8 +131,14 @@ def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet], 
     _save(place / "weights.npz", model.weights.arrays())
     for key, data in sets.items():
         _save(place / f"{key}_in.npz", {p.name: data.inputs[p.name] for p in model.inputs})
-    files = {Path(k).name: text.replace("use crate::weights", "use super::weights") for k, text in texts.items()}
+    files = {Path(k).name: _as_module(text) for k, text in texts.items()}
     return Program(name, {**files, "mod.rs": _module(model)}, sets)
+
+
+def _as_module(text: str) -> str:
+    """A file of a crate as one of a module; weights come from NPZ files, not from crates beside it."""
+    text = text.replace("use crate::weights", "use super::weights")
+    return re.sub(r"case_weights_\d+::weights\(\)", "&[]", text)
 
 
 def check_ports(case: Case, graph: LayerGraph) -> None:

@@ -31,9 +31,9 @@ def test_what_the_definition_needs_and_is_not_there_is_named(tmp_path: Path) -> 
         {"y": (TensorProto.FLOAT, ["n", 3])},
     )
     found, _ = match_layers(open_onnx(graphs.save(model, tmp_path / "model.onnx")))
-    (cause,) = (u for u in found.unmatched if u.blocked_by is None)
-    assert cause.op == "RandomUniformLike"
-    assert cause.node.startswith("node/y/")
+    (refused,) = found.unmatched
+    assert (refused.node, refused.op) == ("node/y", "Bernoulli")
+    assert refused.reason.endswith("but for RandomUniformLike: no rule knows this operator")
 
 
 def test_attributes_reach_the_definition(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import check_node, const, floats, free, named, node
+from tests.ops.nodes import check_node, const, floats, free, integers, named, node
 
 TABLE_NAME = "pad"
 NODES = {
@@ -19,6 +19,7 @@ NODES = {
     },
     "value": node("Pad", floats(3, 4), const([1, 0, 0, 2]), const(7.5, "float32")),
     "value_of_input": node("Pad", floats(3, 4), const([1, 0, 0, 2]), np.asarray(2.5, np.float32)),
+    "value_beyond_floats": node("Pad", integers(3, 4), const([1, 0, 0, 2]), const(2**63 - 1)),
     "axes": node("Pad", floats(2, 3, 4), const([1, 2]), None, const([-1])),
     "crops_and_adds": node("Pad", floats(5, 6), const([-1, 2, 0, -3])),
     "crops": node("Pad", floats(5, 6), const([-1, 0, -2, -3])),

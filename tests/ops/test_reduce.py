@@ -73,6 +73,10 @@ NODES = {
             ("all", [], {"keepdims": 0}),
         )
     },
+    **{
+        f"{kind}_before_18": node(f"Reduce{kind}", X, axes=[0, 2], keepdims=0, opset=11)
+        for kind in ("L1", "L2", "LogSumExp", "Max", "Sum", "SumSquare")
+    },
     "max_bool": node("ReduceMax", X > 1, const([1]), by_reference=True),
     "min_ints": node("ReduceMin", integers(3, 4), const([1])),
     "sum_double": node("ReduceSum", X.astype(np.float64), const([1, 2])),

@@ -23,6 +23,10 @@ NODES = {
         for outside in ("zeros", "border", "reflection")
         for corners in (0, 1)
     },
+    **{
+        f"grid_{mode}_before_20": node("GridSample", IMAGE, GRID, mode=mode, opset=16)
+        for mode in ("bilinear", "bicubic")
+    },
     "grid_volumes": node("GridSample", floats(2, 3, 3, 4, 5), floats(2, 2, 3, 4, 3, seed=4), mode="linear"),
     "affine": node("AffineGrid", free(floats(2, 2, 3), 0), const([2, 3, 4, 5])),
     "affine_corners": node("AffineGrid", floats(2, 2, 3), const([2, 3, 4, 5]), align_corners=1),

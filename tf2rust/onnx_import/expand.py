@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import onnx_ir as ir
 
 from tf2rust.onnx_import import classical
 from tf2rust.onnx_import.infer import Analysis, reanalyse
-from tf2rust.onnx_import.match import Matched, match
+from tf2rust.onnx_import.match import Matched, Unmatched, match
 from tf2rust.ops.core.facts import Facts
 
 _DEEPEST = 8
@@ -19,25 +20,53 @@ _DEEPEST = 8
 
 
 def match_expanding(analysis: Analysis) -> Matched:
-    """Matches the graph, with the definitions in place of those nodes that no rule fits and ONNX defines."""
+    """Matches the graph, with the definitions in place of those nodes that no rule fits and that have one."""
     matched = match(analysis)
+    origins: dict[ir.Node, Unmatched] = {}
     for _ in range(_DEEPEST):
-        refused = [u.source for u in matched.unmatched if u.source is not None and u.blocked_by is None]
-        if not expand(analysis, refused):
+        refused = [u for u in matched.unmatched if u.blocked_by is None]
+        found = [_expand(analysis, u, origins) for u in refused]
+        if not any(found) and matched.unmatched:
+            # What blocks a node may be read for its number alone, so that no layer asks for it.
+            found = [_expand(analysis, u, origins) for u in _unknown(analysis)]
+        if not any(found):
             break
         analysis = reanalyse(analysis)
         matched = match(analysis)
-    return matched
+    return replace(matched, unmatched=_as_written(matched.unmatched, origins))
 
 
-def expand(analysis: Analysis, nodes: Iterable[ir.Node]) -> bool:
-    """Replaces those of ``nodes`` that have a definition; whether there were any."""
-    found = False
-    for node in nodes:
-        body = _definition(node, analysis.facts)
-        if body is not None:
-            _replace(analysis, node, body)
-            found = True
+def _unknown(analysis: Analysis) -> list[Unmatched]:
+    """The nodes of whose outputs nothing is known, as refusals."""
+    return [
+        Unmatched(node.name or "?", node.op_type, {}, None, reason, source=node)
+        for node, reason in analysis.problems.items()
+    ]
+
+
+def _expand(analysis: Analysis, refused: Unmatched, origins: dict[ir.Node, Unmatched]) -> bool:
+    """Replaces the node that was refused by its definition, if it has one."""
+    node = refused.source
+    body = None if node is None else _definition(node, analysis.facts)
+    if node is None or body is None:
+        return False
+    for inner in _replace(analysis, node, body):
+        origins[inner] = origins.get(node, refused)
+    return True
+
+
+def _as_written(unmatched: Iterable[Unmatched], origins: Mapping[ir.Node, Unmatched]) -> list[Unmatched]:
+    """The refusals in terms of the model's own nodes, each once: why no rule fits, and what the definition needs."""
+    found: list[Unmatched] = []
+    named: set[ir.Node | None] = set()
+    for item in unmatched:
+        origin = origins.get(item.source) if item.source is not None else None
+        if origin is None:
+            found.append(item)
+        elif item.blocked_by is None and origin.source not in named:
+            named.add(origin.source)
+            reason = f"{origin.reason}; it could be done by its definition, but for {item.op}: {item.reason}"
+            found.append(replace(origin, reason=reason))
     return found
 
 
@@ -73,8 +102,8 @@ def _type(value: ir.Value | None, facts: Facts) -> onnx.TypeProto:
     return onnx.helper.make_tensor_type_proto(ir.DataType.from_numpy(np.dtype(fact.dtype)).value, sizes)
 
 
-def _replace(analysis: Analysis, node: ir.Node, body: onnx.FunctionProto) -> None:
-    """Puts the nodes of ``body`` where ``node`` is; they are called after it."""
+def _replace(analysis: Analysis, node: ir.Node, body: onnx.FunctionProto) -> list[ir.Node]:
+    """Puts the nodes of ``body`` where ``node`` is, and gives them; they are called after it."""
     values: dict[str, ir.Value | None] = dict(zip(body.input, node.inputs, strict=False))
     versions = {**analysis.opsets, **{item.domain: item.version for item in body.opset_import}}
     defaults = {a.name: a for a in body.attribute_proto}
@@ -97,6 +126,7 @@ def _replace(analysis: Analysis, node: ir.Node, body: onnx.FunctionProto) -> Non
     pairs = [(old, values[o]) for o, old in zip(body.output, node.outputs, strict=False) if o in values]
     old, new = [a for a, _ in pairs], [b for _, b in pairs]
     ir.convenience.replace_nodes_and_values(analysis.graph, node, [node], made, old, new)  # type: ignore[arg-type]
+    return made
 
 
 def _attributes(proto: onnx.NodeProto, node: ir.Node, defaults: Mapping[str, onnx.AttributeProto]) -> list[ir.Attr]:

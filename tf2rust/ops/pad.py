@@ -98,11 +98,13 @@ def pad(m: Match, b: Builder) -> Yield:
         )
     value, inputs = m.root.attr("value", 0.0), [x]
     if (given := m.root.input(2)) is not None and mode == "constant":
-        fill = b.facts[given].fill
-        if fill is None:
-            inputs.append(b.value(given))
+        fact = b.facts[given]
+        if fact.const is not None:
+            value = fact.const.flat[0].item()
+        elif fact.fill is not None:
+            value = fact.fill
         else:
-            value = fill
+            inputs.append(b.value(given))
     m.root.has("pads"), m.root.has("paddings")
     padding = tuple(_padding(m.root, b.facts))
     if not any(map(any, padding)):

@@ -122,7 +122,8 @@ def operands(b: Builder, y: Value, *names: object) -> tuple[list[Layer], list[Va
     values: list[Value] = []
     for source, fact in zip(names, sources, strict=True):
         if fact.fill is not None and (numbers_do or not fact.shape):
-            layers.append(constant(np.asarray(fact.fill, dtype=fact.dtype)))
+            number = fact.fill if fact.const is None else fact.const.flat[0]
+            layers.append(constant(np.asarray(number, dtype=fact.dtype)))
             values.append(layers[-1].y)
         else:
             values.append(b.value(source))  # type: ignore[arg-type]

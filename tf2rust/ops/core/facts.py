@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -224,9 +225,14 @@ def broadcast(shapes: Iterable[Dims]) -> Dims:
 
 
 def measured(value: ir.Value, name: str = "count") -> Expr:
-    """A dimension of ``value`` that is known only when the model runs; a layer must measure it."""
-    folded = re.sub(r"\W+", "_", value.name or "", flags=re.ASCII).strip("_").lower()
-    return Expr.symbol(f"{name}_{folded}")
+    """A dimension of ``value`` that is known only when the model runs; a layer must measure it.
+
+    Its name can be that of no free dimension; what is no identifier in the value's name is told by a checksum.
+    """
+    given = value.name or ""
+    folded = re.sub(r"\W+", "_", given, flags=re.ASCII)
+    plain = folded if folded == given else f"{folded}_{zlib.crc32(given.encode()):08x}"
+    return Expr.symbol(f"{name}({plain})")
 
 
 def normal_axis(axis: int, rank: int) -> int:
