@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf2rust.ops.cast import Cast
-from tf2rust.ops.core.dims import Expr, symbols
+from tf2rust.ops.core.dims import Expr, bind, symbols
 from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.ops.reshape import Reshape
 
 SEED = 20_240_229
 SAMPLES = 16
-_FREE_SIZE = 9  # of free dimensions other than the batch
+_FREE_SIZES = (9, 33, 65, 129, 257, 513)  # of free dimensions other than the batch: the first that is large enough
 _LARGEST_FEATURES = 1 << 20  # elements of seeded features; large inputs get fewer samples
 
 
@@ -29,22 +29,34 @@ def is_batched(graph: LayerGraph) -> bool:
 def seeded_inputs(graph: LayerGraph) -> dict[str, np.ndarray]:
     """Random inputs, always the same: indices within their tables, other integers small, floats standard normal."""
     rng = np.random.default_rng(SEED)
-    width = sum(_elements(v) for v in graph.inputs)
+    free = _free_size(graph)
+    width = sum(_elements(v, free) for v in graph.inputs)
     samples = max(2, min(SAMPLES, _LARGEST_FEATURES // max(width, 1)))
-    tables = _index_limits(graph)
+    tables = _index_limits(graph, free)
     batched = is_batched(graph)
     arrays = {}
     for value in graph.inputs:
         shape = tuple(
-            d if isinstance(d, int) else samples if axis == 0 and batched else _FREE_SIZE
+            d if isinstance(d, int) else samples if axis == 0 and batched else free
             for axis, d in enumerate(value.shape)
         )
         arrays[value.name] = _random(rng, value.dtype, shape, tables.get(value))
     return arrays
 
 
-def _elements(value: Value) -> int:
-    return int(np.prod([d if isinstance(d, int) else _FREE_SIZE for d in value.shape[1:]], dtype=object))
+def _free_size(graph: LayerGraph) -> int:
+    """The first size with which no tensor of the model is empty, as images are that windows do not fit into."""
+    shapes = [v.shape for layer in graph.layers for v in layer.outputs]
+    free = {name for value in graph.inputs for name in symbols(value.shape)}
+    for size in _FREE_SIZES:
+        sizes = dict.fromkeys(free, size)
+        if all(isinstance(n := bind(d, sizes), Expr) or n > 0 for shape in shapes for d in shape):
+            return size
+    return _FREE_SIZES[0]
+
+
+def _elements(value: Value, free: int) -> int:
+    return int(np.prod([d if isinstance(d, int) else free for d in value.shape[1:]], dtype=object))
 
 
 def _random(rng: np.random.Generator, dtype: str, shape: Sequence[int], limit: int | None) -> np.ndarray:
@@ -57,7 +69,7 @@ def _random(rng: np.random.Generator, dtype: str, shape: Sequence[int], limit: i
     return rng.standard_normal(shape).astype(dtype)
 
 
-def _index_limits(graph: LayerGraph) -> dict[Value, int]:
+def _index_limits(graph: LayerGraph, free: int) -> dict[Value, int]:
     """The smallest axis that each input's elements index, where that is known."""
     readers = graph.consumers()
     limits: dict[Value, int] = {}
@@ -68,7 +80,7 @@ def _index_limits(graph: LayerGraph) -> dict[Value, int]:
             for layer in readers.get(value, []):
                 for i, size in layer.index_limits().items():
                     if layer.inputs[i] is value:
-                        known = size if isinstance(size, int) else _FREE_SIZE
+                        known = size if isinstance(size, int) else free
                         limits[source] = min(limits.get(source, known), known)
                 if isinstance(layer, (Cast, Reshape)):
                     waiting += layer.outputs

@@ -105,7 +105,7 @@ pub use reduce::Reduce;
 pub use resize::{Coordinates, Interpolation, Resize};
 pub use scalar::{DoubleUnary, Scalar, ScalarBinary, ScalarReduce, ScalarUnary};
 pub use scale_norm::{RmsNorm, UnitNorm};
-pub use shape::{MAX_RANK, Shape, len};
+pub use shape::{MAX_RANK, Shape, dims_as_numbers, len};
 pub use simd::Isa;
 pub use simple_rnn::SimpleRnn;
 pub use softmax::{log_softmax, log_softmax_in_place, softmax, softmax_in_place};

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::ops::Deref;
 
-use crate::error::require;
+use crate::error::{check_len, require};
 use crate::{Error, Result};
 
 /// The highest rank a tensor can have.
@@ -67,4 +67,13 @@ pub fn len(dims: &[usize]) -> Result<usize> {
 /// `a + b`, or [`Error::Overflow`].
 pub(crate) fn sum(a: usize, b: usize) -> Result<usize> {
     a.checked_add(b).ok_or(Error::Overflow)
+}
+
+/// Writes dims as numbers; an error if one is beyond `i64`.
+pub fn dims_as_numbers(dims: &[usize], y: &mut [i64]) -> Result<()> {
+    check_len("y", dims.len(), y.len())?;
+    for (y, &dim) in y.iter_mut().zip(dims) {
+        *y = i64::try_from(dim).map_err(|_| Error::Overflow)?;
+    }
+    Ok(())
 }
