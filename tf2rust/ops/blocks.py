@@ -39,11 +39,14 @@ def blocks(m: Match, b: Builder) -> Yield:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y, size = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.root.attr("blocksize")
     mode = m.root.attr("mode", "DCR")
+    if mode not in ("DCR", "CRD"):
+        return m.reject(f"its mode is {mode}; DCR and CRD are there")
     first, last = around_channels_last(x, y, b)
     n, height, width, channels = first.y.shape
     if m.root.op == "SpaceToDepth":
         shape: Dims = (n, height // size, size, width // size, size, channels)
-        return [first, *_moved(first.y, last.x, shape, (0, 1, 3, 2, 4, 5), b), last]
+        perm = (0, 1, 3, 2, 4, 5) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+        return [first, *_moved(first.y, last.x, shape, perm, b), last]
     depth = last.x.shape[-1]
     if mode == "DCR":
         shape, perm = (n, height, width, size, size, depth), (0, 1, 3, 2, 4, 5)

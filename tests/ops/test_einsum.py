@@ -1,0 +1,46 @@
+"""Einsum of one and of two tensors, and what Keras makes of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
+from tests.ops.conftest import Outcomes
+
+layers, ops = keras.layers, keras.ops
+X, Y = In((6, 4)), In((5, 4))
+
+TABLE: dict[str, Case] = {
+    **{
+        f"einsum_{name}": case(lambda *x, e=equation: ops.einsum(e, *x), *inputs)
+        for name, equation, inputs in (
+            ("rows", "bij,bkj->bik", (X, Y)),
+            ("columns", "bij,bkj->bki", (X, Y)),
+            ("inner", "bij,bij->bi", (X, X)),
+            ("all", "bij,bij->b", (X, X)),
+            ("outer", "bi,bj->bij", ((3,), (4,))),
+            ("summed", "bij,bkl->bik", (X, Y)),
+            ("heads", "btnh,bsnh->bnts", ((6, 2, 4), (5, 2, 4))),
+            ("two_axes", "bijk,bjkl->bil", ((2, 3, 4), (3, 4, 5))),
+            ("ellipsis", "...ij,...kj->...ik", (X, Y)),
+            ("transposed", "bij->bji", (X,)),
+            ("sum", "bij->b", (X,)),
+        )
+    },
+    "attention_axes": case(lambda x: layers.MultiHeadAttention(2, 3, attention_axes=(1, 2))(x, x), (3, 2, 4)),
+    "attention_scores": case(lambda x: layers.MultiHeadAttention(2, 3)(x, x, return_attention_scores=True), X),
+    "attention_causal_free": case(lambda x: layers.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True), (None, 4)),
+    "attention_concat": case(lambda x, y: layers.Attention(score_mode="concat")([x, y]), X, Y),
+    "attention_causal": case(lambda x, y: layers.Attention()([x, y], use_causal_mask=True), X, X),
+    "additive": case(lambda x, y: layers.AdditiveAttention()([x, y]), X, Y),
+    "grouped": case(lambda x: layers.GroupQueryAttention(3, 4, 2)(x, x), X),
+    "dot": case(lambda x, y: layers.Dot(1)([x, y]), (4,), (4,)),
+    "dot_rows": case(lambda x, y: layers.Dot(2)([x, y]), X, Y),
+    "dot_normalised": case(lambda x, y: layers.Dot(1, normalize=True)([x, y]), (4,), (4,)),
+}
+TABLES = [Table("einsum", TABLE)]
+
+
+@pytest.mark.parametrize(("table", "name", "item"), parametrised(TABLES))
+def test_einsum(outcomes: Outcomes, table: str, name: str, item: Case) -> None:
+    check(outcomes[table, name], item)
