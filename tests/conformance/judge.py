@@ -17,26 +17,34 @@ from tf2rust.onnx_import.constants import bind_constants
 
 PASS, OUT_OF_SCOPE, FAIL = "pass", "out of scope", "fail"
 
-# Inputs that decide about shapes or options. Where a case makes them inputs of the model and it does not convert that
-# way, they are bound at conversion, as a user would with --constants; the list of results says which.
+# Inputs that decide about shapes or options, and the weights of layers, which models outside of tests carry with them.
+# Where a case makes them inputs of the model and it does not convert that way, they are bound at conversion, as a user
+# would with --constants; the list of results says which.
 PARAMETERS: dict[str, tuple[int, ...]] = {
     "AffineGrid": (1,),
     "BlackmanWindow": (0,),
+    "CausalConvWithState": (1, 2),
     "CenterCropPad": (1,),
     "Col2Im": (1, 2),
     "ConstantOfShape": (0,),
+    "Conv": (1, 2),
+    "ConvTranspose": (1, 2),
     "CumProd": (1,),
     "CumSum": (1,),
     "DFT": (1, 2),
     "Dropout": (1, 2),
     "Expand": (1,),
+    "GRU": (1, 2, 3),
     "HammingWindow": (0,),
     "HannWindow": (0,),
+    "InstanceNormalization": (1, 2),
+    "LSTM": (1, 2, 3),
     "MaxUnpool": (2,),
     "MelWeightMatrix": (0, 1, 2),
     "NonMaxSuppression": (2, 3, 4),
     "OneHot": (1,),
     "Pad": (1, 3),
+    "RNN": (1, 2, 3),
     "Range": (0, 1, 2),
     "Reshape": (1,),
     "Resize": (1, 2, 3),
