@@ -101,7 +101,7 @@ def separable_11() -> onnx.ModelProto:
     return n.model(n("Gemm", n("Flatten", x), n.weight(12, 3), n.weight(3)))
 
 
-@_zoo("Transpose Conv2D Conv2D Conv2D Add Activation GlobalAveragePooling2D")
+@_zoo("Transpose Conv2D Conv2D Conv2D Add GlobalAveragePooling2D")
 def residual_13() -> onnx.ModelProto:
     n = Net(13, image=["batch", 4, 9, 9])
     x = n("Relu", n.norm(n.conv("image", 4, 8, strides=[2, 2]), 8))

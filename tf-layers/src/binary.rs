@@ -38,6 +38,8 @@ operations! {
     |s, a, b|
     /// a + b
     Add => s.add(a, b);
+    /// max(a + b, 0)
+    AddRelu => s.max(s.splat(0.0), s.add(a, b));
     /// a − b
     Sub => s.sub(a, b);
     /// a·b

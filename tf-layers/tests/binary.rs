@@ -10,6 +10,7 @@ fn binary() {
     type Row = (Binary, fn(f64, f64) -> f64);
     let operations: &[Row] = &[
         (Binary::Add, |a, b| a + b),
+        (Binary::AddRelu, |a, b| (a + b).max(0.0)),
         (Binary::Sub, |a, b| a - b),
         (Binary::Mul, |a, b| a * b),
         (Binary::Div, |a, b| a / b),

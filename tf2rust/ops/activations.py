@@ -31,6 +31,12 @@ class ActivationLayer(Layer):
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         return self.keeps_rows(by_row)
 
+    def absorb_input(self, producer: Layer) -> Layer | None:
+        """A residual connection: the sum and its bound in one pass over memory."""
+        if not isinstance(producer, Binary) or producer.constant is not None or producer.function != "Add":
+            return None
+        return replace(producer, function="AddRelu") if self.activation == Activation("relu") else None
+
     def can_run_inplace(self) -> bool:
         return True
 

@@ -21,7 +21,11 @@ def _prelu(x: np.ndarray, slope: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(x < 0, x * slope, x))
 
 
-# The variants of tf_layers::Binary, and what they compute. All but Fmod are ONNX operators too.
+def _add_relu(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.asarray(np.maximum(x + y, 0))
+
+
+# The variants of tf_layers::Binary, and what they compute. All but the last two are ONNX operators too.
 FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "Add": np.add,
     "Sub": np.subtract,
@@ -33,14 +37,16 @@ FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "PRelu": _prelu,
     "Mod": np.mod,
     "Fmod": np.fmod,
+    "AddRelu": _add_relu,
 }
-_OPS = tuple(name for name in FUNCTIONS if name != "Fmod")
+_OPS = tuple(name for name in FUNCTIONS if name not in ("Fmod", "AddRelu"))
 _CHAINED = {"Sum": "Add", "Mean": "Add"}
 _COMMUTATIVE = ("Add", "Mul", "Max", "Min")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 NUMBERS = ("float32", "float64", *INTEGERS)
 _KERAS = {
     "Add": "Add",
+    "AddRelu": "Add",
     "Sub": "Subtract",
     "Mul": "Multiply",
     "Div": "Divide",
