@@ -101,7 +101,7 @@ def judge(cases: Iterable[Case], folder: Path) -> dict[str, Result]:
     said = run(folder) if converted else {}
     for item in converted:
         wrong = next(_wrong(item, said, folder), None)
-        results[item.key] = Result(PASS if wrong is None else FAIL, wrong or "", item.bound)
+        results[item.key] = Result(PASS, "", item.bound) if wrong is None else Result(FAIL, wrong)
     return dict(sorted(results.items()))
 
 
