@@ -80,6 +80,14 @@ def _dropout(opset: int) -> Spelling:
     return Spelling("Dropout", {"ratio": 0.3}) if opset < 12 else Spelling("Dropout", {}, (np.float32(0.3),))
 
 
+def _ceil(opset: int, counted: int) -> Spelling:
+    """A last window that reaches beyond the padding, where there is one."""
+    mode = {"ceil_mode": 1} if opset >= 10 else {}
+    return Spelling(
+        "AveragePool", {"kernel_shape": [3], "strides": [2], "pads": [1, 1], "count_include_pad": counted, **mode}
+    )
+
+
 def _axis(op: str, axis: int | None) -> Callable[[int], Spelling]:
     return lambda opset: Spelling(op, {} if axis is None else {"axis": axis})
 
@@ -108,6 +116,8 @@ CASES: dict[str, Callable[[int], Spelling]] = {
     "max_pool": _same("MaxPool", kernel_shape=[2], strides=[2]),
     "average_pool": _same("AveragePool", kernel_shape=[2], pads=[0, 1]),
     "average_pool_counted": _same("AveragePool", kernel_shape=[2], pads=[1, 1], count_include_pad=1),
+    "average_pool_ceil": lambda opset: _ceil(opset, 0),
+    "average_pool_ceil_counted": lambda opset: _ceil(opset, 1),
     "global_average_pool": _same("GlobalAveragePool"),
     "flatten": _same("Flatten"),
     "matmul": _same("MatMul", _MATRIX),

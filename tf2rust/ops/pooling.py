@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
 from tf2rust.ops.core.layer import Layer, RustCall, WeightRefs
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.pad import Pad
 from tf2rust.ops.transpose import around_channels_last
 from tf2rust.ops.window import Window, window, without_flat_axis
 
@@ -117,4 +118,21 @@ def pooling(m: Match, b: Builder) -> Yield:
         inputs=[first.y],
         outputs=[last.x],
     )
+    own = window(m.root, x.shape[2:], layer.window.size)
+    if layer.count_include_pad and layer.window != own:
+        return [first, *_counting_padding(layer, own, b), last]
     return [first, layer, last]
+
+
+def _counting_padding(layer: Pooling, own: Window, b: Builder) -> list[Layer]:
+    """The padding that ``own`` has as zeros of their own, which count; what ceil_mode adds behind them does not."""
+    pairs = [pair or (0, 0) for pair in own.padding]
+    extra = [pair or (0, 0) for pair in layer.window.padding]
+    behind = tuple((0, all_of_it[1] - pair[1]) for all_of_it, pair in zip(extra, pairs, strict=True))
+    counted = replace(layer, window=replace(layer.window, padding=behind), count_include_pad=False)
+    if not own.is_padded:
+        return [counted]
+    shape = tuple(d + before + after for d, (before, after) in zip(layer.x.shape[1:-1], pairs, strict=True))
+    padded = b.temporary(layer.x, (layer.x.shape[0], *shape, layer.x.shape[-1]))
+    zeros = Pad(padding=((0, 0), *pairs, (0, 0)), value=0.0, mode="constant", inputs=[layer.x], outputs=[padded])
+    return [zeros, replace(counted, inputs=[padded])]
