@@ -146,9 +146,9 @@ def patterns(
 
 
 def _constants(path: Path | None) -> dict[str, Any]:
-    from tf2rust.onnx_import.constants import read_constants
+    from tf2rust.npz import read_npz
 
-    return {} if path is None else read_constants(path)
+    return {} if path is None else read_npz(path, "--constants wants an NPZ of arrays by input name")
 
 
 def _options(given: dict[str, Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tf2rust.errors import ConversionError
+from tf2rust.npz import read_npz
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import LayerGraph, Value
 
@@ -34,7 +34,7 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
     Raises ConversionError for a file that is missing or no NPZ, and with every array that is missing, has another
     shape, or a dtype that does not convert without loss.
     """
-    arrays = _read(path)
+    arrays = read_npz(path, "--path_to_fv wants an NPZ of features")
     reasons: list[str] = []
     notes: list[str] = []
     inputs: dict[str, np.ndarray] = {}
@@ -70,19 +70,6 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
     if reasons:
         raise ConversionError(reasons)
     return Features(path, inputs, arrays.get("predictions"), None if labels is None else labels.reshape(-1), notes)
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("a single array")
-        with archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise ConversionError(f"There is no file {path}; --path_to_fv wants an NPZ of features.") from None
-    except (OSError, ValueError, zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError) as error:
-        raise ConversionError(f"{path} is not a readable NPZ file; write it with numpy.savez.") from error
 
 
 def _converted(array: np.ndarray, dtype: str) -> np.ndarray | None:

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from tf2rust.errors import ConversionError, UsageError
+from tf2rust.errors import UsageError
 
 _INITIALIZERS_ALONE = 4
 """The version of the format from which on initializers need not be inputs too."""
-
-
-def read_constants(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of ``--constants``, by input name; raises ConversionError for what is no NPZ file of plain arrays."""
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("a single array")
-        with archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise ConversionError(f"There is no file {path}; --constants wants an NPZ of arrays by input name.") from None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise ConversionError(f"{path} is not a readable NPZ file; write it with numpy.savez.") from error
 
 
 def bind_constants(proto: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> onnx.ModelProto:
