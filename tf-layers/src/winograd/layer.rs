@@ -2,7 +2,7 @@
 
 use super::transform::{Epilogue, transform_input, transform_output};
 use super::{TILE, WIDTHS};
-use crate::dense::{clamp, start};
+use crate::dense::{self, Plain, clamp, start};
 use crate::error::{check_len, require};
 use crate::operand::{Start, Weights};
 use crate::simd::{Isa, Kernel, Simd};
@@ -154,12 +154,17 @@ impl Run<'_> {
         let rows = part.lines * part.tiles;
         let (inputs, products) = scratch.split_at_mut(TILE * pitch);
         isa.run(Inputs { axes, channels, tile: outputs, part, x, pitch, space: inputs });
-        // A pixel's taps in the lines below lie a line further on each: a dilated convolution over a single line.
-        let taps = [Axis::dilated(1, 1, 1), Axis::dilated(axes[0].size, part.tiles, rows)];
         for (value, y) in products.chunks_exact_mut(rows * n).take(TILE).enumerate() {
             let weights = Weights { panels: kernel.group(value), ..Weights::plain(&kernel, Start::Zero) };
-            let windows = Windows::new(&inputs[value * pitch..][..pitch], taps, channels, 0..channels);
-            isa.run(windows::Run { windows, pixels: rows, weights, y });
+            let x = &inputs[value * pitch..][..pitch];
+            if axes[0].size == 1 {
+                isa.run(dense::Run { rows, x: Plain { x, stride: channels }, weights, y });
+            } else {
+                // A pixel's taps in the lines below lie a line further on each: a dilated convolution over one line.
+                let taps = [Axis::dilated(1, 1, 1), Axis::dilated(axes[0].size, part.tiles, rows)];
+                let windows = Windows::new(x, taps, channels, 0..channels);
+                isa.run(windows::Run { windows, pixels: rows, weights, y });
+            }
         }
         isa.run(Outputs {
             axes,
