@@ -19,7 +19,7 @@ DOMAINS = (
     "debian.org",
     "wikipedia.org",
     "rust-lang.org",
-    "crates.io",
+    "python.org",
     "xjwqzkvbhpt.biz",
     "kq3v9xw0zptl.ru",
     "a8f2k1q9zx7w.info",
