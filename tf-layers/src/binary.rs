@@ -1,6 +1,6 @@
 //! Functions of two numbers, with broadcasting.
 
-use crate::broadcast::{Plan, shape};
+use crate::broadcast::{Plan, pair, shape};
 use crate::error::check_len;
 use crate::simd::{Isa, Kernel, Lanewise, PANEL, Simd, Source, lanewise};
 use crate::{Error, Result, len, math};
@@ -103,10 +103,8 @@ impl Binary {
         b_shape: &[usize],
         out: &mut [f32],
     ) -> Result<()> {
-        check_len("a", len(a_shape)?, a.len())?;
-        check_len("b", len(b_shape)?, b.len())?;
-        check_len("out", len(&shape([a_shape, b_shape])?)?, out.len())?;
-        self.dispatch(isa, Job { plan: Plan::new([a_shape, b_shape])?, a: Some(a), b, out });
+        let plan = pair(a, a_shape, b, b_shape, out.len())?;
+        self.dispatch(isa, Job { plan, a: Some(a), b, out });
         Ok(())
     }
 

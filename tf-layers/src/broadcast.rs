@@ -1,7 +1,7 @@
 //! NumPy's broadcasting: which element of each operand goes with an element of the result.
 
-use crate::error::require;
-use crate::{MAX_RANK, Result, Shape};
+use crate::error::{check_len, require};
+use crate::{MAX_RANK, Result, Shape, len};
 
 /// How `N` operands are walked together, with as few and as long runs as their shapes allow.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +78,26 @@ impl<const N: usize> Plan<N> {
             Some(now)
         })
     }
+}
+
+impl Plan<2> {
+    /// out = f(a, b), of operands and an output that the plan was made for.
+    pub fn zip<A: Copy, B>(&self, a: &[A], b: &[A], out: &mut [B], f: impl Fn(A, A) -> B) {
+        let (len, [a_moves, b_moves]) = self.run();
+        for (out, [a_at, b_at]) in out.chunks_exact_mut(len.max(1)).zip(self.starts()) {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = f(a[a_at + i * usize::from(a_moves)], b[b_at + i * usize::from(b_moves)]);
+            }
+        }
+    }
+}
+
+/// The plan for two operands and an output of `out` elements; an error unless their lengths are those of the shapes.
+pub(crate) fn pair<T>(a: &[T], a_shape: &[usize], b: &[T], b_shape: &[usize], out: usize) -> Result<Plan<2>> {
+    check_len("a", len(a_shape)?, a.len())?;
+    check_len("b", len(b_shape)?, b.len())?;
+    check_len("out", len(&shape([a_shape, b_shape])?)?, out)?;
+    Plan::new([a_shape, b_shape])
 }
 
 /// The shape that `shapes` broadcast to.

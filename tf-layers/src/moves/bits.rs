@@ -1,8 +1,8 @@
 //! Integers as rows of bits.
 
-use crate::broadcast::{Plan, shape};
+use crate::Result;
+use crate::broadcast::pair;
 use crate::error::check_len;
-use crate::{Result, len};
 
 /// Integers that [`Bitwise`] works on.
 pub trait Bits: Copy + sealed::Bits {}
@@ -83,9 +83,7 @@ impl Bitwise {
         b_shape: &[usize],
         out: &mut [T],
     ) -> Result<()> {
-        check_len("a", len(a_shape)?, a.len())?;
-        check_len("b", len(b_shape)?, b.len())?;
-        check_len("out", len(&shape([a_shape, b_shape])?)?, out.len())?;
+        let plan = pair(a, a_shape, b, b_shape, out.len())?;
         let f = match self {
             Self::And => T::and,
             Self::Or => T::or,
@@ -93,13 +91,7 @@ impl Bitwise {
             Self::ShiftLeft => T::left,
             Self::ShiftRight => T::right,
         };
-        let plan = Plan::new([a_shape, b_shape])?;
-        let (len, [a_moves, b_moves]) = plan.run();
-        for (out, [a_at, b_at]) in out.chunks_exact_mut(len.max(1)).zip(plan.starts()) {
-            for (i, out) in out.iter_mut().enumerate() {
-                *out = f(a[a_at + i * usize::from(a_moves)], b[b_at + i * usize::from(b_moves)]);
-            }
-        }
+        plan.zip(a, b, out, f);
         Ok(())
     }
 }

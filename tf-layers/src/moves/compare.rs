@@ -1,6 +1,6 @@
 //! Comparing, combining truth values, and choosing by them.
 
-use crate::broadcast::{Plan, shape};
+use crate::broadcast::{Plan, pair, shape};
 use crate::error::check_len;
 use crate::{Result, len};
 
@@ -81,16 +81,7 @@ fn zip<A: Copy, B>(
     out: &mut [B],
     f: impl Fn(A, A) -> B,
 ) -> Result<()> {
-    check_len("a", len(a_shape)?, a.len())?;
-    check_len("b", len(b_shape)?, b.len())?;
-    check_len("out", len(&shape([a_shape, b_shape])?)?, out.len())?;
-    let plan = Plan::new([a_shape, b_shape])?;
-    let (len, [a_moves, b_moves]) = plan.run();
-    for (out, [a_at, b_at]) in out.chunks_exact_mut(len.max(1)).zip(plan.starts()) {
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = f(a[a_at + i * usize::from(a_moves)], b[b_at + i * usize::from(b_moves)]);
-        }
-    }
+    pair(a, a_shape, b, b_shape, out.len())?.zip(a, b, out, f);
     Ok(())
 }
 

@@ -1,9 +1,9 @@
 //! Functions of two numbers.
 
 use super::Scalar;
-use crate::broadcast::{Plan, shape};
-use crate::error::{check_len, require};
-use crate::{Result, len};
+use crate::Result;
+use crate::broadcast::pair;
+use crate::error::require;
 
 /// A function of two numbers of any type, with NumPy's broadcasting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,37 +39,25 @@ impl ScalarBinary {
         b_shape: &[usize],
         out: &mut [T],
     ) -> Result<()> {
-        check_len("a", len(a_shape)?, a.len())?;
-        check_len("b", len(b_shape)?, b.len())?;
-        check_len("out", len(&shape([a_shape, b_shape])?)?, out.len())?;
+        let plan = pair(a, a_shape, b, b_shape, out.len())?;
         if T::EXACT && matches!(self, Self::Div | Self::Mod | Self::Fmod) {
             require(!b.contains(&T::ZERO), "divisor", "not hold a zero")?;
         }
-        let plan = Plan::new([a_shape, b_shape])?;
         match self {
-            Self::Add => zip(plan, a, b, out, T::add),
-            Self::Sub => zip(plan, a, b, out, T::sub),
-            Self::Mul => zip(plan, a, b, out, T::mul),
-            Self::Div => zip(plan, a, b, out, T::div),
-            Self::Max => zip(plan, a, b, out, T::greater),
-            Self::Min => zip(plan, a, b, out, T::lesser),
-            Self::Pow => zip(plan, a, b, out, T::pow),
-            Self::Fmod => zip(plan, a, b, out, T::rem),
-            Self::Mod => zip(plan, a, b, out, |a, b| {
+            Self::Add => plan.zip(a, b, out, T::add),
+            Self::Sub => plan.zip(a, b, out, T::sub),
+            Self::Mul => plan.zip(a, b, out, T::mul),
+            Self::Div => plan.zip(a, b, out, T::div),
+            Self::Max => plan.zip(a, b, out, T::greater),
+            Self::Min => plan.zip(a, b, out, T::lesser),
+            Self::Pow => plan.zip(a, b, out, T::pow),
+            Self::Fmod => plan.zip(a, b, out, T::rem),
+            Self::Mod => plan.zip(a, b, out, |a, b| {
                 let rest = a.rem(b);
                 if rest != T::ZERO && (rest < T::ZERO) != (b < T::ZERO) { rest.add(b) } else { rest }
             }),
         }
         Ok(())
-    }
-}
-
-fn zip<T: Copy>(plan: Plan<2>, a: &[T], b: &[T], out: &mut [T], f: impl Fn(T, T) -> T) {
-    let (len, [a_moves, b_moves]) = plan.run();
-    for (out, [a_at, b_at]) in out.chunks_exact_mut(len.max(1)).zip(plan.starts()) {
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = f(a[a_at + i * usize::from(a_moves)], b[b_at + i * usize::from(b_moves)]);
-        }
     }
 }
 
