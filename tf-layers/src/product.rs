@@ -1,14 +1,18 @@
 //! Matrix products: the driver that cuts a product into register tiles.
 
+use core::mem;
 use core::ops::Range;
 
 use crate::operand::{MAX_RANGE, MAX_SMALL, Rows, Start, Weights};
-use crate::simd::{PANEL, Simd, accumulate};
+use crate::simd::{Ahead, PANEL, Simd, accumulate};
 
 /// Bytes of weights that stay in the level-1 cache while rows stream by.
 const WEIGHTS_BLOCK: usize = 32 * 1024;
 /// Bytes of the left operand that stay in the level-2 cache while weights stream by.
 const ROWS_BLOCK: usize = 192 * 1024;
+/// So many tiles are few.
+const FEW: usize = 4;
+
 /// y = clamp(start + rows·weights) for `count` rows.
 #[inline(always)]
 pub(crate) fn product<'a, S: Simd, R: Rows<'a>>(
@@ -19,7 +23,7 @@ pub(crate) fn product<'a, S: Simd, R: Rows<'a>>(
     y: &mut [f32],
 ) {
     // Where each weight is used by few rows only, it may as well come from further away.
-    let (depth, height) = if count > 4 * S::ROWS {
+    let (depth, height) = if count > FEW * S::ROWS {
         let depth = if weights.k <= MAX_SMALL { MAX_SMALL } else { WEIGHTS_BLOCK / (S::PANELS * PANEL * 4) };
         (depth, (ROWS_BLOCK / 4 / depth.min(weights.k.max(1))).next_multiple_of(S::ROWS))
     } else {
@@ -87,6 +91,28 @@ fn strips<'a, S: Simd, R: Rows<'a>>(s: S, job: &Job<'_, R>, space: &mut R::Space
     }
 }
 
+impl<R> Job<'_, R> {
+    /// The weights that are read after those of the panels before `panel`: of further columns, or else the next of the k,
+    /// or else what lies behind; nothing where few rows would use them.
+    #[inline(always)]
+    fn ahead<S: Simd>(&self, panel: usize) -> Ahead {
+        let (w, range) = (&self.weights, &self.range);
+        if self.lines.len() <= FEW * S::ROWS {
+            return Ahead::NOTHING;
+        }
+        let (panel, first) = match w.n.div_ceil(PANEL) {
+            panels if panel < panels => (panel, range.start),
+            _ if range.end < w.k => (0, range.end),
+            panels => (panels, 0),
+        };
+        let pitch = w.k * PANEL;
+        match w.panels.get(panel * pitch + first * PANEL..) {
+            Some(panels) if !panels.is_empty() => Ahead::new(panels, pitch, range.len().min(w.k - first)),
+            _ => Ahead::NOTHING,
+        }
+    }
+}
+
 /// `P` panels of columns for all lines.
 #[inline(always)]
 fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(
@@ -96,8 +122,11 @@ fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(
     space: &mut R::Space,
     y: &mut [f32],
 ) {
+    let mut ahead = job.ahead::<S>(column / PANEL + P);
+    let share = ahead.rows().div_ceil(job.lines.len().div_ceil(S::ROWS).max(1));
     let mut row = job.lines.start;
     while row < job.lines.end {
+        let soon = ahead.take(share);
         let height = match job.lines.end - row {
             left if left >= 2 * S::ROWS => S::ROWS,
             // Two tiles of nearly equal height are faster than a full one and a low one.
@@ -107,26 +136,28 @@ fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(
         };
         // Constant conditions spare the compiler the tiles that an instruction set has no registers for.
         match height {
-            6 if const { S::ROWS >= 6 } => tile::<S, R, 6, P>(s, job, row, column, space, y),
-            5 if const { S::ROWS >= 5 && R::EVERY_SIZE } => tile::<S, R, 5, P>(s, job, row, column, space, y),
-            4 if const { S::ROWS >= 4 } => tile::<S, R, 4, P>(s, job, row, column, space, y),
-            3 if const { S::ROWS == 3 || S::ROWS > 3 && R::EVERY_SIZE } => {
-                tile::<S, R, 3, P>(s, job, row, column, space, y);
+            6 if const { S::ROWS >= 6 } => tile::<S, R, 6, P>(s, job, [row, column], soon, space, y),
+            5 if const { S::ROWS >= 5 && R::EVERY_SIZE } => {
+                tile::<S, R, 5, P>(s, job, [row, column], soon, space, y)
             }
-            2 => tile::<S, R, 2, P>(s, job, row, column, space, y),
-            _ => tile::<S, R, 1, P>(s, job, row, column, space, y),
+            4 if const { S::ROWS >= 4 } => tile::<S, R, 4, P>(s, job, [row, column], soon, space, y),
+            3 if const { S::ROWS == 3 || S::ROWS > 3 && R::EVERY_SIZE } => {
+                tile::<S, R, 3, P>(s, job, [row, column], soon, space, y);
+            }
+            2 => tile::<S, R, 2, P>(s, job, [row, column], soon, space, y),
+            _ => tile::<S, R, 1, P>(s, job, [row, column], soon, space, y),
         }
         row += height;
     }
 }
 
-/// One register tile.
+/// One register tile; it asks for the numbers `ahead`.
 #[inline(always)]
 fn tile<'a, S: Simd, R: Rows<'a>, const M: usize, const P: usize>(
     s: S,
     job: &Job<'_, R>,
-    row: usize,
-    column: usize,
+    [row, column]: [usize; 2],
+    mut ahead: Ahead,
     space: &mut R::Space,
     y: &mut [f32],
 ) {
@@ -154,7 +185,7 @@ fn tile<'a, S: Simd, R: Rows<'a>, const M: usize, const P: usize>(
             for panel in &mut rest {
                 *panel = &panel[start * PANEL..];
             }
-            sums = accumulate(s, lines, rest, sums);
+            sums = accumulate(s, lines, rest, sums, mem::replace(&mut ahead, Ahead::NOTHING));
         }
     }
     let (low, high) = (s.splat(w.low), s.splat(w.high));

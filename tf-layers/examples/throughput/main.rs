@@ -41,6 +41,12 @@ fn main() {
         bench.dense(rows, k, n, Activation::Relu);
     }
     bench.dense(512, 512, 512, Activation::Tanh);
+    for (rows, k, n) in
+        [(1, 1024, 1024), (49, 512, 2048), (196, 256, 1024), (196, 1024, 256), (784, 128, 512)]
+    {
+        bench.dense(rows, k, n, Activation::Relu);
+        bench.cold(rows, k, n);
+    }
     bench.conv(28, [128, 128], 3, 1, 1);
     bench.conv(56, [64, 64], 3, 1, 1);
     bench.conv(14, [256, 256], 3, 1, 1);

@@ -8,6 +8,9 @@ use tf_layers::{
 
 use crate::bench::{Bench, numbers};
 
+/// Bytes of weights that no cache holds.
+const COLD: usize = 256 << 20;
+
 impl Bench {
     pub fn dense(&self, rows: usize, k: usize, n: usize, activation: Activation) {
         let name = format!("dense {rows}x{k}x{n} {activation:?}");
@@ -19,6 +22,24 @@ impl Bench {
         let mut y = numbers(rows * n);
         let layer = Dense { kernel: Matrix::new(&data, 1, k, n).unwrap(), bias: Some(&bias), activation };
         self.measure(&name, 2 * rows * k * n, || {
+            layer.run(self.isa, rows, black_box(&x[..]), &mut y).unwrap();
+        });
+    }
+
+    /// A product whose weights come from memory each time, as in a net with more weights than the caches hold.
+    pub fn cold(&self, rows: usize, k: usize, n: usize) {
+        let name = format!("cold {rows}x{k}x{n}");
+        if !self.wants(&name) {
+            return;
+        }
+        let len = n.div_ceil(16) * 16 * k;
+        let data: Vec<_> = (0..(COLD / 4).div_ceil(len)).map(|_| numbers(len)).collect();
+        let (x, bias) = (numbers(rows * k), numbers(n));
+        let mut y = numbers(rows * n);
+        let mut all = data.iter().cycle();
+        self.measure(&name, 2 * rows * k * n, || {
+            let kernel = Matrix::new(all.next().unwrap(), 1, k, n).unwrap();
+            let layer = Dense { kernel, bias: Some(&bias), activation: Activation::Relu };
             layer.run(self.isa, rows, black_box(&x[..]), &mut y).unwrap();
         });
     }

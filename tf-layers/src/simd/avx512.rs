@@ -28,6 +28,12 @@ impl Simd for Avx512 {
 
     panels!(__m512, 1: 0);
 
+    #[inline(always)]
+    fn prefetch(self, x: *const f32) {
+        // SAFETY: a prefetch never faults, and reads nothing that the program could see.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(x.cast()) };
+    }
+
     intrinsics! {
         splat(x: f32) -> __m512 = _mm512_set1_ps(x);
         add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);

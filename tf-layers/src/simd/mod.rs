@@ -31,7 +31,7 @@ pub(crate) use bytes::{view, view_bools};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use scalar::Scalar;
-pub(crate) use tile::{Lines, accumulate};
+pub(crate) use tile::{Ahead, Lines, accumulate};
 pub(crate) use walk::Walk;
 
 /// Columns in a panel of packed weights: the widest vector there is, and a multiple of all the others.
@@ -87,6 +87,9 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `LANES` floats must be writable at `y`.
     unsafe fn store_ptr(self, v: Self::F32, y: *mut f32);
+
+    /// Asks for what will be read soon, to have it in the level-2 cache; does nothing where there is no such instruction.
+    fn prefetch(self, x: *const f32);
 
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
     fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;

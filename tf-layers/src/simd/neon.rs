@@ -26,6 +26,9 @@ impl Simd for Neon {
     type I32 = int32x4_t;
     type Mask = uint32x4_t;
 
+    #[inline(always)]
+    fn prefetch(self, _: *const f32) {}
+
     panels!(float32x4_t, 4: 0, 1, 2, 3);
 
     intrinsics! {

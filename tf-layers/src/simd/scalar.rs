@@ -66,6 +66,9 @@ impl Simd for Scalar {
     type I32 = I;
     type Mask = [bool; 4];
 
+    #[inline(always)]
+    fn prefetch(self, _: *const f32) {}
+
     panels!(F, 4: 0, 1, 2, 3);
 
     #[inline(always)]

@@ -38,16 +38,55 @@ impl<const M: usize> Lines<'_, M> {
     }
 }
 
+/// What will be read soon: some rows of neighbouring panels. It is never read here, only asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead {
+    first: *const f32,
+    /// Numbers from one panel to the next.
+    pitch: usize,
+    rows: usize,
+}
+
+impl Ahead {
+    pub const NOTHING: Self = Self { first: core::ptr::null(), pitch: 0, rows: 0 };
+
+    /// `rows` rows of panels `pitch` numbers apart, the first at the beginning of `panels`.
+    #[inline(always)]
+    pub fn new(panels: &[f32], pitch: usize, rows: usize) -> Self {
+        Self { first: panels.as_ptr(), pitch, rows }
+    }
+
+    #[inline(always)]
+    pub fn rows(self) -> usize {
+        self.rows
+    }
+
+    /// Takes away the first `rows` rows, or what there is.
+    #[inline(always)]
+    pub fn take(&mut self, rows: usize) -> Self {
+        let rows = rows.min(self.rows);
+        let taken = Self { rows, ..*self };
+        self.first = self.first.wrapping_add(rows * PANEL);
+        self.rows -= rows;
+        taken
+    }
+}
+
+/// Numbers of a row between two requests for what is read next.
+const STEPS: usize = 32;
+
 /// The sums plus `rows[row] · panels[panel]`.
 ///
 /// Each of the panels has k × 16 numbers in row-major order, and at least as many as the rows are long. The sums
-/// of `M` rows by `P` panels are passed by value to stay in registers.
+/// of `M` rows by `P` panels are passed by value to stay in registers. Large tiles ask meanwhile for what is
+/// `ahead` in as many panels.
 #[inline(always)]
 pub(crate) fn accumulate<S: Simd, const M: usize, const P: usize>(
     s: S,
     rows: Lines<'_, M>,
     panels: [&[f32]; P],
     sums: [[S::Panel; P]; M],
+    ahead: Ahead,
 ) -> [[S::Panel; P]; M] {
     let (mut k, rows) = rows.pointers();
     for panel in panels {
@@ -65,12 +104,45 @@ pub(crate) fn accumulate<S: Simd, const M: usize, const P: usize>(
         } else if const { M * P * (PANEL / S::LANES) < 8 } {
             chains::<S, M, P, 2>(s, k, rows, panels, sums)
         } else {
-            chains::<S, M, P, 1>(s, k, rows, panels, sums)
+            foresighted(s, k, rows, panels, sums, ahead)
         }
     }
 }
 
-/// The same with `U` sets of sums, each for every `U`-th of the k.
+/// The same for large tiles: asks for what lies ahead little by little, as the loads would have to wait for many
+/// requests at once.
+///
+/// # Safety
+/// k floats must be readable from each of `rows`, k · `PANEL` from each of `panels`.
+#[inline(always)]
+unsafe fn foresighted<S: Simd, const M: usize, const P: usize>(
+    s: S,
+    k: usize,
+    rows: [*const f32; M],
+    panels: [*const f32; P],
+    mut sums: [[S::Panel; P]; M],
+    mut ahead: Ahead,
+) -> [[S::Panel; P]; M] {
+    let share = ahead.rows.div_ceil(k.div_ceil(STEPS).max(1));
+    let mut p = 0;
+    while p < k {
+        let now = ahead.take(share);
+        for row in 0..now.rows {
+            for panel in 0..P {
+                s.prefetch(now.first.wrapping_add(row * PANEL + panel * now.pitch));
+            }
+        }
+        let end = k.min(p + STEPS);
+        while p < end {
+            // SAFETY: p < k.
+            sums = unsafe { step(s, p, rows, panels, sums) };
+            p += 1;
+        }
+    }
+    sums
+}
+
+/// The same for small tiles, with `U` sets of sums, each for every `U`-th of the k.
 ///
 /// # Safety
 /// k floats must be readable from each of `rows`, k · `PANEL` from each of `panels`.

@@ -26,6 +26,9 @@ impl Simd for Simd128 {
     type I32 = v128;
     type Mask = v128;
 
+    #[inline(always)]
+    fn prefetch(self, _: *const f32) {}
+
     panels!(v128, 4: 0, 1, 2, 3);
 
     intrinsics! {

@@ -39,9 +39,9 @@ impl<'w> Matrix<'w> {
         self.cols
     }
 
-    /// The panels of one group, one after the other; empty if there is no such group.
+    /// The panels of one group, one after the other, and those of the groups behind it; empty if there is no such group.
     pub(crate) fn group(&self, group: usize) -> &'w [f32] {
         let len = self.cols.div_ceil(PANEL) * self.rows * PANEL;
-        self.data.get(group * len..(group + 1) * len).unwrap_or(&[])
+        self.data.get(group * len..).unwrap_or(&[])
     }
 }
