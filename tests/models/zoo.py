@@ -101,7 +101,7 @@ def separable_11() -> onnx.ModelProto:
     return n.model(n("Gemm", n("Flatten", x), n.weight(12, 3), n.weight(3)))
 
 
-@_zoo("Transpose Conv2D Conv2D Conv2D Add GlobalAveragePooling2D")
+@_zoo("Transpose Conv2D Conv2D Conv2D GlobalAveragePooling2D")
 def residual_13() -> onnx.ModelProto:
     n = Net(13, image=["batch", 4, 9, 9])
     x = n("Relu", n.norm(n.conv("image", 4, 8, strides=[2, 2]), 8))
@@ -265,7 +265,7 @@ def _heads(n: Net, x: str, masked: bool) -> str:
 
 
 @_zoo(
-    "Dense Dense Dense Attention Dense Add LayerNormalization Dense Dense Add LayerNormalization",
+    "Dense Dense Dense Attention Dense LayerNormalization Dense Dense LayerNormalization",
 )
 def encoder_20() -> onnx.ModelProto:
     n = Net(20, words=["batch", 6, 8])

@@ -48,7 +48,7 @@ TABLE: dict[str, Case] = {
     "transformer_block": case(
         _block,
         X,
-        becomes=f"{HEADS} Add LayerNormalization Dense Dense Add LayerNormalization",
+        becomes=f"{HEADS} LayerNormalization Dense Dense LayerNormalization",
     ),
     "attention": case(lambda x, y: layers.Attention()([x, y]), X, Y, becomes="Attention"),
     "attention_of_three": case(lambda x, y, z: layers.Attention()([x, z, y]), X, Y, Y, becomes="Attention"),

@@ -76,7 +76,7 @@ TABLE: dict[str, Case] = {
             ]
         ),
         FREE,
-        becomes="Conv2D Conv2D Add Conv2D Add",
+        becomes="Conv2D Conv2D Conv2D",
     ),
     "global_average_free": case(
         lambda x: layers.GlobalAveragePooling2D()(layers.Conv2D(5, 3, padding="same", strides=2)(x)),

@@ -50,6 +50,23 @@ TABLE: dict[str, Case] = {
             ("channels_first_keepdims", {"data_format": "channels_first", "keepdims": True}, function),
         )
     },
+    # Zeros around the input take part, also in the maximum.
+    **{
+        f"{kind.lower()}_behind_zeros": case(
+            lambda x, k=kind: getattr(layers, f"{k}Pooling1D")(3, strides=2)(layers.ZeroPadding1D((1, 2))(x)),
+            X,
+            becomes=f"{kind}Pooling1D",
+        )
+        for kind in ("Max", "Average")
+    },
+    "max_of_images_behind_zeros": case(
+        lambda x: layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(x)), (6, 7, 3), becomes="MaxPooling2D"
+    ),
+    "max_same_behind_zeros": case(
+        lambda x: layers.MaxPooling1D(3, strides=1, padding="same")(layers.ZeroPadding1D(1)(x)),
+        X,
+        becomes="ZeroPadding MaxPooling1D",
+    ),
     "max_free_time": case(lambda x: layers.MaxPooling1D(2)(x), (None, 4), becomes="MaxPooling1D"),
     "average_free_time_same": case(
         lambda x: layers.AveragePooling1D(3, strides=1, padding="same")(x), (None, 4), becomes="AveragePooling1D"

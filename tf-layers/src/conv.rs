@@ -2,7 +2,7 @@
 
 use crate::dense::{clamp, start};
 use crate::error::{check_len, require};
-use crate::operand::Weights;
+use crate::operand::{Onto, Weights};
 use crate::simd::Isa;
 use crate::window::Axis;
 use crate::windows::{Run, Windows};
@@ -78,6 +78,11 @@ impl<'w> Conv1d<'w> {
     pub fn run(&self, isa: Isa, batch: usize, width: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
         self.as_2d().run(isa, batch, [1, width], x, y)
     }
+
+    /// The same added to what y holds, a residual connection, before the activation.
+    pub fn run_onto(&self, isa: Isa, batch: usize, width: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
+        self.as_2d().run_onto(isa, batch, [1, width], x, y)
+    }
 }
 
 impl Conv2d<'_> {
@@ -97,6 +102,23 @@ impl Conv2d<'_> {
 
     /// From x `[batch, height, width, in_channels]` to y `[batch, output_height, output_width, out_channels]`.
     pub fn run(&self, isa: Isa, batch: usize, size: [usize; 2], x: &[f32], y: &mut [f32]) -> Result<()> {
+        self.compute(isa, batch, size, x, y, Onto::Nothing)
+    }
+
+    /// The same added to what y holds, a residual connection, before the activation.
+    pub fn run_onto(&self, isa: Isa, batch: usize, size: [usize; 2], x: &[f32], y: &mut [f32]) -> Result<()> {
+        self.compute(isa, batch, size, x, y, Onto::Output)
+    }
+
+    fn compute(
+        &self,
+        isa: Isa,
+        batch: usize,
+        size: [usize; 2],
+        x: &[f32],
+        y: &mut [f32],
+        onto: Onto,
+    ) -> Result<()> {
         let axes = self.axes(size)?;
         let (groups, channels) = (self.groups, self.in_channels);
         require(groups > 0 && channels.is_multiple_of(groups), "in_channels", "be a multiple of the groups")?;
@@ -114,13 +136,13 @@ impl Conv2d<'_> {
         }
         if groups == 1 && self.is_pointwise() {
             let Self { kernel, bias, activation, .. } = *self;
-            return Dense { kernel, bias, activation }.run(isa, pixels, x, y);
+            return Dense { kernel, bias, activation }.compute(isa, pixels, x, y, onto);
         }
         let clamp = clamp(self.activation);
         let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
         for group in 0..groups {
             let first = group * n;
-            let start = start(self.bias.map(|bias| &bias[first..first + n]), n)?;
+            let start = start(self.bias.map(|bias| &bias[first..first + n]), n)?.onto(onto);
             let panels = self.kernel.group(group);
             let weights = Weights { panels, k, n, start, low, high, stride: out_channels };
             let windows = Windows::new(

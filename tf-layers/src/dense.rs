@@ -3,7 +3,7 @@
 use crate::error::{check_len, require};
 use core::ops::Range;
 
-use crate::operand::{Rows, Start, Weights};
+use crate::operand::{Onto, Rows, Start, Weights};
 use crate::product::product;
 use crate::simd::{Isa, Kernel, Lines, Simd};
 use crate::{Activation, Matrix, Result, len};
@@ -22,11 +22,20 @@ pub struct Dense<'w> {
 impl Dense<'_> {
     /// From x `[rows, k]` to y `[rows, n]`.
     pub fn run(&self, isa: Isa, rows: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
+        self.compute(isa, rows, x, y, Onto::Nothing)
+    }
+
+    /// y = activation(y + x·kernel + bias): a residual connection, which y `[rows, n]` holds.
+    pub fn run_onto(&self, isa: Isa, rows: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
+        self.compute(isa, rows, x, y, Onto::Output)
+    }
+
+    pub(crate) fn compute(&self, isa: Isa, rows: usize, x: &[f32], y: &mut [f32], onto: Onto) -> Result<()> {
         let (k, n) = (self.kernel.rows(), self.kernel.cols());
         require(self.kernel.groups() == 1, "kernel", "be a single matrix")?;
         check_len("x", len(&[rows, k])?, x.len())?;
         check_len("y", len(&[rows, n])?, y.len())?;
-        let start = start(self.bias, n)?;
+        let start = start(self.bias, n)?.onto(onto);
         if y.is_empty() {
             return Ok(());
         }

@@ -85,4 +85,25 @@ pub(crate) enum Start<'a> {
     Bias(&'a [f32]),
     /// What the output holds.
     Output,
+    /// What the output holds, and one number for each column.
+    Onto(&'a [f32]),
+}
+
+impl Start<'_> {
+    /// The same, and what the output holds if that is wanted.
+    pub fn onto(self, onto: Onto) -> Self {
+        match (self, onto) {
+            (Self::Zero, Onto::Output) => Self::Output,
+            (Self::Bias(bias), Onto::Output) => Self::Onto(bias),
+            (start, _) => start,
+        }
+    }
+}
+
+/// What a layer adds its result to.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Onto {
+    Nothing,
+    /// What the output holds.
+    Output,
 }

@@ -11,6 +11,8 @@ use crate::{Result, len};
 pub enum Pool {
     /// The greatest; NaN if any is. Padding counts as −∞.
     Max,
+    /// The greatest; NaN if any is. Padding counts as zeros.
+    MaxOverPadding,
     /// The mean.
     Average {
         /// Whether padding counts as zeros. Else the mean is over what lies in the image.
@@ -112,7 +114,7 @@ impl Pool2d {
 
     /// From x `[batch, height, width, channels]` to y `[batch, output_height, output_width, channels]`.
     ///
-    /// A window that lies wholly in the padding gives −∞ for the maximum, 0 for the mean.
+    /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
     pub fn run(
         &self,
         isa: Isa,
@@ -138,7 +140,7 @@ impl Pool3d {
 
     /// From x `[batch, …size, channels]` to y `[batch, …output_size, channels]`.
     ///
-    /// A window that lies wholly in the padding gives −∞ for the maximum, 0 for the mean.
+    /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
     pub fn run(
         &self,
         isa: Isa,
@@ -204,6 +206,8 @@ struct Window<'a> {
     x: &'a [f32],
     origins: [isize; 3],
     taps: [core::ops::Range<usize>; 3],
+    /// What the sum or the maximum starts with.
+    start: f32,
     /// What the mean divides by; `None` for the maximum.
     divisor: Option<f32>,
 }
@@ -214,7 +218,7 @@ impl<'a> Window<'a> {
         let origins = [axes[0].origin(at[0]), axes[1].origin(at[1]), axes[2].origin(at[2])];
         let taps = [axes[0].taps(origins[0]), axes[1].taps(origins[1]), axes[2].taps(origins[2])];
         let divisor = match kind {
-            Pool::Max => None,
+            Pool::Max | Pool::MaxOverPadding => None,
             Pool::Average { count_include_pad: false } => Some(taps[0].len() * taps[1].len() * taps[2].len()),
             Pool::Average { count_include_pad: true } => Some(
                 axes[0].taps_padded(origins[0])
@@ -223,13 +227,19 @@ impl<'a> Window<'a> {
             ),
         };
         let divisor = divisor.map(|count| count.max(1) as f32);
-        Self { axes, channels, x, origins, taps, divisor }
+        let whole = (0..3).all(|i| axes[i].inside(origins[i]));
+        let start = match kind {
+            Pool::Max => f32::NEG_INFINITY,
+            Pool::MaxOverPadding if whole => f32::NEG_INFINITY,
+            _ => 0.0,
+        };
+        Self { axes, channels, x, origins, taps, start, divisor }
     }
 
     /// `N` vectors of channels from `channel` on, the last perhaps incomplete.
     #[inline(always)]
     fn pool<S: Simd, const N: usize>(&self, s: S, channel: usize, y: &mut [f32]) {
-        let mut result = [s.splat(if self.divisor.is_some() { 0.0 } else { f32::NEG_INFINITY }); N];
+        let mut result = [s.splat(self.start); N];
         let width = (N * S::LANES).min(self.channels - channel);
         let [depth, vertical, horizontal] = &self.axes;
         for tap_z in self.taps[0].clone() {

@@ -138,7 +138,7 @@ fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(
         match height {
             6 if const { S::ROWS >= 6 } => tile::<S, R, 6, P>(s, job, [row, column], soon, space, y),
             5 if const { S::ROWS >= 5 && R::EVERY_SIZE } => {
-                tile::<S, R, 5, P>(s, job, [row, column], soon, space, y)
+                tile::<S, R, 5, P>(s, job, [row, column], soon, space, y);
             }
             4 if const { S::ROWS >= 4 } => tile::<S, R, 4, P>(s, job, [row, column], soon, space, y),
             3 if const { S::ROWS == 3 || S::ROWS > 3 && R::EVERY_SIZE } => {
@@ -170,6 +170,15 @@ fn tile<'a, S: Simd, R: Rows<'a>, const M: usize, const P: usize>(
         Start::Output => {
             for i in 0..M {
                 sums[i] = load(s, &y[(row + i) * w.stride + column..][..width]);
+            }
+        }
+        Start::Onto(bias) => {
+            let bias: [S::Panel; P] = load(s, &bias[column..column + width]);
+            for i in 0..M {
+                sums[i] = load(s, &y[(row + i) * w.stride + column..][..width]);
+                for j in 0..P {
+                    sums[i][j] = s.panel_add(sums[i][j], bias[j]);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Rng, assert_close, isas, packed};
+use common::{Rng, activate, activate_onto, assert_close, isas, packed};
 use tf_layers::{Activation, Dense, Matrix};
 
 const SIZES: [usize; 10] = [1, 2, 3, 5, 15, 16, 17, 33, 64, 100];
@@ -21,9 +21,12 @@ fn large_dense() {
                     *e += f64::from(x[row * k + p]) * f64::from(*w);
                 }
             }
-            for e in expected {
-                *e = e.clamp(-1.0, 3.0);
-            }
+        }
+        let residual = rng.vec(rows * n);
+        let onto: Vec<f64> =
+            expected.iter().zip(&residual).map(|(e, &r)| (e + f64::from(r)).clamp(-1.0, 3.0)).collect();
+        for e in &mut expected {
+            *e = e.clamp(-1.0, 3.0);
         }
         let activation = Activation::Clip { min: -1.0, max: 3.0 };
         let layer = Dense { kernel: Matrix::new(&data, 1, k, n).unwrap(), bias: Some(&b), activation };
@@ -31,6 +34,9 @@ fn large_dense() {
             let mut y = vec![f32::NAN; rows * n];
             layer.run(isa, rows, &x, &mut y).unwrap();
             assert_close(&y, &expected, 1e-5, &format!("{isa:?} {rows}x{k}x{n}"));
+            y.copy_from_slice(&residual);
+            layer.run_onto(isa, rows, &x, &mut y).unwrap();
+            assert_close(&y, &onto, 1e-5, &format!("onto {isa:?} {rows}x{k}x{n}"));
         }
     }
 }
@@ -47,14 +53,16 @@ fn dense() {
                     for bias in [None, Some(&b[..])] {
                         let kernel = Matrix::new(&data, 1, k, n).unwrap();
                         let layer = Dense { kernel, bias, activation };
-                        let mut expected = vec![0.0; rows * n];
-                        for (i, e) in expected.iter_mut().enumerate() {
+                        let mut sums = vec![0.0; rows * n];
+                        for (i, e) in sums.iter_mut().enumerate() {
                             let (row, col) = (i / n, i % n);
                             let sum: f64 =
                                 (0..k).map(|p| f64::from(x[row * k + p]) * f64::from(w[p * n + col])).sum();
-                            let sum = sum + bias.map_or(0.0, |b| f64::from(b[col]));
-                            *e = common::activate(activation, sum);
+                            *e = sum + bias.map_or(0.0, |b| f64::from(b[col]));
                         }
+                        let expected: Vec<f64> = sums.iter().map(|&e| activate(activation, e)).collect();
+                        let residual = rng.vec(rows * n);
+                        let onto = activate_onto(activation, &sums, &residual);
                         for isa in isas() {
                             let mut y = vec![f32::NAN; rows * n];
                             layer.run(isa, rows, &x, &mut y).unwrap();
@@ -63,6 +71,14 @@ fn dense() {
                                 &expected,
                                 1e-5,
                                 &format!("{isa:?} {rows}x{k}x{n} {activation:?}"),
+                            );
+                            y.copy_from_slice(&residual);
+                            layer.run_onto(isa, rows, &x, &mut y).unwrap();
+                            assert_close(
+                                &y,
+                                &onto,
+                                1e-5,
+                                &format!("onto {isa:?} {rows}x{k}x{n} {activation:?}"),
                             );
                         }
                     }

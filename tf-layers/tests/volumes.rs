@@ -165,7 +165,9 @@ fn pooling_over_volumes() {
                     }
                 }
                 expected.push(match kind {
-                    Pool::Max => taken.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                    Pool::Max | Pool::MaxOverPadding => {
+                        taken.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+                    }
                     Pool::Average { .. } => taken.iter().sum::<f64>() / taken.len() as f64,
                 });
             }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::window::{CASES, Case, PLAIN};
-use common::{Rng, activate, assert_close, isas, packed};
+use common::{Rng, activate, activate_onto, assert_close, isas, packed};
 use tf_layers::{
     Activation, Blob, Buffer, Conv1d, Conv2d, DepthwiseConv2d, Entry, Matrix, Npz, NpzWriter, Pool, Pool1d,
     Pool2d, WinogradConv2d, pack,
@@ -32,6 +32,8 @@ fn convolution() {
                 }
             }
         });
+        let residual = rng.vec(pixels * cout);
+        let onto = activate_onto(Activation::Relu, &expected, &residual);
         for e in &mut expected {
             *e = e.max(0.0);
         }
@@ -53,6 +55,9 @@ fn convolution() {
             let mut y = vec![f32::NAN; pixels * cout];
             layer.run(isa, case.batch, case.size, &x, &mut y).unwrap();
             assert_close(&y, &expected, 1e-5, &format!("{isa:?} {case:?}"));
+            y.copy_from_slice(&residual);
+            layer.run_onto(isa, case.batch, case.size, &x, &mut y).unwrap();
+            assert_close(&y, &onto, 1e-5, &format!("onto {isa:?} {case:?}"));
             if case.size[0] == 1 && case.kernel[0] == 1 {
                 let layer = Conv1d {
                     kernel,
@@ -68,6 +73,9 @@ fn convolution() {
                 y.fill(f32::NAN);
                 layer.run(isa, case.batch, case.size[1], &x, &mut y).unwrap();
                 assert_close(&y, &expected, 1e-5, &format!("1d {isa:?} {case:?}"));
+                y.copy_from_slice(&residual);
+                layer.run_onto(isa, case.batch, case.size[1], &x, &mut y).unwrap();
+                assert_close(&y, &onto, 1e-5, &format!("1d onto {isa:?} {case:?}"));
             }
         }
     }
@@ -140,11 +148,16 @@ fn winograd() {
                 in_channels: cin,
                 padding: case.padding,
             };
+            let residual = rng.vec(pixels * cout);
+            let onto = activate_onto(activation, &expected, &residual);
             let expected: Vec<f64> = expected.iter().map(|&e| activate(activation, e)).collect();
             for isa in isas() {
                 let (mut y, mut scratch) = (vec![f32::NAN; pixels * cout], Buffer::default());
                 layer.run(isa, case.batch, case.size, &x, &mut y, &mut scratch).unwrap();
                 assert_close(&y, &expected, 1e-5, &format!("{isa:?} {case:?}"));
+                y.copy_from_slice(&residual);
+                layer.run_onto(isa, case.batch, case.size, &x, &mut y, &mut scratch).unwrap();
+                assert_close(&y, &onto, 1e-5, &format!("onto {isa:?} {case:?}"));
             }
         }
     }
@@ -207,14 +220,18 @@ fn pooling() {
                     sum[to * channels + c] += x;
                 }
             });
-            let area = (case.kernel[0] * case.kernel[1]) as f64;
+            let taps = (case.kernel[0] * case.kernel[1]) as f64;
+            let zeros = max.iter().enumerate();
+            let zeros =
+                zeros.map(|(i, &max)| if counts[i / channels] < taps { max.max(0.0) } else { max }).collect();
             let mean = |count: &dyn Fn(usize) -> f64| -> Vec<f64> {
                 sum.iter().enumerate().map(|(i, sum)| sum / count(i / channels)).collect()
             };
             let kinds = [
                 (Pool::Max, max.clone()),
+                (Pool::MaxOverPadding, zeros),
                 (Pool::Average { count_include_pad: false }, mean(&|i| f64::max(counts[i], 1.0))),
-                (Pool::Average { count_include_pad: true }, mean(&|_| area)),
+                (Pool::Average { count_include_pad: true }, mean(&|_| taps)),
             ];
             for (kind, expected) in kinds {
                 let (size, stride, dilation, padding) =

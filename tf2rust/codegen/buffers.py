@@ -73,10 +73,11 @@ def _last_reads(graph: LayerGraph) -> dict[Value, int]:
 def _share(
     graph: LayerGraph, layer: Layer, step: int, result: Plan, last_read: dict[Value, int], inplace: bool
 ) -> None:
-    """Puts the layer's output where its input is, if it may be."""
+    """Puts the layer's output where one of its inputs is, if it may be."""
     if not layer.inputs:
         return
-    source, target = result.places[layer.x], result.places[layer.y]
+    over = layer.inplace_input() if inplace and not isinstance(layer, Reshape) else None
+    source, target = result.places[over or layer.x], result.places[layer.y]
     if source.dtype != target.dtype or (graph.is_output(layer.y) and not _may_become_output(graph, source)):
         return
     if isinstance(layer, Reshape):
@@ -84,9 +85,9 @@ def _share(
         if any(graph.is_output(v) for v in source.values) and graph.is_output(layer.y):
             return
         result.aliases.add(layer)
-    elif inplace and layer.can_run_inplace() and layer.inputs.count(layer.x) == 1:
+    elif over is not None and layer.inputs.count(over) == 1:
         alive = any(last_read.get(v, -1) > step or graph.is_output(v) for v in source.values)
-        if alive or source.is_fixed or any(result.places[v] is source for v in layer.inputs[1:]):
+        if alive or source.is_fixed or any(result.places[v] is source for v in layer.inputs if v is not over):
             return
         result.inplace.add(layer)
     else:

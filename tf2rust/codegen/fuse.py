@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
@@ -54,8 +55,9 @@ class _Fusion:
         self.kept = {value for _, value in graph.outputs}
         self.readers: dict[Value, list[Layer]] = {}
         self.made: dict[Value, Layer] = {}
-        self.position: dict[Layer, int] = {}
+        self.position: dict[Layer, float] = {}
         self.waiting: deque[Layer] = deque(graph.layers)
+        self.of_reshapes = (self._merge, self._sink, self._sink_sum, self._flatten)
         for position, layer in enumerate(graph.layers):
             self._add(layer, position)
 
@@ -64,20 +66,20 @@ class _Fusion:
             layer = self.waiting.popleft()
             if layer not in self.position:
                 continue
-            if isinstance(layer, Reshape) and (self._merge(layer) or self._sink(layer) or self._flatten(layer)):
+            if isinstance(layer, Reshape) and any(step(layer) for step in self.of_reshapes):
                 continue
             self._fuse(layer)
         self.graph.layers = sorted(self.position, key=self.position.__getitem__)
         return self.graph
 
-    def _add(self, layer: Layer, position: int) -> None:
+    def _add(self, layer: Layer, position: float) -> None:
         self.position[layer] = position
         for value in layer.inputs:
             self.readers.setdefault(value, []).append(layer)
         for value in layer.outputs:
             self.made[value] = layer
 
-    def _remove(self, layer: Layer) -> int:
+    def _remove(self, layer: Layer) -> float:
         for value in layer.inputs:
             self.readers[value].remove(layer)
         for value in layer.outputs:
@@ -139,6 +141,31 @@ class _Fusion:
         self._look_again(view)
         return True
 
+    def _sink_sum(self, view: Reshape) -> bool:
+        """Moves a sum in front of a Reshape, next to a layer that takes residual connections.
+
+        x ─ Dense ─ Reshape ─ Add(r)    becomes    x ─ Dense ─ Add(Reshape(r)) ─ Reshape
+        """
+        source, add = self.made.get(view.x), self._only_reader(view.y)
+        if source is None or not isinstance(add, Binary) or self._only_reader(view.x) is not view:
+            return False
+        others = [v for v in add.inputs if v is not view.y]
+        if len(others) != 1 or not others[0].shape == view.y.shape == add.y.shape:
+            return False
+        flat, inner = (Value(f"{v.name}'", v.dtype, view.x.shape) for v in (others[0], add.y))
+        moved = replace(add, inputs=[view.x, flat], outputs=[inner])
+        if source.absorb(moved) is None:
+            return False
+        self._remove(view)
+        position = self._remove(add)
+        view.inputs, view.outputs = [inner], add.outputs
+        self._add(Reshape(inputs=others, outputs=[flat], name=add.name, rules=add.rules), position - 0.25)
+        self._add(moved, position)
+        self._add(view, position + 0.25)
+        self._look_again(moved)
+        self._look_again(view)
+        return True
+
     def _flatten(self, view: Reshape) -> bool:
         """A Dense over all axes but the first reads them in whatever order they lie, its kernel's rows put in that one.
 
@@ -148,6 +175,7 @@ class _Fusion:
         if (
             not isinstance(source, Transpose)
             or not isinstance(reader, Dense)
+            or reader.x is not view.y
             or self._only_reader(source.y) is not view
         ):
             return False

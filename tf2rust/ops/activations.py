@@ -10,7 +10,7 @@ import numpy as np
 from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.core.activation import Activation
 from tf2rust.ops.core.facts import InferenceError, infers, same_shape
-from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value
 from tf2rust.ops.core.pattern import Match, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.select import choices_read, chosen
@@ -37,8 +37,8 @@ class ActivationLayer(Layer):
             return None
         return replace(producer, function="AddRelu") if self.activation == Activation("relu") else None
 
-    def can_run_inplace(self) -> bool:
-        return True
+    def inplace_input(self) -> Value | None:
+        return self.x
 
     def rust_call(self, call: RustCall) -> str:
         return f"{self.activation.rust()}.run(isa, {call.inputs[0]}, {call.outputs[0]})"

@@ -9,14 +9,15 @@ import numpy as np
 from tf2rust.ops.activations import ActivationLayer
 from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.core.activation import LINEAR, Activation
-from tf2rust.ops.core.layer import Layer
+from tf2rust.ops.core.layer import Layer, RustCall, Value
 
 
 @dataclass(eq=False, kw_only=True)
 class Affine(Layer):
     """A layer that computes ``activation(x · kernel + bias)`` in some arrangement.
 
-    The kernel's last axis is the output's channels.
+    The kernel's last axis is the output's channels. A second input, of the output's shape, is added before the
+    activation: a residual connection.
     """
 
     kernel: np.ndarray
@@ -27,12 +28,25 @@ class Affine(Layer):
         """The kernel that gives every output channel times its factor."""
         return np.asarray(self.kernel.astype(np.float64) * factors)
 
+    @property
+    def residual(self) -> Value | None:
+        return self.inputs[1] if len(self.inputs) > 1 else None
+
+    @property
+    def takes_residual(self) -> bool:
+        """Whether the Rust layer has a ``run_onto``."""
+        return False
+
     def absorb(self, consumer: Layer) -> Layer | None:
         if not self.activation.is_linear:
             return None
         if isinstance(consumer, ActivationLayer):
             return replace(self, activation=consumer.activation)
-        if not isinstance(consumer, Binary) or (vector := consumer.last_axis()) is None:
+        if not isinstance(consumer, Binary) or self.residual is not None:
+            return None
+        if consumer.constant is None:
+            return self._onto(consumer)
+        if (vector := consumer.last_axis()) is None:
             return None
         bias = np.zeros(vector.size) if self.bias is None else self.bias.astype(np.float64)
         wide = vector.astype(np.float64)
@@ -47,14 +61,38 @@ class Affine(Layer):
                 )
         return None
 
+    def _onto(self, consumer: Binary) -> Layer | None:
+        """The layer that adds the consumer's other operand itself."""
+        others = [v for v in consumer.inputs if v is not self.y]
+        sums = {"Add": LINEAR, "AddRelu": Activation("relu")}
+        if not self.takes_residual or consumer.function not in sums or len(others) != 1:
+            return None
+        if others[0].shape != self.y.shape or consumer.y.shape != self.y.shape:
+            return None
+        return replace(self, inputs=[self.x, others[0]], activation=sums[consumer.function])
+
+    def inplace_input(self) -> Value | None:
+        return self.residual
+
+    @property
+    def method(self) -> str:
+        """What runs the Rust layer; ``run_onto`` finds the residual connection in its output."""
+        return "run" if self.residual is None else "run_onto"
+
+    def onto_copy(self, call: RustCall, run: str) -> str:
+        """The Rust of ``run`` where the output does not hold the residual connection yet."""
+        if self.residual is None:
+            return run
+        return f"copy({call.inputs[1]}, {call.outputs[0]}).and_then(|()| {run})"
+
     def absorb_input(self, producer: Layer) -> Layer | None:
         """A factor or a summand for each input channel, as of a BatchNormalization in front, goes into the kernel."""
-        if not isinstance(producer, Binary) or (vector := producer.last_axis()) is None:
+        if not isinstance(producer, Binary) or producer.y is not self.x or (vector := producer.last_axis()) is None:
             return None
-        wide = vector.astype(np.float64)
+        wide, inputs = vector.astype(np.float64), [producer.x, *self.inputs[1:]]
         match producer.function, producer.constant_first:
             case "Mul", _:
-                return replace(self, kernel=_f32(self.scaled_input(wide)), inputs=[producer.x])
+                return replace(self, kernel=_f32(self.scaled_input(wide)), inputs=inputs)
             case "Add", _:
                 moved = self.of_constant(wide)
             case "Sub", False:
@@ -64,7 +102,7 @@ class Affine(Layer):
         if moved is None:
             return None
         bias = 0.0 if self.bias is None else self.bias.astype(np.float64)
-        return replace(self, bias=_f32(bias + moved), inputs=[producer.x])
+        return replace(self, bias=_f32(bias + moved), inputs=inputs)
 
     def scaled_input(self, factors: np.ndarray) -> np.ndarray:
         """The kernel that does to x what this one does to x · factors, one factor for each channel."""

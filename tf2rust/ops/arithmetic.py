@@ -117,9 +117,10 @@ class Binary(Layer):
             return f"ScalarBinary::{self.function}.run({a}, {a_shape}, {b}, {b_shape}, {call.outputs[0]})"
         return f"Binary::{self.function}.run(isa, {a}, {a_shape}, {b}, {b_shape}, {call.outputs[0]})"
 
-    def can_run_inplace(self) -> bool:
+    def inplace_input(self) -> Value | None:
         """The first operand is the one that is overwritten, so it must be the tensor and have the output's shape."""
-        return not self.constant_first and self.x.shape == self.y.shape and self.y.dtype == "float32"
+        fits = not self.constant_first and self.x.shape == self.y.shape and self.y.dtype == "float32"
+        return self.x if fits else None
 
     def rust_call_inplace(self, call: RustCall) -> str:
         (_, shape), (b, b_shape) = self._operands(call)

@@ -163,7 +163,14 @@ class Conv(Affine):
             return rust_list((flat, *values) if self._flat else values[0])
         return rust_list(values)
 
+    @property
+    def takes_residual(self) -> bool:
+        return self.rank < 3 and not self.depthwise
+
     def rust_call(self, call: RustCall) -> str:
+        return self.onto_copy(call, self.rust_call_inplace(call))
+
+    def rust_call_inplace(self, call: RustCall) -> str:
         spatial = ((1,) if self._flat else ()) + self.x.shape[1:-1]
         size = call.dim(spatial[0]) if len(spatial) == 1 else call.dims(spatial)
         layer = call.field
@@ -171,10 +178,10 @@ class Conv(Affine):
             layer = f"{self._rust_name()} {{ padding: {self._each(tuple(padding), (0, 0))}, ..{layer} }}"
         arguments = ["isa", call.dim(self.x.shape[0]), size, call.inputs[0], call.outputs[0]]
         arguments += [call.scratch()] if self.winograd else []
-        return f"{layer}.run({', '.join(arguments)})"
+        return f"{layer}.{self.method}({', '.join(arguments)})"
 
     def rust_imports(self) -> set[str]:
-        return {self._rust_name(), "Activation", "same_padding"}
+        return {self._rust_name(), "Activation", "same_padding", "copy"}
 
 
 @infers("Conv")

@@ -43,12 +43,19 @@ class Dense(Affine):
             f"activation: {self.activation.rust()} }}"
         )
 
+    @property
+    def takes_residual(self) -> bool:
+        return True
+
     def rust_call(self, call: RustCall) -> str:
+        return self.onto_copy(call, self.rust_call_inplace(call))
+
+    def rust_call_inplace(self, call: RustCall) -> str:
         rows = call.dim(product(self.x.shape[:-1]))
-        return f"{call.field}.run(isa, {rows}, {call.inputs[0]}, {call.outputs[0]})"
+        return f"{call.field}.{self.method}(isa, {rows}, {call.inputs[0]}, {call.outputs[0]})"
 
     def rust_imports(self) -> set[str]:
-        return {"Dense", "Activation"}
+        return {"Dense", "Activation", "copy"}
 
 
 def matmul_shape(a: Dims, b: Dims) -> Dims:

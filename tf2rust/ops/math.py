@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tf2rust.ops.arithmetic import NUMBERS
 from tf2rust.ops.core.facts import infers, same_shape
-from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -33,8 +33,8 @@ class Unary(Layer):
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         return self.keeps_rows(by_row)
 
-    def can_run_inplace(self) -> bool:
-        return self.x.dtype == "float32"
+    def inplace_input(self) -> Value | None:
+        return self.x if self.x.dtype == "float32" else None
 
     def rust_call(self, call: RustCall) -> str:
         if self.x.dtype != "float32":

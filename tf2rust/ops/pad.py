@@ -39,16 +39,19 @@ class Pad(Layer):
         return self.keeps_rows(by_row) and self.padding[0] == (0, 0)
 
     def absorb(self, consumer: Layer) -> Layer | None:
-        if not isinstance(consumer, Conv) or not self._is_zeros() or any(map(any, (self.padding[0], self.padding[-1]))):
+        if not isinstance(consumer, Conv) or consumer.x is not self.y or not self.surrounds_with_zeros():
             return None
         own = consumer.window.padding
         if None in own:
             return None
         padding = tuple((a + c[0], b + c[1]) for (a, b), c in zip(self.padding[1:-1], own, strict=True) if c)
-        return replace(consumer, window=replace(consumer.window, padding=padding), inputs=[self.x])
+        inputs = [self.x, *consumer.inputs[1:]]
+        return replace(consumer, window=replace(consumer.window, padding=padding), inputs=inputs)
 
-    def _is_zeros(self) -> bool:
-        return self.mode == "constant" and self.value == 0 and len(self.inputs) == 1
+    def surrounds_with_zeros(self) -> bool:
+        """Whether there are zeros around the spatial axes, and nothing else."""
+        zeros = self.mode == "constant" and self.value == 0 and len(self.inputs) == 1
+        return zeros and not any(map(any, (self.padding[0], self.padding[-1])))
 
     def rust_call(self, call: RustCall) -> str:
         before = rust_list([p for p, _ in self.padding])

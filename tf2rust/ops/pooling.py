@@ -19,7 +19,7 @@ from tf2rust.ops.window import Window, window, without_flat_axis
 class Pooling(Layer):
     """The maximum or the average over a window: [n, *spatial, c] → [n, *spatial', c].
 
-    The maximum ignores the padding; the average leaves it out too unless ``count_include_pad``.
+    The maximum ignores the padding, the average leaves it out; with ``count_include_pad`` it counts as zeros.
     """
 
     function: str
@@ -41,6 +41,13 @@ class Pooling(Layer):
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         return self.keeps_rows(by_row)
 
+    def absorb_input(self, producer: Layer) -> Layer | None:
+        """Zeros around the input are padding that counts."""
+        if not isinstance(producer, Pad) or not producer.surrounds_with_zeros() or self.window.is_padded:
+            return None
+        around = replace(self.window, padding=producer.padding[1:-1])
+        return replace(self, window=around, count_include_pad=True, inputs=[producer.x])
+
     def simplified(self) -> list[Layer] | None:
         return without_flat_axis(self, self.window)
 
@@ -50,9 +57,10 @@ class Pooling(Layer):
         def each(values: Sequence[object]) -> str:
             return rust_list(values if self.rank > 1 else values[0])
 
-        count = f"Average {{ count_include_pad: {str(self.count_include_pad).lower()} }}"
+        maximum = "MaxOverPadding" if self.count_include_pad else "Max"
+        average = f"Average {{ count_include_pad: {str(self.count_include_pad).lower()} }}"
         return f"Pool{self.rank}d", (
-            f"Pool{self.rank}d {{ kind: Pool::{'Max' if self.function == 'Max' else count}, size: {each(w.size)}, "
+            f"Pool{self.rank}d {{ kind: Pool::{maximum if self.function == 'Max' else average}, size: {each(w.size)}, "
             f"stride: {each(w.strides)}, dilation: {each(w.dilations)}, padding: {each(w.rust_padding())} }}"
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import infers, normal_axis, same_shape
-from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value
 from tf2rust.ops.core.pattern import Match, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.select import choices_read, chosen
@@ -47,8 +47,8 @@ class Softmax(Layer):
     def rust_call(self, call: RustCall) -> str:
         return f"{self._function}(isa, {self._split(call)}, {call.inputs[0]}, {call.outputs[0]})"
 
-    def can_run_inplace(self) -> bool:
-        return True
+    def inplace_input(self) -> Value | None:
+        return self.x
 
     def rust_call_inplace(self, call: RustCall) -> str:
         return f"{self._function}_in_place(isa, {self._split(call)}, {call.outputs[0]})"

@@ -4,7 +4,7 @@ use super::transform::{Epilogue, transform_input, transform_output};
 use super::{TILE, WIDTHS};
 use crate::dense::{self, Plain, clamp, start};
 use crate::error::{check_len, require};
-use crate::operand::{Start, Weights};
+use crate::operand::{Onto, Start, Weights};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::window::Axis;
 use crate::windows::{self, Windows};
@@ -44,6 +44,31 @@ impl WinogradConv2d<'_> {
         y: &mut [f32],
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
+        self.compute(isa, (batch, size), x, y, scratch, Onto::Nothing)
+    }
+
+    /// The same added to what y holds, a residual connection, before the activation.
+    pub fn run_onto(
+        &self,
+        isa: Isa,
+        batch: usize,
+        size: [usize; 2],
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        self.compute(isa, (batch, size), x, y, scratch, Onto::Output)
+    }
+
+    fn compute(
+        &self,
+        isa: Isa,
+        (batch, size): (usize, [usize; 2]),
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut Buffer<f32>,
+        onto: Onto,
+    ) -> Result<()> {
         let axis = |i: usize| Axis::new(self.kernel_size[i], 1, 1, self.padding[i], size[i]);
         let [mut vertical, horizontal] = [axis(0)?, axis(1)?];
         let [height, width] = self.kernel_size;
@@ -73,7 +98,7 @@ impl WinogradConv2d<'_> {
             axes: [vertical, horizontal],
             channels: self.in_channels,
             outputs,
-            epilogue: Epilogue { bias: self.bias, low, high },
+            epilogue: Epilogue { bias: self.bias, onto, low, high },
         };
         let scratch = scratch.write(block.scratch)?;
         let (input, output) = (vertical.input * horizontal.input, vertical.output * horizontal.output);

@@ -1,6 +1,7 @@
 //! The transforms of inputs and outputs, for all channels of a tile.
 
 use super::TILE;
+use crate::operand::Onto;
 use crate::simd::Simd;
 
 /// The values of six inputs: row i has the coefficients of Π (x − p) over the points p but the i-th.
@@ -86,6 +87,7 @@ pub(super) fn transform_input<S: Simd>(
 #[derive(Clone, Copy)]
 pub(super) struct Epilogue<'a> {
     pub bias: Option<&'a [f32]>,
+    pub onto: Onto,
     pub low: f32,
     pub high: f32,
 }
@@ -118,9 +120,13 @@ pub(super) fn transform_output<S: Simd, const M: usize>(
         };
         let sums = outputs::<S, M>(s, m);
         for j in 0..M {
-            let sum = s.min(high, s.max(low, s.add(sums[j], bias)));
             // The last tile of a line may be cut off.
             if let Some(pixel) = y.get_mut(j * channels + channel..j * channels + channel + width) {
+                let mut sum = s.add(sums[j], bias);
+                if epilogue.onto == Onto::Output {
+                    sum = s.add(sum, if whole { s.load(pixel) } else { s.load_partial(pixel, 0.0) });
+                }
+                let sum = s.min(high, s.max(low, sum));
                 if whole { s.store(sum, pixel) } else { s.store_partial(sum, pixel) }
             }
         }

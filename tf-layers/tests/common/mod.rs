@@ -56,6 +56,11 @@ pub fn activate(activation: Activation, x: f64) -> f64 {
     }
 }
 
+/// What a layer gives that computes `sums` and adds them to `onto` first.
+pub fn activate_onto(activation: Activation, sums: &[f64], onto: &[f32]) -> Vec<f64> {
+    sums.iter().zip(onto).map(|(sum, &onto)| activate(activation, sum + f64::from(onto))).collect()
+}
+
 /// |found − expected| ≤ tolerance · max(1, max |expected|) for every element.
 #[track_caller]
 pub fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, context: &str) {

@@ -169,9 +169,9 @@ class Layer:
         """How many float32 elements the layer takes of the scratch memory that its call names."""
         return 0
 
-    def can_run_inplace(self) -> bool:
-        """Whether the first output may be written over the first input (same dtype and length)."""
-        return False
+    def inplace_input(self) -> Value | None:
+        """The input that the first output may be written over, of the same dtype and length; None if there is none."""
+        return None
 
     def measures(self, call: RustCall) -> dict[str, str]:
         """The dimensions of the outputs that only the inputs' contents tell: by symbol, the Rust that finds each.
@@ -195,7 +195,7 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} has no Rust call")
 
     def rust_call_inplace(self, call: RustCall) -> str:
-        """The same where the first output stands over the first input; ``call.inputs[0]`` is not to be used."""
+        """The same where the first output stands over ``inplace_input``, whose expression is not to be used."""
         raise NotImplementedError(f"{type(self).__name__} does not work in place")
 
     def rust_imports(self) -> set[str]:
