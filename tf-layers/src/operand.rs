@@ -60,6 +60,8 @@ pub(crate) struct Weights<'a> {
     pub high: f32,
     /// From one row of the output to the next.
     pub stride: usize,
+    /// From the last columns to the first.
+    pub backwards: bool,
 }
 
 impl<'a> Weights<'a> {
@@ -73,6 +75,7 @@ impl<'a> Weights<'a> {
             low: f32::NEG_INFINITY,
             high: f32::INFINITY,
             stride: matrix.cols(),
+            backwards: false,
         }
     }
 }

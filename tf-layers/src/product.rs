@@ -72,22 +72,23 @@ struct Job<'w, R> {
 /// All columns, a strip of panels at a time.
 #[inline(always)]
 fn strips<'a, S: Simd, R: Rows<'a>>(s: S, job: &Job<'_, R>, space: &mut R::Space, y: &mut [f32]) {
-    let mut column = 0;
-    while column < job.weights.n {
-        let panels = (job.weights.n - column).div_ceil(PANEL);
-        if const { S::PANELS >= 4 } && panels >= 4 {
-            strip::<S, R, 4>(s, job, column, space, y);
-            column += 4 * PANEL;
-        } else if const { S::PANELS >= 3 && R::EVERY_SIZE } && panels == 3 {
-            strip::<S, R, 3>(s, job, column, space, y);
-            column += 3 * PANEL;
-        } else if const { S::PANELS >= 2 } && panels >= 2 {
-            strip::<S, R, 2>(s, job, column, space, y);
-            column += 2 * PANEL;
-        } else {
-            strip::<S, R, 1>(s, job, column, space, y);
-            column += PANEL;
+    let panels = job.weights.n.div_ceil(PANEL);
+    let mut left = panels;
+    while left > 0 {
+        let width = match left {
+            4.. if const { S::PANELS >= 4 } => 4,
+            3 if const { S::PANELS >= 3 && R::EVERY_SIZE } => 3,
+            2.. if const { S::PANELS >= 2 } => 2,
+            _ => 1,
+        };
+        let column = PANEL * if job.weights.backwards { left - width } else { panels - left };
+        match width {
+            4 if const { S::PANELS >= 4 } => strip::<S, R, 4>(s, job, column, space, y),
+            3 if const { S::PANELS >= 3 && R::EVERY_SIZE } => strip::<S, R, 3>(s, job, column, space, y),
+            2 if const { S::PANELS >= 2 } => strip::<S, R, 2>(s, job, column, space, y),
+            _ => strip::<S, R, 1>(s, job, column, space, y),
         }
+        left -= width;
     }
 }
 
@@ -97,7 +98,7 @@ impl<R> Job<'_, R> {
     #[inline(always)]
     fn ahead<S: Simd>(&self, panel: usize) -> Ahead {
         let (w, range) = (&self.weights, &self.range);
-        if self.lines.len() <= FEW * S::ROWS {
+        if self.lines.len() <= FEW * S::ROWS || w.backwards {
             return Ahead::NOTHING;
         }
         let (panel, first) = match w.n.div_ceil(PANEL) {

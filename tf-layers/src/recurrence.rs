@@ -2,7 +2,7 @@
 
 use crate::error::check_len;
 use crate::shape::len;
-use crate::{Error, Result};
+use crate::{Error, Matrix, Result};
 
 /// The order in which a recurrent layer takes the steps of a sequence, and in which it writes its results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,15 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// Numbers of a recurrent kernel of which the level-1 cache holds a good part.
+const NEAR: usize = 48 * 1024;
+
+/// Whether a step goes through the recurrent kernel from its end to its beginning: every other one does, as what the step
+/// before has read last is still in the nearest cache.
+pub(crate) const fn turns(step: usize, recurrent: &Matrix<'_>) -> bool {
+    step % 2 == 1 && recurrent.rows() * recurrent.cols() <= NEAR
 }
 
 /// Fills the states with what they start with.

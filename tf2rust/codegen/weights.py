@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tf2rust.ops.core.layer import WINOGRAD_TILE, Layer, LayerGraph, Weight
+from tf2rust.ops.core.layer import Layer, LayerGraph, Weight, winograd_tile
 from tf2rust.ops.core.rust import rust_str, rust_type
 
 
@@ -44,14 +44,15 @@ class Entry:
             return self.array.nbytes
         columns = int(self.array.shape[-1]) // self.groups
         packed = self.array.nbytes // max(columns, 1) * -(-columns // 16) * 16
-        return packed * WINOGRAD_TILE // self.array.shape[1] if self.packing == "winograd" else packed
+        width = self.array.shape[1] if self.packing == "winograd" else 0
+        return packed * winograd_tile(width) // width if width else packed
 
     @property
     def accessor(self) -> str:
         """The call of the blob's accessor, of the entry at ``index``, but for the index."""
         if self.packing == "winograd":
-            height, _, channels, filters = self.array.shape
-            return f"matrices({{index}}, {WINOGRAD_TILE}, {height * channels}, {filters})"
+            height, width, channels, filters = self.array.shape
+            return f"matrices({{index}}, {winograd_tile(width)}, {height * channels}, {filters})"
         return f"{'typed' if self._is_typed else self.packing}({{index}}, {self.sizes})"
 
     @property

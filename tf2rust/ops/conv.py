@@ -11,7 +11,7 @@ import numpy as np
 from tf2rust.ops.affine import Affine
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
-from tf2rust.ops.core.layer import WINOGRAD_TILE, Layer, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs, winograd_tile
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list
@@ -68,10 +68,11 @@ class Conv(Affine):
         if not 2 <= width <= 5 or self.channels < 16 or depth < 32 or filters < 32:
             return False
         spatial = [d if isinstance(d, int) else _MANY_PIXELS for d in self.y.shape[1:-1]]
-        tiles = -(-spatial[-1] // (WINOGRAD_TILE + 1 - width))
-        if 1.25 * tiles * WINOGRAD_TILE > spatial[-1] * width:
+        tile = winograd_tile(width)
+        tiles = -(-spatial[-1] // (tile + 1 - width))
+        if 1.25 * tiles * tile > spatial[-1] * width:
             return False
-        return math.prod(spatial) >= _MANY_PIXELS or WINOGRAD_TILE * depth * filters <= _CACHED_WEIGHTS
+        return math.prod(spatial) >= _MANY_PIXELS or tile * depth * filters <= _CACHED_WEIGHTS
 
     def params(self) -> dict[str, object]:
         return {

@@ -127,9 +127,10 @@ impl Bench {
         if !self.wants(&name) {
             return;
         }
-        let data = numbers(6 * cout.div_ceil(16) * 16 * kh * cin);
+        let tile = if kw > 3 { 8 } else { 6 };
+        let data = numbers(tile * cout.div_ceil(16) * 16 * kh * cin);
         let layer = WinogradConv2d {
-            kernel: Matrix::new(&data, 6, kh * cin, cout).unwrap(),
+            kernel: Matrix::new(&data, tile, kh * cin, cout).unwrap(),
             bias: None,
             activation: Activation::Relu,
             kernel_size: kernel,

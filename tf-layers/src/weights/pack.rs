@@ -12,7 +12,7 @@ use super::format::{ALIGN, HEADER, MAGIC, MATRIX, RECORD, VECTOR, VERSION, align
 use super::npy::NpyArray;
 use super::npz::Npz;
 use crate::simd::PANEL;
-use crate::winograd::{TILE, kernel_factor};
+use crate::winograd::{kernel_factor, tile};
 use crate::{Error, Result, len};
 
 /// One array of a model: its name in the NPZ archive, and how the kernels want it.
@@ -55,9 +55,9 @@ impl Entry {
         Self { name, kind: Kind::Matrices { groups, rows, cols } }
     }
 
-    /// The six matrices of a [`WinogradConv2d`](crate::WinogradConv2d): the array is a row-major
+    /// The matrices of a [`WinogradConv2d`](crate::WinogradConv2d): the array is a row-major
     /// `[kernel_height, kernel_width, in_channels, out_channels]`. [`Blob::matrices`](crate::Blob::matrices) finds them
-    /// as six groups of `kernel_height · in_channels` rows.
+    /// as six groups of `kernel_height · in_channels` rows, or eight from a width of 4 on.
     #[must_use]
     pub const fn winograd(name: &'static str, kernel_size: [usize; 2], channels: usize, cols: usize) -> Self {
         let [lines, taps] = kernel_size;
@@ -74,9 +74,10 @@ impl Entry {
                 let bytes = packed_len(groups, rows, cols)?.checked_mul(4).ok_or(Error::Overflow)?;
                 (tag(MATRIX, Dtype::F32), groups, rows, cols, bytes)
             }
-            Kind::Winograd { lines, channels, cols, .. } => {
+            Kind::Winograd { lines, taps, channels, cols } => {
                 let rows = len(&[lines, channels])?;
-                return Self { name: self.name, kind: Kind::Matrices { groups: TILE, rows, cols } }.record();
+                return Self { name: self.name, kind: Kind::Matrices { groups: tile(taps), rows, cols } }
+                    .record();
             }
         })
     }
@@ -140,7 +141,7 @@ pub fn pack(npz: &Npz<'_>, entries: &[Entry], architecture: [u8; 32]) -> Result<
                 }
             }
             Kind::Winograd { lines, taps, channels, cols } => {
-                for value in 0..TILE {
+                for value in 0..tile(taps) {
                     let matrix = transformed(array.bytes(), value, [lines, taps, channels, cols])?;
                     pack_matrix(&matrix, lines * channels, cols, 0, cols, &mut blob);
                 }
@@ -150,7 +151,7 @@ pub fn pack(npz: &Npz<'_>, entries: &[Entry], architecture: [u8; 32]) -> Result<
     Ok(blob)
 }
 
-/// One of the six matrices of a kernel: its taps along the width, summed up with the factors of `value`.
+/// One of the matrices of a kernel: its taps along the width, summed up with the factors of `value`.
 fn transformed(kernel: &[u8], value: usize, sizes: [usize; 4]) -> Result<Vec<u8>> {
     let [lines, taps, channels, cols] = sizes;
     let row = channels * cols;

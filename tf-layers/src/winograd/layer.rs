@@ -1,11 +1,12 @@
 //! The layer: what it checks, and how it goes through the image.
 
-use super::transform::{Epilogue, transform_input, transform_output};
-use super::{TILE, WIDTHS};
+use super::part::{Inputs, Outputs, Part};
+use super::transform::Epilogue;
+use super::{WIDTHS, tile};
 use crate::dense::{self, Plain, clamp, start};
 use crate::error::{check_len, require};
 use crate::operand::{Onto, Start, Weights};
-use crate::simd::{Isa, Kernel, Simd};
+use crate::simd::Isa;
 use crate::window::Axis;
 use crate::windows::{self, Windows};
 use crate::{Activation, Buffer, Matrix, Result, len};
@@ -18,8 +19,8 @@ const BLOCK: usize = 160 * 1024;
 /// the kernel is 2 to 5 wide.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WinogradConv2d<'w> {
-    /// Six matrices `[kernel_height · in_channels, out_channels]`, as [`Entry::winograd`](crate::Entry::winograd)
-    /// packs them.
+    /// Matrices `[kernel_height · in_channels, out_channels]`, six for kernels up to 3 wide, eight for wider ones, as
+    /// [`Entry::winograd`](crate::Entry::winograd) packs them.
     pub kernel: Matrix<'w>,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
@@ -75,7 +76,8 @@ impl WinogradConv2d<'_> {
         require(WIDTHS.contains(&width), "kernel_size", "be 2 to 5 wide")?;
         require(self.in_channels > 0, "in_channels", "be positive")?;
         let (k, n) = (len(&[height, self.in_channels])?, self.kernel.cols());
-        require(self.kernel.groups() == TILE, "kernel", "be six matrices")?;
+        let tile = tile(width);
+        require(self.kernel.groups() == tile, "kernel", "be six matrices, or eight from a width of 4 on")?;
         require(self.kernel.rows() == k, "kernel", "have kernel_height · in_channels rows")?;
         check_len("x", len(&[batch, size[0], size[1], self.in_channels])?, x.len())?;
         check_len("y", len(&[batch, vertical.output, horizontal.output, n])?, y.len())?;
@@ -87,9 +89,9 @@ impl WinogradConv2d<'_> {
             // Lines that do not mix are lines of one image.
             vertical = Axis::dilated(1, 1, len(&[batch, size[0]])?);
         }
-        let outputs = TILE + 1 - width;
-        let block =
-            Block::new(vertical.output, horizontal.output.div_ceil(outputs), height, self.in_channels, n)?;
+        let outputs = tile + 1 - width;
+        let tiles = [vertical.output, horizontal.output.div_ceil(outputs)];
+        let block = Block::new(tile, tiles, height, self.in_channels, n)?;
         let clamp = clamp(self.activation);
         let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
         let run = Run {
@@ -97,6 +99,7 @@ impl WinogradConv2d<'_> {
             kernel: self.kernel,
             axes: [vertical, horizontal],
             channels: self.in_channels,
+            tile,
             outputs,
             epilogue: Epilogue { bias: self.bias, onto, low, high },
         };
@@ -114,22 +117,28 @@ impl WinogradConv2d<'_> {
 struct Block {
     lines: usize,
     tiles: usize,
-    /// Numbers of scratch memory: six times the inputs and six times the products of all tiles.
+    /// Numbers of scratch memory: so many times as there are values the inputs and the products of all tiles.
     scratch: usize,
 }
 
 impl Block {
     /// For an image of `lines` by `tiles`: all tiles of several lines, or some tiles of a line.
-    fn new(lines: usize, tiles: usize, height: usize, channels: usize, n: usize) -> Result<Self> {
-        let (room, line) = (BLOCK / TILE, len(&[height, channels])?.max(1) + n);
+    fn new(
+        values: usize,
+        [lines, tiles]: [usize; 2],
+        height: usize,
+        channels: usize,
+        n: usize,
+    ) -> Result<Self> {
+        let (room, line) = (BLOCK / values, len(&[height, channels])?.max(1) + n);
         let (lines, tiles) = if line.checked_mul(tiles).is_some_and(|all| all <= room) {
             let more = (room / tiles).saturating_sub(line) / (channels + n).max(1);
             (even(lines, 1 + more), tiles)
         } else {
             (1, even(tiles, (room / line).max(1)))
         };
-        let input = len(&[TILE, tiles, crate::shape::sum(lines, height - 1)?, channels])?;
-        let scratch = crate::shape::sum(input, len(&[TILE, tiles, lines, n])?)?;
+        let input = len(&[values, tiles, crate::shape::sum(lines, height - 1)?, channels])?;
+        let scratch = crate::shape::sum(input, len(&[values, tiles, lines, n])?)?;
         Ok(Self { lines, tiles, scratch })
     }
 }
@@ -145,18 +154,11 @@ struct Run<'a> {
     kernel: Matrix<'a>,
     axes: [Axis; 2],
     channels: usize,
+    /// Pixels of a tile.
+    tile: usize,
     /// Pixels of a tile's result.
     outputs: usize,
     epilogue: Epilogue<'a>,
-}
-
-/// Some lines of some tiles.
-#[derive(Clone, Copy)]
-struct Part {
-    line: usize,
-    lines: usize,
-    tile: usize,
-    tiles: usize,
 }
 
 impl Run<'_> {
@@ -172,14 +174,14 @@ impl Run<'_> {
     }
 
     fn part(&self, part: Part, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
-        let Self { isa, kernel, axes, channels, outputs, epilogue } = *self;
+        let Self { isa, kernel, axes, channels, tile, outputs, epilogue } = *self;
         let n = kernel.cols();
         // One value of all tiles; a tile's lines lie a line of tiles apart.
         let pitch = (part.lines + axes[0].size - 1) * part.tiles * channels;
         let rows = part.lines * part.tiles;
-        let (inputs, products) = scratch.split_at_mut(TILE * pitch);
-        isa.run(Inputs { axes, channels, tile: outputs, part, x, pitch, space: inputs });
-        for (value, y) in products.chunks_exact_mut(rows * n).take(TILE).enumerate() {
+        let (inputs, products) = scratch.split_at_mut(tile * pitch);
+        isa.run(Inputs { axes, channels, tile, made: outputs, part, x, pitch, space: inputs });
+        for (value, y) in products.chunks_exact_mut(rows * n).take(tile).enumerate() {
             let weights = Weights { panels: kernel.group(value), ..Weights::plain(&kernel, Start::Zero) };
             let x = &inputs[value * pitch..][..pitch];
             if axes[0].size == 1 {
@@ -194,89 +196,13 @@ impl Run<'_> {
         isa.run(Outputs {
             axes,
             channels: n,
-            tile: outputs,
+            tile,
+            made: outputs,
             part,
             pitch: rows * n,
             space: products,
             epilogue,
             y,
         });
-    }
-}
-
-/// The transform of the inputs of a part.
-struct Inputs<'a> {
-    axes: [Axis; 2],
-    channels: usize,
-    /// Pixels of a tile's result.
-    tile: usize,
-    part: Part,
-    x: &'a [f32],
-    pitch: usize,
-    space: &'a mut [f32],
-}
-
-impl Kernel for Inputs<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { axes: [vertical, horizontal], channels, tile, part, pitch, space, .. } = self;
-        let (line_len, width) = (part.tiles * channels, horizontal.input * channels);
-        for (i, at) in (0..part.lines + vertical.size - 1).map(|i| (i, i * line_len)) {
-            let Some(line) = vertical.position(vertical.origin(part.line), i) else {
-                for value in space.chunks_exact_mut(pitch) {
-                    value[at..at + line_len].fill(0.0);
-                }
-                continue;
-            };
-            let line = &self.x[line * width..][..width];
-            for t in 0..part.tiles {
-                let left = horizontal.origin((part.tile + t) * tile);
-                transform_input(s, line, left, channels, &mut space[at + t * channels..], pitch);
-            }
-        }
-    }
-}
-
-/// The transform of the products of a part.
-struct Outputs<'a> {
-    axes: [Axis; 2],
-    channels: usize,
-    /// Pixels of a tile's result.
-    tile: usize,
-    part: Part,
-    pitch: usize,
-    space: &'a [f32],
-    epilogue: Epilogue<'a>,
-    y: &'a mut [f32],
-}
-
-impl Kernel for Outputs<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        match self.tile {
-            2 => self.tiles::<S, 2>(s),
-            3 => self.tiles::<S, 3>(s),
-            4 => self.tiles::<S, 4>(s),
-            _ => self.tiles::<S, 5>(s),
-        }
-    }
-}
-
-impl Outputs<'_> {
-    #[inline(always)]
-    fn tiles<S: Simd, const M: usize>(self, s: S) {
-        let Self { part, channels, pitch, space, epilogue, .. } = self;
-        let line_len = self.axes[1].output * channels;
-        for (i, line) in self.y.chunks_exact_mut(line_len).skip(part.line).take(part.lines).enumerate() {
-            for t in 0..part.tiles {
-                let space = &space[(i * part.tiles + t) * channels..];
-                let y = &mut line[(part.tile + t) * M * channels..];
-                transform_output::<S, M>(s, space, pitch, channels, epilogue, y);
-            }
-        }
     }
 }

@@ -18,8 +18,9 @@ Dims = tuple[int | Expr, ...]
 Perm = tuple[int, ...]
 
 
-WINOGRAD_TILE = 6
-"""Neighbouring inputs of a Winograd convolution, from which it computes 7 − kernel width outputs at once."""
+def winograd_tile(width: int) -> int:
+    """Neighbouring inputs t of a Winograd convolution, from which it computes t + 1 − ``width`` outputs at once."""
+    return 8 if width > 3 else 6
 
 
 @dataclass(eq=False)

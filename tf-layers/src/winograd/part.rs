@@ -1,0 +1,100 @@
+//! The transforms of a part of an image, tile by tile.
+
+use super::transform::{Eight, Epilogue, Six, Tile, transform_input, transform_output};
+use crate::simd::{Kernel, Simd};
+use crate::window::Axis;
+
+/// Some lines of some tiles.
+#[derive(Clone, Copy)]
+pub(super) struct Part {
+    pub line: usize,
+    pub lines: usize,
+    pub tile: usize,
+    pub tiles: usize,
+}
+
+/// The transform of the inputs of a part.
+pub(super) struct Inputs<'a> {
+    pub axes: [Axis; 2],
+    pub channels: usize,
+    /// Pixels of a tile, and of its result.
+    pub tile: usize,
+    pub made: usize,
+    pub part: Part,
+    pub x: &'a [f32],
+    pub pitch: usize,
+    pub space: &'a mut [f32],
+}
+
+impl Kernel for Inputs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        if self.tile == 8 { self.tiles::<S, Eight, 8>(s) } else { self.tiles::<S, Six, 6>(s) }
+    }
+}
+
+impl Inputs<'_> {
+    #[inline(always)]
+    fn tiles<S: Simd, K: Tile<T>, const T: usize>(self, s: S) {
+        let Self { axes: [vertical, horizontal], channels, made, part, pitch, space, .. } = self;
+        let (line_len, width) = (part.tiles * channels, horizontal.input * channels);
+        for (i, at) in (0..part.lines + vertical.size - 1).map(|i| (i, i * line_len)) {
+            let Some(line) = vertical.position(vertical.origin(part.line), i) else {
+                for value in space.chunks_exact_mut(pitch) {
+                    value[at..at + line_len].fill(0.0);
+                }
+                continue;
+            };
+            let line = &self.x[line * width..][..width];
+            for t in 0..part.tiles {
+                let left = horizontal.origin((part.tile + t) * made);
+                transform_input::<S, K, T>(s, line, left, channels, &mut space[at + t * channels..], pitch);
+            }
+        }
+    }
+}
+
+/// The transform of the products of a part.
+pub(super) struct Outputs<'a> {
+    pub axes: [Axis; 2],
+    pub channels: usize,
+    /// Pixels of a tile, and of its result.
+    pub tile: usize,
+    pub made: usize,
+    pub part: Part,
+    pub pitch: usize,
+    pub space: &'a [f32],
+    pub epilogue: Epilogue<'a>,
+    pub y: &'a mut [f32],
+}
+
+impl Kernel for Outputs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        match (self.tile, self.made) {
+            (8, 4) => self.tiles::<S, Eight, 8, 4>(s),
+            (8, _) => self.tiles::<S, Eight, 8, 5>(s),
+            (_, 4) => self.tiles::<S, Six, 6, 4>(s),
+            _ => self.tiles::<S, Six, 6, 5>(s),
+        }
+    }
+}
+
+impl Outputs<'_> {
+    #[inline(always)]
+    fn tiles<S: Simd, K: Tile<T>, const T: usize, const M: usize>(self, s: S) {
+        let Self { part, channels, pitch, space, epilogue, .. } = self;
+        let line_len = self.axes[1].output * channels;
+        for (i, line) in self.y.chunks_exact_mut(line_len).skip(part.line).take(part.lines).enumerate() {
+            for t in 0..part.tiles {
+                let space = &space[(i * part.tiles + t) * channels..];
+                let y = &mut line[(part.tile + t) * M * channels..];
+                transform_output::<S, K, T, M>(s, space, pitch, channels, epilogue, y);
+            }
+        }
+    }
+}
