@@ -62,7 +62,8 @@ impl PartialEq for Activation {
 
 impl fmt::Debug for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}{:?}", self.name, self.parameters)
+        write!(f, "{:?}", self.name)?;
+        if self.parameters == [0.0; 3] { Ok(()) } else { write!(f, "{:?}", self.parameters) }
     }
 }
 

@@ -1,8 +1,6 @@
 //! The layer: what it checks, and how it goes through the image.
 
-use core::ops::Range;
-
-use super::transform::{Epilogue, Products, transform_input, transform_output, transform_rest};
+use super::transform::{Epilogue, transform_input, transform_output};
 use super::{TILE, WIDTHS};
 use crate::dense::{self, Plain, clamp, start};
 use crate::error::{check_len, require};
@@ -233,38 +231,14 @@ impl Kernel for Outputs<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) {
-        let whole = self.channels - self.channels % S::LANES;
-        if whole > 0 {
-            match self.tile {
-                2 => self.tiles::<S, 2>(s, 0..whole),
-                3 => self.tiles::<S, 3>(s, 0..whole),
-                4 => self.tiles::<S, 4>(s, 0..whole),
-                _ => self.tiles::<S, 5>(s, 0..whole),
-            }
-        }
-        if whole < self.channels {
-            self.tiles::<S, 0>(s, whole..self.channels);
-        }
-    }
-}
-
-impl Outputs<'_> {
-    /// Tiles of `M` pixels; 0 stands for any number of them, and channels that are fewer than a vector has.
-    #[inline(always)]
-    fn tiles<S: Simd, const M: usize>(&mut self, s: S, some: Range<usize>) {
-        let Self { part, channels, pitch, space, epilogue, tile, .. } = *self;
+    fn run<S: Simd>(self, s: S) {
+        let Self { part, channels, tile, pitch, space, epilogue, .. } = self;
         let line_len = self.axes[1].output * channels;
         for (i, line) in self.y.chunks_exact_mut(line_len).skip(part.line).take(part.lines).enumerate() {
             for t in 0..part.tiles {
                 let space = &space[(i * part.tiles + t) * channels..];
                 let y = &mut line[(part.tile + t) * tile * channels..];
-                let products = Products { space, pitch, channels };
-                if const { M == 0 } {
-                    transform_rest(s, products, tile, some.start, epilogue, y);
-                } else {
-                    transform_output::<S, M>(s, products, some.end, epilogue, y);
-                }
+                transform_output(s, space, pitch, channels, tile, epilogue, y);
             }
         }
     }

@@ -90,80 +90,49 @@ pub(super) struct Epilogue<'a> {
     pub high: f32,
 }
 
-/// The products of a tile: value i of all channels lies at `space[i · pitch..]`.
-#[derive(Clone, Copy)]
-pub(super) struct Products<'a> {
-    pub space: &'a [f32],
-    pub pitch: usize,
-    pub channels: usize,
-}
-
-/// Writes the pixels of a tile, at most `M`, for the channels below `end`, which is a multiple of the lanes.
+/// Writes the pixels of a tile, at most `tile`, of `channels` outputs each, from the products: value i lies at
+/// `space[i · pitch..]`.
+///
+/// One code serves tiles of all sizes: what a small one has no pixel for costs less than it takes to have four codes.
 #[inline(always)]
-pub(super) fn transform_output<S: Simd, const M: usize>(
+pub(super) fn transform_output<S: Simd>(
     s: S,
-    products: Products<'_>,
-    end: usize,
+    space: &[f32],
+    pitch: usize,
+    channels: usize,
+    tile: usize,
     epilogue: Epilogue<'_>,
     y: &mut [f32],
 ) {
-    let Products { space, pitch, channels } = products;
     let (low, high) = (s.splat(epilogue.low), s.splat(epilogue.high));
-    for channel in (0..end).step_by(S::LANES) {
+    let mut channel = 0;
+    while channel < channels {
+        let width = S::LANES.min(channels - channel);
+        let whole = width == S::LANES;
         let mut m = [s.splat(0.0); TILE];
         for i in 0..TILE {
-            m[i] = s.load(&space[i * pitch + channel..]);
+            let from = &space[i * pitch + channel..];
+            m[i] = if whole { s.load(from) } else { s.load_partial(&from[..width], 0.0) };
         }
         let bias = match epilogue.bias {
-            Some(bias) => s.load(&bias[channel..]),
+            Some(bias) if whole => s.load(&bias[channel..]),
+            Some(bias) => s.load_partial(&bias[channel..], 0.0),
             None => s.splat(0.0),
         };
-        let sums = outputs::<S, M>(s, m);
-        for j in 0..M {
-            let sum = s.min(high, s.max(low, s.add(sums[j], bias)));
-            // The last tile of a line may be cut off.
-            if let Some(pixel) = y.get_mut(j * channels + channel..) {
-                if !pixel.is_empty() {
-                    s.store(sum, pixel);
+        // The last value goes to the last pixel, whichever that is.
+        let last = core::mem::replace(&mut m[TILE - 1], s.splat(0.0));
+        let sums = outputs::<S, { TILE - 1 }>(s, m);
+        for j in 0..TILE - 1 {
+            if j < tile {
+                let sum = if j + 1 == tile { s.add(sums[j], last) } else { sums[j] };
+                let sum = s.min(high, s.max(low, s.add(sum, bias)));
+                // The last tile of a line may be cut off.
+                if let Some(pixel) = y.get_mut(j * channels + channel..j * channels + channel + width) {
+                    if whole { s.store(sum, pixel) } else { s.store_partial(sum, pixel) }
                 }
             }
         }
-    }
-}
-
-/// The same for the channels from `channel` on, which are fewer than a vector has, and tiles of `tile` pixels: one code
-/// for all sizes, as it is seldom run.
-#[inline(always)]
-pub(super) fn transform_rest<S: Simd>(
-    s: S,
-    products: Products<'_>,
-    tile: usize,
-    channel: usize,
-    epilogue: Epilogue<'_>,
-    y: &mut [f32],
-) {
-    let Products { space, pitch, channels } = products;
-    let (low, high) = (s.splat(epilogue.low), s.splat(epilogue.high));
-    let width = channels - channel;
-    let mut m = [s.splat(0.0); TILE];
-    for i in 0..TILE {
-        m[i] = s.load_partial(&space[i * pitch + channel..][..width], 0.0);
-    }
-    let bias = match epilogue.bias {
-        Some(bias) => s.load_partial(&bias[channel..], 0.0),
-        None => s.splat(0.0),
-    };
-    // The last value goes to the last pixel, whichever that is.
-    let last = core::mem::replace(&mut m[TILE - 1], s.splat(0.0));
-    let sums = outputs::<S, { TILE - 1 }>(s, m);
-    for j in 0..TILE - 1 {
-        let sum = if j + 1 == tile { s.add(sums[j], last) } else { sums[j] };
-        let sum = s.min(high, s.max(low, s.add(sum, bias)));
-        if j < tile {
-            if let Some(pixel) = y.get_mut(j * channels + channel..).and_then(|y| y.get_mut(..width)) {
-                s.store_partial(sum, pixel);
-            }
-        }
+        channel += S::LANES;
     }
 }
 
