@@ -15,7 +15,7 @@ test: lint test-rust test-python
 demo: $(VENV)/installed
 	$(BIN)/python -m demo
 
-# Side by side with ONNX Runtime, tract and rten; some twenty minutes on a quiet machine.
+# Side by side with ONNX Runtime, tract and rten; a quarter of an hour on a quiet machine.
 bench: $(VENV)/installed
 	$(BIN)/python -m bench
 

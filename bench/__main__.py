@@ -6,6 +6,7 @@ import argparse
 import json
 import platform
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from bench import crates, figures, limits, runner
 from bench.flops import flops
+from bench.goals import RUNTIME
 from bench.models import MODELS, Model
 from bench.report import Report, markdown
 from bench.results import OURS, Row, percentiles
@@ -30,23 +32,28 @@ def main() -> None:
     """Runs what the arguments ask for; without any, all of it."""
     arguments = _arguments()
     models = [model for model in MODELS if not arguments.models or model.name in arguments.models]
-    with console.status("") as status:
-        # All of them, as the harness is built with all.
-        for model in MODELS:
-            crates.provide(model, status.update)
-        status.update("Building the harness")
-        runner.build(runner.FOLDER, "--workspace", "--locked")
-        rows, problems = [], []
-        for model in models:
-            for batch in model.batches:
-                status.update(f"Timing {model.name}, batch {batch}")
-                found, why = _time(model, batch, arguments.engines, arguments.quick)
-                rows += found
-                problems += why
-        widest = next(row.isa for row in rows if row.engine == OURS)
-        status.update("Measuring the core")
-        bounds = [limits.measure(isa) for isa in _isas(widest)]
-        others = [] if arguments.quick else _figures(models, arguments.engines, status.update)
+    start = time.monotonic()
+
+    def progress(text: str) -> None:
+        console.print(f"{time.monotonic() - start:5.0f} s  {text}", highlight=False)
+
+    # All of them, as the harness is built with all.
+    for model in MODELS:
+        crates.provide(model, progress)
+    progress("Building the harness")
+    runner.build(runner.FOLDER, "--workspace", "--locked")
+    rows, problems = [], []
+    for model in models:
+        for batch in model.batches:
+            progress(f"Timing {model.name}, batch {batch}")
+            found, why = _time(model, batch, arguments.engines, arguments.quick)
+            rows += found
+            problems += why
+    widest = next(row.isa for row in rows if row.engine == OURS)
+    progress("Measuring the core")
+    bounds = [limits.measure(isa) for isa in _isas(widest)]
+    others = [] if arguments.quick else _figures(models, arguments.engines, progress)
+    progress("Done")
     report = Report(
         _machine(),
         runner.versions(),
@@ -87,7 +94,7 @@ def _time(model: Model, batch: int, engines: Sequence[str], quick: bool) -> tupl
     timings = runner.time(model, batch, engines, rounds)
     (widest,) = {timing.isa for timing in timings if timing.engine == OURS}
     for isa in _isas(widest)[1:]:
-        timings += runner.time(model, batch, (), rounds, isa)
+        timings += runner.time(model, batch, [engine for engine in engines if engine in RUNTIME], rounds, isa)
     rows, problems = [], []
     for timing in timings:
         if timing.problem is not None:

@@ -77,13 +77,13 @@ def _speed(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
 
 
 def _narrow(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
-    """ONNX Runtime cannot be kept from using the widest instructions, so this is more than a fair comparison."""
+    """Both sides in a process without AVX-512; nothing where it is not there to be hidden."""
     if widest == "avx2":
         return
     for model, batch in dict.fromkeys((row.model, row.batch) for row in rows):
-        found = ratio(rows, model, batch, "avx2", RUNTIME)
+        found = ratio(rows, model, batch, "avx2", RUNTIME, "avx2")
         if found is not None:
-            yield Goal(f"{model}, batch {batch}, AVX2 alone, against ONNX Runtime with all it has", AVX2_RATIO, found)
+            yield Goal(f"{model}, batch {batch}, AVX2, against ONNX Runtime on AVX2", AVX2_RATIO, found)
 
 
 def _kernels(limits: Sequence[Limits], widest: str) -> Iterator[Goal]:

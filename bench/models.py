@@ -101,6 +101,11 @@ def _lstm(keras: Any) -> Any:
     return keras.Model(series, layers.Dense(1, name="forecast")(x))
 
 
+def _dense_512(keras: Any) -> Any:
+    x = keras.Input((512,), name="x")
+    return keras.Model(x, keras.layers.Dense(512, activation="relu", name="y")(x))
+
+
 def _application(name: str) -> Make:
     """A net of ``keras.applications`` without the weights that would have to be downloaded."""
 
@@ -120,4 +125,5 @@ MODELS = (
     Model("lstm", "LSTM 128, 128 over 100 steps of 32", (1, 64), make=_lstm),
     Model("mobilenet_v2", "MobileNetV2 at 224", (1,), make=_application("MobileNetV2")),
     Model("resnet50", "ResNet50 at 224", (1,), make=_application("ResNet50")),
+    Model("dense_512", "one matrix product, which shows what instructions an engine uses", (512,), make=_dense_512),
 )

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 OURS = "tf2rust"
+OWN_CHOICE = "its own choice"
+"""The instructions of an engine that uses what it finds."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,17 @@ def percentiles(samples: Sequence[float]) -> tuple[float, float, float]:
     return tenths[0], statistics.median(samples), tenths[-1]
 
 
-def ratio(rows: Iterable[Row], model: str, batch: int, isa: str, rivals: Sequence[str]) -> float | None:
-    """How many times faster our crate is than the fastest of ``rivals``; None if one of the two was not timed."""
+def ratio(
+    rows: Iterable[Row], model: str, batch: int, isa: str, rivals: Sequence[str], theirs: str = OWN_CHOICE
+) -> float | None:
+    """How many times faster our crate is with ``isa`` than the fastest of ``rivals`` with the instructions ``theirs``.
+
+    None if one of the two was not timed.
+    """
     here = [row for row in rows if row.model == model and row.batch == batch]
     ours = [row.median_ns for row in here if row.engine == OURS and row.isa == isa]
-    theirs = [row.median_ns for row in here if row.engine in rivals]
-    return min(theirs) / ours[0] if ours and theirs else None
+    others = [row.median_ns for row in here if row.engine in rivals and row.isa == theirs]
+    return min(others) / ours[0] if ours and others else None
 
 
 def as_json(row: Row) -> dict[str, Any]:

@@ -1,101 +1,116 @@
-//! Activation functions and other functions of one number.
+//! Activation functions.
+
+use core::fmt;
 
 use crate::Result;
 use crate::error::check_len;
+use crate::function::{Applied, Parameters};
 use crate::math;
-use crate::simd::{Isa, Kernel, Lanewise, Simd, Source, lanewise};
+use crate::simd::{Isa, Simd, Source};
 
 /// The constants of the SELU paper (Klambauer et al., 2017), as ONNX and Keras give them.
 const SELU_ALPHA: f32 = 1.673_263_2;
 const SELU_SCALE: f32 = 1.050_701;
 
-/// Declares an enum of functions with the vector code of each, and the ways to apply it.
-macro_rules! functions {
-    (
-        $(#[$outer:meta])* $name:ident, |$s:ident, $x:ident|
-        $($(#[$doc:meta])* $variant:ident $(($arg:ident))? $({$($field:ident),+})? => $e:expr;)+
-    ) => {
-        $(#[$outer])*
+/// Declares the functions of [`Activation`].
+macro_rules! activations {
+    (|$s:ident, $x:ident| $($(#[$doc:meta])* $name:ident ($($parameter:ident),*) => $e:expr;)+) => {
         #[derive(Debug, Clone, Copy, PartialEq)]
-        #[non_exhaustive]
-        pub enum $name {
-            $($(#[$doc])* $variant $((#[doc = stringify!($arg)] f32))? $({$(
-                #[doc = concat!("The parameter ", stringify!($field), " of the formula.")]
-                $field: f32
-            ),+})?,)+
+        enum Name {
+            $($name),+
         }
 
-        impl $name {
-            /// y = f(x), element by element; an error if the lengths differ.
-            pub fn run(self, isa: Isa, x: &[f32], y: &mut [f32]) -> Result<()> {
-                check_len("y", x.len(), y.len())?;
-                self.apply(isa, Source::Each(x), y);
-                Ok(())
-            }
-
-            /// y = f(y), element by element.
-            pub fn run_in_place(self, isa: Isa, y: &mut [f32]) -> Result<()> {
-                self.apply(isa, Source::Output, y);
-                Ok(())
-            }
-
-            fn apply(self, isa: Isa, x: Source<'_>, y: &mut [f32]) {
-                match self {
-                    $(Self::$variant $(($arg))? $({$($field),+})? => {
-                        #[derive(Clone, Copy)]
-                        struct Function { $($arg: f32)? $($($field: f32),+)? }
-                        impl Lanewise<1> for Function {
-                            #[inline(always)]
-                            fn apply<S: Simd>(self, $s: S, [$x]: [S::F32; 1]) -> S::F32 {
-                                $(let $arg = $s.splat(self.$arg);)?
-                                $($(let $field = $s.splat(self.$field);)+)?
-                                $e
-                            }
-                        }
-                        isa.run(Apply { f: Function { $($arg)? $($($field),+)? }, x, y });
-                    })+
-                }
-            }
+        /// Written like the variants of an enum.
+        #[allow(non_upper_case_globals, non_snake_case)]
+        impl Activation {
+            $(activations! { @ |$s, $x| $(#[$doc])* $name ($($parameter),*) => $e })+
+        }
+    };
+    (@ |$s:ident, $x:ident| $(#[$doc:meta])* $name:ident () => $e:expr) => {
+        $(#[$doc])*
+        pub const $name: Self =
+            Self { name: Name::$name, parameters: [0.0; 3], apply: applied!(|$s, $x| $e,) };
+    };
+    (@ |$s:ident, $x:ident| $(#[$doc:meta])* $name:ident ($($parameter:ident),+) => $e:expr) => {
+        $(#[$doc])*
+        #[must_use]
+        pub const fn $name($($parameter: f32),+) -> Self {
+            let mut parameters = [0.0; 3];
+            let given = [$($parameter),+];
+            parameters.split_at_mut(given.len()).0.copy_from_slice(&given);
+            Self { name: Name::$name, parameters, apply: applied!(|$s, $x| $e, $($parameter),+) }
         }
     };
 }
 
-/// y = f(x).
-struct Apply<'a, F> {
-    f: F,
-    x: Source<'a>,
-    y: &'a mut [f32],
+/// An activation function. Parameters are those of the ONNX operator of the same name.
+///
+/// It carries its kernels with it, so that a program has those of the functions that it names and of no others.
+#[derive(Clone, Copy)]
+pub struct Activation {
+    name: Name,
+    parameters: Parameters,
+    apply: Applied,
 }
 
-impl<F: Lanewise<1>> Kernel for Apply<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        lanewise(s, self.f, [self.x], self.y);
+impl PartialEq for Activation {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.parameters == other.parameters
     }
 }
 
-functions! {
-    /// An activation function. Parameters are those of the ONNX operator of the same name.
-    Activation, |s, x|
+impl fmt::Debug for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.name)?;
+        if self.parameters == [0.0; 3] { Ok(()) } else { write!(f, "{:?}", self.parameters) }
+    }
+}
+
+impl Activation {
+    /// y = f(x), element by element; an error if the lengths differ.
+    pub fn run(self, isa: Isa, x: &[f32], y: &mut [f32]) -> Result<()> {
+        check_len("y", x.len(), y.len())?;
+        (self.apply)(isa, self.parameters, Source::Each(x), y);
+        Ok(())
+    }
+
+    /// y = f(y), element by element.
+    pub fn run_in_place(self, isa: Isa, y: &mut [f32]) -> Result<()> {
+        (self.apply)(isa, self.parameters, Source::Output, y);
+        Ok(())
+    }
+
+    /// The bounds of a function that is no more than a clamp.
+    pub(crate) fn bounds(self) -> Option<(f32, f32)> {
+        match (self.name, self.parameters) {
+            (Name::Linear, _) => Some((f32::NEG_INFINITY, f32::INFINITY)),
+            (Name::Relu, _) => Some((0.0, f32::INFINITY)),
+            (Name::Clip, [min, max, _]) => Some((min, max)),
+            _ => None,
+        }
+    }
+}
+
+activations! {
+    |s, x|
     /// x
-    Linear => {
+    Linear() => {
         let _ = s;
         x
     };
     /// max(x, 0)
-    Relu => s.max(s.splat(0.0), x);
+    Relu() => s.max(s.splat(0.0), x);
     /// x, or αx where x < 0
     LeakyRelu(alpha) => s.select(s.lt(x, s.splat(0.0)), s.mul(alpha, x), x);
     /// x, or 0 where x ≤ θ
     ThresholdedRelu(theta) => s.select(s.le(x, theta), s.splat(0.0), x);
     /// x, but at least `min` and at most `max`; ReLU6 is the case 0, 6
-    Clip { min, max } => s.min(max, s.max(min, x));
+    Clip(min, max) => s.min(max, s.max(min, x));
     /// x, or α(eˣ − 1) where x < 0
     Elu(alpha) => s.select(s.lt(x, s.splat(0.0)), s.mul(alpha, math::expm1(s, x)), x);
     /// 1.0507·x, or 1.0507·1.6733·(eˣ − 1) where x < 0
-    Selu => {
+    Selu() => {
         let left = s.mul(s.splat(SELU_ALPHA * SELU_SCALE), math::expm1(s, x));
         s.select(s.lt(x, s.splat(0.0)), left, s.mul(s.splat(SELU_SCALE), x))
     };
@@ -105,55 +120,55 @@ functions! {
         s.select(s.lt(x, s.splat(0.0)), left, x)
     };
     /// 1/(1 + e⁻ˣ)
-    Sigmoid => math::sigmoid(s, x);
+    Sigmoid() => math::sigmoid(s, x);
     /// αx + β, but at least 0 and at most 1
-    HardSigmoid { alpha, beta } => {
+    HardSigmoid(alpha, beta) => {
         s.max(s.splat(0.0), s.min(s.splat(1.0), s.fma(alpha, x, beta)))
     };
     /// x·max(0, min(1, x/6 + ½))
-    HardSwish => {
+    HardSwish() => {
         let gate = s.fma(x, s.splat(1.0 / 6.0), s.splat(0.5));
         let gate = s.max(s.splat(0.0), s.min(s.splat(1.0), gate));
         // The bound keeps −∞·0 from becoming a NaN.
         s.mul(s.max(s.splat(-3.0), x), gate)
     };
     /// ln(1 + eˣ)
-    Softplus => math::softplus(s, x);
+    Softplus() => math::softplus(s, x);
     /// x/(1 + |x|)
-    Softsign => {
+    Softsign() => {
         // The quotient of infinities is taken to its limit.
         let bounded = s.max(s.splat(f32::MIN), s.min(s.splat(f32::MAX), x));
         s.div(bounded, s.add(s.splat(1.0), s.abs(bounded)))
     };
     /// The hyperbolic tangent
-    Tanh => math::tanh(s, x);
+    Tanh() => math::tanh(s, x);
     /// eˣ
-    Exp => math::exp(s, x);
+    Exp() => math::exp(s, x);
     /// x/(1 + e⁻ˣ), also called Swish
-    Silu => math::silu(s, x);
+    Silu() => math::silu(s, x);
     /// x/2·(1 + erf(x/√2))
-    Gelu => math::gelu(s, x);
+    Gelu() => math::gelu(s, x);
     /// x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
-    GeluTanh => math::gelu_tanh(s, x);
+    GeluTanh() => math::gelu_tanh(s, x);
     /// x·tanh(ln(1 + eˣ))
-    Mish => math::mish(s, x);
+    Mish() => math::mish(s, x);
     /// −ln(1 + e⁻ˣ)
-    LogSigmoid => s.neg(math::softplus(s, s.neg(x)));
+    LogSigmoid() => s.neg(math::softplus(s, s.neg(x)));
     /// The `ReLU` of Keras with all its options: x, or 0 where x ≤ θ, within 0 … max; less slope·(θ − x) where x < θ
-    ReluWith { max, slope, theta } => {
+    ReluWith(max, slope, theta) => {
         let right = s.min(max, s.max(s.splat(0.0), s.select(s.le(x, theta), s.splat(0.0), x)));
         let left = s.mul(slope, s.max(s.splat(0.0), s.sub(theta, x)));
         // No slope times an infinity is no NaN.
         s.sub(right, s.select(s.eq(slope, s.splat(0.0)), s.splat(0.0), left))
     };
     /// x, or `value` where x ≤ θ
-    Threshold { theta, value } => s.select(s.le(x, theta), value, x);
+    Threshold(theta, value) => s.select(s.le(x, theta), value, x);
     /// x, or 0 where |x| ≤ λ
     HardShrink(lambda) => s.select(s.le(s.abs(x), lambda), s.splat(0.0), x);
     /// x brought closer to 0 by λ, at most to 0
     SoftShrink(lambda) => s.sub(x, s.min(lambda, s.max(s.neg(lambda), x)));
     /// x − tanh x
-    TanhShrink => s.sub(x, math::tanh(s, x));
+    TanhShrink() => s.sub(x, math::tanh(s, x));
     /// (x + √(x² + b))/2
     Squareplus(b) => {
         // |x| and the root would cancel where x is far below 0: there it is b/2 over their sum.
@@ -167,78 +182,9 @@ functions! {
         s.select(s.lt(x, s.splat(0.0)), left, sum)
     };
     /// 0 below −1, (x + 1)²/4 up to 1, x beyond
-    SparsePlus => {
+    SparsePlus() => {
         let inside = s.add(s.splat(1.0), s.min(s.splat(1.0), s.max(s.splat(-1.0), x)));
         let curve = s.mul(s.splat(0.25), s.mul(inside, inside));
         s.select(s.lt(s.splat(1.0), x), x, curve)
     };
-}
-
-/// A function of one number that is computed lane by lane.
-#[inline(always)]
-fn by_lane<S: Simd>(s: S, x: S::F32, f: fn(f32) -> f32) -> S::F32 {
-    let mut lanes = [0.0; crate::simd::PANEL];
-    s.store(x, &mut lanes);
-    for lane in &mut lanes[..S::LANES] {
-        *lane = f(*lane);
-    }
-    s.load(&lanes)
-}
-
-functions! {
-    /// A mathematical function of one number.
-    Unary, |s, x|
-    /// −x
-    Neg => s.neg(x);
-    /// |x|
-    Abs => s.abs(x);
-    /// √x; NaN below 0
-    Sqrt => s.sqrt(x);
-    /// x²
-    Square => s.mul(x, x);
-    /// 1/x
-    Reciprocal => s.div(s.splat(1.0), x);
-    /// eˣ
-    Exp => math::exp(s, x);
-    /// ln x; −∞ at 0, NaN below
-    Log => math::log(s, x);
-    /// ln(1 + x)
-    Log1p => math::log1p(s, x);
-    /// eˣ − 1
-    Expm1 => math::expm1(s, x);
-    /// The error function
-    Erf => math::erf(s, x);
-    /// The greatest integer that is not above x
-    Floor => s.floor(x);
-    /// The least integer that is not below x
-    Ceil => s.neg(s.floor(s.neg(x)));
-    /// The nearest integer, halves to the even one
-    Round => s.round(x);
-    /// −1, 0 or 1; NaN stays
-    Sign => {
-        let one = s.copysign(s.splat(1.0), x);
-        s.select(s.lt(s.splat(0.0), s.abs(x)), one, x)
-    };
-    /// sin x
-    Sin => by_lane(s, x, math::sin);
-    /// cos x
-    Cos => by_lane(s, x, math::cos);
-    /// tan x
-    Tan => by_lane(s, x, math::tan);
-    /// arcsin x; NaN beyond ±1
-    Asin => by_lane(s, x, math::asin);
-    /// arccos x; NaN beyond ±1
-    Acos => by_lane(s, x, math::acos);
-    /// arctan x
-    Atan => by_lane(s, x, math::atan);
-    /// sinh x
-    Sinh => by_lane(s, x, math::sinh);
-    /// cosh x
-    Cosh => by_lane(s, x, math::cosh);
-    /// arsinh x
-    Asinh => by_lane(s, x, math::asinh);
-    /// arcosh x; NaN below 1
-    Acosh => by_lane(s, x, math::acosh);
-    /// artanh x; NaN beyond ±1
-    Atanh => by_lane(s, x, math::atanh);
 }

@@ -15,7 +15,9 @@ macro_rules! operations {
         }
 
         impl Binary {
-            fn dispatch(self, isa: Isa, job: Job<'_>) {
+            /// Inlined, so that a program whose operations are constants holds no others.
+            #[inline(always)]
+            fn dispatch(self, isa: Isa, operands: Operands<'_>) -> Result<()> {
                 match self {
                     $(Self::$variant => {
                         #[derive(Clone, Copy)]
@@ -26,7 +28,11 @@ macro_rules! operations {
                                 $e
                             }
                         }
-                        isa.run(Apply { op: Operation, job });
+                        fn apply(isa: Isa, operands: Operands<'_>) -> Result<()> {
+                            isa.run(Apply { op: Operation, job: operands.check()? });
+                            Ok(())
+                        }
+                        apply(isa, operands)
                     })+
                 }
             }
@@ -84,7 +90,31 @@ fn pow<S: Simd>(s: S, a: S::F32, b: S::F32) -> S::F32 {
     by_lane(s, a, b, math::pow)
 }
 
-/// The operands; without `a` the output takes its place.
+/// The operands as they were passed; without `a` the output takes its place.
+struct Operands<'a> {
+    a: Option<&'a [f32]>,
+    shapes: [&'a [usize]; 2],
+    b: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl<'a> Operands<'a> {
+    fn check(self) -> Result<Job<'a>> {
+        let Self { a, shapes: [a_shape, b_shape], b, out } = self;
+        if let Some(a) = a {
+            let plan = pair(a, a_shape, b, b_shape, out.len())?;
+            return Ok(Job { plan, a: Some(a), b, out });
+        }
+        check_len("b", len(b_shape)?, b.len())?;
+        check_len("out", len(a_shape)?, out.len())?;
+        if shape([a_shape, b_shape])?[..] != *a_shape {
+            return Err(Error::Dims { what: "b", must: "broadcast to the shape of the output" });
+        }
+        Ok(Job { plan: Plan::new([a_shape, b_shape])?, a: None, b, out })
+    }
+}
+
+/// Operands that fit.
 struct Job<'a> {
     plan: Plan<2>,
     a: Option<&'a [f32]>,
@@ -94,6 +124,7 @@ struct Job<'a> {
 
 impl Binary {
     /// out = a ∘ b. The shapes have at most 8 dims; `out` is as long as what they broadcast to.
+    #[inline(always)]
     pub fn run(
         self,
         isa: Isa,
@@ -103,12 +134,11 @@ impl Binary {
         b_shape: &[usize],
         out: &mut [f32],
     ) -> Result<()> {
-        let plan = pair(a, a_shape, b, b_shape, out.len())?;
-        self.dispatch(isa, Job { plan, a: Some(a), b, out });
-        Ok(())
+        self.dispatch(isa, Operands { a: Some(a), shapes: [a_shape, b_shape], b, out })
     }
 
     /// out = out ∘ b, where b broadcasts to `out_shape`.
+    #[inline(always)]
     pub fn run_in_place(
         self,
         isa: Isa,
@@ -117,13 +147,7 @@ impl Binary {
         b: &[f32],
         b_shape: &[usize],
     ) -> Result<()> {
-        check_len("b", len(b_shape)?, b.len())?;
-        check_len("out", len(out_shape)?, out.len())?;
-        if shape([out_shape, b_shape])?[..] != *out_shape {
-            return Err(Error::Dims { what: "b", must: "broadcast to the shape of the output" });
-        }
-        self.dispatch(isa, Job { plan: Plan::new([out_shape, b_shape])?, a: None, b, out });
-        Ok(())
+        self.dispatch(isa, Operands { a: None, shapes: [out_shape, b_shape], b, out })
     }
 }
 

@@ -56,12 +56,7 @@ pub(crate) fn start(bias: Option<&[f32]>, n: usize) -> Result<Start<'_>> {
 
 /// The bounds of an activation that is no more than a clamp, which then costs nothing.
 pub(crate) fn clamp(activation: Activation) -> Option<(f32, f32)> {
-    match activation {
-        Activation::Linear => Some((f32::NEG_INFINITY, f32::INFINITY)),
-        Activation::Relu => Some((0.0, f32::INFINITY)),
-        Activation::Clip { min, max } => Some((min, max)),
-        _ => None,
-    }
+    activation.bounds()
 }
 
 /// The rows of a plain matrix.

@@ -25,6 +25,9 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[macro_use]
+mod function;
+
 mod activation;
 mod attention;
 mod binary;
@@ -64,12 +67,13 @@ mod softmax;
 mod suppress;
 mod tensor;
 mod tiles;
+mod unary;
 mod weights;
 mod window;
 mod windows;
 mod winograd;
 
-pub use activation::{Activation, Unary};
+pub use activation::Activation;
 pub use attention::{Attention, Heads, Mask};
 pub use binary::Binary;
 pub use conv::{Conv1d, Conv2d};
@@ -112,6 +116,7 @@ pub use softmax::{log_softmax, log_softmax_in_place, softmax, softmax_in_place};
 pub use suppress::{Limits, NonMaxSuppression};
 pub use tensor::{Buffer, Tensor, TensorView};
 pub use tiles::{Rows, each_tile, tile_rows};
+pub use unary::Unary;
 pub use weights::{Aligned, Blob, Dtype, Element, Entry, Matrix, NpyArray, Npz, NpzWriter, Whole, pack};
 pub use window::same_padding;
 pub use winograd::WinogradConv2d;

@@ -28,13 +28,20 @@ pub enum Reduce {
 
 impl Reduce {
     /// From x `[outer, axis, inner]` to y `[outer, inner]`.
+    ///
+    /// Inlined, so that a program whose reductions are constants holds no others.
+    #[inline(always)]
     pub fn run(self, isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
-        check_len("x", len(&dims)?, x.len())?;
-        check_len("y", len(&[dims[0], dims[2]])?, y.len())?;
-        if !y.is_empty() {
-            isa.run(Run { reduce: self, axis: dims[1], inner: dims[2], x, y });
+        match self {
+            Self::Sum => apply_sum(isa, dims, x, y),
+            Self::Mean => apply_mean(isa, dims, x, y),
+            Self::Prod => apply_prod(isa, dims, x, y),
+            Self::Max => apply_max(isa, dims, x, y),
+            Self::Min => apply_min(isa, dims, x, y),
+            Self::L1 => apply_l1(isa, dims, x, y),
+            Self::L2 => apply_l2(isa, dims, x, y),
+            Self::SumSquare => apply_sum_square(isa, dims, x, y),
         }
-        Ok(())
     }
 
     #[inline(always)]
@@ -100,31 +107,52 @@ impl Reduce {
     }
 }
 
-struct Run<'a> {
-    reduce: Reduce,
+/// Declares a function and the kernels of one reduction.
+macro_rules! applies {
+    ($($name:ident: $variant:ident;)+) => {
+        $(fn $name(isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
+            struct Run<'a>(Job<'a>);
+            impl Kernel for Run<'_> {
+                type Output = ();
+
+                #[inline(always)]
+                fn run<S: Simd>(self, s: S) {
+                    let Job { axis, inner, x, y } = self.0;
+                    run(s, Reduce::$variant, axis, inner, x, y);
+                }
+            }
+            if let Some(job) = Job::new(dims, x, y)? {
+                isa.run(Run(job));
+            }
+            Ok(())
+        })+
+    };
+}
+
+applies! {
+    apply_sum: Sum;
+    apply_mean: Mean;
+    apply_prod: Prod;
+    apply_max: Max;
+    apply_min: Min;
+    apply_l1: L1;
+    apply_l2: L2;
+    apply_sum_square: SumSquare;
+}
+
+struct Job<'a> {
     axis: usize,
     inner: usize,
     x: &'a [f32],
     y: &'a mut [f32],
 }
 
-impl Kernel for Run<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { reduce, axis, inner, x, y } = self;
-        // One branch here rather than one for each vector.
-        match reduce {
-            Reduce::Sum => run(s, Reduce::Sum, axis, inner, x, y),
-            Reduce::Mean => run(s, Reduce::Mean, axis, inner, x, y),
-            Reduce::Prod => run(s, Reduce::Prod, axis, inner, x, y),
-            Reduce::Max => run(s, Reduce::Max, axis, inner, x, y),
-            Reduce::Min => run(s, Reduce::Min, axis, inner, x, y),
-            Reduce::L1 => run(s, Reduce::L1, axis, inner, x, y),
-            Reduce::L2 => run(s, Reduce::L2, axis, inner, x, y),
-            Reduce::SumSquare => run(s, Reduce::SumSquare, axis, inner, x, y),
-        }
+impl<'a> Job<'a> {
+    /// None if there is nothing to do.
+    fn new(dims: [usize; 3], x: &'a [f32], y: &'a mut [f32]) -> Result<Option<Self>> {
+        check_len("x", len(&dims)?, x.len())?;
+        check_len("y", len(&[dims[0], dims[2]])?, y.len())?;
+        Ok(if y.is_empty() { None } else { Some(Self { axis: dims[1], inner: dims[2], x, y }) })
     }
 }
 

@@ -16,7 +16,11 @@ pub fn softmax(isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<(
 
 /// Like [`softmax`], but overwrites x.
 pub fn softmax_in_place(isa: Isa, dims: [usize; 3], y: &mut [f32]) -> Result<()> {
-    apply(isa, dims, y, false)
+    if holds(dims, y)? {
+        let [_, axis, inner] = dims;
+        isa.run(Run::<false> { axis, inner, y });
+    }
+    Ok(())
 }
 
 /// y = x − ln Σeˣ along the axis of x `[outer, axis, inner]`, free of overflow.
@@ -29,30 +33,32 @@ pub fn log_softmax(isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Resu
 
 /// Like [`log_softmax`], but overwrites x.
 pub fn log_softmax_in_place(isa: Isa, dims: [usize; 3], y: &mut [f32]) -> Result<()> {
-    apply(isa, dims, y, true)
-}
-
-fn apply(isa: Isa, dims: [usize; 3], y: &mut [f32], logarithm: bool) -> Result<()> {
-    check_len("y", len(&dims)?, y.len())?;
-    if !y.is_empty() {
-        isa.run(Run { axis: dims[1], inner: dims[2], y, logarithm });
+    if holds(dims, y)? {
+        let [_, axis, inner] = dims;
+        isa.run(Run::<true> { axis, inner, y });
     }
     Ok(())
 }
 
-struct Run<'a> {
+/// Whether there is anything to do; an error if `y` has not as many elements as its dims say.
+fn holds(dims: [usize; 3], y: &[f32]) -> Result<bool> {
+    check_len("y", len(&dims)?, y.len())?;
+    Ok(!y.is_empty())
+}
+
+/// Either function has kernels of its own: hardly a program uses both.
+struct Run<'a, const LOGARITHM: bool> {
     axis: usize,
     inner: usize,
     y: &'a mut [f32],
-    logarithm: bool,
 }
 
-impl Kernel for Run<'_> {
+impl<const LOGARITHM: bool> Kernel for Run<'_, LOGARITHM> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { axis, inner, y, logarithm } = self;
+        let (Self { axis, inner, y }, logarithm) = (self, LOGARITHM);
         if inner == 1 && axis <= S::LANES {
             return short_rows(s, axis, y, logarithm);
         }

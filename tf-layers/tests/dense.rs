@@ -28,7 +28,7 @@ fn large_dense() {
         for e in &mut expected {
             *e = e.clamp(-1.0, 3.0);
         }
-        let activation = Activation::Clip { min: -1.0, max: 3.0 };
+        let activation = Activation::Clip(-1.0, 3.0);
         let layer = Dense { kernel: Matrix::new(&data, 1, k, n).unwrap(), bias: Some(&b), activation };
         for isa in isas() {
             let mut y = vec![f32::NAN; rows * n];

@@ -35,12 +35,12 @@ const CASES: &[Case] = &[
     case!(Activation::Relu, |x| x.max(0.0), 0.0, true),
     case!(Activation::LeakyRelu(0.25), |x| negative(x, x / 4.0), 0.5, true),
     case!(Activation::ThresholdedRelu(1.5), |x| if x > 1.5 { x } else { 0.0 }, 0.0, true),
-    case!(Activation::Clip { min: 0.0, max: 6.0 }, |x| x.clamp(0.0, 6.0), 0.0, true),
+    case!(Activation::Clip(0.0, 6.0), |x| x.clamp(0.0, 6.0), 0.0, true),
     case!(Activation::Elu(1.0), |x| negative(x, x.exp_m1()), 2.0, false),
     case!(Activation::Selu, |x| negative(x, SELU[0] * x.exp_m1()) * SELU[1], 3.0, false),
     case!(Activation::Celu(2.0), |x| negative(x, 2.0 * (x / 2.0).exp_m1()), 2.0, false),
     case!(Activation::Sigmoid, sigmoid, 2.0, true),
-    case!(Activation::HardSigmoid { alpha: 0.25, beta: 0.5 }, |x| (x / 4.0 + 0.5).clamp(0.0, 1.0), 1.0, true),
+    case!(Activation::HardSigmoid(0.25, 0.5), |x| (x / 4.0 + 0.5).clamp(0.0, 1.0), 1.0, true),
     case!(Activation::Softplus, softplus, 2.5, false),
     case!(
         Activation::Softsign,
@@ -55,18 +55,13 @@ const CASES: &[Case] = &[
     case!(Activation::Mish, mish, 4.0, false),
     case!(Activation::LogSigmoid, |x| -softplus(-x), 2.5, false),
     case!(
-        Activation::ReluWith { max: 6.0, slope: 0.25, theta: 0.5 },
+        Activation::ReluWith(6.0, 0.25, 0.5),
         |x| if x < 0.5 { -0.25 * (0.5 - x) } else { threshold(x, 0.5, 0.0).min(6.0) },
         1.5,
         false
     ),
-    case!(
-        Activation::ReluWith { max: f32::INFINITY, slope: 0.0, theta: 1.5 },
-        |x| threshold(x, 1.5, 0.0),
-        0.0,
-        true
-    ),
-    case!(Activation::Threshold { theta: 1.5, value: -2.0 }, |x| threshold(x, 1.5, -2.0), 0.0, true),
+    case!(Activation::ReluWith(f32::INFINITY, 0.0, 1.5), |x| threshold(x, 1.5, 0.0), 0.0, true),
+    case!(Activation::Threshold(1.5, -2.0), |x| threshold(x, 1.5, -2.0), 0.0, true),
     case!(Activation::HardShrink(0.5), |x| if x.abs() <= 0.5 { 0.0 } else { x }, 0.0, true),
     case!(Activation::SoftShrink(0.5), |x| x - x.clamp(-0.5, 0.5), 1.0, true),
     case!(Activation::Squareplus(4.0), squareplus, 3.0, false),

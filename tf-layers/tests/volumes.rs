@@ -63,7 +63,7 @@ fn convolution_over_volumes() {
             assert!(layer.run(isa, usize::MAX, size, &x, &mut y).is_err());
             assert!(Conv3d { groups: 3, ..layer }.run(isa, batch, size, &x, &mut y).is_err());
             assert!(Conv3d { stride: [0; 3], ..layer }.run(isa, batch, size, &x, &mut y).is_err());
-            let inverted = Activation::Clip { min: 1.0, max: -1.0 };
+            let inverted = Activation::Clip(1.0, -1.0);
             assert!(Conv3d { activation: inverted, ..layer }.run(isa, batch, size, &x, &mut y).is_ok());
         }
     }

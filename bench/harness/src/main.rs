@@ -2,8 +2,11 @@
 //!
 //! The first engine is always the crate called `NAME`. An engine that fails or gives other outputs than the crate is
 //! reported with the reason instead of times.
+//!
+//! With `TF_LAYERS_ISA=avx2` the other engines get no wider instructions than ours, where the system can hide them.
 
 mod floor;
+mod narrow;
 mod ours;
 mod timing;
 
@@ -21,11 +24,18 @@ fn main() -> Result<()> {
     let [name, model, inputs, rounds, engines @ ..] = arguments.as_slice() else {
         return Err("usage: harness NAME MODEL.onnx IN.npz ROUNDS ENGINE...".into());
     };
+    // Before any library looks at the processor.
+    let wanted = std::env::var("TF_LAYERS_ISA").unwrap_or_default();
+    let narrow = if wanted == "avx2" { Some(narrow::to_avx2()) } else { None };
     let model = Path::new(model);
     let arrays: &'static [_] = arrays::read(Path::new(inputs))?.leak();
     let mut rows = vec![Row::new("tf2rust", ours::new(name, arrays)?)];
     let mut problems = Vec::new();
     for engine in engines {
+        if let Some(Err(why)) = &narrow {
+            problems.push((engine.as_str(), format!("it cannot be kept from AVX-512: {why}")));
+            continue;
+        }
         let loaded: Result<(&'static str, Box<dyn Engine>)> = match engine.as_str() {
             "onnxruntime" => OnnxRuntime::new(model, arrays).map(|e| ("onnxruntime", Box::new(e) as _)),
             "rten" => Rten::new(model, arrays).map(|e| ("rten", Box::new(e) as _)),
@@ -41,7 +51,9 @@ fn main() -> Result<()> {
     time(&mut rows, rounds.parse()?)?;
     let mut found: Vec<String> = rows.iter().map(row).collect();
     found.extend(problems.iter().map(|(engine, why)| problem(engine, why)));
-    println!("{{\"isa\": {:?}, \"rows\": [{}]}}", Isa::detect().name(), found.join(",\n"));
+    let others = if narrow.is_some() { &wanted } else { "its own choice" };
+    let ours = Isa::detect().name();
+    println!("{{\"isa\": {ours:?}, \"others\": {others:?}, \"rows\": [{}]}}", found.join(",\n"));
     Ok(())
 }
 

@@ -69,4 +69,5 @@ crates! {
     lstm: LstmModel, [series: f32], forecast;
     mobilenet_v2: MobilenetV2Model, [image: f32], predictions;
     resnet50: Resnet50Model, [image: f32], predictions;
+    dense_512: Dense512Model, [x: f32], y;
 }

@@ -132,7 +132,13 @@ impl Isa {
             // SAFETY: as above.
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Kind::Simd128 => unsafe { super::wasm::run(kernel) },
-            Kind::Scalar => kernel.run(Scalar),
+            Kind::Scalar => run_scalar(kernel),
         }
     }
+}
+
+/// Apart, as those of the other instruction sets are by their nature: else each call would have a copy of its own.
+#[inline(never)]
+fn run_scalar<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Scalar)
 }

@@ -75,25 +75,20 @@ impl Kernel for Outputs<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        match (self.tile, self.made) {
-            (8, 4) => self.tiles::<S, Eight, 8, 4>(s),
-            (8, _) => self.tiles::<S, Eight, 8, 5>(s),
-            (_, 4) => self.tiles::<S, Six, 6, 4>(s),
-            _ => self.tiles::<S, Six, 6, 5>(s),
-        }
+        if self.tile == 8 { self.tiles::<S, Eight, 8>(s) } else { self.tiles::<S, Six, 6>(s) }
     }
 }
 
 impl Outputs<'_> {
     #[inline(always)]
-    fn tiles<S: Simd, K: Tile<T>, const T: usize, const M: usize>(self, s: S) {
-        let Self { part, channels, pitch, space, epilogue, .. } = self;
+    fn tiles<S: Simd, K: Tile<T>, const T: usize>(self, s: S) {
+        let Self { part, channels, made, pitch, space, epilogue, .. } = self;
         let line_len = self.axes[1].output * channels;
         for (i, line) in self.y.chunks_exact_mut(line_len).skip(part.line).take(part.lines).enumerate() {
             for t in 0..part.tiles {
                 let space = &space[(i * part.tiles + t) * channels..];
-                let y = &mut line[(part.tile + t) * M * channels..];
-                transform_output::<S, K, T, M>(s, space, pitch, channels, epilogue, y);
+                let y = &mut line[(part.tile + t) * made * channels..];
+                transform_output::<S, K, T>(s, space, [pitch, channels, made], epilogue, y);
             }
         }
     }

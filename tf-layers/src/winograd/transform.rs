@@ -3,13 +3,17 @@
 use crate::operand::Onto;
 use crate::simd::Simd;
 
+/// The most outputs of any tile: of two taps in six, of four in eight.
+const MOST: usize = 5;
+
 /// The transforms of a tile of `T` inputs.
 pub(super) trait Tile<const T: usize> {
     /// The values of the inputs: row i has the coefficients of Π (x − p) over the points p but the i-th, the last of all.
     fn values<S: Simd>(s: S, d: [S::F32; T]) -> [S::F32; T];
 
-    /// The first `M` coefficients from the values: output j sums p^j · m over the points, the last one adds the last value.
-    fn outputs<S: Simd, const M: usize>(s: S, m: [S::F32; T]) -> [S::F32; M];
+    /// The first coefficients from the values at the points: output j sums p^j · m. What the last value adds, it adds to the
+    /// last coefficient that is wanted.
+    fn outputs<S: Simd>(s: S, m: [S::F32; T]) -> [S::F32; MOST];
 }
 
 /// The points 0, 1, −1, ½ and −2.
@@ -34,16 +38,15 @@ impl Tile<6> for Six {
     }
 
     #[inline(always)]
-    fn outputs<S: Simd, const M: usize>(s: S, m: [S::F32; 6]) -> [S::F32; M] {
-        let [m0, m1, m2, m3, m4, m5] = m;
+    fn outputs<S: Simd>(s: S, m: [S::F32; 6]) -> [S::F32; MOST] {
+        let [m0, m1, m2, m3, m4, _] = m;
         let (even, odd) = (s.add(m1, m2), s.sub(m1, m2));
-        let mut y = [s.add(s.add(m0, even), s.add(m3, m4)); M];
+        let mut y = [s.add(s.add(m0, even), s.add(m3, m4)); MOST];
         let (mut low, mut high) = (1.0, 1.0);
-        for j in 1..M {
+        for j in 1..MOST {
             (low, high) = (low * 0.5, high * -2.0);
             y[j] = s.fma(s.splat(low), m3, s.fma(s.splat(high), m4, if j % 2 == 1 { odd } else { even }));
         }
-        y[M - 1] = s.add(y[M - 1], m5);
         y
     }
 }
@@ -78,18 +81,17 @@ impl Tile<8> for Eight {
     }
 
     #[inline(always)]
-    fn outputs<S: Simd, const M: usize>(s: S, m: [S::F32; 8]) -> [S::F32; M] {
-        let [m0, m1, m2, m3, m4, m5, m6, m7] = m;
+    fn outputs<S: Simd>(s: S, m: [S::F32; 8]) -> [S::F32; MOST] {
+        let [m0, m1, m2, m3, m4, m5, m6, _] = m;
         let sums = [s.add(m1, m2), s.add(m3, m4), s.add(m5, m6)];
         let differences = [s.sub(m1, m2), s.sub(m3, m4), s.sub(m5, m6)];
-        let mut y = [s.add(s.add(m0, sums[0]), s.add(sums[1], sums[2])); M];
+        let mut y = [s.add(s.add(m0, sums[0]), s.add(sums[1], sums[2])); MOST];
         let (mut low, mut high) = (1.0, 1.0);
-        for j in 1..M {
+        for j in 1..MOST {
             (low, high) = (low * 0.5, high * 2.0);
             let [one, half, two] = if j % 2 == 1 { differences } else { sums };
             y[j] = s.fma(s.splat(low), half, s.fma(s.splat(high), two, one));
         }
-        y[M - 1] = s.add(y[M - 1], m7);
         y
     }
 }
@@ -149,14 +151,15 @@ pub(super) struct Epilogue<'a> {
     pub high: f32,
 }
 
-/// Writes the pixels of a tile, at most `M`, of `channels` outputs each, from the products: value i lies at
+/// Writes the pixels of a tile, at most `made`, of `channels` outputs each, from the products: value i lies at
 /// `space[i · pitch..]`.
+///
+/// One code serves all that is made of tiles of one size: what has no pixel costs less than it takes to have more codes.
 #[inline(always)]
-pub(super) fn transform_output<S: Simd, K: Tile<T>, const T: usize, const M: usize>(
+pub(super) fn transform_output<S: Simd, K: Tile<T>, const T: usize>(
     s: S,
     space: &[f32],
-    pitch: usize,
-    channels: usize,
+    [pitch, channels, made]: [usize; 3],
     epilogue: Epilogue<'_>,
     y: &mut [f32],
 ) {
@@ -175,11 +178,11 @@ pub(super) fn transform_output<S: Simd, K: Tile<T>, const T: usize, const M: usi
             Some(bias) => s.load_partial(&bias[channel..], 0.0),
             None => s.splat(0.0),
         };
-        let sums = K::outputs::<S, M>(s, m);
-        for j in 0..M {
+        let sums = K::outputs(s, m);
+        for j in 0..MOST.min(made) {
             // The last tile of a line may be cut off.
             if let Some(pixel) = y.get_mut(j * channels + channel..j * channels + channel + width) {
-                let mut sum = s.add(sums[j], bias);
+                let mut sum = s.add(if j + 1 == made { s.add(sums[j], m[T - 1]) } else { sums[j] }, bias);
                 if epilogue.onto == Onto::Output {
                     sum = s.add(sum, if whole { s.load(pixel) } else { s.load_partial(pixel, 0.0) });
                 }
@@ -211,7 +214,9 @@ mod tests {
                 for (i, m) in m.iter_mut().enumerate() {
                     *m = s.mul(*m, s.splat(kernel_factor(i, tap, taps) as f32));
                 }
-                for (j, y) in K::outputs::<_, M>(s, m).into_iter().enumerate() {
+                let mut y = K::outputs(s, m);
+                y[M - 1] = s.add(y[M - 1], m[T - 1]);
+                for (j, y) in y.into_iter().take(M).enumerate() {
                     let mut found = [0.0; 16];
                     s.store(y, &mut found);
                     let expected = if j + tap == at { 1.0 } else { 0.0 };

@@ -34,7 +34,7 @@ def _threshold(x: np.ndarray, theta: float, value: float) -> np.ndarray:
     return np.asarray(np.where(x > theta, x, value))
 
 
-# Name -> (variant of tf_layers::Activation, its fields or () for a tuple variant, the function in float64).
+# Name -> (function of tf_layers::Activation, names of its parameters if there are several, the function in float64).
 FUNCTIONS: dict[str, tuple[str, tuple[str, ...], Callable[..., np.ndarray]]] = {
     "linear": ("Linear", (), lambda x: x),
     "relu": ("Relu", (), lambda x: np.maximum(x, 0)),
@@ -83,10 +83,7 @@ class Activation:
 
     def rust(self) -> str:
         """The value of ``tf_layers::Activation``."""
-        variant, names, _ = FUNCTIONS[self.name]
-        values = [rust_f32(a) for a in self.args]
-        if names:
-            return f"Activation::{variant} {{ {', '.join(f'{n}: {v}' for n, v in zip(names, values, strict=True))} }}"
+        variant, values = FUNCTIONS[self.name][0], [rust_f32(a) for a in self.args]
         return f"Activation::{variant}" + (f"({', '.join(values)})" if values else "")
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
