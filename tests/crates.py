@@ -34,6 +34,8 @@ class Crates:
     folder: Path
     converted: dict[str, Converted] = field(default_factory=dict)
     included: dict[str, Path] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    """More variables for cargo."""
 
     def add(self, name: str, source: Source, **options: object) -> Converted:
         """Converts a model into a member of the workspace."""
@@ -45,13 +47,13 @@ class Crates:
         """Makes a crate that was written into the folder by other means a member of the workspace."""
         self.included[name] = crate
 
-    def build(self, *arguments: str) -> None:
-        """Compiles all crates and their tests, or what ``arguments`` tell cargo to; fails on a warning."""
+    def build(self, *arguments: str) -> str:
+        """Compiles all crates and their tests, or does what ``arguments`` tell cargo to; fails on a warning."""
         crates = [*(c.crate for c in self.converted.values()), *self.included.values()]
         members = ", ".join(f'"{crate.relative_to(self.folder).as_posix()}"' for crate in crates)
         (self.folder / "Cargo.toml").write_text(_WORKSPACE.format(members=members))
         shutil.copy(ROOT / "tests" / "Cargo.lock", self.folder / "Cargo.lock")
-        self.cargo(*(arguments or ("test", "--no-run")), "--release", "--workspace")
+        return self.cargo(*(arguments or ("test", "--no-run")), "--release", "--workspace")
 
     def test(self, name: str) -> str:
         """Runs one crate's own tests and gives their output; raises if one fails."""
@@ -59,7 +61,7 @@ class Crates:
 
     def cargo(self, *arguments: str, home: Path | None = None) -> str:
         """Runs cargo in the workspace; raises AssertionError with its output if it fails."""
-        environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET), "RUSTFLAGS": "-D warnings"}
+        environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET), "RUSTFLAGS": "-D warnings"} | self.environment
         if home is not None:
             environment["CARGO_HOME"] = str(home)
         done = subprocess.run(

@@ -89,6 +89,30 @@ def two_inputs() -> onnx.ModelProto:
     )
 
 
+def image() -> onnx.ModelProto:
+    """Convolutions of four kinds (from few channels, by Winograd's algorithm, depthwise, pointwise), pooling, Dense."""
+    kernels = {"k0": (16, 3, 3, 3), "k1": (32, 16, 3, 3), "k2": (32, 1, 3, 3), "k3": (24, 32, 1, 1)}
+    border = [1, 1, 1, 1]
+    return graph(
+        [
+            node("Conv", ["x", "k0", "b0"], ["c0"], kernel_shape=[3, 3], pads=border),
+            node("Relu", ["c0"], ["a0"]),
+            node("Conv", ["a0", "k1"], ["c1"], kernel_shape=[3, 3], pads=border),
+            node("Sigmoid", ["c1"], ["a1"]),
+            node("MaxPool", ["a1"], ["p1"], kernel_shape=[2, 2], strides=[2, 2]),
+            node("Conv", ["p1", "k2"], ["c2"], kernel_shape=[3, 3], pads=border, group=32),
+            node("Conv", ["c2", "k3"], ["c3"], kernel_shape=[1, 1]),
+            node("GlobalAveragePool", ["c3"], ["p3"]),
+            node("Flatten", ["p3"], ["f"]),
+            node("Gemm", ["f", "w", "b"], ["y"]),
+        ],
+        {"x": (TensorProto.FLOAT, ["batch", 3, 12, 12])},
+        {"y": (TensorProto.FLOAT, ["batch", 10])},
+        {name: _weights(*shape) for name, shape in kernels.items()}
+        | {"b0": _weights(16), "w": _weights(24, 10), "b": _weights(10)},
+    )
+
+
 def hostile() -> onnx.ModelProto:
     """Names that would break or inject code if one of them were ever pasted: quotes, comments, templates, keywords."""
     x, y, z = 'in"put\n*/ /* {{ 7 * 7 }} {% raw %}', "`](x)```\\", "Type"

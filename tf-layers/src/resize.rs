@@ -140,9 +140,11 @@ enum Taps {
     Four([f32; 4]),
 }
 
-/// The greatest integer that is not greater; `core` has no floor.
+/// The greatest integer that is not greater, as far as one can go from there by a few elements without an overflow;
+/// `core` has no floor.
 fn floor(x: f32) -> i64 {
-    let whole = x as i64;
+    const FAR: f32 = (1u64 << 62) as f32;
+    let whole = x.clamp(-FAR, FAR) as i64;
     if whole as f32 > x { whole - 1 } else { whole }
 }
 

@@ -93,7 +93,8 @@ const CASES: &[Case] = &[
     case!(Unary::Sinh, f64::sinh, 1.0, false),
     case!(Unary::Cosh, f64::cosh, 1.0, false),
     case!(Unary::Asinh, f64::asinh, 1.0, false),
-    case!(Unary::Acosh, f64::acosh, 1.0, false),
+    // Some systems' acosh gives numbers where there are none.
+    case!(Unary::Acosh, |x| if x < 1.0 { f64::NAN } else { x.acosh() }, 1.0, false),
     case!(Unary::Atanh, f64::atanh, 1.0, false),
 ];
 

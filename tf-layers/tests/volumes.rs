@@ -210,6 +210,14 @@ fn resizing() {
                 let odd = Resize { scale: Some(scale), ..layer };
                 assert!(odd.run(isa, [1, 5, 1], output, &x, &mut y).is_ok());
             }
+            // Positions at −∞ and ∞ are those of the first and the last element.
+            for (scale, end) in [(-0.0, 0.0), (0.0, 4.0)] {
+                let mut y = [f32::NAN; 2];
+                let far = Resize { coordinates: half, interpolation, scale: Some(scale) };
+                far.run(isa, [1, 5, 1], 2, &x, &mut y).unwrap();
+                let cubic = matches!(interpolation, Interpolation::Cubic { .. });
+                assert!(y == [end; 2] || cubic && y.iter().all(|y| y.is_nan()), "{far:?} gives {y:?}");
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The loop of functions that are applied element by element.
 
-use super::{PANEL, Simd};
+use super::{PANEL, Simd, within};
 
 /// A function of `N` numbers, on vectors of any width.
 pub(crate) trait Lanewise<const N: usize>: Copy {
@@ -17,6 +17,18 @@ pub(crate) enum Source<'a> {
     One(f32),
     /// What the result replaces.
     Output,
+}
+
+impl Source<'_> {
+    /// Whether `n` numbers from `at` on are numbers of the source; of the output, begin and length are given.
+    #[inline(always)]
+    fn holds(self, output: (*const f32, usize), at: *const f32, n: usize) -> bool {
+        match self {
+            Self::Each(x) => within(x.as_ptr(), x.len(), at, n),
+            Self::One(_) => false,
+            Self::Output => within(output.0, output.1, at, n),
+        }
+    }
 }
 
 /// y = f(sources), element by element.
@@ -50,12 +62,13 @@ pub(crate) fn lanewise<S: Simd, F: Lanewise<N>, const N: usize>(
             Source::Output => {}
         }
     }
-    let mut left = len;
+    let (begin, mut left) = (to.cast_const(), len);
     while left > 0 {
         let end = to;
         if left < S::LANES {
             for i in 0..N {
                 if steps[i] != 0 {
+                    debug_assert!(sources[i].holds((begin, len), from[i], left));
                     for (lane, at) in lanes[i].iter_mut().zip(0..left) {
                         // SAFETY: `left` numbers of the source are left from here on.
                         *lane = unsafe { *from[i].add(at) };
@@ -67,13 +80,19 @@ pub(crate) fn lanewise<S: Simd, F: Lanewise<N>, const N: usize>(
         }
         let mut x = [s.splat(0.0); N];
         for i in 0..N {
+            debug_assert!(
+                within(lanes[i].as_ptr(), PANEL, from[i], S::LANES)
+                    || sources[i].holds((begin, len), from[i], S::LANES)
+            );
             // SAFETY: a vector of the source is left from here on, or it is one of the arrays above.
             x[i] = unsafe { s.load_ptr(from[i]) };
             from[i] = from[i].wrapping_add(steps[i]);
         }
+        debug_assert!(within(begin, len, to, S::LANES) || within(rest.as_ptr(), PANEL, to, S::LANES));
         // SAFETY: a vector of the output is left from here on, or it is the array above.
         unsafe { s.store_ptr(f.apply(s, x), to) };
         if left < S::LANES {
+            debug_assert!(within(begin, len, end, left));
             for (at, &lane) in rest[..left].iter().enumerate() {
                 // SAFETY: `left` numbers of the output were left.
                 unsafe { *end.add(at) = lane };

@@ -37,6 +37,14 @@ pub(crate) use walk::Walk;
 /// Columns in a panel of packed weights: the widest vector there is, and a multiple of all the others.
 pub(crate) const PANEL: usize = 16;
 
+/// Whether `n` numbers from `at` on are among the `len` from `begin` on: what loops that walk pointers assert in debug
+/// builds.
+#[inline(always)]
+fn within(begin: *const f32, len: usize, at: *const f32, n: usize) -> bool {
+    let skipped = at.addr().wrapping_sub(begin.addr()) / size_of::<f32>();
+    skipped <= len && n <= len - skipped
+}
+
 /// A computation that [`Isa::run`] compiles for every instruction set.
 pub(crate) trait Kernel {
     type Output;

@@ -2,7 +2,7 @@
 
 use core::hint::black_box;
 
-use super::{PANEL, Simd};
+use super::{PANEL, Simd, within};
 
 /// `M` rows of equally many numbers.
 #[derive(Clone, Copy)]
@@ -14,6 +14,15 @@ pub(crate) enum Lines<'a, const M: usize> {
 }
 
 impl<const M: usize> Lines<'_, M> {
+    /// Whether `n` numbers from `at` on are numbers of a row.
+    #[inline(always)]
+    fn hold(&self, row: usize, at: *const f32, n: usize) -> bool {
+        match self {
+            Self::Each(rows) => within(rows[row].as_ptr(), rows[row].len(), at, n),
+            Self::Even { x, .. } => within(x.as_ptr(), x.len(), at, n),
+        }
+    }
+
     /// The length, and where each begins.
     #[inline(always)]
     fn pointers(self) -> (usize, [*const f32; M]) {
@@ -88,6 +97,7 @@ pub(crate) fn accumulate<S: Simd, const M: usize, const P: usize>(
     sums: [[S::Panel; P]; M],
     ahead: Ahead,
 ) -> [[S::Panel; P]; M] {
+    let lines = rows;
     let (mut k, rows) = rows.pointers();
     for panel in panels {
         k = k.min(panel.len() / PANEL);
@@ -95,6 +105,8 @@ pub(crate) fn accumulate<S: Simd, const M: usize, const P: usize>(
     // Hides that the rows may be evenly spaced: knowing it, the compiler would rather add up addresses in the
     // loop than hold them, and the additions compete with the multiply-adds for ports.
     let rows = black_box(rows);
+    debug_assert!((0..M).all(|row| lines.hold(row, rows[row], k)));
+    debug_assert!(panels.iter().all(|panel| k * PANEL <= panel.len()));
     let panels = panels.map(<[f32]>::as_ptr);
     // Multiply-adds that wait for each other leave the units idle, so a small tile has several sets of sums.
     // SAFETY: every row has k floats, every panel k · PANEL.
@@ -159,6 +171,7 @@ unsafe fn chains<S: Simd, const M: usize, const P: usize, const U: usize>(
     let mut p = 0;
     while p + U <= k {
         for u in 0..U {
+            debug_assert!(p + u < k);
             // SAFETY: p + u < k.
             all[u] = unsafe { step(s, p + u, rows, panels, all[u]) };
         }

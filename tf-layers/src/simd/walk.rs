@@ -1,6 +1,6 @@
 //! The loop of depthwise convolutions.
 
-use super::Simd;
+use super::{Simd, within};
 
 /// How the taps of a window lie in the image and among the weights, in numbers from one to the next.
 #[derive(Clone, Copy)]
@@ -38,16 +38,20 @@ impl Walk {
         let last = self.pixel.checked_mul(M - 1).and_then(|last| last.checked_add(width));
         assert!(last.and_then(|last| self.end(1, last)).is_some_and(|end| end <= x.len()));
         assert!(self.end(2, width).is_some_and(|end| end <= w.len()));
+        let (image, kernel) = (x, w);
         let (mut x_line, mut w_line) = (x.as_ptr(), w.as_ptr());
         for _ in 0..self.lines[0] {
             let (mut x, mut w) = (x_line, w_line);
             for _ in 0..self.taps[0] {
+                debug_assert!(within(kernel.as_ptr(), kernel.len(), w, width));
                 let mut weights = [s.splat(0.0); V];
                 for v in 0..V {
                     // SAFETY: the last tap's vectors end within w, and this is no later one.
                     weights[v] = unsafe { s.load_ptr(w.add(v * S::LANES)) };
                 }
                 for m in 0..M {
+                    let pixel = x.wrapping_add(m * self.pixel);
+                    debug_assert!(within(image.as_ptr(), image.len(), pixel, width));
                     for v in 0..V {
                         // SAFETY: the last tap of the last pixel ends within x, and this is no later one.
                         let x = unsafe { s.load_ptr(x.add(m * self.pixel + v * S::LANES)) };

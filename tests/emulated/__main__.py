@@ -1,0 +1,129 @@
+"""``python -m tests.emulated``: tf-layers and generated crates on emulated processors.
+
+For 64-bit Arm (NEON) and for WebAssembly (simd128, addresses of 32 bits): the tests of tf-layers, with debug assertions
+and overflow checks in it and in the standard library; then the own tests of crates made from models, as users compile
+them. For processors without an operating system such crates are compiled. Says how many tests ran where, and how long.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich import print as show
+from rich.table import Table
+
+from tests.crates import ROOT, TARGET, TF_LAYERS, Crates
+from tests.emulated.debian import UnavailableError, toolchain
+from tests.emulated.targets import AARCH64, BARE, WASM32, Target
+from tests.models import graphs
+from tf2rust.conversion import open_onnx
+
+MODELS = {"mlp": graphs.mlp, "two_inputs": graphs.two_inputs, "image": graphs.image}
+# What holds kernels of every kind; without `std` the instruction set is known when compiling.
+WITHOUT_STD = ("--no-default-features", "--lib", "--test", "dense", "--test", "functions", "--test", "windows")
+
+
+@dataclass
+class Run:
+    """What came of one step."""
+
+    target: str
+    what: str
+    passed: int
+    failed: int
+    seconds: float
+
+
+def main() -> int:
+    """Runs all steps; 0 if none failed, 2 if the toolchain cannot be had."""
+    start = time.monotonic()
+    try:
+        root = toolchain(ROOT / "build" / "emulated")
+        environments = {target: target.environment(root) for target in (AARCH64, WASM32, *BARE)}
+    except UnavailableError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{time.monotonic() - start:.0f} s for the toolchain in {root}", flush=True)
+    runs = []
+    for target in (AARCH64, WASM32):
+        test = partial(cargo, environments[target], "test", "--profile", "checked", "--no-fail-fast")
+        runs.append(run(target, "tf-layers", test))
+        runs.append(run(target, "tf-layers without std", partial(test, *WITHOUT_STD)))
+    with tempfile.TemporaryDirectory() as folder:
+        crates = generated(Path(folder))
+        for target, environment in environments.items():
+            crates.environment = environment
+            bare = "--no-default-features"
+            if target in BARE:
+                runs.append(run(target, "generated crates, compiled", partial(crates.build, "build", "--lib", bare)))
+                continue
+            test = partial(crates.build, "test", "--lib", "--tests", "--no-fail-fast")
+            runs.append(run(target, "generated crates", test))
+            runs.append(run(target, "generated crates without std", partial(test, bare)))
+    report(runs)
+    return int(any(run.failed for run in runs))
+
+
+def run(target: Target, what: str, work: Callable[[], str]) -> Run:
+    """Does one step, whose output is shown if it fails."""
+    start = time.monotonic()
+    print(f"{target.triple}: {what}", flush=True)
+    broken = False
+    try:
+        output = work()
+    except AssertionError as error:
+        output, broken = str(error), True
+        print(output, flush=True)
+    passed, failed = (sum(map(int, re.findall(rf"(\d+) {kind};", output))) for kind in ("passed", "failed"))
+    # What did not compile, or ended by itself, has counted nothing.
+    return Run(target.triple, what, passed, max(failed, broken), time.monotonic() - start)
+
+
+def cargo(environment: dict[str, str], *arguments: str) -> str:
+    """Runs cargo in tf-layers and gives its output; raises AssertionError with it if it fails."""
+    done = subprocess.run(
+        ["cargo", *arguments],
+        cwd=TF_LAYERS,
+        env={**os.environ, "CARGO_TARGET_DIR": str(TARGET), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    return output
+
+
+def generated(folder: Path) -> Crates:
+    """The crates of all models, without their benches, not yet compiled."""
+    crates = Crates(folder)
+    for name, model in MODELS.items():
+        crates.add(name, open_onnx(graphs.save(model(), folder / f"{name}.onnx")))
+    for done in crates.converted.values():
+        # What measures them has parts in C, which would want another compiler for each target.
+        manifest = done.crate / "Cargo.toml"
+        before, _, _ = manifest.read_text(encoding="utf-8").partition("[dev-dependencies]")
+        manifest.write_text(before, encoding="utf-8")
+    text = (crates.converted["image"].crate / "src" / "model.rs").read_text(encoding="utf-8")
+    assert "WinogradConv2d" in text
+    return crates
+
+
+def report(runs: list[Run]) -> None:
+    table = Table("target", "what", "passed", "failed", "s")
+    for run in runs:
+        table.add_row(run.target, run.what, str(run.passed), str(run.failed), f"{run.seconds:.0f}")
+    show(table)
+    print(f"{sum(run.passed for run in runs)} passed, {sum(run.failed for run in runs)} failed")
+
+
+sys.exit(main())
