@@ -11,6 +11,8 @@ use crate::{Result, len};
 pub enum Pool {
     /// The greatest; NaN if any is. Padding counts as −∞.
     Max,
+    /// The sum; padding counts as zeros.
+    Sum,
     /// The mean.
     Average {
         /// Whether padding counts as zeros. Else the mean is over what lies in the image.
@@ -112,7 +114,7 @@ impl Pool2d {
 
     /// From x `[batch, height, width, channels]` to y `[batch, output_height, output_width, channels]`.
     ///
-    /// A window that lies wholly in the padding gives −∞ for the maximum, 0 for the mean.
+    /// A window that lies wholly in the padding gives −∞ for the maximum, 0 for sum and mean.
     pub fn run(
         &self,
         isa: Isa,
@@ -138,7 +140,7 @@ impl Pool3d {
 
     /// From x `[batch, …size, channels]` to y `[batch, …output_size, channels]`.
     ///
-    /// A window that lies wholly in the padding gives −∞ for the maximum, 0 for the mean.
+    /// A window that lies wholly in the padding gives −∞ for the maximum, 0 for sum and mean.
     pub fn run(
         &self,
         isa: Isa,
@@ -204,7 +206,7 @@ struct Window<'a> {
     x: &'a [f32],
     origins: [isize; 3],
     taps: [core::ops::Range<usize>; 3],
-    /// What the mean divides by; `None` for the maximum.
+    /// What the sum is divided by; `None` for the maximum.
     divisor: Option<f32>,
 }
 
@@ -215,6 +217,7 @@ impl<'a> Window<'a> {
         let taps = [axes[0].taps(origins[0]), axes[1].taps(origins[1]), axes[2].taps(origins[2])];
         let divisor = match kind {
             Pool::Max => None,
+            Pool::Sum => Some(1),
             Pool::Average { count_include_pad: false } => Some(taps[0].len() * taps[1].len() * taps[2].len()),
             Pool::Average { count_include_pad: true } => Some(
                 axes[0].taps_padded(origins[0])

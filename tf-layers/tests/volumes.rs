@@ -142,7 +142,7 @@ fn pooling_over_volumes() {
     let mut rng = Rng::new(23);
     let (size, channels) = ([3, 4, 5], 19);
     let x = rng.vec(60 * channels);
-    for kind in [Pool::Max, Pool::Average { count_include_pad: false }] {
+    for kind in [Pool::Max, Pool::Sum, Pool::Average { count_include_pad: false }] {
         let layer = Pool3d {
             kind,
             size: [2; 3],
@@ -166,6 +166,7 @@ fn pooling_over_volumes() {
                 }
                 expected.push(match kind {
                     Pool::Max => taken.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                    Pool::Sum => taken.iter().sum(),
                     Pool::Average { .. } => taken.iter().sum::<f64>() / taken.len() as f64,
                 });
             }
