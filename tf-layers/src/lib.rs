@@ -93,8 +93,8 @@ pub use matmul::{MatMul, Widen};
 pub use max_pool::{MaxPool, max_unpool};
 pub use moves::{Bits, Bitwise, SameBits, bit_cast, bitwise_not};
 pub use moves::{
-    Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, gather, not, pad, select, slice,
-    tile, transpose,
+    Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, diagonal, gather, not, pad,
+    select, slice, tile, transpose,
 };
 pub use moves::{Cumulate, Extreme, hardmax, number, range, top_k};
 pub use moves::{

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis, same_shape
-from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.normalization import (
@@ -118,9 +117,11 @@ def group_normalization_reshaped(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("LpNormalization", X))
-def lp_normalization(m: Match, b: Builder) -> Layer:
-    """x / ‖x‖ along one axis."""
+def lp_normalization(m: Match, b: Builder) -> Yield:
+    """x / ‖x‖ along one axis, and 0 where that is 0: what stays finite makes 0 of it."""
     x = b.value(m["x"])
-    axis = normal_axis(m.root.attr("axis", -1), x.rank)
-    p = m.root.attr("p", 2)
-    return UnitNormalization(axis=axis, p=p, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    axis, p = normal_axis(m.root.attr("axis", -1), x.rank), m.root.attr("p", 2)
+    if x.dtype != "float32" or p not in (1, 2):
+        return m.reject(f"its input is {x.dtype}, its p {p}; LpNormalization is there for float32 and a p of 1 or 2")
+    limit = float(np.finfo(np.float32).max)
+    return UnitNormalization(axis=axis, p=p, limit=limit, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])

@@ -16,7 +16,7 @@ mod strided;
 pub use bits::{Bits, Bitwise, SameBits, bit_cast, bitwise_not};
 pub use cast::{Cast, cast};
 pub use compare::{Compare, Logic, not, select};
-pub use copy::{broadcast, concat_part, slice, tile, transpose};
+pub use copy::{broadcast, concat_part, diagonal, slice, tile, transpose};
 pub use gather::gather;
 pub use index::{
     Tuples, Update, gather_elements, one_hot, reverse_sequence, scatter_elements, triangle, write_steps,
