@@ -58,7 +58,7 @@ class _Forest:
                 nodes |= new
             own = [self.leaves[i] != self.unreached for i in nodes if self.branches[i, 0] == i]
             found |= set(np.flatnonzero(np.all(own, axis=0)).tolist())
-        return len(found) == self.leaves.shape[1]
+        return len(found) == int(self.leaves.shape[1])
 
     def scores(self, body: Body, dtype: str, aggregate: str) -> str | None:
         """What the trees make of x0 [n, features]: [n, targets]."""
