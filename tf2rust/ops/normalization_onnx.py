@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis, same_shape
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -15,6 +16,7 @@ from tf2rust.ops.normalization import (
     RmsNormalization,
     UnitNormalization,
 )
+from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.transpose import around_channels_last
 
 X = Var("x")
@@ -81,6 +83,31 @@ def group_normalization_op(m: Match, b: Builder) -> Yield:
         outputs=[last.x],
     )
     return [first, layer, last]
+
+
+@rule(Op("InstanceNormalization", X, Var("scale"), Var("bias")))
+def instance_normalization_with_given_scale(m: Match, b: Builder) -> Yield:
+    """Factors and summands that are inputs: a Multiply and an Add behind the normalisation."""
+    values = [b.value(m[name]) for name in ("x", "scale", "bias")]
+    x, y = values[0], b.value(m.root.ir.outputs[0])
+    if any(v.dtype != "float32" for v in values) or not isinstance(x.shape[1], int):
+        return m.reject(f"its input is {x}; float32 and a known number of channels are supported")
+    normal, scaled = b.temporary(y), b.temporary(y)
+    first, last = around_channels_last(x, normal, b)
+    layer = GroupNormalization(
+        groups=x.shape[1],
+        epsilon=m.root.attr("epsilon", 1e-5),
+        gamma=None,
+        beta=None,
+        inputs=[first.y],
+        outputs=[last.x],
+    )
+    columns = [Reshape(inputs=[v], outputs=[b.temporary(v, (*v.shape, *(1,) * (x.rank - 2)))]) for v in values[1:]]
+    return [
+        *(first, layer, last, *columns),
+        Binary(function="Mul", inputs=[normal, columns[0].y], outputs=[scaled]),
+        Binary(function="Add", inputs=[scaled, columns[1].y], outputs=[y]),
+    ]
 
 
 _INSTANCES = Op(
