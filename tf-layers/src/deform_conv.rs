@@ -68,7 +68,8 @@ impl DeformConv {
             for channel in set * shared..(set + 1) * shared {
                 let plane = &x[(sample * channels + channel) * pixels..][..pixels];
                 let seen: f32 =
-                    corners.iter().flatten().map(|&(pixel, weight)| weight * plane[pixel]).sum::<f32>() * factor;
+                    corners.iter().flatten().map(|&(pixel, weight)| weight * plane[pixel]).sum::<f32>()
+                        * factor;
                 for filter in channel / each * own..(channel / each + 1) * own {
                     let weight = kernel[(filter * each + channel % each) * taps + tap];
                     y[(sample * filters + filter) * places + place] += weight * seen;
@@ -79,7 +80,13 @@ impl DeformConv {
     }
 
     /// The pixels around where a tap stands, with their weights; `None` is outside of the image.
-    fn corners(&self, image: [usize; 2], at: [usize; 2], tap: usize, moved: [f32; 2]) -> [Option<(usize, f32)>; 4] {
+    fn corners(
+        &self,
+        image: [usize; 2],
+        at: [usize; 2],
+        tap: usize,
+        moved: [f32; 2],
+    ) -> [Option<(usize, f32)>; 4] {
         let taps = [tap / self.size[1], tap % self.size[1]];
         let place: [f32; 2] = core::array::from_fn(|i| {
             at[i] as f32 * self.stride[i] as f32 - self.before[i] as f32

@@ -97,6 +97,10 @@ impl GivenRecurrence<'_> {
         check_len("lengths", batch, weights.lengths.map_or(batch, <[i32]>::len))?;
         let lengths = weights.lengths.unwrap_or(&[]);
         require(lengths.iter().all(|&n| n >= 0 && n as usize <= steps), "lengths", "count steps there are")?;
+        let asked = sequence.as_ref().is_some_and(|y| !y.is_empty()) || last.iter().any(Option::is_some);
+        if state == 0 || !asked {
+            return Ok(());
+        }
         let scratch = scratch.write(crate::shape::sum(len(&[2, gates])?, len(&[3, units])?)?)?;
         if let Some(sequence) = &mut sequence {
             sequence.fill(0.0);

@@ -67,4 +67,4 @@ def tolerance(reference: np.ndarray, runtime: np.ndarray | None, halves: bool = 
         distance = float(np.max(distances[np.isfinite(distances)], initial=0.0))
         if distance > usual / 2:
             return 2 * distance, f"twice the {distance:.1e} that ONNX Runtime is off"
-    return usual, f"{relative_tolerance(halves):.0e} of the largest magnitude, or of 1"
+    return usual, f"{'1e-3' if halves else '1e-5'} of the largest magnitude, or of 1"

@@ -18,7 +18,7 @@ from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.slice import Slice, ranges
 from tf2rust.ops.transpose import Transpose, permute
 
-GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+_GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 DEFAULTS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
 DIRECTIONS = {"forward": ("forward",), "reverse": ("reverse",), "bidirectional": ("forward", "reverse")}
 
@@ -97,7 +97,7 @@ def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] 
     if node.input(4) is not None or node.input(7) is not None:
         return m.reject("it has sequence lengths or peepholes, which are not supported", node)
     kernel, recurrent = m.const("kernel"), m.const("recurrent")
-    units, gates = recurrent.shape[2], GATES[op]
+    units, gates = recurrent.shape[2], _GATES[op]
     if node.attr("hidden_size", units) != units or kernel.dtype != np.float32:
         return m.reject("its kernels do not fit hidden_size, or are not float32", node)
     both = np.zeros((len(directions), 2 * gates * units), np.float32)
