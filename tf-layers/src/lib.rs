@@ -102,7 +102,7 @@ pub use moves::{
     Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, diagonal, gather, not, pad,
     select, slice, tile, transpose,
 };
-pub use moves::{Cumulate, Extreme, hardmax, number, range, top_k};
+pub use moves::{Cumulate, Extreme, around_axis, hardmax, number, range, top_k};
 pub use moves::{
     Tuples, Update, gather_elements, one_hot, reverse_sequence, scatter_elements, triangle, write_steps,
 };

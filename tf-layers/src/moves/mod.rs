@@ -23,6 +23,6 @@ pub use index::{
 };
 pub use join::{concat, copy, number};
 pub use measured::{Unique, compress, count_nonzero, nonzero, range_len, size_at};
-pub use order::{Cumulate, Extreme, hardmax, top_k};
+pub use order::{Cumulate, Extreme, around_axis, hardmax, top_k};
 pub use pad::{Pad, pad};
 pub use range::range;
