@@ -14,7 +14,7 @@ from tests.models.graphs import graph, node, save
 from tf2rust.conversion import Options, convert, open_onnx
 from tf2rust.errors import ConversionError
 
-F, D, I = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64  # noqa: E741
+F, D, H, I = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT64  # noqa: E741
 
 MODELS: dict[str, onnx.ModelProto] = {
     "places": graph(
@@ -37,6 +37,21 @@ MODELS: dict[str, onnx.ModelProto] = {
         {"x": (D, ["n", 4])},
         {"y": (D, ["n", 4]), "z": (D, [])},
         {"c": np.asarray([1.5, 2, 3, 4])},
+    ),
+    "halves": graph(
+        [
+            node("MatMul", ["x", "w"], ["p"]),
+            node("Add", ["p", "c"], ["q"]),
+            node("Relu", ["q"], ["r"]),
+            node("Concat", ["r", "x"], ["y"], axis=1),
+            node("Cast", ["r"], ["z"], to=F),
+        ],
+        {"x": (H, ["n", 4])},
+        {"y": (H, ["n", 9]), "z": (F, ["n", 5])},
+        {
+            "w": np.random.default_rng(5).normal(0, 1, (4, 5)).astype(np.float16),
+            "c": np.asarray([0.1, 0.2, -0.3, 0.4, 0.5], np.float16),
+        },
     ),
     "bytes": graph(
         [node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["y"])],

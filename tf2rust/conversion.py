@@ -146,13 +146,14 @@ def _prove(source: Source, graph: LayerGraph, features: Features | None) -> tupl
         notes.append(f"{source.framework} does not run the model; {framework} computed what it is proven against.")
     runtime = _second_opinion(source, graph, inputs)
     tolerances, reasons = {}, {}
+    halves = any(v.dtype == "float16" for layer in graph.layers for v in (*layer.inputs, *layer.outputs))
     for name, value in graph.outputs:
         array = outputs[name]
         if array.dtype.name != value.dtype:
             raise ConversionError(
                 f"output `{name}` is {value.dtype} in the graph but {array.dtype.name} when run; report this model."
             )
-        tolerances[name], reasons[name] = tolerance(array, runtime.get(name))
+        tolerances[name], reasons[name] = tolerance(array, runtime.get(name), halves)
         if reasons[name].startswith("twice"):
             notes.append(
                 f"output `{name}`: the tolerance is {tolerances[name]:.1e}, {reasons[name]} from {source.framework}."

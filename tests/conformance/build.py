@@ -74,7 +74,7 @@ fn main() {{
 _MODULE = """mod model;
 mod weights;
 
-use tf_layers::{{Npz, NpzWriter, TensorView}};
+use tf_layers::{{F16, Npz, NpzWriter, TensorView}};
 
 pub fn run(folder: &str, set: &str) -> Result<(), Box<dyn std::error::Error>> {{
     let bytes = std::fs::read(format!("{{folder}}/{{set}}_in.npz"))?;

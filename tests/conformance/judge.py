@@ -11,7 +11,7 @@ import onnx
 
 from tests.conformance.build import NotConvertedError, Program, convert, outputs, run, write
 from tests.conformance.suite import Case, DataSet, out_of_scope
-from tf2rust.codegen.proof import RELATIVE_TOLERANCE
+from tf2rust.codegen.proof import relative_tolerance
 from tf2rust.conversion import Source
 from tf2rust.onnx_import.constants import bind_constants
 
@@ -175,7 +175,9 @@ def difference(found: np.ndarray, expected: np.ndarray, rtol: float, atol: float
     finite = np.isfinite(right)
     if not np.array_equal(left[~finite], right[~finite], equal_nan=True) or not np.isfinite(left[finite]).all():
         return "infinities or NaNs differ"
-    contract = RELATIVE_TOLERANCE * max(1.0, float(np.abs(right[finite]).max(initial=0.0)))
+    contract = relative_tolerance(expected.dtype == np.float16) * max(
+        1.0, float(np.abs(right[finite]).max(initial=0.0))
+    )
     bound = np.maximum(contract, atol + rtol * np.abs(right[finite]))
     off = np.abs(left[finite] - right[finite])
     return f"off by {off.max():.1e}" if (off > bound).any() else None

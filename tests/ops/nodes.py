@@ -17,7 +17,7 @@ from tests.conformance.judge import PASS, Result, judge
 from tests.conformance.suite import Case, DataSet
 from tf2rust.onnx_import.load import run_onnx
 
-_ML_OPSET = 3  # of ai.onnx.ml
+_ML_OPSETS = {"TreeEnsemble": 5}  # of ai.onnx.ml, where it is not 3
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Node:
             ],
         )
         opsets = [helper.make_opsetid("", self.opset)]
-        opsets += [helper.make_opsetid(self.domain, _ML_OPSET)] if self.domain else []
+        opsets += [helper.make_opsetid(self.domain, _ML_OPSETS.get(self.op, 3))] if self.domain else []
         model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
         model = onnx.shape_inference.infer_shapes(model)
         feeds = {n: a.array for n, a in zip(names, args, strict=True) if a is not None and not a.constant}

@@ -10,6 +10,15 @@ from tests.ops.nodes import check_node, const, floats, free, integers, named, no
 
 TABLE_NAME = "one_hot"
 NODES = {
+    "given_depth": node("OneHot", integers(3, 4, low=-5, high=5), np.asarray(4), np.asarray([0.5, 2], np.float32)),
+    "given_depth_in_front": node(
+        "OneHot", integers(3, low=0, high=9), np.asarray([6]), np.asarray([0, 1], np.int64), axis=0
+    ),
+    **{
+        f"given_diagonal_{k}_{upper}": node("Trilu", free(floats(2, 3, 4), 0), np.asarray(k), upper=upper)
+        for k in (-1, 0, 2)
+        for upper in (0, 1)
+    },
     "one_hot": node("OneHot", free(integers(3, low=-4, high=6), 0), const(5), const([2, 7], "float32")),
     "one_hot_axis": node(
         "OneHot", integers(2, 3, low=0, high=4, dtype="int32"), const(4), const([0, 1]), axis=0, by_reference=True

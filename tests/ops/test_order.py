@@ -12,6 +12,13 @@ TIES = integers(3, 5, 4, low=0, high=3)
 
 TABLE_NAME = "order"
 NODES = {
+    **{
+        f"sums_along_given_axis_{axis}": node("CumSum", free(floats(2, 3, 4), 0), np.asarray(axis), exclusive=1)
+        for axis in (0, 1, -1)
+    },
+    "sums_along_given_short_axis": node("CumSum", floats(2, 3), np.asarray(-2, np.int32), reverse=1),
+    "top_of_given_count": node("TopK", free(floats(3, 5), 0), np.asarray([2]), outputs=2, axis=1),
+    "least_of_given_count": node("TopK", floats(3, 5), np.asarray([3]), outputs=2, axis=0, largest=0),
     "arg_max": node("ArgMax", free(floats(3, 5), 0), axis=1),
     "arg_max_of_ties": node("ArgMax", TIES.astype(np.int32), axis=1, keepdims=0),
     "arg_max_last": node("ArgMax", TIES.astype(np.int32), axis=-2, select_last_index=1),

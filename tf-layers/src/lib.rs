@@ -35,17 +35,23 @@ mod broadcast;
 mod conv;
 mod conv3d;
 mod conv_transpose;
+mod deform_conv;
 mod dense;
 mod depthwise;
 mod embedding;
 mod error;
 mod free;
+mod given_conv;
+mod given_recurrence;
 mod grid;
 mod group_norm;
 mod gru;
+mod half;
 mod lstm;
 mod math;
 mod matmul;
+mod max_pool;
+mod mel;
 mod moves;
 mod norm;
 mod operand;
@@ -79,22 +85,28 @@ pub use binary::Binary;
 pub use conv::{Conv1d, Conv2d};
 pub use conv_transpose::ConvTranspose;
 pub use conv3d::Conv3d;
+pub use deform_conv::{DeformConv, Deformation};
 pub use dense::Dense;
 pub use depthwise::DepthwiseConv2d;
 pub use embedding::{Embedding, Index, Outside};
 pub use error::{Error, Result};
 pub use free::{Extent, FreeDims, quotient, sub, sum};
+pub use given_conv::GivenConv;
+pub use given_recurrence::{GivenCell, GivenRecurrence, GivenWeights};
 pub use grid::{GridSample, Outer, Sampling};
 pub use group_norm::GroupNorm;
 pub use gru::Gru;
+pub use half::F16;
 pub use lstm::Lstm;
 pub use matmul::{MatMul, Widen};
+pub use max_pool::{MaxPool, max_unpool};
+pub use mel::{mel_weights, spectrum_bins};
 pub use moves::{Bits, Bitwise, SameBits, bit_cast, bitwise_not};
 pub use moves::{
-    Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, gather, not, pad, select, slice,
-    tile, transpose,
+    Cast, Compare, Logic, Pad, broadcast, cast, concat, concat_part, copy, diagonal, gather, not, pad,
+    select, slice, tile, transpose,
 };
-pub use moves::{Cumulate, Extreme, hardmax, number, range, top_k};
+pub use moves::{Cumulate, Extreme, around_axis, hardmax, number, range, top_k};
 pub use moves::{
     Tuples, Update, gather_elements, one_hot, reverse_sequence, scatter_elements, triangle, write_steps,
 };

@@ -4,6 +4,7 @@ use crate::broadcast::{Plan, shape};
 use crate::dense::{Plain, Run};
 use crate::error::{check_len, require};
 use crate::operand::{Start, Weights};
+use crate::scalar::Scalar;
 use crate::simd::{Isa, PANEL};
 use crate::weights::{Matrix, packed_len};
 use crate::{Buffer, Result, Shape, len};
@@ -55,7 +56,35 @@ impl MatMul {
         Ok(())
     }
 
-    /// The same for any numbers, a sum at a time: `y = Σ (a − a_zero)·(b − b_zero)`.
+    /// The same for numbers of any type, a sum at a time.
+    pub fn run_scalars<T: Scalar>(
+        &self,
+        a: &[T],
+        a_batch: &[usize],
+        b: &[T],
+        b_batch: &[usize],
+        y: &mut [T],
+    ) -> Result<()> {
+        let Self { rows, depth, columns, transposed } = *self;
+        let walk = Walk::new(self, a.len(), a_batch, b.len(), b_batch, y.len())?;
+        if y.is_empty() {
+            return Ok(());
+        }
+        let (b_row, b_column) = if transposed { (1, depth) } else { (columns, 1) };
+        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(walk.places()) {
+            let (a, b) = (&a[a_at * rows * depth..], &b[b_at * depth * columns..]);
+            for (row, y) in y.chunks_exact_mut(columns).enumerate() {
+                for (column, y) in y.iter_mut().enumerate() {
+                    *y = (0..depth).fold(T::ZERO, |sum, i| {
+                        sum.add(a[row * depth + i].mul(b[i * b_row + column * b_column]))
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for integers of 8 bits: `y = Σ (a − a_zero)·(b − b_zero)`.
     ///
     /// There is one zero for all of b, or one for each of its columns; for a, one for all or one for each row.
     pub fn run_integers<A: Widen, B: Widen>(

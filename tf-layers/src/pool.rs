@@ -13,6 +13,8 @@ pub enum Pool {
     Max,
     /// The greatest; NaN if any is. Padding counts as zeros.
     MaxOverPadding,
+    /// The sum; padding counts as zeros.
+    Sum,
     /// The mean.
     Average {
         /// Whether padding counts as zeros. Else the mean is over what lies in the image.
@@ -208,7 +210,7 @@ struct Window<'a> {
     taps: [core::ops::Range<usize>; 3],
     /// What the sum or the maximum starts with.
     start: f32,
-    /// What the mean divides by; `None` for the maximum.
+    /// What the sum is divided by; `None` for the maximum.
     divisor: Option<f32>,
 }
 
@@ -219,6 +221,7 @@ impl<'a> Window<'a> {
         let taps = [axes[0].taps(origins[0]), axes[1].taps(origins[1]), axes[2].taps(origins[2])];
         let divisor = match kind {
             Pool::Max | Pool::MaxOverPadding => None,
+            Pool::Sum => Some(1),
             Pool::Average { count_include_pad: false } => Some(taps[0].len() * taps[1].len() * taps[2].len()),
             Pool::Average { count_include_pad: true } => Some(
                 axes[0].taps_padded(origins[0])

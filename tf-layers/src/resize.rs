@@ -5,7 +5,7 @@ use crate::simd::{Isa, Kernel, Simd};
 use crate::{Result, len};
 
 /// How a position in the result becomes one in the input; s is the scale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Coordinates {
     /// (i + ½)/s − ½
     HalfPixel,
@@ -19,6 +19,15 @@ pub enum Coordinates {
     Asymmetric,
     /// (i + ½)/s
     TfHalfPixel,
+    /// The result shows the part of the input from `start` to `end`, as shares of its length.
+    Crop {
+        /// Where the first element of the result lies.
+        start: f32,
+        /// Where the last one lies.
+        end: f32,
+        /// What the elements are that lie outside of the input.
+        outside: f32,
+    },
 }
 
 /// What is taken at a position between elements.
@@ -38,6 +47,14 @@ pub enum Interpolation {
     Cubic {
         /// Keys' parameter, −¾ or −½.
         a: f32,
+        /// Whether neighbours beyond the border have no weight; else the border stands for them.
+        exclude_outside: bool,
+    },
+    /// A mean of so many neighbours that each has a weight somewhere in the result, by a filter that is stretched as
+    /// far as the result is smaller.
+    Antialias {
+        /// Keys' parameter; the filter is a triangle without.
+        a: Option<f32>,
         /// Whether neighbours beyond the border have no weight; else the border stands for them.
         exclude_outside: bool,
     },
@@ -64,11 +81,25 @@ impl Resize {
             return Ok(());
         }
         require(axis > 0, "axis", "have an element")?;
+        let scale = self.scale.unwrap_or(output as f32 / axis as f32);
+        let stretched = matches!(self.interpolation, Interpolation::Antialias { .. });
+        require(!stretched || scale * axis as f32 > 0.5, "scale", "leave an element of the axis")?;
         for (x, y) in x.chunks_exact(axis * inner).zip(y.chunks_exact_mut(output * inner)) {
             for (at, y) in y.chunks_exact_mut(inner).enumerate() {
-                let (first, weights) = self.taps(at, axis, output);
+                let position = self.coordinates.position(at as f32, axis as f32, output as f32, scale);
+                if let Coordinates::Crop { outside, .. } = self.coordinates
+                    && !(0.0..=axis as f32 - 1.0).contains(&position)
+                {
+                    y.fill(outside);
+                    continue;
+                }
+                if let Interpolation::Antialias { a, exclude_outside } = self.interpolation {
+                    Filter { a, scale: scale.min(1.0), exclude_outside }.run(position, axis, x, y);
+                    continue;
+                }
+                let (first, weights) = self.taps(position, axis);
                 let row = |tap: usize| {
-                    let place = (first + tap as i64).clamp(0, axis as i64 - 1) as usize;
+                    let place = first.saturating_add(tap as i64).clamp(0, axis as i64 - 1) as usize;
                     &x[place * inner..][..inner]
                 };
                 match weights {
@@ -83,15 +114,13 @@ impl Resize {
         Ok(())
     }
 
-    /// The first of the elements that make up an element of the result, and their weights.
-    fn taps(&self, at: usize, input: usize, output: usize) -> (i64, Taps) {
-        let scale = self.scale.unwrap_or(output as f32 / input as f32);
-        let position = self.coordinates.position(at as f32, input as f32, output as f32, scale);
+    /// The first of the elements that make up what lies at a position, and their weights.
+    fn taps(&self, position: f32, input: usize) -> (i64, Taps) {
         match self.interpolation {
-            Interpolation::RoundPreferFloor => (-floor(0.5 - position), Taps::One),
+            Interpolation::RoundPreferFloor => (floor(0.5 - position).saturating_neg(), Taps::One),
             Interpolation::RoundPreferCeil => (floor(position + 0.5), Taps::One),
-            Interpolation::Floor => (floor(position), Taps::One),
-            Interpolation::Ceil => (-floor(-position), Taps::One),
+            Interpolation::Floor | Interpolation::Antialias { .. } => (floor(position), Taps::One),
+            Interpolation::Ceil => (floor(-position).saturating_neg(), Taps::One),
             Interpolation::Linear => {
                 let position = position.max(0.0).min(input as f32 - 1.0);
                 let first = floor(position);
@@ -102,15 +131,15 @@ impl Resize {
                 let first = floor(position);
                 let mut weights = cubic(position - first as f32, a);
                 if exclude_outside {
-                    for (weight, place) in weights.iter_mut().zip(first - 1..) {
-                        if place < 0 || place >= input as i64 {
+                    for (weight, tap) in weights.iter_mut().zip(-1..) {
+                        if !(0..input as i64).contains(&first.saturating_add(tap)) {
                             *weight = 0.0;
                         }
                     }
                     let sum: f32 = weights.iter().sum();
                     weights = weights.map(|weight| weight / sum);
                 }
-                (first - 1, Taps::Four(weights))
+                (first.saturating_sub(1), Taps::Four(weights))
             }
         }
     }
@@ -129,6 +158,10 @@ impl Coordinates {
             }
             Self::Asymmetric => at / scale,
             Self::TfHalfPixel => (at + 0.5) / scale,
+            Self::Crop { start, end, .. } => {
+                let share = if output > 1.0 { at / (output - 1.0) } else { 0.5 };
+                (start + share * (end - start)) * (input - 1.0)
+            }
         }
     }
 }
@@ -148,11 +181,55 @@ fn floor(x: f32) -> i64 {
     if whole as f32 > x { whole - 1 } else { whole }
 }
 
-/// The weights of the elements at −1, 0, 1 and 2 for the position t in 0…1, by Keys' cubic convolution.
+/// The weights of the elements at −1, 0, 1 and 2 for the position t in 0…1.
 fn cubic(t: f32, a: f32) -> [f32; 4] {
-    let near = |d: f32| ((a + 2.0) * d - (a + 3.0)) * d * d + 1.0;
-    let far = |d: f32| ((a * d - 5.0 * a) * d + 8.0 * a) * d - 4.0 * a;
-    [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)]
+    [t + 1.0, t, 1.0 - t, 2.0 - t].map(|distance| keys(distance, a))
+}
+
+/// The weight of an element at a distance of 0…2, by Keys' cubic convolution.
+fn keys(d: f32, a: f32) -> f32 {
+    if d <= 1.0 {
+        ((a + 2.0) * d - (a + 3.0)) * d * d + 1.0
+    } else {
+        ((a * d - 5.0 * a) * d + 8.0 * a) * d - 4.0 * a
+    }
+}
+
+/// A filter that is stretched to as many elements as have a part in one of the result.
+struct Filter {
+    a: Option<f32>,
+    scale: f32,
+    exclude_outside: bool,
+}
+
+impl Filter {
+    /// From x `[axis, inner]` to one element of the result, `[inner]`.
+    fn run(&self, position: f32, axis: usize, x: &[f32], y: &mut [f32]) {
+        let reach = self.a.map_or(1.0, |_| 2.0) / self.scale;
+        let first = floor(position - reach).saturating_add(1);
+        let last = floor(position + reach).min(first.saturating_add(2 * (reach as i64 + 1)));
+        let inside = |place: i64| (0..axis as i64).contains(&place);
+        let taps = (first..=last).filter(|&place| inside(place) || !self.exclude_outside);
+        let total: f32 = taps.clone().map(|place| self.weight(place as f32 - position)).sum();
+        y.fill(0.0);
+        for place in taps {
+            let weight = self.weight(place as f32 - position) / total;
+            let row = place.clamp(0, axis as i64 - 1) as usize * y.len();
+            for (y, x) in y.iter_mut().zip(&x[row..]) {
+                *y += weight * x;
+            }
+        }
+    }
+
+    /// The weight of an element that lies so far from the position.
+    fn weight(&self, distance: f32) -> f32 {
+        let distance = (distance * self.scale).abs();
+        match self.a {
+            None => (1.0 - distance).max(0.0),
+            Some(a) if distance < 2.0 => keys(distance, a),
+            Some(_) => 0.0,
+        }
+    }
 }
 
 /// y = Σ weight · row

@@ -142,7 +142,7 @@ fn pooling_over_volumes() {
     let mut rng = Rng::new(23);
     let (size, channels) = ([3, 4, 5], 19);
     let x = rng.vec(60 * channels);
-    for kind in [Pool::Max, Pool::Average { count_include_pad: false }] {
+    for kind in [Pool::Max, Pool::Sum, Pool::Average { count_include_pad: false }] {
         let layer = Pool3d {
             kind,
             size: [2; 3],
@@ -168,6 +168,7 @@ fn pooling_over_volumes() {
                     Pool::Max | Pool::MaxOverPadding => {
                         taken.iter().copied().fold(f64::NEG_INFINITY, f64::max)
                     }
+                    Pool::Sum => taken.iter().sum(),
                     Pool::Average { .. } => taken.iter().sum::<f64>() / taken.len() as f64,
                 });
             }
@@ -194,6 +195,20 @@ fn resizing() {
         (Coordinates::PytorchHalfPixel, Interpolation::Ceil, 1, vec![0.0]),
         (Coordinates::TfHalfPixel, Interpolation::Floor, 2, vec![1.0, 3.0]),
         (half, Interpolation::Cubic { a: -0.75, exclude_outside: true }, 5, vec![0., 1., 2., 3., 4.]),
+        // Two and a half elements wide on either side, so that all but the outermost of them count.
+        (half, Interpolation::Antialias { a: None, exclude_outside: true }, 2, vec![1.0, 3.0]),
+        (
+            half,
+            Interpolation::Antialias { a: Some(-0.5), exclude_outside: true },
+            5,
+            vec![0., 1., 2., 3., 4.],
+        ),
+        (
+            Coordinates::Crop { start: 0.5, end: 1.5, outside: 9.0 },
+            Interpolation::Linear,
+            3,
+            vec![2.0, 4.0, 9.0],
+        ),
     ] {
         let layer = Resize { coordinates, interpolation, scale: None };
         for isa in isas() {
@@ -208,7 +223,9 @@ fn resizing() {
             for scale in [0.0, f32::NAN, -1.0, f32::INFINITY] {
                 let mut y = vec![0.0; output];
                 let odd = Resize { scale: Some(scale), ..layer };
-                assert!(odd.run(isa, [1, 5, 1], output, &x, &mut y).is_ok());
+                let refused = matches!(interpolation, Interpolation::Antialias { .. })
+                    && (scale <= 0.0 || scale.is_nan());
+                assert_eq!(odd.run(isa, [1, 5, 1], output, &x, &mut y).is_err(), refused, "{odd:?}");
             }
             // Positions at −∞ and ∞ are those of the first and the last element.
             for (scale, end) in [(-0.0, 0.0), (0.0, 4.0)] {

@@ -83,6 +83,9 @@ def _imports(graph: LayerGraph, memory: Plan, model: Model) -> list[str]:
     for layer in graph.layers:
         if layer not in memory.aliases:
             used |= layer.rust_imports()
-    candidates = used | set(FUNCTIONS)
+    candidates = used | set(FUNCTIONS) | {"F16"}
     plain = {*_ALWAYS, "Buffer", "Extent"}
+    if "F16" in (*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))):
+        plain.add("F16")
+        used.add("F16")
     return sorted(name for name in candidates if name in plain & used or mentions(text, name))

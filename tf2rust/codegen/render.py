@@ -157,6 +157,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "workspace_terms": terms,
         "fields_need_blob": any(step.field and "blob." in step.field[1] for step in model.steps),
         "any_dims": bool(model.inputs),
+        "halves": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
+        "halves_out": "float16" in (p.dtype for p in model.outputs[:1]),
+        "halves_in": "float16" in (p.dtype for p in model.inputs),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
         "row": row,
@@ -178,7 +181,13 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
             form.format(field=port.field, i=i) for i, port in enumerate(model.inputs, start=1)
         ),
         "example_value": lambda dtype: (
-            "false" if dtype == "bool" else "0.0" if dtype.startswith("f") else f"0_{_suffix(dtype)}"
+            "false"
+            if dtype == "bool"
+            else "F16::default()"
+            if dtype == "float16"
+            else "0.0"
+            if dtype.startswith("f")
+            else f"0_{_suffix(dtype)}"
         ),
         "example_len": lambda shape: str(int(np.prod(_example_shape(shape, sample, model), dtype=object))),
         "example_shape": lambda shape: rust_list(_example_shape(shape, sample, model)),

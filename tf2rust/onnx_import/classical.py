@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from tf2rust.onnx_import.body import Body, Outputs, post_transform
+from tf2rust.onnx_import.trees import tree_ensemble, tree_ensemble_classifier, tree_ensemble_regressor
 from tf2rust.ops.core.facts import Facts, Node
 
 DOMAIN = "ai.onnx.ml"
 _OPSET = 18
 
 
-class _Body:
-    """A definition as it grows: every call adds a node, and gives the name of its output."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-
-    def constant(self, values: Any, dtype: str = "float32") -> str:
-        return self.op("Constant", value=numpy_helper.from_array(np.asarray(values, dtype)))
-
-    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        name = f"{kind}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
-        return name
-
-    def floats(self, x: str) -> str:
-        return self.op("Cast", x, to=TensorProto.FLOAT)
-
-
-Outputs = Sequence[str] | None
-_Definition = Callable[[Node, _Body, Facts], Outputs]
+_Definition = Callable[[Node, Body, Facts], Outputs]
 
 
 def definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
@@ -43,7 +25,7 @@ def definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
     make = _DEFINITIONS.get(node.op_type)
     if make is None or any(v is not None and v not in facts for v in node.inputs):
         return None
-    view, body = Node(node), _Body()
+    view, body = Node(node), Body()
     outputs = make(view, body, facts)
     if outputs is None or view.unread():
         return None
@@ -51,7 +33,7 @@ def definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
     return helper.make_function(DOMAIN, node.op_type, inputs, outputs, body.nodes, [helper.make_opsetid("", _OPSET)])
 
 
-def _array_feature_extractor(node: Node, body: _Body, facts: Facts) -> Outputs:
+def _array_feature_extractor(node: Node, body: Body, facts: Facts) -> Outputs:
     """The columns that the second input names."""
     flat = body.op("Reshape", "x1", body.constant([-1], "int64"))
     picked = body.op("Gather", "x0", flat, axis=-1)
@@ -59,20 +41,20 @@ def _array_feature_extractor(node: Node, body: _Body, facts: Facts) -> Outputs:
     return [body.op("Unsqueeze", picked, body.constant([0], "int64"))] if row else [picked]
 
 
-def _binarizer(node: Node, body: _Body, facts: Facts) -> Outputs:
+def _binarizer(node: Node, body: Body, facts: Facts) -> Outputs:
     """1 above the threshold, else 0, in the dtype of the input."""
     dtype = facts.dtype(node.ir.inputs[0])  # type: ignore[arg-type]
     above = body.op("Greater", "x0", body.constant(node.attr("threshold", 0.0), dtype))
     return [body.op("Cast", above, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))]
 
 
-def _scaler(node: Node, body: _Body, _: Facts) -> Outputs:
+def _scaler(node: Node, body: Body, _: Facts) -> Outputs:
     """(x − offset) · scale"""
     moved = body.op("Sub", body.floats("x0"), body.constant(node.attr("offset", [0.0])))
     return [body.op("Mul", moved, body.constant(node.attr("scale", [1.0])))]
 
 
-def _normalizer(node: Node, body: _Body, _: Facts) -> Outputs:
+def _normalizer(node: Node, body: Body, _: Facts) -> Outputs:
     """x over the norm of its row; a row of norm 0 stays."""
     kinds = {"MAX": "ReduceMax", "L1": "ReduceL1", "L2": "ReduceL2"}
     kind = kinds.get(node.attr("norm", "MAX"))
@@ -84,7 +66,7 @@ def _normalizer(node: Node, body: _Body, _: Facts) -> Outputs:
     return [body.op("Div", x, body.op("Where", none, body.constant(1.0), norm))]
 
 
-def _imputer(node: Node, body: _Body, facts: Facts) -> Outputs:
+def _imputer(node: Node, body: Body, facts: Facts) -> Outputs:
     """Other numbers for those that stand for missing ones."""
     floats = facts.dtype(node.ir.inputs[0]).startswith("float")  # type: ignore[arg-type]
     kind = "float" if floats else "int64"
@@ -99,7 +81,7 @@ def _imputer(node: Node, body: _Body, facts: Facts) -> Outputs:
     return [body.op("Where", where, body.constant(given, dtype), "x0")]
 
 
-def _linear(node: Node, body: _Body, count: int) -> str:
+def _linear(node: Node, body: Body, count: int) -> str:
     """x · coefficientsᵀ + intercepts, for ``count`` rows of coefficients."""
     kernel = np.asarray(node.attr("coefficients"), np.float32).reshape(count, -1).T
     product = body.op("MatMul", body.floats("x0"), body.constant(kernel))
@@ -107,23 +89,12 @@ def _linear(node: Node, body: _Body, count: int) -> str:
     return body.op("Add", product, body.constant(intercepts)) if intercepts else product
 
 
-def _post(node: Node, body: _Body, scores: str) -> str | None:
-    match node.attr("post_transform", "NONE"):
-        case "NONE":
-            return scores
-        case "LOGISTIC":
-            return body.op("Sigmoid", scores)
-        case "SOFTMAX":
-            return body.op("Softmax", scores, axis=-1)
-    return None
-
-
-def _linear_regressor(node: Node, body: _Body, _: Facts) -> Outputs:
-    result = _post(node, body, _linear(node, body, node.attr("targets", 1)))
+def _linear_regressor(node: Node, body: Body, _: Facts) -> Outputs:
+    result = post_transform(node, body, _linear(node, body, node.attr("targets", 1)))
     return None if result is None else [result]
 
 
-def _linear_classifier(node: Node, body: _Body, _: Facts) -> Outputs:
+def _linear_classifier(node: Node, body: Body, _: Facts) -> Outputs:
     """The label of the highest score, and the scores, of as many classes as there are rows of coefficients."""
     labels = node.attr("classlabels_ints")
     node.has("multi_class")  # says where the numbers come from
@@ -131,11 +102,11 @@ def _linear_classifier(node: Node, body: _Body, _: Facts) -> Outputs:
         return None
     scores = _linear(node, body, len(labels))
     best = body.op("ArgMax", scores, axis=-1, keepdims=0)
-    result = _post(node, body, scores)
+    result = post_transform(node, body, scores)
     return None if result is None else [body.op("Gather", body.constant(labels, "int64"), best), result]
 
 
-def _label_encoder(node: Node, body: _Body, facts: Facts) -> Outputs:
+def _label_encoder(node: Node, body: Body, facts: Facts) -> Outputs:
     """Numbers looked up in a list of keys; the default for those that are not there."""
     keys = node.attr("keys_int64s") or node.attr("keys_floats")
     dtype, kinds = facts.dtype(node.ir.inputs[0]), {"int64": -1, "float": 0.0}  # type: ignore[arg-type]
@@ -161,4 +132,7 @@ _DEFINITIONS: dict[str, _Definition] = {
     "LinearRegressor": _linear_regressor,
     "Normalizer": _normalizer,
     "Scaler": _scaler,
+    "TreeEnsemble": tree_ensemble,
+    "TreeEnsembleClassifier": tree_ensemble_classifier,
+    "TreeEnsembleRegressor": tree_ensemble_regressor,
 }

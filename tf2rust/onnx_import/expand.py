@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ import onnx_ir as ir
 from tf2rust.onnx_import import classical
 from tf2rust.onnx_import.infer import Analysis, reanalyse
 from tf2rust.onnx_import.match import Matched, Unmatched, match
+from tf2rust.onnx_import.widen import widened
 from tf2rust.ops.core.facts import Facts
+from tf2rust.ops.core.registry import rules_by_op
 
 _DEEPEST = 8
 """Definitions within definitions beyond which something is wrong."""
@@ -22,8 +24,8 @@ _DEEPEST = 8
 def match_expanding(analysis: Analysis) -> Matched:
     """Matches the graph, with the definitions in place of those nodes that no rule fits and that have one."""
     matched = match(analysis)
-    origins: dict[ir.Node, Unmatched] = {}
-    for _ in range(_DEEPEST):
+    origins: dict[ir.Node, _Origin] = {}
+    while True:
         refused = [u for u in matched.unmatched if u.blocked_by is None]
         found = [_expand(analysis, u, origins) for u in refused]
         if not any(found) and matched.unmatched:
@@ -36,6 +38,14 @@ def match_expanding(analysis: Analysis) -> Matched:
     return replace(matched, unmatched=_as_written(matched.unmatched, origins))
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """The refusal of the node in whose definition a node stands, and within how many definitions it does."""
+
+    refused: Unmatched
+    depth: int
+
+
 def _unknown(analysis: Analysis) -> list[Unmatched]:
     """The nodes of whose outputs nothing is known, as refusals."""
     return [
@@ -44,36 +54,51 @@ def _unknown(analysis: Analysis) -> list[Unmatched]:
     ]
 
 
-def _expand(analysis: Analysis, refused: Unmatched, origins: dict[ir.Node, Unmatched]) -> bool:
+def _expand(analysis: Analysis, refused: Unmatched, origins: dict[ir.Node, _Origin]) -> bool:
     """Replaces the node that was refused by its definition, if it has one."""
     node = refused.source
     body = None if node is None else _definition(node, analysis.facts)
     if node is None or body is None:
         return False
+    origin = origins.get(node, _Origin(refused, 0))
+    if origin.depth == _DEEPEST:
+        return False
     for inner in _replace(analysis, node, body):
-        origins[inner] = origins.get(node, refused)
+        origins[inner] = replace(origin, depth=origin.depth + 1)
     return True
 
 
-def _as_written(unmatched: Iterable[Unmatched], origins: Mapping[ir.Node, Unmatched]) -> list[Unmatched]:
+def _as_written(unmatched: Iterable[Unmatched], origins: Mapping[ir.Node, _Origin]) -> list[Unmatched]:
     """The refusals in terms of the model's own nodes, each once: why no rule fits, and what the definition needs."""
     found: list[Unmatched] = []
     named: set[ir.Node | None] = set()
     for item in unmatched:
-        origin = origins.get(item.source) if item.source is not None else None
+        known = origins.get(item.source) if item.source is not None else None
+        origin = None if known is None else known.refused
         if origin is None:
             found.append(item)
         elif item.blocked_by is None and origin.source not in named:
             named.add(origin.source)
             reason = f"{origin.reason}; it could be done by its definition, but for {item.op}: {item.reason}"
-            found.append(replace(origin, reason=reason))
+            # A node between Casts is no other operator.
+            found.append(replace(origin, reason=item.reason if item.op == origin.op else reason))
     return found
 
 
 def _definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
-    """The body that the node's operator set gives its operator, for inputs of these types; None if there is none."""
+    """What the node is defined by, for inputs of these types; None if there is nothing."""
     if node.domain == classical.DOMAIN:
         return classical.definition(node, facts)
+    # Where float32 has a layer of its own, its result is rounded once; by the definition, after each step.
+    if rules_by_op().get(node.op_type):
+        if any(v is not None and v not in facts for v in node.inputs):
+            return None  # what it reads was replaced just now; the next round knows
+        return widened(node, facts) or _given(node, facts)
+    return _given(node, facts) or widened(node, facts)
+
+
+def _given(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
+    """The body that ONNX gives the operator."""
     version = node.version or 1
     try:
         schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)

@@ -14,7 +14,7 @@ from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.reshape import Reshape
 
 DTYPES = (
-    *("float32", "float64", "bool"),
+    *("float16", "float32", "float64", "bool"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
 )
 
@@ -24,6 +24,7 @@ class Cast(Layer):
     """``y = x as T``: to integers toward zero, to bool whether it is not zero."""
 
     kind = "Cast"
+    only_moves = True
 
     def params(self) -> dict[str, object]:
         return {"from": self.x.dtype, "to": self.y.dtype}

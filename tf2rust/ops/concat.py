@@ -19,6 +19,7 @@ class Concatenate(Layer):
     """The inputs along ``axis``."""
 
     kind = "Concatenate"
+    only_moves = True
     axis: int
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:

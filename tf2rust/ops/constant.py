@@ -15,6 +15,7 @@ class Constant(Layer):
     """An array that the model carries. It is read where it lies; it is copied only to become an output."""
 
     kind = "Constant"
+    only_moves = True
     array: np.ndarray
 
     @property

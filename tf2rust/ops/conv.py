@@ -16,7 +16,7 @@ from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.transpose import around_channels_last
-from tf2rust.ops.window import Window, window, without_flat_axis
+from tf2rust.ops.window import Window, kernel_size, window, without_flat_axis
 
 _MANY_PIXELS = 128
 """So many uses of each weight take as long as reading it from memory."""
@@ -188,8 +188,8 @@ class Conv(Affine):
 @infers("Conv")
 def _conv(node: Node, facts: Facts) -> Sequence[Fact]:
     x, kernel = (facts.shape(v) for v in node.ir.inputs[:2])  # type: ignore[arg-type]
-    size = [int(str(d)) for d in kernel[2:]]
-    return [Fact(facts.dtype(node.ir.inputs[0]), (x[0], kernel[0], *window(node, x[2:], size).output(x[2:])))]  # type: ignore[arg-type]
+    spatial = window(node, x[2:], kernel_size(kernel)).output(x[2:])
+    return [Fact(facts.dtype(node.ir.inputs[0]), (x[0], kernel[0], *spatial))]  # type: ignore[arg-type]
 
 
 @rule(Op("Conv", Var("x"), Const("kernel"), more=True))

@@ -16,6 +16,7 @@ from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.slice import Slice
 from tf2rust.ops.transpose import around_channels_last
+from tf2rust.ops.window import kernel_size
 
 
 @dataclass(eq=False, kw_only=True)
@@ -104,7 +105,7 @@ class ConvTranspose(Affine):
         return {"ConvTranspose", "Activation"}
 
 
-def _geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tuple[int, ...]]:
+def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tuple[int, ...]]:
     """The spatial dims of the output, and how much of the full result is cut off in front of it."""
     rank = len(size)
     strides, dilations = node.attr("strides", [1] * rank), node.attr("dilations", [1] * rank)
@@ -134,7 +135,7 @@ def _geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tup
 @infers("ConvTranspose")
 def _conv_transpose(node: Node, facts: Facts) -> Sequence[Fact]:
     x, kernel = (facts.shape(v) for v in node.ir.inputs[:2])  # type: ignore[arg-type]
-    spatial, _ = _geometry(node, x[2:], [int(str(d)) for d in kernel[2:]])
+    spatial, _ = geometry(node, x[2:], kernel_size(kernel))
     return [Fact(facts.dtype(node.ir.inputs[0]), (x[0], kernel[1] * node.attr("group", 1), *spatial))]  # type: ignore[arg-type]
 
 
@@ -151,7 +152,7 @@ def conv_transpose(m: Match, b: Builder) -> Yield:
     bias = None
     if m.root.input(2) is not None and (bias := b.facts.const(m.root.input(2))) is None:
         return m.reject("its bias is not a constant")
-    _, cut = _geometry(m.root, x.shape[2:], size)
+    _, cut = geometry(m.root, x.shape[2:], size)
     first, last = around_channels_last(x, y, b)
     # [groups · c/g, filters/g, *window] -> [*window, c/g, groups · filters/g]
     parts = kernel.reshape(groups, -1, *kernel.shape[1:])

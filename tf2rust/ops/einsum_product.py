@@ -1,16 +1,35 @@
-"""Einsum of tensors none of which is a constant: Transposes, Reshapes, sums and a product of matrices."""
+"""Einsum of any tensors: diagonals, Transposes, Reshapes, sums and products of matrices."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from tf2rust.ops.arithmetic import NUMBERS
 from tf2rust.ops.core.dims import product
-from tf2rust.ops.core.layer import Layer, Value
-from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
+from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.einsum import terms
 from tf2rust.ops.matmul import MatMul
 from tf2rust.ops.reduce import Reduce
 from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.transpose import Transpose, permute
+
+
+@dataclass(eq=False, kw_only=True)
+class Diagonal(Layer):
+    """The elements whose places are equal on axes of the input that run along one axis of the output, ``axes[i]``."""
+
+    kind = "Diagonal"
+    axes: tuple[int, ...]
+
+    def rust_call(self, call: RustCall) -> str:
+        axes = rust_list(self.axes)
+        return f"diagonal({call.inputs[0]}, &{call.dims(self.x.shape)}, &{axes}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"diagonal"}
 
 
 class _Operand:
@@ -30,7 +49,10 @@ class _Operand:
     def order(self, letters: str, out: Value | None = None) -> None:
         perm = tuple(self.letters.index(c) for c in letters)
         made = out or self.b.temporary(self.value, permute(self.value.shape, perm))
-        self.layers.append(Transpose(perm=perm, inputs=[self.value], outputs=[made]))
+        if perm:
+            self.layers.append(Transpose(perm=perm, inputs=[self.value], outputs=[made]))
+        else:
+            self.layers.append(Reshape(inputs=[self.value], outputs=[made]))
         self.value, self.letters = made, letters
 
     def matrices(self, batch: str, rows: str, columns: str) -> Value:
@@ -42,52 +64,61 @@ class _Operand:
         self.layers.append(Reshape(inputs=[self.value], outputs=[out]))
         return out
 
+    def diagonal(self) -> None:
+        """Each letter once: of axes that share one, the elements whose places are equal."""
+        letters = "".join(dict.fromkeys(self.letters))
+        if letters == self.letters:
+            return
+        axes = tuple(letters.index(c) for c in self.letters)
+        shape = tuple(self.value.shape[self.letters.index(c)] for c in letters)
+        out = self.b.temporary(self.value, shape)
+        self.layers.append(Diagonal(axes=axes, inputs=[self.value], outputs=[out]))
+        self.value, self.letters = out, letters
 
-def _operands(m: Match, b: Builder, layers: list[Layer], *names: str) -> tuple[list[_Operand], str] | Mismatch:
-    values = [b.value(m[name]) for name in names]
-    parts, result = terms(m.root.attr("equation"), [v.rank for v in values])
-    if any(len(set(part)) != len(part) for part in (*parts, result)):
-        return m.reject("a letter stands twice in one operand, which is a diagonal")
-    if any(v.dtype != "float32" for v in values):
-        return m.reject("its operands are not float32")
-    return [_Operand(v, part, layers, b) for v, part in zip(values, parts, strict=True)], result
 
-
-@rule(Op("Einsum", Var("x")))
-def einsum_of_one(m: Match, b: Builder) -> Yield:
-    """Sums over the letters that are not in the result, whose order the rest takes."""
+@rule(Op("Einsum", Var("x"), more=True))
+def einsum_of_tensors(m: Match, b: Builder) -> Yield:
+    """Products of two at a time, from the left; then sums over the letters that are not in the result."""
     layers: list[Layer] = []
-    found = _operands(m, b, layers, "x")
-    if isinstance(found, Mismatch):
-        return found
-    (x,), result = found
-    x.sum_over("".join(c for c in x.letters if c not in result))
-    x.order(result, b.value(m.root.ir.outputs[0]))
+    values = [b.value(v) for v in m.root.inputs if v is not None]
+    if bad := next((v for v in values if v.dtype not in NUMBERS), None):
+        return m.reject(f"its operand `{bad.name}` is {bad.dtype}; the dtypes there are {', '.join(NUMBERS)}")
+    parts, result = terms(m.root.attr("equation"), [v.rank for v in values])
+    if len(set(result)) != len(result):
+        return m.reject("a letter stands twice in its result")
+    for part, value in zip(parts, values, strict=True):
+        sizes = dict(zip(part, value.shape, strict=True))
+        if any(sizes[c] != d for c, d in zip(part, value.shape, strict=True)):
+            return m.reject(f"a letter stands for two sizes of {value}, whose diagonal is not defined")
+    operands = [_Operand(v, part, layers, b) for v, part in zip(values, parts, strict=True)]
+    for operand in operands:
+        operand.diagonal()
+    y = b.value(m.root.ir.outputs[0])
+    while len(operands) > 1:
+        left, right, *rest = operands
+        kept = {*result, *(c for other in rest for c in other.letters)}
+        operands = [_product(left, right, kept, layers, b), *rest]
+    (last,) = operands
+    last.sum_over("".join(c for c in last.letters if c not in result))
+    last.order(result, y)
     return layers
 
 
-@rule(Op("Einsum", Var("a"), Var("b")))
-def einsum_of_two(m: Match, b: Builder) -> Yield:
-    """What is in both and in the result is batch, what is in both alone is summed over."""
-    layers: list[Layer] = []
-    found = _operands(m, b, layers, "a", "b")
-    if isinstance(found, Mismatch):
-        return found
-    (left, right), result = found
+def _product(left: _Operand, right: _Operand, kept: set[str], layers: list[Layer], b: Builder) -> _Operand:
+    """What is in both and kept is batch, what is in both alone is summed over."""
     for own, other in ((left, right), (right, left)):
-        own.sum_over("".join(c for c in own.letters if c not in result and c not in other.letters))
+        own.sum_over("".join(c for c in own.letters if c not in kept and c not in other.letters))
     shared = [c for c in left.letters if c in right.letters]
-    batch = "".join(c for c in shared if c in result)
-    summed = "".join(c for c in shared if c not in result)
+    batch = "".join(c for c in shared if c in kept)
+    summed = "".join(c for c in shared if c not in kept)
     rows = "".join(c for c in left.letters if c not in shared)
     columns = "".join(c for c in right.letters if c not in shared)
     sizes = {c: s for part in (left, right) for c, s in zip(part.letters, part.value.shape, strict=True) if s != 1}
     shape = [sizes.get(c, 1) for c in batch]
+    like = left.value
     a, c = left.matrices(batch, rows, summed), right.matrices(batch, columns, summed)
-    y = b.value(m.root.ir.outputs[0])
-    made = b.temporary(y, (*shape, a.shape[-2], c.shape[-2]))
+    made = b.temporary(like, (*shape, a.shape[-2], c.shape[-2]))
     layers.append(MatMul(transposed_right=True, inputs=[a, c], outputs=[made]))
-    split = b.temporary(y, (*shape, *(sizes.get(c, 1) for c in rows + columns)))
+    split = b.temporary(like, (*shape, *(sizes.get(c, 1) for c in rows + columns)))
     layers.append(Reshape(inputs=[made], outputs=[split]))
-    _Operand(split, batch + rows + columns, layers, b).order(result, y)
-    return layers
+    return _Operand(split, batch + rows + columns, layers, b)

@@ -20,6 +20,7 @@ class Gather(Layer):
     """``x[..., indices, ...]`` along ``axis``; negative indices count from the end, others outside are an error."""
 
     kind = "Gather"
+    only_moves = True
     axis: int
 
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:

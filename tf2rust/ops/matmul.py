@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.arithmetic import Binary
+from tf2rust.ops.arithmetic import NUMBERS, Binary
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.facts import broadcast
 from tf2rust.ops.core.layer import Dims, Layer, RustCall, Value
@@ -51,6 +51,8 @@ class MatMul(Layer):
         operands = ", ".join(
             f"{x}, &{call.dims(batch(v.shape))}" for x, v in zip(call.inputs, self.inputs, strict=True)
         )
+        if self.y.dtype != "float32":
+            return f"{product}.run_scalars({operands}, {call.outputs[0]})"
         return f"{product}.run(isa, {operands}, {call.scratch()}, {call.outputs[0]})"
 
     def rust_imports(self) -> set[str]:
@@ -62,15 +64,17 @@ def batch(shape: Dims) -> Dims:
     return shape[:-2] if len(shape) > 1 else ()
 
 
-def _floats(m: Match, values: Sequence[Value]) -> str | None:
-    bad = next((v for v in values if v.dtype != "float32"), None)
-    return f"its input `{bad.name}` is {bad.dtype}; {m.root.op} is there for float32" if bad is not None else None
+def _unfit(m: Match, values: Sequence[Value]) -> str | None:
+    bad = next((v for v in values if v.dtype not in NUMBERS or v.dtype != values[0].dtype), None)
+    if bad is None:
+        return None
+    return f"its input `{bad.name}` is {bad.dtype}; {m.root.op} is there for two of {', '.join(NUMBERS)}"
 
 
 @rule(Op("MatMul", Var("a"), Var("b")))
 def matmul(m: Match, b: Builder) -> Yield:
     inputs = [b.value(m["a"]), b.value(m["b"])]
-    if reason := _floats(m, inputs):
+    if reason := _unfit(m, inputs):
         return m.reject(reason)
     return MatMul(inputs=inputs, outputs=[b.value(m.root.ir.outputs[0])])
 
@@ -81,9 +85,13 @@ def gemm_of_tensors(m: Match, b: Builder) -> Yield:
     left, right, y = b.value(m["a"]), b.value(m["b"]), b.value(m.root.ir.outputs[0])
     given = m.root.input(2)
     added = [] if given is None else [b.value(given)]
-    if reason := _floats(m, [left, right, *added]):
+    if reason := _unfit(m, [left, right, *added]):
         return m.reject(reason)
     alpha, beta = m.root.attr("alpha", 1.0), m.root.attr("beta", 1.0)
+    if "int" in left.dtype and not alpha == beta == 1:
+        return m.reject(
+            f"its factors are {alpha:g} and {beta:g}, its inputs integers; of those there is the product alone"
+        )
     m.root.has("broadcast")  # before operator set 7; the shapes say it too
     layers: list[Layer] = []
     if m.root.attr("transA", 0):
@@ -107,4 +115,4 @@ def gemm_of_tensors(m: Match, b: Builder) -> Yield:
 
 
 def _scaled(x: Value, factor: float, b: Builder) -> Binary:
-    return Binary(function="Mul", constant=np.asarray(factor, np.float32), inputs=[x], outputs=[b.temporary(x)])
+    return Binary(function="Mul", constant=np.asarray(factor, x.dtype), inputs=[x], outputs=[b.temporary(x)])

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis, same_shape
-from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.normalization import (
@@ -16,6 +16,7 @@ from tf2rust.ops.normalization import (
     RmsNormalization,
     UnitNormalization,
 )
+from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.transpose import around_channels_last
 
 X = Var("x")
@@ -84,6 +85,31 @@ def group_normalization_op(m: Match, b: Builder) -> Yield:
     return [first, layer, last]
 
 
+@rule(Op("InstanceNormalization", X, Var("scale"), Var("bias")))
+def instance_normalization_with_given_scale(m: Match, b: Builder) -> Yield:
+    """Factors and summands that are inputs: a Multiply and an Add behind the normalisation."""
+    values = [b.value(m[name]) for name in ("x", "scale", "bias")]
+    x, y = values[0], b.value(m.root.ir.outputs[0])
+    if any(v.dtype != "float32" for v in values) or not isinstance(x.shape[1], int):
+        return m.reject(f"its input is {x}; float32 and a known number of channels are supported")
+    normal, scaled = b.temporary(y), b.temporary(y)
+    first, last = around_channels_last(x, normal, b)
+    layer = GroupNormalization(
+        groups=x.shape[1],
+        epsilon=m.root.attr("epsilon", 1e-5),
+        gamma=None,
+        beta=None,
+        inputs=[first.y],
+        outputs=[last.x],
+    )
+    columns = [Reshape(inputs=[v], outputs=[b.temporary(v, (*v.shape, *(1,) * (x.rank - 2)))]) for v in values[1:]]
+    return [
+        *(first, layer, last, *columns),
+        Binary(function="Mul", inputs=[normal, columns[0].y], outputs=[scaled]),
+        Binary(function="Add", inputs=[scaled, columns[1].y], outputs=[y]),
+    ]
+
+
 _INSTANCES = Op(
     "InstanceNormalization",
     Op("Reshape", X, Const("split"), name="grouped"),
@@ -118,9 +144,11 @@ def group_normalization_reshaped(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("LpNormalization", X))
-def lp_normalization(m: Match, b: Builder) -> Layer:
-    """x / ‖x‖ along one axis."""
+def lp_normalization(m: Match, b: Builder) -> Yield:
+    """x / ‖x‖ along one axis, and 0 where that is 0: what stays finite makes 0 of it."""
     x = b.value(m["x"])
-    axis = normal_axis(m.root.attr("axis", -1), x.rank)
-    p = m.root.attr("p", 2)
-    return UnitNormalization(axis=axis, p=p, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    axis, p = normal_axis(m.root.attr("axis", -1), x.rank), m.root.attr("p", 2)
+    if x.dtype != "float32" or p not in (1, 2):
+        return m.reject(f"its input is {x.dtype}, its p {p}; LpNormalization is there for float32 and a p of 1 or 2")
+    limit = float(np.finfo(np.float32).max)
+    return UnitNormalization(axis=axis, p=p, limit=limit, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])

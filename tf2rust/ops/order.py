@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from tf2rust.ops.arithmetic import NUMBERS
 from tf2rust.ops.core.dims import product
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis, same_shape
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers, measured, normal_axis, same_shape
 from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall
-from tf2rust.ops.core.pattern import Const, Match, Op, Var
+from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.reduce import reduced
 from tf2rust.ops.reshape import Reshape
@@ -65,10 +65,16 @@ class Hardmax(_AlongAxis):
 
 @dataclass(eq=False, kw_only=True)
 class TopK(_AlongAxis):
-    """The ``greatest`` elements along ``axis``, or the least, in order, and where they were."""
+    """The ``greatest`` elements along ``axis``, or the least, in order, and where they were.
+
+    How many is a second input where it is not known before.
+    """
 
     kind = "TopK"
     greatest: bool
+
+    def measures(self, call: RustCall) -> dict[str, str]:
+        return {str(self.y.shape[self.axis]): f"size_at({call.inputs[1]}, 0)"} if len(call.inputs) > 1 else {}
 
     def rust_call(self, call: RustCall) -> str:
         k = call.dim(self.y.shape[self.axis])
@@ -78,12 +84,12 @@ class TopK(_AlongAxis):
         )
 
     def rust_imports(self) -> set[str]:
-        return {"top_k"}
+        return {"top_k", "size_at"}
 
 
 @dataclass(eq=False, kw_only=True)
 class Cumulate(_AlongAxis):
-    """Sums, or products, of all elements up to each along ``axis``."""
+    """Sums, or products, of all elements up to each along ``axis``, or along the axis that is a second input."""
 
     kind = "Cumulate"
     product: bool
@@ -92,14 +98,19 @@ class Cumulate(_AlongAxis):
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
-        return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
+        return None if perm is None or len(perms) > 1 else (replace(self, axis=perm[self.axis]), perm)
+
+    def split(self, call: RustCall) -> str:
+        if len(call.inputs) == 1:
+            return super().split(call)
+        return f"around_axis(&{call.dims(self.x.shape)}, {call.inputs[1]})?"
 
     def rust_call(self, call: RustCall) -> str:
         options = f"product: {_flag(self.product)}, exclusive: {_flag(self.exclusive)}, reverse: {_flag(self.reverse)}"
         return f"Cumulate {{ {options} }}.run({self.split(call)}, {call.inputs[0]}, {call.outputs[0]})"
 
     def rust_imports(self) -> set[str]:
-        return {"Cumulate"}
+        return {"Cumulate", "around_axis"}
 
 
 def _flag(value: bool) -> str:
@@ -121,9 +132,7 @@ def _top_k(node: Node, facts: Facts) -> Sequence[Fact]:
     data = facts[node.ir.inputs[0]]  # type: ignore[index]
     axis = normal_axis(node.attr("axis", -1), len(data.shape))
     given = [node.attr("k")] if node.version < 10 else facts.dims(node.input(1))
-    if given is None:
-        raise InferenceError("how many it takes is computed from data, not from shapes and constants")
-    k = given[0]
+    k = measured(node.ir.outputs[0]) if given is None else given[0]
     shape: Dims = (*data.shape[:axis], k, *data.shape[axis + 1 :])
     return [Fact(data.dtype, shape), Fact("int64", shape)][: len(node.ir.outputs)]
 
@@ -166,19 +175,25 @@ def top_k(m: Match, b: Builder) -> Yield:
     outputs = [values, b.value(m.root.ir.outputs[1])] if len(m.root.ir.outputs) > 1 else [values]
     if len(outputs) == 1:
         outputs.append(b.temporary(values, dtype="int64"))
-    return TopK(axis=axis, greatest=bool(m.root.attr("largest", 1)), inputs=[x], outputs=outputs)
+    count = m.root.input(1)
+    computed = count is not None and values.shape[axis] == measured(m.root.ir.outputs[0])
+    inputs = [x, b.value(count)] if computed and count is not None else [x]
+    return TopK(axis=axis, greatest=bool(m.root.attr("largest", 1)), inputs=inputs, outputs=outputs)
 
 
-@rule(Op("CumSum|CumProd", Var("x"), Const("axis"), name="cumulate"))
+@rule(Op("CumSum|CumProd", Var("x"), Var("axis"), name="cumulate"))
 def cumulate(m: Match, b: Builder) -> Yield:
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")
+    axis = b.facts.const(m["axis"])
+    if not x.rank:
+        return m.reject("its input is a single number, which has no axis")
     return Cumulate(
-        axis=normal_axis(int(m.const("axis").reshape(())), x.rank),
+        axis=0 if axis is None else normal_axis(int(axis.reshape(())), x.rank),
         product=m.root.op == "CumProd",
         exclusive=bool(m.root.attr("exclusive", 0)),
         reverse=bool(m.root.attr("reverse", 0)),
-        inputs=[x],
+        inputs=[x] if axis is not None else [x, b.value(m["axis"])],
         outputs=[y],
     )

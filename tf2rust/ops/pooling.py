@@ -1,4 +1,4 @@
-"""Max and average pooling over one to three dimensions, channels-last."""
+"""Max, average and sum pooling over one to three dimensions, channels-last."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
-from tf2rust.ops.core.layer import Layer, RustCall, WeightRefs
+from tf2rust.ops.core.layer import Layer, RustCall, Value, WeightRefs
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list
@@ -17,7 +17,7 @@ from tf2rust.ops.window import Window, window, without_flat_axis
 
 @dataclass(eq=False, kw_only=True)
 class Pooling(Layer):
-    """The maximum or the average over a window: [n, *spatial, c] → [n, *spatial', c].
+    """The maximum, the average or the sum over a window: [n, *spatial, c] → [n, *spatial', c].
 
     The maximum ignores the padding, the average leaves it out; with ``count_include_pad`` it counts as zeros.
     """
@@ -57,10 +57,13 @@ class Pooling(Layer):
         def each(values: Sequence[object]) -> str:
             return rust_list(values if self.rank > 1 else values[0])
 
-        maximum = "MaxOverPadding" if self.count_include_pad else "Max"
-        average = f"Average {{ count_include_pad: {str(self.count_include_pad).lower()} }}"
+        kind = self.function
+        if kind == "Average":
+            kind += f" {{ count_include_pad: {str(self.count_include_pad).lower()} }}"
+        elif kind == "Max" and self.count_include_pad:
+            kind = "MaxOverPadding"
         return f"Pool{self.rank}d", (
-            f"Pool{self.rank}d {{ kind: Pool::{maximum if self.function == 'Max' else average}, size: {each(w.size)}, "
+            f"Pool{self.rank}d {{ kind: Pool::{kind}, size: {each(w.size)}, "
             f"stride: {each(w.strides)}, dilation: {each(w.dilations)}, padding: {each(w.rust_padding())} }}"
         )
 
@@ -77,7 +80,7 @@ class Pooling(Layer):
         return {f"Pool{self.rank}d", "Pool", "same_padding"}
 
 
-def _window(node: Node, facts: Facts) -> Window:
+def pooling_window(node: Node, facts: Facts) -> Window:
     """The window; ``ceil_mode`` adds what is missing of the last one to the padding at the end."""
     spatial = facts.shape(node.ir.inputs[0])[2:]  # type: ignore[arg-type]
     base = window(node, spatial, node.attr("kernel_shape"))
@@ -99,29 +102,37 @@ def _window(node: Node, facts: Facts) -> Window:
     return Window(base.size, base.strides, base.dilations, tuple(padding))
 
 
-@infers("MaxPool", "AveragePool")
+@infers("MaxPool", "AveragePool", "LpPool")
 def _pool(node: Node, facts: Facts) -> Sequence[Fact]:
     x = facts[node.ir.inputs[0]]  # type: ignore[index]
-    return [Fact(x.dtype, (*x.shape[:2], *_window(node, facts).output(x.shape[2:])))]
+    shape = (*x.shape[:2], *pooling_window(node, facts).output(x.shape[2:]))
+    return [Fact(x.dtype, shape), Fact("int64", shape)][: len(node.ir.outputs)]
+
+
+def unfit(m: Match, x: Value) -> str | None:
+    """Why no layer pools x, if none does."""
+    if x.rank not in (3, 4, 5):
+        return f"it pools over {x.rank - 2} axes; 1 to 3 are supported"
+    if m.root.attr("ceil_mode", 0) and any(not isinstance(d, int) for d in x.shape[2:]):
+        return "ceil_mode over a free dimension; bind it with --dim"
+    return None
 
 
 @rule(Op("MaxPool|AveragePool", Var("x"), name="pool"))
 def pooling(m: Match, b: Builder) -> Yield:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
-    if x.rank not in (3, 4, 5):
-        return m.reject(f"it pools over {x.rank - 2} axes; 1 to 3 are supported")
+    if reason := unfit(m, x):
+        return m.reject(reason)
     if len(m.root.ir.outputs) > 1:
         return m.reject("it also gives the indices of the maxima")
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; pooling is there for float32")
-    if m.root.attr("ceil_mode", 0) and any(not isinstance(d, int) for d in x.shape[2:]):
-        return m.reject("ceil_mode over a free dimension; bind it with --dim")
     m.root.has("storage_order")
     first, last = around_channels_last(x, y, b)
     layer = Pooling(
         function="Max" if m.root.op == "MaxPool" else "Average",
-        window=_window(m.root, b.facts),
+        window=pooling_window(m.root, b.facts),
         count_include_pad=bool(m.root.attr("count_include_pad", 0)),
         inputs=[first.y],
         outputs=[last.x],

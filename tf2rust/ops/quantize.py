@@ -12,7 +12,7 @@ from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.cast import Cast
 from tf2rust.ops.constant import constant
 from tf2rust.ops.core.dims import product
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, RustCall, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -20,8 +20,8 @@ from tf2rust.ops.dense import matmul_shape
 from tf2rust.ops.matmul import MatMul, batch
 from tf2rust.ops.reshape import Reshape
 
-_SMALL = ("int8", "uint8")
-_INTEGERS = (*_SMALL, "int16", "uint16", "int32")
+SMALL = ("int8", "uint8")
+_INTEGERS = (*SMALL, "int16", "uint16", "int32")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -130,7 +130,8 @@ def quantize(m: Match, b: Builder) -> Yield:
     return layer(axis=axis, block=m.root.attr("block_size", 0), inputs=inputs, outputs=[y])
 
 
-def _zero(b: Builder, given: ir.Value | None, like: Value) -> tuple[list[Layer], Value]:
+def zero_point(b: Builder, given: ir.Value | None, like: Value) -> tuple[list[Layer], Value]:
+    """The zero point that is given; 0, with the layer that holds it, where none is."""
     if given is not None:
         return [], b.value(given)
     none = constant(np.asarray(0, like.dtype))
@@ -140,14 +141,37 @@ def _zero(b: Builder, given: ir.Value | None, like: Value) -> tuple[list[Layer],
 @rule(Op("MatMulInteger", Var("a"), Var("b"), more=True))
 def matmul_integer(m: Match, b: Builder) -> Yield:
     left, right = b.value(m["a"]), b.value(m["b"])
-    if left.dtype not in _SMALL or right.dtype not in _SMALL:
+    if left.dtype not in SMALL or right.dtype not in SMALL:
         return m.reject(f"it multiplies {left.dtype} with {right.dtype}; integers of 8 bits are there")
     layers, inputs = [], [left, right]
     for i, value in enumerate((left, right), start=2):
-        made, zero = _zero(b, m.root.input(i), value)
+        made, zero = zero_point(b, m.root.input(i), value)
         layers += made
         inputs.append(zero)
     return [*layers, IntegerMatMul(inputs=inputs, outputs=[b.value(m.root.ir.outputs[0])])]
+
+
+def requantized(
+    b: Builder, total: Value, scales: tuple[Value, Value, Value], zero: Value, y: Value
+) -> list[Layer] | None:
+    """The integers of a product, ``total``, as y: scales are those of the two factors and of y, which must be one.
+
+    The scales become one factor first, as ONNX' reference has it; None if y has several scales.
+    """
+    left, right, own = scales
+    if any(v.shape not in ((), (1,)) for v in (own, zero)):
+        return None
+    product, quotient = (b.temporary(left, broadcast([left.shape, right.shape])) for _ in range(2))
+    wide, real = b.temporary(total, dtype="float32"), b.temporary(total, dtype="float32")
+    one = constant(np.ones((), np.float32))
+    return [
+        one,
+        Binary(function="Mul", inputs=[left, right], outputs=[product]),
+        Binary(function="Div", inputs=[product, own], outputs=[quotient]),
+        Cast(inputs=[total], outputs=[wide]),
+        Binary(function="Mul", inputs=[wide, quotient], outputs=[real]),
+        Quantize(axis=0, block=0, inputs=[real, one.y, zero], outputs=[y]),
+    ]
 
 
 @rule(Op("QLinearMatMul", *(Var(name) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz"))))
@@ -157,23 +181,15 @@ def qlinear_matmul(m: Match, b: Builder) -> Yield:
         b.value(m[name]) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz")
     )
     y = b.value(m.root.ir.outputs[0])
-    if any(v.dtype not in _SMALL for v in (left, right, y)) or any(
+    if any(v.dtype not in SMALL for v in (left, right, y)) or any(
         v.dtype != "float32" for v in (left_scale, right_scale, scale)
     ):
         return m.reject("it is not of integers of 8 bits with scales of float32")
-    total, wide = b.temporary(y, dtype="int32"), b.temporary(y, dtype="float32")
-    half, real = b.temporary(wide), b.temporary(wide)
-    layers: list[Layer] = [
-        IntegerMatMul(inputs=[left, right, left_zero, right_zero], outputs=[total]),
-        Cast(inputs=[total], outputs=[wide]),
-    ]
+    total = b.temporary(y, dtype="int32")
+    layers: list[Layer] = [IntegerMatMul(inputs=[left, right, left_zero, right_zero], outputs=[total])]
     if left_scale.rank == 1 and left_scale.shape != (1,):  # one for each row
         column = b.temporary(left_scale, (*left_scale.shape, 1))
         layers.append(Reshape(inputs=[left_scale], outputs=[column]))
         left_scale = column
-    return [
-        *layers,
-        Binary(function="Mul", inputs=[wide, left_scale], outputs=[half]),
-        Binary(function="Mul", inputs=[half, right_scale], outputs=[real]),
-        Quantize(axis=max(y.rank - 1, 0), block=0, inputs=[real, scale, zero], outputs=[y]),
-    ]
+    made = requantized(b, total, (left_scale, right_scale, scale), zero, y)
+    return m.reject("its result has several scales") if made is None else [*layers, *made]

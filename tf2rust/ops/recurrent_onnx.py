@@ -19,7 +19,8 @@ from tf2rust.ops.slice import Slice, ranges
 from tf2rust.ops.transpose import Transpose, permute
 
 _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
-_DIRECTIONS = {"forward": ("forward",), "reverse": ("reverse",), "bidirectional": ("forward", "reverse")}
+DEFAULTS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
+DIRECTIONS = {"forward": ("forward",), "reverse": ("reverse",), "bidirectional": ("forward", "reverse")}
 
 
 @infers("LSTM", "GRU", "RNN")
@@ -41,7 +42,7 @@ _BETA = {"hardsigmoid": 0.5, "affine": 0.0}
 _PLAIN = ("sigmoid", "tanh", "relu", "softsign", "softplus")
 
 
-def _activations(node: Node, default: Sequence[str], directions: int) -> list[Activation | None]:
+def activations(node: Node, default: Sequence[str], directions: int) -> list[Activation | None]:
     """The activations; each takes its parameters from the front of the lists."""
     alphas, betas = list(node.attr("activation_alpha", [])), list(node.attr("activation_beta", []))
     found: list[Activation | None] = []
@@ -90,7 +91,7 @@ class _Cell:
 def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] | Mismatch:
     """What makes x batch-major, and the directions of a node."""
     facts, op = b.facts, node.op
-    directions = _DIRECTIONS[node.attr("direction", "forward")]
+    directions = DIRECTIONS[node.attr("direction", "forward")]
     if node.attr("input_forget", 0) or node.has("clip"):
         return m.reject("it has one of the options input_forget and clip, which are not supported", node)
     if node.input(4) is not None or node.input(7) is not None:
@@ -104,9 +105,9 @@ def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] 
         if (constant := facts.const(given)) is None:
             return m.reject("its bias is not a constant", node)
         both = constant
-    default = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}[op]
+    default = DEFAULTS[op]
     names = node.attr("activations", list(default) * len(directions))
-    activations = _activations(node, default, len(directions))
+    functions = activations(node, default, len(directions))
     reset_after = op != "GRU" or bool(node.attr("linear_before_reset", 0))
     x_given = b.value(m["x"])
     front: list[Layer] = []
@@ -117,7 +118,7 @@ def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] 
     order = {"LSTM": (0, 2, 3, 1), "GRU": (0, 1, 2), "RNN": (0,)}[op]
     cells: list[_Cell] = []
     for i, direction in enumerate(directions):
-        own = activations[i * len(default) : (i + 1) * len(default)]
+        own = functions[i * len(default) : (i + 1) * len(default)]
         if None in own or len(own) != len(default) or (op == "LSTM" and own[1] != own[2]):
             return m.reject(f"its activations are {', '.join(names)}", node)
         first, second = (_gates(half[:, None], order).reshape(-1) for half in np.split(both[i], 2))

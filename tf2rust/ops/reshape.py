@@ -19,6 +19,7 @@ class Reshape(Layer):
     """Gives the output's shape to the input's elements: an alias, or a copy where the output has a place of its own."""
 
     kind = "Reshape"
+    only_moves = True
 
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         """The elements keep their order, so that a row stays what it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -44,8 +45,11 @@ class Resize(Layer):
     coordinates: str
     interpolation: str
     scale: float | None
-    cubic: float = -0.75
+    cubic: float | None = -0.75
+    """Keys' parameter; None where the filter against aliasing is a triangle."""
     exclude_outside: bool = False
+    crop: tuple[float, float, float] | None = None
+    """Which part of the input is seen, from 0 to 1, and what lies outside."""
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
@@ -53,12 +57,22 @@ class Resize(Layer):
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
         how = f"Interpolation::{self.interpolation}"
-        if self.interpolation == "Cubic":
-            how += f" {{ a: {rust_f32(self.cubic)}, exclude_outside: {str(self.exclude_outside).lower()} }}"
+        if self.interpolation in ("Cubic", "Antialias"):
+            a = self._filter() if self.interpolation == "Antialias" else rust_f32(self.cubic or 0.0)
+            how += f" {{ a: {a}, exclude_outside: {str(self.exclude_outside).lower()} }}"
         scale = "None" if self.scale is None else f"Some({rust_f32(self.scale)})"
         return "Resize", (
-            f"Resize {{ coordinates: Coordinates::{self.coordinates}, interpolation: {how}, scale: {scale} }}"
+            f"Resize {{ coordinates: Coordinates::{self._place()}, interpolation: {how}, scale: {scale} }}"
         )
+
+    def _filter(self) -> str:
+        return "None" if self.cubic is None else f"Some({rust_f32(self.cubic)})"
+
+    def _place(self) -> str:
+        if self.crop is None:
+            return self.coordinates
+        start, end, outside = (rust_f32(number) for number in self.crop)
+        return f"Crop {{ start: {start}, end: {end}, outside: {outside} }}"
 
     def rust_call(self, call: RustCall) -> str:
         shape = self.x.shape
@@ -76,13 +90,24 @@ class _Target:
 
     shape: Dims
     scales: tuple[float, ...] | None
+    parts: dict[int, tuple[float, float]]
+    """The part of an axis that is seen, from 0 to 1, where it is not the whole."""
+
+
+def _parts(node: Node, facts: Facts, axes: Sequence[int]) -> dict[int, tuple[float, float]]:
+    if node.attr("coordinate_transformation_mode") != "tf_crop_and_resize":
+        return {}
+    regions = facts.const(node.input(1))
+    if regions is None or len(regions) != 2 * len(axes):
+        raise InferenceError("its region of interest is not a constant, two numbers for each axis")
+    ends = zip(regions[: len(axes)], regions[len(axes) :], strict=True)
+    return {axis: (float(start), float(end)) for axis, (start, end) in zip(axes, ends, strict=True)}
 
 
 def _target(node: Node, facts: Facts) -> _Target:
     shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
     axes = [normal_axis(a, len(shape)) for a in node.attr("axes", range(len(shape)))]
-    if node.attr("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise InferenceError("it keeps the aspect ratio by a policy, which is not supported")
+    policy, parts = node.attr("keep_aspect_ratio_policy", "stretch"), _parts(node, facts, axes)
     if node.op == "Resize" and node.version >= 11:
         scales, sizes = node.input(2), node.input(3)
     else:
@@ -92,13 +117,31 @@ def _target(node: Node, facts: Facts) -> _Target:
         if dims is None or len(dims) != len(axes):
             raise InferenceError("its sizes are computed from data, not from shapes and constants")
         wanted = dict(zip(axes, dims, strict=True))
-        return _Target(tuple(wanted.get(i, d) for i, d in enumerate(shape)), None)
+        if policy == "stretch":
+            return _Target(tuple(wanted.get(i, d) for i, d in enumerate(shape)), None, parts)
+        return _in_proportion(shape, wanted, policy, parts)
     given = node.attr("scales") if scales is None else facts.const(scales)
     if given is None or len(given) != len(axes):
         raise InferenceError("its scales are not constants, one for each axis")
+    if parts:
+        raise InferenceError(
+            "it crops by scales: ONNX' definition and its implementations differ in how large the result is; give sizes"
+        )
     by_axis = dict(zip(axes, (float(s) for s in given), strict=True))
     factors = tuple(by_axis.get(i, 1.0) for i in range(len(shape)))
-    return _Target(tuple(_times(d, f) for d, f in zip(shape, factors, strict=True)), factors)
+    return _Target(tuple(_times(d, f) for d, f in zip(shape, factors, strict=True)), factors, {})
+
+
+def _in_proportion(
+    shape: Dims, wanted: dict[int, int | Expr], policy: str, parts: dict[int, tuple[float, float]]
+) -> _Target:
+    """All axes by the factor of that which grows least or, for ``not_smaller``, most; halves are rounded up."""
+    known = {i: (size, d) for i, size in wanted.items() if isinstance(size, int) and isinstance(d := shape[i], int)}
+    if len(known) != len(wanted) or policy not in ("not_larger", "not_smaller"):
+        raise InferenceError(f"it keeps the aspect ratio of free dimensions ({policy}); bind them with --dim")
+    scale = (min if policy == "not_larger" else max)(size / d for size, d in known.values())
+    sizes = tuple(math.floor(scale * known[i][1] + 0.5) if i in known else d for i, d in enumerate(shape))
+    return _Target(sizes, tuple(scale if i in known else 1.0 for i in range(len(shape))), parts)
 
 
 def _times(size: int | Expr, scale: float) -> int | Expr:
@@ -126,27 +169,32 @@ def resize(m: Match, b: Builder) -> Yield:
     coordinates = node.attr("coordinate_transformation_mode", "asymmetric" if plain else "half_pixel")
     nearest = node.attr("nearest_mode", "floor" if plain else "round_prefer_floor")
     cubic, exclude = node.attr("cubic_coeff_a", -0.75), bool(node.attr("exclude_outside", 0))
-    node.has("extrapolation_value")
+    outside, smooth = node.attr("extrapolation_value", 0.0), bool(node.attr("antialias", 0))
     interpolation = {"nearest": _NEAREST.get(nearest), "linear": "Linear", "bilinear": "Linear", "cubic": "Cubic"}
-    if coordinates not in _COORDINATES or interpolation.get(mode) is None:
+    if coordinates not in (*_COORDINATES, "tf_crop_and_resize") or interpolation.get(mode) is None:
         return m.reject(f"its mode is {mode} with coordinates {coordinates}")
-    if node.attr("antialias", 0) or x.dtype != "float32":
-        return m.reject(f"it is antialiased, or its input is {x.dtype}; plain interpolation of float32 is supported")
+    if x.dtype != "float32" or (smooth and mode == "nearest"):
+        return m.reject(
+            f"its input is {x.dtype}, its mode {mode}; float32 is supported, antialiased where it is a mean"
+        )
     changed = [i for i in range(x.rank) if x.shape[i] != target.shape[i] or (target.scales or [1.0] * x.rank)[i] != 1]
+    changed = sorted({*changed, *(i for i, part in target.parts.items() if part != (0.0, 1.0))})
     layers: list[Layer] = []
     value: Value = x
     for axis in changed:
         out = y
         if axis != changed[-1]:
             out = b.temporary(y, (*target.shape[: axis + 1], *value.shape[axis + 1 :]))
+        part = target.parts.get(axis)
         layers.append(
             Resize(
                 axis=axis,
-                coordinates=_COORDINATES[coordinates],
-                interpolation=str(interpolation[mode]),
+                coordinates=_COORDINATES.get(coordinates, ""),
+                interpolation="Antialias" if smooth else str(interpolation[mode]),
                 scale=None if target.scales is None else target.scales[axis],
-                cubic=cubic,
+                cubic=None if smooth and mode == "linear" else cubic,
                 exclude_outside=exclude,
+                crop=None if part is None else (*part, outside),
                 inputs=[value],
                 outputs=[out],
             )

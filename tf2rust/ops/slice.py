@@ -23,6 +23,7 @@ class Slice(Layer):
     """Element i along an axis is element ``start + i · step`` of the input."""
 
     kind = "Slice"
+    only_moves = True
     starts: Dims
     steps: tuple[int, ...]
 

@@ -17,6 +17,7 @@ class Transpose(Layer):
     """Axis i of the output is axis ``perm[i]`` of the input."""
 
     kind = "Transpose"
+    only_moves = True
     perm: Perm
 
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:

@@ -102,6 +102,13 @@ def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
     return Window(tuple(size), strides, dilations, padding)
 
 
+def kernel_size(kernel: Dims) -> list[int]:
+    """The spatial dims of a kernel [filters, channels, *window]."""
+    if free := [d for d in kernel[2:] if not isinstance(d, int)]:
+        raise InferenceError(f"its kernel has the free dimension {free[0]}; bind it with --dim")
+    return [int(str(d)) for d in kernel[2:]]
+
+
 def without_flat_axis(layer: Any, window: Window) -> list[Layer] | None:
     """A layer over [n, 1, w, c] or [n, h, 1, c], whose window is flat too, as the same over [n, w, c]; else None."""
     if len(window.size) != 2:

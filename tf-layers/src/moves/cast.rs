@@ -1,11 +1,11 @@
 //! Converting between types of number.
 
-use crate::Result;
 use crate::error::check_len;
+use crate::{F16, Result};
 
 /// A number that can become a `B`.
 pub trait Cast<B>: Copy {
-    /// As Rust's `as` does: toward zero and saturating from floats, cutting high bits between integers. To
+    /// As Rust's `as` does, and to the nearest [`F16`]: toward zero and saturating from floats, cutting high bits between integers. To
     /// `bool`: whether it is not zero.
     fn cast(self) -> B;
 }
@@ -37,6 +37,40 @@ macro_rules! casts {
     )+};
 }
 casts!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
+
+macro_rules! halves {
+    ($($t:ty),+) => {$(
+        impl Cast<F16> for $t {
+            #[inline(always)]
+            #[allow(clippy::cast_lossless)]
+            fn cast(self) -> F16 {
+                F16::from_f64(self as f64)
+            }
+        }
+
+        impl Cast<$t> for F16 {
+            #[inline(always)]
+            fn cast(self) -> $t {
+                f32::from(self).cast()
+            }
+        }
+    )+};
+}
+halves!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
+
+impl Cast<F16> for bool {
+    #[inline(always)]
+    fn cast(self) -> F16 {
+        F16::from_f32(self.cast())
+    }
+}
+
+impl Cast<bool> for F16 {
+    #[inline(always)]
+    fn cast(self) -> bool {
+        f32::from(self).cast()
+    }
+}
 
 impl Cast<Self> for bool {
     #[inline(always)]

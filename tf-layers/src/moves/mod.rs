@@ -16,13 +16,13 @@ mod strided;
 pub use bits::{Bits, Bitwise, SameBits, bit_cast, bitwise_not};
 pub use cast::{Cast, cast};
 pub use compare::{Compare, Logic, not, select};
-pub use copy::{broadcast, concat_part, slice, tile, transpose};
+pub use copy::{broadcast, concat_part, diagonal, slice, tile, transpose};
 pub use gather::gather;
 pub use index::{
     Tuples, Update, gather_elements, one_hot, reverse_sequence, scatter_elements, triangle, write_steps,
 };
 pub use join::{concat, copy, number};
 pub use measured::{Unique, compress, count_nonzero, nonzero, range_len, size_at};
-pub use order::{Cumulate, Extreme, hardmax, top_k};
+pub use order::{Cumulate, Extreme, around_axis, hardmax, top_k};
 pub use pad::{Pad, pad};
 pub use range::range;

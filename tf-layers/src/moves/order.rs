@@ -1,5 +1,6 @@
 //! What depends on the order of elements along an axis: the greatest, the k greatest, running sums.
 
+use super::cast::Cast;
 use crate::error::{check_len, require};
 use crate::scalar::Scalar;
 use crate::{Result, len};
@@ -72,6 +73,16 @@ pub fn hardmax<T: Scalar>(dims: [usize; 3], x: &[T], y: &mut [T]) -> Result<()> 
         y[(i / inner * axis + at) * inner + i % inner] = T::ONE;
     }
     Ok(())
+}
+
+/// A shape as \[outer, axis, inner\], for an axis that a tensor names; negative ones count from the end.
+pub fn around_axis<T: Scalar + Cast<i64>>(dims: &[usize], axis: &[T]) -> Result<[usize; 3]> {
+    check_len("axis", 1, axis.len())?;
+    let (named, rank) = (axis[0].cast(), dims.len() as i64);
+    let place = if named < 0 { named.saturating_add(rank) } else { named };
+    require((0..rank).contains(&place), "axis", "be one of the tensor's axes")?;
+    let place = place as usize;
+    Ok([len(&dims[..place])?, dims[place], len(&dims[place + 1..])?])
 }
 
 /// The `k` greatest elements along an axis, or the least, and where they are, the foremost first.

@@ -1,5 +1,8 @@
 //! The types of number that arrays hold.
 
+use alloc::vec::Vec;
+
+use crate::F16;
 use crate::simd::{view, view_bools};
 
 /// The type of an array's elements.
@@ -17,6 +20,7 @@ pub enum Dtype {
     U32,
     U64,
     Bool,
+    F16,
 }
 
 impl Dtype {
@@ -25,7 +29,7 @@ impl Dtype {
     pub const fn size(self) -> usize {
         match self {
             Self::I8 | Self::U8 | Self::Bool => 1,
-            Self::I16 | Self::U16 => 2,
+            Self::I16 | Self::U16 | Self::F16 => 2,
             Self::F32 | Self::I32 | Self::U32 => 4,
             Self::F64 | Self::I64 | Self::U64 => 8,
         }
@@ -45,10 +49,11 @@ impl Dtype {
             Self::U32 => "<u4",
             Self::U64 => "<u8",
             Self::Bool => "|b1",
+            Self::F16 => "<f2",
         }
     }
 
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::F32,
         Self::F64,
         Self::I8,
@@ -60,6 +65,7 @@ impl Dtype {
         Self::U32,
         Self::U64,
         Self::Bool,
+        Self::F16,
     ];
 }
 
@@ -70,7 +76,7 @@ pub trait Element: Copy + Default + sealed::Bytes {
 }
 
 pub(super) mod sealed {
-    use alloc::vec::Vec;
+    use super::Vec;
 
     pub trait Bytes: Sized {
         /// The element of these little-endian bytes, of which there are `size_of::<Self>()`.
@@ -108,6 +114,22 @@ element! {
     f32 => F32; f64 => F64;
     i8 => I8; i16 => I16; i32 => I32; i64 => I64;
     u8 => U8; u16 => U16; u32 => U32; u64 => U64;
+}
+
+impl Element for F16 {
+    const DTYPE: Dtype = Dtype::F16;
+}
+
+impl sealed::Bytes for F16 {
+    fn read(bytes: &[u8]) -> Self {
+        Self::from_bits(u16::read(bytes))
+    }
+    fn write(self, out: &mut Vec<u8>) {
+        self.to_bits().write(out);
+    }
+    fn view(bytes: &[u8]) -> Option<&[Self]> {
+        view(bytes)
+    }
 }
 
 impl Element for bool {

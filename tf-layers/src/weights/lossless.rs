@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::element::sealed::Bytes;
 use super::element::{Dtype, Element};
 use super::npy::NpyArray;
-use crate::{Error, Result};
+use crate::{Error, F16, Result};
 
 /// A number that whole numbers can be read as.
 pub trait Whole: Element {
@@ -38,6 +38,13 @@ macro_rules! whole_floats {
 whole_integers!(i8 i16 i32 i64 u8 u16 u32 u64);
 whole_floats!(f32 f64);
 
+impl Whole for F16 {
+    fn from_whole(value: i128) -> Option<Self> {
+        let number = Self::from_f64(value as f64);
+        (f64::from(number) as i128 == value).then_some(number)
+    }
+}
+
 impl Whole for bool {
     fn from_whole(value: i128) -> Option<Self> {
         match value {
@@ -55,6 +62,7 @@ impl NpyArray<'_> {
             own if own == T::DTYPE => self.to_vec(),
             Dtype::F32 => self.convert(|x: f32| whole(f64::from(x))),
             Dtype::F64 => self.convert(whole),
+            Dtype::F16 => self.convert(|x: F16| whole(x.into())),
             Dtype::I8 => self.convert(|x: i8| Some(x.into())),
             Dtype::I16 => self.convert(|x: i16| Some(x.into())),
             Dtype::I32 => self.convert(|x: i32| Some(x.into())),

@@ -100,6 +100,8 @@ class Layer:
 
     kind: ClassVar[str]
     """The layer's kind as Keras calls it, where Keras has it: ``Dense``, ``Conv1D``, …"""
+    only_moves: ClassVar[bool] = False
+    """Whether it takes numbers that are stored only, as float16 is: it computes nothing, or it converts."""
 
     inputs: list[Value]
     outputs: list[Value]

@@ -48,6 +48,11 @@ class Builder:
         return Value(f"{like.name}#{self._temporaries}", dtype or like.dtype, like.shape if shape is None else shape)
 
 
+def stored_only(layer: Layer) -> list[Value]:
+    """The values of a layer that computes whose numbers no layer computes with."""
+    return [] if layer.only_moves else [v for v in (*layer.inputs, *layer.outputs) if v.dtype == "float16"]
+
+
 Yield = Layer | Sequence[Layer] | Mismatch
 
 
@@ -77,6 +82,8 @@ class Rule:
             if unread := part.unread():
                 return match.reject(f"the attribute `{unread[0]}` of {part.op} is not understood", part)
         layers = [made] if isinstance(made, Layer) else list(made)
+        if stored := next((v for layer in layers for v in stored_only(layer)), None):
+            return match.reject(f"`{stored.name}` is {stored.dtype}, which {match.root.op} does not compute with")
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
         for layer in layers:
             layer.rules, layer.anchor = (self.name,), match.root.name

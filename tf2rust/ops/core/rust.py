@@ -27,6 +27,7 @@ def _rust_f64(value: float) -> str:
 
 
 _TYPES = {
+    "float16": "F16",
     "float32": "f32",
     "float64": "f64",
     "int8": "i8",
@@ -53,6 +54,8 @@ def rust_number(value: object, dtype: str) -> str:
     if dtype == "float32":
         text = rust_f32(float(str(value)))
         return text if text.startswith("f32") else f"{text}_f32"
+    if dtype == "float16":
+        return f"F16::from_bits({int(np.float16(str(value)).view(np.uint16))})"
     if dtype == "float64":
         return _rust_f64(float(str(value)))
     return f"{int(str(value))}_{rust_type(dtype)}"

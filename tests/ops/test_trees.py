@@ -1,0 +1,149 @@
+"""Ensembles of decision trees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import numpy_helper
+
+from tests.conformance.judge import FAIL
+from tests.ops.conftest import Results
+from tests.ops.nodes import Node, check_node, floats, free, named, node
+
+X = floats(9, 3)
+HOLES = np.where(floats(9, 3, seed=8) > 0.5, np.nan, X).astype(np.float32)
+# Two trees: node 0 asks, node 1 asks again or is a leaf, the rest are leaves.
+TREES, NODES_OF = [0, 0, 0, 0, 0, 1, 1, 1], [0, 1, 2, 3, 4, 0, 1, 2]
+LEAVES = [(0, 2), (0, 3), (0, 4), (1, 1), (1, 2)]
+
+
+def _older(op: str, kind: str, mode: str, targets: int, x: np.ndarray = X, outputs: int = 1, **options: Any) -> Node:
+    """The operators before version 5; leaf i has a weight for target i and another one for the next."""
+    modes = [mode, mode, "LEAF", "LEAF", "LEAF", mode, "LEAF", "LEAF"]
+    pairs = [(leaf, (i + j) % targets, 0.3 * i - j) for i, leaf in enumerate(LEAVES) for j in range(min(targets, 2))]
+    return node(
+        f"ai.onnx.ml:{op}",
+        free(x, 0),
+        outputs=outputs,
+        nodes_treeids=TREES,
+        nodes_nodeids=NODES_OF,
+        nodes_featureids=[0, 1, 0, 0, 0, 2, 0, 0],
+        nodes_values=[0.1, -0.2, 0.0, 0.0, 0.0, 0.3, 0.0, 0.0],
+        nodes_hitrates=[1.0] * 8,
+        nodes_modes=modes,
+        nodes_truenodeids=[1, 3, 0, 0, 0, 1, 0, 0],
+        nodes_falsenodeids=[2, 4, 0, 0, 0, 2, 0, 0],
+        **{
+            f"{kind}_treeids": [leaf[0] for leaf, _, _ in pairs],
+            f"{kind}_nodeids": [leaf[1] for leaf, _, _ in pairs],
+            f"{kind}_ids": [target for _, target, _ in pairs],
+            f"{kind}_weights": [weight for _, _, weight in pairs],
+        },
+        **options,
+    )
+
+
+def _ensemble(modes: list[int], x: np.ndarray = X, **options: Any) -> Node:
+    """Version 5: a tree of three nodes and four leaves, and one that is a leaf."""
+
+    def tensor(values: Any, dtype: Any = np.float32) -> Any:
+        return numpy_helper.from_array(np.asarray(values, dtype))
+
+    attributes = {"n_targets": 2, "leaf_targetids": [0, 1, 0, 1, 1], **options}
+    return node(
+        "ai.onnx.ml:TreeEnsemble",
+        free(x, 0),
+        tree_roots=[0, 3],
+        nodes_modes=tensor([*modes, 0], np.uint8),
+        nodes_featureids=[0, 1, 2, 0],
+        nodes_splits=tensor([0.1, -0.2, 0.3, 0]),
+        nodes_truenodeids=[1, 0, 2, 4],
+        nodes_trueleafs=[0, 1, 1, 1],
+        nodes_falsenodeids=[2, 1, 3, 4],
+        nodes_falseleafs=[0, 1, 1, 1],
+        leaf_weights=tensor([1, 2.5, -3, 4, 0.5]),
+        **attributes,
+    )
+
+
+MEMBERS = numpy_helper.from_array(np.asarray([1, 2, np.nan, 3, np.nan], np.float32))
+WHOLE = np.round(X * 2).astype(np.float32)
+
+TABLE_NAME = "trees"
+NODES = {
+    **{
+        f"regressor_{mode.lower()}": _older("TreeEnsembleRegressor", "target", f"BRANCH_{mode}", 2, n_targets=2)
+        for mode in ("LEQ", "LT", "GTE", "GT", "EQ", "NEQ")
+    },
+    "regressor_average": _older(
+        "TreeEnsembleRegressor", "target", "BRANCH_LT", 1, n_targets=1, aggregate_function="AVERAGE", base_values=[0.5]
+    ),
+    "regressor_missing": _older(
+        "TreeEnsembleRegressor",
+        "target",
+        "BRANCH_LEQ",
+        2,
+        HOLES,
+        n_targets=2,
+        nodes_missing_value_tracks_true=[1, 0, 0, 0, 0, 1, 0, 0],
+    ),
+    "regressor_doubles": _older(
+        "TreeEnsembleRegressor", "target", "BRANCH_LEQ", 2, X.astype("float64"), n_targets=2
+    ),
+    **{
+        f"classifier_{post.lower()}": _older(
+            "TreeEnsembleClassifier",
+            "class",
+            "BRANCH_LEQ",
+            3,
+            outputs=2,
+            classlabels_int64s=[7, 5, 9],
+            post_transform=post,
+        )
+        for post in ("NONE", "SOFTMAX", "LOGISTIC")
+    },
+    "classifier_base": _older(
+        "TreeEnsembleClassifier", "class", "BRANCH_LEQ", 3, outputs=2, classlabels_int64s=[7, 5, 9],
+        base_values=[0.5, 0.1, -0.4],
+    ),
+    **{f"ensemble_{kind}": _ensemble([0, 0, 0], aggregate_function=kind) for kind in (0, 1)},
+    **{
+        f"ensemble_{kind}": _ensemble([0, 0, 0], aggregate_function=kind, n_targets=1, leaf_targetids=[0] * 5)
+        for kind in (2, 3)
+    },
+    "ensemble_modes": _ensemble([1, 2, 3]),
+    "ensemble_equal": _ensemble([4, 5, 0], WHOLE),
+    "ensemble_members": _ensemble([6, 6, 0], WHOLE, membership_values=MEMBERS),
+    "ensemble_missing": _ensemble([0, 3, 0], HOLES, nodes_missing_value_tracks_true=[1, 0, 1, 0]),
+    "ensemble_doubles": node(
+        "ai.onnx.ml:TreeEnsemble",
+        X.astype("float64"),
+        n_targets=1,
+        tree_roots=[0],
+        nodes_modes=numpy_helper.from_array(np.asarray([1], np.uint8)),
+        nodes_featureids=[1],
+        nodes_splits=numpy_helper.from_array(np.asarray([0.1])),
+        nodes_truenodeids=[0],
+        nodes_trueleafs=[1],
+        nodes_falsenodeids=[1],
+        nodes_falseleafs=[1],
+        leaf_targetids=[0, 0],
+        leaf_weights=numpy_helper.from_array(np.asarray([0.1, 0.7])),
+        by_reference=True,
+    ),
+}  # fmt: skip
+REFUSED = {f"unreached_{kind}": _ensemble([0, 0, 0], aggregate_function=kind) for kind in (2, 3)}
+NODES |= REFUSED
+
+
+@pytest.mark.parametrize("key", named(TABLE_NAME, REFUSED))
+def test_least_of_nothing_is_refused(key: str, results: Results) -> None:
+    assert results[key].status == FAIL
+    assert "no rule" in results[key].reason
+
+
+@pytest.mark.parametrize("key", named(TABLE_NAME, {k: v for k, v in NODES.items() if k not in REFUSED}))
+def test_trees(key: str, results: Results) -> None:
+    check_node(results[key])

@@ -1,0 +1,57 @@
+"""MelWeightMatrix: filters that sum up a spectrum on the mel scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers, measured
+from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+
+_INPUTS = ("filters", "samples", "rate", "lower", "upper")
+
+
+@dataclass(eq=False, kw_only=True)
+class MelWeights(Layer):
+    """[bins of the spectrum, filters]; inputs are numbers: filters, samples, their rate, lowest and highest hertz."""
+
+    kind = "MelWeights"
+
+    def measures(self, call: RustCall) -> dict[str, str]:
+        filters, samples = call.inputs[:2]
+        bins, columns = (str(d) for d in self.y.shape)
+        return {bins: f"spectrum_bins({samples})", columns: f"size_at({filters}, 0)"}
+
+    def rust_call(self, call: RustCall) -> str:
+        _, samples, rate, lower, upper = call.inputs
+        columns = call.dim(self.y.shape[1])
+        return f"mel_weights({columns}, {samples}, {rate}, [{lower}, {upper}], {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"mel_weights", "spectrum_bins", "size_at"}
+
+
+@infers("MelWeightMatrix")
+def _mel_weights(node: Node, facts: Facts) -> Sequence[Fact]:
+    dtype = ir.DataType(node.attr("output_datatype", ir.DataType.FLOAT.value)).numpy().name
+    if all(facts.const(v) is not None for v in node.inputs):
+        return [Fact(dtype, (-1, -1))]  # a constant, which is computed in a moment
+    y = node.ir.outputs[0]
+    return [Fact(dtype, (measured(y, "bins"), measured(y, "filters")))]
+
+
+@rule(Op("MelWeightMatrix", *(Var(name) for name in _INPUTS)))
+def mel_weights(m: Match, b: Builder) -> Yield:
+    inputs = [b.value(m[name]) for name in _INPUTS]
+    y = b.value(m.root.ir.outputs[0])
+    m.root.has("output_datatype")
+    kinds = [v.dtype for v in inputs]
+    if kinds[1] != kinds[2] or kinds[3:] != ["float32", "float32"] or y.dtype != "float32":
+        return m.reject(
+            f"its inputs are {', '.join(kinds)}, its output {y.dtype}; the edges and the output are float32"
+        )
+    return MelWeights(inputs=inputs, outputs=[y])
