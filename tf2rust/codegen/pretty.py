@@ -27,6 +27,14 @@ def wrap(line: str, indent: int) -> list[str]:
     return [*lines, line[end:]]
 
 
+def block_line(line: str, indent: int) -> str:
+    """A line of a block, which may be empty, a comment, or further to the right than ``indent``; with its end."""
+    text = line.lstrip(" ")
+    at = indent + len(line) - len(text)
+    parts = [text] if text.startswith("//") else wrap(text, at)
+    return "".join(f"{' ' * at if part else ''}{part}\n" for part in parts)
+
+
 def use_list(path: str, names: list[str]) -> str:
     """``use path::{a, b};``, names filled into lines."""
     single = f"use {path}::{{{', '.join(names)}}};"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, enters, infers
+from tf2rust.ops.core.dims import Expr, format_shape, symbols
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, enters, infers, measured
 from tf2rust.ops.slice import parts, ranges
 
 
@@ -20,17 +21,26 @@ def trip_count(node: Node, facts: Facts) -> int | Expr:
     return steps[0]
 
 
-def _body(node: Node) -> ir.Graph:
+def body_of(node: Node) -> ir.Graph:
+    """The body of a Loop or a Scan."""
     body = node.ir.attributes["body"].value
     assert isinstance(body, ir.Graph)
     return body
 
 
+def step_of(node: Node) -> Expr:
+    """The number of the step, as a dimension that a loop's body may compute with."""
+    return measured(node.ir.outputs[0], "step")
+
+
 @enters("Loop")
 def _given(node: Node, facts: Facts) -> Sequence[Fact]:
-    """A value that the body hands on as it is keeps its contents; of others dtype and shape are known."""
-    body = _body(node)
-    found = [Fact("int64", ()), Fact("bool", ())]
+    """A value that the body hands on as it is keeps its contents; of others dtype and shape are known.
+
+    The condition holds whenever the body runs.
+    """
+    body = body_of(node)
+    found = [Fact.of_dims(np.asarray(step_of(node), dtype=object)), Fact.of_const(np.asarray(True))]
     for value, after, before in zip(body.inputs[2:], body.outputs[1:], node.ir.inputs[2:], strict=False):
         assert before is not None
         fact = facts[before]
@@ -40,20 +50,85 @@ def _given(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @infers("Loop")
 def _loop(node: Node, facts: Facts) -> Sequence[Fact]:
-    body, steps = _body(node), trip_count(node, facts)
+    body = body_of(node)
     carried = len(node.ir.inputs) - 2
     found = []
     for i, value in enumerate(body.outputs[1:]):
         fact = facts[value]
         if i >= carried:
-            found.append(Fact(fact.dtype, (steps, *fact.shape)))
+            check_element(fact, [v for v in node.ir.inputs if v is not None], facts)
+            is_used = node.ir.outputs[i].is_graph_output() or bool(node.ir.outputs[i].uses())
+            count = _collected(node, facts) if is_used else measured(node.ir.outputs[i])
+            found.append(Fact(fact.dtype, (count, *fact.shape)))
             continue
         before = node.ir.inputs[2 + i]
         assert before is not None
-        if facts.shape(before) != fact.shape:
-            raise InferenceError(f"a value of its body changes its shape, from {facts.shape(before)} to {fact.shape}")
-        found.append(Fact(fact.dtype, fact.shape))
+        found.append(carried_fact(facts[before], fact))
     return found
+
+
+def carried_fact(before: Fact, after: Fact) -> Fact:
+    """The fact of a value that goes from step to step: dtype and shape must stay."""
+    for what, old, new in (("dtype", before.dtype, after.dtype), ("shape", before.shape, after.shape)):
+        if old != new:
+            text = [format_shape(v) if isinstance(v, tuple) else v for v in (old, new)]
+            raise InferenceError(
+                f"a value that goes from step to step changes its {what}, from {text[0]} to {text[1]}; "
+                "the memory of a step is that of the one before"
+            )
+    return Fact(after.dtype, after.shape)
+
+
+def check_element(fact: Fact, outside: Sequence[ir.Value], facts: Facts) -> None:
+    """Raises InferenceError if a value's shape is only known inside of the body that makes it."""
+    known = {name for value in outside for name in symbols(facts.shape(value))}
+    unknown = {name for name in symbols(fact.shape) - known if "(" in name}
+    if unknown:
+        raise InferenceError(
+            f"a result of its body has the shape {format_shape(fact.shape)}, which only the body knows; "
+            "the results of all steps must be of one size"
+        )
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many steps a loop has, at most if it is ``tested``; None: as many as its condition lets it run."""
+
+    steps: int | Expr | None
+    tested: bool
+    """Whether a condition that the body computes may end it."""
+    measured: bool
+    """Whether the number is read from an input when the model runs."""
+
+
+_ENDLESS = 2**32 - 1
+
+
+def count_of(node: Node, facts: Facts) -> Count:
+    """How many steps there are, and what decides on it."""
+    limit = node.input(0)
+    known = facts.dims(limit) is not None
+    if known and Loop(node, facts).runs_every_step():
+        steps = trip_count(node, facts)
+        return Count(max(steps, 0) if isinstance(steps, int) else steps, False, False)
+    holds = facts.known(body_of(node).outputs[0])
+    tested = holds is None or holds.fill != 1
+    if limit is None or (known and tested):
+        limited = None if limit is None else trip_count(node, facts)
+        endless = isinstance(limited, int) and limited >= _ENDLESS
+        return Count(None if endless else limited, tested, False)
+    return Count(measured(node.ir.outputs[0], "steps"), tested, True)
+
+
+def _collected(node: Node, facts: Facts) -> int | Expr:
+    """How many steps a loop collects values of."""
+    count = count_of(node, facts)
+    if count.tested or count.steps is None:
+        raise InferenceError(
+            "it collects a value of every step, and its condition, which its body computes, may end it at any of them; "
+            "the number of steps must be known before it runs"
+        )
+    return count.steps
 
 
 def source(value: ir.Value) -> ir.Value:
@@ -85,7 +160,7 @@ class Loop:
     """A Loop that runs a known number of times, its body taken apart."""
 
     def __init__(self, node: Node, facts: Facts) -> None:
-        body = _body(node)
+        body = body_of(node)
         self.node, self.facts, self.steps = node, facts, trip_count(node, facts)
         self.carried = list(body.inputs[2:])
         """What the body is given of the step before."""
