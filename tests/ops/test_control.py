@@ -70,7 +70,9 @@ def _until_large(x: Any) -> Any:
 
 def _counted(x: Any) -> Any:
     """Adds the number of the step, with a limit that is a condition."""
-    i, y = ops.while_loop(lambda i, y: i < 6, lambda i, y: (i + 1, y + ops.cast(i, "float32")), (ops.zeros((), "int32"), x))
+    i, y = ops.while_loop(
+        lambda i, y: i < 6, lambda i, y: (i + 1, y + ops.cast(i, "float32")), (ops.zeros((), "int32"), x)
+    )
     return y * ops.cast(i, "float32")
 
 
