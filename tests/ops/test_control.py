@@ -1,4 +1,4 @@
-"""Loops and branches in their general forms: what Keras makes of ConvLSTM, of cells of one's own, and of ``keras.ops``."""
+"""Loops and branches: what Keras makes of ConvLSTM, of cells of one's own, and of ``keras.ops``."""
 
 from __future__ import annotations
 

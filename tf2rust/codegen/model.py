@@ -46,8 +46,9 @@ class Model:
 
     @property
     def text(self) -> str:
-        """The lines of all layers."""
-        return "\n".join(line for step in self.steps for line in step.lines)
+        """The lines of all layers, without the comments among them."""
+        lines = [line for step in self.steps for line in step.lines]
+        return "\n".join(line for line in lines if not line.lstrip().startswith("//"))
 
 
 def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:

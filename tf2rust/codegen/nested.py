@@ -85,7 +85,7 @@ def _repeat(writer: Writer, layer: Repeat, call: RustCall, table: WeightTable) -
             last.append(f"copy({writer.read(new)}, {writer.write(state)})?;")
     comment = ["", "// The step's results, and what the next step begins with."] if last and body.lines else []
     body.lines += [*comment, *last]
-    used = any(mentions(line, step) for line in body.lines)
+    used = any(mentions(line, step) for line in body.lines if not line.lstrip().startswith("//"))
     if not holds:
         head = f"for {step if used else '_'} in 0..{count} {{"
     elif used or count:

@@ -35,6 +35,12 @@ def block_line(line: str, indent: int) -> str:
     return "".join(f"{' ' * at if part else ''}{part}\n" for part in parts)
 
 
+def total(terms: list[str], before: str = "", after: str = "") -> str:
+    """The sum of ``terms`` at an indent of 8, each on a line of its own where one line has no room for all."""
+    single = f"{before}{' + '.join(terms) or '0'}{after}"
+    return single if 8 + len(single) <= WIDTH else before + "\n            + ".join(terms) + after
+
+
 def use_list(path: str, names: list[str]) -> str:
     """``use path::{a, b};``, names filled into lines."""
     single = f"use {path}::{{{', '.join(names)}}};"

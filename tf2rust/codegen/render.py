@@ -18,7 +18,7 @@ from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, mentions, pascal_case
-from tf2rust.codegen.pretty import block_line, use_list, wrap
+from tf2rust.codegen.pretty import block_line, total, use_list, wrap
 from tf2rust.codegen.proof import Proof, features_key
 from tf2rust.codegen.scoring import Row, Scoring
 from tf2rust.ops.core.dims import Expr, format_shape
@@ -90,6 +90,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["wrap"] = lambda line, indent: f"\n{' ' * indent}".join(wrap(line, indent))
     environment.filters["block"] = lambda lines, indent: "".join(block_line(line, indent) for line in lines)
+    environment.filters["total"] = total
     environment.filters["use"] = lambda names, path: use_list(path, sorted(names))
     return environment
 

@@ -32,7 +32,7 @@ def _if(node: Node, facts: Facts) -> Sequence[Fact]:
     found = []
     for name, a, b in zip(node.ir.outputs, then.outputs, otherwise.outputs, strict=True):
         first, second = facts[a], facts[b]
-        check_element(first, [], facts)
+        check_element(first, then, facts)
         if (first.dtype, first.shape) != (second.dtype, second.shape):
             raise InferenceError(
                 f"its branches give `{name.name}` as {first.dtype} {format_shape(first.shape)} and as {second.dtype} "

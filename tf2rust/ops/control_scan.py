@@ -83,7 +83,7 @@ def _scan(node: Node, facts: Facts) -> Sequence[Fact]:
         found.append(Fact(kept.dtype, (*batch, *kept.shape)))
     for value, along in zip(scan.results, scan.outputs(node, facts), strict=True):
         fact = facts[value]
-        check_element(fact, [*scan.initial, *scan.given], facts)
+        check_element(fact, scan.body, facts)
         shape = (*fact.shape[: along.axis], scan.steps, *fact.shape[along.axis :])
         found.append(Fact(fact.dtype, (*batch, *shape)))
     return found

@@ -56,7 +56,7 @@ def _loop(node: Node, facts: Facts) -> Sequence[Fact]:
     for i, value in enumerate(body.outputs[1:]):
         fact = facts[value]
         if i >= carried:
-            check_element(fact, [v for v in node.ir.inputs if v is not None], facts)
+            check_element(fact, body, facts, step_of(node))
             is_used = node.ir.outputs[i].is_graph_output() or bool(node.ir.outputs[i].uses())
             count = _collected(node, facts) if is_used else measured(node.ir.outputs[i])
             found.append(Fact(fact.dtype, (count, *fact.shape)))
@@ -79,14 +79,21 @@ def carried_fact(before: Fact, after: Fact) -> Fact:
     return Fact(after.dtype, after.shape)
 
 
-def check_element(fact: Fact, outside: Sequence[ir.Value], facts: Facts) -> None:
-    """Raises InferenceError if a value's shape is only known inside of the body that makes it."""
-    known = {name for value in outside for name in symbols(facts.shape(value))}
-    unknown = {name for name in symbols(fact.shape) - known if "(" in name}
-    if unknown:
+def check_element(fact: Fact, body: ir.Graph, facts: Facts, step: Expr | None = None) -> None:
+    """Raises InferenceError if the shape of a body's result is only known inside of the body.
+
+    ``step`` is the number of the step there.
+    """
+    inside = set() if step is None else step.symbols()
+    for node in body.all_nodes():
+        inputs = [f for f in map(facts.known, node.inputs) if f is not None]
+        known = symbols(d for f in inputs for d in (*f.shape, *(f.dims.flat if f.dims is not None else ())))
+        outputs = [f for f in map(facts.known, node.outputs) if f is not None]
+        inside |= {name for name in symbols(d for f in outputs for d in f.shape) - known if "(" in name}
+    if symbols(fact.shape) & inside:
         raise InferenceError(
             f"a result of its body has the shape {format_shape(fact.shape)}, which only the body knows; "
-            "the results of all steps must be of one size"
+            "the memory for it must be known before it runs"
         )
 
 

@@ -250,9 +250,9 @@ class LayerGraph:
                 yield from body.walk()
 
     def consumers(self) -> dict[Value, list[Layer]]:
-        """The layers that read each value."""
+        """The layers, those in bodies too, that read each value."""
         readers: dict[Value, list[Layer]] = {}
-        for layer in self.layers:
+        for layer in self.walk():
             for value in dict.fromkeys(layer.inputs):
                 readers.setdefault(value, []).append(layer)
         return readers
