@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
+from tests.ops.cases import Case, In, Table, case, check, keras, parametrised, tf_keras
 from tests.ops.conftest import Outcomes
 
 layers, ops = keras.layers, keras.ops
@@ -25,6 +25,10 @@ def _with_states(x: Any) -> Any:
 
 def _two(x: Any) -> Any:
     return layers.ConvLSTM2D(2, 3)(layers.ConvLSTM2D(3, 3, padding="same", return_sequences=True)(x))
+
+
+def _old(rank: int, **options: Any) -> Callable[[Any], Any]:
+    return lambda x: getattr(tf_keras.layers, f"ConvLSTM{rank}D")(3, 3, **options)(x)
 
 
 class Cell(keras.layers.Layer):
@@ -46,6 +50,17 @@ class Cell(keras.layers.Layer):
 
 def _cell(**options: Any) -> Callable[[Any], Any]:
     return lambda x: layers.RNN(Cell(4), **options)(x)
+
+
+def _masked(x: Any) -> Any:
+    return layers.RNN(Cell(4), return_sequences=True, return_state=True)(layers.Masking()(x))
+
+
+def _gaps(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Sequences with masked steps in between, at the end, and one of nothing else."""
+    x = rng.normal(0, 1, shape)
+    x[0, 2], x[1, 4:], x[2] = 0, 0, 0
+    return x
 
 
 class Applied(keras.layers.Layer):
@@ -125,6 +140,12 @@ CELLS: dict[str, Case] = {
     "backwards": case(_cell(go_backwards=True, return_sequences=True), (6, 3)),
     "states": case(_cell(return_state=True), (6, 3)),
     "free_steps": case(_cell(return_sequences=True), (None, 3)),
+    "masked": case(_masked, In((6, 3), feed=_gaps)),
+    "gru_of_gelu": case(lambda x: layers.GRU(4, activation="gelu", return_sequences=True)(x), (6, 3)),
+}
+KERAS2: dict[str, Case] = {
+    "line": case(_old(1, return_sequences=True), LINE),
+    "image": case(_old(2, strides=2, padding="same", go_backwards=True), IMAGE),
 }
 OPS: dict[str, Case] = {
     "while": case(_applied(_until_large), (4,)),
@@ -139,6 +160,7 @@ TABLES = [
     Table("conv_lstm", RECURRENT),
     Table("cells", CELLS, suffix=""),
     Table("control", OPS, suffix=""),
+    Table("conv_lstm2", KERAS2, tf_keras, ".h5"),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +13,14 @@ from tf2rust.ops.core.dims import Expr, format_shape, symbols
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, enters, infers, measured
 from tf2rust.ops.slice import parts, ranges
 
+_FROM_DATA = "how often it runs is computed from data, not from shapes and constants"
+
 
 def trip_count(node: Node, facts: Facts) -> int | Expr:
     """How often the body runs at most."""
     steps = facts.dims(node.input(0))
     if steps is None or len(steps) != 1:
-        raise InferenceError("how often it runs is computed from data, not from shapes and constants")
+        raise InferenceError(_FROM_DATA)
     return steps[0]
 
 
@@ -115,9 +118,10 @@ def count_of(node: Node, facts: Facts) -> Count:
     """How many steps there are, and what decides on it."""
     limit = node.input(0)
     known = facts.dims(limit) is not None
-    if known and Loop(node, facts).runs_every_step():
-        steps = trip_count(node, facts)
-        return Count(max(steps, 0) if isinstance(steps, int) else steps, False, False)
+    with suppress(InferenceError):
+        loop = Loop(node, facts)
+        if loop.runs_every_step():
+            return Count(max(loop.steps, 0) if isinstance(loop.steps, int) else loop.steps, False, False)
     holds = facts.known(body_of(node).outputs[0])
     tested = holds is None or holds.fill != 1
     if limit is None or (known and tested):
@@ -168,7 +172,7 @@ class Loop:
 
     def __init__(self, node: Node, facts: Facts) -> None:
         body = body_of(node)
-        self.node, self.facts, self.steps = node, facts, trip_count(node, facts)
+        self.node, self.facts = node, facts
         self.carried = list(body.inputs[2:])
         """What the body is given of the step before."""
         self.after = [source(v) for v in body.outputs[1 : 1 + len(self.carried)]]
@@ -181,6 +185,19 @@ class Loop:
         self.kept = {v for v, after in zip(self.carried, self.after, strict=True) if v is after}
         """Values that no step changes."""
         self._condition = source(body.outputs[0])
+        self.steps = trip_count(node, facts) if node.input(0) is not None else self._limit()
+
+    def _limit(self) -> int | Expr:
+        """How often it runs where its condition alone says so: that the number of steps done is less than that."""
+        less, first = made_by(self._condition, "Less"), self.facts.known(self.node.input(1))
+        if less is not None and None not in less.inputs:
+            at, limit = (_uncast(v) for v in less.inputs if v is not None)
+            found = self.facts.dims(limit) or []
+            # A first step that is taken in any case may be one more than there are.
+            taken = first is None or first.fill == 1
+            if self._is_next(at) and len(found) == 1 and not (taken and (isinstance(found[0], Expr) or found[0] < 1)):
+                return found[0]
+        raise InferenceError(_FROM_DATA)
 
     def _counts(self, i: int) -> bool:
         starts = self.facts[self.initial[i]].fill == 0
