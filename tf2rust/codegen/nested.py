@@ -55,9 +55,10 @@ def _repeat(writer: Writer, layer: Repeat, call: RustCall, table: WeightTable) -
     graph, places = layer.body, writer.memory.places
     step = writer.name_symbol(layer.step, "step")
     lines = [f"copy({x}, {y})?;" for x, y in zip(call.inputs[: layer.states], call.outputs, strict=False)]
-    collected = layer.outputs[layer.states :]
+    collected = layer.outputs[layer.states : layer.states + len(layer.collected)]
     # Without a step nothing else gives them their size.
-    lines += [f"{writer.write(v)};" for v in collected if places[v].output is not None and not writer.written_slices]
+    unsized = [v for v in collected if layer.reports or (places[v].output is not None and not writer.written_slices)]
+    lines += [f"{writer.write(v)};" for v in unsized]
     count = "" if layer.steps is None else call.dim(layer.steps)
     if not count.isalnum() and any(a.backwards for a in (*layer.sequences, *layer.collected)):
         lines.append(f"let {(steps := writer.locals.unique('steps'))} = {count};")
@@ -88,13 +89,14 @@ def _repeat(writer: Writer, layer: Repeat, call: RustCall, table: WeightTable) -
     used = any(mentions(line, step) for line in body.lines if not line.lstrip().startswith("//"))
     if not holds:
         head = f"for {step if used else '_'} in 0..{count} {{"
-    elif used or count:
+    elif used or count or layer.reports:
         lines.append(f"let mut {step} = 0;")
         head = f"while {holds} && {step} < {count or 'usize::MAX'} {{"
         body.lines.append(f"{step} += 1;")
     else:
         head = f"while {holds} {{"
-    return Block([*lines, head, *_indented(body.lines), "}"], inner.fields)
+    after = [f"dims_as_numbers(&[{step}], {call.outputs[-1]})?;"] if layer.reports else []
+    return Block([*lines, head, *_indented(body.lines), "}", *after], inner.fields)
 
 
 def _split(whole: Value, along: Along, call: RustCall) -> str:

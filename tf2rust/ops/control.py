@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.layer import Layer, LayerGraph, RustCall, Value
 from tf2rust.ops.core.registry import Body, Builder
 
@@ -50,6 +50,8 @@ class Repeat(Layer):
     """Whether the number of steps is an input, which ``steps`` is measured from."""
     started: bool
     """Whether the condition of the first step is an input; else it holds."""
+    reports: bool = False
+    """Whether the last output is the number of the steps that were done."""
 
     def params(self) -> dict[str, Any]:
         steps = {} if self.steps is None else {"steps": self.steps if isinstance(self.steps, int) else str(self.steps)}
@@ -71,7 +73,24 @@ class Repeat(Layer):
         return {str(self.steps): f"trip_count({count}, {first})"}
 
     def rust_imports(self) -> set[str]:
-        return {"copy", "is_true", "put_step", "take_step", "trip_count"}
+        return {"copy", "dims_as_numbers", "is_true", "put_step", "take_step", "trip_count"}
+
+
+@dataclass(eq=False, kw_only=True)
+class Done(Layer):
+    """The results of the steps that were done: the first part of the memory for all, of the second input's length."""
+
+    kind = "Slice"
+
+    def measures(self, call: RustCall) -> dict[str, str]:
+        return {str(self.y.shape[0]): f"size_at({call.inputs[1]}, 0)"}
+
+    def rust_call(self, call: RustCall) -> str:
+        whole, part = (call.dims((v.shape[0], product(v.shape[1:]))) for v in (self.x, self.y))
+        return f"slice({call.inputs[0]}, &{whole}, &[0, 0], &[1, 1], &{part}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"size_at", "slice"}
 
 
 @dataclass(eq=False, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from tf2rust.ops.control import Along, Repeat, actual, body_graph, reads
+from tf2rust.ops.control import Along, Done, Repeat, actual, body_graph, reads
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -40,26 +40,32 @@ def repeated_loop(m: Match, b: Builder) -> Yield:
     given = [body.value(formals[i]) for i in (*states, *handed)]
     first = m.root.input(1)
     started = first is not None and (count.tested or count.measured) and not _holds(first, b)
+    results = [b.value(outputs[i]) for i in collected]
     layers: list[Layer] = []
+    if count.tested and results:
+        done = b.temporary(results[0], (), "int64")
+        kept_for = [b.temporary(v, (count.steps or 0, *v.shape[1:])) for v in results]
+        layers += [Done(inputs=[whole, done], outputs=[v]) for whole, v in zip(kept_for, results, strict=True)]
+        results = [*kept_for, done]
     if states or collected:
         loop_inputs = [b.value(initial[i]) for i in (*states, *handed)] + actual(body, b)
         loop_inputs += [b.value(v) for v in m.root.ir.inputs[:1] if count.measured and v is not None]
         loop_inputs += [b.value(first)] if started and first is not None else []
-        layers.append(
-            Repeat(
-                body=body_graph(body, given, wanted, before),
-                states=len(states),
-                sequences=(),
-                collected=(Along(),) * len(collected),
-                step=str(step_of(m.root)),
-                steps=count.steps,
-                tested=count.tested,
-                counted=count.measured,
-                started=started,
-                inputs=loop_inputs,
-                outputs=[b.value(outputs[i]) for i in (*states, *collected)],
-            )
+        loop = Repeat(
+            body=body_graph(body, given, wanted, before),
+            states=len(states),
+            sequences=(),
+            collected=(Along(),) * len(collected),
+            step=str(step_of(m.root)),
+            steps=count.steps,
+            tested=count.tested,
+            counted=count.measured,
+            started=started,
+            reports=count.tested and bool(collected),
+            inputs=loop_inputs,
+            outputs=[*(b.value(outputs[i]) for i in states), *results],
         )
+        layers.insert(0, loop)
     layers += [
         Reshape(inputs=[b.value(initial[i])], outputs=[b.value(outputs[i])]) for i in kept if _is_used(outputs[i])
     ]

@@ -112,6 +112,8 @@ class Count:
 
 
 _ENDLESS = 2**32 - 1
+_MOST_KEPT = 2**16
+"""The steps for whose results there is memory where a condition may end the loop before."""
 
 
 def count_of(node: Node, facts: Facts) -> Count:
@@ -134,12 +136,12 @@ def count_of(node: Node, facts: Facts) -> Count:
 def _collected(node: Node, facts: Facts) -> int | Expr:
     """How many steps a loop collects values of."""
     count = count_of(node, facts)
-    if count.tested or count.steps is None:
+    if count.steps is None or (count.tested and isinstance(count.steps, int) and count.steps > _MOST_KEPT):
         raise InferenceError(
-            "it collects a value of every step, and its condition, which its body computes, may end it at any of them; "
-            "the number of steps must be known before it runs"
+            "it collects a value of every step until its condition, which its body computes, ends it, and nothing says "
+            f"how many these are at most; give the Loop a number of steps of at most {_MOST_KEPT}"
         )
-    return count.steps
+    return measured(node.ir.outputs[0], "done") if count.tested else count.steps
 
 
 def source(value: ir.Value) -> ir.Value:

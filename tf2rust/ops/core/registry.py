@@ -96,8 +96,8 @@ class Rule:
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
         for layer in layers:
             layer.rules, layer.anchor = (self.name,), match.root.name
-        # One layer stands for the nodes: the last that is not a mere rearrangement.
-        owner = next(
+        # One layer stands for the nodes: the one that runs others, or the last that is not a mere rearrangement.
+        owner = next((layer for layer in layers if layer.bodies()), None) or next(
             (layer for layer in reversed(layers) if layer.kind not in ("Transpose", "Reshape", "Constant")),
             layers[-1] if layers else None,
         )
