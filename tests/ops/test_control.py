@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.ops.cases import Case, In, Table, case, check, keras, parametrised, tf_keras
+from tests.ops.cases import Case, In, Table, case, check, keras, merge, parametrised, tf_keras
 from tests.ops.conftest import Outcomes
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.runtime import library
 
+tf = library("tensorflow")
 layers, ops = keras.layers, keras.ops
 LINE, IMAGE = In((5, 8, 2)), In((4, 7, 6, 2))
 
@@ -109,6 +113,11 @@ def _loop_in_branch(x: Any) -> Any:
     return ops.cond(ops.sum(x) > 0, lambda: _until_large(x), lambda: x)
 
 
+def _loops(x: Any) -> Any:
+    start = (ops.zeros((), "int32"), x)
+    return ops.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, _until_large(y) / 100), start)[1]
+
+
 def _positive(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return np.abs(rng.normal(0, 1, shape))
 
@@ -154,6 +163,9 @@ OPS: dict[str, Case] = {
     "either": case(_applied(_either), MORE),
     "or": case(_applied(_either), LESS),
     "loop_in_branch": case(_applied(_loop_in_branch), MORE),
+    "loop_in_loop": case(_applied(_loops), (4,)),
+    "each": case(_applied(lambda x: ops.map(lambda row: ops.tanh(row) * ops.sum(row), x)), (3,)),
+    "fold": case(_applied(lambda x: tf.foldl(lambda a, row: a / 2 + row, tf.transpose(x, (1, 0, 2)))), (5, 3)),
 }
 
 TABLES = [
@@ -167,3 +179,8 @@ TABLES = [
 @pytest.mark.parametrize(("table", "name", "item"), parametrised(TABLES))
 def test_control(table: str, name: str, item: Case, outcomes: Outcomes) -> None:
     check(outcomes[table, name], item)
+
+
+def test_what_tf2onnx_stumbles_over_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match="tf2onnx does not export the model"):
+        merge(Table("scan", {"scan": case(_applied(_sum), (5, 3))}, suffix=""), tmp_path)

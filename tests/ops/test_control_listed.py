@@ -60,6 +60,11 @@ REFUSED = {
         "float32 [2, 3] and as float32 [1, 6], and which of them is taken is known only when it runs; they must agree "
         "(nearest rule: if)",
     ),
+    "a_body_that_does_not_fit": (
+        Graph([node("Loop", ["m", "", "x", "x"], ["z", "all"], body=COUNTING)], ["z"], ONLY_X),
+        "node `node/z`: Loop(body=<graph>) is not supported: its body takes 3 inputs and gives 2 outputs, where it "
+        "must take 4 and give 3; the model is damaged (nearest rule: repeated_loop)",
+    ),
     "lengths_of_their_own": (
         Graph(
             [node("Scan", ["m", "x", "x", "x", "x"], ["p", "q", "all", "us"], body=TWO_STATES, num_scan_inputs=2)],

@@ -8,11 +8,11 @@ import onnx_ir as ir
 
 from tf2rust.ops.control import Along, Repeat, actual, body_graph
 from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, enters, infers, measured, normal_axis
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, enters, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, LayerGraph, Value
 from tf2rust.ops.core.pattern import Match, Op
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.loop import body_of, carried_fact, check_element
+from tf2rust.ops.loop import body_of, carried_fact, check_body, check_element, step_of, symbol_of
 
 _BATCHED = 8
 """The operator set in which every input has a batch before all else, which the body does not see."""
@@ -37,6 +37,11 @@ class _Scan:
         if self.batched and node.input(0) is not None:
             raise InferenceError("its sequences have lengths of their own; sequences of one length are supported")
         count = node.attr("num_scan_inputs")
+        if None in inputs or not 0 < count <= len(inputs):
+            raise InferenceError(
+                f"it goes through {count} sequences and has {len(inputs)} inputs; the model is damaged"
+            )
+        check_body(node, len(inputs), len(node.ir.outputs))
         self.initial = [v for v in inputs[: len(inputs) - count] if v is not None]
         self.given = [v for v in inputs[len(inputs) - count :] if v is not None]
         states = len(self.initial)
@@ -128,7 +133,7 @@ def _repeat(
         states=states,
         sequences=tuple(sequences),
         collected=tuple(collected),
-        step=str(measured(node.ir.outputs[0], "step")),
+        step=str(step_of(node)),
         steps=0,
         tested=False,
         counted=False,
@@ -151,6 +156,6 @@ def _for_each(node: Node, loop: Repeat, batched: int, batch: int | Expr) -> Repe
         [Along()] * batched,
         [Along()] * len(made),
     )
-    outer.step, outer.steps = str(measured(node.ir.outputs[0], "part")), batch
+    outer.step, outer.steps = str(symbol_of(node, "part")), batch
     loop.inputs, loop.outputs = inner, made
     return outer

@@ -31,9 +31,24 @@ def body_of(node: Node) -> ir.Graph:
     return body
 
 
+def symbol_of(node: Node, name: str) -> Expr:
+    """A dimension of a loop that is known only when the model runs."""
+    return measured(next((v for v in node.ir.outputs if v.name), node.ir.outputs[0]), name)
+
+
 def step_of(node: Node) -> Expr:
     """The number of the step, as a dimension that a loop's body may compute with."""
-    return measured(node.ir.outputs[0], "step")
+    return symbol_of(node, "step")
+
+
+def check_body(node: Node, given: int, made: int) -> None:
+    """Raises InferenceError unless the body of a node takes ``given`` inputs and gives ``made`` outputs."""
+    body = body_of(node)
+    if (len(body.inputs), len(body.outputs)) != (given, made):
+        raise InferenceError(
+            f"its body takes {len(body.inputs)} inputs and gives {len(body.outputs)} outputs, "
+            f"where it must take {given} and give {made}; the model is damaged"
+        )
 
 
 @enters("Loop")
@@ -43,9 +58,11 @@ def _given(node: Node, facts: Facts) -> Sequence[Fact]:
     The condition holds whenever the body runs.
     """
     body = body_of(node)
+    check_body(node, len(node.ir.inputs), len(node.ir.outputs) + 1)
     found = [Fact.of_dims(np.asarray(step_of(node), dtype=object)), Fact.of_const(np.asarray(True))]
     for value, after, before in zip(body.inputs[2:], body.outputs[1:], node.ir.inputs[2:], strict=False):
-        assert before is not None
+        if before is None:
+            raise InferenceError("a value that goes from step to step has no first one; the model is damaged")
         fact = facts[before]
         found.append(fact if source(after) is value else Fact(fact.dtype, fact.shape))
     return found
@@ -130,7 +147,7 @@ def count_of(node: Node, facts: Facts) -> Count:
         limited = None if limit is None else trip_count(node, facts)
         endless = isinstance(limited, int) and limited >= _ENDLESS
         return Count(None if endless else limited, tested, False)
-    return Count(measured(node.ir.outputs[0], "steps"), tested, True)
+    return Count(symbol_of(node, "steps"), tested, True)
 
 
 def _collected(node: Node, facts: Facts) -> int | Expr:
@@ -141,7 +158,7 @@ def _collected(node: Node, facts: Facts) -> int | Expr:
             "it collects a value of every step until its condition, which its body computes, ends it, and nothing says "
             f"how many these are at most; give the Loop a number of steps of at most {_MOST_KEPT}"
         )
-    return measured(node.ir.outputs[0], "done") if count.tested else count.steps
+    return symbol_of(node, "done") if count.tested else count.steps
 
 
 def source(value: ir.Value) -> ir.Value:
