@@ -118,6 +118,15 @@ def _loops(x: Any) -> Any:
     return ops.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, _until_large(y) / 100), start)[1]
 
 
+def _window(x: Any) -> Any:
+    """The largest of the sums of three neighbours."""
+
+    def step(i: Any, top: Any) -> Any:
+        return i + 1, ops.maximum(top, ops.sum(tf.slice(x, (0, i), (-1, 3)), axis=1))
+
+    return ops.while_loop(lambda i, top: i < 6, step, (ops.zeros((), "int32"), ops.min(x, axis=1)))[1]
+
+
 def _positive(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return np.abs(rng.normal(0, 1, shape))
 
@@ -164,6 +173,7 @@ OPS: dict[str, Case] = {
     "or": case(_applied(_either), LESS),
     "loop_in_branch": case(_applied(_loop_in_branch), MORE),
     "loop_in_loop": case(_applied(_loops), (4,)),
+    "window": case(_applied(_window), (8,)),
     "each": case(_applied(lambda x: ops.map(lambda row: ops.tanh(row) * ops.sum(row), x)), (3,)),
     "fold": case(_applied(lambda x: tf.foldl(lambda a, row: a / 2 + row, tf.transpose(x, (1, 0, 2)))), (5, 3)),
 }

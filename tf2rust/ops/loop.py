@@ -11,7 +11,6 @@ import onnx_ir as ir
 
 from tf2rust.ops.core.dims import Expr, format_shape, symbols
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, enters, infers, measured
-from tf2rust.ops.slice import parts, ranges
 
 _FROM_DATA = "how often it runs is computed from data, not from shapes and constants"
 
@@ -64,8 +63,16 @@ def _given(node: Node, facts: Facts) -> Sequence[Fact]:
         if before is None:
             raise InferenceError("a value that goes from step to step has no first one; the model is damaged")
         fact = facts[before]
-        found.append(fact if source(after) is value else Fact(fact.dtype, fact.shape))
+        found.append(fact if source(after) is value else _counter(node, value, after, fact, facts))
     return found
+
+
+def _counter(node: Node, value: ir.Value, after: ir.Value, first: Fact, facts: Facts) -> Fact:
+    """The fact of a value that changes from step to step; of one that counts the steps it is known what it is."""
+    one = [facts.known(b) for a, b in operands(after, "Add") if a is value]
+    if first.const is None or first.const.size != 1 or first.dims is None or not any(f and f.fill == 1 for f in one):
+        return Fact(first.dtype, first.shape)
+    return Fact(first.dtype, first.shape, dims=np.asarray(first.dims + step_of(node), dtype=object))
 
 
 @infers("Loop")
@@ -269,26 +276,3 @@ def _uncast(value: ir.Value) -> ir.Value:
         assert inner is not None
         value = source(inner)
     return source(value)
-
-
-def columns(node: Node, output: ir.Value, facts: Facts) -> tuple[int, int] | None:
-    """The range of the last axis that an output of a Split or a Slice is; None if it is no such part."""
-    data = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
-    last = len(data) - 1
-    if node.op == "Split":
-        if node.attr("axis", 0) not in (-1, last):
-            return None
-        sizes = parts(node, facts, last)
-        start = sum(int(str(d)) for d in sizes[: output.index()])
-        return start, start + int(str(sizes[output.index() or 0]))
-    starts, steps, shape = ranges(node, facts)
-    whole = all(s == 1 for s in steps) and shape[:-1] == data[:-1]
-    first, size = starts[-1], shape[-1]
-    return (first, first + size) if whole and isinstance(first, int) and isinstance(size, int) else None
-
-
-def as_row(array: np.ndarray, width: int) -> np.ndarray | None:
-    """A constant as one number for each column, if it is the same for all rows."""
-    if array.size == 1:
-        return np.full(width, array.reshape(()))
-    return array.reshape(-1) if array.size == width and array.shape[-1] == width else None
