@@ -15,6 +15,7 @@ MODELS: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {
     "text_cnn": {"characters": ("i32", (64,)), "words": ("i32", (16,)), "extra": ("i32", (8,))},
     "siamese": {"left": ("i32", (20,)), "right": ("i32", (20,))},
     "lstm_text": {"text": ("i32", (12,))},
+    "video": {"frames": ("f32", (4, 6, 6, 2))},
 }
 """The inputs of each model, with their Rust type and the dimensions after the batch."""
 

@@ -16,7 +16,7 @@ from tf2rust.conversion import Options, convert, open_onnx
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 FILES = ("Cargo.toml", "build.rs", "src/lib.rs", "src/model.rs")
 PARTS_FILES = (*FILES, "weights/1/Cargo.toml", "weights/1/build.rs", "weights/1/src/lib.rs")
-MODELS = {"mlp": graphs.mlp, "two_inputs": graphs.two_inputs}
+MODELS = {"mlp": graphs.mlp, "two_inputs": graphs.two_inputs, "control": graphs.control}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,10 @@ def test_hostile_names_survive_as_data(crates: Crates) -> None:
         text = path.read_text(encoding="utf-8")
         assert "7 * 7" not in text or "49" not in text
         assert "\u202e" not in text
+
+
+def test_clippy_has_nothing_to_say_of_loops_and_branches(crates: Crates) -> None:
+    crates.cargo("clippy", "--release", "-p", "control", "--lib", "--tests", "--", "-D", "warnings")
 
 
 def test_rustfmt_has_nothing_to_say(crates: Crates) -> None:

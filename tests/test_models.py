@@ -23,6 +23,7 @@ MODELS = (
     ("keras3", "odd_names", ".keras"),
     ("keras3", "lstm_text", ".keras"),
     ("keras3", "nested", ".keras"),
+    ("keras3", "video", ".keras"),
     ("keras3", "text_cnn", ""),
     ("keras2", "hard_sigmoid", ".h5"),
     ("keras2", "domain_text", ".h5"),
@@ -43,6 +44,7 @@ LAYERS = {
     },
     "odd_names": {"type", 'café 1 "x"', "match", "match_1"},
     "siamese": {"shared_embedding", "shared_conv"},
+    "video": {"moving", "last", "verdict"},
     "lstm_text": {"embedding", "conv", "pooling", "lstm", "verdict"},
 }
 

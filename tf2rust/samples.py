@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf2rust.ops.cast import Cast
+from tf2rust.ops.control import Repeat
 from tf2rust.ops.core.dims import Expr, bind, symbols
 from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.ops.reshape import Reshape
@@ -84,4 +85,10 @@ def _index_limits(graph: LayerGraph, free: int) -> dict[Value, int]:
                         limits[source] = min(limits.get(source, known), known)
                 if isinstance(layer, (Cast, Reshape)):
                     waiting += layer.outputs
+                inner = (
+                    zip(layer.body.inputs, layer.inputs, strict=False)
+                    if isinstance(layer, Repeat)
+                    else layer.captured()
+                )
+                waiting += [own for own, given in inner if given is value]
     return limits

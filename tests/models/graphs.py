@@ -113,6 +113,61 @@ def image() -> onnx.ModelProto:
     )
 
 
+def control() -> onnx.ModelProto:
+    """A loop over a window of rows whose steps are branches, in a loop that a condition ends."""
+    float_, bools = TensorProto.FLOAT, TensorProto.BOOL
+
+    def body(inputs: Mapping[str, int], nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> onnx.GraphProto:
+        infos = [helper.make_tensor_value_info(n, t, None if t == float_ else []) for n, t in inputs.items()]
+        return helper.make_graph(list(nodes), "body", infos, [onnx.ValueInfoProto(name=name) for name in outputs])
+
+    step = body(
+        {"h": float_, "row": float_},
+        [
+            node("MatMul", ["row", "kernel"], ["in"]),
+            node("MatMul", ["h", "recurrent"], ["back"]),
+            node("Add", ["in", "back"], ["sum"]),
+            node("ReduceMax", ["sum"], ["top"], keepdims=0),
+            node("Less", ["top", "one"], ["is_small"]),
+            node(
+                "If",
+                ["is_small"],
+                ["h1"],
+                then_branch=body({}, [node("Tanh", ["sum"], ["small"])], ["small"]),
+                else_branch=body({}, [node("Div", ["sum", "top"], ["large"])], ["large"]),
+            ),
+            node("Sub", ["h1", "h"], ["change"]),
+        ],
+        ["h1", "change"],
+    )
+    grow = body(
+        {"i": TensorProto.INT64, "goes_on": bools, "s": float_},
+        [
+            node("Mul", ["s", "growth"], ["s1"]),
+            node("ReduceMin", ["s1"], ["low"], keepdims=0),
+            node("Less", ["low", "one"], ["goes_on_1"]),
+        ],
+        ["goes_on_1", "s1"],
+    )
+    return graph(
+        [
+            node("Scan", ["start", "rows"], ["last", "changes"], body=step, num_scan_inputs=1),
+            node("Exp", ["last"], ["positive"]),
+            node("Loop", ["most", "", "positive"], ["grown"], body=grow),
+        ],
+        {"rows": (float_, ["t", 4, 2])},
+        {"changes": (float_, ["t", 4, 3]), "grown": (float_, [4, 3])},
+        {
+            "start": _weights(4, 3),
+            "kernel": _weights(2, 3),
+            "recurrent": _weights(3, 3),
+            "one": np.float32(1),
+            "growth": np.float32(1.5),
+            "most": np.int64(20),
+        },
+    )
+
+
 def hostile() -> onnx.ModelProto:
     """Names that would break or inject code if one of them were ever pasted: quotes, comments, templates, keywords."""
     x, y, z = 'in"put\n*/ /* {{ 7 * 7 }} {% raw %}', "`](x)```\\", "Type"

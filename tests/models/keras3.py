@@ -138,6 +138,15 @@ def bidirectional_text() -> Any:
 
 
 @_model
+def video() -> Any:
+    frames = keras.Input((4, 6, 6, 2), name="frames")
+    x = layers.ConvLSTM2D(3, 3, padding="same", return_sequences=True, name="moving")(frames)
+    x = layers.ConvLSTM2D(2, 3, strides=2, dropout=0.2, name="last")(x)
+    x = layers.Flatten(name="flat")(x)
+    return keras.Model(frames, layers.Dense(2, activation="softmax", name="verdict")(x))
+
+
+@_model
 def nested() -> Any:
     pixels = keras.Input((8, 8, 3), name="pixels")
     inner = keras.Sequential(

@@ -111,6 +111,7 @@ pub use moves::{
     Tuples, Update, gather_elements, one_hot, reverse_sequence, scatter_elements, triangle, write_steps,
 };
 pub use moves::{Unique, compress, count_nonzero, nonzero, range_len, size_at};
+pub use moves::{is_true, put_step, take_step, trip_count};
 pub use norm::LayerNorm;
 pub use patches::{Col2Im, RoiAlign, determinant};
 pub use pool::{Pool, Pool1d, Pool2d, Pool3d};

@@ -228,7 +228,8 @@ fn resizing() {
                 assert_eq!(odd.run(isa, [1, 5, 1], output, &x, &mut y).is_err(), refused, "{odd:?}");
             }
             // Positions at −∞ and ∞ are those of the first and the last element.
-            for (scale, end) in [(-0.0, 0.0), (0.0, 4.0)] {
+            let plain = !matches!(interpolation, Interpolation::Antialias { .. });
+            for (scale, end) in [(-0.0, 0.0), (0.0, 4.0)].into_iter().filter(|_| plain) {
                 let mut y = [f32::NAN; 2];
                 let far = Resize { coordinates: half, interpolation, scale: Some(scale) };
                 far.run(isa, [1, 5, 1], 2, &x, &mut y).unwrap();

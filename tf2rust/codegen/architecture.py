@@ -7,7 +7,7 @@ from typing import Any
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.steps import Port
 from tf2rust.ops.core.dims import plain_shape
-from tf2rust.ops.core.layer import LayerGraph, Value
+from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 
 FORMAT_VERSION = 1
 
@@ -16,26 +16,28 @@ def architecture(model: Model, graph: LayerGraph) -> dict[str, Any]:
     """Inputs, outputs, and each layer's kind, shapes, parameters and weights.
 
     Shapes are lists of numbers and of expressions over the free dimensions; weights are named by their NPZ keys.
+    A layer that runs others, a loop or a condition, has them in lists of their own, one for each of its bodies.
     """
     return {
         "version": FORMAT_VERSION,
         "free_dimensions": model.free,
         "inputs": [_port(p) for p in model.inputs],
         "outputs": [_port(p) for p in model.outputs],
-        "layers": [
-            {
-                "name": model.names[layer],
-                "kind": layer.kind,
-                "inputs": [_tensor(v) for v in layer.inputs],
-                "outputs": [_tensor(v) for v in layer.outputs],
-                "parameters": layer.params(),
-                "weights": {
-                    role: {"key": key, "shape": list(next(w for w in layer.weights() if w.role == role).array.shape)}
-                    for role, key in model.weights.keys(layer).items()
-                },
-            }
-            for layer in graph.layers
-        ],
+        "layers": [_layer(model, layer) for layer in graph.layers],
+    }
+
+
+def _layer(model: Model, layer: Layer) -> dict[str, Any]:
+    shapes = {w.role: list(w.array.shape) for w in layer.weights()}
+    bodies = [[_layer(model, inner) for inner in body.layers] for body in layer.bodies()]
+    return {
+        "name": model.names[layer],
+        "kind": layer.kind,
+        "inputs": [_tensor(v) for v in layer.inputs],
+        "outputs": [_tensor(v) for v in layer.outputs],
+        "parameters": layer.params(),
+        "weights": {role: {"key": key, "shape": shapes[role]} for role, key in model.weights.keys(layer).items()},
+        **({"bodies": bodies} if bodies else {}),
     }
 
 

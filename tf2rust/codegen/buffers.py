@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tf2rust.ops.constant import Constant
+from tf2rust.ops.control import Repeat
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.reshape import Reshape
 
@@ -54,40 +55,91 @@ def plan(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Plan:
     result = Plan({}, [], set(), set())
     for value in graph.inputs:
         result.places[value] = Place(value.dtype, [value], input=value)
-    last_read = _last_reads(graph)
-    for step, layer in enumerate(graph.layers):
-        for value in layer.outputs:
-            fixed = layer if isinstance(layer, Constant) and not graph.is_output(value) else None
-            result.places[value] = Place(value.dtype, [value], constant=fixed)
-        _share(graph, layer, step, result, last_read, inplace)
+    _place(_Scope(graph, {value for _, value in graph.outputs}, {}, set()), result, inplace)
     for name, value in graph.outputs:
         result.places[value].output = name
-    _assign(graph, result, memdrop)
+    _assign(graph, result, memdrop, {})
     return result
+
+
+@dataclass
+class _Scope:
+    """The model's graph, or a body in it."""
+
+    graph: LayerGraph
+    owned: set[Value]
+    """The outputs that must have places of their own, which are written."""
+    states: dict[Place, Value]
+    """Where a loop's states are, each with the value that comes to stand there when the step is done."""
+    outside: set[Place]
+    """The places around a body that none of its layers may write to."""
+
+    def may_hold(self, place: Place, value: Value) -> bool:
+        """Whether a value may be where others are."""
+        if value not in self.owned:
+            return True
+        free = not place.is_fixed and not any(self.graph.is_output(v) for v in place.values)
+        return free and place not in self.outside and self.states.get(place, value) is value
+
+
+def _place(scope: _Scope, result: Plan, inplace: bool) -> None:
+    """Gives every value of a graph, and of the bodies in it, its place."""
+    last_read = _last_reads(scope.graph)
+    for step, layer in enumerate(scope.graph.layers):
+        for value in layer.outputs:
+            fixed = layer if isinstance(layer, Constant) and not scope.graph.is_output(value) else None
+            if value not in result.places:
+                result.places[value] = Place(value.dtype, [value], constant=fixed)
+        _share(scope, layer, step, result, last_read, inplace)
+        for body in layer.bodies():
+            _place(_enter(layer, body, result), result, inplace)
+
+
+def _enter(layer: Layer, body: LayerGraph, result: Plan) -> _Scope:
+    """Places the inputs of a body, and those of its outputs that are the layer's own."""
+    outside, states = set(result.places.values()), {}
+    outputs = [value for _, value in body.outputs]
+    for inner, outer in layer.captured():
+        result.places[inner] = result.places[outer]
+    if isinstance(layer, Repeat):
+        for inner, outer, new in zip(body.inputs[: layer.states], layer.outputs, outputs, strict=False):
+            place = result.places[outer]
+            result.places[inner] = place
+            place.values.append(inner)
+            states[place] = new
+            outside.discard(place)
+        for inner in body.inputs[layer.states : layer.states + len(layer.sequences)]:
+            result.places[inner] = Place(inner.dtype, [inner])
+        outputs = outputs[: layer.states]
+    else:
+        for inner, outer in zip(outputs, layer.outputs, strict=True):
+            result.places[inner] = result.places[outer]
+    return _Scope(body, set(outputs), states, outside)
 
 
 def _last_reads(graph: LayerGraph) -> dict[Value, int]:
     return {value: step for step, layer in enumerate(graph.layers) for value in layer.inputs}
 
 
-def _share(
-    graph: LayerGraph, layer: Layer, step: int, result: Plan, last_read: dict[Value, int], inplace: bool
-) -> None:
+def _share(scope: _Scope, layer: Layer, step: int, result: Plan, last_read: dict[Value, int], inplace: bool) -> None:
     """Puts the layer's output where one of its inputs is, if it may be."""
-    if not layer.inputs:
+    if not layer.inputs or not layer.outputs:
         return
     over = layer.inplace_input() if inplace and not isinstance(layer, Reshape) else None
-    source, target = result.places[over or layer.x], result.places[layer.y]
-    if source.dtype != target.dtype or (graph.is_output(layer.y) and not _may_become_output(graph, source)):
+    graph, source, target = scope.graph, result.places[over or layer.x], result.places[layer.y]
+    if source.dtype != target.dtype or target in scope.outside or not scope.may_hold(source, layer.y):
         return
     if isinstance(layer, Reshape):
         # Both names stay readable: nothing is written.
-        if any(graph.is_output(v) for v in source.values) and graph.is_output(layer.y):
-            return
         result.aliases.add(layer)
     elif over is not None and layer.inputs.count(over) == 1:
         alive = any(last_read.get(v, -1) > step or graph.is_output(v) for v in source.values)
-        if alive or source.is_fixed or any(result.places[v] is source for v in layer.inputs if v is not over):
+        if (
+            alive
+            or source.is_fixed
+            or source in scope.outside
+            or any(result.places[v] is source for v in layer.inputs if v is not over)
+        ):
             return
         result.inplace.add(layer)
     else:
@@ -97,27 +149,37 @@ def _share(
         result.places[value] = source
 
 
-def _may_become_output(graph: LayerGraph, place: Place) -> bool:
-    return not place.is_fixed and not any(graph.is_output(v) for v in place.values)
-
-
-def _assign(graph: LayerGraph, result: Plan, memdrop: bool) -> None:
+def _assign(graph: LayerGraph, result: Plan, memdrop: bool, free: dict[str, list[int]]) -> None:
+    """Gives the places their buffers, of those that are ``free`` or new ones; in the end those of a body are free."""
     last_read = _last_reads(graph)
-    free: dict[str, list[int]] = {}
+    end = len(graph.layers)
     expiring: dict[int, list[Place]] = {}
-    for step, layer in enumerate(graph.layers):
-        for value in layer.outputs:
-            place = result.places[value]
-            if not place.is_buffer or place.buffer is not None:
-                continue
-            pool = free.setdefault(place.dtype, [])
-            if memdrop and pool:
-                place.buffer = pool.pop()
-            else:
-                place.buffer = len(result.buffers)
-                result.buffers.append(place.dtype)
-            end = max([last_read.get(v, step) for v in place.values] + [step])
-            expiring.setdefault(end, []).append(place)
-        for place in expiring.pop(step, []):
+
+    def take(value: Value, step: int) -> None:
+        place = result.places[value]
+        if not place.is_buffer or place.buffer is not None:
+            return
+        pool = free.setdefault(place.dtype, [])
+        if memdrop and pool:
+            place.buffer = pool.pop()
+        else:
+            place.buffer = len(result.buffers)
+            result.buffers.append(place.dtype)
+        reads = [end if graph.is_output(v) else last_read.get(v, step) for v in place.values]
+        expiring.setdefault(max([*reads, step]), []).append(place)
+
+    def give_back(places: list[Place]) -> None:
+        for place in places:
             assert place.buffer is not None
             free.setdefault(place.dtype, []).append(place.buffer)
+
+    for value in graph.inputs:
+        take(value, -1)
+    give_back(expiring.pop(-1, []))
+    for step, layer in enumerate(graph.layers):
+        for value in layer.outputs:
+            take(value, step)
+        for body in layer.bodies():
+            _assign(body, result, memdrop, free)
+        give_back(expiring.pop(step, []))
+    give_back(expiring.pop(end, []))

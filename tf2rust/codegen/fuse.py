@@ -11,6 +11,7 @@ import numpy as np
 from tf2rust.codegen.layout import cancel_transposes
 from tf2rust.ops.activations import ActivationLayer
 from tf2rust.ops.arithmetic import Binary
+from tf2rust.ops.control import Repeat
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.dense import Dense
@@ -18,18 +19,26 @@ from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.transpose import Transpose, inverse
 
 
-def optimise(graph: LayerGraph) -> LayerGraph:
-    """Channels-last, simplified and fused; a graph that computes the same with fewer layers."""
+def optimise(graph: LayerGraph, owned: int | None = None) -> LayerGraph:
+    """Channels-last, simplified and fused; a graph that computes the same with fewer layers.
+
+    The first ``owned`` outputs, or all, must be values of their own, which are written. Each body is a graph of its
+    own: what crosses its border has its axes in their order.
+    """
+    for layer in graph.layers:
+        for body in layer.bodies():
+            made = optimise(body, layer.states if isinstance(layer, Repeat) else None)
+            body.outputs, body.layers = made.outputs, made.layers
     graph = cancel_transposes(graph)
-    _give_outputs_values_of_their_own(graph)
+    _give_outputs_values_of_their_own(graph, owned)
     graph.layers = [part for layer in graph.layers for part in _simplified(layer)]
     return _Fusion(graph).run()
 
 
-def _give_outputs_values_of_their_own(graph: LayerGraph) -> None:
+def _give_outputs_values_of_their_own(graph: LayerGraph, owned: int | None) -> None:
     """Copies an input that is an output, and a value that is two outputs."""
     taken = set(graph.inputs)
-    for i, (name, value) in enumerate(graph.outputs):
+    for i, (name, value) in enumerate(graph.outputs[:owned]):
         if value in taken:
             copy = Value(name, value.dtype, value.shape)
             graph.layers.append(Reshape(inputs=[value], outputs=[copy], name=name, rules=("output",)))

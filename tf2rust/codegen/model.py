@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from tf2rust.codegen.buffers import Plan, plan
 from tf2rust.codegen.dims import FUNCTIONS
-from tf2rust.codegen.names import Names, snake_case
-from tf2rust.codegen.steps import Port, Step, Tiles, Writer, mentions
+from tf2rust.codegen.names import Names, mentions, snake_case
+from tf2rust.codegen.steps import Port, Step, Tiles, Writer
 from tf2rust.codegen.tiles import tiling
 from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.core.dims import symbols
@@ -37,7 +37,18 @@ class Model:
     @property
     def borrows(self) -> bool:
         """Whether any layer borrows weights."""
-        return any(step.field and "'w" in step.field[0] for step in self.steps)
+        return any("'w" in kind for _, kind, _ in self.fields)
+
+    @property
+    def fields(self) -> list[tuple[str, str, str]]:
+        """The fields of all layers: name, type and initialiser."""
+        return [item for step in self.steps for item in step.fields]
+
+    @property
+    def text(self) -> str:
+        """The lines of all layers, without the comments among them."""
+        lines = [line for step in self.steps for line in step.lines]
+        return "\n".join(line for line in lines if not line.lstrip().startswith("//"))
 
 
 def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
@@ -53,7 +64,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
     tiled = tiling(graph)
     writer = Writer(graph, memory, dict(zip(graph.inputs, inputs, strict=True)), {p.name: p for p in outputs}, free)
     writer.name_layers(names, tiled is not None)
-    steps = [writer.step(layer, names[layer], table) for layer in graph.layers]
+    steps = [writer.step(layer, table) for layer in graph.layers]
     variables = [writer.dims.names[name] for name in free]
     tiles = None if tiled is None else writer.tiles(tiled, steps)
     buffers = [rust_type(d) for d in memory.buffers]
@@ -65,7 +76,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
 def _layer_names(graph: LayerGraph) -> dict[Layer, str]:
     """Every layer's own name: the second ``dense`` is ``dense_2``."""
     names = Names()
-    return {layer: names.unique(layer.name or snake_case(layer.kind)) for layer in graph.layers}
+    return {layer: names.unique(layer.name or snake_case(layer.kind)) for layer in graph.walk()}
 
 
 def _imports(graph: LayerGraph, memory: Plan, model: Model) -> list[str]:
@@ -74,13 +85,11 @@ def _imports(graph: LayerGraph, memory: Plan, model: Model) -> list[str]:
         used.add("Buffer")
     if any(isinstance(d, int) for p in model.inputs for d in p.shape) or model.free:
         used.add("Extent")
-    text = "\n".join(line for step in model.steps for line in step.lines) + "\n".join(
-        " ".join(step.field) for step in model.steps if step.field
-    )
+    text = model.text + "\n".join(" ".join(item) for item in model.fields)
     if model.tiles is not None:
         used.add("tile_rows")
         text += model.tiles.values + model.tiles.height
-    for layer in graph.layers:
+    for layer in graph.walk():
         if layer not in memory.aliases:
             used |= layer.rust_imports()
     candidates = used | set(FUNCTIONS) | {"F16"}

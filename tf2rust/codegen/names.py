@@ -53,6 +53,11 @@ def crate_name(name: str) -> str:
     return f"model-{folded}" if folded[0].isdigit() or folded in reserved else folded
 
 
+def mentions(text: str, name: str) -> bool:
+    """Whether ``name`` occurs in Rust source as a name of its own, not as a field or a part of another."""
+    return re.search(rf"(?<![\w.]){name}\b", text) is not None
+
+
 class Names:
     """Gives every name an identifier of its own."""
 

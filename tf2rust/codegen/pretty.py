@@ -27,6 +27,20 @@ def wrap(line: str, indent: int) -> list[str]:
     return [*lines, line[end:]]
 
 
+def block_line(line: str, indent: int) -> str:
+    """A line of a block, which may be empty, a comment, or further to the right than ``indent``; with its end."""
+    text = line.lstrip(" ")
+    at = indent + len(line) - len(text)
+    parts = [text] if text.startswith("//") else wrap(text, at)
+    return "".join(f"{' ' * at if part else ''}{part}\n" for part in parts)
+
+
+def total(terms: list[str], before: str = "", after: str = "") -> str:
+    """The sum of ``terms`` at an indent of 8, each on a line of its own where one line has no room for all."""
+    single = f"{before}{' + '.join(terms) or '0'}{after}"
+    return single if 8 + len(single) <= WIDTH else before + "\n            + ".join(terms) + after
+
+
 def use_list(path: str, names: list[str]) -> str:
     """``use path::{a, b};``, names filled into lines."""
     single = f"use {path}::{{{', '.join(names)}}};"

@@ -17,11 +17,10 @@ import numpy as np
 from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.model import Model
-from tf2rust.codegen.names import crate_name, pascal_case
-from tf2rust.codegen.pretty import use_list, wrap
+from tf2rust.codegen.names import crate_name, mentions, pascal_case
+from tf2rust.codegen.pretty import block_line, total, use_list, wrap
 from tf2rust.codegen.proof import Proof, features_key
 from tf2rust.codegen.scoring import Row, Scoring
-from tf2rust.codegen.steps import mentions
 from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.ops.core.rust import rust_comment, rust_list, rust_str
@@ -90,6 +89,8 @@ def _environment() -> jinja2.Environment:
         autoescape=False,  # Rust is no HTML; names pass through rust_str, rust_comment or snake_case
     )
     environment.filters["wrap"] = lambda line, indent: f"\n{' ' * indent}".join(wrap(line, indent))
+    environment.filters["block"] = lambda lines, indent: "".join(block_line(line, indent) for line in lines)
+    environment.filters["total"] = total
     environment.filters["use"] = lambda names, path: use_list(path, sorted(names))
     return environment
 
@@ -123,7 +124,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     digest = architecture_hash(model, graph)
     tf_layers = "tf-layers" if options.tf_layers is None else options.tf_layers.as_posix()
     parts = _parts(model, crate, tf_layers)
-    text = "\n".join(line for step in model.steps for line in step.lines)
+    text = model.text
     scratch = "workspace.scratch" in text
     if not mentions(text, "isa"):
         model.imports = [name for name in model.imports if name != "Isa"]
@@ -155,7 +156,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "uses": lambda name: mentions(text, name),
         "reads_dims": any(mentions(text, name) for name in model.variables),
         "workspace_terms": terms,
-        "fields_need_blob": any(step.field and "blob." in step.field[1] for step in model.steps),
+        "fields_need_blob": any("blob." in value for *_, value in model.fields),
         "any_dims": bool(model.inputs),
         "halves": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
         "halves_out": "float16" in (p.dtype for p in model.outputs[:1]),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tf2rust.codegen.buffers import Place, Plan
 from tf2rust.codegen.dims import FUNCTIONS, DimWriter
-from tf2rust.codegen.names import Names, snake_case
+from tf2rust.codegen.names import Names, mentions, snake_case
+from tf2rust.codegen.nested import nested
 from tf2rust.codegen.tiles import Tiling, nest
 from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.constant import Constant
@@ -58,8 +58,10 @@ class Step:
     ident: str
     kind: str
     comment: tuple[str, ...]
-    field: tuple[str, str] | None
+    fields: tuple[tuple[str, str, str], ...]
+    """The fields of the layer and of those in its bodies: name, type and initialiser."""
     lines: tuple[str, ...]
+    """With those of the layers in its bodies, further to the right."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,6 @@ class Tiles:
     """The pattern that names them."""
     values: str
     """The slices of the whole batch, of outputs resized for it."""
-
-
-def mentions(text: str, name: str) -> bool:
-    """Whether ``name`` occurs in Rust source as a name of its own, not as a field or a part of another."""
-    return re.search(rf"(?<![\w.]){name}\b", text) is not None
 
 
 def _shapes(values: Sequence[Value]) -> str:
@@ -118,11 +115,12 @@ class Writer:
         free: list[str],
     ) -> None:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
-        functions = {name for layer in graph.layers for name in layer.rust_imports()}
+        functions = {name for layer in graph.walk() for name in layer.rust_imports()}
         self.locals = Names({*_LOCALS, *FUNCTIONS, *functions})
         self.names = {name: self._variable(name) for name in free}
         self.dims = DimWriter(self.names)
         self.idents: dict[Layer, str] = {}
+        self.layer_names: Mapping[Layer, str] = {}
         # An input and an output may be equal ports.
         self.read_slices: dict[Port, str] = {}
         self.written_slices: dict[Port, str] = {}
@@ -132,13 +130,19 @@ class Writer:
     def _variable(self, symbol: str) -> str:
         return self.locals.unique(snake_case(symbol, "dim")[:_DIM_LENGTH])
 
+    def name_symbol(self, symbol: str, name: str) -> str:
+        """Gives a dimension that is known in the middle of the model a variable."""
+        self.names[symbol] = self.locals.unique(name)
+        return self.names[symbol]
+
     def name_layers(self, names: Mapping[Layer, str], tiled: bool) -> None:
         """Gives each layer its field and, where the batch is ``tiled``, each input and output the variable of its rows.
 
         A variable may be called like a field, but not like the length of what a layer makes.
         """
         free = Names(self.locals.taken)
-        for layer in self.graph.layers:
+        self.layer_names = names
+        for layer in self.graph.walk():
             self.idents[layer] = self.locals.unique(snake_case(names[layer], "layer"))
             if any(self.memory.places[v].is_buffer for v in layer.outputs):
                 free.unique(self.idents[layer])
@@ -164,45 +168,51 @@ class Writer:
         batch = self.dims.names[tiled.batch]
         return Tiles(tiled.thread_rows, batch, height, constant, nest(types), nest(names), nest(values))
 
-    def step(self, layer: Layer, name: str, table: WeightTable) -> Step:
-        ident = self.idents[layer]
+    def step(self, layer: Layer, table: WeightTable) -> Step:
+        """The layer's field and call, and those of the layers in its bodies."""
+        ident, name = self.idents[layer], self.layer_names[layer]
         lines: list[str] = []
         rust_field = None if layer in self.memory.aliases else layer.rust_field(table.refs(layer))
+        fields = [] if rust_field is None else [(ident, *rust_field)]
         constant = self.memory.places[layer.y].constant is layer
         if isinstance(layer, Constant):
             self.constants[layer] = layer.rust_value(f"self.{ident}")
         if layer not in self.memory.aliases and not constant:
-            lines = self._call(layer, ident)
+            call = self._prepare(layer, ident, lines)
+            if layer.bodies():
+                inner = nested(self, layer, call, table)
+                lines += inner.lines
+                fields += inner.fields
+            else:
+                in_place = layer in self.memory.inplace
+                lines.append(f"{layer.rust_call_inplace(call) if in_place else layer.rust_call(call)}?;")
         shapes = f"{_shapes(layer.inputs)} → {_shapes(layer.outputs)}"
         note = ", in place" if layer in self.memory.inplace else ""
         note = ", no work: the same elements" if layer in self.memory.aliases else note
         note = ", read where it lies" if constant else note
         comment = (f"{rust_comment(name)} ({layer.kind}): {shapes}{note}", *_source_lines(layer.nodes))
-        return Step(name, ident, layer.kind, comment, rust_field, tuple(lines))
+        return Step(name, ident, layer.kind, comment, tuple(fields), tuple(lines))
 
-    def _call(self, layer: Layer, ident: str) -> list[str]:
-        lines: list[str] = []
-        inputs = [self._read(v) for v in layer.inputs]
+    def _prepare(self, layer: Layer, ident: str, lines: list[str]) -> _Call:
+        """What the layer's call refers to; ``lines`` get the variables that it takes."""
+        inputs = [self.read(v) for v in layer.inputs]
         for symbol, text in layer.measures(_Call(self.dims, f"self.{ident}", inputs, [])).items():
             self.names[symbol] = self._variable(symbol)
             lines.append(f"let {self.names[symbol]} = {text}?;")
         for i, value in enumerate(layer.outputs):
-            place = self.memory.places[value]
-            if place.is_buffer and place not in self.lengths:
-                length = ident if i == 0 else self.locals.unique(f"{ident}_{i}")
-                self.lengths[place] = length
-                lines.append(f"let {length} = len(&{self.dims.dims(value.shape)})?;")
-        call = _Call(
-            self.dims,
-            f"self.{ident}",
-            inputs,
-            [self._write(v) for v in layer.outputs],
-        )
-        text = layer.rust_call_inplace(call) if layer in self.memory.inplace else layer.rust_call(call)
-        lines.append(f"{text}?;")
-        return lines
+            lines += self.sized(value, ident if i == 0 else f"{ident}_{i}", is_own=i == 0)
+        return _Call(self.dims, f"self.{ident}", inputs, [self.write(v) for v in layer.outputs])
 
-    def _read(self, value: Value) -> str:
+    def sized(self, value: Value, name: str, *, is_own: bool = False) -> list[str]:
+        """The line that computes the length of a value whose buffer has none yet; ``name`` is for the variable."""
+        place = self.memory.places[value]
+        if not place.is_buffer or place in self.lengths:
+            return []
+        self.lengths[place] = name if is_own else self.locals.unique(snake_case(name, "length"))
+        return [f"let {self.lengths[place]} = len(&{self.dims.dims(value.shape)})?;"]
+
+    def read(self, value: Value) -> str:
+        """The expression of type ``&[T]`` that reads a value."""
         place = self.memory.places[value]
         if place.input is not None and self.read_slices:
             return self.read_slices[self.inputs[place.input]]
@@ -216,7 +226,8 @@ class Writer:
             return self.constants[place.constant]
         return f"workspace.b{place.buffer}.read({self.lengths[place]})?"
 
-    def _write(self, value: Value) -> str:
+    def write(self, value: Value) -> str:
+        """The expression of type ``&mut [T]`` that a value is written to."""
         place = self.memory.places[value]
         if place.output is not None and self.written_slices:
             return self.written_slices[self.outputs[place.output]]

@@ -80,7 +80,7 @@ class WeightTable:
     def of(graph: LayerGraph, names: Mapping[Layer, str]) -> WeightTable:
         """Collects the weights; ``names`` gives each layer the name that its keys begin with."""
         table = WeightTable()
-        for layer in graph.layers:
+        for layer in graph.walk():
             roles: dict[str, int] = {}
             for weight in layer.weights():
                 roles[weight.role] = table._add(weight, f"{names[layer]}_weight_{len(roles)}")

@@ -7,10 +7,11 @@ import onnx_ir as ir
 from tf2rust.ops.core.facts import Fact, Facts
 
 
-def take_branch(node: ir.Node, graph: ir.Graph, facts: Facts) -> list[ir.Node] | None:
+def take_branch(node: ir.Node, facts: Facts) -> list[ir.Node] | None:
     """Replaces the node by the nodes of its branch, and gives these; None if it is no If of a known condition."""
-    condition = facts.const(node.inputs[0]) if node.op_type == "If" and node.graph is graph else None
-    if condition is None or condition.size != 1:
+    condition = facts.const(node.inputs[0]) if node.op_type == "If" else None
+    graph = node.graph
+    if condition is None or condition.size != 1 or not isinstance(graph, ir.Graph):
         return None
     branch = node.attributes["then_branch" if condition.reshape(()) else "else_branch"].value
     assert isinstance(branch, ir.Graph)

@@ -11,7 +11,7 @@ import onnx
 import onnx_ir as ir
 
 from tf2rust.onnx_import import classical
-from tf2rust.onnx_import.infer import Analysis, reanalyse
+from tf2rust.onnx_import.infer import Analysis, bodies_of, reanalyse
 from tf2rust.onnx_import.match import Matched, Unmatched, match
 from tf2rust.onnx_import.widen import widened
 from tf2rust.ops.core.facts import Facts
@@ -115,8 +115,7 @@ def _given(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
         body.ParseFromString(schema.get_context_dependent_function_with_opset_version(max(by_context), given, types))
     elif own:
         body.ParseFromString(schema.get_function_with_opset_version(max(own)))
-    has_graphs = any(a.HasField("g") or a.graphs for inner in body.node for a in inner.attribute)
-    return None if has_graphs or not body.node else body
+    return body if body.node else None
 
 
 def _type(value: ir.Value | None, facts: Facts) -> onnx.TypeProto:
@@ -128,47 +127,50 @@ def _type(value: ir.Value | None, facts: Facts) -> onnx.TypeProto:
 
 
 def _replace(analysis: Analysis, node: ir.Node, body: onnx.FunctionProto) -> list[ir.Node]:
-    """Puts the nodes of ``body`` where ``node`` is, and gives them; they are called after it."""
-    values: dict[str, ir.Value | None] = dict(zip(body.input, node.inputs, strict=False))
+    """Puts the nodes of ``body`` where ``node`` is, and gives them with those inside; they are called after it."""
+    made_there = {*body.input, *(output for inner in body.node for output in inner.output)}
+    outputs = [(name, v) for name, v in zip(body.output, node.outputs, strict=False) if name in made_there]
+    del body.output[:]
+    body.output.extend(name for name, _ in outputs)
+    function = ir.serde.deserialize_function(body)
     versions = {**analysis.opsets, **{item.domain: item.version for item in body.opset_import}}
-    defaults = {a.name: a for a in body.attribute_proto}
+    defaults = {a.name: ir.serde.deserialize_attribute(a) for a in body.attribute_proto}
     name = node.name or node.op_type
-    made = []
-    for proto in body.node:
-        inner = ir.Node(
-            proto.domain,
-            proto.op_type,
-            [values.get(i) if i else None for i in proto.input],
-            _attributes(proto, node, defaults),
-            num_outputs=len(proto.output),
-            name=f"{name}/{proto.name or proto.output[0]}",
-            version=versions.get(proto.domain, node.version),
-        )
-        for output, value in zip(proto.output, inner.outputs, strict=True):
-            value.name = f"{name}/{output}"
-            values[output] = value
-        made.append(inner)
-    pairs = [(old, values[o]) for o, old in zip(body.output, node.outputs, strict=False) if o in values]
-    old, new = [a for a, _ in pairs], [b for _, b in pairs]
-    ir.convenience.replace_nodes_and_values(analysis.graph, node, [node], made, old, new)  # type: ignore[arg-type]
-    return made
+    made, everything = list(function), list(function.all_nodes())
+    for inner in everything:
+        inner.name = f"{name}/{inner.name or inner.outputs[0].name}"
+        inner.version = versions.get(inner.domain, node.version)
+        _fill_in(inner, node, defaults)
+        for graph in bodies_of(inner):
+            for value in graph.inputs:
+                value.name = f"{name}/{value.name}"
+        for value in inner.outputs:
+            value.name = f"{name}/{value.name}" if value.name else value.name
+    given = [*node.inputs, *[None] * (len(function.inputs) - len(node.inputs))]
+    for formal, actual in zip(function.inputs, given, strict=False):
+        for use in tuple(formal.uses()):
+            use.node.replace_input_with(use.idx, actual)
+    actuals = dict(zip(function.inputs, given, strict=False))
+    results = [actuals.get(v, v) for v in function.outputs]
+    function.outputs.clear()
+    function.remove(made)
+    pairs = [(old, new) for (_, old), new in zip(outputs, results, strict=True) if new is not None]
+    around = node.graph
+    assert around is not None
+    ir.convenience.replace_nodes_and_values(around, node, [node], made, [a for a, _ in pairs], [b for _, b in pairs])
+    return everything
 
 
-def _attributes(proto: onnx.NodeProto, node: ir.Node, defaults: Mapping[str, onnx.AttributeProto]) -> list[ir.Attr]:
-    """The attributes of a node of the body, where they refer to those of ``node``, with its values."""
-    found = []
-    for attribute in proto.attribute:
+def _fill_in(inner: ir.Node, node: ir.Node, defaults: Mapping[str, ir.Attr]) -> None:
+    """Gives a node of a definition those attributes that refer to one of ``node``."""
+    for name, attribute in list(inner.attributes.items()):
         source = attribute.ref_attr_name
-        if not source:
-            found.append(ir.serde.deserialize_attribute(attribute))
-        elif source in node.attributes:
-            own = node.attributes[source]
-            found.append(ir.Attr(attribute.name, own.type, own.value))
-        elif source in defaults:
-            found.append(ir.serde.deserialize_attribute(defaults[source]))
-        elif (default := _default(node, source)) is not None:
-            found.append(ir.Attr(attribute.name, default.type, default.value))
-    return found
+        if source is None:
+            continue
+        found = node.attributes.get(source) or defaults.get(source) or _default(node, source)
+        del inner.attributes[name]
+        if found is not None:
+            inner.attributes[name] = ir.Attr(name, found.type, found.value)
 
 
 def _default(node: ir.Node, name: str) -> ir.Attr | None:

@@ -141,7 +141,7 @@ def _infer_node(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[
         facts[node.outputs[0]] = Fact.of_const(_constant(node))
         analysis.folded.add(node)
         return
-    if (branch := take_branch(node, analysis.graph, facts)) is not None:
+    if (branch := take_branch(node, facts)) is not None:
         for inner in branch:
             inner.version = inner.version or node.version
             _infer_node(inner, analysis, fallback)
@@ -150,8 +150,9 @@ def _infer_node(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[
         _enter(node, analysis, fallback)
         found = _facts_of(node, facts)
     except (InferenceError, ValueError, IndexError, TypeError, ZeroDivisionError) as error:
-        analysis.problems[node] = str(error)
-        blamed = _blamed(node, analysis) or node.name or "?"
+        inside = _blamed_inside(node, analysis)
+        blamed = _blamed(node, analysis) or inside or node.name or "?"
+        analysis.problems[node] = f"its body needs `{inside}`, which is not supported" if inside else str(error)
         for output in node.outputs:
             analysis.guessed[output] = blamed
             dtype, dims = fallback.get(output.name or "", ("", ()))
@@ -175,18 +176,32 @@ def _infer_node(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[
 def _enter(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[str, tuple[int | None, ...]]]) -> None:
     """Finds the facts of what is in the node's bodies, where it is known what they are given."""
     function = body_function(node.op_type) if node.domain in ("", "ai.onnx") else None
-    bodies = [a.value for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
     if function is None or any(v is not None and v not in analysis.facts for v in node.inputs):
         return
-    for body in bodies:
+    for body in bodies_of(node):
         for value, fact in zip(body.inputs, function(Node(node), analysis.facts), strict=False):
             analysis.facts[value] = fact
         for value in body.initializers.values():
             if value.const_value is not None:
                 analysis.facts[value] = Fact.of_const(value.const_value.numpy())
-        for inner in body:
+        for inner in list(body):
             inner.version = inner.version or node.version
             _infer_node(inner, analysis, fallback)
+
+
+def bodies_of(node: ir.Node) -> list[ir.Graph]:
+    """The graphs inside of a node: a loop's body, the branches of an If."""
+    found: list[ir.Graph] = []
+    for attribute in node.attributes.values():
+        found += [attribute.value] if attribute.type == ir.AttributeType.GRAPH else []
+        found += attribute.value if attribute.type == ir.AttributeType.GRAPHS else []
+    return found
+
+
+def _blamed_inside(node: ir.Node, analysis: Analysis) -> str | None:
+    """The node inside of this one's bodies that keeps an output of theirs from being known."""
+    values = [v for graph in bodies_of(node) for v in graph.outputs]
+    return next((analysis.guessed[v] for v in values if v in analysis.guessed), None)
 
 
 def _blamed(node: ir.Node, analysis: Analysis) -> str | None:

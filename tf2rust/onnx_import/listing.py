@@ -26,6 +26,8 @@ class LayerRow:
     outputs: tuple[Dims, ...]
     weights: dict[str, tuple[int, ...]]
     parameters: dict[str, Any]
+    inside: str = ""
+    """The layer in whose body it is."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Listing:
                     "outputs": [plain_shape(s) for s in row.outputs],
                     "weights": {role: list(shape) for role, shape in row.weights.items()},
                     "parameters": row.parameters,
+                    **({"inside": row.inside} if row.inside else {}),
                 }
                 for row in self.layers
             ],
@@ -76,6 +79,7 @@ class Listing:
                     },
                     "nearest_rule": u.nearest_rule,
                     "reason": u.reason,
+                    **({"inside": list(u.inside)} if u.inside else {}),
                 }
                 for u in self.unmatched
             ],
@@ -88,7 +92,8 @@ class Listing:
             shapes = f"{', '.join(map(format_shape, row.inputs))} → {', '.join(map(format_shape, row.outputs))}"
             weights = ", ".join(f"{role} {list(shape)}" for role, shape in row.weights.items())
             parameters = ", ".join(f"{k} {v}" for k, v in row.parameters.items())
-            lines.append(f"[bold]{escape(_line(row.name))}[/]  [green]{row.kind}[/]  {escape(shapes)}")
+            inside = f"  in the body of {escape(_line(row.inside))}" if row.inside else ""
+            lines.append(f"[bold]{escape(_line(row.name))}[/]  [green]{row.kind}[/]  {escape(shapes)}{inside}")
             lines += [
                 f"    {label}: {escape(text)}"
                 for label, text in (("parameters", parameters), ("weights", weights))
@@ -116,20 +121,29 @@ class Listing:
 
 def listing(matched: Matched, graph: LayerGraph) -> Listing:
     """The listing of a match; ``graph`` is the graph of layers as it was made of it."""
-    rows = [
-        LayerRow(
-            layer.name,
-            layer.kind,
-            layer.rules,
-            layer.nodes,
-            tuple(v.shape for v in layer.inputs),
-            tuple(v.shape for v in layer.outputs),
-            {w.role: tuple(w.array.shape) for w in layer.weights()},
-            layer.params(),
+    return Listing(_rows(graph), matched.constants, matched.shapes, matched.unused, matched.unmatched)
+
+
+def _rows(graph: LayerGraph, inside: str = "") -> list[LayerRow]:
+    """A row for each layer, followed by those of its bodies."""
+    rows = []
+    for layer in graph.layers:
+        rows.append(
+            LayerRow(
+                layer.name,
+                layer.kind,
+                layer.rules,
+                layer.nodes,
+                tuple(v.shape for v in layer.inputs),
+                tuple(v.shape for v in layer.outputs),
+                {w.role: tuple(w.array.shape) for w in layer.weights()},
+                layer.params(),
+                inside,
+            )
         )
-        for layer in graph.layers
-    ]
-    return Listing(rows, matched.constants, matched.shapes, matched.unused, matched.unmatched)
+        for body in layer.bodies():
+            rows += _rows(body, layer.name)
+    return rows
 
 
 def _line(text: str) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import onnx_ir as ir
 
-from tf2rust.onnx_import.infer import Analysis
+from tf2rust.onnx_import.infer import Analysis, bodies_of
 from tf2rust.ops.constant import Constant
+from tf2rust.ops.core.facts import Node
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
-from tf2rust.ops.core.registry import Applied, Builder, rules_by_op
+from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,16 @@ class Unmatched:
     reason: str
     blocked_by: str | None = None
     """The unmatched node that this one depends on, where nothing else is known to be wrong with it."""
+    inside: tuple[str, ...] = ()
+    """The nodes in whose bodies it is, the innermost first."""
     source: ir.Node | None = field(default=None, compare=False, repr=False)
 
     def sentence(self) -> str:
         """The reason as a user reads it."""
         attributes = ", ".join(f"{k}={v}" for k, v in self.attributes.items())
         nearest = f" (nearest rule: {self.nearest_rule})" if self.nearest_rule else ""
-        return f"node `{self.node}`: {self.op}({attributes}) is not supported: {self.reason}{nearest}"
+        place = "".join(f" in the body of {holder}" for holder in self.inside)
+        return f"node `{self.node}`{place}: {self.op}({attributes}) is not supported: {self.reason}{nearest}"
 
 
 @dataclass
@@ -49,14 +53,39 @@ class Matched:
     """Nodes on which no output depends."""
     unmatched: list[Unmatched] = field(default_factory=list)
 
+    def add(self, inner: Matched, holder: ir.Node) -> None:
+        """What became of the nodes in the body of ``holder``."""
+        self.constants += inner.constants
+        self.shapes += inner.shapes
+        self.unused += inner.unused
+        self.unmatched += [_inside(u, holder) for u in inner.unmatched]
+
+
+def _inside(unmatched: Unmatched, holder: ir.Node) -> Unmatched:
+    return replace(unmatched, inside=(*unmatched.inside, f"`{holder.name or '?'}` ({holder.op_type})"))
+
 
 def match(analysis: Analysis) -> Matched:
     """Covers every node that an output depends on with the rules, larger patterns first."""
-    builder = Builder(analysis.facts)
     graph = analysis.graph
+    result, builder = _cover(graph, graph.outputs, analysis)
+    result.graph.inputs = [builder.value(v) for v in graph.inputs if v.name not in graph.initializers]
+    return result
+
+
+def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> tuple[Matched, Builder]:
+    """The layers on which ``outputs`` depend and which are made in ``graph``; the inputs are left to the caller."""
+    bodies: dict[ir.Node, list[Matched]] = {}
+
+    def body(holder: Node, inner: ir.Graph, wanted: Sequence[ir.Value]) -> Body:
+        matched, own = _cover(inner, wanted, analysis)
+        bodies.setdefault(holder.ir, []).append(matched)
+        return Body(matched.graph.layers, own, _captured(inner, wanted, matched.graph.layers, own))
+
+    builder = Builder(analysis.facts, body)
     nodes = list(graph)
     index = {node: i for i, node in enumerate(nodes)}
-    demanded: set[ir.Value] = set(graph.outputs)
+    demanded: set[ir.Value] = set(outputs)
     claimed: set[ir.Node] = set()
     applied: list[tuple[int, Applied]] = []
     result = Matched(LayerGraph([], []))
@@ -67,10 +96,14 @@ def match(analysis: Analysis) -> Matched:
             continue
         outcome = _apply(node, analysis, builder)
         if isinstance(outcome, Unmatched):
-            result.unmatched.insert(0, replace(outcome, source=node))
+            hidden = [_inside(u, node) for u in _hidden(node, analysis, builder)]
+            blocked = outcome.blocked_by or next((u.node for u in hidden), None)
+            result.unmatched[:0] = [*hidden, replace(outcome, source=node, blocked_by=blocked)]
             demanded.update(v for v in _read_by(node) if not _is_shape(v, analysis))
             claimed.add(node)
             continue
+        for inner in bodies.get(node, []):
+            result.add(inner, node)
         applied.append((index[node], outcome))
         claimed.update(outcome.nodes)
         demanded.update(_real_inputs(outcome, builder))
@@ -81,12 +114,36 @@ def match(analysis: Analysis) -> Matched:
             _leftover(node, analysis, result)
     layers = [layer for _, item in sorted(applied, key=lambda a: a[0]) for layer in item.layers]
     result.graph = LayerGraph(
-        [builder.value(v) for v in graph.inputs if v.name not in graph.initializers],
-        [(v.name or "", builder.value(v)) for v in graph.outputs if v in analysis.facts],
+        [],
+        [(v.name or "", builder.value(v)) for v in outputs if v in analysis.facts],
         [],
     )
-    result.graph.layers = _in_order([*_constants(builder, layers, graph.outputs), *layers])
-    return result
+    result.graph.layers = _in_order([*_constants(builder, layers, outputs), *layers])
+    return result, builder
+
+
+def _captured(
+    graph: ir.Graph, outputs: Sequence[ir.Value], layers: Iterable[Layer], builder: Builder
+) -> list[ir.Value]:
+    """The values from around a body that its layers read, or that are its outputs as they are."""
+    made = {value for layer in layers for value in layer.outputs}
+    read = [v for layer in layers for v in layer.inputs] + [builder.value(v) for v in outputs]
+    sources = [builder.source(v) for v in dict.fromkeys(read) if v not in made]
+    return [v for v in sources if v is not None and v not in graph.inputs]
+
+
+def _hidden(node: ir.Node, analysis: Analysis, builder: Builder) -> list[Unmatched]:
+    """The nodes in the bodies of a node of whose outputs nothing is known."""
+    found: list[Unmatched] = []
+    for graph in bodies_of(node):
+        for inner in graph:
+            deeper = [_inside(u, inner) for u in _hidden(inner, analysis, builder)]
+            found += deeper
+            if inner in analysis.problems and not deeper and not any(v in analysis.guessed for v in inner.inputs):
+                refused = _apply(inner, analysis, builder)
+                assert isinstance(refused, Unmatched)  # no rule is tried on what has a problem
+                found.append(replace(refused, source=inner))
+    return found
 
 
 def _credit_shared(item: Applied, claimed: set[ir.Node]) -> None:
@@ -169,13 +226,10 @@ def _leftover(node: ir.Node, analysis: Analysis, result: Matched) -> None:
 def _read_by(node: ir.Node) -> Iterator[ir.Value]:
     """What the node reads, by its inputs and from within its subgraphs."""
     yield from (v for v in node.inputs if v is not None)
-    for attribute in node.attributes.values():
-        graphs = [attribute.value] if attribute.type == ir.AttributeType.GRAPH else []
-        graphs += attribute.value if attribute.type == ir.AttributeType.GRAPHS else []
-        for graph in graphs:
-            inside = {v for inner in graph for v in inner.outputs} | {*graph.inputs, *graph.initializers.values()}
-            read = {v for inner in graph for v in _read_by(inner)} | set(graph.outputs)
-            yield from (v for v in read if v not in inside)
+    for graph in bodies_of(node):
+        inside = {v for inner in graph for v in inner.outputs} | {*graph.inputs, *graph.initializers.values()}
+        read = {v for inner in graph for v in _read_by(inner)} | set(graph.outputs)
+        yield from (v for v in read if v not in inside)
 
 
 def _is_shape(value: ir.Value, analysis: Analysis) -> bool:

@@ -9,7 +9,7 @@ from tf2rust.ops.core.layer import Layer, LayerGraph
 
 def name_layers(graph: LayerGraph, node_layers: Mapping[str, str]) -> None:
     """Names every layer of the graph; names may repeat, as where a layer is shared."""
-    for layer in graph.layers:
+    for layer in graph.walk():
         keras = [node_layers[n] for n in (layer.anchor, *layer.nodes) if n in node_layers]
         layer.name = keras[0] if keras else _scope(layer)
 

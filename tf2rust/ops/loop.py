@@ -3,57 +3,169 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, enters, infers
-from tf2rust.ops.slice import parts, ranges
+from tf2rust.ops.core.dims import Expr, format_shape, symbols
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, enters, infers, measured
+
+_FROM_DATA = "how often it runs is computed from data, not from shapes and constants"
 
 
 def trip_count(node: Node, facts: Facts) -> int | Expr:
     """How often the body runs at most."""
     steps = facts.dims(node.input(0))
     if steps is None or len(steps) != 1:
-        raise InferenceError("how often it runs is computed from data, not from shapes and constants")
+        raise InferenceError(_FROM_DATA)
     return steps[0]
 
 
-def _body(node: Node) -> ir.Graph:
+def body_of(node: Node) -> ir.Graph:
+    """The body of a Loop or a Scan."""
     body = node.ir.attributes["body"].value
     assert isinstance(body, ir.Graph)
     return body
 
 
+def symbol_of(node: Node, name: str) -> Expr:
+    """A dimension of a loop that is known only when the model runs."""
+    return measured(next((v for v in node.ir.outputs if v.name), node.ir.outputs[0]), name)
+
+
+def step_of(node: Node) -> Expr:
+    """The number of the step, as a dimension that a loop's body may compute with."""
+    return symbol_of(node, "step")
+
+
+def check_body(node: Node, given: int, made: int) -> None:
+    """Raises InferenceError unless the body of a node takes ``given`` inputs and gives ``made`` outputs."""
+    body = body_of(node)
+    if (len(body.inputs), len(body.outputs)) != (given, made):
+        raise InferenceError(
+            f"its body takes {len(body.inputs)} inputs and gives {len(body.outputs)} outputs, "
+            f"where it must take {given} and give {made}; the model is damaged"
+        )
+
+
 @enters("Loop")
 def _given(node: Node, facts: Facts) -> Sequence[Fact]:
-    """A value that the body hands on as it is keeps its contents; of others dtype and shape are known."""
-    body = _body(node)
-    found = [Fact("int64", ()), Fact("bool", ())]
+    """A value that the body hands on as it is keeps its contents; of others dtype and shape are known.
+
+    The condition holds whenever the body runs.
+    """
+    body = body_of(node)
+    check_body(node, len(node.ir.inputs), len(node.ir.outputs) + 1)
+    found = [Fact.of_dims(np.asarray(step_of(node), dtype=object)), Fact.of_const(np.asarray(True))]
     for value, after, before in zip(body.inputs[2:], body.outputs[1:], node.ir.inputs[2:], strict=False):
-        assert before is not None
+        if before is None:
+            raise InferenceError("a value that goes from step to step has no first one; the model is damaged")
         fact = facts[before]
-        found.append(fact if source(after) is value else Fact(fact.dtype, fact.shape))
+        found.append(fact if source(after) is value else _counter(node, value, after, fact, facts))
     return found
+
+
+def _counter(node: Node, value: ir.Value, after: ir.Value, first: Fact, facts: Facts) -> Fact:
+    """The fact of a value that changes from step to step; of one that counts the steps it is known what it is."""
+    one = [facts.known(b) for a, b in operands(after, "Add") if a is value]
+    if first.const is None or first.const.size != 1 or first.dims is None or not any(f and f.fill == 1 for f in one):
+        return Fact(first.dtype, first.shape)
+    return Fact(first.dtype, first.shape, dims=np.asarray(first.dims + step_of(node), dtype=object))
 
 
 @infers("Loop")
 def _loop(node: Node, facts: Facts) -> Sequence[Fact]:
-    body, steps = _body(node), trip_count(node, facts)
+    body = body_of(node)
     carried = len(node.ir.inputs) - 2
     found = []
     for i, value in enumerate(body.outputs[1:]):
         fact = facts[value]
         if i >= carried:
-            found.append(Fact(fact.dtype, (steps, *fact.shape)))
+            check_element(fact, body, facts, step_of(node))
+            is_used = node.ir.outputs[i].is_graph_output() or bool(node.ir.outputs[i].uses())
+            count = _collected(node, facts) if is_used else measured(node.ir.outputs[i])
+            found.append(Fact(fact.dtype, (count, *fact.shape)))
             continue
         before = node.ir.inputs[2 + i]
         assert before is not None
-        if facts.shape(before) != fact.shape:
-            raise InferenceError(f"a value of its body changes its shape, from {facts.shape(before)} to {fact.shape}")
-        found.append(Fact(fact.dtype, fact.shape))
+        found.append(carried_fact(facts[before], fact))
     return found
+
+
+def carried_fact(before: Fact, after: Fact) -> Fact:
+    """The fact of a value that goes from step to step: dtype and shape must stay."""
+    for what, old, new in (("dtype", before.dtype, after.dtype), ("shape", before.shape, after.shape)):
+        if old != new:
+            text = [format_shape(v) if isinstance(v, tuple) else v for v in (old, new)]
+            raise InferenceError(
+                f"a value that goes from step to step changes its {what}, from {text[0]} to {text[1]}; "
+                "the memory of a step is that of the one before"
+            )
+    return Fact(after.dtype, after.shape)
+
+
+def check_element(fact: Fact, body: ir.Graph, facts: Facts, step: Expr | None = None) -> None:
+    """Raises InferenceError if the shape of a body's result is only known inside of the body.
+
+    ``step`` is the number of the step there.
+    """
+    inside = set() if step is None else step.symbols()
+    for node in body.all_nodes():
+        inputs = [f for f in map(facts.known, node.inputs) if f is not None]
+        known = symbols(d for f in inputs for d in (*f.shape, *(f.dims.flat if f.dims is not None else ())))
+        outputs = [f for f in map(facts.known, node.outputs) if f is not None]
+        inside |= {name for name in symbols(d for f in outputs for d in f.shape) - known if "(" in name}
+    if symbols(fact.shape) & inside:
+        raise InferenceError(
+            f"a result of its body has the shape {format_shape(fact.shape)}, which only the body knows; "
+            "the memory for it must be known before it runs"
+        )
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many steps a loop has, at most if it is ``tested``; None: as many as its condition lets it run."""
+
+    steps: int | Expr | None
+    tested: bool
+    """Whether a condition that the body computes may end it."""
+    measured: bool
+    """Whether the number is read from an input when the model runs."""
+
+
+_ENDLESS = 2**32 - 1
+_MOST_KEPT = 2**16
+"""The steps for whose results there is memory where a condition may end the loop before."""
+
+
+def count_of(node: Node, facts: Facts) -> Count:
+    """How many steps there are, and what decides on it."""
+    limit = node.input(0)
+    known = facts.dims(limit) is not None
+    with suppress(InferenceError):
+        loop = Loop(node, facts)
+        if loop.runs_every_step():
+            return Count(max(loop.steps, 0) if isinstance(loop.steps, int) else loop.steps, False, False)
+    holds = facts.known(body_of(node).outputs[0])
+    tested = holds is None or holds.fill != 1
+    if limit is None or (known and tested):
+        limited = None if limit is None else trip_count(node, facts)
+        endless = isinstance(limited, int) and limited >= _ENDLESS
+        return Count(None if endless else limited, tested, False)
+    return Count(symbol_of(node, "steps"), tested, True)
+
+
+def _collected(node: Node, facts: Facts) -> int | Expr:
+    """How many steps a loop collects values of."""
+    count = count_of(node, facts)
+    if count.steps is None or (count.tested and isinstance(count.steps, int) and count.steps > _MOST_KEPT):
+        raise InferenceError(
+            "it collects a value of every step until its condition, which its body computes, ends it, and nothing says "
+            f"how many these are at most; give the Loop a number of steps of at most {_MOST_KEPT}"
+        )
+    return symbol_of(node, "done") if count.tested else count.steps
 
 
 def source(value: ir.Value) -> ir.Value:
@@ -85,8 +197,8 @@ class Loop:
     """A Loop that runs a known number of times, its body taken apart."""
 
     def __init__(self, node: Node, facts: Facts) -> None:
-        body = _body(node)
-        self.node, self.facts, self.steps = node, facts, trip_count(node, facts)
+        body = body_of(node)
+        self.node, self.facts = node, facts
         self.carried = list(body.inputs[2:])
         """What the body is given of the step before."""
         self.after = [source(v) for v in body.outputs[1 : 1 + len(self.carried)]]
@@ -99,6 +211,19 @@ class Loop:
         self.kept = {v for v, after in zip(self.carried, self.after, strict=True) if v is after}
         """Values that no step changes."""
         self._condition = source(body.outputs[0])
+        self.steps = trip_count(node, facts) if node.input(0) is not None else self._limit()
+
+    def _limit(self) -> int | Expr:
+        """How often it runs where its condition alone says so: that the number of steps done is less than that."""
+        less, first = made_by(self._condition, "Less"), self.facts.known(self.node.input(1))
+        if less is not None and None not in less.inputs:
+            at, limit = (_uncast(v) for v in less.inputs if v is not None)
+            found = self.facts.dims(limit) or []
+            # A first step that is taken in any case may be one more than there are.
+            taken = first is None or first.fill == 1
+            if self._is_next(at) and len(found) == 1 and not (taken and (isinstance(found[0], Expr) or found[0] < 1)):
+                return found[0]
+        raise InferenceError(_FROM_DATA)
 
     def _counts(self, i: int) -> bool:
         starts = self.facts[self.initial[i]].fill == 0
@@ -151,26 +276,3 @@ def _uncast(value: ir.Value) -> ir.Value:
         assert inner is not None
         value = source(inner)
     return source(value)
-
-
-def columns(node: Node, output: ir.Value, facts: Facts) -> tuple[int, int] | None:
-    """The range of the last axis that an output of a Split or a Slice is; None if it is no such part."""
-    data = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
-    last = len(data) - 1
-    if node.op == "Split":
-        if node.attr("axis", 0) not in (-1, last):
-            return None
-        sizes = parts(node, facts, last)
-        start = sum(int(str(d)) for d in sizes[: output.index()])
-        return start, start + int(str(sizes[output.index() or 0]))
-    starts, steps, shape = ranges(node, facts)
-    whole = all(s == 1 for s in steps) and shape[:-1] == data[:-1]
-    first, size = starts[-1], shape[-1]
-    return (first, first + size) if whole and isinstance(first, int) and isinstance(size, int) else None
-
-
-def as_row(array: np.ndarray, width: int) -> np.ndarray | None:
-    """A constant as one number for each column, if it is the same for all rows."""
-    if array.size == 1:
-        return np.full(width, array.reshape(()))
-    return array.reshape(-1) if array.size == width and array.shape[-1] == width else None

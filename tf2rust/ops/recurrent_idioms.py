@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from tf2rust.ops.core.layer import Layer, Value
-from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
+from tf2rust.ops.core.pattern import Match, Mismatch, Op
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.loop import Loop, made_by, operands, source
 from tf2rust.ops.recurrent_loop import Cell, Cells
@@ -100,7 +100,7 @@ def _backwards(value: ir.Value, loop: Loop) -> ir.Value | None:
     return data if lengths is not None and are_all(lengths, loop.steps, loop.facts) else None
 
 
-@rule(Op("Loop", Var("steps"), more=True, name="loop"))
+@rule(Op("Loop", more=True, name="loop"))
 def recurrent_loop(m: Match, b: Builder) -> Yield:
     """Time-major in and out; the transposes around it are for the layout pass to remove."""
     m.root.has("body")

@@ -16,8 +16,9 @@ from tf2rust.ops.activations import ActivationLayer
 from tf2rust.ops.core.activation import LINEAR, Activation
 from tf2rust.ops.core.facts import Facts, Node
 from tf2rust.ops.core.registry import Applied, Builder, rules_by_op
-from tf2rust.ops.loop import Loop, as_row, columns, made_by, operands, source
+from tf2rust.ops.loop import Loop, made_by, operands, source
 from tf2rust.ops.recurrent import Gru, Lstm, Recurrent, SimpleRnn
+from tf2rust.ops.slice import parts, ranges
 
 
 @dataclass
@@ -51,7 +52,7 @@ def sum_of(value: ir.Value, facts: Facts) -> Sum:
     width = facts.shape(value)[-1] if facts.shape(value) else 1
     constant = facts.const(value)
     if constant is not None and isinstance(width, int):
-        row = as_row(constant, width)
+        row = _as_row(constant, width)
         return Sum(rest=[value]) if row is None else Sum(bias=row)
     node = value.producer()
     if node is None:
@@ -61,7 +62,7 @@ def sum_of(value: ir.Value, facts: Facts) -> Sum:
         return _of_width(sum_of(inputs[0], facts), width).plus(_of_width(sum_of(inputs[1], facts), width))
     if node.op_type == "MatMul" and (kernel := facts.const(inputs[1])) is not None and kernel.ndim == 2:
         return Sum([(inputs[0], kernel)])
-    if node.op_type in ("Split", "Slice") and (found := columns(view, value, facts)) is not None:
+    if node.op_type in ("Split", "Slice") and (found := _columns(view, value, facts)) is not None:
         inner = sum_of(inputs[0], facts)
         return Sum(rest=[value]) if inner.rest else inner.part(*found)
     return Sum(rest=[value])
@@ -71,6 +72,29 @@ def _of_width(part: Sum, width: int) -> Sum:
     if part.bias is not None and part.bias.size == 1:
         part.bias = np.full(width, part.bias.reshape(()))
     return part
+
+
+def _columns(node: Node, output: ir.Value, facts: Facts) -> tuple[int, int] | None:
+    """The range of the last axis that an output of a Split or a Slice is; None if it is no such part."""
+    data = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    last = len(data) - 1
+    if node.op == "Split":
+        if node.attr("axis", 0) not in (-1, last):
+            return None
+        sizes = parts(node, facts, last)
+        start = sum(int(str(d)) for d in sizes[: output.index()])
+        return start, start + int(str(sizes[output.index() or 0]))
+    starts, steps, shape = ranges(node, facts)
+    whole = all(s == 1 for s in steps) and shape[:-1] == data[:-1]
+    first, size = starts[-1], shape[-1]
+    return (first, first + size) if whole and isinstance(first, int) and isinstance(size, int) else None
+
+
+def _as_row(array: np.ndarray, width: int) -> np.ndarray | None:
+    """A constant as one number for each column, if it is the same for all rows."""
+    if array.size == 1:
+        return np.full(width, array.reshape(()))
+    return array.reshape(-1) if array.size == width and array.shape[-1] == width else None
 
 
 @dataclass

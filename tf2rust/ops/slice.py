@@ -73,6 +73,8 @@ def _bound(index: int | Expr, size: int | Expr, lowest: int, highest: int | Expr
     """A start or end as a position, clamped to lowest … highest."""
     if isinstance(index, Expr):
         room = highest - index
+        if any(name.startswith("step(") for name in index.symbols()):
+            return index  # A loop's step: where it lies outside, the layer says so when it runs.
         if not isinstance(room, int):
             raise InferenceError(f"whether {index} lies within the dimension {size} is not known; bind it with --dim")
         return index if room >= 0 else highest

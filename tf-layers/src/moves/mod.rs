@@ -11,6 +11,7 @@ mod measured;
 mod order;
 mod pad;
 mod range;
+mod steps;
 mod strided;
 
 pub use bits::{Bits, Bitwise, SameBits, bit_cast, bitwise_not};
@@ -26,3 +27,4 @@ pub use measured::{Unique, compress, count_nonzero, nonzero, range_len, size_at}
 pub use order::{Cumulate, Extreme, around_axis, hardmax, top_k};
 pub use pad::{Pad, pad};
 pub use range::range;
+pub use steps::{is_true, put_step, take_step, trip_count};

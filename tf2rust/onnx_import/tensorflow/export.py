@@ -88,7 +88,14 @@ def _first_that_works(attempt: Callable[[bool], onnx.ModelProto]) -> onnx.ModelP
         # Catching means a deep copy of the graph, weights included, before every optimizer.
         return attempt(False)
     except Exception:
-        return attempt(True)
+        try:
+            return attempt(True)
+        except Exception as error:  # whatever its rewriters stumble over
+            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ConversionError(
+                f"tf2onnx does not export the model ({line[:200]}); export it to ONNX by other means, or write what it "
+                "stumbles over in other operations."
+            ) from error
 
 
 def check_exported(proto: onnx.ModelProto, where: Callable[[onnx.NodeProto], str], source: str) -> None:

@@ -80,6 +80,7 @@ def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
     tf = library("tensorflow")
     signature = _functional(model) if _is_functional(model) else _subclassed(model)
     names = distinct(signature.inputs)
+    _drop_nothing(signature.model)
     try:
         with quiet(), marked(signature.model) as scopes:
             function = tf.function(signature.call, input_signature=signature.specs).get_concrete_function()
@@ -95,6 +96,13 @@ def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ConversionError(f"Model {model.name!r} cannot be traced by TensorFlow: {line}") from error
     return traced, layer_classes(signature.model)
+
+
+def _drop_nothing(model: Any) -> None:
+    """Takes dropout from recurrent cells: Keras draws its masks even where they are not used, as in inference."""
+    for layer in model._flatten_layers():
+        if hasattr(layer, "reset_dropout_mask") and "dropout" in vars(layer):
+            layer.dropout = layer.recurrent_dropout = 0.0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ next to the layer, in its own file of ``tf2rust.ops``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Protocol
 
@@ -184,6 +184,14 @@ class Layer:
         del call
         return {}
 
+    def bodies(self) -> list[LayerGraph]:
+        """The graphs of layers that this one runs: a loop's body, the branches of a condition."""
+        return []
+
+    def captured(self) -> list[tuple[Value, Value]]:
+        """The inputs of its bodies that stand for one of its own inputs, each with that input."""
+        return []
+
     def index_limits(self) -> dict[int, int | Expr]:
         """The inputs that hold indices, and the size of what they point into."""
         return {}
@@ -237,10 +245,17 @@ class LayerGraph:
     outputs: list[tuple[str, Value]]
     layers: list[Layer] = field(default_factory=list)
 
-    def consumers(self) -> dict[Value, list[Layer]]:
-        """The layers that read each value."""
-        readers: dict[Value, list[Layer]] = {}
+    def walk(self) -> Iterator[Layer]:
+        """All layers, each followed by those of its bodies."""
         for layer in self.layers:
+            yield layer
+            for body in layer.bodies():
+                yield from body.walk()
+
+    def consumers(self) -> dict[Value, list[Layer]]:
+        """The layers, those in bodies too, that read each value."""
+        readers: dict[Value, list[Layer]] = {}
+        for layer in self.walk():
             for value in dict.fromkeys(layer.inputs):
                 readers.setdefault(value, []).append(layer)
         return readers

@@ -205,6 +205,8 @@ class Matcher:
                     reader,
                     match,
                 )
+            elif producer.graph is not reader.ir.graph:
+                self._fail(f"an input of `{reader.name}` ({reader.op}) comes from outside of its body", reader, match)
             elif value.index() != pattern.output:
                 self._fail(f"`{reader.name}` reads another output of {producer.op_type}", reader, match)
             elif already := next((n for n in match.nodes if n.ir is producer), None):

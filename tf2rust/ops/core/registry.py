@@ -13,16 +13,32 @@ from functools import cache
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Facts, InferenceError
+from tf2rust.ops.core.facts import Facts, InferenceError, Node
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Matcher, Mismatch, Op
 
 
-class Builder:
-    """Gives rules the values of the graph of layers that stand for ONNX values, and new ones in between."""
+@dataclass(frozen=True)
+class Body:
+    """The layers of a graph inside of a node; ``captured`` are the values that they read from around it."""
 
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
+    layers: list[Layer]
+    builder: Builder
+    captured: list[ir.Value]
+
+    def value(self, value: ir.Value) -> Value:
+        """What stands for an ONNX value inside of the body."""
+        return self.builder.value(value)
+
+
+class Builder:
+    """Gives rules the values of the graph of layers that stand for ONNX values, and new ones in between.
+
+    ``body`` matches a graph inside of a node: it gives the layers on which some of its values depend.
+    """
+
+    def __init__(self, facts: Facts, body: Callable[[Node, ir.Graph, Sequence[ir.Value]], Body]) -> None:
+        self.facts, self.body = facts, body
         self._values: dict[ir.Value, Value] = {}
         self._sources: dict[Value, ir.Value] = {}
         self._temporaries = 0
@@ -87,8 +103,8 @@ class Rule:
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
         for layer in layers:
             layer.rules, layer.anchor = (self.name,), match.root.name
-        # One layer stands for the nodes: the last that is not a mere rearrangement.
-        owner = next(
+        # One layer stands for the nodes: the one that runs others, or the last that is not a mere rearrangement.
+        owner = next((layer for layer in layers if layer.bodies()), None) or next(
             (layer for layer in reversed(layers) if layer.kind not in ("Transpose", "Reshape", "Constant")),
             layers[-1] if layers else None,
         )

@@ -1,0 +1,20 @@
+//! Packs `model/model_weights.npz` into the layout of the kernels; the binary holds the result.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use tf_layers::{Npz, pack};
+
+#[path = "src/weights.rs"]
+mod weights;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=model/model_weights.npz");
+    println!("cargo::rerun-if-changed=src/weights.rs");
+    let arrays = fs::read("model/model_weights.npz")?;
+    let blob = pack(&Npz::parse(&arrays)?, weights::ENTRIES, weights::ARCHITECTURE)?;
+    let folder = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    fs::write(folder.join("weights.bin"), blob)?;
+    Ok(())
+}
