@@ -131,16 +131,7 @@ impl Attention {
 }
 
 const fn weights(panels: &[f32], k: usize, n: usize, stride: usize) -> Weights<'_> {
-    Weights {
-        panels,
-        k,
-        n,
-        start: Start::Zero,
-        low: f32::NEG_INFINITY,
-        high: f32::INFINITY,
-        stride,
-        backwards: false,
-    }
+    Weights { panels, k, n, start: Start::Zero, low: f32::NEG_INFINITY, high: f32::INFINITY, stride }
 }
 
 /// How far apart neighbours along batch, head, row and depth are in a tensor of these sizes.

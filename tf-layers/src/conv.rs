@@ -144,7 +144,7 @@ impl Conv2d<'_> {
             let first = group * n;
             let start = start(self.bias.map(|bias| &bias[first..first + n]), n)?.onto(onto);
             let panels = self.kernel.group(group);
-            let weights = Weights { panels, k, n, start, low, high, stride: out_channels, backwards: false };
+            let weights = Weights { panels, k, n, start, low, high, stride: out_channels };
             let windows = Windows::new(
                 x,
                 axes,

@@ -89,8 +89,7 @@ impl Conv3d<'_> {
                     let (low, high) =
                         if tap + 1 == taps.end { bounds } else { (f32::NEG_INFINITY, f32::INFINITY) };
                     let panels = self.kernel.group(tap * groups + group);
-                    let weights =
-                        Weights { panels, k, n, start, low, high, stride: out_channels, backwards: false };
+                    let weights = Weights { panels, k, n, start, low, high, stride: out_channels };
                     let part = channels / groups;
                     let windows =
                         Windows::new(x, [axes[1], axes[2]], channels, group * part..(group + 1) * part);

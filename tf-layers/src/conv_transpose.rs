@@ -93,7 +93,6 @@ impl ConvTranspose<'_> {
                         low: f32::NEG_INFINITY,
                         high: f32::INFINITY,
                         stride: columns,
-                        backwards: false,
                     };
                     let x = Plain { x: &x[first * channels + group * k..], stride: channels };
                     isa.run(Run { rows, x, weights, y: &mut *products });

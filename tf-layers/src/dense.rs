@@ -30,6 +30,7 @@ impl Dense<'_> {
         self.compute(isa, rows, x, y, Onto::Output)
     }
 
+    #[inline(always)]
     pub(crate) fn compute(&self, isa: Isa, rows: usize, x: &[f32], y: &mut [f32], onto: Onto) -> Result<()> {
         let (k, n) = (self.kernel.rows(), self.kernel.cols());
         require(self.kernel.groups() == 1, "kernel", "be a single matrix")?;

@@ -3,7 +3,7 @@
 use crate::dense::{Plain, Run, start};
 use crate::error::{check_len, require};
 use crate::operand::Weights;
-use crate::recurrence::{Direction, States, Walk, begin, finish, turns};
+use crate::recurrence::{Direction, States, Walk, begin, finish, recur};
 use crate::simd::Isa;
 use crate::{Activation, Buffer, Matrix, Result, len};
 
@@ -123,9 +123,8 @@ impl Gru<'_> {
         let (z, reset) = z.split_at_mut(3 * batch * units);
         let z = &mut z[..batch * columns];
         let bias = start(self.recurrent_bias.map(|b| &b[..columns]), columns)?;
-        let weights =
-            Weights { backwards: turns(at, &self.recurrent), ..Weights::plain(&self.recurrent, bias) };
-        isa.run(Run { rows: batch, x: Plain { x: h, stride: units }, weights, y: z });
+        let weights = Weights { ..Weights::plain(&self.recurrent, bias) };
+        recur(isa, at, batch, Plain { x: h, stride: units }, weights, z);
         // z and r take the place of their input sums; the candidate's recurrent sum is what remains in z.
         for sample in 0..batch {
             let x = &mut xs[sample * stride..][..3 * units];

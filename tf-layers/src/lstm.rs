@@ -4,7 +4,7 @@ use crate::dense::{Plain, Run, start};
 use crate::error::{check_len, require};
 use crate::math::{sigmoid, tanh};
 use crate::operand::{Start, Weights};
-use crate::recurrence::{Direction, States, Walk, begin, finish, turns};
+use crate::recurrence::{Direction, States, Walk, begin, finish, recur};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{Activation, Buffer, Matrix, Result, len};
 
@@ -82,12 +82,8 @@ impl Lstm<'_> {
         for step in 0..steps {
             let at = walk.at(step);
             // z += h·recurrent for all samples
-            let weights = Weights {
-                stride: steps * gates,
-                backwards: turns(step, &self.recurrent),
-                ..Weights::plain(&self.recurrent, Start::Output)
-            };
-            isa.run(Run { rows: batch, x: Plain { x: h, stride: units }, weights, y: &mut z[at * gates..] });
+            let weights = Weights { stride: steps * gates, ..Weights::plain(&self.recurrent, Start::Output) };
+            recur(isa, step, batch, Plain { x: h, stride: units }, weights, &mut z[at * gates..]);
             for sample in 0..batch {
                 if !walk.takes(sample, at) {
                     continue;

@@ -60,8 +60,6 @@ pub(crate) struct Weights<'a> {
     pub high: f32,
     /// From one row of the output to the next.
     pub stride: usize,
-    /// From the last columns to the first.
-    pub backwards: bool,
 }
 
 impl<'a> Weights<'a> {
@@ -75,8 +73,19 @@ impl<'a> Weights<'a> {
             low: f32::NEG_INFINITY,
             high: f32::INFINITY,
             stride: matrix.cols(),
-            backwards: false,
         }
+    }
+}
+
+impl Weights<'_> {
+    /// Some of the columns; the first must be that of a panel.
+    pub fn columns(self, range: Range<usize>) -> Self {
+        let start = match self.start {
+            Start::Bias(bias) => Start::Bias(&bias[range.clone()]),
+            Start::Onto(bias) => Start::Onto(&bias[range.clone()]),
+            start => start,
+        };
+        Self { panels: &self.panels[range.start * self.k..], n: range.len(), start, ..self }
     }
 }
 

@@ -72,35 +72,31 @@ struct Job<'w, R> {
 /// All columns, a strip of panels at a time.
 #[inline(always)]
 fn strips<'a, S: Simd, R: Rows<'a>>(s: S, job: &Job<'_, R>, space: &mut R::Space, y: &mut [f32]) {
-    let panels = job.weights.n.div_ceil(PANEL);
-    let mut left = panels;
-    while left > 0 {
-        let width = match left {
-            4.. if const { S::PANELS >= 4 } => 4,
-            3 if const { S::PANELS >= 3 && R::EVERY_SIZE } => 3,
-            2.. if const { S::PANELS >= 2 } => 2,
-            _ => 1,
-        };
-        let column = PANEL * if job.weights.backwards { left - width } else { panels - left };
-        match width {
-            4 if const { S::PANELS >= 4 } => strip::<S, R, 4>(s, job, column, space, y),
-            3 if const { S::PANELS >= 3 && R::EVERY_SIZE } => strip::<S, R, 3>(s, job, column, space, y),
-            2 if const { S::PANELS >= 2 } => strip::<S, R, 2>(s, job, column, space, y),
-            _ => strip::<S, R, 1>(s, job, column, space, y),
+    let mut column = 0;
+    while column < job.weights.n {
+        let panels = (job.weights.n - column).div_ceil(PANEL);
+        if const { S::PANELS >= 4 } && panels >= 4 {
+            strip::<S, R, 4>(s, job, column, space, y);
+            column += 4 * PANEL;
+        } else if const { S::PANELS >= 3 && R::EVERY_SIZE } && panels == 3 {
+            strip::<S, R, 3>(s, job, column, space, y);
+            column += 3 * PANEL;
+        } else if const { S::PANELS >= 2 } && panels >= 2 {
+            strip::<S, R, 2>(s, job, column, space, y);
+            column += 2 * PANEL;
+        } else {
+            strip::<S, R, 1>(s, job, column, space, y);
+            column += PANEL;
         }
-        left -= width;
     }
 }
 
 impl<R> Job<'_, R> {
     /// The weights that are read after those of the panels before `panel`: of further columns, or else the next of the k,
-    /// or else what lies behind; nothing where few rows would use them.
+    /// or else what lies behind.
     #[inline(always)]
-    fn ahead<S: Simd>(&self, panel: usize) -> Ahead {
+    fn ahead(&self, panel: usize) -> Ahead {
         let (w, range) = (&self.weights, &self.range);
-        if self.lines.len() <= FEW * S::ROWS || w.backwards {
-            return Ahead::NOTHING;
-        }
         let (panel, first) = match w.n.div_ceil(PANEL) {
             panels if panel < panels => (panel, range.start),
             _ if range.end < w.k => (0, range.end),
@@ -123,8 +119,13 @@ fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(
     space: &mut R::Space,
     y: &mut [f32],
 ) {
-    let mut ahead = job.ahead::<S>(column / PANEL + P);
-    let share = ahead.rows().div_ceil(job.lines.len().div_ceil(S::ROWS).max(1));
+    let tiles = job.lines.len().div_ceil(S::ROWS);
+    let (mut ahead, mut share) = (Ahead::NOTHING, 0);
+    // Of few rows each weight is used so seldom that there is no time to ask for others.
+    if tiles > FEW {
+        ahead = job.ahead(column / PANEL + P);
+        share = ahead.rows().div_ceil(tiles);
+    }
     let mut row = job.lines.start;
     while row < job.lines.end {
         let soon = ahead.take(share);
@@ -168,17 +169,16 @@ fn tile<'a, S: Simd, R: Rows<'a>, const M: usize, const P: usize>(
     match w.start {
         Start::Zero => {}
         Start::Bias(bias) => sums = [load(s, &bias[column..column + width]); M],
-        Start::Output => {
+        Start::Output | Start::Onto(_) => {
             for i in 0..M {
                 sums[i] = load(s, &y[(row + i) * w.stride + column..][..width]);
             }
-        }
-        Start::Onto(bias) => {
-            let bias: [S::Panel; P] = load(s, &bias[column..column + width]);
-            for i in 0..M {
-                sums[i] = load(s, &y[(row + i) * w.stride + column..][..width]);
-                for j in 0..P {
-                    sums[i][j] = s.panel_add(sums[i][j], bias[j]);
+            if let Start::Onto(bias) = w.start {
+                let bias: [S::Panel; P] = load(s, &bias[column..column + width]);
+                for i in 0..M {
+                    for j in 0..P {
+                        sums[i][j] = s.panel_add(sums[i][j], bias[j]);
+                    }
                 }
             }
         }
@@ -207,32 +207,28 @@ fn tile<'a, S: Simd, R: Rows<'a>, const M: usize, const P: usize>(
     }
 }
 
-/// Loads panels from as many numbers as there are.
+/// Loads panels from as many numbers as there are; only the last panel may have fewer than its columns.
 #[inline(always)]
 fn load<S: Simd, const P: usize>(s: S, x: &[f32]) -> [S::Panel; P] {
     let mut panels = [s.panel(0.0); P];
-    if x.len() == P * PANEL {
-        for j in 0..P {
-            panels[j] = s.load_panel(&x[j * PANEL..]);
-        }
-    } else {
-        for j in 0..P {
-            panels[j] = s.panel_load_partial(x.get(j * PANEL..).unwrap_or(&[]));
-        }
+    for j in 0..P - 1 {
+        panels[j] = s.load_panel(&x[j * PANEL..]);
     }
+    let last = &x[(P - 1) * PANEL..];
+    panels[P - 1] = if last.len() == PANEL { s.load_panel(last) } else { s.panel_load_partial(last) };
     panels
 }
 
-/// Stores as many numbers of the panels as there is room for.
+/// Stores as many numbers of the panels as there is room for, which only the last panel may have too little of.
 #[inline(always)]
 fn store<S: Simd, const P: usize>(s: S, panels: [S::Panel; P], y: &mut [f32]) {
-    if y.len() == P * PANEL {
-        for j in 0..P {
-            s.store_panel(panels[j], &mut y[j * PANEL..]);
-        }
+    let (whole, last) = y.split_at_mut((P - 1) * PANEL);
+    for j in 0..P - 1 {
+        s.store_panel(panels[j], &mut whole[j * PANEL..]);
+    }
+    if last.len() == PANEL {
+        s.store_panel(panels[P - 1], last);
     } else {
-        for j in 0..P {
-            s.panel_store_partial(panels[j], y.get_mut(j * PANEL..).unwrap_or(&mut []));
-        }
+        s.panel_store_partial(panels[P - 1], last);
     }
 }

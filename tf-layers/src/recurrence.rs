@@ -1,8 +1,11 @@
 //! What recurrent layers have in common: the order of the steps, masks, states.
 
+use crate::dense::{Plain, Run};
 use crate::error::check_len;
+use crate::operand::Weights;
 use crate::shape::len;
-use crate::{Error, Matrix, Result};
+use crate::simd::{Isa, STRIP};
+use crate::{Error, Result};
 
 /// The order in which a recurrent layer takes the steps of a sequence, and in which it writes its results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,10 +109,24 @@ impl Walk<'_> {
 /// Numbers of a recurrent kernel of which the level-1 cache holds a good part.
 const NEAR: usize = 48 * 1024;
 
-/// Whether a step goes through the recurrent kernel from its end to its beginning: every other one does, as what the step
-/// before has read last is still in the nearest cache.
-pub(crate) const fn turns(step: usize, recurrent: &Matrix<'_>) -> bool {
-    step % 2 == 1 && recurrent.rows() * recurrent.cols() <= NEAR
+/// The product of the states with the recurrent kernel, in the step'th step.
+///
+/// Of a small kernel every other step takes the second half first, as that is what the step before has left in the nearest
+/// cache.
+pub(crate) fn recur(isa: Isa, step: usize, rows: usize, x: Plain<'_>, weights: Weights<'_>, y: &mut [f32]) {
+    let n = weights.n;
+    let half = (n / 2).next_multiple_of(STRIP);
+    if weights.k * n > NEAR || half >= n {
+        return isa.run(Run { rows, x, weights, y });
+    }
+    let mut parts = [0..half, half..n];
+    if step % 2 == 1 {
+        parts.reverse();
+    }
+    for part in parts {
+        let y = &mut y[part.start..];
+        isa.run(Run { rows, x, weights: weights.columns(part), y });
+    }
 }
 
 /// Fills the states with what they start with.

@@ -3,7 +3,7 @@
 use crate::dense::{Plain, Run, start};
 use crate::error::{check_len, require};
 use crate::operand::{Start, Weights};
-use crate::recurrence::{Direction, States, Walk, begin, finish, turns};
+use crate::recurrence::{Direction, States, Walk, begin, finish, recur};
 use crate::shape::sum;
 use crate::simd::Isa;
 use crate::{Activation, Buffer, Matrix, Result, len};
@@ -74,12 +74,8 @@ impl SimpleRnn<'_> {
         isa.run(Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: z });
         for step in 0..steps {
             let at = walk.at(step);
-            let weights = Weights {
-                stride: steps * units,
-                backwards: turns(step, &self.recurrent),
-                ..Weights::plain(&self.recurrent, Start::Output)
-            };
-            isa.run(Run { rows: batch, x: Plain { x: h, stride: units }, weights, y: &mut z[at * units..] });
+            let weights = Weights { stride: steps * units, ..Weights::plain(&self.recurrent, Start::Output) };
+            recur(isa, step, batch, Plain { x: h, stride: units }, weights, &mut z[at * units..]);
             for sample in 0..batch {
                 if walk.takes(sample, at) {
                     let h = &mut h[sample * units..][..units];

@@ -45,6 +45,9 @@ fn within(begin: *const f32, len: usize, at: *const f32, n: usize) -> bool {
     skipped <= len && n <= len - skipped
 }
 
+/// Columns of the widest register tile there is.
+pub(crate) const STRIP: usize = 4 * PANEL;
+
 /// A computation that [`Isa::run`] compiles for every instruction set.
 pub(crate) trait Kernel {
     type Output;

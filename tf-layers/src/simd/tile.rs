@@ -135,7 +135,7 @@ unsafe fn foresighted<S: Simd, const M: usize, const P: usize>(
     mut sums: [[S::Panel; P]; M],
     mut ahead: Ahead,
 ) -> [[S::Panel; P]; M] {
-    let share = ahead.rows.div_ceil(k.div_ceil(STEPS).max(1));
+    let share = if ahead.rows == 0 { 0 } else { ahead.rows.div_ceil(k.div_ceil(STEPS).max(1)) };
     let mut p = 0;
     while p < k {
         let now = ahead.take(share);
