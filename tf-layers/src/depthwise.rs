@@ -1,6 +1,6 @@
 //! Depthwise convolutions: every channel by itself.
 
-use crate::dense::start;
+use crate::dense::{clamp, start};
 use crate::error::{check_len, require};
 use crate::simd::Isa;
 use crate::slide::Slide;
@@ -56,7 +56,9 @@ impl DepthwiseConv2d<'_> {
         if y.is_empty() {
             return Ok(());
         }
-        isa.run(Slide { layer: self, axes, outputs, x, y });
-        if self.activation == Activation::Linear { Ok(()) } else { self.activation.run_in_place(isa, y) }
+        let clamp = clamp(self.activation);
+        let bounds = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        isa.run(Slide { layer: self, axes, outputs, bounds, x, y });
+        if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
     }
 }

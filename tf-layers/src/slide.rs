@@ -12,6 +12,8 @@ pub(crate) struct Slide<'a> {
     /// Vertical and horizontal.
     pub axes: [Axis; 2],
     pub outputs: usize,
+    /// What the results are clamped to.
+    pub bounds: (f32, f32),
     pub x: &'a [f32],
     pub y: &'a mut [f32],
 }
@@ -24,23 +26,15 @@ impl Kernel for Slide<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let [vertical, horizontal] = self.axes;
-        let line_len = horizontal.output * self.outputs;
+        let Self { layer, axes: [vertical, horizontal], outputs, bounds, x, y } = self;
+        let image = vertical.input * horizontal.input * layer.channels;
         // Lines without width have no output pixels.
-        for (i, y) in self.y.chunks_exact_mut(line_len).enumerate() {
+        for (i, y) in y.chunks_exact_mut(horizontal.output * outputs).enumerate() {
             let (sample, line) = (i / vertical.output, i % vertical.output);
-            let image = vertical.input * horizontal.input * self.layer.channels;
             let top = vertical.origin(line);
-            let line = Line {
-                layer: self.layer,
-                horizontal,
-                vertical,
-                outputs: self.outputs,
-                x: &self.x[sample * image..][..image],
-                top,
-                taps: vertical.taps(top),
-            };
-            if self.layer.multiplier == 1 {
+            let (x, taps) = (&x[sample * image..][..image], vertical.taps(top));
+            let line = Line { layer, horizontal, vertical, outputs, bounds, x, top, taps };
+            if layer.multiplier == 1 {
                 line.run(s, y);
             } else {
                 line.run_multiplied(y);
@@ -55,6 +49,7 @@ struct Line<'a> {
     horizontal: Axis,
     vertical: Axis,
     outputs: usize,
+    bounds: (f32, f32),
     /// The image.
     x: &'a [f32],
     top: isize,
@@ -155,9 +150,11 @@ impl Line<'_> {
         if let Some((w, x)) = self.taps(left, taps).next() {
             sums = walk.accumulate(s, &self.x[x + channel..], &self.layer.kernel[w + channel..], sums);
         }
+        let (low, high) = (s.splat(self.bounds.0), s.splat(self.bounds.1));
         for m in 0..M {
             for v in 0..V {
-                s.store(sums[m][v], &mut y[m * self.outputs + channel + v * S::LANES..]);
+                let sum = s.min(high, s.max(low, sums[m][v]));
+                s.store(sum, &mut y[m * self.outputs + channel + v * S::LANES..]);
             }
         }
     }
@@ -175,6 +172,7 @@ impl Line<'_> {
             let x = s.load_partial(&self.x[x + channel..][..width], 0.0);
             sum = s.fma(x, w, sum);
         }
+        let sum = s.min(s.splat(self.bounds.1), s.max(s.splat(self.bounds.0), sum));
         s.store_partial(sum, &mut y[channel..][..width]);
     }
 
@@ -202,6 +200,12 @@ impl Line<'_> {
                         }
                     }
                 }
+            }
+            let (low, high) = self.bounds;
+            for y in y {
+                // `min` and `max` would lose a NaN.
+                *y = if *y < low { low } else { *y };
+                *y = if *y > high { high } else { *y };
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use engine::{Engine, Result};
 
 /// A sample takes at least so long, or one prediction.
-const SAMPLE: Duration = Duration::from_millis(2);
+const SAMPLE: Duration = Duration::from_millis(20);
 /// How far an engine's output may be from ours, as a part of the largest magnitude.
 const TOLERANCE: f32 = 1e-3;
 
@@ -39,10 +39,12 @@ impl Row {
         Ok(())
     }
 
-    /// One sample. The prediction before it, untimed, brings back into the caches what the other engines drove out of
-    /// them, as it is in a program that predicts time and again.
+    /// One sample. As many predictions before it, untimed, bring back into the caches what the other engines drove out of
+    /// them, as it is in a program that predicts time and again; of predictions longer than a sample it is a small part.
     fn sample(&mut self) -> Result<()> {
-        self.engine.run(5)?;
+        if self.calls > 1 {
+            self.engine.run(self.calls)?;
+        }
         let elapsed = self.measure()?;
         self.samples.push(elapsed.as_nanos() as f64 / f64::from(self.calls));
         Ok(())
