@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import onnx
@@ -72,7 +73,16 @@ def test_crate_computes_what_tensorflow_computes(crates: Crates, generation: str
 def test_every_node_is_listed_once(crates: Crates, generation: str, name: str, suffix: str) -> None:
     converted = crates.converted[_crate(generation, name, suffix)]
     proto = onnx.load(converted.crate.parent / "saved_model_from_tensorflow" / "model.onnx")
-    assert Counter(converted.listing.nodes()) == Counter(node.name for node in proto.graph.node)
+    assert Counter(converted.listing.nodes()) == Counter(node.name for node in _nodes(proto.graph))
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Those of bodies as well."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from _nodes(attribute.g)
 
 
 @pytest.mark.parametrize("name", LAYERS)

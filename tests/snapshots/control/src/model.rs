@@ -59,7 +59,7 @@ pub struct ControlModel<'w> {
     start: &'w [f32],
     node_2: Dense<'w>,
     node_3: Dense<'w>,
-    node_14: &'w [f32],
+    node_13: &'w [f32],
 }
 
 impl ControlModel<'static> {
@@ -89,16 +89,16 @@ impl<'w> ControlModel<'w> {
             isa: Isa::detect(),
             start: blob.vector(0, 12)?,
             node_2: Dense {
-                kernel: blob.matrix(1, 2, 3)?,
+                kernel: blob.matrix(1, 3, 3)?,
                 bias: None,
                 activation: Activation::Linear,
             },
             node_3: Dense {
-                kernel: blob.matrix(2, 3, 3)?,
+                kernel: blob.matrix(2, 2, 3)?,
                 bias: None,
                 activation: Activation::Linear,
             },
-            node_14: blob.vector(3, 1)?,
+            node_13: blob.vector(3, 1)?,
         })
     }
 
@@ -154,135 +154,124 @@ impl<'w> ControlModel<'w> {
             let row = len(&[4, 2])?;
             take_step([1, t, 8], step, inputs.rows.data(), workspace.b1.write(row)?)?;
 
-            // node_2 (Dense): [4, 2] → [4, 3]
-            // from node/in
-            let node_2 = len(&[4, 3])?;
-            self.node_2.run(isa, 4, workspace.b1.read(row)?, workspace.b2.write(node_2)?)?;
-
-            // node_3 (Dense): [4, 3] → [4, 3]
+            // node_2 (Dense): [4, 3] → [4, 3]
             // from node/back
-            let node_3 = len(&[4, 3])?;
-            self.node_3.run(isa, 4, workspace.b0.read(node)?, workspace.b1.write(node_3)?)?;
+            let node_2 = len(&[4, 3])?;
+            self.node_2.run(isa, 4, workspace.b0.read(node)?, workspace.b2.write(node_2)?)?;
 
-            // node_4 (Add): [4, 3], [4, 3] → [4, 3], in place
-            // from node/sum
-            Binary::Add.run_in_place(
-                isa,
-                workspace.b2.write(node_2)?,
-                &[4, 3],
-                workspace.b1.read(node_3)?,
-                &[4, 3],
-            )?;
+            // node_3 (Dense): [4, 2], [4, 3] → [4, 3], in place
+            // from node: in, sum
+            self.node_3.run_onto(isa, 4, workspace.b1.read(row)?, workspace.b2.write(node_2)?)?;
 
-            // node_5 (Max): [4, 3] → []
+            // node_4 (Max): [4, 3] → []
             // from node/top
-            let node_5 = len(&[])?;
+            let node_4 = len(&[])?;
             Reduce::Max.run(
                 isa,
                 [1, 12, 1],
                 workspace.b2.read(node_2)?,
-                workspace.b1.write(node_5)?,
+                workspace.b1.write(node_4)?,
             )?;
 
-            // node_6 (Constant):  → [], read where it lies
+            // node_5 (Constant):  → [], read where it lies
 
-            // node_7 (Compare): [], [] → []
+            // node_6 (Compare): [], [] → []
             // from node/is_small
-            let node_7 = len(&[])?;
+            let node_6 = len(&[])?;
             Compare::Less.run(
-                workspace.b1.read(node_5)?,
+                workspace.b1.read(node_4)?,
                 &[],
                 &[1.0_f32],
                 &[],
-                workspace.b3.write(node_7)?,
+                workspace.b3.write(node_6)?,
             )?;
 
-            // node_8 (If): [], [4, 3], [4, 3], [] → [4, 3]
+            // node_7 (If): [], [4, 3], [4, 3], [] → [4, 3]
             // from node/h1
-            let node_8 = len(&[4, 3])?;
-            if is_true(workspace.b3.read(node_7)?)? {
-                // node_9 (Activation): [4, 3] → [4, 3]
+            let node_7 = len(&[4, 3])?;
+            if is_true(workspace.b3.read(node_6)?)? {
+                // node_8 (Activation): [4, 3] → [4, 3]
                 // from node/small
                 Activation::Tanh.run(
                     isa,
                     workspace.b2.read(node_2)?,
-                    workspace.b4.write(node_8)?,
+                    workspace.b4.write(node_7)?,
                 )?;
             } else {
-                // node_10 (Divide): [4, 3], [] → [4, 3]
+                // node_9 (Divide): [4, 3], [] → [4, 3]
                 // from node/large
                 Binary::Div.run(
                     isa,
                     workspace.b2.read(node_2)?,
                     &[4, 3],
-                    workspace.b1.read(node_5)?,
+                    workspace.b1.read(node_4)?,
                     &[],
-                    workspace.b4.write(node_8)?,
+                    workspace.b4.write(node_7)?,
                 )?;
             }
 
-            // node_11 (Subtract): [4, 3], [4, 3] → [4, 3]
+            // node_10 (Subtract): [4, 3], [4, 3] → [4, 3]
             // from node/change
-            let node_11 = len(&[4, 3])?;
+            let node_10 = len(&[4, 3])?;
             Binary::Sub.run(
                 isa,
-                workspace.b4.read(node_8)?,
+                workspace.b4.read(node_7)?,
                 &[4, 3],
                 workspace.b0.read(node)?,
                 &[4, 3],
-                workspace.b1.write(node_11)?,
+                workspace.b1.write(node_10)?,
             )?;
 
             // The step's results, and what the next step begins with.
             put_step(
                 [1, t, 12],
                 step,
-                workspace.b1.read(node_11)?,
+                workspace.b1.read(node_10)?,
                 outputs.changes.resize(&[t, 4, 3])?,
             )?;
-            copy(workspace.b4.read(node_8)?, workspace.b0.write(node)?)?;
+            copy(workspace.b4.read(node_7)?, workspace.b0.write(node)?)?;
         }
 
-        // node_12 (Activation): [4, 3] → [4, 3], in place
+        // node_11 (Activation): [4, 3] → [4, 3], in place
         // from node/positive
         Activation::Exp.run_in_place(isa, workspace.b0.write(node)?)?;
 
-        // node_13 (Loop): [4, 3] → [4, 3]
+        // node_12 (Loop): [4, 3] → [4, 3]
         // from node/grown
         copy(workspace.b0.read(node)?, outputs.grown.resize(&[4, 3])?)?;
         let mut holds = true;
         let mut step_2 = 0;
         while holds && step_2 < 20 {
-            // node_14 (Multiply): [4, 3] → [4, 3], in place
+            // node_13 (Multiply): [4, 3] → [4, 3], in place
             // from node/s1
             Binary::Mul.run_in_place(
                 isa,
                 outputs.grown.resize(&[4, 3])?,
                 &[4, 3],
-                self.node_14,
+                self.node_13,
                 &[],
             )?;
 
-            // node_15 (Min): [4, 3] → []
+            // node_14 (Min): [4, 3] → []
             // from node/low
-            let node_15 = len(&[])?;
-            Reduce::Min.run(isa, [1, 12, 1], outputs.grown.data(), workspace.b1.write(node_15)?)?;
+            let node_14 = len(&[])?;
+            Reduce::Min.run(isa, [1, 12, 1], outputs.grown.data(), workspace.b1.write(node_14)?)?;
 
-            // node_16 (Constant):  → [], read where it lies
+            // node_15 (Constant):  → [], read where it lies
 
-            // node_17 (Compare): [], [] → []
+            // node_16 (Compare): [], [] → []
             // from node/goes_on_1
-            let node_17 = len(&[])?;
+            let node_16 = len(&[])?;
             Compare::Less.run(
-                workspace.b1.read(node_15)?,
+                workspace.b1.read(node_14)?,
                 &[],
                 &[1.0_f32],
                 &[],
-                workspace.b3.write(node_17)?,
+                workspace.b3.write(node_16)?,
             )?;
 
             // The step's results, and what the next step begins with.
-            holds = is_true(workspace.b3.read(node_17)?)?;
+            holds = is_true(workspace.b3.read(node_16)?)?;
             step_2 += 1;
         }
         Ok(())
