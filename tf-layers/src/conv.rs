@@ -2,7 +2,7 @@
 
 use crate::dense::{clamp, start};
 use crate::error::{check_len, require};
-use crate::operand::{Onto, Weights};
+use crate::operand::{Columns, Onto, Weights};
 use crate::simd::Isa;
 use crate::window::Axis;
 use crate::windows::{Run, Windows};
@@ -83,11 +83,20 @@ impl<'w> Conv1d<'w> {
     pub fn run_onto(&self, isa: Isa, batch: usize, width: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
         self.as_2d().run_onto(isa, batch, [1, width], x, y)
     }
+
+    /// From x `[batch, width, in_channels]` to columns of y `[batch · output_width, of]`.
+    pub fn run_columns(&self, isa: Isa, batch: usize, width: usize, x: &[f32], y: Columns<'_>) -> Result<()> {
+        self.as_2d().run_columns(isa, batch, [1, width], x, y)
+    }
 }
 
 impl Conv2d<'_> {
     fn axes(&self, size: [usize; 2]) -> Result<[Axis; 2]> {
         window_axes(self.kernel_size, self.stride, self.dilation, self.padding, size)
+    }
+
+    fn out_channels(&self) -> Result<usize> {
+        len(&[self.groups, self.kernel.cols()])
     }
 
     /// Whether every output pixel depends on the input pixel in its place alone.
@@ -102,12 +111,24 @@ impl Conv2d<'_> {
 
     /// From x `[batch, height, width, in_channels]` to y `[batch, output_height, output_width, out_channels]`.
     pub fn run(&self, isa: Isa, batch: usize, size: [usize; 2], x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.compute(isa, batch, size, x, y, Onto::Nothing)
+        self.compute(isa, batch, size, x, Columns::all(y, self.out_channels()?), Onto::Nothing)
     }
 
     /// The same added to what y holds, a residual connection, before the activation.
     pub fn run_onto(&self, isa: Isa, batch: usize, size: [usize; 2], x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.compute(isa, batch, size, x, y, Onto::Output)
+        self.compute(isa, batch, size, x, Columns::all(y, self.out_channels()?), Onto::Output)
+    }
+
+    /// From x `[batch, height, width, in_channels]` to columns of y `[batch · output_height · output_width, of]`.
+    pub fn run_columns(
+        &self,
+        isa: Isa,
+        batch: usize,
+        size: [usize; 2],
+        x: &[f32],
+        y: Columns<'_>,
+    ) -> Result<()> {
+        self.compute(isa, batch, size, x, y, Onto::Nothing)
     }
 
     fn compute(
@@ -116,7 +137,7 @@ impl Conv2d<'_> {
         batch: usize,
         size: [usize; 2],
         x: &[f32],
-        y: &mut [f32],
+        mut y: Columns<'_>,
         onto: Onto,
     ) -> Result<()> {
         let axes = self.axes(size)?;
@@ -126,12 +147,12 @@ impl Conv2d<'_> {
         require(self.kernel.groups() == groups, "kernel", "have one matrix for each group")?;
         require(self.kernel.rows() == k, "kernel", "have kernel_size · in_channels / groups rows")?;
         let n = self.kernel.cols();
-        let out_channels = len(&[groups, n])?;
+        let out_channels = self.out_channels()?;
         check_len("x", len(&[batch, size[0], size[1], channels])?, x.len())?;
         let pixels = len(&[batch, axes[0].output, axes[1].output])?;
-        check_len("y", len(&[pixels, out_channels])?, y.len())?;
+        y.check(pixels, out_channels)?;
         start(self.bias, out_channels)?;
-        if y.is_empty() {
+        if pixels == 0 || out_channels == 0 {
             return Ok(());
         }
         if groups == 1 && self.is_pointwise() {
@@ -144,16 +165,16 @@ impl Conv2d<'_> {
             let first = group * n;
             let start = start(self.bias.map(|bias| &bias[first..first + n]), n)?.onto(onto);
             let panels = self.kernel.group(group);
-            let weights = Weights { panels, k, n, start, low, high, stride: out_channels };
+            let weights = Weights { panels, k, n, start, low, high, stride: y.of };
             let windows = Windows::new(
                 x,
                 axes,
                 channels,
                 group * (channels / groups)..(group + 1) * (channels / groups),
             );
-            isa.run(Run { windows, pixels, weights, y: &mut y[first..] });
+            isa.run(Run { windows, pixels, weights, y: y.from(first) });
         }
-        if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
+        if clamp.is_none() { y.activate(isa, self.activation, out_channels) } else { Ok(()) }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::error::{check_len, require};
 use core::ops::Range;
 
-use crate::operand::{Onto, Rows, Start, Weights};
+use crate::operand::{Columns, Onto, Rows, Start, Weights};
 use crate::product::product;
 use crate::simd::{Isa, Kernel, Lines, Simd};
 use crate::{Activation, Matrix, Result, len};
@@ -22,29 +22,41 @@ pub struct Dense<'w> {
 impl Dense<'_> {
     /// From x `[rows, k]` to y `[rows, n]`.
     pub fn run(&self, isa: Isa, rows: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.compute(isa, rows, x, y, Onto::Nothing)
+        self.compute(isa, rows, x, Columns::all(y, self.kernel.cols()), Onto::Nothing)
     }
 
     /// y = activation(y + x·kernel + bias): a residual connection, which y `[rows, n]` holds.
     pub fn run_onto(&self, isa: Isa, rows: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.compute(isa, rows, x, y, Onto::Output)
+        self.compute(isa, rows, x, Columns::all(y, self.kernel.cols()), Onto::Output)
+    }
+
+    /// From x `[rows, k]` to n columns of y.
+    pub fn run_columns(&self, isa: Isa, rows: usize, x: &[f32], y: Columns<'_>) -> Result<()> {
+        self.compute(isa, rows, x, y, Onto::Nothing)
     }
 
     #[inline(always)]
-    pub(crate) fn compute(&self, isa: Isa, rows: usize, x: &[f32], y: &mut [f32], onto: Onto) -> Result<()> {
+    pub(crate) fn compute(
+        &self,
+        isa: Isa,
+        rows: usize,
+        x: &[f32],
+        mut y: Columns<'_>,
+        onto: Onto,
+    ) -> Result<()> {
         let (k, n) = (self.kernel.rows(), self.kernel.cols());
         require(self.kernel.groups() == 1, "kernel", "be a single matrix")?;
         check_len("x", len(&[rows, k])?, x.len())?;
-        check_len("y", len(&[rows, n])?, y.len())?;
+        y.check(rows, n)?;
         let start = start(self.bias, n)?.onto(onto);
-        if y.is_empty() {
+        if rows == 0 || n == 0 {
             return Ok(());
         }
         let clamp = clamp(self.activation);
         let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
-        let weights = Weights { low, high, ..Weights::plain(&self.kernel, start) };
-        isa.run(Run { rows, x: Plain { x, stride: k }, weights, y });
-        if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
+        let weights = Weights { low, high, stride: y.of, ..Weights::plain(&self.kernel, start) };
+        isa.run(Run { rows, x: Plain { x, stride: k }, weights, y: y.from(0) });
+        if clamp.is_none() { y.activate(isa, self.activation, n) } else { Ok(()) }
     }
 }
 

@@ -113,6 +113,7 @@ pub use moves::{
 pub use moves::{Unique, compress, count_nonzero, nonzero, range_len, size_at};
 pub use moves::{is_true, put_step, take_step, trip_count};
 pub use norm::LayerNorm;
+pub use operand::Columns;
 pub use patches::{Col2Im, RoiAlign, determinant};
 pub use pool::{Pool, Pool1d, Pool2d, Pool3d};
 pub use prediction::{BinaryModelResult, Confidence, ScanPrediction, Thresholds, ThresholdsError};

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Rng, activate, activate_onto, assert_close, isas, packed};
+use common::{Rng, activate, activate_onto, assert_close, beside, isas, packed};
 use tf_layers::{Activation, Dense, Matrix};
 
 const SIZES: [usize; 10] = [1, 2, 3, 5, 15, 16, 17, 33, 64, 100];
@@ -34,6 +34,7 @@ fn large_dense() {
             let mut y = vec![f32::NAN; rows * n];
             layer.run(isa, rows, &x, &mut y).unwrap();
             assert_close(&y, &expected, 1e-5, &format!("{isa:?} {rows}x{k}x{n}"));
+            assert_eq!(beside(rows, n, |columns| layer.run_columns(isa, rows, &x, columns)), y);
             y.copy_from_slice(&residual);
             layer.run_onto(isa, rows, &x, &mut y).unwrap();
             assert_close(&y, &onto, 1e-5, &format!("onto {isa:?} {rows}x{k}x{n}"));
@@ -71,6 +72,10 @@ fn dense() {
                                 &expected,
                                 1e-5,
                                 &format!("{isa:?} {rows}x{k}x{n} {activation:?}"),
+                            );
+                            assert_eq!(
+                                beside(rows, n, |columns| layer.run_columns(isa, rows, &x, columns)),
+                                y
                             );
                             y.copy_from_slice(&residual);
                             layer.run_onto(isa, rows, &x, &mut y).unwrap();

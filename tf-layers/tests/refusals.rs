@@ -3,7 +3,7 @@
 mod common;
 
 use common::{isas, packed};
-use tf_layers::{Activation, Conv2d, Dense, DepthwiseConv2d, Matrix, Pool, Pool2d};
+use tf_layers::{Activation, Columns, Conv2d, Dense, DepthwiseConv2d, Matrix, Pool, Pool2d};
 
 #[test]
 fn wrong_arguments_are_errors() {
@@ -18,6 +18,12 @@ fn wrong_arguments_are_errors() {
         assert!(good.run(isa, usize::MAX, &[1.0; 2], &mut y).is_err());
         assert!(good.run(isa, 1, &[1.0; 2], &mut y[..2]).is_err());
         assert!(Dense { bias: Some(&[0.0; 2]), ..good }.run(isa, 1, &[1.0; 2], &mut y).is_err());
+        for (first, of, fits) in
+            [(1, 4, true), (2, 4, false), (usize::MAX, 4, false), (0, 2, false), (0, usize::MAX, false)]
+        {
+            let columns = Columns { y: &mut [0.0; 4], first, of };
+            assert_eq!(good.run_columns(isa, 1, &[1.0; 2], columns).is_ok(), fits, "{first} of {of}");
+        }
         let conv = Conv2d {
             kernel,
             bias: None,

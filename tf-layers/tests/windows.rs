@@ -3,10 +3,10 @@
 mod common;
 
 use common::window::{CASES, Case, PLAIN};
-use common::{Rng, activate, activate_onto, assert_close, isas, packed};
+use common::{Rng, activate, activate_onto, assert_close, beside, isas, packed};
 use tf_layers::{
-    Activation, Blob, Buffer, Conv1d, Conv2d, DepthwiseConv2d, Entry, Matrix, Npz, NpzWriter, Pool, Pool1d,
-    Pool2d, WinogradConv2d, pack,
+    Activation, Blob, Buffer, Columns, Conv1d, Conv2d, DepthwiseConv2d, Entry, Matrix, Npz, NpzWriter, Pool,
+    Pool1d, Pool2d, WinogradConv2d, pack,
 };
 
 #[test]
@@ -55,6 +55,8 @@ fn convolution() {
             let mut y = vec![f32::NAN; pixels * cout];
             layer.run(isa, case.batch, case.size, &x, &mut y).unwrap();
             assert_close(&y, &expected, 1e-5, &format!("{isa:?} {case:?}"));
+            let run = |columns: Columns<'_>| layer.run_columns(isa, case.batch, case.size, &x, columns);
+            assert_eq!(beside(pixels, cout, run), y);
             y.copy_from_slice(&residual);
             layer.run_onto(isa, case.batch, case.size, &x, &mut y).unwrap();
             assert_close(&y, &onto, 1e-5, &format!("onto {isa:?} {case:?}"));
@@ -73,6 +75,9 @@ fn convolution() {
                 y.fill(f32::NAN);
                 layer.run(isa, case.batch, case.size[1], &x, &mut y).unwrap();
                 assert_close(&y, &expected, 1e-5, &format!("1d {isa:?} {case:?}"));
+                let run =
+                    |columns: Columns<'_>| layer.run_columns(isa, case.batch, case.size[1], &x, columns);
+                assert_eq!(beside(pixels, cout, run), y);
                 y.copy_from_slice(&residual);
                 layer.run_onto(isa, case.batch, case.size[1], &x, &mut y).unwrap();
                 assert_close(&y, &onto, 1e-5, &format!("1d onto {isa:?} {case:?}"));
@@ -157,6 +162,10 @@ fn winograd() {
                 let (mut y, mut scratch) = (vec![f32::NAN; pixels * cout], Buffer::default());
                 layer.run(isa, case.batch, case.size, &x, &mut y, &mut scratch).unwrap();
                 assert_close(&y, &expected, 1e-5, &format!("{isa:?} {case:?}"));
+                let run = |columns: Columns<'_>| {
+                    layer.run_columns(isa, case.batch, case.size, &x, columns, &mut scratch)
+                };
+                assert_eq!(beside(pixels, cout, run), y);
                 y.copy_from_slice(&residual);
                 layer.run_onto(isa, case.batch, case.size, &x, &mut y, &mut scratch).unwrap();
                 assert_close(&y, &onto, 1e-5, &format!("onto {isa:?} {case:?}"));

@@ -1,17 +1,18 @@
 """The planner: where every intermediate tensor lives.
 
-Tensors that stand for the same elements (a Reshape and its input, a layer that works in place) share one place. A
-place is a model input, a model output, or a buffer of the workspace; a buffer is given to the next tensor once its last
-reader has run.
+Tensors that stand for the same elements (a Reshape and its input, a layer that works in place) share one place, and so
+do a Concatenate's output and the inputs that are written straight into their columns of it. A place is a model input, a
+model output, or a buffer of the workspace; a buffer is given to the next tensor once its last reader has run.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tf2rust.ops.concat import Concatenate
 from tf2rust.ops.constant import Constant
 from tf2rust.ops.control import Repeat
-from tf2rust.ops.core.layer import Layer, LayerGraph, Value
+from tf2rust.ops.core.layer import Columns, Layer, LayerGraph, Value
 from tf2rust.ops.reshape import Reshape
 
 
@@ -44,12 +45,15 @@ class Plan:
     buffers: list[str]
     inplace: set[Layer]
     aliases: set[Layer]
+    columns: dict[Value, Columns] = field(default_factory=dict)
+    """The values that are written into columns of others."""
 
 
 def plan(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Plan:
     """Plans the graph's memory.
 
-    ``inplace`` lets layers write over their input; ``memdrop`` reuses a buffer after the last reader of its tensor.
+    ``inplace`` lets layers write over their input, or into the Concatenate that alone reads their output; ``memdrop``
+    reuses a buffer after the last reader of its tensor.
     With both off every layer keeps its own output.
     """
     result = Plan({}, [], set(), set())
@@ -91,6 +95,8 @@ def _place(scope: _Scope, result: Plan, inplace: bool) -> None:
             if value not in result.places:
                 result.places[value] = Place(value.dtype, [value], constant=fixed)
         _share(scope, layer, step, result, last_read, inplace)
+        if inplace and isinstance(layer, Concatenate):
+            _write_columns(scope.graph, layer, result)
         for body in layer.bodies():
             _place(_enter(layer, body, result), result, inplace)
 
@@ -147,6 +153,24 @@ def _share(scope: _Scope, layer: Layer, step: int, result: Plan, last_read: dict
     source.values += target.values
     for value in target.values:
         result.places[value] = source
+
+
+def _write_columns(graph: LayerGraph, layer: Concatenate, result: Plan) -> None:
+    """Lets the layers that make the inputs write them where the output is, if they can and nobody else sees them."""
+    whole = result.places[layer.y]
+    if whole.values != [layer.y]:
+        return
+    makers, readers = {v: maker for maker in graph.layers for v in maker.outputs}, graph.consumers()
+    for value, columns in layer.columns():
+        maker = makers.get(value)
+        seen_by_others = readers[value] != [layer] or layer.inputs.count(value) > 1 or graph.is_output(value)
+        if maker is None or not maker.takes_columns or seen_by_others or result.places[value].values != [value]:
+            continue
+        result.columns[value] = columns
+        result.places[value] = whole
+        whole.values.append(value)
+    if all(value in result.columns for value in layer.inputs):
+        result.aliases.add(layer)
 
 
 def _assign(graph: LayerGraph, result: Plan, memdrop: bool, free: dict[str, list[int]]) -> None:

@@ -12,6 +12,7 @@ from tf2rust.codegen.names import Names, mentions, snake_case
 from tf2rust.codegen.nested import nested
 from tf2rust.codegen.tiles import Tiling, nest
 from tf2rust.codegen.weights import WeightTable
+from tf2rust.ops.concat import Concatenate
 from tf2rust.ops.constant import Constant
 from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
@@ -126,6 +127,7 @@ class Writer:
         self.written_slices: dict[Port, str] = {}
         self.lengths: dict[Place, str] = {}
         self.constants: dict[Layer, str] = {}
+        self.made = {value: layer for layer in graph.walk() for value in layer.outputs}
 
     def _variable(self, symbol: str) -> str:
         return self.locals.unique(snake_case(symbol, "dim")[:_DIM_LENGTH])
@@ -184,10 +186,11 @@ class Writer:
                 lines += inner.lines
                 fields += inner.fields
             else:
-                in_place = layer in self.memory.inplace
-                lines.append(f"{layer.rust_call_inplace(call) if in_place else layer.rust_call(call)}?;")
+                lines.append(f"{self._run(layer, call)}?;")
         shapes = f"{_shapes(layer.inputs)} → {_shapes(layer.outputs)}"
         note = ", in place" if layer in self.memory.inplace else ""
+        if columns := self.memory.columns.get(layer.y):
+            note = f", into {rust_comment(self.layer_names[self.made[columns.whole]])}"
         note = ", no work: the same elements" if layer in self.memory.aliases else note
         note = ", read where it lies" if constant else note
         comment = (f"{rust_comment(name)} ({layer.kind}): {shapes}{note}", *_source_lines(layer.nodes))
@@ -199,9 +202,21 @@ class Writer:
         for symbol, text in layer.measures(_Call(self.dims, f"self.{ident}", inputs, [])).items():
             self.names[symbol] = self._variable(symbol)
             lines.append(f"let {self.names[symbol]} = {text}?;")
+        if columns := self.memory.columns.get(layer.y):
+            lines += self.sized(columns.whole, self.idents[self.made[columns.whole]], is_own=True)
+            return _Call(self.dims, f"self.{ident}", inputs, [self.write(columns.whole)])
         for i, value in enumerate(layer.outputs):
             lines += self.sized(value, ident if i == 0 else f"{ident}_{i}", is_own=i == 0)
         return _Call(self.dims, f"self.{ident}", inputs, [self.write(v) for v in layer.outputs])
+
+    def _run(self, layer: Layer, call: _Call) -> str:
+        """The expression that runs a layer where the planner wants its output."""
+        if columns := self.memory.columns.get(layer.y):
+            return layer.rust_call_columns(call, columns)
+        written = self.memory.columns.keys() & set(layer.inputs)
+        if written and isinstance(layer, Concatenate):
+            return layer.rust_call_rest(call, written)
+        return layer.rust_call_inplace(call) if layer in self.memory.inplace else layer.rust_call(call)
 
     def sized(self, value: Value, name: str, *, is_own: bool = False) -> list[str]:
         """The line that computes the length of a value whose buffer has none yet; ``name`` is for the variable."""

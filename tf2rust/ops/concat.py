@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
-from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.layer import Columns, Layer, Perm, RustCall, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -38,8 +38,32 @@ class Concatenate(Layer):
         parts = ", ".join(f"({text}, {width})" for text, width in zip(call.inputs, widths, strict=True))
         return f"concat({outer}, &[{parts}], {call.outputs[0]})"
 
+    def rust_call_rest(self, call: RustCall, written: Collection[Value]) -> str:
+        """The same where some inputs are ``written`` in their columns already; not all of them."""
+        rows, columns = call.dim(product(self.y.shape[:-1])), call.dim(self.y.shape[-1])
+        first: int | Expr = 0
+        copies = []
+        for value, text in zip(self.inputs, call.inputs, strict=True):
+            width = value.shape[-1]
+            if value not in written:
+                place = f"{call.outputs[0]}, {columns}, {call.dim(first)}"
+                copies.append(f"concat_part({rows}, {text}, {call.dim(width)}, {place})")
+            first = first + width
+        return copies[0] + "".join(f".and_then(|()| {copy})" for copy in copies[1:])
+
+    def columns(self) -> list[tuple[Value, Columns]]:
+        """Where each input stands in the rows of the output; nothing if they are not known to be parts of its rows."""
+        widths = [value.shape[-1] for value in self.inputs] if self.axis == self.y.rank - 1 else []
+        found, first = [], 0
+        for value, width in zip(self.inputs, widths, strict=False):
+            if not isinstance(width, int) or value.shape[:-1] != self.y.shape[:-1]:
+                return []
+            found.append((value, Columns(self.y, first)))
+            first += width
+        return found
+
     def rust_imports(self) -> set[str]:
-        return {"concat"}
+        return {"concat", "concat_part"}
 
 
 @infers("Concat")

@@ -5,7 +5,7 @@ use super::transform::Epilogue;
 use super::{WIDTHS, tile};
 use crate::dense::{self, Plain, clamp, start};
 use crate::error::{check_len, require};
-use crate::operand::{Onto, Start, Weights};
+use crate::operand::{Columns, Onto, Start, Weights};
 use crate::simd::Isa;
 use crate::window::Axis;
 use crate::windows::{self, Windows};
@@ -45,7 +45,7 @@ impl WinogradConv2d<'_> {
         y: &mut [f32],
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        self.compute(isa, (batch, size), x, y, scratch, Onto::Nothing)
+        self.compute(isa, (batch, size), x, Columns::all(y, self.kernel.cols()), scratch, Onto::Nothing)
     }
 
     /// The same added to what y holds, a residual connection, before the activation.
@@ -58,7 +58,20 @@ impl WinogradConv2d<'_> {
         y: &mut [f32],
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        self.compute(isa, (batch, size), x, y, scratch, Onto::Output)
+        self.compute(isa, (batch, size), x, Columns::all(y, self.kernel.cols()), scratch, Onto::Output)
+    }
+
+    /// From x `[batch, height, width, in_channels]` to columns of y `[batch · output_height · output_width, of]`.
+    pub fn run_columns(
+        &self,
+        isa: Isa,
+        batch: usize,
+        size: [usize; 2],
+        x: &[f32],
+        y: Columns<'_>,
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        self.compute(isa, (batch, size), x, y, scratch, Onto::Nothing)
     }
 
     fn compute(
@@ -66,7 +79,7 @@ impl WinogradConv2d<'_> {
         isa: Isa,
         (batch, size): (usize, [usize; 2]),
         x: &[f32],
-        y: &mut [f32],
+        y: Columns<'_>,
         scratch: &mut Buffer<f32>,
         onto: Onto,
     ) -> Result<()> {
@@ -80,9 +93,10 @@ impl WinogradConv2d<'_> {
         require(self.kernel.groups() == tile, "kernel", "be six matrices, or eight from a width of 4 on")?;
         require(self.kernel.rows() == k, "kernel", "have kernel_height · in_channels rows")?;
         check_len("x", len(&[batch, size[0], size[1], self.in_channels])?, x.len())?;
-        check_len("y", len(&[batch, vertical.output, horizontal.output, n])?, y.len())?;
+        let pixels = len(&[batch, vertical.output, horizontal.output])?;
+        y.check(pixels, n)?;
         start(self.bias, n)?;
-        if y.is_empty() {
+        if pixels == 0 || n == 0 {
             return Ok(());
         }
         if height == 1 && self.padding[0] == [0, 0] {
@@ -102,13 +116,14 @@ impl WinogradConv2d<'_> {
             tile,
             outputs,
             epilogue: Epilogue { bias: self.bias, onto, low, high },
+            columns: [y.first, y.of],
         };
         let scratch = scratch.write(block.scratch)?;
         let (input, output) = (vertical.input * horizontal.input, vertical.output * horizontal.output);
-        for (image, y) in y.chunks_exact_mut(output * n).enumerate() {
+        for (image, y) in y.y.chunks_exact_mut(output * y.of).enumerate() {
             run.image(block, &x[image * input * self.in_channels..][..input * self.in_channels], y, scratch);
         }
-        if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
+        if clamp.is_none() { y.activate(isa, self.activation, n) } else { Ok(()) }
     }
 }
 
@@ -159,6 +174,8 @@ struct Run<'a> {
     /// Pixels of a tile's result.
     outputs: usize,
     epilogue: Epilogue<'a>,
+    /// The first column of the result, and all columns of y.
+    columns: [usize; 2],
 }
 
 impl Run<'_> {
@@ -174,7 +191,7 @@ impl Run<'_> {
     }
 
     fn part(&self, part: Part, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
-        let Self { isa, kernel, axes, channels, tile, outputs, epilogue } = *self;
+        let Self { isa, kernel, axes, channels, tile, outputs, epilogue, columns } = *self;
         let n = kernel.cols();
         // One value of all tiles; a tile's lines lie a line of tiles apart.
         let pitch = (part.lines + axes[0].size - 1) * part.tiles * channels;
@@ -202,6 +219,7 @@ impl Run<'_> {
             pitch: rows * n,
             space: products,
             epilogue,
+            columns,
             y,
         });
     }

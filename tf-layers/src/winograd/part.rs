@@ -67,6 +67,8 @@ pub(super) struct Outputs<'a> {
     pub pitch: usize,
     pub space: &'a [f32],
     pub epilogue: Epilogue<'a>,
+    /// The first column of the result, and all columns of y.
+    pub columns: [usize; 2],
     pub y: &'a mut [f32],
 }
 
@@ -82,13 +84,13 @@ impl Kernel for Outputs<'_> {
 impl Outputs<'_> {
     #[inline(always)]
     fn tiles<S: Simd, K: Tile<T>, const T: usize>(self, s: S) {
-        let Self { part, channels, made, pitch, space, epilogue, .. } = self;
-        let line_len = self.axes[1].output * channels;
+        let Self { part, channels, made, pitch, space, epilogue, columns: [first, of], .. } = self;
+        let line_len = self.axes[1].output * of;
         for (i, line) in self.y.chunks_exact_mut(line_len).skip(part.line).take(part.lines).enumerate() {
             for t in 0..part.tiles {
                 let space = &space[(i * part.tiles + t) * channels..];
-                let y = &mut line[(part.tile + t) * made * channels..];
-                transform_output::<S, K, T>(s, space, [pitch, channels, made], epilogue, y);
+                let y = &mut line[(part.tile + t) * made * of + first..];
+                transform_output::<S, K, T>(s, space, [pitch, channels, made, of], epilogue, y);
             }
         }
     }

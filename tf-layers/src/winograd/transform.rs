@@ -152,14 +152,14 @@ pub(super) struct Epilogue<'a> {
 }
 
 /// Writes the pixels of a tile, at most `made`, of `channels` outputs each, from the products: value i lies at
-/// `space[i · pitch..]`.
+/// `space[i · pitch..]`. From one pixel of y to the next it is `of` numbers.
 ///
 /// One code serves all that is made of tiles of one size: what has no pixel costs less than it takes to have more codes.
 #[inline(always)]
 pub(super) fn transform_output<S: Simd, K: Tile<T>, const T: usize>(
     s: S,
     space: &[f32],
-    [pitch, channels, made]: [usize; 3],
+    [pitch, channels, made, of]: [usize; 4],
     epilogue: Epilogue<'_>,
     y: &mut [f32],
 ) {
@@ -181,7 +181,7 @@ pub(super) fn transform_output<S: Simd, K: Tile<T>, const T: usize>(
         let sums = K::outputs(s, m);
         for j in 0..MOST.min(made) {
             // The last tile of a line may be cut off.
-            if let Some(pixel) = y.get_mut(j * channels + channel..j * channels + channel + width) {
+            if let Some(pixel) = y.get_mut(j * of + channel..j * of + channel + width) {
                 let mut sum = s.add(if j + 1 == made { s.add(sums[j], m[T - 1]) } else { sums[j] }, bias);
                 if epilogue.onto == Onto::Output {
                     sum = s.add(sum, if whole { s.load(pixel) } else { s.load_partial(pixel, 0.0) });

@@ -4,7 +4,7 @@
 pub mod exact;
 pub mod window;
 
-use tf_layers::{Activation, Isa};
+use tf_layers::{Activation, Columns, Isa, Result};
 
 /// A small random generator (xorshift64*), so that failures repeat.
 pub struct Rng(u64);
@@ -73,4 +73,18 @@ pub fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, context: &s
             "{context}: element {i} is {f}, expected {e}"
         );
     }
+}
+
+/// What `run` writes to `n` columns of each row, after making sure that those beside them stay as they are.
+pub fn beside(rows: usize, n: usize, run: impl FnOnce(Columns<'_>) -> Result<()>) -> Vec<f32> {
+    const UNTOUCHED: f32 = 9.5;
+    let (first, of) = (2, n + 5);
+    let mut y = vec![UNTOUCHED; rows * of];
+    run(Columns { y: &mut y, first, of }).unwrap();
+    let mut found = Vec::new();
+    for row in y.chunks_exact(of) {
+        assert!(row[..first].iter().chain(&row[first + n..]).all(|&x| x == UNTOUCHED));
+        found.extend_from_slice(&row[first..first + n]);
+    }
+    found
 }

@@ -54,6 +54,18 @@ class Weight:
     groups: int = 1
 
 
+@dataclass(frozen=True)
+class Columns:
+    """A part of the last axis of ``whole``, from ``first`` on."""
+
+    whole: Value
+    first: int
+
+    def rust(self, y: str) -> str:
+        """The Rust value; ``y`` is the expression of type ``&mut [f32]`` for the whole."""
+        return f"Columns {{ y: {y}, first: {self.first}, of: {self.whole.shape[-1]} }}"
+
+
 class RustCall(Protocol):
     """What a layer's call may refer to, rendered as Rust by the code generator."""
 
@@ -208,6 +220,15 @@ class Layer:
     def rust_call_inplace(self, call: RustCall) -> str:
         """The same where the first output stands over ``inplace_input``, whose expression is not to be used."""
         raise NotImplementedError(f"{type(self).__name__} does not work in place")
+
+    @property
+    def takes_columns(self) -> bool:
+        """Whether the output's last axis can be some columns of something wider: ``rust_call_columns``."""
+        return False
+
+    def rust_call_columns(self, call: RustCall, columns: Columns) -> str:
+        """The same where the first output is ``columns`` of the expression that stands for it."""
+        raise NotImplementedError(f"{type(self).__name__} does not write columns")
 
     def rust_imports(self) -> set[str]:
         """The names of ``tf_layers`` that field and call use."""
