@@ -67,7 +67,7 @@ COLUMNS: dict[str, Case] = {
     "inception": case(_inception, (12, 12, 16)),
     "dense_block": case(_dense_block, (9, 5), becomes="Conv1D Concatenate Conv1D Concatenate Conv1D Concatenate"),
     "branches": case(
-        lambda x: layers.Dense(2)(layers.Concatenate()([layers.Dense(n, "tanh")(x) for n in (1, 16, 5)])),
+        lambda x: layers.Dense(2)(layers.Concatenate()([layers.Dense(n, "relu")(x) for n in (1, 16, 5)])),
         (7,),
         becomes="Dense Dense Dense Concatenate Dense",
     ),

@@ -170,7 +170,7 @@ class Conv(Affine):
 
     @property
     def takes_columns(self) -> bool:
-        return self.takes_residual and self.residual is None
+        return self.takes_residual and self.residual is None and self.activation.is_clamp
 
     def rust_call(self, call: RustCall) -> str:
         return self.onto_copy(call, self.rust_call_inplace(call))

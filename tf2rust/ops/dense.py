@@ -49,7 +49,7 @@ class Dense(Affine):
 
     @property
     def takes_columns(self) -> bool:
-        return self.residual is None
+        return self.residual is None and self.activation.is_clamp
 
     def rust_call(self, call: RustCall) -> str:
         return self.onto_copy(call, self.rust_call_inplace(call))

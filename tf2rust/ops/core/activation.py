@@ -81,6 +81,11 @@ class Activation:
     def is_linear(self) -> bool:
         return self.name == "linear"
 
+    @property
+    def is_clamp(self) -> bool:
+        """Whether it is done while results are stored; other functions go over the output once more."""
+        return self.name in ("linear", "relu", "clip")
+
     def rust(self) -> str:
         """The value of ``tf_layers::Activation``."""
         variant, values = FUNCTIONS[self.name][0], [rust_f32(a) for a in self.args]
