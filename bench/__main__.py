@@ -20,10 +20,10 @@ from bench.report import Report, markdown
 from bench.results import OURS, Row, percentiles
 
 FOLDER = Path(__file__).resolve().parent
-ROUNDS = 100
+ROUNDS = 40
 QUICK_ROUNDS = 15
 LARGE_FLOPS = 500_000_000  # a prediction of several milliseconds: fewer rounds will do
-LARGE_ROUNDS = 30
+LARGE_ROUNDS = 20
 
 console = Console(stderr=True)
 
