@@ -82,7 +82,7 @@ impl Ahead {
 }
 
 /// Numbers of a row between two requests for what is read next.
-const STEPS: usize = 32;
+const STEPS: usize = 64;
 
 /// The sums plus `rows[row] · panels[panel]`.
 ///
