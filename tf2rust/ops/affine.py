@@ -9,7 +9,7 @@ import numpy as np
 from tf2rust.ops.activations import ActivationLayer
 from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.core.activation import LINEAR, Activation
-from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.layer import Columns, Layer, RustCall, Value
 
 
 @dataclass(eq=False, kw_only=True)
@@ -75,9 +75,19 @@ class Affine(Layer):
         return self.residual
 
     @property
-    def method(self) -> str:
-        """What runs the Rust layer; ``run_onto`` finds the residual connection in its output."""
-        return "run" if self.residual is None else "run_onto"
+    def takes_columns(self) -> bool:
+        return self.takes_residual and self.residual is None and self.activation.is_clamp
+
+    def rust_call_inplace(self, call: RustCall) -> str:
+        # ``run_onto`` finds the residual connection in the output.
+        return self.rust_run(call, "run" if self.residual is None else "run_onto", call.outputs[0])
+
+    def rust_call_columns(self, call: RustCall, columns: Columns) -> str:
+        return self.rust_run(call, "run_columns", columns.rust(call.outputs[0]))
+
+    def rust_run(self, call: RustCall, method: str, y: str) -> str:
+        """The Rust expression that calls ``method`` of the layer, with ``y`` for its output."""
+        raise NotImplementedError
 
     def onto_copy(self, call: RustCall, run: str) -> str:
         """The Rust of ``run`` where the output does not hold the residual connection yet."""

@@ -11,7 +11,7 @@ import numpy as np
 from tf2rust.ops.affine import Affine
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
-from tf2rust.ops.core.layer import Columns, Layer, RustCall, Weight, WeightRefs, winograd_tile
+from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs, winograd_tile
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.core.rust import rust_list
@@ -168,20 +168,10 @@ class Conv(Affine):
     def takes_residual(self) -> bool:
         return self.rank < 3 and not self.depthwise
 
-    @property
-    def takes_columns(self) -> bool:
-        return self.takes_residual and self.residual is None and self.activation.is_clamp
-
     def rust_call(self, call: RustCall) -> str:
         return self.onto_copy(call, self.rust_call_inplace(call))
 
-    def rust_call_inplace(self, call: RustCall) -> str:
-        return self._run(call, self.method, call.outputs[0])
-
-    def rust_call_columns(self, call: RustCall, columns: Columns) -> str:
-        return self._run(call, "run_columns", columns.rust(call.outputs[0]))
-
-    def _run(self, call: RustCall, method: str, y: str) -> str:
+    def rust_run(self, call: RustCall, method: str, y: str) -> str:
         spatial = ((1,) if self._flat else ()) + self.x.shape[1:-1]
         size = call.dim(spatial[0]) if len(spatial) == 1 else call.dims(spatial)
         layer = call.field

@@ -10,7 +10,7 @@ import numpy as np
 from tf2rust.ops.affine import Affine
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
-from tf2rust.ops.core.layer import Columns, Dims, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.layer import Dims, RustCall, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -47,20 +47,10 @@ class Dense(Affine):
     def takes_residual(self) -> bool:
         return True
 
-    @property
-    def takes_columns(self) -> bool:
-        return self.residual is None and self.activation.is_clamp
-
     def rust_call(self, call: RustCall) -> str:
         return self.onto_copy(call, self.rust_call_inplace(call))
 
-    def rust_call_inplace(self, call: RustCall) -> str:
-        return self._run(call, self.method, call.outputs[0])
-
-    def rust_call_columns(self, call: RustCall, columns: Columns) -> str:
-        return self._run(call, "run_columns", columns.rust(call.outputs[0]))
-
-    def _run(self, call: RustCall, method: str, y: str) -> str:
+    def rust_run(self, call: RustCall, method: str, y: str) -> str:
         rows = call.dim(product(self.x.shape[:-1]))
         return f"{call.field}.{method}(isa, {rows}, {call.inputs[0]}, {y})"
 
