@@ -65,22 +65,11 @@ impl MatMul {
         b_batch: &[usize],
         y: &mut [T],
     ) -> Result<()> {
-        let Self { rows, depth, columns, transposed } = *self;
         let walk = Walk::new(self, a.len(), a_batch, b.len(), b_batch, y.len())?;
-        if y.is_empty() {
-            return Ok(());
-        }
-        let (b_row, b_column) = if transposed { (1, depth) } else { (columns, 1) };
-        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(walk.places()) {
-            let (a, b) = (&a[a_at * rows * depth..], &b[b_at * depth * columns..]);
-            for (row, y) in y.chunks_exact_mut(columns).enumerate() {
-                for (column, y) in y.iter_mut().enumerate() {
-                    *y = (0..depth).fold(T::ZERO, |sum, i| {
-                        sum.add(a[row * depth + i].mul(b[i * b_row + column * b_column]))
-                    });
-                }
-            }
-        }
+        let step = self.b_step();
+        self.fill(&walk, y, |_, [a_at, b_at]| {
+            (0..self.depth).fold(T::ZERO, |sum, i| sum.add(a[a_at + i].mul(b[b_at + i * step])))
+        });
         Ok(())
     }
 
@@ -93,29 +82,43 @@ impl MatMul {
         (b, b_batch, b_zeros): (&[B], &[usize], &[B]),
         y: &mut [i32],
     ) -> Result<()> {
-        let Self { rows, depth, columns, transposed } = *self;
+        let Self { rows, depth, columns, .. } = *self;
         let walk = Walk::new(self, a.len(), a_batch, b.len(), b_batch, y.len())?;
         require(a_zeros.len() == 1 || a_zeros.len() == rows, "zero points", "be one for each row")?;
         require(b_zeros.len() == 1 || b_zeros.len() == columns, "zero points", "be one for each column")?;
+        let step = self.b_step();
+        self.fill(&walk, y, |[row, column], [a_at, b_at]| {
+            let a_zero = a_zeros[row % a_zeros.len()].widen();
+            let b_zero = b_zeros[column % b_zeros.len()].widen();
+            (0..depth).fold(0i32, |sum, i| {
+                let left = a[a_at + i].widen() - a_zero;
+                let right = b[b_at + i * step].widen() - b_zero;
+                sum.wrapping_add(left.wrapping_mul(right))
+            })
+        });
+        Ok(())
+    }
+
+    /// From one number of b that is summed up to the next.
+    const fn b_step(&self) -> usize {
+        if self.transposed { 1 } else { self.columns }
+    }
+
+    /// Fills y with what `sum` makes of a row and a column, of which it is told where they begin in a and b.
+    fn fill<T>(&self, walk: &Walk, y: &mut [T], sum: impl Fn([usize; 2], [usize; 2]) -> T) {
+        let Self { rows, depth, columns, transposed } = *self;
         if y.is_empty() {
-            return Ok(());
+            return;
         }
-        let (b_row, b_column) = if transposed { (1, depth) } else { (columns, 1) };
+        let column_step = if transposed { depth } else { 1 };
         for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(walk.places()) {
-            let (a, b) = (&a[a_at * rows * depth..], &b[b_at * depth * columns..]);
             for (row, y) in y.chunks_exact_mut(columns).enumerate() {
-                let a_zero = a_zeros[row % a_zeros.len()].widen();
                 for (column, y) in y.iter_mut().enumerate() {
-                    let b_zero = b_zeros[column % b_zeros.len()].widen();
-                    *y = (0..depth).fold(0i32, |sum, i| {
-                        let left = a[row * depth + i].widen() - a_zero;
-                        let right = b[i * b_row + column * b_column].widen() - b_zero;
-                        sum.wrapping_add(left.wrapping_mul(right))
-                    });
+                    let a_at = (a_at * rows + row) * depth;
+                    *y = sum([row, column], [a_at, b_at * depth * columns + column * column_step]);
                 }
             }
         }
-        Ok(())
     }
 }
 
