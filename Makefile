@@ -25,11 +25,11 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 	cd tf-layers && cargo fmt --check
 	cd bench/harness && rustfmt --edition 2024 --check src/main.rs src/bin/*.rs */src/*.rs
-	cd tf-layers && cargo clippy --release --all-targets -- -D warnings
+	cd tf-layers && cargo clippy --release --all-targets --all-features -- -D warnings
 	cd tf-layers && cargo clippy --release --no-default-features -- -D warnings
 
 test-rust:
-	cd tf-layers && cargo test --release
+	cd tf-layers && cargo test --release --all-features
 
 test-python: $(VENV)/installed
 	$(BIN)/pytest

@@ -44,6 +44,29 @@ def images() -> onnx.ModelProto:
     return graph(nodes, {"x": (F, ["n", 3, 16, 16])}, {"hidden": (F, ["n", 40]), "y": (F, ["n", 5])}, weights)
 
 
+def large_layers() -> onnx.ModelProto:
+    """Of a single image, the convolutions and products are split between threads."""
+    nodes = [
+        node("Conv", ["x", "direct"], ["c"], pads=[3, 3, 3, 3], strides=[2, 2]),
+        node("Conv", ["c", "winograd"], ["d"], pads=[1, 1, 1, 1]),
+        node("Conv", ["d", "depthwise"], ["e"], pads=[1, 1, 1, 1], group=64),
+        node("Conv", ["e", "pointwise"], ["f"]),
+        node("Add", ["f", "d"], ["g"]),
+        node("Relu", ["g"], ["h"]),
+        node("MaxPool", ["h"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
+        node("Flatten", ["p"], ["i"]),
+        node("MatMul", ["i", "dense"], ["y"]),
+    ]
+    weights = {
+        "direct": _weights(64, 3, 7, 7),
+        "winograd": _weights(64, 64, 3, 3),
+        "depthwise": _weights(64, 1, 3, 3),
+        "pointwise": _weights(64, 64, 1, 1),
+        "dense": _weights(70, 64 * 18 * 20).T,
+    }
+    return graph(nodes, {"x": (F, ["n", 3, 72, 80])}, {"y": (F, ["n", 70])}, weights)
+
+
 def many_tensors() -> onnx.ModelProto:
     """More inputs and outputs than one tuple has room for."""
     names = [f"x{i}" for i in range(6)]
@@ -76,7 +99,7 @@ def free_rows() -> onnx.ModelProto:
     return graph([node("Tanh", ["x"], ["y"])], {"x": (F, ["n", "t"])}, {"y": (F, ["n", "t"])})
 
 
-ONNX = {f.__name__: f for f in (mlp, two_inputs, images, many_tensors, free_rows)}
+ONNX = {f.__name__: f for f in (mlp, two_inputs, images, large_layers, many_tensors, free_rows)}
 KERAS = ("text_cnn", "lstm_text")
 TILED = (*ONNX, *KERAS)
 MIXING = {f.__name__: f for f in (less_the_mean, shares_of_the_batch, batch_moved)}
@@ -192,7 +215,7 @@ def test_a_row_is_the_same_in_every_batch(
             _assert_close({k: v[row : row + 1] for k, v in found.items()}, alone)
 
 
-@pytest.mark.parametrize("name", ["mlp", "many_tensors", "text_cnn", "lstm_text"])
+@pytest.mark.parametrize("name", ["mlp", "large_layers", "many_tensors", "text_cnn", "lstm_text"])
 def test_threads_change_nothing(
     crates: Crates, sources: dict[str, Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -216,6 +239,7 @@ def test_a_model_that_mixes_rows_takes_them_all_at_once(
 ) -> None:
     crate = crates.converted[name].crate
     assert "tile" not in (crate / "src" / "model.rs").read_text()
-    assert "rayon" not in (crate / "Cargo.toml").read_text()
+    assert "dep:rayon" not in (crate / "Cargo.toml").read_text()
     feeds = _feeds(sources[name], 1000)
-    _assert_close(_predict(crates, name, feeds, tmp_path), sources[name].run(feeds))
+    for features in ((), ("--features", "rayon")):
+        _assert_close(_predict(crates, name, feeds, tmp_path, *features), sources[name].run(feeds))

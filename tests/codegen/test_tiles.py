@@ -119,18 +119,18 @@ def test_what_rows_share_may_not_be_made_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("widths", "row_bytes", "least", "thread_rows"),
+    ("widths", "row_bytes", "least", "thread_rows", "split_rows"),
     [
-        ((6, 64, 8), (6 + 64 + 8) * 4, 8, 435),
+        ((6, 64, 8), (6 + 64 + 8) * 4, 8, 435, 4096),
         # The first kernel is beyond the cache, the second in it.
-        ((512, 512, 8), (512 + 512 + 8) * 4, 64, 2),
+        ((512, 512, 8), (512 + 512 + 8) * 4, 64, 2, 8),
     ],
 )
-def test_height(widths: tuple[int, int, int], row_bytes: int, least: int, thread_rows: int) -> None:
+def test_height(widths: tuple[int, int, int], row_bytes: int, least: int, thread_rows: int, split_rows: int) -> None:
     a, b, c = widths
     nodes = [node("MatMul", ["x", "v"], ["h"]), node("Tanh", ["h"], ["g"]), node("MatMul", ["g", "w"], ["y"])]
     model = graph(nodes, {"x": (F, ["n", a])}, {"y": (F, ["n", c])}, {"v": _ones(a, b), "w": _ones(b, c)})
-    assert _tiling(model) == Tiling("n", row_bytes, least, thread_rows)
+    assert _tiling(model) == Tiling("n", row_bytes, least, thread_rows, split_rows)
 
 
 def test_height_over_a_free_dimension() -> None:

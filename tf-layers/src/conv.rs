@@ -172,7 +172,7 @@ impl Conv2d<'_> {
                 channels,
                 group * (channels / groups)..(group + 1) * (channels / groups),
             );
-            isa.run(Run { windows, pixels, weights, y: y.from(first) });
+            Run { windows, pixels, weights, y: y.from(first) }.on(isa);
         }
         if clamp.is_none() { y.activate(isa, self.activation, out_channels) } else { Ok(()) }
     }

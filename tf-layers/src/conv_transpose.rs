@@ -95,7 +95,7 @@ impl ConvTranspose<'_> {
                         stride: columns,
                     };
                     let x = Plain { x: &x[first * channels + group * k..], stride: channels };
-                    isa.run(Run { rows, x, weights, y: &mut *products });
+                    Run { rows, x, weights, y: &mut *products }.on(isa);
                     let place = [out_channels, group * outputs, outputs];
                     isa.run(Scatter { layer: self, size, output, first, place, products, y });
                 }

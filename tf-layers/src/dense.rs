@@ -4,6 +4,7 @@ use crate::error::{check_len, require};
 use core::ops::Range;
 
 use crate::operand::{Columns, Onto, Rows, Start, Weights};
+use crate::parallel::each_part;
 use crate::product::product;
 use crate::simd::{Isa, Kernel, Lines, Simd};
 use crate::{Activation, Matrix, Result, len};
@@ -55,7 +56,7 @@ impl Dense<'_> {
         let clamp = clamp(self.activation);
         let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
         let weights = Weights { low, high, stride: y.of, ..Weights::plain(&self.kernel, start) };
-        isa.run(Run { rows, x: Plain { x, stride: k }, weights, y: y.from(0) });
+        Run { rows, x: Plain { x, stride: k }, weights, y: y.from(0) }.on(isa);
         if clamp.is_none() { y.activate(isa, self.activation, n) } else { Ok(()) }
     }
 }
@@ -121,6 +122,17 @@ pub(crate) struct Run<'a, 'y> {
     pub x: Plain<'a>,
     pub weights: Weights<'a>,
     pub y: &'y mut [f32],
+}
+
+impl Run<'_, '_> {
+    /// All of it, on several threads where that pays.
+    pub fn on(self, isa: Isa) {
+        let Self { rows, x: Plain { x, stride }, weights, y } = self;
+        each_part(rows, weights, y, |rows, weights, y| {
+            let x = Plain { x: &x[rows.start * stride..], stride };
+            isa.run(Run { rows: rows.len(), x, weights, y });
+        });
+    }
 }
 
 impl Kernel for Run<'_, '_> {

@@ -2,6 +2,7 @@
 
 use crate::dense::{clamp, start};
 use crate::error::{check_len, require};
+use crate::parallel::{SLOW, each_piece, threads};
 use crate::simd::Isa;
 use crate::slide::Slide;
 use crate::window::Axis;
@@ -58,7 +59,12 @@ impl DepthwiseConv2d<'_> {
         }
         let clamp = clamp(self.activation);
         let bounds = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
-        isa.run(Slide { layer: self, axes, outputs, bounds, x, y });
+        let work = y.len().saturating_mul(self.kernel_size[0] * self.kernel_size[1]).saturating_mul(SLOW);
+        let line_len = axes[1].output * outputs;
+        let (lines, begin) = (y.len() / line_len, |line| line * line_len);
+        each_piece(lines, threads(work), begin, y, &mut [], |lines, y, _| {
+            isa.run(Slide { layer: self, axes, outputs, bounds, first: lines.start, x, y });
+        });
         if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
     }
 }

@@ -55,6 +55,7 @@ mod mel;
 mod moves;
 mod norm;
 mod operand;
+mod parallel;
 mod patches;
 mod pool;
 mod prediction;

@@ -51,7 +51,7 @@ impl MatMul {
             }
             let kernel = Matrix::new(panels, 1, depth, columns)?;
             let x = Plain { x: &a[a_at * rows * depth..][..rows * depth], stride: depth };
-            isa.run(Run { rows, x, weights: Weights::plain(&kernel, Start::Zero), y });
+            Run { rows, x, weights: Weights::plain(&kernel, Start::Zero), y }.on(isa);
         }
         Ok(())
     }

@@ -14,6 +14,8 @@ pub(crate) struct Slide<'a> {
     pub outputs: usize,
     /// What the results are clamped to.
     pub bounds: (f32, f32),
+    /// The first line of y among those of all images.
+    pub first: usize,
     pub x: &'a [f32],
     pub y: &'a mut [f32],
 }
@@ -26,10 +28,11 @@ impl Kernel for Slide<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { layer, axes: [vertical, horizontal], outputs, bounds, x, y } = self;
+        let Self { layer, axes: [vertical, horizontal], outputs, bounds, first, x, y } = self;
         let image = vertical.input * horizontal.input * layer.channels;
         // Lines without width have no output pixels.
         for (i, y) in y.chunks_exact_mut(horizontal.output * outputs).enumerate() {
+            let i = first + i;
             let (sample, line) = (i / vertical.output, i % vertical.output);
             let top = vertical.origin(line);
             let (x, taps) = (&x[sample * image..][..image], vertical.taps(top));

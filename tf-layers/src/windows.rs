@@ -3,8 +3,9 @@
 use core::ops::Range;
 
 use crate::operand::{MAX_RANGE, MAX_ROWS, MAX_SMALL, Rows, Weights};
+use crate::parallel::each_part;
 use crate::product::product;
-use crate::simd::{Kernel, Lines, Simd};
+use crate::simd::{Isa, Kernel, Lines, Simd};
 use crate::window::Axis;
 
 /// A convolution of one group.
@@ -13,6 +14,17 @@ pub(crate) struct Run<'a, 'y> {
     pub pixels: usize,
     pub weights: Weights<'a>,
     pub y: &'y mut [f32],
+}
+
+impl Run<'_, '_> {
+    /// All of it, on several threads where that pays.
+    pub fn on(self, isa: Isa) {
+        let Self { windows, pixels, weights, y } = self;
+        each_part(pixels, weights, y, |pixels, weights, y| {
+            let windows = Windows { pixel: windows.pixel + pixels.start, ..windows };
+            isa.run(Run { windows, pixels: pixels.len(), weights, y });
+        });
+    }
 }
 
 impl Kernel for Run<'_, '_> {
@@ -36,6 +48,8 @@ pub(crate) struct Windows<'a> {
     x: &'a [f32],
     /// Vertical and horizontal.
     axes: [Axis; 2],
+    /// Which output pixel the first row belongs to.
+    pixel: usize,
     channels: usize,
     /// The first channel of the group, and how many it has.
     first: usize,
@@ -74,7 +88,7 @@ impl<'a> Windows<'a> {
         let depth = group.len();
         let joined = axes[1].dilation == 1 && depth == channels;
         let small = axes[0].size * axes[1].size * depth <= MAX_SMALL;
-        Self { x, axes, channels, first: group.start, depth, joined, small }
+        Self { x, axes, pixel: 0, channels, first: group.start, depth, joined, small }
     }
 
     /// The numbers in a piece: a line of the window where that is one stretch of memory, else a tap.
@@ -91,13 +105,13 @@ impl<'a> Windows<'a> {
         Some(&image[pixel * self.channels + self.first..][..self.depth])
     }
 
-    /// Any `M` windows from output pixel `row` on. What is rare is a function of its own, so that the kernels of all
+    /// Any `M` windows from output pixel `pixel` on. What is rare is a function of its own, so that the kernels of all
     /// instruction sets share it.
     #[inline(never)]
-    fn scan<const M: usize>(&self, row: usize) -> Tile<'a, M> {
+    fn scan<const M: usize>(&self, pixel: usize) -> Tile<'a, M> {
         let [vertical, horizontal] = self.axes;
         let image = vertical.input * horizontal.input * self.channels;
-        let (line, mut column) = (row / horizontal.output, row % horizontal.output);
+        let (line, mut column) = (pixel / horizontal.output, pixel % horizontal.output);
         let (mut sample, mut line) = (line / vertical.output, line % vertical.output);
         let mut windows = [(self.x, 0, 0); M];
         let mut whole = self.joined;
@@ -206,7 +220,8 @@ impl<'a> Rows<'a> for Windows<'a> {
     #[inline(always)]
     fn tile<const M: usize>(self, row: usize) -> Tile<'a, M> {
         let [vertical, horizontal] = self.axes;
-        let (line, column) = (row / horizontal.output, row % horizontal.output);
+        let pixel = self.pixel + row;
+        let (line, column) = (pixel / horizontal.output, pixel % horizontal.output);
         let (sample, line) = (line / vertical.output, line % vertical.output);
         let (top, left) = (vertical.origin(line), horizontal.origin(column));
         if column + M <= horizontal.output
@@ -217,7 +232,7 @@ impl<'a> Rows<'a> for Windows<'a> {
             let image = vertical.input * horizontal.input * self.channels;
             return Tile { windows: [(&self.x[sample * image..][..image], top, left); M], kind: Kind::Even };
         }
-        self.scan(row)
+        self.scan(pixel)
     }
 
     #[inline(always)]

@@ -71,6 +71,8 @@ class Tiles:
 
     thread_rows: int
     """The rows for which a thread pays."""
+    split_rows: int
+    """The rows for which one layer is worth several threads."""
     batch: str
     """The variable of the batch."""
     height: str
@@ -168,7 +170,8 @@ class Writer:
         height = f"tile_rows({self.dims.dim(tiled.row_bytes)}, {tiled.least})"
         constant = isinstance(tiled.row_bytes, int)
         batch = self.dims.names[tiled.batch]
-        return Tiles(tiled.thread_rows, batch, height, constant, nest(types), nest(names), nest(values))
+        rows = (tiled.thread_rows, tiled.split_rows)
+        return Tiles(*rows, batch, height, constant, nest(types), nest(names), nest(values))
 
     def step(self, layer: Layer, table: WeightTable) -> Step:
         """The layer's field and call, and those of the layers in its bodies."""

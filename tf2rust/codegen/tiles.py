@@ -23,6 +23,8 @@ _ROWS_FOR_RESIDENT, _ROWS_FOR_OTHER = 8, 64
 longer than the reading."""
 _THREAD_WORK = 1 << 19
 """Multiply-adds for which it is worth waking a thread: some microseconds."""
+_SPLIT_WORK = 1 << 21
+"""Multiply-adds of a layer that tf-layers parts among threads."""
 _USUAL = 64
 """The size of free dimensions other than the batch where sizes are to be compared."""
 _GROUP = 8
@@ -34,13 +36,14 @@ class Tiling:
     """How a model's batch is cut.
 
     ``row_bytes`` is what a row takes in inputs, outputs and workspace; ``least`` the rows for which reading the kernels
-    pays; ``thread_rows`` those for which a thread pays.
+    pays; ``thread_rows`` those for which a thread pays, ``split_rows`` those for which one layer is worth several.
     """
 
     batch: str
     row_bytes: int | Expr
     least: int
     thread_rows: int
+    split_rows: int
 
 
 def tiling(graph: LayerGraph) -> Tiling | None:
@@ -57,10 +60,12 @@ def tiling(graph: LayerGraph) -> Tiling | None:
     row_bytes = _row_bytes(graph, plan(graph, inplace=True, memdrop=True), per_row)
     sizes = [_kernel_elements(layer) for layer in graph.layers]
     wanted = sum(n * (_ROWS_FOR_OTHER if n * 4 > _RESIDENT_BYTES else _ROWS_FOR_RESIDENT) for n in sizes)
-    work = sum(n * _usual(per_row(layer.kernel_rows())) for n, layer in zip(sizes, graph.layers, strict=True))
+    works = [n * _usual(per_row(layer.kernel_rows())) for n, layer in zip(sizes, graph.layers, strict=True)]
+    work = sum(works)
     fewest = math.ceil(wanted / work) if work else 1
     least = 1 << (fewest - 1).bit_length()  # Batches are powers of two more often than not.
-    return Tiling(name, row_bytes, least, math.ceil(_THREAD_WORK / max(work + _usual(row_bytes), 1)))
+    thread_rows = math.ceil(_THREAD_WORK / max(work + _usual(row_bytes), 1))
+    return Tiling(name, row_bytes, least, thread_rows, math.ceil(_SPLIT_WORK / max([*works, 1])))
 
 
 def nest(parts: Sequence[str]) -> str:

@@ -16,6 +16,14 @@ use peak::peak;
 use tf_layers::{Activation, Isa};
 
 fn main() {
+    // From inside of the pool, as a generated crate calls large layers.
+    #[cfg(feature = "rayon")]
+    rayon_core::scope(|_| measure());
+    #[cfg(not(feature = "rayon"))]
+    measure();
+}
+
+fn measure() {
     let isa = Isa::detect();
     println!("{}", isa.name());
     let bench = Bench { isa, filter: std::env::args().nth(1).unwrap_or_default() };

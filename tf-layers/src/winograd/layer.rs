@@ -6,10 +6,11 @@ use super::{WIDTHS, tile};
 use crate::dense::{self, Plain, clamp, start};
 use crate::error::{check_len, require};
 use crate::operand::{Columns, Onto, Start, Weights};
-use crate::simd::Isa;
+use crate::parallel::{each_piece, threads};
+use crate::simd::{Isa, PANEL};
 use crate::window::Axis;
 use crate::windows::{self, Windows};
-use crate::{Activation, Buffer, Matrix, Result, len};
+use crate::{Activation, Buffer, Error, Matrix, Result, len};
 
 /// Numbers of a block's scratch memory: what stays in a level-2 cache with the weights streaming by.
 const BLOCK: usize = 160 * 1024;
@@ -105,7 +106,11 @@ impl WinogradConv2d<'_> {
         }
         let outputs = tile + 1 - width;
         let tiles = [vertical.output, horizontal.output.div_ceil(outputs)];
-        let block = Block::new(tile, tiles, height, self.in_channels, n)?;
+        // A tile has that many products of depth k for each of its lines of outputs.
+        let threads = threads(len(&[pixels, n])?.saturating_mul(k).saturating_mul(tile) / outputs);
+        let images = pixels / (vertical.output * horizontal.output);
+        let most = (images * vertical.output).div_ceil(threads);
+        let block = Block::new(tile, tiles, most, height, self.in_channels, n)?;
         let clamp = clamp(self.activation);
         let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
         let run = Run {
@@ -113,16 +118,21 @@ impl WinogradConv2d<'_> {
             kernel: self.kernel,
             axes: [vertical, horizontal],
             channels: self.in_channels,
+            block,
             tile,
             outputs,
             epilogue: Epilogue { bias: self.bias, onto, low, high },
             columns: [y.first, y.of],
         };
-        let scratch = scratch.write(block.scratch)?;
-        let (input, output) = (vertical.input * horizontal.input, vertical.output * horizontal.output);
-        for (image, y) in y.y.chunks_exact_mut(output * y.of).enumerate() {
-            run.image(block, &x[image * input * self.in_channels..][..input * self.in_channels], y, scratch);
-        }
+        let parts = images * run.parts();
+        let scratch = scratch.write(len(&[threads.min(parts), block.scratch])?)?;
+        let begin = |part| run.begin(part);
+        each_piece(parts, threads, begin, &mut *y.y, scratch, |parts, y, scratch| {
+            let first = begin(parts.start);
+            for part in parts {
+                run.part(part, x, &mut y[begin(part) - first..begin(part + 1) - first], scratch);
+            }
+        });
         if clamp.is_none() { y.activate(isa, self.activation, n) } else { Ok(()) }
     }
 }
@@ -137,10 +147,11 @@ struct Block {
 }
 
 impl Block {
-    /// For an image of `lines` by `tiles`: all tiles of several lines, or some tiles of a line.
+    /// For an image of `lines` by `tiles`: all tiles of several lines, at most `most`, or some tiles of a line.
     fn new(
         values: usize,
         [lines, tiles]: [usize; 2],
+        most: usize,
         height: usize,
         channels: usize,
         n: usize,
@@ -148,12 +159,14 @@ impl Block {
         let (room, line) = (BLOCK / values, len(&[height, channels])?.max(1) + n);
         let (lines, tiles) = if line.checked_mul(tiles).is_some_and(|all| all <= room) {
             let more = (room / tiles).saturating_sub(line) / (channels + n).max(1);
-            (even(lines, 1 + more), tiles)
+            (even(lines, most.min(1 + more)), tiles)
         } else {
             (1, even(tiles, (room / line).max(1)))
         };
         let input = len(&[values, tiles, crate::shape::sum(lines, height - 1)?, channels])?;
         let scratch = crate::shape::sum(input, len(&[values, tiles, lines, n])?)?;
+        // So that those of all threads lie as the first one's does.
+        let scratch = scratch.checked_next_multiple_of(PANEL).ok_or(Error::Overflow)?;
         Ok(Self { lines, tiles, scratch })
     }
 }
@@ -163,12 +176,13 @@ fn even(all: usize, most: usize) -> usize {
     all.div_ceil(all.div_ceil(most).max(1)).max(1)
 }
 
-/// The convolution of an image, its arguments checked.
+/// The convolution of images, its arguments checked.
 struct Run<'a> {
     isa: Isa,
     kernel: Matrix<'a>,
     axes: [Axis; 2],
     channels: usize,
+    block: Block,
     /// Pixels of a tile.
     tile: usize,
     /// Pixels of a tile's result.
@@ -179,19 +193,39 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn image(&self, block: Block, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
-        let [vertical, horizontal] = self.axes;
-        let tiles = horizontal.output.div_ceil(self.outputs);
-        for line in (0..vertical.output).step_by(block.lines) {
-            for tile in (0..tiles).step_by(block.tiles) {
-                let lines = block.lines.min(vertical.output - line);
-                self.part(Part { line, lines, tile, tiles: block.tiles.min(tiles - tile) }, x, y, scratch);
-            }
-        }
+    /// How many parts a line has, all tiles of one or some.
+    fn line_parts(&self) -> usize {
+        self.axes[1].output.div_ceil(self.outputs).div_ceil(self.block.tiles)
     }
 
-    fn part(&self, part: Part, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
-        let Self { isa, kernel, axes, channels, tile, outputs, epilogue, columns } = *self;
+    /// How many parts an image has.
+    fn parts(&self) -> usize {
+        self.axes[0].output.div_ceil(self.block.lines) * self.line_parts()
+    }
+
+    /// Which image a part is of, and where in it, counted over all images.
+    fn place(&self, part: usize) -> (usize, Part) {
+        let ([vertical, horizontal], Block { lines, tiles, .. }) = (self.axes, self.block);
+        let (image, part) = (part / self.parts(), part % self.parts());
+        let (line, tile) = (part / self.line_parts() * lines, part % self.line_parts() * tiles);
+        let (lines, all) = (lines.min(vertical.output - line), horizontal.output.div_ceil(self.outputs));
+        (image, Part { line, lines, tile, tiles: tiles.min(all - tile) })
+    }
+
+    /// Where the pixels of a part begin in y.
+    fn begin(&self, part: usize) -> usize {
+        let [vertical, horizontal] = self.axes;
+        let (image, part) = self.place(part);
+        let line = image * vertical.output + part.line;
+        (line * horizontal.output + part.tile * self.outputs) * self.columns[1]
+    }
+
+    fn part(&self, part: usize, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
+        let (image, part) = self.place(part);
+        let [vertical, horizontal] = self.axes;
+        let image_len = vertical.input * horizontal.input * self.channels;
+        let x = &x[image * image_len..][..image_len];
+        let Self { isa, kernel, axes, channels, tile, outputs, epilogue, columns, .. } = *self;
         let n = kernel.cols();
         // One value of all tiles; a tile's lines lie a line of tiles apart.
         let pitch = (part.lines + axes[0].size - 1) * part.tiles * channels;

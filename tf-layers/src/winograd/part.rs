@@ -4,7 +4,7 @@ use super::transform::{Eight, Epilogue, Six, Tile, transform_input, transform_ou
 use crate::simd::{Kernel, Simd};
 use crate::window::Axis;
 
-/// Some lines of some tiles.
+/// All tiles of some lines of an image, or some of a line: pixels that follow each other.
 #[derive(Clone, Copy)]
 pub(super) struct Part {
     pub line: usize,
@@ -69,6 +69,7 @@ pub(super) struct Outputs<'a> {
     pub epilogue: Epilogue<'a>,
     /// The first column of the result, and all columns of y.
     pub columns: [usize; 2],
+    /// The pixels of the part.
     pub y: &'a mut [f32],
 }
 
@@ -86,10 +87,10 @@ impl Outputs<'_> {
     fn tiles<S: Simd, K: Tile<T>, const T: usize>(self, s: S) {
         let Self { part, channels, made, pitch, space, epilogue, columns: [first, of], .. } = self;
         let line_len = self.axes[1].output * of;
-        for (i, line) in self.y.chunks_exact_mut(line_len).skip(part.line).take(part.lines).enumerate() {
+        for (i, line) in self.y.chunks_mut(line_len).enumerate() {
             for t in 0..part.tiles {
                 let space = &space[(i * part.tiles + t) * channels..];
-                let y = &mut line[(part.tile + t) * made * of + first..];
+                let y = &mut line[t * made * of + first..];
                 transform_output::<S, K, T>(s, space, [pitch, channels, made, of], epilogue, y);
             }
         }
