@@ -82,7 +82,7 @@ def classifier_9() -> onnx.ModelProto:
     return n.model(n("Softmax", n("Gemm", x, n.weight(5, 54), n.weight(5), transB=1), axis=1))
 
 
-@_zoo("Transpose Conv2D MaxPooling2D Multiply AveragePooling1D Multiply Add Pow Divide Conv2D Dense")
+@_zoo("Transpose Conv2D MaxPooling2D Multiply AveragePooling1D Rescaling Pow Divide Conv2D Dense")
 def local_response_7() -> onnx.ModelProto:
     n = Net(7, image=["batch", 3, 15, 15])
     x = n("Relu", n.conv("image", 3, 6, (5, 5), strides=[2, 2], pads=[0, 0, 0, 0]))

@@ -57,9 +57,9 @@ TABLE: dict[str, Case] = {
     "spectral": case(lambda x: layers.SpectralNormalization(layers.Dense(3))(x), X, becomes="Dense"),
     "batch_axis_1": case(lambda x: layers.BatchNormalization(axis=1)(x), IMAGE, becomes="Multiply Add"),
     "normalization": case(
-        lambda x: layers.Normalization(mean=[1.0, 2, 3], variance=[1.0, 2, 5])(x), (3,), becomes="Subtract Multiply"
+        lambda x: layers.Normalization(mean=[1.0, 2, 3], variance=[1.0, 2, 5])(x), (3,), becomes="Normalization"
     ),
-    "rescaling": case(lambda x: layers.Rescaling(1 / 255, offset=-1)(x), IMAGE, becomes="Multiply Add"),
+    "rescaling": case(lambda x: layers.Rescaling(1 / 255, offset=-1)(x), IMAGE, becomes="Rescaling"),
 }
 TABLES = [Table("normalization", TABLE)]
 

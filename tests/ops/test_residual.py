@@ -47,7 +47,7 @@ TABLE: dict[str, Case] = {
     "scaled_behind": case(
         lambda x: _block(x, layers.Dense(5), layers.BatchNormalization()),
         (5,),
-        becomes="Activation Dense Multiply Add",
+        becomes="Activation Dense BatchNormalization",
     ),
     "onto_an_input": case(lambda x: layers.Add()([x, layers.Dense(5)(x)]), (5,), becomes="Dense"),
     "onto_another_input": case(lambda x, y: layers.Add()([layers.Dense(5)(x), y]), (7,), (5,), becomes="Dense"),
@@ -104,7 +104,7 @@ TABLE: dict[str, Case] = {
         lambda x, y: layers.Add()([layers.Dense(5)(x), layers.BatchNormalization()(y)]),
         (7,),
         (5,),
-        becomes="Multiply Add Dense",
+        becomes="BatchNormalization Dense",
     ),
     "free_width": case(
         lambda x: _block(x, layers.Conv1D(4, 3, padding="same"), layers.ReLU()), (None, 4), becomes="Activation Conv1D"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.dense import Dense
 from tf2rust.ops.reshape import Reshape
+from tf2rust.ops.scale_shift import chained
 from tf2rust.ops.transpose import Transpose, inverse
 
 
@@ -77,7 +79,13 @@ class _Fusion:
                 continue
             if isinstance(layer, Reshape) and any(step(layer) for step in self.of_reshapes):
                 continue
-            self._fuse(layer)
+            self._fuse(layer, _absorbed)
+        # What no neighbour could take in is done in as few passes over memory as may be.
+        self.waiting.extend(sorted(self.position, key=self.position.__getitem__))
+        while self.waiting:
+            layer = self.waiting.popleft()
+            if layer in self.position:
+                self._fuse(layer, chained)
         self.graph.layers = sorted(self.position, key=self.position.__getitem__)
         return self.graph
 
@@ -202,11 +210,11 @@ class _Fusion:
         self._look_again(view)
         return True
 
-    def _fuse(self, layer: Layer) -> None:
+    def _fuse(self, layer: Layer, join: Callable[[Layer, Layer], Layer | None]) -> None:
         reader = self._only_reader(layer.y) if len(layer.outputs) == 1 else None
         if reader is None:
             return
-        fused = layer.absorb(reader) or reader.absorb_input(layer)
+        fused = join(layer, reader)
         if fused is None:
             return
         self._remove(layer)
@@ -217,6 +225,10 @@ class _Fusion:
         fused.rules = layer.rules + reader.rules
         self._add(fused, position)
         self._look_again(fused)
+
+
+def _absorbed(layer: Layer, reader: Layer) -> Layer | None:
+    return layer.absorb(reader) or reader.absorb_input(layer)
 
 
 def _commutes(layer: Layer, view: Reshape) -> bool:

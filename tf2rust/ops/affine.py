@@ -46,20 +46,14 @@ class Affine(Layer):
             return None
         if consumer.constant is None:
             return self._onto(consumer)
-        if (vector := consumer.last_axis()) is None:
+        if (channels := consumer.channelwise()) is None:
             return None
-        bias = np.zeros(vector.size) if self.bias is None else self.bias.astype(np.float64)
-        wide = vector.astype(np.float64)
-        match consumer.function, consumer.constant_first:
-            case "Add", _:
-                return replace(self, bias=_f32(bias + wide))
-            case "Sub", False:
-                return replace(self, bias=_f32(bias - wide))
-            case "Mul", _:
-                return replace(
-                    self, kernel=_f32(self.scaled_kernel(wide)), bias=None if self.bias is None else _f32(bias * wide)
-                )
-        return None
+        factor, summand = channels
+        kernel = self.kernel if (factor == 1).all() else _f32(self.scaled_kernel(factor))
+        if self.bias is None and not summand.any():
+            return replace(self, kernel=kernel)
+        bias = 0.0 if self.bias is None else self.bias.astype(np.float64)
+        return replace(self, kernel=kernel, bias=_f32(bias * factor + summand))
 
     def _onto(self, consumer: Binary) -> Layer | None:
         """The layer that adds the consumer's other operand itself."""
@@ -97,22 +91,18 @@ class Affine(Layer):
 
     def absorb_input(self, producer: Layer) -> Layer | None:
         """A factor or a summand for each input channel, as of a BatchNormalization in front, goes into the kernel."""
-        if not isinstance(producer, Binary) or producer.y is not self.x or (vector := producer.last_axis()) is None:
+        if not isinstance(producer, Binary) or producer.y is not self.x or (parts := producer.channelwise()) is None:
             return None
-        wide, inputs = vector.astype(np.float64), [producer.x, *self.inputs[1:]]
-        match producer.function, producer.constant_first:
-            case "Mul", _:
-                return replace(self, kernel=_f32(self.scaled_input(wide)), inputs=inputs)
-            case "Add", _:
-                moved = self.of_constant(wide)
-            case "Sub", False:
-                moved = self.of_constant(-wide)
-            case _:
+        factor, summand = parts
+        made = replace(self, inputs=[producer.x, *self.inputs[1:]])
+        if summand.any():
+            moved = self.of_constant(summand)
+            if moved is None:
                 return None
-        if moved is None:
-            return None
-        bias = 0.0 if self.bias is None else self.bias.astype(np.float64)
-        return replace(self, bias=_f32(bias + moved), inputs=inputs)
+            made.bias = _f32(moved if self.bias is None else self.bias.astype(np.float64) + moved)
+        if (factor != 1).any():
+            made.kernel = _f32(self.scaled_input(factor))
+        return made
 
     def scaled_input(self, factors: np.ndarray) -> np.ndarray:
         """The kernel that does to x what this one does to x · factors, one factor for each channel."""

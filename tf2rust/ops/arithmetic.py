@@ -81,6 +81,25 @@ class Binary(Layer):
             return np.full(size, c.reshape(()), np.float32)
         return c.reshape(-1) if c.shape[-1] == c.size == size else None
 
+    def channelwise(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The float64 factor and summand of each channel with which it is ``x · factor + summand``, if it is."""
+        if (vector := self.last_axis()) is None:
+            return None
+        c = vector.astype(np.float64)
+        one, nothing = np.ones_like(c), np.full_like(c, -0.0)  # unlike 0, it leaves −0 as it is
+        match self.function, self.constant_first:
+            case "Add", _:
+                return one, c
+            case "Sub", False:
+                return one, -c
+            case "Sub", True:
+                return -one, c
+            case "Mul", _:
+                return c, nothing
+            case "Div", False if (np.abs(c) > np.finfo(np.float32).tiny).all() and np.isfinite(c).all():
+                return 1 / c, nothing
+        return None
+
     def apply(self, x: np.ndarray) -> np.ndarray:
         """What a layer with a constant computes."""
         function: Callable[..., np.ndarray] = FUNCTIONS[self.function]
