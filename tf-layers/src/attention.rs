@@ -1,7 +1,8 @@
 //! Scaled dot-product attention.
 
-use crate::dense::{Plain, Run};
+use crate::dense::Run;
 use crate::error::{check_len, require};
+use crate::operand::Plain;
 use crate::operand::{Start, Weights};
 use crate::shape::sum;
 use crate::simd::{Isa, PANEL};
@@ -112,7 +113,7 @@ impl Attention {
                     let rows = BLOCK.min(queries - first);
                     let scores = &mut scores[..rows * keys];
                     let x = Plain { x: &q[at(&steps[0]) + first * steps[0][2]..], stride: steps[0][2] };
-                    isa.run(Run { rows, x, weights: weights(k_panels, depth, keys, keys), y: &mut *scores });
+                    Run { rows, x, weights: weights(k_panels, depth, keys, keys), y: &mut *scores }.here(isa);
                     for score in scores.iter_mut() {
                         *score *= self.scale;
                     }
@@ -122,7 +123,7 @@ impl Attention {
                     softmax_in_place(isa, [rows, keys, 1], scores)?;
                     let x = Plain { x: scores, stride: keys };
                     let y = &mut y[at(&steps[3]) + first * steps[3][2]..];
-                    isa.run(Run { rows, x, weights: weights(v_panels, keys, value_depth, steps[3][2]), y });
+                    Run { rows, x, weights: weights(v_panels, keys, value_depth, steps[3][2]), y }.here(isa);
                 }
             }
         }

@@ -93,7 +93,7 @@ impl Conv3d<'_> {
                     let part = channels / groups;
                     let windows =
                         Windows::new(x, [axes[1], axes[2]], channels, group * part..(group + 1) * part);
-                    isa.run(Run { windows, pixels, weights, y: &mut y[first..] });
+                    Run { windows, pixels, weights, y: &mut y[first..] }.here(isa);
                 }
             }
         }

@@ -1,7 +1,8 @@
 //! Transposed convolutions, channels last.
 
-use crate::dense::{Plain, Run, start};
+use crate::dense::{Run, start};
 use crate::error::{check_len, require};
+use crate::operand::Plain;
 use crate::operand::{Start, Weights};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{Activation, Buffer, Error, Matrix, Result, len};

@@ -1,12 +1,10 @@
 //! Fully connected layers.
 
 use crate::error::{check_len, require};
-use core::ops::Range;
-
-use crate::operand::{Columns, Onto, Rows, Start, Weights};
+use crate::operand::{Columns, Onto, Plain, Rows, Start, Weights};
 use crate::parallel::each_part;
-use crate::product::product;
-use crate::simd::{Isa, Kernel, Lines, Simd};
+use crate::product::Product;
+use crate::simd::Isa;
 use crate::{Activation, Matrix, Result, len};
 
 /// y = activation(x·kernel + bias), on the last axis of x.
@@ -73,49 +71,6 @@ pub(crate) fn clamp(activation: Activation) -> Option<(f32, f32)> {
     activation.bounds()
 }
 
-/// The rows of a plain matrix.
-#[derive(Clone, Copy)]
-pub(crate) struct Plain<'a> {
-    pub x: &'a [f32],
-    /// From one row to the next.
-    pub stride: usize,
-}
-
-impl<'a> Rows<'a> for Plain<'a> {
-    const EVERY_SIZE: bool = true;
-
-    /// What begins with the first of the rows.
-    type Tile<const M: usize> = &'a [f32];
-    type Space = ();
-
-    fn space() {}
-
-    #[inline(always)]
-    fn tile<const M: usize>(self, row: usize) -> &'a [f32] {
-        &self.x[row * self.stride..]
-    }
-
-    #[inline(always)]
-    fn pieces<const M: usize>(self, _: &&'a [f32], _: Range<usize>) -> Range<usize> {
-        0..1
-    }
-
-    #[inline(always)]
-    fn piece<'s, const M: usize>(
-        self,
-        tile: &&'a [f32],
-        _: usize,
-        range: Range<usize>,
-        (): &'s mut (),
-    ) -> Option<(usize, Lines<'s, M>)>
-    where
-        'a: 's,
-    {
-        let lines = Lines::Even { x: &tile[range.start..], pitch: self.stride, len: range.len() };
-        Some((range.start, lines))
-    }
-}
-
 /// A product of plain matrices.
 pub(crate) struct Run<'a, 'y> {
     pub rows: usize,
@@ -125,21 +80,17 @@ pub(crate) struct Run<'a, 'y> {
 }
 
 impl Run<'_, '_> {
+    /// All of it on one thread.
+    pub fn here(self, isa: Isa) {
+        isa.run(Product { rows: Rows::Plain(self.x), count: self.rows, weights: self.weights, y: self.y });
+    }
+
     /// All of it, on several threads where that pays.
     pub fn on(self, isa: Isa) {
         let Self { rows, x: Plain { x, stride }, weights, y } = self;
         each_part(rows, weights, y, |rows, weights, y| {
             let x = Plain { x: &x[rows.start * stride..], stride };
-            isa.run(Run { rows: rows.len(), x, weights, y });
+            Run { rows: rows.len(), x, weights, y }.here(isa);
         });
-    }
-}
-
-impl Kernel for Run<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        product(s, self.x, self.rows, self.weights, self.y);
     }
 }

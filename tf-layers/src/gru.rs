@@ -1,7 +1,8 @@
 //! Gated recurrent units.
 
-use crate::dense::{Plain, Run, start};
+use crate::dense::{Run, start};
 use crate::error::{check_len, require};
+use crate::operand::Plain;
 use crate::operand::Weights;
 use crate::recurrence::{Direction, States, Walk, begin, finish, recur};
 use crate::simd::Isa;
@@ -78,7 +79,7 @@ impl Gru<'_> {
         begin([&mut *h], states.initial);
         walk.first(h, y);
         let weights = Weights::plain(&self.kernel, start(self.bias, gates)?);
-        isa.run(Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: xs });
+        Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: xs }.here(isa);
         for step in 0..steps {
             self.step(isa, walk, walk.at(step), xs, h, z)?;
             walk.emit(step, h, y);
@@ -150,7 +151,7 @@ impl Gru<'_> {
             let z = &mut z[..batch * units];
             let bias = start(self.recurrent_bias.map(|b| &b[2 * units..]), units)?;
             let weights = Weights::plain(candidate, bias);
-            isa.run(Run { rows: batch, x: Plain { x: reset, stride: units }, weights, y: z });
+            Run { rows: batch, x: Plain { x: reset, stride: units }, weights, y: z }.here(isa);
             for sample in 0..batch {
                 let x = &mut xs[sample * stride + 2 * units..][..units];
                 for (x, z) in x.iter_mut().zip(&z[sample * units..]) {

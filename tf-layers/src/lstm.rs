@@ -1,8 +1,9 @@
 //! Long short-term memory.
 
-use crate::dense::{Plain, Run, start};
+use crate::dense::{Run, start};
 use crate::error::{check_len, require};
 use crate::math::{sigmoid, tanh};
+use crate::operand::Plain;
 use crate::operand::{Start, Weights};
 use crate::recurrence::{Direction, States, Walk, begin, finish, recur};
 use crate::simd::{Isa, Kernel, Simd};
@@ -78,7 +79,7 @@ impl Lstm<'_> {
         // The inputs of all steps are one large product, which runs much faster than many small ones.
         let rows = batch * steps;
         let weights = Weights::plain(&self.kernel, start);
-        isa.run(Run { rows, x: Plain { x, stride: k }, weights, y: z });
+        Run { rows, x: Plain { x, stride: k }, weights, y: z }.here(isa);
         for step in 0..steps {
             let at = walk.at(step);
             // z += h·recurrent for all samples

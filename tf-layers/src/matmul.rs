@@ -1,8 +1,9 @@
 //! Matrix products of two tensors, neither of which is known before.
 
 use crate::broadcast::{Plan, shape};
-use crate::dense::{Plain, Run};
+use crate::dense::Run;
 use crate::error::{check_len, require};
+use crate::operand::Plain;
 use crate::operand::{Start, Weights};
 use crate::scalar::Scalar;
 use crate::simd::{Isa, PANEL};

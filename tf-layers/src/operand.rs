@@ -6,7 +6,8 @@
 use core::ops::Range;
 
 use crate::error::{check_len, require};
-use crate::simd::{Isa, Lines};
+use crate::simd::{Isa, Piece};
+use crate::windows::{Space, Windows};
 use crate::{Activation, Matrix, Result, len};
 
 /// The most numbers of a row that are asked for at once.
@@ -14,37 +15,55 @@ pub(crate) const MAX_RANGE: usize = 1024;
 
 /// Rows of at most so many numbers are never asked for in part.
 pub(crate) const MAX_SMALL: usize = 160;
-/// The most rows of any tile.
-pub(crate) const MAX_ROWS: usize = 6;
 
 /// The left operand: rows of k numbers, each in one or more pieces.
-pub(crate) trait Rows<'a>: Copy {
-    /// Whether there are kernels for tiles of every size, which is worth its code where rows are few.
-    const EVERY_SIZE: bool;
+pub(crate) enum Rows<'a, 's> {
+    /// Those of a matrix.
+    Plain(Plain<'a>),
+    /// The windows of a convolution, and memory for what is worked out of them.
+    Windows(Windows<'a>, &'s mut Space<'a>),
+}
 
-    /// What is worked out once for `M` rows that are multiplied together.
-    type Tile<const M: usize>: Copy;
+/// The rows of a plain matrix.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain<'a> {
+    pub x: &'a [f32],
+    /// From one row to the next.
+    pub stride: usize,
+}
 
-    /// `M` rows from `row` on.
-    fn tile<const M: usize>(self, row: usize) -> Self::Tile<M>;
+impl Rows<'_, '_> {
+    /// The most numbers of a row that may be asked for at once.
+    pub fn most(&self) -> usize {
+        match self {
+            Self::Plain(_) => usize::MAX,
+            Self::Windows(windows, _) => windows.most(),
+        }
+    }
 
-    /// Memory for rows that had better be copied, and how to get it.
-    type Space;
-    fn space() -> Self::Space;
-
-    /// Which pieces of these rows hold the numbers `range` of the k.
-    fn pieces<const M: usize>(self, tile: &Self::Tile<M>, range: Range<usize>) -> Range<usize>;
-
-    /// What of `range` lies in a piece: the first of the numbers, and all of them; `None` if they are zeros.
-    fn piece<'s, const M: usize>(
-        self,
-        tile: &Self::Tile<M>,
-        piece: usize,
+    /// What of the numbers `range` of `count` rows from `row` on is not zero. `one` is memory for a piece.
+    #[inline(always)]
+    pub fn pieces<'t>(
+        &'t mut self,
+        row: usize,
+        count: usize,
         range: Range<usize>,
-        space: &'s mut Self::Space,
-    ) -> Option<(usize, Lines<'s, M>)>
-    where
-        'a: 's;
+        one: &'t mut [Piece<'t>; 1],
+    ) -> &'t [Piece<'t>] {
+        match self {
+            Self::Plain(Plain { x, stride }) => {
+                *one = [Piece::even(
+                    range.start,
+                    &x[row * *stride + range.start..],
+                    *stride,
+                    range.len(),
+                    count,
+                )];
+                one
+            }
+            Self::Windows(windows, space) => windows.pieces(row, count, range, space, one),
+        }
+    }
 }
 
 /// The right operand, and what is done with the product.

@@ -5,14 +5,11 @@
 
 use core::ops::Range;
 
-use crate::operand::{MAX_ROWS, Weights};
-use crate::simd::PANEL;
+use crate::operand::Weights;
+use crate::simd::{MAX_ROWS, STRIP};
 
 /// A multiply-add that reads memory for itself alone takes so many times as long as in a product.
 pub(crate) const SLOW: usize = 4;
-
-/// The most columns of any tile.
-const STRIP: usize = 4 * PANEL;
 
 /// Multiply-adds for which it pays to wake a thread: ten microseconds and more.
 #[cfg(feature = "rayon")]

@@ -4,7 +4,7 @@ use core::mem;
 use core::ops::Range;
 
 use crate::operand::{MAX_RANGE, MAX_SMALL, Rows, Start, Weights};
-use crate::simd::{Ahead, PANEL, Simd, accumulate};
+use crate::simd::{Ahead, Kernel, PANEL, Piece, Simd, accumulate};
 
 /// Bytes of weights that stay in the level-1 cache while rows stream by.
 const WEIGHTS_BLOCK: usize = 32 * 1024;
@@ -13,85 +13,86 @@ const ROWS_BLOCK: usize = 192 * 1024;
 /// So many tiles are few.
 const FEW: usize = 4;
 
-/// y = clamp(start + rows·weights) for `count` rows.
-#[inline(always)]
-pub(crate) fn product<'a, S: Simd, R: Rows<'a>>(
-    s: S,
-    rows: R,
-    count: usize,
-    weights: Weights<'_>,
-    y: &mut [f32],
-) {
-    // Where each weight is used by few rows only, it may as well come from further away.
-    let (depth, height) = if count > FEW * S::ROWS {
-        let depth = if weights.k <= MAX_SMALL { MAX_SMALL } else { WEIGHTS_BLOCK / (S::PANELS * PANEL * 4) };
-        (depth, (ROWS_BLOCK / 4 / depth.min(weights.k.max(1))).next_multiple_of(S::ROWS))
-    } else {
-        (MAX_RANGE, count)
-    };
-    let mut space = R::space();
-    let mut first = 0;
-    while first < count {
-        let lines = first..count.min(first + height);
-        first = lines.end;
-        let mut at = 0;
-        loop {
-            let left = weights.k - at;
-            // No short last block.
-            let len = if left < 2 * depth && left > depth { left.div_ceil(2) } else { left.min(depth) };
-            let last = at + len == weights.k;
-            let block = Weights {
-                start: if at == 0 { weights.start } else { Start::Output },
-                low: if last { weights.low } else { f32::NEG_INFINITY },
-                high: if last { weights.high } else { f32::INFINITY },
-                ..weights
-            };
-            strips(
-                s,
-                &Job { rows, lines: lines.clone(), range: at..at + len, weights: block },
-                &mut space,
-                y,
-            );
-            at += len;
-            if last {
-                break;
+/// y = clamp(start + rows·weights).
+pub(crate) struct Product<'a, 's> {
+    pub rows: Rows<'a, 's>,
+    /// How many rows.
+    pub count: usize,
+    pub weights: Weights<'a>,
+    pub y: &'s mut [f32],
+}
+
+impl Kernel for Product<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let Self { count, weights, .. } = self;
+        // Where each weight is used by few rows only, it may as well come from further away.
+        let (depth, height) = if count > FEW * S::ROWS {
+            let depth =
+                if weights.k <= MAX_SMALL { MAX_SMALL } else { WEIGHTS_BLOCK / (S::PANELS * PANEL * 4) };
+            (depth, (ROWS_BLOCK / 4 / depth.min(weights.k.max(1))).next_multiple_of(S::ROWS))
+        } else {
+            (MAX_RANGE, count)
+        };
+        let depth = depth.min(self.rows.most());
+        let mut first = 0;
+        while first < count {
+            let lines = first..count.min(first + height);
+            first = lines.end;
+            let mut at = 0;
+            loop {
+                let left = weights.k - at;
+                // No short last block.
+                let len = if left < 2 * depth && left > depth { left.div_ceil(2) } else { left.min(depth) };
+                let last = at + len == weights.k;
+                let block = Weights {
+                    start: if at == 0 { weights.start } else { Start::Output },
+                    low: if last { weights.low } else { f32::NEG_INFINITY },
+                    high: if last { weights.high } else { f32::INFINITY },
+                    ..weights
+                };
+                strips(s, &Job { lines: lines.clone(), range: at..at + len, weights: block }, &mut self);
+                at += len;
+                if last {
+                    break;
+                }
             }
         }
     }
 }
 
 /// Some of the rows times a block of the weights.
-#[derive(Clone)]
-struct Job<'w, R> {
-    rows: R,
+struct Job<'a> {
     lines: Range<usize>,
     range: Range<usize>,
-    weights: Weights<'w>,
+    weights: Weights<'a>,
 }
 
 /// All columns, a strip of panels at a time.
 #[inline(always)]
-fn strips<'a, S: Simd, R: Rows<'a>>(s: S, job: &Job<'_, R>, space: &mut R::Space, y: &mut [f32]) {
+fn strips<S: Simd>(s: S, job: &Job<'_>, all: &mut Product<'_, '_>) {
     let mut column = 0;
     while column < job.weights.n {
         let panels = (job.weights.n - column).div_ceil(PANEL);
         if const { S::PANELS >= 4 } && panels >= 4 {
-            strip::<S, R, 4>(s, job, column, space, y);
+            strip::<S, 4>(s, job, column, all);
             column += 4 * PANEL;
-        } else if const { S::PANELS >= 3 && R::EVERY_SIZE } && panels == 3 {
-            strip::<S, R, 3>(s, job, column, space, y);
+        } else if const { S::PANELS >= 3 } && panels == 3 {
+            strip::<S, 3>(s, job, column, all);
             column += 3 * PANEL;
         } else if const { S::PANELS >= 2 } && panels >= 2 {
-            strip::<S, R, 2>(s, job, column, space, y);
+            strip::<S, 2>(s, job, column, all);
             column += 2 * PANEL;
         } else {
-            strip::<S, R, 1>(s, job, column, space, y);
+            strip::<S, 1>(s, job, column, all);
             column += PANEL;
         }
     }
 }
 
-impl<R> Job<'_, R> {
+impl Job<'_> {
     /// The weights that are read after those of the panels before `panel`: of further columns, or else the next of the k,
     /// or else what lies behind.
     #[inline(always)]
@@ -112,13 +113,7 @@ impl<R> Job<'_, R> {
 
 /// `P` panels of columns for all lines.
 #[inline(always)]
-fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(
-    s: S,
-    job: &Job<'_, R>,
-    column: usize,
-    space: &mut R::Space,
-    y: &mut [f32],
-) {
+fn strip<S: Simd, const P: usize>(s: S, job: &Job<'_>, column: usize, all: &mut Product<'_, '_>) {
     let tiles = job.lines.len().div_ceil(S::ROWS);
     let (mut ahead, mut share) = (Ahead::NOTHING, 0);
     // Of few rows each weight is used so seldom that there is no time to ask for others.
@@ -132,22 +127,21 @@ fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(
         let height = match job.lines.end - row {
             left if left >= 2 * S::ROWS => S::ROWS,
             // Two tiles of nearly equal height are faster than a full one and a low one.
-            left if R::EVERY_SIZE && left > S::ROWS => left.div_ceil(2),
-            left if R::EVERY_SIZE || left >= S::ROWS => left.min(S::ROWS),
-            left => 1 << left.ilog2(),
+            left if left > S::ROWS => left.div_ceil(2),
+            left => left,
         };
         // Constant conditions spare the compiler the tiles that an instruction set has no registers for.
         match height {
-            6 if const { S::ROWS >= 6 } => tile::<S, R, 6, P>(s, job, [row, column], soon, space, y),
-            5 if const { S::ROWS >= 5 && R::EVERY_SIZE } => {
-                tile::<S, R, 5, P>(s, job, [row, column], soon, space, y);
+            6 if const { S::ROWS >= 6 } => tile::<S, 6, P>(s, job, [row, column], soon, all),
+            5 if const { S::ROWS >= 5 } => {
+                tile::<S, 5, P>(s, job, [row, column], soon, all);
             }
-            4 if const { S::ROWS >= 4 } => tile::<S, R, 4, P>(s, job, [row, column], soon, space, y),
-            3 if const { S::ROWS == 3 || S::ROWS > 3 && R::EVERY_SIZE } => {
-                tile::<S, R, 3, P>(s, job, [row, column], soon, space, y);
+            4 if const { S::ROWS >= 4 } => tile::<S, 4, P>(s, job, [row, column], soon, all),
+            3 if const { S::ROWS >= 3 } => {
+                tile::<S, 3, P>(s, job, [row, column], soon, all);
             }
-            2 => tile::<S, R, 2, P>(s, job, [row, column], soon, space, y),
-            _ => tile::<S, R, 1, P>(s, job, [row, column], soon, space, y),
+            2 => tile::<S, 2, P>(s, job, [row, column], soon, all),
+            _ => tile::<S, 1, P>(s, job, [row, column], soon, all),
         }
         row += height;
     }
@@ -155,15 +149,16 @@ fn strip<'a, S: Simd, R: Rows<'a>, const P: usize>(
 
 /// One register tile; it asks for the numbers `ahead`.
 #[inline(always)]
-fn tile<'a, S: Simd, R: Rows<'a>, const M: usize, const P: usize>(
+fn tile<S: Simd, const M: usize, const P: usize>(
     s: S,
-    job: &Job<'_, R>,
+    job: &Job<'_>,
     [row, column]: [usize; 2],
     mut ahead: Ahead,
-    space: &mut R::Space,
-    y: &mut [f32],
+    Product { rows, y, .. }: &mut Product<'_, '_>,
 ) {
     let w = &job.weights;
+    let mut one = [Piece::NONE];
+    let pieces = rows.pieces(row, M, job.range.clone(), &mut one);
     let width = (P * PANEL).min(w.n - column);
     let mut sums = [[s.panel(0.0); P]; M];
     match w.start {
@@ -188,15 +183,8 @@ fn tile<'a, S: Simd, R: Rows<'a>, const M: usize, const P: usize>(
     for (i, panel) in panels.iter_mut().enumerate() {
         *panel = &w.panels[(first + i) * w.k * PANEL..][..w.k * PANEL];
     }
-    let tile = job.rows.tile::<M>(row);
-    for piece in job.rows.pieces(&tile, job.range.clone()) {
-        if let Some((start, lines)) = job.rows.piece(&tile, piece, job.range.clone(), space) {
-            let mut rest = panels;
-            for panel in &mut rest {
-                *panel = &panel[start * PANEL..];
-            }
-            sums = accumulate(s, lines, rest, sums, mem::replace(&mut ahead, Ahead::NOTHING));
-        }
+    for piece in pieces {
+        sums = accumulate(s, piece, panels, sums, mem::replace(&mut ahead, Ahead::NOTHING));
     }
     let (low, high) = (s.splat(w.low), s.splat(w.high));
     for i in 0..M {

@@ -1,7 +1,8 @@
 //! What recurrent layers have in common: the order of the steps, masks, states.
 
-use crate::dense::{Plain, Run};
+use crate::dense::Run;
 use crate::error::check_len;
+use crate::operand::Plain;
 use crate::operand::Weights;
 use crate::shape::len;
 use crate::simd::{Isa, STRIP};
@@ -117,7 +118,7 @@ pub(crate) fn recur(isa: Isa, step: usize, rows: usize, x: Plain<'_>, weights: W
     let n = weights.n;
     let half = (n / 2).next_multiple_of(STRIP);
     if weights.k * n > NEAR || half >= n {
-        return isa.run(Run { rows, x, weights, y });
+        return Run { rows, x, weights, y }.here(isa);
     }
     let mut parts = [0..half, half..n];
     if step % 2 == 1 {
@@ -125,7 +126,7 @@ pub(crate) fn recur(isa: Isa, step: usize, rows: usize, x: Plain<'_>, weights: W
     }
     for part in parts {
         let y = &mut y[part.start..];
-        isa.run(Run { rows, x, weights: weights.columns(part), y });
+        Run { rows, x, weights: weights.columns(part), y }.here(isa);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Plain recurrent layers.
 
-use crate::dense::{Plain, Run, start};
+use crate::dense::{Run, start};
 use crate::error::{check_len, require};
+use crate::operand::Plain;
 use crate::operand::{Start, Weights};
 use crate::recurrence::{Direction, States, Walk, begin, finish, recur};
 use crate::shape::sum;
@@ -71,7 +72,7 @@ impl SimpleRnn<'_> {
         begin([&mut *h], states.initial);
         walk.first(h, y);
         let weights = Weights::plain(&self.kernel, start);
-        isa.run(Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: z });
+        Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: z }.here(isa);
         for step in 0..steps {
             let at = walk.at(step);
             let weights = Weights { stride: steps * units, ..Weights::plain(&self.recurrent, Start::Output) };

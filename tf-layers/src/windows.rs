@@ -2,10 +2,10 @@
 
 use core::ops::Range;
 
-use crate::operand::{MAX_RANGE, MAX_ROWS, MAX_SMALL, Rows, Weights};
+use crate::operand::{MAX_RANGE, MAX_SMALL, Rows, Weights};
 use crate::parallel::each_part;
-use crate::product::product;
-use crate::simd::{Isa, Kernel, Lines, Simd};
+use crate::product::Product;
+use crate::simd::{Isa, MAX_ROWS, Piece};
 use crate::window::Axis;
 
 /// A convolution of one group.
@@ -17,30 +17,42 @@ pub(crate) struct Run<'a, 'y> {
 }
 
 impl Run<'_, '_> {
+    /// All of it on one thread.
+    pub fn here(self, isa: Isa) {
+        let Self { windows, pixels, weights, y } = self;
+        isa.run(Product { rows: Rows::Windows(windows, &mut Space::new()), count: pixels, weights, y });
+    }
+
     /// All of it, on several threads where that pays.
     pub fn on(self, isa: Isa) {
         let Self { windows, pixels, weights, y } = self;
         each_part(pixels, weights, y, |pixels, weights, y| {
             let windows = Windows { pixel: windows.pixel + pixels.start, ..windows };
-            isa.run(Run { windows, pixels: pixels.len(), weights, y });
+            Run { windows, pixels: pixels.len(), weights, y }.here(isa);
         });
     }
 }
 
-impl Kernel for Run<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        product(s, self.windows, self.pixels, self.weights, self.y);
-    }
-}
-
 /// Numbers in the largest tile of small windows.
-const SPACE: usize = MAX_ROWS * MAX_SMALL;
+const COPIES: usize = MAX_ROWS * MAX_SMALL;
+
+/// The most pieces of a tile.
+const PIECES: usize = 64;
 
 /// What taps in the padding read.
 static ZEROS: [f32; MAX_RANGE] = [0.0; MAX_RANGE];
+
+/// Memory for a tile of windows.
+pub(crate) struct Space<'a> {
+    pieces: [Piece<'a>; PIECES],
+    copies: [f32; COPIES],
+}
+
+impl Space<'_> {
+    pub const fn new() -> Self {
+        Self { pieces: [Piece::NONE; PIECES], copies: [0.0; COPIES] }
+    }
+}
 
 /// The windows of all output pixels as the rows of a matrix, which is never written down.
 #[derive(Clone, Copy)]
@@ -63,16 +75,9 @@ pub(crate) struct Windows<'a> {
 /// The image, and where in it a window begins, from the top and from the left.
 type Window<'a> = (&'a [f32], isize, isize);
 
-/// The windows of `M` consecutive output pixels.
-#[derive(Clone, Copy)]
-pub(crate) struct Tile<'a, const M: usize> {
-    windows: [Window<'a>; M],
-    kind: Kind,
-}
-
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// Only the first window is given: the others follow on the same line, and none has a tap in the padding.
+    /// They follow each other on a line, and none has a tap in the padding.
     Even,
     /// None has a tap in the padding.
     Whole,
@@ -91,31 +96,83 @@ impl<'a> Windows<'a> {
         Self { x, axes, pixel: 0, channels, first: group.start, depth, joined, small }
     }
 
-    /// The numbers in a piece: a line of the window where that is one stretch of memory, else a tap.
-    #[inline(always)]
-    fn piece_len(&self, kind: Kind) -> usize {
-        if kind == Kind::Ragged || !self.joined { self.depth } else { self.axes[1].size * self.depth }
+    /// The most numbers of a window that may be asked for at once. Small windows are asked for whole.
+    pub fn most(&self) -> usize {
+        if self.small { MAX_SMALL } else { ((PIECES - 2) * self.depth).min(MAX_RANGE) }
     }
 
-    /// The tap's channels in the image; `None` in the padding.
-    fn tap(&self, window: Window<'a>, tap_y: usize, tap_x: usize) -> Option<&'a [f32]> {
-        let (image, top, left) = window;
-        let line = self.axes[0].position(top, tap_y)?;
-        let pixel = line * self.axes[1].input + self.axes[1].position(left, tap_x)?;
-        Some(&image[pixel * self.channels + self.first..][..self.depth])
-    }
-
-    /// Any `M` windows from output pixel `pixel` on. What is rare is a function of its own, so that the kernels of all
-    /// instruction sets share it.
+    /// What of the numbers `range` of `count` windows from output pixel `row` on is not padding. A piece is a line of
+    /// the window where that is one stretch of memory, else a tap.
+    ///
+    /// It is a function of its own so that the kernels of all instruction sets share it.
     #[inline(never)]
-    fn scan<const M: usize>(&self, pixel: usize) -> Tile<'a, M> {
+    pub fn pieces<'s>(
+        &self,
+        row: usize,
+        count: usize,
+        range: Range<usize>,
+        space: &'s mut Space<'a>,
+        one: &'s mut [Piece<'s>; 1],
+    ) -> &'s [Piece<'s>] {
+        let [vertical, horizontal] = self.axes;
+        let mut windows = [(self.x, 0, 0); MAX_ROWS];
+        let windows = &mut windows[..count];
+        let kind = self.find(self.pixel + row, windows);
+        let taps = vertical.size * horizontal.size;
+        if kind == Kind::Small {
+            let k = taps * self.depth;
+            for (&window, row) in windows.iter().zip(space.copies.chunks_exact_mut(k.max(1))) {
+                self.copy(window, row);
+            }
+            *one = [Piece::even(0, &space.copies, k, k, count)];
+            return one;
+        }
+        let by_line = self.joined && kind != Kind::Ragged;
+        let (len, all) =
+            if by_line { (horizontal.size * self.depth, vertical.size) } else { (self.depth, taps) };
+        // Divisions are slow, and small windows are asked for whole.
+        let first = if range.start == 0 { 0 } else { range.start / len };
+        let last = if range.end == taps * self.depth { all } else { range.end.div_ceil(len) };
+        let mut found = 0;
+        for piece in first..last {
+            // The numbers of the piece, and what of them is asked for.
+            let start = piece * len;
+            let asked = range.start.saturating_sub(start)..len.min(range.end - start);
+            let [tap_y, tap_x] =
+                if by_line { [piece, 0] } else { [piece / horizontal.size, piece % horizontal.size] };
+            let rows = match kind {
+                Kind::Even => Some(self.even(windows[0], [tap_y, tap_x], start, asked, count)),
+                Kind::Whole => Some(self.whole(windows, tap_y, start, asked)),
+                _ => self.ragged(windows, [tap_y, tap_x], start, asked),
+            };
+            if let Some(rows) = rows {
+                space.pieces[found] = rows;
+                found += 1;
+            }
+        }
+        &space.pieces[..found]
+    }
+
+    /// Finds the windows from output pixel `pixel` on; of even ones only the first.
+    fn find(&self, pixel: usize, windows: &mut [Window<'a>]) -> Kind {
         let [vertical, horizontal] = self.axes;
         let image = vertical.input * horizontal.input * self.channels;
         let (line, mut column) = (pixel / horizontal.output, pixel % horizontal.output);
         let (mut sample, mut line) = (line / vertical.output, line % vertical.output);
-        let mut windows = [(self.x, 0, 0); M];
+        let last = column + windows.len() - 1;
+        if last < horizontal.output
+            && vertical.inside(vertical.origin(line))
+            && horizontal.inside(horizontal.origin(column))
+            && horizontal.inside(horizontal.origin(last))
+            // Small windows are not asked for in part, however many taps they have.
+            && (!self.small || self.joined || vertical.size * horizontal.size <= PIECES)
+        {
+            windows[0] =
+                (&self.x[sample * image..][..image], vertical.origin(line), horizontal.origin(column));
+            return Kind::Even;
+        }
         let mut whole = self.joined;
-        for window in &mut windows {
+        for window in windows {
             let (top, left) = (vertical.origin(line), horizontal.origin(column));
             whole &= vertical.inside(top) && horizontal.inside(left);
             *window = (&self.x[sample * image..][..image], top, left);
@@ -127,62 +184,70 @@ impl<'a> Windows<'a> {
                 }
             }
         }
-        let kind = match (whole, self.small) {
+        match (whole, self.small) {
             (true, _) => Kind::Whole,
             (false, true) => Kind::Small,
             (false, false) => Kind::Ragged,
-        };
-        Tile { windows, kind }
+        }
     }
 
-    /// A piece of any windows but even ones.
-    #[inline(never)]
-    fn lines<'s, const M: usize>(
+    fn even(
         &self,
-        tile: &Tile<'a, M>,
-        piece: usize,
+        (image, top, left): Window<'a>,
+        [tap_y, tap_x]: [usize; 2],
+        start: usize,
         asked: Range<usize>,
-        space: &'s mut [f32; SPACE],
-    ) -> Option<Lines<'s, M>>
-    where
-        'a: 's,
-    {
+        count: usize,
+    ) -> Piece<'a> {
         let [vertical, horizontal] = self.axes;
-        let mut slices = [&self.x[..0]; M];
-        let mut any = tile.kind == Kind::Whole;
-        match tile.kind {
-            Kind::Small => {
-                let k = vertical.size * horizontal.size * self.depth;
-                for (&window, row) in tile.windows.iter().zip(space.chunks_exact_mut(k.max(1))) {
-                    self.collect(window, row);
-                }
-                return Some(Lines::Even { x: space, pitch: k, len: k });
-            }
-            Kind::Ragged => {
-                let (tap_y, tap_x) = (piece / horizontal.size, piece % horizontal.size);
-                for (slice, &window) in slices.iter_mut().zip(&tile.windows) {
-                    *slice = match self.tap(window, tap_y, tap_x) {
-                        Some(channels) => {
-                            any = true;
-                            &channels[asked.clone()]
-                        }
-                        None => &ZEROS[..asked.len()],
-                    };
-                }
-            }
-            Kind::Whole | Kind::Even => {
-                for (slice, &(image, top, left)) in slices.iter_mut().zip(&tile.windows) {
-                    let line = top as usize + piece * vertical.dilation;
-                    let pixel = line * horizontal.input + left as usize;
-                    *slice = &image[pixel * self.channels + asked.start..][..asked.len()];
-                }
+        let line = top as usize + tap_y * vertical.dilation;
+        let pixel = line * horizontal.input + left as usize + tap_x * horizontal.dilation;
+        let x = &image[pixel * self.channels + self.first + asked.start..];
+        // It overflows only where there is no second pixel to reach.
+        let pitch = horizontal.stride.wrapping_mul(self.channels);
+        Piece::even(start + asked.start, x, pitch, asked.len(), count)
+    }
+
+    fn whole(&self, windows: &[Window<'a>], line: usize, start: usize, asked: Range<usize>) -> Piece<'a> {
+        let [vertical, horizontal] = self.axes;
+        let mut slices = [&self.x[..0]; MAX_ROWS];
+        for (slice, &(image, top, left)) in slices.iter_mut().zip(windows) {
+            let line = top as usize + line * vertical.dilation;
+            let pixel = line * horizontal.input + left as usize;
+            *slice = &image[pixel * self.channels + asked.start..][..asked.len()];
+        }
+        Piece::each(start + asked.start, &slices[..windows.len()])
+    }
+
+    /// A tap; `None` if it lies in the padding of all windows.
+    fn ragged(
+        &self,
+        windows: &[Window<'a>],
+        [tap_y, tap_x]: [usize; 2],
+        start: usize,
+        asked: Range<usize>,
+    ) -> Option<Piece<'a>> {
+        let mut slices = [&ZEROS[..asked.len()]; MAX_ROWS];
+        let mut any = false;
+        for (slice, &window) in slices.iter_mut().zip(windows) {
+            if let Some(channels) = self.tap(window, tap_y, tap_x) {
+                any = true;
+                *slice = &channels[asked.clone()];
             }
         }
-        any.then_some(Lines::Each(slices))
+        any.then(|| Piece::each(start + asked.start, &slices[..windows.len()]))
+    }
+
+    /// The tap's channels in the image; `None` in the padding.
+    fn tap(&self, window: Window<'a>, tap_y: usize, tap_x: usize) -> Option<&'a [f32]> {
+        let (image, top, left) = window;
+        let line = self.axes[0].position(top, tap_y)?;
+        let pixel = line * self.axes[1].input + self.axes[1].position(left, tap_x)?;
+        Some(&image[pixel * self.channels + self.first..][..self.depth])
     }
 
     /// Copies a window.
-    fn collect(&self, window: Window<'a>, row: &mut [f32]) {
+    fn copy(&self, window: Window<'a>, row: &mut [f32]) {
         let [vertical, horizontal] = self.axes;
         let (image, top, left) = window;
         let pitch = horizontal.input * self.channels;
@@ -204,81 +269,5 @@ impl<'a> Windows<'a> {
                 }
             }
         }
-    }
-}
-
-impl<'a> Rows<'a> for Windows<'a> {
-    const EVERY_SIZE: bool = false;
-
-    type Tile<const M: usize> = Tile<'a, M>;
-    type Space = [f32; SPACE];
-
-    fn space() -> [f32; SPACE] {
-        [0.0; SPACE]
-    }
-
-    #[inline(always)]
-    fn tile<const M: usize>(self, row: usize) -> Tile<'a, M> {
-        let [vertical, horizontal] = self.axes;
-        let pixel = self.pixel + row;
-        let (line, column) = (pixel / horizontal.output, pixel % horizontal.output);
-        let (sample, line) = (line / vertical.output, line % vertical.output);
-        let (top, left) = (vertical.origin(line), horizontal.origin(column));
-        if column + M <= horizontal.output
-            && vertical.inside(top)
-            && horizontal.inside(left)
-            && horizontal.inside(horizontal.origin(column + M - 1))
-        {
-            let image = vertical.input * horizontal.input * self.channels;
-            return Tile { windows: [(&self.x[sample * image..][..image], top, left); M], kind: Kind::Even };
-        }
-        self.scan(pixel)
-    }
-
-    #[inline(always)]
-    fn pieces<const M: usize>(self, tile: &Tile<'a, M>, range: Range<usize>) -> Range<usize> {
-        let [vertical, horizontal] = self.axes;
-        let taps = vertical.size * horizontal.size;
-        let all = match tile.kind {
-            Kind::Small => return 0..1,
-            Kind::Even | Kind::Whole if self.joined => vertical.size,
-            _ => taps,
-        };
-        // Divisions are slow, and small windows are asked for whole.
-        let len = self.piece_len(tile.kind);
-        let first = if range.start == 0 { 0 } else { range.start / len };
-        let last = if range.end == taps * self.depth { all } else { range.end.div_ceil(len) };
-        first..last
-    }
-
-    #[inline(always)]
-    fn piece<'s, const M: usize>(
-        self,
-        tile: &Tile<'a, M>,
-        piece: usize,
-        range: Range<usize>,
-        space: &'s mut [f32; SPACE],
-    ) -> Option<(usize, Lines<'s, M>)>
-    where
-        'a: 's,
-    {
-        let len = self.piece_len(tile.kind);
-        // The numbers of the piece, and what of them is asked for.
-        let start = piece * len;
-        let from = range.start.saturating_sub(start);
-        let to = len.min(range.end - start);
-        if tile.kind != Kind::Even {
-            return self.lines(tile, piece, from..to, space).map(|lines| (start + from, lines));
-        }
-        let (image, top, left) = tile.windows[0];
-        let [vertical, horizontal] = self.axes;
-        let (tap_y, tap_x) =
-            if self.joined { (piece, 0) } else { (piece / horizontal.size, piece % horizontal.size) };
-        let line = top as usize + tap_y * vertical.dilation;
-        let pixel = line * horizontal.input + left as usize + tap_x * horizontal.dilation;
-        let x = &image[pixel * self.channels + self.first + from..];
-        // It overflows only where there is no second pixel to reach.
-        let pitch = self.axes[1].stride.wrapping_mul(self.channels);
-        Some((start + from, Lines::Even { x, pitch, len: to - from }))
     }
 }

@@ -31,7 +31,7 @@ pub(crate) use bytes::{view, view_bools};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use scalar::Scalar;
-pub(crate) use tile::{Ahead, Lines, accumulate};
+pub(crate) use tile::{Ahead, MAX_ROWS, Piece, accumulate};
 pub(crate) use walk::Walk;
 
 /// Columns in a panel of packed weights: the widest vector there is, and a multiple of all the others.

@@ -1,49 +1,51 @@
 //! The register tile: the one loop in which matrix products and convolutions spend their time.
 
-use core::hint::black_box;
+use core::marker::PhantomData;
+use core::ptr::null;
 
-use super::{PANEL, Simd, within};
+use super::{PANEL, Simd};
 
-/// `M` rows of equally many numbers.
+/// The most rows of any tile.
+pub(crate) const MAX_ROWS: usize = 6;
+
+/// Some numbers of each row of a tile.
 #[derive(Clone, Copy)]
-pub(crate) enum Lines<'a, const M: usize> {
-    /// Each by itself; the shortest decides the length of all.
-    Each([&'a [f32]; M]),
-    /// Rows of `len` numbers that begin `pitch` apart, which costs less to look up.
-    Even { x: &'a [f32], pitch: usize, len: usize },
+pub(crate) struct Piece<'a> {
+    /// Where the numbers begin in the k of a row.
+    start: usize,
+    len: usize,
+    /// As many as the tile has rows; the others are null.
+    rows: [*const f32; MAX_ROWS],
+    count: usize,
+    lives: PhantomData<&'a [f32]>,
 }
 
-impl<const M: usize> Lines<'_, M> {
-    /// Whether `n` numbers from `at` on are numbers of a row.
+impl<'a> Piece<'a> {
+    /// Of no rows at all.
+    pub const NONE: Self = Self { start: 0, len: 0, rows: [null(); MAX_ROWS], count: 0, lives: PhantomData };
+
+    /// `count` rows, the first at the beginning of `x`, the others `pitch` numbers further on each.
     #[inline(always)]
-    fn hold(&self, row: usize, at: *const f32, n: usize) -> bool {
-        match self {
-            Self::Each(rows) => within(rows[row].as_ptr(), rows[row].len(), at, n),
-            Self::Even { x, .. } => within(x.as_ptr(), x.len(), at, n),
+    pub fn even(start: usize, x: &'a [f32], pitch: usize, len: usize, count: usize) -> Self {
+        let end = pitch.checked_mul(count - 1).and_then(|last| last.checked_add(len));
+        assert!(count <= MAX_ROWS && end.is_some_and(|end| end <= x.len()));
+        let mut rows = [null(); MAX_ROWS];
+        for (i, row) in rows.iter_mut().enumerate().take(count) {
+            *row = x.as_ptr().wrapping_add(i * pitch);
         }
+        Self { start, len, rows, count, lives: PhantomData }
     }
 
-    /// The length, and where each begins.
-    #[inline(always)]
-    fn pointers(self) -> (usize, [*const f32; M]) {
-        match self {
-            Self::Each(rows) => {
-                let mut len = usize::MAX;
-                for row in rows {
-                    len = len.min(row.len());
-                }
-                (len, rows.map(<[f32]>::as_ptr))
-            }
-            Self::Even { x, pitch, len } => {
-                let end = pitch.checked_mul(M - 1).and_then(|last| last.checked_add(len));
-                assert!(end.is_some_and(|end| end <= x.len()));
-                let mut rows = [x.as_ptr(); M];
-                for (i, row) in rows.iter_mut().enumerate() {
-                    *row = row.wrapping_add(i * pitch);
-                }
-                (len, rows)
-            }
+    /// Rows that lie anywhere; the shortest decides the length of all.
+    pub fn each(start: usize, slices: &[&'a [f32]]) -> Self {
+        assert!(slices.len() <= MAX_ROWS);
+        let mut rows = [null(); MAX_ROWS];
+        let mut len = usize::MAX;
+        for (row, slice) in rows.iter_mut().zip(slices) {
+            *row = slice.as_ptr();
+            len = len.min(slice.len());
         }
+        Self { start, len, rows, count: slices.len(), lives: PhantomData }
     }
 }
 
@@ -84,30 +86,28 @@ impl Ahead {
 /// Numbers of a row between two requests for what is read next.
 const STEPS: usize = 64;
 
-/// The sums plus `rows[row] · panels[panel]`.
+/// The sums plus `rows[row] · panels[panel]`, for the rows of the piece.
 ///
-/// Each of the panels has k × 16 numbers in row-major order, and at least as many as the rows are long. The sums
-/// of `M` rows by `P` panels are passed by value to stay in registers. Large tiles ask meanwhile for what is
-/// `ahead` in as many panels.
+/// Each of the panels has k × 16 numbers in row-major order. The sums of `M` rows by `P` panels are passed by value to
+/// stay in registers. Large tiles ask meanwhile for what is `ahead` in as many panels.
 #[inline(always)]
 pub(crate) fn accumulate<S: Simd, const M: usize, const P: usize>(
     s: S,
-    rows: Lines<'_, M>,
+    piece: &Piece<'_>,
     panels: [&[f32]; P],
     sums: [[S::Panel; P]; M],
     ahead: Ahead,
 ) -> [[S::Panel; P]; M] {
-    let lines = rows;
-    let (mut k, rows) = rows.pointers();
-    for panel in panels {
+    assert!(piece.count >= M);
+    let (mut k, mut rows) = (piece.len, [null(); M]);
+    rows.copy_from_slice(&piece.rows[..M]);
+    let mut weights = [null(); P];
+    for (weights, panel) in weights.iter_mut().zip(panels) {
+        let panel = &panel[piece.start * PANEL..];
         k = k.min(panel.len() / PANEL);
+        *weights = panel.as_ptr();
     }
-    // Hides that the rows may be evenly spaced: knowing it, the compiler would rather add up addresses in the
-    // loop than hold them, and the additions compete with the multiply-adds for ports.
-    let rows = black_box(rows);
-    debug_assert!((0..M).all(|row| lines.hold(row, rows[row], k)));
-    debug_assert!(panels.iter().all(|panel| k * PANEL <= panel.len()));
-    let panels = panels.map(<[f32]>::as_ptr);
+    let panels = weights;
     // Multiply-adds that wait for each other leave the units idle, so a small tile has several sets of sums.
     // SAFETY: every row has k floats, every panel k · PANEL.
     unsafe {

@@ -3,9 +3,9 @@
 use super::part::{Inputs, Outputs, Part};
 use super::transform::Epilogue;
 use super::{WIDTHS, tile};
-use crate::dense::{self, Plain, clamp, start};
+use crate::dense::{self, clamp, start};
 use crate::error::{check_len, require};
-use crate::operand::{Columns, Onto, Start, Weights};
+use crate::operand::{Columns, Onto, Plain, Start, Weights};
 use crate::parallel::{each_piece, threads};
 use crate::simd::{Isa, PANEL};
 use crate::window::Axis;
@@ -236,12 +236,12 @@ impl Run<'_> {
             let weights = Weights { panels: kernel.group(value), ..Weights::plain(&kernel, Start::Zero) };
             let x = &inputs[value * pitch..][..pitch];
             if axes[0].size == 1 {
-                isa.run(dense::Run { rows, x: Plain { x, stride: channels }, weights, y });
+                dense::Run { rows, x: Plain { x, stride: channels }, weights, y }.here(isa);
             } else {
                 // A pixel's taps in the lines below lie a line further on each: a dilated convolution over one line.
                 let taps = [Axis::dilated(1, 1, 1), Axis::dilated(axes[0].size, part.tiles, rows)];
                 let windows = Windows::new(x, taps, channels, 0..channels);
-                isa.run(windows::Run { windows, pixels: rows, weights, y });
+                windows::Run { windows, pixels: rows, weights, y }.here(isa);
             }
         }
         isa.run(Outputs {
