@@ -161,14 +161,16 @@ fn batches_without_elements_are_no_work() -> Result<(), Error> {
 
 
 def _height(source: Source) -> int:
-    """Rows of 768 KiB, no more than 384, in steps of 48 where there are so many."""
+    """Rows of 768 KiB, no more than 384, in steps of 48 or 6 where there are so many."""
     _, layers = match_layers(source)
     made = tiling(layers)
     assert made is not None
     row_bytes = bind(made.row_bytes, {s: FREE_DIMENSION for v in layers.inputs for s in map(str, v.shape)})
     assert isinstance(row_bytes, int)
     fitting = (768 << 10) // row_bytes
-    return max(made.least, min(fitting if fitting < 48 else fitting // 48 * 48, 384))
+    step = next(step for step in (48, 6, 1) if fitting >= step or step == 1)
+    rows = min(max(fitting // step * step, 1), 384)
+    return rows if rows >= made.least else made.least if made.least < 6 else -(-made.least // 6) * 6
 
 
 def _feeds(source: Source, batch: int) -> dict[str, np.ndarray]:

@@ -132,7 +132,7 @@ impl Attention {
 }
 
 const fn weights(panels: &[f32], k: usize, n: usize, stride: usize) -> Weights<'_> {
-    Weights { panels, k, n, start: Start::Zero, low: f32::NEG_INFINITY, high: f32::INFINITY, stride }
+    Weights { stride, ..Weights::new(panels, k, n, Start::Zero) }
 }
 
 /// How far apart neighbours along batch, head, row and depth are in a tensor of these sizes.

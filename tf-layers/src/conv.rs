@@ -165,7 +165,7 @@ impl Conv2d<'_> {
             let first = group * n;
             let start = start(self.bias.map(|bias| &bias[first..first + n]), n)?.onto(onto);
             let panels = self.kernel.group(group);
-            let weights = Weights { panels, k, n, start, low, high, stride: y.of };
+            let weights = Weights { low, high, stride: y.of, ..Weights::new(panels, k, n, start) };
             let windows = Windows::new(
                 x,
                 axes,

@@ -89,7 +89,8 @@ impl Conv3d<'_> {
                     let (low, high) =
                         if tap + 1 == taps.end { bounds } else { (f32::NEG_INFINITY, f32::INFINITY) };
                     let panels = self.kernel.group(tap * groups + group);
-                    let weights = Weights { panels, k, n, start, low, high, stride: out_channels };
+                    let weights =
+                        Weights { low, high, stride: out_channels, ..Weights::new(panels, k, n, start) };
                     let part = channels / groups;
                     let windows =
                         Windows::new(x, [axes[1], axes[2]], channels, group * part..(group + 1) * part);

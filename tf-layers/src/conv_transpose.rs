@@ -86,15 +86,7 @@ impl ConvTranspose<'_> {
                 for first in (0..pixels).step_by(rows) {
                     let rows = rows.min(pixels - first);
                     let products = &mut products[..rows * columns];
-                    let weights = Weights {
-                        panels: self.kernel.group(group),
-                        k,
-                        n: columns,
-                        start: Start::Zero,
-                        low: f32::NEG_INFINITY,
-                        high: f32::INFINITY,
-                        stride: columns,
-                    };
+                    let weights = Weights::new(self.kernel.group(group), k, columns, Start::Zero);
                     let x = Plain { x: &x[first * channels + group * k..], stride: channels };
                     Run { rows, x, weights, y: &mut *products }.on(isa);
                     let place = [out_channels, group * outputs, outputs];

@@ -124,7 +124,7 @@ impl Gru<'_> {
         let (z, reset) = z.split_at_mut(3 * batch * units);
         let z = &mut z[..batch * columns];
         let bias = start(self.recurrent_bias.map(|b| &b[..columns]), columns)?;
-        let weights = Weights { ..Weights::plain(&self.recurrent, bias) };
+        let weights = Weights::plain(&self.recurrent, bias);
         recur(isa, at, batch, Plain { x: h, stride: units }, weights, z);
         // z and r take the place of their input sums; the candidate's recurrent sum is what remains in z.
         for sample in 0..batch {

@@ -80,20 +80,20 @@ pub(crate) struct Weights<'a> {
     pub high: f32,
     /// From one row of the output to the next.
     pub stride: usize,
+    /// Whether the last columns come first.
+    pub backwards: bool,
 }
 
 impl<'a> Weights<'a> {
-    /// The first matrix of `matrix`, for an output without gaps and without bounds.
+    /// For an output without gaps and without bounds.
+    pub const fn new(panels: &'a [f32], k: usize, n: usize, start: Start<'a>) -> Self {
+        let (low, high) = (f32::NEG_INFINITY, f32::INFINITY);
+        Self { panels, k, n, start, low, high, stride: n, backwards: false }
+    }
+
+    /// The first matrix of `matrix`, likewise.
     pub fn plain(matrix: &Matrix<'a>, start: Start<'a>) -> Self {
-        Self {
-            panels: matrix.group(0),
-            k: matrix.rows(),
-            n: matrix.cols(),
-            start,
-            low: f32::NEG_INFINITY,
-            high: f32::INFINITY,
-            stride: matrix.cols(),
-        }
+        Self::new(matrix.group(0), matrix.rows(), matrix.cols(), start)
     }
 }
 

@@ -73,22 +73,24 @@ struct Job<'a> {
 /// All columns, a strip of panels at a time.
 #[inline(always)]
 fn strips<S: Simd>(s: S, job: &Job<'_>, all: &mut Product<'_, '_>) {
-    let mut column = 0;
-    while column < job.weights.n {
-        let panels = (job.weights.n - column).div_ceil(PANEL);
-        if const { S::PANELS >= 4 } && panels >= 4 {
-            strip::<S, 4>(s, job, column, all);
-            column += 4 * PANEL;
-        } else if const { S::PANELS >= 3 } && panels == 3 {
-            strip::<S, 3>(s, job, column, all);
-            column += 3 * PANEL;
-        } else if const { S::PANELS >= 2 } && panels >= 2 {
-            strip::<S, 2>(s, job, column, all);
-            column += 2 * PANEL;
+    let panels = job.weights.n.div_ceil(PANEL);
+    let strips = panels / S::PANELS;
+    for strip in 0..strips {
+        let strip = if job.weights.backwards { strips - 1 - strip } else { strip };
+        let column = strip * S::PANELS * PANEL;
+        // Constant conditions spare the compiler the strips that an instruction set does not have.
+        if const { S::PANELS == 4 } {
+            columns::<S, 4>(s, job, column, all);
         } else {
-            strip::<S, 1>(s, job, column, all);
-            column += PANEL;
+            columns::<S, 1>(s, job, column, all);
         }
+    }
+    let column = strips * S::PANELS * PANEL;
+    match panels - strips * S::PANELS {
+        3 if const { S::PANELS > 3 } => columns::<S, 3>(s, job, column, all),
+        2 if const { S::PANELS > 2 } => columns::<S, 2>(s, job, column, all),
+        1 if const { S::PANELS > 1 } => columns::<S, 1>(s, job, column, all),
+        _ => {}
     }
 }
 
@@ -113,11 +115,11 @@ impl Job<'_> {
 
 /// `P` panels of columns for all lines.
 #[inline(always)]
-fn strip<S: Simd, const P: usize>(s: S, job: &Job<'_>, column: usize, all: &mut Product<'_, '_>) {
+fn columns<S: Simd, const P: usize>(s: S, job: &Job<'_>, column: usize, all: &mut Product<'_, '_>) {
     let tiles = job.lines.len().div_ceil(S::ROWS);
     let (mut ahead, mut share) = (Ahead::NOTHING, 0);
     // Of few rows each weight is used so seldom that there is no time to ask for others.
-    if tiles > FEW {
+    if tiles > FEW && !job.weights.backwards {
         ahead = job.ahead(column / PANEL + P);
         share = ahead.rows().div_ceil(tiles);
     }

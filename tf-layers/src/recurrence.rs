@@ -5,7 +5,7 @@ use crate::error::check_len;
 use crate::operand::Plain;
 use crate::operand::Weights;
 use crate::shape::len;
-use crate::simd::{Isa, STRIP};
+use crate::simd::Isa;
 use crate::{Error, Result};
 
 /// The order in which a recurrent layer takes the steps of a sequence, and in which it writes its results.
@@ -107,27 +107,11 @@ impl Walk<'_> {
     }
 }
 
-/// Numbers of a recurrent kernel of which the level-1 cache holds a good part.
-const NEAR: usize = 48 * 1024;
-
 /// The product of the states with the recurrent kernel, in the step'th step.
 ///
-/// Of a small kernel every other step takes the second half first, as that is what the step before has left in the nearest
-/// cache.
+/// Every other step goes through the kernel backwards, as its end is what the step before has left in the nearest cache.
 pub(crate) fn recur(isa: Isa, step: usize, rows: usize, x: Plain<'_>, weights: Weights<'_>, y: &mut [f32]) {
-    let n = weights.n;
-    let half = (n / 2).next_multiple_of(STRIP);
-    if weights.k * n > NEAR || half >= n {
-        return Run { rows, x, weights, y }.here(isa);
-    }
-    let mut parts = [0..half, half..n];
-    if step % 2 == 1 {
-        parts.reverse();
-    }
-    for part in parts {
-        let y = &mut y[part.start..];
-        Run { rows, x, weights: weights.columns(part), y }.here(isa);
-    }
+    Run { rows, x, weights: Weights { backwards: step % 2 == 1, ..weights }, y }.here(isa);
 }
 
 /// Fills the states with what they start with.

@@ -1,6 +1,7 @@
 //! Batches in tiles of rows, each of which goes through a whole model before the next one does.
 
 use crate::Result;
+use crate::simd::MAX_ROWS;
 
 /// What the rows of a tile may take, so that a level-2 cache of 1 MiB, and even more one of 2, has room for weights.
 const TILE_BYTES: usize = 3 << 18;
@@ -91,11 +92,16 @@ pub const fn tile_rows(row_bytes: usize, least: usize) -> usize {
     };
     let rows = match fitting {
         0 => 1,
-        1..STEP => fitting,
+        1..MAX_ROWS => fitting,
+        MAX_ROWS..STEP => fitting / MAX_ROWS * MAX_ROWS,
         STEP..MOST => fitting / STEP * STEP,
         _ => MOST,
     };
-    if rows < least { least } else { rows }
+    match least {
+        _ if rows >= least => rows,
+        0..MAX_ROWS => least,
+        _ => least.next_multiple_of(MAX_ROWS),
+    }
 }
 
 /// Calls `run` with the number of rows, the rows and `workspace`, for tiles of at most `height` of the `batch` rows, in order;
@@ -192,11 +198,14 @@ mod tests {
             (0, 0, 384),
             (1 << 20, 0, 1),
             (1 << 21, 1, 1),
-            (1 << 21, 7, 7),
+            (1 << 21, 5, 5),
+            (1 << 21, 8, 12),
             (126 << 10, 2, 6),
+            (70 << 10, 2, 6),
+            (30 << 10, 2, 24),
             (7272, 64, 96),
             (9, 1, 384),
-            (9, 500, 500),
+            (9, 500, 504),
         ] {
             assert_eq!(tile_rows(row_bytes, least), rows, "{row_bytes} {least}");
         }

@@ -65,7 +65,7 @@ pub(crate) trait Simd: Copy {
     const FUSED: bool;
     /// Rows of a register tile; with `PANELS` it fills the registers with accumulators.
     const ROWS: usize;
-    /// Panels of weights that a register tile is wide.
+    /// Panels of weights that a register tile is wide: 4 or 1.
     const PANELS: usize;
 
     type F32: Copy;
