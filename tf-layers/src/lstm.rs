@@ -2,7 +2,7 @@
 
 use crate::dense::{Run, start};
 use crate::error::{check_len, require};
-use crate::math::{sigmoid, tanh};
+use crate::math::{gate, tanh};
 use crate::operand::Plain;
 use crate::operand::{Start, Weights};
 use crate::recurrence::{Direction, States, Walk, begin, finish, recur};
@@ -136,14 +136,14 @@ impl Kernel for Gates<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let units = self.h.len();
-        let gate = |gate: usize| &self.z[gate * units..][..units];
-        let (i, f, g, o) = (gate(0), gate(1), gate(2), gate(3));
+        let sums = |gate: usize| &self.z[gate * units..][..units];
+        let (i, f, g, o) = (sums(0), sums(1), sums(2), sums(3));
         for at in (0..units).step_by(S::LANES) {
             let to = units.min(at + S::LANES);
-            let i = sigmoid(s, s.load_partial(&i[at..to], 0.0));
-            let f = sigmoid(s, s.load_partial(&f[at..to], 0.0));
+            let i = gate(s, s.load_partial(&i[at..to], 0.0));
+            let f = gate(s, s.load_partial(&f[at..to], 0.0));
             let g = tanh(s, s.load_partial(&g[at..to], 0.0));
-            let o = sigmoid(s, s.load_partial(&o[at..to], 0.0));
+            let o = gate(s, s.load_partial(&o[at..to], 0.0));
             let c = s.fma(f, s.load_partial(&self.c[at..to], 0.0), s.mul(i, g));
             s.store_partial(c, &mut self.c[at..to]);
             s.store_partial(s.mul(o, tanh(s, c)), &mut self.h[at..to]);

@@ -16,7 +16,12 @@ const HIGHEST: f32 = 128.0;
 /// (n, q) such that eˣ = 2ⁿ·(1 + q), n integral and |q| < 0.42; n is within ±217. NaN stays NaN.
 #[inline(always)]
 pub(super) fn parts<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
-    let x = s.max(s.splat(LOWEST), s.min(s.splat(HIGHEST), x));
+    reduced(s, s.max(s.splat(LOWEST), s.min(s.splat(HIGHEST), x)))
+}
+
+/// The same for x between the bounds.
+#[inline(always)]
+pub(super) fn reduced<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
     let n = s.round(s.mul(x, s.splat(core::f32::consts::LOG2_E)));
     // r = x − n·ln 2; the first product is exact, and so is the first difference (Sterbenz's lemma).
     let r = s.fnma(n, s.splat(LN_2_LOW), s.fnma(n, s.splat(LN_2_HIGH), x));

@@ -1,6 +1,7 @@
 //! The logistic function, the hyperbolic tangent, and the activations made of them.
 
-use super::{exp, exp::parts, poly};
+use super::exp::{parts, reduced};
+use super::poly;
 use crate::simd::Simd;
 
 /// 1 / (1 + e⁻ˣ), every step of which is monotone.
@@ -21,6 +22,14 @@ pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let lost = s.add(s.sub(small, s.sub(sum, large)), s.select(left, lost, zero));
     let y = s.div(one, s.add(sum, lost));
     s.select(left, s.scale(y, power), y)
+}
+
+/// The same to 2⁻²³ of 1, which takes two thirds of the time: for gates, whose small values open nothing.
+#[inline(always)]
+pub(crate) fn gate<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    let one = s.splat(1.0);
+    let (n, q) = reduced(s, s.neg(s.max(s.splat(-86.0), s.min(s.splat(86.0), x))));
+    s.div(one, s.add(one, s.scale_normal(s.add(one, q), n)))
 }
 
 /// x / (1 + e⁻ˣ)
@@ -46,8 +55,9 @@ pub(crate) fn tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let p = poly(s, square, [-0.33333284, 0.13331491, -0.053743497, 0.020650586, -0.0057170433]);
     let near = s.fma(s.mul(square, p), x, x);
     // Beyond 10 the result is 1, and e^2x must not overflow.
-    let e = exp(s, s.min(s.splat(20.0), s.add(a, a)));
+    let (n, q) = reduced(s, s.min(s.splat(20.0), s.add(a, a)));
     let one = s.splat(1.0);
+    let e = s.scale_normal(s.add(one, q), n);
     let far = s.sub(one, s.div(s.splat(2.0), s.add(e, one)));
     s.select(s.lt(a, s.splat(0.625)), near, s.copysign(far, x))
 }
@@ -78,4 +88,39 @@ pub(crate) fn gelu_tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let inner = s.fma(s.mul(square, b), s.splat(0.071_354_814), s.mul(b, s.splat(1.595_769_1)));
     let y = sigmoid(s, inner);
     s.mul(s.max(s.splat(-20.0), x), y)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gate;
+    use crate::Isa;
+    use crate::simd::{Kernel, PANEL, Simd};
+
+    struct Gate(f32);
+
+    impl Kernel for Gate {
+        type Output = f32;
+
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> f32 {
+            let mut y = [0.0; PANEL];
+            s.store(gate(s, s.splat(self.0)), &mut y);
+            y[0]
+        }
+    }
+
+    #[test]
+    fn gates_are_as_wide_open_as_they_should_be() {
+        for isa in Isa::available() {
+            for i in -20_000..=20_000_i32 {
+                let x = i as f32 * 0.005;
+                let exact = 1.0 / (1.0 + (-f64::from(x)).exp());
+                let error = (f64::from(isa.run(Gate(x))) - exact).abs();
+                assert!(error <= 2.0_f64.powi(-23), "{x} on {}: off by {error:e}", isa.name());
+            }
+            assert!(isa.run(Gate(f32::NAN)).is_nan());
+            assert_eq!([f32::INFINITY, f32::MAX].map(|x| isa.run(Gate(x))), [1.0; 2]);
+            assert!([f32::NEG_INFINITY, f32::MIN].iter().all(|&x| isa.run(Gate(x)) < 1e-37));
+        }
+    }
 }

@@ -57,6 +57,7 @@ impl Simd for Avx512 {
         float(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
         to_i32(a: __m512) -> __m512i = _mm512_cvtps_epi32(a);
         to_f32(a: __m512i) -> __m512 = _mm512_cvtepi32_ps(a);
+        scale_normal(x: __m512, n: __m512) -> __m512 = _mm512_scalef_ps(x, n);
         scale(x: __m512, n: __m512) -> __m512 = _mm512_scalef_ps(x, n);
         isplat(x: i32) -> __m512i = _mm512_set1_epi32(x);
         iadd(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);

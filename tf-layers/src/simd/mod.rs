@@ -151,6 +151,12 @@ pub(crate) trait Simd: Copy {
         self.mul(self.mul(x, first), rest)
     }
 
+    /// x·2ⁿ for integral n, where x and the result are normal numbers.
+    #[inline(always)]
+    fn scale_normal(self, x: Self::F32, n: Self::F32) -> Self::F32 {
+        self.float(self.iadd(self.bits(x), self.shl::<23>(self.to_i32(n))))
+    }
+
     #[inline(always)]
     fn load(self, x: &[f32]) -> Self::F32 {
         assert!(x.len() >= Self::LANES);
