@@ -95,29 +95,56 @@ fn along_row<S: Simd>(s: S, layer: &LayerNorm, x: &[f32], y: &mut [f32]) {
     }
 }
 
+/// Columns that are normalized together: whole cache lines in a row, whose sums stay in the level-1 cache.
+const COLUMNS: usize = 256;
+
 #[inline(always)]
 fn along_columns<S: Simd>(s: S, layer: &LayerNorm, inner: usize, x: &[f32], y: &mut [f32]) {
     let axis = x.len() / inner;
     let count = s.splat(axis as f32);
-    for column in (0..inner).step_by(S::LANES) {
-        let columns = column..inner.min(column + S::LANES);
-        let mut sum = s.splat(0.0);
+    // The means, and what the differences from them are multiplied with; sums until they are complete.
+    let (mut means, mut scales) = ([0.0; COLUMNS], [0.0; COLUMNS]);
+    for first in (0..inner).step_by(COLUMNS) {
+        let columns = first..inner.min(first + COLUMNS);
+        let means = &mut means[..columns.len()];
+        let scales = &mut scales[..columns.len()];
+        means.fill(0.0);
+        scales.fill(0.0);
         for x in x.chunks_exact(inner) {
-            sum = s.add(sum, s.load_partial(&x[columns.clone()], 0.0));
+            for (mean, x) in vectors::<S>(means, &x[columns.clone()]) {
+                s.store_partial(s.add(s.load_partial(mean, 0.0), s.load_partial(x, 0.0)), mean);
+            }
         }
-        let mean = s.div(sum, count);
-        let mut squares = s.splat(0.0);
+        for mean in means.chunks_mut(S::LANES) {
+            s.store_partial(s.div(s.load_partial(mean, 0.0), count), mean);
+        }
         for x in x.chunks_exact(inner) {
-            let difference = s.sub(s.load_partial(&x[columns.clone()], 0.0), mean);
-            squares = s.fma(difference, difference, squares);
+            for ((squares, mean), x) in vectors::<S>(scales, means).zip(x[columns.clone()].chunks(S::LANES)) {
+                let difference = s.sub(s.load_partial(x, 0.0), s.load_partial(mean, 0.0));
+                s.store_partial(s.fma(difference, difference, s.load_partial(squares, 0.0)), squares);
+            }
         }
-        let variance = s.add(s.div(squares, count), s.splat(layer.epsilon));
-        let scale = s.div(s.splat(1.0), s.sqrt(variance));
+        for scale in scales.chunks_mut(S::LANES) {
+            let variance = s.add(s.div(s.load_partial(scale, 0.0), count), s.splat(layer.epsilon));
+            s.store_partial(s.div(s.splat(1.0), s.sqrt(variance)), scale);
+        }
         for (i, (x, y)) in x.chunks_exact(inner).zip(y.chunks_exact_mut(inner)).enumerate() {
             let gamma = layer.gamma.map_or(1.0, |gamma| gamma[i]);
             let beta = layer.beta.map_or(0.0, |beta| beta[i]);
-            let v = s.mul(s.sub(s.load_partial(&x[columns.clone()], 0.0), mean), scale);
-            s.store_partial(s.fma(v, s.splat(gamma), s.splat(beta)), &mut y[columns.clone()]);
+            let statistics = means.chunks(S::LANES).zip(scales.chunks(S::LANES));
+            for ((y, x), (mean, scale)) in
+                vectors::<S>(&mut y[columns.clone()], &x[columns.clone()]).zip(statistics)
+            {
+                let difference = s.sub(s.load_partial(x, 0.0), s.load_partial(mean, 0.0));
+                let v = s.mul(difference, s.load_partial(scale, 0.0));
+                s.store_partial(s.fma(v, s.splat(gamma), s.splat(beta)), y);
+            }
         }
     }
+}
+
+/// Two rows, a vector of each at a time.
+#[inline(always)]
+fn vectors<'a, S: Simd>(y: &'a mut [f32], x: &'a [f32]) -> impl Iterator<Item = (&'a mut [f32], &'a [f32])> {
+    y.chunks_mut(S::LANES).zip(x.chunks(S::LANES))
 }

@@ -12,16 +12,17 @@ pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let (n, q) = parts(s, s.neg(x));
     let m = s.add(one, q);
     let lost = s.sub(q, s.sub(m, one));
-    // To the left, where 2ⁿ may overflow, 1/(1 + 2ⁿm) = 2⁻ⁿ/(2⁻ⁿ + m). To the right 2ⁿm is bounded below, as
-    // results that underflow take the processor a hundred times longer.
-    let left = s.le(zero, n);
-    let power = s.max(s.select(left, s.splat(-200.0), s.splat(-64.0)), s.neg(s.abs(n)));
+    // To the left, where 2ⁿ may overflow, 1/(1 + 2ⁿm) = 2⁻ⁿ/(2⁻ⁿ + m). To the right 2ⁿm is bounded below, and what rounds to
+    // 0 is not computed, as results that underflow take the processor a hundred times longer.
+    let (left, vanishes) = (s.le(zero, n), s.lt(s.splat(151.0), n));
+    let lowest = s.select(vanishes, zero, s.select(left, s.splat(-152.0), s.splat(-64.0)));
+    let power = s.max(lowest, s.neg(s.abs(n)));
     let large = s.select(left, m, one);
     let small = s.scale(s.select(left, one, m), power);
     let sum = s.add(large, small);
     let lost = s.add(s.sub(small, s.sub(sum, large)), s.select(left, lost, zero));
     let y = s.div(one, s.add(sum, lost));
-    s.select(left, s.scale(y, power), y)
+    s.select(vanishes, zero, s.select(left, s.scale(y, power), y))
 }
 
 /// The same to 2⁻²³ of 1, which takes two thirds of the time: for gates, whose small values open nothing.
