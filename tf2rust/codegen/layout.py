@@ -150,8 +150,7 @@ def _regrouped(before: Dims, after: Dims, perm: Perm) -> Perm | None:
         base [n, h, w, c] ─ Reshape ─ [n, h·w, c] ─ Transpose ─ [n, c, h·w]
     """
     groups = _groups(before, after)
-    stays = sorted((axis for axis, size in enumerate(before) if size != 1), key=lambda axis: perm[axis])
-    place = {axis: i for i, axis in enumerate(stays)}
+    place = _places(before, perm)
     if groups is None or any(place[b] != place[a] + 1 for old, _ in groups for a, b in pairwise(old)):
         return None
     groups.sort(key=lambda group: place[group[0][0]])
@@ -162,17 +161,26 @@ def _regrouped(before: Dims, after: Dims, perm: Perm) -> Perm | None:
 
 
 def _neighbourly(before: Dims, after: Dims, perm: Perm) -> Perm | None:
-    """The order of the axes of ``before`` that is nearest to the base's and lets the Reshape be done.
+    """The base's order of the axes of ``before``, but with those in order that are joined and lie side by side there.
 
-    None if that is the order they have already, or if there is none.
+    None if joined axes are apart in the base: then the Reshape has to see all axes in their order.
     """
     groups = _groups(before, after)
+    place = _places(before, perm)
     if groups is None:
         return None
-    groups.sort(key=lambda group: max(perm[axis] for axis in group[0]))
+    groups.sort(key=lambda group: min(place[axis] for axis in group[0]))
     order = [axis for old, _ in groups for axis in old]
-    ones = tuple(axis for axis, size in enumerate(before) if size == 1)
-    return None if order == sorted(order) else (*ones, *order)
+    ends = itertools.accumulate(len(old) for old, _ in groups)
+    if any(max(place[axis] for axis in old) >= end for (old, _), end in zip(groups, ends, strict=True)):
+        return None
+    return (*(axis for axis, size in enumerate(before) if size == 1), *order)
+
+
+def _places(before: Dims, perm: Perm) -> dict[int, int]:
+    """Where the axes of a size other than 1 stand in the base, among themselves."""
+    stays = sorted((axis for axis, size in enumerate(before) if size != 1), key=lambda axis: perm[axis])
+    return {axis: i for i, axis in enumerate(stays)}
 
 
 def _groups(before: Dims, after: Dims) -> list[tuple[list[int], list[int]]] | None:

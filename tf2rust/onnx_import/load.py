@@ -135,7 +135,8 @@ def run_onnx(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[s
         values = session.run(None, dict(inputs))
     except Exception as error:  # its exceptions have no common base but this one
         raise ConversionError(
-            f"ONNX Runtime does not run the model, so its outputs cannot be checked ({_short(error)})."
+            f"ONNX Runtime does not run the model, so its outputs cannot be checked ({_short(error)}); "
+            "if random inputs do not suit it, give others in --path_to_fv."
         ) from error
     return {output.name: np.asarray(value) for output, value in zip(session.get_outputs(), values, strict=True)}
 
