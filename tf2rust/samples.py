@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from tf2rust.ops.cast import Cast
 from tf2rust.ops.control import Repeat
 from tf2rust.ops.core.dims import Expr, bind, symbols
-from tf2rust.ops.core.layer import LayerGraph, Value
+from tf2rust.ops.core.layer import Layer, LayerGraph, Value
+from tf2rust.ops.pad import Pad
 from tf2rust.ops.reshape import Reshape
+from tf2rust.ops.slice import Slice
 
 SEED = 20_240_229
 SAMPLES = 16
-_FREE_SIZES = (9, 33, 65, 129, 257, 513)  # of free dimensions other than the batch: the first that is large enough
+_FREE_SIZES = (9, 33, 65, 129, 257, 513, 5, 3, 1)  # of free dimensions other than the batch: the first that suits
 _LARGEST_FEATURES = 1 << 20  # elements of seeded features; large inputs get fewer samples
 
 
@@ -46,14 +48,31 @@ def seeded_inputs(graph: LayerGraph) -> dict[str, np.ndarray]:
 
 
 def _free_size(graph: LayerGraph) -> int:
-    """The first size with which no tensor of the model is empty, as images are that windows do not fit into."""
-    shapes = [v.shape for layer in graph.layers for v in layer.outputs]
+    """The first size with which no tensor of the model is empty, as images are that windows do not fit into, and no
+    layer takes more than there is, as of a table of positions.
+    """
     free = {name for value in graph.inputs for name in symbols(value.shape)}
     for size in _FREE_SIZES:
         sizes = dict.fromkeys(free, size)
-        if all(isinstance(n := bind(d, sizes), Expr) or n > 0 for shape in shapes for d in shape):
+        if all(_suits(layer, sizes) for layer in graph.layers):
             return size
     return _FREE_SIZES[0]
+
+
+def _suits(layer: Layer, sizes: Mapping[str, int]) -> bool:
+    """Whether nothing is known that the layer lacks if the free dimensions have these sizes."""
+
+    def within(dim: int | Expr, lowest: int) -> bool:
+        known = bind(dim, sizes)
+        return isinstance(known, Expr) or known >= lowest
+
+    if isinstance(layer, Slice):
+        parts = zip(layer.x.shape, layer.y.shape, layer.starts, layer.steps, strict=True)
+        if not all(within(size - 1 - (start + (own - 1) * max(step, 0)), 0) for size, own, start, step in parts):
+            return False
+    if isinstance(layer, Pad) and not all(within(p, 0) for pair in layer.padding for p in pair):
+        return False
+    return all(within(d, 1) for v in layer.outputs for d in v.shape)
 
 
 def _elements(value: Value, free: int) -> int:

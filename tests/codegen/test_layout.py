@@ -93,6 +93,67 @@ def scale_and_shift_go_into_the_convolution() -> onnx.ModelProto:
     return graph(nodes, {"x": (F, ["n", 4, 5, 7])}, {"y": (F, ["n", 6, 5, 5])}, weights)
 
 
+def places_of_a_convolution_in_rows() -> onnx.ModelProto:
+    """Patches as a vision transformer reads them: the places joined, the channels last."""
+    nodes = [
+        node("Conv", ["x", "kernel"], ["a"]),
+        node("Reshape", ["a", "joined"], ["b"]),
+        node("Transpose", ["b"], ["y"], perm=[0, 2, 1]),
+    ]
+    weights = {"kernel": KERNEL, "joined": np.array([0, 6, -1])}
+    return graph(nodes, {"x": (F, ["n", 4, 5, 7])}, {"y": (F, ["n", 25, 6])}, weights)
+
+
+def channels_in_groups() -> onnx.ModelProto:
+    """Channels are split and shuffled: one Transpose in front of the Reshape that joins them again."""
+    nodes = [
+        node("Conv", ["x", "kernel"], ["a"]),
+        node("Reshape", ["a", "split"], ["b"]),
+        node("Transpose", ["b"], ["c"], perm=[0, 2, 1, 3, 4]),
+        node("Reshape", ["c", "joined"], ["d"]),
+        node("GlobalAveragePool", ["d"], ["y"]),
+    ]
+    weights = {"kernel": KERNEL, "split": np.array([0, 2, 3, 5, 5]), "joined": np.array([0, 6, 5, 5])}
+    return graph(nodes, {"x": (F, ["n", 4, 5, 7])}, {"y": (F, ["n", 6, 1, 1])}, weights)
+
+
+def a_reshape_that_changes_nothing() -> onnx.ModelProto:
+    nodes = [
+        node("Transpose", ["x"], ["a"], perm=[0, 2, 1]),
+        node("Identity", ["a"], ["b"]),
+        node("Transpose", ["b"], ["c"], perm=[0, 2, 1]),
+        node("Relu", ["c"], ["y"]),
+    ]
+    return graph(nodes, {"x": (F, ["n", 5, 4])}, {"y": (F, ["n", 5, 4])})
+
+
+def rows_of_a_product_in_any_order() -> onnx.ModelProto:
+    nodes = [
+        node("Transpose", ["x"], ["a"], perm=[1, 0, 2]),
+        node("MatMul", ["a", "kernel"], ["b"]),
+        node("Transpose", ["b"], ["y"], perm=[1, 0, 2]),
+    ]
+    return graph(nodes, {"x": (F, ["n", 5, 4])}, {"y": (F, ["n", 5, 3])}, {"kernel": np.ones((4, 3), np.float32)})
+
+
+def columns_of_a_product_in_another_order() -> onnx.ModelProto:
+    nodes = [node("Transpose", ["x"], ["a"], perm=[0, 2, 1]), node("MatMul", ["a", "kernel"], ["y"])]
+    return graph(nodes, {"x": (F, ["n", 4, 5])}, {"y": (F, ["n", 5, 3])}, {"kernel": np.ones((4, 3), np.float32)})
+
+
+def _gated(alpha: float) -> onnx.ModelProto:
+    nodes = [node("HardSigmoid", ["x"], ["gate"], alpha=alpha, beta=0.5), node("Mul", ["gate", "x"], ["y"])]
+    return graph(nodes, {"x": (F, ["n", 4])}, {"y": (F, ["n", 4])})
+
+
+def hard_swish_by_its_gate() -> onnx.ModelProto:
+    return _gated(1 / 6)
+
+
+def another_gate() -> onnx.ModelProto:
+    return _gated(0.2)
+
+
 CASES: list[tuple[Callable[[], onnx.ModelProto], list[str]]] = [
     (transposes_cancel, ["Activation", "Add"]),
     (conv1d_of_tf2onnx, ["Conv1D"]),
@@ -101,6 +162,16 @@ CASES: list[tuple[Callable[[], onnx.ModelProto], list[str]]] = [
     (output_in_between_is_kept, ["Dense", "Activation"]),
     (a_transpose_that_must_stay, ["Transpose", "Reshape"]),
     (scale_and_shift_go_into_the_convolution, ["Transpose", "Conv2D", "Transpose"]),
+    (places_of_a_convolution_in_rows, ["Transpose", "Conv2D", "Reshape"]),
+    (
+        channels_in_groups,
+        ["Transpose", "Conv2D", "Reshape", "Transpose", "Reshape", "GlobalAveragePooling2D", "Reshape"],
+    ),
+    (a_reshape_that_changes_nothing, ["Activation"]),
+    (rows_of_a_product_in_any_order, ["Dense"]),
+    (columns_of_a_product_in_another_order, ["Transpose", "Dense"]),
+    (hard_swish_by_its_gate, ["Activation"]),
+    (another_gate, ["Activation", "Multiply"]),
 ]
 
 

@@ -205,7 +205,7 @@ def volume_11() -> onnx.ModelProto:
     return n.model(n("AveragePool", x, kernel_shape=[2, 2, 2], pads=[1] * 6, count_include_pad=1))
 
 
-@_zoo("Transpose LSTM LSTM Concatenate Transpose Dense")
+@_zoo("Transpose LSTM LSTM Concatenate Dense Transpose")
 def lstm_both_14() -> onnx.ModelProto:
     """PyTorch's bidirectional LSTM, time first."""
     n = Net(14, words=[9, "batch", 4])

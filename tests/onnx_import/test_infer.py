@@ -70,7 +70,81 @@ def windows() -> onnx.ModelProto:
     return graph(nodes, {"x": (F, ["n", "t", 6])}, {"y": (F, ["n", 2, None])}, weights)
 
 
-@pytest.mark.parametrize("build", [shape_chain, product_of_dims, filled, windows])
+def expanded() -> onnx.ModelProto:
+    """``token.expand(n, -1, -1)`` as PyTorch writes it: 1 wherever the shape says -1."""
+    nodes = [
+        node("Shape", ["x"], ["s"]),
+        node("Gather", ["s", "zero"], ["b"], axis=0),
+        node("Concat", ["b", "rest"], ["t"], axis=0),
+        node("Shape", ["t"], ["ts"]),
+        node("ConstantOfShape", ["ts"], ["ones"], value=onnx.numpy_helper.from_array(np.array([1]))),
+        node("Mul", ["ones", "minus"], ["m"]),
+        node("Equal", ["t", "m"], ["e"]),
+        node("Where", ["e", "ones", "t"], ["w"]),
+        node("Expand", ["token", "w"], ["y"]),
+    ]
+    weights = {
+        "zero": np.array([0]),
+        "rest": np.array([-1, -1]),
+        "minus": np.array(-1),
+        "token": np.ones((1, 3, 6), np.float32),
+    }
+    return graph(nodes, {"x": (F, ["n", "t", 6])}, {"y": (F, ["n", 3, 6])}, weights)
+
+
+def padded() -> onnx.ModelProto:
+    """Padding to an even number of steps as PyTorch writes it: pairs, the last axis first, are turned round."""
+    nodes = [
+        node("Shape", ["x"], ["s"]),
+        node("Gather", ["s", "one"], ["t"], axis=0),
+        node("Div", ["t", "two"], ["d"]),
+        node("Sub", ["t", "d"], ["half"]),
+        node("Concat", ["zeros", "half", "half", "zeros"], ["given"], axis=0),
+        node("Reshape", ["given", "pairs"], ["p"]),
+        node("Slice", ["p", "minus", "first", "zero", "minus"], ["turned"]),
+        node("Transpose", ["turned"], ["across"], perm=[1, 0]),
+        node("Reshape", ["across", "minus"], ["flat"]),
+        node("Pad", ["x", "flat"], ["y"]),
+    ]
+    weights = {
+        "zero": np.array([0]),
+        "one": np.array([1]),
+        "two": np.array([2]),
+        "zeros": np.array([0, 0]),
+        "pairs": np.array([-1, 2]),
+        "minus": np.array([-1]),
+        "first": np.array([-(2**63) + 1]),
+    }
+    return graph(nodes, {"x": (F, ["n", "t", 6])}, {"y": (F, ["n", None, 6])}, weights)
+
+
+def positions() -> onnx.ModelProto:
+    """As many rows of a table, and as many numbers, as there are steps; and all steps but the first."""
+    nodes = [
+        node("Shape", ["x"], ["steps"], start=1, end=2),
+        node("Slice", ["table", "zero", "steps"], ["rows"]),
+        node("Squeeze", ["steps"], ["count"]),
+        node("Cast", ["count"], ["limit"], to=TensorProto.FLOAT),
+        node("Range", ["start", "limit", "by"], ["numbers"]),
+        node("Unsqueeze", ["numbers", "one"], ["column"]),
+        node("Mul", ["rows", "column"], ["y"]),
+        node("Concat", ["zero", "steps"], ["one_more"], axis=0),
+        node("Pad", ["rows", "more"], ["longer"]),
+        node("Slice", ["longer", "one", "large"], ["z"]),
+    ]
+    weights = {
+        "zero": np.array([0]),
+        "one": np.array([1]),
+        "more": np.array([1, 0, 0, 0]),
+        "large": np.array([2**63 - 1]),
+        "start": np.float32(0),
+        "by": np.float32(1),
+        "table": np.ones((20, 6), np.float32),
+    }
+    return graph(nodes, {"x": (F, ["n", "t", 6])}, {"y": (F, [None, 6]), "z": (F, [None, 6])}, weights)
+
+
+@pytest.mark.parametrize("build", [shape_chain, product_of_dims, filled, windows, expanded, padded, positions])
 def test_every_value_has_the_shape_it_will_have(build: object) -> None:
     model = build()  # type: ignore[operator]
     analysis = analyse(model)

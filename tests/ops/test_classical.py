@@ -6,10 +6,30 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import check_node, const, floats, free, integers, named, node
+from tests.ops.nodes import Node, check_node, const, floats, free, integers, named, node
 
 X = floats(4, 3)
 W = floats(12, seed=4).tolist()
+VECTORS = floats(7 * 3, seed=5).tolist()
+KERNELS = {"LINEAR": [0.0, 0.0, 0.0], "POLY": [0.5, 0.25, 3.0], "RBF": [0.7, 0.0, 0.0], "SIGMOID": [0.4, -0.1, 0.0]}
+
+
+def svm(kernel: str, labels: list[int], counts: list[int], x: np.ndarray = X, **attributes: object) -> Node:
+    """A classifier of seven support vectors."""
+    pairs = len(labels) * (len(labels) - 1) // 2
+    return node(
+        "ai.onnx.ml:SVMClassifier",
+        free(x, 0),
+        outputs=2,
+        classlabels_ints=labels,
+        vectors_per_class=counts,
+        support_vectors=VECTORS,
+        coefficients=floats(7 * (len(labels) - 1), seed=6).tolist(),
+        rho=[0.1 * i - 0.1 for i in range(pairs)],
+        kernel_type=kernel,
+        kernel_params=KERNELS[kernel],
+        **attributes,
+    )
 
 
 TABLE_NAME = "classical"
@@ -43,6 +63,38 @@ NODES = {
         )
         for post in ("NONE", "LOGISTIC", "SOFTMAX")
     },
+    **{f"svm_{kernel.lower()}": svm(kernel, [4, 2, 9], [2, 3, 2], floats(9, 3)) for kernel in KERNELS},
+    "svm_of_two": svm("RBF", [4, 2], [3, 4], floats(9, 3)),
+    "svm_far_from_0": node(
+        "ai.onnx.ml:SVMRegressor",
+        floats(9, 3) + 1000,
+        n_supports=7,
+        support_vectors=[v + 1000 for v in VECTORS],
+        coefficients=floats(7, seed=6).tolist(),
+        rho=[0.3],
+        kernel_type="RBF",
+        kernel_params=KERNELS["RBF"],
+    ),
+    **{
+        f"svm_regressor_{kernel.lower()}": node(
+            "ai.onnx.ml:SVMRegressor",
+            free(X, 0),
+            n_supports=7,
+            support_vectors=VECTORS,
+            coefficients=floats(7, seed=6).tolist(),
+            rho=[0.3],
+            kernel_type=kernel,
+            kernel_params=KERNELS[kernel],
+        )
+        for kernel in KERNELS
+    },
+    "svm_regressor_without_vectors": node(
+        "ai.onnx.ml:SVMRegressor", X, coefficients=W[:3], rho=[0.3], kernel_params=KERNELS["LINEAR"]
+    ),
+    "one_hot": node("ai.onnx.ml:OneHotEncoder", integers(5, 2, low=0, high=4), cats_int64s=[3, 0, 2], zeros=1),
+    "one_hot_of_floats": node("ai.onnx.ml:OneHotEncoder", X, cats_int64s=[0, -1, 1], zeros=1),
+    "one_hot_of_all": node("ai.onnx.ml:OneHotEncoder", integers(5, low=0, high=3), cats_int64s=[2, 0, 1], zeros=0),
+    "vectorizer": node("ai.onnx.ml:FeatureVectorizer", free(X, 0), free(X[:, :2], 0), inputdimensions=[3, 2]),
     "labels": node(
         "ai.onnx.ml:LabelEncoder",
         integers(9, low=0, high=5),

@@ -19,10 +19,14 @@ TREES, NODES_OF = [0, 0, 0, 0, 0, 1, 1, 1], [0, 1, 2, 3, 4, 0, 1, 2]
 LEAVES = [(0, 2), (0, 3), (0, 4), (1, 1), (1, 2)]
 
 
-def _older(op: str, kind: str, mode: str, targets: int, x: np.ndarray = X, outputs: int = 1, **options: Any) -> Node:
+def _older(
+    op: str, kind: str, mode: str, targets: int, x: np.ndarray = X, outputs: int = 1, least: float = 0, **options: Any
+) -> Node:
     """The operators before version 5; leaf i has a weight for target i and another one for the next."""
     modes = [mode, mode, "LEAF", "LEAF", "LEAF", mode, "LEAF", "LEAF"]
-    pairs = [(leaf, (i + j) % targets, 0.3 * i - j) for i, leaf in enumerate(LEAVES) for j in range(min(targets, 2))]
+    pairs = [
+        (leaf, (i + j) % targets, 0.3 * i - j + least) for i, leaf in enumerate(LEAVES) for j in range(min(targets, 2))
+    ]
     return node(
         f"ai.onnx.ml:{op}",
         free(x, 0),
@@ -104,6 +108,34 @@ NODES = {
         )
         for post in ("NONE", "SOFTMAX", "LOGISTIC")
     },
+    **{
+        f"classifier_of_two_{'mixed' if least else 'positive'}_{post.lower()}": _older(
+            "TreeEnsembleClassifier",
+            "class",
+            "BRANCH_LEQ",
+            1,
+            outputs=2,
+            least=least,
+            classlabels_int64s=[7, 5],
+            post_transform=post,
+        )
+        for post in ("NONE", "LOGISTIC")
+        for least in (0, -0.5)
+    },
+    **{
+        f"classifier_of_two_base_{'mixed' if least else 'positive'}": _older(
+            "TreeEnsembleClassifier",
+            "class",
+            "BRANCH_LEQ",
+            1,
+            outputs=2,
+            least=least,
+            classlabels_int64s=[7, 5],
+            base_values=[-0.9],
+            post_transform="LOGISTIC",
+        )
+        for least in (0, -0.5)
+    },
     "classifier_base": _older(
         "TreeEnsembleClassifier", "class", "BRANCH_LEQ", 3, outputs=2, classlabels_int64s=[7, 5, 9],
         base_values=[0.5, 0.1, -0.4],
@@ -141,7 +173,7 @@ NODES |= REFUSED
 @pytest.mark.parametrize("key", named(TABLE_NAME, REFUSED))
 def test_least_of_nothing_is_refused(key: str, results: Results) -> None:
     assert results[key].status == FAIL
-    assert "no rule" in results[key].reason
+    assert "not for these attributes" in results[key].reason
 
 
 @pytest.mark.parametrize("key", named(TABLE_NAME, {k: v for k, v in NODES.items() if k not in REFUSED}))

@@ -8,8 +8,11 @@ front of its inputs' transposes is; a transpose is written only where a layer ne
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
+from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Perm, Value
 from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.transpose import Transpose, inverse, permute
@@ -113,9 +116,21 @@ class _Pass:
         self._hold(base, y, perm, ())
 
     def _reshape(self, layer: Layer) -> None:
-        """A Reshape that only adds or drops axes of size 1 is moved; any other needs the elements in order."""
+        """A Reshape that can be done on the base is moved; any other needs the elements in order.
+
+        One that changes nothing is forgotten.
+        """
         held = self.pending[layer.x]
-        perm = _without_ones(layer.x.shape, layer.y.shape, held.perm)
+        if layer.x.shape == layer.y.shape:
+            self._hold(layer.x, layer.y, tuple(range(layer.y.rank)), layer.nodes)
+            return
+        perm = _regrouped(layer.x.shape, layer.y.shape, held.perm)
+        if perm is None and (order := _neighbourly(layer.x.shape, layer.y.shape, held.perm)) is not None:
+            near = Value(f"{layer.x.name}'", layer.x.dtype, permute(layer.x.shape, order))
+            self._hold(layer.x, near, order, ())
+            held = _Pending(self._materialise(self.alias.get(near, near)), inverse(order))
+            self.pending[layer.x] = held
+            perm = _regrouped(layer.x.shape, layer.y.shape, held.perm)
         if perm is None:
             layer.inputs = [self._materialise(layer.x)]
             self._write(layer)
@@ -126,17 +141,66 @@ class _Pass:
         self._hold(base, layer.y, perm, ())
 
 
-def _without_ones(before: Dims, after: Dims, perm: Perm) -> Perm | None:
-    """The perm behind a Reshape from ``before`` to ``after``, if the two differ in axes of size 1 alone."""
+def _regrouped(before: Dims, after: Dims, perm: Perm) -> Perm | None:
+    """The perm behind a Reshape from ``before`` to ``after``, if it can be done on the base.
+
+    Axes that are joined have to be neighbours in the base too, and in the same order:
+
+        base [n, h, w, c] ─ Transpose ─ [n, c, h, w] ─ Reshape ─ [n, c, h·w]     is
+        base [n, h, w, c] ─ Reshape ─ [n, h·w, c] ─ Transpose ─ [n, c, h·w]
+    """
+    groups = _groups(before, after)
+    place = _places(before, perm)
+    if groups is None or any(place[b] != place[a] + 1 for old, _ in groups for a, b in pairwise(old)):
+        return None
+    groups.sort(key=lambda group: place[group[0][0]])
+    # Axes of size 1 go to the front, where they are in nobody's way.
+    ones = [axis for axis, size in enumerate(after) if size == 1]
+    order = ones + [axis for _, new in groups for axis in new]
+    return tuple(order.index(axis) for axis in range(len(after)))
+
+
+def _neighbourly(before: Dims, after: Dims, perm: Perm) -> Perm | None:
+    """The base's order of the axes of ``before``, but with those in order that are joined and lie side by side there.
+
+    None if joined axes are apart in the base: then the Reshape has to see all axes in their order.
+    """
+    groups = _groups(before, after)
+    place = _places(before, perm)
+    if groups is None:
+        return None
+    groups.sort(key=lambda group: min(place[axis] for axis in group[0]))
+    order = [axis for old, _ in groups for axis in old]
+    ends = itertools.accumulate(len(old) for old, _ in groups)
+    if any(max(place[axis] for axis in old) >= end for (old, _), end in zip(groups, ends, strict=True)):
+        return None
+    return (*(axis for axis, size in enumerate(before) if size == 1), *order)
+
+
+def _places(before: Dims, perm: Perm) -> dict[int, int]:
+    """Where the axes of a size other than 1 stand in the base, among themselves."""
+    stays = sorted((axis for axis, size in enumerate(before) if size != 1), key=lambda axis: perm[axis])
+    return {axis: i for i, axis in enumerate(stays)}
+
+
+def _groups(before: Dims, after: Dims) -> list[tuple[list[int], list[int]]] | None:
+    """Which axes of ``before`` become which of ``after``, as few at a time as possible, without those of size 1."""
     old = [axis for axis, size in enumerate(before) if size != 1]
     new = [axis for axis, size in enumerate(after) if size != 1]
-    if [before[a] for a in old] != [after[a] for a in new]:
-        return None
-    # The base keeps the order its axes had; axes of size 1 go to the front, where they are in nobody's way.
-    ones = [axis for axis, size in enumerate(after) if size == 1]
-    kept = sorted(range(len(old)), key=lambda i: perm[old[i]])
-    order = ones + [new[i] for i in kept]
-    return tuple(order.index(axis) for axis in range(len(after)))
+    groups = []
+    while old and new:
+        counts = sorted(itertools.product(range(1, len(old) + 1), range(1, len(new) + 1)), key=sum)
+        equal = ((i, j) for i, j in counts if _size(before, old[:i]) == _size(after, new[:j]))
+        i, j = next(equal, (0, 0))
+        if not i:
+            return None
+        groups.append((old[:i], new[:j]))
+        old, new = old[i:], new[j:]
+    return None if old or new else groups
+
+
+def _size(shape: Dims, axes: list[int]) -> int | Expr:
+    return product(shape[axis] for axis in axes)
 
 
 def cancel_transposes(graph: LayerGraph) -> LayerGraph:

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnx import TensorProto, helper
 
 from tf2rust.onnx_import.body import Body, Outputs, post_transform
+from tf2rust.onnx_import.support import svm_classifier, svm_regressor
 from tf2rust.onnx_import.trees import tree_ensemble, tree_ensemble_classifier, tree_ensemble_regressor
 from tf2rust.ops.core.facts import Facts, Node
 
@@ -17,6 +18,10 @@ DOMAIN = "ai.onnx.ml"
 _OPSET = 18
 
 
+_NO_STRINGS = (
+    "it works with strings, and tensors here hold numbers; train the model on labels and categories that are integers, "
+    "keep their names outside (see --labels), and export it again"
+)
 _Definition = Callable[[Node, Body, Facts], Outputs]
 
 
@@ -31,6 +36,20 @@ def definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
         return None
     inputs = [f"x{i}" for i in range(len(node.inputs))]
     return helper.make_function(DOMAIN, node.op_type, inputs, outputs, body.nodes, [helper.make_opsetid("", _OPSET)])
+
+
+def reason(node: ir.Node) -> str:
+    """Why a node of this domain has no definition, and what to do about it."""
+    if any("string" in name for name in node.attributes):
+        return _NO_STRINGS
+    if node.op_type == "SVMClassifier" and "prob_a" in node.attributes:
+        return (
+            "its probabilities are found by iteration, which is not there; train the model with `probability=False`, "
+            "whose scores are there, or calibrate it by scikit-learn's CalibratedClassifierCV"
+        )
+    if node.op_type in _DEFINITIONS:
+        return "it has a definition, but not for these attributes and inputs"
+    return f"no rule knows this operator; of {DOMAIN} there are {', '.join(_DEFINITIONS)}"
 
 
 def _array_feature_extractor(node: Node, body: Body, facts: Facts) -> Outputs:
@@ -123,14 +142,43 @@ def _label_encoder(node: Node, body: Body, facts: Facts) -> Outputs:
     return [body.op("Where", known, value, body.constant(default, made))]
 
 
+def _one_hot_encoder(node: Node, body: Body, facts: Facts) -> Outputs:
+    """A new last axis with 1 at the number's place among the categories; without ``zeros`` there has to be one."""
+    categories = node.attr("cats_int64s")
+    if not categories or len(set(categories)) != len(categories):
+        return None
+    number = body.op("Unsqueeze", body.cast("x0", "int64"), body.constant([-1], "int64"))
+    equal = body.op("Equal", number, body.constant(categories, "int64"))
+    if node.attr("zeros", 1):
+        return [body.floats(equal)]
+    found = body.op("Cast", equal, to=TensorProto.INT32)
+    known = body.op("Cast", body.op("ReduceMax", found, body.constant([-1], "int64"), keepdims=0), to=TensorProto.BOOL)
+    place = body.op("ArgMax", found, axis=-1, keepdims=0)
+    # There is no row of this number, which is an error when the model runs.
+    place = body.op("Where", known, place, body.constant(len(categories), "int64"))
+    return [body.op("Gather", body.constant(np.eye(len(categories))), place, axis=0)]
+
+
+def _feature_vectorizer(node: Node, body: Body, facts: Facts) -> Outputs:
+    """The columns of all inputs, as floats."""
+    shapes = [facts.shape(v) for v in node.inputs]  # type: ignore[arg-type]
+    if any(len(shape) != 2 for shape in shapes) or [s[1] for s in shapes] != node.attr("inputdimensions"):
+        return None
+    return [body.op("Concat", *(body.floats(f"x{i}") for i in range(len(shapes))), axis=1)]
+
+
 _DEFINITIONS: dict[str, _Definition] = {
     "ArrayFeatureExtractor": _array_feature_extractor,
     "Binarizer": _binarizer,
+    "FeatureVectorizer": _feature_vectorizer,
     "Imputer": _imputer,
     "LabelEncoder": _label_encoder,
     "LinearClassifier": _linear_classifier,
     "LinearRegressor": _linear_regressor,
     "Normalizer": _normalizer,
+    "OneHotEncoder": _one_hot_encoder,
+    "SVMClassifier": svm_classifier,
+    "SVMRegressor": svm_regressor,
     "Scaler": _scaler,
     "TreeEnsemble": tree_ensemble,
     "TreeEnsembleClassifier": tree_ensemble_classifier,

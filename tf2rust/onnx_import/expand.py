@@ -35,7 +35,7 @@ def match_expanding(analysis: Analysis) -> Matched:
             break
         analysis = reanalyse(analysis)
         matched = match(analysis)
-    return replace(matched, unmatched=_as_written(matched.unmatched, origins))
+    return replace(matched, unmatched=_as_written([_of_its_domain(u) for u in matched.unmatched], origins))
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,13 @@ class _Origin:
 
     refused: Unmatched
     depth: int
+
+
+def _of_its_domain(item: Unmatched) -> Unmatched:
+    """The refusal, with the reason that definitions alone can give for an operator of classical machine learning."""
+    if item.blocked_by is not None or item.source is None or item.source.domain != classical.DOMAIN:
+        return item
+    return replace(item, reason=classical.reason(item.source), nearest_rule=None)
 
 
 def _unknown(analysis: Analysis) -> list[Unmatched]:

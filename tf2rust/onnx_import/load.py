@@ -35,6 +35,7 @@ def load_onnx(path: Path) -> onnx.ModelProto:
         raise ConversionError(
             f"{path} is not an ONNX model: it has no graph with outputs; check that it is the right file."
         )
+    _refuse_dictionaries(proto, path)
     _load_external(proto, path)
     try:
         onnx.checker.check_model(proto if proto.ByteSize() < 2**31 else str(path))
@@ -43,6 +44,20 @@ def load_onnx(path: Path) -> onnx.ModelProto:
     if proto.functions:
         proto = onnx.inliner.inline_local_functions(proto)
     return proto
+
+
+def _refuse_dictionaries(proto: onnx.ModelProto, path: Path) -> None:
+    made = [*proto.graph.input, *proto.graph.output]
+    maps = [
+        v.name
+        for v in made
+        if "map_type" in (v.type.WhichOneof("value"), v.type.sequence_type.elem_type.WhichOneof("value"))
+    ]
+    if maps:
+        raise ConversionError(
+            f"`{maps[0]}` of {path} holds dictionaries from class to probability, not a tensor; export the model again "
+            "with `options={'zipmap': False}` (skl2onnx) or `zipmap=False` (onnxmltools)."
+        )
 
 
 def _load_external(proto: onnx.ModelProto, path: Path) -> None:
@@ -120,7 +135,8 @@ def run_onnx(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[s
         values = session.run(None, dict(inputs))
     except Exception as error:  # its exceptions have no common base but this one
         raise ConversionError(
-            f"ONNX Runtime does not run the model, so its outputs cannot be checked ({_short(error)})."
+            f"ONNX Runtime does not run the model, so its outputs cannot be checked ({_short(error)}); "
+            "if random inputs do not suit it, give others in --path_to_fv."
         ) from error
     return {output.name: np.asarray(value) for output, value in zip(session.get_outputs(), values, strict=True)}
 

@@ -34,10 +34,21 @@ class Unmatched:
 
     def sentence(self) -> str:
         """The reason as a user reads it."""
-        attributes = ", ".join(f"{k}={v}" for k, v in self.attributes.items())
+        attributes = ", ".join(f"{k}={_brief(v)}" for k, v in self.attributes.items())
         nearest = f" (nearest rule: {self.nearest_rule})" if self.nearest_rule else ""
         place = "".join(f" in the body of {holder}" for holder in self.inside)
         return f"node `{self.node}`{place}: {self.op}({attributes}) is not supported: {self.reason}{nearest}"
+
+
+def _brief(value: object) -> str:
+    """The value as text; of a long list, its beginning."""
+    if isinstance(value, (list, tuple)) and len(value) > _SHOWN:
+        return f"[{', '.join(map(str, value[:_SHOWN]))}, … {len(value)} in all]"
+    return str(value)
+
+
+_SHOWN = 8
+"""Elements of a list."""
 
 
 @dataclass

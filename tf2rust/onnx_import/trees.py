@@ -215,12 +215,36 @@ def tree_ensemble_regressor(node: Node, body: Body, facts: Facts) -> Outputs:
 
 
 def tree_ensemble_classifier(node: Node, body: Body, facts: Facts) -> Outputs:
-    """The label of the highest score, and the scores, of three classes or more; of two there may be one score."""
+    """The label of the highest score, and the scores."""
     labels = node.attr("classlabels_int64s")
     if not labels or len(labels) < 3:
-        return None
+        return _of_two_classes(node, body, facts, labels or [])
     scores = _scores(node, body, facts, "class", len(labels), "SUM")
     if scores is None or (result := post_transform(node, body, scores)) is None:
         return None
     best = body.op("ArgMax", scores, axis=-1, keepdims=0)
     return [body.op("Gather", body.constant(labels, "int64"), best), result]
+
+
+def _of_two_classes(node: Node, body: Body, facts: Facts, labels: Sequence[int]) -> Outputs:
+    """Trees with one score, which stands for the second of two classes.
+
+    ONNX leaves open what the scores of both are; as ONNX Runtime has it, if no weight is negative the score is a
+    probability, and the first class has what is missing to 1; else the first class has the opposite score.
+    """
+    base, kind = node.attr("base_values"), node.attr("post_transform", "NONE")
+    alone = set(node.attr("class_ids") or []) == {0} and len(base or []) < 2
+    if len(labels) != 2 or not alone or kind not in ("NONE", "LOGISTIC"):
+        return None
+    score = _scores(node, body, facts, "class", 1, "SUM")
+    if score is None:
+        return None
+    positive = min(node.attr("class_weights")) >= 0
+    if kind == "LOGISTIC":
+        parts = [body.op("Sigmoid", part) for part in (body.op("Neg", score), score)]
+    else:
+        parts = [body.op("Sub", body.constant(1.0), score) if positive else body.op("Neg", score), score]
+    above = body.op("Greater", score, body.constant(0.5 if positive else 0.0))
+    second = body.op("Squeeze", above, body.constant([1], "int64"))
+    label = body.op("Where", second, body.constant(labels[1], "int64"), body.constant(labels[0], "int64"))
+    return [label, body.op("Concat", *parts, axis=-1)]

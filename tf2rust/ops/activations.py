@@ -192,6 +192,15 @@ def hard_swish(m: Match, b: Builder) -> Yield:
     return activation_layer(m, b, "hard_swish")
 
 
+@rule(Op("Mul", X, Op("HardSigmoid", X, name="gate")))
+def hard_swish_by_gate(m: Match, b: Builder) -> Yield:
+    """x · hard_sigmoid(x), whose slope is 1/6."""
+    alpha, beta = m.node("gate").attr("alpha", 0.2), m.node("gate").attr("beta", 0.5)
+    if abs(alpha - 1 / 6) > 1e-6 / 6 or beta != 0.5:
+        return m.reject(f"the gate is clip({alpha:g} x + {beta:g}, 0, 1), not clip(x / 6 + 0.5, 0, 1)")
+    return activation_layer(m, b, "hard_swish")
+
+
 @rule(
     Op(
         "Max",

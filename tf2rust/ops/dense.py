@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tf2rust.ops.affine import Affine
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
-from tf2rust.ops.core.layer import Dims, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -26,6 +26,13 @@ class Dense(Affine):
 
     def of_constant(self, channels: np.ndarray) -> np.ndarray:
         return np.asarray(channels @ self.kernel.astype(np.float64))
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        """Rows may come in any order."""
+        perm = perms[0]
+        if perm is None or len(perms) > 1 or perm[-1] != len(perm) - 1:
+            return None
+        return replace(self), perm
 
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         return self.keeps_rows(by_row) and self.x.rank > 1

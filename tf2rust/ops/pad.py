@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.conv import Conv
+from tf2rust.ops.core.dims import Expr, symbols
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Perm, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list, rust_number
+from tf2rust.ops.core.rust import rust_number
 from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.select import DTYPES
 from tf2rust.ops.slice import Slice
@@ -25,7 +26,7 @@ class Pad(Layer):
     """
 
     kind = "ZeroPadding"
-    padding: tuple[tuple[int, int], ...]
+    padding: tuple[tuple[int | Expr, int | Expr], ...]
     value: float = 0.0
     mode: str = "constant"
 
@@ -36,25 +37,30 @@ class Pad(Layer):
         return replace(self, padding=tuple(self.padding[perm.index(axis)] for axis in range(len(perm)))), perm
 
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row) and self.padding[0] == (0, 0)
+        sizes = symbols(p for pair in self.padding for p in pair)
+        return self.keeps_rows(by_row) and self.padding[0] == (0, 0) and not sizes & symbols(self.x.shape[:1])
 
     def absorb(self, consumer: Layer) -> Layer | None:
-        if not isinstance(consumer, Conv) or consumer.x is not self.y or not self.surrounds_with_zeros():
+        zeros = self.zeros_around()
+        if not isinstance(consumer, Conv) or consumer.x is not self.y or zeros is None:
             return None
         own = consumer.window.padding
         if None in own:
             return None
-        padding = tuple((a + c[0], b + c[1]) for (a, b), c in zip(self.padding[1:-1], own, strict=True) if c)
+        padding = tuple((a + c[0], b + c[1]) for (a, b), c in zip(zeros, own, strict=True) if c)
         inputs = [self.x, *consumer.inputs[1:]]
         return replace(consumer, window=replace(consumer.window, padding=padding), inputs=inputs)
 
-    def surrounds_with_zeros(self) -> bool:
-        """Whether there are zeros around the spatial axes, and nothing else."""
+    def zeros_around(self) -> tuple[tuple[int, int], ...] | None:
+        """How many zeros there are before and after each spatial axis; None if they depend on sizes, or are not all."""
         zeros = self.mode == "constant" and self.value == 0 and len(self.inputs) == 1
-        return zeros and not any(map(any, (self.padding[0], self.padding[-1])))
+        if not zeros or any(map(any, (self.padding[0], self.padding[-1]))):
+            return None
+        known = [(a, b) for a, b in self.padding[1:-1] if isinstance(a, int) and isinstance(b, int)]
+        return tuple(known) if len(known) == len(self.padding) - 2 else None
 
     def rust_call(self, call: RustCall) -> str:
-        before = rust_list([p for p, _ in self.padding])
+        before = call.dims([p for p, _ in self.padding])
         number = rust_number(np.dtype(self.x.dtype).type(self.value), self.x.dtype)
         if len(self.inputs) > 1:
             number = f"number({call.inputs[1]})?"
@@ -71,14 +77,14 @@ class Pad(Layer):
 _MODES = ("constant", "edge", "reflect", "wrap")
 
 
-def _padding(node: Node, facts: Facts) -> list[tuple[int, int]]:
+def _padding(node: Node, facts: Facts) -> list[tuple[int | Expr, int | Expr]]:
     rank = len(facts.shape(node.ir.inputs[0]))  # type: ignore[arg-type]
     # Operator set 1 calls them paddings.
-    pads = node.attr("paddings") or facts.ints(node, "pads", 1)
+    pads = node.attr("paddings") or facts.dims(node.input(1)) or facts.ints(node, "pads", 1)
     if pads is None:
         raise InferenceError("it has no pads")
     axes = facts.ints(node, "axes", 3) or list(range(rank))
-    padding = [(0, 0)] * rank
+    padding: list[tuple[int | Expr, int | Expr]] = [(0, 0)] * rank
     for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
         padding[normal_axis(axis, rank)] = (before, after)
     return padding
@@ -90,9 +96,14 @@ def _pad(node: Node, facts: Facts) -> Sequence[Fact]:
     return [Fact(data.dtype, tuple(d + p + q for d, (p, q) in zip(data.shape, _padding(node, facts), strict=True)))]
 
 
+def _cut(pad: int | Expr) -> int:
+    """How many elements it takes away."""
+    return max(-pad, 0) if isinstance(pad, int) else 0
+
+
 @rule(Op("Pad", Var("x"), more=True))
 def pad(m: Match, b: Builder) -> Yield:
-    """Negative padding crops, before anything is added."""
+    """Negative padding crops, before anything is added; where sizes decide, it is an error when the model runs."""
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
     mode = m.root.attr("mode", "constant")
     if mode not in _MODES or x.dtype not in DTYPES:
@@ -113,10 +124,10 @@ def pad(m: Match, b: Builder) -> Yield:
     if not any(map(any, padding)):
         return Reshape(inputs=[x], outputs=[y])
     layers: list[Layer] = []
-    if any(p < 0 for pair in padding for p in pair):
-        cropped = tuple(d + min(p, 0) + min(q, 0) for d, (p, q) in zip(x.shape, padding, strict=True))
-        starts = tuple(max(-p, 0) for p, _ in padding)
-        padding = tuple((max(p, 0), max(q, 0)) for p, q in padding)
+    if any(_cut(p) for pair in padding for p in pair):
+        cropped = tuple(d - _cut(p) - _cut(q) for d, (p, q) in zip(x.shape, padding, strict=True))
+        starts = tuple(_cut(p) for p, _ in padding)
+        padding = tuple((p + _cut(p), q + _cut(q)) for p, q in padding)
         inner = b.temporary(x, cropped) if any(map(any, padding)) else y
         layers.append(Slice(starts=starts, steps=(1,) * x.rank, inputs=[x], outputs=[inner]))
         if inner is y:

@@ -43,9 +43,10 @@ class Pooling(Layer):
 
     def absorb_input(self, producer: Layer) -> Layer | None:
         """Zeros around the input are padding that counts."""
-        if not isinstance(producer, Pad) or not producer.surrounds_with_zeros() or self.window.is_padded:
+        zeros = producer.zeros_around() if isinstance(producer, Pad) else None
+        if zeros is None or self.window.is_padded:
             return None
-        around = replace(self.window, padding=producer.padding[1:-1])
+        around = replace(self.window, padding=zeros)
         return replace(self, window=around, count_include_pad=True, inputs=[producer.x])
 
     def simplified(self) -> list[Layer] | None:

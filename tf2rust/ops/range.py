@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import onnx_ir as ir
+
 from tf2rust.ops.arithmetic import NUMBERS
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers, measured
@@ -32,18 +34,34 @@ class Range(Layer):
         return {"range", "range_len"}
 
 
+_WIDE = ("float32", "float64", "int32", "int64")
+"""What the sizes of tensors do not overflow."""
+
+
 @infers("Range")
 def _range(node: Node, facts: Facts) -> Sequence[Fact]:
-    start, limit, step = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
-    if limit.dims is None or start.dims is None or step.const is None:
-        if all(f.const is not None for f in (start, limit, step)):
-            return [Fact(start.dtype, (-1,))]  # a constant, which is computed in a moment
-        return [Fact(start.dtype, (measured(node.ir.outputs[0]),))]
-    first, end = (f.dims.reshape(-1)[0] for f in (start, limit) if f.dims is not None)
-    by = int(step.const.reshape(-1)[0])
+    dtype = facts.dtype(node.ir.inputs[0])  # type: ignore[arg-type]
+    if all(facts.const(v) is not None for v in node.inputs):
+        return [Fact(dtype, (-1,))]  # a constant, which is computed in a moment
+    first, end, by = (_whole(v, facts) for v in node.inputs)
+    if first is None or end is None or not isinstance(by, int) or by == 0:
+        return [Fact(dtype, (measured(node.ir.outputs[0]),))]
     span = end - first
     count = -(-span // by) if by > 0 else -(span // by)
-    return [Fact(start.dtype, (count if isinstance(count, Expr) else max(count, 0),))]
+    return [Fact(dtype, (count if isinstance(count, Expr) else max(count, 0),))]
+
+
+def _whole(value: ir.Value | None, facts: Facts) -> int | Expr | None:
+    """A whole number that is a constant or computed from shapes; of float32 too, which is exact below 2^24."""
+    if (dims := facts.dims(value)) is not None:
+        return dims[0] if len(dims) == 1 else None
+    if (known := facts.const(value)) is not None and known.size == 1:
+        number = float(known.reshape(-1)[0])
+        return int(number) if number.is_integer() else None
+    node = value.producer() if value is not None else None
+    if value is None or node is None or node.op_type != "Cast" or facts.dtype(value) not in _WIDE:
+        return None
+    return _whole(node.inputs[0], facts)
 
 
 @rule(Op("Range", Var("start"), Var("limit"), Var("step")))

@@ -233,6 +233,8 @@ class Cells:
         if len(others) != 1 or not isinstance(units, int):
             return None
         (x,) = others
+        if len(self.facts.shape(x)) != 2 or len(self.facts.shape(state)) != 2:
+            return None  # one sample without a batch, which the layers do not know
         width = self.facts.shape(x)[-1]
         if not isinstance(width, int) or any(k.shape[1] != units for g in gates for _, k in g.products):
             return None

@@ -34,8 +34,8 @@ class Reshape(Layer):
 
 def reshaped(fact: Fact, shape: Dims) -> Fact:
     """The fact of the same contents under another shape, which is known to have as many elements."""
-    dims = fact.dims if fact.dims is None or len(shape) > 1 else fact.dims.reshape([int(str(d)) for d in shape])
-    return Fact(fact.dtype, shape, dims=dims if len(shape) <= 1 else None, fill=fact.fill)
+    dims = None if fact.dims is None or len(shape) > 2 else fact.dims.reshape([int(str(d)) for d in shape])
+    return Fact(fact.dtype, shape, dims=dims, fill=fact.fill)
 
 
 @infers("Reshape")

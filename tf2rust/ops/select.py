@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.constant import constant
+from tf2rust.ops.core.dims import equals
 from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value, broadcasts_rows
 from tf2rust.ops.core.pattern import Match, Op, Pattern, Var
@@ -103,13 +104,21 @@ infers("Not")(same_shape)
 
 @infers(*_COMPARISONS, *_LOGIC)
 def _truth(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact("bool", broadcast(facts.shape(v) for v in node.inputs if v is not None))]
+    parts = [facts[v] for v in node.inputs if v is not None]
+    if node.op == "Equal" and all(p.dims is not None for p in parts):
+        pairs = np.broadcast(*(p.dims for p in parts))  # type: ignore[arg-type]
+        known = [equals(a, b) for a, b in pairs]
+        if None not in known:
+            return [Fact.of_const(np.asarray(known, bool).reshape(pairs.shape))]
+    return [Fact("bool", broadcast(p.shape for p in parts))]
 
 
 @infers("Where")
 def _where(node: Node, facts: Facts) -> Sequence[Fact]:
-    parts = [facts[v] for v in node.inputs if v is not None]
-    return [Fact(parts[1].dtype, broadcast(p.shape for p in parts))]
+    condition, a, b = (facts[v] for v in node.inputs)  # type: ignore[index]
+    if condition.const is not None and a.dims is not None and b.dims is not None:
+        return [Fact.of_dims(np.where(condition.const, a.dims, b.dims), a.dtype)]
+    return [Fact(a.dtype, broadcast((condition.shape, a.shape, b.shape)))]
 
 
 def operands(b: Builder, y: Value, *names: object) -> tuple[list[Layer], list[Value]]:

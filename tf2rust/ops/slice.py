@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, symbols
+from tf2rust.ops.core.dims import Expr, least, symbols
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -73,11 +73,11 @@ def _bound(index: int | Expr, size: int | Expr, lowest: int, highest: int | Expr
     """A start or end as a position, clamped to lowest … highest."""
     if isinstance(index, Expr):
         room = highest - index
-        if any(name.startswith("step(") for name in index.symbols()):
-            return index  # A loop's step: where it lies outside, the layer says so when it runs.
-        if not isinstance(room, int):
-            raise InferenceError(f"whether {index} lies within the dimension {size} is not known; bind it with --dim")
-        return index if room >= 0 else highest
+        if isinstance(room, int):
+            return index if room >= 0 else highest
+        if any(name.startswith("step(") for name in index.symbols()) or least(index) is not None:
+            return index  # Where a step of a loop or a size lies outside, the layer says so when it runs.
+        raise InferenceError(f"whether {index} lies within the dimension {size} is not known; bind it with --dim")
     if abs(index) >= _OPEN:
         return highest if index > 0 else lowest
     if isinstance(size, int):
@@ -85,8 +85,8 @@ def _bound(index: int | Expr, size: int | Expr, lowest: int, highest: int | Expr
         return min(max(index + size if index < 0 else index, lowest), highest)
     if index < 0:
         return size + index
-    if index == 0:
-        return 0
+    if index <= (least(size) or 0):
+        return index
     raise InferenceError(f"whether {index} lies within the free dimension {size} is not known; bind it with --dim")
 
 
@@ -123,9 +123,11 @@ def ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
 def _slice(node: Node, facts: Facts) -> Sequence[Fact]:
     data = facts[node.ir.inputs[0]]  # type: ignore[index]
     starts, steps, shape = ranges(node, facts)
-    if data.dims is not None and len(shape) == 1:
-        picks = [int(str(starts[0])) + i * steps[0] for i in range(int(str(shape[0])))]
-        return [Fact.of_dims(np.asarray([*(data.dims[i] for i in picks), None], dtype=object)[:-1], data.dtype)]
+    if data.dims is not None and data.dims.ndim:
+        picked = data.dims
+        for axis, (start, step, size) in enumerate(zip(starts, steps, shape, strict=True)):
+            picked = np.take(picked, [int(str(start)) + i * step for i in range(int(str(size)))], axis)
+        return [Fact.of_dims(picked, data.dtype)]
     return [Fact(data.dtype, shape, fill=data.fill)]
 
 

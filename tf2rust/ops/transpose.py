@@ -67,7 +67,8 @@ def around_channels_last(x: Value, y: Value, b: Builder) -> tuple[Transpose, Tra
 def _transpose(node: Node, facts: Facts) -> Sequence[Fact]:
     data = facts[node.ir.inputs[0]]  # type: ignore[index]
     perm = tuple(node.attr("perm") or reversed(range(len(data.shape))))
-    return [Fact(data.dtype, permute(data.shape, perm), fill=data.fill)]
+    dims = None if data.dims is None else data.dims.transpose(perm)
+    return [Fact(data.dtype, permute(data.shape, perm), dims=dims, fill=data.fill)]
 
 
 @rule(Op("Transpose", Var("x")))

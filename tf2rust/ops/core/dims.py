@@ -176,6 +176,23 @@ def symbols(dims: Iterable[int | Expr]) -> set[str]:
     return {name for dim in dims if isinstance(dim, Expr) for name in dim.symbols()}
 
 
+def least(dim: int | Expr) -> int | None:
+    """A number that ``dim`` is never below, since no free dimension is negative; None where none is known."""
+    if isinstance(dim, int):
+        return dim
+    terms = dict(dim.terms)
+    constant = terms.pop((), 0)
+    return constant if all(c > 0 for c in terms.values()) else None
+
+
+def equals(a: int | Expr, b: int | Expr) -> bool | None:
+    """Whether the two are the same whatever the free dimensions are; None where that depends on them."""
+    apart = a - b
+    if isinstance(apart, int):
+        return apart == 0
+    return False if any((n := least(d)) is not None and n > 0 for d in (apart, -apart)) else None
+
+
 def format_shape(shape: Iterable[int | Expr]) -> str:
     """``[n, 64]``, for people."""
     return f"[{', '.join(str(d) for d in shape)}]"

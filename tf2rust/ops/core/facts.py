@@ -20,8 +20,8 @@ class Fact:
     """One value's facts.
 
     ``const`` holds the contents of a constant. ``dims`` holds those of a small integer tensor that is computed from
-    shapes: an object array of integers and expressions. ``fill`` is the number that a tensor is filled with, where that
-    is known although its size is not.
+    shapes: an object array of integers and expressions, of at most two axes. ``fill`` is the number that a tensor is
+    filled with, where that is known although its size is not.
     """
 
     dtype: str
@@ -141,9 +141,9 @@ class Facts:
         return fact.const if fact is not None else None
 
     def dims(self, value: ir.Value | None) -> list[int | Expr] | None:
-        """The elements of a one-dimensional shape tensor, else None."""
+        """The elements of a shape tensor of at most one dimension, else None."""
         fact = self.known(value)
-        if fact is None or fact.dims is None:
+        if fact is None or fact.dims is None or fact.dims.ndim > 1:
             return None
         return list(np.atleast_1d(fact.dims))
 
