@@ -172,6 +172,7 @@ fn sweep(isa: Isa, case: &Case, step: u32) -> Worst {
 
 fn check(step: u32, isas: &[Isa], report: bool) {
     let filter = std::env::var("FUNCTION").unwrap_or_default();
+    assert!(CASES.iter().any(|case| case.name.contains(&filter)), "no function's name has {filter:?} in it");
     let mut failed = false;
     for case in CASES.iter().filter(|case| case.name.contains(&filter)) {
         for &isa in isas {
