@@ -80,17 +80,30 @@ impl Embedding<'_> {
     pub fn run<I: Index>(&self, x: &[I], y: &mut [f32]) -> Result<()> {
         check_len("table", len(&[self.rows, self.dim])?, self.table.len())?;
         check_len("y", len(&[x.len(), self.dim])?, y.len())?;
-        for (position, &index) in x.iter().enumerate() {
-            let row = self.outside.resolve(index.index(), self.rows).ok_or(Error::Index {
-                tensor: self.input,
-                position,
-                len: x.len(),
-                value: index.index().unwrap_or(i64::MIN),
-                size: self.rows,
-            })?;
+        for position in 0..x.len() {
+            let row = find(self.input, self.outside, self.rows, x, position)?;
             let vector = &self.table[row * self.dim..][..self.dim];
             y[position * self.dim..][..self.dim].copy_from_slice(vector);
         }
         Ok(())
     }
+}
+
+/// The row among `rows` that an index of the tensor `input` stands for.
+#[inline(always)]
+pub(crate) fn find<I: Index>(
+    input: &'static str,
+    outside: Outside,
+    rows: usize,
+    x: &[I],
+    position: usize,
+) -> Result<usize> {
+    let index = x[position].index();
+    outside.resolve(index, rows).ok_or(Error::Index {
+        tensor: input,
+        position,
+        len: x.len(),
+        value: index.unwrap_or(i64::MIN),
+        size: rows,
+    })
 }

@@ -13,9 +13,12 @@ from tf2rust.codegen.layout import cancel_transposes
 from tf2rust.ops.activations import ActivationLayer
 from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.control import Repeat
+from tf2rust.ops.conv import Conv
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.dense import Dense
+from tf2rust.ops.embedding import Embedding
+from tf2rust.ops.embedding_conv import EmbeddingConv1D
 from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.scale_shift import chained
 from tf2rust.ops.transpose import Transpose, inverse
@@ -80,6 +83,9 @@ class _Fusion:
             if isinstance(layer, Reshape) and any(step(layer) for step in self.of_reshapes):
                 continue
             self._fuse(layer, _absorbed)
+        for layer in sorted(self.position, key=self.position.__getitem__):
+            if isinstance(layer, Conv):
+                self._embed(layer)
         # What no neighbour could take in is done in as few passes over memory as may be.
         self.waiting.extend(sorted(self.position, key=self.position.__getitem__))
         while self.waiting:
@@ -209,6 +215,15 @@ class _Fusion:
         self._add(view, position)
         self._look_again(view)
         return True
+
+    def _embed(self, conv: Conv) -> None:
+        """A convolution over embedded indices becomes sums of rows; the Embedding stays for whoever else reads it."""
+        embedding = self.made.get(conv.x)
+        if not isinstance(embedding, Embedding) or (fused := EmbeddingConv1D.of(embedding, conv)) is None:
+            return
+        self._add(fused, self._remove(conv))
+        if not self.readers[embedding.y] and embedding.y not in self.kept:
+            self._remove(embedding)
 
     def _fuse(self, layer: Layer, join: Callable[[Layer, Layer], Layer | None]) -> None:
         reader = self._only_reader(layer.y) if len(layer.outputs) == 1 else None

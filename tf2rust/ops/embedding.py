@@ -62,10 +62,9 @@ class Embedding(Layer):
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
         rows, dim = self.table.shape
-        outside = {"error": "Error", "from_end": "FromEnd", "row": f"Row({rows - 1})"}[self.outside]
         return "Embedding<'w>", (
             f"Embedding {{ input: {rust_str(self.x.name)}, table: {weights.get('embeddings')}, rows: {rows}, "
-            f"dim: {dim}, outside: Outside::{outside} }}"
+            f"dim: {dim}, outside: {rust_outside(self.outside, rows)} }}"
         )
 
     def rust_call(self, call: RustCall) -> str:
@@ -73,6 +72,11 @@ class Embedding(Layer):
 
     def rust_imports(self) -> set[str]:
         return {"Embedding", "Outside"}
+
+
+def rust_outside(outside: str, rows: int) -> str:
+    """What an index outside a table of so many rows does, in Rust."""
+    return "Outside::" + {"error": "Error", "from_end": "FromEnd", "row": f"Row({rows - 1})"}[outside]
 
 
 @infers("Gather")
