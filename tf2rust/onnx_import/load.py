@@ -17,6 +17,9 @@ from google.protobuf.message import DecodeError
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.weights import without_weights
 
+_MOST_OPTIMISED = 5000
+"""Nodes up to which ONNX Runtime optimises a graph: its time grows with their square, to 20 s for 20,000."""
+
 
 def load_onnx(path: Path) -> onnx.ModelProto:
     """The model in ``path`` with its external data, checked, with its local functions inlined.
@@ -138,6 +141,8 @@ class OnnxRuntime:
         options.intra_op_num_threads = 1
         # It would keep the largest blocks that it ever had.
         options.enable_cpu_mem_arena = False
+        if len(self.proto.graph.node) > _MOST_OPTIMISED:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         if self.weights:
             arrays = [ort.OrtValue.ortvalue_from_numpy(array) for array in self.weights.values()]
             options.add_external_initializers(list(self.weights), arrays)
