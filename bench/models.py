@@ -14,6 +14,7 @@ from demo.models import dgaintel, magika
 from tests.models.weights import randomise
 from tf2rust.conversion import open_tensorflow
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.onnx_import.weights import whole_model
 
 Make = Callable[[Any], Any]
 """Gets the module ``keras`` and gives a model."""
@@ -52,7 +53,8 @@ def _export(path: Path) -> onnx.ModelProto:
 
     The conversion of a TensorFlow model leaves one out that removes transposes, which other engines might trip over.
     """
-    proto = open_tensorflow(path).proto
+    source = open_tensorflow(path)
+    proto = whole_model(source.proto, source.weights)
     with quiet():
         optimised = library("tf2onnx.graph").GraphUtil.optimize_model_proto(proto, catch_errors=False)
     assert isinstance(optimised, onnx.ModelProto)

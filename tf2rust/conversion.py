@@ -22,8 +22,10 @@ from tf2rust.onnx_import.constants import bind_constants
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.listing import Listing, listing
-from tf2rust.onnx_import.load import load_onnx, run_onnx, run_reference
+from tf2rust.onnx_import.load import OnnxRuntime, load_onnx, run_reference
+from tf2rust.onnx_import.match import Matched
 from tf2rust.onnx_import.naming import name_layers
+from tf2rust.onnx_import.weights import model_file, split_weights, whole_model
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.samples import is_batched, seeded_inputs
@@ -34,7 +36,10 @@ Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
 @dataclass(frozen=True)
 class Source:
-    """A model as ONNX, and the framework that says what it computes."""
+    """A model as ONNX, and the framework that says what it computes.
+
+    ``weights`` are those that ``proto`` holds no contents of.
+    """
 
     path: Path
     proto: onnx.ModelProto
@@ -42,6 +47,7 @@ class Source:
     run: Run
     node_layers: Mapping[str, str] = field(default_factory=dict)
     opened_with: str = ""
+    weights: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def run_is_onnx_runtime(self) -> bool:
@@ -80,10 +86,14 @@ def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> 
     """An ONNX file, with the inputs that ``constants`` holds bound to these arrays; ONNX Runtime is its reference."""
     import onnxruntime
 
-    proto = load_onnx(path)
+    proto, weights = split_weights(load_onnx(path))
     if constants:
         proto = bind_constants(proto, constants)
-    return Source(path, proto, f"ONNX Runtime {onnxruntime.__version__}", lambda inputs: run_onnx(proto, inputs))
+
+    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return OnnxRuntime(proto, weights)(inputs)
+
+    return Source(path, proto, f"ONNX Runtime {onnxruntime.__version__}", run, weights=weights)
 
 
 def open_tensorflow(
@@ -102,12 +112,20 @@ def open_tensorflow(
         model = load_frozen_graph(path, inputs, outputs)
     else:
         model = load_tensorflow(path, trust_code=trust_code, signature=signature, custom_objects=custom_objects)
-    return Source(path, model.proto, model.framework, model.run, model.node_layers, model.opened_with)
+    proto, weights = split_weights(model.proto)
+    return Source(path, proto, model.framework, model.run, model.node_layers, model.opened_with, weights)
 
 
 def match_layers(source: Source, dims: Mapping[str, int] | None = None) -> tuple[Listing, LayerGraph]:
     """Matches the model; the graph of layers is complete only if the listing has nothing unmatched."""
-    matched = match_expanding(analyse(source.proto, dims))
+    return _finish(source, _match(source, dims))
+
+
+def _match(source: Source, dims: Mapping[str, int] | None) -> Matched:
+    return match_expanding(analyse(source.proto, dims, source.weights))
+
+
+def _finish(source: Source, matched: Matched) -> tuple[Listing, LayerGraph]:
     graph = matched.graph if matched.unmatched else optimise(matched.graph)
     name_layers(graph, source.node_layers)
     return listing(matched, graph), graph
@@ -117,37 +135,41 @@ def convert(source: Source, options: Options, progress: Callable[[str], None] = 
     """Converts ``source`` and writes the crate; raises ConversionError with every reason, having written nothing."""
     check_target(options.path_to_save)
     progress("Matching layers")
-    found, graph = match_layers(source, options.dims)
-    if found.unmatched:
+    matched = _match(source, options.dims)
+    if matched.unmatched:
         # What merely depends on an unsupported node is not the user's concern.
-        causes = [u for u in found.unmatched if u.blocked_by is None]
-        raise ConversionError([u.sentence() for u in causes or found.unmatched])
-    if not graph.inputs:
+        causes = [u for u in matched.unmatched if u.blocked_by is None]
+        raise ConversionError([u.sentence() for u in causes or matched.unmatched])
+    if not matched.graph.inputs:
         raise ConversionError(
             "The model has no inputs: all that it computes is constant, so there is nothing to convert."
         )
     progress(f"Running {source.framework} on the samples")
-    features = None if options.path_to_fv is None else read_features(options.path_to_fv, graph)
-    proof, notes = _prove(source, graph, features)
-    scoring, scoring_notes = _scoring(graph, features, proof, options)
+    features = None if options.path_to_fv is None else read_features(options.path_to_fv, matched.graph)
+    proof, notes = _prove(source, matched.graph, features)
+    scoring, scoring_notes = _scoring(matched.graph, features, proof, options)
     progress("Writing the crate")
+    # Fused layers have weights of their own: made last, they are not in memory beside those of a session that runs.
+    found, graph = _finish(source, matched)
     model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
     crate_options = CrateOptions(options.model_name, source.path.name, sha256(source.path), options.tf_layers)
-    files = collect(model, graph, proof, scoring, crate_options, source.proto.SerializeToString(deterministic=True))
+    files = collect(model, graph, proof, scoring, crate_options, model_file(source.proto, source.weights))
     write(files, options.path_to_save, vendor_tf_layers=options.tf_layers is None)
     return Converted(options.path_to_save / CRATE, found, proof, [*notes, *scoring_notes, *files.notes])
 
 
 def _prove(source: Source, graph: LayerGraph, features: Features | None) -> tuple[Proof, list[str]]:
     inputs = seeded_inputs(graph) if features is None else features.inputs
-    outputs, framework = _reference(source, inputs)
+    runtime = OnnxRuntime(source.proto, source.weights)
+    run = runtime if source.run_is_onnx_runtime else source.run
+    outputs, framework = _reference(source, run, inputs)
     notes = [] if features is None else [*features.notes, *check_predictions(features, outputs, score_column(graph))]
     if framework != source.framework:
         notes.append(f"{source.framework} does not run the model; {framework} computed what it is proven against.")
-    runtime = _second_opinion(source, graph, inputs)
+    second = _second_opinion(source, runtime, graph, inputs)
     batched = is_batched(graph)
-    if source.run_is_onnx_runtime and any(_apart(outputs[name], runtime.get(name)) for name, _ in graph.outputs):
-        batched, runtime = False, {}
+    if source.run_is_onnx_runtime and any(_apart(outputs[name], second.get(name)) for name, _ in graph.outputs):
+        batched, second = False, {}
         notes.append(
             "the samples of a batch decide about each other's outputs, so that the crate's tests keep them together."
         )
@@ -159,7 +181,7 @@ def _prove(source: Source, graph: LayerGraph, features: Features | None) -> tupl
             raise ConversionError(
                 f"output `{name}` is {value.dtype} in the graph but {array.dtype.name} when run; report this model."
             )
-        tolerances[name], reasons[name] = tolerance(array, runtime.get(name), halves)
+        tolerances[name], reasons[name] = tolerance(array, second.get(name), halves)
         if reasons[name].startswith("twice"):
             notes.append(
                 f"output `{name}`: the tolerance is {tolerances[name]:.1e}, {reasons[name]} from {source.framework}."
@@ -168,15 +190,16 @@ def _prove(source: Source, graph: LayerGraph, features: Features | None) -> tupl
     return Proof(inputs, ordered, framework, tolerances, reasons, batched), notes
 
 
-def _reference(source: Source, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:
+def _reference(source: Source, run: Run, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:
     """The outputs, and who computed them: ONNX' reference implementation where ONNX Runtime lacks an operator."""
     try:
-        return {name: np.asarray(array) for name, array in source.run(inputs).items()}, source.framework
+        return {name: np.asarray(array) for name, array in run(inputs).items()}, source.framework
     except ConversionError as error:
         if not source.run_is_onnx_runtime:
             raise
         try:
-            return run_reference(source.proto, inputs), f"ONNX' reference implementation {onnx.__version__}"
+            whole = whole_model(source.proto, source.weights)
+            return run_reference(whole, inputs), f"ONNX' reference implementation {onnx.__version__}"
         except ConversionError:
             raise error from None
 
@@ -211,7 +234,9 @@ def _scoring(graph: LayerGraph, features: Features | None, proof: Proof, options
     return Scoring(column, thresholds, labels), notes
 
 
-def _second_opinion(source: Source, graph: LayerGraph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _second_opinion(
+    source: Source, runtime: Run, graph: LayerGraph, inputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """What ONNX Runtime computes: the samples all at once or, where it is the reference itself, one by one.
 
     Its kernels order their sums by the size of the batch, so the second shows how exact its first answer is.
@@ -219,9 +244,11 @@ def _second_opinion(source: Source, graph: LayerGraph, inputs: Mapping[str, np.n
     try:
         if source.run_is_onnx_runtime and is_batched(graph):
             count = len(next(iter(inputs.values())))
-            single = [_reference(source, {name: a[i : i + 1] for name, a in inputs.items()})[0] for i in range(count)]
+            single = [
+                _reference(source, runtime, {name: a[i : i + 1] for name, a in inputs.items()})[0] for i in range(count)
+            ]
             return {name: np.concatenate([s[name] for s in single]) for name in single[0]}
-        return run_onnx(source.proto, inputs)
+        return runtime(inputs)
     except ConversionError:  # it only serves to widen tolerances
         return {}
 

@@ -13,6 +13,7 @@ from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.pad import Pad
 from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.slice import Slice
+from tf2rust.ops.transpose import Transpose
 
 SEED = 20_240_229
 SAMPLES = 16
@@ -102,7 +103,7 @@ def _index_limits(graph: LayerGraph, free: int) -> dict[Value, int]:
                     if layer.inputs[i] is value:
                         known = size if isinstance(size, int) else free
                         limits[source] = min(limits.get(source, known), known)
-                if isinstance(layer, (Cast, Reshape)):
+                if isinstance(layer, (Cast, Reshape, Transpose)):
                     waiting += layer.outputs
                 inner = (
                     zip(layer.body.inputs, layer.inputs, strict=False)

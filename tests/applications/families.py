@@ -37,6 +37,7 @@ FAMILIES: dict[str, Member] = {
     "NASNetLarge": Member(),
     "ConvNeXtTiny": Member(),
     "VGG16": Member(),
+    "VGG19": Member(),
 }
 
 

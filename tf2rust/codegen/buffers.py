@@ -7,7 +7,9 @@ model output, or a buffer of the workspace; a buffer is given to the next tensor
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from tf2rust.ops.concat import Concatenate
 from tf2rust.ops.constant import Constant
@@ -22,6 +24,8 @@ class Place:
 
     dtype: str
     values: list[Value] = field(default_factory=list)
+    number: int = 0
+    """How many values had a place before."""
     input: Value | None = None
     output: str | None = None
     constant: Constant | None = None
@@ -59,7 +63,7 @@ def plan(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Plan:
     result = Plan({}, [], set(), set())
     for value in graph.inputs:
         result.places[value] = Place(value.dtype, [value], input=value)
-    _place(_Scope(graph, {value for _, value in graph.outputs}, {}, set()), result, inplace)
+    _place(_Scope(graph, {value for _, value in graph.outputs}, {}, 0), result, inplace)
     for name, value in graph.outputs:
         result.places[value].output = name
     _assign(graph, result, memdrop, {})
@@ -75,35 +79,66 @@ class _Scope:
     """The outputs that must have places of their own, which are written."""
     states: dict[Place, Value]
     """Where a loop's states are, each with the value that comes to stand there when the step is done."""
-    outside: set[Place]
-    """The places around a body that none of its layers may write to."""
+    before: int
+    """How many values had a place before the body was entered."""
 
     def may_hold(self, place: Place, value: Value) -> bool:
         """Whether a value may be where others are."""
         if value not in self.owned:
             return True
-        free = not place.is_fixed and not any(self.graph.is_output(v) for v in place.values)
-        return free and place not in self.outside and self.states.get(place, value) is value
+        free = not place.is_fixed and self.last_read(place) < len(self.graph.layers)
+        return free and not self.is_outside(place) and self.states.get(place, value) is value
+
+    def is_outside(self, place: Place) -> bool:
+        """Whether a place is around a body, where none of its layers may write."""
+        return place.number < self.before and place not in self.states
+
+    def last_read(self, place: Place) -> int:
+        """The step that reads last what is there; after all steps if it is an output, -1 if none reads it."""
+        seen, last = self._seen.get(place, (0, -1))
+        last = max([last, *(self._reads.get(v, -1) for v in place.values[seen:])])
+        self._seen[place] = len(place.values), last
+        return last
+
+    @cached_property
+    def outputs(self) -> set[Value]:
+        return {value for _, value in self.graph.outputs}
+
+    @cached_property
+    def makers(self) -> dict[Value, Layer]:
+        return {value: layer for layer in self.graph.layers for value in layer.outputs}
+
+    @cached_property
+    def readers(self) -> dict[Value, list[Layer]]:
+        return self.graph.consumers()
+
+    @cached_property
+    def _reads(self) -> dict[Value, int]:
+        return _last_reads(self.graph)
+
+    @cached_property
+    def _seen(self) -> dict[Place, tuple[int, int]]:
+        """Of each place, how many of its values were looked at, and who reads them last; more may come to be there."""
+        return {}
 
 
 def _place(scope: _Scope, result: Plan, inplace: bool) -> None:
     """Gives every value of a graph, and of the bodies in it, its place."""
-    last_read = _last_reads(scope.graph)
     for step, layer in enumerate(scope.graph.layers):
         for value in layer.outputs:
-            fixed = layer if isinstance(layer, Constant) and not scope.graph.is_output(value) else None
+            fixed = layer if isinstance(layer, Constant) and value not in scope.outputs else None
             if value not in result.places:
-                result.places[value] = Place(value.dtype, [value], constant=fixed)
-        _share(scope, layer, step, result, last_read, inplace)
+                result.places[value] = Place(value.dtype, [value], len(result.places), constant=fixed)
+        _share(scope, layer, step, result, inplace)
         if inplace and isinstance(layer, Concatenate):
-            _write_columns(scope.graph, layer, result)
+            _write_columns(scope, layer, result)
         for body in layer.bodies():
             _place(_enter(layer, body, result), result, inplace)
 
 
 def _enter(layer: Layer, body: LayerGraph, result: Plan) -> _Scope:
     """Places the inputs of a body, and those of its outputs that are the layer's own."""
-    outside, states = set(result.places.values()), {}
+    before, states = len(result.places), {}
     outputs = [value for _, value in body.outputs]
     for inner, outer in layer.captured():
         result.places[inner] = result.places[outer]
@@ -113,37 +148,37 @@ def _enter(layer: Layer, body: LayerGraph, result: Plan) -> _Scope:
             result.places[inner] = place
             place.values.append(inner)
             states[place] = new
-            outside.discard(place)
         for inner in body.inputs[layer.states : layer.states + len(layer.sequences)]:
-            result.places[inner] = Place(inner.dtype, [inner])
+            result.places[inner] = Place(inner.dtype, [inner], len(result.places))
         outputs = outputs[: layer.states]
     else:
         for inner, outer in zip(outputs, layer.outputs, strict=True):
             result.places[inner] = result.places[outer]
-    return _Scope(body, set(outputs), states, outside)
+    return _Scope(body, set(outputs), states, before)
 
 
 def _last_reads(graph: LayerGraph) -> dict[Value, int]:
-    return {value: step for step, layer in enumerate(graph.layers) for value in layer.inputs}
+    """The step that reads each value last; outputs are read after all steps."""
+    steps = {value: step for step, layer in enumerate(graph.layers) for value in layer.inputs}
+    return steps | {value: len(graph.layers) for _, value in graph.outputs}
 
 
-def _share(scope: _Scope, layer: Layer, step: int, result: Plan, last_read: dict[Value, int], inplace: bool) -> None:
+def _share(scope: _Scope, layer: Layer, step: int, result: Plan, inplace: bool) -> None:
     """Puts the layer's output where one of its inputs is, if it may be."""
     if not layer.inputs or not layer.outputs:
         return
     over = layer.inplace_input() if inplace and not isinstance(layer, Reshape) else None
-    graph, source, target = scope.graph, result.places[over or layer.x], result.places[layer.y]
-    if source.dtype != target.dtype or target in scope.outside or not scope.may_hold(source, layer.y):
+    source, target = result.places[over or layer.x], result.places[layer.y]
+    if source.dtype != target.dtype or scope.is_outside(target) or not scope.may_hold(source, layer.y):
         return
     if isinstance(layer, Reshape):
         # Both names stay readable: nothing is written.
         result.aliases.add(layer)
     elif over is not None and layer.inputs.count(over) == 1:
-        alive = any(last_read.get(v, -1) > step or graph.is_output(v) for v in source.values)
         if (
-            alive
+            scope.last_read(source) > step
             or source.is_fixed
-            or source in scope.outside
+            or scope.is_outside(source)
             or any(result.places[v] is source for v in layer.inputs if v is not over)
         ):
             return
@@ -155,15 +190,15 @@ def _share(scope: _Scope, layer: Layer, step: int, result: Plan, last_read: dict
         result.places[value] = source
 
 
-def _write_columns(graph: LayerGraph, layer: Concatenate, result: Plan) -> None:
+def _write_columns(scope: _Scope, layer: Concatenate, result: Plan) -> None:
     """Lets the layers that make the inputs write them where the output is, if they can and nobody else sees them."""
     whole = result.places[layer.y]
     if whole.values != [layer.y]:
         return
-    makers, readers = {v: maker for maker in graph.layers for v in maker.outputs}, graph.consumers()
+    times = Counter(layer.inputs)
     for value, columns in layer.columns():
-        maker = makers.get(value)
-        seen_by_others = readers[value] != [layer] or layer.inputs.count(value) > 1 or graph.is_output(value)
+        maker = scope.makers.get(value)
+        seen_by_others = scope.readers[value] != [layer] or times[value] > 1 or value in scope.outputs
         if maker is None or not maker.takes_columns or seen_by_others or result.places[value].values != [value]:
             continue
         result.columns[value] = columns
@@ -189,7 +224,7 @@ def _assign(graph: LayerGraph, result: Plan, memdrop: bool, free: dict[str, list
         else:
             place.buffer = len(result.buffers)
             result.buffers.append(place.dtype)
-        reads = [end if graph.is_output(v) else last_read.get(v, step) for v in place.values]
+        reads = [last_read.get(v, step) for v in place.values]
         expiring.setdefault(max([*reads, step]), []).append(place)
 
     def give_back(places: list[Place]) -> None:

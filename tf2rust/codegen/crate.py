@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,14 +46,20 @@ class Files:
 
     texts: dict[str, str]
     arrays: dict[str, dict[str, np.ndarray]]
-    binaries: dict[str, bytes]
+    binaries: dict[str, Iterable[bytes | memoryview]]
+    """The parts of each."""
     notes: list[str]
 
 
 def collect(
-    model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, options: CrateOptions, onnx_bytes: bytes
+    model: Model,
+    graph: LayerGraph,
+    proof: Proof,
+    scoring: Scoring,
+    options: CrateOptions,
+    onnx_file: Iterable[bytes | memoryview],
 ) -> Files:
-    """All files of a conversion, by path under the output folder."""
+    """All files of a conversion, by path under the output folder; ``onnx_file`` are the parts of ``model.onnx``."""
     texts = {f"{CRATE}/{name}": text for name, text in render_crate(model, graph, proof, scoring, options).items()}
     if scoring.column is not None:
         texts[f"{CRATE}/model/thresholds.json"] = _json(scoring.thresholds.as_json())
@@ -64,10 +71,10 @@ def collect(
         f"{CRATE}/model/model_weights.npz": weights,
         f"{CRATE}/testdata/features.npz": proof.features(),
     }
-    binaries = {f"{DOCUMENTS}/model.onnx": onnx_bytes}
+    binaries: dict[str, Iterable[bytes | memoryview]] = {f"{DOCUMENTS}/model.onnx": onnx_file}
     notes = []
     try:
-        binaries[f"{DOCUMENTS}/model_overview.png"] = overview(model, graph, options.model_name)
+        binaries[f"{DOCUMENTS}/model_overview.png"] = [overview(model, graph, options.model_name)]
     except OverviewError as error:
         notes.append(f"model_overview.png was not drawn: {error}.")
     return Files(texts, arrays, binaries, notes)
@@ -119,11 +126,18 @@ def write(files: Files, folder: Path, *, vendor_tf_layers: bool) -> None:
         for name, text in files.texts.items():
             path = _place(staging / name)
             path.write_text(text, encoding="utf-8", newline="\n")
+        written: dict[int, Path] = {}
         for name, arrays in files.arrays.items():
-            with _place(staging / name).open("wb") as file:
+            path = _place(staging / name)
+            if id(arrays) in written:
+                shutil.copyfile(written[id(arrays)], path)
+                continue
+            written[id(arrays)] = path
+            with path.open("wb") as file:
                 write_npz(file, arrays)
-        for name, content in files.binaries.items():
-            _place(staging / name).write_bytes(content)
+        for name, parts in files.binaries.items():
+            with _place(staging / name).open("wb") as file:
+                file.writelines(parts)
         if vendor_tf_layers:
             shutil.copytree(
                 resource("tf-layers"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -67,7 +67,8 @@ class _Fusion:
     def __init__(self, graph: LayerGraph) -> None:
         self.graph = graph
         self.kept = {value for _, value in graph.outputs}
-        self.readers: dict[Value, list[Layer]] = {}
+        self.readers: dict[Value, Counter[Layer]] = {}
+        """How often each layer reads a value."""
         self.made: dict[Value, Layer] = {}
         self.position: dict[Layer, float] = {}
         self.waiting: deque[Layer] = deque(graph.layers)
@@ -98,13 +99,15 @@ class _Fusion:
     def _add(self, layer: Layer, position: float) -> None:
         self.position[layer] = position
         for value in layer.inputs:
-            self.readers.setdefault(value, []).append(layer)
+            self.readers.setdefault(value, Counter())[layer] += 1
         for value in layer.outputs:
             self.made[value] = layer
 
     def _remove(self, layer: Layer) -> float:
         for value in layer.inputs:
-            self.readers[value].remove(layer)
+            self.readers[value][layer] -= 1
+            if not self.readers[value][layer]:
+                del self.readers[value][layer]
         for value in layer.outputs:
             if self.made.get(value) is layer:
                 del self.made[value]
@@ -113,11 +116,12 @@ class _Fusion:
     def _look_again(self, layer: Layer) -> None:
         """A layer has changed: it and its neighbours may fit together now."""
         sources = [self.made[v] for v in layer.inputs if v in self.made]
-        self.waiting.extend([*sources, layer, *(r for v in layer.outputs for r in self.readers.get(v, []))])
+        self.waiting.extend([*sources, layer, *(r for v in layer.outputs for r in self.readers.get(v, ()))])
 
     def _only_reader(self, value: Value) -> Layer | None:
-        readers = self.readers.get(value, [])
-        return readers[0] if len(readers) == 1 and value not in self.kept else None
+        readers = self.readers.get(value, Counter())
+        reader = next(iter(readers)) if len(readers) == 1 and value not in self.kept else None
+        return reader if reader is not None and readers[reader] == 1 else None
 
     def _merge(self, view: Reshape) -> bool:
         """``Reshape(Reshape(x))`` is one Reshape; one that changes nothing is none."""
@@ -131,14 +135,15 @@ class _Fusion:
             self._add(view, position)
         elif view.x.shape == view.y.shape and view.y not in self.kept:
             self._remove(view)
-            readers = self.readers.pop(view.y, [])
+            readers = self.readers.pop(view.y, Counter())
             for reader in readers:
                 reader.inputs = [view.x if v is view.y else v for v in reader.inputs]
-            self.readers.setdefault(view.x, []).extend(readers)
+            self.readers.setdefault(view.x, Counter()).update(readers)
             heir = source or next(iter(readers), None)
             if heir is not None:
                 heir.nodes += view.nodes
-                self._look_again(heir)
+            # The others that read x, of which there may be many, are its neighbours as before.
+            self.waiting.extend([*([source] if source else []), *readers])
             return True
         else:
             return False

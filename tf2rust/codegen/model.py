@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tf2rust.codegen.buffers import Plan, plan
 from tf2rust.codegen.dims import FUNCTIONS
-from tf2rust.codegen.names import Names, mentions, snake_case
+from tf2rust.codegen.names import Names, snake_case, words
 from tf2rust.codegen.steps import Port, Step, Tiles, Writer
 from tf2rust.codegen.tiles import tiling
 from tf2rust.codegen.weights import WeightTable
@@ -97,4 +97,4 @@ def _imports(graph: LayerGraph, memory: Plan, model: Model) -> list[str]:
     if "F16" in (*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))):
         plain.add("F16")
         used.add("F16")
-    return sorted(name for name in candidates if name in plain & used or mentions(text, name))
+    return sorted(candidates & (plain & used | words(text)))

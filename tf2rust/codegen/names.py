@@ -53,9 +53,9 @@ def crate_name(name: str) -> str:
     return f"model-{folded}" if folded[0].isdigit() or folded in reserved else folded
 
 
-def mentions(text: str, name: str) -> bool:
-    """Whether ``name`` occurs in Rust source as a name of its own, not as a field or a part of another."""
-    return re.search(rf"(?<![\w.]){name}\b", text) is not None
+def words(text: str) -> set[str]:
+    """The names that occur in Rust source as names of their own, not as fields or parts of others."""
+    return set(re.findall(r"(?<![\w.])\w+", text))
 
 
 class Names:
@@ -63,6 +63,7 @@ class Names:
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self.taken = set(taken)
+        self._counts: dict[str, int] = {}
 
     def take(self, name: str) -> None:
         """Gives ``name`` to nobody from now on."""
@@ -70,9 +71,10 @@ class Names:
 
     def unique(self, wanted: str) -> str:
         """``wanted``, or ``wanted_2``, ``wanted_3``, …"""
-        name, count = wanted, 1
+        name, stem = wanted, wanted.rstrip("_")
         while name in self.taken:
-            count += 1
-            name = f"{wanted.rstrip('_')}_{count}"
+            # Names are taken for good, and so are all the numbers up to this one.
+            self._counts[stem] = self._counts.get(stem, 1) + 1
+            name = f"{stem}_{self._counts[stem]}"
         self.taken.add(name)
         return name

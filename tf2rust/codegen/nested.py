@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tf2rust.codegen.names import mentions
+from tf2rust.codegen.names import words
 from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.control import Along, Branch, Repeat
 from tf2rust.ops.core.dims import product
@@ -86,7 +86,7 @@ def _repeat(writer: Writer, layer: Repeat, call: RustCall, table: WeightTable) -
             last.append(f"copy({writer.read(new)}, {writer.write(state)})?;")
     comment = ["", "// The step's results, and what the next step begins with."] if last and body.lines else []
     body.lines += [*comment, *last]
-    used = any(mentions(line, step) for line in body.lines if not line.lstrip().startswith("//"))
+    used = any(step in words(line) for line in body.lines if not line.lstrip().startswith("//"))
     if not holds:
         head = f"for {step if used else '_'} in 0..{count} {{"
     elif used or count or layer.reports:

@@ -17,7 +17,7 @@ import numpy as np
 from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.model import Model
-from tf2rust.codegen.names import crate_name, mentions, pascal_case
+from tf2rust.codegen.names import crate_name, pascal_case, words
 from tf2rust.codegen.pretty import block_line, total, use_list, wrap
 from tf2rust.codegen.proof import Proof, features_key
 from tf2rust.codegen.scoring import Row, Scoring
@@ -124,9 +124,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     digest = architecture_hash(model, graph)
     tf_layers = "tf-layers" if options.tf_layers is None else options.tf_layers.as_posix()
     parts = _parts(model, crate, tf_layers)
-    text = model.text
-    scratch = "workspace.scratch" in text
-    if not mentions(text, "isa"):
+    used = words(model.text)
+    scratch = "workspace.scratch" in model.text
+    if "isa" not in used:
         model.imports = [name for name in model.imports if name != "Isa"]
     if scratch and "Buffer" not in model.imports:
         model.imports = sorted([*model.imports, "Buffer"])
@@ -152,9 +152,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
         "scratch": scratch,
         "tiles": model.tiles,
-        "tile_variables": ", ".join(name if mentions(text, name) else "_" for name in model.variables),
-        "uses": lambda name: mentions(text, name),
-        "reads_dims": any(mentions(text, name) for name in model.variables),
+        "tile_variables": ", ".join(name if name in used else "_" for name in model.variables),
+        "uses": lambda name: name in used,
+        "reads_dims": not used.isdisjoint(model.variables),
         "workspace_terms": terms,
         "fields_need_blob": any("blob." in value for *_, value in model.fields),
         "any_dims": bool(model.inputs),

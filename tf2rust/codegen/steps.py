@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tf2rust.codegen.buffers import Place, Plan
 from tf2rust.codegen.dims import FUNCTIONS, DimWriter
-from tf2rust.codegen.names import Names, mentions, snake_case
+from tf2rust.codegen.names import Names, snake_case, words
 from tf2rust.codegen.nested import nested
 from tf2rust.codegen.tiles import Tiling, nest
 from tf2rust.codegen.weights import WeightTable
@@ -158,11 +158,8 @@ class Writer:
 
     def tiles(self, tiled: Tiling, steps: Sequence[Step]) -> Tiles:
         """The rows that go through ``steps`` together."""
-        text = "\n".join(line for step in steps for line in step.lines)
-        names = [
-            name if mentions(text, name) else "_"
-            for name in [*self.read_slices.values(), *self.written_slices.values()]
-        ]
+        used = words("\n".join(line for step in steps for line in step.lines))
+        names = [name if name in used else "_" for name in [*self.read_slices.values(), *self.written_slices.values()]]
         values = [f"inputs.{p.field}.data()" for p in self.inputs.values()]
         values += [f"outputs.{p.field}.resize(&{self.dims.dims(p.shape)})?" for p in self.outputs.values()]
         types = [f"&'a [{p.rust_type}]" for p in self.inputs.values()]
@@ -250,8 +247,8 @@ class Writer:
         if place.output is not None and self.written_slices:
             return self.written_slices[self.outputs[place.output]]
         if place.output is not None:
-            shape = next(v for name, v in self.graph.outputs if name == place.output).shape
-            return f"outputs.{self.outputs[place.output].field}.resize(&{self.dims.dims(shape)})?"
+            port = self.outputs[place.output]
+            return f"outputs.{port.field}.resize(&{self.dims.dims(port.shape)})?"
         return f"workspace.b{place.buffer}.write({self.lengths[place]})?"
 
 

@@ -88,9 +88,11 @@ class WeightTable:
         return table
 
     def _add(self, weight: Weight, key: str) -> int:
-        array = np.asarray(weight.array, order="C")
-        digest = hashlib.sha256(f"{array.shape}{array.dtype}".encode() + array.tobytes()).hexdigest()
-        identity = (f"{weight.packing} {weight.groups}", digest)
+        array = np.asarray(weight.array)
+        # Its elements are put in order each time that they are read: the array may be a view of one that is needed too.
+        digest = hashlib.sha256(f"{array.shape}{array.dtype}".encode())
+        digest.update(np.asarray(array, order="C").data)
+        identity = (f"{weight.packing} {weight.groups}", digest.hexdigest())
         if identity not in self._index:
             self._index[identity] = len(self.entries)
             self.entries.append(Entry(key, array, weight.packing, weight.groups))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
@@ -13,6 +13,7 @@ from onnx.reference import ReferenceEvaluator
 
 from tf2rust.errors import UsageError
 from tf2rust.onnx_import.branches import take_branch
+from tf2rust.onnx_import.weights import without_weights
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, body_function, shape_function
 from tf2rust.ops.core.registry import load_ops
@@ -42,28 +43,39 @@ class Analysis:
     """The version of each operator set that the model is written for."""
     fallback: Mapping[str, tuple[str, tuple[int | None, ...]]] = field(default_factory=dict)
     """What ONNX' own inference finds, for operators that are not known."""
+    weights: Mapping[ir.Value, Fact] = field(default_factory=dict)
+    """The facts of the initializers."""
 
 
-def analyse(proto: onnx.ModelProto, bind: Mapping[str, int] | None = None) -> Analysis:
-    """Finds the facts of all values; ``bind`` gives sizes to free dimensions."""
+def analyse(
+    proto: onnx.ModelProto, bind: Mapping[str, int] | None = None, weights: Mapping[str, np.ndarray] | None = None
+) -> Analysis:
+    """Finds the facts of all values; ``bind`` gives sizes to free dimensions, ``weights`` are beside the graph."""
     load_ops()
     model = ir.from_proto(proto)
     opsets = dict(model.opset_imports)
     for node in model.graph:
         node.version = node.version or opsets.get(node.domain, 18)
-    return reanalyse(Analysis(model.graph, Facts(), bind=dict(bind or {}), fallback=_onnx_shapes(proto), opsets=opsets))
+    arrays = weights or {}
+    known = {
+        value: Fact.of_const(arrays[name] if name in arrays else value.const_value.numpy())
+        for name, value in model.graph.initializers.items()
+        if value.const_value is not None
+    }
+    fallback = _onnx_shapes(proto)
+    return reanalyse(
+        Analysis(model.graph, Facts(), bind=dict(bind or {}), fallback=fallback, opsets=opsets, weights=known)
+    )
 
 
 def reanalyse(known: Analysis) -> Analysis:
     """The same for a graph whose nodes have changed."""
-    graph = known.graph
-    analysis = Analysis(graph, Facts(), bind=known.bind, fallback=known.fallback, opsets=known.opsets)
+    analysis = replace(known, facts=Facts(), folded=set(), problems={}, guessed={}, free=[])
     _set_inputs(analysis, dict(known.bind))
-    for value in graph.initializers.values():
-        if value.const_value is not None:
-            analysis.facts[value] = Fact.of_const(value.const_value.numpy())
-    graph.sort()
-    for node in graph:
+    for value, fact in known.weights.items():
+        analysis.facts[value] = fact
+    analysis.graph.sort()
+    for node in analysis.graph:
         _infer_node(node, analysis, known.fallback)
     return analysis
 
@@ -101,29 +113,10 @@ def identifier(name: str) -> str:
     return folded if folded and not folded[0].isdigit() else f"d{folded}"
 
 
-def _without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy in which weights are inputs: inference reads the contents of small tensors alone, and copies them all."""
-    light = onnx.ModelProto()
-    light.ir_version = proto.ir_version
-    light.opset_import.extend(proto.opset_import)
-    light.functions.extend(proto.functions)
-    graph = proto.graph
-    light.graph.node.extend(graph.node)
-    for name in ("input", "output", "value_info"):
-        getattr(light.graph, name).extend(getattr(graph, name))
-    given = {value.name for value in graph.input}
-    for weight in graph.initializer:
-        if len(weight.dims) <= 1 and sum(weight.dims) <= 64:
-            light.graph.initializer.append(weight)
-        elif weight.name not in given:
-            light.graph.input.append(onnx.helper.make_tensor_value_info(weight.name, weight.data_type, weight.dims))
-    return light
-
-
 def _onnx_shapes(proto: onnx.ModelProto) -> dict[str, tuple[str, tuple[int | None, ...]]]:
     """What ONNX' own inference finds, for the operators that have no shape function here."""
     try:
-        inferred = onnx.shape_inference.infer_shapes(_without_weights(proto))
+        inferred = onnx.shape_inference.infer_shapes(without_weights(proto))
     except Exception:  # a failure here only means that less is known
         return {}
     found = {}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,6 +15,10 @@ import onnx.inliner
 from google.protobuf.message import DecodeError
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.weights import without_weights
+
+_MOST_OPTIMISED = 5000
+"""Nodes up to which ONNX Runtime optimises a graph: its time grows with their square, to 20 s for 20,000."""
 
 
 def load_onnx(path: Path) -> onnx.ModelProto:
@@ -38,7 +46,7 @@ def load_onnx(path: Path) -> onnx.ModelProto:
     _refuse_dictionaries(proto, path)
     _load_external(proto, path)
     try:
-        onnx.checker.check_model(proto if proto.ByteSize() < 2**31 else str(path))
+        onnx.checker.check_model(without_weights(proto))
     except (onnx.checker.ValidationError, ValueError) as error:
         raise ConversionError(f"{path} is not a valid ONNX model ({_short(error)}); export it again.") from error
     if proto.functions:
@@ -123,22 +131,53 @@ def _short(error: Exception) -> str:
     return lines[0][:200] if lines else type(error).__name__
 
 
-def run_onnx(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The outputs that ONNX Runtime computes, by name."""
-    import onnxruntime as ort
+class OnnxRuntime:
+    """A model in ONNX Runtime, to be called with inputs by name; it is opened once, for the first of them."""
 
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    try:
-        session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        values = session.run(None, dict(inputs))
-    except Exception as error:  # its exceptions have no common base but this one
-        raise ConversionError(
-            f"ONNX Runtime does not run the model, so its outputs cannot be checked ({_short(error)}); "
-            "if random inputs do not suit it, give others in --path_to_fv."
-        ) from error
-    return {output.name: np.asarray(value) for output, value in zip(session.get_outputs(), values, strict=True)}
+    def __init__(self, proto: onnx.ModelProto, weights: Mapping[str, np.ndarray] | None = None) -> None:
+        self.proto, self.weights = proto, weights or {}
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs that ONNX Runtime computes, by name."""
+        try:
+            values = self._session.run(None, dict(inputs))
+        except Exception as error:  # its exceptions have no common base but this one
+            raise ConversionError(
+                f"ONNX Runtime does not run the model, so its outputs cannot be checked ({_short(error)}); "
+                "if random inputs do not suit it, give others in --path_to_fv."
+            ) from error
+        return {o.name: np.asarray(value) for o, value in zip(self._session.get_outputs(), values, strict=True)}
+
+    @cached_property
+    def _session(self) -> Any:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = 1
+        # It would keep the largest blocks that it ever had.
+        options.enable_cpu_mem_arena = False
+        if len(self.proto.graph.node) > _MOST_OPTIMISED:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if self.weights:
+            arrays = [ort.OrtValue.ortvalue_from_numpy(array) for array in self.weights.values()]
+            options.add_external_initializers(list(self.weights), arrays)
+        session = ort.InferenceSession(self.proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        _trim_heap()
+        return session
+
+
+def _trim_heap() -> None:
+    """Gives back what glibc keeps of freed memory: after a session was made, nearly twice the size of its weights."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def run_onnx(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The outputs that ONNX Runtime computes of a model in one piece, by name."""
+    return OnnxRuntime(proto)(inputs)
 
 
 def run_reference(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

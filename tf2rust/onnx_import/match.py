@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import onnx_ir as ir
@@ -207,15 +208,16 @@ def _apply(node: ir.Node, analysis: Analysis, builder: Builder) -> Applied | Unm
         reason = f"its input depends on `{blocked}`, which is not supported"
         return Unmatched(node.name or "?", op, attributes, known[-1].name, reason, blocked)
     if nearest is None:
-        close = difflib.get_close_matches(node.op_type, rules_by_op(), n=1)
         return Unmatched(
-            node.name or "?",
-            op,
-            attributes,
-            rules_by_op()[close[0]][-1].name if close else None,
-            "no rule knows this operator",
+            node.name or "?", op, attributes, _rule_of_similar_name(node.op_type), "no rule knows this operator"
         )
     return Unmatched(node.name or "?", op, attributes, nearest[0], nearest[1].reason)
+
+
+@cache
+def _rule_of_similar_name(op: str) -> str | None:
+    close = difflib.get_close_matches(op, rules_by_op(), n=1)
+    return rules_by_op()[close[0]][-1].name if close else None
 
 
 def _plain(attribute: ir.Attr) -> Any:

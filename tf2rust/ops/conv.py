@@ -216,7 +216,7 @@ def conv(m: Match, b: Builder) -> Yield:
     if groups > 1 and groups == channels and rank < 3:
         keras_kernel = keras_kernel[..., 0, :]
     layer = Conv(
-        kernel=np.ascontiguousarray(keras_kernel),
+        kernel=keras_kernel,
         bias=bias,
         groups=groups,
         window=window(m.root, x.shape[2:], size),

@@ -121,5 +121,6 @@ def gemm(m: Match, b: Builder) -> Yield:
         if c.size not in (1, kernel.shape[1]) or (c.ndim and c.shape[-1] != c.size):
             return m.reject(f"its third input has shape {c.shape}; a bias has one number for each column")
         bias = np.broadcast_to(c.reshape(-1) * np.float32(beta), (kernel.shape[1],)).astype(np.float32)
-    kernel = np.ascontiguousarray(kernel * np.float32(alpha))
+    if alpha != 1:
+        kernel = kernel * np.float32(alpha)
     return Dense(kernel=kernel, bias=bias, inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])

@@ -1,0 +1,121 @@
+"""``python -m tests.applications.report [NAME …]``: every network at full size, from both kinds of file, as a table.
+
+Each is converted, built and tested for itself, and then deleted, as they take a gigabyte of disk each. Without names an
+hour; the rows of other networks are kept. Writes docs/applications.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from tests.applications.families import FAMILIES
+from tests.crates import ROOT, Crates
+from tf2rust.codegen.crate import CRATE, DOCUMENTS
+
+TABLE = ROOT / "docs" / "applications.md"
+_HEAD = """# keras.applications, at full size
+
+Networks with random weights at the size of input that Keras gives them; made by `python -m tests.applications.report`.
+*Converted* is what follows the export by TensorFlow and tf2onnx, in seconds on two cores that had other work too; in it
+TensorFlow and ONNX Runtime run the samples. *Error* is the largest difference between the crate's predictions and
+TensorFlow's, *of* the largest magnitude of the latter.
+
+| network | file | weights, MB | nodes | layers | converted, s | crate's tests | error | of | tolerance |
+|---|---|---|---|---|---|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one network."""
+
+    name: str
+    route: str
+    megabytes: float
+    nodes: int
+    layers: int
+    converted: float
+    passed: bool
+    error: float
+    largest: float
+    tolerance: float
+
+    def text(self) -> str:
+        """The row of the table."""
+        cells = [
+            self.name,
+            self.route,
+            f"{self.megabytes:.0f}",
+            f"{self.nodes:,}",
+            f"{self.layers:,}",
+            f"{self.converted:.1f}",
+            "pass" if self.passed else "**fail**",
+            f"{self.error:.1e}",
+            f"{self.largest:.1e}",
+            f"{self.tolerance:.1e}",
+        ]
+        return f"| {' | '.join(cells)} |\n"
+
+
+def measure(name: str, saved_model: bool, work: Path) -> Row:
+    """Converts the network in a process of its own, builds the crate in ``work``, tests it and lets it predict."""
+    folder, crate = work / name.lower(), name.lower()
+    command = [sys.executable, "-m", "tests.applications", name, str(folder), "--full"]
+    command += ["--saved_model"] if saved_model else []
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (converted,) = re.findall(r"converted ([\d.]+) s", told)
+    documents = folder / DOCUMENTS
+    given = json.loads((documents / "model_architecture.json").read_text(encoding="utf-8"))
+    megabytes = (documents / "model_weights.npz").stat().st_size / 1e6
+    nodes = len(onnx.load(documents / "model.onnx").graph.node)
+    crates = Crates(work)
+    crates.include(crate, folder / CRATE)
+    crates.build()
+    try:
+        passed = "test result: ok" in crates.test(crate)
+    except AssertionError:
+        passed = False
+    features = np.load(folder / CRATE / "testdata" / "features.npz")
+    tests = (folder / CRATE / "tests" / "predictions.rs").read_text(encoding="utf-8")
+    (tolerance,) = re.findall(r"TOLERANCE_1: f64 = (\S+);", tests)
+    shape = json.loads(re.sub(r".*SHAPE_1: \[usize; 4\] = (\[.*?\]);.*", r"\1", tests, flags=re.DOTALL))
+    np.savez(work / "in.npz", **{given["inputs"][0]["name"]: features["inputs"].reshape(shape)})
+    ends = [str(work / "in.npz"), str(work / "out.npz")]
+    crates.cargo("run", "--release", "-p", crate, "--example", "predict", "--", *ends)
+    (found,) = np.load(work / "out.npz").values()
+    expected = features["predictions"].astype(np.float64)
+    error = float(np.abs(found.reshape(expected.shape) - expected).max())
+    crates.cargo("clean", "--release", "-p", crate)
+    route = "SavedModel" if saved_model else "`.keras`"
+    largest, layers = float(np.abs(expected).max()), len(given["layers"])
+    return Row(name, route, megabytes, nodes, layers, float(converted), passed, error, largest, float(tolerance))
+
+
+def main(names: list[str]) -> None:
+    """Measures the networks called ``names``, or all, and writes the table after each."""
+    kept = ROOT / "build" / "applications.json"
+    kept.parent.mkdir(exist_ok=True)
+    known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
+    rows = {(row["name"], row["route"]): Row(**row) for row in known}
+    for name in names or FAMILIES:
+        for saved_model in (False, True):
+            with tempfile.TemporaryDirectory() as work:
+                row = measure(name, saved_model, Path(work))
+            rows[row.name, row.route] = row
+            print(row.text(), end="", flush=True)
+            kept.write_text(json.dumps([asdict(r) for r in rows.values()], indent=2), encoding="utf-8")
+            order = sorted(rows.values(), key=lambda r: ([*FAMILIES].index(r.name), r.route != "`.keras`"))
+            TABLE.write_text(_HEAD + "".join(r.text() for r in order), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,134 @@
+"""The weights of a model beside its graph, as arrays that everybody reads: each is in memory once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+
+from tf2rust.errors import ConversionError
+
+LARGE = 1024
+"""Bytes from which on a weight is kept beside the graph."""
+_ELSEWHERE = "weights"
+"""The file that stands for the arrays, where the format of ONNX wants one."""
+_DTYPES: dict[int, np.dtype[Any]] = {
+    int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name))): np.dtype(name)
+    for name in ("float16", "float32", "float64", "bool", *(f"{u}int{8 << i}" for u in ("", "u") for i in range(4)))
+}
+_OWN_FIELDS = frozenset({"dims", "data_type", "name", "raw_data", "doc_string"})
+_GRAPH, _INITIALIZER, _RAW_DATA = (
+    descriptor.fields_by_name[name].number
+    for descriptor, name in (
+        (onnx.ModelProto.DESCRIPTOR, "graph"),
+        (onnx.GraphProto.DESCRIPTOR, "initializer"),
+        (onnx.TensorProto.DESCRIPTOR, "raw_data"),
+    )
+)
+
+
+def split_weights(proto: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+    """A model whose large weights are in no file but in the arrays beside it, by name; the arrays are read-only.
+
+    Raises ConversionError if a weight has not the bytes that its shape takes.
+    """
+    light, arrays = _but_initializers(proto), {}
+    for tensor in proto.graph.initializer:
+        if not _is_large(tensor):
+            light.graph.initializer.append(tensor)
+            continue
+        arrays[tensor.name] = _array(tensor)
+        left = light.graph.initializer.add(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
+        left.data_location = onnx.TensorProto.EXTERNAL
+        left.external_data.add(key="location", value=_ELSEWHERE)
+    return light, arrays
+
+
+def without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy in which large weights are inputs, for those who copy a model several times to look at its graph."""
+    light = _but_initializers(proto)
+    given = {value.name for value in proto.graph.input}
+    for tensor in proto.graph.initializer:
+        if not (_is_large(tensor) or tensor.data_location == onnx.TensorProto.EXTERNAL):
+            light.graph.initializer.append(tensor)
+        elif tensor.name not in given:
+            given.add(tensor.name)
+            light.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    return light
+
+
+def whole_model(light: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> onnx.ModelProto:
+    """The model in one piece."""
+    whole = onnx.ModelProto()
+    whole.ParseFromString(b"".join(model_file(light, arrays)))
+    return whole
+
+
+def model_file(light: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> Iterator[bytes | memoryview]:
+    """The bytes of the model in one piece, one weight after the other."""
+    head, graph = onnx.ModelProto(), onnx.GraphProto()
+    head.CopyFrom(light)
+    head.ClearField("graph")
+    graph.CopyFrom(light.graph)
+    graph.ClearField("initializer")
+    inner: list[bytes | memoryview] = [graph.SerializeToString(deterministic=True)]
+    for tensor in light.graph.initializer:
+        if tensor.name not in arrays:
+            inner += _field(_INITIALIZER, [tensor.SerializeToString(deterministic=True)])
+            continue
+        described = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
+        raw = _field(_RAW_DATA, [arrays[tensor.name].reshape(-1).view(np.uint8).data])
+        inner += _field(_INITIALIZER, [described.SerializeToString(deterministic=True), *raw])
+    yield head.SerializeToString(deterministic=True)
+    yield from _field(_GRAPH, inner)
+
+
+def _field(number: int, content: list[bytes | memoryview]) -> list[bytes | memoryview]:
+    """A field of protobuf's type 2: its number and type, the length, the content."""
+    return [_varint(number << 3 | 2) + _varint(sum(map(len, content))), *content]
+
+
+def _varint(number: int) -> bytes:
+    digits = []
+    while number > 0x7F:
+        digits.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*digits, number])
+
+
+def _but_initializers(proto: onnx.ModelProto) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    for source, target in ((proto, copy), (proto.graph, copy.graph)):
+        for field, value in source.ListFields():
+            if field.name in ("graph", "initializer"):
+                continue
+            if hasattr(value, "extend"):
+                getattr(target, field.name).extend(value)
+            else:
+                setattr(target, field.name, value)
+    return copy
+
+
+def _is_large(tensor: onnx.TensorProto) -> bool:
+    """Whether it is so large that it is kept apart: numbers that NumPy knows, in bytes, and nothing else."""
+    dtype = _DTYPES.get(tensor.data_type)
+    if dtype is None or min(tensor.dims, default=0) < 0 or _size(tensor) * dtype.itemsize < LARGE:
+        return False
+    return tensor.HasField("raw_data") and all(field.name in _OWN_FIELDS for field, _ in tensor.ListFields())
+
+
+def _size(tensor: onnx.TensorProto) -> int:
+    return math.prod(tensor.dims)
+
+
+def _array(tensor: onnx.TensorProto) -> np.ndarray:
+    dtype, raw = _DTYPES[tensor.data_type], tensor.raw_data
+    if len(raw) != _size(tensor) * dtype.itemsize:
+        raise ConversionError(
+            f"The weights `{tensor.name}` have {len(raw)} bytes where {dtype} {list(tensor.dims)} takes "
+            f"{_size(tensor) * dtype.itemsize}; export the model again."
+        )
+    return np.frombuffer(raw, dtype).reshape(tensor.dims)
