@@ -39,6 +39,8 @@ _TEMPLATES = (
 )
 
 _PART_TEMPLATES = ("Cargo.toml", "build.rs", "src/lib.rs")
+_GROUP = 32
+"""Fields that one function initialises; the compiler's time grows with more than the square of their number."""
 _PART_BYTES = 24 << 20
 """What one crate embeds of the weights at most: the compiler takes 5 to 12 times as much memory for it."""
 
@@ -68,6 +70,14 @@ class WeightsPart:
     @property
     def module(self) -> str:
         return self.crate.replace("-", "_")
+
+
+@dataclass(frozen=True)
+class FieldGroup:
+    """Fields of the model that one function makes: name, type and initialiser; whether that reads weights."""
+
+    fields: tuple[tuple[str, str, str], ...]
+    needs_blob: bool
 
 
 def resource(name: str) -> Path:
@@ -156,7 +166,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "uses": lambda name: name in used,
         "reads_dims": not used.isdisjoint(model.variables),
         "workspace_terms": terms,
-        "fields_need_blob": any("blob." in value for *_, value in model.fields),
+        "field_groups": _groups(model.fields),
+        "fields_need_blob": any("blob." in value for *_, value in model.fields) or len(model.fields) > 2 * _GROUP,
         "any_dims": bool(model.inputs),
         "halves": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
         "halves_out": "float16" in (p.dtype for p in model.outputs[:1]),
@@ -203,6 +214,14 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         ),
         "is_nan": lambda name, dtype: f"{name}.is_nan()" if dtype.startswith("f") else "false",
     }
+
+
+def _groups(fields: Sequence[tuple[str, str, str]]) -> list[FieldGroup]:
+    """The fields in groups, each to be made by a function of its own, or none where there are few."""
+    if len(fields) <= 2 * _GROUP:
+        return []
+    parts = [tuple(fields[i : i + _GROUP]) for i in range(0, len(fields), _GROUP)]
+    return [FieldGroup(part, any("blob." in value for *_, value in part)) for part in parts]
 
 
 def _parts(model: Model, crate: str, tf_layers: str) -> list[WeightsPart]:

@@ -66,10 +66,10 @@ class EmbeddingConv1D(Layer):
         return {
             "input_dim": rows,
             "filters": filters,
-            "kernel_size": taps,
-            "strides": self.window.strides[0],
-            "dilation_rate": self.window.dilations[0],
-            "padding": self.window.plain_padding()[0],
+            "kernel_size": [taps],
+            "strides": list(self.window.strides),
+            "dilation_rate": list(self.window.dilations),
+            "padding": self.window.plain_padding(),
             "activation": self.activation.plain(),
             "outside": self.outside,
         }
