@@ -5,8 +5,8 @@ extern crate alloc;
 use alloc::vec::Vec;
 
 use tf_layers::{
-    Activation, Aligned, Blob, Buffer, Conv1d, Dense, Embedding, Extent, FreeDims, Isa, Npz,
-    Outside, Reduce, Result, Tensor, TensorView, concat, len, pack, sum, tile_rows,
+    Activation, Aligned, Blob, Buffer, Dense, EmbeddingConv1d, Extent, FreeDims, Isa, Npz, Outside,
+    Reduce, Result, Tensor, TensorView, concat, len, pack, sum, tile_rows,
 };
 
 #[cfg(feature = "rayon")]
@@ -64,10 +64,9 @@ type Tile<'a> = (&'a [i64], &'a [f32], &'a mut [f32], &'a mut [f32]);
 #[derive(Clone, Debug)]
 pub struct TwoInputsModel<'w> {
     isa: Isa,
-    node: Embedding<'w>,
-    node_2: Conv1d<'w>,
-    node_4: Dense<'w>,
-    node_6: Dense<'w>,
+    node: EmbeddingConv1d<'w>,
+    node_3: Dense<'w>,
+    node_5: Dense<'w>,
 }
 
 impl TwoInputsModel<'static> {
@@ -95,31 +94,26 @@ impl<'w> TwoInputsModel<'w> {
         let blob = Blob::parse(parts, ARCHITECTURE)?;
         Ok(Self {
             isa: Isa::detect(),
-            node: Embedding {
+            node: EmbeddingConv1d {
                 input: "characters",
-                table: blob.vector(0, 44)?,
+                table: blob.vector(0, 198)?,
                 rows: 11,
-                dim: 4,
-                outside: Outside::FromEnd,
-            },
-            node_2: Conv1d {
-                kernel: blob.matrices(1, 1, 12, 6)?,
-                bias: Some(blob.vector(2, 6)?),
+                filters: 6,
+                bias: Some(blob.vector(1, 6)?),
                 activation: Activation::Tanh,
                 kernel_size: 3,
                 stride: 1,
                 dilation: 1,
                 padding: [2, 0],
-                in_channels: 4,
-                groups: 1,
+                outside: Outside::FromEnd,
             },
-            node_4: Dense {
-                kernel: blob.matrix(3, 3, 2)?,
+            node_3: Dense {
+                kernel: blob.matrix(2, 3, 2)?,
                 bias: None,
                 activation: Activation::Linear,
             },
-            node_6: Dense {
-                kernel: blob.matrix(4, 8, 1)?,
+            node_5: Dense {
+                kernel: blob.matrix(3, 8, 1)?,
                 bias: None,
                 activation: Activation::Sigmoid,
             },
@@ -173,7 +167,7 @@ impl<'w> TwoInputsModel<'w> {
         let [batch, time] = dims.sizes();
         // How many rows go through all layers before the next do: as many as stay in the level-2 cache together, where
         // each takes the first number of bytes, and no fewer than the second, so that it pays to read the weights.
-        let tile = tile_rows(sum(&[24, len(&[time, 48])?])?, 1);
+        let tile = tile_rows(sum(&[48, len(&[time, 32])?])?, 8);
         let rows = (
             inputs.characters.data(),
             inputs.numbers.data(),
@@ -191,38 +185,33 @@ impl<'w> TwoInputsModel<'w> {
         let [batch, time] = dims;
         let (characters, numbers, score, d) = rows;
 
-        // node (Embedding): [batch, time] → [batch, time, 4]
-        // from node: e, t
-        let node = len(&[batch, time, 4])?;
-        self.node.run(characters, workspace.b0.write(node)?)?;
+        // node (EmbeddingConv1D): [batch, time] → [batch, time, 6]
+        // from node: e, t, c, a
+        let node = len(&[batch, time, 6])?;
+        self.node.run(isa, batch, time, characters, workspace.b0.write(node)?)?;
 
-        // node_2 (Conv1D): [batch, time, 4] → [batch, time, 6]
-        // from node: c, a
-        let node_2 = len(&[batch, time, 6])?;
-        self.node_2.run(isa, batch, time, workspace.b0.read(node)?, workspace.b1.write(node_2)?)?;
-
-        // node_3 (GlobalMaxPooling1D): [batch, time, 6] → [batch, 6]
+        // node_2 (GlobalMaxPooling1D): [batch, time, 6] → [batch, 6]
         // from node/m
-        let node_3 = len(&[batch, 6])?;
+        let node_2 = len(&[batch, 6])?;
         Reduce::Max.run(
             isa,
             [batch, time, 6],
-            workspace.b1.read(node_2)?,
-            workspace.b0.write(node_3)?,
+            workspace.b0.read(node)?,
+            workspace.b1.write(node_2)?,
         )?;
 
-        // node_4 (Dense): [batch, 3] → [batch, 2]
+        // node_3 (Dense): [batch, 3] → [batch, 2]
         // from node/d
-        self.node_4.run(isa, batch, numbers, d)?;
+        self.node_3.run(isa, batch, numbers, d)?;
 
-        // node_5 (Concatenate): [batch, 6], [batch, 2] → [batch, 8]
+        // node_4 (Concatenate): [batch, 6], [batch, 2] → [batch, 8]
         // from node/both
-        let node_5 = len(&[batch, 8])?;
-        concat(batch, &[(workspace.b0.read(node_3)?, 6), (&*d, 2)], workspace.b1.write(node_5)?)?;
+        let node_4 = len(&[batch, 8])?;
+        concat(batch, &[(workspace.b1.read(node_2)?, 6), (&*d, 2)], workspace.b0.write(node_4)?)?;
 
-        // node_6 (Dense): [batch, 8] → [batch, 1]
+        // node_5 (Dense): [batch, 8] → [batch, 1]
         // from node: z, score
-        self.node_6.run(isa, batch, workspace.b1.read(node_5)?, score)?;
+        self.node_5.run(isa, batch, workspace.b0.read(node_4)?, score)?;
         Ok(())
     }
 }
