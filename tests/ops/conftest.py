@@ -24,7 +24,7 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="session")
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
     """What the nodes of the collected modules' ``NODES`` became, by the module's name and theirs."""
-    found = {module.TABLE_NAME: module.NODES for module in _modules(request) if hasattr(module, "NODES")}
+    found = {module.TABLE_NAME: module.NODES for module in _modules(request) if hasattr(module, "TABLE_NAME")}
     return run_nodes(found, tmp_path_factory.mktemp("nodes"))
 
 

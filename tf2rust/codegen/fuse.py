@@ -229,6 +229,7 @@ class _Fusion:
         self._add(fused, self._remove(conv))
         if not self.readers[embedding.y] and embedding.y not in self.kept:
             self._remove(embedding)
+            fused.nodes, fused.rules = embedding.nodes + fused.nodes, embedding.rules + fused.rules
 
     def _fuse(self, layer: Layer, join: Callable[[Layer, Layer], Layer | None]) -> None:
         reader = self._only_reader(layer.y) if len(layer.outputs) == 1 else None

@@ -56,9 +56,9 @@ class EmbeddingConv1D(Layer):
             inputs=embedding.inputs,
             outputs=conv.outputs,
             name=conv.name,
-            nodes=embedding.nodes + conv.nodes,
+            nodes=conv.nodes,
             anchor=conv.anchor,
-            rules=embedding.rules + conv.rules,
+            rules=conv.rules,
         )
 
     def params(self) -> dict[str, object]:
