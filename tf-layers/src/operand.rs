@@ -4,6 +4,7 @@
 //! operand lie, which is what [`Rows`] tells.
 
 use core::ops::Range;
+use core::slice::from_ref;
 
 use crate::error::{check_len, require};
 use crate::simd::{Isa, Piece};
@@ -32,6 +33,15 @@ pub(crate) struct Plain<'a> {
     pub stride: usize,
 }
 
+impl<'a> Plain<'a> {
+    /// The numbers `range` of `count` rows from `row` on.
+    #[inline(always)]
+    pub fn piece(self, row: usize, count: usize, range: Range<usize>, piece: &mut Piece<'a>) {
+        let x = &self.x[row * self.stride + range.start..];
+        piece.set_even(range.start, x, self.stride, range.len(), count);
+    }
+}
+
 impl Rows<'_, '_> {
     /// The most numbers of a row that may be asked for at once.
     pub fn most(&self) -> usize {
@@ -48,18 +58,12 @@ impl Rows<'_, '_> {
         row: usize,
         count: usize,
         range: Range<usize>,
-        one: &'t mut [Piece<'t>; 1],
+        one: &'t mut Piece<'t>,
     ) -> &'t [Piece<'t>] {
         match self {
-            Self::Plain(Plain { x, stride }) => {
-                *one = [Piece::even(
-                    range.start,
-                    &x[row * *stride + range.start..],
-                    *stride,
-                    range.len(),
-                    count,
-                )];
-                one
+            Self::Plain(plain) => {
+                plain.piece(row, count, range, one);
+                from_ref(one)
             }
             Self::Windows(windows, space) => windows.pieces(row, count, range, space, one),
         }

@@ -23,12 +23,14 @@ pub(crate) fn threads(work: usize) -> usize {
 }
 
 #[cfg(not(feature = "rayon"))]
+#[inline(always)]
 pub(crate) fn threads(_: usize) -> usize {
     1
 }
 
 /// Runs `run` for a whole product: for pieces of its rows, or of its columns if there is one row, each with its own part
 /// of y.
+#[inline(always)]
 pub(crate) fn each_part(
     rows: usize,
     weights: Weights<'_>,
@@ -36,11 +38,15 @@ pub(crate) fn each_part(
     run: impl Fn(Range<usize>, Weights<'_>, &mut [f32]) + Sync,
 ) {
     let work = rows.saturating_mul(weights.k).saturating_mul(weights.n);
+    // In a product with one row each weight is read for one multiply-add.
+    let threads = threads(if rows == 1 { work.saturating_mul(SLOW) } else { work });
+    if threads <= 1 {
+        return run(0..rows, weights, y);
+    }
     if rows == 1 {
         let (n, begin) = (weights.n, |strip| strip * STRIP);
         let strips = (n / STRIP).max(1);
-        // Each weight is read for one multiply-add.
-        each_piece(strips, threads(work.saturating_mul(SLOW)), begin, y, &mut [], |piece, y, _| {
+        each_piece(strips, threads, begin, y, &mut [], |piece, y, _| {
             let end = if piece.end == strips { n } else { begin(piece.end) };
             run(0..1, weights.columns(begin(piece.start)..end), y);
         });
@@ -48,7 +54,7 @@ pub(crate) fn each_part(
     }
     // The largest tile of every instruction set divides the highest; what is left over belongs to the last one.
     let (tiles, begin) = ((rows / MAX_ROWS).max(1), |tile| tile * MAX_ROWS * weights.stride);
-    each_piece(tiles, threads(work), begin, y, &mut [], |piece, y, _| {
+    each_piece(tiles, threads, begin, y, &mut [], |piece, y, _| {
         let end = if piece.end == tiles { rows } else { piece.end * MAX_ROWS };
         run(piece.start * MAX_ROWS..end, weights, y);
     });

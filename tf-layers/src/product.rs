@@ -159,7 +159,7 @@ fn tile<S: Simd, const M: usize, const P: usize>(
     Product { rows, y, .. }: &mut Product<'_, '_>,
 ) {
     let w = &job.weights;
-    let mut one = [Piece::NONE];
+    let mut one = Piece::NONE;
     let pieces = rows.pieces(row, M, job.range.clone(), &mut one);
     let width = (P * PANEL).min(w.n - column);
     let mut sums = [[s.panel(0.0); P]; M];

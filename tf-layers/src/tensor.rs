@@ -48,8 +48,11 @@ impl<T> Default for Tensor<T> {
 
 impl<T: Copy + Default> Tensor<T> {
     /// Takes on `shape` and lends the elements, whose values are unspecified, to be written.
+    #[inline]
     pub fn resize(&mut self, shape: &[usize]) -> Result<&mut [T]> {
-        if *self.shape != *shape {
+        // Dim by dim, as a call of `memcmp` for so few costs as much as a small layer.
+        let same = self.shape.len() == shape.len() && self.shape.iter().zip(shape).all(|(a, b)| a == b);
+        if !same {
             self.reshape(shape)?;
         }
         Ok(&mut self.data)

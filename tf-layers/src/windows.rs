@@ -1,6 +1,7 @@
 //! The windows of a convolution as the left operand of a product.
 
 use core::ops::Range;
+use core::slice::from_ref;
 
 use crate::operand::{MAX_RANGE, MAX_SMALL, Rows, Weights};
 use crate::parallel::each_part;
@@ -112,7 +113,7 @@ impl<'a> Windows<'a> {
         count: usize,
         range: Range<usize>,
         space: &'s mut Space<'a>,
-        one: &'s mut [Piece<'s>; 1],
+        one: &'s mut Piece<'s>,
     ) -> &'s [Piece<'s>] {
         let [vertical, horizontal] = self.axes;
         let mut windows = [(self.x, 0, 0); MAX_ROWS];
@@ -124,8 +125,8 @@ impl<'a> Windows<'a> {
             for (&window, row) in windows.iter().zip(space.copies.chunks_exact_mut(k.max(1))) {
                 self.copy(window, row);
             }
-            *one = [Piece::even(0, &space.copies, k, k, count)];
-            return one;
+            one.set_even(0, &space.copies, k, k, count);
+            return from_ref(one);
         }
         let by_line = self.joined && kind != Kind::Ragged;
         let (len, all) =
@@ -140,15 +141,14 @@ impl<'a> Windows<'a> {
             let asked = range.start.saturating_sub(start)..len.min(range.end - start);
             let [tap_y, tap_x] =
                 if by_line { [piece, 0] } else { [piece / horizontal.size, piece % horizontal.size] };
-            let rows = match kind {
-                Kind::Even => Some(self.even(windows[0], [tap_y, tap_x], start, asked, count)),
-                Kind::Whole => Some(self.whole(windows, tap_y, start, asked)),
-                _ => self.ragged(windows, [tap_y, tap_x], start, asked),
-            };
-            if let Some(rows) = rows {
-                space.pieces[found] = rows;
-                found += 1;
+            let rows = &mut space.pieces[found];
+            match kind {
+                Kind::Even => self.even(windows[0], [tap_y, tap_x], start, asked, count, rows),
+                Kind::Whole => self.whole(windows, tap_y, start, asked, rows),
+                _ if !self.ragged(windows, [tap_y, tap_x], start, asked, rows) => continue,
+                _ => {}
             }
+            found += 1;
         }
         &space.pieces[..found]
     }
@@ -198,17 +198,25 @@ impl<'a> Windows<'a> {
         start: usize,
         asked: Range<usize>,
         count: usize,
-    ) -> Piece<'a> {
+        rows: &mut Piece<'a>,
+    ) {
         let [vertical, horizontal] = self.axes;
         let line = top as usize + tap_y * vertical.dilation;
         let pixel = line * horizontal.input + left as usize + tap_x * horizontal.dilation;
         let x = &image[pixel * self.channels + self.first + asked.start..];
         // It overflows only where there is no second pixel to reach.
         let pitch = horizontal.stride.wrapping_mul(self.channels);
-        Piece::even(start + asked.start, x, pitch, asked.len(), count)
+        rows.set_even(start + asked.start, x, pitch, asked.len(), count);
     }
 
-    fn whole(&self, windows: &[Window<'a>], line: usize, start: usize, asked: Range<usize>) -> Piece<'a> {
+    fn whole(
+        &self,
+        windows: &[Window<'a>],
+        line: usize,
+        start: usize,
+        asked: Range<usize>,
+        rows: &mut Piece<'a>,
+    ) {
         let [vertical, horizontal] = self.axes;
         let mut slices = [&self.x[..0]; MAX_ROWS];
         for (slice, &(image, top, left)) in slices.iter_mut().zip(windows) {
@@ -216,17 +224,18 @@ impl<'a> Windows<'a> {
             let pixel = line * horizontal.input + left as usize;
             *slice = &image[pixel * self.channels + asked.start..][..asked.len()];
         }
-        Piece::each(start + asked.start, &slices[..windows.len()])
+        rows.set_each(start + asked.start, &slices[..windows.len()]);
     }
 
-    /// A tap; `None` if it lies in the padding of all windows.
+    /// A tap; false if it lies in the padding of all windows.
     fn ragged(
         &self,
         windows: &[Window<'a>],
         [tap_y, tap_x]: [usize; 2],
         start: usize,
         asked: Range<usize>,
-    ) -> Option<Piece<'a>> {
+        rows: &mut Piece<'a>,
+    ) -> bool {
         let mut slices = [&ZEROS[..asked.len()]; MAX_ROWS];
         let mut any = false;
         for (slice, &window) in slices.iter_mut().zip(windows) {
@@ -235,7 +244,10 @@ impl<'a> Windows<'a> {
                 *slice = &channels[asked.clone()];
             }
         }
-        any.then(|| Piece::each(start + asked.start, &slices[..windows.len()]))
+        if any {
+            rows.set_each(start + asked.start, &slices[..windows.len()]);
+        }
+        any
     }
 
     /// The tap's channels in the image; `None` in the padding.

@@ -14,7 +14,7 @@ pub(crate) struct Piece<'a> {
     /// Where the numbers begin in the k of a row.
     start: usize,
     len: usize,
-    /// As many as the tile has rows; the others are null.
+    /// The first `count` are those of the tile.
     rows: [*const f32; MAX_ROWS],
     count: usize,
     lives: PhantomData<&'a [f32]>,
@@ -24,28 +24,27 @@ impl<'a> Piece<'a> {
     /// Of no rows at all.
     pub const NONE: Self = Self { start: 0, len: 0, rows: [null(); MAX_ROWS], count: 0, lives: PhantomData };
 
-    /// `count` rows, the first at the beginning of `x`, the others `pitch` numbers further on each.
+    /// Becomes `count` rows, the first at the beginning of `x`, the others `pitch` numbers further on each.
+    ///
+    /// It is written in its place: the processor would wait for what is stored number by number and copied at once.
     #[inline(always)]
-    pub fn even(start: usize, x: &'a [f32], pitch: usize, len: usize, count: usize) -> Self {
+    pub fn set_even(&mut self, start: usize, x: &'a [f32], pitch: usize, len: usize, count: usize) {
         let end = pitch.checked_mul(count - 1).and_then(|last| last.checked_add(len));
         assert!(count <= MAX_ROWS && end.is_some_and(|end| end <= x.len()));
-        let mut rows = [null(); MAX_ROWS];
-        for (i, row) in rows.iter_mut().enumerate().take(count) {
+        (self.start, self.len, self.count) = (start, len, count);
+        for (i, row) in self.rows.iter_mut().enumerate().take(count) {
             *row = x.as_ptr().wrapping_add(i * pitch);
         }
-        Self { start, len, rows, count, lives: PhantomData }
     }
 
-    /// Rows that lie anywhere; the shortest decides the length of all.
-    pub fn each(start: usize, slices: &[&'a [f32]]) -> Self {
+    /// Becomes rows that lie anywhere; the shortest decides the length of all.
+    pub fn set_each(&mut self, start: usize, slices: &[&'a [f32]]) {
         assert!(slices.len() <= MAX_ROWS);
-        let mut rows = [null(); MAX_ROWS];
-        let mut len = usize::MAX;
-        for (row, slice) in rows.iter_mut().zip(slices) {
+        (self.start, self.len, self.count) = (start, usize::MAX, slices.len());
+        for (row, slice) in self.rows.iter_mut().zip(slices) {
             *row = slice.as_ptr();
-            len = len.min(slice.len());
+            self.len = self.len.min(slice.len());
         }
-        Self { start, len, rows, count: slices.len(), lives: PhantomData }
     }
 }
 
