@@ -12,7 +12,7 @@ use crate::windows::{Space, Windows};
 use crate::{Activation, Matrix, Result, len};
 
 /// The most numbers of a row that are asked for at once.
-pub(crate) const MAX_RANGE: usize = 1024;
+pub(crate) const MAX_RANGE: usize = 512;
 
 /// Rows of at most so many numbers are never asked for in part.
 pub(crate) const MAX_SMALL: usize = 160;

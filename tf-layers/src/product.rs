@@ -163,22 +163,8 @@ fn tile<S: Simd, const M: usize, const P: usize>(
     let pieces = rows.pieces(row, M, job.range.clone(), &mut one);
     let width = (P * PANEL).min(w.n - column);
     let mut sums = [[s.panel(0.0); P]; M];
-    match w.start {
-        Start::Zero => {}
-        Start::Bias(bias) => sums = [load(s, &bias[column..column + width]); M],
-        Start::Output | Start::Onto(_) => {
-            for i in 0..M {
-                sums[i] = load(s, &y[(row + i) * w.stride + column..][..width]);
-            }
-            if let Start::Onto(bias) = w.start {
-                let bias: [S::Panel; P] = load(s, &bias[column..column + width]);
-                for i in 0..M {
-                    for j in 0..P {
-                        sums[i][j] = s.panel_add(sums[i][j], bias[j]);
-                    }
-                }
-            }
-        }
+    if let Start::Bias(bias) | Start::Onto(bias) = w.start {
+        sums = [load(s, &bias[column..column + width]); M];
     }
     let first = column / PANEL;
     let mut panels = [w.panels; P];
@@ -187,6 +173,15 @@ fn tile<S: Simd, const M: usize, const P: usize>(
     }
     for piece in pieces {
         sums = accumulate(s, piece, panels, sums, mem::replace(&mut ahead, Ahead::NOTHING));
+    }
+    // What is there already comes last: short sums that are added up are more exact than a long one.
+    if let Start::Output | Start::Onto(_) = w.start {
+        for i in 0..M {
+            let output: [S::Panel; P] = load(s, &y[(row + i) * w.stride + column..][..width]);
+            for j in 0..P {
+                sums[i][j] = s.panel_add(sums[i][j], output[j]);
+            }
+        }
     }
     let (low, high) = (s.splat(w.low), s.splat(w.high));
     for i in 0..M {
