@@ -12,6 +12,9 @@ use crate::simd::{Isa, Simd, Source};
 const SELU_ALPHA: f32 = 1.673_263_2;
 const SELU_SCALE: f32 = 1.050_701;
 
+/// Bounds that leave every number as it is.
+pub(crate) const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+
 /// Declares the functions of [`Activation`].
 macro_rules! activations {
     (|$s:ident, $x:ident| $($(#[$doc:meta])* $name:ident ($($parameter:ident),*) => $e:expr;)+) => {
@@ -81,13 +84,14 @@ impl Activation {
         Ok(())
     }
 
-    /// The bounds of a function that is no more than a clamp.
-    pub(crate) fn bounds(self) -> Option<(f32, f32)> {
+    /// What a kernel clamps its results to, where it costs nothing, and what is left to be applied to them.
+    #[inline(always)]
+    pub(crate) fn split(self) -> ((f32, f32), Option<Self>) {
         match (self.name, self.parameters) {
-            (Name::Linear, _) => Some((f32::NEG_INFINITY, f32::INFINITY)),
-            (Name::Relu, _) => Some((0.0, f32::INFINITY)),
-            (Name::Clip, [min, max, _]) => Some((min, max)),
-            _ => None,
+            (Name::Linear, _) => (UNBOUNDED, None),
+            (Name::Relu, _) => ((0.0, f32::INFINITY), None),
+            (Name::Clip, [min, max, _]) => ((min, max), None),
+            _ => (UNBOUNDED, Some(self)),
         }
     }
 }

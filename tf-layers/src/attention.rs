@@ -2,8 +2,7 @@
 
 use crate::dense::Run;
 use crate::error::{check_len, require};
-use crate::operand::Plain;
-use crate::operand::{Start, Weights};
+use crate::operand::{Plain, Start, Weights};
 use crate::shape::sum;
 use crate::simd::{Isa, PANEL};
 use crate::{Buffer, Result, len, softmax_in_place};

@@ -1,6 +1,6 @@
 //! Convolutions, channels last.
 
-use crate::dense::{clamp, start};
+use crate::dense::start;
 use crate::error::{check_len, require};
 use crate::operand::{Columns, Onto, Weights};
 use crate::simd::Isa;
@@ -159,8 +159,7 @@ impl Conv2d<'_> {
             let Self { kernel, bias, activation, .. } = *self;
             return Dense { kernel, bias, activation }.compute(isa, pixels, x, y, onto);
         }
-        let clamp = clamp(self.activation);
-        let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        let ((low, high), rest) = self.activation.split();
         for group in 0..groups {
             let first = group * n;
             let start = start(self.bias.map(|bias| &bias[first..first + n]), n)?.onto(onto);
@@ -174,7 +173,7 @@ impl Conv2d<'_> {
             );
             Run { windows, pixels, weights, y: y.from(first) }.on(isa);
         }
-        if clamp.is_none() { y.activate(isa, self.activation, out_channels) } else { Ok(()) }
+        rest.map_or(Ok(()), |rest| y.activate(isa, rest, out_channels))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Convolutions over volumes, channels last.
 
+use crate::activation::UNBOUNDED;
 use crate::conv::window_axes;
-use crate::dense::{clamp, start};
+use crate::dense::start;
 use crate::error::{check_len, require};
 use crate::operand::{Start, Weights};
 use crate::simd::Isa;
@@ -67,8 +68,7 @@ impl Conv3d<'_> {
         if y.is_empty() {
             return Ok(());
         }
-        let clamp = clamp(self.activation);
-        let bounds = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        let (bounds, rest) = self.activation.split();
         let slice = size[1] * size[2] * channels;
         for (i, y) in y.chunks_exact_mut(pixels * out_channels).enumerate() {
             let (sample, at) = (i / depth.output, i % depth.output);
@@ -86,8 +86,7 @@ impl Conv3d<'_> {
                         _ if tap > taps.start => Start::Output,
                         bias => start(bias.map(|bias| &bias[first..first + n]), n)?,
                     };
-                    let (low, high) =
-                        if tap + 1 == taps.end { bounds } else { (f32::NEG_INFINITY, f32::INFINITY) };
+                    let (low, high) = if tap + 1 == taps.end { bounds } else { UNBOUNDED };
                     let panels = self.kernel.group(tap * groups + group);
                     let weights =
                         Weights { low, high, stride: out_channels, ..Weights::new(panels, k, n, start) };
@@ -98,7 +97,7 @@ impl Conv3d<'_> {
                 }
             }
         }
-        if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
+        rest.map_or(Ok(()), |rest| rest.run_in_place(isa, y))
     }
 
     /// What a slice is whose windows lie in the padding.

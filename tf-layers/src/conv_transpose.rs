@@ -2,8 +2,7 @@
 
 use crate::dense::{Run, start};
 use crate::error::{check_len, require};
-use crate::operand::Plain;
-use crate::operand::{Start, Weights};
+use crate::operand::{Plain, Start, Weights};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{Activation, Buffer, Error, Matrix, Result, len};
 

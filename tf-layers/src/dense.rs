@@ -51,11 +51,10 @@ impl Dense<'_> {
         if rows == 0 || n == 0 {
             return Ok(());
         }
-        let clamp = clamp(self.activation);
-        let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        let ((low, high), rest) = self.activation.split();
         let weights = Weights { low, high, stride: y.of, ..Weights::plain(&self.kernel, start) };
         Run { rows, x: Plain { x, stride: k }, weights, y: y.from(0) }.on(isa);
-        if clamp.is_none() { y.activate(isa, self.activation, n) } else { Ok(()) }
+        rest.map_or(Ok(()), |rest| y.activate(isa, rest, n))
     }
 }
 
@@ -64,11 +63,6 @@ pub(crate) fn start(bias: Option<&[f32]>, n: usize) -> Result<Start<'_>> {
     let Some(bias) = bias else { return Ok(Start::Zero) };
     check_len("bias", n, bias.len())?;
     Ok(Start::Bias(bias))
-}
-
-/// The bounds of an activation that is no more than a clamp, which then costs nothing.
-pub(crate) fn clamp(activation: Activation) -> Option<(f32, f32)> {
-    activation.bounds()
 }
 
 /// A product of plain matrices.

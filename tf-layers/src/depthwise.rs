@@ -1,6 +1,6 @@
 //! Depthwise convolutions: every channel by itself.
 
-use crate::dense::{clamp, start};
+use crate::dense::start;
 use crate::error::{check_len, require};
 use crate::parallel::{SLOW, each_piece, threads};
 use crate::simd::Isa;
@@ -57,14 +57,13 @@ impl DepthwiseConv2d<'_> {
         if y.is_empty() {
             return Ok(());
         }
-        let clamp = clamp(self.activation);
-        let bounds = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        let (bounds, rest) = self.activation.split();
         let work = y.len().saturating_mul(self.kernel_size[0] * self.kernel_size[1]).saturating_mul(SLOW);
         let line_len = axes[1].output * outputs;
         let (lines, begin) = (y.len() / line_len, |line| line * line_len);
         each_piece(lines, threads(work), begin, y, &mut [], |lines, y, _| {
             isa.run(Slide { layer: self, axes, outputs, bounds, first: lines.start, x, y });
         });
-        if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
+        rest.map_or(Ok(()), |rest| rest.run_in_place(isa, y))
     }
 }

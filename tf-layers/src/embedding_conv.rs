@@ -1,6 +1,5 @@
 //! One-dimensional convolutions over embedded indices, which need no multiplication.
 
-use crate::dense::clamp;
 use crate::embedding::find;
 use crate::error::{check_len, require};
 use crate::simd::{Isa, Kernel, Simd};
@@ -53,8 +52,7 @@ impl EmbeddingConv1d<'_> {
         if y.is_empty() {
             return Ok(());
         }
-        let clamp = clamp(self.activation);
-        let bounds = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        let (bounds, rest) = self.activation.split();
         for (sample, y) in y.chunks_exact_mut(axis.output * self.filters).enumerate() {
             let x = &x[sample * steps..][..steps];
             for (at, y) in y.chunks_exact_mut(self.filters).enumerate() {
@@ -69,7 +67,7 @@ impl EmbeddingConv1d<'_> {
                 isa.run(Sum { vectors: &vectors[..taps.len()], bias: self.bias, bounds, y });
             }
         }
-        if clamp.is_none() { self.activation.run_in_place(isa, y) } else { Ok(()) }
+        rest.map_or(Ok(()), |rest| rest.run_in_place(isa, y))
     }
 }
 

@@ -2,8 +2,7 @@
 
 use crate::dense::{Run, start};
 use crate::error::{check_len, require};
-use crate::operand::Plain;
-use crate::operand::Weights;
+use crate::operand::{Plain, Weights};
 use crate::recurrence::{Direction, States, Walk, begin, finish, recur};
 use crate::simd::Isa;
 use crate::{Activation, Buffer, Matrix, Result, len};

@@ -3,8 +3,7 @@
 use crate::dense::{Run, start};
 use crate::error::{check_len, require};
 use crate::math::{gate, tanh};
-use crate::operand::Plain;
-use crate::operand::{Start, Weights};
+use crate::operand::{Plain, Start, Weights};
 use crate::recurrence::{Direction, States, Walk, begin, finish, recur};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::{Activation, Buffer, Matrix, Result, len};

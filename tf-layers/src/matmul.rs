@@ -3,8 +3,7 @@
 use crate::broadcast::{Plan, shape};
 use crate::dense::Run;
 use crate::error::{check_len, require};
-use crate::operand::Plain;
-use crate::operand::{Start, Weights};
+use crate::operand::{Plain, Start, Weights};
 use crate::scalar::Scalar;
 use crate::simd::{Isa, PANEL};
 use crate::weights::{Matrix, packed_len};

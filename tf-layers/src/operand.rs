@@ -6,6 +6,7 @@
 use core::ops::Range;
 use core::slice::from_ref;
 
+use crate::activation::UNBOUNDED;
 use crate::error::{check_len, require};
 use crate::simd::{Isa, Piece};
 use crate::windows::{Space, Windows};
@@ -91,7 +92,7 @@ pub(crate) struct Weights<'a> {
 impl<'a> Weights<'a> {
     /// For an output without gaps and without bounds.
     pub const fn new(panels: &'a [f32], k: usize, n: usize, start: Start<'a>) -> Self {
-        let (low, high) = (f32::NEG_INFINITY, f32::INFINITY);
+        let (low, high) = UNBOUNDED;
         Self { panels, k, n, start, low, high, stride: n, backwards: false }
     }
 

@@ -3,6 +3,7 @@
 use core::mem;
 use core::ops::Range;
 
+use crate::activation::UNBOUNDED;
 use crate::operand::{MAX_RANGE, MAX_SMALL, Rows, Start, Weights};
 use crate::simd::{Ahead, Kernel, PANEL, Piece, Simd, accumulate};
 
@@ -49,8 +50,8 @@ impl Kernel for Product<'_, '_> {
                 let last = at + len == weights.k;
                 let block = Weights {
                     start: if at == 0 { weights.start } else { Start::Output },
-                    low: if last { weights.low } else { f32::NEG_INFINITY },
-                    high: if last { weights.high } else { f32::INFINITY },
+                    low: if last { weights.low } else { UNBOUNDED.0 },
+                    high: if last { weights.high } else { UNBOUNDED.1 },
                     ..weights
                 };
                 strips(s, &Job { lines: lines.clone(), range: at..at + len, weights: block }, &mut self);

@@ -2,8 +2,7 @@
 
 use crate::dense::Run;
 use crate::error::check_len;
-use crate::operand::Plain;
-use crate::operand::Weights;
+use crate::operand::{Plain, Weights};
 use crate::shape::len;
 use crate::simd::Isa;
 use crate::{Error, Result};

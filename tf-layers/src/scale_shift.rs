@@ -44,6 +44,7 @@ impl ScaleShift<'_> {
         }
         require(channels > 0 && y.len().is_multiple_of(channels), "x", "have all channels of each pixel")?;
         let rows = (ROW / channels).min(y.len() / channels).max(1);
+        let (bounds, rest) = self.activation.split();
         let mut joined = [[0.0; ROW]; 3];
         let [mean, scale, shift] = &mut joined;
         let run = Run {
@@ -51,18 +52,18 @@ impl ScaleShift<'_> {
             mean: self.mean.map(|x| repeat(x, rows, mean)),
             scale: repeat(self.scale, rows, scale),
             shift: repeat(self.shift, rows, shift),
-            bounds: self.activation.bounds().unwrap_or((f32::NEG_INFINITY, f32::INFINITY)),
+            bounds,
             y: &mut [],
         };
-        if self.activation.bounds().is_some() {
+        let Some(rest) = rest else {
             isa.run(Run { y, ..run });
             return Ok(());
-        }
+        };
         let row = rows * channels;
         let block = BLOCK.next_multiple_of(row);
         for (i, y) in y.chunks_mut(block).enumerate() {
             isa.run(Run { x: x.map(|x| &x[i * block..][..y.len()]), y: &mut *y, ..run });
-            self.activation.run_in_place(isa, y)?;
+            rest.run_in_place(isa, y)?;
         }
         Ok(())
     }

@@ -2,8 +2,7 @@
 
 use crate::dense::{Run, start};
 use crate::error::{check_len, require};
-use crate::operand::Plain;
-use crate::operand::{Start, Weights};
+use crate::operand::{Plain, Start, Weights};
 use crate::recurrence::{Direction, States, Walk, begin, finish, recur};
 use crate::shape::sum;
 use crate::simd::Isa;

@@ -84,17 +84,20 @@ class _Fusion:
             if isinstance(layer, Reshape) and any(step(layer) for step in self.of_reshapes):
                 continue
             self._fuse(layer, _absorbed)
-        for layer in sorted(self.position, key=self.position.__getitem__):
+        for layer in self._in_order():
             if isinstance(layer, Conv):
                 self._embed(layer)
         # What no neighbour could take in is done in as few passes over memory as may be.
-        self.waiting.extend(sorted(self.position, key=self.position.__getitem__))
+        self.waiting.extend(self._in_order())
         while self.waiting:
             layer = self.waiting.popleft()
             if layer in self.position:
                 self._fuse(layer, chained)
-        self.graph.layers = sorted(self.position, key=self.position.__getitem__)
+        self.graph.layers = self._in_order()
         return self.graph
+
+    def _in_order(self) -> list[Layer]:
+        return sorted(self.position, key=self.position.__getitem__)
 
     def _add(self, layer: Layer, position: float) -> None:
         self.position[layer] = position

@@ -134,7 +134,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     digest = architecture_hash(model, graph)
     tf_layers = "tf-layers" if options.tf_layers is None else options.tf_layers.as_posix()
     parts = _parts(model, crate, tf_layers)
-    used = words(model.text)
+    used, groups = words(model.text), _groups(model.fields)
     scratch = "workspace.scratch" in model.text
     if "isa" not in used:
         model.imports = [name for name in model.imports if name != "Isa"]
@@ -166,8 +166,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "uses": lambda name: name in used,
         "reads_dims": not used.isdisjoint(model.variables),
         "workspace_terms": terms,
-        "field_groups": _groups(model.fields),
-        "fields_need_blob": any("blob." in value for *_, value in model.fields) or len(model.fields) > 2 * _GROUP,
+        "field_groups": groups,
+        "fields_need_blob": bool(groups) or _needs_blob(model.fields),
         "any_dims": bool(model.inputs),
         "halves": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
         "halves_out": "float16" in (p.dtype for p in model.outputs[:1]),
@@ -221,7 +221,12 @@ def _groups(fields: Sequence[tuple[str, str, str]]) -> list[FieldGroup]:
     if len(fields) <= 2 * _GROUP:
         return []
     parts = [tuple(fields[i : i + _GROUP]) for i in range(0, len(fields), _GROUP)]
-    return [FieldGroup(part, any("blob." in value for *_, value in part)) for part in parts]
+    return [FieldGroup(part, _needs_blob(part)) for part in parts]
+
+
+def _needs_blob(fields: Sequence[tuple[str, str, str]]) -> bool:
+    """Whether one of the initialisers reads weights."""
+    return any("blob." in value for *_, value in fields)
 
 
 def _parts(model: Model, crate: str, tf_layers: str) -> list[WeightsPart]:

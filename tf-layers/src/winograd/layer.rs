@@ -3,7 +3,7 @@
 use super::part::{Inputs, Outputs, Part};
 use super::transform::Epilogue;
 use super::{WIDTHS, tile};
-use crate::dense::{self, clamp, start};
+use crate::dense::{self, start};
 use crate::error::{check_len, require};
 use crate::operand::{Columns, Onto, Plain, Start, Weights};
 use crate::parallel::{each_piece, threads};
@@ -111,8 +111,7 @@ impl WinogradConv2d<'_> {
         let images = pixels / (vertical.output * horizontal.output);
         let most = (images * vertical.output).div_ceil(threads);
         let block = Block::new(tile, tiles, most, height, self.in_channels, n)?;
-        let clamp = clamp(self.activation);
-        let (low, high) = clamp.unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        let ((low, high), rest) = self.activation.split();
         let run = Run {
             isa,
             kernel: self.kernel,
@@ -133,7 +132,7 @@ impl WinogradConv2d<'_> {
                 run.part(part, x, &mut y[begin(part) - first..begin(part + 1) - first], scratch);
             }
         });
-        if clamp.is_none() { y.activate(isa, self.activation, n) } else { Ok(()) }
+        rest.map_or(Ok(()), |rest| y.activate(isa, rest, n))
     }
 }
 
