@@ -11,8 +11,8 @@ import onnx
 
 from bench.models import Model
 from tf2rust.codegen.crate import CRATE, DOCUMENTS, write_npz
-from tf2rust.codegen.proof import features_key
 from tf2rust.conversion import Options, convert, open_onnx
+from tf2rust.proof.proof import features_key
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "bench"

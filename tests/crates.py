@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tf2rust.codegen.names import crate_name
-from tf2rust.conversion import Converted, Options, Source, convert
+from tf2rust.conversion import Converted, Options, convert
+from tf2rust.source import Source
 
 ROOT = Path(__file__).resolve().parents[1]
 TF_LAYERS = ROOT / "tf-layers"

@@ -8,51 +8,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import onnx
 
 from tf2rust.codegen.crate import CRATE, CrateOptions, check_target, collect, write
 from tf2rust.codegen.fuse import optimise
 from tf2rust.codegen.model import build
-from tf2rust.codegen.proof import Proof, tolerance
 from tf2rust.codegen.scoring import Scoring, class_count, score_column
 from tf2rust.errors import ConversionError
-from tf2rust.features import Features, check_predictions, read_features
 from tf2rust.labels import check_labels, read_labels
 from tf2rust.onnx_import.constants import bind_constants
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.listing import Listing, listing
-from tf2rust.onnx_import.load import OnnxRuntime, load_onnx, run_reference
+from tf2rust.onnx_import.load import OnnxRuntime, load_onnx
 from tf2rust.onnx_import.match import Matched
 from tf2rust.onnx_import.naming import name_layers
-from tf2rust.onnx_import.weights import model_file, split_weights, whole_model
+from tf2rust.onnx_import.weights import model_file, split_weights
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import LayerGraph
-from tf2rust.samples import is_batched, seeded_inputs
+from tf2rust.proof.features import Features, read_features
+from tf2rust.proof.proof import Proof
+from tf2rust.proof.prove import prove
+from tf2rust.source import Source
 from tf2rust.thresholds import DEFAULT_RATES, Thresholds, find_thresholds, read_thresholds
-
-Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
-
-
-@dataclass(frozen=True)
-class Source:
-    """A model as ONNX, and the framework that says what it computes.
-
-    ``weights`` are those that ``proto`` holds no contents of.
-    """
-
-    path: Path
-    proto: onnx.ModelProto
-    framework: str
-    run: Run
-    node_layers: Mapping[str, str] = field(default_factory=dict)
-    opened_with: str = ""
-    weights: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-    @property
-    def run_is_onnx_runtime(self) -> bool:
-        """Whether the reference is ONNX Runtime, for want of a source framework."""
-        return self.framework.startswith("ONNX Runtime")
 
 
 @dataclass(frozen=True)
@@ -146,7 +123,7 @@ def convert(source: Source, options: Options, progress: Callable[[str], None] = 
         )
     progress(f"Running {source.framework} on the samples")
     features = None if options.path_to_fv is None else read_features(options.path_to_fv, matched.graph)
-    proof, notes = _prove(source, matched.graph, features)
+    proof, notes = prove(source, matched.graph, features, score_column(matched.graph))
     scoring, scoring_notes = _scoring(matched.graph, features, proof, options)
     progress("Writing the crate")
     # Fused layers have weights of their own: made last, they are not in memory beside those of a session that runs.
@@ -156,52 +133,6 @@ def convert(source: Source, options: Options, progress: Callable[[str], None] = 
     files = collect(model, graph, proof, scoring, crate_options, model_file(source.proto, source.weights))
     write(files, options.path_to_save, vendor_tf_layers=options.tf_layers is None)
     return Converted(options.path_to_save / CRATE, found, proof, [*notes, *scoring_notes, *files.notes])
-
-
-def _prove(source: Source, graph: LayerGraph, features: Features | None) -> tuple[Proof, list[str]]:
-    inputs = seeded_inputs(graph) if features is None else features.inputs
-    runtime = OnnxRuntime(source.proto, source.weights)
-    run = runtime if source.run_is_onnx_runtime else source.run
-    outputs, framework = _reference(source, run, inputs)
-    notes = [] if features is None else [*features.notes, *check_predictions(features, outputs, score_column(graph))]
-    if framework != source.framework:
-        notes.append(f"{source.framework} does not run the model; {framework} computed what it is proven against.")
-    second = _second_opinion(source, runtime, graph, inputs)
-    batched = is_batched(graph)
-    if source.run_is_onnx_runtime and any(_apart(outputs[name], second.get(name)) for name, _ in graph.outputs):
-        batched, second = False, {}
-        notes.append(
-            "the samples of a batch decide about each other's outputs, so that the crate's tests keep them together."
-        )
-    tolerances, reasons = {}, {}
-    halves = any(v.dtype == "float16" for layer in graph.layers for v in (*layer.inputs, *layer.outputs))
-    for name, value in graph.outputs:
-        array = outputs[name]
-        if array.dtype.name != value.dtype:
-            raise ConversionError(
-                f"output `{name}` is {value.dtype} in the graph but {array.dtype.name} when run; report this model."
-            )
-        tolerances[name], reasons[name] = tolerance(array, second.get(name), halves)
-        if reasons[name].startswith("twice"):
-            notes.append(
-                f"output `{name}`: the tolerance is {tolerances[name]:.1e}, {reasons[name]} from {source.framework}."
-            )
-    ordered = {name: outputs[name] for name, _ in graph.outputs}
-    return Proof(inputs, ordered, framework, tolerances, reasons, batched), notes
-
-
-def _reference(source: Source, run: Run, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:
-    """The outputs, and who computed them: ONNX' reference implementation where ONNX Runtime lacks an operator."""
-    try:
-        return {name: np.asarray(array) for name, array in run(inputs).items()}, source.framework
-    except ConversionError as error:
-        if not source.run_is_onnx_runtime:
-            raise
-        try:
-            whole = whole_model(source.proto, source.weights)
-            return run_reference(whole, inputs), f"ONNX' reference implementation {onnx.__version__}"
-        except ConversionError:
-            raise error from None
 
 
 def _scoring(graph: LayerGraph, features: Features | None, proof: Proof, options: Options) -> tuple[Scoring, list[str]]:
@@ -232,37 +163,6 @@ def _scoring(graph: LayerGraph, features: Features | None, proof: Proof, options
     (scores,) = proof.outputs.values()
     thresholds, notes = find_thresholds(scores[:, column], features.labels, options.rates)
     return Scoring(column, thresholds, labels), notes
-
-
-def _second_opinion(
-    source: Source, runtime: Run, graph: LayerGraph, inputs: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """What ONNX Runtime computes: the samples all at once or, where it is the reference itself, one by one.
-
-    Its kernels order their sums by the size of the batch, so the second shows how exact its first answer is.
-    """
-    try:
-        if source.run_is_onnx_runtime and is_batched(graph):
-            count = len(next(iter(inputs.values())))
-            single = [
-                _reference(source, runtime, {name: a[i : i + 1] for name, a in inputs.items()})[0] for i in range(count)
-            ]
-            return {name: np.concatenate([s[name] for s in single]) for name in single[0]}
-        return runtime(inputs)
-    except ConversionError:  # it only serves to widen tolerances
-        return {}
-
-
-_UNEXPLAINED = 0.1
-"""Of the largest magnitude: more than what one step of a quantised value makes."""
-
-
-def _apart(whole: np.ndarray, single: np.ndarray | None) -> bool:
-    """Whether outputs of a batch and of its samples one by one differ by more than the order of sums explains."""
-    if single is None or whole.dtype.kind != "f" or single.shape != whole.shape:
-        return single is not None and single.shape != whole.shape
-    apart = np.abs(whole.astype(np.float64) - single)
-    return bool(np.nanmax(apart, initial=0) > _UNEXPLAINED * max(1.0, np.nanmax(np.abs(whole), initial=0)))
 
 
 def sha256(path: Path) -> str:

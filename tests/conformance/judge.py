@@ -11,9 +11,9 @@ import onnx
 
 from tests.conformance.build import NotConvertedError, Program, convert, outputs, run, write
 from tests.conformance.suite import Case, DataSet, out_of_scope
-from tf2rust.codegen.proof import relative_tolerance
-from tf2rust.conversion import Source
 from tf2rust.onnx_import.constants import bind_constants
+from tf2rust.proof.tolerance import relative_tolerance
+from tf2rust.source import Source
 
 PASS, OUT_OF_SCOPE, FAIL = "pass", "out of scope", "fail"
 

@@ -9,7 +9,8 @@ import pytest
 from tests.models.graphs import node
 from tests.ops import test_control_onnx
 from tests.ops.bodies import COLLECTING, COUNTING, SAME, STEP, TWO_STATES, F, Graph, X, body, number
-from tf2rust.conversion import Source, match_layers
+from tf2rust.conversion import match_layers
+from tf2rust.source import Source
 
 GROWING = body({**STEP, "s": F}, [SAME, node("Concat", ["s", "x"], ["s1"], axis=0)], ["d", "s1"])
 RANDOM = body({**STEP, "s": F}, [SAME, node("RandomNormalLike", ["s"], ["s1"])], ["d", "s1"])

@@ -17,11 +17,11 @@ import numpy as np
 from tf2rust.codegen.architecture import architecture, computation_graph
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.overview import Box, OverviewError, draw_overview
-from tf2rust.codegen.proof import Proof
 from tf2rust.codegen.render import CrateOptions, render_crate, resource
 from tf2rust.codegen.scoring import Scoring
 from tf2rust.errors import ConversionError
 from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.proof.proof import Proof
 
 __all__ = [
     "CRATE",
