@@ -9,6 +9,7 @@ import onnx
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow import handlers
+from tf2rust.onnx_import.tensorflow.messages import message_of
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.traced import TracedModel
 from tf2rust.onnx_import.tensorflow.weights import weights_left_alone
@@ -91,10 +92,9 @@ def _first_that_works(attempt: Callable[[bool], onnx.ModelProto]) -> onnx.ModelP
         try:
             return attempt(True)
         except Exception as error:  # whatever its rewriters stumble over
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ConversionError(
-                f"tf2onnx does not export the model ({line[:200]}); export it to ONNX by other means, or write what it "
-                "stumbles over in other operations."
+                f"tf2onnx does not export the model ({message_of(error)}); export it to ONNX by other means, or write "
+                "what it stumbles over in other operations."
             ) from error
 
 
@@ -112,7 +112,7 @@ def check_exported(proto: onnx.ModelProto, where: Callable[[onnx.NodeProto], str
     try:
         onnx.checker.check_model(proto)
     except onnx.checker.ValidationError as error:
-        raise ConversionError(f"tf2onnx wrote an invalid graph: {str(error).splitlines()[0]}") from error
+        raise ConversionError(f"tf2onnx wrote an invalid graph: {message_of(error)}.") from error
 
 
 def _is_onnx(node: onnx.NodeProto) -> bool:

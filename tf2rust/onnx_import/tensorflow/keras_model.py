@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.messages import message_of
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.safety import code_reasons
 from tf2rust.onnx_import.tensorflow.scopes import layer_classes, marked
@@ -65,9 +66,8 @@ def _why_not_opened(stored: StoredModel, opener: str, error: Exception) -> str:
             f"{stored.path.name} uses the layer class {name!r}, which {opener} does not know; "
             "pass the class with --custom_objects, or save the model as .keras or with model.export()."
         )
-    line = (text.strip().splitlines() or [type(error).__name__])[0]
     writer = f"Keras {stored.keras_version}" if stored.keras_version else "an unknown Keras"
-    return f"{stored.path.name}, written by {writer}, could not be opened with {opener}: {line}"
+    return f"{stored.path.name}, written by {writer}, could not be opened with {opener}: {message_of(error)}."
 
 
 def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
@@ -93,8 +93,7 @@ def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
                 scopes,
             )
     except Exception as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ConversionError(f"Model {model.name!r} cannot be traced by TensorFlow: {line}") from error
+        raise ConversionError(f"Model {model.name!r} cannot be traced by TensorFlow: {message_of(error)}.") from error
     return traced, layer_classes(signature.model)
 
 

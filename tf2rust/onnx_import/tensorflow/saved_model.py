@@ -8,6 +8,7 @@ from typing import Any
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.frozen import in_session
+from tf2rust.onnx_import.tensorflow.messages import message_of
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors, freeze_function
 
@@ -35,8 +36,9 @@ def open_saved_model(path: Path, signature: str | None) -> tuple[TracedModel, st
             with quiet():
                 return _from_graph(path, tags, name), name
         except Exception:
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ConversionError(f"{path} is a SavedModel that TensorFlow cannot load: {line}") from error
+            raise ConversionError(
+                f"{path} is a SavedModel that TensorFlow cannot load: {message_of(error)}."
+            ) from error
 
 
 def _contents(path: Path) -> tuple[list[str], list[str]]:

@@ -11,7 +11,9 @@ import onnx
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.export import check_exported, export_graph
+from tf2rust.onnx_import.tensorflow.messages import message_of, not_run
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -33,8 +35,9 @@ class TFLiteModel:
                 self._outputs = self.interpreter.get_output_details()
                 signatures = list(self.interpreter.get_signature_list().values())
         except Exception as error:
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ConversionError(f"{path} is a TFLite model that TensorFlow cannot open: {line}") from error
+            raise ConversionError(
+                f"{path} is a TFLite model that TensorFlow cannot open: {message_of(error)}."
+            ) from error
         self._refuse_quantised()
         signature = signatures[0] if len(signatures) == 1 else {"inputs": [], "outputs": []}
         self.inputs = _named(self._inputs, signature["inputs"])
@@ -69,13 +72,16 @@ class TFLiteModel:
     def run(self, arrays: Arrays) -> dict[str, np.ndarray[Any, Any]]:
         """Run the model on arrays by input name; gives arrays by output name."""
         interpreter = self.interpreter
-        with quiet():
-            for (name, _), detail in zip(self.inputs.items(), self._inputs, strict=True):
-                interpreter.resize_tensor_input(detail["index"], arrays[name].shape)
-            interpreter.allocate_tensors()
-            for name, detail in zip(self.inputs, self._inputs, strict=True):
-                interpreter.set_tensor(detail["index"], arrays[name])
-            interpreter.invoke()
+        try:
+            with quiet():
+                for (name, _), detail in zip(self.inputs.items(), self._inputs, strict=True):
+                    interpreter.resize_tensor_input(detail["index"], arrays[name].shape)
+                interpreter.allocate_tensors()
+                for name, detail in zip(self.inputs, self._inputs, strict=True):
+                    interpreter.set_tensor(detail["index"], arrays[name])
+                interpreter.invoke()
+        except Exception as error:
+            raise not_run(error, arrays, LayerScopes()) from error
         return {name: interpreter.get_tensor(d["index"]) for name, d in zip(self.outputs, self._outputs, strict=True)}
 
 

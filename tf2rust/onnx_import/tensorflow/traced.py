@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tf2rust.onnx_import.tensorflow.messages import not_run
 from tf2rust.onnx_import.tensorflow.naming import free_name
-from tf2rust.onnx_import.tensorflow.runtime import library
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 
 
@@ -30,12 +31,17 @@ class TracedModel:
     def run(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
         """Run the model by TensorFlow on arrays by input name; gives arrays by output name.
 
-        Raises ``ValueError`` when an input has no array.
+        Raises ``ValueError`` when an input has no array, ``ConversionError`` when TensorFlow cannot run the model on
+        arrays of these sizes.
         """
         missing = [name for name in self.inputs if name not in arrays]
         if missing:
             raise ValueError(f"no array for the input(s) {', '.join(missing)}")
-        results = self.call({name: arrays[name] for name in self.inputs})
+        try:
+            with quiet():
+                results = self.call({name: arrays[name] for name in self.inputs})
+        except Exception as error:
+            raise not_run(error, arrays, self.scopes) from error
         return {name: np.asarray(result) for name, result in zip(self.outputs, results, strict=True)}
 
 

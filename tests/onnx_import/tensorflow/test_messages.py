@@ -1,0 +1,117 @@
+"""What TensorFlow and Keras raise is told in the one line of it that says something."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow import load_tensorflow
+from tf2rust.onnx_import.tensorflow.messages import layer_of, message_of
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
+
+SCOPES = LayerScopes({0: "model", 1: "up", 2: "head"}, frozenset({0}))
+
+IN_USER_CODE = """in user code:
+
+    File "/home/me/model.py", line 132, in None  *
+        lambda *tensors: flat(list(tensors))
+    File "/usr/keras/traceback_utils.py", line 122, in error_handler  **
+        raise e.with_traceback(filtered_tb) from None
+
+    OperatorNotAllowedInGraphError: Exception encountered when calling UpSampling2D.call().
+
+    \x1b[1mUsing a symbolic `tf.Tensor` as a Python `bool` is not allowed.\x1b[0m
+
+    Arguments received by UpSampling2D.call():
+      • inputs=tf.Tensor(shape=(None, None, None, 3), dtype=float32)
+"""
+OF_KERAS_2 = """Exception encountered when calling layer 'layer_1.-' (type Block).
+
+in user code:
+
+    File "/home/me/model.py", line 3, in call  *
+        raise ValueError("odd width")
+
+    ValueError: odd width
+
+
+Call arguments received by layer 'layer_1.-' (type Block):
+  • x=tf.Tensor(shape=(None, 3), dtype=float32)
+"""
+OF_A_GRAPH = """Graph execution error:
+
+Detected at node layer_0.-/layer_2.-_1/concat defined at (most recent call last):
+<stack traces unavailable>
+ConcatOp : Dimension 1 in both shapes must be equal: shape[0] = [2,8] vs. shape[1] = [2,9]
+\t [[{{node layer_0.-/layer_2.-_1/concat}}]] [Op:__inference_f_482]"""
+OF_A_FUNCTION = (
+    "{{function_node __inference_f_482}} Incompatible shapes: [2] vs. [3]\n\t [[{{node add}}]] [Op:__inference_f_482]"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "layer"),
+    [
+        (
+            IN_USER_CODE,
+            "Using a symbolic `tf.Tensor` as a Python `bool` is not allowed",
+            "a layer of class UpSampling2D",
+        ),
+        (OF_KERAS_2, "odd width", "layer 'up'"),
+        (
+            OF_A_GRAPH,
+            "ConcatOp : Dimension 1 in both shapes must be equal: shape[0] = [2,8] vs. shape[1] = [2,9]",
+            "layer 'head'",
+        ),
+        (OF_A_FUNCTION, "Incompatible shapes: [2] vs. [3]", "node 'add'"),
+        ("plain", "plain", None),
+        ("", "ValueError", None),
+        ("in user code:\n", "ValueError", None),
+        (f"First sentence. {'long ' * 100}", "First sentence", None),
+        ("x" * 1000, "x" * 398 + " …", None),
+    ],
+)
+def test_message_and_layer(text: str, message: str, layer: str | None) -> None:
+    assert message_of(ValueError(text)) == message
+    assert layer_of(ValueError(text), SCOPES) == layer
+
+
+def _unet(keras: Any) -> Any:
+    """Halves and doubles its free height and width, so that only even ones fit its skip connection."""
+    x = keras.Input((None, None, 3), name="image")
+    up = keras.layers.UpSampling2D(name="up")(keras.layers.MaxPooling2D(name="down")(x))
+    return keras.Model(x, keras.layers.Add(name="skip")([up, x]))
+
+
+@pytest.mark.parametrize(
+    ("package", "suffix", "where"),
+    [
+        ("keras", ".keras", "layer 'skip'"),
+        ("tf_keras", ".h5", "layer 'skip'"),
+        ("keras", "", "skip"),
+        ("tf_keras", ".tflite", "image"),
+    ],
+)
+def test_sizes_that_do_not_fit(tmp_path: Path, package: str, suffix: str, where: str) -> None:
+    model, path = _unet(library(package)), tmp_path / f"model{suffix}"
+    with quiet():
+        if suffix == "":
+            model.export(path, verbose=False)
+        elif suffix == ".tflite":
+            path.write_bytes(library("tensorflow").lite.TFLiteConverter.from_keras_model(model).convert())
+        else:
+            model.save(path)
+    loaded = load_tensorflow(path)
+    (name,) = (value.name for value in loaded.proto.graph.input)
+    with pytest.raises(ConversionError) as raised:
+        loaded.run({name: np.ones((2, 9, 9, 3), np.float32)})
+    (reason,) = raised.value.reasons
+    for words in (f"`{name}` [2, 9, 9, 3]", where, "--dim", "--path_to_fv"):
+        assert re.search(re.escape(words), reason), reason
+    assert loaded.run({name: np.ones((2, 8, 6, 3), np.float32)})

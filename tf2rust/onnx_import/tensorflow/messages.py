@@ -1,0 +1,79 @@
+"""What an exception of TensorFlow's or Keras' says, without the frames, arguments and headings around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_GRAPH_MARKS = re.compile(r"\{\{function_node [^}]*\}\} ?|\[\[.*?\]\]|\[Op:[^\]]*\]|\(defined at .*?\)$")
+_HEADING = re.compile(
+    r"in user code:|Graph execution error:|Detected at node|<stack traces unavailable>|Stack trace for op|Traceback|"
+    r"Exception encountered when calling|The original warning|[•*] |\d+ root error\(s\) found|\(\d+\)\s*\w*:?\s*$"
+)
+_ARGUMENTS = re.compile(r"(Call a|A)rguments received by ")
+_EXCEPTION = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception)(?:: |$)")
+_NODE = re.compile(r"\{\{node ([^}]+)\}\}")
+_LAYER = re.compile(r"Exception encountered when calling layer ['\"](?P<name>[^'\"]+)['\"]")
+_CALL = re.compile(r"Exception encountered when calling (?P<kind>\w+)\.")
+_LONGEST = 400  # characters of a message; more is a dump
+
+
+def message_of(error: BaseException) -> str:
+    """The first line of an exception's text that tells something, without a full stop; its type where none does.
+
+    Keras puts ``in user code:``, the frames and ``Exception encountered when calling ...`` in front of it, TensorFlow
+    ``Graph execution error:`` and where the node was defined.
+    """
+    for line in _telling(str(error)):
+        said = line if len(line) <= _LONGEST else re.split(r"(?<=\w)\. ", line, maxsplit=1)[0]
+        return (said if len(said) <= _LONGEST else f"{said[: _LONGEST - 2]} …").rstrip(". ")
+    return type(error).__name__
+
+
+def _telling(text: str) -> Iterator[str]:
+    """The lines that are no heading, no frame and no argument."""
+    frame: int | None = None
+    for line in _ANSI.sub("", text).splitlines():
+        indent = len(line) - len(line.lstrip())
+        if frame is not None and line.strip() and indent > frame:
+            frame = None  # the source line below a frame
+            continue
+        plain = _GRAPH_MARKS.sub("", line).strip()
+        frame = indent if plain.startswith('File "') else None
+        plain = _EXCEPTION.sub("", plain)
+        if _ARGUMENTS.match(plain):
+            return
+        if plain and frame is None and not _HEADING.match(plain):
+            yield plain
+
+
+def layer_of(error: BaseException, scopes: LayerScopes) -> str | None:
+    """The layer that an exception tells of, by its call or by a node of it, or the node where it is no layer's."""
+    text = _ANSI.sub("", str(error))
+    if named := list(_LAYER.finditer(text)):
+        name = named[-1]["name"]
+        return f"layer {scopes.layer_of((name,)) or name!r}"
+    if called := list(_CALL.finditer(text)):
+        return f"a layer of class {called[-1]['kind']}"
+    if node := _NODE.search(text):
+        call = scopes.call_of(node[1])
+        return f"layer {scopes.layer_of(call)!r}" if call else f"node {node[1]!r}"
+    return None
+
+
+def not_run(error: Exception, arrays: Mapping[str, np.ndarray[Any, Any]], scopes: LayerScopes) -> ConversionError:
+    """What to say where TensorFlow, asked to run the model on ``arrays`` by input name, raised ``error``."""
+    sizes = ", ".join(f"`{name}` {list(np.shape(array))}" for name, array in arrays.items())
+    where = layer_of(error, scopes)
+    return ConversionError(
+        f"TensorFlow cannot run the model on inputs of these sizes: {sizes}: {message_of(error)}"
+        f"{f' ({where})' if where else ''}; give the free dimensions sizes that fit with --dim, or samples that fit "
+        "with --path_to_fv."
+    )
