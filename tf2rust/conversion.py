@@ -12,7 +12,7 @@ import numpy as np
 from tf2rust.codegen.crate import CRATE, CrateOptions, check_target, collect, write
 from tf2rust.codegen.fuse import optimise
 from tf2rust.codegen.model import build
-from tf2rust.codegen.scoring import Scoring, class_count, score_column
+from tf2rust.codegen.scoring import Scoring, class_count, gives_probabilities, score_column
 from tf2rust.errors import ConversionError
 from tf2rust.labels import check_labels, read_labels
 from tf2rust.onnx_import.constants import bind_constants
@@ -34,7 +34,10 @@ from tf2rust.thresholds import DEFAULT_RATES, Thresholds, find_thresholds, read_
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a conversion, as on the command line; without ``binary_classification`` the output decides."""
+    """The options of a conversion, as on the command line.
+
+    Where ``binary_classification`` is None, the model is a binary classifier if its output is a probability.
+    """
 
     path_to_save: Path
     model_name: str
@@ -135,6 +138,12 @@ def convert(source: Source, options: Options, progress: Callable[[str], None] = 
     return Converted(options.path_to_save / CRATE, found, proof, [*notes, *scoring_notes, *files.notes])
 
 
+_NO_CLASSIFIER = (
+    "`labels` in --path_to_fv are not used, as the output does not come from a sigmoid or a softmax over two; "
+    "--binary_classification true finds thresholds for it all the same."
+)
+
+
 def _scoring(graph: LayerGraph, features: Features | None, proof: Proof, options: Options) -> tuple[Scoring, list[str]]:
     """How the crate scores a sample, and notes on its thresholds."""
     labels: tuple[str, ...] = ()
@@ -147,12 +156,17 @@ def _scoring(graph: LayerGraph, features: Features | None, proof: Proof, options
             + ", ".join(f"`{name}` {value.dtype} {format_shape(value.shape)}" for name, value in graph.outputs)
             + "."
         )
-    if column is None or options.binary_classification is False:
+    is_binary = options.binary_classification
+    if is_binary is None:
+        is_binary = gives_probabilities(graph)
+    if column is None or not is_binary:
         if options.thresholds is not None:
             raise ConversionError(
-                "--thresholds is for binary classifiers, which this model is not, or is said not to be."
+                "--thresholds is for binary classifiers, but this model is none: its output does not come from a "
+                "sigmoid or a softmax over two; leave the option out, or give --binary_classification true."
             )
-        return Scoring(None, Thresholds(), labels), []
+        unused = column is not None and features is not None and features.labels is not None
+        return Scoring(None, Thresholds(), labels), [_NO_CLASSIFIER] * unused
     if options.thresholds is not None:
         return Scoring(column, read_thresholds(options.thresholds), labels), []
     if features is None or features.labels is None:

@@ -51,7 +51,10 @@ ModelName = Annotated[
 ]
 Binary = Annotated[
     Switch | None,
-    _switch("--binary_classification", "Score samples with confidences; default: where the output is [n,1] or [n,2]."),
+    _switch(
+        "--binary_classification",
+        "Score samples with confidences; default: where a sigmoid or a softmax over two makes the output.",
+    ),
 ]
 Inplace = Annotated[Switch, _switch("--enable_inplace", "Let layers write over their inputs where they may.")]
 Memdrop = Annotated[Switch, _switch("--enable_memdrop", "Reuse a buffer after the last layer that reads it.")]

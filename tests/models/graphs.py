@@ -11,6 +11,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 Shape = Sequence[int | str]
+_CLASSICAL = 3
+"""The version of ``ai.onnx.ml``."""
 
 
 def graph(
@@ -27,7 +29,9 @@ def graph(
 
     initializers = [numpy_helper.from_array(np.asarray(array), name) for name, array in (weights or {}).items()]
     proto = helper.make_graph(list(nodes), "graph", infos(inputs), infos(outputs), initializers)
-    model = helper.make_model(proto, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    imports = [helper.make_opsetid("", opset)]
+    imports += [helper.make_opsetid(domain, _CLASSICAL) for domain in sorted({n.domain for n in nodes if n.domain})]
+    model = helper.make_model(proto, opset_imports=imports, ir_version=8)
     onnx.checker.check_model(model)
     return model
 
