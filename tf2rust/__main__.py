@@ -1,5 +1,11 @@
-"""``python -m tf2rust``."""
+"""``python -m tf2rust``, and the command ``tf2rust``."""
 
-from tf2rust.cli import main
+import signal
 
-main()
+# Until the supervisor listens, Ctrl-C ends the process without a traceback.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from tf2rust.supervisor import main  # noqa: E402
+
+if __name__ == "__main__":
+    main()

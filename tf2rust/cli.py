@@ -12,8 +12,10 @@ import typer
 from rich.console import Console
 
 from tf2rust import __version__, options
-from tf2rust.errors import ConversionError, UsageError
+from tf2rust.child import report
+from tf2rust.errors import ConversionError, InternalError, UsageError
 from tf2rust.options import DashesOrUnderscores, Switch
+from tf2rust.stages import stage
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -51,6 +53,8 @@ def from_tf(
     labels: options.Labels = None,
     dim: options.Dim = None,
     tf_layers: options.TfLayers = None,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
     signature: options.Signature = None,
     trust_code: options.TrustCode = False,
     custom_objects: options.CustomObjects = None,
@@ -102,14 +106,16 @@ def from_onnx(
     dim: options.Dim = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
 ) -> None:
     """Convert an ONNX model."""
     given = locals()
 
     def work() -> None:
-        from tf2rust.conversion import open_onnx
+        from tf2rust.conversion import open_onnx, read_constants
 
-        _convert(lambda: open_onnx(model, _constants(constants)), _options(given))
+        _convert(lambda: open_onnx(model, read_constants(constants)), _options(given))
 
     _guarded(work)
 
@@ -122,16 +128,19 @@ def patterns(
     constants: options.Constants = None,
     signature: options.Signature = None,
     trust_code: options.TrustCode = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
 ) -> None:
     """List which nodes each rule matched; for the others the nearest rule and why it failed."""
 
     def work() -> None:
-        from tf2rust.conversion import match_layers, open_onnx, open_tensorflow
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.conversion import match_layers, open_onnx, open_tensorflow, read_constants
 
         with err.status("Reading the model"):
             is_onnx = model.suffix.lower() == ".onnx"
             if is_onnx:
-                source = open_onnx(model, _constants(constants))
+                source = open_onnx(model, read_constants(constants))
             else:
                 source = open_tensorflow(model, trust_code=trust_code, signature=signature)
             found, _ = match_layers(source, options.dims(dim))
@@ -145,14 +154,9 @@ def patterns(
     _guarded(work)
 
 
-def _constants(path: Path | None) -> dict[str, Any]:
-    from tf2rust.npz import read_npz
-
-    return {} if path is None else read_npz(path, "--constants wants an NPZ of arrays by input name")
-
-
 def _options(given: dict[str, Any]) -> Any:
     """The options that both commands share, by their names on the command line."""
+    options.check_limits(given["max_memory"], given["time_limit"])
     from tf2rust.conversion import Options
 
     model_name, tf_layers, binary = given["model_name"], given["tf_layers"], given["binary_classification"]
@@ -199,23 +203,23 @@ def _convert(open_source: Callable[[], Any], choices: Any) -> None:
 def _guarded(work: Callable[[], None]) -> None:
     """Runs a command; what a user can act on becomes sentences and an exit code."""
     try:
-        work()
+        with stage("running the command"):
+            work()
     except ConversionError as error:
         for reason in error.reasons:
             err.print(f"error: {reason}", markup=False)
+        if isinstance(error, InternalError):
+            err.print(f"The traceback is in {report(error)}.", markup=False)
         _exit(1)
     except UsageError as error:
         err.print(f"error: {error}", markup=False)
         _exit(2)
-    except KeyboardInterrupt:
-        err.print("interrupted; nothing was written")
-        _exit(130)
 
 
 def _exit(code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def main() -> None:
-    """The entry point of the command ``tf2rust``."""
+def run() -> None:
+    """Runs the command line; :mod:`tf2rust.child` calls it."""
     app()

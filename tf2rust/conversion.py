@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tf2rust.codegen.model import build
 from tf2rust.codegen.scoring import Scoring, class_count, gives_probabilities, score_column
 from tf2rust.errors import ConversionError
 from tf2rust.labels import check_labels, read_labels
+from tf2rust.npz import read_npz
 from tf2rust.onnx_import.constants import bind_constants
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
@@ -29,6 +30,7 @@ from tf2rust.proof.features import Features, read_features
 from tf2rust.proof.proof import Proof
 from tf2rust.proof.prove import prove
 from tf2rust.source import Source
+from tf2rust.stages import Progress, silent, stage
 from tf2rust.thresholds import DEFAULT_RATES, Thresholds, find_thresholds, read_thresholds
 
 
@@ -64,11 +66,12 @@ class Converted:
 
 def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> Source:
     """An ONNX file, with the inputs that ``constants`` holds bound to these arrays; ONNX Runtime is its reference."""
-    import onnxruntime
+    with stage("reading the model"):
+        import onnxruntime
 
-    proto, weights = split_weights(load_onnx(path))
-    if constants:
-        proto = bind_constants(proto, constants)
+        proto, weights = split_weights(load_onnx(path))
+        if constants:
+            proto = bind_constants(proto, constants)
 
     def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return OnnxRuntime(proto, weights)(inputs)
@@ -86,19 +89,21 @@ def open_tensorflow(
     outputs: Sequence[str] = (),
 ) -> Source:
     """Any TensorFlow model; TensorFlow is its reference. A frozen graph needs its ``inputs`` and ``outputs``."""
-    from tf2rust.onnx_import.tensorflow import load_frozen_graph, load_tensorflow
+    with stage("reading the model"):
+        from tf2rust.onnx_import.tensorflow import load_frozen_graph, load_tensorflow
 
-    if inputs or outputs:
-        model = load_frozen_graph(path, inputs, outputs)
-    else:
-        model = load_tensorflow(path, trust_code=trust_code, signature=signature, custom_objects=custom_objects)
-    proto, weights = split_weights(model.proto)
+        if inputs or outputs:
+            model = load_frozen_graph(path, inputs, outputs)
+        else:
+            model = load_tensorflow(path, trust_code=trust_code, signature=signature, custom_objects=custom_objects)
+        proto, weights = split_weights(model.proto)
     return Source(path, proto, model.framework, model.run, model.node_layers, model.opened_with, weights)
 
 
 def match_layers(source: Source, dims: Mapping[str, int] | None = None) -> tuple[Listing, LayerGraph]:
     """Matches the model; the graph of layers is complete only if the listing has nothing unmatched."""
-    return _finish(source, _match(source, dims))
+    with stage("matching layers"):
+        return _finish(source, _match(source, dims))
 
 
 def _match(source: Source, dims: Mapping[str, int] | None) -> Matched:
@@ -111,11 +116,60 @@ def _finish(source: Source, matched: Matched) -> tuple[Listing, LayerGraph]:
     return listing(matched, graph), graph
 
 
-def convert(source: Source, options: Options, progress: Callable[[str], None] = lambda stage: None) -> Converted:
+def convert(source: Source, options: Options, progress: Progress = silent) -> Converted:
     """Converts ``source`` and writes the crate; raises ConversionError with every reason, having written nothing."""
-    check_target(options.path_to_save)
-    progress("Matching layers")
-    matched = _match(source, options.dims)
+    with stage("looking at the output folder"):
+        check_target(options.path_to_save)
+    with stage("matching layers", progress):
+        matched = _match(source, options.dims)
+        _refuse_unmatched(matched)
+    with stage(f"running {source.framework} on the samples", progress):
+        features = None if options.path_to_fv is None else read_features(options.path_to_fv, matched.graph)
+        proof, notes = prove(source, matched.graph, features, score_column(matched.graph))
+        scoring, scoring_notes = _scoring(matched.graph, features, proof, options)
+    with stage("writing the crate", progress):
+        # Fused layers have weights of their own: made last, they are not in memory beside those of a session that runs.
+        found, graph = _finish(source, matched)
+        model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
+        crate_options = CrateOptions(options.model_name, source.path.name, sha256(source.path), options.tf_layers)
+        files = collect(model, graph, proof, scoring, crate_options, model_file(source.proto, source.weights))
+        write(files, options.path_to_save, vendor_tf_layers=options.tf_layers is None)
+    return Converted(options.path_to_save / CRATE, found, proof, [*notes, *scoring_notes, *files.notes])
+
+
+def convert_file(
+    model: Path,
+    options: Options,
+    *,
+    constants: Path | None = None,
+    trust_code: bool = False,
+    signature: str | None = None,
+    custom_objects: Mapping[str, object] | None = None,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+) -> Converted:
+    """Opens ``model``, by its suffix as ONNX or as a TensorFlow model, and converts it; raises as :func:`convert`."""
+    if model.suffix.lower() == ".onnx":
+        source = open_onnx(model, read_constants(constants))
+    else:
+        source = open_tensorflow(
+            model,
+            trust_code=trust_code,
+            signature=signature,
+            custom_objects=custom_objects,
+            inputs=inputs,
+            outputs=outputs,
+        )
+    return convert(source, options)
+
+
+def read_constants(path: Path | None) -> dict[str, np.ndarray]:
+    """The arrays of ``--constants`` by input name."""
+    with stage("reading --constants"):
+        return {} if path is None else read_npz(path, "--constants wants an NPZ of arrays by input name")
+
+
+def _refuse_unmatched(matched: Matched) -> None:
     if matched.unmatched:
         # What merely depends on an unsupported node is not the user's concern.
         causes = [u for u in matched.unmatched if u.blocked_by is None]
@@ -124,18 +178,6 @@ def convert(source: Source, options: Options, progress: Callable[[str], None] = 
         raise ConversionError(
             "The model has no inputs: all that it computes is constant, so there is nothing to convert."
         )
-    progress(f"Running {source.framework} on the samples")
-    features = None if options.path_to_fv is None else read_features(options.path_to_fv, matched.graph)
-    proof, notes = prove(source, matched.graph, features, score_column(matched.graph))
-    scoring, scoring_notes = _scoring(matched.graph, features, proof, options)
-    progress("Writing the crate")
-    # Fused layers have weights of their own: made last, they are not in memory beside those of a session that runs.
-    found, graph = _finish(source, matched)
-    model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
-    crate_options = CrateOptions(options.model_name, source.path.name, sha256(source.path), options.tf_layers)
-    files = collect(model, graph, proof, scoring, crate_options, model_file(source.proto, source.weights))
-    write(files, options.path_to_save, vendor_tf_layers=options.tf_layers is None)
-    return Converted(options.path_to_save / CRATE, found, proof, [*notes, *scoring_notes, *files.notes])
 
 
 _NO_CLASSIFIER = (

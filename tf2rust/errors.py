@@ -16,5 +16,9 @@ class ConversionError(Exception):
         super().__init__("\n".join(self.reasons))
 
 
+class InternalError(ConversionError):
+    """A fault of tf2rust itself, which the user can only report; ``__cause__`` is what went wrong."""
+
+
 class UsageError(Exception):
     """The command was called with arguments that do not fit together."""

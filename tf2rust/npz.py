@@ -8,17 +8,72 @@ from pathlib import Path
 import numpy as np
 
 from tf2rust.errors import ConversionError
+from tf2rust.stages import brief
+
+_BOMB_BYTES, _BOMB_RATIO = 256 << 20, 200
+"""What a member unpacks to, in bytes and as a multiple of its packed size, beyond which it holds next to nothing."""
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+class _UnreadableError(Exception):
+    """What is wrong with the file, as the end of a sentence."""
 
 
 def read_npz(path: Path, wanted: str) -> dict[str, np.ndarray]:
-    """The arrays by name; raises ConversionError for what is no NPZ file of plain arrays, saying what is ``wanted``."""
+    """The arrays by name, C-contiguous and in native byte order.
+
+    Raises ConversionError for what is no NPZ file of plain arrays, saying what is ``wanted``.
+    """
+    if not path.exists():
+        raise ConversionError(f"There is no file {path}; {wanted}.")
+    if not path.is_file():
+        raise ConversionError(f"{path} is not a regular file; {wanted}.")
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("a single array")
-        with archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise ConversionError(f"There is no file {path}; {wanted}.") from None
-    except (OSError, ValueError, zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError) as error:
-        raise ConversionError(f"{path} is not a readable NPZ file; write it with numpy.savez.") from error
+        with zipfile.ZipFile(path) as archive:
+            return _arrays(archive)
+    except _UnreadableError as error:
+        raise ConversionError(f"{path} is not a readable NPZ file: {error}; write it with numpy.savez.") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever zipfile, zlib and NumPy raise where a file is damaged
+        raise ConversionError(
+            f"{path} is not a readable NPZ file ({type(error).__name__}: {brief(str(error))}); "
+            "write it with numpy.savez."
+        ) from error
+
+
+def _arrays(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {}
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        shown = brief(member.filename)
+        if name == member.filename:
+            raise _UnreadableError(f"its member {shown!r} is no .npy array")
+        if name in arrays:
+            raise _UnreadableError(f"it holds {shown!r} twice")
+        if member.flag_bits & 1:
+            raise _UnreadableError(f"its member {shown!r} is encrypted")
+        if member.file_size > max(_BOMB_BYTES, _BOMB_RATIO * member.compress_size):
+            raise _UnreadableError(
+                f"its member {shown!r} of {member.compress_size} bytes claims to unpack to {member.file_size}"
+            )
+        _check_header(archive, member)
+        with archive.open(member) as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+        arrays[name] = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(array.shape)
+    return arrays
+
+
+def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Refuses an array that is no array of plain values, or that has more or fewer of them than its member holds."""
+    shown = brief(member.filename)
+    with archive.open(member) as file:
+        read_header = _HEADERS.get(np.lib.format.read_magic(file))
+        if read_header is None:
+            raise _UnreadableError(f"the array {shown!r} has a version that only arrays of records need")
+        shape, _, dtype = read_header(file)
+        if dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
+            raise _UnreadableError(f"the array {shown!r} holds Python objects or records, not plain values")
+        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        if min(shape, default=0) < 0 or size != member.file_size - file.tell():
+            raise _UnreadableError(f"the array {shown!r} does not hold what its shape {brief(str(shape))} tells")

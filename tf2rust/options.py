@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -9,9 +10,14 @@ from typing import Annotated, Any
 
 import typer
 import typer.core
+from rich.markup import escape
 
+from tf2rust import limits
 from tf2rust.errors import UsageError
+from tf2rust.stages import brief
 from tf2rust.thresholds import DEFAULT_RATES, LEVELS
+
+_SIZE = re.compile(r"\d{1,10}", re.ASCII)
 
 
 class Switch(str, Enum):
@@ -26,6 +32,13 @@ class Switch(str, Enum):
 
 class DashesOrUnderscores(typer.core.TyperCommand):
     """Takes every option with ``_`` and with ``-``, and switches in any case: ``True``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Help texts are no markup: `[n, 1]` is a shape.
+        for parameter in self.params:
+            if isinstance(parameter, (typer.core.TyperArgument, typer.core.TyperOption)):
+                parameter.help = escape(parameter.help or "")
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         known = {name for p in self.params for name in p.opts}
@@ -93,6 +106,25 @@ CustomObjects = Annotated[
 ]
 GraphInputs = Annotated[str | None, typer.Option("--inputs", help="A frozen graph's input tensors: x:0,y:0.")]
 GraphOutputs = Annotated[str | None, typer.Option("--outputs", help="A frozen graph's output tensors: out:0.")]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--max_memory",
+        help="The memory that the conversion may use, such as 8G, or none; default: 75 % of the machine's.",
+    ),
+]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option("--time_limit", help="The seconds that the conversion may take, or none; default: 3600."),
+]
+
+
+def check_limits(memory: str | None, seconds: str | None) -> None:
+    """Refuses limits that the supervisor, which runs the command, could not read."""
+    if memory is not None:
+        limits.memory_limit(memory)
+    if seconds is not None:
+        limits.time_limit(seconds)
 
 
 def names(option: str, given: str | None) -> tuple[str, ...]:
@@ -108,8 +140,8 @@ def dims(given: Sequence[str] | None) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for item in given or []:
         name, _, size = item.partition("=")
-        if not name or not size.isdecimal() or int(size) == 0:
-            raise UsageError(f"--dim {item}: write NAME=SIZE with a positive size")
+        if not name or not _SIZE.fullmatch(size) or not 0 < int(size) < 1 << 31:
+            raise UsageError(f"--dim {brief(item)}: write NAME=SIZE with a size from 1 to 2147483647")
         sizes[name] = int(size)
     return sizes
 

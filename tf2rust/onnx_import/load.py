@@ -17,6 +17,8 @@ from google.protobuf.message import DecodeError
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.weights import without_weights
 
+_FATAL = 4
+"""ONNX Runtime's level of logging at which it prints nothing but its own end; its errors reach us as exceptions."""
 _MOST_OPTIMISED = 5000
 """Nodes up to which ONNX Runtime optimises a graph: its time grows with their square, to 20 s for 20,000."""
 
@@ -152,8 +154,9 @@ class OnnxRuntime:
     def _session(self) -> Any:
         import onnxruntime as ort
 
+        ort.set_default_logger_severity(_FATAL)
         options = ort.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = _FATAL
         options.intra_op_num_threads = 1
         # It would keep the largest blocks that it ever had.
         options.enable_cpu_mem_arena = False

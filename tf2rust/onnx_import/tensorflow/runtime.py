@@ -52,7 +52,11 @@ def quiet() -> Iterator[None]:
     """
     previous_level = logging.root.manager.disable
     sys.stderr.flush()
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, warnings.catch_warnings():
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stderr(nowhere),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
         saved = os.dup(2)
         logging.disable(logging.CRITICAL)
@@ -60,7 +64,6 @@ def quiet() -> Iterator[None]:
             os.dup2(nowhere.fileno(), 2)
             yield
         finally:
-            sys.stderr.flush()
             os.dup2(saved, 2)
             os.close(saved)
             logging.disable(previous_level)

@@ -1,0 +1,187 @@
+"""The child process of a conversion: crashes, limits, signals, and what reaches the terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tf2rust
+from tests.models import graphs
+from tf2rust.conversion import Options
+from tf2rust.errors import UsageError
+from tf2rust.limits import Limits, limits_in, memory_limit, time_limit
+from tf2rust.transport import dump, load
+
+SABOTAGE = """
+import os, sys, time
+open("started", "w").close()
+if os.environ.get("TF2RUST_RUN_FOLDER"):
+    import tf2rust.conversion as c
+    def sabotage(*arguments, **options):
+        {code}
+    c.{function} = sabotage
+"""
+"""A ``usercustomize`` of the child: one stage of the conversion does ``code`` instead of its work."""
+
+CONVERSION = ("from-onnx", "mlp.onnx", "--path_to_save", "out", "--model_name", "m")
+
+
+def _environment(folder: Path, function: str = "", code: str = "pass") -> dict[str, str]:
+    packages = folder / "packages"
+    packages.mkdir()
+    if function:
+        (packages / "sitecustomize.py").write_text(SABOTAGE.format(function=function, code=code))
+    path = os.pathsep.join([str(packages), *filter(None, [os.environ.get("PYTHONPATH")])])
+    (folder / "tmp").mkdir()
+    return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder / "tmp")}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    graphs.save(graphs.mlp(), tmp_path / "mlp.onnx")
+    return tmp_path
+
+
+def _start(folder: Path, environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tf2rust", *CONVERSION, *arguments]
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+SEGFAULT = "import ctypes; ctypes.string_at(0)"
+FAULTS = [
+    ("_match", SEGFAULT, (), "A library that tf2rust uses crashed (SIGSEGV) while matching layers"),
+    ("_match", "os.abort()", (), "A library that tf2rust uses crashed (SIGABRT) while matching layers"),
+    ("_match", "os.kill(os.getpid(), 9)", (), "The operating system killed the conversion while matching layers"),
+    ("prove", "time.sleep(60)", ("--time_limit", "3"), "did not end within 3 s, its time limit, while running ONNX"),
+    ("_match", "while True: pass", ("--time-limit=3",), "did not end within 3 s, its time limit, while matching"),
+    (
+        "_match",
+        "held = []\n        while True: held.append(bytes(10_000_000))",
+        ("--max_memory", "700M"),
+        "used more than 0.68 GiB of memory while matching layers, its limit",
+    ),
+    ("_match", "raise MemoryError", (), "There was not enough memory for matching layers"),
+    ("_match", "sabotage()", (), "The model is nested too deeply for matching layers"),
+    ("load_onnx", "open('/no/such')", (), "The operating system refused an access of /no/such while reading"),
+    ("_match", "raise KeyError('x')", (), "tf2rust itself failed while matching layers (KeyError: 'x')"),
+    ("write", "{}['x']", (), "tf2rust itself failed while writing the crate (KeyError: 'x')"),
+]
+
+
+@pytest.mark.parametrize(("function", "code", "arguments", "sentence"), FAULTS)
+def test_a_fault_is_a_sentence(
+    folder: Path, function: str, code: str, arguments: tuple[str, ...], sentence: str
+) -> None:
+    process = _start(folder, _environment(folder, function, code), *arguments)
+    stdout, stderr = process.communicate(timeout=120)
+    assert (process.returncode, stdout) == (1, ""), stderr
+    assert stderr.count("error: ") == 1
+    assert sentence in stderr
+    assert "Traceback" not in stderr
+    assert not (folder / "out").exists()
+    reports = list((folder / "tmp").iterdir())
+    assert len(reports) == ("crashed" in sentence or "itself" in sentence)
+    assert all(str(path) in stderr for path in reports)
+
+
+def test_a_report_holds_the_traceback(folder: Path) -> None:
+    process = _start(folder, _environment(folder, "_match", "raise KeyError('x')"))
+    process.communicate(timeout=120)
+    (report,) = (folder / "tmp").iterdir()
+    assert "in sabotage" in report.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("delay", [0.05, 0.1, 0.2, 0.4, 2.0])
+def test_a_signal_ends_it_without_a_trace(folder: Path, number: signal.Signals, delay: float) -> None:
+    process = _start(folder, _environment(folder, "_match", "time.sleep(60)"))
+    # Before that, the signal is the interpreter's own to handle.
+    while not (folder / "started").exists():
+        time.sleep(0.001)
+    time.sleep(delay)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode in (128 + number, -number)
+    assert stdout == ""
+    assert stderr in ("interrupted\n", "ended by a signal\n", "")
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_a_killed_supervisor_takes_the_child_along(folder: Path) -> None:
+    environment = _environment(folder, "_match", "open('begun', 'w').write(str(os.getpid())); time.sleep(60)")
+    process = _start(folder, environment)
+    while not (folder / "begun").exists():
+        time.sleep(0.05)
+    process.kill()
+    # Its output ends when the last process that holds it does.
+    process.communicate(timeout=30)
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_native_output_does_not_reach_the_terminal(folder: Path) -> None:
+    code = "os.write(2, b'noise'); print('python', file=sys.stderr); __import__('warnings').warn('warned'); {}['x']"
+    process = _start(folder, _environment(folder, "_match", code))
+    _, stderr = process.communicate(timeout=120)
+    assert stderr.startswith("python\nerror: tf2rust itself failed")
+    (report,) = (folder / "tmp").iterdir()
+    assert "noise" in report.read_text()
+
+
+def test_a_crash_is_an_error_in_python_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in _environment(folder, "_match", SEGFAULT).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(tf2rust.ConversionError, match="crashed"):
+        tf2rust.convert(folder / "mlp.onnx", folder / "out", "m")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "limits"),
+    [
+        (["from-onnx", "m"], Limits()),
+        (["--max_memory", "8G"], Limits(memory=8 << 30)),
+        (["--max-memory=500M", "--time-limit", "1.5"], Limits(memory=500 << 20, seconds=1.5)),
+        (["--max_memory=none", "--time_limit=none"], Limits(memory=None, seconds=None)),
+        (["--max_memory", "much"], Limits()),
+        (["--max_memory"], Limits()),
+    ],
+)
+def test_limits_of_a_command_line(arguments: list[str], limits: Limits) -> None:
+    assert limits_in(arguments) == limits
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "8Q", "1e9", "９", "9" * 5000, "nan"])
+def test_what_is_no_limit_is_refused(text: str) -> None:
+    for read in (memory_limit, time_limit):
+        if text != "1e9" or read is time_limit:
+            with pytest.raises(UsageError, match=r"write a (size|positive number)"):
+                read(text)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, ("true",)
+
+
+@pytest.mark.parametrize("value", [Evil(), os.path.join, subprocess.run, print, Limits.of])
+def test_a_result_is_nothing_but_data(tmp_path: Path, value: object) -> None:
+    dump(tmp_path / "x", value)
+    with pytest.raises(Exception, match="carries no data"):
+        load(tmp_path / "x")
+
+
+def test_data_survive_the_way(tmp_path: Path) -> None:
+    options = Options(tmp_path, "m", dims={"n": 3})
+    arrays = [np.arange(6).reshape(2, 3).astype(d) for d in ("float32", "int64", "bool")]
+    dump(tmp_path / "x", (options, arrays, np.float64(2)))
+    again, others, number = load(tmp_path / "x")
+    assert (again, number) == (options, 2)
+    assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(arrays, others, strict=True))

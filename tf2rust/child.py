@@ -1,0 +1,82 @@
+"""The process in which a conversion runs; :mod:`tf2rust.supervisor` starts it."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from pathlib import Path
+from typing import NoReturn
+
+from tf2rust.supervisor import CALL, LOG, RESULT, RUN_FOLDER, write_report
+
+
+def main() -> None:
+    """Runs the command line, or the call that the supervisor left in the run's folder."""
+    kind, *arguments = sys.argv[1:]
+    folder = Path(os.environ[RUN_FOLDER])
+    _separate_native_output(folder / LOG)
+    signal.signal(signal.SIGTERM, _end)
+    if os.name == "posix":
+        threading.Thread(target=_follow, args=(os.getppid(), folder), daemon=True).start()
+    if kind == "call":
+        _answer(folder)
+        return
+    sys.argv = ["tf2rust", *arguments]
+    from tf2rust.cli import run
+
+    run()
+
+
+def report(error: BaseException) -> Path:
+    """Writes the traceback of a fault of tf2rust into a file that outlives the run, and gives its path."""
+    folder = Path(os.environ[RUN_FOLDER]) if RUN_FOLDER in os.environ else None
+    text = "".join(traceback.format_exception(error))
+    if folder is None:
+        return write_report(text, Path(os.devnull))
+    return write_report(text, folder / LOG, folder.parent)
+
+
+def _separate_native_output(log: Path) -> None:
+    """Lets Python write to the terminal, and sends what libraries in C++ print to ``log``."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    sys.stderr = open(terminal, "w", encoding=sys.stderr.encoding, errors="backslashreplace", buffering=1)  # noqa: SIM115
+    faulthandler.enable(file=2)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    logging.lastResort = None
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _follow(parent: int, folder: Path) -> None:
+    """Ends this process when its supervisor is gone, who was killed and cannot clean up."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+def _answer(folder: Path) -> None:
+    from tf2rust.conversion import convert_file
+    from tf2rust.errors import ConversionError, UsageError
+    from tf2rust.transport import dump, load
+
+    try:
+        result: object = convert_file(**load(folder / CALL))
+    except (ConversionError, UsageError) as error:
+        result = error
+    dump(folder / RESULT, result)
