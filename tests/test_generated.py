@@ -10,6 +10,7 @@ import pytest
 
 from tests.crates import TF_LAYERS, Crates
 from tests.models import graphs
+from tests.models.large import chain
 from tf2rust.codegen import render
 from tf2rust.conversion import Options, convert, open_onnx
 
@@ -28,6 +29,8 @@ def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(render, "_PART_BYTES", 256)
         made.add("parts", open_onnx(graphs.save(graphs.mlp(), folder / "parts.onnx")))
+    # Groups of 32 layers would leave one over.
+    made.add("sixty_five", open_onnx(graphs.save(chain(4 * 65), folder / "sixty_five.onnx")))
     made.build()
     return made
 
@@ -54,7 +57,7 @@ def test_snapshot_of_weights_in_parts(crates: Crates, file: str) -> None:
     assert_snapshot(text.replace(TF_LAYERS.as_posix(), "TF_LAYERS"), SNAPSHOTS / "parts" / file)
 
 
-@pytest.mark.parametrize("name", [*MODELS, "hostile", "parts"])
+@pytest.mark.parametrize("name", [*MODELS, "hostile", "parts", "sixty-five"])
 def test_crate_passes_its_own_tests(crates: Crates, name: str) -> None:
     assert "0 failed" in crates.test(name)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tf2rust.codegen.pretty import use_list, wrap
+from tf2rust.codegen.pretty import constant, let_tuple, use_list, wrap
 
 CALL = (
     "self.conv1d.run(isa, batch, [len(&[time, 3])?, 4], workspace.b0.read(embedding)?, workspace.b1.write(conv1d)?)?;"
@@ -54,12 +55,30 @@ def test_wrap(line: str, expected: list[str]) -> None:
     assert wrap(line, 8) == expected
 
 
+NAMES = sorted(f"Name{c}" + "e" * (i % 5) for i, c in enumerate("abcdefghijklmnopqrst"))
+# Near the columns where a line becomes too long, and where a list of short items is filled into lines.
+TEXTS = [
+    *(f"fn f() {{\n{chr(10).join(f'    {part}' for part in wrap(line, 4))}\n}}" for line in (CALL, ON_A_PATH)),
+    *(
+        use_list("t" * n, names)
+        for n in range(30, 76)
+        for names in (["Inputs", "Outputs", "Workspace"], ["Twenty", "letters"])
+    ),
+    *(use_list("tf_layers", NAMES[:count]) for count in range(2, 20)),
+    *(f"fn f() {{\n    {let_tuple(NAMES[:count], 'Self::layers_1(&blob)?', 4)}\n}}" for count in range(2, 20)),
+    *(
+        constant([f'"{"l" * (i % size)}"' for i in range(count)], "pub const A: &[B]", "&")
+        for size in (3, 9, 12, 40)
+        for count in range(30)
+    ),
+    *(constant(['"日本語"', '"é́"'] * count, f"pub const LABELS: [&str; {2 * count}]") for count in range(12)),
+]
+
+
 @pytest.mark.skipif(shutil.which("rustfmt") is None, reason="there is no rustfmt")
-@pytest.mark.parametrize("line", [CALL, ON_A_PATH])
-def test_rustfmt_agrees(line: str) -> None:
-    names = sorted(f"Name{i:02}" for i in range(20))
-    body = "\n".join(f"    {line}" for line in wrap(line, 4))
-    text = f"{use_list('tf_layers', names)}\n\nfn f() -> Result<()> {{\n{body}\n    Ok(())\n}}\n"
-    rustfmt = ["rustfmt", "--edition", "2024", "--config", "use_small_heuristics=Max"]
-    done = subprocess.run(rustfmt, input=text, capture_output=True, text=True, check=True)
-    assert done.stdout == text
+def test_rustfmt_agrees(tmp_path: Path) -> None:
+    for i, text in enumerate(TEXTS):
+        (tmp_path / f"{i}.rs").write_text(f"{text}\n", encoding="utf-8")
+    rustfmt = ["rustfmt", "--edition", "2024", "--check", "--config", "use_small_heuristics=Max", *tmp_path.iterdir()]
+    done = subprocess.run(rustfmt, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

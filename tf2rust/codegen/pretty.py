@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-import textwrap
+import unicodedata
+from collections.abc import Iterable, Sequence
 
 WIDTH = 100
+_SHORT = 10
+"""The bytes of items so short that several stand in one line of a list."""
 _OPEN, _CLOSE = "([{", ")]}"
 
 
@@ -41,13 +44,55 @@ def total(terms: list[str], before: str = "", after: str = "") -> str:
     return single if 8 + len(single) <= WIDTH else before + "\n            + ".join(terms) + after
 
 
+def let_tuple(names: Iterable[str], value: str, indent: int) -> str:
+    """``let (a, b) = value;`` at ``indent``; names that fit no line have one each."""
+    names, margin = list(names), " " * indent
+    head = f"let ({', '.join(names)}) ="
+    if indent + width(f"{head} {value};") <= WIDTH:
+        return f"{head} {value};"
+    if indent + width(head) - len(" =") < WIDTH:
+        return f"{head}\n{margin}    {value};"
+    return "\n".join(["let (", *(f"{margin}    {name}," for name in names), f"{margin}) = {value};"])
+
+
+def constant(items: Sequence[str], head: str, prefix: str = "") -> str:
+    """``head = [a, b];``, with ``prefix`` in front of the list, where it stands at the margin.
+
+    A list that fits no line has one item on each, or is filled into lines if all items are short.
+    """
+    line = f"{prefix}[{', '.join(items)}];"
+    if width(f"{head} = {line}") <= WIDTH:
+        return f"{head} = {line}"
+    if 4 + width(line) <= WIDTH:
+        return f"{head} =\n    {line}"
+    if all(len(item.encode()) <= _SHORT for item in items):
+        return f"{head} = {prefix}[\n{_filled(items)}\n];"
+    return f"{head} = {prefix}[" + "".join(f"\n    {item}," for item in items) + "\n];"
+
+
+def _filled(items: Sequence[str]) -> str:
+    """``items`` with commas behind them, in lines that leave the last column free as rustfmt does."""
+    lines: list[str] = []
+    for i, item in enumerate(items):
+        comma = i + 1 < len(items)  # that of the last item is allowed in the last column
+        if lines and width(lines[-1]) + 1 + width(item) + comma < WIDTH:
+            lines[-1] += f" {item},"
+        else:
+            lines.append(f"    {item},")
+    return "\n".join(lines)
+
+
+def width(text: str) -> int:
+    """The columns that ``text`` takes: two for each wide character of East Asian scripts, none for a combining one."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
 def use_list(path: str, names: list[str]) -> str:
     """``use path::{a, b};``, names filled into lines."""
     single = f"use {path}::{{{', '.join(names)}}};"
-    if len(single) <= WIDTH:
+    if len(single) < WIDTH - 1:
         return single
-    body = textwrap.fill(", ".join(names) + ",", WIDTH, initial_indent="    ", subsequent_indent="    ")
-    return f"use {path}::{{\n{body}\n}};"
+    return f"use {path}::{{\n{_filled(names)}\n}};"
 
 
 def _outermost(line: str) -> tuple[int, int] | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case, words
-from tf2rust.codegen.pretty import block_line, total, use_list, wrap
+from tf2rust.codegen.pretty import block_line, constant, let_tuple, total, use_list, wrap
 from tf2rust.codegen.scoring import Row, Scoring
 from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
@@ -40,7 +42,7 @@ _TEMPLATES = (
 
 _PART_TEMPLATES = ("Cargo.toml", "build.rs", "src/lib.rs")
 _GROUP = 32
-"""Fields that one function initialises; the compiler's time grows with more than the square of their number."""
+"""Fields that one function initialises at most; the compiler's time grows with more than the square of their number."""
 _PART_BYTES = 24 << 20
 """What one crate embeds of the weights at most: the compiler takes 5 to 12 times as much memory for it."""
 
@@ -101,6 +103,8 @@ def _environment() -> jinja2.Environment:
     environment.filters["wrap"] = lambda line, indent: f"\n{' ' * indent}".join(wrap(line, indent))
     environment.filters["block"] = lambda lines, indent: "".join(block_line(line, indent) for line in lines)
     environment.filters["total"] = total
+    environment.filters["constant"] = constant
+    environment.filters["let_tuple"] = let_tuple
     environment.filters["use"] = lambda names, path: use_list(path, sorted(names))
     return environment
 
@@ -178,6 +182,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "predicts_from": len(model.outputs) == 1 and (row is not None or scoring.column is not None),
         "tests_scores": scoring.column is not None and row is not None and proof.batched,
         "labels": [rust_str(label) for label in scoring.labels],
+        "entries": [entry.rust() for entry in model.weights.entries],
         "parts": parts,
         "weights_calls": "".join(f", {part.module}::weights()" for part in parts),
         "reference": proof.reference,
@@ -217,10 +222,15 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
 
 
 def _groups(fields: Sequence[tuple[str, str, str]]) -> list[FieldGroup]:
-    """The fields in groups, each to be made by a function of its own, or none where there are few."""
+    """The fields in groups of nearly equal size, each made by a function of its own; no groups where fields are few.
+
+    No group has a single field, for which the functions would have to write tuples of one.
+    """
     if len(fields) <= 2 * _GROUP:
         return []
-    parts = [tuple(fields[i : i + _GROUP]) for i in range(0, len(fields), _GROUP)]
+    count = math.ceil(len(fields) / _GROUP)
+    ends = [len(fields) * i // count for i in range(count + 1)]
+    parts = [tuple(fields[start:end]) for start, end in pairwise(ends)]
     return [FieldGroup(part, _needs_blob(part)) for part in parts]
 
 
