@@ -139,10 +139,13 @@ def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -
     axes = _axes(m, b)
     if isinstance(axes, Mismatch):
         return axes
+    scores = b.facts.shape(m.node("scores").ir.outputs[0])
+    if (wider := b.facts.shape(softmax.ir.inputs[0])) != scores:  # type: ignore[arg-type]
+        return m.reject(f"what is done to its scores widens them from {scores} to {wider}", softmax)
     layers: list[Layer] = []
     operands = [_with_head(value, layers, b) for value in (q, k, v)]
     if mask is not None:
-        operands.append(_of_rank_4(b.value(mask), layers, b))
+        operands.append(_beside_scores(b.value(mask), len(scores), layers, b))
         if operands[3].rank != 4 or operands[3].dtype not in ("bool", "float32"):
             return m.reject(f"its mask is {operands[3]}")
         if (operands[3].dtype == "bool") != m.has("fill"):
@@ -208,12 +211,12 @@ def _with_head(value: Value, layers: list[Layer], b: Builder) -> Value:
     return _reshaped(value, (value.shape[0], 1, *value.shape[1:]), layers, b)
 
 
-def _of_rank_4(value: Value, layers: list[Layer], b: Builder) -> Value:
-    if value.rank > 4 or value.rank == 4:
-        return value
-    # [b, t, s] is of all heads; fewer dimensions broadcast from the right.
-    shape = (value.shape[0], 1, *value.shape[1:]) if value.rank == 3 else (*[1] * (4 - value.rank), *value.shape)
-    return _reshaped(value, shape, layers, b)
+def _beside_scores(value: Value, rank: int, layers: list[Layer], b: Builder) -> Value:
+    """A mask of at most the scores' ``rank`` as [batch, heads, queries, keys]: NumPy aligns the last axes."""
+    shape = (*[1] * (rank - value.rank), *value.shape)
+    if rank == 3:
+        shape = (shape[0], 1, *shape[1:])
+    return value if shape == value.shape else _reshaped(value, shape, layers, b)
 
 
 def _reshaped(value: Value, shape: Dims, layers: list[Layer], b: Builder) -> Value:

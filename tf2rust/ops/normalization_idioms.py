@@ -10,7 +10,7 @@ import numpy as np
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import normal_axis
 from tf2rust.ops.core.layer import Layer, Value
-from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Optional, Scalar, Var
+from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.normalization import (
     GroupNormalization,
@@ -19,6 +19,7 @@ from tf2rust.ops.normalization import (
     UnitNormalization,
     along,
 )
+from tf2rust.ops.spread import is_along, spread
 
 X = Var("x")
 
@@ -138,11 +139,6 @@ def unit_normalization(m: Match, b: Builder) -> Yield:
     return UnitNormalization(axis=axes[0], span=len(axes), limit=m.scalar("limit"), inputs=[x], outputs=[y])
 
 
-def _spread(inner: Op) -> Optional:
-    reshaped = Optional(Op("Reshape", inner, Var(f"{inner.name}_shape"), name=f"{inner.name}_reshaped"))
-    return Optional(Op("Expand", reshaped, Var(f"{inner.name}_full"), name=f"{inner.name}_spread"))
-
-
 _ONE_MEAN = Op("Mul", Op("ReduceSum", X, more=True, name="sum"), Scalar("count"), name="mean")
 _SQUARES = Op("ReduceSum", Op("Mul", X, X, name="squared"), more=True, name="sum_of_squares")
 _MEAN_SQUARE = Op("Mul", _SQUARES, Scalar("count2"), name="mean_square")
@@ -154,7 +150,7 @@ _ONE_PASS = Op(
 )
 _SCALE = Op(
     "Mul",
-    Op("Reciprocal", Op("Sqrt", Op("Add", _spread(_ONE_PASS), Scalar("epsilon"), name="guarded"))),
+    Op("Reciprocal", Op("Sqrt", Op("Add", spread(_ONE_PASS), Scalar("epsilon"), name="guarded"))),
     Const("gamma"),
     name="scale",
 )
@@ -163,7 +159,7 @@ _SCALE = Op(
 @rule(
     Op(
         "Add",
-        Op("Mul", Op("Sub", X, _spread(_ONE_MEAN), name="centred"), _SCALE, name="scaled"),
+        Op("Mul", Op("Sub", X, spread(_ONE_MEAN), name="centred"), _SCALE, name="scaled"),
         Const("beta"),
         name="shifted",
     )
@@ -185,9 +181,8 @@ def layer_normalization_one_pass(m: Match, b: Builder) -> Yield:
     gamma, beta = along(m.const("gamma"), [axis], x.rank), along(m.const("beta"), [axis], x.rank)
     if gamma is None or beta is None or not gamma.size == beta.size == size:
         return m.reject("gamma and beta do not lie along the axis that is normalised")
-    for name in ("mean_reshaped", "variance_reshaped"):
-        if m.has(name):
-            m.node(name).has("allowzero")
+    if not all(is_along(m, b, name, x.shape, axis) for name in ("mean", "variance")):
+        return m.reject("mean and variance do not lie along the axis that they are taken over")
     made: Layer = LayerNormalization(
         axis=axis,
         epsilon=m.scalar("epsilon"),

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value
-from tf2rust.ops.core.pattern import Match, Op, Optional, Scalar, Var
+from tf2rust.ops.core.pattern import Match, Op, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.select import choices_read, chosen
+from tf2rust.ops.spread import is_along, spread
 from tf2rust.ops.transpose import Transpose, inverse, permute
 
 X = Var("x")
@@ -113,30 +114,12 @@ def _over_axes(m: Match, b: Builder, *, log: bool) -> Yield:
     return [first, layer, Transpose(perm=inverse(perm), inputs=[middle], outputs=[y])]
 
 
-def _spread(inner: Op) -> Optional:
-    """The value given back the axis it lost, and its size."""
-    return Optional(
-        Op(
-            "Expand",
-            Optional(Op("Reshape", inner, Var("s1"), name=f"r_{inner.name}")),
-            Var("s2"),
-            name=f"e_{inner.name}",
-        )
-    )
-
-
 _MAX = Op("Max", Scalar("minus_infinity", float("-inf")), Op("ReduceMax", X, more=True), name="floor")
-_EXP = Op("Exp", Op("Sub", X, _spread(_MAX)))
+_EXP = Op("Exp", Op("Sub", X, spread(_MAX)))
 _SUM = Op("ReduceSum", _EXP, more=True)
 
 
-@rule(
-    Op(
-        "Div",
-        _EXP,
-        Optional(Op("Expand", Optional(Op("Reshape", _SUM, Var("t1"), name="r_sum")), Var("t2"), name="e_sum")),
-    )
-)
+@rule(Op("Div", _EXP, spread(_SUM)))
 def softmax_spelled_out(m: Match, b: Builder) -> Yield:
     """exp(x − max(x)) / Σ, as JAX writes it."""
     x = b.value(m["x"])
@@ -154,7 +137,6 @@ def softmax_spelled_out(m: Match, b: Builder) -> Yield:
     if len(axes) != 1:
         return m.reject("maximum and sum run over different axes")
     (axis,) = axes
-    spread = b.facts.shape(m.root.ir.inputs[1])  # type: ignore[arg-type]
-    if len(spread) != x.rank or spread[:axis] != x.shape[:axis] or spread[axis + 1 :] != x.shape[axis + 1 :]:
-        return m.reject("the sum is not spread along the axis it was taken over")
+    if not all(is_along(m, b, name, x.shape, axis) for name in ("floor", "ReduceSum")):
+        return m.reject("maximum and sum do not lie along the axis that they are taken over")
     return Softmax(axis=axis, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])

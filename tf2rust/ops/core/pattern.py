@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Facts, Node
+from tf2rust.ops.core.facts import Facts, Node, broadcast
 
 COMMUTATIVE = frozenset({"Add", "Mul", "Max", "Min", "And", "Or", "Equal"})
 
@@ -44,7 +44,10 @@ class Const:
 
 @dataclass(frozen=True)
 class Scalar:
-    """A constant whose elements are all one number: ``value`` to float32 accuracy, or any if it is None."""
+    """A constant whose elements are all one number: ``value`` to float32 accuracy, or any if it is None.
+
+    It may have axes, but must not widen the other operands of the node that reads it.
+    """
 
     name: str
     value: float | None = None
@@ -219,7 +222,7 @@ class Matcher:
         if bound is not None and bound is not value and not self._same_const(bound, value):
             self._fail(f"`{reader.name}` ({reader.op}) reads two values where one is expected", reader, match)
             return
-        if reason := self._unfit(pattern, value):
+        if reason := self._unfit(pattern, value, reader):
             self._fail(f"an input of `{reader.name}` ({reader.op}) {reason}", reader, match)
             return
         found = match._copy()
@@ -236,7 +239,7 @@ class Matcher:
         left, right = self.facts.const(a), self.facts.const(b)
         return left is not None and right is not None and np.array_equal(left, right)
 
-    def _unfit(self, pattern: Var | Const | Scalar, value: ir.Value) -> str | None:
+    def _unfit(self, pattern: Var | Const | Scalar, value: ir.Value, reader: Node) -> str | None:
         if isinstance(pattern, Var):
             return None
         fact = self.facts.known(value)
@@ -246,6 +249,9 @@ class Matcher:
             return "is not a constant number"
         if pattern.value is not None and not _close(fact.fill, pattern.value):
             return f"is {fact.fill:g} where {pattern.value:g} is expected"
+        others = [known.shape for v in reader.inputs if v is not value and (known := self.facts.known(v)) is not None]
+        if fact.shape and broadcast(others) != self.facts.shape(reader.ir.outputs[0]):
+            return f"is a constant of shape {fact.shape}, which widens the other operands"
         return None
 
     def _escaping(self, match: Match) -> str | None:

@@ -1,0 +1,28 @@
+"""What was reduced over an axis, given that axis back and perhaps its size, as JAX and Flax write it."""
+
+from __future__ import annotations
+
+from tf2rust.ops.core.layer import Dims
+from tf2rust.ops.core.pattern import Match, Op, Optional, Var
+from tf2rust.ops.core.registry import Builder
+
+
+def spread(inner: Op) -> Optional:
+    """The pattern of ``inner``, or of ``Reshape(inner)``, or of ``Expand`` of one of them."""
+    reshaped = Optional(Op("Reshape", inner, Var(f"{inner.name}_shape"), name=f"{inner.name}_reshaped"))
+    return Optional(Op("Expand", reshaped, Var(f"{inner.name}_full"), name=f"{inner.name}_spread"))
+
+
+def is_along(m: Match, b: Builder, inner: str, shape: Dims, axis: int) -> bool:
+    """Whether what ``spread`` made of the node ``inner`` lies along ``axis`` of a tensor of this shape.
+
+    ``inner`` is as long as the tensor without the axis. Where the axis is lost and not given back, the others would
+    meet those of the tensor from the right.
+    """
+    last = f"{inner}_reshaped" if m.has(f"{inner}_reshaped") else inner
+    if last != inner:
+        m.node(last).has("allowzero")
+    if b.facts.shape(m.node(last).ir.outputs[0]) != (*shape[:axis], 1, *shape[axis + 1 :]):
+        return False
+    whole = f"{inner}_spread"
+    return not m.has(whole) or b.facts.shape(m.node(whole).ir.outputs[0]) == shape
