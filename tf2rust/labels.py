@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tf2rust.errors import ConversionError
+from tf2rust.text_file import parse_json, read_text
+
+_WANTED = "--labels wants class names, one a line or as a JSON list"
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
     """Class names by index: the lines of a text file, or the strings of a JSON list."""
-    try:
-        text = path.read_text("utf-8-sig")
-    except FileNotFoundError:
-        raise ConversionError(
-            f"There is no file {path}; --labels wants class names, one a line or as a JSON list."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConversionError(f"{path} is no readable UTF-8 text ({error}); --labels wants class names.") from error
+    text = read_text(path, _WANTED)
     if not text.lstrip().startswith("["):
         return tuple(line.strip() for line in text.strip().splitlines())
-    try:
-        names = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConversionError(f"{path} begins like a JSON list but is none ({error}).") from error
-    if not all(isinstance(name, str) for name in names):
+    names = parse_json(text, path, _WANTED)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ConversionError(f"{path} must be a JSON list of strings, the class names by index.")
     return tuple(names)
 

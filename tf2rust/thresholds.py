@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from tf2rust.errors import ConversionError
+from tf2rust.stages import brief
+from tf2rust.text_file import parse_json, read_text
 
 LEVELS = ("bottom", "low", "medium", "high")
 DEFAULT_RATES: Mapping[str, float] = {"bottom": 0.1, "low": 0.01, "medium": 0.001, "high": 0.0001}
 FORMAT_VERSION = 1
+_WANTED = "--thresholds wants a thresholds.json"
 _ENOUGH = 10
 """False positives that a threshold should rest on: with 10 of them the rate is known to about a third of itself."""
 
@@ -39,29 +41,23 @@ def read_thresholds(path: Path) -> Thresholds:
 
     Raises ConversionError for anything else, for a threshold outside 0 to 1, and for thresholds that do not ascend.
     """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ConversionError(f"There is no file {path}; --thresholds wants a thresholds.json.") from None
-    except OSError as error:
-        raise ConversionError(
-            f"{path} cannot be read ({error.strerror}); --thresholds wants a thresholds.json."
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise ConversionError(f"{path} is not JSON ({error}); --thresholds wants a thresholds.json.") from error
+    content = parse_json(read_text(path, _WANTED), path, _WANTED)
     dirty = content.get("dirty") if isinstance(content, dict) else None
     if not isinstance(dirty, dict) or set(dirty) != set(LEVELS):
         raise ConversionError(
             f'{path} must hold {{"version": 1, "dirty": {{…}}}} with a number for each of {", ".join(LEVELS)}.'
         )
-    if content.get("version", FORMAT_VERSION) != FORMAT_VERSION or set(content) - {"version", "dirty"}:
+    version = content.get("version", FORMAT_VERSION)
+    if type(version) is not int or version != FORMAT_VERSION or set(content) - {"version", "dirty"}:
         raise ConversionError(
             f"{path} must hold the keys `version`, which is {FORMAT_VERSION}, and `dirty`, and no others."
         )
     values = [dirty[level] for level in LEVELS]
     wrong = [level for level, value in zip(LEVELS, values, strict=True) if not _is_score(value)]
     if wrong:
-        raise ConversionError(f"`{wrong[0]}` in {path} is {dirty[wrong[0]]!r}; a threshold is a number from 0 to 1.")
+        raise ConversionError(
+            f"`{wrong[0]}` in {path} is {brief(repr(dirty[wrong[0]]))}; a threshold is a number from 0 to 1."
+        )
     if values != sorted(values):
         raise ConversionError(f"The thresholds in {path} are {values}; they must ascend from bottom to high.")
     return Thresholds(*map(float, values))

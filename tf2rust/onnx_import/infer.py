@@ -17,6 +17,7 @@ from tf2rust.onnx_import.weights import without_weights
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, body_function, shape_function
 from tf2rust.ops.core.registry import load_ops
+from tf2rust.stages import at_node
 
 BATCH = "n"
 _ANONYMOUS = re.compile(r"unk__\d+|unk_\d+|\?|None|")
@@ -76,7 +77,8 @@ def reanalyse(known: Analysis) -> Analysis:
         analysis.facts[value] = fact
     analysis.graph.sort()
     for node in analysis.graph:
-        _infer_node(node, analysis, known.fallback)
+        with at_node(node.name or node.op_type):
+            _infer_node(node, analysis, known.fallback)
     return analysis
 
 

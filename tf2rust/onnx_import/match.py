@@ -16,6 +16,7 @@ from tf2rust.ops.core.facts import Node
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
+from tf2rust.stages import at_node
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
             continue
         if node in analysis.folded:
             continue
-        outcome = _apply(node, analysis, builder)
+        with at_node(node.name or node.op_type):
+            outcome = _apply(node, analysis, builder)
         if isinstance(outcome, Unmatched):
             hidden = [_inside(u, node) for u in _hidden(node, analysis, builder)]
             blocked = outcome.blocked_by or next((u.node for u in hidden), None)

@@ -1,0 +1,46 @@
+"""Reading the small text files that users give: class names, thresholds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tf2rust.errors import ConversionError
+from tf2rust.stages import brief
+
+_LARGEST = 16 << 20  # bytes
+
+
+def read_text(path: Path, wanted: str) -> str:
+    """The text of a UTF-8 file of at most 16 MiB; raises ConversionError for any other, saying what is ``wanted``."""
+    if not path.exists():
+        raise ConversionError(f"There is no file {path}; {wanted}.")
+    if not path.is_file():
+        raise ConversionError(f"{path} is not a regular file; {wanted}.")
+    if path.stat().st_size > _LARGEST:
+        raise ConversionError(f"{path} is larger than {_LARGEST >> 20} MiB; {wanted}.")
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConversionError(f"{path} is not a readable UTF-8 text ({brief(str(error))}); {wanted}.") from error
+    return text
+
+
+def parse_json(text: str, path: Path, wanted: str) -> Any:
+    """The value that ``text`` of ``path`` spells, without NaN and with every key once; raises ConversionError."""
+    try:
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ConversionError(f"{path} is not valid JSON ({brief(str(error))}); {wanted}.") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
