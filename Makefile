@@ -8,7 +8,7 @@ LOCK := $(shell $(PYTHON) -c 'import sys; print("-c requirements.lock" if sys.ve
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
 
-.PHONY: test applications checked emulated demo bench lint test-rust test-python lock clean
+.PHONY: test applications checked emulated demo bench fuzz fuzz-rust lint test-rust test-python lock clean
 
 test: lint test-rust test-python
 
@@ -25,6 +25,7 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 	cd tf-layers && cargo fmt --check
 	cd bench/harness && rustfmt --edition 2024 --check src/main.rs src/bin/*.rs */src/*.rs
+	cd fuzz && rustfmt --edition 2024 --check src/lib.rs targets/*.rs
 	cd tf-layers && cargo clippy --release --all-targets --all-features -- -D warnings
 	cd tf-layers && cargo clippy --release --no-default-features -- -D warnings
 
@@ -49,6 +50,27 @@ checked:
 # packages are empty): 240 MB to fetch once, 1.4 GB of disk; some 25 minutes the first time on two cores with other work.
 emulated: $(VENV)/installed
 	$(BIN)/python -m tests.emulated
+
+# Mutated files of every kind that is read, until interrupted or for SECONDS=…; `make test` runs some thousand.
+# What is found is stored in tests/fuzz/findings, made small.
+fuzz: $(VENV)/installed
+	$(BIN)/python -m tests.fuzz --keep --workers 2 --seed $$(date +%s) $(if $(SECONDS),--seconds $(SECONDS))
+
+# libFuzzer on tf-layers and on three generated crates, with AddressSanitizer, SECONDS=… each. It needs a C++ compiler
+# and, as `checked` does, compilers by rustup; the flags are those of cargo-fuzz, which need not be there.
+FUZZ_TARGETS = npz weights predict_cnn predict_lstm predict_transformer
+FUZZ_FLAGS = -Zsanitizer=address --cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module $(addprefix \
+	-Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+fuzz-rust: $(VENV)/installed
+	$(BIN)/python -m fuzz.prepare
+	cd fuzz && RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz \
+		cargo build --release --target $(HOST)
+	for target in $(FUZZ_TARGETS); do \
+		mkdir -p build/fuzz/corpus/$$target build/fuzz/artifacts; \
+		$(CARGO_TARGET_DIR)/fuzz/$(HOST)/release/$$target build/fuzz/corpus/$$target -max_len=4096 -rss_limit_mb=2048 \
+			-max_total_time=$(or $(SECONDS),60) -artifact_prefix=build/fuzz/artifacts/$$target- -print_final_stats=1 \
+			|| exit 1; \
+	done
 
 $(VENV)/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)

@@ -66,8 +66,8 @@ class Node:
     def args(self) -> list[Arg | None]:
         return [i if i is None or isinstance(i, Arg) else Arg(np.asarray(i)) for i in self.inputs]
 
-    def case(self, name: str) -> Case:
-        """The model of this node alone, and what it must compute."""
+    def model(self, name: str) -> onnx.ModelProto:
+        """The model of this node alone."""
         args = self.args()
         names = ["" if a is None else f"x{i}" for i, a in enumerate(args)]
         made = [f"y{i}" for i in range(self.outputs)]
@@ -85,7 +85,12 @@ class Node:
         opsets = [helper.make_opsetid("", self.opset)]
         opsets += [helper.make_opsetid(self.domain, _ML_OPSETS.get(self.op, 3))] if self.domain else []
         model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
-        model = onnx.shape_inference.infer_shapes(model)
+        return onnx.shape_inference.infer_shapes(model)
+
+    def case(self, name: str) -> Case:
+        """The model of this node alone, and what it must compute."""
+        model, args, made = self.model(name), self.args(), [f"y{i}" for i in range(self.outputs)]
+        names = ["" if a is None else f"x{i}" for i, a in enumerate(args)]
         feeds = {n: a.array for n, a in zip(names, args, strict=True) if a is not None and not a.constant}
         return Case("ops", name, model, (DataSet(feeds, self._expected(model, feeds, made)),), 0.0, 0.0)
 

@@ -1,0 +1,43 @@
+"""Limits of time and memory for a process that runs cases."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+class OutOfTimeError(BaseException):
+    """A case took more processor time than it may; no ``except Exception`` swallows it."""
+
+
+@contextlib.contextmanager
+def processor_seconds(limit: float) -> Iterator[None]:
+    """Raises OutOfTimeError in the ``with`` block after ``limit`` seconds of processor time, if Python runs again."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise OutOfTimeError(f"more than {limit} s of processor time")
+
+    previous = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, limit)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, previous)
+
+
+def limit_memory(more: int) -> None:
+    """Lets this process take ``more`` bytes of address space than it has."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def peak_memory() -> int:
+    """The most bytes that this process ever had in memory."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,33 @@
+"""The stages behind the opening of a model, which every front for models shares."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tests.fuzz.front import Enter
+
+_WHOLE = 40
+"""One in so many cases is converted whole: run on samples, proven, and written."""
+
+
+def after_opening(source: Any, path: Path, enter: Enter, rng: Random) -> None:
+    """Matches the model and makes the Rust of its layers; now and then all that a conversion does."""
+    from tf2rust.codegen.model import build
+    from tf2rust.conversion import Options, convert, match_layers
+    from tf2rust.errors import ConversionError
+
+    enter("match")
+    found, graph = match_layers(source)
+    found.as_json()
+    found.as_text()
+    if found.unmatched:
+        raise ConversionError([unmatched.sentence() for unmatched in found.unmatched])
+    enter("build")
+    build(graph, inplace=rng.random() < 0.9, memdrop=rng.random() < 0.9)
+    if rng.randrange(_WHOLE) == 0:
+        enter("convert")
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            convert(source, Options(Path(folder) / "out", "model", tf_layers=path.parent), enter)

@@ -1,0 +1,178 @@
+"""Running cases in forked processes, which may die."""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import json
+import mmap
+import os
+import selectors
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+
+from tests.fuzz.front import Front
+from tests.fuzz.limits import limit_memory, peak_memory, processor_seconds
+from tests.fuzz.oracle import Finding, judge
+
+WALL_SECONDS = 120
+"""After which a worker that does not come back is killed. Well above a case's processor time: machines are busy."""
+_STATE = 256
+"""Bytes of shared memory that hold the index of a case and its stage."""
+_ALL_FRAMES = 1 << 14
+
+Data = Callable[[int], bytes]
+"""The bytes of a case by its index."""
+Result = tuple[int, "str | Finding"]
+
+
+def run(front: Front, data: Data, indices: Iterable[int], workers: int = 1) -> Iterator[Result]:
+    """Runs the cases ``indices`` in ``workers`` processes; how each ended, in any order.
+
+    A worker that dies or is stuck is a finding, and another one goes on after that case.
+    """
+    waiting = iter(indices)
+    selector = selectors.DefaultSelector()
+    try:
+        for _ in range(workers):
+            _start(selector, front, data, waiting)
+        while selector.get_map():
+            for key, _ in selector.select(timeout=1.0):
+                worker: _Worker = key.data
+                if line := worker.stream.readline():
+                    index, found = json.loads(line)
+                    worker.left.discard(index)
+                    yield index, Finding(**found) if isinstance(found, dict) else found
+                    continue
+                selector.unregister(worker.stream)
+                yield from worker.end()
+                _start(selector, front, data, waiting, worker.left)
+            for key in list(selector.get_map().values()):
+                key.data.kill_if_stuck()
+    finally:
+        for key in list(selector.get_map().values()):
+            os.kill(key.data.pid, signal.SIGKILL)
+            list(key.data.end())
+
+
+def run_alone(front: Front, data: bytes) -> str | Finding:
+    """How a file fares in a process of its own."""
+    ((_, found),) = run(front, lambda index: data, [0])
+    return found
+
+
+def _start(
+    selector: selectors.BaseSelector, front: Front, data: Data, waiting: Iterator[int], left: Iterable[int] = ()
+) -> None:
+    """Starts a worker on what another one left, or on the next cases that wait, if there are any."""
+    share = sorted(left) or [i for i, _ in zip(waiting, range(front.share), strict=False)]
+    if share:
+        worker = _Worker(front, data, share)
+        selector.register(worker.stream, selectors.EVENT_READ, worker)
+
+
+class _Worker:
+    """A forked process that runs its share of cases one by one."""
+
+    def __init__(self, front: Front, data: Data, share: list[int]) -> None:
+        self.left = set(share)
+        self._front = front
+        self._memory = mmap.mmap(-1, _STATE)
+        self._folder = Path(tempfile.mkdtemp(prefix="tf2rust-fuzz-"))
+        reader, writer = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            os.close(reader)
+            self._serve(writer, data, share)
+        os.close(writer)
+        self.stream = os.fdopen(reader, "rb", buffering=0)
+        self._seen, self._since, self._stuck = b"", time.monotonic(), False
+
+    def end(self) -> Iterator[Result]:
+        """Waits for the process; the case that it died of, if it did."""
+        _, status = os.waitpid(self.pid, 0)
+        self.stream.close()
+        index, _, stage = self._memory[:].rstrip(b"\0").decode().partition(" ")
+        frames = (self._folder / "frames").read_text(errors="replace") if self.left else ""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if not self.left:
+            return
+        dead = int(index) if index else min(self.left)
+        self.left.discard(dead)
+        if self._stuck:
+            yield dead, Finding("time", stage, "killed", f"more than {WALL_SECONDS} s")
+        else:
+            name = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else f"exit {status >> 8}"
+            yield dead, Finding("crash", stage, f"{name} {_places(frames)}", frames[:_ALL_FRAMES])
+
+    def kill_if_stuck(self) -> None:
+        """Kills a process that has been at the same stage of the same case for too long."""
+        now = self._memory[:]
+        if now != self._seen:
+            self._seen, self._since = now, time.monotonic()
+        elif time.monotonic() - self._since > WALL_SECONDS:
+            self._stuck = True
+            os.kill(self.pid, signal.SIGKILL)
+
+    def _serve(self, writer: int, data: Data, share: list[int]) -> None:
+        code = 1
+        frames = (self._folder / "frames").open("w", encoding="utf-8")
+        try:
+            _silence()
+            os.chdir(self._folder)
+            faulthandler.enable(frames, all_threads=False)
+            limit_memory(self._front.memory)
+            gc.freeze()
+            for index in share:
+                found = self._judge(index, data)
+                os.write(writer, (json.dumps([index, found]) + "\n").encode())
+            code = 0
+        except BaseException:
+            traceback.print_exc(file=frames)
+            frames.flush()
+        finally:
+            os._exit(code)
+
+    def _judge(self, index: int, data: Data) -> str | dict[str, str]:
+        def report(stage: str) -> None:
+            self._memory[:] = f"{index} {stage}".encode().ljust(_STATE, b"\0")
+
+        report("mutate")
+        content = data(index)
+        path = self._folder / f"model{self._front.suffix}"
+        path.write_bytes(content)
+        before, rng = peak_memory(), Random(zlib.crc32(content))
+        with processor_seconds(self._front.seconds):
+            found = judge(lambda enter: self._front.convert(path, enter, rng), report)
+        if not isinstance(found, Finding) and peak_memory() - before > self._front.memory // 2:
+            _, _, stage = self._memory[:].rstrip(b"\0").decode().partition(" ")
+            found = Finding("memory", stage, "peak", f"{(peak_memory() - before) >> 20} MiB more than before")
+        return asdict(found) if isinstance(found, Finding) else found
+
+
+def _places(frames: str) -> str:
+    """The deepest functions of tf2rust and of anybody in what faulthandler wrote."""
+    places = []
+    for line in frames.splitlines():
+        if line.lstrip().startswith("File "):
+            _, path, rest = line.split('"', 2)
+            places.append("/".join(path.split("/")[-2:]).removesuffix(".py") + ":" + rest.rpartition(" in ")[2])
+    own = next((p for p in places if "tf2rust" in p or "onnx_import" in p), "")
+    return f"{own} > {places[0]}" if places else "?"
+
+
+def _silence() -> None:
+    """Sends what libraries write to the terminal nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
