@@ -64,7 +64,7 @@ def _unknown(analysis: Analysis) -> list[Unmatched]:
 def _expand(analysis: Analysis, refused: Unmatched, origins: dict[ir.Node, _Origin]) -> bool:
     """Replaces the node that was refused by its definition, if it has one."""
     node = refused.source
-    body = None if node is None else _definition(node, analysis.facts)
+    body = None if node is None or node in analysis.unbounded else _definition(node, analysis.facts)
     if node is None or body is None:
         return False
     origin = origins.get(node, _Origin(refused, 0))

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnx.reference import ReferenceEvaluator
 
 from tf2rust.errors import UsageError
 from tf2rust.onnx_import.branches import take_branch
+from tf2rust.onnx_import.fold import Budget, Folder, TooLargeError
 from tf2rust.onnx_import.weights import without_weights
-from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, body_function, shape_function
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.facts import (
+    Fact,
+    Facts,
+    InferenceError,
+    Node,
+    body_function,
+    facts_of,
+    not_as_defined,
+    shape_function,
+)
 from tf2rust.ops.core.registry import load_ops
 from tf2rust.stages import at_node
 
 BATCH = "n"
 _ANONYMOUS = re.compile(r"unk__\d+|unk_\d+|\?|None|")
-_LARGEST_CONSTANT = 1 << 28  # elements: beyond this a folded constant is an attack or a mistake
+
+
+_RANDOM = ("Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike")
+"""Operators that make something else of the same inputs each time."""
 
 
 @dataclass
@@ -34,6 +46,10 @@ class Analysis:
     """Nodes whose outputs are constants."""
     problems: dict[ir.Node, str] = field(default_factory=dict)
     """Nodes whose outputs' shapes could not be found, with the reason."""
+    unbounded: set[ir.Node] = field(default_factory=set)
+    """Nodes among these that depend on no input, and whose outputs take more memory or time than a model may."""
+    left: set[ir.Value] = field(default_factory=set)
+    """Values that depend on no input but were too large to be folded: they are computed when the model runs."""
     guessed: dict[ir.Value, str] = field(default_factory=dict)
     """Values of which only ONNX' own inference knows something, or that depend on such; and the node to blame."""
     free: list[str] = field(default_factory=list)
@@ -46,6 +62,8 @@ class Analysis:
     """What ONNX' own inference finds, for operators that are not known."""
     weights: Mapping[ir.Value, Fact] = field(default_factory=dict)
     """The facts of the initializers."""
+    folder: Folder = field(default_factory=lambda: Folder(Budget.for_weights(0)))
+    """Computes what is constant; it remembers what it did."""
 
 
 def analyse(
@@ -64,21 +82,32 @@ def analyse(
         if value.const_value is not None
     }
     fallback = _onnx_shapes(proto)
+    size = proto.ByteSize() + sum(array.nbytes for array in arrays.values())
     return reanalyse(
-        Analysis(model.graph, Facts(), bind=dict(bind or {}), fallback=fallback, opsets=opsets, weights=known)
+        Analysis(
+            model.graph,
+            Facts(),
+            bind=dict(bind or {}),
+            fallback=fallback,
+            opsets=opsets,
+            weights=known,
+            folder=Folder(Budget.for_weights(size)),
+        )
     )
 
 
 def reanalyse(known: Analysis) -> Analysis:
     """The same for a graph whose nodes have changed."""
-    analysis = replace(known, facts=Facts(), folded=set(), problems={}, guessed={}, free=[])
+    analysis = replace(
+        known, facts=Facts(), folded=set(), problems={}, unbounded=set(), left=set(), guessed={}, free=[]
+    )
     _set_inputs(analysis, dict(known.bind))
     for value, fact in known.weights.items():
         analysis.facts[value] = fact
     analysis.graph.sort()
     for node in analysis.graph:
         with at_node(node.name or node.op_type):
-            _infer_node(node, analysis, known.fallback)
+            _infer_node(node, analysis)
     return analysis
 
 
@@ -130,45 +159,81 @@ def _onnx_shapes(proto: onnx.ModelProto) -> dict[str, tuple[str, tuple[int | Non
     return found
 
 
-def _infer_node(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[str, tuple[int | None, ...]]]) -> None:
+def _infer_node(node: ir.Node, analysis: Analysis) -> None:
     facts = analysis.facts
-    if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
-        facts[node.outputs[0]] = Fact.of_const(_constant(node))
-        analysis.folded.add(node)
+    try:
+        if (branch := take_branch(node, facts)) is None:
+            _enter(node, analysis)
+            found = _found(node, analysis)
+    except TooLargeError as error:
+        analysis.unbounded.add(node)
+        _set_problem(node, str(error), analysis)
         return
-    if (branch := take_branch(node, facts)) is not None:
+    except Exception as error:  # a node that is not as ONNX defines it can make a shape function raise anything
+        _set_problem(node, str(error) if isinstance(error, InferenceError) else not_as_defined(error), analysis)
+        return
+    if branch is not None:
         for inner in branch:
             inner.version = inner.version or node.version
-            _infer_node(inner, analysis, fallback)
-        return
-    try:
-        _enter(node, analysis, fallback)
-        found = _facts_of(node, facts)
-    except (InferenceError, ValueError, IndexError, TypeError, ZeroDivisionError) as error:
-        inside = _blamed_inside(node, analysis)
-        blamed = _blamed(node, analysis) or inside or node.name or "?"
-        analysis.problems[node] = f"its body needs `{inside}`, which is not supported" if inside else str(error)
-        for output in node.outputs:
-            analysis.guessed[output] = blamed
-            dtype, dims = fallback.get(output.name or "", ("", ()))
-            if dtype:
-                symbol = identifier(output.name or "")
-                facts[output] = Fact(
-                    dtype, tuple(Expr.symbol(f"{symbol}_{i}") if d is None else d for i, d in enumerate(dims))
-                )
+            _infer_node(inner, analysis)
         return
     source = _blamed(node, analysis)
     for output, fact in zip(node.outputs, found, strict=False):
         facts[output] = fact
         if source is not None:
             analysis.guessed[output] = source
-    if all(v is None or facts.const(v) is not None for v in node.inputs) and node.inputs:
-        _fold(node, analysis)
-    elif all(f.const is not None for f in found):
+    if all(fact.const is not None for fact in found):
         analysis.folded.add(node)
 
 
-def _enter(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[str, tuple[int | None, ...]]]) -> None:
+def _set_problem(node: ir.Node, reason: str, analysis: Analysis) -> None:
+    """Notes why the node's outputs are not known, and what ONNX' own inference knows of them."""
+    inside = _blamed_inside(node, analysis)
+    blamed = _blamed(node, analysis) or inside or node.name or "?"
+    analysis.problems[node] = f"its body needs `{inside}`, which is not supported" if inside else reason
+    for output in node.outputs:
+        analysis.guessed[output] = blamed
+        dtype, dims = analysis.fallback.get(output.name or "", ("", ()))
+        if dtype:
+            symbol = identifier(output.name or "")
+            analysis.facts[output] = Fact(
+                dtype, tuple(Expr.symbol(f"{symbol}_{i}") if d is None else d for i, d in enumerate(dims))
+            )
+
+
+def _found(node: ir.Node, analysis: Analysis) -> Sequence[Fact]:
+    """The facts of the node's outputs, which are constants if all that it reads is and if the budget allows it."""
+    facts = analysis.facts
+    if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
+        return [Fact.of_const(_constant(node))]
+    read = list(read_by(node))
+    found = _constants_of_unknown(node, analysis) or facts_of(node, facts)
+    computed = [v for v in read if facts.const(v) is None]
+    if not read or not analysis.left.issuperset(computed):
+        return found
+    if computed:
+        analysis.folder.check(node, facts, found)
+    elif (made := analysis.folder.fold(node, facts, found)) is not None:
+        return made
+    if any(fact.const is None for fact in found):
+        analysis.left.update(node.outputs)
+    return found
+
+
+def _constants_of_unknown(node: ir.Node, analysis: Analysis) -> Sequence[Fact] | None:
+    """What an operator without a shape function here makes of constants, by the shapes that ONNX itself infers."""
+    facts = analysis.facts
+    if node.domain not in ("", "ai.onnx") or shape_function(node.op_type) is not None or node.op_type in _RANDOM:
+        return None
+    shapes = [analysis.fallback.get(v.name or "") for v in node.outputs]
+    known = [Fact(s[0], tuple(d for d in s[1] if d is not None)) for s in shapes if s is not None and None not in s[1]]
+    read = list(read_by(node))
+    if not read or len(known) < len(shapes) or any(facts.const(v) is None for v in read):
+        return None
+    return analysis.folder.fold(node, facts, known)
+
+
+def _enter(node: ir.Node, analysis: Analysis) -> None:
     """Finds the facts of what is in the node's bodies, where it is known what they are given."""
     function = body_function(node.op_type) if node.domain in ("", "ai.onnx") else None
     if function is None or any(v is not None and v not in analysis.facts for v in node.inputs):
@@ -181,7 +246,7 @@ def _enter(node: ir.Node, analysis: Analysis, fallback: Mapping[str, tuple[str, 
                 analysis.facts[value] = Fact.of_const(value.const_value.numpy())
         for inner in list(body):
             inner.version = inner.version or node.version
-            _infer_node(inner, analysis, fallback)
+            _infer_node(inner, analysis)
 
 
 def bodies_of(node: ir.Node) -> list[ir.Graph]:
@@ -191,6 +256,15 @@ def bodies_of(node: ir.Node) -> list[ir.Graph]:
         found += [attribute.value] if attribute.type == ir.AttributeType.GRAPH else []
         found += attribute.value if attribute.type == ir.AttributeType.GRAPHS else []
     return found
+
+
+def read_by(node: ir.Node) -> Iterator[ir.Value]:
+    """What the node reads: its inputs, and what its bodies capture from around it."""
+    yield from (v for v in node.inputs if v is not None)
+    for graph in bodies_of(node):
+        inside = {v for inner in graph for v in inner.outputs} | {*graph.inputs, *graph.initializers.values()}
+        read = {v: None for inner in graph for v in read_by(inner)} | dict.fromkeys(graph.outputs)
+        yield from (v for v in read if v not in inside)
 
 
 def _blamed_inside(node: ir.Node, analysis: Analysis) -> str | None:
@@ -203,48 +277,9 @@ def _blamed(node: ir.Node, analysis: Analysis) -> str | None:
     return next((analysis.guessed[v] for v in node.inputs if v in analysis.guessed), None)
 
 
-def _facts_of(node: ir.Node, facts: Facts) -> Sequence[Fact]:
-    function = shape_function(node.op_type) if node.domain in ("", "ai.onnx") else None
-    if function is None:
-        raise InferenceError("no rule knows this operator")
-    for value in node.inputs:
-        if value is not None and value not in facts:
-            raise InferenceError(f"its input `{value.name}` comes from a node that is not understood")
-    return function(Node(node), facts)
-
-
 def _constant(node: ir.Node) -> np.ndarray:
     (attribute,) = node.attributes.values()
     if attribute.type == ir.AttributeType.TENSOR:
         return np.asarray(attribute.value.numpy())
     dtype = np.float32 if "float" in attribute.name else np.int64
     return np.asarray(attribute.value, dtype=dtype)
-
-
-def _fold(node: ir.Node, analysis: Analysis) -> None:
-    """Computes a node whose inputs are all constants, with ONNX' reference implementation."""
-    facts = analysis.facts
-    if any((n := product(facts.shape(v))) and isinstance(n, int) and n > _LARGEST_CONSTANT for v in node.outputs):
-        analysis.problems[node] = "its constant result would be larger than 2^28 elements"
-        return
-    names = [f"i{i}" if v is not None else "" for i, v in enumerate(node.inputs)]
-    outputs = [f"o{i}" for i in range(len(node.outputs))]
-    proto = ir.to_proto(node)
-    del proto.input[:], proto.output[:]
-    proto.input.extend(names)
-    proto.output.extend(outputs)
-    feeds = {name: facts.const(v) for name, v in zip(names, node.inputs, strict=True) if name}
-    graph = onnx.helper.make_graph(
-        [proto],
-        "fold",
-        [
-            onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
-            for n, a in feeds.items()
-            if a is not None
-        ],
-        [onnx.ValueInfoProto(name=o) for o in outputs],
-    )
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", node.version or 18)])
-    for output, array in zip(node.outputs, ReferenceEvaluator(model).run(None, feeds), strict=True):
-        facts[output] = Fact.of_const(np.asarray(array))
-    analysis.folded.add(node)

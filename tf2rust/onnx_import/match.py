@@ -10,7 +10,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from tf2rust.onnx_import.infer import Analysis, bodies_of
+from tf2rust.onnx_import.infer import Analysis, bodies_of, read_by
 from tf2rust.ops.constant import Constant
 from tf2rust.ops.core.facts import Node
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
@@ -113,7 +113,7 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
             hidden = [_inside(u, node) for u in _hidden(node, analysis, builder)]
             blocked = outcome.blocked_by or next((u.node for u in hidden), None)
             result.unmatched[:0] = [*hidden, replace(outcome, source=node, blocked_by=blocked)]
-            demanded.update(v for v in _read_by(node) if not _is_shape(v, analysis))
+            demanded.update(v for v in read_by(node) if not _is_shape(v, analysis))
             claimed.add(node)
             continue
         for inner in bodies.get(node, []):
@@ -210,9 +210,8 @@ def _apply(node: ir.Node, analysis: Analysis, builder: Builder) -> Applied | Unm
         reason = f"its input depends on `{blocked}`, which is not supported"
         return Unmatched(node.name or "?", op, attributes, known[-1].name, reason, blocked)
     if nearest is None:
-        return Unmatched(
-            node.name or "?", op, attributes, _rule_of_similar_name(node.op_type), "no rule knows this operator"
-        )
+        reason = problem or "no rule knows this operator"
+        return Unmatched(node.name or "?", op, attributes, _rule_of_similar_name(node.op_type), reason)
     return Unmatched(node.name or "?", op, attributes, nearest[0], nearest[1].reason)
 
 
@@ -236,15 +235,6 @@ def _leftover(node: ir.Node, analysis: Analysis, result: Matched) -> None:
         result.shapes.append(name)
     else:
         result.unused.append(name)
-
-
-def _read_by(node: ir.Node) -> Iterator[ir.Value]:
-    """What the node reads, by its inputs and from within its subgraphs."""
-    yield from (v for v in node.inputs if v is not None)
-    for graph in bodies_of(node):
-        inside = {v for inner in graph for v in inner.outputs} | {*graph.inputs, *graph.initializers.values()}
-        read = {v for inner in graph for v in _read_by(inner)} | set(graph.outputs)
-        yield from (v for v in read if v not in inside)
 
 
 def _is_shape(value: ir.Value, analysis: Analysis) -> bool:

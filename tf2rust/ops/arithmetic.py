@@ -201,6 +201,8 @@ def binary(m: Match, b: Builder) -> Yield:
     shape = placed(m.root, b.facts)
     for i in range(1, len(inputs)):
         right = _operand(b, m, i)
+        if not isinstance(left, Value) and not isinstance(right, Value):
+            right = b.value(inputs[i])
         if shape is not None and isinstance(right, Value):
             layers.append(Reshape(inputs=[right], outputs=[b.temporary(right, shape)]))
             right = layers[-1].y
@@ -253,7 +255,7 @@ def _apply(function: str, left: Value | np.ndarray, right: Value | np.ndarray, y
         if isinstance(right, Value):
             return Binary(function=function, inputs=[left, right], outputs=[y])
         return Binary(function=function, constant=right, inputs=[left], outputs=[y])
-    assert isinstance(right, Value)  # two constants are folded
+    assert isinstance(right, Value)
     first = function not in _COMMUTATIVE
     return Binary(function=function, constant=left, constant_first=first, inputs=[right], outputs=[y])
 

@@ -79,6 +79,10 @@ def _one_hot(node: Node, facts: Facts) -> Sequence[Fact]:
     return [Fact(values.dtype, (*indices.shape[:axis], wide, *indices.shape[axis:]))]
 
 
+_LARGEST_EYE = 1 << 26
+"""Elements of an identity matrix."""
+
+
 @infers("EyeLike")
 def _eye_like(node: Node, facts: Facts) -> Sequence[Fact]:
     data = facts[node.ir.inputs[0]]  # type: ignore[index]
@@ -86,6 +90,8 @@ def _eye_like(node: Node, facts: Facts) -> Sequence[Fact]:
     if len(data.shape) != 2 or not all(isinstance(d, int) for d in data.shape):
         raise InferenceError("its matrix has a free dimension; bind it with --dim")
     rows, columns = (int(str(d)) for d in data.shape)
+    if rows * columns > _LARGEST_EYE:
+        raise InferenceError(f"its matrix of {rows} × {columns} is too large to be a constant")
     return [Fact.of_const(np.eye(rows, columns, node.attr("k", 0), np.dtype(dtype)))]
 
 

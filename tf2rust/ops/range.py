@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import onnx_ir as ir
 
 from tf2rust.ops.arithmetic import NUMBERS
 from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, measured
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured
 from tf2rust.ops.core.layer import Layer, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -41,8 +42,14 @@ _WIDE = ("float32", "float64", "int32", "int64")
 @infers("Range")
 def _range(node: Node, facts: Facts) -> Sequence[Fact]:
     dtype = facts.dtype(node.ir.inputs[0])  # type: ignore[arg-type]
-    if all(facts.const(v) is not None for v in node.inputs):
-        return [Fact(dtype, (-1,))]  # a constant, which is computed in a moment
+    constants = [facts.const(v) for v in node.inputs]
+    if all(c is not None and c.size == 1 for c in constants):
+        start, limit, step = (c.reshape(()).item() for c in constants if c is not None)
+        if step == 0 or not math.isfinite((limit - start) / step):
+            raise InferenceError(f"it goes from {start} to {limit} in steps of {step}, which has no end")
+        whole = isinstance(step, int)
+        count = -((start - limit) // step) if whole else math.ceil((limit - start) / step)
+        return [Fact(dtype, (max(count, 0),))]
     first, end, by = (_whole(v, facts) for v in node.inputs)
     if first is None or end is None or not isinstance(by, int) or by == 0:
         return [Fact(dtype, (measured(node.ir.outputs[0]),))]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,9 +111,12 @@ class Node:
 class Facts:
     """The facts of one graph."""
 
-    def __init__(self) -> None:
-        self._facts: dict[ir.Value, Fact] = {}
-        self._outputs: set[ir.Value] = set()
+    def __init__(self, facts: MutableMapping[ir.Value, Fact] | None = None) -> None:
+        self._facts = {} if facts is None else facts
+
+    def layer(self) -> Facts:
+        """Facts that hold what these do, and take new ones without these knowing."""
+        return Facts(ChainMap({}, self._facts))
 
     def __contains__(self, value: ir.Value) -> bool:
         return value in self._facts
@@ -180,6 +184,36 @@ def infers(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
 def shape_function(op: str) -> ShapeFunction | None:
     """The registered shape function of an ONNX operator."""
     return _shape_functions.get(op)
+
+
+def facts_of(node: ir.Node, facts: Facts) -> Sequence[Fact]:
+    """The facts of a node's outputs; raises InferenceError where they cannot be found."""
+    function = shape_function(node.op_type) if node.domain in ("", "ai.onnx") else None
+    if function is None:
+        raise InferenceError("no rule knows this operator")
+    for value in node.inputs:
+        if value is None:
+            continue
+        if value not in facts:
+            raise InferenceError(f"its input `{value.name}` comes from a node that is not understood")
+        if facts.dtype(value).startswith(_TEXT):
+            raise InferenceError(f"its input `{value.name}` holds strings, and tensors here hold numbers")
+    return function(Node(node), facts)
+
+
+_TEXT = ("object", "str", "bytes")
+"""How NumPy's names for dtypes of strings begin."""
+
+
+def not_as_defined(error: Exception) -> str:
+    """The reason for what was raised where a node's inputs or attributes were taken for what ONNX defines.
+
+    Raises the error again if the machine is short of memory.
+    """
+    if isinstance(error, (MemoryError, RecursionError)):
+        raise error
+    said = " ".join(str(error).split())
+    return f"its inputs or attributes are not what ONNX defines, or are misread ({type(error).__name__}: {said[:120]})"
 
 
 _body_functions: dict[str, ShapeFunction] = {}

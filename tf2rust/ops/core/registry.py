@@ -13,7 +13,7 @@ from functools import cache
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Facts, InferenceError, Node
+from tf2rust.ops.core.facts import Facts, InferenceError, Node, not_as_defined
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Matcher, Mismatch, Op
 
@@ -92,6 +92,8 @@ class Rule:
             made = self.build(match, builder)
         except InferenceError as error:
             return match.reject(str(error))
+        except Exception as error:  # what a rule takes for granted of a node need not hold of a damaged one
+            return match.reject(not_as_defined(error))
         if isinstance(made, Mismatch):
             return made
         for part in match.nodes:

@@ -1,0 +1,213 @@
+"""Constant folding: nodes whose inputs are all constants are computed at conversion, within a budget.
+
+A node that takes more than what is left of the budget is left to a layer, which computes it when the model runs; one
+that no model of this size can want is refused.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.cost import Cost, cost_of
+from tf2rust.onnx_import.load import run_onnx, run_reference
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, facts_of
+
+_MIB = 1 << 20
+_FORMAT = 10
+"""The version of ONNX' file format for the models of one node: enough for all operator sets."""
+_STEP = 1 << 19
+"""Operations that it takes to call a node: they count where a loop calls it again and again."""
+_WRONG_IN_REFERENCE = frozenset(
+    {
+        "BatchNormalization",
+        "Hardmax",
+        "LRN",
+        "LogSoftmax",
+        "LpNormalization",
+        "LpPool",
+        "MaxPool",
+        "RoiAlign",
+        "Softmax",
+    }
+)
+"""Operators that ONNX' reference implementation computes as no, or only as the newest, operator set has them."""
+_QUICK = 1 << 30
+"""Operations beyond which ONNX Runtime computes what the reference implementation is slow at."""
+
+
+@dataclass
+class Budget:
+    """What folding may still take: bytes of one result, bytes and operations of all."""
+
+    result: int
+    total: int
+    operations: int
+
+    @classmethod
+    def for_weights(cls, size: int) -> Budget:
+        """The budget of a model whose file holds ``size`` bytes.
+
+        A result may have 512 MiB or four times the file's size, whichever is more, all results together 768 MiB or
+        sixteen times the size; and 2^33 operations or 256 for each byte may be done.
+        """
+        return cls(max(512 * _MIB, 4 * size), max(768 * _MIB, 16 * size), max(1 << 33, 256 * size))
+
+
+class TooLargeError(InferenceError):
+    """What depends on no input takes more memory or time than any model may."""
+
+
+class Folder:
+    """Folds the nodes of one model; what was computed once is kept."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self._largest, self._longest = 2 * budget.result, budget.operations
+        self._known: dict[ir.Node, list[Fact] | None] = {}
+
+    def fold(self, node: ir.Node, facts: Facts, found: Sequence[Fact]) -> list[Fact] | None:
+        """The constants that a node of constant inputs makes; None if it is left to a layer.
+
+        ``found`` are the facts of its outputs by their shapes alone. Raises TooLargeError as ``check`` does.
+        """
+        if node not in self._known:
+            arrays = self._loop(node, facts) if node.op_type == "Loop" else self._compute(node, facts, found)
+            self._known[node] = None if arrays is None else [Fact.of_const(array) for array in arrays]
+        return self._known[node]
+
+    def check(self, node: ir.Node, facts: Facts, found: Sequence[Fact]) -> Cost:
+        """What a node takes that depends on no input; raises TooLargeError if that is more than any model may."""
+        cost = cost_of(Node(node), facts, found)
+        if cost.size >= self._largest:
+            raise TooLargeError(
+                f"its result depends on no input and takes {cost.size / _MIB:,.0f} MiB, but less than "
+                f"{self._largest / _MIB:,.0f} MiB are allowed for it; check the sizes that it is computed from"
+            )
+        if cost.native > self._longest:
+            raise TooLargeError(
+                f"its result depends on no input and takes {cost.native:.1e} operations, but {self._longest:.1e} are "
+                "allowed for it; store the result in the model instead"
+            )
+        return cost
+
+    def _compute(self, node: ir.Node, facts: Facts, found: Sequence[Fact]) -> list[np.ndarray] | None:
+        if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
+            return None
+        cost = self.check(node, facts, found)
+        if cost.size > min(self.budget.result, self.budget.total):
+            return None
+        for run, operations in _ways(node.op_type, cost):
+            if operations > self.budget.operations:
+                continue
+            self.budget.operations -= operations
+            arrays = _run(run, node, facts)
+            if arrays is not None:
+                inputs = [facts.const(v) for v in node.inputs]
+                self.budget.total -= sum(a.nbytes for a in arrays if not _is_view(a, inputs))
+                return arrays
+        return None
+
+    def _loop(self, node: ir.Node, facts: Facts) -> list[np.ndarray] | None:
+        """The last states of a Loop and what it collects; None if its body has a node that is not folded."""
+        body, outer = node.attributes["body"].value, facts
+        limit, started = ([*node.inputs, None, None][i] for i in range(2))
+        steps = None if limit is None else int(facts.const(limit).reshape(()))  # type: ignore[union-attr]
+        holds = started is None or bool(facts.const(started).reshape(()))  # type: ignore[union-attr]
+        states = [facts.const(v) for v in node.inputs[2:]]
+        collected: list[list[np.ndarray]] = [[] for _ in body.outputs[1 + len(states) :]]
+        done = kept = 0
+        while holds and (steps is None or done < steps):
+            self._spend(_STEP)
+            facts = outer.layer()
+            given = [np.asarray(done), np.asarray(True), *states]
+            for value, array in zip(body.inputs, given, strict=True):
+                facts[value] = Fact.of_const(np.asarray(array))
+            results = self._graph(body, facts)
+            if results is None:
+                return None
+            holds, states = bool(results[0].reshape(())), list(results[1 : 1 + len(states)])
+            for own, array in zip(collected, results[1 + len(states) :], strict=True):
+                own.append(array)
+                kept += array.nbytes
+            if kept > min(self.budget.result, self.budget.total):
+                return None
+            done += 1
+        if not done and collected:
+            return None
+        return [*(np.asarray(state) for state in states), *(np.stack(own) for own in collected)]
+
+    def _graph(self, graph: ir.Graph, facts: Facts) -> list[np.ndarray] | None:
+        """The outputs of a graph whose inputs are constants; None if it has a node that is not folded."""
+        for value in graph.initializers.values():
+            if value.const_value is not None:
+                facts[value] = Fact.of_const(value.const_value.numpy())
+        for node in graph:
+            self._spend(_STEP)
+            found = facts_of(node, facts)
+            if not all(fact.const is not None for fact in found):
+                arrays = self._compute(node, facts, found)
+                if arrays is None:
+                    return None
+                found = [Fact.of_const(array) for array in arrays]
+            for value, fact in zip(node.outputs, found, strict=False):
+                facts[value] = fact
+        results = [facts.const(v) for v in graph.outputs]
+        return [a for a in results if a is not None] if all(a is not None for a in results) else None
+
+    def _spend(self, operations: int) -> None:
+        if operations > self.budget.operations:
+            raise TooLargeError(
+                f"it is a loop over constants that does not end within the {self._longest:.1e} operations that are "
+                "allowed for it; store its result in the model instead"
+            )
+        self.budget.operations -= operations
+
+
+_Run = Callable[[onnx.ModelProto, Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+
+
+def _ways(op: str, cost: Cost) -> Iterator[tuple[_Run, int]]:
+    """Who computes a node, and in how many operations: ONNX' reference implementation, unless it is slow at it."""
+    ways: list[tuple[_Run, int]] = [(run_reference, cost.interpreted), (run_onnx, cost.native)]
+    if op in _WRONG_IN_REFERENCE:
+        ways = ways[1:]
+    yield from ways if cost.interpreted <= _QUICK else ways[::-1]
+
+
+def _run(run: _Run, node: ir.Node, facts: Facts) -> list[np.ndarray] | None:
+    """What the node makes of its inputs; None if this implementation lacks the operator or fails at it."""
+    names = [f"i{i}" if v is not None else "" for i, v in enumerate(node.inputs)]
+    outputs = [f"o{i}" if v.name else "" for i, v in enumerate(node.outputs)]
+    proto = ir.to_proto(node)
+    proto.domain = ""
+    del proto.input[:], proto.output[:]
+    proto.input.extend(names)
+    proto.output.extend(outputs)
+    arrays = {name: facts.const(v) for name, v in zip(names, node.inputs, strict=True) if name}
+    feeds = {name: a for name, a in arrays.items() if a is not None}
+    try:
+        declared = [
+            onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
+            for n, a in feeds.items()
+        ]
+        graph = onnx.helper.make_graph([proto], "fold", declared, [onnx.ValueInfoProto(name=o) for o in outputs if o])
+        opset = onnx.helper.make_opsetid("", node.version or 18)
+        model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=_FORMAT)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            made = run(model, feeds)
+    except (ConversionError, ValueError, KeyError, TypeError, OverflowError, MemoryError):
+        return None
+    found = [made[name] if name else np.zeros(0, np.float32) for name in outputs]
+    return found if all(array.dtype.kind not in "OSU" for array in found) else None
+
+
+def _is_view(array: np.ndarray, inputs: Sequence[np.ndarray | None]) -> bool:
+    return any(own is not None and np.may_share_memory(array, own) for own in inputs)
