@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from tests.models.graphs import graph, node
 from tf2rust.errors import UsageError
@@ -13,7 +15,8 @@ from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.load import run_onnx
 from tf2rust.ops.core.dims import bind
 
-F = TensorProto.FLOAT
+F, BOOL = TensorProto.FLOAT, TensorProto.BOOL
+Build = Callable[[str], onnx.ModelProto]
 
 
 def shape_chain() -> onnx.ModelProto:
@@ -185,3 +188,75 @@ def test_constants_are_folded() -> None:
     folded = {item.name: analysis.facts.const(item.outputs[0]) for item in analysis.folded}
     assert folded.keys() == {"node/wt", "node/w2"}
     assert np.array_equal(folded["node/w2"], w.T * 2)  # type: ignore[arg-type]
+
+
+def _loop(captured: str) -> onnx.ModelProto:
+    """Two trips of ``state + captured``, started from a constant."""
+    body = helper.make_graph(
+        [node("Identity", ["again"], ["on"]), node("Add", ["state", captured], ["next"])],
+        "body",
+        [
+            helper.make_tensor_value_info("trip", TensorProto.INT64, []),
+            _info("again", TensorProto.BOOL),
+            _info("state"),
+        ],
+        [_info("on", BOOL), _info("next")],
+    )
+    return _around(node("Loop", ["trips", "true", "zeros"], ["made"], body=body))
+
+
+def _scan(captured: str) -> onnx.ModelProto:
+    """``row + captured`` for the rows of a constant."""
+    body = helper.make_graph([node("Add", ["row", captured], ["next"])], "body", [_info("row")], [_info("next")])
+    return _around(node("Scan", ["rows"], ["made"], body=body, num_scan_inputs=1))
+
+
+def _nested(captured: str) -> onnx.ModelProto:
+    """A Scan whose body captures nothing, but has a branch whose body does."""
+    branches = {
+        name: helper.make_graph([node(op, ["row", captured], [name])], name, [], [_info(name)])
+        for name, op in (("then_branch", "Add"), ("else_branch", "Sub"))
+    }
+    nodes = [
+        node("ReduceMax", ["row"], ["largest"], keepdims=0),
+        node("Cast", ["largest"], ["some"], to=TensorProto.BOOL),
+        node("If", ["some"], ["next"], **branches),
+    ]
+    body = helper.make_graph(nodes, "body", [_info("row")], [_info("next")])
+    return _around(node("Scan", ["rows"], ["made"], body=body, num_scan_inputs=1))
+
+
+def _info(name: str, dtype: int = F) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, dtype, [3] if dtype == F else [])
+
+
+def _around(holder: onnx.NodeProto) -> onnx.ModelProto:
+    """A model with ``holder``, whose body may capture the constant ``ones`` or the input ``x``."""
+    weights = {
+        "trips": np.array(2),
+        "true": np.array(True),
+        "zeros": np.zeros(3, np.float32),
+        "ones": np.ones(3, np.float32),
+        "rows": np.arange(6, dtype=np.float32).reshape(2, 3),
+    }
+    return graph(
+        [holder, node("Add", ["made", "x"], ["y"])],
+        {"x": (F, [3])},
+        {"y": (F, [3] if holder.op_type == "Loop" else [2, 3])},
+        {name: array for name, array in weights.items() if name in {*holder.input, "ones"}},
+    )
+
+
+@pytest.mark.parametrize("build", [_loop, _scan, _nested])
+@pytest.mark.parametrize("captured", ["ones", "x"])
+def test_a_loop_is_folded_only_where_all_that_its_body_captures_is_constant(build: Build, captured: str) -> None:
+    model = build(captured)
+    analysis = analyse(model)
+    (holder,) = (item for item in analysis.graph if item.op_type in ("Loop", "Scan"))
+    # A Scan is left to its layer, whatever it reads.
+    assert (holder in analysis.folded) == (captured == "ones" and build is _loop)
+    if holder in analysis.folded:
+        made = analysis.facts.const(holder.outputs[0])
+        x = np.zeros(3, np.float32)
+        assert made is not None
+        assert np.array_equal(made + x, run_onnx(model, {"x": x})["y"])

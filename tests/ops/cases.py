@@ -35,16 +35,16 @@ FREE = 6
 class In:
     """An input: its shape without the batch, its dtype, and what it is fed (seeded normal numbers unless given).
 
-    The batch is free, or fixed to ``BATCH``.
+    The batch is free, and ``BATCH`` samples are fed, or ``batch`` fixes it.
     """
 
     shape: tuple[int | None, ...]
     dtype: str = "float32"
     feed: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] | None = None
-    fixed: bool = False
+    batch: int | None = None
 
     def array(self, rng: np.random.Generator) -> np.ndarray:
-        shape = (BATCH, *(FREE if d is None else d for d in self.shape))
+        shape = (self.batch or BATCH, *(FREE if d is None else d for d in self.shape))
         if self.feed is not None:
             return np.asarray(self.feed(rng, shape)).astype(self.dtype)
         if self.dtype == "bool":
@@ -119,8 +119,7 @@ def merge(table: Table, folder: Path) -> Merged:
         for name, item in table.cases.items():
             own = []
             for i, spec in enumerate(item.inputs):
-                batch = BATCH if spec.fixed else None
-                own.append(kit.Input(spec.shape, batch, dtype=spec.dtype, name=f"{name}_in{i}"))
+                own.append(kit.Input(spec.shape, spec.batch, dtype=spec.dtype, name=f"{name}_in{i}"))
                 feeds[f"{name}_in{i}"] = spec.array(rng)
             made = item.build(*own)
             made = list(made) if isinstance(made, (tuple, list)) else [made]

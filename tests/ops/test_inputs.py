@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.ops.cases import Case, In, Table, case, check, keras, parametrised, tf_keras
+from tests.ops.cases import BATCH, Case, In, Table, case, check, keras, parametrised, tf_keras
 from tests.ops.conftest import Outcomes
 
 layers, ops = keras.layers, keras.ops
@@ -32,10 +32,10 @@ TABLE: dict[str, Case] = {
         In((2,), "bool"),
         becomes="Cast Cast Concatenate Dense",
     ),
-    "input_fixed_batch": case(lambda x: layers.Dense(2)(layers.Flatten()(x)), In((4, 2), fixed=True), becomes="Dense"),
+    "input_fixed_batch": case(lambda x: layers.Dense(2)(layers.Flatten()(x)), In((4, 2), batch=BATCH), becomes="Dense"),
     "input_fixed_batch_embedding": case(
         lambda x: layers.GlobalAveragePooling1D()(layers.Embedding(5, 3)(x)),
-        In((4,), "int32", fixed=True),
+        In((4,), "int32", batch=BATCH),
         becomes="Embedding GlobalAveragePooling1D",
     ),
     "input_free_time": case(lambda x: layers.Dense(2)(x), (None, 4), becomes="Dense"),
@@ -45,7 +45,7 @@ TABLE: dict[str, Case] = {
     "outputs_1_twice": case(_twice, (4,), becomes="Dense Activation"),
 }
 K2: dict[str, Case] = {
-    "k2_input_fixed_batch": case(lambda x: tf_keras.layers.Dense(2)(x), In((4,), fixed=True), becomes="Dense"),
+    "k2_input_fixed_batch": case(lambda x: tf_keras.layers.Dense(2)(x), In((4,), batch=BATCH), becomes="Dense"),
     **{
         f"k2_input_{dtype}": case(
             lambda x: tf_keras.layers.Flatten()(tf_keras.layers.Embedding(5, 2)(x)),

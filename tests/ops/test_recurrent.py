@@ -23,10 +23,15 @@ def _gaps(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return x
 
 
+def _gaps_of_one(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return _gaps(rng, (3, *shape[1:]))[:1]
+
+
 def _words(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return _gaps(rng, (*shape, 1))[..., 0].round() + 3 * (_gaps(rng, (*shape, 1))[..., 0] != 0)
 
 
+ONE = In((7, 4), batch=1)
 MASKED = In((7, 4), feed=_gaps)
 WORDS = In((7,), "int32", lambda rng, shape: np.abs(_words(rng, shape)))
 
@@ -89,6 +94,13 @@ def _table(kind: str) -> dict[str, Case]:
         "both_sum": case(_both(kind, "sum"), X, becomes=f"{kind} {kind} Add"),
         "both_states": case(_both(kind, return_state=True, **sequences), X),
         "unrolled": case(_layer(kind, unroll=True), X),
+        "of_one": case(_layer(kind), ONE, becomes=kind),
+        "of_one_sequences": case(_layer(kind, **sequences), ONE, becomes=kind),
+        "of_one_free": case(_layer(kind), In((None, 4), batch=1), becomes=kind),
+        "of_one_backwards": case(_layer(kind, go_backwards=True), ONE, becomes=kind),
+        "of_one_both": case(_both(kind, **sequences), ONE, becomes=two),
+        "of_one_masked": case(_masked(_layer(kind)), In((7, 4), batch=1, feed=_gaps_of_one)),
+        "of_two": case(_both(kind), In((7, 4), batch=2), becomes=two),
     }
 
 

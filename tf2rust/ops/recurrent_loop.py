@@ -62,10 +62,23 @@ def sum_of(value: ir.Value, facts: Facts) -> Sum:
         return _of_width(sum_of(inputs[0], facts), width).plus(_of_width(sum_of(inputs[1], facts), width))
     if node.op_type == "MatMul" and (kernel := facts.const(inputs[1])) is not None and kernel.ndim == 2:
         return Sum([(inputs[0], kernel)])
+    if node.op_type == "Gemm" and isinstance(width, int) and (product := _gemm(view, inputs, facts)) is not None:
+        return product if len(inputs) == 2 else product.plus(_of_width(sum_of(inputs[2], facts), width))
+    if node.op_type == "Squeeze" and facts.shape(inputs[0])[-1:] == facts.shape(value):
+        return sum_of(inputs[0], facts)  # the batch of one, which an addition brings back
     if node.op_type in ("Split", "Slice") and (found := _columns(view, value, facts)) is not None:
         inner = sum_of(inputs[0], facts)
         return Sum(rest=[value]) if inner.rest else inner.part(*found)
     return Sum(rest=[value])
+
+
+def _gemm(node: Node, inputs: list[ir.Value], facts: Facts) -> Sum | None:
+    """The product of a Gemm with a constant kernel that scales nothing; its third input is not part of it."""
+    kernel = facts.const(inputs[1])
+    plain = node.attr("alpha", 1.0) == 1 and node.attr("beta", 1.0) == 1 and not node.attr("transA", 0)
+    if kernel is None or not plain:
+        return None
+    return Sum([(inputs[0], kernel.T if node.attr("transB", 0) else kernel)])
 
 
 def _of_width(part: Sum, width: int) -> Sum:
