@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import Node, check_node, const, floats, named, node
+from tests.ops.nodes import Node, check_node, const, floats, free, named, node
 
 IMAGE = floats(1, 2, 9, 8)
 WHOLE = const([], "float32")
@@ -27,8 +31,72 @@ def _corners(x: np.ndarray, *_: np.ndarray) -> np.ndarray:
     return np.asarray([np.interp(places, np.arange(4), row) for row in x], np.float32)
 
 
+_HALF = Fraction(1, 2)
+POSITIONS: dict[str, Callable[[int, int, int], Fraction]] = {
+    "half_pixel": lambda i, n, m: (i + _HALF) * n / m - _HALF,
+    "pytorch_half_pixel": lambda i, n, m: (i + _HALF) * n / m - _HALF if m > 1 else Fraction(0),
+    "half_pixel_symmetric": lambda i, n, m: (i + _HALF) * n / m - _HALF,
+    "align_corners": lambda i, n, m: Fraction(i * (n - 1), m - 1) if m > 1 else Fraction(0),
+    "asymmetric": lambda i, n, m: Fraction(i * n, m),
+    "tf_half_pixel_for_nn": lambda i, n, m: (i + _HALF) * n / m,
+}
+"""Where element i of m lies among n, as ONNX defines it, with m / n for the scale."""
+NEAREST: dict[str, Callable[[Fraction], int]] = {
+    "round_prefer_floor": lambda position: math.ceil(position - _HALF),
+    "round_prefer_ceil": lambda position: math.floor(position + _HALF),
+    "floor": math.floor,
+    "ceil": math.ceil,
+}
+
+
+def elements(coordinates: str, nearest: str, size: int, wanted: int) -> list[int]:
+    """Which of ``size`` elements the ``wanted`` ones are, in exact arithmetic."""
+    found = [NEAREST[nearest](POSITIONS[coordinates](i, size, wanted)) for i in range(wanted)]
+    return [min(max(element, 0), size - 1) for element in found]
+
+
+_PAIRS = ((20, 6), (18, 21), (7, 2), (14, 4), (36, 50), (40, 26))
+"""Sizes before and after of which some mode has positions halfway between two elements, or on one."""
+
+
+def _nearest(coordinates: str, nearest: str, pair: int, *, by_scales: bool, is_free: bool) -> Node:
+    """Two axes resized to the nearest elements, by sizes or by float32 scales, of a size that is free or not."""
+    (h, height), (w, width) = _PAIRS[pair % 6], _PAIRS[(pair + 1) % 6]
+    image = floats(1, h, w)
+    scales = const([1, height / h, width / w], "float32")
+    target = (scales,) if by_scales else (WHOLE, const([1, height, width]))
+
+    def exact(x: np.ndarray, *_: np.ndarray) -> np.ndarray:
+        rows, columns = elements(coordinates, nearest, h, height), elements(coordinates, nearest, w, width)
+        return x[:, rows][:, :, columns]
+
+    return node(
+        "Resize", free(image, 1, 2) if is_free else image, WHOLE, *target, opset=13, mode="nearest", exact=exact,
+        coordinate_transformation_mode=coordinates, nearest_mode=nearest,
+    )  # fmt: skip
+
+
 TABLE_NAME = "resize"
 NODES = {
+    **{
+        f"nearest_{coordinates}_{nearest}": _nearest(
+            coordinates, nearest, i + j, by_scales=(i + j) % 3 == 1, is_free=(i + j) % 3 == 2
+        )
+        for i, coordinates in enumerate(POSITIONS)
+        for j, nearest in enumerate(NEAREST)
+    },
+    "nearest_opset10": node("Resize", IMAGE, const([1, 1, 0.6, 1.5], "float32"), mode="nearest", opset=10),
+    "linear_opset10": node("Resize", IMAGE, const([1, 1, 0.6, 1.5], "float32"), mode="linear", opset=10),
+    "upsample_opset7": node("Upsample", IMAGE, scales=[1.0, 1.0, 1.5, 2.0], mode="nearest", opset=7),
+    "upsample_opset9": node("Upsample", IMAGE, const([1, 1, 1.4, 2], "float32"), mode="linear", opset=9),
+    **{
+        f"{mode}_{coordinates}_{h}_{w}": _sizes(
+            h, w, by_reference=False, mode=mode, coordinate_transformation_mode=coordinates, **options
+        )
+        for coordinates in ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric", "align_corners", "asymmetric")
+        for mode, options in (("linear", {}), ("cubic", {"cubic_coeff_a": -0.5, "exclude_outside": 1}))
+        for h, w in ((5, 13), (1, 17))
+    },
     **{
         f"antialias_{mode}_{outside}_{h}_{w}": _sizes(h, w, mode=mode, antialias=1, exclude_outside=outside)
         for mode in ("linear", "cubic")

@@ -1,11 +1,9 @@
-//! Convolutions over volumes, transposed convolutions and resizing on every instruction set against `f64`.
+//! Convolutions over volumes, and transposed convolutions on every instruction set against `f64`.
 
 mod common;
 
 use common::{Rng, assert_close, isas, packed};
-use tf_layers::{
-    Activation, Buffer, Conv3d, ConvTranspose, Coordinates, Interpolation, Matrix, Pool, Pool3d, Resize,
-};
+use tf_layers::{Activation, Buffer, Conv3d, ConvTranspose, Matrix, Pool, Pool3d};
 
 #[test]
 fn convolution_over_volumes() {
@@ -178,64 +176,6 @@ fn pooling_over_volumes() {
             layer.run(isa, 1, size, channels, &x, &mut y).unwrap();
             assert_close(&y, &expected, 1e-6, &format!("{isa:?} {kind:?}"));
             assert!(layer.run(isa, 1, [3, 4, 6], channels, &x, &mut y).is_err());
-        }
-    }
-}
-
-#[test]
-fn resizing() {
-    let x: Vec<f32> = (0..5u16).map(f32::from).collect();
-    let half = Coordinates::HalfPixel;
-    for (coordinates, interpolation, output, expected) in [
-        (half, Interpolation::Linear, 10, vec![0.0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4.0]),
-        (Coordinates::Asymmetric, Interpolation::Floor, 10, vec![0., 0., 1., 1., 2., 2., 3., 3., 4., 4.]),
-        (Coordinates::AlignCorners, Interpolation::Linear, 3, vec![0.0, 2.0, 4.0]),
-        (half, Interpolation::RoundPreferFloor, 2, vec![1.0, 3.0]),
-        (half, Interpolation::RoundPreferCeil, 2, vec![1.0, 3.0]),
-        (Coordinates::PytorchHalfPixel, Interpolation::Ceil, 1, vec![0.0]),
-        (Coordinates::TfHalfPixel, Interpolation::Floor, 2, vec![1.0, 3.0]),
-        (half, Interpolation::Cubic { a: -0.75, exclude_outside: true }, 5, vec![0., 1., 2., 3., 4.]),
-        // Two and a half elements wide on either side, so that all but the outermost of them count.
-        (half, Interpolation::Antialias { a: None, exclude_outside: true }, 2, vec![1.0, 3.0]),
-        (
-            half,
-            Interpolation::Antialias { a: Some(-0.5), exclude_outside: true },
-            5,
-            vec![0., 1., 2., 3., 4.],
-        ),
-        (
-            Coordinates::Crop { start: 0.5, end: 1.5, outside: 9.0 },
-            Interpolation::Linear,
-            3,
-            vec![2.0, 4.0, 9.0],
-        ),
-    ] {
-        let layer = Resize { coordinates, interpolation, scale: None };
-        for isa in isas() {
-            for inner in [1, 21] {
-                let wide: Vec<f32> = x.iter().flat_map(|&x| vec![x; inner]).collect();
-                let exact: Vec<f64> = expected.iter().flat_map(|&e| vec![e; inner]).collect();
-                let mut y = vec![f32::NAN; exact.len()];
-                layer.run(isa, [1, 5, inner], output, &wide, &mut y).unwrap();
-                assert_close(&y, &exact, 1e-6, &format!("{isa:?} {layer:?}"));
-                assert!(layer.run(isa, [1, 0, inner], output, &[], &mut y).is_err());
-            }
-            for scale in [0.0, f32::NAN, -1.0, f32::INFINITY] {
-                let mut y = vec![0.0; output];
-                let odd = Resize { scale: Some(scale), ..layer };
-                let refused = matches!(interpolation, Interpolation::Antialias { .. })
-                    && (scale <= 0.0 || scale.is_nan());
-                assert_eq!(odd.run(isa, [1, 5, 1], output, &x, &mut y).is_err(), refused, "{odd:?}");
-            }
-            // Positions at −∞ and ∞ are those of the first and the last element.
-            let plain = !matches!(interpolation, Interpolation::Antialias { .. });
-            for (scale, end) in [(-0.0, 0.0), (0.0, 4.0)].into_iter().filter(|_| plain) {
-                let mut y = [f32::NAN; 2];
-                let far = Resize { coordinates: half, interpolation, scale: Some(scale) };
-                far.run(isa, [1, 5, 1], 2, &x, &mut y).unwrap();
-                let cubic = matches!(interpolation, Interpolation::Cubic { .. });
-                assert!(y == [end; 2] || cubic && y.iter().all(|y| y.is_nan()), "{far:?} gives {y:?}");
-            }
         }
     }
 }

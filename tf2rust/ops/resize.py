@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -23,9 +23,9 @@ _COORDINATES = {
     "half_pixel_symmetric": "HalfPixelSymmetric",
     "align_corners": "AlignCorners",
     "asymmetric": "Asymmetric",
-    "tf_half_pixel_for_nn": "TfHalfPixel",
+    "tf_half_pixel_for_nn": "HalfPixelNearest",
 }
-_NEAREST = {
+NEAREST = {
     "round_prefer_floor": "RoundPreferFloor",
     "round_prefer_ceil": "RoundPreferCeil",
     "floor": "Floor",
@@ -37,14 +37,14 @@ _NEAREST = {
 class Resize(Layer):
     """``axis`` brought to another size; positions in the result become positions in the input by ``coordinates``.
 
-    ``scale`` is the quotient of the two sizes as the model gives it; None where the sizes decide.
+    ``scale`` is the quotient of the two sizes as the model gives it, numerator first; None where the sizes decide.
     """
 
     kind = "Resize"
     axis: int
     coordinates: str
     interpolation: str
-    scale: float | None
+    scale: tuple[int, int] | None
     cubic: float | None = -0.75
     """Keys' parameter; None where the filter against aliasing is a triangle."""
     exclude_outside: bool = False
@@ -57,10 +57,10 @@ class Resize(Layer):
 
     def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
         how = f"Interpolation::{self.interpolation}"
-        if self.interpolation in ("Cubic", "Antialias"):
+        if self.interpolation in ("Cubic", "CubicSteps", "Antialias"):
             a = self._filter() if self.interpolation == "Antialias" else rust_f32(self.cubic or 0.0)
             how += f" {{ a: {a}, exclude_outside: {str(self.exclude_outside).lower()} }}"
-        scale = "None" if self.scale is None else f"Some({rust_f32(self.scale)})"
+        scale = "None" if self.scale is None else f"Some({list(self.scale)})"
         return "Resize", (
             f"Resize {{ coordinates: Coordinates::{self._place()}, interpolation: {how}, scale: {scale} }}"
         )
@@ -89,7 +89,7 @@ class _Target:
     """The sizes of all axes afterwards, and the scales where the model gives them."""
 
     shape: Dims
-    scales: tuple[float, ...] | None
+    scales: tuple[Fraction, ...] | None
     parts: dict[int, tuple[float, float]]
     """The part of an axis that is seen, from 0 to 1, where it is not the whole."""
 
@@ -128,8 +128,9 @@ def _target(node: Node, facts: Facts) -> _Target:
             "it crops by scales: ONNX' definition and its implementations differ in how large the result is; give sizes"
         )
     by_axis = dict(zip(axes, (float(s) for s in given), strict=True))
-    factors = tuple(by_axis.get(i, 1.0) for i in range(len(shape)))
-    return _Target(tuple(_times(d, f) for d, f in zip(shape, factors, strict=True)), factors, {})
+    factors = [by_axis.get(i, 1.0) for i in range(len(shape))]
+    exact = tuple(_as_fraction(f, d) for f, d in zip(factors, shape, strict=True))
+    return _Target(tuple(_times(*pair) for pair in zip(shape, factors, exact, strict=True)), exact, {})
 
 
 def _in_proportion(
@@ -139,19 +140,50 @@ def _in_proportion(
     known = {i: (size, d) for i, size in wanted.items() if isinstance(size, int) and isinstance(d := shape[i], int)}
     if len(known) != len(wanted) or policy not in ("not_larger", "not_smaller"):
         raise InferenceError(f"it keeps the aspect ratio of free dimensions ({policy}); bind them with --dim")
-    scale = (min if policy == "not_larger" else max)(size / d for size, d in known.values())
-    sizes = tuple(math.floor(scale * known[i][1] + 0.5) if i in known else d for i, d in enumerate(shape))
-    return _Target(sizes, tuple(scale if i in known else 1.0 for i in range(len(shape))), parts)
+    scale = (min if policy == "not_larger" else max)(Fraction(size, d) for size, d in known.values())
+    sizes = tuple(math.floor(scale * known[i][1] + Fraction(1, 2)) if i in known else d for i, d in enumerate(shape))
+    return _Target(sizes, tuple(scale if i in known else Fraction(1) for i in range(len(shape))), parts)
 
 
-def _times(size: int | Expr, scale: float) -> int | Expr:
-    """⌊size · scale⌋"""
+def _as_fraction(scale: float, size: int | Expr) -> Fraction:
+    """The quotient of sizes that a scale was rounded from to float32.
+
+    It has the ``size`` that is scaled for a denominator, if one such rounds to the scale; else it is the simplest
+    fraction that does.
+    """
+    if not _SMALLEST_SCALE < scale < 1 / _SMALLEST_SCALE:
+        raise InferenceError(f"it scales an axis by {scale:g}; scales between 1e-7 and 1e7 are supported")
+    if isinstance(size, int) and size > 0:
+        quotient = Fraction(round(scale * size), size)
+        if quotient and np.float32(float(quotient)) == np.float32(scale):
+            return quotient
+    below, above = (Fraction(float(np.nextafter(np.float32(scale), np.float32(end)))) for end in (0, np.inf))
+    own = Fraction(scale)
+    return _simplest((own + below) / 2, (own + above) / 2)
+
+
+_SMALLEST_SCALE = 1e-7
+
+
+def _simplest(low: Fraction, high: Fraction) -> Fraction:
+    """The fraction of the smallest denominator from ``low`` to ``high``, by their continued fractions."""
+    whole = math.ceil(low)
+    if whole <= high:
+        return Fraction(whole)
+    return whole - 1 + 1 / _simplest(1 / (high - whole + 1), 1 / (low - whole + 1))
+
+
+def _times(size: int | Expr, scale: float, exact: Fraction) -> int | Expr:
+    """⌊size · scale⌋, of a number as ONNX Runtime rounds it."""
     if isinstance(size, int):
         return int(np.floor(np.float32(size) * np.float32(scale)))
-    ratio = Fraction(scale).limit_denominator(1000)
-    if np.float32(ratio) != np.float32(scale):
+    if exact.denominator > _LARGEST_DENOMINATOR:
         raise InferenceError(f"it scales the free dimension {size} by {scale:g}; bind it with --dim")
-    return (size * ratio.numerator) // ratio.denominator
+    return (size * exact.numerator) // exact.denominator
+
+
+_LARGEST_DENOMINATOR = 1000
+"""Of a scale of free dimensions: others are no simple fractions, so that rounding decides about the size."""
 
 
 @infers("Resize", "Upsample")
@@ -162,7 +194,7 @@ def _resize(node: Node, facts: Facts) -> Sequence[Fact]:
 @rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
 def resize(m: Match, b: Builder) -> Yield:
     """A layer for each axis that changes; those of fewest elements first."""
-    x, y, node = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.root
+    x, node = b.value(m["x"]), m.root
     target, mode = _target(node, b.facts), node.attr("mode", "nearest")
     node.has("scales")
     plain = node.op == "Upsample" or node.version < 11
@@ -170,34 +202,49 @@ def resize(m: Match, b: Builder) -> Yield:
     nearest = node.attr("nearest_mode", "floor" if plain else "round_prefer_floor")
     cubic, exclude = node.attr("cubic_coeff_a", -0.75), bool(node.attr("exclude_outside", 0))
     outside, smooth = node.attr("extrapolation_value", 0.0), bool(node.attr("antialias", 0))
-    interpolation = {"nearest": _NEAREST.get(nearest), "linear": "Linear", "bilinear": "Linear", "cubic": "Cubic"}
+    interpolation = {"nearest": NEAREST.get(nearest), "linear": "Linear", "bilinear": "Linear", "cubic": "Cubic"}
     if coordinates not in (*_COORDINATES, "tf_crop_and_resize") or interpolation.get(mode) is None:
         return m.reject(f"its mode is {mode} with coordinates {coordinates}")
     if x.dtype != "float32" or (smooth and mode == "nearest"):
         return m.reject(
             f"its input is {x.dtype}, its mode {mode}; float32 is supported, antialiased where it is a mean"
         )
-    changed = [i for i in range(x.rank) if x.shape[i] != target.shape[i] or (target.scales or [1.0] * x.rank)[i] != 1]
-    changed = sorted({*changed, *(i for i, part in target.parts.items() if part != (0.0, 1.0))})
-    layers: list[Layer] = []
-    value: Value = x
-    for axis in changed:
-        out = y
-        if axis != changed[-1]:
-            out = b.temporary(y, (*target.shape[: axis + 1], *value.shape[axis + 1 :]))
-        part = target.parts.get(axis)
-        layers.append(
-            Resize(
-                axis=axis,
-                coordinates=_COORDINATES.get(coordinates, ""),
-                interpolation="Antialias" if smooth else str(interpolation[mode]),
-                scale=None if target.scales is None else target.scales[axis],
-                cubic=None if smooth and mode == "linear" else cubic,
-                exclude_outside=exclude,
-                crop=None if part is None else (*part, outside),
-                inputs=[value],
-                outputs=[out],
-            )
+    changed = {i for i in range(x.rank) if x.shape[i] != target.shape[i] or (target.scales or [1] * x.rank)[i] != 1}
+    changed |= {i for i, part in target.parts.items() if part != (0.0, 1.0)}
+
+    if changed and not target.parts and x.shape == target.shape:
+        return m.reject("its scales change no size: ONNX Runtime copies the input, which is not what ONNX defines")
+
+    def layer(axis: int, given: Value, made: Value) -> Resize:
+        scale, part = None if target.scales is None else target.scales[axis], target.parts.get(axis)
+        # Operator set 10 says nothing of the nearest element; ONNX' own tests and ONNX Runtime take that behind where
+        # the result is smaller.
+        smaller = node.op == "Resize" and node.version < 11 and scale is not None and scale < 1
+        taken = "Ceil" if smaller and mode == "nearest" else str(interpolation[mode])
+        return Resize(
+            axis=axis,
+            coordinates=_COORDINATES.get(coordinates, ""),
+            interpolation="Antialias" if smooth else taken,
+            scale=None if scale is None else (scale.numerator, scale.denominator),
+            cubic=None if smooth and mode == "linear" else cubic,
+            exclude_outside=exclude,
+            crop=None if part is None else (*part, outside),
+            inputs=[given],
+            outputs=[made],
         )
+
+    return axis_by_axis(m, b, sorted(changed), layer)
+
+
+def axis_by_axis(
+    m: Match, b: Builder, axes: Sequence[int], layer: Callable[[int, Value, Value], Layer]
+) -> Sequence[Layer]:
+    """Layers from ``x`` to the output of the match, each of which brings one of ``axes`` to its size there."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    layers: list[Layer] = []
+    value = x
+    for axis in axes:
+        out = y if axis == axes[-1] else b.temporary(y, (*y.shape[: axis + 1], *value.shape[axis + 1 :]))
+        layers.append(layer(axis, value, out))
         value = out
     return layers or [Reshape(inputs=[x], outputs=[y])]

@@ -1,0 +1,281 @@
+//! Resizing against exact rational positions, over all pairs of sizes from 1 to 64.
+
+mod common;
+
+use common::{assert_close, isas};
+use tf_layers::{Coordinates, Interpolation, Isa, Resize};
+
+const SIZES: std::ops::RangeInclusive<usize> = 1..=64;
+
+const COORDINATES: [Coordinates; 6] = [
+    Coordinates::HalfPixel,
+    Coordinates::PytorchHalfPixel,
+    Coordinates::HalfPixelSymmetric,
+    Coordinates::AlignCorners,
+    Coordinates::Asymmetric,
+    Coordinates::HalfPixelNearest,
+];
+
+const NEAREST: [Interpolation; 4] = [
+    Interpolation::RoundPreferFloor,
+    Interpolation::RoundPreferCeil,
+    Interpolation::Floor,
+    Interpolation::Ceil,
+];
+
+/// A fraction; the denominator is positive.
+#[derive(Clone, Copy, Debug)]
+struct Exact(i128, i128);
+
+impl Exact {
+    fn plus(self, other: Self) -> Self {
+        Self(self.0 * other.1 + other.0 * self.1, self.1 * other.1)
+    }
+
+    fn times(self, other: Self) -> Self {
+        Self(self.0 * other.0, self.1 * other.1)
+    }
+
+    fn over(self, positive: Self) -> Self {
+        Self(self.0 * positive.1, self.1 * positive.0)
+    }
+
+    fn floor(self) -> i128 {
+        self.0.div_euclid(self.1)
+    }
+
+    fn ceil(self) -> i128 {
+        -Self(-self.0, self.1).floor()
+    }
+
+    fn float(self) -> f64 {
+        self.0 as f64 / self.1 as f64
+    }
+}
+
+/// The position as ONNX defines it.
+fn position(coordinates: Coordinates, at: usize, input: usize, output: usize, scale: [u32; 2]) -> Exact {
+    let whole = |n: usize| Exact(n as i128, 1);
+    let (scale, half, at) = (Exact(i128::from(scale[0]), i128::from(scale[1])), Exact(1, 2), whole(at));
+    let half_pixel = at.plus(half).over(scale).plus(Exact(-1, 2));
+    match coordinates {
+        Coordinates::HalfPixel => half_pixel,
+        Coordinates::PytorchHalfPixel if output > 1 => half_pixel,
+        Coordinates::AlignCorners if output > 1 => at.times(whole(input - 1)).over(whole(output - 1)),
+        Coordinates::PytorchHalfPixel | Coordinates::AlignCorners => whole(0),
+        Coordinates::HalfPixelSymmetric => {
+            let adjustment = whole(output).over(scale.times(whole(input)));
+            let center = whole(input).times(half);
+            center.times(whole(1).plus(adjustment.times(Exact(-1, 1)))).plus(half_pixel)
+        }
+        Coordinates::Asymmetric => at.over(scale),
+        Coordinates::HalfPixelNearest => at.plus(half).over(scale),
+        other => unreachable!("{other:?} is no mode of ONNX"),
+    }
+}
+
+fn nearest(position: Exact, mode: Interpolation) -> i128 {
+    match mode {
+        Interpolation::RoundPreferFloor => position.plus(Exact(-1, 2)).ceil(),
+        Interpolation::RoundPreferCeil => position.plus(Exact(1, 2)).floor(),
+        Interpolation::Ceil => position.ceil(),
+        _ => position.floor(),
+    }
+}
+
+/// A result's size, and the scale where one is given: for the quotient of the sizes both, and a result cut short.
+fn targets(input: usize) -> impl Iterator<Item = (usize, Option<[u32; 2]>)> {
+    SIZES.flat_map(move |output| {
+        let scale = Some([output as u32, input as u32]);
+        [(output, None), (output, scale), (output - 1, scale)].into_iter().filter(|&(output, _)| output > 0)
+    })
+}
+
+#[test]
+fn nearest_elements_are_those_of_exact_positions() {
+    for input in SIZES {
+        let x: Vec<f32> = (0..input).map(|i| i as f32).collect();
+        for (output, scale) in targets(input) {
+            let given = scale.unwrap_or([output as u32, input as u32]);
+            for coordinates in COORDINATES {
+                for interpolation in NEAREST {
+                    let layer = Resize { coordinates, interpolation, scale };
+                    let mut y = vec![f32::NAN; output];
+                    layer.run(Isa::detect(), [1, input, 1], output, &x, &mut y).unwrap();
+                    let place = |at| nearest(position(coordinates, at, input, output, given), interpolation);
+                    let expected: Vec<f32> =
+                        (0..output).map(|at| place(at).clamp(0, input as i128 - 1) as f32).collect();
+                    assert_eq!(y, expected, "{layer:?} from {input} to {output}");
+                }
+            }
+        }
+    }
+}
+
+/// Keys' cubic convolution.
+fn keys(d: f64, a: f64) -> f64 {
+    match d.abs() {
+        d if d <= 1.0 => (a + 2.0) * d.powi(3) - (a + 3.0) * d.powi(2) + 1.0,
+        d if d < 2.0 => a * d.powi(3) - 5.0 * a * d.powi(2) + 8.0 * a * d - 4.0 * a,
+        _ => 0.0,
+    }
+}
+
+/// A mean of all elements around a position whose weight is not 0, and the sum of their weights.
+fn mean(x: &[f32], position: f64, interpolation: Interpolation, scale: f64) -> (f64, f64) {
+    let (a, exclude, stretch) = match interpolation {
+        Interpolation::Cubic { a, exclude_outside } => (Some(a), exclude_outside, 1.0),
+        Interpolation::Antialias { a, exclude_outside } => (a, exclude_outside, scale.min(1.0)),
+        _ => (None, false, 1.0),
+    };
+    let reach = 2.0 / stretch;
+    let (mut sum, mut total) = (0.0, 0.0);
+    for place in (position - reach).floor() as i64..=(position + reach).ceil() as i64 {
+        let inside = place.clamp(0, x.len() as i64 - 1);
+        let distance = (place as f64 - position) * stretch;
+        let weight = a.map_or((1.0 - distance.abs()).max(0.0), |a| keys(distance, f64::from(a)));
+        if inside == place || !exclude {
+            sum += weight * f64::from(x[inside as usize]);
+            total += weight;
+        }
+    }
+    (sum / total, total)
+}
+
+#[test]
+fn means_are_those_at_exact_positions() {
+    let cubic = |a, exclude_outside| Interpolation::Cubic { a, exclude_outside };
+    let antialias = |a, exclude_outside| Interpolation::Antialias { a, exclude_outside };
+    let interpolations = [
+        Interpolation::Linear,
+        cubic(-0.75, false),
+        cubic(-0.5, true),
+        antialias(None, false),
+        antialias(Some(-0.5), true),
+        antialias(Some(-0.75), false),
+    ];
+    for input in SIZES {
+        let x: Vec<f32> = (0..input).map(|i| ((i * 37) % 23) as f32 / 23.0).collect();
+        // With a scale, results that are cut short alone are others.
+        let targets =
+            targets(input).filter(|&(output, scale)| scale.is_none_or(|s| output as u32 + 1 == s[0]));
+        for (output, scale) in targets.filter(|&(output, scale)| scale.is_none() || output % 5 == 0) {
+            let given = scale.unwrap_or([output as u32, input as u32]);
+            for coordinates in COORDINATES {
+                for interpolation in interpolations {
+                    let layer = Resize { coordinates, interpolation, scale };
+                    let mut y = vec![f32::NAN; output];
+                    layer.run(Isa::detect(), [1, input, 1], output, &x, &mut y).unwrap();
+                    let ratio = f64::from(given[0]) / f64::from(given[1]);
+                    let at = |at| position(coordinates, at, input, output, given).float();
+                    let (expected, totals): (Vec<f64>, Vec<f64>) =
+                        (0..output).map(|i| mean(&x, at(i), interpolation, ratio)).unzip();
+                    // Positions of up to 64 in `f32` are off by up to 4e-6; x changes by up to 1 from one to the next.
+                    // Beyond the border, what is left of the weights can be small, and is divided by.
+                    let tolerance = totals.iter().fold(1e-5, |least: f64, total| least.max(1e-5 / total));
+                    assert_close(&y, &expected, tolerance, &format!("{layer:?} from {input} to {output}"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn tensorflow_rounds_to_steps_between_elements() {
+    let layer = Resize {
+        coordinates: Coordinates::TfLegacy,
+        interpolation: Interpolation::CubicSteps { a: -0.75, exclude_outside: false },
+        scale: None,
+    };
+    let x = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0];
+    // Steps of 6/4096 between elements, of which the nearest of 1/1024 counts; of two the even one.
+    let mut y = vec![f32::NAN; 4096];
+    layer.run(Isa::detect(), [1, 6, 1], 4096, &x, &mut y).unwrap();
+    for (at, &found) in y.iter().enumerate() {
+        let steps = at as f64 * 6.0 / 4096.0 * 1024.0;
+        let position = steps.round_ties_even() / 1024.0;
+        let expected = keys(position - 2.0, -0.75);
+        assert!((f64::from(found) - expected).abs() < 1e-6, "element {at} is {found}, expected {expected}");
+    }
+}
+
+#[test]
+fn every_instruction_set_and_every_width_of_rows() {
+    let x: Vec<f32> = (0..5u16).map(f32::from).collect();
+    let half = Coordinates::HalfPixel;
+    for (coordinates, interpolation, output, expected) in [
+        (half, Interpolation::Linear, 10, vec![0.0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4.0]),
+        (Coordinates::Asymmetric, Interpolation::Floor, 10, vec![0., 0., 1., 1., 2., 2., 3., 3., 4., 4.]),
+        (Coordinates::AlignCorners, Interpolation::Linear, 3, vec![0.0, 2.0, 4.0]),
+        (half, Interpolation::RoundPreferFloor, 2, vec![1.0, 3.0]),
+        (half, Interpolation::RoundPreferCeil, 2, vec![1.0, 3.0]),
+        (Coordinates::PytorchHalfPixel, Interpolation::Ceil, 1, vec![0.0]),
+        (Coordinates::HalfPixelNearest, Interpolation::Floor, 2, vec![1.0, 3.0]),
+        (Coordinates::TfHalfPixelNearest, Interpolation::Floor, 2, vec![1.0, 3.0]),
+        (Coordinates::TfAlignCorners, Interpolation::RoundPreferCeil, 3, vec![0.0, 2.0, 4.0]),
+        (Coordinates::TfLegacy, Interpolation::Linear, 2, vec![0.0, 2.5]),
+        (half, Interpolation::Cubic { a: -0.75, exclude_outside: true }, 5, vec![0., 1., 2., 3., 4.]),
+        // Two and a half elements wide on either side, so that all but the outermost of them count.
+        (half, Interpolation::Antialias { a: None, exclude_outside: true }, 2, vec![1.0, 3.0]),
+        (
+            half,
+            Interpolation::Antialias { a: Some(-0.5), exclude_outside: true },
+            5,
+            vec![0., 1., 2., 3., 4.],
+        ),
+        (
+            Coordinates::Crop { start: 0.5, end: 1.5, outside: 9.0 },
+            Interpolation::Linear,
+            3,
+            vec![2.0, 4.0, 9.0],
+        ),
+    ] {
+        let layer = Resize { coordinates, interpolation, scale: None };
+        for isa in isas() {
+            for inner in [1, 3, 16, 21] {
+                let wide: Vec<f32> = x.iter().flat_map(|&x| vec![x; inner]).collect();
+                let exact: Vec<f64> = expected.iter().flat_map(|&e| vec![e; inner]).collect();
+                let mut y = vec![f32::NAN; exact.len()];
+                layer.run(isa, [1, 5, inner], output, &wide, &mut y).unwrap();
+                assert_close(&y, &exact, 1e-6, &format!("{isa:?} {layer:?}"));
+                assert!(layer.run(isa, [1, 0, inner], output, &[], &mut y).is_err());
+            }
+        }
+    }
+}
+
+#[test]
+fn more_elements_than_a_block_and_several_outer_indices() {
+    let layer =
+        Resize { coordinates: Coordinates::HalfPixel, interpolation: Interpolation::Linear, scale: None };
+    let x: Vec<f32> = (0..2 * 100).map(|i| i as f32).collect();
+    let mut y = vec![f32::NAN; 2 * 150];
+    layer.run(Isa::detect(), [2, 100, 1], 150, &x, &mut y).unwrap();
+    let value = |at: usize| ((at % 150) as f64 + 0.5) / 1.5 - 0.5;
+    let expected: Vec<f64> =
+        (0..300).map(|at| value(at).clamp(0.0, 99.0) + if at < 150 { 0.0 } else { 100.0 }).collect();
+    assert_close(&y, &expected, 1e-6, "two rows");
+}
+
+#[test]
+fn scales_out_of_range_are_refused() {
+    let x = [0.0, 1.0, 2.0];
+    for scale in [[0, 1], [1, 0], [u32::MAX, 1], [1, u32::MAX]] {
+        for interpolation in [Interpolation::Floor, Interpolation::Linear] {
+            let layer = Resize { coordinates: Coordinates::HalfPixel, interpolation, scale: Some(scale) };
+            assert!(layer.run(Isa::detect(), [1, 3, 1], 3, &x, &mut [0.0; 3]).is_err(), "{scale:?}");
+        }
+    }
+    // Far beyond the last element, and far before the second.
+    for (scale, expected) in [([1, 1 << 30], 2.0), ([1 << 30, 1], 0.0)] {
+        for interpolation in [Interpolation::Floor, Interpolation::Linear] {
+            let layer = Resize { coordinates: Coordinates::Asymmetric, interpolation, scale: Some(scale) };
+            let mut y = [f32::NAN; 3];
+            layer.run(Isa::detect(), [1, 3, 1], 3, &x, &mut y).unwrap();
+            assert!(
+                (y[1] - expected).abs() < 1e-6 && (y[2] - expected).abs() < 1e-6,
+                "{layer:?} gives {y:?}"
+            );
+        }
+    }
+}
