@@ -1,0 +1,133 @@
+"""Where ONNX Runtime takes another element than ONNX defines: it rounds positions to float32."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from tf2rust.ops.core.dims import Expr, bind
+from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.ops.resize import NEAREST, Resize
+
+
+@dataclass(frozen=True)
+class _Arithmetic:
+    """What positions are computed with: a number from an integer, and how near to the middle is the middle."""
+
+    number: Callable[[Any], Any]
+    tie: float
+
+
+_EXACT = _Arithmetic(Fraction, 0.0)
+_ONNX_RUNTIME = _Arithmetic(np.float32, 1e-6)
+
+
+def with_exact_positions(
+    proto: onnx.ModelProto, graph: LayerGraph, inputs: Mapping[str, np.ndarray]
+) -> tuple[onnx.ModelProto, list[str]]:
+    """``proto`` with Gathers in the place of those nodes of Resize of which ONNX Runtime takes other elements than ONNX
+    defines, for the sizes of ``inputs``; and the names of these nodes.
+
+    Of two elements that are equally near, the node's mode takes one. ONNX Runtime 1.32 finds positions in float32,
+    where such a position can come out beside the middle, and a whole one below itself: by ``asymmetric`` and ``floor``
+    it makes 14 elements into 4 by taking 0, 3, 6 and 10, where ONNX' formulas say 0, 3, 7 and 10.
+    """
+    sizes = _free_sizes(graph, inputs)
+    wanted = {}
+    for output, layers in _by_output(graph).items():
+        exact = {layer.axis: elements(layer, sizes, _EXACT) for layer in layers}
+        if exact != {layer.axis: elements(layer, sizes, _ONNX_RUNTIME) for layer in layers}:
+            wanted[output] = exact
+    if not wanted:
+        return proto, []
+    changed = onnx.ModelProto()
+    changed.CopyFrom(proto)
+    nodes = list(proto.graph.node)
+    del changed.graph.node[:]
+    names = []
+    for node in nodes:
+        if node.op_type in ("Resize", "Upsample") and node.output[0] in wanted:
+            names.append(node.name or node.output[0])
+            _gather(changed.graph, node, wanted[node.output[0]])
+        else:
+            changed.graph.node.append(node)
+    return changed, names
+
+
+def elements(layer: Resize, sizes: Mapping[str, int], arithmetic: _Arithmetic = _EXACT) -> list[int]:
+    """Which elements of its axis the layer takes where the free dimensions have these sizes; none if one is unknown."""
+    before, after = (bind(value.shape[layer.axis], sizes) for value in (layer.x, layer.y))
+    if isinstance(before, Expr) or isinstance(after, Expr) or before == 0:
+        return []
+    positions = [_position(layer, at, before, after, arithmetic.number) for at in range(after)]
+    nearest = [_nearest(position, layer.interpolation, arithmetic.tie) for position in positions]
+    return [min(max(element, 0), before - 1) for element in nearest]
+
+
+def _position(layer: Resize, at: int, before: int, after: int, number: Callable[[Any], Any]) -> Any:
+    """Where an element of the result lies in the input, by the formulas of ONNX."""
+    n, size, i, half = number(before), number(after), number(at), number(Fraction(1, 2))
+    numerator, denominator = layer.scale or (after, before)
+    scale = number(numerator) / number(denominator)
+    match layer.coordinates:
+        case "PytorchHalfPixel" | "AlignCorners" if after == 1:
+            return number(0)
+        case "HalfPixel" | "PytorchHalfPixel":
+            return (i + half) / scale - half
+        case "HalfPixelSymmetric":
+            offset = n / number(2) * (number(1) - size / (scale * n))
+            if number is np.float32:  # ONNX Runtime goes on in float64
+                return np.float32(float(offset) + (at + 0.5) / float(scale) - 0.5)
+            return offset + (i + half) / scale - half
+        case "AlignCorners":
+            return i * (n - number(1)) / (size - number(1))
+        case "HalfPixelNearest":
+            return (i + half) / scale
+    return i / scale  # Asymmetric
+
+
+def _nearest(position: Any, mode: str, tie: float) -> int:
+    below: int = math.floor(position)
+    rest = position - below
+    middle = rest == Fraction(1, 2) or abs(float(rest) - 0.5) < tie
+    up = {
+        "Floor": False,
+        "Ceil": rest > 0,
+        "RoundPreferFloor": not middle and rest > Fraction(1, 2),
+        "RoundPreferCeil": middle or rest > Fraction(1, 2),
+    }
+    return below + int(up[mode])
+
+
+def _free_sizes(graph: LayerGraph, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:
+    given = [(dim, inputs[v.name].shape[axis]) for v in graph.inputs for axis, dim in enumerate(v.shape)]
+    return {str(dim): size for dim, size in given if isinstance(dim, Expr) and dim == Expr.symbol(str(dim))}
+
+
+def _by_output(graph: LayerGraph) -> dict[str, list[Resize]]:
+    """The layers that take the nearest elements, one for each axis of a node, by what the node makes."""
+    found: dict[str, list[Resize]] = defaultdict(list)
+    last = {layer.anchor: layer.y.name for layer in graph.layers}
+    for layer in graph.layers:
+        if isinstance(layer, Resize) and layer.interpolation in NEAREST.values() and layer.crop is None:
+            found[last[layer.anchor]].append(layer)
+    return found
+
+
+def _gather(graph: onnx.GraphProto, node: onnx.NodeProto, wanted: Mapping[int, list[int]]) -> None:
+    """Appends what takes these elements of each axis of the node's input for its output."""
+    value, last = node.input[0], list(wanted)[-1]
+    for axis, indices in wanted.items():
+        made = node.output[0] if axis == last else f"{node.output[0]}/exact/{axis}"
+        given = f"{node.output[0]}/exact/{axis}/indices"
+        graph.initializer.append(numpy_helper.from_array(np.asarray(indices, np.int64), given))
+        graph.node.append(helper.make_node("Gather", [value, given], [made], axis=axis))
+        value = made
