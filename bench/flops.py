@@ -17,9 +17,9 @@ def flops(path: Path, batch: int) -> int:
 
     Everything else is left out, as usual: it is a small part of the time, and its operations are not comparable.
     """
-    proto = load_onnx(path)
-    free = analyse(proto).free
-    analysis = analyse(proto, dict.fromkeys(free, batch))
+    proto, weights = load_onnx(path)
+    free = analyse(proto, weights=weights).free
+    analysis = analyse(proto, dict.fromkeys(free, batch), weights)
 
     def shape(value: ir.Value | None) -> tuple[int, ...]:
         assert value is not None

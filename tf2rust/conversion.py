@@ -69,7 +69,7 @@ def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> 
     with stage("reading the model"):
         import onnxruntime
 
-        proto, weights = split_weights(load_onnx(path))
+        proto, weights = load_onnx(path)
         if constants:
             proto = bind_constants(proto, constants)
 

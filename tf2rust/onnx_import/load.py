@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnx.inliner
 from google.protobuf.message import DecodeError
 
 from tf2rust.errors import ConversionError
-from tf2rust.onnx_import.weights import without_weights
+from tf2rust.onnx_import.external import load_external
+from tf2rust.onnx_import.functions import inline_functions
+from tf2rust.onnx_import.tensors import check_tensors
+from tf2rust.onnx_import.tidy import tidy
+from tf2rust.onnx_import.weights import split_weights, without_weights
+from tf2rust.stages import brief
 
 _FATAL = 4
 """ONNX Runtime's level of logging at which it prints nothing but its own end; its errors reach us as exceptions."""
@@ -23,18 +27,18 @@ _MOST_OPTIMISED = 5000
 """Nodes up to which ONNX Runtime optimises a graph: its time grows with their square, to 20 s for 20,000."""
 
 
-def load_onnx(path: Path) -> onnx.ModelProto:
-    """The model in ``path`` with its external data, checked, with its local functions inlined.
+def load_onnx(path: Path) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+    """The model in ``path``, checked, with its local functions inlined; and beside it its large weights, by name.
 
-    Raises ConversionError if there is no such file, if it is not a whole ONNX model, or if its external data lies
-    outside its folder.
+    It refers to no other file. Raises ConversionError if there is no such file, if it is not a whole ONNX model, or if
+    its external data is not in its folder.
     """
-    if not path.exists():
-        raise ConversionError(f"There is no file {path}; give the path of an ONNX model.")
     if path.is_dir():
         raise ConversionError(
             f"{path} is a folder; give the path of an .onnx file, or use `tf2rust from-tf` for a SavedModel."
         )
+    if not path.is_file():
+        raise ConversionError(f"There is no file {path}; give the path of an ONNX model.")
     try:
         proto = onnx.load_model(str(path), load_external_data=False)
     except (DecodeError, ValueError) as error:
@@ -45,87 +49,27 @@ def load_onnx(path: Path) -> onnx.ModelProto:
         raise ConversionError(
             f"{path} is not an ONNX model: it has no graph with outputs; check that it is the right file."
         )
-    _refuse_dictionaries(proto, path)
-    _load_external(proto, path)
+    _refuse_others_than_tensors(proto, path)
+    light, weights = split_weights(proto, load_external(proto, path))
+    del proto
+    check_tensors(light, weights)
+    tidy(light)
+    light = inline_functions(light)
     try:
-        onnx.checker.check_model(without_weights(proto))
+        onnx.checker.check_model(without_weights(light))
     except (onnx.checker.ValidationError, ValueError) as error:
         raise ConversionError(f"{path} is not a valid ONNX model ({_short(error)}); export it again.") from error
-    if proto.functions:
-        proto = onnx.inliner.inline_local_functions(proto)
-    return proto
+    return light, {t.name: weights[t.name] for t in light.graph.initializer if t.name in weights}
 
 
-def _refuse_dictionaries(proto: onnx.ModelProto, path: Path) -> None:
-    made = [*proto.graph.input, *proto.graph.output]
-    maps = [
-        v.name
-        for v in made
-        if "map_type" in (v.type.WhichOneof("value"), v.type.sequence_type.elem_type.WhichOneof("value"))
-    ]
-    if maps:
-        raise ConversionError(
-            f"`{maps[0]}` of {path} holds dictionaries from class to probability, not a tensor; export the model again "
-            "with `options={'zipmap': False}` (skl2onnx) or `zipmap=False` (onnxmltools)."
-        )
-
-
-def _load_external(proto: onnx.ModelProto, path: Path) -> None:
-    folder = path.parent.resolve()
-    for tensor in _tensors(proto.graph):
-        if tensor.data_location != onnx.TensorProto.EXTERNAL:
-            continue
-        given = {entry.key: entry.value for entry in tensor.external_data}
-        location = given.get("location", "")
-        target = folder / PurePosixPath(location)
-        if not location or not target.resolve().is_relative_to(folder) or target.is_symlink():
+def _refuse_others_than_tensors(proto: onnx.ModelProto, path: Path) -> None:
+    for value in [*proto.graph.input, *proto.graph.output]:
+        kind = value.type.WhichOneof("value")
+        if "map_type" in (kind, value.type.sequence_type.elem_type.WhichOneof("value")):
             raise ConversionError(
-                f"The weights `{tensor.name}` of {path} point to {location!r}, which is outside the model's folder; "
-                "put the data file next to the model and save it with a relative path."
+                f"`{brief(value.name)}` of {path} holds dictionaries from class to probability, not a tensor; export "
+                "the model again with `options={'zipmap': False}` (skl2onnx) or `zipmap=False` (onnxmltools)."
             )
-        if not target.is_file():
-            raise ConversionError(
-                f"The weights `{tensor.name}` of {path} are to be in {target}, which is not there; "
-                "copy it next to the model."
-            )
-        offset, size = _number(given.get("offset", "0")), target.stat().st_size
-        length = _number(given.get("length", "")) if "length" in given else size - offset
-        wanted = _byte_size(tensor)
-        if min(offset, length) < 0 or offset + length > size or (wanted is not None and length != wanted):
-            raise ConversionError(
-                f"{target} is too short, or not the file that the weights `{tensor.name}` of {path} are in; "
-                "export the model again."
-            )
-        with target.open("rb") as file:
-            file.seek(offset)
-            tensor.raw_data = file.read(length)
-        del tensor.external_data[:]
-        tensor.data_location = onnx.TensorProto.DEFAULT
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else -1
-
-
-def _byte_size(tensor: onnx.TensorProto) -> int | None:
-    try:
-        itemsize = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)).itemsize
-    except KeyError:
-        return None
-    # Sub-byte types are packed; the checker looks at them.
-    packed = tensor.data_type in (onnx.TensorProto.INT4, onnx.TensorProto.UINT4, onnx.TensorProto.FLOAT4E2M1)
-    return None if packed else int(np.prod(tensor.dims, dtype=object)) * itemsize
-
-
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            for inner in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-                yield from _tensors(inner)
 
 
 def _short(error: Exception) -> str:

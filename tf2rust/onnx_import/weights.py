@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensors import MOST_ELEMENTS
 
 LARGE = 1024
 """Bytes from which on a weight is kept beside the graph."""
@@ -19,7 +20,7 @@ _DTYPES: dict[int, np.dtype[Any]] = {
     int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name))): np.dtype(name)
     for name in ("float16", "float32", "float64", "bool", *(f"{u}int{8 << i}" for u in ("", "u") for i in range(4)))
 }
-_OWN_FIELDS = frozenset({"dims", "data_type", "name", "raw_data", "doc_string"})
+_OWN_FIELDS = frozenset({"dims", "data_type", "name", "raw_data", "doc_string", "external_data", "data_location"})
 _GRAPH, _INITIALIZER, _RAW_DATA = (
     descriptor.fields_by_name[name].number
     for descriptor, name in (
@@ -30,17 +31,23 @@ _GRAPH, _INITIALIZER, _RAW_DATA = (
 )
 
 
-def split_weights(proto: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+def split_weights(
+    proto: onnx.ModelProto, known: Mapping[str, np.ndarray] | None = None
+) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     """A model whose large weights are in no file but in the arrays beside it, by name; the arrays are read-only.
 
-    Raises ConversionError if a weight has not the bytes that its shape takes.
+    Those in ``known`` have no data in ``proto``. Raises ConversionError if a weight has not the bytes that its shape
+    takes.
     """
     light, arrays = _but_initializers(proto), {}
     for tensor in proto.graph.initializer:
-        if not _is_large(tensor):
+        if known is not None and tensor.name in known:
+            arrays[tensor.name] = known[tensor.name]
+        elif tensor.HasField("raw_data") and is_large(tensor):
+            arrays[tensor.name] = _array(tensor)
+        else:
             light.graph.initializer.append(tensor)
             continue
-        arrays[tensor.name] = _array(tensor)
         left = light.graph.initializer.add(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
         left.data_location = onnx.TensorProto.EXTERNAL
         left.external_data.add(key="location", value=_ELSEWHERE)
@@ -52,7 +59,8 @@ def without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
     light = _but_initializers(proto)
     given = {value.name for value in proto.graph.input}
     for tensor in proto.graph.initializer:
-        if not (_is_large(tensor) or tensor.data_location == onnx.TensorProto.EXTERNAL):
+        inside = tensor.HasField("raw_data") and is_large(tensor)
+        if not inside and tensor.data_location != onnx.TensorProto.EXTERNAL:
             light.graph.initializer.append(tensor)
         elif tensor.name not in given:
             given.add(tensor.name)
@@ -112,12 +120,14 @@ def _but_initializers(proto: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def _is_large(tensor: onnx.TensorProto) -> bool:
-    """Whether it is so large that it is kept apart: numbers that NumPy knows, in bytes, and nothing else."""
+def is_large(tensor: onnx.TensorProto) -> bool:
+    """Whether a weight is so large that it is kept apart: numbers that NumPy knows, in bytes, and nothing else."""
     dtype = _DTYPES.get(tensor.data_type)
-    if dtype is None or min(tensor.dims, default=0) < 0 or _size(tensor) * dtype.itemsize < LARGE:
+    if dtype is None or min(tensor.dims, default=0) < 0:
         return False
-    return tensor.HasField("raw_data") and all(field.name in _OWN_FIELDS for field, _ in tensor.ListFields())
+    if not LARGE <= _size(tensor) * dtype.itemsize < MOST_ELEMENTS:
+        return False
+    return all(field.name in _OWN_FIELDS for field, _ in tensor.ListFields())
 
 
 def _size(tensor: onnx.TensorProto) -> int:

@@ -34,11 +34,11 @@ class Fact:
     @staticmethod
     def of_const(array: np.ndarray) -> Fact:
         array = np.asarray(array)
-        fill = (
-            float(array.flat[0])
-            if array.size and array.dtype.kind in "fiub" and (array == array.flat[0]).all()
-            else None
-        )
+        fill = None
+        if array.size and array.dtype.kind in "fiub":
+            # Few weights are filled with one number, and those that are not show it soon.
+            same = all((part == array.flat[0]).all() for part in (array.flat[:_FEW], array))
+            fill = float(array.flat[0]) if same else None
         dims = array.astype(object) if array.dtype.kind in "iu" and array.ndim <= 1 and array.size <= 64 else None
         return Fact(array.dtype.name, array.shape, array, dims, fill)
 
@@ -49,6 +49,10 @@ class Fact:
         if all(not isinstance(d, Expr) for d in dims.flat):
             return Fact.of_const(dims.astype(dtype))
         return Fact(dtype, dims.shape, dims=dims)
+
+
+_FEW = 1024
+"""Elements that are looked at before all are."""
 
 
 class InferenceError(Exception):

@@ -1,0 +1,78 @@
+"""No ONNX file reads what it should not, takes what the machine has not, or ends in anything but a sentence."""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+import pytest
+
+from tests.attacks.onnx_files import ATTACKS, CANARY, Attack
+from tf2rust.conversion import match_layers, open_onnx
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensors import messages
+from tf2rust.onnx_import.weights import whole_model
+
+_MEMORY = 64 << 20
+"""Bytes that Python may hold at once for any of these files, all of which are small."""
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=str)
+def test_an_attack_is_refused_in_a_sentence_or_does_nothing(attack: Attack, tmp_path: Path) -> None:
+    path = attack.save(tmp_path)
+    with taking_little():
+        if attack.refused is None:
+            source = open_onnx(path)
+            match_layers(source)
+            whole = whole_model(source.proto, source.weights)
+            assert CANARY not in whole.SerializeToString()
+            assert not any(t.data_location or t.external_data for t in messages(whole, onnx.TensorProto))
+            return
+        with pytest.raises(ConversionError) as caught:
+            open_onnx(path)
+    assert attack.refused in str(caught.value)
+    assert CANARY.decode() not in str(caught.value)
+    assert all(reason.endswith(".") and len(reason) < 1000 for reason in caught.value.reasons)
+
+
+@contextmanager
+def taking_little() -> Iterator[None]:
+    """Python holds no more memory than the small files of this module can need."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < _MEMORY
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_that_is_exchanged_for_a_link_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody changes the folder between a look at the file and its opening."""
+    (attack,) = (a for a in ATTACKS if a.name == "a file as it should be")
+    path = attack.save(tmp_path)
+    plain = os.open
+
+    def exchanging(name: str | os.PathLike[str], *args: int, **more: int | None) -> int:
+        if name == "data":
+            (path.parent / "data").unlink()
+            (path.parent / "data").symlink_to(tmp_path / "secret" / "canary")
+        return plain(name, *args, **more)
+
+    monkeypatch.setattr(os, "open", exchanging)
+    with pytest.raises(ConversionError, match="is a link or cannot be opened"):
+        open_onnx(path)
+
+
+@pytest.mark.parametrize("kind", ["nothing", "a folder", "a pipe"])
+def test_what_is_no_file_is_not_opened(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "a pipe":
+        os.mkfifo(path)
+    with pytest.raises(ConversionError, match="is a folder" if kind == "a folder" else "There is no file"):
+        open_onnx(path)

@@ -1,0 +1,98 @@
+"""What exporters write that the format does not quite allow is put right, and what nothing reads is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import onnx
+
+from tf2rust.errors import ConversionError
+from tf2rust.stages import brief
+
+
+def tidy(proto: onnx.ModelProto) -> None:
+    """Changes ``proto``: nodes in an order in which they can run, sizes below 0 free, nothing that no output needs.
+
+    Raises ConversionError if the nodes form a cycle, or if two weights have the same name.
+    """
+    # What a model is trained with is not part of what it computes.
+    proto.ClearField("training_info")
+    for info in [*proto.graph.input, *proto.graph.output, *proto.graph.value_info]:
+        for dim in info.type.tensor_type.shape.dim:
+            if dim.HasField("dim_value") and dim.dim_value < 0:
+                dim.ClearField("dim_value")
+    _refuse_doubles(proto.graph)
+    _drop_unread_weights(proto.graph)
+    for graph in _graphs(proto.graph):
+        _sort(graph)
+
+
+def _refuse_doubles(graph: onnx.GraphProto) -> None:
+    names: set[str] = set()
+    for tensor in graph.initializer:
+        if tensor.name in names:
+            raise ConversionError(f"Two weights have the name `{brief(tensor.name)}`; export the model again.")
+        names.add(tensor.name)
+
+
+def _drop_unread_weights(graph: onnx.GraphProto) -> None:
+    """An input whose default value is such a weight goes with it: nothing reads it either."""
+    read = {o.name for o in graph.output} | {name for node in graph.node for name in _read_by(node)}
+    unread = {t.name for t in graph.initializer} - read
+    if unread:
+        _keep(graph.initializer, lambda tensor: tensor.name not in unread)
+        _keep(graph.input, lambda info: info.name not in unread)
+
+
+def _keep(field: Any, wanted: Callable[[Any], bool]) -> None:
+    """Removes the elements that are not wanted from a repeated field; no other is copied."""
+    for i in reversed(range(len(field))):
+        if not wanted(field[i]):
+            del field[i]
+
+
+def _sort(graph: onnx.GraphProto) -> None:
+    """Puts nodes behind those that they read from, where they are not in such an order already."""
+    makers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
+    needs = {i: sorted({makers[n] for n in _read_by(node) if n in makers}) for i, node in enumerate(graph.node)}
+    if all(maker < i for i, own in needs.items() for maker in own):
+        return
+    try:
+        order = list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        node = graph.node[error.args[1][0]]
+        raise ConversionError(
+            f"The node `{brief(node.name or node.op_type)}` reads what is made of its own result: the graph has a "
+            "cycle; export the model again."
+        ) from error
+    nodes = [onnx.NodeProto.FromString(graph.node[i].SerializeToString()) for i in order]
+    graph.ClearField("node")
+    graph.node.extend(nodes)
+
+
+def _read_by(node: onnx.NodeProto) -> set[str]:
+    """The names that a node reads, those that its bodies read from around them included."""
+    read = set(node.input)
+    for graph in _bodies(node):
+        made = {name for inner in graph.node for name in inner.output}
+        made |= {value.name for value in [*graph.input, *graph.initializer]}
+        inside = {o.name for o in graph.output}.union(*(_read_by(inner) for inner in graph.node))
+        read |= inside - made
+    return read
+
+
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """The graph, and those inside of it."""
+    yield graph
+    for node in graph.node:
+        for body in _bodies(node):
+            yield from _graphs(body)
+
+
+def _bodies(node: onnx.NodeProto) -> Iterable[onnx.GraphProto]:
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
