@@ -93,11 +93,11 @@ def open_tensorflow(
         from tf2rust.onnx_import.tensorflow import load_frozen_graph, load_tensorflow
 
         if inputs or outputs:
-            model = load_frozen_graph(path, inputs, outputs)
+            model = load_frozen_graph(path, inputs, outputs, trust_code=trust_code)
         else:
             model = load_tensorflow(path, trust_code=trust_code, signature=signature, custom_objects=custom_objects)
         proto, weights = split_weights(model.proto)
-    return Source(path, proto, model.framework, model.run, model.node_layers, model.opened_with, weights)
+    return Source(path, proto, model.framework, model.run, model.node_layers, model.opened_with, weights, model.notes)
 
 
 def match_layers(source: Source, dims: Mapping[str, int] | None = None) -> tuple[Listing, LayerGraph]:
@@ -134,7 +134,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         crate_options = CrateOptions(options.model_name, source.path.name, sha256(source.path), options.tf_layers)
         files = collect(model, graph, proof, scoring, crate_options, model_file(source.proto, source.weights))
         write(files, options.path_to_save, vendor_tf_layers=options.tf_layers is None)
-    return Converted(options.path_to_save / CRATE, found, proof, [*notes, *scoring_notes, *files.notes])
+    return Converted(options.path_to_save / CRATE, found, proof, [*source.notes, *notes, *scoring_notes, *files.notes])
 
 
 def convert_file(

@@ -96,7 +96,10 @@ Constants = Annotated[
 TfLayers = Annotated[
     Path | None, typer.Option("--tf_layers", help="Depend on tf-layers in this folder instead of a copy in the crate.")
 ]
-TrustCode = Annotated[bool, typer.Option("--trust_code", help="Run code stored in the model file (Lambda layers).")]
+TrustCode = Annotated[
+    bool,
+    typer.Option("--trust_code", help="Allow the model what may do more than compute: Python code, ops that use files."),
+]
 Signature = Annotated[str | None, typer.Option("--signature", help="The SavedModel's signature to convert.")]
 CustomObjects = Annotated[
     list[str] | None,

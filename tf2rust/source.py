@@ -16,7 +16,7 @@ Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 class Source:
     """A model as ONNX, and the framework that says what it computes.
 
-    ``weights`` are those that ``proto`` holds no contents of.
+    ``weights`` are those that ``proto`` holds no contents of; ``notes`` are for the user of the conversion.
     """
 
     path: Path
@@ -26,6 +26,7 @@ class Source:
     node_layers: Mapping[str, str] = field(default_factory=dict)
     opened_with: str = ""
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def run_is_onnx_runtime(self) -> bool:

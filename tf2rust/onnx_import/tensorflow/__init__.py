@@ -36,7 +36,7 @@ class TensorFlowModel:
     ``proto`` has opset 18, free batch and time dimensions, and an order and names that depend on nothing but the
     model. ``layers`` gives the Keras class of each Keras layer and is empty where the file does not tell;
     ``node_layers`` the Keras layer of each ONNX node that can be attributed. ``run`` takes and gives arrays by ONNX
-    input and output names.
+    input and output names. ``notes`` are for the user: what of the model is trusted though it may do more than compute.
     """
 
     proto: onnx.ModelProto
@@ -45,6 +45,7 @@ class TensorFlowModel:
     layers: Mapping[str, str]
     node_layers: Mapping[str, str]
     run: Callable[[Arrays], dict[str, np.ndarray[Any, Any]]]
+    notes: tuple[str, ...] = ()
 
 
 def load_tensorflow(
@@ -57,15 +58,16 @@ def load_tensorflow(
     """Open the model at ``path`` with the library that fits it, and export it to ONNX.
 
     ``path`` is a ``.keras`` or ``.h5`` file of Keras 2 or 3, a ``.tflite`` file, or a SavedModel folder.
-    ``trust_code`` allows Python code in the model to run (Lambda layers); ``signature`` chooses one of a SavedModel;
-    ``custom_objects`` holds the classes of custom layers by name. Raises ``ConversionError``.
+    ``trust_code`` allows what may do more than compute, such as Python code (Lambda layers); ``signature`` chooses one
+    of a SavedModel; ``custom_objects`` holds the classes of custom layers by name. Raises ``ConversionError``.
     """
     if not path.exists():
         raise ConversionError(f"{path} does not exist.")
     if path.is_dir():
-        traced, chosen = open_saved_model(path, signature)
+        signed = open_saved_model(path, signature, trust_code=trust_code)
         version = library("tensorflow").__version__
-        return _exported(traced, f"SavedModel, signature {chosen}, opened with TensorFlow {version}", {})
+        opened_with = f"SavedModel, signature {signed.name}, opened with TensorFlow {version}"
+        return _exported(signed.traced, opened_with, {}, signed.notes)
     if signature is not None:
         raise ConversionError(f"{path} is a file; only SavedModel folders have signatures.")
     if path.suffix == ".pb":
@@ -83,15 +85,20 @@ def load_tensorflow(
     opened = open_keras(stored, trust_code=trust_code, custom_objects=custom_objects)
     traced, layers = trace_keras(opened.model)
     version = stored.keras_version or "(version unknown)"
-    return _exported(traced, f"Keras {version} {stored.kind}, opened with {opened.library}", layers)
+    return _exported(traced, f"Keras {version} {stored.kind}, opened with {opened.library}", layers, opened.notes)
 
 
-def load_frozen_graph(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> TensorFlowModel:
-    """Open a frozen ``.pb`` graph as a function from tensors, named ``x`` or ``x:0``, to others."""
+def load_frozen_graph(
+    path: Path, inputs: Sequence[str], outputs: Sequence[str], *, trust_code: bool = False
+) -> TensorFlowModel:
+    """Open a frozen ``.pb`` graph as a function from tensors, named ``x`` or ``x:0``, to others.
+
+    ``trust_code`` allows ops that do more than compute. Raises ``ConversionError``.
+    """
     if not path.is_file():
         raise ConversionError(f"{path} does not exist.")
-    traced = open_frozen_graph(path, inputs, outputs)
-    return _exported(traced, f"frozen graph, opened with TensorFlow {library('tensorflow').__version__}", {})
+    traced, notes = open_frozen_graph(path, inputs, outputs, trust_code=trust_code)
+    return _exported(traced, f"frozen graph, opened with TensorFlow {library('tensorflow').__version__}", {}, notes)
 
 
 def _tflite(path: Path) -> TensorFlowModel:
@@ -102,8 +109,10 @@ def _tflite(path: Path) -> TensorFlowModel:
     return TensorFlowModel(proto, opened, f"TensorFlow {version}'s TFLite interpreter", {}, {}, model.run)
 
 
-def _exported(traced: TracedModel, opened_with: str, layers: Mapping[str, str]) -> TensorFlowModel:
+def _exported(
+    traced: TracedModel, opened_with: str, layers: Mapping[str, str], notes: tuple[str, ...]
+) -> TensorFlowModel:
     exported = export(traced)
     proto, node_layers = canonicalise(exported, attribute_nodes(exported.graph, traced.scopes))
     framework = f"TensorFlow {library('tensorflow').__version__}"
-    return TensorFlowModel(proto, opened_with, framework, layers, node_layers, traced.run)
+    return TensorFlowModel(proto, opened_with, framework, layers, node_layers, traced.run, notes)

@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.gate.graphs import graph_refusals
+from tf2rust.onnx_import.tensorflow.gate.refusal import refuse_or_note
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.traced import TracedModel, distinct
 
 
-def open_frozen_graph(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> TracedModel:
+def open_frozen_graph(
+    path: Path, inputs: Sequence[str], outputs: Sequence[str], *, trust_code: bool = False
+) -> tuple[TracedModel, tuple[str, ...]]:
     """Open a frozen ``.pb`` file; inputs and outputs are tensor names, ``x`` or ``x:0``.
 
-    Raises ``ConversionError`` when it is no frozen graph or lacks one of the tensors.
+    Gives notes on what is trusted, too. Raises ``ConversionError`` when the file is no frozen graph or lacks one of the
+    tensors, and when the graph may do more than compute and ``trust_code`` is false.
     """
     v1 = library("tensorflow").compat.v1
     graph_def = v1.GraphDef()
@@ -28,8 +33,9 @@ def open_frozen_graph(path: Path, inputs: Sequence[str], outputs: Sequence[str])
         raise ConversionError([f"{path} has no tensor {name!r}." for name in missing])
     if not inputs or not outputs:
         raise ConversionError(f"{path} does not say what its inputs and outputs are; name their tensors.")
+    notes = refuse_or_note(list(graph_refusals(graph_def)), path.name, trust_code=trust_code)
     with quiet():
-        return in_session(graph_def, _by_node(inputs), _by_node(outputs))
+        return in_session(graph_def, _by_node(inputs), _by_node(outputs)), notes
 
 
 def in_session(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> TracedModel:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.gate.keras_config import config_refusals
+from tf2rust.onnx_import.tensorflow.gate.refusal import refuse_or_note
 from tf2rust.onnx_import.tensorflow.messages import message_of
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
-from tf2rust.onnx_import.tensorflow.safety import code_reasons
 from tf2rust.onnx_import.tensorflow.scopes import layer_classes, marked
 from tf2rust.onnx_import.tensorflow.stored import StoredModel
 from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors, distinct, freeze_function
@@ -23,38 +26,37 @@ _UNKNOWN_LAYER = re.compile(
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """A Keras model and which library opened it."""
+    """A Keras model, which library opened it, and notes on what of it is trusted."""
 
     model: Any
     library: str
+    notes: tuple[str, ...]
 
 
 def open_keras(stored: StoredModel, *, trust_code: bool, custom_objects: Mapping[str, object] | None) -> OpenedModel:
     """Open a ``.keras`` or ``.h5`` file with the generation of Keras that wrote it; nothing is compiled.
 
-    Raises ``ConversionError`` when the model carries code and ``trust_code`` is false, when it needs a class that
+    Keras is handed a copy that holds the architecture which was looked at here, so that it cannot read another. Raises
+    ``ConversionError`` when the model may do more than compute and ``trust_code`` is false, when it needs a class that
     ``custom_objects`` does not hold, or when Keras cannot read it.
     """
     package = "tf_keras" if stored.is_keras_2 else "keras"
-    if not trust_code:
-        # Classes that users registered are known too; only a Keras that they imported themselves can hold any.
-        loaded = sys.modules.get(package)
-        registered = loaded.saving.get_custom_objects() if loaded else {}
-        # Losses and metrics of the model itself are left out of loading, those of a model inside it are not.
-        loaded_config = {key: value for key, value in stored.config.items() if key != "compile_config"}
-        reasons = code_reasons(loaded_config, {*registered, *(custom_objects or {})})
-        if reasons:
-            remedy = f"pass it with --custom_objects, or --trust_code if you trust where {stored.path.name} comes from."
-            raise ConversionError(f"{reason}; {remedy}" for reason in reasons)
+    # Classes that users registered are known too; only a Keras that they imported themselves can hold any.
+    loaded = sys.modules.get(package)
+    registered = loaded.saving.get_custom_objects() if loaded else {}
+    refusals = config_refusals(stored.config, {*registered, *(custom_objects or {})})
+    notes = refuse_or_note(list(refusals), stored.path.name, trust_code=trust_code)
     keras = library(package)
-    try:
-        with quiet():
-            model = keras.models.load_model(
-                stored.path, custom_objects=dict(custom_objects or {}), compile=False, safe_mode=not trust_code
-            )
-    except Exception as error:
-        raise ConversionError(_why_not_opened(stored, f"{package} {keras.__version__}", error)) from error
-    return OpenedModel(model, f"{package} {keras.__version__}")
+    with tempfile.TemporaryDirectory(prefix="tf2rust-") as folder:
+        copy = stored.copy_to(Path(folder))
+        try:
+            with quiet():
+                model = keras.models.load_model(
+                    copy, custom_objects=dict(custom_objects or {}), compile=False, safe_mode=not trust_code
+                )
+        except Exception as error:
+            raise ConversionError(_why_not_opened(stored, f"{package} {keras.__version__}", error)) from error
+    return OpenedModel(model, f"{package} {keras.__version__}", notes)
 
 
 def _why_not_opened(stored: StoredModel, opener: str, error: Exception) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.frozen import in_session
+from tf2rust.onnx_import.tensorflow.gate.refusal import refuse_or_note
+from tf2rust.onnx_import.tensorflow.gate.saved_model import FILE, check_folder, copy_judged, meta_graph_refusals
 from tf2rust.onnx_import.tensorflow.messages import message_of
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors, freeze_function
@@ -15,47 +19,63 @@ from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors,
 _SERVE = "serve"
 
 
-def open_saved_model(path: Path, signature: str | None) -> tuple[TracedModel, str]:
-    """Open a SavedModel folder; gives its signature ``signature`` as a function, and the signature's name.
+@dataclass(frozen=True)
+class OpenedSignature:
+    """A signature of a SavedModel as a function, its name, and notes on what of the model is trusted."""
 
-    Without a name it is ``serving_default``, else ``serve``, else the only one. Raises ``ConversionError`` when the
-    folder is no SavedModel or is damaged, when it has no such signature, or several and none of the usual names.
+    traced: TracedModel
+    name: str
+    notes: tuple[str, ...]
+
+
+def open_saved_model(path: Path, signature: str | None, *, trust_code: bool = False) -> OpenedSignature:
+    """Open a SavedModel folder; gives its signature ``signature`` as a function.
+
+    Without a name it is ``serving_default``, else ``serve``, else the only one. TensorFlow is handed a copy of the
+    graph that was checked here. Raises ``ConversionError`` when the folder is no SavedModel, is damaged or holds links
+    that lead out of it, when the graph may do more than compute and ``trust_code`` is false, when it has no such
+    signature, or several and none of the usual names.
     """
-    if not (path / "saved_model.pb").is_file():
-        raise ConversionError(f"{path} is a folder but not a SavedModel: it has no saved_model.pb.")
-    tags, available = _contents(path)
-    name = _chosen(path, available, signature)
-    tf = library("tensorflow")
+    if not (path / FILE).is_file():
+        raise ConversionError(f"{path} is a folder but not a SavedModel: it has no {FILE}.")
+    check_folder(path)
+    graph = _graph_for_serving(path)
+    # Names such as __saved_model_init_op are TensorFlow's own.
+    name = _chosen(path, sorted(name for name in graph.signature_def if not name.startswith("__")), signature)
+    notes = refuse_or_note(list(meta_graph_refusals(graph, path)), path.name, trust_code=trust_code)
+    tags = list(graph.meta_info_def.tags)
+    if notes:
+        return OpenedSignature(_loaded(path, path, tags, name), name, notes)
+    with tempfile.TemporaryDirectory(prefix="tf2rust-") as folder:
+        copy_judged(graph, path, Path(folder))
+        return OpenedSignature(_loaded(Path(folder), path, tags, name), name, notes)
+
+
+def _loaded(folder: Path, path: Path, tags: list[str], name: str) -> TracedModel:
+    """The signature, loaded from ``folder``, which holds the SavedModel that its user calls ``path``."""
     try:
         with quiet():
-            loaded = tf.saved_model.load(str(path), tags=tags)
-            return _from_signature(loaded, name), name
+            return _from_signature(library("tensorflow").saved_model.load(str(folder), tags=tags), name)
     except Exception as error:
         # Keras-2 trainers leave optimizer objects that TensorFlow cannot rebuild; the graph alone does not need them.
         try:
             with quiet():
-                return _from_graph(path, tags, name), name
+                return _from_graph(folder, tags, name)
         except Exception:
             raise ConversionError(
                 f"{path} is a SavedModel that TensorFlow cannot load: {message_of(error)}."
             ) from error
 
 
-def _contents(path: Path) -> tuple[list[str], list[str]]:
-    """The tags of the graph for serving and its signatures' names."""
-    proto_module = library("tensorflow.core.protobuf.saved_model_pb2")
-    decode_error = library("google.protobuf.message").DecodeError
-    proto = proto_module.SavedModel()
+def _graph_for_serving(path: Path) -> Any:
+    proto = library("tensorflow.core.protobuf.saved_model_pb2").SavedModel()
     try:
-        proto.ParseFromString((path / "saved_model.pb").read_bytes())
-    except decode_error as error:
-        raise ConversionError(f"{path / 'saved_model.pb'} is damaged or truncated.") from error
+        proto.ParseFromString((path / FILE).read_bytes())
+    except library("google.protobuf.message").DecodeError as error:
+        raise ConversionError(f"{path / FILE} is damaged or truncated.") from error
     if not proto.meta_graphs:
-        raise ConversionError(f"{path / 'saved_model.pb'} holds no graph; it is empty or damaged.")
-    graph = next((graph for graph in proto.meta_graphs if _SERVE in graph.meta_info_def.tags), proto.meta_graphs[0])
-    # Names such as __saved_model_init_op are TensorFlow's own.
-    names = sorted(name for name in graph.signature_def if not name.startswith("__"))
-    return list(graph.meta_info_def.tags), names
+        raise ConversionError(f"{path / FILE} holds no graph; it is empty or damaged.")
+    return next((graph for graph in proto.meta_graphs if _SERVE in graph.meta_info_def.tags), proto.meta_graphs[0])
 
 
 def _chosen(path: Path, available: Sequence[str], wanted: str | None) -> str:

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import shutil
 import zipfile
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.gate.archive import CONFIG, METADATA, WEIGHTS, check_archive
+from tf2rust.onnx_import.tensorflow.gate.hdf5 import check_hdf5
 from tf2rust.onnx_import.tensorflow.runtime import library
 
-# A stored architecture is a few kilobytes to a few megabytes; more is not an architecture.
-_MAX_CONFIG_BYTES = 64 << 20
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_BROKEN_ZIP = (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error)
+# The first bytes of a member of a zip file, up to the lengths of its name and of what else is in front of its contents.
+_ZIP_HEADER_BYTES = 30
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class StoredModel:
-    """The description inside a ``.keras`` or ``.h5`` file: Keras version (may be empty), and architecture."""
+    """The description inside a ``.keras`` or ``.h5`` file: Keras version (may be empty), and architecture.
+
+    ``kind`` is ``.keras`` or ``.h5`` and tells what the file is, whatever it is called. ``config`` leaves out
+    how the models in it were compiled: losses and metrics may be the user's own, and only training needs them.
+    """
 
     path: Path
     kind: str
     keras_version: str
     config: dict[str, Any]
+    members: list[zipfile.ZipInfo] = field(default_factory=list)
 
     @property
     def is_keras_2(self) -> bool:
@@ -30,20 +45,59 @@ class StoredModel:
         return not self.keras_version or int(self.keras_version.partition(".")[0]) < 3
 
     def __post_init__(self) -> None:
-        if self.keras_version and not self.keras_version.partition(".")[0].isdecimal():
+        if self.keras_version and not re.fullmatch(r"[0-9]{1,9}(\..*)?", self.keras_version):
             raise ConversionError(
-                f"{self.path} says it was written by Keras {self.keras_version!r}, which is no version."
+                f"{self.path} says it was written by Keras {self.keras_version[:80]!r}, which is no version."
             )
+
+    def copy_to(self, folder: Path) -> Path:
+        """Write the model into ``folder`` with the architecture as it was read here, so that Keras reads no other.
+
+        Raises ``ConversionError`` when the file is damaged or its weights are not all in it.
+        """
+        copy = folder / f"model{self.kind}"
+        try:
+            text = json.dumps(self.config)
+        except RecursionError as error:
+            raise _too_deep(self.path) from error
+        if self.kind == ".h5":
+            self._copy_h5(copy, text)
+        else:
+            self._copy_archive(copy, text)
+        return copy
+
+    def _copy_h5(self, copy: Path, config: str) -> None:
+        shutil.copyfile(self.path, copy)
+        try:
+            with library("h5py").File(copy, "r+") as file:
+                file.attrs["model_config"] = config
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise _damaged_h5(self.path, error) from error
+
+    def _copy_archive(self, copy: Path, config: str) -> None:
+        try:
+            with zipfile.ZipFile(self.path) as archive, zipfile.ZipFile(copy, "w") as written:
+                written.writestr(CONFIG, config)
+                written.writestr(METADATA, json.dumps({"keras_version": self.keras_version, "date_saved": ""}))
+                for member in self.members:
+                    with archive.open(member) as source, written.open(member.filename, "w", force_zip64=True) as target:
+                        shutil.copyfileobj(source, target, _CHUNK)
+        except _BROKEN_ZIP as error:
+            raise _damaged_archive(self.path, error) from error
+        with zipfile.ZipFile(copy) as written:
+            if WEIGHTS[0] in written.namelist():
+                _check_weights(copy, written.getinfo(WEIGHTS[0]), self.path)
 
 
 def read_stored(path: Path) -> StoredModel:
     """Read the description of a ``.keras`` archive or ``.h5`` file; the kind is told by content, not by extension.
 
-    Raises ``ConversionError`` when the file is truncated, holds weights only, or is no Keras model.
+    Raises ``ConversionError`` when the file is truncated, holds weights only, is no Keras model, or could be read as
+    two different ones.
     """
     with path.open("rb") as file:
-        magic = file.read(8)
-    if magic == b"\x89HDF\r\n\x1a\n":
+        magic = file.read(len(_HDF5_MAGIC))
+    if magic == _HDF5_MAGIC:
         return _read_h5(path)
     if magic.startswith(b"PK"):
         return _read_archive(path)
@@ -51,49 +105,136 @@ def read_stored(path: Path) -> StoredModel:
 
 
 def _read_h5(path: Path) -> StoredModel:
+    if _is_archive(path):
+        raise ConversionError(
+            f"{path} is an HDF5 file and a zip archive at once, so that two programs could read two models from it; "
+            "save the model again with Keras."
+        )
     h5py = library("h5py")
     try:
         with h5py.File(path, "r") as file:
-            config = file.attrs.get("model_config")
+            check_hdf5(file, str(path))
+            if "model_config" not in file.attrs:
+                raise ConversionError(
+                    f"{path} holds weights only, without the model's architecture (no `model_config`); "
+                    "load them into the model and save it whole with model.save()."
+                )
+            config = file.attrs["model_config"]
             version = file.attrs.get("keras_version", "")
-    except OSError as error:
-        raise ConversionError(f"{path} is a damaged or truncated HDF5 file ({_first_line(error)}).") from error
-    if config is None:
-        raise ConversionError(
-            f"{path} holds weights only, without the model's architecture (no `model_config`); "
-            "load them into the model and save it whole with model.save()."
-        )
-    return StoredModel(path, ".h5", _text(version), _parse(path, _text(config)))
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise _damaged_h5(path, error) from error
+    return StoredModel(
+        path, ".h5", _text(path, "keras_version", version), _parse(path, _text(path, "model_config", config))
+    )
 
 
 def _read_archive(path: Path) -> StoredModel:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-            if not {"config.json", "metadata.json"} <= names:
-                raise ConversionError(f"{path} is a zip archive but not a .keras model: it has no config.json.")
-            for name in ("config.json", "metadata.json"):
-                if archive.getinfo(name).file_size > _MAX_CONFIG_BYTES:
-                    raise ConversionError(f"{path} claims {name} to be larger than 64 MiB, which no architecture is.")
-            config = _parse(path, archive.read("config.json").decode("utf-8"))
-            metadata = _parse(path, archive.read("metadata.json").decode("utf-8"))
-    except (zipfile.BadZipFile, EOFError, UnicodeDecodeError, NotImplementedError) as error:
-        raise ConversionError(f"{path} is a damaged or truncated .keras archive ({_first_line(error)}).") from error
-    return StoredModel(path, ".keras", str(metadata.get("keras_version", "")), config)
+            members = check_archive(archive, path)
+            config = _parse(path, _text(path, CONFIG, archive.read(CONFIG)))
+            metadata = _parse(path, _text(path, METADATA, archive.read(METADATA)))
+    except _BROKEN_ZIP as error:
+        raise _damaged_archive(path, error) from error
+    version = _text(path, "keras_version", metadata.get("keras_version", ""))
+    contents = [member for member in members if member.filename not in (CONFIG, METADATA)]
+    return StoredModel(path, ".keras", version, config, contents)
+
+
+def _is_archive(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return bool(archive.namelist())
+    except _BROKEN_ZIP:
+        return False
+
+
+def _check_weights(copy: Path, member: zipfile.ZipInfo, path: Path) -> None:
+    """The HDF5 file of weights, read where it lies in the copy of the archive, which stores it as it is."""
+    with copy.open("rb") as file:
+        file.seek(member.header_offset)
+        header = file.read(_ZIP_HEADER_BYTES)
+        lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+        start = member.header_offset + _ZIP_HEADER_BYTES + lengths
+        shown = f"{path} ({member.filename})"
+        try:
+            with library("h5py").File(_Window(file, start, member.file_size), "r") as weights:
+                check_hdf5(weights, shown)
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+            raise _damaged_h5(shown, error) from error
+
+
+class _Window(io.RawIOBase):
+    """A part of a file, as a file of its own."""
+
+    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+        super().__init__()
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = max(0, min(len(buffer), self._size - self._at))
+        self._file.seek(self._start + self._at)
+        count = self._file.readinto(memoryview(buffer)[:wanted])  # type: ignore[attr-defined]
+        self._at += count
+        return int(count)
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
-        config = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        config = json.loads(text, object_pairs_hook=_object)
+    except RecursionError as error:
+        raise _too_deep(path) from error
+    except ValueError as error:
         raise ConversionError(f"{path} stores an architecture that is not JSON ({_first_line(error)}).") from error
     if not isinstance(config, dict):
         raise ConversionError(f"{path} stores an architecture that is not a JSON object.")
     return config
 
 
-def _text(value: object) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose keys occur once each, without what only training needs."""
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise ValueError(f"the key {key!r} occurs twice in one object")
+        result[key] = value
+    if "class_name" in result:
+        result.pop("compile_config", None)
+    return result
+
+
+def _text(path: Path, what: str, value: object) -> str:
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ConversionError(f"{path} stores its {what} in an encoding that is not UTF-8.") from error
+    if not isinstance(value, str):
+        raise ConversionError(f"{path} stores as its {what} what is no text but {type(value).__name__}.")
+    return value
+
+
+def _too_deep(path: Path) -> ConversionError:
+    return ConversionError(f"{path} stores an architecture that is nested too deep to be one.")
+
+
+def _damaged_h5(shown: object, error: BaseException) -> ConversionError:
+    return ConversionError(f"{shown} is a damaged or truncated HDF5 file ({_first_line(error)}).")
+
+
+def _damaged_archive(path: Path, error: BaseException) -> ConversionError:
+    return ConversionError(f"{path} is a damaged or truncated .keras archive ({_first_line(error)}).")
 
 
 def _first_line(error: BaseException) -> str:
