@@ -98,7 +98,9 @@ TfLayers = Annotated[
 ]
 TrustCode = Annotated[
     bool,
-    typer.Option("--trust_code", help="Allow the model what may do more than compute: Python code, ops that use files."),
+    typer.Option(
+        "--trust_code", help="Allow the model what may do more than compute: Python code, ops that use files."
+    ),
 ]
 Signature = Annotated[str | None, typer.Option("--signature", help="The SavedModel's signature to convert.")]
 CustomObjects = Annotated[

@@ -11,6 +11,7 @@ import onnx
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.export import check_exported, export_graph
+from tf2rust.onnx_import.tensorflow.gate.tflite import check_operators
 from tf2rust.onnx_import.tensorflow.messages import message_of, not_run
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
@@ -27,6 +28,7 @@ class TFLiteModel:
         content = path.read_bytes()
         if content[4:8] != _MAGIC:
             raise ConversionError(f"{path} is not a TFLite model: its identifier is not TFL3.")
+        check_operators(content, path)
         self.path = path
         try:
             with quiet():
