@@ -170,6 +170,8 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
         "examples/predict.rs",
         "tf-layers/Cargo.toml",
         "tf-layers/src/lib.rs",
+        "tf-layers/LICENSE-APACHE",
+        "tf-layers/LICENSE-MIT",
     )
     for folder, names in (("saved_model_from_tensorflow", documents), ("rust_generated_code", crate)):
         assert [n for n in names if not (tmp_path / "out" / folder / n).is_file()] == []
@@ -210,16 +212,26 @@ def test_a_folder_with_other_things_is_left_alone(mlp: Path, tmp_path: Path) -> 
     assert tf2rust("from-onnx", mlp, "--path_to_save", out / "thesis.tex", "--model_name", "m").returncode == 1
 
 
-def test_converting_again_replaces_the_crate_and_keeps_its_build(mlp: Path, tmp_path: Path) -> None:
-    for _ in range(2):
-        assert tf2rust("from-onnx", mlp, "--path_to_save", tmp_path / "out", "--model_name", "m").returncode == 0
-        crate = tmp_path / "out" / "rust_generated_code"
-        (crate / "target").mkdir(exist_ok=True)
-        (crate / "src" / "stale.rs").write_text("")
-    assert tf2rust("from-onnx", mlp, "--path_to_save", tmp_path / "out", "--model_name", "m").returncode == 0
+def test_converting_again_replaces_the_crate_and_keeps_what_is_not_of_it(mlp: Path, tmp_path: Path) -> None:
+    convert = ("from-onnx", mlp, "--path_to_save", tmp_path / "out", "--model_name", "m")
+    crate = tmp_path / "out" / "rust_generated_code"
+    labels = tmp_path / "labels.txt"
+    labels.write_text("a\nb\nc\n")
+    assert tf2rust(*convert, "--labels", labels).returncode == 0
+    (crate / "target").mkdir()
+    (crate / "target" / "CACHEDIR.TAG").write_text("")
+    (crate / "Cargo.lock").write_text("cargo's")
+    (crate / "tests" / "mine.rs").write_text("mine")
+    (crate / "src" / "model.rs").write_text("edited")
+    done = tf2rust(*convert)
+    assert done.returncode == 0
+    assert "note: rust_generated_code/src/model.rs was edited; what it held is now in" in done.stderr
     assert (crate / "target").is_dir()
-    assert not (crate / "src" / "stale.rs").exists()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["mlp.onnx", "out"]
+    kept = {"Cargo.lock": "cargo's", "tests/mine.rs": "mine", "src/model.rs.old": "edited"}
+    assert {name: (crate / name).read_text() for name in kept} == kept
+    assert not (crate / "src" / "labels.rs").exists()
+    assert "fn predict" in (crate / "src" / "model.rs").read_text()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["labels.txt", "mlp.onnx", "out"]
 
 
 def test_interrupting_leaves_nothing(tmp_path: Path) -> None:

@@ -224,3 +224,20 @@ def test_thresholds_are_found_at_false_positive_rates(save: Save, tmp_path: Path
     notes = [note for note in converted.notes if note.startswith("threshold")]
     assert [note.split("`")[1] for note in notes] == ["medium", "high"]
     assert "250 clean samples say little of a false-positive rate of 0.0001; 100000 or more would" in notes[1]
+
+
+def test_edited_thresholds_stay_unless_others_are_given(save: Save, tmp_path: Path) -> None:
+    source = open_tensorflow(save("keras3", "siamese", ".keras")[1])
+    crates, given = Crates(tmp_path), tmp_path / "given.json"
+    path = crates.add("scored", source).crate / "model" / "thresholds.json"
+    edited = path.read_text().replace("0.0", "0.5")
+    path.write_text(edited)
+    notes = crates.add("scored", source).notes
+    assert path.read_text() == edited
+    assert "rust_generated_code/model/thresholds.json was edited and stays as it is" in " ".join(notes)
+    assert "holds zeros" not in " ".join(notes)
+    given.write_text('{"dirty": {"bottom": 0.1, "low": 0.2, "medium": 0.3, "high": 1}}')
+    notes = crates.add("scored", source, thresholds=given).notes
+    assert json.loads(path.read_text())["dirty"]["bottom"] == 0.1
+    assert path.with_name("thresholds.json.old").read_text() == edited
+    assert "what it held is now in rust_generated_code/model/thresholds.json.old" in " ".join(notes)

@@ -28,6 +28,8 @@ def test_templates_and_tf_layers_are_inside(wheel: Path) -> None:
     for folder in ("templates", "tf-layers/src"):
         files = [p for p in (ROOT / folder).rglob("*") if p.is_file()]
         assert {f"tf2rust/_data/{p.relative_to(ROOT).as_posix()}" for p in files} <= names
+    for name in ("Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "clippy.toml", "rustfmt.toml"):
+        assert f"tf2rust/_data/tf-layers/{name}" in names
     assert not [n for n in names if "target/" in n or n.startswith("tests/")]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf2rust.codegen.crate import CRATE, CrateOptions, check_target, collect, write
+from tf2rust.codegen.crate import CRATE, THRESHOLDS, CrateOptions, collect, write_files
 from tf2rust.codegen.fuse import optimise
 from tf2rust.codegen.model import build
 from tf2rust.codegen.scoring import Scoring, class_count, gives_probabilities, score_column
@@ -29,9 +29,10 @@ from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.features import Features, read_features
 from tf2rust.proof.proof import Proof
 from tf2rust.proof.prove import prove
+from tf2rust.publish import check_target, publish
 from tf2rust.source import Source
 from tf2rust.stages import Progress, silent, stage
-from tf2rust.thresholds import DEFAULT_RATES, Thresholds, find_thresholds, read_thresholds
+from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, find_thresholds, read_thresholds
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,13 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
         crate_options = CrateOptions(options.model_name, source.path.name, sha256(source.path), options.tf_layers)
         files = collect(model, graph, proof, scoring, crate_options, model_file(source.proto, source.weights))
-        write(files, options.path_to_save, vendor_tf_layers=options.tf_layers is None)
-    return Converted(options.path_to_save / CRATE, found, proof, [*source.notes, *notes, *scoring_notes, *files.notes])
+        # Zeros are only there to be edited.
+        keep = [THRESHOLDS] if scoring.thresholds == Thresholds() else []
+        published = publish(options.path_to_save, lambda folder: write_files(files, folder), keep)
+    if THRESHOLDS in published.kept:
+        scoring_notes = [note for note in scoring_notes if not note.startswith(ZEROS)]
+    notes = [*source.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
+    return Converted(options.path_to_save / CRATE, found, proof, notes)
 
 
 def convert_file(
@@ -213,7 +219,7 @@ def _scoring(graph: LayerGraph, features: Features | None, proof: Proof, options
         return Scoring(column, read_thresholds(options.thresholds), labels), []
     if features is None or features.labels is None:
         return Scoring(column, Thresholds(), labels), [
-            "thresholds.json holds zeros, so that every score has high confidence; give --thresholds, "
+            f"{ZEROS}, so that every score has high confidence; give --thresholds, "
             "or `labels` of 0 and 1 in --path_to_fv."
         ]
     (scores,) = proof.outputs.values()

@@ -18,6 +18,8 @@ LEVELS = ("bottom", "low", "medium", "high")
 DEFAULT_RATES: Mapping[str, float] = {"bottom": 0.1, "low": 0.01, "medium": 0.001, "high": 0.0001}
 FORMAT_VERSION = 1
 _WANTED = "--thresholds wants a thresholds.json"
+ZEROS = "thresholds.json holds zeros"
+"""How notes begin that say so."""
 _ENOUGH = 10
 """False positives that a threshold should rest on: with 10 of them the rate is known to about a third of itself."""
 
@@ -71,14 +73,12 @@ def find_thresholds(scores: np.ndarray, labels: np.ndarray, rates: Mapping[str, 
     """The lowest thresholds that at most the given share of the clean samples (label 0) reaches, and notes on them."""
     if not np.all((scores >= 0) & (scores <= 1)):
         return Thresholds(), [
-            "thresholds.json holds zeros: the scores are not all between 0 and 1; end the model in a sigmoid or a "
+            f"{ZEROS}: the scores are not all between 0 and 1; end the model in a sigmoid or a "
             "softmax, or choose with --binary_classification false."
         ]
     clean = np.sort(scores[labels == 0].astype(np.float32))[::-1]
     if not clean.size:
-        return Thresholds(), [
-            "thresholds.json holds zeros: no sample has the label 0, by which false positives are counted."
-        ]
+        return Thresholds(), [f"{ZEROS}: no sample has the label 0, by which false positives are counted."]
     found, notes = [], []
     for level in LEVELS:
         rate = rates[level]

@@ -1,9 +1,8 @@
-"""Writing the crate and the model's documents: into a folder beside, which is then renamed into place."""
+"""The files of a conversion: those of the crate, and the documents of the model."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 import zipfile
@@ -17,27 +16,28 @@ import numpy as np
 from tf2rust.codegen.architecture import architecture, computation_graph
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.overview import Box, OverviewError, draw_overview
-from tf2rust.codegen.render import CrateOptions, render_crate, resource
+from tf2rust.codegen.render import CrateOptions, render_crate
 from tf2rust.codegen.scoring import Scoring
-from tf2rust.errors import ConversionError
+from tf2rust.codegen.vendor import build_hash, resource, vendored, with_build
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.proof import Proof
 
 __all__ = [
     "CRATE",
     "DOCUMENTS",
+    "THRESHOLDS",
     "CrateOptions",
     "Files",
-    "check_target",
     "collect",
     "overview",
     "resource",
-    "write",
+    "write_files",
     "write_npz",
 ]
 
 DOCUMENTS = "saved_model_from_tensorflow"
 CRATE = "rust_generated_code"
+THRESHOLDS = f"{CRATE}/model/thresholds.json"
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,19 @@ def collect(
     onnx_file: Iterable[bytes | memoryview],
 ) -> Files:
     """All files of a conversion, by path under the output folder; ``onnx_file`` are the parts of ``model.onnx``."""
-    texts = {f"{CRATE}/{name}": text for name, text in render_crate(model, graph, proof, scoring, options).items()}
+    weights = model.weights.arrays()
+    crate = render_crate(model, graph, proof, scoring, options)
     if scoring.column is not None:
-        texts[f"{CRATE}/model/thresholds.json"] = _json(scoring.thresholds.as_json())
+        crate["model/thresholds.json"] = _json(scoring.thresholds.as_json())
+    if options.tf_layers is None:
+        crate |= {f"tf-layers/{name}": text for name, text in vendored().items()}
+    build = build_hash(crate, weights)
+    texts = {
+        f"{CRATE}/{name}": with_build(text, build) if name.endswith("Cargo.toml") else text
+        for name, text in crate.items()
+    }
     texts[f"{DOCUMENTS}/computation_graph.json"] = _json(computation_graph(model, graph))
     texts[f"{DOCUMENTS}/model_architecture.json"] = _json(architecture(model, graph))
-    weights = model.weights.arrays()
     arrays = {
         f"{DOCUMENTS}/model_weights.npz": weights,
         f"{CRATE}/model/model_weights.npz": weights,
@@ -99,60 +106,22 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def check_target(folder: Path) -> None:
-    """Refuses an output folder that holds anything but an earlier conversion."""
-    if folder.exists() and not folder.is_dir():
-        raise ConversionError(f"{folder} is a file; give --path_to_save a folder.")
-    strangers = (
-        [] if not folder.exists() else sorted(p.name for p in folder.iterdir() if p.name not in (DOCUMENTS, CRATE))
-    )
-    if strangers:
-        raise ConversionError(
-            f"{folder} holds other things ({', '.join(strangers[:3])}); give --path_to_save an empty or a new folder."
-        )
-    for name in (DOCUMENTS, CRATE):
-        marker = {DOCUMENTS: "model_architecture.json", CRATE: "src/model.rs"}[name]
-        part = folder / name
-        if part.exists() and (not part.is_dir() or (any(part.iterdir()) and not (part / marker).exists())):
-            raise ConversionError(f"{part} was not written by tf2rust; give --path_to_save an empty or a new folder.")
-
-
-def write(files: Files, folder: Path, *, vendor_tf_layers: bool) -> None:
-    """Writes all files beside ``folder`` and renames them into place, so that nothing half-written is ever there."""
-    check_target(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        for name, text in files.texts.items():
-            path = _place(staging / name)
-            path.write_text(text, encoding="utf-8", newline="\n")
-        written: dict[int, Path] = {}
-        for name, arrays in files.arrays.items():
-            path = _place(staging / name)
-            if id(arrays) in written:
-                shutil.copyfile(written[id(arrays)], path)
-                continue
-            written[id(arrays)] = path
-            with path.open("wb") as file:
-                write_npz(file, arrays)
-        for name, parts in files.binaries.items():
-            with _place(staging / name).open("wb") as file:
-                file.writelines(parts)
-        if vendor_tf_layers:
-            shutil.copytree(
-                resource("tf-layers"),
-                staging / CRATE / "tf-layers",
-                ignore=shutil.ignore_patterns("target", "tests", "examples", "fuzz"),
-            )
-        folder.mkdir(exist_ok=True)
-        for part in (DOCUMENTS, CRATE):
-            _swap(staging / part, folder / part)
-    except OSError as error:
-        raise ConversionError(
-            f"{folder} cannot be written ({error.strerror or error}); check the path and the free space."
-        ) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+def write_files(files: Files, folder: Path) -> None:
+    """Writes all files into ``folder``."""
+    for name, text in files.texts.items():
+        _place(folder / name).write_text(text, encoding="utf-8", newline="\n")
+    written: dict[int, Path] = {}
+    for name, arrays in files.arrays.items():
+        path = _place(folder / name)
+        if id(arrays) in written:
+            shutil.copyfile(written[id(arrays)], path)
+            continue
+        written[id(arrays)] = path
+        with path.open("wb") as file:
+            write_npz(file, arrays)
+    for name, parts in files.binaries.items():
+        with _place(folder / name).open("wb") as file:
+            file.writelines(parts)
 
 
 def write_npz(file: Any, arrays: dict[str, np.ndarray]) -> None:
@@ -166,15 +135,3 @@ def write_npz(file: Any, arrays: dict[str, np.ndarray]) -> None:
 def _place(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def _swap(new: Path, target: Path) -> None:
-    """Puts ``new`` where ``target`` is; build products of an earlier crate stay."""
-    if target.exists():
-        if (target / "target").exists():
-            os.replace(target / "target", new / "target")
-        if (target / "Cargo.lock").exists():
-            os.replace(target / "Cargo.lock", new / "Cargo.lock")
-        old = new.with_name(f"{new.name}-old")
-        os.replace(target, old)
-    os.replace(new, target)

@@ -84,6 +84,8 @@ def _filled(items: Sequence[str]) -> str:
 
 def width(text: str) -> int:
     """The columns that ``text`` takes: two for each wide character of East Asian scripts, none for a combining one."""
+    if text.isascii():
+        return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.resources
 import json
 import math
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case, words
 from tf2rust.codegen.pretty import block_line, constant, let_tuple, total, use_list, wrap
 from tf2rust.codegen.scoring import Row, Scoring
+from tf2rust.codegen.vendor import resource
 from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.ops.core.rust import rust_comment, rust_list, rust_str
@@ -80,14 +80,6 @@ class FieldGroup:
 
     fields: tuple[tuple[str, str, str], ...]
     needs_blob: bool
-
-
-def resource(name: str) -> Path:
-    """The folder ``templates`` or ``tf-layers``: inside the installed package, or at the top of a checkout."""
-    inside = importlib.resources.files("tf2rust") / "_data" / name
-    if inside.is_dir():
-        return Path(str(inside))
-    return Path(__file__).resolve().parents[2] / name
 
 
 @cache
