@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+_LONGEST = 1500
+"""Characters of a sentence; only names and values from the model make it longer."""
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line, without characters that a terminal obeys or does not show: names come from the model."""
+    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in re.sub(r"\s*[\r\n]\s*", " ", text))
+
+
+def _sentence(text: str) -> str:
+    """A sentence for the terminal; of a very long one the middle is left out, as what to do stands at its end."""
+    line = one_line(text)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST * 2 // 3]} … {line[-_LONGEST // 3 :]}"
 
 
 class ConversionError(Exception):
@@ -12,7 +27,8 @@ class ConversionError(Exception):
     """
 
     def __init__(self, reasons: str | Iterable[str]) -> None:
-        self.reasons: tuple[str, ...] = (reasons,) if isinstance(reasons, str) else tuple(reasons)
+        given = (reasons,) if isinstance(reasons, str) else reasons
+        self.reasons: tuple[str, ...] = tuple(_sentence(reason) for reason in given)
         super().__init__("\n".join(self.reasons))
 
 
@@ -22,3 +38,6 @@ class InternalError(ConversionError):
 
 class UsageError(Exception):
     """The command was called with arguments that do not fit together."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(_sentence(reason))

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tf2rust.errors import ConversionError, InternalError, UsageError
+from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
 
 STAGE_FILE = "TF2RUST_STAGE_FILE"
 """The environment variable that names the file to write the present stage to."""
@@ -74,8 +74,7 @@ def at_node(name: str) -> Iterator[None]:
 
 def brief(text: str) -> str:
     """The first line of a foreign message, cut to a length that fits into a sentence."""
-    line = (text.strip().splitlines() or ["no message"])[0]
-    line = "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in line)
+    line = one_line((text.strip().splitlines() or ["no message"])[0])
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 

@@ -23,7 +23,7 @@ _INTERNAL = re.compile(
 )
 # … unless it stands in brackets behind the name of the exception, as a hint for whoever reads a report.
 _QUOTED_ERROR = re.compile(r"\(\w+(Error|Exception|Warning)?: .*\)")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 _SHOWN_FRAMES = 6
 REFUSED = "refused"
@@ -83,7 +83,7 @@ def _judged(sentences: tuple[str, ...], stage: str) -> Finding | None:
         for wrong, why in (
             (not sentence.strip(), "empty"),
             (len(sentence) > LONGEST_SENTENCE, "long"),
-            (_CONTROL.search(sentence), "control characters"),
+            (CONTROL.search(sentence), "control characters"),
         ):
             if wrong:
                 return Finding("sentence", stage, f"{why}: {_masked(sentence)}", sentence[:500])

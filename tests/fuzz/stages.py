@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from tests.fuzz.front import Enter
+from tests.fuzz.oracle import CONTROL
 
 _WHOLE = 40
 """One in so many cases is converted whole: run on samples, proven, and written."""
@@ -22,7 +23,7 @@ def after_opening(source: Any, path: Path, enter: Enter, rng: Random) -> None:
     enter("match")
     found, graph = match_layers(source)
     found.as_json()
-    found.as_text()
+    assert not CONTROL.search(found.as_text().replace("\n", "")), "the listing holds control characters"
     if found.unmatched:
         raise ConversionError([unmatched.sentence() for unmatched in found.unmatched])
     enter("build")

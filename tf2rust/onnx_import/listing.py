@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from tf2rust.errors import one_line
 from tf2rust.onnx_import.match import Matched, Unmatched
 from tf2rust.ops.core.dims import format_shape, plain_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
@@ -92,25 +93,25 @@ class Listing:
             shapes = f"{', '.join(map(format_shape, row.inputs))} → {', '.join(map(format_shape, row.outputs))}"
             weights = ", ".join(f"{role} {list(shape)}" for role, shape in row.weights.items())
             parameters = ", ".join(f"{k} {v}" for k, v in row.parameters.items())
-            inside = f"  in the body of {escape(_line(row.inside))}" if row.inside else ""
-            lines.append(f"[bold]{escape(_line(row.name))}[/]  [green]{row.kind}[/]  {escape(shapes)}{inside}")
+            inside = f"  in the body of {escape(one_line(row.inside))}" if row.inside else ""
+            lines.append(f"[bold]{escape(one_line(row.name))}[/]  [green]{row.kind}[/]  {escape(shapes)}{inside}")
             lines += [
-                f"    {label}: {escape(text)}"
+                f"    {label}: {escape(one_line(text))}"
                 for label, text in (("parameters", parameters), ("weights", weights))
                 if text
             ]
             lines.append(f"    rules: {', '.join(row.rules)}")
-            lines += [f"      {escape(_line(node))}" for node in row.nodes]
+            lines += [f"      {escape(one_line(node))}" for node in row.nodes]
         for title, nodes in (
             ("Computed at conversion: constants", self.constants),
             ("Computed at conversion: shapes", self.shapes),
             ("Unused: no output depends on them", self.unused),
         ):
             if nodes:
-                lines += [f"[bold]{title}[/]", *(f"      {escape(_line(node))}" for node in nodes)]
+                lines += [f"[bold]{title}[/]", *(f"      {escape(one_line(node))}" for node in nodes)]
         if self.unmatched:
             lines.append("[bold red]Unmatched[/]")
-            lines += [f"      {escape(_line(u.sentence()))}" for u in self.unmatched]
+            lines += [f"      {escape(one_line(u.sentence()))}" for u in self.unmatched]
         count = sum(len(row.nodes) for row in self.layers)
         lines.append(
             f"{len(self.layers)} layers from {count} nodes; {len(self.constants) + len(self.shapes)} nodes computed at "
@@ -144,7 +145,3 @@ def _rows(graph: LayerGraph, inside: str = "") -> list[LayerRow]:
         for body in layer.bodies():
             rows += _rows(body, layer.name)
     return rows
-
-
-def _line(text: str) -> str:
-    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
