@@ -24,6 +24,11 @@ from tests.fuzz.values import floating, integer, text
 _LARGEST_SEED = 6000
 _I64 = (-(1 << 63), (1 << 63) - 1)
 _OPERATORS = sorted({schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""})
+_ATTRIBUTES: dict[str, list[tuple[str, int]]] = {}
+"""The attributes that each operator has in any version, with their types."""
+for _schema in onnx.defs.get_all_schemas_with_history():
+    _found = _ATTRIBUTES.setdefault(_schema.name, [])
+    _found += [(a.name, a.type.value) for a in _schema.attributes.values() if (a.name, a.type.value) not in _found]
 _DTYPES = sorted(TensorProto.DataType.values())
 
 
@@ -153,9 +158,7 @@ def _edge(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> None:
 def _attribute(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> None:
     """Gives a node an attribute that its operator has, of the right type and with any value."""
     node = _node(rng, model)
-    versions = [s for s in onnx.defs.get_all_schemas_with_history() if s.name == node.op_type]
-    known = [(n, a.type) for s in versions for n, a in s.attributes.items()]
-    known += [(a.name, a.type) for a in node.attribute]
+    known = [*_ATTRIBUTES.get(node.op_type, ()), *((a.name, int(a.type)) for a in node.attribute)]
     name, kind = rng.choice(known)
     if rng.random() < 0.1:
         kind = rng.choice(known)[1]
@@ -167,24 +170,25 @@ def _attribute(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> N
     node.attribute.extend(kept)
     if rng.random() < 0.1:
         return
-    new = node.attribute.add(name=name, type=int(kind))
+    new = node.attribute.add(name=name, type=kind)
     near = old[0] if old else new
-    if int(kind) == AttributeProto.INT:
+    if kind == AttributeProto.INT:
         new.i = integer(rng, *_I64, near.i)
-    elif int(kind) == AttributeProto.FLOAT:
+    elif kind == AttributeProto.FLOAT:
         new.f = floating(rng, near.f)
-    elif int(kind) == AttributeProto.STRING:
+    elif kind == AttributeProto.STRING:
         new.s = text(rng, _strings(model)).encode()
-    elif int(kind) == AttributeProto.INTS:
+    elif kind == AttributeProto.INTS:
         new.ints.extend(integer(rng, *_I64, n) if rng.random() < 0.5 else n for n in _lengthened(rng, near.ints, 1))
-    elif int(kind) == AttributeProto.FLOATS:
+    elif kind == AttributeProto.FLOATS:
         new.floats.extend(floating(rng, n) if rng.random() < 0.5 else n for n in _lengthened(rng, near.floats, 1.0))
-    elif int(kind) == AttributeProto.STRINGS:
+    elif kind == AttributeProto.STRINGS:
         new.strings.extend(text(rng, _strings(model)).encode() for _ in range(rng.randrange(4)))
-    elif int(kind) == AttributeProto.TENSOR:
-        new.t.CopyFrom(_tensor(rng, rng.choice((model, donor))))
-    elif int(kind) == AttributeProto.GRAPH:
-        new.g.CopyFrom(_graph(rng, rng.choice((model, donor))))
+    elif kind == AttributeProto.TENSOR:
+        new.t.ParseFromString(_tensor(rng, rng.choice((model, donor))).SerializeToString())
+    elif kind == AttributeProto.GRAPH:
+        # A copy: a graph must not be copied into itself.
+        new.g.ParseFromString(_graph(rng, rng.choice((model, donor))).SerializeToString())
 
 
 def _strings(model: onnx.ModelProto) -> list[str]:
