@@ -39,6 +39,10 @@ def scalar_input() -> onnx.ModelProto:
     return graph([node("Add", ["x", "x"], ["y"])], {"x": (F, [])}, {"y": (F, [])})
 
 
+def scalar_among_rows() -> onnx.ModelProto:
+    return graph([node("Mul", ["s", "x"], ["y"])], {"s": (F, []), "x": ROWS}, {"y": ROWS})
+
+
 def input_is_output() -> onnx.ModelProto:
     return graph([node("Relu", ["x"], ["y"])], {"x": ROWS}, {"y": ROWS, "x": ROWS})
 
@@ -78,6 +82,7 @@ CASES: list[Callable[[], onnx.ModelProto]] = [
     one_value_as_three_outputs,
     scalar_output,
     scalar_input,
+    scalar_among_rows,
     input_is_output,
     no_free_dimension,
     outputs_behind_transposes,
@@ -87,11 +92,22 @@ CASES: list[Callable[[], onnx.ModelProto]] = [
 ]
 
 
+GIVEN: dict[Callable[[], onnx.ModelProto], dict[str, np.ndarray]] = {
+    scalar_input: {"x": np.array(2, np.float32)},
+    scalar_among_rows: {"s": np.array(2, ">f4"), "x": np.asfortranarray(np.ones((3, 4), np.float32))},
+}
+"""Samples of the user's for some of the cases."""
+
+
 @pytest.fixture(scope="module")
 def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
     made = Crates(tmp_path_factory.mktemp("edges"))
     for build in CASES:
-        made.add(build.__name__, open_onnx(save(build(), made.folder / f"{build.__name__}.onnx")))
+        options = {}
+        if build in GIVEN:
+            options["path_to_fv"] = made.folder / f"{build.__name__}.npz"
+            np.savez(options["path_to_fv"], **GIVEN[build])
+        made.add(build.__name__, open_onnx(save(build(), made.folder / f"{build.__name__}.onnx")), **options)
     made.build()
     return made
 

@@ -60,6 +60,7 @@ def test_features_are_flattened_rows_with_their_dtypes(source: Source, tmp_path:
         ({"rows": ROWS.astype(np.uint8)}, "`rows` .* from uint8 to int32"),
         ({"rows": ROWS % 2 == 1}, "`rows` .* from bool to int32"),
         ({"rows": np.asfortranarray(ROWS.astype(np.int64))}, "from int64"),
+        ({"rows": ROWS.astype(">i8")}, "`rows` .* from int64 to int32"),
         ({"scale": np.array([[1], [2], [2**24]])}, "`scale` .* from int64 to float32"),
         ({"scale": np.array([[1], [2], [2**40]])}, "`scale` .* from int64 to float32"),
         ({"scale": np.array([[1.0], [2.0], [-3.0]])}, "`scale` .* from float64 to float32"),
@@ -103,6 +104,13 @@ def test_whole_numbers_are_converted_with_a_note(
         ({"predictions": np.array(["a", "b", "c"])}, "`predictions` .* dtype str"),
         ({"labels": np.array([0, 1])}, "`labels` .* a 0 or a 1 for each of the 3 samples"),
         ({"labels": np.array([0, 1, 2])}, "`labels` .* a 0 or a 1"),
+        ({"labels": np.array([0, 1, np.nan])}, "`labels` .* a 0 or a 1"),
+        ({"labels": np.array(["0", "1", "1"])}, "`labels` .* a 0 or a 1"),
+        ({"labels": np.zeros(3, "M8[ns]")}, "`labels` .* a 0 or a 1"),
+        ({"rows": np.zeros((3, 4), "M8[ns]")}, r"`rows` .* is datetime64\[ns\]"),
+        ({"rows": np.zeros((3, 4), "V4")}, "`rows` .* is void32"),
+        ({"predictions": np.zeros(3, "m8[s]")}, r"`predictions` .* dtype timedelta64\[s\]"),
+        ({"rows": ROWS[:0], "scale": SCALE}, r"`rows` .* has shape \[0, 4\], and so has no samples"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -150,3 +158,45 @@ def test_other_predictions_are_noted(source: Source, tmp_path: Path, offset: flo
     expected = (ROWS.mean(1) * SCALE[:, 0] + offset).astype(np.float32)
     converted = _convert(source, tmp_path, {"rows": ROWS, "scale": SCALE, "predictions": expected})
     assert len([note for note in converted.notes if "`predictions`" in note]) == notes
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"rows": np.asfortranarray(ROWS)},
+        {"rows": ROWS.astype(">i4")},
+        {"rows": ROWS[::-1][::-1]},
+        {"rows": np.ascontiguousarray(ROWS[:, ::-1])[:, ::-1]},
+        {"scale": SCALE.astype(">f4")},
+        {"labels": np.array([True, False, True])},
+        {"predictions": (ROWS.mean(1) * SCALE[:, 0]).astype(">f4")},
+    ],
+)
+def test_the_order_of_bytes_and_elements_is_no_difference(
+    source: Source, tmp_path: Path, changed: dict[str, np.ndarray]
+) -> None:
+    converted = _convert(source, tmp_path, {"rows": ROWS, "scale": SCALE, **changed})
+    assert not [note for note in converted.notes if "labels" not in note]
+    with np.load(converted.crate / "testdata" / "features.npz") as features:
+        assert features["inputs_rows"].dtype.isnative
+        np.testing.assert_array_equal(features["inputs_rows"], ROWS)
+        np.testing.assert_array_equal(features["inputs_scale"], SCALE)
+
+
+@pytest.mark.parametrize(
+    ("scale", "predictions", "noted"),
+    [
+        (np.nan, np.nan, None),
+        (np.inf, np.inf, None),
+        (1.0, np.nan, "are NaN or infinite in 1 places"),
+        (1.0, np.inf, "are NaN or infinite in 1 places"),
+        (np.nan, 1.0, "are NaN or infinite in 1 places"),
+    ],
+)
+def test_predictions_that_are_no_numbers(
+    source: Source, tmp_path: Path, scale: float, predictions: float, noted: str | None
+) -> None:
+    rows, factors = np.ones((2, 4), np.int32), np.array([[1], [scale]], np.float32)
+    given = {"rows": rows, "scale": factors, "predictions": np.array([1, predictions], np.float32)}
+    notes = [note for note in _convert(source, tmp_path, given).notes if "`predictions`" in note]
+    assert [noted in note for note in notes] == ([True] if noted else []) if noted else not notes

@@ -10,7 +10,7 @@ import numpy as np
 
 from tf2rust.errors import ConversionError
 from tf2rust.npz import read_npz
-from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.layer import LayerGraph, Value
 
 _LARGEST_DIFFERENCE = 1e-4
@@ -50,8 +50,8 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
                 f"`{value.name}` in {path} has shape {list(array.shape)}; the model's input is "
                 f"{format_shape(value.shape)}, the same sizes for the same names.{_other(array.shape, value, sizes)}"
             )
-        elif array.size == 0:
-            reasons.append(f"`{value.name}` in {path} has no samples.")
+        elif 0 in [size for size, dim in zip(array.shape, value.shape, strict=True) if isinstance(dim, Expr)]:
+            reasons.append(f"`{value.name}` in {path} has shape {list(array.shape)}, and so has no samples.")
         converted = _converted(array, value.dtype)
         if converted is None:
             reasons.append(
@@ -63,19 +63,29 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
                 f"`{value.name}` in {path} was converted from {array.dtype.name} to {value.dtype}, without loss."
             )
         inputs[value.name] = array if converted is None else converted
-    samples = len(next(iter(inputs.values()))) if inputs and next(iter(inputs.values())).ndim else 1
+    samples = _samples(graph, sizes)
     labels = arrays.get("labels")
-    if labels is not None and (labels.size != samples or not np.all(np.isin(labels, (0, 1)))):
+    if labels is not None and (
+        labels.size != samples or labels.dtype.kind not in "iufb" or not np.all(np.isin(labels, (0, 1)))
+    ):
         reasons.append(f"`labels` in {path} must be a 0 or a 1 for each of the {samples} samples.")
     if reasons:
         raise ConversionError(reasons)
     return Features(path, inputs, arrays.get("predictions"), None if labels is None else labels.reshape(-1), notes)
 
 
+def _samples(graph: LayerGraph, sizes: Mapping[str, tuple[int, str]]) -> int:
+    """The size of the first axis of the first input that has a free one there; 1 where none has."""
+    for value in graph.inputs:
+        if value.shape and (size := sizes.get(str(value.shape[0]))) is not None:
+            return size[0]
+    return 1
+
+
 def _converted(array: np.ndarray, dtype: str) -> np.ndarray | None:
     """``array`` as ``dtype`` if it has that dtype, or if it holds whole numbers all of which the dtype has."""
     if array.dtype.name == dtype:
-        return np.ascontiguousarray(array)
+        return np.asarray(array, dtype=dtype, order="C")  # in the machine's own byte order
     if array.dtype.kind not in "iufb":
         return None
     if array.dtype.kind == "f" and not np.all(np.isfinite(array) & (array == np.trunc(array))):
@@ -85,7 +95,7 @@ def _converted(array: np.ndarray, dtype: str) -> np.ndarray | None:
     with np.errstate(over="ignore"):
         converted = array.astype(dtype)
         same = np.array_equal(converted.astype(array.dtype), array)
-    return np.ascontiguousarray(converted) if same else None
+    return np.asarray(converted, order="C") if same else None
 
 
 def _in_range(array: np.ndarray, dtype: np.dtype) -> bool:
@@ -135,7 +145,13 @@ def check_predictions(features: Features, outputs: Mapping[str, np.ndarray], col
             f"`predictions` in {path} has shape {list(given.shape)} and dtype {given.dtype.name} where the model gives "
             f"{list(computed.shape)} numbers for the samples; save what it predicts of them, or leave it out."
         )
-    distance = float(np.max(np.abs(given.reshape(computed.shape).astype(np.float64) - computed), initial=0.0))
-    if not distance > _LARGEST_DIFFERENCE:
+    given = given.reshape(computed.shape).astype(np.float64)
+    same = (given == computed) | (np.isnan(given) & np.isnan(computed.astype(np.float64)))
+    with np.errstate(invalid="ignore"):
+        distance = np.where(same, 0.0, np.abs(given - computed))
+    if (unlike := np.count_nonzero(~np.isfinite(distance))) > 0:
+        return [f"`predictions` in {path} are NaN or infinite in {unlike} places where the model's are not now."]
+    largest = float(np.max(distance, initial=0.0))
+    if not largest > _LARGEST_DIFFERENCE:
         return []
-    return [f"`predictions` in {path} differ by up to {distance:.1e} from what the model computes now."]
+    return [f"`predictions` in {path} differ by up to {largest:.1e} from what the model computes now."]
