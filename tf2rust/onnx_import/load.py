@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -77,21 +80,68 @@ def _short(error: Exception) -> str:
     return lines[0][:200] if lines else type(error).__name__
 
 
+class StoppedError(ConversionError):
+    """A run took longer than it may."""
+
+
+class NotRunError(ConversionError):
+    """ONNX Runtime does not run a model, or does not even open it; ``said`` is what it says."""
+
+    def __init__(self, said: str, advice: str = "") -> None:
+        self.said = said
+        verb = "run" if advice else "open"
+        super().__init__(f"ONNX Runtime does not {verb} the model, so its outputs cannot be checked ({said}){advice}.")
+
+
+_NODE_FAILED = re.compile(
+    r"while running (?P<op>\w+) node\. Name:'(?P<name>.*?)' Status Message: (?:\S+:\d+ [^ ]+ )?(?P<what>.*)"
+)
+
+
+def _of_onnx_runtime(error: Exception) -> str:
+    """What an exception of ONNX Runtime's says, and of which node, without its files and functions."""
+    text = " ".join(str(error).split())
+    if found := _NODE_FAILED.search(text):
+        return f"{found['op']} node {found['name']!r}: {found['what'][:300].rstrip('. ')}"
+    return _short(error)
+
+
 class OnnxRuntime:
     """A model in ONNX Runtime, to be called with inputs by name; it is opened once, for the first of them."""
 
     def __init__(self, proto: onnx.ModelProto, weights: Mapping[str, np.ndarray] | None = None) -> None:
         self.proto, self.weights = proto, weights or {}
 
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs that ONNX Runtime computes, by name."""
+    def open(self) -> None:
+        """Opens the model; raises ConversionError where ONNX Runtime cannot, as where it lacks an operator."""
         try:
-            values = self._session.run(None, dict(inputs))
+            self._session  # noqa: B018
         except Exception as error:  # its exceptions have no common base but this one
-            raise ConversionError(
-                f"ONNX Runtime does not run the model, so its outputs cannot be checked ({_short(error)}); "
-                "if random inputs do not suit it, give others in --path_to_fv."
-            ) from error
+            raise NotRunError(_of_onnx_runtime(error)) from error
+
+    def __call__(self, inputs: Mapping[str, np.ndarray], seconds: float | None = None) -> dict[str, np.ndarray]:
+        """The outputs that ONNX Runtime computes, by name; it is stopped after ``seconds``."""
+        self.open()
+        import onnxruntime as ort
+
+        options = ort.RunOptions()
+        options.log_severity_level = _FATAL
+        timer = None if seconds is None else Timer(seconds, setattr, (options, "terminate", True))
+        try:
+            if timer is not None:
+                timer.start()
+            values = self._session.run(None, dict(inputs), options)
+        except Exception as error:
+            if options.terminate:
+                raise StoppedError(
+                    f"ONNX Runtime was stopped after {seconds:.0f} s: a Loop of the model ends late or never with "
+                    "these inputs; give others in --path_to_fv."
+                ) from error
+            advice = "; if random inputs do not suit it, give others in --path_to_fv"
+            raise NotRunError(_of_onnx_runtime(error), advice) from error
+        finally:
+            if timer is not None:
+                timer.cancel()
         return {o.name: np.asarray(value) for o, value in zip(self._session.get_outputs(), values, strict=True)}
 
     @cached_property
@@ -132,7 +182,9 @@ def run_reference(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> d
     from onnx.reference import ReferenceEvaluator
 
     try:
-        values = ReferenceEvaluator(proto).run(None, dict(inputs))
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            values = ReferenceEvaluator(proto).run(None, dict(inputs))
     except Exception as error:  # whatever an operator's implementation raises
         raise ConversionError(f"ONNX' reference implementation does not run the model ({_short(error)}).") from error
     return {output.name: np.asarray(value) for output, value in zip(proto.graph.output, values, strict=True)}

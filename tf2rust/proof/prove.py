@@ -2,55 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tf2rust.errors import ConversionError
-from tf2rust.onnx_import.load import OnnxRuntime
 from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.proof.attempts import answer_given, answer_seeded
 from tf2rust.proof.features import Features, check_predictions
-from tf2rust.proof.positions import with_exact_positions
+from tf2rust.proof.judge import Judge
 from tf2rust.proof.proof import Proof
-from tf2rust.proof.reference import apart, reference, second_opinion
-from tf2rust.proof.samples import is_batched, seeded_inputs
-from tf2rust.proof.tolerance import tolerance
+from tf2rust.proof.reference import Reference
+from tf2rust.proof.shown import shown_little
+from tf2rust.proof.sizes import is_batched
 from tf2rust.source import Source
 
 
 def prove(source: Source, graph: LayerGraph, features: Features | None, column: int | None) -> tuple[Proof, list[str]]:
     """The proof of ``graph`` on the samples in ``features``, or on seeded ones, and notes.
 
-    ``column`` of the output holds the score of a binary classifier. Raises ConversionError where nobody runs the model.
+    ``column`` of the output holds the score of a binary classifier. Raises ConversionError where nobody runs the model,
+    and where those who do differ by more than can be explained.
     """
-    inputs = seeded_inputs(graph) if features is None else features.inputs
-    proto, rounded = with_exact_positions(source.proto, graph, inputs)
-    runtime = OnnxRuntime(proto, source.weights)
-    run = runtime if source.run_is_onnx_runtime else source.run
-    outputs, framework = reference(source, run, inputs)
-    notes = [] if features is None else [*features.notes, *check_predictions(features, outputs, column)]
-    if framework != source.framework:
-        notes.append(f"{source.framework} does not run the model; {framework} computed what it is proven against.")
-    notes += [
-        f"node `{name}`: ONNX Runtime rounds positions to float32 and so takes other elements than ONNX defines; "
-        "the crate is proven against those that ONNX defines."
-        for name in rounded
-    ]
-    second = second_opinion(source, runtime, graph, inputs)
-    batched = is_batched(graph)
-    if source.run_is_onnx_runtime and any(apart(outputs[name], second.get(name)) for name, _ in graph.outputs):
-        batched, second = False, {}
-        notes.append(
-            "the samples of a batch decide about each other's outputs, so that the crate's tests keep them together."
-        )
-    tolerances, reasons = {}, {}
-    halves = any(v.dtype == "float16" for layer in graph.layers for v in (*layer.inputs, *layer.outputs))
+    reference = Reference(source)
+    answer = answer_seeded(graph, reference) if features is None else answer_given(features, graph, reference)
+    if reference.takes_exact_positions(graph, answer.inputs):
+        answer = replace(answer, outputs=reference.run(answer.inputs))
+    notes = [*reference.notes, *answer.notes]
+    if features is not None:
+        notes += [*features.notes, *check_predictions(features, answer.outputs, column)]
+    if reference.why is not None:
+        notes.append(f"{reference.framework} computed what the crate is proven against: {reference.why}")
     for name, value in graph.outputs:
-        array = outputs[name]
+        array = answer.outputs[name]
         if array.dtype.name != value.dtype:
             raise ConversionError(
                 f"output `{name}` is {value.dtype} in the graph but {array.dtype.name} when run; report this model."
             )
-        tolerances[name], reasons[name] = tolerance(array, second.get(name), halves)
-        if reasons[name].startswith("twice"):
-            notes.append(
-                f"output `{name}`: the tolerance is {tolerances[name]:.1e}, {reasons[name]} from {source.framework}."
-            )
-    ordered = {name: outputs[name] for name, _ in graph.outputs}
-    return Proof(inputs, ordered, framework, tolerances, reasons, batched), notes
+    judge = Judge(graph, reference, answer)
+    batched = is_batched(graph) and not judge.couples_samples()
+    if is_batched(graph) and not batched:
+        notes.append(
+            "the samples of a batch decide about each other's outputs, so that the crate's tests keep them together."
+        )
+    tolerances = {name: judge.tolerance(name) for name, _ in graph.outputs}
+    ordered = {name: answer.outputs[name] for name, _ in graph.outputs}
+    proof = Proof(
+        answer.inputs,
+        ordered,
+        reference.framework,
+        {name: tolerance.value for name, tolerance in tolerances.items()},
+        {name: tolerance.reason for name, tolerance in tolerances.items()},
+        batched,
+    )
+    notes += [tolerance.note for tolerance in tolerances.values() if tolerance.note is not None]
+    return proof, [*notes, *judge.notes, *shown_little(proof)]

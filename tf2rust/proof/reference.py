@@ -3,58 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 import onnx
 
 from tf2rust.errors import ConversionError
-from tf2rust.onnx_import.load import run_reference
+from tf2rust.onnx_import.load import NotRunError, OnnxRuntime, run_reference
 from tf2rust.onnx_import.weights import whole_model
 from tf2rust.ops.core.layer import LayerGraph
-from tf2rust.proof.samples import is_batched
-from tf2rust.source import Run, Source
+from tf2rust.proof.departures import as_specified
+from tf2rust.proof.positions import with_exact_positions
+from tf2rust.source import Source
+
+Arrays = Mapping[str, np.ndarray]
 
 
-def reference(source: Source, run: Run, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:
-    """The outputs, and who computed them: ONNX' reference implementation where ONNX Runtime lacks an operator."""
-    try:
-        return {name: np.asarray(array) for name, array in run(inputs).items()}, source.framework
-    except ConversionError as error:
-        if not source.run_is_onnx_runtime:
-            raise
-        try:
-            whole = whole_model(source.proto, source.weights)
-            return run_reference(whole, inputs), f"ONNX' reference implementation {onnx.__version__}"
-        except ConversionError:
-            raise error from None
+class Reference:
+    """Who says what the model computes.
 
-
-def second_opinion(
-    source: Source, runtime: Run, graph: LayerGraph, inputs: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """What ONNX Runtime computes: the samples all at once or, where it is the reference itself, one by one.
-
-    Its kernels order their sums by the size of the batch, so the second shows how exact its first answer is.
+    That is the source framework; for an ONNX file it is ONNX Runtime, or ONNX' reference implementation where ONNX
+    Runtime does not open the model: ``why`` is the reason then, a sentence. ``notes`` tell of nodes that stand for
+    others, as ONNX Runtime departs from the specification.
     """
-    try:
-        if source.run_is_onnx_runtime and is_batched(graph):
-            count = len(next(iter(inputs.values())))
-            single = [
-                reference(source, runtime, {name: a[i : i + 1] for name, a in inputs.items()})[0] for i in range(count)
-            ]
-            return {name: np.concatenate([s[name] for s in single]) for name in single[0]}
-        return runtime(inputs)
-    except ConversionError:  # it only serves to widen tolerances
-        return {}
 
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.proto, self.notes = as_specified(source.proto)
+        self.runtime = OnnxRuntime(self.proto, source.weights)
+        self.why = self.refused if source.run_is_onnx_runtime else None
 
-_UNEXPLAINED = 0.1
-"""Of the largest magnitude: more than what one step of a quantised value makes."""
+    @cached_property
+    def refused(self) -> str | None:
+        """Why ONNX Runtime does not open the model; None if it does."""
+        try:
+            self.runtime.open()
+        except NotRunError as error:
+            return f"ONNX Runtime does not open the model ({error.said})."
+        return None
 
+    @property
+    def framework(self) -> str:
+        return self.source.framework if self.why is None else f"ONNX' reference implementation {onnx.__version__}"
 
-def apart(whole: np.ndarray, single: np.ndarray | None) -> bool:
-    """Whether outputs of a batch and of its samples one by one differ by more than the order of sums explains."""
-    if single is None or whole.dtype.kind != "f" or single.shape != whole.shape:
-        return single is not None and single.shape != whole.shape
-    distance = np.abs(whole.astype(np.float64) - single)
-    return bool(np.nanmax(distance, initial=0) > _UNEXPLAINED * max(1.0, np.nanmax(np.abs(whole), initial=0)))
+    @property
+    def is_onnx_runtime(self) -> bool:
+        return self.source.run_is_onnx_runtime and self.why is None
+
+    def run(self, inputs: Arrays, seconds: float | None = None) -> dict[str, np.ndarray]:
+        """The outputs by name; raises ConversionError where the model does not run.
+
+        ONNX Runtime is stopped after ``seconds``.
+        """
+        if self.is_onnx_runtime:
+            return self.runtime(inputs, seconds)
+        if self.why is not None:
+            return run_reference(whole_model(self.proto, self.source.weights), inputs)
+        return {name: np.asarray(array) for name, array in self.source.run(inputs).items()}
+
+    def takes_exact_positions(self, graph: LayerGraph, inputs: Arrays) -> bool:
+        """Whether some Resize takes the elements that ONNX defines for ``inputs`` from now on: the outputs change."""
+        self.proto, names = with_exact_positions(self.proto, graph, inputs)
+        if not names:
+            return False
+        self.runtime = OnnxRuntime(self.proto, self.source.weights)
+        self.notes += [
+            f"node `{name}`: ONNX Runtime rounds positions to float32 and so takes other elements than ONNX defines; "
+            "the crate is proven against those that ONNX defines."
+            for name in names
+        ]
+        return self.source.run_is_onnx_runtime
+
+    def give_up_onnx_runtime(self, error: ConversionError) -> None:
+        """Lets ONNX' reference implementation compute, as ONNX Runtime raises ``error`` on all inputs there are."""
+        self.why = error.reasons[0]

@@ -8,81 +8,59 @@ import numpy as np
 
 from tf2rust.ops.cast import Cast
 from tf2rust.ops.control import Repeat
-from tf2rust.ops.core.dims import Expr, bind, symbols
-from tf2rust.ops.core.layer import Layer, LayerGraph, Value
-from tf2rust.ops.pad import Pad
+from tf2rust.ops.core.dims import bind
+from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.ops.reshape import Reshape
-from tf2rust.ops.slice import Slice
 from tf2rust.ops.transpose import Transpose
+from tf2rust.proof.budget import elements, is_within
+from tf2rust.proof.sizes import SAMPLES, Sizes, batch_of, candidates
 
 SEED = 20_240_229
-SAMPLES = 16
-_FREE_SIZES = (9, 33, 65, 129, 257, 513, 5, 3, 1)  # of free dimensions other than the batch: the first that suits
 _LARGEST_FEATURES = 1 << 20  # elements of seeded features; large inputs get fewer samples
 
 
-def is_batched(graph: LayerGraph) -> bool:
-    """Whether axis 0 of all inputs and outputs is one and the same free dimension, and no other axis is."""
-    values = [*graph.inputs, *(v for _, v in graph.outputs)]
-    first = {v.shape[0] if v.shape else None for v in values}
-    if len(first) != 1 or not isinstance(batch := next(iter(first)), Expr):
-        return False
-    return not any(batch.symbols() & symbols(v.shape[1:]) for v in values)
+def with_batch(graph: LayerGraph, sizes: Sizes) -> Sizes:
+    """``sizes`` and, where the batch is free, how many samples there are: fewer of large ones."""
+    batch = batch_of(graph)
+    if batch is None:
+        return sizes
+    width = sum(elements(value, {**sizes, batch: 1}) for value in graph.inputs)
+    count = max(2, min(SAMPLES, _LARGEST_FEATURES // max(width, 1)))
+    while count > 1 and not is_within(graph, {**sizes, batch: count}):
+        count //= 2
+    return {**sizes, batch: count}
 
 
-def seeded_inputs(graph: LayerGraph) -> dict[str, np.ndarray]:
-    """Random inputs, always the same: indices within their tables, other integers small, floats standard normal."""
+def seeded_inputs(graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool = False) -> dict[str, np.ndarray]:
+    """Random inputs, always the same: indices within their tables, other integers small, floats standard normal.
+
+    ``sizes`` are those of all free dimensions; ``ones`` makes every integer that is no index a 1, which suits as the
+    size of an axis, as a number of steps and as a place in nearly everything.
+    """
+    given = with_batch(graph, next(candidates(graph))) if sizes is None else sizes
     rng = np.random.default_rng(SEED)
-    free = _free_size(graph)
-    width = sum(_elements(v, free) for v in graph.inputs)
-    samples = max(2, min(SAMPLES, _LARGEST_FEATURES // max(width, 1)))
-    tables = _index_limits(graph, free)
-    batched = is_batched(graph)
+    tables = _index_limits(graph, given)
     arrays = {}
     for value in graph.inputs:
-        shape = tuple(
-            d if isinstance(d, int) else samples if axis == 0 and batched else free
-            for axis, d in enumerate(value.shape)
-        )
-        arrays[value.name] = _random(rng, value.dtype, shape, tables.get(value))
+        shape = tuple(int(str(bind(d, given))) for d in value.shape)
+        limit = tables.get(value)
+        if ones and limit is None and np.dtype(value.dtype).kind in "iu":
+            arrays[value.name] = np.ones(shape, value.dtype)
+        else:
+            arrays[value.name] = _random(rng, value.dtype, shape, limit)
     return arrays
 
 
-def _free_size(graph: LayerGraph) -> int:
-    """The first size with which no tensor of the model is empty, as images are that windows do not fit into, and no
-    layer takes more than there is, as of a table of positions.
-    """
-    free = {name for value in graph.inputs for name in symbols(value.shape)}
-    for size in _FREE_SIZES:
-        sizes = dict.fromkeys(free, size)
-        if all(_suits(layer, sizes) for layer in graph.layers):
-            return size
-    return _FREE_SIZES[0]
-
-
-def _suits(layer: Layer, sizes: Mapping[str, int]) -> bool:
-    """Whether nothing is known that the layer lacks if the free dimensions have these sizes."""
-
-    def within(dim: int | Expr, lowest: int) -> bool:
-        known = bind(dim, sizes)
-        return isinstance(known, Expr) or known >= lowest
-
-    if isinstance(layer, Slice):
-        parts = zip(layer.x.shape, layer.y.shape, layer.starts, layer.steps, strict=True)
-        if not all(within(size - 1 - (start + (own - 1) * max(step, 0)), 0) for size, own, start, step in parts):
-            return False
-    if isinstance(layer, Pad) and not all(within(p, 0) for pair in layer.padding for p in pair):
-        return False
-    return all(within(d, 1) for v in layer.outputs for d in v.shape)
-
-
-def _elements(value: Value, free: int) -> int:
-    return int(np.prod([d if isinstance(d, int) else free for d in value.shape[1:]], dtype=object))
+def has_free_integers(graph: LayerGraph) -> bool:
+    """Whether an input holds integers of which it is not known what they index."""
+    tables = _index_limits(graph, {})
+    return any(np.dtype(value.dtype).kind in "iu" and value not in tables for value in graph.inputs)
 
 
 def _random(rng: np.random.Generator, dtype: str, shape: Sequence[int], limit: int | None) -> np.ndarray:
     if limit is not None:
-        return rng.integers(0, limit, shape).astype(dtype)
+        highest = np.iinfo(dtype).max if np.dtype(dtype).kind in "iu" else limit
+        return rng.integers(0, max(min(limit, int(highest)), 1), shape).astype(dtype)
     if dtype == "bool":
         return rng.integers(0, 2, shape).astype(bool)
     if np.dtype(dtype).kind in "iu":
@@ -90,7 +68,7 @@ def _random(rng: np.random.Generator, dtype: str, shape: Sequence[int], limit: i
     return rng.standard_normal(shape).astype(dtype)
 
 
-def _index_limits(graph: LayerGraph, free: int) -> dict[Value, int]:
+def _index_limits(graph: LayerGraph, sizes: Mapping[str, int]) -> dict[Value, int]:
     """The smallest axis that each input's elements index, where that is known."""
     readers = graph.consumers()
     limits: dict[Value, int] = {}
@@ -101,7 +79,8 @@ def _index_limits(graph: LayerGraph, free: int) -> dict[Value, int]:
             for layer in readers.get(value, []):
                 for i, size in layer.index_limits().items():
                     if layer.inputs[i] is value:
-                        known = size if isinstance(size, int) else free
+                        known = bind(size, sizes)
+                        known = known if isinstance(known, int) else 1
                         limits[source] = min(limits.get(source, known), known)
                 if isinstance(layer, (Cast, Reshape, Transpose)):
                     waiting += layer.outputs

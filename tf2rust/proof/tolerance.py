@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 RELATIVE_TOLERANCE = 1e-5
+_WIDEST = 10
+"""By what factor a tolerance may grow where rounding alone is the cause: to 1e-4."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far an output may be off, in words why, and a note where that is more than usual."""
+
+    value: float
+    reason: str
+    note: str | None = None
 
 
 def relative_tolerance(halves: bool) -> float:
@@ -16,19 +29,45 @@ def relative_tolerance(halves: bool) -> float:
     return float(np.finfo(np.float16).eps) if halves else RELATIVE_TOLERANCE
 
 
-def tolerance(reference: np.ndarray, runtime: np.ndarray | None, halves: bool = False) -> tuple[float, str]:
-    """How far Rust may be from ``reference``, and why.
+def magnitude(array: np.ndarray) -> float:
+    """The largest finite magnitude, or 1 if that is less."""
+    finite = np.abs(array[np.isfinite(array)].astype(np.float64))
+    return max(1.0, float(finite.max(initial=0.0)))
 
-    1e-5 · max(1, max|reference|), of a model on float16 1e-3 of it; where ONNX Runtime itself is further off than half
-    of that, twice its distance.
-    """
+
+def usual(reference: np.ndarray, halves: bool) -> float:
+    """1e-5 · max(1, max|reference|), of a model on float16 1e-3 of it; 0 for what is exact."""
     if reference.dtype.kind != "f" or not reference.size:
-        return 0.0, "it is exact"
-    finite = np.abs(reference[np.isfinite(reference)].astype(np.float64))
-    usual = relative_tolerance(halves) * max(1.0, float(finite.max(initial=0.0)))
-    if runtime is not None and runtime.shape == reference.shape:
-        distances = np.abs(runtime.astype(np.float64) - reference.astype(np.float64))
-        distance = float(np.max(distances[np.isfinite(distances)], initial=0.0))
-        if distance > usual / 2:
-            return 2 * distance, f"twice the {distance:.1e} that ONNX Runtime is off"
-    return usual, f"{'1e-3' if halves else '1e-5'} of the largest magnitude, or of 1"
+        return 0.0
+    return relative_tolerance(halves) * magnitude(reference)
+
+
+def widest(reference: np.ndarray, halves: bool) -> float:
+    """The largest tolerance that rounding explains without more being known."""
+    return _WIDEST * usual(reference, halves)
+
+
+def distance(reference: np.ndarray, other: np.ndarray | None) -> float | None:
+    """The largest difference of finite elements; None where the two cannot be compared."""
+    if other is None or other.shape != reference.shape or other.dtype.kind not in "iufb":
+        return None
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(other.astype(np.float64) - reference.astype(np.float64))
+    return float(np.max(apart[np.isfinite(apart)], initial=0.0))
+
+
+def plain(reference: np.ndarray, halves: bool) -> Tolerance:
+    """The usual tolerance."""
+    value = usual(reference, halves)
+    if not value:
+        return Tolerance(0.0, "it is exact")
+    return Tolerance(value, f"{'1e-3' if halves else '1e-5'} of the largest magnitude, or of 1")
+
+
+def widened(name: str, reference: np.ndarray, halves: bool, off: float, cause: str) -> Tolerance:
+    """Twice ``off``, if that is more than the usual tolerance; ``cause`` is a clause that says who is that far off."""
+    normal = plain(reference, halves)
+    if 2 * off <= normal.value:
+        return normal
+    note = f"output `{name}`: tolerance {2 * off:.1e} instead of {normal.value:.1e}, because {cause}."
+    return Tolerance(2 * off, f"twice the distance, as {cause}", note)

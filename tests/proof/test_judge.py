@@ -1,0 +1,177 @@
+"""Tolerances: the usual one, what widens it and what is said then, and differences that nothing explains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from tests.models.graphs import graph, node, save
+from tf2rust.conversion import open_onnx
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.expand import match_expanding
+from tf2rust.onnx_import.infer import analyse
+from tf2rust.proof.proof import Proof
+from tf2rust.proof.prove import prove
+from tf2rust.source import Source
+
+F = onnx.TensorProto.FLOAT
+Arrays = dict[str, np.ndarray]
+
+
+def _prove(
+    model: onnx.ModelProto, tmp_path: Path, change: Callable[[Arrays], Arrays] | None
+) -> tuple[Proof, list[str]]:
+    """The proof of an ONNX file or, with ``change``, of a model whose framework gives what ``change`` makes of it."""
+    source = open_onnx(save(model, tmp_path / "model.onnx"))
+    if change is not None:
+        run = source.run
+
+        def framework(inputs: Mapping[str, np.ndarray]) -> Arrays:
+            return change(run(inputs))
+
+        source = Source(source.path, source.proto, "Framework 1.0", framework, weights=source.weights)
+    matched = match_expanding(analyse(source.proto, {}, source.weights))
+    assert not matched.unmatched
+    return prove(source, matched.graph, None, None)
+
+
+def _off(by: float) -> Callable[[Arrays], Arrays]:
+    """A framework whose first element is off by a part of the largest magnitude (or of 1)."""
+
+    def change(outputs: Arrays) -> Arrays:
+        y = outputs["y"].copy()
+        y.reshape(-1)[0] += np.float32(by * max(1.0, np.abs(y).max()))
+        return {"y": y}
+
+    return change
+
+
+ROWS = (F, ["n", 4])
+
+
+def relu() -> onnx.ModelProto:
+    return graph([node("Relu", ["x"], ["y"])], {"x": ROWS}, {"y": ROWS})
+
+
+def rounded() -> onnx.ModelProto:
+    return graph([node("Round", ["x"], ["y"])], {"x": ROWS}, {"y": ROWS})
+
+
+def quantised() -> onnx.ModelProto:
+    nodes = [node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["y"])]
+    return graph(nodes, {"x": ROWS}, {"y": ROWS}, {"s": np.float32(0.05), "z": np.int8(0)})
+
+
+def logarithm_of_small_sums() -> onnx.ModelProto:
+    """log((x − x·w)² + 1e-12), where w is nearly 1: what float32 rounds decides about the logarithm."""
+    nodes = [
+        node("MatMul", ["x", "w"], ["m"]),
+        node("Mul", ["m", "m"], ["p"]),
+        node("Add", ["p", "tiny"], ["q"]),
+        node("Log", ["q"], ["y"]),
+    ]
+    kernel = (
+        np.tile(np.array([1, -1], np.float32), 256)[:, None] * np.linspace(1, 1.001, 512, dtype=np.float32)[:, None]
+    )
+    given = {"w": kernel @ np.ones((1, 64), np.float32), "tiny": np.float32(1e-12)}
+    return graph(nodes, {"x": (F, ["n", 512])}, {"y": (F, ["n", 64])}, given)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, how far its framework is off, the tolerance in parts of the magnitude, and what the note says."""
+
+    model: Callable[[], onnx.ModelProto]
+    off: float
+    tolerance: float
+    says: str | None
+
+
+WIDENED = {
+    "a framework that agrees": Case(relu, 0.0, 1e-5, None),
+    "less than half of the usual": Case(relu, 4e-6, 1e-5, None),
+    "rounding": Case(
+        *(relu, 1.5e-5, 3e-5, "output `y`: tolerance .* because ONNX Runtime itself differs from Framework 1.0 by"),
+    ),
+    "the most that rounding explains": Case(relu, 4.9e-5, 9.8e-5, r"\(rounding\)\.$"),
+    "a jump in one element": Case(rounded, 1e-3, 2e-3, "a rounding changes what Round gives, in a few elements"),
+    "a step of a quantised value": Case(quantised, 0.02, 0.04, r"a quantised value \(QuantizeLinear\) by one step"),
+}
+
+
+@pytest.mark.parametrize("name", WIDENED)
+def test_tolerances_of_a_source_framework(tmp_path: Path, name: str) -> None:
+    import re
+
+    case = WIDENED[name]
+    proof, notes = _prove(case.model(), tmp_path, _off(case.off))
+    magnitude = max(1.0, float(np.abs(proof.outputs["y"]).max()))
+    assert proof.tolerances["y"] == pytest.approx(case.tolerance * magnitude, rel=0.05)
+    assert bool(notes) == (case.says is not None)
+    assert case.says is None or re.search(case.says, notes[0])
+
+
+@pytest.mark.parametrize(
+    ("model", "off"), [(relu, 6e-5), (relu, 2.6e-3), (relu, 1.0), (quantised, 0.5), (rounded, 0.5)]
+)
+def test_what_nothing_explains_is_refused(tmp_path: Path, model: Callable[[], onnx.ModelProto], off: float) -> None:
+    with pytest.raises(ConversionError, match=r"output `y` .* element \[0, 0\] is .* apart where rounding explains"):
+        _prove(model(), tmp_path, _off(off))
+
+
+def test_all_elements_a_little_off_are_no_jump(tmp_path: Path) -> None:
+    """As an interpolation with other coefficients is, in a model that rounds somewhere as well."""
+
+    def change(outputs: Arrays) -> Arrays:
+        return {"y": outputs["y"] + np.float32(0.01)}
+
+    with pytest.raises(ConversionError, match="apart where rounding explains"):
+        _prove(rounded(), tmp_path, change)
+
+
+def test_what_float32_rounds_is_seen_in_float64(tmp_path: Path) -> None:
+    proof, notes = _prove(logarithm_of_small_sums(), tmp_path, None)
+    x, y = proof.inputs["x"].astype(np.float64), proof.outputs["y"]
+    kernel = np.tile([1.0, -1.0], 256) * np.linspace(1, 1.001, 512, dtype=np.float32).astype(np.float64)
+    exact = np.log((x @ kernel) ** 2 + np.float32(1e-12).astype(np.float64))[:, None]
+    off = np.abs(y - exact).max()
+    assert 2 * off == pytest.approx(max(proof.tolerances["y"], 0), rel=1e-3) or proof.tolerances["y"] > 2 * off
+    assert any("differs from float64" in note for note in notes) == (2 * off > 1e-5 * max(1, np.abs(y).max()))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "says"),
+    [
+        ([node("Mul", ["x", "c"], ["y"])], {"c": np.float32(0)}, "`y` is zero everywhere"),
+        (
+            [node("Mul", ["x", "c"], ["z"]), node("Exp", ["z"], ["y"])],
+            {"c": np.float32(0)},
+            "is the same for all samples",
+        ),
+        (
+            [node("Mul", ["x", "c"], ["z"]), node("Log", ["z"], ["y"])],
+            {"c": np.float32(0)},
+            "is NaN or infinite everywhere",
+        ),
+        ([node("Relu", ["x"], ["y"])], {}, None),
+    ],
+)
+def test_outputs_that_show_little_are_noted(
+    tmp_path: Path, nodes: list[onnx.NodeProto], constants: Mapping[str, np.ndarray], says: str | None
+) -> None:
+    model = graph(nodes, {"x": ROWS}, {"y": ROWS}, constants)
+    _, notes = _prove(model, tmp_path, None)
+    assert [says in note for note in notes] == ([True] if says else []) if says else notes == []
+
+
+def test_a_source_is_not_changed_by_its_proof(tmp_path: Path) -> None:
+    source = open_onnx(save(relu(), tmp_path / "model.onnx"))
+    before = source.proto.SerializeToString()
+    prove(source, match_expanding(analyse(source.proto)).graph, None, None)
+    assert source.proto.SerializeToString() == before
+    assert replace(source) == source

@@ -1,0 +1,191 @@
+"""Samples that the model takes, and what is computed of them: free dimensions get the first sizes that work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.load import NotRunError, StoppedError
+from tf2rust.ops.control import Repeat
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.proof.budget import check_given, check_seeded, check_shapes, estimate, is_within
+from tf2rust.proof.features import Features
+from tf2rust.proof.reference import Reference
+from tf2rust.proof.samples import has_free_integers, seeded_inputs, with_batch
+from tf2rust.proof.sizes import Sizes, batch_of, candidates, free_dimensions, further, in_words, multiple
+
+_MOST_ATTEMPTS = 24
+_SECONDS, _SECONDS_PER_WORK = 20.0, 1e-7
+"""How long a model may run whose loops the inputs drive: a thousand times as long as one step takes, and this."""
+_ALONE = 2
+"""Larger multiples of a size that must fail before it is taken for the only one that works."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Samples by input name, the outputs that the reference computes of them, and notes on their sizes."""
+
+    inputs: Mapping[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
+    notes: list[str] = field(default_factory=list)
+
+
+def answer_given(features: Features, graph: LayerGraph, reference: Reference) -> Answer:
+    """The outputs of the user's samples; raises ConversionError where the model does not run on them."""
+    sizes = {
+        str(dim): size
+        for value in graph.inputs
+        for dim, size in zip(value.shape, features.inputs[value.name].shape, strict=True)
+        if isinstance(dim, Expr)
+    }
+    check_given(graph, sizes, features.path)
+    try:
+        return Answer(features.inputs, reference.run(features.inputs))
+    except ConversionError as error:
+        if sizes or not reference.is_onnx_runtime:
+            raise
+        return _without_onnx_runtime(features.inputs, reference, error)
+
+
+def answer_seeded(graph: LayerGraph, reference: Reference) -> Answer:
+    """The outputs of seeded samples.
+
+    Raises ConversionError where samples of every size take too much memory or time, where the model runs on none, or
+    where it runs with one size of a dimension that it declares free.
+    """
+    check_shapes(graph)
+    search = _Search(graph, reference)
+    answer = search.first()
+    if answer is None:
+        return _refused(search)
+    search.check_alone(answer[0])
+    return Answer(answer[1].inputs, answer[1].outputs, [*answer[1].notes, *search.notes(answer[0])])
+
+
+class _Search:
+    """The sizes tried so far, and what became of them."""
+
+    def __init__(self, graph: LayerGraph, reference: Reference) -> None:
+        self.graph, self.reference = graph, reference
+        self.batch = batch_of(graph)
+        self.free = free_dimensions(graph)
+        self.failed: list[Sizes] = []
+        self.error: ConversionError | None = None
+        self.attempts = 0
+        work = estimate(graph, {}).work
+        self.seconds = _SECONDS + work * _SECONDS_PER_WORK if _ends_late(graph) else None
+
+    def _sizes(self) -> Iterator[Sizes]:
+        """Sizes of all free dimensions that are within the budget; raises ConversionError if there are none."""
+        first = None
+        for sizes in candidates(self.graph):
+            whole = with_batch(self.graph, sizes)
+            first = first or whole
+            if is_within(self.graph, whole):
+                yield whole
+        if first is not None and not self.attempts:
+            check_seeded(self.graph, first)
+        if self.batch is not None and first is not None:
+            yield {**first, self.batch: 1}
+
+    def first(self) -> tuple[Sizes, Answer] | None:
+        """The first sizes that work, and what is computed with them."""
+        for sizes in self._sizes():
+            if self.attempts >= _MOST_ATTEMPTS:
+                break
+            if (answer := self.run(sizes)) is not None:
+                return sizes, answer
+        return None
+
+    def run(self, sizes: Sizes) -> Answer | None:
+        """The answer for samples of these sizes; None, and the reason kept, if the model does not run on them."""
+        self.attempts += 1
+        for ones in (False, True) if has_free_integers(self.graph) else (False,):
+            inputs = seeded_inputs(self.graph, sizes, ones=ones)
+            try:
+                return Answer(inputs, self.reference.run(inputs, self.seconds))
+            except StoppedError:
+                raise
+            except ConversionError as error:
+                self.error = self.error or error
+        self.failed.append(sizes)
+        return None
+
+    def own(self, sizes: Sizes) -> Sizes:
+        """The sizes of the dimensions that were varied: all but the batch, or the batch where it is the only one."""
+        return {name: sizes[name] for name in self.free} or dict(sizes)
+
+    def check_alone(self, worked: Sizes) -> None:
+        """Raises ConversionError if no sizes but these work, though the model says that they are free."""
+        own, failed = self.own(worked), [self.own(f) for f in self.failed]
+        larger = [f for f in failed if all(f[n] % own[n] == 0 and f[n] > own[n] for n in own)]
+        only_batch = not self.free and bool(failed)
+        if len(larger) < _ALONE and not only_batch:
+            return
+        names = [n for n in own if len(own) == 1 or self.run({**worked, **larger[0], n: own[n]}) is not None][:1]
+        bound = {n: own[n] for n in names or own}
+        tried = ", ".join(dict.fromkeys(str(f[n]) for f in failed for n in bound))
+        raise ConversionError(
+            f"The model runs with {in_words(bound)} alone, which it declares free (tried: {tried}): {self.reason()} "
+            f"Bind it with {' '.join(f'--dim {name}={size}' for name, size in bound.items())}."
+        )
+
+    def notes(self, worked: Sizes) -> list[str]:
+        """What there is to say about the sizes: nothing if the first did."""
+        own, failed = self.own(worked), [self.own(f) for f in self.failed]
+        if not failed or min(own.values()) == min(failed[0].values()):
+            return []
+        works = [own]
+        for sizes in further(own):
+            if self.attempts >= _MOST_ATTEMPTS or self.run({**worked, **sizes}) is None:
+                break
+            works.append(sizes)
+        failed = [self.own(f) for f in self.failed]
+        power = multiple(works, failed)
+        rule = f"; the sizes that work are multiples of {power}, as far as was tried" if power else ""
+        return [
+            f"the samples have {in_words(own)}: the model does not run with {_listed(failed)}{rule}. {self.reason()}"
+        ]
+
+    def reason(self) -> str:
+        """What the first sizes failed of."""
+        error = self.error
+        if isinstance(error, NotRunError):
+            return f"ONNX Runtime says: {error.said}."
+        return "" if error is None else error.reasons[0]
+
+
+def _refused(search: _Search) -> Answer:
+    error = search.error
+    assert error is not None
+    if not search.free and search.batch is None and search.reference.is_onnx_runtime:
+        return _without_onnx_runtime(seeded_inputs(search.graph, {}), search.reference, error)
+    if not search.free:
+        raise error
+    tried = _listed([search.own(sizes) for sizes in search.failed])
+    raise ConversionError(
+        f"The model runs with none of the sizes that were tried for its free dimensions ({tried}): "
+        f"{search.reason()} Bind them with --dim NAME=SIZE, or give samples that suit in --path_to_fv."
+    )
+
+
+def _listed(failed: list[Sizes]) -> str:
+    return "; ".join(dict.fromkeys(in_words(sizes) for sizes in failed))
+
+
+def _without_onnx_runtime(inputs: Mapping[str, np.ndarray], reference: Reference, error: ConversionError) -> Answer:
+    """ONNX' reference implementation's answer, where there are no sizes to vary."""
+    reference.give_up_onnx_runtime(error)
+    try:
+        return Answer(inputs, reference.run(inputs))
+    except ConversionError:
+        raise error from None
+
+
+def _ends_late(graph: LayerGraph) -> bool:
+    """Whether the number of steps of a loop is known only when the model runs."""
+    return any(isinstance(layer, Repeat) and (layer.steps is None or layer.counted) for layer in graph.walk())

@@ -1,0 +1,189 @@
+"""What a run of the samples would take, estimated from the sizes of their free dimensions before anything is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from tf2rust.errors import ConversionError
+from tf2rust.ops.attention import Attention
+from tf2rust.ops.control import Repeat
+from tf2rust.ops.core.dims import Expr, bind, format_shape
+from tf2rust.ops.core.layer import Layer, LayerGraph, Value
+from tf2rust.ops.matmul import MatMul
+
+LARGEST_TENSOR = 1 << 27
+"""Elements of the largest tensor that a run on seeded samples may make: 512 MiB of float32."""
+LARGEST_GIVEN_TENSOR = 1 << 31
+"""The same for samples that the user gives, who may have the machine for it."""
+LARGEST_INPUTS = 1 << 26
+"""Elements of all seeded inputs together; they become the crate's test data."""
+MOST_WORK = 10**13
+"""Multiplications of a run on seeded samples: some minutes."""
+_HIGHEST_RANK = 32
+"""Axes that every NumPy has."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The largest tensor of a run, with the layer that makes it (None: it is an input), and the work of all layers.
+
+    ``busiest`` is the layer with the most work.
+    """
+
+    value: Value | None
+    layer: Layer | None
+    elements: int
+    inputs: int
+    work: int
+    busiest: Layer | None
+
+
+def estimate(graph: LayerGraph, sizes: Mapping[str, int]) -> Estimate:
+    """The estimate where the free dimensions have these ``sizes``; what only a run can tell counts as 1."""
+    inputs = [(elements(value, sizes), value) for value in graph.inputs]
+    largest: tuple[int, Value | None, Layer | None] = (0, None, None)
+    for count, value in inputs:
+        if count > largest[0]:
+            largest = (count, value, None)
+    work, most, busiest = 0, 0, None
+    waiting: list[tuple[LayerGraph, int, Layer | None]] = [(graph, 1, None)]
+    while waiting:
+        part, times, loop = waiting.pop()
+        for layer in part.layers:
+            made = [(elements(value, sizes), value) for value in layer.outputs]
+            own = times * sum(count for count, _ in made) * _work_per_element(layer, sizes)
+            work += own
+            if own > most:
+                most, busiest = own, loop or layer
+            for count, value in made:
+                if count > largest[0]:
+                    largest = (count, value, layer)
+            steps = _bound(layer.steps, sizes) if isinstance(layer, Repeat) and layer.steps is not None else 1
+            waiting += [(body, times * steps, loop or layer) for body in layer.bodies()]
+    return Estimate(largest[1], largest[2], largest[0], sum(count for count, _ in inputs), work, busiest)
+
+
+def elements(value: Value, sizes: Mapping[str, int]) -> int:
+    """How many elements ``value`` has."""
+    return prod(_bound(dim, sizes) for dim in value.shape)
+
+
+def check_shapes(graph: LayerGraph) -> None:
+    """Raises ConversionError for inputs of which there can be no array."""
+    for value in graph.inputs:
+        if value.rank > _HIGHEST_RANK:
+            raise ConversionError(
+                f"The input `{value.name}` has {value.rank} axes; arrays of NumPy have at most {_HIGHEST_RANK}: "
+                "export the model with fewer."
+            )
+
+
+def is_within(graph: LayerGraph, sizes: Mapping[str, int]) -> bool:
+    """Whether seeded samples of these ``sizes`` may be run."""
+    found = estimate(graph, sizes)
+    return found.elements <= LARGEST_TENSOR and found.inputs <= LARGEST_INPUTS and found.work <= MOST_WORK
+
+
+def check_seeded(graph: LayerGraph, sizes: Mapping[str, int]) -> None:
+    """Raises ConversionError where seeded samples of these ``sizes`` would take too much memory or time to run."""
+    found = estimate(graph, sizes)
+    if found.elements > LARGEST_TENSOR or found.inputs > LARGEST_INPUTS:
+        room = LARGEST_TENSOR if found.elements > LARGEST_TENSOR else LARGEST_INPUTS
+        raise ConversionError(f"{_largest(found, graph, sizes)}, but seeded samples have room for {room}; {_ADVICE}.")
+    if found.work > MOST_WORK:
+        raise ConversionError(
+            f"Running the model on samples{_with(graph, sizes)} takes about {found.work:.1e} multiplications, most of "
+            f"them in {_layer(found.busiest)}, where seeded samples may take {MOST_WORK:.0e}; {_ADVICE}."
+        )
+
+
+def check_given(graph: LayerGraph, sizes: Mapping[str, int], path: object) -> None:
+    """The same for the samples in the file ``path``."""
+    found = estimate(graph, sizes)
+    if found.elements > LARGEST_GIVEN_TENSOR:
+        raise ConversionError(
+            f"{_largest(found, graph, sizes)}, more than {LARGEST_GIVEN_TENSOR}; give fewer or smaller samples in "
+            f"{path}, or bind a free dimension with --dim NAME=SIZE."
+        )
+
+
+_ADVICE = "give smaller samples in --path_to_fv, bind a free dimension with --dim NAME=SIZE, or export a smaller model"
+
+
+def _largest(found: Estimate, graph: LayerGraph, sizes: Mapping[str, int]) -> str:
+    value = found.value
+    if value is None:
+        return "The inputs together have too many elements"
+    shape = tuple(_bound(dim, sizes) for dim in value.shape)
+    who = f"The input `{value.name}`" if found.layer is None else f"The tensor that {_layer(found.layer)} makes"
+    axis = shape.index(max(shape))
+    where = (
+        f", whose dimension {axis} is {shape[axis]} in the model itself" if isinstance(value.shape[axis], int) else ""
+    )
+    return f"{who} has {_number(found.elements)} elements, {format_shape(shape)}{_with(graph, sizes)}{where}"
+
+
+def _with(graph: LayerGraph, sizes: Mapping[str, int]) -> str:
+    """The sizes of the free dimensions, in words."""
+    return f" with {', '.join(f'{name} = {size}' for name, size in sizes.items())}" if sizes and graph.inputs else ""
+
+
+def _layer(layer: Layer | None) -> str:
+    if layer is None:
+        return "a layer"
+    named = layer.name or next((node for node in (layer.anchor, *layer.nodes) if node not in ("", "?")), layer.y.name)
+    return f"the layer `{named}` ({layer.kind})"
+
+
+def _number(count: int) -> str:
+    return str(count) if count < 10**12 else f"{count:.1e}"
+
+
+def _bound(dim: int | Expr, sizes: Mapping[str, int]) -> int:
+    """The size, 1 where it is not known before the run; never negative."""
+    try:
+        known = bind(dim, sizes)
+        if isinstance(known, Expr):
+            known = known.bind(dict.fromkeys(known.symbols(), 1))
+    except ZeroDivisionError:
+        return 1
+    return max(known, 0) if isinstance(known, int) else 1
+
+
+def _work_per_element(layer: Layer, sizes: Mapping[str, int]) -> int:
+    """About how many multiplications each element of the layer's outputs takes."""
+    if isinstance(layer, MatMul):
+        return max(_bound(layer.sizes()[1], sizes), 1)
+    if isinstance(layer, Attention):
+        return 2 * max(_bound(layer.inputs[1].shape[layer.axes[1][2]], sizes), 1)
+    kernels = [weight.array for weight in layer.weights() if "kernel" in weight.role]
+    return max((array.size // max(array.shape[-1], 1) for array in kernels), default=1)
+
+
+_SLOW_KINDS = frozenset(
+    (
+        *(
+            "MaxPooling",
+            "MaxUnpooling",
+            "GridSample",
+            "RoiAlign",
+            "DeformConv2D",
+            "Resize",
+            "Col2Im",
+            "NonMaxSuppression",
+        ),
+        *("TopK", "ScatterElements", "ScatterND", "GatherND", "GatherElements", "Unique", "LSTM", "GRU", "SimpleRNN"),
+    )
+)
+
+
+def reference_seconds(graph: LayerGraph, sizes: Mapping[str, int]) -> float:
+    """About how long ONNX' reference implementation takes: some of its operators are loops of Python."""
+    seconds = 0.0
+    for layer in graph.walk():
+        made = sum(elements(value, sizes) for value in layer.outputs)
+        slow = layer.kind in _SLOW_KINDS or "Pooling" in layer.kind or "DTranspose" in layer.kind or layer.bodies()
+        seconds += made * (4e-5 if slow else 2e-8) + made * _work_per_element(layer, sizes) * 2e-9 + 1e-4
+    return seconds

@@ -1,0 +1,86 @@
+"""What a model computes in float64, by ONNX' reference implementation: it shows how much float32 rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.load import run_reference
+from tf2rust.onnx_import.weights import whole_model
+
+_EXPECTS_FLOAT32 = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"})
+"""Operators of quantised models, whose results are those of float32 alone."""
+
+
+def in_float64(
+    proto: onnx.ModelProto,
+    weights: Mapping[str, np.ndarray],
+    inputs: Mapping[str, np.ndarray],
+    *,
+    wide: bool = True,
+) -> dict[str, np.ndarray]:
+    """The outputs with every float32 of the model, of its weights and of ``inputs`` as float64.
+
+    Without ``wide`` they are those of float32, computed in the same way. Raises ConversionError where the
+    reference implementation does not run the model.
+    """
+    whole = whole_model(proto, weights)
+    if operators(whole.graph) & _EXPECTS_FLOAT32:
+        raise ConversionError("A quantised model has no results in float64.")
+    if not wide:
+        return run_reference(whole, inputs)
+    _widen(whole.graph)
+    return run_reference(whole, {name: _double(array) for name, array in inputs.items()})
+
+
+def operators(graph: onnx.GraphProto) -> set[str]:
+    """The operators of a graph and of those within it."""
+    found = {node.op_type for node in graph.node}
+    for node in graph.node:
+        for inner in _graphs(node):
+            found |= operators(inner)
+    return found
+
+
+def _graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    return [g for a in node.attribute for g in (*([a.g] if a.HasField("g") else []), *a.graphs)]
+
+
+def _double(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float64) if array.dtype == np.float32 else array
+
+
+def _widen(graph: onnx.GraphProto) -> None:
+    for tensor in graph.initializer:
+        _widen_tensor(tensor)
+    del graph.value_info[:]
+    for value in (*graph.input, *graph.output):
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT:
+            value.type.tensor_type.elem_type = TensorProto.DOUBLE
+    for node in graph.node:
+        _widen_node(node)
+        for inner in _graphs(node):
+            _widen(inner)
+
+
+def _widen_tensor(tensor: onnx.TensorProto) -> None:
+    if tensor.data_type == TensorProto.FLOAT:
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
+
+
+def _widen_node(node: onnx.NodeProto) -> None:
+    for attribute in node.attribute:
+        if attribute.HasField("t"):
+            _widen_tensor(attribute.t)
+        if attribute.name in ("to", "dtype") and attribute.i == TensorProto.FLOAT:
+            attribute.i = TensorProto.DOUBLE
+        if node.op_type == "Constant" and attribute.name in ("value_float", "value_floats"):
+            numbers = np.float64(attribute.f) if attribute.name == "value_float" else np.array(attribute.floats)
+            attribute.CopyFrom(onnx.helper.make_attribute("value", numpy_helper.from_array(np.asarray(numbers))))
+    if node.op_type == "ConstantOfShape" and not node.attribute:
+        zero = numpy_helper.from_array(np.zeros(1))
+        node.attribute.append(onnx.helper.make_attribute("value", zero))

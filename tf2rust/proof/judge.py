@@ -1,0 +1,253 @@
+"""The tolerance of each output, from what others compute of the same samples: ONNX Runtime, and float64."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import onnx
+
+from tf2rust.errors import ConversionError
+from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.proof.attempts import Answer
+from tf2rust.proof.budget import reference_seconds
+from tf2rust.proof.float64 import in_float64, operators
+from tf2rust.proof.reference import Reference
+from tf2rust.proof.sizes import is_batched
+from tf2rust.proof.tolerance import Tolerance, distance, magnitude, plain, widened, widest
+
+_UNEXPLAINED = 0.1
+"""Of the largest magnitude: more than what one step of a quantised value makes."""
+_FEW = 0.1
+"""Of the elements: more than are beyond a jump by chance."""
+_AS_MUCH = 10
+"""Who rounds less than this part of another's distance does not show that rounding is its cause."""
+_MAGNIFIED = "the model magnifies what float32 rounds"
+_EXACT_SAMPLES = 4
+_ALWAYS, _IN_DOUBT = 0.5, 20.0
+"""Seconds that float64 may take (estimated): as a second opinion, and to find out who is wrong."""
+_MOST_WEIGHTS = {_ALWAYS: 1 << 20, _IN_DOUBT: 1 << 26}
+_QUANTISED = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
+_JUMPS = frozenset(
+    (
+        *("Round", "Floor", "Ceil", "Sign", "ArgMax", "ArgMin", "TopK", "Hardmax", "NonMaxSuppression"),
+        *("NonZero", "Unique", "Mod", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal", "Cast"),
+    )
+)
+"""Operators whose results jump where their inputs differ by a rounding."""
+
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """By how much the reference, and ONNX' reference implementation in float32, differ from that in float64.
+
+    That implementation has faults of its own, with which it differs from the reference but not from itself.
+    """
+
+    reference: float
+    rounding: float
+
+
+class Judge:
+    """Compares the reference's outputs with others; ``notes`` say who could not be asked, and who differs."""
+
+    def __init__(self, graph: LayerGraph, reference: Reference, answer: Answer) -> None:
+        self.graph, self.reference, self.answer = graph, reference, answer
+        self.notes: list[str] = []
+        self.is_source_onnx = reference.source.run_is_onnx_runtime
+        self.halves = any(v.dtype == "float16" for layer in graph.layers for v in (*layer.inputs, *layer.outputs))
+        self.batched = is_batched(graph)
+        self.count = len(next(iter(answer.inputs.values()))) if self.batched else 1
+        self._exact: dict[int, tuple[Arrays, Arrays] | None] = {}
+
+    @cached_property
+    def second(self) -> Mapping[str, np.ndarray]:
+        """What ONNX Runtime computes: the samples all at once or, where it is the reference itself, one by one.
+
+        Its kernels order their sums by the size of the batch, so the second shows how exact its first answer is.
+        """
+        inputs = self.answer.inputs
+        try:
+            if not self.is_source_onnx:
+                return self.reference.runtime(inputs)
+            if not self.batched:
+                return {}
+            count = len(next(iter(inputs.values())))
+            single = [self.reference.run({name: a[i : i + 1] for name, a in inputs.items()}) for i in range(count)]
+            return {name: np.concatenate([s[name] for s in single]) for name in single[0]}
+        except ConversionError as error:
+            self.notes.append(f"there is no second opinion on the outputs: {error.reasons[0]}")
+            return {}
+
+    def _seconds(self, count: int) -> float:
+        """About how long float64 takes for the first ``count`` samples."""
+        shapes = [(value, self._first(self.answer.inputs[value.name], count).shape) for value in self.graph.inputs]
+        return reference_seconds(
+            self.graph,
+            {str(dim): size for value, shape in shapes for dim, size in zip(value.shape, shape, strict=True)},
+        )
+
+    def _weights(self) -> int:
+        """How many weights a copy in float64 would hold."""
+        return sum(array.size for array in self.reference.source.weights.values())
+
+    def _first(self, array: np.ndarray, count: int) -> np.ndarray:
+        return array[:count] if self.batched else array
+
+    def _compared(self, name: str, seconds: float) -> _Compared | None:
+        """An output against float64 if that takes no more than ``seconds``; None if nobody computes it so.
+
+        A few samples tell whether float32 rounds much; if it does, all of them tell how much.
+        """
+        found = self._compared_on(name, min(_EXACT_SAMPLES, self.count), seconds)
+        if found is None or self.count <= _EXACT_SAMPLES or 2 * found.reference <= self._usual(name):
+            return found
+        return self._compared_on(name, self.count, _IN_DOUBT) or found
+
+    def _usual(self, name: str) -> float:
+        return plain(self.answer.outputs[name], self.halves).value
+
+    def _compared_on(self, name: str, count: int, seconds: float) -> _Compared | None:
+        if self.halves or self._seconds(count) > seconds or self._weights() > _MOST_WEIGHTS[seconds]:
+            return None
+        if count not in self._exact:
+            proto, weights = self.reference.proto, self.reference.source.weights
+            first = {key: self._first(array, count) for key, array in self.answer.inputs.items()}
+            try:
+                found = in_float64(proto, weights, first), in_float64(proto, weights, first, wide=False)
+            except ConversionError:  # it serves as an opinion only
+                self._exact[count] = None
+            else:
+                self._exact[count] = found
+        both = self._exact[count]
+        if both is None:
+            return None
+        wide, narrow = (part.get(name) for part in both)
+        own = None if wide is None else distance(self._first(self.answer.outputs[name], count), wide)
+        if own is None or wide is None:
+            return None
+        return _Compared(own, distance(wide, narrow) or 0.0)
+
+    def couples_samples(self) -> bool:
+        """Whether outputs of a batch and of its samples one by one differ by more than the order of sums explains."""
+        return self.is_source_onnx and any(self._coupled(name) for name, _ in self.graph.outputs)
+
+    def _coupled(self, name: str) -> bool:
+        whole, single = self.answer.outputs[name], self.second.get(name)
+        if single is None:
+            return False
+        if single.shape != whole.shape:
+            return True
+        off = distance(whole, single)
+        if off is None or whole.dtype.kind != "f":
+            return False
+        if off > _UNEXPLAINED * magnitude(whole):
+            return True
+        return (
+            2 * off > widest(whole, self.halves)
+            and not self._jump(name, single)
+            and self._rounding(name) * _AS_MUCH < off
+        )
+
+    def tolerance(self, name: str) -> Tolerance:
+        """The tolerance of an output.
+
+        Raises ConversionError where ONNX Runtime and the source framework differ by more than can be explained.
+        """
+        reference = self.answer.outputs[name]
+        normal = plain(reference, self.halves)
+        if not normal.value:
+            return normal
+        return self._of_onnx(name, reference) if self.is_source_onnx else self._of_framework(name, reference)
+
+    def _of_onnx(self, name: str, reference: np.ndarray) -> Tolerance:
+        """Where the model is an ONNX file, ONNX Runtime is compared with itself and with float64."""
+        who = self.reference.framework
+        off = 0.0 if self._coupled(name) else distance(reference, self.second.get(name)) or 0.0
+        cause = f"{who} itself differs by {off:.1e} from its answers for one sample at a time"
+        if 2 * off > widest(reference, self.halves):
+            cause += f": {self._jump(name, self.second[name]) or _MAGNIFIED}"
+        else:
+            cause += " (rounding)"
+        exact = self._compared(name, _ALWAYS)
+        if exact is not None and exact.reference > off:
+            apart = f"{who} itself differs from float64 by {exact.reference:.1e}"
+            if 2 * exact.reference <= widest(reference, self.halves):
+                off, cause = exact.reference, f"{apart} (rounding)"
+            elif exact.rounding * _AS_MUCH >= exact.reference:
+                off, cause = exact.reference, f"{apart}: {_MAGNIFIED}"
+        return widened(name, reference, self.halves, off, cause)
+
+    def _of_framework(self, name: str, reference: np.ndarray) -> Tolerance:
+        """Where there is a source framework, ONNX Runtime on the exported graph is compared with it."""
+        who, second = self.reference.framework, self.second.get(name)
+        off = distance(reference, second)
+        if off is None or second is None:
+            return plain(reference, self.halves)
+        apart = f"ONNX Runtime itself differs from {who} by {off:.1e}"
+        if 2 * off <= widest(reference, self.halves):
+            return widened(name, reference, self.halves, off, f"{apart} (rounding)")
+        exact = self._compared(name, _IN_DOUBT)
+        if exact is not None:
+            own = exact.reference
+            if 2 * own <= widest(reference, self.halves):
+                self.notes.append(f"output `{name}`: {apart}, but {who} from float64 by {own:.1e} alone.")
+                return widened(name, reference, self.halves, own, f"{who} itself differs from float64 by {own:.1e}")
+            if exact.rounding * _AS_MUCH >= own:
+                cause = f"{who} itself differs from float64 by {own:.1e}: {_MAGNIFIED}"
+                return widened(name, reference, self.halves, max(own, off), cause)
+        jump = self._jump(name, second)
+        if jump is None or off > _UNEXPLAINED * magnitude(reference):
+            raise ConversionError(self._unexplained(name, reference, second, off))
+        return widened(name, reference, self.halves, off, f"{apart}: {jump}")
+
+    def _unexplained(self, name: str, reference: np.ndarray, second: np.ndarray, off: float) -> str:
+        with np.errstate(invalid="ignore"):
+            apart = np.nan_to_num(np.abs(second.astype(np.float64) - reference.astype(np.float64)), posinf=0.0)
+        place = [int(i) for i in np.unravel_index(int(np.argmax(apart)), apart.shape)]
+        who = self.reference.framework
+        return (
+            f"output `{name}` of the exported graph is not what the model computes: element {place} is "
+            f"{float(second[tuple(place)]):.7g} by ONNX Runtime and {float(reference[tuple(place)]):.7g} by {who}, "
+            f"{off:.1e} apart where rounding explains {widest(reference, self.halves) / 2:.1e}; "
+            "give samples like those of real use in --path_to_fv, or report this model."
+        )
+
+    def _rounding(self, name: str) -> float:
+        """By how much float32 and float64 differ; 0 where that is not known."""
+        exact = self._compared(name, _IN_DOUBT)
+        return 0.0 if exact is None else exact.rounding
+
+    def _jump(self, name: str, other: np.ndarray) -> str | None:
+        """Why a rounding can move the output by a step, in words; None where nothing says that it can."""
+        found = _upstream(self.reference.proto.graph, name)
+        if quantised := sorted(found & _QUANTISED):
+            return f"a rounding moves a quantised value ({quantised[0]}) by one step"
+        reference = self.answer.outputs[name]
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(other.astype(np.float64) - reference.astype(np.float64))
+        few = np.count_nonzero(apart > widest(reference, self.halves) / 2) <= max(1, _FEW * apart.size)
+        jumps = sorted(found & _JUMPS)
+        return f"a rounding changes what {jumps[0]} gives, in a few elements" if jumps and few else None
+
+
+def _upstream(graph: onnx.GraphProto, name: str) -> set[str]:
+    """The operators on which an output depends."""
+    makers = {output: node for node in graph.node for output in node.output}
+    waiting, seen, found = [name], {name}, set[str]()
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is None:
+            continue
+        inner = [g for a in node.attribute for g in (*([a.g] if a.HasField("g") else []), *a.graphs)]
+        found |= {node.op_type}.union(*(operators(g) for g in inner))
+        captured = [i for g in inner for n in g.node for i in n.input]
+        new = [i for i in (*node.input, *captured) if i not in seen]
+        seen.update(new)
+        waiting += new
+    return found

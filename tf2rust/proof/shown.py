@@ -1,0 +1,37 @@
+"""Outputs that show little of a conversion: the same for all samples, not finite, or empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tf2rust.proof.proof import Proof
+
+_ADVICE = "which shows little of the conversion; give samples like those of real use in --path_to_fv."
+
+
+def shown_little(proof: Proof) -> Iterator[str]:
+    """A note for each output that would look the same if much of the model were wrong."""
+    for name, array in proof.outputs.items():
+        if why := _why(array, proof):
+            yield f"output `{name}` {why}, {_ADVICE}"
+
+
+def _why(array: np.ndarray, proof: Proof) -> str | None:
+    if not array.size:
+        return "has no elements with these samples"
+    if array.dtype.kind != "f":
+        return None
+    if not np.isfinite(array).any():
+        return "is NaN or infinite everywhere"
+    if not array.any():
+        return "is zero everywhere"
+    if proof.batched and proof.samples > 1 and _same(array) and not all(map(_same, proof.inputs.values())):
+        return "is the same for all samples"
+    return None
+
+
+def _same(array: np.ndarray) -> bool:
+    """Whether all rows are equal."""
+    return bool(np.array_equal(array, np.broadcast_to(array[:1], array.shape), equal_nan=array.dtype.kind == "f"))

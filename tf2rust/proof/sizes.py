@@ -1,0 +1,119 @@
+"""Sizes for the free dimensions of seeded samples: which are tried, and what those that work have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from tf2rust.ops.core.dims import Expr, bind, symbols
+from tf2rust.ops.core.layer import Layer, LayerGraph
+from tf2rust.ops.pad import Pad
+from tf2rust.ops.slice import Slice
+
+Sizes = Mapping[str, int]
+
+SAMPLES = 16
+"""The size of the batch, where it is free."""
+_SIZES = (9, 33, 65, 32, 8, 16, 64, 129, 128, 224, 256, 257, 512, 513, 5, 3, 2, 4, 1)
+"""Odd sizes first: with them what a stride or a window leaves over is tried as well."""
+_MOST_APART = 3
+"""Free dimensions up to which they get sizes of their own."""
+
+
+def batch_of(graph: LayerGraph) -> str | None:
+    """The free dimension that axis 0 of all inputs and outputs is, and no other axis is; None if there is none."""
+    values = [*graph.inputs, *(v for _, v in graph.outputs)]
+    first = {v.shape[0] if v.shape else None for v in values}
+    if len(first) != 1 or not isinstance(batch := next(iter(first)), Expr):
+        return None
+    if any(batch.symbols() & symbols(v.shape[1:]) for v in values):
+        return None
+    return str(batch)
+
+
+def is_batched(graph: LayerGraph) -> bool:
+    """Whether axis 0 of all inputs and outputs counts the samples."""
+    return batch_of(graph) is not None
+
+
+def free_dimensions(graph: LayerGraph) -> list[str]:
+    """The names of the free dimensions of the inputs but for the batch, in order."""
+    batch = batch_of(graph)
+    found = [name for value in graph.inputs for dim in value.shape for name in sorted(symbols([dim]))]
+    return [name for name in dict.fromkeys(found) if name != batch]
+
+
+def candidates(graph: LayerGraph) -> Iterator[Sizes]:
+    """The sizes to try for the free dimensions other than the batch, the likeliest to suit first.
+
+    First come those with which no tensor is known to be empty, as images are that windows do not fit into, and no layer
+    takes more than there is, as of a table of positions. Of each size a few dimensions get multiples before they get
+    the same, which would hide that two of them were confused.
+    """
+    free = free_dimensions(graph)
+    if not free:
+        yield {}
+        return
+    tried = [sizes for size in _SIZES for sizes in _spread(free, size)]
+    suits = [_suits(graph, sizes) for sizes in tried]
+    for wanted in (True, False):
+        yield from (sizes for sizes, suit in zip(tried, suits, strict=True) if suit == wanted)
+
+
+def _spread(free: Sequence[str], size: int) -> list[Sizes]:
+    same = dict.fromkeys(free, size)
+    if not 1 < len(free) <= _MOST_APART:
+        return [same]
+    return [{name: size * factor for factor, name in enumerate(free, start=1)}, same]
+
+
+def _suits(graph: LayerGraph, sizes: Sizes) -> bool:
+    return all(_layer_suits(layer, sizes) for layer in graph.layers)
+
+
+def _layer_suits(layer: Layer, sizes: Sizes) -> bool:
+    """Whether nothing is known that the layer lacks if the free dimensions have these sizes."""
+
+    def within(dim: int | Expr, lowest: int) -> bool:
+        try:
+            known = bind(dim, sizes)
+        except ZeroDivisionError:
+            return False
+        return isinstance(known, Expr) or known >= lowest
+
+    if isinstance(layer, Slice):
+        parts = zip(layer.x.shape, layer.y.shape, layer.starts, layer.steps, strict=True)
+        if not all(within(size - 1 - (start + (own - 1) * max(step, 0)), 0) for size, own, start, step in parts):
+            return False
+    if isinstance(layer, Pad) and not all(within(p, 0) for pair in layer.padding for p in pair):
+        return False
+    return all(within(d, 1) for v in layer.outputs for d in v.shape)
+
+
+def further(sizes: Sizes) -> Iterator[Sizes]:
+    """Larger sizes than those that work, odd multiples of ever smaller powers of two: which power must divide them?"""
+    size = min(sizes.values(), default=1)
+    power = 1
+    while size % (2 * power) == 0:
+        power *= 2
+    while power > 1:
+        power //= 2
+        yield {name: own + power for name, own in sizes.items()}
+
+
+def multiple(worked: Sequence[Sizes], failed: Sequence[Sizes]) -> int | None:
+    """The power of two that divides all sizes that worked, and not all of any that failed; None if there is none."""
+    power = 1 << 20
+    while power > 1:
+        if all(_divides(power, sizes) for sizes in worked):
+            return None if any(_divides(power, sizes) for sizes in failed) else power
+        power //= 2
+    return None
+
+
+def _divides(power: int, sizes: Sizes) -> bool:
+    return all(size % power == 0 for size in sizes.values())
+
+
+def in_words(sizes: Sizes) -> str:
+    """``height = 9, width = 18``"""
+    return ", ".join(f"{name} = {size}" for name, size in sizes.items())
