@@ -139,7 +139,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         published = publish(options.path_to_save, lambda folder: write_files(files, folder), keep)
     if THRESHOLDS in published.kept:
         scoring_notes = [note for note in scoring_notes if not note.startswith(ZEROS)]
-    notes = [*source.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
+    notes = [*source.notes, *matched.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
     return Converted(options.path_to_save / CRATE, found, proof, notes)
 
 

@@ -144,7 +144,7 @@ def dims(given: Sequence[str] | None) -> dict[str, int]:
     """The sizes of ``--dim NAME=SIZE``."""
     sizes: dict[str, int] = {}
     for item in given or []:
-        name, _, size = item.partition("=")
+        name, _, size = item.rpartition("=")
         if not name or not _SIZE.fullmatch(size) or not 0 < int(size) < 1 << 31:
             raise UsageError(f"--dim {brief(item[:80])}: write NAME=SIZE with a size from 1 to 2147483647")
         sizes[name] = int(size)

@@ -11,11 +11,13 @@ import onnx
 import onnx_ir as ir
 
 from tf2rust.onnx_import import classical
+from tf2rust.onnx_import.dimensions import identifier
 from tf2rust.onnx_import.infer import Analysis, bodies_of, reanalyse
 from tf2rust.onnx_import.match import Matched, Unmatched, match
 from tf2rust.onnx_import.widen import widened
 from tf2rust.ops.core.facts import Facts
 from tf2rust.ops.core.registry import rules_by_op
+from tf2rust.stages import brief
 
 _DEEPEST = 8
 """Definitions within definitions beyond which something is wrong."""
@@ -35,7 +37,12 @@ def match_expanding(analysis: Analysis) -> Matched:
             break
         analysis = reanalyse(analysis)
         matched = match(analysis)
-    return replace(matched, unmatched=_as_written([_of_its_domain(u) for u in matched.unmatched], origins))
+    unmatched = _as_written([_of_its_domain(u) for u in matched.unmatched], origins)
+    notes = [
+        f"the model's dimension `{brief(name)}` is called `{own}`, as another is called `{identifier(name)}`."
+        for own, name in analysis.renamed.items()
+    ]
+    return replace(matched, unmatched=unmatched, notes=notes)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,11 +9,12 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from tf2rust.errors import UsageError
+from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.branches import take_branch
+from tf2rust.onnx_import.dimensions import Dimensions, identifier
 from tf2rust.onnx_import.fold import Budget, Folder, TooLargeError
 from tf2rust.onnx_import.weights import without_weights
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.facts import (
     Fact,
     Facts,
@@ -26,12 +26,10 @@ from tf2rust.ops.core.facts import (
     shape_function,
 )
 from tf2rust.ops.core.registry import load_ops
-from tf2rust.stages import at_node
+from tf2rust.stages import at_node, brief
 
-BATCH = "n"
-_ANONYMOUS = re.compile(r"unk__\d+|unk_\d+|\?|None|")
-
-
+MOST_AXES = 64
+"""Dimensions of an array of NumPy."""
 _RANDOM = ("Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike")
 """Operators that make something else of the same inputs each time."""
 
@@ -53,7 +51,9 @@ class Analysis:
     guessed: dict[ir.Value, str] = field(default_factory=dict)
     """Values of which only ONNX' own inference knows something, or that depend on such; and the node to blame."""
     free: list[str] = field(default_factory=list)
-    """The free dimensions, the batch first."""
+    """The free dimensions, in the order of the inputs."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Those among them that have a number behind, and what the model calls them."""
     bind: Mapping[str, int] = field(default_factory=dict)
     """The sizes that free dimensions are given."""
     opsets: Mapping[str, int] = field(default_factory=dict)
@@ -101,7 +101,7 @@ def reanalyse(known: Analysis) -> Analysis:
     analysis = replace(
         known, facts=Facts(), folded=set(), problems={}, unbounded=set(), left=set(), guessed={}, free=[]
     )
-    _set_inputs(analysis, dict(known.bind))
+    _set_inputs(analysis)
     for value, fact in known.weights.items():
         analysis.facts[value] = fact
     analysis.graph.sort()
@@ -111,37 +111,27 @@ def reanalyse(known: Analysis) -> Analysis:
     return analysis
 
 
-def _set_inputs(analysis: Analysis, bind: dict[str, int]) -> None:
-    """Names the free dimensions: the leading one is the batch, unless the model names it otherwise."""
+def _set_inputs(analysis: Analysis) -> None:
+    """The facts of the inputs: dtypes, and shapes of numbers and free dimensions."""
     inputs = [v for v in analysis.graph.inputs if v.name not in analysis.graph.initializers]
-    unused = set(bind)
     for value in inputs:
-        dims: list[int | Expr] = []
-        for axis, dim in enumerate(value.shape or ()):
-            if isinstance(dim, int):
-                dims.append(dim)
-                continue
-            given = str(dim.value or "")
-            name = identifier(given)
-            if _ANONYMOUS.fullmatch(given):
-                name = BATCH if axis == 0 else identifier(f"{value.name}_{axis}")
-            if name in bind:
-                unused.discard(name)
-                dims.append(bind[name])
-                continue
-            if name not in analysis.free:
-                analysis.free.append(name)
-            dims.append(Expr.symbol(name))
-        analysis.facts[value] = Fact(ir.DataType(value.dtype or ir.DataType.FLOAT).numpy().name, tuple(dims))
-    if unused:
-        known = ", ".join(f"`{name}`" for name in analysis.free) or "none"
-        raise UsageError(f"--dim {min(unused)}: the model has no such free dimension; its free dimensions are: {known}")
+        known = _is_tensor(value) and value.shape is not None
+        if _is_tensor(value) and not (known and len(value.shape or ()) <= MOST_AXES):
+            rank = f"{len(value.shape or ())} dimensions, of which {MOST_AXES} are the most" if known else "no shape"
+            raise ConversionError(
+                f"The input `{brief(value.name or '')}` is declared with {rank}; declare its rank when the model is "
+                "exported."
+            )
+    dimensions = Dimensions(inputs)
+    for value, shape in dimensions.shapes(analysis.bind).items():
+        if _is_tensor(value):
+            analysis.facts[value] = Fact(ir.DataType(value.dtype or 0).numpy().name, shape)
+    analysis.free, analysis.renamed = dimensions.free, dimensions.renamed
 
 
-def identifier(name: str) -> str:
-    """A dimension's name as it stands in Rust and after ``--dim``."""
-    folded = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
-    return folded if folded and not folded[0].isdigit() else f"d{folded}"
+def _is_tensor(value: ir.Value) -> bool:
+    """Whether a value is declared as a tensor; of others nothing is known, which is up to those who read them."""
+    return isinstance(value.type, ir.TensorType) and value.dtype not in (None, ir.DataType.UNDEFINED)
 
 
 def _onnx_shapes(proto: onnx.ModelProto) -> dict[str, tuple[str, tuple[int | None, ...]]]:
@@ -164,7 +154,7 @@ def _infer_node(node: ir.Node, analysis: Analysis) -> None:
     try:
         if (branch := take_branch(node, facts)) is None:
             _enter(node, analysis)
-            found = _found(node, analysis)
+            found = _possible(_found(node, analysis))
     except TooLargeError as error:
         analysis.unbounded.add(node)
         _set_problem(node, str(error), analysis)
@@ -199,6 +189,20 @@ def _set_problem(node: ir.Node, reason: str, analysis: Analysis) -> None:
             analysis.facts[output] = Fact(
                 dtype, tuple(Expr.symbol(f"{symbol}_{i}") if d is None else d for i, d in enumerate(dims))
             )
+
+
+def _possible(found: Sequence[Fact]) -> Sequence[Fact]:
+    """The facts; raises InferenceError if no tensor can have one of these shapes."""
+    for fact in found:
+        if len(fact.shape) > MOST_AXES:
+            raise InferenceError(
+                f"its result would have {len(fact.shape)} dimensions, of which {MOST_AXES} are the most"
+            )
+        if any(isinstance(d, int) and not 0 <= d < 1 << 63 for d in fact.shape):
+            raise InferenceError(
+                f"its result would have the shape {format_shape(fact.shape)}, which no tensor can have"
+            )
+    return found
 
 
 def _found(node: ir.Node, analysis: Analysis) -> Sequence[Fact]:

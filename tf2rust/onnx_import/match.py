@@ -10,13 +10,14 @@ from typing import Any
 
 import onnx_ir as ir
 
+from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import Analysis, bodies_of, read_by
 from tf2rust.ops.constant import Constant
 from tf2rust.ops.core.facts import Node
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
-from tf2rust.stages import at_node
+from tf2rust.stages import at_node, brief
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Matched:
     unused: list[str] = field(default_factory=list)
     """Nodes on which no output depends."""
     unmatched: list[Unmatched] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What a user should know of the match, a sentence each."""
 
     def add(self, inner: Matched, holder: ir.Node) -> None:
         """What became of the nodes in the body of ``holder``."""
@@ -82,7 +85,14 @@ def match(analysis: Analysis) -> Matched:
     """Covers every node that an output depends on with the rules, larger patterns first."""
     graph = analysis.graph
     result, builder = _cover(graph, graph.outputs, analysis)
-    result.graph.inputs = [builder.value(v) for v in graph.inputs if v.name not in graph.initializers]
+    given = [v for v in graph.inputs if v.name not in graph.initializers]
+    result.graph.inputs = [builder.value(v) for v in given if v in analysis.facts]
+    unknown = next((v for v in (*given, *graph.outputs) if v not in analysis.facts), None)
+    if unknown is not None and not result.unmatched:
+        raise ConversionError(
+            f"`{brief(unknown.name or '')}` of the model is a sequence, a map or optional; only tensors are known "
+            "here, so export the model without it."
+        )
     return result
 
 

@@ -199,7 +199,8 @@ def facts_of(node: ir.Node, facts: Facts) -> Sequence[Fact]:
         if value is None:
             continue
         if value not in facts:
-            raise InferenceError(f"its input `{value.name}` comes from a node that is not understood")
+            what = "is no tensor" if value.producer() is None else "comes from a node that is not understood"
+            raise InferenceError(f"its input `{value.name}` {what}")
         if facts.dtype(value).startswith(_TEXT):
             raise InferenceError(f"its input `{value.name}` holds strings, and tensors here hold numbers")
     return function(Node(node), facts)

@@ -1,0 +1,108 @@
+"""The names of free dimensions: each of the model's own is another one here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import onnx_ir as ir
+
+from tf2rust.errors import UsageError
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.layer import Dims
+from tf2rust.stages import brief
+
+BATCH = "n"
+"""The leading dimension of an input where the model does not name it."""
+_ANONYMOUS = re.compile(r"unk__\d+|unk_\d+|\?|None|")
+
+
+def identifier(name: str) -> str:
+    """A dimension's name as it stands in Rust and after ``--dim``."""
+    folded = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
+    return folded if folded and not folded[0].isdigit() else f"d{folded}"
+
+
+class Dimensions:
+    """Finds the dimensions of a model's inputs; two that the model names differently stay two.
+
+    A name becomes its identifier: ``Time Steps`` is ``time_steps``. Where several names have the same, the one that is
+    spelled so keeps it, and the others have a number behind: ``t`` and ``T`` are ``t`` and ``t_2``.
+    """
+
+    def __init__(self, inputs: Iterable[ir.Value]) -> None:
+        self.inputs = list(inputs)
+        self.free: list[str] = []
+        """The identifiers of the dimensions that have no size, in the order of the inputs."""
+        self._names: dict[str | tuple[str, int], str] = {}
+        """The identifiers by the model's names; of dimensions without a name, by their input and axis."""
+        leading = [_key(v, 0) for v in self.inputs if v.shape]
+        # An unnamed leading dimension is the batch, and so is a leading one that is called as we call that.
+        batch = next((key for key in leading if isinstance(key, str) and identifier(key) == BATCH), None)
+        taken = {BATCH} if batch or any(isinstance(key, tuple) for key in leading) else set()
+        keys = [key for v in self.inputs for axis in range(len(v.shape or ())) if (key := _key(v, axis)) is not None]
+        for key in sorted(keys, key=lambda key: isinstance(key, tuple) or identifier(key) != key):
+            if key in self._names:
+                continue
+            if key == batch or (isinstance(key, tuple) and key[1] == 0):
+                self._names[key] = BATCH
+                continue
+            name = wanted = identifier(key if isinstance(key, str) else f"{key[0]}_{key[1]}")
+            number = 1
+            while name in taken:
+                number += 1
+                name = f"{wanted}_{number}"
+            self._names[key] = name
+            taken.add(name)
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The identifiers that have a number behind, and what the model calls those dimensions."""
+        return {own: name for name, own in self._names.items() if isinstance(name, str) and own != identifier(name)}
+
+    def shapes(self, bind: Mapping[str, int]) -> dict[ir.Value, Dims]:
+        """The inputs' shapes; ``bind`` gives sizes to free dimensions, by the model's names or by ours.
+
+        Raises UsageError if there is no dimension of such a name, or if one is given two sizes.
+        """
+        sizes: dict[str, int] = {}
+        for name, size in bind.items():
+            if sizes.setdefault(self._names.get(name, name), size) != size:
+                raise UsageError(f"--dim {brief(name)}: this dimension has two names here, and two sizes")
+        used = set()
+        found = {}
+        for value in self.inputs:
+            dims: list[int | Expr] = []
+            for axis, dim in enumerate(value.shape or ()):
+                key = _key(value, axis)
+                own = None if key is None else self._names[key]
+                if own is None:
+                    assert isinstance(dim, int)
+                    dims.append(dim)
+                elif own in sizes:
+                    used.add(own)
+                    dims.append(sizes[own])
+                else:
+                    self.free += [own] if own not in self.free else []
+                    dims.append(Expr.symbol(own))
+            found[value] = tuple(dims)
+        if unused := [name for name in bind if self._names.get(name, name) not in used]:
+            raise UsageError(
+                f"--dim {brief(min(unused))}: the model has no such free dimension; its free dimensions are: {self}"
+            )
+        return found
+
+    def __str__(self) -> str:
+        known = self.renamed
+        names = [f"`{own}`" + (f" (`{brief(known[own])}` in the model)" if own in known else "") for own in self.free]
+        return ", ".join(names) or "none"
+
+
+def _key(value: ir.Value, axis: int) -> str | tuple[str, int] | None:
+    """What the model calls a dimension; its input and axis if it has no name, None if it has a size."""
+    assert value.shape is not None
+    dim = value.shape[axis]
+    if isinstance(dim, int) and dim >= 0:
+        return None
+    given = "" if isinstance(dim, int) else str(dim.value or "")
+    return (value.name or "", axis) if _ANONYMOUS.fullmatch(given) else given
