@@ -18,7 +18,8 @@ MOST_SENTENCES = 2000
 # What Python or NumPy say of their own objects is no reason that a user can act on.
 _INTERNAL = re.compile(
     r"Traceback|(list|tuple|string|deque) (index|assignment)|has no attribute|NoneType|not subscriptable|unhashable"
-    r"|values to unpack|positional argument|keyword argument|object is not (callable|iterable)|dictionary changed"
+    r"|values to unpack|takes \d+ positional|missing \d+ required|unexpected keyword"
+    r"|object is not (callable|iterable)|dictionary changed"
     r"|0x[0-9a-f]{8,}|\.py\b.*\bline \d+|recursion depth"
 )
 # … unless it stands in brackets behind the name of the exception, as a hint for whoever reads a report.

@@ -31,7 +31,10 @@ def definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
     if make is None or any(v is not None and v not in facts for v in node.inputs):
         return None
     view, body = Node(node), Body()
-    outputs = make(view, body, facts)
+    try:
+        outputs = make(view, body, facts)
+    except Exception:  # a node that is not as ONNX defines it: lists of other lengths, attributes that are missing
+        return None
     if outputs is None or view.unread():
         return None
     inputs = [f"x{i}" for i in range(len(node.inputs))]

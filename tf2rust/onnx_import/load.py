@@ -17,6 +17,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.declared import check_declared
 from tf2rust.onnx_import.external import load_external
 from tf2rust.onnx_import.functions import inline_functions
 from tf2rust.onnx_import.tensors import check_tensors
@@ -52,6 +53,7 @@ def load_onnx(path: Path) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
         raise ConversionError(
             f"{path} is not an ONNX model: it has no graph with outputs; check that it is the right file."
         )
+    check_declared(proto)
     _refuse_others_than_tensors(proto, path)
     light, weights = split_weights(proto, load_external(proto, path))
     del proto

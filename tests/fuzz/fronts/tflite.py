@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -37,7 +39,8 @@ class TFLite(Front):
             from tests.models import keras3
 
             for name in ("mlp", "two_class_softmax", "regression_two_outputs", "nested"):
-                yield lite.TFLiteConverter.from_keras_model(keras3.build(name)).convert()
+                with contextlib.redirect_stdout(io.StringIO()):  # where it describes each model
+                    yield lite.TFLiteConverter.from_keras_model(keras3.build(name)).convert()
 
     def mutate(self, rng: Random, data: bytes, donor: bytes) -> bytes:
         if rng.random() < 0.1:

@@ -82,6 +82,19 @@ def test_message_and_layer(text: str, message: str, layer: str | None) -> None:
     assert layer_of(ValueError(text), SCOPES) == layer
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (IndexError("list index out of range"), "(IndexError: list index out of range)"),
+        (KeyError("shape"), "(KeyError: 'shape')"),
+        (TypeError("unhashable type: 'dict'"), "(TypeError: unhashable type: 'dict')"),
+        (ValueError("not enough values to unpack (expected 2, got 1)"), "(ValueError: not enough values to unpack"),
+    ],
+)
+def test_what_python_says_is_told_apart(error: Exception, message: str) -> None:
+    assert message_of(error).startswith(f"a fault that it does not explain {message}")
+
+
 def _unet(keras: Any) -> Any:
     """Halves and doubles its free height and width, so that only even ones fit its skip connection."""
     x = keras.Input((None, None, 3), name="image")

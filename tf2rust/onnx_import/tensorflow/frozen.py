@@ -9,6 +9,7 @@ from typing import Any
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.gate.graphs import graph_refusals
 from tf2rust.onnx_import.tensorflow.gate.refusal import refuse_or_note
+from tf2rust.onnx_import.tensorflow.messages import message_of
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.traced import TracedModel, distinct
 
@@ -34,8 +35,11 @@ def open_frozen_graph(
     if not inputs or not outputs:
         raise ConversionError(f"{path} does not say what its inputs and outputs are; name their tensors.")
     notes = refuse_or_note(list(graph_refusals(graph_def)), path.name, trust_code=trust_code)
-    with quiet():
-        return in_session(graph_def, _by_node(inputs), _by_node(outputs)), notes
+    try:
+        with quiet():
+            return in_session(graph_def, _by_node(inputs), _by_node(outputs)), notes
+    except Exception as error:  # TensorFlow's exceptions have no common base but this one
+        raise ConversionError(f"{path} is a graph that TensorFlow cannot open: {message_of(error)}.") from error
 
 
 def in_session(graph_def: Any, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> TracedModel:

@@ -22,6 +22,12 @@ _EXCEPTION = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception)(?:: |$)")
 _NODE = re.compile(r"\{\{node ([^}]+)\}\}")
 _LAYER = re.compile(r"Exception encountered when calling layer ['\"](?P<name>[^'\"]+)['\"]")
 _CALL = re.compile(r"Exception encountered when calling (?P<kind>\w+)\.")
+# What Python says of objects inside of a library tells nothing about the model.
+_UNEXPLAINED = (AttributeError, IndexError, KeyError, RecursionError, AssertionError, NameError)
+_OF_PYTHON = re.compile(
+    r"NoneType|unhashable type|object is not (callable|iterable|subscriptable)|values to unpack|unsupported operand"
+    r"|takes \d+ positional|missing \d+ required|unexpected keyword|argument of type|indices must be"
+)
 _LONGEST = 400  # characters of a message; more is a dump
 
 
@@ -29,12 +35,18 @@ def message_of(error: BaseException) -> str:
     """The first line of an exception's text that tells something, without a full stop; its type where none does.
 
     Keras puts ``in user code:``, the frames and ``Exception encountered when calling ...`` in front of it, TensorFlow
-    ``Graph execution error:`` and where the node was defined.
+    ``Graph execution error:`` and where the node was defined. Of what Python says of a library's own objects, that is
+    said too.
     """
-    for line in _telling(str(error)):
-        said = line if len(line) <= _LONGEST else re.split(r"(?<=\w)\. ", line, maxsplit=1)[0]
-        return (said if len(said) <= _LONGEST else f"{said[: _LONGEST - 2]} …").rstrip(". ")
-    return type(error).__name__
+    said = next((_short(line) for line in _telling(str(error))), type(error).__name__)
+    if isinstance(error, _UNEXPLAINED) or (isinstance(error, (TypeError, ValueError)) and _OF_PYTHON.search(said)):
+        return f"a fault that it does not explain ({type(error).__name__}: {said})"
+    return said
+
+
+def _short(line: str) -> str:
+    said = line if len(line) <= _LONGEST else re.split(r"(?<=\w)\. ", line, maxsplit=1)[0]
+    return (said if len(said) <= _LONGEST else f"{said[: _LONGEST - 2]} …").rstrip(". ")
 
 
 def _telling(text: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ import onnx_ir as ir
 from tf2rust.ops.core.facts import Facts, InferenceError, Node, not_as_defined
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Matcher, Mismatch, Op
+from tf2rust.ops.core.rust import RUST_TYPES
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,9 @@ class Rule:
             if unread := part.unread():
                 return match.reject(f"the attribute `{unread[0]}` of {part.op} is not understood", part)
         layers = [made] if isinstance(made, Layer) else list(made)
+        values = [v for layer in layers for v in (*layer.inputs, *layer.outputs)]
+        if strange := next((v for v in values if v.dtype not in RUST_TYPES), None):
+            return match.reject(f"`{strange.name}` is {strange.dtype}, and the layers are of {', '.join(RUST_TYPES)}")
         if stored := next((v for layer in layers for v in stored_only(layer)), None):
             return match.reject(f"`{stored.name}` is {stored.dtype}, which {match.root.op} does not compute with")
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)

@@ -26,7 +26,7 @@ def _rust_f64(value: float) -> str:
     return f"{value!r}_f64"
 
 
-_TYPES = {
+RUST_TYPES = {
     "float16": "F16",
     "float32": "f32",
     "float64": "f64",
@@ -40,11 +40,12 @@ _TYPES = {
     "uint64": "u64",
     "bool": "bool",
 }
+"""The types of tensors by their names in NumPy."""
 
 
 def rust_type(dtype: str) -> str:
     """The Rust type of a NumPy dtype."""
-    return _TYPES[dtype]
+    return RUST_TYPES[dtype]
 
 
 def rust_number(value: object, dtype: str) -> str:
