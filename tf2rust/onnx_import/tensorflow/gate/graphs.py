@@ -146,6 +146,8 @@ class _Graph:
         if scope == _MAIN and name in getattr(self.names, kind):
             return True
         node = self._by_name[scope].get(name)
+        if node is not None and node.op == "ReadVariableOp" and scope == _MAIN and kind == "asset":
+            return self._variable_holds(kind, node.input[0], depth)
         if node is None or not (node.op == "Identity" or (node.op in _TEXT and kind == "checkpoint")):
             return False
         given = [tensor for tensor in node.input if not tensor.startswith("^")]
@@ -153,6 +155,18 @@ class _Graph:
         return any(derived) and all(
             derives or self._is_constant(scope, tensor) for tensor, derives in zip(given, derived, strict=True)
         )
+
+    def _variable_holds(self, kind: str, handle: str, depth: int) -> bool:
+        """Whether all that is ever assigned to a variable is such a name: TensorFlow 2 keeps the paths of assets so."""
+        name = handle.partition(":")[0]
+        variable = self._by_name[_MAIN].get(name)
+        handles = [node.attr["shared_name"].s for _, node in self.nodes() if node.op == "VarHandleOp"]
+        if variable is None or handles.count(variable.attr["shared_name"].s) != 1:
+            return False
+        users = [node for node in self._nodes[_MAIN] if name in {given.partition(":")[0] for given in node.input}]
+        assigned = [node.input[1] for node in users if node.op == "AssignVariableOp" and len(node.input) > 1]
+        only_read = all(node.op in ("AssignVariableOp", "ReadVariableOp", "VarIsInitializedOp") for node in users)
+        return only_read and all(self._comes_from(kind, _MAIN, given, depth) for given in assigned)
 
     def _is_constant(self, scope: str, tensor: str) -> bool:
         node = self._by_name[scope].get(tensor.partition(":")[0])
