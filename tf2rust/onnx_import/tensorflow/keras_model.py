@@ -66,7 +66,7 @@ def _why_not_opened(stored: StoredModel, opener: str, error: Exception) -> str:
         name = next(group for group in unknown.groups() if group)
         return (
             f"{stored.path.name} uses the layer class {name!r}, which {opener} does not know; "
-            "pass the class with --custom_objects, or save the model as .keras or with model.export()."
+            "pass the class with --custom_objects, or save the model as a SavedModel with model.export()."
         )
     writer = f"Keras {stored.keras_version}" if stored.keras_version else "an unknown Keras"
     return f"{stored.path.name}, written by {writer}, could not be opened with {opener}: {message_of(error)}."
@@ -94,6 +94,8 @@ def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
                 lambda arguments: list(function(*(arguments[name] for name in names))),
                 scopes,
             )
+    except ConversionError:
+        raise
     except Exception as error:
         raise ConversionError(f"Model {model.name!r} cannot be traced by TensorFlow: {message_of(error)}.") from error
     return traced, layer_classes(signature.model)

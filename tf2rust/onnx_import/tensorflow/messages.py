@@ -28,6 +28,7 @@ _OF_PYTHON = re.compile(
     r"NoneType|unhashable type|object is not (callable|iterable|subscriptable)|values to unpack|unsupported operand"
     r"|takes \d+ positional|missing \d+ required|unexpected keyword|argument of type|indices must be"
 )
+_RANDOM = re.compile(r"seed_generator_state|(^|/)StateVar\b|random_generator")
 _LONGEST = 400  # characters of a message; more is a dump
 
 
@@ -89,3 +90,28 @@ def not_run(error: Exception, arrays: Mapping[str, np.ndarray[Any, Any]], scopes
         f"{f' ({where})' if where else ''}; give the free dimensions sizes that fit with --dim, or samples that fit "
         "with --path_to_fv."
     )
+
+
+def state_reasons(
+    used: Mapping[str, Mapping[str, str]], variables: Mapping[str, str], scopes: LayerScopes
+) -> list[str]:
+    """A reason for each layer that has a state from call to call.
+
+    ``used`` gives the nodes that read each variable's state, with their operations; ``variables`` what it is called.
+    """
+    reasons = []
+    for name, users in used.items():
+        calls = [call for node in users if (call := scopes.call_of(node))]
+        where = f"layer {scopes.layer_of(calls[0])!r}" if calls else f"what has the variable {variables[name]!r}"
+        if _RANDOM.search(variables[name]):
+            reasons.append(
+                f"{where[0].upper()}{where[1:]} draws random numbers when the model runs, not only in training, so "
+                "that no two calls agree; leave it out of the model that you save."
+            )
+        else:
+            reasons.append(
+                f"{where[0].upper()}{where[1:]} is stateful: it keeps {variables[name]!r} from one call to the next, "
+                "which a crate does not; build it with stateful=False, or make its state an input and an output of the "
+                "model."
+            )
+    return list(dict.fromkeys(reasons))

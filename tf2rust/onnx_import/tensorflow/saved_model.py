@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.effects import states_read, without_effects
 from tf2rust.onnx_import.tensorflow.frozen import in_session
 from tf2rust.onnx_import.tensorflow.gate.refusal import refuse_or_note
 from tf2rust.onnx_import.tensorflow.gate.saved_model import FILE, check_folder, copy_judged, meta_graph_refusals
-from tf2rust.onnx_import.tensorflow.messages import message_of
+from tf2rust.onnx_import.tensorflow.messages import message_of, state_reasons
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors, freeze_function
 
 _SERVE = "serve"
@@ -53,18 +55,23 @@ def open_saved_model(path: Path, signature: str | None, *, trust_code: bool = Fa
 
 def _loaded(folder: Path, path: Path, tags: list[str], name: str) -> TracedModel:
     """The signature, loaded from ``folder``, which holds the SavedModel that its user calls ``path``."""
+    loaded = None
     try:
         with quiet():
-            return _from_signature(library("tensorflow").saved_model.load(str(folder), tags=tags), name)
+            loaded = library("tensorflow").saved_model.load(str(folder), tags=tags)
+            return _from_signature(loaded, name)
+    except ConversionError:
+        raise
     except Exception as error:
         # Keras-2 trainers leave optimizer objects that TensorFlow cannot rebuild; the graph alone does not need them.
         try:
             with quiet():
                 return _from_graph(folder, tags, name)
+        except ConversionError:
+            raise
         except Exception:
-            raise ConversionError(
-                f"{path} is a SavedModel that TensorFlow cannot load: {message_of(error)}."
-            ) from error
+            what = "that TensorFlow cannot load" if loaded is None else f"whose signature {name!r} cannot be frozen"
+            raise ConversionError(f"{path} is a SavedModel {what}: {message_of(error)}.") from error
 
 
 def _graph_for_serving(path: Path) -> Any:
@@ -129,7 +136,11 @@ def _from_graph(path: Path, tags: list[str], name: str) -> TracedModel:
         inputs = {key: info.name for key, info in sorted(signature.inputs.items())}
         outputs = {key: info.name for key, info in sorted(signature.outputs.items())}
         nodes = [tensor.partition(":")[0] for tensor in (*inputs.values(), *outputs.values())]
-        graph_def = graph.as_graph_def(add_shapes=True)
+        whole = v1.graph_util.extract_sub_graph(graph.as_graph_def(add_shapes=True), sorted(set(nodes)))
+        graph_def = without_effects(whole, nodes)
+        variables = {node.name: node.name for node in whole.node if node.op == "VarHandleOp"}
+        if used := states_read(whole, graph_def, variables):
+            raise ConversionError(state_reasons(used, variables, LayerScopes()))
         frozen = v1.graph_util.convert_variables_to_constants(session, graph_def, sorted(set(nodes)))
     # Freezing forgets that lookups inside functions read constants now.
     fixed = library("tf2onnx.tf_loader").fix_freezing_errors_part2(frozen)

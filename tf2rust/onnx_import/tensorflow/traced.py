@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tf2rust.onnx_import.tensorflow.messages import not_run
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.effects import freezing, states_read
+from tf2rust.onnx_import.tensorflow.messages import not_run, state_reasons
 from tf2rust.onnx_import.tensorflow.naming import free_name
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
@@ -59,7 +61,17 @@ def freeze_function(
     """
     tf = library("tensorflow")
     freeze = library("tensorflow.python.framework.convert_to_constants").convert_variables_to_constants_v2
-    frozen = freeze(function, lower_control_flow=False, aggressive_inlining=True)
+    captured = {inner.name.partition(":")[0]: outer for outer, inner in function.graph.captures}
+    names_of = {id(variable.handle): variable.name for variable in function.graph.variables}
+    variables = {name: names_of[id(outer)] for name, outer in captured.items() if id(outer) in names_of}
+    scopes = scopes or LayerScopes()
+
+    def refuse_state(whole: Any, computing: Any) -> None:
+        if used := states_read(whole, computing, variables):
+            raise ConversionError(state_reasons(used, variables, scopes))
+
+    with freezing(refuse_state):
+        frozen = freeze(function, lower_control_flow=False, aggressive_inlining=True)
     names = distinct(outputs, list(inputs))
 
     def call_arrays(arrays: Mapping[str, Any]) -> Sequence[Any]:
@@ -70,7 +82,7 @@ def freeze_function(
         {name: tensor.name for name, tensor in inputs.items()},
         dict(zip(names, (tensor.name for tensor in frozen.outputs), strict=True)),
         call_arrays,
-        scopes or LayerScopes(),
+        scopes,
     )
 
 
