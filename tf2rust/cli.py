@@ -144,6 +144,8 @@ def patterns(
             else:
                 source = open_tensorflow(model, trust_code=trust_code, signature=signature)
             found, _ = match_layers(source, options.dims(dim))
+        for note in source.notes:
+            err.print(f"note: {note}", markup=False)
         if as_json:
             sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
         else:

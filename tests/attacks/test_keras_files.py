@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import pytest
 
 from tests.attacks import graph_files, keras_files
 from tests.attacks.keras_files import Case, keras_3, members, write_archive
+from tests.models import graphs
+from tf2rust.cli import app
+from tf2rust.conversion import Options, convert, open_onnx
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow import load_frozen_graph, load_tensorflow
 from tf2rust.onnx_import.tensorflow.gate.saved_model import copy_judged, meta_graph_refusals
@@ -91,6 +95,17 @@ def test_trust_allows_it_and_says_so(folder: Path) -> None:
     (note,) = load_frozen_graph(path, ["x"], ["y"], trust_code=True).notes
     assert note.startswith("Node 'WriteFile' runs the TensorFlow op 'WriteFile', which is not known to only compute;")
     assert note.endswith("; --trust_code allows it.")
+
+
+def test_the_notes_on_what_is_trusted_reach_the_user(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = replace(open_onnx(graphs.save(graphs.mlp(), folder / "mlp.onnx")), notes=("Layer 'a' is trusted.",))
+    assert convert(source, Options(folder / "out", "m")).notes[0] == "Layer 'a' is trusted."
+    monkeypatch.setattr("tf2rust.conversion.open_tensorflow", lambda *_, **__: source)
+    with pytest.raises(SystemExit):
+        app(["patterns", "model.keras", "--trust_code"])
+    assert "note: Layer 'a' is trusted." in capsys.readouterr().err
 
 
 # --- what looks like an attack and is none
