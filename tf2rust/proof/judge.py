@@ -63,6 +63,7 @@ class Judge:
         self.halves = any(v.dtype == "float16" for layer in graph.layers for v in (*layer.inputs, *layer.outputs))
         self.batched = is_batched(graph)
         self.count = len(next(iter(answer.inputs.values()))) if self.batched else 1
+        self._estimates: dict[int, float] = {}
         self._exact: dict[int, tuple[Arrays, Arrays] | None] = {}
 
     @cached_property
@@ -86,11 +87,14 @@ class Judge:
 
     def _seconds(self, count: int) -> float:
         """About how long float64 takes for the first ``count`` samples."""
-        shapes = [(value, self._first(self.answer.inputs[value.name], count).shape) for value in self.graph.inputs]
-        return reference_seconds(
-            self.graph,
-            {str(dim): size for value, shape in shapes for dim, size in zip(value.shape, shape, strict=True)},
-        )
+        if count not in self._estimates:
+            sizes = {
+                str(dim): size
+                for value in self.graph.inputs
+                for dim, size in zip(value.shape, self._first(self.answer.inputs[value.name], count).shape, strict=True)
+            }
+            self._estimates[count] = reference_seconds(self.graph, sizes)
+        return self._estimates[count]
 
     def _weights(self) -> int:
         """How many weights a copy in float64 would hold."""

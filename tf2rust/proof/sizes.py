@@ -53,10 +53,13 @@ def candidates(graph: LayerGraph) -> Iterator[Sizes]:
     if not free:
         yield {}
         return
-    tried = [sizes for size in _SIZES for sizes in _spread(free, size)]
-    suits = [_suits(graph, sizes) for sizes in tried]
-    for wanted in (True, False):
-        yield from (sizes for sizes, suit in zip(tried, suits, strict=True) if suit == wanted)
+    others = []
+    for sizes in (sizes for size in _SIZES for sizes in _spread(free, size)):
+        if _suits(graph, sizes):
+            yield sizes
+        else:
+            others.append(sizes)
+    yield from others
 
 
 def _spread(free: Sequence[str], size: int) -> list[Sizes]:
