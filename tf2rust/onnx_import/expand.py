@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from tf2rust.onnx_import import classical
+from tf2rust.onnx_import import classical, own_operators
 from tf2rust.onnx_import.dimensions import identifier
 from tf2rust.onnx_import.infer import Analysis, bodies_of, reanalyse
 from tf2rust.onnx_import.match import Matched, Unmatched, match
@@ -103,6 +103,8 @@ def _definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
     """What the node is defined by, for inputs of these types; None if there is nothing."""
     if node.domain == classical.DOMAIN:
         return classical.definition(node, facts)
+    if own_operators.is_own_operator(node.domain, node.op_type):
+        return own_operators.definition(node.op_type)
     # Where float32 has a layer of its own, its result is rounded once; by the definition, after each step.
     if rules_by_op().get(node.op_type):
         if any(v is not None and v not in facts for v in node.inputs):

@@ -9,6 +9,7 @@ import onnx
 import onnx.inliner
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.own_operators import own_functions
 from tf2rust.stages import brief
 
 _MOST_NODES = 200_000
@@ -20,7 +21,7 @@ _Key = tuple[str, str, str]
 
 
 def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with its local functions written out.
+    """The model with its local functions written out, but for those that define operators of our own.
 
     Raises ConversionError if they call themselves, or if they make more nodes than a model may have.
     """
@@ -28,7 +29,7 @@ def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
         return proto
     _Calls({(f.domain, f.name, f.overload): f for f in proto.functions}).check(proto.graph)
     try:
-        return onnx.inliner.inline_local_functions(proto)
+        return onnx.inliner.inline_selected_functions(proto, own_functions(proto), exclude=True)
     except Exception as error:  # whatever its C++ raises
         raise ConversionError(
             f"The model's functions cannot be written out ({brief(str(error))}); export the model without functions."

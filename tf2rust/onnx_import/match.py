@@ -13,7 +13,7 @@ import onnx_ir as ir
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import Analysis, bodies_of, read_by
 from tf2rust.ops.constant import Constant
-from tf2rust.ops.core.facts import Node
+from tf2rust.ops.core.facts import KNOWN_DOMAINS, Node
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
@@ -200,7 +200,7 @@ def _real_inputs(outcome: Applied, builder: Builder) -> Iterable[ir.Value]:
 
 
 def _apply(node: ir.Node, analysis: Analysis, builder: Builder) -> Applied | Unmatched:
-    known = rules_by_op().get(node.op_type, []) if node.domain in ("", "ai.onnx") else []
+    known = rules_by_op().get(node.op_type, []) if node.domain in KNOWN_DOMAINS else []
     nearest: tuple[str, Mismatch] | None = None
     problem = analysis.problems.get(node)
     if problem is None:

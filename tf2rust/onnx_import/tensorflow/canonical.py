@@ -49,6 +49,7 @@ def canonicalise(proto: onnx.ModelProto, node_layers: Mapping[str, str]) -> tupl
         producer_name="tf2onnx",
         ir_version=_IR_VERSION,
         opset_imports=[helper.make_opsetid(domain, opsets[domain]) for domain in sorted(used)],
+        functions=sorted(proto.functions, key=lambda function: function.name),
     )
     return model, names.layers
 

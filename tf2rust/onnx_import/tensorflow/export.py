@@ -8,6 +8,7 @@ from typing import Any
 import onnx
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.own_operators import attach, is_own_operator
 from tf2rust.onnx_import.tensorflow import handlers
 from tf2rust.onnx_import.tensorflow.messages import message_of
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
@@ -78,6 +79,7 @@ def export_graph(graph: Any, **names: Any) -> onnx.ModelProto:
         converted = process(graph, continue_on_error=True, opset=OPSET, **names)
         proto = optimizer.optimize_graph(converted, catch_errors, optimizers=optimizers).make_model("model")
         assert isinstance(proto, onnx.ModelProto)
+        attach(proto)
         return proto
 
     with weights_left_alone():
@@ -116,6 +118,8 @@ def check_exported(proto: onnx.ModelProto, where: Callable[[onnx.NodeProto], str
 
 
 def _is_onnx(node: onnx.NodeProto) -> bool:
+    if is_own_operator(node.domain, node.op_type):
+        return True
     return node.domain in _DOMAINS and onnx.defs.has(node.op_type, OPSET if "ml" not in node.domain else 3, node.domain)
 
 

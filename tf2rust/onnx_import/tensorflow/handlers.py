@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tf2rust.onnx_import.own_operators import DOMAIN
 from tf2rust.onnx_import.tensorflow.runtime import library
 
 _INT32_MIN = np.iinfo(np.int32).min
@@ -38,7 +39,7 @@ class _Builder:
         made = self.graph.make_node(op, list(inputs), name=self._fresh_name(), attr=attributes)
         return str(made.output[0])
 
-    def finish(self, op: str, *inputs: str, **attributes: Any) -> None:
+    def finish(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> None:
         self.graph.make_node(
             op,
             list(inputs),
@@ -46,6 +47,7 @@ class _Builder:
             outputs=[self.output],
             shapes=[self.shape],
             dtypes=[self.dtype],
+            domain=domain,
             attr=attributes,
         )
 
@@ -153,6 +155,16 @@ def _conv3d(graph: Any, node: Any, **parts: Any) -> None:
     node.set_attr("group", channels // of_filter)
 
 
+def _resize(graph: Any, node: Any, **_: Any) -> None:
+    """A function of our own for each of TensorFlow's: ONNX' Resize rounds neither positions nor weights as they do."""
+    op, images, size = node.type, node.input[0], node.input[1]
+    options = {name: int(bool(node.get_attr_value(name, 0))) for name in ("align_corners", "half_pixel_centers")}
+    build = _Builder(graph, node)
+    if op != "ResizeNearestNeighbor" and build.input_dtype() != np.float32:
+        images = build.add("Cast", images, to=1)
+    build.finish(op, images, build.add("Cast", size, to=7), domain=DOMAIN, **options)
+
+
 def _resize_area(graph: Any, node: Any, **_: Any) -> None:
     """tf2onnx writes the nearest element for it, which is something else."""
     raise ValueError("the mean over an area is not known to ONNX")
@@ -180,6 +192,9 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "Inv": _renamed("Reciprocal"),
     "PreventGradient": _renamed("Identity"),
     "ResizeArea": _resize_area,
+    "ResizeBicubic": _resize,
+    "ResizeBilinear": _resize,
+    "ResizeNearestNeighbor": _resize,
     "Snapshot": _renamed("Identity"),
     "TFL_GELU": _tflite_gelu,
 }

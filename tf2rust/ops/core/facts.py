@@ -168,6 +168,9 @@ class Facts:
         return [int(i) for i in np.atleast_1d(array)]
 
 
+KNOWN_DOMAINS = ("", "ai.onnx", "tf2rust")
+"""The operator sets that rules know: ONNX' own, and the functions that we write for operators of TensorFlow."""
+
 ShapeFunction = Callable[[Node, Facts], Sequence[Fact]]
 _shape_functions: dict[str, ShapeFunction] = {}
 
@@ -192,7 +195,7 @@ def shape_function(op: str) -> ShapeFunction | None:
 
 def facts_of(node: ir.Node, facts: Facts) -> Sequence[Fact]:
     """The facts of a node's outputs; raises InferenceError where they cannot be found."""
-    function = shape_function(node.op_type) if node.domain in ("", "ai.onnx") else None
+    function = shape_function(node.op_type) if node.domain in KNOWN_DOMAINS else None
     if function is None:
         raise InferenceError("no rule knows this operator")
     for value in node.inputs:

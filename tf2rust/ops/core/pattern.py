@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Facts, Node, broadcast
+from tf2rust.ops.core.facts import KNOWN_DOMAINS, Facts, Node, broadcast
 
 COMMUTATIVE = frozenset({"Add", "Mul", "Max", "Min", "And", "Or", "Equal"})
 
@@ -202,7 +202,7 @@ class Matcher:
             return
         if isinstance(pattern, Op):
             producer = value.producer()
-            if producer is None or producer.domain not in ("", "ai.onnx"):
+            if producer is None or producer.domain not in KNOWN_DOMAINS:
                 self._fail(
                     f"an input of `{reader.name}` ({reader.op}) does not come from {' or '.join(pattern.ops)}",
                     reader,
