@@ -71,11 +71,16 @@ def _unknown(analysis: Analysis) -> list[Unmatched]:
 def _expand(analysis: Analysis, refused: Unmatched, origins: dict[ir.Node, _Origin]) -> bool:
     """Replaces the node that was refused by its definition, if it has one."""
     node = refused.source
-    body = None if node is None or node in analysis.unbounded else _definition(node, analysis.facts)
-    if node is None or body is None:
+    origin = origins.get(node, _Origin(refused, 0)) if node is not None else None
+    if node is None or origin is None or origin.depth == _DEEPEST or node in analysis.unbounded:
         return False
-    origin = origins.get(node, _Origin(refused, 0))
-    if origin.depth == _DEEPEST:
+    try:
+        body = _definition(node, analysis.facts)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # of a damaged node, which has a reason of its own
+        return False
+    if body is None:
         return False
     for inner in _replace(analysis, node, body):
         origins[inner] = replace(origin, depth=origin.depth + 1)

@@ -71,7 +71,13 @@ def analyse(
 ) -> Analysis:
     """Finds the facts of all values; ``bind`` gives sizes to free dimensions, ``weights`` are beside the graph."""
     load_ops()
-    model = ir.from_proto(proto)
+    try:
+        model = ir.from_proto(proto)
+    except Exception as error:  # whatever it raises at what the checker lets pass
+        cause = error.__cause__ or error
+        raise ConversionError(
+            f"The model's graph cannot be read ({type(cause).__name__}: {brief(str(cause))}); export it again."
+        ) from error
     opsets = dict(model.opset_imports)
     for node in model.graph:
         node.version = node.version or opsets.get(node.domain, 18)

@@ -17,6 +17,7 @@ from tf2rust.ops.core.facts import KNOWN_DOMAINS, Node
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
+from tf2rust.ops.core.rust import is_rust_type
 from tf2rust.stages import at_node, brief
 
 
@@ -40,14 +41,15 @@ class Unmatched:
         attributes = ", ".join(f"{k}={_brief(v)}" for k, v in self.attributes.items())
         nearest = f" (nearest rule: {self.nearest_rule})" if self.nearest_rule else ""
         place = "".join(f" in the body of {holder}" for holder in self.inside)
-        return f"node `{self.node}`{place}: {self.op}({attributes}) is not supported: {self.reason}{nearest}"
+        node, op = brief(self.node), brief(self.op)
+        return f"node `{node}`{place}: {op}({attributes}) is not supported: {self.reason}{nearest}"
 
 
 def _brief(value: object) -> str:
     """The value as text; of a long list, its beginning."""
     if isinstance(value, (list, tuple)) and len(value) > _SHOWN:
-        return f"[{', '.join(map(str, value[:_SHOWN]))}, … {len(value)} in all]"
-    return str(value)
+        return f"[{brief(', '.join(map(str, value[:_SHOWN])))}, … {len(value)} in all]"
+    return brief(str(value)) if value else str(value)
 
 
 _SHOWN = 8
@@ -87,6 +89,8 @@ def match(analysis: Analysis) -> Matched:
     result, builder = _cover(graph, graph.outputs, analysis)
     given = [v for v in graph.inputs if v.name not in graph.initializers]
     result.graph.inputs = [builder.value(v) for v in given if v in analysis.facts]
+    if not result.unmatched:
+        _refuse_dtypes(result.graph)
     unknown = next((v for v in (*given, *graph.outputs) if v not in analysis.facts), None)
     if unknown is not None and not result.unmatched:
         raise ConversionError(
@@ -94,6 +98,17 @@ def match(analysis: Analysis) -> Matched:
             "here, so export the model without it."
         )
     return result
+
+
+def _refuse_dtypes(graph: LayerGraph) -> None:
+    """Raises ConversionError if the model takes, gives or holds numbers of a type that Rust has not."""
+    made = [v for layer in graph.walk() for v in layer.outputs]
+    for value in [*graph.inputs, *made, *(v for _, v in graph.outputs)]:
+        if not is_rust_type(value.dtype):
+            raise ConversionError(
+                f"`{brief(value.name)}` of the model is {value.dtype}, a type of numbers that generated code does not "
+                "have; export the model with a Cast to another type there."
+            )
 
 
 def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> tuple[Matched, Builder]:

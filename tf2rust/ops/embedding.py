@@ -11,7 +11,7 @@ from tf2rust.ops.activations import ActivationLayer
 from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.cast import Cast
 from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs
 from tf2rust.ops.core.pattern import Const, Match, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -82,6 +82,8 @@ def rust_outside(outside: str, rows: int) -> str:
 @infers("Gather")
 def _gather(node: Node, facts: Facts) -> Sequence[Fact]:
     data, indices = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    if not data.shape:
+        raise InferenceError("it gathers from a single number, which has no axis")
     axis = normal_axis(node.attr("axis", 0), len(data.shape))
     if data.dims is not None and indices.const is not None and len(data.shape) == 1:
         return [Fact.of_dims(np.asarray(data.dims[indices.const], dtype=object), data.dtype)]

@@ -22,6 +22,12 @@ Atom = str | FloorDiv
 Monomial = tuple[Atom, ...]
 
 
+_MOST_PARTS = 1000
+_DEEPEST = 50
+_LARGEST = 1 << 1024
+"""What an expression may be made of: parts, quotients within quotients, and coefficients below this."""
+
+
 def _sort_key(atom: Atom) -> str:
     return atom if isinstance(atom, str) else f"~{atom!r}"
 
@@ -29,9 +35,18 @@ def _sort_key(atom: Atom) -> str:
 class Expr:
     """A polynomial with integer coefficients over free dimensions; never a plain number (that is an ``int``)."""
 
-    __slots__ = ("terms",)
+    __slots__ = ("depth", "size", "terms")
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
+        atoms = [a for m in terms for a in m]
+        quotients = [d for a in atoms if not isinstance(a, str) for d in (a.numerator, a.denominator)]
+        inner = [d for d in quotients if isinstance(d, Expr)]
+        self.size: int = len(terms) + len(atoms) + sum(d.size for d in inner)
+        """Terms and factors, those within quotients included."""
+        self.depth: int = 1 + max((d.depth for d in inner), default=0)
+        """Quotients within quotients."""
+        if self.size > _MOST_PARTS or self.depth > _DEEPEST or any(abs(c) >= _LARGEST for c in terms.values()):
+            raise OverflowError("a dimension becomes an expression that is too large to calculate with")
         self.terms: tuple[tuple[Monomial, int], ...] = tuple(
             sorted(((m, c) for m, c in terms.items() if c), key=lambda t: ([_sort_key(a) for a in t[0]], t[1]))
         )
@@ -94,6 +109,8 @@ class Expr:
         return (self * -1) + other
 
     def __mul__(self, other: int | Expr) -> int | Expr:
+        if isinstance(other, Expr) and self.size * other.size > _MOST_PARTS**2 // 4:
+            raise OverflowError("a dimension becomes an expression that is too large to calculate with")
         terms: dict[Monomial, int] = {}
         for left, a in self.terms:
             for right, b in _terms(other):
