@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.branches import take_branch
 from tf2rust.onnx_import.dimensions import Dimensions, identifier
 from tf2rust.onnx_import.fold import Budget, Folder, TooLargeError
-from tf2rust.onnx_import.weights import without_weights
+from tf2rust.onnx_import.shapes import OnnxShapes, onnx_shapes
 from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.facts import (
     Fact,
@@ -58,7 +59,7 @@ class Analysis:
     """The sizes that free dimensions are given."""
     opsets: Mapping[str, int] = field(default_factory=dict)
     """The version of each operator set that the model is written for."""
-    fallback: Mapping[str, tuple[str, tuple[int | None, ...]]] = field(default_factory=dict)
+    onnx_shapes: Callable[[], OnnxShapes] = dict
     """What ONNX' own inference finds, for operators that are not known."""
     weights: Mapping[ir.Value, Fact] = field(default_factory=dict)
     """The facts of the initializers."""
@@ -87,14 +88,13 @@ def analyse(
         for name, value in model.graph.initializers.items()
         if value.const_value is not None
     }
-    fallback = _onnx_shapes(proto)
     size = proto.ByteSize() + sum(array.nbytes for array in arrays.values())
     return reanalyse(
         Analysis(
             model.graph,
             Facts(),
             bind=dict(bind or {}),
-            fallback=fallback,
+            onnx_shapes=cache(lambda: onnx_shapes(proto)),
             opsets=opsets,
             weights=known,
             folder=Folder(Budget.for_weights(size)),
@@ -140,21 +140,6 @@ def _is_tensor(value: ir.Value) -> bool:
     return isinstance(value.type, ir.TensorType) and value.dtype not in (None, ir.DataType.UNDEFINED)
 
 
-def _onnx_shapes(proto: onnx.ModelProto) -> dict[str, tuple[str, tuple[int | None, ...]]]:
-    """What ONNX' own inference finds, for the operators that have no shape function here."""
-    try:
-        inferred = onnx.shape_inference.infer_shapes(without_weights(proto))
-    except Exception:  # a failure here only means that less is known
-        return {}
-    found = {}
-    for info in [*inferred.graph.value_info, *inferred.graph.output]:
-        tensor = info.type.tensor_type
-        if tensor.HasField("shape") and tensor.elem_type:
-            dims = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
-            found[info.name] = (onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name, dims)
-    return found
-
-
 def _infer_node(node: ir.Node, analysis: Analysis) -> None:
     facts = analysis.facts
     try:
@@ -189,7 +174,9 @@ def _set_problem(node: ir.Node, reason: str, analysis: Analysis) -> None:
     analysis.problems[node] = f"its body needs `{inside}`, which is not supported" if inside else reason
     for output in node.outputs:
         analysis.guessed[output] = blamed
-        dtype, dims = analysis.fallback.get(output.name or "", ("", ()))
+        # Not for operators that are known: ONNX' inference does not survive all that may be wrong with them.
+        unknown = shape_function(node.op_type) is None
+        dtype, dims = analysis.onnx_shapes().get(output.name or "", ("", ())) if unknown else ("", ())
         if dtype:
             symbol = identifier(output.name or "")
             analysis.facts[output] = Fact(
@@ -235,10 +222,12 @@ def _constants_of_unknown(node: ir.Node, analysis: Analysis) -> Sequence[Fact] |
     facts = analysis.facts
     if node.domain not in ("", "ai.onnx") or shape_function(node.op_type) is not None or node.op_type in _RANDOM:
         return None
-    shapes = [analysis.fallback.get(v.name or "") for v in node.outputs]
-    known = [Fact(s[0], tuple(d for d in s[1] if d is not None)) for s in shapes if s is not None and None not in s[1]]
     read = list(read_by(node))
-    if not read or len(known) < len(shapes) or any(facts.const(v) is None for v in read):
+    if not read or any(facts.const(v) is None for v in read):
+        return None
+    shapes = [analysis.onnx_shapes().get(v.name or "") for v in node.outputs]
+    known = [Fact(s[0], tuple(d for d in s[1] if d is not None)) for s in shapes if s is not None and None not in s[1]]
+    if len(known) < len(shapes):
         return None
     return analysis.folder.fold(node, facts, known)
 

@@ -17,7 +17,7 @@ from tf2rust.ops.core.facts import KNOWN_DOMAINS, Node
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
-from tf2rust.ops.core.rust import is_rust_type
+from tf2rust.ops.core.rust import RUST_TYPES
 from tf2rust.stages import at_node, brief
 
 
@@ -104,7 +104,7 @@ def _refuse_dtypes(graph: LayerGraph) -> None:
     """Raises ConversionError if the model takes, gives or holds numbers of a type that Rust has not."""
     made = [v for layer in graph.walk() for v in layer.outputs]
     for value in [*graph.inputs, *made, *(v for _, v in graph.outputs)]:
-        if not is_rust_type(value.dtype):
+        if value.dtype not in RUST_TYPES:
             raise ConversionError(
                 f"`{brief(value.name)}` of the model is {value.dtype}, a type of numbers that generated code does not "
                 "have; export the model with a Cast to another type there."

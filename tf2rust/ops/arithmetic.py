@@ -56,6 +56,10 @@ _KERAS = {
 }
 
 
+_WIDEST = 1 << 24
+"""Channels that a number is repeated for."""
+
+
 @dataclass(eq=False, kw_only=True)
 class Binary(Layer):
     """``function(a, b)``; where ``constant`` is set it is one of the two, the second unless ``constant_first``."""
@@ -78,7 +82,7 @@ class Binary(Layer):
         if c is None or c.dtype != np.float32 or self.x.shape != self.y.shape or not isinstance(size, int):
             return None
         if c.size == 1:
-            return np.full(size, c.reshape(()), np.float32)
+            return np.full(size, c.reshape(()), np.float32) if size <= _WIDEST else None
         return c.reshape(-1) if c.shape[-1] == c.size == size else None
 
     def channelwise(self) -> tuple[np.ndarray, np.ndarray] | None:

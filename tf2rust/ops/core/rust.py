@@ -43,11 +43,6 @@ RUST_TYPES = {
 """The types of tensors by their names in NumPy."""
 
 
-def is_rust_type(dtype: str) -> bool:
-    """Whether a NumPy dtype has a Rust type."""
-    return dtype in _TYPES
-
-
 def rust_type(dtype: str) -> str:
     """The Rust type of a NumPy dtype."""
     return RUST_TYPES[dtype]
