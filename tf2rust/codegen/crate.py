@@ -15,6 +15,7 @@ import numpy as np
 
 from tf2rust.codegen.architecture import architecture, computation_graph
 from tf2rust.codegen.model import Model
+from tf2rust.codegen.names import crate_name
 from tf2rust.codegen.overview import Box, OverviewError, draw_overview
 from tf2rust.codegen.render import CrateOptions, render_crate
 from tf2rust.codegen.scoring import Scoring
@@ -65,7 +66,7 @@ def collect(
     if scoring.column is not None:
         crate["model/thresholds.json"] = _json(scoring.thresholds.as_json())
     if options.tf_layers is None:
-        crate |= {f"tf-layers/{name}": text for name, text in vendored().items()}
+        crate |= {f"tf-layers/{name}": text for name, text in vendored(crate_name(options.model_name)).items()}
     build = build_hash(crate, weights)
     texts = {
         f"{CRATE}/{name}": with_build(text, build) if name.endswith("Cargo.toml") else text

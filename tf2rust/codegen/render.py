@@ -21,7 +21,7 @@ from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case, words
 from tf2rust.codegen.pretty import block_line, constant, let_tuple, total, use_list, wrap
 from tf2rust.codegen.scoring import Row, Scoring
-from tf2rust.codegen.vendor import resource
+from tf2rust.codegen.vendor import package_name, resource
 from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.ops.core.rust import rust_comment, rust_list, rust_str
@@ -62,7 +62,7 @@ class CrateOptions:
 
 @dataclass(frozen=True)
 class WeightsPart:
-    """A crate of its own for some of the weights; paths as the crate or this part see them."""
+    """A crate of its own for some of the weights, its folder in the crate, and where it finds tf-layers."""
 
     crate: str
     folder: str
@@ -128,8 +128,7 @@ def render_crate(
 def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, options: CrateOptions) -> dict[str, Any]:
     crate = crate_name(options.model_name)
     digest = architecture_hash(model, graph)
-    tf_layers = "tf-layers" if options.tf_layers is None else options.tf_layers.as_posix()
-    parts = _parts(model, crate, tf_layers)
+    parts = _parts(model, crate, options.tf_layers)
     used, groups = words(model.text), _groups(model.fields)
     scratch = "workspace.scratch" in model.text
     if "isa" not in used:
@@ -154,7 +153,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "model_literal": rust_str(options.model_name),
         "source_comment": rust_comment(options.source_name),
         "source_sha256": options.source_sha256,
-        "tf_layers": tf_layers,
+        "tf_layers": _dependency(crate, options.tf_layers),
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
         "scratch": scratch,
         "tiles": model.tiles,
@@ -231,11 +230,20 @@ def _needs_blob(fields: Sequence[tuple[str, str, str]]) -> bool:
     return any("blob." in value for *_, value in fields)
 
 
-def _parts(model: Model, crate: str, tf_layers: str) -> list[WeightsPart]:
+def _parts(model: Model, crate: str, tf_layers: Path | None) -> list[WeightsPart]:
     """The parts of the weights but for the first, which is in the crate itself."""
-    path = tf_layers if Path(tf_layers).is_absolute() else f"../../{tf_layers}"
+    dependency = _dependency(crate, tf_layers, "../../")
     _, *others = model.weights.parts(_PART_BYTES)
-    return [WeightsPart(f"{crate}-weights-{i}", f"weights/{i}", run, path) for i, run in enumerate(others, start=1)]
+    return [
+        WeightsPart(f"{crate}-weights-{i}", f"weights/{i}", run, dependency) for i, run in enumerate(others, start=1)
+    ]
+
+
+def _dependency(crate: str, tf_layers: Path | None, up: str = "") -> str:
+    """Where a manifest finds tf-layers: at a path of the user's, or ``up`` from it, the crate's copy."""
+    if tf_layers is not None:
+        return f"path = {rust_str(tf_layers.as_posix())}"
+    return f'path = "{up}tf-layers", package = "{package_name(crate)}"'
 
 
 def _suffix(dtype: str) -> str:

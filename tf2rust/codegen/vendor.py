@@ -1,8 +1,8 @@
 """tf-layers as it goes into a crate, and versions that tell one conversion from another.
 
-Cargo knows the packages of a program by name and version, wherever they lie. So that programs can hold any number of
-generated crates, the version of each, and that of its copy of tf-layers, carries a hash of the conversion as build
-metadata: ``0.1.0+5f3c9d0a4b21``.
+Cargo wants no two packages of a workspace to have one name, and no two of a program to have one name and version,
+wherever they lie. So that programs can hold any number of generated crates, a copy of tf-layers is called after its
+crate, and the versions carry a hash of the conversion as build metadata: ``0.1.0+5f3c9d0a4b21``.
 """
 
 from __future__ import annotations
@@ -26,17 +26,29 @@ def resource(name: str) -> Path:
     return Path(__file__).resolve().parents[2] / name
 
 
-def vendored() -> dict[str, str]:
-    """The text files of tf-layers without its tests, by path; the profiles of its manifest are for its own builds."""
+def package_name(crate: str) -> str:
+    """What the copy of tf-layers in ``crate`` is called."""
+    return f"{crate}-tf-layers"
+
+
+def vendored(crate: str) -> dict[str, str]:
+    """The text files of tf-layers as a part of ``crate``, by path: without its tests, and the profiles for them."""
     folder = resource("tf-layers")
     names = ["Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "clippy.toml", "rustfmt.toml"]
     sources = sorted(path.relative_to(folder).as_posix() for path in (folder / "src").rglob("*.rs"))
     texts = {name: (folder / name).read_text("utf-8") for name in [*names, *sources]}
-    sections = re.split(r"\n(?=\[)", texts["Cargo.toml"])
-    kept = [section for section in sections if not section.startswith("[profile")]
-    # A comment at a section's end belongs to the next.
-    texts["Cargo.toml"] = re.sub(r"(\n#.*)+\n*\Z", "\n", "\n".join(kept))
+    texts["Cargo.toml"] = _manifest(texts["Cargo.toml"], package_name(crate))
     return texts
+
+
+def _manifest(text: str, name: str) -> str:
+    package, *sections = re.split(r"\n(?=\[)", text)
+    package = re.sub('^name = ".*"$', f'name = "{name}"', package, flags=re.MULTILINE)
+    # The examples in the documentation have the name it has by itself.
+    library = "[lib]\ndoctest = false\n"
+    # A comment in front of a section stands at the end of the one before.
+    kept = [re.sub(r"(\n#.*)+\n*\Z", "\n", part) for part in sections if not part.startswith("[profile")]
+    return "\n".join([package, library, *kept])
 
 
 def build_hash(texts: Mapping[str, str], weights: Mapping[str, np.ndarray]) -> str:
