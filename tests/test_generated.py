@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
@@ -76,6 +77,18 @@ def test_hostile_names_survive_as_data(crates: Crates) -> None:
         text = path.read_text(encoding="utf-8")
         assert "7 * 7" not in text or "49" not in text
         assert "\u202e" not in text
+
+
+def test_arrays_go_by_their_names(crates: Crates, tmp_path: Path) -> None:
+    """The program reads what NumPy wrote and writes what NumPy reads, whatever the names."""
+    model = graphs.hostile()
+    (name,) = (value.name for value in model.graph.input)
+    np.savez(tmp_path / "in.npz", **{name: np.ones((3, 4), np.float32)})
+    arrays = (str(tmp_path / "in.npz"), str(tmp_path / "out.npz"))
+    crates.cargo("run", "--release", "-p", "hostile", "--example", "predict", "--", *arrays)
+    with np.load(tmp_path / "out.npz") as found:
+        assert found.files == [value.name for value in model.graph.output]
+        assert all(found[name].shape == (3, 2) for name in found.files)
 
 
 def test_clippy_has_nothing_to_say_of_loops_and_branches(crates: Crates) -> None:

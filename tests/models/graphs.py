@@ -175,6 +175,7 @@ def control() -> onnx.ModelProto:
 def hostile() -> onnx.ModelProto:
     """Names that would break or inject code if one of them were ever pasted: quotes, comments, templates, keywords."""
     x, y, z = 'in"put\n*/ /* {{ 7 * 7 }} {% raw %}', "`](x)```\\", "Type"
+    up = "../\u8f93\u51fa/\u202eé"
     nodes = [
         helper.make_node("MatMul", [x, "fn"], ["match"], name='"; std::process::exit(3); //'),
         helper.make_node("Relu", ["match"], ["as"], name="*/ compile_error!() /*\r\n// {{ self }}"),
@@ -183,12 +184,18 @@ def hostile() -> onnx.ModelProto:
         helper.make_node("MatMul", ["as", "\u202ecrate"], ["a-b"], name="a-b"),
         helper.make_node("Sigmoid", ["a-b"], [z], name="é/\u202e"),
         helper.make_node("Add", ["a b", "a-b"], ["type"], name=""),
+        helper.make_node("Sin", ["a b"], [up], name="{% endraw %}\u2028\u0000"),
     ]
     dims: Shape = ['"); panic!("', 4]
     out: Shape = ['"); panic!("', 2]
     return graph(
         nodes,
         {x: (TensorProto.FLOAT, dims)},
-        {y: (TensorProto.FLOAT, out), z: (TensorProto.FLOAT, out), "type": (TensorProto.FLOAT, out)},
+        {
+            y: (TensorProto.FLOAT, out),
+            z: (TensorProto.FLOAT, out),
+            "type": (TensorProto.FLOAT, out),
+            up: (TensorProto.FLOAT, out),
+        },
         {"fn": _weights(4, 4), "self": _weights(4, 2), "\u202ecrate": _weights(4, 2)},
     )

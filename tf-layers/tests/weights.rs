@@ -47,6 +47,30 @@ fn npz_round_trip() {
     assert!(NpzWriter::new().add("x", &[2], &[1.0f32]).is_err());
 }
 
+#[test]
+fn npz_names() {
+    let long = "l".repeat(65_531);
+    let names = ["", "a.npy", "../up", "a/b", "two\nlines", "\u{8f93}\u{51fa}", long.as_str()];
+    let mut writer = NpzWriter::new();
+    for (i, name) in (0i64..).zip(names) {
+        writer.add(name, &[], &[i]).unwrap();
+    }
+    for name in ["a\0b", &format!("{long}l")] {
+        assert!(matches!(writer.add(name, &[], &[0i64]), Err(Error::Npz(_))));
+    }
+    let archive = writer.finish();
+    let npz = Npz::parse(&archive).unwrap();
+    assert_eq!(npz.names().collect::<Vec<_>>(), names);
+    for (i, name) in (0i64..).zip(names) {
+        assert_eq!(npz.get(name).unwrap().to_vec::<i64>().unwrap(), [i]);
+    }
+    // Both headers of an entry say that a name beyond ASCII is UTF-8, and of no other.
+    let flagged = |start: &[u8], at| {
+        archive.windows(at + 2).filter(|window| window.starts_with(start) && window[at..] == [0, 8]).count()
+    };
+    assert_eq!((flagged(b"PK\x03\x04", 6), flagged(b"PK\x01\x02", 8)), (1, 1));
+}
+
 /// What `numpy.savez(a=numpy.arange(3, dtype='i2'))` writes, byte for byte but for the date: entries that were
 /// streamed have zip64 extra fields in their local headers.
 #[test]

@@ -9,6 +9,9 @@ use super::npy::header;
 use crate::error::check_len;
 use crate::{Error, Result, Shape, len};
 
+/// The flag of an entry whose name is UTF-8; without it readers take it for code page 437.
+const UTF8: u16 = 1 << 11;
+
 /// Writes an uncompressed NPZ archive of less than 4 GiB.
 #[derive(Debug, Default)]
 pub struct NpzWriter {
@@ -24,7 +27,10 @@ impl NpzWriter {
         Self::default()
     }
 
-    /// Adds an array in row-major order; an error unless its length is the product of its dims.
+    /// Adds an array in row-major order.
+    ///
+    /// It is an error if its length is not the product of its dims, or if the name is one that no ZIP archive can hold:
+    /// longer than 65,531 bytes, or with a NUL in it, where readers end it.
     pub fn add<T: Element>(&mut self, name: &str, shape: &[usize], data: &[T]) -> Result<()> {
         check_len("data", len(&Shape::new(shape)?)?, data.len())?;
         let mut file = header(T::DTYPE, shape);
@@ -35,11 +41,17 @@ impl NpzWriter {
         let too_large = |_| Error::Npz(String::from("an archive cannot take more than 4 GiB"));
         let size = u32::try_from(file.len()).map_err(too_large)?;
         let offset = u32::try_from(self.archive.len()).map_err(too_large)?;
-        let name_len = u16::try_from(name.len()).map_err(too_large)?;
+        let name_len = u16::try_from(name.len())
+            .ok()
+            .filter(|_| !name.contains('\0'))
+            .ok_or_else(|| Error::Npz(String::from("an array's name is too long, or has a NUL in it")))?;
         self.count = self.count.checked_add(1).filter(|&n| n < 0xffff).ok_or(Error::Overflow)?;
 
-        // What both headers share: version 2.0, no flags, stored, 1980-01-01 00:00, checksum, sizes, name.
-        let mut common = alloc::vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0];
+        // What both headers share: version 2.0, flags, stored, 1980-01-01 00:00, checksum, sizes, name.
+        let mut common = alloc::vec![20, 0];
+        let flags = if name.is_ascii() { 0 } else { UTF8 };
+        common.extend_from_slice(&flags.to_le_bytes());
+        common.extend_from_slice(&[0, 0, 0, 0, 0x21, 0]);
         common.extend_from_slice(&crc32(&file).to_le_bytes());
         common.extend_from_slice(&size.to_le_bytes());
         common.extend_from_slice(&size.to_le_bytes());
