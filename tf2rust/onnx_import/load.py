@@ -54,6 +54,7 @@ def load_onnx(path: Path) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
             f"{path} is not an ONNX model: it has no graph with outputs; check that it is the right file."
         )
     check_declared(proto)
+    _refuse_later_versions(proto, path)
     _refuse_others_than_tensors(proto, path)
     light, weights = split_weights(proto, load_external(proto, path))
     del proto
@@ -65,6 +66,16 @@ def load_onnx(path: Path) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     except (onnx.checker.ValidationError, ValueError) as error:
         raise ConversionError(f"{path} is not a valid ONNX model ({_short(error)}); export it again.") from error
     return light, {t.name: weights[t.name] for t in light.graph.initializer if t.name in weights}
+
+
+def _refuse_later_versions(proto: onnx.ModelProto, path: Path) -> None:
+    known = onnx.defs.onnx_opset_version()
+    for item in proto.opset_import:
+        if item.domain in ("", "ai.onnx") and item.version > known:
+            raise ConversionError(
+                f"{path} is written for operator set {item.version}, and ONNX {onnx.__version__} knows up to {known}; "
+                "export the model for an older one, or install a newer `onnx`."
+            )
 
 
 def _refuse_others_than_tensors(proto: onnx.ModelProto, path: Path) -> None:

@@ -15,7 +15,7 @@ from tf2rust.stages import brief
 def tidy(proto: onnx.ModelProto) -> None:
     """Changes ``proto``: nodes in an order in which they can run, sizes below 0 free, nothing that no output needs.
 
-    Raises ConversionError if the nodes form a cycle, or if two weights have the same name.
+    Raises ConversionError if the nodes form a cycle, or if two weights or two outputs have the same name.
     """
     # What a model is trained with is not part of what it computes.
     proto.ClearField("training_info")
@@ -30,11 +30,12 @@ def tidy(proto: onnx.ModelProto) -> None:
 
 
 def _refuse_doubles(graph: onnx.GraphProto) -> None:
-    names: set[str] = set()
-    for tensor in graph.initializer:
-        if tensor.name in names:
-            raise ConversionError(f"Two weights have the name `{brief(tensor.name)}`; export the model again.")
-        names.add(tensor.name)
+    for what, values in (("weights", graph.initializer), ("outputs", graph.output)):
+        names: set[str] = set()
+        for value in values:
+            if value.name in names:
+                raise ConversionError(f"Two {what} have the name `{brief(value.name)}`; export the model again.")
+            names.add(value.name)
 
 
 def _drop_unread_weights(graph: onnx.GraphProto) -> None:
