@@ -15,7 +15,7 @@ from tf2rust.onnx_import.dimensions import identifier
 from tf2rust.onnx_import.infer import Analysis, bodies_of, reanalyse
 from tf2rust.onnx_import.match import Matched, Unmatched, match
 from tf2rust.onnx_import.widen import widened
-from tf2rust.ops.core.facts import Facts
+from tf2rust.ops.core.facts import Facts, label
 from tf2rust.ops.core.registry import rules_by_op
 from tf2rust.stages import brief
 
@@ -63,7 +63,7 @@ def _of_its_domain(item: Unmatched) -> Unmatched:
 def _unknown(analysis: Analysis) -> list[Unmatched]:
     """The nodes of whose outputs nothing is known, as refusals."""
     return [
-        Unmatched(node.name or "?", node.op_type, {}, None, reason, source=node)
+        Unmatched(label(node), node.op_type, {}, None, reason, source=node)
         for node, reason in analysis.problems.items()
     ]
 
@@ -156,7 +156,7 @@ def _replace(analysis: Analysis, node: ir.Node, body: onnx.FunctionProto) -> lis
     function = ir.serde.deserialize_function(body)
     versions = {**analysis.opsets, **{item.domain: item.version for item in body.opset_import}}
     defaults = {a.name: ir.serde.deserialize_attribute(a) for a in body.attribute_proto}
-    name = node.name or node.op_type
+    name = node.name or node.outputs[0].name or node.op_type
     made, everything = list(function), list(function.all_nodes())
     for inner in everything:
         inner.name = f"{name}/{inner.name or inner.outputs[0].name}"

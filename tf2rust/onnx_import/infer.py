@@ -23,6 +23,7 @@ from tf2rust.ops.core.facts import (
     Node,
     body_function,
     facts_of,
+    label,
     not_as_defined,
     shape_function,
 )
@@ -170,7 +171,7 @@ def _infer_node(node: ir.Node, analysis: Analysis) -> None:
 def _set_problem(node: ir.Node, reason: str, analysis: Analysis) -> None:
     """Notes why the node's outputs are not known, and what ONNX' own inference knows of them."""
     inside = _blamed_inside(node, analysis)
-    blamed = _blamed(node, analysis) or inside or node.name or "?"
+    blamed = _blamed(node, analysis) or inside or label(node)
     analysis.problems[node] = f"its body needs `{inside}`, which is not supported" if inside else reason
     for output in node.outputs:
         analysis.guessed[output] = blamed

@@ -21,7 +21,7 @@ from tf2rust.onnx_import.declared import check_declared
 from tf2rust.onnx_import.external import load_external
 from tf2rust.onnx_import.functions import inline_functions
 from tf2rust.onnx_import.tensors import check_tensors
-from tf2rust.onnx_import.tidy import tidy
+from tf2rust.onnx_import.tidy import declare_outputs, tidy
 from tf2rust.onnx_import.weights import split_weights, without_weights
 from tf2rust.stages import brief
 
@@ -61,6 +61,7 @@ def load_onnx(path: Path) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     check_tensors(light, weights)
     tidy(light)
     light = inline_functions(light)
+    declare_outputs(light)
     try:
         onnx.checker.check_model(without_weights(light))
     except (onnx.checker.ValidationError, ValueError) as error:

@@ -13,7 +13,7 @@ import onnx_ir as ir
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import Analysis, bodies_of, read_by
 from tf2rust.ops.constant import Constant
-from tf2rust.ops.core.facts import KNOWN_DOMAINS, Node
+from tf2rust.ops.core.facts import KNOWN_DOMAINS, Node, label
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
@@ -41,8 +41,9 @@ class Unmatched:
         attributes = ", ".join(f"{k}={_brief(v)}" for k, v in self.attributes.items())
         nearest = f" (nearest rule: {self.nearest_rule})" if self.nearest_rule else ""
         place = "".join(f" in the body of {holder}" for holder in self.inside)
-        node, op = brief(self.node), brief(self.op)
-        return f"node `{node}`{place}: {op}({attributes}) is not supported: {self.reason}{nearest}"
+        op = brief(self.op)
+        node = f"node `{brief(self.node)}`" if self.source is None or self.source.name else f"the {brief(self.node)}"
+        return f"{node}{place}: {op}({attributes}) is not supported: {self.reason}{nearest}"
 
 
 def _brief(value: object) -> str:
@@ -80,7 +81,7 @@ class Matched:
 
 
 def _inside(unmatched: Unmatched, holder: ir.Node) -> Unmatched:
-    return replace(unmatched, inside=(*unmatched.inside, f"`{holder.name or '?'}` ({holder.op_type})"))
+    return replace(unmatched, inside=(*unmatched.inside, f"`{label(holder)}` ({holder.op_type})"))
 
 
 def match(analysis: Analysis) -> Matched:
@@ -189,7 +190,7 @@ def _credit_shared(item: Applied, claimed: set[ir.Node]) -> None:
     """Lists nodes that several layers do the work of under one of them, unless they are a layer of their own."""
     for node in item.shared:
         if node not in claimed and item.owner is not None:
-            item.owner.nodes += (node.name or "?",)
+            item.owner.nodes += (label(node),)
             claimed.add(node)
 
 
@@ -227,17 +228,17 @@ def _apply(node: ir.Node, analysis: Analysis, builder: Builder) -> Applied | Unm
             if nearest is None or outcome.depth >= nearest[1].depth or rule.pattern.size == 1:
                 nearest = (rule.name, outcome)
     elif known:
-        nearest = (known[-1].name, Mismatch(problem, node.name or "?"))
+        nearest = (known[-1].name, Mismatch(problem, label(node)))
     attributes = {name: _plain(attribute) for name, attribute in node.attributes.items()}
     op = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
     blocked = next((analysis.guessed[v] for v in node.inputs if v in analysis.guessed), None)
     if blocked is not None and known:
         reason = f"its input depends on `{blocked}`, which is not supported"
-        return Unmatched(node.name or "?", op, attributes, known[-1].name, reason, blocked)
+        return Unmatched(label(node), op, attributes, known[-1].name, reason, blocked)
     if nearest is None:
         reason = problem or "no rule knows this operator"
-        return Unmatched(node.name or "?", op, attributes, _rule_of_similar_name(node.op_type), reason)
-    return Unmatched(node.name or "?", op, attributes, nearest[0], nearest[1].reason)
+        return Unmatched(label(node), op, attributes, _rule_of_similar_name(node.op_type), reason)
+    return Unmatched(label(node), op, attributes, nearest[0], nearest[1].reason)
 
 
 @cache
@@ -253,7 +254,7 @@ def _plain(attribute: ir.Attr) -> Any:
 
 
 def _leftover(node: ir.Node, analysis: Analysis, result: Matched) -> None:
-    name = node.name or "?"
+    name = label(node)
     if node in analysis.folded:
         result.constants.append(name)
     elif all(_is_shape(v, analysis) for v in node.outputs) or _feeds_shapes(node, analysis):

@@ -9,6 +9,7 @@ from typing import Any
 import onnx
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.weights import without_weights
 from tf2rust.stages import brief
 
 
@@ -27,6 +28,37 @@ def tidy(proto: onnx.ModelProto) -> None:
     _drop_unread_weights(proto.graph)
     for graph in _graphs(proto.graph):
         _sort(graph)
+
+
+def declare_outputs(proto: onnx.ModelProto) -> None:
+    """Gives the outputs of ``proto`` that have no type the one that ONNX infers; raises ConversionError for want of it.
+
+    Debuggers append such outputs to look at a value in the middle of a model, and ONNX Runtime takes them.
+    """
+    untyped = [o for o in proto.graph.output if o.type.WhichOneof("value") is None]
+    if not untyped:
+        return
+    declared = [*proto.graph.input, *proto.graph.value_info, *_inferred(proto)]
+    types = {info.name: info.type for info in declared if info.type.WhichOneof("value")}
+    for output in untyped:
+        if output.name not in types:
+            raise ConversionError(
+                f"The output `{brief(output.name)}` has no type, and none can be inferred; export the model with the "
+                "types of its outputs."
+            )
+        output.type.CopyFrom(types[output.name])
+
+
+def _inferred(proto: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    light = without_weights(proto)
+    outputs = [o for o in light.graph.output if o.type.WhichOneof("value")]
+    copy = onnx.ModelProto.FromString(light.SerializeToString())
+    del copy.graph.output[:]
+    copy.graph.output.extend(outputs)
+    try:
+        return list(onnx.shape_inference.infer_shapes(copy).graph.value_info)
+    except onnx.shape_inference.InferenceError:
+        return []
 
 
 def _refuse_doubles(graph: onnx.GraphProto) -> None:

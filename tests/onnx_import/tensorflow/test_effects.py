@@ -49,6 +49,7 @@ KERAS_3: Mapping[str, dict[str, Any]] = {
     "RandomRotation": {"factor": 0.3},
     "RandomSaturation": {"factor": 0.5},
     "RandomSharpness": {"factor": 0.5},
+    "RandomShear": {"x_factor": (0.1, 0.3), "y_factor": (0.1, 0.2)},
     "RandomTranslation": {"height_factor": 0.2, "width_factor": 0.2},
     "RandomZoom": {"height_factor": 0.2},
     "Solarization": {},

@@ -53,6 +53,13 @@ ConcatOp : Dimension 1 in both shapes must be equal: shape[0] = [2,8] vs. shape[
 OF_A_FUNCTION = (
     "{{function_node __inference_f_482}} Incompatible shapes: [2] vs. [3]\n\t [[{{node add}}]] [Op:__inference_f_482]"
 )
+OF_A_CONFIG = """<class 'keras.src.models.functional.Functional'> could not be deserialized properly.
+
+config={'name': 'functional', 'layers': []}.
+
+Exception encountered: Error when deserializing class 'RandomShear' using config={'name': 'shear'}.
+
+Exception encountered: The `factor` argument should be a number."""
 
 
 @pytest.mark.parametrize(
@@ -70,6 +77,7 @@ OF_A_FUNCTION = (
             "layer 'head'",
         ),
         (OF_A_FUNCTION, "Incompatible shapes: [2] vs. [3]", "node 'add'"),
+        (OF_A_CONFIG, "The `factor` argument should be a number", None),
         ("plain", "plain", None),
         ("", "ValueError", None),
         ("in user code:\n", "ValueError", None),
@@ -93,6 +101,37 @@ def test_message_and_layer(text: str, message: str, layer: str | None) -> None:
 )
 def test_what_python_says_is_told_apart(error: Exception, message: str) -> None:
     assert message_of(error).startswith(f"a fault that it does not explain {message}")
+
+
+@pytest.mark.parametrize(
+    ("names", "layer"),
+    [
+        (["up"], "layer 'up' (UpSampling2D)"),
+        (["a", "b"], "one of the layers 'a', 'b' (UpSampling2D)"),
+        ([], "a layer of class UpSampling2D"),
+    ],
+)
+def test_a_class_is_told_as_the_layers_that_it_is_of(names: list[str], layer: str) -> None:
+    classes = {**dict.fromkeys(names, "UpSampling2D"), "other": "Dense"}
+    assert layer_of(ValueError(IN_USER_CODE), SCOPES, classes) == layer
+
+
+def test_a_layer_that_free_sizes_do_not_suit(tmp_path: Path) -> None:
+    keras = library("keras")
+    x = keras.Input((None, None, 3))
+    with quiet():
+        keras.Model(x, keras.layers.UpSampling2D(interpolation="bilinear", name="up")(x)).save(tmp_path / "m.keras")
+    with pytest.raises(ConversionError, match=r"as a Python `bool`.*layer 'up'.*fixed sizes"):
+        load_tensorflow(tmp_path / "m.keras")
+
+
+def test_a_class_that_keras_cannot_make(tmp_path: Path) -> None:
+    keras = library("keras")
+    x = keras.Input((8, 8, 3))
+    with quiet():  # Keras stores a range that it does not take itself
+        keras.Model(x, keras.layers.RandomShear(0.3, name="shear")(x)).save(tmp_path / "m.keras")
+    with pytest.raises(ConversionError, match=r"`factor` argument should be.*layer class RandomShear"):
+        load_tensorflow(tmp_path / "m.keras")
 
 
 def _unet(keras: Any) -> Any:

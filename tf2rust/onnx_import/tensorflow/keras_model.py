@@ -13,9 +13,9 @@ from typing import Any
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.gate.keras_config import config_refusals
 from tf2rust.onnx_import.tensorflow.gate.refusal import refuse_or_note
-from tf2rust.onnx_import.tensorflow.messages import message_of
+from tf2rust.onnx_import.tensorflow.messages import not_opened, not_traced
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
-from tf2rust.onnx_import.tensorflow.scopes import layer_classes, marked
+from tf2rust.onnx_import.tensorflow.scopes import LayerScopes, layer_classes, marked
 from tf2rust.onnx_import.tensorflow.stored import StoredModel
 from tf2rust.onnx_import.tensorflow.traced import TracedModel, argument_tensors, distinct, freeze_function
 
@@ -55,21 +55,20 @@ def open_keras(stored: StoredModel, *, trust_code: bool, custom_objects: Mapping
                     copy, custom_objects=dict(custom_objects or {}), compile=False, safe_mode=not trust_code
                 )
         except Exception as error:
-            raise ConversionError(_why_not_opened(stored, f"{package} {keras.__version__}", error)) from error
+            raise _not_opened(stored, f"{package} {keras.__version__}", error) from error
     return OpenedModel(model, f"{package} {keras.__version__}", notes)
 
 
-def _why_not_opened(stored: StoredModel, opener: str, error: Exception) -> str:
-    text = str(error)
-    unknown = _UNKNOWN_LAYER.search(text)
+def _not_opened(stored: StoredModel, opener: str, error: Exception) -> ConversionError:
+    unknown = _UNKNOWN_LAYER.search(str(error))
     if unknown:
         name = next(group for group in unknown.groups() if group)
-        return (
+        return ConversionError(
             f"{stored.path.name} uses the layer class {name!r}, which {opener} does not know; "
             "pass the class with --custom_objects, or save the model as a SavedModel with model.export()."
         )
     writer = f"Keras {stored.keras_version}" if stored.keras_version else "an unknown Keras"
-    return f"{stored.path.name}, written by {writer}, could not be opened with {opener}: {message_of(error)}."
+    return not_opened(error, stored.path.name, writer, opener)
 
 
 def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
@@ -83,6 +82,7 @@ def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
     signature = _functional(model) if _is_functional(model) else _subclassed(model)
     names = distinct(signature.inputs)
     _drop_nothing(signature.model)
+    classes, scopes = layer_classes(signature.model), LayerScopes()
     try:
         with quiet(), marked(signature.model) as scopes:
             function = tf.function(signature.call, input_signature=signature.specs).get_concrete_function()
@@ -97,8 +97,8 @@ def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
     except ConversionError:
         raise
     except Exception as error:
-        raise ConversionError(f"Model {model.name!r} cannot be traced by TensorFlow: {message_of(error)}.") from error
-    return traced, layer_classes(signature.model)
+        raise not_traced(error, model.name, scopes, classes) from error
+    return traced, classes
 
 
 def _drop_nothing(model: Any) -> None:

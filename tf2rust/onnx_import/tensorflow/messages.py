@@ -19,6 +19,7 @@ _HEADING = re.compile(
 )
 _ARGUMENTS = re.compile(r"(Call a|A)rguments received by ")
 _EXCEPTION = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception)(?:: |$)")
+_CAUSE = "Exception encountered: "
 _NODE = re.compile(r"\{\{node ([^}]+)\}\}")
 _LAYER = re.compile(r"Exception encountered when calling layer ['\"](?P<name>[^'\"]+)['\"]")
 _CALL = re.compile(r"Exception encountered when calling (?P<kind>\w+)\.")
@@ -28,6 +29,8 @@ _OF_PYTHON = re.compile(
     r"NoneType|unhashable type|object is not (callable|iterable|subscriptable)|values to unpack|unsupported operand"
     r"|takes \d+ positional|missing \d+ required|unexpected keyword|argument of type|indices must be"
 )
+_SYMBOLIC = re.compile(r"symbolic|as a Python `?bool|__int__ returned non-int|'NoneType'")
+_MADE = re.compile(r"(?:deserializing class|<class) '(?:[\w.]+\.)?(\w+)'")
 _RANDOM = re.compile(r"seed_generator_state|(^|/)StateVar\b|random_generator")
 _LONGEST = 400  # characters of a message; more is a dump
 
@@ -35,11 +38,11 @@ _LONGEST = 400  # characters of a message; more is a dump
 def message_of(error: BaseException) -> str:
     """The first line of an exception's text that tells something, without a full stop; its type where none does.
 
-    Keras puts ``in user code:``, the frames and ``Exception encountered when calling ...`` in front of it, TensorFlow
-    ``Graph execution error:`` and where the node was defined. Of what Python says of a library's own objects, that is
-    said too.
+    Keras puts ``in user code:``, the frames and ``Exception encountered when calling ...`` in front of it, or the whole
+    config of what it cannot make, TensorFlow ``Graph execution error:`` and where the node was defined. Of what Python
+    says of a library's own objects, that is said too.
     """
-    said = next((_short(line) for line in _telling(str(error))), type(error).__name__)
+    said = next((_short(line) for line in _telling(str(error).rpartition(_CAUSE)[2])), type(error).__name__)
     if isinstance(error, _UNEXPLAINED) or (isinstance(error, (TypeError, ValueError)) and _OF_PYTHON.search(said)):
         return f"a fault that it does not explain ({type(error).__name__}: {said})"
     return said
@@ -67,18 +70,48 @@ def _telling(text: str) -> Iterator[str]:
             yield plain
 
 
-def layer_of(error: BaseException, scopes: LayerScopes) -> str | None:
-    """The layer that an exception tells of, by its call or by a node of it, or the node where it is no layer's."""
+def layer_of(error: BaseException, scopes: LayerScopes, classes: Mapping[str, str] | None = None) -> str | None:
+    """The layer that an exception tells of, by its call or by a node of it, or the node where it is no layer's.
+
+    Keras 3 tells the class alone; ``classes`` gives those of the model's layers by name.
+    """
     text = _ANSI.sub("", str(error))
     if named := list(_LAYER.finditer(text)):
         name = named[-1]["name"]
         return f"layer {scopes.layer_of((name,)) or name!r}"
     if called := list(_CALL.finditer(text)):
-        return f"a layer of class {called[-1]['kind']}"
+        kind = called[-1]["kind"]
+        names = [name for name, own in (classes or {}).items() if own == kind]
+        if len(names) == 1:
+            return f"layer {names[0]!r} ({kind})"
+        return f"one of the layers {', '.join(map(repr, names))} ({kind})" if names else f"a layer of class {kind}"
     if node := _NODE.search(text):
         call = scopes.call_of(node[1])
         return f"layer {scopes.layer_of(call)!r}" if call else f"node {node[1]!r}"
     return None
+
+
+def not_traced(error: Exception, name: str, scopes: LayerScopes, classes: Mapping[str, str]) -> ConversionError:
+    """What to say where TensorFlow, asked for the graph of the model called ``name``, raised ``error``."""
+    where = layer_of(error, scopes, classes)
+    remedy = (
+        "its own code decides by a size or a number that only a run knows; give the model's inputs fixed sizes, as by "
+        "keras.Input((224, 224, 3)), or take another layer."
+        if _SYMBOLIC.search(str(error))
+        else "see that it can be called on a tensor whose first dimension is None, and save it again."
+    )
+    return ConversionError(
+        f"Model {name!r} cannot be traced by TensorFlow: {message_of(error)}{f' ({where})' if where else ''}; {remedy}"
+    )
+
+
+def not_opened(error: Exception, file: str, writer: str, opener: str) -> ConversionError:
+    """What to say where Keras, asked to open ``file``, raised ``error``."""
+    made = _MADE.findall(_ANSI.sub("", str(error)))
+    where = f" (layer class {made[-1]})" if made else ""
+    return ConversionError(
+        f"{file}, written by {writer}, could not be opened with {opener}: {message_of(error)}{where}."
+    )
 
 
 def not_run(error: Exception, arrays: Mapping[str, np.ndarray[Any, Any]], scopes: LayerScopes) -> ConversionError:

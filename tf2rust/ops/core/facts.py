@@ -59,6 +59,12 @@ class InferenceError(Exception):
     """Shapes or contents of a node's outputs cannot be found; the message says why."""
 
 
+def label(node: ir.Node) -> str:
+    """What a node is called in listings and reasons: its name or, where it has none, its operator and outputs."""
+    made = ", ".join(f'"{value.name}"' for value in node.outputs if value.name)
+    return node.name or f"{node.op_type} node that makes {made or 'nothing'}"
+
+
 class Node:
     """An ONNX node as rules and shape functions see it; it remembers which attributes were read.
 
@@ -75,7 +81,8 @@ class Node:
 
     @property
     def name(self) -> str:
-        return self.ir.name or "?"
+        """What the node is called in listings and reasons."""
+        return label(self.ir)
 
     @property
     def inputs(self) -> tuple[ir.Value | None, ...]:

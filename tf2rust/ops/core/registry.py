@@ -108,7 +108,8 @@ class Rule:
             return match.reject(f"`{stored.name}` is {stored.dtype}, which {match.root.op} does not compute with")
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
         for layer in layers:
-            layer.rules, layer.anchor = (self.name,), match.root.name
+            # A layer of a node without a name is called after what the node makes.
+            layer.rules, layer.anchor = (self.name,), match.root.ir.name or match.root.ir.outputs[0].name or ""
         # One layer stands for the nodes: the one that runs others, or the last that is not a mere rearrangement.
         owner = next((layer for layer in layers if layer.bodies()), None) or next(
             (layer for layer in reversed(layers) if layer.kind not in ("Transpose", "Reshape", "Constant")),
