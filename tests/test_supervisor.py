@@ -61,8 +61,14 @@ FAULTS = [
     ("_match", SEGFAULT, (), "A library that tf2rust uses crashed (SIGSEGV) while matching layers"),
     ("_match", "os.abort()", (), "A library that tf2rust uses crashed (SIGABRT) while matching layers"),
     ("_match", "os.kill(os.getpid(), 9)", (), "The operating system killed the conversion while matching layers"),
-    ("prove", "time.sleep(60)", ("--time_limit", "3"), "did not end within 3 s, its time limit, while running ONNX"),
-    ("_match", "while True: pass", ("--time-limit=3",), "did not end within 3 s, its time limit, while matching"),
+    ("prove", "time.sleep(60)", ("--time_limit", "8"), "did not end within 8 s, its time limit, while running ONNX"),
+    ("_match", "while True: pass", ("--time-limit=8",), "did not end within 8 s, its time limit, while matching"),
+    (
+        "load_onnx",
+        "with c.stage('reading a part', seconds=1): time.sleep(60)",
+        (),
+        "Nothing came of reading a part within its time",
+    ),
     (
         "_match",
         "held = []\n        while True: held.append(bytes(10_000_000))",
@@ -73,7 +79,7 @@ FAULTS = [
     ("_match", "sabotage()", (), "The model is nested too deeply for matching layers"),
     ("load_onnx", "open('/no/such')", (), "The operating system refused an access of /no/such while reading"),
     ("_match", "raise KeyError('x')", (), "tf2rust itself failed while matching layers (KeyError: 'x')"),
-    ("write", "{}['x']", (), "tf2rust itself failed while writing the crate (KeyError: 'x')"),
+    ("publish", "{}['x']", (), "tf2rust itself failed while writing the crate (KeyError: 'x')"),
 ]
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
@@ -22,18 +24,32 @@ _LONGEST = 300  # characters of a foreign message in a sentence
 Progress = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Running:
+    """A stage that has begun, and the time (of ``time.time``) by which it is to end."""
+
+    name: str
+    deadline: float | None = None
+
+
+_running: list[Running] = []
+"""The stage of this process, and those that it is a part of in front."""
+
+
 def silent(name: str) -> None:
     """Progress that nobody is told of."""
 
 
 @contextlib.contextmanager
-def stage(name: str, progress: Progress = silent) -> Iterator[None]:
+def stage(name: str, progress: Progress = silent, seconds: float | None = None) -> Iterator[None]:
     """Run the block as the stage ``name``, such as "matching layers"; ``progress`` is told that it begins.
 
-    Raises ConversionError, UsageError or InternalError, and no other ``Exception``.
+    The supervisor ends a stage that takes longer than ``seconds``, if they are given. Raises ConversionError,
+    UsageError or InternalError, and no other ``Exception``.
     """
     progress(name[0].upper() + name[1:])
-    _tell(name)
+    _running.append(Running(name, None if seconds is None else time.time() + seconds))
+    _tell()
     try:
         yield
     except (ConversionError, UsageError):
@@ -59,6 +75,9 @@ def stage(name: str, progress: Progress = silent) -> Iterator[None]:
             f"tf2rust itself failed while {name}{_where(error)} ({type(error).__name__}: {brief(str(error))}); "
             "this is a fault of tf2rust: please report it, with the model if you can share it."
         ) from error
+    finally:
+        _running.pop()
+        _tell()
 
 
 @contextlib.contextmanager
@@ -83,8 +102,20 @@ def _where(error: BaseException) -> str:
     return f" at node `{brief(node)}`" if isinstance(node, str) else ""
 
 
-def _tell(name: str) -> None:
+def _tell() -> None:
     file = os.environ.get(STAGE_FILE)
-    if file is not None:
+    if file is not None and _running:
+        now = _running[-1]
         with contextlib.suppress(OSError):
-            Path(file).write_text(name, encoding="utf-8")
+            # Whoever reads it meanwhile gets the stage before.
+            Path(f"{file}.new").write_text(f"{now.deadline or ''}\n{now.name}", encoding="utf-8")
+            os.replace(f"{file}.new", file)
+
+
+def stage_in(file: Path) -> Running:
+    """The stage that another process told of in ``file``."""
+    try:
+        deadline, _, name = file.read_text(encoding="utf-8").partition("\n")
+        return Running(name, float(deadline) if deadline else None) if name else Running("starting")
+    except (OSError, ValueError):
+        return Running("starting")

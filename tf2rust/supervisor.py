@@ -27,12 +27,14 @@ from typing import Any, NoReturn
 
 from tf2rust.errors import ConversionError
 from tf2rust.limits import Limits, limits_in
+from tf2rust.stages import STAGE_FILE, stage_in
 
 RUN_FOLDER = "TF2RUST_RUN_FOLDER"
 """The environment variable that names the folder of the child's run."""
 STAGE, STAGING, LOG, CALL, RESULT = "stage", "staging", "log", "call", "result"
 """Files of a run: the present stage, the folders being written, native output, a call from Python and its result."""
 
+_SMALLER = ", or give fewer samples or smaller dimensions with --path_to_fv and --dim."
 _INTERVAL = 0.1  # seconds between two samples of memory
 _GRACE = 2.0  # seconds in which a child that is asked to end may finish a swap of folders
 _INTERRUPTED, _TERMINATED = 130, 143
@@ -109,7 +111,7 @@ def _supervise(arguments: list[str], folder: Path, limits: Limits) -> _Ended:
     environment = {
         **os.environ,
         RUN_FOLDER: str(folder),
-        "TF2RUST_STAGE_FILE": str(folder / STAGE),
+        STAGE_FILE: str(folder / STAGE),
         "TF2RUST_STAGING_FILE": str(folder / STAGING),
         # What libraries put into temporary files goes with the run.
         **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),
@@ -122,20 +124,20 @@ def _supervise(arguments: list[str], folder: Path, limits: Limits) -> _Ended:
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
     try:
-        reason = _watch(child, limits)
+        reason = _watch(child, limits, folder / STAGE)
     except BaseException:
         _end(child)
         raise
     if reason:
         _end(child)
-        return _Ended(1, reason.format(stage=_stage(folder)))
+        return _Ended(1, reason)
     if child.returncode < 0 or child.returncode > 255:  # the latter are crashes on Windows
         return _Ended(1, _crash(child.returncode, folder))
     return _Ended(child.returncode)
 
 
-def _watch(child: subprocess.Popen[bytes], limits: Limits) -> str:
-    """Waits for the child; gives the sentence, without its stage, on the limit that it exceeded, if it did."""
+def _watch(child: subprocess.Popen[bytes], limits: Limits, stage: Path) -> str:
+    """Waits for the child; gives the sentence on the limit that it exceeded, if it did."""
     waiter = threading.Thread(target=child.wait, daemon=True)
     waiter.start()
     # The child starts while this is imported.
@@ -150,15 +152,18 @@ def _watch(child: subprocess.Popen[bytes], limits: Limits) -> str:
         waiter.join(_INTERVAL)
         if not waiter.is_alive():
             return ""
+        now = stage_in(stage)
         if memory is not None and process is not None and _resident(process) > memory:
             return (
-                f"The conversion used more than {memory / 2**30:.2g} GiB of memory while {{stage}}, its limit; raise "
-                "that with --max_memory, or give fewer samples or smaller dimensions with --path_to_fv and --dim."
+                f"The conversion used more than {memory / 2**30:.2g} GiB of memory while {now.name}, its "
+                f"limit; raise that with --max_memory{_SMALLER}"
             )
+        if now.deadline is not None and time.time() > now.deadline:
+            return f"Nothing came of {now.name} within its time: the file is damaged or hostile; save the model again."
         if limits.seconds is not None and time.monotonic() - begin > limits.seconds:
             return (
-                f"The conversion did not end within {limits.seconds:g} s, its time limit, while {{stage}}; raise that "
-                "with --time_limit, or give fewer samples or smaller dimensions with --path_to_fv and --dim."
+                f"The conversion did not end within {limits.seconds:g} s, its time limit, while {now.name}; "
+                f"raise that with --time_limit{_SMALLER}"
             )
 
 
@@ -190,26 +195,21 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _stage(folder: Path) -> str:
-    with contextlib.suppress(OSError):
-        return (folder / STAGE).read_text(encoding="utf-8")
-    return "starting"
-
-
 def _crash(code: int, folder: Path) -> str:
     """The sentence on a child that a crash ended."""
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"exit code {code}"
+    stage = stage_in(folder / STAGE).name
     if name == "SIGKILL":
         return (
-            f"The operating system killed the conversion while {_stage(folder)}, most likely for want of memory; "
+            f"The operating system killed the conversion while {stage}, most likely for want of memory; "
             "use a machine with more, or give fewer samples or smaller dimensions with --path_to_fv and --dim."
         )
-    report = write_report(f"{name} while {_stage(folder)}\n\n", folder / LOG)
+    report = write_report(f"{name} while {stage}\n\n", folder / LOG)
     return (
-        f"A library that tf2rust uses crashed ({name}) while {_stage(folder)}: the model is damaged, or it exposes a "
+        f"A library that tf2rust uses crashed ({name}) while {stage}: the model is damaged, or it exposes a "
         f"fault of that library; check the model, export it again, or report it with {report}."
     )
 

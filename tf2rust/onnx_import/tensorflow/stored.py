@@ -17,7 +17,9 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.gate.archive import CONFIG, METADATA, WEIGHTS, check_archive
 from tf2rust.onnx_import.tensorflow.gate.hdf5 import check_hdf5
 from tf2rust.onnx_import.tensorflow.runtime import library
+from tf2rust.stages import stage
 
+_STRUCTURE_SECONDS = 15.0
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _BROKEN_ZIP = (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error)
 # The first bytes of a member of a zip file, up to the lengths of its name and of what else is in front of its contents.
@@ -97,10 +99,12 @@ def read_stored(path: Path) -> StoredModel:
     """
     with path.open("rb") as file:
         magic = file.read(len(_HDF5_MAGIC))
-    if magic == _HDF5_MAGIC:
-        return _read_h5(path)
-    if magic.startswith(b"PK"):
-        return _read_archive(path)
+    # HDF5's library may follow damaged references without end.
+    with stage("reading the structure of the file", seconds=_STRUCTURE_SECONDS):
+        if magic == _HDF5_MAGIC:
+            return _read_h5(path)
+        if magic.startswith(b"PK"):
+            return _read_archive(path)
     raise ConversionError(f"{path} is not a Keras model: it is neither an HDF5 file nor a .keras archive.")
 
 
@@ -158,7 +162,10 @@ def _check_weights(copy: Path, member: zipfile.ZipInfo, path: Path) -> None:
         start = member.header_offset + _ZIP_HEADER_BYTES + lengths
         shown = f"{path} ({member.filename})"
         try:
-            with library("h5py").File(_Window(file, start, member.file_size), "r") as weights:
+            with (
+                stage("reading the structure of the weights", seconds=_STRUCTURE_SECONDS),
+                library("h5py").File(_Window(file, start, member.file_size), "r") as weights,
+            ):
                 check_hdf5(weights, shown)
         except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
             raise _damaged_h5(shown, error) from error
