@@ -1,7 +1,7 @@
 """Constant folding: nodes whose inputs are all constants are computed at conversion, within a budget.
 
-A node that takes more than what is left of the budget is left to a layer, which computes it when the model runs; one
-that no model of this size can want is refused.
+A node that takes more than the budget by itself is refused. One that takes more than what is left of it is left to a
+layer, which computes it when the model runs.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class Budget:
         """The budget of a model whose file holds ``size`` bytes.
 
         A result may have 512 MiB or four times the file's size, whichever is more, all results together 768 MiB or
-        sixteen times the size; and 2^33 operations or 256 for each byte may be done.
+        sixteen times the size; and 2^33 operations or 256 for each byte may be done. ``total`` and ``operations`` are
+        what is left of it.
         """
         return cls(max(512 * _MIB, 4 * size), max(768 * _MIB, 16 * size), max(1 << 33, 256 * size))
 
@@ -69,7 +70,7 @@ class Folder:
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self._largest, self._longest = 2 * budget.result, budget.operations
+        self._largest, self._longest = budget.result, budget.operations
         self._known: dict[ir.Node, list[Fact] | None] = {}
 
     def fold(self, node: ir.Node, facts: Facts, found: Sequence[Fact]) -> list[Fact] | None:
@@ -85,9 +86,9 @@ class Folder:
     def check(self, node: ir.Node, facts: Facts, found: Sequence[Fact]) -> Cost:
         """What a node takes that depends on no input; raises TooLargeError if that is more than any model may."""
         cost = cost_of(Node(node), facts, found)
-        if cost.size >= self._largest:
+        if cost.size > self._largest:
             raise TooLargeError(
-                f"its result depends on no input and takes {cost.size / _MIB:,.0f} MiB, but less than "
+                f"its result depends on no input and takes {cost.size / _MIB:,.0f} MiB, but "
                 f"{self._largest / _MIB:,.0f} MiB are allowed for it; check the sizes that it is computed from"
             )
         if cost.native > self._longest:
@@ -101,7 +102,7 @@ class Folder:
         if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
             return None
         cost = self.check(node, facts, found)
-        if cost.size > min(self.budget.result, self.budget.total):
+        if cost.size > self.budget.total:
             return None
         for run, operations in _ways(node.op_type, cost):
             if operations > self.budget.operations:
@@ -136,7 +137,7 @@ class Folder:
             for own, array in zip(collected, results[1 + len(states) :], strict=True):
                 own.append(array)
                 kept += array.nbytes
-            if kept > min(self.budget.result, self.budget.total):
+            if kept > self.budget.total:
                 return None
             done += 1
         if not done and collected:

@@ -147,10 +147,6 @@ def _infer_node(node: ir.Node, analysis: Analysis) -> None:
         if (branch := take_branch(node, facts)) is None:
             _enter(node, analysis)
             found = _possible(_found(node, analysis))
-    except TooLargeError as error:
-        analysis.unbounded.add(node)
-        _set_problem(node, str(error), analysis)
-        return
     except Exception as error:  # a node that is not as ONNX defines it can make a shape function raise anything
         _set_problem(node, str(error) if isinstance(error, InferenceError) else not_as_defined(error), analysis)
         return
@@ -209,10 +205,16 @@ def _found(node: ir.Node, analysis: Analysis) -> Sequence[Fact]:
     computed = [v for v in read if facts.const(v) is None]
     if not read or not analysis.left.issuperset(computed):
         return found
-    if computed:
-        analysis.folder.check(node, facts, found)
-    elif (made := analysis.folder.fold(node, facts, found)) is not None:
-        return made
+    try:
+        if computed:
+            analysis.folder.check(node, facts, found)
+        elif (made := analysis.folder.fold(node, facts, found)) is not None:
+            return made
+    except TooLargeError as error:  # its shape is known nevertheless, and may be all that is asked for
+        analysis.unbounded.add(node)
+        analysis.problems[node] = str(error)
+        analysis.guessed.update(dict.fromkeys(node.outputs, node.name or "?"))
+        return found
     if any(fact.const is None for fact in found):
         analysis.left.update(node.outputs)
     return found
