@@ -107,8 +107,8 @@ activations! {
     Relu() => s.max(s.splat(0.0), x);
     /// x, or αx where x < 0
     LeakyRelu(alpha) => s.select(s.lt(x, s.splat(0.0)), s.mul(alpha, x), x);
-    /// x, or 0 where x ≤ θ
-    ThresholdedRelu(theta) => s.select(s.le(x, theta), s.splat(0.0), x);
+    /// x where it is above θ, else 0
+    ThresholdedRelu(theta) => s.select(s.lt(theta, x), x, s.splat(0.0));
     /// x, but at least `min` and at most `max`; ReLU6 is the case 0, 6
     Clip(min, max) => s.min(max, s.max(min, x));
     /// x, or α(eˣ − 1) where x < 0
@@ -165,12 +165,15 @@ activations! {
         // No slope times an infinity is no NaN.
         s.sub(right, s.select(s.eq(slope, s.splat(0.0)), s.splat(0.0), left))
     };
-    /// x, or `value` where x ≤ θ
-    Threshold(theta, value) => s.select(s.le(x, theta), value, x);
-    /// x, or 0 where |x| ≤ λ
-    HardShrink(lambda) => s.select(s.le(s.abs(x), lambda), s.splat(0.0), x);
+    /// x where it is above θ, else `value`
+    Threshold(theta, value) => s.select(s.lt(theta, x), x, value);
+    /// x where |x| is above λ, else 0
+    HardShrink(lambda) => s.select(s.lt(lambda, s.abs(x)), x, s.splat(0.0));
     /// x brought closer to 0 by λ, at most to 0
-    SoftShrink(lambda) => s.sub(x, s.min(lambda, s.max(s.neg(lambda), x)));
+    SoftShrink(lambda) => {
+        let closer = s.sub(x, s.copysign(lambda, x));
+        s.select(s.lt(lambda, s.abs(x)), closer, s.splat(0.0))
+    };
     /// x − tanh x
     TanhShrink() => s.sub(x, math::tanh(s, x));
     /// (x + √(x² + b))/2

@@ -63,8 +63,9 @@ impl Size {
                 let mean = s.div(sum, s.splat(count as f32));
                 s.div(one, s.sqrt(s.add(mean, s.splat(epsilon))))
             }
-            Self::L1(limit) => s.min(s.div(one, sum), s.splat(limit)),
-            Self::L2(limit) => s.min(s.div(one, s.sqrt(sum)), s.splat(limit)),
+            // In this order a NaN stays.
+            Self::L1(limit) => s.min(s.splat(limit), s.div(one, sum)),
+            Self::L2(limit) => s.min(s.splat(limit), s.div(one, s.sqrt(sum))),
         }
     }
 }

@@ -111,7 +111,8 @@ def clip(m: Match, b: Builder) -> Yield:
             raise InferenceError(f"its {name} is not a constant number")
         return fill
 
-    low, high = bound(1, "min", -np.inf), bound(2, "max", np.inf)
+    numbers = np.finfo(np.float32)  # the bounds that ONNX has where none is given
+    low, high = bound(1, "min", float(numbers.min)), bound(2, "max", float(numbers.max))
     return activation_layer(m, b, "clip", low, high)
 
 

@@ -44,9 +44,11 @@ def threshold(m: Match, b: Builder) -> Yield:
 
 @rule(Op("Mul", X, Op("Cast", Op("Greater", X, Scalar("theta")))))
 def threshold_as_product(m: Match, b: Builder) -> Yield:
-    """x · (x > theta)."""
+    """x · (x > theta), which is NaN where x is."""
     m.node("Cast").has("to")
-    return _layer(m, b, "thresholded_relu", m.scalar("theta"))
+    if m.scalar("theta") < 0:
+        return m.reject(f"its threshold {m.scalar('theta'):g} is negative")
+    return _layer(m, b, "relu_with", float("inf"), 0.0, m.scalar("theta"))
 
 
 # The rising side of a ReLU, three ways: without a threshold, with one, and with one as tf_keras writes it.

@@ -19,6 +19,13 @@ fn before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
     }
 }
 
+/// The same with NaN greater than all numbers, as where elements are sorted.
+fn sorted_before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
+    #[allow(clippy::eq_op)]
+    let (a_nan, b_nan) = (a != a, b != b);
+    if greatest || !(a_nan || b_nan) { before(greatest, a, b) } else { b_nan && !a_nan }
+}
+
 /// Where along an axis the greatest or the least element is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extreme {
@@ -87,7 +94,8 @@ pub fn around_axis<T: Scalar + Cast<i64>>(dims: &[usize], axis: &[T]) -> Result<
 
 /// The `k` greatest elements along an axis, or the least, and where they are, the foremost first.
 ///
-/// From x `[outer, axis, inner]` to both results `[outer, k, inner]`. Of equal elements the first ones count.
+/// From x `[outer, axis, inner]` to both results `[outer, k, inner]`. Of equal elements the first ones count;
+/// NaN is greater than any number.
 pub fn top_k<T: Scalar>(
     dims: [usize; 3],
     k: usize,
@@ -144,9 +152,9 @@ impl<T: Scalar, F: Fn(i64) -> T> Heap<'_, T, F> {
     }
 
     /// Whether element `a` comes before element `b`: by its value or, of equal ones, by its place.
-    fn before(&self, a: i64, b: i64) -> bool {
+    fn sorted_before(&self, a: i64, b: i64) -> bool {
         let (x, y) = ((self.at)(a), (self.at)(b));
-        before(self.greatest, x, y) || (a < b && !before(self.greatest, y, x))
+        sorted_before(self.greatest, x, y) || (a < b && !sorted_before(self.greatest, y, x))
     }
 
     /// Takes in element `j`, of those from 0 on in their order, if it is one of the `k` foremost.
@@ -157,7 +165,7 @@ impl<T: Scalar, F: Fn(i64) -> T> Heap<'_, T, F> {
             while child > 0 {
                 let parent = (child - 1) / 2;
                 let (a, b) = (*self.get(parent), *self.get(child));
-                if !self.before(a, b) {
+                if !self.sorted_before(a, b) {
                     break;
                 }
                 self.swap(parent, child);
@@ -165,7 +173,7 @@ impl<T: Scalar, F: Fn(i64) -> T> Heap<'_, T, F> {
             }
         } else {
             let hindmost = *self.get(0);
-            if self.before(j as i64, hindmost) {
+            if self.sorted_before(j as i64, hindmost) {
                 *self.get(0) = j as i64;
                 self.sink(k);
             }
@@ -179,10 +187,10 @@ impl<T: Scalar, F: Fn(i64) -> T> Heap<'_, T, F> {
             let mut child = 2 * parent + 1;
             if child + 1 < size {
                 let (a, b) = (*self.get(child), *self.get(child + 1));
-                child += usize::from(self.before(a, b));
+                child += usize::from(self.sorted_before(a, b));
             }
             let (a, b) = (*self.get(parent), *self.get(child));
-            if !self.before(a, b) {
+            if !self.sorted_before(a, b) {
                 break;
             }
             self.swap(parent, child);

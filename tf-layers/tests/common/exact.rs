@@ -63,7 +63,7 @@ pub fn mish(x: f64) -> f64 {
 }
 
 pub fn threshold(x: f64, theta: f64, value: f64) -> f64 {
-    if x <= theta { value } else { x }
+    if x > theta { x } else { value }
 }
 
 /// (x + √(x² + 4))/2 without the cancellation.

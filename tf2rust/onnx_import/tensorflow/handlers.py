@@ -80,14 +80,16 @@ def _log1p(graph: Any, node: Any, **_: Any) -> None:
 
 
 def _bucketize(graph: Any, node: Any, **_: Any) -> None:
-    """The bucket of x is the number of boundaries that are <= x."""
+    """The bucket of x is the number of boundaries that x is not below: all of them for NaN."""
     boundaries = list(node.get_attr_value("boundaries"))
     build = _Builder(graph, node)
-    value = build.add("Cast", build.inputs[0], to=1)
+    double = build.input_dtype() == np.float64
+    value = build.inputs[0] if double else build.add("Cast", build.inputs[0], to=1)
     column = build.add("Unsqueeze", value, build.constant([-1], np.int64))
-    reached = build.add("GreaterOrEqual", column, build.constant(boundaries, np.float32))
-    counted = build.add("Cast", reached, to=6)
-    build.finish("ReduceSum", counted, build.constant([-1], np.int64), keepdims=0)
+    limits = np.asarray(boundaries, np.float32).astype(np.float64 if double else np.float32)
+    below = build.add("Cast", build.add("Less", column, build.constant(limits, limits.dtype)), to=6)
+    counted = build.add("ReduceSum", below, build.constant([-1], np.int64), keepdims=0)
+    build.finish("Sub", build.constant(len(boundaries), np.int32), counted)
 
 
 def _bitcast(graph: Any, node: Any, **_: Any) -> None:
