@@ -19,6 +19,13 @@ NODES = {
     "lp_same": node("LpPool", IMAGE, auto_pad="SAME_LOWER", **BOX),
     "lp_same_free": node("LpPool", free(IMAGE, 0, 2, 3), auto_pad="SAME_UPPER", **BOX),
     "lp_dilated": node("LpPool", IMAGE, dilations=[2, 2], opset=18, **BOX),
+    # The one window there is reaches beyond the line.
+    **{
+        f"{op.lower()}_beyond_{i}": node(op, floats(1, 2, 2), kernel_shape=[3], strides=[2], ceil_mode=1, **more)
+        for i, (op, more) in enumerate(
+            [("MaxPool", {}), ("AveragePool", {}), ("AveragePool", {"count_include_pad": 1}), ("LpPool", {})]
+        )
+    },
     "lp_ceil": node("LpPool", IMAGE, ceil_mode=1, kernel_shape=[3, 3], strides=[2, 2], opset=18),
     "lp_before_11": node("LpPool", IMAGE, opset=2, **BOX),
     **{f"global_{p}": node("GlobalLpPool", free(IMAGE, 0, 2), p=p) for p in (1, 2, 3)},

@@ -93,7 +93,12 @@ def _padding(node: Node, facts: Facts) -> list[tuple[int | Expr, int | Expr]]:
 @infers("Pad")
 def _pad(node: Node, facts: Facts) -> Sequence[Fact]:
     data = facts[node.ir.inputs[0]]  # type: ignore[index]
-    return [Fact(data.dtype, tuple(d + p + q for d, (p, q) in zip(data.shape, _padding(node, facts), strict=True)))]
+    padding = _padding(node, facts)
+    for axis, (size, (before, after)) in enumerate(zip(data.shape, padding, strict=True)):
+        cut = _cut(before) + _cut(after)
+        if isinstance(size, int) and cut > size:
+            raise InferenceError(f"it takes {cut} elements away from axis {axis}, which has {size}")
+    return [Fact(data.dtype, tuple(d + p + q for d, (p, q) in zip(data.shape, padding, strict=True)))]
 
 
 def _cut(pad: int | Expr) -> int:

@@ -111,7 +111,8 @@ def ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
     for axis, first, last, step in zip(axes, firsts or [], lasts or [], strides, strict=True):
         at = normal_axis(axis, len(shape))
         size = shape[at]
-        start = _bound(first, size, 0, size) if step > 0 else _bound(first, size, -1, size - 1)
+        # Backwards, what begins in front of the first element begins with it, and NumPy's slice would be empty.
+        start = _bound(first, size, 0, size if step > 0 else size - 1)
         end = _bound(last, size, 0, size) if step > 0 else _bound(last, size, -1, size - 1)
         span = (end - start + step - 1) // step if step > 0 else (start - end - step - 1) // -step
         sizes[at] = max(span, 0) if isinstance(span, int) else span

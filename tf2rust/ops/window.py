@@ -38,10 +38,10 @@ class Window:
             if padding is None:
                 sizes.append((size - 1) // stride + 1)
                 continue
-            room = size + sum(padding) - extent
+            room = size + sum(padding) - extent + (stride - 1 if ceil else 0)
             if isinstance(room, int) and room < 0:
                 raise InferenceError(f"its window of {extent} does not fit into {size} elements")
-            sizes.append((room + (stride - 1 if ceil else 0)) // stride + 1)
+            sizes.append(room // stride + 1)
         return tuple(sizes)
 
     @property
