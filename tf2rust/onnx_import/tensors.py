@@ -16,6 +16,7 @@ from tf2rust.stages import brief
 _PER_BYTE = {"INT4": 2, "UINT4": 2, "FLOAT4E2M1": 2, "INT2": 4, "UINT2": 4}
 _PACKED = {number: _PER_BYTE[name] for name, number in onnx.TensorProto.DataType.items() if name in _PER_BYTE}
 """Types of which several elements are in one byte."""
+_COMPLEX = (onnx.TensorProto.COMPLEX64, onnx.TensorProto.COMPLEX128)
 MOST_ELEMENTS = 1 << 48
 """More than any memory holds."""
 _FIELDS = ("float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data")
@@ -94,7 +95,7 @@ def _check(tensor: onnx.TensorProto) -> None:
     else:
         # Small types are packed into larger ones in more ways than one; complex numbers are pairs.
         found = sum(len(getattr(tensor, field)) for field in _FIELDS)
-        wanted = size if size < count else found if count < found == 2 * count else count
+        wanted = size if size < count else 2 * count if tensor.data_type in _COMPLEX else count
     if found != wanted:
         raise ConversionError(
             f"The tensor `{name}` has {found} bytes or numbers where its shape {brief(str(list(tensor.dims)))} takes "

@@ -46,6 +46,8 @@ infers("TensorScatter")(same_shape)
 def tensor_scatter(m: Match, b: Builder) -> Yield:
     x, updates, y = b.value(m["x"]), b.value(m["updates"]), b.value(m.root.ir.outputs[0])
     axis, mode = normal_axis(m.root.attr("axis", -2), x.rank), m.root.attr("mode", "linear")
+    if updates.rank != x.rank:
+        return m.reject(f"its cache {x} and what is written into it, {updates}, are of different ranks")
     if x.dtype not in DTYPES or mode not in ("linear", "circular") or axis == 0 or not isinstance(x.shape[0], int):
         return m.reject(f"its mode is {mode}, its input {x}; linear and circular are there for a fixed batch")
     layers: list[Layer] = []

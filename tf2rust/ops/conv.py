@@ -210,6 +210,8 @@ def conv(m: Match, b: Builder) -> Yield:
     bias = None
     if m.root.input(2) is not None and (bias := b.facts.const(m.root.input(2))) is None:
         return m.reject("its bias is not a constant")
+    if bias is not None and bias.shape != kernel.shape[:1]:
+        return m.reject(f"a bias of shape {bias.shape} does not fit {kernel.shape[0]} filters")
     first, last = around_channels_last(x, y, b)
     # [filters, c/g, *window] -> [*window, c/g, filters], the order in which a channels-last input is read.
     keras_kernel = np.moveaxis(kernel, (0, 1), (-1, -2))

@@ -152,6 +152,8 @@ def conv_transpose(m: Match, b: Builder) -> Yield:
     bias = None
     if m.root.input(2) is not None and (bias := b.facts.const(m.root.input(2))) is None:
         return m.reject("its bias is not a constant")
+    if bias is not None and bias.shape != (kernel.shape[1] * groups,):
+        return m.reject(f"a bias of shape {bias.shape} does not fit {kernel.shape[1] * groups} filters")
     _, cut = geometry(m.root, x.shape[2:], size)
     first, last = around_channels_last(x, y, b)
     # [groups · c/g, filters/g, *window] -> [*window, c/g, groups · filters/g]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.conv_transpose import geometry
+from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.facts import InferenceError
 from tf2rust.ops.core.layer import Layer, RustCall, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -79,10 +81,16 @@ def given_conv(m: Match, b: Builder, inputs: list[Value], y: Value) -> GivenConv
 
 
 def with_bias(layer: GivenConv, bias: Value | None, b: Builder) -> list[Layer]:
-    """The layer and, where there is one, its bias, a number for each channel of the result."""
+    """The layer and, where there is one, its bias, a number for each channel of the result.
+
+    Raises InferenceError if it has others.
+    """
     if bias is None:
         return [layer]
     y, rank = layer.y, layer.y.rank
+    filters = {d for d in (*bias.shape, y.shape[1]) if isinstance(d, int)}
+    if bias.rank != 1 or len(filters) > 1:
+        raise InferenceError(f"a bias of shape {format_shape(bias.shape)} does not fit {y.shape[1]} filters")
     layer.outputs = [b.temporary(y)]
     column = b.temporary(bias, (*bias.shape, *(1,) * (rank - 2)))
     return [

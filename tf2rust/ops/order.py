@@ -24,6 +24,8 @@ class _AlongAxis(Layer):
     def split(self, call: RustCall) -> str:
         """The shape as [outer, axis, inner]."""
         shape = self.x.shape
+        if not shape:
+            return call.dims((1, 1, 1))
         return call.dims((product(shape[: self.axis]), shape[self.axis], product(shape[self.axis + 1 :])))
 
 

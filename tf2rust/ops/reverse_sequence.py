@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
 from tf2rust.ops.arithmetic import INTEGERS
-from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.facts import Facts, infers, same_shape
+from tf2rust.ops.core.dims import Expr, format_shape, product
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
 from tf2rust.ops.core.layer import Layer, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -16,7 +17,17 @@ from tf2rust.ops.core.rust import rust_str
 from tf2rust.ops.select import DTYPES
 from tf2rust.ops.slice import Slice
 
-infers("ReverseSequence")(same_shape)
+
+@infers("ReverseSequence")
+def _reverse_sequence(node: Node, facts: Facts) -> Sequence[Fact]:
+    x, lengths = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    axes = {node.attr("time_axis", 0), node.attr("batch_axis", 1)}
+    if axes != {0, 1} or len(x.shape) < 2 or len(lengths.shape) != 1:
+        raise InferenceError(
+            f"its input {format_shape(x.shape)}, lengths {format_shape(lengths.shape)} and axes {sorted(axes)} do not "
+            "fit: time and batch are axes 0 and 1, and there is a length for each of the batch"
+        )
+    return [Fact(x.dtype, x.shape)]
 
 
 @dataclass(eq=False, kw_only=True)

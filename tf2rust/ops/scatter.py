@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.arithmetic import INTEGERS, NUMBERS
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, RustCall, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -106,7 +106,24 @@ class ScatterND(_ByTuples):
         return {"Tuples", "Update"}
 
 
-infers("ScatterElements", "Scatter", "ScatterND")(same_shape)
+infers("ScatterElements", "Scatter")(same_shape)
+
+
+@infers("ScatterND")
+def _scatter_nd(node: Node, facts: Facts) -> Sequence[Fact]:
+    data, indices = (facts[v] for v in node.ir.inputs[:2])  # type: ignore[index]
+    _check_depth(data, indices, 0)
+    return [Fact(data.dtype, data.shape)]
+
+
+def _check_depth(data: Fact, indices: Fact, batch: int) -> None:
+    """Raises InferenceError unless the last axis of ``indices`` holds places in the axes of ``data``."""
+    depth = indices.shape[-1] if indices.shape else 0
+    if isinstance(depth, int) and not 1 <= depth <= len(data.shape) - batch:
+        raise InferenceError(
+            f"its indices {format_shape(indices.shape)} hold no places in {len(data.shape) - batch} axes: their last "
+            "axis counts the axes that each names"
+        )
 
 
 @infers("GatherElements")
@@ -118,6 +135,7 @@ def _gather_elements(node: Node, facts: Facts) -> Sequence[Fact]:
 @infers("GatherND")
 def _gather_nd(node: Node, facts: Facts) -> Sequence[Fact]:
     data, indices = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    _check_depth(data, indices, node.attr("batch_dims", 0))
     depth = indices.shape[-1]
     if not isinstance(depth, int):
         raise InferenceError(f"its tuples of indices have the free length {depth}; bind it with --dim")

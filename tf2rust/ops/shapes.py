@@ -9,6 +9,9 @@ import numpy as np
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers, measured
 
+_MOST_AXES = 64
+"""What NumPy's arrays have at most."""
+
 
 @infers("Shape")
 def _shape(node: Node, facts: Facts) -> Sequence[Fact]:
@@ -29,6 +32,8 @@ def _constant_of_shape(node: Node, facts: Facts) -> Sequence[Fact]:
         rank = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
         if len(rank) != 1 or not isinstance(rank[0], int):
             raise InferenceError("its shape is computed from data, and how many dimensions it has is not known")
+        if rank[0] > _MOST_AXES:
+            raise InferenceError(f"its shape has {rank[0]} dimensions; arrays have at most {_MOST_AXES}")
         shape = [measured(node.ir.outputs[0], f"d{axis}") for axis in range(rank[0])]
     value = np.asarray(node.attr("value", np.zeros(1, np.float32)))
     return [Fact(value.dtype.name, tuple(shape), fill=float(value.flat[0]))]

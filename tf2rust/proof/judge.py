@@ -80,7 +80,7 @@ class Judge:
                 return {}
             count = len(next(iter(inputs.values())))
             single = [self.reference.run({name: a[i : i + 1] for name, a in inputs.items()}) for i in range(count)]
-            return {name: np.concatenate([s[name] for s in single]) for name in single[0]}
+            return {name: _joined([s[name] for s in single]) for name in single[0]}
         except ConversionError as error:
             self.notes.append(f"there is no second opinion on the outputs: {error.reasons[0]}")
             return {}
@@ -238,6 +238,13 @@ class Judge:
         few = np.count_nonzero(apart > widest(reference, self.halves) / 2) <= max(1, _FEW * apart.size)
         jumps = sorted(found & _JUMPS)
         return f"a rounding changes what {jumps[0]} gives, in a few elements" if jumps and few else None
+
+
+def _joined(samples: list[np.ndarray]) -> np.ndarray:
+    """The outputs of samples one by one as those of a batch; on one axis where their own shapes differ."""
+    if len({sample.shape[1:] for sample in samples}) > 1 or not samples[0].ndim:
+        samples = [sample.reshape(-1) for sample in samples]
+    return np.concatenate(samples)
 
 
 def _upstream(graph: onnx.GraphProto, name: str) -> set[str]:
