@@ -31,7 +31,9 @@ def parse_json(text: str, path: Path, wanted: str) -> Any:
     """The value that ``text`` of ``path`` spells, without NaN and with every key once; raises ConversionError."""
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise ConversionError(f"{path} is not valid JSON (it is nested too deeply); {wanted}.") from None
+    except ValueError as error:
         raise ConversionError(f"{path} is not valid JSON ({brief(str(error))}); {wanted}.") from error
 
 
