@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Generator
@@ -96,6 +97,7 @@ def run_cases(tally: Tally, number: int, indices: range, workers: int, keep: boo
             tally.times[found.key] += 1
             if found.key not in tally.findings:
                 tally.findings[found.key] = (index, found)
+                print(f"{front.name}: new in case {index}: {found.key}", file=sys.stderr, flush=True)
                 if keep:
                     _keep(front, minimise(front, seeds, case(front, seeds, number, index), found), found)
         yield
