@@ -10,7 +10,7 @@ from contextlib import closing
 
 from tests.fuzz.campaign import Tally, kept, run_cases
 from tests.fuzz.fronts import FRONTS
-from tests.fuzz.oracle import Finding
+from tests.fuzz.oracle import ISOLATED, Finding
 from tests.fuzz.worker import run_alone
 
 _LIVE_SECONDS = 5.0
@@ -63,7 +63,7 @@ def _replay(tally: Tally) -> list[str]:
     return [
         f"{path.name}: {outcome.key}\n{outcome.detail}"
         for path, outcome in found
-        if isinstance(outcome, Finding) and outcome.kind != "crash"
+        if isinstance(outcome, Finding) and outcome.kind not in ISOLATED
     ]
 
 

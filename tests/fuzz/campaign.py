@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.fuzz.front import Front, case
 from tests.fuzz.minimise import minimise
-from tests.fuzz.oracle import CONVERTED, REFUSED, Finding
+from tests.fuzz.oracle import CONVERTED, ISOLATED, REFUSED, Finding
 from tests.fuzz.worker import run
 
 FINDINGS = Path(__file__).parent / "findings"
@@ -39,15 +39,16 @@ class Tally:
 
     @property
     def failures(self) -> dict[str, tuple[int, Finding]]:
-        """Findings but crashes, which the command survives."""
-        return {key: found for key, found in self.findings.items() if found[1].kind != "crash"}
+        """Findings but those that the command survives."""
+        return {key: found for key, found in self.findings.items() if found[1].kind not in ISOLATED}
 
     def line(self) -> str:
         """One line that says how it stands."""
-        crashes = len(self.findings) - len(self.failures)
+        isolated = len(self.findings) - len(self.failures)
         return (
             f"{self.front.name}: {self.cases:,} cases, {self.counts[CONVERTED]:,} converted, "
-            f"{self.counts[REFUSED]:,} refused, {len(self.failures)} kinds of findings, {crashes} of isolated crashes"
+            f"{self.counts[REFUSED]:,} refused, {len(self.failures)} kinds of findings, "
+            f"{isolated} of crashes and hangs in native code"
         )
 
     def report(self) -> str:

@@ -27,6 +27,7 @@ _QUOTED_ERROR = re.compile(r"\(\w+(Error|Exception|Warning)?: .*\)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 _SHOWN_FRAMES = 6
+ISOLATED = ("crash", "hang")
 REFUSED = "refused"
 CONVERTED = "converted"
 
@@ -35,9 +36,9 @@ CONVERTED = "converted"
 class Finding:
     """A case that ended as none may.
 
-    ``kind`` is ``exception``, ``sentence``, ``time``, ``memory`` or ``crash``; the latter is native code that died by a
-    signal, which the command survives, for it opens models in a child process. ``where`` is the same for all cases of
-    one cause, ``detail`` is for the reader.
+    ``kind`` is ``exception``, ``sentence``, ``time``, ``memory``, ``crash`` or ``hang``. The last two are native code
+    that died by a signal or did not return, which the command survives: a model is in a child process with a time
+    limit. ``where`` is the same for all cases of one cause, ``detail`` is for the reader.
     """
 
     kind: str

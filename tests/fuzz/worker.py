@@ -21,11 +21,13 @@ from pathlib import Path
 from random import Random
 
 from tests.fuzz.front import Front
-from tests.fuzz.limits import limit_memory, peak_memory, processor_seconds
+from tests.fuzz.limits import end_after, limit_memory, peak_memory, processor_seconds
 from tests.fuzz.oracle import Finding, judge
 
-WALL_SECONDS = 120
-"""After which a worker that does not come back is killed. Well above a case's processor time: machines are busy."""
+WALL_SECONDS = 300
+"""After which a worker that does not come back is killed, if it waits for something. Machines are busy."""
+_NATIVE = 2
+"""How many times the processor time of a case native code may take that does not return to Python."""
 _STATE = 256
 """Bytes of shared memory that hold the index of a case and its stage."""
 _ALL_FRAMES = 1 << 14
@@ -112,7 +114,8 @@ class _Worker:
             yield dead, Finding("time", stage, "killed", f"more than {WALL_SECONDS} s")
         else:
             name = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else f"exit {status >> 8}"
-            yield dead, Finding("crash", stage, f"{name} {_places(frames)}", frames[:_ALL_FRAMES])
+            kind = "hang" if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU else "crash"
+            yield dead, Finding(kind, stage, f"{name} {_places(frames)}", frames[:_ALL_FRAMES])
 
     def kill_if_stuck(self) -> None:
         """Kills a process that has been at the same stage of the same case for too long."""
@@ -130,6 +133,7 @@ class _Worker:
             _silence()
             os.chdir(self._folder)
             faulthandler.enable(frames, all_threads=False)
+            faulthandler.register(signal.SIGXCPU, frames, all_threads=False, chain=True)
             limit_memory(self._front.memory)
             gc.freeze()
             for index in share:
@@ -150,6 +154,7 @@ class _Worker:
         content = data(index)
         path = self._folder / f"model{self._front.suffix}"
         path.write_bytes(content)
+        end_after(_NATIVE * self._front.seconds)
         before, rng = peak_memory(), Random(zlib.crc32(content))
         with processor_seconds(self._front.seconds):
             found = judge(lambda enter: self._front.convert(path, enter, rng), report)

@@ -12,7 +12,10 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_GRAPH_MARKS = re.compile(r"\{\{function_node [^}]*\}\} ?|\[\[.*?\]\]|\[Op:[^\]]*\]|\(defined at .*?\)$")
+# Where an object lies in memory is among the marks: it is another place each time.
+_GRAPH_MARKS = re.compile(
+    r" at 0x[0-9a-f]+|\{\{function_node [^}]*\}\} ?|\[\[.*?\]\]|\[Op:[^\]]*\]|\(defined at .*?\)$"
+)
 _HEADING = re.compile(
     r"in user code:|Graph execution error:|Detected at node|<stack traces unavailable>|Stack trace for op|Traceback|"
     r"Exception encountered when calling|The original warning|[•*] |\d+ root error\(s\) found|\(\d+\)\s*\w*:?\s*$"

@@ -161,14 +161,12 @@ def _check_weights(copy: Path, member: zipfile.ZipInfo, path: Path) -> None:
         lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
         start = member.header_offset + _ZIP_HEADER_BYTES + lengths
         shown = f"{path} ({member.filename})"
-        try:
-            with (
-                stage("reading the structure of the weights", seconds=_STRUCTURE_SECONDS),
-                library("h5py").File(_Window(file, start, member.file_size), "r") as weights,
-            ):
-                check_hdf5(weights, shown)
-        except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-            raise _damaged_h5(shown, error) from error
+        with stage("reading the structure of the weights", seconds=_STRUCTURE_SECONDS):
+            try:
+                with library("h5py").File(_Window(file, start, member.file_size), "r") as weights:
+                    check_hdf5(weights, shown)
+            except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+                raise _damaged_h5(shown, error) from error
 
 
 class _Window(io.RawIOBase):
@@ -228,7 +226,8 @@ def _text(path: Path, what: str, value: object) -> str:
         except UnicodeDecodeError as error:
             raise ConversionError(f"{path} stores its {what} in an encoding that is not UTF-8.") from error
     if not isinstance(value, str):
-        raise ConversionError(f"{path} stores as its {what} what is no text but {type(value).__name__}.")
+        kind = "nothing" if value is None else type(value).__name__
+        raise ConversionError(f"{path} stores as its {what} what is no text but {kind}.")
     return value
 
 
