@@ -46,8 +46,3 @@ def limit_memory(more: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def peak_memory() -> int:
-    """The most bytes that this process ever had in memory."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -95,6 +95,7 @@ def test_message_and_layer(text: str, message: str, layer: str | None) -> None:
     [
         (IndexError("list index out of range"), "(IndexError: list index out of range)"),
         (KeyError("shape"), "(KeyError: 'shape')"),
+        (TypeError("'float' object has no attribute 'items'"), "(TypeError: 'float' object has no attribute 'items')"),
         (TypeError("unhashable type: 'dict'"), "(TypeError: unhashable type: 'dict')"),
         (ValueError("not enough values to unpack (expected 2, got 1)"), "(ValueError: not enough values to unpack"),
     ],

@@ -31,6 +31,7 @@ _UNEXPLAINED = (AttributeError, IndexError, KeyError, RecursionError, AssertionE
 _OF_PYTHON = re.compile(
     r"NoneType|unhashable type|object is not (callable|iterable|subscriptable)|values to unpack|unsupported operand"
     r"|takes \d+ positional|missing \d+ required|unexpected keyword|argument of type|indices must be"
+    r"|object has no attribute|index out of range"
 )
 _SYMBOLIC = re.compile(r"symbolic|as a Python `?bool|__int__ returned non-int|'NoneType'")
 _MADE = re.compile(r"(?:deserializing class|<class) '(?:[\w.]+\.)?(\w+)'")
