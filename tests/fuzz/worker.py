@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import itertools
 import json
 import mmap
 import os
@@ -76,7 +77,7 @@ def _start(
     selector: selectors.BaseSelector, front: Front, data: Data, waiting: Iterator[int], left: Iterable[int] = ()
 ) -> None:
     """Starts a worker on what another one left, or on the next cases that wait, if there are any."""
-    share = sorted(left) or [i for i, _ in zip(waiting, range(front.share), strict=False)]
+    share = sorted(left) or list(itertools.islice(waiting, front.share))
     if share:
         worker = _Worker(front, data, share)
         selector.register(worker.stream, selectors.EVENT_READ, worker)
