@@ -17,7 +17,8 @@ import onnx_ir as ir
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.cost import Cost, cost_of
 from tf2rust.onnx_import.load import run_onnx, run_reference
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, facts_of
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node
+from tf2rust.ops.core.operands import facts_of
 
 _MIB = 1 << 20
 _FORMAT = 10

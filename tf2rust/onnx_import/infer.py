@@ -22,11 +22,11 @@ from tf2rust.ops.core.facts import (
     InferenceError,
     Node,
     body_function,
-    facts_of,
     label,
     not_as_defined,
     shape_function,
 )
+from tf2rust.ops.core.operands import facts_of
 from tf2rust.ops.core.registry import load_ops
 from tf2rust.stages import at_node, brief
 

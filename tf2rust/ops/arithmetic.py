@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.cast import Cast
-from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value, Weight, WeightRefs, broadcasts_rows
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -183,6 +183,9 @@ def _binary(node: Node, facts: Facts) -> Sequence[Fact]:
         "Div": np.floor_divide,
     }
     if len(parts) == 2 and node.op in arithmetic and all(p.dims is not None for p in parts):
+        broadcast(p.shape for p in parts)  # raises where they do not
+        if node.op == "Div" and any(d == 0 for d in parts[1].dims.flat):  # type: ignore[union-attr]
+            raise InferenceError("it divides a size by zero")
         return [Fact.of_dims(arithmetic[node.op](parts[0].dims, parts[1].dims), parts[0].dtype)]
     return [Fact(parts[0].dtype, broadcast(p.shape for p in parts))]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.dims import Expr, format_shape, product
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
 from tf2rust.ops.core.layer import Columns, Layer, Perm, RustCall, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -69,8 +69,12 @@ class Concatenate(Layer):
 @infers("Concat")
 def _concat(node: Node, facts: Facts) -> Sequence[Fact]:
     parts = [facts[v] for v in node.inputs if v is not None]
-    if len(parts[0].shape) == 1 and all(p.dims is not None for p in parts):
+    if all(p.dims is not None and p.dims.ndim == 1 for p in parts):
         return [Fact.of_dims(np.concatenate([np.atleast_1d(p.dims) for p in parts]), parts[0].dtype)]  # type: ignore[arg-type]
+    ranks = {len(p.shape) for p in parts}
+    if len(ranks) > 1 or 0 in ranks:
+        shapes = ", ".join(format_shape(p.shape) for p in parts)
+        raise InferenceError(f"it joins {shapes}, which must be tensors of one rank, and not single numbers")
     axis = normal_axis(node.attr("axis", 1), len(parts[0].shape))
     total: int | Expr = 0
     for part in parts:

@@ -86,6 +86,9 @@ def _gather(node: Node, facts: Facts) -> Sequence[Fact]:
         raise InferenceError("it gathers from a single number, which has no axis")
     axis = normal_axis(node.attr("axis", 0), len(data.shape))
     if data.dims is not None and indices.const is not None and len(data.shape) == 1:
+        size = len(data.dims)
+        if indices.const.dtype.kind not in "iu" or not all(-size <= i < size for i in indices.const.flat):
+            raise InferenceError(f"its indices are not all from {-size} to {size - 1}, as its {size} elements need")
         return [Fact.of_dims(np.asarray(data.dims[indices.const], dtype=object), data.dtype)]
     return [Fact(data.dtype, (*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))]
 

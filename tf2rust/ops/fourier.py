@@ -30,7 +30,9 @@ def _integer(facts: Facts, value: ir.Value | None, name: str) -> int | None:
     array = facts.const(value)
     if array is None:
         raise InferenceError(f"its {name} is not a constant")
-    return int(array.reshape(-1)[0])
+    if array.size != 1:
+        raise InferenceError(f"its {name} is not one number but of shape {list(array.shape)}")
+    return int(array.reshape(()))
 
 
 def _fixed(size: int | Expr) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tf2rust.ops.constant import constant
 from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, measured, normal_axis
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, RustCall, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -131,6 +131,8 @@ def _unique(node: Node, facts: Facts) -> Sequence[Fact]:
     length: int | Expr = product(data.shape)
     shape: Dims = (count,)
     if node.has("axis"):
+        if not data.shape:
+            raise InferenceError("it has an axis, and its input is a single number, which has none")
         axis = normal_axis(node.attr("axis"), len(data.shape))
         length, shape = data.shape[axis], (*data.shape[:axis], count, *data.shape[axis + 1 :])
     more = [Fact("int64", (size,)) for size in (count, length, count)]

@@ -74,6 +74,8 @@ def _one_hot(node: Node, facts: Facts) -> Sequence[Fact]:
     axis = normal_axis(node.attr("axis", -1), len(indices.shape) + 1)
     wide: int | Expr = measured(node.ir.outputs[0])
     if size is not None and depth is not None:
+        if size.size != 1:
+            raise InferenceError(f"its depth is not one number but of shape {list(size.shape)}")
         number = size.reshape(-1)[0]
         wide = number if depth.dims is not None else int(number)
     return [Fact(values.dtype, (*indices.shape[:axis], wide, *indices.shape[axis:]))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tf2rust.ops.arithmetic import NUMBERS
 from tf2rust.ops.core.dims import product
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, measured, normal_axis, same_shape
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured, normal_axis, same_shape
 from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -134,6 +134,8 @@ def _top_k(node: Node, facts: Facts) -> Sequence[Fact]:
     data = facts[node.ir.inputs[0]]  # type: ignore[index]
     axis = normal_axis(node.attr("axis", -1), len(data.shape))
     given = [node.attr("k")] if node.version < 10 else facts.dims(node.input(1))
+    if given is not None and len(given) != 1:
+        raise InferenceError(f"its k is not one number but {len(given)}")
     k = measured(node.ir.outputs[0]) if given is None else given[0]
     shape: Dims = (*data.shape[:axis], k, *data.shape[axis + 1 :])
     return [Fact(data.dtype, shape), Fact("int64", shape)][: len(node.ir.outputs)]

@@ -84,6 +84,8 @@ def _padding(node: Node, facts: Facts) -> list[tuple[int | Expr, int | Expr]]:
     if pads is None:
         raise InferenceError("it has no pads")
     axes = facts.ints(node, "axes", 3) or list(range(rank))
+    if len(pads) != 2 * len(axes):
+        raise InferenceError(f"it has {len(pads)} pads for {len(axes)} axes, which need {2 * len(axes)}")
     padding: list[tuple[int | Expr, int | Expr]] = [(0, 0)] * rank
     for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
         padding[normal_axis(axis, rank)] = (before, after)

@@ -98,8 +98,8 @@ def _reduce(node: Node, facts: Facts) -> Sequence[Fact]:
     data = facts[node.ir.inputs[0]]  # type: ignore[index]
     keepdims = node.op.startswith("Global") or bool(node.attr("keepdims", 1))
     shape = reduced(data.shape, _axes(node, facts), keepdims)
-    if node.op == "ReduceProd" and data.dims is not None and len(data.shape) == 1:
-        return [Fact.of_dims(np.asarray([product(data.dims), None], dtype=object)[:-1].reshape(shape), data.dtype)]  # type: ignore[arg-type]
+    if node.op == "ReduceProd" and data.dims is not None and len(data.shape) == 1 and shape in ((), (1,)):
+        return [Fact.of_dims(np.asarray([product(data.dims), None], dtype=object)[:-1].reshape(shape), data.dtype)]
     return [Fact(data.dtype, shape)]
 
 

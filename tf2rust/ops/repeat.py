@@ -75,7 +75,10 @@ def _repeats(node: Node, facts: Facts) -> Dims:
 @infers("Tile")
 def _tile(node: Node, facts: Facts) -> Sequence[Fact]:
     data = facts[node.ir.inputs[0]]  # type: ignore[index]
-    shape = tuple(d * r for d, r in zip(data.shape, _repeats(node, facts), strict=True))
+    repeats = _repeats(node, facts)
+    if len(repeats) != len(data.shape):
+        raise InferenceError(f"it has {len(repeats)} repeats for an input of rank {len(data.shape)}")
+    shape = tuple(d * r for d, r in zip(data.shape, repeats, strict=True))
     return [Fact(data.dtype, shape, fill=data.fill)]
 
 

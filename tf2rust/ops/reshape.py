@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.dims import format_shape, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -34,7 +34,11 @@ class Reshape(Layer):
 
 def reshaped(fact: Fact, shape: Dims) -> Fact:
     """The fact of the same contents under another shape, which is known to have as many elements."""
-    dims = None if fact.dims is None or len(shape) > 2 else fact.dims.reshape([int(str(d)) for d in shape])
+    dims = None
+    if fact.dims is not None and len(shape) <= 2 and all(isinstance(d, int) for d in shape):
+        if product(shape) != fact.dims.size:
+            raise InferenceError(f"its {fact.dims.size} elements do not fill the shape {format_shape(shape)}")
+        dims = fact.dims.reshape([int(str(d)) for d in shape])
     return Fact(fact.dtype, shape, dims=dims, fill=fact.fill)
 
 
@@ -45,7 +49,11 @@ def _reshape(node: Node, facts: Facts) -> Sequence[Fact]:
     if target is None:
         raise InferenceError("its shape is computed from data, not from shapes and constants")
     if not node.attr("allowzero", 0):
+        if any(d == 0 for d in target[len(data.shape) :]):
+            raise InferenceError(f"it keeps an axis that its input of rank {len(data.shape)} does not have")
         target = [data.shape[i] if d == 0 else d for i, d in enumerate(target)]
+    if sum(d == -1 for d in target) > 1:
+        raise InferenceError("more than one of its sizes is -1, so that none can be computed")
     if -1 in target:
         known = product(d for d in target if d != -1)
         total = product(data.shape)
@@ -57,6 +65,8 @@ def _reshape(node: Node, facts: Facts) -> Sequence[Fact]:
 def _flatten(node: Node, facts: Facts) -> Sequence[Fact]:
     data = facts[node.ir.inputs[0]]  # type: ignore[index]
     axis = node.attr("axis", 1)
+    if not -len(data.shape) <= axis <= len(data.shape):
+        raise InferenceError(f"axis {axis} does not exist in a tensor of rank {len(data.shape)}")
     axis = axis + len(data.shape) if axis < 0 else axis
     return [Fact(data.dtype, (product(data.shape[:axis]), product(data.shape[axis:])), fill=data.fill)]
 
@@ -67,6 +77,8 @@ def _unsqueeze(node: Node, facts: Facts) -> Sequence[Fact]:
     axes = facts.ints(node, "axes", 1) or []
     rank = len(data.shape) + len(axes)
     places = {normal_axis(a, rank) for a in axes}
+    if len(places) < len(axes):
+        raise InferenceError(f"its axes {axes} name one axis twice")
     sizes = iter(data.shape)
     return [reshaped(data, tuple(1 if i in places else next(sizes) for i in range(rank)))]
 
@@ -77,6 +89,8 @@ def _squeeze(node: Node, facts: Facts) -> Sequence[Fact]:
     axes = facts.ints(node, "axes", 1)
     rank = len(data.shape)
     places = {i for i, d in enumerate(data.shape) if d == 1} if axes is None else {normal_axis(a, rank) for a in axes}
+    if any(place >= rank for place in places):
+        raise InferenceError("it squeezes an axis of a single number, which has none")
     if bad := [data.shape[i] for i in places if isinstance(data.shape[i], int) and data.shape[i] != 1]:
         raise InferenceError(f"it squeezes an axis of size {bad[0]}")
     return [reshaped(data, tuple(d for i, d in enumerate(data.shape) if i not in places))]

@@ -117,6 +117,8 @@ def _affine_grid(node: Node, facts: Facts) -> Sequence[Fact]:
     size = facts.dims(node.input(1))
     if size is None:
         raise InferenceError("its size is computed from data, not from shapes and constants")
+    if len(size) not in (4, 5):
+        raise InferenceError(f"its size has {len(size)} numbers, where those of an image are 4 and of a volume 5")
     return [Fact(facts.dtype(node.ir.inputs[0]), (size[0], *size[2:], len(size) - 2))]  # type: ignore[arg-type]
 
 
@@ -133,6 +135,8 @@ def _col2im(node: Node, facts: Facts) -> Sequence[Fact]:
     image, block = facts.dims(node.input(1)), facts.ints(node, "block_shape", 2)
     if image is None or block is None:
         raise InferenceError("the size of its image is computed from data, not from shapes and constants")
+    if min(block, default=0) < 1 or len(block) != len(image):
+        raise InferenceError(f"its block_shape {block} is not {len(image)} positive numbers, as its image_shape needs")
     return [Fact(data.dtype, (data.shape[0], data.shape[1] // math.prod(block), *image))]
 
 

@@ -106,6 +106,7 @@ infers("Not")(same_shape)
 def _truth(node: Node, facts: Facts) -> Sequence[Fact]:
     parts = [facts[v] for v in node.inputs if v is not None]
     if node.op == "Equal" and all(p.dims is not None for p in parts):
+        broadcast(p.shape for p in parts)  # raises where they do not
         pairs = np.broadcast(*(p.dims for p in parts))  # type: ignore[arg-type]
         known = [equals(a, b) for a, b in pairs]
         if None not in known:
@@ -117,6 +118,7 @@ def _truth(node: Node, facts: Facts) -> Sequence[Fact]:
 def _where(node: Node, facts: Facts) -> Sequence[Fact]:
     condition, a, b = (facts[v] for v in node.inputs)  # type: ignore[index]
     if condition.const is not None and a.dims is not None and b.dims is not None:
+        broadcast((condition.shape, a.shape, b.shape))  # raises where they do not
         return [Fact.of_dims(np.where(condition.const, a.dims, b.dims), a.dtype)]
     return [Fact(a.dtype, broadcast((condition.shape, a.shape, b.shape)))]
 

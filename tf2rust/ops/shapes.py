@@ -36,6 +36,8 @@ def _constant_of_shape(node: Node, facts: Facts) -> Sequence[Fact]:
             raise InferenceError(f"its shape has {rank[0]} dimensions; arrays have at most {_MOST_AXES}")
         shape = [measured(node.ir.outputs[0], f"d{axis}") for axis in range(rank[0])]
     value = np.asarray(node.attr("value", np.zeros(1, np.float32)))
+    if value.size != 1:
+        raise InferenceError(f"its value is not one number but of shape {list(value.shape)}")
     return [Fact(value.dtype.name, tuple(shape), fill=float(value.flat[0]))]
 
 

@@ -105,6 +105,11 @@ def ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
     firsts, lasts = _indices(node, facts, "starts", 1), _indices(node, facts, "ends", 2)
     axes = facts.ints(node, "axes", 3) or list(range(len(firsts or [])))
     strides = facts.ints(node, "steps", 4) or [1] * len(axes)
+    lengths = {"starts": len(firsts or []), "ends": len(lasts or []), "axes": len(axes), "steps": len(strides)}
+    if len(set(lengths.values())) > 1:
+        raise InferenceError(f"it has {', '.join(f'{n} {name}' for name, n in lengths.items())}, which must be as many")
+    if 0 in strides:
+        raise InferenceError("one of its steps is 0, with which it never ends")
     starts: list[int | Expr] = [0] * len(shape)
     steps = [1] * len(shape)
     sizes = list(shape)

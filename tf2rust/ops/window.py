@@ -72,6 +72,8 @@ def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
     ``SAME`` pads so that there are ceil(size / stride) windows, the odd one at the end (UPPER) or the start (LOWER).
     """
     rank = len(size)
+    if rank != len(spatial):
+        raise InferenceError(f"its window of {rank} axes moves over {len(spatial)}; they must be as many")
     strides = tuple(node.attr("strides", [1] * rank))
     dilations = tuple(node.attr("dilations", [1] * rank))
     mode = node.attr("auto_pad", "NOTSET")

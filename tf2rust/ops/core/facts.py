@@ -47,7 +47,10 @@ class Fact:
         """The fact of an integer tensor whose elements are dimensions; a constant if they are all numbers."""
         dims = np.asarray(dims, dtype=object)
         if all(not isinstance(d, Expr) for d in dims.flat):
-            return Fact.of_const(dims.astype(dtype))
+            try:
+                return Fact.of_const(dims.astype(dtype))
+            except OverflowError:
+                raise InferenceError(f"a number that it computes from shapes is too large for {dtype}") from None
         return Fact(dtype, dims.shape, dims=dims)
 
 
@@ -172,6 +175,9 @@ class Facts:
         array = self.const(value)
         if array is None:
             raise InferenceError(f"its input {index} (`{name}`) is not a constant")
+        if array.ndim > 1 or array.dtype.kind not in "iub":
+            given = f"{array.dtype} of shape {list(array.shape)}"
+            raise InferenceError(f"its input {index} (`{name}`) is {given} where a list of integers is expected")
         return [int(i) for i in np.atleast_1d(array)]
 
 
@@ -198,26 +204,6 @@ def infers(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
 def shape_function(op: str) -> ShapeFunction | None:
     """The registered shape function of an ONNX operator."""
     return _shape_functions.get(op)
-
-
-def facts_of(node: ir.Node, facts: Facts) -> Sequence[Fact]:
-    """The facts of a node's outputs; raises InferenceError where they cannot be found."""
-    function = shape_function(node.op_type) if node.domain in KNOWN_DOMAINS else None
-    if function is None:
-        raise InferenceError("no rule knows this operator")
-    for value in node.inputs:
-        if value is None:
-            continue
-        if value not in facts:
-            what = "is no tensor" if value.producer() is None else "comes from a node that is not understood"
-            raise InferenceError(f"its input `{value.name}` {what}")
-        if facts.dtype(value).startswith(_TEXT):
-            raise InferenceError(f"its input `{value.name}` holds strings, and tensors here hold numbers")
-    return function(Node(node), facts)
-
-
-_TEXT = ("object", "str", "bytes")
-"""How NumPy's names for dtypes of strings begin."""
 
 
 def not_as_defined(error: Exception) -> str:
