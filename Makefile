@@ -8,7 +8,7 @@ LOCK := $(shell $(PYTHON) -c 'import sys; print("-c requirements.lock" if sys.ve
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
 
-.PHONY: test applications checked emulated demo bench fuzz fuzz-rust lint test-rust test-python lock clean
+.PHONY: test applications audit checked emulated demo bench fuzz fuzz-rust lint test-rust test-python lock clean
 
 test: lint test-rust test-python
 
@@ -71,6 +71,14 @@ fuzz-rust: $(VENV)/installed
 			-max_total_time=$(or $(SECONDS),60) -artifact_prefix=build/fuzz/artifacts/$$target- -print_final_stats=1 \
 			|| exit 1; \
 	done
+
+# Known vulnerabilities, licences and sources of what tf-layers and the converter depend on. Wants cargo-deny, and a network that
+# reaches the databases of advisories.
+audit: $(VENV)/installed
+	cargo deny --manifest-path tf-layers/Cargo.toml check --config ../deny.toml
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	build/audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
 
 $(VENV)/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
