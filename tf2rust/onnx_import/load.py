@@ -200,5 +200,7 @@ def run_reference(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> d
             warnings.simplefilter("ignore")
             values = ReferenceEvaluator(proto).run(None, dict(inputs))
     except Exception as error:  # whatever an operator's implementation raises
-        raise ConversionError(f"ONNX' reference implementation does not run the model ({_short(error)}).") from error
+        raise ConversionError(
+            f"ONNX' reference implementation does not run the model ({type(error).__name__}: {_short(error)})."
+        ) from error
     return {output.name: np.asarray(value) for output, value in zip(proto.graph.output, values, strict=True)}

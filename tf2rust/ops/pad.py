@@ -120,6 +120,8 @@ def pad(m: Match, b: Builder) -> Yield:
     value, inputs = m.root.attr("value", 0.0), [x]
     if (given := m.root.input(2)) is not None and mode == "constant":
         fact = b.facts[given]
+        if fact.dtype != x.dtype:
+            return m.reject(f"it fills {x.dtype} with {fact.dtype}; both must be of one type")
         if fact.const is not None:
             value = fact.const.flat[0].item()
         elif fact.fill is not None:

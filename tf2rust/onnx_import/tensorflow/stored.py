@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import re
 import shutil
 import zipfile
@@ -21,7 +22,10 @@ from tf2rust.stages import stage
 
 _STRUCTURE_SECONDS = 15.0
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_BROKEN_ZIP = (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error)
+_BROKEN_ZIP = (
+    *(zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error),
+    lzma.LZMAError,
+)
 # The first bytes of a member of a zip file, up to the lengths of its name and of what else is in front of its contents.
 _ZIP_HEADER_BYTES = 30
 _CHUNK = 1 << 20

@@ -104,6 +104,9 @@ class Rule:
         values = [v for layer in layers for v in (*layer.inputs, *layer.outputs)]
         if strange := next((v for v in values if v.dtype not in RUST_TYPES), None):
             return match.reject(f"`{strange.name}` is {strange.dtype}, and the layers are of {', '.join(RUST_TYPES)}")
+        weights = [w for layer in layers for w in layer.weights() if w.array.dtype.name not in RUST_TYPES]
+        if weights:
+            return match.reject(f"its weights are {weights[0].array.dtype.name}; there are {', '.join(RUST_TYPES)}")
         if stored := next((v for layer in layers for v in stored_only(layer)), None):
             return match.reject(f"`{stored.name}` is {stored.dtype}, which {match.root.op} does not compute with")
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
