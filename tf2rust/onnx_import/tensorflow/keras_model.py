@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.gate.keras_calls import check_calls
 from tf2rust.onnx_import.tensorflow.gate.keras_config import config_refusals
 from tf2rust.onnx_import.tensorflow.gate.refusal import refuse_or_note
 from tf2rust.onnx_import.tensorflow.messages import not_opened, not_traced
@@ -46,6 +47,7 @@ def open_keras(stored: StoredModel, *, trust_code: bool, custom_objects: Mapping
     registered = loaded.saving.get_custom_objects() if loaded else {}
     refusals = config_refusals(stored.config, {*registered, *(custom_objects or {})})
     notes = refuse_or_note(list(refusals), stored.path.name, trust_code=trust_code)
+    check_calls(stored.config, stored.path.name)
     keras = library(package)
     with tempfile.TemporaryDirectory(prefix="tf2rust-") as folder:
         copy = stored.copy_to(Path(folder))

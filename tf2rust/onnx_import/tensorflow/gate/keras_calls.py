@@ -1,0 +1,80 @@
+"""The calls of a stored functional model, in an order in which they can be made.
+
+Keras makes those that it can, over and over until none is left: of calls that wait for each other, or for one that
+there is not, it never finishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tf2rust.errors import ConversionError
+
+_Call = tuple[str, int]
+"""A layer's name, and which of its calls."""
+
+
+def check_calls(config: object, shown: str) -> None:
+    """Raises ConversionError if a functional model anywhere in a stored architecture waits for calls without end."""
+    waiting = [config]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("layers"), list):
+                _check_model([layer for layer in value["layers"] if isinstance(layer, dict)], shown)
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _check_model(layers: list[dict[str, Any]], shown: str) -> None:
+    calls = {
+        str(layer.get("name")): [list(_reads(call)) for call in layer["inbound_nodes"]]
+        for layer in layers
+        if isinstance(layer.get("inbound_nodes"), list)
+    }
+    # An input, and a model inside of the model, have been called when they were made.
+    made = {str(layer.get("name")): int(_is_made_by_call(layer)) for layer in layers}
+    left = {name: own for name, own in calls.items() if own}
+    while left:
+        done = 0
+        for name, own in list(left.items()):
+            while own and all(index in range(made.get(source, index + 1)) for source, index in own[0]):
+                own.pop(0)
+                made[name] += 1
+                done += 1
+            if not own:
+                del left[name]
+        if left and not done:
+            name, own = next(iter(left.items()))
+            source, index = next((s, i) for s, i in own[0] if i not in range(made.get(s, i + 1)))
+            raise ConversionError(
+                f"Layer {name!r} of {shown} reads call {index} of layer {source!r}, which there is not, or which waits "
+                "for it; the file is damaged: save the model again."
+            )
+
+
+def _is_made_by_call(layer: dict[str, Any]) -> bool:
+    config = layer.get("config")
+    return layer.get("class_name") == "InputLayer" or (isinstance(config, dict) and "layers" in config)
+
+
+def _reads(call: object) -> Iterator[_Call]:
+    """The calls whose results a call takes, as Keras 2 and Keras 3 write them; what else there is, is left out."""
+    if isinstance(call, dict):
+        history = call.get("keras_history")
+        if isinstance(history, list):
+            yield from _reference(history)
+        for value in call.values():
+            yield from _reads(value)
+    elif isinstance(call, list):
+        if len(call) >= 3 and isinstance(call[0], str):
+            yield from _reference(call)
+        for value in call:
+            yield from _reads(value)
+
+
+def _reference(written: list[Any]) -> Iterator[_Call]:
+    if len(written) >= 3 and isinstance(written[0], str) and isinstance(written[1], int):
+        yield written[0], written[1]
