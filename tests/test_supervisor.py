@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +19,8 @@ from tests.models import graphs
 from tf2rust.conversion import Options
 from tf2rust.errors import UsageError
 from tf2rust.limits import Limits, limits_in, memory_limit, time_limit
+from tf2rust.publish.staging import STAGING_FILE, staging_folder
+from tf2rust.supervisor import STAGING, remove_run
 from tf2rust.transport import dump, load
 
 SABOTAGE = """
@@ -133,6 +137,40 @@ def test_a_killed_supervisor_takes_the_child_along(folder: Path) -> None:
     assert list((folder / "tmp").iterdir()) == []
 
 
+def test_only_the_staging_folder_of_a_run_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path may hold newlines and bytes that are no text; the user's folder ends where the line does."""
+    users, run = tmp_path / "users", tmp_path / "run"
+    users.mkdir(), run.mkdir()
+    monkeypatch.setenv(STAGING_FILE, str(run / STAGING))
+    with (
+        contextlib.suppress(FileNotFoundError),
+        staging_folder(tmp_path / os.fsdecode(b"users\n\xff") / "out") as staging,
+    ):
+        shutil.copytree(staging, kept := tmp_path / "kept")
+        remove_run(run)
+        assert not staging.exists()
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / STAGING).write_bytes(os.fsencode(kept)[:-1] + b"\0" + os.fsencode(kept))
+    remove_run(tmp_path / "second")
+    assert users.is_dir()
+    assert kept.is_dir()
+    assert not run.exists()
+
+
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "2>&-", ">&-"])
+def test_closed_streams_are_no_failure(folder: Path, closed: str) -> None:
+    command = f'"$0" -m tf2rust patterns mlp.onnx {closed}'
+    done = subprocess.run(["sh", "-c", command, sys.executable], cwd=folder, env=_environment(folder), check=False)
+    assert done.returncode == 0
+
+
+def test_a_terminal_that_lacks_characters_is_no_failure(folder: Path) -> None:
+    environment = {**_environment(folder), "PYTHONIOENCODING": "ascii", "TERM": "dumb", "COLUMNS": "20"}
+    command = [sys.executable, "-m", "tf2rust", *CONVERSION[:3], "é", *CONVERSION[4:]]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
+    assert (done.returncode, b"\\xe9" in done.stdout) == (0, True)
+
+
 def test_native_output_does_not_reach_the_terminal(folder: Path) -> None:
     code = "os.write(2, b'noise'); print('python', file=sys.stderr); __import__('warnings').warn('warned'); {}['x']"
     process = _start(folder, _environment(folder, "_match", code))
@@ -180,6 +218,15 @@ class Evil:
 @pytest.mark.parametrize("value", [Evil(), os.path.join, subprocess.run, print, Limits.of])
 def test_a_result_is_nothing_but_data(tmp_path: Path, value: object) -> None:
     dump(tmp_path / "x", value)
+    with pytest.raises(Exception, match="carries no data"):
+        load(tmp_path / "x")
+
+
+@pytest.mark.parametrize("name", ["subprocess.Popen", "Path", "threading.Timer"])
+def test_a_result_holds_no_classes_that_our_modules_import(tmp_path: Path, name: str) -> None:
+    # Protocol 4 follows the dots of a name.
+    called = b"\x80\x04" + b"".join(b"\x8c" + bytes([len(t)]) + t for t in (b"tf2rust.supervisor", name.encode()))
+    (tmp_path / "x").write_bytes(called + b"\x93\x8c\x04true\x85R.")
     with pytest.raises(Exception, match="carries no data"):
         load(tmp_path / "x")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import faulthandler
+import io
 import logging
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -15,13 +15,14 @@ import warnings
 from pathlib import Path
 from typing import NoReturn
 
-from tf2rust.supervisor import CALL, LOG, RESULT, RUN_FOLDER, write_report
+from tf2rust.supervisor import CALL, LOG, RESULT, RUN_FOLDER, remove_run, write_report
 
 
 def main() -> None:
     """Runs the command line, or the call that the supervisor left in the run's folder."""
     kind, *arguments = sys.argv[1:]
     folder = Path(os.environ[RUN_FOLDER])
+    _open_standard_streams()
     _separate_native_output(folder / LOG)
     signal.signal(signal.SIGTERM, _end)
     if os.name == "posix":
@@ -42,6 +43,22 @@ def report(error: BaseException) -> Path:
     if folder is None:
         return write_report(text, Path(os.devnull))
     return write_report(text, folder / LOG, folder.parent)
+
+
+def _open_standard_streams() -> None:
+    """Puts the null device where the caller closed a standard stream: the next file to be opened would be that stream.
+
+    What the terminal's encoding lacks is written with backslashes.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _separate_native_output(log: Path) -> None:
@@ -66,7 +83,7 @@ def _follow(parent: int, folder: Path) -> None:
     """Ends this process when its supervisor is gone, who was killed and cannot clean up."""
     while os.getppid() == parent:
         time.sleep(1)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_run(folder)
     os._exit(1)
 
 

@@ -66,7 +66,7 @@ def main() -> NoReturn:
         ended = _Ended(_INTERRUPTED, "interrupted")
     except _Stopped:
         ended = _Ended(_TERMINATED, "ended by a signal")
-    if ended.reason:
+    if ended.reason and sys.stderr is not None:  # None where the caller closed it
         sys.stderr.write(f"error: {ended.reason}\n" if ended.code == 1 else f"{ended.reason}\n")
         sys.stderr.flush()
     sys.exit(ended.code)
@@ -98,10 +98,16 @@ def _run_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        staging = folder / STAGING
-        for line in staging.read_text(encoding="utf-8").splitlines() if staging.is_file() else []:
-            shutil.rmtree(line, ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_run(folder)
+
+
+def remove_run(folder: Path) -> None:
+    """Deletes the folder of a run, and what the run left of the folders that it was writing."""
+    staging = folder / STAGING
+    # What follows the last NUL is a path that was cut short.
+    for path in staging.read_bytes().split(b"\0")[:-1] if staging.is_file() else []:
+        shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _supervise(arguments: list[str], folder: Path, limits: Limits) -> _Ended:

@@ -33,9 +33,13 @@ _TYPES = {
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        found = super().find_class(module, name) if module.partition(".")[0] == "tf2rust" else None
-        if isinstance(found, type) or (module, name) in _TYPES:
+        if (module, name) in _TYPES:
             return super().find_class(module, name)
+        # What a module of ours imports is not ours, and a name with dots leads on into such imports.
+        if module.partition(".")[0] == "tf2rust" and "." not in name:
+            found = super().find_class(module, name)
+            if isinstance(found, type) and found.__module__ == module:
+                return found
         raise pickle.UnpicklingError(f"{module}.{name} carries no data")
 
 

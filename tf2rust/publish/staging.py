@@ -14,9 +14,9 @@ from pathlib import Path
 from tf2rust.publish.marker import read_marker, write_marker
 
 STAGING_FILE = "TF2RUST_STAGING_FILE"
-"""The environment variable that names a file which gets the path of each staging folder as a line.
+"""The environment variable that names a file which gets the path of each staging folder, ended by a NUL.
 
-Whoever may kill this process learns from it what to delete.
+A path may hold any other byte, newlines too. Whoever may kill this process learns from it what to delete.
 """
 _STALE = 24 * 60 * 60
 """The seconds after which nobody writes to a staging folder any more."""
@@ -80,8 +80,8 @@ def _make(folder: Path) -> list[Path]:
 
 def _register(folder: Path) -> None:
     if file := os.environ.get(STAGING_FILE):
-        with open(file, "a", encoding="utf-8", errors="surrogateescape") as lines:
-            lines.write(f"{folder}\n")
+        with open(file, "ab") as paths:
+            paths.write(os.fsencode(folder) + b"\0")
 
 
 def _remove_stale(where: Path, prefix: str) -> None:
