@@ -120,6 +120,31 @@ def keras_3(folder: Path, *layers: Json) -> Json:
     return {"class_name": "Functional", "module": "keras.src.models.functional", "config": config}
 
 
+def keras_2(last: Json) -> Json:
+    """An architecture of the ``.keras`` files of Keras 2: an input and a layer."""
+    x = layer("InputLayer", "x", [], batch_input_shape=[None, 4], dtype="float32")
+    first = x | {"module": "keras.layers", "registered_name": None}
+    layers = [first, {"module": "keras.layers", "registered_name": None} | last]
+    config = {"name": "m", "trainable": True, "layers": layers, "input_layers": [["x", 0, 0]]}
+    config |= {"output_layers": [[last["name"], 0, 0]]}
+    return {"class_name": "Functional", "module": "tf_keras.src.engine.functional", "config": config}
+
+
+def _with_class_name(found: Json) -> Json:
+    """The layer with a class name among its arguments, where it is no object's."""
+    return found | {"config": found["config"] | {"class_name": "Dense"}}
+
+
+def _as_value(folder: Path, name: str) -> Json:
+    return lambda_layer(canary(folder)) | {"class_name": name, "module": "tf_keras.layers", "registered_name": "Lambda"}
+
+
+def _as_spec(folder: Path, shown: str, spec: str) -> Json:
+    module = {"module": "tensorflow.python.keras.layers.core", "registered_name": "Lambda"}
+    names = {"class_name": "__typespec__", "type_spec": shown, "spec_name": spec}
+    return names | module | {"config": lambda_layer(canary(folder))["config"]}
+
+
 def weights_file(edit: Callable[[h5py.File], None] | None = None) -> bytes:
     """The weights of ``keras_3``'s Dense layer as HDF5; ``edit`` changes them."""
     buffer = io.BytesIO()
@@ -288,6 +313,29 @@ def _key_twice(folder: Path) -> bytes:
 
 
 _LISTED: dict[str, Case] = {
+    # Values under whose name Keras would look for a class.
+    "a Lambda as a slice": Case(archive(lambda f: members(keras_2(_as_value(f, "__slice__")), KERAS_2)), "'Lambda'"),
+    "a Lambda as a tensor": Case(
+        archive(lambda f: members(keras_2(_as_value(f, "__keras_tensor__")), KERAS_2)), "'Lambda'"
+    ),
+    "a module as a slice": Case(
+        archive(
+            lambda f: members(
+                keras_2(layer("__slice__", "code") | {"module": "this", "registered_name": None}), KERAS_2
+            )
+        ),
+        "'this'",
+    ),
+    "a Lambda as a spec": Case(
+        archive(lambda f: members(keras_2(dense(activation=_as_spec(f, "TensorSpec", "Lambda"))), KERAS_2)), "'Lambda'"
+    ),
+    "a Lambda registered as a spec": Case(
+        archive(lambda f: members(keras_2(dense(activation=_as_spec(f, "Lambda", "TensorSpec"))), KERAS_2)),
+        "'TensorSpec'",
+    ),
+    "a vocabulary beside a class name": Case(
+        h5(lambda f: functional(_with_class_name(layer("StringLookup", "a", vocabulary=secret(f))))), "secret"
+    ),
     # Calls of TensorFlow's functions.
     "write_file": Case(h5(lambda f: functional(call("io.write_file", canary(f), contents="x"))), "'io.write_file'"),
     "write_file of v1": Case(

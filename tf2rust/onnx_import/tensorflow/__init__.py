@@ -68,6 +68,8 @@ def load_tensorflow(
         version = library("tensorflow").__version__
         opened_with = f"SavedModel, signature {signed.name}, opened with TensorFlow {version}"
         return _exported(signed.traced, opened_with, {}, signed.notes)
+    if not path.is_file():  # opening a pipe would wait for whoever writes to it
+        raise ConversionError(f"{path} is neither a file nor a folder; give the model itself.")
     if signature is not None:
         raise ConversionError(f"{path} is a file; only SavedModel folders have signatures.")
     if path.suffix == ".pb":

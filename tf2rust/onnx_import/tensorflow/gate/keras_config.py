@@ -20,7 +20,12 @@ _CLASSES = names.LAYERS | names.OPERATIONS | _PARTS
 # Values, not objects: tensors, tuples, slices.
 _VALUES = {"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__", "__tuple__"}
 _VALUES |= {"CompositeTensor", "TensorShape"}
+# Slices are the only ones that are stored with a module, which tf_keras imports where it does not know a value's name.
+_VALUE_MODULES = {(None, None), ("builtins", None), ("builtins", "slice")}
 _SPECS = {"IndexedSlicesSpec", "RaggedTensorSpec", "SparseTensorSpec", "TensorSpec"}
+_SPEC_MODULE = re.compile(
+    r"tensorflow\.python\.(framework\.(indexed_slices|sparse_tensor|tensor|tensor_spec)|ops\.ragged\.ragged_tensor)"
+)
 # Keras 2 calls its modules `keras.layers` or `keras.engine.functional`, Keras 3 `keras.src.ops.numpy`.
 _MODULE = re.compile(
     r"(tf_)?keras(\.src|\.api)?(\.(activations|constraints|dtype_policies|engine|initializers|layers|mixed_precision|models"
@@ -72,7 +77,7 @@ def config_refusals(config: dict[str, Any], known: Container[str] = ()) -> Itera
             if reason:
                 yield Refusal(f"{owner} {reason.clause}", reason.remedy)
                 continue
-        elif not is_users:
+        if not is_users:  # a layer's arguments may have a `class_name` among them
             yield from (
                 Refusal(f"{owner} {reason.clause}", reason.remedy) for reason in _argument_reasons(value, known)
             )
@@ -106,12 +111,9 @@ def _reason(value: dict[str, Any]) -> Refusal | None:
     if name == "__lambda__" or name.rpartition(">")[2] == "Lambda":
         return Refusal("is a Lambda: Python code, which would run during the conversion", _REMOVE)
     if name in _VALUES:
-        return None
+        return _value_reason(value, name)
     if name in ("TypeSpec", "__typespec__"):
-        spec = str(value.get("type_spec", value.get("spec_name"))).removeprefix("tf.")
-        is_tensorflows = str(value.get("module", "tensorflow.python")).startswith("tensorflow.python.")
-        is_spec = spec in _SPECS and (name == "TypeSpec" or is_tensorflows)
-        return None if is_spec else Refusal(f"describes a tensor by {_shown(spec)}, {_UNKNOWN}", _REMOVE)
+        return _spec_reason(value, name)
     if name == "function":
         return _function_reason(value)
     if name in _CALLS:
@@ -121,6 +123,25 @@ def _reason(value: dict[str, Any]) -> Refusal | None:
         where = f" of the Python module {_shown(module)}" if isinstance(module, str) else ""
         return Refusal(f"uses the layer class {_shown(name)}{where}, {_UNKNOWN}", _PASS)
     return _module_reason(value, name)
+
+
+def _value_reason(value: dict[str, Any], name: str) -> Refusal | None:
+    """Why Keras might find a class of another module where a value is stored."""
+    module, registered = value.get("module"), value.get("registered_name")
+    known = all(isinstance(text, str | None) for text in (module, registered))
+    if known and (module, registered) in _VALUE_MODULES:
+        return None
+    where = f"{_shown(registered)} of the Python module {_shown(module)}"
+    return Refusal(f"stores a value {name!r} as {where}, {_UNKNOWN}", _REMOVE)
+
+
+def _spec_reason(value: dict[str, Any], name: str) -> Refusal | None:
+    """What ``TypeSpec`` looks up by ``type_spec`` in TensorFlow's own list, and ``__typespec__`` in a module."""
+    spec = str(value.get("type_spec" if name == "TypeSpec" else "spec_name")).removeprefix("tf.")
+    is_spec = spec in _SPECS and value.get("registered_name") is None
+    if name == "__typespec__" or "module" in value:
+        is_spec = is_spec and _SPEC_MODULE.fullmatch(str(value.get("module"))) is not None
+    return None if is_spec else Refusal(f"describes a tensor by {_shown(spec)}, {_UNKNOWN}", _REMOVE)
 
 
 def _module_reason(value: dict[str, Any], name: str) -> Refusal | None:

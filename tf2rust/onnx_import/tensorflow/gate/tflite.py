@@ -12,7 +12,7 @@ _COMPUTING = frozenset({"TFLite_Detection_PostProcess"})
 
 
 def check_operators(content: bytes, path: Path) -> None:
-    """Raise ``ConversionError`` with a reason for every operator that is not TFLite's own.
+    """Raise ``ConversionError`` with a reason for every operator that is not TFLite's own, and for weights elsewhere.
 
     Those called ``Flex...`` are TensorFlow's, and the interpreter would run them: ``FlexWriteFile``. No option allows
     them, as custom operators have no ONNX equivalent.
@@ -21,9 +21,14 @@ def check_operators(content: bytes, path: Path) -> None:
     try:
         model = schema.Model.GetRootAs(content)
         codes = [model.OperatorCodes(index) for index in range(model.OperatorCodesLength())]
+        reads_others = model.ExternalBufferGroupsLength() > 0
         custom = {code.CustomCode() or b"" for code in codes if schema.BuiltinOperator.CUSTOM in _builtin(code)}
     except Exception as error:  # whatever a damaged buffer leads its reader to
         raise ConversionError(f"{path} is a damaged or truncated TFLite model.") from error
+    if reads_others:
+        raise ConversionError(
+            f"{path} keeps its weights in other files, which are not read; write the model with its weights in it."
+        )
     names = sorted({name.decode("utf-8", "replace") for name in custom} - _COMPUTING)
     if names:
         raise ConversionError(
