@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tf2rust
@@ -22,3 +24,46 @@ def test_a_missing_file_is_a_conversion_error(tmp_path: Path) -> None:
     for name in ("absent.onnx", "absent.keras"):
         with pytest.raises(tf2rust.ConversionError, match="absent"):
             tf2rust.convert(tmp_path / name, tmp_path / "out", "m")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"model_name": " "}, "--model_name is empty"),
+        ({"model_name": 5}, "--model_name is empty, or no text"),
+        ({"dims": {"batch": "3"}}, "--dim batch='3': a size is a whole number"),
+        ({"dims": {"batch": -3}}, "--dim batch=-3"),
+        ({"dims": {"batch": True}}, "--dim batch=True"),
+        ({"dims": {"batch": None}}, "--dim batch=None"),
+        ({"dims": {"batch": 1 << 31}}, "from 1 to 2147483647"),
+        ({"tf_layers": "nowhere"}, "nowhere: there is no Cargo.toml"),
+        ({"rates": {"low": "0.1"}}, "a rate between 0 and 1"),
+        ({"rates": {"low": float("nan")}}, "a rate between 0 and 1"),
+        ({"rates": {"lowest": 0.5}}, "a rate between 0 and 1"),
+        ({"rates": {"low": 0.5}}, "the rates must descend"),
+        ({"rates": {"low": 0.05}, "thresholds": "thresholds.json"}, "give thresholds or rates"),
+        ({"binary_classification": "false"}, "--binary_classification 'false'"),
+        ({"max_memory": 0}, "--max_memory 0"),
+        ({"time_limit": -1}, "--time_limit -1"),
+    ],
+)
+def test_options_of_no_meaning(tmp_path: Path, options: dict[str, object], sentence: str) -> None:
+    model = graphs.save(graphs.mlp(), tmp_path / "mlp.onnx")
+    with pytest.raises(tf2rust.UsageError, match=re.escape(sentence)):
+        tf2rust.convert(model, tmp_path / "out", **{"model_name": "m", **options})  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
+
+
+def test_numbers_of_numpy_and_limits_as_numbers(tmp_path: Path) -> None:
+    model = graphs.save(graphs.mlp(), tmp_path / "mlp.onnx")
+    dims = {"batch": np.int64(2)}
+    converted = tf2rust.convert(
+        model,
+        tmp_path / "out",
+        "m",
+        dims=dims,  # type: ignore[arg-type]
+        rates={"low": 0.05},
+        max_memory=8 << 30,
+        time_limit=600,
+    )
+    assert converted.crate.is_dir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tf2rust.errors import ConversionError, InternalError, UsageError
 
@@ -40,17 +40,18 @@ def convert(
     custom_objects: Mapping[str, object] | None = None,
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
-    max_memory: str | None = None,
-    time_limit: str | None = None,
+    max_memory: str | int | None = None,
+    time_limit: str | float | None = None,
 ) -> Converted:
     """Converts a model file as ``tf2rust from-onnx`` (for ``.onnx``) or ``tf2rust from-tf`` does.
 
-    The options are those of the command line, with ``dims`` for ``--dim`` and ``rates`` for ``--fpr``. Gives the
-    crate's path, the listing of what matched, the proof and the notes. The conversion runs in a child process within
-    the limits ``max_memory`` and ``time_limit``; with ``custom_objects``, which are classes of this process, it runs in
-    this one and without limits. Raises ConversionError with every reason, having written nothing, and UsageError for
-    options that do not fit together.
+    The options are those of the command line, with ``dims`` for ``--dim`` and ``rates`` for ``--fpr``; levels without a
+    rate keep the default. Gives the crate's path, the listing of what matched, the proof and the notes. The conversion
+    runs in a child process within the limits ``max_memory`` and ``time_limit``; with ``custom_objects``, which are
+    classes of this process, it runs in this one and without limits. Raises ConversionError with every reason, having
+    written nothing, and UsageError for options that do not fit together.
     """
+    from numbers import Integral
     from pathlib import Path
 
     from tf2rust import conversion, limits, supervisor
@@ -59,6 +60,14 @@ def convert(
     def path(given: _Path | None) -> Path | None:
         return None if given is None else Path(given).absolute()
 
+    def number(given: Any) -> Any:
+        return int(given) if isinstance(given, Integral) and not isinstance(given, bool) else given
+
+    def text(given: object) -> str | None:
+        return None if given is None else str(given)
+
+    if thresholds is not None and rates is not None:
+        raise UsageError("give thresholds or rates: thresholds are taken from a file or found at rates")
     arguments = {
         "model": Path(model).absolute(),
         "options": conversion.Options(
@@ -69,19 +78,20 @@ def convert(
             enable_memdrop=enable_memdrop,
             path_to_fv=path(path_to_fv),
             thresholds=path(thresholds),
-            rates=dict(DEFAULT_RATES if rates is None else rates),
+            rates={**DEFAULT_RATES, **(rates or {})},
             labels=path(labels),
-            dims=dict(dims or {}),
+            dims={name: number(size) for name, size in (dims or {}).items()},
             tf_layers=path(tf_layers),
         ),
         "constants": path(constants),
         "signature": signature,
         "trust_code": trust_code,
-        "inputs": tuple(inputs),
-        "outputs": tuple(outputs),
+        # A text is one name, not a sequence of letters.
+        "inputs": (inputs,) if isinstance(inputs, str) else tuple(inputs),
+        "outputs": (outputs,) if isinstance(outputs, str) else tuple(outputs),
     }
     if custom_objects:
         return conversion.convert_file(**arguments, custom_objects=custom_objects)  # type: ignore[arg-type]
-    within = limits.Limits.of(max_memory, time_limit)
+    within = limits.Limits.of(text(max_memory), text(time_limit))
     converted: Converted = supervisor.convert_supervised(arguments, within)
     return converted

@@ -162,10 +162,6 @@ def _options(given: dict[str, Any]) -> Any:
     from tf2rust.conversion import Options
 
     model_name, tf_layers, binary = given["model_name"], given["tf_layers"], given["binary_classification"]
-    if not model_name.strip():
-        raise UsageError("--model_name is empty")
-    if tf_layers is not None and not (tf_layers / "Cargo.toml").is_file():
-        raise UsageError(f"--tf_layers {tf_layers}: there is no Cargo.toml in it")
     if given["thresholds"] is not None and given["fpr"] is not None:
         raise UsageError("give --thresholds or --fpr: thresholds are taken from a file or found at rates")
     return Options(

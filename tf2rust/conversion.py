@@ -13,7 +13,7 @@ from tf2rust.codegen.crate import CRATE, THRESHOLDS, CrateOptions, collect, writ
 from tf2rust.codegen.fuse import optimise
 from tf2rust.codegen.model import build
 from tf2rust.codegen.scoring import Scoring, class_count, gives_probabilities, score_column
-from tf2rust.errors import ConversionError
+from tf2rust.errors import ConversionError, UsageError
 from tf2rust.labels import check_labels, read_labels
 from tf2rust.npz import read_npz
 from tf2rust.onnx_import.constants import bind_constants
@@ -32,7 +32,10 @@ from tf2rust.proof.prove import prove
 from tf2rust.publish import check_target, publish
 from tf2rust.source import Source
 from tf2rust.stages import Progress, silent, stage
-from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, find_thresholds, read_thresholds
+from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates, find_thresholds, read_thresholds
+
+LARGEST_SIZE = (1 << 31) - 1
+"""Of a dimension that is bound."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,19 @@ class Options:
     labels: Path | None = None
     dims: Mapping[str, int] = field(default_factory=dict)
     tf_layers: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for options that no conversion can have."""
+        if not isinstance(self.model_name, str) or not self.model_name.strip():
+            raise UsageError("--model_name is empty, or no text")
+        if self.binary_classification not in (None, True, False):
+            raise UsageError(f"--binary_classification {self.binary_classification!r}: it is true or false")
+        if self.tf_layers is not None and not (self.tf_layers / "Cargo.toml").is_file():
+            raise UsageError(f"--tf_layers {self.tf_layers}: there is no Cargo.toml in it")
+        for name, size in self.dims.items():
+            if type(size) is not int or not 0 < size <= LARGEST_SIZE:
+                raise UsageError(f"--dim {name}={size!r}: a size is a whole number from 1 to {LARGEST_SIZE}")
+        check_rates(self.rates)
 
 
 @dataclass(frozen=True)

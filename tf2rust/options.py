@@ -15,7 +15,7 @@ from rich.markup import escape
 from tf2rust import limits
 from tf2rust.errors import UsageError
 from tf2rust.stages import brief
-from tf2rust.thresholds import DEFAULT_RATES, LEVELS
+from tf2rust.thresholds import DEFAULT_RATES, LEVELS, check_rates
 
 _SIZE = re.compile(r"\d{1,10}", re.ASCII)
 
@@ -163,7 +163,5 @@ def rates(given: str | None) -> Mapping[str, float]:
         if level not in LEVELS or not 0 < rate < 1:
             raise UsageError(f"--fpr {item}: write LEVEL=RATE, with a level of {', '.join(LEVELS)} and 0 < rate < 1")
         found[level] = rate
-    if list(found.values()) != sorted(found.values(), reverse=True):
-        listed = ", ".join(f"{level}={rate:g}" for level, rate in found.items())
-        raise UsageError(f"--fpr: the rates must descend from bottom to high, but they are {listed}")
+    check_rates(found)
     return found

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tf2rust.errors import ConversionError
+from tf2rust.errors import ConversionError, UsageError
 from tf2rust.stages import brief
 from tf2rust.text_file import parse_json, read_text
 
@@ -67,6 +67,17 @@ def read_thresholds(path: Path) -> Thresholds:
 
 def _is_score(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def check_rates(rates: Mapping[str, float]) -> None:
+    """Raises UsageError unless each level has a false-positive rate between 0 and 1, and these descend."""
+    numbers = (int, float, np.integer, np.floating)
+    if set(rates) != set(LEVELS) or not all(isinstance(r, numbers) and 0 < r < 1 for r in rates.values()):
+        raise UsageError(f"--fpr: give a rate between 0 and 1 for each of {', '.join(LEVELS)}")
+    found = {level: rates[level] for level in LEVELS}
+    if list(found.values()) != sorted(found.values(), reverse=True):
+        listed = ", ".join(f"{level}={rate:g}" for level, rate in found.items())
+        raise UsageError(f"--fpr: the rates must descend from bottom to high, but they are {listed}")
 
 
 def find_thresholds(scores: np.ndarray, labels: np.ndarray, rates: Mapping[str, float]) -> tuple[Thresholds, list[str]]:
