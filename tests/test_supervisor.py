@@ -126,6 +126,28 @@ def test_a_signal_ends_it_without_a_trace(folder: Path, number: signal.Signals, 
     assert list((folder / "tmp").iterdir()) == []
 
 
+def test_a_signal_while_the_child_starts_ends_it_too(folder: Path) -> None:
+    """The signal comes when the process is there and Popen has not returned yet."""
+    environment = _environment(folder)
+    start = """
+import os, signal, subprocess
+if "TF2RUST_RUN_FOLDER" not in os.environ:
+    class Popen(subprocess.Popen):
+        def _execute_child(self, *arguments):
+            super()._execute_child(*arguments)
+            open("child", "w").write(str(self.pid))
+            os.kill(os.getpid(), signal.SIGTERM)
+    subprocess.Popen = Popen
+"""
+    (folder / "packages" / "sitecustomize.py").write_text(start)
+    process = _start(folder, environment)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (143, "ended by a signal\n")
+    assert list((folder / "tmp").iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((folder / "child").read_text()), 0)
+
+
 def test_a_killed_supervisor_takes_the_child_along(folder: Path) -> None:
     environment = _environment(folder, "_match", "open('begun', 'w').write(str(os.getpid())); time.sleep(60)")
     process = _start(folder, environment)

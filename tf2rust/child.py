@@ -15,13 +15,14 @@ import warnings
 from pathlib import Path
 from typing import NoReturn
 
-from tf2rust.supervisor import CALL, LOG, RESULT, RUN_FOLDER, remove_run, write_report
+from tf2rust.supervisor import CALL, LOG, RESULT, RUN_FOLDER, let_signals, remove_run, write_report
 
 
 def main() -> None:
     """Runs the command line, or the call that the supervisor left in the run's folder."""
     kind, *arguments = sys.argv[1:]
     folder = Path(os.environ[RUN_FOLDER])
+    let_signals()
     _open_standard_streams()
     _separate_native_output(folder / LOG)
     signal.signal(signal.SIGTERM, _end)

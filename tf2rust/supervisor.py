@@ -38,6 +38,7 @@ _SMALLER = ", or give fewer samples or smaller dimensions with --path_to_fv and 
 _INTERVAL = 0.1  # seconds between two samples of memory
 _GRACE = 2.0  # seconds in which a child that is asked to end may finish a swap of folders
 _INTERRUPTED, _TERMINATED = 130, 143
+_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class _Stopped(BaseException):
@@ -122,17 +123,21 @@ def _supervise(arguments: list[str], folder: Path, limits: Limits) -> _Ended:
         # What libraries put into temporary files goes with the run.
         **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),
     }
-    child = subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
-        env=environment,
-        # Ctrl-C is this process' to handle: a library in the child may be in the middle of anything.
-        start_new_session=os.name == "posix",
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-    )
+    child = None
     try:
+        # A signal between the child's start and its assignment would leave it running.
+        with _signals_held():
+            child = subprocess.Popen(
+                [sys.executable, "-c", program, *arguments],
+                env=environment,
+                # Ctrl-C is this process' to handle: a library in the child may be in the middle of anything.
+                start_new_session=os.name == "posix",
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
         reason = _watch(child, limits, folder / STAGE)
     except BaseException:
-        _end(child)
+        if child is not None:
+            _end(child)
         raise
     if reason:
         _end(child)
@@ -140,6 +145,25 @@ def _supervise(arguments: list[str], folder: Path, limits: Limits) -> _Ended:
     if child.returncode < 0 or child.returncode > 255:  # the latter are crashes on Windows
         return _Ended(1, _crash(child.returncode, folder))
     return _Ended(child.returncode)
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Signals that end this process arrive after the block; a child that is started in it is to :func:`let_signals`."""
+    if os.name != "posix":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def let_signals() -> None:
+    """Lets signals arrive that were held when this process was started."""
+    if os.name == "posix":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def _watch(child: subprocess.Popen[bytes], limits: Limits, stage: Path) -> str:
