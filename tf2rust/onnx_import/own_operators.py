@@ -158,11 +158,23 @@ def definition(op: str) -> onnx.FunctionProto:
 
 
 def attach(proto: onnx.ModelProto) -> None:
-    """Adds the definitions of the functions that the graph uses, those in loops and branches included."""
+    """Adds the definitions of the functions that the graph uses, those in loops and branches included.
+
+    tf2onnx drops the domain of a node that it moves out of a branch; it is given back.
+    """
+    _restore_domains(proto.graph)
     used = sorted(_used(proto.graph))
     if used:
         proto.functions.extend(definition(op) for op in used)
         proto.opset_import.append(onnx.helper.make_opsetid(DOMAIN, VERSION))
+
+
+def _restore_domains(graph: onnx.GraphProto) -> None:
+    for node in graph.node:
+        if not node.domain and node.op_type in _BODIES:
+            node.domain = DOMAIN
+        for attribute in node.attribute:
+            _restore_domains(attribute.g)
 
 
 def is_own_operator(domain: str, op: str) -> bool:

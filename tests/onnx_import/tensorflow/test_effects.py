@@ -87,6 +87,7 @@ def _each(package: Any, table: Mapping[str, dict[str, Any]]) -> Any:
     [
         pytest.param(keras, KERAS_3, ".keras", id="keras3-keras"),
         pytest.param(keras, {n: o for n, o in KERAS_3.items() if n not in NOT_IN_H5}, ".h5", id="keras3-h5"),
+        pytest.param(keras, {n: o for n, o in KERAS_3.items() if n not in NOISE}, "", id="keras3-folder"),
         pytest.param(tf_keras, KERAS_2, ".keras", id="keras2-keras"),
         pytest.param(tf_keras, KERAS_2, ".h5", id="keras2-h5"),
         pytest.param(tf_keras, {n: o for n, o in KERAS_2.items() if n not in NOISE}, "", id="keras2-folder"),
@@ -98,17 +99,61 @@ def test_layers_that_augment_are_what_they_are_at_inference(
     x = np.random.default_rng(1).uniform(0, 255, (2, 8, 9, 3)).astype(np.float32)
     with quiet():
         model = _each(package, table)
-        model.save(tmp_path / f"model{suffix}")
+        path = tmp_path / f"model{suffix}"
+        model.export(path, verbose=False) if package is keras and not suffix else model.save(path)
         results = model(x, training=False)
-    loaded = load_tensorflow(tmp_path / f"model{suffix}")
+    loaded = load_tensorflow(path)
+    assert bool(loaded.notes) == (package is keras and not suffix)
     expected = [np.asarray(r) for r in (results if isinstance(results, list) else [results])]
     names = [value.name for value in loaded.proto.graph.output]
-    if not suffix:  # where outputs are in the order of their names
+    if not suffix and package is keras:  # where outputs are in the order of their names
+        names.sort(key=lambda name: int(name.rpartition("_")[2]))
+    elif not suffix:
         names = [tensor._keras_history[0].name for tensor in model.outputs]
     for found in (loaded.run({"image": x}), run_onnx(loaded.proto, {"image": x})):
         for name, array in zip(names, expected, strict=True):
             assert found[name].shape == array.shape, name
             np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "layers", "left_out"),
+    [
+        ("float32", lambda k: [k.RandomFlip(name="turn"), k.RandomRotation(0.1, name="tilt")], ["turn", "tilt"]),
+        ("uint8", lambda k: [k.RandomBrightness(0.2), k.Rescaling(1 / 255.0)], ["random_brightness"]),
+        ("float32", lambda k: [keras.Sequential([k.RandomZoom(0.2), k.MixUp()])], ["random_zoom", "mix_up"]),
+        ("float32", lambda k: [k.Conv2D(8, 3), k.RandomTranslation(0.1, 0.1)], ["random_translation"]),
+    ],
+)
+def test_exported_with_augmentation_at_work(
+    tmp_path: Path, dtype: str, layers: Callable[[Any], list[Any]], left_out: list[str]
+) -> None:
+    image = keras.Input((16, 16, 3), dtype=dtype, name="image")
+    x = np.random.default_rng(1).uniform(0, 255, (2, 16, 16, 3)).astype(dtype)
+    with quiet():
+        inner = keras.Sequential([*layers(keras.layers), keras.layers.Conv2D(2, 3)])
+        model = keras.Model(image, inner(image))
+        model.export(tmp_path, verbose=False)
+        expected = np.asarray(model(x, training=False))
+    loaded = load_tensorflow(tmp_path)
+    (note,) = loaded.notes
+    assert all(name in note for name in left_out)
+    for found in (loaded.run({"image": x}), run_onnx(loaded.proto, {"image": x})):
+        (array,) = found.values()
+        np.testing.assert_allclose(array, expected, rtol=1e-5, atol=1e-3)
+
+
+def _exported_noise(_: Any) -> Any:
+    class Always(keras.layers.Layer):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__(name="always")
+            self.noise = keras.layers.GaussianNoise(1.0)
+
+        def call(self, x: Any) -> Any:
+            return self.noise(x, training=True)
+
+    x = keras.Input((4,), name="x")
+    return keras.Model(x, Always()(x))
 
 
 def _recurrent(package: Any, kind: str) -> Any:
@@ -149,6 +194,7 @@ def _counter(_: Any) -> Any:
         (lambda p: _recurrent(p, "GRU"), keras, ".h5", ("layer 'memory'", "stateful=False")),
         (lambda p: _recurrent(p, "SimpleRNN"), tf_keras, ".h5", ("layer 'memory'", "stateful=False")),
         (lambda p: _recurrent(p, "LSTM"), tf_keras, "", ("memory", "stateful=False")),
+        (_exported_noise, None, "", ("seed_generator_state", "random numbers")),
         (_noisy, None, "", ("'StateVar:0'", "random numbers")),
         (_counter, None, "", ("'calls:0'", "from one call to the next")),
     ],
@@ -159,7 +205,12 @@ def test_a_state_is_refused_by_name(
     path = tmp_path / f"model{suffix}"
     with quiet():
         model = build(package)
-        model.save(path) if package else tf.saved_model.save(model, path)
+        if package:
+            model.save(path)
+        elif isinstance(model, keras.Model):
+            model.export(path, verbose=False)
+        else:
+            tf.saved_model.save(model, path)
     with pytest.raises(ConversionError) as raised:
         load_tensorflow(path)
     (reason,) = raised.value.reasons

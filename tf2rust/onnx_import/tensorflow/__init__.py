@@ -36,7 +36,8 @@ class TensorFlowModel:
     ``proto`` has opset 18, free batch and time dimensions, and an order and names that depend on nothing but the
     model. ``layers`` gives the Keras class of each Keras layer and is empty where the file does not tell;
     ``node_layers`` the Keras layer of each ONNX node that can be attributed. ``run`` takes and gives arrays by ONNX
-    input and output names. ``notes`` are for the user: what of the model is trusted though it may do more than compute.
+    input and output names. ``notes`` are for the user: what of the model is trusted though it may do more than compute,
+    and which layers are left out.
     """
 
     proto: onnx.ModelProto
@@ -117,4 +118,15 @@ def _exported(
     exported = export(traced)
     proto, node_layers = canonicalise(exported, attribute_nodes(exported.graph, traced.scopes))
     framework = f"TensorFlow {library('tensorflow').__version__}"
-    return TensorFlowModel(proto, opened_with, framework, layers, node_layers, traced.run, notes)
+    return TensorFlowModel(proto, opened_with, framework, layers, node_layers, traced.run, (*notes, *_left_out(traced)))
+
+
+def _left_out(traced: TracedModel) -> list[str]:
+    """A note on layers that the graph has no part of, if there are any."""
+    if not traced.left_out:
+        return []
+    names = ", ".join(f"`{name}`" for name in traced.left_out)
+    return [
+        f"what augments images at random ({names}) is left out, as Keras leaves it out at inference; in the SavedModel "
+        "it is at work, since model.export() of Keras 3 traces it as in training."
+    ]

@@ -20,6 +20,8 @@ _READERS = frozenset(
     }
 )
 """Operations that leave a variable as it is."""
+_COMPUTING = "/computing"
+"""What is appended to the names of functions without their effects."""
 _CONDITIONS = frozenset({"If", "StatelessIf"})
 _FRAMES = frozenset({"Enter", "Exit", "LoopCond", "Merge", "NextIteration", "Switch"})
 """Control flow of TensorFlow 1, where an edge of control says in which branch or loop a node is."""
@@ -37,9 +39,9 @@ def variables_used(graph_def: Any, variables: Iterable[str]) -> dict[str, dict[s
         by_name = {node.name: node for node in nodes}
 
         def variable(tensor: str) -> str | None:
-            name = _node_of(tensor)
+            name = node_of(tensor)
             while name not in known and name in by_name and by_name[name].op == "Identity":
-                name = _node_of(by_name[name].input[0])
+                name = node_of(by_name[name].input[0])
             return known.get(name)
 
         for node in nodes:
@@ -80,7 +82,8 @@ def without_effects(graph_def: Any, outputs: Iterable[str]) -> Any:
     result.CopyFrom(graph_def)
     if any(node.op in _FRAMES for node in graph_def.node):
         return result
-    renamed = {f.signature.name: f"{f.signature.name}/computing" for f in result.library.function}
+    names = [function.signature.name for function in result.library.function]
+    renamed = {name: name if name.endswith(_COMPUTING) else f"{name}{_COMPUTING}" for name in names}
     for function in result.library.function:
         function.signature.name = renamed[function.signature.name]
         _keep(function.node_def, function.ret.values())
@@ -98,10 +101,10 @@ def without_effects(graph_def: Any, outputs: Iterable[str]) -> Any:
 
 
 @contextlib.contextmanager
-def freezing(inspect: Callable[[Any, Any], None]) -> Iterator[None]:
+def freezing(arrange: Callable[[Any, Any], Any]) -> Iterator[None]:
     """Inside the ``with`` block TensorFlow freezes functions without their effects.
 
-    ``inspect`` is given the graph before and after; what it raises goes through.
+    ``arrange`` is given the graph before and after, and gives the one to freeze; what it raises goes through.
     """
     module: Any = library("tensorflow.python.framework.convert_to_constants")
     original = module._run_inline_graph_optimization
@@ -109,8 +112,7 @@ def freezing(inspect: Callable[[Any, Any], None]) -> Iterator[None]:
     def inlined(function: Any, *options: Any) -> Any:
         graph_def = original(function, *options)
         computing = without_effects(graph_def, [tensor.name for tensor in function.outputs])
-        inspect(graph_def, computing)
-        return computing
+        return arrange(graph_def, computing)
 
     module._run_inline_graph_optimization = inlined
     try:
@@ -126,12 +128,12 @@ def _keep(nodes: Any, wanted: Iterable[str]) -> None:
         if node.op in _CONDITIONS and (condition := _truth(node.input[0], by_name)) is not None:
             _take(node, condition)
     kept: set[str] = set()
-    waiting = [_node_of(tensor) for tensor in wanted] + [node.name for node in nodes if node.op == "Placeholder"]
+    waiting = [node_of(tensor) for tensor in wanted] + [node.name for node in nodes if node.op == "Placeholder"]
     while waiting:
         name = waiting.pop()
         if name in by_name and name not in kept:
             kept.add(name)
-            waiting += [_node_of(tensor) for tensor in by_name[name].input if not tensor.startswith("^")]
+            waiting += [node_of(tensor) for tensor in by_name[name].input if not tensor.startswith("^")]
     copies = []
     for node in nodes:
         if node.name in kept:
@@ -146,7 +148,7 @@ def _keep(nodes: Any, wanted: Iterable[str]) -> None:
 
 def _truth(tensor: str, by_name: Mapping[str, Any]) -> bool | None:
     """Whether a truth value is known: a constant, or a conjunction with one that is false."""
-    node = by_name.get(_node_of(tensor))
+    node = by_name.get(node_of(tensor))
     if node is None:
         return None
     if node.op == "Const":
@@ -155,7 +157,7 @@ def _truth(tensor: str, by_name: Mapping[str, Any]) -> bool | None:
     inputs = [t for t in node.input if not t.startswith("^")]
     if node.op == "Identity":
         return _truth(inputs[0], by_name)
-    if node.op == "All" and (packed := by_name.get(_node_of(inputs[0]))) is not None and packed.op == "Pack":
+    if node.op == "All" and (packed := by_name.get(node_of(inputs[0]))) is not None and packed.op == "Pack":
         inputs = [t for t in packed.input if not t.startswith("^")]
     elif node.op != "LogicalAnd":
         return None
@@ -178,5 +180,6 @@ def _called(node: Any) -> list[str]:
     return [f.name for a in attributes for f in ((a.func,) if a.HasField("func") else a.list.func)]
 
 
-def _node_of(tensor: str) -> str:
+def node_of(tensor: str) -> str:
+    """The node that makes a tensor, or that an edge of control comes from."""
     return tensor.lstrip("^").partition(":")[0]

@@ -139,16 +139,15 @@ def state_reasons(
     reasons = []
     for name, users in used.items():
         calls = [call for node in users if (call := scopes.call_of(node))]
-        where = f"layer {scopes.layer_of(calls[0])!r}" if calls else f"what has the variable {variables[name]!r}"
+        where = f"Layer {scopes.layer_of(calls[0])!r}" if calls else "The model"
         if _RANDOM.search(variables[name]):
             reasons.append(
-                f"{where[0].upper()}{where[1:]} draws random numbers when the model runs, not only in training, so "
-                "that no two calls agree; leave it out of the model that you save."
+                f"{where} draws random numbers when it runs, not only in training (variable {variables[name]!r}), so "
+                "that no two calls agree; leave out what draws them, or call it with training=False, and save it again."
             )
         else:
             reasons.append(
-                f"{where[0].upper()}{where[1:]} is stateful: it keeps {variables[name]!r} from one call to the next, "
-                "which a crate does not; build it with stateful=False, or make its state an input and an output of the "
-                "model."
+                f"{where} is stateful: it keeps {variables[name]!r} from one call to the next, which a crate does not; "
+                "build it with stateful=False, or make its state an input and an output of the model."
             )
     return list(dict.fromkeys(reasons))

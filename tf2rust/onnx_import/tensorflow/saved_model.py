@@ -111,7 +111,7 @@ def _from_signature(loaded: Any, name: str) -> TracedModel:
         return [results[output] for output in outputs]
 
     inputs = {argument: tensors[argument] for argument in _original_order(loaded, list(tensors))}
-    return freeze_function(function, inputs, outputs, call)
+    return freeze_function(function, inputs, outputs, call, may_augment=True)
 
 
 def _original_order(loaded: Any, names: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.augmentation import without_augmentation
 from tf2rust.onnx_import.tensorflow.effects import freezing, states_read
 from tf2rust.onnx_import.tensorflow.messages import not_run, state_reasons
 from tf2rust.onnx_import.tensorflow.naming import free_name
@@ -21,7 +22,8 @@ class TracedModel:
     """A GraphDef whose weights are constants, and TensorFlow's own way of running what it came from.
 
     ``inputs`` and ``outputs`` give tensor names by ONNX name, in the order that the model's users know. ``call`` takes
-    arrays by ONNX input name and gives one array or tensor per output.
+    arrays by ONNX input name and gives one array or tensor per output. ``left_out`` are layers that augment images and
+    are no part of the graph.
     """
 
     graph_def: Any
@@ -29,6 +31,7 @@ class TracedModel:
     outputs: Mapping[str, str]
     call: Callable[[Mapping[str, Any]], Sequence[Any]]
     scopes: LayerScopes = field(default_factory=LayerScopes)
+    left_out: tuple[str, ...] = ()
 
     def run(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
         """Run the model by TensorFlow on arrays by input name; gives arrays by output name.
@@ -53,11 +56,14 @@ def freeze_function(
     outputs: Sequence[str],
     call: Callable[[Mapping[str, Any]], Sequence[Any]],
     scopes: LayerScopes | None = None,
+    *,
+    may_augment: bool = False,
 ) -> TracedModel:
     """A concrete function as a frozen graph.
 
     ``inputs`` gives the function's argument tensors by ONNX name; ``outputs`` names its outputs in its own order;
-    ``call`` takes tensors by ONNX input name.
+    ``call`` takes tensors by ONNX input name. Of a function that ``may_augment``, layers that augment images are left
+    out, and the frozen graph is what TensorFlow runs. Raises ``ConversionError`` if an output depends on a state.
     """
     tf = library("tensorflow")
     freeze = library("tensorflow.python.framework.convert_to_constants").convert_variables_to_constants_v2
@@ -66,16 +72,31 @@ def freeze_function(
     variables = {name: names_of[id(outer)] for name, outer in captured.items() if id(outer) in names_of}
     scopes = scopes or LayerScopes()
 
-    def refuse_state(whole: Any, computing: Any) -> None:
-        if used := states_read(whole, computing, variables):
-            raise ConversionError(state_reasons(used, variables, scopes))
+    left_out: tuple[str, ...] = ()
 
-    with freezing(refuse_state):
+    def arrange(whole: Any, computing: Any) -> Any:
+        nonlocal left_out
+        used = states_read(whole, computing, variables)
+        if used and may_augment:
+            results, placeholders = [t.name for t in function.outputs], [t.op.name for t in inputs.values()]
+            readers = [node for users in used.values() for node in users]
+            computing, left_out = without_augmentation(computing, results, placeholders, readers)
+            used = states_read(whole, computing, variables)
+        if used:
+            raise ConversionError(state_reasons(used, variables, scopes))
+        return computing
+
+    with freezing(arrange):
         frozen = freeze(function, lower_control_flow=False, aggressive_inlining=True)
     names = distinct(outputs, list(inputs))
+    by_tensor = {tensor.name: name for name, tensor in inputs.items()}
 
     def call_arrays(arrays: Mapping[str, Any]) -> Sequence[Any]:
-        return call({name: tf.constant(arrays[name], dtype=tensor.dtype) for name, tensor in inputs.items()})
+        tensors = {name: tf.constant(arrays[name], dtype=tensor.dtype) for name, tensor in inputs.items()}
+        if left_out:
+            results: Sequence[Any] = frozen(*(tensors[by_tensor[tensor.name]] for tensor in frozen.inputs))
+            return results
+        return call(tensors)
 
     return TracedModel(
         frozen.graph.as_graph_def(add_shapes=True),
@@ -83,6 +104,7 @@ def freeze_function(
         dict(zip(names, (tensor.name for tensor in frozen.outputs), strict=True)),
         call_arrays,
         scopes,
+        left_out,
     )
 
 

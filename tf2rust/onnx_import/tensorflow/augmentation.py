@@ -1,0 +1,116 @@
+"""Layers that augment images, left out of graphs that were exported with them at work.
+
+``model.export()`` of Keras 3 traces these layers as in training, for which their ``call`` is made unless it is told
+otherwise; Keras itself passes images through them at inference. They are found by the random state that they read, in a
+scope of their own that images enter and leave by one tensor each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tf2rust.onnx_import.tensorflow.effects import node_of, without_effects
+from tf2rust.onnx_import.tensorflow.runtime import library
+
+_KINDS = (
+    *("brightness", "color_degeneration", "color_jitter", "contrast", "crop", "elastic_transform", "erasing", "flip"),
+    *("gaussian_blur", "grayscale", "hue", "invert", "perspective", "posterization", "rotation", "saturation"),
+    *("sharpness", "shear", "translation", "zoom"),
+)
+_LAYER = re.compile(rf"(random_({'|'.join(_KINDS)})|aug_mix|cut_mix|mix_up|rand_augment|solarization)(_\d+)*")
+"""How Keras names these layers."""
+_CHANNELS = (1, 3, 4)
+"""Those of images; features of them have more."""
+
+
+def without_augmentation(
+    graph_def: Any, outputs: Sequence[str], inputs: Iterable[str], random: Iterable[str]
+) -> tuple[Any, tuple[str, ...]]:
+    """The graph with images passed through the layers that the nodes called ``random`` belong to, and these layers.
+
+    ``outputs`` are tensors and ``inputs`` the placeholders that stand for data. A layer that is no augmentation stays,
+    and so does one that changes the size of images, but for RandomCrop: at inference, Keras 3 crops nothing.
+    """
+    tf = library("tensorflow")
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+    scopes = sorted({_scope(name) for name in random})
+    data = _reached(graph_def, set(inputs))
+    ends = {scope: _ends(graph_def, graph, outputs, data, f"{scope}/") for scope in scopes}
+    found = {scope: pair for scope, pair in ends.items() if pair is not None}
+    if not found:
+        return graph_def, ()
+    result = type(graph_def)()
+    result.CopyFrom(graph_def)
+    for entering, leaving in found.values():
+        _pass_through(result, entering, leaving)
+    return without_effects(result, outputs), tuple(scope.rpartition("/")[2] for scope in found)
+
+
+def _scope(node: str) -> str:
+    """The scope of the layer that a node belongs to: the outermost that Keras names so, else the innermost."""
+    path = node.split("/")[:-1]
+    named = next((i for i, part in enumerate(path) if _LAYER.fullmatch(part)), len(path) - 1)
+    return "/".join(path[: named + 1])
+
+
+def _ends(graph_def: Any, graph: Any, outputs: Sequence[str], data: set[str], prefix: str) -> tuple[Any, Any] | None:
+    """The tensors of ``graph`` by which images enter and leave a scope; None if these are no images or there are more.
+
+    ``data`` are the nodes that are computed from the model's inputs.
+    """
+    entering: set[str] = set()
+    leaving: set[str] = set()
+    for node in graph_def.node:
+        inside = node.name.startswith(prefix)
+        for tensor in (_full(t) for t in node.input if not t.startswith("^")):
+            source = node_of(tensor)
+            if source in data and source.startswith(prefix) != inside:
+                (entering if inside else leaving).add(tensor)
+    leaving |= {tensor for tensor in outputs if node_of(tensor).startswith(prefix)}
+    if len(entering) != 1 or len(leaving) != 1:
+        return None
+    ends = [graph.get_tensor_by_name(name) for name in (*entering, *leaving)]
+    before, after = (tensor.shape for tensor in ends)
+    is_image = before.rank in (3, 4) and before[-1] in _CHANNELS
+    name = prefix.rstrip("/").rpartition("/")[2]
+    fits = before.rank == after.rank and (before.is_compatible_with(after) or name.startswith("random_crop"))
+    return (ends[0], ends[1]) if fits and (is_image or _LAYER.fullmatch(name)) else None
+
+
+def _reached(graph_def: Any, inputs: set[str]) -> set[str]:
+    """The nodes that are computed from ``inputs``."""
+    readers: dict[str, list[str]] = {}
+    for node in graph_def.node:
+        for tensor in node.input:
+            readers.setdefault(node_of(tensor), []).append(node.name)
+    reached, waiting = set(inputs), list(inputs)
+    while waiting:
+        new = [name for name in readers.get(waiting.pop(), []) if name not in reached]
+        reached.update(new)
+        waiting += new
+    return reached
+
+
+def _pass_through(graph_def: Any, entering: Any, leaving: Any) -> None:
+    """Lets what reads ``leaving`` read ``entering``, in the type of the former."""
+    made = next(node for node in graph_def.node if node.name == leaving.op.name)
+    if len(leaving.op.outputs) > 1:
+        made = graph_def.node.add(name=f"{made.name}/passed_through")
+        for node in graph_def.node:
+            for i, tensor in enumerate(node.input):
+                if _full(tensor) == leaving.name:
+                    node.input[i] = made.name
+    made.op = "Cast" if entering.dtype != leaving.dtype else "Identity"
+    del made.input[:]
+    made.input.append(entering.name)
+    made.attr.clear()
+    types = {"SrcT": entering.dtype, "DstT": leaving.dtype} if made.op == "Cast" else {"T": entering.dtype}
+    for name, dtype in types.items():
+        made.attr[name].type = dtype.as_datatype_enum
+
+
+def _full(tensor: str) -> str:
+    return tensor if ":" in tensor or tensor.startswith("^") else f"{tensor}:0"
