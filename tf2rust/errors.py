@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+# The command imports this first of all: what is slow to import would keep Ctrl-C from being handled.
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _LONGEST = 1500
 """Characters of a sentence; only names and values from the model make it longer."""
@@ -11,7 +14,8 @@ _LONGEST = 1500
 
 def one_line(text: str) -> str:
     """``text`` on one line, without characters that a terminal obeys or does not show: names come from the model."""
-    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in re.sub(r"\s*[\r\n]\s*", " ", text))
+    joined = " ".join(line.strip() for line in text.splitlines())
+    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in joined)
 
 
 def _sentence(text: str) -> str:
