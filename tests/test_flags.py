@@ -35,7 +35,7 @@ def crates(save: Save, tmp_path_factory: pytest.TempPathFactory) -> Crates:
         for inplace, memdrop in MEMORY:
             made.add(_name(model, inplace, memdrop), source, enable_inplace=inplace, enable_memdrop=memdrop)
     classes = made.folder / "classes.json"
-    classes.write_text(json.dumps(["a", 'b "quoted"', "ć\n", "d"]))
+    classes.write_text(json.dumps(["a", 'b "quoted"', "ć\n", "d\0\u202e"]))
     made.add("labelled", open_tensorflow(save("keras3", "mlp", ".keras")[1]), labels=classes)
     thresholds = made.folder / "thresholds.json"
     thresholds.write_text('{"dirty": {"bottom": 0.1, "low": 0.2, "medium": 0.3, "high": 1}}')
@@ -56,7 +56,7 @@ use labelled::{LABELS, predict_from, top};
 
 #[test]
 fn classes_are_ranked_and_a_nan_is_last() {
-    assert_eq!(LABELS, ["a", "b \"quoted\"", "ć\n", "d"]);
+    assert_eq!(LABELS, ["a", "b \"quoted\"", "ć\n", "d\0\u{202e}"]);
     let ranked: Vec<_> = top(&[0.1, f32::NAN, 0.5, 0.1], 9).into_iter().map(|(name, _)| name).collect();
     assert_eq!(ranked, ["ć\n", "a", "d", LABELS[1]]);
     assert_eq!(top(&[0.1, 0.7], 1), [(LABELS[1], 0.7)]);
@@ -190,6 +190,7 @@ def test_a_bad_thresholds_file_fails_the_build(crates: Crates, content: str, rea
         ),
         ("mlp", {"labels": "a\nb\nc\n"}, "names 3 classes in 3 places; the model has 4"),
         ("mlp", {"labels": '["a", "b", 3, "d"]'}, "must be a JSON list of strings"),
+        ("mlp", {"labels": '["a", "b", "\\ud800", "d"]'}, r"class 2 in .* one half of a surrogate pair, '\\ud800'"),
         ("mlp", {"labels": "["}, "is not valid JSON"),
         ("regression_two_outputs", {"labels": "a"}, "no single output whose last dimension counts classes"),
     ],

@@ -31,7 +31,7 @@ from tf2rust.proof.proof import Proof
 from tf2rust.proof.prove import prove
 from tf2rust.publish import check_target, publish
 from tf2rust.source import Source
-from tf2rust.stages import Progress, silent, stage
+from tf2rust.stages import Progress, brief, silent, stage
 from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates, find_thresholds, read_thresholds
 
 LARGEST_SIZE = (1 << 31) - 1
@@ -140,6 +140,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     with stage("matching layers", progress):
         matched = _match(source, options.dims)
         _refuse_unmatched(matched)
+        _refuse_names(matched.graph)
     with stage(f"running {source.framework} on the samples", progress):
         features = None if options.path_to_fv is None else read_features(options.path_to_fv, matched.graph)
         proof, notes = prove(source, matched.graph, features, score_column(matched.graph))
@@ -202,6 +203,17 @@ def _refuse_unmatched(matched: Matched) -> None:
         )
 
 
+def _refuse_names(graph: LayerGraph) -> None:
+    """Arrays of samples and outputs go by these names, as members of ZIP archives."""
+    names = [value.name for value in graph.inputs] + [name for name, _ in graph.outputs]
+    if wrong := [name for name in names if "\0" in name or len(name.encode()) > _LONGEST_NAME]:
+        raise ConversionError(
+            f"The input or output {brief(repr(wrong[0]))} cannot be the name of an array in an NPZ file, which has no "
+            f"NUL in it and at most {_LONGEST_NAME} bytes; rename it in the model."
+        )
+
+
+_LONGEST_NAME = 60_000
 _NO_CLASSIFIER = (
     "`labels` in --path_to_fv are not used, as the output does not come from a sigmoid or a softmax over two; "
     "--binary_classification true finds thresholds for it all the same."

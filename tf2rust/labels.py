@@ -18,6 +18,11 @@ def read_labels(path: Path) -> tuple[str, ...]:
     names = parse_json(text, path, _WANTED)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ConversionError(f"{path} must be a JSON list of strings, the class names by index.")
+    if halves := [i for i, name in enumerate(names) if any("\ud800" <= c <= "\udfff" for c in name)]:
+        raise ConversionError(
+            f"The name of class {halves[0]} in {path} is no text: it holds one half of a surrogate pair, "
+            f"{names[halves[0]]!a}; write the character itself, or both halves."
+        )
     return tuple(names)
 
 

@@ -20,6 +20,10 @@ from tf2rust.ops.core.rust import rust_comment, rust_f32, rust_str
         ("\n*/ {{", "x", "X", "model"),
         ("a" * 200, "a" * 60, "A" + "a" * 59, "a" * 60),
         ("test", "test", "Test", "model-test"),
+        ("rayon_core", "rayon_core", "RayonCore", "model-rayon-core"),
+        ("LPT1", "lpt1", "LPT1", "model-lpt1"),
+        ("a" * 59 + " b", "a" * 59, "A" + "a" * 58 + "B", "a" * 59),
+        ("\ud800m", "m", "M", "m"),
     ],
 )
 def test_identifiers(name: str, snake: str, pascal: str, crate: str) -> None:
@@ -57,5 +61,6 @@ def test_float_literals(value: float, text: str) -> None:
 
 
 def test_text_is_escaped() -> None:
+    assert rust_str("half \ud800") == '"half \ufffd"'
     assert rust_str('a"b\\c\n\u202e') == '"a\\"b\\\\c\\n\\u{202e}"'
     assert rust_comment("  */ `x`\r\n") == "*\\/ 'x'\\u{d}\\u{a}"

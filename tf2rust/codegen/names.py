@@ -14,6 +14,16 @@ _KEYWORDS = frozenset(
     """.split()  # noqa: SIM905, fifty quoted words read worse
 )
 
+_RESERVED = _KEYWORDS | frozenset(
+    """
+    alloc compiler-builtins core panic-abort panic-unwind proc-macro std test unwind
+    criterion rayon rayon-core tf-layers
+    build deps examples incremental
+    aux con nul prn com0 com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt0 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9
+    """.split()  # noqa: SIM905
+)
+"""Crates of the compiler, those that generated code uses, cargo's own names and Windows' devices."""
+
 
 def _ascii_words(name: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
@@ -35,22 +45,9 @@ def pascal_case(name: str, fallback: str = "X") -> str:
 
 
 def crate_name(name: str) -> str:
-    """``mnist-v2`` → ``mnist-v2``; what cargo accepts, and not a name that cargo reserves."""
-    folded = "-".join(_ascii_words(name)).lower()[:60] or "model"
-    reserved = _KEYWORDS | {
-        "test",
-        "core",
-        "std",
-        "alloc",
-        "proc-macro",
-        "criterion",
-        "tf-layers",
-        "con",
-        "nul",
-        "aux",
-        "prn",
-    }
-    return f"model-{folded}" if folded[0].isdigit() or folded in reserved else folded
+    """``mnist-v2`` → ``mnist-v2``; what cargo accepts, and no name that has a meaning of its own there."""
+    folded = "-".join(_ascii_words(name)).lower()[:60].strip("-") or "model"
+    return f"model-{folded}" if folded[0].isdigit() or folded in _RESERVED else folded
 
 
 def words(text: str) -> set[str]:
