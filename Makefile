@@ -8,7 +8,7 @@ LOCK := $(shell $(PYTHON) -c 'import sys; print("-c requirements.lock" if sys.ve
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
 
-.PHONY: test applications audit checked emulated demo bench fuzz fuzz-rust lint test-rust test-python lock clean
+.PHONY: test applications audit checked emulated demo bench fuzz fuzz-rust lint zoo-lint test-rust test-python lock clean
 
 test: lint test-rust test-python
 
@@ -28,6 +28,10 @@ lint: $(VENV)/installed
 	cd fuzz && rustfmt --edition 2024 --check src/lib.rs targets/*.rs
 	cd tf-layers && cargo clippy --release --all-targets --all-features -- -D warnings
 	cd tf-layers && cargo clippy --release --no-default-features -- -D warnings
+
+# All tests, with every generated crate under clippy; `make test` puts some under it.
+zoo-lint: $(VENV)/installed
+	TF2RUST_ZOO_LINT=1 $(BIN)/pytest
 
 test-rust:
 	cd tf-layers && cargo test --release --all-features

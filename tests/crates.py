@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,11 +50,17 @@ class Crates:
         self.included[name] = crate
 
     def build(self, *arguments: str) -> str:
-        """Compiles all crates and their tests, or does what ``arguments`` tell cargo to; fails on a warning."""
+        """Compiles all crates and their tests, or does what ``arguments`` tell cargo to; fails on a warning.
+
+        Fails, too, if rustfmt would change a crate or, under ``make zoo-lint``, if clippy has anything to say of it.
+        """
         crates = [*(c.crate for c in self.converted.values()), *self.included.values()]
+        _check_format(crates)
         members = ", ".join(f'"{crate.relative_to(self.folder).as_posix()}"' for crate in crates)
         (self.folder / "Cargo.toml").write_text(_WORKSPACE.format(members=members))
         shutil.copy(ROOT / "tests" / "Cargo.lock", self.folder / "Cargo.lock")
+        if os.environ.get("TF2RUST_ZOO_LINT"):
+            self.cargo("clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings")
         return self.cargo(*(arguments or ("test", "--no-run")), "--release", "--workspace")
 
     def test(self, name: str) -> str:
@@ -70,3 +77,13 @@ class Crates:
         )
         assert done.returncode == 0, f"cargo {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
+
+
+def _check_format(crates: Iterable[Path]) -> None:
+    """Asserts that the generated files are as rustfmt writes them; crates may have tests that were not generated."""
+    names = [*("build.rs", "src/lib.rs", "benches/benchmarks.rs", "examples/predict.rs", "tests/predictions.rs")]
+    names += ["weights/*/build.rs", "weights/*/src/lib.rs"]
+    files = [path for crate in crates for name in names for path in crate.glob(name)]
+    rustfmt = ["rustfmt", "--check", "--edition", "2024", "--color", "never", *map(str, files)]
+    done = subprocess.run(rustfmt, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"rustfmt would change\n{done.stdout}\n{done.stderr}"

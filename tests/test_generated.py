@@ -15,10 +15,13 @@ from tests.models import graphs
 from tests.models.large import chain
 from tf2rust.codegen import render
 from tf2rust.conversion import Options, convert, open_onnx
+from tf2rust.errors import ConversionError
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 FILES = ("Cargo.toml", "build.rs", "src/lib.rs", "src/model.rs")
 PARTS_FILES = (*FILES, "weights/1/Cargo.toml", "weights/1/build.rs", "weights/1/src/lib.rs")
+NAMES = ("rayon", "serde", 'a "b"\\ */\n{{ 7 * 7 }} \u202e\ud800\0')
+"""Names of models that are those of dependencies, or would break the text that they stand in."""
 MODELS = {"mlp": graphs.mlp, "two_inputs": graphs.two_inputs, "control": graphs.control}
 
 
@@ -26,11 +29,13 @@ MODELS = {"mlp": graphs.mlp, "two_inputs": graphs.two_inputs, "control": graphs.
 def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
     folder = tmp_path_factory.mktemp("generated")
     made = Crates(folder)
-    for name, model in {**MODELS, "hostile": graphs.hostile}.items():
+    for name, model in {**MODELS, "hostile": graphs.hostile, "numbers": graphs.numbers}.items():
         made.add(name, open_onnx(graphs.save(model(), folder / f"{name}.onnx")))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(render, "_PART_BYTES", 256)
         made.add("parts", open_onnx(graphs.save(graphs.mlp(), folder / "parts.onnx")))
+    for name in NAMES:
+        made.add(name, open_onnx(folder / "mlp.onnx"))
     # Groups of 32 layers would leave one over.
     made.add("sixty_five", open_onnx(graphs.save(chain(4 * 65), folder / "sixty_five.onnx")))
     made.build()
@@ -60,7 +65,7 @@ def test_snapshot_of_weights_in_parts(crates: Crates, file: str) -> None:
     assert_snapshot(text.replace(TF_LAYERS.as_posix(), "TF_LAYERS"), SNAPSHOTS / "parts" / file)
 
 
-@pytest.mark.parametrize("name", [*MODELS, "hostile", "parts", "sixty-five"])
+@pytest.mark.parametrize("name", [*MODELS, "hostile", "numbers", "parts", "sixty-five"])
 def test_crate_passes_its_own_tests(crates: Crates, name: str) -> None:
     assert "0 failed" in crates.test(name)
 
@@ -91,12 +96,9 @@ def test_arrays_go_by_their_names(crates: Crates, tmp_path: Path) -> None:
         assert all(found[name].shape == (3, 2) for name in found.files)
 
 
-def test_clippy_has_nothing_to_say_of_loops_and_branches(crates: Crates) -> None:
-    crates.cargo("clippy", "--release", "-p", "control", "--lib", "--tests", "--", "-D", "warnings")
-
-
-def test_rustfmt_has_nothing_to_say(crates: Crates) -> None:
-    crates.cargo("fmt", "--all", "--check")
+def test_clippy_has_nothing_to_say_of_numbers_loops_and_branches(crates: Crates) -> None:
+    packages = ("-p", "control", "-p", "numbers", "-p", "sixty-five")
+    crates.cargo("clippy", "--release", *packages, "--all-targets", "--", "-D", "warnings")
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -130,3 +132,12 @@ def test_model_onnx_is_the_model(crates: Crates) -> None:
     for name, model in MODELS.items():
         path = crates.converted[name].crate.parent / "saved_model_from_tensorflow" / "model.onnx"
         assert onnx.load(path) == model()
+
+
+@pytest.mark.parametrize("name", ["a\0b", "long" * 20_000])
+def test_a_name_that_no_archive_can_hold_is_refused(tmp_path: Path, name: str) -> None:
+    nodes = [graphs.node("Tanh", ["x"], [name])]
+    model = graphs.graph(nodes, {"x": (1, ["n", 3])}, {name: (1, ["n", 3])})
+    with pytest.raises(ConversionError, match="cannot be the name of an array in an NPZ file") as error:
+        convert(open_onnx(graphs.save(model, tmp_path / "model.onnx")), Options(tmp_path / "out", "m"))
+    assert len(str(error.value)) < 500

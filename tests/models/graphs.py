@@ -172,6 +172,28 @@ def control() -> onnx.ModelProto:
     )
 
 
+def numbers() -> onnx.ModelProto:
+    """Numbers that are nearly constants of mathematics, a branch that does not matter, whole numbers, truth values."""
+    float_ = TensorProto.FLOAT
+    branch = helper.make_graph(
+        [node("Identity", ["turned"], ["same"])], "branch", [], [onnx.ValueInfoProto(name="same")]
+    )
+    nodes = [
+        node("Clip", ["x", "low", "high"], ["turned"]),
+        node("If", ["yes"], ["either"], then_branch=branch, else_branch=branch),
+        node("Mul", ["either", "root"], ["scaled"]),
+        node("Elu", ["scaled"], ["y"], alpha=2.7182817),
+        node("Cast", ["y"], ["whole"], to=TensorProto.INT64),
+        node("Greater", ["y", "root"], ["is_large"]),
+    ]
+    return graph(
+        nodes,
+        {"x": (float_, ["n", 3]), "yes": (TensorProto.BOOL, [])},
+        {"y": (float_, ["n", 3]), "whole": (TensorProto.INT64, ["n", 3]), "is_large": (TensorProto.BOOL, ["n", 3])},
+        {"low": np.float32(-np.pi), "high": np.float32(np.pi), "root": np.float32(np.sqrt(0.5))},
+    )
+
+
 def hostile() -> onnx.ModelProto:
     """Names that would break or inject code if one of them were ever pasted: quotes, comments, templates, keywords."""
     x, y, z = 'in"put\n*/ /* {{ 7 * 7 }} {% raw %}', "`](x)```\\", "Type"

@@ -5,29 +5,79 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 WIDTH = 100
 _SHORT = 10
 """The bytes of items so short that several stand in one line of a list."""
+_TALL = 5
+"""The lines of a call from which on nothing else is tried."""
 _OPEN, _CLOSE = "([{", ")]}"
+_OPENS_WITH = re.compile(r"&?\[|\(|[A-Z]\w* \{|[\w.]+\(&?\[")
+"""What is opened together with the bracket that it fills."""
 
 
 def wrap(line: str, indent: int) -> list[str]:
-    """``line`` as lines that fit, where it stands at ``indent``: the last bracket at its outermost level is opened.
+    """``line`` as lines that fit, where it stands at ``indent``.
 
-    ``f(a, b)?;`` becomes ``f(``, ``    a,``, ``    b,``, ``)?;``; the parts are broken in turn.
+    ``f(a, b)?;`` becomes ``f(``, ``    a,``, ``    b,``, ``)?;``; the parts are broken in turn. What is all that stands
+    in a bracket is opened with it: ``f(&[``. The value of a ``let`` goes to the next line if it fits there, and so does
+    the last call of a chain if that saves lines.
     """
-    # Where a method is called on a path, rustfmt is a column stricter.
-    width = WIDTH - 1 if re.match(r"\w+::\w+\.\w+\(.*\?;$", line) else WIDTH
-    if indent + len(line) <= width or (span := _outermost(line)) is None:
+    head, value = _assignment(line)
+    chain, errors = _chain(value), line.rstrip(";,").endswith("?")
+    # rustfmt reserves a column for the `?` in front of a call, and another one behind it.
+    room = WIDTH - errors * (2 if len(chain) > 1 else value.startswith("."))
+    if indent + width(line) <= room:
         return [line]
+    if head and indent + width(head) - len(" =") < WIDTH and indent + 4 + width(value) <= room:
+        return [head, f"    {value}"]
+    if (span := _outermost(line)) is None:
+        return [line]
+    opened = _opened(line, span, indent)
+    is_wide = indent + width(opened[0]) > room
+    if len(chain) > 1 and (len(opened) < _TALL or is_wide):
+        last = wrap(chain[-1], indent + 4)
+        if is_wide or len(last) < len(opened):
+            first = f"{head} {chain[0]}" if head else chain[0]
+            return [first, *(f"    {text}" for text in (*chain[1:-1], *last))]
+    return opened
+
+
+def _opened(line: str, span: tuple[int, int], indent: int) -> list[str]:
+    """``line`` with the bracket at ``span`` opened: each of its parts on lines of its own, or all that is in it."""
     start, end = span
     parts = _split(line[start + 1 : end])
+    if len(parts) == 1 and line[start] == "(" and (inner := _outermost(parts[0])) and _OPENS_WITH.match(parts[0]):
+        inside = _opened(parts[0], inner, indent)
+        comma = "," if not line[:start].strip() else ""  # that of a tuple of one
+        return [line[: start + 1] + inside[0], *inside[1:-1], inside[-1] + comma + line[end:]]
     lines = [line[: start + 1].rstrip()]
     for part in parts:
-        broken = wrap(f"{part},", indent + 4)
-        lines += [f"    {text}" for text in broken]
+        lines += [f"    {text}" for text in wrap(f"{part},", indent + 4)]
     return [*lines, line[end:]]
+
+
+def _assignment(line: str) -> tuple[str, str]:
+    """``let x =`` and the value, or nothing and the line."""
+    head, equals, value = line.partition(" = ")
+    return (f"{head} =", value) if equals and head.startswith("let ") else ("", line)
+
+
+def _chain(line: str) -> list[str]:
+    """``a.b.c(d)?;`` as ``a``, ``.b``, ``.c(d)?;``; a name of four letters is one with what follows it."""
+    dots, depth = [], 0
+    for i, c in _code(line):
+        depth += (c in _OPEN) - (c in _CLOSE)
+        if c == "." and depth == 0 and i and re.match(r"\.[a-z]", line[i:]):
+            dots.append(i)
+    if not dots or not line.rstrip("?;,").endswith(")"):
+        return [line]
+    ends = [0, *dots, len(line)]
+    items = [line[start:end] for start, end in pairwise(ends)]
+    while len(items) > 1 and width(items[0]) <= 4:
+        items[:2] = [items[0] + items[1]]
+    return items
 
 
 def block_line(line: str, indent: int) -> str:
@@ -40,8 +90,12 @@ def block_line(line: str, indent: int) -> str:
 
 def total(terms: list[str], before: str = "", after: str = "") -> str:
     """The sum of ``terms`` at an indent of 8, each on a line of its own where one line has no room for all."""
-    single = f"{before}{' + '.join(terms) or '0'}{after}"
-    return single if 8 + len(single) <= WIDTH else before + "\n            + ".join(terms) + after
+    single = f"{' + '.join(terms) or '0'}{after}"
+    if 8 + len(before + single) <= WIDTH:
+        return before + single
+    if before and 12 + len(single) <= WIDTH:
+        return f"{before.rstrip()}\n            {single}"
+    return before + "\n            + ".join(terms) + after
 
 
 def let_tuple(names: Iterable[str], value: str, indent: int) -> str:

@@ -162,6 +162,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "reads_dims": not used.isdisjoint(model.variables),
         "workspace_terms": terms,
         "field_groups": groups,
+        "initialisers": _initialisers(model, used, bool(groups)),
         "fields_need_blob": bool(groups) or _needs_blob(model.fields),
         "any_dims": bool(model.inputs),
         "halves": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
@@ -208,8 +209,14 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
             if dtype.endswith("64")
             else f"f64::from({name})"
         ),
-        "is_nan": lambda name, dtype: f"{name}.is_nan()" if dtype.startswith("f") else "false",
     }
+
+
+def _initialisers(model: Model, used: set[str], grouped: bool) -> list[str]:
+    """What the model's struct is made of; ``grouped`` layers are in variables of their names."""
+    layers = [name if grouped else f"{name}: {value}" for name, _, value in model.fields]
+    isa = ["isa: Isa::detect()"] if "isa" in used else []
+    return [*isa, *layers, *([] if model.borrows else ["weights: core::marker::PhantomData"])]
 
 
 def _groups(fields: Sequence[tuple[str, str, str]]) -> list[FieldGroup]:

@@ -186,7 +186,7 @@ class Writer:
                 lines += inner.lines
                 fields += inner.fields
             else:
-                lines.append(f"{self._run(layer, call)}?;")
+                lines += f"{self._run(layer, call)}?;".split("\n")
         shapes = f"{_shapes(layer.inputs)} → {_shapes(layer.outputs)}"
         note = ", in place" if layer in self.memory.inplace else ""
         if columns := self.memory.columns.get(layer.y):

@@ -87,7 +87,7 @@ class Affine(Layer):
         """The Rust of ``run`` where the output does not hold the residual connection yet."""
         if self.residual is None:
             return run
-        return f"copy({call.inputs[1]}, {call.outputs[0]}).and_then(|()| {run})"
+        return f"copy({call.inputs[1]}, {call.outputs[0]})?;\n{run}"
 
     def absorb_input(self, producer: Layer) -> Layer | None:
         """A factor or a summand for each input channel, as of a BatchNormalization in front, goes into the kernel."""

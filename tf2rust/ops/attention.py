@@ -10,7 +10,7 @@ import onnx_ir as ir
 from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value, WeightRefs
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_f32, rust_list
+from tf2rust.ops.core.rust import rust_f32, rust_list, rust_struct
 from tf2rust.ops.reshape import Reshape
 from tf2rust.ops.select import choices_read, chosen
 from tf2rust.ops.transpose import Transpose, inverse
@@ -64,14 +64,15 @@ class Attention(Layer):
             "depth": q.shape[depth],
             "value_depth": v.shape[self.axes[2][3]],
         }
-        heads = f"Heads {{ {', '.join(f'{name}: {call.dim(d)}' for name, d in size.items())} }}"
+        heads = rust_struct("Heads", {name: call.dim(d) for name, d in size.items()})
         mask = "Mask::None"
         if len(self.inputs) > 3:
             shape = call.dims(self.inputs[3].shape)
             if self.inputs[3].dtype == "bool":
-                mask = f"Mask::Keep {{ keep: {call.inputs[3]}, shape: {shape}, fill: {rust_f32(self.fill)} }}"
+                fields = {"keep": call.inputs[3], "shape": shape, "fill": rust_f32(self.fill)}
+                mask = rust_struct("Mask::Keep", fields)
             else:
-                mask = f"Mask::Add {{ bias: {call.inputs[3]}, shape: {shape} }}"
+                mask = rust_struct("Mask::Add", {"bias": call.inputs[3], "shape": shape})
         operands = ", ".join(call.inputs[:3])
         return f"{call.field}.run(isa, {heads}, {operands}, {mask}, {call.outputs[0]}, {call.scratch()})"
 

@@ -49,7 +49,7 @@ class Concatenate(Layer):
                 place = f"{call.outputs[0]}, {columns}, {call.dim(first)}"
                 copies.append(f"concat_part({rows}, {text}, {call.dim(width)}, {place})")
             first = first + width
-        return copies[0] + "".join(f".and_then(|()| {copy})" for copy in copies[1:])
+        return "?;\n".join(copies)
 
     def columns(self) -> list[tuple[Value, Columns]]:
         """Where each input stands in the rows of the output; nothing if they are not known to be parts of its rows."""

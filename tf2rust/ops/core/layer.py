@@ -214,7 +214,10 @@ class Layer:
         return None
 
     def rust_call(self, call: RustCall) -> str:
-        """The Rust expression that runs the layer, of type ``Result<()>``."""
+        """The Rust expression that runs the layer, of type ``Result<()>``; statements may stand in front of it.
+
+        Each of them, on a line of its own, ends in ``?;``.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no Rust call")
 
     def rust_call_inplace(self, call: RustCall) -> str:

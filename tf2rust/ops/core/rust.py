@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -63,7 +65,11 @@ def rust_number(value: object, dtype: str) -> str:
 
 
 def rust_str(text: str) -> str:
-    """``text`` as a Rust string literal; whatever does not print is escaped."""
+    """``text`` as a Rust string literal; whatever does not print is escaped.
+
+    A lone surrogate, which no string of Rust holds, becomes the replacement character.
+    """
+    text = re.sub("[\ud800-\udfff]", "\ufffd", text)
     escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
     return '"' + "".join(escapes.get(c) or (c if c.isprintable() else f"\\u{{{ord(c):x}}}") for c in text) + '"'
 
@@ -72,6 +78,11 @@ def rust_comment(text: str) -> str:
     """``text`` for a comment: one line, and nothing in it that the compiler, rustdoc or a terminal would act on."""
     plain = "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
     return plain.replace("*/", "*\\/").replace("/*", "/\\*").replace("`", "'").strip()
+
+
+def rust_struct(name: str, fields: Mapping[str, str]) -> str:
+    """A Rust struct with these expressions in its fields; a variable that is called like its field stands for both."""
+    return f"{name} {{ {', '.join(key if key == value else f'{key}: {value}' for key, value in fields.items())} }}"
 
 
 def rust_list(items: object) -> str:
