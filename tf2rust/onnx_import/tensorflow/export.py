@@ -33,14 +33,17 @@ def export(model: TracedModel) -> onnx.ModelProto:
 
 
 def _optimise(model: TracedModel) -> Any:
-    """Inline all functions and fold constants, as tf2onnx expects."""
+    """Inline all functions and fold constants, as tf2onnx expects; raises ConversionError if TensorFlow cannot."""
     tf = library("tensorflow")
     tf_loader = library("tf2onnx.tf_loader")
     graph_def = tf_loader.fix_freezing_errors_part2(model.graph_def)
     _make_inlinable(graph_def)
-    with tf.Graph().as_default():
-        tf.import_graph_def(graph_def, name="")
-        return tf_loader.tf_optimize(list(model.inputs.values()), list(model.outputs.values()), graph_def)
+    try:
+        with tf.Graph().as_default():
+            tf.import_graph_def(graph_def, name="")
+            return tf_loader.tf_optimize(list(model.inputs.values()), list(model.outputs.values()), graph_def)
+    except Exception as error:  # TensorFlow's exceptions have no common base but this one
+        raise ConversionError(f"TensorFlow cannot inline the functions of the graph: {message_of(error)}.") from error
 
 
 def _make_inlinable(graph_def: Any) -> None:
