@@ -28,6 +28,7 @@ def declared(name: str, *shape: int) -> onnx.ValueInfoProto:
 
 
 W = weight("w", 40, 40)
+HUGE = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[0, 2**63 - 1])
 
 
 def model(
@@ -91,6 +92,7 @@ REFUSED = {
     "a format of the future": (model(ir_version=2**31), "not a valid ONNX model (Your model ir_version"),
     "two outputs of a name": (model(outputs=[Y, Y]), "Two outputs have the name `y`"),
     "two weights of a name": (model(weights=[W, W]), "Two weights have the name `w`"),
+    "a weight of no elements and a huge size": (model(weights=[HUGE]), "more elements than any memory holds"),
     "no output": (model(outputs=[]), "no graph with outputs"),
 }
 

@@ -59,7 +59,8 @@ def check_shape(tensor: onnx.TensorProto) -> None:
         raise ConversionError(
             f"The tensor `{brief(tensor.name)}` has a dimension below 0, which none can have; export the model again."
         )
-    if math.prod(tensor.dims) >= MOST_ELEMENTS:
+    # An array without elements must still have dimensions that NumPy can multiply.
+    if math.prod(dim or 1 for dim in tensor.dims) >= MOST_ELEMENTS:
         raise ConversionError(
             f"The tensor `{brief(tensor.name)}` of {len(tensor.dims)} dimensions has more elements than any memory "
             "holds; export the model again."
