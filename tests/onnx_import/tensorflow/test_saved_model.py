@@ -141,3 +141,18 @@ def test_subclassed_models(tmp_path: Path, package: str) -> None:
         "second/inner",
         "out",
     ]
+
+
+def test_what_training_leaves_behind(tmp_path: Path) -> None:
+    """Gradients of loops, the steps that adapt a layer: functions that no signature calls, and that only compute."""
+    keras = library("tf_keras")
+    x = keras.Input((5, 3), name="x")
+    with quiet():
+        normalization = keras.layers.Normalization()
+        normalization.adapt(np.arange(30, dtype=np.float32).reshape(2, 5, 3))
+        masked = keras.layers.Masking()(normalization(x))
+        model = keras.Model(x, keras.layers.Bidirectional(keras.layers.LSTM(2))(masked))
+        model.compile("adam", "mse")
+        model.fit(np.ones((2, 5, 3)), np.ones((2, 4)), verbose=0)
+        model.save(tmp_path)
+    _agrees(load_tensorflow(tmp_path), {"x": np.linspace(-1, 1, 30, dtype=np.float32).reshape(2, 5, 3)})

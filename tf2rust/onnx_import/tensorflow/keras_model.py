@@ -53,12 +53,26 @@ def open_keras(stored: StoredModel, *, trust_code: bool, custom_objects: Mapping
         copy = stored.copy_to(Path(folder))
         try:
             with quiet():
-                model = keras.models.load_model(
-                    copy, custom_objects=dict(custom_objects or {}), compile=False, safe_mode=not trust_code
-                )
+                known = {**_operations(keras, stored), **(custom_objects or {})}
+                model = keras.models.load_model(copy, custom_objects=known, compile=False, safe_mode=not trust_code)
         except Exception as error:
             raise _not_opened(stored, f"{package} {keras.__version__}", error) from error
     return OpenedModel(model, f"{package} {keras.__version__}", notes)
+
+
+def _operations(keras: Any, stored: StoredModel) -> dict[str, type]:
+    """The operations on tensors (``x != 0``, ``keras.ops``) that Keras 3 writes into an ``.h5``, but cannot read back.
+
+    They are stored by the name of their class alone, so that those called like a layer, as ``Add`` is, stay unknown.
+    """
+    if stored.is_keras_2 or stored.kind != ".h5":
+        return {}
+    found: dict[str, type] = {}
+    waiting = [keras.Operation]
+    while waiting:
+        waiting += (new := waiting.pop().__subclasses__())
+        found |= {c.__name__: c for c in new if c.__module__.startswith("keras.src.ops.")}
+    return {name: operation for name, operation in found.items() if not hasattr(keras.layers, name)}
 
 
 def _not_opened(stored: StoredModel, opener: str, error: Exception) -> ConversionError:
@@ -70,7 +84,12 @@ def _not_opened(stored: StoredModel, opener: str, error: Exception) -> Conversio
             "pass the class with --custom_objects, or save the model as a SavedModel with model.export()."
         )
     writer = f"Keras {stored.keras_version}" if stored.keras_version else "an unknown Keras"
-    return not_opened(error, stored.path.name, writer, opener)
+    remedy = (
+        "save the model as .keras, since Keras 3 does not read all that it writes into an .h5"
+        if stored.kind == ".h5" and not stored.is_keras_2
+        else "open it with the Keras that wrote it, and save it as a SavedModel with model.export()"
+    )
+    return not_opened(error, stored.path.name, writer, opener, remedy)
 
 
 def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:

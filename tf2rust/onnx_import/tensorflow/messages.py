@@ -109,12 +109,12 @@ def not_traced(error: Exception, name: str, scopes: LayerScopes, classes: Mappin
     )
 
 
-def not_opened(error: Exception, file: str, writer: str, opener: str) -> ConversionError:
+def not_opened(error: Exception, file: str, writer: str, opener: str, remedy: str) -> ConversionError:
     """What to say where Keras, asked to open ``file``, raised ``error``."""
     made = _MADE.findall(_ANSI.sub("", str(error)))
     where = f" (layer class {made[-1]})" if made else ""
     return ConversionError(
-        f"{file}, written by {writer}, could not be opened with {opener}: {message_of(error)}{where}."
+        f"{file}, written by {writer}, could not be opened with {opener}: {message_of(error)}{where}; {remedy}."
     )
 
 

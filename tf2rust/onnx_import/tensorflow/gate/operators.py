@@ -113,6 +113,12 @@ _COMPUTING = frozenset(
             AudioSummary AudioSummaryV2 HistogramSummary ImageSummary MergeSummary ScalarSummary TensorSummary
             TensorSummaryV2
         """,
+        # Optional values, which gradients of loops keep; and the next element of a data set, which no graph without
+        # the operators of data sets can have.
+        """
+            IteratorGetNext IteratorGetNextAsOptional IteratorGetNextSync OptionalFromValue OptionalGetValue
+            OptionalHasValue OptionalNone
+        """,
         # Checks, which fail or do nothing.
         """
             Assert CheckNumerics CheckNumericsV2 DeviceIndex
