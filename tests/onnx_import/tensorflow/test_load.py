@@ -31,8 +31,8 @@ KERAS_3 = (
 KERAS_2 = ("hard_sigmoid", "domain_text", "hard_sigmoid_lstm", "gru", "thresholded_relu", "tensorflow_functions")
 # Keras 3 itself cannot reload all keras.ops from .h5, nor trace the odd names for a SavedModel.
 CASES = [
-    *(("keras3", name, ".keras") for name in KERAS_3 if name != "nested"),
-    *(("keras3", name, ".h5") for name in KERAS_3),
+    *(("keras3", name, ".keras") for name in KERAS_3),
+    *(("keras3", name, ".h5") for name in KERAS_3 if name != "nested"),
     *(("keras3", name, "") for name in KERAS_3 if name != "odd_names"),
     *(("keras2", name, suffix) for name in KERAS_2 for suffix in (".h5", ".keras", "")),
 ]
