@@ -235,7 +235,7 @@ def test_staging_folders_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     for target in ("one", "new/two"):
         publish(tmp_path / target, fill)
-    assert (tmp_path / "list").read_text().splitlines() == seen
+    assert (tmp_path / "list").read_bytes().split(b"\0") == [*map(os.fsencode, seen), b""]
     assert not any(Path(path).exists() for path in seen)
 
 
