@@ -1,8 +1,9 @@
 //! Group normalisation, channels last.
 
 use crate::error::{check_len, require};
+use crate::norm::variance;
 use crate::simd::{Isa, Kernel, Simd};
-use crate::{Buffer, Result, len};
+use crate::{Activation, Buffer, Result, ScaleShift, len};
 
 /// y = γ·(x − μ)/√(σ² + ε) + β, with mean and variance taken over all positions and the channels of a group.
 ///
@@ -42,29 +43,40 @@ impl GroupNorm<'_> {
         if y.is_empty() {
             return Ok(());
         }
-        let (mean, scale) = scratch.write(len(&[channels, 2])?)?.split_at_mut(channels);
+        let (mean, rest) = scratch.write(len(&[channels, 3])?)?.split_at_mut(channels);
+        let (shift, scale) = rest.split_at_mut(channels);
         let size = dims[1] * channels;
         for (x, y) in x.chunks_exact(size).zip(y.chunks_exact_mut(size)) {
             let count = (dims[1] * (channels / self.groups)) as f32;
-            isa.run(ChannelSums { x, mean: None, totals: &mut *mean });
-            self.spread(mean, |sum| sum / count);
-            isa.run(ChannelSums { x, mean: Some(&*mean), totals: &mut *scale });
-            self.spread(scale, |squares| 1.0 / square_root(isa, squares / count + self.epsilon));
-            // What is left is a factor and a summand for each channel.
+            isa.run(ChannelSums { x, totals: &mut *mean });
+            self.spread(mean, count);
+            isa.run(ChannelDifferences { x, mean: &*mean, totals: &mut *shift, squares: &mut *scale });
+            // The mean is rounded; the mean of the differences from it says how far it is off.
+            self.spread(shift, count);
+            self.spread(scale, count);
             for channel in 0..channels {
-                scale[channel] *= self.gamma.map_or(1.0, |gamma| gamma[channel]);
-                mean[channel] = self.beta.map_or(0.0, |beta| beta[channel]) - mean[channel] * scale[channel];
+                let variance = variance(scale[channel], shift[channel]);
+                scale[channel] = self.gamma.map_or(1.0, |gamma| gamma[channel])
+                    / square_root(isa, variance + self.epsilon);
+                shift[channel] =
+                    self.beta.map_or(0.0, |beta| beta[channel]) - shift[channel] * scale[channel];
             }
-            isa.run(Affine { x, factor: &*scale, summand: &*mean, y });
+            let affine = ScaleShift {
+                mean: Some(&*mean),
+                scale: &*scale,
+                shift: &*shift,
+                activation: Activation::Linear,
+            };
+            affine.run(isa, x, y)?;
         }
         Ok(())
     }
 
-    /// Replaces the channels' sums by a function of their group's sum.
-    fn spread(&self, channels: &mut [f32], function: impl Fn(f32) -> f32) {
+    /// Replaces the channels' sums by the mean of their group.
+    fn spread(&self, channels: &mut [f32], count: f32) {
         for group in channels.chunks_exact_mut(channels.len() / self.groups) {
-            let total = function(group.iter().sum());
-            group.fill(total);
+            let mean = group.iter().sum::<f32>() / count;
+            group.fill(mean);
         }
     }
 }
@@ -87,11 +99,18 @@ impl Kernel for Sqrt {
     }
 }
 
-/// The sum over all positions for each channel, of x or of the squares of its differences from the mean.
+/// The sum over all positions for each channel.
 struct ChannelSums<'a> {
     x: &'a [f32],
-    mean: Option<&'a [f32]>,
     totals: &'a mut [f32],
+}
+
+/// The sums of the differences from the mean, and of their squares.
+struct ChannelDifferences<'a> {
+    x: &'a [f32],
+    mean: &'a [f32],
+    totals: &'a mut [f32],
+    squares: &'a mut [f32],
 }
 
 /// Positions whose sum is formed before it is added to the sum of sums, which keeps long sums accurate.
@@ -105,18 +124,11 @@ impl Kernel for ChannelSums<'_> {
         let channels = self.totals.len();
         for at in (0..channels).step_by(S::LANES) {
             let to = channels.min(at + S::LANES);
-            let mean = match self.mean {
-                Some(mean) => s.load_partial(&mean[at..to], 0.0),
-                None => s.splat(0.0),
-            };
             let mut total = s.splat(0.0);
             for block in self.x.chunks(BLOCK * channels) {
                 let mut sum = s.splat(0.0);
                 for x in block.chunks_exact(channels) {
-                    let x =
-                        if to - at == S::LANES { s.load(&x[at..]) } else { s.load_partial(&x[at..to], 0.0) };
-                    let x = s.sub(x, mean);
-                    sum = if self.mean.is_some() { s.fma(x, x, sum) } else { s.add(sum, x) };
+                    sum = s.add(sum, load(s, &x[at..to]));
                 }
                 total = s.add(total, sum);
             }
@@ -125,32 +137,32 @@ impl Kernel for ChannelSums<'_> {
     }
 }
 
-/// y = factor·x + summand, channel by channel.
-struct Affine<'a> {
-    x: &'a [f32],
-    factor: &'a [f32],
-    summand: &'a [f32],
-    y: &'a mut [f32],
-}
-
-impl Kernel for Affine<'_> {
+impl Kernel for ChannelDifferences<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let channels = self.factor.len();
-        for (x, y) in self.x.chunks_exact(channels).zip(self.y.chunks_exact_mut(channels)) {
-            for at in (0..channels).step_by(S::LANES) {
-                let to = channels.min(at + S::LANES);
-                if to - at == S::LANES {
-                    let (factor, summand) = (s.load(&self.factor[at..]), s.load(&self.summand[at..]));
-                    s.store(s.fma(s.load(&x[at..]), factor, summand), &mut y[at..]);
-                } else {
-                    let factor = s.load_partial(&self.factor[at..to], 0.0);
-                    let summand = s.load_partial(&self.summand[at..to], 0.0);
-                    s.store_partial(s.fma(s.load_partial(&x[at..to], 0.0), factor, summand), &mut y[at..to]);
+        let channels = self.mean.len();
+        for at in (0..channels).step_by(S::LANES) {
+            let to = channels.min(at + S::LANES);
+            let mean = load(s, &self.mean[at..to]);
+            let mut totals = [s.splat(0.0); 2];
+            for block in self.x.chunks(BLOCK * channels) {
+                let mut sums = [s.splat(0.0); 2];
+                for x in block.chunks_exact(channels) {
+                    let difference = s.sub(load(s, &x[at..to]), mean);
+                    sums = [s.add(sums[0], difference), s.fma(difference, difference, sums[1])];
                 }
+                totals = [s.add(totals[0], sums[0]), s.add(totals[1], sums[1])];
             }
+            s.store_partial(totals[0], &mut self.totals[at..to]);
+            s.store_partial(totals[1], &mut self.squares[at..to]);
         }
     }
+}
+
+/// A vector, or what there is of one.
+#[inline(always)]
+fn load<S: Simd>(s: S, x: &[f32]) -> S::F32 {
+    if x.len() == S::LANES { s.load(x) } else { s.load_partial(x, 0.0) }
 }

@@ -19,8 +19,10 @@ pub struct LayerNorm<'w> {
 }
 
 impl LayerNorm<'_> {
-    /// From x to y, both `[outer, axis, inner]`. The variance takes a second pass over the differences from the
-    /// mean, which does not cancel.
+    /// From x to y, both `[outer, axis, inner]`.
+    ///
+    /// The mean is rounded, and may be large beside the differences from it. Those are exact there, so that their own mean
+    /// says how far it is off, and the variance, taken from them, does not cancel.
     pub fn run(&self, isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
         check_len("x", len(&dims)?, x.len())?;
         check_len("y", x.len(), y.len())?;
@@ -61,16 +63,12 @@ impl Kernel for Run<'_> {
 #[inline(always)]
 fn along_row<S: Simd>(s: S, layer: &LayerNorm, x: &[f32], y: &mut [f32]) {
     let count = x.len() as f32;
-    let mean = s.splat(row(s, Reduce::Sum, x) / count);
+    let mean = row(s, Reduce::Sum, x) / count;
+    let [rest, squares] = center(s, x, mean, y);
+    let rest = rest / count;
+    let scale = s.splat(variance(squares / count, rest) + layer.epsilon);
+    let (rest, scale) = (s.splat(rest), s.div(s.splat(1.0), s.sqrt(scale)));
     let whole = x.len() - x.len() % S::LANES;
-    for i in (0..whole).step_by(S::LANES) {
-        s.store(s.sub(s.load(&x[i..]), mean), &mut y[i..]);
-    }
-    if whole < x.len() {
-        s.store_partial(s.sub(s.load_partial(&x[whole..], 0.0), mean), &mut y[whole..]);
-    }
-    let variance = row(s, Reduce::SumSquare, y) / count;
-    let scale = s.div(s.splat(1.0), s.sqrt(s.splat(variance + layer.epsilon)));
     for i in (0..whole).step_by(S::LANES) {
         let gamma = match layer.gamma {
             Some(gamma) => s.mul(scale, s.load(&gamma[i..])),
@@ -80,7 +78,7 @@ fn along_row<S: Simd>(s: S, layer: &LayerNorm, x: &[f32], y: &mut [f32]) {
             Some(beta) => s.load(&beta[i..]),
             None => s.splat(0.0),
         };
-        s.store(s.fma(s.load(&y[i..]), gamma, beta), &mut y[i..]);
+        s.store(s.fma(s.sub(s.load(&y[i..]), rest), gamma, beta), &mut y[i..]);
     }
     if whole < x.len() {
         let gamma = match layer.gamma {
@@ -91,8 +89,53 @@ fn along_row<S: Simd>(s: S, layer: &LayerNorm, x: &[f32], y: &mut [f32]) {
             Some(beta) => s.load_partial(&beta[whole..], 0.0),
             None => s.splat(0.0),
         };
-        s.store_partial(s.fma(s.load_partial(&y[whole..], 0.0), gamma, beta), &mut y[whole..]);
+        s.store_partial(s.fma(s.sub(s.load_partial(&y[whole..], 0.0), rest), gamma, beta), &mut y[whole..]);
     }
+}
+
+/// The variance, from the mean of the squares of differences from a rounded mean, and the mean of these differences.
+#[inline(always)]
+pub(crate) fn variance(squares: f32, rest: f32) -> f32 {
+    let variance = squares - rest * rest;
+    if variance < 0.0 { 0.0 } else { variance }
+}
+
+/// Sums that are formed beside each other, so that no addition waits for the one before it.
+const CHAINS: usize = 4;
+/// Vectors of a sum before it is added to the sum of sums, which keeps long sums accurate.
+const BLOCK: usize = 128;
+
+/// y = x − mean; the sum of y, and that of its squares.
+#[inline(always)]
+fn center<S: Simd>(s: S, x: &[f32], mean: f32, y: &mut [f32]) -> [f32; 2] {
+    let (means, step) = (s.splat(mean), CHAINS * S::LANES);
+    let mut totals = [s.splat(0.0); 2];
+    for (x, y) in x.chunks(BLOCK * step).zip(y.chunks_mut(BLOCK * step)) {
+        let mut sums = [s.splat(0.0); CHAINS];
+        let mut squares = sums;
+        let whole = x.len() - x.len() % step;
+        for (x, y) in x[..whole].chunks_exact(step).zip(y[..whole].chunks_exact_mut(step)) {
+            for chain in 0..CHAINS {
+                let at = chain * S::LANES;
+                let difference = s.sub(s.load(&x[at..]), means);
+                s.store(difference, &mut y[at..]);
+                sums[chain] = s.add(sums[chain], difference);
+                squares[chain] = s.fma(difference, difference, squares[chain]);
+            }
+        }
+        let rest = x[whole..].chunks(S::LANES).zip(y[whole..].chunks_mut(S::LANES));
+        for ((x, y), (sum, square)) in rest.zip(sums.iter_mut().zip(&mut squares)) {
+            // Beyond the row nothing differs from the mean.
+            let difference = s.sub(s.load_partial(x, mean), means);
+            s.store_partial(difference, y);
+            *sum = s.add(*sum, difference);
+            *square = s.fma(difference, difference, *square);
+        }
+        for (total, [a, b, c, d]) in totals.iter_mut().zip([sums, squares]) {
+            *total = s.add(*total, s.add(s.add(a, b), s.add(c, d)));
+        }
+    }
+    totals.map(|total| s.sum(total))
 }
 
 /// Columns that are normalized together: whole cache lines in a row, whose sums stay in the level-1 cache.
@@ -102,13 +145,13 @@ const COLUMNS: usize = 256;
 fn along_columns<S: Simd>(s: S, layer: &LayerNorm, inner: usize, x: &[f32], y: &mut [f32]) {
     let axis = x.len() / inner;
     let count = s.splat(axis as f32);
-    // The means, and what the differences from them are multiplied with; sums until they are complete.
-    let (mut means, mut scales) = ([0.0; COLUMNS], [0.0; COLUMNS]);
+    // The means, how far they are off, and what the differences from them are multiplied with; sums until complete.
+    let mut space = [[0.0; COLUMNS]; 3];
     for first in (0..inner).step_by(COLUMNS) {
         let columns = first..inner.min(first + COLUMNS);
-        let means = &mut means[..columns.len()];
-        let scales = &mut scales[..columns.len()];
+        let [means, rests, scales] = space.each_mut().map(|part| &mut part[..columns.len()]);
         means.fill(0.0);
+        rests.fill(0.0);
         scales.fill(0.0);
         for x in x.chunks_exact(inner) {
             for (mean, x) in vectors::<S>(means, &x[columns.clone()]) {
@@ -119,24 +162,29 @@ fn along_columns<S: Simd>(s: S, layer: &LayerNorm, inner: usize, x: &[f32], y: &
             s.store_partial(s.div(s.load_partial(mean, 0.0), count), mean);
         }
         for x in x.chunks_exact(inner) {
-            for ((squares, mean), x) in vectors::<S>(scales, means).zip(x[columns.clone()].chunks(S::LANES)) {
+            let sums = vectors::<S>(scales, means).zip(rests.chunks_mut(S::LANES));
+            for (((squares, mean), rest), x) in sums.zip(x[columns.clone()].chunks(S::LANES)) {
                 let difference = s.sub(s.load_partial(x, 0.0), s.load_partial(mean, 0.0));
+                s.store_partial(s.add(difference, s.load_partial(rest, 0.0)), rest);
                 s.store_partial(s.fma(difference, difference, s.load_partial(squares, 0.0)), squares);
             }
         }
-        for scale in scales.chunks_mut(S::LANES) {
-            let variance = s.add(s.div(s.load_partial(scale, 0.0), count), s.splat(layer.epsilon));
+        for (scale, rest) in scales.chunks_mut(S::LANES).zip(rests.chunks_mut(S::LANES)) {
+            let mean = s.div(s.load_partial(rest, 0.0), count);
+            let variance = s.fnma(mean, mean, s.div(s.load_partial(scale, 0.0), count));
+            let variance = s.add(s.max(s.splat(0.0), variance), s.splat(layer.epsilon));
+            s.store_partial(mean, rest);
             s.store_partial(s.div(s.splat(1.0), s.sqrt(variance)), scale);
         }
         for (i, (x, y)) in x.chunks_exact(inner).zip(y.chunks_exact_mut(inner)).enumerate() {
             let gamma = layer.gamma.map_or(1.0, |gamma| gamma[i]);
             let beta = layer.beta.map_or(0.0, |beta| beta[i]);
-            let statistics = means.chunks(S::LANES).zip(scales.chunks(S::LANES));
-            for ((y, x), (mean, scale)) in
+            let statistics = means.chunks(S::LANES).zip(rests.chunks(S::LANES)).zip(scales.chunks(S::LANES));
+            for ((y, x), ((mean, rest), scale)) in
                 vectors::<S>(&mut y[columns.clone()], &x[columns.clone()]).zip(statistics)
             {
                 let difference = s.sub(s.load_partial(x, 0.0), s.load_partial(mean, 0.0));
-                let v = s.mul(difference, s.load_partial(scale, 0.0));
+                let v = s.mul(s.sub(difference, s.load_partial(rest, 0.0)), s.load_partial(scale, 0.0));
                 s.store_partial(s.fma(v, s.splat(gamma), s.splat(beta)), y);
             }
         }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Rng, assert_close, isas};
-use tf_layers::{Activation, LayerNorm, Reduce, log_softmax, softmax};
+use tf_layers::{Activation, Buffer, GroupNorm, LayerNorm, Reduce, log_softmax, softmax};
 
 const DIMS: [[usize; 3]; 12] = [
     [1, 1, 1],
@@ -124,7 +124,7 @@ fn softmax_and_its_logarithm() {
 fn layer_norm() {
     let mut rng = Rng::new(10);
     for dims in DIMS {
-        for offset in [0.0, 100.0] {
+        for offset in [0.0, 100.0, 1e4, 1e6] {
             let x: Vec<f32> = rng.vec(dims.iter().product()).iter().map(|x| x + offset).collect();
             let (gamma, beta) = (rng.vec(dims[1]), rng.vec(dims[1]));
             for affine in [false, true] {
@@ -149,10 +149,45 @@ fn layer_norm() {
                 for isa in isas() {
                     let mut y = vec![f32::NAN; x.len()];
                     layer.run(isa, dims, &x, &mut y).unwrap();
-                    // The mean of numbers around 100 is itself rounded to 4·10⁻⁶.
-                    let tolerance = if offset == 0.0 { 2e-6 } else { 1e-4 };
-                    assert_close(&y, &expected, tolerance, &format!("{dims:?} {isa:?}"));
+                    assert_close(&y, &expected, 2e-6, &format!("{dims:?} {offset} {isa:?}"));
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn group_norm() {
+    let mut rng = Rng::new(11);
+    for [batch, positions, channels, groups] in
+        [[2, 5, 6, 3], [1, 300, 32, 32], [2, 9, 20, 1], [1, 1, 17, 17], [3, 200, 3, 3], [0, 3, 4, 2]]
+    {
+        let dims = [batch, positions, channels];
+        let width = channels / groups;
+        for offset in [0.0, 1e4, 1e6] {
+            let x: Vec<f32> = rng.vec(dims.iter().product()).iter().map(|x| x + offset).collect();
+            let (gamma, beta) = (rng.vec(channels), rng.vec(channels));
+            let mut expected = vec![0.0; x.len()];
+            for sample in 0..batch {
+                for group in 0..groups {
+                    let at =
+                        |i: usize| (sample * positions + i / width) * channels + group * width + i % width;
+                    let count = positions * width;
+                    let line: Vec<f64> = (0..count).map(|i| f64::from(x[at(i)])).collect();
+                    let mean = line.iter().sum::<f64>() / count as f64;
+                    let variance = line.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count as f64;
+                    for (i, x) in line.iter().enumerate() {
+                        let channel = at(i) % channels;
+                        expected[at(i)] = (x - mean) / (variance + 1e-3).sqrt() * f64::from(gamma[channel])
+                            + f64::from(beta[channel]);
+                    }
+                }
+            }
+            let layer = GroupNorm { gamma: Some(&gamma), beta: Some(&beta), groups, epsilon: 1e-3 };
+            for isa in isas() {
+                let mut y = vec![f32::NAN; x.len()];
+                layer.run(isa, dims, &x, &mut y, &mut Buffer::default()).unwrap();
+                assert_close(&y, &expected, 2e-6, &format!("{dims:?} {groups} {offset} {isa:?}"));
             }
         }
     }

@@ -11,6 +11,10 @@ from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.core.activation import LINEAR, Activation
 from tf2rust.ops.core.layer import Columns, Layer, RustCall, Value
 
+FAR = 16.0
+"""A summand that is larger leaves more of its rounding behind than the contract's bound has room for, where what it is
+added to cancels it: numbers far from 0 minus their mean."""
+
 
 @dataclass(eq=False, kw_only=True)
 class Affine(Layer):
@@ -90,14 +94,17 @@ class Affine(Layer):
         return f"copy({call.inputs[1]}, {call.outputs[0]})?;\n{run}"
 
     def absorb_input(self, producer: Layer) -> Layer | None:
-        """A factor or a summand for each input channel, as of a BatchNormalization in front, goes into the kernel."""
+        """A factor or a summand for each input channel, as of a BatchNormalization in front, goes into the kernel.
+
+        Not a summand that is far from 0, nor one whose products with the kernel are.
+        """
         if not isinstance(producer, Binary) or producer.y is not self.x or (parts := producer.channelwise()) is None:
             return None
         factor, summand = parts
         made = replace(self, inputs=[producer.x, *self.inputs[1:]])
         if summand.any():
-            moved = self.of_constant(summand)
-            if moved is None:
+            moved, products = self.of_constant(summand), self.scaled_input(summand)
+            if moved is None or max(np.abs(summand).max(), np.abs(products).max(initial=0.0)) > FAR:
                 return None
             made.bias = _f32(moved if self.bias is None else self.bias.astype(np.float64) + moved)
         if (factor != 1).any():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tf2rust.ops.affine import FAR
 from tf2rust.ops.arithmetic import Binary
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
 from tf2rust.ops.core.layer import Layer, Value
@@ -29,7 +30,10 @@ def _is_training(node: Node) -> bool:
 
 @rule(Op("BatchNormalization", Var("x"), Const("scale"), Const("bias"), Const("mean"), Const("variance")))
 def batch_normalization(m: Match, b: Builder) -> Yield:
-    """x · scale / √(variance + ε) + (bias − mean · that), along axis 1, as layers that others can take in."""
+    """x · scale / √(variance + ε) + (bias − mean · that), along axis 1, as layers that others can take in.
+
+    A mean that would be far from 0 in that sum is subtracted first.
+    """
     x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
     if _is_training(m.root) or not m.root.attr("spatial", 1):
         return m.reject("it is in training mode, or its statistics are not for each channel")
@@ -39,12 +43,14 @@ def batch_normalization(m: Match, b: Builder) -> Yield:
     scale, bias, mean, variance = (m.const(name).astype(np.float64) for name in ("scale", "bias", "mean", "variance"))
     factor = scale / np.sqrt(variance + m.root.attr("epsilon", 1e-5))
     channels = (-1, *[1] * (x.rank - 2))
-    scaled = b.temporary(y)
+    centred, scaled = b.temporary(y), b.temporary(y)
 
     def layer(function: str, constant: np.ndarray, source: Value, target: Value) -> Binary:
         values = constant.astype(np.float32).reshape(channels)
         return Binary(function=function, constant=values, inputs=[source], outputs=[target])
 
+    if np.abs(mean * factor).max(initial=0.0) > FAR:
+        return [layer("Sub", mean, x, centred), layer("Mul", factor, centred, scaled), layer("Add", bias, scaled, y)]
     return [layer("Mul", factor, x, scaled), layer("Add", bias - mean * factor, scaled, y)]
 
 

@@ -1,4 +1,4 @@
-"""ONNX' own operators for Layer-, Instance-, Group-, RMS- and LpNormalization."""
+"""ONNX' own operators for Layer-, Instance-, Group-, RMS-, Lp- and MeanVarianceNormalization."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from tf2rust.ops.normalization import (
     UnitNormalization,
 )
 from tf2rust.ops.reshape import Reshape
-from tf2rust.ops.transpose import around_channels_last
+from tf2rust.ops.transpose import Transpose, around_channels_last, inverse, permute
 
 X = Var("x")
-infers("InstanceNormalization", "GroupNormalization", "RMSNormalization", "LpNormalization")(same_shape)
+infers(
+    "InstanceNormalization", "GroupNormalization", "RMSNormalization", "LpNormalization", "MeanVarianceNormalization"
+)(same_shape)
 
 
 @infers("LayerNormalization")
@@ -152,3 +154,21 @@ def lp_normalization(m: Match, b: Builder) -> Yield:
         return m.reject(f"its input is {x.dtype}, its p {p}; LpNormalization is there for float32 and a p of 1 or 2")
     limit = float(np.finfo(np.float32).max)
     return UnitNormalization(axis=axis, p=p, limit=limit, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+
+
+@rule(Op("MeanVarianceNormalization", X))
+def mean_variance_normalization(m: Match, b: Builder) -> Yield:
+    """(x − mean) / (√variance + 10⁻⁹) over any axes.
+
+    ONNX defines the variance as E[x²] − E[x]², of which nothing is left where the mean is large.
+    """
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    axes = sorted({normal_axis(a, x.rank) for a in m.root.attr("axes", [0, 2, 3])})
+    if x.dtype != "float32" or not axes:
+        return m.reject(f"its input is {x.dtype}, its axes {axes}; float32 over some axes is supported")
+    perm = (*(a for a in range(x.rank) if a not in axes), *axes)
+    first = Transpose(perm=perm, inputs=[x], outputs=[b.temporary(x, permute(x.shape, perm))])
+    layer = LayerNormalization(
+        axis=x.rank - len(axes), span=len(axes), epsilon=1e-18, inputs=[first.y], outputs=[b.temporary(first.y)]
+    )
+    return [first, layer, Transpose(perm=inverse(perm), inputs=[layer.y], outputs=[y])]

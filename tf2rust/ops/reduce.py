@@ -153,16 +153,23 @@ def reduce_log_sum_exp(m: Match, b: Builder) -> Yield:
     if x.dtype not in ("float32", "float64") or not axes:
         return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is floats over axes")
     highest = b.temporary(x, reduced(x.shape, axes, True))
-    lowest = np.asarray(np.finfo(x.dtype).min, x.dtype)
     # An infinite maximum would make a NaN of the difference.
     finite, moved, powers = b.temporary(highest), b.temporary(x), b.temporary(x)
     total, log, flat = b.temporary(y), b.temporary(y), b.temporary(y)
-    power: Layer = Unary(function="Exp", inputs=[moved], outputs=[powers])
+    bounds = np.finfo(x.dtype)
     if x.dtype == "float32":
-        power = ActivationLayer(activation=Activation("exponential"), inputs=[moved], outputs=[powers])
+        bounded: list[Layer] = [_activation("clip", highest, finite, float(bounds.min), float(bounds.max))]
+        power: Layer = _activation("exponential", moved, powers)
+    else:
+        above = b.temporary(highest)
+        bounded = [
+            Binary(function="Max", constant=np.asarray(bounds.min), inputs=[highest], outputs=[above]),
+            Binary(function="Min", constant=np.asarray(bounds.max), inputs=[above], outputs=[finite]),
+        ]
+        power = Unary(function="Exp", inputs=[moved], outputs=[powers])
     return [
         *chain(b, ["Max"], axes, True, x, highest),
-        Binary(function="Max", constant=lowest, inputs=[highest], outputs=[finite]),
+        *bounded,
         Binary(function="Sub", inputs=[x, finite], outputs=[moved]),
         power,
         *chain(b, ["Sum"], axes, keepdims, powers, total),
@@ -170,3 +177,7 @@ def reduce_log_sum_exp(m: Match, b: Builder) -> Yield:
         Reshape(inputs=[finite], outputs=[flat]),
         Binary(function="Add", inputs=[log, flat], outputs=[y]),
     ]
+
+
+def _activation(name: str, x: Value, y: Value, *args: float) -> ActivationLayer:
+    return ActivationLayer(activation=Activation(name, args), inputs=[x], outputs=[y])

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use tf_layers::{Activation, Binary, LayerNorm, Pool, Pool2d, Reduce, softmax, transpose};
+use tf_layers::{Activation, Binary, Buffer, GroupNorm, LayerNorm, Pool, Pool2d, Reduce, softmax, transpose};
 
 use crate::bench::{Bench, numbers};
 
@@ -46,6 +46,16 @@ impl Bench {
                 let out = dims[0] * dims[2];
                 Reduce::Sum.run(self.isa, dims, black_box(&x[..len]), &mut y[..out]).unwrap();
             });
+        }
+        for dims in [[1, 256, 64], [1, 5461, 3], [4, 16, 256]] {
+            let len = dims.iter().product();
+            for groups in [1, dims[2]] {
+                let norm = GroupNorm { gamma: None, beta: None, groups, epsilon: 1e-3 };
+                let mut scratch = Buffer::default();
+                self.measure(&format!("group norm {dims:?} in {groups}"), 0, || {
+                    norm.run(self.isa, dims, black_box(&x[..len]), &mut y[..len], &mut scratch).unwrap();
+                });
+            }
         }
         for (dims, perm) in [([1, 128, 128], [0, 2, 1]), ([64, 4, 64], [1, 0, 2]), ([16, 3, 341], [0, 2, 1])]
         {
