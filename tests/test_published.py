@@ -117,7 +117,8 @@ def test_magika_labels_files_as_onnx_runtime_does(crates: Crates, tmp_path: Path
     (expected,) = run_onnx(proto, {"bytes": rows}).values()
     # This model takes variances as E[x²] − E[x]², which loses digits: in float64 it says what is right.
     (exact,) = ReferenceEvaluator(in_float64(proto), new_ops=[GlobalMaxPool]).run(None, {"bytes": rows})
-    tolerance = max(1e-5, float(np.abs(expected - exact).max()))
+    # As every proof has it: twice the distance of the reference, where that rounds more than usual.
+    tolerance = max(1e-5, 2 * float(np.abs(expected - exact).max()))
     (found,) = predict(crates, "magika", {"bytes": rows}, tmp_path).values()
     assert (found.argmax(1) == expected.argmax(1)).all()
     assert np.abs(found - exact).max() <= tolerance
