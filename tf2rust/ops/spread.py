@@ -22,7 +22,9 @@ def is_along(m: Match, b: Builder, inner: str, shape: Dims, axis: int) -> bool:
     last = f"{inner}_reshaped" if m.has(f"{inner}_reshaped") else inner
     if last != inner:
         m.node(last).has("allowzero")
-    if b.facts.shape(m.node(last).ir.outputs[0]) != (*shape[:axis], 1, *shape[axis + 1 :]):
+    kept = (*shape[:axis], 1, *shape[axis + 1 :])
+    if b.facts.shape(m.node(last).ir.outputs[0]) != kept:
         return False
     whole = f"{inner}_spread"
-    return not m.has(whole) or b.facts.shape(m.node(whole).ir.outputs[0]) == shape
+    # JAX also writes an Expand that changes nothing.
+    return not m.has(whole) or b.facts.shape(m.node(whole).ir.outputs[0]) in (kept, shape)
