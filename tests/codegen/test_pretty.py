@@ -55,10 +55,26 @@ def test_wrap(line: str, expected: list[str]) -> None:
     assert wrap(line, 8) == expected
 
 
+# Halved again and again, from what fits a line to what does not.
+QUOTIENTS = [
+    f"self.conv2d.run(isa, batch, [{'sub(' * n}{size}{', 1)? / 2' * n}, 432], workspace.b0.write(conv2d)?)?;"
+    for n in range(1, 10)
+    for size in ("height"[:letters] for letters in range(1, 7))
+]
+ON_A_LITERAL = (
+    "Conv2d { padding: [same_padding(height, 3, 2, 1)?, same_padding(width, 3, 2, 1)?], ..self.conv2d }"
+    ".run(isa, batch, [height, width], inputs.image.data(), workspace.b0.write(conv2d)?)?;"
+)
+SHORT_ARGUMENTS = [
+    f"let inputs = Inputs {{ {'a' * n}: TensorView::new(&data_12, &shape_12)?, b: [0, 1, 2, 3] }};"
+    for n in range(40, 70)
+]
+LINES = [CALL, ON_A_PATH, ON_A_LITERAL, *QUOTIENTS, *SHORT_ARGUMENTS]
+
 NAMES = sorted(f"Name{c}" + "e" * (i % 5) for i, c in enumerate("abcdefghijklmnopqrst"))
 # Near the columns where a line becomes too long, and where a list of short items is filled into lines.
 TEXTS = [
-    *(f"fn f() {{\n{chr(10).join(f'    {part}' for part in wrap(line, 4))}\n}}" for line in (CALL, ON_A_PATH)),
+    *(f"fn f() {{\n{chr(10).join(f'    {part}' for part in wrap(line, 4))}\n}}" for line in LINES),
     *(
         use_list("t" * n, names)
         for n in range(30, 76)

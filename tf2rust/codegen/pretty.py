@@ -15,6 +15,10 @@ _TALL = 5
 _OPEN, _CLOSE = "([{", ")]}"
 _OPENS_WITH = re.compile(r"&?\[|\(|[A-Z]\w* \{|[\w.]+\(&?\[")
 """What is opened together with the bracket that it fills."""
+_SIMPLE = re.compile(r"[&*-]?[\w.]+\??")
+"""Arguments of which several stand in one line of an opened call, if all are short."""
+_DIVIDED = re.compile(r"(.*[)\]]\??)( / \w+,?)")
+_LITERAL = re.compile(r"[A-Z]\w* \{ ")
 
 
 def wrap(line: str, indent: int) -> list[str]:
@@ -22,7 +26,8 @@ def wrap(line: str, indent: int) -> list[str]:
 
     ``f(a, b)?;`` becomes ``f(``, ``    a,``, ``    b,``, ``)?;``; the parts are broken in turn. What is all that stands
     in a bracket is opened with it: ``f(&[``. The value of a ``let`` goes to the next line if it fits there, and so does
-    the last call of a chain if that saves lines.
+    the last call of a chain if that saves lines, or the divisor of a quotient. A struct literal that methods are called
+    on is opened first.
     """
     head, value = _assignment(line)
     chain, errors = _chain(value), line.rstrip(";,").endswith("?")
@@ -34,6 +39,15 @@ def wrap(line: str, indent: int) -> list[str]:
         return [head, f"    {value}"]
     if (span := _outermost(line)) is None:
         return [line]
+    if (divided := _DIVIDED.fullmatch(line)) and indent + width(divided[1]) < WIDTH:
+        return [divided[1], f"   {divided[2]}"]
+    if (
+        len(chain) == 2
+        and _LITERAL.match(line)
+        and indent + width(chain[0]) > WIDTH
+        and (literal := _outermost(chain[0]))
+    ):
+        return [*_opened(chain[0], literal, indent), *wrap(chain[1], indent)]
     opened = _opened(line, span, indent)
     is_wide = indent + width(opened[0]) > room
     if len(chain) > 1 and (len(opened) < _TALL or is_wide):
@@ -53,8 +67,12 @@ def _opened(line: str, span: tuple[int, int], indent: int) -> list[str]:
         comma = "," if not line[:start].strip() else ""  # that of a tuple of one
         return [line[: start + 1] + inside[0], *inside[1:-1], inside[-1] + comma + line[end:]]
     lines = [line[: start + 1].rstrip()]
+    is_call = re.search(r"\w\($", line[: start + 1])
+    if is_call and all(_SIMPLE.fullmatch(part) and len(part.encode()) <= _SHORT for part in parts):
+        return [*lines, *_filled(parts, indent), line[end:]]
     for part in parts:
-        lines += [f"    {text}" for text in wrap(f"{part},", indent + 4)]
+        comma = "" if part.startswith("..") else ","
+        lines += [f"    {text}" for text in wrap(f"{part}{comma}", indent + 4)]
     return [*lines, line[end:]]
 
 
@@ -120,20 +138,20 @@ def constant(items: Sequence[str], head: str, prefix: str = "") -> str:
     if 4 + width(line) <= WIDTH:
         return f"{head} =\n    {line}"
     if all(len(item.encode()) <= _SHORT for item in items):
-        return f"{head} = {prefix}[\n{_filled(items)}\n];"
-    return f"{head} = {prefix}[" + "".join(f"\n    {item}," for item in items) + "\n];"
+        return "\n".join([f"{head} = {prefix}[", *_filled(items, 0), "];"])
+    return "\n".join([f"{head} = {prefix}[", *(f"    {part}" for item in items for part in wrap(f"{item},", 4)), "];"])
 
 
-def _filled(items: Sequence[str]) -> str:
-    """``items`` with commas behind them, in lines that leave the last column free as rustfmt does."""
+def _filled(items: Sequence[str], indent: int) -> list[str]:
+    """``items`` with commas behind them in the lines of a list at ``indent``; rustfmt leaves their last column free."""
     lines: list[str] = []
     for i, item in enumerate(items):
         comma = i + 1 < len(items)  # that of the last item is allowed in the last column
-        if lines and width(lines[-1]) + 1 + width(item) + comma < WIDTH:
+        if lines and indent + width(lines[-1]) + 1 + width(item) + comma < WIDTH:
             lines[-1] += f" {item},"
         else:
             lines.append(f"    {item},")
-    return "\n".join(lines)
+    return lines
 
 
 def width(text: str) -> int:
@@ -148,7 +166,7 @@ def use_list(path: str, names: list[str]) -> str:
     single = f"use {path}::{{{', '.join(names)}}};"
     if len(single) < WIDTH - 1:
         return single
-    return f"use {path}::{{\n{_filled(names)}\n}};"
+    return "\n".join([f"use {path}::{{", *_filled(names, 0), "};"])
 
 
 def _outermost(line: str) -> tuple[int, int] | None:
