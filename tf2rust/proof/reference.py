@@ -23,15 +23,23 @@ class Reference:
     """Who says what the model computes.
 
     That is the source framework; for an ONNX file it is ONNX Runtime, or ONNX' reference implementation where ONNX
-    Runtime does not open the model: ``why`` is the reason then, a sentence. ``notes`` tell of nodes that stand for
-    others, as ONNX Runtime departs from the specification.
+    Runtime does not open the model. ``notes`` tell of nodes that stand for others, as ONNX Runtime departs from the
+    specification.
     """
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.proto, self.notes = as_specified(source.proto)
         self.runtime = OnnxRuntime(self.proto, source.weights)
-        self.why = self.refused if source.run_is_onnx_runtime else None
+
+    @cached_property
+    def why(self) -> str | None:
+        """Why ONNX Runtime is not the reference of an ONNX file; None if it is, and for other sources.
+
+        The model is opened when this is first asked for, not before the budget of the samples has been checked: opening
+        alone may take twice the size of the weights.
+        """
+        return self.refused if self.source.run_is_onnx_runtime else None
 
     @cached_property
     def refused(self) -> str | None:
