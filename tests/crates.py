@@ -38,8 +38,6 @@ class Crates:
     included: dict[str, Path] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     """More variables for cargo."""
-    formatted: bool = True
-    """Whether ``build`` asks rustfmt about the crates."""
 
     def add(self, name: str, source: Source, **options: object) -> Converted:
         """Converts a model into a member of the workspace."""
@@ -57,8 +55,7 @@ class Crates:
         Fails, too, if rustfmt would change a crate or, under ``make zoo-lint``, if clippy has anything to say of it.
         """
         crates = [*(c.crate for c in self.converted.values()), *self.included.values()]
-        if self.formatted:
-            _check_format(crates)
+        _check_format(crates)
         members = ", ".join(f'"{crate.relative_to(self.folder).as_posix()}"' for crate in crates)
         (self.folder / "Cargo.toml").write_text(_WORKSPACE.format(members=members))
         shutil.copy(ROOT / "tests" / "Cargo.lock", self.folder / "Cargo.lock")

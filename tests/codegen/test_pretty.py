@@ -61,15 +61,17 @@ QUOTIENTS = [
     for n in range(1, 10)
     for size in ("height"[:letters] for letters in range(1, 7))
 ]
-ON_A_LITERAL = (
+ON_LITERALS = [
     "Conv2d { padding: [same_padding(height, 3, 2, 1)?, same_padding(width, 3, 2, 1)?], ..self.conv2d }"
-    ".run(isa, batch, [height, width], inputs.image.data(), workspace.b0.write(conv2d)?)?;"
-)
+    f".run({arguments}, workspace.b0.write({'conv2d' * n})?)?;"
+    for arguments in ("isa, batch, [height, width], inputs.image.data()", "image", "image, isa")
+    for n in range(1, 10)
+]
 SHORT_ARGUMENTS = [
     f"let inputs = Inputs {{ {'a' * n}: TensorView::new(&data_12, &shape_12)?, b: [0, 1, 2, 3] }};"
     for n in range(40, 70)
 ]
-LINES = [CALL, ON_A_PATH, ON_A_LITERAL, *QUOTIENTS, *SHORT_ARGUMENTS]
+LINES = [CALL, ON_A_PATH, *ON_LITERALS, *QUOTIENTS, *SHORT_ARGUMENTS]
 
 NAMES = sorted(f"Name{c}" + "e" * (i % 5) for i, c in enumerate("abcdefghijklmnopqrst"))
 # Near the columns where a line becomes too long, and where a list of short items is filled into lines.

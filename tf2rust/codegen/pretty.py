@@ -41,13 +41,8 @@ def wrap(line: str, indent: int) -> list[str]:
         return [line]
     if (divided := _DIVIDED.fullmatch(line)) and indent + width(divided[1]) < WIDTH:
         return [divided[1], f"   {divided[2]}"]
-    if (
-        len(chain) == 2
-        and _LITERAL.match(line)
-        and indent + width(chain[0]) > WIDTH
-        and (literal := _outermost(chain[0]))
-    ):
-        return [*_opened(chain[0], literal, indent), *wrap(chain[1], indent)]
+    if len(chain) == 2 and _LITERAL.match(line) and indent + width(chain[0]) > WIDTH:
+        return _called_on_literal(*chain, indent)
     opened = _opened(line, span, indent)
     is_wide = indent + width(opened[0]) > room
     if len(chain) > 1 and (len(opened) < _TALL or is_wide):
@@ -56,6 +51,18 @@ def wrap(line: str, indent: int) -> list[str]:
             first = f"{head} {chain[0]}" if head else chain[0]
             return [first, *(f"    {text}" for text in (*chain[1:-1], *last))]
     return opened
+
+
+def _called_on_literal(literal: str, call: str, indent: int) -> list[str]:
+    """``literal``, opened, and the ``call`` of a method of it."""
+    span, arguments = _outermost(literal), _outermost(call)
+    lines = _opened(literal, span, indent) if span else [literal]
+    # rustfmt counts the literal's last line twice; it looks for better only if the call is short.
+    if arguments and 2 * indent + width(f"}}{call}") >= WIDTH:
+        opened = _opened(call, arguments, indent)
+        if len(opened) >= _TALL:
+            return [*lines, *opened]
+    return [*lines, *wrap(call, indent)]
 
 
 def _opened(line: str, span: tuple[int, int], indent: int) -> list[str]:
