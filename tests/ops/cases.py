@@ -163,7 +163,6 @@ def kinds(graph: LayerGraph, outputs: Sequence[str]) -> list[str]:
 
 def run_tables(tables: Sequence[Table], folder: Path) -> dict[tuple[str, str], Outcome]:
     """Converts, compiles and runs all tables; the outcomes by table and case."""
-    # Names of cases make lines that are longer than those of any model; rustfmt breaks a few of them otherwise.
     crates = Crates(folder)
     merged = [merge(table, folder) for table in tables]
     for item in merged:
