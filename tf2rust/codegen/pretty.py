@@ -42,7 +42,7 @@ def wrap(line: str, indent: int) -> list[str]:
     if (divided := _DIVIDED.fullmatch(line)) and indent + width(divided[1]) < WIDTH:
         return [divided[1], f"   {divided[2]}"]
     if len(chain) == 2 and _LITERAL.match(line) and indent + width(chain[0]) > WIDTH:
-        return _called_on_literal(*chain, indent)
+        return _called_on_literal(chain[0], chain[1], indent)
     opened = _opened(line, span, indent)
     is_wide = indent + width(opened[0]) > room
     if len(chain) > 1 and (len(opened) < _TALL or is_wide):
