@@ -79,7 +79,7 @@ fuzz-rust: $(VENV)/installed
 # Known vulnerabilities, licences and sources of what tf-layers and the converter depend on. Wants cargo-deny, and a network that
 # reaches the databases of advisories.
 audit: $(VENV)/installed
-	cargo deny --manifest-path tf-layers/Cargo.toml check --config ../deny.toml
+	cargo deny --manifest-path tf-layers/Cargo.toml --config deny.toml check
 	$(PYTHON) -m venv build/audit
 	build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
 	build/audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
