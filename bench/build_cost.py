@@ -24,7 +24,8 @@ from onnx import TensorProto, helper, numpy_helper
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tf2rust.conversion import Options, convert, open_onnx  # noqa: E402
+from tf2rust.conversion import Options, convert  # noqa: E402
+from tf2rust.source import open_onnx  # noqa: E402
 
 LAYERS = 8
 

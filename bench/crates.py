@@ -11,8 +11,9 @@ import onnx
 
 from bench.models import Model
 from tf2rust.codegen.crate import CRATE, DOCUMENTS, write_npz
-from tf2rust.conversion import Options, convert, open_onnx
+from tf2rust.conversion import Options, convert
 from tf2rust.proof.proof import features_key
+from tf2rust.source import open_onnx
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "bench"

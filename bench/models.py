@@ -12,9 +12,9 @@ import onnx
 
 from demo.models import dgaintel, magika
 from tests.models.weights import randomise
-from tf2rust.conversion import open_tensorflow
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.weights import whole_model
+from tf2rust.source import open_tensorflow
 
 Make = Callable[[Any], Any]
 """Gets the module ``keras`` and gives a model."""

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.models import dgaintel, encode_domains
-from tf2rust.conversion import Options, convert, open_tensorflow
+from tf2rust.conversion import Options, convert
+from tf2rust.source import open_tensorflow
 
 FOLDER = Path(__file__).resolve().parents[1] / "build" / "demo"
 DOMAINS = (

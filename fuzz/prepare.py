@@ -19,8 +19,9 @@ MODELS = {"text_cnn": "cnn", "lstm_text": "lstm", "attention": "transformer"}
 def main() -> None:
     """Writes the crates anew, and adds their arrays to the corpora of the targets that read archives."""
     from tests.models.keras3 import build
-    from tf2rust.conversion import Options, convert, open_tensorflow
+    from tf2rust.conversion import Options, convert
     from tf2rust.onnx_import.tensorflow.runtime import quiet
+    from tf2rust.source import open_tensorflow
 
     shutil.rmtree(CRATES, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:

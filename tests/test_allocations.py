@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Save
 from tests.crates import Crates
 from tf2rust.codegen.names import pascal_case
-from tf2rust.conversion import open_tensorflow
+from tf2rust.source import open_tensorflow
 
 MODELS: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {
     "mlp": {"features": ("f32", (12,))},

@@ -13,7 +13,8 @@ from tests.conftest import Save
 from tests.crates import ROOT
 from tf2rust.codegen import crate
 from tf2rust.codegen.overview import OverviewError
-from tf2rust.conversion import Converted, Options, convert, open_tensorflow
+from tf2rust.conversion import Converted, Options, convert
+from tf2rust.source import open_tensorflow
 
 MODELS = ("text_cnn", "siamese", "lstm_text", "regression_two_outputs", "odd_names")
 PORT = {"name": str, "dtype": str, "shape": [(int, str)]}

@@ -11,7 +11,7 @@ from onnx import TensorProto
 
 from tests.crates import Crates
 from tests.models.graphs import graph, node, save
-from tf2rust.conversion import open_onnx
+from tf2rust.source import open_onnx
 
 F = TensorProto.FLOAT
 ROWS = (F, ["n", 4])

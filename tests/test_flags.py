@@ -16,8 +16,8 @@ from tests.models import graphs
 from tests.models.weights import sample_inputs
 from tf2rust.codegen.crate import write_npz
 from tf2rust.codegen.names import crate_name
-from tf2rust.conversion import open_onnx, open_tensorflow
 from tf2rust.errors import ConversionError
+from tf2rust.source import open_onnx, open_tensorflow
 
 MEMORY = tuple(itertools.product((True, False), repeat=2))
 MODELS = ("text_cnn", "siamese")

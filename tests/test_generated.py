@@ -14,8 +14,9 @@ from tests.crates import TF_LAYERS, Crates
 from tests.models import graphs
 from tests.models.large import chain
 from tf2rust.codegen import render
-from tf2rust.conversion import Options, convert, open_onnx
+from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError
+from tf2rust.source import open_onnx
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 FILES = ("Cargo.toml", "build.rs", "src/lib.rs", "src/model.rs")

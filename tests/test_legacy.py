@@ -11,8 +11,8 @@ import pytest
 
 from tests.crates import Crates
 from tests.models.weights import VOCABULARY, randomise
-from tf2rust.conversion import open_tensorflow
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.source import open_tensorflow
 
 Builder = Callable[[Any, Any], Any]
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Save
 from tests.crates import Crates
-from tf2rust.conversion import open_tensorflow
+from tf2rust.source import open_tensorflow
 
 MODELS = (
     ("keras3", "mlp", ".keras"),

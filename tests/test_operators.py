@@ -11,8 +11,9 @@ from onnx import TensorProto
 
 from tests.crates import Crates
 from tests.models.graphs import graph, node, save
-from tf2rust.conversion import Options, convert, open_onnx
+from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError
+from tf2rust.source import open_onnx
 
 F, D, H, I = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT64  # noqa: E741
 

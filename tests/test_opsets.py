@@ -15,8 +15,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.crates import Crates
-from tf2rust.conversion import match_layers, open_onnx
-from tf2rust.source import Source
+from tf2rust.conversion import match_layers
+from tf2rust.source import Source, open_onnx
 
 OPSETS = (7, 9, 11, 13, 15, 18, 21, 24, 26, 28)
 SHAPE = (2, 3, 4)

@@ -14,7 +14,8 @@ import pytest
 from tests.crates import ROOT, Crates
 from tests.models import graphs
 from tf2rust.codegen import render
-from tf2rust.conversion import Options, convert, open_onnx
+from tf2rust.conversion import Options, convert
+from tf2rust.source import open_onnx
 
 # Two of one name, one of which has its weights in parts; the program's package has that name as well.
 CRATES: dict[str, tuple[str, str, dict[str, Any]]] = {

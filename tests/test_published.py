@@ -17,9 +17,9 @@ from onnx.reference.op_run import OpRun
 
 from demo.models import dgaintel, encode_domains, encode_file, magika
 from tests.crates import ROOT, Crates
-from tf2rust.conversion import open_onnx, open_tensorflow
 from tf2rust.onnx_import.load import load_onnx, run_onnx
 from tf2rust.onnx_import.weights import whole_model
+from tf2rust.source import open_onnx, open_tensorflow
 
 SCORES = {"github.com": 0.007, "debian.org": 0.001, "xjwqzkvbhpt.biz": 1.000, "kq3v9xw0zptl.ru": 0.999}
 

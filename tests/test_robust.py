@@ -16,8 +16,8 @@ from tests.conftest import Save
 from tests.crates import TARGET, Crates
 from tests.models.weights import VOCABULARY, sample_inputs
 from tf2rust.codegen.crate import write_npz
-from tf2rust.conversion import open_tensorflow
 from tf2rust.onnx_import.tensorflow.runtime import quiet
+from tf2rust.source import open_tensorflow
 
 WEIGHTS = r"""
 use tf_layers::Npz;

@@ -19,7 +19,8 @@ from tests.crates import TF_LAYERS
 from tests.models.graphs import save
 from tests.models.large import CONVERTED, unknown
 from tf2rust.codegen import crate
-from tf2rust.conversion import Options, convert, match_layers, open_onnx
+from tf2rust.conversion import Options, convert, match_layers
+from tf2rust.source import open_onnx
 
 NODES = 240
 MOST = 2.6

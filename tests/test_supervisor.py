@@ -27,10 +27,10 @@ SABOTAGE = """
 import os, sys, time
 open("started", "w").close()
 if os.environ.get("TF2RUST_RUN_FOLDER"):
-    import tf2rust.conversion as c
+    from tf2rust import conversion, source
     def sabotage(*arguments, **options):
         {code}
-    c.{function} = sabotage
+    setattr(source if hasattr(source, "{function}") else conversion, "{function}", sabotage)
 """
 """A ``usercustomize`` of the child: one stage of the conversion does ``code`` instead of its work."""
 
@@ -69,7 +69,7 @@ FAULTS = [
     ("_match", "while True: pass", ("--time-limit=8",), "did not end within 8 s, its time limit, while matching"),
     (
         "load_onnx",
-        "with c.stage('reading a part', seconds=1): time.sleep(60)",
+        "with source.stage('reading a part', seconds=1): time.sleep(60)",
         (),
         "Nothing came of reading a part within its time",
     ),

@@ -15,12 +15,12 @@ from tests.models.graphs import graph, mlp, node, save, two_inputs
 from tests.models.weights import FREE_DIMENSION
 from tf2rust.codegen.crate import write_npz
 from tf2rust.codegen.names import crate_name
-from tf2rust.codegen.tiles import tiling
-from tf2rust.conversion import match_layers, open_onnx, open_tensorflow
+from tf2rust.conversion import match_layers
 from tf2rust.ops.core.dims import bind
+from tf2rust.planning.tiles import tiling
 from tf2rust.proof.samples import seeded_inputs
 from tf2rust.proof.tolerance import RELATIVE_TOLERANCE
-from tf2rust.source import Source
+from tf2rust.source import Source, open_onnx, open_tensorflow
 
 F = TensorProto.FLOAT
 

@@ -7,7 +7,8 @@ import pytest
 
 from tests.crates import Crates
 from tests.models.zoo import ZOO
-from tf2rust.conversion import match_layers, open_onnx
+from tf2rust.conversion import match_layers
+from tf2rust.source import open_onnx
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ import signal
 import sys
 import threading
 import time
-import traceback
 import warnings
 from pathlib import Path
 from typing import NoReturn
 
-from tf2rust.supervisor import CALL, LOG, RESULT, RUN_FOLDER, let_signals, remove_run, write_report
+from tf2rust.report import LOG, RUN_FOLDER
+from tf2rust.supervisor import CALL, RESULT, let_signals, remove_run
 
 
 def main() -> None:
@@ -35,15 +35,6 @@ def main() -> None:
     from tf2rust.cli import run
 
     run()
-
-
-def report(error: BaseException) -> Path:
-    """Writes the traceback of a fault of tf2rust into a file that outlives the run, and gives its path."""
-    folder = Path(os.environ[RUN_FOLDER]) if RUN_FOLDER in os.environ else None
-    text = "".join(traceback.format_exception(error))
-    if folder is None:
-        return write_report(text, Path(os.devnull))
-    return write_report(text, folder / LOG, folder.parent)
 
 
 def _open_standard_streams() -> None:

@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 
 from tf2rust import __version__, options
-from tf2rust.child import report
 from tf2rust.errors import ConversionError, InternalError, UsageError
 from tf2rust.options import DashesOrUnderscores, Switch
+from tf2rust.report import report
 from tf2rust.stages import stage
 
 out = Console(highlight=False, soft_wrap=True)
@@ -65,8 +65,8 @@ def from_tf(
     given = locals()
 
     def work() -> None:
-        from tf2rust.conversion import open_tensorflow
         from tf2rust.custom_objects import load_custom_objects
+        from tf2rust.source import open_tensorflow
 
         path = model or path_to_tf_model
         if path is None or (model is not None and path_to_tf_model is not None):
@@ -113,7 +113,7 @@ def from_onnx(
     given = locals()
 
     def work() -> None:
-        from tf2rust.conversion import open_onnx, read_constants
+        from tf2rust.source import open_onnx, read_constants
 
         _convert(lambda: open_onnx(model, read_constants(constants)), _options(given))
 
@@ -135,7 +135,8 @@ def patterns(
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
-        from tf2rust.conversion import match_layers, open_onnx, open_tensorflow, read_constants
+        from tf2rust.conversion import match_layers
+        from tf2rust.source import open_onnx, open_tensorflow, read_constants
 
         with err.status("Reading the model"):
             is_onnx = model.suffix.lower() == ".onnx"

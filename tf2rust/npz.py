@@ -1,8 +1,9 @@
-"""Reading the NPZ files that users give."""
+"""NPZ files: reading those that users give, and the names that arrays in them can have."""
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from tf2rust.stages import brief
 _BOMB_BYTES, _BOMB_RATIO = 256 << 20, 200
 """What a member unpacks to, in bytes and as a multiple of its packed size, beyond which it holds next to nothing."""
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+_LONGEST_NAME = 60_000
+"""Bytes of a member's name, which a ZIP archive counts in 16 bits."""
 
 
 class _UnreadableError(Exception):
@@ -77,3 +81,12 @@ def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         size = int(np.prod(shape, dtype=object)) * dtype.itemsize
         if min(shape, default=0) < 0 or size != member.file_size - file.tell():
             raise _UnreadableError(f"the array {shown!r} does not hold what its shape {brief(str(shape))} tells")
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raises ConversionError for inputs and outputs that no array can be named after."""
+    if wrong := [name for name in names if "\0" in name or len(name.encode()) > _LONGEST_NAME]:
+        raise ConversionError(
+            f"The input or output {brief(repr(wrong[0]))} cannot be the name of an array in an NPZ file, which has no "
+            f"NUL in it and at most {_LONGEST_NAME} bytes; rename it in the model."
+        )

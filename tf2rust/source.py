@@ -1,13 +1,20 @@
-"""A model that was opened: its graph, and the framework that says what it computes."""
+"""Models that were opened: the graph, and the framework that says what it computes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import onnx
+
+from tf2rust.npz import read_npz
+from tf2rust.onnx_import.constants import bind_constants
+from tf2rust.onnx_import.load import OnnxRuntime, load_onnx
+from tf2rust.onnx_import.weights import split_weights
+from tf2rust.stages import stage
 
 Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
@@ -32,3 +39,57 @@ class Source:
     def run_is_onnx_runtime(self) -> bool:
         """Whether the reference is ONNX Runtime, for want of a source framework."""
         return self.framework.startswith("ONNX Runtime")
+
+
+def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> Source:
+    """An ONNX file, with the inputs that ``constants`` holds bound to these arrays; ONNX Runtime is its reference."""
+    with stage("reading the model"):
+        import onnxruntime
+
+        proto, weights = load_onnx(path)
+        if constants:
+            proto = bind_constants(proto, constants)
+
+    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return OnnxRuntime(proto, weights)(inputs)
+
+    return Source(path, proto, f"ONNX Runtime {onnxruntime.__version__}", run, weights=weights)
+
+
+def open_tensorflow(
+    path: Path,
+    *,
+    trust_code: bool = False,
+    signature: str | None = None,
+    custom_objects: Mapping[str, object] | None = None,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+) -> Source:
+    """Any TensorFlow model; TensorFlow is its reference. A frozen graph needs its ``inputs`` and ``outputs``."""
+    with stage("reading the model"):
+        from tf2rust.onnx_import.tensorflow import load_frozen_graph, load_tensorflow
+
+        if inputs or outputs:
+            model = load_frozen_graph(path, inputs, outputs, trust_code=trust_code)
+        else:
+            model = load_tensorflow(path, trust_code=trust_code, signature=signature, custom_objects=custom_objects)
+        proto, weights = split_weights(model.proto)
+    return Source(path, proto, model.framework, model.run, model.node_layers, model.opened_with, weights, model.notes)
+
+
+def read_constants(path: Path | None) -> dict[str, np.ndarray]:
+    """The arrays of ``--constants`` by input name."""
+    with stage("reading --constants"):
+        return {} if path is None else read_npz(path, "--constants wants an NPZ of arrays by input name")
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file, or of a folder's files in the order of their names."""
+    digest = hashlib.sha256()
+    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+        if file is not path:
+            digest.update(file.relative_to(path).as_posix().encode())
+        with file.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()

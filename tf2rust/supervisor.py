@@ -27,12 +27,11 @@ from typing import Any, NoReturn
 
 from tf2rust.errors import ConversionError
 from tf2rust.limits import Limits, limits_in
+from tf2rust.report import LOG, RUN_FOLDER, write_report
 from tf2rust.stages import STAGE_FILE, stage_in
 
-RUN_FOLDER = "TF2RUST_RUN_FOLDER"
-"""The environment variable that names the folder of the child's run."""
-STAGE, STAGING, LOG, CALL, RESULT = "stage", "staging", "log", "call", "result"
-"""Files of a run: the present stage, the folders being written, native output, a call from Python and its result."""
+STAGE, STAGING, CALL, RESULT = "stage", "staging", "call", "result"
+"""Files of a run: the present stage, the folders being written, a call from Python and its result."""
 
 _SMALLER = ", or give fewer samples or smaller dimensions with --path_to_fv and --dim."
 _INTERVAL = 0.1  # seconds between two samples of memory
@@ -242,13 +241,3 @@ def _crash(code: int, folder: Path) -> str:
         f"A library that tf2rust uses crashed ({name}) while {stage}: the model is damaged, or it exposes a "
         f"fault of that library; check the model, export it again, or report it with {report}."
     )
-
-
-def write_report(text: str, log: Path, folder: Path | None = None) -> Path:
-    """Writes a file to report a fault with, into ``folder``: ``text``, then the end of what native code printed."""
-    handle, name = tempfile.mkstemp(prefix="tf2rust-report-", suffix=".txt", dir=folder)
-    with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
-        with contextlib.suppress(OSError):
-            file.write(log.read_text(encoding="utf-8", errors="replace")[-20_000:])
-    return Path(name)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tests.applications.families import build
 from tests.crates import TF_LAYERS
-from tf2rust.conversion import Options, convert, open_tensorflow
+from tf2rust.conversion import Options, convert
+from tf2rust.source import open_tensorflow
 
 
 def main(name: str, folder: Path, *, full: bool, saved_model: bool) -> None:

@@ -17,13 +17,14 @@ from tests.attacks import graph_files, keras_files
 from tests.attacks.keras_files import Case, keras_3, members, write_archive
 from tests.models import graphs
 from tf2rust.cli import app
-from tf2rust.conversion import Options, convert, open_onnx
+from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow import load_frozen_graph, load_tensorflow
 from tf2rust.onnx_import.tensorflow.gate.saved_model import copy_judged, meta_graph_refusals
 from tf2rust.onnx_import.tensorflow.keras_model import open_keras
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.stored import read_stored
+from tf2rust.source import open_onnx
 
 SECRET = "1\n2\n3\n"
 
@@ -102,7 +103,7 @@ def test_the_notes_on_what_is_trusted_reach_the_user(
 ) -> None:
     source = replace(open_onnx(graphs.save(graphs.mlp(), folder / "mlp.onnx")), notes=("Layer 'a' is trusted.",))
     assert convert(source, Options(folder / "out", "m")).notes[0] == "Layer 'a' is trusted."
-    monkeypatch.setattr("tf2rust.conversion.open_tensorflow", lambda *_, **__: source)
+    monkeypatch.setattr("tf2rust.source.open_tensorflow", lambda *_, **__: source)
     with pytest.raises(SystemExit):
         app(["patterns", "model.keras", "--trust_code"])
     assert "note: Layer 'a' is trusted." in capsys.readouterr().err

@@ -12,10 +12,11 @@ import onnx
 import pytest
 
 from tests.attacks.onnx_files import ATTACKS, CANARY, Attack
-from tf2rust.conversion import match_layers, open_onnx
+from tf2rust.conversion import match_layers
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensors import messages
 from tf2rust.onnx_import.weights import whole_model
+from tf2rust.source import open_onnx
 
 _MEMORY = 64 << 20
 """Bytes that Python may hold at once for any of these files, all of which are small."""

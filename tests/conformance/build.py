@@ -18,11 +18,11 @@ from tests.crates import CARGO_PROFILE, ROOT, TARGET, TF_LAYERS
 from tf2rust.codegen.crate import CrateOptions, write_npz
 from tf2rust.codegen.model import Model, build
 from tf2rust.codegen.render import render_crate
-from tf2rust.codegen.scoring import Scoring
 from tf2rust.conversion import match_layers
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.ops.core.rust import rust_str
 from tf2rust.proof.proof import Proof
+from tf2rust.scoring import Scoring
 from tf2rust.source import Source
 from tf2rust.thresholds import Thresholds
 

@@ -25,7 +25,7 @@ from tests.crates import ROOT, TARGET, TF_LAYERS, Crates
 from tests.emulated.debian import UnavailableError, toolchain
 from tests.emulated.targets import AARCH64, BARE, WASM32, Target
 from tests.models import graphs
-from tf2rust.conversion import open_onnx
+from tf2rust.source import open_onnx
 
 MODELS = {"mlp": graphs.mlp, "two_inputs": graphs.two_inputs, "image": graphs.image}
 # What holds kernels of every kind; without `std` the instruction set is known when compiling.

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from tests.models import graphs
 from tf2rust.cli import app
-from tf2rust.conversion import match_layers, open_onnx
+from tf2rust.conversion import match_layers
+from tf2rust.source import open_onnx
 
 
 def _sum_over_axes() -> onnx.ModelProto:

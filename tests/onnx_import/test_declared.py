@@ -10,8 +10,9 @@ import onnx
 import pytest
 
 from tests.models.graphs import control, graph, node, save
-from tf2rust.conversion import match_layers, open_onnx
+from tf2rust.conversion import match_layers
 from tf2rust.errors import ConversionError
+from tf2rust.source import open_onnx
 
 
 def _with_unknown_dtype(model: onnx.ModelProto) -> None:

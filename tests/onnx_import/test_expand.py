@@ -8,7 +8,8 @@ import numpy as np
 from onnx import TensorProto
 
 from tests.models import graphs
-from tf2rust.conversion import match_layers, open_onnx
+from tf2rust.conversion import match_layers
+from tf2rust.source import open_onnx
 
 
 def test_the_definition_stands_in_for_the_node(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tf2rust.conversion import match_layers, open_onnx
+from tf2rust.conversion import match_layers
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import load_onnx
+from tf2rust.source import open_onnx
 
 F = TensorProto.FLOAT
 X, Y = (helper.make_tensor_value_info(name, F, ["n", 40]) for name in "xy")

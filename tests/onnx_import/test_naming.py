@@ -10,10 +10,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from tests.models.graphs import graph, save
-from tf2rust.conversion import match_layers, open_onnx, open_tensorflow
+from tf2rust.conversion import match_layers
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.match import match
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.source import open_onnx, open_tensorflow
 
 F, D = TensorProto.FLOAT, TensorProto.DOUBLE
 

@@ -10,8 +10,9 @@ import pytest
 from onnx import TensorProto
 
 from tests.models.graphs import graph, node
-from tf2rust.conversion import match_layers, open_onnx
+from tf2rust.conversion import match_layers
 from tf2rust.errors import ConversionError
+from tf2rust.source import open_onnx
 
 F = TensorProto.FLOAT
 

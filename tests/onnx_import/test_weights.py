@@ -13,10 +13,11 @@ from onnx import TensorProto, numpy_helper
 from tests.crates import TF_LAYERS
 from tests.models import graphs
 from tf2rust.codegen.crate import DOCUMENTS
-from tf2rust.conversion import Options, convert, open_onnx
+from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import OnnxRuntime, run_onnx
 from tf2rust.onnx_import.weights import LARGE, split_weights, whole_model, without_weights
+from tf2rust.source import open_onnx
 
 DTYPES = ["float16", "float32", "float64", "bool", "int8", "uint8", "int16", "uint32", "int64", "uint64"]
 

@@ -17,11 +17,11 @@ import pytest
 
 from tests.crates import Crates
 from tests.models.weights import randomise
-from tf2rust.conversion import match_layers, open_tensorflow
+from tf2rust.conversion import match_layers
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.proof.tolerance import RELATIVE_TOLERANCE
-from tf2rust.source import Source
+from tf2rust.source import Source, open_tensorflow
 
 keras = library("keras")
 tf_keras = library("tf_keras")

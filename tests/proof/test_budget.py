@@ -11,11 +11,12 @@ import onnx
 import pytest
 
 from tests.models.graphs import graph, node, save
-from tf2rust.conversion import Options, convert, open_onnx
+from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.match import match
 from tf2rust.proof.budget import estimate
+from tf2rust.source import open_onnx
 
 F = onnx.TensorProto.FLOAT
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tests.models import graphs
-from tf2rust.conversion import Converted, Options, convert, open_onnx
+from tf2rust.conversion import Converted, Options, convert
 from tf2rust.errors import ConversionError
-from tf2rust.source import Source
+from tf2rust.source import Source, open_onnx
 
 ROWS = np.arange(12, dtype=np.int32).reshape(3, 4) % 5
 SCALE = np.array([[0.5], [1.5], [-2.0]], dtype=np.float32)

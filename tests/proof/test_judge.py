@@ -11,13 +11,12 @@ import onnx
 import pytest
 
 from tests.models.graphs import graph, node, save
-from tf2rust.conversion import open_onnx
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.proof.proof import Proof
 from tf2rust.proof.prove import prove
-from tf2rust.source import Source
+from tf2rust.source import Source, open_onnx
 
 F = onnx.TensorProto.FLOAT
 Arrays = dict[str, np.ndarray]

@@ -10,11 +10,11 @@ import onnx
 import pytest
 
 from tests.models.graphs import graph, node, save
-from tf2rust.conversion import open_onnx
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.proof.prove import prove
+from tf2rust.source import open_onnx
 
 F, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
 IMAGES = (F, ["n", 2, "h", "w"])

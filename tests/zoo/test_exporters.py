@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from tests.crates import Crates
-from tf2rust.conversion import match_layers, open_onnx
+from tf2rust.conversion import match_layers
 from tf2rust.errors import ConversionError
+from tf2rust.source import open_onnx
 
 MODELS = {path.stem: path for path in sorted((Path(__file__).parent / "models").glob("*.onnx"))}
 REFUSED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tf2rust.codegen.model import Model
-from tf2rust.codegen.steps import Port
+from tf2rust.codegen.variables import Port
 from tf2rust.ops.core.dims import plain_shape
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 

@@ -18,10 +18,10 @@ from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name
 from tf2rust.codegen.overview import Box, OverviewError, draw_overview
 from tf2rust.codegen.render import CrateOptions, render_crate
-from tf2rust.codegen.scoring import Scoring
 from tf2rust.codegen.vendor import build_hash, resource, vendored, with_build
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.proof import Proof
+from tf2rust.scoring import Scoring
 
 __all__ = [
     "CRATE",

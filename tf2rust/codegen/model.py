@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tf2rust.codegen.buffers import Plan, plan
 from tf2rust.codegen.dims import FUNCTIONS
 from tf2rust.codegen.names import Names, snake_case, words
-from tf2rust.codegen.steps import Port, Step, Tiles, Writer
-from tf2rust.codegen.tiles import tiling
+from tf2rust.codegen.steps import Step, Tiles, Writer
+from tf2rust.codegen.variables import Port
 from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.core.dims import symbols
 from tf2rust.ops.core.layer import Layer, LayerGraph
 from tf2rust.ops.core.rust import rust_type
+from tf2rust.planning.buffers import Plan, plan
+from tf2rust.planning.tiles import tiling
 
 _ALWAYS = ("Aligned", "Blob", "FreeDims", "Isa", "Npz", "Result", "Tensor", "TensorView", "pack")
 

@@ -20,12 +20,13 @@ from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case, words
 from tf2rust.codegen.pretty import block_line, constant, let_tuple, total, use_list, wrap
-from tf2rust.codegen.scoring import Row, Scoring
+from tf2rust.codegen.row import Row
 from tf2rust.codegen.vendor import package_name, resource
 from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.ops.core.rust import rust_comment, rust_list, rust_str
 from tf2rust.proof.proof import Proof, features_key
+from tf2rust.scoring import Scoring
 
 _TEMPLATES = (
     "Cargo.toml",

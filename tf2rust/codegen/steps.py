@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.codegen.buffers import Place, Plan
-from tf2rust.codegen.dims import FUNCTIONS, DimWriter
-from tf2rust.codegen.names import Names, snake_case, words
-from tf2rust.codegen.nested import nested
-from tf2rust.codegen.tiles import Tiling, nest
+from tf2rust.codegen.dims import DimWriter
+from tf2rust.codegen.names import words
+from tf2rust.codegen.nested import Block, nested
+from tf2rust.codegen.variables import Variables
 from tf2rust.codegen.weights import WeightTable
-from tf2rust.ops.concat import Concatenate
-from tf2rust.ops.constant import Constant
 from tf2rust.ops.core.dims import Expr, format_shape
-from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
-from tf2rust.ops.core.rust import rust_comment, rust_str, rust_type
-
-_LOCALS = ("isa", "inputs", "outputs", "rows", "workspace", "self", "dims", "blob", "pack", "each_tile", "tile_rows")
-_DIM_LENGTH = 16
-"""The characters of a free dimension's variable, which stands in many places."""
-
-
-@dataclass(frozen=True)
-class Port:
-    """An input or an output of the model."""
-
-    name: str
-    """As the source model calls it."""
-    field: str
-    dtype: str
-    shape: Dims
-
-    @property
-    def rust_type(self) -> str:
-        return rust_type(self.dtype)
-
-    @property
-    def literal(self) -> str:
-        return rust_str(self.name)
-
-    @property
-    def about(self) -> str:
-        """``int32 [n, 82]``."""
-        return f"{self.dtype} {format_shape(self.shape)}"
-
-    @property
-    def comment(self) -> str:
-        return rust_comment(self.name)
+from tf2rust.ops.core.layer import Layer, LayerGraph, Value
+from tf2rust.ops.core.rust import rust_comment
+from tf2rust.ops.generator.constant import Constant
+from tf2rust.ops.shape.concat import Concatenate
+from tf2rust.planning.tiles import Tiling
 
 
 @dataclass(frozen=True)
@@ -86,6 +54,17 @@ class Tiles:
     """The slices of the whole batch, of outputs resized for it."""
 
 
+_GROUP = 8
+"""The elements of the largest tuple that ``tf_layers::Rows`` is there for; more are tuples of tuples."""
+
+
+def nest(parts: Sequence[str]) -> str:
+    """A Rust tuple of ``parts``, or of tuples of them."""
+    while len(parts) > _GROUP:
+        parts = [nest(parts[i : i + _GROUP]) for i in range(0, len(parts), _GROUP)]
+    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+
 def _shapes(values: Sequence[Value]) -> str:
     return ", ".join(format_shape(v.shape) for v in values)
 
@@ -106,55 +85,8 @@ def _source_lines(nodes: Sequence[str]) -> list[str]:
     )
 
 
-class Writer:
+class Writer(Variables):
     """Writes the Rust of each layer's call."""
-
-    def __init__(
-        self,
-        graph: LayerGraph,
-        memory: Plan,
-        inputs: Mapping[Value, Port],
-        outputs: Mapping[str, Port],
-        free: list[str],
-    ) -> None:
-        self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
-        functions = {name for layer in graph.walk() for name in layer.rust_imports()}
-        self.locals = Names({*_LOCALS, *FUNCTIONS, *functions})
-        self.names = {name: self._variable(name) for name in free}
-        self.dims = DimWriter(self.names)
-        self.idents: dict[Layer, str] = {}
-        self.layer_names: Mapping[Layer, str] = {}
-        # An input and an output may be equal ports.
-        self.read_slices: dict[Port, str] = {}
-        self.written_slices: dict[Port, str] = {}
-        self.lengths: dict[Place, str] = {}
-        self.constants: dict[Layer, str] = {}
-        self.made = {value: layer for layer in graph.walk() for value in layer.outputs}
-
-    def _variable(self, symbol: str) -> str:
-        return self.locals.unique(snake_case(symbol, "dim")[:_DIM_LENGTH])
-
-    def name_symbol(self, symbol: str, name: str) -> str:
-        """Gives a dimension that is known in the middle of the model a variable."""
-        self.names[symbol] = self.locals.unique(name)
-        return self.names[symbol]
-
-    def name_layers(self, names: Mapping[Layer, str], tiled: bool) -> None:
-        """Gives each layer its field and, where the batch is ``tiled``, each input and output the variable of its rows.
-
-        A variable may be called like a field, but not like the length of what a layer makes.
-        """
-        free = Names(self.locals.taken)
-        self.layer_names = names
-        for layer in self.graph.walk():
-            self.idents[layer] = self.locals.unique(snake_case(names[layer], "layer"))
-            if any(self.memory.places[v].is_buffer for v in layer.outputs):
-                free.unique(self.idents[layer])
-        if tiled:
-            self.read_slices = {port: free.unique(port.field) for port in self.inputs.values()}
-            self.written_slices = {port: free.unique(port.field) for port in self.outputs.values()}
-            for name in [*self.read_slices.values(), *self.written_slices.values()]:
-                self.locals.take(name)
 
     def tiles(self, tiled: Tiling, steps: Sequence[Step]) -> Tiles:
         """The rows that go through ``steps`` together."""
@@ -182,7 +114,7 @@ class Writer:
         if layer not in self.memory.aliases and not constant:
             call = self._prepare(layer, ident, lines)
             if layer.bodies():
-                inner = nested(self, layer, call, table)
+                inner = nested(self, layer, call, lambda body: self._body(body, table))
                 lines += inner.lines
                 fields += inner.fields
             else:
@@ -195,6 +127,15 @@ class Writer:
         note = ", read where it lies" if constant else note
         comment = (f"{rust_comment(name)} ({layer.kind}): {shapes}{note}", *_source_lines(layer.nodes))
         return Step(name, ident, layer.kind, comment, tuple(fields), tuple(lines))
+
+    def _body(self, graph: LayerGraph, table: WeightTable) -> Block:
+        """The layers of a body, each below its comment."""
+        block = Block()
+        for layer in graph.layers:
+            step = self.step(layer, table)
+            block.lines += [*([""] if block.lines else []), *(f"// {line}" for line in step.comment), *step.lines]
+            block.fields += step.fields
+        return block
 
     def _prepare(self, layer: Layer, ident: str, lines: list[str]) -> _Call:
         """What the layer's call refers to; ``lines`` get the variables that it takes."""
@@ -217,39 +158,6 @@ class Writer:
         if written and isinstance(layer, Concatenate):
             return layer.rust_call_rest(call, written)
         return layer.rust_call_inplace(call) if layer in self.memory.inplace else layer.rust_call(call)
-
-    def sized(self, value: Value, name: str, *, is_own: bool = False) -> list[str]:
-        """The line that computes the length of a value whose buffer has none yet; ``name`` is for the variable."""
-        place = self.memory.places[value]
-        if not place.is_buffer or place in self.lengths:
-            return []
-        self.lengths[place] = name if is_own else self.locals.unique(snake_case(name, "length"))
-        return [f"let {self.lengths[place]} = len(&{self.dims.dims(value.shape)})?;"]
-
-    def read(self, value: Value) -> str:
-        """The expression of type ``&[T]`` that reads a value."""
-        place = self.memory.places[value]
-        if place.input is not None and self.read_slices:
-            return self.read_slices[self.inputs[place.input]]
-        if place.output is not None and self.written_slices:
-            return f"&*{self.written_slices[self.outputs[place.output]]}"
-        if place.input is not None:
-            return f"inputs.{self.inputs[place.input].field}.data()"
-        if place.output is not None:
-            return f"outputs.{self.outputs[place.output].field}.data()"
-        if place.constant is not None:
-            return self.constants[place.constant]
-        return f"workspace.b{place.buffer}.read({self.lengths[place]})?"
-
-    def write(self, value: Value) -> str:
-        """The expression of type ``&mut [T]`` that a value is written to."""
-        place = self.memory.places[value]
-        if place.output is not None and self.written_slices:
-            return self.written_slices[self.outputs[place.output]]
-        if place.output is not None:
-            port = self.outputs[place.output]
-            return f"outputs.{port.field}.resize(&{self.dims.dims(port.shape)})?"
-        return f"workspace.b{place.buffer}.write({self.lengths[place]})?"
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from tf2rust.onnx_import import classical, own_operators
+from tf2rust.onnx_import import own_operators
 from tf2rust.onnx_import.dimensions import identifier
 from tf2rust.onnx_import.infer import Analysis, bodies_of, reanalyse
 from tf2rust.onnx_import.match import Matched, Unmatched, match
 from tf2rust.onnx_import.widen import widened
 from tf2rust.ops.core.facts import Facts, label
 from tf2rust.ops.core.registry import rules_by_op
+from tf2rust.ops.ml import definitions
 from tf2rust.stages import brief
 
 _DEEPEST = 8
@@ -55,9 +56,9 @@ class _Origin:
 
 def _of_its_domain(item: Unmatched) -> Unmatched:
     """The refusal, with the reason that definitions alone can give for an operator of classical machine learning."""
-    if item.blocked_by is not None or item.source is None or item.source.domain != classical.DOMAIN:
+    if item.blocked_by is not None or item.source is None or item.source.domain != definitions.DOMAIN:
         return item
-    return replace(item, reason=classical.reason(item.source), nearest_rule=None)
+    return replace(item, reason=definitions.reason(item.source), nearest_rule=None)
 
 
 def _unknown(analysis: Analysis) -> list[Unmatched]:
@@ -106,8 +107,8 @@ def _as_written(unmatched: Iterable[Unmatched], origins: Mapping[ir.Node, _Origi
 
 def _definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
     """What the node is defined by, for inputs of these types; None if there is nothing."""
-    if node.domain == classical.DOMAIN:
-        return classical.definition(node, facts)
+    if node.domain == definitions.DOMAIN:
+        return definitions.definition(node, facts)
     if own_operators.is_own_operator(node.domain, node.op_type):
         return own_operators.definition(node.op_type)
     # Where float32 has a layer of its own, its result is rounded once; by the definition, after each step.

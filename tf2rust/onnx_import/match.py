@@ -12,12 +12,12 @@ import onnx_ir as ir
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import Analysis, bodies_of, read_by
-from tf2rust.ops.constant import Constant
 from tf2rust.ops.core.facts import KNOWN_DOMAINS, Node, label
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
 from tf2rust.ops.core.rust import RUST_TYPES
+from tf2rust.ops.generator.constant import Constant
 from tf2rust.stages import at_node, brief
 
 

@@ -1,1 +1,1 @@
-"""The layers, one file for each family; ``core`` holds what they are made of."""
+"""The layers, one package for each family; ``core`` holds what they are made of."""

@@ -5,16 +5,14 @@ Everything on it comes from the code: kinds and options from the layers' classes
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 import sys
 from dataclasses import fields
 from types import ModuleType
 
 from tf2rust.ops.core import activation
 from tf2rust.ops.core.layer import Layer
-from tf2rust.ops.core.registry import Rule, rules_by_op
+from tf2rust.ops.core.registry import Rule, load_ops, rules_by_op
 
 _HEAD = """\
 # Layers
@@ -30,23 +28,30 @@ This page is written by `python -m tf2rust.ops.catalogue`.
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([_HEAD, *(text for module in _modules() if (text := _family(module))), _activations()])
+    families: dict[str, list[str]] = {}
+    for module in load_ops():
+        if text := _section(module):
+            families.setdefault(module.__name__.rpartition(".")[0], []).append(text)
+    parts = [part for name, sections in sorted(families.items()) for part in (_family(name), *sections)]
+    return "\n".join([_HEAD, *parts, _activations()])
 
 
-def _modules() -> list[ModuleType]:
-    package = importlib.import_module("tf2rust.ops")
-    names = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.ispkg and m.name != "catalogue")
-    return [importlib.import_module(f"tf2rust.ops.{name}") for name in names]
+def _title(name: str) -> str:
+    return name.rpartition(".")[2].replace("_", " ").capitalize()
 
 
-def _family(module: ModuleType) -> str:
+def _family(name: str) -> str:
+    """The heading of a package."""
+    return "\n".join([f"## {_title(name)}", "", _text(sys.modules[name]), ""])
+
+
+def _section(module: ModuleType) -> str:
     """A module's heading, its layers and its rules; nothing for a module that has neither."""
     layers = [item for item in vars(module).values() if _is_layer_of(item, module)]
     rules = _rules_of(module)
     if not layers and not rules:
         return ""
-    title = module.__name__.rpartition(".")[2].replace("_", " ").capitalize()
-    lines = [f"## {title}", "", _text(module), ""]
+    lines = [f"### {_title(module.__name__)}", "", _text(module), ""]
     for layer in layers:
         lines += [f"- **{layer.__name__}**: {_text(layer)}", *_options(layer)]
     lines += [""] * bool(layers)

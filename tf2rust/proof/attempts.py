@@ -9,7 +9,7 @@ import numpy as np
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import NotRunError, StoppedError
-from tf2rust.ops.control import Repeat
+from tf2rust.ops.control.layers import Repeat
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.budget import check_given, check_seeded, check_shapes, estimate, is_within

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import prod
 
 from tf2rust.errors import ConversionError
-from tf2rust.ops.attention import Attention
-from tf2rust.ops.control import Repeat
+from tf2rust.ops.attention.attention import Attention
+from tf2rust.ops.control.layers import Repeat
 from tf2rust.ops.core.dims import Expr, bind, format_shape
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
-from tf2rust.ops.matmul import MatMul
+from tf2rust.ops.linear.matmul import MatMul
 
 LARGEST_TENSOR = 1 << 27
 """Elements of the largest tensor that a run on seeded samples may make: 512 MiB of float32."""

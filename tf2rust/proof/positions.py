@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 
 from tf2rust.ops.core.dims import Expr, bind
 from tf2rust.ops.core.layer import LayerGraph
-from tf2rust.ops.resize import NEAREST, Resize
+from tf2rust.ops.image.resize import NEAREST, Resize
 
 
 @dataclass(frozen=True)

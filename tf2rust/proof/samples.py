@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tf2rust.ops.cast import Cast
-from tf2rust.ops.control import Repeat
+from tf2rust.ops.control.layers import Repeat
 from tf2rust.ops.core.dims import bind
 from tf2rust.ops.core.layer import LayerGraph, Value
-from tf2rust.ops.reshape import Reshape
-from tf2rust.ops.transpose import Transpose
+from tf2rust.ops.elementwise.cast import Cast
+from tf2rust.ops.shape.reshape import Reshape
+from tf2rust.ops.shape.transpose import Transpose
 from tf2rust.proof.budget import elements, is_within
 from tf2rust.proof.sizes import SAMPLES, Sizes, batch_of, candidates
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tf2rust.ops.core.dims import Expr, bind, symbols
 from tf2rust.ops.core.layer import Layer, LayerGraph
-from tf2rust.ops.pad import Pad
-from tf2rust.ops.slice import Slice
+from tf2rust.ops.indexing.slice import Slice
+from tf2rust.ops.shape.pad import Pad
 
 Sizes = Mapping[str, int]
 

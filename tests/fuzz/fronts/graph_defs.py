@@ -83,7 +83,7 @@ class GraphDefs(Front):
         return archive_of([*found[:at], (name, changed), *found[at + 1 :]])
 
     def convert(self, path: Path, enter: Enter, rng: Random) -> None:
-        from tf2rust.conversion import open_tensorflow
+        from tf2rust.source import open_tensorflow
 
         enter("open")
         found = members(path.read_bytes())

@@ -49,7 +49,8 @@ class Npz(Front):
     @cached_property
     def _model(self) -> tuple[Any, Any]:
         from tests.models.graphs import two_inputs
-        from tf2rust.conversion import Source, match_layers
+        from tf2rust.conversion import match_layers
+        from tf2rust.source import Source
 
         proto = two_inputs()
         return proto, match_layers(Source(Path("two_inputs.onnx"), proto, "none", lambda inputs: {}))[1]

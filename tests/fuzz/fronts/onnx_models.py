@@ -39,8 +39,8 @@ class OnnxModels(Front):
 
     def prepare(self) -> None:
         from tf2rust.codegen import render  # noqa: F401
-        from tf2rust.conversion import open_onnx  # noqa: F401
         from tf2rust.ops.core.registry import load_ops
+        from tf2rust.source import open_onnx  # noqa: F401
 
         warnings.simplefilter("ignore")
         np.seterr(all="ignore")
@@ -52,8 +52,8 @@ class OnnxModels(Front):
 
         models = [graphs.mlp(), graphs.two_inputs(), graphs.image(), graphs.control(), graphs.hostile()]
         models += [build() for build, _ in zoo.ZOO.values()]
-        for path in sorted((ROOT / "tests" / "ops").glob("test_*.py")):
-            tables = vars(importlib.import_module(f"tests.ops.{path.stem}"))
+        for path in sorted((ROOT / "tests" / "ops").rglob("test_*.py")):
+            tables = vars(importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts)))
             nodes = tables.get("NODES", {})
             models += [node.model(name) for name, node in nodes.items() if isinstance(node, Node)]
         contents = [model.SerializeToString(deterministic=True) for model in models]
@@ -75,7 +75,7 @@ class OnnxModels(Front):
             return mutate_bytes(rng, data)
 
     def convert(self, path: Path, enter: Enter, rng: Random) -> None:
-        from tf2rust.conversion import open_onnx
+        from tf2rust.source import open_onnx
 
         enter("open")
         after_opening(open_onnx(path), path, enter, rng)

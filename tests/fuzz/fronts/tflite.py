@@ -58,7 +58,7 @@ class TFLite(Front):
             return mutate_bytes(rng, data)
 
     def convert(self, path: Path, enter: Enter, rng: Random) -> None:
-        from tf2rust.conversion import open_tensorflow
+        from tf2rust.source import open_tensorflow
 
         enter("open")
         after_opening(open_tensorflow(path), path, enter, rng)

@@ -1,6 +1,6 @@
 """The rules: each a pattern of ONNX nodes, and what it becomes.
 
-Every module of ``tf2rust.ops`` registers its own; the larger pattern is tried first.
+The modules of the families in ``tf2rust.ops`` register their own; the larger pattern is tried first.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 
 import onnx_ir as ir
 
@@ -163,12 +164,11 @@ def rule(
 
 
 @cache
-def load_ops() -> None:
-    """Imports every module of ``tf2rust.ops``, so that its rules and shape functions are registered."""
+def load_ops() -> list[ModuleType]:
+    """Imports the modules of all families in ``tf2rust.ops``, whose rules and shape functions are registered so."""
     package = importlib.import_module("tf2rust.ops")
-    for module in pkgutil.iter_modules(package.__path__):
-        if not module.ispkg:
-            importlib.import_module(f"{package.__name__}.{module.name}")
+    found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    return [importlib.import_module(module.name) for module in found if module.name != f"{package.__name__}.catalogue"]
 
 
 @cache

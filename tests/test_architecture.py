@@ -1,0 +1,69 @@
+"""The architecture: which package may import which, and that no imports form a cycle."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.crates import ROOT
+
+PACKAGE = ROOT / "tf2rust"
+# Data flows source → onnx_import → ops → proof → passes → planning → codegen → publish. A part of tf2rust, which is a
+# package or a module, may import the packages and modules that stand here; one that does not stand here may import any.
+ALLOWED = {
+    "ops": {"ops", "errors", "stages"},
+    "onnx_import": {"onnx_import", "ops", "errors", "stages"},
+    "passes": {"passes", "ops"},
+    "planning": {"planning", "ops"},
+    "proof": {"proof", "onnx_import", "ops", "errors", "npz", "source"},
+    "codegen": {"codegen", "planning", "ops", "errors", "scoring", "proof.proof"},
+    "publish": {"publish", "errors"},
+    "source": {"onnx_import", "npz", "stages"},
+    "scoring": {"proof.features", "proof.proof", "ops", "errors", "labels", "thresholds"},
+}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def _imports(path: Path) -> set[str]:
+    """The modules of tf2rust that a file imports anywhere, in functions and for type checkers too."""
+    found = set()
+    for item in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(item, ast.ImportFrom) and item.module and item.level == 0:
+            names = {f"{item.module}.{alias.name}" for alias in item.names}
+            found |= names if names <= MODULES.keys() else {item.module, *names}
+        elif isinstance(item, ast.Import):
+            found |= {alias.name for alias in item.names}
+    # Python imports the root of the package before any module of it.
+    return (found & MODULES.keys()) - {"tf2rust"}
+
+
+IMPORTS = {name: _imports(path) for name, path in MODULES.items()}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_nothing_imports_backwards(name: str) -> None:
+    allowed = ALLOWED.get(name.split(".")[1]) if "." in name else None
+    if allowed is None:
+        return
+    for imported in IMPORTS[name]:
+        parts = imported.split(".")[1:]
+        assert allowed & {".".join(parts[:n]) for n in range(1, len(parts) + 1)}, f"{name} imports {imported}"
+
+
+def test_no_imports_form_a_cycle() -> None:
+    """Removes modules that import none of the rest until nothing is left but cycles."""
+    rest = {name: imported - {name} for name, imported in IMPORTS.items()}
+    while free := {name for name, imported in rest.items() if not imported}:
+        rest = {name: imported - free for name, imported in rest.items() if name not in free}
+    assert rest == {}
+
+
+@pytest.mark.parametrize("word", ["import onnx", "onnx_ir"])
+@pytest.mark.parametrize("package", ["codegen", "passes", "planning"])
+def test_the_graph_of_layers_is_all_that_is_known_of_onnx(package: str, word: str) -> None:
+    assert [p.name for p in (PACKAGE / package).rglob("*.py") if word in p.read_text(encoding="utf-8")] == []

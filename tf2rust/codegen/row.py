@@ -1,0 +1,42 @@
+"""One sample as a row of numbers, which a model of one input can take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf2rust.codegen.model import Model
+from tf2rust.ops.core.dims import Expr
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample of a model with one input, flattened: its Rust type, and the shape it is given, in Rust."""
+
+    element: str
+    shape: str
+
+    @staticmethod
+    def of(model: Model) -> Row | None:
+        """The row of ``model``; None where a sample is more than a row, so that it takes whole ``Inputs``."""
+        if len(model.inputs) != 1 or not model.inputs[0].shape:
+            return None
+        port = model.inputs[0]
+        batch, *rest = port.shape
+        if batch != 1 and not isinstance(batch, Expr):
+            return None
+        free = [axis for axis, dim in enumerate(rest) if isinstance(dim, Expr)]
+        # The length of the row tells one dimension at most; the batch must not be hidden in another.
+        if len(free) > 1 or any(dim in (0, batch) for dim in rest):
+            return None
+        sizes = [str(dim) for dim in rest]
+        for axis in free:
+            sizes[axis] = _quotient([dim for i, dim in enumerate(sizes) if i != axis])
+        return Row(port.rust_type, f"[{', '.join(['1', *sizes])}]")
+
+
+def _quotient(others: Sequence[str]) -> str:
+    product = 1
+    for other in others:
+        product *= int(other)
+    return "fv.len()" if product == 1 else f"fv.len() / {product}"

@@ -1,0 +1,48 @@
+"""Hardmax: 1 at the first greatest element along an axis, 0 elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.dtypes import NUMBERS
+from tf2rust.ops.core.facts import normal_axis
+from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.reduction.along_axis import AlongAxis
+from tf2rust.ops.shape.reshape import Reshape
+
+
+@dataclass(eq=False, kw_only=True)
+class Hardmax(AlongAxis):
+    """1 where the first greatest element along ``axis`` is, 0 elsewhere."""
+
+    kind = "Hardmax"
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"hardmax({self.split(call)}, {call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"hardmax"}
+
+
+@rule(Op("Hardmax", Var("x")))
+def hardmax(m: Match, b: Builder) -> Yield:
+    """Before operator set 13 the axis and all after it are one."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.dtype not in NUMBERS:
+        return m.reject(f"its input is {x.dtype}; Hardmax is there for {', '.join(NUMBERS)}")
+    before = m.root.version < 13
+    axis = normal_axis(m.root.attr("axis", 1 if before else -1), x.rank)
+    if not before or axis == x.rank - 1:
+        return Hardmax(axis=axis, inputs=[x], outputs=[y])
+    flat = (product(x.shape[:axis]), product(x.shape[axis:]))
+    first = Reshape(inputs=[x], outputs=[b.temporary(x, flat)])
+    layer = Hardmax(axis=1, inputs=[first.y], outputs=[b.temporary(x, flat)])
+    return [first, layer, Reshape(inputs=[layer.y], outputs=[y])]

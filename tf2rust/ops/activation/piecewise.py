@@ -1,0 +1,165 @@
+"""Activations made of straight pieces, as Keras spells them out: clipping, thresholds, shrinking, ReLU with options."""
+
+from __future__ import annotations
+
+from tf2rust.ops.activation.activation import activation_layer as _layer
+from tf2rust.ops.core.pattern import Match, Op, Optional, Pattern, Scalar, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.elementwise.where import choices_read, chosen
+
+X = Var("x")
+ZERO = Scalar("zero", 0.0)
+
+
+def _compare(op: str, bound: Scalar, name: str, x: Pattern = X) -> Op:
+    """A comparison with a number; several choices may read it."""
+    return Op(op, x, bound, name=name, shared=True)
+
+
+@rule(Op("Max", Op("Min", X, Scalar("high")), Scalar("low")))
+def clip_min_first(m: Match, b: Builder) -> Yield:
+    """max(min(x, high), low): hard_tanh and clip."""
+    return _clip(m, b)
+
+
+@rule(Op("Min", Op("Max", X, Scalar("low")), Scalar("high")))
+def clip_max_first(m: Match, b: Builder) -> Yield:
+    return _clip(m, b)
+
+
+def _clip(m: Match, b: Builder) -> Yield:
+    low, high = m.scalar("low"), m.scalar("high")
+    if low > high:
+        return m.reject(f"the lower bound {low:g} is above the upper bound {high:g}")
+    return _layer(m, b, "clip", low, high)
+
+
+@rule(chosen(_compare("Greater", Scalar("theta"), "above"), X, Scalar("value")))
+def threshold(m: Match, b: Builder) -> Yield:
+    """x above theta, else a number."""
+    choices_read(m)
+    theta, value = m.scalar("theta"), m.scalar("value")
+    return _layer(m, b, "threshold", theta, value) if value else _layer(m, b, "thresholded_relu", theta)
+
+
+@rule(Op("Mul", X, Op("Cast", Op("Greater", X, Scalar("theta")))))
+def threshold_as_product(m: Match, b: Builder) -> Yield:
+    """x · (x > theta), which is NaN where x is."""
+    m.node("Cast").has("to")
+    if m.scalar("theta") < 0:
+        return m.reject(f"its threshold {m.scalar('theta'):g} is negative")
+    return _layer(m, b, "relu_with", float("inf"), 0.0, m.scalar("theta"))
+
+
+# The rising side of a ReLU, three ways: without a threshold, with one, and with one as tf_keras writes it.
+_RISING = {
+    "relu": Op("Relu", X, name="rising"),
+    "threshold": chosen(_compare("Greater", Scalar("theta"), "above"), X, ZERO),
+    "threshold_keras2": Op("ThresholdedRelu", X, name="rising"),
+}
+# What is below the threshold, as a number above zero, times the slope.
+_FALLING = Op(
+    "Mul",
+    Op("Relu", Optional(Op("Add", Op("Neg", X), Scalar("from"), name="shifted")), name="below"),
+    Scalar("slope"),
+    name="falling",
+)
+
+
+def _clipped(rising: Op) -> Op:
+    return Op("Max", Op("Min", rising, Scalar("max"), name="low"), ZERO, name="clipped")
+
+
+def _relu(m: Match, b: Builder) -> Yield:
+    """ReLU of Keras with the options that are there."""
+    choices_read(m)
+    theta = m.scalar("theta") if m.has("theta") else 0.0
+    if m.has("rising") and m.node("rising").op == "ThresholdedRelu":
+        theta = m.node("rising").attr("alpha", 1.0)
+    high = m.scalar("max") if m.has("max") else float("inf")
+    slope = m.scalar("slope") if m.has("slope") else 0.0
+    if m.has("falling") and abs((m.scalar("from") if m.has("shifted") else 0.0) - theta) > 1e-6 * abs(theta):
+        return m.reject("the sides to the left and the right of the threshold do not meet there")
+    if high < 0:
+        return m.reject(f"its maximum {high:g} is negative")
+    if theta == 0 and slope == 0:
+        return _layer(m, b, "clip", 0.0, high)
+    return _layer(m, b, "relu_with", high, slope, theta)
+
+
+for _name, _rising in _RISING.items():
+    rule(_clipped(_rising), name=f"{_name}_max")(_relu)
+    rule(Op("Sub", _rising, _FALLING), name=f"{_name}_slope")(_relu)
+    rule(Op("Sub", _clipped(_rising), _FALLING), name=f"{_name}_max_slope")(_relu)
+
+
+@rule(chosen(Op("Greater", Op("Abs", X, shared=True), Scalar("lambda"), name="outside", shared=True), X, ZERO))
+def hard_shrink(m: Match, b: Builder) -> Yield:
+    """x where |x| is above lambda, else 0."""
+    choices_read(m)
+    return _layer(m, b, "hard_shrink", m.scalar("lambda"))
+
+
+@rule(
+    chosen(
+        _compare("Greater", Scalar("lambda"), "above"),
+        Op("Sub", X, Scalar("lambda"), name="lowered"),
+        chosen(
+            _compare("Less", Scalar("minus_lambda"), "below"),
+            Op("Add", X, Scalar("lambda"), name="raised"),
+            ZERO,
+            name="inner",
+        ),
+    )
+)
+def soft_shrink(m: Match, b: Builder) -> Yield:
+    """x − lambda above lambda, x + lambda below −lambda, 0 between."""
+    choices_read(m, "chosen", "inner")
+    size = m.scalar("lambda")
+    if m.scalar("minus_lambda") != -size or size < 0:
+        return m.reject("its bounds are not −lambda and lambda")
+    return _layer(m, b, "soft_shrink", size)
+
+
+@rule(Op("Sub", X, Op("Tanh", X)))
+def tanh_shrink(m: Match, b: Builder) -> Yield:
+    return _layer(m, b, "tanh_shrink")
+
+
+@rule(
+    chosen(
+        _compare("LessOrEqual", Scalar("minus_one", -1.0), "below"),
+        ZERO,
+        chosen(
+            _compare("Less", Scalar("one", 1.0), "inside"),
+            Op(
+                "Mul",
+                Op("Pow", Op("Add", X, Scalar("one", 1.0), name="shifted"), Scalar("two", 2.0)),
+                Scalar("quarter", 0.25),
+                name="curve",
+            ),
+            X,
+            name="inner",
+        ),
+    )
+)
+def sparse_plus(m: Match, b: Builder) -> Yield:
+    """0 below −1, (x + 1)² / 4 up to 1, x beyond."""
+    choices_read(m, "chosen", "inner")
+    return _layer(m, b, "sparse_plus")
+
+
+_LINE = Op("Mul", Op("Add", X, Scalar("one", 1.0), name="shifted"), Scalar("half", 0.5), name="line")
+
+
+@rule(
+    chosen(
+        _compare("LessOrEqual", Scalar("minus_one", -1.0), "below"),
+        ZERO,
+        chosen(_compare("GreaterOrEqual", Scalar("one", 1.0), "above"), Scalar("full", 1.0), _LINE, name="inner"),
+    )
+)
+def sparse_sigmoid(m: Match, b: Builder) -> Yield:
+    """0 below −1, (x + 1) / 2 up to 1, 1 beyond: a hard sigmoid."""
+    choices_read(m, "chosen", "inner")
+    return _layer(m, b, "hard_sigmoid", 0.5, 0.5)

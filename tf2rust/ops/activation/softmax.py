@@ -1,0 +1,142 @@
+"""Softmax and LogSoftmax over one axis or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.facts import infers, normal_axis, same_shape
+from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value
+from tf2rust.ops.core.pattern import Match, Op, Scalar, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.elementwise.where import choices_read, chosen
+from tf2rust.ops.reduction.keepdims import is_along, spread
+from tf2rust.ops.shape.transpose import Transpose, inverse, permute
+
+X = Var("x")
+infers("Softmax", "LogSoftmax")(same_shape)
+
+
+@dataclass(eq=False, kw_only=True)
+class Softmax(Layer):
+    """exp(x − max) / Σ exp(x − max) along ``axis`` and, with it, the ``span`` − 1 axes after it; or the logarithm."""
+
+    axis: int
+    span: int = 1
+    log: bool = False
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return "LogSoftmax" if self.log else "Softmax"
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        return None if perm is None or self.span > 1 else (replace(self, axis=perm[self.axis]), perm)
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row) and self.axis > 0
+
+    @property
+    def _function(self) -> str:
+        return "log_softmax" if self.log else "softmax"
+
+    def _split(self, call: RustCall) -> str:
+        shape, end = self.x.shape, self.axis + self.span
+        return call.dims((product(shape[: self.axis]), product(shape[self.axis : end]), product(shape[end:])))
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"{self._function}(isa, {self._split(call)}, {call.inputs[0]}, {call.outputs[0]})"
+
+    def inplace_input(self) -> Value | None:
+        return self.x
+
+    def rust_call_inplace(self, call: RustCall) -> str:
+        return f"{self._function}_in_place(isa, {self._split(call)}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {self._function, f"{self._function}_in_place"}
+
+
+@rule(Op("Softmax|LogSoftmax", X, name="softmax"))
+def softmax(m: Match, b: Builder) -> Yield:
+    """Before operator set 13 the axis and all after it are one."""
+    x = b.value(m["x"])
+    if x.dtype != "float32":
+        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for float32")
+    before = m.root.version < 13
+    axis = normal_axis(m.root.attr("axis", 1 if before else -1), x.rank)
+    span = x.rank - axis if before else 1
+    log = m.root.op == "LogSoftmax"
+    return Softmax(axis=axis, span=span, log=log, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+
+
+_HIGHEST = Op("ReduceMax", X, more=True, name="highest")
+_FINITE = Op("Not", Op("Or", Op("IsInf", _HIGHEST), Op("IsNaN", _HIGHEST)), name="finite")
+_FLOOR = chosen(_FINITE, _HIGHEST, Scalar("zero", 0.0), name="floor")
+_POWERS = Op("Exp", Op("Sub", X, _FLOOR, name="moved"), name="powers")
+_LOG_SUM = Op("Add", Op("Log", Op("ReduceSum", _POWERS, more=True, name="total")), _FLOOR, name="log_sum")
+
+
+@rule(Op("Sub", X, _LOG_SUM, name="log"))
+def log_softmax_over_axes(m: Match, b: Builder) -> Yield:
+    """x − logsumexp(x), as Keras writes it for several axes."""
+    return _over_axes(m, b, log=True)
+
+
+@rule(Op("Exp", Op("Sub", X, _LOG_SUM, name="log")))
+def softmax_over_axes(m: Match, b: Builder) -> Yield:
+    """exp(x − logsumexp(x)), as Keras writes it for several axes."""
+    return _over_axes(m, b, log=False)
+
+
+def _over_axes(m: Match, b: Builder, *, log: bool) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.dtype != "float32":
+        return m.reject(f"its input is {x.dtype}; Softmax is there for float32")
+    choices_read(m, "floor")
+    m.node("IsInf").has("detect_negative"), m.node("IsInf").has("detect_positive")
+    found = []
+    for node in (m.node("highest"), m.node("total")):
+        node.has("noop_with_empty_axes")
+        if not node.attr("keepdims", 1):
+            return m.reject("the axes it reduces over disappear", node)
+        found.append(sorted(normal_axis(a, x.rank) for a in b.facts.ints(node, "axes", 1) or range(x.rank)))
+    axes = found[0]
+    if axes != found[1]:
+        return m.reject("maximum and sum run over different axes")
+    if axes == list(range(axes[0], axes[-1] + 1)):
+        return Softmax(axis=axes[0], span=len(axes), log=log, inputs=[x], outputs=[y])
+    perm = (*(a for a in range(x.rank) if a not in axes), *axes)
+    first = Transpose(perm=perm, inputs=[x], outputs=[b.temporary(x, permute(x.shape, perm))])
+    middle = b.temporary(y, first.y.shape)
+    layer = Softmax(axis=x.rank - len(axes), span=len(axes), log=log, inputs=[first.y], outputs=[middle])
+    return [first, layer, Transpose(perm=inverse(perm), inputs=[middle], outputs=[y])]
+
+
+_MAX = Op("Max", Scalar("minus_infinity", float("-inf")), Op("ReduceMax", X, more=True), name="floor")
+_EXP = Op("Exp", Op("Sub", X, spread(_MAX)))
+_SUM = Op("ReduceSum", _EXP, more=True)
+
+
+@rule(Op("Div", _EXP, spread(_SUM)))
+def softmax_spelled_out(m: Match, b: Builder) -> Yield:
+    """exp(x − max(x)) / Σ, as JAX writes it."""
+    x = b.value(m["x"])
+    if x.dtype != "float32":
+        return m.reject(f"its input is {x.dtype}; Softmax is there for float32")
+    axes = set()
+    for name in ("ReduceMax", "ReduceSum"):
+        node = m.node(name)
+        for attribute in ("keepdims", "noop_with_empty_axes"):
+            node.has(attribute)
+        found = b.facts.ints(node, "axes", 1)
+        if found is None or len(found) != 1:
+            return m.reject("it does not run over one axis", node)
+        axes.add(normal_axis(found[0], x.rank))
+    if len(axes) != 1:
+        return m.reject("maximum and sum run over different axes")
+    (axis,) = axes
+    if not all(is_along(m, b, name, x.shape, axis) for name in ("floor", "ReduceSum")):
+        return m.reject("maximum and sum do not lie along the axis that they are taken over")
+    return Softmax(axis=axis, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])

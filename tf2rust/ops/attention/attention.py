@@ -1,0 +1,226 @@
+"""Scaled dot-product attention as one layer, recognised in what exporters write for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import onnx_ir as ir
+
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value, WeightRefs
+from tf2rust.ops.core.pattern import Match, Mismatch, Op, Optional, Scalar, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_f32, rust_list, rust_struct
+from tf2rust.ops.elementwise.where import choices_read, chosen
+from tf2rust.ops.shape.reshape import Reshape
+from tf2rust.ops.shape.transpose import Transpose, inverse
+
+Axes = tuple[int, ...]
+
+
+@dataclass(eq=False, kw_only=True)
+class Attention(Layer):
+    """softmax(scale · q·kᵀ + mask) · v for every sample and head.
+
+    Inputs are q, k, v and perhaps a mask that broadcasts to [batch, heads, queries, keys]: truth values, with ``fill``
+    in the place of scores for which it is false, or floats that are added. ``axes`` says of q, k, v and the output
+    which of their axes are batch, head, row and depth.
+    """
+
+    kind = "Attention"
+    scale: float
+    axes: tuple[Axes, Axes, Axes, Axes]
+    fill: float = 0.0
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        if any(p is not None for p in perms[3:]):
+            return None
+        moved = [
+            own if perm is None else tuple(perm[a] for a in own)
+            for own, perm in zip(self.axes[:3], perms[:3], strict=True)
+        ]
+        if moved[0][3] != 3:
+            return None
+        return replace(self, axes=(moved[0], moved[1], moved[2], self.axes[3])), (0, 1, 2, 3)
+
+    def absorb(self, consumer: Layer) -> Layer | None:
+        """The output with its axes in another order."""
+        if not isinstance(consumer, Transpose) or consumer.perm[3] != 3:
+            return None
+        back = inverse(consumer.perm)
+        return replace(self, axes=(*self.axes[:3], tuple(back[a] for a in self.axes[3])))
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        return "Attention", f"Attention {{ scale: {rust_f32(self.scale)}, axes: {rust_list(self.axes)} }}"
+
+    def rust_call(self, call: RustCall) -> str:
+        q, k, v = self.inputs[:3]
+        batch, head, row, depth = self.axes[0]
+        size = {
+            "batch": q.shape[batch],
+            "heads": q.shape[head],
+            "queries": q.shape[row],
+            "keys": k.shape[self.axes[1][2]],
+            "depth": q.shape[depth],
+            "value_depth": v.shape[self.axes[2][3]],
+        }
+        heads = rust_struct("Heads", {name: call.dim(d) for name, d in size.items()})
+        mask = "Mask::None"
+        if len(self.inputs) > 3:
+            shape = call.dims(self.inputs[3].shape)
+            if self.inputs[3].dtype == "bool":
+                fields = {"keep": call.inputs[3], "shape": shape, "fill": rust_f32(self.fill)}
+                mask = rust_struct("Mask::Keep", fields)
+            else:
+                mask = rust_struct("Mask::Add", {"bias": call.inputs[3], "shape": shape})
+        operands = ", ".join(call.inputs[:3])
+        return f"{call.field}.run(isa, {heads}, {operands}, {mask}, {call.outputs[0]}, {call.scratch()})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Attention", "Heads", "Mask"}
+
+
+_SCORES = Op("Einsum|MatMul", Var("q"), Var("k"), name="scores")
+_SCALED = Optional(Op("Mul|Div", _SCORES, Scalar("scale"), name="scaled"))
+
+
+def _weighted(scores: Op | Optional) -> Op:
+    return Op("Einsum|MatMul", Op("Softmax", scores, name="softmax"), Var("v"), name="weighted")
+
+
+@rule(_weighted(_SCALED))
+def attention(m: Match, b: Builder) -> Yield:
+    """softmax(scale · q·kᵀ) · v."""
+    return _attention(m, b, None)
+
+
+@rule(_weighted(chosen(Var("mask"), _SCALED, Scalar("fill"), name="masked")))
+def attention_masked(m: Match, b: Builder) -> Yield:
+    """Scores that are masked become a very small number, as Keras writes it."""
+    choices_read(m, "masked")
+    return _attention(m, b, _without_true(m["mask"], b), m.scalar("fill"))
+
+
+@rule(_weighted(Op("Where", Var("mask"), _SCALED, Scalar("fill"), name="masked")))
+def attention_where(m: Match, b: Builder) -> Yield:
+    """The same with ONNX' Where."""
+    return _attention(m, b, _without_true(m["mask"], b), m.scalar("fill"))
+
+
+@rule(_weighted(Op("Add", _SCALED, Var("bias"), name="masked")))
+def attention_biased(m: Match, b: Builder) -> Yield:
+    """Something is added to the scores: a mask of zeros and −∞, or a bias by position."""
+    return _attention(m, b, m["bias"])
+
+
+def _without_true(value: ir.Value, b: Builder) -> ir.Value:
+    """The condition without operands of And that are true everywhere."""
+    node = value.producer()
+    if node is None or node.op_type != "And":
+        return value
+    a, c = node.inputs
+    assert a is not None
+    assert c is not None
+    for one, other in ((a, c), (c, a)):
+        if b.facts[one].fill == 1:
+            return _without_true(other, b)
+    return value
+
+
+def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -> Yield:
+    q, k, v, y = (b.value(x) for x in (m["q"], m["k"], m["v"], m.root.ir.outputs[0]))
+    if any(value.dtype != "float32" for value in (q, k, v)):
+        return m.reject("its operands are not float32")
+    softmax = m.node("softmax")
+    if softmax.attr("axis", -1) not in (-1, len(b.facts.shape(softmax.ir.outputs[0])) - 1):
+        return m.reject("its softmax is not over the keys", softmax)
+    scale = 1.0
+    if m.has("scaled"):
+        scale = m.scalar("scale") if m.node("scaled").op == "Mul" else 1 / m.scalar("scale")
+    axes = _axes(m, b)
+    if isinstance(axes, Mismatch):
+        return axes
+    scores = b.facts.shape(m.node("scores").ir.outputs[0])
+    if (wider := b.facts.shape(softmax.ir.inputs[0])) != scores:  # type: ignore[arg-type]
+        return m.reject(f"what is done to its scores widens them from {scores} to {wider}", softmax)
+    layers: list[Layer] = []
+    operands = [_with_head(value, layers, b) for value in (q, k, v)]
+    if mask is not None:
+        operands.append(_beside_scores(b.value(mask), len(scores), layers, b))
+        if operands[3].rank != 4 or operands[3].dtype not in ("bool", "float32"):
+            return m.reject(f"its mask is {operands[3]}")
+        if (operands[3].dtype == "bool") != m.has("fill"):
+            return m.reject("its mask is added and of truth values, or the other way round")
+    out = y if y.rank == 4 else b.temporary(y, (y.shape[0], 1, *y.shape[1:]))
+    layers.append(Attention(scale=scale, fill=fill, axes=axes, inputs=operands, outputs=[out]))
+    if out is not y:
+        layers.append(Reshape(inputs=[out], outputs=[y]))
+    return layers
+
+
+def _axes(m: Match, b: Builder) -> tuple[Axes, Axes, Axes, Axes] | Mismatch:
+    """Which axes of q, k, v and the output are batch, head, row and depth; [b, t, d] is taken for [b, 1, t, d]."""
+    scores, weighted = m.node("scores"), m.node("weighted")
+    shapes = [b.facts.shape(m[name]) for name in "qkv"]
+    if scores.op == weighted.op == "MatMul":
+        if len({len(s) for s in shapes}) != 1 or len(shapes[0]) not in (3, 4):
+            return m.reject("its operands do not all have three or four dimensions")
+        if any(s[:-2] != shapes[0][:-2] for s in shapes):
+            return m.reject("its operands have different batches or heads")
+        plain = (0, 1, 2, 3)
+        return plain, (0, 1, 3, 2), plain, plain
+    if scores.op != "Einsum" or weighted.op != "Einsum":
+        return m.reject("one of its products is an Einsum and the other is not")
+    return _einsum_axes(m, scores.attr("equation"), weighted.attr("equation"))
+
+
+def _einsum_axes(m: Match, first: str, second: str) -> tuple[Axes, Axes, Axes, Axes] | Mismatch:
+    """The axes from the letters: ``btnh,bsnh->bnts`` and ``bnts,bsnh->btnh`` in Keras."""
+    (q, k, scores), (weights, v, y) = (e.replace(" ", "").replace("->", ",").split(",") for e in (first, second))
+    if any(len(set(part)) != 4 or len(part) != 4 for part in (q, k, scores, weights, v, y)):
+        return m.reject(f"its products are {first} and {second}")
+    batch, head, query, key = list(scores)
+    depth = (set(q) & set(k)) - set(scores)
+    own = dict(zip(weights, (batch, head, query, key), strict=True))
+    v, y = ("".join(own.get(c, c.upper()) for c in part) for part in (v, y))
+    value = set(v) - set(own.values())
+    fits = (
+        len(depth) == len(value) == 1
+        and set(q) == {batch, head, query, *depth}
+        and set(k) == {batch, head, key, *depth}
+        and set(v) == {batch, head, key, *value}
+        and set(y) == {batch, head, query, *value}
+    )
+    if not fits or q[3] not in depth or y[3] not in value:
+        return m.reject(f"its products are {first} and {second}")
+
+    def places(part: str, *letters: str) -> Axes:
+        return tuple(part.index(c) for c in letters)
+
+    (d,), (e,) = depth, value
+    return (
+        places(q, batch, head, query, d),
+        places(k, batch, head, key, d),
+        places(v, batch, head, key, e),
+        places(y, batch, head, query, e),
+    )
+
+
+def _with_head(value: Value, layers: list[Layer], b: Builder) -> Value:
+    if value.rank == 4:
+        return value
+    return _reshaped(value, (value.shape[0], 1, *value.shape[1:]), layers, b)
+
+
+def _beside_scores(value: Value, rank: int, layers: list[Layer], b: Builder) -> Value:
+    """A mask of at most the scores' ``rank`` as [batch, heads, queries, keys]: NumPy aligns the last axes."""
+    shape = (*[1] * (rank - value.rank), *value.shape)
+    if rank == 3:
+        shape = (shape[0], 1, *shape[1:])
+    return value if shape == value.shape else _reshaped(value, shape, layers, b)
+
+
+def _reshaped(value: Value, shape: Dims, layers: list[Layer], b: Builder) -> Value:
+    out = b.temporary(value, shape)
+    layers.append(Reshape(inputs=[value], outputs=[out]))
+    return out

@@ -1,0 +1,1 @@
+"""Loops and branches: layers that run other layers."""

@@ -1,0 +1,61 @@
+"""If whose condition is known only when the model runs: both branches are there, and one of them is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx_ir as ir
+
+from tf2rust.ops.control.layers import Branch, actual, body_graph
+from tf2rust.ops.control.loop_body import check_element
+from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, enters, infers
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+
+
+@enters("If")
+def _given(node: Node, facts: Facts) -> Sequence[Fact]:
+    return []
+
+
+def _branches(node: Node) -> tuple[ir.Graph, ir.Graph]:
+    then, otherwise = (node.ir.attributes[name].value for name in ("then_branch", "else_branch"))
+    assert isinstance(then, ir.Graph)
+    assert isinstance(otherwise, ir.Graph)
+    return then, otherwise
+
+
+@infers("If")
+def _if(node: Node, facts: Facts) -> Sequence[Fact]:
+    then, otherwise = _branches(node)
+    found = []
+    for name, a, b in zip(node.ir.outputs, then.outputs, otherwise.outputs, strict=True):
+        first, second = facts[a], facts[b]
+        check_element(first, then, facts)
+        if (first.dtype, first.shape) != (second.dtype, second.shape):
+            raise InferenceError(
+                f"its branches give `{name.name}` as {first.dtype} {format_shape(first.shape)} and as {second.dtype} "
+                f"{format_shape(second.shape)}, and which of them is taken is known only when it runs; they must agree"
+            )
+        found.append(Fact(first.dtype, first.shape))
+    return found
+
+
+@rule(Op("If", Var("condition")), name="if")
+def if_(m: Match, b: Builder) -> Yield:
+    """Both branches, of which one runs."""
+    used = [i for i, v in enumerate(m.root.ir.outputs) if v.is_graph_output() or v.uses()]
+    for attribute in ("then_branch", "else_branch"):
+        m.root.has(attribute)
+    condition = b.value(m["condition"])
+    if condition.dtype != "bool":
+        return m.reject(f"its condition is {condition.dtype}, not bool")
+    graphs, inputs = [], [condition]
+    for graph in _branches(m.root):
+        wanted = [graph.outputs[i] for i in used]
+        body = b.body(m.root, graph, wanted)
+        graphs.append(body_graph(body, [], wanted))
+        inputs += actual(body, b)
+    outputs = [b.value(m.root.ir.outputs[i]) for i in used]
+    return Branch(then=graphs[0], otherwise=graphs[1], inputs=inputs, outputs=outputs)

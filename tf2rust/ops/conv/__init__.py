@@ -1,0 +1,1 @@
+"""Convolutions, transposed, deformable and over embedded indices."""

@@ -1,0 +1,228 @@
+"""Convolutions over one to three dimensions, channels-last, with a constant kernel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.ops.conv.window import Window, kernel_size, window, without_flat_axis
+from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs, winograd_tile
+from tf2rust.ops.core.pattern import Const, Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.linear.affine import Affine
+from tf2rust.ops.shape.transpose import around_channels_last
+
+_MANY_PIXELS = 128
+"""So many uses of each weight take as long as reading it from memory."""
+_CACHED_WEIGHTS = 1 << 18
+"""Numbers: half of a common level-2 cache."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Conv(Affine):
+    """A convolution over N…C: [n, *spatial, c] → [n, *spatial', filters].
+
+    ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] where every filter has one channel
+    and the window no more than two dimensions.
+    """
+
+    window: Window
+    groups: int = 1
+
+    @property
+    def rank(self) -> int:
+        return len(self.window.size)
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return f"{'Depthwise' if self.depthwise else ''}Conv{self.rank}D"
+
+    @property
+    def channels(self) -> int:
+        size = self.x.shape[-1]
+        assert isinstance(size, int)
+        return size
+
+    @property
+    def depthwise(self) -> bool:
+        return self.groups > 1 and self.groups == self.channels and self.rank < 3
+
+    @property
+    def winograd(self) -> bool:
+        """Whether fewer multiplications are worth their transforms.
+
+        There must be much to multiply for each number that is transformed; the last tile of a line must not be mostly
+        cut off; and the weights, which become more, must be used by many pixels or stay in a cache.
+        """
+        if self.rank > 2 or self.groups > 1 or {*self.window.strides, *self.window.dilations} != {1}:
+            return False
+        filters, (*height, width) = self.y.shape[-1], self.window.size
+        depth = self.channels * math.prod(height)
+        assert isinstance(filters, int)
+        if not 2 <= width <= 5 or self.channels < 16 or depth < 32 or filters < 32:
+            return False
+        spatial = [d if isinstance(d, int) else _MANY_PIXELS for d in self.y.shape[1:-1]]
+        tile = winograd_tile(width)
+        tiles = -(-spatial[-1] // (tile + 1 - width))
+        if 1.25 * tiles * tile > spatial[-1] * width:
+            return False
+        return math.prod(spatial) >= _MANY_PIXELS or tile * depth * filters <= _CACHED_WEIGHTS
+
+    def params(self) -> dict[str, object]:
+        return {
+            "filters": self.y.shape[-1],
+            "kernel_size": list(self.window.size),
+            "strides": list(self.window.strides),
+            "dilation_rate": list(self.window.dilations),
+            "padding": self.window.plain_padding(),
+            "groups": self.groups,
+            "activation": self.activation.plain(),
+        }
+
+    def _by_channel(self, channels: np.ndarray) -> np.ndarray:
+        """One number for each input channel, in the arrangement in which they meet the kernel."""
+        filters = self.kernel.shape[-1]
+        if self.depthwise:
+            return np.repeat(channels, filters // self.channels)
+        return np.repeat(channels.reshape(self.groups, -1), filters // self.groups, axis=0).T
+
+    def scaled_input(self, factors: np.ndarray) -> np.ndarray:
+        return np.asarray(self.kernel * self._by_channel(factors))
+
+    def of_constant(self, channels: np.ndarray) -> np.ndarray | None:
+        """Padding is zeros whatever the input, so that a padded convolution differs at the borders."""
+        if self.window.is_padded:
+            return None
+        return np.asarray(self.scaled_input(channels).astype(np.float64).reshape(-1, self.kernel.shape[-1]).sum(axis=0))
+
+    def simplified(self) -> list[Layer] | None:
+        parts = without_flat_axis(self, self.window)
+        if parts is not None:
+            (line,) = (p for p in parts if isinstance(p, Conv))
+            line.kernel = line.kernel.reshape(*line.window.size, *self.kernel.shape[2:])
+        return parts
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
+
+    def kernel_rows(self) -> int | Expr:
+        return product(self.y.shape[:-1])
+
+    def weights(self) -> list[Weight]:
+        kernel = Weight("kernel", self.kernel, "vector" if self.depthwise else "matrices", self.groups)
+        if self.winograd:
+            shape = (*(1,) * (2 - self.rank), *self.window.size, *self.kernel.shape[-2:])
+            kernel = Weight("kernel", self.kernel.reshape(shape), "winograd")
+        elif self.rank == 3:  # a matrix for each tap along the depth
+            depth, filters = self.window.size[0], self.kernel.shape[-1]
+            taps = np.moveaxis(self.kernel, 0, -2).reshape(-1, depth * filters)
+            kernel = Weight("kernel", np.ascontiguousarray(taps), "matrices", depth * self.groups)
+        return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        w = self.window
+        parts = {
+            "kernel": weights.get("kernel"),
+            "bias": weights.optional("bias"),
+            "activation": self.activation.rust(),
+            "kernel_size": self._each(w.size, 1),
+            "stride": self._each(w.strides, 1),
+            "dilation": self._each(w.dilations, 1),
+            "padding": self._each(tuple(w.rust_padding()), (0, 0)),
+        }
+        if self.winograd:
+            del parts["stride"], parts["dilation"]
+            parts["in_channels"] = str(self.channels)
+        elif self.depthwise:
+            filters = self.y.shape[-1]
+            assert isinstance(filters, int)
+            parts |= {"channels": str(self.channels), "multiplier": str(filters // self.channels)}
+        else:
+            parts |= {"in_channels": str(self.channels), "groups": str(self.groups)}
+        name = self._rust_name()
+        return f"{name}<'w>", f"{name} {{ {', '.join(f'{k}: {v}' for k, v in parts.items())} }}"
+
+    def _rust_name(self) -> str:
+        if self.winograd:
+            return "WinogradConv2d"
+        return "DepthwiseConv2d" if self.depthwise else f"Conv{self.rank}d"
+
+    @property
+    def _flat(self) -> bool:
+        """Whether tf-layers sees a sequence as an image of height 1."""
+        return self.rank == 1 and (self.depthwise or self.winograd)
+
+    def _each(self, values: tuple[object, ...], flat: object) -> str:
+        """One value for each spatial axis, the first flat if need be."""
+        if self.rank == 1:
+            return rust_list((flat, *values) if self._flat else values[0])
+        return rust_list(values)
+
+    @property
+    def takes_residual(self) -> bool:
+        return self.rank < 3 and not self.depthwise
+
+    def rust_call(self, call: RustCall) -> str:
+        return self.onto_copy(call, self.rust_call_inplace(call))
+
+    def rust_run(self, call: RustCall, method: str, y: str) -> str:
+        spatial = ((1,) if self._flat else ()) + self.x.shape[1:-1]
+        size = call.dim(spatial[0]) if len(spatial) == 1 else call.dims(spatial)
+        layer = call.field
+        if padding := self.window.late_padding(self.x.shape[1:-1], call):
+            layer = f"{self._rust_name()} {{ padding: {self._each(tuple(padding), (0, 0))}, ..{layer} }}"
+        arguments = ["isa", call.dim(self.x.shape[0]), size, call.inputs[0], y]
+        arguments += [call.scratch()] if self.winograd else []
+        return f"{layer}.{method}({', '.join(arguments)})"
+
+    def rust_imports(self) -> set[str]:
+        return {self._rust_name(), "Activation", "Columns", "same_padding", "copy"}
+
+
+@infers("Conv")
+def _conv(node: Node, facts: Facts) -> Sequence[Fact]:
+    x, kernel = (facts.shape(v) for v in node.ir.inputs[:2])  # type: ignore[arg-type]
+    spatial = window(node, x[2:], kernel_size(kernel)).output(x[2:])
+    return [Fact(facts.dtype(node.ir.inputs[0]), (x[0], kernel[0], *spatial))]  # type: ignore[arg-type]
+
+
+@rule(Op("Conv", Var("x"), Const("kernel"), more=True))
+def conv(m: Match, b: Builder) -> Yield:
+    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    x, y, kernel = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.const("kernel")
+    rank = x.rank - 2
+    if rank not in (1, 2, 3):
+        return m.reject(f"it convolves over {rank} axes; 1 to 3 are supported")
+    if kernel.dtype != np.float32:
+        return m.reject(f"the kernel is {kernel.dtype}; float32 is there")
+    size = m.root.attr("kernel_shape", list(kernel.shape[2:]))
+    if list(size) != list(kernel.shape[2:]):
+        return m.reject(f"kernel_shape {size} does not fit the kernel {kernel.shape}")
+    groups, channels = m.root.attr("group", 1), x.shape[1]
+    if not isinstance(channels, int) or channels != kernel.shape[1] * groups or kernel.shape[0] % groups:
+        return m.reject(f"{channels} channels in {groups} groups do not fit the kernel {kernel.shape}")
+    bias = None
+    if m.root.input(2) is not None and (bias := b.facts.const(m.root.input(2))) is None:
+        return m.reject("its bias is not a constant")
+    if bias is not None and bias.shape != kernel.shape[:1]:
+        return m.reject(f"a bias of shape {bias.shape} does not fit {kernel.shape[0]} filters")
+    first, last = around_channels_last(x, y, b)
+    # [filters, c/g, *window] -> [*window, c/g, filters], the order in which a channels-last input is read.
+    keras_kernel = np.moveaxis(kernel, (0, 1), (-1, -2))
+    if groups > 1 and groups == channels and rank < 3:
+        keras_kernel = keras_kernel[..., 0, :]
+    layer = Conv(
+        kernel=keras_kernel,
+        bias=bias,
+        groups=groups,
+        window=window(m.root, x.shape[2:], size),
+        inputs=[first.y],
+        outputs=[last.x],
+    )
+    return [first, layer, last]

@@ -1,0 +1,173 @@
+"""Transposed convolutions over one to three dimensions, channels-last, with a constant kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.conv.window import kernel_size
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.layer import Dims, Layer, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.pattern import Const, Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.indexing.slice import Slice
+from tf2rust.ops.linear.affine import Affine
+from tf2rust.ops.shape.transpose import around_channels_last
+
+
+@dataclass(eq=False, kw_only=True)
+class ConvTranspose(Affine):
+    """A transposed convolution over N…C: [n, *spatial, c] → [n, *spatial', filters].
+
+    ``kernel`` is [*window, c / groups, filters]; ``cut`` is how much of the result is cut off in front, for each axis.
+    """
+
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    cut: tuple[int, ...]
+    groups: int = 1
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        # tf2onnx writes one over sequences as one over images of height 1.
+        line = len(self.size) == 2 and self.size[0] == 1 and self.x.shape[1] == self.y.shape[1] == 1
+        return f"Conv{1 if line else len(self.size)}DTranspose"
+
+    @property
+    def channels(self) -> int:
+        return int(self.kernel.shape[-2]) * self.groups
+
+    def params(self) -> dict[str, object]:
+        return {
+            "filters": self.y.shape[-1],
+            "kernel_size": list(self.size),
+            "strides": list(self.strides),
+            "dilation_rate": list(self.dilations),
+            "groups": self.groups,
+            "activation": self.activation.plain(),
+        }
+
+    def scaled_input(self, factors: np.ndarray) -> np.ndarray:
+        filters = self.kernel.shape[-1]
+        return np.asarray(self.kernel * np.repeat(factors.reshape(self.groups, -1), filters // self.groups, axis=0).T)
+
+    def of_constant(self, channels: np.ndarray) -> np.ndarray | None:
+        """At the borders fewer taps meet than inside."""
+        return None
+
+    def absorb(self, consumer: Layer) -> Layer | None:
+        """A part of the result is all that is wanted, as where the exporter cuts for itself."""
+        if isinstance(consumer, Slice) and self.activation.is_linear:
+            starts = consumer.starts[1:-1]
+            ends = [consumer.starts[i] == 0 and consumer.y.shape[i] == self.y.shape[i] for i in (0, -1)]
+            if all(ends) and all(s == 1 for s in consumer.steps) and all(isinstance(s, int) for s in starts):
+                return replace(self, cut=tuple(a + int(str(s)) for a, s in zip(self.cut, starts, strict=True)))
+            return None
+        return super().absorb(consumer)
+
+    def weights(self) -> list[Weight]:
+        depth, filters = self.kernel.shape[-2:]
+        grouped = self.kernel.reshape(-1, depth, self.groups, filters // self.groups)
+        columns = np.ascontiguousarray(grouped.transpose(1, 2, 0, 3).reshape(depth, -1))
+        kernel = Weight("kernel", columns, "matrices", self.groups)
+        return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
+
+    def _each(self, values: Sequence[object], flat: object) -> list[object]:
+        """One value for each of three axes, the first of them flat if need be."""
+        return [flat] * (3 - len(self.size)) + list(values)
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        parts = {
+            "kernel": weights.get("kernel"),
+            "bias": weights.optional("bias"),
+            "activation": self.activation.rust(),
+            "kernel_size": rust_list(self._each(self.size, 1)),
+            "stride": rust_list(self._each(self.strides, 1)),
+            "dilation": rust_list(self._each(self.dilations, 1)),
+            "padding": rust_list(self._each(self.cut, 0)),
+            "in_channels": str(self.channels),
+            "groups": str(self.groups),
+        }
+        return "ConvTranspose<'w>", f"ConvTranspose {{ {', '.join(f'{k}: {v}' for k, v in parts.items())} }}"
+
+    def rust_call(self, call: RustCall) -> str:
+        spatial = (1,) * (3 - len(self.size))
+        size, output = (call.dims((*spatial, *v.shape[1:-1])) for v in (self.x, self.y))
+        operands = f"{call.inputs[0]}, {call.outputs[0]}, {call.scratch()}"
+        return f"{call.field}.run(isa, {call.dim(self.x.shape[0])}, {size}, {output}, {operands})"
+
+    def rust_imports(self) -> set[str]:
+        return {"ConvTranspose", "Activation"}
+
+
+def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tuple[int, ...]]:
+    """The spatial dims of the output, and how much of the full result is cut off in front of it."""
+    rank = len(size)
+    strides, dilations = node.attr("strides", [1] * rank), node.attr("dilations", [1] * rank)
+    extra, pads = node.attr("output_padding", [0] * rank), node.attr("pads", [0] * (2 * rank))
+    mode, wanted = node.attr("auto_pad", "NOTSET"), node.attr("output_shape")
+    sizes: list[int | Expr] = []
+    cut = []
+    for i, length in enumerate(spatial):
+        full = (length - 1) * strides[i] + dilations[i] * (size[i] - 1) + 1 + extra[i]
+        if wanted is None and mode in ("NOTSET", "VALID"):
+            before, after = (pads[i], pads[rank + i]) if mode == "NOTSET" else (0, 0)
+            sizes.append(full - before - after)
+            cut.append(before)
+            continue
+        target = length * strides[i] if wanted is None else wanted[len(wanted) - rank + i]
+        total = full - target
+        if not isinstance(total, int):
+            raise InferenceError(f"its padding depends on the free dimension {length}; bind it with --dim")
+        total = max(total, 0)
+        sizes.append(target)
+        cut.append(total // 2 if mode == "SAME_UPPER" else total - total // 2)
+    if min(cut, default=0) < 0 or any(isinstance(s, int) and s < 0 for s in sizes):
+        raise InferenceError("it has negative padding, or cuts off more than there is")
+    return tuple(sizes), tuple(cut)
+
+
+@infers("ConvTranspose")
+def _conv_transpose(node: Node, facts: Facts) -> Sequence[Fact]:
+    x, kernel = (facts.shape(v) for v in node.ir.inputs[:2])  # type: ignore[arg-type]
+    spatial, _ = geometry(node, x[2:], kernel_size(kernel))
+    return [Fact(facts.dtype(node.ir.inputs[0]), (x[0], kernel[1] * node.attr("group", 1), *spatial))]  # type: ignore[arg-type]
+
+
+@rule(Op("ConvTranspose", Var("x"), Const("kernel"), more=True))
+def conv_transpose(m: Match, b: Builder) -> Yield:
+    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    x, y, kernel = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.const("kernel")
+    rank, groups = x.rank - 2, m.root.attr("group", 1)
+    if rank not in (1, 2, 3) or kernel.dtype != np.float32:
+        return m.reject(f"it has {rank} spatial axes and a {kernel.dtype} kernel; 1 to 3 and float32 are supported")
+    size = list(kernel.shape[2:])
+    if m.root.attr("kernel_shape", size) != size or x.shape[1] != kernel.shape[0] or kernel.shape[0] % groups:
+        return m.reject(f"{x.shape[1]} channels in {groups} groups do not fit the kernel {kernel.shape}")
+    bias = None
+    if m.root.input(2) is not None and (bias := b.facts.const(m.root.input(2))) is None:
+        return m.reject("its bias is not a constant")
+    if bias is not None and bias.shape != (kernel.shape[1] * groups,):
+        return m.reject(f"a bias of shape {bias.shape} does not fit {kernel.shape[1] * groups} filters")
+    _, cut = geometry(m.root, x.shape[2:], size)
+    first, last = around_channels_last(x, y, b)
+    # [groups · c/g, filters/g, *window] -> [*window, c/g, groups · filters/g]
+    parts = kernel.reshape(groups, -1, *kernel.shape[1:])
+    keras = np.moveaxis(parts, (1, 0, 2), (-3, -2, -1)).reshape(*size, kernel.shape[0] // groups, -1)
+    layer = ConvTranspose(
+        kernel=np.ascontiguousarray(keras),
+        bias=bias,
+        size=tuple(size),
+        strides=tuple(m.root.attr("strides", [1] * rank)),
+        dilations=tuple(m.root.attr("dilations", [1] * rank)),
+        cut=cut,
+        groups=groups,
+        inputs=[first.y],
+        outputs=[last.x],
+    )
+    return [first, layer, last]

@@ -1,0 +1,83 @@
+"""DeformConv: a convolution whose taps stand where a tensor says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf2rust.ops.conv.window import Window, kernel_size, window
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.elementwise.binary import Binary
+from tf2rust.ops.shape.reshape import Reshape
+
+
+@dataclass(eq=False, kw_only=True)
+class DeformConv(Layer):
+    """Inputs are images [n, c, h, w], the kernel, how far each tap is moved, and, where there is one, the mask."""
+
+    kind = "DeformConv2D"
+    window: Window
+    groups: int
+    offset_groups: int
+
+    def params(self) -> dict[str, object]:
+        w = self.window
+        return {"kernel_size": list(w.size), "strides": list(w.strides), "padding": w.plain_padding()}
+
+    def rust_call(self, call: RustCall) -> str:
+        w = self.window
+        sizes = {"size": w.size, "stride": w.strides, "dilation": w.dilations}
+        parts = {"channels": call.dims((self.x.shape[1], self.y.shape[1]))}
+        parts |= {name: rust_list(values) for name, values in sizes.items()}
+        parts["before"] = rust_list([pair[0] if pair else 0 for pair in w.padding])
+        parts |= {"groups": str(self.groups), "offset_groups": str(self.offset_groups)}
+        layer = f"DeformConv {{ {', '.join(f'{name}: {value}' for name, value in parts.items())} }}"
+        x, kernel, offset, *mask = call.inputs
+        moved = f"Deformation {{ offset: {offset}, mask: {f'Some({mask[0]})' if mask else 'None'} }}"
+        image, output = call.dims(self.x.shape[2:]), call.dims(self.y.shape[2:])
+        batch = call.dim(self.x.shape[0])
+        return f"{layer}.run({batch}, ({image}, {x}), {kernel}, {moved}, ({output}, {call.outputs[0]}))"
+
+    def rust_imports(self) -> set[str]:
+        return {"DeformConv", "Deformation"}
+
+
+@infers("DeformConv")
+def _deform_conv(node: Node, facts: Facts) -> Sequence[Fact]:
+    x, kernel, offset = (facts.shape(v) for v in node.ir.inputs[:3])  # type: ignore[arg-type]
+    return [Fact(facts.dtype(node.ir.inputs[0]), (x[0], kernel[0], *offset[2:]))]  # type: ignore[arg-type]
+
+
+@rule(Op("DeformConv", Var("x"), Var("kernel"), Var("offset"), more=True))
+def deform_conv(m: Match, b: Builder) -> Yield:
+    inputs = [b.value(m[name]) for name in ("x", "kernel", "offset")]
+    x, kernel, _ = inputs
+    y, bias, mask = b.value(m.root.ir.outputs[0]), m.root.input(3), m.root.input(4)
+    if mask is not None:
+        inputs.append(b.value(mask))
+    if x.rank != 4 or any(v.dtype != "float32" for v in inputs):
+        return m.reject(f"its input is {x}; images of float32 are there")
+    size, groups = kernel_size(kernel.shape), m.root.attr("group", 1)
+    own = window(m.root, x.shape[2:], m.root.attr("kernel_shape", size))
+    if list(own.size) != size or x.shape[1] != kernel.shape[1] * groups:
+        return m.reject(f"its kernel of shape {kernel.shape} does not fit {x} in {groups} groups")
+    expected = own.output(x.shape[2:])
+    if any(isinstance(d, int) and isinstance(e, int) and d != e for d, e in zip(y.shape[2:], expected, strict=True)):
+        return m.reject(f"its offsets are for {y.shape[2:]} places, its window has {expected}")
+    layer = DeformConv(
+        window=own, groups=groups, offset_groups=m.root.attr("offset_group", 1), inputs=inputs, outputs=[y]
+    )
+    if bias is None:
+        return layer
+    layer.outputs = [b.temporary(y)]
+    given = b.value(bias)
+    column = b.temporary(given, (*given.shape, 1, 1))
+    return [
+        layer,
+        Reshape(inputs=[given], outputs=[column]),
+        Binary(function="Add", inputs=[layer.y, column], outputs=[y]),
+    ]

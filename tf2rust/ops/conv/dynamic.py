@@ -1,0 +1,134 @@
+"""Convolutions whose kernel is a tensor like any other: Conv and ConvTranspose of given weights, or of doubles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tf2rust.ops.conv.conv_transpose import geometry
+from tf2rust.ops.conv.window import Window, kernel_size, window
+from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.facts import InferenceError
+from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.elementwise.binary import Binary
+from tf2rust.ops.shape.reshape import Reshape
+
+_FLOATS = ("float32", "float64")
+
+
+@dataclass(eq=False, kw_only=True)
+class GivenConv(Layer):
+    """A convolution of [n, c, *spatial] with a kernel [filters, c / groups, *window], its second input.
+
+    A transposed one has the channels of x in front in the kernel, and ``window`` is where it stands over the output.
+    Of integers, the zero points of x and of the kernel are two more inputs.
+    """
+
+    window: Window
+    groups: int
+    is_transposed: bool = False
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return f"Conv{len(self.window.size)}D{'Transpose' if self.is_transposed else ''}"
+
+    def params(self) -> dict[str, object]:
+        w = self.window
+        return {
+            "kernel_size": list(w.size),
+            "strides": list(w.strides),
+            "dilation_rate": list(w.dilations),
+            "padding": w.plain_padding(),
+            "groups": self.groups,
+        }
+
+    def rust_call(self, call: RustCall) -> str:
+        flat = 3 - len(self.window.size)
+        x, y = (call.dims((*(1,) * flat, *v.shape[2:])) for v in (self.x, self.y))
+        wide, narrow = (self.y, self.x) if self.is_transposed else (self.x, self.y)
+        padding = self.window.late_padding(wide.shape[2:], call) or self.window.rust_padding()
+        sizes = {"size": self.window.size, "stride": self.window.strides, "dilation": self.window.dilations}
+        parts = {name: rust_list((1,) * flat + values) for name, values in sizes.items()}
+        parts["padding"] = rust_list((*((0, 0),) * flat, *padding))
+        parts["groups"] = str(self.groups)
+        parts["wide_channels"], parts["narrow_channels"] = call.dim(wide.shape[1]), call.dim(narrow.shape[1])
+        layer = f"GivenConv {{ {', '.join(f'{name}: {value}' for name, value in parts.items())} }}"
+        batch, data, kernel = call.dim(self.x.shape[0]), *call.inputs[:2]
+        if self.is_transposed:
+            return f"{layer}.run_transposed({batch}, ({x}, {data}), {kernel}, ({y}, {call.outputs[0]}))"
+        if len(call.inputs) > 2:
+            operands = f"({data}, {call.inputs[2]}), ({kernel}, {call.inputs[3]})"
+            return f"{layer}.run_integers({batch}, {x}, {operands}, {call.outputs[0]})"
+        return f"{layer}.run({batch}, {x}, {data}, {kernel}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"GivenConv", "same_padding"}
+
+
+def given_conv(m: Match, b: Builder, inputs: list[Value], y: Value) -> GivenConv | Mismatch:
+    """The layer of a node that convolves the first input with the second."""
+    x, kernel = inputs[:2]
+    groups, size = m.root.attr("group", 1), kernel_size(kernel.shape)
+    if x.rank not in (3, 4, 5):
+        return m.reject(f"it convolves over {x.rank - 2} axes; 1 to 3 are supported")
+    if m.root.attr("kernel_shape", size) != size:
+        return m.reject(f"kernel_shape {m.root.attr('kernel_shape')} does not fit the kernel {kernel.shape}")
+    if x.shape[1] != kernel.shape[1] * groups:
+        return m.reject(f"{x.shape[1]} channels in {groups} groups do not fit the kernel {kernel.shape}")
+    return GivenConv(window=window(m.root, x.shape[2:], size), groups=groups, inputs=inputs, outputs=[y])
+
+
+def with_bias(layer: GivenConv, bias: Value | None, b: Builder) -> list[Layer]:
+    """The layer and, where there is one, its bias, a number for each channel of the result.
+
+    Raises InferenceError if it has others.
+    """
+    if bias is None:
+        return [layer]
+    y, rank = layer.y, layer.y.rank
+    filters = {d for d in (*bias.shape, y.shape[1]) if isinstance(d, int)}
+    if bias.rank != 1 or len(filters) > 1:
+        raise InferenceError(f"a bias of shape {format_shape(bias.shape)} does not fit {y.shape[1]} filters")
+    layer.outputs = [b.temporary(y)]
+    column = b.temporary(bias, (*bias.shape, *(1,) * (rank - 2)))
+    return [
+        layer,
+        Reshape(inputs=[bias], outputs=[column]),
+        Binary(function="Add", inputs=[layer.y, column], outputs=[y]),
+    ]
+
+
+def _operands(m: Match, b: Builder) -> tuple[list[Value], Value | None] | Mismatch:
+    inputs = [b.value(m["x"]), b.value(m["kernel"])]
+    given = m.root.input(2)
+    bias = None if given is None else b.value(given)
+    if {v.dtype for v in (*inputs, *([bias] if bias else []))} not in ({d} for d in _FLOATS):
+        return m.reject(f"its input is {inputs[0].dtype}; {m.root.op} is there for {' and '.join(_FLOATS)}")
+    return inputs, bias
+
+
+@rule(Op("Conv", Var("x"), Var("kernel"), more=True))
+def conv_with_given_kernel(m: Match, b: Builder) -> Yield:
+    found = _operands(m, b)
+    if isinstance(found, Mismatch):
+        return found
+    layer = given_conv(m, b, found[0], b.value(m.root.ir.outputs[0]))
+    return layer if isinstance(layer, Mismatch) else with_bias(layer, found[1], b)
+
+
+@rule(Op("ConvTranspose", Var("x"), Var("kernel"), more=True))
+def conv_transpose_with_given_kernel(m: Match, b: Builder) -> Yield:
+    found = _operands(m, b)
+    if isinstance(found, Mismatch):
+        return found
+    (x, kernel), bias = found
+    y, rank, size = b.value(m.root.ir.outputs[0]), x.rank - 2, kernel_size(kernel.shape)
+    if rank not in (1, 2, 3) or m.root.attr("kernel_shape", size) != size or x.shape[1] != kernel.shape[0]:
+        return m.reject(f"its input is {x}, which its kernel of shape {kernel.shape} does not fit")
+    _, cut = geometry(m.root, x.shape[2:], size)
+    strides, dilations = (tuple(m.root.attr(name, [1] * rank)) for name in ("strides", "dilations"))
+    place = Window(tuple(size), strides, dilations, tuple((before, 0) for before in cut))
+    layer = GivenConv(window=place, groups=m.root.attr("group", 1), is_transposed=True, inputs=[x, kernel], outputs=[y])
+    return with_bias(layer, bias, b)

@@ -1,0 +1,113 @@
+"""A one-dimensional convolution over embedded indices: for a small vocabulary, a sum of rows picked from one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.ops.conv.conv import Conv
+from tf2rust.ops.conv.window import Window
+from tf2rust.ops.core.activation import LINEAR, Activation
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.rust import rust_list, rust_str
+from tf2rust.ops.indexing.embedding import Embedding, rust_outside
+
+_MAX_TAPS = 16
+"""As many as tf-layers' ``EmbeddingConv1d`` takes."""
+_CACHED_TABLE = 1 << 17
+"""Numbers of a table whose rows come from a level-2 cache; those of a larger one take as long as the convolution."""
+
+
+@dataclass(eq=False, kw_only=True)
+class EmbeddingConv1D(Layer):
+    """``activation(bias + Σ table[x[t · stride + tap · dilation], tap])``: [n, steps] → [n, steps', filters].
+
+    ``table`` is [vocabulary, taps, filters]: what each tap of the convolution's kernel makes of each embedded index.
+    ``outside`` is that of Embedding.
+    """
+
+    kind = "EmbeddingConv1D"
+    table: np.ndarray
+    bias: np.ndarray | None = None
+    activation: Activation = LINEAR
+    window: Window
+    outside: str
+
+    @staticmethod
+    def of(embedding: Embedding, conv: Conv) -> EmbeddingConv1D | None:
+        """The convolution of the embedded indices, where the table is small enough."""
+        if conv.rank != 1 or conv.groups != 1 or conv.residual is not None or embedding.x.rank != 2:
+            return None
+        taps, _, filters = conv.kernel.shape
+        if taps > _MAX_TAPS or len(embedding.table) * taps * filters > _CACHED_TABLE:
+            return None
+        if embedding.x.shape != conv.x.shape[:2]:
+            return None
+        vectors, kernel = embedding.table.astype(np.float64), conv.kernel.astype(np.float64)
+        return EmbeddingConv1D(
+            table=np.einsum("vc,tcf->vtf", vectors, kernel).astype(np.float32),
+            bias=conv.bias,
+            activation=conv.activation,
+            window=conv.window,
+            outside=embedding.outside,
+            inputs=embedding.inputs,
+            outputs=conv.outputs,
+            name=conv.name,
+            nodes=conv.nodes,
+            anchor=conv.anchor,
+            rules=conv.rules,
+        )
+
+    def params(self) -> dict[str, object]:
+        rows, taps, filters = self.table.shape
+        return {
+            "input_dim": rows,
+            "filters": filters,
+            "kernel_size": [taps],
+            "strides": list(self.window.strides),
+            "dilation_rate": list(self.window.dilations),
+            "padding": self.window.plain_padding(),
+            "activation": self.activation.plain(),
+            "outside": self.outside,
+        }
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        return {0: len(self.table) - (self.outside == "row")}
+
+    def weights(self) -> list[Weight]:
+        table = Weight("table", self.table)
+        return [table] if self.bias is None else [table, Weight("bias", self.bias)]
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        rows, taps, filters = self.table.shape
+        w = self.window
+        parts = {
+            "input": rust_str(self.x.name),
+            "table": weights.get("table"),
+            "rows": rows,
+            "filters": filters,
+            "bias": weights.optional("bias"),
+            "activation": self.activation.rust(),
+            "kernel_size": taps,
+            "stride": w.strides[0],
+            "dilation": w.dilations[0],
+            "padding": rust_list(w.rust_padding()[0]),
+            "outside": rust_outside(self.outside, rows),
+        }
+        return "EmbeddingConv1d<'w>", f"EmbeddingConv1d {{ {', '.join(f'{k}: {v}' for k, v in parts.items())} }}"
+
+    def rust_call(self, call: RustCall) -> str:
+        layer = call.field
+        if padding := self.window.late_padding(self.x.shape[1:], call):
+            layer = f"EmbeddingConv1d {{ padding: {padding[0]}, ..{layer} }}"
+        batch, steps = (call.dim(size) for size in self.x.shape)
+        return f"{layer}.run(isa, {batch}, {steps}, {call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Activation", "EmbeddingConv1d", "Outside", "same_padding"}

@@ -1,0 +1,135 @@
+"""Where windows stand: of convolutions and of pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.facts import InferenceError, Node
+from tf2rust.ops.core.layer import Dims, Layer, RustCall, Value
+from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.shape.reshape import Reshape
+
+Padding = tuple[tuple[int, int] | None, ...]
+"""Before and after each spatial axis; None is what TensorFlow's SAME calls for, found when the size is known."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where a window stands along each spatial axis."""
+
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    padding: Padding
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """The input positions from a window's first tap to its last."""
+        return tuple(d * (k - 1) + 1 for k, d in zip(self.size, self.dilations, strict=True))
+
+    def output(self, spatial: Dims, ceil: bool = False) -> Dims:
+        """The spatial dims of the output."""
+        sizes: list[int | Expr] = []
+        for size, extent, stride, padding in zip(spatial, self.extent, self.strides, self.padding, strict=True):
+            if padding is None:
+                sizes.append((size - 1) // stride + 1)
+                continue
+            room = size + sum(padding) - extent + (stride - 1 if ceil else 0)
+            if isinstance(room, int) and room < 0:
+                raise InferenceError(f"its window of {extent} does not fit into {size} elements")
+            sizes.append(room // stride + 1)
+        return tuple(sizes)
+
+    @property
+    def is_padded(self) -> bool:
+        return any(pair is None or any(pair) for pair in self.padding)
+
+    def plain_padding(self) -> list[object]:
+        """The padding for JSON."""
+        return ["same" if pair is None else list(pair) for pair in self.padding]
+
+    def rust_padding(self) -> list[object]:
+        """What the layer's field says of its padding: nothing yet where that depends on the input's size."""
+        return [(0, 0) if pair is None else pair for pair in self.padding]
+
+    def late_padding(self, spatial: Dims, call: RustCall) -> list[str] | None:
+        """The padding as Rust expressions, where some of it depends on the input's size; else None."""
+        if None not in self.padding:
+            return None
+        return [
+            rust_list(pair) if pair is not None else f"same_padding({call.dim(size)}, {k}, {s}, {d})?"
+            for pair, size, k, s, d in zip(self.padding, spatial, self.size, self.strides, self.dilations, strict=True)
+        ]
+
+
+def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
+    """The window of a Conv or pooling node, with ``auto_pad`` worked out.
+
+    ``SAME`` pads so that there are ceil(size / stride) windows, the odd one at the end (UPPER) or the start (LOWER).
+    """
+    rank = len(size)
+    if rank != len(spatial):
+        raise InferenceError(f"its window of {rank} axes moves over {len(spatial)}; they must be as many")
+    strides = tuple(node.attr("strides", [1] * rank))
+    dilations = tuple(node.attr("dilations", [1] * rank))
+    mode = node.attr("auto_pad", "NOTSET")
+    pads = node.attr("pads", [0] * (2 * rank))
+    padding: Padding = ()
+    if mode == "NOTSET":
+        padding = tuple(zip(pads[:rank], pads[rank:], strict=True))
+    elif mode == "VALID":
+        padding = ((0, 0),) * rank
+    else:
+        for length, k, s, d in zip(spatial, size, strides, dilations, strict=True):
+            reach = d * (k - 1) + 1
+            if isinstance(length, int):
+                total = max((-(-length // s) - 1) * s + reach - length, 0)
+            elif s == 1 or reach == 1:
+                total = reach - 1
+            elif mode == "SAME_UPPER":
+                padding += (None,)
+                continue
+            else:
+                raise InferenceError(
+                    f"the padding of {mode} with stride {s} depends on the free dimension {length}; bind it with --dim"
+                )
+            small = total // 2
+            padding += ((small, total - small) if mode == "SAME_UPPER" else (total - small, small),)
+    if min((p for pair in padding if pair for p in pair), default=0) < 0:
+        raise InferenceError("it has negative padding")
+    return Window(tuple(size), strides, dilations, padding)
+
+
+def kernel_size(kernel: Dims) -> list[int]:
+    """The spatial dims of a kernel [filters, channels, *window]."""
+    if free := [d for d in kernel[2:] if not isinstance(d, int)]:
+        raise InferenceError(f"its kernel has the free dimension {free[0]}; bind it with --dim")
+    return [int(str(d)) for d in kernel[2:]]
+
+
+def without_flat_axis(layer: Any, window: Window) -> list[Layer] | None:
+    """A layer over [n, 1, w, c] or [n, h, 1, c], whose window is flat too, as the same over [n, w, c]; else None."""
+    if len(window.size) != 2:
+        return None
+    for flat in (0, 1):
+        free = window.size[flat] == 1 and window.padding[flat] == (0, 0) and layer.x.shape[1 + flat] == 1
+        if not free:
+            continue
+
+        def rest(items: Sequence[T], axis: int) -> tuple[T, ...]:
+            return tuple(item for i, item in enumerate(items) if i != axis)
+
+        x = Value(f"{layer.x.name}'", layer.x.dtype, rest(layer.x.shape, 1 + flat))
+        y = Value(f"{layer.y.name}'", layer.y.dtype, rest(layer.y.shape, 1 + flat))
+        size, strides, dilations = (rest(part, flat) for part in (window.size, window.strides, window.dilations))
+        line = Window(size, strides, dilations, rest(window.padding, flat))
+        return [
+            Reshape(inputs=[layer.x], outputs=[x]),
+            replace(layer, window=line, inputs=[x], outputs=[y]),
+            Reshape(inputs=[y], outputs=[layer.y]),
+        ]
+    return None

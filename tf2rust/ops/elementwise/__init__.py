@@ -1,0 +1,1 @@
+"""Functions of the elements at one place, with broadcasting."""

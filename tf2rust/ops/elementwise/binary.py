@@ -1,0 +1,281 @@
+"""Add, Multiply and the other functions of two tensors, with NumPy broadcasting, or of a tensor and a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.core.dtypes import NUMBERS
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value, Weight, WeightRefs, broadcasts_rows
+from tf2rust.ops.core.pattern import Const, Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_list, rust_type
+from tf2rust.ops.elementwise.cast import Cast
+from tf2rust.ops.shape.reshape import Reshape
+from tf2rust.ops.shape.transpose import inverse
+
+
+def _prelu(x: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    return np.asarray(np.where(x < 0, x * slope, x))
+
+
+def _add_relu(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.asarray(np.maximum(x + y, 0))
+
+
+# The variants of tf_layers::Binary, and what they compute. All but the last two are ONNX operators too.
+FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
+    "Add": np.add,
+    "Sub": np.subtract,
+    "Mul": np.multiply,
+    "Div": np.divide,
+    "Max": np.maximum,
+    "Min": np.minimum,
+    "Pow": np.power,
+    "PRelu": _prelu,
+    "Mod": np.mod,
+    "Fmod": np.fmod,
+    "AddRelu": _add_relu,
+}
+_OPS = tuple(name for name in FUNCTIONS if name not in ("Fmod", "AddRelu"))
+_CHAINED = {"Sum": "Add", "Mean": "Add"}
+_COMMUTATIVE = ("Add", "Mul", "Max", "Min")
+_KERAS = {
+    "Add": "Add",
+    "AddRelu": "Add",
+    "Sub": "Subtract",
+    "Mul": "Multiply",
+    "Div": "Divide",
+    "Max": "Maximum",
+    "Min": "Minimum",
+    "PRelu": "PReLU",
+}
+
+
+_WIDEST = 1 << 24
+"""Channels that a number is repeated for."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Binary(Layer):
+    """``function(a, b)``; where ``constant`` is set it is one of the two, the second unless ``constant_first``."""
+
+    function: str
+    constant: np.ndarray | None = None
+    constant_first: bool = False
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return _KERAS.get(self.function, self.function)
+
+    def weights(self) -> list[Weight]:
+        return [] if self.constant is None else [Weight("constant", self.constant)]
+
+    def last_axis(self) -> np.ndarray | None:
+        """The constant as one number for each channel, if that is what it is, as a vector over the last axis."""
+        c = self.constant
+        size = self.x.shape[-1] if self.x.rank else None
+        if c is None or c.dtype != np.float32 or self.x.shape != self.y.shape or not isinstance(size, int):
+            return None
+        if c.size == 1:
+            return np.full(size, c.reshape(()), np.float32) if size <= _WIDEST else None
+        return c.reshape(-1) if c.shape[-1] == c.size == size else None
+
+    def channelwise(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The float64 factor and summand of each channel with which it is ``x · factor + summand``, if it is."""
+        if (vector := self.last_axis()) is None:
+            return None
+        c = vector.astype(np.float64)
+        one, nothing = np.ones_like(c), np.full_like(c, -0.0)  # unlike 0, it leaves −0 as it is
+        match self.function, self.constant_first:
+            case "Add", _:
+                return one, c
+            case "Sub", False:
+                return one, -c
+            case "Sub", True:
+                return -one, c
+            case "Mul", _:
+                return c, nothing
+            case "Div", False if (np.abs(c) > np.finfo(np.float32).tiny).all() and np.isfinite(c).all():
+                return 1 / c, nothing
+        return None
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """What a layer with a constant computes."""
+        function: Callable[..., np.ndarray] = FUNCTIONS[self.function]
+        return np.asarray(function(self.constant, x) if self.constant_first else function(x, self.constant))
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        if perm is None or self.y.rank != len(perm):
+            return None
+        if self.constant is None:
+            return (replace(self), perm) if len(perms) == 2 and perms[1] == perm else None
+        full = self.constant.reshape((1,) * (len(perm) - self.constant.ndim) + self.constant.shape)
+        return replace(self, constant=np.transpose(full, inverse(perm))), perm
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        c = self.constant
+        return broadcasts_rows(self.y, self.inputs, by_row) and (c is None or c.ndim < self.y.rank or c.shape[0] == 1)
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str] | None:
+        if self.constant is None:
+            return None
+        return f"&'w [{rust_type(self.constant.dtype.name)}]", weights.get("constant")
+
+    def _operands(self, call: RustCall) -> list[tuple[str, str]]:
+        if self.constant is None:
+            return [(text, f"&{call.dims(v.shape)}") for text, v in zip(call.inputs, self.inputs, strict=True)]
+        tensor = (call.inputs[0], f"&{call.dims(self.x.shape)}")
+        constant = (call.field, f"&{rust_list(tuple(self.constant.shape))}")
+        return [constant, tensor] if self.constant_first else [tensor, constant]
+
+    def rust_call(self, call: RustCall) -> str:
+        (a, a_shape), (b, b_shape) = self._operands(call)
+        if self.y.dtype != "float32":
+            return f"ScalarBinary::{self.function}.run({a}, {a_shape}, {b}, {b_shape}, {call.outputs[0]})"
+        return f"Binary::{self.function}.run(isa, {a}, {a_shape}, {b}, {b_shape}, {call.outputs[0]})"
+
+    def inplace_input(self) -> Value | None:
+        """The first operand is the one that is overwritten, so it must be the tensor and have the output's shape."""
+        fits = not self.constant_first and self.x.shape == self.y.shape and self.y.dtype == "float32"
+        return self.x if fits else None
+
+    def rust_call_inplace(self, call: RustCall) -> str:
+        (_, shape), (b, b_shape) = self._operands(call)
+        return f"Binary::{self.function}.run_in_place(isa, {call.outputs[0]}, {shape}, {b}, {b_shape})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Binary", "ScalarBinary"}
+
+
+def placed(node: Node, facts: Facts) -> Dims | None:
+    """The shape that the second operand has beside the first where NumPy's rules do not give it; else None.
+
+    Before operator set 7, ``axis`` says where its axes lie; slopes of a PRelu before 9 belong to channels.
+    """
+    if node.op not in _OPS or node.version >= (9 if node.op == "PRelu" else 7) or len(node.inputs) != 2:
+        return None
+    node.has("consumed_inputs"), node.has("broadcast")
+    left, right = (facts.shape(v) for v in node.inputs)  # type: ignore[arg-type]
+    axis = node.attr("axis", len(left) - len(right))
+    if node.op == "PRelu":
+        per_channel = len(right) == 1 and right[0] != 1 and len(left) > 2
+        axis = 1 if per_channel else len(left) - len(right)
+    start = axis + len(left) if axis < 0 else axis
+    behind = len(left) - start - len(right)
+    return (*right, *[1] * behind) if behind > 0 else None
+
+
+@infers(*_OPS, *_CHAINED)
+def _binary(node: Node, facts: Facts) -> Sequence[Fact]:
+    parts = [facts[v] for v in node.inputs if v is not None]
+    if placed(node, facts) is not None:
+        return [Fact(parts[0].dtype, parts[0].shape)]
+    arithmetic: dict[str, Callable[..., np.ndarray]] = {
+        "Add": np.add,
+        "Sub": np.subtract,
+        "Mul": np.multiply,
+        "Div": np.floor_divide,
+    }
+    if len(parts) == 2 and node.op in arithmetic and all(p.dims is not None for p in parts):
+        broadcast(p.shape for p in parts)  # raises where they do not
+        if node.op == "Div" and any(d == 0 for d in parts[1].dims.flat):  # type: ignore[union-attr]
+            raise InferenceError("it divides a size by zero")
+        return [Fact.of_dims(arithmetic[node.op](parts[0].dims, parts[1].dims), parts[0].dtype)]
+    return [Fact(parts[0].dtype, broadcast(p.shape for p in parts))]
+
+
+@rule(Op("|".join([*_OPS, "Sum", "Mean"]), Var("a"), more=True, name="binary"))
+def binary(m: Match, b: Builder) -> Yield:
+    """Max, Min, Sum and Mean of more than two become a chain; one alone is what it is."""
+    inputs = [v for v in m.root.inputs if v is not None]
+    function = "Fmod" if m.root.op == "Mod" and m.root.attr("fmod", 0) else _CHAINED.get(m.root.op, m.root.op)
+    known = ("float32",) if function == "PRelu" else NUMBERS
+    if bad := next((v for v in inputs if b.facts.dtype(v) not in known), None):
+        return m.reject(f"its input `{bad.name}` is {b.facts.dtype(bad)}; {m.root.op} is there for {', '.join(known)}")
+    y = b.value(m.root.ir.outputs[0])
+    if len(inputs) == 1:
+        return Reshape(inputs=[b.value(inputs[0])], outputs=[y])
+    if len({b.facts.dtype(v) for v in inputs}) > 1:
+        return _mixed(m, b)
+    layers: list[Layer] = []
+    left: Value | np.ndarray = _operand(b, m, 0)
+    shape = placed(m.root, b.facts)
+    for i in range(1, len(inputs)):
+        right = _operand(b, m, i)
+        if not isinstance(left, Value) and not isinstance(right, Value):
+            right = b.value(inputs[i])
+        if shape is not None and isinstance(right, Value):
+            layers.append(Reshape(inputs=[right], outputs=[b.temporary(right, shape)]))
+            right = layers[-1].y
+        elif shape is not None and not isinstance(right, Value) and right.ndim:
+            right = right.reshape([int(str(d)) for d in shape])
+        last = i + 1 == len(inputs) and m.root.op != "Mean"
+        out = y if last else b.temporary(y, broadcast(b.facts.shape(v) for v in inputs[: i + 1]))
+        layers.append(_apply(function, left, right, out))
+        left = out
+    if m.root.op == "Mean":
+        layers.append(_apply("Div", layers[-1].y, np.asarray(len(inputs), y.dtype), y))
+    return layers
+
+
+def _mixed(m: Match, b: Builder) -> Yield:
+    """A power of two dtypes, in the wider kind of the two: floats if either is a float."""
+    x, exponent, y = b.value(m["a"]), b.value(m.root.inputs[1]), b.value(m.root.ir.outputs[0])  # type: ignore[arg-type]
+    common = np.result_type(x.dtype, exponent.dtype).name if "float" in x.dtype + exponent.dtype else "int64"
+    common = "float32" if common == "float64" and "float64" not in (x.dtype, exponent.dtype) else common
+    layers: list[Layer] = []
+
+    def cast(value: Value) -> Value:
+        if value.dtype == common:
+            return value
+        layers.append(Cast(inputs=[value], outputs=[b.temporary(value, dtype=common)]))
+        return layers[-1].y
+
+    operands = [cast(x), cast(exponent)]
+    power = Binary(function="Pow", inputs=operands, outputs=[y if y.dtype == common else b.temporary(y, dtype=common)])
+    layers.append(power)
+    return layers if power.y is y else [*layers, Cast(inputs=[power.y], outputs=[y])]
+
+
+def _operand(b: Builder, m: Match, index: int) -> Value | np.ndarray:
+    """An input's value; a constant's array; for a filled tensor, the number, where it adds nothing to the shape."""
+    source = m.root.ir.inputs[index]
+    assert source is not None  # the shape function has read it
+    fact = b.facts[source]
+    if fact.const is not None:
+        return fact.const
+    others = [b.facts[v] for i, v in enumerate(m.root.inputs) if i != index and v is not None]
+    computed = fact.fill is not None and all(f.fill is None and f.const is None for f in others)
+    if computed and broadcast(f.shape for f in others) == b.facts.shape(m.root.ir.outputs[0]):
+        return np.asarray(fact.fill, dtype=fact.dtype)
+    return b.value(source)
+
+
+def _apply(function: str, left: Value | np.ndarray, right: Value | np.ndarray, y: Value) -> Binary:
+    if isinstance(left, Value):
+        if isinstance(right, Value):
+            return Binary(function=function, inputs=[left, right], outputs=[y])
+        return Binary(function=function, constant=right, inputs=[left], outputs=[y])
+    assert isinstance(right, Value)
+    first = function not in _COMMUTATIVE
+    return Binary(function=function, constant=left, constant_first=first, inputs=[right], outputs=[y])
+
+
+@rule(
+    Op(
+        "Add",
+        Op("Relu", Var("x"), name="right"),
+        Op("Mul", Op("Relu", Op("Neg", Var("x")), name="left"), Const("slope")),
+    )
+)
+def prelu_spelled_out(m: Match, b: Builder) -> Yield:
+    """Keras writes PReLU as relu(x) − alpha · relu(−x), the sign with the constant."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.shape != y.shape:
+        return m.reject(f"the slopes widen {x.shape} to {y.shape}")
+    return Binary(function="PRelu", constant=-m.const("slope"), inputs=[x], outputs=[y])

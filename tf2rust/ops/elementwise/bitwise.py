@@ -1,0 +1,95 @@
+"""Integers as rows of bits: bitwise functions, shifts, and reading the bits of one type as another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import onnx_ir as ir
+
+from tf2rust.ops.core.dtypes import INTEGERS
+from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers, same_shape
+from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.elementwise.comparison import Elementwise
+from tf2rust.ops.shape.reshape import Reshape
+
+_FUNCTIONS = {"BitwiseAnd": "And", "BitwiseOr": "Or", "BitwiseXor": "Xor"}
+_SIZES = {8: ("int8", "uint8", "bool"), 16: ("int16", "uint16"), 32: ("float32", "int32", "uint32")}
+_SIZES[64] = ("float64", "int64", "uint64")
+
+
+@dataclass(eq=False, kw_only=True)
+class Bitwise(Elementwise):
+    """``function`` of the bits of integers that stand at the same place."""
+
+    kind = "Bitwise"
+    function: str
+
+    def rust_call(self, call: RustCall) -> str:
+        return self._call(f"Bitwise::{self.function}.run", call)
+
+    def rust_imports(self) -> set[str]:
+        return {"Bitwise"}
+
+
+@dataclass(eq=False, kw_only=True)
+class BitwiseOfOne(Layer):
+    """Every bit turned over, or the same bits as numbers of another dtype."""
+
+    kind = "Bitwise"
+    function: str
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        return (replace(self), perms[0]) if perms[0] is not None else None
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"{self.function}({call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {self.function}
+
+
+infers("BitwiseNot")(same_shape)
+
+
+@infers(*_FUNCTIONS, "BitShift")
+def _bitwise(node: Node, facts: Facts) -> Sequence[Fact]:
+    parts = [facts[v] for v in node.inputs if v is not None]
+    return [Fact(parts[0].dtype, broadcast(p.shape for p in parts))]
+
+
+@infers("BitCast")
+def _bit_cast(node: Node, facts: Facts) -> Sequence[Fact]:
+    dtype = ir.DataType(node.attr("to")).numpy().name
+    return [Fact(dtype, facts.shape(node.ir.inputs[0]))]  # type: ignore[arg-type]
+
+
+@rule(Op("|".join([*_FUNCTIONS, "BitShift"]), Var("a"), Var("b"), name="bitwise"))
+def bitwise(m: Match, b: Builder) -> Yield:
+    inputs = [b.value(m["a"]), b.value(m["b"])]
+    if bad := next((v for v in inputs if v.dtype not in INTEGERS), None):
+        return m.reject(f"its input `{bad.name}` is {bad.dtype}, no integer")
+    shift = {"LEFT": "ShiftLeft", "RIGHT": "ShiftRight"}.get(m.root.attr("direction", ""), "")
+    function = _FUNCTIONS.get(m.root.op, shift)
+    return Bitwise(function=function, inputs=inputs, outputs=[b.value(m.root.ir.outputs[0])])
+
+
+@rule(Op("BitwiseNot", Var("x")))
+def bitwise_not(m: Match, b: Builder) -> Yield:
+    x = b.value(m["x"])
+    if x.dtype not in INTEGERS:
+        return m.reject(f"its input is {x.dtype}, no integer")
+    return BitwiseOfOne(function="bitwise_not", inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+
+
+@rule(Op("BitCast", Var("x")))
+def bit_cast(m: Match, b: Builder) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    m.root.has("to")
+    if y.dtype == "bool" or not any(x.dtype in group and y.dtype in group for group in _SIZES.values()):
+        return m.reject(f"it reads {x.dtype} as {y.dtype}; what is there are types of the same size, none as bool")
+    if x.dtype == y.dtype:
+        return Reshape(inputs=[x], outputs=[y])
+    return BitwiseOfOne(function="bit_cast", inputs=[x], outputs=[y])

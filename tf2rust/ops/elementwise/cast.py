@@ -1,0 +1,60 @@
+"""Cast: the same numbers in another dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import onnx_ir as ir
+
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.shape.reshape import Reshape
+
+DTYPES = (
+    *("float16", "float32", "float64", "bool"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+)
+
+
+@dataclass(eq=False, kw_only=True)
+class Cast(Layer):
+    """``y = x as T``: to integers toward zero, to bool whether it is not zero."""
+
+    kind = "Cast"
+    only_moves = True
+
+    def params(self) -> dict[str, object]:
+        return {"from": self.x.dtype, "to": self.y.dtype}
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        return (replace(self), perms[0]) if perms[0] is not None else None
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"cast({call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"cast"}
+
+
+@infers("Cast")
+def _cast(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    dtype = ir.DataType(node.attr("to")).numpy().name
+    dims = data.dims if dtype in ("int32", "int64") else None
+    return [Fact(dtype, data.shape, dims=dims, fill=data.fill)]
+
+
+@rule(Op("Cast", Var("x")))
+def cast(m: Match, b: Builder) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    m.root.has("to"), m.root.has("saturate"), m.root.has("round_mode")
+    for dtype in (x.dtype, y.dtype):
+        if dtype not in DTYPES:
+            return m.reject(f"it casts {x.dtype} to {y.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    return Reshape(inputs=[x], outputs=[y]) if x.dtype == y.dtype else Cast(inputs=[x], outputs=[y])

@@ -1,0 +1,151 @@
+"""Comparisons of numbers, and functions of truth values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.core.dims import equals
+from tf2rust.ops.core.dtypes import DTYPES
+from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers, same_shape
+from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value, broadcasts_rows
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.generator.constant import constant
+
+
+@dataclass(eq=False, kw_only=True)
+class Elementwise(Layer):
+    """A function of the elements that stand at the same place, with NumPy's broadcasting."""
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        found = {perm for perm, value in zip(perms, self.inputs, strict=True) if value.rank > 0}
+        perm = next(iter(found)) if len(found) == 1 else None
+        return None if perm is None or len(perm) != self.y.rank else (replace(self), perm)
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return broadcasts_rows(self.y, self.inputs, by_row)
+
+    def _call(self, function: str, call: RustCall) -> str:
+        operands = [f"{x}, &{call.dims(v.shape)}" for x, v in zip(call.inputs, self.inputs, strict=True)]
+        return f"{function}({', '.join(operands)}, {call.outputs[0]})"
+
+
+@dataclass(eq=False, kw_only=True)
+class Compare(Elementwise):
+    """``a < b`` and its like, of any numbers: to bool."""
+
+    kind = "Compare"
+    function: str
+
+    def rust_call(self, call: RustCall) -> str:
+        return self._call(f"Compare::{self.function}.run", call)
+
+    def rust_imports(self) -> set[str]:
+        return {"Compare"}
+
+
+@dataclass(eq=False, kw_only=True)
+class Logic(Elementwise):
+    """``a & b`` and its like."""
+
+    kind = "Logic"
+    function: str
+
+    def rust_call(self, call: RustCall) -> str:
+        return self._call(f"Logic::{self.function}.run", call)
+
+    def rust_imports(self) -> set[str]:
+        return {"Logic"}
+
+
+@dataclass(eq=False, kw_only=True)
+class Not(Layer):
+    """``!x`` of a bool."""
+
+    kind = "Not"
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        return (replace(self), perms[0]) if perms[0] is not None else None
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"not({call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"not"}
+
+
+_COMPARISONS = ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
+_LOGIC = ("And", "Or", "Xor")
+infers("Not")(same_shape)
+
+
+@infers(*_COMPARISONS, *_LOGIC)
+def _truth(node: Node, facts: Facts) -> Sequence[Fact]:
+    parts = [facts[v] for v in node.inputs if v is not None]
+    if node.op == "Equal" and all(p.dims is not None for p in parts):
+        broadcast(p.shape for p in parts)  # raises where they do not
+        pairs = np.broadcast(*(p.dims for p in parts))  # type: ignore[arg-type]
+        known = [equals(a, b) for a, b in pairs]
+        if None not in known:
+            return [Fact.of_const(np.asarray(known, bool).reshape(pairs.shape))]
+    return [Fact("bool", broadcast(p.shape for p in parts))]
+
+
+def operands(b: Builder, y: Value, *names: object) -> tuple[list[Layer], list[Value]]:
+    """The values as a layer with output ``y`` reads them: filled tensors as the number they are filled with, where the
+    others say what shape there is; with the constants that takes."""
+    sources = [b.facts[v] for v in names]  # type: ignore[index]
+    real = [f.shape for f in sources if f.fill is None]
+    numbers_do = bool(real) and broadcast(real) == y.shape
+    layers: list[Layer] = []
+    values: list[Value] = []
+    for source, fact in zip(names, sources, strict=True):
+        if fact.fill is not None and (numbers_do or not fact.shape):
+            number = fact.fill if fact.const is None else fact.const.flat[0]
+            layers.append(constant(np.asarray(number, dtype=fact.dtype)))
+            values.append(layers[-1].y)
+        else:
+            values.append(b.value(source))  # type: ignore[arg-type]
+    return layers, values
+
+
+def elementwise_layer(m: Match, b: Builder, make: Callable[..., Layer], names: Sequence[str]) -> Yield:
+    """The layer that ``make`` makes of the match's values ``names``; the reason where a dtype is none there is."""
+    y = b.value(m.root.ir.outputs[0])
+    constants, inputs = operands(b, y, *(m[n] for n in names))
+    for value in inputs:
+        if value.dtype not in DTYPES:
+            return m.reject(f"its input `{value.name}` is {value.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    return [*constants, make(inputs=inputs, outputs=[y])]
+
+
+@rule(Op("|".join(_COMPARISONS), Var("a"), Var("b"), name="compare"))
+def compare(m: Match, b: Builder) -> Yield:
+    return elementwise_layer(m, b, lambda **parts: Compare(function=m.root.op, **parts), "ab")
+
+
+@rule(Op("Not", Op("Equal", Var("a"), Var("b"))))
+def not_equal(m: Match, b: Builder) -> Yield:
+    return elementwise_layer(m, b, lambda **parts: Compare(function="NotEqual", **parts), "ab")
+
+
+@rule(Op("|".join(_LOGIC), Var("a"), Var("b"), name="logic"))
+def logic(m: Match, b: Builder) -> Yield:
+    return elementwise_layer(m, b, lambda **parts: Logic(function=m.root.op, **parts), "ab")
+
+
+@rule(Op("And", Op("Or", Var("a"), Var("b")), Op("Not", Op("And", Var("a"), Var("b"), name="both"))))
+def exclusive_or(m: Match, b: Builder) -> Yield:
+    """TensorFlow has it spelled out as (a | b) & !(a & b)."""
+    return elementwise_layer(m, b, lambda **parts: Logic(function="Xor", **parts), "ab")
+
+
+@rule(Op("Not", Var("x")))
+def not_(m: Match, b: Builder) -> Layer:
+    return Not(inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])

@@ -1,0 +1,49 @@
+"""IsNaN and IsInf: which numbers are NaN, and which are infinite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Layer
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.elementwise.comparison import Compare, Logic
+from tf2rust.ops.generator.constant import constant
+from tf2rust.ops.shape.expand import Broadcast
+
+_FLOATS = ("float32", "float64")
+
+
+@infers("IsNaN", "IsInf")
+def _kind_of_number(node: Node, facts: Facts) -> Sequence[Fact]:
+    return [Fact("bool", facts.shape(node.ir.inputs[0]))]  # type: ignore[arg-type]
+
+
+@rule(Op("IsNaN", Var("x")))
+def is_nan(m: Match, b: Builder) -> Yield:
+    """A NaN is what differs from itself."""
+    x = b.value(m["x"])
+    if x.dtype not in _FLOATS:
+        return m.reject(f"its input is {x.dtype}; what is there is {' and '.join(_FLOATS)}")
+    return Compare(function="NotEqual", inputs=[x, x], outputs=[b.value(m.root.ir.outputs[0])])
+
+
+@rule(Op("IsInf", Var("x")))
+def is_inf(m: Match, b: Builder) -> Yield:
+    """x = ∞ or x = −∞, or one of the two."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    negative, positive = (bool(m.root.attr(f"detect_{sign}", 1)) for sign in ("negative", "positive"))
+    if x.dtype not in _FLOATS:
+        return m.reject(f"its input is {x.dtype}; what is there is {' and '.join(_FLOATS)}")
+    if not negative and not positive:
+        never = constant(np.asarray(False))
+        return [never, Broadcast(inputs=[never.y], outputs=[y])]
+    infinities = [constant(np.asarray(sign * np.inf, x.dtype)) for sign in [1] * positive + [-1] * negative]
+    found = [b.temporary(y) for _ in infinities] if len(infinities) > 1 else [y]
+    layers: list[Layer] = [*infinities]
+    for infinity, out in zip(infinities, found, strict=True):
+        layers.append(Compare(function="Equal", inputs=[x, infinity.y], outputs=[out]))
+    return [*layers, Logic(function="Or", inputs=found, outputs=[y])] if len(found) > 1 else layers

@@ -1,0 +1,94 @@
+"""Chains of factors, summands and an activation for each channel: one pass over memory.
+
+That is what a BatchNormalization is that no Dense or convolution could take in, a Normalization, a Rescaling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.activation.activation import ActivationLayer
+from tf2rust.ops.core.activation import LINEAR, Activation
+from tf2rust.ops.core.layer import Layer, RustCall, Value, Weight, WeightRefs
+from tf2rust.ops.elementwise.binary import Binary
+
+
+@dataclass(eq=False, kw_only=True)
+class ScaleShift(Layer):
+    """``activation((x − mean) · scale + shift)``, one number each for each channel."""
+
+    mean: np.ndarray | None = None
+    scale: np.ndarray
+    shift: np.ndarray
+    activation: Activation = LINEAR
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        if self.mean is not None:
+            return "Normalization"
+        same = all((numbers == numbers[:1]).all() for numbers in (self.scale, self.shift))
+        return "Rescaling" if same else "BatchNormalization"
+
+    @staticmethod
+    def of(layer: Layer) -> ScaleShift | None:
+        """What a factor or a summand alone computes."""
+        if isinstance(layer, ScaleShift):
+            return layer
+        if not isinstance(layer, Binary) or (channels := layer.channelwise()) is None:
+            return None
+        scale, shift = channels
+        return ScaleShift(
+            scale=scale, shift=shift, inputs=layer.inputs, outputs=layer.outputs, name=layer.name, rules=layer.rules
+        )
+
+    def absorb(self, consumer: Layer) -> ScaleShift | None:
+        if not self.activation.is_linear:
+            return None
+        if isinstance(consumer, ActivationLayer):
+            return replace(self, activation=consumer.activation)
+        other = ScaleShift.of(consumer)
+        if other is None or other.mean is not None:
+            return None
+        if self.mean is None and (self.scale == 1).all() and (other.scale != 1).any() and self.shift.any():
+            # Where x is near to it, a mean that is scaled first leaves its rounding behind.
+            return replace(self, mean=-self.shift, scale=other.scale, shift=other.shift, activation=other.activation)
+        scale, shift = self.scale * other.scale, self.shift * other.scale + other.shift
+        if (np.abs([scale, shift]) > np.finfo(np.float32).max).any():
+            return None
+        return replace(self, scale=scale, shift=shift, activation=other.activation)
+
+    def weights(self) -> list[Weight]:
+        arrays = {"mean": self.mean, "scale": self.scale, "shift": self.shift}
+        return [Weight(role, a.astype(np.float32)) for role, a in arrays.items() if a is not None]
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
+
+    def inplace_input(self) -> Value | None:
+        return self.x
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        mean, scale, shift = weights.optional("mean"), weights.get("scale"), weights.get("shift")
+        activation = self.activation.rust()
+        return (
+            "ScaleShift<'w>",
+            f"ScaleShift {{ mean: {mean}, scale: {scale}, shift: {shift}, activation: {activation} }}",
+        )
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"{call.field}.run(isa, {call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_call_inplace(self, call: RustCall) -> str:
+        return f"{call.field}.run_in_place(isa, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Activation", "ScaleShift"}
+
+
+def chained(layer: Layer, consumer: Layer) -> ScaleShift | None:
+    """Two neighbours as one, if they are links of such a chain."""
+    first = ScaleShift.of(layer)
+    return first.absorb(consumer) if first is not None else None

@@ -1,0 +1,1 @@
+"""Tensors made of nothing: constants, ranges, identity matrices."""

@@ -1,0 +1,81 @@
+"""Range: numbers at equal distances."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dtypes import NUMBERS
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured
+from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+
+
+@dataclass(eq=False, kw_only=True)
+class Range(Layer):
+    """start + i · step for each i; inputs are start, step and, where the length is not known before, the limit."""
+
+    kind = "Range"
+
+    def measures(self, call: RustCall) -> dict[str, str]:
+        if len(call.inputs) < 3:
+            return {}
+        start, step, limit = call.inputs
+        return {str(self.y.shape[0]): f"range_len({start}, {limit}, {step})"}
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"range({call.inputs[0]}, {call.inputs[1]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"range", "range_len"}
+
+
+_WIDE = ("float32", "float64", "int32", "int64")
+"""What the sizes of tensors do not overflow."""
+
+
+@infers("Range")
+def _range(node: Node, facts: Facts) -> Sequence[Fact]:
+    dtype = facts.dtype(node.ir.inputs[0])  # type: ignore[arg-type]
+    constants = [facts.const(v) for v in node.inputs]
+    if all(c is not None and c.size == 1 for c in constants):
+        start, limit, step = (c.reshape(()).item() for c in constants if c is not None)
+        if step == 0 or not math.isfinite((limit - start) / step):
+            raise InferenceError(f"it goes from {start} to {limit} in steps of {step}, which has no end")
+        whole = isinstance(step, int)
+        count = -((start - limit) // step) if whole else math.ceil((limit - start) / step)
+        return [Fact(dtype, (max(count, 0),))]
+    first, end, by = (_whole(v, facts) for v in node.inputs)
+    if first is None or end is None or not isinstance(by, int) or by == 0:
+        return [Fact(dtype, (measured(node.ir.outputs[0]),))]
+    span = end - first
+    count = -(-span // by) if by > 0 else -(span // by)
+    return [Fact(dtype, (count if isinstance(count, Expr) else max(count, 0),))]
+
+
+def _whole(value: ir.Value | None, facts: Facts) -> int | Expr | None:
+    """A whole number that is a constant or computed from shapes; of float32 too, which is exact below 2^24."""
+    if (dims := facts.dims(value)) is not None:
+        return dims[0] if len(dims) == 1 else None
+    if (known := facts.const(value)) is not None and known.size == 1:
+        number = float(known.reshape(-1)[0])
+        return int(number) if number.is_integer() else None
+    node = value.producer() if value is not None else None
+    if value is None or node is None or node.op_type != "Cast" or facts.dtype(value) not in _WIDE:
+        return None
+    return _whole(node.inputs[0], facts)
+
+
+@rule(Op("Range", Var("start"), Var("limit"), Var("step")))
+def range_(m: Match, b: Builder) -> Yield:
+    start, step = b.value(m["start"]), b.value(m["step"])
+    if start.dtype not in NUMBERS:
+        return m.reject(f"it is of {start.dtype}; Range is there for {', '.join(NUMBERS)}")
+    y, limit = b.value(m.root.ir.outputs[0]), b.value(m["limit"])
+    computed = y.shape == (measured(m.root.ir.outputs[0]),)
+    return Range(inputs=[start, step, limit] if computed else [start, step], outputs=[y])

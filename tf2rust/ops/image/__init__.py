@@ -1,0 +1,1 @@
+"""Images: resized, sampled, cut into blocks and regions."""

@@ -1,0 +1,98 @@
+"""GridSample and AffineGrid: images sampled at the places of a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.generator.constant import constant
+from tf2rust.ops.linear.matmul import MatMul
+from tf2rust.ops.shape.reshape import Reshape
+
+_INTERPOLATIONS = {
+    "linear": "Linear",
+    "bilinear": "Linear",
+    "cubic": "Cubic",
+    "bicubic": "Cubic",
+    "nearest": "Nearest",
+}
+
+
+@dataclass(eq=False, kw_only=True)
+class GridSample(Layer):
+    """The first input, of channels-first images, at the places of the second, whose coordinates run from −1 to 1."""
+
+    kind = "GridSample"
+    interpolation: str
+    outside: str
+    align_corners: bool
+
+    def rust_call(self, call: RustCall) -> str:
+        x, grid = (f"{text}, &{call.dims(v.shape)}" for text, v in zip(call.inputs, self.inputs, strict=True))
+        return (
+            f"GridSample {{ interpolation: Sampling::{self.interpolation}, outside: Outer::{self.outside}, "
+            f"align_corners: {str(self.align_corners).lower()} }}.run({x}, {grid}, {call.outputs[0]})"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {"GridSample", "Sampling", "Outer"}
+
+
+@infers("GridSample")
+def _grid_sample(node: Node, facts: Facts) -> Sequence[Fact]:
+    x, grid = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    return [Fact(x.dtype, (*x.shape[:2], *grid.shape[1:-1]))]
+
+
+@infers("AffineGrid")
+def _affine_grid(node: Node, facts: Facts) -> Sequence[Fact]:
+    size = facts.dims(node.input(1))
+    if size is None:
+        raise InferenceError("its size is computed from data, not from shapes and constants")
+    if len(size) not in (4, 5):
+        raise InferenceError(f"its size has {len(size)} numbers, where those of an image are 4 and of a volume 5")
+    return [Fact(facts.dtype(node.ir.inputs[0]), (size[0], *size[2:], len(size) - 2))]  # type: ignore[arg-type]
+
+
+@rule(Op("GridSample", Var("x"), Var("grid")))
+def grid_sample(m: Match, b: Builder) -> Yield:
+    x, grid, y = b.value(m["x"]), b.value(m["grid"]), b.value(m.root.ir.outputs[0])
+    mode, outside = m.root.attr("mode", "linear"), m.root.attr("padding_mode", "zeros").capitalize()
+    if {x.dtype, grid.dtype} != {"float32"} or not 3 <= x.rank <= 5 or mode not in _INTERPOLATIONS:
+        return m.reject(
+            f"its mode is {mode}, its input {x.dtype} of {x.rank} dimensions; there are "
+            f"{', '.join(_INTERPOLATIONS)} for float32 of 3 to 5 dimensions"
+        )
+    return GridSample(
+        interpolation=_INTERPOLATIONS[mode],
+        outside=outside,
+        align_corners=bool(m.root.attr("align_corners", 0)),
+        inputs=[x, grid],
+        outputs=[y],
+    )
+
+
+@rule(Op("AffineGrid", Var("theta"), Var("size")))
+def affine_grid(m: Match, b: Builder) -> Yield:
+    """The regular grid, a constant, times each matrix."""
+    theta, y = b.value(m["theta"]), b.value(m.root.ir.outputs[0])
+    sizes = [d for d in y.shape[1:-1] if isinstance(d, int)]
+    if theta.dtype != "float32" or len(sizes) != y.rank - 2:
+        return m.reject(f"its input is {theta.dtype}, or the image has a free dimension; bind it with --dim")
+    centres = not m.root.attr("align_corners", 0)
+    axes = [(2 * np.arange(n) + 1) / n - 1 if centres else np.linspace(-1, 1, n) for n in sizes]
+    places = np.meshgrid(*axes, indexing="ij")
+    rows = np.stack([*places[::-1], np.ones_like(places[0])], -1).reshape(-1, len(sizes) + 1)
+    grid = constant(rows.astype(np.float32))
+    flat = b.temporary(y, (y.shape[0], len(rows), len(sizes)))
+    return [
+        grid,
+        MatMul(transposed_right=True, inputs=[grid.y, theta], outputs=[flat]),
+        Reshape(inputs=[flat], outputs=[y]),
+    ]

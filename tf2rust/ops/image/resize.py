@@ -1,0 +1,250 @@
+"""Resize and Upsample: interpolation, one axis at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value, WeightRefs
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_f32
+from tf2rust.ops.shape.reshape import Reshape
+
+_COORDINATES = {
+    "half_pixel": "HalfPixel",
+    "pytorch_half_pixel": "PytorchHalfPixel",
+    "half_pixel_symmetric": "HalfPixelSymmetric",
+    "align_corners": "AlignCorners",
+    "asymmetric": "Asymmetric",
+    "tf_half_pixel_for_nn": "HalfPixelNearest",
+}
+NEAREST = {
+    "round_prefer_floor": "RoundPreferFloor",
+    "round_prefer_ceil": "RoundPreferCeil",
+    "floor": "Floor",
+    "ceil": "Ceil",
+}
+
+
+@dataclass(eq=False, kw_only=True)
+class Resize(Layer):
+    """``axis`` brought to another size; positions in the result become positions in the input by ``coordinates``.
+
+    ``scale`` is the quotient of the two sizes as the model gives it, numerator first; None where the sizes decide.
+    """
+
+    kind = "Resize"
+    axis: int
+    coordinates: str
+    interpolation: str
+    scale: tuple[int, int] | None
+    cubic: float | None = -0.75
+    """Keys' parameter; None where the filter against aliasing is a triangle."""
+    exclude_outside: bool = False
+    crop: tuple[float, float, float] | None = None
+    """Which part of the input is seen, from 0 to 1, and what lies outside."""
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        how = f"Interpolation::{self.interpolation}"
+        if self.interpolation in ("Cubic", "CubicSteps", "Antialias"):
+            a = self._filter() if self.interpolation == "Antialias" else rust_f32(self.cubic or 0.0)
+            how += f" {{ a: {a}, exclude_outside: {str(self.exclude_outside).lower()} }}"
+        scale = "None" if self.scale is None else f"Some({list(self.scale)})"
+        return "Resize", (
+            f"Resize {{ coordinates: Coordinates::{self._place()}, interpolation: {how}, scale: {scale} }}"
+        )
+
+    def _filter(self) -> str:
+        return "None" if self.cubic is None else f"Some({rust_f32(self.cubic)})"
+
+    def _place(self) -> str:
+        if self.crop is None:
+            return self.coordinates
+        start, end, outside = (rust_f32(number) for number in self.crop)
+        return f"Crop {{ start: {start}, end: {end}, outside: {outside} }}"
+
+    def rust_call(self, call: RustCall) -> str:
+        shape = self.x.shape
+        split = call.dims((product(shape[: self.axis]), shape[self.axis], product(shape[self.axis + 1 :])))
+        size = call.dim(self.y.shape[self.axis])
+        return f"{call.field}.run(isa, {split}, {size}, {call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Coordinates", "Interpolation", "Resize"}
+
+
+@dataclass(frozen=True)
+class _Target:
+    """The sizes of all axes afterwards, and the scales where the model gives them."""
+
+    shape: Dims
+    scales: tuple[Fraction, ...] | None
+    parts: dict[int, tuple[float, float]]
+    """The part of an axis that is seen, from 0 to 1, where it is not the whole."""
+
+
+def _parts(node: Node, facts: Facts, axes: Sequence[int]) -> dict[int, tuple[float, float]]:
+    if node.attr("coordinate_transformation_mode") != "tf_crop_and_resize":
+        return {}
+    regions = facts.const(node.input(1))
+    if regions is None or len(regions) != 2 * len(axes):
+        raise InferenceError("its region of interest is not a constant, two numbers for each axis")
+    ends = zip(regions[: len(axes)], regions[len(axes) :], strict=True)
+    return {axis: (float(start), float(end)) for axis, (start, end) in zip(axes, ends, strict=True)}
+
+
+def _target(node: Node, facts: Facts) -> _Target:
+    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    axes = [normal_axis(a, len(shape)) for a in node.attr("axes", range(len(shape)))]
+    policy, parts = node.attr("keep_aspect_ratio_policy", "stretch"), _parts(node, facts, axes)
+    if node.op == "Resize" and node.version >= 11:
+        scales, sizes = node.input(2), node.input(3)
+    else:
+        scales, sizes = node.input(1), None
+    if sizes is not None and facts.shape(sizes) != (0,):
+        dims = facts.dims(sizes)
+        if dims is None or len(dims) != len(axes):
+            raise InferenceError("its sizes are computed from data, not from shapes and constants")
+        wanted = dict(zip(axes, dims, strict=True))
+        if policy == "stretch":
+            return _Target(tuple(wanted.get(i, d) for i, d in enumerate(shape)), None, parts)
+        return _in_proportion(shape, wanted, policy, parts)
+    given = node.attr("scales") if scales is None else facts.const(scales)
+    if given is None or len(given) != len(axes):
+        raise InferenceError("its scales are not constants, one for each axis")
+    if parts:
+        raise InferenceError(
+            "it crops by scales: ONNX' definition and its implementations differ in how large the result is; give sizes"
+        )
+    by_axis = dict(zip(axes, (float(s) for s in given), strict=True))
+    factors = [by_axis.get(i, 1.0) for i in range(len(shape))]
+    exact = tuple(_as_fraction(f, d) for f, d in zip(factors, shape, strict=True))
+    return _Target(tuple(_times(*pair) for pair in zip(shape, factors, exact, strict=True)), exact, {})
+
+
+def _in_proportion(
+    shape: Dims, wanted: dict[int, int | Expr], policy: str, parts: dict[int, tuple[float, float]]
+) -> _Target:
+    """All axes by the factor of that which grows least or, for ``not_smaller``, most; halves are rounded up."""
+    known = {i: (size, d) for i, size in wanted.items() if isinstance(size, int) and isinstance(d := shape[i], int)}
+    if len(known) != len(wanted) or policy not in ("not_larger", "not_smaller"):
+        raise InferenceError(f"it keeps the aspect ratio of free dimensions ({policy}); bind them with --dim")
+    scale = (min if policy == "not_larger" else max)(Fraction(size, d) for size, d in known.values())
+    sizes = tuple(math.floor(scale * known[i][1] + Fraction(1, 2)) if i in known else d for i, d in enumerate(shape))
+    return _Target(sizes, tuple(scale if i in known else Fraction(1) for i in range(len(shape))), parts)
+
+
+def _as_fraction(scale: float, size: int | Expr) -> Fraction:
+    """The quotient of sizes that a scale was rounded from to float32.
+
+    It has the ``size`` that is scaled for a denominator, if one such rounds to the scale; else it is the simplest
+    fraction that does.
+    """
+    if not _SMALLEST_SCALE < scale < 1 / _SMALLEST_SCALE:
+        raise InferenceError(f"it scales an axis by {scale:g}; scales between 1e-7 and 1e7 are supported")
+    if isinstance(size, int) and size > 0:
+        quotient = Fraction(round(scale * size), size)
+        if quotient and np.float32(float(quotient)) == np.float32(scale):
+            return quotient
+    below, above = (Fraction(float(np.nextafter(np.float32(scale), np.float32(end)))) for end in (0, np.inf))
+    own = Fraction(scale)
+    return _simplest((own + below) / 2, (own + above) / 2)
+
+
+_SMALLEST_SCALE = 1e-7
+
+
+def _simplest(low: Fraction, high: Fraction) -> Fraction:
+    """The fraction of the smallest denominator from ``low`` to ``high``, by their continued fractions."""
+    whole = math.ceil(low)
+    if whole <= high:
+        return Fraction(whole)
+    return whole - 1 + 1 / _simplest(1 / (high - whole + 1), 1 / (low - whole + 1))
+
+
+def _times(size: int | Expr, scale: float, exact: Fraction) -> int | Expr:
+    """⌊size · scale⌋, of a number as ONNX Runtime rounds it."""
+    if isinstance(size, int):
+        return int(np.floor(np.float32(size) * np.float32(scale)))
+    if exact.denominator > _LARGEST_DENOMINATOR:
+        raise InferenceError(f"it scales the free dimension {size} by {scale:g}; bind it with --dim")
+    return (size * exact.numerator) // exact.denominator
+
+
+_LARGEST_DENOMINATOR = 1000
+"""Of a scale of free dimensions: others are no simple fractions, so that rounding decides about the size."""
+
+
+@infers("Resize", "Upsample")
+def _resize(node: Node, facts: Facts) -> Sequence[Fact]:
+    return [Fact(facts.dtype(node.ir.inputs[0]), _target(node, facts).shape)]  # type: ignore[arg-type]
+
+
+@rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
+def resize(m: Match, b: Builder) -> Yield:
+    """A layer for each axis that changes; those of fewest elements first."""
+    x, node = b.value(m["x"]), m.root
+    target, mode = _target(node, b.facts), node.attr("mode", "nearest")
+    node.has("scales")
+    plain = node.op == "Upsample" or node.version < 11
+    coordinates = node.attr("coordinate_transformation_mode", "asymmetric" if plain else "half_pixel")
+    nearest = node.attr("nearest_mode", "floor" if plain else "round_prefer_floor")
+    cubic, exclude = node.attr("cubic_coeff_a", -0.75), bool(node.attr("exclude_outside", 0))
+    outside, smooth = node.attr("extrapolation_value", 0.0), bool(node.attr("antialias", 0))
+    interpolation = {"nearest": NEAREST.get(nearest), "linear": "Linear", "bilinear": "Linear", "cubic": "Cubic"}
+    if coordinates not in (*_COORDINATES, "tf_crop_and_resize") or interpolation.get(mode) is None:
+        return m.reject(f"its mode is {mode} with coordinates {coordinates}")
+    if x.dtype != "float32" or (smooth and mode == "nearest"):
+        return m.reject(
+            f"its input is {x.dtype}, its mode {mode}; float32 is supported, antialiased where it is a mean"
+        )
+    changed = {i for i in range(x.rank) if x.shape[i] != target.shape[i] or (target.scales or [1] * x.rank)[i] != 1}
+    changed |= {i for i, part in target.parts.items() if part != (0.0, 1.0)}
+
+    if changed and not target.parts and x.shape == target.shape:
+        return m.reject("its scales change no size: ONNX Runtime copies the input, which is not what ONNX defines")
+
+    def layer(axis: int, given: Value, made: Value) -> Resize:
+        scale, part = None if target.scales is None else target.scales[axis], target.parts.get(axis)
+        # Operator set 10 says nothing of the nearest element; ONNX' own tests and ONNX Runtime take that behind where
+        # the result is smaller.
+        smaller = node.op == "Resize" and node.version < 11 and scale is not None and scale < 1
+        taken = "Ceil" if smaller and mode == "nearest" else str(interpolation[mode])
+        return Resize(
+            axis=axis,
+            coordinates=_COORDINATES.get(coordinates, ""),
+            interpolation="Antialias" if smooth else taken,
+            scale=None if scale is None else (scale.numerator, scale.denominator),
+            cubic=None if smooth and mode == "linear" else cubic,
+            exclude_outside=exclude,
+            crop=None if part is None else (*part, outside),
+            inputs=[given],
+            outputs=[made],
+        )
+
+    return axis_by_axis(m, b, sorted(changed), layer)
+
+
+def axis_by_axis(
+    m: Match, b: Builder, axes: Sequence[int], layer: Callable[[int, Value, Value], Layer]
+) -> Sequence[Layer]:
+    """Layers from ``x`` to the output of the match, each of which brings one of ``axes`` to its size there."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    layers: list[Layer] = []
+    value = x
+    for axis in axes:
+        out = y if axis == axes[-1] else b.temporary(y, (*y.shape[: axis + 1], *value.shape[axis + 1 :]))
+        layers.append(layer(axis, value, out))
+        value = out
+    return layers or [Reshape(inputs=[x], outputs=[y])]

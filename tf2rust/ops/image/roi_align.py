@@ -1,0 +1,63 @@
+"""RoiAlign: regions of images, pooled to a fixed size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_f32, rust_list
+
+
+@dataclass(eq=False, kw_only=True)
+class RoiAlign(Layer):
+    """Regions of channels-first images pooled to ``cells``: inputs are images, regions, the image of each region."""
+
+    kind = "RoiAlign"
+    maximum: bool
+    samples: int
+    scale: float
+    offset: float
+    cells: tuple[int, int]
+
+    def rust_call(self, call: RustCall) -> str:
+        x, regions, images = call.inputs
+        return (
+            f"RoiAlign {{ maximum: {str(self.maximum).lower()}, samples: {self.samples}, "
+            f"scale: {rust_f32(self.scale)}, offset: {rust_f32(self.offset)}, cells: {rust_list(self.cells)} }}"
+            f".run({x}, {call.dims(self.x.shape)}, {regions}, {images}, {call.outputs[0]})"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {"RoiAlign"}
+
+
+@infers("RoiAlign")
+def _roi_align(node: Node, facts: Facts) -> Sequence[Fact]:
+    x, regions = (facts[v] for v in node.ir.inputs[:2])  # type: ignore[index]
+    cells = (node.attr("output_height", 1), node.attr("output_width", 1))
+    return [Fact(x.dtype, (regions.shape[0], x.shape[1], *cells))]
+
+
+@rule(Op("RoiAlign", Var("x"), Var("regions"), Var("images")))
+def roi_align(m: Match, b: Builder) -> Yield:
+    inputs = [b.value(m[name]) for name in ("x", "regions", "images")]
+    y = b.value(m.root.ir.outputs[0])
+    mode = m.root.attr("mode", "avg")
+    if [v.dtype for v in inputs] != ["float32", "float32", "int64"] or mode not in ("avg", "max"):
+        return m.reject(f"its mode is {mode}, its inputs {', '.join(v.dtype for v in inputs)}; float32 is there")
+    # Before operator set 16 pixels are points.
+    default = "half_pixel" if m.root.version >= 16 else "output_half_pixel"
+    areas = m.root.attr("coordinate_transformation_mode", default) == "half_pixel"
+    return RoiAlign(
+        maximum=mode == "max",
+        samples=m.root.attr("sampling_ratio", 0),
+        scale=m.root.attr("spatial_scale", 1.0),
+        offset=0.5 if areas else 0.0,
+        cells=(m.root.attr("output_height", 1), m.root.attr("output_width", 1)),
+        inputs=inputs,
+        outputs=[y],
+    )

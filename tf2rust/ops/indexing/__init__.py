@@ -1,0 +1,1 @@
+"""Elements and slices picked by indices or conditions, and written there."""

@@ -1,0 +1,150 @@
+"""NonZero, Compress and Unique: what their inputs hold decides how large their outputs are.
+
+Such a dimension has a symbol of its own, which the layer measures before it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dtypes import DTYPES
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured, normal_axis
+from tf2rust.ops.core.layer import Dims, Layer, RustCall, Value
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.shape.reshape import Reshape
+
+
+@dataclass(eq=False, kw_only=True)
+class NonZero(Layer):
+    """Where the elements are that are not zero: [rank, count]."""
+
+    kind = "NonZero"
+
+    def measures(self, call: RustCall) -> dict[str, str]:
+        return {str(self.y.shape[1]): f"count_nonzero({call.inputs[0]})"}
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"nonzero({call.inputs[0]}, &{call.dims(self.x.shape)}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"nonzero", "count_nonzero"}
+
+
+@dataclass(eq=False, kw_only=True)
+class Compress(Layer):
+    """The places of ``axis`` for which the second input, of truth values, holds."""
+
+    kind = "Compress"
+    axis: int
+
+    def measures(self, call: RustCall) -> dict[str, str]:
+        return {str(self.y.shape[self.axis]): f"count_nonzero({call.inputs[1]})"}
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"compress({_split(self.x, self.axis, call)}, {call.inputs[0]}, {call.inputs[1]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"compress", "count_nonzero"}
+
+
+@dataclass(eq=False, kw_only=True)
+class Unique(Layer):
+    """The different slices along ``axis``; where each stood first, which each slice is, and how often each occurs."""
+
+    kind = "Unique"
+    axis: int
+    in_order: bool
+
+    def _unique(self, call: RustCall) -> str:
+        return f"Unique {{ dims: {_split(self.x, self.axis, call)}, sorted: {str(self.in_order).lower()} }}"
+
+    def measures(self, call: RustCall) -> dict[str, str]:
+        return {str(self.y.shape[self.axis]): f"{self._unique(call)}.count({call.inputs[0]})"}
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"{self._unique(call)}.run({call.inputs[0]}, {', '.join(call.outputs)})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Unique"}
+
+
+def _split(x: Value, axis: int, call: RustCall) -> str:
+    """The shape as [outer, axis, inner]."""
+    return call.dims((product(x.shape[:axis]), x.shape[axis], product(x.shape[axis + 1 :])))
+
+
+@infers("NonZero")
+def _nonzero(node: Node, facts: Facts) -> Sequence[Fact]:
+    rank = len(facts.shape(node.ir.inputs[0]))  # type: ignore[arg-type]
+    return [Fact("int64", (rank, measured(node.ir.outputs[0])))]
+
+
+@infers("Compress")
+def _compress(node: Node, facts: Facts) -> Sequence[Fact]:
+    data, count = facts[node.ir.inputs[0]], measured(node.ir.outputs[0])  # type: ignore[index]
+    if not node.has("axis"):
+        return [Fact(data.dtype, (count,))]
+    axis = normal_axis(node.attr("axis"), len(data.shape))
+    return [Fact(data.dtype, (*data.shape[:axis], count, *data.shape[axis + 1 :]))]
+
+
+@infers("Unique")
+def _unique(node: Node, facts: Facts) -> Sequence[Fact]:
+    data, count = facts[node.ir.inputs[0]], measured(node.ir.outputs[0])  # type: ignore[index]
+    length: int | Expr = product(data.shape)
+    shape: Dims = (count,)
+    if node.has("axis"):
+        if not data.shape:
+            raise InferenceError("it has an axis, and its input is a single number, which has none")
+        axis = normal_axis(node.attr("axis"), len(data.shape))
+        length, shape = data.shape[axis], (*data.shape[:axis], count, *data.shape[axis + 1 :])
+    more = [Fact("int64", (size,)) for size in (count, length, count)]
+    return [Fact(data.dtype, shape), *more][: len(node.ir.outputs)]
+
+
+@rule(Op("NonZero", Var("x")))
+def nonzero(m: Match, b: Builder) -> Yield:
+    x = b.value(m["x"])
+    if x.dtype not in DTYPES:
+        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    return NonZero(inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+
+
+def _flat(x: Value, b: Builder) -> Reshape:
+    return Reshape(inputs=[x], outputs=[b.temporary(x, (product(x.shape),))])
+
+
+@rule(Op("Compress", Var("x"), Var("condition")))
+def compress(m: Match, b: Builder) -> Yield:
+    x, condition, y = b.value(m["x"]), b.value(m["condition"]), b.value(m.root.ir.outputs[0])
+    if x.dtype not in DTYPES or condition.dtype != "bool":
+        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    if m.root.has("axis"):
+        axis = normal_axis(m.root.attr("axis"), x.rank)
+        return Compress(axis=axis, inputs=[x, condition], outputs=[y])
+    flat = _flat(x, b)
+    return [flat, Compress(axis=0, inputs=[flat.y, condition], outputs=[y])]
+
+
+@rule(Op("Unique", Var("x")))
+def unique(m: Match, b: Builder) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.dtype not in DTYPES:
+        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    layers: list[Layer] = []
+    axis = 0
+    if m.root.has("axis"):
+        axis = normal_axis(m.root.attr("axis"), x.rank)
+    else:
+        layers.append(_flat(x, b))
+        x = layers[0].y
+    count, length = y.shape[axis], x.shape[axis]
+    outputs = [y]
+    for i, size in enumerate((count, length, count), start=1):
+        given = m.root.ir.outputs[i] if i < len(m.root.ir.outputs) else None
+        outputs.append(b.value(given) if given is not None and given.name else b.temporary(y, (size,), "int64"))
+    in_order = bool(m.root.attr("sorted", 1))
+    return [*layers, Unique(axis=axis, in_order=in_order, inputs=[x], outputs=outputs)]

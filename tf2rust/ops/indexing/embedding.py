@@ -1,0 +1,155 @@
+"""Embedding: rows of a table, picked by index; and one-hot products, which are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.activation.activation import ActivationLayer
+from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.pattern import Const, Match, Op, Optional, Scalar, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_str
+from tf2rust.ops.elementwise.binary import Binary
+from tf2rust.ops.elementwise.cast import Cast
+
+_INDICES = ("float32", "int32", "int64", "uint8", "int8")
+
+
+@dataclass(eq=False, kw_only=True)
+class Embedding(Layer):
+    """``table[x]``: [...] → [..., dim]; indices may be integers, or floats, which are cut to integers.
+
+    ``outside`` says what an index outside the table does: ``error``; ``from_end``, negative ones count from the end and
+    the others are an error; or ``row``, they all give the table's last row, which no index reaches.
+    """
+
+    kind = "Embedding"
+    table: np.ndarray
+    outside: str
+
+    def params(self) -> dict[str, object]:
+        return {"input_dim": len(self.table), "output_dim": self.table.shape[1], "outside": self.outside}
+
+    def absorb_input(self, producer: Layer) -> Layer | None:
+        """Indices in any dtype are read as they are."""
+        if isinstance(producer, Cast) and producer.y.dtype in ("int32", "int64") and producer.x.dtype in _INDICES:
+            return replace(self, inputs=[producer.x])
+        return None
+
+    def absorb(self, consumer: Layer) -> Layer | None:
+        """What is done to each row alone is done to the table."""
+        if isinstance(consumer, ActivationLayer):
+            return replace(self, table=consumer.activation(self.table))
+        if isinstance(consumer, Binary) and consumer.last_axis() is not None:
+            constant = consumer.last_axis()
+            return replace(self, table=replace(consumer, constant=constant).apply(self.table))
+        return None
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        """The shapes of indices and vectors may differ: they are read in order."""
+        return all(by_row)
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        return {0: len(self.table) - (self.outside == "row")}
+
+    def weights(self) -> list[Weight]:
+        return [Weight("embeddings", self.table)]
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        rows, dim = self.table.shape
+        return "Embedding<'w>", (
+            f"Embedding {{ input: {rust_str(self.x.name)}, table: {weights.get('embeddings')}, rows: {rows}, "
+            f"dim: {dim}, outside: {rust_outside(self.outside, rows)} }}"
+        )
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"{call.field}.run({call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Embedding", "Outside"}
+
+
+def rust_outside(outside: str, rows: int) -> str:
+    """What an index outside a table of so many rows does, in Rust."""
+    return "Outside::" + {"error": "Error", "from_end": "FromEnd", "row": f"Row({rows - 1})"}[outside]
+
+
+@infers("Gather")
+def _gather(node: Node, facts: Facts) -> Sequence[Fact]:
+    data, indices = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    if not data.shape:
+        raise InferenceError("it gathers from a single number, which has no axis")
+    axis = normal_axis(node.attr("axis", 0), len(data.shape))
+    if data.dims is not None and indices.const is not None and len(data.shape) == 1:
+        size = len(data.dims)
+        if indices.const.dtype.kind not in "iu" or not all(-size <= i < size for i in indices.const.flat):
+            raise InferenceError(f"its indices are not all from {-size} to {size - 1}, as its {size} elements need")
+        return [Fact.of_dims(np.asarray(data.dims[indices.const], dtype=object), data.dtype)]
+    return [Fact(data.dtype, (*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))]
+
+
+def _embedding(m: Match, b: Builder, indices: str, outside: str) -> Yield:
+    table = m.const("table")
+    if table.dtype != np.float32 or table.ndim != 2:
+        return m.reject(f"the table is {table.dtype} of rank {table.ndim}; Embedding wants a float32 matrix")
+    if normal_axis(m.node("Gather").attr("axis", 0), 2) != 0:
+        return m.reject("it gathers along another axis than the first")
+    return Embedding(
+        table=table, outside=outside, inputs=[b.value(m[indices])], outputs=[b.value(m.root.ir.outputs[0])]
+    )
+
+
+@rule(Op("Gather", Const("table"), Var("indices")))
+def embedding(m: Match, b: Builder) -> Yield:
+    """By ONNX, negative indices count from the end."""
+    return _embedding(m, b, "indices", "from_end")
+
+
+_NEGATIVE = Op("Less", Optional(Op("Cast", Var("x"), name="compared")), Scalar("zero", 0.0))
+_WRAPPED = Op(
+    "Mul", Op("Cast", _NEGATIVE, name="when"), Op("Add", Var("x"), Scalar("rows"), name="shifted"), name="negative"
+)
+_AS_IS = Op("Mul", Op("Cast", Op("Not", _NEGATIVE), name="otherwise"), Var("x"), name="positive")
+
+
+@rule(Op("Gather", Const("table"), Op("Add", _WRAPPED, _AS_IS, name="selected")))
+def embedding_keras3(m: Match, b: Builder) -> Yield:
+    """Keras 3 writes ``where(x < 0, x + rows, x)`` in front of the lookup."""
+    if m.scalar("rows") != len(m.const("table")):
+        return m.reject(
+            f"negative indices are moved by {m.scalar('rows'):g}, the table has {len(m.const('table'))} rows"
+        )
+    for name in ("compared", "when", "otherwise"):
+        if m.has(name):
+            m.node(name).has("to")
+    return _embedding(m, b, "x", "from_end")
+
+
+_ONE_HOT = Op(
+    "Equal",
+    Optional(Op("Expand", Optional(Op("Reshape", Var("x"), Var("s1"), name="column")), Var("s2"), name="spread")),
+    Const("classes"),
+)
+
+
+@rule(Op("MatMul", Op("Cast", _ONE_HOT), Const("kernel")))
+def one_hot_product(m: Match, b: Builder) -> Yield:
+    """one_hot(x) · kernel picks rows of the kernel; an index without a class gives zeros."""
+    m.node("Cast").has("to")
+    if m.has("column"):
+        m.node("column").has("allowzero")
+    classes, kernel, hot = m.const("classes"), m.const("kernel"), m.node("Equal").ir.outputs[0]
+    if classes.shape[-1:] != (classes.size,) or not np.array_equal(classes.reshape(-1), np.arange(classes.size)):
+        return m.reject("the classes compared with are not 0, 1, 2, …", m.node("Equal"))
+    if kernel.shape[0] != classes.size or kernel.ndim != 2 or kernel.dtype != np.float32:
+        return m.reject("the kernel has not one row for each class")
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if product(x.shape) != product(b.facts.shape(hot)[:-1]) or x.dtype not in ("int32", "int64", "uint8", "int8"):
+        return m.reject("it is not the one-hot form of an integer tensor", m.node("Equal"))
+    table = np.concatenate([kernel, np.zeros((1, kernel.shape[1]), np.float32)])
+    return Embedding(table=table, outside="row", inputs=[x], outputs=[y])

@@ -1,0 +1,155 @@
+"""Gather, GatherElements and GatherND: elements and slices that indices name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf2rust.ops.core.dims import Expr, format_shape, product
+from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_str
+
+
+@dataclass(eq=False, kw_only=True)
+class Gather(Layer):
+    """``x[..., indices, ...]`` along ``axis``; negative indices count from the end, others outside are an error."""
+
+    kind = "Gather"
+    only_moves = True
+    axis: int
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        """Either each row is picked from, the same for all; or each row has indices into one and the same tensor."""
+        x, indices = self.inputs
+        if tuple(by_row) == (True, False):
+            return self.axis > 0 and x.shape[0] == self.y.shape[0]
+        return tuple(by_row) == (False, True) and self.axis == 0 and indices.shape[0] == self.y.shape[0]
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        return {1: self.x.shape[self.axis]}
+
+    def rust_call(self, call: RustCall) -> str:
+        shape = self.x.shape
+        split = call.dims((product(shape[: self.axis]), shape[self.axis], product(shape[self.axis + 1 :])))
+        x, indices = call.inputs
+        return f"gather({rust_str(self.inputs[1].name)}, {split}, {x}, {indices}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"gather"}
+
+
+def dtype_problem(x: Value, indices: Value, known: Sequence[str]) -> str | None:
+    """Why elements of x cannot be picked by these indices, as a clause; None where they can."""
+    if x.dtype not in known or indices.dtype not in INTEGERS:
+        return f"it is of {x.dtype} by {indices.dtype}; what is there is {', '.join(known)} by integers"
+    return None
+
+
+@rule(Op("Gather", Var("x"), Var("indices")))
+def gather(m: Match, b: Builder) -> Yield:
+    x, indices = b.value(m["x"]), b.value(m["indices"])
+    axis = normal_axis(m.root.attr("axis", 0), x.rank)
+    if x.dtype not in DTYPES or indices.dtype not in INTEGERS:
+        return m.reject(
+            f"it gathers {x.dtype} by {indices.dtype}; the dtypes there are {', '.join(DTYPES)} by integers"
+        )
+    return Gather(axis=axis, inputs=[x, indices], outputs=[b.value(m.root.ir.outputs[0])])
+
+
+@dataclass(eq=False, kw_only=True)
+class GatherElements(Layer):
+    """Element (i, j, …) is that of x where the place on ``axis`` is the index there."""
+
+    kind = "GatherElements"
+    axis: int
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        return {1: self.x.shape[self.axis]}
+
+    def rust_call(self, call: RustCall) -> str:
+        x, indices = call.inputs
+        return (
+            f"gather_elements({rust_str(self.inputs[1].name)}, {x}, &{call.dims(self.x.shape)}, {self.axis}, "
+            f"{indices}, &{call.dims(self.inputs[1].shape)}, {call.outputs[0]})"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {"gather_elements"}
+
+
+@dataclass(eq=False, kw_only=True)
+class ByTuples(Layer):
+    """The last axis of the indices, the second input, holds tuples that name slices of the first."""
+
+    batch: int = 0
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        """The smallest of the axes that tuples point into."""
+        sizes = [d for d in self.x.shape[self.batch :] if isinstance(d, int)]
+        return {1: min(sizes)} if sizes else {}
+
+    def _tuples(self, call: RustCall) -> str:
+        indices = self.inputs[1]
+        dims, depth = call.dims(self.x.shape), call.dim(indices.shape[-1])
+        return f"Tuples {{ input: {rust_str(indices.name)}, dims: &{dims}, batch: {self.batch}, depth: {depth} }}"
+
+
+@dataclass(eq=False, kw_only=True)
+class GatherND(ByTuples):
+    """The slices of x that tuples of indices name, behind ``batch`` axes that both have."""
+
+    kind = "GatherND"
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"{self._tuples(call)}.gather({call.inputs[0]}, {call.inputs[1]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Tuples"}
+
+
+def check_depth(data: Fact, indices: Fact, batch: int) -> None:
+    """Raises InferenceError unless the last axis of ``indices`` holds places in the axes of ``data``."""
+    depth = indices.shape[-1] if indices.shape else 0
+    if isinstance(depth, int) and not 1 <= depth <= len(data.shape) - batch:
+        raise InferenceError(
+            f"its indices {format_shape(indices.shape)} hold no places in {len(data.shape) - batch} axes: their last "
+            "axis counts the axes that each names"
+        )
+
+
+@infers("GatherElements")
+def _gather_elements(node: Node, facts: Facts) -> Sequence[Fact]:
+    data, indices = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    return [Fact(data.dtype, indices.shape)]
+
+
+@infers("GatherND")
+def _gather_nd(node: Node, facts: Facts) -> Sequence[Fact]:
+    data, indices = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    check_depth(data, indices, node.attr("batch_dims", 0))
+    depth = indices.shape[-1]
+    if not isinstance(depth, int):
+        raise InferenceError(f"its tuples of indices have the free length {depth}; bind it with --dim")
+    return [Fact(data.dtype, (*indices.shape[:-1], *data.shape[node.attr("batch_dims", 0) + depth :]))]
+
+
+@rule(Op("GatherElements", Var("x"), Var("indices")))
+def gather_elements(m: Match, b: Builder) -> Yield:
+    x, indices = b.value(m["x"]), b.value(m["indices"])
+    if reason := dtype_problem(x, indices, DTYPES):
+        return m.reject(reason)
+    axis = normal_axis(m.root.attr("axis", 0), x.rank)
+    return GatherElements(axis=axis, inputs=[x, indices], outputs=[b.value(m.root.ir.outputs[0])])
+
+
+@rule(Op("GatherND", Var("x"), Var("indices")))
+def gather_nd(m: Match, b: Builder) -> Yield:
+    x, indices = b.value(m["x"]), b.value(m["indices"])
+    if reason := dtype_problem(x, indices, DTYPES):
+        return m.reject(reason)
+    batch = m.root.attr("batch_dims", 0)
+    return GatherND(batch=batch, inputs=[x, indices], outputs=[b.value(m.root.ir.outputs[0])])

@@ -1,0 +1,65 @@
+"""OneHot: indices as vectors with one element set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured, normal_axis
+from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+
+
+@dataclass(eq=False, kw_only=True)
+class OneHot(Layer):
+    """The second of two values where the place on ``axis`` is the index, the first elsewhere.
+
+    How many places there are is a third input where it is not known before.
+    """
+
+    kind = "OneHot"
+    axis: int
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        return {0: self.y.shape[self.axis]} if len(self.inputs) < 3 else {}
+
+    def measures(self, call: RustCall) -> dict[str, str]:
+        return {str(self.y.shape[self.axis]): f"size_at({call.inputs[2]}, 0)"} if len(call.inputs) > 2 else {}
+
+    def rust_call(self, call: RustCall) -> str:
+        shape = self.y.shape
+        split = call.dims((product(shape[: self.axis]), shape[self.axis], product(shape[self.axis + 1 :])))
+        return f"one_hot({split}, {call.inputs[0]}, {call.inputs[1]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"one_hot", "size_at"}
+
+
+@infers("OneHot")
+def _one_hot(node: Node, facts: Facts) -> Sequence[Fact]:
+    indices, values = facts[node.ir.inputs[0]], facts[node.ir.inputs[2]]  # type: ignore[index]
+    depth = facts.known(node.input(1))
+    size = None if depth is None else depth.dims if depth.dims is not None else depth.const
+    axis = normal_axis(node.attr("axis", -1), len(indices.shape) + 1)
+    wide: int | Expr = measured(node.ir.outputs[0])
+    if size is not None and depth is not None:
+        if size.size != 1:
+            raise InferenceError(f"its depth is not one number but of shape {list(size.shape)}")
+        number = size.reshape(-1)[0]
+        wide = number if depth.dims is not None else int(number)
+    return [Fact(values.dtype, (*indices.shape[:axis], wide, *indices.shape[axis:]))]
+
+
+@rule(Op("OneHot", Var("indices"), Var("depth"), Var("values")))
+def one_hot(m: Match, b: Builder) -> Yield:
+    """Indices may be floats; those outside are nowhere."""
+    indices, values, y = b.value(m["indices"]), b.value(m["values"]), b.value(m.root.ir.outputs[0])
+    if indices.dtype not in ("float32", *INTEGERS) or values.dtype not in DTYPES:
+        return m.reject(f"it makes {values.dtype} of {indices.dtype}; what is there is numbers of float32 or integers")
+    axis, inputs = normal_axis(m.root.attr("axis", -1), y.rank), [indices, values]
+    if y.shape[axis] == measured(m.root.ir.outputs[0]):
+        inputs.append(b.value(m["depth"]))
+    return OneHot(axis=axis, inputs=inputs, outputs=[y])

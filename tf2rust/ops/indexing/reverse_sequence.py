@@ -1,0 +1,91 @@
+"""ReverseSequence: sequences turned over, each up to a length of its own, or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from tf2rust.ops.core.dims import Expr, format_shape, product
+from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_str
+from tf2rust.ops.indexing.slice import Slice
+
+
+@infers("ReverseSequence")
+def _reverse_sequence(node: Node, facts: Facts) -> Sequence[Fact]:
+    x, lengths = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    axes = {node.attr("time_axis", 0), node.attr("batch_axis", 1)}
+    if axes != {0, 1} or len(x.shape) < 2 or len(lengths.shape) != 1:
+        raise InferenceError(
+            f"its input {format_shape(x.shape)}, lengths {format_shape(lengths.shape)} and axes {sorted(axes)} do not "
+            "fit: time and batch are axes 0 and 1, and there is a length for each of the batch"
+        )
+    return [Fact(x.dtype, x.shape)]
+
+
+@dataclass(eq=False, kw_only=True)
+class ReverseSequence(Layer):
+    """The first steps of each sequence, as many as the second input says, in reverse."""
+
+    kind = "ReverseSequence"
+    time_axis: int
+    batch_axis: int
+
+    def rust_call(self, call: RustCall) -> str:
+        shape, first, second = self.x.shape, *sorted((self.time_axis, self.batch_axis))
+        dims = (
+            product(shape[:first]),
+            shape[first],
+            product(shape[first + 1 : second]),
+            shape[second],
+            product(shape[second + 1 :]),
+        )
+        batch_first = str(self.batch_axis == first).lower()
+        x, lengths = call.inputs
+        name = rust_str(self.inputs[1].name)
+        return f"reverse_sequence({name}, {call.dims(dims)}, {batch_first}, {x}, {lengths}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"reverse_sequence"}
+
+
+def reversal(starts_axis: int, shape: tuple[int | Expr, ...]) -> tuple[tuple[int | Expr, ...], tuple[int, ...]]:
+    """Starts and steps of the Slice that reverses one axis."""
+    starts = tuple(size - 1 if i == starts_axis else 0 for i, size in enumerate(shape))
+    return starts, tuple(-1 if i == starts_axis else 1 for i in range(len(shape)))
+
+
+def are_all(lengths: ir.Value, size: int | Expr, facts: Facts) -> bool:
+    """Whether every element of ``lengths`` is known to be ``size``."""
+    producer = lengths.producer()
+    while producer is not None and producer.op_type in ("Cast", "Expand", "Tile"):
+        inner = producer.inputs[0]
+        assert inner is not None
+        lengths, producer = inner, inner.producer()
+    fact = facts.known(lengths)
+    if fact is None or (fact.fill is None and fact.dims is None):
+        return False
+    if fact.fill is not None:
+        return fact.fill == size
+    found = facts.dims(lengths)
+    return bool(found) and all(d == size for d in found or [])
+
+
+@rule(Op("ReverseSequence", Var("x"), Var("lengths")))
+def reverse_sequence(m: Match, b: Builder) -> Yield:
+    """Whole sequences are a Slice with step −1."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    time, batch = m.root.attr("time_axis", 0), m.root.attr("batch_axis", 1)
+    if are_all(m["lengths"], x.shape[time], b.facts):
+        starts, steps = reversal(time, x.shape)
+        return Slice(starts=starts, steps=steps, inputs=[x], outputs=[y])
+    lengths = b.value(m["lengths"])
+    if x.dtype not in DTYPES or lengths.dtype not in INTEGERS:
+        return m.reject(f"it is of {x.dtype} by lengths of {lengths.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    return ReverseSequence(time_axis=time, batch_axis=batch, inputs=[x, lengths], outputs=[y])

@@ -1,0 +1,92 @@
+"""ScatterElements and ScatterND: elements and slices that indices name, written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dtypes import DTYPES, NUMBERS
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis, same_shape
+from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_str
+from tf2rust.ops.indexing.gather import ByTuples, check_depth, dtype_problem
+
+_UPDATES = {"none": "Replace", "add": "Add", "mul": "Mul", "max": "Max", "min": "Min"}
+
+
+@dataclass(eq=False, kw_only=True)
+class ScatterElements(Layer):
+    """x with each update at the element whose place on ``axis`` is the index; ``update`` says what it does there."""
+
+    kind = "ScatterElements"
+    axis: int
+    update: str
+
+    def index_limits(self) -> dict[int, int | Expr]:
+        return {1: self.x.shape[self.axis]}
+
+    def rust_call(self, call: RustCall) -> str:
+        x, indices, updates = call.inputs
+        shapes = [call.dims(v.shape) for v in self.inputs]
+        return (
+            f"scatter_elements({rust_str(self.inputs[1].name)}, ({x}, &{shapes[0]}), {self.axis}, "
+            f"({indices}, &{shapes[1]}), {updates}, Update::{self.update}, {call.outputs[0]})"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {"scatter_elements", "Update"}
+
+
+@dataclass(eq=False, kw_only=True)
+class ScatterND(ByTuples):
+    """x with each slice of the updates at the slice that its tuple of indices names."""
+
+    kind = "ScatterND"
+    update: str = "Replace"
+
+    def rust_call(self, call: RustCall) -> str:
+        operands = ", ".join(call.inputs)
+        return f"{self._tuples(call)}.scatter({operands}, Update::{self.update}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Tuples", "Update"}
+
+
+infers("ScatterElements", "Scatter")(same_shape)
+
+
+@infers("ScatterND")
+def _scatter_nd(node: Node, facts: Facts) -> Sequence[Fact]:
+    data, indices = (facts[v] for v in node.ir.inputs[:2])  # type: ignore[index]
+    check_depth(data, indices, 0)
+    return [Fact(data.dtype, data.shape)]
+
+
+def _problem(x: Value, indices: Value, update: str) -> str | None:
+    if update not in _UPDATES:
+        return f"its reduction is {update}; {', '.join(_UPDATES)} are there"
+    return dtype_problem(x, indices, DTYPES if update == "none" else NUMBERS)
+
+
+@rule(Op("ScatterElements|Scatter", Var("x"), Var("indices"), Var("updates"), name="scatter"))
+def scatter_elements(m: Match, b: Builder) -> Yield:
+    x, indices, updates = (b.value(m[name]) for name in ("x", "indices", "updates"))
+    update = m.root.attr("reduction", "none")
+    if reason := _problem(x, indices, update):
+        return m.reject(reason)
+    axis = normal_axis(m.root.attr("axis", 0), x.rank)
+    y = b.value(m.root.ir.outputs[0])
+    return ScatterElements(axis=axis, update=_UPDATES[update], inputs=[x, indices, updates], outputs=[y])
+
+
+@rule(Op("ScatterND", Var("x"), Var("indices"), Var("updates")))
+def scatter_nd(m: Match, b: Builder) -> Yield:
+    x, indices, updates = (b.value(m[name]) for name in ("x", "indices", "updates"))
+    update = m.root.attr("reduction", "none")
+    if reason := _problem(x, indices, update):
+        return m.reject(reason)
+    y = b.value(m.root.ir.outputs[0])
+    return ScatterND(update=_UPDATES[update], inputs=[x, indices, updates], outputs=[y])

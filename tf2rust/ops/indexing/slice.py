@@ -1,0 +1,182 @@
+"""Slice: a part of a tensor, with steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.core.dims import Expr, least, symbols
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.shape.reshape import Reshape
+
+_OPEN = 10**9  # exporters write "to the end" as one of several large numbers
+
+
+@dataclass(eq=False, kw_only=True)
+class Slice(Layer):
+    """Element i along an axis is element ``start + i · step`` of the input."""
+
+    kind = "Slice"
+    only_moves = True
+    starts: Dims
+    steps: tuple[int, ...]
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        if perm is None:
+            return None
+        places = [perm.index(axis) for axis in range(len(perm))]
+        starts, steps = tuple(self.starts[i] for i in places), tuple(self.steps[i] for i in places)
+        return replace(self, starts=starts, steps=steps), perm
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        whole = (self.starts[0], self.steps[0]) == (0, 1)
+        return self.keeps_rows(by_row) and whole and not symbols(self.starts) & symbols(self.x.shape[:1])
+
+    def takes_last(self, axis: int) -> bool:
+        """Whether this is ``x[..., -1:, ...]`` along ``axis`` and everything along the others."""
+        return all(
+            (own == 1 and size - start == 1) if i == axis else own == size
+            for i, (own, size, start) in enumerate(zip(self.y.shape, self.x.shape, self.starts, strict=True))
+        )
+
+    def takes_first(self, axis: int) -> bool:
+        """Whether this is ``x[..., :1, ...]`` along ``axis`` and everything along the others."""
+        return all(
+            (own == 1 and start == 0) if i == axis else own == size
+            for i, (own, size, start) in enumerate(zip(self.y.shape, self.x.shape, self.starts, strict=True))
+        )
+
+    def reverses(self, axis: int) -> bool:
+        """Whether this is ``x[..., ::-1, ...]`` along ``axis``."""
+        return self.x.shape == self.y.shape and all(
+            step == (-1 if i == axis else 1) for i, step in enumerate(self.steps)
+        )
+
+    def rust_call(self, call: RustCall) -> str:
+        return (
+            f"slice({call.inputs[0]}, &{call.dims(self.x.shape)}, &{call.dims(self.starts)}, "
+            f"&{rust_list(self.steps)}, &{call.dims(self.y.shape)}, {call.outputs[0]})"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {"slice"}
+
+
+def _bound(index: int | Expr, size: int | Expr, lowest: int, highest: int | Expr) -> int | Expr:
+    """A start or end as a position, clamped to lowest … highest."""
+    if isinstance(index, Expr):
+        room = highest - index
+        if isinstance(room, int):
+            return index if room >= 0 else highest
+        if any(name.startswith("step(") for name in index.symbols()) or least(index) is not None:
+            return index  # Where a step of a loop or a size lies outside, the layer says so when it runs.
+        raise InferenceError(f"whether {index} lies within the dimension {size} is not known; bind it with --dim")
+    if abs(index) >= _OPEN:
+        return highest if index > 0 else lowest
+    if isinstance(size, int):
+        assert isinstance(highest, int)
+        return min(max(index + size if index < 0 else index, lowest), highest)
+    if index < 0:
+        return size + index
+    if index <= (least(size) or 0):
+        return index
+    raise InferenceError(f"whether {index} lies within the free dimension {size} is not known; bind it with --dim")
+
+
+def _indices(node: Node, facts: Facts, name: str, index: int) -> Sequence[int | Expr] | None:
+    """Starts or ends, which may be computed from shapes."""
+    found = facts.dims(node.input(index))
+    if found is None:
+        return facts.ints(node, name, index)
+    node.has(name)
+    return found
+
+
+def ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
+    """Starts, steps and output shape, for every axis."""
+    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    firsts, lasts = _indices(node, facts, "starts", 1), _indices(node, facts, "ends", 2)
+    axes = facts.ints(node, "axes", 3) or list(range(len(firsts or [])))
+    strides = facts.ints(node, "steps", 4) or [1] * len(axes)
+    lengths = {"starts": len(firsts or []), "ends": len(lasts or []), "axes": len(axes), "steps": len(strides)}
+    if len(set(lengths.values())) > 1:
+        raise InferenceError(f"it has {', '.join(f'{n} {name}' for name, n in lengths.items())}, which must be as many")
+    if 0 in strides:
+        raise InferenceError("one of its steps is 0, with which it never ends")
+    starts: list[int | Expr] = [0] * len(shape)
+    steps = [1] * len(shape)
+    sizes = list(shape)
+    for axis, first, last, step in zip(axes, firsts or [], lasts or [], strides, strict=True):
+        at = normal_axis(axis, len(shape))
+        size = shape[at]
+        # Backwards, what begins in front of the first element begins with it, and NumPy's slice would be empty.
+        start = _bound(first, size, 0, size if step > 0 else size - 1)
+        end = _bound(last, size, 0, size) if step > 0 else _bound(last, size, -1, size - 1)
+        span = (end - start + step - 1) // step if step > 0 else (start - end - step - 1) // -step
+        sizes[at] = max(span, 0) if isinstance(span, int) else span
+        starts[at], steps[at] = (start if sizes[at] != 0 else 0), step
+    return tuple(starts), tuple(steps), tuple(sizes)
+
+
+@infers("Slice")
+def _slice(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    starts, steps, shape = ranges(node, facts)
+    if data.dims is not None and data.dims.ndim:
+        picked = data.dims
+        for axis, (start, step, size) in enumerate(zip(starts, steps, shape, strict=True)):
+            picked = np.take(picked, [int(str(start)) + i * step for i in range(int(str(size)))], axis)
+        return [Fact.of_dims(picked, data.dtype)]
+    return [Fact(data.dtype, shape, fill=data.fill)]
+
+
+@rule(Op("Slice", Var("x"), more=True, name="slice"))
+def slice_(m: Match, b: Builder) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    for attribute in ("starts", "ends", "axes"):
+        m.root.has(attribute)
+    starts, steps, shape = ranges(m.root, b.facts)
+    if shape == x.shape and all(s == 1 for s in steps):
+        return Reshape(inputs=[x], outputs=[y])
+    return Slice(starts=starts, steps=steps, inputs=[x], outputs=[y])
+
+
+@infers("Split")
+def _split(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    axis = normal_axis(node.attr("axis", 0), len(data.shape))
+    return [Fact(data.dtype, (*data.shape[:axis], size, *data.shape[axis + 1 :])) for size in parts(node, facts, axis)]
+
+
+def parts(node: Node, facts: Facts, axis: int) -> list[int | Expr]:
+    """The sizes of the parts; by default all are equal, or the last is smaller."""
+    given = facts.ints(node, "split", 1)
+    if given is not None:
+        return list(given)
+    size, count = facts.shape(node.ir.inputs[0])[axis], len(node.ir.outputs)  # type: ignore[arg-type]
+    if not isinstance(size, int):
+        raise InferenceError(f"it splits the free dimension {size}; bind it with --dim")
+    part = -(-size // count)
+    return [min(part, size - i * part) for i in range(count)]
+
+
+@rule(Op("Split", Var("x"), more=True))
+def split(m: Match, b: Builder) -> Yield:
+    """One Slice for each part."""
+    x = b.value(m["x"])
+    axis = normal_axis(m.root.attr("axis", 0), x.rank)
+    m.root.has("num_outputs")
+    layers: list[Layer] = []
+    start: int | Expr = 0
+    for output, size in zip(m.root.ir.outputs, parts(m.root, b.facts, axis), strict=True):
+        starts = tuple(start if i == axis else 0 for i in range(x.rank))
+        layers.append(Slice(starts=starts, steps=(1,) * x.rank, inputs=[x], outputs=[b.value(output)]))
+        start = start + size
+    return layers

@@ -1,0 +1,62 @@
+"""TensorScatter: steps written into a cache of keys or values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
+from tf2rust.ops.core.facts import infers, normal_axis, same_shape
+from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_str
+from tf2rust.ops.generator.constant import constant
+
+
+@dataclass(eq=False, kw_only=True)
+class WriteSteps(Layer):
+    """The first input with the second from a place on along ``axis``; the third holds the place for each sequence."""
+
+    kind = "WriteSteps"
+    axis: int
+    circular: bool
+
+    def rust_call(self, call: RustCall) -> str:
+        x, updates, starts = call.inputs
+        shape = self.x.shape
+        dims = (shape[0], product(shape[1 : self.axis]), shape[self.axis], product(shape[self.axis + 1 :]))
+        steps = call.dim(self.inputs[1].shape[self.axis])
+        return (
+            f"write_steps({rust_str(self.inputs[2].name)}, {call.dims(dims)}, {x}, ({updates}, {steps}), {starts}, "
+            f"{str(self.circular).lower()}, {call.outputs[0]})"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {"write_steps"}
+
+
+infers("TensorScatter")(same_shape)
+
+
+@rule(Op("TensorScatter", Var("x"), Var("updates"), more=True))
+def tensor_scatter(m: Match, b: Builder) -> Yield:
+    x, updates, y = b.value(m["x"]), b.value(m["updates"]), b.value(m.root.ir.outputs[0])
+    axis, mode = normal_axis(m.root.attr("axis", -2), x.rank), m.root.attr("mode", "linear")
+    if updates.rank != x.rank:
+        return m.reject(f"its cache {x} and what is written into it, {updates}, are of different ranks")
+    if x.dtype not in DTYPES or mode not in ("linear", "circular") or axis == 0 or not isinstance(x.shape[0], int):
+        return m.reject(f"its mode is {mode}, its input {x}; linear and circular are there for a fixed batch")
+    layers: list[Layer] = []
+    given = m.root.input(2)
+    if given is None:
+        layers.append(constant(np.zeros(x.shape[0], np.int64)))
+    starts = layers[0].y if given is None else b.value(given)
+    if starts.dtype not in INTEGERS:
+        return m.reject(f"its places are {starts.dtype}, no integers")
+    return [
+        *layers,
+        WriteSteps(axis=axis, circular=mode == "circular", inputs=[x, updates, starts], outputs=[y]),
+    ]

@@ -1,0 +1,1 @@
+"""Matrices: Dense, MatMul, Einsum and what is done with single matrices."""

@@ -1,0 +1,124 @@
+"""What layers with a kernel do to their results before they store them: scale, add a bias, apply an activation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.activation.activation import ActivationLayer
+from tf2rust.ops.core.activation import LINEAR, Activation
+from tf2rust.ops.core.layer import Columns, Layer, RustCall, Value
+from tf2rust.ops.elementwise.binary import Binary
+
+FAR = 16.0
+"""A summand that is larger leaves more of its rounding behind than the contract's bound has room for, where what it is
+added to cancels it: numbers far from 0 minus their mean."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Affine(Layer):
+    """A layer that computes ``activation(x · kernel + bias)`` in some arrangement.
+
+    The kernel's last axis is the output's channels. A second input, of the output's shape, is added before the
+    activation: a residual connection.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray | None = None
+    activation: Activation = LINEAR
+
+    def scaled_kernel(self, factors: np.ndarray) -> np.ndarray:
+        """The kernel that gives every output channel times its factor."""
+        return np.asarray(self.kernel.astype(np.float64) * factors)
+
+    @property
+    def residual(self) -> Value | None:
+        return self.inputs[1] if len(self.inputs) > 1 else None
+
+    @property
+    def takes_residual(self) -> bool:
+        """Whether the Rust layer has a ``run_onto``."""
+        return False
+
+    def absorb(self, consumer: Layer) -> Layer | None:
+        if not self.activation.is_linear:
+            return None
+        if isinstance(consumer, ActivationLayer):
+            return replace(self, activation=consumer.activation)
+        if not isinstance(consumer, Binary) or self.residual is not None:
+            return None
+        if consumer.constant is None:
+            return self._onto(consumer)
+        if (channels := consumer.channelwise()) is None:
+            return None
+        factor, summand = channels
+        kernel = self.kernel if (factor == 1).all() else _f32(self.scaled_kernel(factor))
+        if self.bias is None and not summand.any():
+            return replace(self, kernel=kernel)
+        bias = 0.0 if self.bias is None else self.bias.astype(np.float64)
+        return replace(self, kernel=kernel, bias=_f32(bias * factor + summand))
+
+    def _onto(self, consumer: Binary) -> Layer | None:
+        """The layer that adds the consumer's other operand itself."""
+        others = [v for v in consumer.inputs if v is not self.y]
+        sums = {"Add": LINEAR, "AddRelu": Activation("relu")}
+        if not self.takes_residual or consumer.function not in sums or len(others) != 1:
+            return None
+        if others[0].shape != self.y.shape or consumer.y.shape != self.y.shape:
+            return None
+        return replace(self, inputs=[self.x, others[0]], activation=sums[consumer.function])
+
+    def inplace_input(self) -> Value | None:
+        return self.residual
+
+    @property
+    def takes_columns(self) -> bool:
+        return self.takes_residual and self.residual is None and self.activation.is_clamp
+
+    def rust_call_inplace(self, call: RustCall) -> str:
+        # ``run_onto`` finds the residual connection in the output.
+        return self.rust_run(call, "run" if self.residual is None else "run_onto", call.outputs[0])
+
+    def rust_call_columns(self, call: RustCall, columns: Columns) -> str:
+        return self.rust_run(call, "run_columns", columns.rust(call.outputs[0]))
+
+    def rust_run(self, call: RustCall, method: str, y: str) -> str:
+        """The Rust expression that calls ``method`` of the layer, with ``y`` for its output."""
+        raise NotImplementedError
+
+    def onto_copy(self, call: RustCall, run: str) -> str:
+        """The Rust of ``run`` where the output does not hold the residual connection yet."""
+        if self.residual is None:
+            return run
+        return f"copy({call.inputs[1]}, {call.outputs[0]})?;\n{run}"
+
+    def absorb_input(self, producer: Layer) -> Layer | None:
+        """A factor or a summand for each input channel, as of a BatchNormalization in front, goes into the kernel.
+
+        Not a summand that is far from 0, nor one whose products with the kernel are.
+        """
+        if not isinstance(producer, Binary) or producer.y is not self.x or (parts := producer.channelwise()) is None:
+            return None
+        factor, summand = parts
+        made = replace(self, inputs=[producer.x, *self.inputs[1:]])
+        if summand.any():
+            moved, products = self.of_constant(summand), self.scaled_input(summand)
+            if moved is None or max(np.abs(summand).max(), np.abs(products).max(initial=0.0)) > FAR:
+                return None
+            made.bias = _f32(moved if self.bias is None else self.bias.astype(np.float64) + moved)
+        if (factor != 1).any():
+            made.kernel = _f32(self.scaled_input(factor))
+        return made
+
+    def scaled_input(self, factors: np.ndarray) -> np.ndarray:
+        """The kernel that does to x what this one does to x · factors, one factor for each channel."""
+        raise NotImplementedError
+
+    def of_constant(self, channels: np.ndarray) -> np.ndarray | None:
+        """What the kernel makes of an input that has these channels everywhere; None if that is not one number each."""
+        raise NotImplementedError
+
+
+def _f32(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, dtype=np.float32)

@@ -1,0 +1,126 @@
+"""Dense: a matrix product with a constant kernel, over the last axis of a tensor of any rank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.pattern import Const, Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.linear.affine import Affine
+
+
+@dataclass(eq=False, kw_only=True)
+class Dense(Affine):
+    """``activation(x · kernel + bias)``: [..., k] · [k, n] + [n] → [..., n]."""
+
+    kind = "Dense"
+
+    def scaled_input(self, factors: np.ndarray) -> np.ndarray:
+        return np.asarray(self.kernel * factors[:, None])
+
+    def of_constant(self, channels: np.ndarray) -> np.ndarray:
+        return np.asarray(channels @ self.kernel.astype(np.float64))
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        """Rows may come in any order."""
+        perm = perms[0]
+        if perm is None or len(perms) > 1 or perm[-1] != len(perm) - 1:
+            return None
+        return replace(self), perm
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row) and self.x.rank > 1
+
+    def kernel_rows(self) -> int | Expr:
+        return product(self.x.shape[:-1])
+
+    def weights(self) -> list[Weight]:
+        kernel = Weight("kernel", self.kernel, "matrix")
+        return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        return "Dense<'w>", (
+            f"Dense {{ kernel: {weights.get('kernel')}, bias: {weights.optional('bias')}, "
+            f"activation: {self.activation.rust()} }}"
+        )
+
+    @property
+    def takes_residual(self) -> bool:
+        return True
+
+    def rust_call(self, call: RustCall) -> str:
+        return self.onto_copy(call, self.rust_call_inplace(call))
+
+    def rust_run(self, call: RustCall, method: str, y: str) -> str:
+        rows = call.dim(product(self.x.shape[:-1]))
+        return f"{call.field}.{method}(isa, {rows}, {call.inputs[0]}, {y})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Dense", "Activation", "Columns", "copy"}
+
+
+def matmul_shape(a: Dims, b: Dims) -> Dims:
+    """The shape of a matrix product by NumPy's rules; raises InferenceError if it is not defined."""
+    if not a or not b:
+        raise InferenceError("MatMul of a scalar")
+    left = (1, *a) if len(a) == 1 else a
+    right = (*b, 1) if len(b) == 1 else b
+    if isinstance(left[-1], int) and isinstance(right[-2], int) and left[-1] != right[-2]:
+        raise InferenceError(f"MatMul of {left[-1]} columns with {right[-2]} rows")
+    shape = (*broadcast([left[:-2], right[:-2]]), left[-2], right[-1])
+    if len(a) == 1:
+        shape = (*shape[:-2], shape[-1])
+    return shape[:-1] if len(b) == 1 else shape
+
+
+@infers("MatMul")
+def _matmul(node: Node, facts: Facts) -> Sequence[Fact]:
+    a, b = (facts.shape(v) for v in node.ir.inputs)  # type: ignore[arg-type]
+    return [Fact(facts.dtype(node.ir.inputs[0]), matmul_shape(a, b))]  # type: ignore[arg-type]
+
+
+@infers("Gemm")
+def _gemm(node: Node, facts: Facts) -> Sequence[Fact]:
+    a, b = (facts.shape(v) for v in node.ir.inputs[:2])  # type: ignore[arg-type]
+    rows = a[1] if node.attr("transA", 0) else a[0]
+    columns = b[0] if node.attr("transB", 0) else b[1]
+    return [Fact(facts.dtype(node.ir.inputs[0]), (rows, columns))]  # type: ignore[arg-type]
+
+
+@rule(Op("MatMul", Var("x"), Const("kernel")))
+def dense(m: Match, b: Builder) -> Yield:
+    """A product with a constant matrix."""
+    kernel = m.const("kernel")
+    if kernel.ndim != 2 or kernel.dtype != np.float32:
+        return m.reject(f"the kernel is {kernel.dtype} of rank {kernel.ndim}; Dense wants a float32 matrix")
+    return Dense(kernel=kernel, inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])
+
+
+@rule(Op("Gemm", Var("x"), Const("kernel"), more=True))
+def gemm(m: Match, b: Builder) -> Yield:
+    """alpha · x · kernel + beta · bias."""
+    alpha, beta = m.root.attr("alpha", 1.0), m.root.attr("beta", 1.0)
+    m.root.has("broadcast")  # before operator set 7; the shapes say it too
+    kernel = m.const("kernel")
+    if m.root.attr("transA", 0):
+        return m.reject("transA is set; Dense reads its input as it is")
+    if kernel.dtype != np.float32:
+        return m.reject(f"the kernel is {kernel.dtype}; Dense wants float32")
+    if m.root.attr("transB", 0):
+        kernel = kernel.T
+    bias = None
+    if (given := m.root.input(2)) is not None:
+        if (c := b.facts.const(given)) is None:
+            return m.reject("its third input is not a constant")
+        if c.size not in (1, kernel.shape[1]) or (c.ndim and c.shape[-1] != c.size):
+            return m.reject(f"its third input has shape {c.shape}; a bias has one number for each column")
+        bias = np.broadcast_to(c.reshape(-1) * np.float32(beta), (kernel.shape[1],)).astype(np.float32)
+    if alpha != 1:
+        kernel = kernel * np.float32(alpha)
+    return Dense(kernel=kernel, bias=bias, inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])

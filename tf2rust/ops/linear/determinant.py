@@ -1,0 +1,38 @@
+"""Det: the determinant of each matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+
+
+@dataclass(eq=False, kw_only=True)
+class Determinant(Layer):
+    """The determinant of each matrix."""
+
+    kind = "Determinant"
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"determinant({call.dim(self.x.shape[-1])}, {call.inputs[0]}, {call.scratch()}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"determinant"}
+
+
+@infers("Det")
+def _determinant(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    return [Fact(data.dtype, data.shape[:-2])]
+
+
+@rule(Op("Det", Var("x")))
+def determinant(m: Match, b: Builder) -> Yield:
+    x = b.value(m["x"])
+    if x.dtype != "float32" or x.shape[-1] != x.shape[-2]:
+        return m.reject(f"its input is {x}; square matrices of float32 are there")
+    return Determinant(inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])

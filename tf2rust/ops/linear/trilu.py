@@ -1,0 +1,50 @@
+"""Trilu: the upper or lower triangle of each matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.dtypes import DTYPES
+from tf2rust.ops.core.facts import infers, same_shape
+from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+
+
+@dataclass(eq=False, kw_only=True)
+class Triangle(Layer):
+    """What of each matrix is on and above its ``diagonal``, if ``upper``, or on and below it; zeros elsewhere.
+
+    Without ``diagonal``, which one it is is a second input.
+    """
+
+    kind = "Triangle"
+    upper: bool
+    diagonal: int | None
+
+    def rust_call(self, call: RustCall) -> str:
+        shape = call.dims((product(self.x.shape[:-2]), *self.x.shape[-2:]))
+        upper = str(self.upper).lower()
+        diagonal = f"number({call.inputs[1]})?" if self.diagonal is None else self.diagonal
+        return f"triangle({shape}, {upper}, {diagonal}, {call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"triangle", "number"}
+
+
+infers("Trilu")(same_shape)
+
+
+@rule(Op("Trilu", Var("x"), more=True))
+def trilu(m: Match, b: Builder) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    given = m.root.input(1)
+    if x.dtype not in DTYPES:
+        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    known = np.asarray(0) if given is None else b.facts.const(given)
+    inputs = [x, b.value(given)] if known is None and given is not None else [x]
+    k = None if known is None else int(known.reshape(()))
+    return Triangle(upper=bool(m.root.attr("upper", 1)), diagonal=k, inputs=inputs, outputs=[y])

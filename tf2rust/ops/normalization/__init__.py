@@ -1,0 +1,1 @@
+"""Normalizations over features, groups, batches and neighbours."""

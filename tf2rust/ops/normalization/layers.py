@@ -1,0 +1,162 @@
+"""Layers that bring vectors to a common mean and size: Layer-, Group-, RMS- and UnitNormalization."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.layer import Layer, Perm, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.rust import rust_f32
+from tf2rust.ops.elementwise.binary import Binary
+
+
+@dataclass(eq=False, kw_only=True)
+class _Normalization(Layer):
+    """Something along ``axis`` and, with it, the ``span`` − 1 axes after it, times gamma, plus beta."""
+
+    axis: int
+    span: int = 1
+    gamma: np.ndarray | None = None
+    beta: np.ndarray | None = None
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        return None if perm is None or self.span > 1 else (replace(self, axis=perm[self.axis]), perm)
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row) and self.axis > 0
+
+    def weights(self) -> list[Weight]:
+        return [Weight(n, w) for n, w in (("gamma", self.gamma), ("beta", self.beta)) if w is not None]
+
+    def absorb(self, consumer: Layer) -> Layer | None:
+        """A factor, then a summand, for each element of the last axis, where nothing else is normalised."""
+        if self.axis != self.x.rank - 1 or not isinstance(consumer, Binary):
+            return None
+        if (vector := consumer.last_axis()) is None or self.beta is not None:
+            return None
+        if consumer.function == "Mul":
+            return replace(self, gamma=vector if self.gamma is None else self.gamma * vector)
+        return replace(self, beta=vector) if consumer.function == "Add" and self.has_beta else None
+
+    has_beta = True
+
+    def _split(self, call: RustCall) -> str:
+        shape, end = self.x.shape, self.axis + self.span
+        return call.dims((product(shape[: self.axis]), product(shape[self.axis : end]), product(shape[end:])))
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"{call.field}.run(isa, {self._split(call)}, {call.inputs[0]}, {call.outputs[0]})"
+
+
+@dataclass(eq=False, kw_only=True)
+class LayerNormalization(_Normalization):
+    """(x − mean) / √(variance + epsilon) · gamma + beta."""
+
+    kind = "LayerNormalization"
+    epsilon: float
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        return "LayerNorm<'w>", (
+            f"LayerNorm {{ gamma: {weights.optional('gamma')}, beta: {weights.optional('beta')}, "
+            f"epsilon: {rust_f32(self.epsilon)}, activation: Activation::Linear }}"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {"LayerNorm", "Activation"}
+
+
+@dataclass(eq=False, kw_only=True)
+class RmsNormalization(_Normalization):
+    """x / √(mean(x²) + epsilon) · gamma."""
+
+    kind = "RMSNormalization"
+    has_beta = False
+    epsilon: float
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        fields = f"gamma: {weights.optional('gamma')}, epsilon: {rust_f32(self.epsilon)}"
+        return "RmsNorm<'w>", f"RmsNorm {{ {fields} }}"
+
+    def rust_imports(self) -> set[str]:
+        return {"RmsNorm"}
+
+
+@dataclass(eq=False, kw_only=True)
+class UnitNormalization(_Normalization):
+    """x · min(1 / ‖x‖, ``limit``), of the norm ``p`` = 1 or 2."""
+
+    kind = "UnitNormalization"
+    has_beta = False
+    limit: float = float("inf")
+    p: int = 2
+
+    def absorb(self, consumer: Layer) -> Layer | None:
+        return None
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        return "UnitNorm", f"UnitNorm {{ p: {self.p}, limit: {rust_f32(self.limit)} }}"
+
+    def rust_imports(self) -> set[str]:
+        return {"UnitNorm"}
+
+
+@dataclass(eq=False, kw_only=True)
+class GroupNormalization(Layer):
+    """(x − mean) / √(variance + epsilon) · gamma + beta over all positions and the channels of a group: [n, …, c].
+
+    The channels are the last ``channel_axes`` axes together, the groups neighbouring parts of them.
+    """
+
+    groups: int
+    epsilon: float
+    gamma: np.ndarray | None = None
+    beta: np.ndarray | None = None
+    channel_axes: int = 1
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return "GroupNormalization" if self.groups < self.channels else "InstanceNormalization"
+
+    @property
+    def channels(self) -> int:
+        return int(str(product(self.x.shape[self.x.rank - self.channel_axes :])))
+
+    def absorb(self, consumer: Layer) -> Layer | None:
+        """A factor, then a summand, for each channel."""
+        if self.channel_axes > 1 or not isinstance(consumer, Binary) or self.beta is not None:
+            return None
+        if (vector := consumer.last_axis()) is None:
+            return None
+        if consumer.function == "Mul":
+            return replace(self, gamma=vector if self.gamma is None else self.gamma * vector)
+        return replace(self, beta=vector) if consumer.function == "Add" else None
+
+    def weights(self) -> list[Weight]:
+        return [Weight(n, w) for n, w in (("gamma", self.gamma), ("beta", self.beta)) if w is not None]
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        return "GroupNorm<'w>", (
+            f"GroupNorm {{ gamma: {weights.optional('gamma')}, beta: {weights.optional('beta')}, "
+            f"groups: {self.groups}, epsilon: {rust_f32(self.epsilon)} }}"
+        )
+
+    def rust_call(self, call: RustCall) -> str:
+        shape = self.x.shape
+        split = call.dims((shape[0], product(shape[1 : self.x.rank - self.channel_axes]), self.channels))
+        return f"{call.field}.run(isa, {split}, {call.inputs[0]}, {call.outputs[0]}, {call.scratch()})"
+
+    def rust_imports(self) -> set[str]:
+        return {"GroupNorm"}
+
+
+def along(array: np.ndarray, axes: Sequence[int], rank: int) -> np.ndarray | None:
+    """A constant as a vector along neighbouring ``axes``, if it does not vary along the others."""
+    if array.ndim > rank:
+        return None
+    full = array.reshape((1,) * (rank - array.ndim) + array.shape)
+    size = int(np.prod([full.shape[a] for a in axes]))
+    return full.reshape(-1).astype(np.float32) if size == full.size else None

@@ -1,0 +1,169 @@
+"""ONNX' own operators for Layer-, Instance-, Group-, RMS-, Lp- and MeanVarianceNormalization."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis, same_shape
+from tf2rust.ops.core.pattern import Const, Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.elementwise.binary import Binary
+from tf2rust.ops.normalization.layers import GroupNormalization, LayerNormalization, RmsNormalization, UnitNormalization
+from tf2rust.ops.shape.reshape import Reshape
+from tf2rust.ops.shape.transpose import Transpose, around_channels_last, inverse, permute
+
+X = Var("x")
+infers(
+    "InstanceNormalization", "GroupNormalization", "RMSNormalization", "LpNormalization", "MeanVarianceNormalization"
+)(same_shape)
+
+
+@infers("LayerNormalization")
+def _layer_normalization(node: Node, facts: Facts) -> Sequence[Fact]:
+    x = facts[node.ir.inputs[0]]  # type: ignore[index]
+    axis = normal_axis(node.attr("axis", -1), len(x.shape))
+    statistics = Fact("float32", (*x.shape[:axis], *(1 for _ in x.shape[axis:])))
+    return [Fact(x.dtype, x.shape), statistics, statistics][: len(node.ir.outputs)]
+
+
+def _used(m: Match) -> int:
+    return sum(v.is_graph_output() or bool(v.uses()) for v in m.root.ir.outputs)
+
+
+@rule(Op("LayerNormalization|RMSNormalization", X, Const("scale"), more=True, name="norm"))
+def normalization_op(m: Match, b: Builder) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.dtype != "float32" or m.root.attr("stash_type", 1) != 1 or _used(m) > 1:
+        return m.reject(
+            f"its input is {x.dtype}, or its mean is wanted too; float32 and the result alone are supported"
+        )
+    axis = normal_axis(m.root.attr("axis", -1), x.rank)
+    epsilon = m.root.attr("epsilon", 1e-5)
+    shape = x.shape[axis:]
+    if any(not isinstance(d, int) for d in shape):
+        return m.reject("it normalises over a free dimension; bind it with --dim")
+
+    def spread(array: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(array, [int(str(d)) for d in shape]).reshape(-1).astype(np.float32)
+
+    beta = None
+    if (given := m.root.input(2)) is not None:
+        if (constant := b.facts.const(given)) is None:
+            return m.reject("its bias is not a constant")
+        beta = spread(constant)
+    gamma, span = spread(m.const("scale")), x.rank - axis
+    if m.root.op == "RMSNormalization":
+        return RmsNormalization(axis=axis, span=span, epsilon=epsilon, gamma=gamma, inputs=[x], outputs=[y])
+    return LayerNormalization(axis=axis, span=span, epsilon=epsilon, gamma=gamma, beta=beta, inputs=[x], outputs=[y])
+
+
+@rule(Op("InstanceNormalization|GroupNormalization", X, Const("scale"), Const("bias"), name="norm"))
+def group_normalization_op(m: Match, b: Builder) -> Yield:
+    """NC… in, NC… out; before operator set 21 a group shares its factor and summand."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    channels = x.shape[1]
+    if x.dtype != "float32" or not isinstance(channels, int) or m.root.attr("stash_type", 1) != 1:
+        return m.reject(f"its input is {x.dtype} with {channels} channels; float32 and a known number are supported")
+    groups = m.root.attr("num_groups", channels)
+    if channels % groups:
+        return m.reject(f"{channels} channels do not make {groups} groups")
+    first, last = around_channels_last(x, y, b)
+    gamma, beta = (np.repeat(v, channels // v.size).astype(np.float32) for v in (m.const("scale"), m.const("bias")))
+    layer = GroupNormalization(
+        groups=groups,
+        epsilon=m.root.attr("epsilon", 1e-5),
+        gamma=gamma,
+        beta=beta,
+        inputs=[first.y],
+        outputs=[last.x],
+    )
+    return [first, layer, last]
+
+
+@rule(Op("InstanceNormalization", X, Var("scale"), Var("bias")))
+def instance_normalization_with_given_scale(m: Match, b: Builder) -> Yield:
+    """Factors and summands that are inputs: a Multiply and an Add behind the normalisation."""
+    values = [b.value(m[name]) for name in ("x", "scale", "bias")]
+    x, y = values[0], b.value(m.root.ir.outputs[0])
+    if any(v.dtype != "float32" for v in values) or not isinstance(x.shape[1], int):
+        return m.reject(f"its input is {x}; float32 and a known number of channels are supported")
+    normal, scaled = b.temporary(y), b.temporary(y)
+    first, last = around_channels_last(x, normal, b)
+    layer = GroupNormalization(
+        groups=x.shape[1],
+        epsilon=m.root.attr("epsilon", 1e-5),
+        gamma=None,
+        beta=None,
+        inputs=[first.y],
+        outputs=[last.x],
+    )
+    columns = [Reshape(inputs=[v], outputs=[b.temporary(v, (*v.shape, *(1,) * (x.rank - 2)))]) for v in values[1:]]
+    return [
+        *(first, layer, last, *columns),
+        Binary(function="Mul", inputs=[normal, columns[0].y], outputs=[scaled]),
+        Binary(function="Add", inputs=[scaled, columns[1].y], outputs=[y]),
+    ]
+
+
+_INSTANCES = Op(
+    "InstanceNormalization",
+    Op("Reshape", X, Const("split"), name="grouped"),
+    Const("scale"),
+    Const("bias"),
+    name="norm",
+)
+
+
+@rule(Op("Reshape", _INSTANCES, Var("shape"), name="joined"))
+def group_normalization_reshaped(m: Match, b: Builder) -> Yield:
+    """[n, c, …] as [n, groups, all else], normalised and brought back, as PyTorch writes it."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    inner = b.facts.shape(m.node("grouped").ir.outputs[0])
+    channels, groups = x.shape[1], inner[1]
+    m.node("grouped").has("allowzero"), m.root.has("allowzero")
+    if x.shape != y.shape or len(inner) != 3 or inner[0] != x.shape[0] or x.dtype != "float32":
+        return m.reject("the Reshapes do not split and join the channels alone")
+    if not isinstance(channels, int) or not isinstance(groups, int) or channels % groups:
+        return m.reject(f"{channels} channels do not make {groups} groups")
+    first, last = around_channels_last(x, y, b)
+    gamma, beta = (np.repeat(m.const(v), channels // groups).astype(np.float32) for v in ("scale", "bias"))
+    layer = GroupNormalization(
+        groups=groups,
+        epsilon=m.node("norm").attr("epsilon", 1e-5),
+        gamma=None if (gamma == 1).all() else gamma,
+        beta=None if not beta.any() else beta,
+        inputs=[first.y],
+        outputs=[last.x],
+    )
+    return [first, layer, last]
+
+
+@rule(Op("LpNormalization", X))
+def lp_normalization(m: Match, b: Builder) -> Yield:
+    """x / ‖x‖ along one axis, and 0 where that is 0: what stays finite makes 0 of it."""
+    x = b.value(m["x"])
+    axis, p = normal_axis(m.root.attr("axis", -1), x.rank), m.root.attr("p", 2)
+    if x.dtype != "float32" or p not in (1, 2):
+        return m.reject(f"its input is {x.dtype}, its p {p}; LpNormalization is there for float32 and a p of 1 or 2")
+    limit = float(np.finfo(np.float32).max)
+    return UnitNormalization(axis=axis, p=p, limit=limit, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+
+
+@rule(Op("MeanVarianceNormalization", X))
+def mean_variance_normalization(m: Match, b: Builder) -> Yield:
+    """(x − mean) / (√variance + 10⁻⁹) over any axes.
+
+    ONNX defines the variance as E[x²] − E[x]², of which nothing is left where the mean is large.
+    """
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    axes = sorted({normal_axis(a, x.rank) for a in m.root.attr("axes", [0, 2, 3])})
+    if x.dtype != "float32" or not axes:
+        return m.reject(f"its input is {x.dtype}, its axes {axes}; float32 over some axes is supported")
+    perm = (*(a for a in range(x.rank) if a not in axes), *axes)
+    first = Transpose(perm=perm, inputs=[x], outputs=[b.temporary(x, permute(x.shape, perm))])
+    layer = LayerNormalization(
+        axis=x.rank - len(axes), span=len(axes), epsilon=1e-18, inputs=[first.y], outputs=[b.temporary(first.y)]
+    )
+    return [first, layer, Transpose(perm=inverse(perm), inputs=[layer.y], outputs=[y])]

@@ -1,0 +1,67 @@
+"""LpPool and GlobalLpPool: the p-norm of a window, or of all there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Layer, Value
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.elementwise.binary import Binary
+from tf2rust.ops.elementwise.unary import Unary
+from tf2rust.ops.pooling.pooling import Pooling, pooling_window, unfit
+from tf2rust.ops.reduction.reduce import chain, reduced
+from tf2rust.ops.shape.transpose import around_channels_last
+
+
+@infers("GlobalLpPool")
+def _global_lp_pool(node: Node, facts: Facts) -> Sequence[Fact]:
+    x = facts[node.ir.inputs[0]]  # type: ignore[index]
+    return [Fact(x.dtype, reduced(x.shape, range(2, len(x.shape)), True))]
+
+
+def _powers(x: Value, p: float, b: Builder) -> list[Layer]:
+    """|x|ᵖ"""
+    if p == 2:
+        return [Binary(function="Mul", inputs=[x, x], outputs=[b.temporary(x)])]
+    size = Unary(function="Abs", inputs=[x], outputs=[b.temporary(x)])
+    return [size] if p == 1 else [size, _power(size.y, b.temporary(x), p)]
+
+
+def _root(x: Value, y: Value, p: float) -> Layer:
+    """The p-th root of x."""
+    return Unary(function="Sqrt", inputs=[x], outputs=[y]) if p == 2 else _power(x, y, 1 / p)
+
+
+def _power(x: Value, y: Value, exponent: float) -> Binary:
+    return Binary(function="Pow", constant=np.asarray(exponent, np.float32), inputs=[x], outputs=[y])
+
+
+@rule(Op("LpPool", Var("x")))
+def lp_pool(m: Match, b: Builder) -> Yield:
+    """The p-th root of the sum of the p-th powers of the sizes."""
+    x, y, p = b.value(m["x"]), b.value(m.root.ir.outputs[0]), float(m.root.attr("p", 2))
+    if reason := unfit(m, x):
+        return m.reject(reason)
+    if x.dtype != "float32" or p <= 0:
+        return m.reject(f"its input is {x.dtype}, its p {p:g}; LpPool is there for float32 and a positive p")
+    powers = _powers(x, p, b)
+    total = y if p == 1 else b.temporary(y)
+    first, last = around_channels_last(powers[-1].y, total, b)
+    window = pooling_window(m.root, b.facts)
+    layers = [*powers, first, Pooling(function="Sum", window=window, inputs=[first.y], outputs=[last.x]), last]
+    return layers if p == 1 else [*layers, _root(total, y, p)]
+
+
+@rule(Op("GlobalLpPool", Var("x")))
+def global_lp_pool(m: Match, b: Builder) -> Yield:
+    x, y, p = b.value(m["x"]), b.value(m.root.ir.outputs[0]), float(m.root.attr("p", 2))
+    if x.dtype != "float32" or p <= 0 or x.rank < 3:
+        return m.reject(f"its input is {x.dtype}, its p {p:g}; GlobalLpPool is there for float32 and a positive p")
+    powers = _powers(x, p, b)
+    total = y if p == 1 else b.temporary(y)
+    layers = [*powers, *chain(b, ["Sum"], range(2, x.rank), True, powers[-1].y, total)]
+    return layers if p == 1 else [*layers, _root(total, y, p)]

@@ -1,0 +1,158 @@
+"""Max, average and sum pooling over one to three dimensions, channels-last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tf2rust.ops.conv.window import Window, window, without_flat_axis
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Layer, RustCall, Value, WeightRefs
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.shape.pad import Pad
+from tf2rust.ops.shape.transpose import around_channels_last
+
+
+@dataclass(eq=False, kw_only=True)
+class Pooling(Layer):
+    """The maximum, the average or the sum over a window: [n, *spatial, c] → [n, *spatial', c].
+
+    The maximum ignores the padding, the average leaves it out; with ``count_include_pad`` it counts as zeros.
+    """
+
+    function: str
+    window: Window
+    count_include_pad: bool = False
+
+    @property
+    def rank(self) -> int:
+        return len(self.window.size)
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return f"{self.function}Pooling{self.rank}D"
+
+    def params(self) -> dict[str, object]:
+        w = self.window
+        return {"pool_size": list(w.size), "strides": list(w.strides), "padding": w.plain_padding()}
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row)
+
+    def absorb_input(self, producer: Layer) -> Layer | None:
+        """Zeros around the input are padding that counts."""
+        zeros = producer.zeros_around() if isinstance(producer, Pad) else None
+        if zeros is None or self.window.is_padded:
+            return None
+        around = replace(self.window, padding=zeros)
+        return replace(self, window=around, count_include_pad=True, inputs=[producer.x])
+
+    def simplified(self) -> list[Layer] | None:
+        return without_flat_axis(self, self.window)
+
+    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
+        w = self.window
+
+        def each(values: Sequence[object]) -> str:
+            return rust_list(values if self.rank > 1 else values[0])
+
+        kind = self.function
+        if kind == "Average":
+            kind += f" {{ count_include_pad: {str(self.count_include_pad).lower()} }}"
+        elif kind == "Max" and self.count_include_pad:
+            kind = "MaxOverPadding"
+        return f"Pool{self.rank}d", (
+            f"Pool{self.rank}d {{ kind: Pool::{kind}, size: {each(w.size)}, "
+            f"stride: {each(w.strides)}, dilation: {each(w.dilations)}, padding: {each(w.rust_padding())} }}"
+        )
+
+    def rust_call(self, call: RustCall) -> str:
+        n, *spatial, channels = self.x.shape
+        size = call.dim(spatial[0]) if self.rank == 1 else call.dims(spatial)
+        layer = call.field
+        if padding := self.window.late_padding(self.x.shape[1:-1], call):
+            each = padding[0] if self.rank == 1 else rust_list(padding)
+            layer = f"Pool{self.rank}d {{ padding: {each}, ..{layer} }}"
+        return f"{layer}.run(isa, {call.dim(n)}, {size}, {call.dim(channels)}, {call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {f"Pool{self.rank}d", "Pool", "same_padding"}
+
+
+def pooling_window(node: Node, facts: Facts) -> Window:
+    """The window; ``ceil_mode`` adds what is missing of the last one to the padding at the end."""
+    spatial = facts.shape(node.ir.inputs[0])[2:]  # type: ignore[arg-type]
+    base = window(node, spatial, node.attr("kernel_shape"))
+    if not node.attr("ceil_mode", 0):
+        return base
+    padding: list[tuple[int, int] | None] = []
+    for axis, pair in enumerate(base.padding):
+        if pair is None:  # SAME has as many windows as ceil_mode would
+            padding.append(pair)
+            continue
+        before, after = pair
+        size, stride, extent = spatial[axis], base.strides[axis], base.extent[axis]
+        windows = base.output(spatial, ceil=True)[axis]
+        # A window that would start in the padding at the end does not count.
+        if isinstance(windows, int) and isinstance(size, int):
+            windows -= (windows - 1) * stride >= size + before
+            after = max(after, (windows - 1) * stride + extent - size - before)
+        padding.append((before, after))
+    return Window(base.size, base.strides, base.dilations, tuple(padding))
+
+
+@infers("MaxPool", "AveragePool", "LpPool")
+def _pool(node: Node, facts: Facts) -> Sequence[Fact]:
+    x = facts[node.ir.inputs[0]]  # type: ignore[index]
+    shape = (*x.shape[:2], *pooling_window(node, facts).output(x.shape[2:]))
+    return [Fact(x.dtype, shape), Fact("int64", shape)][: len(node.ir.outputs)]
+
+
+def unfit(m: Match, x: Value) -> str | None:
+    """Why no layer pools x, if none does."""
+    if x.rank not in (3, 4, 5):
+        return f"it pools over {x.rank - 2} axes; 1 to 3 are supported"
+    if m.root.attr("ceil_mode", 0) and any(not isinstance(d, int) for d in x.shape[2:]):
+        return "ceil_mode over a free dimension; bind it with --dim"
+    return None
+
+
+@rule(Op("MaxPool|AveragePool", Var("x"), name="pool"))
+def pooling(m: Match, b: Builder) -> Yield:
+    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if reason := unfit(m, x):
+        return m.reject(reason)
+    if len(m.root.ir.outputs) > 1:
+        return m.reject("it also gives the indices of the maxima")
+    if x.dtype != "float32":
+        return m.reject(f"its input is {x.dtype}; pooling is there for float32")
+    m.root.has("storage_order")
+    first, last = around_channels_last(x, y, b)
+    layer = Pooling(
+        function="Max" if m.root.op == "MaxPool" else "Average",
+        window=pooling_window(m.root, b.facts),
+        count_include_pad=bool(m.root.attr("count_include_pad", 0)),
+        inputs=[first.y],
+        outputs=[last.x],
+    )
+    own = window(m.root, x.shape[2:], layer.window.size)
+    if layer.count_include_pad and layer.window != own:
+        return [first, *_counting_padding(layer, own, b), last]
+    return [first, layer, last]
+
+
+def _counting_padding(layer: Pooling, own: Window, b: Builder) -> list[Layer]:
+    """The padding that ``own`` has as zeros of their own, which count; what ceil_mode adds behind them does not."""
+    pairs = [pair or (0, 0) for pair in own.padding]
+    extra = [pair or (0, 0) for pair in layer.window.padding]
+    behind = tuple((0, all_of_it[1] - pair[1]) for all_of_it, pair in zip(extra, pairs, strict=True))
+    counted = replace(layer, window=replace(layer.window, padding=behind), count_include_pad=False)
+    if not own.is_padded:
+        return [counted]
+    shape = tuple(d + before + after for d, (before, after) in zip(layer.x.shape[1:-1], pairs, strict=True))
+    padded = b.temporary(layer.x, (layer.x.shape[0], *shape, layer.x.shape[-1]))
+    zeros = Pad(padding=((0, 0), *pairs, (0, 0)), value=0.0, mode="constant", inputs=[layer.x], outputs=[padded])
+    return [zeros, replace(counted, inputs=[padded])]

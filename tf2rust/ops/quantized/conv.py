@@ -1,0 +1,68 @@
+"""Convolutions of quantised numbers: ConvInteger and QLinearConv."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tf2rust.ops.conv.dynamic import given_conv, with_bias
+from tf2rust.ops.conv.window import kernel_size, window
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Dims, Layer
+from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.quantized.matmul import requantized, zero_point
+from tf2rust.ops.quantized.quantize_linear import SMALL
+from tf2rust.ops.shape.reshape import Reshape
+
+
+def _shape(node: Node, facts: Facts, kernel: int) -> Dims:
+    x, weights = facts.shape(node.ir.inputs[0]), facts.shape(node.ir.inputs[kernel])  # type: ignore[arg-type]
+    return (x[0], weights[0], *window(node, x[2:], kernel_size(weights)).output(x[2:]))
+
+
+@infers("ConvInteger")
+def _conv_integer(node: Node, facts: Facts) -> Sequence[Fact]:
+    return [Fact("int32", _shape(node, facts, 1))]
+
+
+@infers("QLinearConv")
+def _qlinear_conv(node: Node, facts: Facts) -> Sequence[Fact]:
+    return [Fact(facts.dtype(node.ir.inputs[7]), _shape(node, facts, 3))]  # type: ignore[arg-type]
+
+
+@rule(Op("ConvInteger", Var("x"), Var("kernel"), more=True))
+def conv_integer(m: Match, b: Builder) -> Yield:
+    """Σ (x − zero of x) · (kernel − zero of kernel) in int32."""
+    inputs = [b.value(m["x"]), b.value(m["kernel"])]
+    if bad := next((v for v in inputs if v.dtype not in SMALL), None):
+        return m.reject(f"`{bad.name}` is {bad.dtype}; integers of 8 bits are there")
+    layers: list[Layer] = []
+    for i, value in enumerate(tuple(inputs), start=2):
+        made, zero = zero_point(b, m.root.input(i), value)
+        layers += made
+        inputs.append(zero)
+    layer = given_conv(m, b, inputs, b.value(m.root.ir.outputs[0]))
+    return layer if isinstance(layer, Mismatch) else [*layers, layer]
+
+
+_NAMES = ("x", "xs", "xz", "w", "ws", "wz", "ys", "yz")
+
+
+@rule(Op("QLinearConv", *(Var(name) for name in _NAMES), more=True))
+def qlinear_conv(m: Match, b: Builder) -> Yield:
+    """The convolution in integers, its scale in floats, and that quantised again."""
+    x, x_scale, x_zero, kernel, scales, zeros, scale, zero = (b.value(m[name]) for name in _NAMES)
+    y, given = b.value(m.root.ir.outputs[0]), m.root.input(8)
+    if any(v.dtype not in SMALL for v in (x, kernel, y)) or {x_scale.dtype, scales.dtype, scale.dtype} != {"float32"}:
+        return m.reject("it is not of integers of 8 bits with scales of float32")
+    total = b.temporary(y, dtype="int32")
+    layer = given_conv(m, b, [x, kernel, x_zero, zeros], total)
+    if isinstance(layer, Mismatch):
+        return layer
+    layers = with_bias(layer, None if given is None else b.value(given), b)
+    if scales.rank == 1 and scales.shape != (1,):  # one for each filter
+        column = b.temporary(scales, (*scales.shape, *(1,) * (y.rank - 2)))
+        layers.append(Reshape(inputs=[scales], outputs=[column]))
+        scales = column
+    made = requantized(b, total, (x_scale, scales, scale), zero, y)
+    return m.reject("its result has several scales") if made is None else [*layers, *made]

@@ -1,0 +1,118 @@
+"""MatMulInteger and QLinearMatMul: products of quantised matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers
+from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.elementwise.binary import Binary
+from tf2rust.ops.elementwise.cast import Cast
+from tf2rust.ops.generator.constant import constant
+from tf2rust.ops.linear.dense import matmul_shape
+from tf2rust.ops.linear.matmul import MatMul, batch
+from tf2rust.ops.quantized.quantize_linear import SMALL, Quantize
+from tf2rust.ops.shape.reshape import Reshape
+
+
+@dataclass(eq=False, kw_only=True)
+class IntegerMatMul(MatMul):
+    """Σ (a − zero of a) · (b − zero of b) in int32; inputs are a, b and the two zero points."""
+
+    kind = "IntegerMatMul"
+
+    def absorb_input(self, producer: Layer) -> Layer | None:
+        return None
+
+    def rust_call(self, call: RustCall) -> str:
+        rows, depth, columns = (call.dim(d) for d in self.sizes())
+        operands = [
+            f"({call.inputs[i]}, &{call.dims(batch(self.inputs[i].shape))}, {call.inputs[i + 2]})" for i in range(2)
+        ]
+        return (
+            f"MatMul {{ rows: {rows}, depth: {depth}, columns: {columns}, transposed: false }}"
+            f".run_integers({', '.join(operands)}, {call.outputs[0]})"
+        )
+
+
+@infers("MatMulInteger")
+def _matmul_integer(node: Node, facts: Facts) -> Sequence[Fact]:
+    a, b = (facts.shape(v) for v in node.ir.inputs[:2])  # type: ignore[arg-type]
+    return [Fact("int32", matmul_shape(a, b))]
+
+
+@infers("QLinearMatMul")
+def _qlinear_matmul(node: Node, facts: Facts) -> Sequence[Fact]:
+    a, b = facts.shape(node.ir.inputs[0]), facts.shape(node.ir.inputs[3])  # type: ignore[arg-type]
+    return [Fact(facts.dtype(node.ir.inputs[7]), matmul_shape(a, b))]  # type: ignore[arg-type]
+
+
+def zero_point(b: Builder, given: ir.Value | None, like: Value) -> tuple[list[Layer], Value]:
+    """The zero point that is given; 0, with the layer that holds it, where none is."""
+    if given is not None:
+        return [], b.value(given)
+    none = constant(np.asarray(0, like.dtype))
+    return [none], none.y
+
+
+@rule(Op("MatMulInteger", Var("a"), Var("b"), more=True))
+def matmul_integer(m: Match, b: Builder) -> Yield:
+    left, right = b.value(m["a"]), b.value(m["b"])
+    if left.dtype not in SMALL or right.dtype not in SMALL:
+        return m.reject(f"it multiplies {left.dtype} with {right.dtype}; integers of 8 bits are there")
+    layers, inputs = [], [left, right]
+    for i, value in enumerate((left, right), start=2):
+        made, zero = zero_point(b, m.root.input(i), value)
+        layers += made
+        inputs.append(zero)
+    return [*layers, IntegerMatMul(inputs=inputs, outputs=[b.value(m.root.ir.outputs[0])])]
+
+
+def requantized(
+    b: Builder, total: Value, scales: tuple[Value, Value, Value], zero: Value, y: Value
+) -> list[Layer] | None:
+    """The integers of a product, ``total``, as y: scales are those of the two factors and of y, which must be one.
+
+    The scales become one factor first, as ONNX' reference has it; None if y has several scales.
+    """
+    left, right, own = scales
+    if any(v.shape not in ((), (1,)) for v in (own, zero)):
+        return None
+    product, quotient = (b.temporary(left, broadcast([left.shape, right.shape])) for _ in range(2))
+    wide, real = b.temporary(total, dtype="float32"), b.temporary(total, dtype="float32")
+    one = constant(np.ones((), np.float32))
+    return [
+        one,
+        Binary(function="Mul", inputs=[left, right], outputs=[product]),
+        Binary(function="Div", inputs=[product, own], outputs=[quotient]),
+        Cast(inputs=[total], outputs=[wide]),
+        Binary(function="Mul", inputs=[wide, quotient], outputs=[real]),
+        Quantize(axis=0, block=0, inputs=[real, one.y, zero], outputs=[y]),
+    ]
+
+
+@rule(Op("QLinearMatMul", *(Var(name) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz"))))
+def qlinear_matmul(m: Match, b: Builder) -> Yield:
+    """The product in integers, its scale in floats, and that quantised again."""
+    left, left_scale, left_zero, right, right_scale, right_zero, scale, zero = (
+        b.value(m[name]) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz")
+    )
+    y = b.value(m.root.ir.outputs[0])
+    if any(v.dtype not in SMALL for v in (left, right, y)) or any(
+        v.dtype != "float32" for v in (left_scale, right_scale, scale)
+    ):
+        return m.reject("it is not of integers of 8 bits with scales of float32")
+    total = b.temporary(y, dtype="int32")
+    layers: list[Layer] = [IntegerMatMul(inputs=[left, right, left_zero, right_zero], outputs=[total])]
+    if left_scale.rank == 1 and left_scale.shape != (1,):  # one for each row
+        column = b.temporary(left_scale, (*left_scale.shape, 1))
+        layers.append(Reshape(inputs=[left_scale], outputs=[column]))
+        left_scale = column
+    made = requantized(b, total, (left_scale, right_scale, scale), zero, y)
+    return m.reject("its result has several scales") if made is None else [*layers, *made]

@@ -1,0 +1,91 @@
+"""QuantizeLinear and DequantizeLinear: numbers as integers of few bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+
+SMALL = ("int8", "uint8")
+_INTEGERS = (*SMALL, "int16", "uint16", "int32")
+
+
+@dataclass(eq=False, kw_only=True)
+class _Quantization(Layer):
+    """Inputs are the tensor, its scales and, where there are any, its zero points.
+
+    Scales are one, one for each place on ``axis``, or one for each ``block`` elements along it.
+    """
+
+    axis: int
+    block: int
+    _function = ""
+
+    def rust_call(self, call: RustCall) -> str:
+        shape = self.x.shape
+        axis = min(self.axis, max(len(shape) - 1, 0))
+        dims = call.dims((product(shape[:axis]), shape[axis] if shape else 1, product(shape[axis + 1 :])))
+        zeros = f"Some({call.inputs[2]})" if len(call.inputs) > 2 else "None"
+        return (
+            f"Quantization {{ dims: {dims}, block: {self.block} }}"
+            f".{self._function}({call.inputs[0]}, {call.inputs[1]}, {zeros}, {call.outputs[0]})"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {"Quantization"}
+
+
+@dataclass(eq=False, kw_only=True)
+class Quantize(_Quantization):
+    """round(x / scale) + zero, saturated."""
+
+    kind = "Quantize"
+    _function = "quantize"
+
+
+@dataclass(eq=False, kw_only=True)
+class Dequantize(_Quantization):
+    """scale · (x − zero)."""
+
+    kind = "Dequantize"
+    _function = "dequantize"
+
+
+@infers("QuantizeLinear")
+def _quantize(node: Node, facts: Facts) -> Sequence[Fact]:
+    given, dtype = node.input(2), node.attr("output_dtype", 0)
+    found = facts.dtype(given) if given is not None else ir.DataType(dtype).numpy().name if dtype else "uint8"
+    return [Fact(found, facts.shape(node.ir.inputs[0]))]  # type: ignore[arg-type]
+
+
+@infers("DequantizeLinear")
+def _dequantize(node: Node, facts: Facts) -> Sequence[Fact]:
+    dtype = node.attr("output_dtype", 0)
+    found = ir.DataType(dtype).numpy().name if dtype else facts.dtype(node.ir.inputs[1])  # type: ignore[arg-type]
+    return [Fact(found, facts.shape(node.ir.inputs[0]))]  # type: ignore[arg-type]
+
+
+@rule(Op("QuantizeLinear|DequantizeLinear", Var("x"), Var("scale"), more=True, name="quantization"))
+def quantize(m: Match, b: Builder) -> Yield:
+    inputs = [b.value(v) for v in m.root.inputs if v is not None]
+    y, forward = b.value(m.root.ir.outputs[0]), m.root.op == "QuantizeLinear"
+    floats, integers = ([inputs[0], inputs[1]], [y]) if forward else ([inputs[1], y], [inputs[0]])
+    bad = [v for v in floats if v.dtype != "float32"] + [v for v in integers if v.dtype not in _INTEGERS]
+    if bad:
+        return m.reject(f"`{bad[0].name}` is {bad[0].dtype}; what is there is float32, and {', '.join(_INTEGERS)}")
+    for attribute in ("output_dtype", "saturate"):
+        m.root.has(attribute)
+    if m.root.attr("precision", 0) not in (0, ir.DataType.FLOAT.value):
+        return m.reject("its precision is not float32")
+    rank, axis = inputs[0].rank, m.root.attr("axis", 1)
+    # Where there is one scale, the axis means nothing.
+    axis = 0 if inputs[1].rank == 0 or inputs[1].shape == (1,) else normal_axis(axis, rank)
+    layer = Quantize if forward else Dequantize
+    return layer(axis=axis, block=m.root.attr("block_size", 0), inputs=inputs, outputs=[y])

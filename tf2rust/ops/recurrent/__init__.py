@@ -1,0 +1,1 @@
+"""LSTM, GRU and SimpleRNN, as ONNX has them and as loops."""

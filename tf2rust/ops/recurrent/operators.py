@@ -1,0 +1,251 @@
+"""ONNX' operators LSTM, GRU and RNN: a recurrent layer for each direction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.ops.core.activation import Activation
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Dims, Layer, Value
+from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.indexing.slice import Slice, ranges
+from tf2rust.ops.recurrent.layers import Gru, Lstm, Recurrent, SimpleRnn
+from tf2rust.ops.shape.concat import Concatenate
+from tf2rust.ops.shape.reshape import Reshape
+from tf2rust.ops.shape.transpose import Transpose, permute
+
+_GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+DEFAULTS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
+DIRECTIONS = {"forward": ("forward",), "reverse": ("reverse",), "bidirectional": ("forward", "reverse")}
+
+
+@infers("LSTM", "GRU", "RNN")
+def _recurrent(node: Node, facts: Facts) -> Sequence[Fact]:
+    x, recurrent = facts[node.ir.inputs[0]], facts.shape(node.ir.inputs[2])  # type: ignore[index, arg-type]
+    directions, units = recurrent[0], recurrent[2]
+    if node.attr("layout", 0):
+        batch, steps = x.shape[:2]
+        state = Fact(x.dtype, (batch, directions, units))
+        return [Fact(x.dtype, (batch, steps, directions, units)), state, state][: len(node.ir.outputs)]
+    steps, batch = x.shape[:2]
+    state = Fact(x.dtype, (directions, batch, units))
+    return [Fact(x.dtype, (steps, directions, batch, units)), state, state][: len(node.ir.outputs)]
+
+
+# The activations that take a parameter or two, with their defaults.
+_ALPHA = {"leakyrelu": 0.01, "elu": 1.0, "hardsigmoid": 0.2, "thresholdedrelu": 1.0, "affine": 1.0}
+_BETA = {"hardsigmoid": 0.5, "affine": 0.0}
+_PLAIN = ("sigmoid", "tanh", "relu", "softsign", "softplus")
+
+
+def activations(node: Node, default: Sequence[str], directions: int) -> list[Activation | None]:
+    """The activations; each takes its parameters from the front of the lists."""
+    alphas, betas = list(node.attr("activation_alpha", [])), list(node.attr("activation_beta", []))
+    found: list[Activation | None] = []
+    for title in node.attr("activations", list(default) * directions):
+        name = title.lower()
+        alpha = (alphas.pop(0) if alphas else _ALPHA[name]) if name in _ALPHA else 0.0
+        beta = (betas.pop(0) if betas else _BETA[name]) if name in _BETA else 0.0
+        match name:
+            case "affine" if (alpha, beta) == (1.0, 0.0):
+                found.append(Activation())
+            case "hardsigmoid":
+                found.append(Activation("hard_sigmoid", (alpha, beta)))
+            case "leakyrelu":
+                found.append(Activation("leaky_relu", (alpha,)))
+            case "thresholdedrelu":
+                found.append(Activation("thresholded_relu", (alpha,)))
+            case "elu" if alpha == 1.0:
+                found.append(Activation("elu"))
+            case _:
+                found.append(Activation(name) if name in _PLAIN else None)
+    return found
+
+
+def _gates(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
+    """From ONNX' order of the gates along the first axis to Keras' along the last."""
+    parts = np.split(array, len(order))
+    return np.ascontiguousarray(np.concatenate([parts[i] for i in order]).T)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One direction of a node: everything about the layer but its inputs and outputs."""
+
+    x: Value
+    """[n, t, in]"""
+    parts: dict[str, object]
+    cls: type[Recurrent]
+    layers: list[Layer]
+    """What brings the initial states into the form that the layer takes."""
+    initial: list[Value]
+
+    def layer(self, outputs: list[Value], **more: object) -> Recurrent:
+        return self.cls(inputs=[self.x, *self.initial], outputs=outputs, **self.parts, **more)  # type: ignore[arg-type]
+
+
+def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] | Mismatch:
+    """What makes x batch-major, and the directions of a node."""
+    facts, op = b.facts, node.op
+    directions = DIRECTIONS[node.attr("direction", "forward")]
+    if node.attr("input_forget", 0) or node.has("clip"):
+        return m.reject("it has one of the options input_forget and clip, which are not supported", node)
+    if node.input(4) is not None or node.input(7) is not None:
+        return m.reject("it has sequence lengths or peepholes, which are not supported", node)
+    kernel, recurrent = m.const("kernel"), m.const("recurrent")
+    units, gates = recurrent.shape[2], _GATES[op]
+    if node.attr("hidden_size", units) != units or kernel.dtype != np.float32:
+        return m.reject("its kernels do not fit hidden_size, or are not float32", node)
+    both = np.zeros((len(directions), 2 * gates * units), np.float32)
+    if (given := node.input(3)) is not None:
+        if (constant := facts.const(given)) is None:
+            return m.reject("its bias is not a constant", node)
+        both = constant
+    default = DEFAULTS[op]
+    names = node.attr("activations", list(default) * len(directions))
+    functions = activations(node, default, len(directions))
+    reset_after = op != "GRU" or bool(node.attr("linear_before_reset", 0))
+    x_given = b.value(m["x"])
+    front: list[Layer] = []
+    x = x_given
+    if not node.attr("layout", 0):
+        x = b.temporary(x_given, permute(x_given.shape, (1, 0, 2)))
+        front.append(Transpose(perm=(1, 0, 2), inputs=[x_given], outputs=[x]))
+    order = {"LSTM": (0, 2, 3, 1), "GRU": (0, 1, 2), "RNN": (0,)}[op]
+    cells: list[_Cell] = []
+    for i, direction in enumerate(directions):
+        own = functions[i * len(default) : (i + 1) * len(default)]
+        if None in own or len(own) != len(default) or (op == "LSTM" and own[1] != own[2]):
+            return m.reject(f"its activations are {', '.join(names)}", node)
+        first, second = (_gates(half[:, None], order).reshape(-1) for half in np.split(both[i], 2))
+        parts: dict[str, object] = {
+            "kernel": _gates(kernel[i], order),
+            "recurrent_kernel": _gates(recurrent[i], order),
+            "direction": direction,
+            "activation": own[0] if op == "RNN" else own[1],
+        }
+        cls: type[Recurrent] = {"LSTM": Lstm, "GRU": Gru, "RNN": SimpleRnn}[op]
+        if op != "RNN":
+            parts["recurrent_activation"] = own[0]
+        split = op == "GRU" and reset_after
+        summed = first if split else first + second
+        parts["bias"] = summed if summed.any() else None
+        if op == "GRU":
+            parts |= {"reset_after": reset_after, "recurrent_bias": second if split and second.any() else None}
+        made, initial, given_states = _initial(node, b, i, (x.shape[0], units))
+        parts["initial"] = given_states
+        cells.append(_Cell(x, parts, cls, made, initial))
+    return front, cells
+
+
+def _initial(node: Node, b: Builder, direction: int, shape: Dims) -> tuple[list[Layer], list[Value], tuple[bool, bool]]:
+    """The initial states of one direction as [n, units], with the layers that make them so."""
+    layers: list[Layer] = []
+    values: list[Value] = []
+    flags = []
+    for index in (5, 6):
+        given = node.input(index)
+        flags.append(given is not None and b.facts[given].fill != 0)
+        if given is None or not flags[-1]:
+            continue
+        state = b.value(given)
+        axis = 1 if node.attr("layout", 0) else 0
+        if state.shape[axis] != 1:
+            starts = tuple(direction if i == axis else 0 for i in range(3))
+            part = b.temporary(state, tuple(1 if i == axis else d for i, d in enumerate(state.shape)))
+            layers.append(Slice(starts=starts, steps=(1, 1, 1), inputs=[state], outputs=[part]))
+            state = part
+        values.append(b.temporary(state, shape))
+        layers.append(Reshape(inputs=[state], outputs=[values[-1]]))
+    return layers, values, (flags[0], flags[1])
+
+
+_NODE = ("LSTM|GRU|RNN", Var("x"), Const("kernel"), Const("recurrent"))
+
+
+@rule(Op(*_NODE, more=True, name="recurrent"))
+def recurrent(m: Match, b: Builder) -> Yield:
+    """Time-major in and out, but for layout 1; the transposes around it are for the layout pass to remove."""
+    node = m.root
+    found = _cells(m, b, node)
+    if isinstance(found, Mismatch):
+        return found
+    layers, cells = found
+    used = [v if v.is_graph_output() or v.uses() else None for v in node.ir.outputs]
+    used += [None] * (3 - len(used))
+    sequence, states = used[0], used[1:]
+    batch, steps = cells[0].x.shape[:2]
+    units = cells[0].layer([]).units
+    parts: list[list[Value]] = [[], [], []]
+    like = cells[0].x
+    for cell in cells:
+        y = b.temporary(like, (batch, steps, units) if sequence is not None else (batch, units))
+        last = [b.temporary(like, (batch, units)) if state is not None else None for state in states]
+        if sequence is None and last[0] is not None:
+            last[0] = None
+            parts[1].append(y)
+        layer = cell.layer(
+            [y, *(v for v in last if v is not None)],
+            return_sequences=sequence is not None,
+            last=tuple(v is not None for v in last),
+        )
+        layers += [*cell.layers, layer]
+        parts[0].append(y)
+        for own, value in zip(parts[1:], last, strict=True):
+            if value is not None:
+                own.append(value)
+    axis_last = bool(node.attr("layout", 0))
+    if sequence is not None:
+        y = b.value(sequence)
+        joined = b.temporary(y, (batch, steps, len(cells), units))
+        layers += _joined(parts[0], joined, 2, b)
+        perm = (0, 1, 2, 3) if axis_last else (1, 2, 0, 3)
+        layers.append(Transpose(perm=perm, inputs=[joined], outputs=[y]))
+    for state, own in zip(states, parts[1:], strict=True):
+        if state is not None:
+            layers += _joined(own, b.value(state), 1 if axis_last else 0, b)
+    return layers
+
+
+def _joined(parts: Sequence[Value], whole: Value, axis: int, b: Builder) -> list[Layer]:
+    """The values of all directions side by side along a new axis."""
+    if len(parts) == 1:
+        return [Reshape(inputs=[parts[0]], outputs=[whole])]
+    shape = tuple(1 if i == axis else d for i, d in enumerate(whole.shape))
+    wide = [b.temporary(whole, shape) for _ in parts]
+    reshapes: list[Layer] = [Reshape(inputs=[p], outputs=[w]) for p, w in zip(parts, wide, strict=True)]
+    return [*reshapes, Concatenate(axis=axis, inputs=wide, outputs=[whole])]
+
+
+@rule(Op("Slice", Op(*_NODE, more=True, name="recurrent", shared=True), more=True, name="slice"))
+def one_direction(m: Match, b: Builder) -> Yield:
+    """The sequence of one direction of two."""
+    node, y = m.node("recurrent"), b.value(m.root.ir.outputs[0])
+    found = _cells(m, b, node)
+    if isinstance(found, Mismatch):
+        return found
+    front, cells = found
+    for attribute in ("starts", "ends", "axes"):
+        m.root.has(attribute)
+    starts, steps, shape = ranges(m.root, b.facts)
+    whole = b.facts.shape(node.ir.outputs[0])
+    axis = 2 if node.attr("layout", 0) else 1
+    others = all(shape[i] == d for i, d in enumerate(whole) if i != axis)
+    if len(cells) != 2 or shape[axis] != 1 or not others or any(s != 1 for s in steps):
+        return m.reject("it does not take one of two directions")
+    cell = cells[int(str(starts[axis]))]
+    batch, time = cell.x.shape[:2]
+    sequence = b.temporary(y, (batch, time, y.shape[-1]))
+    column = b.temporary(y, (batch, time, 1, y.shape[-1]))
+    perm = (0, 1, 2, 3) if axis == 2 else (1, 2, 0, 3)
+    return [
+        *front,
+        *cell.layers,
+        cell.layer([sequence]),
+        Reshape(inputs=[sequence], outputs=[column]),
+        Transpose(perm=perm, inputs=[column], outputs=[y]),
+    ]

@@ -1,0 +1,51 @@
+"""ArgMax and ArgMin: where the greatest or the least element along an axis is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf2rust.ops.core.dtypes import NUMBERS
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.layer import RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.reduction.along_axis import AlongAxis, flag
+from tf2rust.ops.reduction.reduce import reduced
+
+
+@dataclass(eq=False, kw_only=True)
+class ArgExtreme(AlongAxis):
+    """Where the ``greatest`` element along ``axis`` is, or the least; the ``last`` of equal ones, or the first."""
+
+    greatest: bool
+    last: bool
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return "ArgMax" if self.greatest else "ArgMin"
+
+    def rust_call(self, call: RustCall) -> str:
+        extreme = f"Extreme {{ greatest: {flag(self.greatest)}, last: {flag(self.last)} }}"
+        return f"{extreme}.run({self.split(call)}, {call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Extreme"}
+
+
+@infers("ArgMax", "ArgMin")
+def _arg_extreme(node: Node, facts: Facts) -> Sequence[Fact]:
+    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    axis = normal_axis(node.attr("axis", 0), len(shape))
+    return [Fact("int64", reduced(shape, [axis], bool(node.attr("keepdims", 1))))]
+
+
+@rule(Op("ArgMax|ArgMin", Var("x"), name="extreme"))
+def arg_extreme(m: Match, b: Builder) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.dtype not in NUMBERS:
+        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")
+    axis = normal_axis(m.root.attr("axis", 0), x.rank)
+    m.root.has("keepdims")
+    greatest, last = m.root.op == "ArgMax", bool(m.root.attr("select_last_index", 0))
+    return ArgExtreme(axis=axis, greatest=greatest, last=last, inputs=[x], outputs=[y])

@@ -1,0 +1,60 @@
+"""CumSum and CumProd: running sums and products along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tf2rust.ops.core.dtypes import NUMBERS
+from tf2rust.ops.core.facts import infers, normal_axis, same_shape
+from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.reduction.along_axis import AlongAxis, flag
+
+
+@dataclass(eq=False, kw_only=True)
+class Cumulate(AlongAxis):
+    """Sums, or products, of all elements up to each along ``axis``, or along the axis that is a second input."""
+
+    kind = "Cumulate"
+    product: bool
+    exclusive: bool
+    reverse: bool
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        return None if perm is None or len(perms) > 1 else (replace(self, axis=perm[self.axis]), perm)
+
+    def split(self, call: RustCall) -> str:
+        if len(call.inputs) == 1:
+            return super().split(call)
+        return f"around_axis(&{call.dims(self.x.shape)}, {call.inputs[1]})?"
+
+    def rust_call(self, call: RustCall) -> str:
+        options = f"product: {flag(self.product)}, exclusive: {flag(self.exclusive)}, reverse: {flag(self.reverse)}"
+        return f"Cumulate {{ {options} }}.run({self.split(call)}, {call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Cumulate", "around_axis"}
+
+
+infers("Hardmax", "CumSum", "CumProd")(same_shape)
+
+
+@rule(Op("CumSum|CumProd", Var("x"), Var("axis"), name="cumulate"))
+def cumulate(m: Match, b: Builder) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.dtype not in NUMBERS:
+        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")
+    axis = b.facts.const(m["axis"])
+    if not x.rank:
+        return m.reject("its input is a single number, which has no axis")
+    return Cumulate(
+        axis=0 if axis is None else normal_axis(int(axis.reshape(())), x.rank),
+        product=m.root.op == "CumProd",
+        exclusive=bool(m.root.attr("exclusive", 0)),
+        reverse=bool(m.root.attr("reverse", 0)),
+        inputs=[x] if axis is not None else [x, b.value(m["axis"])],
+        outputs=[y],
+    )

@@ -1,0 +1,184 @@
+"""Mean, sum, maximum, minimum and product over axes; the global poolings are of this kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.activation.activation import ActivationLayer
+from tf2rust.ops.core.activation import Activation
+from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.dtypes import NUMBERS
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.elementwise.binary import Binary
+from tf2rust.ops.elementwise.unary import Unary
+from tf2rust.ops.shape.reshape import Reshape
+
+_FUNCTIONS = {"ReduceMean": "Mean", "ReduceSum": "Sum", "ReduceMax": "Max", "ReduceMin": "Min", "ReduceProd": "Prod"}
+_NORMS = {"ReduceL1": "L1", "ReduceL2": "L2", "ReduceSumSquare": "SumSquare", "ReduceLogSum": "Sum"}
+_OF_FLAGS = ("ReduceMax", "ReduceMin")
+
+
+@dataclass(eq=False, kw_only=True)
+class Reduce(Layer):
+    """``function`` over neighbouring ``axes``, which disappear from the shape or, with ``keepdims``, become 1."""
+
+    function: str
+    axes: tuple[int, ...]
+    keepdims: bool
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        if self.axes == tuple(range(1, self.x.rank - 1)) and self.function in ("Mean", "Max"):
+            return f"Global{'Average' if self.function == 'Mean' else 'Max'}Pooling{len(self.axes)}D"
+        return self.function
+
+    def params(self) -> dict[str, object]:
+        return {"function": self.function.lower(), "axes": list(self.axes), "keepdims": self.keepdims}
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        if perm is None:
+            return None
+        axes = tuple(sorted(perm[axis] for axis in self.axes))
+        if axes[-1] - axes[0] >= len(axes):
+            return None
+        moved = replace(self, axes=axes)
+        if self.keepdims:
+            return moved, perm
+        rest = [a for a in perm if a not in axes]
+        return moved, tuple(sorted(rest).index(a) for a in rest)
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return self.keeps_rows(by_row) and self.axes[0] > 0
+
+    def absorb(self, consumer: Layer) -> Layer | None:
+        """The same over the axis in front of these as well."""
+        if not isinstance(consumer, Reduce) or (consumer.function, consumer.keepdims) != (self.function, self.keepdims):
+            return None
+        if consumer.axes[-1] != self.axes[0] - 1:
+            return None
+        return replace(self, axes=consumer.axes + self.axes)
+
+    def rust_call(self, call: RustCall) -> str:
+        shape, first, last = self.x.shape, self.axes[0], self.axes[-1] + 1
+        split = call.dims((product(shape[:first]), product(shape[first:last]), product(shape[last:])))
+        if self.x.dtype != "float32":
+            return f"ScalarReduce::{self.function}.run({split}, {call.inputs[0]}, {call.outputs[0]})"
+        return f"Reduce::{self.function}.run(isa, {split}, {call.inputs[0]}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"Reduce", "ScalarReduce"}
+
+
+def _axes(node: Node, facts: Facts) -> list[int]:
+    rank = len(facts.shape(node.ir.inputs[0]))  # type: ignore[arg-type]
+    if node.op.startswith("Global"):
+        return list(range(2, rank))
+    axes = facts.ints(node, "axes", 1)
+    if not axes:
+        return [] if node.attr("noop_with_empty_axes", 0) else list(range(rank))
+    node.has("noop_with_empty_axes")
+    return sorted(normal_axis(a, rank) for a in axes)
+
+
+def reduced(shape: Dims, axes: Sequence[int], keepdims: bool) -> Dims:
+    """The shape without these axes or, with ``keepdims``, with 1 in their places."""
+    if keepdims:
+        return tuple(1 if i in axes else d for i, d in enumerate(shape))
+    return tuple(d for i, d in enumerate(shape) if i not in axes)
+
+
+@infers(*_FUNCTIONS, *_NORMS, "ReduceLogSumExp", "GlobalAveragePool", "GlobalMaxPool")
+def _reduce(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    keepdims = node.op.startswith("Global") or bool(node.attr("keepdims", 1))
+    shape = reduced(data.shape, _axes(node, facts), keepdims)
+    if node.op == "ReduceProd" and data.dims is not None and len(data.shape) == 1 and shape in ((), (1,)):
+        return [Fact.of_dims(np.asarray([product(data.dims), None], dtype=object)[:-1].reshape(shape), data.dtype)]
+    return [Fact(data.dtype, shape)]
+
+
+@rule(Op("|".join([*_FUNCTIONS, "GlobalAveragePool", "GlobalMaxPool"]), Var("x"), more=True, name="reduce"))
+def reduce(m: Match, b: Builder) -> Yield:
+    """Axes go one at a time, the last first; what are neighbours in the end is fused."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    floats = m.root.op in ("ReduceMean", "GlobalAveragePool")
+    known = ("float32",) if floats else NUMBERS + ("bool",) * (m.root.op in _OF_FLAGS)
+    if x.dtype not in known:
+        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(known)}")
+    function = {"GlobalAveragePool": "Mean", "GlobalMaxPool": "Max"}.get(m.root.op) or _FUNCTIONS[m.root.op]
+    keepdims = m.root.op.startswith("Global") or bool(m.root.attr("keepdims", 1))
+    axes = _axes(m.root, b.facts)
+    if not axes:
+        return Reshape(inputs=[x], outputs=[y])
+    return chain(b, [function], axes, keepdims, x, y)
+
+
+def chain(b: Builder, functions: Sequence[str], axes: Sequence[int], keepdims: bool, x: Value, y: Value) -> list[Layer]:
+    """A Reduce for each axis, the last one first; the last of ``functions`` is that of all further ones."""
+    layers: list[Layer] = []
+    value = x
+    for i, axis in enumerate(reversed(axes)):
+        out = y if axis == axes[0] else b.temporary(y, reduced(value.shape, [axis], keepdims))
+        function = functions[min(i, len(functions) - 1)]
+        layers.append(Reduce(function=function, axes=(axis,), keepdims=keepdims, inputs=[value], outputs=[out]))
+        value = out
+    return layers
+
+
+@rule(Op("|".join(_NORMS), Var("x"), more=True, name="norm"))
+def reduce_norm(m: Match, b: Builder) -> Yield:
+    """Over several axes a sum of squares goes on as a sum; the logarithm comes last."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    axes, keepdims = _axes(m.root, b.facts), bool(m.root.attr("keepdims", 1))
+    if x.dtype != "float32" or not axes:
+        return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is float32 over axes")
+    functions = {"SumSquare": ["SumSquare", "Sum"]}.get(_NORMS[m.root.op], [_NORMS[m.root.op]])
+    if m.root.op != "ReduceLogSum":
+        return chain(b, functions, axes, keepdims, x, y)
+    total = b.temporary(y)
+    return [*chain(b, functions, axes, keepdims, x, total), Unary(function="Log", inputs=[total], outputs=[y])]
+
+
+@rule(Op("ReduceLogSumExp", Var("x"), more=True))
+def reduce_log_sum_exp(m: Match, b: Builder) -> Yield:
+    """log Σ exp(x − max) + max, so that nothing overflows."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    axes, keepdims = _axes(m.root, b.facts), bool(m.root.attr("keepdims", 1))
+    if x.dtype not in ("float32", "float64") or not axes:
+        return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is floats over axes")
+    highest = b.temporary(x, reduced(x.shape, axes, True))
+    # An infinite maximum would make a NaN of the difference.
+    finite, moved, powers = b.temporary(highest), b.temporary(x), b.temporary(x)
+    total, log, flat = b.temporary(y), b.temporary(y), b.temporary(y)
+    bounds = np.finfo(x.dtype)
+    if x.dtype == "float32":
+        bounded: list[Layer] = [_activation("clip", highest, finite, float(bounds.min), float(bounds.max))]
+        power: Layer = _activation("exponential", moved, powers)
+    else:
+        above = b.temporary(highest)
+        bounded = [
+            Binary(function="Max", constant=np.asarray(bounds.min), inputs=[highest], outputs=[above]),
+            Binary(function="Min", constant=np.asarray(bounds.max), inputs=[above], outputs=[finite]),
+        ]
+        power = Unary(function="Exp", inputs=[moved], outputs=[powers])
+    return [
+        *chain(b, ["Max"], axes, True, x, highest),
+        *bounded,
+        Binary(function="Sub", inputs=[x, finite], outputs=[moved]),
+        power,
+        *chain(b, ["Sum"], axes, keepdims, powers, total),
+        Unary(function="Log", inputs=[total], outputs=[log]),
+        Reshape(inputs=[finite], outputs=[flat]),
+        Binary(function="Add", inputs=[log, flat], outputs=[y]),
+    ]
+
+
+def _activation(name: str, x: Value, y: Value, *args: float) -> ActivationLayer:
+    return ActivationLayer(activation=Activation(name, args), inputs=[x], outputs=[y])

@@ -1,0 +1,66 @@
+"""TopK: the greatest or least elements along an axis, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf2rust.ops.core.dtypes import NUMBERS
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured, normal_axis
+from tf2rust.ops.core.layer import Dims, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.reduction.along_axis import AlongAxis, flag
+
+
+@dataclass(eq=False, kw_only=True)
+class TopK(AlongAxis):
+    """The ``greatest`` elements along ``axis``, or the least, in order, and where they were.
+
+    How many is a second input where it is not known before.
+    """
+
+    kind = "TopK"
+    greatest: bool
+
+    def measures(self, call: RustCall) -> dict[str, str]:
+        return {str(self.y.shape[self.axis]): f"size_at({call.inputs[1]}, 0)"} if len(call.inputs) > 1 else {}
+
+    def rust_call(self, call: RustCall) -> str:
+        k = call.dim(self.y.shape[self.axis])
+        return (
+            f"top_k({self.split(call)}, {k}, {flag(self.greatest)}, {call.inputs[0]}, "
+            f"{call.outputs[0]}, {call.outputs[1]})"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {"top_k", "size_at"}
+
+
+@infers("TopK")
+def _top_k(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    axis = normal_axis(node.attr("axis", -1), len(data.shape))
+    given = [node.attr("k")] if node.version < 10 else facts.dims(node.input(1))
+    if given is not None and len(given) != 1:
+        raise InferenceError(f"its k is not one number but {len(given)}")
+    k = measured(node.ir.outputs[0]) if given is None else given[0]
+    shape: Dims = (*data.shape[:axis], k, *data.shape[axis + 1 :])
+    return [Fact(data.dtype, shape), Fact("int64", shape)][: len(node.ir.outputs)]
+
+
+@rule(Op("TopK", Var("x"), more=True))
+def top_k(m: Match, b: Builder) -> Yield:
+    x = b.value(m["x"])
+    if x.dtype not in NUMBERS:
+        return m.reject(f"its input is {x.dtype}; TopK is there for {', '.join(NUMBERS)}")
+    axis = normal_axis(m.root.attr("axis", -1), x.rank)
+    m.root.has("sorted"), m.root.has("k")  # in order is also what is asked for if any order would do
+    values = b.value(m.root.ir.outputs[0])
+    outputs = [values, b.value(m.root.ir.outputs[1])] if len(m.root.ir.outputs) > 1 else [values]
+    if len(outputs) == 1:
+        outputs.append(b.temporary(values, dtype="int64"))
+    count = m.root.input(1)
+    computed = count is not None and values.shape[axis] == measured(m.root.ir.outputs[0])
+    inputs = [x, b.value(count)] if computed and count is not None else [x]
+    return TopK(axis=axis, greatest=bool(m.root.attr("largest", 1)), inputs=inputs, outputs=outputs)

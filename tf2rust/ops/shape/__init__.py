@@ -1,0 +1,1 @@
+"""Tensors under other dimensions: reshaped, transposed, joined, padded, repeated."""

@@ -1,0 +1,142 @@
+"""Expand, Tile and ConstantOfShape: elements repeated along axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.ops.core.dims import symbols
+from tf2rust.ops.core.dtypes import DTYPES
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers, measured
+from tf2rust.ops.core.layer import Dims, Layer, RustCall, broadcasts_rows
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.generator.constant import constant
+from tf2rust.ops.shape.reshape import Reshape
+
+
+@dataclass(eq=False, kw_only=True)
+class Broadcast(Layer):
+    """Repeats the input along the axes in which it has 1 where the output has more."""
+
+    kind = "Broadcast"
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        return broadcasts_rows(self.y, self.inputs, by_row)
+
+    def rust_call(self, call: RustCall) -> str:
+        shapes = f"&{call.dims(self.x.shape)}, {call.outputs[0]}, &{call.dims(self.y.shape)}"
+        return f"broadcast({call.inputs[0]}, {shapes})"
+
+    def rust_imports(self) -> set[str]:
+        return {"broadcast"}
+
+
+@dataclass(eq=False, kw_only=True)
+class Fill(Broadcast):
+    """A number, the first input, repeated to the shape that the second input holds."""
+
+    kind = "Fill"
+
+    def measures(self, call: RustCall) -> dict[str, str]:
+        return {str(d): f"size_at({call.inputs[1]}, {axis})" for axis, d in enumerate(self.y.shape)}
+
+    def rust_imports(self) -> set[str]:
+        return {"broadcast", "size_at"}
+
+
+@dataclass(eq=False, kw_only=True)
+class Tile(Layer):
+    """Repeats the input as a whole, ``repeats[i]`` times along axis i."""
+
+    kind = "Tile"
+    repeats: Dims
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        once = self.repeats[0] == 1
+        return self.keeps_rows(by_row) and once and not symbols(self.repeats) & symbols(self.x.shape[:1])
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"tile({call.inputs[0]}, &{call.dims(self.x.shape)}, &{call.dims(self.repeats)}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"tile"}
+
+
+def _repeats(node: Node, facts: Facts) -> Dims:
+    repeats = facts.dims(node.input(1))
+    if repeats is None:
+        raise InferenceError("how often it repeats is computed from data, not from shapes and constants")
+    return tuple(repeats)
+
+
+@infers("Tile")
+def _tile(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    repeats = _repeats(node, facts)
+    if len(repeats) != len(data.shape):
+        raise InferenceError(f"it has {len(repeats)} repeats for an input of rank {len(data.shape)}")
+    shape = tuple(d * r for d, r in zip(data.shape, repeats, strict=True))
+    return [Fact(data.dtype, shape, fill=data.fill)]
+
+
+_MOST_AXES = 64
+"""What NumPy's arrays have at most."""
+
+
+@infers("ConstantOfShape")
+def _constant_of_shape(node: Node, facts: Facts) -> Sequence[Fact]:
+    shape = facts.dims(node.input(0))
+    if shape is None:
+        rank = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+        if len(rank) != 1 or not isinstance(rank[0], int):
+            raise InferenceError("its shape is computed from data, and how many dimensions it has is not known")
+        if rank[0] > _MOST_AXES:
+            raise InferenceError(f"its shape has {rank[0]} dimensions; arrays have at most {_MOST_AXES}")
+        shape = [measured(node.ir.outputs[0], f"d{axis}") for axis in range(rank[0])]
+    value = np.asarray(node.attr("value", np.zeros(1, np.float32)))
+    if value.size != 1:
+        raise InferenceError(f"its value is not one number but of shape {list(value.shape)}")
+    return [Fact(value.dtype.name, tuple(shape), fill=float(value.flat[0]))]
+
+
+@infers("Expand")
+def _expand(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    target = facts.dims(node.input(1))
+    if target is None:
+        raise InferenceError("its shape is computed from data, not from shapes and constants")
+    return [Fact(data.dtype, broadcast([data.shape, tuple(target)]), fill=data.fill)]
+
+
+@rule(Op("Tile", Var("x"), Var("repeats")))
+def tile(m: Match, b: Builder) -> Yield:
+    x, y, repeats = b.value(m["x"]), b.value(m.root.ir.outputs[0]), _repeats(m.root, b.facts)
+    if x.dtype not in DTYPES:
+        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    if x.shape == y.shape:
+        return Reshape(inputs=[x], outputs=[y])
+    return Tile(repeats=repeats, inputs=[x], outputs=[y])
+
+
+@rule(Op("Expand", Var("x"), Var("shape")))
+def expand(m: Match, b: Builder) -> Yield:
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    if x.dtype not in DTYPES:
+        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    return Reshape(inputs=[x], outputs=[y]) if x.shape == y.shape else Broadcast(inputs=[x], outputs=[y])
+
+
+@rule(Op("ConstantOfShape", Var("shape")))
+def filled(m: Match, b: Builder) -> Yield:
+    """One number, repeated."""
+    m.root.has("value")
+    fact = b.facts[m.root.ir.outputs[0]]
+    if fact.fill is None or fact.dtype not in DTYPES:
+        return m.reject(f"it is filled with a {fact.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    number = constant(np.asarray(fact.fill, dtype=fact.dtype))
+    if b.facts.dims(m["shape"]) is None:
+        return [number, Fill(inputs=[number.y, b.value(m["shape"])], outputs=[b.value(m.root.ir.outputs[0])])]
+    return [number, Broadcast(inputs=[number.y], outputs=[b.value(m.root.ir.outputs[0])])]

@@ -1,0 +1,145 @@
+"""ZeroPadding: a constant, or what lies inside, around a tensor. In front of a convolution zeros become part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tf2rust.ops.conv.conv import Conv
+from tf2rust.ops.core.dims import Expr, symbols
+from tf2rust.ops.core.dtypes import DTYPES
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.rust import rust_number
+from tf2rust.ops.indexing.slice import Slice
+from tf2rust.ops.shape.reshape import Reshape
+
+
+@dataclass(eq=False, kw_only=True)
+class Pad(Layer):
+    """``padding[i]`` elements before and after axis i, by ``mode``: ``value``, or the number that is the second input;
+    or elements of the input: the nearest (``edge``), mirrored ones (``reflect``), those from the other side (``wrap``).
+    """
+
+    kind = "ZeroPadding"
+    padding: tuple[tuple[int | Expr, int | Expr], ...]
+    value: float = 0.0
+    mode: str = "constant"
+
+    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        if perm is None or len(perms) > 1:
+            return None
+        return replace(self, padding=tuple(self.padding[perm.index(axis)] for axis in range(len(perm)))), perm
+
+    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+        sizes = symbols(p for pair in self.padding for p in pair)
+        return self.keeps_rows(by_row) and self.padding[0] == (0, 0) and not sizes & symbols(self.x.shape[:1])
+
+    def absorb(self, consumer: Layer) -> Layer | None:
+        zeros = self.zeros_around()
+        if not isinstance(consumer, Conv) or consumer.x is not self.y or zeros is None:
+            return None
+        own = consumer.window.padding
+        if None in own:
+            return None
+        padding = tuple((a + c[0], b + c[1]) for (a, b), c in zip(zeros, own, strict=True) if c)
+        inputs = [self.x, *consumer.inputs[1:]]
+        return replace(consumer, window=replace(consumer.window, padding=padding), inputs=inputs)
+
+    def zeros_around(self) -> tuple[tuple[int, int], ...] | None:
+        """How many zeros there are before and after each spatial axis; None if they depend on sizes, or are not all."""
+        zeros = self.mode == "constant" and self.value == 0 and len(self.inputs) == 1
+        if not zeros or any(map(any, (self.padding[0], self.padding[-1]))):
+            return None
+        known = [(a, b) for a, b in self.padding[1:-1] if isinstance(a, int) and isinstance(b, int)]
+        return tuple(known) if len(known) == len(self.padding) - 2 else None
+
+    def rust_call(self, call: RustCall) -> str:
+        before = call.dims([p for p, _ in self.padding])
+        number = rust_number(np.dtype(self.x.dtype).type(self.value), self.x.dtype)
+        if len(self.inputs) > 1:
+            number = f"number({call.inputs[1]})?"
+        mode = f"Constant({number})" if self.mode == "constant" else self.mode.capitalize()
+        return (
+            f"pad({call.inputs[0]}, &{call.dims(self.x.shape)}, &{before}, Pad::{mode}, "
+            f"&{call.dims(self.y.shape)}, {call.outputs[0]})"
+        )
+
+    def rust_imports(self) -> set[str]:
+        return {"pad", "Pad", "number"}
+
+
+_MODES = ("constant", "edge", "reflect", "wrap")
+
+
+def _padding(node: Node, facts: Facts) -> list[tuple[int | Expr, int | Expr]]:
+    rank = len(facts.shape(node.ir.inputs[0]))  # type: ignore[arg-type]
+    # Operator set 1 calls them paddings.
+    pads = node.attr("paddings") or facts.dims(node.input(1)) or facts.ints(node, "pads", 1)
+    if pads is None:
+        raise InferenceError("it has no pads")
+    axes = facts.ints(node, "axes", 3) or list(range(rank))
+    if len(pads) != 2 * len(axes):
+        raise InferenceError(f"it has {len(pads)} pads for {len(axes)} axes, which need {2 * len(axes)}")
+    padding: list[tuple[int | Expr, int | Expr]] = [(0, 0)] * rank
+    for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
+        padding[normal_axis(axis, rank)] = (before, after)
+    return padding
+
+
+@infers("Pad")
+def _pad(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    padding = _padding(node, facts)
+    for axis, (size, (before, after)) in enumerate(zip(data.shape, padding, strict=True)):
+        cut = _cut(before) + _cut(after)
+        if isinstance(size, int) and cut > size:
+            raise InferenceError(f"it takes {cut} elements away from axis {axis}, which has {size}")
+    return [Fact(data.dtype, tuple(d + p + q for d, (p, q) in zip(data.shape, padding, strict=True)))]
+
+
+def _cut(pad: int | Expr) -> int:
+    """How many elements it takes away."""
+    return max(-pad, 0) if isinstance(pad, int) else 0
+
+
+@rule(Op("Pad", Var("x"), more=True))
+def pad(m: Match, b: Builder) -> Yield:
+    """Negative padding crops, before anything is added; where sizes decide, it is an error when the model runs."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    mode = m.root.attr("mode", "constant")
+    if mode not in _MODES or x.dtype not in DTYPES:
+        return m.reject(
+            f"its mode is {mode} and its input {x.dtype}; there are {', '.join(_MODES)} for {', '.join(DTYPES)}"
+        )
+    value, inputs = m.root.attr("value", 0.0), [x]
+    if (given := m.root.input(2)) is not None and mode == "constant":
+        fact = b.facts[given]
+        if fact.dtype != x.dtype:
+            return m.reject(f"it fills {x.dtype} with {fact.dtype}; both must be of one type")
+        if fact.const is not None:
+            value = fact.const.flat[0].item()
+        elif fact.fill is not None:
+            value = fact.fill
+        else:
+            inputs.append(b.value(given))
+    m.root.has("pads"), m.root.has("paddings")
+    padding = tuple(_padding(m.root, b.facts))
+    if not any(map(any, padding)):
+        return Reshape(inputs=[x], outputs=[y])
+    layers: list[Layer] = []
+    if any(_cut(p) for pair in padding for p in pair):
+        cropped = tuple(d - _cut(p) - _cut(q) for d, (p, q) in zip(x.shape, padding, strict=True))
+        starts = tuple(_cut(p) for p, _ in padding)
+        padding = tuple((p + _cut(p), q + _cut(q)) for p, q in padding)
+        inner = b.temporary(x, cropped) if any(map(any, padding)) else y
+        layers.append(Slice(starts=starts, steps=(1,) * x.rank, inputs=[x], outputs=[inner]))
+        if inner is y:
+            return layers
+        inputs[0] = inner
+    return [*layers, Pad(padding=padding, value=value, mode=mode, inputs=inputs, outputs=[y])]

@@ -1,0 +1,54 @@
+"""Shape and Size: the dimensions of a tensor, as numbers.
+
+What exporters compute from them is mostly arithmetic on shapes, which is done at conversion and leaves no layer. The
+layer is for numbers that are data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.layer import Dims, Layer, RustCall
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+
+
+@dataclass(eq=False, kw_only=True)
+class ShapeOf(Layer):
+    """Dimensions as int64."""
+
+    kind = "Shape"
+    dims: Dims
+
+    def rust_call(self, call: RustCall) -> str:
+        return f"dims_as_numbers(&{call.dims(self.dims)}, {call.outputs[0]})"
+
+    def rust_imports(self) -> set[str]:
+        return {"dims_as_numbers"}
+
+
+@infers("Shape")
+def _shape(node: Node, facts: Facts) -> Sequence[Fact]:
+    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    return [Fact.of_dims(np.asarray([*shape[node.attr("start", 0) : node.attr("end")], None], dtype=object)[:-1])]
+
+
+@infers("Size")
+def _size(node: Node, facts: Facts) -> Sequence[Fact]:
+    total = product(facts.shape(node.ir.inputs[0]))  # type: ignore[arg-type]
+    return [Fact.of_dims(np.asarray(total, dtype=object))]
+
+
+@rule(Op("Shape|Size", Var("x"), name="shape"))
+def shape(m: Match, b: Builder) -> Yield:
+    for attribute in ("start", "end"):
+        m.root.has(attribute)
+    dims = b.facts.dims(m.root.ir.outputs[0])
+    if dims is None:
+        return m.reject("its input has a shape that is not known")
+    return ShapeOf(dims=tuple(dims), inputs=[], outputs=[b.value(m.root.ir.outputs[0])])

@@ -1,0 +1,159 @@
+"""Fourier transforms as matrix products: DFT and STFT."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.layer import Layer, Value
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.elementwise.binary import Binary
+from tf2rust.ops.generator.constant import constant
+from tf2rust.ops.indexing.gather import Gather
+from tf2rust.ops.linear.dense import Dense
+from tf2rust.ops.shape.reshape import Reshape
+from tf2rust.ops.shape.transpose import Transpose, inverse, permute
+
+_LARGEST = 1 << 22
+"""Numbers in the matrix of a transform; beyond, a fast transform would be called for, which is not there."""
+
+
+def _integer(facts: Facts, value: ir.Value | None, name: str) -> int | None:
+    """The number that a constant input holds; None if it is absent."""
+    if value is None:
+        return None
+    array = facts.const(value)
+    if array is None:
+        raise InferenceError(f"its {name} is not a constant")
+    if array.size != 1:
+        raise InferenceError(f"its {name} is not one number but of shape {list(array.shape)}")
+    return int(array.reshape(()))
+
+
+def _fixed(size: int | Expr) -> int:
+    if not isinstance(size, int):
+        raise InferenceError(f"it transforms the free dimension {size}; bind it with --dim")
+    return size
+
+
+def _dft_plan(node: Node, facts: Facts) -> tuple[int, int, int]:
+    """The axis, the length of the transform, and how many numbers come out along the axis."""
+    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    given = node.attr("axis", 1) if node.version < 20 else _integer(facts, node.input(2), "axis")
+    axis = normal_axis(-2 if given is None else given, len(shape))
+    size = _fixed(shape[axis])
+    one_sided, back = node.attr("onesided", 0), node.attr("inverse", 0)
+    length = _integer(facts, node.input(1), "dft_length") or (2 * (size - 1) if one_sided and back else size)
+    return axis, length, length // 2 + 1 if one_sided and not back else length
+
+
+@infers("DFT")
+def _dft(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    axis, _, count = _dft_plan(node, facts)
+    parts = 1 if node.attr("onesided", 0) and node.attr("inverse", 0) else 2
+    shape = (*data.shape[:axis], count, *data.shape[axis + 1 :])
+    return [Fact(data.dtype, (*shape[:-1], parts))]
+
+
+def _matrix(size: int, parts: int, length: int, count: int, *, back: bool, real: bool) -> np.ndarray:
+    """What a row of ``size`` numbers of ``parts`` (real, imaginary) is multiplied with: [size · parts, count · 1 or 2].
+
+    exp(∓2πi · j · k / length), divided by the length on the way back. ``real``: the row is one half of a symmetric
+    spectrum, whose other half is what it is the conjugate of, so that the result has no imaginary part.
+    """
+    j, k = np.arange(size)[:, None], np.arange(count)[None, :]
+    angle = 2 * np.pi * (j * k % length) / length
+    cos, sin = np.cos(angle), np.sin(angle) * (1 if back else -1)
+    inside = (j < length).astype(np.float64)
+    if back:
+        inside = inside / length
+    if real:
+        inside = inside * np.where((j == 0) | (2 * j == length), 1, 2) * (j <= length // 2)
+        return np.asarray(np.stack([inside * cos, inside * -sin], 1).reshape(size * 2, count))
+    rows = [np.stack([cos, sin], -1), np.stack([-sin, cos], -1)][:parts]
+    return np.asarray((np.stack(rows, 1) * inside[:, None, :, None]).reshape(size * parts, count * 2))
+
+
+def _transform(x: Value, y: Value, kernel: np.ndarray, b: Builder) -> list[Layer]:
+    """From [..., size, parts] to [..., count, parts]."""
+    flat = b.temporary(x, (*x.shape[:-2], kernel.shape[0]))
+    made = b.temporary(y, (*y.shape[:-2], kernel.shape[1]))
+    return [
+        Reshape(inputs=[x], outputs=[flat]),
+        Dense(kernel=kernel.astype(np.float32), inputs=[flat], outputs=[made]),
+        Reshape(inputs=[made], outputs=[y]),
+    ]
+
+
+@rule(Op("DFT", Var("x"), more=True))
+def dft(m: Match, b: Builder) -> Yield:
+    """A product with a matrix of roots of unity: exact, and fast as long as it is short."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    axis, length, count = _dft_plan(m.root, b.facts)
+    back, one_sided = bool(m.root.attr("inverse", 0)), bool(m.root.attr("onesided", 0))
+    size, parts = _fixed(x.shape[axis]), _fixed(x.shape[-1])
+    if x.dtype != "float32" or parts not in (1, 2) or axis == x.rank - 1 or size * parts * count * 2 > _LARGEST:
+        return m.reject(f"its input is {x}; up to {_LARGEST} products of float32 for each row are there")
+    if back and one_sided and parts != 2:
+        return m.reject("its spectrum has no imaginary part")
+    kernel = _matrix(size, parts, length, count, back=back, real=back and one_sided)
+    perm = (*(a for a in range(x.rank) if a not in (axis, x.rank - 1)), axis, x.rank - 1)
+    if perm == tuple(range(x.rank)):
+        return _transform(x, y, kernel, b)
+    first = Transpose(perm=perm, inputs=[x], outputs=[b.temporary(x, permute(x.shape, perm))])
+    inner = b.temporary(y, permute(y.shape, perm))
+    return [
+        first,
+        *_transform(first.y, inner, kernel, b),
+        Transpose(perm=inverse(perm), inputs=[inner], outputs=[y]),
+    ]
+
+
+def _frames(node: Node, facts: Facts) -> tuple[int, int, int]:
+    """From one frame to the next, the length of a frame, and how many there are."""
+    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    step = _integer(facts, node.input(1), "frame_step")
+    length = _integer(facts, node.input(3), "frame_length")
+    window = node.input(2)
+    if length is None and window is not None:
+        length = _fixed(facts.shape(window)[0])
+    if not step or not length:
+        raise InferenceError("it has no length of a frame, or no step")
+    return step, length, (_fixed(shape[1]) - length) // step + 1
+
+
+@infers("STFT")
+def _stft(node: Node, facts: Facts) -> Sequence[Fact]:
+    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    _, length, count = _frames(node, facts)
+    bins = length // 2 + 1 if node.attr("onesided", 1) else length
+    return [Fact(data.dtype, (data.shape[0], count, bins, 2))]
+
+
+@rule(Op("STFT", Var("x"), more=True))
+def stft(m: Match, b: Builder) -> Yield:
+    """Frames are gathered, weighted by the window, and transformed."""
+    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    step, length, count = _frames(m.root, b.facts)
+    m.root.has("onesided")
+    parts, bins = _fixed(x.shape[2]) if x.rank == 3 else 1, _fixed(y.shape[2])
+    if x.dtype != "float32" or count < 1 or length * parts * bins * 2 > _LARGEST:
+        return m.reject(f"its input is {x}; up to {_LARGEST} products of float32 for each frame are there")
+    places = constant((np.arange(count)[:, None] * step + np.arange(length)[None, :]).reshape(-1))
+    shape = (x.shape[0], count * length, parts)
+    signal = Reshape(inputs=[x], outputs=[b.temporary(x, (*x.shape[:2], parts))])
+    picked = Gather(axis=1, inputs=[signal.y, places.y], outputs=[b.temporary(x, shape)])
+    frames = Reshape(inputs=[picked.y], outputs=[b.temporary(x, (x.shape[0], count, length, parts))])
+    layers: list[Layer] = [signal, places, picked, frames]
+    if (given := m.root.input(2)) is not None:
+        window = Reshape(inputs=[b.value(given)], outputs=[b.temporary(x, (length, 1))])
+        weighted = b.temporary(x, frames.y.shape)
+        layers += [window, Binary(function="Mul", inputs=[frames.y, window.y], outputs=[weighted])]
+    kernel = _matrix(length, parts, length, bins, back=False, real=False)
+    return [*layers, *_transform(layers[-1].y, y, kernel, b)]

@@ -1,0 +1,243 @@
+"""Fusion: a layer takes over the work of its only reader, or of its only source, where its kernel can do it too."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from tf2rust.ops.activation.activation import ActivationLayer
+from tf2rust.ops.conv.conv import Conv
+from tf2rust.ops.conv.embedding_conv import EmbeddingConv1D
+from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.layer import Layer, LayerGraph, Value
+from tf2rust.ops.elementwise.binary import Binary
+from tf2rust.ops.elementwise.scale_shift import chained
+from tf2rust.ops.indexing.embedding import Embedding
+from tf2rust.ops.linear.dense import Dense
+from tf2rust.ops.shape.reshape import Reshape
+from tf2rust.ops.shape.transpose import Transpose, inverse
+
+
+def fuse(graph: LayerGraph) -> LayerGraph:
+    """Joins layers with their neighbours until no two fit together any more."""
+    return _Fusion(graph).run()
+
+
+class _Fusion:
+    """Rewrites a graph step by step; every step looks at a layer and its neighbours alone."""
+
+    def __init__(self, graph: LayerGraph) -> None:
+        self.graph = graph
+        self.kept = {value for _, value in graph.outputs}
+        self.readers: dict[Value, Counter[Layer]] = {}
+        """How often each layer reads a value."""
+        self.made: dict[Value, Layer] = {}
+        self.position: dict[Layer, float] = {}
+        self.waiting: deque[Layer] = deque(graph.layers)
+        self.of_reshapes = (self._merge, self._sink, self._sink_sum, self._flatten)
+        for position, layer in enumerate(graph.layers):
+            self._add(layer, position)
+
+    def run(self) -> LayerGraph:
+        while self.waiting:
+            layer = self.waiting.popleft()
+            if layer not in self.position:
+                continue
+            if isinstance(layer, Reshape) and any(step(layer) for step in self.of_reshapes):
+                continue
+            self._fuse(layer, _absorbed)
+        for layer in self._in_order():
+            if isinstance(layer, Conv):
+                self._embed(layer)
+        # What no neighbour could take in is done in as few passes over memory as may be.
+        self.waiting.extend(self._in_order())
+        while self.waiting:
+            layer = self.waiting.popleft()
+            if layer in self.position:
+                self._fuse(layer, chained)
+        self.graph.layers = self._in_order()
+        return self.graph
+
+    def _in_order(self) -> list[Layer]:
+        return sorted(self.position, key=self.position.__getitem__)
+
+    def _add(self, layer: Layer, position: float) -> None:
+        self.position[layer] = position
+        for value in layer.inputs:
+            self.readers.setdefault(value, Counter())[layer] += 1
+        for value in layer.outputs:
+            self.made[value] = layer
+
+    def _remove(self, layer: Layer) -> float:
+        for value in layer.inputs:
+            self.readers[value][layer] -= 1
+            if not self.readers[value][layer]:
+                del self.readers[value][layer]
+        for value in layer.outputs:
+            if self.made.get(value) is layer:
+                del self.made[value]
+        return self.position.pop(layer)
+
+    def _look_again(self, layer: Layer) -> None:
+        """A layer has changed: it and its neighbours may fit together now."""
+        sources = [self.made[v] for v in layer.inputs if v in self.made]
+        self.waiting.extend([*sources, layer, *(r for v in layer.outputs for r in self.readers.get(v, ()))])
+
+    def _only_reader(self, value: Value) -> Layer | None:
+        readers = self.readers.get(value, Counter())
+        reader = next(iter(readers)) if len(readers) == 1 and value not in self.kept else None
+        return reader if reader is not None and readers[reader] == 1 else None
+
+    def _merge(self, view: Reshape) -> bool:
+        """``Reshape(Reshape(x))`` is one Reshape; one that changes nothing is none."""
+        source = self.made.get(view.x)
+        if isinstance(source, Reshape):
+            position = self._remove(view)
+            view.inputs = [source.x]
+            if not self.readers[source.y] and source.y not in self.kept:
+                self._remove(source)
+                view.nodes = source.nodes + view.nodes
+            self._add(view, position)
+        elif view.x.shape == view.y.shape and view.y not in self.kept:
+            self._remove(view)
+            readers = self.readers.pop(view.y, Counter())
+            for reader in readers:
+                reader.inputs = [view.x if v is view.y else v for v in reader.inputs]
+            self.readers.setdefault(view.x, Counter()).update(readers)
+            heir = source or next(iter(readers), None)
+            if heir is not None:
+                heir.nodes += view.nodes
+            # The others that read x, of which there may be many, are its neighbours as before.
+            self.waiting.extend([*([source] if source else []), *readers])
+            return True
+        else:
+            return False
+        self._look_again(view)
+        return True
+
+    def _sink(self, view: Reshape) -> bool:
+        """Moves an elementwise layer in front of a Reshape, next to a layer that may take it over.
+
+        x ─ Dense ─ Reshape ─ Add(bias) ─ Relu    becomes    x ─ Dense ─ Add(bias) ─ Relu ─ Reshape
+        """
+        layer = self._only_reader(view.y)
+        if layer is None or len(layer.inputs) != 1 or not _commutes(layer, view):
+            return False
+        first, second = self._remove(view), self._remove(layer)
+        inner = Value(f"{layer.y.name}'", layer.y.dtype, view.x.shape)
+        view.outputs = layer.outputs
+        layer.inputs, layer.outputs = [view.x], [inner]
+        view.inputs = [inner]
+        self._add(layer, first)
+        self._add(view, second)
+        self._look_again(layer)
+        self._look_again(view)
+        return True
+
+    def _sink_sum(self, view: Reshape) -> bool:
+        """Moves a sum in front of a Reshape, next to a layer that takes residual connections.
+
+        x ─ Dense ─ Reshape ─ Add(r)    becomes    x ─ Dense ─ Add(Reshape(r)) ─ Reshape
+        """
+        source, add = self.made.get(view.x), self._only_reader(view.y)
+        if source is None or not isinstance(add, Binary) or self._only_reader(view.x) is not view:
+            return False
+        others = [v for v in add.inputs if v is not view.y]
+        if len(others) != 1 or not others[0].shape == view.y.shape == add.y.shape:
+            return False
+        flat, inner = (Value(f"{v.name}'", v.dtype, view.x.shape) for v in (others[0], add.y))
+        moved = replace(add, inputs=[view.x, flat], outputs=[inner])
+        if source.absorb(moved) is None:
+            return False
+        self._remove(view)
+        position = self._remove(add)
+        view.inputs, view.outputs = [inner], add.outputs
+        self._add(Reshape(inputs=others, outputs=[flat], name=add.name, rules=add.rules), position - 0.25)
+        self._add(moved, position)
+        self._add(view, position + 0.25)
+        self._look_again(moved)
+        self._look_again(view)
+        return True
+
+    def _flatten(self, view: Reshape) -> bool:
+        """A Dense over all axes but the first reads them in whatever order they lie, its kernel's rows put in that one.
+
+        x ─ Transpose ─ Reshape ─ Dense    becomes    x ─ Reshape ─ Dense
+        """
+        source, reader = self.made.get(view.x), self._only_reader(view.y)
+        if (
+            not isinstance(source, Transpose)
+            or not isinstance(reader, Dense)
+            or reader.x is not view.y
+            or self._only_reader(source.y) is not view
+        ):
+            return False
+        shape, rows = source.y.shape, reader.kernel.shape[0]
+        if source.perm[0] != 0 or view.y.shape != (shape[0], rows) or product(shape[1:]) != rows:
+            return False
+        split = reader.kernel.reshape(*map(int, map(str, shape[1:])), -1)
+        back = [axis - 1 for axis in inverse(source.perm)[1:]]
+        reader.kernel = np.ascontiguousarray(split.transpose(*back, split.ndim - 1).reshape(rows, -1))
+        self._remove(source)
+        position = self._remove(view)
+        view.inputs = [source.x]
+        reader.nodes = source.nodes + reader.nodes
+        self._add(view, position)
+        self._look_again(view)
+        return True
+
+    def _embed(self, conv: Conv) -> None:
+        """A convolution over embedded indices becomes sums of rows; the Embedding stays for whoever else reads it."""
+        embedding = self.made.get(conv.x)
+        if not isinstance(embedding, Embedding) or (fused := EmbeddingConv1D.of(embedding, conv)) is None:
+            return
+        self._add(fused, self._remove(conv))
+        if not self.readers[embedding.y] and embedding.y not in self.kept:
+            self._remove(embedding)
+            fused.nodes, fused.rules = embedding.nodes + fused.nodes, embedding.rules + fused.rules
+
+    def _fuse(self, layer: Layer, join: Callable[[Layer, Layer], Layer | None]) -> None:
+        reader = self._only_reader(layer.y) if len(layer.outputs) == 1 else None
+        if reader is None:
+            return
+        fused = join(layer, reader)
+        if fused is None:
+            return
+        self._remove(layer)
+        position = self._remove(reader)
+        fused.outputs = reader.outputs
+        fused.anchor = layer.anchor if type(fused) is type(layer) else reader.anchor
+        fused.nodes = layer.nodes + reader.nodes
+        fused.rules = layer.rules + reader.rules
+        self._add(fused, position)
+        self._look_again(fused)
+
+
+def _absorbed(layer: Layer, reader: Layer) -> Layer | None:
+    return layer.absorb(reader) or reader.absorb_input(layer)
+
+
+def _commutes(layer: Layer, view: Reshape) -> bool:
+    """Whether an elementwise layer computes the same on the other side of the Reshape."""
+    if isinstance(layer, ActivationLayer):
+        return True
+    if not isinstance(layer, Binary) or layer.constant is None or layer.x.shape != layer.y.shape:
+        return False
+    if layer.constant.size == 1:
+        layer.constant = layer.constant.reshape(())
+        return True
+    if view.x.rank == 0:
+        return False
+    if layer.last_axis() is not None and view.x.shape[-1] == view.y.shape[-1]:
+        layer.constant = layer.constant.reshape(-1)
+        return True
+    # Or the Reshape has cut the last axis into those that the constant runs over.
+    shape = tuple(itertools.dropwhile(lambda size: size == 1, layer.constant.shape))
+    if not shape or view.y.shape[-len(shape) :] != shape or layer.constant.size != view.x.shape[-1]:
+        return False
+    layer.constant = layer.constant.reshape(-1)
+    return True

@@ -1,0 +1,208 @@
+"""The layout pass: transposes travel down until two of them cancel.
+
+A value behind a transpose is remembered as ``(base, perm)`` instead of being computed. A layer that can be moved in
+front of its inputs' transposes is; a transpose is written only where a layer needs the axes in its own order:
+
+    x ─ Transpose ─ Relu ─ Transpose⁻¹ ─ y      becomes      x ─ Relu ─ y
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Perm, Value
+from tf2rust.ops.shape.reshape import Reshape
+from tf2rust.ops.shape.transpose import Transpose, inverse, permute
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A value that is ``transpose(base, perm)``; ``nodes`` are the ONNX nodes nobody has taken over yet."""
+
+    base: Value
+    perm: Perm
+    nodes: tuple[str, ...] = ()
+
+
+class _Pass:
+    def __init__(self, graph: LayerGraph) -> None:
+        self.graph = graph
+        self.pending: dict[Value, _Pending] = {}
+        self.alias: dict[Value, Value] = {}
+        self.written: dict[tuple[Value, Perm], Value] = {}
+        self.layers: list[Layer] = []
+        self.made: dict[Value, Layer] = {}
+        self.orphans: tuple[str, ...] = ()
+
+    def run(self) -> LayerGraph:
+        for layer in self.graph.layers:
+            layer.inputs = [self.alias.get(v, v) for v in layer.inputs]
+            if isinstance(layer, Transpose):
+                self._hold(layer.x, layer.y, layer.perm, layer.nodes)
+            elif isinstance(layer, Reshape) and layer.x in self.pending:
+                self._reshape(layer)
+            else:
+                self._move(layer)
+        outputs = [(name, self._materialise(self.alias.get(v, v))) for name, v in self.graph.outputs]
+        if self.orphans and self.layers:
+            self.layers[-1].nodes += self.orphans
+        return LayerGraph(self.graph.inputs, outputs, self.layers)
+
+    def _hold(self, x: Value, y: Value, perm: Perm, nodes: tuple[str, ...]) -> None:
+        """Remembers ``y = transpose(x, perm)``; nothing is left to remember where perms cancel."""
+        held = self.pending.get(x)
+        if held is not None:
+            self.pending[x] = replace(held, nodes=())
+            x, perm, nodes = held.base, tuple(held.perm[axis] for axis in perm), held.nodes + nodes
+        if perm == tuple(range(len(perm))):
+            self.alias[y] = x
+            self._give(x, nodes)
+        else:
+            self.pending[y] = _Pending(x, perm, nodes)
+
+    def _give(self, value: Value, nodes: tuple[str, ...]) -> None:
+        """Credits nodes that vanished to the layer that made the value, else to the next layer written."""
+        maker = self.made.get(value)
+        if maker is None:
+            self.orphans += nodes
+        else:
+            maker.nodes += nodes
+
+    def _take(self, value: Value) -> tuple[str, ...]:
+        held = self.pending[value]
+        self.pending[value] = replace(held, nodes=())
+        return held.nodes
+
+    def _write(self, layer: Layer) -> None:
+        layer.nodes = self.orphans + layer.nodes
+        self.orphans = ()
+        self.layers.append(layer)
+        self.made.update((value, layer) for value in layer.outputs)
+
+    def _materialise(self, value: Value) -> Value:
+        """The value itself, written out where it is still behind a transpose."""
+        if value not in self.pending:
+            return value
+        held = self.pending[value]
+        key = (held.base, held.perm)
+        if key not in self.written:
+            moved = [axis for axis in held.perm if held.base.shape[axis] != 1]
+            parts = {"inputs": [held.base], "outputs": [value], "nodes": self._take(value), "rules": ("transpose",)}
+            if moved == sorted(moved):  # only axes of size 1 change place: the elements keep their order
+                self._write(Reshape(**parts))  # type: ignore[arg-type]
+            else:
+                self._write(Transpose(perm=held.perm, **parts))  # type: ignore[arg-type]
+            self.written[key] = value
+        return self.written[key]
+
+    def _move(self, layer: Layer) -> None:
+        perms = [self.pending[v].perm if v in self.pending else None for v in layer.inputs]
+        moved = layer.transposed(perms) if any(perms) and len(layer.outputs) == 1 else None
+        if moved is None:
+            layer.inputs = [self._materialise(v) for v in layer.inputs]
+            self._write(layer)
+            return
+        new, perm = moved
+        y = layer.y
+        taken = tuple(n for v in dict.fromkeys(layer.inputs) if v in self.pending for n in self._take(v))
+        base = Value(f"{y.name}'", y.dtype, permute(y.shape, inverse(perm)))
+        new.inputs = [self.pending[v].base if v in self.pending else v for v in layer.inputs]
+        new.outputs = [base]
+        new.nodes = taken + layer.nodes
+        self._write(new)
+        self._hold(base, y, perm, ())
+
+    def _reshape(self, layer: Layer) -> None:
+        """A Reshape that can be done on the base is moved; any other needs the elements in order.
+
+        One that changes nothing is forgotten.
+        """
+        held = self.pending[layer.x]
+        if layer.x.shape == layer.y.shape:
+            self._hold(layer.x, layer.y, tuple(range(layer.y.rank)), layer.nodes)
+            return
+        perm = _regrouped(layer.x.shape, layer.y.shape, held.perm)
+        if perm is None and (order := _neighbourly(layer.x.shape, layer.y.shape, held.perm)) is not None:
+            near = Value(f"{layer.x.name}'", layer.x.dtype, permute(layer.x.shape, order))
+            self._hold(layer.x, near, order, ())
+            held = _Pending(self._materialise(self.alias.get(near, near)), inverse(order))
+            self.pending[layer.x] = held
+            perm = _regrouped(layer.x.shape, layer.y.shape, held.perm)
+        if perm is None:
+            layer.inputs = [self._materialise(layer.x)]
+            self._write(layer)
+            return
+        base = Value(f"{layer.y.name}'", layer.y.dtype, permute(layer.y.shape, inverse(perm)))
+        nodes = self._take(layer.x) + layer.nodes
+        self._write(Reshape(inputs=[held.base], outputs=[base], nodes=nodes, rules=layer.rules))
+        self._hold(base, layer.y, perm, ())
+
+
+def _regrouped(before: Dims, after: Dims, perm: Perm) -> Perm | None:
+    """The perm behind a Reshape from ``before`` to ``after``, if it can be done on the base.
+
+    Axes that are joined have to be neighbours in the base too, and in the same order:
+
+        base [n, h, w, c] ─ Transpose ─ [n, c, h, w] ─ Reshape ─ [n, c, h·w]     is
+        base [n, h, w, c] ─ Reshape ─ [n, h·w, c] ─ Transpose ─ [n, c, h·w]
+    """
+    groups = _groups(before, after)
+    place = _places(before, perm)
+    if groups is None or any(place[b] != place[a] + 1 for old, _ in groups for a, b in pairwise(old)):
+        return None
+    groups.sort(key=lambda group: place[group[0][0]])
+    # Axes of size 1 go to the front, where they are in nobody's way.
+    ones = [axis for axis, size in enumerate(after) if size == 1]
+    order = ones + [axis for _, new in groups for axis in new]
+    return tuple(order.index(axis) for axis in range(len(after)))
+
+
+def _neighbourly(before: Dims, after: Dims, perm: Perm) -> Perm | None:
+    """The base's order of the axes of ``before``, but with those in order that are joined and lie side by side there.
+
+    None if joined axes are apart in the base: then the Reshape has to see all axes in their order.
+    """
+    groups = _groups(before, after)
+    place = _places(before, perm)
+    if groups is None:
+        return None
+    groups.sort(key=lambda group: min(place[axis] for axis in group[0]))
+    order = [axis for old, _ in groups for axis in old]
+    ends = itertools.accumulate(len(old) for old, _ in groups)
+    if any(max(place[axis] for axis in old) >= end for (old, _), end in zip(groups, ends, strict=True)):
+        return None
+    return (*(axis for axis, size in enumerate(before) if size == 1), *order)
+
+
+def _places(before: Dims, perm: Perm) -> dict[int, int]:
+    """Where the axes of a size other than 1 stand in the base, among themselves."""
+    stays = sorted((axis for axis, size in enumerate(before) if size != 1), key=lambda axis: perm[axis])
+    return {axis: i for i, axis in enumerate(stays)}
+
+
+def _groups(before: Dims, after: Dims) -> list[tuple[list[int], list[int]]] | None:
+    """Which axes of ``before`` become which of ``after``, as few at a time as possible, without those of size 1."""
+    old = [axis for axis, size in enumerate(before) if size != 1]
+    new = [axis for axis, size in enumerate(after) if size != 1]
+    groups = []
+    while old and new:
+        counts = sorted(itertools.product(range(1, len(old) + 1), range(1, len(new) + 1)), key=sum)
+        equal = ((i, j) for i, j in counts if _size(before, old[:i]) == _size(after, new[:j]))
+        i, j = next(equal, (0, 0))
+        if not i:
+            return None
+        groups.append((old[:i], new[:j]))
+        old, new = old[i:], new[j:]
+    return None if old or new else groups
+
+
+def _size(shape: Dims, axes: list[int]) -> int | Expr:
+    return product(shape[axis] for axis in axes)
+
+
+def cancel_transposes(graph: LayerGraph) -> LayerGraph:
+    """The graph with as few transposes as this pass can leave."""
+    return _Pass(graph).run()

@@ -1,0 +1,25 @@
+"""All passes, in order."""
+
+from __future__ import annotations
+
+from tf2rust.ops.control.layers import Repeat
+from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.passes.fuse import fuse
+from tf2rust.passes.layout import cancel_transposes
+from tf2rust.passes.simplify import own_outputs, simplify
+
+
+def optimise(graph: LayerGraph, owned: int | None = None) -> LayerGraph:
+    """Channels-last, simplified and fused; a graph that computes the same with fewer layers.
+
+    The first ``owned`` outputs, or all, must be values of their own, which are written. Each body is a graph of its
+    own: what crosses its border has its axes in their order.
+    """
+    for layer in graph.layers:
+        for body in layer.bodies():
+            made = optimise(body, layer.states if isinstance(layer, Repeat) else None)
+            body.outputs, body.layers = made.outputs, made.layers
+    graph = cancel_transposes(graph)
+    own_outputs(graph, owned)
+    simplify(graph)
+    return fuse(graph)

@@ -1,0 +1,31 @@
+"""What is done to single layers before they are fused: simpler ones in their place, and outputs of their own."""
+
+from __future__ import annotations
+
+from tf2rust.ops.core.layer import Layer, LayerGraph, Value
+from tf2rust.ops.shape.reshape import Reshape
+
+
+def own_outputs(graph: LayerGraph, owned: int | None = None) -> None:
+    """Copies an input that is an output, and a value that is two outputs, among the first ``owned`` outputs or all."""
+    taken = set(graph.inputs)
+    for i, (name, value) in enumerate(graph.outputs[:owned]):
+        if value in taken:
+            copy = Value(name, value.dtype, value.shape)
+            graph.layers.append(Reshape(inputs=[value], outputs=[copy], name=name, rules=("output",)))
+            graph.outputs[i] = (name, copy)
+        taken.add(value)
+
+
+def simplify(graph: LayerGraph) -> None:
+    """Puts the simpler layers that a layer offers for itself in its place."""
+    graph.layers = [part for layer in graph.layers for part in _simplified(layer)]
+
+
+def _simplified(layer: Layer) -> list[Layer]:
+    parts = layer.simplified()
+    if parts is None:
+        return [layer]
+    main = next(p for p in parts if not isinstance(p, Reshape))
+    main.nodes, main.rules, main.anchor = layer.nodes, layer.rules, layer.anchor
+    return parts

@@ -1,0 +1,244 @@
+"""The planner: where every intermediate tensor lives.
+
+Tensors that stand for the same elements (a Reshape and its input, a layer that works in place) share one place, and so
+do a Concatenate's output and the inputs that are written straight into their columns of it. A place is a model input, a
+model output, or a buffer of the workspace; a buffer is given to the next tensor once its last reader has run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tf2rust.ops.control.layers import Repeat
+from tf2rust.ops.core.layer import Columns, Layer, LayerGraph, Value
+from tf2rust.ops.generator.constant import Constant
+from tf2rust.ops.shape.concat import Concatenate
+from tf2rust.ops.shape.reshape import Reshape
+
+
+@dataclass(eq=False)
+class Place:
+    """Where tensors that share their elements live."""
+
+    dtype: str
+    values: list[Value] = field(default_factory=list)
+    number: int = 0
+    """How many values had a place before."""
+    input: Value | None = None
+    output: str | None = None
+    constant: Constant | None = None
+    buffer: int | None = None
+
+    @property
+    def is_buffer(self) -> bool:
+        return self.input is None and self.output is None and self.constant is None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether nothing may be written there."""
+        return self.input is not None or self.constant is not None
+
+
+@dataclass
+class Plan:
+    """Every value's place, the buffers' dtypes, and the layers that run in place or not at all."""
+
+    places: dict[Value, Place]
+    buffers: list[str]
+    inplace: set[Layer]
+    aliases: set[Layer]
+    columns: dict[Value, Columns] = field(default_factory=dict)
+    """The values that are written into columns of others."""
+
+
+def plan(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Plan:
+    """Plans the graph's memory.
+
+    ``inplace`` lets layers write over their input, or into the Concatenate that alone reads their output; ``memdrop``
+    reuses a buffer after the last reader of its tensor.
+    With both off every layer keeps its own output.
+    """
+    result = Plan({}, [], set(), set())
+    for value in graph.inputs:
+        result.places[value] = Place(value.dtype, [value], input=value)
+    _place(_Scope(graph, {value for _, value in graph.outputs}, {}, 0), result, inplace)
+    for name, value in graph.outputs:
+        result.places[value].output = name
+    _assign(graph, result, memdrop, {})
+    return result
+
+
+@dataclass
+class _Scope:
+    """The model's graph, or a body in it."""
+
+    graph: LayerGraph
+    owned: set[Value]
+    """The outputs that must have places of their own, which are written."""
+    states: dict[Place, Value]
+    """Where a loop's states are, each with the value that comes to stand there when the step is done."""
+    before: int
+    """How many values had a place before the body was entered."""
+
+    def may_hold(self, place: Place, value: Value) -> bool:
+        """Whether a value may be where others are."""
+        if value not in self.owned:
+            return True
+        free = not place.is_fixed and self.last_read(place) < len(self.graph.layers)
+        return free and not self.is_outside(place) and self.states.get(place, value) is value
+
+    def is_outside(self, place: Place) -> bool:
+        """Whether a place is around a body, where none of its layers may write."""
+        return place.number < self.before and place not in self.states
+
+    def last_read(self, place: Place) -> int:
+        """The step that reads last what is there; after all steps if it is an output, -1 if none reads it."""
+        seen, last = self._seen.get(place, (0, -1))
+        last = max([last, *(self._reads.get(v, -1) for v in place.values[seen:])])
+        self._seen[place] = len(place.values), last
+        return last
+
+    @cached_property
+    def outputs(self) -> set[Value]:
+        return {value for _, value in self.graph.outputs}
+
+    @cached_property
+    def makers(self) -> dict[Value, Layer]:
+        return {value: layer for layer in self.graph.layers for value in layer.outputs}
+
+    @cached_property
+    def readers(self) -> dict[Value, list[Layer]]:
+        return self.graph.consumers()
+
+    @cached_property
+    def _reads(self) -> dict[Value, int]:
+        return _last_reads(self.graph)
+
+    @cached_property
+    def _seen(self) -> dict[Place, tuple[int, int]]:
+        """Of each place, how many of its values were looked at, and who reads them last; more may come to be there."""
+        return {}
+
+
+def _place(scope: _Scope, result: Plan, inplace: bool) -> None:
+    """Gives every value of a graph, and of the bodies in it, its place."""
+    for step, layer in enumerate(scope.graph.layers):
+        for value in layer.outputs:
+            fixed = layer if isinstance(layer, Constant) and value not in scope.outputs else None
+            if value not in result.places:
+                result.places[value] = Place(value.dtype, [value], len(result.places), constant=fixed)
+        _share(scope, layer, step, result, inplace)
+        if inplace and isinstance(layer, Concatenate):
+            _write_columns(scope, layer, result)
+        for body in layer.bodies():
+            _place(_enter(layer, body, result), result, inplace)
+
+
+def _enter(layer: Layer, body: LayerGraph, result: Plan) -> _Scope:
+    """Places the inputs of a body, and those of its outputs that are the layer's own."""
+    before, states = len(result.places), {}
+    outputs = [value for _, value in body.outputs]
+    for inner, outer in layer.captured():
+        result.places[inner] = result.places[outer]
+    if isinstance(layer, Repeat):
+        for inner, outer, new in zip(body.inputs[: layer.states], layer.outputs, outputs, strict=False):
+            place = result.places[outer]
+            result.places[inner] = place
+            place.values.append(inner)
+            states[place] = new
+        for inner in body.inputs[layer.states : layer.states + len(layer.sequences)]:
+            result.places[inner] = Place(inner.dtype, [inner], len(result.places))
+        outputs = outputs[: layer.states]
+    else:
+        for inner, outer in zip(outputs, layer.outputs, strict=True):
+            result.places[inner] = result.places[outer]
+    return _Scope(body, set(outputs), states, before)
+
+
+def _last_reads(graph: LayerGraph) -> dict[Value, int]:
+    """The step that reads each value last; outputs are read after all steps."""
+    steps = {value: step for step, layer in enumerate(graph.layers) for value in layer.inputs}
+    return steps | {value: len(graph.layers) for _, value in graph.outputs}
+
+
+def _share(scope: _Scope, layer: Layer, step: int, result: Plan, inplace: bool) -> None:
+    """Puts the layer's output where one of its inputs is, if it may be."""
+    if not layer.inputs or not layer.outputs:
+        return
+    over = layer.inplace_input() if inplace and not isinstance(layer, Reshape) else None
+    source, target = result.places[over or layer.x], result.places[layer.y]
+    if source.dtype != target.dtype or scope.is_outside(target) or not scope.may_hold(source, layer.y):
+        return
+    if isinstance(layer, Reshape):
+        # Both names stay readable: nothing is written.
+        result.aliases.add(layer)
+    elif over is not None and layer.inputs.count(over) == 1:
+        if (
+            scope.last_read(source) > step
+            or source.is_fixed
+            or scope.is_outside(source)
+            or any(result.places[v] is source for v in layer.inputs if v is not over)
+        ):
+            return
+        result.inplace.add(layer)
+    else:
+        return
+    source.values += target.values
+    for value in target.values:
+        result.places[value] = source
+
+
+def _write_columns(scope: _Scope, layer: Concatenate, result: Plan) -> None:
+    """Lets the layers that make the inputs write them where the output is, if they can and nobody else sees them."""
+    whole = result.places[layer.y]
+    if whole.values != [layer.y]:
+        return
+    times = Counter(layer.inputs)
+    for value, columns in layer.columns():
+        maker = scope.makers.get(value)
+        seen_by_others = scope.readers[value] != [layer] or times[value] > 1 or value in scope.outputs
+        if maker is None or not maker.takes_columns or seen_by_others or result.places[value].values != [value]:
+            continue
+        result.columns[value] = columns
+        result.places[value] = whole
+        whole.values.append(value)
+    if all(value in result.columns for value in layer.inputs):
+        result.aliases.add(layer)
+
+
+def _assign(graph: LayerGraph, result: Plan, memdrop: bool, free: dict[str, list[int]]) -> None:
+    """Gives the places their buffers, of those that are ``free`` or new ones; in the end those of a body are free."""
+    last_read = _last_reads(graph)
+    end = len(graph.layers)
+    expiring: dict[int, list[Place]] = {}
+
+    def take(value: Value, step: int) -> None:
+        place = result.places[value]
+        if not place.is_buffer or place.buffer is not None:
+            return
+        pool = free.setdefault(place.dtype, [])
+        if memdrop and pool:
+            place.buffer = pool.pop()
+        else:
+            place.buffer = len(result.buffers)
+            result.buffers.append(place.dtype)
+        reads = [last_read.get(v, step) for v in place.values]
+        expiring.setdefault(max([*reads, step]), []).append(place)
+
+    def give_back(places: list[Place]) -> None:
+        for place in places:
+            assert place.buffer is not None
+            free.setdefault(place.dtype, []).append(place.buffer)
+
+    for value in graph.inputs:
+        take(value, -1)
+    give_back(expiring.pop(-1, []))
+    for step, layer in enumerate(graph.layers):
+        for value in layer.outputs:
+            take(value, step)
+        for body in layer.bodies():
+            _assign(body, result, memdrop, free)
+        give_back(expiring.pop(step, []))
+    give_back(expiring.pop(end, []))

@@ -1,0 +1,33 @@
+"""Files that users report a fault with."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import traceback
+from pathlib import Path
+
+RUN_FOLDER = "TF2RUST_RUN_FOLDER"
+"""The environment variable that names the folder of the run of a conversion."""
+LOG = "log"
+"""The file in it with what native code printed."""
+
+
+def report(error: BaseException) -> Path:
+    """Writes the traceback of a fault of tf2rust into a file that outlives the run, and gives its path."""
+    folder = Path(os.environ[RUN_FOLDER]) if RUN_FOLDER in os.environ else None
+    text = "".join(traceback.format_exception(error))
+    if folder is None:
+        return write_report(text, Path(os.devnull))
+    return write_report(text, folder / LOG, folder.parent)
+
+
+def write_report(text: str, log: Path, folder: Path | None = None) -> Path:
+    """Writes a file to report a fault with, into ``folder``: ``text``, then the end of what native code printed."""
+    handle, name = tempfile.mkstemp(prefix="tf2rust-report-", suffix=".txt", dir=folder)
+    with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+        with contextlib.suppress(OSError):
+            file.write(log.read_text(encoding="utf-8", errors="replace")[-20_000:])
+    return Path(name)
