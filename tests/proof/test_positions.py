@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
-from tests.ops.test_resize_onnx import NEAREST, POSITIONS, elements
 
+from tests.ops.image.test_resize_onnx import NEAREST, POSITIONS, elements
 from tf2rust.conversion import match_layers
 from tf2rust.onnx_import.load import run_onnx
 from tf2rust.ops.core.layer import LayerGraph

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.models.graphs import node
-from tests.ops import test_control_onnx
 from tests.ops.bodies import COLLECTING, COUNTING, SAME, STEP, TWO_STATES, F, Graph, X, body, number
+from tests.ops.control import test_loop_scan_if
 from tf2rust.conversion import match_layers
 from tf2rust.source import Source
 
@@ -87,7 +87,7 @@ def test_refused(name: str) -> None:
 
 
 def test_the_nodes_of_bodies_are_listed() -> None:
-    found, _ = match_layers(Source(Path("model.onnx"), test_control_onnx.NODES["nested"].model(), "onnx", lambda _: {}))
+    found, _ = match_layers(Source(Path("model.onnx"), test_loop_scan_if.NODES["nested"].model(), "onnx", lambda _: {}))
     assert sorted(found.nodes()) == sorted(f"node/{name}" for name in ("z", "s1", "ts", "t1", "dd", "s1_", "d"))
     assert [(row.kind, row.inside) for row in found.layers] == [
         ("Loop", ""),
