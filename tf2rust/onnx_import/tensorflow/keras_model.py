@@ -57,6 +57,10 @@ def open_keras(stored: StoredModel, *, trust_code: bool, custom_objects: Mapping
                 model = keras.models.load_model(copy, custom_objects=known, compile=False, safe_mode=not trust_code)
         except Exception as error:
             raise _not_opened(stored, f"{package} {keras.__version__}", error) from error
+    if not isinstance(model, keras.Model):
+        raise ConversionError(
+            f"{stored.path.name} holds a {type(model).__name__}, not a model; the file is damaged: save it again."
+        )
     return OpenedModel(model, f"{package} {keras.__version__}", notes)
 
 

@@ -6,13 +6,13 @@ there is not, it never finishes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tf2rust.errors import ConversionError
 
-_Call = tuple[str, int]
-"""A layer's name, and which of its calls."""
+_Call = tuple[str, object]
+"""A layer's name, and which of its calls: a number, unless the file is damaged."""
 
 
 def check_calls(config: object, shown: str) -> None:
@@ -40,7 +40,7 @@ def _check_model(layers: list[dict[str, Any]], shown: str) -> None:
     while left:
         done = 0
         for name, own in list(left.items()):
-            while own and all(index in range(made.get(source, index + 1)) for source, index in own[0]):
+            while own and all(_is_made(call, made) for call in own[0]):
                 own.pop(0)
                 made[name] += 1
                 done += 1
@@ -48,11 +48,17 @@ def _check_model(layers: list[dict[str, Any]], shown: str) -> None:
                 del left[name]
         if left and not done:
             name, own = next(iter(left.items()))
-            source, index = next((s, i) for s, i in own[0] if i not in range(made.get(s, i + 1)))
+            source, index = next(call for call in own[0] if not _is_made(call, made))
             raise ConversionError(
                 f"Layer {name!r} of {shown} reads call {index} of layer {source!r}, which there is not, or which waits "
                 "for it; the file is damaged: save the model again."
             )
+
+
+def _is_made(call: _Call, made: Mapping[str, int]) -> bool:
+    """Whether the call has been made; Keras itself refuses one of a layer that there is not."""
+    source, index = call
+    return source not in made or index in range(made[source])
 
 
 def _is_made_by_call(layer: dict[str, Any]) -> bool:
@@ -76,5 +82,6 @@ def _reads(call: object) -> Iterator[_Call]:
 
 
 def _reference(written: list[Any]) -> Iterator[_Call]:
-    if len(written) >= 3 and isinstance(written[0], str) and isinstance(written[1], int):
+    # Three words are an argument of a call.
+    if len(written) >= 3 and isinstance(written[0], str) and not isinstance(written[1], str):
         yield written[0], written[1]
