@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,7 @@ def crates(save: Save, tmp_path_factory: pytest.TempPathFactory) -> Crates:
 def _add_tests(made: Crates) -> None:
     for crate, text in (("labelled", LABELLED), ("scored", SCORED), ("regression", REGRESSION)):
         (made.converted[crate].crate / "tests" / "flags.rs").write_text(text, encoding="utf-8")
+    shutil.copy(Path(__file__).parent / "rust" / "thresholds.rs", made.converted["scored"].crate / "tests")
 
 
 LABELLED = r"""
@@ -140,6 +142,10 @@ def test_inplace_is_seen_in_the_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["labelled", "scored", "regression"])
 def test_scores_and_classes(crates: Crates, name: str) -> None:
     assert " 0 passed" not in crates.cargo("test", "--release", "-p", name, "--test", "flags")
+
+
+def test_thresholds_are_read_with_care(crates: Crates) -> None:
+    assert " 5 passed" in crates.cargo("test", "--release", "-p", "scored", "--test", "thresholds")
 
 
 def test_only_binary_classifiers_have_thresholds(crates: Crates) -> None:

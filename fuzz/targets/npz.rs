@@ -1,8 +1,9 @@
 //! Any bytes as an NPZ archive, and as `thresholds.json`.
 #![no_main]
 
+use cnn::Thresholds;
 use libfuzzer_sys::fuzz_target;
-use tf_layers::{F16, NpyArray, Npz, NpzWriter, Thresholds};
+use tf_layers::{F16, NpyArray, Npz, NpzWriter};
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(text) = core::str::from_utf8(data) {

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
-use crate::Shape;
+use crate::tensor::Shape;
 
 /// What a layer, a weight blob or an NPZ archive can refuse, with what it takes to mend it.
 #[derive(Debug, Clone, PartialEq)]

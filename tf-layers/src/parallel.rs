@@ -5,9 +5,6 @@
 
 use core::ops::Range;
 
-use crate::operand::Weights;
-use crate::simd::{MAX_ROWS, STRIP};
-
 /// A multiply-add that reads memory for itself alone takes so many times as long as in a product.
 pub(crate) const SLOW: usize = 4;
 
@@ -26,38 +23,6 @@ pub(crate) fn threads(work: usize) -> usize {
 #[inline(always)]
 pub(crate) fn threads(_: usize) -> usize {
     1
-}
-
-/// Runs `run` for a whole product: for pieces of its rows, or of its columns if there is one row, each with its own part
-/// of y.
-#[inline(always)]
-pub(crate) fn each_part(
-    rows: usize,
-    weights: Weights<'_>,
-    y: &mut [f32],
-    run: impl Fn(Range<usize>, Weights<'_>, &mut [f32]) + Sync,
-) {
-    let work = rows.saturating_mul(weights.k).saturating_mul(weights.n);
-    // In a product with one row each weight is read for one multiply-add.
-    let threads = threads(if rows == 1 { work.saturating_mul(SLOW) } else { work });
-    if threads <= 1 {
-        return run(0..rows, weights, y);
-    }
-    if rows == 1 {
-        let (n, begin) = (weights.n, |strip| strip * STRIP);
-        let strips = (n / STRIP).max(1);
-        each_piece(strips, threads, begin, y, &mut [], |piece, y, _| {
-            let end = if piece.end == strips { n } else { begin(piece.end) };
-            run(0..1, weights.columns(begin(piece.start)..end), y);
-        });
-        return;
-    }
-    // The largest tile of every instruction set divides the highest; what is left over belongs to the last one.
-    let (tiles, begin) = ((rows / MAX_ROWS).max(1), |tile| tile * MAX_ROWS * weights.stride);
-    each_piece(tiles, threads, begin, y, &mut [], |piece, y, _| {
-        let end = if piece.end == tiles { rows } else { piece.end * MAX_ROWS };
-        run(piece.start * MAX_ROWS..end, weights, y);
-    });
 }
 
 /// Runs `run` for `units`: for one piece of them for each thread, with its own parts of y, where a unit begins at `begin`,

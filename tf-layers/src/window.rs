@@ -1,7 +1,6 @@
 //! Where the windows of convolutions and pooling lie.
 
-use crate::error::require;
-use crate::{Error, Result};
+use crate::error::{Error, Result, require};
 
 /// One axis of a window that slides over an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,4 +92,19 @@ pub fn same_padding(input: usize, size: usize, stride: usize, dilation: usize) -
         .ok_or(Error::Overflow)?;
     let total = reach.saturating_sub(input);
     Ok([total / 2, total - total / 2])
+}
+
+/// The axes of a window of `N` dimensions over an image of `size`.
+pub(crate) fn window_axes<const N: usize>(
+    kernel_size: [usize; N],
+    stride: [usize; N],
+    dilation: [usize; N],
+    padding: [[usize; 2]; N],
+    size: [usize; N],
+) -> Result<[Axis; N]> {
+    let mut axes = [Axis::new(1, 1, 1, [0, 0], 1)?; N];
+    for (i, axis) in axes.iter_mut().enumerate() {
+        *axis = Axis::new(kernel_size[i], stride[i], dilation[i], padding[i], size[i])?;
+    }
+    Ok(axes)
 }

@@ -114,6 +114,7 @@ def render_crate(
     context = _context(model, graph, proof, scoring, options)
     names = [*_TEMPLATES]
     names += ["src/prediction.rs"] if context["predicts_from"] else []
+    names += ["src/thresholds.rs"] if context["binary"] else []
     names += ["src/labels.rs"] if scoring.labels else []
     names += ["src/parallel.rs"] if model.tiles else []
     texts = {

@@ -94,8 +94,7 @@ pub(crate) fn gelu_tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
 #[cfg(test)]
 mod tests {
     use super::gate;
-    use crate::Isa;
-    use crate::simd::{Kernel, PANEL, Simd};
+    use crate::simd::{Isa, Kernel, PANEL, Simd};
 
     struct Gate(f32);
 

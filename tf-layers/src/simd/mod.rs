@@ -1,10 +1,12 @@
 //! Vector instructions behind one trait: the only place of the crate with `unsafe` code.
 //!
-//! A kernel is written once, as a [`Kernel`] generic over [`Simd`], and [`Isa::run`] compiles it for each
+//! [`Isa`] says which instructions a program uses: [`Isa::detect`] finds the best that the processor has.
+//!
+//! A kernel is written once, as a `Kernel` generic over `Simd`, and `Isa::run` compiles it for each
 //! instruction set. What carries the target feature into it is inlining: every function between the
 //! `#[target_feature]` entry and an intrinsic is `#[inline(always)]`, and none is a closure.
 //!
-//! A value of a type that implements [`Simd`] exists only where its instructions do, which is what
+//! A value of a type that implements `Simd` exists only where its instructions do, which is what
 //! makes the safe methods of the trait safe.
 #![allow(unsafe_code)]
 #![allow(clippy::wildcard_imports)]
@@ -17,22 +19,22 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod bytes;
+mod depthwise;
 mod isa;
 mod lanewise;
+mod microkernel;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
-mod tile;
-mod walk;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 
 pub(crate) use bytes::{view, view_bools};
+pub(crate) use depthwise::Walk;
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
+pub(crate) use microkernel::{Ahead, MAX_ROWS, Piece, accumulate};
 pub(crate) use scalar::Scalar;
-pub(crate) use tile::{Ahead, MAX_ROWS, Piece, accumulate};
-pub(crate) use walk::Walk;
 
 /// Columns in a panel of packed weights: the widest vector there is, and a multiple of all the others.
 pub(crate) const PANEL: usize = 16;

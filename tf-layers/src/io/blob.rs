@@ -1,0 +1,131 @@
+//! Borrowing weights from a packed blob.
+
+use alloc::format;
+
+use super::element::Element;
+use super::format::{ENTRIES, HEADER, MAGIC, MATRIX, RECORD, VECTOR, VERSION, tag};
+use crate::error::{Error, Result};
+use crate::gemm::{Matrix, packed_len};
+
+/// Puts a value on a 64-byte boundary, as a blob wants to be:
+/// `static WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!(…));`
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub struct Aligned<T: ?Sized>(pub T);
+
+/// The packed weights of a model. Nothing is copied or parsed but the table of arrays when one is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Blob<'a, 'w> {
+    parts: &'a [&'w [u8]],
+}
+
+impl<'a, 'w> Blob<'a, 'w> {
+    /// Checks that each of `parts` was packed for the model with this architecture hash. The arrays of a part follow on
+    /// those of the part before; weights packed all at once are a single part.
+    ///
+    /// A part must lie at a multiple of 4 bytes, better 64 ([`Aligned`]), and of 8 where 64-bit vectors are in it.
+    pub fn parse(parts: &'a [&'w [u8]], architecture: [u8; 32]) -> Result<Self> {
+        parts.iter().try_for_each(|part| check(part, architecture))?;
+        Ok(Self { parts })
+    }
+
+    /// The vector of `len` floats at `index` in the list given to [`pack`](crate::pack).
+    pub fn vector(&self, index: usize, len: usize) -> Result<&'w [f32]> {
+        self.typed(index, len)
+    }
+
+    /// The vector of `len` elements at `index`, of any type.
+    pub fn typed<T: Element>(&self, index: usize, len: usize) -> Result<&'w [T]> {
+        let bytes = self.find(index, tag(VECTOR, T::DTYPE), 1, [len, 1], Some(len), size_of::<T>())?;
+        T::view(bytes).ok_or_else(|| {
+            Error::Weights(format!(
+                "array {index} is misaligned or holds invalid values; wrap the blob in `Aligned`"
+            ))
+        })
+    }
+
+    /// The k×n matrix at `index`.
+    pub fn matrix(&self, index: usize, rows: usize, cols: usize) -> Result<Matrix<'w>> {
+        self.matrices(index, 1, rows, cols)
+    }
+
+    /// The matrices of a grouped convolution at `index`, each k×n.
+    pub fn matrices(&self, index: usize, groups: usize, rows: usize, cols: usize) -> Result<Matrix<'w>> {
+        let tag = tag(MATRIX, f32::DTYPE);
+        let len = packed_len(groups, rows, cols).ok();
+        let bytes = self.find(index, tag, groups, [rows, cols], len, size_of::<f32>())?;
+        let data = <f32 as super::element::sealed::Bytes>::view(bytes)
+            .ok_or_else(|| Error::Weights(format!("matrix {index} is misaligned")))?;
+        Matrix::new(data, groups, rows, cols)
+    }
+
+    /// The bytes of entry `index`, which must be exactly as described.
+    fn find(
+        &self,
+        index: usize,
+        tag: u32,
+        groups: usize,
+        dims: [usize; 2],
+        len: Option<usize>,
+        size: usize,
+    ) -> Result<&'w [u8]> {
+        let mut at = index;
+        let part = self.parts.iter().find(|part| {
+            let entries = u32_at(part, ENTRIES) as usize;
+            let inside = at < entries;
+            at -= if inside { 0 } else { entries };
+            inside
+        });
+        let Some(part) = part else {
+            let entries = index - at;
+            return Err(Error::Weights(format!("there is no array {index} among {entries}")));
+        };
+        let record = &part[HEADER + at * RECORD..][..RECORD];
+        let found = (u32_at(record, 0), u32_at(record, 4) as usize, u64_at(record, 16), u64_at(record, 24));
+        if found != (tag, groups, dims[0] as u64, dims[1] as u64) {
+            return Err(Error::Weights(format!(
+                "array {index} has kind {}, groups {} and dims [{}, {}], wanted {tag}, {groups} and {dims:?}",
+                found.0, found.1, found.2, found.3,
+            )));
+        }
+        usize::try_from(u64_at(record, 8))
+            .ok()
+            .zip(len.and_then(|len| len.checked_mul(size)))
+            .and_then(|(offset, len)| part.get(offset..offset.checked_add(len)?))
+            .ok_or_else(|| Error::Weights(format!("array {index} reaches beyond the blob")))
+    }
+}
+
+fn check(part: &[u8], architecture: [u8; 32]) -> Result<()> {
+    let fail = |reason: &str| Err(Error::Weights(reason.into()));
+    if cfg!(target_endian = "big") {
+        return fail("packed weights are little-endian, this machine is big-endian");
+    }
+    let Some(header) = part.get(..HEADER) else {
+        return fail("the blob is shorter than its header; build the crate again");
+    };
+    if &header[..8] != MAGIC {
+        return fail("this is no weight blob; make one with `tf_layers::pack`");
+    }
+    if u32_at(header, 8) != VERSION {
+        return fail("the blob is of another version of tf-layers; build the crate again");
+    }
+    if header[16..48] != architecture {
+        return fail("the blob belongs to another architecture; build the crate again");
+    }
+    if (part.len() - HEADER) / RECORD < u32_at(header, ENTRIES) as usize {
+        return fail("the blob is shorter than its table; build the crate again");
+    }
+    if part.as_ptr().align_offset(align_of::<f32>()) != 0 {
+        return fail("the blob does not lie at a multiple of 4 bytes; wrap it in `Aligned`");
+    }
+    Ok(())
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    super::element::sealed::Bytes::read(&bytes[at..at + 4])
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    super::element::sealed::Bytes::read(&bytes[at..at + 8])
+}

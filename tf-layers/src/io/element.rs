@@ -1,0 +1,149 @@
+//! The types of number that arrays hold.
+
+use alloc::vec::Vec;
+
+use crate::simd::{view, view_bools};
+use crate::tensor::F16;
+
+/// The type of an array's elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Dtype {
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    Bool,
+    F16,
+}
+
+impl Dtype {
+    /// The bytes that one element takes.
+    #[must_use]
+    pub const fn size(self) -> usize {
+        match self {
+            Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::I16 | Self::U16 | Self::F16 => 2,
+            Self::F32 | Self::I32 | Self::U32 => 4,
+            Self::F64 | Self::I64 | Self::U64 => 8,
+        }
+    }
+
+    /// The name that NumPy's format gives the type, little-endian.
+    pub(super) const fn numpy(self) -> &'static str {
+        match self {
+            Self::F32 => "<f4",
+            Self::F64 => "<f8",
+            Self::I8 => "|i1",
+            Self::I16 => "<i2",
+            Self::I32 => "<i4",
+            Self::I64 => "<i8",
+            Self::U8 => "|u1",
+            Self::U16 => "<u2",
+            Self::U32 => "<u4",
+            Self::U64 => "<u8",
+            Self::Bool => "|b1",
+            Self::F16 => "<f2",
+        }
+    }
+
+    pub(super) const ALL: [Self; 12] = [
+        Self::F32,
+        Self::F64,
+        Self::I8,
+        Self::I16,
+        Self::I32,
+        Self::I64,
+        Self::U8,
+        Self::U16,
+        Self::U32,
+        Self::U64,
+        Self::Bool,
+        Self::F16,
+    ];
+}
+
+/// A number that NPZ arrays and weight blobs can hold.
+pub trait Element: Copy + Default + sealed::Bytes {
+    /// Its type.
+    const DTYPE: Dtype;
+}
+
+pub(super) mod sealed {
+    use super::Vec;
+
+    pub trait Bytes: Sized {
+        /// The element of these little-endian bytes, of which there are `size_of::<Self>()`.
+        fn read(bytes: &[u8]) -> Self;
+        fn write(self, out: &mut Vec<u8>);
+        /// The elements that `bytes` are, without a copy; `None` if misaligned or no values of the type.
+        fn view(bytes: &[u8]) -> Option<&[Self]>;
+    }
+}
+
+macro_rules! element {
+    ($($t:ty => $dtype:ident;)+) => {$(
+        impl Element for $t {
+            const DTYPE: Dtype = Dtype::$dtype;
+        }
+
+        impl sealed::Bytes for $t {
+            fn read(bytes: &[u8]) -> Self {
+                let mut raw = [0; size_of::<$t>()];
+                let n = raw.len().min(bytes.len());
+                raw[..n].copy_from_slice(&bytes[..n]);
+                Self::from_le_bytes(raw)
+            }
+            fn write(self, out: &mut alloc::vec::Vec<u8>) {
+                out.extend_from_slice(&self.to_le_bytes());
+            }
+            fn view(bytes: &[u8]) -> Option<&[Self]> {
+                view(bytes)
+            }
+        }
+    )+};
+}
+
+element! {
+    f32 => F32; f64 => F64;
+    i8 => I8; i16 => I16; i32 => I32; i64 => I64;
+    u8 => U8; u16 => U16; u32 => U32; u64 => U64;
+}
+
+impl Element for F16 {
+    const DTYPE: Dtype = Dtype::F16;
+}
+
+impl sealed::Bytes for F16 {
+    fn read(bytes: &[u8]) -> Self {
+        Self::from_bits(u16::read(bytes))
+    }
+    fn write(self, out: &mut Vec<u8>) {
+        self.to_bits().write(out);
+    }
+    fn view(bytes: &[u8]) -> Option<&[Self]> {
+        view(bytes)
+    }
+}
+
+impl Element for bool {
+    const DTYPE: Dtype = Dtype::Bool;
+}
+
+impl sealed::Bytes for bool {
+    fn read(bytes: &[u8]) -> Self {
+        bytes.first().is_some_and(|&byte| byte != 0)
+    }
+    fn write(self, out: &mut alloc::vec::Vec<u8>) {
+        out.push(u8::from(self));
+    }
+    fn view(bytes: &[u8]) -> Option<&[Self]> {
+        view_bools(bytes)
+    }
+}

@@ -1,0 +1,103 @@
+//! Reading an array as another type of number, where that loses nothing.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::element::sealed::Bytes;
+use super::element::{Dtype, Element};
+use super::npy::NpyArray;
+use crate::error::{Error, Result};
+use crate::tensor::F16;
+
+/// A number that whole numbers can be read as.
+pub trait Whole: Element {
+    /// `value` as this type; `None` if it has no such number.
+    fn from_whole(value: i128) -> Option<Self>;
+}
+
+macro_rules! whole_integers {
+    ($($t:ty)+) => {$(
+        impl Whole for $t {
+            fn from_whole(value: i128) -> Option<Self> {
+                value.try_into().ok()
+            }
+        }
+    )+};
+}
+
+macro_rules! whole_floats {
+    ($($t:ty)+) => {$(
+        impl Whole for $t {
+            fn from_whole(value: i128) -> Option<Self> {
+                // The cast rounds; whoever comes back as another number was no number of this type.
+                Some(value as $t).filter(|&number| number as i128 == value)
+            }
+        }
+    )+};
+}
+
+whole_integers!(i8 i16 i32 i64 u8 u16 u32 u64);
+whole_floats!(f32 f64);
+
+impl Whole for F16 {
+    fn from_whole(value: i128) -> Option<Self> {
+        let number = Self::from_f64(value as f64);
+        (f64::from(number) as i128 == value).then_some(number)
+    }
+}
+
+impl Whole for bool {
+    fn from_whole(value: i128) -> Option<Self> {
+        match value {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl NpyArray<'_> {
+    /// Copies the elements; where they are of another type than `T`, each must be a whole number that `T` has.
+    pub fn to_vec_lossless<T: Whole>(&self) -> Result<Vec<T>> {
+        match self.dtype() {
+            own if own == T::DTYPE => self.to_vec(),
+            Dtype::F32 => self.convert(|x: f32| whole(f64::from(x))),
+            Dtype::F64 => self.convert(whole),
+            Dtype::F16 => self.convert(|x: F16| whole(x.into())),
+            Dtype::I8 => self.convert(|x: i8| Some(x.into())),
+            Dtype::I16 => self.convert(|x: i16| Some(x.into())),
+            Dtype::I32 => self.convert(|x: i32| Some(x.into())),
+            Dtype::I64 => self.convert(|x: i64| Some(x.into())),
+            Dtype::U8 => self.convert(|x: u8| Some(x.into())),
+            Dtype::U16 => self.convert(|x: u16| Some(x.into())),
+            Dtype::U32 => self.convert(|x: u32| Some(x.into())),
+            Dtype::U64 => self.convert(|x: u64| Some(x.into())),
+            Dtype::Bool => self.convert(|x: bool| Some(x.into())),
+        }
+    }
+
+    fn convert<S: Element, T: Whole>(&self, whole: impl Fn(S) -> Option<i128>) -> Result<Vec<T>> {
+        let size = size_of::<S>();
+        let count = self.bytes().len() / size;
+        let mut out = Vec::new();
+        out.try_reserve_exact(count)
+            .map_err(|_| Error::Memory { bytes: count.saturating_mul(size_of::<T>()) })?;
+        for (position, bytes) in self.bytes().chunks_exact(size).enumerate() {
+            let element = whole(<S as Bytes>::read(bytes)).and_then(T::from_whole).ok_or_else(|| {
+                Error::Npz(format!(
+                    "element {position} of an array of {:?} is no whole number that {:?} has; convert the array with `astype`",
+                    S::DTYPE,
+                    T::DTYPE,
+                ))
+            })?;
+            out.push(element);
+        }
+        Ok(out)
+    }
+}
+
+/// `value` if it is whole; all whole numbers of an f64 beyond ±2^127 are no number of any other type either.
+fn whole(value: f64) -> Option<i128> {
+    let integer = value as i128;
+    (integer as f64 == value && integer != i128::MAX && integer != i128::MIN).then_some(integer)
+}

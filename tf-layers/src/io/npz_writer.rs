@@ -1,0 +1,109 @@
+//! Writing NPZ archives that NumPy reads.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::element::Element;
+use super::npy::header;
+use crate::error::{Error, Result, check_len};
+use crate::tensor::{Shape, len};
+
+/// The flag of an entry whose name is UTF-8; without it readers take it for code page 437.
+const UTF8: u16 = 1 << 11;
+
+/// Writes an uncompressed NPZ archive of less than 4 GiB.
+#[derive(Debug, Default)]
+pub struct NpzWriter {
+    archive: Vec<u8>,
+    directory: Vec<u8>,
+    count: u16,
+}
+
+impl NpzWriter {
+    /// An empty archive.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an array in row-major order.
+    ///
+    /// It is an error if its length is not the product of its dims, or if the name is one that no ZIP archive can hold:
+    /// longer than 65,531 bytes, or with a NUL in it, where readers end it.
+    pub fn add<T: Element>(&mut self, name: &str, shape: &[usize], data: &[T]) -> Result<()> {
+        check_len("data", len(&Shape::new(shape)?)?, data.len())?;
+        let mut file = header(T::DTYPE, shape);
+        for &element in data {
+            element.write(&mut file);
+        }
+        let name = format!("{name}.npy");
+        let too_large = |_| Error::Npz(String::from("an archive cannot take more than 4 GiB"));
+        let size = u32::try_from(file.len()).map_err(too_large)?;
+        let offset = u32::try_from(self.archive.len()).map_err(too_large)?;
+        let name_len = u16::try_from(name.len())
+            .ok()
+            .filter(|_| !name.contains('\0'))
+            .ok_or_else(|| Error::Npz(String::from("an array's name is too long, or has a NUL in it")))?;
+        self.count = self.count.checked_add(1).filter(|&n| n < 0xffff).ok_or(Error::Overflow)?;
+
+        // What both headers share: version 2.0, flags, stored, 1980-01-01 00:00, checksum, sizes, name.
+        let mut common = alloc::vec![20, 0];
+        let flags = if name.is_ascii() { 0 } else { UTF8 };
+        common.extend_from_slice(&flags.to_le_bytes());
+        common.extend_from_slice(&[0, 0, 0, 0, 0x21, 0]);
+        common.extend_from_slice(&crc32(&file).to_le_bytes());
+        common.extend_from_slice(&size.to_le_bytes());
+        common.extend_from_slice(&size.to_le_bytes());
+        common.extend_from_slice(&name_len.to_le_bytes());
+        common.extend_from_slice(&[0, 0]);
+
+        self.directory.extend_from_slice(b"PK\x01\x02\x14\x00");
+        self.directory.extend_from_slice(&common);
+        // No comment, disk 0, no attributes.
+        self.directory.extend_from_slice(&[0; 10]);
+        self.directory.extend_from_slice(&offset.to_le_bytes());
+        self.directory.extend_from_slice(name.as_bytes());
+
+        self.archive.extend_from_slice(b"PK\x03\x04");
+        self.archive.extend_from_slice(&common);
+        self.archive.extend_from_slice(name.as_bytes());
+        self.archive.extend_from_slice(&file);
+        Ok(())
+    }
+
+    /// The bytes of the archive.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        let offset = self.archive.len() as u32;
+        let size = self.directory.len() as u32;
+        self.archive.append(&mut self.directory);
+        self.archive.extend_from_slice(b"PK\x05\x06\0\0\0\0");
+        self.archive.extend_from_slice(&self.count.to_le_bytes());
+        self.archive.extend_from_slice(&self.count.to_le_bytes());
+        self.archive.extend_from_slice(&size.to_le_bytes());
+        self.archive.extend_from_slice(&offset.to_le_bytes());
+        self.archive.extend_from_slice(&[0, 0]);
+        self.archive
+    }
+}
+
+/// The checksum of the ZIP format, polynomial 0xEDB88320 reflected.
+fn crc32(data: &[u8]) -> u32 {
+    const TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut i = 0;
+        while i < 256 {
+            let mut value = i as u32;
+            let mut bit = 0;
+            while bit < 8 {
+                value = if value & 1 == 1 { value >> 1 ^ 0xedb8_8320 } else { value >> 1 };
+                bit += 1;
+            }
+            table[i] = value;
+            i += 1;
+        }
+        table
+    };
+    !data.iter().fold(u32::MAX, |crc, &byte| TABLE[((crc ^ u32::from(byte)) & 0xff) as usize] ^ crc >> 8)
+}

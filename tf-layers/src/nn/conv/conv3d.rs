@@ -1,0 +1,113 @@
+//! Convolutions over volumes, channels last.
+
+use crate::error::{Result, check_len, require};
+use crate::gemm::im2col::{Run, Windows};
+use crate::gemm::operand::{Start, Weights};
+use crate::gemm::{Matrix, UNBOUNDED, start};
+use crate::nn::Activation;
+use crate::simd::Isa;
+use crate::tensor::len;
+use crate::window::{Axis, window_axes};
+
+/// A convolution over volumes `[batch, depth, height, width, channels]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conv3d<'w> {
+    /// Per tap along the depth and, within it, per group `[kernel_height · kernel_width · in_channels / groups,
+    /// out_channels / groups]`.
+    pub kernel: Matrix<'w>,
+    /// `[out_channels]`
+    pub bias: Option<&'w [f32]>,
+    /// Applied to every element of the result.
+    pub activation: Activation,
+    /// Depth, height and width of the kernel.
+    pub kernel_size: [usize; 3],
+    /// Step along each axis.
+    pub stride: [usize; 3],
+    /// Distance between taps, 1 for neighbours.
+    pub dilation: [usize; 3],
+    /// Groups of channels that do not mix; both channel counts are multiples.
+    pub groups: usize,
+    /// Channels of x.
+    pub in_channels: usize,
+    /// Zeros around the volume, before and after along each axis.
+    pub padding: [[usize; 2]; 3],
+}
+
+impl Conv3d<'_> {
+    fn axes(&self, size: [usize; 3]) -> Result<[Axis; 3]> {
+        window_axes(self.kernel_size, self.stride, self.dilation, self.padding, size)
+    }
+
+    /// Depth, height and width of the result for a volume of these; 0 if that is too small for the kernel.
+    pub fn output_size(&self, size: [usize; 3]) -> Result<[usize; 3]> {
+        Ok(self.axes(size)?.map(|axis| axis.output))
+    }
+
+    /// From x `[batch, …size, in_channels]` to y `[batch, …output_size, out_channels]`.
+    ///
+    /// Every slice of the result is a sum of convolutions of slices, one for each tap along the depth.
+    pub fn run(&self, isa: Isa, batch: usize, size: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
+        let axes @ [depth, vertical, horizontal] = self.axes(size)?;
+        let (groups, channels) = (self.groups, self.in_channels);
+        require(groups > 0 && channels.is_multiple_of(groups), "in_channels", "be a multiple of the groups")?;
+        let k = len(&[self.kernel_size[1], self.kernel_size[2], channels / groups])?;
+        let matrices = len(&[self.kernel_size[0], groups])?;
+        require(self.kernel.groups() == matrices, "kernel", "have one matrix for each tap and group")?;
+        require(
+            self.kernel.rows() == k,
+            "kernel",
+            "have kernel_height · kernel_width · in_channels / groups rows",
+        )?;
+        let n = self.kernel.cols();
+        let out_channels = len(&[groups, n])?;
+        check_len("x", len(&[batch, size[0], size[1], size[2], channels])?, x.len())?;
+        let pixels = len(&[vertical.output, horizontal.output])?;
+        check_len("y", len(&[batch, depth.output, pixels, out_channels])?, y.len())?;
+        start(self.bias, out_channels)?;
+        if y.is_empty() {
+            return Ok(());
+        }
+        let (bounds, rest) = self.activation.split();
+        let slice = size[1] * size[2] * channels;
+        for (i, y) in y.chunks_exact_mut(pixels * out_channels).enumerate() {
+            let (sample, at) = (i / depth.output, i % depth.output);
+            let origin = depth.origin(at);
+            let taps = depth.taps(origin);
+            if taps.is_empty() {
+                self.fill(bounds, y);
+            }
+            for tap in taps.clone() {
+                let z = (origin + (tap * depth.dilation) as isize) as usize;
+                let x = &x[(sample * size[0] + z) * slice..][..slice];
+                for group in 0..groups {
+                    let first = group * n;
+                    let start = match self.bias {
+                        _ if tap > taps.start => Start::Output,
+                        bias => start(bias.map(|bias| &bias[first..first + n]), n)?,
+                    };
+                    let (low, high) = if tap + 1 == taps.end { bounds } else { UNBOUNDED };
+                    let panels = self.kernel.group(tap * groups + group);
+                    let weights =
+                        Weights { low, high, stride: out_channels, ..Weights::new(panels, k, n, start) };
+                    let part = channels / groups;
+                    let windows =
+                        Windows::new(x, [axes[1], axes[2]], channels, group * part..(group + 1) * part);
+                    Run { windows, pixels, weights, y: &mut y[first..] }.here(isa);
+                }
+            }
+        }
+        rest.map_or(Ok(()), |rest| rest.run_in_place(isa, y))
+    }
+
+    /// What a slice is whose windows lie in the padding.
+    fn fill(&self, (low, high): (f32, f32), y: &mut [f32]) {
+        match self.bias {
+            None => y.fill(0.0f32.max(low).min(high)),
+            Some(bias) => {
+                for (i, y) in y.iter_mut().enumerate() {
+                    *y = bias[i % bias.len()].max(low).min(high);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The kernel of depthwise convolutions.
+
+use core::ops::Range;
+
+use crate::nn::DepthwiseConv2d;
+use crate::simd::{Kernel, PANEL, Simd, Walk};
+use crate::window::Axis;
+
+/// A depthwise convolution whose arguments were checked.
+pub(crate) struct Slide<'a> {
+    pub layer: &'a DepthwiseConv2d<'a>,
+    /// Vertical and horizontal.
+    pub axes: [Axis; 2],
+    pub outputs: usize,
+    /// What the results are clamped to.
+    pub bounds: (f32, f32),
+    /// The first line of y among those of all images.
+    pub first: usize,
+    pub x: &'a [f32],
+    pub y: &'a mut [f32],
+}
+
+/// Output pixels that share each weight they load.
+const PIXELS: usize = 4;
+
+impl Kernel for Slide<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { layer, axes: [vertical, horizontal], outputs, bounds, first, x, y } = self;
+        let image = vertical.input * horizontal.input * layer.channels;
+        // Lines without width have no output pixels.
+        for (i, y) in y.chunks_exact_mut(horizontal.output * outputs).enumerate() {
+            let i = first + i;
+            let (sample, line) = (i / vertical.output, i % vertical.output);
+            let top = vertical.origin(line);
+            let (x, taps) = (&x[sample * image..][..image], vertical.taps(top));
+            let line = Line { layer, horizontal, vertical, outputs, bounds, x, top, taps };
+            if layer.multiplier == 1 {
+                line.run(s, y);
+            } else {
+                line.run_multiplied(y);
+            }
+        }
+    }
+}
+
+/// What one line of output pixels depends on.
+struct Line<'a> {
+    layer: &'a DepthwiseConv2d<'a>,
+    horizontal: Axis,
+    vertical: Axis,
+    outputs: usize,
+    bounds: (f32, f32),
+    /// The image.
+    x: &'a [f32],
+    top: isize,
+    /// The vertical taps that lie in the image.
+    taps: Range<usize>,
+}
+
+impl Line<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, s: S, y: &mut [f32]) {
+        let horizontal = &self.horizontal;
+        let mut column = 0;
+        while column < horizontal.output {
+            let left = horizontal.origin(column);
+            let several = column + PIXELS <= horizontal.output
+                && horizontal.inside(left)
+                && horizontal.inside(horizontal.origin(column + PIXELS - 1));
+            let y = &mut y[column * self.outputs..];
+            if several {
+                self.channels::<S, PIXELS>(s, left, 0..horizontal.size, y);
+                column += PIXELS;
+            } else {
+                self.channels::<S, 1>(s, left, horizontal.taps(left), y);
+                column += 1;
+            }
+        }
+    }
+
+    /// All channels of `M` pixels, of which the first one's window begins at `left`.
+    #[inline(always)]
+    fn channels<S: Simd, const M: usize>(&self, s: S, left: isize, taps: Range<usize>, y: &mut [f32]) {
+        let mut channel = 0;
+        // As many sums as there are registers for.
+        while const { S::ROWS * S::PANELS * PANEL >= 24 * S::LANES } && channel + 4 * S::LANES <= self.outputs
+        {
+            self.vectors::<S, M, 4>(s, left, taps.clone(), channel, y);
+            channel += 4 * S::LANES;
+        }
+        while channel + 2 * S::LANES <= self.outputs {
+            self.vectors::<S, M, 2>(s, left, taps.clone(), channel, y);
+            channel += 2 * S::LANES;
+        }
+        while channel + S::LANES <= self.outputs {
+            self.vectors::<S, M, 1>(s, left, taps.clone(), channel, y);
+            channel += S::LANES;
+        }
+        if channel < self.outputs {
+            for m in 0..M {
+                let origin = left + (m * self.horizontal.stride) as isize;
+                self.rest(s, origin, taps.clone(), channel, &mut y[m * self.outputs..]);
+            }
+        }
+    }
+
+    /// The taps in the image: where their weights and, for the first of the channels, their inputs are.
+    #[inline(always)]
+    fn taps(&self, left: isize, taps: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+        let Self { horizontal, vertical, outputs, top, .. } = *self;
+        self.taps.clone().flat_map(move |tap_y| {
+            let line = (top + (tap_y * vertical.dilation) as isize) as usize;
+            taps.clone().map(move |tap_x| {
+                let column = (left + (tap_x * horizontal.dilation) as isize) as usize;
+                ((tap_y * horizontal.size + tap_x) * outputs, (line * horizontal.input + column) * outputs)
+            })
+        })
+    }
+
+    /// `V` vectors of channels.
+    #[inline(always)]
+    fn vectors<S: Simd, const M: usize, const V: usize>(
+        &self,
+        s: S,
+        left: isize,
+        taps: Range<usize>,
+        channel: usize,
+        y: &mut [f32],
+    ) {
+        let mut sums = [[s.splat(0.0); V]; M];
+        if let Some(bias) = self.layer.bias {
+            for v in 0..V {
+                let bias = s.load(&bias[channel + v * S::LANES..]);
+                for m in 0..M {
+                    sums[m][v] = bias;
+                }
+            }
+        }
+        let Self { horizontal, vertical, outputs, .. } = *self;
+        // A distance that overflows is one that no two taps or pixels in the image have, so it goes unused.
+        let walk = Walk {
+            lines: [
+                self.taps.len(),
+                vertical.dilation.wrapping_mul(horizontal.input * outputs),
+                horizontal.size * outputs,
+            ],
+            taps: [taps.len(), horizontal.dilation.wrapping_mul(outputs), outputs],
+            pixel: horizontal.stride.wrapping_mul(outputs),
+        };
+        if let Some((w, x)) = self.taps(left, taps).next() {
+            sums = walk.accumulate(s, &self.x[x + channel..], &self.layer.kernel[w + channel..], sums);
+        }
+        let (low, high) = (s.splat(self.bounds.0), s.splat(self.bounds.1));
+        for m in 0..M {
+            for v in 0..V {
+                let sum = s.min(high, s.max(low, sums[m][v]));
+                s.store(sum, &mut y[m * self.outputs + channel + v * S::LANES..]);
+            }
+        }
+    }
+
+    /// The last channels of one pixel, fewer than a vector.
+    #[inline(always)]
+    fn rest<S: Simd>(&self, s: S, left: isize, taps: Range<usize>, channel: usize, y: &mut [f32]) {
+        let width = self.outputs - channel;
+        let mut sum = match self.layer.bias {
+            Some(bias) => s.load_partial(&bias[channel..], 0.0),
+            None => s.splat(0.0),
+        };
+        for (w, x) in self.taps(left, taps) {
+            let w = s.load_partial(&self.layer.kernel[w + channel..][..width], 0.0);
+            let x = s.load_partial(&self.x[x + channel..][..width], 0.0);
+            sum = s.fma(x, w, sum);
+        }
+        let sum = s.min(s.splat(self.bounds.1), s.max(s.splat(self.bounds.0), sum));
+        s.store_partial(sum, &mut y[channel..][..width]);
+    }
+
+    /// The same where each channel has several outputs.
+    #[inline(always)]
+    fn run_multiplied(&self, y: &mut [f32]) {
+        let (channels, multiplier) = (self.layer.channels, self.layer.multiplier);
+        for (column, y) in y.chunks_exact_mut(self.outputs).enumerate() {
+            let left = self.horizontal.origin(column);
+            match self.layer.bias {
+                Some(bias) => y.copy_from_slice(bias),
+                None => y.fill(0.0),
+            }
+            for tap_y in self.taps.clone() {
+                let line = (self.top + (tap_y * self.vertical.dilation) as isize) as usize;
+                for tap_x in self.horizontal.taps(left) {
+                    let column = (left + (tap_x * self.horizontal.dilation) as isize) as usize;
+                    let x = &self.x[(line * self.horizontal.input + column) * channels..][..channels];
+                    let tap = tap_y * self.horizontal.size + tap_x;
+                    let w = &self.layer.kernel[tap * self.outputs..][..self.outputs];
+                    let outputs = y.chunks_exact_mut(multiplier).zip(w.chunks_exact(multiplier));
+                    for ((y, w), x) in outputs.zip(x) {
+                        for (y, w) in y.iter_mut().zip(w) {
+                            *y += x * w;
+                        }
+                    }
+                }
+            }
+            let (low, high) = self.bounds;
+            for y in y {
+                // `min` and `max` would lose a NaN.
+                *y = if *y < low { low } else { *y };
+                *y = if *y > high { high } else { *y };
+            }
+        }
+    }
+}

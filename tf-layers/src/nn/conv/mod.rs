@@ -1,0 +1,24 @@
+//! Convolutions, channels last.
+//!
+//! [`Conv1d`], [`Conv2d`] and [`Conv3d`] are matrix products whose left operand is the windows of the image. Kernels of
+//! neighbouring taps and stride 1 may run by Winograd's algorithm ([`WinogradConv2d`]). [`GivenConv`] takes kernels that are
+//! not known before the model runs.
+
+mod conv2d;
+mod conv3d;
+mod deform;
+mod depthwise;
+mod depthwise_kernel;
+mod dynamic;
+mod embedding;
+mod transpose;
+pub(crate) mod winograd;
+
+pub use conv2d::{Conv1d, Conv2d};
+pub use conv3d::Conv3d;
+pub use deform::{DeformConv, Deformation};
+pub use depthwise::DepthwiseConv2d;
+pub use dynamic::GivenConv;
+pub use embedding::EmbeddingConv1d;
+pub use transpose::ConvTranspose;
+pub use winograd::WinogradConv2d;

@@ -1,0 +1,261 @@
+//! The layer: what it checks, and how it goes through the image.
+
+use super::part::{Inputs, Outputs, Part};
+use super::transform::Epilogue;
+use super::{WIDTHS, tile};
+use crate::error::{Error, Result, check_len, require};
+use crate::gemm;
+use crate::gemm::im2col::Windows;
+use crate::gemm::operand::{Onto, Plain, Start, Weights};
+use crate::gemm::{Matrix, im2col, start};
+use crate::nn::Activation;
+use crate::parallel::{each_piece, threads};
+use crate::simd::{Isa, PANEL};
+use crate::tensor::{Buffer, Columns, len};
+use crate::window::Axis;
+
+/// Numbers of a block's scratch memory: what stays in a level-2 cache with the weights streaming by.
+const BLOCK: usize = 160 * 1024;
+
+/// A convolution over images `[batch, height, width, channels]`, or of height 1 over sequences, with fewer
+/// multiplications than [`Conv2d`](crate::Conv2d): stride and dilation are 1, there is one group of channels, and
+/// the kernel is 2 to 5 wide.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WinogradConv2d<'w> {
+    /// Matrices `[kernel_height · in_channels, out_channels]`, six for kernels up to 3 wide, eight for wider ones, as
+    /// [`Entry::winograd`](crate::Entry::winograd) packs them.
+    pub kernel: Matrix<'w>,
+    /// `[out_channels]`
+    pub bias: Option<&'w [f32]>,
+    /// Applied to every element of the result.
+    pub activation: Activation,
+    /// Height and width of the kernel.
+    pub kernel_size: [usize; 2],
+    /// Channels of x.
+    pub in_channels: usize,
+    /// Zeros around the image: `[[top, bottom], [left, right]]`.
+    pub padding: [[usize; 2]; 2],
+}
+
+impl WinogradConv2d<'_> {
+    /// From x `[batch, height, width, in_channels]` to y `[batch, output_height, output_width, out_channels]`.
+    pub fn run(
+        &self,
+        isa: Isa,
+        batch: usize,
+        size: [usize; 2],
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        self.compute(isa, (batch, size), x, Columns::all(y, self.kernel.cols()), scratch, Onto::Nothing)
+    }
+
+    /// The same added to what y holds, a residual connection, before the activation.
+    pub fn run_onto(
+        &self,
+        isa: Isa,
+        batch: usize,
+        size: [usize; 2],
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        self.compute(isa, (batch, size), x, Columns::all(y, self.kernel.cols()), scratch, Onto::Output)
+    }
+
+    /// From x `[batch, height, width, in_channels]` to columns of y `[batch · output_height · output_width, of]`.
+    pub fn run_columns(
+        &self,
+        isa: Isa,
+        batch: usize,
+        size: [usize; 2],
+        x: &[f32],
+        y: Columns<'_>,
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        self.compute(isa, (batch, size), x, y, scratch, Onto::Nothing)
+    }
+
+    fn compute(
+        &self,
+        isa: Isa,
+        (batch, size): (usize, [usize; 2]),
+        x: &[f32],
+        y: Columns<'_>,
+        scratch: &mut Buffer<f32>,
+        onto: Onto,
+    ) -> Result<()> {
+        let axis = |i: usize| Axis::new(self.kernel_size[i], 1, 1, self.padding[i], size[i]);
+        let [mut vertical, horizontal] = [axis(0)?, axis(1)?];
+        let [height, width] = self.kernel_size;
+        require(WIDTHS.contains(&width), "kernel_size", "be 2 to 5 wide")?;
+        require(self.in_channels > 0, "in_channels", "be positive")?;
+        let (k, n) = (len(&[height, self.in_channels])?, self.kernel.cols());
+        let tile = tile(width);
+        require(self.kernel.groups() == tile, "kernel", "be six matrices, or eight from a width of 4 on")?;
+        require(self.kernel.rows() == k, "kernel", "have kernel_height · in_channels rows")?;
+        check_len("x", len(&[batch, size[0], size[1], self.in_channels])?, x.len())?;
+        let pixels = len(&[batch, vertical.output, horizontal.output])?;
+        y.check(pixels, n)?;
+        start(self.bias, n)?;
+        if pixels == 0 || n == 0 {
+            return Ok(());
+        }
+        if height == 1 && self.padding[0] == [0, 0] {
+            // Lines that do not mix are lines of one image.
+            vertical = Axis::dilated(1, 1, len(&[batch, size[0]])?);
+        }
+        let outputs = tile + 1 - width;
+        let tiles = [vertical.output, horizontal.output.div_ceil(outputs)];
+        // A tile has that many products of depth k for each of its lines of outputs.
+        let threads = threads(len(&[pixels, n])?.saturating_mul(k).saturating_mul(tile) / outputs);
+        let images = pixels / (vertical.output * horizontal.output);
+        let most = (images * vertical.output).div_ceil(threads);
+        let block = Block::new(tile, tiles, most, height, self.in_channels, n)?;
+        let ((low, high), rest) = self.activation.split();
+        let run = Run {
+            isa,
+            kernel: self.kernel,
+            axes: [vertical, horizontal],
+            channels: self.in_channels,
+            block,
+            tile,
+            outputs,
+            epilogue: Epilogue { bias: self.bias, onto, low, high },
+            columns: [y.first, y.of],
+        };
+        let parts = images * run.parts();
+        let scratch = scratch.write(len(&[threads.min(parts), block.scratch])?)?;
+        let begin = |part| run.begin(part);
+        each_piece(parts, threads, begin, &mut *y.y, scratch, |parts, y, scratch| {
+            let first = begin(parts.start);
+            for part in parts {
+                run.part(part, x, &mut y[begin(part) - first..begin(part + 1) - first], scratch);
+            }
+        });
+        rest.map_or(Ok(()), |rest| y.activate(isa, rest, n))
+    }
+}
+
+/// The part of an image that is done at once.
+#[derive(Clone, Copy)]
+struct Block {
+    lines: usize,
+    tiles: usize,
+    /// Numbers of scratch memory: so many times as there are values the inputs and the products of all tiles.
+    scratch: usize,
+}
+
+impl Block {
+    /// For an image of `lines` by `tiles`: all tiles of several lines, at most `most`, or some tiles of a line.
+    fn new(
+        values: usize,
+        [lines, tiles]: [usize; 2],
+        most: usize,
+        height: usize,
+        channels: usize,
+        n: usize,
+    ) -> Result<Self> {
+        let (room, line) = (BLOCK / values, len(&[height, channels])?.max(1) + n);
+        let (lines, tiles) = if line.checked_mul(tiles).is_some_and(|all| all <= room) {
+            let more = (room / tiles).saturating_sub(line) / (channels + n).max(1);
+            (even(lines, most.min(1 + more)), tiles)
+        } else {
+            (1, even(tiles, (room / line).max(1)))
+        };
+        let input = len(&[values, tiles, crate::tensor::add(lines, height - 1)?, channels])?;
+        let scratch = crate::tensor::add(input, len(&[values, tiles, lines, n])?)?;
+        // So that those of all threads lie as the first one's does.
+        let scratch = scratch.checked_next_multiple_of(PANEL).ok_or(Error::Overflow)?;
+        Ok(Self { lines, tiles, scratch })
+    }
+}
+
+/// The largest part of at most `most` when `all` are parted evenly.
+fn even(all: usize, most: usize) -> usize {
+    all.div_ceil(all.div_ceil(most).max(1)).max(1)
+}
+
+/// The convolution of images, its arguments checked.
+struct Run<'a> {
+    isa: Isa,
+    kernel: Matrix<'a>,
+    axes: [Axis; 2],
+    channels: usize,
+    block: Block,
+    /// Pixels of a tile.
+    tile: usize,
+    /// Pixels of a tile's result.
+    outputs: usize,
+    epilogue: Epilogue<'a>,
+    /// The first column of the result, and all columns of y.
+    columns: [usize; 2],
+}
+
+impl Run<'_> {
+    /// How many parts a line has, all tiles of one or some.
+    fn line_parts(&self) -> usize {
+        self.axes[1].output.div_ceil(self.outputs).div_ceil(self.block.tiles)
+    }
+
+    /// How many parts an image has.
+    fn parts(&self) -> usize {
+        self.axes[0].output.div_ceil(self.block.lines) * self.line_parts()
+    }
+
+    /// Which image a part is of, and where in it, counted over all images.
+    fn place(&self, part: usize) -> (usize, Part) {
+        let ([vertical, horizontal], Block { lines, tiles, .. }) = (self.axes, self.block);
+        let (image, part) = (part / self.parts(), part % self.parts());
+        let (line, tile) = (part / self.line_parts() * lines, part % self.line_parts() * tiles);
+        let (lines, all) = (lines.min(vertical.output - line), horizontal.output.div_ceil(self.outputs));
+        (image, Part { line, lines, tile, tiles: tiles.min(all - tile) })
+    }
+
+    /// Where the pixels of a part begin in y.
+    fn begin(&self, part: usize) -> usize {
+        let [vertical, horizontal] = self.axes;
+        let (image, part) = self.place(part);
+        let line = image * vertical.output + part.line;
+        (line * horizontal.output + part.tile * self.outputs) * self.columns[1]
+    }
+
+    fn part(&self, part: usize, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
+        let (image, part) = self.place(part);
+        let [vertical, horizontal] = self.axes;
+        let image_len = vertical.input * horizontal.input * self.channels;
+        let x = &x[image * image_len..][..image_len];
+        let Self { isa, kernel, axes, channels, tile, outputs, epilogue, columns, .. } = *self;
+        let n = kernel.cols();
+        // One value of all tiles; a tile's lines lie a line of tiles apart.
+        let pitch = (part.lines + axes[0].size - 1) * part.tiles * channels;
+        let rows = part.lines * part.tiles;
+        let (inputs, products) = scratch.split_at_mut(tile * pitch);
+        isa.run(Inputs { axes, channels, tile, made: outputs, part, x, pitch, space: inputs });
+        for (value, y) in products.chunks_exact_mut(rows * n).take(tile).enumerate() {
+            let weights = Weights { panels: kernel.group(value), ..Weights::plain(&kernel, Start::Zero) };
+            let x = &inputs[value * pitch..][..pitch];
+            if axes[0].size == 1 {
+                gemm::Run { rows, x: Plain { x, stride: channels }, weights, y }.here(isa);
+            } else {
+                // A pixel's taps in the lines below lie a line further on each: a dilated convolution over one line.
+                let taps = [Axis::dilated(1, 1, 1), Axis::dilated(axes[0].size, part.tiles, rows)];
+                let windows = Windows::new(x, taps, channels, 0..channels);
+                im2col::Run { windows, pixels: rows, weights, y }.here(isa);
+            }
+        }
+        isa.run(Outputs {
+            axes,
+            channels: n,
+            tile,
+            made: outputs,
+            part,
+            pitch: rows * n,
+            space: products,
+            epilogue,
+            columns,
+            y,
+        });
+    }
+}

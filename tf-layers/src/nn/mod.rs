@@ -1,0 +1,28 @@
+//! The layers of neural networks, with their weights.
+//!
+//! A layer is a struct of its weights, borrowed, and its attributes; `run` checks that slices and dims fit.
+
+mod activation;
+mod attention;
+pub(crate) mod conv;
+mod dense;
+mod embedding;
+mod norm;
+mod pool;
+mod recurrent;
+mod scale_shift;
+
+pub use activation::Activation;
+pub use attention::{Attention, Heads, Mask};
+pub use conv::{
+    Conv1d, Conv2d, Conv3d, ConvTranspose, DeformConv, Deformation, DepthwiseConv2d, EmbeddingConv1d,
+    GivenConv, WinogradConv2d,
+};
+pub use dense::Dense;
+pub use embedding::Embedding;
+pub use norm::{GroupNorm, LayerNorm, RmsNorm, UnitNorm};
+pub use pool::{MaxPool, Pool, Pool1d, Pool2d, Pool3d, max_unpool};
+pub use recurrent::{Direction, GivenCell, GivenRecurrence, GivenWeights, Gru, Lstm, SimpleRnn, States};
+pub use scale_shift::ScaleShift;
+
+pub use crate::window::same_padding;

@@ -1,0 +1,169 @@
+//! Group normalisation, channels last.
+
+use crate::error::{Result, check_len, require};
+use crate::nn::norm::layer::variance;
+use crate::nn::{Activation, ScaleShift};
+use crate::simd::{Isa, Kernel, Simd};
+use crate::tensor::{Buffer, len};
+
+/// y = γ·(x − μ)/√(σ² + ε) + β, with mean and variance taken over all positions and the channels of a group.
+///
+/// As many groups as channels make it instance normalisation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GroupNorm<'w> {
+    /// `[channels]`; ones without.
+    pub gamma: Option<&'w [f32]>,
+    /// `[channels]`; zeros without.
+    pub beta: Option<&'w [f32]>,
+    /// Equal parts of the channels.
+    pub groups: usize,
+    /// Keeps the denominator from 0.
+    pub epsilon: f32,
+}
+
+impl GroupNorm<'_> {
+    /// From x to y, both `[batch, positions, channels]`.
+    pub fn run(
+        &self,
+        isa: Isa,
+        dims: [usize; 3],
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        let channels = dims[2];
+        check_len("x", len(&dims)?, x.len())?;
+        check_len("y", x.len(), y.len())?;
+        require(
+            self.groups > 0 && channels.is_multiple_of(self.groups),
+            "channels",
+            "be a multiple of the groups",
+        )?;
+        check_len("gamma", channels, self.gamma.map_or(channels, <[f32]>::len))?;
+        check_len("beta", channels, self.beta.map_or(channels, <[f32]>::len))?;
+        if y.is_empty() {
+            return Ok(());
+        }
+        let (mean, rest) = scratch.write(len(&[channels, 3])?)?.split_at_mut(channels);
+        let (shift, scale) = rest.split_at_mut(channels);
+        let size = dims[1] * channels;
+        for (x, y) in x.chunks_exact(size).zip(y.chunks_exact_mut(size)) {
+            let count = (dims[1] * (channels / self.groups)) as f32;
+            isa.run(ChannelSums { x, totals: &mut *mean });
+            self.spread(mean, count);
+            isa.run(ChannelDifferences { x, mean: &*mean, totals: &mut *shift, squares: &mut *scale });
+            // The mean is rounded; the mean of the differences from it says how far it is off.
+            self.spread(shift, count);
+            self.spread(scale, count);
+            for channel in 0..channels {
+                let variance = variance(scale[channel], shift[channel]);
+                scale[channel] = self.gamma.map_or(1.0, |gamma| gamma[channel])
+                    / square_root(isa, variance + self.epsilon);
+                shift[channel] =
+                    self.beta.map_or(0.0, |beta| beta[channel]) - shift[channel] * scale[channel];
+            }
+            let affine = ScaleShift {
+                mean: Some(&*mean),
+                scale: &*scale,
+                shift: &*shift,
+                activation: Activation::Linear,
+            };
+            affine.run(isa, x, y)?;
+        }
+        Ok(())
+    }
+
+    /// Replaces the channels' sums by the mean of their group.
+    fn spread(&self, channels: &mut [f32], count: f32) {
+        for group in channels.chunks_exact_mut(channels.len() / self.groups) {
+            let mean = group.iter().sum::<f32>() / count;
+            group.fill(mean);
+        }
+    }
+}
+
+/// √x, which `core` alone does not have.
+fn square_root(isa: Isa, x: f32) -> f32 {
+    isa.run(Sqrt(x))
+}
+
+struct Sqrt(f32);
+
+impl Kernel for Sqrt {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> f32 {
+        let mut root = [0.0];
+        s.store_partial(s.sqrt(s.splat(self.0)), &mut root);
+        root[0]
+    }
+}
+
+/// The sum over all positions for each channel.
+struct ChannelSums<'a> {
+    x: &'a [f32],
+    totals: &'a mut [f32],
+}
+
+/// The sums of the differences from the mean, and of their squares.
+struct ChannelDifferences<'a> {
+    x: &'a [f32],
+    mean: &'a [f32],
+    totals: &'a mut [f32],
+    squares: &'a mut [f32],
+}
+
+/// Positions whose sum is formed before it is added to the sum of sums, which keeps long sums accurate.
+const BLOCK: usize = 128;
+
+impl Kernel for ChannelSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let channels = self.totals.len();
+        for at in (0..channels).step_by(S::LANES) {
+            let to = channels.min(at + S::LANES);
+            let mut total = s.splat(0.0);
+            for block in self.x.chunks(BLOCK * channels) {
+                let mut sum = s.splat(0.0);
+                for x in block.chunks_exact(channels) {
+                    sum = s.add(sum, load(s, &x[at..to]));
+                }
+                total = s.add(total, sum);
+            }
+            s.store_partial(total, &mut self.totals[at..to]);
+        }
+    }
+}
+
+impl Kernel for ChannelDifferences<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let channels = self.mean.len();
+        for at in (0..channels).step_by(S::LANES) {
+            let to = channels.min(at + S::LANES);
+            let mean = load(s, &self.mean[at..to]);
+            let mut totals = [s.splat(0.0); 2];
+            for block in self.x.chunks(BLOCK * channels) {
+                let mut sums = [s.splat(0.0); 2];
+                for x in block.chunks_exact(channels) {
+                    let difference = s.sub(load(s, &x[at..to]), mean);
+                    sums = [s.add(sums[0], difference), s.fma(difference, difference, sums[1])];
+                }
+                totals = [s.add(totals[0], sums[0]), s.add(totals[1], sums[1])];
+            }
+            s.store_partial(totals[0], &mut self.totals[at..to]);
+            s.store_partial(totals[1], &mut self.squares[at..to]);
+        }
+    }
+}
+
+/// A vector, or what there is of one.
+#[inline(always)]
+fn load<S: Simd>(s: S, x: &[f32]) -> S::F32 {
+    if x.len() == S::LANES { s.load(x) } else { s.load_partial(x, 0.0) }
+}

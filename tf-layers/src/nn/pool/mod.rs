@@ -1,0 +1,281 @@
+//! Pooling, channels last.
+
+use crate::error::{Result, check_len};
+use crate::simd::{Isa, Kernel, Simd};
+use crate::tensor::len;
+use crate::window::{Axis, window_axes};
+
+mod max;
+
+pub use max::{MaxPool, max_unpool};
+
+/// What becomes of the elements of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pool {
+    /// The greatest; NaN if any is. Padding counts as −∞.
+    Max,
+    /// The greatest; NaN if any is. Padding counts as zeros.
+    MaxOverPadding,
+    /// The sum; padding counts as zeros.
+    Sum,
+    /// The mean.
+    Average {
+        /// Whether padding counts as zeros. Else the mean is over what lies in the image.
+        count_include_pad: bool,
+    },
+}
+
+/// Pooling over images `[batch, height, width, channels]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool2d {
+    /// What becomes of the elements of a window.
+    pub kind: Pool,
+    /// Height and width of the window.
+    pub size: [usize; 2],
+    /// Vertical and horizontal step.
+    pub stride: [usize; 2],
+    /// Distance between taps, 1 for neighbours.
+    pub dilation: [usize; 2],
+    /// Padding around the image: `[[top, bottom], [left, right]]`.
+    pub padding: [[usize; 2]; 2],
+}
+
+/// Pooling over sequences `[batch, width, channels]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool1d {
+    /// What becomes of the elements of a window.
+    pub kind: Pool,
+    /// Width of the window.
+    pub size: usize,
+    /// Step from one window to the next.
+    pub stride: usize,
+    /// Distance between taps, 1 for neighbours.
+    pub dilation: usize,
+    /// Padding before and after the sequence.
+    pub padding: [usize; 2],
+}
+
+/// Pooling over volumes `[batch, depth, height, width, channels]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool3d {
+    /// What becomes of the elements of a window.
+    pub kind: Pool,
+    /// Depth, height and width of the window.
+    pub size: [usize; 3],
+    /// Step along each axis.
+    pub stride: [usize; 3],
+    /// Distance between taps, 1 for neighbours.
+    pub dilation: [usize; 3],
+    /// Padding before and after along each axis.
+    pub padding: [[usize; 2]; 3],
+}
+
+impl Pool1d {
+    const fn as_2d(&self) -> Pool2d {
+        Pool2d {
+            kind: self.kind,
+            size: [1, self.size],
+            stride: [1, self.stride],
+            dilation: [1, self.dilation],
+            padding: [[0, 0], self.padding],
+        }
+    }
+
+    /// The width of the result for an input of `width`; 0 if that is too short for the window.
+    pub fn output_width(&self, width: usize) -> Result<usize> {
+        Ok(self.as_2d().output_size([1, width])?[1])
+    }
+
+    /// From x `[batch, width, channels]` to y `[batch, output_width, channels]`.
+    pub fn run(
+        &self,
+        isa: Isa,
+        batch: usize,
+        width: usize,
+        channels: usize,
+        x: &[f32],
+        y: &mut [f32],
+    ) -> Result<()> {
+        self.as_2d().run(isa, batch, [1, width], channels, x, y)
+    }
+}
+
+impl Pool2d {
+    const fn as_3d(&self) -> Pool3d {
+        Pool3d {
+            kind: self.kind,
+            size: [1, self.size[0], self.size[1]],
+            stride: [1, self.stride[0], self.stride[1]],
+            dilation: [1, self.dilation[0], self.dilation[1]],
+            padding: [[0, 0], self.padding[0], self.padding[1]],
+        }
+    }
+
+    /// Height and width of the result for an image of `[height, width]`; 0 if that is too small for the window.
+    pub fn output_size(&self, size: [usize; 2]) -> Result<[usize; 2]> {
+        let [_, height, width] = self.as_3d().output_size([1, size[0], size[1]])?;
+        Ok([height, width])
+    }
+
+    /// From x `[batch, height, width, channels]` to y `[batch, output_height, output_width, channels]`.
+    ///
+    /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
+    pub fn run(
+        &self,
+        isa: Isa,
+        batch: usize,
+        size: [usize; 2],
+        channels: usize,
+        x: &[f32],
+        y: &mut [f32],
+    ) -> Result<()> {
+        self.as_3d().run(isa, batch, [1, size[0], size[1]], channels, x, y)
+    }
+}
+
+impl Pool3d {
+    fn axes(&self, size: [usize; 3]) -> Result<[Axis; 3]> {
+        window_axes(self.size, self.stride, self.dilation, self.padding, size)
+    }
+
+    /// Depth, height and width of the result for a volume of these; 0 if that is too small for the window.
+    pub fn output_size(&self, size: [usize; 3]) -> Result<[usize; 3]> {
+        Ok(self.axes(size)?.map(|axis| axis.output))
+    }
+
+    /// From x `[batch, …size, channels]` to y `[batch, …output_size, channels]`.
+    ///
+    /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
+    pub fn run(
+        &self,
+        isa: Isa,
+        batch: usize,
+        size: [usize; 3],
+        channels: usize,
+        x: &[f32],
+        y: &mut [f32],
+    ) -> Result<()> {
+        let axes = self.axes(size)?;
+        check_len("x", len(&[batch, size[0], size[1], size[2], channels])?, x.len())?;
+        let [depth, height, width] = axes.map(|axis| axis.output);
+        check_len("y", len(&[batch, depth, height, width, channels])?, y.len())?;
+        if !y.is_empty() {
+            isa.run(Run { kind: self.kind, axes, batch, channels, x, y });
+        }
+        Ok(())
+    }
+}
+
+struct Run<'a> {
+    kind: Pool,
+    axes: [Axis; 3],
+    batch: usize,
+    channels: usize,
+    x: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl Kernel for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let [depth, vertical, horizontal] = self.axes;
+        let image = depth.input * vertical.input * horizontal.input * self.channels;
+        let mut pixels = self.y.chunks_exact_mut(self.channels);
+        for sample in 0..self.batch {
+            let x = &self.x[sample * image..][..image];
+            for line in 0..depth.output * vertical.output {
+                let (slice, line) = (line / vertical.output, line % vertical.output);
+                for (column, y) in (0..horizontal.output).zip(&mut pixels) {
+                    let window = Window::new(self.kind, self.axes, [slice, line, column], self.channels, x);
+                    let mut channel = 0;
+                    while channel + 4 * S::LANES <= self.channels {
+                        window.pool::<S, 4>(s, channel, &mut y[channel..]);
+                        channel += 4 * S::LANES;
+                    }
+                    while channel < self.channels {
+                        window.pool::<S, 1>(s, channel, &mut y[channel..]);
+                        channel += S::LANES;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One position of the window.
+struct Window<'a> {
+    axes: [Axis; 3],
+    channels: usize,
+    x: &'a [f32],
+    origins: [isize; 3],
+    taps: [core::ops::Range<usize>; 3],
+    /// What the sum or the maximum starts with.
+    start: f32,
+    /// What the sum is divided by; `None` for the maximum.
+    divisor: Option<f32>,
+}
+
+impl<'a> Window<'a> {
+    #[inline(always)]
+    fn new(kind: Pool, axes: [Axis; 3], at: [usize; 3], channels: usize, x: &'a [f32]) -> Self {
+        let origins = [axes[0].origin(at[0]), axes[1].origin(at[1]), axes[2].origin(at[2])];
+        let taps = [axes[0].taps(origins[0]), axes[1].taps(origins[1]), axes[2].taps(origins[2])];
+        let divisor = match kind {
+            Pool::Max | Pool::MaxOverPadding => None,
+            Pool::Sum => Some(1),
+            Pool::Average { count_include_pad: false } => Some(taps[0].len() * taps[1].len() * taps[2].len()),
+            Pool::Average { count_include_pad: true } => Some(
+                axes[0].taps_padded(origins[0])
+                    * axes[1].taps_padded(origins[1])
+                    * axes[2].taps_padded(origins[2]),
+            ),
+        };
+        let divisor = divisor.map(|count| count.max(1) as f32);
+        let whole = (0..3).all(|i| axes[i].inside(origins[i]));
+        let start = match kind {
+            Pool::Max => f32::NEG_INFINITY,
+            Pool::MaxOverPadding if whole => f32::NEG_INFINITY,
+            _ => 0.0,
+        };
+        Self { axes, channels, x, origins, taps, start, divisor }
+    }
+
+    /// `N` vectors of channels from `channel` on, the last perhaps incomplete.
+    #[inline(always)]
+    fn pool<S: Simd, const N: usize>(&self, s: S, channel: usize, y: &mut [f32]) {
+        let mut result = [s.splat(self.start); N];
+        let width = (N * S::LANES).min(self.channels - channel);
+        let [depth, vertical, horizontal] = &self.axes;
+        for tap_z in self.taps[0].clone() {
+            let slice = (self.origins[0] + (tap_z * depth.dilation) as isize) as usize;
+            for tap_y in self.taps[1].clone() {
+                let line = (self.origins[1] + (tap_y * vertical.dilation) as isize) as usize;
+                for tap_x in self.taps[2].clone() {
+                    let column = (self.origins[2] + (tap_x * horizontal.dilation) as isize) as usize;
+                    let pixel = (slice * vertical.input + line) * horizontal.input + column;
+                    let x = &self.x[pixel * self.channels + channel..][..width];
+                    for (i, result) in result.iter_mut().enumerate() {
+                        let x = &x[i * S::LANES..];
+                        let x = if width == N * S::LANES { s.load(x) } else { s.load_partial(x, 0.0) };
+                        *result = if self.divisor.is_some() { s.add(*result, x) } else { max(s, *result, x) };
+                    }
+                }
+            }
+        }
+        for (i, &result) in result.iter().enumerate() {
+            let result = match self.divisor {
+                Some(divisor) => s.div(result, s.splat(divisor)),
+                None => result,
+            };
+            s.store_partial(result, &mut y[i * S::LANES..width]);
+        }
+    }
+}
+
+/// The greater of two, NaN if either is.
+#[inline(always)]
+fn max<S: Simd>(s: S, a: S::F32, b: S::F32) -> S::F32 {
+    s.select(s.eq(a, a), s.max(a, b), a)
+}

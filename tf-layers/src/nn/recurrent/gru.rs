@@ -1,0 +1,172 @@
+//! Gated recurrent units.
+
+use crate::error::{Result, check_len, require};
+use crate::gemm::operand::{Plain, Weights};
+use crate::gemm::{Matrix, Run, start};
+use crate::nn::Activation;
+use crate::nn::recurrent::{Direction, States, Walk, begin, finish, recur};
+use crate::simd::Isa;
+use crate::tensor::{Buffer, len};
+
+/// A GRU with Keras' gates: z = σ(xW + hU + b), r likewise, h ← z·h + (1 − z)·act(…), where the
+/// candidate's argument is xW + r·(hU + b′) + b, or xW + (r·h)U + b′ + b with a separate `candidate` matrix.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gru<'w> {
+    /// `[in, 3 · units]`, gates in the order z, r, h.
+    pub kernel: Matrix<'w>,
+    /// `[units, 3 · units]`, or `[units, 2 · units]` beside a `candidate`.
+    pub recurrent: Matrix<'w>,
+    /// `[units, units]` where the reset comes before the product (Keras' `reset_after=False`, ONNX's
+    /// `linear_before_reset=0`).
+    pub candidate: Option<Matrix<'w>>,
+    /// `[3 · units]`, added to the product of the input.
+    pub bias: Option<&'w [f32]>,
+    /// `[3 · units]`, added to the product of the state.
+    pub recurrent_bias: Option<&'w [f32]>,
+    /// The size of the state.
+    pub units: usize,
+    /// Of the candidate, usually tanh.
+    pub activation: Activation,
+    /// Of the gates, usually sigmoid.
+    pub recurrent_activation: Activation,
+    /// Whether y has the state after every step, or only after the last.
+    pub return_sequences: bool,
+    /// The order of the steps.
+    pub direction: Direction,
+}
+
+impl Gru<'_> {
+    /// From x `[batch, steps, in]` to y `[batch, steps, units]` with `return_sequences`, else `[batch, units]`.
+    pub fn run(
+        &self,
+        isa: Isa,
+        batch: usize,
+        steps: usize,
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        self.run_with_states(isa, batch, steps, x, y, States::default(), scratch)
+    }
+
+    /// Like [`Gru::run`], with a mask, a given initial state, and handing out the last one.
+    pub fn run_with_states(
+        &self,
+        isa: Isa,
+        batch: usize,
+        steps: usize,
+        x: &[f32],
+        y: &mut [f32],
+        states: States<'_>,
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        let Self { units, direction, return_sequences: sequences, .. } = *self;
+        let gates = len(&[units, 3])?;
+        let k = self.kernel.rows();
+        self.check(gates)?;
+        check_len("x", len(&[batch, steps, k])?, x.len())?;
+        let States { mask, zero_masked, .. } = states;
+        let walk = Walk { batch, steps, units, direction, sequences, mask, zero_masked };
+        let state = walk.check(y, &states)?;
+        let inputs = len(&[batch, steps, gates])?;
+        let recurrence = len(&[state, 4])?;
+        let scratch = scratch.write(crate::tensor::add(crate::tensor::add(inputs, recurrence)?, state)?)?;
+        if state == 0 {
+            return Ok(());
+        }
+        let (xs, rest) = scratch.split_at_mut(inputs);
+        let (h, z) = rest.split_at_mut(state);
+        begin([&mut *h], states.initial);
+        walk.first(h, y);
+        let weights = Weights::plain(&self.kernel, start(self.bias, gates)?);
+        Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: xs }.here(isa);
+        for step in 0..steps {
+            self.step(isa, walk, walk.at(step), xs, h, z)?;
+            walk.emit(step, h, y);
+        }
+        finish([h], states.last)
+    }
+
+    fn check(&self, gates: usize) -> Result<()> {
+        let dims = |matrix: &Matrix| [matrix.groups(), matrix.rows(), matrix.cols()];
+        let units = self.units;
+        require(
+            dims(&self.kernel)[0] == 1 && dims(&self.kernel)[2] == gates,
+            "kernel",
+            "be [in, 3 · units]",
+        )?;
+        let recurrent = dims(&self.recurrent);
+        match &self.candidate {
+            None => require(recurrent == [1, units, gates], "recurrent", "be [units, 3 · units]")?,
+            Some(candidate) => {
+                require(recurrent == [1, units, gates - units], "recurrent", "be [units, 2 · units]")?;
+                require(dims(candidate) == [1, units, units], "candidate", "be [units, units]")?;
+            }
+        }
+        start(self.bias, gates)?;
+        start(self.recurrent_bias, gates)?;
+        Ok(())
+    }
+
+    /// The step of all samples whose inputs stand at `at`: `xs` has the input sums, `z` is scratch of 4 · batch · units.
+    fn step(
+        &self,
+        isa: Isa,
+        walk: Walk<'_>,
+        at: usize,
+        xs: &mut [f32],
+        h: &mut [f32],
+        z: &mut [f32],
+    ) -> Result<()> {
+        let (units, batch, stride) = (self.units, walk.batch, walk.steps * 3 * self.units);
+        let xs = &mut xs[at * 3 * units..];
+        let columns = self.recurrent.cols();
+        let (z, reset) = z.split_at_mut(3 * batch * units);
+        let z = &mut z[..batch * columns];
+        let bias = start(self.recurrent_bias.map(|b| &b[..columns]), columns)?;
+        let weights = Weights::plain(&self.recurrent, bias);
+        recur(isa, at, batch, Plain { x: h, stride: units }, weights, z);
+        // z and r take the place of their input sums; the candidate's recurrent sum is what remains in z.
+        for sample in 0..batch {
+            let x = &mut xs[sample * stride..][..3 * units];
+            let z = &z[sample * columns..][..columns];
+            let (gates, candidate) = x.split_at_mut(2 * units);
+            for (x, z) in gates.iter_mut().zip(z) {
+                *x += z;
+            }
+            self.recurrent_activation.run_in_place(isa, gates)?;
+            let r = &gates[units..];
+            if self.candidate.is_none() {
+                for ((x, z), r) in candidate.iter_mut().zip(&z[2 * units..]).zip(r) {
+                    *x += r * z;
+                }
+            } else {
+                let h = &h[sample * units..][..units];
+                for ((reset, h), r) in reset[sample * units..][..units].iter_mut().zip(h).zip(r) {
+                    *reset = r * h;
+                }
+            }
+        }
+        if let Some(candidate) = &self.candidate {
+            let z = &mut z[..batch * units];
+            let bias = start(self.recurrent_bias.map(|b| &b[2 * units..]), units)?;
+            let weights = Weights::plain(candidate, bias);
+            Run { rows: batch, x: Plain { x: reset, stride: units }, weights, y: z }.here(isa);
+            for sample in 0..batch {
+                let x = &mut xs[sample * stride + 2 * units..][..units];
+                for (x, z) in x.iter_mut().zip(&z[sample * units..]) {
+                    *x += z;
+                }
+            }
+        }
+        for sample in (0..batch).filter(|&sample| walk.takes(sample, at)) {
+            let x = &mut xs[sample * stride..][..3 * units];
+            let (gates, candidate) = x.split_at_mut(2 * units);
+            self.activation.run_in_place(isa, candidate)?;
+            for ((h, z), c) in h[sample * units..][..units].iter_mut().zip(&*gates).zip(&*candidate) {
+                *h = z * *h + (1.0 - z) * c;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! Long short-term memory.
+
+use crate::error::{Result, check_len, require};
+use crate::gemm::operand::{Plain, Start, Weights};
+use crate::gemm::{Matrix, Run, start};
+use crate::math::{gate, tanh};
+use crate::nn::Activation;
+use crate::nn::recurrent::{Direction, States, Walk, begin, finish, recur};
+use crate::simd::{Isa, Kernel, Simd};
+use crate::tensor::{Buffer, len};
+
+/// An LSTM with Keras' gates: i = σ(xWᵢ + hUᵢ + bᵢ), f and o likewise, c ← f·c + i·act(xW꜀ + hU꜀ + b꜀),
+/// h ← o·act(c).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lstm<'w> {
+    /// `[in, 4 · units]`, gates in the order i, f, c, o.
+    pub kernel: Matrix<'w>,
+    /// `[units, 4 · units]`
+    pub recurrent: Matrix<'w>,
+    /// `[4 · units]`
+    pub bias: Option<&'w [f32]>,
+    /// The size of the state.
+    pub units: usize,
+    /// Of the cell, usually tanh.
+    pub activation: Activation,
+    /// Of the gates, usually sigmoid.
+    pub recurrent_activation: Activation,
+    /// Whether y has the state after every step, or only after the last.
+    pub return_sequences: bool,
+    /// The order of the steps.
+    pub direction: Direction,
+}
+
+impl Lstm<'_> {
+    /// From x `[batch, steps, in]` to y `[batch, steps, units]` with `return_sequences`, else `[batch, units]`.
+    pub fn run(
+        &self,
+        isa: Isa,
+        batch: usize,
+        steps: usize,
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        self.run_with_states(isa, batch, steps, x, y, States::default(), scratch)
+    }
+
+    /// Like [`Lstm::run`], with a mask, given initial states, and handing out the last ones.
+    pub fn run_with_states(
+        &self,
+        isa: Isa,
+        batch: usize,
+        steps: usize,
+        x: &[f32],
+        y: &mut [f32],
+        states: States<'_>,
+        scratch: &mut Buffer<f32>,
+    ) -> Result<()> {
+        let Self { units, direction, return_sequences: sequences, .. } = *self;
+        let gates = len(&[units, 4])?;
+        let k = self.kernel.rows();
+        require(self.kernel.groups() == 1 && self.kernel.cols() == gates, "kernel", "be [in, 4 · units]")?;
+        let recurrent = [self.recurrent.groups(), self.recurrent.rows(), self.recurrent.cols()];
+        require(recurrent == [1, units, gates], "recurrent", "be [units, 4 · units]")?;
+        check_len("x", len(&[batch, steps, k])?, x.len())?;
+        let States { mask, zero_masked, .. } = states;
+        let walk = Walk { batch, steps, units, direction, sequences, mask, zero_masked };
+        let state = walk.check(y, &states)?;
+        let start = start(self.bias, gates)?;
+        let inputs = len(&[batch, steps, gates])?;
+        let scratch = scratch.write(crate::tensor::add(inputs, len(&[state, 2])?)?)?;
+        if state == 0 {
+            return Ok(());
+        }
+        let (z, h_and_c) = scratch.split_at_mut(inputs);
+        let (h, c) = h_and_c.split_at_mut(state);
+        begin([&mut *h, &mut *c], states.initial);
+        walk.first(h, y);
+        // The inputs of all steps are one large product, which runs much faster than many small ones.
+        let rows = batch * steps;
+        let weights = Weights::plain(&self.kernel, start);
+        Run { rows, x: Plain { x, stride: k }, weights, y: z }.here(isa);
+        for step in 0..steps {
+            let at = walk.at(step);
+            // z += h·recurrent for all samples
+            let weights = Weights { stride: steps * gates, ..Weights::plain(&self.recurrent, Start::Output) };
+            recur(isa, step, batch, Plain { x: h, stride: units }, weights, &mut z[at * gates..]);
+            for sample in 0..batch {
+                if !walk.takes(sample, at) {
+                    continue;
+                }
+                let z = &mut z[(sample * steps + at) * gates..][..gates];
+                let (c, h) = (&mut c[sample * units..][..units], &mut h[sample * units..][..units]);
+                if self.activation == Activation::Tanh && self.recurrent_activation == Activation::Sigmoid {
+                    isa.run(Gates { z, c, h });
+                } else {
+                    self.update(isa, z, c, h)?;
+                }
+            }
+            walk.emit(step, h, y);
+        }
+        finish([h, c], states.last)
+    }
+
+    /// The new states of one sample from the sums of its gates, with any activations.
+    fn update(&self, isa: Isa, z: &mut [f32], c: &mut [f32], h: &mut [f32]) -> Result<()> {
+        let units = self.units;
+        let (i_and_f, rest) = z.split_at_mut(2 * units);
+        let (g, o) = rest.split_at_mut(units);
+        self.recurrent_activation.run_in_place(isa, i_and_f)?;
+        self.recurrent_activation.run_in_place(isa, o)?;
+        self.activation.run_in_place(isa, g)?;
+        let (i, f) = i_and_f.split_at(units);
+        for (((c, f), i), g) in c.iter_mut().zip(f).zip(i).zip(&*g) {
+            *c = f * *c + i * g;
+        }
+        self.activation.run(isa, c, h)?;
+        for (h, o) in h.iter_mut().zip(&*o) {
+            *h *= o;
+        }
+        Ok(())
+    }
+}
+
+/// The same in one pass with the usual activations, sigmoid and tanh.
+struct Gates<'a> {
+    /// The sums of the gates i, f, c and o.
+    z: &'a [f32],
+    c: &'a mut [f32],
+    h: &'a mut [f32],
+}
+
+impl Kernel for Gates<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let units = self.h.len();
+        let sums = |gate: usize| &self.z[gate * units..][..units];
+        let (i, f, g, o) = (sums(0), sums(1), sums(2), sums(3));
+        for at in (0..units).step_by(S::LANES) {
+            let to = units.min(at + S::LANES);
+            let i = gate(s, s.load_partial(&i[at..to], 0.0));
+            let f = gate(s, s.load_partial(&f[at..to], 0.0));
+            let g = tanh(s, s.load_partial(&g[at..to], 0.0));
+            let o = gate(s, s.load_partial(&o[at..to], 0.0));
+            let c = s.fma(f, s.load_partial(&self.c[at..to], 0.0), s.mul(i, g));
+            s.store_partial(c, &mut self.c[at..to]);
+            s.store_partial(s.mul(o, tanh(s, c)), &mut self.h[at..to]);
+        }
+    }
+}

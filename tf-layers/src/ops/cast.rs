@@ -1,0 +1,89 @@
+//! Converting between types of number.
+
+use crate::error::{Result, check_len};
+use crate::tensor::F16;
+
+/// A number that can become a `B`.
+pub trait Cast<B>: Copy {
+    /// As Rust's `as` does, and to the nearest [`F16`]: toward zero and saturating from floats, cutting high bits between integers. To
+    /// `bool`: whether it is not zero.
+    fn cast(self) -> B;
+}
+
+macro_rules! casts {
+    ($a:ty => $($b:ty)+) => {$(
+        impl Cast<$b> for $a {
+            #[inline(always)]
+            #[allow(clippy::unnecessary_cast)]
+            fn cast(self) -> $b {
+                self as $b
+            }
+        }
+    )+};
+    ($($a:ty),+) => {$(
+        casts!($a => f32 f64 i8 i16 i32 i64 u8 u16 u32 u64);
+        impl Cast<bool> for $a {
+            #[inline(always)]
+            fn cast(self) -> bool {
+                self != (0 as $a)
+            }
+        }
+        impl Cast<$a> for bool {
+            #[inline(always)]
+            fn cast(self) -> $a {
+                u8::from(self) as $a
+            }
+        }
+    )+};
+}
+casts!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
+
+macro_rules! halves {
+    ($($t:ty),+) => {$(
+        impl Cast<F16> for $t {
+            #[inline(always)]
+            #[allow(clippy::cast_lossless)]
+            fn cast(self) -> F16 {
+                F16::from_f64(self as f64)
+            }
+        }
+
+        impl Cast<$t> for F16 {
+            #[inline(always)]
+            fn cast(self) -> $t {
+                f32::from(self).cast()
+            }
+        }
+    )+};
+}
+halves!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
+
+impl Cast<F16> for bool {
+    #[inline(always)]
+    fn cast(self) -> F16 {
+        F16::from_f32(self.cast())
+    }
+}
+
+impl Cast<bool> for F16 {
+    #[inline(always)]
+    fn cast(self) -> bool {
+        f32::from(self).cast()
+    }
+}
+
+impl Cast<Self> for bool {
+    #[inline(always)]
+    fn cast(self) -> Self {
+        self
+    }
+}
+
+/// Converts every element.
+pub fn cast<A: Cast<B>, B>(x: &[A], y: &mut [B]) -> Result<()> {
+    check_len("y", x.len(), y.len())?;
+    for (x, y) in x.iter().zip(y) {
+        *y = x.cast();
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Padding.
+
+use crate::error::{Result, check_len, require};
+use crate::tensor::{MAX_RANK, Shape, len};
+
+/// What padding is filled with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pad<T> {
+    /// This value.
+    Constant(T),
+    /// The nearest element of the border.
+    Edge,
+    /// The elements mirrored at the border, which is not repeated: `c b | a b c | b a`.
+    Reflect,
+    /// The elements from the other side: `b c | a b c | a b`.
+    Wrap,
+}
+
+impl<T> Pad<T> {
+    /// Which element of an axis stands at a position, counted from the first element; `None` for the value.
+    #[inline]
+    fn source(&self, at: isize, size: usize) -> Option<usize> {
+        let last = size as isize - 1;
+        match self {
+            _ if (0..=last).contains(&at) => Some(at as usize),
+            Self::Constant(_) => None,
+            _ if last < 0 => None,
+            Self::Edge => Some(at.clamp(0, last) as usize),
+            Self::Wrap => Some(at.rem_euclid(size as isize) as usize),
+            Self::Reflect if last == 0 => Some(0),
+            Self::Reflect => {
+                let folded = at.rem_euclid(2 * last);
+                Some(folded.min(2 * last - folded) as usize)
+            }
+        }
+    }
+}
+
+/// Puts x, whose shape is `dims`, into y of shape `out_dims`, `before[i]` elements from the start of axis i.
+///
+/// What lies around it is filled in the way of `mode`.
+pub fn pad<T: Copy>(
+    x: &[T],
+    dims: &[usize],
+    before: &[usize],
+    mode: Pad<T>,
+    out_dims: &[usize],
+    y: &mut [T],
+) -> Result<()> {
+    let rank = dims.len();
+    check_len("x", len(&Shape::new(dims)?)?, x.len())?;
+    check_len("y", len(&Shape::new(out_dims)?)?, y.len())?;
+    require(before.len() == rank && out_dims.len() == rank, "before", "have one entry for each axis")?;
+    for axis in 0..rank {
+        let room = out_dims[axis].checked_sub(dims[axis]).is_some_and(|room| before[axis] <= room);
+        require(
+            room && isize::try_from(out_dims[axis]).is_ok(),
+            "out_dims",
+            "have room for x and what is before it",
+        )?;
+    }
+    let filler = match mode {
+        Pad::Constant(value) => Some(value),
+        _ => x.first().copied(),
+    };
+    let Some(filler) = filler else {
+        return require(y.is_empty(), "x", "have elements to pad with");
+    };
+    y.fill(filler);
+    let Some(inner) = rank.checked_sub(1) else {
+        y.copy_from_slice(x);
+        return Ok(());
+    };
+    if y.is_empty() || x.is_empty() {
+        return Ok(());
+    }
+    let (size, start) = (dims[inner], before[inner]);
+    let mut at = [0usize; MAX_RANK];
+    for y in y.chunks_exact_mut(out_dims[inner]) {
+        let mut line = Some(0);
+        for axis in 0..inner {
+            let source = mode.source(at[axis] as isize - before[axis] as isize, dims[axis]);
+            line = line.zip(source).map(|(line, source)| line * dims[axis] + source);
+        }
+        if let Some(line) = line {
+            let x = &x[line * size..][..size];
+            y[start..start + size].copy_from_slice(x);
+            if !matches!(mode, Pad::Constant(_)) {
+                for i in (0..start).chain(start + size..y.len()) {
+                    if let Some(source) = mode.source(i as isize - start as isize, size) {
+                        y[i] = x[source];
+                    }
+                }
+            }
+        }
+        for axis in (0..inner).rev() {
+            at[axis] += 1;
+            if at[axis] < out_dims[axis] {
+                break;
+            }
+            at[axis] = 0;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! Resizing by interpolation, one axis at a time.
+
+mod filter;
+mod position;
+
+use crate::error::{Result, check_len, require};
+use crate::simd::{Isa, Kernel, Simd};
+use crate::tensor::len;
+use filter::{Filter, cubic, to_step};
+pub use position::Coordinates;
+use position::{Axis, LARGEST, floor};
+
+/// What is taken at a position between elements.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Interpolation {
+    /// The nearest element, of two the one in front.
+    RoundPreferFloor,
+    /// The nearest element, of two the one behind.
+    RoundPreferCeil,
+    /// The element in front.
+    Floor,
+    /// The element behind.
+    Ceil,
+    /// A mean of the two neighbours.
+    Linear,
+    /// A mean of four neighbours by Keys' cubic convolution.
+    Cubic {
+        /// Keys' parameter, −¾ or −½.
+        a: f32,
+        /// Whether neighbours beyond the border have no weight; else the border stands for them.
+        exclude_outside: bool,
+    },
+    /// The same, with weights from TensorFlow's table, which divides the way between two elements into 1,024 steps.
+    CubicSteps {
+        /// Keys' parameter, −¾ or −½.
+        a: f32,
+        /// Whether neighbours beyond the border have no weight; else the border stands for them.
+        exclude_outside: bool,
+    },
+    /// A mean of so many neighbours that each has a weight somewhere in the result, by a filter that is stretched as
+    /// far as the result is smaller.
+    Antialias {
+        /// Keys' parameter; the filter is a triangle without.
+        a: Option<f32>,
+        /// Whether neighbours beyond the border have no weight; else the border stands for them.
+        exclude_outside: bool,
+    },
+}
+
+/// Resizes one axis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Resize {
+    /// Where a position in the result lies in the input.
+    pub coordinates: Coordinates,
+    /// What is taken there.
+    pub interpolation: Interpolation,
+    /// Output to input as a fraction, numerator first; the quotient of the sizes without.
+    pub scale: Option<[u32; 2]>,
+}
+
+/// Elements of the result whose neighbours and weights are found once for all outer indices.
+const BLOCK: usize = 64;
+
+impl Resize {
+    /// From x `[outer, axis, inner]` to y `[outer, output, inner]`; an axis has at most 2³⁰ elements.
+    pub fn run(&self, isa: Isa, dims: [usize; 3], output: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
+        let [outer, axis, inner] = dims;
+        check_len("x", len(&dims)?, x.len())?;
+        check_len("y", len(&[outer, output, inner])?, y.len())?;
+        if y.is_empty() {
+            return Ok(());
+        }
+        require(axis > 0, "axis", "have an element")?;
+        require(axis.max(output) <= LARGEST, "axis", "have at most 2^30 elements, before and after")?;
+        let scale = self.scale.unwrap_or([output as u32, axis as u32]);
+        let terms = 1..=LARGEST as u32;
+        require(
+            scale.iter().all(|term| terms.contains(term)),
+            "scale",
+            "be a fraction of numbers from 1 to 2^30",
+        )?;
+        let axis = Axis { input: axis, output, scale };
+        match self.interpolation {
+            Interpolation::Linear => self.blocks(isa, axis, inner, x, y, |at| self.linear(axis, at)),
+            Interpolation::Cubic { a, exclude_outside } => {
+                self.blocks(isa, axis, inner, x, y, |at| self.cubic(axis, at, a, exclude_outside, |t| t));
+            }
+            Interpolation::CubicSteps { a, exclude_outside } => {
+                self.blocks(isa, axis, inner, x, y, |at| self.cubic(axis, at, a, exclude_outside, to_step));
+            }
+            Interpolation::Antialias { a, exclude_outside } => {
+                let scale = axis.scale();
+                require(scale * axis.input as f32 > 0.5, "scale", "leave an element of the axis")?;
+                let filter = Filter { a, scale: scale.min(1.0), exclude_outside };
+                for (x, y) in x.chunks_exact(axis.input * inner).zip(y.chunks_exact_mut(output * inner)) {
+                    for (at, y) in y.chunks_exact_mut(inner).enumerate() {
+                        filter.run(axis.position(self.coordinates, at), axis.input, x, y);
+                    }
+                }
+            }
+            _ => self.blocks(isa, axis, inner, x, y, |at| self.nearest(axis, at)),
+        }
+        Ok(())
+    }
+
+    /// The result block by block along the axis, from the taps of each of its elements.
+    fn blocks<const N: usize>(
+        &self,
+        isa: Isa,
+        axis: Axis,
+        inner: usize,
+        x: &[f32],
+        y: &mut [f32],
+        taps_of: impl Fn(usize) -> Taps<N>,
+    ) {
+        let outside = if let Coordinates::Crop { outside, .. } = self.coordinates { outside } else { 0.0 };
+        for start in (0..axis.output).step_by(BLOCK) {
+            let mut taps = [Taps { rows: [0; N], weights: [0.0; N], outside: false }; BLOCK];
+            let taps = &mut taps[..BLOCK.min(axis.output - start)];
+            for (taps, at) in taps.iter_mut().zip(start..) {
+                *taps = taps_of(at);
+                taps.outside = self.is_outside(axis, at);
+            }
+            isa.run(Means { taps, start, axis, inner, outside, x, y });
+        }
+    }
+
+    /// Whether an element of the result lies outside of what is cropped.
+    fn is_outside(&self, axis: Axis, at: usize) -> bool {
+        matches!(self.coordinates, Coordinates::Crop { .. })
+            && !(0.0..=axis.input as f32 - 1.0).contains(&axis.position(self.coordinates, at))
+    }
+
+    fn nearest(&self, axis: Axis, at: usize) -> Taps<1> {
+        let nearest = axis.nearest(self.coordinates, self.interpolation, at);
+        Taps::new(nearest, [1.0], axis)
+    }
+
+    fn linear(&self, axis: Axis, at: usize) -> Taps<2> {
+        let position = axis.position(self.coordinates, at).max(0.0).min(axis.input as f32 - 1.0);
+        let first = floor(position);
+        let rest = position - first as f32;
+        Taps::new(first, [1.0 - rest, rest], axis)
+    }
+
+    fn cubic(
+        &self,
+        axis: Axis,
+        at: usize,
+        a: f32,
+        exclude_outside: bool,
+        rounded: impl Fn(f32) -> f32,
+    ) -> Taps<4> {
+        let position = axis.position(self.coordinates, at);
+        let below = floor(position);
+        let first = below.saturating_sub(1);
+        let mut weights = cubic(rounded(position - below as f32), a);
+        if exclude_outside {
+            for (weight, tap) in weights.iter_mut().zip(0..) {
+                if !(0..axis.input as i64).contains(&first.saturating_add(tap)) {
+                    *weight = 0.0;
+                }
+            }
+            let sum: f32 = weights.iter().sum();
+            weights = weights.map(|weight| weight / sum);
+        }
+        Taps::new(first, weights, axis)
+    }
+}
+
+/// The neighbours that an element of the result is a mean of.
+#[derive(Clone, Copy)]
+struct Taps<const N: usize> {
+    rows: [usize; N],
+    weights: [f32; N],
+    /// Whether it is none of them, but what lies outside.
+    outside: bool,
+}
+
+impl<const N: usize> Taps<N> {
+    /// Neighbours from `first` on; the border stands for what lies beyond it.
+    fn new(first: i64, weights: [f32; N], axis: Axis) -> Self {
+        let row = |tap: usize| first.saturating_add(tap as i64).clamp(0, axis.input as i64 - 1) as usize;
+        Self { rows: core::array::from_fn(row), weights, outside: false }
+    }
+}
+
+/// The elements of the result from `start` on that have these taps, for all outer indices.
+struct Means<'a, const N: usize> {
+    taps: &'a [Taps<N>],
+    start: usize,
+    axis: Axis,
+    inner: usize,
+    outside: f32,
+    /// `[outer, axis.input, inner]`
+    x: &'a [f32],
+    /// `[outer, axis.output, inner]`
+    y: &'a mut [f32],
+}
+
+impl<const N: usize> Kernel for Means<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let inner = self.inner;
+        let outer = self.x.chunks_exact(self.axis.input * inner);
+        for (x, y) in outer.zip(self.y.chunks_exact_mut(self.axis.output * inner)) {
+            for (taps, y) in self.taps.iter().zip(y[self.start * inner..].chunks_exact_mut(inner)) {
+                if taps.outside {
+                    y.fill(self.outside);
+                } else if N == 1 {
+                    y.copy_from_slice(&x[taps.rows[0] * inner..][..inner]);
+                } else {
+                    mean(s, x, taps, y);
+                }
+            }
+        }
+    }
+}
+
+/// y = Σ weight · row, over rows of x that are as long as y.
+#[inline(always)]
+fn mean<S: Simd, const N: usize>(s: S, x: &[f32], taps: &Taps<N>, y: &mut [f32]) {
+    let width = y.len();
+    let mut rows = [x; N];
+    for (row, &at) in rows.iter_mut().zip(&taps.rows) {
+        *row = &x[at * width..][..width];
+    }
+    if width < S::LANES {
+        for (i, y) in y.iter_mut().enumerate() {
+            *y = 0.0;
+            for (row, weight) in rows.iter().zip(&taps.weights) {
+                *y += weight * row[i];
+            }
+        }
+        return;
+    }
+    for at in (0..width).step_by(S::LANES) {
+        // The last vector ends where the row does, over what the one before has written already.
+        let at = at.min(width - S::LANES);
+        let mut sum = s.splat(0.0);
+        for (row, &weight) in rows.iter().zip(&taps.weights) {
+            sum = s.fma(s.load(&row[at..]), s.splat(weight), sum);
+        }
+        s.store(sum, &mut y[at..]);
+    }
+}

@@ -1,0 +1,107 @@
+//! Pooling regions of feature maps to one size.
+
+use crate::error::{Result, check_len, require};
+use crate::tensor::len;
+
+/// Pools regions of feature maps to one size (ONNX's `RoiAlign`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RoiAlign {
+    /// The maximum of the samples of a cell, or else their mean.
+    pub maximum: bool,
+    /// Samples along each side of a cell; 0 for as many as the cell has pixels.
+    pub samples: usize,
+    /// From coordinates of regions to pixels.
+    pub scale: f32,
+    /// What is subtracted from scaled coordinates: ½ where pixels are taken to be areas.
+    pub offset: f32,
+    /// The size of the result.
+    pub cells: [usize; 2],
+}
+
+impl RoiAlign {
+    /// From x `[batch, channels, height, width]`, `regions` `[n, 4]` as x₁ y₁ x₂ y₂, and the image of each region, to
+    /// y `[n, channels, cells…]`.
+    pub fn run(
+        &self,
+        x: &[f32],
+        dims: [usize; 4],
+        regions: &[f32],
+        images: &[i64],
+        y: &mut [f32],
+    ) -> Result<()> {
+        let [batch, channels, height, width] = dims;
+        let [rows, columns] = self.cells;
+        check_len("x", len(&dims)?, x.len())?;
+        check_len("regions", len(&[images.len(), 4])?, regions.len())?;
+        check_len("y", len(&[images.len(), channels, rows, columns])?, y.len())?;
+        require(y.is_empty() || (height > 0 && width > 0), "x", "have pixels")?;
+        for (i, y) in y.chunks_exact_mut((channels * rows * columns).max(1)).enumerate() {
+            let image = usize::try_from(images[i]).ok().filter(|&image| image < batch);
+            let Some(image) = image else { return require(false, "images", "be numbers of images of x") };
+            let corner = |j: usize| regions[i * 4 + j] * self.scale - self.offset;
+            // Regions are at least a pixel large where pixels are points.
+            let least = if self.offset == 0.0 { 1.0 } else { 0.0 };
+            let spans = [(corner(3) - corner(1)).max(least), (corner(2) - corner(0)).max(least)];
+            let cell = [spans[0] / rows as f32, spans[1] / columns as f32];
+            let counts =
+                cell.map(|size| if self.samples > 0 { self.samples } else { ceil(size).clamp(1, 1 << 16) });
+            for (j, y) in y.iter_mut().enumerate() {
+                let (channel, row, column) = (j / columns / rows, j / columns % rows, j % columns);
+                let plane = &x[(image * channels + channel) * height * width..][..height * width];
+                let start = [corner(1) + row as f32 * cell[0], corner(0) + column as f32 * cell[1]];
+                *y = self.pool(plane, [height, width], start, cell, counts);
+            }
+        }
+        Ok(())
+    }
+
+    fn pool(
+        &self,
+        plane: &[f32],
+        size: [usize; 2],
+        start: [f32; 2],
+        cell: [f32; 2],
+        counts: [usize; 2],
+    ) -> f32 {
+        let mut result = if self.maximum { f32::NEG_INFINITY } else { 0.0 };
+        for i in 0..counts[0] {
+            for j in 0..counts[1] {
+                let step =
+                    |k: usize, axis: usize| start[axis] + (k as f32 + 0.5) * cell[axis] / counts[axis] as f32;
+                let taps = corners(step(i, 0), step(j, 1), size);
+                let values = taps.map(|(at, weight)| plane[at] * weight);
+                if self.maximum {
+                    // As the reference has it, of the four weighted corners, not of their sum.
+                    result = values.into_iter().fold(result, f32::max);
+                } else {
+                    result += values.iter().sum::<f32>();
+                }
+            }
+        }
+        if self.maximum { result } else { result / (counts[0] * counts[1]) as f32 }
+    }
+}
+
+/// The four pixels around a place with their weights; of weight 0 where the place is more than a pixel outside.
+fn corners(row: f32, column: f32, [height, width]: [usize; 2]) -> [(usize, f32); 4] {
+    let outside = !(row >= -1.0 && row <= height as f32 && column >= -1.0 && column <= width as f32);
+    let axis = |at: f32, size: usize| {
+        let at = at.max(0.0);
+        let low = (at as usize).min(size - 1);
+        if low + 1 >= size { (low, low, 0.0) } else { (low, low + 1, at - low as f32) }
+    };
+    let (top, bottom, v) = axis(row, height);
+    let (left, right, h) = axis(column, width);
+    let whole = if outside { 0.0 } else { 1.0 };
+    [
+        (top * width + left, whole * (1.0 - v) * (1.0 - h)),
+        (top * width + right, whole * (1.0 - v) * h),
+        (bottom * width + left, whole * v * (1.0 - h)),
+        (bottom * width + right, whole * v * h),
+    ]
+}
+
+fn ceil(x: f32) -> usize {
+    let whole = x as usize;
+    whole + usize::from((whole as f32) < x)
+}

@@ -1,0 +1,93 @@
+//! Functions of one `f64`.
+
+use crate::error::{Result, check_len};
+use crate::math;
+
+/// A mathematical function of one `f64`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DoubleUnary {
+    /// √x; NaN below 0
+    Sqrt,
+    /// 1/x
+    Reciprocal,
+    /// eˣ
+    Exp,
+    /// ln x; −∞ at 0, NaN below
+    Log,
+    /// The greatest integer that is not above x
+    Floor,
+    /// The least integer that is not below x
+    Ceil,
+    /// The nearest integer, halves to the even one
+    Round,
+}
+
+impl DoubleUnary {
+    /// y = f(x), element by element; an error if the lengths differ.
+    pub fn run(self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        check_len("y", x.len(), y.len())?;
+        let f = match self {
+            Self::Sqrt => math::root,
+            Self::Reciprocal => |x: f64| 1.0 / x,
+            Self::Exp => math::exp_f64,
+            Self::Log => math::ln_f64,
+            Self::Floor => floor,
+            Self::Ceil => |x: f64| -floor(-x),
+            Self::Round => round,
+        };
+        for (&x, y) in x.iter().zip(y) {
+            *y = f(x);
+        }
+        Ok(())
+    }
+}
+
+/// From 2⁵² on every f64 is an integer.
+const WHOLE: f64 = 4_503_599_627_370_496.0;
+
+fn round(x: f64) -> f64 {
+    // Adding 2⁵² leaves no room for a fraction.
+    if x.abs() < WHOLE { ((x.abs() + WHOLE) - WHOLE).copysign(x) } else { x }
+}
+
+fn floor(x: f64) -> f64 {
+    let nearest = round(x);
+    if nearest > x { nearest - 1.0 } else { nearest }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_exact_to_a_few_ulp() {
+        type Function = fn(f64) -> f64;
+        let cases: [(DoubleUnary, Function); 7] = [
+            (DoubleUnary::Sqrt, f64::sqrt),
+            (DoubleUnary::Reciprocal, f64::recip),
+            (DoubleUnary::Exp, f64::exp),
+            (DoubleUnary::Log, f64::ln),
+            (DoubleUnary::Floor, f64::floor),
+            (DoubleUnary::Ceil, f64::ceil),
+            (DoubleUnary::Round, f64::round_ties_even),
+        ];
+        let mut x: alloc::vec::Vec<f64> = (-4000..4000).map(|i| f64::from(i) * 0.1787).collect();
+        x.extend([0.0, -0.0, 0.5, 1.5, -0.5, 1e-310, 1e300, -1e300, 5e15, f64::INFINITY, f64::NEG_INFINITY]);
+        x.extend((0..2000).map(|i| 1.0 + f64::from(i) * 1e-4));
+        x.push(f64::NAN);
+        let mut y = alloc::vec![0.0; x.len()];
+        for (function, exact) in cases {
+            function.run(&x, &mut y).unwrap();
+            for (&x, &y) in x.iter().zip(&y) {
+                let exact = exact(x);
+                let close = (y - exact).abs() <= 4e-15 * exact.abs() + f64::MIN_POSITIVE;
+                assert!(
+                    close || y.to_bits() == exact.to_bits() || y.is_nan() && exact.is_nan() || y == exact,
+                    "{function:?} {x}: {y} {exact}"
+                );
+            }
+        }
+        assert!(DoubleUnary::Exp.run(&x, &mut y[1..]).is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! Mathematical functions of one number.
+
+use crate::error::{Result, check_len};
+use crate::math;
+use crate::ops::function::{Applied, applied};
+use crate::simd::{Isa, Simd, Source};
+
+/// Declares [`Unary`].
+macro_rules! functions {
+    (|$s:ident, $x:ident| $($(#[$doc:meta])* $variant:ident => $e:expr;)+) => {
+        /// A mathematical function of one number.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        #[non_exhaustive]
+        pub enum Unary {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Unary {
+            /// Inlined, so that a program whose functions are constants holds no others.
+            #[inline(always)]
+            fn apply(self, isa: Isa, x: Source<'_>, y: &mut [f32]) {
+                match self {
+                    $(Self::$variant => {
+                        let apply: Applied = applied!(|$s, $x| $e,);
+                        apply(isa, [0.0; 3], x, y);
+                    })+
+                }
+            }
+        }
+    };
+}
+
+impl Unary {
+    /// y = f(x), element by element; an error if the lengths differ.
+    #[inline(always)]
+    pub fn run(self, isa: Isa, x: &[f32], y: &mut [f32]) -> Result<()> {
+        check_len("y", x.len(), y.len())?;
+        self.apply(isa, Source::Each(x), y);
+        Ok(())
+    }
+
+    /// y = f(y), element by element.
+    #[inline(always)]
+    pub fn run_in_place(self, isa: Isa, y: &mut [f32]) -> Result<()> {
+        self.apply(isa, Source::Output, y);
+        Ok(())
+    }
+}
+
+/// A function of one number that is computed lane by lane.
+#[inline(always)]
+fn by_lane<S: Simd>(s: S, x: S::F32, f: fn(f32) -> f32) -> S::F32 {
+    let mut lanes = [0.0; crate::simd::PANEL];
+    s.store(x, &mut lanes);
+    for lane in &mut lanes[..S::LANES] {
+        *lane = f(*lane);
+    }
+    s.load(&lanes)
+}
+
+functions! {
+    |s, x|
+    /// −x
+    Neg => s.neg(x);
+    /// |x|
+    Abs => s.abs(x);
+    /// √x; NaN below 0
+    Sqrt => s.sqrt(x);
+    /// x²
+    Square => s.mul(x, x);
+    /// 1/x
+    Reciprocal => s.div(s.splat(1.0), x);
+    /// eˣ
+    Exp => math::exp(s, x);
+    /// ln x; −∞ at 0, NaN below
+    Log => math::log(s, x);
+    /// ln(1 + x)
+    Log1p => math::log1p(s, x);
+    /// eˣ − 1
+    Expm1 => math::expm1(s, x);
+    /// The error function
+    Erf => math::erf(s, x);
+    /// The greatest integer that is not above x
+    Floor => s.floor(x);
+    /// The least integer that is not below x
+    Ceil => s.neg(s.floor(s.neg(x)));
+    /// The nearest integer, halves to the even one
+    Round => s.round(x);
+    /// −1, 0 or 1; NaN stays
+    Sign => {
+        let one = s.copysign(s.splat(1.0), x);
+        s.select(s.lt(s.splat(0.0), s.abs(x)), one, x)
+    };
+    /// sin x
+    Sin => by_lane(s, x, math::sin);
+    /// cos x
+    Cos => by_lane(s, x, math::cos);
+    /// tan x
+    Tan => by_lane(s, x, math::tan);
+    /// arcsin x; NaN beyond ±1
+    Asin => by_lane(s, x, math::asin);
+    /// arccos x; NaN beyond ±1
+    Acos => by_lane(s, x, math::acos);
+    /// arctan x
+    Atan => by_lane(s, x, math::atan);
+    /// sinh x
+    Sinh => by_lane(s, x, math::sinh);
+    /// cosh x
+    Cosh => by_lane(s, x, math::cosh);
+    /// arsinh x
+    Asinh => by_lane(s, x, math::asinh);
+    /// arcosh x; NaN below 1
+    Acosh => by_lane(s, x, math::acosh);
+    /// artanh x; NaN beyond ±1
+    Atanh => by_lane(s, x, math::atanh);
+}

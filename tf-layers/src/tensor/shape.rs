@@ -1,0 +1,64 @@
+//! Shapes of at most eight dimensions, held without an allocation.
+
+use core::fmt;
+use core::ops::Deref;
+
+use crate::error::{Error, Result, require};
+
+/// The highest rank a tensor can have.
+pub const MAX_RANK: usize = 8;
+
+/// A tensor's dims; dereferences to `[usize]`.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shape {
+    dims: [usize; MAX_RANK],
+    rank: usize,
+}
+
+impl Shape {
+    /// Copies `dims`; an error if there are more than [`MAX_RANK`].
+    pub fn new(dims: &[usize]) -> Result<Self> {
+        require(dims.len() <= MAX_RANK, "shape", "have at most 8 dimensions")?;
+        let mut shape = Self { dims: [0; MAX_RANK], rank: dims.len() };
+        shape.dims[..dims.len()].copy_from_slice(dims);
+        Ok(shape)
+    }
+
+    /// Like [`Shape::new`], but cuts what lies beyond [`MAX_RANK`]: for error messages.
+    #[must_use]
+    pub fn truncated(dims: &[usize]) -> Self {
+        let rank = dims.len().min(MAX_RANK);
+        let mut shape = Self { dims: [0; MAX_RANK], rank };
+        shape.dims[..rank].copy_from_slice(&dims[..rank]);
+        shape
+    }
+}
+
+impl Deref for Shape {
+    type Target = [usize];
+
+    fn deref(&self) -> &[usize] {
+        &self.dims[..self.rank]
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// The number of elements of a tensor with these dims; [`Error::Overflow`] if it does not fit.
+///
+/// A zero among the dims does not excuse an overflow of the others, so that the product
+/// is defined for every order of the dims.
+#[inline]
+pub fn len(dims: &[usize]) -> Result<usize> {
+    let mut product = 1usize;
+    let mut empty = false;
+    for &dim in dims {
+        empty |= dim == 0;
+        product = product.checked_mul(dim.max(1)).ok_or(Error::Overflow)?;
+    }
+    Ok(if empty { 0 } else { product })
+}
