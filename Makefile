@@ -28,6 +28,7 @@ lint: $(VENV)/installed
 	cd fuzz && rustfmt --edition 2024 --check src/lib.rs targets/*.rs
 	cd tf-layers && cargo clippy --release --all-targets --all-features -- -D warnings
 	cd tf-layers && cargo clippy --release --no-default-features -- -D warnings
+	cd tf-layers && RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
 
 # All tests, with every generated crate under clippy; `make test` puts some under it.
 zoo-lint: $(VENV)/installed

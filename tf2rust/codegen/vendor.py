@@ -44,10 +44,13 @@ def vendored(crate: str) -> dict[str, str]:
 def _manifest(text: str, name: str) -> str:
     package, *sections = re.split(r"\n(?=\[)", text)
     package = re.sub('^name = ".*"$', f'name = "{name}"', package, flags=re.MULTILINE)
+    # A copy is never published.
+    package = re.sub("^(readme|include) = .*\n", "", package, flags=re.MULTILINE)
     # The examples in the documentation have the name it has by itself.
     library = "[lib]\ndoctest = false\n"
     # A comment in front of a section stands at the end of the one before.
-    kept = [re.sub(r"(\n#.*)+\n*\Z", "\n", part) for part in sections if not part.startswith("[profile")]
+    dropped = ("[profile", "[package.metadata")
+    kept = [re.sub(r"(\n#.*)+\n*\Z", "\n", part) for part in sections if not part.startswith(dropped)]
     return "\n".join([package, library, *kept])
 
 
