@@ -1,0 +1,298 @@
+"""Rust trees as lines of text, as rustfmt would break them (``use_small_heuristics = "Max"``)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from tf2rust.rust.tree import (
+    Array,
+    Assign,
+    Binary,
+    Blank,
+    Block,
+    Call,
+    Comment,
+    Do,
+    Expr,
+    Field,
+    Group,
+    Item,
+    Let,
+    Method,
+    Prefix,
+    Stmt,
+    Struct,
+    Token,
+    Try,
+    Tuple,
+)
+
+WIDTH = 100
+INDENT = 4
+_SHORT = 10
+"""The bytes of items so short that several stand in one line of a list."""
+_TALL = 5
+"""The lines of a call from which on rustfmt tries nothing else."""
+
+
+def lines(stmts: Iterable[Stmt], indent: int) -> list[str]:
+    """The lines of a block whose statements stand at ``indent``, with their margins."""
+    found: list[str] = []
+    for stmt in stmts:
+        found += [f"{' ' * indent}{line}" if line else "" for line in _statement(stmt, indent)]
+    return found
+
+
+def _statement(stmt: Stmt, indent: int) -> list[str]:
+    """The lines of a statement at ``indent``, without that margin."""
+    match stmt:
+        case Blank():
+            return [""]
+        case Comment(text):
+            return [f"// {text}"]
+        case Let(pattern, value):
+            return _bound(pattern, value, indent)
+        case Assign(target, value, operator):
+            return layout(value, indent, f"{target} {operator} ", ";")
+        case Do(value):
+            return layout(value, indent, "", ";")
+        case Block(keyword, head, body, otherwise, pattern):
+            before = f"{keyword} " if pattern is None else f"{keyword} {pattern} in "
+            inner = [line[indent:] for line in lines(body, indent + INDENT)]
+            found = [*layout(head, indent, before, " {"), *inner]
+            if otherwise is not None:
+                found += ["} else {", *(line[indent:] for line in lines(otherwise, indent + INDENT))]
+            return [*found, "}"]
+    raise NotImplementedError(type(stmt).__name__)
+
+
+def _bound(pattern: Expr, value: Expr, indent: int) -> list[str]:
+    """``let pattern = value;``: the value on the next line if it fits there alone, the pattern broken if it must be."""
+    head = f"let {pattern} ="
+    single = f"{head} {value};"
+    room = WIDTH - _reserved(value, 2)
+    if indent + width(single) <= room:
+        return [single]
+    if indent + width(head) - len(" =") < WIDTH:
+        if indent + INDENT + width(f"{value};") <= room:
+            return [head, f"    {value};"]
+        return layout(value, indent, f"{head} ", ";")
+    if isinstance(pattern, Group):
+        return ["let (", *(f"    {item}," for item in pattern.items), f") = {value};"]
+    return [single]
+
+
+def layout(value: Expr, indent: int, before: str = "", after: str = "") -> list[str]:
+    """The lines of an expression at ``indent``, without that margin, with text in front of it and behind it.
+
+    ``f(a, b)?;`` becomes ``f(``, ``    a,``, ``    b,``, ``)?;``; the parts are broken in turn. What is all that
+    stands in a bracket is opened with it: ``f(&[``. The last call of a chain goes to the next line if that saves lines,
+    and so does the divisor of a quotient. A struct literal that a method is called on is opened first.
+    """
+    single = f"{before}{value}{after}"
+    chain = _chain(value)
+    room = WIDTH - _reserved(value, 2 if len(chain) > 1 else 0)
+    if indent + width(single) <= room:
+        return [single]
+    bracket = _bracket(value)
+    if bracket is None:
+        return [single]
+    if isinstance(value, Binary) and value.operator == "/" and indent + width(f"{before}{value.left}") < WIDTH:
+        return [f"{before}{value.left}", f"    / {value.right}{after}"]
+    if isinstance(chain[0], Struct) and len(chain) == 2 and indent + width(f"{before}{chain[0]}") > WIDTH:
+        return _on_literal(chain[0], chain[1], indent, before, after)
+    opened = _opened(bracket, indent, before, after)
+    is_wide = indent + width(opened[0]) > room
+    if len(chain) > 1 and (len(opened) < _TALL or is_wide):
+        last = _link(chain[-1], indent + INDENT, after)
+        if is_wide or len(last) < len(opened):
+            links = [*(str(link) for link in chain[1:-1]), *last]
+            return [f"{before}{chain[0]}", *(f"    {line}" for line in links)]
+    return opened
+
+
+def _link(value: Expr, indent: int, after: str) -> list[str]:
+    """The lines of a link of a chain, for whose ``?`` rustfmt reserves a column."""
+    single = f"{value}{after}"
+    if indent + width(single) <= WIDTH - _reserved(value, 1):
+        return [single]
+    bracket = _bracket(value)
+    return [single] if bracket is None else _opened(bracket, indent, "", after)
+
+
+def _on_literal(literal: Struct, call: Expr, indent: int, before: str, after: str) -> list[str]:
+    """A struct literal, opened, and the call of a method of it."""
+    bracket, arguments = _bracket(literal), _bracket(call)
+    found = [f"{before}{literal}"] if bracket is None else _opened(bracket, indent, before, "")
+    # rustfmt counts the literal's last line twice; it looks for better only if the call is short.
+    if arguments is not None and 2 * indent + width(f"}}{call}{after}") >= WIDTH:
+        opened = _opened(arguments, indent, "", after)
+        if len(opened) >= _TALL:
+            return [*found, *opened]
+    return [*found, *_link(call, indent, after)]
+
+
+def _reserved(value: Expr, columns: int) -> int:
+    """The columns that rustfmt keeps free where ``value`` ends in ``?``."""
+    return columns if isinstance(value, Try) else 0
+
+
+@dataclass(frozen=True)
+class _Bracket:
+    """The last bracket of an expression that has anything in it: what is in front, the parts, and what is behind."""
+
+    head: str
+    parts: list[tuple[str, Expr]]
+    tail: str
+    is_call: bool = False
+    is_tuple: bool = False
+
+
+def _bracket(value: Expr) -> _Bracket | None:
+    match value:
+        case Call(function, arguments) if arguments:
+            return _Bracket(f"{function}(", [("", a) for a in arguments], ")", is_call=True)
+        case Method(base, name, arguments) if arguments:
+            return _Bracket(f"{base}.{name}(", [("", a) for a in arguments], ")", is_call=True)
+        case Method(base, name):
+            return _behind(_bracket(base), f".{name}()")
+        case Field(base, name):
+            return _behind(_bracket(base), f".{name}")
+        case Try(base):
+            return _behind(_bracket(base), "?")
+        case Prefix(operator, base):
+            inner = _bracket(base)
+            return None if inner is None else replace(inner, head=operator + inner.head)
+        case Group(items) if items:
+            parts = [("", item) for item in items]
+            return _Bracket(value.brackets[0], parts, value.brackets[1], is_tuple=isinstance(value, Tuple))
+        case Struct(type):
+            return _Bracket(f"{type} {{", value.parts(), "}") if value.parts() else None
+        case Binary(left, operator, right):
+            blank = "" if operator == ".." else " "
+            if (inner := _bracket(right)) is not None:
+                return replace(inner, head=f"{left}{blank}{operator}{blank}{inner.head}")
+            return _behind(_bracket(left), f"{blank}{operator}{blank}{right}")
+    return None
+
+
+def _behind(bracket: _Bracket | None, tail: str) -> _Bracket | None:
+    return None if bracket is None else replace(bracket, tail=bracket.tail + tail)
+
+
+def _opened(bracket: _Bracket, indent: int, before: str, after: str) -> list[str]:
+    """The bracket opened: each of its parts on lines of its own, or all that is in it."""
+    head, tail = before + bracket.head, bracket.tail + after
+    if len(bracket.parts) == 1 and (bracket.is_call or bracket.is_tuple):
+        ((_, part),) = bracket.parts
+        inner = _bracket(part)
+        if inner is not None and _opens_with_its_bracket(part):
+            inside = _opened(inner, indent, "", "")
+            comma = "," if bracket.is_tuple else ""
+            return [head + inside[0], *inside[1:-1], inside[-1] + comma + tail]
+    if bracket.is_call and all(_is_simple(part) and len(str(part).encode()) <= _SHORT for _, part in bracket.parts):
+        return [head, *filled([str(part) for _, part in bracket.parts], indent), tail]
+    found = [head]
+    for name, part in bracket.parts:
+        comma = "" if name == ".." else ","  # none may follow the base of a struct
+        found += [f"    {line}" for line in layout(part, indent + INDENT, name, comma)]
+    return [*found, tail]
+
+
+def _opens_with_its_bracket(part: Expr) -> bool:
+    """Whether a bracket that ``part`` fills is opened together with that of ``part``."""
+    while isinstance(part, (Prefix, Try)):
+        part = part.base
+    match part:
+        case Group() | Struct():
+            return True
+        case Call(_, (first, *_)) | Method(_, _, (first, *_)):
+            return isinstance(first.base if isinstance(first, Prefix) else first, Array)
+    return False
+
+
+def _is_simple(part: Expr) -> bool:
+    """Whether several such arguments may share a line of an opened call."""
+    match part:
+        case Token() | Item():
+            return True
+        case Field(base) | Try(base) | Prefix(_, base):
+            return _is_simple(base)
+    return False
+
+
+def _chain(value: Expr) -> list[Expr]:
+    """``a.b.c(d)?`` as ``a``, ``.b``, ``.c(d)?``; a name of four letters is one with what follows it."""
+    if not isinstance(value, (Method, Try)):
+        return [value]
+    links: list[Expr] = []
+    tried = False
+    while isinstance(value, (Method, Field, Try)):
+        if isinstance(value, Try):
+            tried = True
+            value = value.base
+            continue
+        link: Expr = replace(value, base=Token(""))
+        links.append(Try(link) if tried else link)
+        tried = False
+        value = value.base
+    links.append(Try(value) if tried else value)
+    links.reverse()
+    while len(links) > 1 and width(str(links[0])) <= INDENT:
+        links[:2] = [_joined(links[0], links[1])]
+    return links
+
+
+def _joined(base: Expr, link: Expr) -> Expr:
+    if isinstance(link, Try):
+        return Try(_joined(base, link.base))
+    assert isinstance(link, (Method, Field))
+    return replace(link, base=base)
+
+
+def total(terms: Sequence[str], before: str = "", after: str = "") -> str:
+    """The sum of ``terms`` at an indent of 8, each on a line of its own where one line has no room for all."""
+    single = f"{' + '.join(terms) or '0'}{after}"
+    if 8 + len(before + single) <= WIDTH:
+        return before + single
+    if before and 12 + len(single) <= WIDTH:
+        return f"{before.rstrip()}\n            {single}"
+    return before + "\n            + ".join(terms) + after
+
+
+def constant(items: Sequence[Expr], head: str, prefix: str = "") -> str:
+    """``head = [a, b];``, with ``prefix`` in front of the list, where it stands at the margin.
+
+    A list that fits no line has one item on each, or is filled into lines if all items are short.
+    """
+    line = f"{prefix}[{', '.join(map(str, items))}];"
+    if width(f"{head} = {line}") <= WIDTH:
+        return f"{head} = {line}"
+    if INDENT + width(line) <= WIDTH:
+        return f"{head} =\n    {line}"
+    if all(len(str(item).encode()) <= _SHORT for item in items):
+        inside = filled([str(item) for item in items], 0)
+    else:
+        inside = [f"    {part}" for item in items for part in layout(item, INDENT, "", ",")]
+    return "\n".join([f"{head} = {prefix}[", *inside, "];"])
+
+
+def filled(items: Sequence[str], indent: int) -> list[str]:
+    """``items`` with commas behind them in the lines of a list at ``indent``; rustfmt leaves their last column free."""
+    found: list[str] = []
+    for i, item in enumerate(items):
+        comma = i + 1 < len(items)  # that of the last item is allowed in the last column
+        if found and indent + width(found[-1]) + 1 + width(item) + comma < WIDTH:
+            found[-1] += f" {item},"
+        else:
+            found.append(f"    {item},")
+    return found
+
+
+def width(text: str) -> int:
+    """The columns that ``text`` takes: two for each wide character of East Asian scripts, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
