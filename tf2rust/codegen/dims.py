@@ -2,44 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from tf2rust.ops.core.dims import Expr, FloorDiv
+from tf2rust.codegen.names import Names
+from tf2rust.ops.core.dims import Expr as Dim
+from tf2rust.ops.core.dims import FloorDiv
+from tf2rust.rust.tree import Array, Binary, Expr, Item, Let, Token, array, let, ref
 
-FUNCTIONS = ("len", "quotient", "sub", "sum")
-"""The functions of tf-layers that the expressions call."""
+_MODULE = "tf_layers::dims"
 
 
-@dataclass(frozen=True)
+def product_of(factors: Sequence[Expr]) -> Expr:
+    """Their product, checked for overflow."""
+    return factors[0] if len(factors) == 1 else Item(f"{_MODULE}::product")(ref(array(factors))).tried()
+
+
 class DimWriter:
-    """Writes dimensions as ``usize`` expressions with ``?`` inside; ``names`` gives the free ones' variables."""
+    """Writes dimensions as ``usize`` expressions with ``?`` inside; ``names`` gives symbolic dimensions their variables.
 
-    names: Mapping[str, str] = field(default_factory=dict)
+    Each other dimension is computed once: it gets a variable of its own in ``pending``, in front of the statement that
+    uses it first. Without ``locals`` to take names from, it is written where it stands.
+    """
 
-    def dim(self, dim: int | Expr) -> str:
-        """``sub(len(&[n, 4])?, 2)?`` for 4n − 2."""
-        if isinstance(dim, int):
-            return str(dim)
-        plus: list[str] = []
-        minus: list[str] = []
-        for monomial, coefficient in dim.terms:
-            factors = [self._quotient(a) if isinstance(a, FloorDiv) else self.names.get(a, a) for a in monomial]
-            if abs(coefficient) != 1 or not factors:
-                factors.append(str(abs(coefficient)))
-            text = factors[0] if len(factors) == 1 else f"len(&[{', '.join(factors)}])?"
-            (plus if coefficient > 0 else minus).append(text)
-        total = _sum(plus)
-        return f"sub({total}, {_sum(minus)})?" if minus else total
+    def __init__(self, names: Mapping[str, str], locals: Names | None = None) -> None:
+        self.names, self.locals = names, locals
+        self.pending: list[Let] = []
+        self._named: dict[Dim, Token] = {}
 
-    def dims(self, dims: Sequence[int | Expr]) -> str:
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """Variables that are defined inside are not known behind it."""
+        before = dict(self._named)
+        yield
+        self._named = before
+
+    def take_pending(self) -> list[Let]:
+        """The definitions of the variables named since the last call."""
+        pending, self.pending = self.pending, []
+        return pending
+
+    def dims(self, dims: Sequence[int | Dim]) -> Array:
         """A ``[usize; N]`` expression."""
-        return f"[{', '.join(map(self.dim, dims))}]"
+        return array([self.dim(dim) for dim in dims])
 
-    def _quotient(self, atom: FloorDiv) -> str:
+    def dim(self, dim: int | Dim) -> Expr:
+        """``dims::sub(dims::product(&[n, 4])?, 2)?`` for 4n − 2."""
+        if isinstance(dim, int):
+            return Token(str(dim))
+        if dim in self._named:
+            return self._named[dim]
+        written = self._written(dim)
+        if isinstance(written, Token) or self.locals is None:
+            return written
+        symbol = min(dim.symbols(), key=lambda s: (len(s), s))
+        name = Token(self.locals.unique(self.names.get(symbol, "dim")))
+        self.pending.append(let(name, written))
+        self._named[dim] = name
+        return name
+
+    def _written(self, dim: Dim) -> Expr:
+        plus: list[Expr] = []
+        minus: list[Expr] = []
+        for monomial, coefficient in dim.terms:
+            factors: list[Expr] = [
+                self._quotient(a) if isinstance(a, FloorDiv) else Token(self.names.get(a, a)) for a in monomial
+            ]
+            if abs(coefficient) != 1 or not factors:
+                factors.append(Token(str(abs(coefficient))))
+            (plus if coefficient > 0 else minus).append(product_of(factors))
+        total = _sum(plus)
+        return Item(f"{_MODULE}::sub")(total, _sum(minus)).tried() if minus else total
+
+    def _quotient(self, atom: FloorDiv) -> Expr:
         above, below = self.dim(atom.numerator), self.dim(atom.denominator)
-        return f"{above} / {below}" if below.isdecimal() else f"quotient({above}, {below})?"
+        if isinstance(below, Token) and below.text.isdecimal():
+            return Binary(above, "/", below)
+        return Item(f"{_MODULE}::quotient")(above, below).tried()
 
 
-def _sum(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"sum(&[{', '.join(parts)}])?"
+def _sum(parts: Sequence[Expr]) -> Expr:
+    return parts[0] if len(parts) == 1 else Item(f"{_MODULE}::sum")(ref(array(parts))).tried()

@@ -1,68 +1,169 @@
-"""The Rust of each layer's call, and of what a call refers to."""
+"""The Rust of each layer: its field, and the statements that run it."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tf2rust.codegen.dims import DimWriter
-from tf2rust.codegen.names import words
-from tf2rust.codegen.nested import Block, nested
+from tf2rust.codegen.nested import branch, repeat
 from tf2rust.codegen.variables import Variables
 from tf2rust.codegen.weights import WeightTable
-from tf2rust.ops.core.dims import Expr, format_shape
+from tf2rust.ops.control.layers import Branch, Repeat
+from tf2rust.ops.core.dims import Expr as Dim
+from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.emit import CX, before_call, layer_call, layer_field, measured_dims
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.rust import rust_comment
 from tf2rust.ops.generator.constant import Constant
 from tf2rust.ops.shape.concat import Concatenate
-from tf2rust.planning.tiles import Tiling
+from tf2rust.rust.tree import Array, Blank, Binary, Comment, Do, Expr, Item, Stmt, Token, Tuple, let, struct
 
 
 @dataclass(frozen=True)
-class Step:
-    """One layer of the model: its field, and the lines that run it."""
+class ModelField:
+    """A field of the model's struct."""
 
     name: str
-    ident: str
-    kind: str
-    comment: tuple[str, ...]
-    fields: tuple[tuple[str, str, str], ...]
-    """The fields of the layer and of those in its bodies: name, type and initialiser."""
-    lines: tuple[str, ...]
-    """With those of the layers in its bodies, further to the right."""
+    type: Expr
+    value: Expr
+
+
+@dataclass
+class Step:
+    """One layer of the model, with those in its bodies: their fields, and the statements that run them."""
+
+    layer: Layer
+    fields: list[ModelField] = field(default_factory=list)
+    statements: list[Stmt] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """The rows that go through all layers together, as Rust."""
+class CallSite:
+    """The expressions that one call refers to; see ``tf2rust.ops.core.emit.Site``."""
 
-    thread_rows: int
-    """The rows for which a thread pays."""
-    split_rows: int
-    """The rows for which one layer is worth several threads."""
-    batch: str
-    """The variable of the batch."""
-    height: str
-    """How many rows a tile has; ``constant`` if that is known before the model runs."""
-    constant: bool
-    type: str
-    """The type of a tile's slices of all inputs and outputs, in their order."""
-    names: str
-    """The pattern that names them."""
-    values: str
-    """The slices of the whole batch, of outputs resized for it."""
+    writer: DimWriter
+    field: Expr
+    inputs: Sequence[Expr]
+    outputs: Sequence[Expr]
+    in_place: int | None = None
+
+    def dim(self, dim: int | Dim) -> Expr:
+        return self.writer.dim(dim)
+
+    def dims(self, dims: Sequence[int | Dim]) -> Array:
+        return self.writer.dims(dims)
 
 
-_GROUP = 8
-"""The elements of the largest tuple that ``tf_layers::Rows`` is there for; more are tuples of tuples."""
+class Writer(Variables):
+    """Writes the Rust of each layer."""
 
+    table: WeightTable
 
-def nest(parts: Sequence[str]) -> str:
-    """A Rust tuple of ``parts``, or of tuples of them."""
-    while len(parts) > _GROUP:
-        parts = [nest(parts[i : i + _GROUP]) for i in range(0, len(parts), _GROUP)]
-    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+    def steps(self, graph: LayerGraph, table: WeightTable) -> list[Step]:
+        """The layers of the model."""
+        self.table = table
+        return [self.step(layer) for layer in graph.layers]
+
+    def step(self, layer: Layer) -> Step:
+        """The layer's field and statements."""
+        step = Step(layer)
+        ident = self.idents[layer]
+        if layer in self.memory.aliases:
+            self._alias(layer, step)
+            return step
+        if (made := layer_field(layer, self.table.refs(layer))) is not None:
+            step.fields.append(ModelField(ident, made.type, made.value))
+        if self.memory.places[layer.y].constant is layer:
+            assert isinstance(layer, Constant)
+            self.views[layer.y] = Token("self").field(ident)
+            return step
+        inputs = [self.read(value) for value in layer.inputs]
+        for symbol, size in measured_dims(layer, CallSite(self.dims, Token("self").field(ident), inputs, [])).items():
+            step.statements.append(let(self.name_symbol(symbol, symbol), size.tried()))
+        if isinstance(layer, Repeat):
+            inner = repeat(self, layer, inputs, self.body)
+        elif isinstance(layer, Branch):
+            inner = branch(self, layer, inputs, self.body)
+        else:
+            self._call(layer, inputs, step)
+            return step
+        step.fields += inner.fields
+        step.statements += [*self.dims.take_pending(), *inner.statements]
+        return step
+
+    def body(self, graph: LayerGraph) -> Step:
+        """The layers of a body, each below its comment."""
+        found = Step(graph.layers[0] if graph.layers else self.graph.layers[0])
+        for layer in graph.layers:
+            step = self.step(layer)
+            found.fields += step.fields
+            if step.statements:
+                found.statements += [*([Blank()] if found.statements else []), *self.comment(layer), *step.statements]
+        return found
+
+    def comment(self, layer: Layer) -> list[Stmt]:
+        """What the layer is, and which nodes it stands for."""
+        name = rust_comment(self.layer_names[layer])
+        shapes = f"{_shapes(layer.inputs)} → {_shapes(layer.outputs)}"
+        note = ", in place" if layer in self.memory.inplace else ""
+        if columns := self.memory.columns.get(layer.y):
+            note = f", into {rust_comment(self.layer_names[self.made[columns.whole]])}"
+        return [Comment(line) for line in (f"{name} ({layer.kind}): {shapes}{note}", *_source_lines(layer.nodes))]
+
+    def _alias(self, layer: Layer, step: Step) -> None:
+        """A view of the same elements, or of what was written in parts."""
+        if isinstance(layer, Concatenate):
+            whole = self.wholes.pop(layer.y)
+            if layer.y in self.read_values:
+                step.statements.append(self.bind(layer.y, self.idents[layer], whole.method("into_view")))
+            return
+        if layer.y in self.read_values:
+            view = self.read(layer.x).method("reshape", self.dims.dims(layer.y.shape)).tried()
+            step.statements += [*self.dims.take_pending(), self.bind(layer.y, self.idents[layer], view)]
+
+    def _call(self, layer: Layer, inputs: Sequence[Expr], step: Step) -> None:
+        """The statements that run the layer where the planner wants its outputs."""
+        ident = self.idents[layer]
+        site = CallSite(self.dims, Token("self").field(ident), inputs, self._outputs(layer, step), self._over(layer))
+        before, call = before_call(layer, site), layer_call(layer, site)
+        step.statements += [*self.dims.take_pending(), *before]
+        read = [value in self.read_values for value in layer.outputs]
+        if layer.y in self.memory.columns or not any(read):
+            step.statements.append(Do(call.tried()))
+            return
+        names = [
+            self.variable(value, ident if i == 0 else f"{ident}_{i}") if read[i] else Token("_")
+            for i, value in enumerate(layer.outputs)
+        ]
+        step.statements.append(let(names[0] if len(names) == 1 else Tuple(tuple(names)), call.tried()))
+
+    def _outputs(self, layer: Layer, step: Step) -> list[Expr]:
+        """What the layer writes to."""
+        if columns := self.memory.columns.get(layer.y):
+            return [self._whole(columns.whole, step).method("slice_columns", self._columns(layer.y)).tried()]
+        if isinstance(layer, Concatenate) and self.memory.columns.keys() & set(layer.inputs):
+            return [self._whole(layer.y, step)]
+        return [self.write(value) for value in layer.outputs]
+
+    def _whole(self, value: Value, step: Step) -> Token:
+        """The tensor that parts are written into."""
+        if value not in self.wholes:
+            name = Token(self.locals.unique(self.idents[self.made[value]]))
+            written = self.write(value)
+            step.statements += [*self.dims.take_pending(), let(name, written, mutable=True)]
+            self.wholes[value] = name
+        return self.wholes[value]
+
+    def _columns(self, value: Value) -> Expr:
+        columns, width = self.memory.columns[value], value.shape[-1]
+        assert isinstance(width, int)
+        return Binary(Token(str(columns.first)), "..", Token(str(columns.first + width)))
+
+    def _over(self, layer: Layer) -> int | None:
+        over = layer.inplace_input() if layer in self.memory.inplace else None
+        return None if over is None else layer.inputs.index(over)
 
 
 def _shapes(values: Sequence[Value]) -> str:
@@ -83,97 +184,3 @@ def _source_lines(nodes: Sequence[str]) -> list[str]:
     return textwrap.wrap(
         rust_comment(text), 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
-
-
-class Writer(Variables):
-    """Writes the Rust of each layer's call."""
-
-    def tiles(self, tiled: Tiling, steps: Sequence[Step]) -> Tiles:
-        """The rows that go through ``steps`` together."""
-        used = words("\n".join(line for step in steps for line in step.lines))
-        names = [name if name in used else "_" for name in [*self.read_slices.values(), *self.written_slices.values()]]
-        values = [f"inputs.{p.field}.data()" for p in self.inputs.values()]
-        values += [f"outputs.{p.field}.resize(&{self.dims.dims(p.shape)})?" for p in self.outputs.values()]
-        types = [f"&'a [{p.rust_type}]" for p in self.inputs.values()]
-        types += [f"&'a mut [{p.rust_type}]" for p in self.outputs.values()]
-        height = f"tile_rows({self.dims.dim(tiled.row_bytes)}, {tiled.least})"
-        constant = isinstance(tiled.row_bytes, int)
-        batch = self.dims.names[tiled.batch]
-        rows = (tiled.thread_rows, tiled.split_rows)
-        return Tiles(*rows, batch, height, constant, nest(types), nest(names), nest(values))
-
-    def step(self, layer: Layer, table: WeightTable) -> Step:
-        """The layer's field and call, and those of the layers in its bodies."""
-        ident, name = self.idents[layer], self.layer_names[layer]
-        lines: list[str] = []
-        rust_field = None if layer in self.memory.aliases else layer.rust_field(table.refs(layer))
-        fields = [] if rust_field is None else [(ident, *rust_field)]
-        constant = self.memory.places[layer.y].constant is layer
-        if isinstance(layer, Constant):
-            self.constants[layer] = layer.rust_value(f"self.{ident}")
-        if layer not in self.memory.aliases and not constant:
-            call = self._prepare(layer, ident, lines)
-            if layer.bodies():
-                inner = nested(self, layer, call, lambda body: self._body(body, table))
-                lines += inner.lines
-                fields += inner.fields
-            else:
-                lines += f"{self._run(layer, call)}?;".split("\n")
-        shapes = f"{_shapes(layer.inputs)} → {_shapes(layer.outputs)}"
-        note = ", in place" if layer in self.memory.inplace else ""
-        if columns := self.memory.columns.get(layer.y):
-            note = f", into {rust_comment(self.layer_names[self.made[columns.whole]])}"
-        note = ", no work: the same elements" if layer in self.memory.aliases else note
-        note = ", read where it lies" if constant else note
-        comment = (f"{rust_comment(name)} ({layer.kind}): {shapes}{note}", *_source_lines(layer.nodes))
-        return Step(name, ident, layer.kind, comment, tuple(fields), tuple(lines))
-
-    def _body(self, graph: LayerGraph, table: WeightTable) -> Block:
-        """The layers of a body, each below its comment."""
-        block = Block()
-        for layer in graph.layers:
-            step = self.step(layer, table)
-            block.lines += [*([""] if block.lines else []), *(f"// {line}" for line in step.comment), *step.lines]
-            block.fields += step.fields
-        return block
-
-    def _prepare(self, layer: Layer, ident: str, lines: list[str]) -> _Call:
-        """What the layer's call refers to; ``lines`` get the variables that it takes."""
-        inputs = [self.read(v) for v in layer.inputs]
-        for symbol, text in layer.measures(_Call(self.dims, f"self.{ident}", inputs, [])).items():
-            self.names[symbol] = self._variable(symbol)
-            lines.append(f"let {self.names[symbol]} = {text}?;")
-        if columns := self.memory.columns.get(layer.y):
-            lines += self.sized(columns.whole, self.idents[self.made[columns.whole]], is_own=True)
-            return _Call(self.dims, f"self.{ident}", inputs, [self.write(columns.whole)])
-        for i, value in enumerate(layer.outputs):
-            lines += self.sized(value, ident if i == 0 else f"{ident}_{i}", is_own=i == 0)
-        return _Call(self.dims, f"self.{ident}", inputs, [self.write(v) for v in layer.outputs])
-
-    def _run(self, layer: Layer, call: _Call) -> str:
-        """The expression that runs a layer where the planner wants its output."""
-        if columns := self.memory.columns.get(layer.y):
-            return layer.rust_call_columns(call, columns)
-        written = self.memory.columns.keys() & set(layer.inputs)
-        if written and isinstance(layer, Concatenate):
-            return layer.rust_call_rest(call, written)
-        return layer.rust_call_inplace(call) if layer in self.memory.inplace else layer.rust_call(call)
-
-
-@dataclass(frozen=True)
-class _Call:
-    """The Rust expressions of one call; see ``tf2rust.ops.core.layer.RustCall``."""
-
-    writer: DimWriter
-    field: str
-    inputs: Sequence[str]
-    outputs: Sequence[str]
-
-    def dim(self, dim: int | Expr) -> str:
-        return self.writer.dim(dim)
-
-    def dims(self, dims: Sequence[int | Expr]) -> str:
-        return self.writer.dims(dims)
-
-    def scratch(self) -> str:
-        return "&mut workspace.scratch"

@@ -1,20 +1,23 @@
-"""The variables of the generated code: of dimensions, of lengths, and of what values are read from and written to."""
+"""The variables of the generated code: of dimensions, and of the views that values are read from and written to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tf2rust.codegen.dims import FUNCTIONS, DimWriter
+from tf2rust.codegen.dims import DimWriter
 from tf2rust.codegen.names import Names, snake_case
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
 from tf2rust.ops.core.rust import rust_comment, rust_str, rust_type
 from tf2rust.planning.buffers import Place, Plan
+from tf2rust.rust.tree import Expr, Let, Stmt, Token, let
 
-_LOCALS = ("isa", "inputs", "outputs", "rows", "workspace", "self", "dims", "blob", "pack", "each_tile", "tile_rows")
+_LOCALS = ("cx", "isa", "inputs", "outputs", "rows", "workspace", "self", "sizes", "blob", "pack", "each_tile")
 _DIM_LENGTH = 16
-"""The characters of a free dimension's variable, which stands in many places."""
+"""The characters of a symbolic dimension's variable, which stands in many places."""
+
+WORKSPACE = Token("workspace")
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ class Port:
 
 
 class Variables:
-    """Gives everything in the generated code a name, and values the expressions that read and write them."""
+    """Gives everything in the generated code a name, and values the expressions that read and write them.
+
+    A value that is read has a variable, which holds its view. ``tiled`` says that the layers run for some rows of the
+    batch at a time: then inputs and outputs come as views too.
+    """
 
     def __init__(
         self,
@@ -55,75 +62,92 @@ class Variables:
         inputs: Mapping[Value, Port],
         outputs: Mapping[str, Port],
         free: list[str],
+        layer_names: Mapping[Layer, str],
+        *,
+        tiled: bool,
     ) -> None:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
-        functions = {name for layer in graph.walk() for name in layer.rust_imports()}
-        self.locals = Names({*_LOCALS, *FUNCTIONS, *functions})
-        self.names = {name: self._variable(name) for name in free}
-        self.dims = DimWriter(self.names)
+        self.layer_names, self.tiled = layer_names, tiled
+        self.locals = Names(_LOCALS)
+        self.names = {name: self.locals.unique(snake_case(name, "dim")[:_DIM_LENGTH]) for name in free}
+        self.dims = DimWriter(self.names, self.locals)
         self.idents: dict[Layer, str] = {}
-        self.layer_names: Mapping[Layer, str] = {}
-        # An input and an output may be equal ports.
-        self.read_slices: dict[Port, str] = {}
-        self.written_slices: dict[Port, str] = {}
-        self.lengths: dict[Place, str] = {}
-        self.constants: dict[Layer, str] = {}
+        fields = Names(["isa", "weights"])
+        for layer in graph.walk():
+            self.idents[layer] = fields.unique(snake_case(layer_names[layer], "layer"))
         self.made = {value: layer for layer in graph.walk() for value in layer.outputs}
+        self.read_values = set(graph.consumers()) | {v for g in _bodies(graph) for _, v in g.outputs}
+        self.views: dict[Value, Expr] = {}
+        self.ports = {port: Token(self.locals.unique(port.field)) for port in inputs.values()}
+        self.written = {port: Token(self.locals.unique(port.field)) for port in outputs.values()} if tiled else {}
+        self.wholes: dict[Value, Token] = {}
+        """What Concatenates make, while parts of it are written."""
+        for value, port in inputs.items():
+            self.views[value] = self.ports[port]
 
-    def _variable(self, symbol: str) -> str:
-        return self.locals.unique(snake_case(symbol, "dim")[:_DIM_LENGTH])
-
-    def name_symbol(self, symbol: str, name: str) -> str:
+    def name_symbol(self, symbol: str, name: str) -> Token:
         """Gives a dimension that is known in the middle of the model a variable."""
-        self.names[symbol] = self.locals.unique(name)
-        return self.names[symbol]
+        self.names[symbol] = self.locals.unique(snake_case(name, "dim"))
+        return Token(self.names[symbol])
 
-    def name_layers(self, names: Mapping[Layer, str], tiled: bool) -> None:
-        """Gives each layer its field and, where the batch is ``tiled``, each input and output the variable of its rows.
+    def variable(self, value: Value, wanted: str) -> Token:
+        """A new variable for the view of ``value``."""
+        name = Token(self.locals.unique(snake_case(wanted, "x")))
+        self.views[value] = name
+        return name
 
-        A variable may be called like a field, but not like the length of what a layer makes.
-        """
-        free = Names(self.locals.taken)
-        self.layer_names = names
-        for layer in self.graph.walk():
-            self.idents[layer] = self.locals.unique(snake_case(names[layer], "layer"))
-            if any(self.memory.places[v].is_buffer for v in layer.outputs):
-                free.unique(self.idents[layer])
-        if tiled:
-            self.read_slices = {port: free.unique(port.field) for port in self.inputs.values()}
-            self.written_slices = {port: free.unique(port.field) for port in self.outputs.values()}
-            for name in [*self.read_slices.values(), *self.written_slices.values()]:
-                self.locals.take(name)
+    def view_inputs(self) -> list[Stmt]:
+        """The definitions of the views of all inputs that are read."""
+        found: list[Stmt] = []
+        for value, port in self.inputs.items():
+            if value in self.read_values:
+                view = Token("inputs").field(port.field).method("to_view", self.dims.dims(value.shape))
+                found += [*self.dims.take_pending(), let(self.ports[port], view.tried())]
+        return found
 
-    def sized(self, value: Value, name: str, *, is_own: bool = False) -> list[str]:
-        """The line that computes the length of a value whose buffer has none yet; ``name`` is for the variable."""
+    def read(self, value: Value) -> Expr:
+        """The view of a value."""
+        return self.views[value]
+
+    def write(self, value: Value) -> Expr:
+        """The ``ViewMut`` that a value is written to."""
         place = self.memory.places[value]
-        if not place.is_buffer or place in self.lengths:
-            return []
-        self.lengths[place] = name if is_own else self.locals.unique(snake_case(name, "length"))
-        return [f"let {self.lengths[place]} = len(&{self.dims.dims(value.shape)})?;"]
+        if place.output is None:
+            return self._buffer(place).method("tensor", self.dims.dims(value.shape)).tried()
+        port = self.outputs[place.output]
+        if self.tiled:
+            found: Expr = self.written[port]
+            if self.lends(place):
+                found = found.method("reborrow")
+        else:
+            found = Token("outputs").field(port.field).method("tensor", self.dims.dims(port.shape)).tried()
+        return found if value.shape == port.shape else found.method("reshape", self.dims.dims(value.shape)).tried()
 
-    def read(self, value: Value) -> str:
-        """The expression of type ``&[T]`` that reads a value."""
+    def reread(self, value: Value) -> Expr:
+        """A view of what stands where ``value`` was written."""
         place = self.memory.places[value]
-        if place.input is not None and self.read_slices:
-            return self.read_slices[self.inputs[place.input]]
-        if place.output is not None and self.written_slices:
-            return f"&*{self.written_slices[self.outputs[place.output]]}"
-        if place.input is not None:
-            return f"inputs.{self.inputs[place.input].field}.data()"
-        if place.output is not None:
-            return f"outputs.{self.outputs[place.output].field}.data()"
-        if place.constant is not None:
-            return self.constants[place.constant]
-        return f"workspace.b{place.buffer}.read({self.lengths[place]})?"
+        dims = self.dims.dims(value.shape)
+        if place.output is None:
+            return self._buffer(place).method("view", dims).tried()
+        port = self.outputs[place.output]
+        if self.tiled:
+            found = self.written[port].method("view")
+            return found if value.shape == port.shape else found.method("reshape", dims).tried()
+        return Token("outputs").field(port.field).method("to_view", dims).tried()
 
-    def write(self, value: Value) -> str:
-        """The expression of type ``&mut [T]`` that a value is written to."""
-        place = self.memory.places[value]
-        if place.output is not None and self.written_slices:
-            return self.written_slices[self.outputs[place.output]]
-        if place.output is not None:
-            port = self.outputs[place.output]
-            return f"outputs.{port.field}.resize(&{self.dims.dims(port.shape)})?"
-        return f"workspace.b{place.buffer}.write({self.lengths[place]})?"
+    def lends(self, place: Place) -> bool:
+        """Whether the view of a tiled output is needed again after it was written."""
+        makers = [v for v in place.values if v in self.made and self.made[v] not in self.memory.aliases]
+        return len(makers) > 1
+
+    def bind(self, value: Value, wanted: str, call: Expr) -> Let:
+        """Names what ``call`` gives as the view of ``value``."""
+        return let(self.variable(value, wanted), call)
+
+    @staticmethod
+    def _buffer(place: Place) -> Expr:
+        return WORKSPACE.field(f"b{place.buffer}")
+
+
+def _bodies(graph: LayerGraph) -> list[LayerGraph]:
+    return [body for layer in graph.walk() for body in layer.bodies()]

@@ -1,0 +1,99 @@
+"""How layers are called in Rust: the field of the model that holds a layer, and the expression that runs it.
+
+Each family of layers registers its own forms in its ``rust.py``; a layer without one runs as
+``self.layer.run(cx, inputs…, outputs…)``. The code generator provides what the expressions refer to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Protocol
+
+from tf2rust.ops.core.dims import Expr as Dim
+from tf2rust.ops.core.layer import Layer
+from tf2rust.rust.tree import Array, Expr, Stmt, Token
+
+CX = Token("cx")
+"""The ``&mut tf_layers::Context`` of the run."""
+
+
+class Weights(Protocol):
+    """A layer's weights as expressions that borrow from the packed blob."""
+
+    def get(self, role: str) -> Expr:
+        """The weight of that role."""
+
+    def optional(self, role: str) -> Expr:
+        """``Some(…)`` or ``None``."""
+
+
+class Site(Protocol):
+    """What a call may refer to."""
+
+    @property
+    def field(self) -> Expr:
+        """The layer's field in the model: ``self.dense_1``."""
+
+    @property
+    def inputs(self) -> Sequence[Expr]:
+        """A ``View`` for each input."""
+
+    @property
+    def outputs(self) -> Sequence[Expr]:
+        """A ``ViewMut`` for each output.
+
+        The first holds the input that it stands over if the layer works in place, and accumulates on a residual input.
+        """
+
+    @property
+    def in_place(self) -> int | None:
+        """The input that the first output stands over, which must not be read."""
+
+    def dim(self, dim: int | Dim) -> Expr:
+        """A ``usize``."""
+
+    def dims(self, dims: Sequence[int | Dim]) -> Array:
+        """A ``[usize; N]``."""
+
+
+@dataclass(frozen=True)
+class LayerField:
+    """The type of a field of the model's struct, and what it is initialised with."""
+
+    type: Expr
+    value: Expr
+
+
+@singledispatch
+def layer_field(layer: Layer, weights: Weights) -> LayerField | None:
+    """The field that holds the layer; None if it needs none."""
+    del layer, weights
+    return None
+
+
+@singledispatch
+def layer_call(layer: Layer, site: Site) -> Expr:
+    """The expression that runs the layer, of type ``Result<View>``, or of a tuple of views for several outputs."""
+    del layer
+    method = "run" if site.in_place is None else "run_in_place"
+    read = [view for i, view in enumerate(site.inputs) if i != site.in_place]
+    return site.field.method(method, CX, *read, *site.outputs)
+
+
+@singledispatch
+def before_call(layer: Layer, site: Site) -> list[Stmt]:
+    """Statements that must run before the call."""
+    del layer, site
+    return []
+
+
+@singledispatch
+def measured_dims(layer: Layer, site: Site) -> dict[str, Expr]:
+    """The dimensions of the outputs that depend on data: by symbol, the ``Result<usize>`` that finds each.
+
+    They may refer to the inputs of ``site`` alone.
+    """
+    del layer, site
+    return {}
