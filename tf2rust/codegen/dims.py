@@ -30,6 +30,10 @@ class DimWriter:
         self.pending: list[Let] = []
         self._named: dict[Dim, Token] = {}
 
+    def inline(self) -> DimWriter:
+        """A writer that names nothing, for another function than the one whose variables this one knows."""
+        return DimWriter(self.names)
+
     @contextmanager
     def scope(self) -> Iterator[None]:
         """Variables that are defined inside are not known behind it."""

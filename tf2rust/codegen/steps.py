@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tf2rust.codegen.dims import DimWriter
-from tf2rust.codegen.nested import branch, repeat
+from tf2rust.codegen.nested import Lines, ModelField, branch, repeat
 from tf2rust.codegen.variables import Variables
 from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.control.layers import Branch, Repeat
@@ -19,24 +19,6 @@ from tf2rust.ops.core.rust import rust_comment
 from tf2rust.ops.generator.constant import Constant
 from tf2rust.ops.shape.concat import Concatenate
 from tf2rust.rust.tree import Array, Blank, Binary, Comment, Do, Expr, Item, Stmt, Token, Tuple, let, struct
-
-
-@dataclass(frozen=True)
-class ModelField:
-    """A field of the model's struct."""
-
-    name: str
-    type: Expr
-    value: Expr
-
-
-@dataclass
-class Step:
-    """One layer of the model, with those in its bodies: their fields, and the statements that run them."""
-
-    layer: Layer
-    fields: list[ModelField] = field(default_factory=list)
-    statements: list[Stmt] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -61,14 +43,14 @@ class Writer(Variables):
 
     table: WeightTable
 
-    def steps(self, graph: LayerGraph, table: WeightTable) -> list[Step]:
-        """The layers of the model."""
+    def steps(self, graph: LayerGraph, table: WeightTable) -> list[tuple[Layer, Lines]]:
+        """The layers of the model, each with its statements and with the fields of itself and of the layers in it."""
         self.table = table
-        return [self.step(layer) for layer in graph.layers]
+        return [(layer, self.step(layer)) for layer in graph.layers]
 
-    def step(self, layer: Layer) -> Step:
+    def step(self, layer: Layer) -> Lines:
         """The layer's field and statements."""
-        step = Step(layer)
+        step = Lines()
         ident = self.idents[layer]
         if layer in self.memory.aliases:
             self._alias(layer, step)
@@ -93,9 +75,9 @@ class Writer(Variables):
         step.statements += [*self.dims.take_pending(), *inner.statements]
         return step
 
-    def body(self, graph: LayerGraph) -> Step:
+    def body(self, graph: LayerGraph) -> Lines:
         """The layers of a body, each below its comment."""
-        found = Step(graph.layers[0] if graph.layers else self.graph.layers[0])
+        found = Lines()
         for layer in graph.layers:
             step = self.step(layer)
             found.fields += step.fields
@@ -112,7 +94,7 @@ class Writer(Variables):
             note = f", into {rust_comment(self.layer_names[self.made[columns.whole]])}"
         return [Comment(line) for line in (f"{name} ({layer.kind}): {shapes}{note}", *_source_lines(layer.nodes))]
 
-    def _alias(self, layer: Layer, step: Step) -> None:
+    def _alias(self, layer: Layer, step: Lines) -> None:
         """A view of the same elements, or of what was written in parts."""
         if isinstance(layer, Concatenate):
             whole = self.wholes.pop(layer.y)
@@ -123,7 +105,7 @@ class Writer(Variables):
             view = self.read(layer.x).method("reshape", self.dims.dims(layer.y.shape)).tried()
             step.statements += [*self.dims.take_pending(), self.bind(layer.y, self.idents[layer], view)]
 
-    def _call(self, layer: Layer, inputs: Sequence[Expr], step: Step) -> None:
+    def _call(self, layer: Layer, inputs: Sequence[Expr], step: Lines) -> None:
         """The statements that run the layer where the planner wants its outputs."""
         ident = self.idents[layer]
         site = CallSite(self.dims, Token("self").field(ident), inputs, self._outputs(layer, step), self._over(layer))
@@ -139,7 +121,7 @@ class Writer(Variables):
         ]
         step.statements.append(let(names[0] if len(names) == 1 else Tuple(tuple(names)), call.tried()))
 
-    def _outputs(self, layer: Layer, step: Step) -> list[Expr]:
+    def _outputs(self, layer: Layer, step: Lines) -> list[Expr]:
         """What the layer writes to."""
         if columns := self.memory.columns.get(layer.y):
             return [self._whole(columns.whole, step).method("slice_columns", self._columns(layer.y)).tried()]
@@ -147,7 +129,7 @@ class Writer(Variables):
             return [self._whole(layer.y, step)]
         return [self.write(value) for value in layer.outputs]
 
-    def _whole(self, value: Value, step: Step) -> Token:
+    def _whole(self, value: Value, step: Lines) -> Token:
         """The tensor that parts are written into."""
         if value not in self.wholes:
             name = Token(self.locals.unique(self.idents[self.made[value]]))

@@ -137,8 +137,12 @@ class Variables:
 
     def lends(self, place: Place) -> bool:
         """Whether the view of a tiled output is needed again after it was written."""
-        makers = [v for v in place.values if v in self.made and self.made[v] not in self.memory.aliases]
-        return len(makers) > 1
+        makers = [self.made[v] for v in place.values if v in self.made and self.made[v] not in self.memory.aliases]
+        return len(makers) > 1 or any(layer.bodies() for layer in makers)
+
+    def lends_port(self, port: Port) -> bool:
+        """``lends`` of the place where an output is."""
+        return any(p.output == port.name and self.lends(p) for p in self.memory.places.values())
 
     def bind(self, value: Value, wanted: str, call: Expr) -> Let:
         """Names what ``call`` gives as the view of ``value``."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tf2rust.ops.core.layer import Layer, LayerGraph, Weight, winograd_tile
-from tf2rust.ops.core.rust import rust_str, rust_type
+from tf2rust.ops.core.rust import rust_type
+from tf2rust.rust.tree import Expr, Item, Operand, Token, array, some, string
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,19 @@ class Entry:
     groups: int
 
     @property
-    def sizes(self) -> str:
-        """The sizes as the constructors of ``tf_layers::Entry`` take them."""
-        columns = self.array.shape[-1] if self.array.ndim else 1
+    def sizes(self) -> list[Operand]:
+        """The sizes as the constructors of ``tf_layers::io::Entry`` take them."""
+        columns = int(self.array.shape[-1]) if self.array.ndim else 1
         rows = self.array.size // max(columns, 1)
         match self.packing:
             case "matrix":
-                return f"{rows}, {columns}"
+                return [rows, columns]
             case "matrices":
-                return f"{self.groups}, {rows}, {columns // self.groups}"
+                return [self.groups, rows, columns // self.groups]
             case "winograd":
                 height, width, channels, filters = self.array.shape
-                return f"[{height}, {width}], {channels}, {filters}"
-        return str(self.array.size)
+                return [array([height, width]), channels, filters]
+        return [self.array.size]
 
     @property
     def packed_bytes(self) -> int:
@@ -47,25 +48,26 @@ class Entry:
         width = self.array.shape[1] if self.packing == "winograd" else 0
         return packed * winograd_tile(width) // width if width else packed
 
-    @property
-    def accessor(self) -> str:
-        """The call of the blob's accessor, of the entry at ``index``, but for the index."""
+    def accessor(self, index: int) -> Expr:
+        """The call of the blob's accessor, for the entry at ``index``."""
+        blob = Token("blob")
         if self.packing == "winograd":
             height, width, channels, filters = self.array.shape
-            return f"matrices({{index}}, {winograd_tile(width)}, {height * channels}, {filters})"
-        return f"{'typed' if self._is_typed else self.packing}({{index}}, {self.sizes})"
+            return blob.method("matrices", index, winograd_tile(width), height * channels, filters).tried()
+        return blob.method("typed" if self._is_typed else self.packing, index, *self.sizes).tried()
 
     @property
     def _is_typed(self) -> bool:
         """Vectors of other numbers than floats have constructors and accessors of their own."""
         return self.packing == "vector" and self.array.dtype != np.float32
 
-    def rust(self) -> str:
-        """The constructor call of ``tf_layers::Entry``."""
+    def rust(self) -> Expr:
+        """The constructor call of ``tf_layers::io::Entry``."""
+        entry = Item("tf_layers::io::Entry")
         if self._is_typed:
             dtype = rust_type(self.array.dtype.name).capitalize()
-            return f"Entry::typed({rust_str(self.key)}, tf_layers::Dtype::{dtype}, {self.sizes})"
-        return f"Entry::{self.packing}({rust_str(self.key)}, {self.sizes})"
+            return entry.of("typed")(string(self.key), Item("tf_layers::io::Dtype").of(dtype), *self.sizes)
+        return entry.of(self.packing)(string(self.key), *self.sizes)
 
 
 @dataclass
@@ -88,14 +90,14 @@ class WeightTable:
         return table
 
     def _add(self, weight: Weight, key: str) -> int:
-        array = np.asarray(weight.array)
+        values = np.asarray(weight.array)
         # Its elements are put in order each time that they are read: the array may be a view of one that is needed too.
-        digest = hashlib.sha256(f"{array.shape}{array.dtype}".encode())
-        digest.update(np.asarray(array, order="C").data)
+        digest = hashlib.sha256(f"{values.shape}{values.dtype}".encode())
+        digest.update(np.asarray(values, order="C").data)
         identity = (f"{weight.packing} {weight.groups}", digest.hexdigest())
         if identity not in self._index:
             self._index[identity] = len(self.entries)
-            self.entries.append(Entry(key, array, weight.packing, weight.groups))
+            self.entries.append(Entry(key, values, weight.packing, weight.groups))
         return self._index[identity]
 
     def keys(self, layer: Layer) -> dict[str, str]:
@@ -127,9 +129,9 @@ class LayerWeights:
     table: WeightTable
     roles: Mapping[str, int]
 
-    def get(self, role: str) -> str:
+    def get(self, role: str) -> Expr:
         index = self.roles[role]
-        return f"blob.{self.table.entries[index].accessor.format(index=index)}?"
+        return self.table.entries[index].accessor(index)
 
-    def optional(self, role: str) -> str:
-        return f"Some({self.get(role)})" if role in self.roles else "None"
+    def optional(self, role: str) -> Expr:
+        return some(self.get(role) if role in self.roles else None)
