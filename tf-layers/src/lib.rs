@@ -25,6 +25,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod context;
+pub mod dims;
 pub mod error;
 pub mod gemm;
 pub mod io;
@@ -37,6 +39,7 @@ pub mod simd;
 pub mod tensor;
 mod window;
 
+pub use context::Context;
 pub use error::{Error, Result};
 pub use simd::Isa;
 

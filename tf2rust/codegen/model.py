@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tf2rust.codegen.names import Names, snake_case
-from tf2rust.codegen.nested import Lines, ModelField
+from tf2rust.codegen.nested import ModelField
 from tf2rust.codegen.steps import Writer
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.weights import WeightTable
@@ -15,7 +15,7 @@ from tf2rust.ops.core.layer import Layer, LayerGraph
 from tf2rust.ops.core.rust import rust_type
 from tf2rust.planning.buffers import plan
 from tf2rust.planning.tiles import Tiling, tiling
-from tf2rust.rust.tree import Blank, Expr, Item, Stmt, Token, Tuple, let, names_in
+from tf2rust.rust.tree import Blank, Expr, Item, Stmt, Token, Tuple, names_in
 
 _GROUP = 8
 """The elements of the largest tuple that ``tf_layers::Rows`` is there for; more are tuples of tuples."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from tf2rust.codegen.variables import Variables
 from tf2rust.ops.control.layers import Along, Branch, Repeat

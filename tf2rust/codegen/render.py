@@ -19,13 +19,18 @@ from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case, words
-from tf2rust.codegen.pretty import block_line, constant, let_tuple, total, use_list, wrap
+from tf2rust.codegen.nested import ModelField
+from tf2rust.codegen.pretty import total, use_list, wrap
 from tf2rust.codegen.row import Row
+from tf2rust.codegen.variables import Port
 from tf2rust.codegen.vendor import package_name, resource
-from tf2rust.ops.core.dims import Expr, format_shape
+from tf2rust.ops.core.dims import Expr as Dim
+from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.ops.core.rust import rust_comment, rust_list, rust_str
 from tf2rust.proof.proof import Proof, features_key
+from tf2rust.rust import printer
+from tf2rust.rust.tree import Do, Expr, Item, Let, Stmt, Struct, Token, Tuple, array, ref, string
 from tf2rust.scoring import Scoring
 
 _TEMPLATES = (
@@ -79,8 +84,13 @@ class WeightsPart:
 class FieldGroup:
     """Fields of the model that one function makes: name, type and initialiser; whether that reads weights."""
 
-    fields: tuple[tuple[str, str, str], ...]
+    fields: tuple[ModelField, ...]
     needs_blob: bool
+
+    @property
+    def names(self) -> Expr:
+        """The pattern of the variables that hold them."""
+        return Tuple(tuple(Token(item.name) for item in self.fields))
 
 
 @cache
@@ -94,10 +104,13 @@ def _environment() -> jinja2.Environment:
         autoescape=False,  # Rust is no HTML; names pass through rust_str, rust_comment or snake_case
     )
     environment.filters["wrap"] = lambda line, indent: f"\n{' ' * indent}".join(wrap(line, indent))
-    environment.filters["block"] = lambda lines, indent: "".join(block_line(line, indent) for line in lines)
+    environment.filters["rust"] = lambda stmts, indent: "".join(f"{line}\n" for line in printer.lines(stmts, indent))
+    environment.filters["layout"] = lambda value, indent, before="", after="": f"\n{' ' * indent}".join(
+        printer.layout(value, indent, before, after)
+    )
+    environment.filters["let"] = lambda pattern, value: [Let(pattern, value)]
     environment.filters["total"] = total
-    environment.filters["constant"] = constant
-    environment.filters["let_tuple"] = let_tuple
+    environment.filters["constant"] = printer.constant
     environment.filters["use"] = lambda names, path: use_list(path, sorted(names))
     return environment
 
@@ -131,15 +144,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     crate = crate_name(options.model_name)
     digest = architecture_hash(model, graph)
     parts = _parts(model, crate, options.tf_layers)
-    used, groups = words(model.text), _groups(model.fields)
-    scratch = "workspace.scratch" in model.text
-    if "isa" not in used:
-        model.imports = [name for name in model.imports if name != "Isa"]
-    if scratch and "Buffer" not in model.imports:
-        model.imports = sorted([*model.imports, "Buffer"])
-    terms = [f"self.b{i}.capacity_bytes()" for i in range(len(model.buffers))] + [
-        "self.scratch.capacity_bytes()"
-    ] * scratch
+    used, groups = model.used | words("\n".join(printer.lines(model.statements, 8))), _groups(model.fields)
+    terms = [f"self.b{i}.capacity_bytes()" for i in range(len(model.buffers))] + ["self.scratch.capacity_bytes()"]
     row = Row.of(model)
     sample = {name: list(array.shape) for name, array in proof.inputs.items()}
     return {
@@ -157,14 +163,17 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "source_sha256": options.source_sha256,
         "tf_layers": _dependency(crate, options.tf_layers),
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
-        "scratch": scratch,
+        "imports": _imports(model),
+        "weights_bytes": Token("&WEIGHTS.0"),
         "tiles": model.tiles,
-        "tile_variables": ", ".join(name if name in used else "_" for name in model.variables),
+        "tile_variables": array([name if name in used else "_" for name in model.variables]),
+        "all_variables": array(model.variables),
         "uses": lambda name: name in used,
         "reads_dims": not used.isdisjoint(model.variables),
         "workspace_terms": terms,
         "field_groups": groups,
-        "initialisers": _initialisers(model, used, bool(groups)),
+        "initialiser": _initialiser(model, bool(groups)),
+        "parts_value": _parts_value(parts),
         "fields_need_blob": bool(groups) or _needs_blob(model.fields),
         "any_dims": bool(model.inputs),
         "halves": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
@@ -175,10 +184,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "row": row,
         "predicts_from": len(model.outputs) == 1 and (row is not None or scoring.column is not None),
         "tests_scores": scoring.column is not None and row is not None and proof.batched,
-        "labels": [rust_str(label) for label in scoring.labels],
+        "labels": [string(label) for label in scoring.labels],
         "entries": [entry.rust() for entry in model.weights.entries],
         "parts": parts,
-        "weights_calls": "".join(f", {part.module}::weights()" for part in parts),
         "reference": proof.reference,
         "samples": proof.samples,
         "batched": proof.batched,
@@ -187,7 +195,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "sample_shape": {name: rust_list(shape) for name, shape in sample.items()},
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
-        "extents": lambda shape: _extents(shape, model.free),
+        "token": Token,
+        "bind": lambda port: _bind(port, model.free),
         "each_input": lambda form: ", ".join(
             form.format(field=port.field, i=i) for i, port in enumerate(model.inputs, start=1)
         ),
@@ -214,14 +223,61 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     }
 
 
-def _initialisers(model: Model, used: set[str], grouped: bool) -> list[str]:
-    """What the model's struct is made of; ``grouped`` layers are in variables of their names."""
-    layers = [name if grouped else f"{name}: {value}" for name, _, value in model.fields]
-    isa = ["isa: Isa::detect()"] if "isa" in used else []
-    return [*isa, *layers, *([] if model.borrows else ["weights: core::marker::PhantomData"])]
+def _initialiser(model: Model, grouped: bool) -> Expr:
+    """``Ok(Self { … })``; ``grouped`` layers are in variables of their names."""
+    fields: list[tuple[str, Expr]] = [("isa", Item("tf_layers::Isa").of("detect")())]
+    fields += [(item.name, Token(item.name) if grouped else item.value) for item in model.fields]
+    if not model.borrows:
+        fields.append(("weights", Token("core::marker::PhantomData")))
+    return Token("Ok")(Struct(Token("Self"), tuple(fields)))
 
 
-def _groups(fields: Sequence[tuple[str, str, str]]) -> list[FieldGroup]:
+def _parts_value(parts: Sequence[WeightsPart]) -> Expr:
+    """The model made of all parts of the weights."""
+    others = [Token(f"{part.module}::weights")() for part in parts]
+    return Token("Self::from_parts")(ref(array([Token("&WEIGHTS.0"), *others])))
+
+
+def _bind(port: Port, free: Sequence[str]) -> list[Stmt]:
+    """Binds the symbolic dimensions of an input."""
+    extent = Item("tf_layers::tensor::Extent")
+    extents = [
+        extent.of("Fixed")(d) if isinstance(d, int) else extent.of("Free")(free.index(str(d))) for d in port.shape
+    ]
+    shape = Token("inputs").field(port.field).method("shape")
+    arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(extents)), shape)
+    return [Do(Token("sizes").method("bind", *arguments).tried())]
+
+
+_ALWAYS = (
+    "tf_layers::Context",
+    "tf_layers::Isa",
+    "tf_layers::Result",
+    *(f"tf_layers::io::{name}" for name in ("Aligned", "Blob", "Npz", "pack")),
+    *(f"tf_layers::tensor::{name}" for name in ("Buffer", "FreeDims", "Tensor", "TensorView")),
+)
+_LEGACY = {
+    "Activation": "nn",
+}
+
+
+def _imports(model: Model) -> list[str]:
+    """The lines that import what the model names."""
+    paths = {*_ALWAYS, *(item.imported for item in model.items())}
+    if any(port.shape for port in model.inputs):
+        paths.add("tf_layers::tensor::Extent")
+    types = [*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))]
+    if "F16" in types:
+        paths.add("tf_layers::tensor::F16")
+    modules: dict[str, list[str]] = {}
+    for path in sorted(paths):
+        module, _, name = path.rpartition("::")
+        modules.setdefault(module, []).append(name)
+    root = modules.pop("tf_layers")
+    return [use_list(module, sorted(names)) for module, names in [*sorted(modules.items()), ("tf_layers", root)]]
+
+
+def _groups(fields: Sequence[ModelField]) -> list[FieldGroup]:
     """The fields in groups of nearly equal size, each made by a function of its own; no groups where fields are few.
 
     No group has a single field, for which the functions would have to write tuples of one.
@@ -234,9 +290,10 @@ def _groups(fields: Sequence[tuple[str, str, str]]) -> list[FieldGroup]:
     return [FieldGroup(part, _needs_blob(part)) for part in parts]
 
 
-def _needs_blob(fields: Sequence[tuple[str, str, str]]) -> bool:
+def _needs_blob(fields: Sequence[ModelField]) -> bool:
     """Whether one of the initialisers reads weights."""
-    return any("blob." in value for *_, value in fields)
+    blob = Token("blob")
+    return any(node == blob or "blob." in str(node) for item in fields for node in item.value.walk())
 
 
 def _parts(model: Model, crate: str, tf_layers: Path | None) -> list[WeightsPart]:
@@ -263,13 +320,7 @@ def _example_shape(shape: Dims, sample: dict[str, list[int]], model: Model) -> l
     """A shape for the example in the documentation: one sample, other free dimensions as in the test data."""
     port = next(p for p in model.inputs if p.shape is shape)
     sizes = sample[port.name]
-    return [1 if isinstance(d, Expr) and i == 0 else sizes[i] for i, d in enumerate(shape)]
-
-
-def _extents(shape: Dims, free: Sequence[str]) -> str:
-    return ", ".join(
-        f"Extent::Fixed({d})" if isinstance(d, int) else f"Extent::Free({free.index(str(d))})" for d in shape
-    )
+    return [1 if isinstance(d, Dim) and i == 0 else sizes[i] for i, d in enumerate(shape)]
 
 
 def architecture_hash(model: Model, graph: LayerGraph) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tf2rust.codegen.dims import DimWriter
 from tf2rust.codegen.nested import Lines, ModelField, branch, repeat
 from tf2rust.codegen.variables import Variables
-from tf2rust.codegen.weights import WeightTable
+from tf2rust.codegen.weights import LayerWeights, WeightTable
 from tf2rust.ops.control.layers import Branch, Repeat
 from tf2rust.ops.core.dims import Expr as Dim
 from tf2rust.ops.core.dims import format_shape
@@ -18,7 +18,7 @@ from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.rust import rust_comment
 from tf2rust.ops.generator.constant import Constant
 from tf2rust.ops.shape.concat import Concatenate
-from tf2rust.rust.tree import Array, Blank, Binary, Comment, Do, Expr, Item, Stmt, Token, Tuple, let, struct
+from tf2rust.rust.tree import Array, Binary, Blank, Comment, Do, Expr, Item, Stmt, Token, Tuple, let
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,21 @@ class Writer(Variables):
         if layer in self.memory.aliases:
             self._alias(layer, step)
             return step
-        if (made := layer_field(layer, self.table.refs(layer))) is not None:
+        if is_legacy(layer):
+            refs = self.table.refs(layer)
+            old = layer.rust_field(_LegacyWeights(refs))  # type: ignore[arg-type]
+            if old is not None:
+                step.fields.append(ModelField(ident, Token(old[0]), Token(old[1])))
+        elif (made := layer_field(layer, self.table.refs(layer))) is not None:
             step.fields.append(ModelField(ident, made.type, made.value))
         if self.memory.places[layer.y].constant is layer:
             assert isinstance(layer, Constant)
             self.views[layer.y] = Token("self").field(ident)
             return step
         inputs = [self.read(value) for value in layer.inputs]
-        for symbol, size in measured_dims(layer, CallSite(self.dims, Token("self").field(ident), inputs, [])).items():
+        before = CallSite(self.dims, Token("self").field(ident), inputs, [])
+        measured = {s: Token(t) for s, t in layer.measures(_LegacyCall(before, layer)).items()}
+        for symbol, size in (measured or measured_dims(layer, before)).items():
             step.statements.append(let(self.name_symbol(symbol, symbol), size.tried()))
         if isinstance(layer, Repeat):
             inner = repeat(self, layer, inputs, self.body)
@@ -109,6 +116,12 @@ class Writer(Variables):
         """The statements that run the layer where the planner wants its outputs."""
         ident = self.idents[layer]
         site = CallSite(self.dims, Token("self").field(ident), inputs, self._outputs(layer, step), self._over(layer))
+        if is_legacy(layer):
+            self._legacy(layer, site, step)
+            return
+        if isinstance(layer, Concatenate) and layer.y in self.wholes:
+            self._rest(layer, inputs, step)
+            return
         before, call = before_call(layer, site), layer_call(layer, site)
         step.statements += [*self.dims.take_pending(), *before]
         read = [value in self.read_values for value in layer.outputs]
@@ -120,6 +133,35 @@ class Writer(Variables):
             for i, value in enumerate(layer.outputs)
         ]
         step.statements.append(let(names[0] if len(names) == 1 else Tuple(tuple(names)), call.tried()))
+
+    def _rest(self, layer: Concatenate, inputs: Sequence[Expr], step: Lines) -> None:
+        """Copies the inputs that were not written where they are joined."""
+        whole = self.wholes.pop(layer.y)
+        first: int | Dim = 0
+        for value, view in zip(layer.inputs, inputs, strict=True):
+            last = first + value.shape[-1]
+            if value not in self.memory.columns:
+                columns = Binary(self.dims.dim(first), "..", self.dims.dim(last))
+                part = whole.method("slice_columns", columns).tried()
+                copied = Item("tf_layers::ops::copy")(CX, view, part).tried()
+                step.statements += [*self.dims.take_pending(), Do(copied)]
+            first = last
+        if layer.y in self.read_values:
+            step.statements.append(self.bind(layer.y, self.idents[layer], whole.method("into_view")))
+
+    def _legacy(self, layer: Layer, site: CallSite, step: Lines) -> None:
+        ident = self.idents[layer]
+        legacy = _LegacyCall(site, layer)
+        text = layer.rust_call_inplace(legacy) if site.in_place is not None else layer.rust_call(legacy)
+        step.statements += self.dims.take_pending()
+        step.statements += [Do(Token(line.rstrip("?;")).tried()) for line in text.split("\n")]
+        for i, value in enumerate(layer.outputs):
+            if value in self.read_values:
+                view = self.reread(value)
+                step.statements += [
+                    *self.dims.take_pending(),
+                    self.bind(value, ident if i == 0 else f"{ident}_{i}", view),
+                ]
 
     def _outputs(self, layer: Layer, step: Lines) -> list[Expr]:
         """What the layer writes to."""
@@ -146,6 +188,38 @@ class Writer(Variables):
     def _over(self, layer: Layer) -> int | None:
         over = layer.inplace_input() if layer in self.memory.inplace else None
         return None if over is None else layer.inputs.index(over)
+
+
+def is_legacy(layer: Layer) -> bool:
+    return type(layer).rust_call is not Layer.rust_call
+
+
+class _LegacyWeights:
+    def __init__(self, refs: LayerWeights) -> None:
+        self.refs = refs
+
+    def get(self, role: str) -> str:
+        return str(self.refs.get(role))
+
+    def optional(self, role: str) -> str:
+        return str(self.refs.optional(role))
+
+
+class _LegacyCall:
+    def __init__(self, site: CallSite, layer: Layer) -> None:
+        self.site, self.layer = site, layer
+        self.field = str(site.field)
+        self.inputs = [f"{view}.as_slice()?" for view in site.inputs]
+        self.outputs = [f"{view}.as_mut_slice()?" for view in site.outputs]
+
+    def dim(self, dim: int | Dim) -> str:
+        return str(self.site.dim(dim))
+
+    def dims(self, dims: Sequence[int | Dim]) -> str:
+        return str(self.site.dims(dims))
+
+    def scratch(self) -> str:
+        return "cx.scratch"
 
 
 def _shapes(values: Sequence[Value]) -> str:

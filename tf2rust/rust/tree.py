@@ -92,6 +92,10 @@ class Item(Expr):
             name = f"{module.rpartition('::')[2]}::{name}"
         return name + self.tail
 
+    def generic(self, arguments: str) -> Item:
+        """The type with these generic arguments."""
+        return Item(self.path, f"{self.tail}<{arguments}>")
+
     def of(self, tail: str) -> Item:
         """The variant or associated function ``tail`` of this type."""
         return Item(self.path, f"{self.tail}::{tail}")

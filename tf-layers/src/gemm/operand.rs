@@ -6,6 +6,7 @@
 use super::im2col::{Space, Windows};
 use super::{Matrix, UNBOUNDED};
 use crate::simd::Piece;
+use crate::tensor::ViewMut;
 use core::ops::Range;
 use core::slice::from_ref;
 
@@ -140,4 +141,12 @@ pub(crate) enum Onto {
     Nothing,
     /// What the output holds.
     Output,
+}
+
+impl Onto {
+    /// As the output asks.
+    #[inline]
+    pub fn of<T, const R: usize>(y: &ViewMut<'_, T, R>) -> Self {
+        if y.accumulates() { Self::Output } else { Self::Nothing }
+    }
 }

@@ -1,11 +1,12 @@
 //! Fully connected layers.
 
+use crate::Context;
 use crate::error::{Result, check_len, require};
 use crate::gemm::operand::{Onto, Plain, Weights};
 use crate::gemm::{Matrix, Run, start};
 use crate::nn::Activation;
 use crate::simd::Isa;
-use crate::tensor::{Columns, len};
+use crate::tensor::{Columns, View, ViewMut, check_rows, len};
 
 /// y = activation(x·kernel + bias), on the last axis of x.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,19 +20,17 @@ pub struct Dense<'w> {
 }
 
 impl Dense<'_> {
-    /// From x `[rows, k]` to y `[rows, n]`.
-    pub fn run(&self, isa: Isa, rows: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.compute(isa, rows, x, Columns::all(y, self.kernel.cols()), Onto::Nothing)
-    }
-
-    /// y = activation(y + x·kernel + bias): a residual connection, which y `[rows, n]` holds.
-    pub fn run_onto(&self, isa: Isa, rows: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.compute(isa, rows, x, Columns::all(y, self.kernel.cols()), Onto::Output)
-    }
-
-    /// From x `[rows, k]` to n columns of y.
-    pub fn run_columns(&self, isa: Isa, rows: usize, x: &[f32], y: Columns<'_>) -> Result<()> {
-        self.compute(isa, rows, x, y, Onto::Nothing)
+    /// From x `[.., k]` to y `[.., n]`, where `..` are any dims. y may accumulate, and be columns of a wider tensor.
+    pub fn run<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        check_rows(&x.dims(), &y.dims())?;
+        let onto = Onto::of(&y);
+        self.compute(cx.isa, x.rows(), x.as_slice()?, Columns::of(&mut y), onto)?;
+        Ok(y.into_view())
     }
 
     #[inline(always)]

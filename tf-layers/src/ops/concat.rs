@@ -1,56 +1,71 @@
-//! Putting tensors side by side.
+//! Concat: tensors side by side.
 
+use crate::Context;
 use crate::error::{Result, check_len, require};
-use crate::tensor::{len, sum};
+use crate::tensor::{View, ViewMut, len};
 
-/// Copies x `[outer, x_inner]` into the columns from `offset` on of y `[outer, y_inner]`.
-pub fn concat_part<T: Copy>(
-    outer: usize,
-    x: &[T],
-    x_inner: usize,
-    y: &mut [T],
-    y_inner: usize,
-    offset: usize,
-) -> Result<()> {
-    check_len("x", len(&[outer, x_inner])?, x.len())?;
-    check_len("y", len(&[outer, y_inner])?, y.len())?;
-    let end = offset.checked_add(x_inner).filter(|&end| end <= y_inner);
-    require(end.is_some(), "offset", "leave room for x in the columns of y")?;
-    if x.is_empty() {
-        return Ok(());
+/// Puts tensors side by side along `axis`: y has the sum of their dims there, and their dims elsewhere.
+pub fn concat<'y, T: Copy, const R: usize>(
+    _: &mut Context<'_>,
+    axis: usize,
+    parts: &[View<'_, T, R>],
+    mut y: ViewMut<'y, T, R>,
+) -> Result<View<'y, T, R>> {
+    let dims = y.dims();
+    require(axis < R, "axis", "be one of the tensors'")?;
+    let inner = len(&dims[axis..])?;
+    let data = y.as_mut_slice()?;
+    let mut first = 0;
+    for part in parts {
+        let own = part.dims();
+        let same = own.iter().zip(&dims).enumerate().all(|(i, (a, b))| i == axis || a == b);
+        require(same, "parts", "have the dims of y but for the axis")?;
+        let (x, width) = (part.as_slice()?, len(&own[axis..])?);
+        let last = first + width;
+        require(last <= inner, "y", "have room for all parts")?;
+        if !x.is_empty() {
+            for (x, y) in x.chunks_exact(width).zip(data.chunks_exact_mut(inner)) {
+                y[first..last].copy_from_slice(x);
+            }
+        }
+        first = last;
     }
-    for (x, y) in x.chunks_exact(x_inner).zip(y.chunks_exact_mut(y_inner)) {
-        y[offset..offset + x_inner].copy_from_slice(x);
-    }
-    Ok(())
-}
-
-/// Puts tensors side by side: part i, `[outer, width]`, into the next `width` columns of y.
-pub fn concat<T: Copy>(outer: usize, parts: &[(&[T], usize)], y: &mut [T]) -> Result<()> {
-    let mut columns = 0;
-    for &(_, width) in parts {
-        columns = sum(&[columns, width])?;
-    }
-    check_len("y", len(&[outer, columns])?, y.len())?;
-    let mut offset = 0;
-    for &(x, width) in parts {
-        concat_part(outer, x, width, y, columns, offset)?;
-        offset += width;
-    }
-    Ok(())
+    check_len("y", first, inner)?;
+    Ok(y.into_view())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
 
     #[test]
-    fn concat_puts_rows_side_by_side() {
-        let mut y = [0; 10];
-        concat(2, &[(&[1, 2, 3, 4], 2), (&[], 0), (&[5, 6, 7, 8, 9, 10], 3)], &mut y).unwrap();
-        assert_eq!(y, [1, 2, 5, 6, 7, 3, 4, 8, 9, 10]);
-        assert!(concat(2, &[(&[1, 2, 3], 2)], &mut y[..4]).is_err());
-        assert!(concat(2, &[(&[1, 2, 3, 4], 2)], &mut y).is_err());
-        assert!(concat::<i32>(usize::MAX, &[(&[], 2)], &mut []).is_err());
+    fn parts_stand_side_by_side() {
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        let mut data = [0; 10];
+        let first = View::new(&[1, 2, 3, 4], [2, 2]).unwrap();
+        let none = View::new(&[], [2, 0]).unwrap();
+        let last = View::new(&[5, 6, 7, 8, 9, 10], [2, 3]).unwrap();
+        let y = concat(cx, 1, &[first, none, last], ViewMut::new(&mut data, [2, 5]).unwrap()).unwrap();
+        assert_eq!(y.as_slice(), Ok(&[1, 2, 5, 6, 7, 3, 4, 8, 9, 10][..]));
+        let mut data = [0; 6];
+        let y = concat(
+            cx,
+            0,
+            &[first, View::new(&[5, 6], [1, 2]).unwrap()],
+            ViewMut::new(&mut data, [3, 2]).unwrap(),
+        );
+        assert_eq!(y.unwrap().as_slice(), Ok(&[1, 2, 3, 4, 5, 6][..]));
+        let mut refused = |axis, parts: &[_], dims| {
+            let mut data = [0; 12];
+            let len = dims[0] * dims[1];
+            concat(cx, axis, parts, ViewMut::new(&mut data[..len], dims).unwrap()).is_err()
+        };
+        assert!(refused(1, &[first], [2, 3]));
+        assert!(refused(1, &[first, last], [2, 4]));
+        assert!(refused(0, &[first, last], [4, 3]));
+        assert!(refused(2, &[first], [2, 2]));
     }
 }

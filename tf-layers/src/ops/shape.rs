@@ -1,16 +1,22 @@
 //! Shapes as tensors, and sizes and axes that tensors name.
 
 use super::Cast;
+use crate::Context;
 use crate::error::{Error, Result, check_len, require};
-use crate::tensor::{Scalar, len};
+use crate::tensor::{Scalar, View, ViewMut, len};
 
-/// Writes dims as numbers; an error if one is beyond `i64`.
-pub fn dims_as_numbers(dims: &[usize], y: &mut [i64]) -> Result<()> {
-    check_len("y", dims.len(), y.len())?;
-    for (y, &dim) in y.iter_mut().zip(dims) {
+/// Shape: writes dims as numbers; an error if one is beyond `i64`.
+pub fn write_dims<'y, const R: usize>(
+    _: &mut Context<'_>,
+    dims: &[usize],
+    mut y: ViewMut<'y, i64, R>,
+) -> Result<View<'y, i64, R>> {
+    let to = y.as_mut_slice()?;
+    check_len("y", dims.len(), to.len())?;
+    for (y, &dim) in to.iter_mut().zip(dims) {
         *y = i64::try_from(dim).map_err(|_| Error::Overflow)?;
     }
-    Ok(())
+    Ok(y.into_view())
 }
 
 /// A size that a model computes: element `index` of `sizes`.

@@ -17,17 +17,20 @@ mod f16;
 pub(crate) mod index;
 mod scalar;
 mod shape;
+mod view;
 
 pub use batch::{Rows, each_tile, tile_rows};
 pub use buffer::Buffer;
 use buffer::resize;
-pub use columns::Columns;
+pub(crate) use columns::Columns;
 pub(crate) use dims::add;
 pub use dims::{Extent, FreeDims, quotient, sub, sum};
 pub use f16::F16;
 pub use index::{Index, Outside};
 pub use scalar::Scalar;
 pub use shape::{MAX_RANK, Shape, len};
+pub use view::{View, ViewMut};
+pub(crate) use view::{check_dims, check_rows};
 
 /// A borrowed tensor in row-major order; its length always equals the product of its dims.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -11,10 +11,9 @@ import numpy as np
 from tf2rust.ops.conv.window import Window, kernel_size, window, without_flat_axis
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
-from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs, winograd_tile
+from tf2rust.ops.core.layer import Layer, Weight, winograd_tile
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.shape.transpose import around_channels_last
 
@@ -125,64 +124,9 @@ class Conv(Affine):
             kernel = Weight("kernel", np.ascontiguousarray(taps), "matrices", depth * self.groups)
         return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
 
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        w = self.window
-        parts = {
-            "kernel": weights.get("kernel"),
-            "bias": weights.optional("bias"),
-            "activation": self.activation.rust(),
-            "kernel_size": self._each(w.size, 1),
-            "stride": self._each(w.strides, 1),
-            "dilation": self._each(w.dilations, 1),
-            "padding": self._each(tuple(w.rust_padding()), (0, 0)),
-        }
-        if self.winograd:
-            del parts["stride"], parts["dilation"]
-            parts["in_channels"] = str(self.channels)
-        elif self.depthwise:
-            filters = self.y.shape[-1]
-            assert isinstance(filters, int)
-            parts |= {"channels": str(self.channels), "multiplier": str(filters // self.channels)}
-        else:
-            parts |= {"in_channels": str(self.channels), "groups": str(self.groups)}
-        name = self._rust_name()
-        return f"{name}<'w>", f"{name} {{ {', '.join(f'{k}: {v}' for k, v in parts.items())} }}"
-
-    def _rust_name(self) -> str:
-        if self.winograd:
-            return "WinogradConv2d"
-        return "DepthwiseConv2d" if self.depthwise else f"Conv{self.rank}d"
-
-    @property
-    def _flat(self) -> bool:
-        """Whether tf-layers sees a sequence as an image of height 1."""
-        return self.rank == 1 and (self.depthwise or self.winograd)
-
-    def _each(self, values: tuple[object, ...], flat: object) -> str:
-        """One value for each spatial axis, the first flat if need be."""
-        if self.rank == 1:
-            return rust_list((flat, *values) if self._flat else values[0])
-        return rust_list(values)
-
     @property
     def takes_residual(self) -> bool:
         return self.rank < 3 and not self.depthwise
-
-    def rust_call(self, call: RustCall) -> str:
-        return self.onto_copy(call, self.rust_call_inplace(call))
-
-    def rust_run(self, call: RustCall, method: str, y: str) -> str:
-        spatial = ((1,) if self._flat else ()) + self.x.shape[1:-1]
-        size = call.dim(spatial[0]) if len(spatial) == 1 else call.dims(spatial)
-        layer = call.field
-        if padding := self.window.late_padding(self.x.shape[1:-1], call):
-            layer = f"{self._rust_name()} {{ padding: {self._each(tuple(padding), (0, 0))}, ..{layer} }}"
-        arguments = ["isa", call.dim(self.x.shape[0]), size, call.inputs[0], y]
-        arguments += [call.scratch()] if self.winograd else []
-        return f"{layer}.{method}({', '.join(arguments)})"
-
-    def rust_imports(self) -> set[str]:
-        return {self._rust_name(), "Activation", "Columns", "same_padding", "copy"}
 
 
 @infers("Conv")

@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.facts import InferenceError, Node
-from tf2rust.ops.core.layer import Dims, Layer, RustCall, Value
-from tf2rust.ops.core.rust import rust_list
+from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.shape.reshape import Reshape
 
 Padding = tuple[tuple[int, int] | None, ...]
@@ -53,11 +52,9 @@ class Window:
         return ["same" if pair is None else list(pair) for pair in self.padding]
 
     def rust_padding(self) -> list[object]:
-        """What the layer's field says of its padding: nothing yet where that depends on the input's size."""
         return [(0, 0) if pair is None else pair for pair in self.padding]
 
-    def late_padding(self, spatial: Dims, call: RustCall) -> list[str] | None:
-        """The padding as Rust expressions, where some of it depends on the input's size; else None."""
+    def late_padding(self, spatial: Dims, call: Any) -> list[str] | None:
         if None not in self.padding:
             return None
         return [

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.core.rust import rust_f32
+from tf2rust.rust.tree import Expr, Item
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
@@ -86,10 +87,10 @@ class Activation:
         """Whether it is done while results are stored; other functions go over the output once more."""
         return self.name in ("linear", "relu", "clip")
 
-    def rust(self) -> str:
-        """The value of ``tf_layers::Activation``."""
-        variant, values = FUNCTIONS[self.name][0], [rust_f32(a) for a in self.args]
-        return f"Activation::{variant}" + (f"({', '.join(values)})" if values else "")
+    def rust(self) -> Expr:
+        """The value of ``tf_layers::nn::Activation``."""
+        variant = Item("tf_layers::nn::Activation").of(FUNCTIONS[self.name][0])
+        return variant(*map(rust_f32, self.args)) if self.args else variant
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """The function of ``x``, computed in float64 and rounded to float32."""

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.layer import Layer, RustCall, Value, Weight, WeightRefs
-from tf2rust.ops.core.rust import rust_number, rust_type
+from tf2rust.ops.core.layer import Layer, Value, Weight
 
 
 @dataclass(eq=False, kw_only=True)
@@ -28,19 +27,6 @@ class Constant(Layer):
 
     def weights(self) -> list[Weight]:
         return [] if self.is_number else [Weight("value", self.array)]
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str] | None:
-        return None if self.is_number else (f"&'w [{rust_type(self.y.dtype)}]", weights.get("value"))
-
-    def rust_value(self, field: str) -> str:
-        """The expression of type ``&[T]`` that reads it."""
-        return f"&[{rust_number(self.array.reshape(())[()], self.y.dtype)}]" if self.is_number else field
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"copy({self.rust_value(call.field)}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"copy"}
 
 
 def constant(array: np.ndarray, name: str = "constant") -> Constant:

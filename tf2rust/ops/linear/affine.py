@@ -8,7 +8,7 @@ import numpy as np
 
 from tf2rust.ops.activation.activation import ActivationLayer
 from tf2rust.ops.core.activation import LINEAR, Activation
-from tf2rust.ops.core.layer import Columns, Layer, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.elementwise.binary import Binary
 
 FAR = 16.0
@@ -38,7 +38,7 @@ class Affine(Layer):
 
     @property
     def takes_residual(self) -> bool:
-        """Whether the Rust layer has a ``run_onto``."""
+        """Whether the Rust layer can add its result to what the output holds."""
         return False
 
     def absorb(self, consumer: Layer) -> Layer | None:
@@ -75,23 +75,6 @@ class Affine(Layer):
     @property
     def takes_columns(self) -> bool:
         return self.takes_residual and self.residual is None and self.activation.is_clamp
-
-    def rust_call_inplace(self, call: RustCall) -> str:
-        # ``run_onto`` finds the residual connection in the output.
-        return self.rust_run(call, "run" if self.residual is None else "run_onto", call.outputs[0])
-
-    def rust_call_columns(self, call: RustCall, columns: Columns) -> str:
-        return self.rust_run(call, "run_columns", columns.rust(call.outputs[0]))
-
-    def rust_run(self, call: RustCall, method: str, y: str) -> str:
-        """The Rust expression that calls ``method`` of the layer, with ``y`` for its output."""
-        raise NotImplementedError
-
-    def onto_copy(self, call: RustCall, run: str) -> str:
-        """The Rust of ``run`` where the output does not hold the residual connection yet."""
-        if self.residual is None:
-            return run
-        return f"copy({call.inputs[1]}, {call.outputs[0]})?;\n{run}"
 
     def absorb_input(self, producer: Layer) -> Layer | None:
         """A factor or a summand for each input channel, as of a BatchNormalization in front, goes into the kernel.

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
-from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.layer import Dims, Layer, Perm, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.linear.affine import Affine
@@ -44,25 +44,9 @@ class Dense(Affine):
         kernel = Weight("kernel", self.kernel, "matrix")
         return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
 
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        return "Dense<'w>", (
-            f"Dense {{ kernel: {weights.get('kernel')}, bias: {weights.optional('bias')}, "
-            f"activation: {self.activation.rust()} }}"
-        )
-
     @property
     def takes_residual(self) -> bool:
         return True
-
-    def rust_call(self, call: RustCall) -> str:
-        return self.onto_copy(call, self.rust_call_inplace(call))
-
-    def rust_run(self, call: RustCall, method: str, y: str) -> str:
-        rows = call.dim(product(self.x.shape[:-1]))
-        return f"{call.field}.{method}(isa, {rows}, {call.inputs[0]}, {y})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Dense", "Activation", "Columns", "copy"}
 
 
 def matmul_shape(a: Dims, b: Dims) -> Dims:

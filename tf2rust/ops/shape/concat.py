@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, format_shape, product
+from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
-from tf2rust.ops.core.layer import Columns, Layer, Perm, RustCall, Value
+from tf2rust.ops.core.layer import Columns, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -31,26 +31,6 @@ class Concatenate(Layer):
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         return self.keeps_rows(by_row) and self.axis > 0
 
-    def rust_call(self, call: RustCall) -> str:
-        """One copy for each input: rows of its own length into rows of the output's."""
-        outer = call.dim(product(self.y.shape[: self.axis]))
-        widths = [call.dim(product(value.shape[self.axis :])) for value in self.inputs]
-        parts = ", ".join(f"({text}, {width})" for text, width in zip(call.inputs, widths, strict=True))
-        return f"concat({outer}, &[{parts}], {call.outputs[0]})"
-
-    def rust_call_rest(self, call: RustCall, written: Collection[Value]) -> str:
-        """The same where some inputs are ``written`` in their columns already; not all of them."""
-        rows, columns = call.dim(product(self.y.shape[:-1])), call.dim(self.y.shape[-1])
-        first: int | Expr = 0
-        copies = []
-        for value, text in zip(self.inputs, call.inputs, strict=True):
-            width = value.shape[-1]
-            if value not in written:
-                place = f"{call.outputs[0]}, {columns}, {call.dim(first)}"
-                copies.append(f"concat_part({rows}, {text}, {call.dim(width)}, {place})")
-            first = first + width
-        return "?;\n".join(copies)
-
     def columns(self) -> list[tuple[Value, Columns]]:
         """Where each input stands in the rows of the output; nothing if they are not known to be parts of its rows."""
         widths = [value.shape[-1] for value in self.inputs] if self.axis == self.y.rank - 1 else []
@@ -61,9 +41,6 @@ class Concatenate(Layer):
             found.append((value, Columns(self.y, first)))
             first += width
         return found
-
-    def rust_imports(self) -> set[str]:
-        return {"concat", "concat_part"}
 
 
 @infers("Concat")

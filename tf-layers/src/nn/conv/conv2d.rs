@@ -1,12 +1,13 @@
 //! Convolutions, channels last.
 
-use crate::error::{Result, check_len, require};
+use crate::Context;
+use crate::error::{Result, require};
 use crate::gemm::im2col::{Run, Windows};
 use crate::gemm::operand::{Onto, Weights};
 use crate::gemm::{Matrix, start};
 use crate::nn::{Activation, Dense};
 use crate::simd::Isa;
-use crate::tensor::{Columns, len};
+use crate::tensor::{Columns, View, ViewMut, check_dims, len};
 use crate::window::{Axis, window_axes};
 
 /// A convolution over images `[batch, height, width, channels]`.
@@ -75,19 +76,26 @@ impl<'w> Conv1d<'w> {
         Ok(self.as_2d().output_size([1, width])?[1])
     }
 
-    /// From x `[batch, width, in_channels]` to y `[batch, output_width, out_channels]`.
-    pub fn run(&self, isa: Isa, batch: usize, width: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.as_2d().run(isa, batch, [1, width], x, y)
-    }
-
-    /// The same added to what y holds, a residual connection, before the activation.
-    pub fn run_onto(&self, isa: Isa, batch: usize, width: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.as_2d().run_onto(isa, batch, [1, width], x, y)
-    }
-
-    /// From x `[batch, width, in_channels]` to columns of y `[batch · output_width, of]`.
-    pub fn run_columns(&self, isa: Isa, batch: usize, width: usize, x: &[f32], y: Columns<'_>) -> Result<()> {
-        self.as_2d().run_columns(isa, batch, [1, width], x, y)
+    /// From x `[batch, width, in_channels]` to y `[batch, output_width, out_channels]`, which may accumulate, and be columns
+    /// of a wider tensor.
+    pub fn run<'y>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 3>,
+        mut y: ViewMut<'y, f32, 3>,
+    ) -> Result<View<'y, f32, 3>> {
+        let ([batch, width, channels], [outputs, length, _]) = (x.dims(), y.dims());
+        let onto = Onto::of(&y);
+        let to = [outputs, 1, length];
+        self.as_2d().compute(
+            cx.isa,
+            [batch, 1, width, channels],
+            x.as_slice()?,
+            to,
+            Columns::of(&mut y),
+            onto,
+        )?;
+        Ok(y.into_view())
     }
 }
 
@@ -110,38 +118,34 @@ impl Conv2d<'_> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
-    /// From x `[batch, height, width, in_channels]` to y `[batch, output_height, output_width, out_channels]`.
-    pub fn run(&self, isa: Isa, batch: usize, size: [usize; 2], x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.compute(isa, batch, size, x, Columns::all(y, self.out_channels()?), Onto::Nothing)
-    }
-
-    /// The same added to what y holds, a residual connection, before the activation.
-    pub fn run_onto(&self, isa: Isa, batch: usize, size: [usize; 2], x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.compute(isa, batch, size, x, Columns::all(y, self.out_channels()?), Onto::Output)
-    }
-
-    /// From x `[batch, height, width, in_channels]` to columns of y `[batch · output_height · output_width, of]`.
-    pub fn run_columns(
+    /// From x `[batch, height, width, in_channels]` to y `[batch, output_height, output_width, out_channels]`, which may
+    /// accumulate, and be columns of a wider tensor.
+    pub fn run<'y>(
         &self,
-        isa: Isa,
-        batch: usize,
-        size: [usize; 2],
-        x: &[f32],
-        y: Columns<'_>,
-    ) -> Result<()> {
-        self.compute(isa, batch, size, x, y, Onto::Nothing)
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 4>,
+        mut y: ViewMut<'y, f32, 4>,
+    ) -> Result<View<'y, f32, 4>> {
+        let [outputs, height, width, _] = y.dims();
+        let onto = Onto::of(&y);
+        self.compute(cx.isa, x.dims(), x.as_slice()?, [outputs, height, width], Columns::of(&mut y), onto)?;
+        Ok(y.into_view())
     }
 
+    /// From `x` of the dims `from` to `y`, whose dims but for the channels are `to`.
     fn compute(
         &self,
         isa: Isa,
-        batch: usize,
-        size: [usize; 2],
+        from: [usize; 4],
         x: &[f32],
+        to: [usize; 3],
         mut y: Columns<'_>,
         onto: Onto,
     ) -> Result<()> {
-        let axes = self.axes(size)?;
+        let [batch, height, width, in_channels] = from;
+        let axes = self.axes([height, width])?;
+        require(in_channels == self.in_channels, "x", "have the channels that the layer takes")?;
+        check_dims(&[batch, axes[0].output, axes[1].output], &to)?;
         let (groups, channels) = (self.groups, self.in_channels);
         require(groups > 0 && channels.is_multiple_of(groups), "in_channels", "be a multiple of the groups")?;
         let k = len(&[self.kernel_size[0], self.kernel_size[1], channels / groups])?;
@@ -149,7 +153,6 @@ impl Conv2d<'_> {
         require(self.kernel.rows() == k, "kernel", "have kernel_size · in_channels / groups rows")?;
         let n = self.kernel.cols();
         let out_channels = self.out_channels()?;
-        check_len("x", len(&[batch, size[0], size[1], channels])?, x.len())?;
         let pixels = len(&[batch, axes[0].output, axes[1].output])?;
         y.check(pixels, out_channels)?;
         start(self.bias, out_channels)?;

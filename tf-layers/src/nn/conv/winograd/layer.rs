@@ -3,7 +3,8 @@
 use super::part::{Inputs, Outputs, Part};
 use super::transform::Epilogue;
 use super::{WIDTHS, tile};
-use crate::error::{Error, Result, check_len, require};
+use crate::Context;
+use crate::error::{Error, Result, require};
 use crate::gemm;
 use crate::gemm::im2col::Windows;
 use crate::gemm::operand::{Onto, Plain, Start, Weights};
@@ -11,7 +12,7 @@ use crate::gemm::{Matrix, im2col, start};
 use crate::nn::Activation;
 use crate::parallel::{each_piece, threads};
 use crate::simd::{Isa, PANEL};
-use crate::tensor::{Buffer, Columns, len};
+use crate::tensor::{Columns, View, ViewMut, check_dims, len};
 use crate::window::Axis;
 
 /// Numbers of a block's scratch memory: what stays in a level-2 cache with the weights streaming by.
@@ -38,56 +39,35 @@ pub struct WinogradConv2d<'w> {
 }
 
 impl WinogradConv2d<'_> {
-    /// From x `[batch, height, width, in_channels]` to y `[batch, output_height, output_width, out_channels]`.
-    pub fn run(
+    /// From x `[batch, height, width, in_channels]` to y `[batch, output_height, output_width, out_channels]`, which may
+    /// accumulate, and be columns of a wider tensor.
+    pub fn run<'y>(
         &self,
-        isa: Isa,
-        batch: usize,
-        size: [usize; 2],
-        x: &[f32],
-        y: &mut [f32],
-        scratch: &mut Buffer<f32>,
-    ) -> Result<()> {
-        self.compute(isa, (batch, size), x, Columns::all(y, self.kernel.cols()), scratch, Onto::Nothing)
-    }
-
-    /// The same added to what y holds, a residual connection, before the activation.
-    pub fn run_onto(
-        &self,
-        isa: Isa,
-        batch: usize,
-        size: [usize; 2],
-        x: &[f32],
-        y: &mut [f32],
-        scratch: &mut Buffer<f32>,
-    ) -> Result<()> {
-        self.compute(isa, (batch, size), x, Columns::all(y, self.kernel.cols()), scratch, Onto::Output)
-    }
-
-    /// From x `[batch, height, width, in_channels]` to columns of y `[batch · output_height · output_width, of]`.
-    pub fn run_columns(
-        &self,
-        isa: Isa,
-        batch: usize,
-        size: [usize; 2],
-        x: &[f32],
-        y: Columns<'_>,
-        scratch: &mut Buffer<f32>,
-    ) -> Result<()> {
-        self.compute(isa, (batch, size), x, y, scratch, Onto::Nothing)
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 4>,
+        mut y: ViewMut<'y, f32, 4>,
+    ) -> Result<View<'y, f32, 4>> {
+        let onto = Onto::of(&y);
+        let (dims, x) = (x.dims(), x.as_slice()?);
+        let [batch, height, width, channels] = dims;
+        let axis = |i: usize, size| Axis::new(self.kernel_size[i], 1, 1, self.padding[i], size);
+        let axes = [axis(0, height)?, axis(1, width)?];
+        require(channels == self.in_channels, "x", "have the channels that the layer takes")?;
+        check_dims(&[batch, axes[0].output, axes[1].output, self.kernel.cols()], &y.dims())?;
+        self.compute(cx, (batch, [height, width]), x, axes, Columns::of(&mut y), onto)?;
+        Ok(y.into_view())
     }
 
     fn compute(
         &self,
-        isa: Isa,
+        cx: &mut Context<'_>,
         (batch, size): (usize, [usize; 2]),
         x: &[f32],
+        [mut vertical, horizontal]: [Axis; 2],
         y: Columns<'_>,
-        scratch: &mut Buffer<f32>,
         onto: Onto,
     ) -> Result<()> {
-        let axis = |i: usize| Axis::new(self.kernel_size[i], 1, 1, self.padding[i], size[i]);
-        let [mut vertical, horizontal] = [axis(0)?, axis(1)?];
+        let isa = cx.isa;
         let [height, width] = self.kernel_size;
         require(WIDTHS.contains(&width), "kernel_size", "be 2 to 5 wide")?;
         require(self.in_channels > 0, "in_channels", "be positive")?;
@@ -95,7 +75,6 @@ impl WinogradConv2d<'_> {
         let tile = tile(width);
         require(self.kernel.groups() == tile, "kernel", "be six matrices, or eight from a width of 4 on")?;
         require(self.kernel.rows() == k, "kernel", "have kernel_height · in_channels rows")?;
-        check_len("x", len(&[batch, size[0], size[1], self.in_channels])?, x.len())?;
         let pixels = len(&[batch, vertical.output, horizontal.output])?;
         y.check(pixels, n)?;
         start(self.bias, n)?;
@@ -123,15 +102,17 @@ impl WinogradConv2d<'_> {
             tile,
             outputs,
             epilogue: Epilogue { bias: self.bias, onto, low, high },
-            columns: [y.first, y.of],
+            stride: y.of,
         };
         let parts = images * run.parts();
-        let scratch = scratch.write(len(&[threads.min(parts), block.scratch])?)?;
+        let scratch = cx.scratch.write(len(&[threads.min(parts), block.scratch])?)?;
         let begin = |part| run.begin(part);
         each_piece(parts, threads, begin, &mut *y.y, scratch, |parts, y, scratch| {
             let first = begin(parts.start);
             for part in parts {
-                run.part(part, x, &mut y[begin(part) - first..begin(part + 1) - first], scratch);
+                // The last row ends where the result does.
+                let end = (begin(part + 1) - first).min(y.len());
+                run.part(part, x, &mut y[begin(part) - first..end], scratch);
             }
         });
         rest.map_or(Ok(()), |rest| y.activate(isa, rest, n))
@@ -189,8 +170,8 @@ struct Run<'a> {
     /// Pixels of a tile's result.
     outputs: usize,
     epilogue: Epilogue<'a>,
-    /// The first column of the result, and all columns of y.
-    columns: [usize; 2],
+    /// From one row of y to the next.
+    stride: usize,
 }
 
 impl Run<'_> {
@@ -218,7 +199,7 @@ impl Run<'_> {
         let [vertical, horizontal] = self.axes;
         let (image, part) = self.place(part);
         let line = image * vertical.output + part.line;
-        (line * horizontal.output + part.tile * self.outputs) * self.columns[1]
+        (line * horizontal.output + part.tile * self.outputs) * self.stride
     }
 
     fn part(&self, part: usize, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
@@ -226,7 +207,7 @@ impl Run<'_> {
         let [vertical, horizontal] = self.axes;
         let image_len = vertical.input * horizontal.input * self.channels;
         let x = &x[image * image_len..][..image_len];
-        let Self { isa, kernel, axes, channels, tile, outputs, epilogue, columns, .. } = *self;
+        let Self { isa, kernel, axes, channels, tile, outputs, epilogue, stride, .. } = *self;
         let n = kernel.cols();
         // One value of all tiles; a tile's lines lie a line of tiles apart.
         let pitch = (part.lines + axes[0].size - 1) * part.tiles * channels;
@@ -254,7 +235,7 @@ impl Run<'_> {
             pitch: rows * n,
             space: products,
             epilogue,
-            columns,
+            stride,
             y,
         });
     }

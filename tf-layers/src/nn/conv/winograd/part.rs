@@ -67,8 +67,8 @@ pub(super) struct Outputs<'a> {
     pub pitch: usize,
     pub space: &'a [f32],
     pub epilogue: Epilogue<'a>,
-    /// The first column of the result, and all columns of y.
-    pub columns: [usize; 2],
+    /// From one row of y to the next.
+    pub stride: usize,
     /// The pixels of the part.
     pub y: &'a mut [f32],
 }
@@ -85,13 +85,13 @@ impl Kernel for Outputs<'_> {
 impl Outputs<'_> {
     #[inline(always)]
     fn tiles<S: Simd, K: Tile<T>, const T: usize>(self, s: S) {
-        let Self { part, channels, made, pitch, space, epilogue, columns: [first, of], .. } = self;
-        let line_len = self.axes[1].output * of;
+        let Self { part, channels, made, pitch, space, epilogue, stride, .. } = self;
+        let line_len = self.axes[1].output * stride;
         for (i, line) in self.y.chunks_mut(line_len).enumerate() {
             for t in 0..part.tiles {
                 let space = &space[(i * part.tiles + t) * channels..];
-                let y = &mut line[t * made * of + first..];
-                transform_output::<S, K, T>(s, space, [pitch, channels, made, of], epilogue, y);
+                let y = &mut line[t * made * stride..];
+                transform_output::<S, K, T>(s, space, [pitch, channels, made, stride], epilogue, y);
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use core::ops::Range;
 
-use crate::error::{check_len, require};
-use crate::{Buffer, Error, Isa, Result, Tensor, TensorView, len};
+use super::{Buffer, Rows, Tensor, TensorView, len};
+use crate::error::{Result, check_len, require};
 
 /// A borrowed tensor of rank `R` in row-major order.
 ///
@@ -185,6 +185,19 @@ impl<'a, T, const R: usize> ViewMut<'a, T, R> {
     }
 }
 
+/// An error unless x and y have the same dims but for the last.
+#[inline]
+pub(crate) fn check_rows<const R: usize>(x: &[usize; R], y: &[usize; R]) -> Result<()> {
+    let same = x.iter().zip(y).take(R.saturating_sub(1)).all(|(x, y)| x == y);
+    require(same, "y", "have the rows of x")
+}
+
+/// An error unless y has these dims.
+#[inline]
+pub(crate) fn check_dims<const R: usize>(expected: &[usize; R], y: &[usize; R]) -> Result<()> {
+    require(expected.iter().zip(y).all(|(a, b)| a == b), "y", "have the dims of the result")
+}
+
 #[inline]
 fn columns<const R: usize>(dims: &[usize; R]) -> usize {
     dims.last().copied().unwrap_or(1)
@@ -194,4 +207,130 @@ fn columns<const R: usize>(dims: &[usize; R]) -> usize {
 fn rows<const R: usize>(dims: &[usize; R]) -> usize {
     // The product of all dims, each counted as 1 at least, was found to fit when the view was made.
     dims.iter().take(R.saturating_sub(1)).fold(1, |rows, &dim| rows.wrapping_mul(dim))
+}
+
+impl<T: Copy + Default> Buffer<T> {
+    /// Lends the first elements as a tensor of these dims. They are as they were last written, until the buffer grows.
+    #[inline]
+    pub fn tensor<const R: usize>(&mut self, dims: [usize; R]) -> Result<ViewMut<'_, T, R>> {
+        let data = self.write(len(&dims)?)?;
+        Ok(ViewMut { data, dims, stride: columns(&dims), accumulates: false })
+    }
+
+    /// The first elements, as they were last written, as a tensor of these dims; an error if so many never were.
+    #[inline]
+    pub fn view<const R: usize>(&self, dims: [usize; R]) -> Result<View<'_, T, R>> {
+        Ok(View { data: self.read(len(&dims)?)?, dims, stride: columns(&dims) })
+    }
+}
+
+impl<T: Copy + Default> Tensor<T> {
+    /// Takes on these dims and lends the elements. They are as they were last written, unless the dims change.
+    #[inline]
+    pub fn tensor<const R: usize>(&mut self, dims: [usize; R]) -> Result<ViewMut<'_, T, R>> {
+        Ok(ViewMut { data: self.resize(&dims)?, dims, stride: columns(&dims), accumulates: false })
+    }
+}
+
+impl<T> Tensor<T> {
+    /// The elements as a tensor of these dims; an error if there are more or fewer.
+    #[inline]
+    pub fn to_view<const R: usize>(&self, dims: [usize; R]) -> Result<View<'_, T, R>> {
+        View::new(self.data(), dims)
+    }
+}
+
+impl<'a, T> TensorView<'a, T> {
+    /// The elements as a tensor of these dims; an error if there are more or fewer.
+    #[inline]
+    pub fn to_view<const R: usize>(&self, dims: [usize; R]) -> Result<View<'a, T, R>> {
+        View::new(self.data(), dims)
+    }
+}
+
+impl<T, const R: usize> Rows for View<'_, T, R> {
+    #[inline]
+    fn split_rows(self, count: usize, rows: usize) -> (Self, Self) {
+        let (first, rest) = self.data.split_rows(count, rows);
+        let [above, below] = split(self.dims, count, rows);
+        (Self { data: first, dims: above, ..self }, Self { data: rest, dims: below, ..self })
+    }
+
+    #[inline]
+    fn are_hollow(&self) -> bool {
+        self.data.is_empty()
+    }
+}
+
+impl<T, const R: usize> Rows for ViewMut<'_, T, R> {
+    #[inline]
+    fn split_rows(self, count: usize, rows: usize) -> (Self, Self) {
+        let Self { data, dims, stride, accumulates } = self;
+        let (first, rest) = data.split_rows(count, rows);
+        let [above, below] = split(dims, count, rows);
+        (
+            Self { data: first, dims: above, stride, accumulates },
+            Self { data: rest, dims: below, stride, accumulates },
+        )
+    }
+
+    #[inline]
+    fn are_hollow(&self) -> bool {
+        self.data.is_empty()
+    }
+}
+
+/// The dims of the first `count` of `rows` rows and of the others, where the first dim is `rows` or a multiple of it.
+#[inline]
+fn split<const R: usize>(dims: [usize; R], count: usize, rows: usize) -> [[usize; R]; 2] {
+    let (mut above, mut below) = (dims, dims);
+    if let (Some(above), Some(below)) = (above.first_mut(), below.first_mut()) {
+        *above = above.checked_div(rows).unwrap_or(0).saturating_mul(count).min(*below);
+        *below -= *above;
+    }
+    [above, below]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_know_their_rows() {
+        let data = [1, 2, 3, 4, 5, 6];
+        let view = View::new(&data, [1, 3, 2]).unwrap();
+        assert_eq!((view.dims(), view.rows(), view.columns(), view.stride()), ([1, 3, 2], 3, 2, 2));
+        assert_eq!(view.reshape([6]).unwrap().as_slice(), Ok(&data[..]));
+        assert_eq!(View::new(&data[..1], []).unwrap().rows(), 1);
+        assert!(View::new(&data, [2, 2]).is_err());
+        assert!(View::new(&data, [usize::MAX, 2]).is_err());
+        assert!(view.reshape([5]).is_err());
+        assert!(View::<i32, 2>::new(&[], [usize::MAX, 0]).is_ok());
+    }
+
+    #[test]
+    fn columns_are_views_that_leave_gaps() {
+        let mut data = [0; 6];
+        let mut whole = ViewMut::new(&mut data, [2, 3]).unwrap();
+        let mut part = whole.slice_columns(1..3).unwrap();
+        assert_eq!((part.dims(), part.stride(), part.memory().len()), ([2, 2], 3, 5));
+        assert!(part.as_mut_slice().is_err());
+        assert!(part.into_view().as_slice().is_err());
+        assert!(whole.slice_columns(2..4).is_err());
+        assert!(whole.slice_columns(3..3).is_ok());
+        assert!(whole.reborrow().accumulate().as_mut_slice().is_err());
+        assert!(whole.as_mut_slice().is_ok());
+    }
+
+    #[test]
+    fn a_batch_is_cut_between_rows() {
+        let data = [0, 1, 2, 3, 4, 5, 6, 7];
+        let view = View::new(&data, [4, 2]).unwrap();
+        let (first, rest) = view.split_rows(1, 2);
+        assert_eq!((first.dims(), rest.dims()), ([2, 2], [2, 2]));
+        assert_eq!(rest.as_slice(), Ok(&data[4..]));
+        let none = View::<i32, 2>::new(&[], [usize::MAX, 0]).unwrap();
+        let (first, rest) = none.split_rows(usize::MAX, usize::MAX);
+        assert_eq!((first.dims(), rest.dims()), ([usize::MAX, 0], [0, 0]));
+    }
 }

@@ -1,0 +1,26 @@
+"""How constants are read in Rust."""
+
+from __future__ import annotations
+
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
+from tf2rust.ops.core.rust import rust_number, rust_type
+from tf2rust.ops.generator.constant import Constant
+from tf2rust.rust.tree import Expr, Item, array, ref
+
+
+@layer_field.register
+def _(layer: Constant, weights: Weights) -> LayerField:
+    view = Item("tf_layers::tensor::View")
+    shape = array([str(size) for size in layer.array.shape])
+    if layer.is_number:
+        number: Expr = ref(array([rust_number(layer.array.reshape(())[()], layer.y.dtype)]))
+    else:
+        number = weights.get("value")
+    arguments = f"'w, {rust_type(layer.y.dtype)}, {layer.array.ndim}"
+    return LayerField(view.generic(arguments), view.of("new")(number, shape).tried())
+
+
+@layer_call.register
+def _(layer: Constant, site: Site) -> Expr:
+    """A constant is copied only to become an output of the model."""
+    return Item("tf_layers::ops::copy")(CX, site.field, *site.outputs)

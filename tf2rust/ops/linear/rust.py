@@ -1,0 +1,36 @@
+"""How dense layers are called in Rust."""
+
+from __future__ import annotations
+
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, before_call, layer_call, layer_field
+from tf2rust.ops.linear.affine import Affine
+from tf2rust.ops.linear.dense import Dense
+from tf2rust.rust.tree import Do, Expr, Item, Stmt, struct
+
+
+@layer_field.register
+def _(layer: Dense, weights: Weights) -> LayerField:
+    dense = Item("tf_layers::nn::Dense")
+    value = struct(
+        dense, kernel=weights.get("kernel"), bias=weights.optional("bias"), activation=layer.activation.rust()
+    )
+    return LayerField(dense.generic("'w"), value)
+
+
+@before_call.register
+def _(layer: Affine, site: Site) -> list[Stmt]:
+    """A residual input that the output does not hold yet is copied there."""
+    if layer.residual is None or site.in_place is not None:
+        return []
+    return [Do(Item("tf_layers::ops::copy")(CX, site.inputs[1], *site.outputs).tried())]
+
+
+@layer_call.register
+def _(layer: Affine, site: Site) -> Expr:
+    return site.field.method("run", CX, site.inputs[0], accumulating(layer, site))
+
+
+def accumulating(layer: Affine, site: Site) -> Expr:
+    """The output, to which the layer adds its result where it holds a residual input."""
+    (output,) = site.outputs
+    return output if layer.residual is None else output.method("accumulate")
