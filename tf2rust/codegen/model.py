@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tf2rust.codegen.names import Names, snake_case
+from tf2rust.codegen.names import Names, snake_case, words
 from tf2rust.codegen.nested import ModelField
-from tf2rust.codegen.steps import Writer
+from tf2rust.codegen.steps import Writer, is_legacy
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.core.dims import symbols
@@ -15,6 +15,7 @@ from tf2rust.ops.core.layer import Layer, LayerGraph
 from tf2rust.ops.core.rust import rust_type
 from tf2rust.planning.buffers import plan
 from tf2rust.planning.tiles import Tiling, tiling
+from tf2rust.rust.printer import lines
 from tf2rust.rust.tree import Blank, Expr, Item, Stmt, Token, Tuple, names_in
 
 _GROUP = 8
@@ -62,6 +63,7 @@ class Model:
     tiles: Tiles | None
     used: set[str] = field(default_factory=set)
     """The names that the statements read."""
+    legacy: bool = False
 
     @property
     def borrows(self) -> bool:
@@ -92,15 +94,28 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
     writer = Writer(graph, memory, *ports, free, names, tiled=tiled is not None)
     statements = [] if tiled is not None else writer.view_inputs()
     model_fields: list[ModelField] = []
-    for layer, lines in writer.steps(graph, table):
-        model_fields += lines.fields
-        if lines.statements:
-            statements += [*([Blank()] if statements else []), *writer.comment(layer), *lines.statements]
+    for layer, step in writer.steps(graph, table):
+        model_fields += step.fields
+        if step.statements:
+            statements += [*([Blank()] if statements else []), *writer.comment(layer), *step.statements]
     variables = [writer.names[name] for name in free]
     buffers = [rust_type(d) for d in memory.buffers]
-    used = names_in(statements)
+    used = names_in(statements) | words("\n".join(lines(statements, 8)))
     tiles = None if tiled is None else _tiles(writer, tiled, used)
-    return Model(inputs, outputs, free, variables, model_fields, statements, buffers, table, names, tiles, used)
+    return Model(
+        inputs,
+        outputs,
+        free,
+        variables,
+        model_fields,
+        statements,
+        buffers,
+        table,
+        names,
+        tiles,
+        used,
+        any(map(is_legacy, graph.walk())),
+    )
 
 
 def _tiles(writer: Writer, tiled: Tiling, used: set[str]) -> Tiles:
@@ -122,7 +137,7 @@ def _tiles(writer: Writer, tiled: Tiling, used: set[str]) -> Tiles:
     return Tiles(*rows, writer.names[tiled.batch], height, constant, nest(types), nest(names), nest(values))
 
 
-def nest(parts: list[Expr]) -> Tuple:
+def nest(parts: Sequence[Expr]) -> Tuple:
     """A tuple of ``parts``, or of tuples of them."""
     while len(parts) > _GROUP:
         parts = [nest(parts[i : i + _GROUP]) for i in range(0, len(parts), _GROUP)]

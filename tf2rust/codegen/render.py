@@ -256,9 +256,6 @@ _ALWAYS = (
     *(f"tf_layers::io::{name}" for name in ("Aligned", "Blob", "Npz", "pack")),
     *(f"tf_layers::tensor::{name}" for name in ("Buffer", "FreeDims", "Tensor", "TensorView")),
 )
-_LEGACY = {
-    "Activation": "nn",
-}
 
 
 def _imports(model: Model) -> list[str]:
@@ -274,7 +271,8 @@ def _imports(model: Model) -> list[str]:
         module, _, name = path.rpartition("::")
         modules.setdefault(module, []).append(name)
     root = modules.pop("tf_layers")
-    return [use_list(module, sorted(names)) for module, names in [*sorted(modules.items()), ("tf_layers", root)]]
+    lines = [use_list(module, sorted(names)) for module, names in [*sorted(modules.items()), ("tf_layers", root)]]
+    return [*lines, "#[allow(unused_imports)]", "use tf_layers::*;"] if model.legacy else lines
 
 
 def _groups(fields: Sequence[ModelField]) -> list[FieldGroup]:

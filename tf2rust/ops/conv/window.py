@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.facts import InferenceError, Node
 from tf2rust.ops.core.layer import Dims, Layer, Value
+from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.shape.reshape import Reshape
 
 Padding = tuple[tuple[int, int] | None, ...]
