@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Rng, activate, activate_onto, assert_close, beside, isas, packed};
+use common::{Rng, activate, activate_onto, assert_close, beside, isas, on, packed, view, view_mut};
 use tf_layers::{Activation, Dense, Matrix};
 
 const SIZES: [usize; 10] = [1, 2, 3, 5, 15, 16, 17, 33, 64, 100];
@@ -32,11 +32,12 @@ fn large_dense() {
         let layer = Dense { kernel: Matrix::new(&data, 1, k, n).unwrap(), bias: Some(&b), activation };
         for isa in isas() {
             let mut y = vec![f32::NAN; rows * n];
-            layer.run(isa, rows, &x, &mut y).unwrap();
+            on(isa, |cx| layer.run(cx, view(&x, [rows, k]), view_mut(&mut y, [rows, n]))).unwrap();
             assert_close(&y, &expected, 1e-5, &format!("{isa:?} {rows}x{k}x{n}"));
-            assert_eq!(beside(rows, n, |columns| layer.run_columns(isa, rows, &x, columns)), y);
+            assert_eq!(beside([rows, n], |y| on(isa, |cx| layer.run(cx, view(&x, [rows, k]), y))), y);
             y.copy_from_slice(&residual);
-            layer.run_onto(isa, rows, &x, &mut y).unwrap();
+            on(isa, |cx| layer.run(cx, view(&x, [rows, k]), view_mut(&mut y, [rows, n]).accumulate()))
+                .unwrap();
             assert_close(&y, &onto, 1e-5, &format!("onto {isa:?} {rows}x{k}x{n}"));
         }
     }
@@ -66,7 +67,8 @@ fn dense() {
                         let onto = activate_onto(activation, &sums, &residual);
                         for isa in isas() {
                             let mut y = vec![f32::NAN; rows * n];
-                            layer.run(isa, rows, &x, &mut y).unwrap();
+                            on(isa, |cx| layer.run(cx, view(&x, [rows, k]), view_mut(&mut y, [rows, n])))
+                                .unwrap();
                             assert_close(
                                 &y,
                                 &expected,
@@ -74,11 +76,14 @@ fn dense() {
                                 &format!("{isa:?} {rows}x{k}x{n} {activation:?}"),
                             );
                             assert_eq!(
-                                beside(rows, n, |columns| layer.run_columns(isa, rows, &x, columns)),
+                                beside([rows, n], |y| on(isa, |cx| layer.run(cx, view(&x, [rows, k]), y))),
                                 y
                             );
                             y.copy_from_slice(&residual);
-                            layer.run_onto(isa, rows, &x, &mut y).unwrap();
+                            on(isa, |cx| {
+                                layer.run(cx, view(&x, [rows, k]), view_mut(&mut y, [rows, n]).accumulate())
+                            })
+                            .unwrap();
                             assert_close(
                                 &y,
                                 &onto,

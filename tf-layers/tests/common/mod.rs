@@ -4,7 +4,7 @@
 pub mod exact;
 pub mod window;
 
-use tf_layers::{Activation, Columns, Isa, Result};
+use tf_layers::{Activation, Buffer, Context, Isa, Result, View, ViewMut};
 
 /// A small random generator (xorshift64*), so that failures repeat.
 pub struct Rng(u64);
@@ -75,14 +75,37 @@ pub fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, context: &s
     }
 }
 
-/// What `run` writes to `n` columns of each row, after making sure that those beside them stay as they are.
-pub fn beside(rows: usize, n: usize, run: impl FnOnce(Columns<'_>) -> Result<()>) -> Vec<f32> {
+/// Calls `run` with a context of its own.
+pub fn on<T>(isa: Isa, run: impl FnOnce(&mut Context<'_>) -> T) -> T {
+    run(&mut Context::new(isa, &mut Buffer::default()))
+}
+
+/// `x` as a tensor of these dims.
+#[track_caller]
+pub fn view<T, const R: usize>(x: &[T], dims: [usize; R]) -> View<'_, T, R> {
+    View::new(x, dims).unwrap()
+}
+
+/// `y` as a tensor of these dims, to be written.
+#[track_caller]
+pub fn view_mut<T, const R: usize>(y: &mut [T], dims: [usize; R]) -> ViewMut<'_, T, R> {
+    ViewMut::new(y, dims).unwrap()
+}
+
+/// What `run` writes to a tensor of these dims that is columns of a wider one, after making sure that the columns beside
+/// them stay as they are.
+pub fn beside<const R: usize>(
+    dims: [usize; R],
+    run: impl for<'y> FnOnce(ViewMut<'y, f32, R>) -> Result<View<'y, f32, R>>,
+) -> Vec<f32> {
     const UNTOUCHED: f32 = 9.5;
-    let (first, of) = (2, n + 5);
-    let mut y = vec![UNTOUCHED; rows * of];
-    run(Columns { y: &mut y, first, of }).unwrap();
+    let (first, n) = (2, dims[R - 1]);
+    let mut wide = dims;
+    wide[R - 1] = n + 5;
+    let mut y = vec![UNTOUCHED; wide.iter().product()];
+    run(view_mut(&mut y, wide).slice_columns(first..first + n).unwrap()).unwrap();
     let mut found = Vec::new();
-    for row in y.chunks_exact(of) {
+    for row in y.chunks_exact(n + 5) {
         assert!(row[..first].iter().chain(&row[first + n..]).all(|&x| x == UNTOUCHED));
         found.extend_from_slice(&row[first..first + n]);
     }
