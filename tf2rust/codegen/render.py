@@ -20,7 +20,6 @@ from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case, words
 from tf2rust.codegen.nested import ModelField
-from tf2rust.codegen.pretty import total, use_list, wrap
 from tf2rust.codegen.row import Row
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.vendor import package_name, resource
@@ -30,7 +29,7 @@ from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.ops.core.rust import rust_comment, rust_list, rust_str
 from tf2rust.proof.proof import Proof, features_key
 from tf2rust.rust import printer
-from tf2rust.rust.tree import Do, Expr, Item, Let, Stmt, Struct, Token, Tuple, array, ref, string
+from tf2rust.rust.tree import Do, Expr, Item, Stmt, Struct, Token, Tuple, array, expr, let, ref, string, struct
 from tf2rust.scoring import Scoring
 
 _TEMPLATES = (
@@ -103,16 +102,24 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,  # Rust is no HTML; names pass through rust_str, rust_comment or snake_case
     )
-    environment.filters["wrap"] = lambda line, indent: f"\n{' ' * indent}".join(wrap(line, indent))
-    environment.filters["rust"] = lambda stmts, indent: "".join(f"{line}\n" for line in printer.lines(stmts, indent))
-    environment.filters["layout"] = lambda value, indent, before="", after="": f"\n{' ' * indent}".join(
-        printer.layout(value, indent, before, after)
+    environment.filters["rust"] = _inline
+    environment.filters["layout"] = lambda value, indent, before="", after="": _joined(
+        printer.layout(expr(value), indent, before, after), indent
     )
-    environment.filters["let"] = lambda pattern, value: [Let(pattern, value)]
-    environment.filters["total"] = total
+    environment.filters["let"] = lambda pattern, value: [let(pattern, expr(value))]
+    environment.filters["total"] = printer.total
     environment.filters["constant"] = printer.constant
-    environment.filters["use"] = lambda names, path: use_list(path, sorted(names))
+    environment.filters["use"] = lambda names, path: printer.use(path, names)
     return environment
+
+
+def _inline(stmts: Sequence[Stmt], indent: int) -> str:
+    """Statements for a place of a template that stands at ``indent``."""
+    return "\n".join(printer.lines(stmts, indent))[indent:]
+
+
+def _joined(lines: Sequence[str], indent: int) -> str:
+    return f"\n{' ' * indent}".join(lines)
 
 
 def render_crate(
@@ -195,11 +202,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "sample_shape": {name: rust_list(shape) for name, shape in sample.items()},
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
-        "token": Token,
+        "run_tile": _run_tile(model, used),
         "bind": lambda port: _bind(port, model.free),
-        "each_input": lambda form: ", ".join(
-            form.format(field=port.field, i=i) for i, port in enumerate(model.inputs, start=1)
-        ),
+        "inputs_of": lambda data, shape: _inputs_of(model, data, shape),
         "example_value": lambda dtype: (
             "false"
             if dtype == "bool"
@@ -238,6 +243,23 @@ def _parts_value(parts: Sequence[WeightsPart]) -> Expr:
     return Token("Self::from_parts")(ref(array([Token("&WEIGHTS.0"), *others])))
 
 
+def _run_tile(model: Model, used: set[str]) -> Expr:
+    """The head of the function that runs the layers for some rows of the batch."""
+    sizes = "sizes" if not used.isdisjoint(model.variables) else "_"
+    workspace = "workspace" if used & {"workspace", "cx", "isa"} else "_workspace"
+    parameters = ("&self", f"{sizes}: [usize; {len(model.free)}]", "rows: Tile<'_>", f"{workspace}: &mut Workspace")
+    return Token("run_tile")(*parameters)
+
+
+def _inputs_of(model: Model, data: str, shape: str) -> Expr:
+    """``Inputs`` of views, where ``data`` and ``shape`` are expressions with ``{i}`` for the number of the input."""
+    new = Token("TensorView::new")
+    fields = {
+        port.field: new(data.format(i=i), shape.format(i=i)).tried() for i, port in enumerate(model.inputs, start=1)
+    }
+    return struct(Token("Inputs"), **fields)
+
+
 def _bind(port: Port, free: Sequence[str]) -> list[Stmt]:
     """Binds the symbolic dimensions of an input."""
     extent = Item("tf_layers::tensor::Extent")
@@ -271,8 +293,8 @@ def _imports(model: Model) -> list[str]:
         module, _, name = path.rpartition("::")
         modules.setdefault(module, []).append(name)
     root = modules.pop("tf_layers")
-    lines = [use_list(module, sorted(names)) for module, names in [*sorted(modules.items()), ("tf_layers", root)]]
-    return [*lines, "#[allow(unused_imports)]", "use tf_layers::*;"] if model.legacy else lines
+    lines = [printer.use(module, names) for module, names in [*sorted(modules.items()), ("tf_layers", root)]]
+    return [*lines[:-1], "#[allow(unused_imports)]", "use tf_layers::*;", lines[-1]] if model.legacy else lines
 
 
 def _groups(fields: Sequence[ModelField]) -> list[FieldGroup]:

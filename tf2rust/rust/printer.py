@@ -92,7 +92,7 @@ def layout(value: Expr, indent: int, before: str = "", after: str = "") -> list[
     and so does the divisor of a quotient. A struct literal that a method is called on is opened first.
     """
     single = f"{before}{value}{after}"
-    chain = _chain(value)
+    chain = _chain(value, INDENT - width(before))
     room = WIDTH - _reserved(value, 2 if len(chain) > 1 else 0)
     if indent + width(single) <= room:
         return [single]
@@ -148,14 +148,16 @@ class _Bracket:
     tail: str
     is_call: bool = False
     is_tuple: bool = False
+    fills: bool = False
+    """Whether several short parts may share a line."""
 
 
 def _bracket(value: Expr) -> _Bracket | None:
     match value:
         case Call(function, arguments) if arguments:
-            return _Bracket(f"{function}(", [("", a) for a in arguments], ")", is_call=True)
+            return _Bracket(f"{function}(", [("", a) for a in arguments], ")", is_call=True, fills=True)
         case Method(base, name, arguments) if arguments:
-            return _Bracket(f"{base}.{name}(", [("", a) for a in arguments], ")", is_call=True)
+            return _Bracket(f"{base}.{name}(", [("", a) for a in arguments], ")", is_call=True, fills=True)
         case Method(base, name):
             return _behind(_bracket(base), f".{name}()")
         case Field(base, name):
@@ -167,7 +169,8 @@ def _bracket(value: Expr) -> _Bracket | None:
             return None if inner is None else replace(inner, head=operator + inner.head)
         case Group(items) if items:
             parts = [("", item) for item in items]
-            return _Bracket(value.brackets[0], parts, value.brackets[1], is_tuple=isinstance(value, Tuple))
+            is_tuple = isinstance(value, Tuple)
+            return _Bracket(value.brackets[0], parts, value.brackets[1], is_tuple=is_tuple, fills=not is_tuple)
         case Struct(type):
             return _Bracket(f"{type} {{", value.parts(), "}") if value.parts() else None
         case Binary(left, operator, right):
@@ -192,7 +195,7 @@ def _opened(bracket: _Bracket, indent: int, before: str, after: str) -> list[str
             inside = _opened(inner, indent, "", "")
             comma = "," if bracket.is_tuple else ""
             return [head + inside[0], *inside[1:-1], inside[-1] + comma + tail]
-    if bracket.is_call and all(_is_simple(part) and len(str(part).encode()) <= _SHORT for _, part in bracket.parts):
+    if bracket.fills and all(_is_simple(part) and len(str(part).encode()) <= _SHORT for _, part in bracket.parts):
         return [head, *filled([str(part) for _, part in bracket.parts], indent), tail]
     found = [head]
     for name, part in bracket.parts:
@@ -223,8 +226,8 @@ def _is_simple(part: Expr) -> bool:
     return False
 
 
-def _chain(value: Expr) -> list[Expr]:
-    """``a.b.c(d)?`` as ``a``, ``.b``, ``.c(d)?``; a name of four letters is one with what follows it."""
+def _chain(value: Expr, short: int) -> list[Expr]:
+    """``a.b.c(d)?`` as ``a``, ``.b``, ``.c(d)?``; a root of at most ``short`` columns is one with what follows it."""
     if not isinstance(value, (Method, Try)):
         return [value]
     links: list[Expr] = []
@@ -240,7 +243,7 @@ def _chain(value: Expr) -> list[Expr]:
         value = value.base
     links.append(Try(value) if tried else value)
     links.reverse()
-    while len(links) > 1 and width(str(links[0])) <= INDENT:
+    while len(links) > 1 and width(str(links[0])) <= short:
         links[:2] = [_joined(links[0], links[1])]
     return links
 
@@ -277,6 +280,17 @@ def constant(items: Sequence[Expr], head: str, prefix: str = "") -> str:
     else:
         inside = [f"    {part}" for item in items for part in layout(item, INDENT, "", ",")]
     return "\n".join([f"{head} = {prefix}[", *inside, "];"])
+
+
+def use(path: str, names: Sequence[str]) -> str:
+    """``use path::{a, b};``, the names sorted and filled into lines."""
+    if len(names) == 1:
+        return f"use {path}::{names[0]};"
+    names = sorted(names)
+    single = f"use {path}::{{{', '.join(names)}}};"
+    if len(single) < WIDTH - 1:
+        return single
+    return "\n".join([f"use {path}::{{", *filled(names, 0), "};"])
 
 
 def filled(items: Sequence[str], indent: int) -> list[str]:

@@ -1,7 +1,7 @@
 """Expressions and statements of Rust.
 
-The tree has the forms that generated code needs and no others. Each node knows its text on one line; ``tf2rust.rust.printer``
-breaks what is too long.
+The tree has the forms that generated code needs and no others. Each node knows its text on one line;
+``tf2rust.rust.printer`` breaks what is too long.
 """
 
 from __future__ import annotations
