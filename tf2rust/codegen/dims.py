@@ -19,7 +19,7 @@ def product_of(factors: Sequence[Expr]) -> Expr:
 
 
 class DimWriter:
-    """Writes dimensions as ``usize`` expressions with ``?`` inside; ``names`` gives symbolic dimensions their variables.
+    """Writes dimensions as ``usize`` expressions with ``?`` inside; ``names`` gives the symbolic ones their variables.
 
     Each other dimension is computed once: it gets a variable of its own in ``pending``, in front of the statement that
     uses it first. Without ``locals`` to take names from, it is written where it stands.

@@ -100,7 +100,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
             statements += [*([Blank()] if statements else []), *writer.comment(layer), *step.statements]
     variables = [writer.names[name] for name in free]
     buffers = [rust_type(d) for d in memory.buffers]
-    used = names_in(statements) | words("\n".join(lines(statements, 8)))
+    used = names_in(statements) | words("\n".join(x for x in lines(statements, 8) if not x.lstrip().startswith("//")))
     tiles = None if tiled is None else _tiles(writer, tiled, used)
     return Model(
         inputs,

@@ -6,10 +6,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tf2rust.codegen.variables import Variables
-from tf2rust.ops.control.layers import Along, Branch, Repeat
+from tf2rust.ops.control.layers import Branch, Repeat
 from tf2rust.ops.core.emit import CX
-from tf2rust.ops.core.layer import LayerGraph, Value
-from tf2rust.rust.tree import Assign, Binary, Blank, Block, Comment, Do, Expr, Item, Stmt, Token, let, names_in, ref
+from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.rust.tree import (
+    Assign,
+    Binary,
+    Blank,
+    Block,
+    Comment,
+    Do,
+    Expr,
+    Item,
+    Stmt,
+    Token,
+    array,
+    let,
+    names_in,
+    ref,
+)
 
 
 @dataclass(frozen=True)
@@ -49,94 +64,100 @@ def branch(variables: Variables, layer: Branch, inputs: Sequence[Expr], write: B
 
 def repeat(variables: Variables, layer: Repeat, inputs: Sequence[Expr], write: Body) -> Lines:
     """The states begin as they are given; each step takes its parts, runs the layers, and hands on and collects."""
-    graph, dims, places = layer.body, variables.dims, variables.memory.places
-    step = variables.name_symbol(layer.step, "step")
-    states = graph.inputs[: layer.states]
-    parts = graph.inputs[layer.states : layer.states + len(layer.sequences)]
-    collected = layer.outputs[layer.states : layer.states + len(layer.collected)]
-    made = [value for _, value in graph.outputs]
-    found = Lines([_copy(x, variables.write(y)) for x, y in zip(inputs[: layer.states], layer.outputs, strict=False)])
-    # Without a step nothing else gives them their size.
-    unsized = [v for v in collected if layer.reports or (places[v].output is not None and not variables.tiled)]
-    found.statements += [Do(variables.write(v)) for v in unsized]
-    count = None if layer.steps is None else dims.dim(layer.steps)
-    if count is not None and not isinstance(count, Token):
-        steps = Token(variables.locals.unique("steps"))
-        found.statements += [*dims.take_pending(), let(steps, count)]
-        count = steps
-    found.statements[:0] = dims.take_pending()
+    return _Loop(variables, layer, inputs).lines(write)
 
-    for inner, outer in layer.captured():
-        variables.views[inner] = variables.read(outer)
-    with dims.scope():
-        body: list[Stmt] = []
-        for state in states:
+
+class _Loop:
+    """The Rust of one loop."""
+
+    def __init__(self, variables: Variables, layer: Repeat, inputs: Sequence[Expr]) -> None:
+        self.variables, self.layer, self.given = variables, layer, inputs
+        self.dims, self.places = variables.dims, variables.memory.places
+        graph = layer.body
+        self.states = graph.inputs[: layer.states]
+        self.parts = graph.inputs[layer.states : layer.states + len(layer.sequences)]
+        self.collected = layer.outputs[layer.states : layer.states + len(layer.collected)]
+        self.made = [value for _, value in graph.outputs]
+        self.step = variables.name_symbol(layer.step, "step")
+        self.holds = Token(variables.locals.unique("holds")) if layer.tested else None
+        self.count: Expr | None = None
+
+    def lines(self, write: Body) -> Lines:
+        """The statements before the loop, the loop, and what is read of its results."""
+        variables, layer = self.variables, self.layer
+        found = Lines(self._before())
+        for inner, outer in layer.captured():
+            variables.views[inner] = variables.read(outer)
+        with self.dims.scope():
+            first = self._first()
+            inner_lines = write(layer.body)
+            last = self._last()
+        found.fields = inner_lines.fields
+        body = [*first, *([Blank()] if first else []), *inner_lines.statements]
+        if last and body:
+            body += [Blank(), Comment("The step's results, and what the next step begins with.")]
+        found.statements += self._loop([*body, *last])
+        if layer.reports:
+            steps = ref(array([self.step]))
+            reported = Item("tf_layers::ops::write_dims")(CX, steps, variables.write(layer.outputs[-1]))
+            found.statements.append(Do(reported.tried()))
+        found.statements += _results(variables, layer.outputs)
+        return found
+
+    def _before(self) -> list[Stmt]:
+        """The first states, and the number of steps."""
+        variables, layer = self.variables, self.layer
+        first = zip(self.given[: layer.states], layer.outputs, strict=False)
+        found: list[Stmt] = [_copy(x, variables.write(y)) for x, y in first]
+        # Without a step nothing else gives them their size.
+        unsized = [
+            value
+            for value in self.collected
+            if layer.reports or (self.places[value].output is not None and not variables.tiled)
+        ]
+        found += [Do(variables.write(value)) for value in unsized]
+        if layer.steps is not None:
+            self.count = self.dims.dim(layer.steps)
+        if self.holds is not None:
+            start = _is_true(self.given[-1]) if layer.started else Token("true")
+            found.append(let(self.holds, start, mutable=True))
+        return [*self.dims.take_pending(), *found]
+
+    def _first(self) -> list[Stmt]:
+        """What a step reads: the states, and its parts of the sequences."""
+        variables, layer = self.variables, self.layer
+        found: list[Stmt] = []
+        for state in self.states:
             if state in variables.read_values:
                 view = variables.reread(state)
-                body += [*dims.take_pending(), variables.bind(state, state.name, view)]
-        for along, part, whole in zip(layer.sequences, parts, layer.inputs[layer.states :], strict=False):
-            taken = _scan("scan_slice", along, step, count, variables.read(whole), variables.write(part))
-            body += [*dims.take_pending(), variables.bind(part, part.name, taken)]
-        inner_lines = write(graph)
-        found.fields = inner_lines.fields
-        body += [*([Blank()] if body else []), *inner_lines.statements]
-        last: list[Stmt] = []
-        for along, part, whole in zip(layer.collected, made[layer.states :], collected, strict=False):
-            last.append(Do(_scan("scan_write", along, step, count, variables.read(part), variables.write(whole))))
-        holds = Token(variables.locals.unique("holds")) if layer.tested else None
-        if holds is not None:
+                found += [*self.dims.take_pending(), variables.bind(state, state.name, view)]
+        for along, part, whole in zip(layer.sequences, self.parts, layer.inputs[layer.states :], strict=False):
+            taken = self._scan("scan_slice", along, variables.read(whole), variables.write(part))
+            found += [*self.dims.take_pending(), variables.bind(part, part.name, taken)]
+        return found
+
+    def _last(self) -> list[Stmt]:
+        """What a step hands on."""
+        variables, layer = self.variables, self.layer
+        found: list[Stmt] = []
+        for along, part, whole in zip(layer.collected, self.made[layer.states :], self.collected, strict=False):
+            found.append(Do(self._scan("scan_write", along, variables.read(part), variables.write(whole))))
+        if self.holds is not None:
             # Before the states are those of the next step: the condition may be one of them.
-            last.append(Assign(holds, _is_true(variables.read(made[-1]))))
-            found.statements.append(let(holds, _is_true(inputs[-1]) if layer.started else Token("true"), mutable=True))
-        for state, new in zip(states, made, strict=False):
-            if places[state] is not places[new]:
-                last.append(_copy(variables.read(new), variables.write(state)))
-        last[:0] = dims.take_pending()
-    if last and body:
-        body += [Blank(), Comment("The step's results, and what the next step begins with.")]
-    body += last
-    used = step.text in names_in(body)
-    if holds is None:
-        assert count is not None
-        pattern = step if used else Token("_")
-        statement = Block("for", Binary(Token("0"), "..", count), tuple(body), pattern=pattern)
-    elif used or count is not None or layer.reports:
-        found.statements.append(let(step, Token("0"), mutable=True))
-        below = Binary(step, "<", Token("usize::MAX") if count is None else count)
-        body.append(Assign(step, Token("1"), "+="))
-        statement = Block("while", Binary(holds, "&&", below), tuple(body))
-    else:
-        statement = Block("while", holds, tuple(body))
-    found.statements.append(statement)
-    if layer.reports:
-        reported = Item("tf_layers::ops::write_dims")(CX, ref(Token(f"[{step}]")), variables.write(layer.outputs[-1]))
-        found.statements.append(Do(reported.tried()))
-    found.statements += _results(variables, layer.outputs)
-    return found
+            found.append(Assign(self.holds, _is_true(variables.read(self.made[-1]))))
+        for state, new in zip(self.states, self.made, strict=False):
+            if self.places[state] is not self.places[new]:
+                found.append(_copy(variables.read(new), variables.write(state)))
+        return [*self.dims.take_pending(), *found]
 
-
-def _results(variables: Variables, outputs: Sequence[Value]) -> list[Stmt]:
-    """The views of what was written in a block."""
-    found: list[Stmt] = []
-    for value in outputs:
-        if value in variables.read_values:
-            view = variables.reread(value)
-            found += [*variables.dims.take_pending(), variables.bind(value, value.name, view)]
-    return found
-
-
-def _copy(x: Expr, y: Expr) -> Do:
-    return Do(Item("tf_layers::ops::copy")(CX, x, y).tried())
-
-
-def _is_true(value: Expr) -> Expr:
-    return Item("tf_layers::ops::is_true")(value).tried()
-
-
-def _scan(function: str, along: Along, step: Token, count: Expr | None, *operands: Expr) -> Expr:
-    """The part of a sequence for one step, taken or put."""
-    at: Expr = step
-    if along.backwards:
-        assert count is not None
-        at = Binary(Binary(count, "-", Token("1")), "-", step)
-    return Item(f"tf_layers::ops::{function}")(CX, along.axis, at, *operands).tried()
+    def _loop(self, body: list[Stmt]) -> list[Stmt]:
+        if self.holds is None:
+            assert self.count is not None
+            pattern = self.step if self.step.text in names_in(body) else Token("_")
+            return [Block("for", Binary(Token("0"), "..", self.count), tuple(body), pattern=pattern)]
+        if self.step.text not in names_in(body) and self.count is None and not self.layer.reports:
+            return [Block("while", self.holds, tuple(body))]
+        below = Binary(self.step, "<", Token("usize::MAX") if self.count is None else self.count)
+        counted = [*body, Assign(self.step, Token("1"), "+=")]
+        condition = Binary(self.holds, "&&", below)
+        return [let(self.step, Token("0"), mutable=True), Block("while", condition, tuple(counted))]

@@ -18,7 +18,7 @@ import numpy as np
 from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.model import Model
-from tf2rust.codegen.names import crate_name, pascal_case, words
+from tf2rust.codegen.names import crate_name, pascal_case
 from tf2rust.codegen.nested import ModelField
 from tf2rust.codegen.row import Row
 from tf2rust.codegen.variables import Port
@@ -151,7 +151,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     crate = crate_name(options.model_name)
     digest = architecture_hash(model, graph)
     parts = _parts(model, crate, options.tf_layers)
-    used, groups = model.used | words("\n".join(printer.lines(model.statements, 8))), _groups(model.fields)
+    used, groups = model.used, _groups(model.fields)
     terms = [f"self.b{i}.capacity_bytes()" for i in range(len(model.buffers))] + ["self.scratch.capacity_bytes()"]
     row = Row.of(model)
     sample = {name: list(array.shape) for name, array in proof.inputs.items()}

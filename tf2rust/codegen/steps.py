@@ -191,6 +191,7 @@ class Writer(Variables):
 
 
 def is_legacy(layer: Layer) -> bool:
+    """Whether the layer still pastes its Rust."""
     return type(layer).rust_call is not Layer.rust_call
 
 

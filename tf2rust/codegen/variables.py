@@ -138,7 +138,8 @@ class Variables:
     def lends(self, place: Place) -> bool:
         """Whether the view of a tiled output is needed again after it was written."""
         makers = [self.made[v] for v in place.values if v in self.made and self.made[v] not in self.memory.aliases]
-        return len(makers) > 1 or any(layer.bodies() for layer in makers)
+        legacy = any(type(layer).rust_call is not Layer.rust_call for layer in makers)
+        return len(makers) > 1 or any(layer.bodies() for layer in makers) or legacy
 
     def lends_port(self, port: Port) -> bool:
         """``lends`` of the place where an output is."""

@@ -34,11 +34,9 @@ def late_padding(window: Window, spatial: Dims, site: Site) -> list[Expr] | None
 
 
 def _type(layer: Conv) -> Item:
-    if layer.winograd:
-        name = "WinogradConv2d"
-    else:
-        name = "DepthwiseConv2d" if layer.depthwise else f"Conv{layer.rank}d"
-    return Item(f"tf_layers::nn::{name}")
+    if layer.winograd or layer.depthwise:
+        return Item(f"tf_layers::nn::{'Winograd' if layer.winograd else 'Depthwise'}Conv2d")
+    return Item(f"tf_layers::nn::Conv{layer.rank}d")
 
 
 def _axes(layer: Conv, values: Sequence[Operand | Sequence[int]], flat: Operand | Sequence[int]) -> Expr:
