@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tf2rust.codegen.variables import Variables
-from tf2rust.ops.control.layers import Branch, Repeat
+from tf2rust.ops.control.layers import Along, Branch, Repeat
 from tf2rust.ops.core.emit import CX
-from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.rust.tree import (
     Assign,
     Binary,
@@ -161,3 +161,29 @@ class _Loop:
         counted = [*body, Assign(self.step, Token("1"), "+=")]
         condition = Binary(self.holds, "&&", below)
         return [let(self.step, Token("0"), mutable=True), Block("while", condition, tuple(counted))]
+
+    def _scan(self, function: str, along: Along, *operands: Expr) -> Expr:
+        """The part of a sequence for one step, taken or put."""
+        at: Expr = self.step
+        if along.backwards:
+            assert self.count is not None
+            at = Binary(Binary(self.count, "-", Token("1")), "-", self.step)
+        return Item(f"tf_layers::ops::{function}")(CX, along.axis, at, *operands).tried()
+
+
+def _results(variables: Variables, outputs: Sequence[Value]) -> list[Stmt]:
+    """The views of what was written in a block."""
+    found: list[Stmt] = []
+    for value in outputs:
+        if value in variables.read_values:
+            view = variables.reread(value)
+            found += [*variables.dims.take_pending(), variables.bind(value, value.name, view)]
+    return found
+
+
+def _copy(x: Expr, y: Expr) -> Do:
+    return Do(Item("tf_layers::ops::copy")(CX, x, y).tried())
+
+
+def _is_true(value: Expr) -> Expr:
+    return Item("tf_layers::ops::is_true")(value).tried()
