@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -29,7 +29,22 @@ from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.ops.core.rust import rust_comment, rust_list, rust_str
 from tf2rust.proof.proof import Proof, features_key
 from tf2rust.rust import printer
-from tf2rust.rust.tree import Do, Expr, Item, Stmt, Struct, Token, Tuple, array, expr, let, ref, string, struct
+from tf2rust.rust.tree import (
+    Do,
+    Expr,
+    Item,
+    Stmt,
+    Struct,
+    Token,
+    Tuple,
+    array,
+    expr,
+    items_in,
+    let,
+    ref,
+    string,
+    struct,
+)
 from tf2rust.scoring import Scoring
 
 _TEMPLATES = (
@@ -109,6 +124,9 @@ def _environment() -> jinja2.Environment:
     environment.filters["let"] = lambda pattern, value: [let(pattern, expr(value))]
     environment.filters["total"] = printer.total
     environment.filters["constant"] = printer.constant
+    environment.filters["imports"] = lambda names, before="": "\n".join(
+        before + line for line in _import_lines({f"tf_layers::{name}" for name in names if name})
+    )
     environment.filters["use"] = lambda names, path: printer.use(path, names)
     return environment
 
@@ -192,7 +210,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "predicts_from": len(model.outputs) == 1 and (row is not None or scoring.column is not None),
         "tests_scores": scoring.column is not None and row is not None and proof.batched,
         "labels": [string(label) for label in scoring.labels],
-        "entries": [entry.rust() for entry in model.weights.entries],
+        "entries": (entries := [entry.rust() for entry in model.weights.entries]),
+        "typed_entries": any(item.path.endswith("::Dtype") for entry in entries for item in items_in(entry)),
         "parts": parts,
         "reference": proof.reference,
         "samples": proof.samples,
@@ -288,13 +307,19 @@ def _imports(model: Model) -> list[str]:
     types = [*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))]
     if "F16" in types:
         paths.add("tf_layers::tensor::F16")
+    lines = _import_lines(paths)
+    return [*lines[:-1], "#[allow(unused_imports)]", "use tf_layers::*;", lines[-1]] if model.legacy else lines
+
+
+def _import_lines(paths: Iterable[str]) -> list[str]:
+    """The lines that import items of tf-layers, one for each module, that of the root last."""
     modules: dict[str, list[str]] = {}
     for path in sorted(paths):
         module, _, name = path.rpartition("::")
         modules.setdefault(module, []).append(name)
-    root = modules.pop("tf_layers")
-    lines = [printer.use(module, names) for module, names in [*sorted(modules.items()), ("tf_layers", root)]]
-    return [*lines[:-1], "#[allow(unused_imports)]", "use tf_layers::*;", lines[-1]] if model.legacy else lines
+    root = modules.pop("tf_layers", None)
+    lines = [printer.use(module, names) for module, names in sorted(modules.items())]
+    return lines if root is None else [*lines, printer.use("tf_layers", root)]
 
 
 def _groups(fields: Sequence[ModelField]) -> list[FieldGroup]:

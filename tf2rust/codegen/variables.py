@@ -68,7 +68,7 @@ class Variables:
     ) -> None:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
         self.layer_names, self.tiled = layer_names, tiled
-        self.locals = Names(_LOCALS)
+        self.locals = Names({*_LOCALS, *(name for layer in graph.walk() for name in layer.rust_imports())})
         self.names = {name: self.locals.unique(snake_case(name, "dim")[:_DIM_LENGTH]) for name in free}
         self.dims = DimWriter(self.names, self.locals)
         self.idents: dict[Layer, str] = {}

@@ -363,6 +363,6 @@ def names_in(stmts: Sequence[Stmt]) -> set[str]:
     return found
 
 
-def imports_of(exprs: Iterator[Expr] | Sequence[Expr]) -> set[str]:
-    """The paths that a file with these expressions imports."""
-    return {node.imported for node in exprs if isinstance(node, Item)}
+def items_in(value: Expr) -> list[Item]:
+    """The items that an expression names."""
+    return [node for node in value.walk() if isinstance(node, Item)]
