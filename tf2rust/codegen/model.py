@@ -17,6 +17,7 @@ from tf2rust.planning.buffers import plan
 from tf2rust.planning.tiles import Tiling, tiling
 from tf2rust.rust.printer import lines
 from tf2rust.rust.tree import Blank, Expr, Item, Stmt, Token, Tuple, names_in
+from tf2rust.rust.unused import without_unused
 
 _GROUP = 8
 """The elements of the largest tuple that ``tf_layers::Rows`` is there for; more are tuples of tuples."""
@@ -98,6 +99,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
         model_fields += step.fields
         if step.statements:
             statements += [*([Blank()] if statements else []), *writer.comment(layer), *step.statements]
+    statements = without_unused(statements)
     variables = [writer.names[name] for name in free]
     buffers = [rust_type(d) for d in memory.buffers]
     used = names_in(statements) | words("\n".join(x for x in lines(statements, 8) if not x.lstrip().startswith("//")))

@@ -6,6 +6,7 @@ The tree has the forms that generated code needs and no others. Each node knows 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -276,7 +277,7 @@ class Stmt:
     """A statement, a comment or a line without anything."""
 
     def exprs(self) -> Iterator[Expr]:
-        """All expressions in it."""
+        """All expressions in it but for patterns."""
         return iter(())
 
 
@@ -300,8 +301,7 @@ class Let(Stmt):
     value: Expr
 
     def exprs(self) -> Iterator[Expr]:
-        yield from self.pattern.walk()
-        yield from self.value.walk()
+        return self.value.walk()
 
 
 @dataclass(frozen=True)
@@ -359,7 +359,7 @@ def names_in(stmts: Sequence[Stmt]) -> set[str]:
     for stmt in stmts:
         for node in stmt.exprs():
             if isinstance(node, Token):
-                found.add(node.text)
+                found |= set(re.findall(r"\w+", node.text))
     return found
 
 

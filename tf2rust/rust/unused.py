@@ -1,0 +1,60 @@
+"""Variables that nothing reads are not defined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tf2rust.rust.tree import Block, Call, Do, Expr, Item, Let, Method, Stmt, Token, Try, Tuple, names_in
+
+_VIEWS = frozenset({"into_view", "reshape", "to_view", "view"})
+
+
+def without_unused(stmts: Sequence[Stmt]) -> list[Stmt]:
+    """The statements without definitions of variables that are not read; a call that does something stays.
+
+    Every variable has a name of its own.
+    """
+    found = list(stmts)
+    while True:
+        reduced = _reduced(found, names_in(found))
+        if reduced == found:
+            return found
+        found = reduced
+
+
+def _reduced(stmts: Sequence[Stmt], read: set[str]) -> list[Stmt]:
+    return [kept for stmt in stmts if (kept := _kept(stmt, read)) is not None]
+
+
+def _kept(stmt: Stmt, read: set[str]) -> Stmt | None:
+    if isinstance(stmt, Block):
+        otherwise = None if stmt.otherwise is None else tuple(_reduced(stmt.otherwise, read))
+        return replace(stmt, body=tuple(_reduced(stmt.body, read)), otherwise=otherwise)
+    if not isinstance(stmt, Let):
+        return stmt
+    pattern = _pattern(stmt.pattern, read)
+    if pattern is not None:
+        return replace(stmt, pattern=pattern)
+    return None if _only_looks(stmt.value) else Do(stmt.value)
+
+
+def _pattern(pattern: Expr, read: set[str]) -> Expr | None:
+    """The pattern with ``_`` for what is not read; None if nothing of it is."""
+    if isinstance(pattern, Tuple):
+        items = tuple(_pattern(item, read) or Token("_") for item in pattern.items)
+        return None if all(item == Token("_") for item in items) else Tuple(items)
+    if isinstance(pattern, Token) and pattern.text not in read:
+        return None
+    return pattern
+
+
+def _only_looks(value: Expr) -> bool:
+    """Whether an expression has no effect but its value: a view of what there is, or a dimension."""
+    while isinstance(value, Try):
+        value = value.base
+    if isinstance(value, Method):
+        return value.name in _VIEWS
+    if isinstance(value, Call):
+        return isinstance(value.function, Item) and value.function.path.startswith("tf_layers::dims::")
+    return True
