@@ -113,7 +113,7 @@ class Rule:
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
         for layer in layers:
             # A layer of a node without a name is called after what the node makes.
-            layer.rules, layer.anchor = (self.name,), match.root.ir.name or match.root.ir.outputs[0].name or ""
+            layer.rules, layer.anchor = (self.name,), match.root.ir.name or match.root.y.name or ""
         # One layer stands for the nodes: the one that runs others, or the last that is not a mere rearrangement.
         owner = next((layer for layer in layers if layer.bodies()), None) or next(
             (layer for layer in reversed(layers) if layer.kind not in ("Transpose", "Reshape", "Constant")),
