@@ -165,7 +165,7 @@ def rule(
 
 @cache
 def load_ops() -> list[ModuleType]:
-    """Imports the modules of all families in ``tf2rust.ops``, whose rules and shape functions are registered so."""
+    """Imports the modules of all families in ``tf2rust.ops``, which registers their rules and shape functions."""
     package = importlib.import_module("tf2rust.ops")
     found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     return [importlib.import_module(module.name) for module in found if module.name != f"{package.__name__}.catalogue"]
