@@ -23,7 +23,8 @@ How each operator of ONNX is converted, and what of its tests in ONNX' own confo
 operator that they are written for; neither is all there is: a rule goes by what a node says, not by its version.
 *Converted by* names the family of layers and the section in it where [layers.md](layers.md) tells what the operator
 becomes. *Definition* means that no rule knows the operator, but that ONNX defines it by others, which are converted in
-its place; operators that have rules are defined so as well where no rule fits. What is not converted is refused with the reason.
+its place; operators that have rules are defined so as well where no rule fits. What is not converted is refused with
+the reason.
 
 {summary}
 
