@@ -68,7 +68,7 @@ def convert(
 
     if thresholds is not None and rates is not None:
         raise UsageError("give thresholds or rates: thresholds are taken from a file or found at rates")
-    arguments = {
+    arguments: dict[str, Any] = {
         "model": Path(model).absolute(),
         "options": conversion.Options(
             Path(path_to_save).absolute(),
@@ -91,7 +91,7 @@ def convert(
         "outputs": (outputs,) if isinstance(outputs, str) else tuple(outputs),
     }
     if custom_objects:
-        return conversion.convert_file(**arguments, custom_objects=custom_objects)  # type: ignore[arg-type]
+        return conversion.convert_file(**arguments, custom_objects=custom_objects)
     within = limits.Limits.of(text(max_memory), text(time_limit))
     converted: Converted = supervisor.convert_supervised(arguments, within)
     return converted

@@ -86,8 +86,7 @@ def at_node(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not hasattr(error, "node"):
-            error.node = name  # type: ignore[attr-defined]
+        vars(error).setdefault("node", name)
         raise
 
 

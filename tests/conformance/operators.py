@@ -20,10 +20,11 @@ _HEAD = """\
 
 How each operator of ONNX is converted, and what of its tests in ONNX' own conformance suite passes: those of its kind
 `node` whose model is that operator alone. Dtypes are those of the first input in tests that pass, versions those of the
-operator that they are written for; neither is all there is: a rule goes by what a node says, not by its version. The
-family is where [layers.md](layers.md) tells what the operator becomes. *Definition* means that no rule knows the
-operator, but that ONNX defines it by others, which are converted in its place; operators that have rules are defined so
-as well where no rule fits. What is not converted is refused with the reason.
+operator that they are written for; neither is all there is: a rule goes by what a node says, not by its version.
+*Converted by* names the family of layers and the section in it where [layers.md](layers.md) tells what the operator
+becomes. *Definition* means that no rule knows the operator, but that ONNX defines it by others, which are converted in
+its place; operators that have rules are defined so as well where no rule fits. What is not converted is refused with
+the reason.
 
 {summary}
 
@@ -106,4 +107,5 @@ _WITHOUT_LAYERS = dict.fromkeys(("Constant", "EyeLike", "Shape", "Size"), "at co
 
 
 def _families(rules: Sequence[Rule]) -> list[str]:
-    return sorted({rule.build.__module__.rpartition(".")[2].replace("_", " ") for rule in rules})
+    """``elementwise/unary``: the family, and the section in it."""
+    return sorted({"/".join(rule.build.__module__.split(".")[-2:]).replace("_", " ") for rule in rules})

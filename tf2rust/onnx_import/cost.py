@@ -75,7 +75,7 @@ def _products(node: Node, facts: Facts, written: int) -> int:
     shapes = [tuple(d for d in facts.shape(v) if isinstance(d, int)) if v is not None else () for v in node.inputs]
     first = shapes[0] if shapes else ()
     match node.op:
-        case "MatMul" | "Gemm" if facts.dtype(node.inputs[0]).startswith("float"):  # type: ignore[arg-type]
+        case "MatMul" | "Gemm" if facts.dtype(node.x).startswith("float"):
             return written * max((*first[-2:], 1)) // 4
         case "MatMul" | "Gemm" | "MatMulInteger" | "QLinearMatMul":
             return written * max((*first[-2:], 1)) * 4

@@ -120,8 +120,8 @@ class Folder:
         """The last states of a Loop and what it collects; None if its body has a node that is not folded."""
         body, outer = node.attributes["body"].value, facts
         limit, started = ([*node.inputs, None, None][i] for i in range(2))
-        steps = None if limit is None else int(facts.const(limit).reshape(()))  # type: ignore[union-attr]
-        holds = started is None or bool(facts.const(started).reshape(()))  # type: ignore[union-attr]
+        steps = None if limit is None else int(_number(facts, limit))
+        holds = started is None or bool(_number(facts, started))
         states = [facts.const(v) for v in node.inputs[2:]]
         collected: list[list[np.ndarray]] = [[] for _ in body.outputs[1 + len(states) :]]
         done = kept = 0
@@ -213,3 +213,10 @@ def _run(run: _Run, node: ir.Node, facts: Facts) -> list[np.ndarray] | None:
 
 def _is_view(array: np.ndarray, inputs: Sequence[np.ndarray | None]) -> bool:
     return any(own is not None and np.may_share_memory(array, own) for own in inputs)
+
+
+def _number(facts: Facts, value: ir.Value) -> np.ndarray:
+    """A constant of one element, without its axes."""
+    array = facts.const(value)
+    assert array is not None  # what is folded reads constants alone
+    return array.reshape(())

@@ -47,7 +47,7 @@ def _family(name: str) -> str:
 
 def _section(module: ModuleType) -> str:
     """A module's heading, its layers and its rules; nothing for a module that has neither."""
-    layers = [item for item in vars(module).values() if _is_layer_of(item, module)]
+    layers = _layers_of(module)
     rules = _rules_of(module)
     if not layers and not rules:
         return ""
@@ -59,9 +59,11 @@ def _section(module: ModuleType) -> str:
     return "\n".join([*lines, ""])
 
 
-def _is_layer_of(item: object, module: ModuleType) -> bool:
-    is_own = isinstance(item, type) and issubclass(item, Layer) and item.__module__ == module.__name__
-    return is_own and not item.__name__.startswith("_") and item.rust_call is not Layer.rust_call  # type: ignore[attr-defined]
+def _layers_of(module: ModuleType) -> list[type[Layer]]:
+    """The layers that a module defines, without the bases of others."""
+    classes = [item for item in vars(module).values() if isinstance(item, type) and issubclass(item, Layer)]
+    own = [item for item in classes if item.__module__ == module.__name__ and not item.__name__.startswith("_")]
+    return [item for item in own if item.rust_call is not Layer.rust_call]
 
 
 def _rules_of(module: ModuleType) -> list[Rule]:

@@ -90,11 +90,11 @@ class _Pass:
         key = (held.base, held.perm)
         if key not in self.written:
             moved = [axis for axis in held.perm if held.base.shape[axis] != 1]
-            parts = {"inputs": [held.base], "outputs": [value], "nodes": self._take(value), "rules": ("transpose",)}
+            layer: Layer = Transpose(perm=held.perm, inputs=[held.base], outputs=[value])
             if moved == sorted(moved):  # only axes of size 1 change place: the elements keep their order
-                self._write(Reshape(**parts))  # type: ignore[arg-type]
-            else:
-                self._write(Transpose(perm=held.perm, **parts))  # type: ignore[arg-type]
+                layer = Reshape(inputs=[held.base], outputs=[value])
+            layer.nodes, layer.rules = self._take(value), ("transpose",)
+            self._write(layer)
             self.written[key] = value
         return self.written[key]
 

@@ -194,9 +194,10 @@ class _Window(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         wanted = max(0, min(len(buffer), self._size - self._at))
         self._file.seek(self._start + self._at)
-        count = self._file.readinto(memoryview(buffer)[:wanted])  # type: ignore[attr-defined]
-        self._at += count
-        return int(count)
+        part = self._file.read(wanted)
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def activation_layer(m: Match, b: Builder, name: str, *args: float) -> Yield:
     return ActivationLayer(
         activation=Activation(name, tuple(float(np.float32(a)) for a in args)),
         inputs=[x],
-        outputs=[b.value(m.root.ir.outputs[0])],
+        outputs=[b.value(m.y)],
     )
 
 

@@ -120,9 +120,7 @@ def gelu_erfc_times_constant(m: Match, b: Builder) -> Yield:
     gelu.outputs = [b.temporary(gelu.y, gelu.x.shape)]
     return [
         gelu,
-        Binary(
-            function="Mul", constant=m.const("factor"), inputs=gelu.outputs, outputs=[b.value(m.root.ir.outputs[0])]
-        ),
+        Binary(function="Mul", constant=m.const("factor"), inputs=gelu.outputs, outputs=[b.value(m.y)]),
     ]
 
 

@@ -35,7 +35,7 @@ class Hardmax(AlongAxis):
 @rule(Op("Hardmax", Var("x")))
 def hardmax(m: Match, b: Builder) -> Yield:
     """Before operator set 13 the axis and all after it are one."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; Hardmax is there for {', '.join(NUMBERS)}")
     before = m.root.version < 13

@@ -18,7 +18,7 @@ infers("Shrink")(same_shape)
 @rule(Op("Shrink", Var("x")))
 def shrink(m: Match, b: Builder) -> Yield:
     """x + bias below −lambd, x − bias above lambd, 0 between."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     lambd, bias = m.root.attr("lambd", 0.5), m.root.attr("bias", 0.0)
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; Shrink is there for float32")

@@ -27,7 +27,7 @@ class Softmax(Layer):
     log: bool = False
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         return "LogSoftmax" if self.log else "Softmax"
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
@@ -68,7 +68,7 @@ def softmax(m: Match, b: Builder) -> Yield:
     axis = normal_axis(m.root.attr("axis", 1 if before else -1), x.rank)
     span = x.rank - axis if before else 1
     log = m.root.op == "LogSoftmax"
-    return Softmax(axis=axis, span=span, log=log, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    return Softmax(axis=axis, span=span, log=log, inputs=[x], outputs=[b.value(m.y)])
 
 
 _HIGHEST = Op("ReduceMax", X, more=True, name="highest")
@@ -91,7 +91,7 @@ def softmax_over_axes(m: Match, b: Builder) -> Yield:
 
 
 def _over_axes(m: Match, b: Builder, *, log: bool) -> Yield:
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; Softmax is there for float32")
     choices_read(m, "floor")
@@ -139,4 +139,4 @@ def softmax_spelled_out(m: Match, b: Builder) -> Yield:
     (axis,) = axes
     if not all(is_along(m, b, name, x.shape, axis) for name in ("floor", "ReduceSum")):
         return m.reject("maximum and sum do not lie along the axis that they are taken over")
-    return Softmax(axis=axis, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    return Softmax(axis=axis, inputs=[x], outputs=[b.value(m.y)])

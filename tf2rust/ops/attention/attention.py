@@ -128,11 +128,11 @@ def _without_true(value: ir.Value, b: Builder) -> ir.Value:
 
 
 def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -> Yield:
-    q, k, v, y = (b.value(x) for x in (m["q"], m["k"], m["v"], m.root.ir.outputs[0]))
+    q, k, v, y = (b.value(x) for x in (m["q"], m["k"], m["v"], m.y))
     if any(value.dtype != "float32" for value in (q, k, v)):
         return m.reject("its operands are not float32")
     softmax = m.node("softmax")
-    if softmax.attr("axis", -1) not in (-1, len(b.facts.shape(softmax.ir.outputs[0])) - 1):
+    if softmax.attr("axis", -1) not in (-1, len(b.facts.shape(softmax.y)) - 1):
         return m.reject("its softmax is not over the keys", softmax)
     scale = 1.0
     if m.has("scaled"):
@@ -140,8 +140,8 @@ def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -
     axes = _axes(m, b)
     if isinstance(axes, Mismatch):
         return axes
-    scores = b.facts.shape(m.node("scores").ir.outputs[0])
-    if (wider := b.facts.shape(softmax.ir.inputs[0])) != scores:  # type: ignore[arg-type]
+    scores = b.facts.shape(m.node("scores").y)
+    if (wider := b.facts.shape(softmax.x)) != scores:
         return m.reject(f"what is done to its scores widens them from {scores} to {wider}", softmax)
     layers: list[Layer] = []
     operands = [_with_head(value, layers, b) for value in (q, k, v)]

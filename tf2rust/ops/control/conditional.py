@@ -30,7 +30,7 @@ def _branches(node: Node) -> tuple[ir.Graph, ir.Graph]:
 def _if(node: Node, facts: Facts) -> Sequence[Fact]:
     then, otherwise = _branches(node)
     found = []
-    for name, a, b in zip(node.ir.outputs, then.outputs, otherwise.outputs, strict=True):
+    for name, a, b in zip(node.outputs, then.outputs, otherwise.outputs, strict=True):
         first, second = facts[a], facts[b]
         check_element(first, then, facts)
         if (first.dtype, first.shape) != (second.dtype, second.shape):
@@ -45,7 +45,7 @@ def _if(node: Node, facts: Facts) -> Sequence[Fact]:
 @rule(Op("If", Var("condition")), name="if")
 def if_(m: Match, b: Builder) -> Yield:
     """Both branches, of which one runs."""
-    used = [i for i, v in enumerate(m.root.ir.outputs) if v.is_graph_output() or v.uses()]
+    used = [i for i, v in enumerate(m.root.outputs) if v.is_graph_output() or v.uses()]
     for attribute in ("then_branch", "else_branch"):
         m.root.has(attribute)
     condition = b.value(m["condition"])
@@ -57,5 +57,5 @@ def if_(m: Match, b: Builder) -> Yield:
         body = b.body(m.root, graph, wanted)
         graphs.append(body_graph(body, [], wanted))
         inputs += actual(body, b)
-    outputs = [b.value(m.root.ir.outputs[i]) for i in used]
+    outputs = [b.value(m.root.outputs[i]) for i in used]
     return Branch(then=graphs[0], otherwise=graphs[1], inputs=inputs, outputs=outputs)

@@ -22,7 +22,7 @@ def _is_used(value: ir.Value) -> bool:
 def repeated_loop(m: Match, b: Builder) -> Yield:
     """A loop of its body's layers; what no step changes is read where it is."""
     m.root.has("body")
-    graph, inputs, outputs = body_of(m.root), m.root.ir.inputs[2:], m.root.ir.outputs
+    graph, inputs, outputs = body_of(m.root), m.root.ir.inputs[2:], m.root.outputs
     initial = [v for v in inputs if v is not None]
     formals, after, condition = list(graph.inputs[2:]), list(graph.outputs[1:]), graph.outputs[0]
     states = [i for i, v in enumerate(formals) if source(after[i]) is not v]

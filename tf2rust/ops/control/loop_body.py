@@ -32,7 +32,7 @@ def body_of(node: Node) -> ir.Graph:
 
 def symbol_of(node: Node, name: str) -> Expr:
     """A dimension of a loop that is known only when the model runs."""
-    return measured(next((v for v in node.ir.outputs if v.name), node.ir.outputs[0]), name)
+    return measured(next((v for v in node.outputs if v.name), node.y), name)
 
 
 def step_of(node: Node) -> Expr:
@@ -57,7 +57,7 @@ def _given(node: Node, facts: Facts) -> Sequence[Fact]:
     The condition holds whenever the body runs.
     """
     body = body_of(node)
-    check_body(node, len(node.ir.inputs), len(node.ir.outputs) + 1)
+    check_body(node, len(node.ir.inputs), len(node.outputs) + 1)
     found = [Fact.of_dims(np.asarray(step_of(node), dtype=object)), Fact.of_const(np.asarray(True))]
     for value, after, before in zip(body.inputs[2:], body.outputs[1:], node.ir.inputs[2:], strict=False):
         if before is None:
@@ -84,8 +84,8 @@ def _loop(node: Node, facts: Facts) -> Sequence[Fact]:
         fact = facts[value]
         if i >= carried:
             check_element(fact, body, facts, step_of(node))
-            is_used = node.ir.outputs[i].is_graph_output() or bool(node.ir.outputs[i].uses())
-            count = _collected(node, facts) if is_used else measured(node.ir.outputs[i])
+            is_used = node.outputs[i].is_graph_output() or bool(node.outputs[i].uses())
+            count = _collected(node, facts) if is_used else measured(node.outputs[i])
             found.append(Fact(fact.dtype, (count, *fact.shape)))
             continue
         before = node.ir.inputs[2 + i]

@@ -41,7 +41,7 @@ class _Scan:
             raise InferenceError(
                 f"it goes through {count} sequences and has {len(inputs)} inputs; the model is damaged"
             )
-        check_body(node, len(inputs), len(node.ir.outputs))
+        check_body(node, len(inputs), len(node.outputs))
         self.initial = [v for v in inputs[: len(inputs) - count] if v is not None]
         self.given = [v for v in inputs[len(inputs) - count :] if v is not None]
         states = len(self.initial)
@@ -99,7 +99,7 @@ def scan(m: Match, b: Builder) -> Yield:
     """A loop over the parts of the sequences; in operator set 8 one for each part of the batch."""
     m.root.has("body")
     found = _Scan(m.root, b.facts)
-    states, outputs = len(found.initial), m.root.ir.outputs
+    states, outputs = len(found.initial), m.root.outputs
     along = found.outputs(m.root, b.facts)
     used = [i for i in range(len(outputs)) if i < states or outputs[i].is_graph_output() or outputs[i].uses()]
     wanted = [found.body.outputs[i] for i in used]

@@ -39,7 +39,7 @@ class Conv(Affine):
         return len(self.window.size)
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         return f"{'Depthwise' if self.depthwise else ''}Conv{self.rank}D"
 
     @property
@@ -131,15 +131,15 @@ class Conv(Affine):
 
 @infers("Conv")
 def _conv(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, kernel = (facts.shape(v) for v in node.ir.inputs[:2])  # type: ignore[arg-type]
+    x, kernel = (facts.shape(v) for v in node.operands(2))
     spatial = window(node, x[2:], kernel_size(kernel)).output(x[2:])
-    return [Fact(facts.dtype(node.ir.inputs[0]), (x[0], kernel[0], *spatial))]  # type: ignore[arg-type]
+    return [Fact(facts.dtype(node.x), (x[0], kernel[0], *spatial))]
 
 
 @rule(Op("Conv", Var("x"), Const("kernel"), more=True))
 def conv(m: Match, b: Builder) -> Yield:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
-    x, y, kernel = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.const("kernel")
+    x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     rank = x.rank - 2
     if rank not in (1, 2, 3):
         return m.reject(f"it convolves over {rank} axes; 1 to 3 are supported")

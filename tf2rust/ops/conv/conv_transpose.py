@@ -33,7 +33,7 @@ class ConvTranspose(Affine):
     groups: int = 1
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         # tf2onnx writes one over sequences as one over images of height 1.
         line = len(self.size) == 2 and self.size[0] == 1 and self.x.shape[1] == self.y.shape[1] == 1
         return f"Conv{1 if line else len(self.size)}DTranspose"
@@ -134,15 +134,15 @@ def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tupl
 
 @infers("ConvTranspose")
 def _conv_transpose(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, kernel = (facts.shape(v) for v in node.ir.inputs[:2])  # type: ignore[arg-type]
+    x, kernel = (facts.shape(v) for v in node.operands(2))
     spatial, _ = geometry(node, x[2:], kernel_size(kernel))
-    return [Fact(facts.dtype(node.ir.inputs[0]), (x[0], kernel[1] * node.attr("group", 1), *spatial))]  # type: ignore[arg-type]
+    return [Fact(facts.dtype(node.x), (x[0], kernel[1] * node.attr("group", 1), *spatial))]
 
 
 @rule(Op("ConvTranspose", Var("x"), Const("kernel"), more=True))
 def conv_transpose(m: Match, b: Builder) -> Yield:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
-    x, y, kernel = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.const("kernel")
+    x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     rank, groups = x.rank - 2, m.root.attr("group", 1)
     if rank not in (1, 2, 3) or kernel.dtype != np.float32:
         return m.reject(f"it has {rank} spatial axes and a {kernel.dtype} kernel; 1 to 3 and float32 are supported")

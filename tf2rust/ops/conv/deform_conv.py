@@ -48,15 +48,15 @@ class DeformConv(Layer):
 
 @infers("DeformConv")
 def _deform_conv(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, kernel, offset = (facts.shape(v) for v in node.ir.inputs[:3])  # type: ignore[arg-type]
-    return [Fact(facts.dtype(node.ir.inputs[0]), (x[0], kernel[0], *offset[2:]))]  # type: ignore[arg-type]
+    x, kernel, offset = (facts.shape(v) for v in node.operands(3))
+    return [Fact(facts.dtype(node.x), (x[0], kernel[0], *offset[2:]))]
 
 
 @rule(Op("DeformConv", Var("x"), Var("kernel"), Var("offset"), more=True))
 def deform_conv(m: Match, b: Builder) -> Yield:
     inputs = [b.value(m[name]) for name in ("x", "kernel", "offset")]
     x, kernel, _ = inputs
-    y, bias, mask = b.value(m.root.ir.outputs[0]), m.root.input(3), m.root.input(4)
+    y, bias, mask = b.value(m.y), m.root.input(3), m.root.input(4)
     if mask is not None:
         inputs.append(b.value(mask))
     if x.rank != 4 or any(v.dtype != "float32" for v in inputs):

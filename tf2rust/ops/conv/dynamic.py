@@ -31,7 +31,7 @@ class GivenConv(Layer):
     is_transposed: bool = False
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         return f"Conv{len(self.window.size)}D{'Transpose' if self.is_transposed else ''}"
 
     def params(self) -> dict[str, object]:
@@ -114,7 +114,7 @@ def conv_with_given_kernel(m: Match, b: Builder) -> Yield:
     found = _operands(m, b)
     if isinstance(found, Mismatch):
         return found
-    layer = given_conv(m, b, found[0], b.value(m.root.ir.outputs[0]))
+    layer = given_conv(m, b, found[0], b.value(m.y))
     return layer if isinstance(layer, Mismatch) else with_bias(layer, found[1], b)
 
 
@@ -124,7 +124,7 @@ def conv_transpose_with_given_kernel(m: Match, b: Builder) -> Yield:
     if isinstance(found, Mismatch):
         return found
     (x, kernel), bias = found
-    y, rank, size = b.value(m.root.ir.outputs[0]), x.rank - 2, kernel_size(kernel.shape)
+    y, rank, size = b.value(m.y), x.rank - 2, kernel_size(kernel.shape)
     if rank not in (1, 2, 3) or m.root.attr("kernel_shape", size) != size or x.shape[1] != kernel.shape[0]:
         return m.reject(f"its input is {x}, which its kernel of shape {kernel.shape} does not fit")
     _, cut = geometry(m.root, x.shape[2:], size)

@@ -100,8 +100,34 @@ class Node:
         """The operator set version this node was written for."""
         return self.ir.version or 18
 
+    @property
+    def outputs(self) -> Sequence[ir.Value]:
+        return self.ir.outputs
+
+    @property
+    def x(self) -> ir.Value:
+        """The first input."""
+        return self.operand(0)
+
+    @property
+    def y(self) -> ir.Value:
+        """The first output."""
+        return self.ir.outputs[0]
+
     def input(self, index: int) -> ir.Value | None:
+        """The input, or None if it is absent."""
         return self.ir.inputs[index] if index < len(self.ir.inputs) else None
+
+    def operand(self, index: int) -> ir.Value:
+        """The input; raises InferenceError if it is absent."""
+        value = self.input(index)
+        if value is None:
+            raise InferenceError(f"its input {index} is absent")
+        return value
+
+    def operands(self, count: int | None = None) -> list[ir.Value]:
+        """The first ``count`` inputs, or all; raises InferenceError if one of them is absent."""
+        return [self.operand(i) for i in range(len(self.inputs) if count is None else count)]
 
     def has(self, name: str) -> bool:
         self.read.add(name)
@@ -170,7 +196,8 @@ class Facts:
         value = node.input(index)
         if value is None:
             given = node.attr(name)
-            return default if given is None else list(given)  # type: ignore[return-value]
+            given = default if given is None else given
+            return None if given is None else list(given)
         node.has(name)
         array = self.const(value)
         if array is None:
@@ -238,7 +265,7 @@ def body_function(op: str) -> ShapeFunction | None:
 
 def same_shape(node: Node, facts: Facts) -> Sequence[Fact]:
     """The shape function of elementwise operators with one input."""
-    fact = facts[node.ir.inputs[0]]  # type: ignore[index]
+    fact = facts[node.x]
     return [Fact(fact.dtype, fact.shape)]
 
 

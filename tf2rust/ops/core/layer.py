@@ -110,8 +110,6 @@ class Layer:
     how it came to be.
     """
 
-    kind: ClassVar[str]
-    """The layer's kind as Keras calls it, where Keras has it: ``Dense``, ``Conv1D``, …"""
     only_moves: ClassVar[bool] = False
     """Whether it takes numbers that are stored only, as float16 is: it computes nothing, or it converts."""
 
@@ -121,6 +119,11 @@ class Layer:
     nodes: tuple[str, ...] = ()
     anchor: str = ""
     rules: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The layer's kind as Keras calls it, where Keras has it: ``Dense``, ``Conv1D``, …"""
+        raise NotImplementedError(f"{type(self).__name__} has no kind")
 
     @property
     def x(self) -> Value:

@@ -148,8 +148,8 @@ def _of_schema(node: Node, schema: Any) -> Iterator[str]:
         optional = parameter.option == onnx.defs.OpSchema.FormalParameterOption.Optional
         if not optional and (i >= len(given) or given[i] is None):
             yield f"its input {i} (`{parameter.name}`) is absent, which {node.op} needs"
-    if len(node.ir.outputs) > schema.max_output:
-        yield f"it has {len(node.ir.outputs)} outputs, but {node.op} has {schema.max_output}"
+    if len(node.outputs) > schema.max_output:
+        yield f"it has {len(node.outputs)} outputs, but {node.op} has {schema.max_output}"
     for name, attribute in schema.attributes.items():
         own = node.ir.attributes.get(name)
         if own is None and attribute.required:

@@ -119,6 +119,11 @@ class Match:
     def __getitem__(self, name: str) -> ir.Value:
         return self.values[name]
 
+    @property
+    def y(self) -> ir.Value:
+        """The first output of the match's last node."""
+        return self.root.y
+
     def node(self, name: str) -> Node:
         return self.ops[name]
 
@@ -250,7 +255,7 @@ class Matcher:
         if pattern.value is not None and not _close(fact.fill, pattern.value):
             return f"is {fact.fill:g} where {pattern.value:g} is expected"
         others = [known.shape for v in reader.inputs if v is not value and (known := self.facts.known(v)) is not None]
-        if fact.shape and broadcast(others) != self.facts.shape(reader.ir.outputs[0]):
+        if fact.shape and broadcast(others) != self.facts.shape(reader.y):
             return f"is a constant of shape {fact.shape}, which widens the other operands"
         return None
 

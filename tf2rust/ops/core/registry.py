@@ -113,7 +113,7 @@ class Rule:
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
         for layer in layers:
             # A layer of a node without a name is called after what the node makes.
-            layer.rules, layer.anchor = (self.name,), match.root.ir.name or match.root.ir.outputs[0].name or ""
+            layer.rules, layer.anchor = (self.name,), match.root.ir.name or match.root.y.name or ""
         # One layer stands for the nodes: the one that runs others, or the last that is not a mere rearrangement.
         owner = next((layer for layer in layers if layer.bodies()), None) or next(
             (layer for layer in reversed(layers) if layer.kind not in ("Transpose", "Reshape", "Constant")),
@@ -165,7 +165,7 @@ def rule(
 
 @cache
 def load_ops() -> list[ModuleType]:
-    """Imports the modules of all families in ``tf2rust.ops``, whose rules and shape functions are registered so."""
+    """Imports the modules of all families in ``tf2rust.ops``, which registers their rules and shape functions."""
     package = importlib.import_module("tf2rust.ops")
     found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     return [importlib.import_module(module.name) for module in found if module.name != f"{package.__name__}.catalogue"]

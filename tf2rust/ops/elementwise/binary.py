@@ -68,7 +68,7 @@ class Binary(Layer):
     constant_first: bool = False
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         return _KERAS.get(self.function, self.function)
 
     def weights(self) -> list[Weight]:
@@ -160,7 +160,7 @@ def placed(node: Node, facts: Facts) -> Dims | None:
     if node.op not in _OPS or node.version >= (9 if node.op == "PRelu" else 7) or len(node.inputs) != 2:
         return None
     node.has("consumed_inputs"), node.has("broadcast")
-    left, right = (facts.shape(v) for v in node.inputs)  # type: ignore[arg-type]
+    left, right = (facts.shape(v) for v in node.operands())
     axis = node.attr("axis", len(left) - len(right))
     if node.op == "PRelu":
         per_channel = len(right) == 1 and right[0] != 1 and len(left) > 2
@@ -181,11 +181,12 @@ def _binary(node: Node, facts: Facts) -> Sequence[Fact]:
         "Mul": np.multiply,
         "Div": np.floor_divide,
     }
-    if len(parts) == 2 and node.op in arithmetic and all(p.dims is not None for p in parts):
+    dims = [p.dims for p in parts if p.dims is not None]
+    if len(parts) == len(dims) == 2 and node.op in arithmetic:
         broadcast(p.shape for p in parts)  # raises where they do not
-        if node.op == "Div" and any(d == 0 for d in parts[1].dims.flat):  # type: ignore[union-attr]
+        if node.op == "Div" and any(d == 0 for d in dims[1].flat):
             raise InferenceError("it divides a size by zero")
-        return [Fact.of_dims(arithmetic[node.op](parts[0].dims, parts[1].dims), parts[0].dtype)]
+        return [Fact.of_dims(arithmetic[node.op](*dims), parts[0].dtype)]
     return [Fact(parts[0].dtype, broadcast(p.shape for p in parts))]
 
 
@@ -197,7 +198,7 @@ def binary(m: Match, b: Builder) -> Yield:
     known = ("float32",) if function == "PRelu" else NUMBERS
     if bad := next((v for v in inputs if b.facts.dtype(v) not in known), None):
         return m.reject(f"its input `{bad.name}` is {b.facts.dtype(bad)}; {m.root.op} is there for {', '.join(known)}")
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     if len(inputs) == 1:
         return Reshape(inputs=[b.value(inputs[0])], outputs=[y])
     if len({b.facts.dtype(v) for v in inputs}) > 1:
@@ -225,7 +226,7 @@ def binary(m: Match, b: Builder) -> Yield:
 
 def _mixed(m: Match, b: Builder) -> Yield:
     """A power of two dtypes, in the wider kind of the two: floats if either is a float."""
-    x, exponent, y = b.value(m["a"]), b.value(m.root.inputs[1]), b.value(m.root.ir.outputs[0])  # type: ignore[arg-type]
+    x, exponent, y = b.value(m["a"]), b.value(m.root.operand(1)), b.value(m.y)
     common = np.result_type(x.dtype, exponent.dtype).name if "float" in x.dtype + exponent.dtype else "int64"
     common = "float32" if common == "float64" and "float64" not in (x.dtype, exponent.dtype) else common
     layers: list[Layer] = []
@@ -244,14 +245,13 @@ def _mixed(m: Match, b: Builder) -> Yield:
 
 def _operand(b: Builder, m: Match, index: int) -> Value | np.ndarray:
     """An input's value; a constant's array; for a filled tensor, the number, where it adds nothing to the shape."""
-    source = m.root.ir.inputs[index]
-    assert source is not None  # the shape function has read it
+    source = m.root.operand(index)
     fact = b.facts[source]
     if fact.const is not None:
         return fact.const
     others = [b.facts[v] for i, v in enumerate(m.root.inputs) if i != index and v is not None]
     computed = fact.fill is not None and all(f.fill is None and f.const is None for f in others)
-    if computed and broadcast(f.shape for f in others) == b.facts.shape(m.root.ir.outputs[0]):
+    if computed and broadcast(f.shape for f in others) == b.facts.shape(m.y):
         return np.asarray(fact.fill, dtype=fact.dtype)
     return b.value(source)
 
@@ -275,7 +275,7 @@ def _apply(function: str, left: Value | np.ndarray, right: Value | np.ndarray, y
 )
 def prelu_spelled_out(m: Match, b: Builder) -> Yield:
     """Keras writes PReLU as relu(x) − alpha · relu(−x), the sign with the constant."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     if x.shape != y.shape:
         return m.reject(f"the slopes widen {x.shape} to {y.shape}")
     return Binary(function="PRelu", constant=-m.const("slope"), inputs=[x], outputs=[y])

@@ -63,7 +63,7 @@ def _bitwise(node: Node, facts: Facts) -> Sequence[Fact]:
 @infers("BitCast")
 def _bit_cast(node: Node, facts: Facts) -> Sequence[Fact]:
     dtype = ir.DataType(node.attr("to")).numpy().name
-    return [Fact(dtype, facts.shape(node.ir.inputs[0]))]  # type: ignore[arg-type]
+    return [Fact(dtype, facts.shape(node.x))]
 
 
 @rule(Op("|".join([*_FUNCTIONS, "BitShift"]), Var("a"), Var("b"), name="bitwise"))
@@ -73,7 +73,7 @@ def bitwise(m: Match, b: Builder) -> Yield:
         return m.reject(f"its input `{bad.name}` is {bad.dtype}, no integer")
     shift = {"LEFT": "ShiftLeft", "RIGHT": "ShiftRight"}.get(m.root.attr("direction", ""), "")
     function = _FUNCTIONS.get(m.root.op, shift)
-    return Bitwise(function=function, inputs=inputs, outputs=[b.value(m.root.ir.outputs[0])])
+    return Bitwise(function=function, inputs=inputs, outputs=[b.value(m.y)])
 
 
 @rule(Op("BitwiseNot", Var("x")))
@@ -81,12 +81,12 @@ def bitwise_not(m: Match, b: Builder) -> Yield:
     x = b.value(m["x"])
     if x.dtype not in INTEGERS:
         return m.reject(f"its input is {x.dtype}, no integer")
-    return BitwiseOfOne(function="bitwise_not", inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    return BitwiseOfOne(function="bitwise_not", inputs=[x], outputs=[b.value(m.y)])
 
 
 @rule(Op("BitCast", Var("x")))
 def bit_cast(m: Match, b: Builder) -> Yield:
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     m.root.has("to")
     if y.dtype == "bool" or not any(x.dtype in group and y.dtype in group for group in _SIZES.values()):
         return m.reject(f"it reads {x.dtype} as {y.dtype}; what is there are types of the same size, none as bool")

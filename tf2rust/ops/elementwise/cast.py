@@ -44,7 +44,7 @@ class Cast(Layer):
 
 @infers("Cast")
 def _cast(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     dtype = ir.DataType(node.attr("to")).numpy().name
     dims = data.dims if dtype in ("int32", "int64") else None
     return [Fact(dtype, data.shape, dims=dims, fill=data.fill)]
@@ -52,7 +52,7 @@ def _cast(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @rule(Op("Cast", Var("x")))
 def cast(m: Match, b: Builder) -> Yield:
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     m.root.has("to"), m.root.has("saturate"), m.root.has("round_mode")
     for dtype in (x.dtype, y.dtype):
         if dtype not in DTYPES:

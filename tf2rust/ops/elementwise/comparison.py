@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import onnx_ir as ir
 
 from tf2rust.ops.core.dims import equals
 from tf2rust.ops.core.dtypes import DTYPES
@@ -88,19 +89,20 @@ infers("Not")(same_shape)
 @infers(*_COMPARISONS, *_LOGIC)
 def _truth(node: Node, facts: Facts) -> Sequence[Fact]:
     parts = [facts[v] for v in node.inputs if v is not None]
-    if node.op == "Equal" and all(p.dims is not None for p in parts):
+    dims = [p.dims for p in parts if p.dims is not None]
+    if node.op == "Equal" and len(dims) == len(parts):
         broadcast(p.shape for p in parts)  # raises where they do not
-        pairs = np.broadcast(*(p.dims for p in parts))  # type: ignore[arg-type]
+        pairs = np.broadcast(*dims)
         known = [equals(a, b) for a, b in pairs]
         if None not in known:
             return [Fact.of_const(np.asarray(known, bool).reshape(pairs.shape))]
     return [Fact("bool", broadcast(p.shape for p in parts))]
 
 
-def operands(b: Builder, y: Value, *names: object) -> tuple[list[Layer], list[Value]]:
+def operands(b: Builder, y: Value, *names: ir.Value) -> tuple[list[Layer], list[Value]]:
     """The values as a layer with output ``y`` reads them: filled tensors as the number they are filled with, where the
     others say what shape there is; with the constants that takes."""
-    sources = [b.facts[v] for v in names]  # type: ignore[index]
+    sources = [b.facts[v] for v in names]
     real = [f.shape for f in sources if f.fill is None]
     numbers_do = bool(real) and broadcast(real) == y.shape
     layers: list[Layer] = []
@@ -111,13 +113,13 @@ def operands(b: Builder, y: Value, *names: object) -> tuple[list[Layer], list[Va
             layers.append(constant(np.asarray(number, dtype=fact.dtype)))
             values.append(layers[-1].y)
         else:
-            values.append(b.value(source))  # type: ignore[arg-type]
+            values.append(b.value(source))
     return layers, values
 
 
 def elementwise_layer(m: Match, b: Builder, make: Callable[..., Layer], names: Sequence[str]) -> Yield:
     """The layer that ``make`` makes of the match's values ``names``; the reason where a dtype is none there is."""
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     constants, inputs = operands(b, y, *(m[n] for n in names))
     for value in inputs:
         if value.dtype not in DTYPES:
@@ -148,4 +150,4 @@ def exclusive_or(m: Match, b: Builder) -> Yield:
 
 @rule(Op("Not", Var("x")))
 def not_(m: Match, b: Builder) -> Layer:
-    return Not(inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])
+    return Not(inputs=[b.value(m["x"])], outputs=[b.value(m.y)])

@@ -17,9 +17,9 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @infers("Dropout")
 def _dropout(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     mask = Fact("bool" if node.version >= 10 else data.dtype, data.shape)
-    return [data, mask][: len(node.ir.outputs)]
+    return [data, mask][: len(node.outputs)]
 
 
 @rule(Op("Dropout", Var("x"), more=True))
@@ -32,9 +32,9 @@ def dropout(m: Match, b: Builder) -> Yield:
         return m.reject("it is in training mode, or may be")
     if m.root.version < 7 and not m.root.attr("is_test", 0):
         return m.reject("it is in training mode")
-    layers: list[Layer] = [Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])]
-    if len(m.root.ir.outputs) > 1 and m.root.ir.outputs[1].name:
-        mask = b.value(m.root.ir.outputs[1])
+    layers: list[Layer] = [Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.y)])]
+    if len(m.root.outputs) > 1 and m.root.outputs[1].name:
+        mask = b.value(m.root.outputs[1])
         kept = constant(np.asarray(1, mask.dtype))
         layers += [kept, Broadcast(inputs=[kept.y], outputs=[mask])]
     return layers

@@ -19,7 +19,7 @@ _FLOATS = ("float32", "float64")
 
 @infers("IsNaN", "IsInf")
 def _kind_of_number(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact("bool", facts.shape(node.ir.inputs[0]))]  # type: ignore[arg-type]
+    return [Fact("bool", facts.shape(node.x))]
 
 
 @rule(Op("IsNaN", Var("x")))
@@ -28,13 +28,13 @@ def is_nan(m: Match, b: Builder) -> Yield:
     x = b.value(m["x"])
     if x.dtype not in _FLOATS:
         return m.reject(f"its input is {x.dtype}; what is there is {' and '.join(_FLOATS)}")
-    return Compare(function="NotEqual", inputs=[x, x], outputs=[b.value(m.root.ir.outputs[0])])
+    return Compare(function="NotEqual", inputs=[x, x], outputs=[b.value(m.y)])
 
 
 @rule(Op("IsInf", Var("x")))
 def is_inf(m: Match, b: Builder) -> Yield:
     """x = ∞ or x = −∞, or one of the two."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     negative, positive = (bool(m.root.attr(f"detect_{sign}", 1)) for sign in ("negative", "positive"))
     if x.dtype not in _FLOATS:
         return m.reject(f"its input is {x.dtype}; what is there is {' and '.join(_FLOATS)}")

@@ -26,7 +26,7 @@ class ScaleShift(Layer):
     activation: Activation = LINEAR
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         if self.mean is not None:
             return "Normalization"
         same = all((numbers == numbers[:1]).all() for numbers in (self.scale, self.shift))

@@ -56,7 +56,7 @@ def unary(m: Match, b: Builder) -> Yield:
     known = NUMBERS if m.root.op in _OF_NUMBERS else doubles
     if x.dtype not in known:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(known)}")
-    return Unary(function=m.root.op, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    return Unary(function=m.root.op, inputs=[x], outputs=[b.value(m.y)])
 
 
 @rule(Op("Exp", Var("x")))
@@ -64,4 +64,4 @@ def exp_of_doubles(m: Match, b: Builder) -> Yield:
     x = b.value(m["x"])
     if x.dtype != "float64":
         return m.reject(f"its input is {x.dtype}; Exp is there for float32 and float64")
-    return Unary(function="Exp", inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    return Unary(function="Exp", inputs=[x], outputs=[b.value(m.y)])

@@ -30,7 +30,7 @@ class Select(Elementwise):
 
 @infers("Where")
 def _where(node: Node, facts: Facts) -> Sequence[Fact]:
-    condition, a, b = (facts[v] for v in node.inputs)  # type: ignore[index]
+    condition, a, b = (facts[v] for v in node.operands())
     if condition.const is not None and a.dims is not None and b.dims is not None:
         broadcast((condition.shape, a.shape, b.shape))  # raises where they do not
         return [Fact.of_dims(np.where(condition.const, a.dims, b.dims), a.dtype)]
@@ -85,7 +85,7 @@ def where_else_one(m: Match, b: Builder) -> Yield:
 
 
 def _with_one(m: Match, b: Builder, order: str) -> Yield:
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     if b.facts.dtype(m["c"]) != "bool":
         return m.reject("the condition is not a truth value")
     choices_read(m)

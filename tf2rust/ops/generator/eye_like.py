@@ -15,7 +15,7 @@ _LARGEST_EYE = 1 << 26
 
 @infers("EyeLike")
 def _eye_like(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     dtype = ir.DataType(node.attr("dtype")).numpy().name if node.has("dtype") else data.dtype
     if len(data.shape) != 2 or not all(isinstance(d, int) for d in data.shape):
         raise InferenceError("its matrix has a free dimension; bind it with --dim")

@@ -41,7 +41,7 @@ _WIDE = ("float32", "float64", "int32", "int64")
 
 @infers("Range")
 def _range(node: Node, facts: Facts) -> Sequence[Fact]:
-    dtype = facts.dtype(node.ir.inputs[0])  # type: ignore[arg-type]
+    dtype = facts.dtype(node.x)
     constants = [facts.const(v) for v in node.inputs]
     if all(c is not None and c.size == 1 for c in constants):
         start, limit, step = (c.reshape(()).item() for c in constants if c is not None)
@@ -52,7 +52,7 @@ def _range(node: Node, facts: Facts) -> Sequence[Fact]:
         return [Fact(dtype, (max(count, 0),))]
     first, end, by = (_whole(v, facts) for v in node.inputs)
     if first is None or end is None or not isinstance(by, int) or by == 0:
-        return [Fact(dtype, (measured(node.ir.outputs[0]),))]
+        return [Fact(dtype, (measured(node.y),))]
     span = end - first
     count = -(-span // by) if by > 0 else -(span // by)
     return [Fact(dtype, (count if isinstance(count, Expr) else max(count, 0),))]
@@ -76,6 +76,6 @@ def range_(m: Match, b: Builder) -> Yield:
     start, step = b.value(m["start"]), b.value(m["step"])
     if start.dtype not in NUMBERS:
         return m.reject(f"it is of {start.dtype}; Range is there for {', '.join(NUMBERS)}")
-    y, limit = b.value(m.root.ir.outputs[0]), b.value(m["limit"])
-    computed = y.shape == (measured(m.root.ir.outputs[0]),)
+    y, limit = b.value(m.y), b.value(m["limit"])
+    computed = y.shape == (measured(m.y),)
     return Range(inputs=[start, step, limit] if computed else [start, step], outputs=[y])

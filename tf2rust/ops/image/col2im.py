@@ -39,7 +39,7 @@ class Col2Im(Layer):
 
 @infers("Col2Im")
 def _col2im(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     image, block = facts.dims(node.input(1)), facts.ints(node, "block_shape", 2)
     if image is None or block is None:
         raise InferenceError("the size of its image is computed from data, not from shapes and constants")
@@ -50,7 +50,7 @@ def _col2im(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @rule(Op("Col2Im", Var("x"), Const("image"), Const("block")))
 def col2im(m: Match, b: Builder) -> Yield:
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     image, block = ([int(n) for n in m.const(name)] for name in ("image", "block"))
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; Col2Im is there for float32")

@@ -14,11 +14,11 @@ from tf2rust.ops.shape.transpose import Transpose, around_channels_last, permute
 
 @infers("DepthToSpace", "SpaceToDepth")
 def _blocks(node: Node, facts: Facts) -> Sequence[Fact]:
-    n, channels, height, width = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    n, channels, height, width = facts.shape(node.x)
     size = node.attr("blocksize")
     if not isinstance(channels, int) or (node.op == "DepthToSpace" and channels % size**2):
         raise InferenceError(f"{channels} channels do not make blocks of {size} by {size}")
-    dtype = facts.dtype(node.ir.inputs[0])  # type: ignore[arg-type]
+    dtype = facts.dtype(node.x)
     if node.op == "DepthToSpace":
         return [Fact(dtype, (n, channels // size**2, height * size, width * size))]
     return [Fact(dtype, (n, channels * size**2, height // size, width // size))]
@@ -37,7 +37,7 @@ def _moved(x: Value, y: Value, shape: Dims, perm: Perm, b: Builder) -> list[Laye
 @rule(Op("DepthToSpace|SpaceToDepth", Var("x"), name="blocks"))
 def blocks(m: Match, b: Builder) -> Yield:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
-    x, y, size = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.root.attr("blocksize")
+    x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("blocksize")
     mode = m.root.attr("mode", "DCR")
     if mode not in ("DCR", "CRD"):
         return m.reject(f"its mode is {mode}; DCR and CRD are there")

@@ -46,7 +46,7 @@ class GridSample(Layer):
 
 @infers("GridSample")
 def _grid_sample(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, grid = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    x, grid = (facts[v] for v in node.operands())
     return [Fact(x.dtype, (*x.shape[:2], *grid.shape[1:-1]))]
 
 
@@ -57,12 +57,12 @@ def _affine_grid(node: Node, facts: Facts) -> Sequence[Fact]:
         raise InferenceError("its size is computed from data, not from shapes and constants")
     if len(size) not in (4, 5):
         raise InferenceError(f"its size has {len(size)} numbers, where those of an image are 4 and of a volume 5")
-    return [Fact(facts.dtype(node.ir.inputs[0]), (size[0], *size[2:], len(size) - 2))]  # type: ignore[arg-type]
+    return [Fact(facts.dtype(node.x), (size[0], *size[2:], len(size) - 2))]
 
 
 @rule(Op("GridSample", Var("x"), Var("grid")))
 def grid_sample(m: Match, b: Builder) -> Yield:
-    x, grid, y = b.value(m["x"]), b.value(m["grid"]), b.value(m.root.ir.outputs[0])
+    x, grid, y = b.value(m["x"]), b.value(m["grid"]), b.value(m.y)
     mode, outside = m.root.attr("mode", "linear"), m.root.attr("padding_mode", "zeros").capitalize()
     if {x.dtype, grid.dtype} != {"float32"} or not 3 <= x.rank <= 5 or mode not in _INTERPOLATIONS:
         return m.reject(
@@ -81,7 +81,7 @@ def grid_sample(m: Match, b: Builder) -> Yield:
 @rule(Op("AffineGrid", Var("theta"), Var("size")))
 def affine_grid(m: Match, b: Builder) -> Yield:
     """The regular grid, a constant, times each matrix."""
-    theta, y = b.value(m["theta"]), b.value(m.root.ir.outputs[0])
+    theta, y = b.value(m["theta"]), b.value(m.y)
     sizes = [d for d in y.shape[1:-1] if isinstance(d, int)]
     if theta.dtype != "float32" or len(sizes) != y.rank - 2:
         return m.reject(f"its input is {theta.dtype}, or the image has a free dimension; bind it with --dim")

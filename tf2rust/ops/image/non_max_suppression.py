@@ -47,7 +47,7 @@ class NonMaxSuppression(Layer):
 
 @infers("NonMaxSuppression")
 def _non_max_suppression(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact("int64", (measured(node.ir.outputs[0]), 3))]
+    return [Fact("int64", (measured(node.y), 3))]
 
 
 @rule(Op("NonMaxSuppression", Var("boxes"), Var("scores"), more=True))
@@ -64,5 +64,5 @@ def non_max_suppression(m: Match, b: Builder) -> Yield:
     if (least := m.root.input(4)) is not None:
         inputs.append(b.value(least))
     centers = bool(m.root.attr("center_point_box", 0))
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     return [*layers, NonMaxSuppression(centers=centers, inputs=inputs, outputs=[y])]

@@ -105,7 +105,7 @@ def _parts(node: Node, facts: Facts, axes: Sequence[int]) -> dict[int, tuple[flo
 
 
 def _target(node: Node, facts: Facts) -> _Target:
-    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    shape = facts.shape(node.x)
     axes = [normal_axis(a, len(shape)) for a in node.attr("axes", range(len(shape)))]
     policy, parts = node.attr("keep_aspect_ratio_policy", "stretch"), _parts(node, facts, axes)
     if node.op == "Resize" and node.version >= 11:
@@ -188,7 +188,7 @@ _LARGEST_DENOMINATOR = 1000
 
 @infers("Resize", "Upsample")
 def _resize(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact(facts.dtype(node.ir.inputs[0]), _target(node, facts).shape)]  # type: ignore[arg-type]
+    return [Fact(facts.dtype(node.x), _target(node, facts).shape)]
 
 
 @rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
@@ -240,7 +240,7 @@ def axis_by_axis(
     m: Match, b: Builder, axes: Sequence[int], layer: Callable[[int, Value, Value], Layer]
 ) -> Sequence[Layer]:
     """Layers from ``x`` to the output of the match, each of which brings one of ``axes`` to its size there."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     layers: list[Layer] = []
     value = x
     for axis in axes:

@@ -13,7 +13,7 @@ from tf2rust.ops.image.resize import Resize, axis_by_axis
 
 def _size(node: Node, facts: Facts) -> Dims:
     """The images' shape [n, height, width, channels] afterwards."""
-    shape, size = facts.shape(node.ir.inputs[0]), facts.dims(node.ir.inputs[1])  # type: ignore[arg-type]
+    shape, size = facts.shape(node.x), facts.dims(node.operand(1))
     if len(shape) != 4:
         raise InferenceError(f"its images have {len(shape)} dimensions where TensorFlow takes four")
     if size is None or len(size) != 2:
@@ -23,13 +23,13 @@ def _size(node: Node, facts: Facts) -> Dims:
 
 @infers("ResizeNearestNeighbor", "ResizeBilinear", "ResizeBicubic")
 def _resize(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact(facts.dtype(node.ir.inputs[0]), _size(node, facts))]  # type: ignore[arg-type]
+    return [Fact(facts.dtype(node.x), _size(node, facts))]
 
 
 @rule(Op("ResizeNearestNeighbor|ResizeBilinear|ResizeBicubic", Var("x"), Var("size"), name="resize"))
 def resize_images(m: Match, b: Builder) -> Yield:
     """TensorFlow's float32 arithmetic, rounding by rounding; Keys' parameter is −½ for half_pixel_centers, else −¾."""
-    x, y, op = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.root.op
+    x, y, op = b.value(m["x"]), b.value(m.y), m.root.op
     corners, centers = bool(m.root.attr("align_corners", 0)), bool(m.root.attr("half_pixel_centers", 0))
     if x.dtype != "float32" or (corners and centers):
         return m.reject(

@@ -37,7 +37,7 @@ class RoiAlign(Layer):
 
 @infers("RoiAlign")
 def _roi_align(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, regions = (facts[v] for v in node.ir.inputs[:2])  # type: ignore[index]
+    x, regions = (facts[v] for v in node.operands(2))
     cells = (node.attr("output_height", 1), node.attr("output_width", 1))
     return [Fact(x.dtype, (regions.shape[0], x.shape[1], *cells))]
 
@@ -45,7 +45,7 @@ def _roi_align(node: Node, facts: Facts) -> Sequence[Fact]:
 @rule(Op("RoiAlign", Var("x"), Var("regions"), Var("images")))
 def roi_align(m: Match, b: Builder) -> Yield:
     inputs = [b.value(m[name]) for name in ("x", "regions", "images")]
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     mode = m.root.attr("mode", "avg")
     if [v.dtype for v in inputs] != ["float32", "float32", "int64"] or mode not in ("avg", "max"):
         return m.reject(f"its mode is {mode}, its inputs {', '.join(v.dtype for v in inputs)}; float32 is there")

@@ -78,13 +78,13 @@ def _split(x: Value, axis: int, call: RustCall) -> str:
 
 @infers("NonZero")
 def _nonzero(node: Node, facts: Facts) -> Sequence[Fact]:
-    rank = len(facts.shape(node.ir.inputs[0]))  # type: ignore[arg-type]
-    return [Fact("int64", (rank, measured(node.ir.outputs[0])))]
+    rank = len(facts.shape(node.x))
+    return [Fact("int64", (rank, measured(node.y)))]
 
 
 @infers("Compress")
 def _compress(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, count = facts[node.ir.inputs[0]], measured(node.ir.outputs[0])  # type: ignore[index]
+    data, count = facts[node.x], measured(node.y)
     if not node.has("axis"):
         return [Fact(data.dtype, (count,))]
     axis = normal_axis(node.attr("axis"), len(data.shape))
@@ -93,7 +93,7 @@ def _compress(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @infers("Unique")
 def _unique(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, count = facts[node.ir.inputs[0]], measured(node.ir.outputs[0])  # type: ignore[index]
+    data, count = facts[node.x], measured(node.y)
     length: int | Expr = product(data.shape)
     shape: Dims = (count,)
     if node.has("axis"):
@@ -102,7 +102,7 @@ def _unique(node: Node, facts: Facts) -> Sequence[Fact]:
         axis = normal_axis(node.attr("axis"), len(data.shape))
         length, shape = data.shape[axis], (*data.shape[:axis], count, *data.shape[axis + 1 :])
     more = [Fact("int64", (size,)) for size in (count, length, count)]
-    return [Fact(data.dtype, shape), *more][: len(node.ir.outputs)]
+    return [Fact(data.dtype, shape), *more][: len(node.outputs)]
 
 
 @rule(Op("NonZero", Var("x")))
@@ -110,7 +110,7 @@ def nonzero(m: Match, b: Builder) -> Yield:
     x = b.value(m["x"])
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
-    return NonZero(inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    return NonZero(inputs=[x], outputs=[b.value(m.y)])
 
 
 def _flat(x: Value, b: Builder) -> Reshape:
@@ -119,7 +119,7 @@ def _flat(x: Value, b: Builder) -> Reshape:
 
 @rule(Op("Compress", Var("x"), Var("condition")))
 def compress(m: Match, b: Builder) -> Yield:
-    x, condition, y = b.value(m["x"]), b.value(m["condition"]), b.value(m.root.ir.outputs[0])
+    x, condition, y = b.value(m["x"]), b.value(m["condition"]), b.value(m.y)
     if x.dtype not in DTYPES or condition.dtype != "bool":
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
     if m.root.has("axis"):
@@ -131,7 +131,7 @@ def compress(m: Match, b: Builder) -> Yield:
 
 @rule(Op("Unique", Var("x")))
 def unique(m: Match, b: Builder) -> Yield:
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
     layers: list[Layer] = []
@@ -144,7 +144,7 @@ def unique(m: Match, b: Builder) -> Yield:
     count, length = y.shape[axis], x.shape[axis]
     outputs = [y]
     for i, size in enumerate((count, length, count), start=1):
-        given = m.root.ir.outputs[i] if i < len(m.root.ir.outputs) else None
+        given = m.root.outputs[i] if i < len(m.root.outputs) else None
         outputs.append(b.value(given) if given is not None and given.name else b.temporary(y, (size,), "int64"))
     in_order = bool(m.root.attr("sorted", 1))
     return [*layers, Unique(axis=axis, in_order=in_order, inputs=[x], outputs=outputs)]

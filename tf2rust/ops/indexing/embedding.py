@@ -81,7 +81,7 @@ def rust_outside(outside: str, rows: int) -> str:
 
 @infers("Gather")
 def _gather(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, indices = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    data, indices = (facts[v] for v in node.operands())
     if not data.shape:
         raise InferenceError("it gathers from a single number, which has no axis")
     axis = normal_axis(node.attr("axis", 0), len(data.shape))
@@ -99,9 +99,7 @@ def _embedding(m: Match, b: Builder, indices: str, outside: str) -> Yield:
         return m.reject(f"the table is {table.dtype} of rank {table.ndim}; Embedding wants a float32 matrix")
     if normal_axis(m.node("Gather").attr("axis", 0), 2) != 0:
         return m.reject("it gathers along another axis than the first")
-    return Embedding(
-        table=table, outside=outside, inputs=[b.value(m[indices])], outputs=[b.value(m.root.ir.outputs[0])]
-    )
+    return Embedding(table=table, outside=outside, inputs=[b.value(m[indices])], outputs=[b.value(m.y)])
 
 
 @rule(Op("Gather", Const("table"), Var("indices")))
@@ -143,12 +141,12 @@ def one_hot_product(m: Match, b: Builder) -> Yield:
     m.node("Cast").has("to")
     if m.has("column"):
         m.node("column").has("allowzero")
-    classes, kernel, hot = m.const("classes"), m.const("kernel"), m.node("Equal").ir.outputs[0]
+    classes, kernel, hot = m.const("classes"), m.const("kernel"), m.node("Equal").y
     if classes.shape[-1:] != (classes.size,) or not np.array_equal(classes.reshape(-1), np.arange(classes.size)):
         return m.reject("the classes compared with are not 0, 1, 2, …", m.node("Equal"))
     if kernel.shape[0] != classes.size or kernel.ndim != 2 or kernel.dtype != np.float32:
         return m.reject("the kernel has not one row for each class")
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     if product(x.shape) != product(b.facts.shape(hot)[:-1]) or x.dtype not in ("int32", "int64", "uint8", "int8"):
         return m.reject("it is not the one-hot form of an integer tensor", m.node("Equal"))
     table = np.concatenate([kernel, np.zeros((1, kernel.shape[1]), np.float32)])

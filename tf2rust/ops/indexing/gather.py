@@ -57,7 +57,7 @@ def gather(m: Match, b: Builder) -> Yield:
         return m.reject(
             f"it gathers {x.dtype} by {indices.dtype}; the dtypes there are {', '.join(DTYPES)} by integers"
         )
-    return Gather(axis=axis, inputs=[x, indices], outputs=[b.value(m.root.ir.outputs[0])])
+    return Gather(axis=axis, inputs=[x, indices], outputs=[b.value(m.y)])
 
 
 @dataclass(eq=False, kw_only=True)
@@ -123,13 +123,13 @@ def check_depth(data: Fact, indices: Fact, batch: int) -> None:
 
 @infers("GatherElements")
 def _gather_elements(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, indices = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    data, indices = (facts[v] for v in node.operands())
     return [Fact(data.dtype, indices.shape)]
 
 
 @infers("GatherND")
 def _gather_nd(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, indices = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    data, indices = (facts[v] for v in node.operands())
     check_depth(data, indices, node.attr("batch_dims", 0))
     depth = indices.shape[-1]
     if not isinstance(depth, int):
@@ -143,7 +143,7 @@ def gather_elements(m: Match, b: Builder) -> Yield:
     if reason := dtype_problem(x, indices, DTYPES):
         return m.reject(reason)
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
-    return GatherElements(axis=axis, inputs=[x, indices], outputs=[b.value(m.root.ir.outputs[0])])
+    return GatherElements(axis=axis, inputs=[x, indices], outputs=[b.value(m.y)])
 
 
 @rule(Op("GatherND", Var("x"), Var("indices")))
@@ -152,4 +152,4 @@ def gather_nd(m: Match, b: Builder) -> Yield:
     if reason := dtype_problem(x, indices, DTYPES):
         return m.reject(reason)
     batch = m.root.attr("batch_dims", 0)
-    return GatherND(batch=batch, inputs=[x, indices], outputs=[b.value(m.root.ir.outputs[0])])
+    return GatherND(batch=batch, inputs=[x, indices], outputs=[b.value(m.y)])

@@ -40,11 +40,11 @@ class OneHot(Layer):
 
 @infers("OneHot")
 def _one_hot(node: Node, facts: Facts) -> Sequence[Fact]:
-    indices, values = facts[node.ir.inputs[0]], facts[node.ir.inputs[2]]  # type: ignore[index]
+    indices, values = facts[node.x], facts[node.operand(2)]
     depth = facts.known(node.input(1))
     size = None if depth is None else depth.dims if depth.dims is not None else depth.const
     axis = normal_axis(node.attr("axis", -1), len(indices.shape) + 1)
-    wide: int | Expr = measured(node.ir.outputs[0])
+    wide: int | Expr = measured(node.y)
     if size is not None and depth is not None:
         if size.size != 1:
             raise InferenceError(f"its depth is not one number but of shape {list(size.shape)}")
@@ -56,10 +56,10 @@ def _one_hot(node: Node, facts: Facts) -> Sequence[Fact]:
 @rule(Op("OneHot", Var("indices"), Var("depth"), Var("values")))
 def one_hot(m: Match, b: Builder) -> Yield:
     """Indices may be floats; those outside are nowhere."""
-    indices, values, y = b.value(m["indices"]), b.value(m["values"]), b.value(m.root.ir.outputs[0])
+    indices, values, y = b.value(m["indices"]), b.value(m["values"]), b.value(m.y)
     if indices.dtype not in ("float32", *INTEGERS) or values.dtype not in DTYPES:
         return m.reject(f"it makes {values.dtype} of {indices.dtype}; what is there is numbers of float32 or integers")
     axis, inputs = normal_axis(m.root.attr("axis", -1), y.rank), [indices, values]
-    if y.shape[axis] == measured(m.root.ir.outputs[0]):
+    if y.shape[axis] == measured(m.y):
         inputs.append(b.value(m["depth"]))
     return OneHot(axis=axis, inputs=inputs, outputs=[y])

@@ -19,7 +19,7 @@ from tf2rust.ops.indexing.slice import Slice
 
 @infers("ReverseSequence")
 def _reverse_sequence(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, lengths = (facts[v] for v in node.ir.inputs)  # type: ignore[index]
+    x, lengths = (facts[v] for v in node.operands())
     axes = {node.attr("time_axis", 0), node.attr("batch_axis", 1)}
     if axes != {0, 1} or len(x.shape) < 2 or len(lengths.shape) != 1:
         raise InferenceError(
@@ -80,7 +80,7 @@ def are_all(lengths: ir.Value, size: int | Expr, facts: Facts) -> bool:
 @rule(Op("ReverseSequence", Var("x"), Var("lengths")))
 def reverse_sequence(m: Match, b: Builder) -> Yield:
     """Whole sequences are a Slice with step −1."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     time, batch = m.root.attr("time_axis", 0), m.root.attr("batch_axis", 1)
     if are_all(m["lengths"], x.shape[time], b.facts):
         starts, steps = reversal(time, x.shape)

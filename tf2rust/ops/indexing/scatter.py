@@ -60,7 +60,7 @@ infers("ScatterElements", "Scatter")(same_shape)
 
 @infers("ScatterND")
 def _scatter_nd(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, indices = (facts[v] for v in node.ir.inputs[:2])  # type: ignore[index]
+    data, indices = (facts[v] for v in node.operands(2))
     check_depth(data, indices, 0)
     return [Fact(data.dtype, data.shape)]
 
@@ -78,7 +78,7 @@ def scatter_elements(m: Match, b: Builder) -> Yield:
     if reason := _problem(x, indices, update):
         return m.reject(reason)
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     return ScatterElements(axis=axis, update=_UPDATES[update], inputs=[x, indices, updates], outputs=[y])
 
 
@@ -88,5 +88,5 @@ def scatter_nd(m: Match, b: Builder) -> Yield:
     update = m.root.attr("reduction", "none")
     if reason := _problem(x, indices, update):
         return m.reject(reason)
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     return ScatterND(update=_UPDATES[update], inputs=[x, indices, updates], outputs=[y])

@@ -101,7 +101,7 @@ def _indices(node: Node, facts: Facts, name: str, index: int) -> Sequence[int | 
 
 def ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
     """Starts, steps and output shape, for every axis."""
-    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    shape = facts.shape(node.x)
     firsts, lasts = _indices(node, facts, "starts", 1), _indices(node, facts, "ends", 2)
     axes = facts.ints(node, "axes", 3) or list(range(len(firsts or [])))
     strides = facts.ints(node, "steps", 4) or [1] * len(axes)
@@ -127,7 +127,7 @@ def ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
 
 @infers("Slice")
 def _slice(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     starts, steps, shape = ranges(node, facts)
     if data.dims is not None and data.dims.ndim:
         picked = data.dims
@@ -139,7 +139,7 @@ def _slice(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @rule(Op("Slice", Var("x"), more=True, name="slice"))
 def slice_(m: Match, b: Builder) -> Yield:
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     for attribute in ("starts", "ends", "axes"):
         m.root.has(attribute)
     starts, steps, shape = ranges(m.root, b.facts)
@@ -150,7 +150,7 @@ def slice_(m: Match, b: Builder) -> Yield:
 
 @infers("Split")
 def _split(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     axis = normal_axis(node.attr("axis", 0), len(data.shape))
     return [Fact(data.dtype, (*data.shape[:axis], size, *data.shape[axis + 1 :])) for size in parts(node, facts, axis)]
 
@@ -160,7 +160,7 @@ def parts(node: Node, facts: Facts, axis: int) -> list[int | Expr]:
     given = facts.ints(node, "split", 1)
     if given is not None:
         return list(given)
-    size, count = facts.shape(node.ir.inputs[0])[axis], len(node.ir.outputs)  # type: ignore[arg-type]
+    size, count = facts.shape(node.x)[axis], len(node.outputs)
     if not isinstance(size, int):
         raise InferenceError(f"it splits the free dimension {size}; bind it with --dim")
     part = -(-size // count)
@@ -175,7 +175,7 @@ def split(m: Match, b: Builder) -> Yield:
     m.root.has("num_outputs")
     layers: list[Layer] = []
     start: int | Expr = 0
-    for output, size in zip(m.root.ir.outputs, parts(m.root, b.facts, axis), strict=True):
+    for output, size in zip(m.root.outputs, parts(m.root, b.facts, axis), strict=True):
         starts = tuple(start if i == axis else 0 for i in range(x.rank))
         layers.append(Slice(starts=starts, steps=(1,) * x.rank, inputs=[x], outputs=[b.value(output)]))
         start = start + size

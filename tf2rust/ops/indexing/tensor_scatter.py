@@ -43,7 +43,7 @@ infers("TensorScatter")(same_shape)
 
 @rule(Op("TensorScatter", Var("x"), Var("updates"), more=True))
 def tensor_scatter(m: Match, b: Builder) -> Yield:
-    x, updates, y = b.value(m["x"]), b.value(m["updates"]), b.value(m.root.ir.outputs[0])
+    x, updates, y = b.value(m["x"]), b.value(m["updates"]), b.value(m.y)
     axis, mode = normal_axis(m.root.attr("axis", -2), x.rank), m.root.attr("mode", "linear")
     if updates.rank != x.rank:
         return m.reject(f"its cache {x} and what is written into it, {updates}, are of different ranks")

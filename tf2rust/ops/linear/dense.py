@@ -65,16 +65,16 @@ def matmul_shape(a: Dims, b: Dims) -> Dims:
 
 @infers("MatMul")
 def _matmul(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = (facts.shape(v) for v in node.ir.inputs)  # type: ignore[arg-type]
-    return [Fact(facts.dtype(node.ir.inputs[0]), matmul_shape(a, b))]  # type: ignore[arg-type]
+    a, b = (facts.shape(v) for v in node.operands())
+    return [Fact(facts.dtype(node.x), matmul_shape(a, b))]
 
 
 @infers("Gemm")
 def _gemm(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = (facts.shape(v) for v in node.ir.inputs[:2])  # type: ignore[arg-type]
+    a, b = (facts.shape(v) for v in node.operands(2))
     rows = a[1] if node.attr("transA", 0) else a[0]
     columns = b[0] if node.attr("transB", 0) else b[1]
-    return [Fact(facts.dtype(node.ir.inputs[0]), (rows, columns))]  # type: ignore[arg-type]
+    return [Fact(facts.dtype(node.x), (rows, columns))]
 
 
 @rule(Op("MatMul", Var("x"), Const("kernel")))
@@ -83,7 +83,7 @@ def dense(m: Match, b: Builder) -> Yield:
     kernel = m.const("kernel")
     if kernel.ndim != 2 or kernel.dtype != np.float32:
         return m.reject(f"the kernel is {kernel.dtype} of rank {kernel.ndim}; Dense wants a float32 matrix")
-    return Dense(kernel=kernel, inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])
+    return Dense(kernel=kernel, inputs=[b.value(m["x"])], outputs=[b.value(m.y)])
 
 
 @rule(Op("Gemm", Var("x"), Const("kernel"), more=True))
@@ -107,4 +107,4 @@ def gemm(m: Match, b: Builder) -> Yield:
         bias = np.broadcast_to(c.reshape(-1) * np.float32(beta), (kernel.shape[1],)).astype(np.float32)
     if alpha != 1:
         kernel = kernel * np.float32(alpha)
-    return Dense(kernel=kernel, bias=bias, inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])
+    return Dense(kernel=kernel, bias=bias, inputs=[b.value(m["x"])], outputs=[b.value(m.y)])

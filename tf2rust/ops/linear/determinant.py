@@ -26,7 +26,7 @@ class Determinant(Layer):
 
 @infers("Det")
 def _determinant(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     return [Fact(data.dtype, data.shape[:-2])]
 
 
@@ -35,4 +35,4 @@ def determinant(m: Match, b: Builder) -> Yield:
     x = b.value(m["x"])
     if x.dtype != "float32" or x.shape[-1] != x.shape[-2]:
         return m.reject(f"its input is {x}; square matrices of float32 are there")
-    return Determinant(inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    return Determinant(inputs=[x], outputs=[b.value(m.y)])

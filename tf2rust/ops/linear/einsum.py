@@ -75,7 +75,7 @@ def _einsum(node: Node, facts: Facts) -> Sequence[Fact]:
 @rule(Op("Einsum", Var("x"), Const("kernel")))
 def einsum_dense(m: Match, b: Builder) -> Yield:
     """Every axis of the kernel is either summed over or new: a product with a matrix, between two Transposes."""
-    x, y, kernel = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.const("kernel")
+    x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     (own, other), result = terms(m.root.attr("equation"), [x.rank, kernel.ndim])
     summed, new = [c for c in other if c in own], [c for c in other if c not in own]
     kept = [c for c in own if c not in summed]
@@ -163,7 +163,7 @@ def einsum_of_tensors(m: Match, b: Builder) -> Yield:
     operands = [_Operand(v, part, layers, b) for v, part in zip(values, parts, strict=True)]
     for operand in operands:
         operand.diagonal()
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     while len(operands) > 1:
         left, right, *rest = operands
         kept = {*result, *(c for other in rest for c in other.letters)}

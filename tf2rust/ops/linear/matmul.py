@@ -77,13 +77,13 @@ def matmul(m: Match, b: Builder) -> Yield:
     inputs = [b.value(m["a"]), b.value(m["b"])]
     if reason := _unfit(m, inputs):
         return m.reject(reason)
-    return MatMul(inputs=inputs, outputs=[b.value(m.root.ir.outputs[0])])
+    return MatMul(inputs=inputs, outputs=[b.value(m.y)])
 
 
 @rule(Op("Gemm", Var("a"), Var("b"), more=True))
 def gemm_of_tensors(m: Match, b: Builder) -> Yield:
     """alpha · a · b + beta · c, each step a layer of its own."""
-    left, right, y = b.value(m["a"]), b.value(m["b"]), b.value(m.root.ir.outputs[0])
+    left, right, y = b.value(m["a"]), b.value(m["b"]), b.value(m.y)
     given = m.root.input(2)
     added = [] if given is None else [b.value(given)]
     if reason := _unfit(m, [left, right, *added]):

@@ -40,7 +40,7 @@ infers("Trilu")(same_shape)
 
 @rule(Op("Trilu", Var("x"), more=True))
 def trilu(m: Match, b: Builder) -> Yield:
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     given = m.root.input(1)
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")

@@ -59,13 +59,13 @@ def _array_feature_extractor(node: Node, body: Body, facts: Facts) -> Outputs:
     """The columns that the second input names."""
     flat = body.op("Reshape", "x1", body.constant([-1], "int64"))
     picked = body.op("Gather", "x0", flat, axis=-1)
-    row = len(facts.shape(node.ir.inputs[0])) == 1  # type: ignore[arg-type]
+    row = len(facts.shape(node.x)) == 1
     return [body.op("Unsqueeze", picked, body.constant([0], "int64"))] if row else [picked]
 
 
 def _binarizer(node: Node, body: Body, facts: Facts) -> Outputs:
     """1 above the threshold, else 0, in the dtype of the input."""
-    dtype = facts.dtype(node.ir.inputs[0])  # type: ignore[arg-type]
+    dtype = facts.dtype(node.x)
     above = body.op("Greater", "x0", body.constant(node.attr("threshold", 0.0), dtype))
     return [body.op("Cast", above, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))]
 
@@ -90,12 +90,12 @@ def _normalizer(node: Node, body: Body, _: Facts) -> Outputs:
 
 def _imputer(node: Node, body: Body, facts: Facts) -> Outputs:
     """Other numbers for those that stand for missing ones."""
-    floats = facts.dtype(node.ir.inputs[0]).startswith("float")  # type: ignore[arg-type]
+    floats = facts.dtype(node.x).startswith("float")
     kind = "float" if floats else "int64"
     missing, given = node.attr(f"replaced_value_{kind}", 0), node.attr(f"imputed_value_{kind}s")
     if given is None:
         return None
-    dtype = facts.dtype(node.ir.inputs[0])  # type: ignore[arg-type]
+    dtype = facts.dtype(node.x)
     if floats and np.isnan(missing):
         where = body.op("IsNaN", "x0")
     else:
@@ -131,7 +131,7 @@ def _linear_classifier(node: Node, body: Body, _: Facts) -> Outputs:
 def _label_encoder(node: Node, body: Body, facts: Facts) -> Outputs:
     """Numbers looked up in a list of keys; the default for those that are not there."""
     keys = node.attr("keys_int64s") or node.attr("keys_floats")
-    dtype, kinds = facts.dtype(node.ir.inputs[0]), {"int64": -1, "float": 0.0}  # type: ignore[arg-type]
+    dtype, kinds = facts.dtype(node.x), {"int64": -1, "float": 0.0}
     kind = next((k for k in kinds if node.attr(f"values_{k}s")), None)
     if kind is None or not keys:
         return None
@@ -164,7 +164,7 @@ def _one_hot_encoder(node: Node, body: Body, facts: Facts) -> Outputs:
 
 def _feature_vectorizer(node: Node, body: Body, facts: Facts) -> Outputs:
     """The columns of all inputs, as floats."""
-    shapes = [facts.shape(v) for v in node.inputs]  # type: ignore[arg-type]
+    shapes = [facts.shape(v) for v in node.operands()]
     if any(len(shape) != 2 for shape in shapes) or [s[1] for s in shapes] != node.attr("inputdimensions"):
         return None
     return [body.op("Concat", *(body.floats(f"x{i}") for i in range(len(shapes))), axis=1)]

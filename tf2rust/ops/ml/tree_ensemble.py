@@ -113,7 +113,7 @@ class _Forest:
 
 def tree_ensemble(node: Node, body: Body, facts: Facts) -> Outputs:
     """The operator of version 5, whose inner nodes and leaves have arrays of their own."""
-    dtype = facts.dtype(node.ir.inputs[0])  # type: ignore[arg-type]
+    dtype = facts.dtype(node.x)
     modes, weights = np.asarray(node.attr("nodes_modes"), int), np.asarray(node.attr("leaf_weights"))
     inner, leaves = len(modes), len(weights)
     aggregate = ("AVERAGE", "SUM", "MIN", "MAX")[node.attr("aggregate_function", 1)]
@@ -195,7 +195,7 @@ def _older(node: Node, kind: str, targets: int) -> _Forest | None:
 
 def _scores(node: Node, body: Body, facts: Facts, kind: str, targets: int, aggregate: str) -> str | None:
     forest = _older(node, kind, targets)
-    wide = facts.dtype(node.ir.inputs[0]) == "float64"  # type: ignore[arg-type]
+    wide = facts.dtype(node.x) == "float64"
     scores = None if forest is None else forest.scores(body, "float64" if wide else "float32", aggregate)
     if scores is None:
         return None

@@ -34,7 +34,7 @@ def batch_normalization(m: Match, b: Builder) -> Yield:
 
     A mean that would be far from 0 in that sum is subtracted first.
     """
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     if _is_training(m.root) or not m.root.attr("spatial", 1):
         return m.reject("it is in training mode, or its statistics are not for each channel")
     m.root.attr("momentum", 0.9)  # matters to training alone
@@ -57,7 +57,7 @@ def batch_normalization(m: Match, b: Builder) -> Yield:
 @rule(Op("BatchNormalization", Var("x"), Var("scale"), Var("bias"), Var("mean"), Var("variance")))
 def batch_normalization_of_inputs(m: Match, b: Builder) -> Yield:
     """The same where the statistics are not constants: (x − mean) · (scale / √(variance + ε)) + bias."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     if _is_training(m.root) or not m.root.attr("spatial", 1):
         return m.reject("it is in training mode, or its statistics are not for each channel")
     m.root.attr("momentum", 0.9)  # matters to training alone

@@ -62,7 +62,7 @@ def _two_pass(scale: bool, center: bool) -> Op:
 
 
 def _normalised(m: Match, b: Builder) -> Yield:
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     axes = _axes(m, b, x.rank, "mean", "variance")
     if not axes:
         return m.reject("mean and variance are not taken over the same axes")
@@ -116,7 +116,7 @@ def _rms_normalised(m: Match, b: Builder) -> Yield:
     gamma = _vector(m, "gamma", axes, x)
     if isinstance(gamma, Mismatch):
         return gamma
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     return RmsNormalization(
         axis=axes[0], span=len(axes), epsilon=m.scalar("epsilon"), gamma=gamma, inputs=[x], outputs=[y]
     )
@@ -135,7 +135,7 @@ def unit_normalization(m: Match, b: Builder) -> Yield:
     axes = _axes(m, b, x.rank, "sum")
     if not axes or axes != list(range(axes[0], axes[-1] + 1)):
         return m.reject("the sum is not taken over neighbouring axes")
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     return UnitNormalization(axis=axes[0], span=len(axes), limit=m.scalar("limit"), inputs=[x], outputs=[y])
 
 
@@ -189,6 +189,6 @@ def layer_normalization_one_pass(m: Match, b: Builder) -> Yield:
         gamma=gamma,
         beta=beta,
         inputs=[x],
-        outputs=[b.value(m.root.ir.outputs[0])],
+        outputs=[b.value(m.y)],
     )
     return made

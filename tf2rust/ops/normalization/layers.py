@@ -118,7 +118,7 @@ class GroupNormalization(Layer):
     channel_axes: int = 1
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         return "GroupNormalization" if self.groups < self.channels else "InstanceNormalization"
 
     @property

@@ -21,7 +21,7 @@ infers("LRN")(same_shape)
 @rule(Op("LRN", Var("x")))
 def local_response_normalization(m: Match, b: Builder) -> Yield:
     """x / (bias + alpha · mean of x² over ``size`` neighbouring channels)^beta; beyond the channels are zeros."""
-    x, y, size = b.value(m["x"]), b.value(m.root.ir.outputs[0]), m.root.attr("size")
+    x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("size")
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; float32 is supported")
     first, last = around_channels_last(x, y, b)

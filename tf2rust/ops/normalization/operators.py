@@ -22,19 +22,19 @@ infers(
 
 @infers("LayerNormalization")
 def _layer_normalization(node: Node, facts: Facts) -> Sequence[Fact]:
-    x = facts[node.ir.inputs[0]]  # type: ignore[index]
+    x = facts[node.x]
     axis = normal_axis(node.attr("axis", -1), len(x.shape))
     statistics = Fact("float32", (*x.shape[:axis], *(1 for _ in x.shape[axis:])))
-    return [Fact(x.dtype, x.shape), statistics, statistics][: len(node.ir.outputs)]
+    return [Fact(x.dtype, x.shape), statistics, statistics][: len(node.outputs)]
 
 
 def _used(m: Match) -> int:
-    return sum(v.is_graph_output() or bool(v.uses()) for v in m.root.ir.outputs)
+    return sum(v.is_graph_output() or bool(v.uses()) for v in m.root.outputs)
 
 
 @rule(Op("LayerNormalization|RMSNormalization", X, Const("scale"), more=True, name="norm"))
 def normalization_op(m: Match, b: Builder) -> Yield:
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype != "float32" or m.root.attr("stash_type", 1) != 1 or _used(m) > 1:
         return m.reject(
             f"its input is {x.dtype}, or its mean is wanted too; float32 and the result alone are supported"
@@ -62,7 +62,7 @@ def normalization_op(m: Match, b: Builder) -> Yield:
 @rule(Op("InstanceNormalization|GroupNormalization", X, Const("scale"), Const("bias"), name="norm"))
 def group_normalization_op(m: Match, b: Builder) -> Yield:
     """NC… in, NC… out; before operator set 21 a group shares its factor and summand."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     channels = x.shape[1]
     if x.dtype != "float32" or not isinstance(channels, int) or m.root.attr("stash_type", 1) != 1:
         return m.reject(f"its input is {x.dtype} with {channels} channels; float32 and a known number are supported")
@@ -86,7 +86,7 @@ def group_normalization_op(m: Match, b: Builder) -> Yield:
 def instance_normalization_with_given_scale(m: Match, b: Builder) -> Yield:
     """Factors and summands that are inputs: a Multiply and an Add behind the normalisation."""
     values = [b.value(m[name]) for name in ("x", "scale", "bias")]
-    x, y = values[0], b.value(m.root.ir.outputs[0])
+    x, y = values[0], b.value(m.y)
     if any(v.dtype != "float32" for v in values) or not isinstance(x.shape[1], int):
         return m.reject(f"its input is {x}; float32 and a known number of channels are supported")
     normal, scaled = b.temporary(y), b.temporary(y)
@@ -119,8 +119,8 @@ _INSTANCES = Op(
 @rule(Op("Reshape", _INSTANCES, Var("shape"), name="joined"))
 def group_normalization_reshaped(m: Match, b: Builder) -> Yield:
     """[n, c, …] as [n, groups, all else], normalised and brought back, as PyTorch writes it."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
-    inner = b.facts.shape(m.node("grouped").ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
+    inner = b.facts.shape(m.node("grouped").y)
     channels, groups = x.shape[1], inner[1]
     m.node("grouped").has("allowzero"), m.root.has("allowzero")
     if x.shape != y.shape or len(inner) != 3 or inner[0] != x.shape[0] or x.dtype != "float32":
@@ -148,7 +148,7 @@ def lp_normalization(m: Match, b: Builder) -> Yield:
     if x.dtype != "float32" or p not in (1, 2):
         return m.reject(f"its input is {x.dtype}, its p {p}; LpNormalization is there for float32 and a p of 1 or 2")
     limit = float(np.finfo(np.float32).max)
-    return UnitNormalization(axis=axis, p=p, limit=limit, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    return UnitNormalization(axis=axis, p=p, limit=limit, inputs=[x], outputs=[b.value(m.y)])
 
 
 @rule(Op("MeanVarianceNormalization", X))
@@ -157,7 +157,7 @@ def mean_variance_normalization(m: Match, b: Builder) -> Yield:
 
     ONNX defines the variance as E[x²] − E[x]², of which nothing is left where the mean is large.
     """
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     axes = sorted({normal_axis(a, x.rank) for a in m.root.attr("axes", [0, 2, 3])})
     if x.dtype != "float32" or not axes:
         return m.reject(f"its input is {x.dtype}, its axes {axes}; float32 over some axes is supported")

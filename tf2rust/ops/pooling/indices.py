@@ -61,7 +61,7 @@ class MaxUnpool(Layer):
 
 @rule(Op("MaxPool", Var("x")))
 def pooling_with_places(m: Match, b: Builder) -> Yield:
-    x, outputs = b.value(m["x"]), [b.value(v) for v in m.root.ir.outputs if v.name]
+    x, outputs = b.value(m["x"]), [b.value(v) for v in m.root.outputs if v.name]
     if reason := unfit(m, x):
         return m.reject(reason)
     if x.dtype not in NUMBERS:
@@ -72,7 +72,7 @@ def pooling_with_places(m: Match, b: Builder) -> Yield:
 
 def _inner(node: Node, facts: Facts) -> Dims:
     """The shape of what was pooled, as far as the window tells."""
-    shape, size = facts.shape(node.ir.inputs[0]), node.attr("kernel_shape")  # type: ignore[arg-type]
+    shape, size = facts.shape(node.x), node.attr("kernel_shape")
     rank = len(shape) - 2
     strides, pads = node.attr("strides", [1] * rank), node.attr("pads", [0] * 2 * rank)
     return (
@@ -87,13 +87,13 @@ def _max_unpool(node: Node, facts: Facts) -> Sequence[Fact]:
     shape = inner if given is None else facts.dims(given)
     if shape is None or len(shape) != len(inner):
         raise InferenceError("its output shape is computed from data, not from shapes and constants")
-    return [Fact(facts.dtype(node.ir.inputs[0]), tuple(shape))]  # type: ignore[arg-type]
+    return [Fact(facts.dtype(node.x), tuple(shape))]
 
 
 @rule(Op("MaxUnpool", Var("x"), Var("places"), more=True))
 def max_unpool(m: Match, b: Builder) -> Yield:
     """Places count the elements of the smallest tensor that could have been pooled, as ONNX' reference has it."""
-    x, places, y = b.value(m["x"]), b.value(m["places"]), b.value(m.root.ir.outputs[0])
+    x, places, y = b.value(m["x"]), b.value(m["places"]), b.value(m.y)
     inner = _inner(m.root, b.facts)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(NUMBERS)}")

@@ -19,7 +19,7 @@ from tf2rust.ops.shape.transpose import around_channels_last
 
 @infers("GlobalLpPool")
 def _global_lp_pool(node: Node, facts: Facts) -> Sequence[Fact]:
-    x = facts[node.ir.inputs[0]]  # type: ignore[index]
+    x = facts[node.x]
     return [Fact(x.dtype, reduced(x.shape, range(2, len(x.shape)), True))]
 
 
@@ -43,7 +43,7 @@ def _power(x: Value, y: Value, exponent: float) -> Binary:
 @rule(Op("LpPool", Var("x")))
 def lp_pool(m: Match, b: Builder) -> Yield:
     """The p-th root of the sum of the p-th powers of the sizes."""
-    x, y, p = b.value(m["x"]), b.value(m.root.ir.outputs[0]), float(m.root.attr("p", 2))
+    x, y, p = b.value(m["x"]), b.value(m.y), float(m.root.attr("p", 2))
     if reason := unfit(m, x):
         return m.reject(reason)
     if x.dtype != "float32" or p <= 0:
@@ -58,7 +58,7 @@ def lp_pool(m: Match, b: Builder) -> Yield:
 
 @rule(Op("GlobalLpPool", Var("x")))
 def global_lp_pool(m: Match, b: Builder) -> Yield:
-    x, y, p = b.value(m["x"]), b.value(m.root.ir.outputs[0]), float(m.root.attr("p", 2))
+    x, y, p = b.value(m["x"]), b.value(m.y), float(m.root.attr("p", 2))
     if x.dtype != "float32" or p <= 0 or x.rank < 3:
         return m.reject(f"its input is {x.dtype}, its p {p:g}; GlobalLpPool is there for float32 and a positive p")
     powers = _powers(x, p, b)

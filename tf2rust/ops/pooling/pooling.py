@@ -31,7 +31,7 @@ class Pooling(Layer):
         return len(self.window.size)
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         return f"{self.function}Pooling{self.rank}D"
 
     def params(self) -> dict[str, object]:
@@ -83,7 +83,7 @@ class Pooling(Layer):
 
 def pooling_window(node: Node, facts: Facts) -> Window:
     """The window; ``ceil_mode`` adds what is missing of the last one to the padding at the end."""
-    spatial = facts.shape(node.ir.inputs[0])[2:]  # type: ignore[arg-type]
+    spatial = facts.shape(node.x)[2:]
     base = window(node, spatial, node.attr("kernel_shape"))
     if not node.attr("ceil_mode", 0):
         return base
@@ -105,9 +105,9 @@ def pooling_window(node: Node, facts: Facts) -> Window:
 
 @infers("MaxPool", "AveragePool", "LpPool")
 def _pool(node: Node, facts: Facts) -> Sequence[Fact]:
-    x = facts[node.ir.inputs[0]]  # type: ignore[index]
+    x = facts[node.x]
     shape = (*x.shape[:2], *pooling_window(node, facts).output(x.shape[2:]))
-    return [Fact(x.dtype, shape), Fact("int64", shape)][: len(node.ir.outputs)]
+    return [Fact(x.dtype, shape), Fact("int64", shape)][: len(node.outputs)]
 
 
 def unfit(m: Match, x: Value) -> str | None:
@@ -122,10 +122,10 @@ def unfit(m: Match, x: Value) -> str | None:
 @rule(Op("MaxPool|AveragePool", Var("x"), name="pool"))
 def pooling(m: Match, b: Builder) -> Yield:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     if reason := unfit(m, x):
         return m.reject(reason)
-    if len(m.root.ir.outputs) > 1:
+    if len(m.root.outputs) > 1:
         return m.reject("it also gives the indices of the maxima")
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; pooling is there for float32")

@@ -16,7 +16,7 @@ from tf2rust.ops.shape.reshape import Reshape
 
 
 def _shape(node: Node, facts: Facts, kernel: int) -> Dims:
-    x, weights = facts.shape(node.ir.inputs[0]), facts.shape(node.ir.inputs[kernel])  # type: ignore[arg-type]
+    x, weights = facts.shape(node.x), facts.shape(node.operand(kernel))
     return (x[0], weights[0], *window(node, x[2:], kernel_size(weights)).output(x[2:]))
 
 
@@ -27,7 +27,7 @@ def _conv_integer(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @infers("QLinearConv")
 def _qlinear_conv(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact(facts.dtype(node.ir.inputs[7]), _shape(node, facts, 3))]  # type: ignore[arg-type]
+    return [Fact(facts.dtype(node.operand(7)), _shape(node, facts, 3))]
 
 
 @rule(Op("ConvInteger", Var("x"), Var("kernel"), more=True))
@@ -41,7 +41,7 @@ def conv_integer(m: Match, b: Builder) -> Yield:
         made, zero = zero_point(b, m.root.input(i), value)
         layers += made
         inputs.append(zero)
-    layer = given_conv(m, b, inputs, b.value(m.root.ir.outputs[0]))
+    layer = given_conv(m, b, inputs, b.value(m.y))
     return layer if isinstance(layer, Mismatch) else [*layers, layer]
 
 
@@ -52,7 +52,7 @@ _NAMES = ("x", "xs", "xz", "w", "ws", "wz", "ys", "yz")
 def qlinear_conv(m: Match, b: Builder) -> Yield:
     """The convolution in integers, its scale in floats, and that quantised again."""
     x, x_scale, x_zero, kernel, scales, zeros, scale, zero = (b.value(m[name]) for name in _NAMES)
-    y, given = b.value(m.root.ir.outputs[0]), m.root.input(8)
+    y, given = b.value(m.y), m.root.input(8)
     if any(v.dtype not in SMALL for v in (x, kernel, y)) or {x_scale.dtype, scales.dtype, scale.dtype} != {"float32"}:
         return m.reject("it is not of integers of 8 bits with scales of float32")
     total = b.temporary(y, dtype="int32")

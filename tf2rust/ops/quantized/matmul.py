@@ -43,14 +43,14 @@ class IntegerMatMul(MatMul):
 
 @infers("MatMulInteger")
 def _matmul_integer(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = (facts.shape(v) for v in node.ir.inputs[:2])  # type: ignore[arg-type]
+    a, b = (facts.shape(v) for v in node.operands(2))
     return [Fact("int32", matmul_shape(a, b))]
 
 
 @infers("QLinearMatMul")
 def _qlinear_matmul(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = facts.shape(node.ir.inputs[0]), facts.shape(node.ir.inputs[3])  # type: ignore[arg-type]
-    return [Fact(facts.dtype(node.ir.inputs[7]), matmul_shape(a, b))]  # type: ignore[arg-type]
+    a, b = facts.shape(node.x), facts.shape(node.operand(3))
+    return [Fact(facts.dtype(node.operand(7)), matmul_shape(a, b))]
 
 
 def zero_point(b: Builder, given: ir.Value | None, like: Value) -> tuple[list[Layer], Value]:
@@ -71,7 +71,7 @@ def matmul_integer(m: Match, b: Builder) -> Yield:
         made, zero = zero_point(b, m.root.input(i), value)
         layers += made
         inputs.append(zero)
-    return [*layers, IntegerMatMul(inputs=inputs, outputs=[b.value(m.root.ir.outputs[0])])]
+    return [*layers, IntegerMatMul(inputs=inputs, outputs=[b.value(m.y)])]
 
 
 def requantized(
@@ -103,7 +103,7 @@ def qlinear_matmul(m: Match, b: Builder) -> Yield:
     left, left_scale, left_zero, right, right_scale, right_zero, scale, zero = (
         b.value(m[name]) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz")
     )
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     if any(v.dtype not in SMALL for v in (left, right, y)) or any(
         v.dtype != "float32" for v in (left_scale, right_scale, scale)
     ):

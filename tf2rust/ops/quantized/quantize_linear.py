@@ -62,20 +62,20 @@ class Dequantize(_Quantization):
 def _quantize(node: Node, facts: Facts) -> Sequence[Fact]:
     given, dtype = node.input(2), node.attr("output_dtype", 0)
     found = facts.dtype(given) if given is not None else ir.DataType(dtype).numpy().name if dtype else "uint8"
-    return [Fact(found, facts.shape(node.ir.inputs[0]))]  # type: ignore[arg-type]
+    return [Fact(found, facts.shape(node.x))]
 
 
 @infers("DequantizeLinear")
 def _dequantize(node: Node, facts: Facts) -> Sequence[Fact]:
     dtype = node.attr("output_dtype", 0)
-    found = ir.DataType(dtype).numpy().name if dtype else facts.dtype(node.ir.inputs[1])  # type: ignore[arg-type]
-    return [Fact(found, facts.shape(node.ir.inputs[0]))]  # type: ignore[arg-type]
+    found = ir.DataType(dtype).numpy().name if dtype else facts.dtype(node.operand(1))
+    return [Fact(found, facts.shape(node.x))]
 
 
 @rule(Op("QuantizeLinear|DequantizeLinear", Var("x"), Var("scale"), more=True, name="quantization"))
 def quantize(m: Match, b: Builder) -> Yield:
     inputs = [b.value(v) for v in m.root.inputs if v is not None]
-    y, forward = b.value(m.root.ir.outputs[0]), m.root.op == "QuantizeLinear"
+    y, forward = b.value(m.y), m.root.op == "QuantizeLinear"
     floats, integers = ([inputs[0], inputs[1]], [y]) if forward else ([inputs[1], y], [inputs[0]])
     bad = [v for v in floats if v.dtype != "float32"] + [v for v in integers if v.dtype not in _INTEGERS]
     if bad:

@@ -35,7 +35,7 @@ class GivenRecurrence(Layer):
     clip: float = float("inf")
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         return _KINDS[self.op]
 
     def params(self) -> dict[str, object]:
@@ -108,7 +108,7 @@ def recurrent_with_given_weights(m: Match, b: Builder) -> Yield:
 
     inputs[0] = turned(inputs[0])
     more |= {name: turned(more[name]) for name in ("initial_h", "initial_c") if name in more}
-    used = [bool(v.name) and (v.is_graph_output() or bool(v.uses())) for v in node.ir.outputs]
+    used = [bool(v.name) and (v.is_graph_output() or bool(v.uses())) for v in node.outputs]
     used += [False] * (3 - len(used))
     wanted = (used[0], used[1], used[2])
     outputs, back = _outputs(m, b, wanted, batch_first)
@@ -130,7 +130,7 @@ def recurrent_with_given_weights(m: Match, b: Builder) -> Yield:
 def _outputs(m: Match, b: Builder, wanted: Sequence[bool], batch_first: bool) -> tuple[list[Value], list[Layer]]:
     """What the layer writes, and the transposes behind it."""
     outputs, back = [], []
-    for index, source in enumerate(m.root.ir.outputs):
+    for index, source in enumerate(m.root.outputs):
         if not wanted[index]:
             continue
         value, perm = b.value(source), (2, 0, 1, 3) if index == 0 else (1, 0, 2)

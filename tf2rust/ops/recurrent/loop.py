@@ -157,7 +157,7 @@ def _chain(
     direction: str,
 ) -> Yield:
     """The layers, one for each cell; the last one's results, and whichever states are wanted."""
-    outputs = loop.node.ir.outputs
+    outputs = loop.node.outputs
     used = {i for i, v in enumerate(outputs) if v.is_graph_output() or v.uses()}
     results = {loop.after[i] for i in found.results}
     scans = [i for i in used if i >= len(loop.carried)]
@@ -185,7 +185,7 @@ def _chain(
                 zero_masked=found.zeros and final,
                 initial=_flags([v in given for v in initial]),
                 last=_flags([i in used for i in cell.states]),
-                **cell.parts,  # type: ignore[arg-type]
+                **cell.parts,
             )
         )
         # The cells after the first take the steps in the order in which they come.

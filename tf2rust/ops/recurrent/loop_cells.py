@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -89,7 +90,7 @@ def _of_width(part: Sum, width: int) -> Sum:
 
 def _columns(node: Node, output: ir.Value, facts: Facts) -> tuple[int, int] | None:
     """The range of the last axis that an output of a Split or a Slice is; None if it is no such part."""
-    data = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    data = facts.shape(node.x)
     last = len(data) - 1
     if node.op == "Split":
         if node.attr("axis", 0) not in (-1, last):
@@ -118,7 +119,7 @@ class Cell:
     x: ir.Value
     states: list[int]
     made: ir.Value
-    parts: dict[str, object]
+    parts: dict[str, Any]
 
 
 class Cells:
@@ -192,8 +193,8 @@ class Cells:
                     minus = made_by(rest, "Sub")
                     if old is not state or minus is None or None in minus.inputs:
                         continue
-                    one, other = minus.inputs
-                    if source(other) is not update or self.facts[one].fill != 1:  # type: ignore[arg-type, index]
+                    one, other = minus.operands()
+                    if source(other) is not update or self.facts[one].fill != 1:
                         continue
                     cell = self._gru_of(i, update, candidate)
                     if cell is not None:
@@ -254,7 +255,7 @@ class Cells:
         own, recurrent = np.zeros((width, units), np.float32), np.zeros((units, units), np.float32)
         biases = [np.zeros(units) if g.bias is None else g.bias for g in gates]
         bias = np.concatenate(biases).astype(np.float32)
-        parts: dict[str, object] = {
+        parts: dict[str, Any] = {
             "kernel": np.concatenate([g.kernel_of(x, own) for g in gates], axis=1),
             "recurrent_kernel": np.concatenate([g.kernel_of(state, recurrent) for g in gates], axis=1),
             "bias": bias if bias.any() else None,

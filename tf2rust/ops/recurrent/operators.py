@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,15 +26,15 @@ DIRECTIONS = {"forward": ("forward",), "reverse": ("reverse",), "bidirectional":
 
 @infers("LSTM", "GRU", "RNN")
 def _recurrent(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, recurrent = facts[node.ir.inputs[0]], facts.shape(node.ir.inputs[2])  # type: ignore[index, arg-type]
+    x, recurrent = facts[node.x], facts.shape(node.operand(2))
     directions, units = recurrent[0], recurrent[2]
     if node.attr("layout", 0):
         batch, steps = x.shape[:2]
         state = Fact(x.dtype, (batch, directions, units))
-        return [Fact(x.dtype, (batch, steps, directions, units)), state, state][: len(node.ir.outputs)]
+        return [Fact(x.dtype, (batch, steps, directions, units)), state, state][: len(node.outputs)]
     steps, batch = x.shape[:2]
     state = Fact(x.dtype, (directions, batch, units))
-    return [Fact(x.dtype, (steps, directions, batch, units)), state, state][: len(node.ir.outputs)]
+    return [Fact(x.dtype, (steps, directions, batch, units)), state, state][: len(node.outputs)]
 
 
 # The activations that take a parameter or two, with their defaults.
@@ -78,14 +79,14 @@ class _Cell:
 
     x: Value
     """[n, t, in]"""
-    parts: dict[str, object]
+    parts: dict[str, Any]
     cls: type[Recurrent]
     layers: list[Layer]
     """What brings the initial states into the form that the layer takes."""
     initial: list[Value]
 
-    def layer(self, outputs: list[Value], **more: object) -> Recurrent:
-        return self.cls(inputs=[self.x, *self.initial], outputs=outputs, **self.parts, **more)  # type: ignore[arg-type]
+    def layer(self, outputs: list[Value], **more: Any) -> Recurrent:
+        return self.cls(inputs=[self.x, *self.initial], outputs=outputs, **self.parts, **more)
 
 
 def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] | Mismatch:
@@ -122,7 +123,7 @@ def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] 
         if None in own or len(own) != len(default) or (op == "LSTM" and own[1] != own[2]):
             return m.reject(f"its activations are {', '.join(names)}", node)
         first, second = (_gates(half[:, None], order).reshape(-1) for half in np.split(both[i], 2))
-        parts: dict[str, object] = {
+        parts: dict[str, Any] = {
             "kernel": _gates(kernel[i], order),
             "recurrent_kernel": _gates(recurrent[i], order),
             "direction": direction,
@@ -175,7 +176,7 @@ def recurrent(m: Match, b: Builder) -> Yield:
     if isinstance(found, Mismatch):
         return found
     layers, cells = found
-    used = [v if v.is_graph_output() or v.uses() else None for v in node.ir.outputs]
+    used = [v if v.is_graph_output() or v.uses() else None for v in node.outputs]
     used += [None] * (3 - len(used))
     sequence, states = used[0], used[1:]
     batch, steps = cells[0].x.shape[:2]
@@ -224,7 +225,7 @@ def _joined(parts: Sequence[Value], whole: Value, axis: int, b: Builder) -> list
 @rule(Op("Slice", Op(*_NODE, more=True, name="recurrent", shared=True), more=True, name="slice"))
 def one_direction(m: Match, b: Builder) -> Yield:
     """The sequence of one direction of two."""
-    node, y = m.node("recurrent"), b.value(m.root.ir.outputs[0])
+    node, y = m.node("recurrent"), b.value(m.y)
     found = _cells(m, b, node)
     if isinstance(found, Mismatch):
         return found
@@ -232,7 +233,7 @@ def one_direction(m: Match, b: Builder) -> Yield:
     for attribute in ("starts", "ends", "axes"):
         m.root.has(attribute)
     starts, steps, shape = ranges(m.root, b.facts)
-    whole = b.facts.shape(node.ir.outputs[0])
+    whole = b.facts.shape(node.y)
     axis = 2 if node.attr("layout", 0) else 1
     others = all(shape[i] == d for i, d in enumerate(whole) if i != axis)
     if len(cells) != 2 or shape[axis] != 1 or not others or any(s != 1 for s in steps):

@@ -22,7 +22,7 @@ class ArgExtreme(AlongAxis):
     last: bool
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         return "ArgMax" if self.greatest else "ArgMin"
 
     def rust_call(self, call: RustCall) -> str:
@@ -35,14 +35,14 @@ class ArgExtreme(AlongAxis):
 
 @infers("ArgMax", "ArgMin")
 def _arg_extreme(node: Node, facts: Facts) -> Sequence[Fact]:
-    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    shape = facts.shape(node.x)
     axis = normal_axis(node.attr("axis", 0), len(shape))
     return [Fact("int64", reduced(shape, [axis], bool(node.attr("keepdims", 1))))]
 
 
 @rule(Op("ArgMax|ArgMin", Var("x"), name="extreme"))
 def arg_extreme(m: Match, b: Builder) -> Yield:
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")
     axis = normal_axis(m.root.attr("axis", 0), x.rank)

@@ -44,7 +44,7 @@ infers("Hardmax", "CumSum", "CumProd")(same_shape)
 
 @rule(Op("CumSum|CumProd", Var("x"), Var("axis"), name="cumulate"))
 def cumulate(m: Match, b: Builder) -> Yield:
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")
     axis = b.facts.const(m["axis"])

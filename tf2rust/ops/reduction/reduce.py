@@ -33,7 +33,7 @@ class Reduce(Layer):
     keepdims: bool
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         if self.axes == tuple(range(1, self.x.rank - 1)) and self.function in ("Mean", "Max"):
             return f"Global{'Average' if self.function == 'Mean' else 'Max'}Pooling{len(self.axes)}D"
         return self.function
@@ -77,7 +77,7 @@ class Reduce(Layer):
 
 
 def _axes(node: Node, facts: Facts) -> list[int]:
-    rank = len(facts.shape(node.ir.inputs[0]))  # type: ignore[arg-type]
+    rank = len(facts.shape(node.x))
     if node.op.startswith("Global"):
         return list(range(2, rank))
     axes = facts.ints(node, "axes", 1)
@@ -96,7 +96,7 @@ def reduced(shape: Dims, axes: Sequence[int], keepdims: bool) -> Dims:
 
 @infers(*_FUNCTIONS, *_NORMS, "ReduceLogSumExp", "GlobalAveragePool", "GlobalMaxPool")
 def _reduce(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     keepdims = node.op.startswith("Global") or bool(node.attr("keepdims", 1))
     shape = reduced(data.shape, _axes(node, facts), keepdims)
     if node.op == "ReduceProd" and data.dims is not None and len(data.shape) == 1 and shape in ((), (1,)):
@@ -107,7 +107,7 @@ def _reduce(node: Node, facts: Facts) -> Sequence[Fact]:
 @rule(Op("|".join([*_FUNCTIONS, "GlobalAveragePool", "GlobalMaxPool"]), Var("x"), more=True, name="reduce"))
 def reduce(m: Match, b: Builder) -> Yield:
     """Axes go one at a time, the last first; what are neighbours in the end is fused."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     floats = m.root.op in ("ReduceMean", "GlobalAveragePool")
     known = ("float32",) if floats else NUMBERS + ("bool",) * (m.root.op in _OF_FLAGS)
     if x.dtype not in known:
@@ -135,7 +135,7 @@ def chain(b: Builder, functions: Sequence[str], axes: Sequence[int], keepdims: b
 @rule(Op("|".join(_NORMS), Var("x"), more=True, name="norm"))
 def reduce_norm(m: Match, b: Builder) -> Yield:
     """Over several axes a sum of squares goes on as a sum; the logarithm comes last."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     axes, keepdims = _axes(m.root, b.facts), bool(m.root.attr("keepdims", 1))
     if x.dtype != "float32" or not axes:
         return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is float32 over axes")
@@ -149,7 +149,7 @@ def reduce_norm(m: Match, b: Builder) -> Yield:
 @rule(Op("ReduceLogSumExp", Var("x"), more=True))
 def reduce_log_sum_exp(m: Match, b: Builder) -> Yield:
     """log Σ exp(x − max) + max, so that nothing overflows."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     axes, keepdims = _axes(m.root, b.facts), bool(m.root.attr("keepdims", 1))
     if x.dtype not in ("float32", "float64") or not axes:
         return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is floats over axes")

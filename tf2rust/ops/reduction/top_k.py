@@ -39,14 +39,14 @@ class TopK(AlongAxis):
 
 @infers("TopK")
 def _top_k(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     axis = normal_axis(node.attr("axis", -1), len(data.shape))
     given = [node.attr("k")] if node.version < 10 else facts.dims(node.input(1))
     if given is not None and len(given) != 1:
         raise InferenceError(f"its k is not one number but {len(given)}")
-    k = measured(node.ir.outputs[0]) if given is None else given[0]
+    k = measured(node.y) if given is None else given[0]
     shape: Dims = (*data.shape[:axis], k, *data.shape[axis + 1 :])
-    return [Fact(data.dtype, shape), Fact("int64", shape)][: len(node.ir.outputs)]
+    return [Fact(data.dtype, shape), Fact("int64", shape)][: len(node.outputs)]
 
 
 @rule(Op("TopK", Var("x"), more=True))
@@ -56,11 +56,11 @@ def top_k(m: Match, b: Builder) -> Yield:
         return m.reject(f"its input is {x.dtype}; TopK is there for {', '.join(NUMBERS)}")
     axis = normal_axis(m.root.attr("axis", -1), x.rank)
     m.root.has("sorted"), m.root.has("k")  # in order is also what is asked for if any order would do
-    values = b.value(m.root.ir.outputs[0])
-    outputs = [values, b.value(m.root.ir.outputs[1])] if len(m.root.ir.outputs) > 1 else [values]
+    values = b.value(m.y)
+    outputs = [values, b.value(m.root.outputs[1])] if len(m.root.outputs) > 1 else [values]
     if len(outputs) == 1:
         outputs.append(b.temporary(values, dtype="int64"))
     count = m.root.input(1)
-    computed = count is not None and values.shape[axis] == measured(m.root.ir.outputs[0])
+    computed = count is not None and values.shape[axis] == measured(m.y)
     inputs = [x, b.value(count)] if computed and count is not None else [x]
     return TopK(axis=axis, greatest=bool(m.root.attr("largest", 1)), inputs=inputs, outputs=outputs)

@@ -46,8 +46,9 @@ class Concatenate(Layer):
 @infers("Concat")
 def _concat(node: Node, facts: Facts) -> Sequence[Fact]:
     parts = [facts[v] for v in node.inputs if v is not None]
-    if all(p.dims is not None and p.dims.ndim == 1 for p in parts):
-        return [Fact.of_dims(np.concatenate([np.atleast_1d(p.dims) for p in parts]), parts[0].dtype)]  # type: ignore[arg-type]
+    dims = [p.dims for p in parts if p.dims is not None and p.dims.ndim == 1]
+    if len(dims) == len(parts):
+        return [Fact.of_dims(np.concatenate(dims), parts[0].dtype)]
     ranks = {len(p.shape) for p in parts}
     if len(ranks) > 1 or 0 in ranks:
         shapes = ", ".join(format_shape(p.shape) for p in parts)
@@ -62,7 +63,7 @@ def _concat(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @rule(Op("Concat", Var("first"), more=True))
 def concat(m: Match, b: Builder) -> Yield:
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     inputs = [v for v in m.root.inputs if v is not None]
     axis = normal_axis(m.root.attr("axis", 1), y.rank)
     return Concatenate(axis=axis, inputs=[b.value(v) for v in inputs], outputs=[y])

@@ -74,7 +74,7 @@ def _repeats(node: Node, facts: Facts) -> Dims:
 
 @infers("Tile")
 def _tile(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     repeats = _repeats(node, facts)
     if len(repeats) != len(data.shape):
         raise InferenceError(f"it has {len(repeats)} repeats for an input of rank {len(data.shape)}")
@@ -90,12 +90,12 @@ _MOST_AXES = 64
 def _constant_of_shape(node: Node, facts: Facts) -> Sequence[Fact]:
     shape = facts.dims(node.input(0))
     if shape is None:
-        rank = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+        rank = facts.shape(node.x)
         if len(rank) != 1 or not isinstance(rank[0], int):
             raise InferenceError("its shape is computed from data, and how many dimensions it has is not known")
         if rank[0] > _MOST_AXES:
             raise InferenceError(f"its shape has {rank[0]} dimensions; arrays have at most {_MOST_AXES}")
-        shape = [measured(node.ir.outputs[0], f"d{axis}") for axis in range(rank[0])]
+        shape = [measured(node.y, f"d{axis}") for axis in range(rank[0])]
     value = np.asarray(node.attr("value", np.zeros(1, np.float32)))
     if value.size != 1:
         raise InferenceError(f"its value is not one number but of shape {list(value.shape)}")
@@ -104,7 +104,7 @@ def _constant_of_shape(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @infers("Expand")
 def _expand(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     target = facts.dims(node.input(1))
     if target is None:
         raise InferenceError("its shape is computed from data, not from shapes and constants")
@@ -113,7 +113,7 @@ def _expand(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @rule(Op("Tile", Var("x"), Var("repeats")))
 def tile(m: Match, b: Builder) -> Yield:
-    x, y, repeats = b.value(m["x"]), b.value(m.root.ir.outputs[0]), _repeats(m.root, b.facts)
+    x, y, repeats = b.value(m["x"]), b.value(m.y), _repeats(m.root, b.facts)
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
     if x.shape == y.shape:
@@ -123,7 +123,7 @@ def tile(m: Match, b: Builder) -> Yield:
 
 @rule(Op("Expand", Var("x"), Var("shape")))
 def expand(m: Match, b: Builder) -> Yield:
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
     return Reshape(inputs=[x], outputs=[y]) if x.shape == y.shape else Broadcast(inputs=[x], outputs=[y])
@@ -133,10 +133,10 @@ def expand(m: Match, b: Builder) -> Yield:
 def filled(m: Match, b: Builder) -> Yield:
     """One number, repeated."""
     m.root.has("value")
-    fact = b.facts[m.root.ir.outputs[0]]
+    fact = b.facts[m.y]
     if fact.fill is None or fact.dtype not in DTYPES:
         return m.reject(f"it is filled with a {fact.dtype}; the dtypes there are {', '.join(DTYPES)}")
     number = constant(np.asarray(fact.fill, dtype=fact.dtype))
     if b.facts.dims(m["shape"]) is None:
-        return [number, Fill(inputs=[number.y, b.value(m["shape"])], outputs=[b.value(m.root.ir.outputs[0])])]
-    return [number, Broadcast(inputs=[number.y], outputs=[b.value(m.root.ir.outputs[0])])]
+        return [number, Fill(inputs=[number.y, b.value(m["shape"])], outputs=[b.value(m.y)])]
+    return [number, Broadcast(inputs=[number.y], outputs=[b.value(m.y)])]

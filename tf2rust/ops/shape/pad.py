@@ -78,7 +78,7 @@ _MODES = ("constant", "edge", "reflect", "wrap")
 
 
 def _padding(node: Node, facts: Facts) -> list[tuple[int | Expr, int | Expr]]:
-    rank = len(facts.shape(node.ir.inputs[0]))  # type: ignore[arg-type]
+    rank = len(facts.shape(node.x))
     # Operator set 1 calls them paddings.
     pads = node.attr("paddings") or facts.dims(node.input(1)) or facts.ints(node, "pads", 1)
     if pads is None:
@@ -94,7 +94,7 @@ def _padding(node: Node, facts: Facts) -> list[tuple[int | Expr, int | Expr]]:
 
 @infers("Pad")
 def _pad(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     padding = _padding(node, facts)
     for axis, (size, (before, after)) in enumerate(zip(data.shape, padding, strict=True)):
         cut = _cut(before) + _cut(after)
@@ -111,7 +111,7 @@ def _cut(pad: int | Expr) -> int:
 @rule(Op("Pad", Var("x"), more=True))
 def pad(m: Match, b: Builder) -> Yield:
     """Negative padding crops, before anything is added; where sizes decide, it is an error when the model runs."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     mode = m.root.attr("mode", "constant")
     if mode not in _MODES or x.dtype not in DTYPES:
         return m.reject(

@@ -44,7 +44,7 @@ def reshaped(fact: Fact, shape: Dims) -> Fact:
 
 @infers("Reshape")
 def _reshape(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     target = facts.dims(node.input(1)) if node.version >= 5 else node.attr("shape")
     if target is None:
         raise InferenceError("its shape is computed from data, not from shapes and constants")
@@ -63,7 +63,7 @@ def _reshape(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @infers("Flatten")
 def _flatten(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     axis = node.attr("axis", 1)
     if not -len(data.shape) <= axis <= len(data.shape):
         raise InferenceError(f"axis {axis} does not exist in a tensor of rank {len(data.shape)}")
@@ -73,7 +73,7 @@ def _flatten(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @infers("Unsqueeze")
 def _unsqueeze(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     axes = facts.ints(node, "axes", 1) or []
     rank = len(data.shape) + len(axes)
     places = {normal_axis(a, rank) for a in axes}
@@ -85,7 +85,7 @@ def _unsqueeze(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @infers("Squeeze")
 def _squeeze(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     axes = facts.ints(node, "axes", 1)
     rank = len(data.shape)
     places = {i for i, d in enumerate(data.shape) if d == 1} if axes is None else {normal_axis(a, rank) for a in axes}
@@ -98,7 +98,7 @@ def _squeeze(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @infers("Identity")
 def _identity(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [facts[node.ir.inputs[0]]]  # type: ignore[index]
+    return [facts[node.x]]
 
 
 @rule(Op("Reshape|Flatten|Unsqueeze|Squeeze", X, more=True, name="view"))
@@ -106,9 +106,9 @@ def reshape(m: Match, b: Builder) -> Layer:
     """The shape function has already understood the node's parameters."""
     for attribute in ("axes", "axis", "allowzero", "shape"):
         m.root.has(attribute)
-    return Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])
+    return Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.y)])
 
 
 @rule(Op("Identity", X))
 def identity(m: Match, b: Builder) -> Layer:
-    return Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.root.ir.outputs[0])])
+    return Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.y)])

@@ -34,13 +34,13 @@ class ShapeOf(Layer):
 
 @infers("Shape")
 def _shape(node: Node, facts: Facts) -> Sequence[Fact]:
-    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    shape = facts.shape(node.x)
     return [Fact.of_dims(np.asarray([*shape[node.attr("start", 0) : node.attr("end")], None], dtype=object)[:-1])]
 
 
 @infers("Size")
 def _size(node: Node, facts: Facts) -> Sequence[Fact]:
-    total = product(facts.shape(node.ir.inputs[0]))  # type: ignore[arg-type]
+    total = product(facts.shape(node.x))
     return [Fact.of_dims(np.asarray(total, dtype=object))]
 
 
@@ -48,7 +48,7 @@ def _size(node: Node, facts: Facts) -> Sequence[Fact]:
 def shape(m: Match, b: Builder) -> Yield:
     for attribute in ("start", "end"):
         m.root.has(attribute)
-    dims = b.facts.dims(m.root.ir.outputs[0])
+    dims = b.facts.dims(m.y)
     if dims is None:
         return m.reject("its input has a shape that is not known")
-    return ShapeOf(dims=tuple(dims), inputs=[], outputs=[b.value(m.root.ir.outputs[0])])
+    return ShapeOf(dims=tuple(dims), inputs=[], outputs=[b.value(m.y)])

@@ -65,7 +65,7 @@ def around_channels_last(x: Value, y: Value, b: Builder) -> tuple[Transpose, Tra
 
 @infers("Transpose")
 def _transpose(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     perm = tuple(node.attr("perm") or reversed(range(len(data.shape))))
     if sorted(perm) != list(range(len(data.shape))):
         raise InferenceError(f"its perm {list(perm)} is no order of the axes of an input of rank {len(data.shape)}")
@@ -77,4 +77,4 @@ def _transpose(node: Node, facts: Facts) -> Sequence[Fact]:
 def transpose(m: Match, b: Builder) -> Layer:
     x = b.value(m["x"])
     perm = tuple(m.root.attr("perm") or reversed(range(x.rank)))
-    return Transpose(perm=perm, inputs=[x], outputs=[b.value(m.root.ir.outputs[0])])
+    return Transpose(perm=perm, inputs=[x], outputs=[b.value(m.y)])

@@ -43,7 +43,7 @@ def _fixed(size: int | Expr) -> int:
 
 def _dft_plan(node: Node, facts: Facts) -> tuple[int, int, int]:
     """The axis, the length of the transform, and how many numbers come out along the axis."""
-    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    shape = facts.shape(node.x)
     given = node.attr("axis", 1) if node.version < 20 else _integer(facts, node.input(2), "axis")
     axis = normal_axis(-2 if given is None else given, len(shape))
     size = _fixed(shape[axis])
@@ -54,7 +54,7 @@ def _dft_plan(node: Node, facts: Facts) -> tuple[int, int, int]:
 
 @infers("DFT")
 def _dft(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     axis, _, count = _dft_plan(node, facts)
     parts = 1 if node.attr("onesided", 0) and node.attr("inverse", 0) else 2
     shape = (*data.shape[:axis], count, *data.shape[axis + 1 :])
@@ -94,7 +94,7 @@ def _transform(x: Value, y: Value, kernel: np.ndarray, b: Builder) -> list[Layer
 @rule(Op("DFT", Var("x"), more=True))
 def dft(m: Match, b: Builder) -> Yield:
     """A product with a matrix of roots of unity: exact, and fast as long as it is short."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     axis, length, count = _dft_plan(m.root, b.facts)
     back, one_sided = bool(m.root.attr("inverse", 0)), bool(m.root.attr("onesided", 0))
     size, parts = _fixed(x.shape[axis]), _fixed(x.shape[-1])
@@ -117,7 +117,7 @@ def dft(m: Match, b: Builder) -> Yield:
 
 def _frames(node: Node, facts: Facts) -> tuple[int, int, int]:
     """From one frame to the next, the length of a frame, and how many there are."""
-    shape = facts.shape(node.ir.inputs[0])  # type: ignore[arg-type]
+    shape = facts.shape(node.x)
     step = _integer(facts, node.input(1), "frame_step")
     length = _integer(facts, node.input(3), "frame_length")
     window = node.input(2)
@@ -130,7 +130,7 @@ def _frames(node: Node, facts: Facts) -> tuple[int, int, int]:
 
 @infers("STFT")
 def _stft(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.ir.inputs[0]]  # type: ignore[index]
+    data = facts[node.x]
     _, length, count = _frames(node, facts)
     bins = length // 2 + 1 if node.attr("onesided", 1) else length
     return [Fact(data.dtype, (data.shape[0], count, bins, 2))]
@@ -139,7 +139,7 @@ def _stft(node: Node, facts: Facts) -> Sequence[Fact]:
 @rule(Op("STFT", Var("x"), more=True))
 def stft(m: Match, b: Builder) -> Yield:
     """Frames are gathered, weighted by the window, and transformed."""
-    x, y = b.value(m["x"]), b.value(m.root.ir.outputs[0])
+    x, y = b.value(m["x"]), b.value(m.y)
     step, length, count = _frames(m.root, b.facts)
     m.root.has("onesided")
     parts, bins = _fixed(x.shape[2]) if x.rank == 3 else 1, _fixed(y.shape[2])

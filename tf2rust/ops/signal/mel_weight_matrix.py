@@ -43,14 +43,14 @@ def _mel_weights(node: Node, facts: Facts) -> Sequence[Fact]:
         if len(filters) != 1 or len(samples) != 1:
             raise InferenceError("how many filters and samples there are is not one number each")
         return [Fact(dtype, (samples[0] // 2 + 1, filters[0]))]
-    y = node.ir.outputs[0]
+    y = node.y
     return [Fact(dtype, (measured(y, "bins"), measured(y, "filters")))]
 
 
 @rule(Op("MelWeightMatrix", *(Var(name) for name in _INPUTS)))
 def mel_weights(m: Match, b: Builder) -> Yield:
     inputs = [b.value(m[name]) for name in _INPUTS]
-    y = b.value(m.root.ir.outputs[0])
+    y = b.value(m.y)
     m.root.has("output_datatype")
     kinds = [v.dtype for v in inputs]
     if kinds[1] != kinds[2] or kinds[3:] != ["float32", "float32"] or y.dtype != "float32":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.runtime import library
@@ -38,6 +39,6 @@ def check_operators(content: bytes, path: Path) -> None:
         )
 
 
-def _builtin(code: object) -> tuple[int, int]:
+def _builtin(code: Any) -> tuple[int, int]:
     """The operator's number, which files of before 2020 hold in a byte; readers take the larger one."""
-    return code.DeprecatedBuiltinCode(), code.BuiltinCode()  # type: ignore[attr-defined]
+    return code.DeprecatedBuiltinCode(), code.BuiltinCode()
