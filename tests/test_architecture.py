@@ -13,12 +13,13 @@ PACKAGE = ROOT / "tf2rust"
 # Data flows source → onnx_import → ops → proof → passes → planning → codegen → publish. A part of tf2rust, which is a
 # package or a module, may import the packages and modules that stand here; one that does not stand here may import any.
 ALLOWED = {
-    "ops": {"ops", "errors", "stages"},
+    "rust": {"rust"},
+    "ops": {"ops", "rust", "errors", "stages"},
     "onnx_import": {"onnx_import", "ops", "errors", "stages"},
     "passes": {"passes", "ops"},
     "planning": {"planning", "ops"},
     "proof": {"proof", "onnx_import", "ops", "errors", "npz", "source"},
-    "codegen": {"codegen", "planning", "ops", "errors", "scoring", "proof.proof"},
+    "codegen": {"codegen", "planning", "ops", "rust", "errors", "scoring", "proof.proof"},
     "publish": {"publish", "errors"},
     "source": {"onnx_import", "npz", "stages"},
     "scoring": {"proof.features", "proof.proof", "ops", "errors", "labels", "thresholds"},

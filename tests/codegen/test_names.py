@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tf2rust.codegen.names import Names, crate_name, pascal_case, snake_case
-from tf2rust.ops.core.rust import rust_comment, rust_f32, rust_str
+from tf2rust.rust.literals import rust_comment, rust_f32, rust_str
 
 
 @pytest.mark.parametrize(

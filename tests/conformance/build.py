@@ -20,8 +20,8 @@ from tf2rust.codegen.model import Model, build
 from tf2rust.codegen.render import render_crate
 from tf2rust.conversion import match_layers
 from tf2rust.ops.core.layer import LayerGraph
-from tf2rust.ops.core.rust import rust_str
 from tf2rust.proof.proof import Proof
+from tf2rust.rust.literals import rust_str
 from tf2rust.scoring import Scoring
 from tf2rust.source import Source
 from tf2rust.thresholds import Thresholds

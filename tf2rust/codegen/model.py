@@ -12,9 +12,9 @@ from tf2rust.codegen.variables import Port
 from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.core.dims import symbols
 from tf2rust.ops.core.layer import Layer, LayerGraph
-from tf2rust.ops.core.rust import rust_type
 from tf2rust.planning.buffers import plan
 from tf2rust.planning.tiles import Tiling, tiling
+from tf2rust.rust.literals import rust_type
 from tf2rust.rust.printer import lines
 from tf2rust.rust.tree import Blank, Expr, Item, Stmt, Token, Tuple, names_in
 from tf2rust.rust.unused import without_unused

@@ -26,9 +26,9 @@ from tf2rust.codegen.vendor import package_name, resource
 from tf2rust.ops.core.dims import Expr as Dim
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
-from tf2rust.ops.core.rust import rust_comment, rust_list, rust_str
 from tf2rust.proof.proof import Proof, features_key
 from tf2rust.rust import printer
+from tf2rust.rust.literals import rust_comment, rust_list, rust_str
 from tf2rust.rust.tree import (
     Do,
     Expr,

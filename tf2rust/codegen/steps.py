@@ -15,9 +15,9 @@ from tf2rust.ops.core.dims import Expr as Dim
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.emit import CX, before_call, layer_call, layer_field, measured_dims
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
-from tf2rust.ops.core.rust import rust_comment
 from tf2rust.ops.generator.constant import Constant
 from tf2rust.ops.shape.concat import Concatenate
+from tf2rust.rust.literals import rust_comment
 from tf2rust.rust.tree import Array, Binary, Blank, Comment, Do, Expr, Item, Stmt, Token, Tuple, let
 
 

@@ -9,8 +9,8 @@ from tf2rust.codegen.dims import DimWriter
 from tf2rust.codegen.names import Names, snake_case
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
-from tf2rust.ops.core.rust import rust_comment, rust_str, rust_type
 from tf2rust.planning.buffers import Place, Plan
+from tf2rust.rust.literals import rust_comment, rust_str, rust_type
 from tf2rust.rust.tree import Expr, Let, Stmt, Token, let
 
 _LOCALS = ("cx", "isa", "inputs", "outputs", "rows", "workspace", "self", "sizes", "blob", "pack", "each_tile")

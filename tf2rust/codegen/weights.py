@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tf2rust.ops.core.layer import Layer, LayerGraph, Weight, winograd_tile
-from tf2rust.ops.core.rust import rust_type
+from tf2rust.rust.literals import rust_type
 from tf2rust.rust.tree import Expr, Item, Operand, Token, array, some, string
 
 

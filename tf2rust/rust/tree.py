@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from tf2rust.ops.core.rust import rust_str
+from tf2rust.rust.literals import rust_str
 
 
 class Expr:
