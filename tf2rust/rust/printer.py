@@ -80,7 +80,11 @@ def _bound(pattern: Expr, value: Expr, indent: int) -> list[str]:
             return [head, f"    {value};"]
         return layout(value, indent, f"{head} ", ";")
     if isinstance(pattern, Group):
-        return ["let (", *(f"    {item}," for item in pattern.items), f") = {value};"]
+        return [
+            f"let {pattern.brackets[0]}",
+            *(f"    {item}," for item in pattern.items),
+            f"{pattern.brackets[1]} = {value};",
+        ]
     return [single]
 
 
