@@ -1,8 +1,9 @@
-//! The layers of neural networks, over slices.
+//! The layers of neural networks, on borrowed memory.
 //!
-//! Every layer takes an [`Isa`], plain slices in row-major, channels-last order and their dims, checks that
-//! they fit, and writes its result into a slice it is given. Layers allocate nothing; none panics,
-//! whatever the dims or the numbers. Weights are borrowed from a packed [`Blob`].
+//! Every layer takes a [`Context`], a [`View`](tensor::View) of each input and a [`ViewMut`](tensor::ViewMut) of each
+//! output, row-major and channels-last. It checks that they fit, writes its result, and returns a view of it. Layers
+//! allocate nothing, and none panics, whatever the dims or the numbers. Weights are borrowed from a packed
+//! [`Blob`](io::Blob).
 //!
 //! ```
 //! use tf_layers::prelude::*;
@@ -13,9 +14,12 @@
 //! panel[16..18].copy_from_slice(&[3.0, 4.0]);
 //! let kernel = Matrix::new(&panel, 1, 2, 2)?;
 //! let layer = Dense { kernel, bias: Some(&[0.5, -20.0]), activation: Activation::Relu };
-//! let mut y = [0.0; 2];
-//! layer.run(Isa::detect(), 1, &[1.0, 2.0], &mut y)?;
-//! assert_eq!(y, [7.5, 0.0]);
+//!
+//! let (mut scratch, mut output) = (Buffer::default(), Buffer::default());
+//! let cx = &mut Context::new(Isa::detect(), &mut scratch);
+//! let x = View::new(&[1.0, 2.0], [1, 2])?;
+//! let y = layer.run(cx, x, output.tensor([1, 2])?)?;
+//! assert_eq!(y.as_slice()?, [7.5, 0.0]);
 //! # Ok::<(), tf_layers::Error>(())
 //! ```
 #![no_std]

@@ -1,8 +1,9 @@
 //! What most programs name: `use tf_layers::prelude::*;`.
 
+pub use crate::context::Context;
 pub use crate::error::{Error, Result};
 pub use crate::gemm::Matrix;
 pub use crate::io::{Aligned, Blob, Npz};
 pub use crate::nn::{Activation, Conv1d, Conv2d, Dense, Embedding, Gru, LayerNorm, Lstm};
 pub use crate::simd::Isa;
-pub use crate::tensor::{Buffer, F16, Shape, Tensor, TensorView};
+pub use crate::tensor::{Buffer, F16, Shape, Tensor, TensorView, View, ViewMut};

@@ -1,6 +1,6 @@
 //! The layers of neural networks, with their weights.
 //!
-//! A layer is a struct of its weights, borrowed, and its attributes; `run` checks that slices and dims fit.
+//! A layer is a struct of its weights, borrowed, and its attributes; `run` checks that the views fit.
 
 mod activation;
 mod attention;
