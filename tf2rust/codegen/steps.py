@@ -13,12 +13,12 @@ from tf2rust.codegen.weights import LayerWeights, WeightTable
 from tf2rust.ops.control.layers import Branch, Repeat
 from tf2rust.ops.core.dims import Expr as Dim
 from tf2rust.ops.core.dims import format_shape
-from tf2rust.ops.core.emit import CX, before_call, layer_call, layer_field, measured_dims
+from tf2rust.ops.core.emit import CX, before_call, layer_call, layer_field, measured_dims, result_pattern
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.generator.constant import Constant
 from tf2rust.ops.shape.concat import Concatenate
 from tf2rust.rust.literals import rust_comment
-from tf2rust.rust.tree import Array, Binary, Blank, Comment, Do, Expr, Item, Stmt, Token, Tuple, let
+from tf2rust.rust.tree import Array, Binary, Blank, Comment, Do, Expr, Item, Stmt, Token, let
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Writer(Variables):
             self.variable(value, ident if i == 0 else f"{ident}_{i}") if read[i] else Token("_")
             for i, value in enumerate(layer.outputs)
         ]
-        step.statements.append(let(names[0] if len(names) == 1 else Tuple(tuple(names)), call.tried()))
+        step.statements.append(let(result_pattern(layer, names), call.tried()))
 
     def _rest(self, layer: Concatenate, inputs: Sequence[Expr], step: Lines) -> None:
         """Copies the inputs that were not written where they are joined."""

@@ -49,11 +49,13 @@ class Expr:
 
 
 Operand = Expr | int | str
-"""What may stand for an expression: a number, or the text of a name or literal."""
+"""What may stand for an expression: a number, a truth value, or the text of a name or literal."""
 
 
 def expr(operand: Operand) -> Expr:
     """The expression that ``operand`` stands for."""
+    if isinstance(operand, bool):
+        return Token("true" if operand else "false")
     return operand if isinstance(operand, Expr) else Token(str(operand))
 
 

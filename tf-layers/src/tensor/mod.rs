@@ -28,6 +28,7 @@ pub use dims::{Extent, FreeDims, quotient, sub, sum};
 pub use f16::F16;
 pub use index::{Index, Outside};
 pub use scalar::Scalar;
+pub(crate) use shape::around;
 pub use shape::{MAX_RANK, Shape, len};
 pub use view::{View, ViewMut};
 pub(crate) use view::{check_dims, check_rows};

@@ -62,3 +62,12 @@ pub fn len(dims: &[usize]) -> Result<usize> {
     }
     Ok(if empty { 0 } else { product })
 }
+
+/// The dims as `[outer, axis, inner]`, where `axis` and the `span` − 1 axes after it count as one; an error unless the
+/// tensor has them.
+#[inline]
+pub(crate) fn around(dims: &[usize], axis: usize, span: usize) -> Result<[usize; 3]> {
+    let end = axis.checked_add(span).filter(|&end| axis < end && end <= dims.len());
+    let end = end.ok_or(Error::Dims { what: "axis", must: "be one of the tensor's" })?;
+    Ok([len(&dims[..axis])?, len(&dims[axis..end])?, len(&dims[end..])?])
+}

@@ -35,6 +35,12 @@ impl<'a, T, const R: usize> View<'a, T, R> {
         Ok(Self { data, dims, stride: columns(&dims) })
     }
 
+    /// No elements: dims of 0.
+    #[inline]
+    pub(crate) fn empty() -> Self {
+        Self { data: &[], dims: [0; R], stride: 0 }
+    }
+
     /// The dims.
     #[inline]
     #[must_use]
@@ -146,6 +152,13 @@ impl<'a, T, const R: usize> ViewMut<'a, T, R> {
         }
         let data = self.data.get_mut(range.start..).unwrap_or_default();
         Ok(ViewMut { data, dims, stride: self.stride, accumulates: false })
+    }
+
+    /// What the tensor holds, for other layers to read.
+    #[inline]
+    #[must_use]
+    pub fn view(&self) -> View<'_, T, R> {
+        View { data: self.data, dims: self.dims, stride: self.stride }
     }
 
     /// The same tensor, lent for a shorter time.

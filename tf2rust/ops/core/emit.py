@@ -13,7 +13,7 @@ from typing import Protocol
 
 from tf2rust.ops.core.dims import Expr as Dim
 from tf2rust.ops.core.layer import Layer
-from tf2rust.rust.tree import Array, Expr, Stmt, Token
+from tf2rust.rust.tree import Array, Expr, Stmt, Token, tuple_
 
 CX = Token("cx")
 """The ``&mut tf_layers::Context`` of the run."""
@@ -80,6 +80,13 @@ def layer_call(layer: Layer, site: Site) -> Expr:
     method = "run" if site.in_place is None else "run_in_place"
     read = [view for i, view in enumerate(site.inputs) if i != site.in_place]
     return site.field.method(method, CX, *read, *site.outputs)
+
+
+@singledispatch
+def result_pattern(layer: Layer, names: Sequence[Expr]) -> Expr:
+    """The pattern that takes apart what ``layer_call`` gives, with a name for each output."""
+    del layer
+    return tuple_(names)
 
 
 @singledispatch
