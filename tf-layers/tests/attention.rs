@@ -2,10 +2,9 @@
 
 mod common;
 
-use common::{Rng, assert_close, isas, packed};
+use common::{Rng, assert_close, isas, on, packed, view, view_mut};
 use tf_layers::{
-    Activation, Attention, Buffer, Direction, GroupNorm, Heads, Mask, Matrix, RmsNorm, SimpleRnn, States,
-    UnitNorm,
+    Activation, Attention, Direction, GroupNorm, Mask, Matrix, RmsNorm, SimpleRnn, States, UnitNorm,
 };
 
 #[test]
@@ -16,7 +15,6 @@ fn attention() {
     for axes in [[[0, 2, 1, 3]; 4], [plain, [0, 1, 3, 2], plain, plain]] {
         for (queries, keys) in [(3, 5), (101, 33), (1, 1)] {
             let (batch, heads, depth, value_depth) = (2, 2, 5, 18);
-            let size = Heads { batch, heads, queries, keys, depth, value_depth };
             let layer = Attention { scale: 0.5, axes };
             let (q, k) = (rng.vec(batch * heads * queries * depth), rng.vec(batch * heads * keys * depth));
             let v = rng.vec(batch * heads * keys * value_depth);
@@ -30,8 +28,8 @@ fn attention() {
             for which in 0..3 {
                 let mask = match which {
                     0 => Mask::None,
-                    1 => Mask::Keep { keep: &keep, shape: [batch, 1, 1, keys], fill: -1e9 },
-                    _ => Mask::Add { bias: &bias, shape: [1, heads, queries, keys] },
+                    1 => Mask::Keep { keep: view(&keep, [batch, 1, 1, keys]), fill: -1e9 },
+                    _ => Mask::Add(view(&bias, [1, heads, queries, keys])),
                 };
                 let mut expected = vec![0.0; batch * heads * queries * value_depth];
                 for place in 0..batch * heads * queries {
@@ -62,20 +60,37 @@ fn attention() {
                         }
                     }
                 }
+                let dims = |i: usize, sizes: [usize; 4]| {
+                    let mut dims = [0; 4];
+                    for (axis, size) in axes[i].into_iter().zip(sizes) {
+                        dims[axis] = size;
+                    }
+                    dims
+                };
+                let of_y = dims(3, [batch, heads, queries, value_depth]);
+                let qs = view(&q, dims(0, [batch, heads, queries, depth]));
+                let ks = view(&k, dims(1, [batch, heads, keys, depth]));
+                let vs = view(&v, dims(2, [batch, heads, keys, value_depth]));
                 for isa in isas() {
-                    let (mut y, mut scratch) = (vec![f32::NAN; expected.len()], Buffer::default());
-                    layer.run(isa, size, &q, &k, &v, mask, &mut y, &mut scratch).unwrap();
+                    let mut y = vec![f32::NAN; expected.len()];
+                    let run = |layer: Attention, k, v, mask, y: &mut [f32]| {
+                        on(isa, |cx| layer.run(cx, qs, k, v, mask, view_mut(y, of_y)).map(drop))
+                    };
+                    run(layer, ks, vs, mask, &mut y).unwrap();
                     assert_close(&y, &expected, 1e-5, &format!("{isa:?} {queries} {keys} {which}"));
-                    let more = Heads { keys: keys + 1, ..size };
-                    assert!(layer.run(isa, more, &q, &k, &v, mask, &mut y, &mut scratch).is_err());
-                    let huge = Heads { batch: usize::MAX, ..size };
-                    assert!(layer.run(isa, huge, &q, &k, &v, mask, &mut y, &mut scratch).is_err());
                     let wrong = Attention { axes: [[0, 0, 1, 3]; 4], ..layer };
-                    assert!(wrong.run(isa, size, &q, &k, &v, mask, &mut y, &mut scratch).is_err());
-                    let bad = Mask::Keep { keep: &keep, shape: [batch, 1, 1, keys + 1], fill: 0.0 };
-                    assert!(layer.run(isa, size, &q, &k, &v, bad, &mut y, &mut scratch).is_err());
-                    let none = Heads { keys: 0, ..size };
-                    layer.run(isa, none, &q, &[], &[], Mask::None, &mut y, &mut scratch).unwrap();
+                    assert!(run(wrong, ks, vs, mask, &mut y).is_err());
+                    let wrong = Attention { axes: [[0, 1, 2, 4]; 4], ..layer };
+                    assert!(run(wrong, ks, vs, mask, &mut y).is_err());
+                    let short = dims(1, [batch, heads, 0, depth]);
+                    assert!(run(layer, view(&[], short), vs, mask, &mut y).is_err());
+                    let narrow = view(&v[..batch * heads * keys], dims(2, [batch, heads, keys, 1]));
+                    assert!(run(layer, ks, narrow, mask, &mut y).is_err());
+                    let keep = view(&keep[..keys], [1, 1, keys, 1]);
+                    let result = run(layer, ks, vs, Mask::Keep { keep, fill: 0.0 }, &mut y);
+                    assert_eq!(result.is_ok(), keys == 1 || keys == queries);
+                    let none = view(&[], dims(2, [batch, heads, 0, value_depth]));
+                    run(layer, view(&[], short), none, Mask::None, &mut y).unwrap();
                     assert!(y.iter().all(|&y| y == 0.0));
                 }
             }
@@ -93,20 +108,33 @@ fn normalisations() {
             let mut y = vec![f32::NAN; x.len()];
             let dims = [outer, axis, inner];
             for p in [1, 2] {
-                UnitNorm { p, limit: 1e12 }.run(isa, dims, &x, &mut y).unwrap();
+                let layer = UnitNorm { axis: 1, span: 1, p, limit: 1e12 };
+                on(isa, |cx| layer.run(cx, view(&x, dims), view_mut(&mut y, dims))).unwrap();
                 let size = |column: &[f64]| match p {
                     1 => column.iter().map(|x| x.abs()).sum::<f64>(),
                     _ => column.iter().map(|x| x * x).sum::<f64>().sqrt(),
                 };
                 assert_close(&y, &scaled(dims, &x, size, None), 1e-6, &format!("{isa:?} {p}"));
             }
-            RmsNorm { gamma: Some(&gamma), epsilon: 0.01 }.run(isa, dims, &x, &mut y).unwrap();
+            let rms = RmsNorm { axis: 1, span: 1, gamma: Some(&gamma), epsilon: 0.01 };
+            on(isa, |cx| rms.run(cx, view(&x, dims), view_mut(&mut y, dims))).unwrap();
             let size = |column: &[f64]| {
                 (column.iter().map(|x| x * x).sum::<f64>() / column.len() as f64 + 0.01).sqrt()
             };
             assert_close(&y, &scaled(dims, &x, size, Some(&gamma)), 1e-6, &format!("{isa:?}"));
-            assert!(RmsNorm { gamma: Some(&[]), epsilon: 0.0 }.run(isa, dims, &x, &mut y).is_err());
-            assert!(UnitNorm { p: 3, limit: 1.0 }.run(isa, dims, &x, &mut y).is_err());
+            for bad in [RmsNorm { gamma: Some(&[]), ..rms }, RmsNorm { axis: 2, span: 2, ..rms }] {
+                assert!(
+                    on(isa, |cx| bad.run(cx, view(&x, dims), view_mut(&mut y, dims))).is_err(),
+                    "{bad:?}"
+                );
+            }
+            let unit = UnitNorm { axis: 1, span: 1, p: 2, limit: 1.0 };
+            for bad in [UnitNorm { p: 3, ..unit }, UnitNorm { axis: 3, ..unit }] {
+                assert!(
+                    on(isa, |cx| bad.run(cx, view(&x, dims), view_mut(&mut y, dims))).is_err(),
+                    "{bad:?}"
+                );
+            }
         }
     }
 }
@@ -158,12 +186,15 @@ fn group_normalisation() {
         }
         let layer = GroupNorm { gamma: Some(&gamma), beta: Some(&beta), groups, epsilon: 1e-3 };
         for isa in isas() {
-            let (mut y, mut scratch) = (vec![f32::NAN; x.len()], Buffer::default());
-            layer.run(isa, [2, positions, channels], &x, &mut y, &mut scratch).unwrap();
+            let (mut y, dims) = (vec![f32::NAN; x.len()], [2, positions, channels]);
+            on(isa, |cx| layer.run(cx, view(&x, dims), view_mut(&mut y, dims))).unwrap();
             assert_close(&y, &expected, 1e-5, &format!("{isa:?} {channels} {groups}"));
             let none = GroupNorm { groups: 0, ..layer };
-            assert!(none.run(isa, [2, positions, channels], &x, &mut y, &mut scratch).is_err());
-            assert!(layer.run(isa, [0, positions, channels], &[], &mut [], &mut scratch).is_ok());
+            assert!(on(isa, |cx| none.run(cx, view(&x, dims), view_mut(&mut y, dims))).is_err());
+            let flat = [x.len()];
+            assert!(on(isa, |cx| layer.run(cx, view(&x, flat), view_mut(&mut y, flat))).is_err());
+            let empty = [0, positions, channels];
+            assert!(on(isa, |cx| layer.run(cx, view(&[], empty), view_mut(&mut [], empty)).is_ok()));
         }
     }
 }
@@ -186,25 +217,25 @@ fn masks_of_recurrent_layers() {
         direction: Direction::Forward,
     };
     for isa in isas() {
-        let mut scratch = Buffer::default();
+        let xs = view(&x, [batch, steps, 2]);
         for direction in [Direction::Forward, Direction::Reverse, Direction::GoBackwards] {
             let layer = SimpleRnn { direction, ..layer };
             for zero_masked in [false, true] {
                 let mut y = vec![f32::NAN; batch * steps * units];
                 let mut last = vec![f32::NAN; batch * units];
-                let states = States {
-                    mask: Some(&mask),
-                    zero_masked,
-                    last: [Some(&mut last), None],
-                    ..States::default()
-                };
-                layer.run_with_states(isa, batch, steps, &x, &mut y, states, &mut scratch).unwrap();
+                let states =
+                    States { mask: Some(view(&mask, [batch, steps])), zero_masked, ..States::default() };
+                let (to, state) =
+                    (view_mut(&mut y, [batch, steps, units]), view_mut(&mut last, [batch, units]));
+                on(isa, |cx| layer.run_with_states(cx, xs, states, to, [Some(state)]).map(drop)).unwrap();
                 for sample in 0..batch {
                     let kept: Vec<usize> = (0..steps).filter(|t| mask[sample * steps + t]).collect();
                     let inputs: Vec<f32> =
                         kept.iter().flat_map(|t| x[(sample * steps + t) * 2..][..2].to_vec()).collect();
                     let mut alone = vec![f32::NAN; kept.len() * units];
-                    layer.run(isa, 1, kept.len(), &inputs, &mut alone, &mut scratch).unwrap();
+                    let inputs = view(&inputs, [1, kept.len(), 2]);
+                    let to = view_mut(&mut alone, [1, kept.len(), units]);
+                    on(isa, |cx| layer.run(cx, inputs, to)).unwrap();
                     let order = |t: usize| if direction == Direction::Forward { t } else { steps - 1 - t };
                     let mut before = vec![0.0; units];
                     let mut seen = 0;
@@ -232,17 +263,16 @@ fn masks_of_recurrent_layers() {
                     let exact: Vec<f64> = before.iter().map(|&e| f64::from(e)).collect();
                     assert_close(&last[sample * units..][..units], &exact, 1e-6, &format!("{isa:?} last"));
                 }
-                let short = States { mask: Some(&mask[1..]), ..States::default() };
-                assert!(layer.run_with_states(isa, batch, steps, &x, &mut y, short, &mut scratch).is_err());
+                let short = States { mask: Some(view(&mask[1..], [1, 7])), ..States::default() };
+                let to = view_mut(&mut y, [batch, steps, units]);
+                assert!(on(isa, |cx| layer.run_with_states(cx, xs, short, to, [None]).is_err()));
             }
         }
-        let mut y = vec![0.0; batch * units];
+        let mut y = vec![f32::NAN; batch * units];
         let last = SimpleRnn { return_sequences: false, ..layer };
-        let none = States { mask: Some(&[false; 8]), ..States::default() };
-        last.run_with_states(isa, batch, steps, &x, &mut y, none, &mut scratch).unwrap();
+        let none = States { mask: Some(view(&[false; 8], [batch, steps])), ..States::default() };
+        let to = view_mut(&mut y, [batch, units]);
+        on(isa, |cx| last.run_with_states(cx, xs, none, to, [None]).map(drop)).unwrap();
         assert_eq!(y, vec![0.0; batch * units]);
-        let mut c = vec![0.0; batch * units];
-        let wanted = States { last: [None, Some(&mut c)], ..States::default() };
-        assert!(last.run_with_states(isa, batch, steps, &x, &mut y, wanted, &mut scratch).is_err());
     }
 }

@@ -2,10 +2,9 @@
 
 mod common;
 
-use common::isas;
 use tf_layers::{
-    Activation, Buffer, DeformConv, Deformation, Error, F16, GivenCell, GivenRecurrence, GivenWeights,
-    MatMul, MaxPool, cast, diagonal, max_unpool, mel_weights, spectrum_bins,
+    DeformConv, Deformation, Error, F16, MatMul, MaxPool, cast, diagonal, max_unpool, mel_weights,
+    spectrum_bins,
 };
 
 const POOL: MaxPool = MaxPool {
@@ -88,55 +87,6 @@ fn a_deformed_convolution_reads_zeros_outside() {
     assert!(run(DeformConv { groups: 0, ..layer }, &[0.0; 2], None).is_err());
     assert!(run(DeformConv { offset_groups: 2, ..layer }, &[0.0; 2], None).is_err());
     assert!(run(DeformConv { size: [usize::MAX, 2], ..layer }, &[0.0; 2], None).is_err());
-}
-
-#[test]
-fn recurrences_check_what_they_are_given() {
-    let tanh = [[Activation::Tanh; 3]];
-    for cell in [GivenCell::Rnn, GivenCell::Gru { reset_after: true }, GivenCell::Lstm { coupled: false }] {
-        let gates = match cell {
-            GivenCell::Rnn => 1,
-            GivenCell::Gru { .. } => 3,
-            GivenCell::Lstm { .. } => 4,
-        };
-        let layer = GivenRecurrence {
-            cell,
-            dims: [2, 1, 1, 1],
-            reverse: &[false],
-            activations: &tanh,
-            clip: f32::NAN,
-        };
-        let ones = [1.0; 8];
-        let good = GivenWeights { kernel: &ones[..gates], recurrent: &ones[..gates], ..Default::default() };
-        for isa in isas() {
-            let run = |layer: GivenRecurrence<'_>, weights: GivenWeights<'_>| {
-                let mut y = [f32::NAN; 2];
-                layer
-                    .run(isa, &[1.0, 2.0], weights, Some(&mut y), [None, None], &mut Buffer::default())
-                    .map(|()| y)
-            };
-            assert!(run(layer, good).unwrap().iter().all(|y| y.is_finite()));
-            // Steps beyond a sample's length leave zeros.
-            assert_eq!(run(layer, GivenWeights { lengths: Some(&[1]), ..good }).unwrap()[1], 0.0);
-            for bad in [
-                GivenWeights { kernel: &[], ..good },
-                GivenWeights { recurrent: &ones, ..good },
-                GivenWeights { bias: Some(&ones[..1]), ..good },
-                GivenWeights { lengths: Some(&[3]), ..good },
-                GivenWeights { lengths: Some(&[-1]), ..good },
-                GivenWeights { initial: [Some(&ones[..2]), None], ..good },
-                GivenWeights { peepholes: Some(&ones[..2]), ..good },
-            ] {
-                assert!(run(layer, bad).is_err(), "{bad:?}");
-            }
-            assert!(run(GivenRecurrence { activations: &[], ..layer }, good).is_err());
-            assert!(run(GivenRecurrence { dims: [usize::MAX; 4], ..layer }, good).is_err());
-            let endless = GivenRecurrence { dims: [0, usize::MAX, 0, 1], ..layer };
-            let nothing = GivenWeights { kernel: &[], ..good };
-            let mut scratch = Buffer::default();
-            assert!(endless.run(isa, &[], nothing, Some(&mut []), [None, None], &mut scratch).is_ok());
-        }
-    }
 }
 
 #[test]

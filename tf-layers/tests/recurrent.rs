@@ -1,9 +1,11 @@
-//! LSTM and GRU against a step-by-step `f64` reference.
+//! LSTM and GRU against a step-by-step `f64` reference; what recurrent layers refuse.
 
 mod common;
 
-use common::{Rng, assert_close, isas, packed};
-use tf_layers::{Activation, Buffer, Direction, Gru, Lstm, Matrix, States};
+use common::{Rng, assert_close, isas, on, packed, view, view_mut};
+use tf_layers::{
+    Activation, Context, Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, Matrix, States,
+};
 
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
@@ -69,24 +71,39 @@ fn lstm() {
                 let expected = if sequences { &sequence } else { &last_h };
                 let mut y = vec![f32::NAN; expected.len()];
                 let (mut h, mut c) = (vec![f32::NAN; batch * units], vec![f32::NAN; batch * units]);
-                let mut scratch = Buffer::default();
-                let initial = if with_states { [Some(&h0[..]), Some(&c0[..])] } else { [None; 2] };
-                let states = States { initial, last: [Some(&mut h), Some(&mut c)], ..States::default() };
-                layer.run_with_states(isa, batch, steps, &x, &mut y, states, &mut scratch).unwrap();
+                let (x, state) = (view(&x, [batch, steps, input]), [batch, units]);
+                let initial =
+                    if with_states { [Some(view(&h0, state)), Some(view(&c0, state))] } else { [None; 2] };
+                let states = States { initial, ..States::default() };
+                let last = [Some(view_mut(&mut h, state)), Some(view_mut(&mut c, state))];
+                on(isa, |cx| {
+                    if sequences {
+                        let to = view_mut(&mut y, [batch, steps, units]);
+                        layer.run_with_states(cx, x, states, to, last).map(drop)
+                    } else {
+                        layer.run_with_states(cx, x, states, view_mut(&mut y, state), last).map(drop)
+                    }
+                })
+                .unwrap();
                 assert_close(&y, expected, 1e-5, &context);
                 assert_close(&h, &last_h, 1e-5, &context);
                 assert_close(&c, &last_c, 1e-5, &context);
-                assert!(layer.run(isa, batch + 9, steps + 1, &x, &mut y, &mut scratch).is_err());
-                assert!(
-                    Lstm { units: units + 1, ..layer }
-                        .run(isa, batch, steps, &x, &mut y, &mut scratch)
-                        .is_err()
-                );
-                assert!(
-                    Lstm { bias: Some(&b[1..]), ..layer }
-                        .run(isa, batch, steps, &x, &mut y, &mut scratch)
-                        .is_err()
-                );
+                let other = [batch + 1, units];
+                let mut more = vec![0.0; other.iter().product()];
+                let wrong = more.clone();
+                assert!(on(isa, |cx| layer.run(cx, x, view_mut(&mut more, other)).is_err()));
+                let bad = States { initial: [None, Some(view(&wrong, other))], ..States::default() };
+                let refused = |cx: &mut Context<'_>, layer: Lstm<'_>, states, last| {
+                    let mut y = vec![0.0; batch * units];
+                    layer.run_with_states(cx, x, states, view_mut(&mut y, state), [None, last]).is_err()
+                };
+                let layer = Lstm { return_sequences: false, ..layer };
+                assert!(on(isa, |cx| !refused(cx, layer, states, None)));
+                assert!(on(isa, |cx| refused(cx, layer, bad, None)));
+                assert!(on(isa, |cx| refused(cx, Lstm { units: units + 1, ..layer }, states, None)));
+                assert!(on(isa, |cx| refused(cx, Lstm { bias: Some(&b[1..]), ..layer }, states, None)));
+                let last = Some(view_mut(&mut more, other));
+                assert!(on(isa, |cx| refused(cx, layer, states, last)));
             }
         }
     }
@@ -156,19 +173,88 @@ fn gru() {
                 let expected = if sequences { &sequence } else { &last };
                 let mut y = vec![f32::NAN; expected.len()];
                 let mut h = vec![f32::NAN; batch * units];
-                let mut scratch = Buffer::default();
-                let states =
-                    States { initial: [Some(&h0), None], last: [Some(&mut h), None], ..States::default() };
-                layer.run_with_states(isa, batch, steps, &x, &mut y, states, &mut scratch).unwrap();
+                let (x, state) = (view(&x, [batch, steps, input]), [batch, units]);
+                let states = States { initial: [Some(view(&h0, state))], ..States::default() };
+                let to_last = [Some(view_mut(&mut h, state))];
+                on(isa, |cx| {
+                    if sequences {
+                        let to = view_mut(&mut y, [batch, steps, units]);
+                        layer.run_with_states(cx, x, states, to, to_last).map(drop)
+                    } else {
+                        layer.run_with_states(cx, x, states, view_mut(&mut y, state), to_last).map(drop)
+                    }
+                })
+                .unwrap();
                 assert_close(&y, expected, 1e-5, &context);
                 assert_close(&h, &last, 1e-5, &context);
-                assert!(layer.run(isa, batch + 1, steps, &x, &mut y, &mut scratch).is_err());
-                assert!(
-                    Gru { units: units + 1, ..layer }
-                        .run(isa, batch, steps, &x, &mut y, &mut scratch)
-                        .is_err()
-                );
+                let refused = |layer: Gru<'_>, state: [usize; 2]| {
+                    let mut y = vec![0.0; state.iter().product()];
+                    on(isa, |cx| layer.run(cx, x, view_mut(&mut y, state)).is_err())
+                };
+                let layer = Gru { return_sequences: false, ..layer };
+                assert!(!refused(layer, state));
+                assert!(refused(layer, [batch + 1, units]));
+                assert!(refused(Gru { units: units + 1, ..layer }, [batch, units + 1]));
             }
+        }
+    }
+}
+
+#[test]
+fn recurrences_check_what_they_are_given() {
+    let tanh = [[Activation::Tanh; 3]];
+    for cell in
+        [DynamicCell::Rnn, DynamicCell::Gru { reset_after: true }, DynamicCell::Lstm { coupled: false }]
+    {
+        let gates = match cell {
+            DynamicCell::Rnn => 1,
+            DynamicCell::Gru { .. } => 3,
+            DynamicCell::Lstm { .. } => 4,
+        };
+        let layer = DynamicRecurrence { cell, reverse: [false], activations: tanh, clip: f32::NAN };
+        let ones = [1.0; 8];
+        let good = DynamicWeights {
+            kernel: view(&ones[..gates], [1, gates, 1]),
+            recurrent: view(&ones[..gates], [1, gates, 1]),
+            bias: None,
+            lengths: None,
+            initial: [None, None],
+            peepholes: None,
+        };
+        for isa in isas() {
+            let run = |layer: DynamicRecurrence<1>, weights: DynamicWeights<'_>| {
+                let (x, mut y) = (view(&[1.0, 2.0], [2, 1, 1]), [f32::NAN; 2]);
+                let to = Some(view_mut(&mut y, [2, 1, 1, 1]));
+                on(isa, |cx| layer.run(cx, x, weights, to, [None, None]).map(drop)).map(|()| y)
+            };
+            assert!(run(layer, good).unwrap().iter().all(|y| y.is_finite()));
+            // Steps beyond a sample's length leave zeros.
+            assert_eq!(
+                run(layer, DynamicWeights { lengths: Some(view(&[1], [1])), ..good }).unwrap()[1],
+                0.0
+            );
+            for bad in [
+                DynamicWeights { kernel: view(&[], [1, gates, 0]), ..good },
+                DynamicWeights { kernel: view(&ones[..2 * gates], [2, gates, 1]), ..good },
+                DynamicWeights { recurrent: view(&ones, [1, 8, 1]), ..good },
+                DynamicWeights { bias: Some(view(&ones[..1], [1, 1])), ..good },
+                DynamicWeights { lengths: Some(view(&[3], [1])), ..good },
+                DynamicWeights { lengths: Some(view(&[-1], [1])), ..good },
+                DynamicWeights { lengths: Some(view(&[1, 1], [2])), ..good },
+                DynamicWeights { initial: [Some(view(&ones[..2], [1, 2, 1])), None], ..good },
+                DynamicWeights { peepholes: Some(view(&ones[..2], [1, 2])), ..good },
+            ] {
+                assert!(run(layer, bad).is_err(), "{bad:?}");
+            }
+            let (reverse, activations) = ([true, false], [tanh[0]; 2]);
+            let both = DynamicRecurrence { cell, reverse, activations, clip: f32::INFINITY };
+            let x = view(&[], [0, 1, 1]);
+            assert!(on(isa, |cx| both.run(cx, x, good, None, [None, None]).is_err()));
+            // As many samples as there can be, of no steps.
+            let weights = DynamicWeights { kernel: view(&[], [1, gates, 0]), ..good };
+            let (x, dims) = (view(&[], [0, usize::MAX, 0]), [0, 1, usize::MAX, 1]);
+            on(isa, |cx| layer.run(cx, x, weights, Some(view_mut(&mut [], dims)), [None, None]).map(drop))
+                .unwrap();
         }
     }
 }

@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{Rng, assert_close, isas};
-use tf_layers::{Activation, Buffer, GroupNorm, LayerNorm, Reduce, log_softmax, softmax};
+use common::{Rng, assert_close, isas, on, view, view_mut};
+use tf_layers::{Activation, GroupNorm, LayerNorm, Reduce, log_softmax, softmax};
 
 const DIMS: [[usize; 3]; 12] = [
     [1, 1, 1],
@@ -111,10 +111,14 @@ fn softmax_and_its_logarithm() {
             let expected = spread(dims, &x, |line| log(line).iter().map(|x| x.exp()).collect());
             for isa in isas() {
                 let mut y = vec![f32::NAN; x.len()];
-                softmax(isa, dims, &x, &mut y).unwrap();
+                on(isa, |cx| softmax(cx, 1, view(&x, dims), view_mut(&mut y, dims))).unwrap();
                 assert_close(&y, &expected, 1e-6, &format!("{dims:?} {isa:?}"));
-                log_softmax(isa, dims, &x, &mut y).unwrap();
+                on(isa, |cx| log_softmax(cx, 1, view(&x, dims), view_mut(&mut y, dims))).unwrap();
                 assert_close(&y, &expected_log, 1e-6, &format!("log {dims:?} {isa:?}"));
+                assert!(on(isa, |cx| softmax(cx, 3, view(&x, dims), view_mut(&mut y, dims))).is_err());
+                let flat = [x.len(), 1, 1];
+                let differ = on(isa, |cx| softmax(cx, 1, view(&x, dims), view_mut(&mut y, flat))).is_err();
+                assert_eq!(differ, dims != flat);
             }
         }
     }
@@ -141,6 +145,8 @@ fn layer_norm() {
                     y
                 });
                 let layer = LayerNorm {
+                    axis: 1,
+                    span: 1,
                     gamma: affine.then_some(&gamma[..]),
                     beta: affine.then_some(&beta[..]),
                     epsilon: 1e-3,
@@ -148,8 +154,18 @@ fn layer_norm() {
                 };
                 for isa in isas() {
                     let mut y = vec![f32::NAN; x.len()];
-                    layer.run(isa, dims, &x, &mut y).unwrap();
+                    on(isa, |cx| layer.run(cx, view(&x, dims), view_mut(&mut y, dims))).unwrap();
                     assert_close(&y, &expected, 2e-6, &format!("{dims:?} {offset} {isa:?}"));
+                    // Two axes are one to the layer.
+                    let (both, split) = (LayerNorm { span: 2, ..layer }, [dims[0], 1, dims[1], dims[2]]);
+                    let mut again = vec![f32::NAN; x.len()];
+                    on(isa, |cx| both.run(cx, view(&x, split), view_mut(&mut again, split))).unwrap();
+                    assert_eq!(again, y);
+                    for (axis, span) in [(3, 1), (1, 3), (1, 0), (usize::MAX, 2)] {
+                        let wrong = LayerNorm { axis, span, ..layer };
+                        let result = on(isa, |cx| wrong.run(cx, view(&x, dims), view_mut(&mut y, dims)));
+                        assert!(result.is_err(), "{axis} {span}");
+                    }
                 }
             }
         }
@@ -186,7 +202,7 @@ fn group_norm() {
             let layer = GroupNorm { gamma: Some(&gamma), beta: Some(&beta), groups, epsilon: 1e-3 };
             for isa in isas() {
                 let mut y = vec![f32::NAN; x.len()];
-                layer.run(isa, dims, &x, &mut y, &mut Buffer::default()).unwrap();
+                on(isa, |cx| layer.run(cx, view(&x, dims), view_mut(&mut y, dims))).unwrap();
                 assert_close(&y, &expected, 2e-6, &format!("{dims:?} {groups} {offset} {isa:?}"));
             }
         }

@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{Rng, assert_close, isas};
-use tf_layers::{Activation, ScaleShift};
+use common::{Rng, assert_close, isas, on, view, view_mut};
+use tf_layers::{Activation, Context, ScaleShift};
 
 #[test]
 fn as_the_formula_says() {
@@ -42,10 +42,11 @@ fn as_the_formula_says() {
                 for isa in isas() {
                     let name = format!("{pixels} × {channels}, {activation:?}, {}", isa.name());
                     let mut y = vec![f32::NAN; x.len()];
-                    layer.run(isa, &x, &mut y).unwrap();
+                    let dims = [pixels, channels];
+                    on(isa, |cx| layer.run(cx, view(&x, dims), view_mut(&mut y, dims))).unwrap();
                     assert_close(&y, &expected, 1e-6, &name);
                     y.copy_from_slice(&x);
-                    layer.run_in_place(isa, &mut y).unwrap();
+                    on(isa, |cx| layer.run_in_place(cx, view_mut(&mut y, dims))).unwrap();
                     assert_close(&y, &expected, 1e-6, &name);
                 }
             }
@@ -59,7 +60,7 @@ fn a_mean_that_is_near_leaves_no_rounding() {
         ScaleShift { mean: Some(&[1e6]), scale: &[0.1], shift: &[0.5], activation: Activation::Linear };
     for isa in isas() {
         let mut y = [1e6 + 0.25, 1e6 - 3.0];
-        layer.run_in_place(isa, &mut y).unwrap();
+        on(isa, |cx| layer.run_in_place(cx, view_mut(&mut y, [2, 1]))).unwrap();
         assert_close(&y, &[0.525, 0.2], 1e-7, isa.name());
     }
 }
@@ -69,15 +70,21 @@ fn what_contradicts_itself_is_an_error() {
     let good = ScaleShift { mean: None, scale: &[1.0; 3], shift: &[0.0; 3], activation: Activation::Relu };
     for isa in isas() {
         let mut y = [0.0; 6];
-        assert!(good.run(isa, &[0.0; 6], &mut y).is_ok());
-        assert!(good.run(isa, &[0.0; 5], &mut y).is_err());
-        assert!(good.run(isa, &[0.0; 5], &mut y[..5]).is_err());
+        let x = view(&[0.0; 6], [2, 3]);
+        assert!(on(isa, |cx| good.run(cx, x, view_mut(&mut y, [2, 3]))).is_ok());
+        assert!(on(isa, |cx| good.run(cx, x, view_mut(&mut y, [3, 2]))).is_err());
+        assert!(on(isa, |cx| good.run(cx, view(&[0.0; 3], [1, 3]), view_mut(&mut y, [2, 3]))).is_err());
+        assert!(on(isa, |cx| good.run_in_place(cx, view_mut(&mut y, [3, 2]))).is_err());
+        assert!(on(isa, |cx| good.run_in_place(cx, view_mut(&mut y, [2, 3]).accumulate())).is_err());
+        let none =
+            |cx: &mut Context<'_>| good.run_in_place(cx, view_mut(&mut [], [usize::MAX / 4, 0])).is_err();
+        assert!(on(isa, none));
         for bad in [
             ScaleShift { mean: Some(&[0.0; 2]), ..good },
             ScaleShift { shift: &[0.0; 2], ..good },
             ScaleShift { scale: &[], shift: &[], ..good },
         ] {
-            assert!(bad.run_in_place(isa, &mut y).is_err(), "{bad:?}");
+            assert!(on(isa, |cx| bad.run_in_place(cx, view_mut(&mut y, [2, 3]))).is_err(), "{bad:?}");
         }
     }
 }

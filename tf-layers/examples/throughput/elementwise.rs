@@ -2,7 +2,10 @@
 
 use std::hint::black_box;
 
-use tf_layers::{Activation, Binary, Buffer, GroupNorm, LayerNorm, Pool, Pool2d, Reduce, softmax, transpose};
+use tf_layers::{
+    Activation, Binary, Buffer, Context, GroupNorm, LayerNorm, Pool, Pool2d, Reduce, View, ViewMut, softmax,
+    transpose,
+};
 
 use crate::bench::{Bench, numbers};
 
@@ -11,6 +14,8 @@ impl Bench {
         let mut x = numbers(16384);
         x.iter_mut().for_each(|x| *x *= 8.0);
         let mut y = numbers(x.len());
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(self.isa, &mut scratch);
         for activation in [
             Activation::Relu,
             Activation::Exp,
@@ -22,7 +27,8 @@ impl Bench {
             Activation::Softplus,
         ] {
             self.measure(&format!("{activation:?} of 16384"), 0, || {
-                activation.run(self.isa, black_box(&x[..]), &mut y).unwrap();
+                let x = View::new(black_box(&x[..]), [16384]).unwrap();
+                activation.run(cx, x, ViewMut::new(&mut y, [16384]).unwrap()).unwrap();
             });
         }
         self.measure("add 16384", 0, || {
@@ -36,11 +42,20 @@ impl Bench {
         for dims in [[1024, 16, 1], [16, 1024, 1], [1638, 10, 1], [16, 16, 64]] {
             let len = dims.iter().product();
             self.measure(&format!("softmax {dims:?}"), 0, || {
-                softmax(self.isa, dims, black_box(&x[..len]), &mut y[..len]).unwrap();
+                let x = View::new(black_box(&x[..len]), dims).unwrap();
+                softmax(cx, 1, x, ViewMut::new(&mut y[..len], dims).unwrap()).unwrap();
             });
-            let norm = LayerNorm { gamma: None, beta: None, epsilon: 1e-3, activation: Activation::Linear };
+            let norm = LayerNorm {
+                axis: 1,
+                span: 1,
+                gamma: None,
+                beta: None,
+                epsilon: 1e-3,
+                activation: Activation::Linear,
+            };
             self.measure(&format!("layer norm {dims:?}"), 0, || {
-                norm.run(self.isa, dims, black_box(&x[..len]), &mut y[..len]).unwrap();
+                let x = View::new(black_box(&x[..len]), dims).unwrap();
+                norm.run(cx, x, ViewMut::new(&mut y[..len], dims).unwrap()).unwrap();
             });
             self.measure(&format!("sum {dims:?}"), 0, || {
                 let out = dims[0] * dims[2];
@@ -51,9 +66,9 @@ impl Bench {
             let len = dims.iter().product();
             for groups in [1, dims[2]] {
                 let norm = GroupNorm { gamma: None, beta: None, groups, epsilon: 1e-3 };
-                let mut scratch = Buffer::default();
                 self.measure(&format!("group norm {dims:?} in {groups}"), 0, || {
-                    norm.run(self.isa, dims, black_box(&x[..len]), &mut y[..len], &mut scratch).unwrap();
+                    let x = View::new(black_box(&x[..len]), dims).unwrap();
+                    norm.run(cx, x, ViewMut::new(&mut y[..len], dims).unwrap()).unwrap();
                 });
             }
         }

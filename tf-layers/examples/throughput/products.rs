@@ -3,7 +3,8 @@
 use std::hint::black_box;
 
 use tf_layers::{
-    Activation, Buffer, Conv1d, Conv2d, Dense, DepthwiseConv2d, Direction, Lstm, Matrix, WinogradConv2d,
+    Activation, Buffer, Context, Conv1d, Conv2d, Dense, DepthwiseConv2d, Direction, Lstm, Matrix, View,
+    ViewMut, WinogradConv2d,
 };
 
 use crate::bench::{Bench, numbers};
@@ -192,7 +193,9 @@ impl Bench {
         let mut y = numbers(batch * units);
         let mut scratch = Buffer::default();
         self.measure(&name, 2 * batch * steps * (input + units) * n, || {
-            layer.run(self.isa, batch, steps, black_box(&x[..]), &mut y, &mut scratch).unwrap();
+            let x = View::new(black_box(&x[..]), [batch, steps, input]).unwrap();
+            let y = ViewMut::new(&mut y, [batch, units]).unwrap();
+            layer.run(&mut Context::new(self.isa, &mut scratch), x, y).unwrap();
         });
     }
 }

@@ -2,12 +2,13 @@
 
 use core::fmt;
 
-use crate::error::{Result, check_len};
+use crate::Context;
+use crate::error::Result;
 use crate::gemm::UNBOUNDED;
 use crate::math;
 use crate::ops::function::{Applied, Parameters, applied};
 use crate::simd::{Isa, Simd, Source};
-use crate::tensor::Columns;
+use crate::tensor::{Columns, View, ViewMut, check_dims};
 
 /// The constants of the SELU paper (Klambauer et al., 2017), as ONNX and Keras give them.
 const SELU_ALPHA: f32 = 1.673_263_2;
@@ -44,9 +45,23 @@ macro_rules! activations {
     };
 }
 
-/// An activation function. Parameters are those of the ONNX operator of the same name.
+/// An activation function, applied to every element. Its parameters are those of the ONNX operator of the same name.
 ///
 /// It carries its kernels with it, so that a program has those of the functions that it names and of no others.
+///
+/// ```
+/// use tf_layers::nn::Activation;
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[-1.0, 2.0], [1, 2])?;
+/// let mut y = [0.0; 2];
+/// let y = Activation::LeakyRelu(0.5).run(cx, x, ViewMut::new(&mut y, [1, 2])?)?;
+/// assert_eq!(y.as_slice()?, [-0.5, 2.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Activation {
     name: Name,
@@ -69,17 +84,36 @@ impl fmt::Debug for Activation {
 }
 
 impl Activation {
-    /// y = f(x), element by element; an error if the lengths differ.
-    pub fn run(self, isa: Isa, x: &[f32], y: &mut [f32]) -> Result<()> {
-        check_len("y", x.len(), y.len())?;
-        (self.apply)(isa, self.parameters, Source::Each(x), y);
-        Ok(())
+    /// y = f(x), element by element; both have the same dims.
+    pub fn run<'y, const R: usize>(
+        self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        check_dims(&x.dims(), &y.dims())?;
+        self.map(cx.isa, x.as_slice()?, y.as_mut_slice()?);
+        Ok(y.into_view())
     }
 
     /// y = f(y), element by element.
-    pub fn run_in_place(self, isa: Isa, y: &mut [f32]) -> Result<()> {
+    pub fn run_in_place<'y, const R: usize>(
+        self,
+        cx: &mut Context<'_>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        self.map_in_place(cx.isa, y.as_mut_slice()?);
+        Ok(y.into_view())
+    }
+
+    /// y = f(x). y must be as long as x.
+    pub(crate) fn map(self, isa: Isa, x: &[f32], y: &mut [f32]) {
+        (self.apply)(isa, self.parameters, Source::Each(x), y);
+    }
+
+    /// y = f(y).
+    pub(crate) fn map_in_place(self, isa: Isa, y: &mut [f32]) {
         (self.apply)(isa, self.parameters, Source::Output, y);
-        Ok(())
     }
 
     /// What a kernel clamps its results to, where it costs nothing, and what is left to be applied to them.
@@ -196,11 +230,13 @@ activations! {
 
 impl Columns<'_> {
     /// Applies an activation to the `n` columns of the result.
-    pub(crate) fn activate(self, isa: Isa, activation: Activation, n: usize) -> Result<()> {
+    pub(crate) fn activate(self, isa: Isa, activation: Activation, n: usize) {
         if n == self.of {
-            return activation.run_in_place(isa, self.y);
+            return activation.map_in_place(isa, self.y);
         }
         // The last row ends where the result does.
-        self.y.chunks_mut(self.of).try_for_each(|row| activation.run_in_place(isa, &mut row[..n]))
+        for row in self.y.chunks_mut(self.of) {
+            activation.map_in_place(isa, &mut row[..n]);
+        }
     }
 }

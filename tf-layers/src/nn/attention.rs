@@ -1,13 +1,34 @@
 //! Scaled dot-product attention.
 
-use crate::error::{Result, check_len, require};
+use crate::Context;
+use crate::error::{Result, require};
 use crate::gemm::Run;
 use crate::gemm::operand::{Plain, Start, Weights};
-use crate::ops::softmax_in_place;
-use crate::simd::{Isa, PANEL};
-use crate::tensor::{Buffer, add, len};
+use crate::ops::softmax_rows;
+use crate::simd::PANEL;
+use crate::tensor::{View, ViewMut, add, len};
 
 /// y = softmax(scale·q·kᵀ + mask)·v, for every sample and every head by itself.
+///
+/// ```
+/// use tf_layers::nn::{Attention, Mask};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // [batch, heads, rows, depth]: one query that is as near to the first key as to the third; the second is masked.
+/// let layer = Attention { scale: 1.0, axes: [[0, 1, 2, 3]; 4] };
+/// let q = View::new(&[1.0, 0.0], [1, 1, 1, 2])?;
+/// let k = View::new(&[2.0, 0.0, 9.0, 9.0, 2.0, 5.0], [1, 1, 3, 2])?;
+/// let v = View::new(&[4.0, 100.0, 8.0], [1, 1, 3, 1])?;
+/// let keep = View::new(&[true, false, true], [1, 1, 1, 3])?;
+/// let mut y = [0.0];
+/// let y = ViewMut::new(&mut y, [1, 1, 1, 1])?;
+/// let y = layer.run(cx, q, k, v, Mask::Keep { keep, fill: f32::NEG_INFINITY }, y)?;
+/// assert_eq!(y.as_slice()?, [6.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Attention {
     /// What the products are multiplied with.
@@ -17,132 +38,136 @@ pub struct Attention {
     pub axes: [[usize; 4]; 4],
 }
 
-/// What is done to the scores before the softmax; of shape `[batch, heads, queries, keys]`, or 1 where it is the same.
-#[derive(Debug, Clone, Copy)]
+/// What is done to the scores before the softmax; `[batch, heads, queries, keys]`, or 1 where it is the same.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mask<'a> {
     /// Nothing.
     None,
     /// Scores for which it is false become `fill`.
     Keep {
         /// Which scores stay.
-        keep: &'a [bool],
-        /// Its shape.
-        shape: [usize; 4],
+        keep: View<'a, bool, 4>,
         /// What becomes of the others.
         fill: f32,
     },
     /// These are added.
-    Add {
-        /// The summands.
-        bias: &'a [f32],
-        /// Their shape.
-        shape: [usize; 4],
-    },
+    Add(View<'a, f32, 4>),
 }
 
 /// Sizes of an attention.
-#[derive(Debug, Clone, Copy)]
-pub struct Heads {
-    /// Samples.
-    pub batch: usize,
-    /// Heads of each sample.
-    pub heads: usize,
+#[derive(Clone, Copy)]
+struct Sizes {
+    batch: usize,
+    heads: usize,
     /// Rows of q and y.
-    pub queries: usize,
+    queries: usize,
     /// Rows of k and v.
-    pub keys: usize,
+    keys: usize,
     /// Depth of q and k.
-    pub depth: usize,
+    depth: usize,
     /// Depth of v and y.
-    pub value_depth: usize,
+    value_depth: usize,
 }
 
 /// Queries whose scores are in memory at once.
 const BLOCK: usize = 96;
 
 impl Attention {
-    /// From q, k and v to y, whose sizes `size` tells.
-    pub fn run(
+    /// From q `[batch, heads, queries, depth]`, k `[batch, heads, keys, depth]` and v `[batch, heads, keys, value depth]`
+    /// to y `[batch, heads, queries, value depth]`, their axes in the order that `axes` tells.
+    pub fn run<'y>(
         &self,
-        isa: Isa,
-        size: Heads,
-        q: &[f32],
-        k: &[f32],
-        v: &[f32],
+        cx: &mut Context<'_>,
+        q: View<'_, f32, 4>,
+        k: View<'_, f32, 4>,
+        v: View<'_, f32, 4>,
         mask: Mask<'_>,
-        y: &mut [f32],
-        scratch: &mut Buffer<f32>,
-    ) -> Result<()> {
-        let Heads { batch, heads, queries, keys, depth, value_depth } = size;
-        check_len("q", len(&[batch, heads, queries, depth])?, q.len())?;
-        check_len("k", len(&[batch, heads, keys, depth])?, k.len())?;
-        check_len("v", len(&[batch, heads, keys, value_depth])?, v.len())?;
-        check_len("y", len(&[batch, heads, queries, value_depth])?, y.len())?;
+        mut y: ViewMut<'y, f32, 4>,
+    ) -> Result<View<'y, f32, 4>> {
         require(self.axes[0][3] == 3 && self.axes[3][3] == 3, "axes", "have the depth of q and y last")?;
-        let steps = [
-            strides(self.axes[0], [batch, heads, queries, depth])?,
-            strides(self.axes[1], [batch, heads, keys, depth])?,
-            strides(self.axes[2], [batch, heads, keys, value_depth])?,
-            strides(self.axes[3], [batch, heads, queries, value_depth])?,
-        ];
+        let dims = [q.dims(), k.dims(), v.dims(), y.dims()];
+        let mut strides = [[0; 4]; 4];
+        let mut sizes = [[0; 4]; 4];
+        for i in 0..4 {
+            [sizes[i], strides[i]] = ordered(self.axes[i], dims[i])?;
+        }
+        let ([batch, heads, queries, depth], [_, _, keys, value_depth]) = (sizes[0], sizes[2]);
+        require(sizes[1] == [batch, heads, keys, depth], "k", "have the batch, heads and depth of q")?;
+        require(sizes[2][..2] == [batch, heads], "v", "have the batch and heads of q, and the rows of k")?;
+        let result = [batch, heads, queries, value_depth];
+        require(sizes[3] == result, "y", "have the batch, heads and rows of q, and the depth of v")?;
         let mask = Steps::new(mask, [batch, heads, queries, keys])?;
-        let rows = BLOCK.min(queries);
-        let panels = [
-            len(&[keys.next_multiple_of(PANEL), depth])?,
-            len(&[value_depth.next_multiple_of(PANEL), keys])?,
-        ];
-        let scores = len(&[rows, keys])?;
-        let scratch = scratch.write(add(add(panels[0], panels[1])?, scores)?)?;
-        if y.is_empty() {
-            return Ok(());
-        }
-        if keys == 0 {
-            y.fill(0.0);
-            return Ok(());
-        }
-        let (k_panels, rest) = scratch.split_at_mut(panels[0]);
-        let (v_panels, scores) = rest.split_at_mut(panels[1]);
-        for sample in 0..batch {
-            for head in 0..heads {
-                let at = |step: &[usize; 4]| sample * step[0] + head * step[1];
-                // Columns of the first product are keys, of the second the depth of the values.
-                pack(&k[at(&steps[1])..], [steps[1][3], steps[1][2]], [depth, keys], k_panels);
-                pack(&v[at(&steps[2])..], [steps[2][2], steps[2][3]], [keys, value_depth], v_panels);
-                for first in (0..queries).step_by(BLOCK) {
-                    let rows = BLOCK.min(queries - first);
-                    let scores = &mut scores[..rows * keys];
-                    let x = Plain { x: &q[at(&steps[0]) + first * steps[0][2]..], stride: steps[0][2] };
-                    Run { rows, x, weights: weights(k_panels, depth, keys, keys), y: &mut *scores }.here(isa);
-                    for score in scores.iter_mut() {
-                        *score *= self.scale;
-                    }
-                    for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
-                        mask.apply([sample, head, first + row], scores);
-                    }
-                    softmax_in_place(isa, [rows, keys, 1], scores)?;
-                    let x = Plain { x: scores, stride: keys };
-                    let y = &mut y[at(&steps[3]) + first * steps[3][2]..];
-                    Run { rows, x, weights: weights(v_panels, keys, value_depth, steps[3][2]), y }.here(isa);
+        let size = Sizes { batch, heads, queries, keys, depth, value_depth };
+        let operands = [q.as_slice()?, k.as_slice()?, v.as_slice()?];
+        compute(cx, self.scale, size, strides, operands, &mask, y.as_mut_slice()?)?;
+        Ok(y.into_view())
+    }
+}
+
+fn compute(
+    cx: &mut Context<'_>,
+    scale: f32,
+    Sizes { batch, heads, queries, keys, depth, value_depth }: Sizes,
+    strides: [[usize; 4]; 4],
+    [q, k, v]: [&[f32]; 3],
+    mask: &Steps<'_>,
+    y: &mut [f32],
+) -> Result<()> {
+    let Context { isa, scratch } = cx;
+    let isa = *isa;
+    let rows = BLOCK.min(queries);
+    let panels =
+        [len(&[keys.next_multiple_of(PANEL), depth])?, len(&[value_depth.next_multiple_of(PANEL), keys])?];
+    let scores = len(&[rows, keys])?;
+    let scratch = scratch.write(add(add(panels[0], panels[1])?, scores)?)?;
+    if y.is_empty() {
+        return Ok(());
+    }
+    if keys == 0 {
+        y.fill(0.0);
+        return Ok(());
+    }
+    let (k_panels, rest) = scratch.split_at_mut(panels[0]);
+    let (v_panels, scores) = rest.split_at_mut(panels[1]);
+    for sample in 0..batch {
+        for head in 0..heads {
+            let at = |step: &[usize; 4]| sample * step[0] + head * step[1];
+            // Columns of the first product are keys, of the second the depth of the values.
+            pack(&k[at(&strides[1])..], [strides[1][3], strides[1][2]], [depth, keys], k_panels);
+            pack(&v[at(&strides[2])..], [strides[2][2], strides[2][3]], [keys, value_depth], v_panels);
+            for first in (0..queries).step_by(BLOCK) {
+                let rows = BLOCK.min(queries - first);
+                let scores = &mut scores[..rows * keys];
+                let x = Plain { x: &q[at(&strides[0]) + first * strides[0][2]..], stride: strides[0][2] };
+                Run { rows, x, weights: weights(k_panels, depth, keys, keys), y: &mut *scores }.here(isa);
+                for score in scores.iter_mut() {
+                    *score *= scale;
                 }
+                for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
+                    mask.apply([sample, head, first + row], scores);
+                }
+                softmax_rows(isa, keys, scores);
+                let x = Plain { x: scores, stride: keys };
+                let y = &mut y[at(&strides[3]) + first * strides[3][2]..];
+                Run { rows, x, weights: weights(v_panels, keys, value_depth, strides[3][2]), y }.here(isa);
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 const fn weights(panels: &[f32], k: usize, n: usize, stride: usize) -> Weights<'_> {
     Weights { stride, ..Weights::new(panels, k, n, Start::Zero) }
 }
 
-/// How far apart neighbours along batch, head, row and depth are in a tensor of these sizes.
-fn strides(axes: [usize; 4], sizes: [usize; 4]) -> Result<[usize; 4]> {
-    let mut dims = [0; 4];
+/// The sizes of batch, head, row and depth of a tensor of these dims, and how far apart neighbours along each are.
+fn ordered(axes: [usize; 4], dims: [usize; 4]) -> Result<[[usize; 4]; 2]> {
     let mut seen = [false; 4];
-    for (&axis, size) in axes.iter().zip(sizes) {
+    for axis in axes {
         require(axis < 4 && !seen[axis], "axes", "name each axis once")?;
-        (dims[axis], seen[axis]) = (size, true);
+        seen[axis] = true;
     }
-    Ok(axes.map(|axis| dims[axis + 1..].iter().product()))
+    Ok([axes.map(|axis| dims[axis]), axes.map(|axis| dims[axis + 1..].iter().product())])
 }
 
 /// Packs a matrix of `[rows, columns]` in panels of 16 columns.
@@ -166,24 +191,30 @@ fn pack(x: &[f32], strides: [usize; 2], [rows, columns]: [usize; 2], panels: &mu
 
 /// A mask, and how far apart its neighbours are along each axis: 0 where it is the same.
 struct Steps<'a> {
-    mask: Mask<'a>,
+    mask: Values<'a>,
     strides: [usize; 4],
+}
+
+/// The elements of a [`Mask`].
+enum Values<'a> {
+    None,
+    Keep(&'a [bool], f32),
+    Add(&'a [f32]),
 }
 
 impl<'a> Steps<'a> {
     fn new(mask: Mask<'a>, sizes: [usize; 4]) -> Result<Self> {
-        let (shape, found) = match mask {
-            Mask::None => ([1; 4], 1),
-            Mask::Keep { keep, shape, .. } => (shape, keep.len()),
-            Mask::Add { bias, shape } => (shape, bias.len()),
+        let (dims, mask) = match mask {
+            Mask::None => ([1; 4], Values::None),
+            Mask::Keep { keep, fill } => (keep.dims(), Values::Keep(keep.as_slice()?, fill)),
+            Mask::Add(bias) => (bias.dims(), Values::Add(bias.as_slice()?)),
         };
-        check_len("mask", len(&shape)?, found)?;
         let mut strides = [0; 4];
         let mut step = 1;
         for axis in (0..4).rev() {
-            require(shape[axis] == 1 || shape[axis] == sizes[axis], "mask", "broadcast to the scores")?;
-            strides[axis] = if shape[axis] == 1 { 0 } else { step };
-            step *= shape[axis];
+            require(dims[axis] == 1 || dims[axis] == sizes[axis], "mask", "broadcast to the scores")?;
+            strides[axis] = if dims[axis] == 1 { 0 } else { step };
+            step *= dims[axis];
         }
         Ok(Self { mask, strides })
     }
@@ -192,15 +223,15 @@ impl<'a> Steps<'a> {
         let Self { mask, strides } = self;
         let first = sample * strides[0] + head * strides[1] + query * strides[2];
         match mask {
-            Mask::None => {}
-            Mask::Keep { keep, fill, .. } => {
+            Values::None => {}
+            Values::Keep(keep, fill) => {
                 for (key, score) in scores.iter_mut().enumerate() {
                     if !keep[first + key * strides[3]] {
                         *score = *fill;
                     }
                 }
             }
-            Mask::Add { bias, .. } => {
+            Values::Add(bias) => {
                 for (key, score) in scores.iter_mut().enumerate() {
                     *score += bias[first + key * strides[3]];
                 }

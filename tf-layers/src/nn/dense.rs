@@ -53,6 +53,9 @@ impl Dense<'_> {
         let ((low, high), rest) = self.activation.split();
         let weights = Weights { low, high, stride: y.of, ..Weights::plain(&self.kernel, start) };
         Run { rows, x: Plain { x, stride: k }, weights, y: y.from(0) }.on(isa);
-        rest.map_or(Ok(()), |rest| y.activate(isa, rest, n))
+        if let Some(rest) = rest {
+            y.activate(isa, rest, n);
+        }
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ mod recurrent;
 mod scale_shift;
 
 pub use activation::Activation;
-pub use attention::{Attention, Heads, Mask};
+pub use attention::{Attention, Mask};
 pub use conv::{
     Conv1d, Conv2d, Conv3d, ConvTranspose, DeformConv, Deformation, DepthwiseConv2d, EmbeddingConv1d,
     GivenConv, WinogradConv2d,
@@ -22,7 +22,9 @@ pub use dense::Dense;
 pub use embedding::Embedding;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm, UnitNorm};
 pub use pool::{MaxPool, Pool, Pool1d, Pool2d, Pool3d, max_unpool};
-pub use recurrent::{Direction, GivenCell, GivenRecurrence, GivenWeights, Gru, Lstm, SimpleRnn, States};
+pub use recurrent::{
+    Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, SimpleRnn, States,
+};
 pub use scale_shift::ScaleShift;
 
 pub use crate::window::same_padding;

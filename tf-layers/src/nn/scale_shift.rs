@@ -1,10 +1,32 @@
 //! A factor and a summand for each channel: normalisation with statistics that are known beforehand.
 
+use crate::Context;
 use crate::error::{Result, check_len, require};
 use crate::nn::Activation;
 use crate::simd::{Isa, Kernel, Lanewise, Simd, Source, lanewise};
+use crate::tensor::{View, ViewMut, check_dims};
 
-/// y = activation((x − mean)·scale + shift), channel by channel.
+/// y = activation((x − mean)·scale + shift), with numbers for each channel: the last axis.
+///
+/// ```
+/// use tf_layers::nn::{Activation, ScaleShift};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = ScaleShift {
+///     mean: None,
+///     scale: &[2.0, -1.0],
+///     shift: &[0.5, 0.0],
+///     activation: Activation::Relu,
+/// };
+/// let x = View::new(&[1.0, 2.0, 3.0, -4.0], [2, 2])?;
+/// let mut y = [0.0; 4];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [2.5, 0.0, 6.5, 4.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScaleShift<'w> {
     /// `[channels]`; zeros without. It is subtracted first: scaled and made part of `shift`, a large one would leave its
@@ -24,25 +46,42 @@ const ROW: usize = 256;
 const BLOCK: usize = 4096;
 
 impl ScaleShift<'_> {
-    /// From x to y, both `[…, channels]`.
-    pub fn run(&self, isa: Isa, x: &[f32], y: &mut [f32]) -> Result<()> {
-        check_len("x", y.len(), x.len())?;
-        self.compute(isa, Some(x), y)
+    /// From x to y, both `[.., channels]`.
+    pub fn run<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        check_dims(&x.dims(), &y.dims())?;
+        self.check(y.columns())?;
+        self.map(cx.isa, Some(x.as_slice()?), y.as_mut_slice()?);
+        Ok(y.into_view())
     }
 
-    /// y = activation((y − mean)·scale + shift), for y `[…, channels]`.
-    pub fn run_in_place(&self, isa: Isa, y: &mut [f32]) -> Result<()> {
-        self.compute(isa, None, y)
+    /// y = activation((y − mean)·scale + shift), for y `[.., channels]`.
+    pub fn run_in_place<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        self.check(y.columns())?;
+        self.map(cx.isa, None, y.as_mut_slice()?);
+        Ok(y.into_view())
     }
 
-    fn compute(&self, isa: Isa, x: Option<&[f32]>, y: &mut [f32]) -> Result<()> {
-        let channels = self.scale.len();
+    fn check(&self, channels: usize) -> Result<()> {
+        require(self.scale.len() == channels, "y", "have as many channels as there are scales")?;
         check_len("shift", channels, self.shift.len())?;
-        check_len("mean", channels, self.mean.map_or(channels, <[f32]>::len))?;
+        check_len("mean", channels, self.mean.map_or(channels, <[f32]>::len))
+    }
+
+    /// The same for slices of whole rows, one as long as the other; without x, y is the input.
+    pub(crate) fn map(&self, isa: Isa, x: Option<&[f32]>, y: &mut [f32]) {
         if y.is_empty() {
-            return Ok(());
+            return;
         }
-        require(channels > 0 && y.len().is_multiple_of(channels), "x", "have all channels of each pixel")?;
+        let channels = self.scale.len();
         let rows = (ROW / channels).min(y.len() / channels).max(1);
         let (bounds, rest) = self.activation.split();
         let mut joined = [[0.0; ROW]; 3];
@@ -57,15 +96,14 @@ impl ScaleShift<'_> {
         };
         let Some(rest) = rest else {
             isa.run(Run { y, ..run });
-            return Ok(());
+            return;
         };
         let row = rows * channels;
         let block = BLOCK.next_multiple_of(row);
         for (i, y) in y.chunks_mut(block).enumerate() {
             isa.run(Run { x: x.map(|x| &x[i * block..][..y.len()]), y: &mut *y, ..run });
-            rest.run_in_place(isa, y)?;
+            rest.map_in_place(isa, y);
         }
-        Ok(())
     }
 }
 

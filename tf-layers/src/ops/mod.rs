@@ -86,6 +86,7 @@ pub use scatter::{Update, scatter_elements};
 pub use select::select;
 pub use shape::{around_axis, size_at, write_dims};
 pub use slice::slice;
+pub(crate) use softmax::softmax_rows;
 pub use softmax::{log_softmax, log_softmax_in_place, softmax, softmax_in_place};
 pub use tensor_scatter::write_steps;
 pub use tile::tile;

@@ -1,50 +1,87 @@
 //! Softmax and its logarithm.
 
-use crate::error::{Result, check_len};
+use crate::Context;
+use crate::error::Result;
 use crate::math::{exp, log};
 use crate::ops::Reduce;
 use crate::ops::reduce::row;
 use crate::simd::{Isa, Kernel, Simd};
-use crate::tensor::len;
+use crate::tensor::{View, ViewMut, around, check_dims};
 
-/// y = eˣ / Σeˣ along the axis of x `[outer, axis, inner]`, free of overflow.
-pub fn softmax(isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
-    check_len("x", len(&dims)?, x.len())?;
-    check_len("y", x.len(), y.len())?;
-    y.copy_from_slice(x);
-    softmax_in_place(isa, dims, y)
+/// Softmax: y = eˣ / Σeˣ along an axis, free of overflow. x and y have the same dims.
+///
+/// ```
+/// use tf_layers::ops::softmax;
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[7.0, 7.0, 1e9, 0.0], [2, 2])?;
+/// let mut y = [0.0; 4];
+/// let y = softmax(cx, 1, x, ViewMut::new(&mut y, [2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [0.5, 0.5, 1.0, 0.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn softmax<'y, const R: usize>(
+    cx: &mut Context<'_>,
+    axis: usize,
+    x: View<'_, f32, R>,
+    mut y: ViewMut<'y, f32, R>,
+) -> Result<View<'y, f32, R>> {
+    copy(x, &mut y)?;
+    softmax_in_place(cx, axis, y)
 }
 
-/// Like [`softmax`], but overwrites x.
-pub fn softmax_in_place(isa: Isa, dims: [usize; 3], y: &mut [f32]) -> Result<()> {
-    if holds(dims, y)? {
-        let [_, axis, inner] = dims;
-        isa.run(Run::<false> { axis, inner, y });
-    }
+/// Like [`softmax`], with x in y.
+pub fn softmax_in_place<'y, const R: usize>(
+    cx: &mut Context<'_>,
+    axis: usize,
+    mut y: ViewMut<'y, f32, R>,
+) -> Result<View<'y, f32, R>> {
+    let [_, axis, inner] = around(&y.dims(), axis, 1)?;
+    run::<false>(cx.isa, [axis, inner], y.as_mut_slice()?);
+    Ok(y.into_view())
+}
+
+/// `LogSoftmax`: y = x − ln Σeˣ along an axis, free of overflow. x and y have the same dims.
+pub fn log_softmax<'y, const R: usize>(
+    cx: &mut Context<'_>,
+    axis: usize,
+    x: View<'_, f32, R>,
+    mut y: ViewMut<'y, f32, R>,
+) -> Result<View<'y, f32, R>> {
+    copy(x, &mut y)?;
+    log_softmax_in_place(cx, axis, y)
+}
+
+/// Like [`log_softmax`], with x in y.
+pub fn log_softmax_in_place<'y, const R: usize>(
+    cx: &mut Context<'_>,
+    axis: usize,
+    mut y: ViewMut<'y, f32, R>,
+) -> Result<View<'y, f32, R>> {
+    let [_, axis, inner] = around(&y.dims(), axis, 1)?;
+    run::<true>(cx.isa, [axis, inner], y.as_mut_slice()?);
+    Ok(y.into_view())
+}
+
+fn copy<const R: usize>(x: View<'_, f32, R>, y: &mut ViewMut<'_, f32, R>) -> Result<()> {
+    check_dims(&x.dims(), &y.dims())?;
+    y.as_mut_slice()?.copy_from_slice(x.as_slice()?);
     Ok(())
 }
 
-/// y = x − ln Σeˣ along the axis of x `[outer, axis, inner]`, free of overflow.
-pub fn log_softmax(isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
-    check_len("x", len(&dims)?, x.len())?;
-    check_len("y", x.len(), y.len())?;
-    y.copy_from_slice(x);
-    log_softmax_in_place(isa, dims, y)
+/// Softmax of every row of y.
+pub(crate) fn softmax_rows(isa: Isa, columns: usize, y: &mut [f32]) {
+    run::<false>(isa, [columns, 1], y);
 }
 
-/// Like [`log_softmax`], but overwrites x.
-pub fn log_softmax_in_place(isa: Isa, dims: [usize; 3], y: &mut [f32]) -> Result<()> {
-    if holds(dims, y)? {
-        let [_, axis, inner] = dims;
-        isa.run(Run::<true> { axis, inner, y });
+/// Either function for y `[.., axis, inner]`.
+fn run<const LOGARITHM: bool>(isa: Isa, [axis, inner]: [usize; 2], y: &mut [f32]) {
+    if !y.is_empty() {
+        isa.run(Run::<LOGARITHM> { axis, inner, y });
     }
-    Ok(())
-}
-
-/// Whether there is anything to do; an error if `y` has not as many elements as its dims say.
-fn holds(dims: [usize; 3], y: &[f32]) -> Result<bool> {
-    check_len("y", len(&dims)?, y.len())?;
-    Ok(!y.is_empty())
 }
 
 /// Either function has kernels of its own: hardly a program uses both.

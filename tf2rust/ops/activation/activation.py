@@ -9,7 +9,7 @@ import numpy as np
 
 from tf2rust.ops.core.activation import Activation
 from tf2rust.ops.core.facts import InferenceError, infers, same_shape
-from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.elementwise.binary import Binary
@@ -39,15 +39,6 @@ class ActivationLayer(Layer):
 
     def inplace_input(self) -> Value | None:
         return self.x
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"{self.activation.rust()}.run(isa, {call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_call_inplace(self, call: RustCall) -> str:
-        return f"{self.activation.rust()}.run_in_place(isa, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Activation"}
 
 
 def activation_layer(m: Match, b: Builder, name: str, *args: float) -> Yield:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.facts import normal_axis
-from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.reduction.along_axis import AlongAxis
@@ -24,12 +24,6 @@ class Hardmax(AlongAxis):
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"hardmax({self.split(call)}, {call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"hardmax"}
 
 
 @rule(Op("Hardmax", Var("x")))

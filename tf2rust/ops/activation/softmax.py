@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import infers, normal_axis, same_shape
-from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.elementwise.where import choices_read, chosen
@@ -37,25 +36,8 @@ class Softmax(Layer):
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         return self.keeps_rows(by_row) and self.axis > 0
 
-    @property
-    def _function(self) -> str:
-        return "log_softmax" if self.log else "softmax"
-
-    def _split(self, call: RustCall) -> str:
-        shape, end = self.x.shape, self.axis + self.span
-        return call.dims((product(shape[: self.axis]), product(shape[self.axis : end]), product(shape[end:])))
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"{self._function}(isa, {self._split(call)}, {call.inputs[0]}, {call.outputs[0]})"
-
     def inplace_input(self) -> Value | None:
         return self.x
-
-    def rust_call_inplace(self, call: RustCall) -> str:
-        return f"{self._function}_in_place(isa, {self._split(call)}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {self._function, f"{self._function}_in_place"}
 
 
 @rule(Op("Softmax|LogSoftmax", X, name="softmax"))

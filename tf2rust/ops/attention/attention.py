@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value, WeightRefs
+from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_f32, rust_list, rust_struct
 from tf2rust.ops.elementwise.where import choices_read, chosen
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose, inverse
@@ -49,35 +48,6 @@ class Attention(Layer):
             return None
         back = inverse(consumer.perm)
         return replace(self, axes=(*self.axes[:3], tuple(back[a] for a in self.axes[3])))
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        return "Attention", f"Attention {{ scale: {rust_f32(self.scale)}, axes: {rust_list(self.axes)} }}"
-
-    def rust_call(self, call: RustCall) -> str:
-        q, k, v = self.inputs[:3]
-        batch, head, row, depth = self.axes[0]
-        size = {
-            "batch": q.shape[batch],
-            "heads": q.shape[head],
-            "queries": q.shape[row],
-            "keys": k.shape[self.axes[1][2]],
-            "depth": q.shape[depth],
-            "value_depth": v.shape[self.axes[2][3]],
-        }
-        heads = rust_struct("Heads", {name: call.dim(d) for name, d in size.items()})
-        mask = "Mask::None"
-        if len(self.inputs) > 3:
-            shape = call.dims(self.inputs[3].shape)
-            if self.inputs[3].dtype == "bool":
-                fields = {"keep": call.inputs[3], "shape": shape, "fill": rust_f32(self.fill)}
-                mask = rust_struct("Mask::Keep", fields)
-            else:
-                mask = rust_struct("Mask::Add", {"bias": call.inputs[3], "shape": shape})
-        operands = ", ".join(call.inputs[:3])
-        return f"{call.field}.run(isa, {heads}, {operands}, {mask}, {call.outputs[0]}, {call.scratch()})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Attention", "Heads", "Mask"}
 
 
 _SCORES = Op("Einsum|MatMul", Var("q"), Var("k"), name="scores")

@@ -12,7 +12,7 @@ import numpy as np
 
 from tf2rust.ops.activation.activation import ActivationLayer
 from tf2rust.ops.core.activation import LINEAR, Activation
-from tf2rust.ops.core.layer import Layer, RustCall, Value, Weight, WeightRefs
+from tf2rust.ops.core.layer import Layer, Value, Weight
 from tf2rust.ops.elementwise.binary import Binary
 
 
@@ -69,23 +69,6 @@ class ScaleShift(Layer):
 
     def inplace_input(self) -> Value | None:
         return self.x
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        mean, scale, shift = weights.optional("mean"), weights.get("scale"), weights.get("shift")
-        activation = self.activation.rust()
-        return (
-            "ScaleShift<'w>",
-            f"ScaleShift {{ mean: {mean}, scale: {scale}, shift: {shift}, activation: {activation} }}",
-        )
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"{call.field}.run(isa, {call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_call_inplace(self, call: RustCall) -> str:
-        return f"{call.field}.run_in_place(isa, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Activation", "ScaleShift"}
 
 
 def chained(layer: Layer, consumer: Layer) -> ScaleShift | None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.core.dims import product
-from tf2rust.ops.core.layer import Layer, Perm, RustCall, Weight, WeightRefs
-from tf2rust.ops.core.rust import rust_f32
+from tf2rust.ops.core.layer import Layer, Perm, Weight
 from tf2rust.ops.elementwise.binary import Binary
 
 
@@ -44,13 +43,6 @@ class _Normalization(Layer):
 
     has_beta = True
 
-    def _split(self, call: RustCall) -> str:
-        shape, end = self.x.shape, self.axis + self.span
-        return call.dims((product(shape[: self.axis]), product(shape[self.axis : end]), product(shape[end:])))
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"{call.field}.run(isa, {self._split(call)}, {call.inputs[0]}, {call.outputs[0]})"
-
 
 @dataclass(eq=False, kw_only=True)
 class LayerNormalization(_Normalization):
@@ -58,15 +50,6 @@ class LayerNormalization(_Normalization):
 
     kind = "LayerNormalization"
     epsilon: float
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        return "LayerNorm<'w>", (
-            f"LayerNorm {{ gamma: {weights.optional('gamma')}, beta: {weights.optional('beta')}, "
-            f"epsilon: {rust_f32(self.epsilon)}, activation: Activation::Linear }}"
-        )
-
-    def rust_imports(self) -> set[str]:
-        return {"LayerNorm", "Activation"}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -76,13 +59,6 @@ class RmsNormalization(_Normalization):
     kind = "RMSNormalization"
     has_beta = False
     epsilon: float
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        fields = f"gamma: {weights.optional('gamma')}, epsilon: {rust_f32(self.epsilon)}"
-        return "RmsNorm<'w>", f"RmsNorm {{ {fields} }}"
-
-    def rust_imports(self) -> set[str]:
-        return {"RmsNorm"}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -96,12 +72,6 @@ class UnitNormalization(_Normalization):
 
     def absorb(self, consumer: Layer) -> Layer | None:
         return None
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        return "UnitNorm", f"UnitNorm {{ p: {self.p}, limit: {rust_f32(self.limit)} }}"
-
-    def rust_imports(self) -> set[str]:
-        return {"UnitNorm"}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -137,20 +107,6 @@ class GroupNormalization(Layer):
 
     def weights(self) -> list[Weight]:
         return [Weight(n, w) for n, w in (("gamma", self.gamma), ("beta", self.beta)) if w is not None]
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        return "GroupNorm<'w>", (
-            f"GroupNorm {{ gamma: {weights.optional('gamma')}, beta: {weights.optional('beta')}, "
-            f"groups: {self.groups}, epsilon: {rust_f32(self.epsilon)} }}"
-        )
-
-    def rust_call(self, call: RustCall) -> str:
-        shape = self.x.shape
-        split = call.dims((shape[0], product(shape[1 : self.x.rank - self.channel_axes]), self.channels))
-        return f"{call.field}.run(isa, {split}, {call.inputs[0]}, {call.outputs[0]}, {call.scratch()})"
-
-    def rust_imports(self) -> set[str]:
-        return {"GroupNorm"}
 
 
 def along(array: np.ndarray, axes: Sequence[int], rank: int) -> np.ndarray | None:

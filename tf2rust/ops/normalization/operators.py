@@ -83,7 +83,7 @@ def group_normalization_op(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("InstanceNormalization", X, Var("scale"), Var("bias")))
-def instance_normalization_with_given_scale(m: Match, b: Builder) -> Yield:
+def instance_normalization_with_dynamic_scale(m: Match, b: Builder) -> Yield:
     """Factors and summands that are inputs: a Multiply and an Add behind the normalisation."""
     values = [b.value(m[name]) for name in ("x", "scale", "bias")]
     x, y = values[0], b.value(m.y)

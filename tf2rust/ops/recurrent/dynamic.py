@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.activation import Activation
-from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_f32
 from tf2rust.ops.recurrent.operators import DEFAULTS, DIRECTIONS, activations
 from tf2rust.ops.shape.transpose import Transpose, permute
 
 _KINDS = {"LSTM": "LSTM", "GRU": "GRU", "RNN": "SimpleRNN"}
-_OPTIONAL = ("bias", "lengths", "initial_h", "initial_c", "peepholes")
+OPTIONAL = ("bias", "lengths", "initial_h", "initial_c", "peepholes")
 
 
 @dataclass(eq=False, kw_only=True)
-class GivenRecurrence(Layer):
+class DynamicRecurrence(Layer):
     """x [t, n, in], kernels [directions, gates · units, …], then those optional inputs that ``given`` names.
 
     Outputs are, as far as ``wanted`` says, the states after every step [t, directions, n, units], the last h and the
@@ -42,42 +41,13 @@ class GivenRecurrence(Layer):
         names = [[a.plain() for a in own] for own in self.activations]
         return {"units": self.inputs[2].shape[2], "directions": list(self.directions), "activations": names}
 
-    def _cell(self) -> str:
-        if self.op == "GRU":
-            return f"Gru {{ reset_after: {str(self.reset_after).lower()} }}"
-        return f"Lstm {{ coupled: {str(self.coupled).lower()} }}" if self.op == "LSTM" else "Rnn"
-
-    def rust_call(self, call: RustCall) -> str:
-        x, kernel, recurrent = call.inputs[:3]
-        optional = dict.fromkeys(_OPTIONAL, "None")
-        optional |= {name: f"Some({text})" for name, text in zip(self.given, call.inputs[3:], strict=True)}
-        outputs = iter(call.outputs)
-        sequence, *last = (f"Some({next(outputs)})" if wanted else "None" for wanted in self.wanted)
-        reverse = ", ".join(str(d == "reverse").lower() for d in self.directions)
-        functions = ", ".join(f"[{', '.join(a.rust() for a in own)}]" for own in self.activations)
-        clip = rust_f32(self.clip)
-        dims = call.dims((*self.x.shape, self.inputs[2].shape[2]))
-        weights = (
-            f"GivenWeights {{ kernel: {kernel}, recurrent: {recurrent}, bias: {optional['bias']}, "
-            f"lengths: {optional['lengths']}, initial: [{optional['initial_h']}, {optional['initial_c']}], "
-            f"peepholes: {optional['peepholes']} }}"
-        )
-        return (
-            f"GivenRecurrence {{ cell: GivenCell::{self._cell()}, dims: {dims}, reverse: &[{reverse}], "
-            f"activations: &[{functions}], clip: {clip} }}"
-            f".run(isa, {x}, {weights}, {sequence}, [{', '.join(last)}], {call.scratch()})"
-        )
-
-    def rust_imports(self) -> set[str]:
-        return {"Activation", "GivenCell", "GivenRecurrence", "GivenWeights"}
-
 
 @rule(Op("LSTM|GRU|RNN", Var("x"), Var("kernel"), Var("recurrent"), more=True, name="recurrent"))
-def recurrent_with_given_weights(m: Match, b: Builder) -> Yield:
+def recurrent_with_dynamic_weights(m: Match, b: Builder) -> Yield:
     """Time-major, as ONNX has it; transposes are around it where ``layout`` is 1."""
     node = m.root
     inputs = [b.value(m[name]) for name in ("x", "kernel", "recurrent")]
-    optional = {name: node.input(i) for i, name in enumerate(_OPTIONAL, start=3)}
+    optional = {name: node.input(i) for i, name in enumerate(OPTIONAL, start=3)}
     more = {name: b.value(v) for name, v in optional.items() if v is not None}
     floats = [*inputs, *(v for name, v in more.items() if name != "lengths")]
     if bad := next((v for v in floats if v.dtype != "float32"), None):
@@ -112,7 +82,7 @@ def recurrent_with_given_weights(m: Match, b: Builder) -> Yield:
     used += [False] * (3 - len(used))
     wanted = (used[0], used[1], used[2])
     outputs, back = _outputs(m, b, wanted, batch_first)
-    layer = GivenRecurrence(
+    layer = DynamicRecurrence(
         op=node.op,
         directions=directions,
         activations=tuple((*a, *spare) for a in own),

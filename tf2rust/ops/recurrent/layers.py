@@ -10,10 +10,8 @@ import numpy as np
 
 from tf2rust.ops.core.activation import Activation
 from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.indexing.slice import Slice
-
-_DIRECTIONS = {"forward": "Forward", "reverse": "Reverse", "go_backwards": "GoBackwards"}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -28,7 +26,6 @@ class Recurrent(Layer):
     """
 
     STATES: ClassVar[int] = 1
-    RUST: ClassVar[str]
     kernel: np.ndarray
     recurrent_kernel: np.ndarray
     bias: np.ndarray | None
@@ -91,45 +88,12 @@ class Recurrent(Layer):
         kernels = [Weight("kernel", self.kernel, "matrix"), Weight("recurrent_kernel", self.recurrent_kernel, "matrix")]
         return kernels if self.bias is None else [*kernels, Weight("bias", self.bias)]
 
-    def _parts(self, weights: WeightRefs) -> dict[str, str]:
-        return {}
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        parts = {
-            "kernel": weights.get("kernel"),
-            "recurrent": weights.get("recurrent_kernel"),
-            "bias": weights.optional("bias"),
-            **self._parts(weights),
-            "units": str(self.units),
-            "activation": self.activation.rust(),
-            "return_sequences": str(self.return_sequences).lower(),
-            "direction": f"Direction::{_DIRECTIONS[self.direction]}",
-        }
-        return f"{self.RUST}<'w>", f"{self.RUST} {{ {', '.join(f'{k}: {v}' for k, v in parts.items())} }}"
-
-    def rust_call(self, call: RustCall) -> str:
-        shape = ", ".join(call.dim(d) for d in self.x.shape[:2])
-        operands = f"isa, {shape}, {call.inputs[0]}, {call.outputs[0]}"
-        if len(self.inputs) == len(self.outputs) == 1:
-            return f"{call.field}.run({operands}, {call.scratch()})"
-        inputs, outputs = iter(call.inputs[1:]), iter(call.outputs[1:])
-        mask = f"Some({next(inputs)})" if self.masked else "None"
-        initial = ", ".join(f"Some({next(inputs)})" if given else "None" for given in self.initial)
-        last = ", ".join(f"Some({next(outputs)})" if wanted else "None" for wanted in self.last)
-        zero = str(self.zero_masked).lower()
-        states = f"States {{ mask: {mask}, zero_masked: {zero}, initial: [{initial}], last: [{last}] }}"
-        return f"{call.field}.run_with_states({operands}, {states}, {call.scratch()})"
-
-    def rust_imports(self) -> set[str]:
-        return {self.RUST, "Activation", "Direction", "States"}
-
 
 @dataclass(eq=False, kw_only=True)
 class SimpleRnn(Recurrent):
     """h' = activation(x·W + h·U + b)."""
 
     kind = "SimpleRNN"
-    RUST = "SimpleRnn"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -140,15 +104,11 @@ class Lstm(Recurrent):
     """
 
     kind = "LSTM"
-    RUST = "Lstm"
     STATES = 2
     recurrent_activation: Activation
 
     def params(self) -> dict[str, object]:
         return {**super().params(), "recurrent_activation": self.recurrent_activation.plain()}
-
-    def _parts(self, weights: WeightRefs) -> dict[str, str]:
-        return {"recurrent_activation": self.recurrent_activation.rust()}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -160,7 +120,6 @@ class Gru(Recurrent):
     """
 
     kind = "GRU"
-    RUST = "Gru"
     recurrent_activation: Activation
     recurrent_bias: np.ndarray | None = None
     reset_after: bool = True
@@ -179,10 +138,3 @@ class Gru(Recurrent):
         if self.bias is not None:
             found.append(Weight("bias", self.bias))
         return found if self.recurrent_bias is None else [*found, Weight("recurrent_bias", self.recurrent_bias)]
-
-    def _parts(self, weights: WeightRefs) -> dict[str, str]:
-        return {
-            "candidate": "None" if self.reset_after else f"Some({weights.get('candidate_kernel')})",
-            "recurrent_bias": weights.optional("recurrent_bias"),
-            "recurrent_activation": self.recurrent_activation.rust(),
-        }

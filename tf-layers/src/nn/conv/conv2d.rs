@@ -177,6 +177,9 @@ impl Conv2d<'_> {
             );
             Run { windows, pixels, weights, y: y.from(first) }.on(isa);
         }
-        rest.map_or(Ok(()), |rest| y.activate(isa, rest, out_channels))
+        if let Some(rest) = rest {
+            y.activate(isa, rest, out_channels);
+        }
+        Ok(())
     }
 }

@@ -96,7 +96,10 @@ impl Conv3d<'_> {
                 }
             }
         }
-        rest.map_or(Ok(()), |rest| rest.run_in_place(isa, y))
+        if let Some(rest) = rest {
+            rest.map_in_place(isa, y);
+        }
+        Ok(())
     }
 
     /// What a slice is whose windows lie in the padding.

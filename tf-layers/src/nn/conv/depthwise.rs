@@ -65,6 +65,9 @@ impl DepthwiseConv2d<'_> {
         each_piece(lines, threads(work), begin, y, &mut [], |lines, y, _| {
             isa.run(Slide { layer: self, axes, outputs, bounds, first: lines.start, x, y });
         });
-        rest.map_or(Ok(()), |rest| rest.run_in_place(isa, y))
+        if let Some(rest) = rest {
+            rest.map_in_place(isa, y);
+        }
+        Ok(())
     }
 }

@@ -68,7 +68,10 @@ impl EmbeddingConv1d<'_> {
                 isa.run(Sum { vectors: &vectors[..taps.len()], bias: self.bias, bounds, y });
             }
         }
-        rest.map_or(Ok(()), |rest| rest.run_in_place(isa, y))
+        if let Some(rest) = rest {
+            rest.map_in_place(isa, y);
+        }
+        Ok(())
     }
 }
 

@@ -78,7 +78,8 @@ impl ConvTranspose<'_> {
             }
         }
         if x.is_empty() || y.is_empty() {
-            return self.activation.run_in_place(isa, y);
+            self.activation.map_in_place(isa, y);
+            return Ok(());
         }
         let samples = x.chunks_exact(pixels * channels).zip(y.chunks_exact_mut(out_pixels * out_channels));
         for (x, y) in samples {
@@ -94,7 +95,8 @@ impl ConvTranspose<'_> {
                 }
             }
         }
-        self.activation.run_in_place(isa, y)
+        self.activation.map_in_place(isa, y);
+        Ok(())
     }
 }
 

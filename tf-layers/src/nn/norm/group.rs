@@ -1,14 +1,30 @@
 //! Group normalisation, channels last.
 
+use crate::Context;
 use crate::error::{Result, check_len, require};
 use crate::nn::norm::layer::variance;
 use crate::nn::{Activation, ScaleShift};
 use crate::simd::{Isa, Kernel, Simd};
-use crate::tensor::{Buffer, len};
+use crate::tensor::{Buffer, View, ViewMut, check_dims, len};
 
 /// y = γ·(x − μ)/√(σ² + ε) + β, with mean and variance taken over all positions and the channels of a group.
 ///
 /// As many groups as channels make it instance normalisation.
+///
+/// ```
+/// use tf_layers::nn::GroupNorm;
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = GroupNorm { groups: 2, gamma: None, beta: None, epsilon: 0.0 };
+/// let x = View::new(&[1.0, -5.0, 3.0, 5.0], [1, 2, 2])?;
+/// let mut y = [0.0; 4];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [-1.0, -1.0, 1.0, 1.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GroupNorm<'w> {
     /// `[channels]`; ones without.
@@ -22,18 +38,30 @@ pub struct GroupNorm<'w> {
 }
 
 impl GroupNorm<'_> {
-    /// From x to y, both `[batch, positions, channels]`.
-    pub fn run(
+    /// From x to y, both `[batch, .., channels]`, where `..` are the positions.
+    pub fn run<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        check_dims(&x.dims(), &y.dims())?;
+        require(R >= 2, "x", "have a batch and channels")?;
+        let positions = len(&x.dims()[1..R - 1])?;
+        let dims = [positions, x.columns()];
+        self.compute(cx.isa, dims, x.as_slice()?, y.as_mut_slice()?, cx.scratch)?;
+        Ok(y.into_view())
+    }
+
+    /// The same for slices of samples `[positions, channels]`.
+    fn compute(
         &self,
         isa: Isa,
-        dims: [usize; 3],
+        [positions, channels]: [usize; 2],
         x: &[f32],
         y: &mut [f32],
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        let channels = dims[2];
-        check_len("x", len(&dims)?, x.len())?;
-        check_len("y", x.len(), y.len())?;
         require(
             self.groups > 0 && channels.is_multiple_of(self.groups),
             "channels",
@@ -46,9 +74,9 @@ impl GroupNorm<'_> {
         }
         let (mean, rest) = scratch.write(len(&[channels, 3])?)?.split_at_mut(channels);
         let (shift, scale) = rest.split_at_mut(channels);
-        let size = dims[1] * channels;
+        let size = positions * channels;
         for (x, y) in x.chunks_exact(size).zip(y.chunks_exact_mut(size)) {
-            let count = (dims[1] * (channels / self.groups)) as f32;
+            let count = (positions * (channels / self.groups)) as f32;
             isa.run(ChannelSums { x, totals: &mut *mean });
             self.spread(mean, count);
             isa.run(ChannelDifferences { x, mean: &*mean, totals: &mut *shift, squares: &mut *scale });
@@ -68,7 +96,7 @@ impl GroupNorm<'_> {
                 shift: &*shift,
                 activation: Activation::Linear,
             };
-            affine.run(isa, x, y)?;
+            affine.map(isa, Some(x), y);
         }
         Ok(())
     }

@@ -1,18 +1,45 @@
 //! Layer normalisation.
 
+use crate::Context;
 use crate::error::{Result, check_len};
 use crate::nn::Activation;
 use crate::ops::Reduce;
 use crate::ops::reduce::row;
 use crate::simd::{Isa, Kernel, Simd};
-use crate::tensor::len;
+use crate::tensor::{View, ViewMut, around, check_dims};
 
-/// y = activation(γ·(x − μ)/√(σ² + ε) + β), with mean and variance taken along one axis.
+/// y = activation(γ·(x − μ)/√(σ² + ε) + β), with mean and variance taken along neighbouring axes.
+///
+/// ```
+/// use tf_layers::nn::{Activation, LayerNorm};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = LayerNorm {
+///     axis: 1,
+///     span: 1,
+///     gamma: None,
+///     beta: Some(&[0.0, 10.0]),
+///     epsilon: 0.0,
+///     activation: Activation::Linear,
+/// };
+/// let x = View::new(&[1.0, 3.0, 5.0, 9.0], [2, 2])?;
+/// let mut y = [0.0; 4];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [-1.0, 11.0, -1.0, 11.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LayerNorm<'w> {
-    /// `[axis]`; ones without.
+    /// The first of the axes.
+    pub axis: usize,
+    /// How many axes there are: 1 for the last axis alone, 3 for images.
+    pub span: usize,
+    /// One number for each element along the axes; ones without.
     pub gamma: Option<&'w [f32]>,
-    /// `[axis]`; zeros without.
+    /// One number for each element along the axes; zeros without.
     pub beta: Option<&'w [f32]>,
     /// Keeps the denominator from 0.
     pub epsilon: f32,
@@ -21,20 +48,33 @@ pub struct LayerNorm<'w> {
 }
 
 impl LayerNorm<'_> {
-    /// From x to y, both `[outer, axis, inner]`.
+    /// From x to y, which have the same dims.
     ///
     /// The mean is rounded, and may be large beside the differences from it. Those are exact there, so that their own mean
     /// says how far it is off, and the variance, taken from them, does not cancel.
-    pub fn run(&self, isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
-        check_len("x", len(&dims)?, x.len())?;
-        check_len("y", x.len(), y.len())?;
+    pub fn run<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        check_dims(&x.dims(), &y.dims())?;
+        self.compute(cx.isa, around(&x.dims(), self.axis, self.span)?, x.as_slice()?, y.as_mut_slice()?)?;
+        Ok(y.into_view())
+    }
+
+    /// The same for slices of these dims, `[outer, axis, inner]`.
+    fn compute(&self, isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
         check_len("gamma", dims[1], self.gamma.map_or(dims[1], <[f32]>::len))?;
         check_len("beta", dims[1], self.beta.map_or(dims[1], <[f32]>::len))?;
         if y.is_empty() {
             return Ok(());
         }
         isa.run(Run { layer: self, axis: dims[1], inner: dims[2], x, y });
-        if self.activation == Activation::Linear { Ok(()) } else { self.activation.run_in_place(isa, y) }
+        if self.activation != Activation::Linear {
+            self.activation.map_in_place(isa, y);
+        }
+        Ok(())
     }
 }
 

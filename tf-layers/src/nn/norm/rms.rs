@@ -1,23 +1,62 @@
 //! Normalisations that divide by a size: root mean square, unit length.
 
+use crate::Context;
 use crate::error::{Result, check_len, require};
 use crate::ops::Reduce;
 use crate::ops::reduce::row;
-use crate::simd::{Isa, Kernel, Simd};
-use crate::tensor::len;
+use crate::simd::{Kernel, Simd};
+use crate::tensor::{View, ViewMut, around, check_dims};
 
-/// y = γ·x/√(mean(x²) + ε) along one axis.
+/// y = γ·x/√(mean(x²) + ε), with the mean taken along neighbouring axes.
+///
+/// ```
+/// use tf_layers::nn::RmsNorm;
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = RmsNorm { axis: 1, span: 1, gamma: Some(&[1.0, 10.0]), epsilon: 0.0 };
+/// let x = View::new(&[2.0, -2.0, 0.5, 0.5], [2, 2])?;
+/// let mut y = [0.0; 4];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [1.0, -10.0, 1.0, 10.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RmsNorm<'w> {
-    /// `[axis]`; ones without.
+    /// The first of the axes.
+    pub axis: usize,
+    /// How many axes there are.
+    pub span: usize,
+    /// One number for each element along the axes; ones without.
     pub gamma: Option<&'w [f32]>,
     /// Keeps the denominator from 0.
     pub epsilon: f32,
 }
 
-/// y = x·min(1/‖x‖, limit) along one axis.
+/// y = x·min(1/‖x‖, limit), with the norm taken along neighbouring axes.
+///
+/// ```
+/// use tf_layers::nn::UnitNorm;
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = UnitNorm { axis: 1, span: 1, p: 1, limit: 1e12 };
+/// let x = View::new(&[1.0, -3.0, 0.0, 0.0], [2, 2])?;
+/// let mut y = [0.0; 4];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [0.25, -0.75, 0.0, 0.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UnitNorm {
+    /// The first of the axes.
+    pub axis: usize,
+    /// How many axes there are.
+    pub span: usize,
     /// 1 for the sum of the magnitudes, 2 for the Euclidean norm.
     pub p: usize,
     /// What a vector is multiplied with at most.
@@ -25,19 +64,30 @@ pub struct UnitNorm {
 }
 
 impl RmsNorm<'_> {
-    /// From x to y, both `[outer, axis, inner]`.
-    pub fn run(&self, isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
+    /// From x to y, which have the same dims.
+    pub fn run<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        let dims = around(&x.dims(), self.axis, self.span)?;
         check_len("gamma", dims[1], self.gamma.map_or(dims[1], <[f32]>::len))?;
-        run(isa, Size::Rms(self.epsilon), self.gamma, dims, x, y)
+        run(cx, Size::Rms(self.epsilon), self.gamma, dims, x, y)
     }
 }
 
 impl UnitNorm {
-    /// From x to y, both `[outer, axis, inner]`.
-    pub fn run(&self, isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
+    /// From x to y, which have the same dims.
+    pub fn run<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
         require(self.p == 1 || self.p == 2, "p", "be 1 or 2")?;
         let size = if self.p == 1 { Size::L1(self.limit) } else { Size::L2(self.limit) };
-        run(isa, size, None, dims, x, y)
+        run(cx, size, None, around(&x.dims(), self.axis, self.span)?, x, y)
     }
 }
 
@@ -71,20 +121,20 @@ impl Size {
     }
 }
 
-fn run(
-    isa: Isa,
+fn run<'y, const R: usize>(
+    cx: &mut Context<'_>,
     size: Size,
     gamma: Option<&[f32]>,
-    dims: [usize; 3],
-    x: &[f32],
-    y: &mut [f32],
-) -> Result<()> {
-    check_len("x", len(&dims)?, x.len())?;
-    check_len("y", x.len(), y.len())?;
-    if !y.is_empty() {
-        isa.run(Run { size, gamma, axis: dims[1], inner: dims[2], x, y });
+    [_, axis, inner]: [usize; 3],
+    x: View<'_, f32, R>,
+    mut y: ViewMut<'y, f32, R>,
+) -> Result<View<'y, f32, R>> {
+    check_dims(&x.dims(), &y.dims())?;
+    let (x, to) = (x.as_slice()?, y.as_mut_slice()?);
+    if !to.is_empty() {
+        cx.isa.run(Run { size, gamma, axis, inner, x, y: to });
     }
-    Ok(())
+    Ok(y.into_view())
 }
 
 struct Run<'a> {

@@ -1,13 +1,14 @@
 //! Recurrent layers whose weights are tensors like any other, with all that ONNX' LSTM, GRU and RNN can be asked for.
 
-use crate::error::{Result, check_len, require};
+use crate::Context;
+use crate::error::{Result, require};
 use crate::nn::Activation;
 use crate::simd::Isa;
-use crate::tensor::{Buffer, len};
+use crate::tensor::{Buffer, View, ViewMut, add, len};
 
 /// What happens in one step; x·W + h·R are the sums that its gates begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GivenCell {
+pub enum DynamicCell {
     /// h ← f(x·W + h·R)
     Rnn,
     /// h ← (1 − z)·g(…) + z·h; gates in the order z, r, h.
@@ -22,39 +23,67 @@ pub enum GivenCell {
     },
 }
 
-/// A recurrent layer over `[steps, batch, in]`, in one direction or in two.
+/// A recurrent layer over `[steps, batch, in]`, in `D` directions.
+///
+/// ```
+/// use tf_layers::nn::{Activation, DynamicCell, DynamicRecurrence, DynamicWeights};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // h ← x + h/2
+/// let layer = DynamicRecurrence {
+///     cell: DynamicCell::Rnn,
+///     reverse: [false],
+///     activations: [[Activation::Linear; 3]],
+///     clip: f32::INFINITY,
+/// };
+/// let weights = DynamicWeights {
+///     kernel: View::new(&[1.0], [1, 1, 1])?,
+///     recurrent: View::new(&[0.5], [1, 1, 1])?,
+///     bias: None,
+///     lengths: None,
+///     initial: [None, None],
+///     peepholes: None,
+/// };
+/// let x = View::new(&[1.0, 1.0, 1.0], [3, 1, 1])?;
+/// let mut y = [0.0; 3];
+/// let y = ViewMut::new(&mut y, [3, 1, 1, 1])?;
+/// let (y, ..) = layer.run(cx, x, weights, Some(y), [None, None])?;
+/// assert_eq!(y.as_slice()?, [1.0, 1.5, 1.75]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct GivenRecurrence<'a> {
+pub struct DynamicRecurrence<const D: usize> {
     /// What happens in one step.
-    pub cell: GivenCell,
-    /// Steps, batch, the size of an input, and that of a state.
-    pub dims: [usize; 4],
+    pub cell: DynamicCell,
     /// For each direction, whether it goes from the last step to the first.
-    pub reverse: &'a [bool],
+    pub reverse: [bool; D],
     /// For each direction, the activations f, g and h.
-    pub activations: &'a [[Activation; 3]],
+    pub activations: [[Activation; 3]; D],
     /// How far from 0 the arguments of f and g may lie.
     pub clip: f32,
 }
 
 /// The weights and states of all directions; gates stand one behind another.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct GivenWeights<'a> {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DynamicWeights<'a> {
     /// `[directions, gates · units, in]`
-    pub kernel: &'a [f32],
+    pub kernel: View<'a, f32, 3>,
     /// `[directions, gates · units, units]`
-    pub recurrent: &'a [f32],
+    pub recurrent: View<'a, f32, 3>,
     /// `[directions, 2 · gates · units]`: that of the inputs in front of that of the states; zeros without.
-    pub bias: Option<&'a [f32]>,
-    /// How many steps each sample has; what comes of the others is 0. All of them without.
-    pub lengths: Option<&'a [i32]>,
+    pub bias: Option<View<'a, f32, 2>>,
+    /// `[batch]`: how many steps each sample has; what comes of the others is 0. All of them without.
+    pub lengths: Option<View<'a, i32, 1>>,
     /// h and c to start with, each `[directions, batch, units]`; zeros without.
-    pub initial: [Option<&'a [f32]>; 2],
-    /// What gates i, o and f see of the cell, `[directions, 3 · units]`; nothing without.
-    pub peepholes: Option<&'a [f32]>,
+    pub initial: [Option<View<'a, f32, 3>>; 2],
+    /// `[directions, 3 · units]`: what gates i, o and f see of the cell; nothing without.
+    pub peepholes: Option<View<'a, f32, 2>>,
 }
 
-impl GivenCell {
+impl DynamicCell {
     const fn gates(self) -> usize {
         match self {
             Self::Rnn => 1,
@@ -64,45 +93,98 @@ impl GivenCell {
     }
 }
 
-impl GivenRecurrence<'_> {
-    /// Writes the states after every step, `[steps, directions, batch, units]`, and the last h and c,
-    /// `[directions, batch, units]`, as far as they are asked for.
-    pub fn run(
+impl<const D: usize> DynamicRecurrence<D> {
+    /// From x `[steps, batch, in]` to the states h after every step, `[steps, directions, batch, units]`, and to the last
+    /// h and c, each `[directions, batch, units]`; those that are not asked for are empty.
+    pub fn run<'y>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 3>,
+        weights: DynamicWeights<'_>,
+        mut sequence: Option<ViewMut<'y, f32, 4>>,
+        mut last: [Option<ViewMut<'y, f32, 3>>; 2],
+    ) -> Result<(View<'y, f32, 4>, View<'y, f32, 3>, View<'y, f32, 3>)> {
+        let Self { cell, ref reverse, ref activations, clip } = *self;
+        let layer = Layer { cell, reverse, activations, clip };
+        let dims = layer.dims(&x, &weights)?;
+        let [steps, batch, _, units] = dims;
+        let [h, c] = weights.initial;
+        let [bias, peepholes] = [weights.bias, weights.peepholes];
+        let given = Given {
+            x: x.as_slice()?,
+            kernel: weights.kernel.as_slice()?,
+            recurrent: weights.recurrent.as_slice()?,
+            bias: bias.map(|bias| bias.as_slice()).transpose()?,
+            lengths: weights.lengths.map(|lengths| lengths.as_slice()).transpose()?,
+            initial: [h.map(|h| h.as_slice()).transpose()?, c.map(|c| c.as_slice()).transpose()?],
+            peepholes: peepholes.map(|peepholes| peepholes.as_slice()).transpose()?,
+        };
+        let mut places = Places { sequence: None, last: [None, None] };
+        if let Some(sequence) = &mut sequence {
+            let fits = sequence.dims() == [steps, D, batch, units];
+            require(fits, "y", "be [steps, directions, batch, units]")?;
+            places.sequence = Some(sequence.as_mut_slice()?);
+        }
+        for (to, last) in places.last.iter_mut().zip(&mut last) {
+            if let Some(last) = last {
+                require(last.dims() == [D, batch, units], "last state", STATE)?;
+                *to = Some(last.as_mut_slice()?);
+            }
+        }
+        layer.compute(cx.isa, dims, &given, places, cx.scratch)?;
+        let [h, c] = last.map(|last| last.map_or(View::empty(), ViewMut::into_view));
+        Ok((sequence.map_or(View::empty(), ViewMut::into_view), h, c))
+    }
+}
+
+/// A [`DynamicRecurrence`] in however many directions.
+struct Layer<'a> {
+    cell: DynamicCell,
+    reverse: &'a [bool],
+    activations: &'a [[Activation; 3]],
+    clip: f32,
+}
+
+impl Layer<'_> {
+    /// Steps, batch, the size of an input, and that of a state; an error unless all inputs have dims that fit them.
+    fn dims(&self, x: &View<'_, f32, 3>, weights: &DynamicWeights<'_>) -> Result<[usize; 4]> {
+        let ([steps, batch, size], [_, _, units]) = (x.dims(), weights.recurrent.dims());
+        let (directions, gates) = (self.reverse.len(), len(&[self.cell.gates(), units])?);
+        let kernel = weights.kernel.dims() == [directions, gates, size];
+        require(kernel, "kernel", "be [directions, gates · units, in]")?;
+        let recurrent = weights.recurrent.dims() == [directions, gates, units];
+        require(recurrent, "recurrent", "be [directions, gates · units, units]")?;
+        let [biases, peepholes] = [len(&[2, gates])?, len(&[3, units])?];
+        let bias = weights.bias.is_none_or(|bias| bias.dims() == [directions, biases]);
+        require(bias, "bias", "be [directions, 2 · gates · units]")?;
+        let peepholes = weights.peepholes.is_none_or(|given| given.dims() == [directions, peepholes]);
+        require(peepholes, "peepholes", "be [directions, 3 · units]")?;
+        for initial in weights.initial {
+            let fits = initial.is_none_or(|initial| initial.dims() == [directions, batch, units]);
+            require(fits, "initial state", STATE)?;
+        }
+        require(weights.lengths.is_none_or(|lengths| lengths.dims() == [batch]), "lengths", "be [batch]")?;
+        Ok([steps, batch, size, units])
+    }
+
+    /// The same for slices that fit.
+    fn compute(
         &self,
         isa: Isa,
-        x: &[f32],
-        weights: GivenWeights<'_>,
-        mut sequence: Option<&mut [f32]>,
-        mut last: [Option<&mut [f32]>; 2],
+        [steps, batch, size, units]: [usize; 4],
+        given: &Given<'_>,
+        Places { mut sequence, mut last }: Places<'_>,
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        let [steps, batch, size, units] = self.dims;
         let (directions, gates) = (self.reverse.len(), len(&[self.cell.gates(), units])?);
-        let state = len(&[directions, batch, units])?;
-        check_len("x", len(&[steps, batch, size])?, x.len())?;
-        check_len("activations", directions, self.activations.len())?;
-        check_len("kernel", len(&[directions, gates, size])?, weights.kernel.len())?;
-        check_len("recurrent", len(&[directions, gates, units])?, weights.recurrent.len())?;
-        let optional = |what, expected, given: Option<&[f32]>| {
-            check_len(what, expected, given.map_or(expected, <[f32]>::len))
-        };
-        optional("bias", len(&[directions, 2, gates])?, weights.bias)?;
-        optional("peepholes", len(&[directions, 3, units])?, weights.peepholes)?;
-        for initial in weights.initial {
-            optional("initial state", state, initial)?;
-        }
-        optional("y", len(&[steps, state])?, sequence.as_deref())?;
-        for last in &last {
-            optional("last state", state, last.as_deref())?;
-        }
-        check_len("lengths", batch, weights.lengths.map_or(batch, <[i32]>::len))?;
-        let lengths = weights.lengths.unwrap_or(&[]);
+        let lengths = given.lengths.unwrap_or(&[]);
         require(lengths.iter().all(|&n| n >= 0 && n as usize <= steps), "lengths", "count steps there are")?;
+        let state = len(&[directions, batch, units])?;
         let asked = sequence.as_ref().is_some_and(|y| !y.is_empty()) || last.iter().any(Option::is_some);
         if state == 0 || !asked {
             return Ok(());
         }
-        let scratch = scratch.write(crate::tensor::add(len(&[2, gates])?, len(&[3, units])?)?)?;
+        let scratch = scratch.write(add(len(&[2, gates])?, len(&[3, units])?)?)?;
         if let Some(sequence) = &mut sequence {
             sequence.fill(0.0);
         }
@@ -111,12 +193,12 @@ impl GivenRecurrence<'_> {
         for place in 0..directions * batch {
             let (direction, sample) = (place / batch, place % batch);
             let own = Own {
-                kernel: part(weights.kernel, direction, gates * size),
-                recurrent: part(weights.recurrent, direction, gates * units),
-                bias: weights.bias.map(|bias| part(bias, direction, 2 * gates)),
-                peepholes: weights.peepholes.map(|peepholes| part(peepholes, direction, 3 * units)),
+                kernel: part(given.kernel, direction, gates * size),
+                recurrent: part(given.recurrent, direction, gates * units),
+                bias: given.bias.map(|bias| part(bias, direction, 2 * gates)),
+                peepholes: given.peepholes.map(|peepholes| part(peepholes, direction, 3 * units)),
             };
-            for (state, initial) in [&mut *h, &mut *c].into_iter().zip(weights.initial) {
+            for (state, initial) in [&mut *h, &mut *c].into_iter().zip(given.initial) {
                 match initial {
                     Some(initial) => state.copy_from_slice(part(initial, place, units)),
                     None => state.fill(0.0),
@@ -125,7 +207,7 @@ impl GivenRecurrence<'_> {
             let count = lengths.get(sample).map_or(steps, |&count| count as usize);
             for step in 0..count {
                 let at = if self.reverse[direction] { count - 1 - step } else { step };
-                self.step(isa, direction, &own, part(x, at * batch + sample, size), h, c, work)?;
+                self.step(isa, direction, &own, part(given.x, at * batch + sample, size), h, c, work);
                 if let Some(sequence) = &mut sequence {
                     sequence[((at * directions + direction) * batch + sample) * units..][..units]
                         .copy_from_slice(h);
@@ -150,7 +232,7 @@ impl GivenRecurrence<'_> {
         h: &mut [f32],
         c: &mut [f32],
         work: &mut [f32],
-    ) -> Result<()> {
+    ) {
         let (units, gates) = (h.len(), self.cell.gates() * h.len());
         let [f, g, of_cell] = self.activations[direction];
         // Sums over the inputs, over the states, and room for one state more.
@@ -168,18 +250,18 @@ impl GivenRecurrence<'_> {
                     *value
                 };
             }
-            activation.run_in_place(isa, values)
+            activation.map_in_place(isa, values);
         };
         match self.cell {
-            GivenCell::Rnn => {
-                add(z, r);
-                act(f, z)?;
+            DynamicCell::Rnn => {
+                add_to(z, r);
+                act(f, z);
                 h.copy_from_slice(z);
             }
-            GivenCell::Gru { reset_after } => {
+            DynamicCell::Gru { reset_after } => {
                 let (first, own_z) = z.split_at_mut(2 * units);
-                add(first, &r[..2 * units]);
-                act(f, first)?;
+                add_to(first, &r[..2 * units]);
+                act(f, first);
                 let (update, reset) = first.split_at(units);
                 if reset_after {
                     for ((z, r), reset) in own_z.iter_mut().zip(&r[2 * units..]).zip(reset) {
@@ -191,42 +273,60 @@ impl GivenRecurrence<'_> {
                     }
                     let bias = own.bias.map(|bias| &bias[gates + 2 * units..]);
                     products(&own.recurrent[2 * units * units..], spare, bias, &mut r[2 * units..]);
-                    add(own_z, &r[2 * units..]);
+                    add_to(own_z, &r[2 * units..]);
                 }
-                act(g, own_z)?;
+                act(g, own_z);
                 for ((h, z), update) in h.iter_mut().zip(&*own_z).zip(update) {
                     *h = (1.0 - update) * z + update * *h;
                 }
             }
-            GivenCell::Lstm { coupled } => {
-                add(z, r);
+            DynamicCell::Lstm { coupled } => {
+                add_to(z, r);
                 let (input, rest) = z.split_at_mut(units);
                 let (output, rest) = rest.split_at_mut(units);
                 let (forget, cell) = rest.split_at_mut(units);
                 own.peep(0, c, input);
                 own.peep(2, c, forget);
-                act(f, input)?;
-                act(g, cell)?;
+                act(f, input);
+                act(g, cell);
                 if coupled {
                     for (forget, input) in forget.iter_mut().zip(&*input) {
                         *forget = 1.0 - input;
                     }
                 } else {
-                    act(f, forget)?;
+                    act(f, forget);
                 }
                 for (((c, forget), input), cell) in c.iter_mut().zip(&*forget).zip(&*input).zip(&*cell) {
                     *c = forget * *c + input * cell;
                 }
                 own.peep(1, c, output);
-                act(f, output)?;
-                of_cell.run(isa, c, h)?;
+                act(f, output);
+                of_cell.map(isa, c, h);
                 for (h, output) in h.iter_mut().zip(&*output) {
                     *h *= output;
                 }
             }
         }
-        Ok(())
     }
+}
+
+const STATE: &str = "be [directions, batch, units]";
+
+/// What a run is given, as slices.
+struct Given<'a> {
+    x: &'a [f32],
+    kernel: &'a [f32],
+    recurrent: &'a [f32],
+    bias: Option<&'a [f32]>,
+    lengths: Option<&'a [i32]>,
+    initial: [Option<&'a [f32]>; 2],
+    peepholes: Option<&'a [f32]>,
+}
+
+/// Where the results of a run go.
+struct Places<'a> {
+    sequence: Option<&'a mut [f32]>,
+    last: [Option<&'a mut [f32]>; 2],
 }
 
 /// The weights of one direction.
@@ -268,7 +368,7 @@ fn products(rows: &[f32], x: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
     }
 }
 
-fn add(to: &mut [f32], from: &[f32]) {
+fn add_to(to: &mut [f32], from: &[f32]) {
     for (to, from) in to.iter_mut().zip(from) {
         *to += from;
     }

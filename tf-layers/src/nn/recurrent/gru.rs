@@ -1,15 +1,46 @@
 //! Gated recurrent units.
 
-use crate::error::{Result, check_len, require};
+use crate::Context;
+use crate::error::{Result, require};
 use crate::gemm::operand::{Plain, Weights};
 use crate::gemm::{Matrix, Run, start};
 use crate::nn::Activation;
-use crate::nn::recurrent::{Direction, States, Walk, begin, finish, recur};
+use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur};
 use crate::simd::Isa;
-use crate::tensor::{Buffer, len};
+use crate::tensor::{Buffer, View, ViewMut, len};
 
 /// A GRU with Keras' gates: z = σ(xW + hU + b), r likewise, h ← z·h + (1 − z)·act(…), where the
 /// candidate's argument is xW + r·(hU + b′) + b, or xW + (r·h)U + b′ + b with a separate `candidate` matrix.
+///
+/// ```
+/// use tf_layers::gemm::Matrix;
+/// use tf_layers::nn::{Activation, Direction, Gru};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // Half of what was there, half of what comes: h ← h/2 + x/2.
+/// let (mut kernel, recurrent) = ([0.0; 16], [0.0; 16]);
+/// kernel[2] = 1.0;
+/// let layer = Gru {
+///     kernel: Matrix::new(&kernel, 1, 1, 3)?,
+///     recurrent: Matrix::new(&recurrent, 1, 1, 3)?,
+///     candidate: None,
+///     bias: None,
+///     recurrent_bias: None,
+///     units: 1,
+///     activation: Activation::Linear,
+///     recurrent_activation: Activation::Sigmoid,
+///     return_sequences: true,
+///     direction: Direction::Forward,
+/// };
+/// let x = View::new(&[2.0, 4.0], [1, 2, 1])?;
+/// let mut y = [0.0; 2];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 1])?)?;
+/// assert_eq!(y.as_slice()?, [1.0, 2.5]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gru<'w> {
     /// `[in, 3 · units]`, gates in the order z, r, h.
@@ -37,37 +68,44 @@ pub struct Gru<'w> {
 
 impl Gru<'_> {
     /// From x `[batch, steps, in]` to y `[batch, steps, units]` with `return_sequences`, else `[batch, units]`.
-    pub fn run(
+    pub fn run<'y, const R: usize>(
         &self,
-        isa: Isa,
-        batch: usize,
-        steps: usize,
-        x: &[f32],
-        y: &mut [f32],
-        scratch: &mut Buffer<f32>,
-    ) -> Result<()> {
-        self.run_with_states(isa, batch, steps, x, y, States::default(), scratch)
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 3>,
+        y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        Ok(self.run_with_states(cx, x, States::default(), y, [None])?.0)
     }
 
-    /// Like [`Gru::run`], with a mask, a given initial state, and handing out the last one.
-    pub fn run_with_states(
+    /// Like [`Gru::run`], with a mask, a given initial state h, and the last one, which is empty if it is not asked for.
+    pub fn run_with_states<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 3>,
+        states: States<'_, 1>,
+        y: ViewMut<'y, f32, R>,
+        last: [Option<ViewMut<'y, f32, 2>>; 1],
+    ) -> Result<(View<'y, f32, R>, View<'y, f32, 2>)> {
+        let Self { units, direction, return_sequences, .. } = *self;
+        let given = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
+        let compute = |results: Results<'_, 1>| self.compute(cx.isa, given, results, cx.scratch);
+        let (y, [h]) = given.results(y, last, compute)?;
+        Ok((y, h))
+    }
+
+    /// The same for slices.
+    fn compute(
         &self,
         isa: Isa,
-        batch: usize,
-        steps: usize,
-        x: &[f32],
-        y: &mut [f32],
-        states: States<'_>,
+        sequence: Sequence<'_, 1>,
+        Results { y, last }: Results<'_, 1>,
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        let Self { units, direction, return_sequences: sequences, .. } = *self;
+        let Sequence { x, batch, steps, units, .. } = sequence;
         let gates = len(&[units, 3])?;
         let k = self.kernel.rows();
         self.check(gates)?;
-        check_len("x", len(&[batch, steps, k])?, x.len())?;
-        let States { mask, zero_masked, .. } = states;
-        let walk = Walk { batch, steps, units, direction, sequences, mask, zero_masked };
-        let state = walk.check(y, &states)?;
+        let state = sequence.state();
         let inputs = len(&[batch, steps, gates])?;
         let recurrence = len(&[state, 4])?;
         let scratch = scratch.write(crate::tensor::add(crate::tensor::add(inputs, recurrence)?, state)?)?;
@@ -76,15 +114,15 @@ impl Gru<'_> {
         }
         let (xs, rest) = scratch.split_at_mut(inputs);
         let (h, z) = rest.split_at_mut(state);
-        begin([&mut *h], states.initial);
-        walk.first(h, y);
+        sequence.begin([&mut *h], y);
         let weights = Weights::plain(&self.kernel, start(self.bias, gates)?);
         Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: xs }.here(isa);
         for step in 0..steps {
-            self.step(isa, walk, walk.at(step), xs, h, z)?;
-            walk.emit(step, h, y);
+            self.step(isa, sequence, sequence.at(step), xs, h, z)?;
+            sequence.emit(step, h, y);
         }
-        finish([h], states.last)
+        finish([h], last);
+        Ok(())
     }
 
     fn check(&self, gates: usize) -> Result<()> {
@@ -112,13 +150,13 @@ impl Gru<'_> {
     fn step(
         &self,
         isa: Isa,
-        walk: Walk<'_>,
+        sequence: Sequence<'_, 1>,
         at: usize,
         xs: &mut [f32],
         h: &mut [f32],
         z: &mut [f32],
     ) -> Result<()> {
-        let (units, batch, stride) = (self.units, walk.batch, walk.steps * 3 * self.units);
+        let (units, batch, stride) = (self.units, sequence.batch, sequence.steps * 3 * self.units);
         let xs = &mut xs[at * 3 * units..];
         let columns = self.recurrent.cols();
         let (z, reset) = z.split_at_mut(3 * batch * units);
@@ -134,7 +172,7 @@ impl Gru<'_> {
             for (x, z) in gates.iter_mut().zip(z) {
                 *x += z;
             }
-            self.recurrent_activation.run_in_place(isa, gates)?;
+            self.recurrent_activation.map_in_place(isa, gates);
             let r = &gates[units..];
             if self.candidate.is_none() {
                 for ((x, z), r) in candidate.iter_mut().zip(&z[2 * units..]).zip(r) {
@@ -159,10 +197,10 @@ impl Gru<'_> {
                 }
             }
         }
-        for sample in (0..batch).filter(|&sample| walk.takes(sample, at)) {
+        for sample in (0..batch).filter(|&sample| sequence.takes(sample, at)) {
             let x = &mut xs[sample * stride..][..3 * units];
             let (gates, candidate) = x.split_at_mut(2 * units);
-            self.activation.run_in_place(isa, candidate)?;
+            self.activation.map_in_place(isa, candidate);
             for ((h, z), c) in h[sample * units..][..units].iter_mut().zip(&*gates).zip(&*candidate) {
                 *h = z * *h + (1.0 - z) * c;
             }

@@ -1,16 +1,45 @@
 //! Long short-term memory.
 
-use crate::error::{Result, check_len, require};
+use crate::Context;
+use crate::error::{Result, require};
 use crate::gemm::operand::{Plain, Start, Weights};
 use crate::gemm::{Matrix, Run, start};
 use crate::math::{gate, tanh};
 use crate::nn::Activation;
-use crate::nn::recurrent::{Direction, States, Walk, begin, finish, recur};
+use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur};
 use crate::simd::{Isa, Kernel, Simd};
-use crate::tensor::{Buffer, len};
+use crate::tensor::{Buffer, View, ViewMut, len};
 
 /// An LSTM with Keras' gates: i = σ(xWᵢ + hUᵢ + bᵢ), f and o likewise, c ← f·c + i·act(xW꜀ + hU꜀ + b꜀),
 /// h ← o·act(c).
+///
+/// ```
+/// use tf_layers::gemm::Matrix;
+/// use tf_layers::nn::{Activation, Direction, Lstm};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // Gates that are open: c ← c + x, h ← c.
+/// let (mut kernel, recurrent) = ([0.0; 16], [0.0; 16]);
+/// kernel[2] = 1.0;
+/// let layer = Lstm {
+///     kernel: Matrix::new(&kernel, 1, 1, 4)?,
+///     recurrent: Matrix::new(&recurrent, 1, 1, 4)?,
+///     bias: Some(&[1.0, 1.0, 0.0, 1.0]),
+///     units: 1,
+///     activation: Activation::Linear,
+///     recurrent_activation: Activation::Relu,
+///     return_sequences: false,
+///     direction: Direction::Forward,
+/// };
+/// let x = View::new(&[1.0, 2.0, 3.0], [1, 3, 1])?;
+/// let mut y = [0.0; 1];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 1])?)?;
+/// assert_eq!(y.as_slice()?, [6.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Lstm<'w> {
     /// `[in, 4 · units]`, gates in the order i, f, c, o.
@@ -33,39 +62,47 @@ pub struct Lstm<'w> {
 
 impl Lstm<'_> {
     /// From x `[batch, steps, in]` to y `[batch, steps, units]` with `return_sequences`, else `[batch, units]`.
-    pub fn run(
+    pub fn run<'y, const R: usize>(
         &self,
-        isa: Isa,
-        batch: usize,
-        steps: usize,
-        x: &[f32],
-        y: &mut [f32],
-        scratch: &mut Buffer<f32>,
-    ) -> Result<()> {
-        self.run_with_states(isa, batch, steps, x, y, States::default(), scratch)
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 3>,
+        y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        Ok(self.run_with_states(cx, x, States::default(), y, [None, None])?.0)
     }
 
-    /// Like [`Lstm::run`], with a mask, given initial states, and handing out the last ones.
-    pub fn run_with_states(
+    /// Like [`Lstm::run`], with a mask, given initial states h and c, and the last ones, which are empty if they are not
+    /// asked for.
+    pub fn run_with_states<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 3>,
+        states: States<'_, 2>,
+        y: ViewMut<'y, f32, R>,
+        last: [Option<ViewMut<'y, f32, 2>>; 2],
+    ) -> Result<(View<'y, f32, R>, View<'y, f32, 2>, View<'y, f32, 2>)> {
+        let Self { units, direction, return_sequences, .. } = *self;
+        let given = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
+        let compute = |results: Results<'_, 2>| self.compute(cx.isa, given, results, cx.scratch);
+        let (y, [h, c]) = given.results(y, last, compute)?;
+        Ok((y, h, c))
+    }
+
+    /// The same for slices.
+    fn compute(
         &self,
         isa: Isa,
-        batch: usize,
-        steps: usize,
-        x: &[f32],
-        y: &mut [f32],
-        states: States<'_>,
+        sequence: Sequence<'_, 2>,
+        Results { y, last }: Results<'_, 2>,
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        let Self { units, direction, return_sequences: sequences, .. } = *self;
+        let Sequence { x, batch, steps, units, .. } = sequence;
         let gates = len(&[units, 4])?;
         let k = self.kernel.rows();
         require(self.kernel.groups() == 1 && self.kernel.cols() == gates, "kernel", "be [in, 4 · units]")?;
         let recurrent = [self.recurrent.groups(), self.recurrent.rows(), self.recurrent.cols()];
         require(recurrent == [1, units, gates], "recurrent", "be [units, 4 · units]")?;
-        check_len("x", len(&[batch, steps, k])?, x.len())?;
-        let States { mask, zero_masked, .. } = states;
-        let walk = Walk { batch, steps, units, direction, sequences, mask, zero_masked };
-        let state = walk.check(y, &states)?;
+        let state = sequence.state();
         let start = start(self.bias, gates)?;
         let inputs = len(&[batch, steps, gates])?;
         let scratch = scratch.write(crate::tensor::add(inputs, len(&[state, 2])?)?)?;
@@ -74,19 +111,18 @@ impl Lstm<'_> {
         }
         let (z, h_and_c) = scratch.split_at_mut(inputs);
         let (h, c) = h_and_c.split_at_mut(state);
-        begin([&mut *h, &mut *c], states.initial);
-        walk.first(h, y);
+        sequence.begin([&mut *h, &mut *c], y);
         // The inputs of all steps are one large product, which runs much faster than many small ones.
         let rows = batch * steps;
         let weights = Weights::plain(&self.kernel, start);
         Run { rows, x: Plain { x, stride: k }, weights, y: z }.here(isa);
         for step in 0..steps {
-            let at = walk.at(step);
+            let at = sequence.at(step);
             // z += h·recurrent for all samples
             let weights = Weights { stride: steps * gates, ..Weights::plain(&self.recurrent, Start::Output) };
             recur(isa, step, batch, Plain { x: h, stride: units }, weights, &mut z[at * gates..]);
             for sample in 0..batch {
-                if !walk.takes(sample, at) {
+                if !sequence.takes(sample, at) {
                     continue;
                 }
                 let z = &mut z[(sample * steps + at) * gates..][..gates];
@@ -94,31 +130,31 @@ impl Lstm<'_> {
                 if self.activation == Activation::Tanh && self.recurrent_activation == Activation::Sigmoid {
                     isa.run(Gates { z, c, h });
                 } else {
-                    self.update(isa, z, c, h)?;
+                    self.update(isa, z, c, h);
                 }
             }
-            walk.emit(step, h, y);
+            sequence.emit(step, h, y);
         }
-        finish([h, c], states.last)
+        finish([h, c], last);
+        Ok(())
     }
 
     /// The new states of one sample from the sums of its gates, with any activations.
-    fn update(&self, isa: Isa, z: &mut [f32], c: &mut [f32], h: &mut [f32]) -> Result<()> {
+    fn update(&self, isa: Isa, z: &mut [f32], c: &mut [f32], h: &mut [f32]) {
         let units = self.units;
         let (i_and_f, rest) = z.split_at_mut(2 * units);
         let (g, o) = rest.split_at_mut(units);
-        self.recurrent_activation.run_in_place(isa, i_and_f)?;
-        self.recurrent_activation.run_in_place(isa, o)?;
-        self.activation.run_in_place(isa, g)?;
+        self.recurrent_activation.map_in_place(isa, i_and_f);
+        self.recurrent_activation.map_in_place(isa, o);
+        self.activation.map_in_place(isa, g);
         let (i, f) = i_and_f.split_at(units);
         for (((c, f), i), g) in c.iter_mut().zip(f).zip(i).zip(&*g) {
             *c = f * *c + i * g;
         }
-        self.activation.run(isa, c, h)?;
+        self.activation.map(isa, c, h);
         for (h, o) in h.iter_mut().zip(&*o) {
             *h *= o;
         }
-        Ok(())
     }
 }
 

@@ -1,17 +1,17 @@
 //! What recurrent layers have in common: the order of the steps, masks, states.
 
-use crate::error::{Error, Result, check_len};
+use crate::error::{Result, require};
 use crate::gemm::Run;
 use crate::gemm::operand::{Plain, Weights};
 use crate::simd::Isa;
-use crate::tensor::len;
+use crate::tensor::{View, ViewMut};
 
 mod dynamic;
 mod gru;
 mod lstm;
 mod simple_rnn;
 
-pub use dynamic::{GivenCell, GivenRecurrence, GivenWeights};
+pub use dynamic::{DynamicCell, DynamicRecurrence, DynamicWeights};
 pub use gru::Gru;
 pub use lstm::Lstm;
 pub use simple_rnn::SimpleRnn;
@@ -27,45 +27,101 @@ pub enum Direction {
     GoBackwards,
 }
 
-/// What a recurrent layer may be given besides its input, and what it may be asked for besides its result. The states
-/// are h and, of an LSTM, c, each `[batch, units]`.
-#[derive(Debug, Default)]
-pub struct States<'a> {
+/// What a recurrent layer may be given besides its input. It has `N` states: h and, of an LSTM, c.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct States<'a, const N: usize> {
     /// `[batch, steps]`; steps where it is false are passed over, and the result of the step before stands in their
     /// place, zeros in front of the first.
-    pub mask: Option<&'a [bool]>,
+    pub mask: Option<View<'a, bool, 2>>,
     /// Zeros stand in the place of steps passed over.
     pub zero_masked: bool,
-    /// What the layer starts with; zeros without.
-    pub initial: [Option<&'a [f32]>; 2],
-    /// Where the states after the last step go.
-    pub last: [Option<&'a mut [f32]>; 2],
+    /// What the layer starts with, each `[batch, units]`; zeros without.
+    pub initial: [Option<View<'a, f32, 2>>; N],
 }
 
-/// The shape of a run.
+/// Neither a mask nor states.
+impl<const N: usize> Default for States<'_, N> {
+    fn default() -> Self {
+        Self { mask: None, zero_masked: false, initial: [None; N] }
+    }
+}
+
+/// A run: its sizes, and what it is given.
 #[derive(Clone, Copy)]
-pub(crate) struct Walk<'a> {
+pub(crate) struct Sequence<'a, const N: usize> {
+    pub x: &'a [f32],
     pub batch: usize,
     pub steps: usize,
     pub units: usize,
     pub direction: Direction,
-    pub sequences: bool,
+    pub return_sequences: bool,
     pub mask: Option<&'a [bool]>,
     pub zero_masked: bool,
+    pub initial: [Option<&'a [f32]>; N],
 }
 
-impl Walk<'_> {
-    /// The numbers of a state; an error unless y and the states fit.
-    pub fn check(&self, y: &[f32], states: &States<'_>) -> Result<usize> {
-        let state = len(&[self.batch, self.units])?;
-        check_len("y", if self.sequences { len(&[state, self.steps])? } else { state }, y.len())?;
-        for (initial, last) in states.initial.iter().zip(&states.last) {
-            check_len("initial state", state, initial.map_or(state, <[f32]>::len))?;
-            check_len("last state", state, last.as_ref().map_or(state, |last| last.len()))?;
+/// Where the results of a run go: the states h after the steps, and all states after the last step.
+pub(crate) struct Results<'a, const N: usize> {
+    pub y: &'a mut [f32],
+    pub last: [Option<&'a mut [f32]>; N],
+}
+
+impl<'a, const N: usize> Sequence<'a, N> {
+    /// That of a layer with so many inputs and units; an error unless x and the states fit.
+    pub fn new(
+        x: View<'a, f32, 3>,
+        states: &States<'a, N>,
+        [inputs, units]: [usize; 2],
+        direction: Direction,
+        return_sequences: bool,
+    ) -> Result<Self> {
+        let [batch, steps, given] = x.dims();
+        require(given == inputs, "x", "have as many columns as the kernel has rows")?;
+        let mask = states.mask.map(|mask| -> Result<_> {
+            require(mask.dims() == [batch, steps], "mask", "be [batch, steps]")?;
+            mask.as_slice()
+        });
+        let mut initial = [None; N];
+        for (to, from) in initial.iter_mut().zip(states.initial) {
+            if let Some(from) = from {
+                require(from.dims() == [batch, units], "initial state", "be [batch, units]")?;
+                *to = Some(from.as_slice()?);
+            }
         }
-        let steps = len(&[self.batch, self.steps])?;
-        check_len("mask", steps, self.mask.map_or(steps, <[bool]>::len))?;
-        Ok(state)
+        let (x, mask, zero_masked) = (x.as_slice()?, mask.transpose()?, states.zero_masked);
+        Ok(Self { x, batch, steps, units, direction, return_sequences, mask, zero_masked, initial })
+    }
+
+    /// Gives the places of the results to `compute`, and the results back; an error unless the places fit.
+    ///
+    /// What is not asked for comes back empty.
+    pub fn results<'y, const R: usize>(
+        &self,
+        mut y: ViewMut<'y, f32, R>,
+        mut last: [Option<ViewMut<'y, f32, 2>>; N],
+        compute: impl FnOnce(Results<'_, N>) -> Result<()>,
+    ) -> Result<(View<'y, f32, R>, [View<'y, f32, 2>; N])> {
+        let Self { batch, steps, units, return_sequences, .. } = *self;
+        let fits = if return_sequences {
+            y.dims()[..] == [batch, steps, units]
+        } else {
+            y.dims()[..] == [batch, units]
+        };
+        require(fits, "y", "be [batch, steps, units] with return_sequences, else [batch, units]")?;
+        let mut places = [const { None }; N];
+        for (to, last) in places.iter_mut().zip(&mut last) {
+            if let Some(last) = last {
+                require(last.dims() == [batch, units], "last state", "be [batch, units]")?;
+                *to = Some(last.as_mut_slice()?);
+            }
+        }
+        compute(Results { y: y.as_mut_slice()?, last: places })?;
+        Ok((y.into_view(), last.map(|last| last.map_or(View::empty(), ViewMut::into_view))))
+    }
+
+    /// The numbers of a state.
+    pub const fn state(&self) -> usize {
+        self.batch * self.units
     }
 
     /// Where the input of the step'th step stands.
@@ -78,12 +134,20 @@ impl Walk<'_> {
         self.mask.is_none_or(|mask| mask[sample * self.steps + at])
     }
 
-    /// Where only the last result is wanted: what it is without any step, `h` or, under a mask, zeros.
-    pub fn first(&self, h: &[f32], y: &mut [f32]) {
-        match self.mask {
-            _ if self.sequences => {}
-            None => y.copy_from_slice(h),
-            Some(_) => y.fill(0.0),
+    /// Fills the states with what they start with, and y with what it is without any step: h or, under a mask, zeros.
+    pub fn begin(&self, states: [&mut [f32]; N], y: &mut [f32]) {
+        for (i, (to, from)) in states.into_iter().zip(self.initial).enumerate() {
+            match from {
+                Some(from) => to.copy_from_slice(from),
+                None => to.fill(0.0),
+            }
+            if i > 0 || self.return_sequences {
+                continue;
+            }
+            match self.mask {
+                None => y.copy_from_slice(to),
+                Some(_) => y.fill(0.0),
+            }
         }
     }
 
@@ -93,7 +157,7 @@ impl Walk<'_> {
         let place = if self.direction == Direction::GoBackwards { step } else { at };
         for (sample, h) in h.chunks_exact(units).enumerate() {
             let takes = self.takes(sample, at);
-            if !self.sequences {
+            if !self.return_sequences {
                 let y = &mut y[sample * units..][..units];
                 if takes {
                     y.copy_from_slice(h);
@@ -122,24 +186,11 @@ pub(crate) fn recur(isa: Isa, step: usize, rows: usize, x: Plain<'_>, weights: W
     Run { rows, x, weights: Weights { backwards: step % 2 == 1, ..weights }, y }.here(isa);
 }
 
-/// Fills the states with what they start with.
-pub(crate) fn begin<const N: usize>(states: [&mut [f32]; N], initial: [Option<&[f32]>; 2]) {
-    for (to, from) in states.into_iter().zip(initial) {
-        match from {
-            Some(from) => to.copy_from_slice(from),
-            None => to.fill(0.0),
-        }
-    }
-}
-
-/// Hands out the states that are asked for; an error if one is that the layer does not have.
-pub(crate) fn finish<const N: usize>(states: [&[f32]; N], last: [Option<&mut [f32]>; 2]) -> Result<()> {
-    for (i, to) in last.into_iter().enumerate() {
+/// Hands out the states that are asked for.
+pub(crate) fn finish<const N: usize>(states: [&[f32]; N], last: [Option<&mut [f32]>; N]) {
+    for (to, from) in last.into_iter().zip(states) {
         if let Some(to) = to {
-            let from =
-                states.get(i).ok_or(Error::Dims { what: "last state", must: "be one the layer has" })?;
             to.copy_from_slice(from);
         }
     }
-    Ok(())
 }

@@ -1,14 +1,42 @@
 //! Plain recurrent layers.
 
-use crate::error::{Result, check_len, require};
+use crate::Context;
+use crate::error::{Result, require};
 use crate::gemm::operand::{Plain, Start, Weights};
 use crate::gemm::{Matrix, Run, start};
 use crate::nn::Activation;
-use crate::nn::recurrent::{Direction, States, Walk, begin, finish, recur};
+use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur};
 use crate::simd::Isa;
-use crate::tensor::{Buffer, add, len};
+use crate::tensor::{Buffer, View, ViewMut, add, len};
 
 /// A recurrent layer without gates: h ← act(xW + hU + b).
+///
+/// ```
+/// use tf_layers::gemm::Matrix;
+/// use tf_layers::nn::{Activation, Direction, SimpleRnn};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // h ← x + h/2
+/// let (mut kernel, mut recurrent) = ([0.0; 16], [0.0; 16]);
+/// (kernel[0], recurrent[0]) = (1.0, 0.5);
+/// let layer = SimpleRnn {
+///     kernel: Matrix::new(&kernel, 1, 1, 1)?,
+///     recurrent: Matrix::new(&recurrent, 1, 1, 1)?,
+///     bias: None,
+///     units: 1,
+///     activation: Activation::Linear,
+///     return_sequences: true,
+///     direction: Direction::Forward,
+/// };
+/// let x = View::new(&[1.0, 1.0, 1.0], [1, 3, 1])?;
+/// let mut y = [0.0; 3];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 3, 1])?)?;
+/// assert_eq!(y.as_slice()?, [1.0, 1.5, 1.75]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SimpleRnn<'w> {
     /// `[in, units]`
@@ -29,38 +57,45 @@ pub struct SimpleRnn<'w> {
 
 impl SimpleRnn<'_> {
     /// From x `[batch, steps, in]` to y `[batch, steps, units]` with `return_sequences`, else `[batch, units]`.
-    pub fn run(
+    pub fn run<'y, const R: usize>(
         &self,
-        isa: Isa,
-        batch: usize,
-        steps: usize,
-        x: &[f32],
-        y: &mut [f32],
-        scratch: &mut Buffer<f32>,
-    ) -> Result<()> {
-        self.run_with_states(isa, batch, steps, x, y, States::default(), scratch)
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 3>,
+        y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        Ok(self.run_with_states(cx, x, States::default(), y, [None])?.0)
     }
 
-    /// Like [`SimpleRnn::run`], with a mask, a given initial state, and handing out the last one.
-    pub fn run_with_states(
+    /// Like [`SimpleRnn::run`], with a mask, a given initial state h, and the last one, which is empty if it is not asked for.
+    pub fn run_with_states<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 3>,
+        states: States<'_, 1>,
+        y: ViewMut<'y, f32, R>,
+        last: [Option<ViewMut<'y, f32, 2>>; 1],
+    ) -> Result<(View<'y, f32, R>, View<'y, f32, 2>)> {
+        let Self { units, direction, return_sequences, .. } = *self;
+        let given = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
+        let compute = |results: Results<'_, 1>| self.compute(cx.isa, given, results, cx.scratch);
+        let (y, [h]) = given.results(y, last, compute)?;
+        Ok((y, h))
+    }
+
+    /// The same for slices.
+    fn compute(
         &self,
         isa: Isa,
-        batch: usize,
-        steps: usize,
-        x: &[f32],
-        y: &mut [f32],
-        states: States<'_>,
+        sequence: Sequence<'_, 1>,
+        Results { y, last }: Results<'_, 1>,
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        let Self { units, direction, return_sequences: sequences, .. } = *self;
+        let Sequence { x, batch, steps, units, .. } = sequence;
         let k = self.kernel.rows();
         require(self.kernel.groups() == 1 && self.kernel.cols() == units, "kernel", "be [in, units]")?;
         let recurrent = [self.recurrent.groups(), self.recurrent.rows(), self.recurrent.cols()];
         require(recurrent == [1, units, units], "recurrent", "be [units, units]")?;
-        check_len("x", len(&[batch, steps, k])?, x.len())?;
-        let States { mask, zero_masked, .. } = states;
-        let walk = Walk { batch, steps, units, direction, sequences, mask, zero_masked };
-        let state = walk.check(y, &states)?;
+        let state = sequence.state();
         let start = start(self.bias, units)?;
         let inputs = len(&[batch, steps, units])?;
         let scratch = scratch.write(add(inputs, state)?)?;
@@ -68,22 +103,22 @@ impl SimpleRnn<'_> {
             return Ok(());
         }
         let (z, h) = scratch.split_at_mut(inputs);
-        begin([&mut *h], states.initial);
-        walk.first(h, y);
+        sequence.begin([&mut *h], y);
         let weights = Weights::plain(&self.kernel, start);
         Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: z }.here(isa);
         for step in 0..steps {
-            let at = walk.at(step);
+            let at = sequence.at(step);
             let weights = Weights { stride: steps * units, ..Weights::plain(&self.recurrent, Start::Output) };
             recur(isa, step, batch, Plain { x: h, stride: units }, weights, &mut z[at * units..]);
             for sample in 0..batch {
-                if walk.takes(sample, at) {
+                if sequence.takes(sample, at) {
                     let h = &mut h[sample * units..][..units];
-                    self.activation.run(isa, &z[(sample * steps + at) * units..][..units], h)?;
+                    self.activation.map(isa, &z[(sample * steps + at) * units..][..units], h);
                 }
             }
-            walk.emit(step, h, y);
+            sequence.emit(step, h, y);
         }
-        finish([h], states.last)
+        finish([h], last);
+        Ok(())
     }
 }

@@ -115,7 +115,10 @@ impl WinogradConv2d<'_> {
                 run.part(part, x, &mut y[begin(part) - first..end], scratch);
             }
         });
-        rest.map_or(Ok(()), |rest| y.activate(isa, rest, n))
+        if let Some(rest) = rest {
+            y.activate(isa, rest, n);
+        }
+        Ok(())
     }
 }
 
