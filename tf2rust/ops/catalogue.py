@@ -63,7 +63,7 @@ def _layers_of(module: ModuleType) -> list[type[Layer]]:
     """The layers that a module defines, without the bases of others."""
     classes = [item for item in vars(module).values() if isinstance(item, type) and issubclass(item, Layer)]
     own = [item for item in classes if item.__module__ == module.__name__ and not item.__name__.startswith("_")]
-    return [item for item in own if item.rust_call is not Layer.rust_call]
+    return [item for item in own if item is not Layer and ("kind" in vars(item) or not item.__subclasses__())]
 
 
 def _rules_of(module: ModuleType) -> list[Rule]:
