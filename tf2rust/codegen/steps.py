@@ -57,7 +57,7 @@ class Writer(Variables):
             return step
         if is_legacy(layer):
             refs = self.table.refs(layer)
-            old = layer.rust_field(_LegacyWeights(refs))  # type: ignore[arg-type]
+            old = layer.rust_field(_LegacyWeights(refs))
             if old is not None:
                 step.fields.append(ModelField(ident, Token(old[0]), Token(old[1])))
         elif (made := layer_field(layer, self.table.refs(layer))) is not None:

@@ -36,7 +36,7 @@ def _kept(stmt: Stmt, read: set[str]) -> Stmt | None:
     pattern = _pattern(stmt.pattern, read)
     if pattern is not None:
         return replace(stmt, pattern=pattern)
-    return None if _only_looks(stmt.value) else Do(stmt.value)
+    return None if _only_looks(stmt.value) else Do(_effect(stmt.value))
 
 
 def _pattern(pattern: Expr, read: set[str]) -> Expr | None:
@@ -49,12 +49,19 @@ def _pattern(pattern: Expr, read: set[str]) -> Expr | None:
     return pattern
 
 
+def _effect(value: Expr) -> Expr:
+    """What of an expression may have an effect: what it takes a view of, as far as it does."""
+    inner = value.base if isinstance(value, Try) else value
+    return _effect(inner.base) if isinstance(inner, Method) and inner.name in _VIEWS else value
+
+
 def _only_looks(value: Expr) -> bool:
     """Whether an expression has no effect but its value: a view of what there is, or a dimension."""
+    value = _effect(value)
     while isinstance(value, Try):
         value = value.base
     if isinstance(value, Method):
-        return value.name in _VIEWS
+        return False
     if isinstance(value, Call):
         return isinstance(value.function, Item) and value.function.path.startswith("tf_layers::dims::")
     return True
