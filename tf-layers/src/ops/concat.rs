@@ -58,7 +58,7 @@ mod tests {
             ViewMut::new(&mut data, [3, 2]).unwrap(),
         );
         assert_eq!(y.unwrap().as_slice(), Ok(&[1, 2, 3, 4, 5, 6][..]));
-        let mut refused = |axis, parts: &[_], dims| {
+        let mut refused = |axis, parts: &[_], dims: [usize; 2]| {
             let mut data = [0; 12];
             let len = dims[0] * dims[1];
             concat(cx, axis, parts, ViewMut::new(&mut data[..len], dims).unwrap()).is_err()

@@ -71,3 +71,26 @@ pub(crate) fn around(dims: &[usize], axis: usize, span: usize) -> Result<[usize;
     let end = end.ok_or(Error::Dims { what: "axis", must: "be one of the tensor's" })?;
     Ok([len(&dims[..axis])?, len(&dims[axis..end])?, len(&dims[end..])?])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dims_are_split_around_axes() {
+        for (dims, axis, span, expected) in [
+            (&[2, 3, 5][..], 1, 1, Some([2, 3, 5])),
+            (&[2, 3, 5], 0, 2, Some([1, 6, 5])),
+            (&[2, 3, 5], 1, 2, Some([2, 15, 1])),
+            (&[2, 0, 5], 2, 1, Some([0, 5, 1])),
+            (&[2, 3, 5], 3, 1, None),
+            (&[2, 3, 5], 2, 2, None),
+            (&[2, 3, 5], 1, 0, None),
+            (&[2, 3, 5], 1, usize::MAX, None),
+            (&[], 0, 1, None),
+            (&[usize::MAX, 2, 5], 2, 1, None),
+        ] {
+            assert_eq!(around(dims, axis, span).ok(), expected, "{dims:?} {axis} {span}");
+        }
+    }
+}
