@@ -1,20 +1,45 @@
-//! Leaving out places of an axis.
+//! Compress: leaving out places of an axis.
 
-use super::nonzero::count_nonzero;
-use crate::error::{Result, check_len, require};
-use crate::tensor::len;
+use crate::Context;
+use crate::error::{Result, require};
+use crate::tensor::{View, ViewMut, check_joined_dims, split_axis};
 
-/// Takes those places of an axis for which `condition` holds; places beyond its end are left out.
+/// Takes those places of `axis` for which `condition` holds; places beyond its end are left out.
 ///
+/// y has as many places there as the condition holds for, and the dims of x elsewhere.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
+/// let condition = View::new(&[true, false, true], [3])?;
+/// let mut y = [0; 4];
+/// let y = ops::compress(cx, 1, x, condition, ViewMut::new(&mut y, [2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [1, 3, 4, 6]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn compress<'y, T: Copy, const R: usize>(
+    _: &mut Context<'_>,
+    axis: usize,
+    x: View<'_, T, R>,
+    condition: View<'_, bool, 1>,
+    mut y: ViewMut<'y, T, R>,
+) -> Result<View<'y, T, R>> {
+    let dims = x.dims();
+    let split = split_axis(&dims, axis)?;
+    let condition = condition.as_slice()?;
+    require(condition.len() <= dims[axis], "condition", "be no longer than the axis")?;
+    let count = condition.iter().filter(|&&holds| holds).count();
+    check_joined_dims(&[&dims[..axis], &[count], &dims[axis + 1..]], &y.dims())?;
+    take(split, x.as_slice()?, condition, y.as_mut_slice()?);
+    Ok(y.into_view())
+}
+
 /// From x `[outer, axis, inner]` to y `[outer, count, inner]`.
-pub fn compress<T: Copy>(dims: [usize; 3], x: &[T], condition: &[bool], y: &mut [T]) -> Result<()> {
-    let [outer, axis, inner] = dims;
-    check_len("x", len(&dims)?, x.len())?;
-    require(condition.len() <= axis, "condition", "be no longer than the axis")?;
-    let count = count_nonzero(condition)?;
-    check_len("y", len(&[outer, count, inner])?, y.len())?;
+fn take<T: Copy>([outer, axis, inner]: [usize; 3], x: &[T], condition: &[bool], y: &mut [T]) {
     if y.is_empty() {
-        return Ok(());
+        return;
     }
     let places = |outer: usize| {
         let taken = condition.iter().enumerate().filter(|&(_, &holds)| holds);
@@ -23,23 +48,36 @@ pub fn compress<T: Copy>(dims: [usize; 3], x: &[T], condition: &[bool], y: &mut 
     for (y, from) in y.chunks_exact_mut(inner).zip((0..outer).flat_map(places)) {
         y.copy_from_slice(&x[from..][..inner]);
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
 
     #[test]
     fn places_that_a_condition_names() {
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
         let x = [1, 2, 3, 4, 5, 6];
-        let mut y = [0; 4];
-        compress([2, 3, 1], &x, &[true, false, true], &mut y).unwrap();
-        assert_eq!(y, [1, 3, 4, 6]);
-        compress([1, 3, 2], &x, &[false, true, true], &mut y).unwrap();
-        assert_eq!(y, [3, 4, 5, 6]);
-        compress([1, 3, 2], &x, &[false, true], &mut y[..2]).unwrap();
-        assert!(compress([1, 3, 2], &x, &[true; 4], &mut y).is_err());
-        assert!(compress([1, 3, 2], &x, &[false; 3], &mut []).is_ok());
+        let rows = View::new(&x, [2, 3, 1]).unwrap();
+        let pairs = View::new(&x, [1, 3, 2]).unwrap();
+        let mut places = |x, condition: &[bool], dims: [usize; 3]| {
+            let mut y = alloc::vec![0; dims.iter().product()];
+            let condition = View::new(condition, [condition.len()]).unwrap();
+            compress(cx, 1, x, condition, ViewMut::new(&mut y, dims).unwrap()).map(|_| y.clone())
+        };
+        assert_eq!(places(rows, &[true, false, true], [2, 2, 1]).unwrap(), [1, 3, 4, 6]);
+        assert_eq!(places(pairs, &[false, true, true], [1, 2, 2]).unwrap(), [3, 4, 5, 6]);
+        assert_eq!(places(pairs, &[false, true], [1, 1, 2]).unwrap(), [3, 4]);
+        assert_eq!(places(pairs, &[false; 3], [1, 0, 2]).unwrap(), []);
+        assert!(places(pairs, &[true; 4], [1, 4, 2]).is_err());
+        assert!(places(pairs, &[true; 3], [1, 2, 2]).is_err());
+        let none = View::<u8, 3>::new(&[], [usize::MAX, 1, 0]).unwrap();
+        let condition = View::new(&[true], [1]).unwrap();
+        let y = ViewMut::new(&mut [], [usize::MAX, 1, 0]).unwrap();
+        assert!(compress(cx, 1, none, condition, y).is_ok());
+        assert!(compress(cx, 3, rows, condition, ViewMut::new(&mut [0; 2], [2, 1, 1]).unwrap()).is_err());
     }
 }

@@ -1,30 +1,50 @@
-//! Picking elements by index.
+//! Gather and GatherElements: picking elements by index.
 
-use super::positions::Places;
-use crate::error::{Error, Result, check_len};
-use crate::tensor::{Index, Outside, len};
+use super::positions::{Places, resolve};
+use crate::Context;
+use crate::error::Result;
+use crate::tensor::{Index, View, ViewMut, check_dims, check_joined_dims, split_axis};
 
-/// From x `[outer, axis, inner]` to y `[outer, indices, inner]`. Negative indices count from the end.
+/// Gather: along `axis`, y has the slices of x that the indices name, with the dims of the indices in place of the axis.
 ///
-/// `input` is the name of the tensor of indices, for errors.
-pub fn gather<T: Copy, I: Index>(
+/// `input` is the name of the tensor of indices, for errors. Negative indices count from the end.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
+/// let indices = View::new(&[2_i64, -3], [2])?;
+/// let mut y = [0; 4];
+/// let y = ops::gather(cx, "indices", 1, x, indices, ViewMut::new(&mut y, [2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [3, 1, 6, 4]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn gather<'y, T: Copy, I: Index, const R: usize, const Q: usize, const S: usize>(
+    _: &mut Context<'_>,
     input: &'static str,
-    dims: [usize; 3],
+    axis: usize,
+    x: View<'_, T, R>,
+    indices: View<'_, I, Q>,
+    mut y: ViewMut<'y, T, S>,
+) -> Result<View<'y, T, S>> {
+    let dims = x.dims();
+    let split = split_axis(&dims, axis)?;
+    check_joined_dims(&[&dims[..axis], &indices.dims(), &dims[axis + 1..]], &y.dims())?;
+    gather_slices(input, split, x.as_slice()?, indices.as_slice()?, y.as_mut_slice()?)?;
+    Ok(y.into_view())
+}
+
+/// From x `[outer, axis, inner]` to y `[outer, indices, inner]`.
+fn gather_slices<T: Copy, I: Index>(
+    input: &'static str,
+    [outer, axis, inner]: [usize; 3],
     x: &[T],
     indices: &[I],
     y: &mut [T],
 ) -> Result<()> {
-    let [outer, axis, inner] = dims;
-    check_len("x", len(&dims)?, x.len())?;
-    check_len("y", len(&[outer, indices.len(), inner])?, y.len())?;
-    for (position, &index) in indices.iter().enumerate() {
-        let row = Outside::FromEnd.resolve(index.index(), axis).ok_or(Error::Index {
-            tensor: input,
-            position,
-            len: indices.len(),
-            value: index.index().unwrap_or(i64::MIN),
-            size: axis,
-        })?;
+    for position in 0..indices.len() {
+        let row = resolve(input, position, indices, axis)?;
         if inner == 0 {
             continue;
         }
@@ -36,23 +56,36 @@ pub fn gather<T: Copy, I: Index>(
     Ok(())
 }
 
-/// Element (i, j, …) of y is that of x where the place on `axis` is the index, e.g. x[indices[i, j], j] for axis 0.
+/// GatherElements: element (i, j, …) of y is that of x where the place on `axis` is the index, e.g. x[indices[i, j], j]
+/// for axis 0.
 ///
-/// `input` is the name of the tensor of indices, for errors. Negative indices count from the end.
-pub fn gather_elements<T: Copy, I: Index>(
+/// y has the dims of the indices, which on the other axes are at most those of x. `input` is the name of the tensor of
+/// indices, for errors. Negative indices count from the end.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1, 2, 3, 4, 5, 6], [3, 2])?;
+/// let indices = View::new(&[2_i64, 0], [1, 2])?;
+/// let mut y = [0; 2];
+/// let y = ops::gather_elements(cx, "indices", 0, x, indices, ViewMut::new(&mut y, [1, 2])?)?;
+/// assert_eq!(y.as_slice()?, [5, 2]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn gather_elements<'y, T: Copy, I: Index, const R: usize>(
+    _: &mut Context<'_>,
     input: &'static str,
-    x: &[T],
-    dims: &[usize],
     axis: usize,
-    indices: &[I],
-    index_dims: &[usize],
-    y: &mut [T],
-) -> Result<()> {
-    check_len("x", len(dims)?, x.len())?;
-    check_len("y", indices.len(), y.len())?;
-    let places = Places::new(input, dims, axis, indices, index_dims)?;
-    for (i, y) in y.iter_mut().enumerate() {
+    x: View<'_, T, R>,
+    indices: View<'_, I, R>,
+    mut y: ViewMut<'y, T, R>,
+) -> Result<View<'y, T, R>> {
+    check_dims(&indices.dims(), &y.dims())?;
+    let places = Places::new(input, &x.dims(), axis, indices.as_slice()?, &indices.dims())?;
+    let x = x.as_slice()?;
+    for (i, y) in y.as_mut_slice()?.iter_mut().enumerate() {
         *y = x[places.place(i)?];
     }
-    Ok(())
+    Ok(y.into_view())
 }

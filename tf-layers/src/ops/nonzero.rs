@@ -1,19 +1,38 @@
-//! Where the elements are that are not zero.
+//! NonZero: where the elements are that are not zero.
 
-use crate::error::{Result, check_len};
-use crate::tensor::{MAX_RANK, Scalar, Shape, len};
+use crate::Context;
+use crate::error::Result;
+use crate::tensor::{MAX_RANK, Scalar, Shape, View, ViewMut, check_dims};
 
 /// How many elements are not zero.
-pub fn count_nonzero<T: Scalar>(x: &[T]) -> Result<usize> {
-    Ok(x.iter().filter(|&&x| x != T::ZERO).count())
+pub fn count_nonzero<T: Scalar, const R: usize>(x: View<'_, T, R>) -> Result<usize> {
+    Ok(x.as_slice()?.iter().filter(|&&x| x != T::ZERO).count())
 }
 
-/// Where the elements are that are not zero: y is `[rank, count]`, a row for each axis.
-pub fn nonzero<T: Scalar>(x: &[T], dims: &[usize], y: &mut [i64]) -> Result<()> {
-    let dims = Shape::new(dims)?;
-    check_len("x", len(&dims)?, x.len())?;
+/// Where the elements are that are not zero: y is `[rank, count]`, a row for each axis of x.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[0, 2, 0, 3], [2, 2])?;
+/// let mut y = [0; 4];
+/// let y = ops::nonzero(cx, x, ViewMut::new(&mut y, [2, ops::count_nonzero(x)?])?)?;
+/// assert_eq!(y.as_slice()?, [0, 1, 1, 1]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn nonzero<'y, T: Scalar, const R: usize>(
+    _: &mut Context<'_>,
+    x: View<'_, T, R>,
+    mut y: ViewMut<'y, i64, 2>,
+) -> Result<View<'y, i64, 2>> {
     let count = count_nonzero(x)?;
-    check_len("y", len(&[dims.len(), count])?, y.len())?;
+    check_dims(&[R, count], &y.dims())?;
+    places(x.as_slice()?, &Shape::new(&x.dims())?, count, y.as_mut_slice()?);
+    Ok(y.into_view())
+}
+
+fn places<T: Scalar>(x: &[T], dims: &[usize], count: usize, y: &mut [i64]) {
     let mut at = [0usize; MAX_RANK];
     let mut column = 0;
     for &x in x {
@@ -31,21 +50,27 @@ pub fn nonzero<T: Scalar>(x: &[T], dims: &[usize], y: &mut [i64]) -> Result<()> 
             at[axis] = 0;
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
 
     #[test]
     fn places_that_are_not_zero() {
-        let x = [0.0f32, 2.0, 0.0, -1.0, f32::NAN, 0.0];
-        assert_eq!(count_nonzero(&x), Ok(3));
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        let x = View::new(&[0.0f32, 2.0, 0.0, -1.0, f32::NAN, 0.0], [2, 3]).unwrap();
+        assert_eq!(count_nonzero(x), Ok(3));
         let mut y = [9; 6];
-        nonzero(&x, &[2, 3], &mut y).unwrap();
-        assert_eq!(y, [0, 1, 1, 1, 0, 1]);
-        assert!(nonzero(&x, &[2, 3], &mut y[1..]).is_err());
-        assert!(nonzero(&[true], &[], &mut []).is_ok());
+        let found = nonzero(cx, x, ViewMut::new(&mut y, [2, 3]).unwrap()).unwrap();
+        assert_eq!(found.as_slice(), Ok(&[0, 1, 1, 1, 0, 1][..]));
+        assert!(nonzero(cx, x, ViewMut::new(&mut y, [3, 2]).unwrap()).is_err());
+        let number = View::new(&[true], []).unwrap();
+        assert!(nonzero(cx, number, ViewMut::new(&mut [], [0, 1]).unwrap()).is_ok());
+        let none = View::<u8, 2>::new(&[], [usize::MAX, 0]).unwrap();
+        assert!(nonzero(cx, none, ViewMut::new(&mut [], [2, 0]).unwrap()).is_ok());
     }
 }

@@ -1,28 +1,44 @@
-//! One-hot vectors.
+//! OneHot: indices as vectors with one element set.
 
-use crate::error::{Result, check_len};
-use crate::tensor::{Index, Outside, len};
+use crate::Context;
+use crate::error::{Error, Result};
+use crate::tensor::{Index, Outside, View, ViewMut, check_joined_dims, split_axis};
 
-/// y = `off` everywhere, but `on` where the place on the axis of length `depth` is the index.
+/// y is `off` everywhere, but `on` where the place on `axis` is the index; `values` are off and on.
 ///
-/// `values` are the two. From indices `[outer, inner]` to y `[outer, depth, inner]`. Negative indices count from the end; others outside
-/// are nowhere.
-pub fn one_hot<T: Copy, I: Index>(
-    [outer, depth, inner]: [usize; 3],
-    indices: &[I],
-    values: &[T],
-    y: &mut [T],
-) -> Result<()> {
-    check_len("indices", len(&[outer, inner])?, indices.len())?;
-    check_len("y", len(&[outer, depth, inner])?, y.len())?;
-    let &[off, on] = values else {
-        return check_len("values", 2, values.len());
+/// y has the dims of the indices and the axis between them. Negative indices count from the end; others outside are
+/// nowhere.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let indices = View::new(&[1_i64, -1], [2])?;
+/// let values = View::new(&[0.0, 1.0], [2])?;
+/// let mut y = [9.0; 6];
+/// let y = ops::one_hot(cx, 1, indices, values, ViewMut::new(&mut y, [2, 3])?)?;
+/// assert_eq!(y.as_slice()?, [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn one_hot<'y, T: Copy, I: Index, const R: usize, const Q: usize>(
+    _: &mut Context<'_>,
+    axis: usize,
+    indices: View<'_, I, R>,
+    values: View<'_, T, 1>,
+    mut y: ViewMut<'y, T, Q>,
+) -> Result<View<'y, T, Q>> {
+    let dims = y.dims();
+    let [_, depth, inner] = split_axis(&dims, axis)?;
+    check_joined_dims(&[&dims[..axis], &dims[axis + 1..]], &indices.dims())?;
+    let &[off, on] = values.as_slice()? else {
+        return Err(Error::Length { what: "values", expected: 2, found: values.columns() });
     };
-    y.fill(off);
-    for (i, index) in indices.iter().enumerate() {
+    let to = y.as_mut_slice()?;
+    to.fill(off);
+    for (i, index) in indices.as_slice()?.iter().enumerate() {
         if let Some(at) = Outside::FromEnd.resolve(index.index(), depth) {
-            y[(i / inner * depth + at) * inner + i % inner] = on;
+            to[(i / inner * depth + at) * inner + i % inner] = on;
         }
     }
-    Ok(())
+    Ok(y.into_view())
 }

@@ -1,7 +1,7 @@
 //! Where the elements lie that indices name.
 
-use crate::error::{Error, Result, check_len, require};
-use crate::tensor::{Index, MAX_RANK, Outside, Shape, len};
+use crate::error::{Error, Result, require};
+use crate::tensor::{Index, MAX_RANK, Outside, Shape};
 
 /// Where the element that belongs to an index lies in a tensor of another shape.
 pub(super) struct Places<'a, I> {
@@ -22,7 +22,6 @@ impl<'a, I: Index> Places<'a, I> {
         index_dims: &[usize],
     ) -> Result<Self> {
         let index_dims = Shape::new(index_dims)?;
-        check_len("indices", len(&index_dims)?, indices.len())?;
         require(dims.len() == index_dims.len() && axis < dims.len(), "indices", "have the rank of x")?;
         let fits = (0..dims.len()).all(|i| i == axis || index_dims[i] <= dims[i] || indices.is_empty());
         require(fits, "indices", "lie within x on the other axes")?;

@@ -1,30 +1,66 @@
-//! Reversing sequences of different lengths.
+//! ReverseSequence: reversing sequences of different lengths.
 
-use crate::error::{Error, Result, check_len};
-use crate::tensor::{Index, len};
+use crate::Context;
+use crate::error::{Error, Result, check_len, require};
+use crate::tensor::{Index, View, ViewMut, check_dims, len};
 
-/// Turns over the first `lengths[b]` steps of each sequence b.
+/// Turns over the first `lengths[b]` steps along `time_axis` of each sequence b along `batch_axis`.
 ///
-/// `dims` are \[outer, a, middle, b, inner\], of which a is the time and b the batch, or the other way round if
-/// `batch_first`.
-pub fn reverse_sequence<T: Copy, I: Index>(
+/// `input` is the name of the tensor of lengths, for errors.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
+/// let lengths = View::new(&[3_i64, 2], [2])?;
+/// let mut y = [0; 6];
+/// let y = ops::reverse_sequence(cx, "lengths", 1, 0, x, lengths, ViewMut::new(&mut y, [2, 3])?)?;
+/// assert_eq!(y.as_slice()?, [3, 2, 1, 5, 4, 6]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn reverse_sequence<'y, T: Copy, I: Index, const R: usize>(
+    _: &mut Context<'_>,
     input: &'static str,
-    dims: [usize; 5],
-    batch_first: bool,
-    x: &[T],
-    lengths: &[I],
-    y: &mut [T],
-) -> Result<()> {
-    let [outer, first, middle, second, inner] = dims;
-    check_len("x", len(&dims)?, x.len())?;
-    check_len("y", x.len(), y.len())?;
-    let (batch, time) = if batch_first { (first, second) } else { (second, first) };
-    check_len("lengths", batch, lengths.len())?;
+    time_axis: usize,
+    batch_axis: usize,
+    x: View<'_, T, R>,
+    lengths: View<'_, I, 1>,
+    mut y: ViewMut<'y, T, R>,
+) -> Result<View<'y, T, R>> {
+    let dims = x.dims();
+    check_dims(&dims, &y.dims())?;
+    require(time_axis.max(batch_axis) < R && time_axis != batch_axis, "axes", "be two of the tensor's")?;
+    let (a, b) = (time_axis.min(batch_axis), time_axis.max(batch_axis));
+    let split = [len(&dims[..a])?, dims[a], len(&dims[a + 1..b])?, dims[b], len(&dims[b + 1..])?];
+    let lengths = lengths.as_slice()?;
+    check_len("lengths", dims[batch_axis], lengths.len())?;
+    check_lengths(input, dims[time_axis], lengths)?;
+    reverse(split, batch_axis < time_axis, x.as_slice()?, lengths, y.as_mut_slice()?);
+    Ok(y.into_view())
+}
+
+/// An error unless each sequence is at most `time` long.
+fn check_lengths<I: Index>(input: &'static str, time: usize, lengths: &[I]) -> Result<()> {
     for (position, length) in lengths.iter().enumerate() {
         let value = length.index().unwrap_or(i64::MIN);
         if usize::try_from(value).ok().is_none_or(|n| n > time) {
             return Err(Error::Index { tensor: input, position, len: lengths.len(), value, size: time });
         }
+    }
+    Ok(())
+}
+
+/// x is \[outer, a, middle, b, inner\], of which a is the time and b the batch, or the other way round if `batch_first`.
+fn reverse<T: Copy, I: Index>(
+    [outer, first, middle, second, inner]: [usize; 5],
+    batch_first: bool,
+    x: &[T],
+    lengths: &[I],
+    y: &mut [T],
+) {
+    if x.is_empty() {
+        return;
     }
     for i in 0..outer * first * middle * second {
         let (j, rest) = (i % second, i / second);
@@ -37,5 +73,4 @@ pub fn reverse_sequence<T: Copy, I: Index>(
         let source = (((o * first + k) * middle + m) * second + j) * inner;
         y[i * inner..][..inner].copy_from_slice(&x[source..][..inner]);
     }
-    Ok(())
 }

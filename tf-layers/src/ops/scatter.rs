@@ -1,8 +1,9 @@
-//! Updating elements that indices name.
+//! ScatterElements: updating elements that indices name.
 
 use super::positions::Places;
-use crate::error::{Result, check_len};
-use crate::tensor::{Index, Scalar, len};
+use crate::Context;
+use crate::error::{Result, require};
+use crate::tensor::{Index, Scalar, View, ViewMut, check_dims};
 
 /// What becomes of an element that an update falls upon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,27 +32,43 @@ impl Update {
     }
 }
 
-/// y = x, but that each of `updates` falls upon the element whose place on `axis` is the index.
+/// ScatterElements: y = x, but that each of `updates` falls upon the element whose place on `axis` is the index.
 ///
-/// `input` is the name of the tensor of indices, for errors. Negative indices count from the end.
-pub fn scatter_elements<T: Scalar, I: Index>(
+/// The indices and the updates have the same dims, which on the other axes are at most those of x. `input` is the name
+/// of the tensor of indices, for errors. Negative indices count from the end.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
+/// let indices = View::new(&[1_i64, 1], [1, 2])?;
+/// let updates = View::new(&[10, 20], [1, 2])?;
+/// let mut y = [0; 6];
+/// let y = ViewMut::new(&mut y, [2, 3])?;
+/// let y = ops::scatter_elements(cx, "indices", 1, ops::Update::Add, x, indices, updates, y)?;
+/// assert_eq!(y.as_slice()?, [1, 32, 3, 4, 5, 6]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+#[allow(clippy::too_many_arguments)]
+pub fn scatter_elements<'y, T: Scalar, I: Index, const R: usize>(
+    _: &mut Context<'_>,
     input: &'static str,
-    (x, dims): (&[T], &[usize]),
     axis: usize,
-    (indices, index_dims): (&[I], &[usize]),
-    updates: &[T],
     update: Update,
-    y: &mut [T],
-) -> Result<()> {
-    check_len("x", len(dims)?, x.len())?;
-    check_len("y", x.len(), y.len())?;
-    check_len("updates", indices.len(), updates.len())?;
-    let places = Places::new(input, dims, axis, indices, index_dims)?;
-    let join = update.join::<T>();
-    y.copy_from_slice(x);
-    for (i, &new) in updates.iter().enumerate() {
+    x: View<'_, T, R>,
+    indices: View<'_, I, R>,
+    updates: View<'_, T, R>,
+    mut y: ViewMut<'y, T, R>,
+) -> Result<View<'y, T, R>> {
+    check_dims(&x.dims(), &y.dims())?;
+    require(updates.dims() == indices.dims(), "updates", "have the dims of the indices")?;
+    let places = Places::new(input, &x.dims(), axis, indices.as_slice()?, &indices.dims())?;
+    let (join, to) = (update.join::<T>(), y.as_mut_slice()?);
+    to.copy_from_slice(x.as_slice()?);
+    for (i, &new) in updates.as_slice()?.iter().enumerate() {
         let at = places.place(i)?;
-        y[at] = join(y[at], new);
+        to[at] = join(to[at], new);
     }
-    Ok(())
+    Ok(y.into_view())
 }

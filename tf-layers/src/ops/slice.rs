@@ -1,11 +1,35 @@
 //! Parts of a tensor: elements at regular distances along each axis.
 
 use super::strided::{Strided, strides};
-use crate::error::{Result, check_len, require};
-use crate::tensor::{Shape, len};
+use crate::Context;
+use crate::error::{Result, require};
+use crate::tensor::{Shape, View, ViewMut};
 
-/// Takes `out_dims[i]` elements along axis i, from `starts[i]` on in steps of `steps[i]`, which may be negative.
-pub fn slice<T: Copy>(
+/// Takes as many elements along each axis i as y has, from `starts[i]` on in steps of `steps[i]`, which may be negative.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
+/// let mut y = [0; 4];
+/// let y = ops::slice(cx, [0, 2], [1, -2], x, ViewMut::new(&mut y, [2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [3, 1, 6, 4]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn slice<'y, T: Copy, const R: usize>(
+    _: &mut Context<'_>,
+    starts: [usize; R],
+    steps: [isize; R],
+    x: View<'_, T, R>,
+    mut y: ViewMut<'y, T, R>,
+) -> Result<View<'y, T, R>> {
+    let out_dims = y.dims();
+    run(x.as_slice()?, &x.dims(), &starts, &steps, &out_dims, y.as_mut_slice()?)?;
+    Ok(y.into_view())
+}
+
+fn run<T: Copy>(
     x: &[T],
     dims: &[usize],
     starts: &[usize],
@@ -13,14 +37,7 @@ pub fn slice<T: Copy>(
     out_dims: &[usize],
     y: &mut [T],
 ) -> Result<()> {
-    check_len("x", len(&Shape::new(dims)?)?, x.len())?;
-    check_len("y", len(&Shape::new(out_dims)?)?, y.len())?;
-    let rank = dims.len();
-    require(
-        starts.len() == rank && steps.len() == rank && out_dims.len() == rank,
-        "slice",
-        "have a start, a step and a size for each axis",
-    )?;
+    let rank = Shape::new(dims)?.len();
     if y.is_empty() {
         return Ok(());
     }

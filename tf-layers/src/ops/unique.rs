@@ -1,78 +1,128 @@
-//! The different slices of a tensor.
+//! Unique: the different slices of a tensor.
 
+use crate::Context;
 use crate::error::{Result, check_len, require};
-use crate::tensor::{Scalar, len};
+use crate::tensor::{Scalar, View, ViewMut, check_joined_dims, split_axis};
 
 /// The different slices of a tensor along an axis, once each.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[3, 1, 3], [3])?;
+/// let unique = ops::Unique { axis: 0, sorted: true };
+/// let count = unique.count(x)?;
+/// let (mut y, mut first, mut inverse, mut counts) = ([0; 2], [0; 2], [0; 3], [0; 2]);
+/// let [first, inverse, counts] = [&mut first[..], &mut inverse, &mut counts];
+/// let (y, ..) = unique.run(
+///     cx,
+///     x,
+///     ViewMut::new(&mut y, [count])?,
+///     ViewMut::new(first, [count])?,
+///     ViewMut::new(inverse, [3])?,
+///     ViewMut::new(counts, [count])?,
+/// )?;
+/// assert_eq!(y.as_slice()?, [1, 3]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unique {
-    /// The tensor's shape as \[outer, axis, inner\].
-    pub dims: [usize; 3],
+    /// The axis that the slices lie along.
+    pub axis: usize,
     /// In ascending order, or else in that of their first occurrence.
     pub sorted: bool,
 }
 
 impl Unique {
     /// How many there are.
-    pub fn count<T: Scalar>(&self, x: &[T]) -> Result<usize> {
-        check_len("x", len(&self.dims)?, x.len())?;
-        Ok((0..self.dims[1]).filter(|&i| !(0..i).any(|j| self.equal(x, i, j))).count())
+    pub fn count<T: Scalar, const R: usize>(&self, x: View<'_, T, R>) -> Result<usize> {
+        Ok(Slices { dims: split_axis(&x.dims(), self.axis)?, x: x.as_slice()? }.count())
     }
 
-    /// y is `[outer, count, inner]`; `first` and `counts` say for each where it stood first and how often; `inverse`
-    /// says for each slice of x which of them it is.
-    pub fn run<T: Scalar>(
+    /// y has the dims of x, with their count on the axis. The other outputs are vectors: for each slice of y, where it
+    /// stood first; for each slice of x, which of those of y it is; for each slice of y, how often it occurs.
+    #[allow(clippy::type_complexity)]
+    pub fn run<'y, T: Scalar, const R: usize>(
         &self,
-        x: &[T],
-        y: &mut [T],
-        first: &mut [i64],
-        inverse: &mut [i64],
-        counts: &mut [i64],
-    ) -> Result<()> {
-        let [outer, axis, inner] = self.dims;
-        check_len("x", len(&self.dims)?, x.len())?;
+        _: &mut Context<'_>,
+        x: View<'_, T, R>,
+        mut y: ViewMut<'y, T, R>,
+        mut first: ViewMut<'y, i64, 1>,
+        mut inverse: ViewMut<'y, i64, 1>,
+        mut counts: ViewMut<'y, i64, 1>,
+    ) -> Result<(View<'y, T, R>, View<'y, i64, 1>, View<'y, i64, 1>, View<'y, i64, 1>)> {
+        let (dims, [count]) = (x.dims(), first.dims());
+        let slices = Slices { dims: split_axis(&dims, self.axis)?, x: x.as_slice()? };
+        check_joined_dims(&[&dims[..self.axis], &[count], &dims[self.axis + 1..]], &y.dims())?;
+        check_len("inverse", dims[self.axis], inverse.dims()[0])?;
+        check_len("counts", count, counts.dims()[0])?;
+        let places = first.as_mut_slice()?;
+        slices.find(self.sorted, places, inverse.as_mut_slice()?, counts.as_mut_slice()?)?;
+        slices.copy(places, y.as_mut_slice()?);
+        Ok((y.into_view(), first.into_view(), inverse.into_view(), counts.into_view()))
+    }
+}
+
+/// The slices of x, which is `[outer, axis, inner]`.
+struct Slices<'a, T> {
+    dims: [usize; 3],
+    x: &'a [T],
+}
+
+impl<T: Scalar> Slices<'_, T> {
+    fn count(&self) -> usize {
+        if self.x.is_empty() {
+            return self.dims[1].min(1);
+        }
+        (0..self.dims[1]).filter(|&i| !(0..i).any(|j| self.equal(i, j))).count()
+    }
+
+    fn find(&self, sorted: bool, first: &mut [i64], inverse: &mut [i64], counts: &mut [i64]) -> Result<()> {
         let count = first.len();
-        check_len("y", len(&[outer, count, inner])?, y.len())?;
-        check_len("inverse", axis, inverse.len())?;
-        check_len("counts", count, counts.len())?;
         let mut found = 0;
-        for i in 0..axis {
-            if !first[..found].iter().any(|&j| self.equal(x, i, j as usize)) {
+        for i in 0..self.dims[1] {
+            if !first[..found].iter().any(|&j| self.equal(i, j as usize)) {
                 require(found < count, "first", "have room for all different slices")?;
                 first[found] = i as i64;
                 found += 1;
             }
         }
         require(found == count, "first", "be as many as there are different slices")?;
-        if self.sorted {
-            first.sort_unstable_by(|&i, &j| self.compare(x, i as usize, j as usize));
+        if sorted {
+            first.sort_unstable_by(|&i, &j| self.compare(i as usize, j as usize));
         }
         counts.fill(0);
         for (i, inverse) in inverse.iter_mut().enumerate() {
-            let which = first.iter().position(|&j| self.equal(x, i, j as usize)).unwrap_or(0);
+            let which = first.iter().position(|&j| self.equal(i, j as usize)).unwrap_or(0);
             *inverse = which as i64;
             counts[which] += 1;
-        }
-        for (row, y) in y.chunks_exact_mut((count * inner).max(1)).enumerate() {
-            for (y, &from) in y.chunks_exact_mut(inner).zip(first.iter()) {
-                y.copy_from_slice(&x[(row * axis + from as usize) * inner..][..inner]);
-            }
         }
         Ok(())
     }
 
-    fn pairs<T: Copy>(&self, x: &[T], i: usize, j: usize) -> impl Iterator<Item = (T, T)> {
-        let [outer, axis, inner] = self.dims;
+    /// The slices at these places, one after the other.
+    fn copy(&self, places: &[i64], y: &mut [T]) {
+        let [_, axis, inner] = self.dims;
+        for (row, y) in y.chunks_exact_mut((places.len() * inner).max(1)).enumerate() {
+            for (y, &from) in y.chunks_exact_mut(inner).zip(places) {
+                y.copy_from_slice(&self.x[(row * axis + from as usize) * inner..][..inner]);
+            }
+        }
+    }
+
+    fn pairs(&self, i: usize, j: usize) -> impl Iterator<Item = (T, T)> {
+        let ([outer, axis, inner], x) = (self.dims, self.x);
         let at = move |row: usize, place: usize| (row * axis + place) * inner;
         (0..outer).flat_map(move |row| (0..inner).map(move |k| (x[at(row, i) + k], x[at(row, j) + k])))
     }
 
-    fn equal<T: Scalar>(&self, x: &[T], i: usize, j: usize) -> bool {
-        i == j || self.pairs(x, i, j).all(|(a, b)| a == b)
+    fn equal(&self, i: usize, j: usize) -> bool {
+        i == j || self.pairs(i, j).all(|(a, b)| a == b)
     }
 
-    fn compare<T: Scalar>(&self, x: &[T], i: usize, j: usize) -> core::cmp::Ordering {
-        let different = self.pairs(x, i, j).find(|(a, b)| a != b);
+    fn compare(&self, i: usize, j: usize) -> core::cmp::Ordering {
+        let different = self.pairs(i, j).find(|(a, b)| a != b);
         // NaN comes last, as in NumPy; several are in the order in which they stand.
         different.map_or(core::cmp::Ordering::Equal, |(a, b)| {
             #[allow(clippy::eq_op)]
@@ -84,24 +134,57 @@ impl Unique {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
+    use alloc::vec::Vec;
+
+    /// y, first, inverse and counts of a layer with so many different slices.
+    fn run<T: Scalar, const R: usize>(
+        unique: Unique,
+        x: View<'_, T, R>,
+        count: usize,
+    ) -> Result<(Vec<T>, [Vec<i64>; 3])> {
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        let (axis, mut dims) = (x.dims()[unique.axis], x.dims());
+        dims[unique.axis] = count;
+        let mut y = alloc::vec![T::ZERO; dims.iter().product()];
+        let [mut first, mut inverse, mut counts] = [count, axis, count].map(|len| alloc::vec![0; len]);
+        unique.run(
+            cx,
+            x,
+            ViewMut::new(&mut y, dims)?,
+            ViewMut::new(&mut first, [count])?,
+            ViewMut::new(&mut inverse, [axis])?,
+            ViewMut::new(&mut counts, [count])?,
+        )?;
+        Ok((y, [first, inverse, counts]))
+    }
 
     #[test]
     fn different_slices() {
-        let x = [2.0f32, 1.0, 1.0, 3.0, 4.0, 3.0];
-        let (mut y, mut first, mut inverse, mut counts) = ([0.0; 4], [0; 4], [0; 6], [0; 4]);
-        let all = Unique { dims: [1, 6, 1], sorted: true };
-        assert_eq!(all.count(&x), Ok(4));
-        all.run(&x, &mut y, &mut first, &mut inverse, &mut counts).unwrap();
-        assert_eq!((y, first, inverse), ([1.0, 2.0, 3.0, 4.0], [1, 0, 3, 4], [1, 0, 0, 2, 3, 2]));
-        assert_eq!(counts, [2, 1, 2, 1]);
-        Unique { sorted: false, ..all }.run(&x, &mut y, &mut first, &mut inverse, &mut counts).unwrap();
-        assert_eq!((y, first, inverse), ([2.0, 1.0, 3.0, 4.0], [0, 1, 3, 4], [0, 1, 1, 2, 3, 2]));
-        let x = [1, 0, 1, 2, 5, 2];
-        let columns = Unique { dims: [2, 3, 1], sorted: true };
-        assert_eq!(columns.count(&x), Ok(2));
-        let mut y = [0; 4];
-        columns.run(&x, &mut y, &mut first[..2], &mut inverse[..3], &mut counts[..2]).unwrap();
-        assert_eq!(y, [0, 1, 5, 2]);
-        assert!(columns.run(&x, &mut y, &mut first[..1], &mut inverse[..3], &mut counts[..1]).is_err());
+        let x = View::new(&[2.0f32, 1.0, 1.0, 3.0, 4.0, 3.0], [6]).unwrap();
+        let all = Unique { axis: 0, sorted: true };
+        assert_eq!(all.count(x), Ok(4));
+        let (y, [first, inverse, counts]) = run(all, x, 4).unwrap();
+        assert_eq!((y, first), ([1.0, 2.0, 3.0, 4.0].to_vec(), [1, 0, 3, 4].to_vec()));
+        assert_eq!((inverse, counts), ([1, 0, 0, 2, 3, 2].to_vec(), [2, 1, 2, 1].to_vec()));
+        let (y, [first, inverse, _]) = run(Unique { sorted: false, ..all }, x, 4).unwrap();
+        assert_eq!((y, first), ([2.0, 1.0, 3.0, 4.0].to_vec(), [0, 1, 3, 4].to_vec()));
+        assert_eq!(inverse, [0, 1, 1, 2, 3, 2]);
+        let x = View::new(&[1, 0, 1, 2, 5, 2], [2, 3]).unwrap();
+        let columns = Unique { axis: 1, sorted: true };
+        assert_eq!(columns.count(x), Ok(2));
+        assert_eq!(run(columns, x, 2).unwrap().0, [0, 1, 5, 2]);
+        assert!(run(columns, x, 1).is_err());
+        assert!(run(columns, x, 3).is_err());
+        assert!(Unique { axis: 2, ..columns }.count(x).is_err());
+    }
+
+    #[test]
+    fn slices_without_elements_are_all_the_same() {
+        let none = View::<i32, 2>::new(&[], [usize::MAX, 0]).unwrap();
+        assert_eq!(Unique { axis: 0, sorted: true }.count(none), Ok(1));
+        assert_eq!(Unique { axis: 1, sorted: true }.count(none), Ok(0));
     }
 }

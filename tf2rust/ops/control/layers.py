@@ -8,8 +8,8 @@ from typing import Any
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.layer import Layer, LayerGraph, RustCall, Value
+from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.registry import Body, Builder
 
 
@@ -65,32 +65,12 @@ class Repeat(Layer):
         first = self.states + len(self.sequences)
         return list(zip(self.body.inputs[first:], self.inputs[first:], strict=False))
 
-    def measures(self, call: RustCall) -> dict[str, str]:
-        if not self.counted:
-            return {}
-        count = call.inputs[len(self.body.inputs)]
-        first = call.inputs[-1] if self.started and not self.tested else "&[true]"
-        return {str(self.steps): f"trip_count({count}, {first})"}
-
-    def rust_imports(self) -> set[str]:
-        return {"copy", "dims_as_numbers", "is_true", "put_step", "take_step", "trip_count"}
-
 
 @dataclass(eq=False, kw_only=True)
 class Done(Layer):
     """The results of the steps that were done: the first part of the memory for all, of the second input's length."""
 
     kind = "Slice"
-
-    def measures(self, call: RustCall) -> dict[str, str]:
-        return {str(self.y.shape[0]): f"size_at({call.inputs[1]}, 0)"}
-
-    def rust_call(self, call: RustCall) -> str:
-        whole, part = (call.dims((v.shape[0], product(v.shape[1:]))) for v in (self.x, self.y))
-        return f"slice({call.inputs[0]}, &{whole}, &[0, 0], &[1, 1], &{part}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"size_at", "slice"}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -112,9 +92,6 @@ class Branch(Layer):
 
     def captured(self) -> list[tuple[Value, Value]]:
         return list(zip([*self.then.inputs, *self.otherwise.inputs], self.inputs[1:], strict=True))
-
-    def rust_imports(self) -> set[str]:
-        return {"is_true"}
 
 
 def body_graph(

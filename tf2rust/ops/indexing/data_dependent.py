@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured, normal_axis
-from tf2rust.ops.core.layer import Dims, Layer, RustCall, Value
+from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.shape.reshape import Reshape
@@ -23,15 +23,6 @@ class NonZero(Layer):
 
     kind = "NonZero"
 
-    def measures(self, call: RustCall) -> dict[str, str]:
-        return {str(self.y.shape[1]): f"count_nonzero({call.inputs[0]})"}
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"nonzero({call.inputs[0]}, &{call.dims(self.x.shape)}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"nonzero", "count_nonzero"}
-
 
 @dataclass(eq=False, kw_only=True)
 class Compress(Layer):
@@ -39,15 +30,6 @@ class Compress(Layer):
 
     kind = "Compress"
     axis: int
-
-    def measures(self, call: RustCall) -> dict[str, str]:
-        return {str(self.y.shape[self.axis]): f"count_nonzero({call.inputs[1]})"}
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"compress({_split(self.x, self.axis, call)}, {call.inputs[0]}, {call.inputs[1]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"compress", "count_nonzero"}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -57,23 +39,6 @@ class Unique(Layer):
     kind = "Unique"
     axis: int
     in_order: bool
-
-    def _unique(self, call: RustCall) -> str:
-        return f"Unique {{ dims: {_split(self.x, self.axis, call)}, sorted: {str(self.in_order).lower()} }}"
-
-    def measures(self, call: RustCall) -> dict[str, str]:
-        return {str(self.y.shape[self.axis]): f"{self._unique(call)}.count({call.inputs[0]})"}
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"{self._unique(call)}.run({call.inputs[0]}, {', '.join(call.outputs)})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Unique"}
-
-
-def _split(x: Value, axis: int, call: RustCall) -> str:
-    """The shape as [outer, axis, inner]."""
-    return call.dims((product(x.shape[:axis]), x.shape[axis], product(x.shape[axis + 1 :])))
 
 
 @infers("NonZero")
@@ -120,8 +85,11 @@ def _flat(x: Value, b: Builder) -> Reshape:
 @rule(Op("Compress", Var("x"), Var("condition")))
 def compress(m: Match, b: Builder) -> Yield:
     x, condition, y = b.value(m["x"]), b.value(m["condition"]), b.value(m.y)
-    if x.dtype not in DTYPES or condition.dtype != "bool":
-        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    if x.dtype not in DTYPES or condition.dtype != "bool" or condition.rank != 1:
+        return m.reject(
+            f"its input is {x}, its condition {condition}; the dtypes there are {', '.join(DTYPES)}, with a vector of "
+            "truth values"
+        )
     if m.root.has("axis"):
         axis = normal_axis(m.root.attr("axis"), x.rank)
         return Compress(axis=axis, inputs=[x, condition], outputs=[y])

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.dims import Expr, format_shape, product
+from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
-from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_str
 
 
 @dataclass(eq=False, kw_only=True)
@@ -31,15 +30,6 @@ class Gather(Layer):
 
     def index_limits(self) -> dict[int, int | Expr]:
         return {1: self.x.shape[self.axis]}
-
-    def rust_call(self, call: RustCall) -> str:
-        shape = self.x.shape
-        split = call.dims((product(shape[: self.axis]), shape[self.axis], product(shape[self.axis + 1 :])))
-        x, indices = call.inputs
-        return f"gather({rust_str(self.inputs[1].name)}, {split}, {x}, {indices}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"gather"}
 
 
 def dtype_problem(x: Value, indices: Value, known: Sequence[str]) -> str | None:
@@ -70,16 +60,6 @@ class GatherElements(Layer):
     def index_limits(self) -> dict[int, int | Expr]:
         return {1: self.x.shape[self.axis]}
 
-    def rust_call(self, call: RustCall) -> str:
-        x, indices = call.inputs
-        return (
-            f"gather_elements({rust_str(self.inputs[1].name)}, {x}, &{call.dims(self.x.shape)}, {self.axis}, "
-            f"{indices}, &{call.dims(self.inputs[1].shape)}, {call.outputs[0]})"
-        )
-
-    def rust_imports(self) -> set[str]:
-        return {"gather_elements"}
-
 
 @dataclass(eq=False, kw_only=True)
 class ByTuples(Layer):
@@ -92,23 +72,12 @@ class ByTuples(Layer):
         sizes = [d for d in self.x.shape[self.batch :] if isinstance(d, int)]
         return {1: min(sizes)} if sizes else {}
 
-    def _tuples(self, call: RustCall) -> str:
-        indices = self.inputs[1]
-        dims, depth = call.dims(self.x.shape), call.dim(indices.shape[-1])
-        return f"Tuples {{ input: {rust_str(indices.name)}, dims: &{dims}, batch: {self.batch}, depth: {depth} }}"
-
 
 @dataclass(eq=False, kw_only=True)
 class GatherND(ByTuples):
     """The slices of x that tuples of indices name, behind ``batch`` axes that both have."""
 
     kind = "GatherND"
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"{self._tuples(call)}.gather({call.inputs[0]}, {call.inputs[1]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Tuples"}
 
 
 def check_depth(data: Fact, indices: Fact, batch: int) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured, normal_axis
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -25,17 +25,6 @@ class OneHot(Layer):
 
     def index_limits(self) -> dict[int, int | Expr]:
         return {0: self.y.shape[self.axis]} if len(self.inputs) < 3 else {}
-
-    def measures(self, call: RustCall) -> dict[str, str]:
-        return {str(self.y.shape[self.axis]): f"size_at({call.inputs[2]}, 0)"} if len(call.inputs) > 2 else {}
-
-    def rust_call(self, call: RustCall) -> str:
-        shape = self.y.shape
-        split = call.dims((product(shape[: self.axis]), shape[self.axis], product(shape[self.axis + 1 :])))
-        return f"one_hot({split}, {call.inputs[0]}, {call.inputs[1]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"one_hot", "size_at"}
 
 
 @infers("OneHot")
@@ -57,6 +46,8 @@ def _one_hot(node: Node, facts: Facts) -> Sequence[Fact]:
 def one_hot(m: Match, b: Builder) -> Yield:
     """Indices may be floats; those outside are nowhere."""
     indices, values, y = b.value(m["indices"]), b.value(m["values"]), b.value(m.y)
+    if values.rank != 1:
+        return m.reject(f"its values are {values}; two numbers are what it takes")
     if indices.dtype not in ("float32", *INTEGERS) or values.dtype not in DTYPES:
         return m.reject(f"it makes {values.dtype} of {indices.dtype}; what is there is numbers of float32 or integers")
     axis, inputs = normal_axis(m.root.attr("axis", -1), y.rank), [indices, values]

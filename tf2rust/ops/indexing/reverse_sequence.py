@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr, format_shape, product
+from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_str
 from tf2rust.ops.indexing.slice import Slice
 
 
@@ -36,23 +35,6 @@ class ReverseSequence(Layer):
     kind = "ReverseSequence"
     time_axis: int
     batch_axis: int
-
-    def rust_call(self, call: RustCall) -> str:
-        shape, first, second = self.x.shape, *sorted((self.time_axis, self.batch_axis))
-        dims = (
-            product(shape[:first]),
-            shape[first],
-            product(shape[first + 1 : second]),
-            shape[second],
-            product(shape[second + 1 :]),
-        )
-        batch_first = str(self.batch_axis == first).lower()
-        x, lengths = call.inputs
-        name = rust_str(self.inputs[1].name)
-        return f"reverse_sequence({name}, {call.dims(dims)}, {batch_first}, {x}, {lengths}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"reverse_sequence"}
 
 
 def reversal(starts_axis: int, shape: tuple[int | Expr, ...]) -> tuple[tuple[int | Expr, ...], tuple[int, ...]]:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.dtypes import DTYPES, NUMBERS
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis, same_shape
-from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_str
 from tf2rust.ops.indexing.gather import ByTuples, check_depth, dtype_problem
 
 _UPDATES = {"none": "Replace", "add": "Add", "mul": "Mul", "max": "Max", "min": "Min"}
@@ -28,17 +27,6 @@ class ScatterElements(Layer):
     def index_limits(self) -> dict[int, int | Expr]:
         return {1: self.x.shape[self.axis]}
 
-    def rust_call(self, call: RustCall) -> str:
-        x, indices, updates = call.inputs
-        shapes = [call.dims(v.shape) for v in self.inputs]
-        return (
-            f"scatter_elements({rust_str(self.inputs[1].name)}, ({x}, &{shapes[0]}), {self.axis}, "
-            f"({indices}, &{shapes[1]}), {updates}, Update::{self.update}, {call.outputs[0]})"
-        )
-
-    def rust_imports(self) -> set[str]:
-        return {"scatter_elements", "Update"}
-
 
 @dataclass(eq=False, kw_only=True)
 class ScatterND(ByTuples):
@@ -46,13 +34,6 @@ class ScatterND(ByTuples):
 
     kind = "ScatterND"
     update: str = "Replace"
-
-    def rust_call(self, call: RustCall) -> str:
-        operands = ", ".join(call.inputs)
-        return f"{self._tuples(call)}.scatter({operands}, Update::{self.update}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Tuples", "Update"}
 
 
 infers("ScatterElements", "Scatter")(same_shape)

@@ -9,10 +9,9 @@ import numpy as np
 
 from tf2rust.ops.core.dims import Expr, least, symbols
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
-from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall
+from tf2rust.ops.core.layer import Dims, Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.shape.reshape import Reshape
 
 _OPEN = 10**9  # exporters write "to the end" as one of several large numbers
@@ -58,15 +57,6 @@ class Slice(Layer):
         return self.x.shape == self.y.shape and all(
             step == (-1 if i == axis else 1) for i, step in enumerate(self.steps)
         )
-
-    def rust_call(self, call: RustCall) -> str:
-        return (
-            f"slice({call.inputs[0]}, &{call.dims(self.x.shape)}, &{call.dims(self.starts)}, "
-            f"&{rust_list(self.steps)}, &{call.dims(self.y.shape)}, {call.outputs[0]})"
-        )
-
-    def rust_imports(self) -> set[str]:
-        return {"slice"}
 
 
 def _bound(index: int | Expr, size: int | Expr, lowest: int, highest: int | Expr) -> int | Expr:

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
 from tf2rust.ops.core.facts import infers, normal_axis, same_shape
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_str
 from tf2rust.ops.generator.constant import constant
 
 
@@ -23,19 +21,6 @@ class WriteSteps(Layer):
     kind = "WriteSteps"
     axis: int
     circular: bool
-
-    def rust_call(self, call: RustCall) -> str:
-        x, updates, starts = call.inputs
-        shape = self.x.shape
-        dims = (shape[0], product(shape[1 : self.axis]), shape[self.axis], product(shape[self.axis + 1 :]))
-        steps = call.dim(self.inputs[1].shape[self.axis])
-        return (
-            f"write_steps({rust_str(self.inputs[2].name)}, {call.dims(dims)}, {x}, ({updates}, {steps}), {starts}, "
-            f"{str(self.circular).lower()}, {call.outputs[0]})"
-        )
-
-    def rust_imports(self) -> set[str]:
-        return {"write_steps"}
 
 
 infers("TensorScatter")(same_shape)
@@ -54,8 +39,8 @@ def tensor_scatter(m: Match, b: Builder) -> Yield:
     if given is None:
         layers.append(constant(np.zeros(x.shape[0], np.int64)))
     starts = layers[0].y if given is None else b.value(given)
-    if starts.dtype not in INTEGERS:
-        return m.reject(f"its places are {starts.dtype}, no integers")
+    if starts.dtype not in INTEGERS or starts.rank != 1:
+        return m.reject(f"its places are {starts}, not a vector of integers")
     return [
         *layers,
         WriteSteps(axis=axis, circular=mode == "circular", inputs=[x, updates, starts], outputs=[y]),

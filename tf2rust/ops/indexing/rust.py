@@ -1,0 +1,111 @@
+"""How layers that pick and place elements are called in Rust."""
+
+from __future__ import annotations
+
+from tf2rust.ops.core.emit import CX, Site, layer_call, measured_dims
+from tf2rust.ops.indexing.data_dependent import Compress, NonZero, Unique
+from tf2rust.ops.indexing.gather import Gather, GatherElements, GatherND
+from tf2rust.ops.indexing.one_hot import OneHot
+from tf2rust.ops.indexing.reverse_sequence import ReverseSequence
+from tf2rust.ops.indexing.scatter import ScatterElements, ScatterND
+from tf2rust.ops.indexing.slice import Slice
+from tf2rust.ops.indexing.tensor_scatter import WriteSteps
+from tf2rust.rust.tree import Expr, Item, Operand, array, string, struct
+
+_OPS = "tf_layers::ops"
+
+
+def _call(function: str, site: Site, *attributes: Operand) -> Expr:
+    """A call of the function with all inputs and outputs."""
+    return Item(f"{_OPS}::{function}")(CX, *attributes, *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: Slice, site: Site) -> Expr:
+    return _call("slice", site, site.dims(layer.starts), array(layer.steps))
+
+
+@layer_call.register
+def _(layer: Gather, site: Site) -> Expr:
+    return _call("gather", site, string(layer.inputs[1].name), layer.axis)
+
+
+@layer_call.register
+def _(layer: GatherElements, site: Site) -> Expr:
+    return _call("gather_elements", site, string(layer.inputs[1].name), layer.axis)
+
+
+@layer_call.register
+def _(layer: GatherND, site: Site) -> Expr:
+    return _call("gather_nd", site, string(layer.inputs[1].name), layer.batch)
+
+
+def _update(name: str) -> Expr:
+    return Item(f"{_OPS}::Update").of(name)
+
+
+@layer_call.register
+def _(layer: ScatterElements, site: Site) -> Expr:
+    return _call("scatter_elements", site, string(layer.inputs[1].name), layer.axis, _update(layer.update))
+
+
+@layer_call.register
+def _(layer: ScatterND, site: Site) -> Expr:
+    return _call("scatter_nd", site, string(layer.inputs[1].name), _update(layer.update))
+
+
+@layer_call.register
+def _(layer: WriteSteps, site: Site) -> Expr:
+    return _call("tensor_scatter", site, string(layer.inputs[2].name), layer.axis, layer.circular)
+
+
+@layer_call.register
+def _(layer: ReverseSequence, site: Site) -> Expr:
+    return _call("reverse_sequence", site, string(layer.inputs[1].name), layer.time_axis, layer.batch_axis)
+
+
+@measured_dims.register
+def _(layer: OneHot, site: Site) -> dict[str, Expr]:
+    if len(site.inputs) < 3:
+        return {}
+    depth = site.inputs[2].method("as_slice").tried()
+    return {str(layer.y.shape[layer.axis]): Item(f"{_OPS}::size_at")(depth, 0)}
+
+
+@layer_call.register
+def _(layer: OneHot, site: Site) -> Expr:
+    return Item(f"{_OPS}::one_hot")(CX, layer.axis, *site.inputs[:2], *site.outputs)
+
+
+@measured_dims.register
+def _(layer: NonZero, site: Site) -> dict[str, Expr]:
+    return {str(layer.y.shape[1]): Item(f"{_OPS}::count_nonzero")(*site.inputs)}
+
+
+@layer_call.register
+def _(layer: NonZero, site: Site) -> Expr:
+    return _call("nonzero", site)
+
+
+@measured_dims.register
+def _(layer: Compress, site: Site) -> dict[str, Expr]:
+    return {str(layer.y.shape[layer.axis]): Item(f"{_OPS}::count_nonzero")(site.inputs[1])}
+
+
+@layer_call.register
+def _(layer: Compress, site: Site) -> Expr:
+    return _call("compress", site, layer.axis)
+
+
+def _unique(layer: Unique) -> Expr:
+    return struct(Item(f"{_OPS}::Unique"), axis=layer.axis, sorted=layer.in_order)
+
+
+@measured_dims.register
+def _(layer: Unique, site: Site) -> dict[str, Expr]:
+    return {str(layer.y.shape[layer.axis]): _unique(layer).method("count", *site.inputs)}
+
+
+@layer_call.register
+def _(layer: Unique, site: Site) -> Expr:
+    return _unique(layer).method("run", CX, *site.inputs, *site.outputs)
