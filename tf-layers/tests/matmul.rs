@@ -1,13 +1,18 @@
-//! Products of two tensors on every instruction set against `f64`.
+//! Products of two tensors on every instruction set against `f64`; triangles and determinants of matrices.
 
 mod common;
 
-use common::{Rng, assert_close, isas};
-use tf_layers::{Buffer, MatMul};
+use common::{Rng, assert_close, isas, on, view, view_mut};
+use tf_layers::ops::{self, MatMul};
 
-/// The sums of products, matrix by matrix; `at` says which matrices belong together.
-fn exact(product: &MatMul, a: &[f32], b: &[f32], at: &[[usize; 2]]) -> Vec<f64> {
-    let MatMul { rows, depth, columns, transposed } = *product;
+/// The sums of products of matrices `[m, k]` and `[k, n]`, one by one; `at` says which belong together.
+fn exact(
+    [rows, depth, columns]: [usize; 3],
+    transposed: bool,
+    a: &[f32],
+    b: &[f32],
+    at: &[[usize; 2]],
+) -> Vec<f64> {
     let (b_row, b_column) = if transposed { (1, depth) } else { (columns, 1) };
     let mut y = Vec::new();
     for [a_at, b_at] in at {
@@ -22,61 +27,135 @@ fn exact(product: &MatMul, a: &[f32], b: &[f32], at: &[[usize; 2]]) -> Vec<f64> 
     y
 }
 
-/// Dims in front of the matrices of both operands, and which matrices are multiplied.
-type Batches<'a> = (&'a [usize], &'a [usize], &'a [[usize; 2]]);
+fn check<const A: usize, const B: usize, const Y: usize>(
+    transposed: bool,
+    sizes: [usize; 3],
+    (a_dims, b_dims, y_dims): ([usize; A], [usize; B], [usize; Y]),
+    at: &[[usize; 2]],
+) {
+    let mut rng = Rng::new(7);
+    let product = MatMul { transposed };
+    let a = rng.vec(a_dims.iter().product());
+    let b = rng.vec(b_dims.iter().product());
+    let expected = exact(sizes, transposed, &a, &b, at);
+    let (a, b) = (view(&a, a_dims), view(&b, b_dims));
+    for isa in isas() {
+        let mut y = vec![f32::NAN; expected.len()];
+        on(isa, |cx| product.run(cx, a, b, view_mut(&mut y, y_dims)).map(|_| ())).unwrap();
+        assert_close(&y, &expected, 1e-5, &format!("{isa:?} {transposed} {a_dims:?} {b_dims:?}"));
+    }
+    let mut y = vec![f32::NAN; expected.len()];
+    on(isas()[0], |cx| product.run_scalars(cx, a, b, view_mut(&mut y, y_dims)).map(|_| ())).unwrap();
+    assert_close(&y, &expected, 1e-5, &format!("{transposed} {a_dims:?} {b_dims:?}"));
+}
+
+/// Products of matrices of all sizes with these dims in front of those of a, b and y.
+macro_rules! products {
+    ([$($a:expr),*] [$($b:expr),*] [$($y:expr),*], $at:expr) => {
+        for sizes in [[1, 1, 1], [5, 7, 3], [2, 0, 4], [13, 40, 33], [1, 64, 16], [0, 3, 2]] {
+            let [m, k, n] = sizes;
+            let dims = ([$($a,)* m, k], [$($b,)* k, n], [$($y,)* m, n]);
+            check(false, sizes, dims, $at);
+            check(true, sizes, (dims.0, [$($b,)* n, k], dims.2), $at);
+        }
+    };
+}
 
 #[test]
 fn products_broadcast() {
-    let mut rng = Rng::new(7);
-    let batches: [Batches; 6] = [
-        (&[], &[], &[[0, 0]]),
-        (&[3], &[3], &[[0, 0], [1, 1], [2, 2]]),
-        (&[3], &[], &[[0, 0], [1, 0], [2, 0]]),
-        (&[1], &[2], &[[0, 0], [0, 1]]),
-        (&[2, 1], &[2], &[[0, 0], [0, 1], [1, 0], [1, 1]]),
-        (&[0], &[1], &[]),
-    ];
-    for (a_batch, b_batch, at) in batches {
-        for [rows, depth, columns] in [[1, 1, 1], [5, 7, 3], [2, 0, 4], [13, 40, 33], [1, 64, 16], [0, 3, 2]]
-        {
-            for transposed in [false, true] {
-                let product = MatMul { rows, depth, columns, transposed };
-                let a = rng.vec(a_batch.iter().product::<usize>() * rows * depth);
-                let b = rng.vec(b_batch.iter().product::<usize>() * depth * columns);
-                let expected = exact(&product, &a, &b, at);
-                for isa in isas() {
-                    let mut y = vec![f32::NAN; expected.len()];
-                    let mut scratch = Buffer::default();
-                    product.run(isa, &a, a_batch, &b, b_batch, &mut scratch, &mut y).unwrap();
-                    assert_close(&y, &expected, 1e-5, &format!("{isa:?} {product:?}"));
-                }
-            }
-        }
+    products!([] [] [], &[[0, 0]]);
+    products!([3][3][3], &[[0, 0], [1, 1], [2, 2]]);
+    products!([3] [] [3], &[[0, 0], [1, 0], [2, 0]]);
+    products!([1][2][2], &[[0, 0], [0, 1]]);
+    products!([2, 1] [2] [2, 2], &[[0, 0], [0, 1], [1, 0], [1, 1]]);
+    products!([0][1][0], &[]);
+}
+
+#[test]
+fn vectors_are_rows_and_columns() {
+    for transposed in [false, true] {
+        check(transposed, [1, 5, 1], ([5], [5], []), &[[0, 0]]);
+        check(transposed, [3, 5, 1], ([2, 3, 5], [5], [2, 3]), &[[0, 0], [1, 0]]);
     }
+    check(false, [1, 5, 3], ([5], [2, 5, 3], [2, 3]), &[[0, 0], [0, 1]]);
+    check(true, [1, 5, 3], ([5], [2, 3, 5], [2, 3]), &[[0, 0], [0, 1]]);
 }
 
 #[test]
 fn integers_have_zero_points() {
-    let product = MatMul { rows: 2, depth: 3, columns: 2, transposed: false };
-    let (a, b) = ([11u8, 7, 3, 10, 6, 255], [1i8, 4, 2, -5, 3, 6]);
-    let mut y = [0; 4];
-    product.run_integers((&a, &[], &[12, 10]), (&b, &[], &[0, 1]), &mut y).unwrap();
-    assert_eq!(y, [-38, -18, 727, 1249]);
-    let turned = MatMul { transposed: true, ..product };
-    let b = [1i8, 2, 3, 4, -5, 6];
-    turned.run_integers((&a, &[], &[12, 10]), (&b, &[], &[0, 1]), &mut y).unwrap();
-    assert_eq!(y, [-38, -18, 727, 1249]);
-    assert!(product.run_integers((&a, &[], &[1, 2, 3]), (&b, &[], &[0]), &mut y).is_err());
+    let a = view(&[11u8, 7, 3, 10, 6, 255], [2, 3]);
+    let product = |transposed, b: &[i8], dims, a_zeros: &[u8]| {
+        let mut y = [0; 4];
+        let product = MatMul { transposed };
+        on(isas()[0], |cx| {
+            let y = view_mut(&mut y, [2, 2]);
+            product.run_integers(cx, a, view(b, dims), a_zeros, &[0, 1], y).map(|_| ())
+        })
+        .map(|()| y)
+    };
+    assert_eq!(product(false, &[1, 4, 2, -5, 3, 6], [3, 2], &[12, 10]), Ok([-38, -18, 727, 1249]));
+    assert_eq!(product(true, &[1, 2, 3, 4, -5, 6], [2, 3], &[12, 10]), Ok([-38, -18, 727, 1249]));
+    assert!(product(false, &[1, 4, 2, -5, 3, 6], [3, 2], &[1, 2, 3]).is_err());
+    assert!(product(false, &[1, 4, 2, -5, 3, 6], [3, 2], &[]).is_err());
+}
+
+/// Whether a product is refused.
+fn refuses<const A: usize, const B: usize, const Y: usize>(
+    transposed: bool,
+    a: [usize; A],
+    b: [usize; B],
+    y: [usize; Y],
+) -> bool {
+    let data = |dims: &[usize]| vec![0.0f32; dims.iter().product()];
+    let (left, right, mut result) = (data(&a), data(&b), data(&y));
+    let (left, right) = (view(&left, a), view(&right, b));
+    on(isas()[0], |cx| MatMul { transposed }.run(cx, left, right, view_mut(&mut result, y)).is_err())
 }
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let product = MatMul { rows: 2, depth: 3, columns: 2, transposed: false };
-    let (isa, x, mut scratch, mut y) = (isas()[0], [0.0; 6], Buffer::default(), [0.0; 4]);
-    assert!(product.run(isa, &x[1..], &[], &x, &[], &mut scratch, &mut y).is_err());
-    assert!(product.run(isa, &x, &[], &x[1..], &[], &mut scratch, &mut y).is_err());
-    assert!(product.run(isa, &x, &[], &x, &[], &mut scratch, &mut y[1..]).is_err());
-    assert!(product.run(isa, &x, &[1], &x, &[2], &mut scratch, &mut y).is_err());
-    let huge = MatMul { rows: usize::MAX, ..product };
-    assert!(huge.run(isa, &x, &[], &x, &[], &mut scratch, &mut y).is_err());
+    assert!(!refuses(false, [2, 3], [3, 2], [2, 2]));
+    assert!(refuses(true, [2, 3], [3, 2], [2, 2]));
+    assert!(refuses(false, [2, 3], [3, 2], [2, 1]));
+    assert!(refuses(false, [2, 3], [3, 2], [1, 2, 2]));
+    assert!(refuses(false, [2, 3], [4, 2], [2, 2]));
+    assert!(refuses(false, [3, 2, 3], [2, 3, 2], [3, 2, 2]));
+    assert!(refuses(false, [], [1, 2], [2]));
+    assert!(refuses(false, [2, 1], [], [2]));
+    assert!(!refuses(false, [usize::MAX, 0], [0, 0], [usize::MAX, 0]));
+    assert!(!refuses(false, [usize::MAX, 1, 0], [0, 0], [usize::MAX, 1, 0]));
+}
+
+#[test]
+fn triangles() {
+    let x = [1, 2, 3, 4, 5, 6];
+    let triangle = |upper, k, dims: [usize; 3]| {
+        let mut y = [0; 6];
+        on(isas()[0], |cx| ops::trilu(cx, upper, k, view(&x, dims), view_mut(&mut y, dims)).map(|_| ()))
+            .map(|()| y)
+    };
+    assert_eq!(triangle(true, 1, [1, 2, 3]), Ok([0, 2, 3, 0, 0, 6]));
+    assert_eq!(triangle(false, 0, [1, 2, 3]), Ok([1, 0, 0, 4, 5, 0]));
+    assert_eq!(triangle(true, 0, [3, 1, 2]), Ok(x));
+    assert_eq!(triangle(true, i64::MIN, [1, 2, 3]), Ok(x));
+    assert_eq!(triangle(false, i64::MIN, [1, 2, 3]), Ok([0; 6]));
+    let mut y = [0; 2];
+    assert!(on(isas()[0], |cx| ops::trilu(cx, true, 0, view(&[1, 2], [2]), view_mut(&mut y, [2])).is_err()));
+}
+
+#[test]
+fn determinants() {
+    let determinants = |x: &[f32], dims: [usize; 3], count| {
+        let mut y = vec![0.0; count];
+        on(isas()[0], |cx| ops::determinant(cx, view(x, dims), view_mut(&mut y, [count])).map(|_| ()))
+            .map(|()| y)
+    };
+    let x = [0.0, 2.0, 3.0, 4.0, 1.0, 2.0, 2.0, 4.0];
+    assert_eq!(determinants(&x, [2, 2, 2], 2), Ok(vec![-6.0, 0.0]));
+    assert_eq!(determinants(&[], [2, 0, 0], 2), Ok(vec![1.0, 1.0]));
+    assert_eq!(determinants(&[], [0, 1 << 30, 1 << 30], 0), Ok(vec![]));
+    assert!(determinants(&x, [2, 2, 2], 1).is_err());
+    assert!(determinants(&x, [2, 1, 4], 2).is_err());
+    let mut y = [0.0];
+    assert!(on(isas()[0], |cx| ops::determinant(cx, view(&[1.0], [1]), view_mut(&mut y, [])).is_err()));
 }

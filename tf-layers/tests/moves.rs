@@ -3,8 +3,8 @@
 mod common;
 
 use tf_layers::{
-    Compare, Embedding, Error, Logic, Outside, Pad, broadcast, cast, concat_part, gather, not, pad, select,
-    slice, tile, transpose,
+    Compare, Embedding, Error, Logic, Outside, Pad, broadcast, cast, concat_part, not, pad, select, tile,
+    transpose,
 };
 
 fn count(len: usize) -> Vec<i32> {
@@ -65,51 +65,6 @@ fn transpositions() {
     assert!(transpose(&[0; 6], &mut y[..5], &[2, 3], &[0, 1]).is_err());
     assert!(transpose::<i32>(&[], &mut [], &[usize::MAX, 0, usize::MAX], &[0, 1, 2]).is_err());
     assert!(transpose::<i32>(&[], &mut [], &[usize::MAX, 0], &[1, 0]).is_ok());
-}
-
-#[test]
-fn slices() {
-    type Case = (&'static [usize], &'static [usize], &'static [isize], &'static [usize]);
-    let good: &[Case] = &[
-        (&[10], &[2], &[3], &[3]),
-        (&[10], &[9], &[-1], &[10]),
-        (&[4, 5], &[1, 0], &[1, 1], &[2, 5]),
-        (&[4, 5], &[3, 4], &[-2, -1], &[2, 5]),
-        (&[4, 5, 6], &[0, 1, 5], &[2, 1, -3], &[2, 4, 2]),
-        (&[4, 5], &[0, 9], &[1, 1], &[4, 0]),
-        (&[3], &[1], &[0], &[2]),
-    ];
-    for &(dims, starts, steps, out) in good {
-        let x = count(dims.iter().product());
-        let expected: Vec<i32> = (0..out.iter().product())
-            .map(|i| {
-                let at = unravel(i, out);
-                let at: Vec<usize> = (0..dims.len())
-                    .map(|a| (starts[a] as isize + at[a] as isize * steps[a]) as usize)
-                    .collect();
-                x[ravel(&at, dims)]
-            })
-            .collect();
-        let mut y = vec![-1; expected.len()];
-        slice(&x, dims, starts, steps, out, &mut y).unwrap();
-        assert_eq!(y, expected);
-    }
-    let bad: &[Case] = &[
-        (&[10], &[10], &[1], &[1]),
-        (&[10], &[5], &[1], &[6]),
-        (&[10], &[5], &[-1], &[7]),
-        (&[10], &[5], &[isize::MAX], &[2]),
-        (&[10], &[5], &[isize::MIN], &[3]),
-        (&[10], &[0, 0], &[1], &[1]),
-        (&[2, 5], &[0, 3], &[1, 1], &[2, 3]),
-    ];
-    for &(dims, starts, steps, out) in bad {
-        let mut y = vec![-1; out.iter().product()];
-        assert!(
-            slice(&count(10), dims, starts, steps, out, &mut y).is_err(),
-            "{dims:?} {starts:?} {steps:?}"
-        );
-    }
 }
 
 #[test]
@@ -195,13 +150,6 @@ fn lookups() {
     assert!(Embedding { outside: Outside::Row(3), ..layer }.run(&[0, 9], &mut y).is_err());
     assert!(Embedding { rows: 4, ..layer }.run(&[0], &mut y[..2]).is_err());
     assert!(layer.run(&[0], &mut y).is_err());
-
-    let mut y = [0; 8];
-    gather("ids", [2, 3, 2], &count(12), &[2i64, -3], &mut y).unwrap();
-    assert_eq!(y, [4, 5, 0, 1, 10, 11, 6, 7]);
-    assert_eq!(gather("ids", [2, 3, 2], &count(12), &[2i64, 3], &mut y), error(3));
-    assert!(gather("ids", [2, 3, 2], &count(11), &[2i64, 1], &mut y).is_err());
-    assert!(gather::<i32, i64>("ids", [2, 3, 0], &[], &[1, 2], &mut []).is_ok());
 }
 
 #[test]

@@ -1,9 +1,6 @@
-//! What depends on the order of elements, and on indices.
+//! What depends on the order of elements.
 
-use tf_layers::{
-    Cumulate, Error, Extreme, Tuples, Update, gather_elements, hardmax, one_hot, reverse_sequence,
-    scatter_elements, top_k, triangle, write_steps,
-};
+use tf_layers::{Cumulate, Extreme, hardmax, top_k};
 
 #[test]
 fn extremes_along_an_axis() {
@@ -70,102 +67,4 @@ fn running_sums_and_products() {
         Cumulate { product, exclusive, reverse }.run(dims, &x, &mut y).unwrap();
         assert_eq!(y, expected);
     }
-}
-
-#[test]
-fn elements_are_gathered_and_scattered_by_index() {
-    let x = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-    let mut y = [0; 6];
-    gather_elements("i", &x, &[3, 3], 0, &[1i64, 2, 0, -1, 0, 0], &[2, 3], &mut y).unwrap();
-    assert_eq!(y, [4, 8, 3, 7, 2, 3]);
-    gather_elements("i", &x, &[3, 3], 1, &[0i32, 0, 1, 1, 2, -3], &[3, 2], &mut y).unwrap();
-    assert_eq!(y, [1, 1, 5, 5, 9, 7]);
-    let refused = gather_elements("i", &x, &[3, 3], 1, &[0i32, 0, 1, 3, 2, 0], &[3, 2], &mut y);
-    assert_eq!(refused, Err(Error::Index { tensor: "i", position: 3, len: 6, value: 3, size: 3 }));
-    assert!(gather_elements("i", &x, &[3, 3], 1, &[0i32; 8], &[4, 2], &mut [0; 8]).is_err());
-    let cases = [
-        (Update::Replace, [1, 20, 3, 4, 10, 6]),
-        (Update::Add, [1, 22, 3, 4, 45, 6]),
-        (Update::Mul, [1, 40, 3, 4, 1500, 6]),
-        (Update::Max, [1, 20, 3, 4, 30, 6]),
-        (Update::Min, [1, 2, 3, 4, 5, 6]),
-    ];
-    for (update, expected) in cases {
-        let (indices, updates) = ([1i64, -1, 1], [30, 20, 10]);
-        let mut y = [0; 6];
-        // The places are (0, 1)·: column 0 takes index 1, column 1 … as the shape [3, 1] against [3, 2] says.
-        scatter_elements("i", (&x[..6], &[3, 2]), 0, (&indices[..1], &[1, 1]), &updates[..1], update, &mut y)
-            .unwrap();
-        assert_eq!(y[2], if update == Update::Min { 3 } else { update_of(update, 3, 30) });
-        scatter_elements("i", (&x[..6], &[2, 3]), 1, (&indices, &[1, 3]), &updates, Update::Replace, &mut y)
-            .unwrap();
-        assert_eq!(y, [1, 10, 20, 4, 5, 6]);
-        let tuples = Tuples { input: "i", dims: &[6], batch: 0, depth: 1 };
-        tuples.scatter(&x[..6], &[4i64, 1, 4], &updates, update, &mut y).unwrap();
-        assert_eq!(y, expected, "{update:?}");
-    }
-}
-
-fn update_of(update: Update, old: i32, new: i32) -> i32 {
-    match update {
-        Update::Replace => new,
-        Update::Add => old + new,
-        Update::Mul => old * new,
-        Update::Max => old.max(new),
-        Update::Min => old.min(new),
-    }
-}
-
-#[test]
-fn tuples_name_slices() {
-    let x: Vec<i32> = (0..12).collect();
-    let tuples = Tuples { input: "i", dims: &[2, 3, 2], batch: 0, depth: 2 };
-    let mut y = [0; 4];
-    tuples.gather(&x, &[1i64, 0, -2, 2], &mut y).unwrap();
-    assert_eq!(y, [6, 7, 4, 5]);
-    let batched = Tuples { batch: 1, depth: 1, ..tuples };
-    batched.gather(&x, &[2i32, 0], &mut y).unwrap();
-    assert_eq!(y, [4, 5, 6, 7]);
-    let refused = tuples.gather(&x, &[1i64, 0, 0, 3], &mut y);
-    assert_eq!(refused, Err(Error::Index { tensor: "i", position: 3, len: 4, value: 3, size: 3 }));
-    assert!(tuples.gather(&x, &[1i64, 0, 0], &mut y).is_err());
-    for bad in
-        [Tuples { depth: 0, ..tuples }, Tuples { depth: 4, ..tuples }, Tuples { batch: usize::MAX, ..tuples }]
-    {
-        assert!(bad.gather(&x, &[1i64, 0, 0, 2], &mut y).is_err());
-    }
-    let none = Tuples { input: "i", dims: &[0, 3], batch: 1, depth: 1 };
-    assert!(none.gather(&x[..0], &[0i64; 0], &mut y[..0]).is_ok());
-    assert!(none.gather(&x[..0], &[0i64; 1], &mut y[..1]).is_err());
-}
-
-#[test]
-fn one_hot_reversals_and_triangles() {
-    let mut y = [0u8; 6];
-    one_hot([1, 3, 2], &[-1i64, 5], &[7, 1], &mut y).unwrap();
-    assert_eq!(y, [7, 7, 7, 7, 1, 7]);
-    assert!(one_hot([1, 3, 2], &[-1i64, 5], &[7], &mut y).is_err());
-    let x = [1, 2, 3, 4, 5, 6];
-    let mut y = [0; 6];
-    reverse_sequence("n", [1, 3, 1, 2, 1], false, &x, &[3i64, 2], &mut y).unwrap();
-    assert_eq!(y, [5, 4, 3, 2, 1, 6]);
-    reverse_sequence("n", [1, 2, 1, 3, 1], true, &x, &[3i64, 0], &mut y).unwrap();
-    assert_eq!(y, [3, 2, 1, 4, 5, 6]);
-    assert!(reverse_sequence("n", [1, 2, 1, 3, 1], true, &x, &[4i64, 0], &mut y).is_err());
-    triangle([1, 2, 3], true, 1, &x, &mut y).unwrap();
-    assert_eq!(y, [0, 2, 3, 0, 0, 6]);
-    triangle([1, 2, 3], false, 0, &x, &mut y).unwrap();
-    assert_eq!(y, [1, 0, 0, 4, 5, 0]);
-}
-
-#[test]
-fn steps_are_written_into_a_cache() {
-    let x = [1, 2, 3, 4, 5, 6];
-    let mut y = [0; 6];
-    write_steps("s", [2, 1, 3, 1], &x, (&[7, 8, 9, 10], 2), &[1i64, 0], false, &mut y).unwrap();
-    assert_eq!(y, [1, 7, 8, 9, 10, 6]);
-    write_steps("s", [2, 1, 3, 1], &x, (&[7, 8, 9, 10], 2), &[2i64, 4], true, &mut y).unwrap();
-    assert_eq!(y, [8, 2, 7, 4, 9, 10]);
-    let refused = write_steps("s", [2, 1, 3, 1], &x, (&[7, 8, 9, 10], 2), &[1i64, 2], false, &mut y);
-    assert_eq!(refused, Err(Error::Index { tensor: "s", position: 1, len: 2, value: 2, size: 3 }));
 }

@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{assert_close, isas};
-use tf_layers::{Coordinates, Interpolation, Isa, Resize};
+use common::{assert_close, isas, on, view, view_mut};
+use tf_layers::ops::{Coordinates, Interpolation, Resize};
+use tf_layers::{Isa, Result};
 
 const SIZES: std::ops::RangeInclusive<usize> = 1..=64;
 
@@ -91,6 +92,14 @@ fn targets(input: usize) -> impl Iterator<Item = (usize, Option<[u32; 2]>)> {
     })
 }
 
+/// Resizes the second of three axes of x; y has no element that was not written.
+fn resized(layer: Resize, isa: Isa, dims: [usize; 3], output: usize, x: &[f32]) -> Result<Vec<f32>> {
+    let mut y = vec![f32::NAN; dims[0] * output * dims[2]];
+    let (x, to) = (view(x, dims), view_mut(&mut y, [dims[0], output, dims[2]]));
+    on(isa, |cx| layer.run(cx, x, to).map(|_| ()))?;
+    Ok(y)
+}
+
 #[test]
 fn nearest_elements_are_those_of_exact_positions() {
     for input in SIZES {
@@ -99,9 +108,8 @@ fn nearest_elements_are_those_of_exact_positions() {
             let given = scale.unwrap_or([output as u32, input as u32]);
             for coordinates in COORDINATES {
                 for interpolation in NEAREST {
-                    let layer = Resize { coordinates, interpolation, scale };
-                    let mut y = vec![f32::NAN; output];
-                    layer.run(Isa::detect(), [1, input, 1], output, &x, &mut y).unwrap();
+                    let layer = Resize { axis: 1, coordinates, interpolation, scale };
+                    let y = resized(layer, Isa::detect(), [1, input, 1], output, &x).unwrap();
                     let place = |at| nearest(position(coordinates, at, input, output, given), interpolation);
                     let expected: Vec<f32> =
                         (0..output).map(|at| place(at).clamp(0, input as i128 - 1) as f32).collect();
@@ -163,9 +171,8 @@ fn means_are_those_at_exact_positions() {
             let given = scale.unwrap_or([output as u32, input as u32]);
             for coordinates in COORDINATES {
                 for interpolation in interpolations {
-                    let layer = Resize { coordinates, interpolation, scale };
-                    let mut y = vec![f32::NAN; output];
-                    layer.run(Isa::detect(), [1, input, 1], output, &x, &mut y).unwrap();
+                    let layer = Resize { axis: 1, coordinates, interpolation, scale };
+                    let y = resized(layer, Isa::detect(), [1, input, 1], output, &x).unwrap();
                     let ratio = f64::from(given[0]) / f64::from(given[1]);
                     let at = |at| position(coordinates, at, input, output, given).float();
                     let (expected, totals): (Vec<f64>, Vec<f64>) =
@@ -183,14 +190,14 @@ fn means_are_those_at_exact_positions() {
 #[test]
 fn tensorflow_rounds_to_steps_between_elements() {
     let layer = Resize {
+        axis: 1,
         coordinates: Coordinates::TfLegacy,
         interpolation: Interpolation::CubicSteps { a: -0.75, exclude_outside: false },
         scale: None,
     };
     let x = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0];
     // Steps of 6/4096 between elements, of which the nearest of 1/1024 counts; of two the even one.
-    let mut y = vec![f32::NAN; 4096];
-    layer.run(Isa::detect(), [1, 6, 1], 4096, &x, &mut y).unwrap();
+    let y = resized(layer, Isa::detect(), [1, 6, 1], 4096, &x).unwrap();
     for (at, &found) in y.iter().enumerate() {
         let steps = at as f64 * 6.0 / 4096.0 * 1024.0;
         let position = steps.round_ties_even() / 1024.0;
@@ -230,15 +237,14 @@ fn every_instruction_set_and_every_width_of_rows() {
             vec![2.0, 4.0, 9.0],
         ),
     ] {
-        let layer = Resize { coordinates, interpolation, scale: None };
+        let layer = Resize { axis: 1, coordinates, interpolation, scale: None };
         for isa in isas() {
             for inner in [1, 3, 16, 21] {
                 let wide: Vec<f32> = x.iter().flat_map(|&x| vec![x; inner]).collect();
                 let exact: Vec<f64> = expected.iter().flat_map(|&e| vec![e; inner]).collect();
-                let mut y = vec![f32::NAN; exact.len()];
-                layer.run(isa, [1, 5, inner], output, &wide, &mut y).unwrap();
+                let y = resized(layer, isa, [1, 5, inner], output, &wide).unwrap();
                 assert_close(&y, &exact, 1e-6, &format!("{isa:?} {layer:?}"));
-                assert!(layer.run(isa, [1, 0, inner], output, &[], &mut y).is_err());
+                assert!(resized(layer, isa, [1, 0, inner], output, &[]).is_err());
             }
         }
     }
@@ -246,11 +252,14 @@ fn every_instruction_set_and_every_width_of_rows() {
 
 #[test]
 fn more_elements_than_a_block_and_several_outer_indices() {
-    let layer =
-        Resize { coordinates: Coordinates::HalfPixel, interpolation: Interpolation::Linear, scale: None };
+    let layer = Resize {
+        axis: 1,
+        coordinates: Coordinates::HalfPixel,
+        interpolation: Interpolation::Linear,
+        scale: None,
+    };
     let x: Vec<f32> = (0..2 * 100).map(|i| i as f32).collect();
-    let mut y = vec![f32::NAN; 2 * 150];
-    layer.run(Isa::detect(), [2, 100, 1], 150, &x, &mut y).unwrap();
+    let y = resized(layer, Isa::detect(), [2, 100, 1], 150, &x).unwrap();
     let value = |at: usize| ((at % 150) as f64 + 0.5) / 1.5 - 0.5;
     let expected: Vec<f64> =
         (0..300).map(|at| value(at).clamp(0.0, 99.0) + if at < 150 { 0.0 } else { 100.0 }).collect();
@@ -262,16 +271,17 @@ fn scales_out_of_range_are_refused() {
     let x = [0.0, 1.0, 2.0];
     for scale in [[0, 1], [1, 0], [u32::MAX, 1], [1, u32::MAX]] {
         for interpolation in [Interpolation::Floor, Interpolation::Linear] {
-            let layer = Resize { coordinates: Coordinates::HalfPixel, interpolation, scale: Some(scale) };
-            assert!(layer.run(Isa::detect(), [1, 3, 1], 3, &x, &mut [0.0; 3]).is_err(), "{scale:?}");
+            let layer =
+                Resize { axis: 1, coordinates: Coordinates::HalfPixel, interpolation, scale: Some(scale) };
+            assert!(resized(layer, Isa::detect(), [1, 3, 1], 3, &x).is_err(), "{scale:?}");
         }
     }
     // Far beyond the last element, and far before the second.
     for (scale, expected) in [([1, 1 << 30], 2.0), ([1 << 30, 1], 0.0)] {
         for interpolation in [Interpolation::Floor, Interpolation::Linear] {
-            let layer = Resize { coordinates: Coordinates::Asymmetric, interpolation, scale: Some(scale) };
-            let mut y = [f32::NAN; 3];
-            layer.run(Isa::detect(), [1, 3, 1], 3, &x, &mut y).unwrap();
+            let layer =
+                Resize { axis: 1, coordinates: Coordinates::Asymmetric, interpolation, scale: Some(scale) };
+            let y = resized(layer, Isa::detect(), [1, 3, 1], 3, &x).unwrap();
             assert!(
                 (y[1] - expected).abs() < 1e-6 && (y[2] - expected).abs() < 1e-6,
                 "{layer:?} gives {y:?}"

@@ -1,12 +1,43 @@
 //! Determinants of matrices.
 
-use crate::error::{Result, check_len};
-use crate::tensor::{Buffer, Shape, len};
+use crate::Context;
+use crate::error::{Result, require};
+use crate::tensor::{Buffer, View, ViewMut, check_joined_dims, len};
 
-/// The determinants of n × n matrices, by elimination with the greatest pivot of each column.
-pub fn determinant(n: usize, x: &[f32], scratch: &mut Buffer<f32>, y: &mut [f32]) -> Result<()> {
-    let size = len(&Shape::new(&[n, n])?)?;
-    check_len("x", len(&[y.len(), size])?, x.len())?;
+/// From x `[.., n, n]` to the determinants of its matrices, y `[..]`, by elimination with the greatest pivot of each
+/// column.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[0.0, 2.0, 3.0, 4.0], [1, 2, 2])?;
+/// let mut y = [0.0];
+/// let y = ops::determinant(cx, x, ViewMut::new(&mut y, [1])?)?;
+/// assert_eq!(y.as_slice()?, [-6.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn determinant<'y, const R: usize, const Q: usize>(
+    cx: &mut Context<'_>,
+    x: View<'_, f32, R>,
+    mut y: ViewMut<'y, f32, Q>,
+) -> Result<View<'y, f32, Q>> {
+    let dims = x.dims();
+    let Some((rest, &[rows, columns])) = dims.split_last_chunk::<2>() else {
+        return require(false, "x", "have the two axes of a matrix").map(|()| y.into_view());
+    };
+    require(rows == columns, "x", "have square matrices")?;
+    check_joined_dims(&[rest], &y.dims())?;
+    eliminate(rows, x.as_slice()?, cx.scratch, y.as_mut_slice()?)?;
+    Ok(y.into_view())
+}
+
+/// The determinants of n × n matrices.
+fn eliminate(n: usize, x: &[f32], scratch: &mut Buffer<f32>, y: &mut [f32]) -> Result<()> {
+    if y.is_empty() {
+        return Ok(());
+    }
+    let size = len(&[n, n])?;
     let a = scratch.write(size)?;
     for (i, y) in y.iter_mut().enumerate() {
         a.copy_from_slice(&x[i * size..][..size]);

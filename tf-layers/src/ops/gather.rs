@@ -1,4 +1,4 @@
-//! Gather and GatherElements: picking elements by index.
+//! Gather and `GatherElements`: picking elements by index.
 
 use super::positions::{Places, resolve};
 use crate::Context;
@@ -56,7 +56,7 @@ fn gather_slices<T: Copy, I: Index>(
     Ok(())
 }
 
-/// GatherElements: element (i, j, …) of y is that of x where the place on `axis` is the index, e.g. x[indices[i, j], j]
+/// `GatherElements`: element (i, j, …) of y is that of x where the place on `axis` is the index, e.g. x[indices[i, j], j]
 /// for axis 0.
 ///
 /// y has the dims of the indices, which on the other axes are at most those of x. `input` is the name of the tensor of

@@ -1,4 +1,4 @@
-//! GatherND and ScatterND: slices that tuples of indices name, read and updated.
+//! `GatherND` and `ScatterND`: slices that tuples of indices name, read and updated.
 
 use super::positions::resolve;
 use super::scatter::Update;
@@ -6,7 +6,7 @@ use crate::Context;
 use crate::error::{Result, require};
 use crate::tensor::{Index, Scalar, View, ViewMut, check_dims, check_joined_dims, len};
 
-/// GatherND: y has the slices of x that the tuples along the last axis of the indices name.
+/// `GatherND`: y has the slices of x that the tuples along the last axis of the indices name.
 ///
 /// The first `batch` axes of x are walked along with those of the indices; each tuple names a place on the axes that
 /// follow, as many as it is long. y has the dims of the indices but for the last, then those of a slice. `input` is the
@@ -38,7 +38,7 @@ pub fn gather_nd<'y, T: Copy, I: Index, const R: usize, const Q: usize, const S:
     Ok(y.into_view())
 }
 
-/// ScatterND: y = x, but that each slice of `updates` falls upon the slice that its tuple of indices names.
+/// `ScatterND`: y = x, but that each slice of `updates` falls upon the slice that its tuple of indices names.
 ///
 /// `updates` has the dims of the indices but for the last, then those of a slice. `input` is the name of the tensor of
 /// indices, for errors. Negative indices count from the end.

@@ -1,7 +1,8 @@
 //! Sampling images at places between their pixels.
 
-use crate::error::{Result, check_len, require};
-use crate::tensor::len;
+use crate::Context;
+use crate::error::{Result, require};
+use crate::tensor::{View, ViewMut, check_joined_dims, len};
 
 /// The most axes of an image.
 const MOST: usize = 3;
@@ -28,7 +29,24 @@ pub enum Outer {
     Reflection,
 }
 
-/// Samples images at the places of a grid, whose coordinates run from −1 to 1 (ONNX's `GridSample`).
+/// Samples images at the places of a grid, whose coordinates run from −1 to 1.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2])?;
+/// let grid = View::new(&[0.0, 0.0, 1.0, -1.0], [1, 1, 2, 2])?;
+/// let mut y = [0.0; 2];
+/// let sample = ops::GridSample {
+///     interpolation: ops::Sampling::Linear,
+///     outside: ops::Outer::Zeros,
+///     align_corners: true,
+/// };
+/// let y = sample.run(cx, x, grid, ViewMut::new(&mut y, [1, 1, 1, 2])?)?;
+/// assert_eq!(y.as_slice()?, [2.5, 2.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GridSample {
     /// How a value between pixels comes about.
@@ -52,26 +70,30 @@ impl GridSample {
     /// From x `[batch, channels, image…]` and `grid` `[batch, places…, axes]` to y `[batch, channels, places…]`.
     ///
     /// An image has 1 to 3 axes; the coordinates of a place begin with that on the last of them.
-    pub fn run(
+    pub fn run<'y, const R: usize>(
         &self,
-        x: &[f32],
-        dims: &[usize],
-        grid: &[f32],
-        grid_dims: &[usize],
-        y: &mut [f32],
-    ) -> Result<()> {
-        check_len("x", len(dims)?, x.len())?;
-        check_len("grid", len(grid_dims)?, grid.len())?;
-        let axes = dims.len().saturating_sub(2);
-        let fits = (1..=MOST).contains(&axes)
-            && grid_dims.len() == dims.len()
-            && grid_dims[0] == dims[0]
-            && grid_dims[axes + 1] == axes;
-        require(fits, "grid", "have as many coordinates as the image has axes")?;
+        _: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        grid: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        let (dims, places) = (x.dims(), grid.dims());
+        let axes = R.saturating_sub(2);
+        let fits = (1..=MOST).contains(&axes) && places[0] == dims[0] && places[R - 1] == axes;
+        require(fits, "grid", "have the batch of x, and as many coordinates as the image has axes")?;
+        check_joined_dims(&[&dims[..2], &places[1..=axes]], &y.dims())?;
+        let places = len(&places[1..=axes])?;
+        self.sample(&dims, x.as_slice()?, places, grid.as_slice()?, y.as_mut_slice()?)?;
+        Ok(y.into_view())
+    }
+
+    fn sample(self, dims: &[usize], x: &[f32], places: usize, grid: &[f32], y: &mut [f32]) -> Result<()> {
         let (batch, channels, sizes) = (dims[0], dims[1], &dims[2..]);
-        let places = len(&grid_dims[1..=axes])?;
-        check_len("y", len(&[batch, channels, places])?, y.len())?;
-        require(y.is_empty() || !sizes.contains(&0), "x", "have pixels")?;
+        let axes = sizes.len();
+        if y.is_empty() {
+            return Ok(());
+        }
+        require(!sizes.contains(&0), "x", "have pixels")?;
         let image = len(sizes)?;
         for place in 0..batch * places {
             let coordinates = &grid[place * axes..][..axes];

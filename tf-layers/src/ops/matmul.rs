@@ -1,91 +1,84 @@
 //! Matrix products of two tensors, neither of which is known before.
 
-use crate::error::{Result, check_len, require};
+use crate::Context;
+use crate::error::{Result, require};
 use crate::gemm::operand::{Plain, Start, Weights};
 use crate::gemm::{Matrix, Run, packed_len};
 use crate::simd::{Isa, PANEL};
 use crate::tensor::broadcast::{Plan, shape};
-use crate::tensor::{Buffer, Scalar, Shape, len};
+use crate::tensor::{Buffer, Scalar, View, ViewMut, check_joined_dims};
 
 /// The product of two tensors of matrices, with NumPy's broadcasting of the dims in front of the matrices.
+///
+/// It goes from a `[.., m, k]` and b `[.., k, n]` to y `[.., m, n]`. An operand of one axis is a row on the left and a
+/// column on the right, whose axis y does not have.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let a = View::new(&[1.0, 2.0, 3.0, 4.0], [2, 2])?;
+/// let b = View::new(&[1.0, 0.5], [2])?;
+/// let mut y = [0.0; 2];
+/// let y = ops::MatMul { transposed: false }.run(cx, a, b, ViewMut::new(&mut y, [2])?)?;
+/// assert_eq!(y.as_slice()?, [2.0, 5.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MatMul {
-    /// m, the rows of the left matrices and of the result.
-    pub rows: usize,
-    /// k, the columns of the left matrices and the rows of the right ones.
-    pub depth: usize,
-    /// n, the columns of the right matrices and of the result.
-    pub columns: usize,
-    /// Whether the right matrices stand transposed in memory, as `[n, k]`.
+    /// Whether the right matrices stand transposed in memory: b is `[.., n, k]`.
     pub transposed: bool,
 }
 
 impl MatMul {
-    /// y = a·b, for a of `[a_batch…, m, k]`, b of `[b_batch…, k, n]` and y of what the batches broadcast to.
-    ///
-    /// The right matrices are packed into `scratch`, one at a time.
-    pub fn run(
+    /// y = a·b. The right matrices are packed in the scratch memory, one at a time.
+    pub fn run<'y, const R: usize, const Q: usize, const S: usize>(
         &self,
-        isa: Isa,
-        a: &[f32],
-        a_batch: &[usize],
-        b: &[f32],
-        b_batch: &[usize],
-        scratch: &mut Buffer<f32>,
-        y: &mut [f32],
-    ) -> Result<()> {
-        let Self { rows, depth, columns, transposed } = *self;
-        let walk = Walk::new(self, a.len(), a_batch, b.len(), b_batch, y.len())?;
-        if y.is_empty() {
-            return Ok(());
-        }
-        let panels = scratch.write(packed_len(1, depth, columns)?)?;
-        let mut packed = None;
-        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(walk.places()) {
-            if packed != Some(b_at) {
-                let matrix = &b[b_at * depth * columns..][..depth * columns];
-                pack(matrix, depth, columns, transposed, panels);
-                packed = Some(b_at);
-            }
-            let kernel = Matrix::new(panels, 1, depth, columns)?;
-            let x = Plain { x: &a[a_at * rows * depth..][..rows * depth], stride: depth };
-            Run { rows, x, weights: Weights::plain(&kernel, Start::Zero), y }.on(isa);
-        }
-        Ok(())
+        cx: &mut Context<'_>,
+        a: View<'_, f32, R>,
+        b: View<'_, f32, Q>,
+        mut y: ViewMut<'y, f32, S>,
+    ) -> Result<View<'y, f32, S>> {
+        let product = Product::new(self.transposed, &a.dims(), &b.dims(), &y.dims())?;
+        product.run(cx.isa, a.as_slice()?, b.as_slice()?, cx.scratch, y.as_mut_slice()?)?;
+        Ok(y.into_view())
     }
 
     /// The same for numbers of any type, a sum at a time.
-    pub fn run_scalars<T: Scalar>(
+    pub fn run_scalars<'y, T: Scalar, const R: usize, const Q: usize, const S: usize>(
         &self,
-        a: &[T],
-        a_batch: &[usize],
-        b: &[T],
-        b_batch: &[usize],
-        y: &mut [T],
-    ) -> Result<()> {
-        let walk = Walk::new(self, a.len(), a_batch, b.len(), b_batch, y.len())?;
-        let step = self.b_step();
-        self.fill(&walk, y, |_, [a_at, b_at]| {
-            (0..self.depth).fold(T::ZERO, |sum, i| sum.add(a[a_at + i].mul(b[b_at + i * step])))
+        _: &mut Context<'_>,
+        a: View<'_, T, R>,
+        b: View<'_, T, Q>,
+        mut y: ViewMut<'y, T, S>,
+    ) -> Result<View<'y, T, S>> {
+        let product = Product::new(self.transposed, &a.dims(), &b.dims(), &y.dims())?;
+        let (a, b, step) = (a.as_slice()?, b.as_slice()?, product.b_step());
+        product.fill(y.as_mut_slice()?, |_, [a_at, b_at]| {
+            (0..product.depth).fold(T::ZERO, |sum, i| sum.add(a[a_at + i].mul(b[b_at + i * step])))
         });
-        Ok(())
+        Ok(y.into_view())
     }
 
-    /// The same for integers of 8 bits: `y = Σ (a − a_zero)·(b − b_zero)`.
+    /// The same for integers of 8 bits: `y = Σ (a − a_zeros)·(b − b_zeros)`.
     ///
-    /// There is one zero for all of b, or one for each of its columns; for a, one for all or one for each row.
-    pub fn run_integers<A: Widen, B: Widen>(
+    /// There is one zero point for all of b, or one for each of its columns; for a, one for all or one for each row.
+    #[allow(clippy::too_many_arguments)]
+    pub fn run_integers<'y, A: Widen, B: Widen, const R: usize, const Q: usize, const S: usize>(
         &self,
-        (a, a_batch, a_zeros): (&[A], &[usize], &[A]),
-        (b, b_batch, b_zeros): (&[B], &[usize], &[B]),
-        y: &mut [i32],
-    ) -> Result<()> {
-        let Self { rows, depth, columns, .. } = *self;
-        let walk = Walk::new(self, a.len(), a_batch, b.len(), b_batch, y.len())?;
+        _: &mut Context<'_>,
+        a: View<'_, A, R>,
+        b: View<'_, B, Q>,
+        a_zeros: &[A],
+        b_zeros: &[B],
+        mut y: ViewMut<'y, i32, S>,
+    ) -> Result<View<'y, i32, S>> {
+        let product = Product::new(self.transposed, &a.dims(), &b.dims(), &y.dims())?;
+        let Product { rows, depth, columns, .. } = product;
         require(a_zeros.len() == 1 || a_zeros.len() == rows, "zero points", "be one for each row")?;
         require(b_zeros.len() == 1 || b_zeros.len() == columns, "zero points", "be one for each column")?;
-        let step = self.b_step();
-        self.fill(&walk, y, |[row, column], [a_at, b_at]| {
+        let (a, b, step) = (a.as_slice()?, b.as_slice()?, product.b_step());
+        product.fill(y.as_mut_slice()?, |[row, column], [a_at, b_at]| {
             let a_zero = a_zeros[row % a_zeros.len()].widen();
             let b_zero = b_zeros[column % b_zeros.len()].widen();
             (0..depth).fold(0i32, |sum, i| {
@@ -94,29 +87,7 @@ impl MatMul {
                 sum.wrapping_add(left.wrapping_mul(right))
             })
         });
-        Ok(())
-    }
-
-    /// From one number of b that is summed up to the next.
-    const fn b_step(&self) -> usize {
-        if self.transposed { 1 } else { self.columns }
-    }
-
-    /// Fills y with what `sum` makes of a row and a column, of which it is told where they begin in a and b.
-    fn fill<T>(&self, walk: &Walk, y: &mut [T], sum: impl Fn([usize; 2], [usize; 2]) -> T) {
-        let Self { rows, depth, columns, transposed } = *self;
-        if y.is_empty() {
-            return;
-        }
-        let column_step = if transposed { depth } else { 1 };
-        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(walk.places()) {
-            for (row, y) in y.chunks_exact_mut(columns).enumerate() {
-                for (column, y) in y.iter_mut().enumerate() {
-                    let a_at = (a_at * rows + row) * depth;
-                    *y = sum([row, column], [a_at, b_at * depth * columns + column * column_step]);
-                }
-            }
-        }
+        Ok(y.into_view())
     }
 }
 
@@ -132,25 +103,73 @@ pub trait Widen: Copy + Into<i32> {
 impl Widen for i8 {}
 impl Widen for u8 {}
 
-/// Which matrices are multiplied with each other.
-struct Walk {
+/// The sizes of a product's matrices, and which of them are multiplied with each other.
+struct Product {
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    transposed: bool,
     plan: Plan<2>,
 }
 
-impl Walk {
-    fn new(
-        product: &MatMul,
-        a: usize,
-        a_batch: &[usize],
-        b: usize,
-        b_batch: &[usize],
-        y: usize,
-    ) -> Result<Self> {
-        let MatMul { rows, depth, columns, .. } = *product;
-        check_len("a", len(&[len(&Shape::new(a_batch)?)?, rows, depth])?, a)?;
-        check_len("b", len(&[len(&Shape::new(b_batch)?)?, depth, columns])?, b)?;
-        check_len("y", len(&[len(&shape([a_batch, b_batch])?)?, rows, columns])?, y)?;
-        Ok(Self { plan: Plan::new([a_batch, b_batch])? })
+impl Product {
+    fn new(transposed: bool, a: &[usize], b: &[usize], y: &[usize]) -> Result<Self> {
+        let ((a_batch, [rows, depth]), (b_batch, [first, last])) = (matrices(a, false), matrices(b, true));
+        require(!a.is_empty() && !b.is_empty(), "operands", "have an axis at least")?;
+        let transposed = transposed && b.len() > 1;
+        let (b_depth, columns) = if transposed { (last, first) } else { (first, last) };
+        require(b_depth == depth, "b", "have as many rows as a has columns")?;
+        let (own_rows, own_columns) = ([rows], [columns]);
+        let parts = [
+            &shape([a_batch, b_batch])?[..],
+            if a.len() > 1 { &own_rows } else { &[] },
+            if b.len() > 1 { &own_columns } else { &[] },
+        ];
+        check_joined_dims(&parts, y)?;
+        Ok(Self { rows, depth, columns, transposed, plan: Plan::new([a_batch, b_batch])? })
+    }
+
+    #[inline(always)]
+    fn run(&self, isa: Isa, a: &[f32], b: &[f32], scratch: &mut Buffer<f32>, y: &mut [f32]) -> Result<()> {
+        let Self { rows, depth, columns, transposed, .. } = *self;
+        if y.is_empty() {
+            return Ok(());
+        }
+        let panels = scratch.write(packed_len(1, depth, columns)?)?;
+        let mut packed = None;
+        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(self.places()) {
+            if packed != Some(b_at) {
+                let matrix = &b[b_at * depth * columns..][..depth * columns];
+                pack(matrix, depth, columns, transposed, panels);
+                packed = Some(b_at);
+            }
+            let kernel = Matrix::new(panels, 1, depth, columns)?;
+            let x = Plain { x: &a[a_at * rows * depth..][..rows * depth], stride: depth };
+            Run { rows, x, weights: Weights::plain(&kernel, Start::Zero), y }.on(isa);
+        }
+        Ok(())
+    }
+
+    /// From one number of b that is summed up to the next.
+    const fn b_step(&self) -> usize {
+        if self.transposed { 1 } else { self.columns }
+    }
+
+    /// Fills y with what `sum` makes of a row and a column, of which it is told where they begin in a and b.
+    fn fill<T>(&self, y: &mut [T], sum: impl Fn([usize; 2], [usize; 2]) -> T) {
+        let Self { rows, depth, columns, transposed, .. } = *self;
+        if y.is_empty() {
+            return;
+        }
+        let column_step = if transposed { depth } else { 1 };
+        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(self.places()) {
+            for (row, y) in y.chunks_exact_mut(columns).enumerate() {
+                for (column, y) in y.iter_mut().enumerate() {
+                    let a_at = (a_at * rows + row) * depth;
+                    *y = sum([row, column], [a_at, b_at * depth * columns + column * column_step]);
+                }
+            }
+        }
     }
 
     /// For each matrix of the result, which of a and of b it is the product of.
@@ -158,6 +177,15 @@ impl Walk {
         let (run, moves) = self.plan.run();
         let [a, b] = moves.map(usize::from);
         self.plan.starts().flat_map(move |[a_at, b_at]| (0..run).map(move |i| [a_at + i * a, b_at + i * b]))
+    }
+}
+
+/// The dims in front of the matrices, and those of a matrix; a vector is one row or, if it is on the right, one column.
+fn matrices(dims: &[usize], is_right: bool) -> (&[usize], [usize; 2]) {
+    match *dims {
+        [] => (&[], [1, 1]),
+        [len] => (&[], if is_right { [len, 1] } else { [1, len] }),
+        [ref batch @ .., rows, columns] => (batch, [rows, columns]),
     }
 }
 

@@ -1,72 +1,92 @@
-//! Choosing among boxes that overlap.
+//! `NonMaxSuppression`: choosing among boxes that overlap.
 
-use crate::error::{Result, check_len};
-use crate::tensor::{Buffer, len};
+use crate::Context;
+use crate::error::{Result, check_len, require};
+use crate::tensor::{Buffer, View, ViewMut};
 
 /// Greedy non-maximum suppression: of boxes that overlap, the one with the highest score.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let boxes = View::new(&[0.0, 0.0, 1.0, 1.0, 0.0, 0.1, 1.0, 1.1], [1, 2, 4])?;
+/// let scores = View::new(&[0.75, 0.9], [1, 1, 2])?;
+/// let suppression = ops::NonMaxSuppression {
+///     center_point_box: false,
+///     max_output_boxes_per_class: 2,
+///     iou_threshold: 0.5,
+///     score_threshold: None,
+/// };
+/// let count = suppression.count(cx, boxes, scores)?;
+/// let mut y = [0; 3];
+/// let y = suppression.run(cx, boxes, scores, ViewMut::new(&mut y, [count, 3])?)?;
+/// assert_eq!(y.as_slice()?, [0, 0, 1]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NonMaxSuppression {
-    /// Images, each with boxes of its own.
-    pub batch: usize,
-    /// Classes, each with scores of its own for all boxes of the image.
-    pub classes: usize,
-    /// Boxes of an image.
-    pub boxes: usize,
     /// Whether a box is its centre, width and height (x first), or else two opposite corners (y first).
-    pub centers: bool,
+    pub center_point_box: bool,
+    /// How many boxes are chosen of a class, at most; none if it is negative.
+    pub max_output_boxes_per_class: i64,
+    /// The area that two boxes share, as a part of the area that they cover, beyond which one of them is left out.
+    pub iou_threshold: f32,
+    /// Boxes are chosen if their score is greater; all are without.
+    pub score_threshold: Option<f32>,
 }
-
-/// How far suppression goes: most boxes for each class, the overlap from which on it happens, the least score.
-pub type Limits<'a> = (&'a [i64], &'a [f32], &'a [f32]);
 
 impl NonMaxSuppression {
     /// How many boxes are chosen, of `[batch, boxes, 4]` by scores `[batch, classes, boxes]`.
     pub fn count(
         &self,
-        boxes: &[f32],
-        scores: &[f32],
-        limits: Limits<'_>,
-        scratch: &mut Buffer<f32>,
+        cx: &mut Context<'_>,
+        boxes: View<'_, f32, 3>,
+        scores: View<'_, f32, 3>,
     ) -> Result<usize> {
         let mut count = 0;
-        self.choose(boxes, scores, limits, scratch, |_| {
+        self.choose(boxes, scores, cx.scratch, |_| {
             count += 1;
             Ok(())
         })?;
         Ok(count)
     }
 
-    /// y is a row for each chosen box: its image, its class, its number.
-    pub fn run(
+    /// y `[count, 3]` has a row for each chosen box: its image, its class, its number.
+    pub fn run<'y>(
         &self,
-        boxes: &[f32],
-        scores: &[f32],
-        limits: Limits<'_>,
-        scratch: &mut Buffer<f32>,
-        y: &mut [i64],
-    ) -> Result<()> {
-        let room = y.len();
-        let mut rows = y.chunks_exact_mut(3);
-        self.choose(boxes, scores, limits, scratch, |found| {
-            let Some(row) = rows.next() else { return check_len("y", room + 3, room) };
-            row.copy_from_slice(&found.map(|place| place as i64));
+        cx: &mut Context<'_>,
+        boxes: View<'_, f32, 3>,
+        scores: View<'_, f32, 3>,
+        mut y: ViewMut<'y, i64, 2>,
+    ) -> Result<View<'y, i64, 2>> {
+        require(y.columns() == 3, "y", "have three columns")?;
+        let (room, mut found) = (y.rows(), 0);
+        let mut rows = y.as_mut_slice()?.chunks_exact_mut(3);
+        self.choose(boxes, scores, cx.scratch, |row| {
+            found += 1;
+            match rows.next() {
+                Some(to) => to.copy_from_slice(&row.map(|place| place as i64)),
+                None => check_len("y", found, room)?,
+            }
             Ok(())
-        })
+        })?;
+        check_len("y", found, room)?;
+        Ok(y.into_view())
     }
 
     fn choose(
         &self,
-        boxes: &[f32],
-        scores: &[f32],
-        (most, overlap, least): Limits<'_>,
+        boxes: View<'_, f32, 3>,
+        scores: View<'_, f32, 3>,
         scratch: &mut Buffer<f32>,
         mut found: impl FnMut([usize; 3]) -> Result<()>,
     ) -> Result<()> {
-        let Self { batch, classes, boxes: count, .. } = *self;
-        check_len("boxes", len(&[batch, count, 4])?, boxes.len())?;
-        check_len("scores", len(&[batch, classes, count])?, scores.len())?;
-        let most = most.first().map_or(0, |&most| usize::try_from(most).unwrap_or(0));
-        let overlap = overlap.first().copied().unwrap_or(0.0);
+        let [batch, classes, count] = scores.dims();
+        require(boxes.dims() == [batch, count, 4], "boxes", "be four numbers for each score of a class")?;
+        let (boxes, scores) = (boxes.as_slice()?, scores.as_slice()?);
+        let most = usize::try_from(self.max_output_boxes_per_class).unwrap_or(0);
+        let overlap = self.iou_threshold;
         if count == 0 {
             return Ok(());
         }
@@ -75,7 +95,7 @@ impl NonMaxSuppression {
         for (i, scores) in scores.chunks_exact(count).enumerate() {
             let boxes = &boxes[i / classes * count * 4..][..count * 4];
             for (left, &score) in left.iter_mut().zip(scores) {
-                *left = if least.first().is_none_or(|&least| score > least) { score } else { f32::NAN };
+                *left = if self.score_threshold.is_none_or(|least| score > least) { score } else { f32::NAN };
             }
             for _ in 0..most.min(count) {
                 let Some(best) = greatest(left) else { break };
@@ -95,7 +115,7 @@ impl NonMaxSuppression {
     /// The lower and the upper corner of a box.
     fn corners(&self, boxes: &[f32], i: usize) -> [f32; 4] {
         let [a, b, c, d] = [0, 1, 2, 3].map(|j| boxes[i * 4 + j]);
-        if self.centers {
+        if self.center_point_box {
             [a - c / 2.0, b - d / 2.0, a + c / 2.0, b + d / 2.0]
         } else {
             [a.min(c), b.min(d), a.max(c), b.max(d)]
@@ -128,32 +148,39 @@ fn shared(a: [f32; 4], b: [f32; 4]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
 
     #[test]
     fn of_boxes_that_overlap_the_best_is_chosen() {
         let corners = [0.0, 0.0, 1.0, 1.0, 1.0, 1.1, 0.0, 0.1, 0.0, 10.0, 1.0, 11.0, 0.0, 0.0, 0.0, 0.0];
         let centers = [0.5, 0.5, 1.0, 1.0, 0.5, 0.6, 1.0, 1.0, 0.5, 10.5, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
         let scores = [0.75, 0.9, 0.5, 0.4, 0.1, f32::NAN, 0.6, 0.3];
+        let scores = View::new(&scores, [1, 2, 4]).unwrap();
         let mut scratch = Buffer::default();
-        for (boxes, is_centers) in [(corners, false), (centers, true)] {
-            let suppression = NonMaxSuppression { batch: 1, classes: 2, boxes: 4, centers: is_centers };
-            let mut chosen = |most: i64, overlap: f32, least: &[f32]| {
-                let limits: Limits<'_> = (&[most], &[overlap], least);
-                let count = suppression.count(&boxes, &scores, limits, &mut scratch).unwrap();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        for (boxes, center_point_box) in [(corners, false), (centers, true)] {
+            let boxes = View::new(&boxes, [1, 4, 4]).unwrap();
+            let mut chosen = |most: i64, iou_threshold: f32, score_threshold: Option<f32>| {
+                let suppression = NonMaxSuppression {
+                    center_point_box,
+                    max_output_boxes_per_class: most,
+                    iou_threshold,
+                    score_threshold,
+                };
+                let count = suppression.count(cx, boxes, scores).unwrap();
                 let mut y = alloc::vec![9; count * 3];
-                suppression.run(&boxes, &scores, limits, &mut scratch, &mut y).unwrap();
-                assert!(
-                    count == 0
-                        || suppression
-                            .run(&boxes, &scores, limits, &mut scratch, &mut y.clone()[3..])
-                            .is_err()
-                );
+                suppression.run(cx, boxes, scores, ViewMut::new(&mut y, [count, 3]).unwrap()).unwrap();
+                for wrong in [count.wrapping_sub(1), count + 1].into_iter().filter(|&rows| rows <= 9) {
+                    let mut y = [9; 27];
+                    let y = ViewMut::new(&mut y[..wrong * 3], [wrong, 3]).unwrap();
+                    assert!(suppression.run(cx, boxes, scores, y).is_err());
+                }
                 y
             };
-            assert_eq!(chosen(2, 0.5, &[]), [0, 0, 1, 0, 0, 2, 0, 1, 2, 0, 1, 3]);
-            assert_eq!(chosen(3, 0.9, &[0.45]), [0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 1, 2]);
-            assert_eq!(chosen(0, 0.5, &[]), []);
-            assert_eq!(chosen(-1, 0.5, &[]), []);
+            assert_eq!(chosen(2, 0.5, None), [0, 0, 1, 0, 0, 2, 0, 1, 2, 0, 1, 3]);
+            assert_eq!(chosen(3, 0.9, Some(0.45)), [0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 1, 2]);
+            assert_eq!(chosen(0, 0.5, None), []);
+            assert_eq!(chosen(-1, 0.5, None), []);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! NonZero: where the elements are that are not zero.
+//! `NonZero`: where the elements are that are not zero.
 
 use crate::Context;
 use crate::error::Result;

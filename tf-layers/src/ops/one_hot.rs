@@ -1,4 +1,4 @@
-//! OneHot: indices as vectors with one element set.
+//! `OneHot`: indices as vectors with one element set.
 
 use crate::Context;
 use crate::error::{Error, Result};

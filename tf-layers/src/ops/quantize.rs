@@ -1,7 +1,8 @@
 //! Numbers as integers of few bits: x ≈ scale·(q − zero).
 
+use crate::Context;
 use crate::error::{Result, check_len, require};
-use crate::tensor::len;
+use crate::tensor::{View, ViewMut, check_dims, len, split_axis};
 
 /// Integers that numbers are quantised to.
 pub trait Quantized: Copy + Into<i64> + sealed::Saturate {}
@@ -29,82 +30,114 @@ quantized!(i8, u8, i16, u16, i32);
 
 /// How scales and zero points belong to the elements of a tensor.
 ///
-/// The tensor is `[outer, axis, inner]`. There is one scale for all of it, or one for each place on the axis, or one
-/// for each `block` elements along the axis, for each of the others.
+/// There is one scale for all of it, or one for each place on `axis`, or one for each `block` elements along the axis,
+/// for each place on the others. Zero points are as many as the scales; without any they are 0.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[0.0, 1.0, 3.0, -1.0], [2, 2])?;
+/// let scales = View::new(&[0.5, 2.0], [2])?;
+/// let zeros = View::new(&[0_i8, 10], [2])?;
+/// let mut y = [0; 4];
+/// let quantization = ops::Quantization { axis: 1, block: 0 };
+/// let y = quantization.quantize(cx, x, scales, Some(zeros), ViewMut::new(&mut y, [2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [0, 10, 6, 10]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quantization {
-    /// The tensor's shape as \[outer, axis, inner\].
-    pub dims: [usize; 3],
+    /// The axis that scales belong to; it means nothing where there is one scale.
+    pub axis: usize,
     /// How many elements along the axis share a scale; 0 if scales belong to places on the axis.
     pub block: usize,
 }
 
 impl Quantization {
     /// y = round(x/scale) + zero, saturated; halves are rounded to the even integer, NaN becomes the zero point.
-    ///
-    /// Without zero points, which are as many as the scales, they are 0.
-    pub fn quantize<T: Quantized>(
+    pub fn quantize<'y, T: Quantized, const R: usize, const Q: usize>(
         &self,
-        x: &[f32],
-        scales: &[f32],
-        zeros: Option<&[T]>,
-        y: &mut [T],
-    ) -> Result<()> {
-        self.check(x.len(), y.len(), scales.len(), zeros.map(<[T]>::len))?;
-        for (i, (&x, y)) in x.iter().zip(y).enumerate() {
-            let at = self.scale_of(i, scales.len());
-            let zero = zeros.map_or(0, |zeros| zeros[at].into());
+        _: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        scales: View<'_, f32, Q>,
+        zeros: Option<View<'_, T, Q>>,
+        mut y: ViewMut<'y, T, R>,
+    ) -> Result<View<'y, T, R>> {
+        check_dims(&x.dims(), &y.dims())?;
+        let scales = Scales::new(self, &x.dims(), scales.as_slice()?, zeros)?;
+        for (i, (&x, y)) in x.as_slice()?.iter().zip(y.as_mut_slice()?).enumerate() {
+            let (scale, zero) = scales.of(i);
             // An i64 holds whatever of an f32 does not saturate.
-            *y = T::saturate((round(x / scales[at]) as i64).saturating_add(zero));
+            *y = T::saturate((round(x / scale) as i64).saturating_add(zero));
         }
-        Ok(())
+        Ok(y.into_view())
     }
 
-    /// y = scale·(x − zero). Without zero points, which are as many as the scales, they are 0.
-    pub fn dequantize<T: Quantized>(
+    /// y = scale·(x − zero).
+    pub fn dequantize<'y, T: Quantized, const R: usize, const Q: usize>(
         &self,
-        x: &[T],
-        scales: &[f32],
-        zeros: Option<&[T]>,
-        y: &mut [f32],
-    ) -> Result<()> {
-        self.check(x.len(), y.len(), scales.len(), zeros.map(<[T]>::len))?;
-        for (i, (&x, y)) in x.iter().zip(y).enumerate() {
-            let at = self.scale_of(i, scales.len());
-            let zero: i64 = zeros.map_or(0, |zeros| zeros[at].into());
+        _: &mut Context<'_>,
+        x: View<'_, T, R>,
+        scales: View<'_, f32, Q>,
+        zeros: Option<View<'_, T, Q>>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        check_dims(&x.dims(), &y.dims())?;
+        let scales = Scales::new(self, &x.dims(), scales.as_slice()?, zeros)?;
+        for (i, (&x, y)) in x.as_slice()?.iter().zip(y.as_mut_slice()?).enumerate() {
+            let (scale, zero) = scales.of(i);
             let x: i64 = x.into();
-            *y = (x - zero) as f32 * scales[at];
+            *y = (x - zero) as f32 * scale;
         }
-        Ok(())
+        Ok(y.into_view())
     }
+}
 
-    fn check(&self, x: usize, y: usize, scales: usize, zeros: Option<usize>) -> Result<()> {
-        let [outer, axis, inner] = self.dims;
-        check_len("x", len(&self.dims)?, x)?;
-        check_len("y", x, y)?;
-        check_len("zero points", scales, zeros.unwrap_or(scales))?;
-        if scales == 1 {
-            return Ok(());
+/// The scales and zero points of a tensor `[outer, axis, inner]`.
+struct Scales<'a, T> {
+    axis: usize,
+    inner: usize,
+    block: usize,
+    values: &'a [f32],
+    zeros: Option<&'a [T]>,
+}
+
+impl<'a, T: Quantized> Scales<'a, T> {
+    fn new<const Q: usize>(
+        of: &Quantization,
+        dims: &[usize],
+        scales: &'a [f32],
+        zeros: Option<View<'a, T, Q>>,
+    ) -> Result<Self> {
+        let zeros = zeros.map(|zeros| zeros.as_slice()).transpose()?;
+        check_len("zero points", scales.len(), zeros.map_or(scales.len(), <[T]>::len))?;
+        if scales.len() == 1 {
+            return Ok(Self { axis: 1, inner: 1, block: 0, values: scales, zeros });
         }
-        let expected = if self.block == 0 { axis } else { len(&[outer, axis.div_ceil(self.block), inner])? };
+        let [outer, axis, inner] = split_axis(dims, of.axis)?;
+        let expected = if of.block == 0 { axis } else { len(&[outer, axis.div_ceil(of.block), inner])? };
         require(
-            scales == expected,
+            scales.len() == expected,
             "scales",
             "be one, or one for each place on the axis or each block along it",
-        )
+        )?;
+        Ok(Self { axis, inner, block: of.block, values: scales, zeros })
     }
 
-    /// Which scale element `i` has.
-    fn scale_of(&self, i: usize, scales: usize) -> usize {
-        let [_, axis, inner] = self.dims;
-        if scales == 1 {
-            return 0;
-        }
+    /// The scale and the zero point of element `i`.
+    #[inline(always)]
+    fn of(&self, i: usize) -> (f32, i64) {
+        let Self { axis, inner, block, .. } = *self;
         let place = i / inner % axis;
-        if self.block == 0 {
-            return place;
-        }
-        (i / inner / axis * axis.div_ceil(self.block) + place / self.block) * inner + i % inner
+        let at = if self.values.len() == 1 {
+            0
+        } else if block == 0 {
+            place
+        } else {
+            (i / inner / axis * axis.div_ceil(block) + place / block) * inner + i % inner
+        };
+        (self.values[at], self.zeros.map_or(0, |zeros| zeros[at].into()))
     }
 }
 
@@ -118,33 +151,60 @@ fn round(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
+    use alloc::vec::Vec;
+
+    fn vector<T>(x: &[T]) -> View<'_, T, 1> {
+        View::new(x, [x.len()]).unwrap()
+    }
+
+    fn quantized<T: Quantized + Default>(x: &[f32], scales: &[f32], zeros: Option<&[T]>) -> Vec<T> {
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        let mut y = alloc::vec![T::default(); x.len()];
+        let to = ViewMut::new(&mut y, [x.len()]).unwrap();
+        let all = Quantization { axis: 0, block: 0 };
+        all.quantize(cx, vector(x), vector(scales), zeros.map(vector), to).unwrap();
+        y
+    }
+
+    fn dequantized<T: Quantized, const R: usize>(
+        of: Quantization,
+        x: View<'_, T, R>,
+        scales: &[f32],
+        zeros: Option<&[T]>,
+    ) -> Result<Vec<f32>> {
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        let mut y = alloc::vec![0.0; x.dims().iter().product()];
+        of.dequantize(cx, x, vector(scales), zeros.map(vector), ViewMut::new(&mut y, x.dims()).unwrap())?;
+        Ok(y)
+    }
 
     #[test]
     fn rounding_and_saturation() {
-        let all = Quantization { dims: [1, 1, 8], block: 0 };
         let x = [0.0, 1.0, 3.0, -3.0, 5.0, 1e9, f32::NEG_INFINITY, f32::NAN];
-        let mut y = [0u8; 8];
-        all.quantize(&x, &[2.0], Some(&[128]), &mut y).unwrap();
-        assert_eq!(y, [128, 128, 130, 126, 130, 255, 0, 128]);
-        let mut y = [0i8; 8];
-        all.quantize(&x, &[2.0], None, &mut y).unwrap();
+        assert_eq!(quantized(&x, &[2.0], Some(&[128u8])), [128, 128, 130, 126, 130, 255, 0, 128]);
+        let y = quantized::<i8>(&x, &[2.0], None);
         assert_eq!(y, [0, 0, 2, -2, 2, 127, -128, 0]);
-        let mut back = [0.0; 8];
-        all.dequantize(&y, &[0.5], Some(&[1]), &mut back).unwrap();
-        assert_eq!(back, [-0.5, -0.5, 0.5, -1.5, 0.5, 63.0, -64.5, -0.5]);
+        let back = dequantized(Quantization { axis: 7, block: 3 }, vector(&y), &[0.5], Some(&[1]));
+        assert_eq!(back.unwrap(), [-0.5, -0.5, 0.5, -1.5, 0.5, 63.0, -64.5, -0.5]);
     }
 
     #[test]
     fn scales_belong_to_places_or_blocks() {
-        let places = Quantization { dims: [2, 2, 1], block: 0 };
-        let mut y = [0.0; 4];
-        places.dequantize(&[1i32, 1, 2, 2], &[1.0, 10.0], Some(&[0, 1]), &mut y).unwrap();
-        assert_eq!(y, [1.0, 0.0, 2.0, 10.0]);
-        assert!(places.dequantize(&[1i32, 1, 2, 2], &[1.0, 10.0, 2.0], None, &mut y).is_err());
-        assert!(places.dequantize(&[1i32, 1, 2, 2], &[1.0, 10.0], Some(&[1]), &mut y).is_err());
-        let blocks = Quantization { dims: [1, 3, 2], block: 2 };
-        let mut y = [0.0; 6];
-        blocks.dequantize(&[1u8; 6], &[1.0, 2.0, 3.0, 4.0], None, &mut y).unwrap();
-        assert_eq!(y, [1.0, 2.0, 1.0, 2.0, 3.0, 4.0]);
+        let places = Quantization { axis: 1, block: 0 };
+        let x = View::new(&[1i32, 1, 2, 2], [2, 2, 1]).unwrap();
+        let y = dequantized(places, x, &[1.0, 10.0], Some(&[0, 1]));
+        assert_eq!(y.unwrap(), [1.0, 0.0, 2.0, 10.0]);
+        assert!(dequantized(places, x, &[1.0, 10.0, 2.0], None).is_err());
+        assert!(dequantized(places, x, &[1.0, 10.0], Some(&[1])).is_err());
+        assert!(dequantized(places, x, &[], None).is_err());
+        assert!(dequantized(Quantization { axis: 3, ..places }, x, &[1.0, 10.0], None).is_err());
+        let blocks = Quantization { axis: 1, block: 2 };
+        let x = View::new(&[1u8; 6], [1, 3, 2]).unwrap();
+        let y = dequantized(blocks, x, &[1.0, 2.0, 3.0, 4.0], None);
+        assert_eq!(y.unwrap(), [1.0, 2.0, 1.0, 2.0, 3.0, 4.0]);
     }
 }

@@ -1,4 +1,4 @@
-//! ReverseSequence: reversing sequences of different lengths.
+//! `ReverseSequence`: reversing sequences of different lengths.
 
 use crate::Context;
 use crate::error::{Error, Result, check_len, require};

@@ -1,9 +1,24 @@
 //! Pooling regions of feature maps to one size.
 
+use crate::Context;
 use crate::error::{Result, check_len, require};
-use crate::tensor::len;
+use crate::tensor::{View, ViewMut, check_dims};
 
-/// Pools regions of feature maps to one size (ONNX's `RoiAlign`).
+/// Pools regions of feature maps to one size.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2])?;
+/// let regions = View::new(&[0.0, 0.0, 1.0, 1.0], [1, 4])?;
+/// let images = View::new(&[0], [1])?;
+/// let mut y = [0.0];
+/// let mean = ops::RoiAlign { maximum: false, samples: 1, scale: 1.0, offset: 0.0 };
+/// let y = mean.run(cx, x, regions, images, ViewMut::new(&mut y, [1, 1, 1, 1])?)?;
+/// assert_eq!(y.as_slice()?, [2.5]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RoiAlign {
     /// The maximum of the samples of a cell, or else their mean.
@@ -14,26 +29,37 @@ pub struct RoiAlign {
     pub scale: f32,
     /// What is subtracted from scaled coordinates: ½ where pixels are taken to be areas.
     pub offset: f32,
-    /// The size of the result.
-    pub cells: [usize; 2],
 }
 
 impl RoiAlign {
-    /// From x `[batch, channels, height, width]`, `regions` `[n, 4]` as x₁ y₁ x₂ y₂, and the image of each region, to
-    /// y `[n, channels, cells…]`.
-    pub fn run(
+    /// From x `[batch, channels, height, width]`, `regions` `[n, 4]` as x₁ y₁ x₂ y₂, and the image of each region `[n]`,
+    /// to y `[n, channels, rows, columns]`.
+    pub fn run<'y>(
         &self,
+        _: &mut Context<'_>,
+        x: View<'_, f32, 4>,
+        regions: View<'_, f32, 2>,
+        images: View<'_, i64, 1>,
+        mut y: ViewMut<'y, f32, 4>,
+    ) -> Result<View<'y, f32, 4>> {
+        let (dims, [_, _, rows, columns], [count, corners]) = (x.dims(), y.dims(), regions.dims());
+        require(corners == 4, "regions", "have four coordinates")?;
+        check_len("images", count, images.dims()[0])?;
+        check_dims(&[count, dims[1], rows, columns], &y.dims())?;
+        let cells = [rows, columns];
+        self.align(dims, x.as_slice()?, regions.as_slice()?, images.as_slice()?, cells, y.as_mut_slice()?)?;
+        Ok(y.into_view())
+    }
+
+    fn align(
+        &self,
+        [batch, channels, height, width]: [usize; 4],
         x: &[f32],
-        dims: [usize; 4],
         regions: &[f32],
         images: &[i64],
+        [rows, columns]: [usize; 2],
         y: &mut [f32],
     ) -> Result<()> {
-        let [batch, channels, height, width] = dims;
-        let [rows, columns] = self.cells;
-        check_len("x", len(&dims)?, x.len())?;
-        check_len("regions", len(&[images.len(), 4])?, regions.len())?;
-        check_len("y", len(&[images.len(), channels, rows, columns])?, y.len())?;
         require(y.is_empty() || (height > 0 && width > 0), "x", "have pixels")?;
         for (i, y) in y.chunks_exact_mut((channels * rows * columns).max(1)).enumerate() {
             let image = usize::try_from(images[i]).ok().filter(|&image| image < batch);

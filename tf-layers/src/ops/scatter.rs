@@ -1,4 +1,4 @@
-//! ScatterElements: updating elements that indices name.
+//! `ScatterElements`: updating elements that indices name.
 
 use super::positions::Places;
 use crate::Context;
@@ -32,7 +32,7 @@ impl Update {
     }
 }
 
-/// ScatterElements: y = x, but that each of `updates` falls upon the element whose place on `axis` is the index.
+/// `ScatterElements`: y = x, but that each of `updates` falls upon the element whose place on `axis` is the index.
 ///
 /// The indices and the updates have the same dims, which on the other axes are at most those of x. `input` is the name
 /// of the tensor of indices, for errors. Negative indices count from the end.

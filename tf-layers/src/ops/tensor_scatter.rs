@@ -1,4 +1,4 @@
-//! TensorScatter: writing steps into a sequence that keeps what came before, such as a cache of keys and values.
+//! `TensorScatter`: writing steps into a sequence that keeps what came before, such as a cache of keys and values.
 
 use crate::Context;
 use crate::error::{Error, Result, check_len, require};
@@ -40,15 +40,15 @@ pub fn tensor_scatter<'y, T: Copy, I: Index, const R: usize>(
     require(same, "updates", "have the dims of x but for the axis")?;
     check_len("starts", dims[0], starts.dims()[0])?;
     let (outer, inner) = (len(&dims[1..axis])?, len(&dims[axis + 1..])?);
-    let steps = Steps { input, circular, outer, axis: dims[axis], steps: updates.dims()[axis], inner };
+    let writer = Writer { input, circular, outer, axis: dims[axis], steps: updates.dims()[axis], inner };
     let to = y.as_mut_slice()?;
     to.copy_from_slice(x.as_slice()?);
-    steps.write(updates.as_slice()?, starts.as_slice()?, to)?;
+    writer.write(updates.as_slice()?, starts.as_slice()?, to)?;
     Ok(y.into_view())
 }
 
 /// y is `[batch, outer, axis, inner]`, the updates `[batch, outer, steps, inner]`.
-struct Steps {
+struct Writer {
     input: &'static str,
     circular: bool,
     outer: usize,
@@ -57,7 +57,7 @@ struct Steps {
     inner: usize,
 }
 
-impl Steps {
+impl Writer {
     fn write<T: Copy, I: Index>(&self, updates: &[T], starts: &[I], y: &mut [T]) -> Result<()> {
         let Self { outer, axis, steps, inner, .. } = *self;
         if updates.is_empty() {

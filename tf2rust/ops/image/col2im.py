@@ -6,12 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list
 
 
 @dataclass(eq=False, kw_only=True)
@@ -20,21 +18,9 @@ class Col2Im(Layer):
 
     kind = "Col2Im"
     block: tuple[int, ...]
-    strides: tuple[int, ...]
-    dilations: tuple[int, ...]
-    before: tuple[int, ...]
-    places: tuple[int, ...]
-
-    def rust_call(self, call: RustCall) -> str:
-        fields = {"image": call.dims(self.y.shape[2:])} | {
-            name: rust_list(getattr(self, name)) for name in ("block", "strides", "dilations", "before", "places")
-        }
-        text = ", ".join(f"{name}: &{value}" for name, value in fields.items())
-        planes = call.dim(product(self.y.shape[:2]))
-        return f"Col2Im {{ {text} }}.run({planes}, {call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Col2Im"}
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
 
 
 @infers("Col2Im")
@@ -55,20 +41,12 @@ def col2im(m: Match, b: Builder) -> Yield:
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; Col2Im is there for float32")
     ones = [1] * len(image)
-    strides, dilations = m.root.attr("strides", ones), m.root.attr("dilations", ones)
     pads = m.root.attr("pads", [0] * 2 * len(image))
-    places = tuple(
-        (size + before + after - dilation * (own - 1) - 1) // stride + 1
-        for size, before, after, dilation, own, stride in zip(
-            image, pads[: len(image)], pads[len(image) :], dilations, block, strides, strict=True
-        )
-    )
     return Col2Im(
         block=tuple(block),
-        strides=tuple(strides),
-        dilations=tuple(dilations),
-        before=tuple(pads[: len(image)]),
-        places=places,
+        stride=tuple(m.root.attr("strides", ones)),
+        dilation=tuple(m.root.attr("dilations", ones)),
+        padding=tuple(zip(pads[: len(image)], pads[len(image) :], strict=True)),
         inputs=[x],
         outputs=[y],
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.generator.constant import constant
@@ -32,16 +32,6 @@ class GridSample(Layer):
     interpolation: str
     outside: str
     align_corners: bool
-
-    def rust_call(self, call: RustCall) -> str:
-        x, grid = (f"{text}, &{call.dims(v.shape)}" for text, v in zip(call.inputs, self.inputs, strict=True))
-        return (
-            f"GridSample {{ interpolation: Sampling::{self.interpolation}, outside: Outer::{self.outside}, "
-            f"align_corners: {str(self.align_corners).lower()} }}.run({x}, {grid}, {call.outputs[0]})"
-        )
-
-    def rust_imports(self) -> set[str]:
-        return {"GridSample", "Sampling", "Outer"}
 
 
 @infers("GridSample")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers, measured
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.generator.constant import constant
@@ -24,25 +24,6 @@ class NonMaxSuppression(Layer):
 
     kind = "NonMaxSuppression"
     centers: bool
-
-    def _text(self, call: RustCall, method: str, *more: str) -> str:
-        batch, classes, boxes = (call.dim(d) for d in self.inputs[1].shape)
-        least = call.inputs[4] if len(call.inputs) > 4 else "&[]"
-        limits = f"({call.inputs[2]}, {call.inputs[3]}, {least})"
-        arguments = [call.inputs[0], call.inputs[1], limits, call.scratch(), *more]
-        return (
-            f"NonMaxSuppression {{ batch: {batch}, classes: {classes}, boxes: {boxes}, "
-            f"centers: {str(self.centers).lower()} }}.{method}({', '.join(arguments)})"
-        )
-
-    def measures(self, call: RustCall) -> dict[str, str]:
-        return {str(self.y.shape[0]): self._text(call, "count")}
-
-    def rust_call(self, call: RustCall) -> str:
-        return self._text(call, "run", call.outputs[0])
-
-    def rust_imports(self) -> set[str]:
-        return {"NonMaxSuppression"}
 
 
 @infers("NonMaxSuppression")

@@ -9,12 +9,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
-from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value, WeightRefs
+from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_f32
 from tf2rust.ops.shape.reshape import Reshape
 
 _COORDINATES = {
@@ -54,34 +53,6 @@ class Resize(Layer):
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        how = f"Interpolation::{self.interpolation}"
-        if self.interpolation in ("Cubic", "CubicSteps", "Antialias"):
-            a = self._filter() if self.interpolation == "Antialias" else rust_f32(self.cubic or 0.0)
-            how += f" {{ a: {a}, exclude_outside: {str(self.exclude_outside).lower()} }}"
-        scale = "None" if self.scale is None else f"Some({list(self.scale)})"
-        return "Resize", (
-            f"Resize {{ coordinates: Coordinates::{self._place()}, interpolation: {how}, scale: {scale} }}"
-        )
-
-    def _filter(self) -> str:
-        return "None" if self.cubic is None else f"Some({rust_f32(self.cubic)})"
-
-    def _place(self) -> str:
-        if self.crop is None:
-            return self.coordinates
-        start, end, outside = (rust_f32(number) for number in self.crop)
-        return f"Crop {{ start: {start}, end: {end}, outside: {outside} }}"
-
-    def rust_call(self, call: RustCall) -> str:
-        shape = self.x.shape
-        split = call.dims((product(shape[: self.axis]), shape[self.axis], product(shape[self.axis + 1 :])))
-        size = call.dim(self.y.shape[self.axis])
-        return f"{call.field}.run(isa, {split}, {size}, {call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Coordinates", "Interpolation", "Resize"}
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_f32, rust_list
 
 
 @dataclass(eq=False, kw_only=True)
@@ -22,17 +21,6 @@ class RoiAlign(Layer):
     scale: float
     offset: float
     cells: tuple[int, int]
-
-    def rust_call(self, call: RustCall) -> str:
-        x, regions, images = call.inputs
-        return (
-            f"RoiAlign {{ maximum: {str(self.maximum).lower()}, samples: {self.samples}, "
-            f"scale: {rust_f32(self.scale)}, offset: {rust_f32(self.offset)}, cells: {rust_list(self.cells)} }}"
-            f".run({x}, {call.dims(self.x.shape)}, {regions}, {images}, {call.outputs[0]})"
-        )
-
-    def rust_imports(self) -> set[str]:
-        return {"RoiAlign"}
 
 
 @infers("RoiAlign")

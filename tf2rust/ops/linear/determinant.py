@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -16,12 +16,6 @@ class Determinant(Layer):
     """The determinant of each matrix."""
 
     kind = "Determinant"
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"determinant({call.dim(self.x.shape[-1])}, {call.inputs[0]}, {call.scratch()}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"determinant"}
 
 
 @infers("Det")

@@ -11,10 +11,9 @@ import numpy as np
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
-from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.linear.dense import Dense
 from tf2rust.ops.linear.matmul import MatMul
 from tf2rust.ops.reduction.reduce import Reduce
@@ -28,13 +27,6 @@ class Diagonal(Layer):
 
     kind = "Diagonal"
     axes: tuple[int, ...]
-
-    def rust_call(self, call: RustCall) -> str:
-        axes = rust_list(self.axes)
-        return f"diagonal({call.inputs[0]}, &{call.dims(self.x.shape)}, &{axes}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"diagonal"}
 
 
 def terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:

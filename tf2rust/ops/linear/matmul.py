@@ -10,7 +10,7 @@ import numpy as np
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.facts import broadcast
-from tf2rust.ops.core.layer import Dims, Layer, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.elementwise.binary import Binary
@@ -42,27 +42,6 @@ class MatMul(Layer):
         if producer.perm != swapped:
             return None
         return replace(self, transposed_right=not self.transposed_right, inputs=[a, producer.x])
-
-    def rust_call(self, call: RustCall) -> str:
-        rows, depth, columns = (call.dim(d) for d in self.sizes())
-        product = (
-            f"MatMul {{ rows: {rows}, depth: {depth}, columns: {columns}, "
-            f"transposed: {str(self.transposed_right).lower()} }}"
-        )
-        operands = ", ".join(
-            f"{x}, &{call.dims(batch(v.shape))}" for x, v in zip(call.inputs, self.inputs, strict=True)
-        )
-        if self.y.dtype != "float32":
-            return f"{product}.run_scalars({operands}, {call.outputs[0]})"
-        return f"{product}.run(isa, {operands}, {call.scratch()}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"MatMul"}
-
-
-def batch(shape: Dims) -> Dims:
-    """The dims in front of the matrices."""
-    return shape[:-2] if len(shape) > 1 else ()
 
 
 def _unfit(m: Match, values: Sequence[Value]) -> str | None:

@@ -1,11 +1,17 @@
-"""How dense layers are called in Rust."""
+"""How layers on matrices are called in Rust."""
 
 from __future__ import annotations
 
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, before_call, layer_call, layer_field
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.linear.dense import Dense
-from tf2rust.rust.tree import Do, Expr, Item, Stmt, struct
+from tf2rust.ops.linear.determinant import Determinant
+from tf2rust.ops.linear.einsum import Diagonal
+from tf2rust.ops.linear.matmul import MatMul
+from tf2rust.ops.linear.trilu import Triangle
+from tf2rust.rust.tree import Do, Expr, Item, Stmt, array, struct
+
+_OPS = "tf_layers::ops"
 
 
 @layer_field.register
@@ -22,7 +28,7 @@ def _(layer: Affine, site: Site) -> list[Stmt]:
     """A residual input that the output does not hold yet is copied there."""
     if layer.residual is None or site.in_place is not None:
         return []
-    return [Do(Item("tf_layers::ops::copy")(CX, site.inputs[1], *site.outputs).tried())]
+    return [Do(Item(f"{_OPS}::copy")(CX, site.inputs[1], *site.outputs).tried())]
 
 
 @layer_call.register
@@ -34,3 +40,28 @@ def accumulating(layer: Affine, site: Site) -> Expr:
     """The output, to which the layer adds its result where it holds a residual input."""
     (output,) = site.outputs
     return output if layer.residual is None else output.method("accumulate")
+
+
+@layer_call.register
+def _(layer: MatMul, site: Site) -> Expr:
+    product = struct(Item(f"{_OPS}::MatMul"), transposed=layer.transposed_right)
+    method = "run" if layer.y.dtype == "float32" else "run_scalars"
+    return product.method(method, CX, *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: Determinant, site: Site) -> Expr:
+    return Item(f"{_OPS}::determinant")(CX, *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: Diagonal, site: Site) -> Expr:
+    return Item(f"{_OPS}::diagonal")(CX, array(layer.axes), *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: Triangle, site: Site) -> Expr:
+    diagonal: Expr | int | None = layer.diagonal
+    if diagonal is None:
+        diagonal = Item(f"{_OPS}::number")(site.inputs[1].method("as_slice").tried()).tried()
+    return Item(f"{_OPS}::trilu")(CX, layer.upper, diagonal, site.inputs[0], *site.outputs)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.facts import infers, same_shape
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -24,15 +23,6 @@ class Triangle(Layer):
     kind = "Triangle"
     upper: bool
     diagonal: int | None
-
-    def rust_call(self, call: RustCall) -> str:
-        shape = call.dims((product(self.x.shape[:-2]), *self.x.shape[-2:]))
-        upper = str(self.upper).lower()
-        diagonal = f"number({call.inputs[1]})?" if self.diagonal is None else self.diagonal
-        return f"triangle({shape}, {upper}, {diagonal}, {call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"triangle", "number"}
 
 
 infers("Trilu")(same_shape)

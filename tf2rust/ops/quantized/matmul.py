@@ -9,14 +9,14 @@ import numpy as np
 import onnx_ir as ir
 
 from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers
-from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.linear.dense import matmul_shape
-from tf2rust.ops.linear.matmul import MatMul, batch
+from tf2rust.ops.linear.matmul import MatMul
 from tf2rust.ops.quantized.quantize_linear import SMALL, Quantize
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -29,16 +29,6 @@ class IntegerMatMul(MatMul):
 
     def absorb_input(self, producer: Layer) -> Layer | None:
         return None
-
-    def rust_call(self, call: RustCall) -> str:
-        rows, depth, columns = (call.dim(d) for d in self.sizes())
-        operands = [
-            f"({call.inputs[i]}, &{call.dims(batch(self.inputs[i].shape))}, {call.inputs[i + 2]})" for i in range(2)
-        ]
-        return (
-            f"MatMul {{ rows: {rows}, depth: {depth}, columns: {columns}, transposed: false }}"
-            f".run_integers({', '.join(operands)}, {call.outputs[0]})"
-        )
 
 
 @infers("MatMulInteger")

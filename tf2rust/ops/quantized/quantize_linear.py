@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -18,7 +17,7 @@ _INTEGERS = (*SMALL, "int16", "uint16", "int32")
 
 
 @dataclass(eq=False, kw_only=True)
-class _Quantization(Layer):
+class Quantization(Layer):
     """Inputs are the tensor, its scales and, where there are any, its zero points.
 
     Scales are one, one for each place on ``axis``, or one for each ``block`` elements along it.
@@ -26,36 +25,20 @@ class _Quantization(Layer):
 
     axis: int
     block: int
-    _function = ""
-
-    def rust_call(self, call: RustCall) -> str:
-        shape = self.x.shape
-        axis = min(self.axis, max(len(shape) - 1, 0))
-        dims = call.dims((product(shape[:axis]), shape[axis] if shape else 1, product(shape[axis + 1 :])))
-        zeros = f"Some({call.inputs[2]})" if len(call.inputs) > 2 else "None"
-        return (
-            f"Quantization {{ dims: {dims}, block: {self.block} }}"
-            f".{self._function}({call.inputs[0]}, {call.inputs[1]}, {zeros}, {call.outputs[0]})"
-        )
-
-    def rust_imports(self) -> set[str]:
-        return {"Quantization"}
 
 
 @dataclass(eq=False, kw_only=True)
-class Quantize(_Quantization):
+class Quantize(Quantization):
     """round(x / scale) + zero, saturated."""
 
     kind = "Quantize"
-    _function = "quantize"
 
 
 @dataclass(eq=False, kw_only=True)
-class Dequantize(_Quantization):
+class Dequantize(Quantization):
     """scale · (x − zero)."""
 
     kind = "Dequantize"
-    _function = "dequantize"
 
 
 @infers("QuantizeLinear")

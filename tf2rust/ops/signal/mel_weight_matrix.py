@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -20,19 +20,6 @@ class MelWeights(Layer):
     """[bins of the spectrum, filters]; inputs are numbers: filters, samples, their rate, lowest and highest hertz."""
 
     kind = "MelWeights"
-
-    def measures(self, call: RustCall) -> dict[str, str]:
-        filters, samples = call.inputs[:2]
-        bins, columns = (str(d) for d in self.y.shape)
-        return {bins: f"spectrum_bins({samples})", columns: f"size_at({filters}, 0)"}
-
-    def rust_call(self, call: RustCall) -> str:
-        _, samples, rate, lower, upper = call.inputs
-        columns = call.dim(self.y.shape[1])
-        return f"mel_weights({columns}, {samples}, {rate}, [{lower}, {upper}], {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"mel_weights", "spectrum_bins", "size_at"}
 
 
 @infers("MelWeightMatrix")

@@ -3,9 +3,10 @@
 mod filter;
 mod position;
 
-use crate::error::{Result, check_len, require};
+use crate::Context;
+use crate::error::{Result, require};
 use crate::simd::{Isa, Kernel, Simd};
-use crate::tensor::len;
+use crate::tensor::{View, ViewMut, split_axis};
 use filter::{Filter, cubic, to_step};
 pub use position::Coordinates;
 use position::{Axis, LARGEST, floor};
@@ -48,8 +49,27 @@ pub enum Interpolation {
 }
 
 /// Resizes one axis.
+///
+/// ```
+/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[0.0, 1.0, 2.0, 3.0], [2, 2])?;
+/// let mut y = [0.0; 6];
+/// let resize = ops::Resize {
+///     axis: 1,
+///     coordinates: ops::Coordinates::AlignCorners,
+///     interpolation: ops::Interpolation::Linear,
+///     scale: None,
+/// };
+/// let y = resize.run(cx, x, ViewMut::new(&mut y, [2, 3])?)?;
+/// assert_eq!(y.as_slice()?, [0.0, 0.5, 1.0, 2.0, 2.5, 3.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Resize {
+    /// The axis that has another size in the result.
+    pub axis: usize,
     /// Where a position in the result lies in the input.
     pub coordinates: Coordinates,
     /// What is taken there.
@@ -62,11 +82,24 @@ pub struct Resize {
 const BLOCK: usize = 64;
 
 impl Resize {
-    /// From x `[outer, axis, inner]` to y `[outer, output, inner]`; an axis has at most 2³⁰ elements.
-    pub fn run(&self, isa: Isa, dims: [usize; 3], output: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
-        let [outer, axis, inner] = dims;
-        check_len("x", len(&dims)?, x.len())?;
-        check_len("y", len(&[outer, output, inner])?, y.len())?;
+    /// To y, which has the dims of x but for the axis, whose size is at most 2³⁰ in both.
+    pub fn run<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        let (dims, to) = (x.dims(), y.dims());
+        let split = split_axis(&dims, self.axis)?;
+        let same = dims.iter().zip(&to).enumerate().all(|(i, (a, b))| i == self.axis || a == b);
+        require(same, "y", "have the dims of x but for the axis")?;
+        self.compute(cx.isa, split, to[self.axis], x.as_slice()?, y.as_mut_slice()?)?;
+        Ok(y.into_view())
+    }
+
+    /// From x `[outer, axis, inner]` to y `[outer, output, inner]`.
+    fn compute(&self, isa: Isa, dims: [usize; 3], output: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
+        let [_, axis, inner] = dims;
         if y.is_empty() {
             return Ok(());
         }

@@ -1,0 +1,103 @@
+"""How layers on images are called in Rust."""
+
+from __future__ import annotations
+
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field, measured_dims
+from tf2rust.ops.core.rust import rust_f32
+from tf2rust.ops.image.col2im import Col2Im
+from tf2rust.ops.image.grid_sample import GridSample
+from tf2rust.ops.image.non_max_suppression import NonMaxSuppression
+from tf2rust.ops.image.resize import Resize
+from tf2rust.ops.image.roi_align import RoiAlign
+from tf2rust.rust.tree import Expr, Item, array, some, struct
+
+_OPS = "tf_layers::ops"
+
+
+def _run(layer: Expr, site: Site) -> Expr:
+    return layer.method("run", CX, *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: Col2Im, site: Site) -> Expr:
+    axes = {name: array(getattr(layer, name)) for name in ("block", "stride", "dilation")}
+    padding = array([array(list(pair)) for pair in layer.padding])
+    return _run(struct(Item(f"{_OPS}::Col2Im"), **axes, padding=padding), site)
+
+
+@layer_call.register
+def _(layer: GridSample, site: Site) -> Expr:
+    sample = struct(
+        Item(f"{_OPS}::GridSample"),
+        interpolation=Item(f"{_OPS}::Sampling").of(layer.interpolation),
+        outside=Item(f"{_OPS}::Outer").of(layer.outside),
+        align_corners=layer.align_corners,
+    )
+    return _run(sample, site)
+
+
+@layer_call.register
+def _(layer: RoiAlign, site: Site) -> Expr:
+    align = struct(
+        Item(f"{_OPS}::RoiAlign"),
+        maximum=layer.maximum,
+        samples=layer.samples,
+        scale=rust_f32(layer.scale),
+        offset=rust_f32(layer.offset),
+    )
+    return _run(align, site)
+
+
+def _suppression(layer: NonMaxSuppression, site: Site) -> Expr:
+    most, overlap, *least = (
+        Item(f"{_OPS}::number")(view.method("as_slice").tried()).tried() for view in site.inputs[2:]
+    )
+    return struct(
+        Item(f"{_OPS}::NonMaxSuppression"),
+        center_point_box=layer.centers,
+        max_output_boxes_per_class=most,
+        iou_threshold=overlap,
+        score_threshold=some(least[0] if least else None),
+    )
+
+
+@measured_dims.register
+def _(layer: NonMaxSuppression, site: Site) -> dict[str, Expr]:
+    return {str(layer.y.shape[0]): _suppression(layer, site).method("count", CX, *site.inputs[:2])}
+
+
+@layer_call.register
+def _(layer: NonMaxSuppression, site: Site) -> Expr:
+    return _suppression(layer, site).method("run", CX, *site.inputs[:2], *site.outputs)
+
+
+def _coordinates(layer: Resize) -> Expr:
+    coordinates = Item(f"{_OPS}::Coordinates")
+    if layer.crop is None:
+        return coordinates.of(layer.coordinates)
+    start, end, outside = map(rust_f32, layer.crop)
+    return struct(coordinates.of("Crop"), start=start, end=end, outside=outside)
+
+
+def _interpolation(layer: Resize) -> Expr:
+    interpolation = Item(f"{_OPS}::Interpolation").of(layer.interpolation)
+    if layer.interpolation == "Antialias":
+        parameter: Expr | str = some(None if layer.cubic is None else rust_f32(layer.cubic))
+    elif layer.interpolation in ("Cubic", "CubicSteps"):
+        parameter = rust_f32(layer.cubic or 0.0)
+    else:
+        return interpolation
+    return struct(interpolation, a=parameter, exclude_outside=layer.exclude_outside)
+
+
+@layer_field.register
+def _(layer: Resize, weights: Weights) -> LayerField:
+    resize = Item(f"{_OPS}::Resize")
+    value = struct(
+        resize,
+        axis=layer.axis,
+        coordinates=_coordinates(layer),
+        interpolation=_interpolation(layer),
+        scale=some(None if layer.scale is None else array(list(layer.scale))),
+    )
+    return LayerField(resize, value)

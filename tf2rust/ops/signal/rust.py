@@ -1,0 +1,33 @@
+"""How layers on signals are called in Rust."""
+
+from __future__ import annotations
+
+from tf2rust.ops.core.emit import CX, Site, layer_call, measured_dims
+from tf2rust.ops.core.layer import Value
+from tf2rust.ops.signal.mel_weight_matrix import MelWeights
+from tf2rust.rust.tree import Expr, Item, Token, array
+
+_OPS = "tf_layers::ops"
+
+
+def _number(value: Value, view: Expr) -> Expr:
+    """The only element of a tensor; integers as ``i64``."""
+    number = Item(f"{_OPS}::number")(view.method("as_slice").tried()).tried()
+    return Token("i64::from")(number) if value.dtype == "int32" else number
+
+
+@measured_dims.register
+def _(layer: MelWeights, site: Site) -> dict[str, Expr]:
+    filters, samples = site.inputs[:2]
+    bins, columns = layer.y.shape
+    found = {
+        bins: Item(f"{_OPS}::spectrum_bins")(_number(layer.inputs[1], samples)),
+        columns: Item(f"{_OPS}::size_at")(filters.method("as_slice").tried(), 0),
+    }
+    return {str(dim): size for dim, size in found.items() if not isinstance(dim, int)}
+
+
+@layer_call.register
+def _(layer: MelWeights, site: Site) -> Expr:
+    _, samples, rate, lower, upper = (_number(v, view) for v, view in zip(layer.inputs, site.inputs, strict=True))
+    return Item(f"{_OPS}::mel_weight_matrix")(CX, samples, rate, array([lower, upper]), *site.outputs)
