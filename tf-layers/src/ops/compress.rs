@@ -66,7 +66,8 @@ mod tests {
         let mut places = |x, condition: &[bool], dims: [usize; 3]| {
             let mut y = alloc::vec![0; dims.iter().product()];
             let condition = View::new(condition, [condition.len()]).unwrap();
-            compress(cx, 1, x, condition, ViewMut::new(&mut y, dims).unwrap()).map(|_| y.clone())
+            compress(cx, 1, x, condition, ViewMut::new(&mut y, dims).unwrap())?;
+            Result::Ok(y)
         };
         assert_eq!(places(rows, &[true, false, true], [2, 2, 1]).unwrap(), [1, 3, 4, 6]);
         assert_eq!(places(pairs, &[false, true, true], [1, 2, 2]).unwrap(), [3, 4, 5, 6]);
