@@ -231,4 +231,8 @@ fn diagonals() {
     assert!(axes([0, 1, 0], [3, 2]).is_err());
     assert!(axes([0, 0, 0], [2, 2]).is_err());
     assert!(axes([0, 1, usize::MAX], [2, 3]).is_err());
+    let square = |axes| made([3], |cx, y| ops::diagonal(cx, axes, view(&x[..9], [3, 3]), y));
+    assert_eq!(square([0, 0]), Ok(vec![0, 4, 8]));
+    assert!(square([0, 2]).is_err());
+    assert!(square([1, 1]).is_err());
 }

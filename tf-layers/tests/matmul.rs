@@ -99,6 +99,14 @@ fn integers_have_zero_points() {
     assert!(product(false, &[1, 4, 2, -5, 3, 6], [3, 2], &[]).is_err());
 }
 
+#[test]
+fn sums_of_integers_wrap_around() {
+    let (a, b, mut y) = (view(&[100i8, 2], [1, 2]), view(&[2, 3], [2, 1]), [0]);
+    let product = MatMul { transposed: false };
+    on(isas()[0], |cx| product.run_scalars(cx, a, b, view_mut(&mut y, [1, 1])).map(|_| ())).unwrap();
+    assert_eq!(y, [206u8 as i8]);
+}
+
 /// Whether a product is refused.
 fn refuses<const A: usize, const B: usize, const Y: usize>(
     transposed: bool,

@@ -66,3 +66,29 @@ pub fn mel_weight_matrix<'y>(
     }
     Ok(y.into_view())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
+
+    #[test]
+    fn what_makes_no_filters_is_refused() {
+        assert_eq!(spectrum_bins(16), Ok(9));
+        assert!(spectrum_bins(-1).is_err());
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        let mut refuses = |rate, hertz, dims| {
+            let mut y = [0.0; 18];
+            mel_weight_matrix(cx, 16, rate, hertz, ViewMut::new(&mut y, dims).unwrap()).is_err()
+        };
+        assert!(!refuses(8000, [0.0, 4000.0], [9, 2]));
+        assert!(refuses(8000, [0.0, 4000.0], [6, 3]));
+        for (rate, hertz) in
+            [(0, [0.0, 4e3]), (8000, [0.0, 9e9]), (8000, [4e3, 0.0]), (8000, [f32::NAN, 4e3])]
+        {
+            assert!(refuses(rate, hertz, [9, 2]), "{rate} {hertz:?}");
+        }
+    }
+}
