@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::error::{Result, require};
-use crate::tensor::{View, ViewMut, check_joined_dims, split_axis};
+use crate::tensor::{View, ViewMut, around, check_joined_dims};
 
 /// Takes those places of `axis` for which `condition` holds; places beyond its end are left out.
 ///
@@ -27,7 +27,7 @@ pub fn compress<'y, T: Copy, const R: usize>(
     mut y: ViewMut<'y, T, R>,
 ) -> Result<View<'y, T, R>> {
     let dims = x.dims();
-    let split = split_axis(&dims, axis)?;
+    let split = around(&dims, axis, 1)?;
     let condition = condition.as_slice()?;
     require(condition.len() <= dims[axis], "condition", "be no longer than the axis")?;
     let count = condition.iter().filter(|&&holds| holds).count();

@@ -3,7 +3,7 @@
 use super::positions::{Places, resolve};
 use crate::Context;
 use crate::error::Result;
-use crate::tensor::{Index, View, ViewMut, check_dims, check_joined_dims, split_axis};
+use crate::tensor::{Index, View, ViewMut, around, check_dims, check_joined_dims};
 
 /// Gather: along `axis`, y has the slices of x that the indices name, with the dims of the indices in place of the axis.
 ///
@@ -29,7 +29,7 @@ pub fn gather<'y, T: Copy, I: Index, const R: usize, const Q: usize, const S: us
     mut y: ViewMut<'y, T, S>,
 ) -> Result<View<'y, T, S>> {
     let dims = x.dims();
-    let split = split_axis(&dims, axis)?;
+    let split = around(&dims, axis, 1)?;
     check_joined_dims(&[&dims[..axis], &indices.dims(), &dims[axis + 1..]], &y.dims())?;
     gather_slices(input, split, x.as_slice()?, indices.as_slice()?, y.as_mut_slice()?)?;
     Ok(y.into_view())

@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::error::{Error, Result};
-use crate::tensor::{Index, Outside, View, ViewMut, check_joined_dims, split_axis};
+use crate::tensor::{Index, Outside, View, ViewMut, around, check_joined_dims};
 
 /// y is `off` everywhere, but `on` where the place on `axis` is the index; `values` are off and on.
 ///
@@ -28,7 +28,7 @@ pub fn one_hot<'y, T: Copy, I: Index, const R: usize, const Q: usize>(
     mut y: ViewMut<'y, T, Q>,
 ) -> Result<View<'y, T, Q>> {
     let dims = y.dims();
-    let [_, depth, inner] = split_axis(&dims, axis)?;
+    let [_, depth, inner] = around(&dims, axis, 1)?;
     check_joined_dims(&[&dims[..axis], &dims[axis + 1..]], &indices.dims())?;
     let &[off, on] = values.as_slice()? else {
         return Err(Error::Length { what: "values", expected: 2, found: values.columns() });

@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
-use crate::tensor::{View, ViewMut, check_dims, len, split_axis};
+use crate::tensor::{View, ViewMut, around, check_dims, len};
 
 /// Integers that numbers are quantised to.
 pub trait Quantized: Copy + Into<i64> + sealed::Saturate {}
@@ -115,7 +115,7 @@ impl<'a, T: Quantized> Scales<'a, T> {
         if scales.len() == 1 {
             return Ok(Self { axis: 1, inner: 1, block: 0, values: scales, zeros });
         }
-        let [outer, axis, inner] = split_axis(dims, of.axis)?;
+        let [outer, axis, inner] = around(dims, of.axis, 1)?;
         let expected = if of.block == 0 { axis } else { len(&[outer, axis.div_ceil(of.block), inner])? };
         require(
             scales.len() == expected,

@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
-use crate::tensor::{Scalar, View, ViewMut, check_joined_dims, split_axis};
+use crate::tensor::{Scalar, View, ViewMut, around, check_joined_dims};
 
 /// The different slices of a tensor along an axis, once each.
 ///
@@ -37,7 +37,7 @@ pub struct Unique {
 impl Unique {
     /// How many there are.
     pub fn count<T: Scalar, const R: usize>(&self, x: View<'_, T, R>) -> Result<usize> {
-        Ok(Slices { dims: split_axis(&x.dims(), self.axis)?, x: x.as_slice()? }.count())
+        Ok(Slices { dims: around(&x.dims(), self.axis, 1)?, x: x.as_slice()? }.count())
     }
 
     /// y has the dims of x, with their count on the axis. The other outputs are vectors: for each slice of y, where it
@@ -53,7 +53,7 @@ impl Unique {
         mut counts: ViewMut<'y, i64, 1>,
     ) -> Result<(View<'y, T, R>, View<'y, i64, 1>, View<'y, i64, 1>, View<'y, i64, 1>)> {
         let (dims, [count]) = (x.dims(), first.dims());
-        let slices = Slices { dims: split_axis(&dims, self.axis)?, x: x.as_slice()? };
+        let slices = Slices { dims: around(&dims, self.axis, 1)?, x: x.as_slice()? };
         check_joined_dims(&[&dims[..self.axis], &[count], &dims[self.axis + 1..]], &y.dims())?;
         check_len("inverse", dims[self.axis], inverse.dims()[0])?;
         check_len("counts", count, counts.dims()[0])?;

@@ -31,7 +31,7 @@ pub use scalar::Scalar;
 pub(crate) use shape::around;
 pub use shape::{MAX_RANK, Shape, len};
 pub use view::{View, ViewMut};
-pub(crate) use view::{check_dims, check_joined_dims, check_rows, split_axis};
+pub(crate) use view::{check_dims, check_joined_dims, check_rows};
 
 /// A borrowed tensor in row-major order; its length always equals the product of its dims.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -205,13 +205,6 @@ pub(crate) fn check_rows<const R: usize>(x: &[usize; R], y: &[usize; R]) -> Resu
     require(same, "y", "have the rows of x")
 }
 
-/// Dims as \[outer, axis, inner\]; an error unless the axis is one of them.
-#[inline]
-pub(crate) fn split_axis(dims: &[usize], axis: usize) -> Result<[usize; 3]> {
-    require(axis < dims.len(), "axis", "be one of the tensor's")?;
-    Ok([len(&dims[..axis])?, dims[axis], len(&dims[axis + 1..])?])
-}
-
 /// An error unless y has the dims of all `parts`, one after the other.
 #[inline]
 pub(crate) fn check_joined_dims(parts: &[&[usize]], y: &[usize]) -> Result<()> {

@@ -6,7 +6,7 @@ mod position;
 use crate::Context;
 use crate::error::{Result, require};
 use crate::simd::{Isa, Kernel, Simd};
-use crate::tensor::{View, ViewMut, split_axis};
+use crate::tensor::{View, ViewMut, around};
 use filter::{Filter, cubic, to_step};
 pub use position::Coordinates;
 use position::{Axis, LARGEST, floor};
@@ -90,7 +90,7 @@ impl Resize {
         mut y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
         let (dims, to) = (x.dims(), y.dims());
-        let split = split_axis(&dims, self.axis)?;
+        let split = around(&dims, self.axis, 1)?;
         let same = dims.iter().zip(&to).enumerate().all(|(i, (a, b))| i == self.axis || a == b);
         require(same, "y", "have the dims of x but for the axis")?;
         self.compute(cx.isa, split, to[self.axis], x.as_slice()?, y.as_mut_slice()?)?;
