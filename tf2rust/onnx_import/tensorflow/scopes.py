@@ -24,10 +24,10 @@ Call = tuple[str, ...]
 
 @dataclass(frozen=True)
 class LayerScopes:
-    """The marks given out during a trace: mark number -> layer name, and which of them are looked into."""
+    """The marks given out during a trace: mark number -> layer name, and which of them are not looked into."""
 
     names: dict[int, str] = field(default_factory=dict)
-    containers: frozenset[int] = frozenset()
+    whole: frozenset[int] = frozenset()
 
     def call_of(self, node_name: str) -> Call | None:
         """The layer call a node was made in; empty for the model's own glue, None for a name without any mark."""
@@ -38,9 +38,8 @@ class LayerScopes:
         call: list[str] = []
         for mark in marks[1:]:
             call.append(mark.group())
-            if int(mark.group(1)) not in self.containers:
+            if int(mark.group(1)) in self.whole:
                 break
-        # Inside a composite layer, nodes outside its inner layers are the composite's own.
         return tuple(call)
 
     def layer_of(self, call: Call) -> str:
@@ -54,7 +53,7 @@ def marked(model: Any) -> Iterator[LayerScopes]:
     """Give every layer and operation of ``model`` its mark inside the ``with`` block; the old names come back after."""
     name_scope = library("tensorflow").name_scope
     names: dict[int, str] = {}
-    containers = set()
+    whole = set()
     undo: list[Callable[[], None]] = []
     try:
         for number, (operation, is_layer) in enumerate(_operations(model)):
@@ -62,23 +61,23 @@ def marked(model: Any) -> Iterator[LayerScopes]:
             mark = f"layer_{number}.-"
             if is_layer:
                 undo.append(_rename(operation, mark))
-                if is_container(operation):
-                    containers.add(number)
+                if _is_whole(operation):
+                    whole.add(number)
             else:
                 undo.append(_open_scope(operation, functools.partial(name_scope, mark)))
-        yield LayerScopes(names, frozenset(containers))
+        yield LayerScopes(names, frozenset(whole))
     finally:
         for restore in undo:
             restore()
 
 
-def is_container(layer: Any) -> bool:
-    """Whether a user thinks of the layer's inner layers as layers: nested models and composite custom layers.
+def _is_whole(layer: Any) -> bool:
+    """Whether the layers inside are no layers of the model: the cell of a recurrent layer is what it computes.
 
-    A layer of Keras itself (MultiHeadAttention, Bidirectional) is one layer, whatever it is made of.
+    What is inside of others has names of its own: the ``query`` of a MultiHeadAttention, both directions of a
+    Bidirectional, the layers of a nested model.
     """
-    package = type(layer).__module__.partition(".")[0]
-    return package not in ("keras", "tf_keras") or hasattr(layer, "compile")
+    return hasattr(layer, "cell")
 
 
 def layer_classes(model: Any) -> dict[str, str]:
@@ -89,7 +88,7 @@ def layer_classes(model: Any) -> dict[str, str]:
 def _classes(model: Any, prefix: str) -> Iterator[tuple[str, str]]:
     for child, is_layer in _children(model):
         yield prefix + child.name, type(child).__name__
-        if is_layer and is_container(child):
+        if is_layer and not _is_whole(child):
             yield from _classes(child, f"{prefix}{child.name}/")
 
 
