@@ -1,11 +1,21 @@
-"""The layers' names: those of Keras where the source gives them, else what the ONNX node names tell."""
+"""The layers' names: those of Keras or PyTorch where the model tells them, else what the ONNX node names tell."""
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Mapping
+
+import onnx
 
 from tf2rust.ops.core.layer import Layer, LayerGraph
 
+_PARAMETER = re.compile(
+    r"weight|bias|gamma|beta|running_(mean|var)|(weight|bias)_[ih]h_l\d+(_reverse)?|in_proj_(weight|bias)"
+)
+"""What PyTorch calls the parameters of its modules."""
+_HELPERS = frozenset({"Constant", "Reshape", "Transpose", "Slice", "Gather", "Cast", "Shape", "Broadcast"})
+"""Layers that do not do the work of those around them."""
 _ATTENDING = frozenset({"Attention", "Softmax"})
 _MASKING = frozenset(
     {"Add", "Cast", "Compare", "Constant", "Logic", "Multiply", "Not", "Rescaling", "Reshape", "Select", "Subtract"}
@@ -13,17 +23,47 @@ _MASKING = frozenset(
 """What a mask goes through from the truth values on until it is a summand of scores or chooses among them."""
 
 
-def name_layers(graph: LayerGraph, node_layers: Mapping[str, str]) -> None:
-    """Names every layer of the graph; names may repeat, as where a layer is shared."""
+def name_layers(graph: LayerGraph, node_layers: Mapping[str, str], modules: Mapping[str, str]) -> None:
+    """Names every layer of the graph; names may repeat, as where a layer is shared.
+
+    ``node_layers`` gives the Keras layer of a node, ``modules`` the PyTorch module.
+    """
     named = set()
     for layer in graph.walk():
         # A constant is called `<node>/<input>`, after the node that takes it.
         known = (layer.anchor, *layer.nodes, layer.anchor.rpartition("/")[0])
-        keras = [node_layers[name] for name in known if name in node_layers]
-        layer.name = keras[0] if keras else _scope(layer)
-        if keras:
+        found = [names[node] for names in (node_layers, modules) for node in known if node in names]
+        layer.name = found[0] if found else _scope(layer)
+        if found:
             named.add(layer)
     _name_masks(graph, named)
+    _name_helpers(graph)
+
+
+def _name_helpers(graph: LayerGraph) -> None:
+    """Adds what they are to the names of layers that go by the name of another: ``lstm/Reshape`` beside ``lstm``."""
+    groups: dict[str, list[Layer]] = {}
+    for layer in graph.walk():
+        groups.setdefault(layer.name, []).append(layer)
+    for name, group in groups.items():
+        if not name:
+            continue
+        main = min(group, key=lambda layer: (not layer.weights(), layer.kind in _HELPERS))
+        for layer in group:
+            if layer.kind != main.kind:
+                layer.name = f"{name}/{layer.kind}"
+
+
+def module_paths(graph: onnx.GraphProto) -> dict[str, str]:
+    """The PyTorch module of each node whose parameters keep their names: ``blocks.0.conv1.weight``."""
+    parameters = {tensor.name for tensor in graph.initializer}
+    paths: dict[str, str] = {}
+    for node in graph.node:
+        owned = [name.rpartition(".") for name in node.input if name in parameters]
+        modules = {module for module, _, name in owned if module and _PARAMETER.fullmatch(name)}
+        if len(modules) == 1:
+            paths[node.name] = modules.pop()
+    return paths
 
 
 def _name_masks(graph: LayerGraph, named: set[Layer]) -> None:
@@ -53,12 +93,17 @@ def _name_masks(graph: LayerGraph, named: set[Layer]) -> None:
 def _scope(layer: Layer) -> str:
     """The innermost scope of the layer's main node that another of its nodes shares, else the innermost.
 
-    ``model/Dense_0/einsum/Einsum`` and ``model/Dense_0/AddV2`` make ``Dense_0``; a lone ``/fc1/Gemm`` makes ``fc1``.
+    ``model/Dense_0/einsum/Einsum`` and ``model/Dense_0/AddV2`` make ``Dense_0``. PyTorch writes all modules that a node
+    is in, ``/features/features.0/conv/Conv``, which make ``features.0.conv``.
     """
     anchor = layer.anchor or next(iter(layer.nodes), "")
     path = [part for part in anchor.split("/") if part]
     if len(path) < 2:
-        return anchor.strip("/")
+        return anchor.strip("/").removeprefix("node_")
+    if anchor.startswith("/"):
+        modules = path[:-1]
+        inside = [not after.startswith(f"{before}.") for before, after in itertools.pairwise(modules)]
+        return ".".join(itertools.compress(modules, [*inside, True]))
     others = [[part for part in name.split("/") if part] for name in layer.nodes if name != anchor]
     shared = [d for d in range(1, len(path)) if any(len(o) > d and o[:d] == path[:d] for o in others)]
     # A scope that is shared by nodes far away tells less than the node's own.
