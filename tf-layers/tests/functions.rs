@@ -253,7 +253,9 @@ fn special_values() {
         on(isa, |cx| Unary::Sign.run(cx, x, view_mut(&mut y, [4]))).unwrap();
         assert_eq!(y, [-1.0, 0.0, 1.0, 0.0]);
         assert!(on(isa, |cx| Unary::Sign.run(cx, view(&[1.0], [1]), view_mut(&mut y, [4]))).is_err());
-        assert!(on(isa, |cx| Unary::Sign.run(cx, view(&[1.0; 4], [4, 1]), view_mut(&mut y, [1, 4]))).is_err());
+        assert!(
+            on(isa, |cx| Unary::Sign.run(cx, view(&[1.0; 4], [4, 1]), view_mut(&mut y, [1, 4]))).is_err()
+        );
     }
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tf2rust.ops.core.dims import format_shape, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
-from tf2rust.ops.core.layer import Dims, Layer, RustCall
+from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, rule
 
@@ -24,12 +24,6 @@ class Reshape(Layer):
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         """The elements keep their order, so that a row stays what it is."""
         return all(by_row)
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"copy({call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"copy"}
 
 
 def reshaped(fact: Fact, shape: Dims) -> Fact:

@@ -13,7 +13,7 @@ import numpy as np
 
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
-from tf2rust.ops.core.layer import Dims, Layer, RustCall
+from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -24,12 +24,6 @@ class ShapeOf(Layer):
 
     kind = "Shape"
     dims: Dims
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"dims_as_numbers(&{call.dims(self.dims)}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"dims_as_numbers"}
 
 
 @infers("Shape")
