@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Rng, isas};
+use common::{Rng, isas, on, view, view_mut};
 use tf_layers::{Binary, Isa};
 
 #[test]
@@ -22,57 +22,65 @@ fn binary() {
         (Binary::Fmod, |a, b| a % b),
         (Binary::SquaredDifference, |a, b| (a - b) * (a - b)),
     ];
-    let shapes: &[(&[usize], &[usize], &[usize])] = &[
-        (&[], &[], &[]),
-        (&[37], &[37], &[37]),
-        (&[3, 17], &[17], &[3, 17]),
-        (&[3, 17], &[], &[3, 17]),
-        (&[1], &[5, 4], &[5, 4]),
-        (&[2, 3, 4], &[2, 1, 4], &[2, 3, 4]),
-        (&[2, 3, 4], &[3, 1], &[2, 3, 4]),
-        (&[4, 1], &[1, 33], &[4, 33]),
-        (&[2, 1, 3, 1], &[5, 1, 20], &[2, 5, 3, 20]),
-        (&[0, 3], &[3], &[0, 3]),
-        (&[2, 1, 1, 1, 1, 1, 1, 3], &[2, 3], &[2, 1, 1, 1, 1, 1, 2, 3]),
-    ];
     let mut rng = Rng::new(5);
     for &(operation, exact) in operations {
-        for &(a_shape, b_shape, out_shape) in shapes {
-            let len = |shape: &[usize]| shape.iter().product::<usize>();
-            let mut a = rng.vec(len(a_shape));
-            let b = rng.vec(len(b_shape));
-            if operation == Binary::Pow {
-                a = a.iter().map(|a| a.abs()).collect();
+        let rng = &mut rng;
+        check(operation, exact, [], [], [], rng);
+        check(operation, exact, [37], [37], [37], rng);
+        check(operation, exact, [3, 17], [17], [3, 17], rng);
+        check(operation, exact, [3, 17], [], [3, 17], rng);
+        check(operation, exact, [1], [5, 4], [5, 4], rng);
+        check(operation, exact, [2, 3, 4], [2, 1, 4], [2, 3, 4], rng);
+        check(operation, exact, [2, 3, 4], [3, 1], [2, 3, 4], rng);
+        check(operation, exact, [4, 1], [1, 33], [4, 33], rng);
+        check(operation, exact, [2, 1, 3, 1], [5, 1, 20], [2, 5, 3, 20], rng);
+        check(operation, exact, [0, 3], [3], [0, 3], rng);
+        check(operation, exact, [2, 1, 1, 1, 1, 1, 1, 3], [2, 3], [2, 1, 1, 1, 1, 1, 2, 3], rng);
+    }
+}
+
+/// An operation on random tensors of these dims, which broadcast to `y_dims`.
+fn check<const A: usize, const B: usize, const R: usize>(
+    operation: Binary,
+    exact: fn(f64, f64) -> f64,
+    a_dims: [usize; A],
+    b_dims: [usize; B],
+    y_dims: [usize; R],
+    rng: &mut Rng,
+) {
+    let len = |dims: &[usize]| dims.iter().product::<usize>();
+    let mut a = rng.vec(len(&a_dims));
+    let b = rng.vec(len(&b_dims));
+    if operation == Binary::Pow {
+        a = a.iter().map(|a| a.abs()).collect();
+    }
+    let index = |i: usize, dims: &[usize]| {
+        let (mut i, mut at, mut size) = (i, 0, 1);
+        for back in 1..=y_dims.len() {
+            let dim = y_dims[y_dims.len() - back];
+            if back <= dims.len() {
+                let own = dims[dims.len() - back];
+                at += if own == 1 { 0 } else { i % dim * size };
+                size *= own;
             }
-            let index = |i: usize, shape: &[usize]| {
-                let (mut i, mut at, mut size) = (i, 0, 1);
-                for back in 1..=out_shape.len() {
-                    let dim = out_shape[out_shape.len() - back];
-                    if back <= shape.len() {
-                        let own = shape[shape.len() - back];
-                        at += if own == 1 { 0 } else { i % dim * size };
-                        size *= own;
-                    }
-                    i /= dim;
-                }
-                at
-            };
-            let expected: Vec<f64> = (0..len(out_shape))
-                .map(|i| exact(f64::from(a[index(i, a_shape)]), f64::from(b[index(i, b_shape)])))
-                .collect();
-            for isa in isas() {
-                let context = format!("{operation:?} {a_shape:?} {b_shape:?} {isa:?}");
-                let mut out = vec![f32::NAN; expected.len()];
-                operation.run(isa, &a, a_shape, &b, b_shape, &mut out).unwrap();
-                common::assert_close(&out, &expected, 1e-6, &context);
-                let in_place = operation.run_in_place(isa, &mut a.clone(), a_shape, &b, b_shape);
-                assert_eq!(in_place.is_ok(), a_shape == out_shape, "{context}");
-                if a_shape == out_shape {
-                    let mut out = a.clone();
-                    operation.run_in_place(isa, &mut out, a_shape, &b, b_shape).unwrap();
-                    common::assert_close(&out, &expected, 1e-6, &context);
-                }
-            }
+            i /= dim;
+        }
+        at
+    };
+    let expected: Vec<f64> = (0..len(&y_dims))
+        .map(|i| exact(f64::from(a[index(i, &a_dims)]), f64::from(b[index(i, &b_dims)])))
+        .collect();
+    for isa in isas() {
+        let context = format!("{operation:?} {a_dims:?} {b_dims:?} {isa:?}");
+        let mut y = vec![f32::NAN; expected.len()];
+        let (left, right) = (view(&a, a_dims), view(&b, b_dims));
+        on(isa, |cx| operation.run(cx, left, right, view_mut(&mut y, y_dims))).unwrap();
+        common::assert_close(&y, &expected, 1e-6, &context);
+        let mut y = a.clone();
+        let in_place = on(isa, |cx| operation.run_in_place(cx, right, view_mut(&mut y, a_dims)));
+        assert_eq!(in_place.is_ok(), a_dims[..] == y_dims, "{context}");
+        if in_place.is_ok() {
+            common::assert_close(&y, &expected, 1e-6, &context);
         }
     }
 }
@@ -106,27 +114,58 @@ fn binary_special_values() {
     ];
     for (operation, a, b, expected) in cases {
         for isa in isas() {
-            let mut out = [0.0];
-            operation.run(isa, &[a], &[1], &[b], &[1], &mut out).unwrap();
-            let same = out[0].to_bits() == expected.to_bits()
-                || out[0].is_nan() && expected.is_nan()
-                || (out[0] - expected).abs() <= 1e-7 * expected.abs();
-            assert!(same, "{operation:?}({a}, {b}) = {} {isa:?}", out[0]);
+            let mut y = [0.0];
+            on(isa, |cx| operation.run(cx, view(&[a], [1]), view(&[b], [1]), view_mut(&mut y, [1]))).unwrap();
+            let same = y[0].to_bits() == expected.to_bits()
+                || y[0].is_nan() && expected.is_nan()
+                || (y[0] - expected).abs() <= 1e-7 * expected.abs();
+            assert!(same, "{operation:?}({a}, {b}) = {} {isa:?}", y[0]);
         }
     }
 }
 
+/// Whether tensors of these dims can be added to one of `y_dims`.
+fn fits<const A: usize, const B: usize, const R: usize>(
+    a_dims: [usize; A],
+    b_dims: [usize; B],
+    y_dims: [usize; R],
+) -> bool {
+    let mut data = [0.0; 12];
+    let x = [0.0; 12];
+    let len = |dims: &[usize]| dims.iter().fold(1usize, |len, dim| len.wrapping_mul(*dim));
+    let (a, b) = (view(&x[..len(&a_dims)], a_dims), view(&x[..len(&b_dims)], b_dims));
+    let y = view_mut(&mut data[..len(&y_dims)], y_dims);
+    on(Isa::detect(), |cx| Binary::Add.run(cx, a, b, y)).is_ok()
+}
+
 #[test]
 fn shapes_that_do_not_broadcast_are_errors() {
-    let isa = Isa::detect();
-    let x = [0.0; 12];
-    let mut out = [0.0; 12];
-    let add = Binary::Add;
-    assert!(add.run(isa, &x[..3], &[3], &x[..4], &[4], &mut out).is_err());
-    assert!(add.run(isa, &x[..3], &[3], &x[..3], &[3], &mut out[..2]).is_err());
-    assert!(add.run(isa, &x[..3], &[4], &x[..4], &[4], &mut out[..4]).is_err());
-    assert!(add.run(isa, &x[..1], &[1; 9], &x[..1], &[1], &mut out[..1]).is_err());
-    assert!(add.run(isa, &[], &[0, usize::MAX], &x[..1], &[1], &mut []).is_ok());
-    assert!(add.run(isa, &[], &[0, usize::MAX, 3], &x[..1], &[1], &mut []).is_err());
-    assert!(add.run(isa, &[], &[0, 1], &[], &[usize::MAX, 0], &mut []).is_err());
+    assert!(fits([3], [3], [3]));
+    assert!(!fits([3], [4], [12]));
+    assert!(!fits([3], [4], [4]));
+    assert!(!fits([3], [3], [2]));
+    assert!(!fits([3], [3], [3, 1]));
+    assert!(!fits([1; 9], [1], [1; 9]));
+    assert!(fits([0, usize::MAX], [1], [0, usize::MAX]));
+    assert!(!fits([0, 1], [usize::MAX, 0], [0, 0]));
+    assert!(fits([0, 1, 1], [usize::MAX, 0], [0, usize::MAX, 0]));
+}
+
+/// Each tensor may be held, but what they broadcast to may not.
+#[test]
+fn broadcasts_that_overflow_are_errors() {
+    assert!(!fits([usize::MAX, 1, 0], [3, 1], [usize::MAX, 1, 0]));
+    assert!(!fits([usize::MAX, 1, 0], [3, 1], [0]));
+}
+
+#[test]
+fn rows_that_lie_apart_are_refused() {
+    let x = [0.0; 4];
+    let mut wide = [0.0; 6];
+    let mut wide = view_mut(&mut wide, [2, 3]);
+    let y = wide.slice_columns(0..2).unwrap();
+    assert!(on(Isa::detect(), |cx| Binary::Add.run(cx, view(&x, [2, 2]), view(&x, [2, 2]), y)).is_err());
+    let mut sum = [0.0; 4];
+    let y = view_mut(&mut sum, [2, 2]).accumulate();
+    assert!(on(Isa::detect(), |cx| Binary::Add.run_in_place(cx, view(&x, [2, 2]), y)).is_err());
 }

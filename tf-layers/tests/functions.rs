@@ -5,7 +5,7 @@ mod common;
 use common::exact::{
     SELU, erf, gelu, gelu_tanh, mish, negative, sigmoid, softplus, squareplus, threshold, vanishing,
 };
-use common::isas;
+use common::{isas, on, view, view_mut};
 use tf_layers::{Activation, Isa, Unary};
 
 /// One function with its reference and how far it may be off.
@@ -22,7 +22,10 @@ macro_rules! case {
     ($function:expr, $exact:expr, $ulp:expr, $monotone:expr) => {
         Case {
             name: stringify!($function),
-            run: |isa, x, y| $function.run(isa, x, y).unwrap(),
+            run: |isa, x, y| {
+                let (x, y) = (view(x, [x.len()]), view_mut(y, [x.len()]));
+                on(isa, |cx| $function.run(cx, x, y)).unwrap();
+            },
             exact: $exact,
             ulp: $ulp,
             monotone: $monotone,
@@ -242,14 +245,17 @@ fn special_values() {
         ] {
             for (x, expected) in pairs {
                 let mut y = [x];
-                function.run_in_place(isa, &mut y).unwrap();
+                on(isa, |cx| function.run_in_place(cx, view_mut(&mut y, [1]))).unwrap();
                 assert!((y[0] - expected).abs() < 1e-6 || y[0] == expected, "{function:?}({x}) = {}", y[0]);
             }
         }
-        let mut y = [0.0; 4];
-        Unary::Sign.run(isa, &[-3.0, 0.0, 7.0, -0.0], &mut y).unwrap();
+        let (x, mut y) = (view(&[-3.0, 0.0, 7.0, -0.0], [4]), [0.0; 4]);
+        on(isa, |cx| Unary::Sign.run(cx, x, view_mut(&mut y, [4]))).unwrap();
         assert_eq!(y, [-1.0, 0.0, 1.0, 0.0]);
-        assert!(Unary::Sign.run(isa, &[1.0], &mut y).is_err());
+        assert!(on(isa, |cx| Unary::Sign.run(cx, view(&[1.0], [1]), view_mut(&mut y, [4]))).is_err());
+        assert!(
+            on(isa, |cx| Unary::Sign.run(cx, view(&[1.0; 4], [4, 1]), view_mut(&mut y, [1, 4]))).is_err()
+        );
     }
 }
 
@@ -258,7 +264,8 @@ fn gelu_tanh_is_close() {
     for isa in isas() {
         let x: Vec<f32> = (-4000..4000).map(|i| i as f32 / 400.0).collect();
         let mut y = vec![0.0; x.len()];
-        Activation::GeluTanh.run(isa, &x, &mut y).unwrap();
+        let (arguments, results) = (view(&x, [x.len()]), view_mut(&mut y, [x.len()]));
+        on(isa, |cx| Activation::GeluTanh.run(cx, arguments, results)).unwrap();
         let expected: Vec<f64> = x.iter().map(|&x| gelu_tanh(f64::from(x))).collect();
         common::assert_close(&y, &expected, 1e-7, isa.name());
     }

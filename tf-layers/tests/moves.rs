@@ -2,9 +2,9 @@
 
 mod common;
 
+use common::{on, view, view_mut};
 use tf_layers::{
-    Compare, Embedding, Error, Logic, Outside, Pad, broadcast, cast, concat_part, not, pad, select, tile,
-    transpose,
+    Compare, Embedding, Error, Isa, Logic, Outside, Pad, cast, expand, not, pad, select, tile, transpose,
 };
 
 fn count(len: usize) -> Vec<i32> {
@@ -25,46 +25,48 @@ fn ravel(at: &[usize], dims: &[usize]) -> usize {
     at.iter().zip(dims).fold(0, |i, (at, dim)| i * dim + at)
 }
 
+fn transposed<const R: usize>(dims: [usize; R], perm: [usize; R]) {
+    let x = count(dims.iter().product());
+    let y_dims = perm.map(|axis| dims[axis]);
+    let expected: Vec<i32> = (0..x.len())
+        .map(|i| {
+            let mut at = vec![0; R];
+            for (to, &from) in unravel(i, &y_dims).iter().zip(&perm) {
+                at[from] = *to;
+            }
+            x[ravel(&at, &dims)]
+        })
+        .collect();
+    let mut y = vec![-1; x.len()];
+    on(Isa::detect(), |cx| transpose(cx, perm, view(&x, dims), view_mut(&mut y, y_dims))).unwrap();
+    assert_eq!(y, expected, "{dims:?} {perm:?}");
+}
+
 #[test]
 fn transpositions() {
-    let cases: &[(&[usize], &[usize])] = &[
-        (&[], &[]),
-        (&[5], &[0]),
-        (&[3, 4], &[1, 0]),
-        (&[40, 33], &[1, 0]),
-        (&[2, 3, 4, 5], &[0, 3, 1, 2]),
-        (&[2, 17, 18, 3], &[0, 2, 3, 1]),
-        (&[2, 3, 4], &[2, 1, 0]),
-        (&[2, 3, 4], &[1, 0, 2]),
-        (&[2, 3, 4], &[0, 1, 2]),
-        (&[1, 3, 1, 4], &[3, 2, 1, 0]),
-        (&[2, 0, 3], &[2, 0, 1]),
-        (&[2, 1, 2, 3, 2, 2, 1, 3], &[7, 1, 5, 3, 2, 0, 6, 4]),
-    ];
-    for &(dims, perm) in cases {
-        let x = count(dims.iter().product());
-        let out: Vec<usize> = perm.iter().map(|&axis| dims[axis]).collect();
-        let expected: Vec<i32> = (0..x.len())
-            .map(|i| {
-                let mut at = vec![0; dims.len()];
-                for (to, &from) in unravel(i, &out).iter().zip(perm) {
-                    at[from] = *to;
-                }
-                x[ravel(&at, dims)]
-            })
-            .collect();
-        let mut y = vec![-1; x.len()];
-        transpose(&x, &mut y, dims, perm).unwrap();
-        assert_eq!(y, expected, "{dims:?} {perm:?}");
-    }
-    let mut y = [0; 6];
-    assert!(transpose(&[0; 6], &mut y, &[2, 3], &[0, 0]).is_err());
-    assert!(transpose(&[0; 6], &mut y, &[2, 3], &[0, 2]).is_err());
-    assert!(transpose(&[0; 6], &mut y, &[2, 3], &[0]).is_err());
-    assert!(transpose(&[0; 6], &mut y, &[2, 4], &[0, 1]).is_err());
-    assert!(transpose(&[0; 6], &mut y[..5], &[2, 3], &[0, 1]).is_err());
-    assert!(transpose::<i32>(&[], &mut [], &[usize::MAX, 0, usize::MAX], &[0, 1, 2]).is_err());
-    assert!(transpose::<i32>(&[], &mut [], &[usize::MAX, 0], &[1, 0]).is_ok());
+    transposed([], []);
+    transposed([5], [0]);
+    transposed([3, 4], [1, 0]);
+    transposed([40, 33], [1, 0]);
+    transposed([2, 3, 4, 5], [0, 3, 1, 2]);
+    transposed([2, 17, 18, 3], [0, 2, 3, 1]);
+    transposed([2, 3, 4], [2, 1, 0]);
+    transposed([2, 3, 4], [1, 0, 2]);
+    transposed([2, 3, 4], [0, 1, 2]);
+    transposed([1, 3, 1, 4], [3, 2, 1, 0]);
+    transposed([2, 0, 3], [2, 0, 1]);
+    transposed([2, 1, 2, 3, 2, 2, 1, 3], [7, 1, 5, 3, 2, 0, 6, 4]);
+    transposed([usize::MAX, 0], [1, 0]);
+    on(Isa::detect(), |cx| {
+        let (x, mut y) = (view(&[0; 6], [2, 3]), [0; 6]);
+        for (perm, dims) in [([0, 0], [2, 2]), ([0, 2], [2, 3]), ([1, 0], [2, 3]), ([1, usize::MAX], [3, 2])]
+        {
+            let len = dims[0] * dims[1];
+            assert!(transpose(cx, perm, x, view_mut(&mut y[..len], dims)).is_err(), "{perm:?} {dims:?}");
+        }
+        let x = view(&[0], [1; 9]);
+        assert!(transpose(cx, [0, 1, 2, 3, 4, 5, 6, 7, 8], x, view_mut(&mut y[..1], [1; 9])).is_err());
+    });
 }
 
 #[test]
@@ -76,51 +78,52 @@ fn padding() {
         (Pad::Reflect, &[5, 4, 5, 6, 5, 4, 2, 1, 2, 3, 2, 1, 5, 4, 5, 6, 5, 4, 2, 1, 2, 3, 2, 1]),
         (Pad::Wrap, &[6, 4, 5, 6, 4, 5, 3, 1, 2, 3, 1, 2, 6, 4, 5, 6, 4, 5, 3, 1, 2, 3, 1, 2]),
     ];
-    for &(mode, expected) in cases {
-        let mut y = [0; 24];
-        pad(&x, &[2, 3], &[1, 1], mode, &[4, 6], &mut y).unwrap();
-        assert_eq!(y, expected, "{mode:?}");
-        assert!(pad(&x, &[2, 3], &[1, 4], mode, &[4, 6], &mut y).is_err());
-        assert!(pad(&x, &[2, 3], &[3, 0], mode, &[4, 6], &mut y).is_err());
-        assert!(pad(&x, &[2, 3], &[1], mode, &[4, 6], &mut y).is_err());
-        assert!(pad(&x, &[2, 3], &[1, usize::MAX], mode, &[4, 6], &mut y).is_err());
-        assert!(pad(&[], &[0, 3], &[0, 0], mode, &[0, 6], &mut []).is_ok());
-        assert!(pad(&[7], &[], &[], mode, &[], &mut y[..1]).is_ok());
-    }
-    let mut y = [0; 2];
-    assert!(pad(&[], &[0], &[1], Pad::Edge, &[2], &mut y).is_err());
-    assert!(pad(&[], &[0], &[1], Pad::Constant(3), &[2], &mut y).is_ok());
-    assert_eq!(y, [3, 3]);
-    pad(&[8], &[1], &[1], Pad::Reflect, &[2], &mut y).unwrap();
-    assert_eq!(y, [8, 8]);
+    on(Isa::detect(), |cx| {
+        let (x, none) = (view(&x, [2, 3]), view(&[], [0, 3]));
+        for &(mode, expected) in cases {
+            let mut y = [0; 24];
+            pad(cx, [1, 1], mode, x, view_mut(&mut y, [4, 6])).unwrap();
+            assert_eq!(y, expected, "{mode:?}");
+            for before in [[1, 4], [3, 0], [1, usize::MAX]] {
+                assert!(pad(cx, before, mode, x, view_mut(&mut y, [4, 6])).is_err(), "{mode:?} {before:?}");
+            }
+            assert!(pad(cx, [0, 0], mode, x, view_mut(&mut y[..2], [1, 2])).is_err());
+            assert!(pad(cx, [0, 0], mode, none, view_mut(&mut [], [0, 6])).is_ok());
+            assert!(pad(cx, [0, 0], mode, none, view_mut(&mut [], [0, usize::MAX])).is_err());
+            assert!(pad(cx, [], mode, view(&[7], []), view_mut(&mut y[..1], [])).is_ok());
+        }
+        let mut y = [0; 2];
+        assert!(pad(cx, [1], Pad::Edge, view(&[], [0]), view_mut(&mut y, [2])).is_err());
+        assert!(pad(cx, [1], Pad::Constant(3), view(&[], [0]), view_mut(&mut y, [2])).is_ok());
+        assert_eq!(y, [3, 3]);
+        pad(cx, [1], Pad::Reflect, view(&[8], [1]), view_mut(&mut y, [2])).unwrap();
+        assert_eq!(y, [8, 8]);
+    });
 }
 
 #[test]
-fn repeating_and_joining() {
-    let mut y = [0; 12];
-    broadcast(&[1, 2], &[2, 1], &mut y, &[2, 2, 3]).unwrap();
-    assert_eq!(y, [1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2]);
-    assert!(broadcast(&[1, 2], &[2, 1], &mut y, &[4, 3]).is_err());
-    assert!(broadcast(&[1, 2, 3], &[3], &mut y[..1], &[1]).is_err());
-    broadcast(&[5], &[], &mut y, &[12]).unwrap();
-    assert_eq!(y, [5; 12]);
+fn repeating() {
+    on(Isa::detect(), |cx| {
+        let (x, mut y) = (view(&[1, 2], [2, 1]), [0; 12]);
+        expand(cx, x, view_mut(&mut y, [2, 2, 3])).unwrap();
+        assert_eq!(y, [1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2]);
+        assert!(expand(cx, x, view_mut(&mut y, [4, 3])).is_err());
+        assert!(expand(cx, view(&[1, 2, 3], [3]), view_mut(&mut y[..1], [1])).is_err());
+        expand(cx, view(&[5], []), view_mut(&mut y, [12])).unwrap();
+        assert_eq!(y, [5; 12]);
 
-    let mut y = [0; 24];
-    tile(&[1, 2, 3, 4], &[2, 2], &[2, 3], &mut y).unwrap();
-    let (first, second) = ([1, 2, 1, 2, 1, 2], [3, 4, 3, 4, 3, 4]);
-    assert_eq!(y.chunks(6).collect::<Vec<_>>(), [first, second, first, second]);
-    assert!(tile(&[1, 2], &[2], &[13], &mut y).is_err());
-    assert!(tile(&[1, 2], &[2], &[usize::MAX], &mut y).is_err());
-    assert!(tile(&[1, 2], &[2], &[0], &mut y[..0]).is_ok());
-    assert!(tile::<i32>(&[], &[0, 2], &[3, 3], &mut []).is_ok());
-
-    let mut y = [0; 6];
-    concat_part(2, &[1, 2], 1, &mut y, 3, 0).unwrap();
-    concat_part(2, &[3, 4, 5, 6], 2, &mut y, 3, 1).unwrap();
-    assert_eq!(y, [1, 3, 4, 2, 5, 6]);
-    assert!(concat_part(2, &[3, 4, 5, 6], 2, &mut y, 3, 2).is_err());
-    assert!(concat_part(2, &[3, 4, 5, 6], 2, &mut y, 3, usize::MAX).is_err());
-    assert!(concat_part::<i32>(2, &[], 0, &mut [], 0, 0).is_ok());
+        let (x, mut y) = (view(&[1, 2, 3, 4], [2, 2]), [0; 24]);
+        tile(cx, x, view_mut(&mut y, [4, 6])).unwrap();
+        let (first, second) = ([1, 2, 1, 2, 1, 2], [3, 4, 3, 4, 3, 4]);
+        assert_eq!(y.chunks(6).collect::<Vec<_>>(), [first, second, first, second]);
+        let x = view(&[1, 2], [2]);
+        assert!(tile(cx, x, view_mut(&mut y[..13], [13])).is_err());
+        assert!(tile(cx, x, view_mut(&mut y[..1], [1])).is_err());
+        assert!(tile(cx, x, view_mut(&mut [], [0])).is_ok());
+        let none = view(&[], [0, 2]);
+        assert!(tile(cx, none, view_mut(&mut [], [0, 6])).is_ok());
+        assert!(tile(cx, none, view_mut(&mut y, [4, 6])).is_err());
+    });
 }
 
 #[test]
@@ -155,50 +158,56 @@ fn lookups() {
 #[test]
 fn comparisons() {
     let (a, b) = ([1.0, 2.0, f32::NAN], [1.0, 3.0, 0.0]);
-    for (comparison, expected) in [
-        (Compare::Equal, [true, false, false]),
-        (Compare::NotEqual, [false, true, true]),
-        (Compare::Less, [false, true, false]),
-        (Compare::LessOrEqual, [true, true, false]),
-        (Compare::Greater, [false, false, false]),
-        (Compare::GreaterOrEqual, [true, false, false]),
-    ] {
-        let mut out = [false; 3];
-        comparison.run(&a, &[3], &b, &[3], &mut out).unwrap();
-        assert_eq!(out, expected, "{comparison:?}");
-        assert!(comparison.run(&a, &[3], &b, &[3], &mut out[..2]).is_err());
-    }
-    let mut out = [false; 4];
-    for (operation, expected) in [
-        (Logic::And, [true, false, false, false]),
-        (Logic::Or, [true, true, true, false]),
-        (Logic::Xor, [false, true, true, false]),
-    ] {
-        operation.run(&[true, false], &[2, 1], &[true, false], &[2], &mut out).unwrap();
-        assert_eq!(out, expected, "{operation:?}");
-    }
-    let mut y = [false; 2];
-    not(&[true, false], &mut y).unwrap();
-    assert_eq!(y, [false, true]);
-    let mut y = [0; 4];
-    select(&[true, false], &[2, 1], &[1, 2], &[2], &[9], &[], &mut y).unwrap();
-    assert_eq!(y, [1, 2, 9, 9]);
-    assert!(select(&[true, false], &[2, 1], &[1, 2, 3], &[3], &[9], &[], &mut y).is_err());
+    let (a, b) = (view(&a, [3]), view(&b, [3]));
+    on(Isa::detect(), |cx| {
+        for (comparison, expected) in [
+            (Compare::Equal, [true, false, false]),
+            (Compare::NotEqual, [false, true, true]),
+            (Compare::Less, [false, true, false]),
+            (Compare::LessOrEqual, [true, true, false]),
+            (Compare::Greater, [false, false, false]),
+            (Compare::GreaterOrEqual, [true, false, false]),
+        ] {
+            let mut y = [false; 3];
+            comparison.run(cx, a, b, view_mut(&mut y, [3])).unwrap();
+            assert_eq!(y, expected, "{comparison:?}");
+            assert!(comparison.run(cx, a, b, view_mut(&mut y[..2], [2])).is_err());
+        }
+        let condition = view(&[true, false], [2, 1]);
+        let mut y = [false; 4];
+        for (operation, expected) in [
+            (Logic::And, [true, false, false, false]),
+            (Logic::Or, [true, true, true, false]),
+            (Logic::Xor, [false, true, true, false]),
+        ] {
+            operation.run(cx, condition, view(&[true, false], [2]), view_mut(&mut y, [2, 2])).unwrap();
+            assert_eq!(y, expected, "{operation:?}");
+        }
+        let mut y = [false; 2];
+        not(cx, condition, view_mut(&mut y, [2, 1])).unwrap();
+        assert_eq!(y, [false, true]);
+        let (mut y, b) = ([0; 4], view(&[9], []));
+        select(cx, condition, view(&[1, 2], [2]), b, view_mut(&mut y, [2, 2])).unwrap();
+        assert_eq!(y, [1, 2, 9, 9]);
+        assert!(select(cx, condition, view(&[1, 2, 3], [3]), b, view_mut(&mut y, [2, 2])).is_err());
+    });
 }
 
 #[test]
 fn casts() {
-    let mut y = [0u8; 4];
-    cast(&[-1.5f32, 3.9, 300.0, f32::NAN], &mut y).unwrap();
-    assert_eq!(y, [0, 3, 255, 0]);
-    let mut y = [false; 3];
-    cast(&[0.0f32, -0.0, 0.1], &mut y).unwrap();
-    assert_eq!(y, [false, false, true]);
-    let mut y = [0.0f32; 2];
-    cast(&[true, false], &mut y).unwrap();
-    assert_eq!(y, [1.0, 0.0]);
-    let mut y = [0i8; 1];
-    cast(&[300i64], &mut y).unwrap();
-    assert_eq!(y, [44]);
-    assert!(cast(&[1i64, 2], &mut y).is_err());
+    on(Isa::detect(), |cx| {
+        let mut y = [0u8; 4];
+        cast(cx, view(&[-1.5f32, 3.9, 300.0, f32::NAN], [4]), view_mut(&mut y, [4])).unwrap();
+        assert_eq!(y, [0, 3, 255, 0]);
+        let mut y = [false; 3];
+        cast(cx, view(&[0.0f32, -0.0, 0.1], [3]), view_mut(&mut y, [3])).unwrap();
+        assert_eq!(y, [false, false, true]);
+        let mut y = [0.0f32; 2];
+        cast(cx, view(&[true, false], [2]), view_mut(&mut y, [2])).unwrap();
+        assert_eq!(y, [1.0, 0.0]);
+        let mut y = [0i8; 1];
+        cast(cx, view(&[300i64], [1]), view_mut(&mut y, [1])).unwrap();
+        assert_eq!(y, [44]);
+        assert!(cast(cx, view(&[1i64, 2], [2]), view_mut(&mut y, [1])).is_err());
+    });
 }

@@ -1,6 +1,9 @@
 //! What depends on the order of elements.
 
-use tf_layers::{Cumulate, Extreme, hardmax, top_k};
+mod common;
+
+use common::{on, view, view_mut};
+use tf_layers::{ArgMax, ArgMin, CumProd, CumSum, Isa, hardmax, top_k};
 
 #[test]
 fn extremes_along_an_axis() {
@@ -12,17 +15,31 @@ fn extremes_along_an_axis() {
         ([1, 2, 3], true, false, vec![1, 1, 0]),
         ([3, 2, 1], false, true, vec![1, 1, 1]),
     ];
-    for (dims, greatest, last, expected) in cases {
-        let mut y = vec![9; expected.len()];
-        Extreme { greatest, last }.run(dims, &x, &mut y).unwrap();
-        assert_eq!(y, expected, "{dims:?} {greatest} {last}");
-    }
-    let extreme = Extreme { greatest: true, last: false };
-    assert!(extreme.run([1, 0, 1], &[0i32; 0], &mut [0]).is_err());
-    assert!(extreme.run([1, 2, 1], &[0i32; 3], &mut [0]).is_err());
-    let mut y = [9i32; 6];
-    hardmax([2, 3, 1], &[1, 5, 5, -3, -4, -3], &mut y).unwrap();
-    assert_eq!(y, [0, 1, 0, 1, 0, 0]);
+    on(Isa::detect(), |cx| {
+        for (dims, greatest, select_last_index, expected) in cases {
+            let x = view(&x, dims);
+            let mut y = vec![9; expected.len()];
+            let kept = view_mut(&mut y, [dims[0], 1, dims[2]]);
+            let found = if greatest {
+                ArgMax { axis: 1, select_last_index }.run(cx, x, kept)
+            } else {
+                ArgMin { axis: 1, select_last_index }.run(cx, x, kept)
+            };
+            assert_eq!(
+                found.unwrap().as_slice().unwrap(),
+                expected,
+                "{dims:?} {greatest} {select_last_index}"
+            );
+        }
+        let first = ArgMax { axis: 0, select_last_index: false };
+        assert!(first.run(cx, view(&[0i32; 0], [0]), view_mut(&mut [0], [])).is_err());
+        assert!(first.run(cx, view(&[0i32; 0], [0, 0]), view_mut(&mut [], [0])).is_ok());
+        assert!(first.run(cx, view(&[0i32; 3], [3]), view_mut(&mut [0; 3], [3])).is_err());
+        for axis in [1, usize::MAX] {
+            let beyond = ArgMax { axis, select_last_index: false };
+            assert!(beyond.run(cx, view(&[0i32; 3], [3]), view_mut(&mut [0], [])).is_err());
+        }
+    });
 }
 
 #[test]
@@ -31,7 +48,9 @@ fn top_k_is_a_stable_sort_cut_off() {
     for k in [0, 1, 2, 5, 36, 37] {
         for greatest in [true, false] {
             let (mut values, mut indices) = (vec![0; 2 * k * 3], vec![0; 2 * k * 3]);
-            top_k([2, 37, 3], k, greatest, &x, &mut values, &mut indices).unwrap();
+            let results = (view_mut(&mut values, [2, k, 3]), view_mut(&mut indices, [2, k, 3]));
+            on(Isa::detect(), |cx| top_k(cx, 1, greatest, view(&x, [2, 37, 3]), results.0, results.1))
+                .unwrap();
             for outer in 0..2 {
                 for inner in 0..3 {
                     let lane: Vec<i32> = (0..37).map(|j| x[(outer * 37 + j) * 3 + inner]).collect();
@@ -45,10 +64,19 @@ fn top_k_is_a_stable_sort_cut_off() {
             }
         }
     }
-    assert!(top_k([1, 2, 1], 3, true, &[1, 2], &mut [0; 3], &mut [0; 3]).is_err());
-    let (mut values, mut indices) = ([0.0; 3], [0; 3]);
-    top_k([1, 3, 1], 3, true, &[1.0, f32::NAN, 2.0], &mut values, &mut indices).unwrap();
-    assert_eq!(indices, [1, 2, 0]);
+    on(Isa::detect(), |cx| {
+        let x = view(&[1, 2], [1, 2]);
+        for (axis, values, indices) in
+            [(1, [1, 3], [1, 3]), (1, [1, 1], [1, 2]), (1, [2, 1], [2, 1]), (2, [1, 1], [1, 1])]
+        {
+            let (mut a, mut b) = (vec![0; values[0] * values[1]], vec![0; indices[0] * indices[1]]);
+            let refused = top_k(cx, axis, true, x, view_mut(&mut a, values), view_mut(&mut b, indices));
+            assert!(refused.is_err(), "{axis} {values:?} {indices:?}");
+        }
+        let (x, mut values, mut indices) = (view(&[1.0, f32::NAN, 2.0], [3]), [0.0; 3], [0; 3]);
+        top_k(cx, 0, true, x, view_mut(&mut values, [3]), view_mut(&mut indices, [3])).unwrap();
+        assert_eq!(indices, [1, 2, 0]);
+    });
 }
 
 #[test]
@@ -62,9 +90,20 @@ fn running_sums_and_products() {
         ([1, 2, 3], false, false, false, [1, 2, 3, 5, 7, 9]),
         ([3, 2, 1], true, false, false, [1, 2, 3, 12, 5, 30]),
     ];
-    for (dims, product, exclusive, reverse, expected) in cases {
-        let mut y = [0; 6];
-        Cumulate { product, exclusive, reverse }.run(dims, &x, &mut y).unwrap();
-        assert_eq!(y, expected);
-    }
+    on(Isa::detect(), |cx| {
+        for (dims, product, exclusive, reverse, expected) in cases {
+            let (x, mut y) = (view(&x, dims), [0; 6]);
+            let y = view_mut(&mut y, dims);
+            let found = if product {
+                CumProd { axis: 1, exclusive, reverse }.run(cx, x, y)
+            } else {
+                CumSum { axis: 1, exclusive, reverse }.run(cx, x, y)
+            };
+            assert_eq!(found.unwrap().as_slice().unwrap(), expected);
+        }
+        let sum = CumSum { axis: 1, exclusive: false, reverse: false };
+        assert!(sum.run(cx, view(&x, [6]), view_mut(&mut [0; 6], [6])).is_err());
+        assert!(sum.run(cx, view(&x, [2, 3]), view_mut(&mut [0; 6], [3, 2])).is_err());
+        assert!(sum.run(cx, view(&x[..0], [usize::MAX, 0]), view_mut(&mut [], [usize::MAX, 0])).is_ok());
+    });
 }

@@ -66,7 +66,8 @@ class Writer(Variables):
             assert isinstance(layer, Constant)
             self.views[layer.y] = Token("self").field(ident)
             return step
-        inputs = [self.read(value) for value in layer.inputs]
+        # What was written where it is joined is not read there.
+        inputs = [self.read(value) for value in layer.inputs if value not in self.memory.columns]
         before = CallSite(self.dims, Token("self").field(ident), inputs, [])
         measured = {s: Token(t) for s, t in layer.measures(_LegacyCall(before, layer)).items()}
         for symbol, size in (measured or measured_dims(layer, before)).items():
@@ -135,15 +136,16 @@ class Writer(Variables):
         step.statements.append(let(result_pattern(layer, names), call.tried()))
 
     def _rest(self, layer: Concatenate, inputs: Sequence[Expr], step: Lines) -> None:
-        """Copies the inputs that were not written where they are joined."""
+        """Copies ``inputs``, those that were not written where they are joined."""
         whole = self.wholes.pop(layer.y)
+        views = iter(inputs)
         first: int | Dim = 0
-        for value, view in zip(layer.inputs, inputs, strict=True):
+        for value in layer.inputs:
             last = first + value.shape[-1]
             if value not in self.memory.columns:
                 columns = Binary(self.dims.dim(first), "..", self.dims.dim(last))
                 part = whole.method("slice_columns", columns).tried()
-                copied = Item("tf_layers::ops::copy")(CX, view, part).tried()
+                copied = Item("tf_layers::ops::copy")(CX, next(views), part).tried()
                 step.statements += [*self.dims.take_pending(), Do(copied)]
             first = last
         if layer.y in self.read_values:

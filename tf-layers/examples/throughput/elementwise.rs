@@ -32,12 +32,13 @@ impl Bench {
             });
         }
         self.measure("add 16384", 0, || {
-            let (a, b) = (black_box(&x[..]), &[16384]);
-            Binary::Add.run(self.isa, a, b, a, b, &mut y).unwrap();
+            let x = View::new(black_box(&x[..]), [16384]).unwrap();
+            Binary::Add.run(cx, x, x, ViewMut::new(&mut y, [16384]).unwrap()).unwrap();
         });
         self.measure("add 64x256 + 256", 0, || {
-            let a = black_box(&x[..]);
-            Binary::Add.run(self.isa, a, &[64, 256], &a[..256], &[256], &mut y).unwrap();
+            let x = black_box(&x[..]);
+            let (a, b) = (View::new(x, [64, 256]).unwrap(), View::new(&x[..256], [256]).unwrap());
+            Binary::Add.run(cx, a, b, ViewMut::new(&mut y, [64, 256]).unwrap()).unwrap();
         });
         for dims in [[1024, 16, 1], [16, 1024, 1], [1638, 10, 1], [16, 16, 64]] {
             let len = dims.iter().product();
@@ -58,8 +59,9 @@ impl Bench {
                 norm.run(cx, x, ViewMut::new(&mut y[..len], dims).unwrap()).unwrap();
             });
             self.measure(&format!("sum {dims:?}"), 0, || {
-                let out = dims[0] * dims[2];
-                Reduce::Sum.run(self.isa, dims, black_box(&x[..len]), &mut y[..out]).unwrap();
+                let x = View::new(black_box(&x[..len]), dims).unwrap();
+                let sums = ViewMut::new(&mut y[..dims[0] * dims[2]], [dims[0], dims[2]]).unwrap();
+                Reduce::Sum.run(cx, 1..2, x, sums).unwrap();
             });
         }
         for dims in [[1, 256, 64], [1, 5461, 3], [4, 16, 256]] {
@@ -76,7 +78,9 @@ impl Bench {
         {
             let len = dims.iter().product();
             self.measure(&format!("transpose {dims:?} {perm:?}"), 0, || {
-                transpose(black_box(&x[..len]), &mut y[..len], &dims, &perm).unwrap();
+                let x = View::new(black_box(&x[..len]), dims).unwrap();
+                let y = ViewMut::new(&mut y[..len], perm.map(|axis| dims[axis])).unwrap();
+                transpose(cx, perm, x, y).unwrap();
             });
         }
         for kind in [Pool::Max, Pool::Average { count_include_pad: false }] {

@@ -1,14 +1,27 @@
 //! Functions of two numbers, with broadcasting.
 
-use crate::error::{Error, Result, check_len};
+use crate::Context;
+use crate::error::Result;
 use crate::math;
 use crate::simd::{Isa, Kernel, Lanewise, PANEL, Simd, Source, lanewise};
-use crate::tensor::broadcast::{Plan, pair, shape};
-use crate::tensor::len;
+use crate::tensor::broadcast::Plan;
+use crate::tensor::{View, ViewMut};
 
 macro_rules! operations {
     (|$s:ident, $a:ident, $b:ident| $($(#[$doc:meta])* $variant:ident => $e:expr;)+) => {
         /// An arithmetic operation with NumPy's broadcasting.
+        ///
+        /// ```
+        /// # use tf_layers::{Buffer, Context, Isa, ops::Binary, tensor::{View, ViewMut}};
+        /// # let mut scratch = Buffer::default();
+        /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        /// let a = View::new(&[1.0, 2.0, 3.0, 4.0], [2, 2])?;
+        /// let b = View::new(&[10.0, 20.0], [2])?;
+        /// let mut y = [0.0; 4];
+        /// let y = Binary::Add.run(cx, a, b, ViewMut::new(&mut y, [2, 2])?)?;
+        /// assert_eq!(y.as_slice()?, [11.0, 22.0, 13.0, 24.0]);
+        /// # Ok::<(), tf_layers::Error>(())
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Binary {
@@ -18,7 +31,7 @@ macro_rules! operations {
         impl Binary {
             /// Inlined, so that a program whose operations are constants holds no others.
             #[inline(always)]
-            fn dispatch(self, isa: Isa, operands: Operands<'_>) -> Result<()> {
+            fn dispatch(self, isa: Isa, job: Job<'_>) {
                 match self {
                     $(Self::$variant => {
                         #[derive(Clone, Copy)]
@@ -29,11 +42,10 @@ macro_rules! operations {
                                 $e
                             }
                         }
-                        fn apply(isa: Isa, operands: Operands<'_>) -> Result<()> {
-                            isa.run(Apply { op: Operation, job: operands.check()? });
-                            Ok(())
+                        fn apply(isa: Isa, job: Job<'_>) {
+                            isa.run(Apply { op: Operation, job });
                         }
-                        apply(isa, operands)
+                        apply(isa, job);
                     })+
                 }
             }
@@ -91,64 +103,42 @@ fn pow<S: Simd>(s: S, a: S::F32, b: S::F32) -> S::F32 {
     by_lane(s, a, b, math::pow)
 }
 
-/// The operands as they were passed; without `a` the output takes its place.
-struct Operands<'a> {
-    a: Option<&'a [f32]>,
-    shapes: [&'a [usize]; 2],
-    b: &'a [f32],
-    out: &'a mut [f32],
-}
-
-impl<'a> Operands<'a> {
-    fn check(self) -> Result<Job<'a>> {
-        let Self { a, shapes: [a_shape, b_shape], b, out } = self;
-        if let Some(a) = a {
-            let plan = pair(a, a_shape, b, b_shape, out.len())?;
-            return Ok(Job { plan, a: Some(a), b, out });
-        }
-        check_len("b", len(b_shape)?, b.len())?;
-        check_len("out", len(a_shape)?, out.len())?;
-        if shape([a_shape, b_shape])?[..] != *a_shape {
-            return Err(Error::Dims { what: "b", must: "broadcast to the shape of the output" });
-        }
-        Ok(Job { plan: Plan::new([a_shape, b_shape])?, a: None, b, out })
-    }
-}
-
-/// Operands that fit.
+/// Operands and an output that fit; without `a` the output takes its place.
 struct Job<'a> {
     plan: Plan<2>,
     a: Option<&'a [f32]>,
     b: &'a [f32],
-    out: &'a mut [f32],
+    y: &'a mut [f32],
 }
 
 impl Binary {
-    /// out = a ∘ b. The shapes have at most 8 dims; `out` is as long as what they broadcast to.
+    /// y = a ∘ b. The tensors have at most 8 dims; y has those that a and b broadcast to.
     #[inline(always)]
-    pub fn run(
+    pub fn run<'y, const A: usize, const B: usize, const R: usize>(
         self,
-        isa: Isa,
-        a: &[f32],
-        a_shape: &[usize],
-        b: &[f32],
-        b_shape: &[usize],
-        out: &mut [f32],
-    ) -> Result<()> {
-        self.dispatch(isa, Operands { a: Some(a), shapes: [a_shape, b_shape], b, out })
+        cx: &mut Context<'_>,
+        a: View<'_, f32, A>,
+        b: View<'_, f32, B>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        let plan = Plan::onto([&a.dims(), &b.dims()], &y.dims())?;
+        let job = Job { plan, a: Some(a.as_slice()?), b: b.as_slice()?, y: y.as_mut_slice()? };
+        self.dispatch(cx.isa, job);
+        Ok(y.into_view())
     }
 
-    /// out = out ∘ b, where b broadcasts to `out_shape`.
+    /// y = y ∘ b, where b broadcasts to the dims of y.
     #[inline(always)]
-    pub fn run_in_place(
+    pub fn run_in_place<'y, const B: usize, const R: usize>(
         self,
-        isa: Isa,
-        out: &mut [f32],
-        out_shape: &[usize],
-        b: &[f32],
-        b_shape: &[usize],
-    ) -> Result<()> {
-        self.dispatch(isa, Operands { a: None, shapes: [out_shape, b_shape], b, out })
+        cx: &mut Context<'_>,
+        b: View<'_, f32, B>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        let plan = Plan::onto([&y.dims(), &b.dims()], &y.dims())?;
+        let job = Job { plan, a: None, b: b.as_slice()?, y: y.as_mut_slice()? };
+        self.dispatch(cx.isa, job);
+        Ok(y.into_view())
     }
 }
 
@@ -162,14 +152,14 @@ impl<O: Lanewise<2>> Kernel for Apply<'_, O> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Job { plan, a, b, out } = self.job;
+        let Job { plan, a, b, y } = self.job;
         let (len, [a_moves, b_moves]) = plan.run();
         if len == 0 {
             return;
         }
-        for (out, [a_start, b_start]) in out.chunks_exact_mut(len).zip(plan.starts()) {
+        for (y, [a_start, b_start]) in y.chunks_exact_mut(len).zip(plan.starts()) {
             let a = a.map_or(Source::Output, |a| source(a, a_start, len, a_moves));
-            lanewise(s, self.op, [a, source(b, b_start, len, b_moves)], out);
+            lanewise(s, self.op, [a, source(b, b_start, len, b_moves)], y);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Integers as rows of bits.
 
-use crate::error::{Result, check_len};
-use crate::tensor::broadcast::pair;
+use crate::Context;
+use crate::error::Result;
+use crate::tensor::broadcast::Plan;
+use crate::tensor::{View, ViewMut, check_dims};
 
 /// Integers that [`Bitwise`] works on.
 pub trait Bits: Copy + sealed::Bits {}
@@ -57,6 +59,17 @@ macro_rules! bits {
 bits!(i8, i16, i32, i64, u8, u16, u32, u64);
 
 /// A function of the bits of two integers, with NumPy's broadcasting.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::Bitwise, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let (a, b) = (View::new(&[0b1100u8, 0b1010], [2])?, View::new(&[0b0110], [])?);
+/// let mut y = [0; 2];
+/// let y = Bitwise::And.run(cx, a, b, ViewMut::new(&mut y, [2])?)?;
+/// assert_eq!(y.as_slice()?, [0b0100, 0b0010]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Bitwise {
@@ -73,16 +86,15 @@ pub enum Bitwise {
 }
 
 impl Bitwise {
-    /// out = a ∘ b. The shapes have at most 8 dims; `out` is as long as what they broadcast to.
-    pub fn run<T: Bits>(
+    /// y = a ∘ b. The tensors have at most 8 dims; y has those that a and b broadcast to.
+    pub fn run<'y, T: Bits, const A: usize, const B: usize, const R: usize>(
         self,
-        a: &[T],
-        a_shape: &[usize],
-        b: &[T],
-        b_shape: &[usize],
-        out: &mut [T],
-    ) -> Result<()> {
-        let plan = pair(a, a_shape, b, b_shape, out.len())?;
+        _: &mut Context<'_>,
+        a: View<'_, T, A>,
+        b: View<'_, T, B>,
+        mut y: ViewMut<'y, T, R>,
+    ) -> Result<View<'y, T, R>> {
+        let plan = Plan::onto([&a.dims(), &b.dims()], &y.dims())?;
         let f = match self {
             Self::And => T::and,
             Self::Or => T::or,
@@ -90,18 +102,22 @@ impl Bitwise {
             Self::ShiftLeft => T::left,
             Self::ShiftRight => T::right,
         };
-        plan.zip(a, b, out, f);
-        Ok(())
+        plan.zip(a.as_slice()?, b.as_slice()?, y.as_mut_slice()?, f);
+        Ok(y.into_view())
     }
 }
 
 /// y = x with every bit turned over.
-pub fn bitwise_not<T: Bits>(x: &[T], y: &mut [T]) -> Result<()> {
-    check_len("y", x.len(), y.len())?;
-    for (x, y) in x.iter().zip(y) {
+pub fn bitwise_not<'y, T: Bits, const R: usize>(
+    _: &mut Context<'_>,
+    x: View<'_, T, R>,
+    mut y: ViewMut<'y, T, R>,
+) -> Result<View<'y, T, R>> {
+    check_dims(&x.dims(), &y.dims())?;
+    for (x, y) in x.as_slice()?.iter().zip(y.as_mut_slice()?) {
         *y = x.not();
     }
-    Ok(())
+    Ok(y.into_view())
 }
 
 /// A number whose bits can be read as a `B`.
@@ -147,21 +163,30 @@ same_bits!(@ bool => u8, |x| u8::from(x));
 same_bits!(@ bool => i8, |x| i8::from(x));
 
 /// Reads the bits of every element as another type of the same size.
-pub fn bit_cast<A: SameBits<B>, B>(x: &[A], y: &mut [B]) -> Result<()> {
-    check_len("y", x.len(), y.len())?;
-    for (x, y) in x.iter().zip(y) {
+pub fn bit_cast<'y, T: SameBits<U>, U, const R: usize>(
+    _: &mut Context<'_>,
+    x: View<'_, T, R>,
+    mut y: ViewMut<'y, U, R>,
+) -> Result<View<'y, U, R>> {
+    check_dims(&x.dims(), &y.dims())?;
+    for (x, y) in x.as_slice()?.iter().zip(y.as_mut_slice()?) {
         *y = x.same_bits();
     }
-    Ok(())
+    Ok(y.into_view())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
 
     #[test]
     fn bits_are_combined_and_moved() {
-        let (a, b) = ([0b1100u8, 0b1010, 255, 1], [0b1010u8, 1, 8, 200]);
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        let a = View::new(&[0b1100u8, 0b1010, 255, 1], [4]).unwrap();
+        let b = View::new(&[0b1010u8, 1, 8, 200], [4]).unwrap();
         for (function, expected) in [
             (Bitwise::And, [0b1000, 0, 8, 0]),
             (Bitwise::Or, [0b1110, 0b1011, 255, 201]),
@@ -169,32 +194,40 @@ mod tests {
             (Bitwise::ShiftLeft, [0, 0b10100, 0, 0]),
             (Bitwise::ShiftRight, [0, 0b101, 0, 0]),
         ] {
-            let mut out = [9; 4];
-            function.run(&a, &[4], &b, &[4], &mut out).unwrap();
-            assert_eq!(out, expected, "{function:?}");
+            let mut y = [9; 4];
+            let y = function.run(cx, a, b, ViewMut::new(&mut y, [4]).unwrap()).unwrap();
+            assert_eq!(y.as_slice().unwrap(), expected, "{function:?}");
         }
-        let mut out = [0i64; 4];
-        Bitwise::Or.run(&[1, 2], &[2, 1], &[4, 8], &[2], &mut out).unwrap();
-        assert_eq!(out, [5, 9, 6, 10]);
-        assert!(Bitwise::Or.run(&[1, 2], &[2], &[4, 8, 1], &[3], &mut out).is_err());
+        let (a, b) = (View::new(&[1, 2], [2, 1]).unwrap(), View::new(&[4, 8], [2]).unwrap());
+        let mut y = [0i64; 4];
+        let y = Bitwise::Or.run(cx, a, b, ViewMut::new(&mut y, [2, 2]).unwrap()).unwrap();
+        assert_eq!(y.as_slice().unwrap(), [5, 9, 6, 10]);
+        let c = View::new(&[4, 8, 1], [3]).unwrap();
+        assert!(Bitwise::Or.run(cx, b, c, ViewMut::new(&mut [0; 3], [3]).unwrap()).is_err());
+        let (a, b) = (View::new(&[-8i8, -8], [2]).unwrap(), View::new(&[1, 9], [2]).unwrap());
+        let mut y = [0; 2];
+        let y = Bitwise::ShiftRight.run(cx, a, b, ViewMut::new(&mut y, [2]).unwrap()).unwrap();
+        assert_eq!(y.as_slice().unwrap(), [-4, -1]);
         let mut y = [0i8; 2];
-        Bitwise::ShiftRight.run(&[-8i8, -8], &[2], &[1, 9], &[2], &mut y).unwrap();
-        assert_eq!(y, [-4, -1]);
-        bitwise_not(&[0, 5], &mut y).unwrap();
-        assert_eq!(y, [-1, -6]);
+        let x = View::new(&[0, 5], [2]).unwrap();
+        let y = bitwise_not(cx, x, ViewMut::new(&mut y, [2]).unwrap()).unwrap();
+        assert_eq!(y.as_slice().unwrap(), [-1, -6]);
     }
 
     #[test]
     fn bits_are_read_as_another_type() {
-        let mut y = [0i32; 2];
-        bit_cast(&[1.0f32, -0.0], &mut y).unwrap();
-        assert_eq!(y, [0x3f80_0000, i32::MIN]);
-        let mut x = [0f32; 2];
-        bit_cast(&y, &mut x).unwrap();
-        assert_eq!(x.map(f32::to_bits), [1f32.to_bits(), (-0f32).to_bits()]);
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        let (mut y, mut z) = ([0i32; 2], [0f32; 2]);
+        let x = View::new(&[1.0f32, -0.0], [2]).unwrap();
+        let y = bit_cast(cx, x, ViewMut::new(&mut y, [2]).unwrap()).unwrap();
+        assert_eq!(y.as_slice().unwrap(), [0x3f80_0000, i32::MIN]);
+        bit_cast(cx, y, ViewMut::new(&mut z, [2]).unwrap()).unwrap();
+        assert_eq!(z.map(f32::to_bits), [1f32.to_bits(), (-0f32).to_bits()]);
         let mut z = [0u8; 1];
-        bit_cast(&[-1i8], &mut z).unwrap();
+        bit_cast(cx, View::new(&[-1i8], [1]).unwrap(), ViewMut::new(&mut z, [1]).unwrap()).unwrap();
         assert_eq!(z, [255]);
-        assert!(bit_cast(&[1i8, 2], &mut z).is_err());
+        let two = View::new(&[1i8, 2], [2]).unwrap();
+        assert!(bit_cast(cx, two, ViewMut::new(&mut z, [1]).unwrap()).is_err());
     }
 }

@@ -1,7 +1,8 @@
 //! Converting between types of number.
 
-use crate::error::{Result, check_len};
-use crate::tensor::F16;
+use crate::Context;
+use crate::error::Result;
+use crate::tensor::{F16, View, ViewMut, check_dims};
 
 /// A number that can become a `B`.
 pub trait Cast<B>: Copy {
@@ -80,10 +81,28 @@ impl Cast<Self> for bool {
 }
 
 /// Converts every element.
-pub fn cast<A: Cast<B>, B>(x: &[A], y: &mut [B]) -> Result<()> {
-    check_len("y", x.len(), y.len())?;
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::cast, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let mut y = [0u8; 3];
+/// let y = cast(cx, View::new(&[-1.5f32, 3.9, 300.0], [3])?, ViewMut::new(&mut y, [3])?)?;
+/// assert_eq!(y.as_slice()?, [0, 3, 255]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn cast<'y, T: Cast<U>, U, const R: usize>(
+    _: &mut Context<'_>,
+    x: View<'_, T, R>,
+    mut y: ViewMut<'y, U, R>,
+) -> Result<View<'y, U, R>> {
+    check_dims(&x.dims(), &y.dims())?;
+    convert(x.as_slice()?, y.as_mut_slice()?);
+    Ok(y.into_view())
+}
+
+fn convert<T: Cast<U>, U>(x: &[T], y: &mut [U]) {
     for (x, y) in x.iter().zip(y) {
         *y = x.cast();
     }
-    Ok(())
 }

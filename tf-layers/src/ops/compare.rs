@@ -1,9 +1,22 @@
 //! Comparisons, element by element.
 
+use crate::Context;
 use crate::error::Result;
-use crate::tensor::broadcast::zip;
+use crate::tensor::broadcast::Plan;
+use crate::tensor::{View, ViewMut};
 
 /// A comparison with NumPy's broadcasting. With a NaN, all but `NotEqual` are false.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::Compare, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let (a, b) = (View::new(&[1i64, 2, 3], [3])?, View::new(&[2], [])?);
+/// let mut y = [false; 3];
+/// let y = Compare::Less.run(cx, a, b, ViewMut::new(&mut y, [3])?)?;
+/// assert_eq!(y.as_slice()?, [true, false, false]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Compare {
@@ -16,22 +29,27 @@ pub enum Compare {
 }
 
 impl Compare {
-    /// out = a ∘ b. The shapes have at most 8 dims; `out` is as long as what they broadcast to.
-    pub fn run<T: Copy + PartialOrd>(
+    /// y = a ∘ b. The tensors have at most 8 dims; y has those that a and b broadcast to.
+    pub fn run<'y, T: Copy + PartialOrd, const A: usize, const B: usize, const R: usize>(
         self,
-        a: &[T],
-        a_shape: &[usize],
-        b: &[T],
-        b_shape: &[usize],
-        out: &mut [bool],
-    ) -> Result<()> {
+        _: &mut Context<'_>,
+        a: View<'_, T, A>,
+        b: View<'_, T, B>,
+        mut y: ViewMut<'y, bool, R>,
+    ) -> Result<View<'y, bool, R>> {
+        let plan = Plan::onto([&a.dims(), &b.dims()], &y.dims())?;
+        self.apply(&plan, a.as_slice()?, b.as_slice()?, y.as_mut_slice()?);
+        Ok(y.into_view())
+    }
+
+    fn apply<T: Copy + PartialOrd>(self, plan: &Plan<2>, a: &[T], b: &[T], y: &mut [bool]) {
         match self {
-            Self::Equal => zip(a, a_shape, b, b_shape, out, |a, b| a == b),
-            Self::NotEqual => zip(a, a_shape, b, b_shape, out, |a, b| a != b),
-            Self::Less => zip(a, a_shape, b, b_shape, out, |a, b| a < b),
-            Self::LessOrEqual => zip(a, a_shape, b, b_shape, out, |a, b| a <= b),
-            Self::Greater => zip(a, a_shape, b, b_shape, out, |a, b| a > b),
-            Self::GreaterOrEqual => zip(a, a_shape, b, b_shape, out, |a, b| a >= b),
+            Self::Equal => plan.zip(a, b, y, |a, b| a == b),
+            Self::NotEqual => plan.zip(a, b, y, |a, b| a != b),
+            Self::Less => plan.zip(a, b, y, |a, b| a < b),
+            Self::LessOrEqual => plan.zip(a, b, y, |a, b| a <= b),
+            Self::Greater => plan.zip(a, b, y, |a, b| a > b),
+            Self::GreaterOrEqual => plan.zip(a, b, y, |a, b| a >= b),
         }
     }
 }

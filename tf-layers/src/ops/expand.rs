@@ -1,22 +1,39 @@
 //! Repeating a tensor along axes, by broadcasting.
 
 use super::strided::{Strided, strides};
-use crate::error::{Result, check_len, require};
+use crate::Context;
+use crate::error::{Result, require};
 use crate::tensor::broadcast::shape;
-use crate::tensor::{Shape, len};
+use crate::tensor::{View, ViewMut};
 
-/// Repeats x along the axes in which it has 1 where `y_shape` has more, as NumPy does.
-pub fn broadcast<T: Copy>(x: &[T], x_shape: &[usize], y: &mut [T], y_shape: &[usize]) -> Result<()> {
-    check_len("x", len(&Shape::new(x_shape)?)?, x.len())?;
-    check_len("y", len(&Shape::new(y_shape)?)?, y.len())?;
-    require(shape([x_shape, y_shape])?[..] == *y_shape, "x", "broadcast to the shape of y")?;
-    let strides = strides(x_shape);
+/// Repeats x along the axes in which it has 1 where y has more, as NumPy's broadcasting does.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::expand, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let mut y = [0; 6];
+/// let y = expand(cx, View::new(&[1, 2], [2, 1])?, ViewMut::new(&mut y, [2, 3])?)?;
+/// assert_eq!(y.as_slice()?, [1, 1, 1, 2, 2, 2]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn expand<'y, T: Copy, const A: usize, const R: usize>(
+    _: &mut Context<'_>,
+    x: View<'_, T, A>,
+    mut y: ViewMut<'y, T, R>,
+) -> Result<View<'y, T, R>> {
+    plan(&x.dims(), &y.dims())?.copy(x.as_slice()?, y.as_mut_slice()?);
+    Ok(y.into_view())
+}
+
+fn plan(x: &[usize], y: &[usize]) -> Result<Strided> {
+    require(shape([x, y])?.iter().eq(y), "x", "broadcast to the dims of y")?;
+    let strides = strides(x);
     let mut strided = Strided::new(0);
-    for back in 1..=y_shape.len() {
-        let own = x_shape.len().checked_sub(back);
-        let stride = own.filter(|&axis| x_shape[axis] != 1).map_or(0, |axis| strides[axis]);
-        strided.push(y_shape[y_shape.len() - back], stride);
+    for back in 1..=y.len() {
+        let own = x.len().checked_sub(back);
+        let stride = own.filter(|&axis| x[axis] != 1).map_or(0, |axis| strides[axis]);
+        strided.push(y[y.len() - back], stride);
     }
-    strided.copy(x, y);
-    Ok(())
+    Ok(strided)
 }

@@ -1,9 +1,22 @@
 //! Combining truth values.
 
-use crate::error::{Result, check_len};
-use crate::tensor::broadcast::zip;
+use crate::Context;
+use crate::error::Result;
+use crate::tensor::broadcast::Plan;
+use crate::tensor::{View, ViewMut, check_dims};
 
 /// A logical operation with NumPy's broadcasting.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::Logic, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let (a, b) = (View::new(&[true, false], [2])?, View::new(&[true], [])?);
+/// let mut y = [false; 2];
+/// let y = Logic::Xor.run(cx, a, b, ViewMut::new(&mut y, [2])?)?;
+/// assert_eq!(y.as_slice()?, [false, true]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Logic {
@@ -13,28 +26,37 @@ pub enum Logic {
 }
 
 impl Logic {
-    /// out = a ∘ b. The shapes have at most 8 dims; `out` is as long as what they broadcast to.
-    pub fn run(
+    /// y = a ∘ b. The tensors have at most 8 dims; y has those that a and b broadcast to.
+    pub fn run<'y, const A: usize, const B: usize, const R: usize>(
         self,
-        a: &[bool],
-        a_shape: &[usize],
-        b: &[bool],
-        b_shape: &[usize],
-        out: &mut [bool],
-    ) -> Result<()> {
+        _: &mut Context<'_>,
+        a: View<'_, bool, A>,
+        b: View<'_, bool, B>,
+        mut y: ViewMut<'y, bool, R>,
+    ) -> Result<View<'y, bool, R>> {
+        let plan = Plan::onto([&a.dims(), &b.dims()], &y.dims())?;
+        self.apply(&plan, a.as_slice()?, b.as_slice()?, y.as_mut_slice()?);
+        Ok(y.into_view())
+    }
+
+    fn apply(self, plan: &Plan<2>, a: &[bool], b: &[bool], y: &mut [bool]) {
         match self {
-            Self::And => zip(a, a_shape, b, b_shape, out, |a, b| a & b),
-            Self::Or => zip(a, a_shape, b, b_shape, out, |a, b| a | b),
-            Self::Xor => zip(a, a_shape, b, b_shape, out, |a, b| a ^ b),
+            Self::And => plan.zip(a, b, y, |a, b| a & b),
+            Self::Or => plan.zip(a, b, y, |a, b| a | b),
+            Self::Xor => plan.zip(a, b, y, |a, b| a ^ b),
         }
     }
 }
 
 /// y = ¬x
-pub fn not(x: &[bool], y: &mut [bool]) -> Result<()> {
-    check_len("y", x.len(), y.len())?;
-    for (x, y) in x.iter().zip(y) {
+pub fn not<'y, const R: usize>(
+    _: &mut Context<'_>,
+    x: View<'_, bool, R>,
+    mut y: ViewMut<'y, bool, R>,
+) -> Result<View<'y, bool, R>> {
+    check_dims(&x.dims(), &y.dims())?;
+    for (x, y) in x.as_slice()?.iter().zip(y.as_mut_slice()?) {
         *y = !x;
     }
-    Ok(())
+    Ok(y.into_view())
 }

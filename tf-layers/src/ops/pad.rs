@@ -1,7 +1,8 @@
 //! Padding.
 
-use crate::error::{Result, check_len, require};
-use crate::tensor::{MAX_RANK, Shape, len};
+use crate::Context;
+use crate::error::{Result, require};
+use crate::tensor::{MAX_RANK, Shape, View, ViewMut};
 
 /// What padding is filled with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,28 +37,40 @@ impl<T> Pad<T> {
     }
 }
 
-/// Puts x, whose shape is `dims`, into y of shape `out_dims`, `before[i]` elements from the start of axis i.
+/// Puts x into y, `before[i]` elements from the start of axis i. What lies around it is filled in the way of `mode`.
 ///
-/// What lies around it is filled in the way of `mode`.
-pub fn pad<T: Copy>(
-    x: &[T],
-    dims: &[usize],
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::{Pad, pad}, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let mut y = [0; 5];
+/// let y = pad(cx, [1], Pad::Reflect, View::new(&[1, 2, 3], [3])?, ViewMut::new(&mut y, [5])?)?;
+/// assert_eq!(y.as_slice()?, [2, 1, 2, 3, 2]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn pad<'y, T: Copy, const R: usize>(
+    _: &mut Context<'_>,
+    before: [usize; R],
+    mode: Pad<T>,
+    x: View<'_, T, R>,
+    mut y: ViewMut<'y, T, R>,
+) -> Result<View<'y, T, R>> {
+    let y_dims = y.dims();
+    surround(&before, mode, (x.as_slice()?, &x.dims()), (y.as_mut_slice()?, &y_dims))?;
+    Ok(y.into_view())
+}
+
+/// The same for elements with their dims.
+fn surround<T: Copy>(
     before: &[usize],
     mode: Pad<T>,
-    out_dims: &[usize],
-    y: &mut [T],
+    (x, dims): (&[T], &[usize]),
+    (y, y_dims): (&mut [T], &[usize]),
 ) -> Result<()> {
-    let rank = dims.len();
-    check_len("x", len(&Shape::new(dims)?)?, x.len())?;
-    check_len("y", len(&Shape::new(out_dims)?)?, y.len())?;
-    require(before.len() == rank && out_dims.len() == rank, "before", "have one entry for each axis")?;
+    let rank = Shape::new(dims)?.len();
     for axis in 0..rank {
-        let room = out_dims[axis].checked_sub(dims[axis]).is_some_and(|room| before[axis] <= room);
-        require(
-            room && isize::try_from(out_dims[axis]).is_ok(),
-            "out_dims",
-            "have room for x and what is before it",
-        )?;
+        let room = y_dims[axis].checked_sub(dims[axis]).is_some_and(|room| before[axis] <= room);
+        require(room && isize::try_from(y_dims[axis]).is_ok(), "y", "have room for x and what is before it")?;
     }
     let filler = match mode {
         Pad::Constant(value) => Some(value),
@@ -76,7 +89,7 @@ pub fn pad<T: Copy>(
     }
     let (size, start) = (dims[inner], before[inner]);
     let mut at = [0usize; MAX_RANK];
-    for y in y.chunks_exact_mut(out_dims[inner]) {
+    for y in y.chunks_exact_mut(y_dims[inner]) {
         let mut line = Some(0);
         for axis in 0..inner {
             let source = mode.source(at[axis] as isize - before[axis] as isize, dims[axis]);
@@ -95,7 +108,7 @@ pub fn pad<T: Copy>(
         }
         for axis in (0..inner).rev() {
             at[axis] += 1;
-            if at[axis] < out_dims[axis] {
+            if at[axis] < y_dims[axis] {
                 break;
             }
             at[axis] = 0;

@@ -1,56 +1,92 @@
 //! Numbers at equal distances.
 
 use super::Cast;
+use crate::Context;
 use crate::error::{Error, Result, check_len, require};
-use crate::tensor::Scalar;
+use crate::tensor::{Scalar, View, ViewMut};
 
 /// y = start, start + step, start + 2·step, …; `start` and `step` hold one number each.
-pub fn range<T: Scalar>(start: &[T], step: &[T], y: &mut [T]) -> Result<()> {
-    check_len("start", 1, start.len())?;
-    check_len("step", 1, step.len())?;
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::range, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let (start, step) = (View::new(&[10i64], [])?, View::new(&[3], [])?);
+/// let mut y = [0; 3];
+/// let y = range(cx, start, step, ViewMut::new(&mut y, [3])?)?;
+/// assert_eq!(y.as_slice()?, [10, 13, 16]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn range<'y, T: Scalar, const A: usize, const B: usize>(
+    _: &mut Context<'_>,
+    start: View<'_, T, A>,
+    step: View<'_, T, B>,
+    mut y: ViewMut<'y, T, 1>,
+) -> Result<View<'y, T, 1>> {
+    let [start, step] = [only("start", start.as_slice()?)?, only("step", step.as_slice()?)?];
     // Products are more exact than a running sum, and a count by ones is exact in every type that holds it.
     let mut count = T::ZERO;
-    for y in y {
-        *y = start[0].add(count.mul(step[0]));
+    for y in y.as_mut_slice()? {
+        *y = start.add(count.mul(step));
         count = count.add(T::ONE);
     }
-    Ok(())
+    Ok(y.into_view())
 }
 
 /// How many numbers lie at the distances of `step` from `start` to before `limit`; each is one number.
-pub fn range_len<T: Scalar + Cast<f64>>(start: &[T], limit: &[T], step: &[T]) -> Result<usize> {
-    for (what, x) in [("start", start), ("limit", limit), ("step", step)] {
-        check_len(what, 1, x.len())?;
-    }
-    require(step[0] != T::ZERO, "step", "not be zero")?;
-    let span = (limit[0].cast() - start[0].cast()) / step[0].cast();
+pub fn range_len<T: Scalar + Cast<f64>, const A: usize, const B: usize, const C: usize>(
+    start: View<'_, T, A>,
+    limit: View<'_, T, B>,
+    step: View<'_, T, C>,
+) -> Result<usize> {
+    let [start, limit] = [only("start", start.as_slice()?)?, only("limit", limit.as_slice()?)?];
+    let step = only("step", step.as_slice()?)?;
+    require(step != T::ZERO, "step", "not be zero")?;
+    let span = (limit.cast() - start.cast()) / step.cast();
     let whole = span as i64;
     let count = whole.saturating_add(i64::from(span > whole as f64)).max(0);
     // Nothing of this size can be held, but asking for it says so.
     usize::try_from(count).map_err(|_| Error::Overflow)
 }
 
+/// The only element of x.
+fn only<T: Copy>(what: &'static str, x: &[T]) -> Result<T> {
+    check_len(what, 1, x.len())?;
+    Ok(x[0])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
 
     #[test]
     fn numbers_at_equal_distances() {
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        let (start, step) = (View::new(&[1.0], [1]).unwrap(), View::new(&[-0.5], []).unwrap());
         let mut y = [0.0f32; 3];
-        range(&[1.0], &[-0.5], &mut y).unwrap();
+        range(cx, start, step, ViewMut::new(&mut y, [3]).unwrap()).unwrap();
         assert_eq!(y, [1.0, 0.5, 0.0]);
+        let (start, step) = (View::new(&[10], []).unwrap(), View::new(&[3], []).unwrap());
         let mut y = [0i64; 3];
-        range(&[10], &[3], &mut y).unwrap();
+        range(cx, start, step, ViewMut::new(&mut y, [3]).unwrap()).unwrap();
         assert_eq!(y, [10, 13, 16]);
-        assert!(range(&[], &[3], &mut y).is_err());
+        let none = View::new(&[], [0]).unwrap();
+        assert!(range(cx, none, step, ViewMut::new(&mut y, [3]).unwrap()).is_err());
     }
 
     #[test]
     fn lengths_of_ranges() {
-        assert_eq!(range_len(&[1.0f32], &[5.0], &[2.0]), Ok(2));
-        assert_eq!(range_len(&[10i64], &[4], &[-3]), Ok(2));
-        assert_eq!(range_len(&[0i32], &[-1], &[1]), Ok(0));
-        assert_eq!(range_len(&[0.0f32], &[f32::NAN], &[1.0]), Ok(0));
-        assert!(range_len(&[0i32], &[1], &[0]).is_err());
+        fn count<T: Scalar + Cast<f64>>(start: T, limit: T, step: T) -> Result<usize> {
+            let [start, limit, step] = [[start], [limit], [step]];
+            range_len(View::new(&start, [])?, View::new(&limit, [1])?, View::new(&step, [])?)
+        }
+        assert_eq!(count(1.0f32, 5.0, 2.0), Ok(2));
+        assert_eq!(count(10i64, 4, -3), Ok(2));
+        assert_eq!(count(0i32, -1, 1), Ok(0));
+        assert_eq!(count(0.0f32, f32::NAN, 1.0), Ok(0));
+        assert!(count(0i32, 1, 0).is_err());
     }
 }

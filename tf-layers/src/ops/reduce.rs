@@ -1,10 +1,24 @@
-//! Reductions over one axis.
+//! Reductions over axes.
 
-use crate::error::{Result, check_len};
+use core::ops::Range;
+
+use crate::Context;
+use crate::error::{Result, require};
 use crate::simd::{Isa, Kernel, PANEL, Simd};
-use crate::tensor::len;
+use crate::tensor::{View, ViewMut, around};
 
-/// What becomes of the elements along an axis.
+/// What becomes of the elements along axes.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::Reduce, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [3, 2])?;
+/// let mut y = [0.0; 2];
+/// let y = Reduce::Mean.run(cx, 0..1, x, ViewMut::new(&mut y, [2])?)?;
+/// assert_eq!(y.as_slice()?, [3.0, 4.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reduce {
@@ -27,21 +41,30 @@ pub enum Reduce {
 }
 
 impl Reduce {
-    /// From x `[outer, axis, inner]` to y `[outer, inner]`.
+    /// Reduces x over neighbouring axes. y has the dims of x without them, or with 1 in their places.
     ///
     /// Inlined, so that a program whose reductions are constants holds no others.
     #[inline(always)]
-    pub fn run(self, isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
+    pub fn run<'y, const A: usize, const R: usize>(
+        self,
+        cx: &mut Context<'_>,
+        axes: Range<usize>,
+        x: View<'_, f32, A>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        let dims = split(axes, &x.dims(), &y.dims())?;
+        let (isa, x, out) = (cx.isa, x.as_slice()?, y.as_mut_slice()?);
         match self {
-            Self::Sum => apply_sum(isa, dims, x, y),
-            Self::Mean => apply_mean(isa, dims, x, y),
-            Self::Prod => apply_prod(isa, dims, x, y),
-            Self::Max => apply_max(isa, dims, x, y),
-            Self::Min => apply_min(isa, dims, x, y),
-            Self::L1 => apply_l1(isa, dims, x, y),
-            Self::L2 => apply_l2(isa, dims, x, y),
-            Self::SumSquare => apply_sum_square(isa, dims, x, y),
+            Self::Sum => apply_sum(isa, dims, x, out),
+            Self::Mean => apply_mean(isa, dims, x, out),
+            Self::Prod => apply_prod(isa, dims, x, out),
+            Self::Max => apply_max(isa, dims, x, out),
+            Self::Min => apply_min(isa, dims, x, out),
+            Self::L1 => apply_l1(isa, dims, x, out),
+            Self::L2 => apply_l2(isa, dims, x, out),
+            Self::SumSquare => apply_sum_square(isa, dims, x, out),
         }
+        Ok(y.into_view())
     }
 
     #[inline(always)]
@@ -107,10 +130,20 @@ impl Reduce {
     }
 }
 
+/// x as `[outer, axis, inner]`, where `axis` are the axes to reduce over; an error unless y has the other dims.
+pub(super) fn split(axes: Range<usize>, x: &[usize], y: &[usize]) -> Result<[usize; 3]> {
+    let dims = around(x, axes.start, axes.len())?;
+    let keeps = x.len() == y.len();
+    let kept = x.iter().enumerate().filter(|(axis, _)| keeps || !axes.contains(axis));
+    let fits = kept.map(|(axis, &dim)| if axes.contains(&axis) { 1 } else { dim }).eq(y.iter().copied());
+    require(fits, "y", "have the dims of x without the axes, or 1 in their places")?;
+    Ok(dims)
+}
+
 /// Declares a function and the kernels of one reduction.
 macro_rules! applies {
     ($($name:ident: $variant:ident;)+) => {
-        $(fn $name(isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
+        $(fn $name(isa: Isa, [_, axis, inner]: [usize; 3], x: &[f32], y: &mut [f32]) {
             struct Run<'a>(Job<'a>);
             impl Kernel for Run<'_> {
                 type Output = ();
@@ -121,10 +154,9 @@ macro_rules! applies {
                     run(s, Reduce::$variant, axis, inner, x, y);
                 }
             }
-            if let Some(job) = Job::new(dims, x, y)? {
-                isa.run(Run(job));
+            if !y.is_empty() {
+                isa.run(Run(Job { axis, inner, x, y }));
             }
-            Ok(())
         })+
     };
 }
@@ -140,20 +172,12 @@ applies! {
     apply_sum_square: SumSquare;
 }
 
+/// What is reduced, x `[outer, axis, inner]` to y `[outer, inner]`, which is not empty.
 struct Job<'a> {
     axis: usize,
     inner: usize,
     x: &'a [f32],
     y: &'a mut [f32],
-}
-
-impl<'a> Job<'a> {
-    /// None if there is nothing to do.
-    fn new(dims: [usize; 3], x: &'a [f32], y: &'a mut [f32]) -> Result<Option<Self>> {
-        check_len("x", len(&dims)?, x.len())?;
-        check_len("y", len(&[dims[0], dims[2]])?, y.len())?;
-        Ok(if y.is_empty() { None } else { Some(Self { axis: dims[1], inner: dims[2], x, y }) })
-    }
 }
 
 #[inline(always)]

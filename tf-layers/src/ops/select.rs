@@ -1,31 +1,43 @@
 //! Choosing between two tensors, element by element (ONNX's `Where`).
 
-use crate::error::{Result, check_len};
-use crate::tensor::broadcast::{Plan, shape};
-use crate::tensor::len;
+use crate::Context;
+use crate::error::Result;
+use crate::tensor::broadcast::Plan;
+use crate::tensor::{View, ViewMut};
 
-/// out = a where `condition` holds, else b, with NumPy's broadcasting of all three (ONNX's `Where`).
-pub fn select<T: Copy>(
-    condition: &[bool],
-    condition_shape: &[usize],
-    a: &[T],
-    a_shape: &[usize],
-    b: &[T],
-    b_shape: &[usize],
-    out: &mut [T],
-) -> Result<()> {
-    check_len("condition", len(condition_shape)?, condition.len())?;
-    check_len("a", len(a_shape)?, a.len())?;
-    check_len("b", len(b_shape)?, b.len())?;
-    let shapes = [condition_shape, a_shape, b_shape];
-    check_len("out", len(&shape(shapes)?)?, out.len())?;
-    let plan = Plan::new(shapes)?;
+/// y = a where `condition` holds, else b, with NumPy's broadcasting of all three (ONNX's `Where`).
+///
+/// The tensors have at most 8 dims.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::select, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let condition = View::new(&[true, false], [2])?;
+/// let (a, b) = (View::new(&[1, 2], [2])?, View::new(&[9], [])?);
+/// let mut y = [0; 2];
+/// let y = select(cx, condition, a, b, ViewMut::new(&mut y, [2])?)?;
+/// assert_eq!(y.as_slice()?, [1, 9]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn select<'y, T: Copy, const C: usize, const A: usize, const B: usize, const R: usize>(
+    _: &mut Context<'_>,
+    condition: View<'_, bool, C>,
+    a: View<'_, T, A>,
+    b: View<'_, T, B>,
+    mut y: ViewMut<'y, T, R>,
+) -> Result<View<'y, T, R>> {
+    let plan = Plan::onto([&condition.dims(), &a.dims(), &b.dims()], &y.dims())?;
+    choose(&plan, condition.as_slice()?, [a.as_slice()?, b.as_slice()?], y.as_mut_slice()?);
+    Ok(y.into_view())
+}
+
+fn choose<T: Copy>(plan: &Plan<3>, condition: &[bool], [a, b]: [&[T]; 2], y: &mut [T]) {
     let (len, moves) = plan.run();
     let [c, a_moves, b_moves] = moves.map(usize::from);
-    for (out, [c_at, a_at, b_at]) in out.chunks_exact_mut(len.max(1)).zip(plan.starts()) {
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = if condition[c_at + i * c] { a[a_at + i * a_moves] } else { b[b_at + i * b_moves] };
+    for (y, [c_at, a_at, b_at]) in y.chunks_exact_mut(len.max(1)).zip(plan.starts()) {
+        for (i, y) in y.iter_mut().enumerate() {
+            *y = if condition[c_at + i * c] { a[a_at + i * a_moves] } else { b[b_at + i * b_moves] };
         }
     }
-    Ok(())
 }

@@ -1,9 +1,9 @@
 //! Shapes as tensors, and sizes and axes that tensors name.
 
-use super::Cast;
+use super::{Cast, number};
 use crate::Context;
-use crate::error::{Error, Result, check_len, require};
-use crate::tensor::{Scalar, View, ViewMut, len};
+use crate::error::{Error, Result, check_len};
+use crate::tensor::{Scalar, View, ViewMut};
 
 /// Shape: writes dims as numbers; an error if one is beyond `i64`.
 pub fn write_dims<'y, const R: usize>(
@@ -25,14 +25,12 @@ pub fn size_at<T: Scalar + Cast<i64>>(sizes: &[T], index: usize) -> Result<usize
     size.ok_or(Error::Dims { what: "shape", must: "be sizes that are not negative" })
 }
 
-/// A shape as \[outer, axis, inner\], for an axis that a tensor names; negative ones count from the end.
-pub fn around_axis<T: Scalar + Cast<i64>>(dims: &[usize], axis: &[T]) -> Result<[usize; 3]> {
-    check_len("axis", 1, axis.len())?;
-    let (named, rank) = (axis[0].cast(), dims.len() as i64);
-    let place = if named < 0 { named.saturating_add(rank) } else { named };
-    require((0..rank).contains(&place), "axis", "be one of the tensor's axes")?;
-    let place = place as usize;
-    Ok([len(&dims[..place])?, dims[place], len(&dims[place + 1..])?])
+/// The axis, among those of a tensor of this rank, that a number says; a negative one counts from the end.
+pub fn axis_from<T: Scalar + Cast<i64>, const R: usize>(axis: View<'_, T, R>, rank: usize) -> Result<usize> {
+    let axis = number(axis.as_slice()?)?.cast();
+    let place = if axis < 0 { axis.saturating_add_unsigned(rank as u64) } else { axis };
+    let place = usize::try_from(place).ok().filter(|&place| place < rank);
+    place.ok_or(Error::Dims { what: "axis", must: "be one of the tensor's axes" })
 }
 
 #[cfg(test)]
@@ -44,5 +42,15 @@ mod tests {
         assert_eq!(size_at(&[3i64, -1], 0), Ok(3));
         assert!(size_at(&[3i64, -1], 1).is_err());
         assert!(size_at(&[3i64, -1], 2).is_err());
+    }
+
+    #[test]
+    fn axes_count_from_either_end() {
+        let axis = |axis: i64, rank| axis_from(View::new(&[axis], [1]).unwrap(), rank);
+        assert_eq!([axis(2, 3), axis(-1, 3), axis(-3, 3)], [Ok(2), Ok(2), Ok(0)]);
+        for (number, rank) in [(3, 3), (-4, 3), (0, 0), (-1, 0), (i64::MIN, 3), (i64::MAX, 3)] {
+            assert!(axis(number, rank).is_err(), "{number} of {rank}");
+        }
+        assert!(axis_from(View::new(&[0i64, 1], [2]).unwrap(), 3).is_err());
     }
 }

@@ -1,36 +1,51 @@
 //! Repeating a tensor as a whole.
 
-use crate::error::{Result, check_len, require};
-use crate::tensor::{Shape, len};
+use crate::Context;
+use crate::error::{Result, require};
+use crate::tensor::{View, ViewMut, len};
 
-/// Repeats x as a whole, `repeats[i]` times along axis i.
-pub fn tile<T: Copy>(x: &[T], dims: &[usize], repeats: &[usize], y: &mut [T]) -> Result<()> {
-    check_len("x", len(&Shape::new(dims)?)?, x.len())?;
-    require(repeats.len() == dims.len(), "repeats", "have one entry for each axis")?;
-    let mut total = x.len();
-    for &repeat in repeats {
-        total = len(&[total, repeat])?;
-    }
-    check_len("y", total, y.len())?;
+/// Repeats x as a whole along every axis, as often as fills y. Its dims are multiples of those of x.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::tile, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let mut y = [0; 6];
+/// let y = tile(cx, View::new(&[1, 2], [1, 2])?, ViewMut::new(&mut y, [3, 2])?)?;
+/// assert_eq!(y.as_slice()?, [1, 2, 1, 2, 1, 2]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn tile<'y, T: Copy, const R: usize>(
+    _: &mut Context<'_>,
+    x: View<'_, T, R>,
+    mut y: ViewMut<'y, T, R>,
+) -> Result<View<'y, T, R>> {
+    repeat(&x.dims(), &y.dims(), x.as_slice()?, y.as_mut_slice()?)?;
+    Ok(y.into_view())
+}
+
+fn repeat<T: Copy>(dims: &[usize], y_dims: &[usize], x: &[T], y: &mut [T]) -> Result<()> {
+    let fits = dims.iter().zip(y_dims).all(|(&dim, &whole)| whole.checked_rem(dim).unwrap_or(whole) == 0);
+    require(fits, "y", "have dims that are multiples of those of x")?;
     if y.is_empty() {
         return Ok(());
     }
     // The result is made in place, from the innermost axis outward: `size` elements hold what x's last axes give.
-    let inner: usize = dims.iter().product();
-    let mut size = inner;
-    y[..inner].copy_from_slice(x);
+    let mut size = x.len();
+    y[..size].copy_from_slice(x);
     for axis in (0..dims.len()).rev() {
+        let repeats = y_dims[axis] / dims[axis];
         // Blocks along this axis stand one after the other at the front, and spread out from the last one.
-        let outer: usize = dims[..axis].iter().product();
+        let outer = len(&dims[..axis])?;
         let block = size / outer;
         for i in (0..outer).rev() {
-            let to = i * block * repeats[axis];
+            let to = i * block * repeats;
             y.copy_within(i * block..(i + 1) * block, to);
-            for copy in 1..repeats[axis] {
+            for copy in 1..repeats {
                 y.copy_within(to..to + block, to + copy * block);
             }
         }
-        size *= repeats[axis];
+        size *= repeats;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The greatest elements along an axis, in order.
 
-use crate::error::{Result, check_len, require};
-use crate::tensor::{Scalar, len};
+use crate::Context;
+use crate::error::{Result, require};
+use crate::tensor::{Scalar, View, ViewMut, around};
 
 /// Whether `a` comes before `b` among the greatest, or among the least; NaN is beyond all numbers both ways.
 pub(super) fn before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
@@ -24,25 +25,52 @@ fn sorted_before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
     if greatest || !(a_nan || b_nan) { before(greatest, a, b) } else { b_nan && !a_nan }
 }
 
-/// The `k` greatest elements along an axis, or the least, and where they are, the foremost first.
+/// The greatest elements along an axis, or the least if not `largest`, and where they are, the foremost first.
 ///
-/// From x `[outer, axis, inner]` to both results `[outer, k, inner]`. Of equal elements the first ones count;
-/// NaN is greater than any number.
-pub fn top_k<T: Scalar>(
-    dims: [usize; 3],
+/// `values` and `indices` have the dims of x, but for the axis as many elements as are asked for. Of equal elements the
+/// first ones count; NaN is greater than any number.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::top_k, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[3.0, 1.0, 2.0, 5.0], [4])?;
+/// let (mut values, mut indices) = ([0.0; 2], [0; 2]);
+/// let (values, indices) = (ViewMut::new(&mut values, [2])?, ViewMut::new(&mut indices, [2])?);
+/// let (values, indices) = top_k(cx, 0, true, x, values, indices)?;
+/// assert_eq!((values.as_slice()?, indices.as_slice()?), (&[5.0, 3.0][..], &[3, 0][..]));
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn top_k<'y, T: Scalar, const R: usize>(
+    _: &mut Context<'_>,
+    axis: usize,
+    largest: bool,
+    x: View<'_, T, R>,
+    mut values: ViewMut<'y, T, R>,
+    mut indices: ViewMut<'y, i64, R>,
+) -> Result<(View<'y, T, R>, View<'y, i64, R>)> {
+    let mut expected = x.dims();
+    let dims = around(&expected, axis, 1)?;
+    let k = values.dims()[axis];
+    require(k <= dims[1], "k", "be no more than the axis has elements")?;
+    expected[axis] = k;
+    require(expected == values.dims(), "values", "have the dims of x but for the axis")?;
+    require(expected == indices.dims(), "indices", "have the dims of the values")?;
+    sort(dims, k, largest, x.as_slice()?, values.as_mut_slice()?, indices.as_mut_slice()?);
+    Ok((values.into_view(), indices.into_view()))
+}
+
+/// From x `[outer, axis, inner]` to both results `[outer, k, inner]`.
+fn sort<T: Scalar>(
+    [outer, axis, inner]: [usize; 3],
     k: usize,
     greatest: bool,
     x: &[T],
     values: &mut [T],
     indices: &mut [i64],
-) -> Result<()> {
-    let [outer, axis, inner] = dims;
-    check_len("x", len(&dims)?, x.len())?;
-    require(k <= axis, "k", "be no more than the axis has elements")?;
-    check_len("values", len(&[outer, k, inner])?, values.len())?;
-    check_len("indices", values.len(), indices.len())?;
+) {
     if values.is_empty() {
-        return Ok(());
+        return;
     }
     for i in 0..outer * inner {
         let start = i / inner * axis * inner + i % inner;
@@ -62,7 +90,6 @@ pub fn top_k<T: Scalar>(
             values[place] = x[start + indices[place] as usize * inner];
         }
     }
-    Ok(())
 }
 
 /// The foremost elements so far, as a heap with the hindmost of them on top, in the memory of the result.

@@ -1,25 +1,45 @@
 //! Permuting axes.
 
 use super::strided::{Strided, strides};
-use crate::error::{Result, check_len, require};
-use crate::tensor::{MAX_RANK, Shape, len};
+use crate::Context;
+use crate::error::{Result, require};
+use crate::tensor::{MAX_RANK, Shape, View, ViewMut};
 
-/// Permutes the axes: axis i of y is axis `perm[i]` of x, whose shape is `dims`.
-pub fn transpose<T: Copy>(x: &[T], y: &mut [T], dims: &[usize], perm: &[usize]) -> Result<()> {
-    let shape = Shape::new(dims)?;
-    check_len("x", len(&shape)?, x.len())?;
-    check_len("y", x.len(), y.len())?;
+/// Permutes the axes: axis i of y is axis `perm[i]` of x.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::transpose, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
+/// let mut y = [0; 6];
+/// let y = transpose(cx, [1, 0], x, ViewMut::new(&mut y, [3, 2])?)?;
+/// assert_eq!(y.as_slice()?, [1, 4, 2, 5, 3, 6]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+pub fn transpose<'y, T: Copy, const R: usize>(
+    _: &mut Context<'_>,
+    perm: [usize; R],
+    x: View<'_, T, R>,
+    mut y: ViewMut<'y, T, R>,
+) -> Result<View<'y, T, R>> {
+    plan(&perm, &x.dims(), &y.dims())?.copy(x.as_slice()?, y.as_mut_slice()?);
+    Ok(y.into_view())
+}
+
+/// The walk over x in the order of y; both have as many dims as `perm` has entries.
+fn plan(perm: &[usize], x: &[usize], y: &[usize]) -> Result<Strided> {
+    Shape::new(x)?;
     let mut seen = [false; MAX_RANK];
-    require(perm.len() == dims.len(), "perm", "have one entry for each axis")?;
-    for &axis in perm {
-        require(axis < dims.len() && !seen[axis], "perm", "name every axis once")?;
+    for (&axis, &dim) in perm.iter().zip(y) {
+        require(axis < x.len() && !seen[axis], "perm", "name every axis once")?;
+        require(dim == x[axis], "y", "have the permuted dims of x")?;
         seen[axis] = true;
     }
-    let strides = strides(dims);
+    let strides = strides(x);
     let mut strided = Strided::new(0);
     for &axis in perm.iter().rev() {
-        strided.push(dims[axis], strides[axis]);
+        strided.push(x[axis], strides[axis]);
     }
-    strided.copy(x, y);
-    Ok(())
+    Ok(strided)
 }

@@ -1,14 +1,26 @@
 //! Mathematical functions of one number.
 
-use crate::error::{Result, check_len};
+use crate::Context;
+use crate::error::Result;
 use crate::math;
 use crate::ops::function::{Applied, applied};
 use crate::simd::{Isa, Simd, Source};
+use crate::tensor::{View, ViewMut, check_dims};
 
 /// Declares [`Unary`].
 macro_rules! functions {
     (|$s:ident, $x:ident| $($(#[$doc:meta])* $variant:ident => $e:expr;)+) => {
         /// A mathematical function of one number.
+        ///
+        /// ```
+        /// # use tf_layers::{Buffer, Context, Isa, ops::Unary, tensor::{View, ViewMut}};
+        /// # let mut scratch = Buffer::default();
+        /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        /// let mut y = [0.0; 2];
+        /// let y = Unary::Sqrt.run(cx, View::new(&[4.0, 9.0], [2])?, ViewMut::new(&mut y, [2])?)?;
+        /// assert_eq!(y.as_slice()?, [2.0, 3.0]);
+        /// # Ok::<(), tf_layers::Error>(())
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq)]
         #[non_exhaustive]
         pub enum Unary {
@@ -31,19 +43,28 @@ macro_rules! functions {
 }
 
 impl Unary {
-    /// y = f(x), element by element; an error if the lengths differ.
+    /// y = f(x), element by element; y has the dims of x.
     #[inline(always)]
-    pub fn run(self, isa: Isa, x: &[f32], y: &mut [f32]) -> Result<()> {
-        check_len("y", x.len(), y.len())?;
-        self.apply(isa, Source::Each(x), y);
-        Ok(())
+    pub fn run<'y, const R: usize>(
+        self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        check_dims(&x.dims(), &y.dims())?;
+        self.apply(cx.isa, Source::Each(x.as_slice()?), y.as_mut_slice()?);
+        Ok(y.into_view())
     }
 
     /// y = f(y), element by element.
     #[inline(always)]
-    pub fn run_in_place(self, isa: Isa, y: &mut [f32]) -> Result<()> {
-        self.apply(isa, Source::Output, y);
-        Ok(())
+    pub fn run_in_place<'y, const R: usize>(
+        self,
+        cx: &mut Context<'_>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        self.apply(cx.isa, Source::Output, y.as_mut_slice()?);
+        Ok(y.into_view())
     }
 }
 

@@ -1,7 +1,7 @@
 //! NumPy's broadcasting: which element of each operand goes with an element of the result.
 
-use crate::error::{Result, check_len, require};
-use crate::tensor::{MAX_RANK, Shape, len};
+use crate::error::{Result, require};
+use crate::tensor::{MAX_RANK, Shape};
 
 /// How `N` operands are walked together, with as few and as long runs as their shapes allow.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,18 @@ pub(crate) struct Plan<const N: usize> {
 impl<const N: usize> Plan<N> {
     /// An error unless each pair of dims, aligned at the right, is equal or has a 1.
     pub fn new(shapes: [&[usize]; N]) -> Result<Self> {
+        Ok(Self::of(shapes, &shape(shapes)?))
+    }
+
+    /// The same for a result `y`; an error unless the shapes broadcast to its dims.
+    pub fn onto(shapes: [&[usize]; N], y: &[usize]) -> Result<Self> {
         let out = shape(shapes)?;
+        require(out.iter().eq(y), "y", "have the dims that the operands broadcast to")?;
+        Ok(Self::of(shapes, &out))
+    }
+
+    /// The plan for shapes that broadcast to `out`.
+    fn of(shapes: [&[usize]; N], out: &[usize]) -> Self {
         let mut plan = Self { dims: [1; MAX_RANK], rank: 0, strides: [[0; MAX_RANK]; N] };
         // From the right: the stride of each operand's dim, and whether it continues the run before.
         let mut sizes = [1usize; N];
@@ -42,7 +53,7 @@ impl<const N: usize> Plan<N> {
             }
             plan.rank += 1;
         }
-        Ok(plan)
+        plan
     }
 
     /// The length of a run, and whether each operand moves along within it (or stays where it is).
@@ -92,14 +103,6 @@ impl Plan<2> {
     }
 }
 
-/// The plan for two operands and an output of `out` elements; an error unless their lengths are those of the shapes.
-pub(crate) fn pair<T>(a: &[T], a_shape: &[usize], b: &[T], b_shape: &[usize], out: usize) -> Result<Plan<2>> {
-    check_len("a", len(a_shape)?, a.len())?;
-    check_len("b", len(b_shape)?, b.len())?;
-    check_len("out", len(&shape([a_shape, b_shape])?)?, out)?;
-    Plan::new([a_shape, b_shape])
-}
-
 /// The shape that `shapes` broadcast to.
 pub(crate) fn shape<const N: usize>(shapes: [&[usize]; N]) -> Result<Shape> {
     let mut dims = [1usize; MAX_RANK];
@@ -119,17 +122,4 @@ pub(crate) fn shape<const N: usize>(shapes: [&[usize]; N]) -> Result<Shape> {
     let out = Shape::new(&dims[MAX_RANK - rank..])?;
     crate::len(&out)?;
     Ok(out)
-}
-
-/// out = f(a, b), with NumPy's broadcasting.
-pub(crate) fn zip<A: Copy, B>(
-    a: &[A],
-    a_shape: &[usize],
-    b: &[A],
-    b_shape: &[usize],
-    out: &mut [B],
-    f: impl Fn(A, A) -> B,
-) -> Result<()> {
-    pair(a, a_shape, b, b_shape, out.len())?.zip(a, b, out, f);
-    Ok(())
 }

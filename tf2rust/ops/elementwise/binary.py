@@ -9,10 +9,9 @@ import numpy as np
 
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
-from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value, Weight, WeightRefs, broadcasts_rows
+from tf2rust.ops.core.layer import Dims, Layer, Perm, Value, Weight, broadcasts_rows
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list, rust_type
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import inverse
@@ -26,7 +25,7 @@ def _add_relu(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(x + y, 0))
 
 
-# The variants of tf_layers::Binary, and what they compute. All but the last two are ONNX operators too.
+# What they compute. All but the last two are ONNX operators too.
 FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "Add": np.add,
     "Sub": np.subtract,
@@ -121,35 +120,10 @@ class Binary(Layer):
         c = self.constant
         return broadcasts_rows(self.y, self.inputs, by_row) and (c is None or c.ndim < self.y.rank or c.shape[0] == 1)
 
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str] | None:
-        if self.constant is None:
-            return None
-        return f"&'w [{rust_type(self.constant.dtype.name)}]", weights.get("constant")
-
-    def _operands(self, call: RustCall) -> list[tuple[str, str]]:
-        if self.constant is None:
-            return [(text, f"&{call.dims(v.shape)}") for text, v in zip(call.inputs, self.inputs, strict=True)]
-        tensor = (call.inputs[0], f"&{call.dims(self.x.shape)}")
-        constant = (call.field, f"&{rust_list(tuple(self.constant.shape))}")
-        return [constant, tensor] if self.constant_first else [tensor, constant]
-
-    def rust_call(self, call: RustCall) -> str:
-        (a, a_shape), (b, b_shape) = self._operands(call)
-        if self.y.dtype != "float32":
-            return f"ScalarBinary::{self.function}.run({a}, {a_shape}, {b}, {b_shape}, {call.outputs[0]})"
-        return f"Binary::{self.function}.run(isa, {a}, {a_shape}, {b}, {b_shape}, {call.outputs[0]})"
-
     def inplace_input(self) -> Value | None:
         """The first operand is the one that is overwritten, so it must be the tensor and have the output's shape."""
         fits = not self.constant_first and self.x.shape == self.y.shape and self.y.dtype == "float32"
         return self.x if fits else None
-
-    def rust_call_inplace(self, call: RustCall) -> str:
-        (_, shape), (b, b_shape) = self._operands(call)
-        return f"Binary::{self.function}.run_in_place(isa, {call.outputs[0]}, {shape}, {b}, {b_shape})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Binary", "ScalarBinary"}
 
 
 def placed(node: Node, facts: Facts) -> Dims | None:

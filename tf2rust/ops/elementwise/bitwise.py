@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from tf2rust.ops.core.dtypes import INTEGERS
 from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers, same_shape
-from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.elementwise.comparison import Elementwise
@@ -27,12 +27,6 @@ class Bitwise(Elementwise):
     kind = "Bitwise"
     function: str
 
-    def rust_call(self, call: RustCall) -> str:
-        return self._call(f"Bitwise::{self.function}.run", call)
-
-    def rust_imports(self) -> set[str]:
-        return {"Bitwise"}
-
 
 @dataclass(eq=False, kw_only=True)
 class BitwiseOfOne(Layer):
@@ -43,12 +37,6 @@ class BitwiseOfOne(Layer):
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         return (replace(self), perms[0]) if perms[0] is not None else None
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"{self.function}({call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {self.function}
 
 
 infers("BitwiseNot")(same_shape)

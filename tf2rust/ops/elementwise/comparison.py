@@ -11,7 +11,7 @@ import onnx_ir as ir
 from tf2rust.ops.core.dims import equals
 from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers, same_shape
-from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value, broadcasts_rows
+from tf2rust.ops.core.layer import Layer, Perm, Value, broadcasts_rows
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.generator.constant import constant
@@ -29,10 +29,6 @@ class Elementwise(Layer):
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         return broadcasts_rows(self.y, self.inputs, by_row)
 
-    def _call(self, function: str, call: RustCall) -> str:
-        operands = [f"{x}, &{call.dims(v.shape)}" for x, v in zip(call.inputs, self.inputs, strict=True)]
-        return f"{function}({', '.join(operands)}, {call.outputs[0]})"
-
 
 @dataclass(eq=False, kw_only=True)
 class Compare(Elementwise):
@@ -41,12 +37,6 @@ class Compare(Elementwise):
     kind = "Compare"
     function: str
 
-    def rust_call(self, call: RustCall) -> str:
-        return self._call(f"Compare::{self.function}.run", call)
-
-    def rust_imports(self) -> set[str]:
-        return {"Compare"}
-
 
 @dataclass(eq=False, kw_only=True)
 class Logic(Elementwise):
@@ -54,12 +44,6 @@ class Logic(Elementwise):
 
     kind = "Logic"
     function: str
-
-    def rust_call(self, call: RustCall) -> str:
-        return self._call(f"Logic::{self.function}.run", call)
-
-    def rust_imports(self) -> set[str]:
-        return {"Logic"}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -73,12 +57,6 @@ class Not(Layer):
 
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         return self.keeps_rows(by_row)
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"not({call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"not"}
 
 
 _COMPARISONS = ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")

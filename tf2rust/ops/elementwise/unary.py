@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.facts import infers, same_shape
-from tf2rust.ops.core.layer import Layer, Perm, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -16,7 +16,7 @@ _FUNCTIONS = (
     *("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"),
 )
 _OF_NUMBERS = ("Neg", "Abs", "Sign")
-_OF_DOUBLES = ("Sqrt", "Reciprocal", "Exp", "Log", "Floor", "Ceil", "Round")
+OF_DOUBLES = ("Sqrt", "Reciprocal", "Exp", "Log", "Floor", "Ceil", "Round")
 infers(*_FUNCTIONS)(same_shape)
 
 
@@ -36,23 +36,11 @@ class Unary(Layer):
     def inplace_input(self) -> Value | None:
         return self.x if self.x.dtype == "float32" else None
 
-    def rust_call(self, call: RustCall) -> str:
-        if self.x.dtype != "float32":
-            kind = "DoubleUnary" if self.x.dtype == "float64" and self.function in _OF_DOUBLES else "ScalarUnary"
-            return f"{kind}::{self.function}.run({call.inputs[0]}, {call.outputs[0]})"
-        return f"Unary::{self.function}.run(isa, {call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_call_inplace(self, call: RustCall) -> str:
-        return f"Unary::{self.function}.run_in_place(isa, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Unary", "ScalarUnary", "DoubleUnary"}
-
 
 @rule(Op("|".join(_FUNCTIONS), Var("x"), name="unary"))
 def unary(m: Match, b: Builder) -> Yield:
     x = b.value(m["x"])
-    doubles = ("float32", "float64") if m.root.op in _OF_DOUBLES else ("float32",)
+    doubles = ("float32", "float64") if m.root.op in OF_DOUBLES else ("float32",)
     known = NUMBERS if m.root.op in _OF_NUMBERS else doubles
     if x.dtype not in known:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(known)}")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers
-from tf2rust.ops.core.layer import RustCall
 from tf2rust.ops.core.pattern import Match, Op, Pattern, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.elementwise.comparison import Elementwise, elementwise_layer
@@ -20,12 +19,6 @@ class Select(Elementwise):
     """``a`` where the condition, the first input, holds, else ``b``."""
 
     kind = "Select"
-
-    def rust_call(self, call: RustCall) -> str:
-        return self._call("select", call)
-
-    def rust_imports(self) -> set[str]:
-        return {"select"}
 
 
 @infers("Where")

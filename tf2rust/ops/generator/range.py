@@ -11,7 +11,7 @@ import onnx_ir as ir
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 
@@ -21,18 +21,6 @@ class Range(Layer):
     """start + i · step for each i; inputs are start, step and, where the length is not known before, the limit."""
 
     kind = "Range"
-
-    def measures(self, call: RustCall) -> dict[str, str]:
-        if len(call.inputs) < 3:
-            return {}
-        start, step, limit = call.inputs
-        return {str(self.y.shape[0]): f"range_len({start}, {limit}, {step})"}
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"range({call.inputs[0]}, {call.inputs[1]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"range", "range_len"}
 
 
 _WIDE = ("float32", "float64", "int32", "int64")

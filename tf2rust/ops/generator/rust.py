@@ -1,10 +1,11 @@
-"""How constants are read in Rust."""
+"""How constants are read, and ranges made, in Rust."""
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
-from tf2rust.ops.core.rust import rust_number, rust_type
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field, measured_dims
 from tf2rust.ops.generator.constant import Constant
+from tf2rust.ops.generator.range import Range
+from tf2rust.rust.literals import rust_number, rust_type
 from tf2rust.rust.tree import Expr, Item, array, ref
 
 
@@ -24,3 +25,18 @@ def _(layer: Constant, weights: Weights) -> LayerField:
 def _(layer: Constant, site: Site) -> Expr:
     """A constant is copied only to become an output of the model."""
     return Item("tf_layers::ops::copy")(CX, site.field, *site.outputs)
+
+
+@layer_call.register
+def _(layer: Range, site: Site) -> Expr:
+    start, step = site.inputs[:2]
+    return Item("tf_layers::ops::range")(CX, start, step, *site.outputs)
+
+
+@measured_dims.register
+def _(layer: Range, site: Site) -> dict[str, Expr]:
+    """The length, where numbers say it."""
+    if len(site.inputs) < 3:
+        return {}
+    start, step, limit = site.inputs
+    return {str(layer.y.shape[0]): Item("tf_layers::ops::range_len")(start, limit, step)}

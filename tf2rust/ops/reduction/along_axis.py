@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tf2rust.ops.core.dims import product
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 
 
 @dataclass(eq=False, kw_only=True)
@@ -13,15 +12,3 @@ class AlongAxis(Layer):
     """A layer that works on every line along ``axis``."""
 
     axis: int
-
-    def split(self, call: RustCall) -> str:
-        """The shape as [outer, axis, inner]."""
-        shape = self.x.shape
-        if not shape:
-            return call.dims((1, 1, 1))
-        return call.dims((product(shape[: self.axis]), shape[self.axis], product(shape[self.axis + 1 :])))
-
-
-def flag(value: bool) -> str:
-    """``true`` or ``false``, as Rust has it."""
-    return str(value).lower()

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
-from tf2rust.ops.core.layer import RustCall
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.reduction.along_axis import AlongAxis, flag
+from tf2rust.ops.reduction.along_axis import AlongAxis
 from tf2rust.ops.reduction.reduce import reduced
 
 
@@ -24,13 +23,6 @@ class ArgExtreme(AlongAxis):
     @property
     def kind(self) -> str:
         return "ArgMax" if self.greatest else "ArgMin"
-
-    def rust_call(self, call: RustCall) -> str:
-        extreme = f"Extreme {{ greatest: {flag(self.greatest)}, last: {flag(self.last)} }}"
-        return f"{extreme}.run({self.split(call)}, {call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Extreme"}
 
 
 @infers("ArgMax", "ArgMin")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.facts import infers, normal_axis, same_shape
-from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.reduction.along_axis import AlongAxis, flag
+from tf2rust.ops.reduction.along_axis import AlongAxis
 
 
 @dataclass(eq=False, kw_only=True)
@@ -25,18 +25,6 @@ class Cumulate(AlongAxis):
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         return None if perm is None or len(perms) > 1 else (replace(self, axis=perm[self.axis]), perm)
-
-    def split(self, call: RustCall) -> str:
-        if len(call.inputs) == 1:
-            return super().split(call)
-        return f"around_axis(&{call.dims(self.x.shape)}, {call.inputs[1]})?"
-
-    def rust_call(self, call: RustCall) -> str:
-        options = f"product: {flag(self.product)}, exclusive: {flag(self.exclusive)}, reverse: {flag(self.reverse)}"
-        return f"Cumulate {{ {options} }}.run({self.split(call)}, {call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Cumulate", "around_axis"}
 
 
 infers("Hardmax", "CumSum", "CumProd")(same_shape)

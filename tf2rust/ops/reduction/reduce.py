@@ -12,7 +12,7 @@ from tf2rust.ops.core.activation import Activation
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
-from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value
+from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.elementwise.binary import Binary
@@ -64,16 +64,6 @@ class Reduce(Layer):
         if consumer.axes[-1] != self.axes[0] - 1:
             return None
         return replace(self, axes=consumer.axes + self.axes)
-
-    def rust_call(self, call: RustCall) -> str:
-        shape, first, last = self.x.shape, self.axes[0], self.axes[-1] + 1
-        split = call.dims((product(shape[:first]), product(shape[first:last]), product(shape[last:])))
-        if self.x.dtype != "float32":
-            return f"ScalarReduce::{self.function}.run({split}, {call.inputs[0]}, {call.outputs[0]})"
-        return f"Reduce::{self.function}.run(isa, {split}, {call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Reduce", "ScalarReduce"}
 
 
 def _axes(node: Node, facts: Facts) -> list[int]:

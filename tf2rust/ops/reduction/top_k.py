@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured, normal_axis
-from tf2rust.ops.core.layer import Dims, RustCall
+from tf2rust.ops.core.layer import Dims
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.reduction.along_axis import AlongAxis, flag
+from tf2rust.ops.reduction.along_axis import AlongAxis
 
 
 @dataclass(eq=False, kw_only=True)
@@ -22,19 +22,6 @@ class TopK(AlongAxis):
 
     kind = "TopK"
     greatest: bool
-
-    def measures(self, call: RustCall) -> dict[str, str]:
-        return {str(self.y.shape[self.axis]): f"size_at({call.inputs[1]}, 0)"} if len(call.inputs) > 1 else {}
-
-    def rust_call(self, call: RustCall) -> str:
-        k = call.dim(self.y.shape[self.axis])
-        return (
-            f"top_k({self.split(call)}, {k}, {flag(self.greatest)}, {call.inputs[0]}, "
-            f"{call.outputs[0]}, {call.outputs[1]})"
-        )
-
-    def rust_imports(self) -> set[str]:
-        return {"top_k", "size_at"}
 
 
 @infers("TopK")

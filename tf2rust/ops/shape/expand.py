@@ -10,7 +10,7 @@ import numpy as np
 from tf2rust.ops.core.dims import symbols
 from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers, measured
-from tf2rust.ops.core.layer import Dims, Layer, RustCall, broadcasts_rows
+from tf2rust.ops.core.layer import Dims, Layer, broadcasts_rows
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.generator.constant import constant
@@ -26,25 +26,12 @@ class Broadcast(Layer):
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         return broadcasts_rows(self.y, self.inputs, by_row)
 
-    def rust_call(self, call: RustCall) -> str:
-        shapes = f"&{call.dims(self.x.shape)}, {call.outputs[0]}, &{call.dims(self.y.shape)}"
-        return f"broadcast({call.inputs[0]}, {shapes})"
-
-    def rust_imports(self) -> set[str]:
-        return {"broadcast"}
-
 
 @dataclass(eq=False, kw_only=True)
 class Fill(Broadcast):
     """A number, the first input, repeated to the shape that the second input holds."""
 
     kind = "Fill"
-
-    def measures(self, call: RustCall) -> dict[str, str]:
-        return {str(d): f"size_at({call.inputs[1]}, {axis})" for axis, d in enumerate(self.y.shape)}
-
-    def rust_imports(self) -> set[str]:
-        return {"broadcast", "size_at"}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -57,12 +44,6 @@ class Tile(Layer):
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         once = self.repeats[0] == 1
         return self.keeps_rows(by_row) and once and not symbols(self.repeats) & symbols(self.x.shape[:1])
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"tile({call.inputs[0]}, &{call.dims(self.x.shape)}, &{call.dims(self.repeats)}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"tile"}
 
 
 def _repeats(node: Node, facts: Facts) -> Dims:

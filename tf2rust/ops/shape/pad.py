@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from tf2rust.ops.conv.conv import Conv
 from tf2rust.ops.core.dims import Expr, symbols
 from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
-from tf2rust.ops.core.layer import Layer, Perm, RustCall
+from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_number
 from tf2rust.ops.indexing.slice import Slice
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -58,20 +55,6 @@ class Pad(Layer):
             return None
         known = [(a, b) for a, b in self.padding[1:-1] if isinstance(a, int) and isinstance(b, int)]
         return tuple(known) if len(known) == len(self.padding) - 2 else None
-
-    def rust_call(self, call: RustCall) -> str:
-        before = call.dims([p for p, _ in self.padding])
-        number = rust_number(np.dtype(self.x.dtype).type(self.value), self.x.dtype)
-        if len(self.inputs) > 1:
-            number = f"number({call.inputs[1]})?"
-        mode = f"Constant({number})" if self.mode == "constant" else self.mode.capitalize()
-        return (
-            f"pad({call.inputs[0]}, &{call.dims(self.x.shape)}, &{before}, Pad::{mode}, "
-            f"&{call.dims(self.y.shape)}, {call.outputs[0]})"
-        )
-
-    def rust_imports(self) -> set[str]:
-        return {"pad", "Pad", "number"}
 
 
 _MODES = ("constant", "edge", "reflect", "wrap")

@@ -2,28 +2,67 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, Site, layer_call
+import numpy as np
+
+from tf2rust.ops.core.emit import CX, Site, layer_call, measured_dims
 from tf2rust.ops.shape.concat import Concatenate
+from tf2rust.ops.shape.expand import Broadcast, Fill, Tile
+from tf2rust.ops.shape.pad import Pad
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.shape import ShapeOf
+from tf2rust.ops.shape.transpose import Transpose
+from tf2rust.rust.literals import rust_number
 from tf2rust.rust.tree import Expr, Item, array, ref
+
+_OPS = "tf_layers::ops"
 
 
 @layer_call.register
 def _(layer: Concatenate, site: Site) -> Expr:
-    concat = Item("tf_layers::ops::concat")
-    return concat(CX, layer.axis, ref(array(site.inputs)), *site.outputs)
+    return Item(f"{_OPS}::concat")(CX, layer.axis, ref(array(site.inputs)), *site.outputs)
+
+
+@layer_call.register
+def _(layer: Broadcast, site: Site) -> Expr:
+    return Item(f"{_OPS}::expand")(CX, site.inputs[0], *site.outputs)
+
+
+@measured_dims.register
+def _(layer: Fill, site: Site) -> dict[str, Expr]:
+    """All of the output's, which the second input holds."""
+    sizes = site.inputs[1].method("as_slice").tried()
+    return {str(dim): Item(f"{_OPS}::size_at")(sizes, axis) for axis, dim in enumerate(layer.y.shape)}
+
+
+@layer_call.register
+def _(layer: Tile, site: Site) -> Expr:
+    return Item(f"{_OPS}::tile")(CX, *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: Pad, site: Site) -> Expr:
+    mode: Expr = Item(f"{_OPS}::Pad").of(layer.mode.capitalize())
+    if layer.mode == "constant":
+        if len(site.inputs) > 1:
+            mode = mode(Item(f"{_OPS}::number")(site.inputs[1].method("as_slice").tried()).tried())
+        else:
+            mode = mode(rust_number(np.dtype(layer.x.dtype).type(layer.value), layer.x.dtype))
+    before = site.dims([before for before, _ in layer.padding])
+    return Item(f"{_OPS}::pad")(CX, before, mode, site.inputs[0], *site.outputs)
 
 
 @layer_call.register
 def _(layer: Reshape, site: Site) -> Expr:
-    """The elements are copied where the result must stand in a place of its own."""
-    view = site.inputs[0]
-    if layer.x.shape != layer.y.shape:
-        view = view.method("reshape", site.dims(layer.y.shape)).tried()
-    return Item("tf_layers::ops::copy")(CX, view, *site.outputs)
+    """It is called only where the output has a place of its own."""
+    x = site.inputs[0].method("reshape", site.dims(layer.y.shape)).tried()
+    return Item(f"{_OPS}::copy")(CX, x if layer.x.shape != layer.y.shape else site.inputs[0], *site.outputs)
 
 
 @layer_call.register
 def _(layer: ShapeOf, site: Site) -> Expr:
-    return Item("tf_layers::ops::write_dims")(CX, ref(site.dims(layer.dims)), *site.outputs)
+    return Item(f"{_OPS}::write_dims")(CX, ref(site.dims(layer.dims)), *site.outputs)
+
+
+@layer_call.register
+def _(layer: Transpose, site: Site) -> Expr:
+    return Item(f"{_OPS}::transpose")(CX, array(layer.perm), *site.inputs, *site.outputs)

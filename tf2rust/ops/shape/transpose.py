@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
-from tf2rust.ops.core.layer import Dims, Layer, Perm, RustCall, Value
+from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, rule
-from tf2rust.ops.core.rust import rust_list
 
 
 @dataclass(eq=False, kw_only=True)
@@ -22,12 +21,6 @@ class Transpose(Layer):
 
     def is_rowwise(self, by_row: Sequence[bool]) -> bool:
         return self.keeps_rows(by_row) and self.perm[0] == 0
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"transpose({call.inputs[0]}, {call.outputs[0]}, &{call.dims(self.x.shape)}, &{rust_list(self.perm)})"
-
-    def rust_imports(self) -> set[str]:
-        return {"transpose"}
 
 
 def permute(shape: Dims, perm: Perm) -> Dims:

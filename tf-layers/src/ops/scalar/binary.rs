@@ -1,10 +1,22 @@
 //! Functions of two numbers.
 
+use crate::Context;
 use crate::error::{Result, require};
-use crate::tensor::Scalar;
-use crate::tensor::broadcast::pair;
+use crate::tensor::broadcast::Plan;
+use crate::tensor::{Scalar, View, ViewMut};
 
 /// A function of two numbers of any type, with NumPy's broadcasting.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::ScalarBinary, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let (a, b) = (View::new(&[7i64, -7], [2])?, View::new(&[3], [])?);
+/// let mut y = [0; 2];
+/// let y = ScalarBinary::Mod.run(cx, a, b, ViewMut::new(&mut y, [2])?)?;
+/// assert_eq!(y.as_slice()?, [1, 2]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScalarBinary {
@@ -29,29 +41,33 @@ pub enum ScalarBinary {
 }
 
 impl ScalarBinary {
-    /// out = a ∘ b. The shapes have at most 8 dims; `out` is as long as what they broadcast to.
-    pub fn run<T: Scalar>(
+    /// y = a ∘ b. The tensors have at most 8 dims; y has those that a and b broadcast to.
+    pub fn run<'y, T: Scalar, const A: usize, const B: usize, const R: usize>(
         self,
-        a: &[T],
-        a_shape: &[usize],
-        b: &[T],
-        b_shape: &[usize],
-        out: &mut [T],
-    ) -> Result<()> {
-        let plan = pair(a, a_shape, b, b_shape, out.len())?;
+        _: &mut Context<'_>,
+        a: View<'_, T, A>,
+        b: View<'_, T, B>,
+        mut y: ViewMut<'y, T, R>,
+    ) -> Result<View<'y, T, R>> {
+        let plan = Plan::onto([&a.dims(), &b.dims()], &y.dims())?;
+        self.apply(&plan, a.as_slice()?, b.as_slice()?, y.as_mut_slice()?)?;
+        Ok(y.into_view())
+    }
+
+    fn apply<T: Scalar>(self, plan: &Plan<2>, a: &[T], b: &[T], y: &mut [T]) -> Result<()> {
         if T::EXACT && matches!(self, Self::Div | Self::Mod | Self::Fmod) {
             require(!b.contains(&T::ZERO), "divisor", "not hold a zero")?;
         }
         match self {
-            Self::Add => plan.zip(a, b, out, T::add),
-            Self::Sub => plan.zip(a, b, out, T::sub),
-            Self::Mul => plan.zip(a, b, out, T::mul),
-            Self::Div => plan.zip(a, b, out, T::div),
-            Self::Max => plan.zip(a, b, out, T::greater),
-            Self::Min => plan.zip(a, b, out, T::lesser),
-            Self::Pow => plan.zip(a, b, out, T::pow),
-            Self::Fmod => plan.zip(a, b, out, T::rem),
-            Self::Mod => plan.zip(a, b, out, |a, b| {
+            Self::Add => plan.zip(a, b, y, T::add),
+            Self::Sub => plan.zip(a, b, y, T::sub),
+            Self::Mul => plan.zip(a, b, y, T::mul),
+            Self::Div => plan.zip(a, b, y, T::div),
+            Self::Max => plan.zip(a, b, y, T::greater),
+            Self::Min => plan.zip(a, b, y, T::lesser),
+            Self::Pow => plan.zip(a, b, y, T::pow),
+            Self::Fmod => plan.zip(a, b, y, T::rem),
+            Self::Mod => plan.zip(a, b, y, |a, b| {
                 let rest = a.rem(b);
                 if rest != T::ZERO && (rest < T::ZERO) != (b < T::ZERO) { rest.add(b) } else { rest }
             }),
@@ -63,6 +79,17 @@ impl ScalarBinary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
+    use alloc::vec::Vec;
+
+    fn run<T: Scalar>(function: ScalarBinary, a: &[T], b: &[T], y: &mut [T]) -> Result<()> {
+        let [a, b] = [View::new(a, [a.len()])?, View::new(b, [b.len()])?];
+        let len = y.len();
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        function.run(cx, a, b, ViewMut::new(y, [len])?).map(|_| ())
+    }
 
     #[test]
     fn arithmetic_is_numpys() {
@@ -79,39 +106,42 @@ mod tests {
             (ScalarBinary::Pow, [343, -343, 0, 0, 0]),
         ];
         for (function, expected) in cases {
-            let mut out = [0; 5];
-            function.run(&a, &[5], &b, &[5], &mut out).unwrap();
-            assert_eq!(out, expected, "{function:?}");
+            let mut y = [0; 5];
+            run(function, &a, &b, &mut y).unwrap();
+            assert_eq!(y, expected, "{function:?}");
         }
     }
 
     #[test]
     fn operands_broadcast_and_zero_divides_nothing() {
-        let mut out = [0i64; 6];
-        ScalarBinary::Mul.run(&[1, 2], &[2, 1], &[3, 4, 5], &[3], &mut out).unwrap();
-        assert_eq!(out, [3, 4, 5, 6, 8, 10]);
-        assert!(ScalarBinary::Mod.run(&[1, 2], &[2, 1], &[3, 0, 5], &[3], &mut out).is_err());
-        assert!(ScalarBinary::Add.run(&[1, 2], &[2], &[3, 4, 5], &[3], &mut out).is_err());
-        assert!(ScalarBinary::Add.run::<i64>(&[], &[0], &[], &[0], &mut []).is_ok());
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        let a = View::new(&[1, 2], [2, 1]).unwrap();
+        let mut y = [0i64; 6];
+        let mut apply = |function: ScalarBinary, b, dims: [usize; 2]| -> Result<Vec<i64>> {
+            let y = function.run(cx, a, View::new(b, [3])?, ViewMut::new(&mut y, dims)?)?;
+            Ok(y.as_slice()?.to_vec())
+        };
+        assert_eq!(apply(ScalarBinary::Mul, &[3, 4, 5], [2, 3]), Ok([3, 4, 5, 6, 8, 10].to_vec()));
+        assert!(apply(ScalarBinary::Mul, &[3, 4, 5], [3, 2]).is_err());
+        assert!(apply(ScalarBinary::Mod, &[3, 0, 5], [2, 3]).is_err());
+        assert!(run(ScalarBinary::Add, &[1, 2], &[3, 4, 5], &mut [0; 3]).is_err());
+        assert!(run::<i64>(ScalarBinary::Add, &[], &[], &mut []).is_ok());
     }
 
     #[test]
     fn floats_follow_their_own_rules() {
-        let mut out = [0f64; 4];
-        ScalarBinary::Div.run(&[1.0, -1.0, 0.0, 6.0], &[4], &[0.0, 0.0, 0.0, 3.0], &[4], &mut out).unwrap();
-        assert!(out[2].is_nan());
-        assert_eq!((out[0], out[1], out[3]), (f64::INFINITY, f64::NEG_INFINITY, 2.0));
-        ScalarBinary::Mod
-            .run(&[5.5, -5.5, 5.5, -5.5], &[4], &[3.0, 3.0, -3.0, -3.0], &[4], &mut out)
-            .unwrap();
-        assert_eq!(out, [2.5, 0.5, -0.5, -2.5]);
-        ScalarBinary::Max
-            .run(&[1.0, f64::NAN, 2.0, 0.0], &[4], &[f64::NAN, 1.0, 1.0, 3.0], &[4], &mut out)
-            .unwrap();
-        assert!(out[0].is_nan() && out[1].is_nan());
-        assert_eq!(out[2..], [2.0, 3.0]);
-        ScalarBinary::Pow.run(&[2.0, -2.0, 9.0, 0.0], &[4], &[10.0, 3.0, 0.5, -1.0], &[4], &mut out).unwrap();
-        assert!((out[2] - 3.0).abs() < 1e-14);
-        assert_eq!((out[0], out[1], out[3]), (1024.0, -8.0, f64::INFINITY));
+        let mut y = [0f64; 4];
+        run(ScalarBinary::Div, &[1.0, -1.0, 0.0, 6.0], &[0.0, 0.0, 0.0, 3.0], &mut y).unwrap();
+        assert!(y[2].is_nan());
+        assert_eq!((y[0], y[1], y[3]), (f64::INFINITY, f64::NEG_INFINITY, 2.0));
+        run(ScalarBinary::Mod, &[5.5, -5.5, 5.5, -5.5], &[3.0, 3.0, -3.0, -3.0], &mut y).unwrap();
+        assert_eq!(y, [2.5, 0.5, -0.5, -2.5]);
+        run(ScalarBinary::Max, &[1.0, f64::NAN, 2.0, 0.0], &[f64::NAN, 1.0, 1.0, 3.0], &mut y).unwrap();
+        assert!(y[0].is_nan() && y[1].is_nan());
+        assert_eq!(y[2..], [2.0, 3.0]);
+        run(ScalarBinary::Pow, &[2.0, -2.0, 9.0, 0.0], &[10.0, 3.0, 0.5, -1.0], &mut y).unwrap();
+        assert!((y[2] - 3.0).abs() < 1e-14);
+        assert_eq!((y[0], y[1], y[3]), (1024.0, -8.0, f64::INFINITY));
     }
 }

@@ -1,9 +1,21 @@
 //! Functions of one `f64`.
 
-use crate::error::{Result, check_len};
+use crate::Context;
+use crate::error::Result;
 use crate::math;
+use crate::tensor::{View, ViewMut, check_dims};
 
 /// A mathematical function of one `f64`.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::DoubleUnary, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let mut y = [0.0; 2];
+/// let y = DoubleUnary::Round.run(cx, View::new(&[0.5, 1.5], [2])?, ViewMut::new(&mut y, [2])?)?;
+/// assert_eq!(y.as_slice()?, [0.0, 2.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DoubleUnary {
@@ -24,9 +36,19 @@ pub enum DoubleUnary {
 }
 
 impl DoubleUnary {
-    /// y = f(x), element by element; an error if the lengths differ.
-    pub fn run(self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        check_len("y", x.len(), y.len())?;
+    /// y = f(x), element by element; y has the dims of x.
+    pub fn run<'y, const R: usize>(
+        self,
+        _: &mut Context<'_>,
+        x: View<'_, f64, R>,
+        mut y: ViewMut<'y, f64, R>,
+    ) -> Result<View<'y, f64, R>> {
+        check_dims(&x.dims(), &y.dims())?;
+        self.apply(x.as_slice()?, y.as_mut_slice()?);
+        Ok(y.into_view())
+    }
+
+    fn apply(self, x: &[f64], y: &mut [f64]) {
         let f = match self {
             Self::Sqrt => math::root,
             Self::Reciprocal => |x: f64| 1.0 / x,
@@ -39,7 +61,6 @@ impl DoubleUnary {
         for (&x, y) in x.iter().zip(y) {
             *y = f(x);
         }
-        Ok(())
     }
 }
 
@@ -59,6 +80,8 @@ fn floor(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
 
     #[test]
     fn functions_are_exact_to_a_few_ulp() {
@@ -76,9 +99,13 @@ mod tests {
         x.extend([0.0, -0.0, 0.5, 1.5, -0.5, 1e-310, 1e300, -1e300, 5e15, f64::INFINITY, f64::NEG_INFINITY]);
         x.extend((0..2000).map(|i| 1.0 + f64::from(i) * 1e-4));
         x.push(f64::NAN);
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
         let mut y = alloc::vec![0.0; x.len()];
+        let len = x.len();
+        let arguments = View::new(&x, [len]).unwrap();
         for (function, exact) in cases {
-            function.run(&x, &mut y).unwrap();
+            function.run(cx, arguments, ViewMut::new(&mut y, [len]).unwrap()).unwrap();
             for (&x, &y) in x.iter().zip(&y) {
                 let exact = exact(x);
                 let close = (y - exact).abs() <= 4e-15 * exact.abs() + f64::MIN_POSITIVE;
@@ -88,6 +115,7 @@ mod tests {
                 );
             }
         }
-        assert!(DoubleUnary::Exp.run(&x, &mut y[1..]).is_err());
+        let shorter = ViewMut::new(&mut y[1..], [len - 1]).unwrap();
+        assert!(DoubleUnary::Exp.run(cx, arguments, shorter).is_err());
     }
 }

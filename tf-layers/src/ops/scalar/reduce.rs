@@ -1,10 +1,24 @@
 //! Reductions.
 
-use crate::error::{Result, check_len};
-use crate::tensor::Scalar;
-use crate::tensor::len;
+use core::ops::Range;
 
-/// A reduction of numbers of any type over one axis.
+use crate::Context;
+use crate::error::Result;
+use crate::ops::reduce::split;
+use crate::tensor::{Scalar, View, ViewMut};
+
+/// A reduction of numbers of any type over axes.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::ScalarReduce, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1i64, 2, 3, 4], [2, 2])?;
+/// let mut y = [0];
+/// let y = ScalarReduce::Sum.run(cx, 0..2, x, ViewMut::new(&mut y, [])?)?;
+/// assert_eq!(y.as_slice()?, [10]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScalarReduce {
@@ -19,11 +33,20 @@ pub enum ScalarReduce {
 }
 
 impl ScalarReduce {
-    /// From x `[outer, axis, inner]` to y `[outer, inner]`.
-    pub fn run<T: Scalar>(self, dims: [usize; 3], x: &[T], y: &mut [T]) -> Result<()> {
-        let [outer, axis, inner] = dims;
-        check_len("x", len(&dims)?, x.len())?;
-        check_len("y", len(&[outer, inner])?, y.len())?;
+    /// Reduces x over neighbouring axes. y has the dims of x without them, or with 1 in their places.
+    pub fn run<'y, T: Scalar, const A: usize, const R: usize>(
+        self,
+        _: &mut Context<'_>,
+        axes: Range<usize>,
+        x: View<'_, T, A>,
+        mut y: ViewMut<'y, T, R>,
+    ) -> Result<View<'y, T, R>> {
+        let dims = split(axes, &x.dims(), &y.dims())?;
+        self.apply(dims, x.as_slice()?, y.as_mut_slice()?);
+        Ok(y.into_view())
+    }
+
+    fn apply<T: Scalar>(self, [_, axis, inner]: [usize; 3], x: &[T], y: &mut [T]) {
         let (first, join): (T, fn(T, T) -> T) = match self {
             Self::Sum => (T::ZERO, T::add),
             Self::Prod => (T::ONE, T::mul),
@@ -32,7 +55,7 @@ impl ScalarReduce {
         };
         y.fill(first);
         if x.is_empty() {
-            return Ok(());
+            return;
         }
         for (x, y) in x.chunks_exact(axis * inner).zip(y.chunks_exact_mut(inner)) {
             for x in x.chunks_exact(inner) {
@@ -41,17 +64,20 @@ impl ScalarReduce {
                 }
             }
         }
-        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
 
     #[test]
     fn reductions() {
-        let x = [1i32, -2, 3, 4, 5, -6, 7, 8];
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        let x = View::new(&[1i32, -2, 3, 4, 5, -6, 7, 8], [2, 2, 2]).unwrap();
         let cases = [
             (ScalarReduce::Sum, [4, 2, 12, 2]),
             (ScalarReduce::Prod, [3, -8, 35, -48]),
@@ -60,18 +86,22 @@ mod tests {
         ];
         for (function, expected) in cases {
             let mut y = [0; 4];
-            function.run([2, 2, 2], &x, &mut y).unwrap();
+            function.run(cx, 1..2, x, ViewMut::new(&mut y, [2, 2]).unwrap()).unwrap();
             assert_eq!(y, expected, "{function:?}");
         }
         let mut y = [5u8; 2];
-        ScalarReduce::Prod.run([1, 0, 2], &[], &mut y).unwrap();
+        let none = View::new(&[], [0, 2]).unwrap();
+        ScalarReduce::Prod.run(cx, 0..1, none, ViewMut::new(&mut y, [1, 2]).unwrap()).unwrap();
         assert_eq!(y, [1, 1]);
-        assert!(ScalarReduce::Sum.run([2, 2, 2], &x, &mut [0; 3]).is_err());
+        let mut y = [0; 3];
+        assert!(ScalarReduce::Sum.run(cx, 1..2, x, ViewMut::new(&mut y, [3]).unwrap()).is_err());
         let mut y = [false; 2];
-        ScalarReduce::Max.run([2, 2, 1], &[false, true, false, false], &mut y).unwrap();
+        let x = View::new(&[false, true, false, false], [2, 2]).unwrap();
+        ScalarReduce::Max.run(cx, 1..2, x, ViewMut::new(&mut y, [2]).unwrap()).unwrap();
         assert_eq!(y, [true, false]);
         let mut y = [0f64; 2];
-        ScalarReduce::Min.run([2, 2, 1], &[1.0, f64::NAN, 3.0, 2.0], &mut y).unwrap();
+        let x = View::new(&[1.0, f64::NAN, 3.0, 2.0], [2, 2]).unwrap();
+        ScalarReduce::Min.run(cx, 1..2, x, ViewMut::new(&mut y, [2]).unwrap()).unwrap();
         assert!(y[0].is_nan());
         assert_eq!(y[1], 2.0);
     }

@@ -1,9 +1,20 @@
 //! Functions of one number.
 
-use crate::error::{Result, check_len};
-use crate::tensor::Scalar;
+use crate::Context;
+use crate::error::Result;
+use crate::tensor::{Scalar, View, ViewMut, check_dims};
 
 /// A function of one number of any type.
+///
+/// ```
+/// # use tf_layers::{Buffer, Context, Isa, ops::ScalarUnary, tensor::{View, ViewMut}};
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let mut y = [0i64; 2];
+/// let y = ScalarUnary::Abs.run(cx, View::new(&[-3, 4], [2])?, ViewMut::new(&mut y, [2])?)?;
+/// assert_eq!(y.as_slice()?, [3, 4]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScalarUnary {
@@ -16,9 +27,19 @@ pub enum ScalarUnary {
 }
 
 impl ScalarUnary {
-    /// y = f(x), element by element; an error if the lengths differ.
-    pub fn run<T: Scalar>(self, x: &[T], y: &mut [T]) -> Result<()> {
-        check_len("y", x.len(), y.len())?;
+    /// y = f(x), element by element; y has the dims of x.
+    pub fn run<'y, T: Scalar, const R: usize>(
+        self,
+        _: &mut Context<'_>,
+        x: View<'_, T, R>,
+        mut y: ViewMut<'y, T, R>,
+    ) -> Result<View<'y, T, R>> {
+        check_dims(&x.dims(), &y.dims())?;
+        self.apply(x.as_slice()?, y.as_mut_slice()?);
+        Ok(y.into_view())
+    }
+
+    fn apply<T: Scalar>(self, x: &[T], y: &mut [T]) {
         let negative = |x: T| T::ZERO.sub(x);
         for (&x, y) in x.iter().zip(y) {
             *y = match self {
@@ -29,22 +50,26 @@ impl ScalarUnary {
                 Self::Abs | Self::Sign => x,
             };
         }
-        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
 
     #[test]
     fn functions_of_one() {
-        let mut y = [0i32; 3];
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(Isa::detect(), &mut scratch);
+        let x = View::new(&[-2, 0, 5], [3]).unwrap();
         for (function, expected) in
             [(ScalarUnary::Neg, [2, 0, -5]), (ScalarUnary::Abs, [2, 0, 5]), (ScalarUnary::Sign, [-1, 0, 1])]
         {
-            function.run(&[-2, 0, 5], &mut y).unwrap();
-            assert_eq!(y, expected, "{function:?}");
+            let mut y = [0i32; 3];
+            let y = function.run(cx, x, ViewMut::new(&mut y, [3]).unwrap()).unwrap();
+            assert_eq!(y.as_slice().unwrap(), expected, "{function:?}");
         }
     }
 }

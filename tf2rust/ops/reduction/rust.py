@@ -1,0 +1,61 @@
+"""How reductions, and what else works along axes, are called in Rust."""
+
+from __future__ import annotations
+
+from tf2rust.ops.core.emit import CX, Site, layer_call, measured_dims
+from tf2rust.ops.reduction.along_axis import AlongAxis
+from tf2rust.ops.reduction.arg_max import ArgExtreme
+from tf2rust.ops.reduction.cumsum import Cumulate
+from tf2rust.ops.reduction.reduce import Reduce
+from tf2rust.ops.reduction.top_k import TopK
+from tf2rust.rust.tree import Binary, Expr, Item, Operand, array, expr, struct
+
+_OPS = "tf_layers::ops"
+
+
+@layer_call.register
+def _(layer: Reduce, site: Site) -> Expr:
+    kind = Item(f"{_OPS}::{'Reduce' if layer.x.dtype == 'float32' else 'ScalarReduce'}")
+    axes = Binary(expr(layer.axes[0]), "..", expr(layer.axes[-1] + 1))
+    return kind.of(layer.function).method("run", CX, axes, *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: ArgExtreme, site: Site) -> Expr:
+    kind = Item(f"{_OPS}::{layer.kind}")
+    search = struct(kind, axis=layer.axis, select_last_index=_flag(layer.last))
+    return search.method("run", CX, _lines(layer, site), *site.outputs)
+
+
+@layer_call.register
+def _(layer: Cumulate, site: Site) -> Expr:
+    axis: Operand = layer.axis
+    if len(site.inputs) > 1:
+        axis = Item(f"{_OPS}::axis_from")(site.inputs[1], layer.x.rank).tried()
+    kind = Item(f"{_OPS}::{'CumProd' if layer.product else 'CumSum'}")
+    running = struct(kind, axis=axis, exclusive=_flag(layer.exclusive), reverse=_flag(layer.reverse))
+    return running.method("run", CX, site.inputs[0], *site.outputs)
+
+
+@layer_call.register
+def _(layer: TopK, site: Site) -> Expr:
+    return Item(f"{_OPS}::top_k")(CX, layer.axis, _flag(layer.greatest), _lines(layer, site), *site.outputs)
+
+
+@measured_dims.register
+def _(layer: TopK, site: Site) -> dict[str, Expr]:
+    """How many elements there are to be, where a tensor says it."""
+    if len(site.inputs) < 2:
+        return {}
+    count = Item(f"{_OPS}::size_at")(site.inputs[1].method("as_slice").tried(), 0)
+    return {str(layer.y.shape[layer.axis]): count}
+
+
+def _lines(layer: AlongAxis, site: Site) -> Expr:
+    """The input; a single number as the only one along its axis."""
+    x = site.inputs[0]
+    return x if layer.x.rank else x.method("reshape", array([1])).tried()
+
+
+def _flag(value: bool) -> str:
+    return str(value).lower()
