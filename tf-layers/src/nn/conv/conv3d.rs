@@ -1,13 +1,14 @@
 //! Convolutions over volumes, channels last.
 
-use crate::error::{Result, check_len, require};
+use crate::Context;
+use crate::error::{Result, require};
 use crate::gemm::im2col::{Run, Windows};
 use crate::gemm::operand::{Start, Weights};
 use crate::gemm::{Matrix, UNBOUNDED, start};
 use crate::nn::Activation;
 use crate::simd::Isa;
-use crate::tensor::len;
-use crate::window::{Axis, window_axes};
+use crate::tensor::{View, ViewMut, len};
+use crate::window::{Axis, channels_last, check_made, window_axes};
 
 /// A convolution over volumes `[batch, depth, height, width, channels]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,10 +45,23 @@ impl Conv3d<'_> {
     }
 
     /// From x `[batch, …size, in_channels]` to y `[batch, …output_size, out_channels]`.
-    ///
-    /// Every slice of the result is a sum of convolutions of slices, one for each tap along the depth.
-    pub fn run(&self, isa: Isa, batch: usize, size: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
+    pub fn run<'y>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 5>,
+        mut y: ViewMut<'y, f32, 5>,
+    ) -> Result<View<'y, f32, 5>> {
+        let to = y.dims();
+        self.compute(cx.isa, x.dims(), x.as_slice()?, to, y.as_mut_slice()?)?;
+        Ok(y.into_view())
+    }
+
+    /// From `x` of the dims `from` to `y` of the dims `to`. Every slice of the result is a sum of convolutions of slices, one
+    /// for each tap along the depth.
+    fn compute(&self, isa: Isa, from: [usize; 5], x: &[f32], to: [usize; 5], y: &mut [f32]) -> Result<()> {
+        let (batch, size, in_channels) = channels_last(&from)?;
         let axes @ [depth, vertical, horizontal] = self.axes(size)?;
+        require(in_channels == self.in_channels, "x", "have the channels that the layer takes")?;
         let (groups, channels) = (self.groups, self.in_channels);
         require(groups > 0 && channels.is_multiple_of(groups), "in_channels", "be a multiple of the groups")?;
         let k = len(&[self.kernel_size[1], self.kernel_size[2], channels / groups])?;
@@ -60,9 +74,8 @@ impl Conv3d<'_> {
         )?;
         let n = self.kernel.cols();
         let out_channels = len(&[groups, n])?;
-        check_len("x", len(&[batch, size[0], size[1], size[2], channels])?, x.len())?;
+        check_made((batch, axes, out_channels), &to)?;
         let pixels = len(&[vertical.output, horizontal.output])?;
-        check_len("y", len(&[batch, depth.output, pixels, out_channels])?, y.len())?;
         start(self.bias, out_channels)?;
         if y.is_empty() {
             return Ok(());

@@ -1,14 +1,16 @@
 //! Transposed convolutions, channels last.
 
-use crate::error::{Error, Result, check_len, require};
+use crate::Context;
+use crate::error::{Error, Result, require};
 use crate::gemm::operand::{Plain, Start, Weights};
 use crate::gemm::{Matrix, Run, start};
 use crate::nn::Activation;
-use crate::simd::{Isa, Kernel, Simd};
-use crate::tensor::{Buffer, len};
+use crate::simd::{Kernel, Simd};
+use crate::tensor::{View, ViewMut, check_dims, len};
+use crate::window::channels_last;
 
-/// A transposed convolution over volumes `[batch, depth, height, width, channels]`; images have depth 1, sequences
-/// height 1 too. Every input pixel adds its multiple of the kernel to the result.
+/// A transposed convolution over volumes `[batch, depth, height, width, channels]`, images without depth or sequences
+/// without height. Every input pixel adds its multiple of the kernel to the result.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConvTranspose<'w> {
     /// Per group `[in_channels / groups, kernel_depth · kernel_height · kernel_width · out_channels / groups]`.
@@ -35,17 +37,33 @@ pub struct ConvTranspose<'w> {
 const BLOCK: usize = 1 << 15;
 
 impl ConvTranspose<'_> {
-    /// From x `[batch, …size, in_channels]` to y `[batch, …output, out_channels]`.
-    pub fn run(
+    /// From x `[batch, …, in_channels]` to y `[batch, …, out_channels]`, with one to three spatial axes.
+    ///
+    /// y may have any spatial dims: what would lie beyond them is cut off, and what no input reaches is the bias.
+    pub fn run<'y, const R: usize>(
         &self,
-        isa: Isa,
-        batch: usize,
-        size: [usize; 3],
-        output: [usize; 3],
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        let to = y.dims();
+        self.compute(cx, &x.dims(), x.as_slice()?, &to, y.as_mut_slice()?)?;
+        Ok(y.into_view())
+    }
+
+    /// From `x` of the dims `from` to `y` of the dims `to`.
+    fn compute(
+        &self,
+        cx: &mut Context<'_>,
+        from: &[usize],
         x: &[f32],
+        to: &[usize],
         y: &mut [f32],
-        scratch: &mut Buffer<f32>,
     ) -> Result<()> {
+        let (batch, size, in_channels) = channels_last::<3>(from)?;
+        let (samples, output, filters) = channels_last::<3>(to)?;
+        let Context { isa, ref mut scratch } = *cx;
+        require(in_channels == self.in_channels, "x", "have the channels that the layer takes")?;
         let (groups, channels) = (self.groups, self.in_channels);
         require(groups > 0 && channels.is_multiple_of(groups), "in_channels", "be a multiple of the groups")?;
         let taps = len(&self.kernel_size)?;
@@ -56,9 +74,8 @@ impl ConvTranspose<'_> {
         let outputs = columns / taps;
         let out_channels = len(&[groups, outputs])?;
         let pixels = len(&size)?;
-        check_len("x", len(&[batch, pixels, channels])?, x.len())?;
         let out_pixels = len(&output)?;
-        check_len("y", len(&[batch, out_pixels, out_channels])?, y.len())?;
+        check_dims(&[batch, out_channels], &[samples, filters])?;
         start(self.bias, out_channels)?;
         for axis in 0..3 {
             // The last position that any tap reaches must be a number.

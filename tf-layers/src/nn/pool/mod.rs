@@ -1,9 +1,10 @@
 //! Pooling, channels last.
 
-use crate::error::{Result, check_len};
-use crate::simd::{Isa, Kernel, Simd};
-use crate::tensor::len;
-use crate::window::{Axis, window_axes};
+use crate::Context;
+use crate::error::Result;
+use crate::simd::{Kernel, Simd};
+use crate::tensor::{View, ViewMut};
+use crate::window::{Axis, channels_last, check_made, window_axes};
 
 mod max;
 
@@ -87,16 +88,15 @@ impl Pool1d {
     }
 
     /// From x `[batch, width, channels]` to y `[batch, output_width, channels]`.
-    pub fn run(
+    ///
+    /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
+    pub fn run<'y>(
         &self,
-        isa: Isa,
-        batch: usize,
-        width: usize,
-        channels: usize,
-        x: &[f32],
-        y: &mut [f32],
-    ) -> Result<()> {
-        self.as_2d().run(isa, batch, [1, width], channels, x, y)
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 3>,
+        y: ViewMut<'y, f32, 3>,
+    ) -> Result<View<'y, f32, 3>> {
+        self.as_2d().as_3d().compute(cx, x, y)
     }
 }
 
@@ -120,16 +120,13 @@ impl Pool2d {
     /// From x `[batch, height, width, channels]` to y `[batch, output_height, output_width, channels]`.
     ///
     /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
-    pub fn run(
+    pub fn run<'y>(
         &self,
-        isa: Isa,
-        batch: usize,
-        size: [usize; 2],
-        channels: usize,
-        x: &[f32],
-        y: &mut [f32],
-    ) -> Result<()> {
-        self.as_3d().run(isa, batch, [1, size[0], size[1]], channels, x, y)
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 4>,
+        y: ViewMut<'y, f32, 4>,
+    ) -> Result<View<'y, f32, 4>> {
+        self.as_3d().compute(cx, x, y)
     }
 }
 
@@ -146,23 +143,31 @@ impl Pool3d {
     /// From x `[batch, …size, channels]` to y `[batch, …output_size, channels]`.
     ///
     /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
-    pub fn run(
+    pub fn run<'y>(
         &self,
-        isa: Isa,
-        batch: usize,
-        size: [usize; 3],
-        channels: usize,
-        x: &[f32],
-        y: &mut [f32],
-    ) -> Result<()> {
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 5>,
+        y: ViewMut<'y, f32, 5>,
+    ) -> Result<View<'y, f32, 5>> {
+        self.compute(cx, x, y)
+    }
+
+    /// The same of images, which are volumes of depth 1, and of sequences.
+    fn compute<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        let from = x.dims();
+        let (batch, size, channels) = channels_last(&from)?;
         let axes = self.axes(size)?;
-        check_len("x", len(&[batch, size[0], size[1], size[2], channels])?, x.len())?;
-        let [depth, height, width] = axes.map(|axis| axis.output);
-        check_len("y", len(&[batch, depth, height, width, channels])?, y.len())?;
-        if !y.is_empty() {
-            isa.run(Run { kind: self.kind, axes, batch, channels, x, y });
+        check_made((batch, axes, channels), &y.dims())?;
+        let (x, to) = (x.as_slice()?, y.as_mut_slice()?);
+        if !to.is_empty() {
+            cx.isa.run(Run { kind: self.kind, axes, batch, channels, x, y: to });
         }
-        Ok(())
+        Ok(y.into_view())
     }
 }
 
