@@ -8,10 +8,9 @@ from tf2rust.ops.conv.conv_transpose import geometry
 from tf2rust.ops.conv.window import Window, kernel_size, window
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.facts import InferenceError
-from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -43,28 +42,6 @@ class GivenConv(Layer):
             "padding": w.plain_padding(),
             "groups": self.groups,
         }
-
-    def rust_call(self, call: RustCall) -> str:
-        flat = 3 - len(self.window.size)
-        x, y = (call.dims((*(1,) * flat, *v.shape[2:])) for v in (self.x, self.y))
-        wide, narrow = (self.y, self.x) if self.is_transposed else (self.x, self.y)
-        padding = self.window.late_padding(wide.shape[2:], call) or self.window.rust_padding()
-        sizes = {"size": self.window.size, "stride": self.window.strides, "dilation": self.window.dilations}
-        parts = {name: rust_list((1,) * flat + values) for name, values in sizes.items()}
-        parts["padding"] = rust_list((*((0, 0),) * flat, *padding))
-        parts["groups"] = str(self.groups)
-        parts["wide_channels"], parts["narrow_channels"] = call.dim(wide.shape[1]), call.dim(narrow.shape[1])
-        layer = f"GivenConv {{ {', '.join(f'{name}: {value}' for name, value in parts.items())} }}"
-        batch, data, kernel = call.dim(self.x.shape[0]), *call.inputs[:2]
-        if self.is_transposed:
-            return f"{layer}.run_transposed({batch}, ({x}, {data}), {kernel}, ({y}, {call.outputs[0]}))"
-        if len(call.inputs) > 2:
-            operands = f"({data}, {call.inputs[2]}), ({kernel}, {call.inputs[3]})"
-            return f"{layer}.run_integers({batch}, {x}, {operands}, {call.outputs[0]})"
-        return f"{layer}.run({batch}, {x}, {data}, {kernel}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"GivenConv", "same_padding"}
 
 
 def given_conv(m: Match, b: Builder, inputs: list[Value], y: Value) -> GivenConv | Mismatch:
