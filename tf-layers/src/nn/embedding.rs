@@ -6,6 +6,21 @@ use crate::tensor::index::find;
 use crate::tensor::{Index, Outside, View, ViewMut};
 
 /// A table of vectors, one for each index.
+///
+/// ```
+/// use tf_layers::nn::Embedding;
+/// use tf_layers::tensor::{Buffer, Outside, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let table = View::new(&[0.0, 0.5, 1.0, 1.5, 2.0, 2.5], [3, 2])?;
+/// let layer = Embedding { input: "ids", table, outside: Outside::FromEnd };
+/// let mut y = [0.0; 4];
+/// let y = layer.run(cx, View::new(&[1, -1], [2])?, ViewMut::new(&mut y, [2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [1.0, 1.5, 2.0, 2.5]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Embedding<'w> {
     /// The name of the tensor of indices, for errors.

@@ -11,6 +11,35 @@ use crate::tensor::{View, ViewMut, len};
 use crate::window::{Axis, channels_last, check_made, window_axes};
 
 /// A convolution over volumes `[batch, depth, height, width, channels]`.
+///
+/// ```
+/// use tf_layers::gemm::Matrix;
+/// use tf_layers::nn::{Activation, Conv3d};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // A voxel plus twice the one behind it: two taps along the depth, each a matrix of 1 row and 1 column, packed to 16.
+/// let mut kernel = [0.0; 32];
+/// (kernel[0], kernel[16]) = (1.0, 2.0);
+/// let layer = Conv3d {
+///     kernel: Matrix::new(&kernel, 2, 1, 1)?,
+///     bias: None,
+///     activation: Activation::Linear,
+///     kernel_size: [2, 1, 1],
+///     stride: [1, 1, 1],
+///     dilation: [1, 1, 1],
+///     groups: 1,
+///     in_channels: 1,
+///     padding: [[0, 0]; 3],
+/// };
+/// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 2, 1, 2, 1])?;
+/// let mut y = [0.0; 2];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 1, 1, 2, 1])?)?;
+/// assert_eq!(y.as_slice()?, [7.0, 10.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conv3d<'w> {
     /// Per tap along the depth and, within it, per group `[kernel_height · kernel_width · in_channels / groups,

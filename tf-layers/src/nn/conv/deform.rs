@@ -5,6 +5,25 @@ use crate::error::{Result, require};
 use crate::tensor::{View, ViewMut, len};
 
 /// A deformable convolution of images `[batch, channels, height, width]`, channels first.
+///
+/// ```
+/// use tf_layers::nn::DeformConv;
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer =
+///     DeformConv { stride: [1, 1], dilation: [1, 1], padding: [0, 0], groups: 1, offset_groups: 1 };
+/// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2])?;
+/// let kernel = View::new(&[10.0], [1, 1, 1, 1])?;
+/// // The only tap stands half a pixel further down and to the right: between all four.
+/// let offset = View::new(&[0.5, 0.5], [1, 2, 1, 1])?;
+/// let mut y = [0.0];
+/// let y = layer.run(cx, x, kernel, offset, None, ViewMut::new(&mut y, [1, 1, 1, 1])?)?;
+/// assert_eq!(y.as_slice()?, [25.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeformConv {
     /// Vertical and horizontal step.

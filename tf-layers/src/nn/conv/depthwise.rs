@@ -12,6 +12,32 @@ use crate::window::{Axis, channels_last, check_made, window_axes};
 
 /// A convolution of each channel with kernels of its own, over images `[batch, height, width, channels]`;
 /// a sequence is an image of height 1.
+///
+/// ```
+/// use tf_layers::nn::{Activation, DepthwiseConv2d};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // Two channels over three steps. Neighbours are added in the first and subtracted in the second.
+/// let layer = DepthwiseConv2d {
+///     kernel: &[1.0, -1.0, 1.0, 1.0],
+///     bias: None,
+///     activation: Activation::Linear,
+///     kernel_size: [1, 2],
+///     stride: [1, 1],
+///     dilation: [1, 1],
+///     channels: 2,
+///     multiplier: 1,
+///     padding: [[0, 0], [0, 0]],
+/// };
+/// let x = View::new(&[1.0, 10.0, 2.0, 20.0, 4.0, 50.0], [1, 3, 2])?;
+/// let mut y = [0.0; 4];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [3.0, 10.0, 6.0, 30.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DepthwiseConv2d<'w> {
     /// `[kernel_height · kernel_width, channels · multiplier]`, not packed.

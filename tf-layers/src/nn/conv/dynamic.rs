@@ -9,6 +9,22 @@ use crate::window::{Axis, channels_first, window_axes};
 /// A convolution over volumes `[batch, channels, depth, height, width]`, images without depth or sequences without height,
 /// with a kernel that is not known before the model runs; or its transpose. The axes that a tensor lacks have windows of
 /// size 1.
+///
+/// ```
+/// use tf_layers::nn::DynamicConv;
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = DynamicConv { stride: [1; 3], dilation: [1; 3], padding: [[0, 0]; 3], groups: 1 };
+/// let x = View::new(&[1, 2, 3], [1, 1, 3])?;
+/// let kernel = View::new(&[1, 10], [1, 1, 2])?;
+/// let mut y = [0; 2];
+/// let y = layer.run(cx, x, kernel, ViewMut::new(&mut y, [1, 1, 2])?)?;
+/// assert_eq!(y.as_slice()?, [21, 32]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DynamicConv {
     /// Step along each axis: depth, height and width.

@@ -10,6 +10,30 @@ use crate::window::Axis;
 
 /// y = activation(bias + Σ table[x of the tap, tap]) over the taps of a window: what a `Conv1d` makes of an
 /// [`Embedding`](crate::nn::Embedding), the vectors of which are multiplied with the kernel beforehand.
+///
+/// ```
+/// use tf_layers::nn::{Activation, EmbeddingConv1d};
+/// use tf_layers::tensor::{Buffer, Outside, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // Two indices, two taps, one filter.
+/// let layer = EmbeddingConv1d {
+///     input: "ids",
+///     table: View::new(&[1.0, 2.0, 10.0, 20.0], [2, 2, 1])?,
+///     bias: None,
+///     activation: Activation::Linear,
+///     stride: 1,
+///     dilation: 1,
+///     padding: [0, 0],
+///     outside: Outside::Error,
+/// };
+/// let mut y = [0.0; 2];
+/// let y = layer.run(cx, View::new(&[0, 1, 1], [1, 3])?, ViewMut::new(&mut y, [1, 2, 1])?)?;
+/// assert_eq!(y.as_slice()?, [21.0, 30.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EmbeddingConv1d<'w> {
     /// The name of the tensor of indices, for errors.

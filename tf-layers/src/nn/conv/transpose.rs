@@ -11,6 +11,35 @@ use crate::window::channels_last;
 
 /// A transposed convolution over volumes `[batch, depth, height, width, channels]`, images without depth or sequences
 /// without height. Every input pixel adds its multiple of the kernel to the result.
+///
+/// ```
+/// use tf_layers::gemm::Matrix;
+/// use tf_layers::nn::{Activation, ConvTranspose};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // A step adds 1, 10 and 100 times itself to three outputs. The next step begins two outputs later.
+/// let mut kernel = [0.0; 16];
+/// kernel[..3].copy_from_slice(&[1.0, 10.0, 100.0]);
+/// let layer = ConvTranspose {
+///     kernel: Matrix::new(&kernel, 1, 1, 3)?,
+///     bias: None,
+///     activation: Activation::Linear,
+///     kernel_size: [1, 1, 3],
+///     stride: [1, 1, 2],
+///     dilation: [1, 1, 1],
+///     groups: 1,
+///     in_channels: 1,
+///     padding: [0, 0, 0],
+/// };
+/// let x = View::new(&[1.0, 2.0], [1, 2, 1])?;
+/// let mut y = [0.0; 5];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 5, 1])?)?;
+/// assert_eq!(y.as_slice()?, [1.0, 10.0, 102.0, 20.0, 200.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConvTranspose<'w> {
     /// Per group `[in_channels / groups, kernel_depth · kernel_height · kernel_width · out_channels / groups]`.

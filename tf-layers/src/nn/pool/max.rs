@@ -7,6 +7,29 @@ use crate::window::{Axis, channels_first, window_axes};
 
 /// Max pooling of numbers of any type, channels first: over volumes `[batch, channels, depth, height, width]`, images
 /// without depth or sequences without height. The axes that a tensor lacks have windows of size 1.
+///
+/// ```
+/// use tf_layers::nn::MaxPool;
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = MaxPool {
+///     size: [1, 1, 2],
+///     stride: [1, 1, 2],
+///     dilation: [1; 3],
+///     padding: [[0, 0]; 3],
+///     column_major: false,
+/// };
+/// let x = View::new(&[1, 5, 3, 2], [1, 1, 4])?;
+/// let (mut y, mut indices) = ([0; 2], [0; 2]);
+/// let (y, indices) = (ViewMut::new(&mut y, [1, 1, 2])?, ViewMut::new(&mut indices, [1, 1, 2])?);
+/// let (y, indices) = layer.run_with_indices(cx, x, y, indices)?;
+/// assert_eq!(y.as_slice()?, [5, 3]);
+/// assert_eq!(indices.as_slice()?, [1, 2]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxPool {
     /// Depth, height and width of the window.
@@ -112,6 +135,20 @@ impl MaxPool {
 ///
 /// Indices count the elements of a tensor of the dims `inner`; y is at least as large along every axis. An error for an
 /// index outside.
+///
+/// ```
+/// use tf_layers::nn::max_unpool;
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let (x, indices) = (View::new(&[5, 3], [1, 1, 2])?, View::new(&[1, 2], [1, 1, 2])?);
+/// let mut y = [9; 4];
+/// let y = max_unpool(cx, [1, 1, 4], x, indices, ViewMut::new(&mut y, [1, 1, 4])?)?;
+/// assert_eq!(y.as_slice()?, [0, 5, 3, 0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 pub fn max_unpool<'y, T: Scalar, const R: usize>(
     _: &mut Context<'_>,
     inner: [usize; R],

@@ -27,6 +27,27 @@ pub enum Pool {
 }
 
 /// Pooling over images `[batch, height, width, channels]`.
+///
+/// ```
+/// use tf_layers::nn::{Pool, Pool2d};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = Pool2d {
+///     kind: Pool::Max,
+///     size: [1, 2],
+///     stride: [1, 2],
+///     dilation: [1, 1],
+///     padding: [[0, 0]; 2],
+/// };
+/// let x = View::new(&[1.0, 5.0, 3.0, 2.0], [1, 2, 2, 1])?;
+/// let mut y = [0.0; 2];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 1, 1])?)?;
+/// assert_eq!(y.as_slice()?, [5.0, 3.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool2d {
     /// What becomes of the elements of a window.
@@ -42,6 +63,21 @@ pub struct Pool2d {
 }
 
 /// Pooling over sequences `[batch, width, channels]`.
+///
+/// ```
+/// use tf_layers::nn::{Pool, Pool1d};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = Pool1d { kind: Pool::Max, size: 2, stride: 2, dilation: 1, padding: [0, 0] };
+/// let x = View::new(&[1.0, 5.0, 3.0, 2.0], [1, 4, 1])?;
+/// let mut y = [0.0; 2];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 1])?)?;
+/// assert_eq!(y.as_slice()?, [5.0, 3.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool1d {
     /// What becomes of the elements of a window.
@@ -57,6 +93,27 @@ pub struct Pool1d {
 }
 
 /// Pooling over volumes `[batch, depth, height, width, channels]`.
+///
+/// ```
+/// use tf_layers::nn::{Pool, Pool3d};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = Pool3d {
+///     kind: Pool::Max,
+///     size: [1, 1, 2],
+///     stride: [1, 1, 2],
+///     dilation: [1; 3],
+///     padding: [[0, 0]; 3],
+/// };
+/// let x = View::new(&[1.0, 5.0, 3.0, 2.0], [1, 1, 2, 2, 1])?;
+/// let mut y = [0.0; 2];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 1, 2, 1, 1])?)?;
+/// assert_eq!(y.as_slice()?, [5.0, 3.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool3d {
     /// What becomes of the elements of a window.

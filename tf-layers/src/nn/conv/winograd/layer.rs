@@ -19,12 +19,12 @@ use crate::window::{Axis, channels_last, check_made, window_axes};
 const BLOCK: usize = 160 * 1024;
 
 /// A convolution over images `[batch, height, width, channels]`, or of height 1 over sequences, with fewer
-/// multiplications than [`Conv2d`](crate::Conv2d): stride and dilation are 1, there is one group of channels, and
+/// multiplications than [`Conv2d`](crate::nn::Conv2d): stride and dilation are 1, there is one group of channels, and
 /// the kernel is 2 to 5 wide.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WinogradConv2d<'w> {
     /// Matrices `[kernel_height · in_channels, out_channels]`, six for kernels up to 3 wide, eight for wider ones, as
-    /// [`Entry::winograd`](crate::Entry::winograd) packs them.
+    /// [`Entry::winograd`](crate::io::Entry::winograd) packs them.
     pub kernel: Matrix<'w>,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
