@@ -18,7 +18,7 @@ _FLOATS = ("float32", "float64")
 
 
 @dataclass(eq=False, kw_only=True)
-class GivenConv(Layer):
+class DynamicConv(Layer):
     """A convolution of [n, c, *spatial] with a kernel [filters, c / groups, *window], its second input.
 
     A transposed one has the channels of x in front in the kernel, and ``window`` is where it stands over the output.
@@ -44,7 +44,7 @@ class GivenConv(Layer):
         }
 
 
-def given_conv(m: Match, b: Builder, inputs: list[Value], y: Value) -> GivenConv | Mismatch:
+def dynamic_conv(m: Match, b: Builder, inputs: list[Value], y: Value) -> DynamicConv | Mismatch:
     """The layer of a node that convolves the first input with the second."""
     x, kernel = inputs[:2]
     groups, size = m.root.attr("group", 1), kernel_size(kernel.shape)
@@ -54,10 +54,10 @@ def given_conv(m: Match, b: Builder, inputs: list[Value], y: Value) -> GivenConv
         return m.reject(f"kernel_shape {m.root.attr('kernel_shape')} does not fit the kernel {kernel.shape}")
     if x.shape[1] != kernel.shape[1] * groups:
         return m.reject(f"{x.shape[1]} channels in {groups} groups do not fit the kernel {kernel.shape}")
-    return GivenConv(window=window(m.root, x.shape[2:], size), groups=groups, inputs=inputs, outputs=[y])
+    return DynamicConv(window=window(m.root, x.shape[2:], size), groups=groups, inputs=inputs, outputs=[y])
 
 
-def with_bias(layer: GivenConv, bias: Value | None, b: Builder) -> list[Layer]:
+def with_bias(layer: DynamicConv, bias: Value | None, b: Builder) -> list[Layer]:
     """The layer and, where there is one, its bias, a number for each channel of the result.
 
     Raises InferenceError if it has others.
@@ -87,16 +87,16 @@ def _operands(m: Match, b: Builder) -> tuple[list[Value], Value | None] | Mismat
 
 
 @rule(Op("Conv", Var("x"), Var("kernel"), more=True))
-def conv_with_given_kernel(m: Match, b: Builder) -> Yield:
+def conv_with_dynamic_kernel(m: Match, b: Builder) -> Yield:
     found = _operands(m, b)
     if isinstance(found, Mismatch):
         return found
-    layer = given_conv(m, b, found[0], b.value(m.y))
+    layer = dynamic_conv(m, b, found[0], b.value(m.y))
     return layer if isinstance(layer, Mismatch) else with_bias(layer, found[1], b)
 
 
 @rule(Op("ConvTranspose", Var("x"), Var("kernel"), more=True))
-def conv_transpose_with_given_kernel(m: Match, b: Builder) -> Yield:
+def conv_transpose_with_dynamic_kernel(m: Match, b: Builder) -> Yield:
     found = _operands(m, b)
     if isinstance(found, Mismatch):
         return found
@@ -107,5 +107,5 @@ def conv_transpose_with_given_kernel(m: Match, b: Builder) -> Yield:
     _, cut = geometry(m.root, x.shape[2:], size)
     strides, dilations = (tuple(m.root.attr(name, [1] * rank)) for name in ("strides", "dilations"))
     place = Window(tuple(size), strides, dilations, tuple((before, 0) for before in cut))
-    layer = GivenConv(window=place, groups=m.root.attr("group", 1), is_transposed=True, inputs=[x, kernel], outputs=[y])
+    layer = DynamicConv(window=place, groups=m.root.attr("group", 1), is_transposed=True, inputs=[x, kernel], outputs=[y])
     return with_bias(layer, bias, b)

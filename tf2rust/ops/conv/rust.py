@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tf2rust.ops.conv.conv import Conv
 from tf2rust.ops.conv.conv_transpose import ConvTranspose
 from tf2rust.ops.conv.deform_conv import DeformConv
-from tf2rust.ops.conv.dynamic import GivenConv
+from tf2rust.ops.conv.dynamic import DynamicConv
 from tf2rust.ops.conv.embedding_conv import EmbeddingConv1D
 from tf2rust.ops.conv.window import Window
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
@@ -132,7 +132,7 @@ def _(layer: EmbeddingConv1D, site: Site) -> Expr:
 
 
 @layer_field.register
-def _(layer: GivenConv, weights: Weights) -> LayerField:
+def _(layer: DynamicConv, weights: Weights) -> LayerField:
     del weights
     window = window_fields(layer.window, "size", 3)
     del window["size"]
@@ -140,7 +140,7 @@ def _(layer: GivenConv, weights: Weights) -> LayerField:
 
 
 @layer_call.register
-def _(layer: GivenConv, site: Site) -> Expr:
+def _(layer: DynamicConv, site: Site) -> Expr:
     if layer.is_transposed:
         return site.field.method("run_transposed", CX, *site.inputs, *site.outputs)
     called = placed(_DYNAMIC, layer.window, layer.x.shape[2:], site, 3)
