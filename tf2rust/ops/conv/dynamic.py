@@ -107,5 +107,7 @@ def conv_transpose_with_dynamic_kernel(m: Match, b: Builder) -> Yield:
     _, cut = geometry(m.root, x.shape[2:], size)
     strides, dilations = (tuple(m.root.attr(name, [1] * rank)) for name in ("strides", "dilations"))
     place = Window(tuple(size), strides, dilations, tuple((before, 0) for before in cut))
-    layer = DynamicConv(window=place, groups=m.root.attr("group", 1), is_transposed=True, inputs=[x, kernel], outputs=[y])
+    layer = DynamicConv(
+        window=place, groups=m.root.attr("group", 1), is_transposed=True, inputs=[x, kernel], outputs=[y]
+    )
     return with_bias(layer, bias, b)
