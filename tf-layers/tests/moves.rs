@@ -2,10 +2,7 @@
 
 mod common;
 
-use tf_layers::{
-    Compare, Logic, Pad, broadcast, cast, concat_part, not, pad, select, tile,
-    transpose,
-};
+use tf_layers::{Compare, Logic, Pad, broadcast, cast, concat_part, not, pad, select, tile, transpose};
 
 fn count(len: usize) -> Vec<i32> {
     (0..len as i32).collect()
