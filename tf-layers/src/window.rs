@@ -94,6 +94,42 @@ pub fn same_padding(input: usize, size: usize, stride: usize, dilation: usize) -
     Ok([total / 2, total - total / 2])
 }
 
+/// The batch, the sizes along `N` spatial axes, and the channels of a channels-last tensor. Spatial axes that it lacks
+/// stand in front, with size 1: a sequence is an image of height 1.
+pub(crate) fn channels_last<const N: usize>(dims: &[usize]) -> Result<(usize, [usize; N], usize)> {
+    match *dims {
+        [batch, ref size @ .., channels] => Ok((batch, spatial(size)?, channels)),
+        _ => Err(RANK),
+    }
+}
+
+/// The same of a channels-first tensor: the batch, the channels, and the sizes.
+pub(crate) fn channels_first<const N: usize>(dims: &[usize]) -> Result<(usize, usize, [usize; N])> {
+    match *dims {
+        [batch, channels, ref size @ ..] => Ok((batch, channels, spatial(size)?)),
+        _ => Err(RANK),
+    }
+}
+
+/// An error unless `dims` are those of a channels-last result.
+pub(crate) fn check_made<const N: usize>(made: (usize, [Axis; N], usize), dims: &[usize]) -> Result<()> {
+    let (batch, axes, channels) = made;
+    let made = (batch, axes.map(|axis| axis.output), channels);
+    require(channels_last(dims)? == made, "y", "have the dims of the result")
+}
+
+const RANK: Error =
+    Error::Dims { what: "x", must: "have a batch, channels, and the spatial axes of the layer" };
+
+fn spatial<const N: usize>(size: &[usize]) -> Result<[usize; N]> {
+    let mut axes = [1; N];
+    match N.checked_sub(size.len()) {
+        Some(flat) if flat < N => axes[flat..].copy_from_slice(size),
+        _ => return Err(RANK),
+    }
+    Ok(axes)
+}
+
 /// The axes of a window of `N` dimensions over an image of `size`.
 pub(crate) fn window_axes<const N: usize>(
     kernel_size: [usize; N],

@@ -2,20 +2,19 @@
 
 mod common;
 
-use common::{Rng, assert_close, isas};
-use tf_layers::{Activation, EmbeddingConv1d, Error, Outside};
+use common::{Rng, assert_close, isas, on, view, view_mut};
+use tf_layers::nn::{Activation, EmbeddingConv1d};
+use tf_layers::tensor::{Index, Outside};
+use tf_layers::{Error, Isa, Result};
 
 const ROWS: usize = 7;
 
 fn layer(table: &[f32], filters: usize, taps: usize) -> EmbeddingConv1d<'_> {
     EmbeddingConv1d {
         input: "ids",
-        table,
-        rows: ROWS,
-        filters,
+        table: view(table, [ROWS, taps, filters]),
         bias: None,
         activation: Activation::Linear,
-        kernel_size: taps,
         stride: 1,
         dilation: 1,
         padding: [0, 0],
@@ -71,11 +70,17 @@ fn sums_of_rows() {
             }
             for isa in isas() {
                 let mut y = vec![f32::NAN; expected.len()];
-                layer.run(isa, batch, steps, &x, &mut y).unwrap();
+                let to = view_mut(&mut y, [batch, output, filters]);
+                on(isa, |cx| layer.run(cx, view(&x, [batch, steps]), to).map(|_| ())).unwrap();
                 assert_close(&y, &expected, 1e-6, &format!("{batch} {steps} {taps} {}", isa.name()));
             }
         }
     }
+}
+
+fn run<I: Index>(isa: Isa, layer: EmbeddingConv1d<'_>, x: &[I], dims: [usize; 3]) -> Result<()> {
+    let mut y = vec![0.0; dims.iter().product()];
+    on(isa, |cx| layer.run(cx, view(x, [1, x.len()]), view_mut(&mut y, dims)).map(|_| ()))
 }
 
 #[test]
@@ -83,26 +88,26 @@ fn what_does_not_fit_is_an_error() {
     let table = [0.0; ROWS * 3 * 4];
     let good = layer(&table, 4, 3);
     for isa in isas() {
-        let mut y = [0.0; 8];
-        assert!(good.run(isa, 1, 4, &[0u8, 1, 2, 6], &mut y).is_ok());
+        assert!(run(isa, good, &[0u8, 1, 2, 6], [1, 2, 4]).is_ok());
         // Also where no window looks.
         let strided = EmbeddingConv1d { stride: 2, ..good };
         assert_eq!(
-            strided.run(isa, 1, 4, &[0, 1, 2, 7], &mut y[..4]),
+            run(isa, strided, &[0, 1, 2, 7], [1, 1, 4]),
             Err(Error::Index { tensor: "ids", position: 3, len: 4, value: 7, size: ROWS })
         );
-        assert!(good.run(isa, 1, 4, &[0.0, f32::NAN, 0.0, 0.0], &mut y).is_err());
-        assert!(good.run(isa, 1, 5, &[0; 4], &mut y).is_err());
-        assert!(good.run(isa, 1, 4, &[0; 4], &mut y[..7]).is_err());
-        assert!(good.run(isa, usize::MAX, 4, &[0; 4], &mut y).is_err());
+        assert!(run(isa, good, &[0.0, f32::NAN, 0.0, 0.0], [1, 2, 4]).is_err());
+        for dims in [[1, 3, 4], [1, 2, 3], [2, 2, 4], [0, 2, 4]] {
+            assert!(run(isa, good, &[0; 4], dims).is_err(), "{dims:?}");
+        }
+        let ones = [1.0; 17];
         for bad in [
-            EmbeddingConv1d { rows: ROWS + 1, ..good },
-            EmbeddingConv1d { kernel_size: 17, ..good },
+            EmbeddingConv1d { table: view(&ones, [1, 17, 1]), padding: [9, 9], ..good },
+            EmbeddingConv1d { table: view(&[], [ROWS, 0, 4]), ..good },
             EmbeddingConv1d { stride: 0, ..good },
             EmbeddingConv1d { bias: Some(&[0.0; 3]), ..good },
             EmbeddingConv1d { padding: [usize::MAX, 1], ..good },
         ] {
-            assert!(bad.run(isa, 1, 4, &[0; 4], &mut y).is_err(), "{bad:?}");
+            assert!(run(isa, bad, &[0; 4], [1, 2, 4]).is_err(), "{bad:?}");
         }
     }
 }

@@ -3,9 +3,7 @@
 mod common;
 
 use common::{on, view, view_mut};
-use tf_layers::{
-    Compare, Embedding, Error, Isa, Logic, Outside, Pad, cast, expand, not, pad, select, tile, transpose,
-};
+use tf_layers::{Compare, Isa, Logic, Pad, cast, expand, not, pad, select, tile, transpose};
 
 fn count(len: usize) -> Vec<i32> {
     (0..len as i32).collect()
@@ -124,35 +122,6 @@ fn repeating() {
         assert!(tile(cx, none, view_mut(&mut [], [0, 6])).is_ok());
         assert!(tile(cx, none, view_mut(&mut y, [4, 6])).is_err());
     });
-}
-
-#[test]
-fn lookups() {
-    let table = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5];
-    let layer = Embedding { input: "ids", table: &table, rows: 3, dim: 2, outside: Outside::Error };
-    let mut y = [0.0; 4];
-    layer.run(&[2u8, 0], &mut y).unwrap();
-    assert_eq!(y, [2.0, 2.5, 0.0, 0.5]);
-    layer.run(&[1.9f32, 0.2], &mut y).unwrap();
-    assert_eq!(y, [1.0, 1.5, 0.0, 0.5]);
-    let error = |value| Err(Error::Index { tensor: "ids", position: 1, len: 2, value, size: 3 });
-    assert_eq!(layer.run(&[0i64, 3], &mut y), error(3));
-    assert_eq!(layer.run(&[0i64, -1], &mut y), error(-1));
-    assert_eq!(layer.run(&[0u64, u64::MAX], &mut y), error(i64::MIN));
-    assert_eq!(layer.run(&[0.0, f32::NAN], &mut y), error(i64::MIN));
-    assert_eq!(layer.run(&[0.0, f32::INFINITY], &mut y), error(i64::MAX));
-    let from_end = Embedding { outside: Outside::FromEnd, ..layer };
-    from_end.run(&[-1i32, -3], &mut y).unwrap();
-    assert_eq!(y, [2.0, 2.5, 0.0, 0.5]);
-    assert_eq!(from_end.run(&[0i64, -4], &mut y), error(-4));
-    assert_eq!(from_end.run(&[0i64, i64::MIN], &mut y), error(i64::MIN));
-    let row = Embedding { outside: Outside::Row(1), ..layer };
-    row.run(&[-7i32, 9], &mut y).unwrap();
-    assert_eq!(y, [1.0, 1.5, 1.0, 1.5]);
-    assert!(row.run(&[0.0, f32::NAN], &mut y).is_err());
-    assert!(Embedding { outside: Outside::Row(3), ..layer }.run(&[0, 9], &mut y).is_err());
-    assert!(Embedding { rows: 4, ..layer }.run(&[0], &mut y[..2]).is_err());
-    assert!(layer.run(&[0], &mut y).is_err());
 }
 
 #[test]

@@ -3,25 +3,25 @@
 
 mod common;
 
-use common::{Rng, assert_close, isas};
+use common::{Rng, assert_close, isas, view, view_mut};
 use rayon_core::{ThreadPool, ThreadPoolBuilder};
-use tf_layers::{
-    Activation, Buffer, Columns, Conv2d, ConvTranspose, Dense, DepthwiseConv2d, Isa, MatMul, Matrix,
-    WinogradConv2d,
-};
+use tf_layers::gemm::Matrix;
+use tf_layers::nn::{Activation, Conv2d, ConvTranspose, Dense, DepthwiseConv2d, WinogradConv2d};
+use tf_layers::tensor::Buffer;
+use tf_layers::{Context, MatMul};
 
 fn pool(threads: usize) -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
 }
 
 /// Runs `layer` on one thread and on several, each time over the same numbers.
-fn check(name: &str, len: usize, layer: impl Fn(Isa, &mut [f32], &mut Buffer<f32>) + Sync) {
+fn check(name: &str, len: usize, layer: impl Fn(&mut Context<'_>, &mut [f32]) + Sync) {
     let before = Rng::new(9).vec(len);
     let run = |isa, pool: &ThreadPool| {
         let (mut y, mut scratch) = (before.clone(), Buffer::default());
-        pool.install(|| layer(isa, &mut y, &mut scratch));
+        pool.install(|| layer(&mut Context::new(isa, &mut scratch), &mut y));
         let bytes = scratch.capacity_bytes();
-        pool.install(|| layer(isa, &mut before.clone(), &mut scratch));
+        pool.install(|| layer(&mut Context::new(isa, &mut scratch), &mut before.clone()));
         assert_eq!(scratch.capacity_bytes(), bytes, "{name} allocates again");
         y
     };
@@ -52,16 +52,22 @@ fn products() {
             let kernel = Matrix::new(&w, 1, k, n).unwrap();
             let layer = Dense { kernel, bias: Some(&bias), activation };
             let name = format!("Dense {rows} {k} {n}");
-            check(&name, rows * n, |isa, y, _| layer.run(isa, rows, &x, y).unwrap());
-            check(&name, rows * n, |isa, y, _| layer.run_onto(isa, rows, &x, y).unwrap());
-            check(&name, rows * (n + 9), |isa, y, _| {
-                layer.run_columns(isa, rows, &x, Columns { y, first: 4, of: n + 9 }).unwrap();
+            let (x, to) = (view(&x, [rows, k]), [rows, n]);
+            check(&name, rows * n, |cx, y| {
+                layer.run(cx, x, view_mut(y, to)).unwrap();
+            });
+            check(&name, rows * n, |cx, y| {
+                layer.run(cx, x, view_mut(y, to).accumulate()).unwrap();
+            });
+            check(&name, rows * (n + 9), |cx, y| {
+                let mut wide = view_mut(y, [rows, n + 9]);
+                layer.run(cx, x, wide.slice_columns(4..4 + n).unwrap()).unwrap();
             });
         }
         let b = rng.vec(2 * k * n);
         let layer = MatMul { rows, depth: k, columns: n, transposed: false };
-        check(&format!("MatMul {rows} {k} {n}"), 2 * rows * n, |isa, y, scratch| {
-            layer.run(isa, &x, &[1], &b, &[2], scratch, y).unwrap();
+        check(&format!("MatMul {rows} {k} {n}"), 2 * rows * n, |cx, y| {
+            layer.run(cx.isa, &x, &[1], &b, &[2], cx.scratch, y).unwrap();
         });
     }
 }
@@ -94,8 +100,13 @@ fn convolutions() {
         let [h, w] = layer.output_size(size).unwrap();
         let name = format!("{batch} {size:?} {cin} {cout} {kernel}");
         let len = batch * h * w * cout;
-        check(&name, len, |isa, y, _| layer.run(isa, batch, size, &x, y).unwrap());
-        check(&name, len, |isa, y, _| layer.run_onto(isa, batch, size, &x, y).unwrap());
+        let (x, to) = (view(&x, [batch, size[0], size[1], cin]), [batch, h, w, cout]);
+        check(&name, len, |cx, y| {
+            layer.run(cx, x, view_mut(y, to)).unwrap();
+        });
+        check(&name, len, |cx, y| {
+            layer.run(cx, x, view_mut(y, to).accumulate()).unwrap();
+        });
     }
 }
 
@@ -124,11 +135,18 @@ fn winograd() {
         };
         let name = format!("Winograd {batch} {size:?} {cin} {cout} {kh} {kw}");
         let len = batch * size[0] * size[1] * cout;
-        check(&name, len, |isa, y, scratch| layer.run(isa, batch, size, &x, y, scratch).unwrap());
-        check(&name, len, |isa, y, scratch| layer.run_onto(isa, batch, size, &x, y, scratch).unwrap());
+        let (from, to) = ([batch, size[0], size[1], cin], [batch, size[0], size[1], cout]);
+        let x = view(&x, from);
+        check(&name, len, |cx, y| {
+            layer.run(cx, x, view_mut(y, to)).unwrap();
+        });
+        check(&name, len, |cx, y| {
+            layer.run(cx, x, view_mut(y, to).accumulate()).unwrap();
+        });
         let of = cout + 5;
-        check(&name, len / cout * of, |isa, y, scratch| {
-            layer.run_columns(isa, batch, size, &x, Columns { y, first: 3, of }, scratch).unwrap();
+        check(&name, len / cout * of, |cx, y| {
+            let mut wide = view_mut(y, [batch, size[0], size[1], of]);
+            layer.run(cx, x, wide.slice_columns(3..3 + cout).unwrap()).unwrap();
         });
     }
 }
@@ -155,9 +173,12 @@ fn other_convolutions() {
         };
         let [h, w] = layer.output_size(size).unwrap();
         let name = format!("depthwise {batch} {size:?} {channels}");
-        check(&name, batch * h * w * outputs, |isa, y, _| layer.run(isa, batch, size, &x, y).unwrap());
+        check(&name, batch * h * w * outputs, |cx, y| {
+            let x = view(&x, [batch, size[0], size[1], channels]);
+            layer.run(cx, x, view_mut(y, [batch, h, w, outputs])).unwrap();
+        });
     }
-    let (size, [cin, cout]) = ([1, 30, 31], [128, 48]);
+    let [cin, cout] = [128, 48];
     let (x, w) = (rng.vec(30 * 31 * cin), rng.vec(9 * cout * cin));
     let layer = ConvTranspose {
         kernel: Matrix::new(&w, 1, cin, 9 * cout).unwrap(),
@@ -170,8 +191,7 @@ fn other_convolutions() {
         in_channels: cin,
         padding: [0, 0, 0],
     };
-    let output = [1, 61, 63];
-    check("transposed", 61 * 63 * cout, |isa, y, scratch| {
-        layer.run(isa, 1, size, output, &x, y, scratch).unwrap();
+    check("transposed", 61 * 63 * cout, |cx, y| {
+        layer.run(cx, view(&x, [1, 30, 31, cin]), view_mut(y, [1, 61, 63, cout])).unwrap();
     });
 }

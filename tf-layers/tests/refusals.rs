@@ -2,8 +2,10 @@
 
 mod common;
 
-use common::{isas, packed};
-use tf_layers::{Activation, Columns, Conv2d, Dense, DepthwiseConv2d, Matrix, Pool, Pool2d};
+use common::{isas, on, packed, view, view_mut};
+use tf_layers::gemm::Matrix;
+use tf_layers::nn::{Activation, Conv2d, Dense, DepthwiseConv2d, Pool, Pool2d};
+use tf_layers::tensor::View;
 
 #[test]
 fn wrong_arguments_are_errors() {
@@ -11,18 +13,22 @@ fn wrong_arguments_are_errors() {
     let kernel = Matrix::new(&data, 1, 2, 3).unwrap();
     let good = Dense { kernel, bias: Some(&[0.0; 3]), activation: Activation::Linear };
     for isa in isas() {
-        let mut y = [0.0; 3];
-        assert!(good.run(isa, 1, &[1.0; 2], &mut y).is_ok());
-        assert!(good.run(isa, 1, &[1.0; 3], &mut y).is_err());
-        assert!(good.run(isa, 2, &[1.0; 2], &mut y).is_err());
-        assert!(good.run(isa, usize::MAX, &[1.0; 2], &mut y).is_err());
-        assert!(good.run(isa, 1, &[1.0; 2], &mut y[..2]).is_err());
-        assert!(Dense { bias: Some(&[0.0; 2]), ..good }.run(isa, 1, &[1.0; 2], &mut y).is_err());
-        for (first, of, fits) in
-            [(1, 4, true), (2, 4, false), (usize::MAX, 4, false), (0, 2, false), (0, usize::MAX, false)]
-        {
-            let columns = Columns { y: &mut [0.0; 4], first, of };
-            assert_eq!(good.run_columns(isa, 1, &[1.0; 2], columns).is_ok(), fits, "{first} of {of}");
+        let ones = [1.0; 4];
+        let run = |layer: Dense<'_>, x: [usize; 2], y: [usize; 2]| {
+            let (x, mut to) = (view(&ones[..x[0] * x[1]], x), vec![0.0; y[0] * y[1]]);
+            on(isa, |cx| layer.run(cx, x, view_mut(&mut to, y)).is_ok())
+        };
+        assert!(run(good, [1, 2], [1, 3]));
+        assert!(!run(good, [1, 3], [1, 3]));
+        assert!(!run(good, [2, 1], [2, 3]));
+        assert!(!run(good, [1, 2], [1, 2]));
+        assert!(!run(good, [1, 2], [2, 3]));
+        assert!(!run(Dense { bias: Some(&[0.0; 2]), ..good }, [1, 2], [1, 3]));
+        for (columns, fits) in [(1..4, true), (0..4, false), (2..4, false)] {
+            let mut wide = [0.0; 4];
+            let mut wide = view_mut(&mut wide, [1, 4]);
+            let y = wide.slice_columns(columns.clone()).unwrap();
+            assert_eq!(on(isa, |cx| good.run(cx, view(&ones[..2], [1, 2]), y).is_ok()), fits, "{columns:?}");
         }
         let conv = Conv2d {
             kernel,
@@ -35,8 +41,14 @@ fn wrong_arguments_are_errors() {
             in_channels: 1,
             padding: [[0, 0], [0, 0]],
         };
-        assert!(conv.run(isa, 1, [1, 2], &[1.0; 2], &mut y).is_ok());
-        assert!(conv.run(isa, 1, [2, 1], &[1.0; 2], &mut y).is_err());
+        let run = |layer: Conv2d<'_>, x: [usize; 4]| {
+            let (x, mut y) = (view(&ones[..x.iter().product()], x), [0.0; 3]);
+            on(isa, |cx| layer.run(cx, x, view_mut(&mut y, [1, 1, 1, 3])).is_ok())
+        };
+        assert!(run(conv, [1, 1, 2, 1]));
+        assert!(!run(conv, [1, 2, 1, 1]));
+        assert!(!run(conv, [2, 1, 1, 1]));
+        assert!(!run(conv, [1, 1, 1, 2]));
         for bad in [
             Conv2d { stride: [0, 1], ..conv },
             Conv2d { dilation: [1, 0], ..conv },
@@ -50,11 +62,15 @@ fn wrong_arguments_are_errors() {
             Conv2d { in_channels: 2, ..conv },
             Conv2d { bias: Some(&[1.0; 2]), ..conv },
         ] {
-            assert!(bad.run(isa, 1, [1, 2], &[1.0; 2], &mut y).is_err(), "{bad:?}");
+            assert!(!run(bad, [1, 1, 2, 1]), "{bad:?}");
         }
-        assert!(conv.run(isa, usize::MAX, [1, 2], &[1.0; 2], &mut y).is_err());
-        assert!(conv.run(isa, 0, [usize::MAX, 2], &[], &mut []).is_err());
-        assert!(conv.run(isa, 0, [3, 2], &[], &mut []).is_ok());
+        let run = |x: [usize; 4], y: [usize; 4]| {
+            let x = View::new(&[], x)?;
+            on(isa, |cx| conv.run(cx, x, view_mut(&mut [], y)).map(|_| ()))
+        };
+        assert!(run([0, usize::MAX, 2, 1], [0, 3, 1, 3]).is_err());
+        assert!(run([0, usize::MAX, 1, 1], [0, 3, 1, 3]).is_err());
+        assert!(run([0, 3, 2, 1], [0, 3, 1, 3]).is_ok());
     }
 }
 
@@ -86,8 +102,11 @@ fn extreme_windows() {
                         };
                         let Ok([h, w]) = conv.output_size([3, 3]) else { continue };
                         let Some(pixels) = h.checked_mul(w).filter(|&pixels| pixels < 1000) else { continue };
-                        conv.run(isa, 1, [3, 3], &x, &mut vec![0.0; pixels]).unwrap();
-                        let (kernel, mut y) = (vec![1.0; taps * 3], vec![0.0; pixels * 3]);
+                        let (x, to) = (view(&x, [1, 3, 3, 3]), [1, h, w, 3]);
+                        let mut y = vec![0.0; pixels * 3];
+                        let one = view_mut(&mut y[..pixels], [1, h, w, 1]);
+                        on(isa, |cx| conv.run(cx, x, one).map(|_| ())).unwrap();
+                        let kernel = vec![1.0; taps * 3];
                         let depthwise = DepthwiseConv2d {
                             kernel: &kernel,
                             bias: None,
@@ -99,10 +118,10 @@ fn extreme_windows() {
                             multiplier: 1,
                             padding,
                         };
-                        depthwise.run(isa, 1, [3, 3], &x, &mut y).unwrap();
+                        on(isa, |cx| depthwise.run(cx, x, view_mut(&mut y, to)).map(|_| ())).unwrap();
                         let kind = Pool::Average { count_include_pad: true };
                         let pool = Pool2d { kind, size: kernel_size, stride, dilation, padding };
-                        pool.run(isa, 1, [3, 3], 3, &x, &mut y).unwrap();
+                        on(isa, |cx| pool.run(cx, x, view_mut(&mut y, to)).map(|_| ())).unwrap();
                         fine += 1;
                     }
                 }

@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{Rng, assert_close, isas, packed};
-use tf_layers::{Activation, Buffer, Conv3d, ConvTranspose, Matrix, Pool, Pool3d};
+use common::{Rng, assert_close, isas, on, packed, view, view_mut};
+use tf_layers::gemm::Matrix;
+use tf_layers::nn::{Activation, Conv3d, ConvTranspose, Pool, Pool3d};
 
 #[test]
 fn convolution_over_volumes() {
@@ -55,14 +56,18 @@ fn convolution_over_volumes() {
         }
         for isa in isas() {
             let mut y = vec![f32::NAN; expected.len()];
-            layer.run(isa, batch, size, &x, &mut y).unwrap();
+            let (from, to) = ([batch, 4, 5, 6, cin], [batch, out[0], out[1], out[2], cout]);
+            let run = |layer: Conv3d<'_>, to, y: &mut [f32]| {
+                on(isa, |cx| layer.run(cx, view(&x, from), view_mut(y, to)).map(|_| ()))
+            };
+            run(layer, to, &mut y).unwrap();
             assert_close(&y, &expected, 1e-5, &format!("{isa:?} {groups}"));
-            assert!(layer.run(isa, batch + 1, size, &x, &mut y).is_err());
-            assert!(layer.run(isa, usize::MAX, size, &x, &mut y).is_err());
-            assert!(Conv3d { groups: 3, ..layer }.run(isa, batch, size, &x, &mut y).is_err());
-            assert!(Conv3d { stride: [0; 3], ..layer }.run(isa, batch, size, &x, &mut y).is_err());
+            assert!(run(layer, [1, out[0] * batch, out[1], out[2], cout], &mut y).is_err());
+            assert!(run(Conv3d { groups: 3, ..layer }, to, &mut y).is_err());
+            assert!(run(Conv3d { in_channels: 2, ..layer }, to, &mut y).is_err());
+            assert!(run(Conv3d { stride: [0; 3], ..layer }, to, &mut y).is_err());
             let inverted = Activation::Clip(1.0, -1.0);
-            assert!(Conv3d { activation: inverted, ..layer }.run(isa, batch, size, &x, &mut y).is_ok());
+            assert!(run(Conv3d { activation: inverted, ..layer }, to, &mut y).is_ok());
         }
     }
 }
@@ -118,20 +123,50 @@ fn transposed_convolution() {
             *e = e.tanh();
         }
         for isa in isas() {
-            let (mut y, mut scratch) = (vec![f32::NAN; expected.len()], Buffer::default());
-            layer.run(isa, batch, size, output, &x, &mut y, &mut scratch).unwrap();
+            let mut y = vec![f32::NAN; expected.len()];
+            let (from, to) = ([batch, size[0], size[1], size[2], cin], [batch, 3, 6, 7, cout]);
+            let run = |layer: ConvTranspose<'_>, to, y: &mut [f32]| {
+                on(isa, |cx| layer.run(cx, view(&x, from), view_mut(y, to)).map(|_| ()))
+            };
+            run(layer, to, &mut y).unwrap();
             assert_close(&y, &expected, 1e-5, &format!("{isa:?} {groups}"));
-            assert!(layer.run(isa, batch, size, [3, 6, 8], &x, &mut y, &mut scratch).is_err());
-            assert!(layer.run(isa, usize::MAX, size, output, &x, &mut y, &mut scratch).is_err());
-            let far = ConvTranspose { stride: [usize::MAX; 3], ..layer };
-            assert!(far.run(isa, batch, size, output, &x, &mut y, &mut scratch).is_err());
-            assert!(
-                ConvTranspose { groups: 0, ..layer }
-                    .run(isa, batch, size, output, &x, &mut y, &mut scratch)
-                    .is_err()
-            );
-            assert!(layer.run(isa, 0, size, output, &[], &mut [], &mut scratch).is_ok());
+            assert!(run(layer, [1, 3, 12, 7, cout], &mut y).is_err());
+            assert!(run(layer, [batch, 3, 6, 7 * cout, 1], &mut y).is_err());
+            assert!(run(ConvTranspose { stride: [usize::MAX; 3], ..layer }, to, &mut y).is_err());
+            assert!(run(ConvTranspose { groups: 0, ..layer }, to, &mut y).is_err());
+            let (none, to) = (view(&[], [0, 2, 3, 4, cin]), view_mut(&mut [], [0, 3, 6, 7, cout]));
+            assert!(on(isa, |cx| layer.run(cx, none, to).is_ok()));
         }
+    }
+}
+
+/// An image is a volume of depth 1, a sequence one of height 1 too.
+#[test]
+fn transposed_convolution_of_fewer_axes() {
+    let mut rng = Rng::new(24);
+    let (x, w) = (rng.vec(5 * 3), rng.vec(3 * 2 * 4));
+    let data = packed(&w, 1, 3, 2 * 4);
+    let layer = ConvTranspose {
+        kernel: Matrix::new(&data, 1, 3, 2 * 4).unwrap(),
+        bias: None,
+        activation: Activation::Linear,
+        kernel_size: [1, 1, 2],
+        stride: [1, 1, 2],
+        dilation: [1, 1, 1],
+        groups: 1,
+        in_channels: 3,
+        padding: [0, 0, 1],
+    };
+    for isa in isas() {
+        let mut y = [[f32::NAN; 9 * 4]; 3];
+        let [volume, image, line] = &mut y;
+        on(isa, |cx| {
+            layer.run(cx, view(&x, [1, 1, 1, 5, 3]), view_mut(volume, [1, 1, 1, 9, 4])).unwrap();
+            layer.run(cx, view(&x, [1, 1, 5, 3]), view_mut(image, [1, 1, 9, 4])).unwrap();
+            layer.run(cx, view(&x, [1, 5, 3]), view_mut(line, [1, 9, 4])).unwrap();
+            assert!(layer.run(cx, view(&x, [5, 3]), view_mut(&mut [0.0; 36], [9, 4])).is_err());
+        });
+        assert!(y[0] == y[1] && y[1] == y[2] && y[0].iter().all(|y| y.is_finite()));
     }
 }
 
@@ -173,9 +208,13 @@ fn pooling_over_volumes() {
         }
         for isa in isas() {
             let mut y = vec![f32::NAN; expected.len()];
-            layer.run(isa, 1, size, channels, &x, &mut y).unwrap();
+            let (from, to) = ([1, 3, 4, 5, channels], [1, out[0], out[1], out[2], channels]);
+            on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
             assert_close(&y, &expected, 1e-6, &format!("{isa:?} {kind:?}"));
-            assert!(layer.run(isa, 1, [3, 4, 6], channels, &x, &mut y).is_err());
+            for wrong in [[1, 3, 5, 4, channels], [1, 3, 4, 5 * channels, 1], [3, 1, 4, 5, channels]] {
+                let (x, y) = (view(&x, wrong), view_mut(&mut y, to));
+                assert!(on(isa, |cx| layer.run(cx, x, y).is_err()), "{wrong:?}");
+            }
         }
     }
 }

@@ -3,11 +3,10 @@
 mod common;
 
 use common::window::{CASES, Case, PLAIN};
-use common::{Rng, activate, activate_onto, assert_close, beside, isas, packed};
-use tf_layers::{
-    Activation, Blob, Buffer, Columns, Conv1d, Conv2d, DepthwiseConv2d, Entry, Matrix, Npz, NpzWriter, Pool,
-    Pool1d, Pool2d, WinogradConv2d, pack,
-};
+use common::{Rng, activate, activate_onto, assert_close, beside, isas, on, packed, view, view_mut};
+use tf_layers::Matrix;
+use tf_layers::io::{Blob, Entry, Npz, NpzWriter, pack};
+use tf_layers::nn::{Activation, Conv1d, Conv2d, DepthwiseConv2d, Pool, Pool1d, Pool2d, WinogradConv2d};
 
 #[test]
 fn convolution() {
@@ -53,12 +52,13 @@ fn convolution() {
         assert_eq!(layer.output_size(case.size), Ok([case.output(0), case.output(1)]));
         for isa in isas() {
             let mut y = vec![f32::NAN; pixels * cout];
-            layer.run(isa, case.batch, case.size, &x, &mut y).unwrap();
+            let (from, to) = (case.input(cin), case.result(cout));
+            on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
             assert_close(&y, &expected, 1e-5, &format!("{isa:?} {case:?}"));
-            let run = |columns: Columns<'_>| layer.run_columns(isa, case.batch, case.size, &x, columns);
-            assert_eq!(beside(pixels, cout, run), y);
+            assert_eq!(beside(to, |y| on(isa, |cx| layer.run(cx, view(&x, from), y))), y);
             y.copy_from_slice(&residual);
-            layer.run_onto(isa, case.batch, case.size, &x, &mut y).unwrap();
+            let sum = view_mut(&mut y, to).accumulate();
+            on(isa, |cx| layer.run(cx, view(&x, from), sum).map(|_| ())).unwrap();
             assert_close(&y, &onto, 1e-5, &format!("onto {isa:?} {case:?}"));
             if case.size[0] == 1 && case.kernel[0] == 1 {
                 let layer = Conv1d {
@@ -73,17 +73,22 @@ fn convolution() {
                     padding: case.padding[1],
                 };
                 y.fill(f32::NAN);
-                layer.run(isa, case.batch, case.size[1], &x, &mut y).unwrap();
+                let (from, to) = (line(from), line(to));
+                on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
                 assert_close(&y, &expected, 1e-5, &format!("1d {isa:?} {case:?}"));
-                let run =
-                    |columns: Columns<'_>| layer.run_columns(isa, case.batch, case.size[1], &x, columns);
-                assert_eq!(beside(pixels, cout, run), y);
+                assert_eq!(beside(to, |y| on(isa, |cx| layer.run(cx, view(&x, from), y))), y);
                 y.copy_from_slice(&residual);
-                layer.run_onto(isa, case.batch, case.size[1], &x, &mut y).unwrap();
+                let sum = view_mut(&mut y, to).accumulate();
+                on(isa, |cx| layer.run(cx, view(&x, from), sum).map(|_| ())).unwrap();
                 assert_close(&y, &onto, 1e-5, &format!("1d onto {isa:?} {case:?}"));
             }
         }
     }
+}
+
+/// The dims of a sequence instead of an image of height 1.
+fn line([batch, _, width, channels]: [usize; 4]) -> [usize; 3] {
+    [batch, width, channels]
 }
 
 /// Kernels of every width that there is a transform for, over images that are done in one block or in many.
@@ -159,15 +164,18 @@ fn winograd() {
             let onto = activate_onto(activation, &expected, &residual);
             let expected: Vec<f64> = expected.iter().map(|&e| activate(activation, e)).collect();
             for isa in isas() {
-                let (mut y, mut scratch) = (vec![f32::NAN; pixels * cout], Buffer::default());
-                layer.run(isa, case.batch, case.size, &x, &mut y, &mut scratch).unwrap();
+                let mut y = vec![f32::NAN; pixels * cout];
+                let (from, to) = (case.input(cin), case.result(cout));
+                on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
                 assert_close(&y, &expected, 1e-5, &format!("{isa:?} {case:?}"));
-                let run = |columns: Columns<'_>| {
-                    layer.run_columns(isa, case.batch, case.size, &x, columns, &mut scratch)
-                };
-                assert_eq!(beside(pixels, cout, run), y);
+                assert_eq!(beside(to, |y| on(isa, |cx| layer.run(cx, view(&x, from), y))), y);
+                if case.size[0] == 1 && case.kernel[0] == 1 && case.padding[0] == [0, 0] {
+                    let (from, to) = (line(from), line(to));
+                    assert_eq!(beside(to, |y| on(isa, |cx| layer.run(cx, view(&x, from), y))), y);
+                }
                 y.copy_from_slice(&residual);
-                layer.run_onto(isa, case.batch, case.size, &x, &mut y, &mut scratch).unwrap();
+                let sum = view_mut(&mut y, to).accumulate();
+                on(isa, |cx| layer.run(cx, view(&x, from), sum).map(|_| ())).unwrap();
                 assert_close(&y, &onto, 1e-5, &format!("onto {isa:?} {case:?}"));
             }
         }
@@ -205,8 +213,15 @@ fn depthwise() {
             };
             for isa in isas() {
                 let mut y = vec![f32::NAN; pixels * outputs];
-                layer.run(isa, case.batch, case.size, &x, &mut y).unwrap();
+                let (from, to) = (case.input(channels), case.result(outputs));
+                on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
                 assert_close(&y, &expected, 1e-5, &format!("{isa:?} {case:?}"));
+                if case.size[0] == 1 && case.kernel[0] == 1 {
+                    let mut sequence = vec![f32::NAN; y.len()];
+                    let to = view_mut(&mut sequence, line(to));
+                    on(isa, |cx| layer.run(cx, view(&x, line(from)), to).map(|_| ())).unwrap();
+                    assert_eq!(sequence, y);
+                }
             }
         }
     }
@@ -250,7 +265,8 @@ fn pooling() {
                 let layer = Pool2d { kind, size, stride, dilation, padding };
                 for isa in isas() {
                     let mut y = vec![f32::NAN; pixels * channels];
-                    layer.run(isa, case.batch, case.size, channels, &x, &mut y).unwrap();
+                    let (from, to) = (case.input(channels), case.result(channels));
+                    on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
                     assert_close(&y, &expected, 1e-6, &format!("{isa:?} {kind:?} {case:?}"));
                 }
             }
@@ -260,7 +276,8 @@ fn pooling() {
     let layer = Pool1d { kind: Pool::Max, size: 2, stride: 1, dilation: 1, padding: [0, 0] };
     for isa in isas() {
         let mut y = [0.0; 2];
-        layer.run(isa, 1, 3, 1, &[f32::NAN, -1.0, -2.0], &mut y).unwrap();
+        let x = view(&[f32::NAN, -1.0, -2.0], [1, 3, 1]);
+        on(isa, |cx| layer.run(cx, x, view_mut(&mut y, [1, 2, 1])).map(|_| ())).unwrap();
         assert!(y[0].is_nan() && y[1] == -1.0);
     }
 }

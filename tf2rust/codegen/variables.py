@@ -9,6 +9,7 @@ from tf2rust.codegen.dims import DimWriter
 from tf2rust.codegen.names import Names, snake_case
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
+from tf2rust.ops.linear.affine import Affine
 from tf2rust.planning.buffers import Place, Plan
 from tf2rust.rust.literals import rust_comment, rust_str, rust_type
 from tf2rust.rust.tree import Expr, Let, Stmt, Token, let
@@ -139,7 +140,11 @@ class Variables:
         """Whether the view of a tiled output is needed again after it was written."""
         makers = [self.made[v] for v in place.values if v in self.made and self.made[v] not in self.memory.aliases]
         legacy = any(type(layer).rust_call is not Layer.rust_call for layer in makers)
-        return len(makers) > 1 or any(layer.bodies() for layer in makers) or legacy
+        return len(makers) > 1 or any(layer.bodies() or self._copies_first(layer) for layer in makers) or legacy
+
+    def _copies_first(self, layer: Layer) -> bool:
+        """Whether the residual input is copied to where the layer adds to it: the output is written twice."""
+        return isinstance(layer, Affine) and layer.residual is not None and layer not in self.memory.inplace
 
     def lends_port(self, port: Port) -> bool:
         """``lends`` of the place where an output is."""

@@ -17,7 +17,7 @@ OPTIONS = {
     "same": {"auto_pad": "SAME_LOWER", "strides": [2, 2]},
 }
 
-TABLE_NAME = "given_conv"
+TABLE_NAME = "dynamic_conv"
 NODES = {
     **{f"conv_{name}": node("Conv", free(IMAGE, 0), KERNEL, BIAS, **options) for name, options in OPTIONS.items()},
     "conv_line": node("Conv", LINE, floats(3, 4, 3), pads=[1, 1]),
@@ -45,5 +45,5 @@ NODES = {
 
 
 @pytest.mark.parametrize("key", named(TABLE_NAME, NODES))
-def test_given_conv(key: str, results: Results) -> None:
+def test_dynamic_conv(key: str, results: Results) -> None:
     check_node(results[key])

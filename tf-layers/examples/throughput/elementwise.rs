@@ -86,8 +86,11 @@ impl Bench {
         for kind in [Pool::Max, Pool::Average { count_include_pad: false }] {
             let pool =
                 Pool2d { kind, size: [2, 2], stride: [2, 2], dilation: [1, 1], padding: [[0, 0], [0, 0]] };
+            let mut scratch = Buffer::default();
+            let cx = &mut Context::new(self.isa, &mut scratch);
             self.measure(&format!("pool 2x2 16x16x64 {kind:?}"), 0, || {
-                pool.run(self.isa, 1, [16, 16], 64, black_box(&x[..]), &mut y[..4096]).unwrap();
+                let x = View::new(black_box(&x[..]), [1, 16, 16, 64]).unwrap();
+                pool.run(cx, x, ViewMut::new(&mut y[..4096], [1, 8, 8, 64]).unwrap()).unwrap();
             });
         }
     }

@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-use tf_layers::{
-    Activation, Buffer, Context, Conv1d, Conv2d, Dense, DepthwiseConv2d, Direction, Lstm, Matrix, View,
-    ViewMut, WinogradConv2d,
-};
+use tf_layers::gemm::Matrix;
+use tf_layers::nn::{Activation, Conv1d, Conv2d, Dense, DepthwiseConv2d, Direction, Lstm, WinogradConv2d};
+use tf_layers::tensor::{Buffer, View, ViewMut};
+use tf_layers::{Context, Result};
 
 use crate::bench::{Bench, numbers};
 
@@ -13,18 +13,36 @@ use crate::bench::{Bench, numbers};
 const COLD: usize = 256 << 20;
 
 impl Bench {
+    /// Measures a layer that reads tensors of the dims `from` and writes those of the dims `to`.
+    fn layer<const R: usize, const Q: usize>(
+        &self,
+        name: &str,
+        flop: usize,
+        (from, to): ([usize; R], [usize; Q]),
+        mut run: impl for<'y> FnMut(
+            &mut Context<'_>,
+            View<'_, f32, R>,
+            ViewMut<'y, f32, Q>,
+        ) -> Result<View<'y, f32, Q>>,
+    ) {
+        let (x, mut y) = (numbers(from.iter().product()), numbers(to.iter().product()));
+        let mut scratch = Buffer::default();
+        let cx = &mut Context::new(self.isa, &mut scratch);
+        self.measure(name, flop, || {
+            let x = View::new(black_box(&x[..]), from).unwrap();
+            run(cx, x, ViewMut::new(&mut y, to).unwrap()).unwrap();
+        });
+    }
+
     pub fn dense(&self, rows: usize, k: usize, n: usize, activation: Activation) {
         let name = format!("dense {rows}x{k}x{n} {activation:?}");
         if !self.wants(&name) {
             return;
         }
         let data = numbers(n.div_ceil(16) * 16 * k);
-        let (x, bias) = (numbers(rows * k), numbers(n));
-        let mut y = numbers(rows * n);
+        let bias = numbers(n);
         let layer = Dense { kernel: Matrix::new(&data, 1, k, n).unwrap(), bias: Some(&bias), activation };
-        self.measure(&name, 2 * rows * k * n, || {
-            layer.run(self.isa, rows, black_box(&x[..]), &mut y).unwrap();
-        });
+        self.layer(&name, 2 * rows * k * n, ([rows, k], [rows, n]), |cx, x, y| layer.run(cx, x, y));
     }
 
     /// A product whose weights come from memory each time, as in a net with more weights than the caches hold.
@@ -35,13 +53,12 @@ impl Bench {
         }
         let len = n.div_ceil(16) * 16 * k;
         let data: Vec<_> = (0..(COLD / 4).div_ceil(len)).map(|_| numbers(len)).collect();
-        let (x, bias) = (numbers(rows * k), numbers(n));
-        let mut y = numbers(rows * n);
+        let bias = numbers(n);
         let mut all = data.iter().cycle();
-        self.measure(&name, 2 * rows * k * n, || {
+        self.layer(&name, 2 * rows * k * n, ([rows, k], [rows, n]), |cx, x, y| {
             let kernel = Matrix::new(all.next().unwrap(), 1, k, n).unwrap();
             let layer = Dense { kernel, bias: Some(&bias), activation: Activation::Relu };
-            layer.run(self.isa, rows, black_box(&x[..]), &mut y).unwrap();
+            layer.run(cx, x, y)
         });
     }
 
@@ -60,13 +77,12 @@ impl Bench {
                 activation: Activation::Relu,
             })
             .collect();
-        let x = numbers(rows * 6);
-        let (mut a, mut b, mut y) = (numbers(rows * 64), numbers(rows * 8), numbers(rows * 4));
+        let (mut a, mut b) = (numbers(rows * 64), numbers(rows * 8));
         let flop = 2 * rows * (6 * 64 + 64 * 8 + 8 * 4);
-        self.measure(&name, flop, || {
-            layers[0].run(self.isa, rows, black_box(&x[..]), &mut a).unwrap();
-            layers[1].run(self.isa, rows, &a, &mut b).unwrap();
-            layers[2].run(self.isa, rows, &b, &mut y).unwrap();
+        self.layer(&name, flop, ([rows, 6], [rows, 4]), |cx, x, y| {
+            let a = layers[0].run(cx, x, ViewMut::new(&mut a, [rows, 64])?)?;
+            let b = layers[1].run(cx, a, ViewMut::new(&mut b, [rows, 8])?)?;
+            layers[2].run(cx, b, y)
         });
     }
 
@@ -90,11 +106,8 @@ impl Bench {
             padding: [[kernel / 2; 2]; 2],
         };
         let [h, w] = layer.output_size([size; 2]).unwrap();
-        let x = numbers(size * size * cin);
-        let mut y = numbers(h * w * cout);
-        self.measure(&name, 2 * h * w * k * cout, || {
-            layer.run(self.isa, 1, [size; 2], black_box(&x[..]), &mut y).unwrap();
-        });
+        let dims = ([1, size, size, cin], [1, h, w, cout]);
+        self.layer(&name, 2 * h * w * k * cout, dims, |cx, x, y| layer.run(cx, x, y));
     }
 
     pub fn conv1d(&self, width: usize, cin: usize, cout: usize, kernel: usize) {
@@ -114,11 +127,8 @@ impl Bench {
             in_channels: cin,
             padding: [(kernel - 1) / 2, kernel / 2],
         };
-        let x = numbers(width * cin);
-        let mut y = numbers(width * cout);
-        self.measure(&name, 2 * width * kernel * cin * cout, || {
-            layer.run(self.isa, 1, width, black_box(&x[..]), &mut y).unwrap();
-        });
+        let (flop, dims) = (2 * width * kernel * cin * cout, ([1, width, cin], [1, width, cout]));
+        self.layer(&name, flop, dims, |cx, x, y| layer.run(cx, x, y));
     }
 
     /// The same by fewer multiplications; the rate counts those of the plain sum, so it may be above the peak.
@@ -138,12 +148,8 @@ impl Bench {
             in_channels: cin,
             padding: [[(kh - 1) / 2, kh / 2], [(kw - 1) / 2, kw / 2]],
         };
-        let x = numbers(h * w * cin);
-        let mut y = numbers(h * w * cout);
-        let mut scratch = Buffer::default();
-        self.measure(&name, 2 * h * w * kh * kw * cin * cout, || {
-            layer.run(self.isa, 1, size, black_box(&x[..]), &mut y, &mut scratch).unwrap();
-        });
+        let (flop, dims) = (2 * h * w * kh * kw * cin * cout, ([1, h, w, cin], [1, h, w, cout]));
+        self.layer(&name, flop, dims, |cx, x, y| layer.run(cx, x, y));
     }
 
     pub fn depthwise(&self, size: usize, channels: usize, stride: usize, multiplier: usize) {
@@ -165,11 +171,8 @@ impl Bench {
             padding: [[1, 1], [1, 1]],
         };
         let [h, w] = layer.output_size([size; 2]).unwrap();
-        let x = numbers(size * size * channels);
-        let mut y = numbers(h * w * outputs);
-        self.measure(&name, 2 * h * w * 9 * outputs, || {
-            layer.run(self.isa, 1, [size; 2], black_box(&x[..]), &mut y).unwrap();
-        });
+        let dims = ([1, size, size, channels], [1, h, w, outputs]);
+        self.layer(&name, 2 * h * w * 9 * outputs, dims, |cx, x, y| layer.run(cx, x, y));
     }
 
     pub fn lstm(&self, batch: usize, steps: usize, input: usize, units: usize) {
@@ -189,13 +192,7 @@ impl Bench {
             return_sequences: false,
             direction: Direction::Forward,
         };
-        let x = numbers(batch * steps * input);
-        let mut y = numbers(batch * units);
-        let mut scratch = Buffer::default();
-        self.measure(&name, 2 * batch * steps * (input + units) * n, || {
-            let x = View::new(black_box(&x[..]), [batch, steps, input]).unwrap();
-            let y = ViewMut::new(&mut y, [batch, units]).unwrap();
-            layer.run(&mut Context::new(self.isa, &mut scratch), x, y).unwrap();
-        });
+        let (flop, dims) = (2 * batch * steps * (input + units) * n, ([batch, steps, input], [batch, units]));
+        self.layer(&name, flop, dims, |cx, x, y| layer.run(cx, x, y));
     }
 }

@@ -15,8 +15,8 @@ mod scale_shift;
 pub use activation::Activation;
 pub use attention::{Attention, Mask};
 pub use conv::{
-    Conv1d, Conv2d, Conv3d, ConvTranspose, DeformConv, Deformation, DepthwiseConv2d, EmbeddingConv1d,
-    GivenConv, WinogradConv2d,
+    Conv1d, Conv2d, Conv3d, ConvTranspose, DeformConv, DepthwiseConv2d, DynamicConv, EmbeddingConv1d,
+    WinogradConv2d,
 };
 pub use dense::Dense;
 pub use embedding::Embedding;

@@ -62,6 +62,16 @@ impl Case {
         if padded < extent { 0 } else { (padded - extent) / self.stride[axis] + 1 }
     }
 
+    /// The dims of the image, with so many channels.
+    pub fn input(&self, channels: usize) -> [usize; 4] {
+        [self.batch, self.size[0], self.size[1], channels]
+    }
+
+    /// The dims of the result, with so many channels.
+    pub fn result(&self, channels: usize) -> [usize; 4] {
+        [self.batch, self.output(0), self.output(1), channels]
+    }
+
     /// Calls `visit(output pixel, tap, Some(input pixel) or None in the padding)`.
     pub fn walk(&self, mut visit: impl FnMut(usize, usize, Option<usize>)) {
         let [oh, ow] = [self.output(0), self.output(1)];

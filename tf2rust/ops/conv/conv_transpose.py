@@ -10,10 +10,9 @@ import numpy as np
 from tf2rust.ops.conv.window import kernel_size
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
-from tf2rust.ops.core.layer import Dims, Layer, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.layer import Dims, Layer, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.indexing.slice import Slice
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.shape.transpose import around_channels_last
@@ -76,33 +75,6 @@ class ConvTranspose(Affine):
         columns = np.ascontiguousarray(grouped.transpose(1, 2, 0, 3).reshape(depth, -1))
         kernel = Weight("kernel", columns, "matrices", self.groups)
         return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
-
-    def _each(self, values: Sequence[object], flat: object) -> list[object]:
-        """One value for each of three axes, the first of them flat if need be."""
-        return [flat] * (3 - len(self.size)) + list(values)
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        parts = {
-            "kernel": weights.get("kernel"),
-            "bias": weights.optional("bias"),
-            "activation": self.activation.rust(),
-            "kernel_size": rust_list(self._each(self.size, 1)),
-            "stride": rust_list(self._each(self.strides, 1)),
-            "dilation": rust_list(self._each(self.dilations, 1)),
-            "padding": rust_list(self._each(self.cut, 0)),
-            "in_channels": str(self.channels),
-            "groups": str(self.groups),
-        }
-        return "ConvTranspose<'w>", f"ConvTranspose {{ {', '.join(f'{k}: {v}' for k, v in parts.items())} }}"
-
-    def rust_call(self, call: RustCall) -> str:
-        spatial = (1,) * (3 - len(self.size))
-        size, output = (call.dims((*spatial, *v.shape[1:-1])) for v in (self.x, self.y))
-        operands = f"{call.inputs[0]}, {call.outputs[0]}, {call.scratch()}"
-        return f"{call.field}.run(isa, {call.dim(self.x.shape[0])}, {size}, {output}, {operands})"
-
-    def rust_imports(self) -> set[str]:
-        return {"ConvTranspose", "Activation"}
 
 
 def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tuple[int, ...]]:

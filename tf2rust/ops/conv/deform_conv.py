@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from tf2rust.ops.conv.window import Window, kernel_size, window
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
-from tf2rust.ops.core.layer import Layer, RustCall
+from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -27,23 +26,6 @@ class DeformConv(Layer):
     def params(self) -> dict[str, object]:
         w = self.window
         return {"kernel_size": list(w.size), "strides": list(w.strides), "padding": w.plain_padding()}
-
-    def rust_call(self, call: RustCall) -> str:
-        w = self.window
-        sizes = {"size": w.size, "stride": w.strides, "dilation": w.dilations}
-        parts = {"channels": call.dims((self.x.shape[1], self.y.shape[1]))}
-        parts |= {name: rust_list(values) for name, values in sizes.items()}
-        parts["before"] = rust_list([pair[0] if pair else 0 for pair in w.padding])
-        parts |= {"groups": str(self.groups), "offset_groups": str(self.offset_groups)}
-        layer = f"DeformConv {{ {', '.join(f'{name}: {value}' for name, value in parts.items())} }}"
-        x, kernel, offset, *mask = call.inputs
-        moved = f"Deformation {{ offset: {offset}, mask: {f'Some({mask[0]})' if mask else 'None'} }}"
-        image, output = call.dims(self.x.shape[2:]), call.dims(self.y.shape[2:])
-        batch = call.dim(self.x.shape[0])
-        return f"{layer}.run({batch}, ({image}, {x}), {kernel}, {moved}, ({output}, {call.outputs[0]}))"
-
-    def rust_imports(self) -> set[str]:
-        return {"DeformConv", "Deformation"}
 
 
 @infers("DeformConv")

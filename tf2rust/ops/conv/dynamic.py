@@ -8,10 +8,9 @@ from tf2rust.ops.conv.conv_transpose import geometry
 from tf2rust.ops.conv.window import Window, kernel_size, window
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.facts import InferenceError
-from tf2rust.ops.core.layer import Layer, RustCall, Value
+from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -19,7 +18,7 @@ _FLOATS = ("float32", "float64")
 
 
 @dataclass(eq=False, kw_only=True)
-class GivenConv(Layer):
+class DynamicConv(Layer):
     """A convolution of [n, c, *spatial] with a kernel [filters, c / groups, *window], its second input.
 
     A transposed one has the channels of x in front in the kernel, and ``window`` is where it stands over the output.
@@ -44,30 +43,8 @@ class GivenConv(Layer):
             "groups": self.groups,
         }
 
-    def rust_call(self, call: RustCall) -> str:
-        flat = 3 - len(self.window.size)
-        x, y = (call.dims((*(1,) * flat, *v.shape[2:])) for v in (self.x, self.y))
-        wide, narrow = (self.y, self.x) if self.is_transposed else (self.x, self.y)
-        padding = self.window.late_padding(wide.shape[2:], call) or self.window.rust_padding()
-        sizes = {"size": self.window.size, "stride": self.window.strides, "dilation": self.window.dilations}
-        parts = {name: rust_list((1,) * flat + values) for name, values in sizes.items()}
-        parts["padding"] = rust_list((*((0, 0),) * flat, *padding))
-        parts["groups"] = str(self.groups)
-        parts["wide_channels"], parts["narrow_channels"] = call.dim(wide.shape[1]), call.dim(narrow.shape[1])
-        layer = f"GivenConv {{ {', '.join(f'{name}: {value}' for name, value in parts.items())} }}"
-        batch, data, kernel = call.dim(self.x.shape[0]), *call.inputs[:2]
-        if self.is_transposed:
-            return f"{layer}.run_transposed({batch}, ({x}, {data}), {kernel}, ({y}, {call.outputs[0]}))"
-        if len(call.inputs) > 2:
-            operands = f"({data}, {call.inputs[2]}), ({kernel}, {call.inputs[3]})"
-            return f"{layer}.run_integers({batch}, {x}, {operands}, {call.outputs[0]})"
-        return f"{layer}.run({batch}, {x}, {data}, {kernel}, {call.outputs[0]})"
 
-    def rust_imports(self) -> set[str]:
-        return {"GivenConv", "same_padding"}
-
-
-def given_conv(m: Match, b: Builder, inputs: list[Value], y: Value) -> GivenConv | Mismatch:
+def dynamic_conv(m: Match, b: Builder, inputs: list[Value], y: Value) -> DynamicConv | Mismatch:
     """The layer of a node that convolves the first input with the second."""
     x, kernel = inputs[:2]
     groups, size = m.root.attr("group", 1), kernel_size(kernel.shape)
@@ -77,10 +54,10 @@ def given_conv(m: Match, b: Builder, inputs: list[Value], y: Value) -> GivenConv
         return m.reject(f"kernel_shape {m.root.attr('kernel_shape')} does not fit the kernel {kernel.shape}")
     if x.shape[1] != kernel.shape[1] * groups:
         return m.reject(f"{x.shape[1]} channels in {groups} groups do not fit the kernel {kernel.shape}")
-    return GivenConv(window=window(m.root, x.shape[2:], size), groups=groups, inputs=inputs, outputs=[y])
+    return DynamicConv(window=window(m.root, x.shape[2:], size), groups=groups, inputs=inputs, outputs=[y])
 
 
-def with_bias(layer: GivenConv, bias: Value | None, b: Builder) -> list[Layer]:
+def with_bias(layer: DynamicConv, bias: Value | None, b: Builder) -> list[Layer]:
     """The layer and, where there is one, its bias, a number for each channel of the result.
 
     Raises InferenceError if it has others.
@@ -110,16 +87,16 @@ def _operands(m: Match, b: Builder) -> tuple[list[Value], Value | None] | Mismat
 
 
 @rule(Op("Conv", Var("x"), Var("kernel"), more=True))
-def conv_with_given_kernel(m: Match, b: Builder) -> Yield:
+def conv_with_dynamic_kernel(m: Match, b: Builder) -> Yield:
     found = _operands(m, b)
     if isinstance(found, Mismatch):
         return found
-    layer = given_conv(m, b, found[0], b.value(m.y))
+    layer = dynamic_conv(m, b, found[0], b.value(m.y))
     return layer if isinstance(layer, Mismatch) else with_bias(layer, found[1], b)
 
 
 @rule(Op("ConvTranspose", Var("x"), Var("kernel"), more=True))
-def conv_transpose_with_given_kernel(m: Match, b: Builder) -> Yield:
+def conv_transpose_with_dynamic_kernel(m: Match, b: Builder) -> Yield:
     found = _operands(m, b)
     if isinstance(found, Mismatch):
         return found
@@ -130,5 +107,7 @@ def conv_transpose_with_given_kernel(m: Match, b: Builder) -> Yield:
     _, cut = geometry(m.root, x.shape[2:], size)
     strides, dilations = (tuple(m.root.attr(name, [1] * rank)) for name in ("strides", "dilations"))
     place = Window(tuple(size), strides, dilations, tuple((before, 0) for before in cut))
-    layer = GivenConv(window=place, groups=m.root.attr("group", 1), is_transposed=True, inputs=[x, kernel], outputs=[y])
+    layer = DynamicConv(
+        window=place, groups=m.root.attr("group", 1), is_transposed=True, inputs=[x, kernel], outputs=[y]
+    )
     return with_bias(layer, bias, b)

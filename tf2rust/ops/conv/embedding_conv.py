@@ -11,9 +11,8 @@ from tf2rust.ops.conv.conv import Conv
 from tf2rust.ops.conv.window import Window
 from tf2rust.ops.core.activation import LINEAR, Activation
 from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs
-from tf2rust.ops.core.rust import rust_list, rust_str
-from tf2rust.ops.indexing.embedding import Embedding, rust_outside
+from tf2rust.ops.core.layer import Layer, Weight
+from tf2rust.ops.indexing.embedding import Embedding
 
 _MAX_TAPS = 16
 """As many as tf-layers' ``EmbeddingConv1d`` takes."""
@@ -83,31 +82,3 @@ class EmbeddingConv1D(Layer):
     def weights(self) -> list[Weight]:
         table = Weight("table", self.table)
         return [table] if self.bias is None else [table, Weight("bias", self.bias)]
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        rows, taps, filters = self.table.shape
-        w = self.window
-        parts = {
-            "input": rust_str(self.x.name),
-            "table": weights.get("table"),
-            "rows": rows,
-            "filters": filters,
-            "bias": weights.optional("bias"),
-            "activation": self.activation.rust(),
-            "kernel_size": taps,
-            "stride": w.strides[0],
-            "dilation": w.dilations[0],
-            "padding": rust_list(w.rust_padding()[0]),
-            "outside": rust_outside(self.outside, rows),
-        }
-        return "EmbeddingConv1d<'w>", f"EmbeddingConv1d {{ {', '.join(f'{k}: {v}' for k, v in parts.items())} }}"
-
-    def rust_call(self, call: RustCall) -> str:
-        layer = call.field
-        if padding := self.window.late_padding(self.x.shape[1:], call):
-            layer = f"EmbeddingConv1d {{ padding: {padding[0]}, ..{layer} }}"
-        batch, steps = (call.dim(size) for size in self.x.shape)
-        return f"{layer}.run(isa, {batch}, {steps}, {call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Activation", "EmbeddingConv1d", "Outside", "same_padding"}

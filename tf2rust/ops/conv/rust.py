@@ -5,74 +5,165 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tf2rust.ops.conv.conv import Conv
+from tf2rust.ops.conv.conv_transpose import ConvTranspose
+from tf2rust.ops.conv.deform_conv import DeformConv
+from tf2rust.ops.conv.dynamic import DynamicConv
+from tf2rust.ops.conv.embedding_conv import EmbeddingConv1D
 from tf2rust.ops.conv.window import Window
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
 from tf2rust.ops.core.layer import Dims
+from tf2rust.ops.indexing.rust import outside
 from tf2rust.ops.linear.rust import accumulating
-from tf2rust.rust.tree import Expr, Item, Operand, Token, array, struct
+from tf2rust.rust.tree import Expr, Item, Operand, array, expr, some, string, struct
+
+_NN = "tf_layers::nn"
+_DYNAMIC = Item(f"{_NN}::DynamicConv")
+_EMBEDDING = Item(f"{_NN}::EmbeddingConv1d")
 
 
-def each(values: Sequence[Operand | Sequence[int]]) -> Expr:
-    """An array with one element for each spatial axis."""
-    return array([value if isinstance(value, (Expr, int, str)) else array(list(value)) for value in values])
+def each(values: Sequence[Operand | Sequence[Operand]], flat: Operand | Sequence[int] = 1, axes: int = 1) -> Expr:
+    """A value for each spatial axis: an array, but for one axis.
+
+    There are ``axes`` of them at least; ``flat`` is for those in front that the layer lacks.
+    """
+    items = [*[flat] * (axes - len(values)), *values]
+    found = [expr(item) if isinstance(item, (Expr, int, str)) else array(item) for item in items]
+    return array(found) if len(found) > 1 else found[0]
 
 
-def padding(window: Window) -> list[Sequence[int]]:
-    """The padding that a layer's field holds: none yet where it depends on the input's size."""
-    return [(0, 0) if pair is None else pair for pair in window.padding]
+def window_fields(window: Window, size: str, axes: int = 1) -> dict[str, Expr]:
+    """The fields that say where a window stands; ``size`` is the name of the one for its size.
+
+    Padding that depends on the input's size is none yet: see ``placed``.
+    """
+    padding = [(0, 0) if pair is None else pair for pair in window.padding]
+    return {
+        size: each(window.size, axes=axes),
+        "stride": each(window.strides, axes=axes),
+        "dilation": each(window.dilations, axes=axes),
+        "padding": each(padding, (0, 0), axes),
+    }
 
 
-def late_padding(window: Window, spatial: Dims, site: Site) -> list[Expr] | None:
-    """The padding where some of it depends on the input's size; else None."""
+def placed(type: Expr, window: Window, spatial: Dims, site: Site, axes: int = 1) -> Expr:
+    """The layer's field, with the padding that depends on the input's spatial dims."""
     if None not in window.padding:
-        return None
-    same = Item("tf_layers::nn::same_padding")
-    axes = zip(window.padding, spatial, window.size, window.strides, window.dilations, strict=True)
-    return [
-        array(list(pair)) if pair is not None else same(site.dim(size), *axis).tried() for pair, size, *axis in axes
-    ]
+        return site.field
+    same = Item(f"{_NN}::same_padding")
+    walks = zip(window.padding, spatial, window.size, window.strides, window.dilations, strict=True)
+    padding = [pair or same(site.dim(size), *walk).tried() for pair, size, *walk in walks]
+    return struct(type, site.field, padding=each(padding, (0, 0), axes))
 
 
 def _type(layer: Conv) -> Item:
-    if layer.winograd or layer.depthwise:
-        return Item(f"tf_layers::nn::{'Winograd' if layer.winograd else 'Depthwise'}Conv2d")
-    return Item(f"tf_layers::nn::Conv{layer.rank}d")
+    if layer.winograd:
+        return Item(f"{_NN}::WinogradConv2d")
+    return Item(f"{_NN}::DepthwiseConv2d" if layer.depthwise else f"{_NN}::Conv{layer.rank}d")
 
 
-def _axes(layer: Conv, values: Sequence[Operand | Sequence[int]], flat: Operand | Sequence[int]) -> Expr:
-    """One value for each spatial axis; ``flat`` for the height of a sequence that is taken for an image."""
-    if layer.rank == 1 and (layer.depthwise or layer.winograd):
-        return each([flat, *values])
-    return each(values) if layer.rank > 1 else each(values).items[0]  # type: ignore[attr-defined]
+def _axes(layer: Conv) -> int:
+    """The spatial axes of the Rust layer's fields: some layers take sequences for images of height 1."""
+    return 2 if layer.depthwise or layer.winograd else layer.rank
 
 
 @layer_field.register
 def _(layer: Conv, weights: Weights) -> LayerField:
-    w = layer.window
     fields = {
         "kernel": weights.get("kernel"),
         "bias": weights.optional("bias"),
         "activation": layer.activation.rust(),
-        "kernel_size": _axes(layer, w.size, 1),
-        "stride": _axes(layer, w.strides, 1),
-        "dilation": _axes(layer, w.dilations, 1),
-        "padding": _axes(layer, padding(w), (0, 0)),
+        **window_fields(layer.window, "kernel_size", _axes(layer)),
     }
     if layer.winograd:
         del fields["stride"], fields["dilation"]
-        fields["in_channels"] = Token(str(layer.channels))
+        fields["in_channels"] = expr(layer.channels)
     elif layer.depthwise:
         filters = layer.y.shape[-1]
         assert isinstance(filters, int)
-        fields |= {"channels": Token(str(layer.channels)), "multiplier": Token(str(filters // layer.channels))}
+        fields |= {"channels": expr(layer.channels), "multiplier": expr(filters // layer.channels)}
     else:
-        fields |= {"in_channels": Token(str(layer.channels)), "groups": Token(str(layer.groups))}
+        fields |= {"in_channels": expr(layer.channels), "groups": expr(layer.groups)}
     return LayerField(_type(layer).generic("'w"), struct(_type(layer), **fields))
 
 
 @layer_call.register
 def _(layer: Conv, site: Site) -> Expr:
-    called = site.field
-    if (late := late_padding(layer.window, layer.x.shape[1:-1], site)) is not None:
-        called = struct(_type(layer), site.field, padding=_axes(layer, late, (0, 0)))
+    called = placed(_type(layer), layer.window, layer.x.shape[1:-1], site, _axes(layer))
     return called.method("run", CX, site.inputs[0], accumulating(layer, site))
+
+
+@layer_field.register
+def _(layer: ConvTranspose, weights: Weights) -> LayerField:
+    transpose = Item(f"{_NN}::ConvTranspose")
+    value = struct(
+        transpose,
+        kernel=weights.get("kernel"),
+        bias=weights.optional("bias"),
+        activation=layer.activation.rust(),
+        kernel_size=each(layer.size, axes=3),
+        stride=each(layer.strides, axes=3),
+        dilation=each(layer.dilations, axes=3),
+        padding=each(layer.cut, 0, 3),
+        in_channels=layer.channels,
+        groups=layer.groups,
+    )
+    return LayerField(transpose.generic("'w"), value)
+
+
+@layer_field.register
+def _(layer: EmbeddingConv1D, weights: Weights) -> LayerField:
+    window = window_fields(layer.window, "kernel_size")
+    del window["kernel_size"]
+    value = struct(
+        _EMBEDDING,
+        input=string(layer.x.name),
+        table=Item("tf_layers::tensor::View").of("new")(weights.get("table"), array(layer.table.shape)).tried(),
+        bias=weights.optional("bias"),
+        activation=layer.activation.rust(),
+        **window,
+        outside=outside(layer.outside, len(layer.table)),
+    )
+    return LayerField(_EMBEDDING.generic("'w"), value)
+
+
+@layer_call.register
+def _(layer: EmbeddingConv1D, site: Site) -> Expr:
+    return placed(_EMBEDDING, layer.window, layer.x.shape[1:], site).method("run", CX, *site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: DynamicConv, weights: Weights) -> LayerField:
+    del weights
+    window = window_fields(layer.window, "size", 3)
+    del window["size"]
+    return LayerField(_DYNAMIC, struct(_DYNAMIC, **window, groups=layer.groups))
+
+
+@layer_call.register
+def _(layer: DynamicConv, site: Site) -> Expr:
+    if layer.is_transposed:
+        return site.field.method("run_transposed", CX, *site.inputs, *site.outputs)
+    called = placed(_DYNAMIC, layer.window, layer.x.shape[2:], site, 3)
+    return called.method("run_integer" if len(site.inputs) > 2 else "run", CX, *site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: DeformConv, weights: Weights) -> LayerField:
+    del weights
+    deform, window = Item(f"{_NN}::DeformConv"), layer.window
+    value = struct(
+        deform,
+        stride=array(window.strides),
+        dilation=array(window.dilations),
+        padding=array([pair[0] if pair else 0 for pair in window.padding]),
+        groups=layer.groups,
+        offset_groups=layer.offset_groups,
+    )
+    return LayerField(deform, value)
+
+
+@layer_call.register
+def _(layer: DeformConv, site: Site) -> Expr:
+    del layer
+    x, kernel, offset, *mask = site.inputs
+    return site.field.method("run", CX, x, kernel, offset, some(mask[0] if mask else None), *site.outputs)

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.facts import InferenceError, Node
 from tf2rust.ops.core.layer import Dims, Layer, Value
-from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.shape.reshape import Reshape
 
 Padding = tuple[tuple[int, int] | None, ...]
@@ -51,17 +50,6 @@ class Window:
     def plain_padding(self) -> list[object]:
         """The padding for JSON."""
         return ["same" if pair is None else list(pair) for pair in self.padding]
-
-    def rust_padding(self) -> list[object]:
-        return [(0, 0) if pair is None else pair for pair in self.padding]
-
-    def late_padding(self, spatial: Dims, call: Any) -> list[str] | None:
-        if None not in self.padding:
-            return None
-        return [
-            rust_list(pair) if pair is not None else f"same_padding({call.dim(size)}, {k}, {s}, {d})?"
-            for pair, size, k, s, d in zip(self.padding, spatial, self.size, self.strides, self.dilations, strict=True)
-        ]
 
 
 def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:

@@ -10,10 +10,9 @@ import numpy as np
 from tf2rust.ops.activation.activation import ActivationLayer
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
-from tf2rust.ops.core.layer import Layer, RustCall, Weight, WeightRefs
+from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_str
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.cast import Cast
 
@@ -59,24 +58,6 @@ class Embedding(Layer):
 
     def weights(self) -> list[Weight]:
         return [Weight("embeddings", self.table)]
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        rows, dim = self.table.shape
-        return "Embedding<'w>", (
-            f"Embedding {{ input: {rust_str(self.x.name)}, table: {weights.get('embeddings')}, rows: {rows}, "
-            f"dim: {dim}, outside: {rust_outside(self.outside, rows)} }}"
-        )
-
-    def rust_call(self, call: RustCall) -> str:
-        return f"{call.field}.run({call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"Embedding", "Outside"}
-
-
-def rust_outside(outside: str, rows: int) -> str:
-    """What an index outside a table of so many rows does, in Rust."""
-    return "Outside::" + {"error": "Error", "from_end": "FromEnd", "row": f"Row({rows - 1})"}[outside]
 
 
 @infers("Gather")

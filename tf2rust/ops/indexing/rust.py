@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, Site, layer_call, measured_dims
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field, measured_dims
 from tf2rust.ops.indexing.data_dependent import Compress, NonZero, Unique
+from tf2rust.ops.indexing.embedding import Embedding
 from tf2rust.ops.indexing.gather import Gather, GatherElements, GatherND
 from tf2rust.ops.indexing.one_hot import OneHot
 from tf2rust.ops.indexing.reverse_sequence import ReverseSequence
@@ -18,6 +19,26 @@ _OPS = "tf_layers::ops"
 def _call(function: str, site: Site, *attributes: Operand) -> Expr:
     """A call of the function with all inputs and outputs."""
     return Item(f"{_OPS}::{function}")(CX, *attributes, *site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: Embedding, weights: Weights) -> LayerField:
+    embedding, view = Item("tf_layers::nn::Embedding"), Item("tf_layers::tensor::View")
+    value = struct(
+        embedding,
+        input=string(layer.x.name),
+        table=view.of("new")(weights.get("embeddings"), array(layer.table.shape)).tried(),
+        outside=outside(layer.outside, len(layer.table)),
+    )
+    return LayerField(embedding.generic("'w"), value)
+
+
+def outside(outside: str, rows: int) -> Expr:
+    """What an index outside a table of so many rows does; see ``Embedding``."""
+    kinds = Item("tf_layers::tensor::Outside")
+    if outside == "row":
+        return kinds.of("Row")(rows - 1)
+    return kinds.of({"error": "Error", "from_end": "FromEnd"}[outside])
 
 
 @layer_call.register

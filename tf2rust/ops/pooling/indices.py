@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.conv.window import Window
-from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
-from tf2rust.ops.core.layer import Dims, Layer, RustCall
+from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.pooling.pooling import pooling_window, unfit
 
 
@@ -28,21 +26,6 @@ class MaxPoolPlaces(Layer):
         w = self.window
         return {"pool_size": list(w.size), "strides": list(w.strides), "padding": w.plain_padding()}
 
-    def rust_call(self, call: RustCall) -> str:
-        w, spatial = self.window, self.x.shape[2:]
-        flat = 3 - len(spatial)
-        padding = w.late_padding(spatial, call) or w.rust_padding()
-        sizes = {"size": w.size, "stride": w.strides, "dilation": w.dilations}
-        parts = [f"{name}: {rust_list((1,) * flat + values)}" for name, values in sizes.items()]
-        parts.append(f"padding: {rust_list((*((0, 0),) * flat, *padding))}")
-        parts.append(f"column_major: {str(self.column_major).lower()}")
-        places = f"Some({call.outputs[1]})" if len(call.outputs) > 1 else "None"
-        planes, size = call.dim(product(self.x.shape[:2])), call.dims((*(1,) * flat, *spatial))
-        return f"MaxPool {{ {', '.join(parts)} }}.run({planes}, {size}, {call.inputs[0]}, {call.outputs[0]}, {places})"
-
-    def rust_imports(self) -> set[str]:
-        return {"MaxPool", "same_padding"}
-
 
 @dataclass(eq=False, kw_only=True)
 class MaxUnpool(Layer):
@@ -50,13 +33,6 @@ class MaxUnpool(Layer):
 
     kind = "MaxUnpooling"
     inner: Dims
-
-    def rust_call(self, call: RustCall) -> str:
-        inner, outer = call.dims(self.inner), call.dims(self.y.shape)
-        return f"max_unpool({', '.join(call.inputs)}, &{inner}, &{outer}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {"max_unpool"}
 
 
 @rule(Op("MaxPool", Var("x")))

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 from tf2rust.ops.conv.window import Window, window, without_flat_axis
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
-from tf2rust.ops.core.layer import Layer, RustCall, Value, WeightRefs
+from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.core.rust import rust_list
 from tf2rust.ops.shape.pad import Pad
 from tf2rust.ops.shape.transpose import around_channels_last
 
@@ -51,34 +50,6 @@ class Pooling(Layer):
 
     def simplified(self) -> list[Layer] | None:
         return without_flat_axis(self, self.window)
-
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str]:
-        w = self.window
-
-        def each(values: Sequence[object]) -> str:
-            return rust_list(values if self.rank > 1 else values[0])
-
-        kind = self.function
-        if kind == "Average":
-            kind += f" {{ count_include_pad: {str(self.count_include_pad).lower()} }}"
-        elif kind == "Max" and self.count_include_pad:
-            kind = "MaxOverPadding"
-        return f"Pool{self.rank}d", (
-            f"Pool{self.rank}d {{ kind: Pool::{kind}, size: {each(w.size)}, "
-            f"stride: {each(w.strides)}, dilation: {each(w.dilations)}, padding: {each(w.rust_padding())} }}"
-        )
-
-    def rust_call(self, call: RustCall) -> str:
-        n, *spatial, channels = self.x.shape
-        size = call.dim(spatial[0]) if self.rank == 1 else call.dims(spatial)
-        layer = call.field
-        if padding := self.window.late_padding(self.x.shape[1:-1], call):
-            each = padding[0] if self.rank == 1 else rust_list(padding)
-            layer = f"Pool{self.rank}d {{ padding: {each}, ..{layer} }}"
-        return f"{layer}.run(isa, {call.dim(n)}, {size}, {call.dim(channels)}, {call.inputs[0]}, {call.outputs[0]})"
-
-    def rust_imports(self) -> set[str]:
-        return {f"Pool{self.rank}d", "Pool", "same_padding"}
 
 
 def pooling_window(node: Node, facts: Facts) -> Window:

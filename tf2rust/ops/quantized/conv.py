@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tf2rust.ops.conv.dynamic import given_conv, with_bias
+from tf2rust.ops.conv.dynamic import dynamic_conv, with_bias
 from tf2rust.ops.conv.window import kernel_size, window
 from tf2rust.ops.core.facts import Fact, Facts, Node, infers
 from tf2rust.ops.core.layer import Dims, Layer
@@ -41,7 +41,7 @@ def conv_integer(m: Match, b: Builder) -> Yield:
         made, zero = zero_point(b, m.root.input(i), value)
         layers += made
         inputs.append(zero)
-    layer = given_conv(m, b, inputs, b.value(m.y))
+    layer = dynamic_conv(m, b, inputs, b.value(m.y))
     return layer if isinstance(layer, Mismatch) else [*layers, layer]
 
 
@@ -56,7 +56,7 @@ def qlinear_conv(m: Match, b: Builder) -> Yield:
     if any(v.dtype not in SMALL for v in (x, kernel, y)) or {x_scale.dtype, scales.dtype, scale.dtype} != {"float32"}:
         return m.reject("it is not of integers of 8 bits with scales of float32")
     total = b.temporary(y, dtype="int32")
-    layer = given_conv(m, b, [x, kernel, x_zero, zeros], total)
+    layer = dynamic_conv(m, b, [x, kernel, x_zero, zeros], total)
     if isinstance(layer, Mismatch):
         return layer
     layers = with_bias(layer, None if given is None else b.value(given), b)

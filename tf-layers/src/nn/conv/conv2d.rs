@@ -11,6 +11,35 @@ use crate::tensor::{Columns, View, ViewMut, check_dims, len};
 use crate::window::{Axis, window_axes};
 
 /// A convolution over images `[batch, height, width, channels]`.
+///
+/// ```
+/// use tf_layers::gemm::Matrix;
+/// use tf_layers::nn::{Activation, Conv2d};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // A pixel plus twice the one to the right of it. The matrix has 2 rows and 1 column, packed to 16.
+/// let mut kernel = [0.0; 32];
+/// (kernel[0], kernel[16]) = (1.0, 2.0);
+/// let layer = Conv2d {
+///     kernel: Matrix::new(&kernel, 1, 2, 1)?,
+///     bias: None,
+///     activation: Activation::Linear,
+///     kernel_size: [1, 2],
+///     stride: [1, 1],
+///     dilation: [1, 1],
+///     groups: 1,
+///     in_channels: 1,
+///     padding: [[0, 0], [0, 1]],
+/// };
+/// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 2, 2, 1])?;
+/// let mut y = [0.0; 4];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 2, 1])?)?;
+/// assert_eq!(y.as_slice()?, [5.0, 2.0, 11.0, 4.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conv2d<'w> {
     /// Per group `[kernel_height · kernel_width · in_channels / groups, out_channels / groups]`.
@@ -34,6 +63,35 @@ pub struct Conv2d<'w> {
 }
 
 /// A convolution over sequences `[batch, width, channels]`.
+///
+/// ```
+/// use tf_layers::gemm::Matrix;
+/// use tf_layers::nn::{Activation, Conv1d};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // Every second step plus twice the one behind it. The matrix has 2 rows and 1 column, packed to 16.
+/// let mut kernel = [0.0; 32];
+/// (kernel[0], kernel[16]) = (1.0, 2.0);
+/// let layer = Conv1d {
+///     kernel: Matrix::new(&kernel, 1, 2, 1)?,
+///     bias: Some(&[0.5]),
+///     activation: Activation::Relu,
+///     kernel_size: 2,
+///     stride: 2,
+///     dilation: 1,
+///     groups: 1,
+///     in_channels: 1,
+///     padding: [0, 0],
+/// };
+/// let x = View::new(&[1.0, 2.0, -3.0, 1.0], [1, 4, 1])?;
+/// let mut y = [0.0; 2];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 1])?)?;
+/// assert_eq!(y.as_slice()?, [5.5, 0.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conv1d<'w> {
     /// Per group `[kernel_size · in_channels / groups, out_channels / groups]`.

@@ -1,15 +1,45 @@
 //! Convolutions over volumes, channels last.
 
-use crate::error::{Result, check_len, require};
+use crate::Context;
+use crate::error::{Result, require};
 use crate::gemm::im2col::{Run, Windows};
 use crate::gemm::operand::{Start, Weights};
 use crate::gemm::{Matrix, UNBOUNDED, start};
 use crate::nn::Activation;
 use crate::simd::Isa;
-use crate::tensor::len;
-use crate::window::{Axis, window_axes};
+use crate::tensor::{View, ViewMut, len};
+use crate::window::{Axis, channels_last, check_made, window_axes};
 
 /// A convolution over volumes `[batch, depth, height, width, channels]`.
+///
+/// ```
+/// use tf_layers::gemm::Matrix;
+/// use tf_layers::nn::{Activation, Conv3d};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // A voxel plus twice the one behind it: two taps along the depth, each a matrix of 1 row and 1 column, packed to 16.
+/// let mut kernel = [0.0; 32];
+/// (kernel[0], kernel[16]) = (1.0, 2.0);
+/// let layer = Conv3d {
+///     kernel: Matrix::new(&kernel, 2, 1, 1)?,
+///     bias: None,
+///     activation: Activation::Linear,
+///     kernel_size: [2, 1, 1],
+///     stride: [1, 1, 1],
+///     dilation: [1, 1, 1],
+///     groups: 1,
+///     in_channels: 1,
+///     padding: [[0, 0]; 3],
+/// };
+/// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 2, 1, 2, 1])?;
+/// let mut y = [0.0; 2];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 1, 1, 2, 1])?)?;
+/// assert_eq!(y.as_slice()?, [7.0, 10.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conv3d<'w> {
     /// Per tap along the depth and, within it, per group `[kernel_height · kernel_width · in_channels / groups,
@@ -44,10 +74,23 @@ impl Conv3d<'_> {
     }
 
     /// From x `[batch, …size, in_channels]` to y `[batch, …output_size, out_channels]`.
-    ///
-    /// Every slice of the result is a sum of convolutions of slices, one for each tap along the depth.
-    pub fn run(&self, isa: Isa, batch: usize, size: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
+    pub fn run<'y>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 5>,
+        mut y: ViewMut<'y, f32, 5>,
+    ) -> Result<View<'y, f32, 5>> {
+        let to = y.dims();
+        self.compute(cx.isa, x.dims(), x.as_slice()?, to, y.as_mut_slice()?)?;
+        Ok(y.into_view())
+    }
+
+    /// From `x` of the dims `from` to `y` of the dims `to`. Every slice of the result is a sum of convolutions of slices, one
+    /// for each tap along the depth.
+    fn compute(&self, isa: Isa, from: [usize; 5], x: &[f32], to: [usize; 5], y: &mut [f32]) -> Result<()> {
+        let (batch, size, in_channels) = channels_last(&from)?;
         let axes @ [depth, vertical, horizontal] = self.axes(size)?;
+        require(in_channels == self.in_channels, "x", "have the channels that the layer takes")?;
         let (groups, channels) = (self.groups, self.in_channels);
         require(groups > 0 && channels.is_multiple_of(groups), "in_channels", "be a multiple of the groups")?;
         let k = len(&[self.kernel_size[1], self.kernel_size[2], channels / groups])?;
@@ -60,9 +103,8 @@ impl Conv3d<'_> {
         )?;
         let n = self.kernel.cols();
         let out_channels = len(&[groups, n])?;
-        check_len("x", len(&[batch, size[0], size[1], size[2], channels])?, x.len())?;
+        check_made((batch, axes, out_channels), &to)?;
         let pixels = len(&[vertical.output, horizontal.output])?;
-        check_len("y", len(&[batch, depth.output, pixels, out_channels])?, y.len())?;
         start(self.bias, out_channels)?;
         if y.is_empty() {
             return Ok(());

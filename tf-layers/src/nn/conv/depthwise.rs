@@ -1,16 +1,43 @@
 //! Depthwise convolutions: every channel by itself.
 
+use crate::Context;
 use crate::error::{Result, check_len, require};
 use crate::gemm::start;
 use crate::nn::Activation;
 use crate::nn::conv::depthwise_kernel::Slide;
 use crate::parallel::{SLOW, each_piece, threads};
 use crate::simd::Isa;
-use crate::tensor::len;
-use crate::window::Axis;
+use crate::tensor::{View, ViewMut, len};
+use crate::window::{Axis, channels_last, check_made, window_axes};
 
 /// A convolution of each channel with kernels of its own, over images `[batch, height, width, channels]`;
 /// a sequence is an image of height 1.
+///
+/// ```
+/// use tf_layers::nn::{Activation, DepthwiseConv2d};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // Two channels over three steps. Neighbours are added in the first and subtracted in the second.
+/// let layer = DepthwiseConv2d {
+///     kernel: &[1.0, -1.0, 1.0, 1.0],
+///     bias: None,
+///     activation: Activation::Linear,
+///     kernel_size: [1, 2],
+///     stride: [1, 1],
+///     dilation: [1, 1],
+///     channels: 2,
+///     multiplier: 1,
+///     padding: [[0, 0], [0, 0]],
+/// };
+/// let x = View::new(&[1.0, 10.0, 2.0, 20.0, 4.0, 50.0], [1, 3, 2])?;
+/// let mut y = [0.0; 4];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 2])?)?;
+/// assert_eq!(y.as_slice()?, [3.0, 10.0, 6.0, 30.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DepthwiseConv2d<'w> {
     /// `[kernel_height · kernel_width, channels · multiplier]`, not packed.
@@ -35,10 +62,7 @@ pub struct DepthwiseConv2d<'w> {
 
 impl DepthwiseConv2d<'_> {
     fn axes(&self, size: [usize; 2]) -> Result<[Axis; 2]> {
-        let axis = |i: usize| {
-            Axis::new(self.kernel_size[i], self.stride[i], self.dilation[i], self.padding[i], size[i])
-        };
-        Ok([axis(0)?, axis(1)?])
+        window_axes(self.kernel_size, self.stride, self.dilation, self.padding, size)
     }
 
     /// Height and width of the result for an image of `[height, width]`; 0 if that is too small for the kernel.
@@ -47,14 +71,28 @@ impl DepthwiseConv2d<'_> {
     }
 
     /// From x `[batch, height, width, channels]` to y `[batch, output_height, output_width, channels · multiplier]`.
-    pub fn run(&self, isa: Isa, batch: usize, size: [usize; 2], x: &[f32], y: &mut [f32]) -> Result<()> {
+    /// Sequences have no height.
+    pub fn run<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        let to = y.dims();
+        self.compute(cx.isa, &x.dims(), x.as_slice()?, &to, y.as_mut_slice()?)?;
+        Ok(y.into_view())
+    }
+
+    /// From `x` of the dims `from` to `y` of the dims `to`.
+    fn compute(&self, isa: Isa, from: &[usize], x: &[f32], to: &[usize], y: &mut [f32]) -> Result<()> {
+        let (batch, size, channels) = channels_last(from)?;
         let axes = self.axes(size)?;
         require(self.multiplier > 0, "multiplier", "be positive")?;
+        require(channels == self.channels, "x", "have the channels that the layer takes")?;
         let outputs = len(&[self.channels, self.multiplier])?;
         check_len("kernel", len(&[self.kernel_size[0], self.kernel_size[1], outputs])?, self.kernel.len())?;
         start(self.bias, outputs)?;
-        check_len("x", len(&[batch, size[0], size[1], self.channels])?, x.len())?;
-        check_len("y", len(&[batch, axes[0].output, axes[1].output, outputs])?, y.len())?;
+        check_made((batch, axes, outputs), to)?;
         if y.is_empty() {
             return Ok(());
         }

@@ -1,16 +1,33 @@
 //! Convolutions whose kernel is a tensor like any other: of numbers of any type, channels first.
 
-use crate::error::{Result, check_len, require};
+use crate::Context;
+use crate::error::{Result, require};
 use crate::ops::matmul::Widen;
-use crate::tensor::{Scalar, len};
-use crate::window::{Axis, window_axes};
+use crate::tensor::{Scalar, View, ViewMut};
+use crate::window::{Axis, channels_first, window_axes};
 
-/// A convolution of volumes `[batch, channels, depth, height, width]`, or its transpose; flat axes have size 1.
+/// A convolution over volumes `[batch, channels, depth, height, width]`, images without depth or sequences without height,
+/// with a kernel that is not known before the model runs; or its transpose. The axes that a tensor lacks have windows of
+/// size 1.
+///
+/// ```
+/// use tf_layers::nn::DynamicConv;
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = DynamicConv { stride: [1; 3], dilation: [1; 3], padding: [[0, 0]; 3], groups: 1 };
+/// let x = View::new(&[1, 2, 3], [1, 1, 3])?;
+/// let kernel = View::new(&[1, 10], [1, 1, 2])?;
+/// let mut y = [0; 2];
+/// let y = layer.run(cx, x, kernel, ViewMut::new(&mut y, [1, 1, 2])?)?;
+/// assert_eq!(y.as_slice()?, [21, 32]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GivenConv {
-    /// Depth, height and width of the kernel.
-    pub size: [usize; 3],
-    /// Step along each axis.
+pub struct DynamicConv {
+    /// Step along each axis: depth, height and width.
     pub stride: [usize; 3],
     /// Distance between taps, 1 for neighbours.
     pub dilation: [usize; 3],
@@ -18,10 +35,16 @@ pub struct GivenConv {
     pub padding: [[usize; 2]; 3],
     /// Parts of the channels that are convolved apart from each other.
     pub groups: usize,
-    /// The channels of the image that the window slides over: x, or y of a transposed convolution.
-    pub wide_channels: usize,
-    /// The channels of the other one.
-    pub narrow_channels: usize,
+}
+
+/// How windows lie over an image, which is x, or y of a transposed convolution. What has an element for each window is the
+/// other one.
+struct Layout {
+    axes: [Axis; 3],
+    batch: usize,
+    groups: usize,
+    image_channels: usize,
+    window_channels: usize,
 }
 
 /// A row of windows beneath one tap of the kernel.
@@ -29,130 +52,151 @@ struct Row {
     /// The tap's place in the kernel's tensor.
     tap: usize,
     /// The channel that has one element for each window.
-    narrow_channel: usize,
+    channel: usize,
     /// Where the first of its elements lies, and how many there are.
-    narrow: usize,
+    window: usize,
     count: usize,
     /// Where the first element beneath the tap lies in the image; the next one is a stride further.
-    wide: usize,
+    image: usize,
 }
 
-impl GivenConv {
-    /// From x `[batch, wide_channels, …size]` to y `[batch, narrow_channels, …]`, which is overwritten.
-    ///
-    /// The kernel is `[narrow_channels, wide_channels / groups, …]`.
-    pub fn run<T: Scalar>(
+impl DynamicConv {
+    /// From x `[batch, channels, …]` and a kernel `[filters, channels / groups, …]` to y `[batch, filters, …]`.
+    pub fn run<'y, T: Scalar, const R: usize>(
         &self,
-        batch: usize,
-        size: [usize; 3],
-        x: &[T],
-        kernel: &[T],
-        y: &mut [T],
-    ) -> Result<()> {
-        let axes = window_axes(self.size, self.stride, self.dilation, self.padding, size)?;
-        self.check(batch, &axes, x.len(), kernel.len(), y.len())?;
-        y.fill(T::ZERO);
+        _: &mut Context<'_>,
+        x: View<'_, T, R>,
+        kernel: View<'_, T, R>,
+        mut y: ViewMut<'y, T, R>,
+    ) -> Result<View<'y, T, R>> {
+        let layout = self.layout(&x.dims(), &kernel.dims(), &y.dims())?;
+        let (x, kernel, to) = (x.as_slice()?, kernel.as_slice()?, y.as_mut_slice()?);
+        to.fill(T::ZERO);
         let stride = self.stride[2];
-        self.rows(batch, &axes, |row| {
-            let (weight, xs) = (kernel[row.tap], x[row.wide..].iter().step_by(stride));
-            for (y, &x) in y[row.narrow..][..row.count].iter_mut().zip(xs) {
+        layout.rows(|row| {
+            let (weight, xs) = (kernel[row.tap], x[row.image..].iter().step_by(stride));
+            for (y, &x) in to[row.window..][..row.count].iter_mut().zip(xs) {
                 *y = y.add(x.mul(weight));
             }
         });
-        Ok(())
+        Ok(y.into_view())
     }
 
-    /// The same of integers, whose zeros lie at `x_zero` and, for each filter or all of them, at `kernel_zeros`.
-    pub fn run_integers<A: Widen, B: Widen>(
+    /// The same of integers. The zero of x lies at `x_zero`, one number; the kernel's at `kernel_zero`, one number or one
+    /// for each filter.
+    pub fn run_integer<'y, A: Widen, B: Widen, const R: usize, const P: usize, const Q: usize>(
         &self,
-        batch: usize,
-        size: [usize; 3],
-        (x, x_zero): (&[A], &[A]),
-        (kernel, kernel_zeros): (&[B], &[B]),
-        y: &mut [i32],
-    ) -> Result<()> {
-        let axes = window_axes(self.size, self.stride, self.dilation, self.padding, size)?;
-        self.check(batch, &axes, x.len(), kernel.len(), y.len())?;
-        check_len("zero point", 1, x_zero.len())?;
-        let zeros = kernel_zeros.len();
-        require(zeros == 1 || zeros == self.narrow_channels, "zero points", "be one for each filter")?;
-        y.fill(0);
+        _: &mut Context<'_>,
+        x: View<'_, A, R>,
+        kernel: View<'_, B, R>,
+        x_zero: View<'_, A, P>,
+        kernel_zero: View<'_, B, Q>,
+        mut y: ViewMut<'y, i32, R>,
+    ) -> Result<View<'y, i32, R>> {
+        let layout = self.layout(&x.dims(), &kernel.dims(), &y.dims())?;
+        let (x, kernel, to) = (x.as_slice()?, kernel.as_slice()?, y.as_mut_slice()?);
+        let (x_zero, kernel_zero) = (x_zero.as_slice()?, kernel_zero.as_slice()?);
+        require(x_zero.len() == 1, "x_zero", "be one number")?;
+        let zeros = kernel_zero.len();
+        let fits = zeros == 1 || zeros == layout.window_channels;
+        require(fits, "kernel_zero", "be one number, or one for each filter")?;
+        to.fill(0);
         let (x_zero, stride) = (x_zero[0].widen(), self.stride[2]);
-        self.rows(batch, &axes, |row| {
-            let weight = kernel[row.tap].widen() - kernel_zeros[row.narrow_channel % zeros].widen();
-            let xs = x[row.wide..].iter().step_by(stride);
-            for (y, x) in y[row.narrow..][..row.count].iter_mut().zip(xs) {
+        layout.rows(|row| {
+            let weight = kernel[row.tap].widen() - kernel_zero[row.channel % zeros].widen();
+            let xs = x[row.image..].iter().step_by(stride);
+            for (y, x) in to[row.window..][..row.count].iter_mut().zip(xs) {
                 *y = y.wrapping_add((x.widen() - x_zero).wrapping_mul(weight));
             }
         });
-        Ok(())
+        Ok(y.into_view())
     }
 
-    /// The transposed convolution: from x `[batch, narrow_channels, …size]` to y `[batch, wide_channels, …output]`.
+    /// The transposed convolution: from x `[batch, channels, …]` and a kernel `[channels, filters / groups, …]` to y
+    /// `[batch, filters, …]`.
     ///
-    /// What would stand beyond y is left away; what no window of x reaches is 0.
-    pub fn run_transposed<T: Scalar>(
+    /// y may have any spatial dims: what would stand beyond them is left away; what no window of x reaches is 0.
+    pub fn run_transposed<'y, T: Scalar, const R: usize>(
         &self,
-        batch: usize,
-        (size, x): ([usize; 3], &[T]),
-        kernel: &[T],
-        (output, y): ([usize; 3], &mut [T]),
-    ) -> Result<()> {
-        let mut axes = window_axes(self.size, self.stride, self.dilation, self.padding, output)?;
-        for (axis, size) in axes.iter_mut().zip(size) {
-            axis.output = size;
-        }
-        self.check(batch, &axes, y.len(), kernel.len(), x.len())?;
-        y.fill(T::ZERO);
+        _: &mut Context<'_>,
+        x: View<'_, T, R>,
+        kernel: View<'_, T, R>,
+        mut y: ViewMut<'y, T, R>,
+    ) -> Result<View<'y, T, R>> {
+        let layout = self.transposed_layout(&x.dims(), &kernel.dims(), &y.dims())?;
+        let (x, kernel, to) = (x.as_slice()?, kernel.as_slice()?, y.as_mut_slice()?);
+        to.fill(T::ZERO);
         let stride = self.stride[2];
-        self.rows(batch, &axes, |row| {
-            let (weight, xs) = (kernel[row.tap], &x[row.narrow..][..row.count]);
-            for (y, &x) in y[row.wide..].iter_mut().step_by(stride).zip(xs) {
+        layout.rows(|row| {
+            let (weight, xs) = (kernel[row.tap], &x[row.window..][..row.count]);
+            for (y, &x) in to[row.image..].iter_mut().step_by(stride).zip(xs) {
                 *y = y.add(x.mul(weight));
             }
         });
-        Ok(())
+        Ok(y.into_view())
     }
 
-    /// Checks the lengths of the image, the kernel and of what has an element for each window.
-    fn check(&self, batch: usize, axes: &[Axis; 3], wide: usize, kernel: usize, narrow: usize) -> Result<()> {
-        let Self { groups, wide_channels, narrow_channels, .. } = *self;
-        let fits = groups > 0 && wide_channels % groups == 0 && narrow_channels % groups == 0;
-        require(fits, "groups", "divide the channels of both sides")?;
-        let [image, windows] = [axes.map(|axis| axis.input), axes.map(|axis| axis.output)];
-        check_len("image", len(&[batch, wide_channels, len(&image)?])?, wide)?;
-        check_len("kernel", len(&[narrow_channels, wide_channels / groups, len(&self.size)?])?, kernel)?;
-        check_len("windows", len(&[batch, narrow_channels, len(&windows)?])?, narrow)
+    /// That of a convolution, from the dims of its arguments.
+    fn layout(&self, x: &[usize], kernel: &[usize], y: &[usize]) -> Result<Layout> {
+        let (layout, output) = self.over(x, kernel, y)?;
+        let made = layout.axes.map(|axis| axis.output);
+        require(output == made, "y", "have the spatial dims of the result")?;
+        Ok(layout)
     }
 
+    fn transposed_layout(&self, x: &[usize], kernel: &[usize], y: &[usize]) -> Result<Layout> {
+        let (mut layout, size) = self.over(y, kernel, x)?;
+        for (axis, size) in layout.axes.iter_mut().zip(size) {
+            axis.output = size;
+        }
+        Ok(layout)
+    }
+
+    /// How windows lie over `image`, and the spatial dims of `windows`, which may be others than those of all windows.
+    fn over(&self, image: &[usize], kernel: &[usize], windows: &[usize]) -> Result<(Layout, [usize; 3])> {
+        let groups = self.groups;
+        let (batch, image_channels, size) = channels_first(image)?;
+        let (samples, window_channels, places) = channels_first(windows)?;
+        let (filters, each, kernel_size) = channels_first(kernel)?;
+        let axes = window_axes(kernel_size, self.stride, self.dilation, self.padding, size)?;
+        let fits = groups > 0 && image_channels % groups == 0 && window_channels % groups == 0;
+        require(fits, "groups", "divide the channels of x and of y")?;
+        require(samples == batch, "y", "have the batch of x")?;
+        let fits = filters == window_channels && each == image_channels / groups;
+        require(fits, "kernel", "have the channels of x and of y")?;
+        Ok((Layout { axes, batch, groups, image_channels, window_channels }, places))
+    }
+}
+
+impl Layout {
     /// Calls `each` for all rows of windows and all taps that have a part of the image beneath them.
-    fn rows(&self, batch: usize, axes: &[Axis; 3], mut each: impl FnMut(Row)) {
+    fn rows(&self, mut each: impl FnMut(Row)) {
+        let Self { axes, batch, groups, image_channels, window_channels } = self;
         let [output, input] = [axes.map(|axis| axis.output), axes.map(|axis| axis.input)];
-        let wide_each = self.wide_channels / self.groups;
-        let narrow_each = self.narrow_channels / self.groups;
-        let taps: usize = self.size.iter().product();
+        let [image_each, window_each] = [image_channels, window_channels].map(|channels| channels / groups);
+        let [size, stride] = [axes.map(|axis| axis.size), axes.map(|axis| axis.stride)];
         if output.contains(&0) || input.contains(&0) {
             return;
         }
-        for plane in 0..batch * self.narrow_channels {
-            let (sample, channel) = (plane / self.narrow_channels, plane % self.narrow_channels);
-            let group = channel / narrow_each;
-            for tap in 0..wide_each * taps {
-                let image = sample * self.wide_channels + group * wide_each + tap / taps;
-                let at = [tap / self.size[2] / self.size[1], tap / self.size[2], tap];
-                let ranges: [_; 3] = core::array::from_fn(|i| windows(&axes[i], at[i] % self.size[i]));
+        let taps: usize = size.iter().product();
+        for plane in 0..batch * window_channels {
+            let (sample, channel) = (plane / window_channels, plane % window_channels);
+            let group = channel / window_each;
+            for tap in 0..image_each * taps {
+                let image = sample * image_channels + group * image_each + tap / taps;
+                let at = [tap / size[2] / size[1], tap / size[2], tap];
+                let ranges: [_; 3] = core::array::from_fn(|i| windows(&axes[i], at[i] % size[i]));
                 let [(depth, z), (height, y), (width, column)] = ranges;
                 for line in 0..depth.len() * height.len() {
                     let (i, j) = (line / height.len(), line % height.len());
-                    let narrow = (plane * output[0] + depth.start + i) * output[1] + height.start + j;
-                    let from =
-                        (image * input[0] + z + i * self.stride[0]) * input[1] + y + j * self.stride[1];
+                    let window = (plane * output[0] + depth.start + i) * output[1] + height.start + j;
+                    let from = (image * input[0] + z + i * stride[0]) * input[1] + y + j * stride[1];
                     each(Row {
-                        tap: channel * wide_each * taps + tap,
-                        narrow_channel: channel,
-                        narrow: narrow * output[2] + width.start,
+                        tap: channel * image_each * taps + tap,
+                        channel,
+                        window: window * output[2] + width.start,
                         count: width.len(),
-                        wide: from * input[2] + column,
+                        image: from * input[2] + column,
                     });
                 }
             }
@@ -174,51 +218,81 @@ fn windows(axis: &Axis, tap: usize) -> (core::ops::Range<usize>, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Isa;
+    use crate::tensor::Buffer;
 
-    const PLAIN: GivenConv = GivenConv {
-        size: [1, 1, 2],
-        stride: [1, 1, 2],
-        dilation: [1, 1, 1],
-        padding: [[0, 0], [0, 0], [1, 1]],
-        groups: 1,
-        wide_channels: 1,
-        narrow_channels: 1,
-    };
+    const PLAIN: DynamicConv =
+        DynamicConv { stride: [1, 1, 2], dilation: [1, 1, 1], padding: [[0, 0], [0, 0], [1, 1]], groups: 1 };
+
+    fn on<T>(run: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        run(&mut Context::new(Isa::detect(), &mut Buffer::default()))
+    }
+
+    fn line<T>(x: &[T]) -> View<'_, T, 3> {
+        View::new(x, [1, 1, x.len()]).unwrap()
+    }
+
+    fn line_mut<T>(y: &mut [T]) -> ViewMut<'_, T, 3> {
+        let dims = [1, 1, y.len()];
+        ViewMut::new(y, dims).unwrap()
+    }
 
     #[test]
     fn transposed_is_the_way_back() {
         // Windows over [0, 1, 2, 3, 0] in steps of 2: [0, 1], [2, 3].
-        let mut y = [0.0f64; 2];
-        PLAIN.run(1, [1, 1, 3], &[1.0, 2.0, 3.0], &[10.0, 1.0], &mut y).unwrap();
+        let (mut y, mut back) = ([0.0f64; 2], [0.0f64; 3]);
+        let (x, kernel) = ([1.0, 2.0, 3.0], [10.0, 1.0]);
+        on(|cx| PLAIN.run(cx, line(&x), line(&kernel), line_mut(&mut y)).map(|_| ())).unwrap();
         assert_eq!(y, [1.0, 23.0]);
-        let mut back = [0.0f64; 3];
-        PLAIN.run_transposed(1, ([1, 1, 2], &y), &[10.0, 1.0], ([1, 1, 3], &mut back)).unwrap();
+        on(|cx| PLAIN.run_transposed(cx, line(&y), line(&kernel), line_mut(&mut back)).map(|_| ())).unwrap();
         assert_eq!(back, [1.0, 230.0, 23.0]);
     }
 
     #[test]
     fn integers_have_zeros_of_their_own() {
         let mut y = [0; 2];
+        let run = |y: &mut [i32], x_zero: &[u8], kernel_zero: &[i8]| {
+            let zero = View::new(kernel_zero, [kernel_zero.len()]).unwrap();
+            let (x, kernel) = (line(&[6, 7, 8]), line(&[11, 2]));
+            let x_zero = View::new(x_zero, [x_zero.len()]).unwrap();
+            on(|cx| PLAIN.run_integer(cx, x, kernel, x_zero, zero, line_mut(y)).map(|_| ()))
+        };
         // The padding is zero whatever the zero point is.
-        PLAIN.run_integers(1, [1, 1, 3], (&[6u8, 7, 8], &[5]), (&[11i8, 2], &[1]), &mut y).unwrap();
+        run(&mut y, &[5], &[1]).unwrap();
         assert_eq!(y, [1, 23]);
+        assert!(run(&mut y, &[], &[1]).is_err());
+        assert!(run(&mut y, &[5], &[]).is_err());
+        assert!(run(&mut y, &[5], &[1, 1]).is_err());
     }
 
     #[test]
     fn contradictions_are_errors() {
-        let mut y = [0.0f32; 2];
         let x = [1.0f32, 2.0, 3.0];
-        assert!(PLAIN.run(1, [1, 1, 3], &x, &[1.0; 3], &mut y).is_err());
-        assert!(PLAIN.run(2, [1, 1, 3], &x, &[1.0; 2], &mut y).is_err());
-        assert!(PLAIN.run(usize::MAX, [1, 1, 3], &x, &[1.0; 2], &mut y).is_err());
+        let run = |layer: DynamicConv, kernel: View<'_, f32, 3>, dims| {
+            let mut y = [0.0; 2];
+            let y = ViewMut::new(&mut y, dims).unwrap();
+            on(|cx| layer.run(cx, line(&x), kernel, y).is_ok())
+        };
+        let ones = [1.0; 4];
+        let kernel = line(&ones[..2]);
+        assert!(run(PLAIN, kernel, [1, 1, 2]));
+        assert!(!run(PLAIN, line(&ones), [1, 1, 2]));
+        assert!(!run(PLAIN, View::new(&ones, [2, 1, 2]).unwrap(), [1, 1, 2]));
+        assert!(!run(PLAIN, View::new(&ones, [1, 2, 2]).unwrap(), [1, 1, 2]));
+        assert!(!run(PLAIN, kernel, [2, 1, 1]));
+        assert!(!run(PLAIN, kernel, [1, 2, 1]));
         for bad in [
-            GivenConv { groups: 0, ..PLAIN },
-            GivenConv { groups: 2, ..PLAIN },
-            GivenConv { stride: [1, 1, 0], ..PLAIN },
-            GivenConv { size: [1, 1, usize::MAX], ..PLAIN },
-            GivenConv { padding: [[0, 0], [0, 0], [usize::MAX, 1]], ..PLAIN },
+            DynamicConv { groups: 0, ..PLAIN },
+            DynamicConv { groups: 2, ..PLAIN },
+            DynamicConv { stride: [1, 1, 0], ..PLAIN },
+            DynamicConv { dilation: [1, 1, usize::MAX], ..PLAIN },
+            DynamicConv { padding: [[0, 0], [0, 0], [usize::MAX, 1]], ..PLAIN },
         ] {
-            assert!(bad.run(1, [1, 1, 3], &x, &[1.0; 2], &mut y).is_err(), "{bad:?}");
+            assert!(!run(bad, kernel, [1, 1, 2]), "{bad:?}");
         }
+        let none = View::<f32, 3>::new(&[], [usize::MAX, 1, 0]).unwrap();
+        let y = ViewMut::new(&mut [], [usize::MAX, 1, 0]).unwrap();
+        let padded = DynamicConv { padding: [[0, 0], [0, 0], [0, 0]], ..PLAIN };
+        assert!(on(|cx| padded.run(cx, none, kernel, y).is_ok()));
     }
 }

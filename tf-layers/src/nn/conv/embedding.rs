@@ -1,30 +1,49 @@
 //! One-dimensional convolutions over embedded indices, which need no multiplication.
 
+use crate::Context;
 use crate::error::{Result, check_len, require};
 use crate::nn::Activation;
-use crate::simd::{Isa, Kernel, Simd};
+use crate::simd::{Kernel, Simd};
 use crate::tensor::index::find;
-use crate::tensor::{Index, Outside, len};
+use crate::tensor::{Index, Outside, View, ViewMut, check_dims};
 use crate::window::Axis;
 
 /// y = activation(bias + Σ table[x of the tap, tap]) over the taps of a window: what a `Conv1d` makes of an
-/// [`Embedding`](crate::Embedding), the vectors of which are multiplied with the kernel beforehand.
+/// [`Embedding`](crate::nn::Embedding), the vectors of which are multiplied with the kernel beforehand.
+///
+/// ```
+/// use tf_layers::nn::{Activation, EmbeddingConv1d};
+/// use tf_layers::tensor::{Buffer, Outside, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // Two indices, two taps, one filter.
+/// let layer = EmbeddingConv1d {
+///     input: "ids",
+///     table: View::new(&[1.0, 2.0, 10.0, 20.0], [2, 2, 1])?,
+///     bias: None,
+///     activation: Activation::Linear,
+///     stride: 1,
+///     dilation: 1,
+///     padding: [0, 0],
+///     outside: Outside::Error,
+/// };
+/// let mut y = [0.0; 2];
+/// let y = layer.run(cx, View::new(&[0, 1, 1], [1, 3])?, ViewMut::new(&mut y, [1, 2, 1])?)?;
+/// assert_eq!(y.as_slice()?, [21.0, 30.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EmbeddingConv1d<'w> {
     /// The name of the tensor of indices, for errors.
     pub input: &'static str,
-    /// `[rows, kernel_size, filters]`: what each tap of the kernel makes of each vector.
-    pub table: &'w [f32],
-    /// Vectors in the table of the embedding.
-    pub rows: usize,
-    /// Channels of the result.
-    pub filters: usize,
+    /// `[rows, kernel_size, filters]`: what each tap of the kernel, at most 16, makes of each vector of the embedding.
+    pub table: View<'w, f32, 3>,
     /// `[filters]`
     pub bias: Option<&'w [f32]>,
     /// Applied to every element of the result.
     pub activation: Activation,
-    /// Taps of the window, at most 16.
-    pub kernel_size: usize,
     /// From one window to the next.
     pub stride: usize,
     /// Distance between taps, 1 for neighbours.
@@ -40,38 +59,44 @@ const MAX_TAPS: usize = 16;
 
 impl EmbeddingConv1d<'_> {
     /// From x, indices `[batch, steps]`, to y `[batch, output_steps, filters]`. A NaN among the indices is an error.
-    pub fn run<I: Index>(&self, isa: Isa, batch: usize, steps: usize, x: &[I], y: &mut [f32]) -> Result<()> {
-        let axis = Axis::new(self.kernel_size, self.stride, self.dilation, self.padding, steps)?;
-        require(self.kernel_size <= MAX_TAPS, "kernel_size", "be at most 16")?;
-        check_len("table", len(&[self.rows, self.kernel_size, self.filters])?, self.table.len())?;
-        check_len("bias", self.filters, self.bias.map_or(self.filters, <[f32]>::len))?;
-        check_len("x", len(&[batch, steps])?, x.len())?;
-        check_len("y", len(&[batch, axis.output, self.filters])?, y.len())?;
+    pub fn run<'y, I: Index>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, I, 2>,
+        mut y: ViewMut<'y, f32, 3>,
+    ) -> Result<View<'y, f32, 3>> {
+        let [batch, steps] = x.dims();
+        let [rows, kernel_size, filters] = self.table.dims();
+        let axis = Axis::new(kernel_size, self.stride, self.dilation, self.padding, steps)?;
+        require(kernel_size <= MAX_TAPS, "table", "have at most 16 taps")?;
+        check_len("bias", filters, self.bias.map_or(filters, <[f32]>::len))?;
+        check_dims(&[batch, axis.output, filters], &y.dims())?;
+        let (table, x, to) = (self.table.as_slice()?, x.as_slice()?, y.as_mut_slice()?);
         for position in 0..x.len() {
-            find(self.input, self.outside, self.rows, x, position)?;
+            find(self.input, self.outside, rows, x, position)?;
         }
-        if y.is_empty() {
-            return Ok(());
+        if to.is_empty() {
+            return Ok(y.into_view());
         }
         let (bounds, rest) = self.activation.split();
-        for (sample, y) in y.chunks_exact_mut(axis.output * self.filters).enumerate() {
+        for (sample, y) in to.chunks_exact_mut(axis.output * filters).enumerate() {
             let x = &x[sample * steps..][..steps];
-            for (at, y) in y.chunks_exact_mut(self.filters).enumerate() {
+            for (at, y) in y.chunks_exact_mut(filters).enumerate() {
                 let origin = axis.origin(at);
-                let mut vectors = [&self.table[..0]; MAX_TAPS];
+                let mut vectors = [&table[..0]; MAX_TAPS];
                 let taps = axis.taps(origin);
                 for (vector, tap) in vectors.iter_mut().zip(taps.clone()) {
                     let position = (origin + (tap * self.dilation) as isize) as usize;
-                    let row = find(self.input, self.outside, self.rows, x, position)?;
-                    *vector = &self.table[(row * self.kernel_size + tap) * self.filters..][..self.filters];
+                    let row = find(self.input, self.outside, rows, x, position)?;
+                    *vector = &table[(row * kernel_size + tap) * filters..][..filters];
                 }
-                isa.run(Sum { vectors: &vectors[..taps.len()], bias: self.bias, bounds, y });
+                cx.isa.run(Sum { vectors: &vectors[..taps.len()], bias: self.bias, bounds, y });
             }
         }
         if let Some(rest) = rest {
-            rest.map_in_place(isa, y);
+            rest.map_in_place(cx.isa, to);
         }
-        Ok(())
+        Ok(y.into_view())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Convolutions, channels last.
 //!
 //! [`Conv1d`], [`Conv2d`] and [`Conv3d`] are matrix products whose left operand is the windows of the image. Kernels of
-//! neighbouring taps and stride 1 may run by Winograd's algorithm ([`WinogradConv2d`]). [`GivenConv`] takes kernels that are
+//! neighbouring taps and stride 1 may run by Winograd's algorithm ([`WinogradConv2d`]). [`DynamicConv`] takes kernels that are
 //! not known before the model runs.
 
 mod conv2d;
@@ -16,9 +16,9 @@ pub(crate) mod winograd;
 
 pub use conv2d::{Conv1d, Conv2d};
 pub use conv3d::Conv3d;
-pub use deform::{DeformConv, Deformation};
+pub use deform::DeformConv;
 pub use depthwise::DepthwiseConv2d;
-pub use dynamic::GivenConv;
+pub use dynamic::DynamicConv;
 pub use embedding::EmbeddingConv1d;
 pub use transpose::ConvTranspose;
 pub use winograd::WinogradConv2d;

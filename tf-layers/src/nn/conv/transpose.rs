@@ -1,14 +1,45 @@
 //! Transposed convolutions, channels last.
 
-use crate::error::{Error, Result, check_len, require};
+use crate::Context;
+use crate::error::{Error, Result, require};
 use crate::gemm::operand::{Plain, Start, Weights};
 use crate::gemm::{Matrix, Run, start};
 use crate::nn::Activation;
-use crate::simd::{Isa, Kernel, Simd};
-use crate::tensor::{Buffer, len};
+use crate::simd::{Kernel, Simd};
+use crate::tensor::{View, ViewMut, check_dims, len};
+use crate::window::channels_last;
 
-/// A transposed convolution over volumes `[batch, depth, height, width, channels]`; images have depth 1, sequences
-/// height 1 too. Every input pixel adds its multiple of the kernel to the result.
+/// A transposed convolution over volumes `[batch, depth, height, width, channels]`, images without depth or sequences
+/// without height. Every input pixel adds its multiple of the kernel to the result.
+///
+/// ```
+/// use tf_layers::gemm::Matrix;
+/// use tf_layers::nn::{Activation, ConvTranspose};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // A step adds 1, 10 and 100 times itself to three outputs. The next step begins two outputs later.
+/// let mut kernel = [0.0; 16];
+/// kernel[..3].copy_from_slice(&[1.0, 10.0, 100.0]);
+/// let layer = ConvTranspose {
+///     kernel: Matrix::new(&kernel, 1, 1, 3)?,
+///     bias: None,
+///     activation: Activation::Linear,
+///     kernel_size: [1, 1, 3],
+///     stride: [1, 1, 2],
+///     dilation: [1, 1, 1],
+///     groups: 1,
+///     in_channels: 1,
+///     padding: [0, 0, 0],
+/// };
+/// let x = View::new(&[1.0, 2.0], [1, 2, 1])?;
+/// let mut y = [0.0; 5];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 5, 1])?)?;
+/// assert_eq!(y.as_slice()?, [1.0, 10.0, 102.0, 20.0, 200.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConvTranspose<'w> {
     /// Per group `[in_channels / groups, kernel_depth · kernel_height · kernel_width · out_channels / groups]`.
@@ -35,17 +66,33 @@ pub struct ConvTranspose<'w> {
 const BLOCK: usize = 1 << 15;
 
 impl ConvTranspose<'_> {
-    /// From x `[batch, …size, in_channels]` to y `[batch, …output, out_channels]`.
-    pub fn run(
+    /// From x `[batch, …, in_channels]` to y `[batch, …, out_channels]`, with one to three spatial axes.
+    ///
+    /// y may have any spatial dims: what would lie beyond them is cut off, and what no input reaches is the bias.
+    pub fn run<'y, const R: usize>(
         &self,
-        isa: Isa,
-        batch: usize,
-        size: [usize; 3],
-        output: [usize; 3],
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        let to = y.dims();
+        self.compute(cx, &x.dims(), x.as_slice()?, &to, y.as_mut_slice()?)?;
+        Ok(y.into_view())
+    }
+
+    /// From `x` of the dims `from` to `y` of the dims `to`.
+    fn compute(
+        &self,
+        cx: &mut Context<'_>,
+        from: &[usize],
         x: &[f32],
+        to: &[usize],
         y: &mut [f32],
-        scratch: &mut Buffer<f32>,
     ) -> Result<()> {
+        let (batch, size, in_channels) = channels_last::<3>(from)?;
+        let (samples, output, filters) = channels_last::<3>(to)?;
+        let Context { isa, ref mut scratch } = *cx;
+        require(in_channels == self.in_channels, "x", "have the channels that the layer takes")?;
         let (groups, channels) = (self.groups, self.in_channels);
         require(groups > 0 && channels.is_multiple_of(groups), "in_channels", "be a multiple of the groups")?;
         let taps = len(&self.kernel_size)?;
@@ -56,9 +103,8 @@ impl ConvTranspose<'_> {
         let outputs = columns / taps;
         let out_channels = len(&[groups, outputs])?;
         let pixels = len(&size)?;
-        check_len("x", len(&[batch, pixels, channels])?, x.len())?;
         let out_pixels = len(&output)?;
-        check_len("y", len(&[batch, out_pixels, out_channels])?, y.len())?;
+        check_dims(&[batch, out_channels], &[samples, filters])?;
         start(self.bias, out_channels)?;
         for axis in 0..3 {
             // The last position that any tap reaches must be a number.

@@ -1,9 +1,10 @@
 //! Pooling, channels last.
 
-use crate::error::{Result, check_len};
-use crate::simd::{Isa, Kernel, Simd};
-use crate::tensor::len;
-use crate::window::{Axis, window_axes};
+use crate::Context;
+use crate::error::Result;
+use crate::simd::{Kernel, Simd};
+use crate::tensor::{View, ViewMut};
+use crate::window::{Axis, channels_last, check_made, window_axes};
 
 mod max;
 
@@ -26,6 +27,27 @@ pub enum Pool {
 }
 
 /// Pooling over images `[batch, height, width, channels]`.
+///
+/// ```
+/// use tf_layers::nn::{Pool, Pool2d};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = Pool2d {
+///     kind: Pool::Max,
+///     size: [1, 2],
+///     stride: [1, 2],
+///     dilation: [1, 1],
+///     padding: [[0, 0]; 2],
+/// };
+/// let x = View::new(&[1.0, 5.0, 3.0, 2.0], [1, 2, 2, 1])?;
+/// let mut y = [0.0; 2];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 1, 1])?)?;
+/// assert_eq!(y.as_slice()?, [5.0, 3.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool2d {
     /// What becomes of the elements of a window.
@@ -41,6 +63,21 @@ pub struct Pool2d {
 }
 
 /// Pooling over sequences `[batch, width, channels]`.
+///
+/// ```
+/// use tf_layers::nn::{Pool, Pool1d};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = Pool1d { kind: Pool::Max, size: 2, stride: 2, dilation: 1, padding: [0, 0] };
+/// let x = View::new(&[1.0, 5.0, 3.0, 2.0], [1, 4, 1])?;
+/// let mut y = [0.0; 2];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 1])?)?;
+/// assert_eq!(y.as_slice()?, [5.0, 3.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool1d {
     /// What becomes of the elements of a window.
@@ -56,6 +93,27 @@ pub struct Pool1d {
 }
 
 /// Pooling over volumes `[batch, depth, height, width, channels]`.
+///
+/// ```
+/// use tf_layers::nn::{Pool, Pool3d};
+/// use tf_layers::tensor::{Buffer, View, ViewMut};
+/// use tf_layers::{Context, Isa};
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = Pool3d {
+///     kind: Pool::Max,
+///     size: [1, 1, 2],
+///     stride: [1, 1, 2],
+///     dilation: [1; 3],
+///     padding: [[0, 0]; 3],
+/// };
+/// let x = View::new(&[1.0, 5.0, 3.0, 2.0], [1, 1, 2, 2, 1])?;
+/// let mut y = [0.0; 2];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 1, 2, 1, 1])?)?;
+/// assert_eq!(y.as_slice()?, [5.0, 3.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool3d {
     /// What becomes of the elements of a window.
@@ -87,16 +145,15 @@ impl Pool1d {
     }
 
     /// From x `[batch, width, channels]` to y `[batch, output_width, channels]`.
-    pub fn run(
+    ///
+    /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
+    pub fn run<'y>(
         &self,
-        isa: Isa,
-        batch: usize,
-        width: usize,
-        channels: usize,
-        x: &[f32],
-        y: &mut [f32],
-    ) -> Result<()> {
-        self.as_2d().run(isa, batch, [1, width], channels, x, y)
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 3>,
+        y: ViewMut<'y, f32, 3>,
+    ) -> Result<View<'y, f32, 3>> {
+        self.as_2d().as_3d().compute(cx, x, y)
     }
 }
 
@@ -120,16 +177,13 @@ impl Pool2d {
     /// From x `[batch, height, width, channels]` to y `[batch, output_height, output_width, channels]`.
     ///
     /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
-    pub fn run(
+    pub fn run<'y>(
         &self,
-        isa: Isa,
-        batch: usize,
-        size: [usize; 2],
-        channels: usize,
-        x: &[f32],
-        y: &mut [f32],
-    ) -> Result<()> {
-        self.as_3d().run(isa, batch, [1, size[0], size[1]], channels, x, y)
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 4>,
+        y: ViewMut<'y, f32, 4>,
+    ) -> Result<View<'y, f32, 4>> {
+        self.as_3d().compute(cx, x, y)
     }
 }
 
@@ -146,23 +200,31 @@ impl Pool3d {
     /// From x `[batch, …size, channels]` to y `[batch, …output_size, channels]`.
     ///
     /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
-    pub fn run(
+    pub fn run<'y>(
         &self,
-        isa: Isa,
-        batch: usize,
-        size: [usize; 3],
-        channels: usize,
-        x: &[f32],
-        y: &mut [f32],
-    ) -> Result<()> {
+        cx: &mut Context<'_>,
+        x: View<'_, f32, 5>,
+        y: ViewMut<'y, f32, 5>,
+    ) -> Result<View<'y, f32, 5>> {
+        self.compute(cx, x, y)
+    }
+
+    /// The same of images, which are volumes of depth 1, and of sequences.
+    fn compute<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        let from = x.dims();
+        let (batch, size, channels) = channels_last(&from)?;
         let axes = self.axes(size)?;
-        check_len("x", len(&[batch, size[0], size[1], size[2], channels])?, x.len())?;
-        let [depth, height, width] = axes.map(|axis| axis.output);
-        check_len("y", len(&[batch, depth, height, width, channels])?, y.len())?;
-        if !y.is_empty() {
-            isa.run(Run { kind: self.kind, axes, batch, channels, x, y });
+        check_made((batch, axes, channels), &y.dims())?;
+        let (x, to) = (x.as_slice()?, y.as_mut_slice()?);
+        if !to.is_empty() {
+            cx.isa.run(Run { kind: self.kind, axes, batch, channels, x, y: to });
         }
-        Ok(())
+        Ok(y.into_view())
     }
 }
 

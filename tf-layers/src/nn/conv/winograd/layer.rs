@@ -12,19 +12,19 @@ use crate::gemm::{Matrix, im2col, start};
 use crate::nn::Activation;
 use crate::parallel::{each_piece, threads};
 use crate::simd::{Isa, PANEL};
-use crate::tensor::{Columns, View, ViewMut, check_dims, len};
-use crate::window::Axis;
+use crate::tensor::{Columns, View, ViewMut, len};
+use crate::window::{Axis, channels_last, check_made, window_axes};
 
 /// Numbers of a block's scratch memory: what stays in a level-2 cache with the weights streaming by.
 const BLOCK: usize = 160 * 1024;
 
 /// A convolution over images `[batch, height, width, channels]`, or of height 1 over sequences, with fewer
-/// multiplications than [`Conv2d`](crate::Conv2d): stride and dilation are 1, there is one group of channels, and
+/// multiplications than [`Conv2d`](crate::nn::Conv2d): stride and dilation are 1, there is one group of channels, and
 /// the kernel is 2 to 5 wide.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WinogradConv2d<'w> {
     /// Matrices `[kernel_height · in_channels, out_channels]`, six for kernels up to 3 wide, eight for wider ones, as
-    /// [`Entry::winograd`](crate::Entry::winograd) packs them.
+    /// [`Entry::winograd`](crate::io::Entry::winograd) packs them.
     pub kernel: Matrix<'w>,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
@@ -40,33 +40,33 @@ pub struct WinogradConv2d<'w> {
 
 impl WinogradConv2d<'_> {
     /// From x `[batch, height, width, in_channels]` to y `[batch, output_height, output_width, out_channels]`, which may
-    /// accumulate, and be columns of a wider tensor.
-    pub fn run<'y>(
+    /// accumulate, and be columns of a wider tensor. Sequences have no height.
+    pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
-        x: View<'_, f32, 4>,
-        mut y: ViewMut<'y, f32, 4>,
-    ) -> Result<View<'y, f32, 4>> {
-        let onto = Onto::of(&y);
-        let (dims, x) = (x.dims(), x.as_slice()?);
-        let [batch, height, width, channels] = dims;
-        let axis = |i: usize, size| Axis::new(self.kernel_size[i], 1, 1, self.padding[i], size);
-        let axes = [axis(0, height)?, axis(1, width)?];
-        require(channels == self.in_channels, "x", "have the channels that the layer takes")?;
-        check_dims(&[batch, axes[0].output, axes[1].output, self.kernel.cols()], &y.dims())?;
-        self.compute(cx, (batch, [height, width]), x, axes, Columns::of(&mut y), onto)?;
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        let (onto, from, to) = (Onto::of(&y), x.dims(), y.dims());
+        self.compute(cx, &from, x.as_slice()?, &to, Columns::of(&mut y), onto)?;
         Ok(y.into_view())
     }
 
+    /// From `x` of the dims `from` to `y` of the dims `to`.
     fn compute(
         &self,
         cx: &mut Context<'_>,
-        (batch, size): (usize, [usize; 2]),
+        from: &[usize],
         x: &[f32],
-        [mut vertical, horizontal]: [Axis; 2],
+        to: &[usize],
         y: Columns<'_>,
         onto: Onto,
     ) -> Result<()> {
+        let (batch, size, channels) = channels_last(from)?;
+        let axes = window_axes(self.kernel_size, [1, 1], [1, 1], self.padding, size)?;
+        require(channels == self.in_channels, "x", "have the channels that the layer takes")?;
+        check_made((batch, axes, self.kernel.cols()), to)?;
+        let [mut vertical, horizontal] = axes;
         let isa = cx.isa;
         let [height, width] = self.kernel_size;
         require(WIDTHS.contains(&width), "kernel_size", "be 2 to 5 wide")?;

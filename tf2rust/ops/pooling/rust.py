@@ -1,0 +1,53 @@
+"""How pooling layers are called in Rust."""
+
+from __future__ import annotations
+
+from tf2rust.ops.conv.rust import placed, window_fields
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
+from tf2rust.ops.pooling.indices import MaxPoolPlaces, MaxUnpool
+from tf2rust.ops.pooling.pooling import Pooling
+from tf2rust.rust.tree import Expr, Item, struct
+
+_MAX = Item("tf_layers::nn::MaxPool")
+
+
+def _type(layer: Pooling) -> Item:
+    return Item(f"tf_layers::nn::Pool{layer.rank}d")
+
+
+def _kind(layer: Pooling) -> Expr:
+    kinds = Item("tf_layers::nn::Pool")
+    if layer.function == "Average":
+        return struct(kinds.of("Average"), count_include_pad=layer.count_include_pad)
+    return kinds.of("MaxOverPadding" if layer.function == "Max" and layer.count_include_pad else layer.function)
+
+
+@layer_field.register
+def _(layer: Pooling, weights: Weights) -> LayerField:
+    del weights
+    value = struct(_type(layer), kind=_kind(layer), **window_fields(layer.window, "size"))
+    return LayerField(_type(layer), value)
+
+
+@layer_call.register
+def _(layer: Pooling, site: Site) -> Expr:
+    called = placed(_type(layer), layer.window, layer.x.shape[1:-1], site)
+    return called.method("run", CX, *site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: MaxPoolPlaces, weights: Weights) -> LayerField:
+    del weights
+    window = window_fields(layer.window, "size", 3)
+    return LayerField(_MAX, struct(_MAX, **window, column_major=layer.column_major))
+
+
+@layer_call.register
+def _(layer: MaxPoolPlaces, site: Site) -> Expr:
+    called = placed(_MAX, layer.window, layer.x.shape[2:], site, 3)
+    return called.method("run_with_indices" if len(site.outputs) > 1 else "run", CX, *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: MaxUnpool, site: Site) -> Expr:
+    return Item("tf_layers::nn::max_unpool")(CX, site.dims(layer.inner), *site.inputs, *site.outputs)
