@@ -227,7 +227,7 @@ fn masks_of_recurrent_layers() {
                     States { mask: Some(view(&mask, [batch, steps])), zero_masked, ..States::default() };
                 let (to, state) =
                     (view_mut(&mut y, [batch, steps, units]), view_mut(&mut last, [batch, units]));
-                on(isa, |cx| layer.run_with_states(cx, xs, states, to, [Some(state)]).map(drop)).unwrap();
+                on(isa, |cx| layer.run_with_states(cx, xs, states, to, Some(state)).map(drop)).unwrap();
                 for sample in 0..batch {
                     let kept: Vec<usize> = (0..steps).filter(|t| mask[sample * steps + t]).collect();
                     let inputs: Vec<f32> =
@@ -265,14 +265,14 @@ fn masks_of_recurrent_layers() {
                 }
                 let short = States { mask: Some(view(&mask[1..], [1, 7])), ..States::default() };
                 let to = view_mut(&mut y, [batch, steps, units]);
-                assert!(on(isa, |cx| layer.run_with_states(cx, xs, short, to, [None]).is_err()));
+                assert!(on(isa, |cx| layer.run_with_states(cx, xs, short, to, None).is_err()));
             }
         }
         let mut y = vec![f32::NAN; batch * units];
         let last = SimpleRnn { return_sequences: false, ..layer };
         let none = States { mask: Some(view(&[false; 8], [batch, steps])), ..States::default() };
         let to = view_mut(&mut y, [batch, units]);
-        on(isa, |cx| last.run_with_states(cx, xs, none, to, [None]).map(drop)).unwrap();
+        on(isa, |cx| last.run_with_states(cx, xs, none, to, None).map(drop)).unwrap();
         assert_eq!(y, vec![0.0; batch * units]);
     }
 }

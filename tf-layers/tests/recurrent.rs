@@ -75,13 +75,13 @@ fn lstm() {
                 let initial =
                     if with_states { [Some(view(&h0, state)), Some(view(&c0, state))] } else { [None; 2] };
                 let states = States { initial, ..States::default() };
-                let last = [Some(view_mut(&mut h, state)), Some(view_mut(&mut c, state))];
+                let (to_h, to_c) = (Some(view_mut(&mut h, state)), Some(view_mut(&mut c, state)));
                 on(isa, |cx| {
                     if sequences {
                         let to = view_mut(&mut y, [batch, steps, units]);
-                        layer.run_with_states(cx, x, states, to, last).map(drop)
+                        layer.run_with_states(cx, x, states, to, to_h, to_c).map(drop)
                     } else {
-                        layer.run_with_states(cx, x, states, view_mut(&mut y, state), last).map(drop)
+                        layer.run_with_states(cx, x, states, view_mut(&mut y, state), to_h, to_c).map(drop)
                     }
                 })
                 .unwrap();
@@ -95,7 +95,7 @@ fn lstm() {
                 let bad = States { initial: [None, Some(view(&wrong, other))], ..States::default() };
                 let refused = |cx: &mut Context<'_>, layer: Lstm<'_>, states, last| {
                     let mut y = vec![0.0; batch * units];
-                    layer.run_with_states(cx, x, states, view_mut(&mut y, state), [None, last]).is_err()
+                    layer.run_with_states(cx, x, states, view_mut(&mut y, state), None, last).is_err()
                 };
                 let layer = Lstm { return_sequences: false, ..layer };
                 assert!(on(isa, |cx| !refused(cx, layer, states, None)));
@@ -175,13 +175,13 @@ fn gru() {
                 let mut h = vec![f32::NAN; batch * units];
                 let (x, state) = (view(&x, [batch, steps, input]), [batch, units]);
                 let states = States { initial: [Some(view(&h0, state))], ..States::default() };
-                let to_last = [Some(view_mut(&mut h, state))];
+                let to_h = Some(view_mut(&mut h, state));
                 on(isa, |cx| {
                     if sequences {
                         let to = view_mut(&mut y, [batch, steps, units]);
-                        layer.run_with_states(cx, x, states, to, to_last).map(drop)
+                        layer.run_with_states(cx, x, states, to, to_h).map(drop)
                     } else {
-                        layer.run_with_states(cx, x, states, view_mut(&mut y, state), to_last).map(drop)
+                        layer.run_with_states(cx, x, states, view_mut(&mut y, state), to_h).map(drop)
                     }
                 })
                 .unwrap();
@@ -225,7 +225,7 @@ fn recurrences_check_what_they_are_given() {
             let run = |layer: DynamicRecurrence<1>, weights: DynamicWeights<'_>| {
                 let (x, mut y) = (view(&[1.0, 2.0], [2, 1, 1]), [f32::NAN; 2]);
                 let to = Some(view_mut(&mut y, [2, 1, 1, 1]));
-                on(isa, |cx| layer.run(cx, x, weights, to, [None, None]).map(drop)).map(|()| y)
+                on(isa, |cx| layer.run(cx, x, weights, to, None, None).map(drop)).map(|()| y)
             };
             assert!(run(layer, good).unwrap().iter().all(|y| y.is_finite()));
             // Steps beyond a sample's length leave zeros.
@@ -249,11 +249,11 @@ fn recurrences_check_what_they_are_given() {
             let (reverse, activations) = ([true, false], [tanh[0]; 2]);
             let both = DynamicRecurrence { cell, reverse, activations, clip: f32::INFINITY };
             let x = view(&[], [0, 1, 1]);
-            assert!(on(isa, |cx| both.run(cx, x, good, None, [None, None]).is_err()));
+            assert!(on(isa, |cx| both.run(cx, x, good, None, None, None).is_err()));
             // As many samples as there can be, of no steps.
             let weights = DynamicWeights { kernel: view(&[], [1, gates, 0]), ..good };
             let (x, dims) = (view(&[], [0, usize::MAX, 0]), [0, 1, usize::MAX, 1]);
-            on(isa, |cx| layer.run(cx, x, weights, Some(view_mut(&mut [], dims)), [None, None]).map(drop))
+            on(isa, |cx| layer.run(cx, x, weights, Some(view_mut(&mut [], dims)), None, None).map(drop))
                 .unwrap();
         }
     }

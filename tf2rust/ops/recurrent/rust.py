@@ -75,8 +75,8 @@ def _(layer: Recurrent, site: Site) -> Expr:
     (mask,) = _optional([layer.masked], operands)
     initial = array(_optional(layer.initial[: layer.STATES], operands))
     states = struct(Item("tf_layers::nn::States"), mask=mask, zero_masked=layer.zero_masked, initial=initial)
-    last = array(_optional(layer.last[: layer.STATES], iter(asked)))
-    return site.field.method("run_with_states", CX, x, states, y, last)
+    last = _optional(layer.last[: layer.STATES], iter(asked))
+    return site.field.method("run_with_states", CX, x, states, y, *last)
 
 
 @result_pattern.register
@@ -119,8 +119,7 @@ def _(layer: DynamicRecurrence, site: Site) -> Expr:
         initial=array([h, c]),
         peepholes=peepholes,
     )
-    sequence, *last = _optional(layer.wanted, iter(site.outputs))
-    return site.field.method("run", CX, x, weights, sequence, array(last))
+    return site.field.method("run", CX, x, weights, *_optional(layer.wanted, iter(site.outputs)))
 
 
 @result_pattern.register

@@ -3,6 +3,7 @@
 use crate::Context;
 use crate::error::{Result, require};
 use crate::nn::Activation;
+use crate::nn::recurrent::{place, result};
 use crate::simd::Isa;
 use crate::tensor::{Buffer, View, ViewMut, add, len};
 
@@ -50,7 +51,7 @@ pub enum DynamicCell {
 /// let x = View::new(&[1.0, 1.0, 1.0], [3, 1, 1])?;
 /// let mut y = [0.0; 3];
 /// let y = ViewMut::new(&mut y, [3, 1, 1, 1])?;
-/// let (y, ..) = layer.run(cx, x, weights, Some(y), [None, None])?;
+/// let (y, ..) = layer.run(cx, x, weights, Some(y), None, None)?;
 /// assert_eq!(y.as_slice()?, [1.0, 1.5, 1.75]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
@@ -96,19 +97,20 @@ impl DynamicCell {
 impl<const D: usize> DynamicRecurrence<D> {
     /// From x `[steps, batch, in]` to the states h after every step, `[steps, directions, batch, units]`, and to the last
     /// h and c, each `[directions, batch, units]`; those that are not asked for are empty.
-    pub fn run<'y>(
+    pub fn run<'y, 'h, 'c>(
         &self,
         cx: &mut Context<'_>,
         x: View<'_, f32, 3>,
         weights: DynamicWeights<'_>,
         mut sequence: Option<ViewMut<'y, f32, 4>>,
-        mut last: [Option<ViewMut<'y, f32, 3>>; 2],
-    ) -> Result<(View<'y, f32, 4>, View<'y, f32, 3>, View<'y, f32, 3>)> {
+        mut h: Option<ViewMut<'h, f32, 3>>,
+        mut c: Option<ViewMut<'c, f32, 3>>,
+    ) -> Result<(View<'y, f32, 4>, View<'h, f32, 3>, View<'c, f32, 3>)> {
         let Self { cell, ref reverse, ref activations, clip } = *self;
         let layer = Layer { cell, reverse, activations, clip };
         let dims = layer.dims(&x, &weights)?;
         let [steps, batch, _, units] = dims;
-        let [h, c] = weights.initial;
+        let [of_h, of_c] = weights.initial;
         let [bias, peepholes] = [weights.bias, weights.peepholes];
         let given = Given {
             x: x.as_slice()?,
@@ -116,24 +118,18 @@ impl<const D: usize> DynamicRecurrence<D> {
             recurrent: weights.recurrent.as_slice()?,
             bias: bias.map(|bias| bias.as_slice()).transpose()?,
             lengths: weights.lengths.map(|lengths| lengths.as_slice()).transpose()?,
-            initial: [h.map(|h| h.as_slice()).transpose()?, c.map(|c| c.as_slice()).transpose()?],
+            initial: [of_h.map(|h| h.as_slice()).transpose()?, of_c.map(|c| c.as_slice()).transpose()?],
             peepholes: peepholes.map(|peepholes| peepholes.as_slice()).transpose()?,
         };
-        let mut places = Places { sequence: None, last: [None, None] };
-        if let Some(sequence) = &mut sequence {
-            let fits = sequence.dims() == [steps, D, batch, units];
-            require(fits, "y", "be [steps, directions, batch, units]")?;
-            places.sequence = Some(sequence.as_mut_slice()?);
-        }
-        for (to, last) in places.last.iter_mut().zip(&mut last) {
-            if let Some(last) = last {
-                require(last.dims() == [D, batch, units], "last state", STATE)?;
-                *to = Some(last.as_mut_slice()?);
-            }
-        }
+        let places = Places {
+            sequence: place(&mut sequence, [steps, D, batch, units], "y")?,
+            last: [
+                place(&mut h, [D, batch, units], "last state")?,
+                place(&mut c, [D, batch, units], "last state")?,
+            ],
+        };
         layer.compute(cx.isa, dims, &given, places, cx.scratch)?;
-        let [h, c] = last.map(|last| last.map_or(View::empty(), ViewMut::into_view));
-        Ok((sequence.map_or(View::empty(), ViewMut::into_view), h, c))
+        Ok((result(sequence), result(h), result(c)))
     }
 }
 
@@ -161,7 +157,7 @@ impl Layer<'_> {
         require(peepholes, "peepholes", "be [directions, 3 · units]")?;
         for initial in weights.initial {
             let fits = initial.is_none_or(|initial| initial.dims() == [directions, batch, units]);
-            require(fits, "initial state", STATE)?;
+            require(fits, "initial state", "be [directions, batch, units]")?;
         }
         require(weights.lengths.is_none_or(|lengths| lengths.dims() == [batch]), "lengths", "be [batch]")?;
         Ok([steps, batch, size, units])
@@ -309,8 +305,6 @@ impl Layer<'_> {
         }
     }
 }
-
-const STATE: &str = "be [directions, batch, units]";
 
 /// What a run is given, as slices.
 struct Given<'a> {

@@ -5,7 +5,7 @@ use crate::error::{Result, require};
 use crate::gemm::operand::{Plain, Weights};
 use crate::gemm::{Matrix, Run, start};
 use crate::nn::Activation;
-use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur};
+use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur, result};
 use crate::simd::Isa;
 use crate::tensor::{Buffer, View, ViewMut, len};
 
@@ -74,23 +74,23 @@ impl Gru<'_> {
         x: View<'_, f32, 3>,
         y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
-        Ok(self.run_with_states(cx, x, States::default(), y, [None])?.0)
+        Ok(self.run_with_states(cx, x, States::default(), y, None)?.0)
     }
 
     /// Like [`Gru::run`], with a mask, a given initial state h, and the last one, which is empty if it is not asked for.
-    pub fn run_with_states<'y, const R: usize>(
+    pub fn run_with_states<'y, 'h, const R: usize>(
         &self,
         cx: &mut Context<'_>,
         x: View<'_, f32, 3>,
         states: States<'_, 1>,
-        y: ViewMut<'y, f32, R>,
-        last: [Option<ViewMut<'y, f32, 2>>; 1],
-    ) -> Result<(View<'y, f32, R>, View<'y, f32, 2>)> {
+        mut y: ViewMut<'y, f32, R>,
+        mut h: Option<ViewMut<'h, f32, 2>>,
+    ) -> Result<(View<'y, f32, R>, View<'h, f32, 2>)> {
         let Self { units, direction, return_sequences, .. } = *self;
         let given = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
-        let compute = |results: Results<'_, 1>| self.compute(cx.isa, given, results, cx.scratch);
-        let (y, [h]) = given.results(y, last, compute)?;
-        Ok((y, h))
+        let results = Results { y: given.y(&mut y)?, last: [given.last(&mut h)?] };
+        self.compute(cx.isa, given, results, cx.scratch)?;
+        Ok((y.into_view(), result(h)))
     }
 
     /// The same for slices.

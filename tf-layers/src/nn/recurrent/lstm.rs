@@ -6,7 +6,7 @@ use crate::gemm::operand::{Plain, Start, Weights};
 use crate::gemm::{Matrix, Run, start};
 use crate::math::{gate, tanh};
 use crate::nn::Activation;
-use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur};
+use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur, result};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::tensor::{Buffer, View, ViewMut, len};
 
@@ -68,24 +68,25 @@ impl Lstm<'_> {
         x: View<'_, f32, 3>,
         y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
-        Ok(self.run_with_states(cx, x, States::default(), y, [None, None])?.0)
+        Ok(self.run_with_states(cx, x, States::default(), y, None, None)?.0)
     }
 
     /// Like [`Lstm::run`], with a mask, given initial states h and c, and the last ones, which are empty if they are not
     /// asked for.
-    pub fn run_with_states<'y, const R: usize>(
+    pub fn run_with_states<'y, 'h, 'c, const R: usize>(
         &self,
         cx: &mut Context<'_>,
         x: View<'_, f32, 3>,
         states: States<'_, 2>,
-        y: ViewMut<'y, f32, R>,
-        last: [Option<ViewMut<'y, f32, 2>>; 2],
-    ) -> Result<(View<'y, f32, R>, View<'y, f32, 2>, View<'y, f32, 2>)> {
+        mut y: ViewMut<'y, f32, R>,
+        mut h: Option<ViewMut<'h, f32, 2>>,
+        mut c: Option<ViewMut<'c, f32, 2>>,
+    ) -> Result<(View<'y, f32, R>, View<'h, f32, 2>, View<'c, f32, 2>)> {
         let Self { units, direction, return_sequences, .. } = *self;
         let given = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
-        let compute = |results: Results<'_, 2>| self.compute(cx.isa, given, results, cx.scratch);
-        let (y, [h, c]) = given.results(y, last, compute)?;
-        Ok((y, h, c))
+        let results = Results { y: given.y(&mut y)?, last: [given.last(&mut h)?, given.last(&mut c)?] };
+        self.compute(cx.isa, given, results, cx.scratch)?;
+        Ok((y.into_view(), result(h), result(c)))
     }
 
     /// The same for slices.

@@ -92,15 +92,8 @@ impl<'a, const N: usize> Sequence<'a, N> {
         Ok(Self { x, batch, steps, units, direction, return_sequences, mask, zero_masked, initial })
     }
 
-    /// Gives the places of the results to `compute`, and the results back; an error unless the places fit.
-    ///
-    /// What is not asked for comes back empty.
-    pub fn results<'y, const R: usize>(
-        &self,
-        mut y: ViewMut<'y, f32, R>,
-        mut last: [Option<ViewMut<'y, f32, 2>>; N],
-        compute: impl FnOnce(Results<'_, N>) -> Result<()>,
-    ) -> Result<(View<'y, f32, R>, [View<'y, f32, 2>; N])> {
+    /// Where the states h after the steps go; an error unless they fit.
+    pub fn y<'y, const R: usize>(&self, y: &'y mut ViewMut<'_, f32, R>) -> Result<&'y mut [f32]> {
         let Self { batch, steps, units, return_sequences, .. } = *self;
         let fits = if return_sequences {
             y.dims()[..] == [batch, steps, units]
@@ -108,15 +101,12 @@ impl<'a, const N: usize> Sequence<'a, N> {
             y.dims()[..] == [batch, units]
         };
         require(fits, "y", "be [batch, steps, units] with return_sequences, else [batch, units]")?;
-        let mut places = [const { None }; N];
-        for (to, last) in places.iter_mut().zip(&mut last) {
-            if let Some(last) = last {
-                require(last.dims() == [batch, units], "last state", "be [batch, units]")?;
-                *to = Some(last.as_mut_slice()?);
-            }
-        }
-        compute(Results { y: y.as_mut_slice()?, last: places })?;
-        Ok((y.into_view(), last.map(|last| last.map_or(View::empty(), ViewMut::into_view))))
+        y.as_mut_slice()
+    }
+
+    /// Where a state after the last step goes, if it is asked for; an error unless it fits.
+    pub fn last<'y>(&self, last: &'y mut Option<ViewMut<'_, f32, 2>>) -> Result<Option<&'y mut [f32]>> {
+        place(last, [self.batch, self.units], "last state")
     }
 
     /// The numbers of a state.
@@ -184,6 +174,22 @@ impl<'a, const N: usize> Sequence<'a, N> {
 /// Every other step goes through the kernel backwards, as its end is what the step before has left in the nearest cache.
 pub(crate) fn recur(isa: Isa, step: usize, rows: usize, x: Plain<'_>, weights: Weights<'_>, y: &mut [f32]) {
     Run { rows, x, weights: Weights { backwards: step % 2 == 1, ..weights }, y }.here(isa);
+}
+
+/// Where a result goes, if it is asked for; an error unless it has these dims.
+pub(crate) fn place<'y, const R: usize>(
+    result: &'y mut Option<ViewMut<'_, f32, R>>,
+    dims: [usize; R],
+    what: &'static str,
+) -> Result<Option<&'y mut [f32]>> {
+    let Some(result) = result else { return Ok(None) };
+    require(result.dims() == dims, what, "have the dims of the result")?;
+    Ok(Some(result.as_mut_slice()?))
+}
+
+/// A result, which is empty if it was not asked for.
+pub(crate) fn result<const R: usize>(written: Option<ViewMut<'_, f32, R>>) -> View<'_, f32, R> {
+    written.map_or(View::empty(), ViewMut::into_view)
 }
 
 /// Hands out the states that are asked for.
