@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tf2rust.codegen.names import Names, snake_case, words
+from tf2rust.codegen.names import Names, snake_case
 from tf2rust.codegen.nested import ModelField
-from tf2rust.codegen.steps import Writer, is_legacy
+from tf2rust.codegen.steps import Writer
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.core.dims import symbols
@@ -15,7 +15,6 @@ from tf2rust.ops.core.layer import Layer, LayerGraph
 from tf2rust.planning.buffers import plan
 from tf2rust.planning.tiles import Tiling, tiling
 from tf2rust.rust.literals import rust_type
-from tf2rust.rust.printer import lines
 from tf2rust.rust.tree import Blank, Expr, Item, Stmt, Token, Tuple, names_in
 from tf2rust.rust.unused import without_unused
 
@@ -64,7 +63,6 @@ class Model:
     tiles: Tiles | None
     used: set[str] = field(default_factory=set)
     """The names that the statements read."""
-    legacy: bool = False
 
     @property
     def borrows(self) -> bool:
@@ -102,7 +100,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
     statements = without_unused(statements)
     variables = [writer.names[name] for name in free]
     buffers = [rust_type(d) for d in memory.buffers]
-    used = names_in(statements) | words("\n".join(x for x in lines(statements, 8) if not x.lstrip().startswith("//")))
+    used = names_in(statements)
     tiles = None if tiled is None else _tiles(writer, tiled, used)
     return Model(
         inputs,
@@ -116,7 +114,6 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
         names,
         tiles,
         used,
-        any(map(is_legacy, graph.walk())),
     )
 
 

@@ -265,7 +265,7 @@ def _parts_value(parts: Sequence[WeightsPart]) -> Expr:
 def _run_tile(model: Model, used: set[str]) -> Expr:
     """The head of the function that runs the layers for some rows of the batch."""
     sizes = "sizes" if not used.isdisjoint(model.variables) else "_"
-    workspace = "workspace" if used & {"workspace", "cx", "isa"} else "_workspace"
+    workspace = "workspace" if used & {"workspace", "cx"} else "_workspace"
     parameters = ("&self", f"{sizes}: [usize; {len(model.free)}]", "rows: Tile<'_>", f"{workspace}: &mut Workspace")
     return Token("run_tile")(*parameters)
 
@@ -307,8 +307,7 @@ def _imports(model: Model) -> list[str]:
     types = [*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))]
     if "F16" in types:
         paths.add("tf_layers::tensor::F16")
-    lines = _import_lines(paths)
-    return [*lines[:-1], "#[allow(unused_imports)]", "use tf_layers::*;", lines[-1]] if model.legacy else lines
+    return _import_lines(paths)
 
 
 def _import_lines(paths: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tf2rust.codegen.dims import DimWriter
 from tf2rust.codegen.nested import Lines, ModelField, branch, repeat
 from tf2rust.codegen.variables import Variables
-from tf2rust.codegen.weights import LayerWeights, WeightTable
+from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.control.layers import Branch, Repeat
 from tf2rust.ops.core.dims import Expr as Dim
 from tf2rust.ops.core.dims import format_shape
@@ -55,12 +55,7 @@ class Writer(Variables):
         if layer in self.memory.aliases:
             self._alias(layer, step)
             return step
-        if is_legacy(layer):
-            refs = self.table.refs(layer)
-            old = layer.rust_field(_LegacyWeights(refs))
-            if old is not None:
-                step.fields.append(ModelField(ident, Token(old[0]), Token(old[1])))
-        elif (made := layer_field(layer, self.table.refs(layer))) is not None:
+        if (made := layer_field(layer, self.table.refs(layer))) is not None:
             step.fields.append(ModelField(ident, made.type, made.value))
         if self.memory.places[layer.y].constant is layer:
             assert isinstance(layer, Constant)
@@ -68,9 +63,7 @@ class Writer(Variables):
             return step
         # What was written where it is joined is not read there.
         inputs = [self.read(value) for value in layer.inputs if value not in self.memory.columns]
-        before = CallSite(self.dims, Token("self").field(ident), inputs, [])
-        measured = {s: Token(t) for s, t in layer.measures(_LegacyCall(before, layer)).items()}
-        for symbol, size in (measured or measured_dims(layer, before)).items():
+        for symbol, size in measured_dims(layer, CallSite(self.dims, Token("self").field(ident), inputs, [])).items():
             step.statements.append(let(self.name_symbol(symbol, symbol), size.tried()))
         if isinstance(layer, Repeat):
             inner = repeat(self, layer, inputs, self.body)
@@ -117,9 +110,6 @@ class Writer(Variables):
         """The statements that run the layer where the planner wants its outputs."""
         ident = self.idents[layer]
         site = CallSite(self.dims, Token("self").field(ident), inputs, self._outputs(layer, step), self._over(layer))
-        if is_legacy(layer):
-            self._legacy(layer, site, step)
-            return
         if isinstance(layer, Concatenate) and layer.y in self.wholes:
             self._rest(layer, inputs, step)
             return
@@ -151,20 +141,6 @@ class Writer(Variables):
         if layer.y in self.read_values:
             step.statements.append(self.bind(layer.y, self.idents[layer], whole.method("into_view")))
 
-    def _legacy(self, layer: Layer, site: CallSite, step: Lines) -> None:
-        ident = self.idents[layer]
-        legacy = _LegacyCall(site, layer)
-        text = layer.rust_call_inplace(legacy) if site.in_place is not None else layer.rust_call(legacy)
-        step.statements += self.dims.take_pending()
-        step.statements += [Do(Token(line.rstrip("?;")).tried()) for line in text.split("\n")]
-        for i, value in enumerate(layer.outputs):
-            if value in self.read_values:
-                view = self.reread(value)
-                step.statements += [
-                    *self.dims.take_pending(),
-                    self.bind(value, ident if i == 0 else f"{ident}_{i}", view),
-                ]
-
     def _outputs(self, layer: Layer, step: Lines) -> list[Expr]:
         """What the layer writes to."""
         if columns := self.memory.columns.get(layer.y):
@@ -190,39 +166,6 @@ class Writer(Variables):
     def _over(self, layer: Layer) -> int | None:
         over = layer.inplace_input() if layer in self.memory.inplace else None
         return None if over is None else layer.inputs.index(over)
-
-
-def is_legacy(layer: Layer) -> bool:
-    """Whether the layer still pastes its Rust."""
-    return type(layer).rust_call is not Layer.rust_call
-
-
-class _LegacyWeights:
-    def __init__(self, refs: LayerWeights) -> None:
-        self.refs = refs
-
-    def get(self, role: str) -> str:
-        return str(self.refs.get(role))
-
-    def optional(self, role: str) -> str:
-        return str(self.refs.optional(role))
-
-
-class _LegacyCall:
-    def __init__(self, site: CallSite, layer: Layer) -> None:
-        self.site, self.layer = site, layer
-        self.field = str(site.field)
-        self.inputs = [f"{view}.as_slice()?" for view in site.inputs]
-        self.outputs = [f"{view}.as_mut_slice()?" for view in site.outputs]
-
-    def dim(self, dim: int | Dim) -> str:
-        return str(self.site.dim(dim))
-
-    def dims(self, dims: Sequence[int | Dim]) -> str:
-        return str(self.site.dims(dims))
-
-    def scratch(self) -> str:
-        return "cx.scratch"
 
 
 def _shapes(values: Sequence[Value]) -> str:

@@ -69,7 +69,7 @@ class Variables:
     ) -> None:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
         self.layer_names, self.tiled = layer_names, tiled
-        self.locals = Names({*_LOCALS, *(name for layer in graph.walk() for name in layer.rust_imports())})
+        self.locals = Names(_LOCALS)
         self.names = {name: self.locals.unique(snake_case(name, "dim")[:_DIM_LENGTH]) for name in free}
         self.dims = DimWriter(self.names, self.locals)
         self.idents: dict[Layer, str] = {}
@@ -139,8 +139,7 @@ class Variables:
     def lends(self, place: Place) -> bool:
         """Whether the view of a tiled output is needed again after it was written."""
         makers = [self.made[v] for v in place.values if v in self.made and self.made[v] not in self.memory.aliases]
-        legacy = any(type(layer).rust_call is not Layer.rust_call for layer in makers)
-        return len(makers) > 1 or any(layer.bodies() or self._copies_first(layer) for layer in makers) or legacy
+        return len(makers) > 1 or any(layer.bodies() or self._copies_first(layer) for layer in makers)
 
     def _copies_first(self, layer: Layer) -> bool:
         """Whether the residual input is copied to where the layer adds to it: the output is written twice."""

@@ -16,8 +16,8 @@ from tf2rust.ops.core.facts import KNOWN_DOMAINS, Node, label
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
-from tf2rust.ops.core.rust import RUST_TYPES
 from tf2rust.ops.generator.constant import Constant
+from tf2rust.rust.literals import RUST_TYPES
 from tf2rust.stages import at_node, brief
 
 

@@ -6,7 +6,6 @@ The tree has the forms that generated code needs and no others. Each node knows 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -361,7 +360,7 @@ def names_in(stmts: Sequence[Stmt]) -> set[str]:
     for stmt in stmts:
         for node in stmt.exprs():
             if isinstance(node, Token):
-                found |= set(re.findall(r"\w+", node.text))
+                found.add(node.text)
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.rust import rust_f32
+from tf2rust.rust.literals import rust_f32
 from tf2rust.rust.tree import Expr, Item
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805

@@ -1,14 +1,14 @@
 """The graph of layers: what the rules make of an ONNX graph, and what the code generator reads.
 
-Nothing here knows ONNX. Tensors are channels-last wherever a layer has channels; a layer's Rust call is written
-next to the layer, in its own file of ``tf2rust.ops``.
+Nothing here knows ONNX, and nothing knows Rust: how a layer is called stands beside it, in its family's ``rust.py``.
+Tensors are channels-last wherever a layer has channels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -60,45 +60,6 @@ class Columns:
 
     whole: Value
     first: int
-
-    def rust(self, y: str) -> str:
-        """The Rust value; ``y`` is the expression of type ``&mut [f32]`` for the whole."""
-        return f"Columns {{ y: {y}, first: {self.first}, of: {self.whole.shape[-1]} }}"
-
-
-class RustCall(Protocol):
-    """What a layer's call may refer to, rendered as Rust by the code generator."""
-
-    @property
-    def field(self) -> str:
-        """The layer's field in the model: ``self.dense_1``."""
-
-    @property
-    def inputs(self) -> Sequence[str]:
-        """One expression of type ``&[T]`` for each input."""
-
-    @property
-    def outputs(self) -> Sequence[str]:
-        """One expression of type ``&mut [T]`` for each output."""
-
-    def dim(self, dim: int | Expr) -> str:
-        """A ``usize`` expression."""
-
-    def dims(self, dims: Sequence[int | Expr]) -> str:
-        """A ``[usize; N]`` expression."""
-
-    def scratch(self) -> str:
-        """An expression of type ``&mut Buffer<f32>`` for the layer's own use during the call."""
-
-
-class WeightRefs(Protocol):
-    """The layer's weights as Rust expressions that borrow from the packed blob."""
-
-    def get(self, role: str) -> str:
-        """The weight of that role."""
-
-    def optional(self, role: str) -> str:
-        """``Some(...)`` or ``None``."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -191,14 +152,6 @@ class Layer:
         """The input that the first output may be written over, of the same dtype and length; None if there is none."""
         return None
 
-    def measures(self, call: RustCall) -> dict[str, str]:
-        """The dimensions of the outputs that only the inputs' contents tell: by symbol, the Rust that finds each.
-
-        An expression of type ``Result<usize>``, which may refer to the inputs of ``call`` alone.
-        """
-        del call
-        return {}
-
     def bodies(self) -> list[LayerGraph]:
         """The graphs of layers that this one runs: a loop's body, the branches of a condition."""
         return []
@@ -211,34 +164,10 @@ class Layer:
         """The inputs that hold indices, and the size of what they point into."""
         return {}
 
-    def rust_field(self, weights: WeightRefs) -> tuple[str, str] | None:
-        """Type and initialiser of the layer's field in the model, or None if it needs no field."""
-        del weights
-        return None
-
-    def rust_call(self, call: RustCall) -> str:
-        """The Rust expression that runs the layer, of type ``Result<()>``; statements may stand in front of it.
-
-        Each of them, on a line of its own, ends in ``?;``.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no Rust call")
-
-    def rust_call_inplace(self, call: RustCall) -> str:
-        """The same where the first output stands over ``inplace_input``, whose expression is not to be used."""
-        raise NotImplementedError(f"{type(self).__name__} does not work in place")
-
     @property
     def takes_columns(self) -> bool:
-        """Whether the output's last axis can be some columns of something wider: ``rust_call_columns``."""
+        """Whether the output may be some columns of something wider."""
         return False
-
-    def rust_call_columns(self, call: RustCall, columns: Columns) -> str:
-        """The same where the first output is ``columns`` of the expression that stands for it."""
-        raise NotImplementedError(f"{type(self).__name__} does not write columns")
-
-    def rust_imports(self) -> set[str]:
-        """The names of ``tf_layers`` that field and call use."""
-        return set()
 
 
 def broadcasts_rows(y: Value, operands: Sequence[Value], by_row: Sequence[bool]) -> bool:

@@ -17,7 +17,7 @@ import onnx_ir as ir
 from tf2rust.ops.core.facts import Facts, InferenceError, Node, not_as_defined
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Matcher, Mismatch, Op
-from tf2rust.ops.core.rust import RUST_TYPES
+from tf2rust.rust.literals import RUST_TYPES
 
 
 @dataclass(frozen=True)

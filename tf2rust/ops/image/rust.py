@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field, measured_dims
-from tf2rust.ops.core.rust import rust_f32
 from tf2rust.ops.image.col2im import Col2Im
 from tf2rust.ops.image.grid_sample import GridSample
 from tf2rust.ops.image.non_max_suppression import NonMaxSuppression
 from tf2rust.ops.image.resize import Resize
 from tf2rust.ops.image.roi_align import RoiAlign
+from tf2rust.rust.literals import rust_f32
 from tf2rust.rust.tree import Expr, Item, array, some, struct
 
 _OPS = "tf_layers::ops"

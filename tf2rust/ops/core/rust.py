@@ -1,3 +1,0 @@
-"""Rust literals."""
-
-from tf2rust.rust.literals import *  # noqa: F403
