@@ -316,9 +316,9 @@ def _import_lines(paths: Iterable[str]) -> list[str]:
     for path in sorted(paths):
         module, _, name = path.rpartition("::")
         modules.setdefault(module, []).append(name)
-    root = modules.pop("tf_layers", None)
-    lines = [printer.use(module, names) for module, names in sorted(modules.items())]
-    return lines if root is None else [*lines, printer.use("tf_layers", root)]
+    # rustfmt puts a list of names behind the modules, a single name in front of them.
+    order = sorted(modules.items(), key=lambda item: (item[0] == "tf_layers" and len(item[1]) > 1, item[0]))
+    return [printer.use(module, names) for module, names in order]
 
 
 def _groups(fields: Sequence[ModelField]) -> list[FieldGroup]:
