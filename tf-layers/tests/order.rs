@@ -3,7 +3,7 @@
 mod common;
 
 use common::{on, view, view_mut};
-use tf_layers::{ArgMax, ArgMin, CumProd, CumSum, Isa, hardmax, top_k};
+use tf_layers::{ArgMax, ArgMin, CumProd, CumSum, Isa, top_k};
 
 #[test]
 fn extremes_along_an_axis() {

@@ -65,9 +65,9 @@ fn products() {
             });
         }
         let b = rng.vec(2 * k * n);
-        let layer = MatMul { rows, depth: k, columns: n, transposed: false };
+        let (a, b) = (view(&x, [1, rows, k]), view(&b, [2, k, n]));
         check(&format!("MatMul {rows} {k} {n}"), 2 * rows * n, |cx, y| {
-            layer.run(cx.isa, &x, &[1], &b, &[2], cx.scratch, y).unwrap();
+            MatMul { transposed: false }.run(cx, a, b, view_mut(y, [2, rows, n])).unwrap();
         });
     }
 }

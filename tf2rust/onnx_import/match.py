@@ -12,12 +12,12 @@ import onnx_ir as ir
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import Analysis, bodies_of, read_by
+from tf2rust.ops.core.dtypes import TENSORS
 from tf2rust.ops.core.facts import KNOWN_DOMAINS, Node, label
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
 from tf2rust.ops.generator.constant import Constant
-from tf2rust.rust.literals import RUST_TYPES
 from tf2rust.stages import at_node, brief
 
 
@@ -105,7 +105,7 @@ def _refuse_dtypes(graph: LayerGraph) -> None:
     """Raises ConversionError if the model takes, gives or holds numbers of a type that Rust has not."""
     made = [v for layer in graph.walk() for v in layer.outputs]
     for value in [*graph.inputs, *made, *(v for _, v in graph.outputs)]:
-        if value.dtype not in RUST_TYPES:
+        if value.dtype not in TENSORS:
             raise ConversionError(
                 f"`{brief(value.name)}` of the model is {value.dtype}, a type of numbers that generated code does not "
                 "have; export the model with a Cast to another type there."

@@ -14,10 +14,10 @@ from types import ModuleType
 
 import onnx_ir as ir
 
+from tf2rust.ops.core.dtypes import TENSORS
 from tf2rust.ops.core.facts import Facts, InferenceError, Node, not_as_defined
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Matcher, Mismatch, Op
-from tf2rust.rust.literals import RUST_TYPES
 
 
 @dataclass(frozen=True)
@@ -103,11 +103,11 @@ class Rule:
                 return match.reject(f"the attribute `{unread[0]}` of {part.op} is not understood", part)
         layers = [made] if isinstance(made, Layer) else list(made)
         values = [v for layer in layers for v in (*layer.inputs, *layer.outputs)]
-        if strange := next((v for v in values if v.dtype not in RUST_TYPES), None):
-            return match.reject(f"`{strange.name}` is {strange.dtype}, and the layers are of {', '.join(RUST_TYPES)}")
-        weights = [w for layer in layers for w in layer.weights() if w.array.dtype.name not in RUST_TYPES]
+        if strange := next((v for v in values if v.dtype not in TENSORS), None):
+            return match.reject(f"`{strange.name}` is {strange.dtype}, and the layers are of {', '.join(TENSORS)}")
+        weights = [w for layer in layers for w in layer.weights() if w.array.dtype.name not in TENSORS]
         if weights:
-            return match.reject(f"its weights are {weights[0].array.dtype.name}; there are {', '.join(RUST_TYPES)}")
+            return match.reject(f"its weights are {weights[0].array.dtype.name}; there are {', '.join(TENSORS)}")
         if stored := next((v for layer in layers for v in stored_only(layer)), None):
             return match.reject(f"`{stored.name}` is {stored.dtype}, which {match.root.op} does not compute with")
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
