@@ -5,10 +5,11 @@ mod common;
 
 use common::{Rng, assert_close, isas, view, view_mut};
 use rayon_core::{ThreadPool, ThreadPoolBuilder};
+use tf_layers::Context;
 use tf_layers::gemm::Matrix;
 use tf_layers::nn::{Activation, Conv2d, ConvTranspose, Dense, DepthwiseConv2d, WinogradConv2d};
+use tf_layers::ops::MatMul;
 use tf_layers::tensor::Buffer;
-use tf_layers::{Context, MatMul};
 
 fn pool(threads: usize) -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
@@ -65,9 +66,9 @@ fn products() {
             });
         }
         let b = rng.vec(2 * k * n);
-        let (a, b) = (view(&x, [1, rows, k]), view(&b, [2, k, n]));
+        let layer = MatMul { transposed: false };
         check(&format!("MatMul {rows} {k} {n}"), 2 * rows * n, |cx, y| {
-            MatMul { transposed: false }.run(cx, a, b, view_mut(y, [2, rows, n])).unwrap();
+            layer.run(cx, view(&x, [rows, k]), view(&b, [2, k, n]), view_mut(y, [2, rows, n])).unwrap();
         });
     }
 }

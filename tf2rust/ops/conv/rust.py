@@ -144,7 +144,7 @@ def _(layer: DynamicConv, site: Site) -> Expr:
     if layer.is_transposed:
         return site.field.method("run_transposed", CX, *site.inputs, *site.outputs)
     called = placed(_DYNAMIC, layer.window, layer.x.shape[2:], site, 3)
-    return called.method("run_integer" if len(site.inputs) > 2 else "run", CX, *site.inputs, *site.outputs)
+    return called.method("run_integers" if len(site.inputs) > 2 else "run", CX, *site.inputs, *site.outputs)
 
 
 @layer_field.register

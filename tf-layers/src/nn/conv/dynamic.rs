@@ -84,7 +84,7 @@ impl DynamicConv {
 
     /// The same of integers. The zero of x lies at `x_zero`, one number; the kernel's at `kernel_zero`, one number or one
     /// for each filter.
-    pub fn run_integer<'y, A: Widen, B: Widen, const R: usize, const P: usize, const Q: usize>(
+    pub fn run_integers<'y, A: Widen, B: Widen, const R: usize, const P: usize, const Q: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, A, R>,
@@ -255,7 +255,7 @@ mod tests {
             let zero = View::new(kernel_zero, [kernel_zero.len()]).unwrap();
             let (x, kernel) = (line(&[6, 7, 8]), line(&[11, 2]));
             let x_zero = View::new(x_zero, [x_zero.len()]).unwrap();
-            on(|cx| PLAIN.run_integer(cx, x, kernel, x_zero, zero, line_mut(y)).map(|_| ()))
+            on(|cx| PLAIN.run_integers(cx, x, kernel, x_zero, zero, line_mut(y)).map(|_| ()))
         };
         // The padding is zero whatever the zero point is.
         run(&mut y, &[5], &[1]).unwrap();
