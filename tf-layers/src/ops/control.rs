@@ -6,13 +6,13 @@ use crate::tensor::{View, ViewMut, len};
 
 /// How often a loop runs: as often as `count`, one number, says, but not at all if that is negative or `holds` is false.
 pub fn trip_count<const R: usize>(count: View<'_, i64, R>, holds: bool) -> Result<usize> {
-    let count = number(count.as_slice()?)?;
+    let count = number(count)?;
     if holds { usize::try_from(count.max(0)).map_err(|_| Error::Overflow) } else { Ok(0) }
 }
 
 /// A condition: one truth value.
 pub fn is_true<const R: usize>(x: View<'_, bool, R>) -> Result<bool> {
-    number(x.as_slice()?)
+    number(x)
 }
 
 /// y = x without `axis`, at index `step` of it: what a Scan hands to a step.
@@ -61,7 +61,8 @@ fn split(whole: &[usize], part: &[usize], axis: usize, step: usize) -> Result<[u
 }
 
 /// The only element of x.
-pub fn number<T: Copy>(x: &[T]) -> Result<T> {
+pub fn number<T: Copy, const R: usize>(x: View<'_, T, R>) -> Result<T> {
+    let x = x.as_slice()?;
     check_len("number", 1, x.len())?;
     Ok(x[0])
 }

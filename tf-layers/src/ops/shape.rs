@@ -20,14 +20,14 @@ pub fn write_dims<'y, const R: usize>(
 }
 
 /// A size that a model computes: element `index` of `sizes`.
-pub fn size_at<T: Scalar + Cast<i64>>(sizes: &[T], index: usize) -> Result<usize> {
-    let size = sizes.get(index).and_then(|&size| usize::try_from(size.cast()).ok());
+pub fn size_at<T: Scalar + Cast<i64>, const R: usize>(sizes: View<'_, T, R>, index: usize) -> Result<usize> {
+    let size = sizes.as_slice()?.get(index).and_then(|&size| usize::try_from(size.cast()).ok());
     size.ok_or(Error::Dims { what: "shape", must: "be sizes that are not negative" })
 }
 
 /// The axis, among those of a tensor of this rank, that a number says; a negative one counts from the end.
 pub fn axis_from<T: Scalar + Cast<i64>, const R: usize>(axis: View<'_, T, R>, rank: usize) -> Result<usize> {
-    let axis = number(axis.as_slice()?)?.cast();
+    let axis = number(axis)?.cast();
     let place = if axis < 0 { axis.saturating_add_unsigned(rank as u64) } else { axis };
     let place = usize::try_from(place).ok().filter(|&place| place < rank);
     place.ok_or(Error::Dims { what: "axis", must: "be one of the tensor's axes" })
@@ -39,9 +39,10 @@ mod tests {
 
     #[test]
     fn sizes_are_not_negative() {
-        assert_eq!(size_at(&[3i64, -1], 0), Ok(3));
-        assert!(size_at(&[3i64, -1], 1).is_err());
-        assert!(size_at(&[3i64, -1], 2).is_err());
+        let sizes = View::new(&[3i64, -1], [2]).unwrap();
+        assert_eq!(size_at(sizes, 0), Ok(3));
+        assert!(size_at(sizes, 1).is_err());
+        assert!(size_at(sizes, 2).is_err());
     }
 
     #[test]

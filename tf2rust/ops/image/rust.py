@@ -49,9 +49,7 @@ def _(layer: RoiAlign, site: Site) -> Expr:
 
 
 def _suppression(layer: NonMaxSuppression, site: Site) -> Expr:
-    most, overlap, *least = (
-        Item(f"{_OPS}::number")(view.method("as_slice").tried()).tried() for view in site.inputs[2:]
-    )
+    most, overlap, *least = (Item(f"{_OPS}::number")(view).tried() for view in site.inputs[2:])
     return struct(
         Item(f"{_OPS}::NonMaxSuppression"),
         center_point_box=layer.centers,

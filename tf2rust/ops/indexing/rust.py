@@ -89,8 +89,7 @@ def _(layer: ReverseSequence, site: Site) -> Expr:
 def _(layer: OneHot, site: Site) -> dict[str, Expr]:
     if len(site.inputs) < 3:
         return {}
-    depth = site.inputs[2].method("as_slice").tried()
-    return {str(layer.y.shape[layer.axis]): Item(f"{_OPS}::size_at")(depth, 0)}
+    return {str(layer.y.shape[layer.axis]): Item(f"{_OPS}::size_at")(site.inputs[2], 0)}
 
 
 @layer_call.register

@@ -47,8 +47,7 @@ def _(layer: TopK, site: Site) -> dict[str, Expr]:
     """How many elements there are to be, where a tensor says it."""
     if len(site.inputs) < 2:
         return {}
-    count = Item(f"{_OPS}::size_at")(site.inputs[1].method("as_slice").tried(), 0)
-    return {str(layer.y.shape[layer.axis]): count}
+    return {str(layer.y.shape[layer.axis]): Item(f"{_OPS}::size_at")(site.inputs[1], 0)}
 
 
 def _lines(layer: AlongAxis, site: Site) -> Expr:

@@ -30,8 +30,7 @@ def _(layer: Broadcast, site: Site) -> Expr:
 @measured_dims.register
 def _(layer: Fill, site: Site) -> dict[str, Expr]:
     """All of the output's, which the second input holds."""
-    sizes = site.inputs[1].method("as_slice").tried()
-    return {str(dim): Item(f"{_OPS}::size_at")(sizes, axis) for axis, dim in enumerate(layer.y.shape)}
+    return {str(dim): Item(f"{_OPS}::size_at")(site.inputs[1], axis) for axis, dim in enumerate(layer.y.shape)}
 
 
 @layer_call.register
@@ -44,7 +43,7 @@ def _(layer: Pad, site: Site) -> Expr:
     mode: Expr = Item(f"{_OPS}::Pad").of(layer.mode.capitalize())
     if layer.mode == "constant":
         if len(site.inputs) > 1:
-            mode = mode(Item(f"{_OPS}::number")(site.inputs[1].method("as_slice").tried()).tried())
+            mode = mode(Item(f"{_OPS}::number")(site.inputs[1]).tried())
         else:
             mode = mode(rust_number(np.dtype(layer.x.dtype).type(layer.value), layer.x.dtype))
     before = site.dims([before for before, _ in layer.padding])
@@ -53,9 +52,11 @@ def _(layer: Pad, site: Site) -> Expr:
 
 @layer_call.register
 def _(layer: Reshape, site: Site) -> Expr:
-    """It is called only where the output has a place of its own."""
-    x = site.inputs[0].method("reshape", site.dims(layer.y.shape)).tried()
-    return Item(f"{_OPS}::copy")(CX, x if layer.x.shape != layer.y.shape else site.inputs[0], *site.outputs)
+    """The elements are copied where the result must stand in a place of its own."""
+    view = site.inputs[0]
+    if layer.x.shape != layer.y.shape:
+        view = view.method("reshape", site.dims(layer.y.shape)).tried()
+    return Item(f"{_OPS}::copy")(CX, view, *site.outputs)
 
 
 @layer_call.register

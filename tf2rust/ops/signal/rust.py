@@ -12,7 +12,7 @@ _OPS = "tf_layers::ops"
 
 def _number(value: Value, view: Expr) -> Expr:
     """The only element of a tensor; integers as ``i64``."""
-    number = Item(f"{_OPS}::number")(view.method("as_slice").tried()).tried()
+    number = Item(f"{_OPS}::number")(view).tried()
     return Token("i64::from")(number) if value.dtype == "int32" else number
 
 
@@ -22,7 +22,7 @@ def _(layer: MelWeights, site: Site) -> dict[str, Expr]:
     bins, columns = layer.y.shape
     found = {
         bins: Item(f"{_OPS}::spectrum_bins")(_number(layer.inputs[1], samples)),
-        columns: Item(f"{_OPS}::size_at")(filters.method("as_slice").tried(), 0),
+        columns: Item(f"{_OPS}::size_at")(filters, 0),
     }
     return {str(dim): size for dim, size in found.items() if not isinstance(dim, int)}
 
