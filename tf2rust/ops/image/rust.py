@@ -14,38 +14,37 @@ from tf2rust.rust.tree import Expr, Item, array, some, struct
 _OPS = "tf_layers::ops"
 
 
-def _run(layer: Expr, site: Site) -> Expr:
-    return layer.method("run", CX, *site.inputs, *site.outputs)
-
-
-@layer_call.register
-def _(layer: Col2Im, site: Site) -> Expr:
+@layer_field.register
+def _(layer: Col2Im, weights: Weights) -> LayerField:
+    fold = Item(f"{_OPS}::Col2Im")
     axes = {name: array(getattr(layer, name)) for name in ("block", "stride", "dilation")}
     padding = array([array(list(pair)) for pair in layer.padding])
-    return _run(struct(Item(f"{_OPS}::Col2Im"), **axes, padding=padding), site)
+    return LayerField(fold.generic(str(len(layer.block))), struct(fold, **axes, padding=padding))
 
 
-@layer_call.register
-def _(layer: GridSample, site: Site) -> Expr:
-    sample = struct(
-        Item(f"{_OPS}::GridSample"),
+@layer_field.register
+def _(layer: GridSample, weights: Weights) -> LayerField:
+    sample = Item(f"{_OPS}::GridSample")
+    value = struct(
+        sample,
         interpolation=Item(f"{_OPS}::Sampling").of(layer.interpolation),
         outside=Item(f"{_OPS}::Outer").of(layer.outside),
         align_corners=layer.align_corners,
     )
-    return _run(sample, site)
+    return LayerField(sample, value)
 
 
-@layer_call.register
-def _(layer: RoiAlign, site: Site) -> Expr:
-    align = struct(
-        Item(f"{_OPS}::RoiAlign"),
+@layer_field.register
+def _(layer: RoiAlign, weights: Weights) -> LayerField:
+    align = Item(f"{_OPS}::RoiAlign")
+    value = struct(
+        align,
         maximum=layer.maximum,
         samples=layer.samples,
         scale=rust_f32(layer.scale),
         offset=rust_f32(layer.offset),
     )
-    return _run(align, site)
+    return LayerField(align, value)
 
 
 def _suppression(layer: NonMaxSuppression, site: Site) -> Expr:

@@ -117,15 +117,12 @@ def _(layer: Compress, site: Site) -> Expr:
     return _call("compress", site, layer.axis)
 
 
-def _unique(layer: Unique) -> Expr:
-    return struct(Item(f"{_OPS}::Unique"), axis=layer.axis, sorted=layer.in_order)
+@layer_field.register
+def _(layer: Unique, weights: Weights) -> LayerField:
+    unique = Item(f"{_OPS}::Unique")
+    return LayerField(unique, struct(unique, axis=layer.axis, sorted=layer.in_order))
 
 
 @measured_dims.register
 def _(layer: Unique, site: Site) -> dict[str, Expr]:
-    return {str(layer.y.shape[layer.axis]): _unique(layer).method("count", *site.inputs)}
-
-
-@layer_call.register
-def _(layer: Unique, site: Site) -> Expr:
-    return _unique(layer).method("run", CX, *site.inputs, *site.outputs)
+    return {str(layer.y.shape[layer.axis]): site.field.method("count", *site.inputs)}

@@ -42,11 +42,16 @@ def accumulating(layer: Affine, site: Site) -> Expr:
     return output if layer.residual is None else output.method("accumulate")
 
 
+@layer_field.register
+def _(layer: MatMul, weights: Weights) -> LayerField:
+    product = Item(f"{_OPS}::MatMul")
+    return LayerField(product, struct(product, transposed=layer.transposed_right))
+
+
 @layer_call.register
 def _(layer: MatMul, site: Site) -> Expr:
-    product = struct(Item(f"{_OPS}::MatMul"), transposed=layer.transposed_right)
     method = "run" if layer.y.dtype == "float32" else "run_scalars"
-    return product.method(method, CX, *site.inputs, *site.outputs)
+    return site.field.method(method, CX, *site.inputs, *site.outputs)
 
 
 @layer_call.register

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, Site, layer_call
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
 from tf2rust.ops.quantized.matmul import IntegerMatMul
 from tf2rust.ops.quantized.quantize_linear import Quantization, Quantize
 from tf2rust.rust.tree import Expr, Item, some, struct
-
-_OPS = "tf_layers::ops"
 
 
 @layer_call.register
 def _(layer: IntegerMatMul, site: Site) -> Expr:
     zeros = [view.method("as_slice").tried() for view in site.inputs[2:]]
-    product = struct(Item(f"{_OPS}::MatMul"), transposed=layer.transposed_right)
-    return product.method("run_integers", CX, *site.inputs[:2], *zeros, *site.outputs)
+    return site.field.method("run_integers", CX, *site.inputs[:2], *zeros, *site.outputs)
+
+
+@layer_field.register
+def _(layer: Quantization, weights: Weights) -> LayerField:
+    quantization = Item("tf_layers::ops::Quantization")
+    return LayerField(quantization, struct(quantization, axis=layer.axis, block=layer.block))
 
 
 @layer_call.register
@@ -23,6 +26,5 @@ def _(layer: Quantization, site: Site) -> Expr:
     zeros = given[0] if given else None
     if zeros is not None and layer.inputs[2].rank != layer.inputs[1].rank:
         zeros = zeros.method("reshape", site.dims(layer.inputs[1].shape)).tried()
-    quantization = struct(Item(f"{_OPS}::Quantization"), axis=layer.axis, block=layer.block)
     method = "quantize" if isinstance(layer, Quantize) else "dequantize"
-    return quantization.method(method, CX, x, scales, some(zeros), *site.outputs)
+    return site.field.method(method, CX, x, scales, some(zeros), *site.outputs)
