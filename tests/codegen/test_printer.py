@@ -109,6 +109,18 @@ STATEMENTS: list[Stmt] = [
         Do(Item("tf_layers::ops::Unary").of("Exp").method("run_in_place", "cx", tensor(["n", "x" * n])).tried())
         for n in range(1, 70)
     ),
+    *(
+        let("y" * n, SELF.field("x" * n).method("run", "cx", "a" * 20, tensor(["batch", 1])).tried())
+        for n in range(1, 45)
+    ),
+    *(
+        Do(
+            SELF.field("conv")
+            .method("run", "cx", "x" * n, tensor(["batch", "h" * n, "w" * n, 72]).method("accumulate"))
+            .tried()
+        )
+        for n in range(1, 30)
+    ),
     # Quotients, from what fits a line to what does not.
     *(
         Do(SELF.field("conv").method("run", "cx", array([halved(n, size), 432]), tensor(["n"])).tried())

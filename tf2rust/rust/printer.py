@@ -78,7 +78,8 @@ def _bound(pattern: Expr, value: Expr, indent: int) -> list[str]:
     if indent + width(head) - len(" =") < WIDTH:
         if indent + INDENT + width(f"{value};") <= room:
             return [head, f"    {value};"]
-        return layout(value, indent, f"{head} ", ";")
+        here, below = layout(value, indent, f"{head} ", ";"), layout(value, indent + INDENT, "", ";")
+        return [head, *(f"    {line}" for line in below)] if _prefers_next_line(here, below) else here
     if isinstance(pattern, Group):
         return [
             f"let {pattern.brackets[0]}",
@@ -86,6 +87,12 @@ def _bound(pattern: Expr, value: Expr, indent: int) -> list[str]:
             f"{pattern.brackets[1]} = {value};",
         ]
     return [single]
+
+
+def _prefers_next_line(here: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether rustfmt puts a value of several lines below the ``let`` of a variable, instead of behind it."""
+    opens = any(here[0].endswith(bracket) and not below[0].endswith(bracket) for bracket in "([{")
+    return opens or len(here) > len(below) + 1
 
 
 def layout(value: Expr, indent: int, before: str = "", after: str = "") -> list[str]:
@@ -107,6 +114,8 @@ def layout(value: Expr, indent: int, before: str = "", after: str = "") -> list[
         return [f"{before}{value.left}", f"    / {value.right}{after}"]
     if isinstance(chain[0], Struct) and len(chain) == 2 and indent + width(f"{before}{chain[0]}") > WIDTH:
         return _on_literal(chain[0], chain[1], indent, before, after)
+    if len(chain) > 1 and _bracket(chain[-1]) is None:
+        return [f"{before}{chain[0]}", *(f"    {line}" for line in _links(chain[1:], indent + INDENT, after))]
     opened = _opened(bracket, indent, before, after)
     is_wide = indent + width(opened[0]) > room
     if len(chain) > 1 and (len(opened) < _TALL or is_wide):
@@ -115,6 +124,14 @@ def layout(value: Expr, indent: int, before: str = "", after: str = "") -> list[
             links = [*(str(link) for link in chain[1:-1]), *last]
             return [f"{before}{chain[0]}", *(f"    {line}" for line in links)]
     return opened
+
+
+def _links(chain: Sequence[Expr], indent: int, after: str) -> list[str]:
+    """The lines of all links of a chain, each of which has lines of its own."""
+    found: list[str] = []
+    for i, link in enumerate(chain):
+        found += _link(link, indent, after if i + 1 == len(chain) else "")
+    return found
 
 
 def _link(value: Expr, indent: int, after: str) -> list[str]:
