@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tf2rust.codegen.model import nest
 from tf2rust.rust.printer import constant, layout, lines, use
 from tf2rust.rust.tree import (
     Assign,
@@ -143,6 +144,11 @@ STATEMENTS: list[Stmt] = [
         for n in range(40, 66)
     ),
     *(let(Tuple(tuple(map(Token, NAMES[:count]))), Token("layers")("blob").tried()) for count in range(2, 20)),
+    *(
+        let(nest([Token("x" * (1 + i % n)) for i in range(count)]), Token("rows"))
+        for n in (3, 12, 40)
+        for count in (2, 9, 20, 70, 130)
+    ),
     *(let(array([name[:n] for name in NAMES]), Token("sizes").method("sizes")) for n in range(1, 7)),
     Block(
         "for",

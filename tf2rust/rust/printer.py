@@ -83,7 +83,7 @@ def _bound(pattern: Expr, value: Expr, indent: int) -> list[str]:
     if isinstance(pattern, Group):
         return [
             f"let {pattern.brackets[0]}",
-            *(f"    {item}," for item in pattern.items),
+            *(f"    {line}" for item in pattern.items for line in layout(item, indent + INDENT, "", ",")),
             f"{pattern.brackets[1]} = {value};",
         ]
     return [single]
