@@ -135,6 +135,17 @@ STATEMENTS: list[Stmt] = [
         for more in ([], ["rows"])
     ),
     *(Do(conv(n % 3).method("run", "cx", "x" * n, tensor(["batch", n])).tried()) for n in range(1, 70)),
+    # Methods of what a call gives.
+    *(
+        statement
+        for n in range(1, 60)
+        for value in [Item("tf_layers::ops::softmax")("cx", 1, "x" * n, tensor(["batch", 12, "n" * n])).tried()]
+        for statement in (
+            let("y", value),
+            let("y", value.method("reshape", array(["batch", 3, 4, 5])).tried()),
+            Do(value.method("reshape", array(["batch", 3, 4, 5])).tried()),
+        )
+    ),
     # Short arguments share lines.
     *(
         let(

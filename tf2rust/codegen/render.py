@@ -222,6 +222,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
         "run_tile": _run_tile(model, used),
+        "run_rows": Token("self").method("run_tile", array(model.variables), "rows", "workspace"),
         "bind": lambda port: _bind(port, model.free),
         "inputs_of": lambda data, shape: _inputs_of(model, data, shape),
         "example_value": lambda dtype: (
@@ -272,9 +273,15 @@ def _run_tile(model: Model, used: set[str]) -> Expr:
 
 def _inputs_of(model: Model, data: str, shape: str) -> Expr:
     """``Inputs`` of views, where ``data`` and ``shape`` are expressions with ``{i}`` for the number of the input."""
+
+    def operand(text: str, i: int) -> Expr:
+        name = text.removeprefix("&").format(i=i)
+        value = array([]) if name == "[]" else Token(name)
+        return ref(value) if text.startswith("&") else value
+
     new = Token("TensorView::new")
     fields = {
-        port.field: new(data.format(i=i), shape.format(i=i)).tried() for i, port in enumerate(model.inputs, start=1)
+        port.field: new(operand(data, i), operand(shape, i)).tried() for i, port in enumerate(model.inputs, start=1)
     }
     return struct(Token("Inputs"), **fields)
 

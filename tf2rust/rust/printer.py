@@ -72,7 +72,7 @@ def _bound(pattern: Expr, value: Expr, indent: int) -> list[str]:
     """``let pattern = value;``: the value on the next line if it fits there alone, the pattern broken if it must be."""
     head = f"let {pattern} ="
     single = f"{head} {value};"
-    room = WIDTH - _reserved(value, 2)
+    room = WIDTH - _reserved(value, 2 if len(_chain(value, 0)) > 1 else 0)
     if indent + width(single) <= room:
         return [single]
     if indent + width(head) - len(" =") < WIDTH:
@@ -112,8 +112,8 @@ def layout(value: Expr, indent: int, before: str = "", after: str = "") -> list[
         return [single]
     if isinstance(value, Binary) and value.operator == "/" and indent + width(f"{before}{value.left}") < WIDTH:
         return [f"{before}{value.left}", f"    / {value.right}{after}"]
-    if isinstance(chain[0], Struct) and len(chain) == 2 and indent + width(f"{before}{chain[0]}") > WIDTH:
-        return _on_literal(chain[0], chain[1], indent, before, after)
+    if _is_block(chain[0]) and len(chain) == 2 and indent + width(f"{before}{chain[0]}") > WIDTH:
+        return _on_block(chain[0], chain[1], indent, before, after)
     if len(chain) > 1 and _bracket(chain[-1]) is None:
         return [f"{before}{chain[0]}", *(f"    {line}" for line in _links(chain[1:], indent + INDENT, after))]
     opened = _opened(bracket, indent, before, after)
@@ -143,11 +143,16 @@ def _link(value: Expr, indent: int, after: str) -> list[str]:
     return [single] if bracket is None else _opened(bracket, indent, "", after)
 
 
-def _on_literal(literal: Struct, call: Expr, indent: int, before: str, after: str) -> list[str]:
-    """A struct literal, opened, and the call of a method of it."""
-    bracket, arguments = _bracket(literal), _bracket(call)
-    found = [f"{before}{literal}"] if bracket is None else _opened(bracket, indent, before, "")
-    # rustfmt counts the literal's last line twice; it looks for better only if the call is short.
+def _is_block(value: Expr) -> bool:
+    """Whether a method of what is opened stands below its closing bracket: of a struct literal, or a call."""
+    return isinstance(value.base if isinstance(value, Try) else value, (Struct, Call))
+
+
+def _on_block(root: Expr, call: Expr, indent: int, before: str, after: str) -> list[str]:
+    """A struct literal or a call, opened, and the call of a method of it."""
+    bracket, arguments = _bracket(root), _bracket(call)
+    found = [f"{before}{root}"] if bracket is None else _opened(bracket, indent, before, "")
+    # rustfmt counts the last line of the root twice; it looks for better only if the call is short.
     if arguments is not None and 2 * indent + width(f"}}{call}{after}") >= WIDTH:
         opened = _opened(arguments, indent, "", after)
         if len(opened) >= _TALL:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, Site, layer_call, measured_dims
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field, measured_dims
 from tf2rust.ops.reduction.along_axis import AlongAxis
 from tf2rust.ops.reduction.arg_max import ArgExtreme
 from tf2rust.ops.reduction.cumsum import Cumulate
 from tf2rust.ops.reduction.reduce import Reduce
 from tf2rust.ops.reduction.top_k import TopK
-from tf2rust.rust.tree import Binary, Expr, Item, Operand, array, expr, struct
+from tf2rust.rust.tree import Binary, Expr, Item, array, expr, struct
 
 _OPS = "tf_layers::ops"
 
@@ -20,21 +20,37 @@ def _(layer: Reduce, site: Site) -> Expr:
     return kind.of(layer.function).method("run", CX, axes, *site.inputs, *site.outputs)
 
 
+@layer_field.register
+def _(layer: ArgExtreme, weights: Weights) -> LayerField:
+    del weights
+    kind = Item(f"{_OPS}::{layer.kind}")
+    return LayerField(kind, struct(kind, axis=layer.axis, select_last_index=_flag(layer.last)))
+
+
 @layer_call.register
 def _(layer: ArgExtreme, site: Site) -> Expr:
-    kind = Item(f"{_OPS}::{layer.kind}")
-    search = struct(kind, axis=layer.axis, select_last_index=_flag(layer.last))
-    return search.method("run", CX, _lines(layer, site), *site.outputs)
+    return site.field.method("run", CX, _lines(layer, site), *site.outputs)
+
+
+@layer_field.register
+def _(layer: Cumulate, weights: Weights) -> LayerField:
+    del weights
+    kind = _cumulative(layer)
+    flags = {"exclusive": _flag(layer.exclusive), "reverse": _flag(layer.reverse)}
+    return LayerField(kind, struct(kind, axis=layer.axis if len(layer.inputs) == 1 else 0, **flags))
 
 
 @layer_call.register
 def _(layer: Cumulate, site: Site) -> Expr:
-    axis: Operand = layer.axis
+    called = site.field
     if len(site.inputs) > 1:
         axis = Item(f"{_OPS}::axis_from")(site.inputs[1], layer.x.rank).tried()
-    kind = Item(f"{_OPS}::{'CumProd' if layer.product else 'CumSum'}")
-    running = struct(kind, axis=axis, exclusive=_flag(layer.exclusive), reverse=_flag(layer.reverse))
-    return running.method("run", CX, site.inputs[0], *site.outputs)
+        called = struct(_cumulative(layer), site.field, axis=axis)
+    return called.method("run", CX, site.inputs[0], *site.outputs)
+
+
+def _cumulative(layer: Cumulate) -> Item:
+    return Item(f"{_OPS}::{'CumProd' if layer.product else 'CumSum'}")
 
 
 @layer_call.register
