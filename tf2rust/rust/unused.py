@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tf2rust.rust.tree import Block, Call, Do, Expr, Item, Let, Method, Stmt, Token, Try, Tuple, names_in
+from tf2rust.rust.tree import Blank, Block, Call, Do, Expr, Item, Let, Method, Stmt, Token, Try, Tuple, names_in
 
 _VIEWS = frozenset({"into_view", "reshape", "to_view", "view"})
 
@@ -24,7 +24,13 @@ def without_unused(stmts: Sequence[Stmt]) -> list[Stmt]:
 
 
 def _reduced(stmts: Sequence[Stmt], read: set[str]) -> list[Stmt]:
-    return [kept for stmt in stmts if (kept := _kept(stmt, read)) is not None]
+    found: list[Stmt] = []
+    for stmt in stmts:
+        kept = _kept(stmt, read)
+        # Where definitions were, no blank lines are left in front of or beside others.
+        if kept is not None and not (isinstance(kept, Blank) and (not found or isinstance(found[-1], Blank))):
+            found.append(kept)
+    return found
 
 
 def _kept(stmt: Stmt, read: set[str]) -> Stmt | None:

@@ -36,8 +36,9 @@ def _(layer: ArgExtreme, site: Site) -> Expr:
 def _(layer: Cumulate, weights: Weights) -> LayerField:
     del weights
     kind = _cumulative(layer)
-    flags = {"exclusive": _flag(layer.exclusive), "reverse": _flag(layer.reverse)}
-    return LayerField(kind, struct(kind, axis=layer.axis if len(layer.inputs) == 1 else 0, **flags))
+    axis = layer.axis if len(layer.inputs) == 1 else 0
+    value = struct(kind, axis=axis, exclusive=_flag(layer.exclusive), reverse=_flag(layer.reverse))
+    return LayerField(kind, value)
 
 
 @layer_call.register
