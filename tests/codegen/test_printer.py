@@ -122,6 +122,14 @@ STATEMENTS: list[Stmt] = [
         )
         for n in range(1, 30)
     ),
+    *(
+        statement
+        for n in range(20, 60)
+        for value in [
+            Token("inputs").field("x" * n).method("to_view", array(["batch", "height_of_it", "w" * 12, 4])).tried()
+        ]
+        for statement in (let("y" * 30, value), let("y" * 31, value), Do(value))
+    ),
     # Quotients, from what fits a line to what does not.
     *(
         Do(SELF.field("conv").method("run", "cx", array([halved(n, size), 432]), tensor(["n"])).tried())

@@ -117,7 +117,8 @@ def layout(value: Expr, indent: int, before: str = "", after: str = "") -> list[
     if len(chain) > 1 and _bracket(chain[-1]) is None:
         return [f"{before}{chain[0]}", *(f"    {line}" for line in _links(chain[1:], indent + INDENT, after))]
     opened = _opened(bracket, indent, before, after)
-    is_wide = indent + width(opened[0]) > room
+    # A bracket within the last must have room for what closes both.
+    is_wide = indent + width(opened[0]) > room - (3 if opened[0].endswith("([") else 0)
     if len(chain) > 1 and (len(opened) < _TALL or is_wide):
         last = _link(chain[-1], indent + INDENT, after)
         if is_wide or len(last) < len(opened):
