@@ -33,4 +33,5 @@ mod model;
 mod weights;
 
 pub use model::{ControlModel, Inputs, Outputs, Workspace};
-pub use tf_layers::{Error, Result, Tensor, TensorView};
+pub use tf_layers::tensor::{Tensor, TensorView};
+pub use tf_layers::{Error, Result};

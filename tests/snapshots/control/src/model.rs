@@ -4,10 +4,11 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 
-use tf_layers::{
-    Activation, Aligned, Binary, Blob, Buffer, Compare, Dense, Extent, FreeDims, Isa, Npz, Reduce,
-    Result, Tensor, TensorView, copy, is_true, len, pack, put_step, take_step,
-};
+use tf_layers::io::{Aligned, Blob, Npz, pack};
+use tf_layers::nn::{Activation, Dense};
+use tf_layers::ops::{Binary, Compare, Reduce};
+use tf_layers::tensor::{Buffer, Extent, FreeDims, Tensor, TensorView, View};
+use tf_layers::{Context, Isa, Result, ops};
 
 use crate::weights::{ARCHITECTURE, ENTRIES};
 
@@ -38,6 +39,7 @@ pub struct Workspace {
     b2: Buffer<f32>,
     b3: Buffer<bool>,
     b4: Buffer<f32>,
+    scratch: Buffer<f32>,
 }
 
 impl Workspace {
@@ -49,6 +51,7 @@ impl Workspace {
             + self.b2.capacity_bytes()
             + self.b3.capacity_bytes()
             + self.b4.capacity_bytes()
+            + self.scratch.capacity_bytes()
     }
 }
 
@@ -56,10 +59,12 @@ impl Workspace {
 #[derive(Clone, Debug)]
 pub struct ControlModel<'w> {
     isa: Isa,
-    start: &'w [f32],
+    start: View<'w, f32, 2>,
+    node: Dense<'w>,
     node_2: Dense<'w>,
-    node_3: Dense<'w>,
-    node_13: &'w [f32],
+    node_constant: View<'w, f32, 0>,
+    node_multiply: View<'w, f32, 0>,
+    node_constant_2: View<'w, f32, 0>,
 }
 
 impl ControlModel<'static> {
@@ -87,18 +92,20 @@ impl<'w> ControlModel<'w> {
         let blob = Blob::parse(parts, ARCHITECTURE)?;
         Ok(Self {
             isa: Isa::detect(),
-            start: blob.vector(0, 12)?,
-            node_2: Dense {
+            start: View::new(blob.vector(0, 12)?, [4, 3])?,
+            node: Dense {
                 kernel: blob.matrix(1, 3, 3)?,
                 bias: None,
                 activation: Activation::Linear,
             },
-            node_3: Dense {
+            node_2: Dense {
                 kernel: blob.matrix(2, 2, 3)?,
                 bias: None,
                 activation: Activation::Linear,
             },
-            node_13: blob.vector(3, 1)?,
+            node_constant: View::new(&[1.0_f32], [])?,
+            node_multiply: View::new(blob.vector(3, 1)?, [])?,
+            node_constant_2: View::new(&[1.0_f32], [])?,
         })
     }
 
@@ -133,145 +140,91 @@ impl<'w> ControlModel<'w> {
         outputs: &mut Outputs,
         workspace: &mut Workspace,
     ) -> Result<()> {
-        let isa = self.isa;
-        let mut dims = FreeDims::<1>::new();
-        dims.bind(
+        let mut sizes = FreeDims::<1>::new();
+        sizes.bind(
             "rows",
             "[t, 4, 2]",
             &[Extent::Free(0), Extent::Fixed(4), Extent::Fixed(2)],
             inputs.rows.shape(),
         )?;
-        let [t] = dims.sizes();
+        let cx = &mut Context::new(self.isa, &mut workspace.scratch);
+        let [t] = sizes.sizes();
 
-        // start (Constant):  → [4, 3], read where it lies
+        let rows_2 = inputs.rows.to_view([t, 4, 2])?;
 
-        // node (Loop): [4, 3], [t, 4, 2] → [4, 3], [t, 4, 3]
+        // node/Loop (Loop): [4, 3], [t, 4, 2] → [4, 3], [t, 4, 3]
         // from node/last
-        let node = len(&[4, 3])?;
-        copy(self.start, workspace.b0.write(node)?)?;
-        outputs.changes.resize(&[t, 4, 3])?;
+        ops::copy(cx, self.start, workspace.b0.tensor([4, 3])?)?;
+        outputs.changes.tensor([t, 4, 3])?;
         for step in 0..t {
-            let row = len(&[4, 2])?;
-            take_step([1, t, 8], step, inputs.rows.data(), workspace.b1.write(row)?)?;
+            let h = workspace.b0.view([4, 3])?;
+            let row = ops::scan_slice(cx, 0, step, rows_2, workspace.b1.tensor([4, 2])?)?;
 
-            // node_2 (Dense): [4, 3] → [4, 3]
+            // node (Dense): [4, 3] → [4, 3]
             // from node/back
-            let node_2 = len(&[4, 3])?;
-            self.node_2.run(isa, 4, workspace.b0.read(node)?, workspace.b2.write(node_2)?)?;
+            self.node.run(cx, h, workspace.b2.tensor([4, 3])?)?;
 
-            // node_3 (Dense): [4, 2], [4, 3] → [4, 3], in place
+            // node_2 (Dense): [4, 2], [4, 3] → [4, 3], in place
             // from node: in, sum
-            self.node_3.run_onto(isa, 4, workspace.b1.read(row)?, workspace.b2.write(node_2)?)?;
+            let node_2 = self.node_2.run(cx, row, workspace.b2.tensor([4, 3])?.accumulate())?;
 
-            // node_4 (Max): [4, 3] → []
+            // node/Max (Max): [4, 3] → []
             // from node/top
-            let node_4 = len(&[])?;
-            Reduce::Max.run(
-                isa,
-                [1, 12, 1],
-                workspace.b2.read(node_2)?,
-                workspace.b1.write(node_4)?,
-            )?;
+            let node_max = Reduce::Max.run(cx, 0..2, node_2, workspace.b1.tensor([])?)?;
 
-            // node_5 (Constant):  → [], read where it lies
-
-            // node_6 (Compare): [], [] → []
+            // node/Compare (Compare): [], [] → []
             // from node/is_small
-            let node_6 = len(&[])?;
-            Compare::Less.run(
-                workspace.b1.read(node_4)?,
-                &[],
-                &[1.0_f32],
-                &[],
-                workspace.b3.write(node_6)?,
-            )?;
+            let node_compare =
+                Compare::Less.run(cx, node_max, self.node_constant, workspace.b3.tensor([])?)?;
 
-            // node_7 (If): [], [4, 3], [4, 3], [] → [4, 3]
+            // node/If (If): [], [4, 3], [4, 3], [] → [4, 3]
             // from node/h1
-            let node_7 = len(&[4, 3])?;
-            if is_true(workspace.b3.read(node_6)?)? {
-                // node_8 (Activation): [4, 3] → [4, 3]
+            if ops::is_true(node_compare)? {
+                // node/Activation (Activation): [4, 3] → [4, 3]
                 // from node/small
-                Activation::Tanh.run(
-                    isa,
-                    workspace.b2.read(node_2)?,
-                    workspace.b4.write(node_7)?,
-                )?;
+                Activation::Tanh.run(cx, node_2, workspace.b4.tensor([4, 3])?)?;
             } else {
-                // node_9 (Divide): [4, 3], [] → [4, 3]
+                // node/Divide (Divide): [4, 3], [] → [4, 3]
                 // from node/large
-                Binary::Div.run(
-                    isa,
-                    workspace.b2.read(node_2)?,
-                    &[4, 3],
-                    workspace.b1.read(node_4)?,
-                    &[],
-                    workspace.b4.write(node_7)?,
-                )?;
+                Binary::Div.run(cx, node_2, node_max, workspace.b4.tensor([4, 3])?)?;
             }
+            let h1 = workspace.b4.view([4, 3])?;
 
-            // node_10 (Subtract): [4, 3], [4, 3] → [4, 3]
+            // node/Subtract (Subtract): [4, 3], [4, 3] → [4, 3]
             // from node/change
-            let node_10 = len(&[4, 3])?;
-            Binary::Sub.run(
-                isa,
-                workspace.b4.read(node_7)?,
-                &[4, 3],
-                workspace.b0.read(node)?,
-                &[4, 3],
-                workspace.b1.write(node_10)?,
-            )?;
+            let node_subtract = Binary::Sub.run(cx, h1, h, workspace.b1.tensor([4, 3])?)?;
 
             // The step's results, and what the next step begins with.
-            put_step(
-                [1, t, 12],
-                step,
-                workspace.b1.read(node_10)?,
-                outputs.changes.resize(&[t, 4, 3])?,
-            )?;
-            copy(workspace.b4.read(node_7)?, workspace.b0.write(node)?)?;
+            ops::scan_write(cx, 0, step, node_subtract, outputs.changes.tensor([t, 4, 3])?)?;
+            ops::copy(cx, h1, workspace.b0.tensor([4, 3])?)?;
         }
 
-        // node_11 (Activation): [4, 3] → [4, 3], in place
+        // node/Activation_2 (Activation): [4, 3] → [4, 3], in place
         // from node/positive
-        Activation::Exp.run_in_place(isa, workspace.b0.write(node)?)?;
+        let node_activation_2 = Activation::Exp.run_in_place(cx, workspace.b0.tensor([4, 3])?)?;
 
-        // node_12 (Loop): [4, 3] → [4, 3]
+        // node/Loop_2 (Loop): [4, 3] → [4, 3]
         // from node/grown
-        copy(workspace.b0.read(node)?, outputs.grown.resize(&[4, 3])?)?;
+        ops::copy(cx, node_activation_2, outputs.grown.tensor([4, 3])?)?;
         let mut holds = true;
         let mut step_2 = 0;
         while holds && step_2 < 20 {
-            // node_13 (Multiply): [4, 3] → [4, 3], in place
+            // node/Multiply (Multiply): [4, 3] → [4, 3], in place
             // from node/s1
-            Binary::Mul.run_in_place(
-                isa,
-                outputs.grown.resize(&[4, 3])?,
-                &[4, 3],
-                self.node_13,
-                &[],
-            )?;
+            let node_multiply =
+                Binary::Mul.run_in_place(cx, self.node_multiply, outputs.grown.tensor([4, 3])?)?;
 
-            // node_14 (Min): [4, 3] → []
+            // node/Min (Min): [4, 3] → []
             // from node/low
-            let node_14 = len(&[])?;
-            Reduce::Min.run(isa, [1, 12, 1], outputs.grown.data(), workspace.b1.write(node_14)?)?;
+            let node_min = Reduce::Min.run(cx, 0..2, node_multiply, workspace.b1.tensor([])?)?;
 
-            // node_15 (Constant):  → [], read where it lies
-
-            // node_16 (Compare): [], [] → []
+            // node/Compare_2 (Compare): [], [] → []
             // from node/goes_on_1
-            let node_16 = len(&[])?;
-            Compare::Less.run(
-                workspace.b1.read(node_14)?,
-                &[],
-                &[1.0_f32],
-                &[],
-                workspace.b3.write(node_16)?,
-            )?;
+            let node_compare_2 =
+                Compare::Less.run(cx, node_min, self.node_constant_2, workspace.b3.tensor([])?)?;
 
             // The step's results, and what the next step begins with.
-            holds = is_true(workspace.b3.read(node_16)?)?;
+            holds = ops::is_true(node_compare_2)?;
             step_2 += 1;
         }
         Ok(())

@@ -4,15 +4,15 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 
-use tf_layers::{
-    Activation, Aligned, Blob, Buffer, Dense, Extent, FreeDims, Isa, Npz, Result, Tensor,
-    TensorView, len, pack, softmax_in_place, tile_rows,
-};
+use tf_layers::io::{Aligned, Blob, Npz, pack};
+use tf_layers::nn::{Activation, Dense};
+use tf_layers::tensor::{Buffer, Extent, FreeDims, Tensor, TensorView, View, ViewMut};
+use tf_layers::{Context, Isa, Result, ops, tensor};
 
 #[cfg(feature = "rayon")]
 use crate::parallel::each_tile;
 #[cfg(not(feature = "rayon"))]
-use tf_layers::each_tile;
+use tf_layers::tensor::each_tile;
 
 use crate::weights::{ARCHITECTURE, ENTRIES};
 
@@ -21,7 +21,7 @@ static WEIGHTS: &Aligned<[u8]> =
 
 /// How many rows of a batch go through all layers before the next do: as many as stay in the level-2 cache together,
 /// where each takes the first number of bytes, and no fewer than the second, so that it pays to read the weights.
-const TILE: usize = tile_rows(48, 8);
+const TILE: usize = tensor::tile_rows(48, 8);
 
 /// What goes into the model.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,7 @@ pub struct Outputs {
 #[derive(Debug, Default)]
 pub struct Workspace {
     b0: Buffer<f32>,
+    scratch: Buffer<f32>,
     #[cfg(feature = "rayon")]
     pub(crate) threads: Vec<Workspace>,
 }
@@ -49,7 +50,7 @@ impl Workspace {
     /// The bytes it has allocated.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let bytes = self.b0.capacity_bytes();
+        let bytes = self.b0.capacity_bytes() + self.scratch.capacity_bytes();
         #[cfg(feature = "rayon")]
         let bytes = bytes + self.threads.iter().map(Workspace::bytes).sum::<usize>();
         bytes
@@ -57,7 +58,7 @@ impl Workspace {
 }
 
 /// Some rows of `x`, `y`.
-type Tile<'a> = (&'a [f32], &'a mut [f32]);
+type Tile<'a> = (View<'a, f32, 2>, ViewMut<'a, f32, 2>);
 
 /// The model: its layers, which borrow their weights.
 #[derive(Clone, Debug)]
@@ -136,33 +137,32 @@ impl<'w> MlpModel<'w> {
         outputs: &mut Outputs,
         workspace: &mut Workspace,
     ) -> Result<()> {
-        let mut dims = FreeDims::<1>::new();
-        dims.bind("x", "[batch, 5]", &[Extent::Free(0), Extent::Fixed(5)], inputs.x.shape())?;
-        let [batch] = dims.sizes();
-        let rows = (inputs.x.data(), outputs.y.resize(&[batch, 3])?);
+        let mut sizes = FreeDims::<1>::new();
+        sizes.bind("x", "[batch, 5]", &[Extent::Free(0), Extent::Fixed(5)], inputs.x.shape())?;
+        let [batch] = sizes.sizes();
+        let rows = (inputs.x.to_view([batch, 5])?, outputs.y.tensor([batch, 3])?);
         each_tile(batch, TILE, rows, workspace, |batch, rows, workspace| {
             self.run_tile([batch], rows, workspace)
         })
     }
 
     /// The layers, for some rows of a batch.
-    fn run_tile(&self, dims: [usize; 1], rows: Tile<'_>, workspace: &mut Workspace) -> Result<()> {
-        let isa = self.isa;
-        let [batch] = dims;
-        let (x, y) = rows;
+    fn run_tile(&self, sizes: [usize; 1], rows: Tile<'_>, workspace: &mut Workspace) -> Result<()> {
+        let cx = &mut Context::new(self.isa, &mut workspace.scratch);
+        let [batch] = sizes;
+        let (x, mut y) = rows;
 
         // node (Dense): [batch, 5] → [batch, 4]
         // from node: h0, h1
-        let node = len(&[batch, 4])?;
-        self.node.run(isa, batch, x, workspace.b0.write(node)?)?;
+        let node = self.node.run(cx, x, workspace.b0.tensor([batch, 4])?)?;
 
         // node_2 (Dense): [batch, 4] → [batch, 3]
         // from node/h2
-        self.node_2.run(isa, batch, workspace.b0.read(node)?, y)?;
+        self.node_2.run(cx, node, y.reborrow())?;
 
-        // node_3 (Softmax): [batch, 3] → [batch, 3], in place
+        // node/Softmax (Softmax): [batch, 3] → [batch, 3], in place
         // from node/y
-        softmax_in_place(isa, [batch, 3, 1], y)?;
+        ops::softmax_in_place(cx, 1, y.reborrow())?;
         Ok(())
     }
 }

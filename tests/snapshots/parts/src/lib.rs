@@ -35,4 +35,5 @@ mod weights;
 
 pub use model::{Inputs, Outputs, PartsModel, Workspace};
 pub use prediction::predict_from;
-pub use tf_layers::{Error, Result, Tensor, TensorView};
+pub use tf_layers::tensor::{Tensor, TensorView};
+pub use tf_layers::{Error, Result};

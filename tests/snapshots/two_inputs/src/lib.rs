@@ -38,4 +38,5 @@ mod parallel;
 mod weights;
 
 pub use model::{Inputs, Outputs, TwoInputsModel, Workspace};
-pub use tf_layers::{Error, Result, Tensor, TensorView};
+pub use tf_layers::tensor::{Tensor, TensorView};
+pub use tf_layers::{Error, Result};

@@ -4,15 +4,16 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 
-use tf_layers::{
-    Activation, Aligned, Blob, Buffer, Dense, EmbeddingConv1d, Extent, FreeDims, Isa, Npz, Outside,
-    Reduce, Result, Tensor, TensorView, concat, len, pack, sum, tile_rows,
-};
+use tf_layers::io::{Aligned, Blob, Npz, pack};
+use tf_layers::nn::{Activation, Dense, EmbeddingConv1d};
+use tf_layers::ops::Reduce;
+use tf_layers::tensor::{Buffer, Extent, FreeDims, Outside, Tensor, TensorView, View, ViewMut};
+use tf_layers::{Context, Isa, Result, dims, ops, tensor};
 
 #[cfg(feature = "rayon")]
 use crate::parallel::each_tile;
 #[cfg(not(feature = "rayon"))]
-use tf_layers::each_tile;
+use tf_layers::tensor::each_tile;
 
 use crate::weights::{ARCHITECTURE, ENTRIES};
 
@@ -42,6 +43,7 @@ pub struct Outputs {
 pub struct Workspace {
     b0: Buffer<f32>,
     b1: Buffer<f32>,
+    scratch: Buffer<f32>,
     #[cfg(feature = "rayon")]
     pub(crate) threads: Vec<Workspace>,
 }
@@ -50,7 +52,8 @@ impl Workspace {
     /// The bytes it has allocated.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let bytes = self.b0.capacity_bytes() + self.b1.capacity_bytes();
+        let bytes =
+            self.b0.capacity_bytes() + self.b1.capacity_bytes() + self.scratch.capacity_bytes();
         #[cfg(feature = "rayon")]
         let bytes = bytes + self.threads.iter().map(Workspace::bytes).sum::<usize>();
         bytes
@@ -58,15 +61,15 @@ impl Workspace {
 }
 
 /// Some rows of `characters`, `numbers`, `score`, `d`.
-type Tile<'a> = (&'a [i64], &'a [f32], &'a mut [f32], &'a mut [f32]);
+type Tile<'a> = (View<'a, i64, 2>, View<'a, f32, 2>, ViewMut<'a, f32, 2>, ViewMut<'a, f32, 2>);
 
 /// The model: its layers, which borrow their weights.
 #[derive(Clone, Debug)]
 pub struct TwoInputsModel<'w> {
     isa: Isa,
     node: EmbeddingConv1d<'w>,
-    node_3: Dense<'w>,
-    node_5: Dense<'w>,
+    node_dense: Dense<'w>,
+    node_dense_2: Dense<'w>,
 }
 
 impl TwoInputsModel<'static> {
@@ -96,23 +99,20 @@ impl<'w> TwoInputsModel<'w> {
             isa: Isa::detect(),
             node: EmbeddingConv1d {
                 input: "characters",
-                table: blob.vector(0, 198)?,
-                rows: 11,
-                filters: 6,
+                table: View::new(blob.vector(0, 198)?, [11, 3, 6])?,
                 bias: Some(blob.vector(1, 6)?),
                 activation: Activation::Tanh,
-                kernel_size: 3,
                 stride: 1,
                 dilation: 1,
                 padding: [2, 0],
                 outside: Outside::FromEnd,
             },
-            node_3: Dense {
+            node_dense: Dense {
                 kernel: blob.matrix(2, 3, 2)?,
                 bias: None,
                 activation: Activation::Linear,
             },
-            node_5: Dense {
+            node_dense_2: Dense {
                 kernel: blob.matrix(3, 8, 1)?,
                 bias: None,
                 activation: Activation::Sigmoid,
@@ -151,28 +151,28 @@ impl<'w> TwoInputsModel<'w> {
         outputs: &mut Outputs,
         workspace: &mut Workspace,
     ) -> Result<()> {
-        let mut dims = FreeDims::<2>::new();
-        dims.bind(
+        let mut sizes = FreeDims::<2>::new();
+        sizes.bind(
             "characters",
             "[batch, time]",
             &[Extent::Free(0), Extent::Free(1)],
             inputs.characters.shape(),
         )?;
-        dims.bind(
+        sizes.bind(
             "numbers",
             "[batch, 3]",
             &[Extent::Free(0), Extent::Fixed(3)],
             inputs.numbers.shape(),
         )?;
-        let [batch, time] = dims.sizes();
+        let [batch, time] = sizes.sizes();
         // How many rows go through all layers before the next do: as many as stay in the level-2 cache together, where
         // each takes the first number of bytes, and no fewer than the second, so that it pays to read the weights.
-        let tile = tile_rows(sum(&[48, len(&[time, 32])?])?, 8);
+        let tile = tensor::tile_rows(dims::sum(&[48, dims::product(&[time, 32])?])?, 8);
         let rows = (
-            inputs.characters.data(),
-            inputs.numbers.data(),
-            outputs.score.resize(&[batch, 1])?,
-            outputs.d.resize(&[batch, 2])?,
+            inputs.characters.to_view([batch, time])?,
+            inputs.numbers.to_view([batch, 3])?,
+            outputs.score.tensor([batch, 1])?,
+            outputs.d.tensor([batch, 2])?,
         );
         each_tile(batch, tile, rows, workspace, |batch, rows, workspace| {
             self.run_tile([batch, time], rows, workspace)
@@ -180,38 +180,36 @@ impl<'w> TwoInputsModel<'w> {
     }
 
     /// The layers, for some rows of a batch.
-    fn run_tile(&self, dims: [usize; 2], rows: Tile<'_>, workspace: &mut Workspace) -> Result<()> {
-        let isa = self.isa;
-        let [batch, time] = dims;
+    fn run_tile(&self, sizes: [usize; 2], rows: Tile<'_>, workspace: &mut Workspace) -> Result<()> {
+        let cx = &mut Context::new(self.isa, &mut workspace.scratch);
+        let [batch, time] = sizes;
         let (characters, numbers, score, d) = rows;
 
         // node (EmbeddingConv1D): [batch, time] → [batch, time, 6]
         // from node: e, t, c, a
-        let node = len(&[batch, time, 6])?;
-        self.node.run(isa, batch, time, characters, workspace.b0.write(node)?)?;
+        let node = self.node.run(cx, characters, workspace.b0.tensor([batch, time, 6])?)?;
 
-        // node_2 (GlobalMaxPooling1D): [batch, time, 6] → [batch, 6]
+        // node/GlobalMaxPooling1D (GlobalMaxPooling1D): [batch, time, 6] → [batch, 6]
         // from node/m
-        let node_2 = len(&[batch, 6])?;
-        Reduce::Max.run(
-            isa,
-            [batch, time, 6],
-            workspace.b0.read(node)?,
-            workspace.b1.write(node_2)?,
+        let node_global_max_pooling1_d =
+            Reduce::Max.run(cx, 1..2, node, workspace.b1.tensor([batch, 6])?)?;
+
+        // node/Dense (Dense): [batch, 3] → [batch, 2]
+        // from node/d
+        let node_dense = self.node_dense.run(cx, numbers, d)?;
+
+        // node/Concatenate (Concatenate): [batch, 6], [batch, 2] → [batch, 8]
+        // from node/both
+        let node_concatenate = ops::concat(
+            cx,
+            1,
+            &[node_global_max_pooling1_d, node_dense],
+            workspace.b0.tensor([batch, 8])?,
         )?;
 
-        // node_3 (Dense): [batch, 3] → [batch, 2]
-        // from node/d
-        self.node_3.run(isa, batch, numbers, d)?;
-
-        // node_4 (Concatenate): [batch, 6], [batch, 2] → [batch, 8]
-        // from node/both
-        let node_4 = len(&[batch, 8])?;
-        concat(batch, &[(workspace.b1.read(node_2)?, 6), (&*d, 2)], workspace.b0.write(node_4)?)?;
-
-        // node_5 (Dense): [batch, 8] → [batch, 1]
+        // node/Dense_2 (Dense): [batch, 8] → [batch, 1]
         // from node: z, score
-        self.node_5.run(isa, batch, workspace.b0.read(node_4)?, score)?;
+        self.node_dense_2.run(cx, node_concatenate, score)?;
         Ok(())
     }
 }

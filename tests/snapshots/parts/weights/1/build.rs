@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::{env, fs};
 
-use tf_layers::{Npz, pack};
+use tf_layers::io::{Npz, pack};
 
 #[path = "../../src/weights.rs"]
 mod weights;

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 #![no_std]
 
-use tf_layers::Aligned;
+use tf_layers::io::Aligned;
 
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
