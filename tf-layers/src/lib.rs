@@ -1,9 +1,9 @@
 //! The layers of neural networks, on borrowed memory.
 //!
-//! Every layer takes a [`Context`], a [`View`](tensor::View) of each input and a [`ViewMut`](tensor::ViewMut) of each
+//! Every layer takes a [`Context`], a [`View`] of each input and a [`ViewMut`] of each
 //! output, row-major and channels-last. It checks that they fit, writes its result, and returns a view of it. Layers
 //! allocate nothing, and none panics, whatever the dims or the numbers. Weights are borrowed from a packed
-//! [`Blob`](io::Blob).
+//! [`Blob`].
 //!
 //! ```
 //! use tf_layers::prelude::*;
