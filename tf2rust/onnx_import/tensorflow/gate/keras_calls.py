@@ -82,6 +82,7 @@ def _reads(call: object) -> Iterator[_Call]:
 
 
 def _reference(written: list[Any]) -> Iterator[_Call]:
-    # Three words are an argument of a call.
-    if len(written) >= 3 and isinstance(written[0], str) and not isinstance(written[1], str):
+    # Whatever stands for the number of the call; three words are an argument.
+    is_call = len(written) in (3, 4) and (isinstance(written[2], int) or isinstance(written[-1], dict))
+    if is_call and isinstance(written[0], str):
         yield written[0], written[1]
