@@ -3,8 +3,8 @@
 mod common;
 
 use common::{isas, on, view, view_mut};
-use tf_layers::ops::{Col2Im, GridSample, Outer, RoiAlign, Sampling};
-use tf_layers::{Result, View};
+use tf_layers::ops::{Col2Im, GridSample, MaxRoiPool, Outer, RoiAlign, Sampling};
+use tf_layers::{Error, Result, View};
 
 /// What the layer makes of images at these places.
 fn sampled<const R: usize>(
@@ -66,6 +66,46 @@ fn regions() {
     let adaptive = RoiAlign { samples: 0, ..mean };
     assert!(pooled(adaptive, x, &[f32::NAN, 0.0, 9.0, f32::NEG_INFINITY], 0, [1, 1, 1, 1]).is_ok());
     assert!(pooled(mean, view(&[], [1, 1, 0, 2]), &[0.0; 4], 0, [1, 1, 1, 1]).is_err());
+}
+
+#[test]
+fn maxima_of_regions() {
+    let x = view(&[1.0, 2.0, 3.0, 4.0], [1, 2, 2, 1]);
+    let pooled = |x: View<'_, f32, 4>, regions: &[f32], dims: [usize; 4]| {
+        let mut y = vec![9.0; dims.iter().product()];
+        let regions = view(regions, [dims[0], regions.len() / dims[0]]);
+        let pool = MaxRoiPool { scale: 1.0 };
+        on(isas()[0], |cx| pool.run(cx, x, regions, view_mut(&mut y, dims)).map(|_| ()))?;
+        Result::Ok(y)
+    };
+    let one = [1, 1, 1, 1];
+    let (inf, nan) = (f32::INFINITY, f32::NAN);
+    for (region, largest) in [
+        ([0.0, 0.0, 0.0, 1.0, 1.0], 4.0),
+        ([-0.9, 0.0, 0.0, 0.49999997, -0.5], 1.0),
+        ([0.9, 0.0, 0.0, 0.5, 0.0], 2.0),
+        ([0.0, 1.0, 1.0, 0.0, 0.0], 4.0),
+        ([0.0, 2.0, 0.0, 3.0, 1.0], 0.0),
+        ([0.0, -inf, -f32::MAX, inf, f32::MAX], 4.0),
+        ([0.0, inf, 0.0, -inf, 0.0], 0.0),
+        ([0.0, nan, nan, nan, nan], 1.0),
+    ] {
+        assert_eq!(pooled(x, &region, one), Ok(vec![largest]), "{region:?}");
+    }
+    for index in [1.0, -1.0, nan, inf, -inf, f32::MAX] {
+        let found = pooled(x, &[0.0, 0.0, 0.0, 1.0, 1.0, index, 0.0, 0.0, 1.0, 1.0], [2, 1, 1, 1]);
+        assert!(matches!(found, Err(Error::Index { position: 5, size: 1, .. })), "{index}: {found:?}");
+    }
+    for (x, largest) in [([-inf, -inf], f32::MIN), ([nan, 1.0], nan), ([1.0, nan], nan), ([-inf, inf], inf)] {
+        let found = pooled(view(&x, [1, 1, 2, 1]), &[0.0, 0.0, 0.0, 1.0, 0.0], one).unwrap()[0];
+        assert_eq!(found.to_bits(), largest.to_bits(), "{x:?}");
+    }
+    assert_eq!(pooled(view(&[], [1, 0, 2, 1]), &[0.0; 5], one), Ok(vec![0.0]));
+    assert!(pooled(view(&[], [0, 2, 2, 1]), &[0.0; 5], one).is_err());
+    assert_eq!(pooled(view(&[], [1, 2, 2, 0]), &[0.0; 5], [1, 1, 1, 0]), Ok(vec![]));
+    assert!(pooled(x, &[0.0; 4], one).is_err());
+    assert!(pooled(x, &[0.0; 5], [1, 1, 1, 2]).is_err());
+    assert!(pooled(x, &[0.0; 10], [2, 1, 1, 2]).is_err());
 }
 
 /// What the layer makes of columns, as an image of three pixels.

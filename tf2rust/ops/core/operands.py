@@ -68,6 +68,7 @@ RANKS: dict[str, dict[int, tuple[int, int | None]]] = {
     "MatMul": {0: (1, _ANY), 1: (1, _ANY)},
     "MatMulInteger": {0: (1, _ANY), 1: (1, _ANY)},
     "MaxPool": {0: (3, _ANY)},
+    "MaxRoiPool": {0: (4, 4), 1: (2, 2)},
     "MaxUnpool": {0: (3, _ANY), 1: (3, _ANY), 2: (1, 1)},
     "MelWeightMatrix": dict.fromkeys(range(5), (0, 1)),
     "NonMaxSuppression": {0: (3, 3), 1: (3, 3), 2: (0, 1), 3: (0, 1), 4: (0, 1)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field, measured_dims
 from tf2rust.ops.image.col2im import Col2Im
 from tf2rust.ops.image.grid_sample import GridSample
+from tf2rust.ops.image.max_roi_pool import MaxRoiPool
 from tf2rust.ops.image.non_max_suppression import NonMaxSuppression
 from tf2rust.ops.image.resize import Resize
 from tf2rust.ops.image.roi_align import RoiAlign
@@ -32,6 +33,12 @@ def _(layer: GridSample, weights: Weights) -> LayerField:
         align_corners=layer.align_corners,
     )
     return LayerField(sample, value)
+
+
+@layer_field.register
+def _(layer: MaxRoiPool, weights: Weights) -> LayerField:
+    pool = Item(f"{_OPS}::MaxRoiPool")
+    return LayerField(pool, struct(pool, scale=rust_f32(layer.scale)))
 
 
 @layer_field.register
