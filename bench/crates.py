@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 
 from bench.models import Model
-from tf2rust.codegen.crate import CRATE, DOCUMENTS, write_npz
+from tf2rust.codegen.crate import CRATE, MODEL_INFO, write_npz
 from tf2rust.conversion import Options, convert
 from tf2rust.proof.proof import features_key
 from tf2rust.source import open_onnx
@@ -31,12 +31,12 @@ def crate(model: Model) -> Path:
 
 def onnx_file(model: Model) -> Path:
     """The file that every engine runs."""
-    return folder(model) / DOCUMENTS / "model.onnx"
+    return folder(model) / MODEL_INFO / "model.onnx"
 
 
 def weights_bytes(model: Model) -> int:
     """The bytes of the model's weights."""
-    with np.load(folder(model) / DOCUMENTS / "model_weights.npz") as arrays:
+    with np.load(folder(model) / MODEL_INFO / "model_weights.npz") as arrays:
         return sum(array.nbytes for array in arrays.values())
 
 

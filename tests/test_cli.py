@@ -173,7 +173,7 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
         "tf-layers/LICENSE-APACHE",
         "tf-layers/LICENSE-MIT",
     )
-    for folder, names in (("saved_model_from_tensorflow", documents), ("rust_generated_code", crate)):
+    for folder, names in (("model_info", documents), ("rust_generated_code", crate)):
         assert [n for n in names if not (tmp_path / "out" / folder / n).is_file()] == []
 
 

@@ -70,13 +70,16 @@ def _check(value: Any, schema: Any, where: str) -> None:
 def documents(request: pytest.FixtureRequest, save: Save, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     source = open_tensorflow(save("keras3", request.param, ".keras")[1])
     folder = tmp_path_factory.mktemp("documents") / "out"
-    convert(source, Options(folder, "model"))
-    return request.param, folder / "saved_model_from_tensorflow"
+    return request.param, convert(source, Options(folder, "model")).model_info
 
 
 def _load(folder: Path, name: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((folder / name).read_text(encoding="utf-8"))
     return content
+
+
+def test_the_folder_of_a_tensorflow_model_is_named_as_in_the_original(documents: tuple[str, Path]) -> None:
+    assert documents[1].name == "saved_model_from_tensorflow"
 
 
 @pytest.mark.parametrize("file", SCHEMAS)
@@ -132,4 +135,4 @@ def test_a_picture_that_fails_is_a_note(save: Save, tmp_path: Path, monkeypatch:
     converted: Converted = convert(source, Options(tmp_path / "out", "model"))
     assert "model_overview.png was not drawn: graphviz-pure could not be run." in converted.notes
     assert (converted.crate / "src" / "model.rs").exists()
-    assert not (tmp_path / "out" / "saved_model_from_tensorflow" / "model_overview.png").exists()
+    assert not (converted.model_info / "model_overview.png").exists()

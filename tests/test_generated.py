@@ -131,7 +131,7 @@ def test_a_crate_without_a_registry_builds_as_a_dependency(tmp_path: Path) -> No
 
 def test_model_onnx_is_the_model(crates: Crates) -> None:
     for name, model in MODELS.items():
-        path = crates.converted[name].crate.parent / "saved_model_from_tensorflow" / "model.onnx"
+        path = crates.converted[name].model_info / "model.onnx"
         assert onnx.load(path) == model()
 
 

@@ -72,7 +72,7 @@ def test_crate_computes_what_tensorflow_computes(crates: Crates, generation: str
 @pytest.mark.parametrize(("generation", "name", "suffix"), MODELS)
 def test_every_node_is_listed_once(crates: Crates, generation: str, name: str, suffix: str) -> None:
     converted = crates.converted[_crate(generation, name, suffix)]
-    proto = onnx.load(converted.crate.parent / "saved_model_from_tensorflow" / "model.onnx")
+    proto = onnx.load(converted.model_info / "model.onnx")
     assert Counter(converted.listing.nodes()) == Counter(node.name for node in _nodes(proto.graph))
 
 

@@ -78,7 +78,7 @@ def test_crate_passes_its_own_tests(crates: Crates, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["dgaintel", "magika"])
 def test_patterns_list_every_node_once(crates: Crates, name: str) -> None:
-    file = crates.converted[name].crate.parent / "saved_model_from_tensorflow" / "model.onnx"
+    file = crates.converted[name].model_info / "model.onnx"
     done = subprocess.run(
         [sys.executable, "-m", "tf2rust", "patterns", str(file), "--json"], capture_output=True, text=True, check=True
     )

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tf2rust.codegen.crate import CRATE, THRESHOLDS, CrateOptions, collect, write_files
+from tf2rust.codegen.crate import (
+    CRATE,
+    MODEL_INFO,
+    TENSORFLOW_MODEL_INFO,
+    THRESHOLDS,
+    CrateOptions,
+    collect,
+    write_files,
+)
 from tf2rust.codegen.model import build
 from tf2rust.errors import ConversionError, UsageError
 from tf2rust.npz import check_names
@@ -69,6 +77,7 @@ class Converted:
     """What was written."""
 
     crate: Path
+    model_info: Path
     listing: Listing
     proof: Proof
     notes: list[str]
@@ -115,14 +124,16 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         found, graph = _finish(source, matched)
         model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
         crate_options = CrateOptions(options.model_name, source.path.name, sha256(source.path), options.tf_layers)
-        files = collect(model, graph, proof, scoring, crate_options, model_file(source.proto, source.weights))
+        model_info = MODEL_INFO if source.run_is_onnx_runtime else TENSORFLOW_MODEL_INFO
+        onnx_file = model_file(source.proto, source.weights)
+        files = collect(model, graph, proof, scoring, crate_options, onnx_file, model_info)
         # Zeros are only there to be edited.
         keep = [THRESHOLDS] if scoring.thresholds == Thresholds() else []
         published = publish(options.path_to_save, lambda folder: write_files(files, folder), keep)
     if THRESHOLDS in published.kept:
         scoring_notes = [note for note in scoring_notes if not note.startswith(ZEROS)]
     notes = [*source.notes, *matched.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
-    return Converted(options.path_to_save / CRATE, found, proof, notes)
+    return Converted(options.path_to_save / CRATE, options.path_to_save / model_info, found, proof, notes)
 
 
 def convert_file(

@@ -25,7 +25,8 @@ from tf2rust.scoring import Scoring
 
 __all__ = [
     "CRATE",
-    "DOCUMENTS",
+    "MODEL_INFO",
+    "TENSORFLOW_MODEL_INFO",
     "THRESHOLDS",
     "CrateOptions",
     "Files",
@@ -36,8 +37,11 @@ __all__ = [
     "write_npz",
 ]
 
-DOCUMENTS = "saved_model_from_tensorflow"
 CRATE = "rust_generated_code"
+MODEL_INFO = "model_info"
+"""The folder of the documents."""
+TENSORFLOW_MODEL_INFO = "saved_model_from_tensorflow"
+"""The same for a TensorFlow model, under the name that CrowdStrike's tf2rust gave it."""
 THRESHOLDS = f"{CRATE}/model/thresholds.json"
 
 
@@ -59,8 +63,12 @@ def collect(
     scoring: Scoring,
     options: CrateOptions,
     onnx_file: Iterable[bytes | memoryview],
+    model_info: str = MODEL_INFO,
 ) -> Files:
-    """All files of a conversion, by path under the output folder; ``onnx_file`` are the parts of ``model.onnx``."""
+    """All files of a conversion, by path under the output folder.
+
+    ``onnx_file`` holds the parts of ``model.onnx``; ``model_info`` is the folder of the documents.
+    """
     weights = model.weights.arrays()
     crate = render_crate(model, graph, proof, scoring, options)
     if scoring.column is not None:
@@ -72,17 +80,17 @@ def collect(
         f"{CRATE}/{name}": with_build(text, build) if name.endswith("Cargo.toml") else text
         for name, text in crate.items()
     }
-    texts[f"{DOCUMENTS}/computation_graph.json"] = _json(computation_graph(model, graph))
-    texts[f"{DOCUMENTS}/model_architecture.json"] = _json(architecture(model, graph))
+    texts[f"{model_info}/computation_graph.json"] = _json(computation_graph(model, graph))
+    texts[f"{model_info}/model_architecture.json"] = _json(architecture(model, graph))
     arrays = {
-        f"{DOCUMENTS}/model_weights.npz": weights,
+        f"{model_info}/model_weights.npz": weights,
         f"{CRATE}/model/model_weights.npz": weights,
         f"{CRATE}/testdata/features.npz": proof.features(),
     }
-    binaries: dict[str, Iterable[bytes | memoryview]] = {f"{DOCUMENTS}/model.onnx": onnx_file}
+    binaries: dict[str, Iterable[bytes | memoryview]] = {f"{model_info}/model.onnx": onnx_file}
     notes = []
     try:
-        binaries[f"{DOCUMENTS}/model_overview.png"] = [overview(model, graph, options.model_name)]
+        binaries[f"{model_info}/model_overview.png"] = [overview(model, graph, options.model_name)]
     except OverviewError as error:
         notes.append(f"model_overview.png was not drawn: {error}.")
     return Files(texts, arrays, binaries, notes)
