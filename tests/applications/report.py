@@ -19,15 +19,19 @@ import onnx
 
 from tests.applications.families import FAMILIES
 from tests.crates import ROOT, Crates
-from tf2rust.codegen.crate import CRATE, DOCUMENTS
+from tf2rust.codegen.crate import CRATE, TENSORFLOW_MODEL_INFO
 
 TABLE = ROOT / "docs" / "applications.md"
 _HEAD = """# keras.applications, at full size
 
-Networks with random weights at the size of input that Keras gives them; made by `python -m tests.applications.report`.
-*Converted* is what follows the export by TensorFlow and tf2onnx, in seconds on two cores that had other work too; in it
-TensorFlow and ONNX Runtime run the samples. *Error* is the largest difference between the crate's predictions and
-TensorFlow's, *of* the largest magnitude of the latter.
+All networks of keras.applications with random weights and the default input size. `python -m tests.applications.report`
+writes this page.
+
+- *converted*: seconds from the exported ONNX graph to the finished crate, including the runs of the samples by TensorFlow and
+  ONNX Runtime, on two cores that were shared with other work.
+- *error*: the largest absolute difference between the predictions of the crate and those of TensorFlow.
+- *of*: the largest magnitude of TensorFlow's predictions.
+- *tolerance*: the largest absolute difference that the crate's own tests accept.
 
 | network | file | weights, MB | nodes | layers | converted, s | crate's tests | error | of | tolerance |
 |---|---|---|---|---|---|---|---|---|---|
@@ -73,7 +77,7 @@ def measure(name: str, saved_model: bool, work: Path) -> Row:
     command += ["--saved_model"] if saved_model else []
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     (converted,) = re.findall(r"converted ([\d.]+) s", told)
-    documents = folder / DOCUMENTS
+    documents = folder / TENSORFLOW_MODEL_INFO
     given = json.loads((documents / "model_architecture.json").read_text(encoding="utf-8"))
     megabytes = (documents / "model_weights.npz").stat().st_size / 1e6
     nodes = len(onnx.load(documents / "model.onnx").graph.node)

@@ -12,7 +12,6 @@ from onnx import TensorProto, numpy_helper
 
 from tests.crates import TF_LAYERS
 from tests.models import graphs
-from tf2rust.codegen.crate import DOCUMENTS
 from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import OnnxRuntime, run_onnx
@@ -81,10 +80,10 @@ def test_a_conversion_holds_the_weights_once(tmp_path: Path) -> None:
     size = model.ByteSize()
     path = graphs.save(model, tmp_path / "model.onnx")
     tracemalloc.start()
-    convert(open_onnx(path), Options(tmp_path / "out", "dense", tf_layers=TF_LAYERS))
+    converted = convert(open_onnx(path), Options(tmp_path / "out", "dense", tf_layers=TF_LAYERS))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     # The arrays, what takes no more room in a larger model (1.5 MB for the templates alone), and one kernel or two.
     assert peak < size + 16_000_000
-    written = onnx.load_model(tmp_path / "out" / DOCUMENTS / "model.onnx")
+    written = onnx.load_model(converted.model_info / "model.onnx")
     assert written == model
