@@ -13,16 +13,17 @@ from bench.results import OURS, OWN_CHOICE, Row, as_json, percentiles, ratio
 
 _TIME = """## Time
 
-*Of peak*: operations by the rate at which the core multiplies and adds in registers. *Of memory*: the bytes of all
-weights by the rate at which it reads memory; above 100 % they come from caches, and of an Embedding few are read.
-*Ours is*: how many times faster we are with the same instructions, or all.
+*Of peak*: operations per second, relative to the rate of multiply-adds in registers. *Of memory*: bytes of all
+weights per second, relative to the rate at which the core reads memory; it exceeds 100 % if the weights are in a
+cache, or if an Embedding reads few of them. *Ours is*: how many times faster tf2rust is, with the same or with all
+instructions.
 """
 _FIGURES = """## Start, memory, size, build
 
-A program that loads the model, predicts one sample and ends: our crates' `predict` example, and the like for the other
-engines. Start is the time that the process had the core, from its creation to its end. Memory is the largest that was
-resident, libraries and weights included. Size is that of the stripped program less the packed weights in it, with ONNX
-Runtime's shared library. A clean build is timed of a small crate and of the largest.
+Each engine runs a program that loads the model, predicts one sample and exits; for our crates this is the `predict`
+example. *Start* is the CPU time of the process from start to exit. *Peak memory* is the maximum resident memory,
+including libraries and weights. *Program* is the size of the stripped program without the packed weights, plus ONNX
+Runtime's shared library if it is used. *Clean build* is measured for a small crate and for the largest.
 """
 _FIGURE_HEADS = ("model", "engine", "start", "peak memory", "weights", "workspace", "program", "clean build")
 _RATIO_HEADS = (
@@ -30,7 +31,7 @@ _RATIO_HEADS = (
     "batch",
     "against ONNX Runtime",
     "against the faster of tract and rten",
-    "on AVX2 alone, against ONNX Runtime on AVX2",
+    "AVX2 only, against ONNX Runtime on AVX2",
 )
 _TIMES = ("p10", "median", "p90", "rows/s", "GFLOP/s", "of peak", "of memory", "ours is")
 _TIME_HEADS = ("model", "batch", "engine", "instructions", *_TIMES)
@@ -81,8 +82,8 @@ def markdown(report: Report, notes: str = "") -> str:
     """``RESULTS.md``."""
     met = report.goals()
     parts = [
-        "# Side by side\n\nWritten by `make bench`. One thread on one core, engines timed in turn; "
-        "times are those of one prediction of the whole batch.\n",
+        "# Benchmark\n\n`make bench` writes this page. Every engine uses one thread on the same core, and the engines take "
+        "turns. Times are for one prediction of the whole batch.\n",
         _table(("", ""), [*report.machine.items(), *report.versions.items()]),
         _TIME,
         _table(
@@ -90,16 +91,16 @@ def markdown(report: Report, notes: str = "") -> str:
             (_time(row, report) for row in report.rows),
         ),
         _problems(report.problems),
-        "## Ratios\n\nMedian of the other by our median: above 1 we are faster.\n",
+        "## Ratios\n\nThe other engine's median divided by ours; above 1, tf2rust is faster.\n",
         _table(_RATIO_HEADS, _ratios(report)),
-        "## Rows a second at the best batch\n",
+        "## Rows per second at the best batch size\n",
         _table(
             ("model", "engine", "instructions", "batch", "rows/s"),
             ((r.model, r.engine, r.isa, str(r.batch), f"{r.rows_per_second:,.0f}") for r in _best(report.rows)),
         ),
     ]
     if report.limits:
-        parts += ["## What the core can do\n", _limits(report.limits)]
+        parts += ["## Limits of the core\n", _limits(report.limits)]
     if report.figures:
         parts += [_FIGURES, _table(_FIGURE_HEADS, map(_figure, report.figures))]
     parts += [
