@@ -82,8 +82,8 @@ def markdown(report: Report, notes: str = "") -> str:
     """``RESULTS.md``."""
     met = report.goals()
     parts = [
-        "# Benchmark\n\n`make bench` writes this page. Every engine uses one thread on the same core, and the engines take "
-        "turns. Times are for one prediction of the whole batch.\n",
+        "# Benchmark\n\n`make bench` writes this page. Every engine uses one thread on the same core, and the engines "
+        "take turns. Times are for one prediction of the whole batch.\n",
         _table(("", ""), [*report.machine.items(), *report.versions.items()]),
         _TIME,
         _table(

@@ -27,8 +27,8 @@ _HEAD = """# keras.applications, at full size
 All networks of keras.applications with random weights and the default input size. `python -m tests.applications.report`
 writes this page.
 
-- *converted*: seconds from the exported ONNX graph to the finished crate, including the runs of the samples by TensorFlow
-  and ONNX Runtime, on two cores that were shared with other work.
+- *converted*: seconds from the exported ONNX graph to the finished crate, including the runs of the samples by
+  TensorFlow and ONNX Runtime, on two cores that were shared with other work.
 - *error*: the largest absolute difference between the predictions of the crate and those of TensorFlow.
 - *of*: the largest magnitude of TensorFlow's predictions.
 - *tolerance*: the largest absolute difference that the crate's own tests accept.
