@@ -24,8 +24,8 @@ from tf2rust.codegen.crate import CRATE, TENSORFLOW_MODEL_INFO
 TABLE = ROOT / "docs" / "applications.md"
 _HEAD = """# keras.applications, at full size
 
-All networks of keras.applications with random weights and the default input size. `python -m tests.applications.report`
-writes this page.
+All networks of keras.applications with random weights and the default input size. `python -m
+tests.applications.report` writes this page.
 
 - *converted*: seconds from the exported ONNX graph to the finished crate, including the runs of the samples by
   TensorFlow and ONNX Runtime, on two cores that were shared with other work.

@@ -18,22 +18,24 @@ from tf2rust.ops.core.registry import Rule, rules_by_op
 _HEAD = """\
 # ONNX operators
 
-How each operator of ONNX is converted, and what of its tests in ONNX' own conformance suite passes: those of its kind
-`node` whose model is that operator alone. Dtypes are those of the first input in tests that pass, versions those of the
-operator that they are written for; neither is all there is: a rule goes by what a node says, not by its version.
-*Converted by* names the family of layers and the section in it where [layers.md](layers.md) tells what the operator
-becomes. *Definition* means that no rule knows the operator, but that ONNX defines it by others, which are converted in
-its place; operators that have rules are defined so as well where no rule fits. What is not converted is refused with
-the reason.
+How tf2rust converts each ONNX operator, and the results of ONNX' own conformance suite.
+
+- *converted by*: the family of layers and its section in [layers.md](layers.md). *Definition* means that no rule
+  knows the operator itself, but ONNX defines it by operators that are converted; operators with rules are also
+  expanded this way if no rule matches. *At conversion* means that tf2rust computes the node. *Not* means that tf2rust
+  refuses it, with the reason.
+- *dtypes*, *versions*: the dtypes of the first input, and the operator versions, in the tests that pass. Rules are
+  not limited to these: they check what a node says, not its version.
+- *tests passed*: the tests of kind `node` whose model is this operator alone.
 
 {summary}
 
-Cases are compared with the suite's outputs to 1e-5 of the largest magnitude, or to the case's own tolerance where that
-is wider; integers and truth values exactly. A case counts as passed as well where inputs that decide about shapes or
-options, such as the axes of a reduction, were given at conversion, as `--constants` does;
-`tests/conformance/results.json` says which, and why other cases fail or are out of scope.
+A case passes if floats agree with the suite's outputs to 1e-5 of the largest magnitude, or to the tolerance of the
+case if that is wider, and if integers and booleans are equal. Some cases pass only with inputs that determine shapes
+or options, such as the axes of a reduction, bound at conversion, as `--constants` does.
+`tests/conformance/results.json` names them, and gives the reason for each case that fails or is out of scope.
 
-This page is written by `python -m tests.conformance --update`.
+`python -m tests.conformance --update` writes this page.
 
 | operator | converted by | dtypes | versions | tests passed |
 |---|---|---|---|---|
@@ -90,7 +92,7 @@ def _dtypes(case: Case) -> Iterator[str]:
 
 def _row(name: str, tests: _Tests) -> str:
     count = tests.passed + tests.failed
-    passed = f"{tests.passed} of {count}" if count else "all out of scope" if tests.outside else "has none"
+    passed = f"{tests.passed} of {count}" if count else "all out of scope" if tests.outside else "no tests"
     cells = [f"`{name}`", _way(name), ", ".join(sorted(tests.dtypes)), ", ".join(map(str, sorted(tests.versions)))]
     return "| " + " | ".join([*cells, passed]) + " |"
 
@@ -100,7 +102,7 @@ def _way(name: str) -> str:
     if rules or name in _WITHOUT_LAYERS:
         return ", ".join(_families(rules)) or _WITHOUT_LAYERS[name]
     schema = onnx.defs.get_schema(name)
-    return "definition" if schema.has_function or schema.has_context_dependent_function else "not"
+    return "definition" if schema.has_function or schema.has_context_dependent_function else "not supported"
 
 
 _WITHOUT_LAYERS = dict.fromkeys(("Constant", "EyeLike", "Shape", "Size"), "at conversion")

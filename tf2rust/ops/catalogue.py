@@ -17,12 +17,12 @@ from tf2rust.ops.core.registry import Rule, load_ops, rules_by_op
 _HEAD = """\
 # Layers
 
-What a generated crate is made of, family by family: each layer with its options, and the patterns of ONNX operators
-that become it: `A(B(x), 2)` is an A that reads a B and the number 2, brackets hold what may be missing, and `…` stands
-for further inputs. Whatever no pattern fits is refused with the reason; `tf2rust patterns MODEL` lists what every node
-of a model became.
+The layers of generated crates by family, with their options and the ONNX patterns that produce them. `A(B(x), 2)` is
+an A node that reads a B node and the number 2. Parts in brackets are optional, and `…` stands for further inputs.
+tf2rust refuses nodes that no pattern matches, with the reason; `tf2rust patterns MODEL` lists the layer of every node
+of a model.
 
-This page is written by `python -m tf2rust.ops.catalogue`.
+`python -m tf2rust.ops.catalogue` writes this page.
 """
 
 
@@ -93,9 +93,9 @@ def _remark(rule: Rule) -> str:
 
 def _activations() -> str:
     lines = [
-        "## Functions of Activation",
+        "## Activation functions",
         "",
-        "Alone, or in a Dense or a convolution, which then computes them itself.",
+        "An activation is a layer of its own, or fused with the Dense or convolution in front of it.",
         "",
     ]
     for name, (variant, parameters, _) in activation.FUNCTIONS.items():
