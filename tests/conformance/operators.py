@@ -22,8 +22,8 @@ How tf2rust converts each ONNX operator, and the results of ONNX' own conformanc
 
 - *converted by*: the family of layers and its section in [layers.md](layers.md). *Definition* means that no rule
   knows the operator itself, but ONNX defines it by operators that are converted; operators with rules are also
-  expanded this way if no rule matches. *At conversion* means that tf2rust computes the node. *Not supported* means that tf2rust
-  refuses it, with the reason.
+  expanded this way if no rule matches. *At conversion* means that tf2rust computes the node. *Not supported* means
+  that tf2rust refuses it, with the reason.
 - *dtypes*, *versions*: the dtypes of the first input, and the operator versions, in the tests that pass. Rules are
   not limited to these: they check what a node says, not its version.
 - *tests passed*: the tests of kind `node` whose model is this operator alone.
