@@ -23,7 +23,7 @@ def flops(path: Path, batch: int) -> int:
 
     def shape(value: ir.Value | None) -> tuple[int, ...]:
         assert value is not None
-        return tuple(int(str(dim)) for dim in analysis.facts[value].shape)
+        return tuple(int(str(dim)) for dim in analysis.infos[value].shape)
 
     return sum(_of_node(node, shape) for node in analysis.graph if node not in analysis.folded)
 

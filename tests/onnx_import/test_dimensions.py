@@ -50,7 +50,7 @@ NAMES: list[tuple[list[list[Dim]], list[list[str]]]] = [
 def test_names_that_differ_stay_apart(given: list[list[Dim]], expected: list[list[str]]) -> None:
     graph = model(*given)
     analysis = analyse(graph)
-    assert [[str(d) for d in analysis.facts.shape(v)] for v in analysis.graph.inputs] == expected
+    assert [[str(d) for d in analysis.infos.shape(v)] for v in analysis.graph.inputs] == expected
     assert match_expanding(analysis).unmatched == []
 
 

@@ -79,7 +79,7 @@ OLD = [
 
 
 def folded(analysis: Analysis) -> dict[str, np.ndarray]:
-    constants = {v.name or "": analysis.facts.const(v) for n in analysis.folded for v in n.outputs}
+    constants = {v.name or "": analysis.infos.const(v) for n in analysis.folded for v in n.outputs}
     return {name: array for name, array in constants.items() if array is not None}
 
 

@@ -71,15 +71,15 @@ def _places(arrangement: Arrangement) -> list[tuple[int, int]]:
 
 def _caption(title: str, arrangement: Arrangement) -> str:
     count = len(arrangement.boxes) - 1 + arrangement.summarised if arrangement.summarised else len(arrangement.boxes)
-    facts = [f"{count:,} layer{'' if count == 1 else 's'}"]
+    infos = [f"{count:,} layer{'' if count == 1 else 's'}"]
     if len(arrangement.columns) > 1:
-        facts.append("read column by column")
+        infos.append("read column by column")
     if arrangement.summarised:
-        facts.append(f"{arrangement.summarised:,} in the middle are one box")
+        infos.append(f"{arrangement.summarised:,} in the middle are one box")
     if arrangement.written:
-        facts.append(f"{len(arrangement.written):,} long connections are written as “also from”, “also to”")
+        infos.append(f"{len(arrangement.written):,} long connections are written as “also from”, “also to”")
     heading = f'<font point-size="16" color="#1c222b"><b>{html(title, 420, 16)}</b></font>'
-    lines = [heading, '<font point-size="4"> </font>', _small(" · ".join(facts), 1000), " "]
+    lines = [heading, '<font point-size="4"> </font>', _small(" · ".join(infos), 1000), " "]
     return "".join(f'{line}<br align="left"/>' for line in lines)
 
 

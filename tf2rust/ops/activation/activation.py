@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.core.activation import Activation
-from tf2rust.ops.core.facts import InferenceError, infers, same_shape
+from tf2rust.ops.core.inference import InferenceError, infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -97,7 +97,7 @@ def clip(m: Match, b: Builder) -> Yield:
         value = m.root.input(index)
         if value is None:
             return float(m.root.attr(name, default))
-        fill = b.facts[value].fill
+        fill = b.infos[value].fill
         if fill is None:
             raise InferenceError(f"its {name} is not a constant number")
         return fill

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import normal_axis
+from tf2rust.ops.core.inference import normal_axis
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule

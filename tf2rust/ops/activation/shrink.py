@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf2rust.ops.core.facts import infers, same_shape
+from tf2rust.ops.core.inference import infers, same_shape
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.elementwise.binary import Binary

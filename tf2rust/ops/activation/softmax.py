@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tf2rust.ops.core.facts import infers, normal_axis, same_shape
+from tf2rust.ops.core.inference import infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -83,7 +83,7 @@ def _over_axes(m: Match, b: Builder, *, log: bool) -> Yield:
         node.has("noop_with_empty_axes")
         if not node.attr("keepdims", 1):
             return m.reject("the axes it reduces over disappear", node)
-        found.append(sorted(normal_axis(a, x.rank) for a in b.facts.ints(node, "axes", 1) or range(x.rank)))
+        found.append(sorted(normal_axis(a, x.rank) for a in b.infos.ints(node, "axes", 1) or range(x.rank)))
     axes = found[0]
     if axes != found[1]:
         return m.reject("maximum and sum run over different axes")
@@ -112,7 +112,7 @@ def softmax_spelled_out(m: Match, b: Builder) -> Yield:
         node = m.node(name)
         for attribute in ("keepdims", "noop_with_empty_axes"):
             node.has(attribute)
-        found = b.facts.ints(node, "axes", 1)
+        found = b.infos.ints(node, "axes", 1)
         if found is None or len(found) != 1:
             return m.reject("it does not run over one axis", node)
         axes.add(normal_axis(found[0], x.rank))

@@ -92,7 +92,7 @@ def _without_true(value: ir.Value, b: Builder) -> ir.Value:
     assert a is not None
     assert c is not None
     for one, other in ((a, c), (c, a)):
-        if b.facts[one].fill == 1:
+        if b.infos[one].fill == 1:
             return _without_true(other, b)
     return value
 
@@ -102,7 +102,7 @@ def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -
     if any(value.dtype != "float32" for value in (q, k, v)):
         return m.reject("its operands are not float32")
     softmax = m.node("softmax")
-    if softmax.attr("axis", -1) not in (-1, len(b.facts.shape(softmax.y)) - 1):
+    if softmax.attr("axis", -1) not in (-1, len(b.infos.shape(softmax.y)) - 1):
         return m.reject("its softmax is not over the keys", softmax)
     scale = 1.0
     if m.has("scaled"):
@@ -110,8 +110,8 @@ def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -
     axes = _axes(m, b)
     if isinstance(axes, Mismatch):
         return axes
-    scores = b.facts.shape(m.node("scores").y)
-    if (wider := b.facts.shape(softmax.x)) != scores:
+    scores = b.infos.shape(m.node("scores").y)
+    if (wider := b.infos.shape(softmax.x)) != scores:
         return m.reject(f"what is done to its scores widens them from {scores} to {wider}", softmax)
     layers: list[Layer] = []
     operands = [_with_head(value, layers, b) for value in (q, k, v)]
@@ -131,7 +131,7 @@ def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -
 def _axes(m: Match, b: Builder) -> tuple[Axes, Axes, Axes, Axes] | Mismatch:
     """Which axes of q, k, v and the output are batch, head, row and depth; [b, t, d] is taken for [b, 1, t, d]."""
     scores, weighted = m.node("scores"), m.node("weighted")
-    shapes = [b.facts.shape(m[name]) for name in "qkv"]
+    shapes = [b.infos.shape(m[name]) for name in "qkv"]
     if scores.op == weighted.op == "MatMul":
         if len({len(s) for s in shapes}) != 1 or len(shapes[0]) not in (3, 4):
             return m.reject("its operands do not all have three or four dimensions")

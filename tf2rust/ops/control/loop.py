@@ -28,12 +28,12 @@ def repeated_loop(m: Match, b: Builder) -> Yield:
     states = [i for i, v in enumerate(formals) if source(after[i]) is not v]
     kept = [i for i in range(len(formals)) if i not in states]
     collected = [i for i in range(len(formals), len(after)) if _is_used(outputs[i])]
-    count = count_of(m.root, b.facts)
+    count = count_of(m.root, b.infos)
     if count.steps is None and not count.tested:
         return m.reject("neither a number of steps nor a condition ends it")
     wanted = [after[i] for i in (*states, *collected)] + [condition] * count.tested
     body = b.body(m.root, graph, wanted)
-    handed = [i for i in kept if b.facts.const(formals[i]) is None]
+    handed = [i for i in kept if b.infos.const(formals[i]) is None]
     before: list[Layer] = []
     if reads(body, graph.inputs[0], wanted):
         before.append(ShapeOf(dims=(step_of(m.root),), inputs=[], outputs=[body.value(graph.inputs[0])]))
@@ -73,5 +73,5 @@ def repeated_loop(m: Match, b: Builder) -> Yield:
 
 
 def _holds(value: ir.Value, b: Builder) -> bool:
-    fact = b.facts.known(value)
-    return fact is not None and fact.fill == 1
+    info = b.infos.known(value)
+    return info is not None and info.fill == 1

@@ -10,7 +10,7 @@ import numpy as np
 
 from tf2rust.ops.conv.window import Window, kernel_size, window, without_flat_axis
 from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Weight, winograd_tile
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -130,10 +130,10 @@ class Conv(Affine):
 
 
 @infers("Conv")
-def _conv(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, kernel = (facts.shape(v) for v in node.operands(2))
+def _conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x, kernel = (infos.shape(v) for v in node.operands(2))
     spatial = window(node, x[2:], kernel_size(kernel)).output(x[2:])
-    return [Fact(facts.dtype(node.x), (x[0], kernel[0], *spatial))]
+    return [ValueInfo(infos.dtype(node.x), (x[0], kernel[0], *spatial))]
 
 
 @rule(Op("Conv", Var("x"), Const("kernel"), more=True))
@@ -152,7 +152,7 @@ def conv(m: Match, b: Builder) -> Yield:
     if not isinstance(channels, int) or channels != kernel.shape[1] * groups or kernel.shape[0] % groups:
         return m.reject(f"{channels} channels in {groups} groups do not fit the kernel {kernel.shape}")
     bias = None
-    if m.root.input(2) is not None and (bias := b.facts.const(m.root.input(2))) is None:
+    if m.root.input(2) is not None and (bias := b.infos.const(m.root.input(2))) is None:
         return m.reject("its bias is not a constant")
     if bias is not None and bias.shape != kernel.shape[:1]:
         return m.reject(f"a bias of shape {bias.shape} does not fit {kernel.shape[0]} filters")

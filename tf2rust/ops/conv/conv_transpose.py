@@ -9,7 +9,7 @@ import numpy as np
 
 from tf2rust.ops.conv.window import kernel_size
 from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -105,10 +105,10 @@ def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tupl
 
 
 @infers("ConvTranspose")
-def _conv_transpose(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, kernel = (facts.shape(v) for v in node.operands(2))
+def _conv_transpose(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x, kernel = (infos.shape(v) for v in node.operands(2))
     spatial, _ = geometry(node, x[2:], kernel_size(kernel))
-    return [Fact(facts.dtype(node.x), (x[0], kernel[1] * node.attr("group", 1), *spatial))]
+    return [ValueInfo(infos.dtype(node.x), (x[0], kernel[1] * node.attr("group", 1), *spatial))]
 
 
 @rule(Op("ConvTranspose", Var("x"), Const("kernel"), more=True))
@@ -122,7 +122,7 @@ def conv_transpose(m: Match, b: Builder) -> Yield:
     if m.root.attr("kernel_shape", size) != size or x.shape[1] != kernel.shape[0] or kernel.shape[0] % groups:
         return m.reject(f"{x.shape[1]} channels in {groups} groups do not fit the kernel {kernel.shape}")
     bias = None
-    if m.root.input(2) is not None and (bias := b.facts.const(m.root.input(2))) is None:
+    if m.root.input(2) is not None and (bias := b.infos.const(m.root.input(2))) is None:
         return m.reject("its bias is not a constant")
     if bias is not None and bias.shape != (kernel.shape[1] * groups,):
         return m.reject(f"a bias of shape {bias.shape} does not fit {kernel.shape[1] * groups} filters")

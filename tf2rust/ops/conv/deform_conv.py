@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.conv.window import Window, kernel_size, window
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -29,9 +29,9 @@ class DeformConv(Layer):
 
 
 @infers("DeformConv")
-def _deform_conv(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, kernel, offset = (facts.shape(v) for v in node.operands(3))
-    return [Fact(facts.dtype(node.x), (x[0], kernel[0], *offset[2:]))]
+def _deform_conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x, kernel, offset = (infos.shape(v) for v in node.operands(3))
+    return [ValueInfo(infos.dtype(node.x), (x[0], kernel[0], *offset[2:]))]
 
 
 @rule(Op("DeformConv", Var("x"), Var("kernel"), Var("offset"), more=True))

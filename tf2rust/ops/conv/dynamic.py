@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tf2rust.ops.conv.conv_transpose import geometry
 from tf2rust.ops.conv.window import Window, kernel_size, window
 from tf2rust.ops.core.dims import format_shape
-from tf2rust.ops.core.facts import InferenceError
+from tf2rust.ops.core.inference import InferenceError
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule

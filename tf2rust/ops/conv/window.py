@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import InferenceError, Node
+from tf2rust.ops.core.inference import InferenceError, Node
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.shape.reshape import Reshape
 

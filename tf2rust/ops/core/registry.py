@@ -15,7 +15,7 @@ from types import ModuleType
 import onnx_ir as ir
 
 from tf2rust.ops.core.dtypes import TENSORS
-from tf2rust.ops.core.facts import Facts, InferenceError, Node, not_as_defined
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfos, not_as_defined
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Matcher, Mismatch, Op
 
@@ -39,16 +39,16 @@ class Builder:
     ``body`` matches a graph inside of a node: it gives the layers on which some of its values depend.
     """
 
-    def __init__(self, facts: Facts, body: Callable[[Node, ir.Graph, Sequence[ir.Value]], Body]) -> None:
-        self.facts, self.body = facts, body
+    def __init__(self, infos: ValueInfos, body: Callable[[Node, ir.Graph, Sequence[ir.Value]], Body]) -> None:
+        self.infos, self.body = infos, body
         self._values: dict[ir.Value, Value] = {}
         self._sources: dict[Value, ir.Value] = {}
         self._temporaries = 0
 
     def value(self, value: ir.Value) -> Value:
         if value not in self._values:
-            fact = self.facts[value]
-            self._values[value] = Value(value.name or "", fact.dtype, fact.shape)
+            info = self.infos[value]
+            self._values[value] = Value(value.name or "", info.dtype, info.shape)
             self._sources[self._values[value]] = value
         return self._values[value]
 
@@ -87,7 +87,7 @@ class Rule:
 
     def apply(self, node: ir.Node, builder: Builder) -> Applied | Mismatch:
         """Tries the rule with ``node`` as the last node of its pattern."""
-        match = Matcher(builder.facts).match(self.pattern, node)
+        match = Matcher(builder.infos).match(self.pattern, node)
         if isinstance(match, Mismatch):
             return match
         try:

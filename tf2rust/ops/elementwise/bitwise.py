@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import onnx_ir as ir
 
 from tf2rust.ops.core.dtypes import INTEGERS
-from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers, same_shape
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -43,15 +43,15 @@ infers("BitwiseNot")(same_shape)
 
 
 @infers(*_FUNCTIONS, "BitShift")
-def _bitwise(node: Node, facts: Facts) -> Sequence[Fact]:
-    parts = [facts[v] for v in node.inputs if v is not None]
-    return [Fact(parts[0].dtype, broadcast(p.shape for p in parts))]
+def _bitwise(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    parts = [infos[v] for v in node.inputs if v is not None]
+    return [ValueInfo(parts[0].dtype, broadcast(p.shape for p in parts))]
 
 
 @infers("BitCast")
-def _bit_cast(node: Node, facts: Facts) -> Sequence[Fact]:
+def _bit_cast(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     dtype = ir.DataType(node.attr("to")).numpy().name
-    return [Fact(dtype, facts.shape(node.x))]
+    return [ValueInfo(dtype, infos.shape(node.x))]
 
 
 @rule(Op("|".join([*_FUNCTIONS, "BitShift"]), Var("a"), Var("b"), name="bitwise"))

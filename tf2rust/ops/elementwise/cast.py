@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -37,11 +37,11 @@ class Cast(Layer):
 
 
 @infers("Cast")
-def _cast(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
+def _cast(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
     dtype = ir.DataType(node.attr("to")).numpy().name
     dims = data.dims if dtype in ("int32", "int64") else None
-    return [Fact(dtype, data.shape, dims=dims, fill=data.fill)]
+    return [ValueInfo(dtype, data.shape, dims=dims, fill=data.fill)]
 
 
 @rule(Op("Cast", Var("x")))

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from tf2rust.ops.core.dims import equals
 from tf2rust.ops.core.dtypes import DTYPES
-from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers, same_shape
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, Value, broadcasts_rows
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -65,30 +65,30 @@ infers("Not")(same_shape)
 
 
 @infers(*_COMPARISONS, *_LOGIC)
-def _truth(node: Node, facts: Facts) -> Sequence[Fact]:
-    parts = [facts[v] for v in node.inputs if v is not None]
+def _truth(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    parts = [infos[v] for v in node.inputs if v is not None]
     dims = [p.dims for p in parts if p.dims is not None]
     if node.op == "Equal" and len(dims) == len(parts):
         broadcast(p.shape for p in parts)  # raises where they do not
         pairs = np.broadcast(*dims)
         known = [equals(a, b) for a, b in pairs]
         if None not in known:
-            return [Fact.of_const(np.asarray(known, bool).reshape(pairs.shape))]
-    return [Fact("bool", broadcast(p.shape for p in parts))]
+            return [ValueInfo.of_const(np.asarray(known, bool).reshape(pairs.shape))]
+    return [ValueInfo("bool", broadcast(p.shape for p in parts))]
 
 
 def operands(b: Builder, y: Value, *names: ir.Value) -> tuple[list[Layer], list[Value]]:
     """The values as a layer with output ``y`` reads them: filled tensors as the number they are filled with, where the
     others say what shape there is; with the constants that takes."""
-    sources = [b.facts[v] for v in names]
+    sources = [b.infos[v] for v in names]
     real = [f.shape for f in sources if f.fill is None]
     numbers_do = bool(real) and broadcast(real) == y.shape
     layers: list[Layer] = []
     values: list[Value] = []
-    for source, fact in zip(names, sources, strict=True):
-        if fact.fill is not None and (numbers_do or not fact.shape):
-            number = fact.fill if fact.const is None else fact.const.flat[0]
-            layers.append(constant(np.asarray(number, dtype=fact.dtype)))
+    for source, info in zip(names, sources, strict=True):
+        if info.fill is not None and (numbers_do or not info.shape):
+            number = info.fill if info.const is None else info.const.flat[0]
+            layers.append(constant(np.asarray(number, dtype=info.dtype)))
             values.append(layers[-1].y)
         else:
             values.append(b.value(source))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -16,9 +16,9 @@ from tf2rust.ops.shape.reshape import Reshape
 
 
 @infers("Dropout")
-def _dropout(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    mask = Fact("bool" if node.version >= 10 else data.dtype, data.shape)
+def _dropout(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    mask = ValueInfo("bool" if node.version >= 10 else data.dtype, data.shape)
     return [data, mask][: len(node.outputs)]
 
 
@@ -28,7 +28,7 @@ def dropout(m: Match, b: Builder) -> Yield:
     for attribute in ("ratio", "seed"):
         m.root.has(attribute)
     training = m.root.input(2)
-    if training is not None and b.facts[training].fill != 0:
+    if training is not None and b.infos[training].fill != 0:
         return m.reject("it is in training mode, or may be")
     if m.root.version < 7 and not m.root.attr("is_test", 0):
         return m.reject("it is in training mode")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -18,8 +18,8 @@ _FLOATS = ("float32", "float64")
 
 
 @infers("IsNaN", "IsInf")
-def _kind_of_number(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact("bool", facts.shape(node.x))]
+def _kind_of_number(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [ValueInfo("bool", infos.shape(node.x))]
 
 
 @rule(Op("IsNaN", Var("x")))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import infers, same_shape
+from tf2rust.ops.core.inference import infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule

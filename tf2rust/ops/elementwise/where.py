@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.pattern import Match, Op, Pattern, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.elementwise.comparison import Elementwise, elementwise_layer
@@ -22,12 +22,12 @@ class Select(Elementwise):
 
 
 @infers("Where")
-def _where(node: Node, facts: Facts) -> Sequence[Fact]:
-    condition, a, b = (facts[v] for v in node.operands())
+def _where(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    condition, a, b = (infos[v] for v in node.operands())
     if condition.const is not None and a.dims is not None and b.dims is not None:
         broadcast((condition.shape, a.shape, b.shape))  # raises where they do not
-        return [Fact.of_dims(np.where(condition.const, a.dims, b.dims), a.dtype)]
-    return [Fact(a.dtype, broadcast((condition.shape, a.shape, b.shape)))]
+        return [ValueInfo.of_dims(np.where(condition.const, a.dims, b.dims), a.dtype)]
+    return [ValueInfo(a.dtype, broadcast((condition.shape, a.shape, b.shape)))]
 
 
 @rule(Op("Where", Var("c"), Var("a"), Var("b")))
@@ -55,7 +55,7 @@ def choices_read(m: Match, *names: str) -> None:
 
 @rule(chosen(Var("c"), Var("a"), Var("b")))
 def where_spelled_out(m: Match, b: Builder) -> Yield:
-    if b.facts.dtype(m["c"]) != "bool":
+    if b.infos.dtype(m["c"]) != "bool":
         return m.reject("the condition is not a truth value")
     choices_read(m)
     return elementwise_layer(m, b, Select, "cab")
@@ -79,7 +79,7 @@ def where_else_one(m: Match, b: Builder) -> Yield:
 
 def _with_one(m: Match, b: Builder, order: str) -> Yield:
     y = b.value(m.y)
-    if b.facts.dtype(m["c"]) != "bool":
+    if b.infos.dtype(m["c"]) != "bool":
         return m.reject("the condition is not a truth value")
     choices_read(m)
     one = constant(np.asarray(1, dtype=y.dtype))

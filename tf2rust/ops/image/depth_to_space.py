@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -13,15 +13,15 @@ from tf2rust.ops.shape.transpose import Transpose, around_channels_last, permute
 
 
 @infers("DepthToSpace", "SpaceToDepth")
-def _blocks(node: Node, facts: Facts) -> Sequence[Fact]:
-    n, channels, height, width = facts.shape(node.x)
+def _blocks(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    n, channels, height, width = infos.shape(node.x)
     size = node.attr("blocksize")
     if not isinstance(channels, int) or (node.op == "DepthToSpace" and channels % size**2):
         raise InferenceError(f"{channels} channels do not make blocks of {size} by {size}")
-    dtype = facts.dtype(node.x)
+    dtype = infos.dtype(node.x)
     if node.op == "DepthToSpace":
-        return [Fact(dtype, (n, channels // size**2, height * size, width * size))]
-    return [Fact(dtype, (n, channels * size**2, height // size, width // size))]
+        return [ValueInfo(dtype, (n, channels // size**2, height * size, width * size))]
+    return [ValueInfo(dtype, (n, channels * size**2, height // size, width // size))]
 
 
 def _moved(x: Value, y: Value, shape: Dims, perm: Perm, b: Builder) -> list[Layer]:

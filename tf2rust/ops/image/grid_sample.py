@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -35,19 +35,19 @@ class GridSample(Layer):
 
 
 @infers("GridSample")
-def _grid_sample(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, grid = (facts[v] for v in node.operands())
-    return [Fact(x.dtype, (*x.shape[:2], *grid.shape[1:-1]))]
+def _grid_sample(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x, grid = (infos[v] for v in node.operands())
+    return [ValueInfo(x.dtype, (*x.shape[:2], *grid.shape[1:-1]))]
 
 
 @infers("AffineGrid")
-def _affine_grid(node: Node, facts: Facts) -> Sequence[Fact]:
-    size = facts.dims(node.input(1))
+def _affine_grid(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    size = infos.dims(node.input(1))
     if size is None:
         raise InferenceError("its size is computed from data, not from shapes and constants")
     if len(size) not in (4, 5):
         raise InferenceError(f"its size has {len(size)} numbers, where those of an image are 4 and of a volume 5")
-    return [Fact(facts.dtype(node.x), (size[0], *size[2:], len(size) - 2))]
+    return [ValueInfo(infos.dtype(node.x), (size[0], *size[2:], len(size) - 2))]
 
 
 @rule(Op("GridSample", Var("x"), Var("grid")))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, measured
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, measured
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -27,8 +27,8 @@ class NonMaxSuppression(Layer):
 
 
 @infers("NonMaxSuppression")
-def _non_max_suppression(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact("int64", (measured(node.y), 3))]
+def _non_max_suppression(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [ValueInfo("int64", (measured(node.y), 3))]
 
 
 @rule(Op("NonMaxSuppression", Var("boxes"), Var("scores"), more=True))

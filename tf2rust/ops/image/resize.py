@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -65,33 +65,33 @@ class _Target:
     """The part of an axis that is seen, from 0 to 1, where it is not the whole."""
 
 
-def _parts(node: Node, facts: Facts, axes: Sequence[int]) -> dict[int, tuple[float, float]]:
+def _parts(node: Node, infos: ValueInfos, axes: Sequence[int]) -> dict[int, tuple[float, float]]:
     if node.attr("coordinate_transformation_mode") != "tf_crop_and_resize":
         return {}
-    regions = facts.const(node.input(1))
+    regions = infos.const(node.input(1))
     if regions is None or len(regions) != 2 * len(axes):
         raise InferenceError("its region of interest is not a constant, two numbers for each axis")
     ends = zip(regions[: len(axes)], regions[len(axes) :], strict=True)
     return {axis: (float(start), float(end)) for axis, (start, end) in zip(axes, ends, strict=True)}
 
 
-def _target(node: Node, facts: Facts) -> _Target:
-    shape = facts.shape(node.x)
+def _target(node: Node, infos: ValueInfos) -> _Target:
+    shape = infos.shape(node.x)
     axes = [normal_axis(a, len(shape)) for a in node.attr("axes", range(len(shape)))]
-    policy, parts = node.attr("keep_aspect_ratio_policy", "stretch"), _parts(node, facts, axes)
+    policy, parts = node.attr("keep_aspect_ratio_policy", "stretch"), _parts(node, infos, axes)
     if node.op == "Resize" and node.version >= 11:
         scales, sizes = node.input(2), node.input(3)
     else:
         scales, sizes = node.input(1), None
-    if sizes is not None and facts.shape(sizes) != (0,):
-        dims = facts.dims(sizes)
+    if sizes is not None and infos.shape(sizes) != (0,):
+        dims = infos.dims(sizes)
         if dims is None or len(dims) != len(axes):
             raise InferenceError("its sizes are computed from data, not from shapes and constants")
         wanted = dict(zip(axes, dims, strict=True))
         if policy == "stretch":
             return _Target(tuple(wanted.get(i, d) for i, d in enumerate(shape)), None, parts)
         return _in_proportion(shape, wanted, policy, parts)
-    given = node.attr("scales") if scales is None else facts.const(scales)
+    given = node.attr("scales") if scales is None else infos.const(scales)
     if given is None or len(given) != len(axes):
         raise InferenceError("its scales are not constants, one for each axis")
     if parts:
@@ -158,15 +158,15 @@ _LARGEST_DENOMINATOR = 1000
 
 
 @infers("Resize", "Upsample")
-def _resize(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact(facts.dtype(node.x), _target(node, facts).shape)]
+def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [ValueInfo(infos.dtype(node.x), _target(node, infos).shape)]
 
 
 @rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
 def resize(m: Match, b: Builder) -> Yield:
     """A layer for each axis that changes; those of fewest elements first."""
     x, node = b.value(m["x"]), m.root
-    target, mode = _target(node, b.facts), node.attr("mode", "nearest")
+    target, mode = _target(node, b.infos), node.attr("mode", "nearest")
     node.has("scales")
     plain = node.op == "Upsample" or node.version < 11
     coordinates = node.attr("coordinate_transformation_mode", "asymmetric" if plain else "half_pixel")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.dtypes import DTYPES
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured, normal_axis
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, measured, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -42,23 +42,23 @@ class Unique(Layer):
 
 
 @infers("NonZero")
-def _nonzero(node: Node, facts: Facts) -> Sequence[Fact]:
-    rank = len(facts.shape(node.x))
-    return [Fact("int64", (rank, measured(node.y)))]
+def _nonzero(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    rank = len(infos.shape(node.x))
+    return [ValueInfo("int64", (rank, measured(node.y)))]
 
 
 @infers("Compress")
-def _compress(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, count = facts[node.x], measured(node.y)
+def _compress(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data, count = infos[node.x], measured(node.y)
     if not node.has("axis"):
-        return [Fact(data.dtype, (count,))]
+        return [ValueInfo(data.dtype, (count,))]
     axis = normal_axis(node.attr("axis"), len(data.shape))
-    return [Fact(data.dtype, (*data.shape[:axis], count, *data.shape[axis + 1 :]))]
+    return [ValueInfo(data.dtype, (*data.shape[:axis], count, *data.shape[axis + 1 :]))]
 
 
 @infers("Unique")
-def _unique(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, count = facts[node.x], measured(node.y)
+def _unique(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data, count = infos[node.x], measured(node.y)
     length: int | Expr = product(data.shape)
     shape: Dims = (count,)
     if node.has("axis"):
@@ -66,8 +66,8 @@ def _unique(node: Node, facts: Facts) -> Sequence[Fact]:
             raise InferenceError("it has an axis, and its input is a single number, which has none")
         axis = normal_axis(node.attr("axis"), len(data.shape))
         length, shape = data.shape[axis], (*data.shape[:axis], count, *data.shape[axis + 1 :])
-    more = [Fact("int64", (size,)) for size in (count, length, count)]
-    return [Fact(data.dtype, shape), *more][: len(node.outputs)]
+    more = [ValueInfo("int64", (size,)) for size in (count, length, count)]
+    return [ValueInfo(data.dtype, shape), *more][: len(node.outputs)]
 
 
 @rule(Op("NonZero", Var("x")))

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf2rust.ops.activation.activation import ActivationLayer
 from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -61,8 +61,8 @@ class Embedding(Layer):
 
 
 @infers("Gather")
-def _gather(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, indices = (facts[v] for v in node.operands())
+def _gather(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data, indices = (infos[v] for v in node.operands())
     if not data.shape:
         raise InferenceError("it gathers from a single number, which has no axis")
     axis = normal_axis(node.attr("axis", 0), len(data.shape))
@@ -70,8 +70,8 @@ def _gather(node: Node, facts: Facts) -> Sequence[Fact]:
         size = len(data.dims)
         if indices.const.dtype.kind not in "iu" or not all(-size <= i < size for i in indices.const.flat):
             raise InferenceError(f"its indices are not all from {-size} to {size - 1}, as its {size} elements need")
-        return [Fact.of_dims(np.asarray(data.dims[indices.const], dtype=object), data.dtype)]
-    return [Fact(data.dtype, (*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))]
+        return [ValueInfo.of_dims(np.asarray(data.dims[indices.const], dtype=object), data.dtype)]
+    return [ValueInfo(data.dtype, (*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))]
 
 
 def _embedding(m: Match, b: Builder, indices: str, outside: str) -> Yield:
@@ -128,7 +128,7 @@ def one_hot_product(m: Match, b: Builder) -> Yield:
     if kernel.shape[0] != classes.size or kernel.ndim != 2 or kernel.dtype != np.float32:
         return m.reject("the kernel has not one row for each class")
     x, y = b.value(m["x"]), b.value(m.y)
-    if product(x.shape) != product(b.facts.shape(hot)[:-1]) or x.dtype not in ("int32", "int64", "uint8", "int8"):
+    if product(x.shape) != product(b.infos.shape(hot)[:-1]) or x.dtype not in ("int32", "int64", "uint8", "int8"):
         return m.reject("it is not the one-hot form of an integer tensor", m.node("Equal"))
     table = np.concatenate([kernel, np.zeros((1, kernel.shape[1]), np.float32)])
     return Embedding(table=table, outside="row", inputs=[x], outputs=[y])

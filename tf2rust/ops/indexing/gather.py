@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -80,7 +80,7 @@ class GatherND(ByTuples):
     kind = "GatherND"
 
 
-def check_depth(data: Fact, indices: Fact, batch: int) -> None:
+def check_depth(data: ValueInfo, indices: ValueInfo, batch: int) -> None:
     """Raises InferenceError unless the last axis of ``indices`` holds places in the axes of ``data``."""
     depth = indices.shape[-1] if indices.shape else 0
     if isinstance(depth, int) and not 1 <= depth <= len(data.shape) - batch:
@@ -91,19 +91,19 @@ def check_depth(data: Fact, indices: Fact, batch: int) -> None:
 
 
 @infers("GatherElements")
-def _gather_elements(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, indices = (facts[v] for v in node.operands())
-    return [Fact(data.dtype, indices.shape)]
+def _gather_elements(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data, indices = (infos[v] for v in node.operands())
+    return [ValueInfo(data.dtype, indices.shape)]
 
 
 @infers("GatherND")
-def _gather_nd(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, indices = (facts[v] for v in node.operands())
+def _gather_nd(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data, indices = (infos[v] for v in node.operands())
     check_depth(data, indices, node.attr("batch_dims", 0))
     depth = indices.shape[-1]
     if not isinstance(depth, int):
         raise InferenceError(f"its tuples of indices have the free length {depth}; bind it with --dim")
-    return [Fact(data.dtype, (*indices.shape[:-1], *data.shape[node.attr("batch_dims", 0) + depth :]))]
+    return [ValueInfo(data.dtype, (*indices.shape[:-1], *data.shape[node.attr("batch_dims", 0) + depth :]))]
 
 
 @rule(Op("GatherElements", Var("x"), Var("indices")))

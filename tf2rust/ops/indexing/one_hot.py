@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured, normal_axis
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, measured, normal_axis
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -28,9 +28,9 @@ class OneHot(Layer):
 
 
 @infers("OneHot")
-def _one_hot(node: Node, facts: Facts) -> Sequence[Fact]:
-    indices, values = facts[node.x], facts[node.operand(2)]
-    depth = facts.known(node.input(1))
+def _one_hot(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    indices, values = infos[node.x], infos[node.operand(2)]
+    depth = infos.known(node.input(1))
     size = None if depth is None else depth.dims if depth.dims is not None else depth.const
     axis = normal_axis(node.attr("axis", -1), len(indices.shape) + 1)
     wide: int | Expr = measured(node.y)
@@ -39,7 +39,7 @@ def _one_hot(node: Node, facts: Facts) -> Sequence[Fact]:
             raise InferenceError(f"its depth is not one number but of shape {list(size.shape)}")
         number = size.reshape(-1)[0]
         wide = number if depth.dims is not None else int(number)
-    return [Fact(values.dtype, (*indices.shape[:axis], wide, *indices.shape[axis:]))]
+    return [ValueInfo(values.dtype, (*indices.shape[:axis], wide, *indices.shape[axis:]))]
 
 
 @rule(Op("OneHot", Var("indices"), Var("depth"), Var("values")))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.dtypes import DTYPES, NUMBERS
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis, same_shape
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -40,10 +40,10 @@ infers("ScatterElements", "Scatter")(same_shape)
 
 
 @infers("ScatterND")
-def _scatter_nd(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, indices = (facts[v] for v in node.operands(2))
+def _scatter_nd(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data, indices = (infos[v] for v in node.operands(2))
     check_depth(data, indices, 0)
-    return [Fact(data.dtype, data.shape)]
+    return [ValueInfo(data.dtype, data.shape)]
 
 
 def _problem(x: Value, indices: Value, update: str) -> str | None:

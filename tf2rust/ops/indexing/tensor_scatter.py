@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
-from tf2rust.ops.core.facts import infers, normal_axis, same_shape
+from tf2rust.ops.core.inference import infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule

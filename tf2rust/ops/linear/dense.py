@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -64,17 +64,17 @@ def matmul_shape(a: Dims, b: Dims) -> Dims:
 
 
 @infers("MatMul")
-def _matmul(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = (facts.shape(v) for v in node.operands())
-    return [Fact(facts.dtype(node.x), matmul_shape(a, b))]
+def _matmul(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    a, b = (infos.shape(v) for v in node.operands())
+    return [ValueInfo(infos.dtype(node.x), matmul_shape(a, b))]
 
 
 @infers("Gemm")
-def _gemm(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = (facts.shape(v) for v in node.operands(2))
+def _gemm(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    a, b = (infos.shape(v) for v in node.operands(2))
     rows = a[1] if node.attr("transA", 0) else a[0]
     columns = b[0] if node.attr("transB", 0) else b[1]
-    return [Fact(facts.dtype(node.x), (rows, columns))]
+    return [ValueInfo(infos.dtype(node.x), (rows, columns))]
 
 
 @rule(Op("MatMul", Var("x"), Const("kernel")))
@@ -100,7 +100,7 @@ def gemm(m: Match, b: Builder) -> Yield:
         kernel = kernel.T
     bias = None
     if (given := m.root.input(2)) is not None:
-        if (c := b.facts.const(given)) is None:
+        if (c := b.infos.const(given)) is None:
             return m.reject("its third input is not a constant")
         if c.size not in (1, kernel.shape[1]) or (c.ndim and c.shape[-1] != c.size):
             return m.reject(f"its third input has shape {c.shape}; a bias has one number for each column")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -19,9 +19,9 @@ class Determinant(Layer):
 
 
 @infers("Det")
-def _determinant(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    return [Fact(data.dtype, data.shape[:-2])]
+def _determinant(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    return [ValueInfo(data.dtype, data.shape[:-2])]
 
 
 @rule(Op("Det", Var("x")))

@@ -10,7 +10,7 @@ import numpy as np
 
 from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -51,8 +51,8 @@ def terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
 
 
 @infers("Einsum")
-def _einsum(node: Node, facts: Facts) -> Sequence[Fact]:
-    operands = [facts[v] for v in node.inputs if v is not None]
+def _einsum(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    operands = [infos[v] for v in node.inputs if v is not None]
     parts, result = terms(node.attr("equation"), [len(o.shape) for o in operands])
     sizes: dict[str, int | Expr] = {}
     for part, operand in zip(parts, operands, strict=True):
@@ -61,7 +61,7 @@ def _einsum(node: Node, facts: Facts) -> Sequence[Fact]:
                 sizes[letter] = size
     if any(c not in sizes for c in result):
         raise InferenceError(f"its equation {node.attr('equation')} has letters on the right that are not on the left")
-    return [Fact(operands[0].dtype, tuple(sizes[c] for c in result))]
+    return [ValueInfo(operands[0].dtype, tuple(sizes[c] for c in result))]
 
 
 @rule(Op("Einsum", Var("x"), Const("kernel")))

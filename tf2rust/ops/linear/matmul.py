@@ -9,7 +9,7 @@ import numpy as np
 
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import broadcast
+from tf2rust.ops.core.inference import broadcast
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -17,10 +17,10 @@ from tf2rust.ops.shape.reshape import Reshape
 
 
 @infers("BatchNormalization")
-def _batch_normalization(node: Node, facts: Facts) -> Sequence[Fact]:
+def _batch_normalization(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     x = node.inputs[0]
     assert x is not None
-    return [Fact(facts.dtype(x), facts.shape(x))]
+    return [ValueInfo(infos.dtype(x), infos.shape(x))]
 
 
 def _is_training(node: Node) -> bool:

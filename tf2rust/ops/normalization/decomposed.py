@@ -8,7 +8,7 @@ from itertools import product as every
 import numpy as np
 
 from tf2rust.ops.core.dims import product
-from tf2rust.ops.core.facts import normal_axis
+from tf2rust.ops.core.inference import normal_axis
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Scalar, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -32,7 +32,7 @@ def _axes(m: Match, b: Builder, rank: int, *names: str) -> list[int] | None:
         node.has("noop_with_empty_axes")
         if not node.attr("keepdims", 1):
             return None
-        found.add(tuple(sorted(normal_axis(a, rank) for a in b.facts.ints(node, "axes", 1) or range(rank))))
+        found.add(tuple(sorted(normal_axis(a, rank) for a in b.infos.ints(node, "axes", 1) or range(rank))))
     return list(next(iter(found))) if len(found) == 1 else None
 
 
@@ -171,7 +171,7 @@ def layer_normalization_one_pass(m: Match, b: Builder) -> Yield:
     for name in ("sum", "sum_of_squares"):
         node = m.node(name)
         node.has("keepdims"), node.has("noop_with_empty_axes")
-        axes.add(tuple(normal_axis(a, x.rank) for a in b.facts.ints(node, "axes", 1) or ()))
+        axes.add(tuple(normal_axis(a, x.rank) for a in b.infos.ints(node, "axes", 1) or ()))
     if len(axes) != 1 or len(next(iter(axes))) != 1:
         return m.reject("mean and mean square are not taken over one and the same axis")
     axis = next(iter(axes))[0]

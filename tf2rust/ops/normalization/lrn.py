@@ -6,7 +6,7 @@ import numpy as np
 
 from tf2rust.ops.conv.window import Window
 from tf2rust.ops.core.dims import product
-from tf2rust.ops.core.facts import infers, same_shape
+from tf2rust.ops.core.inference import infers, same_shape
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis, same_shape
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis, same_shape
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.elementwise.binary import Binary
@@ -21,11 +21,11 @@ infers(
 
 
 @infers("LayerNormalization")
-def _layer_normalization(node: Node, facts: Facts) -> Sequence[Fact]:
-    x = facts[node.x]
+def _layer_normalization(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x = infos[node.x]
     axis = normal_axis(node.attr("axis", -1), len(x.shape))
-    statistics = Fact("float32", (*x.shape[:axis], *(1 for _ in x.shape[axis:])))
-    return [Fact(x.dtype, x.shape), statistics, statistics][: len(node.outputs)]
+    statistics = ValueInfo("float32", (*x.shape[:axis], *(1 for _ in x.shape[axis:])))
+    return [ValueInfo(x.dtype, x.shape), statistics, statistics][: len(node.outputs)]
 
 
 def _used(m: Match) -> int:
@@ -50,7 +50,7 @@ def normalization_op(m: Match, b: Builder) -> Yield:
 
     beta = None
     if (given := m.root.input(2)) is not None:
-        if (constant := b.facts.const(given)) is None:
+        if (constant := b.infos.const(given)) is None:
             return m.reject("its bias is not a constant")
         beta = spread(constant)
     gamma, span = spread(m.const("scale")), x.rank - axis
@@ -120,7 +120,7 @@ _INSTANCES = Op(
 def group_normalization_reshaped(m: Match, b: Builder) -> Yield:
     """[n, c, …] as [n, groups, all else], normalised and brought back, as PyTorch writes it."""
     x, y = b.value(m["x"]), b.value(m.y)
-    inner = b.facts.shape(m.node("grouped").y)
+    inner = b.infos.shape(m.node("grouped").y)
     channels, groups = x.shape[1], inner[1]
     m.node("grouped").has("allowzero"), m.root.has("allowzero")
     if x.shape != y.shape or len(inner) != 3 or inner[0] != x.shape[0] or x.dtype != "float32":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -18,9 +18,9 @@ from tf2rust.ops.shape.transpose import around_channels_last
 
 
 @infers("GlobalLpPool")
-def _global_lp_pool(node: Node, facts: Facts) -> Sequence[Fact]:
-    x = facts[node.x]
-    return [Fact(x.dtype, reduced(x.shape, range(2, len(x.shape)), True))]
+def _global_lp_pool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x = infos[node.x]
+    return [ValueInfo(x.dtype, reduced(x.shape, range(2, len(x.shape)), True))]
 
 
 def _powers(x: Value, p: float, b: Builder) -> list[Layer]:
@@ -51,7 +51,7 @@ def lp_pool(m: Match, b: Builder) -> Yield:
     powers = _powers(x, p, b)
     total = y if p == 1 else b.temporary(y)
     first, last = around_channels_last(powers[-1].y, total, b)
-    window = pooling_window(m.root, b.facts)
+    window = pooling_window(m.root, b.infos)
     layers = [*powers, first, Pooling(function="Sum", window=window, inputs=[first.y], outputs=[last.x]), last]
     return layers if p == 1 else [*layers, _root(total, y, p)]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tf2rust.ops.conv.window import Window, window, without_flat_axis
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -52,9 +52,9 @@ class Pooling(Layer):
         return without_flat_axis(self, self.window)
 
 
-def pooling_window(node: Node, facts: Facts) -> Window:
+def pooling_window(node: Node, infos: ValueInfos) -> Window:
     """The window; ``ceil_mode`` adds what is missing of the last one to the padding at the end."""
-    spatial = facts.shape(node.x)[2:]
+    spatial = infos.shape(node.x)[2:]
     base = window(node, spatial, node.attr("kernel_shape"))
     if not node.attr("ceil_mode", 0):
         return base
@@ -75,10 +75,10 @@ def pooling_window(node: Node, facts: Facts) -> Window:
 
 
 @infers("MaxPool", "AveragePool", "LpPool")
-def _pool(node: Node, facts: Facts) -> Sequence[Fact]:
-    x = facts[node.x]
-    shape = (*x.shape[:2], *pooling_window(node, facts).output(x.shape[2:]))
-    return [Fact(x.dtype, shape), Fact("int64", shape)][: len(node.outputs)]
+def _pool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x = infos[node.x]
+    shape = (*x.shape[:2], *pooling_window(node, infos).output(x.shape[2:]))
+    return [ValueInfo(x.dtype, shape), ValueInfo("int64", shape)][: len(node.outputs)]
 
 
 def unfit(m: Match, x: Value) -> str | None:
@@ -104,7 +104,7 @@ def pooling(m: Match, b: Builder) -> Yield:
     first, last = around_channels_last(x, y, b)
     layer = Pooling(
         function="Max" if m.root.op == "MaxPool" else "Average",
-        window=pooling_window(m.root, b.facts),
+        window=pooling_window(m.root, b.infos),
         count_include_pad=bool(m.root.attr("count_include_pad", 0)),
         inputs=[first.y],
         outputs=[last.x],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tf2rust.ops.conv.dynamic import dynamic_conv, with_bias
 from tf2rust.ops.conv.window import kernel_size, window
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -15,19 +15,19 @@ from tf2rust.ops.quantized.quantize_linear import SMALL
 from tf2rust.ops.shape.reshape import Reshape
 
 
-def _shape(node: Node, facts: Facts, kernel: int) -> Dims:
-    x, weights = facts.shape(node.x), facts.shape(node.operand(kernel))
+def _shape(node: Node, infos: ValueInfos, kernel: int) -> Dims:
+    x, weights = infos.shape(node.x), infos.shape(node.operand(kernel))
     return (x[0], weights[0], *window(node, x[2:], kernel_size(weights)).output(x[2:]))
 
 
 @infers("ConvInteger")
-def _conv_integer(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact("int32", _shape(node, facts, 1))]
+def _conv_integer(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [ValueInfo("int32", _shape(node, infos, 1))]
 
 
 @infers("QLinearConv")
-def _qlinear_conv(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact(facts.dtype(node.operand(7)), _shape(node, facts, 3))]
+def _qlinear_conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [ValueInfo(infos.dtype(node.operand(7)), _shape(node, infos, 3))]
 
 
 @rule(Op("ConvInteger", Var("x"), Var("kernel"), more=True))

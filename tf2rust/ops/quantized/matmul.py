@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -32,15 +32,15 @@ class IntegerMatMul(MatMul):
 
 
 @infers("MatMulInteger")
-def _matmul_integer(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = (facts.shape(v) for v in node.operands(2))
-    return [Fact("int32", matmul_shape(a, b))]
+def _matmul_integer(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    a, b = (infos.shape(v) for v in node.operands(2))
+    return [ValueInfo("int32", matmul_shape(a, b))]
 
 
 @infers("QLinearMatMul")
-def _qlinear_matmul(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = facts.shape(node.x), facts.shape(node.operand(3))
-    return [Fact(facts.dtype(node.operand(7)), matmul_shape(a, b))]
+def _qlinear_matmul(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    a, b = infos.shape(node.x), infos.shape(node.operand(3))
+    return [ValueInfo(infos.dtype(node.operand(7)), matmul_shape(a, b))]
 
 
 def zero_point(b: Builder, given: ir.Value | None, like: Value) -> tuple[list[Layer], Value]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -42,17 +42,17 @@ class Dequantize(Quantization):
 
 
 @infers("QuantizeLinear")
-def _quantize(node: Node, facts: Facts) -> Sequence[Fact]:
+def _quantize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     given, dtype = node.input(2), node.attr("output_dtype", 0)
-    found = facts.dtype(given) if given is not None else ir.DataType(dtype).numpy().name if dtype else "uint8"
-    return [Fact(found, facts.shape(node.x))]
+    found = infos.dtype(given) if given is not None else ir.DataType(dtype).numpy().name if dtype else "uint8"
+    return [ValueInfo(found, infos.shape(node.x))]
 
 
 @infers("DequantizeLinear")
-def _dequantize(node: Node, facts: Facts) -> Sequence[Fact]:
+def _dequantize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     dtype = node.attr("output_dtype", 0)
-    found = ir.DataType(dtype).numpy().name if dtype else facts.dtype(node.operand(1))
-    return [Fact(found, facts.shape(node.x))]
+    found = ir.DataType(dtype).numpy().name if dtype else infos.dtype(node.operand(1))
+    return [ValueInfo(found, infos.shape(node.x))]
 
 
 @rule(Op("QuantizeLinear|DequantizeLinear", Var("x"), Var("scale"), more=True, name="quantization"))

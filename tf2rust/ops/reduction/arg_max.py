@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.reduction.along_axis import AlongAxis
@@ -26,10 +26,10 @@ class ArgExtreme(AlongAxis):
 
 
 @infers("ArgMax", "ArgMin")
-def _arg_extreme(node: Node, facts: Facts) -> Sequence[Fact]:
-    shape = facts.shape(node.x)
+def _arg_extreme(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    shape = infos.shape(node.x)
     axis = normal_axis(node.attr("axis", 0), len(shape))
-    return [Fact("int64", reduced(shape, [axis], bool(node.attr("keepdims", 1))))]
+    return [ValueInfo("int64", reduced(shape, [axis], bool(node.attr("keepdims", 1))))]
 
 
 @rule(Op("ArgMax|ArgMin", Var("x"), name="extreme"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import infers, normal_axis, same_shape
+from tf2rust.ops.core.inference import infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -35,7 +35,7 @@ def cumulate(m: Match, b: Builder) -> Yield:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")
-    axis = b.facts.const(m["axis"])
+    axis = b.infos.const(m["axis"])
     if not x.rank:
         return m.reject("its input is a single number, which has no axis")
     return Cumulate(

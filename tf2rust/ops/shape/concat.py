@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.core.dims import Expr, format_shape
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Columns, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -44,11 +44,11 @@ class Concatenate(Layer):
 
 
 @infers("Concat")
-def _concat(node: Node, facts: Facts) -> Sequence[Fact]:
-    parts = [facts[v] for v in node.inputs if v is not None]
+def _concat(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    parts = [infos[v] for v in node.inputs if v is not None]
     dims = [p.dims for p in parts if p.dims is not None and p.dims.ndim == 1]
     if len(dims) == len(parts):
-        return [Fact.of_dims(np.concatenate(dims), parts[0].dtype)]
+        return [ValueInfo.of_dims(np.concatenate(dims), parts[0].dtype)]
     ranks = {len(p.shape) for p in parts}
     if len(ranks) > 1 or 0 in ranks:
         shapes = ", ".join(format_shape(p.shape) for p in parts)
@@ -58,7 +58,7 @@ def _concat(node: Node, facts: Facts) -> Sequence[Fact]:
     for part in parts:
         total = total + part.shape[axis]
     fill = parts[0].fill if all(p.fill == parts[0].fill for p in parts) else None
-    return [Fact(parts[0].dtype, (*parts[0].shape[:axis], total, *parts[0].shape[axis + 1 :]), fill=fill)]
+    return [ValueInfo(parts[0].dtype, (*parts[0].shape[:axis], total, *parts[0].shape[axis + 1 :]), fill=fill)]
 
 
 @rule(Op("Concat", Var("first"), more=True))

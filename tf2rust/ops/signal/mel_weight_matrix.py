@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, measured
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
@@ -23,15 +23,15 @@ class MelWeights(Layer):
 
 
 @infers("MelWeightMatrix")
-def _mel_weights(node: Node, facts: Facts) -> Sequence[Fact]:
+def _mel_weights(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     dtype = ir.DataType(node.attr("output_datatype", ir.DataType.FLOAT.value)).numpy().name
-    if all(facts.const(v) is not None for v in node.inputs):  # it is computed in a moment
-        filters, samples = (facts.ints(node, name, i) or [] for i, name in enumerate(_INPUTS[:2]))
+    if all(infos.const(v) is not None for v in node.inputs):  # it is computed in a moment
+        filters, samples = (infos.ints(node, name, i) or [] for i, name in enumerate(_INPUTS[:2]))
         if len(filters) != 1 or len(samples) != 1:
             raise InferenceError("how many filters and samples there are is not one number each")
-        return [Fact(dtype, (samples[0] // 2 + 1, filters[0]))]
+        return [ValueInfo(dtype, (samples[0] // 2 + 1, filters[0]))]
     y = node.y
-    return [Fact(dtype, (measured(y, "bins"), measured(y, "filters")))]
+    return [ValueInfo(dtype, (measured(y, "bins"), measured(y, "filters")))]
 
 
 @rule(Op("MelWeightMatrix", *(Var(name) for name in _INPUTS)))
