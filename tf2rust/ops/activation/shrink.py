@@ -6,7 +6,7 @@ import numpy as np
 
 from tf2rust.ops.core.inference import infers, same_shape
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.comparison import Compare
 from tf2rust.ops.elementwise.where import Select
@@ -16,7 +16,7 @@ infers("Shrink")(same_shape)
 
 
 @rule(Op("Shrink", Var("x")))
-def shrink(m: Match, b: Builder) -> Yield:
+def shrink(m: Match, b: Builder) -> RuleResult:
     """x + bias below −lambd, x − bias above lambd, 0 between."""
     x, y = b.value(m["x"]), b.value(m.y)
     lambd, bias = m.root.attr("lambd", 0.5), m.root.attr("bias", 0.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tf2rust.ops.core.inference import infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Scalar, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.where import choices_read, chosen
 from tf2rust.ops.reduction.keepdims import is_along, spread
 from tf2rust.ops.shape.transpose import Transpose, inverse, permute
@@ -41,7 +41,7 @@ class Softmax(Layer):
 
 
 @rule(Op("Softmax|LogSoftmax", X, name="softmax"))
-def softmax(m: Match, b: Builder) -> Yield:
+def softmax(m: Match, b: Builder) -> RuleResult:
     """Before operator set 13 the axis and all after it are one."""
     x = b.value(m["x"])
     if x.dtype != "float32":
@@ -61,18 +61,18 @@ _LOG_SUM = Op("Add", Op("Log", Op("ReduceSum", _POWERS, more=True, name="total")
 
 
 @rule(Op("Sub", X, _LOG_SUM, name="log"))
-def log_softmax_over_axes(m: Match, b: Builder) -> Yield:
+def log_softmax_over_axes(m: Match, b: Builder) -> RuleResult:
     """x − logsumexp(x), as Keras writes it for several axes."""
     return _over_axes(m, b, log=True)
 
 
 @rule(Op("Exp", Op("Sub", X, _LOG_SUM, name="log")))
-def softmax_over_axes(m: Match, b: Builder) -> Yield:
+def softmax_over_axes(m: Match, b: Builder) -> RuleResult:
     """exp(x − logsumexp(x)), as Keras writes it for several axes."""
     return _over_axes(m, b, log=False)
 
 
-def _over_axes(m: Match, b: Builder, *, log: bool) -> Yield:
+def _over_axes(m: Match, b: Builder, *, log: bool) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; Softmax is there for float32")
@@ -102,7 +102,7 @@ _SUM = Op("ReduceSum", _EXP, more=True)
 
 
 @rule(Op("Div", _EXP, spread(_SUM)))
-def softmax_spelled_out(m: Match, b: Builder) -> Yield:
+def softmax_spelled_out(m: Match, b: Builder) -> RuleResult:
     """exp(x − max(x)) / Σ, as JAX writes it."""
     x = b.value(m["x"])
     if x.dtype != "float32":

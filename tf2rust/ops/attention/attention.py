@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Optional, Scalar, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.where import choices_read, chosen
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose, inverse
@@ -59,26 +59,26 @@ def _weighted(scores: Op | Optional) -> Op:
 
 
 @rule(_weighted(_SCALED))
-def attention(m: Match, b: Builder) -> Yield:
+def attention(m: Match, b: Builder) -> RuleResult:
     """softmax(scale · q·kᵀ) · v."""
     return _attention(m, b, None)
 
 
 @rule(_weighted(chosen(Var("mask"), _SCALED, Scalar("fill"), name="masked")))
-def attention_masked(m: Match, b: Builder) -> Yield:
+def attention_masked(m: Match, b: Builder) -> RuleResult:
     """Scores that are masked become a very small number, as Keras writes it."""
     choices_read(m, "masked")
     return _attention(m, b, _without_true(m["mask"], b), m.scalar("fill"))
 
 
 @rule(_weighted(Op("Where", Var("mask"), _SCALED, Scalar("fill"), name="masked")))
-def attention_where(m: Match, b: Builder) -> Yield:
+def attention_where(m: Match, b: Builder) -> RuleResult:
     """The same with ONNX' Where."""
     return _attention(m, b, _without_true(m["mask"], b), m.scalar("fill"))
 
 
 @rule(_weighted(Op("Add", _SCALED, Var("bias"), name="masked")))
-def attention_biased(m: Match, b: Builder) -> Yield:
+def attention_biased(m: Match, b: Builder) -> RuleResult:
     """Something is added to the scores: a mask of zeros and −∞, or a bias by position."""
     return _attention(m, b, m["bias"])
 
@@ -97,7 +97,7 @@ def _without_true(value: ir.Value, b: Builder) -> ir.Value:
     return value
 
 
-def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -> Yield:
+def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -> RuleResult:
     q, k, v, y = (b.value(x) for x in (m["q"], m["k"], m["v"], m.y))
     if any(value.dtype != "float32" for value in (q, k, v)):
         return m.reject("its operands are not float32")

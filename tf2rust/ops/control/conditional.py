@@ -11,7 +11,7 @@ from tf2rust.ops.control.loop_body import check_element
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, enters, infers
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @enters("If")
@@ -43,7 +43,7 @@ def _if(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("If", Var("condition")), name="if")
-def if_(m: Match, b: Builder) -> Yield:
+def if_(m: Match, b: Builder) -> RuleResult:
     """Both branches, of which one runs."""
     used = [i for i, v in enumerate(m.root.outputs) if v.is_graph_output() or v.uses()]
     for attribute in ("then_branch", "else_branch"):

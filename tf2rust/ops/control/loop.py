@@ -8,7 +8,7 @@ from tf2rust.ops.control.layers import Along, Done, Repeat, actual, body_graph, 
 from tf2rust.ops.control.loop_body import body_of, count_of, source, step_of
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.shape import ShapeOf
 
@@ -19,7 +19,7 @@ def _is_used(value: ir.Value) -> bool:
 
 # Its name comes after that of the rule that finds recurrent layers, which is tried before it.
 @rule(Op("Loop", more=True, name="loop"))
-def repeated_loop(m: Match, b: Builder) -> Yield:
+def repeated_loop(m: Match, b: Builder) -> RuleResult:
     """A loop of its body's layers; what no step changes is read where it is."""
     m.root.has("body")
     graph, inputs, outputs = body_of(m.root), m.root.ir.inputs[2:], m.root.outputs

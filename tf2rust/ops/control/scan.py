@@ -12,7 +12,7 @@ from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, enters, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, LayerGraph, Value
 from tf2rust.ops.core.pattern import Match, Op
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 _BATCHED = 8
 """The operator set in which every input has a batch before all else, which the body does not see."""
@@ -95,7 +95,7 @@ def _scan(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Scan", more=True))
-def scan(m: Match, b: Builder) -> Yield:
+def scan(m: Match, b: Builder) -> RuleResult:
     """A loop over the parts of the sequences; in operator set 8 one for each part of the batch."""
     m.root.has("body")
     found = _Scan(m.root, b.infos)

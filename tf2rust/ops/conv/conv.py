@@ -13,7 +13,7 @@ from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Weight, winograd_tile
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.shape.transpose import around_channels_last
 
@@ -137,7 +137,7 @@ def _conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Conv", Var("x"), Const("kernel"), more=True))
-def conv(m: Match, b: Builder) -> Yield:
+def conv(m: Match, b: Builder) -> RuleResult:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     rank = x.rank - 2

@@ -12,7 +12,7 @@ from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.slice import Slice
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.shape.transpose import around_channels_last
@@ -112,7 +112,7 @@ def _conv_transpose(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("ConvTranspose", Var("x"), Const("kernel"), more=True))
-def conv_transpose(m: Match, b: Builder) -> Yield:
+def conv_transpose(m: Match, b: Builder) -> RuleResult:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     rank, groups = x.rank - 2, m.root.attr("group", 1)

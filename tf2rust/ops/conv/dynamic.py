@@ -10,7 +10,7 @@ from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.inference import InferenceError
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -87,7 +87,7 @@ def _operands(m: Match, b: Builder) -> tuple[list[Value], Value | None] | Mismat
 
 
 @rule(Op("Conv", Var("x"), Var("kernel"), more=True))
-def conv_with_dynamic_kernel(m: Match, b: Builder) -> Yield:
+def conv_with_dynamic_kernel(m: Match, b: Builder) -> RuleResult:
     found = _operands(m, b)
     if isinstance(found, Mismatch):
         return found
@@ -96,7 +96,7 @@ def conv_with_dynamic_kernel(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("ConvTranspose", Var("x"), Var("kernel"), more=True))
-def conv_transpose_with_dynamic_kernel(m: Match, b: Builder) -> Yield:
+def conv_transpose_with_dynamic_kernel(m: Match, b: Builder) -> RuleResult:
     found = _operands(m, b)
     if isinstance(found, Mismatch):
         return found

@@ -71,7 +71,7 @@ def stored_only(layer: Layer) -> list[Value]:
     return [] if layer.only_moves else [v for v in (*layer.inputs, *layer.outputs) if v.dtype == "float16"]
 
 
-Yield = Layer | Sequence[Layer] | Mismatch
+RuleResult = Layer | Sequence[Layer] | Mismatch
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Rule:
 
     name: str
     pattern: Op
-    build: Callable[[Match, Builder], Yield]
+    build: Callable[[Match, Builder], RuleResult]
 
     def apply(self, node: ir.Node, builder: Builder) -> Applied | Mismatch:
         """Tries the rule with ``node`` as the last node of its pattern."""
@@ -150,10 +150,10 @@ _rules: dict[str, Rule] = {}
 
 def rule(
     pattern: Op, *, name: str = ""
-) -> Callable[[Callable[[Match, Builder], Yield]], Callable[[Match, Builder], Yield]]:
+) -> Callable[[Callable[[Match, Builder], RuleResult]], Callable[[Match, Builder], RuleResult]]:
     """Registers a rule; it is called as the function is, unless ``name`` is given."""
 
-    def register(build: Callable[[Match, Builder], Yield]) -> Callable[[Match, Builder], Yield]:
+    def register(build: Callable[[Match, Builder], RuleResult]) -> Callable[[Match, Builder], RuleResult]:
         title = name or build.__name__
         if title in _rules:
             raise ValueError(f"two rules are called {title}")

@@ -11,7 +11,7 @@ from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value, Weight, broadcasts_rows
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import inverse
@@ -165,7 +165,7 @@ def _binary(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("|".join([*_OPS, "Sum", "Mean"]), Var("a"), more=True, name="binary"))
-def binary(m: Match, b: Builder) -> Yield:
+def binary(m: Match, b: Builder) -> RuleResult:
     """Max, Min, Sum and Mean of more than two become a chain; one alone is what it is."""
     inputs = [v for v in m.root.inputs if v is not None]
     function = "Fmod" if m.root.op == "Mod" and m.root.attr("fmod", 0) else _CHAINED.get(m.root.op, m.root.op)
@@ -198,7 +198,7 @@ def binary(m: Match, b: Builder) -> Yield:
     return layers
 
 
-def _mixed(m: Match, b: Builder) -> Yield:
+def _mixed(m: Match, b: Builder) -> RuleResult:
     """A power of two dtypes, in the wider kind of the two: floats if either is a float."""
     x, exponent, y = b.value(m["a"]), b.value(m.root.operand(1)), b.value(m.y)
     common = np.result_type(x.dtype, exponent.dtype).name if "float" in x.dtype + exponent.dtype else "int64"
@@ -247,7 +247,7 @@ def _apply(function: str, left: Value | np.ndarray, right: Value | np.ndarray, y
         Op("Mul", Op("Relu", Op("Neg", Var("x")), name="left"), Const("slope")),
     )
 )
-def prelu_spelled_out(m: Match, b: Builder) -> Yield:
+def prelu_spelled_out(m: Match, b: Builder) -> RuleResult:
     """Keras writes PReLU as relu(x) − alpha · relu(−x), the sign with the constant."""
     x, y = b.value(m["x"]), b.value(m.y)
     if x.shape != y.shape:

@@ -11,7 +11,7 @@ from tf2rust.ops.core.dtypes import INTEGERS
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.comparison import Elementwise
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -55,7 +55,7 @@ def _bit_cast(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("|".join([*_FUNCTIONS, "BitShift"]), Var("a"), Var("b"), name="bitwise"))
-def bitwise(m: Match, b: Builder) -> Yield:
+def bitwise(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(m["a"]), b.value(m["b"])]
     if bad := next((v for v in inputs if v.dtype not in INTEGERS), None):
         return m.reject(f"its input `{bad.name}` is {bad.dtype}, no integer")
@@ -65,7 +65,7 @@ def bitwise(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("BitwiseNot", Var("x")))
-def bitwise_not(m: Match, b: Builder) -> Yield:
+def bitwise_not(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype not in INTEGERS:
         return m.reject(f"its input is {x.dtype}, no integer")
@@ -73,7 +73,7 @@ def bitwise_not(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("BitCast", Var("x")))
-def bit_cast(m: Match, b: Builder) -> Yield:
+def bit_cast(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     m.root.has("to")
     if y.dtype == "bool" or not any(x.dtype in group and y.dtype in group for group in _SIZES.values()):

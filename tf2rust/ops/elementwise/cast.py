@@ -10,7 +10,7 @@ import onnx_ir as ir
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
 
 DTYPES = (
@@ -45,7 +45,7 @@ def _cast(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Cast", Var("x")))
-def cast(m: Match, b: Builder) -> Yield:
+def cast(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     m.root.has("to"), m.root.has("saturate"), m.root.has("round_mode")
     for dtype in (x.dtype, y.dtype):

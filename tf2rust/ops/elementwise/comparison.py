@@ -13,7 +13,7 @@ from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, Value, broadcasts_rows
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
 
 
@@ -95,7 +95,7 @@ def operands(b: Builder, y: Value, *names: ir.Value) -> tuple[list[Layer], list[
     return layers, values
 
 
-def elementwise_layer(m: Match, b: Builder, make: Callable[..., Layer], names: Sequence[str]) -> Yield:
+def elementwise_layer(m: Match, b: Builder, make: Callable[..., Layer], names: Sequence[str]) -> RuleResult:
     """The layer that ``make`` makes of the match's values ``names``; the reason where a dtype is none there is."""
     y = b.value(m.y)
     constants, inputs = operands(b, y, *(m[n] for n in names))
@@ -106,22 +106,22 @@ def elementwise_layer(m: Match, b: Builder, make: Callable[..., Layer], names: S
 
 
 @rule(Op("|".join(_COMPARISONS), Var("a"), Var("b"), name="compare"))
-def compare(m: Match, b: Builder) -> Yield:
+def compare(m: Match, b: Builder) -> RuleResult:
     return elementwise_layer(m, b, lambda **parts: Compare(function=m.root.op, **parts), "ab")
 
 
 @rule(Op("Not", Op("Equal", Var("a"), Var("b"))))
-def not_equal(m: Match, b: Builder) -> Yield:
+def not_equal(m: Match, b: Builder) -> RuleResult:
     return elementwise_layer(m, b, lambda **parts: Compare(function="NotEqual", **parts), "ab")
 
 
 @rule(Op("|".join(_LOGIC), Var("a"), Var("b"), name="logic"))
-def logic(m: Match, b: Builder) -> Yield:
+def logic(m: Match, b: Builder) -> RuleResult:
     return elementwise_layer(m, b, lambda **parts: Logic(function=m.root.op, **parts), "ab")
 
 
 @rule(Op("And", Op("Or", Var("a"), Var("b")), Op("Not", Op("And", Var("a"), Var("b"), name="both"))))
-def exclusive_or(m: Match, b: Builder) -> Yield:
+def exclusive_or(m: Match, b: Builder) -> RuleResult:
     """TensorFlow has it spelled out as (a | b) & !(a & b)."""
     return elementwise_layer(m, b, lambda **parts: Logic(function="Xor", **parts), "ab")
 

@@ -9,7 +9,7 @@ import numpy as np
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.shape.expand import Broadcast
 from tf2rust.ops.shape.reshape import Reshape
@@ -23,7 +23,7 @@ def _dropout(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Dropout", Var("x"), more=True))
-def dropout(m: Match, b: Builder) -> Yield:
+def dropout(m: Match, b: Builder) -> RuleResult:
     """It keeps every element, which is also what its mask says."""
     for attribute in ("ratio", "seed"):
         m.root.has(attribute)

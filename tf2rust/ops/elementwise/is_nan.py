@@ -9,7 +9,7 @@ import numpy as np
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.comparison import Compare, Logic
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.shape.expand import Broadcast
@@ -23,7 +23,7 @@ def _kind_of_number(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("IsNaN", Var("x")))
-def is_nan(m: Match, b: Builder) -> Yield:
+def is_nan(m: Match, b: Builder) -> RuleResult:
     """A NaN is what differs from itself."""
     x = b.value(m["x"])
     if x.dtype not in _FLOATS:
@@ -32,7 +32,7 @@ def is_nan(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("IsInf", Var("x")))
-def is_inf(m: Match, b: Builder) -> Yield:
+def is_inf(m: Match, b: Builder) -> RuleResult:
     """x = ∞ or x = −∞, or one of the two."""
     x, y = b.value(m["x"]), b.value(m.y)
     negative, positive = (bool(m.root.attr(f"detect_{sign}", 1)) for sign in ("negative", "positive"))

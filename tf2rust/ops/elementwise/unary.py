@@ -9,7 +9,7 @@ from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 _FUNCTIONS = (
     *("Neg", "Abs", "Sign", "Sqrt", "Reciprocal", "Erf", "Log", "Floor", "Ceil", "Round"),
@@ -38,7 +38,7 @@ class Unary(Layer):
 
 
 @rule(Op("|".join(_FUNCTIONS), Var("x"), name="unary"))
-def unary(m: Match, b: Builder) -> Yield:
+def unary(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     doubles = ("float32", "float64") if m.root.op in OF_DOUBLES else ("float32",)
     known = NUMBERS if m.root.op in _OF_NUMBERS else doubles
@@ -48,7 +48,7 @@ def unary(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("Exp", Var("x")))
-def exp_of_doubles(m: Match, b: Builder) -> Yield:
+def exp_of_doubles(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype != "float64":
         return m.reject(f"its input is {x.dtype}; Exp is there for float32 and float64")

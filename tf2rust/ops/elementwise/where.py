@@ -9,7 +9,7 @@ import numpy as np
 
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.pattern import Match, Op, Pattern, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.comparison import Elementwise, elementwise_layer
 from tf2rust.ops.generator.constant import constant
 
@@ -31,7 +31,7 @@ def _where(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Where", Var("c"), Var("a"), Var("b")))
-def where(m: Match, b: Builder) -> Yield:
+def where(m: Match, b: Builder) -> RuleResult:
     return elementwise_layer(m, b, Select, "cab")
 
 
@@ -54,7 +54,7 @@ def choices_read(m: Match, *names: str) -> None:
 
 
 @rule(chosen(Var("c"), Var("a"), Var("b")))
-def where_spelled_out(m: Match, b: Builder) -> Yield:
+def where_spelled_out(m: Match, b: Builder) -> RuleResult:
     if b.infos.dtype(m["c"]) != "bool":
         return m.reject("the condition is not a truth value")
     choices_read(m)
@@ -66,18 +66,18 @@ _ZERO = Op("Cast", Op("Not", Var("c"), name="chosen_not", shared=True), name="ch
 
 
 @rule(Op("Add", _ONE, Op("Mul", _ZERO, Var("b"), name="chosen_b"), name="chosen"))
-def where_one(m: Match, b: Builder) -> Yield:
+def where_one(m: Match, b: Builder) -> RuleResult:
     """``where(c, 1, b)``, the factor of 1 left out."""
     return _with_one(m, b, "c1b")
 
 
 @rule(Op("Add", Op("Mul", _ONE, Var("a"), name="chosen_a"), _ZERO, name="chosen"))
-def where_else_one(m: Match, b: Builder) -> Yield:
+def where_else_one(m: Match, b: Builder) -> RuleResult:
     """``where(c, a, 1)``, the factor of 1 left out."""
     return _with_one(m, b, "ca1")
 
 
-def _with_one(m: Match, b: Builder, order: str) -> Yield:
+def _with_one(m: Match, b: Builder, order: str) -> RuleResult:
     y = b.value(m.y)
     if b.infos.dtype(m["c"]) != "bool":
         return m.reject("the condition is not a truth value")

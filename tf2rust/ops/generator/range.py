@@ -13,7 +13,7 @@ from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, measured
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -60,7 +60,7 @@ def _whole(value: ir.Value | None, infos: ValueInfos) -> int | Expr | None:
 
 
 @rule(Op("Range", Var("start"), Var("limit"), Var("step")))
-def range_(m: Match, b: Builder) -> Yield:
+def range_(m: Match, b: Builder) -> RuleResult:
     start, step = b.value(m["start"]), b.value(m["step"])
     if start.dtype not in NUMBERS:
         return m.reject(f"it is of {start.dtype}; Range is there for {', '.join(NUMBERS)}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -35,7 +35,7 @@ def _col2im(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Col2Im", Var("x"), Const("image"), Const("block")))
-def col2im(m: Match, b: Builder) -> Yield:
+def col2im(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     image, block = ([int(n) for n in m.const(name)] for name in ("image", "block"))
     if x.dtype != "float32":

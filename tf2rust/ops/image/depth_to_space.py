@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose, around_channels_last, permute
 
@@ -35,7 +35,7 @@ def _moved(x: Value, y: Value, shape: Dims, perm: Perm, b: Builder) -> list[Laye
 
 
 @rule(Op("DepthToSpace|SpaceToDepth", Var("x"), name="blocks"))
-def blocks(m: Match, b: Builder) -> Yield:
+def blocks(m: Match, b: Builder) -> RuleResult:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("blocksize")
     mode = m.root.attr("mode", "DCR")

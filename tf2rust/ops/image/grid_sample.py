@@ -10,7 +10,7 @@ import numpy as np
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.linear.matmul import MatMul
 from tf2rust.ops.shape.reshape import Reshape
@@ -51,7 +51,7 @@ def _affine_grid(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("GridSample", Var("x"), Var("grid")))
-def grid_sample(m: Match, b: Builder) -> Yield:
+def grid_sample(m: Match, b: Builder) -> RuleResult:
     x, grid, y = b.value(m["x"]), b.value(m["grid"]), b.value(m.y)
     mode, outside = m.root.attr("mode", "linear"), m.root.attr("padding_mode", "zeros").capitalize()
     if {x.dtype, grid.dtype} != {"float32"} or not 3 <= x.rank <= 5 or mode not in _INTERPOLATIONS:
@@ -69,7 +69,7 @@ def grid_sample(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("AffineGrid", Var("theta"), Var("size")))
-def affine_grid(m: Match, b: Builder) -> Yield:
+def affine_grid(m: Match, b: Builder) -> RuleResult:
     """The regular grid, a constant, times each matrix."""
     theta, y = b.value(m["theta"]), b.value(m.y)
     sizes = [d for d in y.shape[1:-1] if isinstance(d, int)]

@@ -13,7 +13,7 @@ from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
 
 _COORDINATES = {
@@ -163,7 +163,7 @@ def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
-def resize(m: Match, b: Builder) -> Yield:
+def resize(m: Match, b: Builder) -> RuleResult:
     """A layer for each axis that changes; those of fewest elements first."""
     x, node = b.value(m["x"]), m.root
     target, mode = _target(node, b.infos), node.attr("mode", "nearest")

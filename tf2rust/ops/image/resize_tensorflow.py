@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.image.resize import Resize, axis_by_axis
 
 
@@ -27,7 +27,7 @@ def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("ResizeNearestNeighbor|ResizeBilinear|ResizeBicubic", Var("x"), Var("size"), name="resize"))
-def resize_images(m: Match, b: Builder) -> Yield:
+def resize_images(m: Match, b: Builder) -> RuleResult:
     """TensorFlow's float32 arithmetic, rounding by rounding; Keys' parameter is −½ for half_pixel_centers, else −¾."""
     x, y, op = b.value(m["x"]), b.value(m.y), m.root.op
     corners, centers = bool(m.root.attr("align_corners", 0)), bool(m.root.attr("half_pixel_centers", 0))

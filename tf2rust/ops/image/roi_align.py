@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -31,7 +31,7 @@ def _roi_align(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("RoiAlign", Var("x"), Var("regions"), Var("images")))
-def roi_align(m: Match, b: Builder) -> Yield:
+def roi_align(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(m[name]) for name in ("x", "regions", "images")]
     y = b.value(m.y)
     mode = m.root.attr("mode", "avg")

@@ -13,7 +13,7 @@ from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, measured, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
 
 
@@ -71,7 +71,7 @@ def _unique(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("NonZero", Var("x")))
-def nonzero(m: Match, b: Builder) -> Yield:
+def nonzero(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
@@ -83,7 +83,7 @@ def _flat(x: Value, b: Builder) -> Reshape:
 
 
 @rule(Op("Compress", Var("x"), Var("condition")))
-def compress(m: Match, b: Builder) -> Yield:
+def compress(m: Match, b: Builder) -> RuleResult:
     x, condition, y = b.value(m["x"]), b.value(m["condition"]), b.value(m.y)
     if x.dtype not in DTYPES or condition.dtype != "bool" or condition.rank != 1:
         return m.reject(
@@ -98,7 +98,7 @@ def compress(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("Unique", Var("x")))
-def unique(m: Match, b: Builder) -> Yield:
+def unique(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")

@@ -12,7 +12,7 @@ from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Optional, Scalar, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.cast import Cast
 
@@ -74,7 +74,7 @@ def _gather(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     return [ValueInfo(data.dtype, (*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))]
 
 
-def _embedding(m: Match, b: Builder, indices: str, outside: str) -> Yield:
+def _embedding(m: Match, b: Builder, indices: str, outside: str) -> RuleResult:
     table = m.const("table")
     if table.dtype != np.float32 or table.ndim != 2:
         return m.reject(f"the table is {table.dtype} of rank {table.ndim}; Embedding wants a float32 matrix")
@@ -84,7 +84,7 @@ def _embedding(m: Match, b: Builder, indices: str, outside: str) -> Yield:
 
 
 @rule(Op("Gather", Const("table"), Var("indices")))
-def embedding(m: Match, b: Builder) -> Yield:
+def embedding(m: Match, b: Builder) -> RuleResult:
     """By ONNX, negative indices count from the end."""
     return _embedding(m, b, "indices", "from_end")
 
@@ -97,7 +97,7 @@ _AS_IS = Op("Mul", Op("Cast", Op("Not", _NEGATIVE), name="otherwise"), Var("x"),
 
 
 @rule(Op("Gather", Const("table"), Op("Add", _WRAPPED, _AS_IS, name="selected")))
-def embedding_keras3(m: Match, b: Builder) -> Yield:
+def embedding_keras3(m: Match, b: Builder) -> RuleResult:
     """Keras 3 writes ``where(x < 0, x + rows, x)`` in front of the lookup."""
     if m.scalar("rows") != len(m.const("table")):
         return m.reject(
@@ -117,7 +117,7 @@ _ONE_HOT = Op(
 
 
 @rule(Op("MatMul", Op("Cast", _ONE_HOT), Const("kernel")))
-def one_hot_product(m: Match, b: Builder) -> Yield:
+def one_hot_product(m: Match, b: Builder) -> RuleResult:
     """one_hot(x) · kernel picks rows of the kernel; an index without a class gives zeros."""
     m.node("Cast").has("to")
     if m.has("column"):

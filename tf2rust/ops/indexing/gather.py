@@ -10,7 +10,7 @@ from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -40,7 +40,7 @@ def dtype_problem(x: Value, indices: Value, known: Sequence[str]) -> str | None:
 
 
 @rule(Op("Gather", Var("x"), Var("indices")))
-def gather(m: Match, b: Builder) -> Yield:
+def gather(m: Match, b: Builder) -> RuleResult:
     x, indices = b.value(m["x"]), b.value(m["indices"])
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
     if x.dtype not in DTYPES or indices.dtype not in INTEGERS:
@@ -107,7 +107,7 @@ def _gather_nd(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("GatherElements", Var("x"), Var("indices")))
-def gather_elements(m: Match, b: Builder) -> Yield:
+def gather_elements(m: Match, b: Builder) -> RuleResult:
     x, indices = b.value(m["x"]), b.value(m["indices"])
     if reason := dtype_problem(x, indices, DTYPES):
         return m.reject(reason)
@@ -116,7 +116,7 @@ def gather_elements(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("GatherND", Var("x"), Var("indices")))
-def gather_nd(m: Match, b: Builder) -> Yield:
+def gather_nd(m: Match, b: Builder) -> RuleResult:
     x, indices = b.value(m["x"]), b.value(m["indices"])
     if reason := dtype_problem(x, indices, DTYPES):
         return m.reject(reason)

@@ -10,7 +10,7 @@ from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, measured, normal_axis
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -43,7 +43,7 @@ def _one_hot(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("OneHot", Var("indices"), Var("depth"), Var("values")))
-def one_hot(m: Match, b: Builder) -> Yield:
+def one_hot(m: Match, b: Builder) -> RuleResult:
     """Indices may be floats; those outside are nowhere."""
     indices, values, y = b.value(m["indices"]), b.value(m["values"]), b.value(m.y)
     if values.rank != 1:

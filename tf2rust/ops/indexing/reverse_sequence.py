@@ -12,7 +12,7 @@ from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.slice import Slice
 
 
@@ -60,7 +60,7 @@ def are_all(lengths: ir.Value, size: int | Expr, infos: ValueInfos) -> bool:
 
 
 @rule(Op("ReverseSequence", Var("x"), Var("lengths")))
-def reverse_sequence(m: Match, b: Builder) -> Yield:
+def reverse_sequence(m: Match, b: Builder) -> RuleResult:
     """Whole sequences are a Slice with step −1."""
     x, y = b.value(m["x"]), b.value(m.y)
     time, batch = m.root.attr("time_axis", 0), m.root.attr("batch_axis", 1)

@@ -10,7 +10,7 @@ from tf2rust.ops.core.dtypes import DTYPES, NUMBERS
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.gather import ByTuples, check_depth, dtype_problem
 
 _UPDATES = {"none": "Replace", "add": "Add", "mul": "Mul", "max": "Max", "min": "Min"}
@@ -53,7 +53,7 @@ def _problem(x: Value, indices: Value, update: str) -> str | None:
 
 
 @rule(Op("ScatterElements|Scatter", Var("x"), Var("indices"), Var("updates"), name="scatter"))
-def scatter_elements(m: Match, b: Builder) -> Yield:
+def scatter_elements(m: Match, b: Builder) -> RuleResult:
     x, indices, updates = (b.value(m[name]) for name in ("x", "indices", "updates"))
     update = m.root.attr("reduction", "none")
     if reason := _problem(x, indices, update):
@@ -64,7 +64,7 @@ def scatter_elements(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("ScatterND", Var("x"), Var("indices"), Var("updates")))
-def scatter_nd(m: Match, b: Builder) -> Yield:
+def scatter_nd(m: Match, b: Builder) -> RuleResult:
     x, indices, updates = (b.value(m[name]) for name in ("x", "indices", "updates"))
     update = m.root.attr("reduction", "none")
     if reason := _problem(x, indices, update):

@@ -11,7 +11,7 @@ from tf2rust.ops.core.dims import Expr, least, symbols
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
 
 _OPEN = 10**9  # exporters write "to the end" as one of several large numbers
@@ -128,7 +128,7 @@ def _slice(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Slice", Var("x"), more=True, name="slice"))
-def slice_(m: Match, b: Builder) -> Yield:
+def slice_(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     for attribute in ("starts", "ends", "axes"):
         m.root.has(attribute)
@@ -160,7 +160,7 @@ def parts(node: Node, infos: ValueInfos, axis: int) -> list[int | Expr]:
 
 
 @rule(Op("Split", Var("x"), more=True))
-def split(m: Match, b: Builder) -> Yield:
+def split(m: Match, b: Builder) -> RuleResult:
     """One Slice for each part."""
     x = b.value(m["x"])
     axis = normal_axis(m.root.attr("axis", 0), x.rank)

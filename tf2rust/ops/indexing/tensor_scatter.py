@@ -10,7 +10,7 @@ from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
 from tf2rust.ops.core.inference import infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
 
 
@@ -27,7 +27,7 @@ infers("TensorScatter")(same_shape)
 
 
 @rule(Op("TensorScatter", Var("x"), Var("updates"), more=True))
-def tensor_scatter(m: Match, b: Builder) -> Yield:
+def tensor_scatter(m: Match, b: Builder) -> RuleResult:
     x, updates, y = b.value(m["x"]), b.value(m["updates"]), b.value(m.y)
     axis, mode = normal_axis(m.root.attr("axis", -2), x.rank), m.root.attr("mode", "linear")
     if updates.rank != x.rank:

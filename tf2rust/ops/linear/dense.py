@@ -11,7 +11,7 @@ from tf2rust.ops.core.dims import Expr, product
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.linear.affine import Affine
 
 
@@ -78,7 +78,7 @@ def _gemm(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("MatMul", Var("x"), Const("kernel")))
-def dense(m: Match, b: Builder) -> Yield:
+def dense(m: Match, b: Builder) -> RuleResult:
     """A product with a constant matrix."""
     kernel = m.const("kernel")
     if kernel.ndim != 2 or kernel.dtype != np.float32:
@@ -87,7 +87,7 @@ def dense(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("Gemm", Var("x"), Const("kernel"), more=True))
-def gemm(m: Match, b: Builder) -> Yield:
+def gemm(m: Match, b: Builder) -> RuleResult:
     """alpha · x · kernel + beta · bias."""
     alpha, beta = m.root.attr("alpha", 1.0), m.root.attr("beta", 1.0)
     m.root.has("broadcast")  # before operator set 7; the shapes say it too

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -25,7 +25,7 @@ def _determinant(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Det", Var("x")))
-def determinant(m: Match, b: Builder) -> Yield:
+def determinant(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype != "float32" or x.shape[-1] != x.shape[-2]:
         return m.reject(f"its input is {x}; square matrices of float32 are there")

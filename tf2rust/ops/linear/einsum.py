@@ -13,7 +13,7 @@ from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.linear.dense import Dense
 from tf2rust.ops.linear.matmul import MatMul
 from tf2rust.ops.reduction.reduce import Reduce
@@ -65,7 +65,7 @@ def _einsum(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Einsum", Var("x"), Const("kernel")))
-def einsum_dense(m: Match, b: Builder) -> Yield:
+def einsum_dense(m: Match, b: Builder) -> RuleResult:
     """Every axis of the kernel is either summed over or new: a product with a matrix, between two Transposes."""
     x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     (own, other), result = terms(m.root.attr("equation"), [x.rank, kernel.ndim])
@@ -139,7 +139,7 @@ class _Operand:
 
 
 @rule(Op("Einsum", Var("x"), more=True))
-def einsum_of_tensors(m: Match, b: Builder) -> Yield:
+def einsum_of_tensors(m: Match, b: Builder) -> RuleResult:
     """Products of two at a time, from the left; then sums over the letters that are not in the result."""
     layers: list[Layer] = []
     values = [b.value(v) for v in m.root.inputs if v is not None]

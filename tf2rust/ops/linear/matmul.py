@@ -12,7 +12,7 @@ from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import broadcast
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.shape.transpose import Transpose, permute
 
@@ -52,7 +52,7 @@ def _unfit(m: Match, values: Sequence[Value]) -> str | None:
 
 
 @rule(Op("MatMul", Var("a"), Var("b")))
-def matmul(m: Match, b: Builder) -> Yield:
+def matmul(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(m["a"]), b.value(m["b"])]
     if reason := _unfit(m, inputs):
         return m.reject(reason)
@@ -60,7 +60,7 @@ def matmul(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("Gemm", Var("a"), Var("b"), more=True))
-def gemm_of_tensors(m: Match, b: Builder) -> Yield:
+def gemm_of_tensors(m: Match, b: Builder) -> RuleResult:
     """alpha · a · b + beta · c, each step a layer of its own."""
     left, right, y = b.value(m["a"]), b.value(m["b"]), b.value(m.y)
     given = m.root.input(2)

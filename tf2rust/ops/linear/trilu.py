@@ -10,7 +10,7 @@ from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.inference import infers, same_shape
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -29,7 +29,7 @@ infers("Trilu")(same_shape)
 
 
 @rule(Op("Trilu", Var("x"), more=True))
-def trilu(m: Match, b: Builder) -> Yield:
+def trilu(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     given = m.root.input(1)
     if x.dtype not in DTYPES:

@@ -9,7 +9,7 @@ from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.inference import infers, same_shape
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.pooling.pooling import Pooling
 from tf2rust.ops.shape.reshape import Reshape
@@ -19,7 +19,7 @@ infers("LRN")(same_shape)
 
 
 @rule(Op("LRN", Var("x")))
-def local_response_normalization(m: Match, b: Builder) -> Yield:
+def local_response_normalization(m: Match, b: Builder) -> RuleResult:
     """x / (bias + alpha · mean of x² over ``size`` neighbouring channels)^beta; beyond the channels are zeros."""
     x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("size")
     if x.dtype != "float32":

@@ -8,7 +8,7 @@ import numpy as np
 
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis, same_shape
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.normalization.layers import GroupNormalization, LayerNormalization, RmsNormalization, UnitNormalization
 from tf2rust.ops.shape.reshape import Reshape
@@ -33,7 +33,7 @@ def _used(m: Match) -> int:
 
 
 @rule(Op("LayerNormalization|RMSNormalization", X, Const("scale"), more=True, name="norm"))
-def normalization_op(m: Match, b: Builder) -> Yield:
+def normalization_op(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype != "float32" or m.root.attr("stash_type", 1) != 1 or _used(m) > 1:
         return m.reject(
@@ -60,7 +60,7 @@ def normalization_op(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("InstanceNormalization|GroupNormalization", X, Const("scale"), Const("bias"), name="norm"))
-def group_normalization_op(m: Match, b: Builder) -> Yield:
+def group_normalization_op(m: Match, b: Builder) -> RuleResult:
     """NC… in, NC… out; before operator set 21 a group shares its factor and summand."""
     x, y = b.value(m["x"]), b.value(m.y)
     channels = x.shape[1]
@@ -83,7 +83,7 @@ def group_normalization_op(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("InstanceNormalization", X, Var("scale"), Var("bias")))
-def instance_normalization_with_dynamic_scale(m: Match, b: Builder) -> Yield:
+def instance_normalization_with_dynamic_scale(m: Match, b: Builder) -> RuleResult:
     """Factors and summands that are inputs: a Multiply and an Add behind the normalisation."""
     values = [b.value(m[name]) for name in ("x", "scale", "bias")]
     x, y = values[0], b.value(m.y)
@@ -117,7 +117,7 @@ _INSTANCES = Op(
 
 
 @rule(Op("Reshape", _INSTANCES, Var("shape"), name="joined"))
-def group_normalization_reshaped(m: Match, b: Builder) -> Yield:
+def group_normalization_reshaped(m: Match, b: Builder) -> RuleResult:
     """[n, c, …] as [n, groups, all else], normalised and brought back, as PyTorch writes it."""
     x, y = b.value(m["x"]), b.value(m.y)
     inner = b.infos.shape(m.node("grouped").y)
@@ -141,7 +141,7 @@ def group_normalization_reshaped(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("LpNormalization", X))
-def lp_normalization(m: Match, b: Builder) -> Yield:
+def lp_normalization(m: Match, b: Builder) -> RuleResult:
     """x / ‖x‖ along one axis, and 0 where that is 0: what stays finite makes 0 of it."""
     x = b.value(m["x"])
     axis, p = normal_axis(m.root.attr("axis", -1), x.rank), m.root.attr("p", 2)
@@ -152,7 +152,7 @@ def lp_normalization(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("MeanVarianceNormalization", X))
-def mean_variance_normalization(m: Match, b: Builder) -> Yield:
+def mean_variance_normalization(m: Match, b: Builder) -> RuleResult:
     """(x − mean) / (√variance + 10⁻⁹) over any axes.
 
     ONNX defines the variance as E[x²] − E[x]², of which nothing is left where the mean is large.

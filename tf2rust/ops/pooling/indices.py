@@ -10,7 +10,7 @@ from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.pooling.pooling import pooling_window, unfit
 
 
@@ -36,7 +36,7 @@ class MaxUnpool(Layer):
 
 
 @rule(Op("MaxPool", Var("x")))
-def pooling_with_places(m: Match, b: Builder) -> Yield:
+def pooling_with_places(m: Match, b: Builder) -> RuleResult:
     x, outputs = b.value(m["x"]), [b.value(v) for v in m.root.outputs if v.name]
     if reason := unfit(m, x):
         return m.reject(reason)
@@ -67,7 +67,7 @@ def _max_unpool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("MaxUnpool", Var("x"), Var("places"), more=True))
-def max_unpool(m: Match, b: Builder) -> Yield:
+def max_unpool(m: Match, b: Builder) -> RuleResult:
     """Places count the elements of the smallest tensor that could have been pooled, as ONNX' reference has it."""
     x, places, y = b.value(m["x"]), b.value(m["places"]), b.value(m.y)
     inner = _inner(m.root, b.infos)

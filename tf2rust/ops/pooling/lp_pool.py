@@ -9,7 +9,7 @@ import numpy as np
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.unary import Unary
 from tf2rust.ops.pooling.pooling import Pooling, pooling_window, unfit
@@ -41,7 +41,7 @@ def _power(x: Value, y: Value, exponent: float) -> Binary:
 
 
 @rule(Op("LpPool", Var("x")))
-def lp_pool(m: Match, b: Builder) -> Yield:
+def lp_pool(m: Match, b: Builder) -> RuleResult:
     """The p-th root of the sum of the p-th powers of the sizes."""
     x, y, p = b.value(m["x"]), b.value(m.y), float(m.root.attr("p", 2))
     if reason := unfit(m, x):
@@ -57,7 +57,7 @@ def lp_pool(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("GlobalLpPool", Var("x")))
-def global_lp_pool(m: Match, b: Builder) -> Yield:
+def global_lp_pool(m: Match, b: Builder) -> RuleResult:
     x, y, p = b.value(m["x"]), b.value(m.y), float(m.root.attr("p", 2))
     if x.dtype != "float32" or p <= 0 or x.rank < 3:
         return m.reject(f"its input is {x.dtype}, its p {p:g}; GlobalLpPool is there for float32 and a positive p")

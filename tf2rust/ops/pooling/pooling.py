@@ -9,7 +9,7 @@ from tf2rust.ops.conv.window import Window, window, without_flat_axis
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.pad import Pad
 from tf2rust.ops.shape.transpose import around_channels_last
 
@@ -91,7 +91,7 @@ def unfit(m: Match, x: Value) -> str | None:
 
 
 @rule(Op("MaxPool|AveragePool", Var("x"), name="pool"))
-def pooling(m: Match, b: Builder) -> Yield:
+def pooling(m: Match, b: Builder) -> RuleResult:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y = b.value(m["x"]), b.value(m.y)
     if reason := unfit(m, x):

@@ -9,7 +9,7 @@ from tf2rust.ops.conv.window import kernel_size, window
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.quantized.matmul import requantized, zero_point
 from tf2rust.ops.quantized.quantize_linear import SMALL
 from tf2rust.ops.shape.reshape import Reshape
@@ -31,7 +31,7 @@ def _qlinear_conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("ConvInteger", Var("x"), Var("kernel"), more=True))
-def conv_integer(m: Match, b: Builder) -> Yield:
+def conv_integer(m: Match, b: Builder) -> RuleResult:
     """Σ (x − zero of x) · (kernel − zero of kernel) in int32."""
     inputs = [b.value(m["x"]), b.value(m["kernel"])]
     if bad := next((v for v in inputs if v.dtype not in SMALL), None):
@@ -49,7 +49,7 @@ _NAMES = ("x", "xs", "xz", "w", "ws", "wz", "ys", "yz")
 
 
 @rule(Op("QLinearConv", *(Var(name) for name in _NAMES), more=True))
-def qlinear_conv(m: Match, b: Builder) -> Yield:
+def qlinear_conv(m: Match, b: Builder) -> RuleResult:
     """The convolution in integers, its scale in floats, and that quantised again."""
     x, x_scale, x_zero, kernel, scales, zeros, scale, zero = (b.value(m[name]) for name in _NAMES)
     y, given = b.value(m.y), m.root.input(8)

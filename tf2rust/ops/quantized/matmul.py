@@ -11,7 +11,7 @@ import onnx_ir as ir
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.generator.constant import constant
@@ -52,7 +52,7 @@ def zero_point(b: Builder, given: ir.Value | None, like: Value) -> tuple[list[La
 
 
 @rule(Op("MatMulInteger", Var("a"), Var("b"), more=True))
-def matmul_integer(m: Match, b: Builder) -> Yield:
+def matmul_integer(m: Match, b: Builder) -> RuleResult:
     left, right = b.value(m["a"]), b.value(m["b"])
     if left.dtype not in SMALL or right.dtype not in SMALL:
         return m.reject(f"it multiplies {left.dtype} with {right.dtype}; integers of 8 bits are there")
@@ -88,7 +88,7 @@ def requantized(
 
 
 @rule(Op("QLinearMatMul", *(Var(name) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz"))))
-def qlinear_matmul(m: Match, b: Builder) -> Yield:
+def qlinear_matmul(m: Match, b: Builder) -> RuleResult:
     """The product in integers, its scale in floats, and that quantised again."""
     left, left_scale, left_zero, right, right_scale, right_zero, scale, zero = (
         b.value(m[name]) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz")

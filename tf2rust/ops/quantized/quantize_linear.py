@@ -10,7 +10,7 @@ import onnx_ir as ir
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 SMALL = ("int8", "uint8")
 _INTEGERS = (*SMALL, "int16", "uint16", "int32")
@@ -56,7 +56,7 @@ def _dequantize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("QuantizeLinear|DequantizeLinear", Var("x"), Var("scale"), more=True, name="quantization"))
-def quantize(m: Match, b: Builder) -> Yield:
+def quantize(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(v) for v in m.root.inputs if v is not None]
     y, forward = b.value(m.y), m.root.op == "QuantizeLinear"
     floats, integers = ([inputs[0], inputs[1]], [y]) if forward else ([inputs[1], y], [inputs[0]])

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from tf2rust.ops.control.loop_body import Loop, made_by, operands, source
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.reverse_sequence import are_all
 from tf2rust.ops.recurrent.loop_cells import Cell, Cells
 from tf2rust.ops.shape.reshape import Reshape
@@ -101,7 +101,7 @@ def _backwards(value: ir.Value, loop: Loop) -> ir.Value | None:
 
 
 @rule(Op("Loop", more=True, name="loop"))
-def recurrent_loop(m: Match, b: Builder) -> Yield:
+def recurrent_loop(m: Match, b: Builder) -> RuleResult:
     """Time-major in and out; the transposes around it are for the layout pass to remove."""
     m.root.has("body")
     loop = Loop(m.root, b.infos)
@@ -155,7 +155,7 @@ def _chain(
     x: Value,
     mask: Value | None,
     direction: str,
-) -> Yield:
+) -> RuleResult:
     """The layers, one for each cell; the last one's results, and whichever states are wanted."""
     outputs = loop.node.outputs
     used = {i for i, v in enumerate(outputs) if v.is_graph_output() or v.uses()}

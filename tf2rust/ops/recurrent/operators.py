@@ -12,7 +12,7 @@ from tf2rust.ops.core.activation import Activation
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.slice import Slice, ranges
 from tf2rust.ops.recurrent.layers import Gru, Lstm, Recurrent, SimpleRnn
 from tf2rust.ops.shape.concat import Concatenate
@@ -169,7 +169,7 @@ _NODE = ("LSTM|GRU|RNN", Var("x"), Const("kernel"), Const("recurrent"))
 
 
 @rule(Op(*_NODE, more=True, name="recurrent"))
-def recurrent(m: Match, b: Builder) -> Yield:
+def recurrent(m: Match, b: Builder) -> RuleResult:
     """Time-major in and out, but for layout 1; the transposes around it are for the layout pass to remove."""
     node = m.root
     found = _cells(m, b, node)
@@ -223,7 +223,7 @@ def _joined(parts: Sequence[Value], whole: Value, axis: int, b: Builder) -> list
 
 
 @rule(Op("Slice", Op(*_NODE, more=True, name="recurrent", shared=True), more=True, name="slice"))
-def one_direction(m: Match, b: Builder) -> Yield:
+def one_direction(m: Match, b: Builder) -> RuleResult:
     """The sequence of one direction of two."""
     node, y = m.node("recurrent"), b.value(m.y)
     found = _cells(m, b, node)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.reduction.along_axis import AlongAxis
 from tf2rust.ops.reduction.reduce import reduced
 
@@ -33,7 +33,7 @@ def _arg_extreme(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("ArgMax|ArgMin", Var("x"), name="extreme"))
-def arg_extreme(m: Match, b: Builder) -> Yield:
+def arg_extreme(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")

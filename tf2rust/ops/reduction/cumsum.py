@@ -9,7 +9,7 @@ from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.reduction.along_axis import AlongAxis
 
 
@@ -31,7 +31,7 @@ infers("Hardmax", "CumSum", "CumProd")(same_shape)
 
 
 @rule(Op("CumSum|CumProd", Var("x"), Var("axis"), name="cumulate"))
-def cumulate(m: Match, b: Builder) -> Yield:
+def cumulate(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")

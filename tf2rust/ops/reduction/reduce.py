@@ -14,7 +14,7 @@ from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.unary import Unary
 from tf2rust.ops.shape.reshape import Reshape
@@ -95,7 +95,7 @@ def _reduce(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("|".join([*_FUNCTIONS, "GlobalAveragePool", "GlobalMaxPool"]), Var("x"), more=True, name="reduce"))
-def reduce(m: Match, b: Builder) -> Yield:
+def reduce(m: Match, b: Builder) -> RuleResult:
     """Axes go one at a time, the last first; what are neighbours in the end is fused."""
     x, y = b.value(m["x"]), b.value(m.y)
     floats = m.root.op in ("ReduceMean", "GlobalAveragePool")
@@ -123,7 +123,7 @@ def chain(b: Builder, functions: Sequence[str], axes: Sequence[int], keepdims: b
 
 
 @rule(Op("|".join(_NORMS), Var("x"), more=True, name="norm"))
-def reduce_norm(m: Match, b: Builder) -> Yield:
+def reduce_norm(m: Match, b: Builder) -> RuleResult:
     """Over several axes a sum of squares goes on as a sum; the logarithm comes last."""
     x, y = b.value(m["x"]), b.value(m.y)
     axes, keepdims = _axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
@@ -137,7 +137,7 @@ def reduce_norm(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("ReduceLogSumExp", Var("x"), more=True))
-def reduce_log_sum_exp(m: Match, b: Builder) -> Yield:
+def reduce_log_sum_exp(m: Match, b: Builder) -> RuleResult:
     """log Σ exp(x − max) + max, so that nothing overflows."""
     x, y = b.value(m["x"]), b.value(m.y)
     axes, keepdims = _axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))

@@ -9,7 +9,7 @@ from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, measured, normal_axis
 from tf2rust.ops.core.layer import Dims
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.reduction.along_axis import AlongAxis
 
 
@@ -37,7 +37,7 @@ def _top_k(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("TopK", Var("x"), more=True))
-def top_k(m: Match, b: Builder) -> Yield:
+def top_k(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; TopK is there for {', '.join(NUMBERS)}")

@@ -11,7 +11,7 @@ from tf2rust.ops.core.dims import Expr, format_shape
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Columns, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -62,7 +62,7 @@ def _concat(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Concat", Var("first"), more=True))
-def concat(m: Match, b: Builder) -> Yield:
+def concat(m: Match, b: Builder) -> RuleResult:
     y = b.value(m.y)
     inputs = [v for v in m.root.inputs if v is not None]
     axis = normal_axis(m.root.attr("axis", 1), y.rank)

@@ -12,7 +12,7 @@ from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers, measured
 from tf2rust.ops.core.layer import Dims, Layer, broadcasts_rows
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -93,7 +93,7 @@ def _expand(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Tile", Var("x"), Var("repeats")))
-def tile(m: Match, b: Builder) -> Yield:
+def tile(m: Match, b: Builder) -> RuleResult:
     x, y, repeats = b.value(m["x"]), b.value(m.y), _repeats(m.root, b.infos)
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
@@ -103,7 +103,7 @@ def tile(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("Expand", Var("x"), Var("shape")))
-def expand(m: Match, b: Builder) -> Yield:
+def expand(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
@@ -111,7 +111,7 @@ def expand(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("ConstantOfShape", Var("shape")))
-def filled(m: Match, b: Builder) -> Yield:
+def filled(m: Match, b: Builder) -> RuleResult:
     """One number, repeated."""
     m.root.has("value")
     info = b.infos[m.y]

@@ -11,7 +11,7 @@ from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.slice import Slice
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -92,7 +92,7 @@ def _cut(pad: int | Expr) -> int:
 
 
 @rule(Op("Pad", Var("x"), more=True))
-def pad(m: Match, b: Builder) -> Yield:
+def pad(m: Match, b: Builder) -> RuleResult:
     """Negative padding crops, before anything is added; where sizes decide, it is an error when the model runs."""
     x, y = b.value(m["x"]), b.value(m.y)
     mode = m.root.attr("mode", "constant")

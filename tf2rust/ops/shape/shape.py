@@ -15,7 +15,7 @@ from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -39,7 +39,7 @@ def _size(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Shape|Size", Var("x"), name="shape"))
-def shape(m: Match, b: Builder) -> Yield:
+def shape(m: Match, b: Builder) -> RuleResult:
     for attribute in ("start", "end"):
         m.root.has(attribute)
     dims = b.infos.dims(m.y)

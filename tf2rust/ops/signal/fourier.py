@@ -11,7 +11,7 @@ from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.indexing.gather import Gather
@@ -92,7 +92,7 @@ def _transform(x: Value, y: Value, kernel: np.ndarray, b: Builder) -> list[Layer
 
 
 @rule(Op("DFT", Var("x"), more=True))
-def dft(m: Match, b: Builder) -> Yield:
+def dft(m: Match, b: Builder) -> RuleResult:
     """A product with a matrix of roots of unity: exact, and fast as long as it is short."""
     x, y = b.value(m["x"]), b.value(m.y)
     axis, length, count = _dft_plan(m.root, b.infos)
@@ -137,7 +137,7 @@ def _stft(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("STFT", Var("x"), more=True))
-def stft(m: Match, b: Builder) -> Yield:
+def stft(m: Match, b: Builder) -> RuleResult:
     """Frames are gathered, weighted by the window, and transformed."""
     x, y = b.value(m["x"]), b.value(m.y)
     step, length, count = _frames(m.root, b.infos)

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, measured
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 _INPUTS = ("filters", "samples", "rate", "lower", "upper")
 
@@ -35,7 +35,7 @@ def _mel_weights(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("MelWeightMatrix", *(Var(name) for name in _INPUTS)))
-def mel_weights(m: Match, b: Builder) -> Yield:
+def mel_weights(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(m[name]) for name in _INPUTS]
     y = b.value(m.y)
     m.root.has("output_datatype")
