@@ -100,7 +100,7 @@ class _Pass:
 
     def _move(self, layer: Layer) -> None:
         perms = [self.pending[v].perm if v in self.pending else None for v in layer.inputs]
-        moved = layer.transposed(perms) if any(perms) and len(layer.outputs) == 1 else None
+        moved = layer.propagate_transpose(perms) if any(perms) and len(layer.outputs) == 1 else None
         if moved is None:
             layer.inputs = [self._materialise(v) for v in layer.inputs]
             self._write(layer)

@@ -58,7 +58,7 @@ def tiling(graph: LayerGraph) -> Tiling | None:
     row_bytes = _row_bytes(graph, plan(graph, inplace=True, memdrop=True), per_row)
     sizes = [_kernel_elements(layer) for layer in graph.layers]
     wanted = sum(n * (_ROWS_FOR_OTHER if n * 4 > _RESIDENT_BYTES else _ROWS_FOR_RESIDENT) for n in sizes)
-    works = [n * _usual(per_row(layer.kernel_rows())) for n, layer in zip(sizes, graph.layers, strict=True)]
+    works = [n * _usual(per_row(layer.gemm_rows())) for n, layer in zip(sizes, graph.layers, strict=True)]
     work = sum(works)
     fewest = math.ceil(wanted / work) if work else 1
     least = 1 << (fewest - 1).bit_length()  # Batches are powers of two more often than not.
@@ -84,16 +84,16 @@ def _has_rows(value: Value, batch: str) -> bool:
 
 def _rows_are_independent(graph: LayerGraph, batch: str) -> bool:
     values = [*graph.inputs, *(v for layer in graph.layers for v in layer.outputs)]
-    by_row = {v: _has_rows(v, batch) for v in values}
-    if any(not rows and batch in symbols(v.shape) for v, rows in by_row.items()):
+    batched = {v: _has_rows(v, batch) for v in values}
+    if any(not rows and batch in symbols(v.shape) for v, rows in batched.items()):
         return False
     for layer in graph.layers:
-        before = [by_row[v] for v in layer.inputs]
-        after = {by_row[v] for v in layer.outputs}
+        before = [batched[v] for v in layer.inputs]
+        after = {batched[v] for v in layer.outputs}
         # What has no rows is the same for all of them, if it is not made of rows.
-        if not (layer.is_rowwise(before) if after == {True} else after == {False} and not any(before)):
+        if not (layer.is_batch_independent(before) if after == {True} else after == {False} and not any(before)):
             return False
-    return all(by_row[v] for v in [*graph.inputs, *(v for _, v in graph.outputs)])
+    return all(batched[v] for v in [*graph.inputs, *(v for _, v in graph.outputs)])
 
 
 def _row_bytes(graph: LayerGraph, memory: Plan, per_row: Callable[[int | Expr], int | Expr]) -> int | Expr:

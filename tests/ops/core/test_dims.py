@@ -54,11 +54,11 @@ def test_equal_expressions_are_equal() -> None:
 def test_rust_is_checked_arithmetic() -> None:
     rust_dim = DimWriter({"t": "time"}).dim
     cases = {
-        rust_dim(7): "7",
-        rust_dim(N): "n",
-        rust_dim(N * 64): "len(&[n, 64])?",
-        rust_dim(N - 2): "sub(n, 2)?",
-        rust_dim((N - 3) // 2 + 1): "sum(&[1, sub(n, 3)? / 2])?",
-        rust_dim(N * T): "len(&[n, time])?",
+        str(rust_dim(7)): "7",
+        str(rust_dim(N)): "n",
+        str(rust_dim(N * 64)): "dims::product(&[n, 64])?",
+        str(rust_dim(N - 2)): "dims::sub(n, 2)?",
+        str(rust_dim((N - 3) // 2 + 1)): "dims::sum(&[1, dims::sub(n, 3)? / 2])?",
+        str(rust_dim(N * T)): "dims::product(&[n, time])?",
     }
     assert {k: v for k, v in cases.items() if k != v} == {}

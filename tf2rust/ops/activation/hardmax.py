@@ -21,7 +21,7 @@ class Hardmax(AlongAxis):
 
     kind = "Hardmax"
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
 

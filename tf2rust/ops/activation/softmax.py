@@ -29,12 +29,12 @@ class Softmax(Layer):
     def kind(self) -> str:
         return "LogSoftmax" if self.log else "Softmax"
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         return None if perm is None or self.span > 1 else (replace(self, axis=perm[self.axis]), perm)
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row) and self.axis > 0
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched) and self.axis > 0
 
     def inplace_input(self) -> Value | None:
         return self.x

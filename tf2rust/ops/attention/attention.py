@@ -31,7 +31,7 @@ class Attention(Layer):
     axes: tuple[Axes, Axes, Axes, Axes]
     fill: float = 0.0
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         if any(p is not None for p in perms[3:]):
             return None
         moved = [
@@ -42,7 +42,7 @@ class Attention(Layer):
             return None
         return replace(self, axes=(moved[0], moved[1], moved[2], self.axes[3])), (0, 1, 2, 3)
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """The output with its axes in another order."""
         if not isinstance(consumer, Transpose) or consumer.perm[3] != 3:
             return None

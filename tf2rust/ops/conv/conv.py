@@ -107,10 +107,10 @@ class Conv(Affine):
             line.kernel = line.kernel.reshape(*line.window.size, *self.kernel.shape[2:])
         return parts
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
-    def kernel_rows(self) -> int | Expr:
+    def gemm_rows(self) -> int | Expr:
         return product(self.y.shape[:-1])
 
     def weights(self) -> list[Weight]:

@@ -59,7 +59,7 @@ class ConvTranspose(Affine):
         """At the borders fewer taps meet than inside."""
         return None
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """A part of the result is all that is wanted, as where the exporter cuts for itself."""
         if isinstance(consumer, Slice) and self.activation.is_linear:
             starts = consumer.starts[1:-1]
@@ -67,7 +67,7 @@ class ConvTranspose(Affine):
             if all(ends) and all(s == 1 for s in consumer.steps) and all(isinstance(s, int) for s in starts):
                 return replace(self, cut=tuple(a + int(str(s)) for a, s in zip(self.cut, starts, strict=True)))
             return None
-        return super().absorb(consumer)
+        return super().fuse_consumer(consumer)
 
     def weights(self) -> list[Weight]:
         depth, filters = self.kernel.shape[-2:]

@@ -73,8 +73,8 @@ class EmbeddingConv1D(Layer):
             "outside": self.outside,
         }
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
     def index_limits(self) -> dict[int, int | Expr]:
         return {0: len(self.table) - (self.outside == "row")}

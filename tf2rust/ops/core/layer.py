@@ -104,7 +104,7 @@ class Layer:
         """The layer's weights in the order of their NPZ keys."""
         return []
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         """This layer moved in front of the transposes of its inputs.
 
         ``perms[i]`` says that input i is ``transpose(base, perm)`` (None: it is as it is). The answer is a layer on the
@@ -113,12 +113,12 @@ class Layer:
         del perms
         return None
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """This layer with ``consumer``, the only reader of its output, done in its epilogue; None if it cannot be."""
         del consumer
         return None
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
+    def fuse_producer(self, producer: Layer) -> Layer | None:
         """This layer doing the work of ``producer``, whose output it alone reads, as well; None if it cannot."""
         del producer
         return None
@@ -127,21 +127,22 @@ class Layer:
         """Simpler layers with the same inputs and outputs, or None."""
         return None
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        """Whether each row of the output depends on the same row of the inputs alone, however many there are.
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        """Whether each sample of the output depends only on the same sample of the inputs, for any batch size.
 
-        A row is what belongs to one index of the batch, which is the first axis or a factor of it. ``by_row[i]`` says
-        whether input i has such rows, as the output has; otherwise no axis of it is the batch. False: it is not known.
+        A sample is what belongs to one index of the batch, which is the first axis or a factor of it. ``batched[i]``
+        says whether input i has samples, as the output has; otherwise none of its axes is the batch. False means that
+        independence is not known.
         """
-        del by_row
+        del batched
         return False
 
-    def keeps_rows(self, by_row: Sequence[bool]) -> bool:
-        """Whether the first axis of all inputs is the batch, and is the output's first axis too."""
-        return all(by_row) and all(v.shape[:1] == self.y.shape[:1] for v in self.inputs)
+    def keeps_batch(self, batched: Sequence[bool]) -> bool:
+        """Whether the batch is the first axis of all inputs and of the output."""
+        return all(batched) and all(v.shape[:1] == self.y.shape[:1] for v in self.inputs)
 
-    def kernel_rows(self) -> int | Expr:
-        """How many rows of a matrix are multiplied with the layer's kernels at once."""
+    def gemm_rows(self) -> int | Expr:
+        """The number of rows (M) of the matrix product with the layer's kernels."""
         return 0
 
     def scratch_size(self) -> int | Expr:
@@ -170,12 +171,12 @@ class Layer:
         return False
 
 
-def broadcasts_rows(y: Value, operands: Sequence[Value], by_row: Sequence[bool]) -> bool:
-    """Whether each row of ``y`` is made of the same row of the operands that have rows, and of all of the others.
+def broadcasts_batch(y: Value, operands: Sequence[Value], batched: Sequence[bool]) -> bool:
+    """Whether, by NumPy's broadcasting, each sample of ``y`` is made of one sample of each batched operand.
 
-    By NumPy's broadcasting; see ``Layer.is_rowwise``.
+    Operands without a batch are shared by all samples; see ``Layer.is_batch_independent``.
     """
-    for operand, rows in zip(operands, by_row, strict=True):
+    for operand, rows in zip(operands, batched, strict=True):
         same = operand.rank == y.rank and operand.shape[:1] == y.shape[:1]
         all_of_it = operand.rank < y.rank or operand.shape[:1] == (1,)
         if not (same if rows else all_of_it):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers
-from tf2rust.ops.core.layer import Dims, Layer, Perm, Value, Weight, broadcasts_rows
+from tf2rust.ops.core.layer import Dims, Layer, Perm, Value, Weight, broadcasts_batch
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.cast import Cast
@@ -107,7 +107,7 @@ class Binary(Layer):
         function: Callable[..., np.ndarray] = FUNCTIONS[self.function]
         return np.asarray(function(self.constant, x) if self.constant_first else function(x, self.constant))
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         if perm is None or self.y.rank != len(perm):
             return None
@@ -116,9 +116,9 @@ class Binary(Layer):
         full = self.constant.reshape((1,) * (len(perm) - self.constant.ndim) + self.constant.shape)
         return replace(self, constant=np.transpose(full, inverse(perm))), perm
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         c = self.constant
-        return broadcasts_rows(self.y, self.inputs, by_row) and (c is None or c.ndim < self.y.rank or c.shape[0] == 1)
+        return broadcasts_batch(self.y, self.inputs, batched) and (c is None or c.ndim < self.y.rank or c.shape[0] == 1)
 
     def inplace_input(self) -> Value | None:
         """The first operand is the one that is overwritten, so it must be the tensor and have the output's shape."""

@@ -35,7 +35,7 @@ class BitwiseOfOne(Layer):
     kind = "Bitwise"
     function: str
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         return (replace(self), perms[0]) if perms[0] is not None else None
 
 

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from tf2rust.ops.core.dims import equals
 from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers, same_shape
-from tf2rust.ops.core.layer import Layer, Perm, Value, broadcasts_rows
+from tf2rust.ops.core.layer import Layer, Perm, Value, broadcasts_batch
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
@@ -21,13 +21,13 @@ from tf2rust.ops.generator.constant import constant
 class Elementwise(Layer):
     """A function of the elements that stand at the same place, with NumPy's broadcasting."""
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         found = {perm for perm, value in zip(perms, self.inputs, strict=True) if value.rank > 0}
         perm = next(iter(found)) if len(found) == 1 else None
         return None if perm is None or len(perm) != self.y.rank else (replace(self), perm)
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return broadcasts_rows(self.y, self.inputs, by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return broadcasts_batch(self.y, self.inputs, batched)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -52,11 +52,11 @@ class Not(Layer):
 
     kind = "Not"
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         return (replace(self), perms[0]) if perms[0] is not None else None
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
 
 _COMPARISONS = ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")

@@ -27,11 +27,11 @@ class Unary(Layer):
     kind = "Unary"
     function: str
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         return (replace(self), perms[0]) if perms[0] is not None else None
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
     def inplace_input(self) -> Value | None:
         return self.x if self.x.dtype == "float32" else None

@@ -50,7 +50,7 @@ class Resize(Layer):
     crop: tuple[float, float, float] | None = None
     """Which part of the input is seen, from 0 to 1, and what lies outside."""
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
 

@@ -34,13 +34,13 @@ class Embedding(Layer):
     def params(self) -> dict[str, object]:
         return {"input_dim": len(self.table), "output_dim": self.table.shape[1], "outside": self.outside}
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
+    def fuse_producer(self, producer: Layer) -> Layer | None:
         """Indices in any dtype are read as they are."""
         if isinstance(producer, Cast) and producer.y.dtype in ("int32", "int64") and producer.x.dtype in _INDICES:
             return replace(self, inputs=[producer.x])
         return None
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """What is done to each row alone is done to the table."""
         if isinstance(consumer, ActivationLayer):
             return replace(self, table=consumer.activation(self.table))
@@ -49,9 +49,9 @@ class Embedding(Layer):
             return replace(self, table=replace(consumer, constant=constant).apply(self.table))
         return None
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         """The shapes of indices and vectors may differ: they are read in order."""
-        return all(by_row)
+        return all(batched)
 
     def index_limits(self) -> dict[int, int | Expr]:
         return {0: len(self.table) - (self.outside == "row")}

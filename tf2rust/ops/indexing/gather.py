@@ -21,12 +21,12 @@ class Gather(Layer):
     only_moves = True
     axis: int
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         """Either each row is picked from, the same for all; or each row has indices into one and the same tensor."""
         x, indices = self.inputs
-        if tuple(by_row) == (True, False):
+        if tuple(batched) == (True, False):
             return self.axis > 0 and x.shape[0] == self.y.shape[0]
-        return tuple(by_row) == (False, True) and self.axis == 0 and indices.shape[0] == self.y.shape[0]
+        return tuple(batched) == (False, True) and self.axis == 0 and indices.shape[0] == self.y.shape[0]
 
     def index_limits(self) -> dict[int, int | Expr]:
         return {1: self.x.shape[self.axis]}

@@ -26,7 +26,7 @@ class Slice(Layer):
     starts: Dims
     steps: tuple[int, ...]
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         if perm is None:
             return None
@@ -34,9 +34,9 @@ class Slice(Layer):
         starts, steps = tuple(self.starts[i] for i in places), tuple(self.steps[i] for i in places)
         return replace(self, starts=starts, steps=steps), perm
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         whole = (self.starts[0], self.steps[0]) == (0, 1)
-        return self.keeps_rows(by_row) and whole and not symbols(self.starts) & symbols(self.x.shape[:1])
+        return self.keeps_batch(batched) and whole and not symbols(self.starts) & symbols(self.x.shape[:1])
 
     def takes_last(self, axis: int) -> bool:
         """Whether this is ``x[..., -1:, ...]`` along ``axis`` and everything along the others."""

@@ -27,17 +27,17 @@ class Dense(Affine):
     def of_constant(self, channels: np.ndarray) -> np.ndarray:
         return np.asarray(channels @ self.kernel.astype(np.float64))
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         """Rows may come in any order."""
         perm = perms[0]
         if perm is None or len(perms) > 1 or perm[-1] != len(perm) - 1:
             return None
         return replace(self), perm
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row) and self.x.rank > 1
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched) and self.x.rank > 1
 
-    def kernel_rows(self) -> int | Expr:
+    def gemm_rows(self) -> int | Expr:
         return product(self.x.shape[:-1])
 
     def weights(self) -> list[Weight]:

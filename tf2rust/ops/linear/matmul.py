@@ -33,7 +33,7 @@ class MatMul(Layer):
         right = (*b, 1) if len(b) == 1 else b
         return a[-2] if len(a) > 1 else 1, a[-1], right[-2 if self.transposed_right else -1]
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
+    def fuse_producer(self, producer: Layer) -> Layer | None:
         """The right matrices are read as they stand before they are transposed."""
         a, b = self.inputs
         if not isinstance(producer, Transpose) or producer.y is not b or a is b or b.rank < 2:

@@ -37,10 +37,10 @@ class Pooling(Layer):
         w = self.window
         return {"pool_size": list(w.size), "strides": list(w.strides), "padding": w.plain_padding()}
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
+    def fuse_producer(self, producer: Layer) -> Layer | None:
         """Zeros around the input are padding that counts."""
         zeros = producer.zeros_around() if isinstance(producer, Pad) else None
         if zeros is None or self.window.is_padded:

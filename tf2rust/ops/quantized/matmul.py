@@ -27,7 +27,7 @@ class IntegerMatMul(MatMul):
 
     kind = "IntegerMatMul"
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
+    def fuse_producer(self, producer: Layer) -> Layer | None:
         return None
 
 

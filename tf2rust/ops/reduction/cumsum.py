@@ -22,7 +22,7 @@ class Cumulate(AlongAxis):
     exclusive: bool
     reverse: bool
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         return None if perm is None or len(perms) > 1 else (replace(self, axis=perm[self.axis]), perm)
 

@@ -41,7 +41,7 @@ class Reduce(Layer):
     def params(self) -> dict[str, object]:
         return {"function": self.function.lower(), "axes": list(self.axes), "keepdims": self.keepdims}
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         if perm is None:
             return None
@@ -54,10 +54,10 @@ class Reduce(Layer):
         rest = [a for a in perm if a not in axes]
         return moved, tuple(sorted(rest).index(a) for a in rest)
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row) and self.axes[0] > 0
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched) and self.axes[0] > 0
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """The same over the axis in front of these as well."""
         if not isinstance(consumer, Reduce) or (consumer.function, consumer.keepdims) != (self.function, self.keepdims):
             return None

@@ -22,14 +22,14 @@ class Concatenate(Layer):
     only_moves = True
     axis: int
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         first = perms[0]
         if first is None or any(p != first for p in perms):
             return None
         return replace(self, axis=first[self.axis]), first
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row) and self.axis > 0
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched) and self.axis > 0
 
     def columns(self) -> list[tuple[Value, Columns]]:
         """Where each input stands in the rows of the output; nothing if they are not known to be parts of its rows."""

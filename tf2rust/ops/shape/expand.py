@@ -10,7 +10,7 @@ import numpy as np
 from tf2rust.ops.core.dims import symbols
 from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers, measured
-from tf2rust.ops.core.layer import Dims, Layer, broadcasts_rows
+from tf2rust.ops.core.layer import Dims, Layer, broadcasts_batch
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
@@ -23,8 +23,8 @@ class Broadcast(Layer):
 
     kind = "Broadcast"
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return broadcasts_rows(self.y, self.inputs, by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return broadcasts_batch(self.y, self.inputs, batched)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -41,9 +41,9 @@ class Tile(Layer):
     kind = "Tile"
     repeats: Dims
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         once = self.repeats[0] == 1
-        return self.keeps_rows(by_row) and once and not symbols(self.repeats) & symbols(self.x.shape[:1])
+        return self.keeps_batch(batched) and once and not symbols(self.repeats) & symbols(self.x.shape[:1])
 
 
 def _repeats(node: Node, infos: ValueInfos) -> Dims:

@@ -27,17 +27,17 @@ class Pad(Layer):
     value: float = 0.0
     mode: str = "constant"
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         if perm is None or len(perms) > 1:
             return None
         return replace(self, padding=tuple(self.padding[perm.index(axis)] for axis in range(len(perm)))), perm
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         sizes = symbols(p for pair in self.padding for p in pair)
-        return self.keeps_rows(by_row) and self.padding[0] == (0, 0) and not sizes & symbols(self.x.shape[:1])
+        return self.keeps_batch(batched) and self.padding[0] == (0, 0) and not sizes & symbols(self.x.shape[:1])
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         zeros = self.zeros_around()
         if not isinstance(consumer, Conv) or consumer.x is not self.y or zeros is None:
             return None

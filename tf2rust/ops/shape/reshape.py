@@ -21,9 +21,9 @@ class Reshape(Layer):
     kind = "Reshape"
     only_moves = True
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         """The elements keep their order, so that a row stays what it is."""
-        return all(by_row)
+        return all(batched)
 
 
 def reshaped(info: ValueInfo, shape: Dims) -> ValueInfo:

@@ -19,8 +19,8 @@ class Transpose(Layer):
     only_moves = True
     perm: Perm
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row) and self.perm[0] == 0
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched) and self.perm[0] == 0
 
 
 def permute(shape: Dims, perm: Perm) -> Dims:
