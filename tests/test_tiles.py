@@ -12,7 +12,7 @@ from onnx import TensorProto
 from tests.conftest import Save
 from tests.crates import Crates
 from tests.models.graphs import graph, mlp, node, save, two_inputs
-from tests.models.weights import FREE_DIMENSION
+from tests.models.weights import SYMBOLIC_SIZE
 from tf2rust.codegen.crate import write_npz
 from tf2rust.codegen.names import crate_name
 from tf2rust.conversion import match_layers
@@ -166,7 +166,7 @@ def _height(source: Source) -> int:
     _, layers = match_layers(source)
     made = tiling(layers)
     assert made is not None
-    row_bytes = bind(made.row_bytes, {s: FREE_DIMENSION for v in layers.inputs for s in map(str, v.shape)})
+    row_bytes = bind(made.row_bytes, {s: SYMBOLIC_SIZE for v in layers.inputs for s in map(str, v.shape)})
     assert isinstance(row_bytes, int)
     fitting = (768 << 10) // row_bytes
     step = next(step for step in (48, 6, 1) if fitting >= step or step == 1)

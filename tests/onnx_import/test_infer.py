@@ -171,9 +171,9 @@ def test_every_value_has_the_shape_it_will_have(build: object) -> None:
 def test_anonymous_dimensions_are_named() -> None:
     nodes = [node("Add", ["x", "x"], ["y"])]
     model = graph(nodes, {"x": (F, ["unk__7", None, "Time Steps", 3])}, {"y": (F, [None, None, None, 3])})
-    assert analyse(model).free == ["n", "x_1", "time_steps"]
-    assert analyse(model, {"time_steps": 4}).free == ["n", "x_1"]
-    with pytest.raises(UsageError, match="free dimensions are: `n`, `x_1`, `time_steps`"):
+    assert analyse(model).symbolic == ["n", "x_1", "time_steps"]
+    assert analyse(model, {"time_steps": 4}).symbolic == ["n", "x_1"]
+    with pytest.raises(UsageError, match="symbolic dimensions are: `n`, `x_1`, `time_steps`"):
         analyse(model, {"t": 4})
 
 

@@ -49,8 +49,8 @@ class Model:
 
     inputs: list[Port]
     outputs: list[Port]
-    free: list[str]
-    """The free dimensions, by name."""
+    symbolic: list[str]
+    """The symbolic dimensions, by name."""
     variables: list[str]
     """The variables that hold them."""
     fields: list[ModelField]
@@ -86,11 +86,11 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
     inputs = [Port(v.name, fields.unique(snake_case(v.name, "input")), v.dtype, v.shape) for v in graph.inputs]
     fields = Names()
     outputs = [Port(name, fields.unique(snake_case(name, "output")), v.dtype, v.shape) for name, v in graph.outputs]
-    free = sorted(symbols(d for v in graph.inputs for d in v.shape))
+    symbolic = sorted(symbols(d for v in graph.inputs for d in v.shape))
     table = WeightTable.of(graph, names)
     tiled = tiling(graph)
     ports = dict(zip(graph.inputs, inputs, strict=True)), {p.name: p for p in outputs}
-    writer = Writer(graph, memory, *ports, free, names, tiled=tiled is not None)
+    writer = Writer(graph, memory, *ports, symbolic, names, tiled=tiled is not None)
     statements = [] if tiled is not None else writer.view_inputs()
     model_fields: list[ModelField] = []
     for layer, step in writer.steps(graph, table):
@@ -98,14 +98,14 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
         if step.statements:
             statements += [*([Blank()] if statements else []), *writer.comment(layer), *step.statements]
     statements = without_unused(statements)
-    variables = [writer.names[name] for name in free]
+    variables = [writer.names[name] for name in symbolic]
     buffers = [rust_type(d) for d in memory.buffers]
     used = names_in(statements)
     tiles = None if tiled is None else _tiles(writer, tiled, used)
     return Model(
         inputs,
         outputs,
-        free,
+        symbolic,
         variables,
         model_fields,
         statements,

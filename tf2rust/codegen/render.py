@@ -23,8 +23,7 @@ from tf2rust.codegen.nested import ModelField
 from tf2rust.codegen.row import Row
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.vendor import package_name, resource
-from tf2rust.ops.core.dims import Expr as Dim
-from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.dims import DimExpr, format_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.proof.proof import Proof, features_key
 from tf2rust.rust import printer
@@ -223,7 +222,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
         "run_tile": _run_tile(model, used),
         "run_rows": Token("self").method("run_tile", array(model.variables), "rows", "workspace"),
-        "bind": lambda port: _bind(port, model.free),
+        "bind": lambda port: _bind(port, model.symbolic),
         "inputs_of": lambda data, shape: _inputs_of(model, data, shape),
         "example_value": lambda dtype: (
             "false"
@@ -267,7 +266,7 @@ def _run_tile(model: Model, used: set[str]) -> Expr:
     """The head of the function that runs the layers for some rows of the batch."""
     sizes = "sizes" if not used.isdisjoint(model.variables) else "_"
     workspace = "workspace" if used & {"workspace", "cx"} else "_workspace"
-    parameters = ("&self", f"{sizes}: [usize; {len(model.free)}]", "rows: Tile<'_>", f"{workspace}: &mut Workspace")
+    parameters = ("&self", f"{sizes}: [usize; {len(model.symbolic)}]", "rows: Tile<'_>", f"{workspace}: &mut Workspace")
     return Token("run_tile")(*parameters)
 
 
@@ -286,11 +285,11 @@ def _inputs_of(model: Model, data: str, shape: str) -> Expr:
     return struct(Token("Inputs"), **fields)
 
 
-def _bind(port: Port, free: Sequence[str]) -> list[Stmt]:
+def _bind(port: Port, symbolic: Sequence[str]) -> list[Stmt]:
     """Binds the symbolic dimensions of an input."""
     extent = Item("tf_layers::tensor::Extent")
     extents = [
-        extent.of("Fixed")(d) if isinstance(d, int) else extent.of("Free")(free.index(str(d))) for d in port.shape
+        extent.of("Fixed")(d) if isinstance(d, int) else extent.of("Free")(symbolic.index(str(d))) for d in port.shape
     ]
     shape = Token("inputs").field(port.field).method("shape")
     arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(extents)), shape)
@@ -368,10 +367,10 @@ def _suffix(dtype: str) -> str:
 
 
 def _example_shape(shape: Dims, sample: dict[str, list[int]], model: Model) -> list[int]:
-    """A shape for the example in the documentation: one sample, other free dimensions as in the test data."""
+    """A shape for the example in the documentation: one sample, other symbolic dimensions as in the test data."""
     port = next(p for p in model.inputs if p.shape is shape)
     sizes = sample[port.name]
-    return [1 if isinstance(d, Dim) and i == 0 else sizes[i] for i, d in enumerate(shape)]
+    return [1 if isinstance(d, DimExpr) and i == 0 else sizes[i] for i, d in enumerate(shape)]
 
 
 def architecture_hash(model: Model, graph: LayerGraph) -> bytes:

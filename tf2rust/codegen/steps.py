@@ -11,9 +11,8 @@ from tf2rust.codegen.nested import Lines, ModelField, branch, repeat
 from tf2rust.codegen.variables import Variables
 from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.control.layers import Branch, Repeat
-from tf2rust.ops.core.dims import Expr as Dim
-from tf2rust.ops.core.dims import format_shape
-from tf2rust.ops.core.emit import CX, before_call, layer_call, layer_field, measured_dims, result_pattern
+from tf2rust.ops.core.dims import Dim, format_shape
+from tf2rust.ops.core.emit import CX, before_call, data_dependent_dims, layer_call, layer_field, result_pattern
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.generator.constant import Constant
 from tf2rust.ops.shape.concat import Concatenate
@@ -31,10 +30,10 @@ class CallSite:
     outputs: Sequence[Expr]
     in_place: int | None = None
 
-    def dim(self, dim: int | Dim) -> Expr:
+    def dim(self, dim: Dim) -> Expr:
         return self.writer.dim(dim)
 
-    def dims(self, dims: Sequence[int | Dim]) -> Array:
+    def dims(self, dims: Sequence[Dim]) -> Array:
         return self.writer.dims(dims)
 
 
@@ -63,7 +62,8 @@ class Writer(Variables):
             return step
         # What was written where it is joined is not read there.
         inputs = [self.read(value) for value in layer.inputs if value not in self.memory.columns]
-        for symbol, size in measured_dims(layer, CallSite(self.dims, Token("self").field(ident), inputs, [])).items():
+        site = CallSite(self.dims, Token("self").field(ident), inputs, [])
+        for symbol, size in data_dependent_dims(layer, site).items():
             step.statements.append(let(self.name_symbol(symbol, symbol), size.tried()))
         if isinstance(layer, Repeat):
             inner = repeat(self, layer, inputs, self.body)
@@ -129,7 +129,7 @@ class Writer(Variables):
         """Copies ``inputs``, those that were not written where they are joined."""
         whole = self.wholes.pop(layer.y)
         views = iter(inputs)
-        first: int | Dim = 0
+        first: Dim = 0
         for value in layer.inputs:
             last = first + value.shape[-1]
             if value not in self.memory.columns:

@@ -62,7 +62,7 @@ class Variables:
         memory: Plan,
         inputs: Mapping[Value, Port],
         outputs: Mapping[str, Port],
-        free: list[str],
+        symbolic: list[str],
         layer_names: Mapping[Layer, str],
         *,
         tiled: bool,
@@ -70,7 +70,7 @@ class Variables:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
         self.layer_names, self.tiled = layer_names, tiled
         self.locals = Names(_LOCALS)
-        self.names = {name: self.locals.unique(snake_case(name, "dim")[:_DIM_LENGTH]) for name in free}
+        self.names = {name: self.locals.unique(snake_case(name, "dim")[:_DIM_LENGTH]) for name in symbolic}
         self.dims = DimWriter(self.names, self.locals)
         self.idents: dict[Layer, str] = {}
         fields = Names(["isa", "weights"])

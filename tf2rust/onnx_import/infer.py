@@ -15,7 +15,7 @@ from tf2rust.onnx_import.branches import take_branch
 from tf2rust.onnx_import.dimensions import Dimensions, identifier
 from tf2rust.onnx_import.fold import Budget, Folder, TooLargeError
 from tf2rust.onnx_import.shapes import OnnxShapes, onnx_shapes
-from tf2rust.ops.core.dims import Expr, format_shape
+from tf2rust.ops.core.dims import DimExpr, format_shape
 from tf2rust.ops.core.inference import (
     InferenceError,
     Node,
@@ -52,12 +52,12 @@ class Analysis:
     """Values that depend on no input but were too large to be folded: they are computed when the model runs."""
     guessed: dict[ir.Value, str] = field(default_factory=dict)
     """Values of which only ONNX' own inference knows something, or that depend on such; and the node to blame."""
-    free: list[str] = field(default_factory=list)
-    """The free dimensions, in the order of the inputs."""
+    symbolic: list[str] = field(default_factory=list)
+    """The symbolic dimensions, in the order of the inputs."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Those among them that have a number behind, and what the model calls them."""
     bind: Mapping[str, int] = field(default_factory=dict)
-    """The sizes that free dimensions are given."""
+    """The sizes that symbolic dimensions are given."""
     opsets: Mapping[str, int] = field(default_factory=dict)
     """The version of each operator set that the model is written for."""
     onnx_shapes: Callable[[], OnnxShapes] = dict
@@ -106,7 +106,7 @@ def analyse(
 def reanalyse(known: Analysis) -> Analysis:
     """The same for a graph whose nodes have changed."""
     analysis = replace(
-        known, infos=ValueInfos(), folded=set(), problems={}, unbounded=set(), left=set(), guessed={}, free=[]
+        known, infos=ValueInfos(), folded=set(), problems={}, unbounded=set(), left=set(), guessed={}, symbolic=[]
     )
     _set_inputs(analysis)
     for value, info in known.weights.items():
@@ -133,7 +133,7 @@ def _set_inputs(analysis: Analysis) -> None:
     for value, shape in dimensions.shapes(analysis.bind).items():
         if _is_tensor(value):
             analysis.infos[value] = ValueInfo(ir.DataType(value.dtype or 0).numpy().name, shape)
-    analysis.free, analysis.renamed = dimensions.free, dimensions.renamed
+    analysis.symbolic, analysis.renamed = dimensions.symbolic, dimensions.renamed
 
 
 def _is_tensor(value: ir.Value) -> bool:
@@ -177,7 +177,7 @@ def _set_problem(node: ir.Node, reason: str, analysis: Analysis) -> None:
         if dtype:
             symbol = identifier(output.name or "")
             analysis.infos[output] = ValueInfo(
-                dtype, tuple(Expr.symbol(f"{symbol}_{i}") if d is None else d for i, d in enumerate(dims))
+                dtype, tuple(DimExpr.symbol(f"{symbol}_{i}") if d is None else d for i, d in enumerate(dims))
             )
 
 

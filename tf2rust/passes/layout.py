@@ -12,7 +12,7 @@ import itertools
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Perm, Value
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose, inverse, permute
@@ -199,7 +199,7 @@ def _groups(before: Dims, after: Dims) -> list[tuple[list[int], list[int]]] | No
     return None if old or new else groups
 
 
-def _size(shape: Dims, axes: list[int]) -> int | Expr:
+def _size(shape: Dims, axes: list[int]) -> Dim:
     return product(shape[axis] for axis in axes)
 
 

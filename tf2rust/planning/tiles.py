@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, bind, product, symbols
+from tf2rust.ops.core.dims import Dim, DimExpr, bind, product, symbols
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.planning.buffers import Plan, plan
 
@@ -26,7 +26,7 @@ _THREAD_WORK = 1 << 19
 _SPLIT_WORK = 1 << 21
 """Multiply-adds of a layer that tf-layers parts among threads."""
 _USUAL = 64
-"""The size of free dimensions other than the batch where sizes are to be compared."""
+"""The size of symbolic dimensions other than the batch where sizes are to be compared."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Tiling:
     """
 
     batch: str
-    row_bytes: int | Expr
+    row_bytes: Dim
     least: int
     thread_rows: int
     split_rows: int
@@ -49,10 +49,10 @@ def tiling(graph: LayerGraph) -> Tiling | None:
     name = _batch(graph)
     if name is None or not _rows_are_independent(graph, name):
         return None
-    batch = Expr.symbol(name)
+    batch = DimExpr.symbol(name)
 
-    def per_row(size: int | Expr) -> int | Expr:
-        return size // batch if isinstance(size, Expr) and name in size.symbols() else 0
+    def per_row(size: Dim) -> Dim:
+        return size // batch if isinstance(size, DimExpr) and name in size.symbols() else 0
 
     # The same tiles, and so the same sums, whatever the user chooses about memory.
     row_bytes = _row_bytes(graph, plan(graph, inplace=True, memdrop=True), per_row)
@@ -67,19 +67,19 @@ def tiling(graph: LayerGraph) -> Tiling | None:
 
 
 def _batch(graph: LayerGraph) -> str | None:
-    """The free dimension that is the first of every input."""
+    """The symbolic dimension that is the first of every input."""
     first = {v.shape[0] if v.shape else 1 for v in graph.inputs}
     dim = first.pop() if len(first) == 1 else 1
     name = str(dim)
-    return name if isinstance(dim, Expr) and dim == Expr.symbol(name) else None
+    return name if isinstance(dim, DimExpr) and dim == DimExpr.symbol(name) else None
 
 
 def _has_rows(value: Value, batch: str) -> bool:
     """Whether the first axis is the batch or a multiple of it, and no other has to do with it."""
-    if not value.shape or batch in symbols(value.shape[1:]) or not isinstance(first := value.shape[0], Expr):
+    if not value.shape or batch in symbols(value.shape[1:]) or not isinstance(first := value.shape[0], DimExpr):
         return False
-    factor = first // Expr.symbol(batch)
-    return factor * Expr.symbol(batch) == first and batch not in symbols([factor])
+    factor = first // DimExpr.symbol(batch)
+    return factor * DimExpr.symbol(batch) == first and batch not in symbols([factor])
 
 
 def _rows_are_independent(graph: LayerGraph, batch: str) -> bool:
@@ -96,18 +96,18 @@ def _rows_are_independent(graph: LayerGraph, batch: str) -> bool:
     return all(batched[v] for v in [*graph.inputs, *(v for _, v in graph.outputs)])
 
 
-def _row_bytes(graph: LayerGraph, memory: Plan, per_row: Callable[[int | Expr], int | Expr]) -> int | Expr:
+def _row_bytes(graph: LayerGraph, memory: Plan, per_row: Callable[[Dim], Dim]) -> Dim:
     """A row of every input, output and buffer, and of the scratch memory; of a buffer, of the largest it ever holds."""
 
-    def row(value: Value) -> int | Expr:
+    def row(value: Value) -> Dim:
         return per_row(product(value.shape)) * np.dtype(value.dtype).itemsize
 
-    held: dict[int, list[int | Expr]] = {}
+    held: dict[int, list[Dim]] = {}
     for value, place in memory.places.items():
         if place.buffer is not None:
             held.setdefault(place.buffer, []).append(row(value))
     scratch = [per_row(layer.scratch_size()) * 4 for layer in graph.layers]
-    total: int | Expr = max(scratch, key=_usual, default=0)
+    total: Dim = max(scratch, key=_usual, default=0)
     for sizes in held.values():
         total = total + max(sizes, key=_usual)
     for value in dict.fromkeys([*graph.inputs, *(v for _, v in graph.outputs)]):
@@ -120,7 +120,7 @@ def _kernel_elements(layer: Layer) -> int:
     return sum(weight.array.size for weight in layer.weights() if weight.packing != "vector")
 
 
-def _usual(dim: int | Expr) -> int:
+def _usual(dim: Dim) -> int:
     size = bind(dim, dict.fromkeys(symbols([dim]), _USUAL))
     assert isinstance(size, int)
     return size

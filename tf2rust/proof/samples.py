@@ -34,8 +34,8 @@ def with_batch(graph: LayerGraph, sizes: Sizes) -> Sizes:
 def seeded_inputs(graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool = False) -> dict[str, np.ndarray]:
     """Random inputs, always the same: indices within their tables, other integers small, floats standard normal.
 
-    ``sizes`` are those of all free dimensions; ``ones`` makes every integer that is no index a 1, which suits as the
-    size of an axis, as a number of steps and as a place in nearly everything.
+    ``sizes`` are those of all symbolic dimensions. ``ones`` sets every integer that is not an index to 1, which is a
+    valid axis size, number of steps and position for nearly every model.
     """
     given = with_batch(graph, next(candidates(graph))) if sizes is None else sizes
     rng = np.random.default_rng(SEED)
@@ -51,7 +51,7 @@ def seeded_inputs(graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool =
     return arrays
 
 
-def has_free_integers(graph: LayerGraph) -> bool:
+def has_value_integers(graph: LayerGraph) -> bool:
     """Whether an input holds integers of which it is not known what they index."""
     tables = _index_limits(graph, {})
     return any(np.dtype(value.dtype).kind in "iu" and value not in tables for value in graph.inputs)

@@ -10,7 +10,7 @@ import onnx_ir as ir
 import pytest
 
 from tf2rust.ops.core import inference as known
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim, DimExpr
 from tf2rust.ops.core.inference import InferenceError, ValueInfo, ValueInfos
 from tf2rust.ops.core.operands import RANKS, infer_outputs
 from tf2rust.ops.core.registry import load_ops
@@ -21,7 +21,7 @@ VERSIONS = (9, 12, 18, 21)
 TRIALS = 150
 
 WORDS = ("", "nearest", "SAME_UPPER", "VALID", "linear", "bidirectional", "ij,jk->ik", "...i,i", "->", "a,,b", "DCR")
-DIMS = (0, 1, 2, 3, 5, Expr.symbol("n"), Expr.symbol("n") + 1)
+DIMS = (0, 1, 2, 3, 5, DimExpr.symbol("n"), DimExpr.symbol("n") + 1)
 INTEGERS = (-(2**63), -9, -5, -1, 0, 1, 2, 3, 7, 2**62)
 KINDS = onnx.defs.OpSchema.AttrType
 
@@ -36,7 +36,7 @@ def _info(rng: np.random.Generator, ranks: tuple[int, int | None]) -> ValueInfo:
         few, many = ranks
         rank = int(rng.integers(few, (few + 2 if many is None else many) + 1))
         shape = tuple(DIMS[i] for i in rng.integers(0, len(DIMS), rank))
-        if kind or any(isinstance(d, Expr) for d in shape):
+        if kind or any(isinstance(d, DimExpr) for d in shape):
             return ValueInfo(str(rng.choice(["float32", "int64"])), shape)
         return ValueInfo.of_const(rng.integers(-3, 4, [int(str(d)) for d in shape]))
     if kind == 0:
@@ -140,7 +140,7 @@ F = "float32"
         ("Concat", [(F, (2, 3)), (F, (3,))], {"axis": 0}, "it joins [2, 3], [3], which must be tensors of one rank"),
         ("Concat", [(F, (2,))], {}, "it lacks the attribute `axis`, which Concat needs"),
         ("Concat", [(F, (2, 3))], {"axis": 2}, "axis 2 does not exist in a tensor of rank 2"),
-        ("EyeLike", [(F, (Expr.symbol("n"), 3))], {}, "its matrix has a free dimension; bind it with --dim"),
+        ("EyeLike", [(F, (DimExpr.symbol("n"), 3))], {}, "its matrix has a symbolic dimension; bind it with --dim"),
         ("EyeLike", [(F, (3,))], {}, "of rank 1, where EyeLike takes rank 2"),
         ("Conv", [(F, (1, 2, 5)), (F, (2, 2, 3, 3))], {}, "its kernel `x1` is of rank 4, and its input of rank 3"),
         ("Conv", [(F, (1, 2, 5, 5)), (F, (2, 2, 3, 3))], {"strides": [1]}, "`strides` has 1 numbers"),
@@ -154,7 +154,7 @@ F = "float32"
     ],
 )
 def test_what_is_wrong_with_a_node(
-    op: str, shapes: list[tuple[str, tuple[int | Expr, ...]]], attributes: dict[str, object], reason: str
+    op: str, shapes: list[tuple[str, tuple[Dim, ...]]], attributes: dict[str, object], reason: str
 ) -> None:
     infos, inputs = ValueInfos(), [ir.Value(name=f"x{i}") for i in range(len(shapes))]
     for value, (dtype, shape) in zip(inputs, shapes, strict=True):

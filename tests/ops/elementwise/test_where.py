@@ -9,7 +9,7 @@ import pytest
 
 from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
 from tests.ops.conftest import Outcomes, Results
-from tests.ops.nodes import check_node, const, floats, free, integers, named, node
+from tests.ops.nodes import check_node, const, floats, integers, named, node, symbolic
 
 layers, ops = keras.layers, keras.ops
 WORDS = In((6,), "int32", lambda rng, shape: rng.integers(-3, 4, shape))
@@ -86,11 +86,11 @@ A, B = floats(3, 4), floats(4, seed=5)
 TABLE_NAME = "select"
 NODES = {
     **{
-        f"{op.lower()}_{dtype}": node(op, free((A * 2).astype(dtype), 0), (B * 2).astype(dtype))
+        f"{op.lower()}_{dtype}": node(op, symbolic((A * 2).astype(dtype), 0), (B * 2).astype(dtype))
         for op in ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
         for dtype in ("float32", "float64", "int32", "int64")
     },
-    **{f"{op.lower()}": node(op, A > 0, free(B > 0, 0)) for op in ("And", "Or", "Xor")},
+    **{f"{op.lower()}": node(op, A > 0, symbolic(B > 0, 0)) for op in ("And", "Or", "Xor")},
     "equal_bool": node("Equal", A > 0, B > 0),
     "where_double": node("Where", A > 0, A.astype(np.float64), B.astype(np.float64)),
     "where_uint8": node("Where", A > 0, const(200, "uint8"), integers(3, 4, low=0, dtype="uint8")),

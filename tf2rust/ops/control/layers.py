@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.registry import Body, Builder
 
@@ -42,7 +42,7 @@ class Repeat(Layer):
     collected: tuple[Along, ...]
     step: str
     """The number of the step, from 0 on, as a dimension in the body."""
-    steps: int | Expr | None
+    steps: Dim | None
     """How many steps there are, at most if it is ``tested``; None: as many as the condition lets it run."""
     tested: bool
     """Whether the body computes a condition that must hold for another step."""

@@ -39,7 +39,7 @@ def repeated_loop(m: Match, b: Builder) -> RuleResult:
         before.append(ShapeOf(dims=(step_of(m.root),), inputs=[], outputs=[body.value(graph.inputs[0])]))
     given = [body.value(formals[i]) for i in (*states, *handed)]
     first = m.root.input(1)
-    started = first is not None and (count.tested or count.measured) and not _holds(first, b)
+    started = first is not None and (count.tested or count.data_dependent) and not _holds(first, b)
     results = [b.value(outputs[i]) for i in collected]
     layers: list[Layer] = []
     if count.tested and results:
@@ -49,7 +49,7 @@ def repeated_loop(m: Match, b: Builder) -> RuleResult:
         results = [*kept_for, done]
     if states or collected:
         loop_inputs = [b.value(initial[i]) for i in (*states, *handed)] + actual(body, b)
-        loop_inputs += [b.value(v) for v in m.root.ir.inputs[:1] if count.measured and v is not None]
+        loop_inputs += [b.value(v) for v in m.root.ir.inputs[:1] if count.data_dependent and v is not None]
         loop_inputs += [b.value(first)] if started and first is not None else []
         loop = Repeat(
             body=body_graph(body, given, wanted, before),
@@ -59,7 +59,7 @@ def repeated_loop(m: Match, b: Builder) -> RuleResult:
             step=str(step_of(m.root)),
             steps=count.steps,
             tested=count.tested,
-            counted=count.measured,
+            counted=count.data_dependent,
             started=started,
             reports=count.tested and bool(collected),
             inputs=loop_inputs,

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr, format_shape, symbols
-from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, enters, infers, measured
+from tf2rust.ops.core.dims import Dim, DimExpr, format_shape, symbols
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, data_dependent_dim, enters, infers
 
 _FROM_DATA = "how often it runs is computed from data, not from shapes and constants"
 
 
-def trip_count(node: Node, infos: ValueInfos) -> int | Expr:
+def trip_count(node: Node, infos: ValueInfos) -> Dim:
     """How often the body runs at most."""
     steps = infos.dims(node.input(0))
     if steps is None or len(steps) != 1:
@@ -30,12 +30,12 @@ def body_of(node: Node) -> ir.Graph:
     return body
 
 
-def symbol_of(node: Node, name: str) -> Expr:
+def symbol_of(node: Node, name: str) -> DimExpr:
     """A dimension of a loop that is known only when the model runs."""
-    return measured(next((v for v in node.outputs if v.name), node.y), name)
+    return data_dependent_dim(next((v for v in node.outputs if v.name), node.y), name)
 
 
-def step_of(node: Node) -> Expr:
+def step_of(node: Node) -> DimExpr:
     """The number of the step, as a dimension that a loop's body may compute with."""
     return symbol_of(node, "step")
 
@@ -85,7 +85,7 @@ def _loop(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         if i >= carried:
             check_element(info, body, infos, step_of(node))
             is_used = node.outputs[i].is_graph_output() or bool(node.outputs[i].uses())
-            count = _collected(node, infos) if is_used else measured(node.outputs[i])
+            count = _collected(node, infos) if is_used else data_dependent_dim(node.outputs[i])
             found.append(ValueInfo(info.dtype, (count, *info.shape)))
             continue
         before = node.ir.inputs[2 + i]
@@ -106,7 +106,7 @@ def carried_info(before: ValueInfo, after: ValueInfo) -> ValueInfo:
     return ValueInfo(after.dtype, after.shape)
 
 
-def check_element(info: ValueInfo, body: ir.Graph, infos: ValueInfos, step: Expr | None = None) -> None:
+def check_element(info: ValueInfo, body: ir.Graph, infos: ValueInfos, step: DimExpr | None = None) -> None:
     """Raises InferenceError if the shape of a body's result is only known inside of the body.
 
     ``step`` is the number of the step there.
@@ -128,10 +128,10 @@ def check_element(info: ValueInfo, body: ir.Graph, infos: ValueInfos, step: Expr
 class Count:
     """How many steps a loop has, at most if it is ``tested``; None: as many as its condition lets it run."""
 
-    steps: int | Expr | None
+    steps: Dim | None
     tested: bool
     """Whether a condition that the body computes may end it."""
-    measured: bool
+    data_dependent: bool
     """Whether the number is read from an input when the model runs."""
 
 
@@ -157,7 +157,7 @@ def count_of(node: Node, infos: ValueInfos) -> Count:
     return Count(symbol_of(node, "steps"), tested, True)
 
 
-def _collected(node: Node, infos: ValueInfos) -> int | Expr:
+def _collected(node: Node, infos: ValueInfos) -> Dim:
     """How many steps a loop collects values of."""
     count = count_of(node, infos)
     if count.steps is None or (count.tested and isinstance(count.steps, int) and count.steps > _MOST_KEPT):
@@ -213,7 +213,7 @@ class Loop:
         self._condition = source(body.outputs[0])
         self.steps = trip_count(node, infos) if node.input(0) is not None else self._limit()
 
-    def _limit(self) -> int | Expr:
+    def _limit(self) -> Dim:
         """How often it runs where its condition alone says so: that the number of steps done is less than that."""
         less, first = made_by(self._condition, "Less"), self.infos.known(self.node.input(1))
         if less is not None and None not in less.inputs:
@@ -221,7 +221,11 @@ class Loop:
             found = self.infos.dims(limit) or []
             # A first step that is taken in any case may be one more than there are.
             taken = first is None or first.fill == 1
-            if self._is_next(at) and len(found) == 1 and not (taken and (isinstance(found[0], Expr) or found[0] < 1)):
+            if (
+                self._is_next(at)
+                and len(found) == 1
+                and not (taken and (isinstance(found[0], DimExpr) or found[0] < 1))
+            ):
                 return found[0]
         raise InferenceError(_FROM_DATA)
 

@@ -6,13 +6,13 @@ The statements that run a body are written by ``tf2rust.codegen.nested``.
 from __future__ import annotations
 
 from tf2rust.ops.control.layers import Done, Repeat
-from tf2rust.ops.core.emit import CX, Site, layer_call, measured_dims
+from tf2rust.ops.core.emit import CX, Site, data_dependent_dims, layer_call
 from tf2rust.rust.tree import Expr, Item, Token, array
 
 _OPS = "tf_layers::ops"
 
 
-@measured_dims.register
+@data_dependent_dims.register
 def _(layer: Repeat, site: Site) -> dict[str, Expr]:
     """The number of steps, where it is an input; a first condition that is tested once makes it 0."""
     if not layer.counted:
@@ -23,7 +23,7 @@ def _(layer: Repeat, site: Site) -> dict[str, Expr]:
     return {str(layer.steps): Item(f"{_OPS}::trip_count")(count, holds)}
 
 
-@measured_dims.register
+@data_dependent_dims.register
 def _(layer: Done, site: Site) -> dict[str, Expr]:
     return {str(layer.y.shape[0]): Item(f"{_OPS}::size_at")(site.inputs[1], 0)}
 

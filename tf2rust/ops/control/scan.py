@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from tf2rust.ops.control.layers import Along, Repeat, actual, body_graph
 from tf2rust.ops.control.loop_body import body_of, carried_info, check_body, check_element, step_of, symbol_of
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, enters, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, LayerGraph, Value
 from tf2rust.ops.core.pattern import Match, Op
@@ -59,7 +59,7 @@ class _Scan:
         return _along(node, "output", self.results, [len(infos.shape(v)) + 1 for v in self.results])
 
 
-def _length(sizes: Sequence[int | Expr]) -> int | Expr:
+def _length(sizes: Sequence[Dim]) -> Dim:
     """The length of all sequences."""
     if not sizes:
         raise InferenceError("it has no sequence to go through")
@@ -143,7 +143,7 @@ def _repeat(
     )
 
 
-def _for_each(node: Node, loop: Repeat, batched: int, batch: int | Expr) -> Repeat:
+def _for_each(node: Node, loop: Repeat, batched: int, batch: Dim) -> Repeat:
     """The loop for each part of the batch: its first inputs and all outputs lose their first axis."""
     inner = [Value(f"{v.name}'", v.dtype, v.shape[1:] if i < batched else v.shape) for i, v in enumerate(loop.inputs)]
     made = [Value(f"{v.name}'", v.dtype, v.shape[1:]) for v in loop.outputs]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.conv.window import Window, kernel_size, window, without_flat_axis
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Weight, winograd_tile
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
@@ -110,7 +110,7 @@ class Conv(Affine):
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         return self.keeps_batch(batched)
 
-    def gemm_rows(self) -> int | Expr:
+    def gemm_rows(self) -> Dim:
         return product(self.y.shape[:-1])
 
     def weights(self) -> list[Weight]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.conv.window import kernel_size
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
@@ -83,7 +83,7 @@ def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tupl
     strides, dilations = node.attr("strides", [1] * rank), node.attr("dilations", [1] * rank)
     extra, pads = node.attr("output_padding", [0] * rank), node.attr("pads", [0] * (2 * rank))
     mode, wanted = node.attr("auto_pad", "NOTSET"), node.attr("output_shape")
-    sizes: list[int | Expr] = []
+    sizes: list[Dim] = []
     cut = []
     for i, length in enumerate(spatial):
         full = (length - 1) * strides[i] + dilations[i] * (size[i] - 1) + 1 + extra[i]
@@ -95,7 +95,7 @@ def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tupl
         target = length * strides[i] if wanted is None else wanted[len(wanted) - rank + i]
         total = full - target
         if not isinstance(total, int):
-            raise InferenceError(f"its padding depends on the free dimension {length}; bind it with --dim")
+            raise InferenceError(f"its padding depends on the symbolic dimension {length}; bind it with --dim")
         total = max(total, 0)
         sizes.append(target)
         cut.append(total // 2 if mode == "SAME_UPPER" else total - total // 2)

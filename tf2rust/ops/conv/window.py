@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import InferenceError, Node
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.shape.reshape import Reshape
@@ -32,7 +32,7 @@ class Window:
 
     def output(self, spatial: Dims, ceil: bool = False) -> Dims:
         """The spatial dims of the output."""
-        sizes: list[int | Expr] = []
+        sizes: list[Dim] = []
         for size, extent, stride, padding in zip(spatial, self.extent, self.strides, self.padding, strict=True):
             if padding is None:
                 sizes.append((size - 1) // stride + 1)
@@ -81,7 +81,8 @@ def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
                 continue
             else:
                 raise InferenceError(
-                    f"the padding of {mode} with stride {s} depends on the free dimension {length}; bind it with --dim"
+                    f"the padding of {mode} with stride {s} depends on the symbolic dimension {length}; "
+                    "bind it with --dim"
                 )
             small = total // 2
             padding += ((small, total - small) if mode == "SAME_UPPER" else (total - small, small),)
@@ -93,7 +94,7 @@ def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
 def kernel_size(kernel: Dims) -> list[int]:
     """The spatial dims of a kernel [filters, channels, *window]."""
     if free := [d for d in kernel[2:] if not isinstance(d, int)]:
-        raise InferenceError(f"its kernel has the free dimension {free[0]}; bind it with --dim")
+        raise InferenceError(f"its kernel has the symbolic dimension {free[0]}; bind it with --dim")
     return [int(str(d)) for d in kernel[2:]]
 
 

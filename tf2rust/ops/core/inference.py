@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim, DimExpr
 from tf2rust.ops.core.layer import Dims
 
 
@@ -46,7 +46,7 @@ class ValueInfo:
     def of_dims(dims: np.ndarray, dtype: str = "int64") -> ValueInfo:
         """An integer tensor whose elements are dimensions; a constant if all of them are numbers."""
         dims = np.asarray(dims, dtype=object)
-        if all(not isinstance(d, Expr) for d in dims.flat):
+        if all(not isinstance(d, DimExpr) for d in dims.flat):
             try:
                 return ValueInfo.of_const(dims.astype(dtype))
             except OverflowError:
@@ -184,7 +184,7 @@ class ValueInfos:
         info = self.known(value)
         return info.const if info is not None else None
 
-    def dims(self, value: ir.Value | None) -> list[int | Expr] | None:
+    def dims(self, value: ir.Value | None) -> list[Dim] | None:
         """The elements of a shape tensor of at most one dimension, else None."""
         info = self.known(value)
         if info is None or info.dims is None or info.dims.ndim > 1:
@@ -272,11 +272,11 @@ def same_shape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def broadcast(shapes: Iterable[Dims]) -> Dims:
     """The shape that these shapes broadcast to, by NumPy's rules.
 
-    A free dimension against a number is taken to have that size, as exporters do: the generated code checks lengths.
+    A symbolic dimension that meets a number is assumed to be that number, as exporters do; generated code checks it.
     """
     shapes = list(shapes)
     rank = max((len(s) for s in shapes), default=0)
-    result: list[int | Expr] = []
+    result: list[Dim] = []
     for axis in range(-rank, 0):
         sizes = list(dict.fromkeys(s[axis] for s in shapes if len(s) >= -axis and s[axis] != 1))
         numbers = [d for d in sizes if isinstance(d, int)]
@@ -286,15 +286,15 @@ def broadcast(shapes: Iterable[Dims]) -> Dims:
     return tuple(result)
 
 
-def measured(value: ir.Value, name: str = "count") -> Expr:
+def data_dependent_dim(value: ir.Value, name: str = "count") -> DimExpr:
     """A dimension of ``value`` that is known only when the model runs; a layer must measure it.
 
-    Its name can be that of no free dimension; what is no identifier in the value's name is told by a checksum.
+    Its name can be that of no symbolic dimension; what is no identifier in the value's name is told by a checksum.
     """
     given = value.name or ""
     folded = re.sub(r"\W+", "_", given, flags=re.ASCII)
     plain = folded if folded == given else f"{folded}_{zlib.crc32(given.encode()):08x}"
-    return Expr.symbol(f"{name}({plain})")
+    return DimExpr.symbol(f"{name}({plain})")
 
 
 def normal_axis(axis: int, rank: int) -> int:

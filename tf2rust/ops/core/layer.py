@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, format_shape
+from tf2rust.ops.core.dims import Dim, DimExpr, format_shape
 
-Dims = tuple[int | Expr, ...]
+Dims = tuple[Dim, ...]
 Perm = tuple[int, ...]
 
 
@@ -141,11 +141,11 @@ class Layer:
         """Whether the batch is the first axis of all inputs and of the output."""
         return all(batched) and all(v.shape[:1] == self.y.shape[:1] for v in self.inputs)
 
-    def gemm_rows(self) -> int | Expr:
+    def gemm_rows(self) -> Dim:
         """The number of rows (M) of the matrix product with the layer's kernels."""
         return 0
 
-    def scratch_size(self) -> int | Expr:
+    def scratch_size(self) -> Dim:
         """How many float32 elements the layer takes of the scratch memory that its call names."""
         return 0
 
@@ -161,7 +161,7 @@ class Layer:
         """The inputs of its bodies that stand for one of its own inputs, each with that input."""
         return []
 
-    def index_limits(self) -> dict[int, int | Expr]:
+    def index_limits(self) -> dict[int, Dim]:
         """The inputs that hold indices, and the size of what they point into."""
         return {}
 
@@ -187,7 +187,7 @@ def broadcasts_batch(y: Value, operands: Sequence[Value], batched: Sequence[bool
 def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
-    if isinstance(value, Expr):
+    if isinstance(value, DimExpr):
         return str(value)
     if isinstance(value, (bool, int, float, str)) or value is None:
         return value

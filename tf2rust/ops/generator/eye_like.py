@@ -18,7 +18,7 @@ def _eye_like(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data = infos[node.x]
     dtype = ir.DataType(node.attr("dtype")).numpy().name if node.has("dtype") else data.dtype
     if len(data.shape) != 2 or not all(isinstance(d, int) for d in data.shape):
-        raise InferenceError("its matrix has a free dimension; bind it with --dim")
+        raise InferenceError("its matrix has a symbolic dimension; bind it with --dim")
     rows, columns = (int(str(d)) for d in data.shape)
     if rows * columns > _LARGEST_EYE:
         raise InferenceError(f"its matrix of {rows} × {columns} is too large to be a constant")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim, DimExpr
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, measured
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, data_dependent_dim, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -40,13 +40,13 @@ def _range(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         return [ValueInfo(dtype, (max(count, 0),))]
     first, end, by = (_whole(v, infos) for v in node.inputs)
     if first is None or end is None or not isinstance(by, int) or by == 0:
-        return [ValueInfo(dtype, (measured(node.y),))]
+        return [ValueInfo(dtype, (data_dependent_dim(node.y),))]
     span = end - first
     count = -(-span // by) if by > 0 else -(span // by)
-    return [ValueInfo(dtype, (count if isinstance(count, Expr) else max(count, 0),))]
+    return [ValueInfo(dtype, (count if isinstance(count, DimExpr) else max(count, 0),))]
 
 
-def _whole(value: ir.Value | None, infos: ValueInfos) -> int | Expr | None:
+def _whole(value: ir.Value | None, infos: ValueInfos) -> Dim | None:
     """A whole number that is a constant or computed from shapes; of float32 too, which is exact below 2^24."""
     if (dims := infos.dims(value)) is not None:
         return dims[0] if len(dims) == 1 else None
@@ -65,5 +65,5 @@ def range_(m: Match, b: Builder) -> RuleResult:
     if start.dtype not in NUMBERS:
         return m.reject(f"it is of {start.dtype}; Range is there for {', '.join(NUMBERS)}")
     y, limit = b.value(m.y), b.value(m["limit"])
-    computed = y.shape == (measured(m.y),)
+    computed = y.shape == (data_dependent_dim(m.y),)
     return Range(inputs=[start, step, limit] if computed else [start, step], outputs=[y])

@@ -74,7 +74,7 @@ def affine_grid(m: Match, b: Builder) -> RuleResult:
     theta, y = b.value(m["theta"]), b.value(m.y)
     sizes = [d for d in y.shape[1:-1] if isinstance(d, int)]
     if theta.dtype != "float32" or len(sizes) != y.rank - 2:
-        return m.reject(f"its input is {theta.dtype}, or the image has a free dimension; bind it with --dim")
+        return m.reject(f"its input is {theta.dtype}, or the image has a symbolic dimension; bind it with --dim")
     centres = not m.root.attr("align_corners", 0)
     axes = [(2 * np.arange(n) + 1) / n - 1 if centres else np.linspace(-1, 1, n) for n in sizes]
     places = np.meshgrid(*axes, indexing="ij")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, measured
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, data_dependent_dim, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -28,7 +28,7 @@ class NonMaxSuppression(Layer):
 
 @infers("NonMaxSuppression")
 def _non_max_suppression(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
-    return [ValueInfo("int64", (measured(node.y), 3))]
+    return [ValueInfo("int64", (data_dependent_dim(node.y), 3))]
 
 
 @rule(Op("NonMaxSuppression", Var("boxes"), Var("scores"), more=True))

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -104,19 +104,17 @@ def _target(node: Node, infos: ValueInfos) -> _Target:
     return _Target(tuple(_times(*pair) for pair in zip(shape, factors, exact, strict=True)), exact, {})
 
 
-def _in_proportion(
-    shape: Dims, wanted: dict[int, int | Expr], policy: str, parts: dict[int, tuple[float, float]]
-) -> _Target:
+def _in_proportion(shape: Dims, wanted: dict[int, Dim], policy: str, parts: dict[int, tuple[float, float]]) -> _Target:
     """All axes by the factor of that which grows least or, for ``not_smaller``, most; halves are rounded up."""
     known = {i: (size, d) for i, size in wanted.items() if isinstance(size, int) and isinstance(d := shape[i], int)}
     if len(known) != len(wanted) or policy not in ("not_larger", "not_smaller"):
-        raise InferenceError(f"it keeps the aspect ratio of free dimensions ({policy}); bind them with --dim")
+        raise InferenceError(f"it keeps the aspect ratio of symbolic dimensions ({policy}); bind them with --dim")
     scale = (min if policy == "not_larger" else max)(Fraction(size, d) for size, d in known.values())
     sizes = tuple(math.floor(scale * known[i][1] + Fraction(1, 2)) if i in known else d for i, d in enumerate(shape))
     return _Target(sizes, tuple(scale if i in known else Fraction(1) for i in range(len(shape))), parts)
 
 
-def _as_fraction(scale: float, size: int | Expr) -> Fraction:
+def _as_fraction(scale: float, size: Dim) -> Fraction:
     """The quotient of sizes that a scale was rounded from to float32.
 
     It has the ``size`` that is scaled for a denominator, if one such rounds to the scale; else it is the simplest
@@ -144,17 +142,17 @@ def _simplest(low: Fraction, high: Fraction) -> Fraction:
     return whole - 1 + 1 / _simplest(1 / (high - whole + 1), 1 / (low - whole + 1))
 
 
-def _times(size: int | Expr, scale: float, exact: Fraction) -> int | Expr:
+def _times(size: Dim, scale: float, exact: Fraction) -> Dim:
     """⌊size · scale⌋, of a number as ONNX Runtime rounds it."""
     if isinstance(size, int):
         return int(np.floor(np.float32(size) * np.float32(scale)))
     if exact.denominator > _LARGEST_DENOMINATOR:
-        raise InferenceError(f"it scales the free dimension {size} by {scale:g}; bind it with --dim")
+        raise InferenceError(f"it scales the symbolic dimension {size} by {scale:g}; bind it with --dim")
     return (size * exact.numerator) // exact.denominator
 
 
 _LARGEST_DENOMINATOR = 1000
-"""Of a scale of free dimensions: others are no simple fractions, so that rounding decides about the size."""
+"""Of a scale of symbolic dimensions: others are no simple fractions, so that rounding decides about the size."""
 
 
 @infers("Resize", "Upsample")

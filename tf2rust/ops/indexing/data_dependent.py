@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.dtypes import DTYPES
-from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, measured, normal_axis
+from tf2rust.ops.core.inference import (
+    InferenceError,
+    Node,
+    ValueInfo,
+    ValueInfos,
+    data_dependent_dim,
+    infers,
+    normal_axis,
+)
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -44,12 +52,12 @@ class Unique(Layer):
 @infers("NonZero")
 def _nonzero(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     rank = len(infos.shape(node.x))
-    return [ValueInfo("int64", (rank, measured(node.y)))]
+    return [ValueInfo("int64", (rank, data_dependent_dim(node.y)))]
 
 
 @infers("Compress")
 def _compress(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
-    data, count = infos[node.x], measured(node.y)
+    data, count = infos[node.x], data_dependent_dim(node.y)
     if not node.has("axis"):
         return [ValueInfo(data.dtype, (count,))]
     axis = normal_axis(node.attr("axis"), len(data.shape))
@@ -58,8 +66,8 @@ def _compress(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @infers("Unique")
 def _unique(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
-    data, count = infos[node.x], measured(node.y)
-    length: int | Expr = product(data.shape)
+    data, count = infos[node.x], data_dependent_dim(node.y)
+    length: Dim = product(data.shape)
     shape: Dims = (count,)
     if node.has("axis"):
         if not data.shape:

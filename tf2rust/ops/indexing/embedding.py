@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.activation.activation import ActivationLayer
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Optional, Scalar, Var
@@ -53,7 +53,7 @@ class Embedding(Layer):
         """The shapes of indices and vectors may differ: they are read in order."""
         return all(batched)
 
-    def index_limits(self) -> dict[int, int | Expr]:
+    def index_limits(self) -> dict[int, Dim]:
         return {0: len(self.table) - (self.outside == "row")}
 
     def weights(self) -> list[Weight]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.dims import Expr, format_shape
+from tf2rust.ops.core.dims import Dim, format_shape
 from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Value
@@ -28,7 +28,7 @@ class Gather(Layer):
             return self.axis > 0 and x.shape[0] == self.y.shape[0]
         return tuple(batched) == (False, True) and self.axis == 0 and indices.shape[0] == self.y.shape[0]
 
-    def index_limits(self) -> dict[int, int | Expr]:
+    def index_limits(self) -> dict[int, Dim]:
         return {1: self.x.shape[self.axis]}
 
 
@@ -57,7 +57,7 @@ class GatherElements(Layer):
     kind = "GatherElements"
     axis: int
 
-    def index_limits(self) -> dict[int, int | Expr]:
+    def index_limits(self) -> dict[int, Dim]:
         return {1: self.x.shape[self.axis]}
 
 
@@ -67,7 +67,7 @@ class ByTuples(Layer):
 
     batch: int = 0
 
-    def index_limits(self) -> dict[int, int | Expr]:
+    def index_limits(self) -> dict[int, Dim]:
         """The smallest of the axes that tuples point into."""
         sizes = [d for d in self.x.shape[self.batch :] if isinstance(d, int)]
         return {1: min(sizes)} if sizes else {}
@@ -102,7 +102,7 @@ def _gather_nd(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     check_depth(data, indices, node.attr("batch_dims", 0))
     depth = indices.shape[-1]
     if not isinstance(depth, int):
-        raise InferenceError(f"its tuples of indices have the free length {depth}; bind it with --dim")
+        raise InferenceError(f"its index tuples have the symbolic length {depth}; bind it with --dim")
     return [ValueInfo(data.dtype, (*indices.shape[:-1], *data.shape[node.attr("batch_dims", 0) + depth :]))]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr, format_shape
+from tf2rust.ops.core.dims import Dim, format_shape
 from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
@@ -37,13 +37,13 @@ class ReverseSequence(Layer):
     batch_axis: int
 
 
-def reversal(starts_axis: int, shape: tuple[int | Expr, ...]) -> tuple[tuple[int | Expr, ...], tuple[int, ...]]:
+def reversal(starts_axis: int, shape: tuple[Dim, ...]) -> tuple[tuple[Dim, ...], tuple[int, ...]]:
     """Starts and steps of the Slice that reverses one axis."""
     starts = tuple(size - 1 if i == starts_axis else 0 for i, size in enumerate(shape))
     return starts, tuple(-1 if i == starts_axis else 1 for i in range(len(shape)))
 
 
-def are_all(lengths: ir.Value, size: int | Expr, infos: ValueInfos) -> bool:
+def are_all(lengths: ir.Value, size: Dim, infos: ValueInfos) -> bool:
     """Whether every element of ``lengths`` is known to be ``size``."""
     producer = lengths.producer()
     while producer is not None and producer.op_type in ("Cast", "Expand", "Tile"):

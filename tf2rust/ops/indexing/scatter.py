@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.dtypes import DTYPES, NUMBERS
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Value
@@ -24,7 +24,7 @@ class ScatterElements(Layer):
     axis: int
     update: str
 
-    def index_limits(self) -> dict[int, int | Expr]:
+    def index_limits(self) -> dict[int, Dim]:
         return {1: self.x.shape[self.axis]}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, least, symbols
+from tf2rust.ops.core.dims import Dim, DimExpr, least, symbols
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -59,9 +59,9 @@ class Slice(Layer):
         )
 
 
-def _bound(index: int | Expr, size: int | Expr, lowest: int, highest: int | Expr) -> int | Expr:
+def _bound(index: Dim, size: Dim, lowest: int, highest: Dim) -> Dim:
     """A start or end as a position, clamped to lowest … highest."""
-    if isinstance(index, Expr):
+    if isinstance(index, DimExpr):
         room = highest - index
         if isinstance(room, int):
             return index if room >= 0 else highest
@@ -77,10 +77,10 @@ def _bound(index: int | Expr, size: int | Expr, lowest: int, highest: int | Expr
         return size + index
     if index <= (least(size) or 0):
         return index
-    raise InferenceError(f"whether {index} lies within the free dimension {size} is not known; bind it with --dim")
+    raise InferenceError(f"whether {index} lies within the symbolic dimension {size} is not known; bind it with --dim")
 
 
-def _indices(node: Node, infos: ValueInfos, name: str, index: int) -> Sequence[int | Expr] | None:
+def _indices(node: Node, infos: ValueInfos, name: str, index: int) -> Sequence[Dim] | None:
     """Starts or ends, which may be computed from shapes."""
     found = infos.dims(node.input(index))
     if found is None:
@@ -100,7 +100,7 @@ def ranges(node: Node, infos: ValueInfos) -> tuple[Dims, tuple[int, ...], Dims]:
         raise InferenceError(f"it has {', '.join(f'{n} {name}' for name, n in lengths.items())}, which must be as many")
     if 0 in strides:
         raise InferenceError("one of its steps is 0, with which it never ends")
-    starts: list[int | Expr] = [0] * len(shape)
+    starts: list[Dim] = [0] * len(shape)
     steps = [1] * len(shape)
     sizes = list(shape)
     for axis, first, last, step in zip(axes, firsts or [], lasts or [], strides, strict=True):
@@ -147,14 +147,14 @@ def _split(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     ]
 
 
-def parts(node: Node, infos: ValueInfos, axis: int) -> list[int | Expr]:
+def parts(node: Node, infos: ValueInfos, axis: int) -> list[Dim]:
     """The sizes of the parts; by default all are equal, or the last is smaller."""
     given = infos.ints(node, "split", 1)
     if given is not None:
         return list(given)
     size, count = infos.shape(node.x)[axis], len(node.outputs)
     if not isinstance(size, int):
-        raise InferenceError(f"it splits the free dimension {size}; bind it with --dim")
+        raise InferenceError(f"it splits the symbolic dimension {size}; bind it with --dim")
     part = -(-size // count)
     return [min(part, size - i * part) for i in range(count)]
 
@@ -166,7 +166,7 @@ def split(m: Match, b: Builder) -> RuleResult:
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
     m.root.has("num_outputs")
     layers: list[Layer] = []
-    start: int | Expr = 0
+    start: Dim = 0
     for output, size in zip(m.root.outputs, parts(m.root, b.infos, axis), strict=True):
         starts = tuple(start if i == axis else 0 for i in range(x.rank))
         layers.append(Slice(starts=starts, steps=(1,) * x.rank, inputs=[x], outputs=[b.value(output)]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
@@ -37,7 +37,7 @@ class Dense(Affine):
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         return self.keeps_batch(batched) and self.x.rank > 1
 
-    def gemm_rows(self) -> int | Expr:
+    def gemm_rows(self) -> Dim:
         return product(self.x.shape[:-1])
 
     def weights(self) -> list[Weight]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Value
@@ -54,7 +54,7 @@ def terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
 def _einsum(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     operands = [infos[v] for v in node.inputs if v is not None]
     parts, result = terms(node.attr("equation"), [len(o.shape) for o in operands])
-    sizes: dict[str, int | Expr] = {}
+    sizes: dict[str, Dim] = {}
     for part, operand in zip(parts, operands, strict=True):
         for letter, size in zip(part, operand.shape, strict=True):
             if sizes.get(letter, 1) == 1 or (isinstance(size, int) and size != 1):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import broadcast
 from tf2rust.ops.core.layer import Layer, Value
@@ -27,7 +27,7 @@ class MatMul(Layer):
     kind = "MatMul"
     transposed_right: bool = False
 
-    def sizes(self) -> tuple[int | Expr, int | Expr, int | Expr]:
+    def sizes(self) -> tuple[Dim, Dim, Dim]:
         """m, k and n."""
         a, b = (v.shape for v in self.inputs[:2])
         right = (*b, 1) if len(b) == 1 else b

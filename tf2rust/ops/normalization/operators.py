@@ -43,7 +43,7 @@ def normalization_op(m: Match, b: Builder) -> RuleResult:
     epsilon = m.root.attr("epsilon", 1e-5)
     shape = x.shape[axis:]
     if any(not isinstance(d, int) for d in shape):
-        return m.reject("it normalises over a free dimension; bind it with --dim")
+        return m.reject("it normalises over a symbolic dimension; bind it with --dim")
 
     def spread(array: np.ndarray) -> np.ndarray:
         return np.broadcast_to(array, [int(str(d)) for d in shape]).reshape(-1).astype(np.float32)

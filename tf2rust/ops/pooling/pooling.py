@@ -86,7 +86,7 @@ def unfit(m: Match, x: Value) -> str | None:
     if x.rank not in (3, 4, 5):
         return f"it pools over {x.rank - 2} axes; 1 to 3 are supported"
     if m.root.attr("ceil_mode", 0) and any(not isinstance(d, int) for d in x.shape[2:]):
-        return "ceil_mode over a free dimension; bind it with --dim"
+        return "ceil_mode over a symbolic dimension; bind it with --dim"
     return None
 
 

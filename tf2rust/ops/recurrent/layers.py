@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tf2rust.ops.core.activation import Activation
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.indexing.slice import Slice
 
@@ -75,11 +75,11 @@ class Recurrent(Layer):
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         return self.keeps_batch(batched)
 
-    def gemm_rows(self) -> int | Expr:
+    def gemm_rows(self) -> Dim:
         """Those of one step: each waits for the one before."""
         return self.x.shape[0]
 
-    def scratch_size(self) -> int | Expr:
+    def scratch_size(self) -> Dim:
         """The sums of all gates at all steps, and two states."""
         batch, steps = self.x.shape[:2]
         return batch * (steps * 4 + 2) * self.units

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field, measured_dims
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
 from tf2rust.ops.reduction.along_axis import AlongAxis
 from tf2rust.ops.reduction.arg_max import ArgExtreme
 from tf2rust.ops.reduction.cumsum import Cumulate
@@ -59,7 +59,7 @@ def _(layer: TopK, site: Site) -> Expr:
     return Item(f"{_OPS}::top_k")(CX, layer.axis, _flag(layer.greatest), _lines(layer, site), *site.outputs)
 
 
-@measured_dims.register
+@data_dependent_dims.register
 def _(layer: TopK, site: Site) -> dict[str, Expr]:
     """How many elements there are to be, where a tensor says it."""
     if len(site.inputs) < 2:

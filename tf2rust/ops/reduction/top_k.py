@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, measured, normal_axis
+from tf2rust.ops.core.inference import (
+    InferenceError,
+    Node,
+    ValueInfo,
+    ValueInfos,
+    data_dependent_dim,
+    infers,
+    normal_axis,
+)
 from tf2rust.ops.core.layer import Dims
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -31,7 +39,7 @@ def _top_k(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     given = [node.attr("k")] if node.version < 10 else infos.dims(node.input(1))
     if given is not None and len(given) != 1:
         raise InferenceError(f"its k is not one number but {len(given)}")
-    k = measured(node.y) if given is None else given[0]
+    k = data_dependent_dim(node.y) if given is None else given[0]
     shape: Dims = (*data.shape[:axis], k, *data.shape[axis + 1 :])
     return [ValueInfo(data.dtype, shape), ValueInfo("int64", shape)][: len(node.outputs)]
 
@@ -48,6 +56,6 @@ def top_k(m: Match, b: Builder) -> RuleResult:
     if len(outputs) == 1:
         outputs.append(b.temporary(values, dtype="int64"))
     count = m.root.input(1)
-    computed = count is not None and values.shape[axis] == measured(m.y)
+    computed = count is not None and values.shape[axis] == data_dependent_dim(m.y)
     inputs = [x, b.value(count)] if computed and count is not None else [x]
     return TopK(axis=axis, greatest=bool(m.root.attr("largest", 1)), inputs=inputs, outputs=outputs)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, format_shape
+from tf2rust.ops.core.dims import Dim, format_shape
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Columns, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -54,7 +54,7 @@ def _concat(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         shapes = ", ".join(format_shape(p.shape) for p in parts)
         raise InferenceError(f"it joins {shapes}, which must be tensors of one rank, and not single numbers")
     axis = normal_axis(node.attr("axis", 1), len(parts[0].shape))
-    total: int | Expr = 0
+    total: Dim = 0
     for part in parts:
         total = total + part.shape[axis]
     fill = parts[0].fill if all(p.fill == parts[0].fill for p in parts) else None

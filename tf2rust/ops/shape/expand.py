@@ -9,7 +9,15 @@ import numpy as np
 
 from tf2rust.ops.core.dims import symbols
 from tf2rust.ops.core.dtypes import DTYPES
-from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers, measured
+from tf2rust.ops.core.inference import (
+    InferenceError,
+    Node,
+    ValueInfo,
+    ValueInfos,
+    broadcast,
+    data_dependent_dim,
+    infers,
+)
 from tf2rust.ops.core.layer import Dims, Layer, broadcasts_batch
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -76,7 +84,7 @@ def _constant_of_shape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
             raise InferenceError("its shape is computed from data, and how many dimensions it has is not known")
         if rank[0] > _MOST_AXES:
             raise InferenceError(f"its shape has {rank[0]} dimensions; arrays have at most {_MOST_AXES}")
-        shape = [measured(node.y, f"d{axis}") for axis in range(rank[0])]
+        shape = [data_dependent_dim(node.y, f"d{axis}") for axis in range(rank[0])]
     value = np.asarray(node.attr("value", np.zeros(1, np.float32)))
     if value.size != 1:
         raise InferenceError(f"its value is not one number but of shape {list(value.shape)}")

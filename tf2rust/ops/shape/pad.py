@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tf2rust.ops.conv.conv import Conv
-from tf2rust.ops.core.dims import Expr, symbols
+from tf2rust.ops.core.dims import Dim, symbols
 from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Perm
@@ -23,7 +23,7 @@ class Pad(Layer):
     """
 
     kind = "ZeroPadding"
-    padding: tuple[tuple[int | Expr, int | Expr], ...]
+    padding: tuple[tuple[Dim, Dim], ...]
     value: float = 0.0
     mode: str = "constant"
 
@@ -60,7 +60,7 @@ class Pad(Layer):
 _MODES = ("constant", "edge", "reflect", "wrap")
 
 
-def _padding(node: Node, infos: ValueInfos) -> list[tuple[int | Expr, int | Expr]]:
+def _padding(node: Node, infos: ValueInfos) -> list[tuple[Dim, Dim]]:
     rank = len(infos.shape(node.x))
     # Operator set 1 calls them paddings.
     pads = node.attr("paddings") or infos.dims(node.input(1)) or infos.ints(node, "pads", 1)
@@ -69,7 +69,7 @@ def _padding(node: Node, infos: ValueInfos) -> list[tuple[int | Expr, int | Expr
     axes = infos.ints(node, "axes", 3) or list(range(rank))
     if len(pads) != 2 * len(axes):
         raise InferenceError(f"it has {len(pads)} pads for {len(axes)} axes, which need {2 * len(axes)}")
-    padding: list[tuple[int | Expr, int | Expr]] = [(0, 0)] * rank
+    padding: list[tuple[Dim, Dim]] = [(0, 0)] * rank
     for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
         padding[normal_axis(axis, rank)] = (before, after)
     return padding
@@ -86,7 +86,7 @@ def _pad(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     return [ValueInfo(data.dtype, tuple(d + p + q for d, (p, q) in zip(data.shape, padding, strict=True)))]
 
 
-def _cut(pad: int | Expr) -> int:
+def _cut(pad: Dim) -> int:
     """How many elements it takes away."""
     return max(-pad, 0) if isinstance(pad, int) else 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf2rust.ops.core.emit import CX, Site, layer_call, measured_dims
+from tf2rust.ops.core.emit import CX, Site, data_dependent_dims, layer_call
 from tf2rust.ops.shape.concat import Concatenate
 from tf2rust.ops.shape.expand import Broadcast, Fill, Tile
 from tf2rust.ops.shape.pad import Pad
@@ -27,7 +27,7 @@ def _(layer: Broadcast, site: Site) -> Expr:
     return Item(f"{_OPS}::expand")(CX, site.inputs[0], *site.outputs)
 
 
-@measured_dims.register
+@data_dependent_dims.register
 def _(layer: Fill, site: Site) -> dict[str, Expr]:
     """All of the output's, which the second input holds."""
     return {str(dim): Item(f"{_OPS}::size_at")(site.inputs[1], axis) for axis, dim in enumerate(layer.y.shape)}

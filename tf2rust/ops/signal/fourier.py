@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -35,9 +35,9 @@ def _integer(infos: ValueInfos, value: ir.Value | None, name: str) -> int | None
     return int(array.reshape(()))
 
 
-def _fixed(size: int | Expr) -> int:
+def _fixed(size: Dim) -> int:
     if not isinstance(size, int):
-        raise InferenceError(f"it transforms the free dimension {size}; bind it with --dim")
+        raise InferenceError(f"it transforms the symbolic dimension {size}; bind it with --dim")
     return size
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, measured
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, data_dependent_dim, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -31,7 +31,7 @@ def _mel_weights(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
             raise InferenceError("how many filters and samples there are is not one number each")
         return [ValueInfo(dtype, (samples[0] // 2 + 1, filters[0]))]
     y = node.y
-    return [ValueInfo(dtype, (measured(y, "bins"), measured(y, "filters")))]
+    return [ValueInfo(dtype, (data_dependent_dim(y, "bins"), data_dependent_dim(y, "filters")))]
 
 
 @rule(Op("MelWeightMatrix", *(Var(name) for name in _INPUTS)))

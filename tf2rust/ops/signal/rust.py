@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, Site, layer_call, measured_dims
+from tf2rust.ops.core.emit import CX, Site, data_dependent_dims, layer_call
 from tf2rust.ops.core.layer import Value
 from tf2rust.ops.signal.mel_weight_matrix import MelWeights
 from tf2rust.rust.tree import Expr, Item, Token, array
@@ -16,7 +16,7 @@ def _number(value: Value, view: Expr) -> Expr:
     return Token("i64::from")(number) if value.dtype == "int32" else number
 
 
-@measured_dims.register
+@data_dependent_dims.register
 def _(layer: MelWeights, site: Site) -> dict[str, Expr]:
     filters, samples = site.inputs[:2]
     bins, columns = layer.y.shape
