@@ -113,7 +113,7 @@ class _Loop:
         unsized = [
             value
             for value in self.collected
-            if layer.reports or (self.places[value].output is not None and not variables.tiled)
+            if layer.reports or (self.places[value].output is not None and not variables.chunked)
         ]
         found += [Do(variables.write(value)) for value in unsized]
         if layer.steps is not None:

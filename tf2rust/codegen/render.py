@@ -153,7 +153,7 @@ def render_crate(
     names += ["src/prediction.rs"] if context["predicts_from"] else []
     names += ["src/thresholds.rs"] if context["binary"] else []
     names += ["src/labels.rs"] if scoring.labels else []
-    names += ["src/parallel.rs"] if model.tiles else []
+    names += ["src/parallel.rs"] if model.chunks else []
     texts = {
         name: _environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
     }
@@ -189,8 +189,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
         "imports": _imports(model),
         "weights_bytes": Token("&WEIGHTS.0"),
-        "tiles": model.tiles,
-        "tile_variables": array([name if name in used else "_" for name in model.variables]),
+        "chunks": model.chunks,
+        "chunk_variables": array([name if name in used else "_" for name in model.variables]),
         "all_variables": array(model.variables),
         "uses": lambda name: name in used,
         "reads_dims": not used.isdisjoint(model.variables),
@@ -220,8 +220,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "sample_shape": {name: rust_list(shape) for name, shape in sample.items()},
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
-        "run_tile": _run_tile(model, used),
-        "run_rows": Token("self").method("run_tile", array(model.variables), "rows", "workspace"),
+        "run_chunk": _run_chunk(model, used),
+        "run_rows": Token("self").method("run_chunk", array(model.variables), "rows", "workspace"),
         "bind": lambda port: _bind(port, model.symbolic),
         "inputs_of": lambda data, shape: _inputs_of(model, data, shape),
         "example_value": lambda dtype: (
@@ -262,12 +262,17 @@ def _parts_value(parts: Sequence[WeightsPart]) -> Expr:
     return Token("Self::from_parts")(ref(array([Token("&WEIGHTS.0"), *others])))
 
 
-def _run_tile(model: Model, used: set[str]) -> Expr:
+def _run_chunk(model: Model, used: set[str]) -> Expr:
     """The head of the function that runs the layers for some rows of the batch."""
     sizes = "sizes" if not used.isdisjoint(model.variables) else "_"
     workspace = "workspace" if used & {"workspace", "cx"} else "_workspace"
-    parameters = ("&self", f"{sizes}: [usize; {len(model.symbolic)}]", "rows: Tile<'_>", f"{workspace}: &mut Workspace")
-    return Token("run_tile")(*parameters)
+    parameters = (
+        "&self",
+        f"{sizes}: [usize; {len(model.symbolic)}]",
+        "rows: Chunk<'_>",
+        f"{workspace}: &mut Workspace",
+    )
+    return Token("run_chunk")(*parameters)
 
 
 def _inputs_of(model: Model, data: str, shape: str) -> Expr:

@@ -52,7 +52,7 @@ class Port:
 class Variables:
     """Gives everything in the generated code a name, and values the expressions that read and write them.
 
-    A value that is read has a variable, which holds its view. ``tiled`` says that the layers run for some rows of the
+    A value that is read has a variable, which holds its view. ``chunked`` says that the layers run for some rows of the
     batch at a time: then inputs and outputs come as views too.
     """
 
@@ -65,10 +65,10 @@ class Variables:
         symbolic: list[str],
         layer_names: Mapping[Layer, str],
         *,
-        tiled: bool,
+        chunked: bool,
     ) -> None:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
-        self.layer_names, self.tiled = layer_names, tiled
+        self.layer_names, self.chunked = layer_names, chunked
         self.locals = Names(_LOCALS)
         self.names = {name: self.locals.unique(snake_case(name, "dim")[:_DIM_LENGTH]) for name in symbolic}
         self.dims = DimWriter(self.names, self.locals)
@@ -80,7 +80,7 @@ class Variables:
         self.read_values = set(graph.consumers()) | {v for g in _bodies(graph) for _, v in g.outputs}
         self.views: dict[Value, Expr] = {}
         self.ports = {port: Token(self.locals.unique(port.field)) for port in inputs.values()}
-        self.written = {port: Token(self.locals.unique(port.field)) for port in outputs.values()} if tiled else {}
+        self.written = {port: Token(self.locals.unique(port.field)) for port in outputs.values()} if chunked else {}
         self.wholes: dict[Value, Token] = {}
         """What Concatenates make, while parts of it are written."""
         for value, port in inputs.items():
@@ -116,7 +116,7 @@ class Variables:
         if place.output is None:
             return self._buffer(place).method("tensor", self.dims.dims(value.shape)).tried()
         port = self.outputs[place.output]
-        if self.tiled:
+        if self.chunked:
             found: Expr = self.written[port]
             if self.lends(place):
                 found = found.method("reborrow")
@@ -131,13 +131,13 @@ class Variables:
         if place.output is None:
             return self._buffer(place).method("view", dims).tried()
         port = self.outputs[place.output]
-        if self.tiled:
+        if self.chunked:
             found = self.written[port].method("view")
             return found if value.shape == port.shape else found.method("reshape", dims).tried()
         return Token("outputs").field(port.field).method("to_view", dims).tried()
 
     def lends(self, place: Place) -> bool:
-        """Whether the view of a tiled output is needed again after it was written."""
+        """Whether the view of a chunked output is needed again after it was written."""
         makers = [self.made[v] for v in place.values if v in self.made and self.made[v] not in self.memory.aliases]
         return len(makers) > 1 or any(layer.bodies() or self._copies_first(layer) for layer in makers)
 

@@ -1,7 +1,7 @@
-"""Tiles: some rows of a batch go through all layers before the next do, and what is between layers stays in the cache.
+"""Batch chunks: some rows of a batch run through all layers before the next rows, so that intermediates stay in cache.
 
-An interpreter runs each layer over the whole batch, whose intermediate results soon leave the level-2 cache. Generated
-code need not, where it can be shown from the layers and the shapes that no row depends on another.
+An interpreter runs each layer over the whole batch, and the intermediate results soon leave the level-2 cache.
+Generated code can run the batch in chunks if the layers and shapes show that no row depends on another.
 """
 
 from __future__ import annotations
@@ -17,35 +17,36 @@ from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.planning.buffers import Plan, plan
 
 _RESIDENT_BYTES = 1 << 19
-"""A kernel that stays in the level-2 cache beside a tile."""
+"""The largest kernel that stays in the level-2 cache together with a chunk."""
 _ROWS_FOR_RESIDENT, _ROWS_FOR_OTHER = 8, 64
-"""With so many rows of a matrix for each reading of a kernel, from the level-2 cache or from beyond, the product takes
-longer than the reading."""
+"""With this many matrix rows per read of a kernel, from the level-2 cache or from beyond, computing the product takes
+longer than reading the kernel."""
 _THREAD_WORK = 1 << 19
-"""Multiply-adds for which it is worth waking a thread: some microseconds."""
+"""Multiply-adds that justify waking a thread: some microseconds."""
 _SPLIT_WORK = 1 << 21
-"""Multiply-adds of a layer that tf-layers parts among threads."""
+"""Multiply-adds of a layer that tf-layers splits among threads."""
 _USUAL = 64
-"""The size of symbolic dimensions other than the batch where sizes are to be compared."""
+"""The size assumed for symbolic dimensions other than the batch when sizes are compared."""
 
 
 @dataclass(frozen=True)
-class Tiling:
-    """How a model's batch is cut.
+class Chunking:
+    """How a model's batch is split into chunks.
 
-    ``row_bytes`` is what a row takes in inputs, outputs and workspace; ``least`` the rows for which reading the kernels
-    pays; ``thread_rows`` those for which a thread pays, ``split_rows`` those for which one layer is worth several.
+    ``row_bytes`` is the size of one row in inputs, outputs and workspace. ``min_rows`` is the number of rows that
+    amortises reading the kernels, ``thread_rows`` the number that justifies a thread, and ``split_rows`` the number for
+    which one layer is worth several threads.
     """
 
     batch: str
     row_bytes: Dim
-    least: int
+    min_rows: int
     thread_rows: int
     split_rows: int
 
 
-def tiling(graph: LayerGraph) -> Tiling | None:
-    """How the batch is cut; None where there is none, or where it is not known that no row depends on another."""
+def chunking(graph: LayerGraph) -> Chunking | None:
+    """How to split the batch; None if there is no batch, or if rows may depend on each other."""
     name = _batch(graph)
     if name is None or not _rows_are_independent(graph, name):
         return None
@@ -54,20 +55,20 @@ def tiling(graph: LayerGraph) -> Tiling | None:
     def per_row(size: Dim) -> Dim:
         return size // batch if isinstance(size, DimExpr) and name in size.symbols() else 0
 
-    # The same tiles, and so the same sums, whatever the user chooses about memory.
+    # The memory options must not change the chunks, and so not the sums.
     row_bytes = _row_bytes(graph, plan(graph, inplace=True, memdrop=True), per_row)
     sizes = [_kernel_elements(layer) for layer in graph.layers]
     wanted = sum(n * (_ROWS_FOR_OTHER if n * 4 > _RESIDENT_BYTES else _ROWS_FOR_RESIDENT) for n in sizes)
     works = [n * _usual(per_row(layer.gemm_rows())) for n, layer in zip(sizes, graph.layers, strict=True)]
     work = sum(works)
     fewest = math.ceil(wanted / work) if work else 1
-    least = 1 << (fewest - 1).bit_length()  # Batches are powers of two more often than not.
+    min_rows = 1 << (fewest - 1).bit_length()  # Batches are powers of two more often than not.
     thread_rows = math.ceil(_THREAD_WORK / max(work + _usual(row_bytes), 1))
-    return Tiling(name, row_bytes, least, thread_rows, math.ceil(_SPLIT_WORK / max([*works, 1])))
+    return Chunking(name, row_bytes, min_rows, thread_rows, math.ceil(_SPLIT_WORK / max([*works, 1])))
 
 
 def _batch(graph: LayerGraph) -> str | None:
-    """The symbolic dimension that is the first of every input."""
+    """The symbolic dimension that is the first axis of every input, or None."""
     first = {v.shape[0] if v.shape else 1 for v in graph.inputs}
     dim = first.pop() if len(first) == 1 else 1
     name = str(dim)
@@ -75,7 +76,7 @@ def _batch(graph: LayerGraph) -> str | None:
 
 
 def _has_rows(value: Value, batch: str) -> bool:
-    """Whether the first axis is the batch or a multiple of it, and no other has to do with it."""
+    """Whether the first axis is the batch or a multiple of it, and no other axis depends on the batch."""
     if not value.shape or batch in symbols(value.shape[1:]) or not isinstance(first := value.shape[0], DimExpr):
         return False
     factor = first // DimExpr.symbol(batch)
@@ -90,14 +91,14 @@ def _rows_are_independent(graph: LayerGraph, batch: str) -> bool:
     for layer in graph.layers:
         before = [batched[v] for v in layer.inputs]
         after = {batched[v] for v in layer.outputs}
-        # What has no rows is the same for all of them, if it is not made of rows.
+        # A value without a batch axis is shared by all rows, provided that it is not computed from them.
         if not (layer.is_batch_independent(before) if after == {True} else after == {False} and not any(before)):
             return False
     return all(batched[v] for v in [*graph.inputs, *(v for _, v in graph.outputs)])
 
 
 def _row_bytes(graph: LayerGraph, memory: Plan, per_row: Callable[[Dim], Dim]) -> Dim:
-    """A row of every input, output and buffer, and of the scratch memory; of a buffer, of the largest it ever holds."""
+    """The bytes of one row in all inputs, outputs, scratch memory and buffers (each at its largest tensor)."""
 
     def row(value: Value) -> Dim:
         return per_row(product(value.shape)) * np.dtype(value.dtype).itemsize
@@ -116,7 +117,7 @@ def _row_bytes(graph: LayerGraph, memory: Plan, per_row: Callable[[Dim], Dim]) -
 
 
 def _kernel_elements(layer: Layer) -> int:
-    """The numbers in the matrices that the layer multiplies with."""
+    """The number of elements in the layer's packed kernels."""
     return sum(weight.array.size for weight in layer.weights() if weight.packing != "vector")
 
 
