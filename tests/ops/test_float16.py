@@ -19,7 +19,7 @@ def _to(dtype: str) -> int:
     return int(TensorProto.DataType.Value({"float32": "FLOAT", "float64": "DOUBLE"}.get(dtype, dtype.upper())))
 
 
-TABLE_NAME = "halves"
+TABLE_NAME = "float16"
 NODES = {
     **{f"to_{dtype}": node("Cast", symbolic(np.abs(X) * 9, 0), to=_to(dtype), by_reference=True) for dtype in WIDE},
     **{

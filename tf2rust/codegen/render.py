@@ -29,8 +29,8 @@ from tf2rust.proof.proof import Proof, features_key
 from tf2rust.rust import printer
 from tf2rust.rust.literals import rust_comment, rust_list, rust_str
 from tf2rust.rust.tree import (
-    Do,
     Expr,
+    ExprStmt,
     Item,
     Stmt,
     Struct,
@@ -200,9 +200,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "parts_value": _parts_value(parts),
         "fields_need_blob": bool(groups) or _needs_blob(model.fields),
         "any_dims": bool(model.inputs),
-        "halves": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
-        "halves_out": "float16" in (p.dtype for p in model.outputs[:1]),
-        "halves_in": "float16" in (p.dtype for p in model.inputs),
+        "has_float16": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
+        "has_float16_outputs": "float16" in (p.dtype for p in model.outputs[:1]),
+        "has_float16_inputs": "float16" in (p.dtype for p in model.inputs),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
         "row": row,
@@ -298,7 +298,7 @@ def _bind(port: Port, symbolic: Sequence[str]) -> list[Stmt]:
     ]
     shape = Token("inputs").field(port.field).method("shape")
     arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(extents)), shape)
-    return [Do(Token("sizes").method("bind", *arguments).tried())]
+    return [ExprStmt(Token("sizes").method("bind", *arguments).tried())]
 
 
 _ALWAYS = (

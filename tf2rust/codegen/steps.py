@@ -10,14 +10,14 @@ from tf2rust.codegen.dims import DimWriter
 from tf2rust.codegen.nested import Lines, ModelField, branch, repeat
 from tf2rust.codegen.variables import Variables
 from tf2rust.codegen.weights import WeightTable
-from tf2rust.ops.control.layers import Branch, Repeat
+from tf2rust.ops.control.layers import If, Loop
 from tf2rust.ops.core.dims import Dim, format_shape
 from tf2rust.ops.core.emit import CX, before_call, data_dependent_dims, layer_call, layer_field, result_pattern
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.generator.constant import Constant
 from tf2rust.ops.shape.concat import Concatenate
 from tf2rust.rust.literals import rust_comment
-from tf2rust.rust.tree import Array, Binary, Blank, Comment, Do, Expr, Item, Stmt, Token, let
+from tf2rust.rust.tree import Array, Binary, Blank, Comment, Expr, ExprStmt, Item, Stmt, Token, let
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Writer(Variables):
             return step
         if (made := layer_field(layer, self.table.refs(layer))) is not None:
             step.fields.append(ModelField(ident, made.type, made.value))
-        if self.memory.places[layer.y].constant is layer:
+        if self.memory.allocations[layer.y].constant is layer:
             assert isinstance(layer, Constant)
             self.views[layer.y] = Token("self").field(ident)
             return step
@@ -65,9 +65,9 @@ class Writer(Variables):
         site = CallSite(self.dims, Token("self").field(ident), inputs, [])
         for symbol, size in data_dependent_dims(layer, site).items():
             step.statements.append(let(self.name_symbol(symbol, symbol), size.tried()))
-        if isinstance(layer, Repeat):
+        if isinstance(layer, Loop):
             inner = repeat(self, layer, inputs, self.body)
-        elif isinstance(layer, Branch):
+        elif isinstance(layer, If):
             inner = branch(self, layer, inputs, self.body)
         else:
             self._call(layer, inputs, step)
@@ -117,7 +117,7 @@ class Writer(Variables):
         step.statements += [*self.dims.take_pending(), *before]
         read = [value in self.read_values for value in layer.outputs]
         if layer.y in self.memory.columns or not any(read):
-            step.statements.append(Do(call.tried()))
+            step.statements.append(ExprStmt(call.tried()))
             return
         names = [
             self.variable(value, ident if i == 0 else f"{ident}_{i}") if read[i] else Token("_")
@@ -136,7 +136,7 @@ class Writer(Variables):
                 columns = Binary(self.dims.dim(first), "..", self.dims.dim(last))
                 part = whole.method("slice_columns", columns).tried()
                 copied = Item("tf_layers::ops::copy")(CX, next(views), part).tried()
-                step.statements += [*self.dims.take_pending(), Do(copied)]
+                step.statements += [*self.dims.take_pending(), ExprStmt(copied)]
             first = last
         if layer.y in self.read_values:
             step.statements.append(self.bind(layer.y, self.idents[layer], whole.method("into_view")))

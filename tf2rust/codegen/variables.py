@@ -10,7 +10,7 @@ from tf2rust.codegen.names import Names, snake_case
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
 from tf2rust.ops.linear.affine import Affine
-from tf2rust.planning.buffers import Place, Plan
+from tf2rust.planning.buffers import Allocation, Plan
 from tf2rust.rust.literals import rust_comment, rust_str, rust_type
 from tf2rust.rust.tree import Expr, Let, Stmt, Token, let
 
@@ -112,13 +112,13 @@ class Variables:
 
     def write(self, value: Value) -> Expr:
         """The ``ViewMut`` that a value is written to."""
-        place = self.memory.places[value]
-        if place.output is None:
-            return self._buffer(place).method("tensor", self.dims.dims(value.shape)).tried()
-        port = self.outputs[place.output]
+        allocation = self.memory.allocations[value]
+        if allocation.output is None:
+            return self._buffer(allocation).method("tensor", self.dims.dims(value.shape)).tried()
+        port = self.outputs[allocation.output]
         if self.chunked:
             found: Expr = self.written[port]
-            if self.lends(place):
+            if self.lends(allocation):
                 found = found.method("reborrow")
         else:
             found = Token("outputs").field(port.field).method("tensor", self.dims.dims(port.shape)).tried()
@@ -126,19 +126,19 @@ class Variables:
 
     def reread(self, value: Value) -> Expr:
         """A view of what stands where ``value`` was written."""
-        place = self.memory.places[value]
+        allocation = self.memory.allocations[value]
         dims = self.dims.dims(value.shape)
-        if place.output is None:
-            return self._buffer(place).method("view", dims).tried()
-        port = self.outputs[place.output]
+        if allocation.output is None:
+            return self._buffer(allocation).method("view", dims).tried()
+        port = self.outputs[allocation.output]
         if self.chunked:
             found = self.written[port].method("view")
             return found if value.shape == port.shape else found.method("reshape", dims).tried()
         return Token("outputs").field(port.field).method("to_view", dims).tried()
 
-    def lends(self, place: Place) -> bool:
+    def lends(self, allocation: Allocation) -> bool:
         """Whether the view of a chunked output is needed again after it was written."""
-        makers = [self.made[v] for v in place.values if v in self.made and self.made[v] not in self.memory.aliases]
+        makers = [self.made[v] for v in allocation.values if v in self.made and self.made[v] not in self.memory.aliases]
         return len(makers) > 1 or any(layer.bodies() or self._copies_first(layer) for layer in makers)
 
     def _copies_first(self, layer: Layer) -> bool:
@@ -147,15 +147,15 @@ class Variables:
 
     def lends_port(self, port: Port) -> bool:
         """``lends`` of the place where an output is."""
-        return any(p.output == port.name and self.lends(p) for p in self.memory.places.values())
+        return any(p.output == port.name and self.lends(p) for p in self.memory.allocations.values())
 
     def bind(self, value: Value, wanted: str, call: Expr) -> Let:
         """Names what ``call`` gives as the view of ``value``."""
         return let(self.variable(value, wanted), call)
 
     @staticmethod
-    def _buffer(place: Place) -> Expr:
-        return WORKSPACE.field(f"b{place.buffer}")
+    def _buffer(allocation: Allocation) -> Expr:
+        return WORKSPACE.field(f"b{allocation.buffer}")
 
 
 def _bodies(graph: LayerGraph) -> list[LayerGraph]:

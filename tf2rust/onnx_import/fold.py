@@ -66,7 +66,7 @@ class TooLargeError(InferenceError):
     """What depends on no input takes more memory or time than any model may."""
 
 
-class Folder:
+class ConstantFolder:
     """Folds the nodes of one model; what was computed once is kept."""
 
     def __init__(self, budget: Budget) -> None:

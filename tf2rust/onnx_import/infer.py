@@ -13,7 +13,7 @@ import onnx_ir as ir
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.branches import take_branch
 from tf2rust.onnx_import.dimensions import Dimensions, identifier
-from tf2rust.onnx_import.fold import Budget, Folder, TooLargeError
+from tf2rust.onnx_import.fold import Budget, ConstantFolder, TooLargeError
 from tf2rust.onnx_import.shapes import OnnxShapes, onnx_shapes
 from tf2rust.ops.core.dims import DimExpr, format_shape
 from tf2rust.ops.core.inference import (
@@ -64,7 +64,7 @@ class Analysis:
     """What ONNX' own inference finds, for operators that are not known."""
     weights: Mapping[ir.Value, ValueInfo] = field(default_factory=dict)
     """The infos of the initializers."""
-    folder: Folder = field(default_factory=lambda: Folder(Budget.for_weights(0)))
+    folder: ConstantFolder = field(default_factory=lambda: ConstantFolder(Budget.for_weights(0)))
     """Computes what is constant; it remembers what it did."""
 
 
@@ -98,7 +98,7 @@ def analyse(
             onnx_shapes=cache(lambda: onnx_shapes(proto)),
             opsets=opsets,
             weights=known,
-            folder=Folder(Budget.for_weights(size)),
+            folder=ConstantFolder(Budget.for_weights(size)),
         )
     )
 

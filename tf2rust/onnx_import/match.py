@@ -40,10 +40,10 @@ class Unmatched:
         """The reason as a user reads it."""
         attributes = ", ".join(f"{k}={_brief(v)}" for k, v in self.attributes.items())
         nearest = f" (nearest rule: {self.nearest_rule})" if self.nearest_rule else ""
-        place = "".join(f" in the body of {holder}" for holder in self.inside)
+        where = "".join(f" in the body of {holder}" for holder in self.inside)
         op = brief(self.op)
         node = f"node `{brief(self.node)}`" if self.source is None or self.source.name else f"the {brief(self.node)}"
-        return f"{node}{place}: {op}({attributes}) is not supported: {self.reason}{nearest}"
+        return f"{node}{where}: {op}({attributes}) is not supported: {self.reason}{nearest}"
 
 
 def _brief(value: object) -> str:

@@ -104,9 +104,9 @@ def _row_bytes(graph: LayerGraph, memory: Plan, per_row: Callable[[Dim], Dim]) -
         return per_row(product(value.shape)) * np.dtype(value.dtype).itemsize
 
     held: dict[int, list[Dim]] = {}
-    for value, place in memory.places.items():
-        if place.buffer is not None:
-            held.setdefault(place.buffer, []).append(row(value))
+    for value, allocation in memory.allocations.items():
+        if allocation.buffer is not None:
+            held.setdefault(allocation.buffer, []).append(row(value))
     scratch = [per_row(layer.scratch_size()) * 4 for layer in graph.layers]
     total: Dim = max(scratch, key=_usual, default=0)
     for sizes in held.values():

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import NotRunError, StoppedError
-from tf2rust.ops.control.layers import Repeat
+from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.dims import DimExpr
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.budget import check_given, check_seeded, check_shapes, estimate, is_within
@@ -188,4 +188,4 @@ def _without_onnx_runtime(inputs: Mapping[str, np.ndarray], reference: Reference
 
 def _ends_late(graph: LayerGraph) -> bool:
     """Whether the number of steps of a loop is known only when the model runs."""
-    return any(isinstance(layer, Repeat) and (layer.steps is None or layer.counted) for layer in graph.walk())
+    return any(isinstance(layer, Loop) and (layer.steps is None or layer.counted) for layer in graph.walk())

@@ -8,7 +8,7 @@ from math import prod
 
 from tf2rust.errors import ConversionError
 from tf2rust.ops.attention.attention import Attention
-from tf2rust.ops.control.layers import Repeat
+from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.dims import Dim, DimExpr, bind, format_shape
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.linear.matmul import MatMul
@@ -60,7 +60,7 @@ def estimate(graph: LayerGraph, sizes: Mapping[str, int]) -> Estimate:
             for count, value in made:
                 if count > largest[0]:
                     largest = (count, value, layer)
-            steps = _bound(layer.steps, sizes) if isinstance(layer, Repeat) and layer.steps is not None else 1
+            steps = _bound(layer.steps, sizes) if isinstance(layer, Loop) and layer.steps is not None else 1
             waiting += [(body, times * steps, loop or layer) for body in layer.bodies()]
     return Estimate(largest[1], largest[2], largest[0], sum(count for count, _ in inputs), work, busiest)
 
@@ -168,7 +168,7 @@ _SLOW_KINDS = frozenset(
     (
         *(
             "MaxPooling",
-            "MaxUnpooling",
+            "MaxUnpool",
             "GridSample",
             "RoiAlign",
             "DeformConv2D",

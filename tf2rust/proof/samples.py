@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tf2rust.ops.control.layers import Repeat
+from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.dims import bind
 from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.ops.elementwise.cast import Cast
@@ -85,9 +85,7 @@ def _index_limits(graph: LayerGraph, sizes: Mapping[str, int]) -> dict[Value, in
                 if isinstance(layer, (Cast, Reshape, Transpose)):
                     waiting += layer.outputs
                 inner = (
-                    zip(layer.body.inputs, layer.inputs, strict=False)
-                    if isinstance(layer, Repeat)
-                    else layer.captured()
+                    zip(layer.body.inputs, layer.inputs, strict=False) if isinstance(layer, Loop) else layer.captured()
                 )
                 waiting += [own for own, given in inner if given is value]
     return limits

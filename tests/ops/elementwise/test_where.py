@@ -37,13 +37,13 @@ TABLE: dict[str, Case] = {
     "logical_or": case(ops.logical_or, FLAGS, FLAGS, becomes="Logic"),
     "logical_xor": case(ops.logical_xor, FLAGS, FLAGS, becomes="Logic"),
     "logical_not": case(ops.logical_not, FLAGS, becomes="Not"),
-    "where": case(lambda x, y: ops.where(x > 0.5, x, y), (6,), (6,), becomes="Compare Select"),
-    "where_numbers": case(lambda x: ops.where(x > 0.5, 2.0, -1.0), (6,), becomes="Compare Select"),
+    "where": case(lambda x, y: ops.where(x > 0.5, x, y), (6,), (6,), becomes="Compare Where"),
+    "where_numbers": case(lambda x: ops.where(x > 0.5, 2.0, -1.0), (6,), becomes="Compare Where"),
     "where_zeros": case(lambda x: ops.where(x > 0.5, x, ops.zeros_like(x)), (6,)),
-    "where_flags": case(ops.where, FLAGS, (6,), (6,), becomes="Select"),
-    "where_broadcast": case(lambda c, x: ops.where(c, x, 0.5), In((6, 1), "bool"), (6, 4), becomes="Select"),
+    "where_flags": case(ops.where, FLAGS, (6,), (6,), becomes="Where"),
+    "where_broadcast": case(lambda c, x: ops.where(c, x, 0.5), In((6, 1), "bool"), (6, 4), becomes="Where"),
     "where_int32": case(
-        lambda x, y: ops.where(x > y, x, y * 2), WORDS, WORDS, becomes="Cast Cast Compare Multiply Select"
+        lambda x, y: ops.where(x > y, x, y * 2), WORDS, WORDS, becomes="Cast Cast Compare Multiply Where"
     ),
     "where_dead_side_is_infinite": case(
         lambda x: ops.where(x > 0, 1.0 / x, x), In((6,), feed=lambda rng, shape: np.resize([0.0, 2.0, -1.0], shape))
@@ -52,13 +52,13 @@ TABLE: dict[str, Case] = {
         _both_ways,
         (6,),
         (6,),
-        becomes="Compare Select Select",
+        becomes="Compare Where Where",
     ),
     "where_nested": case(
         lambda x, y: ops.where(x > 0, ops.where(y > 0, x, y), y + x),
         (6,),
         (6,),
-        becomes="Compare Compare Select Add Select",
+        becomes="Compare Compare Where Add Where",
     ),
     "mask_by_product": case(lambda x: x * ops.cast(x > 0.5, "float32"), (6,), becomes="Activation"),
     "cast_bool_float": case(lambda x: ops.cast(x, "float32"), FLAGS, becomes="Cast"),

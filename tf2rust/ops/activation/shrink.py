@@ -9,7 +9,7 @@ from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.comparison import Compare
-from tf2rust.ops.elementwise.where import Select
+from tf2rust.ops.elementwise.where import Where
 from tf2rust.ops.generator.constant import constant
 
 infers("Shrink")(same_shape)
@@ -32,6 +32,6 @@ def shrink(m: Match, b: Builder) -> RuleResult:
         Compare(function="Greater", inputs=[x, bounds[1].y], outputs=[flags[1]]),
         Binary(function="Add", constant=offset, inputs=[x], outputs=[raised]),
         Binary(function="Sub", constant=offset, inputs=[x], outputs=[lowered]),
-        Select(inputs=[flags[1], lowered, bounds[2].y], outputs=[upper]),
-        Select(inputs=[flags[0], raised, upper], outputs=[y]),
+        Where(inputs=[flags[1], lowered, bounds[2].y], outputs=[upper]),
+        Where(inputs=[flags[0], raised, upper], outputs=[y]),
     ]

@@ -164,15 +164,15 @@ def _einsum_axes(m: Match, first: str, second: str) -> tuple[Axes, Axes, Axes, A
     if not fits or q[3] not in depth or y[3] not in value:
         return m.reject(f"its products are {first} and {second}")
 
-    def places(part: str, *letters: str) -> Axes:
+    def axes_of(part: str, *letters: str) -> Axes:
         return tuple(part.index(c) for c in letters)
 
     (d,), (e,) = depth, value
     return (
-        places(q, batch, head, query, d),
-        places(k, batch, head, key, d),
-        places(v, batch, head, key, e),
-        places(y, batch, head, query, e),
+        axes_of(q, batch, head, query, d),
+        axes_of(k, batch, head, key, d),
+        axes_of(v, batch, head, key, e),
+        axes_of(y, batch, head, query, e),
     )
 
 

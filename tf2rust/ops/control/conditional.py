@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from tf2rust.ops.control.layers import Branch, actual, body_graph
+from tf2rust.ops.control.layers import If, actual, body_graph
 from tf2rust.ops.control.loop_body import check_element
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, enters, infers
@@ -58,4 +58,4 @@ def if_(m: Match, b: Builder) -> RuleResult:
         graphs.append(body_graph(body, [], wanted))
         inputs += actual(body, b)
     outputs = [b.value(m.root.outputs[i]) for i in used]
-    return Branch(then=graphs[0], otherwise=graphs[1], inputs=inputs, outputs=outputs)
+    return If(then=graphs[0], otherwise=graphs[1], inputs=inputs, outputs=outputs)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from tf2rust.ops.control.layers import Along, Done, Repeat, actual, body_graph, reads
+from tf2rust.ops.control.layers import CollectedSteps, Loop, ScanAxis, actual, body_graph, reads
 from tf2rust.ops.control.loop_body import body_of, count_of, source, step_of
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
-from tf2rust.ops.shape.shape import ShapeOf
+from tf2rust.ops.shape.shape import Shape
 
 
 def _is_used(value: ir.Value) -> bool:
@@ -36,7 +36,7 @@ def repeated_loop(m: Match, b: Builder) -> RuleResult:
     handed = [i for i in kept if b.infos.const(formals[i]) is None]
     before: list[Layer] = []
     if reads(body, graph.inputs[0], wanted):
-        before.append(ShapeOf(dims=(step_of(m.root),), inputs=[], outputs=[body.value(graph.inputs[0])]))
+        before.append(Shape(dims=(step_of(m.root),), inputs=[], outputs=[body.value(graph.inputs[0])]))
     given = [body.value(formals[i]) for i in (*states, *handed)]
     first = m.root.input(1)
     started = first is not None and (count.tested or count.data_dependent) and not _holds(first, b)
@@ -45,17 +45,19 @@ def repeated_loop(m: Match, b: Builder) -> RuleResult:
     if count.tested and results:
         done = b.temporary(results[0], (), "int64")
         kept_for = [b.temporary(v, (count.steps or 0, *v.shape[1:])) for v in results]
-        layers += [Done(inputs=[whole, done], outputs=[v]) for whole, v in zip(kept_for, results, strict=True)]
+        layers += [
+            CollectedSteps(inputs=[whole, done], outputs=[v]) for whole, v in zip(kept_for, results, strict=True)
+        ]
         results = [*kept_for, done]
     if states or collected:
         loop_inputs = [b.value(initial[i]) for i in (*states, *handed)] + actual(body, b)
         loop_inputs += [b.value(v) for v in m.root.ir.inputs[:1] if count.data_dependent and v is not None]
         loop_inputs += [b.value(first)] if started and first is not None else []
-        loop = Repeat(
+        loop = Loop(
             body=body_graph(body, given, wanted, before),
             states=len(states),
             sequences=(),
-            collected=(Along(),) * len(collected),
+            collected=(ScanAxis(),) * len(collected),
             step=str(step_of(m.root)),
             steps=count.steps,
             tested=count.tested,

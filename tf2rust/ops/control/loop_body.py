@@ -145,7 +145,7 @@ def count_of(node: Node, infos: ValueInfos) -> Count:
     limit = node.input(0)
     known = infos.dims(limit) is not None
     with suppress(InferenceError):
-        loop = Loop(node, infos)
+        loop = LoopAnalysis(node, infos)
         if loop.runs_every_step():
             return Count(max(loop.steps, 0) if isinstance(loop.steps, int) else loop.steps, False, False)
     holds = infos.known(body_of(node).outputs[0])
@@ -193,7 +193,7 @@ def operands(value: ir.Value, op: str) -> Iterator[tuple[ir.Value, ir.Value]]:
         yield b, a
 
 
-class Loop:
+class LoopAnalysis:
     """A Loop that runs a known number of times, its body taken apart."""
 
     def __init__(self, node: Node, infos: ValueInfos) -> None:

@@ -5,7 +5,7 @@ The statements that run a body are written by ``tf2rust.codegen.nested``.
 
 from __future__ import annotations
 
-from tf2rust.ops.control.layers import Done, Repeat
+from tf2rust.ops.control.layers import CollectedSteps, Loop
 from tf2rust.ops.core.emit import CX, Site, data_dependent_dims, layer_call
 from tf2rust.rust.tree import Expr, Item, Token, array
 
@@ -13,7 +13,7 @@ _OPS = "tf_layers::ops"
 
 
 @data_dependent_dims.register
-def _(layer: Repeat, site: Site) -> dict[str, Expr]:
+def _(layer: Loop, site: Site) -> dict[str, Expr]:
     """The number of steps, where it is an input; a first condition that is tested once makes it 0."""
     if not layer.counted:
         return {}
@@ -24,11 +24,11 @@ def _(layer: Repeat, site: Site) -> dict[str, Expr]:
 
 
 @data_dependent_dims.register
-def _(layer: Done, site: Site) -> dict[str, Expr]:
+def _(layer: CollectedSteps, site: Site) -> dict[str, Expr]:
     return {str(layer.y.shape[0]): Item(f"{_OPS}::size_at")(site.inputs[1], 0)}
 
 
 @layer_call.register
-def _(layer: Done, site: Site) -> Expr:
+def _(layer: CollectedSteps, site: Site) -> Expr:
     starts, steps = array([0] * layer.x.rank), array([1] * layer.x.rank)
     return Item(f"{_OPS}::slice")(CX, starts, steps, site.inputs[0], *site.outputs)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from tf2rust.ops.control.layers import Along, Repeat, actual, body_graph
+from tf2rust.ops.control.layers import Loop, ScanAxis, actual, body_graph
 from tf2rust.ops.control.loop_body import body_of, carried_info, check_body, check_element, step_of, symbol_of
 from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, enters, infers, normal_axis
@@ -18,14 +18,14 @@ _BATCHED = 8
 """The operator set in which every input has a batch before all else, which the body does not see."""
 
 
-def _along(node: Node, side: str, values: Sequence[ir.Value], ranks: Sequence[int]) -> list[Along]:
+def _along(node: Node, side: str, values: Sequence[ir.Value], ranks: Sequence[int]) -> list[ScanAxis]:
     """How the sequences of one side, ``input`` or ``output``, are walked through."""
     if node.version <= _BATCHED:
         given = node.attr("directions", []) if side == "input" else []
-        return [Along(0, bool(d)) for d in given or [0] * len(values)]
+        return [ScanAxis(0, bool(d)) for d in given or [0] * len(values)]
     axes = node.attr(f"scan_{side}_axes") or [0] * len(values)
     directions = node.attr(f"scan_{side}_directions") or [0] * len(values)
-    return [Along(normal_axis(a, r), bool(d)) for a, d, r in zip(axes, directions, ranks, strict=True)]
+    return [ScanAxis(normal_axis(a, r), bool(d)) for a, d, r in zip(axes, directions, ranks, strict=True)]
 
 
 class _Scan:
@@ -55,7 +55,7 @@ class _Scan:
     def _of_one(self, shape: Dims) -> Dims:
         return shape[1:] if self.batched else shape
 
-    def outputs(self, node: Node, infos: ValueInfos) -> list[Along]:
+    def outputs(self, node: Node, infos: ValueInfos) -> list[ScanAxis]:
         return _along(node, "output", self.results, [len(infos.shape(v)) + 1 for v in self.results])
 
 
@@ -125,10 +125,10 @@ def _repeat(
     inputs: list[Value],
     outputs: list[Value],
     states: int,
-    sequences: Sequence[Along],
-    collected: Sequence[Along],
-) -> Repeat:
-    return Repeat(
+    sequences: Sequence[ScanAxis],
+    collected: Sequence[ScanAxis],
+) -> Loop:
+    return Loop(
         body=graph,
         states=states,
         sequences=tuple(sequences),
@@ -143,7 +143,7 @@ def _repeat(
     )
 
 
-def _for_each(node: Node, loop: Repeat, batched: int, batch: Dim) -> Repeat:
+def _for_each(node: Node, loop: Loop, batched: int, batch: Dim) -> Loop:
     """The loop for each part of the batch: its first inputs and all outputs lose their first axis."""
     inner = [Value(f"{v.name}'", v.dtype, v.shape[1:] if i < batched else v.shape) for i, v in enumerate(loop.inputs)]
     made = [Value(f"{v.name}'", v.dtype, v.shape[1:]) for v in loop.outputs]
@@ -153,8 +153,8 @@ def _for_each(node: Node, loop: Repeat, batched: int, batch: Dim) -> Repeat:
         loop.inputs,
         loop.outputs,
         0,
-        [Along()] * batched,
-        [Along()] * len(made),
+        [ScanAxis()] * batched,
+        [ScanAxis()] * len(made),
     )
     outer.step, outer.steps = str(symbol_of(node, "part")), batch
     loop.inputs, loop.outputs = inner, made

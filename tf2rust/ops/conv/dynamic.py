@@ -106,8 +106,8 @@ def conv_transpose_with_dynamic_kernel(m: Match, b: Builder) -> RuleResult:
         return m.reject(f"its input is {x}, which its kernel of shape {kernel.shape} does not fit")
     _, cut = geometry(m.root, x.shape[2:], size)
     strides, dilations = (tuple(m.root.attr(name, [1] * rank)) for name in ("strides", "dilations"))
-    place = Window(tuple(size), strides, dilations, tuple((before, 0) for before in cut))
+    placement = Window(tuple(size), strides, dilations, tuple((before, 0) for before in cut))
     layer = DynamicConv(
-        window=place, groups=m.root.attr("group", 1), is_transposed=True, inputs=[x, kernel], outputs=[y]
+        window=placement, groups=m.root.attr("group", 1), is_transposed=True, inputs=[x, kernel], outputs=[y]
     )
     return with_bias(layer, bias, b)

@@ -71,7 +71,7 @@ class Layer:
     how it came to be.
     """
 
-    only_moves: ClassVar[bool] = False
+    is_data_movement: ClassVar[bool] = False
     """Whether it takes numbers that are stored only, as float16 is: it computes nothing, or it converts."""
 
     inputs: list[Value]

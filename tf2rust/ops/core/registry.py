@@ -66,9 +66,9 @@ class Builder:
         return Value(f"{like.name}#{self._temporaries}", dtype or like.dtype, like.shape if shape is None else shape)
 
 
-def stored_only(layer: Layer) -> list[Value]:
+def storage_only_values(layer: Layer) -> list[Value]:
     """The values of a layer that computes whose numbers no layer computes with."""
-    return [] if layer.only_moves else [v for v in (*layer.inputs, *layer.outputs) if v.dtype == "float16"]
+    return [] if layer.is_data_movement else [v for v in (*layer.inputs, *layer.outputs) if v.dtype == "float16"]
 
 
 RuleResult = Layer | Sequence[Layer] | Mismatch
@@ -108,7 +108,7 @@ class Rule:
         weights = [w for layer in layers for w in layer.weights() if w.array.dtype.name not in TENSORS]
         if weights:
             return match.reject(f"its weights are {weights[0].array.dtype.name}; there are {', '.join(TENSORS)}")
-        if stored := next((v for layer in layers for v in stored_only(layer)), None):
+        if stored := next((v for layer in layers for v in storage_only_values(layer)), None):
             return match.reject(f"`{stored.name}` is {stored.dtype}, which {match.root.op} does not compute with")
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
         for layer in layers:

@@ -29,7 +29,7 @@ class Bitwise(Elementwise):
 
 
 @dataclass(eq=False, kw_only=True)
-class BitwiseOfOne(Layer):
+class BitwiseUnary(Layer):
     """Every bit turned over, or the same bits as numbers of another dtype."""
 
     kind = "Bitwise"
@@ -69,7 +69,7 @@ def bitwise_not(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype not in INTEGERS:
         return m.reject(f"its input is {x.dtype}, no integer")
-    return BitwiseOfOne(function="bitwise_not", inputs=[x], outputs=[b.value(m.y)])
+    return BitwiseUnary(function="bitwise_not", inputs=[x], outputs=[b.value(m.y)])
 
 
 @rule(Op("BitCast", Var("x")))
@@ -80,4 +80,4 @@ def bit_cast(m: Match, b: Builder) -> RuleResult:
         return m.reject(f"it reads {x.dtype} as {y.dtype}; what is there are types of the same size, none as bool")
     if x.dtype == y.dtype:
         return Reshape(inputs=[x], outputs=[y])
-    return BitwiseOfOne(function="bit_cast", inputs=[x], outputs=[y])
+    return BitwiseUnary(function="bit_cast", inputs=[x], outputs=[y])

@@ -24,7 +24,7 @@ class Cast(Layer):
     """``y = x as T``: to integers toward zero, to bool whether it is not zero."""
 
     kind = "Cast"
-    only_moves = True
+    is_data_movement = True
 
     def params(self) -> dict[str, object]:
         return {"from": self.x.dtype, "to": self.y.dtype}

@@ -11,7 +11,7 @@ from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
-from tf2rust.ops.shape.expand import Broadcast
+from tf2rust.ops.shape.expand import Expand
 from tf2rust.ops.shape.reshape import Reshape
 
 
@@ -36,5 +36,5 @@ def dropout(m: Match, b: Builder) -> RuleResult:
     if len(m.root.outputs) > 1 and m.root.outputs[1].name:
         mask = b.value(m.root.outputs[1])
         kept = constant(np.asarray(1, mask.dtype))
-        layers += [kept, Broadcast(inputs=[kept.y], outputs=[mask])]
+        layers += [kept, Expand(inputs=[kept.y], outputs=[mask])]
     return layers

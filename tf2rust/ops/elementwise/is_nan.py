@@ -12,7 +12,7 @@ from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.comparison import Compare, Logic
 from tf2rust.ops.generator.constant import constant
-from tf2rust.ops.shape.expand import Broadcast
+from tf2rust.ops.shape.expand import Expand
 
 _FLOATS = ("float32", "float64")
 
@@ -40,7 +40,7 @@ def is_inf(m: Match, b: Builder) -> RuleResult:
         return m.reject(f"its input is {x.dtype}; what is there is {' and '.join(_FLOATS)}")
     if not negative and not positive:
         never = constant(np.asarray(False))
-        return [never, Broadcast(inputs=[never.y], outputs=[y])]
+        return [never, Expand(inputs=[never.y], outputs=[y])]
     infinities = [constant(np.asarray(sign * np.inf, x.dtype)) for sign in [1] * positive + [-1] * negative]
     found = [b.temporary(y) for _ in infinities] if len(infinities) > 1 else [y]
     layers: list[Layer] = [*infinities]

@@ -15,10 +15,10 @@ from tf2rust.ops.generator.constant import constant
 
 
 @dataclass(eq=False, kw_only=True)
-class Select(Elementwise):
+class Where(Elementwise):
     """``a`` where the condition, the first input, holds, else ``b``."""
 
-    kind = "Select"
+    kind = "Where"
 
 
 @infers("Where")
@@ -32,7 +32,7 @@ def _where(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Where", Var("c"), Var("a"), Var("b")))
 def where(m: Match, b: Builder) -> RuleResult:
-    return elementwise_layer(m, b, Select, "cab")
+    return elementwise_layer(m, b, Where, "cab")
 
 
 def chosen(condition: Pattern, a: Pattern, b: Pattern, name: str = "chosen") -> Op:
@@ -58,7 +58,7 @@ def where_spelled_out(m: Match, b: Builder) -> RuleResult:
     if b.infos.dtype(m["c"]) != "bool":
         return m.reject("the condition is not a truth value")
     choices_read(m)
-    return elementwise_layer(m, b, Select, "cab")
+    return elementwise_layer(m, b, Where, "cab")
 
 
 _ONE = Op("Cast", Var("c"), name="chosen_when", shared=True)
@@ -84,4 +84,4 @@ def _with_one(m: Match, b: Builder, order: str) -> RuleResult:
     choices_read(m)
     one = constant(np.asarray(1, dtype=y.dtype))
     inputs = [one.y if name == "1" else b.value(m[name]) for name in order]
-    return [one, Select(inputs=inputs, outputs=[y])]
+    return [one, Where(inputs=inputs, outputs=[y])]

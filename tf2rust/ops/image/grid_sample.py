@@ -77,8 +77,8 @@ def affine_grid(m: Match, b: Builder) -> RuleResult:
         return m.reject(f"its input is {theta.dtype}, or the image has a symbolic dimension; bind it with --dim")
     centres = not m.root.attr("align_corners", 0)
     axes = [(2 * np.arange(n) + 1) / n - 1 if centres else np.linspace(-1, 1, n) for n in sizes]
-    places = np.meshgrid(*axes, indexing="ij")
-    rows = np.stack([*places[::-1], np.ones_like(places[0])], -1).reshape(-1, len(sizes) + 1)
+    positions = np.meshgrid(*axes, indexing="ij")
+    rows = np.stack([*positions[::-1], np.ones_like(positions[0])], -1).reshape(-1, len(sizes) + 1)
     grid = constant(rows.astype(np.float32))
     flat = b.temporary(y, (y.shape[0], len(rows), len(sizes)))
     return [

@@ -18,7 +18,7 @@ class Gather(Layer):
     """``x[..., indices, ...]`` along ``axis``; negative indices count from the end, others outside are an error."""
 
     kind = "Gather"
-    only_moves = True
+    is_data_movement = True
     axis: int
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
@@ -62,7 +62,7 @@ class GatherElements(Layer):
 
 
 @dataclass(eq=False, kw_only=True)
-class ByTuples(Layer):
+class NDIndexed(Layer):
     """The last axis of the indices, the second input, holds tuples that name slices of the first."""
 
     batch: int = 0
@@ -74,7 +74,7 @@ class ByTuples(Layer):
 
 
 @dataclass(eq=False, kw_only=True)
-class GatherND(ByTuples):
+class GatherND(NDIndexed):
     """The slices of x that tuples of indices name, behind ``batch`` axes that both have."""
 
     kind = "GatherND"

@@ -10,7 +10,7 @@ from tf2rust.ops.indexing.one_hot import OneHot
 from tf2rust.ops.indexing.reverse_sequence import ReverseSequence
 from tf2rust.ops.indexing.scatter import ScatterElements, ScatterND
 from tf2rust.ops.indexing.slice import Slice
-from tf2rust.ops.indexing.tensor_scatter import WriteSteps
+from tf2rust.ops.indexing.tensor_scatter import TensorScatter
 from tf2rust.rust.tree import Expr, Item, Operand, array, string, struct
 
 _OPS = "tf_layers::ops"
@@ -76,7 +76,7 @@ def _(layer: ScatterND, site: Site) -> Expr:
 
 
 @layer_call.register
-def _(layer: WriteSteps, site: Site) -> Expr:
+def _(layer: TensorScatter, site: Site) -> Expr:
     return _call("tensor_scatter", site, string(layer.inputs[2].name), layer.axis, layer.circular)
 
 

@@ -11,7 +11,7 @@ from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, norm
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
-from tf2rust.ops.indexing.gather import ByTuples, check_depth, dtype_problem
+from tf2rust.ops.indexing.gather import NDIndexed, check_depth, dtype_problem
 
 _UPDATES = {"none": "Replace", "add": "Add", "mul": "Mul", "max": "Max", "min": "Min"}
 
@@ -29,7 +29,7 @@ class ScatterElements(Layer):
 
 
 @dataclass(eq=False, kw_only=True)
-class ScatterND(ByTuples):
+class ScatterND(NDIndexed):
     """x with each slice of the updates at the slice that its tuple of indices names."""
 
     kind = "ScatterND"

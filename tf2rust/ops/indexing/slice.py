@@ -22,7 +22,7 @@ class Slice(Layer):
     """Element i along an axis is element ``start + i · step`` of the input."""
 
     kind = "Slice"
-    only_moves = True
+    is_data_movement = True
     starts: Dims
     steps: tuple[int, ...]
 
@@ -30,8 +30,8 @@ class Slice(Layer):
         perm = perms[0]
         if perm is None:
             return None
-        places = [perm.index(axis) for axis in range(len(perm))]
-        starts, steps = tuple(self.starts[i] for i in places), tuple(self.steps[i] for i in places)
+        order = [perm.index(axis) for axis in range(len(perm))]
+        starts, steps = tuple(self.starts[i] for i in order), tuple(self.steps[i] for i in order)
         return replace(self, starts=starts, steps=steps), perm
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:

@@ -15,10 +15,10 @@ from tf2rust.ops.generator.constant import constant
 
 
 @dataclass(eq=False, kw_only=True)
-class WriteSteps(Layer):
+class TensorScatter(Layer):
     """The first input with the second from a place on along ``axis``; the third holds the place for each sequence."""
 
-    kind = "WriteSteps"
+    kind = "TensorScatter"
     axis: int
     circular: bool
 
@@ -43,5 +43,5 @@ def tensor_scatter(m: Match, b: Builder) -> RuleResult:
         return m.reject(f"its places are {starts}, not a vector of integers")
     return [
         *layers,
-        WriteSteps(axis=axis, circular=mode == "circular", inputs=[x, updates, starts], outputs=[y]),
+        TensorScatter(axis=axis, circular=mode == "circular", inputs=[x, updates, starts], outputs=[y]),
     ]

@@ -14,13 +14,13 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
-class Triangle(Layer):
+class Trilu(Layer):
     """What of each matrix is on and above its ``diagonal``, if ``upper``, or on and below it; zeros elsewhere.
 
     Without ``diagonal``, which one it is is a second input.
     """
 
-    kind = "Triangle"
+    kind = "Trilu"
     upper: bool
     diagonal: int | None
 
@@ -37,4 +37,4 @@ def trilu(m: Match, b: Builder) -> RuleResult:
     known = np.asarray(0) if given is None else b.infos.const(given)
     inputs = [x, b.value(given)] if known is None and given is not None else [x]
     k = None if known is None else int(known.reshape(()))
-    return Triangle(upper=bool(m.root.attr("upper", 1)), diagonal=k, inputs=inputs, outputs=[y])
+    return Trilu(upper=bool(m.root.attr("upper", 1)), diagonal=k, inputs=inputs, outputs=[y])

@@ -139,9 +139,9 @@ def _label_encoder(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     made = "float32" if kind == "float" else "int64"
     equal = body.op("Equal", body.op("Unsqueeze", "x0", body.constant([-1], "int64")), body.constant(keys, dtype))
     found = body.op("Cast", equal, to=TensorProto.INT32)
-    place = body.op("ArgMax", found, axis=-1, keepdims=0)
+    index = body.op("ArgMax", found, axis=-1, keepdims=0)
     known = body.op("Cast", body.op("ReduceMax", found, body.constant([-1], "int64"), keepdims=0), to=TensorProto.BOOL)
-    value = body.op("Gather", body.constant(values, made), place)
+    value = body.op("Gather", body.constant(values, made), index)
     return [body.op("Where", known, value, body.constant(default, made))]
 
 
@@ -156,10 +156,10 @@ def _one_hot_encoder(node: Node, body: Body, infos: ValueInfos) -> Outputs:
         return [body.floats(equal)]
     found = body.op("Cast", equal, to=TensorProto.INT32)
     known = body.op("Cast", body.op("ReduceMax", found, body.constant([-1], "int64"), keepdims=0), to=TensorProto.BOOL)
-    place = body.op("ArgMax", found, axis=-1, keepdims=0)
+    index = body.op("ArgMax", found, axis=-1, keepdims=0)
     # There is no row of this number, which is an error when the model runs.
-    place = body.op("Where", known, place, body.constant(len(categories), "int64"))
-    return [body.op("Gather", body.constant(np.eye(len(categories))), place, axis=0)]
+    index = body.op("Where", known, index, body.constant(len(categories), "int64"))
+    return [body.op("Gather", body.constant(np.eye(len(categories))), index, axis=0)]
 
 
 def _feature_vectorizer(node: Node, body: Body, infos: ValueInfos) -> Outputs:

@@ -163,21 +163,21 @@ def _members(modes: np.ndarray, values: np.ndarray | None) -> dict[int, list[flo
 def _older(node: Node, kind: str, targets: int) -> _Forest | None:
     """The trees of the operators before version 5, whose nodes are named by a tree and a number."""
     names = list(zip(node.attr("nodes_treeids"), node.attr("nodes_nodeids"), strict=True))
-    place = {name: i for i, name in enumerate(names)}
+    index_of = {name: i for i, name in enumerate(names)}
     titles = [str(mode.decode() if isinstance(mode, bytes) else mode) for mode in node.attr("nodes_modes")]
-    if len(place) != len(names) or not {*titles} <= {*_MODES[:_MEMBER], "LEAF"}:
+    if len(index_of) != len(names) or not {*titles} <= {*_MODES[:_MEMBER], "LEAF"}:
         return None
     ways = [node.attr(f"nodes_{way}nodeids") for way in ("true", "false")]
     branches = np.asarray(
         [
-            [place.get((tree, way[i]), -1) if titles[i] != "LEAF" else i for way in ways]
+            [index_of.get((tree, way[i]), -1) if titles[i] != "LEAF" else i for way in ways]
             for i, (tree, _) in enumerate(names)
         ]
     )
     leaves = np.zeros((len(names), targets))
     parts = [node.attr(f"{kind}_{part}") for part in ("treeids", "nodeids", "ids", "weights")]
     for tree, number, target, weight in zip(*parts, strict=True):
-        leaves[place[tree, number], target] += weight
+        leaves[index_of[tree, number], target] += weight
     node.has("nodes_hitrates")
     # The first node of a tree is its root.
     roots = list({tree: i for i, (tree, _) in reversed(list(enumerate(names)))}.values())

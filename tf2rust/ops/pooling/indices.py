@@ -15,7 +15,7 @@ from tf2rust.ops.pooling.pooling import pooling_window, unfit
 
 
 @dataclass(eq=False, kw_only=True)
-class MaxPoolPlaces(Layer):
+class MaxPoolWithIndices(Layer):
     """The maximum over a window of [n, c, *spatial], and where in the input it stands if that is wanted."""
 
     kind = "MaxPooling"
@@ -31,19 +31,21 @@ class MaxPoolPlaces(Layer):
 class MaxUnpool(Layer):
     """Each element at its place in a tensor of zeros; places count the elements of a tensor of shape ``inner``."""
 
-    kind = "MaxUnpooling"
+    kind = "MaxUnpool"
     inner: Dims
 
 
 @rule(Op("MaxPool", Var("x")))
-def pooling_with_places(m: Match, b: Builder) -> RuleResult:
+def pooling_with_indices(m: Match, b: Builder) -> RuleResult:
     x, outputs = b.value(m["x"]), [b.value(v) for v in m.root.outputs if v.name]
     if reason := unfit(m, x):
         return m.reject(reason)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(NUMBERS)}")
     column_major = bool(m.root.attr("storage_order", 0))
-    return MaxPoolPlaces(window=pooling_window(m.root, b.infos), column_major=column_major, inputs=[x], outputs=outputs)
+    return MaxPoolWithIndices(
+        window=pooling_window(m.root, b.infos), column_major=column_major, inputs=[x], outputs=outputs
+    )
 
 
 def _inner(node: Node, infos: ValueInfos) -> Dims:
@@ -66,13 +68,13 @@ def _max_unpool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     return [ValueInfo(infos.dtype(node.x), tuple(shape))]
 
 
-@rule(Op("MaxUnpool", Var("x"), Var("places"), more=True))
+@rule(Op("MaxUnpool", Var("x"), Var("indices"), more=True))
 def max_unpool(m: Match, b: Builder) -> RuleResult:
     """Places count the elements of the smallest tensor that could have been pooled, as ONNX' reference has it."""
-    x, places, y = b.value(m["x"]), b.value(m["places"]), b.value(m.y)
+    x, indices, y = b.value(m["x"]), b.value(m["indices"]), b.value(m.y)
     inner = _inner(m.root, b.infos)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(NUMBERS)}")
     if any(isinstance(i, int) and isinstance(o, int) and i > o for i, o in zip(inner, y.shape, strict=True)):
         return m.reject(f"its output shape {y.shape} is smaller than {inner}, what its window makes")
-    return MaxUnpool(inner=inner, inputs=[x, places], outputs=[y])
+    return MaxUnpool(inner=inner, inputs=[x, indices], outputs=[y])

@@ -17,15 +17,15 @@ from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.linear.dense import matmul_shape
 from tf2rust.ops.linear.matmul import MatMul
-from tf2rust.ops.quantized.quantize_linear import SMALL, Quantize
+from tf2rust.ops.quantized.quantize_linear import SMALL, QuantizeLinear
 from tf2rust.ops.shape.reshape import Reshape
 
 
 @dataclass(eq=False, kw_only=True)
-class IntegerMatMul(MatMul):
+class MatMulInteger(MatMul):
     """Σ (a − zero of a) · (b − zero of b) in int32; inputs are a, b and the two zero points."""
 
-    kind = "IntegerMatMul"
+    kind = "MatMulInteger"
 
     def fuse_producer(self, producer: Layer) -> Layer | None:
         return None
@@ -61,7 +61,7 @@ def matmul_integer(m: Match, b: Builder) -> RuleResult:
         made, zero = zero_point(b, m.root.input(i), value)
         layers += made
         inputs.append(zero)
-    return [*layers, IntegerMatMul(inputs=inputs, outputs=[b.value(m.y)])]
+    return [*layers, MatMulInteger(inputs=inputs, outputs=[b.value(m.y)])]
 
 
 def requantized(
@@ -83,7 +83,7 @@ def requantized(
         Binary(function="Div", inputs=[product, own], outputs=[quotient]),
         Cast(inputs=[total], outputs=[wide]),
         Binary(function="Mul", inputs=[wide, quotient], outputs=[real]),
-        Quantize(axis=0, block=0, inputs=[real, one.y, zero], outputs=[y]),
+        QuantizeLinear(axis=0, block=0, inputs=[real, one.y, zero], outputs=[y]),
     ]
 
 
@@ -99,7 +99,7 @@ def qlinear_matmul(m: Match, b: Builder) -> RuleResult:
     ):
         return m.reject("it is not of integers of 8 bits with scales of float32")
     total = b.temporary(y, dtype="int32")
-    layers: list[Layer] = [IntegerMatMul(inputs=[left, right, left_zero, right_zero], outputs=[total])]
+    layers: list[Layer] = [MatMulInteger(inputs=[left, right, left_zero, right_zero], outputs=[total])]
     if left_scale.rank == 1 and left_scale.shape != (1,):  # one for each row
         column = b.temporary(left_scale, (*left_scale.shape, 1))
         layers.append(Reshape(inputs=[left_scale], outputs=[column]))

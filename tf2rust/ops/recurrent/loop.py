@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from tf2rust.ops.control.loop_body import Loop, made_by, operands, source
+from tf2rust.ops.control.loop_body import LoopAnalysis, made_by, operands, source
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -28,7 +28,7 @@ class _Found:
     """Whether the result of a step passed over is zeros; else it is that of the step before."""
 
 
-def _unmasked(loop: Loop, i: int) -> tuple[ir.Value, ir.Value | None, bool]:
+def _unmasked(loop: LoopAnalysis, i: int) -> tuple[ir.Value, ir.Value | None, bool]:
     """What the body would make of a carried value, the condition without which it does not, and whether it is zeros
     then, not the old one.
 
@@ -50,7 +50,7 @@ def _unmasked(loop: Loop, i: int) -> tuple[ir.Value, ir.Value | None, bool]:
     return loop.after[i], None, False
 
 
-def _find(loop: Loop, m: Match, b: Builder) -> _Found | Mismatch:
+def _find(loop: LoopAnalysis, m: Match, b: Builder) -> _Found | Mismatch:
     states = [i for i, v in enumerate(loop.carried) if v not in loop.kept and v not in loop.counters]
     new, masks, zeros = list(loop.after), set(), set()
     for i in states:
@@ -91,7 +91,7 @@ def _find(loop: Loop, m: Match, b: Builder) -> _Found | Mismatch:
     return _Found(ordered, mask, rest, bool(zeros))
 
 
-def _backwards(value: ir.Value, loop: Loop) -> ir.Value | None:
+def _backwards(value: ir.Value, loop: LoopAnalysis) -> ir.Value | None:
     """The sequence [t, …] of which this is the reverse, else None."""
     node = made_by(value, "ReverseSequence")
     if node is None or node.attr("time_axis", 0) != 0 or None in node.inputs:
@@ -104,7 +104,7 @@ def _backwards(value: ir.Value, loop: Loop) -> ir.Value | None:
 def recurrent_loop(m: Match, b: Builder) -> RuleResult:
     """Time-major in and out; the transposes around it are for the layout pass to remove."""
     m.root.has("body")
-    loop = Loop(m.root, b.infos)
+    loop = LoopAnalysis(m.root, b.infos)
     if not loop.runs_every_step():
         return m.reject("its condition may end it early; loops of a known number of steps are supported")
     found = _find(loop, m, b)
@@ -149,7 +149,7 @@ def _mask(value: Value, layers: list[Layer], b: Builder) -> Value:
 def _chain(
     m: Match,
     b: Builder,
-    loop: Loop,
+    loop: LoopAnalysis,
     found: _Found,
     layers: list[Layer],
     x: Value,

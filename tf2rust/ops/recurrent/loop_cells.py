@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from tf2rust.ops.activation.activation import ActivationLayer
-from tf2rust.ops.control.loop_body import Loop, made_by, operands, source
+from tf2rust.ops.control.loop_body import LoopAnalysis, made_by, operands, source
 from tf2rust.ops.core.activation import LINEAR, Activation
 from tf2rust.ops.core.inference import Node, ValueInfos
 from tf2rust.ops.core.registry import Applied, Builder, rules_by_op
@@ -125,7 +125,7 @@ class Cell:
 class Cells:
     """Finds the cells of a loop's body."""
 
-    def __init__(self, loop: Loop, new: list[ir.Value], builder: Builder) -> None:
+    def __init__(self, loop: LoopAnalysis, new: list[ir.Value], builder: Builder) -> None:
         self.loop, self.new, self.builder, self.infos = loop, new, builder, loop.infos
 
     def at(self, i: int) -> Cell | None:

@@ -14,13 +14,16 @@ from tf2rust.ops.reduction.along_axis import AlongAxis
 
 
 @dataclass(eq=False, kw_only=True)
-class Cumulate(AlongAxis):
+class Cumulative(AlongAxis):
     """Sums, or products, of all elements up to each along ``axis``, or along the axis that is a second input."""
 
-    kind = "Cumulate"
     product: bool
     exclusive: bool
     reverse: bool
+
+    @property
+    def kind(self) -> str:
+        return "CumProd" if self.product else "CumSum"
 
     def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
@@ -30,15 +33,15 @@ class Cumulate(AlongAxis):
 infers("Hardmax", "CumSum", "CumProd")(same_shape)
 
 
-@rule(Op("CumSum|CumProd", Var("x"), Var("axis"), name="cumulate"))
-def cumulate(m: Match, b: Builder) -> RuleResult:
+@rule(Op("CumSum|CumProd", Var("x"), Var("axis"), name="cumulative"))
+def cumulative(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")
     axis = b.infos.const(m["axis"])
     if not x.rank:
         return m.reject("its input is a single number, which has no axis")
-    return Cumulate(
+    return Cumulative(
         axis=0 if axis is None else normal_axis(int(axis.reshape(())), x.rank),
         product=m.root.op == "CumProd",
         exclusive=bool(m.root.attr("exclusive", 0)),

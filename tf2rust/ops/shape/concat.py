@@ -19,7 +19,7 @@ class Concatenate(Layer):
     """The inputs along ``axis``."""
 
     kind = "Concatenate"
-    only_moves = True
+    is_data_movement = True
     axis: int
 
     def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:

@@ -26,20 +26,20 @@ from tf2rust.ops.shape.reshape import Reshape
 
 
 @dataclass(eq=False, kw_only=True)
-class Broadcast(Layer):
+class Expand(Layer):
     """Repeats the input along the axes in which it has 1 where the output has more."""
 
-    kind = "Broadcast"
+    kind = "Expand"
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         return broadcasts_batch(self.y, self.inputs, batched)
 
 
 @dataclass(eq=False, kw_only=True)
-class Fill(Broadcast):
+class ConstantOfShape(Expand):
     """A number, the first input, repeated to the shape that the second input holds."""
 
-    kind = "Fill"
+    kind = "ConstantOfShape"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -115,7 +115,7 @@ def expand(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
-    return Reshape(inputs=[x], outputs=[y]) if x.shape == y.shape else Broadcast(inputs=[x], outputs=[y])
+    return Reshape(inputs=[x], outputs=[y]) if x.shape == y.shape else Expand(inputs=[x], outputs=[y])
 
 
 @rule(Op("ConstantOfShape", Var("shape")))
@@ -127,5 +127,5 @@ def filled(m: Match, b: Builder) -> RuleResult:
         return m.reject(f"it is filled with a {info.dtype}; the dtypes there are {', '.join(DTYPES)}")
     number = constant(np.asarray(info.fill, dtype=info.dtype))
     if b.infos.dims(m["shape"]) is None:
-        return [number, Fill(inputs=[number.y, b.value(m["shape"])], outputs=[b.value(m.y)])]
-    return [number, Broadcast(inputs=[number.y], outputs=[b.value(m.y)])]
+        return [number, ConstantOfShape(inputs=[number.y, b.value(m["shape"])], outputs=[b.value(m.y)])]
+    return [number, Expand(inputs=[number.y], outputs=[b.value(m.y)])]

@@ -19,7 +19,7 @@ class Reshape(Layer):
     """Gives the output's shape to the input's elements: an alias, or a copy where the output has a place of its own."""
 
     kind = "Reshape"
-    only_moves = True
+    is_data_movement = True
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         """The elements keep their order, so that a row stays what it is."""
@@ -70,11 +70,11 @@ def _unsqueeze(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data = infos[node.x]
     axes = infos.ints(node, "axes", 1) or []
     rank = len(data.shape) + len(axes)
-    places = {normal_axis(a, rank) for a in axes}
-    if len(places) < len(axes):
+    positions = {normal_axis(a, rank) for a in axes}
+    if len(positions) < len(axes):
         raise InferenceError(f"its axes {axes} name one axis twice")
     sizes = iter(data.shape)
-    return [reshaped(data, tuple(1 if i in places else next(sizes) for i in range(rank)))]
+    return [reshaped(data, tuple(1 if i in positions else next(sizes) for i in range(rank)))]
 
 
 @infers("Squeeze")
@@ -82,12 +82,14 @@ def _squeeze(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data = infos[node.x]
     axes = infos.ints(node, "axes", 1)
     rank = len(data.shape)
-    places = {i for i, d in enumerate(data.shape) if d == 1} if axes is None else {normal_axis(a, rank) for a in axes}
-    if any(place >= rank for place in places):
+    positions = (
+        {i for i, d in enumerate(data.shape) if d == 1} if axes is None else {normal_axis(a, rank) for a in axes}
+    )
+    if any(position >= rank for position in positions):
         raise InferenceError("it squeezes an axis of a single number, which has none")
-    if bad := [data.shape[i] for i in places if isinstance(data.shape[i], int) and data.shape[i] != 1]:
+    if bad := [data.shape[i] for i in positions if isinstance(data.shape[i], int) and data.shape[i] != 1]:
         raise InferenceError(f"it squeezes an axis of size {bad[0]}")
-    return [reshaped(data, tuple(d for i, d in enumerate(data.shape) if i not in places))]
+    return [reshaped(data, tuple(d for i, d in enumerate(data.shape) if i not in positions))]
 
 
 @infers("Identity")

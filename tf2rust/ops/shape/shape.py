@@ -19,7 +19,7 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
-class ShapeOf(Layer):
+class Shape(Layer):
     """Dimensions as int64."""
 
     kind = "Shape"
@@ -45,4 +45,4 @@ def shape(m: Match, b: Builder) -> RuleResult:
     dims = b.infos.dims(m.y)
     if dims is None:
         return m.reject("its input has a shape that is not known")
-    return ShapeOf(dims=tuple(dims), inputs=[], outputs=[b.value(m.y)])
+    return Shape(dims=tuple(dims), inputs=[], outputs=[b.value(m.y)])

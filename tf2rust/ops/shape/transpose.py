@@ -16,7 +16,7 @@ class Transpose(Layer):
     """Axis i of the output is axis ``perm[i]`` of the input."""
 
     kind = "Transpose"
-    only_moves = True
+    is_data_movement = True
     perm: Perm
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:

@@ -145,12 +145,12 @@ def stft(m: Match, b: Builder) -> RuleResult:
     parts, bins = _fixed(x.shape[2]) if x.rank == 3 else 1, _fixed(y.shape[2])
     if x.dtype != "float32" or count < 1 or length * parts * bins * 2 > _LARGEST:
         return m.reject(f"its input is {x}; up to {_LARGEST} products of float32 for each frame are there")
-    places = constant((np.arange(count)[:, None] * step + np.arange(length)[None, :]).reshape(-1))
+    positions = constant((np.arange(count)[:, None] * step + np.arange(length)[None, :]).reshape(-1))
     shape = (x.shape[0], count * length, parts)
     signal = Reshape(inputs=[x], outputs=[b.temporary(x, (*x.shape[:2], parts))])
-    picked = Gather(axis=1, inputs=[signal.y, places.y], outputs=[b.temporary(x, shape)])
+    picked = Gather(axis=1, inputs=[signal.y, positions.y], outputs=[b.temporary(x, shape)])
     frames = Reshape(inputs=[picked.y], outputs=[b.temporary(x, (x.shape[0], count, length, parts))])
-    layers: list[Layer] = [signal, places, picked, frames]
+    layers: list[Layer] = [signal, positions, picked, frames]
     if (given := m.root.input(2)) is not None:
         window = Reshape(inputs=[b.value(given)], outputs=[b.temporary(x, (length, 1))])
         weighted = b.temporary(x, frames.y.shape)

@@ -16,14 +16,14 @@ _INPUTS = ("filters", "samples", "rate", "lower", "upper")
 
 
 @dataclass(eq=False, kw_only=True)
-class MelWeights(Layer):
+class MelWeightMatrix(Layer):
     """[bins of the spectrum, filters]; inputs are numbers: filters, samples, their rate, lowest and highest hertz."""
 
-    kind = "MelWeights"
+    kind = "MelWeightMatrix"
 
 
 @infers("MelWeightMatrix")
-def _mel_weights(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+def _mel_weight_matrix(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     dtype = ir.DataType(node.attr("output_datatype", ir.DataType.FLOAT.value)).numpy().name
     if all(infos.const(v) is not None for v in node.inputs):  # it is computed in a moment
         filters, samples = (infos.ints(node, name, i) or [] for i, name in enumerate(_INPUTS[:2]))
@@ -35,7 +35,7 @@ def _mel_weights(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("MelWeightMatrix", *(Var(name) for name in _INPUTS)))
-def mel_weights(m: Match, b: Builder) -> RuleResult:
+def mel_weight_matrix(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(m[name]) for name in _INPUTS]
     y = b.value(m.y)
     m.root.has("output_datatype")
@@ -44,4 +44,4 @@ def mel_weights(m: Match, b: Builder) -> RuleResult:
         return m.reject(
             f"its inputs are {', '.join(kinds)}, its output {y.dtype}; the edges and the output are float32"
         )
-    return MelWeights(inputs=inputs, outputs=[y])
+    return MelWeightMatrix(inputs=inputs, outputs=[y])
