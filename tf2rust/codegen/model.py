@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.names import Names, snake_case
-from tf2rust.codegen.nested import ModelField
 from tf2rust.codegen.steps import Writer
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.weights import WeightTable
@@ -124,7 +124,7 @@ def _chunks(writer: Writer, chunked: Chunking, used: set[str]) -> Chunks:
     variables = [*writer.ports.values(), *writer.written.values()]
     names: list[Expr] = []
     for name in variables:
-        lent = any(writer.written.get(port) is name and writer.lends_port(port) for port in writes)
+        lent = any(writer.written.get(port) is name and writer.port_needs_reborrow(port) for port in writes)
         names.append(Token("_") if name.text not in used else Token(f"mut {name}") if lent else name)
     values = [Token("inputs").field(p.field).method("to_view", inline.dims(p.shape)).tried() for p in reads]
     values += [Token("outputs").field(p.field).method("tensor", inline.dims(p.shape)).tried() for p in writes]

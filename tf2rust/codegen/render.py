@@ -17,9 +17,9 @@ import numpy as np
 
 from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
+from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case
-from tf2rust.codegen.nested import ModelField
 from tf2rust.codegen.row import Row
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.vendor import package_name, resource
@@ -293,11 +293,11 @@ def _inputs_of(model: Model, data: str, shape: str) -> Expr:
 def _bind(port: Port, symbolic: Sequence[str]) -> list[Stmt]:
     """Binds the symbolic dimensions of an input."""
     extent = Item("tf_layers::tensor::Extent")
-    extents = [
+    dims = [
         extent.of("Fixed")(d) if isinstance(d, int) else extent.of("Free")(symbolic.index(str(d))) for d in port.shape
     ]
     shape = Token("inputs").field(port.field).method("shape")
-    arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(extents)), shape)
+    arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(dims)), shape)
     return [ExprStmt(Token("sizes").method("bind", *arguments).tried())]
 
 

@@ -81,7 +81,7 @@ class Variables:
         self.views: dict[Value, Expr] = {}
         self.ports = {port: Token(self.locals.unique(port.field)) for port in inputs.values()}
         self.written = {port: Token(self.locals.unique(port.field)) for port in outputs.values()} if chunked else {}
-        self.wholes: dict[Value, Token] = {}
+        self.concat_outputs: dict[Value, Token] = {}
         """What Concatenates make, while parts of it are written."""
         for value, port in inputs.items():
             self.views[value] = self.ports[port]
@@ -118,7 +118,7 @@ class Variables:
         port = self.outputs[allocation.output]
         if self.chunked:
             found: Expr = self.written[port]
-            if self.lends(allocation):
+            if self.needs_reborrow(allocation):
                 found = found.method("reborrow")
         else:
             found = Token("outputs").field(port.field).method("tensor", self.dims.dims(port.shape)).tried()
@@ -136,7 +136,7 @@ class Variables:
             return found if value.shape == port.shape else found.method("reshape", dims).tried()
         return Token("outputs").field(port.field).method("to_view", dims).tried()
 
-    def lends(self, allocation: Allocation) -> bool:
+    def needs_reborrow(self, allocation: Allocation) -> bool:
         """Whether the view of a chunked output is needed again after it was written."""
         makers = [self.made[v] for v in allocation.values if v in self.made and self.made[v] not in self.memory.aliases]
         return len(makers) > 1 or any(layer.bodies() or self._copies_first(layer) for layer in makers)
@@ -145,9 +145,9 @@ class Variables:
         """Whether the residual input is copied to where the layer adds to it: the output is written twice."""
         return isinstance(layer, Affine) and layer.residual is not None and layer not in self.memory.inplace
 
-    def lends_port(self, port: Port) -> bool:
-        """``lends`` of the place where an output is."""
-        return any(p.output == port.name and self.lends(p) for p in self.memory.allocations.values())
+    def port_needs_reborrow(self, port: Port) -> bool:
+        """``needs_reborrow`` of the place where an output is."""
+        return any(p.output == port.name and self.needs_reborrow(p) for p in self.memory.allocations.values())
 
     def bind(self, value: Value, wanted: str, call: Expr) -> Let:
         """Names what ``call`` gives as the view of ``value``."""

@@ -20,7 +20,7 @@ from tf2rust.ops.core.registry import rules_by_op
 from tf2rust.ops.ml import definitions
 from tf2rust.stages import brief
 
-_DEEPEST = 8
+_MAX_DEPTH = 8
 """Definitions within definitions beyond which something is wrong."""
 
 
@@ -73,7 +73,7 @@ def _expand(analysis: Analysis, refused: Unmatched, origins: dict[ir.Node, _Orig
     """Replaces the node that was refused by its definition, if it has one."""
     node = refused.source
     origin = origins.get(node, _Origin(refused, 0)) if node is not None else None
-    if node is None or origin is None or origin.depth == _DEEPEST or node in analysis.unbounded:
+    if node is None or origin is None or origin.depth == _MAX_DEPTH or node in analysis.unbounded:
         return False
     try:
         body = _definition(node, analysis.infos)

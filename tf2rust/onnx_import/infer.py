@@ -21,9 +21,9 @@ from tf2rust.ops.core.inference import (
     Node,
     ValueInfo,
     ValueInfos,
-    body_function,
+    body_input_function,
     label,
-    not_as_defined,
+    malformed_node,
     shape_function,
 )
 from tf2rust.ops.core.operands import infer_outputs
@@ -148,7 +148,7 @@ def _infer_node(node: ir.Node, analysis: Analysis) -> None:
             _enter(node, analysis)
             found = _possible(_found(node, analysis))
     except Exception as error:  # a node that is not as ONNX defines it can make a shape function raise anything
-        _set_problem(node, str(error) if isinstance(error, InferenceError) else not_as_defined(error), analysis)
+        _set_problem(node, str(error) if isinstance(error, InferenceError) else malformed_node(error), analysis)
         return
     if branch is not None:
         for inner in branch:
@@ -239,7 +239,7 @@ def _constants_of_unknown(node: ir.Node, analysis: Analysis) -> Sequence[ValueIn
 
 def _enter(node: ir.Node, analysis: Analysis) -> None:
     """Infers the values in the node's bodies if the infos of the bodies' inputs are known."""
-    function = body_function(node.op_type) if node.domain in ("", "ai.onnx") else None
+    function = body_input_function(node.op_type) if node.domain in ("", "ai.onnx") else None
     if function is None or any(v is not None and v not in analysis.infos for v in node.inputs):
         return
     for body in bodies_of(node):

@@ -15,7 +15,7 @@ from tf2rust.ops.conv.embedding_conv import EmbeddingConv1D
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.elementwise.binary import Binary
-from tf2rust.ops.elementwise.scale_shift import chained
+from tf2rust.ops.elementwise.scale_shift import fuse_pointwise
 from tf2rust.ops.indexing.embedding import Embedding
 from tf2rust.ops.linear.dense import Dense
 from tf2rust.ops.shape.reshape import Reshape
@@ -58,7 +58,7 @@ class _Fusion:
         while self.waiting:
             layer = self.waiting.popleft()
             if layer in self.position:
-                self._fuse(layer, chained)
+                self._fuse(layer, fuse_pointwise)
         self.graph.layers = self._in_order()
         return self.graph
 

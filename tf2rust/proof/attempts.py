@@ -18,7 +18,7 @@ from tf2rust.proof.reference import Reference
 from tf2rust.proof.samples import has_value_integers, seeded_inputs, with_batch
 from tf2rust.proof.sizes import Sizes, batch_of, candidates, further, in_words, multiple, symbolic_dimensions
 
-_MOST_ATTEMPTS = 24
+_MAX_ATTEMPTS = 24
 _SECONDS, _SECONDS_PER_WORK = 20.0, 1e-7
 """How long a model may run whose loops the inputs drive: a thousand times as long as one step takes, and this."""
 _ALONE = 2
@@ -95,7 +95,7 @@ class _Search:
     def first(self) -> tuple[Sizes, Answer] | None:
         """The first sizes that work, and what is computed with them."""
         for sizes in self._sizes():
-            if self.attempts >= _MOST_ATTEMPTS:
+            if self.attempts >= _MAX_ATTEMPTS:
                 break
             if (answer := self.run(sizes)) is not None:
                 return sizes, answer
@@ -141,7 +141,7 @@ class _Search:
             return []
         works = [own]
         for sizes in further(own):
-            if self.attempts >= _MOST_ATTEMPTS or self.run({**worked, **sizes}) is None:
+            if self.attempts >= _MAX_ATTEMPTS or self.run({**worked, **sizes}) is None:
                 break
             works.append(sizes)
         failed = [self.own(f) for f in self.failed]

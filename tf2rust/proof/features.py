@@ -13,7 +13,7 @@ from tf2rust.npz import read_npz
 from tf2rust.ops.core.dims import DimExpr, format_shape
 from tf2rust.ops.core.layer import LayerGraph, Value
 
-_LARGEST_DIFFERENCE = 1e-4
+_MAX_DIFFERENCE = 1e-4
 """By how much predictions may differ from what the framework computes without being worth a note."""
 
 
@@ -152,6 +152,6 @@ def check_predictions(features: Features, outputs: Mapping[str, np.ndarray], col
     if (unlike := np.count_nonzero(~np.isfinite(distance))) > 0:
         return [f"`predictions` in {path} are NaN or infinite in {unlike} places where the model's are not now."]
     largest = float(np.max(distance, initial=0.0))
-    if not largest > _LARGEST_DIFFERENCE:
+    if not largest > _MAX_DIFFERENCE:
         return []
     return [f"`predictions` in {path} differ by up to {largest:.1e} from what the model computes now."]

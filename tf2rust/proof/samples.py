@@ -16,7 +16,7 @@ from tf2rust.proof.budget import elements, is_within
 from tf2rust.proof.sizes import SAMPLES, Sizes, batch_of, candidates
 
 SEED = 20_240_229
-_LARGEST_FEATURES = 1 << 20  # elements of seeded features; large inputs get fewer samples
+_MAX_ELEMENTS = 1 << 20  # elements of seeded features; large inputs get fewer samples
 
 
 def with_batch(graph: LayerGraph, sizes: Sizes) -> Sizes:
@@ -25,7 +25,7 @@ def with_batch(graph: LayerGraph, sizes: Sizes) -> Sizes:
     if batch is None:
         return sizes
     width = sum(elements(value, {**sizes, batch: 1}) for value in graph.inputs)
-    count = max(2, min(SAMPLES, _LARGEST_FEATURES // max(width, 1)))
+    count = max(2, min(SAMPLES, _MAX_ELEMENTS // max(width, 1)))
     while count > 1 and not is_within(graph, {**sizes, batch: count}):
         count //= 2
     return {**sizes, batch: count}

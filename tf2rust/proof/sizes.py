@@ -15,7 +15,7 @@ SAMPLES = 16
 """The size of the batch, where it is free."""
 _SIZES = (9, 33, 65, 32, 8, 16, 64, 129, 128, 224, 256, 257, 512, 513, 5, 3, 2, 4, 1)
 """Odd sizes first: with them what a stride or a window leaves over is tried as well."""
-_MOST_APART = 3
+_MAX_DISTINCT = 3
 """Symbolic dimensions up to which they get sizes of their own."""
 
 
@@ -64,7 +64,7 @@ def candidates(graph: LayerGraph) -> Iterator[Sizes]:
 
 def _spread(symbolic: Sequence[str], size: int) -> list[Sizes]:
     same = dict.fromkeys(symbolic, size)
-    if not 1 < len(symbolic) <= _MOST_APART:
+    if not 1 < len(symbolic) <= _MAX_DISTINCT:
         return [same]
     return [{name: size * factor for factor, name in enumerate(symbolic, start=1)}, same]
 

@@ -9,12 +9,12 @@ import onnx_ir as ir
 from tf2rust.ops.control.layers import If, actual, body_graph
 from tf2rust.ops.control.loop_body import check_element
 from tf2rust.ops.core.dims import format_shape
-from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, enters, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, infers_body_inputs
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
-@enters("If")
+@infers_body_inputs("If")
 def _given(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     return []
 

@@ -10,7 +10,15 @@ import numpy as np
 import onnx_ir as ir
 
 from tf2rust.ops.core.dims import Dim, DimExpr, format_shape, symbols
-from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, data_dependent_dim, enters, infers
+from tf2rust.ops.core.inference import (
+    InferenceError,
+    Node,
+    ValueInfo,
+    ValueInfos,
+    data_dependent_dim,
+    infers,
+    infers_body_inputs,
+)
 
 _FROM_DATA = "how often it runs is computed from data, not from shapes and constants"
 
@@ -50,7 +58,7 @@ def check_body(node: Node, given: int, made: int) -> None:
         )
 
 
-@enters("Loop")
+@infers_body_inputs("Loop")
 def _given(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     """A value that the body hands on as it is keeps its contents; of others dtype and shape are known.
 
@@ -136,7 +144,7 @@ class Count:
 
 
 _ENDLESS = 2**32 - 1
-_MOST_KEPT = 2**16
+_MAX_KEPT = 2**16
 """The steps for whose results there is memory where a condition may end the loop before."""
 
 
@@ -160,10 +168,10 @@ def count_of(node: Node, infos: ValueInfos) -> Count:
 def _collected(node: Node, infos: ValueInfos) -> Dim:
     """How many steps a loop collects values of."""
     count = count_of(node, infos)
-    if count.steps is None or (count.tested and isinstance(count.steps, int) and count.steps > _MOST_KEPT):
+    if count.steps is None or (count.tested and isinstance(count.steps, int) and count.steps > _MAX_KEPT):
         raise InferenceError(
             "it collects a value of every step until its condition, which its body computes, ends it, and nothing says "
-            f"how many these are at most; give the Loop a number of steps of at most {_MOST_KEPT}"
+            f"how many these are at most; give the Loop a number of steps of at most {_MAX_KEPT}"
         )
     return symbol_of(node, "done") if count.tested else count.steps
 

@@ -1,6 +1,6 @@
 """How loops and branches find the sizes that depend on data, in Rust.
 
-The statements that run a body are written by ``tf2rust.codegen.nested``.
+The statements that run a body are written by ``tf2rust.codegen.control_flow``.
 """
 
 from __future__ import annotations

@@ -9,7 +9,15 @@ import onnx_ir as ir
 from tf2rust.ops.control.layers import Loop, ScanAxis, actual, body_graph
 from tf2rust.ops.control.loop_body import body_of, carried_info, check_body, check_element, step_of, symbol_of
 from tf2rust.ops.core.dims import Dim
-from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, enters, infers, normal_axis
+from tf2rust.ops.core.inference import (
+    InferenceError,
+    Node,
+    ValueInfo,
+    ValueInfos,
+    infers,
+    infers_body_inputs,
+    normal_axis,
+)
 from tf2rust.ops.core.layer import Dims, LayerGraph, Value
 from tf2rust.ops.core.pattern import Match, Op
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -68,7 +76,7 @@ def _length(sizes: Sequence[Dim]) -> Dim:
     return sizes[0]
 
 
-@enters("Scan")
+@infers_body_inputs("Scan")
 def _given(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     scan = _Scan(node, infos)
     states = [ValueInfo(infos.dtype(v), infos.shape(v)[1:] if scan.batched else infos.shape(v)) for v in scan.initial]

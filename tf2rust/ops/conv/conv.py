@@ -15,7 +15,7 @@ from tf2rust.ops.core.layer import Layer, Weight, winograd_tile
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.linear.affine import Affine
-from tf2rust.ops.shape.transpose import around_channels_last
+from tf2rust.ops.shape.transpose import wrap_channels_last
 
 _MANY_PIXELS = 128
 """So many uses of each weight take as long as reading it from memory."""
@@ -156,7 +156,7 @@ def conv(m: Match, b: Builder) -> RuleResult:
         return m.reject("its bias is not a constant")
     if bias is not None and bias.shape != kernel.shape[:1]:
         return m.reject(f"a bias of shape {bias.shape} does not fit {kernel.shape[0]} filters")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     # [filters, c/g, *window] -> [*window, c/g, filters], the order in which a channels-last input is read.
     keras_kernel = np.moveaxis(kernel, (0, 1), (-1, -2))
     if groups > 1 and groups == channels and rank < 3:

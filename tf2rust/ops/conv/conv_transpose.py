@@ -15,7 +15,7 @@ from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.slice import Slice
 from tf2rust.ops.linear.affine import Affine
-from tf2rust.ops.shape.transpose import around_channels_last
+from tf2rust.ops.shape.transpose import wrap_channels_last
 
 
 @dataclass(eq=False, kw_only=True)
@@ -127,7 +127,7 @@ def conv_transpose(m: Match, b: Builder) -> RuleResult:
     if bias is not None and bias.shape != (kernel.shape[1] * groups,):
         return m.reject(f"a bias of shape {bias.shape} does not fit {kernel.shape[1] * groups} filters")
     _, cut = geometry(m.root, x.shape[2:], size)
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     # [groups · c/g, filters/g, *window] -> [*window, c/g, groups · filters/g]
     parts = kernel.reshape(groups, -1, *kernel.shape[1:])
     keras = np.moveaxis(parts, (1, 0, 2), (-3, -2, -1)).reshape(*size, kernel.shape[0] // groups, -1)

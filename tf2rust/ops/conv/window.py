@@ -26,20 +26,21 @@ class Window:
     padding: Padding
 
     @property
-    def extent(self) -> tuple[int, ...]:
+    def effective_size(self) -> tuple[int, ...]:
         """The input positions from a window's first tap to its last."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.size, self.dilations, strict=True))
 
     def output(self, spatial: Dims, ceil: bool = False) -> Dims:
         """The spatial dims of the output."""
         sizes: list[Dim] = []
-        for size, extent, stride, padding in zip(spatial, self.extent, self.strides, self.padding, strict=True):
+        axes = zip(spatial, self.effective_size, self.strides, self.padding, strict=True)
+        for size, window, stride, padding in axes:
             if padding is None:
                 sizes.append((size - 1) // stride + 1)
                 continue
-            room = size + sum(padding) - extent + (stride - 1 if ceil else 0)
+            room = size + sum(padding) - window + (stride - 1 if ceil else 0)
             if isinstance(room, int) and room < 0:
-                raise InferenceError(f"its window of {extent} does not fit into {size} elements")
+                raise InferenceError(f"its window of {window} does not fit into {size} elements")
             sizes.append(room // stride + 1)
         return tuple(sizes)
 

@@ -22,9 +22,9 @@ Atom = str | FloorDiv
 Monomial = tuple[Atom, ...]
 
 
-_MOST_PARTS = 1000
-_DEEPEST = 50
-_LARGEST = 1 << 1024
+_MAX_TERMS = 1000
+_MAX_DEPTH = 50
+_MAX_COEFFICIENT = 1 << 1024
 """Limits of an expression: its terms and factors, the depth of nested quotients, and its coefficients."""
 
 
@@ -45,7 +45,7 @@ class DimExpr:
         """The number of terms and factors, including those in quotients."""
         self.depth: int = 1 + max((d.depth for d in inner), default=0)
         """The depth of nested quotients."""
-        if self.size > _MOST_PARTS or self.depth > _DEEPEST or any(abs(c) >= _LARGEST for c in terms.values()):
+        if self.size > _MAX_TERMS or self.depth > _MAX_DEPTH or any(abs(c) >= _MAX_COEFFICIENT for c in terms.values()):
             raise OverflowError("an expression for a dimension has too many terms")
         self.terms: tuple[tuple[Monomial, int], ...] = tuple(
             sorted(((m, c) for m, c in terms.items() if c), key=lambda t: ([_sort_key(a) for a in t[0]], t[1]))
@@ -109,7 +109,7 @@ class DimExpr:
         return (self * -1) + other
 
     def __mul__(self, other: Dim) -> Dim:
-        if isinstance(other, DimExpr) and self.size * other.size > _MOST_PARTS**2 // 4:
+        if isinstance(other, DimExpr) and self.size * other.size > _MAX_TERMS**2 // 4:
             raise OverflowError("an expression for a dimension has too many terms")
         terms: dict[Monomial, int] = {}
         for left, a in self.terms:

@@ -233,7 +233,7 @@ def shape_function(op: str) -> ShapeFunction | None:
     return _shape_functions.get(op)
 
 
-def not_as_defined(error: Exception) -> str:
+def malformed_node(error: Exception) -> str:
     """The reason for what was raised where a node's inputs or attributes were taken for what ONNX defines.
 
     Raises the error again if the machine is short of memory.
@@ -247,7 +247,7 @@ def not_as_defined(error: Exception) -> str:
 _body_functions: dict[str, ShapeFunction] = {}
 
 
-def enters(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
+def infers_body_inputs(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
     """Registers a function that returns the infos of the inputs of these operators' bodies."""
 
     def register(function: ShapeFunction) -> ShapeFunction:
@@ -258,7 +258,7 @@ def enters(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
     return register
 
 
-def body_function(op: str) -> ShapeFunction | None:
+def body_input_function(op: str) -> ShapeFunction | None:
     """The registered function that finds what the body of an ONNX operator is given."""
     return _body_functions.get(op)
 

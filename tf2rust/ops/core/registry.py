@@ -15,7 +15,7 @@ from types import ModuleType
 import onnx_ir as ir
 
 from tf2rust.ops.core.dtypes import TENSORS
-from tf2rust.ops.core.inference import InferenceError, Node, ValueInfos, not_as_defined
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfos, malformed_node
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Matcher, Mismatch, Op
 
@@ -95,7 +95,7 @@ class Rule:
         except InferenceError as error:
             return match.reject(str(error))
         except Exception as error:  # what a rule takes for granted of a node need not hold of a damaged one
-            return match.reject(not_as_defined(error))
+            return match.reject(malformed_node(error))
         if isinstance(made, Mismatch):
             return made
         for part in match.nodes:

@@ -126,7 +126,7 @@ class Binary(Layer):
         return self.x if fits else None
 
 
-def placed(node: Node, infos: ValueInfos) -> Dims | None:
+def aligned_shape(node: Node, infos: ValueInfos) -> Dims | None:
     """The shape that the second operand has beside the first where NumPy's rules do not give it; else None.
 
     Before operator set 7, ``axis`` says where its axes lie; slopes of a PRelu before 9 belong to channels.
@@ -147,7 +147,7 @@ def placed(node: Node, infos: ValueInfos) -> Dims | None:
 @infers(*_OPS, *_CHAINED)
 def _binary(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     parts = [infos[v] for v in node.inputs if v is not None]
-    if placed(node, infos) is not None:
+    if aligned_shape(node, infos) is not None:
         return [ValueInfo(parts[0].dtype, parts[0].shape)]
     arithmetic: dict[str, Callable[..., np.ndarray]] = {
         "Add": np.add,
@@ -179,7 +179,7 @@ def binary(m: Match, b: Builder) -> RuleResult:
         return _mixed(m, b)
     layers: list[Layer] = []
     left: Value | np.ndarray = _operand(b, m, 0)
-    shape = placed(m.root, b.infos)
+    shape = aligned_shape(m.root, b.infos)
     for i in range(1, len(inputs)):
         right = _operand(b, m, i)
         if not isinstance(left, Value) and not isinstance(right, Value):

@@ -71,7 +71,7 @@ class ScaleShift(Layer):
         return self.x
 
 
-def chained(layer: Layer, consumer: Layer) -> ScaleShift | None:
+def fuse_pointwise(layer: Layer, consumer: Layer) -> ScaleShift | None:
     """Two neighbours as one, if they are links of such a chain."""
     first = ScaleShift.of(layer)
     return first.fuse_consumer(consumer) if first is not None else None

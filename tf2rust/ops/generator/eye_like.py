@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 
-_LARGEST_EYE = 1 << 26
+_MAX_EYE = 1 << 26
 """Elements of an identity matrix."""
 
 
@@ -20,6 +20,6 @@ def _eye_like(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     if len(data.shape) != 2 or not all(isinstance(d, int) for d in data.shape):
         raise InferenceError("its matrix has a symbolic dimension; bind it with --dim")
     rows, columns = (int(str(d)) for d in data.shape)
-    if rows * columns > _LARGEST_EYE:
+    if rows * columns > _MAX_EYE:
         raise InferenceError(f"its matrix of {rows} × {columns} is too large to be a constant")
     return [ValueInfo.of_const(np.eye(rows, columns, node.attr("k", 0), np.dtype(dtype)))]

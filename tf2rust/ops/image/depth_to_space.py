@@ -9,7 +9,7 @@ from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
-from tf2rust.ops.shape.transpose import Transpose, around_channels_last, permute
+from tf2rust.ops.shape.transpose import Transpose, permute, wrap_channels_last
 
 
 @infers("DepthToSpace", "SpaceToDepth")
@@ -41,7 +41,7 @@ def blocks(m: Match, b: Builder) -> RuleResult:
     mode = m.root.attr("mode", "DCR")
     if mode not in ("DCR", "CRD"):
         return m.reject(f"its mode is {mode}; DCR and CRD are there")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     n, height, width, channels = first.y.shape
     if m.root.op == "SpaceToDepth":
         shape: Dims = (n, height // size, size, width // size, size, channels)

@@ -146,12 +146,12 @@ def _times(size: Dim, scale: float, exact: Fraction) -> Dim:
     """⌊size · scale⌋, of a number as ONNX Runtime rounds it."""
     if isinstance(size, int):
         return int(np.floor(np.float32(size) * np.float32(scale)))
-    if exact.denominator > _LARGEST_DENOMINATOR:
+    if exact.denominator > _MAX_DENOMINATOR:
         raise InferenceError(f"it scales the symbolic dimension {size} by {scale:g}; bind it with --dim")
     return (size * exact.numerator) // exact.denominator
 
 
-_LARGEST_DENOMINATOR = 1000
+_MAX_DENOMINATOR = 1000
 """Of a scale of symbolic dimensions: others are no simple fractions, so that rounding decides about the size."""
 
 

@@ -13,7 +13,7 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.pooling.pooling import Pooling
 from tf2rust.ops.shape.reshape import Reshape
-from tf2rust.ops.shape.transpose import around_channels_last
+from tf2rust.ops.shape.transpose import wrap_channels_last
 
 infers("LRN")(same_shape)
 
@@ -24,7 +24,7 @@ def local_response_normalization(m: Match, b: Builder) -> RuleResult:
     x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("size")
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; float32 is supported")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     shape = first.y.shape
     layers: list[Layer] = [first]
 

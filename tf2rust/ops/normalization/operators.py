@@ -12,7 +12,7 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.normalization.layers import GroupNormalization, LayerNormalization, RmsNormalization, UnitNormalization
 from tf2rust.ops.shape.reshape import Reshape
-from tf2rust.ops.shape.transpose import Transpose, around_channels_last, inverse, permute
+from tf2rust.ops.shape.transpose import Transpose, inverse, permute, wrap_channels_last
 
 X = Var("x")
 infers(
@@ -69,7 +69,7 @@ def group_normalization_op(m: Match, b: Builder) -> RuleResult:
     groups = m.root.attr("num_groups", channels)
     if channels % groups:
         return m.reject(f"{channels} channels do not make {groups} groups")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     gamma, beta = (np.repeat(v, channels // v.size).astype(np.float32) for v in (m.const("scale"), m.const("bias")))
     layer = GroupNormalization(
         groups=groups,
@@ -90,7 +90,7 @@ def instance_normalization_with_dynamic_scale(m: Match, b: Builder) -> RuleResul
     if any(v.dtype != "float32" for v in values) or not isinstance(x.shape[1], int):
         return m.reject(f"its input is {x}; float32 and a known number of channels are supported")
     normal, scaled = b.temporary(y), b.temporary(y)
-    first, last = around_channels_last(x, normal, b)
+    first, last = wrap_channels_last(x, normal, b)
     layer = GroupNormalization(
         groups=x.shape[1],
         epsilon=m.root.attr("epsilon", 1e-5),
@@ -127,7 +127,7 @@ def group_normalization_reshaped(m: Match, b: Builder) -> RuleResult:
         return m.reject("the Reshapes do not split and join the channels alone")
     if not isinstance(channels, int) or not isinstance(groups, int) or channels % groups:
         return m.reject(f"{channels} channels do not make {groups} groups")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     gamma, beta = (np.repeat(m.const(v), channels // groups).astype(np.float32) for v in ("scale", "bias"))
     layer = GroupNormalization(
         groups=groups,

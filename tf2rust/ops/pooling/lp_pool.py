@@ -14,7 +14,7 @@ from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.unary import Unary
 from tf2rust.ops.pooling.pooling import Pooling, pooling_window, unfit
 from tf2rust.ops.reduction.reduce import chain, reduced
-from tf2rust.ops.shape.transpose import around_channels_last
+from tf2rust.ops.shape.transpose import wrap_channels_last
 
 
 @infers("GlobalLpPool")
@@ -50,7 +50,7 @@ def lp_pool(m: Match, b: Builder) -> RuleResult:
         return m.reject(f"its input is {x.dtype}, its p {p:g}; LpPool is there for float32 and a positive p")
     powers = _powers(x, p, b)
     total = y if p == 1 else b.temporary(y)
-    first, last = around_channels_last(powers[-1].y, total, b)
+    first, last = wrap_channels_last(powers[-1].y, total, b)
     window = pooling_window(m.root, b.infos)
     layers = [*powers, first, Pooling(function="Sum", window=window, inputs=[first.y], outputs=[last.x]), last]
     return layers if p == 1 else [*layers, _root(total, y, p)]

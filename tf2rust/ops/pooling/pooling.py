@@ -11,7 +11,7 @@ from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.pad import Pad
-from tf2rust.ops.shape.transpose import around_channels_last
+from tf2rust.ops.shape.transpose import wrap_channels_last
 
 
 @dataclass(eq=False, kw_only=True)
@@ -64,12 +64,12 @@ def pooling_window(node: Node, infos: ValueInfos) -> Window:
             padding.append(pair)
             continue
         before, after = pair
-        size, stride, extent = spatial[axis], base.strides[axis], base.extent[axis]
+        size, stride, effective_size = spatial[axis], base.strides[axis], base.effective_size[axis]
         windows = base.output(spatial, ceil=True)[axis]
         # A window that would start in the padding at the end does not count.
         if isinstance(windows, int) and isinstance(size, int):
             windows -= (windows - 1) * stride >= size + before
-            after = max(after, (windows - 1) * stride + extent - size - before)
+            after = max(after, (windows - 1) * stride + effective_size - size - before)
         padding.append((before, after))
     return Window(base.size, base.strides, base.dilations, tuple(padding))
 
@@ -101,7 +101,7 @@ def pooling(m: Match, b: Builder) -> RuleResult:
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; pooling is there for float32")
     m.root.has("storage_order")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     layer = Pooling(
         function="Max" if m.root.op == "MaxPool" else "Average",
         window=pooling_window(m.root, b.infos),

@@ -71,7 +71,7 @@ def _tile(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     return [ValueInfo(data.dtype, shape, fill=data.fill)]
 
 
-_MOST_AXES = 64
+_MAX_AXES = 64
 """What NumPy's arrays have at most."""
 
 
@@ -82,8 +82,8 @@ def _constant_of_shape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         rank = infos.shape(node.x)
         if len(rank) != 1 or not isinstance(rank[0], int):
             raise InferenceError("its shape is computed from data, and how many dimensions it has is not known")
-        if rank[0] > _MOST_AXES:
-            raise InferenceError(f"its shape has {rank[0]} dimensions; arrays have at most {_MOST_AXES}")
+        if rank[0] > _MAX_AXES:
+            raise InferenceError(f"its shape has {rank[0]} dimensions; arrays have at most {_MAX_AXES}")
         shape = [data_dependent_dim(node.y, f"d{axis}") for axis in range(rank[0])]
     value = np.asarray(node.attr("value", np.zeros(1, np.float32)))
     if value.size != 1:

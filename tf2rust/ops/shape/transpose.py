@@ -43,7 +43,7 @@ def to_channels_first(rank: int) -> Perm:
     return (0, rank - 1, *range(1, rank - 1))
 
 
-def around_channels_last(x: Value, y: Value, b: Builder) -> tuple[Transpose, Transpose]:
+def wrap_channels_last(x: Value, y: Value, b: Builder) -> tuple[Transpose, Transpose]:
     """The transposes of ``NC…`` x and y around a layer over ``N…C``, for the layout pass to remove.
 
     The layer reads the first's output and writes the last's input.

@@ -19,7 +19,7 @@ from tf2rust.ops.linear.dense import Dense
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose, inverse, permute
 
-_LARGEST = 1 << 22
+_MAX_SIZE = 1 << 22
 """Numbers in the matrix of a transform; beyond, a fast transform would be called for, which is not there."""
 
 
@@ -98,8 +98,8 @@ def dft(m: Match, b: Builder) -> RuleResult:
     axis, length, count = _dft_plan(m.root, b.infos)
     back, one_sided = bool(m.root.attr("inverse", 0)), bool(m.root.attr("onesided", 0))
     size, parts = _fixed(x.shape[axis]), _fixed(x.shape[-1])
-    if x.dtype != "float32" or parts not in (1, 2) or axis == x.rank - 1 or size * parts * count * 2 > _LARGEST:
-        return m.reject(f"its input is {x}; up to {_LARGEST} products of float32 for each row are there")
+    if x.dtype != "float32" or parts not in (1, 2) or axis == x.rank - 1 or size * parts * count * 2 > _MAX_SIZE:
+        return m.reject(f"its input is {x}; up to {_MAX_SIZE} products of float32 for each row are there")
     if back and one_sided and parts != 2:
         return m.reject("its spectrum has no imaginary part")
     kernel = _matrix(size, parts, length, count, back=back, real=back and one_sided)
@@ -143,8 +143,8 @@ def stft(m: Match, b: Builder) -> RuleResult:
     step, length, count = _frames(m.root, b.infos)
     m.root.has("onesided")
     parts, bins = _fixed(x.shape[2]) if x.rank == 3 else 1, _fixed(y.shape[2])
-    if x.dtype != "float32" or count < 1 or length * parts * bins * 2 > _LARGEST:
-        return m.reject(f"its input is {x}; up to {_LARGEST} products of float32 for each frame are there")
+    if x.dtype != "float32" or count < 1 or length * parts * bins * 2 > _MAX_SIZE:
+        return m.reject(f"its input is {x}; up to {_MAX_SIZE} products of float32 for each frame are there")
     positions = constant((np.arange(count)[:, None] * step + np.arange(length)[None, :]).reshape(-1))
     shape = (x.shape[0], count * length, parts)
     signal = Reshape(inputs=[x], outputs=[b.temporary(x, (*x.shape[:2], parts))])

@@ -37,18 +37,18 @@ class ModelField:
 
 
 @dataclass
-class Lines:
+class LayerCode:
     """Statements, and the fields of the layers that they run."""
 
     statements: list[Stmt] = field(default_factory=list)
     fields: list[ModelField] = field(default_factory=list)
 
 
-Body = Callable[[LayerGraph], Lines]
+Body = Callable[[LayerGraph], LayerCode]
 """Writes the layers of a body."""
 
 
-def branch(variables: Variables, layer: If, inputs: Sequence[Expr], write: Body) -> Lines:
+def if_code(variables: Variables, layer: If, inputs: Sequence[Expr], write: Body) -> LayerCode:
     """Runs one of two bodies; both write the outputs to the same places."""
     for inner, outer in layer.captured():
         variables.views[inner] = variables.read(outer)
@@ -59,10 +59,10 @@ def branch(variables: Variables, layer: If, inputs: Sequence[Expr], write: Body)
     then, otherwise = bodies
     condition = Item("tf_layers::ops::is_true")(inputs[0]).tried()
     statement = Block("if", condition, tuple(then.statements), tuple(otherwise.statements))
-    return Lines([statement, *_results(variables, layer.outputs)], then.fields + otherwise.fields)
+    return LayerCode([statement, *_results(variables, layer.outputs)], then.fields + otherwise.fields)
 
 
-def repeat(variables: Variables, layer: Loop, inputs: Sequence[Expr], write: Body) -> Lines:
+def loop_code(variables: Variables, layer: Loop, inputs: Sequence[Expr], write: Body) -> LayerCode:
     """The states begin as they are given; each step takes its parts, runs the layers, and hands on and collects."""
     return _Loop(variables, layer, inputs).lines(write)
 
@@ -82,10 +82,10 @@ class _Loop:
         self.holds = Token(variables.locals.unique("holds")) if layer.tested else None
         self.count: Expr | None = None
 
-    def lines(self, write: Body) -> Lines:
+    def lines(self, write: Body) -> LayerCode:
         """The statements before the loop, the loop, and what is read of its results."""
         variables, layer = self.variables, self.layer
-        found = Lines(self._before())
+        found = LayerCode(self._before())
         for inner, outer in layer.captured():
             variables.views[inner] = variables.read(outer)
         with self.dims.scope():
