@@ -182,7 +182,7 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
     [
         (["--dim", "batch"], "write NAME=SIZE"),
         (["--dim", "batch=0"], "write NAME=SIZE"),
-        (["--dim", "time=5"], "its free dimensions are: `batch`"),
+        (["--dim", "time=5"], "its symbolic dimensions are: `batch`"),
         (["--enable_inplace", "perhaps"], "--enable_inplace"),
         (["--no_such_option"], "No such option"),
         (["--tf_layers", "nowhere"], "no Cargo.toml"),

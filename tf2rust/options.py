@@ -89,7 +89,7 @@ Rates = Annotated[
     ),
 ]
 Labels = Annotated[Path | None, typer.Option("--labels", help="Class names: one a line, or a JSON list.")]
-Dim = Annotated[list[str] | None, typer.Option("--dim", help="NAME=SIZE: bind a free dimension; may be repeated.")]
+Dim = Annotated[list[str] | None, typer.Option("--dim", help="NAME=SIZE: bind a symbolic dimension; may be repeated.")]
 Constants = Annotated[
     Path | None, typer.Option("--constants", help="NPZ of arrays by input name: these inputs become constants.")
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from tf2rust.errors import ConversionError
 from tf2rust.stages import brief
 
-_LARGEST = 16 << 20  # bytes
+_MAX_SIZE = 16 << 20  # bytes
 
 
 def read_text(path: Path, wanted: str) -> str:
@@ -18,8 +18,8 @@ def read_text(path: Path, wanted: str) -> str:
         raise ConversionError(f"There is no file {path}; {wanted}.")
     if not path.is_file():
         raise ConversionError(f"{path} is not a regular file; {wanted}.")
-    if path.stat().st_size > _LARGEST:
-        raise ConversionError(f"{path} is larger than {_LARGEST >> 20} MiB; {wanted}.")
+    if path.stat().st_size > _MAX_SIZE:
+        raise ConversionError(f"{path} is larger than {_MAX_SIZE >> 20} MiB; {wanted}.")
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

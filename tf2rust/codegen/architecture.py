@@ -15,12 +15,12 @@ FORMAT_VERSION = 1
 def architecture(model: Model, graph: LayerGraph) -> dict[str, Any]:
     """Inputs, outputs, and each layer's kind, shapes, parameters and weights.
 
-    Shapes are lists of numbers and of expressions over the free dimensions; weights are named by their NPZ keys.
+    Shapes are lists of numbers and of expressions over the symbolic dimensions; weights are named by their NPZ keys.
     A layer that runs others, a loop or a condition, has them in lists of their own, one for each of its bodies.
     """
     return {
         "version": FORMAT_VERSION,
-        "free_dimensions": model.free,
+        "free_dimensions": model.symbolic,
         "inputs": [_port(p) for p in model.inputs],
         "outputs": [_port(p) for p in model.outputs],
         "layers": [_layer(model, layer) for layer in graph.layers],

@@ -118,10 +118,10 @@ def _json(value: object) -> str:
 def write_files(files: Files, folder: Path) -> None:
     """Writes all files into ``folder``."""
     for name, text in files.texts.items():
-        _place(folder / name).write_text(text, encoding="utf-8", newline="\n")
+        _with_parent(folder / name).write_text(text, encoding="utf-8", newline="\n")
     written: dict[int, Path] = {}
     for name, arrays in files.arrays.items():
-        path = _place(folder / name)
+        path = _with_parent(folder / name)
         if id(arrays) in written:
             shutil.copyfile(written[id(arrays)], path)
             continue
@@ -129,7 +129,7 @@ def write_files(files: Files, folder: Path) -> None:
         with path.open("wb") as file:
             write_npz(file, arrays)
     for name, parts in files.binaries.items():
-        with _place(folder / name).open("wb") as file:
+        with _with_parent(folder / name).open("wb") as file:
             file.writelines(parts)
 
 
@@ -141,6 +141,6 @@ def write_npz(file: Any, arrays: dict[str, np.ndarray]) -> None:
                 np.lib.format.write_array(entry, np.asarray(array, order="C"), allow_pickle=False)
 
 
-def _place(path: Path) -> Path:
+def _with_parent(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tf2rust.codegen.names import Names
-from tf2rust.ops.core.dims import Expr as Dim
-from tf2rust.ops.core.dims import FloorDiv
+from tf2rust.ops.core.dims import Dim, DimExpr, FloorDiv
 from tf2rust.rust.tree import Array, Binary, Expr, Item, Let, Token, array, let, ref
 
 _MODULE = "tf_layers::dims"
@@ -28,7 +27,7 @@ class DimWriter:
     def __init__(self, names: Mapping[str, str], locals: Names | None = None) -> None:
         self.names, self.locals = names, locals
         self.pending: list[Let] = []
-        self._named: dict[Dim, Token] = {}
+        self._named: dict[DimExpr, Token] = {}
 
     def inline(self) -> DimWriter:
         """A writer that names nothing, for another function than the one whose variables this one knows."""
@@ -46,11 +45,11 @@ class DimWriter:
         pending, self.pending = self.pending, []
         return pending
 
-    def dims(self, dims: Sequence[int | Dim]) -> Array:
+    def dims(self, dims: Sequence[Dim]) -> Array:
         """A ``[usize; N]`` expression."""
         return array([self.dim(dim) for dim in dims])
 
-    def dim(self, dim: int | Dim) -> Expr:
+    def dim(self, dim: Dim) -> Expr:
         """``dims::sub(dims::product(&[n, 4])?, 2)?`` for 4n − 2."""
         if isinstance(dim, int):
             return Token(str(dim))
@@ -65,7 +64,7 @@ class DimWriter:
         self._named[dim] = name
         return name
 
-    def _written(self, dim: Dim) -> Expr:
+    def _written(self, dim: DimExpr) -> Expr:
         plus: list[Expr] = []
         minus: list[Expr] = []
         for monomial, coefficient in dim.terms:

@@ -17,21 +17,20 @@ import numpy as np
 
 from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
+from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case
-from tf2rust.codegen.nested import ModelField
 from tf2rust.codegen.row import Row
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.vendor import package_name, resource
-from tf2rust.ops.core.dims import Expr as Dim
-from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.dims import DimExpr, format_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.proof.proof import Proof, features_key
 from tf2rust.rust import printer
 from tf2rust.rust.literals import rust_comment, rust_list, rust_str
 from tf2rust.rust.tree import (
-    Do,
     Expr,
+    ExprStmt,
     Item,
     Stmt,
     Struct,
@@ -154,7 +153,7 @@ def render_crate(
     names += ["src/prediction.rs"] if context["predicts_from"] else []
     names += ["src/thresholds.rs"] if context["binary"] else []
     names += ["src/labels.rs"] if scoring.labels else []
-    names += ["src/parallel.rs"] if model.tiles else []
+    names += ["src/parallel.rs"] if model.chunks else []
     texts = {
         name: _environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
     }
@@ -190,8 +189,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
         "imports": _imports(model),
         "weights_bytes": Token("&WEIGHTS.0"),
-        "tiles": model.tiles,
-        "tile_variables": array([name if name in used else "_" for name in model.variables]),
+        "chunks": model.chunks,
+        "chunk_variables": array([name if name in used else "_" for name in model.variables]),
         "all_variables": array(model.variables),
         "uses": lambda name: name in used,
         "reads_dims": not used.isdisjoint(model.variables),
@@ -201,9 +200,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "parts_value": _parts_value(parts),
         "fields_need_blob": bool(groups) or _needs_blob(model.fields),
         "any_dims": bool(model.inputs),
-        "halves": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
-        "halves_out": "float16" in (p.dtype for p in model.outputs[:1]),
-        "halves_in": "float16" in (p.dtype for p in model.inputs),
+        "has_float16": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
+        "has_float16_outputs": "float16" in (p.dtype for p in model.outputs[:1]),
+        "has_float16_inputs": "float16" in (p.dtype for p in model.inputs),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
         "row": row,
@@ -221,9 +220,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "sample_shape": {name: rust_list(shape) for name, shape in sample.items()},
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
-        "run_tile": _run_tile(model, used),
-        "run_rows": Token("self").method("run_tile", array(model.variables), "rows", "workspace"),
-        "bind": lambda port: _bind(port, model.free),
+        "run_chunk": _run_chunk(model, used),
+        "run_rows": Token("self").method("run_chunk", array(model.variables), "rows", "workspace"),
+        "bind": lambda port: _bind(port, model.symbolic),
         "inputs_of": lambda data, shape: _inputs_of(model, data, shape),
         "example_value": lambda dtype: (
             "false"
@@ -263,12 +262,17 @@ def _parts_value(parts: Sequence[WeightsPart]) -> Expr:
     return Token("Self::from_parts")(ref(array([Token("&WEIGHTS.0"), *others])))
 
 
-def _run_tile(model: Model, used: set[str]) -> Expr:
+def _run_chunk(model: Model, used: set[str]) -> Expr:
     """The head of the function that runs the layers for some rows of the batch."""
     sizes = "sizes" if not used.isdisjoint(model.variables) else "_"
     workspace = "workspace" if used & {"workspace", "cx"} else "_workspace"
-    parameters = ("&self", f"{sizes}: [usize; {len(model.free)}]", "rows: Tile<'_>", f"{workspace}: &mut Workspace")
-    return Token("run_tile")(*parameters)
+    parameters = (
+        "&self",
+        f"{sizes}: [usize; {len(model.symbolic)}]",
+        "rows: Chunk<'_>",
+        f"{workspace}: &mut Workspace",
+    )
+    return Token("run_chunk")(*parameters)
 
 
 def _inputs_of(model: Model, data: str, shape: str) -> Expr:
@@ -286,15 +290,15 @@ def _inputs_of(model: Model, data: str, shape: str) -> Expr:
     return struct(Token("Inputs"), **fields)
 
 
-def _bind(port: Port, free: Sequence[str]) -> list[Stmt]:
+def _bind(port: Port, symbolic: Sequence[str]) -> list[Stmt]:
     """Binds the symbolic dimensions of an input."""
     extent = Item("tf_layers::tensor::Extent")
-    extents = [
-        extent.of("Fixed")(d) if isinstance(d, int) else extent.of("Free")(free.index(str(d))) for d in port.shape
+    dims = [
+        extent.of("Fixed")(d) if isinstance(d, int) else extent.of("Free")(symbolic.index(str(d))) for d in port.shape
     ]
     shape = Token("inputs").field(port.field).method("shape")
-    arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(extents)), shape)
-    return [Do(Token("sizes").method("bind", *arguments).tried())]
+    arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(dims)), shape)
+    return [ExprStmt(Token("sizes").method("bind", *arguments).tried())]
 
 
 _ALWAYS = (
@@ -368,10 +372,10 @@ def _suffix(dtype: str) -> str:
 
 
 def _example_shape(shape: Dims, sample: dict[str, list[int]], model: Model) -> list[int]:
-    """A shape for the example in the documentation: one sample, other free dimensions as in the test data."""
+    """A shape for the example in the documentation: one sample, other symbolic dimensions as in the test data."""
     port = next(p for p in model.inputs if p.shape is shape)
     sizes = sample[port.name]
-    return [1 if isinstance(d, Dim) and i == 0 else sizes[i] for i, d in enumerate(shape)]
+    return [1 if isinstance(d, DimExpr) and i == 0 else sizes[i] for i, d in enumerate(shape)]
 
 
 def architecture_hash(model: Model, graph: LayerGraph) -> bytes:

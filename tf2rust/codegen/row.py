@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.codegen.model import Model
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import DimExpr
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Row:
             return None
         port = model.inputs[0]
         batch, *rest = port.shape
-        if batch != 1 and not isinstance(batch, Expr):
+        if batch != 1 and not isinstance(batch, DimExpr):
             return None
-        free = [axis for axis, dim in enumerate(rest) if isinstance(dim, Expr)]
+        symbolic = [axis for axis, dim in enumerate(rest) if isinstance(dim, DimExpr)]
         # The length of the row tells one dimension at most; the batch must not be hidden in another.
-        if len(free) > 1 or any(dim in (0, batch) for dim in rest):
+        if len(symbolic) > 1 or any(dim in (0, batch) for dim in rest):
             return None
         sizes = [str(dim) for dim in rest]
-        for axis in free:
+        for axis in symbolic:
             sizes[axis] = _quotient([dim for i, dim in enumerate(sizes) if i != axis])
         return Row(port.rust_type, f"[{', '.join(['1', *sizes])}]")
 

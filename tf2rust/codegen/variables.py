@@ -10,7 +10,7 @@ from tf2rust.codegen.names import Names, snake_case
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
 from tf2rust.ops.linear.affine import Affine
-from tf2rust.planning.buffers import Place, Plan
+from tf2rust.planning.buffers import Allocation, Plan
 from tf2rust.rust.literals import rust_comment, rust_str, rust_type
 from tf2rust.rust.tree import Expr, Let, Stmt, Token, let
 
@@ -52,7 +52,7 @@ class Port:
 class Variables:
     """Gives everything in the generated code a name, and values the expressions that read and write them.
 
-    A value that is read has a variable, which holds its view. ``tiled`` says that the layers run for some rows of the
+    A value that is read has a variable, which holds its view. ``chunked`` says that the layers run for some rows of the
     batch at a time: then inputs and outputs come as views too.
     """
 
@@ -62,15 +62,15 @@ class Variables:
         memory: Plan,
         inputs: Mapping[Value, Port],
         outputs: Mapping[str, Port],
-        free: list[str],
+        symbolic: list[str],
         layer_names: Mapping[Layer, str],
         *,
-        tiled: bool,
+        chunked: bool,
     ) -> None:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
-        self.layer_names, self.tiled = layer_names, tiled
+        self.layer_names, self.chunked = layer_names, chunked
         self.locals = Names(_LOCALS)
-        self.names = {name: self.locals.unique(snake_case(name, "dim")[:_DIM_LENGTH]) for name in free}
+        self.names = {name: self.locals.unique(snake_case(name, "dim")[:_DIM_LENGTH]) for name in symbolic}
         self.dims = DimWriter(self.names, self.locals)
         self.idents: dict[Layer, str] = {}
         fields = Names(["isa", "weights"])
@@ -80,8 +80,8 @@ class Variables:
         self.read_values = set(graph.consumers()) | {v for g in _bodies(graph) for _, v in g.outputs}
         self.views: dict[Value, Expr] = {}
         self.ports = {port: Token(self.locals.unique(port.field)) for port in inputs.values()}
-        self.written = {port: Token(self.locals.unique(port.field)) for port in outputs.values()} if tiled else {}
-        self.wholes: dict[Value, Token] = {}
+        self.written = {port: Token(self.locals.unique(port.field)) for port in outputs.values()} if chunked else {}
+        self.concat_outputs: dict[Value, Token] = {}
         """What Concatenates make, while parts of it are written."""
         for value, port in inputs.items():
             self.views[value] = self.ports[port]
@@ -112,13 +112,13 @@ class Variables:
 
     def write(self, value: Value) -> Expr:
         """The ``ViewMut`` that a value is written to."""
-        place = self.memory.places[value]
-        if place.output is None:
-            return self._buffer(place).method("tensor", self.dims.dims(value.shape)).tried()
-        port = self.outputs[place.output]
-        if self.tiled:
+        allocation = self.memory.allocations[value]
+        if allocation.output is None:
+            return self._buffer(allocation).method("tensor", self.dims.dims(value.shape)).tried()
+        port = self.outputs[allocation.output]
+        if self.chunked:
             found: Expr = self.written[port]
-            if self.lends(place):
+            if self.needs_reborrow(allocation):
                 found = found.method("reborrow")
         else:
             found = Token("outputs").field(port.field).method("tensor", self.dims.dims(port.shape)).tried()
@@ -126,36 +126,36 @@ class Variables:
 
     def reread(self, value: Value) -> Expr:
         """A view of what stands where ``value`` was written."""
-        place = self.memory.places[value]
+        allocation = self.memory.allocations[value]
         dims = self.dims.dims(value.shape)
-        if place.output is None:
-            return self._buffer(place).method("view", dims).tried()
-        port = self.outputs[place.output]
-        if self.tiled:
+        if allocation.output is None:
+            return self._buffer(allocation).method("view", dims).tried()
+        port = self.outputs[allocation.output]
+        if self.chunked:
             found = self.written[port].method("view")
             return found if value.shape == port.shape else found.method("reshape", dims).tried()
         return Token("outputs").field(port.field).method("to_view", dims).tried()
 
-    def lends(self, place: Place) -> bool:
-        """Whether the view of a tiled output is needed again after it was written."""
-        makers = [self.made[v] for v in place.values if v in self.made and self.made[v] not in self.memory.aliases]
+    def needs_reborrow(self, allocation: Allocation) -> bool:
+        """Whether the view of a chunked output is needed again after it was written."""
+        makers = [self.made[v] for v in allocation.values if v in self.made and self.made[v] not in self.memory.aliases]
         return len(makers) > 1 or any(layer.bodies() or self._copies_first(layer) for layer in makers)
 
     def _copies_first(self, layer: Layer) -> bool:
         """Whether the residual input is copied to where the layer adds to it: the output is written twice."""
         return isinstance(layer, Affine) and layer.residual is not None and layer not in self.memory.inplace
 
-    def lends_port(self, port: Port) -> bool:
-        """``lends`` of the place where an output is."""
-        return any(p.output == port.name and self.lends(p) for p in self.memory.places.values())
+    def port_needs_reborrow(self, port: Port) -> bool:
+        """``needs_reborrow`` of the place where an output is."""
+        return any(p.output == port.name and self.needs_reborrow(p) for p in self.memory.allocations.values())
 
     def bind(self, value: Value, wanted: str, call: Expr) -> Let:
         """Names what ``call`` gives as the view of ``value``."""
         return let(self.variable(value, wanted), call)
 
     @staticmethod
-    def _buffer(place: Place) -> Expr:
-        return WORKSPACE.field(f"b{place.buffer}")
+    def _buffer(allocation: Allocation) -> Expr:
+        return WORKSPACE.field(f"b{allocation.buffer}")
 
 
 def _bodies(graph: LayerGraph) -> list[LayerGraph]:

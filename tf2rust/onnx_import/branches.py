@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Fact, Facts
+from tf2rust.ops.core.inference import ValueInfo, ValueInfos
 
 
-def take_branch(node: ir.Node, facts: Facts) -> list[ir.Node] | None:
+def take_branch(node: ir.Node, infos: ValueInfos) -> list[ir.Node] | None:
     """Replaces the node by the nodes of its branch, and gives these; None if it is no If of a known condition."""
-    condition = facts.const(node.inputs[0]) if node.op_type == "If" else None
+    condition = infos.const(node.inputs[0]) if node.op_type == "If" else None
     graph = node.graph
     if condition is None or condition.size != 1 or not isinstance(graph, ir.Graph):
         return None
@@ -17,7 +17,7 @@ def take_branch(node: ir.Node, facts: Facts) -> list[ir.Node] | None:
     assert isinstance(branch, ir.Graph)
     for value in branch.initializers.values():
         if value.const_value is not None:
-            facts[value] = Fact.of_const(value.const_value.numpy())
+            infos[value] = ValueInfo.of_const(value.const_value.numpy())
     results = list(branch.outputs)
     branch.outputs.clear()
     made = list(branch)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos
 
 _PER_ELEMENT = 20
 """Operations for an element that is read or written; an operation takes about a nanosecond."""
@@ -36,19 +36,19 @@ class Cost:
     native: int
 
 
-def cost_of(node: Node, facts: Facts, found: Sequence[Fact]) -> Cost:
-    """The cost of a node whose inputs are constants; ``found`` are the facts of its outputs.
+def cost_of(node: Node, infos: ValueInfos, found: Sequence[ValueInfo]) -> Cost:
+    """The cost of a node whose inputs are constants; ``found`` are the infos of its outputs.
 
     Raises InferenceError if no tensor can have the shape of an output.
     """
-    inputs = [facts.shape(v) for v in node.inputs if v is not None]
+    inputs = [infos.shape(v) for v in node.inputs if v is not None]
     read = sum(_elements(shape) or 0 for shape in inputs)
     # Where only contents tell how many elements there are, as for NonZero, it is a few for each that is read.
-    made = [_elements(fact.shape) for fact in found]
+    made = [_elements(info.shape) for info in found]
     written = [read * 8 if n is None else n for n in made]
-    size = sum(n * _item_size(fact.dtype) for n, fact in zip(written, found, strict=True))
+    size = sum(n * _item_size(info.dtype) for n, info in zip(written, found, strict=True))
     elements = read + sum(written)
-    products = _products(node, facts, max(written, default=0))
+    products = _products(node, infos, max(written, default=0))
     each = _INTERPRETED.get(node.op, _PER_ELEMENT)
     return Cost(size, elements * each + products, elements * _PER_ELEMENT + products)
 
@@ -70,12 +70,12 @@ def _item_size(dtype: str) -> int:
         return 4
 
 
-def _products(node: Node, facts: Facts, written: int) -> int:
+def _products(node: Node, infos: ValueInfos, written: int) -> int:
     """The multiplications of an operator that does more of them than it has elements."""
-    shapes = [tuple(d for d in facts.shape(v) if isinstance(d, int)) if v is not None else () for v in node.inputs]
+    shapes = [tuple(d for d in infos.shape(v) if isinstance(d, int)) if v is not None else () for v in node.inputs]
     first = shapes[0] if shapes else ()
     match node.op:
-        case "MatMul" | "Gemm" if facts.dtype(node.x).startswith("float"):
+        case "MatMul" | "Gemm" if infos.dtype(node.x).startswith("float"):
             return written * max((*first[-2:], 1)) // 4
         case "MatMul" | "Gemm" | "MatMulInteger" | "QLinearMatMul":
             return written * max((*first[-2:], 1)) * 4

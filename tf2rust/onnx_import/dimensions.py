@@ -1,4 +1,4 @@
-"""The names of free dimensions: each of the model's own is another one here."""
+"""The names of symbolic dimensions: each of the model's own is another one here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import onnx_ir as ir
 
 from tf2rust.errors import UsageError
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim, DimExpr
 from tf2rust.ops.core.layer import Dims
 from tf2rust.stages import brief
 
@@ -32,7 +32,7 @@ class Dimensions:
 
     def __init__(self, inputs: Iterable[ir.Value]) -> None:
         self.inputs = list(inputs)
-        self.free: list[str] = []
+        self.symbolic: list[str] = []
         """The identifiers of the dimensions that have no size, in the order of the inputs."""
         self._names: dict[str | tuple[str, int], str] = {}
         """The identifiers by the model's names; of dimensions without a name, by their input and axis."""
@@ -61,7 +61,7 @@ class Dimensions:
         return {own: name for name, own in self._names.items() if isinstance(name, str) and own != identifier(name)}
 
     def shapes(self, bind: Mapping[str, int]) -> dict[ir.Value, Dims]:
-        """The inputs' shapes; ``bind`` gives sizes to free dimensions, by the model's names or by ours.
+        """The inputs' shapes; ``bind`` gives sizes to symbolic dimensions, by the model's names or by ours.
 
         Raises UsageError if there is no dimension of such a name, or if one is given two sizes.
         """
@@ -72,7 +72,7 @@ class Dimensions:
         used = set()
         found = {}
         for value in self.inputs:
-            dims: list[int | Expr] = []
+            dims: list[Dim] = []
             for axis, dim in enumerate(value.shape or ()):
                 key = _key(value, axis)
                 own = None if key is None else self._names[key]
@@ -83,18 +83,21 @@ class Dimensions:
                     used.add(own)
                     dims.append(sizes[own])
                 else:
-                    self.free += [own] if own not in self.free else []
-                    dims.append(Expr.symbol(own))
+                    self.symbolic += [own] if own not in self.symbolic else []
+                    dims.append(DimExpr.symbol(own))
             found[value] = tuple(dims)
         if unused := [name for name in bind if self._names.get(name, name) not in used]:
             raise UsageError(
-                f"--dim {brief(min(unused))}: the model has no such free dimension; its free dimensions are: {self}"
+                f"--dim {brief(min(unused))}: the model has no such symbolic dimension; "
+                f"its symbolic dimensions are: {self}"
             )
         return found
 
     def __str__(self) -> str:
         known = self.renamed
-        names = [f"`{own}`" + (f" (`{brief(known[own])}` in the model)" if own in known else "") for own in self.free]
+        names = [
+            f"`{own}`" + (f" (`{brief(known[own])}` in the model)" if own in known else "") for own in self.symbolic
+        ]
         return ", ".join(names) or "none"
 
 

@@ -15,12 +15,12 @@ from tf2rust.onnx_import.dimensions import identifier
 from tf2rust.onnx_import.infer import Analysis, bodies_of, reanalyse
 from tf2rust.onnx_import.match import Matched, Unmatched, match
 from tf2rust.onnx_import.widen import widened
-from tf2rust.ops.core.facts import Facts, label
+from tf2rust.ops.core.inference import ValueInfos, label
 from tf2rust.ops.core.registry import rules_by_op
 from tf2rust.ops.ml import definitions
 from tf2rust.stages import brief
 
-_DEEPEST = 8
+_MAX_DEPTH = 8
 """Definitions within definitions beyond which something is wrong."""
 
 
@@ -73,10 +73,10 @@ def _expand(analysis: Analysis, refused: Unmatched, origins: dict[ir.Node, _Orig
     """Replaces the node that was refused by its definition, if it has one."""
     node = refused.source
     origin = origins.get(node, _Origin(refused, 0)) if node is not None else None
-    if node is None or origin is None or origin.depth == _DEEPEST or node in analysis.unbounded:
+    if node is None or origin is None or origin.depth == _MAX_DEPTH or node in analysis.unbounded:
         return False
     try:
-        body = _definition(node, analysis.facts)
+        body = _definition(node, analysis.infos)
     except (MemoryError, RecursionError):
         raise
     except Exception:  # of a damaged node, which has a reason of its own
@@ -105,21 +105,21 @@ def _as_written(unmatched: Iterable[Unmatched], origins: Mapping[ir.Node, _Origi
     return found
 
 
-def _definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
+def _definition(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
     """What the node is defined by, for inputs of these types; None if there is nothing."""
     if node.domain == definitions.DOMAIN:
-        return definitions.definition(node, facts)
+        return definitions.definition(node, infos)
     if own_operators.is_own_operator(node.domain, node.op_type):
         return own_operators.definition(node.op_type)
     # Where float32 has a layer of its own, its result is rounded once; by the definition, after each step.
     if rules_by_op().get(node.op_type):
-        if any(v is not None and v not in facts for v in node.inputs):
+        if any(v is not None and v not in infos for v in node.inputs):
             return None  # what it reads was replaced just now; the next round knows
-        return widened(node, facts) or _given(node, facts)
-    return _given(node, facts) or widened(node, facts)
+        return widened(node, infos) or _given(node, infos)
+    return _given(node, infos) or widened(node, infos)
 
 
-def _given(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
+def _given(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
     """The body that ONNX gives the operator."""
     version = node.version or 1
     try:
@@ -130,9 +130,9 @@ def _given(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
     own = [v for v in schema.function_opset_versions if v <= version]
     by_context = [v for v in schema.context_dependent_function_opset_versions if v <= version]
     if by_context:
-        if any(v is not None and v not in facts for v in node.inputs):
+        if any(v is not None and v not in infos for v in node.inputs):
             return None
-        types = [_type(v, facts).SerializeToString() for v in node.inputs]
+        types = [_type(v, infos).SerializeToString() for v in node.inputs]
         given = ir.to_proto(node).SerializeToString()
         body.ParseFromString(schema.get_context_dependent_function_with_opset_version(max(by_context), given, types))
     elif own:
@@ -140,12 +140,12 @@ def _given(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
     return body if body.node else None
 
 
-def _type(value: ir.Value | None, facts: Facts) -> onnx.TypeProto:
+def _type(value: ir.Value | None, infos: ValueInfos) -> onnx.TypeProto:
     if value is None:
         return onnx.TypeProto()
-    fact = facts[value]
-    sizes = [d if isinstance(d, int) else None for d in fact.shape]
-    return onnx.helper.make_tensor_type_proto(ir.DataType.from_numpy(np.dtype(fact.dtype)).value, sizes)
+    info = infos[value]
+    sizes = [d if isinstance(d, int) else None for d in info.shape]
+    return onnx.helper.make_tensor_type_proto(ir.DataType.from_numpy(np.dtype(info.dtype)).value, sizes)
 
 
 def _replace(analysis: Analysis, node: ir.Node, body: onnx.FunctionProto) -> list[ir.Node]:

@@ -24,7 +24,7 @@ from tf2rust.stages import brief
 
 _LONGEST_NAME = 1024
 """Characters of a relative path."""
-_MOST_DIGITS = 18
+_MAX_DIGITS = 18
 """Digits of an offset or a length: no file is as long."""
 _LONGEST_PART = 255
 """Bytes of the name of a file or folder."""
@@ -89,7 +89,7 @@ def _read(tensor: onnx.TensorProto, path: Path) -> np.ndarray:
 
 def _number(text: str) -> int | None:
     """A number of bytes, in decimal digits."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def _parts(location: str, what: str) -> tuple[str, ...]:

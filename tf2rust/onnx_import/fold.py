@@ -17,8 +17,8 @@ import onnx_ir as ir
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.cost import Cost, cost_of
 from tf2rust.onnx_import.load import run_onnx, run_reference
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node
-from tf2rust.ops.core.operands import facts_of
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos
+from tf2rust.ops.core.operands import infer_outputs
 
 _MIB = 1 << 20
 _FORMAT = 10
@@ -66,27 +66,27 @@ class TooLargeError(InferenceError):
     """What depends on no input takes more memory or time than any model may."""
 
 
-class Folder:
+class ConstantFolder:
     """Folds the nodes of one model; what was computed once is kept."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self._largest, self._longest = budget.result, budget.operations
-        self._known: dict[ir.Node, list[Fact] | None] = {}
+        self._known: dict[ir.Node, list[ValueInfo] | None] = {}
 
-    def fold(self, node: ir.Node, facts: Facts, found: Sequence[Fact]) -> list[Fact] | None:
+    def fold(self, node: ir.Node, infos: ValueInfos, found: Sequence[ValueInfo]) -> list[ValueInfo] | None:
         """The constants that a node of constant inputs makes; None if it is left to a layer.
 
-        ``found`` are the facts of its outputs by their shapes alone. Raises TooLargeError as ``check`` does.
+        ``found`` are the infos of its outputs, from their shapes alone. Raises TooLargeError as ``check`` does.
         """
         if node not in self._known:
-            arrays = self._loop(node, facts) if node.op_type == "Loop" else self._compute(node, facts, found)
-            self._known[node] = None if arrays is None else [Fact.of_const(array) for array in arrays]
+            arrays = self._loop(node, infos) if node.op_type == "Loop" else self._compute(node, infos, found)
+            self._known[node] = None if arrays is None else [ValueInfo.of_const(array) for array in arrays]
         return self._known[node]
 
-    def check(self, node: ir.Node, facts: Facts, found: Sequence[Fact]) -> Cost:
+    def check(self, node: ir.Node, infos: ValueInfos, found: Sequence[ValueInfo]) -> Cost:
         """What a node takes that depends on no input; raises TooLargeError if that is more than any model may."""
-        cost = cost_of(Node(node), facts, found)
+        cost = cost_of(Node(node), infos, found)
         if cost.size > self._largest:
             raise TooLargeError(
                 f"its result depends on no input and takes {cost.size / _MIB:,.0f} MiB, but "
@@ -99,39 +99,39 @@ class Folder:
             )
         return cost
 
-    def _compute(self, node: ir.Node, facts: Facts, found: Sequence[Fact]) -> list[np.ndarray] | None:
+    def _compute(self, node: ir.Node, infos: ValueInfos, found: Sequence[ValueInfo]) -> list[np.ndarray] | None:
         if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
             return None
-        cost = self.check(node, facts, found)
+        cost = self.check(node, infos, found)
         if cost.size > self.budget.total:
             return None
         for run, operations in _ways(node.op_type, cost):
             if operations > self.budget.operations:
                 continue
             self.budget.operations -= operations
-            arrays = _run(run, node, facts)
+            arrays = _run(run, node, infos)
             if arrays is not None:
-                inputs = [facts.const(v) for v in node.inputs]
+                inputs = [infos.const(v) for v in node.inputs]
                 self.budget.total -= sum(a.nbytes for a in arrays if not _is_view(a, inputs))
                 return arrays
         return None
 
-    def _loop(self, node: ir.Node, facts: Facts) -> list[np.ndarray] | None:
+    def _loop(self, node: ir.Node, infos: ValueInfos) -> list[np.ndarray] | None:
         """The last states of a Loop and what it collects; None if its body has a node that is not folded."""
-        body, outer = node.attributes["body"].value, facts
+        body, outer = node.attributes["body"].value, infos
         limit, started = ([*node.inputs, None, None][i] for i in range(2))
-        steps = None if limit is None else int(_number(facts, limit))
-        holds = started is None or bool(_number(facts, started))
-        states = [facts.const(v) for v in node.inputs[2:]]
+        steps = None if limit is None else int(_number(infos, limit))
+        holds = started is None or bool(_number(infos, started))
+        states = [infos.const(v) for v in node.inputs[2:]]
         collected: list[list[np.ndarray]] = [[] for _ in body.outputs[1 + len(states) :]]
         done = kept = 0
         while holds and (steps is None or done < steps):
             self._spend(_STEP)
-            facts = outer.layer()
+            infos = outer.layer()
             given = [np.asarray(done), np.asarray(True), *states]
             for value, array in zip(body.inputs, given, strict=True):
-                facts[value] = Fact.of_const(np.asarray(array))
-            results = self._graph(body, facts)
+                infos[value] = ValueInfo.of_const(np.asarray(array))
+            results = self._graph(body, infos)
             if results is None:
                 return None
             holds, states = bool(results[0].reshape(())), list(results[1 : 1 + len(states)])
@@ -145,22 +145,22 @@ class Folder:
             return None
         return [*(np.asarray(state) for state in states), *(np.stack(own) for own in collected)]
 
-    def _graph(self, graph: ir.Graph, facts: Facts) -> list[np.ndarray] | None:
+    def _graph(self, graph: ir.Graph, infos: ValueInfos) -> list[np.ndarray] | None:
         """The outputs of a graph whose inputs are constants; None if it has a node that is not folded."""
         for value in graph.initializers.values():
             if value.const_value is not None:
-                facts[value] = Fact.of_const(value.const_value.numpy())
+                infos[value] = ValueInfo.of_const(value.const_value.numpy())
         for node in graph:
             self._spend(_STEP)
-            found = facts_of(node, facts)
-            if not all(fact.const is not None for fact in found):
-                arrays = self._compute(node, facts, found)
+            found = infer_outputs(node, infos)
+            if not all(info.const is not None for info in found):
+                arrays = self._compute(node, infos, found)
                 if arrays is None:
                     return None
-                found = [Fact.of_const(array) for array in arrays]
-            for value, fact in zip(node.outputs, found, strict=False):
-                facts[value] = fact
-        results = [facts.const(v) for v in graph.outputs]
+                found = [ValueInfo.of_const(array) for array in arrays]
+            for value, info in zip(node.outputs, found, strict=False):
+                infos[value] = info
+        results = [infos.const(v) for v in graph.outputs]
         return [a for a in results if a is not None] if all(a is not None for a in results) else None
 
     def _spend(self, operations: int) -> None:
@@ -183,7 +183,7 @@ def _ways(op: str, cost: Cost) -> Iterator[tuple[_Run, int]]:
     yield from ways if cost.interpreted <= _QUICK else ways[::-1]
 
 
-def _run(run: _Run, node: ir.Node, facts: Facts) -> list[np.ndarray] | None:
+def _run(run: _Run, node: ir.Node, infos: ValueInfos) -> list[np.ndarray] | None:
     """What the node makes of its inputs; None if this implementation lacks the operator or fails at it."""
     names = [f"i{i}" if v is not None else "" for i, v in enumerate(node.inputs)]
     outputs = [f"o{i}" if v.name else "" for i, v in enumerate(node.outputs)]
@@ -192,7 +192,7 @@ def _run(run: _Run, node: ir.Node, facts: Facts) -> list[np.ndarray] | None:
     del proto.input[:], proto.output[:]
     proto.input.extend(names)
     proto.output.extend(outputs)
-    arrays = {name: facts.const(v) for name, v in zip(names, node.inputs, strict=True) if name}
+    arrays = {name: infos.const(v) for name, v in zip(names, node.inputs, strict=True) if name}
     feeds = {name: a for name, a in arrays.items() if a is not None}
     try:
         declared = [
@@ -215,8 +215,8 @@ def _is_view(array: np.ndarray, inputs: Sequence[np.ndarray | None]) -> bool:
     return any(own is not None and np.may_share_memory(array, own) for own in inputs)
 
 
-def _number(facts: Facts, value: ir.Value) -> np.ndarray:
+def _number(infos: ValueInfos, value: ir.Value) -> np.ndarray:
     """A constant of one element, without its axes."""
-    array = facts.const(value)
+    array = infos.const(value)
     assert array is not None  # what is folded reads constants alone
     return array.reshape(())

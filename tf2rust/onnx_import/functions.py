@@ -12,9 +12,9 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.own_operators import own_functions
 from tf2rust.stages import brief
 
-_MOST_NODES = 200_000
+_MAX_NODES = 200_000
 """Nodes of a model whose functions are written out."""
-_DEEPEST = 100
+_MAX_DEPTH = 100
 """Functions that call each other."""
 
 _Key = tuple[str, str, str]
@@ -61,9 +61,9 @@ class _Calls:
             key = (node.domain, node.op_type, node.overload)
             called = self._called(key) if key in self.functions else _Written(1, 0)
             total, depth = total + called.nodes, max(depth, called.depth)
-            if total > _MOST_NODES:
+            if total > _MAX_NODES:
                 raise ConversionError(
-                    f"The model's functions make more than {_MOST_NODES:,} nodes when they are written out, at "
+                    f"The model's functions make more than {_MAX_NODES:,} nodes when they are written out, at "
                     f"`{brief(node.op_type)}`; export the model with fewer nested functions."
                 )
         return _Written(total, depth)
@@ -74,12 +74,12 @@ class _Calls:
             raise ConversionError(f"The model's function `{name}` calls itself; export the model without recursion.")
         if key not in self.known:
             self.active.append(key)
-            inner = self._count(self.functions[key].node) if len(self.active) <= _DEEPEST else _Written(0, _DEEPEST)
+            inner = self._count(self.functions[key].node) if len(self.active) <= _MAX_DEPTH else _Written(0, _MAX_DEPTH)
             self.active.pop()
             self.known[key] = _Written(inner.nodes, inner.depth + 1)
-        if self.known[key].depth + len(self.active) > _DEEPEST:
+        if self.known[key].depth + len(self.active) > _MAX_DEPTH:
             raise ConversionError(
-                f"The model's function `{name}` calls others more than {_DEEPEST} deep; export the model with fewer "
+                f"The model's function `{name}` calls others more than {_MAX_DEPTH} deep; export the model with fewer "
                 "nested functions."
             )
         return self.known[key]

@@ -27,7 +27,7 @@ from tf2rust.stages import brief
 
 _FATAL = 4
 """ONNX Runtime's level of logging at which it prints nothing but its own end; its errors reach us as exceptions."""
-_MOST_OPTIMISED = 5000
+_MAX_OPTIMISED = 5000
 """Nodes up to which ONNX Runtime optimises a graph: its time grows with their square, to 20 s for 20,000."""
 
 
@@ -168,7 +168,7 @@ class OnnxRuntime:
         options.intra_op_num_threads = 1
         # It would keep the largest blocks that it ever had.
         options.enable_cpu_mem_arena = False
-        if len(self.proto.graph.node) > _MOST_OPTIMISED:
+        if len(self.proto.graph.node) > _MAX_OPTIMISED:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         if self.weights:
             arrays = [ort.OrtValue.ortvalue_from_numpy(array) for array in self.weights.values()]

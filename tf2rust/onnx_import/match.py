@@ -13,7 +13,7 @@ import onnx_ir as ir
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import Analysis, bodies_of, read_by
 from tf2rust.ops.core.dtypes import TENSORS
-from tf2rust.ops.core.facts import KNOWN_DOMAINS, Node, label
+from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, label
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
@@ -40,10 +40,10 @@ class Unmatched:
         """The reason as a user reads it."""
         attributes = ", ".join(f"{k}={_brief(v)}" for k, v in self.attributes.items())
         nearest = f" (nearest rule: {self.nearest_rule})" if self.nearest_rule else ""
-        place = "".join(f" in the body of {holder}" for holder in self.inside)
+        where = "".join(f" in the body of {holder}" for holder in self.inside)
         op = brief(self.op)
         node = f"node `{brief(self.node)}`" if self.source is None or self.source.name else f"the {brief(self.node)}"
-        return f"{node}{place}: {op}({attributes}) is not supported: {self.reason}{nearest}"
+        return f"{node}{where}: {op}({attributes}) is not supported: {self.reason}{nearest}"
 
 
 def _brief(value: object) -> str:
@@ -89,10 +89,10 @@ def match(analysis: Analysis) -> Matched:
     graph = analysis.graph
     result, builder = _cover(graph, graph.outputs, analysis)
     given = [v for v in graph.inputs if v.name not in graph.initializers]
-    result.graph.inputs = [builder.value(v) for v in given if v in analysis.facts]
+    result.graph.inputs = [builder.value(v) for v in given if v in analysis.infos]
     if not result.unmatched:
         _refuse_dtypes(result.graph)
-    unknown = next((v for v in (*given, *graph.outputs) if v not in analysis.facts), None)
+    unknown = next((v for v in (*given, *graph.outputs) if v not in analysis.infos), None)
     if unknown is not None and not result.unmatched:
         raise ConversionError(
             f"`{brief(unknown.name or '')}` of the model is a sequence, a map or optional; only tensors are known "
@@ -121,7 +121,7 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
         bodies.setdefault(holder.ir, []).append(matched)
         return Body(matched.graph.layers, own, _captured(inner, wanted, matched.graph.layers, own))
 
-    builder = Builder(analysis.facts, body)
+    builder = Builder(analysis.infos, body)
     nodes = list(graph)
     index = {node: i for i, node in enumerate(nodes)}
     demanded: set[ir.Value] = set(outputs)
@@ -155,7 +155,7 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
     layers = [layer for _, item in sorted(applied, key=lambda a: a[0]) for layer in item.layers]
     result.graph = LayerGraph(
         [],
-        [(v.name or "", builder.value(v)) for v in outputs if v in analysis.facts],
+        [(v.name or "", builder.value(v)) for v in outputs if v in analysis.infos],
         [],
     )
     result.graph.layers = _in_order([*_constants(builder, layers, outputs), *layers])
@@ -197,10 +197,10 @@ def _credit_shared(item: Applied, claimed: set[ir.Node]) -> None:
 def _constants(builder: Builder, layers: Iterable[Layer], outputs: Iterable[ir.Value]) -> Iterator[Layer]:
     """The constants that layers read as tensors, or that are outputs themselves."""
     read = {value for layer in layers for value in layer.inputs} | {
-        builder.value(v) for v in outputs if v in builder.facts
+        builder.value(v) for v in outputs if v in builder.infos
     }
     for source, value in builder.values():
-        array = builder.facts.const(source)
+        array = builder.infos.const(source)
         if value in read and array is not None:
             yield Constant(array=array, inputs=[], outputs=[value], anchor=value.name)
 
@@ -265,8 +265,8 @@ def _leftover(node: ir.Node, analysis: Analysis, result: Matched) -> None:
 
 def _is_shape(value: ir.Value, analysis: Analysis) -> bool:
     """Whether the value is known at conversion: a shape, or a number that fills one."""
-    fact = analysis.facts.known(value)
-    return fact is not None and (fact.dims is not None or fact.fill is not None)
+    info = analysis.infos.known(value)
+    return info is not None and (info.dims is not None or info.fill is not None)
 
 
 def _feeds_shapes(node: ir.Node, analysis: Analysis) -> bool:

@@ -14,11 +14,11 @@ _PARAMETER = re.compile(
     r"weight|bias|gamma|beta|running_(mean|var)|(weight|bias)_[ih]h_l\d+(_reverse)?|in_proj_(weight|bias)"
 )
 """What PyTorch calls the parameters of its modules."""
-_HELPERS = frozenset({"Constant", "Reshape", "Transpose", "Slice", "Gather", "Cast", "Shape", "Broadcast"})
+_HELPERS = frozenset({"Constant", "Reshape", "Transpose", "Slice", "Gather", "Cast", "Shape", "Expand"})
 """Layers that do not do the work of those around them."""
 _ATTENDING = frozenset({"Attention", "Softmax"})
 _MASKING = frozenset(
-    {"Add", "Cast", "Compare", "Constant", "Logic", "Multiply", "Not", "Rescaling", "Reshape", "Select", "Subtract"}
+    {"Add", "Cast", "Compare", "Constant", "Logic", "Multiply", "Not", "Rescaling", "Reshape", "Subtract", "Where"}
 )
 """What a mask goes through from the truth values on until it is a summand of scores or chooses among them."""
 

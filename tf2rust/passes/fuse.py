@@ -15,7 +15,7 @@ from tf2rust.ops.conv.embedding_conv import EmbeddingConv1D
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.elementwise.binary import Binary
-from tf2rust.ops.elementwise.scale_shift import chained
+from tf2rust.ops.elementwise.scale_shift import fuse_pointwise
 from tf2rust.ops.indexing.embedding import Embedding
 from tf2rust.ops.linear.dense import Dense
 from tf2rust.ops.shape.reshape import Reshape
@@ -49,7 +49,7 @@ class _Fusion:
                 continue
             if isinstance(layer, Reshape) and any(step(layer) for step in self.of_reshapes):
                 continue
-            self._fuse(layer, _absorbed)
+            self._fuse(layer, _fused)
         for layer in self._in_order():
             if isinstance(layer, Conv):
                 self._embed(layer)
@@ -58,7 +58,7 @@ class _Fusion:
         while self.waiting:
             layer = self.waiting.popleft()
             if layer in self.position:
-                self._fuse(layer, chained)
+                self._fuse(layer, fuse_pointwise)
         self.graph.layers = self._in_order()
         return self.graph
 
@@ -151,7 +151,7 @@ class _Fusion:
             return False
         flat, inner = (Value(f"{v.name}'", v.dtype, view.x.shape) for v in (others[0], add.y))
         moved = replace(add, inputs=[view.x, flat], outputs=[inner])
-        if source.absorb(moved) is None:
+        if source.fuse_consumer(moved) is None:
             return False
         self._remove(view)
         position = self._remove(add)
@@ -217,8 +217,8 @@ class _Fusion:
         self._look_again(fused)
 
 
-def _absorbed(layer: Layer, reader: Layer) -> Layer | None:
-    return layer.absorb(reader) or reader.absorb_input(layer)
+def _fused(layer: Layer, reader: Layer) -> Layer | None:
+    return layer.fuse_consumer(reader) or reader.fuse_producer(layer)
 
 
 def _commutes(layer: Layer, view: Reshape) -> bool:

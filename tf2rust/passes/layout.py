@@ -12,7 +12,7 @@ import itertools
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Perm, Value
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose, inverse, permute
@@ -100,7 +100,7 @@ class _Pass:
 
     def _move(self, layer: Layer) -> None:
         perms = [self.pending[v].perm if v in self.pending else None for v in layer.inputs]
-        moved = layer.transposed(perms) if any(perms) and len(layer.outputs) == 1 else None
+        moved = layer.propagate_transpose(perms) if any(perms) and len(layer.outputs) == 1 else None
         if moved is None:
             layer.inputs = [self._materialise(v) for v in layer.inputs]
             self._write(layer)
@@ -150,10 +150,10 @@ def _regrouped(before: Dims, after: Dims, perm: Perm) -> Perm | None:
         base [n, h, w, c] ─ Reshape ─ [n, h·w, c] ─ Transpose ─ [n, c, h·w]
     """
     groups = _groups(before, after)
-    place = _places(before, perm)
-    if groups is None or any(place[b] != place[a] + 1 for old, _ in groups for a, b in pairwise(old)):
+    position = _positions(before, perm)
+    if groups is None or any(position[b] != position[a] + 1 for old, _ in groups for a, b in pairwise(old)):
         return None
-    groups.sort(key=lambda group: place[group[0][0]])
+    groups.sort(key=lambda group: position[group[0][0]])
     # Axes of size 1 go to the front, where they are in nobody's way.
     ones = [axis for axis, size in enumerate(after) if size == 1]
     order = ones + [axis for _, new in groups for axis in new]
@@ -166,18 +166,18 @@ def _neighbourly(before: Dims, after: Dims, perm: Perm) -> Perm | None:
     None if joined axes are apart in the base: then the Reshape has to see all axes in their order.
     """
     groups = _groups(before, after)
-    place = _places(before, perm)
+    position = _positions(before, perm)
     if groups is None:
         return None
-    groups.sort(key=lambda group: min(place[axis] for axis in group[0]))
+    groups.sort(key=lambda group: min(position[axis] for axis in group[0]))
     order = [axis for old, _ in groups for axis in old]
     ends = itertools.accumulate(len(old) for old, _ in groups)
-    if any(max(place[axis] for axis in old) >= end for (old, _), end in zip(groups, ends, strict=True)):
+    if any(max(position[axis] for axis in old) >= end for (old, _), end in zip(groups, ends, strict=True)):
         return None
     return (*(axis for axis, size in enumerate(before) if size == 1), *order)
 
 
-def _places(before: Dims, perm: Perm) -> dict[int, int]:
+def _positions(before: Dims, perm: Perm) -> dict[int, int]:
     """Where the axes of a size other than 1 stand in the base, among themselves."""
     stays = sorted((axis for axis, size in enumerate(before) if size != 1), key=lambda axis: perm[axis])
     return {axis: i for i, axis in enumerate(stays)}
@@ -199,7 +199,7 @@ def _groups(before: Dims, after: Dims) -> list[tuple[list[int], list[int]]] | No
     return None if old or new else groups
 
 
-def _size(shape: Dims, axes: list[int]) -> int | Expr:
+def _size(shape: Dims, axes: list[int]) -> Dim:
     return product(shape[axis] for axis in axes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.control.layers import Repeat
+from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.passes.fuse import fuse
 from tf2rust.passes.layout import cancel_transposes
@@ -17,7 +17,7 @@ def optimise(graph: LayerGraph, owned: int | None = None) -> LayerGraph:
     """
     for layer in graph.layers:
         for body in layer.bodies():
-            made = optimise(body, layer.states if isinstance(layer, Repeat) else None)
+            made = optimise(body, layer.states if isinstance(layer, Loop) else None)
             body.outputs, body.layers = made.outputs, made.layers
     graph = cancel_transposes(graph)
     own_outputs(graph, owned)

@@ -1,4 +1,4 @@
-"""Samples that the model takes, and what is computed of them: free dimensions get the first sizes that work."""
+"""Samples that the model takes, and what is computed of them: symbolic dimensions get the first sizes that work."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import NotRunError, StoppedError
-from tf2rust.ops.control.layers import Repeat
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.control.layers import Loop
+from tf2rust.ops.core.dims import DimExpr
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.budget import check_given, check_seeded, check_shapes, estimate, is_within
 from tf2rust.proof.features import Features
 from tf2rust.proof.reference import Reference
-from tf2rust.proof.samples import has_free_integers, seeded_inputs, with_batch
-from tf2rust.proof.sizes import Sizes, batch_of, candidates, free_dimensions, further, in_words, multiple
+from tf2rust.proof.samples import has_value_integers, seeded_inputs, with_batch
+from tf2rust.proof.sizes import Sizes, batch_of, candidates, further, in_words, multiple, symbolic_dimensions
 
-_MOST_ATTEMPTS = 24
+_MAX_ATTEMPTS = 24
 _SECONDS, _SECONDS_PER_WORK = 20.0, 1e-7
 """How long a model may run whose loops the inputs drive: a thousand times as long as one step takes, and this."""
 _ALONE = 2
@@ -40,7 +40,7 @@ def answer_given(features: Features, graph: LayerGraph, reference: Reference) ->
         str(dim): size
         for value in graph.inputs
         for dim, size in zip(value.shape, features.inputs[value.name].shape, strict=True)
-        if isinstance(dim, Expr)
+        if isinstance(dim, DimExpr)
     }
     check_given(graph, sizes, features.path)
     try:
@@ -72,7 +72,7 @@ class _Search:
     def __init__(self, graph: LayerGraph, reference: Reference) -> None:
         self.graph, self.reference = graph, reference
         self.batch = batch_of(graph)
-        self.free = free_dimensions(graph)
+        self.symbolic = symbolic_dimensions(graph)
         self.failed: list[Sizes] = []
         self.error: ConversionError | None = None
         self.attempts = 0
@@ -80,7 +80,7 @@ class _Search:
         self.seconds = _SECONDS + work * _SECONDS_PER_WORK if _ends_late(graph) else None
 
     def _sizes(self) -> Iterator[Sizes]:
-        """Sizes of all free dimensions that are within the budget; raises ConversionError if there are none."""
+        """Sizes of all symbolic dimensions that are within the budget; raises ConversionError if there are none."""
         first = None
         for sizes in candidates(self.graph):
             whole = with_batch(self.graph, sizes)
@@ -95,7 +95,7 @@ class _Search:
     def first(self) -> tuple[Sizes, Answer] | None:
         """The first sizes that work, and what is computed with them."""
         for sizes in self._sizes():
-            if self.attempts >= _MOST_ATTEMPTS:
+            if self.attempts >= _MAX_ATTEMPTS:
                 break
             if (answer := self.run(sizes)) is not None:
                 return sizes, answer
@@ -104,7 +104,7 @@ class _Search:
     def run(self, sizes: Sizes) -> Answer | None:
         """The answer for samples of these sizes; None, and the reason kept, if the model does not run on them."""
         self.attempts += 1
-        for ones in (False, True) if has_free_integers(self.graph) else (False,):
+        for ones in (False, True) if has_value_integers(self.graph) else (False,):
             inputs = seeded_inputs(self.graph, sizes, ones=ones)
             try:
                 return Answer(inputs, self.reference.run(inputs, self.seconds))
@@ -117,13 +117,13 @@ class _Search:
 
     def own(self, sizes: Sizes) -> Sizes:
         """The sizes of the dimensions that were varied: all but the batch, or the batch where it is the only one."""
-        return {name: sizes[name] for name in self.free} or dict(sizes)
+        return {name: sizes[name] for name in self.symbolic} or dict(sizes)
 
     def check_alone(self, worked: Sizes) -> None:
         """Raises ConversionError if no sizes but these work, though the model says that they are free."""
         own, failed = self.own(worked), [self.own(f) for f in self.failed]
         larger = [f for f in failed if all(f[n] % own[n] == 0 and f[n] > own[n] for n in own)]
-        only_batch = not self.free and bool(failed)
+        only_batch = not self.symbolic and bool(failed)
         if len(larger) < _ALONE and not only_batch:
             return
         names = [n for n in own if len(own) == 1 or self.run({**worked, **larger[0], n: own[n]}) is not None][:1]
@@ -141,7 +141,7 @@ class _Search:
             return []
         works = [own]
         for sizes in further(own):
-            if self.attempts >= _MOST_ATTEMPTS or self.run({**worked, **sizes}) is None:
+            if self.attempts >= _MAX_ATTEMPTS or self.run({**worked, **sizes}) is None:
                 break
             works.append(sizes)
         failed = [self.own(f) for f in self.failed]
@@ -162,13 +162,13 @@ class _Search:
 def _refused(search: _Search) -> Answer:
     error = search.error
     assert error is not None
-    if not search.free and search.batch is None and search.reference.is_onnx_runtime:
+    if not search.symbolic and search.batch is None and search.reference.is_onnx_runtime:
         return _without_onnx_runtime(seeded_inputs(search.graph, {}), search.reference, error)
-    if not search.free:
+    if not search.symbolic:
         raise error
     tried = _listed([search.own(sizes) for sizes in search.failed])
     raise ConversionError(
-        f"The model runs with none of the sizes that were tried for its free dimensions ({tried}): "
+        f"The model runs with none of the sizes that were tried for its symbolic dimensions ({tried}): "
         f"{search.reason()} Bind them with --dim NAME=SIZE, or give samples that suit in --path_to_fv."
     )
 
@@ -188,4 +188,4 @@ def _without_onnx_runtime(inputs: Mapping[str, np.ndarray], reference: Reference
 
 def _ends_late(graph: LayerGraph) -> bool:
     """Whether the number of steps of a loop is known only when the model runs."""
-    return any(isinstance(layer, Repeat) and (layer.steps is None or layer.counted) for layer in graph.walk())
+    return any(isinstance(layer, Loop) and (layer.steps is None or layer.counted) for layer in graph.walk())

@@ -1,4 +1,4 @@
-"""What a run of the samples would take, estimated from the sizes of their free dimensions before anything is run."""
+"""Estimates the time and memory of a run from the sizes of the symbolic dimensions, before the model runs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from math import prod
 
 from tf2rust.errors import ConversionError
 from tf2rust.ops.attention.attention import Attention
-from tf2rust.ops.control.layers import Repeat
-from tf2rust.ops.core.dims import Expr, bind, format_shape
+from tf2rust.ops.control.layers import Loop
+from tf2rust.ops.core.dims import Dim, DimExpr, bind, format_shape
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.linear.matmul import MatMul
 
@@ -41,7 +41,7 @@ class Estimate:
 
 
 def estimate(graph: LayerGraph, sizes: Mapping[str, int]) -> Estimate:
-    """The estimate where the free dimensions have these ``sizes``; what only a run can tell counts as 1."""
+    """The estimate where the symbolic dimensions have these ``sizes``; what only a run can tell counts as 1."""
     inputs = [(elements(value, sizes), value) for value in graph.inputs]
     largest: tuple[int, Value | None, Layer | None] = (0, None, None)
     for count, value in inputs:
@@ -60,7 +60,7 @@ def estimate(graph: LayerGraph, sizes: Mapping[str, int]) -> Estimate:
             for count, value in made:
                 if count > largest[0]:
                     largest = (count, value, layer)
-            steps = _bound(layer.steps, sizes) if isinstance(layer, Repeat) and layer.steps is not None else 1
+            steps = _bound(layer.steps, sizes) if isinstance(layer, Loop) and layer.steps is not None else 1
             waiting += [(body, times * steps, loop or layer) for body in layer.bodies()]
     return Estimate(largest[1], largest[2], largest[0], sum(count for count, _ in inputs), work, busiest)
 
@@ -105,11 +105,13 @@ def check_given(graph: LayerGraph, sizes: Mapping[str, int], path: object) -> No
     if found.elements > LARGEST_GIVEN_TENSOR:
         raise ConversionError(
             f"{_largest(found, graph, sizes)}, more than {LARGEST_GIVEN_TENSOR}; give fewer or smaller samples in "
-            f"{path}, or bind a free dimension with --dim NAME=SIZE."
+            f"{path}, or bind a symbolic dimension with --dim NAME=SIZE."
         )
 
 
-_ADVICE = "give smaller samples in --path_to_fv, bind a free dimension with --dim NAME=SIZE, or export a smaller model"
+_ADVICE = (
+    "give smaller samples in --path_to_fv, bind a symbolic dimension with --dim NAME=SIZE, or export a smaller model"
+)
 
 
 def _largest(found: Estimate, graph: LayerGraph, sizes: Mapping[str, int]) -> str:
@@ -126,7 +128,7 @@ def _largest(found: Estimate, graph: LayerGraph, sizes: Mapping[str, int]) -> st
 
 
 def _with(graph: LayerGraph, sizes: Mapping[str, int]) -> str:
-    """The sizes of the free dimensions, in words."""
+    """The sizes of the symbolic dimensions, in words."""
     return f" with {', '.join(f'{name} = {size}' for name, size in sizes.items())}" if sizes and graph.inputs else ""
 
 
@@ -141,11 +143,11 @@ def _number(count: int) -> str:
     return str(count) if count < 10**12 else f"{count:.1e}"
 
 
-def _bound(dim: int | Expr, sizes: Mapping[str, int]) -> int:
+def _bound(dim: Dim, sizes: Mapping[str, int]) -> int:
     """The size, 1 where it is not known before the run; never negative."""
     try:
         known = bind(dim, sizes)
-        if isinstance(known, Expr):
+        if isinstance(known, DimExpr):
             known = known.bind(dict.fromkeys(known.symbols(), 1))
     except ZeroDivisionError:
         return 1
@@ -166,7 +168,7 @@ _SLOW_KINDS = frozenset(
     (
         *(
             "MaxPooling",
-            "MaxUnpooling",
+            "MaxUnpool",
             "GridSample",
             "RoiAlign",
             "DeformConv2D",

@@ -10,10 +10,10 @@ import numpy as np
 
 from tf2rust.errors import ConversionError
 from tf2rust.npz import read_npz
-from tf2rust.ops.core.dims import Expr, format_shape
+from tf2rust.ops.core.dims import DimExpr, format_shape
 from tf2rust.ops.core.layer import LayerGraph, Value
 
-_LARGEST_DIFFERENCE = 1e-4
+_MAX_DIFFERENCE = 1e-4
 """By how much predictions may differ from what the framework computes without being worth a note."""
 
 
@@ -50,7 +50,7 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
                 f"`{value.name}` in {path} has shape {list(array.shape)}; the model's input is "
                 f"{format_shape(value.shape)}, the same sizes for the same names.{_other(array.shape, value, sizes)}"
             )
-        elif 0 in [size for size, dim in zip(array.shape, value.shape, strict=True) if isinstance(dim, Expr)]:
+        elif 0 in [size for size, dim in zip(array.shape, value.shape, strict=True) if isinstance(dim, DimExpr)]:
             reasons.append(f"`{value.name}` in {path} has shape {list(array.shape)}, and so has no samples.")
         converted = _converted(array, value.dtype)
         if converted is None:
@@ -120,7 +120,7 @@ def _fits(shape: Sequence[int], value: Value, sizes: dict[str, tuple[int, str]])
 
 
 def _other(shape: Sequence[int], value: Value, sizes: Mapping[str, tuple[int, str]]) -> str:
-    """Which input a free dimension already has another size in."""
+    """Which input a symbolic dimension already has another size in."""
     for size, dim in zip(shape, value.shape, strict=False):
         first, name = sizes.get(str(dim), (size, value.name))
         if first != size and name != value.name:
@@ -152,6 +152,6 @@ def check_predictions(features: Features, outputs: Mapping[str, np.ndarray], col
     if (unlike := np.count_nonzero(~np.isfinite(distance))) > 0:
         return [f"`predictions` in {path} are NaN or infinite in {unlike} places where the model's are not now."]
     largest = float(np.max(distance, initial=0.0))
-    if not largest > _LARGEST_DIFFERENCE:
+    if not largest > _MAX_DIFFERENCE:
         return []
     return [f"`predictions` in {path} differ by up to {largest:.1e} from what the model computes now."]

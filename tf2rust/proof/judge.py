@@ -16,7 +16,7 @@ from tf2rust.proof.budget import reference_seconds
 from tf2rust.proof.float64 import in_float64, operators
 from tf2rust.proof.reference import Reference
 from tf2rust.proof.sizes import is_batched
-from tf2rust.proof.tolerance import Tolerance, distance, magnitude, plain, widened, widest
+from tf2rust.proof.tolerance import Tolerance, default_tolerance, distance, magnitude, max_bound, widened_tolerance
 
 _UNEXPLAINED = 0.1
 """Of the largest magnitude: more than what one step of a quantised value makes."""
@@ -28,7 +28,7 @@ _MAGNIFIED = "the model magnifies what float32 rounds"
 _EXACT_SAMPLES = 4
 _ALWAYS, _IN_DOUBT = 0.5, 20.0
 """Seconds that float64 may take (estimated): as a second opinion, and to find out who is wrong."""
-_MOST_WEIGHTS = {_ALWAYS: 1 << 20, _IN_DOUBT: 1 << 26}
+_MAX_WEIGHTS = {_ALWAYS: 1 << 20, _IN_DOUBT: 1 << 26}
 _QUANTISED = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
 _JUMPS = frozenset(
     (
@@ -60,7 +60,7 @@ class Judge:
         self.graph, self.reference, self.answer = graph, reference, answer
         self.notes: list[str] = []
         self.is_source_onnx = reference.source.run_is_onnx_runtime
-        self.halves = any(v.dtype == "float16" for layer in graph.layers for v in (*layer.inputs, *layer.outputs))
+        self.has_float16 = any(v.dtype == "float16" for layer in graph.layers for v in (*layer.inputs, *layer.outputs))
         self.batched = is_batched(graph)
         self.count = len(next(iter(answer.inputs.values()))) if self.batched else 1
         self._estimates: dict[int, float] = {}
@@ -114,10 +114,10 @@ class Judge:
         return self._compared_on(name, self.count, _IN_DOUBT) or found
 
     def _usual(self, name: str) -> float:
-        return plain(self.answer.outputs[name], self.halves).value
+        return default_tolerance(self.answer.outputs[name], self.has_float16).value
 
     def _compared_on(self, name: str, count: int, seconds: float) -> _Compared | None:
-        if self.halves or self._seconds(count) > seconds or self._weights() > _MOST_WEIGHTS[seconds]:
+        if self.has_float16 or self._seconds(count) > seconds or self._weights() > _MAX_WEIGHTS[seconds]:
             return None
         if count not in self._exact:
             proto, weights = self.reference.proto, self.reference.source.weights
@@ -153,7 +153,7 @@ class Judge:
         if off > _UNEXPLAINED * magnitude(whole):
             return True
         return (
-            2 * off > widest(whole, self.halves)
+            2 * off > max_bound(whole, self.has_float16)
             and not self._jump(name, single)
             and self._rounding(name) * _AS_MUCH < off
         )
@@ -164,7 +164,7 @@ class Judge:
         Raises ConversionError where ONNX Runtime and the source framework differ by more than can be explained.
         """
         reference = self.answer.outputs[name]
-        normal = plain(reference, self.halves)
+        normal = default_tolerance(reference, self.has_float16)
         if not normal.value:
             return normal
         return self._of_onnx(name, reference) if self.is_source_onnx else self._of_framework(name, reference)
@@ -174,51 +174,53 @@ class Judge:
         who = self.reference.framework
         off = 0.0 if self._coupled(name) else distance(reference, self.second.get(name)) or 0.0
         cause = f"{who} itself differs by {off:.1e} from its answers for one sample at a time"
-        if 2 * off > widest(reference, self.halves):
+        if 2 * off > max_bound(reference, self.has_float16):
             cause += f": {self._jump(name, self.second[name]) or _MAGNIFIED}"
         else:
             cause += " (rounding)"
         exact = self._compared(name, _ALWAYS)
         if exact is not None and exact.reference > off:
             apart = f"{who} itself differs from float64 by {exact.reference:.1e}"
-            if 2 * exact.reference <= widest(reference, self.halves):
+            if 2 * exact.reference <= max_bound(reference, self.has_float16):
                 off, cause = exact.reference, f"{apart} (rounding)"
             elif exact.rounding * _AS_MUCH >= exact.reference:
                 off, cause = exact.reference, f"{apart}: {_MAGNIFIED}"
-        return widened(name, reference, self.halves, off, cause)
+        return widened_tolerance(name, reference, self.has_float16, off, cause)
 
     def _of_framework(self, name: str, reference: np.ndarray) -> Tolerance:
         """Where there is a source framework, ONNX Runtime on the exported graph is compared with it."""
         who, second = self.reference.framework, self.second.get(name)
         off = distance(reference, second)
         if off is None or second is None:
-            return plain(reference, self.halves)
+            return default_tolerance(reference, self.has_float16)
         apart = f"ONNX Runtime itself differs from {who} by {off:.1e}"
-        if 2 * off <= widest(reference, self.halves):
-            return widened(name, reference, self.halves, off, f"{apart} (rounding)")
+        if 2 * off <= max_bound(reference, self.has_float16):
+            return widened_tolerance(name, reference, self.has_float16, off, f"{apart} (rounding)")
         exact = self._compared(name, _IN_DOUBT)
         if exact is not None:
             own = exact.reference
-            if 2 * own <= widest(reference, self.halves):
+            if 2 * own <= max_bound(reference, self.has_float16):
                 self.notes.append(f"output `{name}`: {apart}, but {who} from float64 by {own:.1e} alone.")
-                return widened(name, reference, self.halves, own, f"{who} itself differs from float64 by {own:.1e}")
+                return widened_tolerance(
+                    name, reference, self.has_float16, own, f"{who} itself differs from float64 by {own:.1e}"
+                )
             if exact.rounding * _AS_MUCH >= own:
                 cause = f"{who} itself differs from float64 by {own:.1e}: {_MAGNIFIED}"
-                return widened(name, reference, self.halves, max(own, off), cause)
+                return widened_tolerance(name, reference, self.has_float16, max(own, off), cause)
         jump = self._jump(name, second)
         if jump is None or off > _UNEXPLAINED * magnitude(reference):
             raise ConversionError(self._unexplained(name, reference, second, off))
-        return widened(name, reference, self.halves, off, f"{apart}: {jump}")
+        return widened_tolerance(name, reference, self.has_float16, off, f"{apart}: {jump}")
 
     def _unexplained(self, name: str, reference: np.ndarray, second: np.ndarray, off: float) -> str:
         with np.errstate(invalid="ignore"):
             apart = np.nan_to_num(np.abs(second.astype(np.float64) - reference.astype(np.float64)), posinf=0.0)
-        place = [int(i) for i in np.unravel_index(int(np.argmax(apart)), apart.shape)]
+        index = [int(i) for i in np.unravel_index(int(np.argmax(apart)), apart.shape)]
         who = self.reference.framework
         return (
-            f"output `{name}` of the exported graph is not what the model computes: element {place} is "
-            f"{float(second[tuple(place)]):.7g} by ONNX Runtime and {float(reference[tuple(place)]):.7g} by {who}, "
-            f"{off:.1e} apart where rounding explains {widest(reference, self.halves) / 2:.1e}; "
+            f"output `{name}` of the exported graph is not what the model computes: element {index} is "
+            f"{float(second[tuple(index)]):.7g} by ONNX Runtime and {float(reference[tuple(index)]):.7g} by {who}, "
+            f"{off:.1e} apart where rounding explains {max_bound(reference, self.has_float16) / 2:.1e}; "
             "give samples like those of real use in --path_to_fv, or report this model."
         )
 
@@ -235,7 +237,7 @@ class Judge:
         reference = self.answer.outputs[name]
         with np.errstate(invalid="ignore"):
             apart = np.abs(other.astype(np.float64) - reference.astype(np.float64))
-        few = np.count_nonzero(apart > widest(reference, self.halves) / 2) <= max(1, _FEW * apart.size)
+        few = np.count_nonzero(apart > max_bound(reference, self.has_float16) / 2) <= max(1, _FEW * apart.size)
         jumps = sorted(found & _JUMPS)
         return f"a rounding changes what {jumps[0]} gives, in a few elements" if jumps and few else None
 

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from tf2rust.ops.core.dims import Expr, bind
+from tf2rust.ops.core.dims import DimExpr, bind
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.ops.image.resize import NEAREST, Resize
 
@@ -40,7 +40,7 @@ def with_exact_positions(
     where such a position can come out beside the middle, and a whole one below itself: by ``asymmetric`` and ``floor``
     it makes 14 elements into 4 by taking 0, 3, 6 and 10, where ONNX' formulas say 0, 3, 7 and 10.
     """
-    sizes = _free_sizes(graph, inputs)
+    sizes = _symbol_sizes(graph, inputs)
     wanted = {}
     for output, layers in _by_output(graph).items():
         exact = {layer.axis: elements(layer, sizes, _EXACT) for layer in layers}
@@ -63,9 +63,9 @@ def with_exact_positions(
 
 
 def elements(layer: Resize, sizes: Mapping[str, int], arithmetic: _Arithmetic = _EXACT) -> list[int]:
-    """Which elements of its axis the layer takes where the free dimensions have these sizes; none if one is unknown."""
+    """The elements of its axis that the layer reads for these ``sizes``; empty if a size is unknown."""
     before, after = (bind(value.shape[layer.axis], sizes) for value in (layer.x, layer.y))
-    if isinstance(before, Expr) or isinstance(after, Expr) or before == 0:
+    if isinstance(before, DimExpr) or isinstance(after, DimExpr) or before == 0:
         return []
     positions = [_position(layer, at, before, after, arithmetic.number) for at in range(after)]
     nearest = [_nearest(position, layer.interpolation, arithmetic.tie) for position in positions]
@@ -107,9 +107,9 @@ def _nearest(position: Any, mode: str, tie: float) -> int:
     return below + int(up[mode])
 
 
-def _free_sizes(graph: LayerGraph, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:
+def _symbol_sizes(graph: LayerGraph, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:
     given = [(dim, inputs[v.name].shape[axis]) for v in graph.inputs for axis, dim in enumerate(v.shape)]
-    return {str(dim): size for dim, size in given if isinstance(dim, Expr) and dim == Expr.symbol(str(dim))}
+    return {str(dim): size for dim, size in given if isinstance(dim, DimExpr) and dim == DimExpr.symbol(str(dim))}
 
 
 def _by_output(graph: LayerGraph) -> dict[str, list[Resize]]:

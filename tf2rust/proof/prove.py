@@ -11,8 +11,8 @@ from tf2rust.proof.features import Features, check_predictions
 from tf2rust.proof.judge import Judge
 from tf2rust.proof.proof import Proof
 from tf2rust.proof.reference import Reference
-from tf2rust.proof.shown import shown_little
 from tf2rust.proof.sizes import is_batched
+from tf2rust.proof.weak_samples import weak_samples
 from tf2rust.source import Source
 
 
@@ -54,4 +54,4 @@ def prove(source: Source, graph: LayerGraph, features: Features | None, column: 
         batched,
     )
     notes += [tolerance.note for tolerance in tolerances.values() if tolerance.note is not None]
-    return proof, [*notes, *judge.notes, *shown_little(proof)]
+    return proof, [*notes, *judge.notes, *weak_samples(proof)]

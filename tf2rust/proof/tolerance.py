@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 RELATIVE_TOLERANCE = 1e-5
-_WIDEST = 10
+_MAX_FACTOR = 10
 """By what factor a tolerance may grow where rounding alone is the cause: to 1e-4."""
 
 
@@ -20,13 +20,13 @@ class Tolerance:
     note: str | None = None
 
 
-def relative_tolerance(halves: bool) -> float:
-    """What part of the largest magnitude a result may be off.
+def relative_tolerance(has_float16: bool) -> float:
+    """The tolerance relative to the largest magnitude.
 
-    ``halves``: it is of float16, or computed from what was; who computes rounds at other places, and a last place is
-    much.
+    ``has_float16`` says that the model uses float16: implementations round at different steps, and a unit in the last
+    place is large.
     """
-    return float(np.finfo(np.float16).eps) if halves else RELATIVE_TOLERANCE
+    return float(np.finfo(np.float16).eps) if has_float16 else RELATIVE_TOLERANCE
 
 
 def magnitude(array: np.ndarray) -> float:
@@ -35,16 +35,16 @@ def magnitude(array: np.ndarray) -> float:
     return max(1.0, float(finite.max(initial=0.0)))
 
 
-def usual(reference: np.ndarray, halves: bool) -> float:
+def default_bound(reference: np.ndarray, has_float16: bool) -> float:
     """1e-5 · max(1, max|reference|), of a model on float16 1e-3 of it; 0 for what is exact."""
     if reference.dtype.kind != "f" or not reference.size:
         return 0.0
-    return relative_tolerance(halves) * magnitude(reference)
+    return relative_tolerance(has_float16) * magnitude(reference)
 
 
-def widest(reference: np.ndarray, halves: bool) -> float:
+def max_bound(reference: np.ndarray, has_float16: bool) -> float:
     """The largest tolerance that rounding explains without more being known."""
-    return _WIDEST * usual(reference, halves)
+    return _MAX_FACTOR * default_bound(reference, has_float16)
 
 
 def distance(reference: np.ndarray, other: np.ndarray | None) -> float | None:
@@ -56,17 +56,17 @@ def distance(reference: np.ndarray, other: np.ndarray | None) -> float | None:
     return float(np.max(apart[np.isfinite(apart)], initial=0.0))
 
 
-def plain(reference: np.ndarray, halves: bool) -> Tolerance:
+def default_tolerance(reference: np.ndarray, has_float16: bool) -> Tolerance:
     """The usual tolerance."""
-    value = usual(reference, halves)
+    value = default_bound(reference, has_float16)
     if not value:
         return Tolerance(0.0, "it is exact")
-    return Tolerance(value, f"{'1e-3' if halves else '1e-5'} of the largest magnitude, or of 1")
+    return Tolerance(value, f"{'1e-3' if has_float16 else '1e-5'} of the largest magnitude, or of 1")
 
 
-def widened(name: str, reference: np.ndarray, halves: bool, off: float, cause: str) -> Tolerance:
+def widened_tolerance(name: str, reference: np.ndarray, has_float16: bool, off: float, cause: str) -> Tolerance:
     """Twice ``off``, if that is more than the usual tolerance; ``cause`` is a clause that says who is that far off."""
-    normal = plain(reference, halves)
+    normal = default_tolerance(reference, has_float16)
     if 2 * off <= normal.value:
         return normal
     note = f"output `{name}`: tolerance {2 * off:.1e} instead of {normal.value:.1e}, because {cause}."

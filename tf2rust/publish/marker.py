@@ -15,7 +15,7 @@ from tf2rust import __version__
 
 MARKER = ".tf2rust"
 _VERSION = 1
-_LARGEST = 64 << 20
+_MAX_SIZE = 64 << 20
 """The bytes up to which a marker is read."""
 
 
@@ -28,7 +28,7 @@ def write_marker(folder: Path, files: Mapping[str, str]) -> None:
 def read_marker(folder: Path) -> dict[str, str] | None:
     """The files that were written into ``folder``, by path; None if it is not marked as ours."""
     path = folder / MARKER
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_SIZE:
         return None
     try:
         content = json.loads(path.read_text("utf-8"))

@@ -14,8 +14,8 @@ from tf2rust.rust.tree import (
     Block,
     Call,
     Comment,
-    Do,
     Expr,
+    ExprStmt,
     Field,
     Group,
     Item,
@@ -56,7 +56,7 @@ def _statement(stmt: Stmt, indent: int) -> list[str]:
             return _bound(pattern, value, indent)
         case Assign(target, value, operator):
             return layout(value, indent, f"{target} {operator} ", ";")
-        case Do(value):
+        case ExprStmt(value):
             return layout(value, indent, "", ";")
         case Block(keyword, head, body, otherwise, pattern):
             before = f"{keyword} " if pattern is None else f"{keyword} {pattern} in "

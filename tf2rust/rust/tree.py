@@ -306,7 +306,7 @@ class Let(Stmt):
 
 
 @dataclass(frozen=True)
-class Do(Stmt):
+class ExprStmt(Stmt):
     """``value;``"""
 
     value: Expr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tf2rust.rust.tree import Blank, Block, Call, Do, Expr, Item, Let, Method, Stmt, Token, Try, Tuple, names_in
+from tf2rust.rust.tree import Blank, Block, Call, Expr, ExprStmt, Item, Let, Method, Stmt, Token, Try, Tuple, names_in
 
 _VIEWS = frozenset({"into_view", "reshape", "to_view", "view"})
 
@@ -42,7 +42,7 @@ def _kept(stmt: Stmt, read: set[str]) -> Stmt | None:
     pattern = _pattern(stmt.pattern, read)
     if pattern is not None:
         return replace(stmt, pattern=pattern)
-    return None if _only_looks(stmt.value) else Do(_effect(stmt.value))
+    return None if _only_looks(stmt.value) else ExprStmt(_effect(stmt.value))
 
 
 def _pattern(pattern: Expr, read: set[str]) -> Expr | None:

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tf2rust.codegen.dims import DimWriter
-from tf2rust.ops.core.dims import Expr, bind, product
+from tf2rust.ops.core.dims import DimExpr, bind, product
 
-N, T = Expr.symbol("n"), Expr.symbol("t")
+N, T = DimExpr.symbol("n"), DimExpr.symbol("t")
 
 integers = st.integers(min_value=-6, max_value=6)
 sizes = st.fixed_dictionaries({"n": st.integers(1, 40), "t": st.integers(1, 40)})

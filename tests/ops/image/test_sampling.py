@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import check_node, const, floats, free, named, node
+from tests.ops.nodes import check_node, const, floats, named, node, symbolic
 
 IMAGE = floats(2, 3, 5, 6)
 GRID = floats(2, 4, 3, 2, seed=4, scale=0.9)
@@ -28,7 +28,7 @@ TABLE_NAME = "sampling"
 NODES = {
     **{
         f"grid_{mode}_{outside}_{corners}": node(
-            "GridSample", free(IMAGE, 0), free(GRID, 0), mode=mode, padding_mode=outside, align_corners=corners
+            "GridSample", symbolic(IMAGE, 0), symbolic(GRID, 0), mode=mode, padding_mode=outside, align_corners=corners
         )
         for mode in ("linear", "nearest", "cubic")
         for outside in ("zeros", "border", "reflection")
@@ -39,7 +39,7 @@ NODES = {
         for mode in ("bilinear", "bicubic")
     },
     "grid_volumes": node("GridSample", floats(2, 3, 3, 4, 5), floats(2, 2, 3, 4, 3, seed=4), mode="linear"),
-    "affine": node("AffineGrid", free(floats(2, 2, 3), 0), const([2, 3, 4, 5])),
+    "affine": node("AffineGrid", symbolic(floats(2, 2, 3), 0), const([2, 3, 4, 5])),
     "affine_corners": node("AffineGrid", floats(2, 2, 3), const([2, 3, 4, 5]), align_corners=1),
     "affine_volumes": node("AffineGrid", floats(2, 3, 4), const([2, 1, 2, 3, 4])),
     **{
@@ -60,7 +60,11 @@ NODES = {
     "regions_before_16": node("RoiAlign", IMAGE, REGIONS, np.asarray([0, 1, 1]), output_width=3, opset=10),
     **{
         f"max_regions_{height}x{width}_{scale}": node(
-            "MaxRoiPool", free(IMAGE, 0), free(INDEXED_REGIONS, 0), pooled_shape=[height, width], spatial_scale=scale
+            "MaxRoiPool",
+            symbolic(IMAGE, 0),
+            symbolic(INDEXED_REGIONS, 0),
+            pooled_shape=[height, width],
+            spatial_scale=scale,
         )
         for height, width in ((1, 1), (2, 3), (7, 7))
         for scale in (0.5, 1.0)
@@ -76,14 +80,16 @@ NODES = {
         pooled_shape=[1, 1],
         exact=_maxima,
     ),
-    "max_regions_none": node("MaxRoiPool", IMAGE, free(np.zeros((0, 5), np.float32), 0), pooled_shape=[2, 2]),
-    "max_regions_constant": node("MaxRoiPool", free(IMAGE, 0), const(INDEXED_REGIONS, "float32"), pooled_shape=[2, 2]),
+    "max_regions_none": node("MaxRoiPool", IMAGE, symbolic(np.zeros((0, 5), np.float32), 0), pooled_shape=[2, 2]),
+    "max_regions_constant": node(
+        "MaxRoiPool", symbolic(IMAGE, 0), const(INDEXED_REGIONS, "float32"), pooled_shape=[2, 2]
+    ),
     "max_regions_first_version": node("MaxRoiPool", IMAGE, INDEXED_REGIONS, pooled_shape=[2, 2], opset=7),
-    "col2im": node("Col2Im", free(floats(2, 6 * 3, 4), 0), const([4, 3]), const([3, 2])),
+    "col2im": node("Col2Im", symbolic(floats(2, 6 * 3, 4), 0), const([4, 3]), const([3, 2])),
     "col2im_options": node(
         "Col2Im", floats(1, 8, 9), const([5, 5]), const([2, 2]), strides=[2, 2], dilations=[2, 2], pads=[1, 1, 1, 1]
     ),
-    "determinant": node("Det", free(floats(3, 4, 4), 0)),
+    "determinant": node("Det", symbolic(floats(3, 4, 4), 0)),
     "determinant_pivots": node("Det", np.asarray([[0, 2], [3, 4]], np.float32)),
     "determinant_singular": node("Det", np.ones((2, 3, 3), np.float32)),
 }

@@ -120,8 +120,8 @@ def _rows(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _without_gaps(rows: list[int]) -> list[int]:
-    place = {row: index for index, row in enumerate(sorted(set(rows)))}
-    return [place[row] for row in rows]
+    compact = {row: index for index, row in enumerate(sorted(set(rows)))}
+    return [compact[row] for row in rows]
 
 
 def _column_starts(rows: Sequence[int], edges: Sequence[tuple[int, int]]) -> list[int]:

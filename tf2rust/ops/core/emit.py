@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Protocol
 
-from tf2rust.ops.core.dims import Expr as Dim
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.layer import Layer
 from tf2rust.rust.tree import Array, Expr, Stmt, Token, tuple_
 
@@ -51,10 +51,10 @@ class Site(Protocol):
     def in_place(self) -> int | None:
         """The input that the first output stands over, which must not be read."""
 
-    def dim(self, dim: int | Dim) -> Expr:
+    def dim(self, dim: Dim) -> Expr:
         """A ``usize``."""
 
-    def dims(self, dims: Sequence[int | Dim]) -> Array:
+    def dims(self, dims: Sequence[Dim]) -> Array:
         """A ``[usize; N]``."""
 
 
@@ -97,7 +97,7 @@ def before_call(layer: Layer, site: Site) -> list[Stmt]:
 
 
 @singledispatch
-def measured_dims(layer: Layer, site: Site) -> dict[str, Expr]:
+def data_dependent_dims(layer: Layer, site: Site) -> dict[str, Expr]:
     """The dimensions of the outputs that depend on data: by symbol, the ``Result<usize>`` that finds each.
 
     They may refer to the inputs of ``site`` alone.

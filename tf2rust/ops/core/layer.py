@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, format_shape
+from tf2rust.ops.core.dims import Dim, DimExpr, format_shape
 
-Dims = tuple[int | Expr, ...]
+Dims = tuple[Dim, ...]
 Perm = tuple[int, ...]
 
 
@@ -71,7 +71,7 @@ class Layer:
     how it came to be.
     """
 
-    only_moves: ClassVar[bool] = False
+    is_data_movement: ClassVar[bool] = False
     """Whether it takes numbers that are stored only, as float16 is: it computes nothing, or it converts."""
 
     inputs: list[Value]
@@ -104,7 +104,7 @@ class Layer:
         """The layer's weights in the order of their NPZ keys."""
         return []
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         """This layer moved in front of the transposes of its inputs.
 
         ``perms[i]`` says that input i is ``transpose(base, perm)`` (None: it is as it is). The answer is a layer on the
@@ -113,12 +113,12 @@ class Layer:
         del perms
         return None
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """This layer with ``consumer``, the only reader of its output, done in its epilogue; None if it cannot be."""
         del consumer
         return None
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
+    def fuse_producer(self, producer: Layer) -> Layer | None:
         """This layer doing the work of ``producer``, whose output it alone reads, as well; None if it cannot."""
         del producer
         return None
@@ -127,24 +127,25 @@ class Layer:
         """Simpler layers with the same inputs and outputs, or None."""
         return None
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        """Whether each row of the output depends on the same row of the inputs alone, however many there are.
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        """Whether each sample of the output depends only on the same sample of the inputs, for any batch size.
 
-        A row is what belongs to one index of the batch, which is the first axis or a factor of it. ``by_row[i]`` says
-        whether input i has such rows, as the output has; otherwise no axis of it is the batch. False: it is not known.
+        A sample is what belongs to one index of the batch, which is the first axis or a factor of it. ``batched[i]``
+        says whether input i has samples, as the output has; otherwise none of its axes is the batch. False means that
+        independence is not known.
         """
-        del by_row
+        del batched
         return False
 
-    def keeps_rows(self, by_row: Sequence[bool]) -> bool:
-        """Whether the first axis of all inputs is the batch, and is the output's first axis too."""
-        return all(by_row) and all(v.shape[:1] == self.y.shape[:1] for v in self.inputs)
+    def keeps_batch(self, batched: Sequence[bool]) -> bool:
+        """Whether the batch is the first axis of all inputs and of the output."""
+        return all(batched) and all(v.shape[:1] == self.y.shape[:1] for v in self.inputs)
 
-    def kernel_rows(self) -> int | Expr:
-        """How many rows of a matrix are multiplied with the layer's kernels at once."""
+    def gemm_rows(self) -> Dim:
+        """The number of rows (M) of the matrix product with the layer's kernels."""
         return 0
 
-    def scratch_size(self) -> int | Expr:
+    def scratch_size(self) -> Dim:
         """How many float32 elements the layer takes of the scratch memory that its call names."""
         return 0
 
@@ -160,7 +161,7 @@ class Layer:
         """The inputs of its bodies that stand for one of its own inputs, each with that input."""
         return []
 
-    def index_limits(self) -> dict[int, int | Expr]:
+    def index_limits(self) -> dict[int, Dim]:
         """The inputs that hold indices, and the size of what they point into."""
         return {}
 
@@ -170,12 +171,12 @@ class Layer:
         return False
 
 
-def broadcasts_rows(y: Value, operands: Sequence[Value], by_row: Sequence[bool]) -> bool:
-    """Whether each row of ``y`` is made of the same row of the operands that have rows, and of all of the others.
+def broadcasts_batch(y: Value, operands: Sequence[Value], batched: Sequence[bool]) -> bool:
+    """Whether, by NumPy's broadcasting, each sample of ``y`` is made of one sample of each batched operand.
 
-    By NumPy's broadcasting; see ``Layer.is_rowwise``.
+    Operands without a batch are shared by all samples; see ``Layer.is_batch_independent``.
     """
-    for operand, rows in zip(operands, by_row, strict=True):
+    for operand, rows in zip(operands, batched, strict=True):
         same = operand.rank == y.rank and operand.shape[:1] == y.shape[:1]
         all_of_it = operand.rank < y.rank or operand.shape[:1] == (1,)
         if not (same if rows else all_of_it):
@@ -186,7 +187,7 @@ def broadcasts_rows(y: Value, operands: Sequence[Value], by_row: Sequence[bool])
 def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
-    if isinstance(value, Expr):
+    if isinstance(value, DimExpr):
         return str(value)
     if isinstance(value, (bool, int, float, str)) or value is None:
         return value

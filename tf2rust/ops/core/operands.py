@@ -11,7 +11,7 @@ import onnx
 import onnx_ir as ir
 
 from tf2rust.ops.core.dims import format_shape
-from tf2rust.ops.core.facts import KNOWN_DOMAINS, Fact, Facts, InferenceError, Node, shape_function
+from tf2rust.ops.core.inference import KNOWN_DOMAINS, InferenceError, Node, ValueInfo, ValueInfos, shape_function
 
 _SPATIAL = frozenset(
     {
@@ -100,34 +100,34 @@ RANKS: dict[str, dict[int, tuple[int, int | None]]] = {
 """The fewest and the most axes that inputs may have; ``_ANY`` is no limit."""
 
 
-def facts_of(node: ir.Node, facts: Facts) -> Sequence[Fact]:
-    """The facts of a node's outputs; raises InferenceError where they cannot be found."""
+def infer_outputs(node: ir.Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    """The infos of a node's outputs; raises InferenceError if they cannot be determined."""
     function = shape_function(node.op_type) if node.domain in KNOWN_DOMAINS else None
     if function is None:
         raise InferenceError("no rule knows this operator")
     for value in node.inputs:
         if value is None:
             continue
-        if value not in facts:
+        if value not in infos:
             what = "is no tensor" if value.producer() is None else "comes from a node that is not understood"
             raise InferenceError(f"its input `{value.name}` {what}")
-        if facts.dtype(value).startswith(_TEXT):
+        if infos.dtype(value).startswith(_TEXT):
             raise InferenceError(f"its input `{value.name}` holds strings, and tensors here hold numbers")
     view = Node(node)
-    if problem := operand_problem(view, facts):
+    if problem := operand_problem(view, infos):
         raise InferenceError(problem)
-    return function(view, facts)
+    return function(view, infos)
 
 
 _TEXT = ("object", "str", "bytes")
 """How NumPy's names for dtypes of strings begin."""
 
 
-def operand_problem(node: Node, facts: Facts) -> str | None:
+def operand_problem(node: Node, infos: ValueInfos) -> str | None:
     """What is wrong with the inputs or attributes of a node of ONNX' own operators, as a clause; None if nothing is."""
     schema = _schema(node.op, node.version)
     found = () if schema is None else _of_schema(node, schema)
-    return next(chain(found, _of_ranks(node, facts), _of_numbers(node, facts)), None)
+    return next(chain(found, _of_ranks(node, infos), _of_numbers(node, infos)), None)
 
 
 @cache
@@ -159,13 +159,13 @@ def _of_schema(node: Node, schema: Any) -> Iterator[str]:
             yield f"its attribute `{name}` is of type {own.type.name} where {node.op} has {attribute.type.name}"
 
 
-def _of_ranks(node: Node, facts: Facts) -> Iterator[str]:
+def _of_ranks(node: Node, infos: ValueInfos) -> Iterator[str]:
     limits = RANKS.get(node.op, {})
     for i, value in enumerate(node.inputs):
         if value is None or i not in limits:
             continue
         few, many = limits[i]
-        shape = facts.shape(value)
+        shape = infos.shape(value)
         if len(shape) < few or (many is not None and len(shape) > many):
             wanted = f"{few}" if few == many else f"{few} to {many}" if many is not None else f"at least {few}"
             yield (
@@ -174,7 +174,7 @@ def _of_ranks(node: Node, facts: Facts) -> Iterator[str]:
             )
 
 
-def _of_numbers(node: Node, facts: Facts) -> Iterator[str]:
+def _of_numbers(node: Node, infos: ValueInfos) -> Iterator[str]:
     attributes = node.ir.attributes
     for name in _POSITIVE:
         if name in attributes:
@@ -185,10 +185,10 @@ def _of_numbers(node: Node, facts: Facts) -> Iterator[str]:
         if code not in _CODES and (code or name != "output_dtype"):
             yield f"its attribute `{name}` is {code}, which is the number of no type"
     if node.op in _SPATIAL and (x := node.input(0)) is not None:
-        axes = len(facts.shape(x)) - 2
+        axes = len(infos.shape(x)) - 2
         kernel = node.input(_KERNELS[node.op]) if node.op in _KERNELS else None
-        if kernel is not None and len(facts.shape(kernel)) != axes + 2:
-            yield f"its kernel `{kernel.name}` is of rank {len(facts.shape(kernel))}, and its input of rank {axes + 2}"
+        if kernel is not None and len(infos.shape(kernel)) != axes + 2:
+            yield f"its kernel `{kernel.name}` is of rank {len(infos.shape(kernel))}, and its input of rank {axes + 2}"
         for name, each in _EACH_AXIS.items():
             if name in attributes and len(attributes[name].value) != each * axes:
                 yield (

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import KNOWN_DOMAINS, Facts, Node, broadcast
+from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, ValueInfos, broadcast
 
 COMMUTATIVE = frozenset({"Add", "Mul", "Max", "Min", "And", "Or", "Equal"})
 
@@ -106,7 +106,7 @@ def _outline(pattern: Pattern) -> str:
 class Match:
     """A pattern laid over the graph."""
 
-    facts: Facts
+    infos: ValueInfos
     root: Node
     nodes: list[Node] = field(default_factory=list)
     values: dict[str, ir.Value] = field(default_factory=dict)
@@ -132,13 +132,13 @@ class Match:
         return name in self.ops or name in self.values
 
     def const(self, name: str) -> np.ndarray:
-        array = self.facts.const(self.values[name])
+        array = self.infos.const(self.values[name])
         assert array is not None, name  # Const() saw to it
         return array
 
     def scalar(self, name: str) -> float:
         """The number that a Scalar stands for."""
-        fill = self.facts[self.values[name]].fill
+        fill = self.infos[self.values[name]].fill
         assert fill is not None, name  # Scalar() saw to it
         return fill
 
@@ -147,19 +147,19 @@ class Match:
         return Mismatch(reason, (node or self.root).name, len(self.nodes))
 
     def _copy(self) -> Match:
-        return Match(self.facts, self.root, list(self.nodes), dict(self.values), dict(self.ops), set(self.shareable))
+        return Match(self.infos, self.root, list(self.nodes), dict(self.values), dict(self.ops), set(self.shareable))
 
 
 class Matcher:
     """Lays one pattern over one node, keeping the deepest failure."""
 
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
+    def __init__(self, infos: ValueInfos) -> None:
+        self.infos = infos
         self.failure: Mismatch | None = None
 
     def match(self, pattern: Op, node: ir.Node) -> Match | Mismatch:
         view = Node(node)
-        for match in self._op(pattern, view, Match(self.facts, view)):
+        for match in self._op(pattern, view, Match(self.infos, view)):
             if escaped := self._escaping(match):
                 self._fail(f"its output `{escaped}` is also read elsewhere", match.root, match)
                 continue
@@ -241,22 +241,22 @@ class Matcher:
         yield from self._value(pattern.inputs[0], value, reader, match)
 
     def _same_const(self, a: ir.Value, b: ir.Value) -> bool:
-        left, right = self.facts.const(a), self.facts.const(b)
+        left, right = self.infos.const(a), self.infos.const(b)
         return left is not None and right is not None and np.array_equal(left, right)
 
     def _unfit(self, pattern: Var | Const | Scalar, value: ir.Value, reader: Node) -> str | None:
         if isinstance(pattern, Var):
             return None
-        fact = self.facts.known(value)
+        info = self.infos.known(value)
         if isinstance(pattern, Const):
-            return None if fact is not None and fact.const is not None else "is not a constant"
-        if fact is None or fact.fill is None:
+            return None if info is not None and info.const is not None else "is not a constant"
+        if info is None or info.fill is None:
             return "is not a constant number"
-        if pattern.value is not None and not _close(fact.fill, pattern.value):
-            return f"is {fact.fill:g} where {pattern.value:g} is expected"
-        others = [known.shape for v in reader.inputs if v is not value and (known := self.facts.known(v)) is not None]
-        if fact.shape and broadcast(others) != self.facts.shape(reader.y):
-            return f"is a constant of shape {fact.shape}, which widens the other operands"
+        if pattern.value is not None and not _close(info.fill, pattern.value):
+            return f"is {info.fill:g} where {pattern.value:g} is expected"
+        others = [known.shape for v in reader.inputs if v is not value and (known := self.infos.known(v)) is not None]
+        if info.shape and broadcast(others) != self.infos.shape(reader.y):
+            return f"is a constant of shape {info.shape}, which widens the other operands"
         return None
 
     def _escaping(self, match: Match) -> str | None:
@@ -272,8 +272,8 @@ class Matcher:
 
     def _asks_shape(self, node: ir.Node) -> bool:
         """Whether a reader wants the shape alone, which is known."""
-        fact = self.facts.known(node.outputs[0])
-        return node.op_type in ("Shape", "Size") and fact is not None and fact.dims is not None
+        info = self.infos.known(node.outputs[0])
+        return node.op_type in ("Shape", "Size") and info is not None and info.dims is not None
 
     def _read_outside(self, match: Match, inside: set[ir.Node]) -> tuple[ir.Node, str | None] | None:
         for node in inside - {match.root.ir}:

@@ -15,7 +15,7 @@ from types import ModuleType
 import onnx_ir as ir
 
 from tf2rust.ops.core.dtypes import TENSORS
-from tf2rust.ops.core.facts import Facts, InferenceError, Node, not_as_defined
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfos, malformed_node
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Matcher, Mismatch, Op
 
@@ -39,16 +39,16 @@ class Builder:
     ``body`` matches a graph inside of a node: it gives the layers on which some of its values depend.
     """
 
-    def __init__(self, facts: Facts, body: Callable[[Node, ir.Graph, Sequence[ir.Value]], Body]) -> None:
-        self.facts, self.body = facts, body
+    def __init__(self, infos: ValueInfos, body: Callable[[Node, ir.Graph, Sequence[ir.Value]], Body]) -> None:
+        self.infos, self.body = infos, body
         self._values: dict[ir.Value, Value] = {}
         self._sources: dict[Value, ir.Value] = {}
         self._temporaries = 0
 
     def value(self, value: ir.Value) -> Value:
         if value not in self._values:
-            fact = self.facts[value]
-            self._values[value] = Value(value.name or "", fact.dtype, fact.shape)
+            info = self.infos[value]
+            self._values[value] = Value(value.name or "", info.dtype, info.shape)
             self._sources[self._values[value]] = value
         return self._values[value]
 
@@ -66,12 +66,12 @@ class Builder:
         return Value(f"{like.name}#{self._temporaries}", dtype or like.dtype, like.shape if shape is None else shape)
 
 
-def stored_only(layer: Layer) -> list[Value]:
+def storage_only_values(layer: Layer) -> list[Value]:
     """The values of a layer that computes whose numbers no layer computes with."""
-    return [] if layer.only_moves else [v for v in (*layer.inputs, *layer.outputs) if v.dtype == "float16"]
+    return [] if layer.is_data_movement else [v for v in (*layer.inputs, *layer.outputs) if v.dtype == "float16"]
 
 
-Yield = Layer | Sequence[Layer] | Mismatch
+RuleResult = Layer | Sequence[Layer] | Mismatch
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,11 @@ class Rule:
 
     name: str
     pattern: Op
-    build: Callable[[Match, Builder], Yield]
+    build: Callable[[Match, Builder], RuleResult]
 
     def apply(self, node: ir.Node, builder: Builder) -> Applied | Mismatch:
         """Tries the rule with ``node`` as the last node of its pattern."""
-        match = Matcher(builder.facts).match(self.pattern, node)
+        match = Matcher(builder.infos).match(self.pattern, node)
         if isinstance(match, Mismatch):
             return match
         try:
@@ -95,7 +95,7 @@ class Rule:
         except InferenceError as error:
             return match.reject(str(error))
         except Exception as error:  # what a rule takes for granted of a node need not hold of a damaged one
-            return match.reject(not_as_defined(error))
+            return match.reject(malformed_node(error))
         if isinstance(made, Mismatch):
             return made
         for part in match.nodes:
@@ -108,7 +108,7 @@ class Rule:
         weights = [w for layer in layers for w in layer.weights() if w.array.dtype.name not in TENSORS]
         if weights:
             return match.reject(f"its weights are {weights[0].array.dtype.name}; there are {', '.join(TENSORS)}")
-        if stored := next((v for layer in layers for v in stored_only(layer)), None):
+        if stored := next((v for layer in layers for v in storage_only_values(layer)), None):
             return match.reject(f"`{stored.name}` is {stored.dtype}, which {match.root.op} does not compute with")
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
         for layer in layers:
@@ -150,10 +150,10 @@ _rules: dict[str, Rule] = {}
 
 def rule(
     pattern: Op, *, name: str = ""
-) -> Callable[[Callable[[Match, Builder], Yield]], Callable[[Match, Builder], Yield]]:
+) -> Callable[[Callable[[Match, Builder], RuleResult]], Callable[[Match, Builder], RuleResult]]:
     """Registers a rule; it is called as the function is, unless ``name`` is given."""
 
-    def register(build: Callable[[Match, Builder], Yield]) -> Callable[[Match, Builder], Yield]:
+    def register(build: Callable[[Match, Builder], RuleResult]) -> Callable[[Match, Builder], RuleResult]:
         title = name or build.__name__
         if title in _rules:
             raise ValueError(f"two rules are called {title}")

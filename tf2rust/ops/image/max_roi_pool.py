@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.shape.transpose import around_channels_last
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
+from tf2rust.ops.shape.transpose import wrap_channels_last
 
 
 @dataclass(eq=False, kw_only=True)
@@ -25,16 +25,16 @@ class MaxRoiPool(Layer):
 
 
 @infers("MaxRoiPool")
-def _max_roi_pool(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, regions = (facts[v] for v in node.operands(2))
+def _max_roi_pool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x, regions = (infos[v] for v in node.operands(2))
     cells = tuple(node.attr("pooled_shape"))
     if len(cells) != 2 or min(cells) < 1:
         raise InferenceError(f"its attribute `pooled_shape` is {list(cells)}, not a positive height and width")
-    return [Fact(x.dtype, (regions.shape[0], x.shape[1], *cells))]
+    return [ValueInfo(x.dtype, (regions.shape[0], x.shape[1], *cells))]
 
 
 @rule(Op("MaxRoiPool", Var("x"), Var("regions")))
-def max_roi_pool(m: Match, b: Builder) -> Yield:
+def max_roi_pool(m: Match, b: Builder) -> RuleResult:
     """NC… in, NC… out: the layout pass removes the transposes around it."""
     x, regions, y = b.value(m["x"]), b.value(m["regions"]), b.value(m.y)
     scale = m.root.attr("spatial_scale", 1.0)
@@ -44,7 +44,7 @@ def max_roi_pool(m: Match, b: Builder) -> Yield:
         return m.reject(f"its regions have {regions.shape[1]} numbers each; five are an index and two corners")
     if not scale > 0:
         return m.reject(f"its attribute `spatial_scale` is {scale}, which must be positive")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     layer = MaxRoiPool(
         scale=scale, cells=tuple(m.root.attr("pooled_shape")), inputs=[first.y, regions], outputs=[last.x]
     )

@@ -1,4 +1,4 @@
-"""What is known of every ONNX value before anything is matched: dtype, symbolic shape, and contents where constant."""
+"""Shape inference: the dtype, the symbolic shape and, for constants, the contents of every ONNX value."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim, DimExpr
 from tf2rust.ops.core.layer import Dims
 
 
 @dataclass(frozen=True)
-class Fact:
-    """One value's facts.
+class ValueInfo:
+    """What is known about one value.
 
-    ``const`` holds the contents of a constant. ``dims`` holds those of a small integer tensor that is computed from
-    shapes: an object array of integers and expressions, of at most two axes. ``fill`` is the number that a tensor is
-    filled with, where that is known although its size is not.
+    ``const`` holds the contents of a constant. ``dims`` holds the contents of a small integer tensor computed from
+    shapes: an object array of integers and expressions with at most two axes. ``fill`` is the number that fills the
+    whole tensor; it can be known even if the tensor's size is not.
     """
 
     dtype: str
@@ -32,7 +32,7 @@ class Fact:
     fill: float | None = None
 
     @staticmethod
-    def of_const(array: np.ndarray) -> Fact:
+    def of_const(array: np.ndarray) -> ValueInfo:
         array = np.asarray(array)
         fill = None
         if array.size and array.dtype.kind in "fiub":
@@ -40,18 +40,18 @@ class Fact:
             same = all((part == array.flat[0]).all() for part in (array.flat[:_FEW], array))
             fill = float(array.flat[0]) if same else None
         dims = array.astype(object) if array.dtype.kind in "iu" and array.ndim <= 1 and array.size <= 64 else None
-        return Fact(array.dtype.name, array.shape, array, dims, fill)
+        return ValueInfo(array.dtype.name, array.shape, array, dims, fill)
 
     @staticmethod
-    def of_dims(dims: np.ndarray, dtype: str = "int64") -> Fact:
-        """The fact of an integer tensor whose elements are dimensions; a constant if they are all numbers."""
+    def of_dims(dims: np.ndarray, dtype: str = "int64") -> ValueInfo:
+        """An integer tensor whose elements are dimensions; a constant if all of them are numbers."""
         dims = np.asarray(dims, dtype=object)
-        if all(not isinstance(d, Expr) for d in dims.flat):
+        if all(not isinstance(d, DimExpr) for d in dims.flat):
             try:
-                return Fact.of_const(dims.astype(dtype))
+                return ValueInfo.of_const(dims.astype(dtype))
             except OverflowError:
                 raise InferenceError(f"a number that it computes from shapes is too large for {dtype}") from None
-        return Fact(dtype, dims.shape, dims=dims)
+        return ValueInfo(dtype, dims.shape, dims=dims)
 
 
 _FEW = 1024
@@ -148,30 +148,30 @@ class Node:
         return sorted(set(self.ir.attributes) - self.read)
 
 
-class Facts:
-    """The facts of one graph."""
+class ValueInfos:
+    """The infos of the values of one graph."""
 
-    def __init__(self, facts: MutableMapping[ir.Value, Fact] | None = None) -> None:
-        self._facts = {} if facts is None else facts
+    def __init__(self, infos: MutableMapping[ir.Value, ValueInfo] | None = None) -> None:
+        self._infos = {} if infos is None else infos
 
-    def layer(self) -> Facts:
-        """Facts that hold what these do, and take new ones without these knowing."""
-        return Facts(ChainMap({}, self._facts))
+    def layer(self) -> ValueInfos:
+        """A copy-on-write view: it contains all infos of this table, and additions to it do not change this table."""
+        return ValueInfos(ChainMap({}, self._infos))
 
     def __contains__(self, value: ir.Value) -> bool:
-        return value in self._facts
+        return value in self._infos
 
-    def __getitem__(self, value: ir.Value) -> Fact:
+    def __getitem__(self, value: ir.Value) -> ValueInfo:
         try:
-            return self._facts[value]
+            return self._infos[value]
         except KeyError:
             raise InferenceError(f"nothing is known of its input `{value.name}`") from None
 
-    def __setitem__(self, value: ir.Value, fact: Fact) -> None:
-        self._facts[value] = fact
+    def __setitem__(self, value: ir.Value, info: ValueInfo) -> None:
+        self._infos[value] = info
 
-    def known(self, value: ir.Value | None) -> Fact | None:
-        return self._facts.get(value) if value is not None else None
+    def known(self, value: ir.Value | None) -> ValueInfo | None:
+        return self._infos.get(value) if value is not None else None
 
     def shape(self, value: ir.Value) -> Dims:
         return self[value].shape
@@ -181,15 +181,15 @@ class Facts:
 
     def const(self, value: ir.Value | None) -> np.ndarray | None:
         """The contents of a constant, else None."""
-        fact = self.known(value)
-        return fact.const if fact is not None else None
+        info = self.known(value)
+        return info.const if info is not None else None
 
-    def dims(self, value: ir.Value | None) -> list[int | Expr] | None:
+    def dims(self, value: ir.Value | None) -> list[Dim] | None:
         """The elements of a shape tensor of at most one dimension, else None."""
-        fact = self.known(value)
-        if fact is None or fact.dims is None or fact.dims.ndim > 1:
+        info = self.known(value)
+        if info is None or info.dims is None or info.dims.ndim > 1:
             return None
-        return list(np.atleast_1d(fact.dims))
+        return list(np.atleast_1d(info.dims))
 
     def ints(self, node: Node, name: str, index: int, default: Sequence[int] | None = None) -> list[int] | None:
         """A list of integers that newer operator sets give as input ``index`` and older ones as attribute ``name``."""
@@ -211,12 +211,12 @@ class Facts:
 KNOWN_DOMAINS = ("", "ai.onnx", "tf2rust")
 """The operator sets that rules know: ONNX' own, and the functions that we write for operators of TensorFlow."""
 
-ShapeFunction = Callable[[Node, Facts], Sequence[Fact]]
+ShapeFunction = Callable[[Node, ValueInfos], Sequence[ValueInfo]]
 _shape_functions: dict[str, ShapeFunction] = {}
 
 
 def infers(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
-    """Registers the function that finds the facts of the outputs of these ONNX operators."""
+    """Registers a function as the shape function of these ONNX operators: it returns the infos of their outputs."""
 
     def register(function: ShapeFunction) -> ShapeFunction:
         for op in ops:
@@ -233,7 +233,7 @@ def shape_function(op: str) -> ShapeFunction | None:
     return _shape_functions.get(op)
 
 
-def not_as_defined(error: Exception) -> str:
+def malformed_node(error: Exception) -> str:
     """The reason for what was raised where a node's inputs or attributes were taken for what ONNX defines.
 
     Raises the error again if the machine is short of memory.
@@ -247,8 +247,8 @@ def not_as_defined(error: Exception) -> str:
 _body_functions: dict[str, ShapeFunction] = {}
 
 
-def enters(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
-    """Registers the function that finds the facts of the inputs of these operators' bodies."""
+def infers_body_inputs(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
+    """Registers a function that returns the infos of the inputs of these operators' bodies."""
 
     def register(function: ShapeFunction) -> ShapeFunction:
         for op in ops:
@@ -258,25 +258,25 @@ def enters(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
     return register
 
 
-def body_function(op: str) -> ShapeFunction | None:
+def body_input_function(op: str) -> ShapeFunction | None:
     """The registered function that finds what the body of an ONNX operator is given."""
     return _body_functions.get(op)
 
 
-def same_shape(node: Node, facts: Facts) -> Sequence[Fact]:
+def same_shape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     """The shape function of elementwise operators with one input."""
-    fact = facts[node.x]
-    return [Fact(fact.dtype, fact.shape)]
+    info = infos[node.x]
+    return [ValueInfo(info.dtype, info.shape)]
 
 
 def broadcast(shapes: Iterable[Dims]) -> Dims:
     """The shape that these shapes broadcast to, by NumPy's rules.
 
-    A free dimension against a number is taken to have that size, as exporters do: the generated code checks lengths.
+    A symbolic dimension that meets a number is assumed to be that number, as exporters do; generated code checks it.
     """
     shapes = list(shapes)
     rank = max((len(s) for s in shapes), default=0)
-    result: list[int | Expr] = []
+    result: list[Dim] = []
     for axis in range(-rank, 0):
         sizes = list(dict.fromkeys(s[axis] for s in shapes if len(s) >= -axis and s[axis] != 1))
         numbers = [d for d in sizes if isinstance(d, int)]
@@ -286,15 +286,15 @@ def broadcast(shapes: Iterable[Dims]) -> Dims:
     return tuple(result)
 
 
-def measured(value: ir.Value, name: str = "count") -> Expr:
+def data_dependent_dim(value: ir.Value, name: str = "count") -> DimExpr:
     """A dimension of ``value`` that is known only when the model runs; a layer must measure it.
 
-    Its name can be that of no free dimension; what is no identifier in the value's name is told by a checksum.
+    Its name can be that of no symbolic dimension; what is no identifier in the value's name is told by a checksum.
     """
     given = value.name or ""
     folded = re.sub(r"\W+", "_", given, flags=re.ASCII)
     plain = folded if folded == given else f"{folded}_{zlib.crc32(given.encode()):08x}"
-    return Expr.symbol(f"{name}({plain})")
+    return DimExpr.symbol(f"{name}({plain})")
 
 
 def normal_axis(axis: int, rank: int) -> int:

@@ -11,7 +11,7 @@ from tf2rust.proof.proof import Proof
 _ADVICE = "which shows little of the conversion; give samples like those of real use in --path_to_fv."
 
 
-def shown_little(proof: Proof) -> Iterator[str]:
+def weak_samples(proof: Proof) -> Iterator[str]:
     """A note for each output that would look the same if much of the model were wrong."""
     for name, array in proof.outputs.items():
         if why := _why(array, proof):
