@@ -1,1 +1,1 @@
-"""Activation functions: of one number, and Softmax and its kin over an axis."""
+"""Activation functions of single elements, and of vectors along an axis: Softmax, LogSoftmax, Hardmax."""

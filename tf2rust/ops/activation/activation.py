@@ -1,4 +1,4 @@
-"""Activation functions: one ONNX node each, or the small graphs that exporters write for them."""
+"""Activation functions: single ONNX nodes, or the subgraphs that exporters write for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ X = Var("x")
 
 @dataclass(eq=False, kw_only=True)
 class ActivationLayer(Layer):
-    """An activation function on its own."""
+    """An activation function that is not fused with another layer."""
 
     kind = "Activation"
     activation: Activation
@@ -80,7 +80,7 @@ def activation(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("Selu", X))
 def selu(m: Match, b: Builder) -> RuleResult:
-    """With other constants than the usual ones, gamma · elu(x)."""
+    """With constants other than the defaults: gamma · elu(x)."""
     alpha, gamma = m.root.attr("alpha", 1.6732631921768188), m.root.attr("gamma", 1.0507010221481323)
     if abs(alpha - 1.67326324) <= 1e-5 and abs(gamma - 1.05070098) <= 1e-5:
         return activation_layer(m, b, "selu")
@@ -109,7 +109,7 @@ def clip(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("Mul", X, Op("Sigmoid", Optional(Op("Mul", X, Scalar("beta", 1.0), name="scaled")))))
 def silu(m: Match, b: Builder) -> RuleResult:
-    """x · sigmoid(beta x), where beta is 1."""
+    """x · sigmoid(beta x) with beta = 1."""
     return activation_layer(m, b, "silu")
 
 
@@ -175,7 +175,7 @@ def hard_sigmoid(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("Mul", Op("Clip", X, Scalar("zero", 0.0), Scalar("six", 6.0)), Scalar("sixth", 1 / 6)))
 def hard_sigmoid_of_moved(m: Match, b: Builder) -> RuleResult:
-    """The same where grappler has added the 3 to something else."""
+    """The same after grappler merged the addition of 3 with another constant."""
     return activation_layer(m, b, "hard_sigmoid", 1 / 6, 0.0)
 
 
@@ -186,7 +186,7 @@ def hard_swish(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("Mul", X, Op("HardSigmoid", X, name="gate")))
 def hard_swish_by_gate(m: Match, b: Builder) -> RuleResult:
-    """x · hard_sigmoid(x), whose slope is 1/6."""
+    """x · hard_sigmoid(x) with the slope 1/6."""
     alpha, beta = m.node("gate").attr("alpha", 0.2), m.node("gate").attr("beta", 0.5)
     if abs(alpha - 1 / 6) > 1e-6 / 6 or beta != 0.5:
         return m.reject(f"the gate is clip({alpha:g} x + {beta:g}, 0, 1), not clip(x / 6 + 0.5, 0, 1)")

@@ -1,4 +1,4 @@
-"""GELU and its approximation: one ONNX node, or the ways in which exporters spell them out."""
+"""GELU and its tanh approximation: the ONNX node, or the subgraphs that exporters write for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CUBIC = Op(
 
 @rule(Op("Mul", X, Op("Mul", Scalar("half", 0.5), Op("Add", Scalar("one", 1.0), Op("Tanh", _CUBIC)), name="gate")))
 def gelu_tanh_cubic(m: Match, b: Builder) -> RuleResult:
-    """0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), the cube written as products."""
+    """0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), with the cube written as products."""
     return activation_layer(m, b, "gelu_tanh")
 
 
@@ -47,7 +47,7 @@ _POWER = Op(
     )
 )
 def gelu_tanh(m: Match, b: Builder) -> RuleResult:
-    """The same with a power, as tf2onnx writes it."""
+    """The same with Pow, as tf2onnx writes it."""
     return activation_layer(m, b, "gelu_tanh")
 
 
@@ -92,7 +92,7 @@ def gelu_erf(m: Match, b: Builder) -> RuleResult:
     )
 )
 def gelu_erf_half_last(m: Match, b: Builder) -> RuleResult:
-    """The same, halved at the end, as PyTorch writes it."""
+    """The same with the factor 0.5 last, as PyTorch writes it."""
     return _gelu(m, b)
 
 
@@ -113,7 +113,7 @@ def gelu_erf_half_last(m: Match, b: Builder) -> RuleResult:
     )
 )
 def gelu_erfc_times_constant(m: Match, b: Builder) -> RuleResult:
-    """The same with the factor of a BatchNormalization behind it, which grappler moves inside."""
+    """The same with the factor of a following BatchNormalization, which grappler moves inside."""
     gelu = activation_layer(m, b, "gelu")
     if not isinstance(gelu, ActivationLayer):
         return gelu

@@ -1,4 +1,4 @@
-"""Activations made of straight pieces, as Keras spells them out: clipping, thresholds, shrinking, ReLU with options."""
+"""Piecewise linear activations in the form that Keras writes: clipping, thresholds, shrinking, ReLU with options."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _compare(op: str, bound: Scalar, name: str, x: Pattern = X) -> Op:
 
 @rule(Op("Max", Op("Min", X, Scalar("high")), Scalar("low")))
 def clip_min_first(m: Match, b: Builder) -> RuleResult:
-    """max(min(x, high), low): hard_tanh and clip."""
+    """max(min(x, high), low): hard_tanh or clip."""
     return _clip(m, b)
 
 
@@ -36,7 +36,7 @@ def _clip(m: Match, b: Builder) -> RuleResult:
 
 @rule(chosen(_compare("Greater", Scalar("theta"), "above"), X, Scalar("value")))
 def threshold(m: Match, b: Builder) -> RuleResult:
-    """x above theta, else a number."""
+    """x if x > theta, otherwise a constant."""
     choices_read(m)
     theta, value = m.scalar("theta"), m.scalar("value")
     return _layer(m, b, "threshold", theta, value) if value else _layer(m, b, "thresholded_relu", theta)
@@ -44,7 +44,7 @@ def threshold(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("Mul", X, Op("Cast", Op("Greater", X, Scalar("theta")))))
 def threshold_as_product(m: Match, b: Builder) -> RuleResult:
-    """x · (x > theta), which is NaN where x is."""
+    """x · (x > theta), which is NaN if x is."""
     m.node("Cast").has("to")
     if m.scalar("theta") < 0:
         return m.reject(f"its threshold {m.scalar('theta'):g} is negative")
@@ -71,7 +71,7 @@ def _clipped(rising: Op) -> Op:
 
 
 def _relu(m: Match, b: Builder) -> RuleResult:
-    """ReLU of Keras with the options that are there."""
+    """ReLU of Keras with its options: threshold, maximum, negative slope."""
     choices_read(m)
     theta = m.scalar("theta") if m.has("theta") else 0.0
     if m.has("rising") and m.node("rising").op == "ThresholdedRelu":
@@ -95,7 +95,7 @@ for _name, _rising in _RISING.items():
 
 @rule(chosen(Op("Greater", Op("Abs", X, shared=True), Scalar("lambda"), name="outside", shared=True), X, ZERO))
 def hard_shrink(m: Match, b: Builder) -> RuleResult:
-    """x where |x| is above lambda, else 0."""
+    """x if |x| > lambda, otherwise 0."""
     choices_read(m)
     return _layer(m, b, "hard_shrink", m.scalar("lambda"))
 
@@ -113,7 +113,7 @@ def hard_shrink(m: Match, b: Builder) -> RuleResult:
     )
 )
 def soft_shrink(m: Match, b: Builder) -> RuleResult:
-    """x − lambda above lambda, x + lambda below −lambda, 0 between."""
+    """x − lambda above lambda, x + lambda below −lambda, 0 in between."""
     choices_read(m, "chosen", "inner")
     size = m.scalar("lambda")
     if m.scalar("minus_lambda") != -size or size < 0:

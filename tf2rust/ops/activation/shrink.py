@@ -1,4 +1,4 @@
-"""Shrink: numbers brought closer to 0, and those near it made 0."""
+"""Shrink: moves elements towards 0, and sets those near 0 to 0."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ infers("Shrink")(same_shape)
 
 @rule(Op("Shrink", Var("x")))
 def shrink(m: Match, b: Builder) -> RuleResult:
-    """x + bias below −lambd, x − bias above lambd, 0 between."""
+    """x + bias below −lambd, x − bias above lambd, 0 in between."""
     x, y = b.value(m["x"]), b.value(m.y)
     lambd, bias = m.root.attr("lambd", 0.5), m.root.attr("bias", 0.0)
     if x.dtype != "float32":

@@ -1,4 +1,4 @@
-"""Softmax and LogSoftmax over one axis or several."""
+"""Softmax and LogSoftmax over one or several axes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ infers("Softmax", "LogSoftmax")(same_shape)
 
 @dataclass(eq=False, kw_only=True)
 class Softmax(Layer):
-    """exp(x − max) / Σ exp(x − max) along ``axis`` and, with it, the ``span`` − 1 axes after it; or the logarithm."""
+    """exp(x − max) / Σ exp(x − max), or its logarithm, over ``span`` axes from ``axis`` on."""
 
     axis: int
     span: int = 1
@@ -42,7 +42,7 @@ class Softmax(Layer):
 
 @rule(Op("Softmax|LogSoftmax", X, name="softmax"))
 def softmax(m: Match, b: Builder) -> RuleResult:
-    """Before operator set 13 the axis and all after it are one."""
+    """Before operator set 13, the axis and all following axes are flattened into one."""
     x = b.value(m["x"])
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for float32")

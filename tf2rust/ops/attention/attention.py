@@ -1,4 +1,4 @@
-"""Scaled dot-product attention as one layer, recognised in what exporters write for it."""
+"""Scaled dot-product attention as one layer, recognised in the subgraphs that exporters write."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Axes = tuple[int, ...]
 class Attention(Layer):
     """softmax(scale · q·kᵀ + mask) · v for every sample and head.
 
-    Inputs are q, k, v and perhaps a mask that broadcasts to [batch, heads, queries, keys]: truth values, with ``fill``
-    in the place of scores for which it is false, or floats that are added. ``axes`` says of q, k, v and the output
-    which of their axes are batch, head, row and depth.
+    Inputs are q, k, v and optionally a mask that broadcasts to [batch, heads, queries, keys]. A boolean mask replaces
+    scores with ``fill`` where it is false; a float mask is added. ``axes`` gives the batch, head, row and depth axes of
+    q, k, v and the output.
     """
 
     kind = "Attention"
@@ -66,20 +66,20 @@ def attention(m: Match, b: Builder) -> RuleResult:
 
 @rule(_weighted(chosen(Var("mask"), _SCALED, Scalar("fill"), name="masked")))
 def attention_masked(m: Match, b: Builder) -> RuleResult:
-    """Scores that are masked become a very small number, as Keras writes it."""
+    """Masked scores become a large negative number, as Keras writes it."""
     choices_read(m, "masked")
     return _attention(m, b, _without_true(m["mask"], b), m.scalar("fill"))
 
 
 @rule(_weighted(Op("Where", Var("mask"), _SCALED, Scalar("fill"), name="masked")))
 def attention_where(m: Match, b: Builder) -> RuleResult:
-    """The same with ONNX' Where."""
+    """The same with Where."""
     return _attention(m, b, _without_true(m["mask"], b), m.scalar("fill"))
 
 
 @rule(_weighted(Op("Add", _SCALED, Var("bias"), name="masked")))
 def attention_biased(m: Match, b: Builder) -> RuleResult:
-    """Something is added to the scores: a mask of zeros and −∞, or a bias by position."""
+    """With a term that is added to the scores: a mask of 0 and −∞, or a position bias."""
     return _attention(m, b, m["bias"])
 
 

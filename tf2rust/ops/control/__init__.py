@@ -1,1 +1,1 @@
-"""Loops and branches: layers that run other layers."""
+"""Control flow: layers that run other layers."""

@@ -1,4 +1,4 @@
-"""If whose condition is known only when the model runs: both branches are there, and one of them is taken."""
+"""If with a condition that is known only at run time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _if(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("If", Var("condition")), name="if")
 def if_(m: Match, b: Builder) -> RuleResult:
-    """Both branches, of which one runs."""
+    """Both branches; one of them runs."""
     used = [i for i, v in enumerate(m.root.outputs) if v.is_graph_output() or v.uses()]
     for attribute in ("then_branch", "else_branch"):
         m.root.has(attribute)

@@ -1,4 +1,4 @@
-"""Layers that run other layers: loops, and branches of which one is taken."""
+"""Layers that run other layers: loops and branches."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ class ScanAxis:
 
 @dataclass(eq=False, kw_only=True)
 class Loop(Layer):
-    """Runs its body once for every step.
+    """Runs its body once per step.
 
-    Inputs are the first values of the states, the sequences of which each step is given its part, what the body reads
-    from outside, and, where they are there, the number of steps and the first condition. Outputs are the last values of
-    the states and the results collected of all steps. The body's inputs are the states, the parts of the sequences and
-    what it reads from outside; its outputs the new states, the results of the step and, if it is ``tested``, the
-    condition.
+    Inputs: the initial states, the sequences of which each step reads one slice, the values that the body captures, and
+    optionally the number of steps and the initial condition. Outputs: the final states, and the collected results of
+    all steps. Inputs of the body: the states, the slices and the captured values. Outputs of the body: the new states,
+    the results of the step and, if ``tested``, the condition.
     """
 
     kind = "Loop"
@@ -68,16 +67,16 @@ class Loop(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class CollectedSteps(Layer):
-    """The results of the steps that were done: the first part of the memory for all, of the second input's length."""
+    """The results of the steps that ran: a prefix of the memory for all steps, with the length of the second input."""
 
     kind = "Slice"
 
 
 @dataclass(eq=False, kw_only=True)
 class If(Layer):
-    """Runs the first of its bodies if the first input holds, else the second.
+    """Runs its first body if the first input is true, otherwise its second.
 
-    The other inputs are what the two read from outside, one after the other.
+    The other inputs are the values that the first body captures, then those of the second.
     """
 
     kind = "If"

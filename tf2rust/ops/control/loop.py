@@ -1,4 +1,4 @@
-"""Loop in its general form: any body, any number of steps, and a condition that may end it."""
+"""The general Loop: any body, any number of steps, and an optional condition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _is_used(value: ir.Value) -> bool:
 # Its name comes after that of the rule that finds recurrent layers, which is tried before it.
 @rule(Op("Loop", more=True, name="loop"))
 def repeated_loop(m: Match, b: Builder) -> RuleResult:
-    """A loop of its body's layers; what no step changes is read where it is."""
+    """A loop over the layers of its body. States that no step changes are read in place."""
     m.root.has("body")
     graph, inputs, outputs = body_of(m.root), m.root.ir.inputs[2:], m.root.outputs
     initial = [v for v in inputs if v is not None]

@@ -1,4 +1,4 @@
-"""Scan: a loop over the parts of sequences."""
+"""Scan: a loop over the slices of sequences."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _scan(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Scan", more=True))
 def scan(m: Match, b: Builder) -> RuleResult:
-    """A loop over the parts of the sequences; in operator set 8 one for each part of the batch."""
+    """A loop over the slices of the sequences. In operator set 8, one such loop for each sample of the batch."""
     m.root.has("body")
     found = _Scan(m.root, b.infos)
     states, outputs = len(found.initial), m.root.outputs

@@ -1,4 +1,4 @@
-"""Convolutions over one to three dimensions, channels-last, with a constant kernel."""
+"""Convolutions over one to three spatial dimensions, channels-last, with a constant kernel."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _CACHED_WEIGHTS = 1 << 18
 
 @dataclass(eq=False, kw_only=True)
 class Conv(Affine):
-    """A convolution over N…C: [n, *spatial, c] → [n, *spatial', filters].
+    """A channels-last convolution: [n, *spatial, c] → [n, *spatial', filters].
 
-    ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] where every filter has one channel
-    and the window no more than two dimensions.
+    ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] for a depthwise convolution over one
+    or two dimensions.
     """
 
     window: Window
@@ -138,7 +138,7 @@ def _conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Conv", Var("x"), Const("kernel"), more=True))
 def conv(m: Match, b: Builder) -> RuleResult:
-    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    """Channels-first input and output: the layout pass removes the transposes around the layer."""
     x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     rank = x.rank - 2
     if rank not in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""Transposed convolutions over one to three dimensions, channels-last, with a constant kernel."""
+"""Transposed convolutions over one to three spatial dimensions, channels-last, with a constant kernel."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from tf2rust.ops.shape.transpose import wrap_channels_last
 
 @dataclass(eq=False, kw_only=True)
 class ConvTranspose(Affine):
-    """A transposed convolution over N…C: [n, *spatial, c] → [n, *spatial', filters].
+    """A channels-last transposed convolution: [n, *spatial, c] → [n, *spatial', filters].
 
-    ``kernel`` is [*window, c / groups, filters]; ``cut`` is how much of the result is cut off in front, for each axis.
+    ``kernel`` is [*window, c / groups, filters]. ``cut`` is the number of elements that are cropped at the start of
+    each axis.
     """
 
     size: tuple[int, ...]
@@ -113,7 +114,7 @@ def _conv_transpose(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("ConvTranspose", Var("x"), Const("kernel"), more=True))
 def conv_transpose(m: Match, b: Builder) -> RuleResult:
-    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    """Channels-first input and output: the layout pass removes the transposes around the layer."""
     x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     rank, groups = x.rank - 2, m.root.attr("group", 1)
     if rank not in (1, 2, 3) or kernel.dtype != np.float32:

@@ -1,4 +1,4 @@
-"""DeformConv: a convolution whose taps stand where a tensor says."""
+"""DeformConv: a convolution whose taps are shifted by a tensor of offsets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @dataclass(eq=False, kw_only=True)
 class DeformConv(Layer):
-    """Inputs are images [n, c, h, w], the kernel, how far each tap is moved, and, where there is one, the mask."""
+    """A deformable convolution.
+
+    Inputs: images [n, c, h, w], the kernel, the offset of each tap, and optionally a mask.
+    """
 
     kind = "DeformConv2D"
     window: Window

@@ -1,4 +1,4 @@
-"""Convolutions whose kernel is a tensor like any other: Conv and ConvTranspose of given weights, or of doubles."""
+"""Convolutions with dynamic weights, of integers, or of float64: Conv and ConvTranspose."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _FLOATS = ("float32", "float64")
 
 @dataclass(eq=False, kw_only=True)
 class DynamicConv(Layer):
-    """A convolution of [n, c, *spatial] with a kernel [filters, c / groups, *window], its second input.
+    """A convolution of x [n, c, *spatial] with its second input, a kernel [filters, c / groups, *window].
 
-    A transposed one has the channels of x in front in the kernel, and ``window`` is where it stands over the output.
-    Of integers, the zero points of x and of the kernel are two more inputs.
+    The kernel of a transposed convolution has the channels of x first, and ``window`` refers to the output. For
+    integers, the zero points of x and of the kernel are two more inputs.
     """
 
     window: Window

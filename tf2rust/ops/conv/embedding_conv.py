@@ -1,4 +1,4 @@
-"""A one-dimensional convolution over embedded indices: for a small vocabulary, a sum of rows picked from one table."""
+"""A one-dimensional convolution over embedded indices, computed as a sum of table rows if the vocabulary is small."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CACHED_TABLE = 1 << 17
 class EmbeddingConv1D(Layer):
     """``activation(bias + Σ table[x[t · stride + tap · dilation], tap])``: [n, steps] → [n, steps', filters].
 
-    ``table`` is [vocabulary, taps, filters]: what each tap of the convolution's kernel makes of each embedded index.
+    ``table`` is [vocabulary, taps, filters]: the product of each embedded index with each tap of the kernel.
     ``outside`` is that of Embedding.
     """
 

@@ -1,4 +1,4 @@
-"""Add, Multiply and the other functions of two tensors, with NumPy broadcasting, or of a tensor and a constant."""
+"""Add, Multiply and other functions of two tensors with NumPy broadcasting, or of a tensor and a constant."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _WIDEST = 1 << 24
 
 @dataclass(eq=False, kw_only=True)
 class Binary(Layer):
-    """``function(a, b)``; where ``constant`` is set it is one of the two, the second unless ``constant_first``."""
+    """``function(a, b)``. If ``constant`` is set, it is b, or a if ``constant_first``."""
 
     function: str
     constant: np.ndarray | None = None
@@ -166,7 +166,7 @@ def _binary(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("|".join([*_OPS, "Sum", "Mean"]), Var("a"), more=True, name="binary"))
 def binary(m: Match, b: Builder) -> RuleResult:
-    """Max, Min, Sum and Mean of more than two become a chain; one alone is what it is."""
+    """Max, Min, Sum and Mean of more than two inputs become a chain; with one input they are the identity."""
     inputs = [v for v in m.root.inputs if v is not None]
     function = "Fmod" if m.root.op == "Mod" and m.root.attr("fmod", 0) else _CHAINED.get(m.root.op, m.root.op)
     known = ("float32",) if function == "PRelu" else NUMBERS
@@ -248,7 +248,7 @@ def _apply(function: str, left: Value | np.ndarray, right: Value | np.ndarray, y
     )
 )
 def prelu_spelled_out(m: Match, b: Builder) -> RuleResult:
-    """Keras writes PReLU as relu(x) − alpha · relu(−x), the sign with the constant."""
+    """PReLU as Keras writes it: relu(x) − alpha · relu(−x), with the sign in the constant."""
     x, y = b.value(m["x"]), b.value(m.y)
     if x.shape != y.shape:
         return m.reject(f"the slopes widen {x.shape} to {y.shape}")

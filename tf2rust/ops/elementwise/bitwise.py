@@ -1,4 +1,4 @@
-"""Integers as rows of bits: bitwise functions, shifts, and reading the bits of one type as another."""
+"""Bitwise functions, shifts, and reinterpretation of bits as another dtype."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIZES[64] = ("float64", "int64", "uint64")
 
 @dataclass(eq=False, kw_only=True)
 class Bitwise(Elementwise):
-    """``function`` of the bits of integers that stand at the same place."""
+    """A bitwise ``function`` of two integers."""
 
     kind = "Bitwise"
     function: str
@@ -30,7 +30,7 @@ class Bitwise(Elementwise):
 
 @dataclass(eq=False, kw_only=True)
 class BitwiseUnary(Layer):
-    """Every bit turned over, or the same bits as numbers of another dtype."""
+    """Inverts every bit, or reinterprets the bits as another dtype."""
 
     kind = "Bitwise"
     function: str

@@ -1,4 +1,4 @@
-"""Cast: the same numbers in another dtype."""
+"""Cast: conversion to another dtype."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DTYPES = (
 
 @dataclass(eq=False, kw_only=True)
 class Cast(Layer):
-    """``y = x as T``: to integers toward zero, to bool whether it is not zero."""
+    """``y = x as T``. Integers are rounded toward zero; bool is x ≠ 0."""
 
     kind = "Cast"
     is_data_movement = True

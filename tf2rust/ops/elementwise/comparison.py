@@ -1,4 +1,4 @@
-"""Comparisons of numbers, and functions of truth values."""
+"""Comparisons of numbers, and functions of booleans."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Elementwise(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class Compare(Elementwise):
-    """``a < b`` and its like, of any numbers: to bool."""
+    """A comparison such as ``a < b``, of any dtype, to bool."""
 
     kind = "Compare"
     function: str
@@ -40,7 +40,7 @@ class Compare(Elementwise):
 
 @dataclass(eq=False, kw_only=True)
 class Logic(Elementwise):
-    """``a & b`` and its like."""
+    """A function of two booleans, such as ``a & b``."""
 
     kind = "Logic"
     function: str
@@ -48,7 +48,7 @@ class Logic(Elementwise):
 
 @dataclass(eq=False, kw_only=True)
 class Not(Layer):
-    """``!x`` of a bool."""
+    """``!x`` of booleans."""
 
     kind = "Not"
 
@@ -122,7 +122,7 @@ def logic(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("And", Op("Or", Var("a"), Var("b")), Op("Not", Op("And", Var("a"), Var("b"), name="both"))))
 def exclusive_or(m: Match, b: Builder) -> RuleResult:
-    """TensorFlow has it spelled out as (a | b) & !(a & b)."""
+    """(a | b) & !(a & b), as TensorFlow writes it."""
     return elementwise_layer(m, b, lambda **parts: Logic(function="Xor", **parts), "ab")
 
 

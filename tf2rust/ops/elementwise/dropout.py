@@ -1,4 +1,4 @@
-"""Dropout, which does nothing at inference."""
+"""Dropout, which is the identity at inference."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _dropout(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Dropout", Var("x"), more=True))
 def dropout(m: Match, b: Builder) -> RuleResult:
-    """It keeps every element, which is also what its mask says."""
+    """Keeps every element; the mask is true everywhere."""
     for attribute in ("ratio", "seed"):
         m.root.has(attribute)
     training = m.root.input(2)

@@ -1,4 +1,4 @@
-"""IsNaN and IsInf: which numbers are NaN, and which are infinite."""
+"""IsNaN and IsInf."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _kind_of_number(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("IsNaN", Var("x")))
 def is_nan(m: Match, b: Builder) -> RuleResult:
-    """A NaN is what differs from itself."""
+    """x ≠ x, which is true only for NaN."""
     x = b.value(m["x"])
     if x.dtype not in _FLOATS:
         return m.reject(f"its input is {x.dtype}; what is there is {' and '.join(_FLOATS)}")
@@ -33,7 +33,7 @@ def is_nan(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("IsInf", Var("x")))
 def is_inf(m: Match, b: Builder) -> RuleResult:
-    """x = ∞ or x = −∞, or one of the two."""
+    """x = ∞, x = −∞, or either."""
     x, y = b.value(m["x"]), b.value(m.y)
     negative, positive = (bool(m.root.attr(f"detect_{sign}", 1)) for sign in ("negative", "positive"))
     if x.dtype not in _FLOATS:

@@ -1,6 +1,6 @@
-"""Chains of factors, summands and an activation for each channel: one pass over memory.
+"""Chains of factors, summands and an activation per channel, in one pass over memory.
 
-That is what a BatchNormalization is that no Dense or convolution could take in, a Normalization, a Rescaling.
+Examples are a BatchNormalization that no Dense or convolution could fuse, a Normalization, and a Rescaling.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tf2rust.ops.elementwise.binary import Binary
 
 @dataclass(eq=False, kw_only=True)
 class ScaleShift(Layer):
-    """``activation((x − mean) · scale + shift)``, one number each for each channel."""
+    """``activation((x − mean) · scale + shift)``, with one mean, scale and shift per channel."""
 
     mean: np.ndarray | None = None
     scale: np.ndarray

@@ -22,7 +22,7 @@ infers(*_FUNCTIONS)(same_shape)
 
 @dataclass(eq=False, kw_only=True)
 class Unary(Layer):
-    """A function of each element."""
+    """A function of every element."""
 
     kind = "Unary"
     function: str

@@ -1,4 +1,4 @@
-"""Where: choosing by a condition; also spelled out as tf2onnx writes it."""
+"""Where: selection by a condition, also in the form that tf2onnx writes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tf2rust.ops.generator.constant import constant
 
 @dataclass(eq=False, kw_only=True)
 class Where(Elementwise):
-    """``a`` where the condition, the first input, holds, else ``b``."""
+    """``a`` where the first input is true, otherwise ``b``."""
 
     kind = "Where"
 
@@ -67,13 +67,13 @@ _ZERO = Op("Cast", Op("Not", Var("c"), name="chosen_not", shared=True), name="ch
 
 @rule(Op("Add", _ONE, Op("Mul", _ZERO, Var("b"), name="chosen_b"), name="chosen"))
 def where_one(m: Match, b: Builder) -> RuleResult:
-    """``where(c, 1, b)``, the factor of 1 left out."""
+    """``where(c, 1, b)``, without the factor 1."""
     return _with_one(m, b, "c1b")
 
 
 @rule(Op("Add", Op("Mul", _ONE, Var("a"), name="chosen_a"), _ZERO, name="chosen"))
 def where_else_one(m: Match, b: Builder) -> RuleResult:
-    """``where(c, a, 1)``, the factor of 1 left out."""
+    """``where(c, a, 1)``, without the factor 1."""
     return _with_one(m, b, "ca1")
 
 

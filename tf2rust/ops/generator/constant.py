@@ -1,4 +1,4 @@
-"""Constants that a layer reads as it reads any other tensor: arrays of the weights, and single numbers."""
+"""Constants that other layers read as tensors: arrays of the weights, and scalars."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tf2rust.ops.core.layer import Layer, Value, Weight
 
 @dataclass(eq=False, kw_only=True)
 class Constant(Layer):
-    """An array that the model carries. It is read where it lies; it is copied only to become an output."""
+    """An array of the model. Readers borrow it; it is copied only if it is an output."""
 
     kind = "Constant"
     is_data_movement = True

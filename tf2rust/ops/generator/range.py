@@ -1,4 +1,4 @@
-"""Range: numbers at equal distances."""
+"""Range: equidistant numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class Range(Layer):
-    """start + i · step for each i; inputs are start, step and, where the length is not known before, the limit."""
+    """start + i · step. Inputs: start, step and, if the length is data-dependent, the limit."""
 
     kind = "Range"
 

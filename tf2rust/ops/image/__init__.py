@@ -1,1 +1,1 @@
-"""Images: resized, sampled, cut into blocks and regions."""
+"""Operators on images: resizing, sampling, blocks, regions."""

@@ -1,4 +1,4 @@
-"""Col2Im: the columns of a sliding block, added up to an image."""
+"""Col2Im: sums the columns of a sliding block into an image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class Col2Im(Layer):
-    """Columns that a sliding block read, added up to the image they came from."""
+    """Sums the columns of a sliding block into the image that they come from."""
 
     kind = "Col2Im"
     block: tuple[int, ...]

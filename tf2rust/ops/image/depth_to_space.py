@@ -1,4 +1,4 @@
-"""DepthToSpace and SpaceToDepth: channels to blocks of pixels and back."""
+"""DepthToSpace and SpaceToDepth: from channels to blocks of pixels, and back."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _moved(x: Value, y: Value, shape: Dims, perm: Perm, b: Builder) -> list[Laye
 
 @rule(Op("DepthToSpace|SpaceToDepth", Var("x"), name="blocks"))
 def blocks(m: Match, b: Builder) -> RuleResult:
-    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    """Channels-first input and output: the layout pass removes the transposes around the layer."""
     x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("blocksize")
     mode = m.root.attr("mode", "DCR")
     if mode not in ("DCR", "CRD"):

@@ -1,4 +1,4 @@
-"""GridSample and AffineGrid: images sampled at the places of a grid."""
+"""GridSample and AffineGrid: images sampled at the points of a grid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INTERPOLATIONS = {
 
 @dataclass(eq=False, kw_only=True)
 class GridSample(Layer):
-    """The first input, of channels-first images, at the places of the second, whose coordinates run from −1 to 1."""
+    """Samples channels-first images at the points of the second input, with coordinates from −1 to 1."""
 
     kind = "GridSample"
     interpolation: str
@@ -70,7 +70,7 @@ def grid_sample(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("AffineGrid", Var("theta"), Var("size")))
 def affine_grid(m: Match, b: Builder) -> RuleResult:
-    """The regular grid, a constant, times each matrix."""
+    """The regular grid, which is a constant, times each matrix."""
     theta, y = b.value(m["theta"]), b.value(m.y)
     sizes = [d for d in y.shape[1:-1] if isinstance(d, int)]
     if theta.dtype != "float32" or len(sizes) != y.rank - 2:

@@ -1,4 +1,4 @@
-"""MaxRoiPool: maxima over regions of images."""
+"""MaxRoiPool: max pooling of regions of images to a fixed size."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _max_roi_pool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("MaxRoiPool", Var("x"), Var("regions")))
 def max_roi_pool(m: Match, b: Builder) -> RuleResult:
-    """NC… in, NC… out: the layout pass removes the transposes around it."""
+    """Channels-first input and output: the layout pass removes the transposes around the layer."""
     x, regions, y = b.value(m["x"]), b.value(m["regions"]), b.value(m.y)
     scale = m.root.attr("spatial_scale", 1.0)
     if x.dtype != "float32":

@@ -1,4 +1,4 @@
-"""NonMaxSuppression: of boxes that overlap, the one with the highest score."""
+"""NonMaxSuppression: keeps the box with the highest score among boxes that overlap."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from tf2rust.ops.generator.constant import constant
 
 @dataclass(eq=False, kw_only=True)
 class NonMaxSuppression(Layer):
-    """Of boxes that overlap, the one with the highest score: [count, 3] of image, class and box.
+    """Keeps the box with the highest score among boxes that overlap: [count, 3] of image, class and box.
 
-    Inputs are boxes, scores, the most boxes of a class, the overlap that is one and, where it is given, the least
-    score.
+    Inputs: boxes, scores, the maximum number of boxes per class, the IoU threshold and optionally the score threshold.
     """
 
     kind = "NonMaxSuppression"

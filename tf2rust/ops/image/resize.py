@@ -34,9 +34,10 @@ NEAREST = {
 
 @dataclass(eq=False, kw_only=True)
 class Resize(Layer):
-    """``axis`` brought to another size; positions in the result become positions in the input by ``coordinates``.
+    """Resizes ``axis``. ``coordinates`` maps positions in the result to positions in the input.
 
-    ``scale`` is the quotient of the two sizes as the model gives it, numerator first; None where the sizes decide.
+    ``scale`` is the ratio of the sizes as the model gives it, as numerator and denominator; None if it follows from the
+    sizes.
     """
 
     kind = "Resize"
@@ -162,7 +163,7 @@ def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
 def resize(m: Match, b: Builder) -> RuleResult:
-    """A layer for each axis that changes; those of fewest elements first."""
+    """One layer per axis that changes, in the order that gives the fewest elements."""
     x, node = b.value(m["x"]), m.root
     target, mode = _target(node, b.infos), node.attr("mode", "nearest")
     node.has("scales")

@@ -1,4 +1,4 @@
-"""TensorFlow's own ways of resizing images, which round positions and weights where ONNX' Resize does not."""
+"""TensorFlow's image resizing, which rounds positions and weights where ONNX' Resize does not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("ResizeNearestNeighbor|ResizeBilinear|ResizeBicubic", Var("x"), Var("size"), name="resize"))
 def resize_images(m: Match, b: Builder) -> RuleResult:
-    """TensorFlow's float32 arithmetic, rounding by rounding; Keys' parameter is −½ for half_pixel_centers, else −¾."""
+    """TensorFlow's float32 arithmetic with the same rounding.
+
+    Keys' parameter is −½ with half_pixel_centers, otherwise −¾.
+    """
     x, y, op = b.value(m["x"]), b.value(m.y), m.root.op
     corners, centers = bool(m.root.attr("align_corners", 0)), bool(m.root.attr("half_pixel_centers", 0))
     if x.dtype != "float32" or (corners and centers):

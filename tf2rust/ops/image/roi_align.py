@@ -1,4 +1,4 @@
-"""RoiAlign: regions of images, pooled to a fixed size."""
+"""RoiAlign: pools regions of images to a fixed size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class RoiAlign(Layer):
-    """Regions of channels-first images pooled to ``cells``: inputs are images, regions, the image of each region."""
+    """Pools regions of channels-first images to ``cells``.
+
+    Inputs: images, regions, and the image index of each region.
+    """
 
     kind = "RoiAlign"
     maximum: bool

@@ -1,1 +1,1 @@
-"""Elements and slices picked by indices or conditions, and written there."""
+"""Reading and writing elements and slices by index or condition."""

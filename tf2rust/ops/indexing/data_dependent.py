@@ -1,6 +1,6 @@
-"""NonZero, Compress and Unique: what their inputs hold decides how large their outputs are.
+"""NonZero, Compress and Unique, whose output sizes are data-dependent.
 
-Such a dimension has a symbol of its own, which the layer measures before it runs.
+Such a dimension is a symbol of its own, which the crate computes before the layer runs.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @dataclass(eq=False, kw_only=True)
 class NonZero(Layer):
-    """Where the elements are that are not zero: [rank, count]."""
+    """The indices of the elements that are not zero: [rank, count]."""
 
     kind = "NonZero"
 
 
 @dataclass(eq=False, kw_only=True)
 class Compress(Layer):
-    """The places of ``axis`` for which the second input, of truth values, holds."""
+    """The slices along ``axis`` for which the second input is true."""
 
     kind = "Compress"
     axis: int
@@ -42,7 +42,7 @@ class Compress(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class Unique(Layer):
-    """The different slices along ``axis``; where each stood first, which each slice is, and how often each occurs."""
+    """The unique slices along ``axis``, with their first indices, the inverse indices and the counts."""
 
     kind = "Unique"
     axis: int

@@ -1,4 +1,4 @@
-"""Embedding: rows of a table, picked by index; and one-hot products, which are the same."""
+"""Embedding: rows of a table by index, including products with one-hot vectors."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _INDICES = ("float32", "int32", "int64", "uint8", "int8")
 
 @dataclass(eq=False, kw_only=True)
 class Embedding(Layer):
-    """``table[x]``: [...] → [..., dim]; indices may be integers, or floats, which are cut to integers.
+    """``table[x]``: [...] → [..., dim]. Indices are integers, or floats, which are truncated.
 
-    ``outside`` says what an index outside the table does: ``error``; ``from_end``, negative ones count from the end and
-    the others are an error; or ``row``, they all give the table's last row, which no index reaches.
+    ``outside`` says what happens to an index outside the table: ``error``; ``from_end``, where negative indices count
+    from the end and others are an error; or ``row``, where they give the last row of the table, which no index reaches.
     """
 
     kind = "Embedding"
@@ -85,7 +85,7 @@ def _embedding(m: Match, b: Builder, indices: str, outside: str) -> RuleResult:
 
 @rule(Op("Gather", Const("table"), Var("indices")))
 def embedding(m: Match, b: Builder) -> RuleResult:
-    """By ONNX, negative indices count from the end."""
+    """ONNX lets negative indices count from the end."""
     return _embedding(m, b, "indices", "from_end")
 
 
@@ -98,7 +98,7 @@ _AS_IS = Op("Mul", Op("Cast", Op("Not", _NEGATIVE), name="otherwise"), Var("x"),
 
 @rule(Op("Gather", Const("table"), Op("Add", _WRAPPED, _AS_IS, name="selected")))
 def embedding_keras3(m: Match, b: Builder) -> RuleResult:
-    """Keras 3 writes ``where(x < 0, x + rows, x)`` in front of the lookup."""
+    """With ``where(x < 0, x + rows, x)`` in front of the lookup, as Keras 3 writes it."""
     if m.scalar("rows") != len(m.const("table")):
         return m.reject(
             f"negative indices are moved by {m.scalar('rows'):g}, the table has {len(m.const('table'))} rows"
@@ -118,7 +118,7 @@ _ONE_HOT = Op(
 
 @rule(Op("MatMul", Op("Cast", _ONE_HOT), Const("kernel")))
 def one_hot_product(m: Match, b: Builder) -> RuleResult:
-    """one_hot(x) · kernel picks rows of the kernel; an index without a class gives zeros."""
+    """one_hot(x) · kernel selects rows of the kernel. An index outside the classes gives zeros."""
     m.node("Cast").has("to")
     if m.has("column"):
         m.node("column").has("allowzero")

@@ -1,4 +1,4 @@
-"""Gather, GatherElements and GatherND: elements and slices that indices name."""
+"""Gather, GatherElements and GatherND: reading by index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class Gather(Layer):
-    """``x[..., indices, ...]`` along ``axis``; negative indices count from the end, others outside are an error."""
+    """``x[..., indices, ...]`` along ``axis``.
+
+    Negative indices count from the end; others outside the axis are an error.
+    """
 
     kind = "Gather"
     is_data_movement = True
@@ -52,7 +55,7 @@ def gather(m: Match, b: Builder) -> RuleResult:
 
 @dataclass(eq=False, kw_only=True)
 class GatherElements(Layer):
-    """Element (i, j, …) is that of x where the place on ``axis`` is the index there."""
+    """Element (i, j, …) is that of x with the position on ``axis`` replaced by the index there."""
 
     kind = "GatherElements"
     axis: int
@@ -75,7 +78,7 @@ class NDIndexed(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class GatherND(NDIndexed):
-    """The slices of x that tuples of indices name, behind ``batch`` axes that both have."""
+    """The slices of x at index tuples, after ``batch`` common axes."""
 
     kind = "GatherND"
 

@@ -1,4 +1,4 @@
-"""OneHot: indices as vectors with one element set."""
+"""OneHot: one-hot vectors of indices."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class OneHot(Layer):
-    """The second of two values where the place on ``axis`` is the index, the first elsewhere.
+    """The on value where the position on ``axis`` equals the index, the off value elsewhere.
 
-    How many places there are is a third input where it is not known before.
+    If the depth is data-dependent, it is a third input.
     """
 
     kind = "OneHot"
@@ -52,7 +52,7 @@ def _one_hot(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("OneHot", Var("indices"), Var("depth"), Var("values")))
 def one_hot(m: Match, b: Builder) -> RuleResult:
-    """Indices may be floats; those outside are nowhere."""
+    """Indices may be floats. An index outside the depth gives off values only."""
     indices, values, y = b.value(m["indices"]), b.value(m["values"]), b.value(m.y)
     if values.rank != 1:
         return m.reject(f"its values are {values}; two numbers are what it takes")

@@ -1,4 +1,4 @@
-"""ReverseSequence: sequences turned over, each up to a length of its own, or whole."""
+"""ReverseSequence: reverses each sequence up to its own length, or completely."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _reverse_sequence(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @dataclass(eq=False, kw_only=True)
 class ReverseSequence(Layer):
-    """The first steps of each sequence, as many as the second input says, in reverse."""
+    """Reverses the first steps of each sequence; the second input gives their number."""
 
     kind = "ReverseSequence"
     time_axis: int
@@ -61,7 +61,7 @@ def are_all(lengths: ir.Value, size: Dim, infos: ValueInfos) -> bool:
 
 @rule(Op("ReverseSequence", Var("x"), Var("lengths")))
 def reverse_sequence(m: Match, b: Builder) -> RuleResult:
-    """Whole sequences are a Slice with step −1."""
+    """Reversing whole sequences is a Slice with step −1."""
     x, y = b.value(m["x"]), b.value(m.y)
     time, batch = m.root.attr("time_axis", 0), m.root.attr("batch_axis", 1)
     if are_all(m["lengths"], x.shape[time], b.infos):

@@ -1,4 +1,4 @@
-"""ScatterElements and ScatterND: elements and slices that indices name, written."""
+"""ScatterElements and ScatterND: writing by index."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _UPDATES = {"none": "Replace", "add": "Add", "mul": "Mul", "max": "Max", "min": 
 
 @dataclass(eq=False, kw_only=True)
 class ScatterElements(Layer):
-    """x with each update at the element whose place on ``axis`` is the index; ``update`` says what it does there."""
+    """x with each update written to the element at the index on ``axis``.
+
+    ``update`` is the operation, such as addition.
+    """
 
     kind = "ScatterElements"
     axis: int
@@ -30,7 +33,7 @@ class ScatterElements(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class ScatterND(NDIndexed):
-    """x with each slice of the updates at the slice that its tuple of indices names."""
+    """x with each slice of the updates written to the slice at its index tuple."""
 
     kind = "ScatterND"
     update: str = "Replace"

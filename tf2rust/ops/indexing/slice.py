@@ -1,4 +1,4 @@
-"""Slice: a part of a tensor, with steps."""
+"""Slice: a part of a tensor, with strides."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OPEN = 10**9  # exporters write "to the end" as one of several large numbers
 
 @dataclass(eq=False, kw_only=True)
 class Slice(Layer):
-    """Element i along an axis is element ``start + i · step`` of the input."""
+    """Element i of an axis is element ``start + i · step`` of the input."""
 
     kind = "Slice"
     is_data_movement = True
@@ -161,7 +161,7 @@ def parts(node: Node, infos: ValueInfos, axis: int) -> list[Dim]:
 
 @rule(Op("Split", Var("x"), more=True))
 def split(m: Match, b: Builder) -> RuleResult:
-    """One Slice for each part."""
+    """One Slice per part."""
     x = b.value(m["x"])
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
     m.root.has("num_outputs")

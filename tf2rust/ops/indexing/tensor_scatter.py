@@ -1,4 +1,4 @@
-"""TensorScatter: steps written into a cache of keys or values."""
+"""TensorScatter: writes steps into a cache of keys or values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tf2rust.ops.generator.constant import constant
 
 @dataclass(eq=False, kw_only=True)
 class TensorScatter(Layer):
-    """The first input with the second from a place on along ``axis``; the third holds the place for each sequence."""
+    """Writes the second input into the first along ``axis``. The third gives the start position for each sequence."""
 
     kind = "TensorScatter"
     axis: int

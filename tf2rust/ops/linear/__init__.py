@@ -1,1 +1,1 @@
-"""Matrices: Dense, MatMul, Einsum and what is done with single matrices."""
+"""Matrices: Dense, MatMul, Einsum, and functions of single matrices."""

@@ -1,4 +1,4 @@
-"""Dense: a matrix product with a constant kernel, over the last axis of a tensor of any rank."""
+"""Dense: a product with a constant matrix over the last axis of a tensor of any rank."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Einsum: a Dense where one operand is a constant matrix, else diagonals, Transposes, sums and products of matrices."""
+"""Einsum: a Dense if one operand is constant, otherwise diagonals, transposes, sums and matrix products."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from tf2rust.ops.shape.transpose import Transpose, permute
 
 @dataclass(eq=False, kw_only=True)
 class Diagonal(Layer):
-    """The elements whose places are equal on axes of the input that run along one axis of the output, ``axes[i]``."""
+    """A generalised diagonal.
+
+    Input axis i becomes output axis ``axes[i]``; axes that share an output axis have equal indices.
+    """
 
     kind = "Diagonal"
     axes: tuple[int, ...]
@@ -66,7 +69,7 @@ def _einsum(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Einsum", Var("x"), Const("kernel")))
 def einsum_dense(m: Match, b: Builder) -> RuleResult:
-    """Every axis of the kernel is either summed over or new: a product with a matrix, between two Transposes."""
+    """Every axis of the kernel is either summed over or new: a matrix product between two Transposes."""
     x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     (own, other), result = terms(m.root.attr("equation"), [x.rank, kernel.ndim])
     summed, new = [c for c in other if c in own], [c for c in other if c not in own]
@@ -140,7 +143,7 @@ class _Operand:
 
 @rule(Op("Einsum", Var("x"), more=True))
 def einsum_of_tensors(m: Match, b: Builder) -> RuleResult:
-    """Products of two at a time, from the left; then sums over the letters that are not in the result."""
+    """Products of two operands at a time, from the left, then sums over the letters that the result lacks."""
     layers: list[Layer] = []
     values = [b.value(v) for v in m.root.inputs if v is not None]
     if bad := next((v for v in values if v.dtype not in NUMBERS), None):

@@ -1,4 +1,4 @@
-"""MatMul and Gemm of two tensors, neither of which is a constant."""
+"""MatMul and Gemm of two tensors that are not constant."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tf2rust.ops.shape.transpose import Transpose, permute
 
 @dataclass(eq=False, kw_only=True)
 class MatMul(Layer):
-    """``a · b`` for [..., m, k] and [..., k, n], or [..., n, k] if ``transposed_right``, the axes in front broadcast.
+    """``a · b`` for [..., m, k] and [..., k, n], or [..., n, k] if ``transposed_right``. Leading axes broadcast.
 
-    A vector stands for a row on the left and for a column on the right.
+    A vector is a row on the left and a column on the right.
     """
 
     kind = "MatMul"
@@ -61,7 +61,7 @@ def matmul(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("Gemm", Var("a"), Var("b"), more=True))
 def gemm_of_tensors(m: Match, b: Builder) -> RuleResult:
-    """alpha · a · b + beta · c, each step a layer of its own."""
+    """alpha · a · b + beta · c, with one layer per step."""
     left, right, y = b.value(m["a"]), b.value(m["b"]), b.value(m.y)
     given = m.root.input(2)
     added = [] if given is None else [b.value(given)]

@@ -15,9 +15,9 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class Trilu(Layer):
-    """What of each matrix is on and above its ``diagonal``, if ``upper``, or on and below it; zeros elsewhere.
+    """Keeps the elements on and above the ``diagonal`` of each matrix if ``upper``, otherwise those on and below it.
 
-    Without ``diagonal``, which one it is is a second input.
+    The other elements become 0. If ``diagonal`` is None, it is a second input.
     """
 
     kind = "Trilu"

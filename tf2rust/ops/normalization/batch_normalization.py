@@ -1,4 +1,4 @@
-"""BatchNormalization at inference: a factor and a summand for each channel."""
+"""BatchNormalization at inference: a factor and a summand per channel."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def _is_training(node: Node) -> bool:
 
 @rule(Op("BatchNormalization", Var("x"), Const("scale"), Const("bias"), Const("mean"), Const("variance")))
 def batch_normalization(m: Match, b: Builder) -> RuleResult:
-    """x · scale / √(variance + ε) + (bias − mean · that), along axis 1, as layers that others can take in.
+    """x · f + (bias − mean · f) along axis 1, with f = scale / √(variance + ε), as layers that others can fuse.
 
-    A mean that would be far from 0 in that sum is subtracted first.
+    If the mean is so large that this sum would lose accuracy, it is subtracted first.
     """
     x, y = b.value(m["x"]), b.value(m.y)
     if _is_training(m.root) or not m.root.attr("spatial", 1):
@@ -56,7 +56,7 @@ def batch_normalization(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("BatchNormalization", Var("x"), Var("scale"), Var("bias"), Var("mean"), Var("variance")))
 def batch_normalization_of_inputs(m: Match, b: Builder) -> RuleResult:
-    """The same where the statistics are not constants: (x − mean) · (scale / √(variance + ε)) + bias."""
+    """The same with statistics that are not constant: (x − mean) · (scale / √(variance + ε)) + bias."""
     x, y = b.value(m["x"]), b.value(m.y)
     if _is_training(m.root) or not m.root.attr("spatial", 1):
         return m.reject("it is in training mode, or its statistics are not for each channel")

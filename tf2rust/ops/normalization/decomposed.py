@@ -1,4 +1,4 @@
-"""Layer-, Group-, RMS- and UnitNormalization, recognised from what exporters write for them."""
+"""Layer-, Group-, RMS- and UnitNormalization, recognised in the subgraphs that exporters write."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ _POWER = Op("ReduceMean", Op("Pow", _CENTRED, Scalar("two", 2.0)), more=True, na
 
 @rule(Op("Div", _CENTRED, Op("Sqrt", Op("Add", _POWER, Scalar("epsilon"), name="guarded"))))
 def normalization_divided(m: Match, b: Builder) -> RuleResult:
-    """(x − mean) / √(mean((x − mean)²) + ε), as PyTorch writes it; gamma and beta are fused afterwards."""
+    """(x − mean) / √(mean((x − mean)²) + ε), as PyTorch writes it. Gamma and beta are fused later."""
     return _normalised(m, b)
 
 
@@ -165,7 +165,7 @@ _SCALE = Op(
     )
 )
 def layer_normalization_one_pass(m: Match, b: Builder) -> RuleResult:
-    """The variance as E[x²] − E[x]², as Flax writes it."""
+    """With the variance E[x²] − E[x]², as Flax writes it."""
     x = b.value(m["x"])
     axes = set()
     for name in ("sum", "sum_of_squares"):

@@ -1,4 +1,4 @@
-"""Layers that bring vectors to a common mean and size: Layer-, Group-, RMS- and UnitNormalization."""
+"""Layers that normalize vectors: Layer-, Group-, RMS- and UnitNormalization."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class RmsNormalization(_Normalization):
 
 @dataclass(eq=False, kw_only=True)
 class UnitNormalization(_Normalization):
-    """x · min(1 / ‖x‖, ``limit``), of the norm ``p`` = 1 or 2."""
+    """x · min(1 / ‖x‖, ``limit``) with the norm ``p`` = 1 or 2."""
 
     kind = "UnitNormalization"
     has_beta = False
@@ -78,7 +78,7 @@ class UnitNormalization(_Normalization):
 class GroupNormalization(Layer):
     """(x − mean) / √(variance + epsilon) · gamma + beta over all positions and the channels of a group: [n, …, c].
 
-    The channels are the last ``channel_axes`` axes together, the groups neighbouring parts of them.
+    The last ``channel_axes`` axes together are the channels. A group is a contiguous part of them.
     """
 
     groups: int

@@ -1,4 +1,4 @@
-"""LRN, the local response normalisation of AlexNet, from layers that are there."""
+"""LRN, the local response normalization of AlexNet, composed of other layers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ infers("LRN")(same_shape)
 
 @rule(Op("LRN", Var("x")))
 def local_response_normalization(m: Match, b: Builder) -> RuleResult:
-    """x / (bias + alpha · mean of x² over ``size`` neighbouring channels)^beta; beyond the channels are zeros."""
+    """x / (bias + alpha · mean of x² over ``size`` neighbouring channels)^beta, with zero padding."""
     x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("size")
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; float32 is supported")

@@ -1,4 +1,4 @@
-"""ONNX' own operators for Layer-, Instance-, Group-, RMS-, Lp- and MeanVarianceNormalization."""
+"""The ONNX operators for Layer-, Instance-, Group-, RMS-, Lp- and MeanVarianceNormalization."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def normalization_op(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("InstanceNormalization|GroupNormalization", X, Const("scale"), Const("bias"), name="norm"))
 def group_normalization_op(m: Match, b: Builder) -> RuleResult:
-    """NC… in, NC… out; before operator set 21 a group shares its factor and summand."""
+    """Channels-first input and output. Before operator set 21, scale and bias are per group."""
     x, y = b.value(m["x"]), b.value(m.y)
     channels = x.shape[1]
     if x.dtype != "float32" or not isinstance(channels, int) or m.root.attr("stash_type", 1) != 1:
@@ -84,7 +84,7 @@ def group_normalization_op(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("InstanceNormalization", X, Var("scale"), Var("bias")))
 def instance_normalization_with_dynamic_scale(m: Match, b: Builder) -> RuleResult:
-    """Factors and summands that are inputs: a Multiply and an Add behind the normalisation."""
+    """With scale and bias as inputs: a Multiply and an Add after the normalization."""
     values = [b.value(m[name]) for name in ("x", "scale", "bias")]
     x, y = values[0], b.value(m.y)
     if any(v.dtype != "float32" for v in values) or not isinstance(x.shape[1], int):
@@ -118,7 +118,7 @@ _INSTANCES = Op(
 
 @rule(Op("Reshape", _INSTANCES, Var("shape"), name="joined"))
 def group_normalization_reshaped(m: Match, b: Builder) -> RuleResult:
-    """[n, c, …] as [n, groups, all else], normalised and brought back, as PyTorch writes it."""
+    """[n, c, …] reshaped to [n, groups, rest], normalized and reshaped back, as PyTorch writes it."""
     x, y = b.value(m["x"]), b.value(m.y)
     inner = b.infos.shape(m.node("grouped").y)
     channels, groups = x.shape[1], inner[1]
@@ -142,7 +142,7 @@ def group_normalization_reshaped(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("LpNormalization", X))
 def lp_normalization(m: Match, b: Builder) -> RuleResult:
-    """x / ‖x‖ along one axis, and 0 where that is 0: what stays finite makes 0 of it."""
+    """x / ‖x‖ along one axis, and 0 if the norm is 0: the factor 1 / ‖x‖ is at most the largest finite number."""
     x = b.value(m["x"])
     axis, p = normal_axis(m.root.attr("axis", -1), x.rank), m.root.attr("p", 2)
     if x.dtype != "float32" or p not in (1, 2):
@@ -155,7 +155,7 @@ def lp_normalization(m: Match, b: Builder) -> RuleResult:
 def mean_variance_normalization(m: Match, b: Builder) -> RuleResult:
     """(x − mean) / (√variance + 10⁻⁹) over any axes.
 
-    ONNX defines the variance as E[x²] − E[x]², of which nothing is left where the mean is large.
+    ONNX defines the variance as E[x²] − E[x]², which cancels if the mean is large.
     """
     x, y = b.value(m["x"]), b.value(m.y)
     axes = sorted({normal_axis(a, x.rank) for a in m.root.attr("axes", [0, 2, 3])})

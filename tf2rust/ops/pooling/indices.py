@@ -1,4 +1,4 @@
-"""MaxPool with the places of the maxima or of other numbers than float32, and MaxUnpool."""
+"""MaxPool with indices or of dtypes other than float32, and MaxUnpool."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tf2rust.ops.pooling.pooling import pooling_window, unfit
 
 @dataclass(eq=False, kw_only=True)
 class MaxPoolWithIndices(Layer):
-    """The maximum over a window of [n, c, *spatial], and where in the input it stands if that is wanted."""
+    """The maximum over windows of [n, c, *spatial], and optionally its index in the input."""
 
     kind = "MaxPooling"
     window: Window
@@ -29,7 +29,10 @@ class MaxPoolWithIndices(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class MaxUnpool(Layer):
-    """Each element at its place in a tensor of zeros; places count the elements of a tensor of shape ``inner``."""
+    """Writes each element at its index into a tensor of zeros.
+
+    Indices count the elements of a tensor of shape ``inner``.
+    """
 
     kind = "MaxUnpool"
     inner: Dims
@@ -70,7 +73,7 @@ def _max_unpool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("MaxUnpool", Var("x"), Var("indices"), more=True))
 def max_unpool(m: Match, b: Builder) -> RuleResult:
-    """Places count the elements of the smallest tensor that could have been pooled, as ONNX' reference has it."""
+    """Indices count the elements of the smallest tensor that could have been pooled, as in ONNX' reference."""
     x, indices, y = b.value(m["x"]), b.value(m["indices"]), b.value(m.y)
     inner = _inner(m.root, b.infos)
     if x.dtype not in NUMBERS:

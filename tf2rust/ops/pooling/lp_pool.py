@@ -1,4 +1,4 @@
-"""LpPool and GlobalLpPool: the p-norm of a window, or of all there is."""
+"""LpPool and GlobalLpPool: the p-norm over windows, or over all positions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _power(x: Value, y: Value, exponent: float) -> Binary:
 
 @rule(Op("LpPool", Var("x")))
 def lp_pool(m: Match, b: Builder) -> RuleResult:
-    """The p-th root of the sum of the p-th powers of the sizes."""
+    """The p-th root of the sum of the p-th powers of the magnitudes."""
     x, y, p = b.value(m["x"]), b.value(m.y), float(m.root.attr("p", 2))
     if reason := unfit(m, x):
         return m.reject(reason)

@@ -1,4 +1,4 @@
-"""Max, average and sum pooling over one to three dimensions, channels-last."""
+"""Max, average and sum pooling over one to three spatial dimensions, channels-last."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tf2rust.ops.shape.transpose import wrap_channels_last
 
 @dataclass(eq=False, kw_only=True)
 class Pooling(Layer):
-    """The maximum, the average or the sum over a window: [n, *spatial, c] → [n, *spatial', c].
+    """The maximum, average or sum over windows: [n, *spatial, c] → [n, *spatial', c].
 
-    The maximum ignores the padding, the average leaves it out; with ``count_include_pad`` it counts as zeros.
+    Maximum and average ignore the padding, unless ``count_include_pad`` counts it as zeros.
     """
 
     function: str
@@ -92,7 +92,7 @@ def unfit(m: Match, x: Value) -> str | None:
 
 @rule(Op("MaxPool|AveragePool", Var("x"), name="pool"))
 def pooling(m: Match, b: Builder) -> RuleResult:
-    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    """Channels-first input and output: the layout pass removes the transposes around the layer."""
     x, y = b.value(m["x"]), b.value(m.y)
     if reason := unfit(m, x):
         return m.reject(reason)

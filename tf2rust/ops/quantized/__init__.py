@@ -1,1 +1,1 @@
-"""Numbers as integers of few bits, and products of those."""
+"""Quantization, and products of quantized tensors."""

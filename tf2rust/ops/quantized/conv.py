@@ -1,4 +1,4 @@
-"""Convolutions of quantised numbers: ConvInteger and QLinearConv."""
+"""Convolutions of quantized tensors: ConvInteger and QLinearConv."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _qlinear_conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("ConvInteger", Var("x"), Var("kernel"), more=True))
 def conv_integer(m: Match, b: Builder) -> RuleResult:
-    """Σ (x − zero of x) · (kernel − zero of kernel) in int32."""
+    """Σ (x − x_zero_point) · (kernel − kernel_zero_point) in int32."""
     inputs = [b.value(m["x"]), b.value(m["kernel"])]
     if bad := next((v for v in inputs if v.dtype not in SMALL), None):
         return m.reject(f"`{bad.name}` is {bad.dtype}; integers of 8 bits are there")
@@ -50,7 +50,7 @@ _NAMES = ("x", "xs", "xz", "w", "ws", "wz", "ys", "yz")
 
 @rule(Op("QLinearConv", *(Var(name) for name in _NAMES), more=True))
 def qlinear_conv(m: Match, b: Builder) -> RuleResult:
-    """The convolution in integers, its scale in floats, and that quantised again."""
+    """An integer convolution, scaled in float32 and quantized again."""
     x, x_scale, x_zero, kernel, scales, zeros, scale, zero = (b.value(m[name]) for name in _NAMES)
     y, given = b.value(m.y), m.root.input(8)
     if any(v.dtype not in SMALL for v in (x, kernel, y)) or {x_scale.dtype, scales.dtype, scale.dtype} != {"float32"}:

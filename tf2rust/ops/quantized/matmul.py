@@ -1,4 +1,4 @@
-"""MatMulInteger and QLinearMatMul: products of quantised matrices."""
+"""MatMulInteger and QLinearMatMul: products of quantized matrices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @dataclass(eq=False, kw_only=True)
 class MatMulInteger(MatMul):
-    """Σ (a − zero of a) · (b − zero of b) in int32; inputs are a, b and the two zero points."""
+    """Σ (a − a_zero_point) · (b − b_zero_point) in int32. Inputs: a, b and the two zero points."""
 
     kind = "MatMulInteger"
 
@@ -89,7 +89,7 @@ def requantized(
 
 @rule(Op("QLinearMatMul", *(Var(name) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz"))))
 def qlinear_matmul(m: Match, b: Builder) -> RuleResult:
-    """The product in integers, its scale in floats, and that quantised again."""
+    """An integer product, scaled in float32 and quantized again."""
     left, left_scale, left_zero, right, right_scale, right_zero, scale, zero = (
         b.value(m[name]) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz")
     )

@@ -1,4 +1,4 @@
-"""QuantizeLinear and DequantizeLinear: numbers as integers of few bits."""
+"""QuantizeLinear and DequantizeLinear: conversion to and from quantized integers."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Quantization(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class QuantizeLinear(Quantization):
-    """round(x / scale) + zero, saturated."""
+    """round(x / scale) + zero_point, saturated."""
 
     kind = "QuantizeLinear"
 
 
 @dataclass(eq=False, kw_only=True)
 class DequantizeLinear(Quantization):
-    """scale · (x − zero)."""
+    """scale · (x − zero_point)."""
 
     kind = "DequantizeLinear"
 

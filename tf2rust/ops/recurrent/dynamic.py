@@ -1,4 +1,4 @@
-"""ONNX' LSTM, GRU and RNN with weights that are inputs, or with what no recurrent layer of Keras has."""
+"""ONNX' LSTM, GRU and RNN with dynamic weights, or with options that Keras' recurrent layers lack."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class DynamicRecurrence(Layer):
 
 @rule(Op("LSTM|GRU|RNN", Var("x"), Var("kernel"), Var("recurrent"), more=True, name="recurrent"))
 def recurrent_with_dynamic_weights(m: Match, b: Builder) -> RuleResult:
-    """Time-major, as ONNX has it; transposes are around it where ``layout`` is 1."""
+    """Time-major, as in ONNX. If ``layout`` is 1, there are transposes around the layer."""
     node = m.root
     inputs = [b.value(m[name]) for name in ("x", "kernel", "recurrent")]
     optional = {name: node.input(i) for i, name in enumerate(OPTIONAL, start=3)}

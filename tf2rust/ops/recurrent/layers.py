@@ -1,4 +1,4 @@
-"""Recurrent layers: LSTM, GRU and SimpleRNN over [n, t, in]."""
+"""Recurrent layers over [n, t, in]: LSTM, GRU and SimpleRNN."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class SimpleRnn(Recurrent):
 class Lstm(Recurrent):
     """i, f, o = recurrent_activation(x·W + h·U + b), c' = f·c + i·activation(…), h' = o·activation(c').
 
-    The gates stand in Keras' order i, f, c, o along the last axis of kernel, recurrent kernel and bias.
+    The last axis of kernel, recurrent kernel and bias has the gates in Keras' order: i, f, c, o.
     """
 
     kind = "LSTM"
@@ -115,8 +115,8 @@ class Lstm(Recurrent):
 class Gru(Recurrent):
     """z, r = recurrent_activation(x·W + h·U + b + b'), h' = z·h + (1 − z)·activation(…).
 
-    The argument of the last is x·W + b + r·(h·U + b'), with ``reset_after``, or else x·W + b + (r·h)·U + b'. The gates
-    stand in Keras' order z, r, h along the last axis of the kernels and of b and b', the ``recurrent_bias``.
+    The argument of the activation is x·W + b + r·(h·U + b') with ``reset_after``, otherwise x·W + b + (r·h)·U + b'. The
+    last axis of the kernels, of b and of b' (``recurrent_bias``) has the gates in Keras' order: z, r, h.
     """
 
     kind = "GRU"

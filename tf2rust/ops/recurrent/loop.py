@@ -1,4 +1,4 @@
-"""The rule that makes recurrent layers of a Loop: one for each cell of its body, with masks and states."""
+"""The rule that converts a Loop to recurrent layers: one per cell of its body, with masks and states."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _backwards(value: ir.Value, loop: LoopAnalysis) -> ir.Value | None:
 
 @rule(Op("Loop", more=True, name="loop"))
 def recurrent_loop(m: Match, b: Builder) -> RuleResult:
-    """Time-major in and out; the transposes around it are for the layout pass to remove."""
+    """Time-major input and output: the layout pass removes the transposes around the layer."""
     m.root.has("body")
     loop = LoopAnalysis(m.root, b.infos)
     if not loop.runs_every_step():

@@ -1,4 +1,4 @@
-"""ONNX' operators LSTM, GRU and RNN: a recurrent layer for each direction."""
+"""The ONNX operators LSTM, GRU and RNN: one recurrent layer per direction."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ _NODE = ("LSTM|GRU|RNN", Var("x"), Const("kernel"), Const("recurrent"))
 
 @rule(Op(*_NODE, more=True, name="recurrent"))
 def recurrent(m: Match, b: Builder) -> RuleResult:
-    """Time-major in and out, but for layout 1; the transposes around it are for the layout pass to remove."""
+    """Time-major input and output unless ``layout`` is 1: the layout pass removes the transposes around the layer."""
     node = m.root
     found = _cells(m, b, node)
     if isinstance(found, Mismatch):
@@ -224,7 +224,7 @@ def _joined(parts: Sequence[Value], whole: Value, axis: int, b: Builder) -> list
 
 @rule(Op("Slice", Op(*_NODE, more=True, name="recurrent", shared=True), more=True, name="slice"))
 def one_direction(m: Match, b: Builder) -> RuleResult:
-    """The sequence of one direction of two."""
+    """The sequence of one of two directions."""
     node, y = m.node("recurrent"), b.value(m.y)
     found = _cells(m, b, node)
     if isinstance(found, Mismatch):

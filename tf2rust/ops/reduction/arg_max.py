@@ -1,4 +1,4 @@
-"""ArgMax and ArgMin: where the greatest or the least element along an axis is."""
+"""ArgMax and ArgMin: the index of the greatest or least element along an axis."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tf2rust.ops.reduction.reduce import reduced
 
 @dataclass(eq=False, kw_only=True)
 class ArgReduce(AlongAxis):
-    """Where the ``greatest`` element along ``axis`` is, or the least; the ``last`` of equal ones, or the first."""
+    """The index of the ``greatest`` or least element along ``axis``; of equal ones, the ``last`` or first."""
 
     greatest: bool
     last: bool

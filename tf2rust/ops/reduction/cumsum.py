@@ -15,7 +15,7 @@ from tf2rust.ops.reduction.along_axis import AlongAxis
 
 @dataclass(eq=False, kw_only=True)
 class Cumulative(AlongAxis):
-    """Sums, or products, of all elements up to each along ``axis``, or along the axis that is a second input."""
+    """Running sums or products along ``axis``, or along the axis that is a second input."""
 
     product: bool
     exclusive: bool

@@ -1,4 +1,4 @@
-"""Mean, sum, maximum, minimum and product over axes; the global poolings are of this kind."""
+"""Mean, sum, maximum, minimum and product over axes, including global pooling."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OF_FLAGS = ("ReduceMax", "ReduceMin")
 
 @dataclass(eq=False, kw_only=True)
 class Reduce(Layer):
-    """``function`` over neighbouring ``axes``, which disappear from the shape or, with ``keepdims``, become 1."""
+    """``function`` over adjacent ``axes``, which are removed from the shape or, with ``keepdims``, become 1."""
 
     function: str
     axes: tuple[int, ...]
@@ -96,7 +96,7 @@ def _reduce(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("|".join([*_FUNCTIONS, "GlobalAveragePool", "GlobalMaxPool"]), Var("x"), more=True, name="reduce"))
 def reduce(m: Match, b: Builder) -> RuleResult:
-    """Axes go one at a time, the last first; what are neighbours in the end is fused."""
+    """Reduces one axis at a time, the last first. Adjacent axes are fused later."""
     x, y = b.value(m["x"]), b.value(m.y)
     floats = m.root.op in ("ReduceMean", "GlobalAveragePool")
     known = ("float32",) if floats else NUMBERS + ("bool",) * (m.root.op in _OF_FLAGS)
@@ -124,7 +124,7 @@ def chain(b: Builder, functions: Sequence[str], axes: Sequence[int], keepdims: b
 
 @rule(Op("|".join(_NORMS), Var("x"), more=True, name="norm"))
 def reduce_norm(m: Match, b: Builder) -> RuleResult:
-    """Over several axes a sum of squares goes on as a sum; the logarithm comes last."""
+    """Over several axes, a sum of squares continues as a sum, and a norm as a norm. A logarithm comes last."""
     x, y = b.value(m["x"]), b.value(m.y)
     axes, keepdims = _axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
     if x.dtype != "float32" or not axes:
@@ -138,7 +138,7 @@ def reduce_norm(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("ReduceLogSumExp", Var("x"), more=True))
 def reduce_log_sum_exp(m: Match, b: Builder) -> RuleResult:
-    """log Σ exp(x − max) + max, so that nothing overflows."""
+    """log Σ exp(x − max) + max, which cannot overflow."""
     x, y = b.value(m["x"]), b.value(m.y)
     axes, keepdims = _axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
     if x.dtype not in ("float32", "float64") or not axes:

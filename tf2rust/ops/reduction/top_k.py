@@ -1,4 +1,4 @@
-"""TopK: the greatest or least elements along an axis, in order."""
+"""TopK: the greatest or least elements along an axis, sorted."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from tf2rust.ops.reduction.along_axis import AlongAxis
 
 @dataclass(eq=False, kw_only=True)
 class TopK(AlongAxis):
-    """The ``greatest`` elements along ``axis``, or the least, in order, and where they were.
+    """The ``greatest`` or least elements along ``axis``, sorted, and their indices.
 
-    How many is a second input where it is not known before.
+    If the number is data-dependent, it is a second input.
     """
 
     kind = "TopK"

@@ -1,1 +1,1 @@
-"""Tensors under other dimensions: reshaped, transposed, joined, padded, repeated."""
+"""Operators that change shapes: reshaping, transposing, joining, padding, repeating."""

@@ -1,4 +1,4 @@
-"""Concatenate: tensors one after the other along an axis."""
+"""Concatenate: joins tensors along an axis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class Concatenate(Layer):
-    """The inputs along ``axis``."""
+    """The inputs joined along ``axis``."""
 
     kind = "Concatenate"
     is_data_movement = True

@@ -1,4 +1,4 @@
-"""Expand, Tile and ConstantOfShape: elements repeated along axes."""
+"""Expand, Tile and ConstantOfShape: repetition along axes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @dataclass(eq=False, kw_only=True)
 class Expand(Layer):
-    """Repeats the input along the axes in which it has 1 where the output has more."""
+    """Repeats the input along its axes of size 1."""
 
     kind = "Expand"
 
@@ -37,7 +37,7 @@ class Expand(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class ConstantOfShape(Expand):
-    """A number, the first input, repeated to the shape that the second input holds."""
+    """The first input, a scalar, repeated to the shape in the second input."""
 
     kind = "ConstantOfShape"
 
@@ -120,7 +120,7 @@ def expand(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("ConstantOfShape", Var("shape")))
 def filled(m: Match, b: Builder) -> RuleResult:
-    """One number, repeated."""
+    """A repeated scalar."""
     m.root.has("value")
     info = b.infos[m.y]
     if info.fill is None or info.dtype not in DTYPES:

@@ -1,4 +1,4 @@
-"""ZeroPadding: a constant, or what lies inside, around a tensor. In front of a convolution zeros become part of it."""
+"""Padding with a constant or with elements of the tensor. A convolution fuses zero padding in front of it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @dataclass(eq=False, kw_only=True)
 class Pad(Layer):
-    """``padding[i]`` elements before and after axis i, by ``mode``: ``value``, or the number that is the second input;
-    or elements of the input: the nearest (``edge``), mirrored ones (``reflect``), those from the other side (``wrap``).
+    """Adds ``padding[i]`` elements before and after axis i.
+
+    By ``mode``, they are ``value`` or the second input (``constant``), the nearest element (``edge``), mirrored
+    elements (``reflect``) or elements from the other end (``wrap``).
     """
 
     kind = "ZeroPadding"
@@ -93,7 +95,10 @@ def _cut(pad: Dim) -> int:
 
 @rule(Op("Pad", Var("x"), more=True))
 def pad(m: Match, b: Builder) -> RuleResult:
-    """Negative padding crops, before anything is added; where sizes decide, it is an error when the model runs."""
+    """Negative padding crops before anything is added.
+
+    If its sign depends on symbolic dimensions, it is an error at run time.
+    """
     x, y = b.value(m["x"]), b.value(m.y)
     mode = m.root.attr("mode", "constant")
     if mode not in _MODES or x.dtype not in DTYPES:

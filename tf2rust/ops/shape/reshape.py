@@ -1,4 +1,4 @@
-"""Reshape and its kin: the same elements in the same order under other dimensions. They cost nothing."""
+"""Reshape, Flatten, Squeeze, Unsqueeze and Identity: the same elements with another shape, at no cost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ X = Var("x")
 
 @dataclass(eq=False, kw_only=True)
 class Reshape(Layer):
-    """Gives the output's shape to the input's elements: an alias, or a copy where the output has a place of its own."""
+    """The input's elements with the output's shape: an alias, or a copy if the output has an allocation of its own."""
 
     kind = "Reshape"
     is_data_movement = True
@@ -99,7 +99,7 @@ def _identity(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Reshape|Flatten|Unsqueeze|Squeeze", X, more=True, name="view"))
 def reshape(m: Match, b: Builder) -> Layer:
-    """The shape function has already understood the node's parameters."""
+    """The shape function has already read the node's parameters."""
     for attribute in ("axes", "axis", "allowzero", "shape"):
         m.root.has(attribute)
     return Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.y)])

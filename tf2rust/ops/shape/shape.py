@@ -1,7 +1,7 @@
-"""Shape and Size: the dimensions of a tensor, as numbers.
+"""Shape and Size: the dimensions of a tensor as numbers.
 
-What exporters compute from them is mostly arithmetic on shapes, which is done at conversion and leaves no layer. The
-layer is for numbers that are data.
+Most uses are arithmetic on shapes, which is done at conversion and leaves no layer. The layer is for dimensions that
+are used as data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class Shape(Layer):
-    """Dimensions as int64."""
+    """The dimensions as int64."""
 
     kind = "Shape"
     dims: Dims

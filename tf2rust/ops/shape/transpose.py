@@ -1,4 +1,4 @@
-"""Transpose: axes in another order. The layout pass removes most of them."""
+"""Transpose: permutes axes. The layout pass removes most transposes."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def _transform(x: Value, y: Value, kernel: np.ndarray, b: Builder) -> list[Layer
 
 @rule(Op("DFT", Var("x"), more=True))
 def dft(m: Match, b: Builder) -> RuleResult:
-    """A product with a matrix of roots of unity: exact, and fast as long as it is short."""
+    """A product with a matrix of roots of unity, which is accurate, and fast for short transforms."""
     x, y = b.value(m["x"]), b.value(m.y)
     axis, length, count = _dft_plan(m.root, b.infos)
     back, one_sided = bool(m.root.attr("inverse", 0)), bool(m.root.attr("onesided", 0))
@@ -138,7 +138,7 @@ def _stft(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("STFT", Var("x"), more=True))
 def stft(m: Match, b: Builder) -> RuleResult:
-    """Frames are gathered, weighted by the window, and transformed."""
+    """Gathers frames, multiplies them by the window, and transforms them."""
     x, y = b.value(m["x"]), b.value(m.y)
     step, length, count = _frames(m.root, b.infos)
     m.root.has("onesided")

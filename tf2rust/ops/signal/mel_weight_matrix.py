@@ -1,4 +1,4 @@
-"""MelWeightMatrix: filters that sum up a spectrum on the mel scale."""
+"""MelWeightMatrix: filters that map a spectrum to the mel scale."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _INPUTS = ("filters", "samples", "rate", "lower", "upper")
 
 @dataclass(eq=False, kw_only=True)
 class MelWeightMatrix(Layer):
-    """[bins of the spectrum, filters]; inputs are numbers: filters, samples, their rate, lowest and highest hertz."""
+    """[spectrum bins, filters].
+
+    Inputs are scalars: number of filters, DFT length, sample rate, lower and upper frequency in Hz.
+    """
 
     kind = "MelWeightMatrix"
 
