@@ -160,7 +160,7 @@ def test_only_binary_classifiers_have_thresholds(crates: Crates) -> None:
     [
         ("", "object"),
         ('{"version": 1}', "`dirty` is missing"),
-        ('{"version": 1, "dirty": {"bottom": 0.2, "low": 0.1, "medium": 0.3, "high": 1}}', "`low` is below"),
+        ('{"version": 1, "dirty": {"bottom": 0.2, "low": 0.1, "medium": 0.3, "high": 1}}', "`low` is lower than"),
         ('{"version": 1, "dirty": {"bottom": NaN, "low": 0.1, "medium": 0.3, "high": 1}}', "a number"),
         ('{"version": 1, "dirty": {"bottom": 0, "low": 0.1, "medium": 0.3, "high": 1.5}}', "from 0 to 1"),
     ],

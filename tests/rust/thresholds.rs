@@ -42,9 +42,9 @@ fn equal_thresholds_ascend() {
 #[test]
 fn a_bad_file_is_refused_with_its_reason() {
     let cases = [
-        ("", "at byte 0 there should be an object"),
-        ("thresholds", "at byte 0 there should be an object"),
-        ("[]", "at byte 0 there should be an object"),
+        ("", "at byte 0: expected an object"),
+        ("thresholds", "at byte 0: expected an object"),
+        ("[]", "at byte 0: expected an object"),
         (r#"{"version": 1"#, "a comma or }"),
         (r#"{"version": 1,}"#, "a key in double quotes"),
         (r#"{"version" 1}"#, "a colon"),
@@ -52,28 +52,28 @@ fn a_bad_file_is_refused_with_its_reason() {
         (r#"{"version": 1}"#, "the key `dirty` is missing"),
         (r#"{"dirty": {"bottom": 0, "low": 0, "medium": 0, "high": 0}}"#, "the key `version` is missing"),
         (&GOOD.replace(r#""low": 0.25, "#, ""), "the key `low` is missing"),
-        (&GOOD.replace("low", "lower"), "the key `lower` is unknown or there twice"),
-        (&GOOD.replace("low", "bottom"), "the key `bottom` is unknown or there twice"),
-        (&GOOD.replace(r#""version": 1"#, r#""version": 2"#), "another version"),
-        (&GOOD.replace("0.25", "0.05"), "`low` is below the threshold before it"),
+        (&GOOD.replace("low", "lower"), "the key `lower` is unknown or repeated"),
+        (&GOOD.replace("low", "bottom"), "the key `bottom` is unknown or repeated"),
+        (&GOOD.replace(r#""version": 1"#, r#""version": 2"#), "unsupported version"),
+        (&GOOD.replace("0.25", "0.05"), "`low` is lower than the threshold before it"),
         (&GOOD.replace("0.1", "-0.1"), "`bottom` must be a number from 0 to 1"),
         (&GOOD.replace("1}}", "1.5}}"), "`high` must be a number from 0 to 1"),
         (&GOOD.replace("1}}", "1e99}}"), "`high` must be a number from 0 to 1"),
-        (&GOOD.replace("0.25", "NaN"), "there should be a number"),
-        (&GOOD.replace("0.25", "\"0.25\""), "there should be a number"),
-        (&GOOD.replace("0.25", "null"), "there should be a number"),
-        (&GOOD.replace("0.25", ".25"), "there should be a number"),
-        (&GOOD.replace("0.25", "00.25"), "there should be a number"),
-        (&GOOD.replace("0.25", "+0.25"), "there should be a number"),
-        (&GOOD.replace("0.25", "0.25.5"), "there should be a number"),
-        (&GOOD.replace("0.25", "-"), "there should be a number"),
-        (&GOOD.replace("5e-1", "5e"), "there should be a number"),
+        (&GOOD.replace("0.25", "NaN"), "expected a number"),
+        (&GOOD.replace("0.25", "\"0.25\""), "expected a number"),
+        (&GOOD.replace("0.25", "null"), "expected a number"),
+        (&GOOD.replace("0.25", ".25"), "expected a number"),
+        (&GOOD.replace("0.25", "00.25"), "expected a number"),
+        (&GOOD.replace("0.25", "+0.25"), "expected a number"),
+        (&GOOD.replace("0.25", "0.25.5"), "expected a number"),
+        (&GOOD.replace("0.25", "-"), "expected a number"),
+        (&GOOD.replace("5e-1", "5e"), "expected a number"),
         (&format!("{GOOD}x"), "the end of the file"),
-        (&"{\"dirty\":".repeat(9), "the key `dirty` is unknown or there twice"),
+        (&"{\"dirty\":".repeat(9), "the key `dirty` is unknown or repeated"),
     ];
     for (text, reason) in cases {
         let error = Thresholds::from_json(text).expect_err(text).to_string();
-        assert!(error.contains(reason), "{text}: {error} where {reason:?} is expected");
+        assert!(error.contains(reason), "{text}: {error}, expected {reason:?}");
     }
 }
 
