@@ -88,12 +88,12 @@ def _folder(folder: Path) -> Path:
 
 
 BAD_MODELS: list[tuple[Callable[[Path], Path], str]] = [
-    (_absent, "There is no file"),
+    (_absent, "does not exist"),
     (_text, "is not an ONNX model"),
     (_empty, "is not an ONNX model"),
-    (_truncated, "is not an ONNX model, or it is cut short"),
+    (_truncated, "is not an ONNX model, or it is truncated"),
     (_outside, "outside the model's folder"),
-    (_missing_data, "which is not there"),
+    (_missing_data, "but this file does not exist"),
     (_short_data, "is too short"),
     (_folder, "is a folder"),
 ]
@@ -180,8 +180,8 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--dim", "batch"], "write NAME=SIZE"),
-        (["--dim", "batch=0"], "write NAME=SIZE"),
+        (["--dim", "batch"], "expected NAME=SIZE"),
+        (["--dim", "batch=0"], "expected NAME=SIZE"),
         (["--dim", "time=5"], "its symbolic dimensions are: `batch`"),
         (["--enable_inplace", "perhaps"], "--enable_inplace"),
         (["--no_such_option"], "No such option"),

@@ -131,7 +131,7 @@ def test_all_reasons_are_given_at_once(source: Source, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "There is no file .*fv.npz; --path_to_fv wants an NPZ of features"),
+        (None, "The file .*fv.npz does not exist; --path_to_fv wants an NPZ of features"),
         (b"", "is not a readable NPZ file"),
         (b"text", "is not a readable NPZ file"),
         (b"PK\x03\x04cut", "is not a readable NPZ file"),

@@ -1,7 +1,7 @@
-"""Constant folding: nodes whose inputs are all constants are computed at conversion, within a budget.
+"""Constant folding: nodes with constant inputs are computed at conversion, within a budget.
 
-A node that takes more than the budget by itself is refused. One that takes more than what is left of it is left to a
-layer, which computes it when the model runs.
+A node that exceeds the whole budget is refused. A node that exceeds only the rest of the budget becomes a layer, which
+computes the value when the model runs.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from tf2rust.ops.core.operands import infer_outputs
 
 _MIB = 1 << 20
 _FORMAT = 10
-"""The version of ONNX' file format for the models of one node: enough for all operator sets."""
+"""The ONNX format version of single-node models: recent enough for all operator sets."""
 _STEP = 1 << 19
-"""Operations that it takes to call a node: they count where a loop calls it again and again."""
+"""The operations of calling a node, which matter if a loop calls it repeatedly."""
 _WRONG_IN_REFERENCE = frozenset(
     {
         "BatchNormalization",
@@ -38,14 +38,15 @@ _WRONG_IN_REFERENCE = frozenset(
         "Softmax",
     }
 )
-"""Operators that ONNX' reference implementation computes as no, or only as the newest, operator set has them."""
+"""Operators that ONNX's reference implementation computes incorrectly, or correctly only for the latest operator set.
+"""
 _QUICK = 1 << 30
-"""Operations beyond which ONNX Runtime computes what the reference implementation is slow at."""
+"""Above this number of operations, ONNX Runtime computes what the reference implementation is slow at."""
 
 
 @dataclass
 class Budget:
-    """What folding may still take: bytes of one result, bytes and operations of all."""
+    """The remaining budget of folding: bytes of one result, and bytes and operations of all results."""
 
     result: int
     total: int
@@ -53,21 +54,20 @@ class Budget:
 
     @classmethod
     def for_weights(cls, size: int) -> Budget:
-        """The budget of a model whose file holds ``size`` bytes.
+        """The budget of a model file of ``size`` bytes.
 
-        A result may have 512 MiB or four times the file's size, whichever is more, all results together 768 MiB or
-        sixteen times the size; and 2^33 operations or 256 for each byte may be done. ``total`` and ``operations`` are
-        what is left of it.
+        One result can take 512 MiB or four times the file size, whichever is larger. All results can take 768 MiB or
+        sixteen times the file size, and 2^33 operations or 256 per byte. ``total`` and ``operations`` are what remains.
         """
         return cls(max(512 * _MIB, 4 * size), max(768 * _MIB, 16 * size), max(1 << 33, 256 * size))
 
 
 class TooLargeError(InferenceError):
-    """What depends on no input takes more memory or time than any model may."""
+    """A constant subgraph exceeds the memory or time that any model can use."""
 
 
 class ConstantFolder:
-    """Folds the nodes of one model; what was computed once is kept."""
+    """Folds the nodes of one model, and caches its results."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -75,7 +75,7 @@ class ConstantFolder:
         self._known: dict[ir.Node, list[ValueInfo] | None] = {}
 
     def fold(self, node: ir.Node, infos: ValueInfos, found: Sequence[ValueInfo]) -> list[ValueInfo] | None:
-        """The constants that a node of constant inputs makes; None if it is left to a layer.
+        """Returns the constants that the node computes from constants; None if the node becomes a layer.
 
         ``found`` are the infos of its outputs, from their shapes alone. Raises TooLargeError as ``check`` does.
         """
@@ -85,17 +85,17 @@ class ConstantFolder:
         return self._known[node]
 
     def check(self, node: ir.Node, infos: ValueInfos, found: Sequence[ValueInfo]) -> Cost:
-        """What a node takes that depends on no input; raises TooLargeError if that is more than any model may."""
+        """Returns the cost of a node that depends on no input. Raises TooLargeError if it exceeds the whole budget."""
         cost = cost_of(Node(node), infos, found)
         if cost.size > self._largest:
             raise TooLargeError(
-                f"its result depends on no input and takes {cost.size / _MIB:,.0f} MiB, but "
-                f"{self._largest / _MIB:,.0f} MiB are allowed for it; check the sizes that it is computed from"
+                f"its result depends on no input and takes {cost.size / _MIB:,.0f} MiB, more than the "
+                f"{self._largest / _MIB:,.0f} MiB allowed for a constant; check the sizes that it is computed from"
             )
         if cost.native > self._longest:
             raise TooLargeError(
-                f"its result depends on no input and takes {cost.native:.1e} operations, but {self._longest:.1e} are "
-                "allowed for it; store the result in the model instead"
+                f"its result depends on no input and takes {cost.native:.1e} operations, more than the "
+                f"{self._longest:.1e} allowed for constants; store the result in the model instead"
             )
         return cost
 
@@ -117,7 +117,7 @@ class ConstantFolder:
         return None
 
     def _loop(self, node: ir.Node, infos: ValueInfos) -> list[np.ndarray] | None:
-        """The last states of a Loop and what it collects; None if its body has a node that is not folded."""
+        """The final states and scan outputs of a Loop; None if a node in its body is not folded."""
         body, outer = node.attributes["body"].value, infos
         limit, started = ([*node.inputs, None, None][i] for i in range(2))
         steps = None if limit is None else int(_number(infos, limit))
@@ -146,7 +146,7 @@ class ConstantFolder:
         return [*(np.asarray(state) for state in states), *(np.stack(own) for own in collected)]
 
     def _graph(self, graph: ir.Graph, infos: ValueInfos) -> list[np.ndarray] | None:
-        """The outputs of a graph whose inputs are constants; None if it has a node that is not folded."""
+        """The outputs of a graph with constant inputs; None if a node is not folded."""
         for value in graph.initializers.values():
             if value.const_value is not None:
                 infos[value] = ValueInfo.of_const(value.const_value.numpy())
@@ -166,8 +166,8 @@ class ConstantFolder:
     def _spend(self, operations: int) -> None:
         if operations > self.budget.operations:
             raise TooLargeError(
-                f"it is a loop over constants that does not end within the {self._longest:.1e} operations that are "
-                "allowed for it; store its result in the model instead"
+                f"it is a loop over constants that does not end within the {self._longest:.1e} operations allowed "
+                "for constants; store its result in the model instead"
             )
         self.budget.operations -= operations
 
@@ -176,7 +176,9 @@ _Run = Callable[[onnx.ModelProto, Mapping[str, np.ndarray]], dict[str, np.ndarra
 
 
 def _ways(op: str, cost: Cost) -> Iterator[tuple[_Run, int]]:
-    """Who computes a node, and in how many operations: ONNX' reference implementation, unless it is slow at it."""
+    """The implementations that can compute a node, each with its number of operations; the reference implementation is
+    first, unless it is slow.
+    """
     ways: list[tuple[_Run, int]] = [(run_reference, cost.interpreted), (run_onnx, cost.native)]
     if op in _WRONG_IN_REFERENCE:
         ways = ways[1:]
@@ -184,7 +186,7 @@ def _ways(op: str, cost: Cost) -> Iterator[tuple[_Run, int]]:
 
 
 def _run(run: _Run, node: ir.Node, infos: ValueInfos) -> list[np.ndarray] | None:
-    """What the node makes of its inputs; None if this implementation lacks the operator or fails at it."""
+    """Runs the node on its constant inputs; None if this implementation lacks the operator or fails."""
     names = [f"i{i}" if v is not None else "" for i, v in enumerate(node.inputs)]
     outputs = [f"o{i}" if v.name else "" for i, v in enumerate(node.outputs)]
     proto = ir.to_proto(node)
@@ -216,7 +218,7 @@ def _is_view(array: np.ndarray, inputs: Sequence[np.ndarray | None]) -> bool:
 
 
 def _number(infos: ValueInfos, value: ir.Value) -> np.ndarray:
-    """A constant of one element, without its axes."""
+    """A constant with one element, as a scalar."""
     array = infos.const(value)
-    assert array is not None  # what is folded reads constants alone
+    assert array is not None  # only nodes with constant inputs are folded
     return array.reshape(())

@@ -1,4 +1,4 @@
-"""Dtypes, symbolic shapes and constants of every value, found from the inputs onwards."""
+"""Infers the dtype, the symbolic shape and the constant contents of every value, from the inputs on."""
 
 from __future__ import annotations
 
@@ -31,41 +31,42 @@ from tf2rust.ops.core.registry import load_ops
 from tf2rust.stages import at_node, brief
 
 MOST_AXES = 64
-"""Dimensions of an array of NumPy."""
+"""The maximum rank of a NumPy array."""
 _RANDOM = ("Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike")
-"""Operators that make something else of the same inputs each time."""
+"""Operators whose results differ from run to run."""
 
 
 @dataclass
 class Analysis:
-    """The graph with all that is known of its values, and why something is not known."""
+    """The graph, the infos of its values, and the reasons for unknown values."""
 
     graph: ir.Graph
     infos: ValueInfos
     folded: set[ir.Node] = field(default_factory=set)
     """Nodes whose outputs are constants."""
     problems: dict[ir.Node, str] = field(default_factory=dict)
-    """Nodes whose outputs' shapes could not be found, with the reason."""
+    """Nodes whose output shapes are unknown, with the reason."""
     unbounded: set[ir.Node] = field(default_factory=set)
-    """Nodes among these that depend on no input, and whose outputs take more memory or time than a model may."""
+    """The nodes among these that depend on no input, but whose outputs need more memory or time than a model can use.
+    """
     left: set[ir.Value] = field(default_factory=set)
-    """Values that depend on no input but were too large to be folded: they are computed when the model runs."""
+    """Constant values that were too large to be folded: a layer computes them when the model runs."""
     guessed: dict[ir.Value, str] = field(default_factory=dict)
-    """Values of which only ONNX' own inference knows something, or that depend on such; and the node to blame."""
+    """Values that only ONNX's own inference knows, or that depend on such values, with the node that causes it."""
     symbolic: list[str] = field(default_factory=list)
     """The symbolic dimensions, in the order of the inputs."""
     renamed: Mapping[str, str] = field(default_factory=dict)
-    """Those among them that have a number behind, and what the model calls them."""
+    """The symbolic dimensions with a number in their identifier, and their names in the model."""
     bind: Mapping[str, int] = field(default_factory=dict)
-    """The sizes that symbolic dimensions are given."""
+    """The sizes that symbolic dimensions are bound to."""
     opsets: Mapping[str, int] = field(default_factory=dict)
-    """The version of each operator set that the model is written for."""
+    """The model's version of each operator set."""
     onnx_shapes: Callable[[], OnnxShapes] = dict
-    """What ONNX' own inference finds, for operators that are not known."""
+    """The results of ONNX's own inference, for unknown operators."""
     weights: Mapping[ir.Value, ValueInfo] = field(default_factory=dict)
     """The infos of the initializers."""
     folder: ConstantFolder = field(default_factory=lambda: ConstantFolder(Budget.for_weights(0)))
-    """Computes what is constant; it remembers what it did."""
+    """Computes constants, and caches the results."""
 
 
 def analyse(
@@ -75,10 +76,10 @@ def analyse(
     load_ops()
     try:
         model = ir.from_proto(proto)
-    except Exception as error:  # whatever it raises at what the checker lets pass
+    except Exception as error:  # onnx_ir raises many kinds of errors for graphs that pass the checker
         cause = error.__cause__ or error
         raise ConversionError(
-            f"The model's graph cannot be read ({type(cause).__name__}: {brief(str(cause))}); export it again."
+            f"The model's graph cannot be read ({type(cause).__name__}: {brief(str(cause))}); export the model again."
         ) from error
     opsets = dict(model.opset_imports)
     for node in model.graph:
@@ -104,7 +105,7 @@ def analyse(
 
 
 def reanalyse(known: Analysis) -> Analysis:
-    """The same for a graph whose nodes have changed."""
+    """Repeats the analysis after nodes of the graph have changed."""
     analysis = replace(
         known, infos=ValueInfos(), folded=set(), problems={}, unbounded=set(), left=set(), guessed={}, symbolic=[]
     )
@@ -124,10 +125,10 @@ def _set_inputs(analysis: Analysis) -> None:
     for value in inputs:
         known = _is_tensor(value) and value.shape is not None
         if _is_tensor(value) and not (known and len(value.shape or ()) <= MOST_AXES):
-            rank = f"{len(value.shape or ())} dimensions, of which {MOST_AXES} are the most" if known else "no shape"
+            rank = f"{len(value.shape or ())} dimensions (at most {MOST_AXES} are supported)" if known else "no shape"
             raise ConversionError(
-                f"The input `{brief(value.name or '')}` is declared with {rank}; declare its rank when the model is "
-                "exported."
+                f"The input `{brief(value.name or '')}` is declared with {rank}; declare its rank when exporting "
+                "the model."
             )
     dimensions = Dimensions(inputs)
     for value, shape in dimensions.shapes(analysis.bind).items():
@@ -137,7 +138,7 @@ def _set_inputs(analysis: Analysis) -> None:
 
 
 def _is_tensor(value: ir.Value) -> bool:
-    """Whether a value is declared as a tensor; of others nothing is known, which is up to those who read them."""
+    """Whether a value is declared as a tensor. Nothing is inferred for other values; the nodes that read them fail."""
     return isinstance(value.type, ir.TensorType) and value.dtype not in (None, ir.DataType.UNDEFINED)
 
 
@@ -147,7 +148,7 @@ def _infer_node(node: ir.Node, analysis: Analysis) -> None:
         if (branch := take_branch(node, infos)) is None:
             _enter(node, analysis)
             found = _possible(_found(node, analysis))
-    except Exception as error:  # a node that is not as ONNX defines it can make a shape function raise anything
+    except Exception as error:  # A malformed node can make a shape function raise anything.
         _set_problem(node, str(error) if isinstance(error, InferenceError) else malformed_node(error), analysis)
         return
     if branch is not None:
@@ -165,13 +166,13 @@ def _infer_node(node: ir.Node, analysis: Analysis) -> None:
 
 
 def _set_problem(node: ir.Node, reason: str, analysis: Analysis) -> None:
-    """Notes why the node's outputs are not known, and what ONNX' own inference knows of them."""
+    """Stores why the node's outputs are unknown, and the results of ONNX's own inference."""
     inside = _blamed_inside(node, analysis)
     blamed = _blamed(node, analysis) or inside or label(node)
     analysis.problems[node] = f"its body needs `{inside}`, which is not supported" if inside else reason
     for output in node.outputs:
         analysis.guessed[output] = blamed
-        # Not for operators that are known: ONNX' inference does not survive all that may be wrong with them.
+        # Not for known operators: ONNX's inference can crash on malformed nodes.
         unknown = shape_function(node.op_type) is None
         dtype, dims = analysis.onnx_shapes().get(output.name or "", ("", ())) if unknown else ("", ())
         if dtype:
@@ -186,7 +187,7 @@ def _possible(found: Sequence[ValueInfo]) -> Sequence[ValueInfo]:
     for info in found:
         if len(info.shape) > MOST_AXES:
             raise InferenceError(
-                f"its result would have {len(info.shape)} dimensions, of which {MOST_AXES} are the most"
+                f"its result would have {len(info.shape)} dimensions, but at most {MOST_AXES} are supported"
             )
         if any(isinstance(d, int) and not 0 <= d < 1 << 63 for d in info.shape):
             raise InferenceError(
@@ -210,7 +211,7 @@ def _found(node: ir.Node, analysis: Analysis) -> Sequence[ValueInfo]:
             analysis.folder.check(node, infos, found)
         elif (made := analysis.folder.fold(node, infos, found)) is not None:
             return made
-    except TooLargeError as error:  # its shape is known nevertheless, and may be all that is asked for
+    except TooLargeError as error:  # The shape is known nevertheless, and may be sufficient.
         analysis.unbounded.add(node)
         analysis.problems[node] = str(error)
         analysis.guessed.update(dict.fromkeys(node.outputs, node.name or "?"))
@@ -221,7 +222,7 @@ def _found(node: ir.Node, analysis: Analysis) -> Sequence[ValueInfo]:
 
 
 def _constants_of_unknown(node: ir.Node, analysis: Analysis) -> Sequence[ValueInfo] | None:
-    """What an operator without a shape function here makes of constants, by the shapes that ONNX itself infers."""
+    """The constant outputs of an operator without a shape function, with the shapes that ONNX itself infers."""
     infos = analysis.infos
     if node.domain not in ("", "ai.onnx") or shape_function(node.op_type) is not None or node.op_type in _RANDOM:
         return None
@@ -254,7 +255,7 @@ def _enter(node: ir.Node, analysis: Analysis) -> None:
 
 
 def bodies_of(node: ir.Node) -> list[ir.Graph]:
-    """The graphs inside of a node: a loop's body, the branches of an If."""
+    """The subgraphs of a node: the body of a loop, the branches of an If."""
     found: list[ir.Graph] = []
     for attribute in node.attributes.values():
         found += [attribute.value] if attribute.type == ir.AttributeType.GRAPH else []
@@ -263,7 +264,7 @@ def bodies_of(node: ir.Node) -> list[ir.Graph]:
 
 
 def read_by(node: ir.Node) -> Iterator[ir.Value]:
-    """What the node reads: its inputs, and what its bodies capture from around it."""
+    """The values that the node reads: its inputs, and the outer values that its bodies capture."""
     yield from (v for v in node.inputs if v is not None)
     for graph in bodies_of(node):
         inside = {v for inner in graph for v in inner.outputs} | {*graph.inputs, *graph.initializers.values()}
@@ -272,7 +273,7 @@ def read_by(node: ir.Node) -> Iterator[ir.Value]:
 
 
 def _blamed_inside(node: ir.Node, analysis: Analysis) -> str | None:
-    """The node inside of this one's bodies that keeps an output of theirs from being known."""
+    """The node in one of the bodies that makes a body output unknown."""
     values = [v for graph in bodies_of(node) for v in graph.outputs]
     return next((analysis.guessed[v] for v in values if v in analysis.guessed), None)
 

@@ -1,4 +1,4 @@
-"""float16: a node that reads or writes such numbers computes in float32, and rounds each result once."""
+"""float16: a node that reads or writes float16 computes in float32, and rounds each result once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NARROW = "float16"
 
 
 def widened(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
-    """The node on float32 between Casts; None for one that has nothing to do with float16, or is a Cast itself."""
+    """The node in float32 between Casts; None if the node has no float16 values or is a Cast itself."""
     if node.op_type == "Cast" or any(a.type == ir.AttributeType.GRAPH for a in node.attributes.values()):
         return None
     info = {v: infos.known(v) for v in (*node.inputs, *node.outputs) if v is not None}
