@@ -3,7 +3,8 @@
 
 use cnn::Thresholds;
 use libfuzzer_sys::fuzz_target;
-use tf_layers::{F16, NpyArray, Npz, NpzWriter};
+use tf_layers::io::{NpyArray, Npz, NpzWriter};
+use tf_layers::tensor::F16;
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(text) = core::str::from_utf8(data) {

@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use lstm::LstmModel;
-use tf_layers::{Blob, Entry, F16, Npz, pack};
+use tf_layers::io::{Blob, Entry, Npz, pack};
+use tf_layers::tensor::F16;
 use tf2rust_fuzz::{Damaged, Source};
 
 const ARCHITECTURE: [u8; 32] = [7; 32];

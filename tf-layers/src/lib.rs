@@ -51,7 +51,3 @@ pub use simd::Isa;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-// The names by which generated crates call this one.
-#[doc(hidden)]
-pub use crate::{gemm::*, io::*, nn::*, ops::*, tensor::*};

@@ -3,8 +3,9 @@
 mod common;
 
 use common::{Rng, assert_close, isas, on, packed, view, view_mut};
-use tf_layers::{
-    Activation, Attention, Direction, GroupNorm, Mask, Matrix, RmsNorm, SimpleRnn, States, UnitNorm,
+use tf_layers::gemm::Matrix;
+use tf_layers::nn::{
+    Activation, Attention, Direction, GroupNorm, Mask, RmsNorm, SimpleRnn, States, UnitNorm,
 };
 
 #[test]

@@ -3,7 +3,8 @@
 mod common;
 
 use common::{Rng, isas, on, view, view_mut};
-use tf_layers::{Binary, Isa};
+use tf_layers::Isa;
+use tf_layers::ops::Binary;
 
 #[test]
 fn binary() {

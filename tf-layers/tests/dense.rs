@@ -3,7 +3,8 @@
 mod common;
 
 use common::{Rng, activate, activate_onto, assert_close, beside, isas, on, packed, view, view_mut};
-use tf_layers::{Activation, Dense, Matrix};
+use tf_layers::gemm::Matrix;
+use tf_layers::nn::{Activation, Dense};
 
 const SIZES: [usize; 10] = [1, 2, 3, 5, 15, 16, 17, 33, 64, 100];
 

@@ -3,7 +3,9 @@
 mod common;
 
 use common::{on, view, view_mut};
-use tf_layers::{F16, Isa, cast};
+use tf_layers::Isa;
+use tf_layers::ops::cast;
+use tf_layers::tensor::F16;
 
 #[test]
 fn casts_of_halves() {

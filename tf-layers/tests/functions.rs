@@ -6,7 +6,9 @@ use common::exact::{
     SELU, erf, gelu, gelu_tanh, mish, negative, sigmoid, softplus, squareplus, threshold, vanishing,
 };
 use common::{isas, on, view, view_mut};
-use tf_layers::{Activation, Isa, Unary};
+use tf_layers::Isa;
+use tf_layers::nn::Activation;
+use tf_layers::ops::Unary;
 
 /// One function with its reference and how far it may be off.
 struct Case {

@@ -4,7 +4,8 @@ mod common;
 
 use common::{isas, on, view, view_mut};
 use tf_layers::ops::{self, Update};
-use tf_layers::{Context, Error, Result, View, ViewMut};
+use tf_layers::tensor::{View, ViewMut};
+use tf_layers::{Context, Error, Result};
 
 fn count(len: usize) -> Vec<i32> {
     (0..len as i32).collect()

@@ -1,6 +1,7 @@
 //! Arrays read as another type of number: whole numbers that fit, and nothing else.
 
-use tf_layers::{Element, Npz, NpzWriter, Result, Whole};
+use tf_layers::Result;
+use tf_layers::io::{Element, Npz, NpzWriter, Whole};
 
 fn read<S: Element, T: Whole>(data: &[S]) -> Result<Vec<T>> {
     let mut writer = NpzWriter::new();

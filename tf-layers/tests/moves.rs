@@ -3,7 +3,8 @@
 mod common;
 
 use common::{on, view, view_mut};
-use tf_layers::{Compare, Isa, Logic, Pad, cast, expand, not, pad, select, tile, transpose};
+use tf_layers::Isa;
+use tf_layers::ops::{Compare, Logic, Pad, cast, expand, not, pad, select, tile, transpose};
 
 fn count(len: usize) -> Vec<i32> {
     (0..len as i32).collect()

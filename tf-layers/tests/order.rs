@@ -3,7 +3,8 @@
 mod common;
 
 use common::{on, view, view_mut};
-use tf_layers::{ArgMax, ArgMin, CumProd, CumSum, Isa, top_k};
+use tf_layers::Isa;
+use tf_layers::ops::{ArgMax, ArgMin, CumProd, CumSum, top_k};
 
 #[test]
 fn extremes_along_an_axis() {

@@ -3,8 +3,10 @@
 mod common;
 
 use common::{Rng, assert_close, isas, on, packed, view, view_mut};
-use tf_layers::{
-    Activation, Context, Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, Matrix, States,
+use tf_layers::Context;
+use tf_layers::gemm::Matrix;
+use tf_layers::nn::{
+    Activation, Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, States,
 };
 
 fn sigmoid(x: f64) -> f64 {

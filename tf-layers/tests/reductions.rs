@@ -5,7 +5,9 @@ mod common;
 use std::ops::Range;
 
 use common::{Rng, assert_close, isas, on, view, view_mut};
-use tf_layers::{Activation, GroupNorm, Isa, LayerNorm, Reduce, log_softmax, softmax};
+use tf_layers::Isa;
+use tf_layers::nn::{Activation, GroupNorm, LayerNorm};
+use tf_layers::ops::{Reduce, log_softmax, softmax};
 
 const DIMS: [[usize; 3]; 12] = [
     [1, 1, 1],

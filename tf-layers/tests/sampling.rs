@@ -3,8 +3,9 @@
 mod common;
 
 use common::{isas, on, view, view_mut};
+use tf_layers::Result;
 use tf_layers::ops::{Col2Im, GridSample, Outer, RoiAlign, Sampling};
-use tf_layers::{Result, View};
+use tf_layers::tensor::View;
 
 /// What the layer makes of images at these places.
 fn sampled<const R: usize>(

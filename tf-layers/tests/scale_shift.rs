@@ -3,7 +3,8 @@
 mod common;
 
 use common::{Rng, assert_close, isas, on, view, view_mut};
-use tf_layers::{Activation, Context, ScaleShift};
+use tf_layers::Context;
+use tf_layers::nn::{Activation, ScaleShift};
 
 #[test]
 fn as_the_formula_says() {

@@ -1,6 +1,7 @@
 //! NPZ archives and packed blobs: round trips, refusals, and hostile bytes.
 
-use tf_layers::{Aligned, Blob, Dtype, Entry, Error, Npz, NpzWriter, pack};
+use tf_layers::Error;
+use tf_layers::io::{Aligned, Blob, Dtype, Entry, Npz, NpzWriter, pack};
 
 const ARCHITECTURE: [u8; 32] = [7; 32];
 

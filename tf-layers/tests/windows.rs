@@ -4,7 +4,7 @@ mod common;
 
 use common::window::{CASES, Case, PLAIN};
 use common::{Rng, activate, activate_onto, assert_close, beside, isas, on, packed, view, view_mut};
-use tf_layers::Matrix;
+use tf_layers::gemm::Matrix;
 use tf_layers::io::{Blob, Entry, Npz, NpzWriter, pack};
 use tf_layers::nn::{Activation, Conv1d, Conv2d, DepthwiseConv2d, Pool, Pool1d, Pool2d, WinogradConv2d};
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use engine::arrays::{Array, Typed};
 use engine::{Engine, Result};
 use ndarray::{Array1, Array2};
-use tf_layers::Npz;
+use tf_layers::io::Npz;
 
 struct Floor {
     input: Array2<f32>,

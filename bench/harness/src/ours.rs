@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use engine::arrays::{Array, Typed, find};
 use engine::{Engine, Result};
-use tf_layers::TensorView;
+use tf_layers::tensor::TensorView;
 
 fn view<T: Typed>(arrays: &'static [Array], name: &str) -> Result<TensorView<'static, T>> {
     let array = find(arrays, name)?;

@@ -3,7 +3,8 @@
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use tf_layers::{Buffer, Isa};
+use tf_layers::Isa;
+use tf_layers::tensor::Buffer;
 
 use crate::peak::peak;
 

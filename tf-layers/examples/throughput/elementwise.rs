@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-use tf_layers::{
-    Activation, Binary, Buffer, Context, GroupNorm, LayerNorm, Pool, Pool2d, Reduce, View, ViewMut, softmax,
-    transpose,
-};
+use tf_layers::Context;
+use tf_layers::nn::{Activation, GroupNorm, LayerNorm, Pool, Pool2d};
+use tf_layers::ops::{Binary, Reduce, softmax, transpose};
+use tf_layers::tensor::{Buffer, View, ViewMut};
 
 use crate::bench::{Bench, numbers};
 

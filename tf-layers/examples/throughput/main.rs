@@ -13,7 +13,8 @@ mod products;
 use bandwidth::bandwidth;
 use bench::Bench;
 use peak::peak;
-use tf_layers::{Activation, Isa};
+use tf_layers::Isa;
+use tf_layers::nn::Activation;
 
 fn main() {
     // From inside of the pool, as a generated crate calls large layers.

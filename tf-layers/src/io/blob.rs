@@ -29,7 +29,7 @@ impl<'a, 'w> Blob<'a, 'w> {
         Ok(Self { parts })
     }
 
-    /// The vector of `len` floats at `index` in the list given to [`pack`](crate::pack).
+    /// The vector of `len` floats at `index` in the list given to [`pack`](super::pack).
     pub fn vector(&self, index: usize, len: usize) -> Result<&'w [f32]> {
         self.typed(index, len)
     }

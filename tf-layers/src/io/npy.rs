@@ -116,7 +116,7 @@ fn value<'t>(header: &'t str, key: &str) -> Option<&'t str> {
 /// A Python tuple of sizes.
 fn tuple(text: &str) -> Option<Shape> {
     let (inside, _) = text.strip_prefix('(')?.split_once(')')?;
-    let mut dims = [0; crate::MAX_RANK];
+    let mut dims = [0; crate::tensor::MAX_RANK];
     let mut rank = 0;
     for part in inside.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         *dims.get_mut(rank)? = part.parse().ok()?;

@@ -50,9 +50,7 @@ macro_rules! activations {
 /// It carries its kernels with it, so that a program has those of the functions that it names and of no others.
 ///
 /// ```
-/// use tf_layers::nn::Activation;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);

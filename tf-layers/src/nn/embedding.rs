@@ -8,9 +8,8 @@ use crate::tensor::{Index, Outside, View, ViewMut};
 /// A table of vectors, one for each index.
 ///
 /// ```
-/// use tf_layers::nn::Embedding;
-/// use tf_layers::tensor::{Buffer, Outside, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
+/// use tf_layers::tensor::Outside;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);

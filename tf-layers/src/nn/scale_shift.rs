@@ -9,9 +9,8 @@ use crate::tensor::{View, ViewMut, check_dims};
 /// y = activation((x − mean)·scale + shift), with numbers for each channel: the last axis.
 ///
 /// ```
-/// use tf_layers::nn::{Activation, ScaleShift};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::nn::ScaleShift;
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);

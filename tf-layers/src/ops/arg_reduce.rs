@@ -9,7 +9,9 @@ use crate::tensor::{Scalar, View, ViewMut};
 /// Where along an axis the greatest element is. A NaN counts as the greatest.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::ArgMax, tensor::{View, ViewMut}};
+/// use tf_layers::ops::ArgMax;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1.0, 3.0, 2.0, 9.0, 0.0, 9.0], [2, 3])?;
@@ -29,7 +31,9 @@ pub struct ArgMax {
 /// Where along an axis the least element is. A NaN counts as the least.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::ArgMin, tensor::{View, ViewMut}};
+/// use tf_layers::ops::ArgMin;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1i64, 3, 1], [3])?;

@@ -12,7 +12,9 @@ macro_rules! operations {
         /// An arithmetic operation with NumPy's broadcasting.
         ///
         /// ```
-        /// # use tf_layers::{Buffer, Context, Isa, ops::Binary, tensor::{View, ViewMut}};
+        /// use tf_layers::ops::Binary;
+        /// use tf_layers::prelude::*;
+        ///
         /// # let mut scratch = Buffer::default();
         /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
         /// let a = View::new(&[1.0, 2.0, 3.0, 4.0], [2, 2])?;

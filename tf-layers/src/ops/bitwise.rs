@@ -61,7 +61,9 @@ bits!(i8, i16, i32, i64, u8, u16, u32, u64);
 /// A function of the bits of two integers, with NumPy's broadcasting.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::Bitwise, tensor::{View, ViewMut}};
+/// use tf_layers::ops::Bitwise;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let (a, b) = (View::new(&[0b1100u8, 0b1010], [2])?, View::new(&[0b0110], [])?);

@@ -83,7 +83,9 @@ impl Cast<Self> for bool {
 /// Converts every element.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::cast, tensor::{View, ViewMut}};
+/// use tf_layers::ops::cast;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let mut y = [0u8; 3];

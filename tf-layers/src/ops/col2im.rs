@@ -7,7 +7,9 @@ use crate::tensor::{MAX_RANK, View, ViewMut, check_dims, len};
 /// Adds up the columns that a sliding block read from an image of N axes.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// // A block of two pixels, at the two places that it has in three.

@@ -8,7 +8,9 @@ use crate::tensor::{View, ViewMut};
 /// A comparison with NumPy's broadcasting. With a NaN, all but `NotEqual` are false.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::Compare, tensor::{View, ViewMut}};
+/// use tf_layers::ops::Compare;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let (a, b) = (View::new(&[1i64, 2, 3], [3])?, View::new(&[2], [])?);

@@ -7,7 +7,9 @@ use crate::tensor::{Scalar, View, ViewMut, around, check_dims};
 /// Sums of all elements up to a place along an axis.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::CumSum, tensor::{View, ViewMut}};
+/// use tf_layers::ops::CumSum;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1i64, 2, 3, 4], [2, 2])?;
@@ -30,7 +32,9 @@ pub struct CumSum {
 /// Products of all elements up to a place along an axis.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::CumProd, tensor::{View, ViewMut}};
+/// use tf_layers::ops::CumProd;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[2.0, 3.0, 4.0], [3])?;

@@ -8,7 +8,9 @@ use crate::tensor::{Buffer, View, ViewMut, check_joined_dims, len};
 /// column.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[0.0, 2.0, 3.0, 4.0], [1, 2, 2])?;

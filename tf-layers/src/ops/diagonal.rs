@@ -10,7 +10,9 @@ use crate::tensor::{Shape, View, ViewMut};
 /// Axis i of x runs along axis `axes[i]` of y; each axis of y has one of x at least.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4], [2, 2])?;

@@ -9,7 +9,9 @@ use crate::tensor::{View, ViewMut};
 /// Repeats x along the axes in which it has 1 where y has more, as NumPy's broadcasting does.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::expand, tensor::{View, ViewMut}};
+/// use tf_layers::ops::expand;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let mut y = [0; 6];

@@ -13,7 +13,9 @@ use crate::tensor::{Index, Scalar, View, ViewMut, check_dims, check_joined_dims,
 /// name of the tensor of indices, for errors. Negative indices count from the end.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
@@ -44,7 +46,9 @@ pub fn gather_nd<'y, T: Copy, I: Index, const R: usize, const Q: usize, const S:
 /// indices, for errors. Negative indices count from the end.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4, 5, 6], [3, 2])?;

@@ -32,7 +32,9 @@ pub enum Outer {
 /// Samples images at the places of a grid, whose coordinates run from −1 to 1.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2])?;

@@ -9,8 +9,7 @@ use crate::tensor::{Scalar, View, ViewMut, around, check_dims};
 ///
 /// ```
 /// use tf_layers::ops::hardmax;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);

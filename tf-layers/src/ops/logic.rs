@@ -8,7 +8,9 @@ use crate::tensor::{View, ViewMut, check_dims};
 /// A logical operation with NumPy's broadcasting.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::Logic, tensor::{View, ViewMut}};
+/// use tf_layers::ops::Logic;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let (a, b) = (View::new(&[true, false], [2])?, View::new(&[true], [])?);

@@ -15,7 +15,9 @@ pub fn spectrum_bins(dft_length: i64) -> Result<usize> {
 /// the frequencies between the two edges in hertz, of a spectrum of `dft_length` samples.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let bins = ops::spectrum_bins(16)?;

@@ -7,7 +7,9 @@ use crate::tensor::{Buffer, View, ViewMut};
 /// Greedy non-maximum suppression: of boxes that overlap, the one with the highest score.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let boxes = View::new(&[0.0, 0.0, 1.0, 1.0, 0.0, 0.1, 1.0, 1.1], [1, 2, 4])?;

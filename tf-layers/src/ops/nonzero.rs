@@ -12,7 +12,9 @@ pub fn count_nonzero<T: Scalar, const R: usize>(x: View<'_, T, R>) -> Result<usi
 /// Where the elements are that are not zero: y is `[rank, count]`, a row for each axis of x.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[0, 2, 0, 3], [2, 2])?;

@@ -10,7 +10,9 @@ use crate::tensor::{Index, Outside, View, ViewMut, around, check_joined_dims};
 /// nowhere.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let indices = View::new(&[1_i64, -1], [2])?;

@@ -40,7 +40,9 @@ impl<T> Pad<T> {
 /// Puts x into y, `before[i]` elements from the start of axis i. What lies around it is filled in the way of `mode`.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::{Pad, pad}, tensor::{View, ViewMut}};
+/// use tf_layers::ops::{Pad, pad};
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let mut y = [0; 5];

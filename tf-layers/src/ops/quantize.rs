@@ -34,7 +34,9 @@ quantized!(i8, u8, i16, u16, i32);
 /// for each place on the others. Zero points are as many as the scales; without any they are 0.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[0.0, 1.0, 3.0, -1.0], [2, 2])?;

@@ -8,7 +8,9 @@ use crate::tensor::{Scalar, View, ViewMut};
 /// y = start, start + step, start + 2·step, …; `start` and `step` hold one number each.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::range, tensor::{View, ViewMut}};
+/// use tf_layers::ops::range;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let (start, step) = (View::new(&[10i64], [])?, View::new(&[3], [])?);

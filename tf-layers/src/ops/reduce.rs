@@ -10,7 +10,9 @@ use crate::tensor::{View, ViewMut, around};
 /// What becomes of the elements along axes.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::Reduce, tensor::{View, ViewMut}};
+/// use tf_layers::ops::Reduce;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [3, 2])?;

@@ -7,7 +7,9 @@ use crate::tensor::{View, ViewMut, check_dims};
 /// Pools regions of feature maps to one size.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2])?;

@@ -10,7 +10,9 @@ use crate::tensor::{View, ViewMut};
 /// The tensors have at most 8 dims.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::select, tensor::{View, ViewMut}};
+/// use tf_layers::ops::select;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let condition = View::new(&[true, false], [2])?;

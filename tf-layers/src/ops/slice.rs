@@ -8,7 +8,9 @@ use crate::tensor::{Shape, View, ViewMut};
 /// Takes as many elements along each axis i as y has, from `starts[i]` on in steps of `steps[i]`, which may be negative.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;

@@ -10,7 +10,9 @@ use crate::tensor::{Index, View, ViewMut, check_dims, len};
 /// again. `input` is the name of the tensor of places, for errors.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let cache = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;

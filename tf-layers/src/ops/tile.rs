@@ -7,7 +7,9 @@ use crate::tensor::{View, ViewMut, len};
 /// Repeats x as a whole along every axis, as often as fills y. Its dims are multiples of those of x.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::tile, tensor::{View, ViewMut}};
+/// use tf_layers::ops::tile;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let mut y = [0; 6];

@@ -31,7 +31,9 @@ fn sorted_before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
 /// first ones count; NaN is greater than any number.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::top_k, tensor::{View, ViewMut}};
+/// use tf_layers::ops::top_k;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[3.0, 1.0, 2.0, 5.0], [4])?;

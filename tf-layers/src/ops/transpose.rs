@@ -8,7 +8,9 @@ use crate::tensor::{MAX_RANK, Shape, View, ViewMut};
 /// Permutes the axes: axis i of y is axis `perm[i]` of x.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::transpose, tensor::{View, ViewMut}};
+/// use tf_layers::ops::transpose;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;

@@ -9,7 +9,9 @@ use crate::tensor::{Scalar, View, ViewMut, check_dims};
 /// The last two axes of x and y are those of the matrices. The main diagonal is 0, the one above it 1.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;

@@ -13,7 +13,9 @@ macro_rules! functions {
         /// A mathematical function of one number.
         ///
         /// ```
-        /// # use tf_layers::{Buffer, Context, Isa, ops::Unary, tensor::{View, ViewMut}};
+        /// use tf_layers::ops::Unary;
+        /// use tf_layers::prelude::*;
+        ///
         /// # let mut scratch = Buffer::default();
         /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
         /// let mut y = [0.0; 2];

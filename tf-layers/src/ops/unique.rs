@@ -7,7 +7,9 @@ use crate::tensor::{Scalar, View, ViewMut, around, check_joined_dims};
 /// The different slices of a tensor along an axis, once each.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[3, 1, 3], [3])?;

@@ -109,7 +109,7 @@ pub(crate) fn shape<const N: usize>(shapes: [&[usize]; N]) -> Result<Shape> {
     let mut rank = 0;
     for shape in shapes {
         let shape = Shape::new(shape)?;
-        crate::len(&shape)?;
+        crate::tensor::len(&shape)?;
         rank = rank.max(shape.len());
         for (dim, &own) in dims.iter_mut().rev().zip(shape.iter().rev()) {
             if *dim == 1 {
@@ -120,6 +120,6 @@ pub(crate) fn shape<const N: usize>(shapes: [&[usize]; N]) -> Result<Shape> {
         }
     }
     let out = Shape::new(&dims[MAX_RANK - rank..])?;
-    crate::len(&out)?;
+    crate::tensor::len(&out)?;
     Ok(out)
 }

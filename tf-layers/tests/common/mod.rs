@@ -4,7 +4,9 @@
 pub mod exact;
 pub mod window;
 
-use tf_layers::{Activation, Buffer, Context, Isa, Result, View, ViewMut};
+use tf_layers::nn::Activation;
+use tf_layers::tensor::{Buffer, View, ViewMut};
+use tf_layers::{Context, Isa, Result};
 
 /// A small random generator (xorshift64*), so that failures repeat.
 pub struct Rng(u64);

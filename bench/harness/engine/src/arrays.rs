@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tf_layers::{Element, Npz};
+use tf_layers::io::{Element, Npz};
 
 use crate::Result;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tf_layers::NpzWriter;
+use tf_layers::io::NpzWriter;
 
 use crate::arrays::{self, Array};
 use crate::{Engine, Result};

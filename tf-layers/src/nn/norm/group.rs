@@ -13,8 +13,7 @@ use crate::tensor::{Buffer, View, ViewMut, check_dims, len};
 ///
 /// ```
 /// use tf_layers::nn::GroupNorm;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);

@@ -11,9 +11,7 @@ use crate::tensor::{View, ViewMut, around, check_dims};
 /// y = activation(γ·(x − μ)/√(σ² + ε) + β), with mean and variance taken along neighbouring axes.
 ///
 /// ```
-/// use tf_layers::nn::{Activation, LayerNorm};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);

@@ -11,8 +11,7 @@ use crate::tensor::{View, ViewMut, around, check_dims};
 ///
 /// ```
 /// use tf_layers::nn::RmsNorm;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -39,8 +38,7 @@ pub struct RmsNorm<'w> {
 ///
 /// ```
 /// use tf_layers::nn::UnitNorm;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);

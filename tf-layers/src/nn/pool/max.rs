@@ -10,8 +10,7 @@ use crate::window::{Axis, channels_first, window_axes};
 ///
 /// ```
 /// use tf_layers::nn::MaxPool;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -138,8 +137,7 @@ impl MaxPool {
 ///
 /// ```
 /// use tf_layers::nn::max_unpool;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);

@@ -30,8 +30,7 @@ pub enum Pool {
 ///
 /// ```
 /// use tf_layers::nn::{Pool, Pool2d};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -66,8 +65,7 @@ pub struct Pool2d {
 ///
 /// ```
 /// use tf_layers::nn::{Pool, Pool1d};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -96,8 +94,7 @@ pub struct Pool1d {
 ///
 /// ```
 /// use tf_layers::nn::{Pool, Pool3d};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);

@@ -8,7 +8,9 @@ use crate::tensor::{Scalar, View, ViewMut};
 /// A function of two numbers of any type, with NumPy's broadcasting.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::ScalarBinary, tensor::{View, ViewMut}};
+/// use tf_layers::ops::ScalarBinary;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let (a, b) = (View::new(&[7i64, -7], [2])?, View::new(&[3], [])?);

@@ -8,7 +8,9 @@ use crate::tensor::{View, ViewMut, check_dims};
 /// A mathematical function of one `f64`.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::DoubleUnary, tensor::{View, ViewMut}};
+/// use tf_layers::ops::DoubleUnary;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let mut y = [0.0; 2];

@@ -10,7 +10,9 @@ use crate::tensor::{Scalar, View, ViewMut};
 /// A reduction of numbers of any type over axes.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::ScalarReduce, tensor::{View, ViewMut}};
+/// use tf_layers::ops::ScalarReduce;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1i64, 2, 3, 4], [2, 2])?;

@@ -7,7 +7,9 @@ use crate::tensor::{Scalar, View, ViewMut, check_dims};
 /// A function of one number of any type.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::ScalarUnary, tensor::{View, ViewMut}};
+/// use tf_layers::ops::ScalarUnary;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let mut y = [0i64; 2];
