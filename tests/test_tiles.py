@@ -208,7 +208,7 @@ def test_a_row_is_the_same_in_every_batch(
 ) -> None:
     source = sources[name]
     height = _height(source)
-    assert "tile_rows(" in (crates.converted[name].crate / "src" / "model.rs").read_text()
+    assert "chunk_rows(" in (crates.converted[name].crate / "src" / "model.rs").read_text()
     for batch in (1, 2, height - 1, height, height + 1, 3 * height + 2):
         feeds = _feeds(source, batch)
         found = _predict(crates, name, feeds, tmp_path)
@@ -241,7 +241,7 @@ def test_a_model_that_mixes_rows_takes_them_all_at_once(
     crates: Crates, sources: dict[str, Source], tmp_path: Path, name: str
 ) -> None:
     crate = crates.converted[name].crate
-    assert "tile" not in (crate / "src" / "model.rs").read_text()
+    assert "chunk" not in (crate / "src" / "model.rs").read_text()
     assert "dep:rayon" not in (crate / "Cargo.toml").read_text()
     feeds = _feeds(sources[name], 1000)
     for features in ((), ("--features", "rayon")):

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{isas, on, view, view_mut};
-use tf_layers::ops::{self, Update};
+use tf_layers::ops::{self, ScatterReduction};
 use tf_layers::tensor::{View, ViewMut};
 use tf_layers::{Context, Error, Result};
 
@@ -107,11 +107,11 @@ fn elements_are_gathered_and_scattered_by_index() {
     assert!(gathered(1, &[0; 8], [4, 2]).is_err());
     assert!(gathered(2, &[0; 6], [3, 2]).is_err());
     let cases = [
-        (Update::Replace, [1, 20, 3, 4, 10, 6]),
-        (Update::Add, [1, 22, 3, 4, 45, 6]),
-        (Update::Mul, [1, 40, 3, 4, 1500, 6]),
-        (Update::Max, [1, 20, 3, 4, 30, 6]),
-        (Update::Min, [1, 2, 3, 4, 5, 6]),
+        (ScatterReduction::Replace, [1, 20, 3, 4, 10, 6]),
+        (ScatterReduction::Add, [1, 22, 3, 4, 45, 6]),
+        (ScatterReduction::Mul, [1, 40, 3, 4, 1500, 6]),
+        (ScatterReduction::Max, [1, 20, 3, 4, 30, 6]),
+        (ScatterReduction::Min, [1, 2, 3, 4, 5, 6]),
     ];
     for (update, expected) in cases {
         let updates = view(&[30, 20, 10], [3]);
@@ -125,7 +125,9 @@ fn elements_are_gathered_and_scattered_by_index() {
     let scattered = |axis, indices: &[i64], dims, shape: [usize; 2]| {
         let (x, updates) = (view(&x[..6], shape), view(&[30, 20, 10][..indices.len()], dims));
         let indices = view(indices, dims);
-        made(shape, |cx, y| ops::scatter_elements(cx, "i", axis, Update::Replace, x, indices, updates, y))
+        made(shape, |cx, y| {
+            ops::scatter_elements(cx, "i", axis, ScatterReduction::Replace, x, indices, updates, y)
+        })
     };
     assert_eq!(scattered(0, &[1], [1, 1], [3, 2]), Ok(vec![1, 2, 30, 4, 5, 6]));
     assert_eq!(scattered(1, &[1, -1, 1], [1, 3], [2, 3]), Ok(vec![1, 10, 20, 4, 5, 6]));
@@ -161,7 +163,9 @@ fn tuples_name_slices() {
     let updates = view(&[1, 2], [2]);
     let places = view(&[0i64], [1]);
     let scattered = |updates| {
-        made([6, 2], |cx, y| ops::scatter_nd(cx, "i", Update::Add, view(&x, [6, 2]), places, updates, y))
+        made([6, 2], |cx, y| {
+            ops::scatter_nd(cx, "i", ScatterReduction::Add, view(&x, [6, 2]), places, updates, y)
+        })
     };
     assert_eq!(scattered(updates).unwrap()[..3], [1, 3, 2]);
     assert!(scattered(view(&[1], [1])).is_err());

@@ -1,9 +1,9 @@
 //! Arrays read as another type of number: whole numbers that fit, and nothing else.
 
 use tf_layers::Result;
-use tf_layers::io::{Element, Npz, NpzWriter, Whole};
+use tf_layers::io::{Element, FromInteger, Npz, NpzWriter};
 
-fn read<S: Element, T: Whole>(data: &[S]) -> Result<Vec<T>> {
+fn read<S: Element, T: FromInteger>(data: &[S]) -> Result<Vec<T>> {
     let mut writer = NpzWriter::new();
     writer.add("x", &[data.len()], data)?;
     Npz::parse(&writer.finish())?.get("x")?.to_vec_lossless()

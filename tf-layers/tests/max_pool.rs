@@ -4,7 +4,7 @@ mod common;
 
 use common::{isas, on, view, view_mut};
 use tf_layers::nn::{MaxPool, max_unpool};
-use tf_layers::tensor::{Scalar, View, ViewMut};
+use tf_layers::tensor::{Number, View, ViewMut};
 use tf_layers::{Error, Result};
 
 const POOL: MaxPool = MaxPool {
@@ -15,7 +15,7 @@ const POOL: MaxPool = MaxPool {
     column_major: false,
 };
 
-fn pool<T: Scalar>(layer: MaxPool, x: View<'_, T, 3>, y: ViewMut<'_, T, 3>) -> Result<()> {
+fn pool<T: Number>(layer: MaxPool, x: View<'_, T, 3>, y: ViewMut<'_, T, 3>) -> Result<()> {
     on(isas()[0], |cx| layer.run(cx, x, y).map(|_| ()))
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use common::{isas, on, packed, view, view_mut};
 use tf_layers::gemm::Matrix;
-use tf_layers::nn::{Activation, Conv2d, Dense, DepthwiseConv2d, Pool, Pool2d};
+use tf_layers::nn::{Activation, Conv2d, Dense, DepthwiseConv2d, Pool2d, PoolKind};
 use tf_layers::tensor::View;
 
 #[test]
@@ -119,7 +119,7 @@ fn extreme_windows() {
                             padding,
                         };
                         on(isa, |cx| depthwise.run(cx, x, view_mut(&mut y, to)).map(|_| ())).unwrap();
-                        let kind = Pool::Average { count_include_pad: true };
+                        let kind = PoolKind::Average { count_include_pad: true };
                         let pool = Pool2d { kind, size: kernel_size, stride, dilation, padding };
                         on(isa, |cx| pool.run(cx, x, view_mut(&mut y, to)).map(|_| ())).unwrap();
                         fine += 1;

@@ -4,7 +4,7 @@ mod common;
 
 use common::{isas, on, view, view_mut};
 use tf_layers::Result;
-use tf_layers::ops::{Col2Im, GridSample, Outer, RoiAlign, Sampling};
+use tf_layers::ops::{Col2Im, GridSample, GridSampleMode, PaddingMode, RoiAlign};
 use tf_layers::tensor::View;
 
 /// What the layer makes of images at these places.
@@ -22,15 +22,16 @@ fn sampled<const R: usize>(
 #[test]
 fn grids() {
     let x = view(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2]);
-    let linear = GridSample { interpolation: Sampling::Linear, outside: Outer::Zeros, align_corners: true };
+    let linear =
+        GridSample { mode: GridSampleMode::Linear, padding_mode: PaddingMode::Zeros, align_corners: true };
     let grid = view(&[0.0, 0.0, -1.0, -1.0, 1.0, -1.0], [1, 1, 3, 2]);
     assert_eq!(sampled(linear, x, grid, [1, 1, 1, 3]), Ok(vec![2.5, 1.0, 2.0]));
     let wild = [f32::NAN, 0.0, f32::INFINITY, f32::MAX, -1e30, f32::NEG_INFINITY];
     let wild = view(&wild, [1, 1, 3, 2]);
-    for interpolation in [Sampling::Nearest, Sampling::Linear, Sampling::Cubic] {
-        for outside in [Outer::Zeros, Outer::Border, Outer::Reflection] {
+    for mode in [GridSampleMode::Nearest, GridSampleMode::Linear, GridSampleMode::Cubic] {
+        for padding_mode in [PaddingMode::Zeros, PaddingMode::Border, PaddingMode::Reflection] {
             for align_corners in [false, true] {
-                let sample = GridSample { interpolation, outside, align_corners };
+                let sample = GridSample { mode, padding_mode, align_corners };
                 assert!(sampled(sample, x, wild, [1, 1, 1, 3]).is_ok());
                 assert!(sampled(sample, view(&[1.0], [1, 1, 1, 1]), wild, [1, 1, 1, 3]).is_ok());
             }
@@ -50,7 +51,7 @@ fn grids() {
 #[test]
 fn regions() {
     let x = view(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2]);
-    let mean = RoiAlign { maximum: false, samples: 1, scale: 1.0, offset: 0.0 };
+    let mean = RoiAlign { maximum: false, sampling_ratio: 1, spatial_scale: 1.0, offset: 0.0 };
     let pooled = |align: RoiAlign, x, region: &[f32], image, dims: [usize; 4]| {
         let mut y = vec![9.0; dims.iter().product()];
         let (region, image) = (view(region, [1, region.len()]), [image]);
@@ -64,7 +65,7 @@ fn regions() {
     assert!(pooled(mean, x, &region, 0, [2, 1, 1, 1]).is_err());
     assert!(pooled(mean, x, &region, 0, [1, 2, 1, 1]).is_err());
     assert!(pooled(mean, x, &region[..3], 0, [1, 1, 1, 1]).is_err());
-    let adaptive = RoiAlign { samples: 0, ..mean };
+    let adaptive = RoiAlign { sampling_ratio: 0, ..mean };
     assert!(pooled(adaptive, x, &[f32::NAN, 0.0, 9.0, f32::NEG_INFINITY], 0, [1, 1, 1, 1]).is_ok());
     assert!(pooled(mean, view(&[], [1, 1, 0, 2]), &[0.0; 4], 0, [1, 1, 1, 1]).is_err());
 }

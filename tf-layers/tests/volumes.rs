@@ -4,7 +4,7 @@ mod common;
 
 use common::{Rng, assert_close, isas, on, packed, view, view_mut};
 use tf_layers::gemm::Matrix;
-use tf_layers::nn::{Activation, Conv3d, ConvTranspose, Pool, Pool3d};
+use tf_layers::nn::{Activation, Conv3d, ConvTranspose, Pool3d, PoolKind};
 
 #[test]
 fn convolution_over_volumes() {
@@ -175,7 +175,7 @@ fn pooling_over_volumes() {
     let mut rng = Rng::new(23);
     let (size, channels) = ([3, 4, 5], 19);
     let x = rng.vec(60 * channels);
-    for kind in [Pool::Max, Pool::Sum, Pool::Average { count_include_pad: false }] {
+    for kind in [PoolKind::Max, PoolKind::Sum, PoolKind::Average { count_include_pad: false }] {
         let layer = Pool3d {
             kind,
             size: [2; 3],
@@ -198,11 +198,11 @@ fn pooling_over_volumes() {
                     }
                 }
                 expected.push(match kind {
-                    Pool::Max | Pool::MaxOverPadding => {
+                    PoolKind::Max | PoolKind::MaxOverPadding => {
                         taken.iter().copied().fold(f64::NEG_INFINITY, f64::max)
                     }
-                    Pool::Sum => taken.iter().sum(),
-                    Pool::Average { .. } => taken.iter().sum::<f64>() / taken.len() as f64,
+                    PoolKind::Sum => taken.iter().sum(),
+                    PoolKind::Average { .. } => taken.iter().sum::<f64>() / taken.len() as f64,
                 });
             }
         }

@@ -6,7 +6,7 @@ use common::window::{CASES, Case, PLAIN};
 use common::{Rng, activate, activate_onto, assert_close, beside, isas, on, packed, view, view_mut};
 use tf_layers::gemm::Matrix;
 use tf_layers::io::{Blob, Entry, Npz, NpzWriter, pack};
-use tf_layers::nn::{Activation, Conv1d, Conv2d, DepthwiseConv2d, Pool, Pool1d, Pool2d, WinogradConv2d};
+use tf_layers::nn::{Activation, Conv1d, Conv2d, DepthwiseConv2d, Pool1d, Pool2d, PoolKind, WinogradConv2d};
 
 #[test]
 fn convolution() {
@@ -254,10 +254,10 @@ fn pooling() {
                 sum.iter().enumerate().map(|(i, sum)| sum / count(i / channels)).collect()
             };
             let kinds = [
-                (Pool::Max, max.clone()),
-                (Pool::MaxOverPadding, zeros),
-                (Pool::Average { count_include_pad: false }, mean(&|i| f64::max(counts[i], 1.0))),
-                (Pool::Average { count_include_pad: true }, mean(&|_| taps)),
+                (PoolKind::Max, max.clone()),
+                (PoolKind::MaxOverPadding, zeros),
+                (PoolKind::Average { count_include_pad: false }, mean(&|i| f64::max(counts[i], 1.0))),
+                (PoolKind::Average { count_include_pad: true }, mean(&|_| taps)),
             ];
             for (kind, expected) in kinds {
                 let (size, stride, dilation, padding) =
@@ -273,7 +273,7 @@ fn pooling() {
         }
     }
     // An average window that reaches beyond the padding, as a ceiling division of the size leaves it.
-    let layer = Pool1d { kind: Pool::Max, size: 2, stride: 1, dilation: 1, padding: [0, 0] };
+    let layer = Pool1d { kind: PoolKind::Max, size: 2, stride: 1, dilation: 1, padding: [0, 0] };
     for isa in isas() {
         let mut y = [0.0; 2];
         let x = view(&[f32::NAN, -1.0, -2.0], [1, 3, 1]);

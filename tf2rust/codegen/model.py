@@ -19,7 +19,7 @@ from tf2rust.rust.tree import Blank, Expr, Item, Stmt, Token, Tuple, names_in
 from tf2rust.rust.unused import without_unused
 
 _GROUP = 8
-"""The elements of the largest tuple that ``tf_layers::Rows`` is there for; more are tuples of tuples."""
+"""The elements of the largest tuple that ``tf_layers::tensor::SplitRows`` is there for; more are tuples of tuples."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _tiles(writer: Writer, tiled: Tiling, used: set[str]) -> Tiles:
     values += [Token("outputs").field(p.field).method("tensor", inline.dims(p.shape)).tried() for p in writes]
     types = [Item("tf_layers::tensor::View", f"<'a, {p.rust_type}, {len(p.shape)}>") for p in reads]
     types += [Item("tf_layers::tensor::ViewMut", f"<'a, {p.rust_type}, {len(p.shape)}>") for p in writes]
-    height = Item("tf_layers::tensor::tile_rows")(inline.dim(tiled.row_bytes), tiled.least)
+    height = Item("tf_layers::tensor::chunk_rows")(inline.dim(tiled.row_bytes), tiled.least)
     constant = isinstance(tiled.row_bytes, int)
     rows = (tiled.thread_rows, tiled.split_rows)
     return Tiles(*rows, writer.names[tiled.batch], height, constant, nest(types), nest(names), nest(values))

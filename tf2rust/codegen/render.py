@@ -221,8 +221,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "sample_shape": {name: rust_list(shape) for name, shape in sample.items()},
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
-        "run_tile": _run_tile(model, used),
-        "run_rows": Token("self").method("run_tile", array(model.variables), "rows", "workspace"),
+        "run_chunk": _run_chunk(model, used),
+        "run_rows": Token("self").method("run_chunk", array(model.variables), "rows", "workspace"),
         "bind": lambda port: _bind(port, model.free),
         "inputs_of": lambda data, shape: _inputs_of(model, data, shape),
         "example_value": lambda dtype: (
@@ -263,12 +263,12 @@ def _parts_value(parts: Sequence[WeightsPart]) -> Expr:
     return Token("Self::from_parts")(ref(array([Token("&WEIGHTS.0"), *others])))
 
 
-def _run_tile(model: Model, used: set[str]) -> Expr:
+def _run_chunk(model: Model, used: set[str]) -> Expr:
     """The head of the function that runs the layers for some rows of the batch."""
     sizes = "sizes" if not used.isdisjoint(model.variables) else "_"
     workspace = "workspace" if used & {"workspace", "cx"} else "_workspace"
-    parameters = ("&self", f"{sizes}: [usize; {len(model.free)}]", "rows: Tile<'_>", f"{workspace}: &mut Workspace")
-    return Token("run_tile")(*parameters)
+    parameters = ("&self", f"{sizes}: [usize; {len(model.free)}]", "rows: Chunk<'_>", f"{workspace}: &mut Workspace")
+    return Token("run_chunk")(*parameters)
 
 
 def _inputs_of(model: Model, data: str, shape: str) -> Expr:
@@ -288,12 +288,12 @@ def _inputs_of(model: Model, data: str, shape: str) -> Expr:
 
 def _bind(port: Port, free: Sequence[str]) -> list[Stmt]:
     """Binds the symbolic dimensions of an input."""
-    extent = Item("tf_layers::tensor::Extent")
-    extents = [
-        extent.of("Fixed")(d) if isinstance(d, int) else extent.of("Free")(free.index(str(d))) for d in port.shape
+    kinds = Item("tf_layers::tensor::Dim")
+    dims = [
+        kinds.of("Fixed")(d) if isinstance(d, int) else kinds.of("Symbolic")(free.index(str(d))) for d in port.shape
     ]
     shape = Token("inputs").field(port.field).method("shape")
-    arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(extents)), shape)
+    arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(dims)), shape)
     return [Do(Token("sizes").method("bind", *arguments).tried())]
 
 
@@ -302,7 +302,7 @@ _ALWAYS = (
     "tf_layers::Isa",
     "tf_layers::Result",
     *(f"tf_layers::io::{name}" for name in ("Aligned", "Blob", "Npz", "pack")),
-    *(f"tf_layers::tensor::{name}" for name in ("Buffer", "FreeDims", "Tensor", "TensorView")),
+    *(f"tf_layers::tensor::{name}" for name in ("Buffer", "SymbolicDims", "Tensor", "TensorView")),
 )
 
 
@@ -310,7 +310,7 @@ def _imports(model: Model) -> list[str]:
     """The lines that import what the model names."""
     paths = {*_ALWAYS, *(item.imported for item in model.items())}
     if any(port.shape for port in model.inputs):
-        paths.add("tf_layers::tensor::Extent")
+        paths.add("tf_layers::tensor::Dim")
     types = [*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))]
     if "F16" in types:
         paths.add("tf_layers::tensor::F16")

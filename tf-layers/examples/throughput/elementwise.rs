@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use tf_layers::Context;
-use tf_layers::nn::{Activation, GroupNorm, LayerNorm, Pool, Pool2d};
+use tf_layers::nn::{Activation, GroupNorm, LayerNorm, Pool2d, PoolKind};
 use tf_layers::ops::{Binary, Reduce, softmax, transpose};
 use tf_layers::tensor::{Buffer, View, ViewMut};
 
@@ -83,7 +83,7 @@ impl Bench {
                 transpose(cx, perm, x, y).unwrap();
             });
         }
-        for kind in [Pool::Max, Pool::Average { count_include_pad: false }] {
+        for kind in [PoolKind::Max, PoolKind::Average { count_include_pad: false }] {
             let pool =
                 Pool2d { kind, size: [2, 2], stride: [2, 2], dilation: [1, 1], padding: [[0, 0], [0, 0]] };
             let mut scratch = Buffer::default();

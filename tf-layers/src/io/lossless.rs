@@ -10,15 +10,15 @@ use crate::error::{Error, Result};
 use crate::tensor::F16;
 
 /// A number that whole numbers can be read as.
-pub trait Whole: Element {
+pub trait FromInteger: Element {
     /// `value` as this type; `None` if it has no such number.
-    fn from_whole(value: i128) -> Option<Self>;
+    fn from_integer(value: i128) -> Option<Self>;
 }
 
 macro_rules! whole_integers {
     ($($t:ty)+) => {$(
-        impl Whole for $t {
-            fn from_whole(value: i128) -> Option<Self> {
+        impl FromInteger for $t {
+            fn from_integer(value: i128) -> Option<Self> {
                 value.try_into().ok()
             }
         }
@@ -27,8 +27,8 @@ macro_rules! whole_integers {
 
 macro_rules! whole_floats {
     ($($t:ty)+) => {$(
-        impl Whole for $t {
-            fn from_whole(value: i128) -> Option<Self> {
+        impl FromInteger for $t {
+            fn from_integer(value: i128) -> Option<Self> {
                 // The cast rounds; whoever comes back as another number was no number of this type.
                 Some(value as $t).filter(|&number| number as i128 == value)
             }
@@ -39,15 +39,15 @@ macro_rules! whole_floats {
 whole_integers!(i8 i16 i32 i64 u8 u16 u32 u64);
 whole_floats!(f32 f64);
 
-impl Whole for F16 {
-    fn from_whole(value: i128) -> Option<Self> {
+impl FromInteger for F16 {
+    fn from_integer(value: i128) -> Option<Self> {
         let number = Self::from_f64(value as f64);
         (f64::from(number) as i128 == value).then_some(number)
     }
 }
 
-impl Whole for bool {
-    fn from_whole(value: i128) -> Option<Self> {
+impl FromInteger for bool {
+    fn from_integer(value: i128) -> Option<Self> {
         match value {
             0 => Some(false),
             1 => Some(true),
@@ -58,7 +58,7 @@ impl Whole for bool {
 
 impl NpyArray<'_> {
     /// Copies the elements; where they are of another type than `T`, each must be a whole number that `T` has.
-    pub fn to_vec_lossless<T: Whole>(&self) -> Result<Vec<T>> {
+    pub fn to_vec_lossless<T: FromInteger>(&self) -> Result<Vec<T>> {
         match self.dtype() {
             own if own == T::DTYPE => self.to_vec(),
             Dtype::F32 => self.convert(|x: f32| whole(f64::from(x))),
@@ -76,14 +76,14 @@ impl NpyArray<'_> {
         }
     }
 
-    fn convert<S: Element, T: Whole>(&self, whole: impl Fn(S) -> Option<i128>) -> Result<Vec<T>> {
+    fn convert<S: Element, T: FromInteger>(&self, whole: impl Fn(S) -> Option<i128>) -> Result<Vec<T>> {
         let size = size_of::<S>();
         let count = self.bytes().len() / size;
         let mut out = Vec::new();
         out.try_reserve_exact(count)
             .map_err(|_| Error::Memory { bytes: count.saturating_mul(size_of::<T>()) })?;
         for (position, bytes) in self.bytes().chunks_exact(size).enumerate() {
-            let element = whole(<S as Bytes>::read(bytes)).and_then(T::from_whole).ok_or_else(|| {
+            let element = whole(<S as Bytes>::read(bytes)).and_then(T::from_integer).ok_or_else(|| {
                 Error::Npz(format!(
                     "element {position} of an array of {:?} is no whole number that {:?} has; convert the array with `astype`",
                     S::DTYPE,

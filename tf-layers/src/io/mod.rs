@@ -15,7 +15,7 @@ mod zip;
 
 pub use blob::{Aligned, Blob};
 pub use element::{Dtype, Element};
-pub use lossless::Whole;
+pub use lossless::FromInteger;
 pub use npy::NpyArray;
 pub use npz::Npz;
 pub use npz_writer::NpzWriter;

@@ -1,11 +1,11 @@
-//! Comparisons, element by element.
+//! Elementwise comparisons.
 
 use crate::Context;
 use crate::error::Result;
 use crate::tensor::broadcast::Plan;
 use crate::tensor::{View, ViewMut};
 
-/// A comparison with NumPy's broadcasting. With a NaN, all but `NotEqual` are false.
+/// A comparison of two tensors, with NumPy's broadcasting. If either operand is NaN, all but `NotEqual` are false.
 ///
 /// ```
 /// use tf_layers::ops::Compare;
@@ -31,7 +31,11 @@ pub enum Compare {
 }
 
 impl Compare {
-    /// y = a ∘ b. The tensors have at most 8 dims; y has those that a and b broadcast to.
+    /// Computes y = a ∘ b.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims that a and b broadcast to, or has more than 8.
     pub fn run<'y, T: Copy + PartialOrd, const A: usize, const B: usize, const R: usize>(
         self,
         _: &mut Context<'_>,

@@ -16,7 +16,7 @@ use crate::tensor::{View, ViewMut, check_dims};
 /// let regions = View::new(&[0.0, 0.0, 1.0, 1.0], [1, 4])?;
 /// let images = View::new(&[0], [1])?;
 /// let mut y = [0.0];
-/// let mean = ops::RoiAlign { maximum: false, samples: 1, scale: 1.0, offset: 0.0 };
+/// let mean = ops::RoiAlign { maximum: false, sampling_ratio: 1, spatial_scale: 1.0, offset: 0.0 };
 /// let y = mean.run(cx, x, regions, images, ViewMut::new(&mut y, [1, 1, 1, 1])?)?;
 /// assert_eq!(y.as_slice()?, [2.5]);
 /// # Ok::<(), tf_layers::Error>(())
@@ -26,9 +26,9 @@ pub struct RoiAlign {
     /// The maximum of the samples of a cell, or else their mean.
     pub maximum: bool,
     /// Samples along each side of a cell; 0 for as many as the cell has pixels.
-    pub samples: usize,
+    pub sampling_ratio: usize,
     /// From coordinates of regions to pixels.
-    pub scale: f32,
+    pub spatial_scale: f32,
     /// What is subtracted from scaled coordinates: ½ where pixels are taken to be areas.
     pub offset: f32,
 }
@@ -66,13 +66,14 @@ impl RoiAlign {
         for (i, y) in y.chunks_exact_mut((channels * rows * columns).max(1)).enumerate() {
             let image = usize::try_from(images[i]).ok().filter(|&image| image < batch);
             let Some(image) = image else { return require(false, "images", "be numbers of images of x") };
-            let corner = |j: usize| regions[i * 4 + j] * self.scale - self.offset;
+            let corner = |j: usize| regions[i * 4 + j] * self.spatial_scale - self.offset;
             // Regions are at least a pixel large where pixels are points.
             let least = if self.offset == 0.0 { 1.0 } else { 0.0 };
             let spans = [(corner(3) - corner(1)).max(least), (corner(2) - corner(0)).max(least)];
             let cell = [spans[0] / rows as f32, spans[1] / columns as f32];
-            let counts =
-                cell.map(|size| if self.samples > 0 { self.samples } else { ceil(size).clamp(1, 1 << 16) });
+            let counts = cell.map(|size| {
+                if self.sampling_ratio > 0 { self.sampling_ratio } else { ceil(size).clamp(1, 1 << 16) }
+            });
             for (j, y) in y.iter_mut().enumerate() {
                 let (channel, row, column) = (j / columns / rows, j / columns % rows, j % columns);
                 let plane = &x[(image * channels + channel) * height * width..][..height * width];

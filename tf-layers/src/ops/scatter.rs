@@ -1,13 +1,13 @@
 //! `ScatterElements`: updating elements that indices name.
 
-use super::positions::Places;
+use super::offsets::ElementOffsets;
 use crate::Context;
 use crate::error::{Result, require};
-use crate::tensor::{Index, Scalar, View, ViewMut, check_dims};
+use crate::tensor::{Index, Number, View, ViewMut, check_dims};
 
 /// What becomes of an element that an update falls upon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Update {
+pub enum ScatterReduction {
     /// The update takes its place; of several, the last.
     Replace,
     /// The update is added.
@@ -20,8 +20,8 @@ pub enum Update {
     Min,
 }
 
-impl Update {
-    pub(super) fn join<T: Scalar>(self) -> fn(T, T) -> T {
+impl ScatterReduction {
+    pub(super) fn join<T: Number>(self) -> fn(T, T) -> T {
         match self {
             Self::Replace => |_, new| new,
             Self::Add => T::add,
@@ -48,16 +48,16 @@ impl Update {
 /// let updates = View::new(&[10, 20], [1, 2])?;
 /// let mut y = [0; 6];
 /// let y = ViewMut::new(&mut y, [2, 3])?;
-/// let y = ops::scatter_elements(cx, "indices", 1, ops::Update::Add, x, indices, updates, y)?;
+/// let y = ops::scatter_elements(cx, "indices", 1, ops::ScatterReduction::Add, x, indices, updates, y)?;
 /// assert_eq!(y.as_slice()?, [1, 32, 3, 4, 5, 6]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[allow(clippy::too_many_arguments)]
-pub fn scatter_elements<'y, T: Scalar, I: Index, const R: usize>(
+pub fn scatter_elements<'y, T: Number, I: Index, const R: usize>(
     _: &mut Context<'_>,
     input: &'static str,
     axis: usize,
-    update: Update,
+    update: ScatterReduction,
     x: View<'_, T, R>,
     indices: View<'_, I, R>,
     updates: View<'_, T, R>,
@@ -65,11 +65,11 @@ pub fn scatter_elements<'y, T: Scalar, I: Index, const R: usize>(
 ) -> Result<View<'y, T, R>> {
     check_dims(&x.dims(), &y.dims())?;
     require(updates.dims() == indices.dims(), "updates", "have the dims of the indices")?;
-    let places = Places::new(input, &x.dims(), axis, indices.as_slice()?, &indices.dims())?;
+    let offsets = ElementOffsets::new(input, &x.dims(), axis, indices.as_slice()?, &indices.dims())?;
     let (join, to) = (update.join::<T>(), y.as_mut_slice()?);
     to.copy_from_slice(x.as_slice()?);
     for (i, &new) in updates.as_slice()?.iter().enumerate() {
-        let at = places.place(i)?;
+        let at = offsets.offset(i)?;
         to[at] = join(to[at], new);
     }
     Ok(y.into_view())

@@ -35,11 +35,12 @@ pub fn select<'y, T: Copy, const C: usize, const A: usize, const B: usize, const
 }
 
 fn choose<T: Copy>(plan: &Plan<3>, condition: &[bool], [a, b]: [&[T]; 2], y: &mut [T]) {
-    let (len, moves) = plan.run();
-    let [c, a_moves, b_moves] = moves.map(usize::from);
-    for (y, [c_at, a_at, b_at]) in y.chunks_exact_mut(len.max(1)).zip(plan.starts()) {
+    let (len, advances) = plan.inner_loop();
+    let [condition_step, a_step, b_step] = advances.map(usize::from);
+    for (y, [condition_start, a_start, b_start]) in y.chunks_exact_mut(len.max(1)).zip(plan.starts()) {
         for (i, y) in y.iter_mut().enumerate() {
-            *y = if condition[c_at + i * c] { a[a_at + i * a_moves] } else { b[b_at + i * b_moves] };
+            let holds = condition[condition_start + i * condition_step];
+            *y = if holds { a[a_start + i * a_step] } else { b[b_start + i * b_step] };
         }
     }
 }

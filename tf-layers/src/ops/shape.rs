@@ -1,9 +1,9 @@
 //! Shapes as tensors, and sizes and axes that tensors name.
 
-use super::{Cast, number};
+use super::{Cast, item};
 use crate::Context;
 use crate::error::{Error, Result, check_len};
-use crate::tensor::{Scalar, View, ViewMut};
+use crate::tensor::{Number, View, ViewMut};
 
 /// Shape: writes dims as numbers; an error if one is beyond `i64`.
 pub fn write_dims<'y, const R: usize>(
@@ -20,14 +20,14 @@ pub fn write_dims<'y, const R: usize>(
 }
 
 /// A size that a model computes: element `index` of `sizes`.
-pub fn size_at<T: Scalar + Cast<i64>, const R: usize>(sizes: View<'_, T, R>, index: usize) -> Result<usize> {
+pub fn size_at<T: Number + Cast<i64>, const R: usize>(sizes: View<'_, T, R>, index: usize) -> Result<usize> {
     let size = sizes.as_slice()?.get(index).and_then(|&size| usize::try_from(size.cast()).ok());
     size.ok_or(Error::Dims { what: "shape", must: "be sizes that are not negative" })
 }
 
 /// The axis, among those of a tensor of this rank, that a number says; a negative one counts from the end.
-pub fn axis_from<T: Scalar + Cast<i64>, const R: usize>(axis: View<'_, T, R>, rank: usize) -> Result<usize> {
-    let axis = number(axis)?.cast();
+pub fn axis_from<T: Number + Cast<i64>, const R: usize>(axis: View<'_, T, R>, rank: usize) -> Result<usize> {
+    let axis = item(axis)?.cast();
     let place = if axis < 0 { axis.saturating_add_unsigned(rank as u64) } else { axis };
     let place = usize::try_from(place).ok().filter(|&place| place < rank);
     place.ok_or(Error::Dims { what: "axis", must: "be one of the tensor's axes" })

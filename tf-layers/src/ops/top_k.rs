@@ -2,10 +2,10 @@
 
 use crate::Context;
 use crate::error::{Result, require};
-use crate::tensor::{Scalar, View, ViewMut, around};
+use crate::tensor::{Number, View, ViewMut, around};
 
 /// Whether `a` comes before `b` among the greatest, or among the least; NaN is beyond all numbers both ways.
-pub(super) fn before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
+pub(super) fn before<T: Number>(greatest: bool, a: T, b: T) -> bool {
     // Nothing but a NaN differs from itself.
     #[allow(clippy::eq_op)]
     let (a_nan, b_nan) = (a != a, b != b);
@@ -19,7 +19,7 @@ pub(super) fn before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
 }
 
 /// The same with NaN greater than all numbers, as where elements are sorted.
-fn sorted_before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
+fn sorted_before<T: Number>(greatest: bool, a: T, b: T) -> bool {
     #[allow(clippy::eq_op)]
     let (a_nan, b_nan) = (a != a, b != b);
     if greatest || !(a_nan || b_nan) { before(greatest, a, b) } else { b_nan && !a_nan }
@@ -43,7 +43,7 @@ fn sorted_before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
 /// assert_eq!((values.as_slice()?, indices.as_slice()?), (&[5.0, 3.0][..], &[3, 0][..]));
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
-pub fn top_k<'y, T: Scalar, const R: usize>(
+pub fn top_k<'y, T: Number, const R: usize>(
     _: &mut Context<'_>,
     axis: usize,
     largest: bool,
@@ -63,7 +63,7 @@ pub fn top_k<'y, T: Scalar, const R: usize>(
 }
 
 /// From x `[outer, axis, inner]` to both results `[outer, k, inner]`.
-fn sort<T: Scalar>(
+fn sort<T: Number>(
     [outer, axis, inner]: [usize; 3],
     k: usize,
     greatest: bool,
@@ -103,7 +103,7 @@ struct Heap<'a, T, F: Fn(i64) -> T> {
     step: usize,
 }
 
-impl<T: Scalar, F: Fn(i64) -> T> Heap<'_, T, F> {
+impl<T: Number, F: Fn(i64) -> T> Heap<'_, T, F> {
     fn get(&mut self, i: usize) -> &mut i64 {
         &mut self.places[self.first + i * self.step]
     }

@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::error::{Result, require};
-use crate::tensor::{Scalar, View, ViewMut, check_dims};
+use crate::tensor::{Number, View, ViewMut, check_dims};
 
 /// The part of each matrix on and above its diagonal `k`, or on and below it; zeros elsewhere.
 ///
@@ -20,7 +20,7 @@ use crate::tensor::{Scalar, View, ViewMut, check_dims};
 /// assert_eq!(y.as_slice()?, [0, 2, 3, 0, 0, 6]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
-pub fn trilu<'y, T: Scalar, const R: usize>(
+pub fn trilu<'y, T: Number, const R: usize>(
     _: &mut Context<'_>,
     upper: bool,
     k: i64,
@@ -36,7 +36,7 @@ pub fn trilu<'y, T: Scalar, const R: usize>(
     Ok(y.into_view())
 }
 
-fn triangle<T: Scalar>([rows, columns]: [usize; 2], upper: bool, k: i64, x: &[T], y: &mut [T]) {
+fn triangle<T: Number>([rows, columns]: [usize; 2], upper: bool, k: i64, x: &[T], y: &mut [T]) {
     for (i, (&x, y)) in x.iter().zip(y).enumerate() {
         let (row, column) = (i / columns % rows, i % columns);
         let above = column as i64 - row as i64;

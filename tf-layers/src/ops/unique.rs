@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
-use crate::tensor::{Scalar, View, ViewMut, around, check_joined_dims};
+use crate::tensor::{Number, View, ViewMut, around, check_joined_dims};
 
 /// The different slices of a tensor along an axis, once each.
 ///
@@ -38,14 +38,14 @@ pub struct Unique {
 
 impl Unique {
     /// How many there are.
-    pub fn count<T: Scalar, const R: usize>(&self, x: View<'_, T, R>) -> Result<usize> {
+    pub fn count<T: Number, const R: usize>(&self, x: View<'_, T, R>) -> Result<usize> {
         Ok(Slices { dims: around(&x.dims(), self.axis, 1)?, x: x.as_slice()? }.count())
     }
 
     /// y has the dims of x, with their count on the axis. The other outputs are vectors: for each slice of y, where it
     /// stood first; for each slice of x, which of those of y it is; for each slice of y, how often it occurs.
     #[allow(clippy::type_complexity)]
-    pub fn run<'y, T: Scalar, const R: usize>(
+    pub fn run<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
@@ -72,7 +72,7 @@ struct Slices<'a, T> {
     x: &'a [T],
 }
 
-impl<T: Scalar> Slices<'_, T> {
+impl<T: Number> Slices<'_, T> {
     fn count(&self) -> usize {
         if self.x.is_empty() {
             return self.dims[1].min(1);
@@ -141,7 +141,7 @@ mod tests {
     use alloc::vec::Vec;
 
     /// y, first, inverse and counts of a layer with so many different slices.
-    fn run<T: Scalar, const R: usize>(
+    fn run<T: Number, const R: usize>(
         unique: Unique,
         x: View<'_, T, R>,
         count: usize,

@@ -6,22 +6,22 @@ use alloc::vec::Vec;
 
 use tf_layers::io::{Aligned, Blob, Npz, pack};
 use tf_layers::nn::{Activation, Dense};
-use tf_layers::tensor::{Buffer, Extent, FreeDims, Tensor, TensorView, View, ViewMut};
+use tf_layers::tensor::{Buffer, Dim, SymbolicDims, Tensor, TensorView, View, ViewMut};
 use tf_layers::{Context, Isa, Result, ops, tensor};
 
 #[cfg(feature = "rayon")]
-use crate::parallel::each_tile;
+use crate::parallel::for_each_chunk;
 #[cfg(not(feature = "rayon"))]
-use tf_layers::tensor::each_tile;
+use tf_layers::tensor::for_each_chunk;
 
 use crate::weights::{ARCHITECTURE, ENTRIES};
 
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
 
-/// How many rows of a batch go through all layers before the next do: as many as stay in the level-2 cache together,
-/// where each takes the first number of bytes, and no fewer than the second, so that it pays to read the weights.
-const TILE: usize = tensor::tile_rows(48, 8);
+/// The number of rows that run through all layers before the next rows start: as many as fit in the level-2 cache, if a
+/// row takes the first number of bytes, but at least the second number, which amortises reading the weights.
+const CHUNK_ROWS: usize = tensor::chunk_rows(48, 8);
 
 /// What goes into the model.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +57,8 @@ impl Workspace {
     }
 }
 
-/// Some rows of `x`, `y`.
-type Tile<'a> = (View<'a, f32, 2>, ViewMut<'a, f32, 2>);
+/// A chunk of rows of `x`, `y`.
+type Chunk<'a> = (View<'a, f32, 2>, ViewMut<'a, f32, 2>);
 
 /// The model: its layers, which borrow their weights.
 #[derive(Clone, Debug)]
@@ -137,17 +137,22 @@ impl<'w> PartsModel<'w> {
         outputs: &mut Outputs,
         workspace: &mut Workspace,
     ) -> Result<()> {
-        let mut sizes = FreeDims::<1>::new();
-        sizes.bind("x", "[batch, 5]", &[Extent::Free(0), Extent::Fixed(5)], inputs.x.shape())?;
+        let mut sizes = SymbolicDims::<1>::new();
+        sizes.bind("x", "[batch, 5]", &[Dim::Symbolic(0), Dim::Fixed(5)], inputs.x.shape())?;
         let [batch] = sizes.sizes();
         let rows = (inputs.x.to_view([batch, 5])?, outputs.y.tensor([batch, 3])?);
-        each_tile(batch, TILE, rows, workspace, |batch, rows, workspace| {
-            self.run_tile([batch], rows, workspace)
+        for_each_chunk(batch, CHUNK_ROWS, rows, workspace, |batch, rows, workspace| {
+            self.run_chunk([batch], rows, workspace)
         })
     }
 
     /// The layers, for some rows of a batch.
-    fn run_tile(&self, sizes: [usize; 1], rows: Tile<'_>, workspace: &mut Workspace) -> Result<()> {
+    fn run_chunk(
+        &self,
+        sizes: [usize; 1],
+        rows: Chunk<'_>,
+        workspace: &mut Workspace,
+    ) -> Result<()> {
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);
         let [batch] = sizes;
         let (x, mut y) = rows;

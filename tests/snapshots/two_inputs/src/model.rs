@@ -7,13 +7,13 @@ use alloc::vec::Vec;
 use tf_layers::io::{Aligned, Blob, Npz, pack};
 use tf_layers::nn::{Activation, Dense, EmbeddingConv1d};
 use tf_layers::ops::Reduce;
-use tf_layers::tensor::{Buffer, Extent, FreeDims, Outside, Tensor, TensorView, View, ViewMut};
+use tf_layers::tensor::{Buffer, Dim, Outside, SymbolicDims, Tensor, TensorView, View, ViewMut};
 use tf_layers::{Context, Isa, Result, dims, ops, tensor};
 
 #[cfg(feature = "rayon")]
-use crate::parallel::each_tile;
+use crate::parallel::for_each_chunk;
 #[cfg(not(feature = "rayon"))]
-use tf_layers::tensor::each_tile;
+use tf_layers::tensor::for_each_chunk;
 
 use crate::weights::{ARCHITECTURE, ENTRIES};
 
@@ -60,8 +60,8 @@ impl Workspace {
     }
 }
 
-/// Some rows of `characters`, `numbers`, `score`, `d`.
-type Tile<'a> = (View<'a, i64, 2>, View<'a, f32, 2>, ViewMut<'a, f32, 2>, ViewMut<'a, f32, 2>);
+/// A chunk of rows of `characters`, `numbers`, `score`, `d`.
+type Chunk<'a> = (View<'a, i64, 2>, View<'a, f32, 2>, ViewMut<'a, f32, 2>, ViewMut<'a, f32, 2>);
 
 /// The model: its layers, which borrow their weights.
 #[derive(Clone, Debug)]
@@ -151,36 +151,41 @@ impl<'w> TwoInputsModel<'w> {
         outputs: &mut Outputs,
         workspace: &mut Workspace,
     ) -> Result<()> {
-        let mut sizes = FreeDims::<2>::new();
+        let mut sizes = SymbolicDims::<2>::new();
         sizes.bind(
             "characters",
             "[batch, time]",
-            &[Extent::Free(0), Extent::Free(1)],
+            &[Dim::Symbolic(0), Dim::Symbolic(1)],
             inputs.characters.shape(),
         )?;
         sizes.bind(
             "numbers",
             "[batch, 3]",
-            &[Extent::Free(0), Extent::Fixed(3)],
+            &[Dim::Symbolic(0), Dim::Fixed(3)],
             inputs.numbers.shape(),
         )?;
         let [batch, time] = sizes.sizes();
-        // How many rows go through all layers before the next do: as many as stay in the level-2 cache together, where
-        // each takes the first number of bytes, and no fewer than the second, so that it pays to read the weights.
-        let tile = tensor::tile_rows(dims::sum(&[48, dims::product(&[time, 32])?])?, 8);
+        // The number of rows that run through all layers before the next rows start: as many as fit in the level-2 cache,
+        // if a row takes the first number of bytes, but at least the second, which amortises reading the weights.
+        let chunk_rows = tensor::chunk_rows(dims::sum(&[48, dims::product(&[time, 32])?])?, 8);
         let rows = (
             inputs.characters.to_view([batch, time])?,
             inputs.numbers.to_view([batch, 3])?,
             outputs.score.tensor([batch, 1])?,
             outputs.d.tensor([batch, 2])?,
         );
-        each_tile(batch, tile, rows, workspace, |batch, rows, workspace| {
-            self.run_tile([batch, time], rows, workspace)
+        for_each_chunk(batch, chunk_rows, rows, workspace, |batch, rows, workspace| {
+            self.run_chunk([batch, time], rows, workspace)
         })
     }
 
     /// The layers, for some rows of a batch.
-    fn run_tile(&self, sizes: [usize; 2], rows: Tile<'_>, workspace: &mut Workspace) -> Result<()> {
+    fn run_chunk(
+        &self,
+        sizes: [usize; 2],
+        rows: Chunk<'_>,
+        workspace: &mut Workspace,
+    ) -> Result<()> {
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);
         let [batch, time] = sizes;
         let (characters, numbers, score, d) = rows;

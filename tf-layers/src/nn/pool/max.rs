@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::error::{Error, Result, require};
-use crate::tensor::{Scalar, View, ViewMut, len};
+use crate::tensor::{Number, View, ViewMut, len};
 use crate::window::{Axis, channels_first, window_axes};
 
 /// Max pooling of numbers of any type, channels first: over volumes `[batch, channels, depth, height, width]`, images
@@ -47,7 +47,7 @@ impl MaxPool {
     /// From x `[batch, channels, …size]` to y `[batch, channels, …]`, the maxima: NaN if any element is.
     ///
     /// A window wholly in the padding gives the least number there is.
-    pub fn run<'y, T: Scalar, const R: usize>(
+    pub fn run<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
@@ -61,7 +61,7 @@ impl MaxPool {
     /// The same, and where in all of x the first of the greatest stands: `indices` has the dims of y.
     ///
     /// A window wholly in the padding gives the index at which its channel begins.
-    pub fn run_with_indices<'y, T: Scalar, const R: usize>(
+    pub fn run_with_indices<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
@@ -76,7 +76,7 @@ impl MaxPool {
     }
 
     /// Tensors as their dims and elements; `indices` are as many as there are elements of y.
-    fn compute<T: Scalar>(
+    fn compute<T: Number>(
         &self,
         (from, x): (&[usize], &[T]),
         (to, y): (&[usize], &mut [T]),
@@ -104,7 +104,7 @@ impl MaxPool {
 
     /// The greatest element of a window, and its place in the channel.
     #[allow(clippy::eq_op)]
-    fn window<T: Scalar>(&self, axes: &[Axis; 3], at: [usize; 3], x: &[T]) -> (T, usize) {
+    fn window<T: Number>(&self, axes: &[Axis; 3], at: [usize; 3], x: &[T]) -> (T, usize) {
         let origin = [axes[0].origin(at[0]), axes[1].origin(at[1]), axes[2].origin(at[2])];
         let [depth, height, width] = axes.map(|axis| axis.input);
         let mut found = None;
@@ -147,7 +147,7 @@ impl MaxPool {
 /// assert_eq!(y.as_slice()?, [0, 5, 3, 0]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
-pub fn max_unpool<'y, T: Scalar, const R: usize>(
+pub fn max_unpool<'y, T: Number, const R: usize>(
     _: &mut Context<'_>,
     inner: [usize; R],
     x: View<'_, T, R>,
@@ -160,7 +160,7 @@ pub fn max_unpool<'y, T: Scalar, const R: usize>(
     Ok(y.into_view())
 }
 
-fn unpool<T: Scalar>(inner: &[usize], x: &[T], indices: &[i64], outer: &[usize], y: &mut [T]) -> Result<()> {
+fn unpool<T: Number>(inner: &[usize], x: &[T], indices: &[i64], outer: &[usize], y: &mut [T]) -> Result<()> {
     let fits = inner.iter().zip(outer).all(|(inner, outer)| inner <= outer);
     require(fits, "y", "be as large as what the indices count")?;
     let size = len(inner)?;

@@ -12,7 +12,7 @@ pub use max::{MaxPool, max_unpool};
 
 /// What becomes of the elements of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pool {
+pub enum PoolKind {
     /// The greatest; NaN if any is. Padding counts as −∞.
     Max,
     /// The greatest; NaN if any is. Padding counts as zeros.
@@ -29,13 +29,13 @@ pub enum Pool {
 /// Pooling over images `[batch, height, width, channels]`.
 ///
 /// ```
-/// use tf_layers::nn::{Pool, Pool2d};
+/// use tf_layers::nn::{PoolKind, Pool2d};
 /// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let layer = Pool2d {
-///     kind: Pool::Max,
+///     kind: PoolKind::Max,
 ///     size: [1, 2],
 ///     stride: [1, 2],
 ///     dilation: [1, 1],
@@ -50,7 +50,7 @@ pub enum Pool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool2d {
     /// What becomes of the elements of a window.
-    pub kind: Pool,
+    pub kind: PoolKind,
     /// Height and width of the window.
     pub size: [usize; 2],
     /// Vertical and horizontal step.
@@ -64,12 +64,12 @@ pub struct Pool2d {
 /// Pooling over sequences `[batch, width, channels]`.
 ///
 /// ```
-/// use tf_layers::nn::{Pool, Pool1d};
+/// use tf_layers::nn::{PoolKind, Pool1d};
 /// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// let layer = Pool1d { kind: Pool::Max, size: 2, stride: 2, dilation: 1, padding: [0, 0] };
+/// let layer = Pool1d { kind: PoolKind::Max, size: 2, stride: 2, dilation: 1, padding: [0, 0] };
 /// let x = View::new(&[1.0, 5.0, 3.0, 2.0], [1, 4, 1])?;
 /// let mut y = [0.0; 2];
 /// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 1])?)?;
@@ -79,7 +79,7 @@ pub struct Pool2d {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool1d {
     /// What becomes of the elements of a window.
-    pub kind: Pool,
+    pub kind: PoolKind,
     /// Width of the window.
     pub size: usize,
     /// Step from one window to the next.
@@ -93,13 +93,13 @@ pub struct Pool1d {
 /// Pooling over volumes `[batch, depth, height, width, channels]`.
 ///
 /// ```
-/// use tf_layers::nn::{Pool, Pool3d};
+/// use tf_layers::nn::{PoolKind, Pool3d};
 /// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let layer = Pool3d {
-///     kind: Pool::Max,
+///     kind: PoolKind::Max,
 ///     size: [1, 1, 2],
 ///     stride: [1, 1, 2],
 ///     dilation: [1; 3],
@@ -114,7 +114,7 @@ pub struct Pool1d {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool3d {
     /// What becomes of the elements of a window.
-    pub kind: Pool,
+    pub kind: PoolKind,
     /// Depth, height and width of the window.
     pub size: [usize; 3],
     /// Step along each axis.
@@ -226,7 +226,7 @@ impl Pool3d {
 }
 
 struct Run<'a> {
-    kind: Pool,
+    kind: PoolKind,
     axes: [Axis; 3],
     batch: usize,
     channels: usize,
@@ -278,14 +278,16 @@ struct Window<'a> {
 
 impl<'a> Window<'a> {
     #[inline(always)]
-    fn new(kind: Pool, axes: [Axis; 3], at: [usize; 3], channels: usize, x: &'a [f32]) -> Self {
+    fn new(kind: PoolKind, axes: [Axis; 3], at: [usize; 3], channels: usize, x: &'a [f32]) -> Self {
         let origins = [axes[0].origin(at[0]), axes[1].origin(at[1]), axes[2].origin(at[2])];
         let taps = [axes[0].taps(origins[0]), axes[1].taps(origins[1]), axes[2].taps(origins[2])];
         let divisor = match kind {
-            Pool::Max | Pool::MaxOverPadding => None,
-            Pool::Sum => Some(1),
-            Pool::Average { count_include_pad: false } => Some(taps[0].len() * taps[1].len() * taps[2].len()),
-            Pool::Average { count_include_pad: true } => Some(
+            PoolKind::Max | PoolKind::MaxOverPadding => None,
+            PoolKind::Sum => Some(1),
+            PoolKind::Average { count_include_pad: false } => {
+                Some(taps[0].len() * taps[1].len() * taps[2].len())
+            }
+            PoolKind::Average { count_include_pad: true } => Some(
                 axes[0].taps_padded(origins[0])
                     * axes[1].taps_padded(origins[1])
                     * axes[2].taps_padded(origins[2]),
@@ -294,8 +296,8 @@ impl<'a> Window<'a> {
         let divisor = divisor.map(|count| count.max(1) as f32);
         let whole = (0..3).all(|i| axes[i].inside(origins[i]));
         let start = match kind {
-            Pool::Max => f32::NEG_INFINITY,
-            Pool::MaxOverPadding if whole => f32::NEG_INFINITY,
+            PoolKind::Max => f32::NEG_INFINITY,
+            PoolKind::MaxOverPadding if whole => f32::NEG_INFINITY,
             _ => 0.0,
         };
         Self { axes, channels, x, origins, taps, start, divisor }

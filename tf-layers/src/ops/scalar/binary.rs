@@ -3,7 +3,7 @@
 use crate::Context;
 use crate::error::{Result, require};
 use crate::tensor::broadcast::Plan;
-use crate::tensor::{Scalar, View, ViewMut};
+use crate::tensor::{Number, View, ViewMut};
 
 /// A function of two numbers of any type, with NumPy's broadcasting.
 ///
@@ -44,7 +44,7 @@ pub enum ScalarBinary {
 
 impl ScalarBinary {
     /// y = a ∘ b. The tensors have at most 8 dims; y has those that a and b broadcast to.
-    pub fn run<'y, T: Scalar, const A: usize, const B: usize, const R: usize>(
+    pub fn run<'y, T: Number, const A: usize, const B: usize, const R: usize>(
         self,
         _: &mut Context<'_>,
         a: View<'_, T, A>,
@@ -56,7 +56,7 @@ impl ScalarBinary {
         Ok(y.into_view())
     }
 
-    fn apply<T: Scalar>(self, plan: &Plan<2>, a: &[T], b: &[T], y: &mut [T]) -> Result<()> {
+    fn apply<T: Number>(self, plan: &Plan<2>, a: &[T], b: &[T], y: &mut [T]) -> Result<()> {
         if T::EXACT && matches!(self, Self::Div | Self::Mod | Self::Fmod) {
             require(!b.contains(&T::ZERO), "divisor", "not hold a zero")?;
         }
@@ -85,7 +85,7 @@ mod tests {
     use crate::tensor::Buffer;
     use alloc::vec::Vec;
 
-    fn run<T: Scalar>(function: ScalarBinary, a: &[T], b: &[T], y: &mut [T]) -> Result<()> {
+    fn run<T: Number>(function: ScalarBinary, a: &[T], b: &[T], y: &mut [T]) -> Result<()> {
         let [a, b] = [View::new(a, [a.len()])?, View::new(b, [b.len()])?];
         let len = y.len();
         let mut scratch = Buffer::default();

@@ -5,7 +5,7 @@ use core::ops::Range;
 use crate::Context;
 use crate::error::Result;
 use crate::ops::reduce::split;
-use crate::tensor::{Scalar, View, ViewMut};
+use crate::tensor::{Number, View, ViewMut};
 
 /// A reduction of numbers of any type over axes.
 ///
@@ -36,7 +36,7 @@ pub enum ScalarReduce {
 
 impl ScalarReduce {
     /// Reduces x over neighbouring axes. y has the dims of x without them, or with 1 in their places.
-    pub fn run<'y, T: Scalar, const A: usize, const R: usize>(
+    pub fn run<'y, T: Number, const A: usize, const R: usize>(
         self,
         _: &mut Context<'_>,
         axes: Range<usize>,
@@ -48,7 +48,7 @@ impl ScalarReduce {
         Ok(y.into_view())
     }
 
-    fn apply<T: Scalar>(self, [_, axis, inner]: [usize; 3], x: &[T], y: &mut [T]) {
+    fn apply<T: Number>(self, [_, axis, inner]: [usize; 3], x: &[T], y: &mut [T]) {
         let (first, join): (T, fn(T, T) -> T) = match self {
             Self::Sum => (T::ZERO, T::add),
             Self::Prod => (T::ONE, T::mul),

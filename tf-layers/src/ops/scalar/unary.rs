@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::error::Result;
-use crate::tensor::{Scalar, View, ViewMut, check_dims};
+use crate::tensor::{Number, View, ViewMut, check_dims};
 
 /// A function of one number of any type.
 ///
@@ -30,7 +30,7 @@ pub enum ScalarUnary {
 
 impl ScalarUnary {
     /// y = f(x), element by element; y has the dims of x.
-    pub fn run<'y, T: Scalar, const R: usize>(
+    pub fn run<'y, T: Number, const R: usize>(
         self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
@@ -41,7 +41,7 @@ impl ScalarUnary {
         Ok(y.into_view())
     }
 
-    fn apply<T: Scalar>(self, x: &[T], y: &mut [T]) {
+    fn apply<T: Number>(self, x: &[T], y: &mut [T]) {
         let negative = |x: T| T::ZERO.sub(x);
         for (&x, y) in x.iter().zip(y) {
             *y = match self {
