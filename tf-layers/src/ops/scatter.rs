@@ -1,22 +1,22 @@
-//! `ScatterElements`: updating elements that indices name.
+//! `ScatterElements`: updates elements by index.
 
 use super::offsets::ElementOffsets;
 use crate::Context;
 use crate::error::{Result, require};
 use crate::tensor::{Index, Number, View, ViewMut, check_dims};
 
-/// What becomes of an element that an update falls upon.
+/// How an update is combined with the element that it addresses (ONNX's `reduction`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScatterReduction {
-    /// The update takes its place; of several, the last.
+    /// The update replaces the element; the last of several wins (ONNX's `none`).
     Replace,
-    /// The update is added.
+    /// The sum.
     Add,
-    /// The update is multiplied with it.
+    /// The product.
     Mul,
-    /// The greater of the two; NaN if either is.
+    /// The maximum; NaN if either is.
     Max,
-    /// The lesser of the two; NaN if either is.
+    /// The minimum; NaN if either is.
     Min,
 }
 
@@ -32,10 +32,10 @@ impl ScatterReduction {
     }
 }
 
-/// `ScatterElements`: y = x, but that each of `updates` falls upon the element whose place on `axis` is the index.
+/// Copies x to y and updates elements of y along `axis`, e.g. y[indices[i, j], j] = updates[i, j] for axis 0.
 ///
-/// The indices and the updates have the same dims, which on the other axes are at most those of x. `input` is the name
-/// of the tensor of indices, for errors. Negative indices count from the end.
+/// `indices` and `updates` have the same dims. On the other axes, these must not exceed the dims of x. Negative indices
+/// count from the end. `input` is the name of the index tensor for error messages.
 ///
 /// ```
 /// use tf_layers::ops;
@@ -52,6 +52,10 @@ impl ScatterReduction {
 /// assert_eq!(y.as_slice()?, [1, 32, 3, 4, 5, 6]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If x has no such axis, an index is out of range, or the dims do not match.
 #[allow(clippy::too_many_arguments)]
 pub fn scatter_elements<'y, T: Number, I: Index, const R: usize>(
     _: &mut Context<'_>,

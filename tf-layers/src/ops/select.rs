@@ -1,13 +1,11 @@
-//! Choosing between two tensors, element by element (ONNX's `Where`).
+//! `Where`: selects elements from two tensors.
 
 use crate::Context;
 use crate::error::Result;
 use crate::tensor::broadcast::Plan;
 use crate::tensor::{View, ViewMut};
 
-/// y = a where `condition` holds, else b, with NumPy's broadcasting of all three (ONNX's `Where`).
-///
-/// The tensors have at most 8 dims.
+/// ONNX's `Where`: y = a where `condition` is true, b elsewhere, with NumPy's broadcasting of all three.
 ///
 /// ```
 /// use tf_layers::ops::select;
@@ -22,6 +20,10 @@ use crate::tensor::{View, ViewMut};
 /// assert_eq!(y.as_slice()?, [1, 9]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If y does not have the dims that the inputs broadcast to, or has more than 8.
 pub fn select<'y, T: Copy, const C: usize, const A: usize, const B: usize, const R: usize>(
     _: &mut Context<'_>,
     condition: View<'_, bool, C>,

@@ -1,4 +1,4 @@
-//! Permuting axes.
+//! Transpose: permutes axes.
 
 use super::strided::{Strided, strides};
 use crate::Context;
@@ -19,6 +19,10 @@ use crate::tensor::{MAX_RANK, Shape, View, ViewMut};
 /// assert_eq!(y.as_slice()?, [1, 4, 2, 5, 3, 6]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If `perm` is not a permutation of the axes, y does not have the permuted dims of x, or there are more than 8.
 pub fn transpose<'y, T: Copy, const R: usize>(
     _: &mut Context<'_>,
     perm: [usize; R],
@@ -29,7 +33,7 @@ pub fn transpose<'y, T: Copy, const R: usize>(
     Ok(y.into_view())
 }
 
-/// The walk over x in the order of y; both have as many dims as `perm` has entries.
+/// The strided copy from x to y; x, y and `perm` have the same length.
 fn plan(perm: &[usize], x: &[usize], y: &[usize]) -> Result<Strided> {
     Shape::new(x)?;
     let mut seen = [false; MAX_RANK];

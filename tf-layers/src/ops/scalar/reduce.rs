@@ -1,4 +1,4 @@
-//! Reductions.
+//! Reductions of tensors of any number type.
 
 use core::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::ops::reduce::split;
 use crate::tensor::{Number, View, ViewMut};
 
-/// A reduction of numbers of any type over axes.
+/// A reduction over axes of a tensor of any number type.
 ///
 /// ```
 /// use tf_layers::ops::ScalarReduce;
@@ -24,18 +24,22 @@ use crate::tensor::{Number, View, ViewMut};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScalarReduce {
-    /// Their sum; 0 of none.
+    /// Σx; 0 if there are no elements
     Sum,
-    /// Their product; 1 of none.
+    /// Πx; 1 if there are no elements
     Prod,
-    /// The greatest; the lowest number there is, of floats −∞, of none.
+    /// The maximum; the lowest value of the type if there are no elements (−∞ for floats)
     Max,
-    /// The least; the highest number there is, of floats ∞, of none.
+    /// The minimum; the highest value of the type if there are no elements (∞ for floats)
     Min,
 }
 
 impl ScalarReduce {
-    /// Reduces x over neighbouring axes. y has the dims of x without them, or with 1 in their places.
+    /// Reduces x over adjacent axes. y has the dims of x without these axes, or with a 1 in their place.
+    ///
+    /// # Errors
+    ///
+    /// If x does not have these axes, or y has other dims.
     pub fn run<'y, T: Number, const A: usize, const R: usize>(
         self,
         _: &mut Context<'_>,

@@ -1,10 +1,10 @@
-//! Functions of one number.
+//! Elementwise functions of a tensor of any number type.
 
 use crate::Context;
 use crate::error::Result;
 use crate::tensor::{Number, View, ViewMut, check_dims};
 
-/// A function of one number of any type.
+/// An elementwise function of any number type.
 ///
 /// ```
 /// use tf_layers::ops::ScalarUnary;
@@ -24,12 +24,16 @@ pub enum ScalarUnary {
     Neg,
     /// |x|
     Abs,
-    /// −1, 0 or 1; NaN stays
+    /// −1, 0 or 1; NaN for NaN
     Sign,
 }
 
 impl ScalarUnary {
-    /// y = f(x), element by element; y has the dims of x.
+    /// Computes y = f(x).
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x.
     pub fn run<'y, T: Number, const R: usize>(
         self,
         _: &mut Context<'_>,
