@@ -43,5 +43,8 @@ fn everything_else_is_an_error() {
     assert!(read::<_, f64>(&[u64::MAX]).is_err());
     assert!(read::<_, bool>(&[2_u8]).is_err());
     let error = read::<_, i32>(&[3.0_f32, 0.5]).unwrap_err().to_string();
-    assert!(error.contains("element 1 of an array of F32 is no whole number that I32 has"), "{error}");
+    assert!(
+        error.contains("element 1 of an array of F32 is not an integer that I32 can represent"),
+        "{error}"
+    );
 }

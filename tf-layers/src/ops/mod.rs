@@ -4,7 +4,7 @@
 //! |---|---|
 //! | elementwise | [`Unary`], [`Binary`], [`Compare`], [`Logic`], [`not`], [`Bitwise`], [`bitwise_not`], [`select`] (`Where`), [`cast`], [`bit_cast`] |
 //! | reductions | [`Reduce`], [`ArgMax`], [`ArgMin`], [`CumSum`], [`CumProd`], [`softmax`], [`log_softmax`], [`hardmax`], [`top_k`] |
-//! | shapes | [`concat`], [`expand`], [`pad`], [`slice`], [`tile`], [`transpose`], [`reverse_sequence`], [`copy`] (`Identity`) |
+//! | shapes | [`concat()`], [`expand`], [`pad`], [`slice()`], [`tile`], [`transpose`], [`reverse_sequence`], [`copy`] (`Identity`) |
 //! | indices | [`gather`], [`gather_elements`], [`gather_nd`], [`scatter_elements`], [`scatter_nd`], [`tensor_scatter`], [`one_hot`], [`nonzero`], [`compress`], [`Unique`] |
 //! | matrices | [`MatMul`], [`determinant`], [`diagonal`], [`trilu`] |
 //! | images | [`Resize`], [`GridSample`], [`RoiAlign`], [`NonMaxSuppression`], [`Col2Im`] |
