@@ -62,8 +62,8 @@
 //!   one. Arithmetic on dims is checked for overflow.
 //! - **No allocations** after the first run. Layers write to the memory they are given; only a [`Buffer`](tensor::Buffer) or
 //!   [`Tensor`](tensor::Tensor) that must grow allocates, and an allocation that fails is an error.
-//! - **Determinism.** The same input gives the same bits on the same instruction set, with any number of threads. Elementary
-//!   functions are the crate's own and do not depend on a system library.
+//! - **Determinism.** The same input gives the same bits on the same instruction set. Elementary functions are the crate's
+//!   own and do not depend on a system library. With `rayon`, the last digits may depend on the number of threads.
 //! - **`unsafe`** code is confined to the [`simd`] module.
 //!
 //! # Features

@@ -34,8 +34,9 @@ impl<'a> NpyArray<'a> {
         let header = core::str::from_utf8(header)
             .map_err(|_| fail("has a header that is not text; export it again"))?;
         let descr = value(header, "descr").and_then(|text| text.split(['\'', '"']).nth(1));
-        let descr =
-            descr.ok_or_else(|| fail("is a structured array; export each field as an array of its own"))?;
+        let descr = descr.ok_or_else(|| {
+            fail("has no simple dtype; export the fields of a structured array as separate arrays")
+        })?;
         let dtype = Dtype::ALL.into_iter().find(|dtype| dtype.numpy() == descr);
         let dtype = dtype.ok_or_else(|| {
             fail(&format!(
