@@ -8,7 +8,7 @@ use tf_layers::nn::{Activation, Dense};
 
 const SIZES: [usize; 10] = [1, 2, 3, 5, 15, 16, 17, 33, 64, 100];
 
-/// Products so large that they are cut into blocks of rows and of k.
+/// Products that are large enough to be split into blocks of rows and of k.
 #[test]
 fn large_dense() {
     let mut rng = Rng::new(11);

@@ -1,4 +1,4 @@
-//! Arguments that contradict each other are errors, whatever they are.
+//! Invalid attributes and arguments are errors.
 
 mod common;
 
@@ -74,7 +74,7 @@ fn wrong_arguments_are_errors() {
     }
 }
 
-/// Strides, dilations and paddings up to the largest there are: fine where they reach nothing, else errors.
+/// Strides, dilations and paddings up to `usize::MAX` are valid if no window uses them, otherwise errors.
 #[test]
 fn extreme_windows() {
     let sizes = [0, 1, 2, 3, usize::MAX / 4, usize::MAX / 2, usize::MAX];

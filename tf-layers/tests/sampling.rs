@@ -1,4 +1,4 @@
-//! Images sampled between their pixels: what is refused, and what no number may break.
+//! `GridSample`, `RoiAlign` and `Col2Im`: errors, and extreme values.
 
 mod common;
 
@@ -7,7 +7,7 @@ use tf_layers::Result;
 use tf_layers::ops::{Col2Im, GridSample, GridSampleMode, PaddingMode, RoiAlign};
 use tf_layers::tensor::View;
 
-/// What the layer makes of images at these places.
+/// The samples of an image at the positions of a grid.
 fn sampled<const R: usize>(
     sample: GridSample,
     x: View<'_, f32, R>,
@@ -70,7 +70,7 @@ fn regions() {
     assert!(pooled(mean, view(&[], [1, 1, 0, 2]), &[0.0; 4], 0, [1, 1, 1, 1]).is_err());
 }
 
-/// What the layer makes of columns, as an image of three pixels.
+/// The sum of columns, as an image of three pixels.
 fn folded(fold: Col2Im<1>, x: View<'_, f32, 3>) -> Result<[f32; 3]> {
     let mut y = [9.0; 3];
     on(isas()[0], |cx| fold.run(cx, x, view_mut(&mut y, [1, 1, 3])).map(|_| ()))?;

@@ -1,4 +1,4 @@
-//! What moves elements, looks them up, compares or converts them.
+//! Operators that move, compare or convert elements.
 
 mod common;
 

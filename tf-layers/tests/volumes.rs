@@ -16,7 +16,7 @@ fn convolution_over_volumes() {
         let (gin, gout) = (cin / groups, cout / groups);
         let x = rng.vec(batch * 4 * 5 * 6 * cin);
         let (w, b) = (rng.vec(3 * 2 * 3 * gin * cout), rng.vec(cout));
-        // A matrix for each tap along the depth.
+        // One matrix per tap along the depth.
         let slice = 2 * 3 * gin * cout;
         let data: Vec<f32> = w.chunks(slice).flat_map(|w| packed(w, groups, 2 * 3 * gin, gout)).collect();
         let layer = Conv3d {
@@ -140,7 +140,7 @@ fn transposed_convolution() {
     }
 }
 
-/// An image is a volume of depth 1, a sequence one of height 1 too.
+/// An image is a volume of depth 1, a sequence an image of height 1.
 #[test]
 fn transposed_convolution_of_fewer_axes() {
     let mut rng = Rng::new(24);

@@ -91,7 +91,7 @@ fn line([batch, _, width, channels]: [usize; 4]) -> [usize; 3] {
     [batch, width, channels]
 }
 
-/// Kernels of every width that there is a transform for, over images that are done in one block or in many.
+/// Kernels of every width with a transform, over images of one or more blocks.
 #[test]
 fn winograd() {
     let plain = Case { size: [9, 11], channels: [5, 7], ..PLAIN };
@@ -123,7 +123,7 @@ fn winograd() {
         let [cin, cout] = case.channels;
         let k = case.kernel[0] * case.kernel[1] * cin;
         let x = rng.vec(case.batch * case.size[0] * case.size[1] * cin);
-        // As in trained networks, so that sums neither grow nor vanish.
+        // Scaled as in trained networks, so that sums neither grow nor vanish.
         let scale = 1.0 / (k as f32).sqrt();
         let w: Vec<f32> = rng.vec(k * cout).into_iter().map(|w| w * scale).collect();
         let b = rng.vec(cout);
@@ -272,7 +272,7 @@ fn pooling() {
             }
         }
     }
-    // An average window that reaches beyond the padding, as a ceiling division of the size leaves it.
+    // A window that extends beyond the padding, as with a ceiling division of the size.
     let layer = Pool1d { kind: PoolKind::Max, size: 2, stride: 1, dilation: 1, padding: [0, 0] };
     for isa in isas() {
         let mut y = [0.0; 2];
