@@ -24,9 +24,9 @@ use crate::tensor::{MAX_RANK, View, ViewMut, check_dims, len};
 pub struct Col2Im<const N: usize> {
     /// The size of the block along each axis (ONNX's `block_shape`).
     pub block: [usize; N],
-    /// The distance between neighbouring blocks along each axis.
+    /// The distance between neighboring blocks along each axis.
     pub stride: [usize; N],
-    /// The distance between neighbouring elements of a block along each axis.
+    /// The distance between neighboring elements of a block along each axis.
     pub dilation: [usize; N],
     /// The padding `[before, after]` of the image along each axis.
     pub padding: [[usize; 2]; N],

@@ -55,7 +55,7 @@ pub struct GridSample {
     pub mode: GridSampleMode,
     /// The pixels outside the image.
     pub padding_mode: PaddingMode,
-    /// Place ±1 at the centres of the outermost pixels instead of their outer edges.
+    /// Place ±1 at the centers of the outermost pixels instead of their outer edges.
     pub align_corners: bool,
 }
 
@@ -138,7 +138,7 @@ impl GridSample {
             ((coordinate + 1.0) * size as f32 - 1.0) / 2.0
         };
         let scaled = if self.mode == GridSampleMode::Nearest { nearest(scaled) } else { scaled };
-        // Cubic convolution reaches beyond the neighbouring pixels, so each of its pixels is padded on its own.
+        // Cubic convolution reaches beyond the neighboring pixels, so each of its pixels is padded on its own.
         let at = match self.padding_mode {
             _ if self.mode == GridSampleMode::Cubic => scaled,
             PaddingMode::Border if scaled < low || scaled > high => scaled.clamp(0.0, last),
@@ -192,7 +192,7 @@ fn sample(pixels: &[f32], taps: &[Taps; MAX_AXES], strides: [usize; MAX_AXES]) -
     sum
 }
 
-/// The weights of four neighbouring pixels for a position at fraction `t` between the second and third (Keys 1981).
+/// The weights of four neighboring pixels for a position at fraction `t` between the second and third (Keys 1981).
 fn cubic(t: f32) -> [f32; 4] {
     const A: f32 = -0.75;
     let near = |d: f32| ((A + 2.0) * d - (A + 3.0)) * d * d + 1.0;

@@ -61,19 +61,19 @@ pub fn mel_weight_matrix<'y>(
     let to = y.as_mut_slice()?;
     to.fill(0.0);
     for filter in 0..filters {
-        let [left, centre, right] = [edge(filter)?, edge(filter + 1)?, edge(filter + 2)?];
-        require(left <= centre && centre <= right, "upper_edge_hertz", "be above the lower edge")?;
+        let [left, center, right] = [edge(filter)?, edge(filter + 1)?, edge(filter + 2)?];
+        require(left <= center && center <= right, "upper_edge_hertz", "be above the lower edge")?;
         let mut put = |bin: usize, value: f64| to[bin.min(last) * filters + filter] = value as f32;
-        if left == centre {
-            put(centre, 1.0);
+        if left == center {
+            put(center, 1.0);
         }
-        for bin in left..=centre {
-            if left < centre {
-                put(bin, (bin - left) as f64 / (centre - left) as f64);
+        for bin in left..=center {
+            if left < center {
+                put(bin, (bin - left) as f64 / (center - left) as f64);
             }
         }
-        for bin in centre..right {
-            put(bin, (right - bin) as f64 / (right - centre) as f64);
+        for bin in center..right {
+            put(bin, (right - bin) as f64 / (right - center) as f64);
         }
     }
     Ok(y.into_view())

@@ -16,7 +16,7 @@
 //!
 //! Inputs come before outputs, and every function returns a view of what it wrote. An operator that only moves elements
 //! accepts any `T: Copy`. Operators named `Scalar…` compute with any [`Number`](crate::tensor::Number), one element at a
-//! time; their namesakes are vectorised and compute with `f32`.
+//! time; their namesakes are vectorized and compute with `f32`.
 
 mod arg_reduce;
 mod binary;

@@ -4,7 +4,7 @@ use crate::Context;
 use crate::error::{Result, check_len, require};
 use crate::tensor::{View, ViewMut, around, check_dims, len};
 
-/// The integer types that numbers are quantised to.
+/// The integer types that numbers are quantized to.
 pub trait Quantized: Copy + Into<i64> + sealed::Saturate {}
 
 mod sealed {
@@ -28,7 +28,7 @@ macro_rules! quantized {
 }
 quantized!(i8, u8, i16, u16, i32);
 
-/// The granularity of a quantisation: which elements share a scale and zero point.
+/// The granularity of a quantization: which elements share a scale and zero point.
 ///
 /// A tensor has one scale, one per index along `axis`, or one per block of `block` elements along the axis. The zero
 /// points have the dims of the scales; they default to 0.

@@ -86,7 +86,7 @@ tuples!(A B C D E F G H);
 
 /// The number of rows in a chunk, if the intermediate results of a row take `row_bytes`.
 ///
-/// As many rows as stay in the level-2 cache together, but at least `least`, which amortise loading the weights.
+/// As many rows as stay in the level-2 cache together, but at least `least`, which amortize loading the weights.
 #[must_use]
 pub const fn chunk_rows(row_bytes: usize, least: usize) -> usize {
     let fitting = match CHUNK_BYTES.checked_div(row_bytes) {

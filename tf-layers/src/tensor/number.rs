@@ -1,4 +1,4 @@
-//! Arithmetic on any type of number, for the operators that are not vectorised.
+//! Arithmetic on any type of number, for the operators that are not vectorized.
 
 /// The types that scalar operators such as [`ScalarBinary`](crate::ops::ScalarBinary) and
 /// [`ScalarReduce`](crate::ops::ScalarReduce) compute with: integers, `f32`, `f64` and `bool`.

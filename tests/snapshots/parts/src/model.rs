@@ -20,7 +20,7 @@ static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
 
 /// The number of rows that run through all layers before the next rows start: as many as fit in the level-2 cache, if a
-/// row takes the first number of bytes, but at least the second number, which amortises reading the weights.
+/// row takes the first number of bytes, but at least the second number, which amortizes reading the weights.
 const CHUNK_ROWS: usize = tensor::chunk_rows(48, 8);
 
 /// What goes into the model.

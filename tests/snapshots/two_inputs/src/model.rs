@@ -166,7 +166,7 @@ impl<'w> TwoInputsModel<'w> {
         )?;
         let [batch, time] = sizes.sizes();
         // The number of rows that run through all layers before the next rows start: as many as fit in the level-2 cache,
-        // if a row takes the first number of bytes, but at least the second, which amortises reading the weights.
+        // if a row takes the first number of bytes, but at least the second, which amortizes reading the weights.
         let chunk_rows = tensor::chunk_rows(dims::sum(&[48, dims::product(&[time, 32])?])?, 8);
         let rows = (
             inputs.characters.to_view([batch, time])?,

@@ -5,7 +5,7 @@ use super::Interpolation;
 /// The mapping from index i in the result to a position in the input (ONNX's `coordinate_transformation_mode`). s is the
 /// scale.
 ///
-/// Nearest-neighbour modes compute positions exactly, in integers, so that ties are detected. Other modes compute them in
+/// Nearest-neighbor modes compute positions exactly, in integers, so that ties are detected. Other modes compute them in
 /// `f32`. The variants named `Tf…` repeat every rounding of TensorFlow, which selects other elements for some sizes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Coordinates {
@@ -13,7 +13,7 @@ pub enum Coordinates {
     HalfPixel,
     /// (i + ½)/s − ½, or 0 if the result has one element
     PytorchHalfPixel,
-    /// (i + ½)/s − ½, centred on the result before its size was rounded
+    /// (i + ½)/s − ½, centered on the result before its size was rounded
     HalfPixelSymmetric,
     /// i·(input − 1)/(output − 1)
     AlignCorners,

@@ -1,4 +1,4 @@
-//! Arithmetic on any type of number, not vectorised: for indices, flags and `f64`.
+//! Arithmetic on any type of number, not vectorized: for indices, flags and `f64`.
 
 mod binary;
 mod double;
