@@ -208,7 +208,7 @@ def test_a_row_is_the_same_in_every_batch(
 ) -> None:
     source = sources[name]
     rows_per_chunk = _chunk_rows(source)
-    assert "tile_rows(" in (crates.converted[name].crate / "src" / "model.rs").read_text()
+    assert "chunk_rows(" in (crates.converted[name].crate / "src" / "model.rs").read_text()
     for batch in (1, 2, rows_per_chunk - 1, rows_per_chunk, rows_per_chunk + 1, 3 * rows_per_chunk + 2):
         feeds = _feeds(source, batch)
         found = _predict(crates, name, feeds, tmp_path)

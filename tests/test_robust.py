@@ -20,7 +20,7 @@ from tf2rust.onnx_import.tensorflow.runtime import quiet
 from tf2rust.source import open_tensorflow
 
 WEIGHTS = r"""
-use tf_layers::Npz;
+use tf_layers::io::Npz;
 use weights::{Inputs, TensorView, WeightsModel};
 
 const OWN: &[u8] = include_bytes!("../model/model_weights.npz");

@@ -1,11 +1,11 @@
-//! What the targets share: shapes, elements and damaged weights made from the bytes that libFuzzer gives.
+//! Helpers for the targets: shapes, elements and damaged weights derived from libFuzzer's input.
 
 use libfuzzer_sys::arbitrary::Unstructured;
 
-/// Elements of an array at most: what goes wrong with many goes wrong with these.
-const MOST: usize = 4096;
+/// The maximum number of elements in an array. Larger arrays find no other faults.
+const MAX_LEN: usize = 4096;
 
-/// Numbers that are made from bytes; where the bytes end they are zeros.
+/// A source of numbers derived from bytes. After the end of the bytes, all numbers are 0.
 pub struct Source<'a>(Unstructured<'a>);
 
 impl<'a> Source<'a> {
@@ -26,13 +26,13 @@ impl<'a> Source<'a> {
         number as usize % end.max(1)
     }
 
-    /// A size below `few`, now and then one below `many`.
+    /// A size below `few`, or occasionally below `many`.
     pub fn size(&mut self, few: usize, many: usize) -> usize {
         let end = if self.byte() < 16 { many } else { few };
         self.below(end)
     }
 
-    /// A shape, mostly `batch` and then `dims`, in which `None` is free; else any.
+    /// A shape: mostly `batch` followed by `dims`, where `None` is a symbolic dimension; occasionally any shape.
     pub fn shape(&mut self, batch: usize, dims: &[Option<usize>]) -> Vec<usize> {
         if self.byte() < 8 {
             let rank = self.below(10);
@@ -52,11 +52,11 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Indices for an array of `shape`, mostly as many as it holds: most within a table of `rows`, some at its edges.
+    /// Indices into a table of `rows` rows, mostly as many as `shape` requires and mostly in range.
     pub fn indices(&mut self, shape: &[usize], rows: i32) -> Vec<i32> {
         let wanted =
-            shape.iter().try_fold(1, |len: usize, &dim| len.checked_mul(dim)).unwrap_or(MOST).min(MOST);
-        let len = if self.byte() < 4 { self.below(MOST) } else { wanted };
+            shape.iter().try_fold(1, |len: usize, &dim| len.checked_mul(dim)).unwrap_or(MAX_LEN).min(MAX_LEN);
+        let len = if self.byte() < 4 { self.below(MAX_LEN) } else { wanted };
         (0..len)
             .map(|_| match self.byte() {
                 0 => -1,
@@ -68,13 +68,13 @@ impl<'a> Source<'a> {
             .collect()
     }
 
-    /// Weights with some of their bits flipped, sometimes cut short or moved off their alignment.
+    /// Weights with some bits flipped, occasionally truncated or misaligned.
     pub fn damaged(&mut self, weights: &[u8]) -> Damaged {
         let mut bytes = weights.to_vec();
         for _ in 0..self.below(5) {
-            // The table of arrays comes first; flips there are worth more than flips in weights.
-            let near = self.byte() < 200;
-            let at = self.below(if near { bytes.len().min(512) } else { bytes.len() });
+            // Most flips are in the table of arrays at the start, where they find more faults than in the weights.
+            let in_table = self.byte() < 200;
+            let at = self.below(if in_table { bytes.len().min(512) } else { bytes.len() });
             bytes[at] ^= 1 << (self.byte() % 8);
         }
         if self.byte() < 16 {
@@ -85,7 +85,8 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Bytes at an offset from a multiple of 64, mostly with nothing behind them that may be read.
+/// Bytes at an offset from a multiple of 64. The allocation mostly ends with the last byte, so that reads beyond it are
+/// detected.
 pub struct Damaged {
     buffer: Vec<u8>,
     start: usize,
@@ -95,7 +96,7 @@ impl Damaged {
     /// `bytes` at `offset` from a multiple of 64.
     #[must_use]
     pub fn new(bytes: &[u8], offset: usize) -> Self {
-        // The least room in front that brings the bytes to their place: then the allocation ends where they end.
+        // The smallest padding that aligns the bytes, so that the allocation ends where they end.
         let (mut buffer, start) = (0..64)
             .map(|room| Vec::with_capacity(room + offset + bytes.len()))
             .map(|buffer: Vec<u8>| (buffer.as_ptr().align_offset(64), buffer))
@@ -114,8 +115,9 @@ impl Damaged {
     }
 }
 
-/// Feeds a generated crate: its own weights, now and then damaged ones; any shapes, any indices. A prediction in a
-/// workspace that others have used must give the same bits as one in a new workspace, and finite numbers.
+/// A target for a generated crate, with its own or occasionally damaged weights, and any shapes and indices.
+///
+/// A prediction with a used workspace must give the same bits as one with a new workspace, and finite numbers.
 #[macro_export]
 macro_rules! fuzz_model {
     ($krate:ident :: $model:ident, $folder:literal, { $($input:ident : $dims:expr),+ } => $output:ident, $rows:literal) => {
@@ -130,9 +132,9 @@ macro_rules! fuzz_model {
             "../../build/fuzz/crates/", $folder, "/rust_generated_code/model/model_weights.npz"
         ));
         static WEIGHTS: LazyLock<Damaged> =
-            LazyLock::new(|| Damaged::new(&$model::pack_weights(NPZ).expect("they are its own"), 0));
+            LazyLock::new(|| Damaged::new(&$model::pack_weights(NPZ).expect("the weights of the model"), 0));
         static OWN: LazyLock<$model<'static>> =
-            LazyLock::new(|| $model::from_weights(WEIGHTS.bytes()).expect("they are its own"));
+            LazyLock::new(|| $model::from_weights(WEIGHTS.bytes()).expect("the weights of the model"));
 
         thread_local! {
             static USED: RefCell<(Outputs, Workspace)> = RefCell::default();
@@ -158,7 +160,7 @@ macro_rules! fuzz_model {
                 let again = OWN.predict_into(&inputs, outputs, workspace);
                 match OWN.predict(&inputs) {
                     Ok(fresh) => {
-                        again.expect("a new workspace does it");
+                        again.expect("succeeds with a new workspace");
                         let bits = |outputs: &Outputs| -> Vec<u32> {
                             outputs.$output.data().iter().map(|x| x.to_bits()).collect()
                         };
@@ -166,7 +168,10 @@ macro_rules! fuzz_model {
                         assert_eq!(bits(&fresh), bits(outputs));
                         assert!(fresh.$output.data().iter().all(|x| x.is_finite()));
                     }
-                    Err(error) => assert_eq!(again.expect_err("a new workspace fails").to_string(), error.to_string()),
+                    Err(error) => {
+                        let again = again.expect_err("fails with a new workspace");
+                        assert_eq!(again.to_string(), error.to_string());
+                    }
                 }
             });
         });

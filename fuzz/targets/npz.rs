@@ -1,9 +1,10 @@
-//! Any bytes as an NPZ archive, and as `thresholds.json`.
+//! Parses any bytes as an NPZ archive and as `thresholds.json`.
 #![no_main]
 
 use cnn::Thresholds;
 use libfuzzer_sys::fuzz_target;
-use tf_layers::{F16, NpyArray, Npz, NpzWriter};
+use tf_layers::io::{NpyArray, Npz, NpzWriter};
+use tf_layers::tensor::F16;
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(text) = core::str::from_utf8(data) {
@@ -19,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// What can be read as one type fails as the others or converts.
+/// An array can be read as at most one type, or converted.
 fn read(array: &NpyArray) {
     let readable = [
         array.to_vec::<f32>().is_ok(),
@@ -37,7 +38,7 @@ fn read(array: &NpyArray) {
     let _ = array.to_vec_lossless::<u8>();
 }
 
-/// What was read is written, and read again.
+/// An array survives a round trip.
 fn write(name: &str, array: &NpyArray) {
     let Ok(elements) = array.to_vec::<f32>() else { return };
     let mut writer = NpzWriter::new();
@@ -45,7 +46,7 @@ fn write(name: &str, array: &NpyArray) {
         return;
     }
     let archive = writer.finish();
-    let again = Npz::parse(&archive).expect("it was just written");
-    let again = again.get(name).expect("it is the only one");
+    let again = Npz::parse(&archive).expect("an archive that was just written");
+    let again = again.get(name).expect("the only array");
     assert_eq!((again.shape(), again.bytes()), (array.shape(), array.bytes()));
 }

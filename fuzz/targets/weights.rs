@@ -1,13 +1,14 @@
-//! Any bytes as an archive to pack for a model, and as packed weights.
+//! Packs any archive for a model, and parses any bytes as packed weights.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use lstm::LstmModel;
-use tf_layers::{Blob, Entry, F16, Npz, pack};
+use tf_layers::io::{Blob, Entry, Npz, pack};
+use tf_layers::tensor::F16;
 use tf2rust_fuzz::{Damaged, Source};
 
 const ARCHITECTURE: [u8; 32] = [7; 32];
-/// Arrays of the model's archive, asked for as what they are not.
+/// Arrays of the model's archive with other types and sizes.
 const ENTRIES: &[Entry] = &[
     Entry::winograd("conv_weight_0", [3, 3], 4, 13),
     Entry::matrices("lstm_weight_0", 4, 2, 24),
@@ -22,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
             let _ = pack(&npz, &ENTRIES[i..=i], ARCHITECTURE);
         }
         if let Ok(blob) = LstmModel::pack_weights(data) {
-            LstmModel::from_weights(Damaged::new(&blob, 0).bytes()).expect("they were packed for it");
+            LstmModel::from_weights(Damaged::new(&blob, 0).bytes()).expect("weights packed for the model");
         }
         return;
     }

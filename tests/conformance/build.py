@@ -75,7 +75,8 @@ fn main() {{
 _MODULE = """mod model;
 mod weights;
 
-use tf_layers::{{F16, Npz, NpzWriter, TensorView}};
+use tf_layers::io::{{Npz, NpzWriter}};
+use tf_layers::tensor::{{F16, TensorView}};
 
 pub fn run(folder: &str, set: &str) -> Result<(), Box<dyn std::error::Error>> {{
     let bytes = std::fs::read(format!("{{folder}}/{{set}}_in.npz"))?;

@@ -1,19 +1,32 @@
-//! What all layers of a run share.
+//! State that is shared by the layers of a run.
 
 use crate::simd::Isa;
 use crate::tensor::Buffer;
 
-/// The instruction set that a run uses, and memory that its layers take in turn for results of their own.
+/// The instruction set of a run, and scratch memory that its layers use in turn.
+///
+/// Every layer takes `cx: &mut Context`. Keep the buffer between runs, so that layers allocate nothing.
+///
+/// ```
+/// use tf_layers::prelude::*;
+///
+/// let mut scratch = Buffer::default();
+/// let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let mut y = [0.0; 2];
+/// let y = Activation::Relu.run(cx, View::new(&[-1.0, 2.0], [2])?, ViewMut::new(&mut y, [2])?)?;
+/// assert_eq!(y.as_slice()?, [0.0, 2.0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// Chosen once for a model, as detecting it costs as much as a small layer.
+    /// Detected once per model, because detection costs as much as a small layer.
     pub isa: Isa,
-    /// What it holds means nothing to the next layer.
+    /// Scratch memory. Its contents are unspecified when a layer starts.
     pub scratch: &'a mut Buffer<f32>,
 }
 
 impl<'a> Context<'a> {
-    /// For one run, or for one thread of it.
+    /// A context for one run, or for one thread of a run.
     #[must_use]
     pub fn new(isa: Isa, scratch: &'a mut Buffer<f32>) -> Self {
         Self { isa, scratch }

@@ -1,11 +1,18 @@
-//! The one error type of the crate.
+//! The error type of the crate.
 
 use alloc::string::String;
 use core::fmt;
 
 use crate::tensor::Shape;
 
-/// What a layer, a weight blob or an NPZ archive can refuse, with what it takes to mend it.
+/// An error of a layer, a weight blob or an NPZ archive. The message names the offending value and what it must satisfy.
+///
+/// ```
+/// use tf_layers::prelude::*;
+///
+/// let error = View::new(&[1.0, 2.0, 3.0], [2, 2]).unwrap_err();
+/// assert_eq!(error.to_string(), "`data` has 3 elements, but its dims require 4");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
@@ -13,50 +20,50 @@ pub enum Error {
     Shape {
         /// The tensor's name in the model.
         tensor: &'static str,
-        /// The expected shape as it is written in the model, e.g. `[batch, 28, 28, 1]`.
+        /// The expected shape, as the model declares it, e.g. `[batch, 28, 28, 1]`.
         expected: &'static str,
-        /// The shape that was given.
+        /// The actual shape.
         found: Shape,
     },
-    /// A slice is longer or shorter than the dims given beside it.
+    /// A slice is longer or shorter than its dims require.
     Length {
         /// The argument, e.g. `x` or `bias`.
         what: &'static str,
-        /// How many elements the dims call for.
+        /// The number of elements that the dims require.
         expected: usize,
-        /// How many there are.
+        /// The actual number of elements.
         found: usize,
     },
-    /// An element used as an index lies outside the axis it points into.
+    /// An index is outside the axis that it refers to.
     Index {
         /// The tensor that holds the indices.
         tensor: &'static str,
-        /// Where in that tensor the offending element stands, counted over the flat array.
+        /// The position of the index in the flat array of that tensor.
         position: usize,
-        /// How many elements that tensor has.
+        /// The number of elements in that tensor.
         len: usize,
-        /// The element (a NaN is reported as `i64::MIN`).
+        /// The index (`i64::MIN` for a NaN).
         value: i64,
         /// The size of the axis.
         size: usize,
     },
-    /// Dims or attributes that contradict each other, e.g. a stride of zero.
+    /// Dims or attributes are invalid or contradict each other, e.g. a stride of zero.
     Dims {
         /// The argument or attribute.
         what: &'static str,
-        /// What it must satisfy.
+        /// The requirement that it violates.
         must: &'static str,
     },
     /// A product or sum of dims does not fit `usize`.
     Overflow,
-    /// The allocator refused this many bytes.
+    /// The allocator could not provide the memory.
     Memory {
         /// The size of the request.
         bytes: usize,
     },
     /// The packed weights are damaged, or belong to another model.
     Weights(String),
-    /// An NPZ archive is damaged, or holds another array than was asked for.
+    /// An NPZ archive is damaged, or an array in it has an unexpected type or shape.
     Npz(String),
 }
 
@@ -64,10 +71,10 @@ pub enum Error {
 pub type Result<T> = core::result::Result<T, Error>;
 
 impl Error {
-    /// What an error in `rows` rows says of the whole `batch`, in which `first` rows stand before them.
+    /// Converts an error from a chunk of `rows` rows, which starts at row `first`, to one of the whole `batch`.
     #[must_use]
     #[cold]
-    pub fn in_tile(mut self, first: usize, rows: usize, batch: usize) -> Self {
+    pub fn in_chunk(mut self, first: usize, rows: usize, batch: usize) -> Self {
         if let Self::Index { position, len, .. } = &mut self {
             let width = len.checked_div(rows).unwrap_or(0);
             *position = first.saturating_mul(width).saturating_add(*position);
@@ -81,20 +88,18 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shape { tensor, expected, found } => {
-                write!(f, "tensor `{tensor}` has shape {found:?}, the model takes {expected}")
+                write!(f, "tensor `{tensor}` has shape {found:?}, but the model expects {expected}")
             }
             Self::Length { what, expected, found } => {
-                write!(f, "`{what}` has {found} elements, its dims call for {expected}")
+                write!(f, "`{what}` has {found} elements, but its dims require {expected}")
             }
             Self::Index { tensor, position, value, size, .. } => write!(
                 f,
-                "element {position} of `{tensor}` is {value}, which is no index into an axis of size {size}"
+                "element {position} of `{tensor}` is {value}, which is not a valid index for an axis of size {size}"
             ),
             Self::Dims { what, must } => write!(f, "`{what}` must {must}"),
-            Self::Overflow => {
-                f.write_str("the product of the dims does not fit in memory; give smaller dims")
-            }
-            Self::Memory { bytes } => write!(f, "could not allocate {bytes} bytes; give a smaller batch"),
+            Self::Overflow => f.write_str("the number of elements overflows; use smaller dims"),
+            Self::Memory { bytes } => write!(f, "could not allocate {bytes} bytes; use a smaller batch"),
             Self::Weights(reason) => write!(f, "model weights: {reason}"),
             Self::Npz(reason) => write!(f, "NPZ archive: {reason}"),
         }

@@ -1,4 +1,4 @@
-//! What most programs name: `use tf_layers::prelude::*;`.
+//! The names that most programs need: `use tf_layers::prelude::*;`.
 
 pub use crate::context::Context;
 pub use crate::error::{Error, Result};

@@ -1,17 +1,18 @@
-//! Attention, normalisations and masks of recurrent layers on every instruction set against `f64`.
+//! Attention, normalization and masks of recurrent layers on every instruction set against `f64`.
 
 mod common;
 
 use common::{Rng, assert_close, isas, on, packed, view, view_mut};
-use tf_layers::{
-    Activation, Attention, Direction, GroupNorm, Mask, Matrix, RmsNorm, SimpleRnn, States, UnitNorm,
+use tf_layers::gemm::Matrix;
+use tf_layers::nn::{
+    Activation, Attention, Direction, GroupNorm, Mask, RmsNorm, SimpleRnn, States, UnitNorm,
 };
 
 #[test]
 fn attention() {
     let mut rng = Rng::new(31);
     let plain = [0, 1, 2, 3];
-    // [batch, rows, heads, depth] as Keras has it, and keys with their depth in front.
+    // [batch, rows, heads, depth] as in Keras, and keys whose depth comes before the rows.
     for axes in [[[0, 2, 1, 3]; 4], [plain, [0, 1, 3, 2], plain, plain]] {
         for (queries, keys) in [(3, 5), (101, 33), (1, 1)] {
             let (batch, heads, depth, value_depth) = (2, 2, 5, 18);
@@ -99,7 +100,7 @@ fn attention() {
 }
 
 #[test]
-fn normalisations() {
+fn norms() {
     let mut rng = Rng::new(32);
     for [outer, axis, inner] in [[3, 21, 1], [2, 6, 19], [1, 1, 1]] {
         let x = rng.vec(outer * axis * inner);
@@ -139,7 +140,7 @@ fn normalisations() {
     }
 }
 
-/// Every vector along the axis divided by its size, times gamma.
+/// Every vector along the axis, divided by its norm and multiplied by gamma.
 fn scaled(
     [outer, axis, inner]: [usize; 3],
     x: &[f32],
@@ -161,7 +162,7 @@ fn scaled(
 }
 
 #[test]
-fn group_normalisation() {
+fn group_norm() {
     let mut rng = Rng::new(33);
     for (positions, channels, groups) in [(7, 24, 4), (300, 6, 6), (1, 5, 1)] {
         let x = rng.vec(2 * positions * channels);
@@ -205,7 +206,7 @@ fn masks_of_recurrent_layers() {
     let (batch, steps, units) = (2, 4, 3);
     let (kernel, recurrent) = (packed(&rng.vec(6), 1, 2, 3), packed(&rng.vec(9), 1, 3, 3));
     let x = rng.vec(batch * steps * 2);
-    // A sample without its second step is the sample of the others.
+    // Masking the second step gives the same result as leaving it out.
     let mask = [true, false, true, true, false, true, true, true];
     let layer = SimpleRnn {
         kernel: Matrix::new(&kernel, 1, 2, 3).unwrap(),

@@ -1,9 +1,10 @@
-//! Operations on two numbers, with broadcasting.
+//! Binary operations, with broadcasting.
 
 mod common;
 
 use common::{Rng, isas, on, view, view_mut};
-use tf_layers::{Binary, Isa};
+use tf_layers::Isa;
+use tf_layers::ops::Binary;
 
 #[test]
 fn binary() {
@@ -39,7 +40,7 @@ fn binary() {
     }
 }
 
-/// An operation on random tensors of these dims, which broadcast to `y_dims`.
+/// Checks an operation on random tensors of these dims, which broadcast to `y_dims`.
 fn check<const A: usize, const B: usize, const R: usize>(
     operation: Binary,
     exact: fn(f64, f64) -> f64,
@@ -124,7 +125,7 @@ fn binary_special_values() {
     }
 }
 
-/// Whether tensors of these dims can be added to one of `y_dims`.
+/// Whether the sum of tensors of these dims can be written to a tensor of `y_dims`.
 fn fits<const A: usize, const B: usize, const R: usize>(
     a_dims: [usize; A],
     b_dims: [usize; B],
@@ -151,7 +152,7 @@ fn shapes_that_do_not_broadcast_are_errors() {
     assert!(fits([0, 1, 1], [usize::MAX, 0], [0, usize::MAX, 0]));
 }
 
-/// Each tensor may be held, but what they broadcast to may not.
+/// Every operand is valid, but the shape they broadcast to overflows.
 #[test]
 fn broadcasts_that_overflow_are_errors() {
     assert!(!fits([usize::MAX, 1, 0], [3, 1], [usize::MAX, 1, 0]));
@@ -159,7 +160,7 @@ fn broadcasts_that_overflow_are_errors() {
 }
 
 #[test]
-fn rows_that_lie_apart_are_refused() {
+fn gaps_between_rows_and_accumulation_are_errors() {
     let x = [0.0; 4];
     let mut wide = [0.0; 6];
     let mut wide = view_mut(&mut wide, [2, 3]);

@@ -8,7 +8,7 @@ use tf_layers::nn::DeformConv;
 const LAYER: DeformConv =
     DeformConv { stride: [1, 1], dilation: [1, 1], padding: [0, 0], groups: 1, offset_groups: 1 };
 
-/// One tap over an image `[[1, 2], [3, 4]]`, where `offset` moves it; `None` is an error.
+/// A single tap over an image `[[1, 2], [3, 4]]`, displaced by `offset`; `None` for an error.
 fn run(layer: DeformConv, offset: &[f32], mask: Option<&[f32]>) -> Option<f32> {
     let mut y = [9.0];
     let x = [1.0, 2.0, 3.0, 4.0];
@@ -21,7 +21,7 @@ fn run(layer: DeformConv, offset: &[f32], mask: Option<&[f32]>) -> Option<f32> {
 }
 
 #[test]
-fn zeros_are_read_outside() {
+fn pixels_outside_are_zeros() {
     for (offset, expected) in [
         ([0.0, 0.0], 2.0),
         ([0.5, 0.5], 5.0),
@@ -38,7 +38,7 @@ fn zeros_are_read_outside() {
 }
 
 #[test]
-fn what_does_not_fit_is_an_error() {
+fn invalid_dims_are_errors() {
     assert_eq!(run(LAYER, &[0.5], None), None);
     assert_eq!(run(LAYER, &[0.5, 0.5], Some(&[])), None);
     assert_eq!(run(DeformConv { groups: 0, ..LAYER }, &[0.0; 2], None), None);

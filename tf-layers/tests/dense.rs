@@ -3,11 +3,12 @@
 mod common;
 
 use common::{Rng, activate, activate_onto, assert_close, beside, isas, on, packed, view, view_mut};
-use tf_layers::{Activation, Dense, Matrix};
+use tf_layers::gemm::Matrix;
+use tf_layers::nn::{Activation, Dense};
 
 const SIZES: [usize; 10] = [1, 2, 3, 5, 15, 16, 17, 33, 64, 100];
 
-/// Products so large that they are cut into blocks of rows and of k.
+/// Products that are large enough to be split into blocks of rows and of k.
 #[test]
 fn large_dense() {
     let mut rng = Rng::new(11);

@@ -1,4 +1,4 @@
-//! Lookups in a table, with indices of every kind.
+//! Embedding lookups with all types of indices.
 
 mod common;
 
@@ -18,7 +18,7 @@ fn look_up<I: Index>(outside: Outside, x: &[I]) -> Result<Vec<f32>> {
 }
 
 #[test]
-fn indices_are_cut_to_integers() {
+fn float_indices_are_truncated() {
     assert_eq!(look_up(Outside::Error, &[2u8, 0]), Ok(vec![2.0, 2.5, 0.0, 0.5]));
     assert_eq!(look_up(Outside::Error, &[1.9f32, 0.2]), Ok(vec![1.0, 1.5, 0.0, 0.5]));
 }
@@ -40,7 +40,7 @@ fn indices_outside_the_table() {
 }
 
 #[test]
-fn the_result_has_a_row_for_each_index() {
+fn the_result_has_one_row_per_index() {
     let layer = Embedding { input: "ids", table: view(&TABLE, [3, 2]), outside: Outside::Error };
     let ids = [0, 1, 2, 0];
     for (dims, fits) in [([2, 2, 2], true), ([4, 1, 2], true), ([2, 2, 1], false), ([1, 3, 2], false)] {

@@ -84,12 +84,12 @@ fn run<I: Index>(isa: Isa, layer: EmbeddingConv1d<'_>, x: &[I], dims: [usize; 3]
 }
 
 #[test]
-fn what_does_not_fit_is_an_error() {
+fn invalid_dims_and_indices_are_errors() {
     let table = [0.0; ROWS * 3 * 4];
     let good = layer(&table, 4, 3);
     for isa in isas() {
         assert!(run(isa, good, &[0u8, 1, 2, 6], [1, 2, 4]).is_ok());
-        // Also where no window looks.
+        // Indices are checked even if no window reads them.
         let strided = EmbeddingConv1d { stride: 2, ..good };
         assert_eq!(
             run(isa, strided, &[0, 1, 2, 7], [1, 1, 4]),

@@ -3,16 +3,18 @@
 mod common;
 
 use common::{on, view, view_mut};
-use tf_layers::{F16, Isa, cast};
+use tf_layers::Isa;
+use tf_layers::ops::cast;
+use tf_layers::tensor::F16;
 
 #[test]
-fn casts_of_halves() {
+fn casts_from_and_to_float16() {
     on(Isa::detect(), |cx| {
-        let mut halves = [F16::default(); 3];
-        cast(cx, view(&[0.1f64, 1e9, -2.0], [3]), view_mut(&mut halves, [3])).unwrap();
-        assert_eq!(halves.map(F16::to_bits), [0x2e66, 0x7c00, 0xc000]);
-        let mut whole = [0i8; 3];
-        cast(cx, view(&halves, [3]), view_mut(&mut whole, [3])).unwrap();
-        assert_eq!(whole, [0, 127, -2]);
+        let mut narrow = [F16::default(); 3];
+        cast(cx, view(&[0.1f64, 1e9, -2.0], [3]), view_mut(&mut narrow, [3])).unwrap();
+        assert_eq!(narrow.map(F16::to_bits), [0x2e66, 0x7c00, 0xc000]);
+        let mut integers = [0i8; 3];
+        cast(cx, view(&narrow, [3]), view_mut(&mut integers, [3])).unwrap();
+        assert_eq!(integers, [0, 127, -2]);
     });
 }

@@ -1,4 +1,4 @@
-//! The functions of one and two numbers against `f64`, in units in the last place (ULP).
+//! Elementwise functions against `f64`, in units in the last place (ULP).
 
 mod common;
 
@@ -6,14 +6,16 @@ use common::exact::{
     SELU, erf, gelu, gelu_tanh, mish, negative, sigmoid, softplus, squareplus, threshold, vanishing,
 };
 use common::{isas, on, view, view_mut};
-use tf_layers::{Activation, Isa, Unary};
+use tf_layers::Isa;
+use tf_layers::nn::Activation;
+use tf_layers::ops::Unary;
 
-/// One function with its reference and how far it may be off.
+/// A function with its reference and tolerance.
 struct Case {
     name: &'static str,
     run: fn(Isa, &[f32], &mut [f32]),
     exact: fn(f64) -> f64,
-    /// Greatest distance from the exact result, in ULP of that result.
+    /// The maximum error, in ULP of the exact result.
     ulp: f64,
     monotone: bool,
 }
@@ -101,12 +103,12 @@ const CASES: &[Case] = &[
     case!(Unary::Sinh, f64::sinh, 1.0, false),
     case!(Unary::Cosh, f64::cosh, 1.0, false),
     case!(Unary::Asinh, f64::asinh, 1.0, false),
-    // Some systems' acosh gives numbers where there are none.
+    // The acosh of some systems returns numbers outside its domain.
     case!(Unary::Acosh, |x| if x < 1.0 { f64::NAN } else { x.acosh() }, 1.0, false),
     case!(Unary::Atanh, f64::atanh, 1.0, false),
 ];
 
-/// What was found over some arguments.
+/// The largest error over some arguments.
 #[derive(Debug, Default)]
 struct Worst {
     ulp: f64,
@@ -123,13 +125,13 @@ fn ulp(exact: f64) -> f64 {
 }
 
 impl Worst {
-    /// Takes in f(x) at ascending arguments.
+    /// Records f(x) for ascending arguments.
     fn scan(&mut self, case: &Case, x: &[f32], y: &[f32], last: &mut f32) {
         for (&x, &y) in x.iter().zip(y) {
             let exact = (case.exact)(f64::from(x));
             let rounded = exact as f32;
             if exact.is_nan() != y.is_nan() || y.is_infinite() && y != rounded {
-                // Infinity is right where the result is within the error of the overflow.
+                // Infinity is correct if the exact result is within the tolerance of overflow.
                 let near = y.is_infinite() && exact.abs() > f64::from(f32::MAX) * (1.0 - 2f64.powi(-22));
                 if !near {
                     self.invalid.get_or_insert(x);
@@ -153,7 +155,7 @@ impl Worst {
     }
 }
 
-/// Every `step`-th float in ascending order, in blocks.
+/// Calls back with every `step`-th float in ascending order, in blocks.
 fn sweep(isa: Isa, case: &Case, step: u32) -> Worst {
     let mut worst = Worst::default();
     let mut last = f32::NEG_INFINITY;
@@ -220,7 +222,7 @@ fn special_values() {
         for case in CASES {
             let mut y = [0.0; 5];
             (case.run)(isa, &[f32::NAN, inf, -inf, 1e4, -1e4], &mut y);
-            // A NaN is not above a bound, and only what is stays.
+            // Only values above the threshold pass, and NaN is not above it.
             let above = ["Threshold", "HardShrink", "SoftShrink"].iter().any(|name| case.name.contains(name));
             let of_nan = if above { (case.exact)(f64::NAN) as f32 } else { f32::NAN };
             assert!(y[0] == of_nan || y[0].is_nan() && of_nan.is_nan(), "{} of NaN is {}", case.name, y[0]);

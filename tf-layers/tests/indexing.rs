@@ -1,16 +1,17 @@
-//! Elements and slices that indices name, read and written, and parts of tensors.
+//! Operators that read or write elements and slices by index.
 
 mod common;
 
 use common::{isas, on, view, view_mut};
-use tf_layers::ops::{self, Update};
-use tf_layers::{Context, Error, Result, View, ViewMut};
+use tf_layers::ops::{self, ScatterReduction};
+use tf_layers::tensor::{View, ViewMut};
+use tf_layers::{Context, Error, Result};
 
 fn count(len: usize) -> Vec<i32> {
     (0..len as i32).collect()
 }
 
-/// What `run` writes to a tensor of these dims.
+/// The output of `run` for a tensor of these dims.
 fn made<const R: usize>(
     dims: [usize; R],
     run: impl for<'y> FnOnce(&mut Context<'_>, ViewMut<'y, i32, R>) -> Result<View<'y, i32, R>>,
@@ -36,8 +37,8 @@ fn sliced<const R: usize>(dims: [usize; R], starts: [usize; R], steps: [isize; R
     let expected: Vec<i32> = (0..out.iter().product())
         .map(|i| {
             let at = unravel(i, out);
-            let place = |a: usize| (starts[a] as isize + at[a] as isize * steps[a]) as usize;
-            x[(0..R).fold(0, |i, a| i * dims[a] + place(a))]
+            let index = |a: usize| (starts[a] as isize + at[a] as isize * steps[a]) as usize;
+            x[(0..R).fold(0, |i, a| i * dims[a] + index(a))]
         })
         .collect();
     let y = made(out, |cx, y| ops::slice(cx, starts, steps, view(&x, dims), y));
@@ -71,7 +72,7 @@ fn slices() {
 }
 
 #[test]
-fn gather_picks_slices() {
+fn slices_are_gathered() {
     let x = count(12);
     let rows = |indices: &[i64], dims| {
         made(dims, |cx, y| ops::gather(cx, "ids", 1, view(&x, [2, 3, 2]), view(indices, [indices.len()]), y))
@@ -106,25 +107,27 @@ fn elements_are_gathered_and_scattered_by_index() {
     assert!(gathered(1, &[0; 8], [4, 2]).is_err());
     assert!(gathered(2, &[0; 6], [3, 2]).is_err());
     let cases = [
-        (Update::Replace, [1, 20, 3, 4, 10, 6]),
-        (Update::Add, [1, 22, 3, 4, 45, 6]),
-        (Update::Mul, [1, 40, 3, 4, 1500, 6]),
-        (Update::Max, [1, 20, 3, 4, 30, 6]),
-        (Update::Min, [1, 2, 3, 4, 5, 6]),
+        (ScatterReduction::Replace, [1, 20, 3, 4, 10, 6]),
+        (ScatterReduction::Add, [1, 22, 3, 4, 45, 6]),
+        (ScatterReduction::Mul, [1, 40, 3, 4, 1500, 6]),
+        (ScatterReduction::Max, [1, 20, 3, 4, 30, 6]),
+        (ScatterReduction::Min, [1, 2, 3, 4, 5, 6]),
     ];
-    for (update, expected) in cases {
+    for (reduction, expected) in cases {
         let updates = view(&[30, 20, 10], [3]);
-        let (flat, places) = (view(&x[..6], [6]), view(&[4i64, 1, 4], [3]));
-        let y = made([6], |cx, y| ops::scatter_elements(cx, "i", 0, update, flat, places, updates, y));
-        assert_eq!(y.unwrap(), expected, "{update:?}");
-        let tuples = places.reshape([3, 1]).unwrap();
-        let y = made([6], |cx, y| ops::scatter_nd(cx, "i", update, flat, tuples, updates, y));
-        assert_eq!(y.unwrap(), expected, "{update:?}");
+        let (flat, indices) = (view(&x[..6], [6]), view(&[4i64, 1, 4], [3]));
+        let y = made([6], |cx, y| ops::scatter_elements(cx, "i", 0, reduction, flat, indices, updates, y));
+        assert_eq!(y.unwrap(), expected, "{reduction:?}");
+        let tuples = indices.reshape([3, 1]).unwrap();
+        let y = made([6], |cx, y| ops::scatter_nd(cx, "i", reduction, flat, tuples, updates, y));
+        assert_eq!(y.unwrap(), expected, "{reduction:?}");
     }
     let scattered = |axis, indices: &[i64], dims, shape: [usize; 2]| {
         let (x, updates) = (view(&x[..6], shape), view(&[30, 20, 10][..indices.len()], dims));
         let indices = view(indices, dims);
-        made(shape, |cx, y| ops::scatter_elements(cx, "i", axis, Update::Replace, x, indices, updates, y))
+        made(shape, |cx, y| {
+            ops::scatter_elements(cx, "i", axis, ScatterReduction::Replace, x, indices, updates, y)
+        })
     };
     assert_eq!(scattered(0, &[1], [1, 1], [3, 2]), Ok(vec![1, 2, 30, 4, 5, 6]));
     assert_eq!(scattered(1, &[1, -1, 1], [1, 3], [2, 3]), Ok(vec![1, 10, 20, 4, 5, 6]));
@@ -133,7 +136,7 @@ fn elements_are_gathered_and_scattered_by_index() {
 }
 
 #[test]
-fn tuples_name_slices() {
+fn slices_are_gathered_and_scattered_by_tuples() {
     let x = count(12);
     let slices = |batch, indices: &[i64], depth, dims: [usize; 2]| {
         let tuples = view(indices, [indices.len() / depth, depth]);
@@ -158,9 +161,11 @@ fn tuples_name_slices() {
     let number = view(&[0i64], []);
     assert!(made([], |cx, y| ops::gather_nd(cx, "i", 0, view(&x, [12]), number, y)).is_err());
     let updates = view(&[1, 2], [2]);
-    let places = view(&[0i64], [1]);
+    let indices = view(&[0i64], [1]);
     let scattered = |updates| {
-        made([6, 2], |cx, y| ops::scatter_nd(cx, "i", Update::Add, view(&x, [6, 2]), places, updates, y))
+        made([6, 2], |cx, y| {
+            ops::scatter_nd(cx, "i", ScatterReduction::Add, view(&x, [6, 2]), indices, updates, y)
+        })
     };
     assert_eq!(scattered(updates).unwrap()[..3], [1, 3, 2]);
     assert!(scattered(view(&[1], [1])).is_err());

@@ -1,15 +1,16 @@
-//! Arrays read as another type of number: whole numbers that fit, and nothing else.
+//! Lossless conversion of arrays: only integers that the other type can represent.
 
-use tf_layers::{Element, Npz, NpzWriter, Result, Whole};
+use tf_layers::Result;
+use tf_layers::io::{Element, FromInteger, Npz, NpzWriter};
 
-fn read<S: Element, T: Whole>(data: &[S]) -> Result<Vec<T>> {
+fn read<S: Element, T: FromInteger>(data: &[S]) -> Result<Vec<T>> {
     let mut writer = NpzWriter::new();
     writer.add("x", &[data.len()], data)?;
     Npz::parse(&writer.finish())?.get("x")?.to_vec_lossless()
 }
 
 #[test]
-fn whole_numbers_that_fit_are_converted() {
+fn representable_integers_are_converted() {
     assert_eq!(read(&[0_i64, -7, 300]), Ok(vec![0_i32, -7, 300]));
     assert_eq!(read(&[0.0_f32, -7.0, 300.0]), Ok(vec![0_i32, -7, 300]));
     assert_eq!(read(&[0.0_f64, -0.0, 16_777_216.0]), Ok(vec![0.0_f32, 0.0, 16_777_216.0]));
@@ -21,14 +22,14 @@ fn whole_numbers_that_fit_are_converted() {
 }
 
 #[test]
-fn the_same_type_is_read_as_it_is() {
+fn the_same_type_is_not_converted() {
     let values = [0.5_f32, f32::INFINITY, -0.0];
     assert_eq!(read(&values), Ok(values.to_vec()));
     assert!(read::<_, f32>(&[f32::NAN]).is_ok_and(|x| x[0].is_nan()));
 }
 
 #[test]
-fn everything_else_is_an_error() {
+fn other_values_are_errors() {
     assert!(read::<_, i32>(&[0.5_f32]).is_err());
     assert!(read::<_, f32>(&[0.5_f64]).is_err());
     assert!(read::<_, i32>(&[f32::NAN]).is_err());
@@ -42,5 +43,8 @@ fn everything_else_is_an_error() {
     assert!(read::<_, f64>(&[u64::MAX]).is_err());
     assert!(read::<_, bool>(&[2_u8]).is_err());
     let error = read::<_, i32>(&[3.0_f32, 0.5]).unwrap_err().to_string();
-    assert!(error.contains("element 1 of an array of F32 is no whole number that I32 has"), "{error}");
+    assert!(
+        error.contains("element 1 of an array of F32 is not an integer that I32 can represent"),
+        "{error}"
+    );
 }

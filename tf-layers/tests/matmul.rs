@@ -1,11 +1,11 @@
-//! Products of two tensors on every instruction set against `f64`; triangles and determinants of matrices.
+//! Matrix products on every instruction set against `f64`; triangular matrices and determinants.
 
 mod common;
 
 use common::{Rng, assert_close, isas, on, view, view_mut};
 use tf_layers::ops::{self, MatMul};
 
-/// The sums of products of matrices `[m, k]` and `[k, n]`, one by one; `at` says which belong together.
+/// The products of matrices `[m, k]` and `[k, n]` in `f64`; `at` has the index of both matrices for every product.
 fn exact(
     [rows, depth, columns]: [usize; 3],
     transposed: bool,
@@ -49,7 +49,7 @@ fn check<const A: usize, const B: usize, const Y: usize>(
     assert_close(&y, &expected, 1e-5, &format!("{transposed} {a_dims:?} {b_dims:?}"));
 }
 
-/// Products of matrices of all sizes with these dims in front of those of a, b and y.
+/// Checks products of matrices of several sizes, with these batch dims of a, b and y.
 macro_rules! products {
     ([$($a:expr),*] [$($b:expr),*] [$($y:expr),*], $at:expr) => {
         for sizes in [[1, 1, 1], [5, 7, 3], [2, 0, 4], [13, 40, 33], [1, 64, 16], [0, 3, 2]] {
@@ -107,7 +107,7 @@ fn sums_of_integers_wrap_around() {
     assert_eq!(y, [206u8 as i8]);
 }
 
-/// Whether a product is refused.
+/// Whether a product is an error.
 fn refuses<const A: usize, const B: usize, const Y: usize>(
     transposed: bool,
     a: [usize; A],
@@ -121,7 +121,7 @@ fn refuses<const A: usize, const B: usize, const Y: usize>(
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn dims_that_do_not_match_are_errors() {
     assert!(!refuses(false, [2, 3], [3, 2], [2, 2]));
     assert!(refuses(true, [2, 3], [3, 2], [2, 2]));
     assert!(refuses(false, [2, 3], [3, 2], [2, 1]));

@@ -1,10 +1,10 @@
-//! Maxima with their indices, and the way back.
+//! Max pooling with indices, and unpooling.
 
 mod common;
 
 use common::{isas, on, view, view_mut};
 use tf_layers::nn::{MaxPool, max_unpool};
-use tf_layers::tensor::{Scalar, View, ViewMut};
+use tf_layers::tensor::{Number, View, ViewMut};
 use tf_layers::{Error, Result};
 
 const POOL: MaxPool = MaxPool {
@@ -15,12 +15,12 @@ const POOL: MaxPool = MaxPool {
     column_major: false,
 };
 
-fn pool<T: Scalar>(layer: MaxPool, x: View<'_, T, 3>, y: ViewMut<'_, T, 3>) -> Result<()> {
+fn pool<T: Number>(layer: MaxPool, x: View<'_, T, 3>, y: ViewMut<'_, T, 3>) -> Result<()> {
     on(isas()[0], |cx| layer.run(cx, x, y).map(|_| ()))
 }
 
 #[test]
-fn the_first_of_the_greatest_has_its_index() {
+fn indices_are_those_of_the_first_maximum() {
     let (mut y, mut indices) = ([0.0; 4], [0; 4]);
     let x = [1.0, 1.0, f64::NEG_INFINITY, 4.0, f64::NAN, 2.0];
     let to = (view_mut(&mut y, [2, 1, 2]), view_mut(&mut indices, [2, 1, 2]));
@@ -28,14 +28,14 @@ fn the_first_of_the_greatest_has_its_index() {
     assert_eq!((y[0], y[1], y[3], indices), (1.0, f64::NEG_INFINITY, 2.0, [0, 2, 4, 5]));
     assert!(y[2].is_nan());
     let mut least = [0u8; 1];
-    // A window in nothing but padding.
+    // A window that contains only padding.
     let outside = MaxPool { padding: [[0, 0], [0, 0], [2, 0]], ..POOL };
     pool(outside, view(&[], [1, 1, 0]), view_mut(&mut least, [1, 1, 1])).unwrap();
     assert_eq!(least, [0]);
 }
 
 #[test]
-fn indices_count_by_either_axis_first() {
+fn indices_in_row_major_and_column_major_order() {
     let x = [1, 2, 3, 4, 9, 5];
     for (column_major, expected) in [(false, 4), (true, 3)] {
         let layer = MaxPool { size: [1, 2, 3], stride: [1; 3], padding: [[0, 0]; 3], column_major, ..POOL };
@@ -48,7 +48,7 @@ fn indices_count_by_either_axis_first() {
 }
 
 #[test]
-fn what_does_not_fit_is_an_error() {
+fn invalid_dims_and_attributes_are_errors() {
     let (x, mut y) = ([1, 2, 3], [0i32; 2]);
     assert!(pool(POOL, view(&x, [1, 1, 3]), view_mut(&mut y, [1, 1, 2])).is_ok());
     assert!(pool(POOL, view(&x, [1, 1, 3]), view_mut(&mut y, [1, 2, 1])).is_err());
@@ -72,7 +72,7 @@ fn what_does_not_fit_is_an_error() {
 }
 
 #[test]
-fn elements_go_back_to_their_indices() {
+fn unpooling_writes_elements_to_their_indices() {
     let mut y = [0; 6];
     let mut run = |inner: [usize; 2], indices: [i64; 2], dims| {
         let (x, indices) = (view(&[7, 8], [1, 2]), view(&indices, dims));
@@ -81,9 +81,9 @@ fn elements_go_back_to_their_indices() {
         Ok::<_, Error>(y)
     };
     assert_eq!(run([2, 2], [1, 3], [1, 2]), Ok([0, 7, 0, 0, 8, 0]));
-    for place in [-1, 4, i64::MIN, i64::MAX] {
-        let result = run([2, 2], [1, place], [1, 2]);
-        assert!(matches!(result, Err(Error::Index { position: 1, size: 4, .. })), "{place}");
+    for index in [-1, 4, i64::MIN, i64::MAX] {
+        let result = run([2, 2], [1, index], [1, 2]);
+        assert!(matches!(result, Err(Error::Index { position: 1, size: 4, .. })), "{index}");
     }
     assert!(run([3, 2], [1, 3], [1, 2]).is_err());
     assert!(run([0, 2], [1, 3], [1, 2]).is_err());

@@ -1,12 +1,13 @@
-//! What depends on the order of elements.
+//! Operators that compare elements: argmax, hardmax, top-k; and cumulative sums and products.
 
 mod common;
 
 use common::{on, view, view_mut};
-use tf_layers::{ArgMax, ArgMin, CumProd, CumSum, Isa, top_k};
+use tf_layers::Isa;
+use tf_layers::ops::{ArgMax, ArgMin, CumProd, CumSum, hardmax, top_k};
 
 #[test]
-fn extremes_along_an_axis() {
+fn arg_max_and_arg_min() {
     let x = [3.0f32, 1.0, 3.0, f32::NAN, 2.0, 1.0];
     let cases = [
         ([2, 3, 1], true, false, vec![0, 0]),
@@ -43,6 +44,31 @@ fn extremes_along_an_axis() {
 }
 
 #[test]
+fn hardmax_marks_the_first_maximum() {
+    const NAN: f32 = f32::NAN;
+    let cases = [
+        ([2, 3, 1], 1, [1.0, 5.0, 5.0, -3.0, -4.0, -3.0], [0, 1, 0, 1, 0, 0]),
+        ([2, 3, 1], 0, [1.0, 5.0, 5.0, -3.0, 6.0, 5.0], [1, 0, 1, 0, 1, 0]),
+        ([1, 3, 2], 1, [1.0, 5.0, 5.0, -3.0, -4.0, -3.0], [0, 1, 1, 0, 0, 0]),
+        ([6, 1, 1], 1, [1.0, 5.0, 5.0, -3.0, -4.0, -3.0], [1; 6]),
+        ([2, 3, 1], 1, [1.0, NAN, 5.0, f32::NEG_INFINITY, NAN, NAN], [0, 1, 0, 0, 1, 0]),
+    ];
+    on(Isa::detect(), |cx| {
+        for (dims, axis, x, expected) in cases {
+            let mut y = [9.0; 6];
+            hardmax(cx, axis, view(&x, dims), view_mut(&mut y, dims)).unwrap();
+            assert_eq!(y, expected.map(|mark| mark as f32), "{dims:?} {axis}");
+        }
+        let x = view(&[0i32; 6], [2, 3]);
+        for (axis, dims) in [(2, [2, 3]), (usize::MAX, [2, 3]), (0, [3, 2])] {
+            assert!(hardmax(cx, axis, x, view_mut(&mut [0; 6], dims)).is_err(), "{axis} {dims:?}");
+        }
+        let none = view(&[0i32; 0], [usize::MAX, 0]);
+        assert!(hardmax(cx, 1, none, view_mut(&mut [], [usize::MAX, 0])).is_ok());
+    });
+}
+
+#[test]
 fn top_k_is_a_stable_sort_cut_off() {
     let x: Vec<i32> = (0..2 * 37 * 3).map(|i| (i * 7919) % 13).collect();
     for k in [0, 1, 2, 5, 36, 37] {
@@ -57,8 +83,8 @@ fn top_k_is_a_stable_sort_cut_off() {
                     let mut order: Vec<usize> = (0..37).collect();
                     order.sort_by_key(|&j| if greatest { -lane[j] } else { lane[j] });
                     for (j, &from) in order.iter().take(k).enumerate() {
-                        let place = (outer * k + j) * 3 + inner;
-                        assert_eq!((values[place], indices[place]), (lane[from], from as i64));
+                        let at = (outer * k + j) * 3 + inner;
+                        assert_eq!((values[at], indices[at]), (lane[from], from as i64));
                     }
                 }
             }
@@ -80,7 +106,7 @@ fn top_k_is_a_stable_sort_cut_off() {
 }
 
 #[test]
-fn running_sums_and_products() {
+fn cumulative_sums_and_products() {
     let x = [1i64, 2, 3, 4, 5, 6];
     let cases = [
         ([1, 6, 1], false, false, false, [1, 3, 6, 10, 15, 21]),

@@ -1,4 +1,4 @@
-//! Layers that are large enough for several threads give on them what they give on one.
+//! Layers that run on several threads give the results of one thread.
 #![cfg(feature = "rayon")]
 
 mod common;
@@ -15,7 +15,7 @@ fn pool(threads: usize) -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
 }
 
-/// Runs `layer` on one thread and on several, each time over the same numbers.
+/// Compares `layer` on several threads with one thread.
 fn check(name: &str, len: usize, layer: impl Fn(&mut Context<'_>, &mut [f32]) + Sync) {
     let before = Rng::new(9).vec(len);
     let run = |isa, pool: &ThreadPool| {

@@ -1,17 +1,19 @@
-//! LSTM and GRU against a step-by-step `f64` reference; what recurrent layers refuse.
+//! LSTM and GRU against a step-by-step `f64` reference; errors of recurrent layers.
 
 mod common;
 
 use common::{Rng, assert_close, isas, on, packed, view, view_mut};
-use tf_layers::{
-    Activation, Context, Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, Matrix, States,
+use tf_layers::Context;
+use tf_layers::gemm::Matrix;
+use tf_layers::nn::{
+    Activation, Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, States,
 };
 
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// Row `row` of x·w + bias, for w `[k, n]`.
+/// Element `column` of x·w, for w `[k, n]`.
 fn product(x: &[f64], w: &[f32], n: usize, column: usize) -> f64 {
     x.iter().enumerate().map(|(k, x)| x * f64::from(w[k * n + column])).sum()
 }
@@ -201,7 +203,7 @@ fn gru() {
 }
 
 #[test]
-fn recurrences_check_what_they_are_given() {
+fn recurrences_check_their_arguments() {
     let tanh = [[Activation::Tanh; 3]];
     for cell in
         [DynamicCell::Rnn, DynamicCell::Gru { reset_after: true }, DynamicCell::Lstm { coupled: false }]
@@ -228,7 +230,7 @@ fn recurrences_check_what_they_are_given() {
                 on(isa, |cx| layer.run(cx, x, weights, to, None, None).map(drop)).map(|()| y)
             };
             assert!(run(layer, good).unwrap().iter().all(|y| y.is_finite()));
-            // Steps beyond a sample's length leave zeros.
+            // Steps after the end of a sample are zeros.
             assert_eq!(
                 run(layer, DynamicWeights { lengths: Some(view(&[1], [1])), ..good }).unwrap()[1],
                 0.0
@@ -250,7 +252,7 @@ fn recurrences_check_what_they_are_given() {
             let both = DynamicRecurrence { cell, reverse, activations, clip: f32::INFINITY };
             let x = view(&[], [0, 1, 1]);
             assert!(on(isa, |cx| both.run(cx, x, good, None, None, None).is_err()));
-            // As many samples as there can be, of no steps.
+            // The largest possible batch of samples without steps.
             let weights = DynamicWeights { kernel: view(&[], [1, gates, 0]), ..good };
             let (x, dims) = (view(&[], [0, usize::MAX, 0]), [0, 1, usize::MAX, 1]);
             on(isa, |cx| layer.run(cx, x, weights, Some(view_mut(&mut [], dims)), None, None).map(drop))

@@ -1,11 +1,13 @@
-//! Reductions, softmax and normalisation against `f64`.
+//! Reductions, softmax and normalization against `f64`.
 
 mod common;
 
 use std::ops::Range;
 
 use common::{Rng, assert_close, isas, on, view, view_mut};
-use tf_layers::{Activation, GroupNorm, Isa, LayerNorm, Reduce, log_softmax, softmax};
+use tf_layers::Isa;
+use tf_layers::nn::{Activation, GroupNorm, LayerNorm};
+use tf_layers::ops::{Reduce, log_softmax, softmax};
 
 const DIMS: [[usize; 3]; 12] = [
     [1, 1, 1],
@@ -22,7 +24,7 @@ const DIMS: [[usize; 3]; 12] = [
     [2, 3, 0],
 ];
 
-/// Calls `f` with each line along the axis, and where in `[outer, inner]` it belongs.
+/// Calls `f` with the elements along the axis, for every position in `[outer, inner]`.
 fn lines(dims: [usize; 3], x: &[f32], mut f: impl FnMut(usize, Vec<f64>)) {
     let [outer, axis, inner] = dims;
     for o in 0..outer {
@@ -73,7 +75,7 @@ fn reduce() {
     }
 }
 
-/// Whether tensors of these dims can be reduced over `axes`.
+/// Whether a tensor of these dims can be reduced over `axes`.
 fn reduces<const A: usize, const R: usize>(axes: Range<usize>, x: [usize; A], y: [usize; R]) -> bool {
     let len = |dims: &[usize]| dims.iter().product();
     let (data, mut sums) = (vec![1.0; len(&x)], vec![0.0; len(&y)]);
@@ -81,7 +83,7 @@ fn reduces<const A: usize, const R: usize>(axes: Range<usize>, x: [usize; A], y:
 }
 
 #[test]
-fn results_have_the_other_dims() {
+fn reduced_axes_are_removed_or_kept_as_1() {
     assert!(reduces(1..3, [2, 3, 4, 5], [2, 5]));
     assert!(reduces(1..3, [2, 3, 4, 5], [2, 1, 1, 5]));
     assert!(reduces(0..2, [3, 4], []));
@@ -117,7 +119,7 @@ fn reduce_special_values() {
             on(isa, |cx| kind.run(cx, 1..2, view(&[], [2, 0]), view_mut(&mut y, [2]))).unwrap();
             assert_eq!(y, [expected; 2]);
         }
-        // A million equal numbers: one long sum in f32 would be off by 4 %.
+        // A million equal numbers: the error of a simple sum in f32 would be 4 %.
         let (x, mut y) = (vec![0.1; 1 << 20], [0.0]);
         on(isa, |cx| Reduce::Sum.run(cx, 0..1, view(&x, [1 << 20]), view_mut(&mut y, []))).unwrap();
         assert!((y[0] - 104_857.6).abs() < 1.0, "{}", y[0]);
@@ -184,7 +186,7 @@ fn layer_norm() {
                     let mut y = vec![f32::NAN; x.len()];
                     on(isa, |cx| layer.run(cx, view(&x, dims), view_mut(&mut y, dims))).unwrap();
                     assert_close(&y, &expected, 2e-6, &format!("{dims:?} {offset} {isa:?}"));
-                    // Two axes are one to the layer.
+                    // Normalizing over two axes is the same as over one axis of their size.
                     let (both, split) = (LayerNorm { span: 2, ..layer }, [dims[0], 1, dims[1], dims[2]]);
                     let mut again = vec![f32::NAN; x.len()];
                     on(isa, |cx| both.run(cx, view(&x, split), view_mut(&mut again, split))).unwrap();

@@ -1,10 +1,10 @@
-//! Arguments that contradict each other are errors, whatever they are.
+//! Invalid attributes and arguments are errors.
 
 mod common;
 
 use common::{isas, on, packed, view, view_mut};
 use tf_layers::gemm::Matrix;
-use tf_layers::nn::{Activation, Conv2d, Dense, DepthwiseConv2d, Pool, Pool2d};
+use tf_layers::nn::{Activation, Conv2d, Dense, DepthwiseConv2d, Pool2d, PoolKind};
 use tf_layers::tensor::View;
 
 #[test]
@@ -74,7 +74,7 @@ fn wrong_arguments_are_errors() {
     }
 }
 
-/// Strides, dilations and paddings up to the largest there are: fine where they reach nothing, else errors.
+/// Strides, dilations and paddings up to `usize::MAX` are valid if no window uses them, otherwise errors.
 #[test]
 fn extreme_windows() {
     let sizes = [0, 1, 2, 3, usize::MAX / 4, usize::MAX / 2, usize::MAX];
@@ -119,7 +119,7 @@ fn extreme_windows() {
                             padding,
                         };
                         on(isa, |cx| depthwise.run(cx, x, view_mut(&mut y, to)).map(|_| ())).unwrap();
-                        let kind = Pool::Average { count_include_pad: true };
+                        let kind = PoolKind::Average { count_include_pad: true };
                         let pool = Pool2d { kind, size: kernel_size, stride, dilation, padding };
                         on(isa, |cx| pool.run(cx, x, view_mut(&mut y, to)).map(|_| ())).unwrap();
                         fine += 1;

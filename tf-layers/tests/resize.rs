@@ -84,7 +84,7 @@ fn nearest(position: Exact, mode: Interpolation) -> i128 {
     }
 }
 
-/// A result's size, and the scale where one is given: for the quotient of the sizes both, and a result cut short.
+/// Output sizes with an optional scale: the ratio of the sizes, implicit and explicit, and the scale of a larger output.
 fn targets(input: usize) -> impl Iterator<Item = (usize, Option<[u32; 2]>)> {
     SIZES.flat_map(move |output| {
         let scale = Some([output as u32, input as u32]);
@@ -92,7 +92,7 @@ fn targets(input: usize) -> impl Iterator<Item = (usize, Option<[u32; 2]>)> {
     })
 }
 
-/// Resizes the second of three axes of x; y has no element that was not written.
+/// Resizes the second of three axes of x. Elements that are not written are NaN.
 fn resized(layer: Resize, isa: Isa, dims: [usize; 3], output: usize, x: &[f32]) -> Result<Vec<f32>> {
     let mut y = vec![f32::NAN; dims[0] * output * dims[2]];
     let (x, to) = (view(x, dims), view_mut(&mut y, [dims[0], output, dims[2]]));
@@ -101,7 +101,7 @@ fn resized(layer: Resize, isa: Isa, dims: [usize; 3], output: usize, x: &[f32]) 
 }
 
 #[test]
-fn nearest_elements_are_those_of_exact_positions() {
+fn nearest_elements_match_exact_positions() {
     for input in SIZES {
         let x: Vec<f32> = (0..input).map(|i| i as f32).collect();
         for (output, scale) in targets(input) {
@@ -110,9 +110,9 @@ fn nearest_elements_are_those_of_exact_positions() {
                 for interpolation in NEAREST {
                     let layer = Resize { axis: 1, coordinates, interpolation, scale };
                     let y = resized(layer, Isa::detect(), [1, input, 1], output, &x).unwrap();
-                    let place = |at| nearest(position(coordinates, at, input, output, given), interpolation);
+                    let index = |at| nearest(position(coordinates, at, input, output, given), interpolation);
                     let expected: Vec<f32> =
-                        (0..output).map(|at| place(at).clamp(0, input as i128 - 1) as f32).collect();
+                        (0..output).map(|at| index(at).clamp(0, input as i128 - 1) as f32).collect();
                     assert_eq!(y, expected, "{layer:?} from {input} to {output}");
                 }
             }
@@ -120,7 +120,7 @@ fn nearest_elements_are_those_of_exact_positions() {
     }
 }
 
-/// Keys' cubic convolution.
+/// Cubic convolution (Keys 1981).
 fn keys(d: f64, a: f64) -> f64 {
     match d.abs() {
         d if d <= 1.0 => (a + 2.0) * d.powi(3) - (a + 3.0) * d.powi(2) + 1.0,
@@ -129,7 +129,7 @@ fn keys(d: f64, a: f64) -> f64 {
     }
 }
 
-/// A mean of all elements around a position whose weight is not 0, and the sum of their weights.
+/// The interpolated value at a position, and the sum of the weights before they are normalized.
 fn mean(x: &[f32], position: f64, interpolation: Interpolation, scale: f64) -> (f64, f64) {
     let (a, exclude, stretch) = match interpolation {
         Interpolation::Cubic { a, exclude_outside } => (Some(a), exclude_outside, 1.0),
@@ -138,11 +138,11 @@ fn mean(x: &[f32], position: f64, interpolation: Interpolation, scale: f64) -> (
     };
     let reach = 2.0 / stretch;
     let (mut sum, mut total) = (0.0, 0.0);
-    for place in (position - reach).floor() as i64..=(position + reach).ceil() as i64 {
-        let inside = place.clamp(0, x.len() as i64 - 1);
-        let distance = (place as f64 - position) * stretch;
+    for index in (position - reach).floor() as i64..=(position + reach).ceil() as i64 {
+        let inside = index.clamp(0, x.len() as i64 - 1);
+        let distance = (index as f64 - position) * stretch;
         let weight = a.map_or((1.0 - distance.abs()).max(0.0), |a| keys(distance, f64::from(a)));
-        if inside == place || !exclude {
+        if inside == index || !exclude {
             sum += weight * f64::from(x[inside as usize]);
             total += weight;
         }
@@ -151,7 +151,7 @@ fn mean(x: &[f32], position: f64, interpolation: Interpolation, scale: f64) -> (
 }
 
 #[test]
-fn means_are_those_at_exact_positions() {
+fn interpolation_matches_exact_positions() {
     let cubic = |a, exclude_outside| Interpolation::Cubic { a, exclude_outside };
     let antialias = |a, exclude_outside| Interpolation::Antialias { a, exclude_outside };
     let interpolations = [
@@ -164,7 +164,7 @@ fn means_are_those_at_exact_positions() {
     ];
     for input in SIZES {
         let x: Vec<f32> = (0..input).map(|i| ((i * 37) % 23) as f32 / 23.0).collect();
-        // With a scale, results that are cut short alone are others.
+        // An explicit scale makes a difference only if it is not the ratio of the sizes.
         let targets =
             targets(input).filter(|&(output, scale)| scale.is_none_or(|s| output as u32 + 1 == s[0]));
         for (output, scale) in targets.filter(|&(output, scale)| scale.is_none() || output % 5 == 0) {
@@ -177,8 +177,8 @@ fn means_are_those_at_exact_positions() {
                     let at = |at| position(coordinates, at, input, output, given).float();
                     let (expected, totals): (Vec<f64>, Vec<f64>) =
                         (0..output).map(|i| mean(&x, at(i), interpolation, ratio)).unzip();
-                    // Positions of up to 64 in `f32` are off by up to 4e-6; x changes by up to 1 from one to the next.
-                    // Beyond the border, what is left of the weights can be small, and is divided by.
+                    // The error of a position up to 64 in `f32` is up to 4e-6, and neighbors in x differ by up to 1.
+                    // Outside the border, the sum of the weights, which is a divisor, can be small.
                     let tolerance = totals.iter().fold(1e-5, |least: f64, total| least.max(1e-5 / total));
                     assert_close(&y, &expected, tolerance, &format!("{layer:?} from {input} to {output}"));
                 }
@@ -196,7 +196,7 @@ fn tensorflow_rounds_to_steps_between_elements() {
         scale: None,
     };
     let x = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0];
-    // Steps of 6/4096 between elements, of which the nearest of 1/1024 counts; of two the even one.
+    // Positions are multiples of 6/4096, which TensorFlow rounds to 1/1024, ties to even.
     let y = resized(layer, Isa::detect(), [1, 6, 1], 4096, &x).unwrap();
     for (at, &found) in y.iter().enumerate() {
         let steps = at as f64 * 6.0 / 4096.0 * 1024.0;
@@ -207,7 +207,7 @@ fn tensorflow_rounds_to_steps_between_elements() {
 }
 
 #[test]
-fn every_instruction_set_and_every_width_of_rows() {
+fn all_instruction_sets_and_row_widths() {
     let x: Vec<f32> = (0..5u16).map(f32::from).collect();
     let half = Coordinates::HalfPixel;
     for (coordinates, interpolation, output, expected) in [
@@ -222,7 +222,7 @@ fn every_instruction_set_and_every_width_of_rows() {
         (Coordinates::TfAlignCorners, Interpolation::RoundPreferCeil, 3, vec![0.0, 2.0, 4.0]),
         (Coordinates::TfLegacy, Interpolation::Linear, 2, vec![0.0, 2.5]),
         (half, Interpolation::Cubic { a: -0.75, exclude_outside: true }, 5, vec![0., 1., 2., 3., 4.]),
-        // Two and a half elements wide on either side, so that all but the outermost of them count.
+        // The filter reaches 2.5 elements on either side.
         (half, Interpolation::Antialias { a: None, exclude_outside: true }, 2, vec![1.0, 3.0]),
         (
             half,
@@ -251,7 +251,7 @@ fn every_instruction_set_and_every_width_of_rows() {
 }
 
 #[test]
-fn more_elements_than_a_block_and_several_outer_indices() {
+fn several_blocks_and_outer_indices() {
     let layer = Resize {
         axis: 1,
         coordinates: Coordinates::HalfPixel,
@@ -267,7 +267,7 @@ fn more_elements_than_a_block_and_several_outer_indices() {
 }
 
 #[test]
-fn scales_out_of_range_are_refused() {
+fn scales_out_of_range_are_errors() {
     let x = [0.0, 1.0, 2.0];
     for scale in [[0, 1], [1, 0], [u32::MAX, 1], [1, u32::MAX]] {
         for interpolation in [Interpolation::Floor, Interpolation::Linear] {
@@ -276,7 +276,7 @@ fn scales_out_of_range_are_refused() {
             assert!(resized(layer, Isa::detect(), [1, 3, 1], 3, &x).is_err(), "{scale:?}");
         }
     }
-    // Far beyond the last element, and far before the second.
+    // Extreme scales that are in range select the last or the first element.
     for (scale, expected) in [([1, 1 << 30], 2.0), ([1 << 30, 1], 0.0)] {
         for interpolation in [Interpolation::Floor, Interpolation::Linear] {
             let layer =

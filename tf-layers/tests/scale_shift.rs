@@ -1,14 +1,15 @@
-//! A factor and a summand for each channel, against `f64`.
+//! Scale and shift per channel, against `f64`.
 
 mod common;
 
 use common::{Rng, assert_close, isas, on, view, view_mut};
-use tf_layers::{Activation, Context, ScaleShift};
+use tf_layers::Context;
+use tf_layers::nn::{Activation, ScaleShift};
 
 #[test]
-fn as_the_formula_says() {
+fn scale_shift() {
     let mut rng = Rng::new(3);
-    // Rows shorter and longer than those that are joined, whole and broken vectors, one and several blocks.
+    // Rows shorter and longer than a joined row, complete and partial vectors, one and several blocks.
     for (pixels, channels) in [
         (1, 1),
         (5000, 1),
@@ -55,7 +56,7 @@ fn as_the_formula_says() {
 }
 
 #[test]
-fn a_mean_that_is_near_leaves_no_rounding() {
+fn a_large_mean_does_not_cancel() {
     let layer =
         ScaleShift { mean: Some(&[1e6]), scale: &[0.1], shift: &[0.5], activation: Activation::Linear };
     for isa in isas() {
@@ -66,7 +67,7 @@ fn a_mean_that_is_near_leaves_no_rounding() {
 }
 
 #[test]
-fn what_contradicts_itself_is_an_error() {
+fn dims_that_do_not_match_are_errors() {
     let good = ScaleShift { mean: None, scale: &[1.0; 3], shift: &[0.0; 3], activation: Activation::Relu };
     for isa in isas() {
         let mut y = [0.0; 6];

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Rng, assert_close, isas, on, packed, view, view_mut};
 use tf_layers::gemm::Matrix;
-use tf_layers::nn::{Activation, Conv3d, ConvTranspose, Pool, Pool3d};
+use tf_layers::nn::{Activation, Conv3d, ConvTranspose, Pool3d, PoolKind};
 
 #[test]
 fn convolution_over_volumes() {
@@ -16,7 +16,7 @@ fn convolution_over_volumes() {
         let (gin, gout) = (cin / groups, cout / groups);
         let x = rng.vec(batch * 4 * 5 * 6 * cin);
         let (w, b) = (rng.vec(3 * 2 * 3 * gin * cout), rng.vec(cout));
-        // A matrix for each tap along the depth.
+        // One matrix per tap along the depth.
         let slice = 2 * 3 * gin * cout;
         let data: Vec<f32> = w.chunks(slice).flat_map(|w| packed(w, groups, 2 * 3 * gin, gout)).collect();
         let layer = Conv3d {
@@ -140,7 +140,7 @@ fn transposed_convolution() {
     }
 }
 
-/// An image is a volume of depth 1, a sequence one of height 1 too.
+/// An image is a volume of depth 1, a sequence an image of height 1.
 #[test]
 fn transposed_convolution_of_fewer_axes() {
     let mut rng = Rng::new(24);
@@ -175,7 +175,7 @@ fn pooling_over_volumes() {
     let mut rng = Rng::new(23);
     let (size, channels) = ([3, 4, 5], 19);
     let x = rng.vec(60 * channels);
-    for kind in [Pool::Max, Pool::Sum, Pool::Average { count_include_pad: false }] {
+    for kind in [PoolKind::Max, PoolKind::Sum, PoolKind::Average { count_include_pad: false }] {
         let layer = Pool3d {
             kind,
             size: [2; 3],
@@ -198,11 +198,11 @@ fn pooling_over_volumes() {
                     }
                 }
                 expected.push(match kind {
-                    Pool::Max | Pool::MaxOverPadding => {
+                    PoolKind::Max | PoolKind::MaxOverPadding => {
                         taken.iter().copied().fold(f64::NEG_INFINITY, f64::max)
                     }
-                    Pool::Sum => taken.iter().sum(),
-                    Pool::Average { .. } => taken.iter().sum::<f64>() / taken.len() as f64,
+                    PoolKind::Sum => taken.iter().sum(),
+                    PoolKind::Average { .. } => taken.iter().sum::<f64>() / taken.len() as f64,
                 });
             }
         }

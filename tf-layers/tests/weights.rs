@@ -1,6 +1,7 @@
-//! NPZ archives and packed blobs: round trips, refusals, and hostile bytes.
+//! NPZ archives and packed blobs: round trips, errors, and malformed input.
 
-use tf_layers::{Aligned, Blob, Dtype, Entry, Error, Npz, NpzWriter, pack};
+use tf_layers::Error;
+use tf_layers::io::{Aligned, Blob, Dtype, Entry, Npz, NpzWriter, pack};
 
 const ARCHITECTURE: [u8; 32] = [7; 32];
 
@@ -23,7 +24,7 @@ const ENTRIES: [Entry; 5] = [
     Entry::matrices("w", 2, 4, 10),
 ];
 
-/// Bytes at a multiple of 64, which a `Vec` does not promise.
+/// Copies bytes to memory aligned to 64, which a `Vec` does not guarantee.
 fn aligned<R>(bytes: &[u8], use_them: impl FnOnce(&[u8]) -> R) -> R {
     let mut space = Box::new(Aligned([0u8; 4096]));
     space.0[..bytes.len()].copy_from_slice(bytes);
@@ -64,15 +65,15 @@ fn npz_names() {
     for (i, name) in (0i64..).zip(names) {
         assert_eq!(npz.get(name).unwrap().to_vec::<i64>().unwrap(), [i]);
     }
-    // Both headers of an entry say that a name beyond ASCII is UTF-8, and of no other.
+    // Both headers of an entry flag its name as UTF-8 if it is not ASCII.
     let flagged = |start: &[u8], at| {
         archive.windows(at + 2).filter(|window| window.starts_with(start) && window[at..] == [0, 8]).count()
     };
     assert_eq!((flagged(b"PK\x03\x04", 6), flagged(b"PK\x01\x02", 8)), (1, 1));
 }
 
-/// What `numpy.savez(a=numpy.arange(3, dtype='i2'))` writes, byte for byte but for the date: entries that were
-/// streamed have zip64 extra fields in their local headers.
+/// The bytes that `numpy.savez(a=numpy.arange(3, dtype='i2'))` writes, except the date: streamed entries have zip64 extra
+/// fields in their local headers.
 #[test]
 fn zip64_fields() {
     let mut writer = NpzWriter::new();
@@ -114,7 +115,7 @@ fn zip64_fields() {
 }
 
 #[test]
-fn compressed_archives_are_refused() {
+fn compressed_archives_are_errors() {
     let mut archive = archive();
     let central = archive.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
     archive[central + 10] = 8;
@@ -123,7 +124,7 @@ fn compressed_archives_are_refused() {
 }
 
 #[test]
-fn headers_that_are_refused() {
+fn invalid_headers_are_errors() {
     let header = |text: &str| {
         let mut archive = archive();
         let at = archive.windows(6).position(|w| w == b"\x93NUMPY").unwrap() + 10;
@@ -176,7 +177,7 @@ fn pack_and_borrow() {
             assert!(refused);
         }
     });
-    // The panels are as the reference packs them: through a layer that copies its weights to its output.
+    // The blob contains the panels of the reference.
     let rows: Vec<f32> = (0..80).map(|i| i as f32).collect();
     let expected: Vec<u8> =
         common::packed(&rows, 1, 4, 20).iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -187,7 +188,7 @@ fn pack_and_borrow() {
 }
 
 #[test]
-fn parts_count_on() {
+fn indices_continue_from_part_to_part() {
     let archive = archive();
     let npz = Npz::parse(&archive).unwrap();
     let [first, none, second] =
@@ -214,7 +215,7 @@ fn parts_count_on() {
 mod common;
 
 #[test]
-fn pack_refuses_what_the_model_does_not_take() {
+fn packing_arrays_of_other_sizes_or_types_is_an_error() {
     let archive = archive();
     let npz = Npz::parse(&archive).unwrap();
     for entry in [
@@ -230,7 +231,7 @@ fn pack_refuses_what_the_model_does_not_take() {
     }
 }
 
-/// Reads everything there is; whatever the bytes, nothing may panic.
+/// Reads all arrays. No input may cause a panic.
 fn read_npz(bytes: &[u8]) {
     let Ok(npz) = Npz::parse(bytes) else { return };
     for name in ["w", "b", "ids", "flags", "scalar", "empty"] {
@@ -250,7 +251,7 @@ fn read_blob(bytes: &[u8]) {
 }
 
 #[test]
-fn hostile_bytes() {
+fn malformed_input() {
     let archive = archive();
     let blob = pack(&Npz::parse(&archive).unwrap(), &ENTRIES, ARCHITECTURE).unwrap();
     for (bytes, read) in [(&archive, read_npz as fn(&[u8])), (&blob, read_blob)] {

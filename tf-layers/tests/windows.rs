@@ -4,9 +4,9 @@ mod common;
 
 use common::window::{CASES, Case, PLAIN};
 use common::{Rng, activate, activate_onto, assert_close, beside, isas, on, packed, view, view_mut};
-use tf_layers::Matrix;
+use tf_layers::gemm::Matrix;
 use tf_layers::io::{Blob, Entry, Npz, NpzWriter, pack};
-use tf_layers::nn::{Activation, Conv1d, Conv2d, DepthwiseConv2d, Pool, Pool1d, Pool2d, WinogradConv2d};
+use tf_layers::nn::{Activation, Conv1d, Conv2d, DepthwiseConv2d, Pool1d, Pool2d, PoolKind, WinogradConv2d};
 
 #[test]
 fn convolution() {
@@ -91,7 +91,7 @@ fn line([batch, _, width, channels]: [usize; 4]) -> [usize; 3] {
     [batch, width, channels]
 }
 
-/// Kernels of every width that there is a transform for, over images that are done in one block or in many.
+/// Kernels of every width with a transform, over images of one or more blocks.
 #[test]
 fn winograd() {
     let plain = Case { size: [9, 11], channels: [5, 7], ..PLAIN };
@@ -123,7 +123,7 @@ fn winograd() {
         let [cin, cout] = case.channels;
         let k = case.kernel[0] * case.kernel[1] * cin;
         let x = rng.vec(case.batch * case.size[0] * case.size[1] * cin);
-        // As in trained networks, so that sums neither grow nor vanish.
+        // Scaled as in trained networks, so that sums neither grow nor vanish.
         let scale = 1.0 / (k as f32).sqrt();
         let w: Vec<f32> = rng.vec(k * cout).into_iter().map(|w| w * scale).collect();
         let b = rng.vec(cout);
@@ -254,10 +254,10 @@ fn pooling() {
                 sum.iter().enumerate().map(|(i, sum)| sum / count(i / channels)).collect()
             };
             let kinds = [
-                (Pool::Max, max.clone()),
-                (Pool::MaxOverPadding, zeros),
-                (Pool::Average { count_include_pad: false }, mean(&|i| f64::max(counts[i], 1.0))),
-                (Pool::Average { count_include_pad: true }, mean(&|_| taps)),
+                (PoolKind::Max, max.clone()),
+                (PoolKind::MaxOverPadding, zeros),
+                (PoolKind::Average { count_include_pad: false }, mean(&|i| f64::max(counts[i], 1.0))),
+                (PoolKind::Average { count_include_pad: true }, mean(&|_| taps)),
             ];
             for (kind, expected) in kinds {
                 let (size, stride, dilation, padding) =
@@ -272,8 +272,8 @@ fn pooling() {
             }
         }
     }
-    // An average window that reaches beyond the padding, as a ceiling division of the size leaves it.
-    let layer = Pool1d { kind: Pool::Max, size: 2, stride: 1, dilation: 1, padding: [0, 0] };
+    // A window that extends beyond the padding, as with a ceiling division of the size.
+    let layer = Pool1d { kind: PoolKind::Max, size: 2, stride: 1, dilation: 1, padding: [0, 0] };
     for isa in isas() {
         let mut y = [0.0; 2];
         let x = view(&[f32::NAN, -1.0, -2.0], [1, 3, 1]);

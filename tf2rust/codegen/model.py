@@ -19,7 +19,7 @@ from tf2rust.rust.tree import Blank, Expr, Item, Stmt, Token, Tuple, names_in
 from tf2rust.rust.unused import without_unused
 
 _GROUP = 8
-"""The size of the largest tuple that implements ``Rows`` in tf-layers; larger groups are tuples of tuples."""
+"""The size of the largest tuple that implements ``SplitRows`` in tf-layers; larger groups are tuples of tuples."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _chunks(writer: Writer, chunked: Chunking, used: set[str]) -> Chunks:
     values += [Token("outputs").field(p.field).method("tensor", inline.dims(p.shape)).tried() for p in writes]
     types = [Item("tf_layers::tensor::View", f"<'a, {p.rust_type}, {len(p.shape)}>") for p in reads]
     types += [Item("tf_layers::tensor::ViewMut", f"<'a, {p.rust_type}, {len(p.shape)}>") for p in writes]
-    chunk_rows = Item("tf_layers::tensor::tile_rows")(inline.dim(chunked.row_bytes), chunked.min_rows)
+    chunk_rows = Item("tf_layers::tensor::chunk_rows")(inline.dim(chunked.row_bytes), chunked.min_rows)
     constant = isinstance(chunked.row_bytes, int)
     thresholds = (chunked.thread_rows, chunked.split_rows)
     return Chunks(

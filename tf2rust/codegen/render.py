@@ -292,9 +292,9 @@ def _inputs_of(model: Model, data: str, shape: str) -> Expr:
 
 def _bind(port: Port, symbolic: Sequence[str]) -> list[Stmt]:
     """Binds the symbolic dimensions of an input."""
-    extent = Item("tf_layers::tensor::Extent")
+    extent = Item("tf_layers::tensor::Dim")
     dims = [
-        extent.of("Fixed")(d) if isinstance(d, int) else extent.of("Free")(symbolic.index(str(d))) for d in port.shape
+        extent.of("Fixed")(d) if isinstance(d, int) else extent.of("Symbolic")(symbolic.index(str(d))) for d in port.shape
     ]
     shape = Token("inputs").field(port.field).method("shape")
     arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(dims)), shape)
@@ -306,7 +306,7 @@ _ALWAYS = (
     "tf_layers::Isa",
     "tf_layers::Result",
     *(f"tf_layers::io::{name}" for name in ("Aligned", "Blob", "Npz", "pack")),
-    *(f"tf_layers::tensor::{name}" for name in ("Buffer", "FreeDims", "Tensor", "TensorView")),
+    *(f"tf_layers::tensor::{name}" for name in ("Buffer", "SymbolicDims", "Tensor", "TensorView")),
 )
 
 
@@ -314,7 +314,7 @@ def _imports(model: Model) -> list[str]:
     """The lines that import what the model names."""
     paths = {*_ALWAYS, *(item.imported for item in model.items())}
     if any(port.shape for port in model.inputs):
-        paths.add("tf_layers::tensor::Extent")
+        paths.add("tf_layers::tensor::Dim")
     types = [*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))]
     if "F16" in types:
         paths.add("tf_layers::tensor::F16")

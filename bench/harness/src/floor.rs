@@ -1,11 +1,11 @@
-//! Plain ndarray code for the dense net, as one would write it by hand: the floor under this bench.
+//! The dense network in plain ndarray code, as one would write it by hand: a baseline.
 
 use std::path::Path;
 
 use engine::arrays::{Array, Typed};
 use engine::{Engine, Result};
 use ndarray::{Array1, Array2};
-use tf_layers::Npz;
+use tf_layers::io::Npz;
 
 struct Floor {
     input: Array2<f32>,
@@ -13,11 +13,11 @@ struct Floor {
     output: Array2<f32>,
 }
 
-/// The dense net with the weights that lie beside `model`; their first kernel includes the division of the inputs.
+/// The dense network with the weights next to `model`, whose first kernel includes the division of the inputs.
 pub fn new(name: &str, model: &Path, arrays: &[Array]) -> Result<Box<dyn Engine>> {
-    let [array] = arrays else { return Err("written for one input".into()) };
+    let [array] = arrays else { return Err("supports only one input".into()) };
     if name != "tiny_mlp" {
-        return Err("written for the dense net alone".into());
+        return Err("supports only the dense network".into());
     }
     let bytes = std::fs::read(model.with_file_name("model_weights.npz"))?;
     let npz = Npz::parse(&bytes)?;
@@ -28,7 +28,7 @@ pub fn new(name: &str, model: &Path, arrays: &[Array]) -> Result<Box<dyn Engine>
         let shape = (kernel.shape()[0], kernel.shape()[1]);
         layers.push((Array2::from_shape_vec(shape, kernel.to_vec()?)?, Array1::from_vec(bias)));
     }
-    let data = f32::of(array).ok_or("the input has another type")?.to_vec();
+    let data = f32::of(array).ok_or("the input is not of type float32")?.to_vec();
     let input = Array2::from_shape_vec((array.shape[0], array.shape[1]), data)?;
     Ok(Box::new(Floor { input, layers, output: Array2::default((0, 0)) }))
 }
@@ -36,7 +36,7 @@ pub fn new(name: &str, model: &Path, arrays: &[Array]) -> Result<Box<dyn Engine>
 impl Engine for Floor {
     fn run(&mut self, times: u32) -> Result<()> {
         let [(w1, b1), (w2, b2), (w3, b3)] = self.layers.as_slice() else {
-            return Err("three layers".into());
+            return Err("the network does not have three layers".into());
         };
         for _ in 0..times {
             let hidden = (self.input.dot(w1) + b1).mapv_into(|x| x.max(0.0));

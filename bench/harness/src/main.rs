@@ -1,9 +1,9 @@
-//! `harness NAME MODEL.onnx IN.npz ROUNDS ENGINE...`: times engines in turn; JSON on standard output.
+//! `harness NAME MODEL.onnx IN.npz ROUNDS ENGINE...`: times engines in turn and prints JSON.
 //!
-//! The first engine is always the crate called `NAME`. An engine that fails or gives other outputs than the crate is
-//! reported with the reason instead of times.
+//! The first engine is always the crate called `NAME`. For an engine that fails or whose outputs differ from those of the
+//! crate, the reason is printed instead of times.
 //!
-//! With `TF_LAYERS_ISA=avx2` the other engines get no wider instructions than ours, where the system can hide them.
+//! With `TF_LAYERS_ISA=avx2`, AVX-512 is hidden from the other engines, too, if the system supports it.
 
 mod floor;
 mod narrow;
@@ -24,7 +24,7 @@ fn main() -> Result<()> {
     let [name, model, inputs, rounds, engines @ ..] = arguments.as_slice() else {
         return Err("usage: harness NAME MODEL.onnx IN.npz ROUNDS ENGINE...".into());
     };
-    // Before any library looks at the processor.
+    // Before any library detects the processor.
     let wanted = std::env::var("TF_LAYERS_ISA").unwrap_or_default();
     let narrow = if wanted == "avx2" { Some(narrow::to_avx2()) } else { None };
     let model = Path::new(model);
@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     let mut problems = Vec::new();
     for engine in engines {
         if let Some(Err(why)) = &narrow {
-            problems.push((engine.as_str(), format!("it cannot be kept from AVX-512: {why}")));
+            problems.push((engine.as_str(), format!("AVX-512 cannot be hidden from it: {why}")));
             continue;
         }
         let loaded: Result<(&'static str, Box<dyn Engine>)> = match engine.as_str() {
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
             "rten" => Rten::new(model, arrays).map(|e| ("rten", Box::new(e) as _)),
             "tract" => Tract::new(model, arrays).map(|e| ("tract", Box::new(e) as _)),
             "ndarray" => floor::new(name, model, arrays).map(|e| ("ndarray", e)),
-            _ => Err("there is no such engine".into()),
+            _ => Err("unknown engine".into()),
         };
         match loaded {
             Ok((name, engine)) => rows.push(Row::new(name, engine)),

@@ -1,21 +1,22 @@
-//! Keeps AVX-512 from libraries that choose their instructions by what CPUID says.
+//! Hides AVX-512 from libraries that select instructions by CPUID.
 //!
-//! Linux on x86-64 can have CPUID raise SIGSEGV in a thread and all that it starts. The handler here executes the
-//! instruction with the trap off, takes the bits of everything wider than AVX2 out of the answer, and goes on behind it.
-//! Nothing else becomes slower: the trap is met by CPUID alone, which libraries execute once, when they are loaded.
+//! Linux on x86-64 can make CPUID raise SIGSEGV in a thread and all threads that it starts. The handler executes the
+//! instruction with the trap disabled, clears the bits of everything wider than AVX2, and continues after the instruction.
+//! Nothing else becomes slower, because only CPUID traps, and libraries execute it once, when they are loaded.
 
 use engine::Result;
 
-/// From now on CPUID knows of AVX2 at most, in this thread and those that it starts.
+/// From now on, CPUID reports at most AVX2 in this thread and the threads that it starts.
 ///
 /// # Errors
-/// If this system or this processor cannot do that.
+///
+/// If the system or the processor does not support it.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub fn to_avx2() -> Result<()> {
     trap::install()?;
     let (wide, narrow) = (std::is_x86_feature_detected!("avx512f"), std::is_x86_feature_detected!("avx2"));
     if wide || !narrow {
-        return Err("CPUID was asked before it could be answered otherwise".into());
+        return Err("CPUID was executed before the trap was installed".into());
     }
     Ok(())
 }
@@ -30,13 +31,13 @@ mod trap {
     use std::arch::x86_64::{__cpuid_count, CpuidResult};
     use std::io;
 
-    /// `ARCH_SET_CPUID` of `arch_prctl(2)`: 0 sets the trap, 1 takes it away.
+    /// `ARCH_SET_CPUID` of `arch_prctl(2)`: 0 enables the trap, 1 disables it.
     const SET_CPUID: libc::c_int = 0x1012;
     const CPUID: [u8; 2] = [0x0f, 0xa2];
 
     pub fn install() -> io::Result<()> {
-        // SAFETY: zeros are a valid `sigaction`, the handler has the signature that SA_SIGINFO asks for, and the
-        // system call takes no pointers.
+        // SAFETY: zeros are a valid `sigaction`, the handler has the signature that SA_SIGINFO requires, and the system
+        // call takes no pointers.
         let done = unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = answer as *const () as usize;
@@ -47,19 +48,19 @@ mod trap {
     }
 
     fn set_cpuid(value: libc::c_long) -> bool {
-        // SAFETY: a system call of two numbers.
+        // SAFETY: the system call takes two numbers.
         unsafe { libc::syscall(libc::SYS_arch_prctl, SET_CPUID, value) == 0 }
     }
 
-    /// Answers one CPUID. It allocates nothing and calls nothing that a signal handler must not call.
+    /// Emulates one CPUID. It allocates nothing and calls only functions that are safe in a signal handler.
     extern "C" fn answer(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
-        // SAFETY: with SA_SIGINFO the kernel passes a `ucontext_t`, and its RIP is the address of the instruction that
-        // raised the signal. Where that cannot be read, the second fault within the handler ends the process.
+        // SAFETY: with SA_SIGINFO the kernel passes a `ucontext_t`, whose RIP is the address of the instruction that raised
+        // the signal. If it cannot be read, the second fault within the handler ends the process.
         unsafe {
             let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
             let at = registers[libc::REG_RIP as usize] as *const [u8; 2];
             if at.read() != CPUID || !set_cpuid(1) {
-                // Any other fault comes again, and then ends the process as it would have done.
+                // Any other fault is raised again and then ends the process, as it would without the handler.
                 libc::signal(libc::SIGSEGV, libc::SIG_DFL);
                 return;
             }
@@ -75,7 +76,7 @@ mod trap {
         }
     }
 
-    /// What CPUID says without AVX-512, AVX10, AMX and the VNNI instructions on vectors of AVX2's width.
+    /// The result of CPUID without AVX-512, AVX10, AMX and AVX-VNNI.
     fn narrowed(leaf: u32, part: u32, mut found: CpuidResult) -> CpuidResult {
         match (leaf, part) {
             (0x7, 0) => {
@@ -92,9 +93,9 @@ mod trap {
                 // AVX-VNNI-INT8, AVX-NE-CONVERT, AMX-COMPLEX, AVX-VNNI-INT16, AVX10
                 found.edx &= !bits(&[4, 5, 8, 10, 19]);
             }
-            // The registers that the system saves: masks, the upper halves, the upper sixteen, tiles.
+            // The registers that the system saves: opmasks, ZMM0–15, ZMM16–31, tiles.
             (0xd, 0) => found.eax &= !bits(&[5, 6, 7, 17, 18]),
-            // Tiles, their multiplier, AVX10.
+            // Tile information, TMUL, AVX10.
             (0x1d | 0x1e | 0x24, _) => found = CpuidResult { eax: 0, ebx: 0, ecx: 0, edx: 0 },
             _ => {}
         }

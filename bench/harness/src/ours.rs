@@ -1,18 +1,18 @@
-//! The crates that were converted from the models.
+//! The crates that tf2rust generated from the models.
 
 use std::hint::black_box;
 
 use engine::arrays::{Array, Typed, find};
 use engine::{Engine, Result};
-use tf_layers::TensorView;
+use tf_layers::tensor::TensorView;
 
 fn view<T: Typed>(arrays: &'static [Array], name: &str) -> Result<TensorView<'static, T>> {
     let array = find(arrays, name)?;
-    let data = T::of(array).ok_or("the input has another type")?;
+    let data = T::of(array).ok_or_else(|| format!("the input {name} has another type"))?;
     Ok(TensorView::new(data, &array.shape)?)
 }
 
-/// An engine for each crate, and `new` to find it by name.
+/// Declares an engine for every crate, and `new`, which selects one by name.
 macro_rules! crates {
     ($($name:ident: $model:ident, [$($input:ident: $type:ty),+], $output:ident;)+) => {
         $(mod $name {

@@ -1,7 +1,7 @@
-//! Engines timed in turn, in many short samples.
+//! Times engines in turn, in many short samples.
 //!
-//! What is measured is the time that this process had the core. That is the time on the clock, as all engines work in one
-//! thread and none sleeps, except where other processes interrupt: what they take is not the engine's.
+//! The measured time is the CPU time of this process. All engines work in one thread and none sleeps, so it is the elapsed
+//! time without interruptions by other processes.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use engine::{Engine, Result};
 
-/// A sample takes at least so long, or one prediction.
+/// The minimum duration of a sample, unless one prediction takes longer.
 const SAMPLE: Duration = Duration::from_millis(20);
-/// How far an engine's output may be from ours, as a part of the largest magnitude.
+/// The maximum difference between outputs, relative to the largest magnitude.
 const TOLERANCE: f32 = 1e-3;
 
-/// An engine and what was measured of it.
+/// An engine and its measurements.
 pub struct Row {
     pub name: &'static str,
     engine: Box<dyn Engine>,
     calls: u32,
-    /// Nanoseconds of one prediction, for each sample.
+    /// The time of one prediction in nanoseconds, per sample.
     pub samples: Vec<f64>,
     /// Why the engine is not timed.
     pub problem: Option<String>,
@@ -30,7 +30,7 @@ impl Row {
         Self { name, engine, calls: 1, samples: Vec::new(), problem: None }
     }
 
-    /// Finds how many predictions a sample takes; the first calls, in which buffers grow, do not count.
+    /// Finds the number of predictions per sample. The first calls, in which buffers grow, are not timed.
     fn warm_up(&mut self) -> Result<()> {
         self.engine.run(2)?;
         while self.measure()? < SAMPLE {
@@ -39,8 +39,9 @@ impl Row {
         Ok(())
     }
 
-    /// One sample. As many predictions before it, untimed, bring back into the caches what the other engines drove out of
-    /// them, as it is in a program that predicts time and again; of predictions longer than a sample it is a small part.
+    /// Takes one sample. As many untimed predictions before it bring the data that other engines evicted back into the
+    /// caches, as in a program that predicts continuously. It makes little difference if a prediction is longer than a
+    /// sample.
     fn sample(&mut self) -> Result<()> {
         if self.calls > 1 {
             self.engine.run(self.calls)?;
@@ -57,10 +58,10 @@ impl Row {
     }
 }
 
-/// How long this process has had a core.
+/// The CPU time of this process.
 fn processor_time() -> Result<Duration> {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
-    // SAFETY: zeros are a valid `timespec`, and the pointer is to one.
+    // SAFETY: zeros are a valid `timespec`, and the pointer points to it.
     let (failed, time) = unsafe {
         (libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, time.as_mut_ptr()), time.assume_init())
     };
@@ -90,11 +91,11 @@ pub fn time(rows: &mut [Row], rounds: usize) -> Result<()> {
 
 fn difference(found: &[f32], expected: &[f32]) -> Option<String> {
     if found.len() != expected.len() {
-        return Some(format!("{} numbers where {} are expected", found.len(), expected.len()));
+        return Some(format!("its output has {} numbers instead of {}", found.len(), expected.len()));
     }
     let largest = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
     let off = found.iter().zip(expected).fold(0.0f32, |off, (a, b)| off.max((a - b).abs()));
     // A NaN makes the comparison false.
     let close = off <= TOLERANCE * largest && found.iter().all(|x| !x.is_nan());
-    (!close).then(|| format!("its output is off by {off:e} where the largest is {largest:e}"))
+    (!close).then(|| format!("its output differs by {off:e}, and the largest value is {largest:e}"))
 }

@@ -1,18 +1,18 @@
-//! The rate at which one core reads memory.
+//! The memory bandwidth of one core.
 
 use std::hint::black_box;
 
 use crate::bench::time;
 
-/// More than the caches of today's machines hold.
+/// Larger than the caches of current processors.
 const BYTES: usize = 1 << 30;
 
-/// Independent sums: more than one cache line at a time.
+/// Independent sums, which cover several cache lines.
 const SUMS: usize = 32;
 
-/// Billions of bytes per second, read in order from an array that no cache holds.
+/// Gigabytes per second, read sequentially from an array larger than the caches.
 pub fn bandwidth() -> f64 {
-    // Written, because untouched pages are all the same one.
+    // Written first, because untouched pages all map to the same physical page.
     let words: Vec<u64> = (0..BYTES as u64 / 8).collect();
     let seconds = time(|| {
         let mut sums = [0u64; SUMS];

@@ -1,9 +1,10 @@
-//! Timing, and numbers to compute with.
+//! Timing and test data.
 
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use tf_layers::{Buffer, Isa};
+use tf_layers::Isa;
+use tf_layers::tensor::Buffer;
 
 use crate::peak::peak;
 
@@ -37,7 +38,7 @@ impl Bench {
         let share = if flop == 0 {
             String::new()
         } else {
-            // Measured each time anew, as the clock of a shared machine goes up and down.
+            // Measured for every kernel, because the clock rate of a shared machine varies.
             let peak = peak(self.isa);
             format!("{rate:9.1} GFLOP/s of {peak:6.1}: {:5.1} %", rate / peak * 100.0)
         };
@@ -49,7 +50,7 @@ impl Bench {
     }
 }
 
-/// Numbers on a 64-byte boundary, as weights and the buffers of a workspace lie.
+/// Numbers aligned to 64 bytes, like weights and the buffers of a workspace.
 #[derive(Default)]
 pub struct Numbers {
     buffer: Buffer<f32>,

@@ -1,11 +1,11 @@
-//! Layers that are bound by memory or by functions of one number.
+//! Layers without matrix products.
 
 use std::hint::black_box;
 
-use tf_layers::{
-    Activation, Binary, Buffer, Context, GroupNorm, LayerNorm, Pool, Pool2d, Reduce, View, ViewMut, softmax,
-    transpose,
-};
+use tf_layers::Context;
+use tf_layers::nn::{Activation, GroupNorm, LayerNorm, Pool2d, PoolKind};
+use tf_layers::ops::{Binary, Reduce, softmax, transpose};
+use tf_layers::tensor::{Buffer, View, ViewMut};
 
 use crate::bench::{Bench, numbers};
 
@@ -46,14 +46,7 @@ impl Bench {
                 let x = View::new(black_box(&x[..len]), dims).unwrap();
                 softmax(cx, 1, x, ViewMut::new(&mut y[..len], dims).unwrap()).unwrap();
             });
-            let norm = LayerNorm {
-                axis: 1,
-                span: 1,
-                gamma: None,
-                beta: None,
-                epsilon: 1e-3,
-                activation: Activation::Linear,
-            };
+            let norm = LayerNorm::new(1);
             self.measure(&format!("layer norm {dims:?}"), 0, || {
                 let x = View::new(black_box(&x[..len]), dims).unwrap();
                 norm.run(cx, x, ViewMut::new(&mut y[..len], dims).unwrap()).unwrap();
@@ -67,7 +60,7 @@ impl Bench {
         for dims in [[1, 256, 64], [1, 5461, 3], [4, 16, 256]] {
             let len = dims.iter().product();
             for groups in [1, dims[2]] {
-                let norm = GroupNorm { gamma: None, beta: None, groups, epsilon: 1e-3 };
+                let norm = GroupNorm::new(groups);
                 self.measure(&format!("group norm {dims:?} in {groups}"), 0, || {
                     let x = View::new(black_box(&x[..len]), dims).unwrap();
                     norm.run(cx, x, ViewMut::new(&mut y[..len], dims).unwrap()).unwrap();
@@ -83,9 +76,8 @@ impl Bench {
                 transpose(cx, perm, x, y).unwrap();
             });
         }
-        for kind in [Pool::Max, Pool::Average { count_include_pad: false }] {
-            let pool =
-                Pool2d { kind, size: [2, 2], stride: [2, 2], dilation: [1, 1], padding: [[0, 0], [0, 0]] };
+        for kind in [PoolKind::Max, PoolKind::Average { count_include_pad: false }] {
+            let pool = Pool2d::new(kind, [2, 2]);
             let mut scratch = Buffer::default();
             let cx = &mut Context::new(self.isa, &mut scratch);
             self.measure(&format!("pool 2x2 16x16x64 {kind:?}"), 0, || {

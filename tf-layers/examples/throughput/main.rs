@@ -1,8 +1,8 @@
-//! How fast the kernels are: `cargo run --release --example throughput -- [part of a name]`.
+//! Measures the speed of the kernels: `cargo run --release --example throughput -- [part of a name]`.
 //!
-//! Products are compared with the rate at which one core multiplies and adds in registers, measured in the same
-//! run; the other kernels with nothing, in nanoseconds per call. Set `TF_LAYERS_ISA` for another instruction set.
-//! The name `limits` measures what the core can do at most, and no kernel.
+//! Matrix products and convolutions are compared with the peak rate of multiply-adds of one core, measured in the same run;
+//! for other kernels, only the time per call is printed. Set `TF_LAYERS_ISA` to select an instruction set. The name `limits`
+//! measures only the limits of the core.
 
 mod bandwidth;
 mod bench;
@@ -13,10 +13,11 @@ mod products;
 use bandwidth::bandwidth;
 use bench::Bench;
 use peak::peak;
-use tf_layers::{Activation, Isa};
+use tf_layers::Isa;
+use tf_layers::nn::Activation;
 
 fn main() {
-    // From inside of the pool, as a generated crate calls large layers.
+    // Inside the pool, as generated crates call large layers.
     #[cfg(feature = "rayon")]
     rayon_core::scope(|_| measure());
     #[cfg(not(feature = "rayon"))]

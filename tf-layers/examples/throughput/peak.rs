@@ -1,4 +1,4 @@
-//! The rate at which one core multiplies and adds in registers.
+//! The peak rate of multiply-adds of one core.
 
 use std::hint::black_box;
 
@@ -6,10 +6,10 @@ use tf_layers::Isa;
 
 use crate::bench::time;
 
-/// Independent chains of multiply-adds: more than two units can have in flight.
+/// Independent chains of multiply-adds: enough to hide the latency of two units.
 const CHAINS: usize = 12;
 
-/// Rounds of one multiply-add in each chain, as the instruction set at hand does it.
+/// Declares a function that runs rounds of one multiply-add per chain on an instruction set.
 macro_rules! multiply_adds {
     ($name:ident, $feature:literal, $splat:ident, $fma:ident, $sum:expr) => {
         #[cfg(target_arch = "x86_64")]
@@ -30,10 +30,10 @@ macro_rules! multiply_adds {
 multiply_adds!(multiply_adds_avx512, "avx512f", _mm512_set1_ps, _mm512_fmadd_ps, |x| _mm512_cvtss_f32(x));
 multiply_adds!(multiply_adds_avx2, "avx2,fma", _mm256_set1_ps, _mm256_fmadd_ps, |x| _mm256_cvtss_f32(x));
 
-/// The result, and the lanes of a vector.
+/// The result, and the number of lanes in a vector.
 fn multiply_adds(isa: Isa, rounds: usize) -> (f32, usize) {
     match isa.name() {
-        // SAFETY: an `Isa` of this name exists only where the instructions do.
+        // SAFETY: an `Isa` with this name exists only on processors that have these instructions.
         #[cfg(target_arch = "x86_64")]
         "avx512" => (unsafe { multiply_adds_avx512(rounds) }, 16),
         // SAFETY: as above.
@@ -54,7 +54,7 @@ fn multiply_adds(isa: Isa, rounds: usize) -> (f32, usize) {
     }
 }
 
-/// Billions of operations per second in registers, a multiply-add counting as two.
+/// GFLOP/s on registers; a multiply-add counts as two operations.
 pub fn peak(isa: Isa) -> f64 {
     let rounds = 20_000;
     let lanes = multiply_adds(isa, 1).1;

@@ -1,4 +1,4 @@
-//! Layers that are matrix products, and those that nearly are.
+//! Layers based on matrix products.
 
 use std::hint::black_box;
 
@@ -9,11 +9,11 @@ use tf_layers::{Context, Result};
 
 use crate::bench::{Bench, numbers};
 
-/// Bytes of weights that no cache holds.
+/// Bytes of weights: more than the caches hold.
 const COLD: usize = 256 << 20;
 
 impl Bench {
-    /// Measures a layer that reads tensors of the dims `from` and writes those of the dims `to`.
+    /// Measures a layer from tensors with the dims `from` to tensors with the dims `to`.
     fn layer<const R: usize, const Q: usize>(
         &self,
         name: &str,
@@ -45,7 +45,7 @@ impl Bench {
         self.layer(&name, 2 * rows * k * n, ([rows, k], [rows, n]), |cx, x, y| layer.run(cx, x, y));
     }
 
-    /// A product whose weights come from memory each time, as in a net with more weights than the caches hold.
+    /// A product whose weights are read from memory every time, as in a network whose weights exceed the caches.
     pub fn cold(&self, rows: usize, k: usize, n: usize) {
         let name = format!("cold {rows}x{k}x{n}");
         if !self.wants(&name) {
@@ -131,7 +131,8 @@ impl Bench {
         self.layer(&name, flop, dims, |cx, x, y| layer.run(cx, x, y));
     }
 
-    /// The same by fewer multiplications; the rate counts those of the plain sum, so it may be above the peak.
+    /// A convolution by Winograd's algorithm. The rate counts the operations of a direct convolution, so it may exceed the
+    /// peak.
     pub fn winograd(&self, size: [usize; 2], channels: [usize; 2], kernel: [usize; 2]) {
         let ([h, w], [cin, cout], [kh, kw]) = (size, channels, kernel);
         let name = format!("winograd {h}x{w} {cin}->{cout} {kh}x{kw}");

@@ -81,7 +81,7 @@ enum Kind {
     /// They follow each other on a line, and none has a tap in the padding.
     Even,
     /// None has a tap in the padding.
-    Whole,
+    FromInteger,
     /// Any windows that are so small that they had better be copied.
     Small,
     /// Any other windows.
@@ -144,7 +144,7 @@ impl<'a> Windows<'a> {
             let rows = &mut space.pieces[found];
             match kind {
                 Kind::Even => self.even(windows[0], [tap_y, tap_x], start, asked, count, rows),
-                Kind::Whole => self.whole(windows, tap_y, start, asked, rows),
+                Kind::FromInteger => self.whole(windows, tap_y, start, asked, rows),
                 _ if !self.ragged(windows, [tap_y, tap_x], start, asked, rows) => continue,
                 _ => {}
             }
@@ -185,7 +185,7 @@ impl<'a> Windows<'a> {
             }
         }
         match (whole, self.small) {
-            (true, _) => Kind::Whole,
+            (true, _) => Kind::FromInteger,
             (false, true) => Kind::Small,
             (false, false) => Kind::Ragged,
         }

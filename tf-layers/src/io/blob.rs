@@ -1,4 +1,4 @@
-//! Borrowing weights from a packed blob.
+//! Weight blobs, from which layers borrow their weights.
 
 use alloc::format;
 
@@ -7,34 +7,45 @@ use super::format::{ENTRIES, HEADER, MAGIC, MATRIX, RECORD, VECTOR, VERSION, tag
 use crate::error::{Error, Result};
 use crate::gemm::{Matrix, packed_len};
 
-/// Puts a value on a 64-byte boundary, as a blob wants to be:
+/// Aligns a value to 64 bytes, which is best for a blob:
 /// `static WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!(…));`
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub struct Aligned<T: ?Sized>(pub T);
 
-/// The packed weights of a model. Nothing is copied or parsed but the table of arrays when one is asked for.
+/// The packed weights of a model, made by [`pack`](super::pack). Arrays are borrowed, not copied.
 #[derive(Debug, Clone, Copy)]
 pub struct Blob<'a, 'w> {
     parts: &'a [&'w [u8]],
 }
 
 impl<'a, 'w> Blob<'a, 'w> {
-    /// Checks that each of `parts` was packed for the model with this architecture hash. The arrays of a part follow on
-    /// those of the part before; weights packed all at once are a single part.
+    /// A blob of one or more parts. The indices of arrays continue from one part to the next.
     ///
-    /// A part must lie at a multiple of 4 bytes, better 64 ([`Aligned`]), and of 8 where 64-bit vectors are in it.
+    /// A part must be aligned to 4 bytes, or to 8 if it contains 64-bit vectors; 64 is fastest (see [`Aligned`]).
+    ///
+    /// # Errors
+    ///
+    /// If a part is damaged, misaligned, or was packed for another architecture hash or version of this crate.
     pub fn parse(parts: &'a [&'w [u8]], architecture: [u8; 32]) -> Result<Self> {
         parts.iter().try_for_each(|part| check(part, architecture))?;
         Ok(Self { parts })
     }
 
-    /// The vector of `len` floats at `index` in the list given to [`pack`](crate::pack).
+    /// The vector of `len` floats at `index` in the list of entries passed to [`pack`](super::pack).
+    ///
+    /// # Errors
+    ///
+    /// If there is no such array, or it has another type or size.
     pub fn vector(&self, index: usize, len: usize) -> Result<&'w [f32]> {
         self.typed(index, len)
     }
 
-    /// The vector of `len` elements at `index`, of any type.
+    /// The vector of `len` elements of any type at `index`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such array, it has another type or size, or it is misaligned.
     pub fn typed<T: Element>(&self, index: usize, len: usize) -> Result<&'w [T]> {
         let bytes = self.find(index, tag(VECTOR, T::DTYPE), 1, [len, 1], Some(len), size_of::<T>())?;
         T::view(bytes).ok_or_else(|| {
@@ -99,25 +110,25 @@ impl<'a, 'w> Blob<'a, 'w> {
 fn check(part: &[u8], architecture: [u8; 32]) -> Result<()> {
     let fail = |reason: &str| Err(Error::Weights(reason.into()));
     if cfg!(target_endian = "big") {
-        return fail("packed weights are little-endian, this machine is big-endian");
+        return fail("packed weights need a little-endian processor, and this one is big-endian");
     }
     let Some(header) = part.get(..HEADER) else {
-        return fail("the blob is shorter than its header; build the crate again");
+        return fail("the blob is truncated; build the crate again");
     };
     if &header[..8] != MAGIC {
-        return fail("this is no weight blob; make one with `tf_layers::pack`");
+        return fail("the data is not a weight blob; make one with `tf_layers::io::pack`");
     }
     if u32_at(header, 8) != VERSION {
-        return fail("the blob is of another version of tf-layers; build the crate again");
+        return fail("the blob was packed by another version of tf-layers; build the crate again");
     }
     if header[16..48] != architecture {
-        return fail("the blob belongs to another architecture; build the crate again");
+        return fail("the blob was packed for another architecture; build the crate again");
     }
     if (part.len() - HEADER) / RECORD < u32_at(header, ENTRIES) as usize {
-        return fail("the blob is shorter than its table; build the crate again");
+        return fail("the table of the blob is truncated; build the crate again");
     }
     if part.as_ptr().align_offset(align_of::<f32>()) != 0 {
-        return fail("the blob does not lie at a multiple of 4 bytes; wrap it in `Aligned`");
+        return fail("the blob is not aligned to 4 bytes; wrap it in `Aligned`");
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! The types of number that arrays hold.
+//! The element types of arrays.
 
 use alloc::vec::Vec;
 
 use crate::simd::{view, view_bools};
 use crate::tensor::F16;
 
-/// The type of an array's elements.
+/// The element type of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Dtype {
@@ -24,7 +24,7 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// The bytes that one element takes.
+    /// The size of an element in bytes.
     #[must_use]
     pub const fn size(self) -> usize {
         match self {
@@ -35,7 +35,7 @@ impl Dtype {
         }
     }
 
-    /// The name that NumPy's format gives the type, little-endian.
+    /// The name of the little-endian type in the NPY format.
     pub(super) const fn numpy(self) -> &'static str {
         match self {
             Self::F32 => "<f4",
@@ -69,9 +69,9 @@ impl Dtype {
     ];
 }
 
-/// A number that NPZ arrays and weight blobs can hold.
+/// A type whose values NPZ arrays and weight blobs can hold.
 pub trait Element: Copy + Default + sealed::Bytes {
-    /// Its type.
+    /// The corresponding [`Dtype`].
     const DTYPE: Dtype;
 }
 
@@ -79,10 +79,10 @@ pub(super) mod sealed {
     use super::Vec;
 
     pub trait Bytes: Sized {
-        /// The element of these little-endian bytes, of which there are `size_of::<Self>()`.
+        /// Reads an element from `size_of::<Self>()` little-endian bytes.
         fn read(bytes: &[u8]) -> Self;
         fn write(self, out: &mut Vec<u8>);
-        /// The elements that `bytes` are, without a copy; `None` if misaligned or no values of the type.
+        /// Reinterprets `bytes` as elements, without a copy; `None` if they are misaligned or not valid values.
         fn view(bytes: &[u8]) -> Option<&[Self]>;
     }
 }

@@ -1,4 +1,4 @@
-//! Reading an array as another type of number, where that loses nothing.
+//! Lossless conversion of arrays to another element type.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -9,16 +9,16 @@ use super::npy::NpyArray;
 use crate::error::{Error, Result};
 use crate::tensor::F16;
 
-/// A number that whole numbers can be read as.
-pub trait Whole: Element {
-    /// `value` as this type; `None` if it has no such number.
-    fn from_whole(value: i128) -> Option<Self>;
+/// Element types that integers can be converted to.
+pub trait FromInteger: Element {
+    /// Converts an integer; `None` if the type cannot represent it exactly.
+    fn from_integer(value: i128) -> Option<Self>;
 }
 
 macro_rules! whole_integers {
     ($($t:ty)+) => {$(
-        impl Whole for $t {
-            fn from_whole(value: i128) -> Option<Self> {
+        impl FromInteger for $t {
+            fn from_integer(value: i128) -> Option<Self> {
                 value.try_into().ok()
             }
         }
@@ -27,9 +27,9 @@ macro_rules! whole_integers {
 
 macro_rules! whole_floats {
     ($($t:ty)+) => {$(
-        impl Whole for $t {
-            fn from_whole(value: i128) -> Option<Self> {
-                // The cast rounds; whoever comes back as another number was no number of this type.
+        impl FromInteger for $t {
+            fn from_integer(value: i128) -> Option<Self> {
+                // The cast rounds. If converting back gives another number, the type cannot represent this one.
                 Some(value as $t).filter(|&number| number as i128 == value)
             }
         }
@@ -39,15 +39,15 @@ macro_rules! whole_floats {
 whole_integers!(i8 i16 i32 i64 u8 u16 u32 u64);
 whole_floats!(f32 f64);
 
-impl Whole for F16 {
-    fn from_whole(value: i128) -> Option<Self> {
+impl FromInteger for F16 {
+    fn from_integer(value: i128) -> Option<Self> {
         let number = Self::from_f64(value as f64);
         (f64::from(number) as i128 == value).then_some(number)
     }
 }
 
-impl Whole for bool {
-    fn from_whole(value: i128) -> Option<Self> {
+impl FromInteger for bool {
+    fn from_integer(value: i128) -> Option<Self> {
         match value {
             0 => Some(false),
             1 => Some(true),
@@ -57,13 +57,20 @@ impl Whole for bool {
 }
 
 impl NpyArray<'_> {
-    /// Copies the elements; where they are of another type than `T`, each must be a whole number that `T` has.
-    pub fn to_vec_lossless<T: Whole>(&self) -> Result<Vec<T>> {
+    /// Copies the elements, converted to `T`.
+    ///
+    /// Only integers are converted to another type: `[1.0, 2.0]` of type `f64` can be read as `i32`.
+    ///
+    /// # Errors
+    ///
+    /// If the array has another type than `T` and an element is not an integer that `T` can represent exactly, or there is
+    /// not enough memory.
+    pub fn to_vec_lossless<T: FromInteger>(&self) -> Result<Vec<T>> {
         match self.dtype() {
             own if own == T::DTYPE => self.to_vec(),
-            Dtype::F32 => self.convert(|x: f32| whole(f64::from(x))),
-            Dtype::F64 => self.convert(whole),
-            Dtype::F16 => self.convert(|x: F16| whole(x.into())),
+            Dtype::F32 => self.convert(|x: f32| to_integer(f64::from(x))),
+            Dtype::F64 => self.convert(to_integer),
+            Dtype::F16 => self.convert(|x: F16| to_integer(x.into())),
             Dtype::I8 => self.convert(|x: i8| Some(x.into())),
             Dtype::I16 => self.convert(|x: i16| Some(x.into())),
             Dtype::I32 => self.convert(|x: i32| Some(x.into())),
@@ -76,16 +83,16 @@ impl NpyArray<'_> {
         }
     }
 
-    fn convert<S: Element, T: Whole>(&self, whole: impl Fn(S) -> Option<i128>) -> Result<Vec<T>> {
+    fn convert<S: Element, T: FromInteger>(&self, to_integer: impl Fn(S) -> Option<i128>) -> Result<Vec<T>> {
         let size = size_of::<S>();
         let count = self.bytes().len() / size;
         let mut out = Vec::new();
         out.try_reserve_exact(count)
             .map_err(|_| Error::Memory { bytes: count.saturating_mul(size_of::<T>()) })?;
         for (position, bytes) in self.bytes().chunks_exact(size).enumerate() {
-            let element = whole(<S as Bytes>::read(bytes)).and_then(T::from_whole).ok_or_else(|| {
+            let element = to_integer(<S as Bytes>::read(bytes)).and_then(T::from_integer).ok_or_else(|| {
                 Error::Npz(format!(
-                    "element {position} of an array of {:?} is no whole number that {:?} has; convert the array with `astype`",
+                    "element {position} of an array of {:?} is not an integer that {:?} can represent; convert the array with `astype`",
                     S::DTYPE,
                     T::DTYPE,
                 ))
@@ -96,8 +103,8 @@ impl NpyArray<'_> {
     }
 }
 
-/// `value` if it is whole; all whole numbers of an f64 beyond ±2^127 are no number of any other type either.
-fn whole(value: f64) -> Option<i128> {
+/// Converts an integral f64; `None` if it has a fraction. Magnitudes beyond 2¹²⁷ do not fit any integer type either.
+fn to_integer(value: f64) -> Option<i128> {
     let integer = value as i128;
     (integer as f64 == value && integer != i128::MAX && integer != i128::MIN).then_some(integer)
 }

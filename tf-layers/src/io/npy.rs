@@ -17,41 +17,45 @@ pub struct NpyArray<'a> {
 }
 
 impl<'a> NpyArray<'a> {
-    /// Reads the header of one `.npy` file, and checks that the data is as long as it says.
+    /// Parses the header of an `.npy` file and checks the length of the data.
     pub(super) fn parse(name: &str, file: &'a [u8]) -> Result<Self> {
         let fail = |reason: &str| Error::Npz(format!("`{name}` {reason}"));
-        let cut = || fail("is cut short");
+        let cut = || fail("is truncated; export it again");
         if file.get(..6) != Some(b"\x93NUMPY") {
-            return Err(fail("is no NPY array"));
+            return Err(fail("is not an NPY array; export it with `numpy.savez`"));
         }
         let (start, size) = match *file.get(6).ok_or_else(cut)? {
             1 => (10, usize::from(u16::from_le_bytes(bytes(file, 8).ok_or_else(cut)?))),
             2 | 3 => (12, u32::from_le_bytes(bytes(file, 8).ok_or_else(cut)?) as usize),
-            _ => return Err(fail("is of an unknown version of the NPY format")),
+            _ => return Err(fail("has an unknown version of the NPY format; export it with `numpy.savez`")),
         };
         let end = usize::checked_add(start, size).ok_or_else(cut)?;
         let header = file.get(start..end).ok_or_else(cut)?;
-        let header = core::str::from_utf8(header).map_err(|_| fail("has a header that is no text"))?;
+        let header = core::str::from_utf8(header)
+            .map_err(|_| fail("has a header that is not text; export it again"))?;
         let descr = value(header, "descr").and_then(|text| text.split(['\'', '"']).nth(1));
-        let descr = descr.ok_or_else(|| fail("has no plain dtype; structured arrays are not supported"))?;
+        let descr = descr.ok_or_else(|| {
+            fail("has no simple dtype; export the fields of a structured array as separate arrays")
+        })?;
         let dtype = Dtype::ALL.into_iter().find(|dtype| dtype.numpy() == descr);
         let dtype = dtype.ok_or_else(|| {
             fail(&format!(
-                "has dtype {descr}; convert it to a little-endian float, integer or bool with `astype`"
+                "has unsupported dtype {descr}; convert it to a little-endian float, integer or bool with `astype`"
             ))
         })?;
         if value(header, "fortran_order").is_none_or(|text| !text.starts_with("False")) {
             return Err(fail("is in Fortran order; convert it with `numpy.ascontiguousarray`"));
         }
-        let shape = value(header, "shape").and_then(tuple).ok_or_else(|| fail("has no valid shape"))?;
+        let shape = value(header, "shape").and_then(tuple);
+        let shape = shape.ok_or_else(|| fail("has no shape of at most 8 dimensions; reshape it"))?;
         let data = &file[end..];
         if len(&shape)?.checked_mul(dtype.size()) != Some(data.len()) {
-            return Err(fail("has more or fewer data than its shape calls for"));
+            return Err(fail("has more or less data than its shape requires; export it again"));
         }
         Ok(Self { dtype, shape, data })
     }
 
-    /// The type of the elements.
+    /// The element type.
     #[must_use]
     pub fn dtype(&self) -> Dtype {
         self.dtype
@@ -69,11 +73,15 @@ impl<'a> NpyArray<'a> {
         self.data
     }
 
-    /// Copies the elements; an error unless they are of type `T`.
+    /// Copies the elements.
+    ///
+    /// # Errors
+    ///
+    /// If the elements are not of type `T`, or there is not enough memory.
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         if self.dtype != T::DTYPE {
             return Err(Error::Npz(format!(
-                "an array holds {:?} where {:?} is wanted",
+                "an array has elements of type {:?}, but {:?} is expected; convert it with `astype`",
                 self.dtype,
                 T::DTYPE
             )));
@@ -86,10 +94,10 @@ impl<'a> NpyArray<'a> {
     }
 }
 
-/// The header of an array, padded so that the data begins at a multiple of 64.
+/// The header of an array, padded so that the data starts at a multiple of 64.
 pub(super) fn header(dtype: Dtype, shape: &[usize]) -> Vec<u8> {
     let dims = shape.iter().fold(String::new(), |dims, dim| dims + &format!("{dim}, "));
-    // A tuple of one keeps its comma.
+    // A tuple with one element keeps its comma.
     let dims = if shape.len() > 1 { dims.trim_end_matches(", ") } else { dims.trim_end() };
     let mut text = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({dims}), }}", dtype.numpy());
     while !(10 + text.len() + 1).is_multiple_of(64) {
@@ -102,21 +110,21 @@ pub(super) fn header(dtype: Dtype, shape: &[usize]) -> Vec<u8> {
     out
 }
 
-/// `N` bytes at `at`.
+/// `N` bytes at offset `at`.
 pub(super) fn bytes<const N: usize>(data: &[u8], at: usize) -> Option<[u8; N]> {
     data.get(at..at.checked_add(N)?)?.try_into().ok()
 }
 
-/// What follows `'key':` in a Python dictionary.
+/// The text after `'key':` in a Python dictionary.
 fn value<'t>(header: &'t str, key: &str) -> Option<&'t str> {
     let (_, rest) = header.split_once(&format!("'{key}'"))?;
     Some(rest.trim_start().strip_prefix(':')?.trim_start())
 }
 
-/// A Python tuple of sizes.
+/// Parses a Python tuple of sizes.
 fn tuple(text: &str) -> Option<Shape> {
     let (inside, _) = text.strip_prefix('(')?.split_once(')')?;
-    let mut dims = [0; crate::MAX_RANK];
+    let mut dims = [0; crate::tensor::MAX_RANK];
     let mut rank = 0;
     for part in inside.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         *dims.get_mut(rank)? = part.parse().ok()?;

@@ -7,14 +7,32 @@ use super::npy::NpyArray;
 use super::zip::{File, files};
 use crate::error::{Error, Result};
 
-/// An uncompressed NPZ archive, as `numpy.savez` writes it.
+/// An uncompressed NPZ archive, as written by `numpy.savez`.
+///
+/// ```
+/// use tf_layers::io::NpzWriter;
+/// use tf_layers::prelude::*;
+///
+/// let mut writer = NpzWriter::new();
+/// writer.add("bias", &[2], &[0.5_f32, -0.5])?;
+/// let archive = writer.finish();
+///
+/// let npz = Npz::parse(&archive)?;
+/// assert_eq!(npz.names().collect::<Vec<_>>(), ["bias"]);
+/// assert_eq!(npz.get("bias")?.to_vec::<f32>()?, [0.5, -0.5]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Npz<'a> {
     files: Vec<File<'a>>,
 }
 
 impl<'a> Npz<'a> {
-    /// Reads the archive's directory. Hostile bytes give an error, never a panic or a large allocation.
+    /// Parses the directory of the archive. Malformed input never causes a panic or a large allocation.
+    ///
+    /// # Errors
+    ///
+    /// If the archive is damaged, or an entry is compressed or encrypted.
     pub fn parse(archive: &'a [u8]) -> Result<Self> {
         Ok(Self { files: files(archive)? })
     }
@@ -24,10 +42,15 @@ impl<'a> Npz<'a> {
         self.files.iter().map(|file| stem(&file.name))
     }
 
-    /// The array called `name`; an error if there is none or it cannot be read.
+    /// The array `name`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such array, or it is not a little-endian, row-major array of a supported type.
     pub fn get(&self, name: &str) -> Result<NpyArray<'a>> {
         let file = self.files.iter().find(|file| stem(&file.name) == name);
-        let file = file.ok_or_else(|| Error::Npz(format!("there is no array `{name}` in it")))?;
+        let file =
+            file.ok_or_else(|| Error::Npz(format!("there is no array `{name}`; add it to the archive")))?;
         NpyArray::parse(name, file.data)
     }
 }

@@ -1,4 +1,4 @@
-//! Writing NPZ archives that NumPy reads.
+//! Writing NPZ archives.
 
 use alloc::format;
 use alloc::string::String;
@@ -9,10 +9,10 @@ use super::npy::header;
 use crate::error::{Error, Result, check_len};
 use crate::tensor::{Shape, len};
 
-/// The flag of an entry whose name is UTF-8; without it readers take it for code page 437.
+/// The flag of an entry whose name is UTF-8; without it, readers assume code page 437.
 const UTF8: u16 = 1 << 11;
 
-/// Writes an uncompressed NPZ archive of less than 4 GiB.
+/// Writes an uncompressed NPZ archive of less than 4 GiB, which `numpy.load` can read.
 #[derive(Debug, Default)]
 pub struct NpzWriter {
     archive: Vec<u8>,
@@ -29,8 +29,10 @@ impl NpzWriter {
 
     /// Adds an array in row-major order.
     ///
-    /// It is an error if its length is not the product of its dims, or if the name is one that no ZIP archive can hold:
-    /// longer than 65,531 bytes, or with a NUL in it, where readers end it.
+    /// # Errors
+    ///
+    /// If the length of `data` is not the product of the dims, the archive exceeds 4 GiB or 65,534 arrays, or the name is
+    /// longer than 65,531 bytes or contains a NUL.
     pub fn add<T: Element>(&mut self, name: &str, shape: &[usize], data: &[T]) -> Result<()> {
         check_len("data", len(&Shape::new(shape)?)?, data.len())?;
         let mut file = header(T::DTYPE, shape);
@@ -38,16 +40,15 @@ impl NpzWriter {
             element.write(&mut file);
         }
         let name = format!("{name}.npy");
-        let too_large = |_| Error::Npz(String::from("an archive cannot take more than 4 GiB"));
+        let too_large = |_| Error::Npz(String::from("the archive exceeds 4 GiB; write several archives"));
         let size = u32::try_from(file.len()).map_err(too_large)?;
         let offset = u32::try_from(self.archive.len()).map_err(too_large)?;
-        let name_len = u16::try_from(name.len())
-            .ok()
-            .filter(|_| !name.contains('\0'))
-            .ok_or_else(|| Error::Npz(String::from("an array's name is too long, or has a NUL in it")))?;
+        let name_len = u16::try_from(name.len()).ok().filter(|_| !name.contains('\0')).ok_or_else(|| {
+            Error::Npz(String::from("the name of an array is too long or contains a NUL; rename the array"))
+        })?;
         self.count = self.count.checked_add(1).filter(|&n| n < 0xffff).ok_or(Error::Overflow)?;
 
-        // What both headers share: version 2.0, flags, stored, 1980-01-01 00:00, checksum, sizes, name.
+        // Common to both headers: version 2.0, flags, stored, 1980-01-01 00:00, checksum, sizes, name.
         let mut common = alloc::vec![20, 0];
         let flags = if name.is_ascii() { 0 } else { UTF8 };
         common.extend_from_slice(&flags.to_le_bytes());
@@ -88,7 +89,7 @@ impl NpzWriter {
     }
 }
 
-/// The checksum of the ZIP format, polynomial 0xEDB88320 reflected.
+/// The CRC-32 of the ZIP format, with the reflected polynomial 0xEDB88320.
 fn crc32(data: &[u8]) -> u32 {
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];

@@ -57,8 +57,8 @@ impl Entry {
         Self { name, kind: Kind::Matrices { groups, rows, cols } }
     }
 
-    /// The matrices of a [`WinogradConv2d`](crate::WinogradConv2d): the array is a row-major
-    /// `[kernel_height, kernel_width, in_channels, out_channels]`. [`Blob::matrices`](crate::Blob::matrices) finds them
+    /// The matrices of a [`WinogradConv2d`](crate::nn::WinogradConv2d): the array is a row-major
+    /// `[kernel_height, kernel_width, in_channels, out_channels]`. [`Blob::matrices`](super::Blob::matrices) finds them
     /// as six groups of `kernel_height · in_channels` rows, or eight from a width of 4 on.
     #[must_use]
     pub const fn winograd(name: &'static str, kernel_size: [usize; 2], channels: usize, cols: usize) -> Self {
@@ -106,7 +106,7 @@ impl Entry {
     }
 }
 
-/// Packs the arrays of `npz` into a blob, in the order of `entries`, by whose index [`Blob`](crate::Blob)
+/// Packs the arrays of `npz` into a blob, in the order of `entries`, by whose index [`Blob`](super::Blob)
 /// finds them. Holds no more memory than the blob itself.
 pub fn pack(npz: &Npz<'_>, entries: &[Entry], architecture: [u8; 32]) -> Result<Vec<u8>> {
     let table =

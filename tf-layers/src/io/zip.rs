@@ -1,6 +1,6 @@
-//! As much of the ZIP format as `numpy.savez` writes: stored entries, with zip64 fields where they are needed.
+//! The subset of the ZIP format that `numpy.savez` writes: stored entries, with zip64 fields if necessary.
 //!
-//! Checksums are not verified: build scripts are not optimised, and take a second for each 50 MB of CRC.
+//! Checksums are not verified, because build scripts are not optimized: a CRC takes a second per 50 MB.
 
 use alloc::format;
 use alloc::string::String;
@@ -24,9 +24,9 @@ pub(super) struct File<'a> {
 
 /// Lists the files of an archive.
 pub(super) fn files(archive: &[u8]) -> Result<Vec<File<'_>>> {
-    let broken = || Error::Npz(String::from("damaged, or no ZIP archive; write it with numpy.savez"));
+    let broken = || Error::Npz(String::from("damaged, or not a ZIP archive; write it with `numpy.savez`"));
     let (count, start) = directory(archive).ok_or_else(broken)?;
-    // The count is only a claim, so memory grows with what is really there.
+    // The count is untrusted, so nothing is reserved for it.
     let mut files = Vec::new();
     let mut at = start;
     for _ in 0..count {
@@ -37,7 +37,7 @@ pub(super) fn files(archive: &[u8]) -> Result<Vec<File<'_>>> {
     Ok(files)
 }
 
-/// The number of entries and where the central directory begins.
+/// The number of entries, and the offset of the central directory.
 fn directory(archive: &[u8]) -> Option<(u64, usize)> {
     // A comment of up to 65,535 bytes may follow the record, which is 22 bytes long.
     let last = archive.len().checked_sub(22)?;
@@ -60,7 +60,7 @@ fn directory(archive: &[u8]) -> Option<(u64, usize)> {
     Some((count, usize::try_from(u64_at(archive, end64.checked_add(48)?)?).ok()?))
 }
 
-/// The file that the central directory's record at `at` describes, and where the next record begins.
+/// The file that the record at `at` in the central directory describes, and the offset of the next record.
 fn entry(archive: &[u8], at: usize) -> Option<Result<(File<'_>, usize)>> {
     let record = archive.get(at..)?;
     if !record.starts_with(CENTRAL) {
@@ -78,7 +78,7 @@ fn entry(archive: &[u8], at: usize) -> Option<Result<(File<'_>, usize)>> {
     zip64(extra, [&mut size, &mut packed, &mut offset])?;
     if u16_at(record, 10)? != 0 || u16_at(record, 8)? & 1 != 0 {
         return Some(Err(Error::Npz(format!(
-            "`{name}` is compressed or encrypted; write it with numpy.savez"
+            "`{name}` is compressed or encrypted; write it with `numpy.savez`"
         ))));
     }
     if size != packed {
@@ -88,13 +88,13 @@ fn entry(archive: &[u8], at: usize) -> Option<Result<(File<'_>, usize)>> {
     if !local.starts_with(LOCAL) {
         return None;
     }
-    // The local header repeats name and extra field, the latter with a length of its own.
+    // The local header repeats the name and has an extra field of its own length.
     let start = 30 + usize::from(u16_at(local, 26)?) + usize::from(u16_at(local, 28)?);
     let data = local.get(start..start.checked_add(usize::try_from(size).ok()?)?)?;
     Some(Ok((File { name, data }, at + 46 + name_len + extra_len + comment_len)))
 }
 
-/// Replaces those of the fields that are all ones by the 64-bit values of the extra field, in their order.
+/// Replaces the fields that are all ones by the 64-bit values of the extra field, in order.
 fn zip64(mut extra: &[u8], fields: [&mut u64; 3]) -> Option<()> {
     let mut fields = fields.into_iter().filter(|field| **field == 0xffff_ffff).peekable();
     if fields.peek().is_none() {

@@ -1,4 +1,4 @@
-//! The error function and the activation made of it.
+//! The error function, and the GELU activation based on it.
 
 use super::{exp, exp::parts, poly};
 use crate::simd::Simd;
@@ -7,7 +7,7 @@ use crate::simd::Simd;
 #[inline(always)]
 pub(crate) fn erf<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let a = s.abs(x);
-    // erf(x)/x − 1 as a polynomial in x², on |x| ≤ 0.9375, off by 2⁻³⁰ at most
+    // erf(x)/x − 1 as a polynomial in x² for |x| ≤ 0.9375; the error is at most 2⁻³⁰.
     let square = s.mul(x, x);
     let p = poly(
         s,
@@ -15,7 +15,7 @@ pub(crate) fn erf<S: Simd>(s: S, x: S::F32) -> S::F32 {
         [0.12837917, -0.37612632, 0.11283679, -0.026858497, 0.00519883, -0.0008118075, 0.00008267461],
     );
     let near = s.fma(p, x, x);
-    // ln(1 − erf(t)) on 0.9 ≤ t ≤ 3.95, beyond which erf rounds to 1
+    // ln(1 − erf(t)) for 0.9 ≤ t ≤ 3.95; erf rounds to 1 for larger t.
     let t = s.min(s.splat(3.95), a);
     let p = poly(
         s,
@@ -36,13 +36,13 @@ pub(crate) fn erf<S: Simd>(s: S, x: S::F32) -> S::F32 {
     s.select(s.lt(a, s.splat(0.9375)), near, s.copysign(far, x))
 }
 
-/// x·Φ(x), Φ being the normal distribution function: x/2·(1 + erf(x/√2)).
+/// x·Φ(x) = x/2·(1 + erf(x/√2)), where Φ is the distribution function of the standard normal distribution.
 #[inline(always)]
 pub(crate) fn gelu<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let one = s.splat(1.0);
-    // Beyond −14.5 the result rounds to 0; NaN stays.
+    // For x < −14.5 the result rounds to 0; `min` propagates NaN.
     let y = s.min(s.splat(14.5), s.abs(x));
-    // Φ(−y) = e^(−y²/2)·g(u)/(1 + y) with u = (y − 3)/(y + 3): the fit keeps the tail's full precision.
+    // Φ(−y) = e^(−y²/2)·g(u)/(1 + y) with u = (y − 3)/(y + 3), which is accurate in the tail.
     let three = s.splat(3.0);
     let u = s.div(s.sub(y, three), s.add(y, three));
     let g = poly(
@@ -63,7 +63,7 @@ pub(crate) fn gelu<S: Simd>(s: S, x: S::F32) -> S::F32 {
         ],
     );
     let ratio = s.div(g, s.add(one, y));
-    // The rounding error of y² counts, as the exponential multiplies it by up to 100.
+    // The rounding error of y² matters, because the exponential multiplies it by up to 100.
     let square = s.mul(y, y);
     let lost = square_error(s, y, square);
     let half = s.splat(0.5);
@@ -76,7 +76,7 @@ pub(crate) fn gelu<S: Simd>(s: S, x: S::F32) -> S::F32 {
     s.select(s.lt(x, s.splat(0.0)), left, s.select(s.lt(s.splat(14.0), x), x, right))
 }
 
-/// y² − `square`, exactly (Dekker's product where the multiply-add rounds twice).
+/// y² − `square`, exactly; by Dekker's product if multiply-add rounds twice.
 #[inline(always)]
 fn square_error<S: Simd>(s: S, y: S::F32, square: S::F32) -> S::F32 {
     if S::FUSED {

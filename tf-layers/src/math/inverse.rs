@@ -1,11 +1,11 @@
-//! Inverse trigonometric and hyperbolic functions, and what else is rare: one by one, in `f64`.
+//! The tangent, inverse trigonometric and hyperbolic functions, one element at a time in `f64`: they are rare in networks.
 
 use core::f64::consts::{FRAC_PI_2, FRAC_PI_4};
 
 use super::double::{exp_f64 as exp, ln_f64 as ln, root};
 use super::scalar::{cos, horner, sin};
 
-/// Below this the first terms of the series in `x` are exact to more digits than an f32 has.
+/// For smaller magnitudes, the first terms of the Taylor series are more accurate than an f32.
 const SMALL: f64 = 1.0 / 64.0;
 
 /// tan x
@@ -24,7 +24,7 @@ pub(crate) fn asin(x: f32) -> f32 {
     arctangent(x / root(1.0 - x * x)) as f32
 }
 
-/// arccos x = π/2 − arcsin x; above ½ by 2·arcsin √((1 − x)/2), which does not cancel.
+/// arccos x = π/2 − arcsin x; for x > ½, 2·arcsin √((1 − x)/2), which avoids cancellation.
 pub(crate) fn acos(x: f32) -> f32 {
     let x = f64::from(x);
     let y = if x > 0.5 {
@@ -82,7 +82,7 @@ pub(crate) fn atanh(x: f32) -> f32 {
     y as f32
 }
 
-/// Brought into |t| ≤ tan(π/8), where Taylor's series is good to 2⁻³².
+/// arctan x, reduced to |t| ≤ tan(π/8), where the error of the Taylor series is at most 2⁻³².
 fn arctangent(x: f64) -> f64 {
     let size = x.abs();
     let (base, t) = if size > 1.0 { (FRAC_PI_2, -1.0 / size) } else { (0.0, size) };

@@ -1,9 +1,9 @@
-//! The natural logarithm and what shares its reduction.
+//! The natural logarithm, and functions that share its range reduction.
 
 use super::{exp, exp::LN_2_HIGH, exp::LN_2_LOW, poly};
 use crate::simd::Simd;
 
-/// √½ as bits: the least mantissa after reduction.
+/// The bits of √½, the smallest mantissa after range reduction.
 const ROOT_HALF: i32 = 0x3f35_04f3;
 
 /// ln x for x > 0, finite and normal.
@@ -14,7 +14,7 @@ fn log_normal<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let e = s.to_f32(s.shr::<23>(offset));
     let m = s.float(s.iadd(s.and(offset, s.isplat(0x7f_ffff)), s.isplat(ROOT_HALF)));
     let f = s.sub(m, s.splat(1.0));
-    // (ln(1 + f) − f + f²/2)/f³, off by 2⁻²⁷ of the logarithm at most
+    // (ln(1 + f) − f + f²/2)/f³; the relative error of the logarithm is at most 2⁻²⁷.
     let p = poly(
         s,
         f,
@@ -25,12 +25,12 @@ fn log_normal<S: Simd>(s: S, x: S::F32) -> S::F32 {
     s.fma(e, s.splat(LN_2_HIGH), s.add(r, f))
 }
 
-/// ln x; −∞ at 0, NaN below.
+/// ln x; −∞ at 0, NaN below 0.
 #[inline(always)]
 pub(crate) fn log<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let zero = s.splat(0.0);
     let infinity = s.splat(f32::INFINITY);
-    // Subnormal numbers are made normal, and the logarithm of that factor taken off again.
+    // Subnormal numbers are scaled by 2²⁵, and ln 2²⁵ is subtracted.
     let small = s.lt(x, s.splat(f32::MIN_POSITIVE));
     let y = log_normal(s, s.select(small, s.mul(x, s.splat(33_554_432.0)), x));
     let y = s.select(small, s.sub(y, s.splat(17.328_68)), y);
@@ -44,12 +44,12 @@ pub(crate) fn log<S: Simd>(s: S, x: S::F32) -> S::F32 {
 pub(crate) fn log1p<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let one = s.splat(1.0);
     let sum = s.add(one, x);
-    // What the sum lost, as a correction: ln(sum + lost) ≈ ln(sum) + lost/sum.
+    // The rounding error of the sum is a correction: ln(sum + lost) ≈ ln(sum) + lost/sum.
     let below = s.sub(x, s.sub(sum, one));
     let above = s.sub(one, s.sub(sum, x));
     let lost = s.select(s.lt(x, one), below, above);
     let y = s.add(log(s, sum), s.div(lost, sum));
-    // At −1 and ∞ the correction is no number, at −0 it loses the sign.
+    // At −1 and ∞ the correction is NaN; at −0 it loses the sign.
     let finite = s.lt(s.abs(log(s, sum)), s.splat(f32::INFINITY));
     let y = s.select(finite, y, log(s, sum));
     s.select(s.eq(x, s.splat(0.0)), x, y)

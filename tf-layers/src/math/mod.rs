@@ -1,8 +1,8 @@
-//! Elementary functions on vectors, written for every instruction set at once.
+//! Elementary functions on vectors, generic over the instruction set.
 //!
-//! Nothing here calls a mathematical library, so that results are the same on every system. The
-//! polynomials are minimax fits (Remez exchange) in the form that each function's comment gives; where a
-//! step is exact although `fma` rounds twice, the comment says why.
+//! No function calls a system library, so that results are the same on every system. The polynomials are minimax fits
+//! (Remez exchange); comments give the function that a polynomial approximates and its error. Where a step must be exact
+//! although `fma` rounds twice on some instruction sets, a comment gives the reason.
 
 mod double;
 mod erf;

@@ -1,19 +1,19 @@
-//! The logistic function, the hyperbolic tangent, and the activations made of them.
+//! The logistic function, the hyperbolic tangent, and activations based on them.
 
 use super::exp::{parts, reduced};
 use super::poly;
 use crate::simd::Simd;
 
-/// 1 / (1 + e⁻ˣ), every step of which is monotone.
+/// 1/(1 + e⁻ˣ). Every step is monotonic, and so is the result.
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let (zero, one) = (s.splat(0.0), s.splat(1.0));
-    // e⁻ˣ = 2ⁿ·m, and `lost` is what rounding took from m.
+    // e⁻ˣ = 2ⁿ·m; `lost` is the rounding error of m.
     let (n, q) = parts(s, s.neg(x));
     let m = s.add(one, q);
     let lost = s.sub(q, s.sub(m, one));
-    // To the left, where 2ⁿ may overflow, 1/(1 + 2ⁿm) = 2⁻ⁿ/(2⁻ⁿ + m). To the right 2ⁿm is bounded below, and what rounds to
-    // 0 is not computed, as results that underflow take the processor a hundred times longer.
+    // For negative x, 2ⁿ may overflow; 1/(1 + 2ⁿm) = 2⁻ⁿ/(2⁻ⁿ + m). For positive x, 2ⁿm is bounded below. Results that round
+    // to 0 are not computed, because an underflow takes a processor up to a hundred times longer.
     let (left, vanishes) = (s.le(zero, n), s.lt(s.splat(151.0), n));
     let lowest = s.select(vanishes, zero, s.select(left, s.splat(-152.0), s.splat(-64.0)));
     let power = s.max(lowest, s.neg(s.abs(n)));
@@ -25,7 +25,8 @@ pub(crate) fn sigmoid<S: Simd>(s: S, x: S::F32) -> S::F32 {
     s.select(vanishes, zero, s.select(left, s.scale(y, power), y))
 }
 
-/// The same to 2⁻²³ of 1, which takes two thirds of the time: for gates, whose small values open nothing.
+/// 1/(1 + e⁻ˣ) with an absolute error of at most 2⁻²³, in two thirds of the time. For gates of recurrent layers, where small
+/// values need no relative accuracy.
 #[inline(always)]
 pub(crate) fn gate<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let one = s.splat(1.0);
@@ -41,8 +42,8 @@ pub(crate) fn silu<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let (n, q) = parts(s, s.neg(s.abs(x)));
     let m = s.add(one, q);
     let denominator = s.add(one, s.scale(m, n));
-    // To the left the factor 2ⁿ comes last: a product with a subnormal e^x would lose its digits. The
-    // bound keeps −∞·0 from becoming a NaN where the limit is 0.
+    // For negative x, the factor 2ⁿ comes last, because a product with a subnormal eˣ would lose digits. The bound prevents
+    // −∞·0, whose limit is 0.
     let left = s.scale(s.div(s.mul(s.max(s.splat(-120.0), x), m), denominator), n);
     s.select(negative, left, s.div(x, denominator))
 }
@@ -51,11 +52,11 @@ pub(crate) fn silu<S: Simd>(s: S, x: S::F32) -> S::F32 {
 #[inline(always)]
 pub(crate) fn tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let a = s.abs(x);
-    // (tanh(x)/x − 1)/x² as a polynomial in x², on |x| ≤ 0.625, off by 2⁻²⁸ of tanh(x) at most
+    // (tanh(x)/x − 1)/x² as a polynomial in x² for |x| ≤ 0.625; the relative error of tanh(x) is at most 2⁻²⁸.
     let square = s.mul(x, x);
     let p = poly(s, square, [-0.33333284, 0.13331491, -0.053743497, 0.020650586, -0.0057170433]);
     let near = s.fma(s.mul(square, p), x, x);
-    // Beyond 10 the result is 1, and e^2x must not overflow.
+    // For x > 10 the result is 1; the bound prevents an overflow of e²ˣ.
     let (n, q) = reduced(s, s.min(s.splat(20.0), s.add(a, a)));
     let one = s.splat(1.0);
     let e = s.scale_normal(s.add(one, q), n);
@@ -63,27 +64,27 @@ pub(crate) fn tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
     s.select(s.lt(a, s.splat(0.625)), near, s.copysign(far, x))
 }
 
-/// x·tanh(ln(1 + eˣ)), as x·n/(n + 2) with n = e²ˣ + 2eˣ (the tangent of a logarithm is rational).
+/// x·tanh(ln(1 + eˣ)) = x·n/(n + 2) with n = e²ˣ + 2eˣ.
 #[inline(always)]
 pub(crate) fn mish<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let two = s.splat(2.0);
-    // Beyond 40 the quotient is 1, and e^2x must not overflow.
+    // For x > 40 the quotient is 1; the bound prevents an overflow of e²ˣ.
     let (n, q) = parts(s, s.min(s.splat(40.0), x));
     let m = s.add(s.splat(1.0), q);
     let e = s.scale(m, n);
     let sum = s.add(e, two);
     let denominator = s.fma(e, sum, two);
-    // As in `silu`, the factor 2ⁿ comes last to the left.
+    // As in `silu`, the factor 2ⁿ comes last for negative x.
     let left = s.mul(s.max(s.splat(-120.0), x), m);
     let left = s.scale(s.div(s.mul(left, sum), denominator), n);
     let right = s.mul(x, s.div(s.mul(e, sum), denominator));
     s.select(s.lt(x, s.splat(0.0)), left, right)
 }
 
-/// x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), which is x·sigmoid of twice that argument.
+/// x/2·(1 + tanh(t)) = x·sigmoid(2t) with t = √(2/π)·(x + 0.044715·x³).
 #[inline(always)]
 pub(crate) fn gelu_tanh<S: Simd>(s: S, x: S::F32) -> S::F32 {
-    // Beyond ±20 the result is x or 0, and x³ must not overflow; NaN stays.
+    // For |x| > 20 the result is x or 0; the bounds prevent an overflow of x³ and propagate NaN.
     let b = s.max(s.splat(-20.0), s.min(s.splat(20.0), x));
     let square = s.mul(b, b);
     let inner = s.fma(s.mul(square, b), s.splat(0.071_354_814), s.mul(b, s.splat(1.595_769_1)));
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn gates_are_as_wide_open_as_they_should_be() {
+    fn gates_have_a_bounded_absolute_error() {
         for isa in Isa::available() {
             for i in -20_000..=20_000_i32 {
                 let x = i as f32 * 0.005;

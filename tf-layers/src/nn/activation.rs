@@ -10,19 +10,19 @@ use crate::ops::function::{Applied, Parameters, applied};
 use crate::simd::{Isa, Simd, Source};
 use crate::tensor::{Columns, View, ViewMut, check_dims};
 
-/// The constants of the SELU paper (Klambauer et al., 2017), as ONNX and Keras give them.
+/// The constants of SELU (Klambauer et al. 2017), with the values of ONNX and Keras.
 const SELU_ALPHA: f32 = 1.673_263_2;
 const SELU_SCALE: f32 = 1.050_701;
 
-/// Declares the functions of [`Activation`].
+/// Declares the functions of [`Activation`], with a constant or constructor for each.
 macro_rules! activations {
     (|$s:ident, $x:ident| $($(#[$doc:meta])* $name:ident ($($parameter:ident),*) => $e:expr;)+) => {
         #[derive(Debug, Clone, Copy, PartialEq)]
-        enum Name {
+        enum Function {
             $($name),+
         }
 
-        /// Written like the variants of an enum.
+        /// The functions. Names are those of enum variants.
         #[allow(non_upper_case_globals, non_snake_case)]
         impl Activation {
             $(activations! { @ |$s, $x| $(#[$doc])* $name ($($parameter),*) => $e })+
@@ -31,7 +31,7 @@ macro_rules! activations {
     (@ |$s:ident, $x:ident| $(#[$doc:meta])* $name:ident () => $e:expr) => {
         $(#[$doc])*
         pub const $name: Self =
-            Self { name: Name::$name, parameters: [0.0; 3], apply: applied!(|$s, $x| $e,) };
+            Self { function: Function::$name, parameters: [0.0; 3], apply: applied!(|$s, $x| $e,) };
     };
     (@ |$s:ident, $x:ident| $(#[$doc:meta])* $name:ident ($($parameter:ident),+) => $e:expr) => {
         $(#[$doc])*
@@ -40,19 +40,19 @@ macro_rules! activations {
             let mut parameters = [0.0; 3];
             let given = [$($parameter),+];
             parameters.split_at_mut(given.len()).0.copy_from_slice(&given);
-            Self { name: Name::$name, parameters, apply: applied!(|$s, $x| $e, $($parameter),+) }
+            Self { function: Function::$name, parameters, apply: applied!(|$s, $x| $e, $($parameter),+) }
         }
     };
 }
 
-/// An activation function, applied to every element. Its parameters are those of the ONNX operator of the same name.
+/// An elementwise activation function. Parameters are those of the ONNX operator with the same name.
 ///
-/// It carries its kernels with it, so that a program has those of the functions that it names and of no others.
+/// Use it like an enum: `Activation::Relu`, `Activation::LeakyRelu(0.1)`. It is a struct that holds a pointer to the
+/// kernels of its function, so that a program contains only the kernels of the functions it names. A `match` over an enum
+/// would link the kernels of all functions into every program with a [`Dense`](super::Dense) layer.
 ///
 /// ```
-/// use tf_layers::nn::Activation;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -64,7 +64,7 @@ macro_rules! activations {
 /// ```
 #[derive(Clone, Copy)]
 pub struct Activation {
-    name: Name,
+    function: Function,
     parameters: Parameters,
     apply: Applied,
 }
@@ -72,19 +72,23 @@ pub struct Activation {
 impl PartialEq for Activation {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.parameters == other.parameters
+        self.function == other.function && self.parameters == other.parameters
     }
 }
 
 impl fmt::Debug for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.name)?;
+        write!(f, "{:?}", self.function)?;
         if self.parameters == [0.0; 3] { Ok(()) } else { write!(f, "{:?}", self.parameters) }
     }
 }
 
 impl Activation {
-    /// y = f(x), element by element; both have the same dims.
+    /// Computes y = f(x).
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x.
     pub fn run<'y, const R: usize>(
         self,
         cx: &mut Context<'_>,
@@ -96,7 +100,11 @@ impl Activation {
         Ok(y.into_view())
     }
 
-    /// y = f(y), element by element.
+    /// Computes y = f(y).
+    ///
+    /// # Errors
+    ///
+    /// If there are gaps between the rows of y.
     pub fn run_in_place<'y, const R: usize>(
         self,
         cx: &mut Context<'_>,
@@ -106,23 +114,23 @@ impl Activation {
         Ok(y.into_view())
     }
 
-    /// y = f(x). y must be as long as x.
+    /// Computes y = f(x). y must be as long as x.
     pub(crate) fn map(self, isa: Isa, x: &[f32], y: &mut [f32]) {
         (self.apply)(isa, self.parameters, Source::Each(x), y);
     }
 
-    /// y = f(y).
+    /// Computes y = f(y).
     pub(crate) fn map_in_place(self, isa: Isa, y: &mut [f32]) {
         (self.apply)(isa, self.parameters, Source::Output, y);
     }
 
-    /// What a kernel clamps its results to, where it costs nothing, and what is left to be applied to them.
+    /// The bounds that a kernel clamps its results to at no cost, and the function that remains to be applied, if any.
     #[inline(always)]
     pub(crate) fn split(self) -> ((f32, f32), Option<Self>) {
-        match (self.name, self.parameters) {
-            (Name::Linear, _) => (UNBOUNDED, None),
-            (Name::Relu, _) => ((0.0, f32::INFINITY), None),
-            (Name::Clip, [min, max, _]) => ((min, max), None),
+        match (self.function, self.parameters) {
+            (Function::Linear, _) => (UNBOUNDED, None),
+            (Function::Relu, _) => ((0.0, f32::INFINITY), None),
+            (Function::Clip, [min, max, _]) => ((min, max), None),
             _ => (UNBOUNDED, Some(self)),
         }
     }
@@ -137,42 +145,42 @@ activations! {
     };
     /// max(x, 0)
     Relu() => s.max(s.splat(0.0), x);
-    /// x, or αx where x < 0
+    /// x, or αx if x < 0
     LeakyRelu(alpha) => s.select(s.lt(x, s.splat(0.0)), s.mul(alpha, x), x);
-    /// x where it is above θ, else 0
+    /// x if x > θ, otherwise 0
     ThresholdedRelu(theta) => s.select(s.lt(theta, x), x, s.splat(0.0));
-    /// x, but at least `min` and at most `max`; ReLU6 is the case 0, 6
+    /// min(max(x, `min`), `max`); ReLU6 is `Clip(0.0, 6.0)`
     Clip(min, max) => s.min(max, s.max(min, x));
-    /// x, or α(eˣ − 1) where x < 0
+    /// x, or α(eˣ − 1) if x < 0 (Clevert et al. 2015)
     Elu(alpha) => s.select(s.lt(x, s.splat(0.0)), s.mul(alpha, math::expm1(s, x)), x);
-    /// 1.0507·x, or 1.0507·1.6733·(eˣ − 1) where x < 0
+    /// 1.0507·x, or 1.0507·1.6733·(eˣ − 1) if x < 0 (Klambauer et al. 2017)
     Selu() => {
         let left = s.mul(s.splat(SELU_ALPHA * SELU_SCALE), math::expm1(s, x));
         s.select(s.lt(x, s.splat(0.0)), left, s.mul(s.splat(SELU_SCALE), x))
     };
-    /// x, or α(e^(x/α) − 1) where x < 0
+    /// x, or α(e^(x/α) − 1) if x < 0 (Barron 2017)
     Celu(alpha) => {
         let left = s.mul(alpha, math::expm1(s, s.div(x, alpha)));
         s.select(s.lt(x, s.splat(0.0)), left, x)
     };
     /// 1/(1 + e⁻ˣ)
     Sigmoid() => math::sigmoid(s, x);
-    /// αx + β, but at least 0 and at most 1
+    /// max(0, min(1, αx + β))
     HardSigmoid(alpha, beta) => {
         s.max(s.splat(0.0), s.min(s.splat(1.0), s.fma(alpha, x, beta)))
     };
-    /// x·max(0, min(1, x/6 + ½))
+    /// x·max(0, min(1, x/6 + ½)) (Howard et al. 2019)
     HardSwish() => {
         let gate = s.fma(x, s.splat(1.0 / 6.0), s.splat(0.5));
         let gate = s.max(s.splat(0.0), s.min(s.splat(1.0), gate));
-        // The bound keeps −∞·0 from becoming a NaN.
+        // The bound prevents −∞·0, which is NaN.
         s.mul(s.max(s.splat(-3.0), x), gate)
     };
     /// ln(1 + eˣ)
     Softplus() => math::softplus(s, x);
     /// x/(1 + |x|)
     Softsign() => {
-        // The quotient of infinities is taken to its limit.
+        // The bounds prevent ∞/∞, whose limit is ±1.
         let bounded = s.max(s.splat(f32::MIN), s.min(s.splat(f32::MAX), x));
         s.div(bounded, s.add(s.splat(1.0), s.abs(bounded)))
     };
@@ -180,47 +188,47 @@ activations! {
     Tanh() => math::tanh(s, x);
     /// eˣ
     Exp() => math::exp(s, x);
-    /// x/(1 + e⁻ˣ), also called Swish
+    /// x/(1 + e⁻ˣ), also called Swish (Ramachandran et al. 2017)
     Silu() => math::silu(s, x);
-    /// x/2·(1 + erf(x/√2))
+    /// x/2·(1 + erf(x/√2)) (Hendrycks and Gimpel 2016)
     Gelu() => math::gelu(s, x);
-    /// x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
+    /// x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), an approximation of [`Gelu`](Self::Gelu)
     GeluTanh() => math::gelu_tanh(s, x);
-    /// x·tanh(ln(1 + eˣ))
+    /// x·tanh(ln(1 + eˣ)) (Misra 2019)
     Mish() => math::mish(s, x);
     /// −ln(1 + e⁻ˣ)
     LogSigmoid() => s.neg(math::softplus(s, s.neg(x)));
-    /// The `ReLU` of Keras with all its options: x, or 0 where x ≤ θ, within 0 … max; less slope·(θ − x) where x < θ
+    /// The `ReLU` of Keras with all its options: `max` if x ≥ `max`, x if θ < x < `max`, otherwise `slope`·(x − θ)
     ReluWith(max, slope, theta) => {
         let right = s.min(max, s.max(s.splat(0.0), s.select(s.le(x, theta), s.splat(0.0), x)));
         let left = s.mul(slope, s.max(s.splat(0.0), s.sub(theta, x)));
-        // No slope times an infinity is no NaN.
+        // Without a slope, 0·∞ must not become NaN.
         s.sub(right, s.select(s.eq(slope, s.splat(0.0)), s.splat(0.0), left))
     };
-    /// x where it is above θ, else `value`
+    /// x if x > θ, otherwise `value`
     Threshold(theta, value) => s.select(s.lt(theta, x), x, value);
-    /// x where |x| is above λ, else 0
+    /// x if |x| > λ, otherwise 0
     HardShrink(lambda) => s.select(s.lt(lambda, s.abs(x)), x, s.splat(0.0));
-    /// x brought closer to 0 by λ, at most to 0
+    /// x − λ if x > λ, x + λ if x < −λ, otherwise 0
     SoftShrink(lambda) => {
         let closer = s.sub(x, s.copysign(lambda, x));
         s.select(s.lt(lambda, s.abs(x)), closer, s.splat(0.0))
     };
     /// x − tanh x
     TanhShrink() => s.sub(x, math::tanh(s, x));
-    /// (x + √(x² + b))/2
+    /// (x + √(x² + b))/2 (Barron 2021)
     Squareplus(b) => {
-        // |x| and the root would cancel where x is far below 0: there it is b/2 over their sum.
+        // For negative x, the sum cancels; b/2 divided by |x| + √(x² + b) is the same.
         let size = s.abs(x);
         let root = s.sqrt(s.fma(x, x, b));
-        // Where the square overflows or rounds b away, the root is |x|.
+        // If the square overflows or absorbs b, the root is |x|.
         let root = s.select(s.lt(s.splat(1e15), size), size, root);
         let half = s.splat(0.5);
         let sum = s.add(s.mul(half, size), s.mul(half, root));
         let left = s.div(s.mul(s.splat(0.25), b), s.max(s.splat(f32::MIN_POSITIVE), sum));
         s.select(s.lt(x, s.splat(0.0)), left, sum)
     };
-    /// 0 below −1, (x + 1)²/4 up to 1, x beyond
+    /// 0 if x ≤ −1, (x + 1)²/4 if −1 < x < 1, otherwise x
     SparsePlus() => {
         let inside = s.add(s.splat(1.0), s.min(s.splat(1.0), s.max(s.splat(-1.0), x)));
         let curve = s.mul(s.splat(0.25), s.mul(inside, inside));
@@ -229,12 +237,12 @@ activations! {
 }
 
 impl Columns<'_> {
-    /// Applies an activation to the `n` columns of the result.
+    /// Applies an activation to the first `n` columns of the result.
     pub(crate) fn activate(self, isa: Isa, activation: Activation, n: usize) {
         if n == self.of {
             return activation.map_in_place(isa, self.y);
         }
-        // The last row ends where the result does.
+        // The last chunk is shorter: it ends with the last column of the result.
         for row in self.y.chunks_mut(self.of) {
             activation.map_in_place(isa, &mut row[..n]);
         }

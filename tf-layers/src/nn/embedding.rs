@@ -1,21 +1,20 @@
-//! Looking up rows of a table.
+//! Embedding lookup.
 
 use crate::Context;
 use crate::error::{Result, require};
 use crate::tensor::index::find;
 use crate::tensor::{Index, Outside, View, ViewMut};
 
-/// A table of vectors, one for each index.
+/// Looks up a row of a table for every index.
 ///
 /// ```
-/// use tf_layers::nn::Embedding;
-/// use tf_layers::tensor::{Buffer, Outside, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
+/// use tf_layers::tensor::Outside;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let table = View::new(&[0.0, 0.5, 1.0, 1.5, 2.0, 2.5], [3, 2])?;
-/// let layer = Embedding { input: "ids", table, outside: Outside::FromEnd };
+/// let layer = Embedding { outside: Outside::FromEnd, ..Embedding::new(table) };
 /// let mut y = [0.0; 4];
 /// let y = layer.run(cx, View::new(&[1, -1], [2])?, ViewMut::new(&mut y, [2, 2])?)?;
 /// assert_eq!(y.as_slice()?, [1.0, 1.5, 2.0, 2.5]);
@@ -23,16 +22,26 @@ use crate::tensor::{Index, Outside, View, ViewMut};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Embedding<'w> {
-    /// The name of the tensor of indices, for errors.
+    /// The name of the index tensor for error messages.
     pub input: &'static str,
-    /// `[rows, dim]`
+    /// The table `[rows, dim]`.
     pub table: View<'w, f32, 2>,
-    /// What an index outside the table does.
+    /// How indices outside the table are handled.
     pub outside: Outside,
 }
 
-impl Embedding<'_> {
-    /// From x, indices of any dims, to y `[.., dim]`, which has a row for each of them. A NaN among them is an error.
+impl<'w> Embedding<'w> {
+    /// Looks up rows of `table` `[rows, dim]`. Indices outside the table are errors, which call the input `x`.
+    #[must_use]
+    pub const fn new(table: View<'w, f32, 2>) -> Self {
+        Self { input: "x", table, outside: Outside::Error }
+    }
+
+    /// From indices x of any dims to y `[.., dim]`, with one row per index.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have one row per index and `dim` columns, an index is NaN, or an index is out of range.
     pub fn run<'y, I: Index, const P: usize, const R: usize>(
         &self,
         _: &mut Context<'_>,
@@ -40,7 +49,7 @@ impl Embedding<'_> {
         mut y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
         let ([rows, dim], x) = (self.table.dims(), x.as_slice()?);
-        require(y.rows() == x.len() && y.columns() == dim, "y", "have a row of the table for each index")?;
+        require(y.rows() == x.len() && y.columns() == dim, "y", "have one row of the table for each index")?;
         self.look_up(rows, dim, x, y.as_mut_slice()?)?;
         Ok(y.into_view())
     }

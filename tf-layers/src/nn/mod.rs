@@ -1,6 +1,33 @@
-//! The layers of neural networks, with their weights.
+//! Layers of neural networks.
 //!
-//! A layer is a struct of its weights, borrowed, and its attributes; `run` checks that the views fit.
+//! | group | layers |
+//! |---|---|
+//! | linear | [`Dense`], [`Embedding`] |
+//! | convolution | [`Conv1d`], [`Conv2d`], [`Conv3d`], [`DepthwiseConv2d`], [`WinogradConv2d`], [`ConvTranspose`], [`DeformConv`], [`EmbeddingConv1d`], [`DynamicConv`] |
+//! | pooling | [`Pool1d`], [`Pool2d`], [`Pool3d`], [`MaxPool`], [`max_unpool`] |
+//! | normalization | [`LayerNorm`], [`GroupNorm`], [`RmsNorm`], [`UnitNorm`], [`ScaleShift`] (batch normalization) |
+//! | recurrent | [`SimpleRnn`], [`Gru`], [`Lstm`], [`DynamicRecurrence`] |
+//! | attention | [`Attention`] |
+//! | activation | [`Activation`] |
+//!
+//! Tensors are channels-last: sequences are `[batch, width, channels]`, images `[batch, height, width, channels]`.
+//!
+//! # Building layers
+//!
+//! A layer is a plain struct that borrows its weights. All fields are public, and nothing is computed when a layer is
+//! built: `run` checks the fields against the views it is given, and returns an error that names the offending one.
+//!
+//! Where a layer has optional attributes, `new` takes the required ones and sets the defaults of Keras or ONNX. Prefer
+//! struct update syntax to change them, because it keeps compiling when a later version adds a field:
+//!
+//! ```
+//! use tf_layers::nn::LayerNorm;
+//!
+//! let layer = LayerNorm { epsilon: 1e-6, ..LayerNorm::new(1) };
+//! ```
+//!
+//! The structs are therefore not `#[non_exhaustive]`, which would forbid this syntax. Code that tf2rust generates writes
+//! every field; a generated crate contains the version of this crate that it was written for.
 
 mod activation;
 mod attention;
@@ -21,7 +48,7 @@ pub use conv::{
 pub use dense::Dense;
 pub use embedding::Embedding;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm, UnitNorm};
-pub use pool::{MaxPool, Pool, Pool1d, Pool2d, Pool3d, max_unpool};
+pub use pool::{MaxPool, Pool1d, Pool2d, Pool3d, PoolKind, max_unpool};
 pub use recurrent::{
     Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, SimpleRnn, States,
 };

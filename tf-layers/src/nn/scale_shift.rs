@@ -1,4 +1,4 @@
-//! A factor and a summand for each channel: normalisation with statistics that are known beforehand.
+//! Per-channel scale and shift, such as a batch normalization with known statistics.
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
@@ -6,21 +6,17 @@ use crate::nn::Activation;
 use crate::simd::{Isa, Kernel, Lanewise, Simd, Source, lanewise};
 use crate::tensor::{View, ViewMut, check_dims};
 
-/// y = activation((x − mean)·scale + shift), with numbers for each channel: the last axis.
+/// y = activation((x − mean)·scale + shift), with one mean, scale and shift per channel. Channels are the last axis.
+///
+/// A batch normalization with parameters γ, β, μ, σ² and ε has mean = μ, scale = γ/√(σ² + ε) and shift = β.
 ///
 /// ```
-/// use tf_layers::nn::{Activation, ScaleShift};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::nn::ScaleShift;
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// let layer = ScaleShift {
-///     mean: None,
-///     scale: &[2.0, -1.0],
-///     shift: &[0.5, 0.0],
-///     activation: Activation::Relu,
-/// };
+/// let layer = ScaleShift { activation: Activation::Relu, ..ScaleShift::new(&[2.0, -1.0], &[0.5, 0.0]) };
 /// let x = View::new(&[1.0, 2.0, 3.0, -4.0], [2, 2])?;
 /// let mut y = [0.0; 4];
 /// let y = layer.run(cx, x, ViewMut::new(&mut y, [2, 2])?)?;
@@ -29,24 +25,34 @@ use crate::tensor::{View, ViewMut, check_dims};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScaleShift<'w> {
-    /// `[channels]`; zeros without. It is subtracted first: scaled and made part of `shift`, a large one would leave its
-    /// rounding behind.
+    /// The means `[channels]`; zeros if `None`. They are subtracted first: folding a large mean into `shift` would lose
+    /// digits of x.
     pub mean: Option<&'w [f32]>,
-    /// `[channels]`
+    /// The factors `[channels]`.
     pub scale: &'w [f32],
-    /// `[channels]`
+    /// The summands `[channels]`.
     pub shift: &'w [f32],
-    /// Applied to every element of the result.
+    /// The function applied to the result.
     pub activation: Activation,
 }
 
-/// Short rows are joined to ones of so many numbers.
+/// Repeats of a short row of parameters are joined to a row of up to this many numbers.
 const ROW: usize = 256;
-/// So many numbers stay in the level-1 cache until the activation comes.
+/// The number of elements that stay in the level-1 cache until the activation is applied.
 const BLOCK: usize = 4096;
 
-impl ScaleShift<'_> {
-    /// From x to y, both `[.., channels]`.
+impl<'w> ScaleShift<'w> {
+    /// y = x·scale + shift, for `scale` and `shift` `[channels]`.
+    #[must_use]
+    pub const fn new(scale: &'w [f32], shift: &'w [f32]) -> Self {
+        Self { mean: None, scale, shift, activation: Activation::Linear }
+    }
+
+    /// From x `[.., channels]` to y with the same dims.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x, or a parameter does not have one number per channel.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -59,7 +65,11 @@ impl ScaleShift<'_> {
         Ok(y.into_view())
     }
 
-    /// y = activation((y − mean)·scale + shift), for y `[.., channels]`.
+    /// The layer for y `[.., channels]`, in place.
+    ///
+    /// # Errors
+    ///
+    /// If a parameter does not have one number per channel.
     pub fn run_in_place<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -71,12 +81,12 @@ impl ScaleShift<'_> {
     }
 
     fn check(&self, channels: usize) -> Result<()> {
-        require(self.scale.len() == channels, "y", "have as many channels as there are scales")?;
+        require(self.scale.len() == channels, "y", "have one channel for each scale")?;
         check_len("shift", channels, self.shift.len())?;
         check_len("mean", channels, self.mean.map_or(channels, <[f32]>::len))
     }
 
-    /// The same for slices of whole rows, one as long as the other; without x, y is the input.
+    /// The layer for slices of complete rows, of the same length. Without x, y is the input.
     pub(crate) fn map(&self, isa: Isa, x: Option<&[f32]>, y: &mut [f32]) {
         if y.is_empty() {
             return;
@@ -86,7 +96,7 @@ impl ScaleShift<'_> {
         let (bounds, rest) = self.activation.split();
         let mut joined = [[0.0; ROW]; 3];
         let [mean, scale, shift] = &mut joined;
-        let run = Run {
+        let run = ScaleShiftKernel {
             x,
             mean: self.mean.map(|x| repeat(x, rows, mean)),
             scale: repeat(self.scale, rows, scale),
@@ -95,19 +105,19 @@ impl ScaleShift<'_> {
             y: &mut [],
         };
         let Some(rest) = rest else {
-            isa.run(Run { y, ..run });
+            isa.run(ScaleShiftKernel { y, ..run });
             return;
         };
         let row = rows * channels;
         let block = BLOCK.next_multiple_of(row);
         for (i, y) in y.chunks_mut(block).enumerate() {
-            isa.run(Run { x: x.map(|x| &x[i * block..][..y.len()]), y: &mut *y, ..run });
+            isa.run(ScaleShiftKernel { x: x.map(|x| &x[i * block..][..y.len()]), y: &mut *y, ..run });
             rest.map_in_place(isa, y);
         }
     }
 }
 
-/// `rows` copies of a row, which `space` has room for unless it is one.
+/// `rows` copies of a row, in `space`; a single row is not copied.
 fn repeat<'a>(row: &'a [f32], rows: usize, space: &'a mut [f32]) -> &'a [f32] {
     if rows == 1 {
         return row;
@@ -119,8 +129,8 @@ fn repeat<'a>(row: &'a [f32], rows: usize, space: &'a mut [f32]) -> &'a [f32] {
     all
 }
 
-/// Rows of as many numbers as there are factors; the last may have fewer.
-struct Run<'a, 'y> {
+/// Rows that are as long as `scale`; the last may be shorter.
+struct ScaleShiftKernel<'a, 'y> {
     x: Option<&'a [f32]>,
     mean: Option<&'a [f32]>,
     scale: &'a [f32],
@@ -129,7 +139,7 @@ struct Run<'a, 'y> {
     y: &'y mut [f32],
 }
 
-impl Kernel for Run<'_, '_> {
+impl Kernel for ScaleShiftKernel<'_, '_> {
     type Output = ();
 
     #[inline(always)]

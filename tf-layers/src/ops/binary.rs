@@ -1,4 +1,4 @@
-//! Functions of two numbers, with broadcasting.
+//! Arithmetic on two `f32` tensors, with broadcasting.
 
 use crate::Context;
 use crate::error::Result;
@@ -9,10 +9,12 @@ use crate::tensor::{View, ViewMut};
 
 macro_rules! operations {
     (|$s:ident, $a:ident, $b:ident| $($(#[$doc:meta])* $variant:ident => $e:expr;)+) => {
-        /// An arithmetic operation with NumPy's broadcasting.
+        /// Elementwise arithmetic on two tensors, with NumPy's broadcasting.
         ///
         /// ```
-        /// # use tf_layers::{Buffer, Context, Isa, ops::Binary, tensor::{View, ViewMut}};
+        /// use tf_layers::ops::Binary;
+        /// use tf_layers::prelude::*;
+        ///
         /// # let mut scratch = Buffer::default();
         /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
         /// let a = View::new(&[1.0, 2.0, 3.0, 4.0], [2, 2])?;
@@ -29,7 +31,7 @@ macro_rules! operations {
         }
 
         impl Binary {
-            /// Inlined, so that a program whose operations are constants holds no others.
+            /// Inlined, so that a program contains only the operations that it names as constants.
             #[inline(always)]
             fn dispatch(self, isa: Isa, job: Job<'_>) {
                 match self {
@@ -65,13 +67,13 @@ operations! {
     Mul => s.mul(a, b);
     /// a/b
     Div => s.div(a, b);
-    /// The greater; NaN if either is
+    /// The maximum; NaN if either operand is
     Max => s.select(s.eq(a, a), s.max(a, b), a);
-    /// The lesser; NaN if either is
+    /// The minimum; NaN if either operand is
     Min => s.select(s.eq(a, a), s.min(a, b), a);
     /// aᵇ, with the special cases of C's `pow`
     Pow => pow(s, a, b);
-    /// a, or a·b where a < 0: the parametric `ReLU` with slopes b
+    /// a, or a·b if a < 0: the parametric `ReLU` with slopes b
     PRelu => s.select(s.lt(a, s.splat(0.0)), s.mul(a, b), a);
     /// The remainder of a/b with the sign of b, as in Python
     Mod => by_lane(s, a, b, math::modulo);
@@ -92,7 +94,7 @@ fn by_lane<S: Simd>(s: S, a: S::F32, b: S::F32, f: fn(f32, f32) -> f32) -> S::F3
     s.load(&x)
 }
 
-/// Squares are by far the commonest powers.
+/// aᵇ, with a shortcut for squares, which are by far the most common powers.
 #[inline(always)]
 fn pow<S: Simd>(s: S, a: S::F32, b: S::F32) -> S::F32 {
     let mut exponents = [0.0; PANEL];
@@ -103,7 +105,7 @@ fn pow<S: Simd>(s: S, a: S::F32, b: S::F32) -> S::F32 {
     by_lane(s, a, b, math::pow)
 }
 
-/// Operands and an output that fit; without `a` the output takes its place.
+/// Operands and an output of matching lengths. Without `a`, the output is the first operand.
 struct Job<'a> {
     plan: Plan<2>,
     a: Option<&'a [f32]>,
@@ -112,7 +114,11 @@ struct Job<'a> {
 }
 
 impl Binary {
-    /// y = a ∘ b. The tensors have at most 8 dims; y has those that a and b broadcast to.
+    /// Computes y = a ∘ b.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims that a and b broadcast to, or has more than 8.
     #[inline(always)]
     pub fn run<'y, const A: usize, const B: usize, const R: usize>(
         self,
@@ -127,7 +133,11 @@ impl Binary {
         Ok(y.into_view())
     }
 
-    /// y = y ∘ b, where b broadcasts to the dims of y.
+    /// Computes y = y ∘ b.
+    ///
+    /// # Errors
+    ///
+    /// If b does not broadcast to the dims of y, or y has more than 8.
     #[inline(always)]
     pub fn run_in_place<'y, const B: usize, const R: usize>(
         self,
@@ -153,18 +163,18 @@ impl<O: Lanewise<2>> Kernel for Apply<'_, O> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Job { plan, a, b, y } = self.job;
-        let (len, [a_moves, b_moves]) = plan.run();
+        let (len, [a_advances, b_advances]) = plan.inner_loop();
         if len == 0 {
             return;
         }
         for (y, [a_start, b_start]) in y.chunks_exact_mut(len).zip(plan.starts()) {
-            let a = a.map_or(Source::Output, |a| source(a, a_start, len, a_moves));
-            lanewise(s, self.op, [a, source(b, b_start, len, b_moves)], y);
+            let a = a.map_or(Source::Output, |a| source(a, a_start, len, a_advances));
+            lanewise(s, self.op, [a, source(b, b_start, len, b_advances)], y);
         }
     }
 }
 
-/// What a run takes from an operand: `len` numbers, or always the same.
-fn source(x: &[f32], start: usize, len: usize, moves: bool) -> Source<'_> {
-    if moves { Source::Each(&x[start..][..len]) } else { Source::One(x[start]) }
+/// What an inner loop reads from an operand: `len` numbers, or one number repeatedly.
+fn source(x: &[f32], start: usize, len: usize, advances: bool) -> Source<'_> {
+    if advances { Source::Each(&x[start..][..len]) } else { Source::One(x[start]) }
 }

@@ -1,24 +1,24 @@
-//! Integers as rows of bits.
+//! Bitwise operations on integers, and reinterpreting bits as another type.
 
 use crate::Context;
 use crate::error::Result;
 use crate::tensor::broadcast::Plan;
 use crate::tensor::{View, ViewMut, check_dims};
 
-/// Integers that [`Bitwise`] works on.
+/// The integer types that [`Bitwise`] operates on.
 pub trait Bits: Copy + sealed::Bits {}
 
 mod sealed {
-    /// What primitive integers have in common; a trait of ours, so that nobody else can add to them.
+    /// The operations of [`Bits`](super::Bits). The trait is sealed.
     pub trait Bits: Sized {
         fn and(self, other: Self) -> Self;
         fn or(self, other: Self) -> Self;
         fn xor(self, other: Self) -> Self;
         fn not(self) -> Self;
-        /// 0 where all bits leave, which is also what a negative number of places means.
-        fn left(self, by: Self) -> Self;
-        /// The same, but −1 for a negative number.
-        fn right(self, by: Self) -> Self;
+        /// 0 if `by` is negative or not less than the number of bits.
+        fn shift_left(self, by: Self) -> Self;
+        /// As [`shift_left`](Self::shift_left), but −1 for a negative number.
+        fn shift_right(self, by: Self) -> Self;
     }
 }
 
@@ -44,13 +44,13 @@ macro_rules! bits {
                 !self
             }
             #[inline(always)]
-            fn left(self, by: Self) -> Self {
+            fn shift_left(self, by: Self) -> Self {
                 u32::try_from(by).ok().and_then(|by| self.checked_shl(by)).unwrap_or(0)
             }
             #[inline(always)]
-            fn right(self, by: Self) -> Self {
+            fn shift_right(self, by: Self) -> Self {
                 let by = u32::try_from(by).ok().filter(|&by| by < Self::BITS);
-                // All bits leave; a negative number's sign moves in, until there is nothing else.
+                // Every bit is shifted out; in two steps, the sign of a negative number fills the result.
                 by.map_or_else(|| self >> (Self::BITS - 1) >> 1, |by| self >> by)
             }
         }
@@ -58,10 +58,12 @@ macro_rules! bits {
 }
 bits!(i8, i16, i32, i64, u8, u16, u32, u64);
 
-/// A function of the bits of two integers, with NumPy's broadcasting.
+/// A bitwise operation on two integer tensors, with NumPy's broadcasting.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::Bitwise, tensor::{View, ViewMut}};
+/// use tf_layers::ops::Bitwise;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let (a, b) = (View::new(&[0b1100u8, 0b1010], [2])?, View::new(&[0b0110], [])?);
@@ -73,20 +75,24 @@ bits!(i8, i16, i32, i64, u8, u16, u32, u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Bitwise {
-    /// The bits that both have
+    /// a & b
     And,
-    /// The bits that either has
+    /// a | b
     Or,
-    /// The bits that one of them has
+    /// a ^ b
     Xor,
-    /// The bits of a moved up by b places
+    /// a << b; 0 if b is negative or not less than the number of bits
     ShiftLeft,
-    /// The bits of a moved down by b places
+    /// a >> b; 0, or −1 if a is negative, if b is negative or not less than the number of bits
     ShiftRight,
 }
 
 impl Bitwise {
-    /// y = a ∘ b. The tensors have at most 8 dims; y has those that a and b broadcast to.
+    /// Computes y = a ∘ b.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims that a and b broadcast to, or has more than 8.
     pub fn run<'y, T: Bits, const A: usize, const B: usize, const R: usize>(
         self,
         _: &mut Context<'_>,
@@ -99,15 +105,19 @@ impl Bitwise {
             Self::And => T::and,
             Self::Or => T::or,
             Self::Xor => T::xor,
-            Self::ShiftLeft => T::left,
-            Self::ShiftRight => T::right,
+            Self::ShiftLeft => T::shift_left,
+            Self::ShiftRight => T::shift_right,
         };
         plan.zip(a.as_slice()?, b.as_slice()?, y.as_mut_slice()?, f);
         Ok(y.into_view())
     }
 }
 
-/// y = x with every bit turned over.
+/// Computes y = !x: every bit is inverted.
+///
+/// # Errors
+///
+/// If y does not have the dims of x.
 pub fn bitwise_not<'y, T: Bits, const R: usize>(
     _: &mut Context<'_>,
     x: View<'_, T, R>,
@@ -120,9 +130,9 @@ pub fn bitwise_not<'y, T: Bits, const R: usize>(
     Ok(y.into_view())
 }
 
-/// A number whose bits can be read as a `B`.
+/// A number whose bits can be reinterpreted as a `B` of the same size.
 pub trait SameBits<B>: Copy {
-    /// The number that has these bits.
+    /// The `B` with the same bits.
     fn same_bits(self) -> B;
 }
 
@@ -162,7 +172,23 @@ same_signs! {
 same_bits!(@ bool => u8, |x| u8::from(x));
 same_bits!(@ bool => i8, |x| i8::from(x));
 
-/// Reads the bits of every element as another type of the same size.
+/// `BitCast`: reinterprets the bits of every element as another type of the same size.
+///
+/// ```
+/// use tf_layers::ops::bit_cast;
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let mut y = [0_u32; 1];
+/// let y = bit_cast(cx, View::new(&[1.0_f32], [1])?, ViewMut::new(&mut y, [1])?)?;
+/// assert_eq!(y.as_slice()?, [0x3f80_0000]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If y does not have the dims of x.
 pub fn bit_cast<'y, T: SameBits<U>, U, const R: usize>(
     _: &mut Context<'_>,
     x: View<'_, T, R>,
@@ -182,7 +208,7 @@ mod tests {
     use crate::tensor::Buffer;
 
     #[test]
-    fn bits_are_combined_and_moved() {
+    fn bits_are_combined_and_shifted() {
         let mut scratch = Buffer::default();
         let cx = &mut Context::new(Isa::detect(), &mut scratch);
         let a = View::new(&[0b1100u8, 0b1010, 255, 1], [4]).unwrap();
@@ -215,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn bits_are_read_as_another_type() {
+    fn bits_are_reinterpreted() {
         let mut scratch = Buffer::default();
         let cx = &mut Context::new(Isa::detect(), &mut scratch);
         let (mut y, mut z) = ([0i32; 2], [0f32; 2]);

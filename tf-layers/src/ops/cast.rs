@@ -1,13 +1,13 @@
-//! Converting between types of number.
+//! `Cast`: converts between types of number.
 
 use crate::Context;
 use crate::error::Result;
 use crate::tensor::{F16, View, ViewMut, check_dims};
 
-/// A number that can become a `B`.
+/// A number that can be converted to a `B`.
 pub trait Cast<B>: Copy {
-    /// As Rust's `as` does, and to the nearest [`F16`]: toward zero and saturating from floats, cutting high bits between integers. To
-    /// `bool`: whether it is not zero.
+    /// Converts like Rust's `as`: floats are rounded toward zero and saturate, integers are truncated. Conversions to
+    /// [`F16`] round to nearest; conversions to `bool` test for a value other than zero.
     fn cast(self) -> B;
 }
 
@@ -39,7 +39,7 @@ macro_rules! casts {
 }
 casts!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
 
-macro_rules! halves {
+macro_rules! float16_casts {
     ($($t:ty),+) => {$(
         impl Cast<F16> for $t {
             #[inline(always)]
@@ -57,7 +57,7 @@ macro_rules! halves {
         }
     )+};
 }
-halves!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
+float16_casts!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
 
 impl Cast<F16> for bool {
     #[inline(always)]
@@ -80,10 +80,12 @@ impl Cast<Self> for bool {
     }
 }
 
-/// Converts every element.
+/// Converts every element like Rust's `as`; see [`Cast`].
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::cast, tensor::{View, ViewMut}};
+/// use tf_layers::ops::cast;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let mut y = [0u8; 3];
@@ -91,6 +93,10 @@ impl Cast<Self> for bool {
 /// assert_eq!(y.as_slice()?, [0, 3, 255]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If y does not have the dims of x.
 pub fn cast<'y, T: Cast<U>, U, const R: usize>(
     _: &mut Context<'_>,
     x: View<'_, T, R>,

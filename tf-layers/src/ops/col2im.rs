@@ -1,18 +1,20 @@
-//! `Col2Im`: adding up the columns that a sliding block reads from an image.
+//! `Col2Im`: adds sliding blocks up to an image.
 
 use crate::Context;
 use crate::error::{Error, Result, require};
 use crate::tensor::{MAX_RANK, View, ViewMut, check_dims, len};
 
-/// Adds up the columns that a sliding block read from an image of N axes.
+/// Adds the columns of sliding blocks up to an image with `N` axes: the inverse of im2col, but overlaps are summed.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// // A block of two pixels, at the two places that it has in three.
+/// // A block of two pixels has two positions in an image of three.
 /// let x = View::new(&[1.0, 2.0, 10.0, 20.0], [1, 2, 2])?;
-/// let fold = ops::Col2Im { block: [2], stride: [1], dilation: [1], padding: [[0, 0]] };
+/// let fold = ops::Col2Im::new([2]);
 /// let mut y = [0.0; 3];
 /// let y = fold.run(cx, x, ViewMut::new(&mut y, [1, 1, 3])?)?;
 /// assert_eq!(y.as_slice()?, [1.0, 12.0, 20.0]);
@@ -20,19 +22,28 @@ use crate::tensor::{MAX_RANK, View, ViewMut, check_dims, len};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Col2Im<const N: usize> {
-    /// The sizes of the block.
+    /// The size of the block along each axis (ONNX's `block_shape`).
     pub block: [usize; N],
-    /// From one place of the block to the next.
+    /// The distance between neighboring blocks along each axis.
     pub stride: [usize; N],
-    /// From one element of the block to the next.
+    /// The distance between neighboring elements of a block along each axis.
     pub dilation: [usize; N],
-    /// How far the block goes in front of the image and behind it.
+    /// The padding `[before, after]` of the image along each axis.
     pub padding: [[usize; 2]; N],
 }
 
 impl<const N: usize> Col2Im<N> {
-    /// From x `[batch, channels · block elements, places]` to y `[batch, channels, image…]`, which has N axes behind the
-    /// channels.
+    /// Blocks with a stride and dilation of 1, without padding.
+    #[must_use]
+    pub const fn new(block: [usize; N]) -> Self {
+        Self { block, stride: [1; N], dilation: [1; N], padding: [[0; 2]; N] }
+    }
+
+    /// From x `[batch, channels · block elements, blocks]` to y `[batch, channels, …image]` with `N` image axes.
+    ///
+    /// # Errors
+    ///
+    /// If x does not have one column per block position, y does not have `N + 2` axes, or a size or stride is 0.
     pub fn run<'y, const R: usize>(
         &self,
         _: &mut Context<'_>,
@@ -43,23 +54,21 @@ impl<const N: usize> Col2Im<N> {
         require(
             N <= MAX_RANK && R.checked_sub(N) == Some(2),
             "y",
-            "have the axes of the block behind its channels",
+            "have a batch, channels and the axes of the block",
         )?;
-        let mut places = [0; N];
-        for (axis, places) in places.iter_mut().enumerate() {
-            *places = self.places(axis, dims[2 + axis])?;
+        let mut blocks = [0; N];
+        for (axis, blocks) in blocks.iter_mut().enumerate() {
+            *blocks = self.blocks(axis, dims[2 + axis])?;
         }
         let (batch, channels) = (dims[0], len(&[dims[1], len(&self.block)?])?);
-        check_dims(&[batch, channels, len(&places)?], &x.dims()).map_err(|_| Error::Dims {
-            what: "x",
-            must: "have a column of the block for each of its places",
-        })?;
-        self.add_up(&dims[2..], &places, x.as_slice()?, y.as_mut_slice()?);
+        check_dims(&[batch, channels, len(&blocks)?], &x.dims())
+            .map_err(|_| Error::Dims { what: "x", must: "have one column for each position of the block" })?;
+        self.add_up(&dims[2..], &blocks, x.as_slice()?, y.as_mut_slice()?);
         Ok(y.into_view())
     }
 
-    /// The places that the block has on an axis.
-    fn places(&self, axis: usize, size: usize) -> Result<usize> {
+    /// The number of block positions along an axis.
+    fn blocks(&self, axis: usize, size: usize) -> Result<usize> {
         let [before, after] = self.padding[axis];
         let padded =
             size.checked_add(before).and_then(|size| size.checked_add(after)).ok_or(Error::Overflow)?;
@@ -70,26 +79,26 @@ impl<const N: usize> Col2Im<N> {
         Ok(room.map_or(0, |room| room / stride + 1))
     }
 
-    fn add_up(&self, image: &[usize], places: &[usize; N], x: &[f32], y: &mut [f32]) {
+    fn add_up(&self, image: &[usize], blocks: &[usize; N], x: &[f32], y: &mut [f32]) {
         y.fill(0.0);
         let all = |dims: &[usize]| dims.iter().product::<usize>();
-        let (block_len, places_len, image_len) = (all(&self.block), all(places), all(image));
+        let (block_len, blocks_len, image_len) = (all(&self.block), all(blocks), all(image));
         for (i, &x) in x.iter().enumerate() {
-            let (mut place, mut element) = (i % places_len, i / places_len % block_len);
+            let (mut block, mut element) = (i % blocks_len, i / blocks_len % block_len);
             let (mut at, mut stride, mut inside) = (0, 1, true);
             for axis in (0..N).rev() {
-                let (p, e) = (place % places[axis], element % self.block[axis]);
-                place /= places[axis];
+                let (b, e) = (block % blocks[axis], element % self.block[axis]);
+                block /= blocks[axis];
                 element /= self.block[axis];
                 let from =
-                    p.saturating_mul(self.stride[axis]).saturating_add(e.saturating_mul(self.dilation[axis]));
+                    b.saturating_mul(self.stride[axis]).saturating_add(e.saturating_mul(self.dilation[axis]));
                 let pixel = from.checked_sub(self.padding[axis][0]).filter(|&pixel| pixel < image[axis]);
                 inside &= pixel.is_some();
                 at += pixel.unwrap_or(0) * stride;
                 stride *= image[axis];
             }
             if inside {
-                y[i / places_len / block_len * image_len + at] += x;
+                y[i / blocks_len / block_len * image_len + at] += x;
             }
         }
     }

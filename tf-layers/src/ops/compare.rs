@@ -1,14 +1,16 @@
-//! Comparisons, element by element.
+//! Elementwise comparisons.
 
 use crate::Context;
 use crate::error::Result;
 use crate::tensor::broadcast::Plan;
 use crate::tensor::{View, ViewMut};
 
-/// A comparison with NumPy's broadcasting. With a NaN, all but `NotEqual` are false.
+/// A comparison of two tensors, with NumPy's broadcasting. If either operand is NaN, all but `NotEqual` are false.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::Compare, tensor::{View, ViewMut}};
+/// use tf_layers::ops::Compare;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let (a, b) = (View::new(&[1i64, 2, 3], [3])?, View::new(&[2], [])?);
@@ -29,7 +31,11 @@ pub enum Compare {
 }
 
 impl Compare {
-    /// y = a ∘ b. The tensors have at most 8 dims; y has those that a and b broadcast to.
+    /// Computes y = a ∘ b.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims that a and b broadcast to, or has more than 8.
     pub fn run<'y, T: Copy + PartialOrd, const A: usize, const B: usize, const R: usize>(
         self,
         _: &mut Context<'_>,

@@ -1,10 +1,27 @@
-//! Concat: tensors side by side.
+//! Concat: joins tensors along an axis.
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
 use crate::tensor::{View, ViewMut, len};
 
-/// Puts tensors side by side along `axis`: y has the sum of their dims there, and their dims elsewhere.
+/// Joins tensors along `axis`. y has the sum of their dims along the axis, and their dims elsewhere.
+///
+/// ```
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let parts = [View::new(&[1, 2], [2, 1])?, View::new(&[3, 4, 5, 6], [2, 2])?];
+/// let mut y = [0; 6];
+/// let y = ops::concat(cx, 1, &parts, ViewMut::new(&mut y, [2, 3])?)?;
+/// assert_eq!(y.as_slice()?, [1, 3, 4, 2, 5, 6]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If the tensors have no such axis, a part differs from y in another dim, or y has a different dim along the axis.
 pub fn concat<'y, T: Copy, const R: usize>(
     _: &mut Context<'_>,
     axis: usize,
@@ -12,17 +29,17 @@ pub fn concat<'y, T: Copy, const R: usize>(
     mut y: ViewMut<'y, T, R>,
 ) -> Result<View<'y, T, R>> {
     let dims = y.dims();
-    require(axis < R, "axis", "be one of the tensors'")?;
+    require(axis < R, "axis", "be an axis of the tensors")?;
     let inner = len(&dims[axis..])?;
     let data = y.as_mut_slice()?;
     let mut first = 0;
     for part in parts {
         let own = part.dims();
         let same = own.iter().zip(&dims).enumerate().all(|(i, (a, b))| i == axis || a == b);
-        require(same, "parts", "have the dims of y but for the axis")?;
+        require(same, "parts", "have the dims of y except along the axis")?;
         let (x, width) = (part.as_slice()?, len(&own[axis..])?);
         let last = first + width;
-        require(last <= inner, "y", "have room for all parts")?;
+        require(last <= inner, "y", "be long enough for all parts")?;
         if !x.is_empty() {
             for (x, y) in x.chunks_exact(width).zip(data.chunks_exact_mut(inner)) {
                 y[first..last].copy_from_slice(x);
@@ -41,7 +58,7 @@ mod tests {
     use crate::tensor::Buffer;
 
     #[test]
-    fn parts_stand_side_by_side() {
+    fn parts_are_joined_along_an_axis() {
         let mut scratch = Buffer::default();
         let cx = &mut Context::new(Isa::detect(), &mut scratch);
         let mut data = [0; 10];

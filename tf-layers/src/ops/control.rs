@@ -1,21 +1,55 @@
-//! What loops and branches need: conditions, numbers of steps, and the part of a sequence that belongs to a step.
+//! Helpers of loops and branches: conditions, trip counts, and the slices of a sequence that a step reads and writes.
 
 use crate::Context;
 use crate::error::{Error, Result, check_len, require};
 use crate::tensor::{View, ViewMut, len};
 
-/// How often a loop runs: as often as `count`, one number, says, but not at all if that is negative or `holds` is false.
+/// The number of iterations of a `Loop`: the only element of `count`, or 0 if it is negative or `holds` is false.
+///
+/// ```
+/// use tf_layers::ops::trip_count;
+/// use tf_layers::prelude::*;
+///
+/// assert_eq!(trip_count(View::new(&[3], [])?, true)?, 3);
+/// assert_eq!(trip_count(View::new(&[-1], [])?, true)?, 0);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If `count` does not have exactly one element.
 pub fn trip_count<const R: usize>(count: View<'_, i64, R>, holds: bool) -> Result<usize> {
-    let count = number(count)?;
+    let count = item(count)?;
     if holds { usize::try_from(count.max(0)).map_err(|_| Error::Overflow) } else { Ok(0) }
 }
 
-/// A condition: one truth value.
+/// The only element of a condition.
+///
+/// # Errors
+///
+/// If `x` does not have exactly one element.
 pub fn is_true<const R: usize>(x: View<'_, bool, R>) -> Result<bool> {
-    number(x)
+    item(x)
 }
 
-/// y = x without `axis`, at index `step` of it: what a Scan hands to a step.
+/// Reads slice `step` of x along `axis`: the input of one step of a `Scan`. y has the dims of x without the axis.
+///
+/// ```
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
+/// let mut y = [0; 2];
+/// let y = ops::scan_slice(cx, 1, 2, x, ViewMut::new(&mut y, [2])?)?;
+/// assert_eq!(y.as_slice()?, [3, 6]);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If x has no such axis or step, or y has other dims.
 pub fn scan_slice<'y, T: Copy, const R: usize, const Q: usize>(
     _: &mut Context<'_>,
     axis: usize,
@@ -31,7 +65,11 @@ pub fn scan_slice<'y, T: Copy, const R: usize, const Q: usize>(
     Ok(y.into_view())
 }
 
-/// Writes x where `axis` of y has index `step`: what a Scan collects of a step.
+/// Writes x to slice `step` of y along `axis`: the output of one step of a `Scan`. x has the dims of y without the axis.
+///
+/// # Errors
+///
+/// If y has no such axis or step, or x has other dims.
 pub fn scan_write<T: Copy, const R: usize, const Q: usize>(
     _: &mut Context<'_>,
     axis: usize,
@@ -47,23 +85,27 @@ pub fn scan_write<T: Copy, const R: usize, const Q: usize>(
     Ok(())
 }
 
-/// The dims in front of the axis, the axis, and those behind it; zeros where there are no elements.
+/// The dims `[outer, axis, inner]`, or zeros if a slice has no elements.
 fn split(whole: &[usize], part: &[usize], axis: usize, step: usize) -> Result<[usize; 3]> {
     let fits = axis < whole.len() && part.len() + 1 == whole.len();
     require(
         fits && part[..axis] == whole[..axis] && part[axis..] == whole[axis + 1..],
         "y",
-        "have the dims of x but one",
+        "have the dims of the sequence without its axis",
     )?;
-    require(step < whole[axis], "step", "be one of the sequence")?;
+    require(step < whole[axis], "step", "be less than the length of the sequence")?;
     let (outer, inner) = (len(&whole[..axis])?, len(&whole[axis + 1..])?);
     Ok(if inner == 0 { [0; 3] } else { [outer, whole[axis], inner] })
 }
 
 /// The only element of x.
-pub fn number<T: Copy, const R: usize>(x: View<'_, T, R>) -> Result<T> {
+///
+/// # Errors
+///
+/// If x does not have exactly one element.
+pub fn item<T: Copy, const R: usize>(x: View<'_, T, R>) -> Result<T> {
     let x = x.as_slice()?;
-    check_len("number", 1, x.len())?;
+    check_len("x", 1, x.len())?;
     Ok(x[0])
 }
 
@@ -74,7 +116,7 @@ mod tests {
     use crate::tensor::Buffer;
 
     #[test]
-    fn steps_are_counted_with_care() {
+    fn trip_counts() {
         let count = |count: &[i64], holds| trip_count(View::new(count, [count.len()]).unwrap(), holds);
         assert_eq!(count(&[3], true), Ok(3));
         assert_eq!(count(&[3], false), Ok(0));
@@ -85,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_taken_and_put_back() {
+    fn slices_are_read_and_written_back() {
         let mut scratch = Buffer::default();
         let cx = &mut Context::new(Isa::detect(), &mut scratch);
         let x = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];

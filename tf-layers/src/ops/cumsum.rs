@@ -1,58 +1,71 @@
-//! Running sums and products (ONNX's `CumSum` and `CumProd`).
+//! `CumSum` and `CumProd`: cumulative sums and products along an axis.
 
 use crate::Context;
 use crate::error::Result;
-use crate::tensor::{Scalar, View, ViewMut, around, check_dims};
+use crate::tensor::{Number, View, ViewMut, around, check_dims};
 
-/// Sums of all elements up to a place along an axis.
+/// Cumulative sums along an axis.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::CumSum, tensor::{View, ViewMut}};
+/// use tf_layers::ops::CumSum;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1i64, 2, 3, 4], [2, 2])?;
 /// let mut y = [0; 4];
-/// let sum = CumSum { axis: 1, exclusive: false, reverse: false };
-/// let y = sum.run(cx, x, ViewMut::new(&mut y, [2, 2])?)?;
+/// let y = CumSum::new(1).run(cx, x, ViewMut::new(&mut y, [2, 2])?)?;
 /// assert_eq!(y.as_slice()?, [1, 3, 3, 7]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CumSum {
-    /// The axis along which they run.
+    /// The axis to accumulate along.
     pub axis: usize,
-    /// Without the element itself.
+    /// Exclude the element itself: the first result is 0.
     pub exclusive: bool,
-    /// From the end of the axis.
+    /// Accumulate from the end of the axis.
     pub reverse: bool,
 }
 
-/// Products of all elements up to a place along an axis.
+/// Cumulative products along an axis.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::CumProd, tensor::{View, ViewMut}};
+/// use tf_layers::ops::CumProd;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[2.0, 3.0, 4.0], [3])?;
 /// let mut y = [0.0; 3];
-/// let product = CumProd { axis: 0, exclusive: true, reverse: false };
+/// let product = CumProd { exclusive: true, ..CumProd::new(0) };
 /// let y = product.run(cx, x, ViewMut::new(&mut y, [3])?)?;
 /// assert_eq!(y.as_slice()?, [1.0, 2.0, 6.0]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CumProd {
-    /// The axis along which they run.
+    /// The axis to accumulate along.
     pub axis: usize,
-    /// Without the element itself.
+    /// Exclude the element itself: the first result is 1.
     pub exclusive: bool,
-    /// From the end of the axis.
+    /// Accumulate from the end of the axis.
     pub reverse: bool,
 }
 
 impl CumSum {
-    /// x and y have the same dims.
-    pub fn run<'y, T: Scalar, const R: usize>(
+    /// Inclusive sums from the start of `axis`.
+    #[must_use]
+    pub const fn new(axis: usize) -> Self {
+        Self { axis, exclusive: false, reverse: false }
+    }
+
+    /// Writes the sums to y, which has the dims of x.
+    ///
+    /// # Errors
+    ///
+    /// If y has other dims, or x has no such axis.
+    pub fn run<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
@@ -60,15 +73,25 @@ impl CumSum {
     ) -> Result<View<'y, T, R>> {
         let &Self { axis, exclusive, reverse } = self;
         check_dims(&x.dims(), &y.dims())?;
-        let lines = Lines { dims: around(&x.dims(), axis, 1)?, exclusive, reverse };
-        lines.accumulate(T::ZERO, T::add, x.as_slice()?, y.as_mut_slice()?);
+        let cumulative = Cumulative { dims: around(&x.dims(), axis, 1)?, exclusive, reverse };
+        cumulative.run(T::ZERO, T::add, x.as_slice()?, y.as_mut_slice()?);
         Ok(y.into_view())
     }
 }
 
 impl CumProd {
-    /// x and y have the same dims.
-    pub fn run<'y, T: Scalar, const R: usize>(
+    /// Inclusive products from the start of `axis`.
+    #[must_use]
+    pub const fn new(axis: usize) -> Self {
+        Self { axis, exclusive: false, reverse: false }
+    }
+
+    /// Writes the products to y, which has the dims of x.
+    ///
+    /// # Errors
+    ///
+    /// If y has other dims, or x has no such axis.
+    pub fn run<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
@@ -76,21 +99,21 @@ impl CumProd {
     ) -> Result<View<'y, T, R>> {
         let &Self { axis, exclusive, reverse } = self;
         check_dims(&x.dims(), &y.dims())?;
-        let lines = Lines { dims: around(&x.dims(), axis, 1)?, exclusive, reverse };
-        lines.accumulate(T::ONE, T::mul, x.as_slice()?, y.as_mut_slice()?);
+        let cumulative = Cumulative { dims: around(&x.dims(), axis, 1)?, exclusive, reverse };
+        cumulative.run(T::ONE, T::mul, x.as_slice()?, y.as_mut_slice()?);
         Ok(y.into_view())
     }
 }
 
-/// The lines along the axis of a tensor `[outer, axis, inner]`.
-struct Lines {
+/// An accumulation along the axis of a tensor `[outer, axis, inner]`.
+struct Cumulative {
     dims: [usize; 3],
     exclusive: bool,
     reverse: bool,
 }
 
-impl Lines {
-    fn accumulate<T: Scalar>(&self, first: T, join: fn(T, T) -> T, x: &[T], y: &mut [T]) {
+impl Cumulative {
+    fn run<T: Number>(&self, first: T, join: fn(T, T) -> T, x: &[T], y: &mut [T]) {
         let [_, axis, inner] = self.dims;
         if x.is_empty() {
             return;

@@ -1,14 +1,15 @@
-//! Determinants of matrices.
+//! `Det`: determinants of matrices.
 
 use crate::Context;
 use crate::error::{Result, require};
 use crate::tensor::{Buffer, View, ViewMut, check_joined_dims, len};
 
-/// From x `[.., n, n]` to the determinants of its matrices, y `[..]`, by elimination with the greatest pivot of each
-/// column.
+/// From matrices x `[.., n, n]` to their determinants y `[..]`, by Gaussian elimination with partial pivoting.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[0.0, 2.0, 3.0, 4.0], [1, 2, 2])?;
@@ -17,6 +18,10 @@ use crate::tensor::{Buffer, View, ViewMut, check_joined_dims, len};
 /// assert_eq!(y.as_slice()?, [-6.0]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If the matrices are not square, y has other dims, or there is not enough memory.
 pub fn determinant<'y, const R: usize, const Q: usize>(
     cx: &mut Context<'_>,
     x: View<'_, f32, R>,
@@ -24,9 +29,9 @@ pub fn determinant<'y, const R: usize, const Q: usize>(
 ) -> Result<View<'y, f32, Q>> {
     let dims = x.dims();
     let Some((rest, &[rows, columns])) = dims.split_last_chunk::<2>() else {
-        return require(false, "x", "have the two axes of a matrix").map(|()| y.into_view());
+        return require(false, "x", "have at least two axes").map(|()| y.into_view());
     };
-    require(rows == columns, "x", "have square matrices")?;
+    require(rows == columns, "x", "hold square matrices")?;
     check_joined_dims(&[rest], &y.dims())?;
     eliminate(rows, x.as_slice()?, cx.scratch, y.as_mut_slice()?)?;
     Ok(y.into_view())

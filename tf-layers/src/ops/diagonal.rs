@@ -1,16 +1,18 @@
-//! The diagonals of a tensor, as an Einsum reads them.
+//! The diagonals that an `Einsum` reads if an operand repeats a label.
 
 use super::strided::{Strided, strides};
 use crate::Context;
 use crate::error::{Result, require};
 use crate::tensor::{Shape, View, ViewMut};
 
-/// The elements of x whose places on the axes with the same number in `axes` are equal.
+/// Reads the elements of x with equal indices on all axes that map to the same axis of y.
 ///
-/// Axis i of x runs along axis `axes[i]` of y; each axis of y has one of x at least.
+/// Axis i of x maps to axis `axes[i]` of y. Every axis of y must have at least one axis of x.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4], [2, 2])?;
@@ -19,6 +21,10 @@ use crate::tensor::{Shape, View, ViewMut};
 /// assert_eq!(y.as_slice()?, [1, 4]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If `axes` does not cover the axes of y, or the dims of the axes differ.
 pub fn diagonal<'y, T: Copy, const R: usize, const Q: usize>(
     _: &mut Context<'_>,
     axes: [usize; R],
@@ -26,19 +32,18 @@ pub fn diagonal<'y, T: Copy, const R: usize, const Q: usize>(
     mut y: ViewMut<'y, T, Q>,
 ) -> Result<View<'y, T, Q>> {
     let dims = y.dims();
-    let strided = walk(&x.dims(), &axes, &dims)?;
-    strided.copy(x.as_slice()?, y.as_mut_slice()?);
+    plan(&x.dims(), &axes, &dims)?.copy(x.as_slice()?, y.as_mut_slice()?);
     Ok(y.into_view())
 }
 
-fn walk(x: &[usize], axes: &[usize], y: &[usize]) -> Result<Strided> {
+fn plan(x: &[usize], axes: &[usize], y: &[usize]) -> Result<Strided> {
     let (dims, strides) = (Shape::new(x)?, strides(x));
     require(axes.iter().all(|&axis| axis < y.len()), "axes", "be axes of y")?;
     let mut strided = Strided::new(0);
     for (axis, &size) in y.iter().enumerate().rev() {
         let own = (0..dims.len()).filter(|&i| axes[i] == axis);
         require(own.clone().next().is_some(), "axes", "name every axis of y")?;
-        require(own.clone().all(|i| dims[i] == size), "y", "have the dims of the axes that it runs along")?;
+        require(own.clone().all(|i| dims[i] == size), "y", "have the dims of the axes of x that map to it")?;
         strided.push(size, own.fold(0usize, |sum, i| sum.wrapping_add(strides[i])));
     }
     Ok(strided)

@@ -1,4 +1,4 @@
-//! Repeating a tensor along axes, by broadcasting.
+//! Expand: broadcasts a tensor to other dims.
 
 use super::strided::{Strided, strides};
 use crate::Context;
@@ -6,10 +6,12 @@ use crate::error::{Result, require};
 use crate::tensor::broadcast::shape;
 use crate::tensor::{View, ViewMut};
 
-/// Repeats x along the axes in which it has 1 where y has more, as NumPy's broadcasting does.
+/// Broadcasts x to the dims of y, as NumPy does: axes of size 1 are repeated.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::expand, tensor::{View, ViewMut}};
+/// use tf_layers::ops::expand;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let mut y = [0; 6];
@@ -17,6 +19,10 @@ use crate::tensor::{View, ViewMut};
 /// assert_eq!(y.as_slice()?, [1, 1, 1, 2, 2, 2]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If x does not broadcast to the dims of y, or y has more than 8.
 pub fn expand<'y, T: Copy, const A: usize, const R: usize>(
     _: &mut Context<'_>,
     x: View<'_, T, A>,

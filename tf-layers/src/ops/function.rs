@@ -1,14 +1,14 @@
-//! What functions of one number have in common.
+//! Applying a function of one number to a slice.
 
 use crate::simd::{Isa, Kernel, Lanewise, Simd, Source, lanewise};
 
-/// The parameters of a function, as many as it has.
+/// The parameters of a function; unused ones are 0.
 pub(crate) type Parameters = [f32; 3];
 
-/// A function applied to numbers: the kernels of all instruction sets.
+/// Applies a function to a slice: the entry point to its kernels for all instruction sets.
 pub(crate) type Applied = fn(Isa, Parameters, Source<'_>, &mut [f32]);
 
-/// The [`Applied`] of a function. It is no part of a generic function, so that a program holds it only if it uses it.
+/// The [`Applied`] of a function. It is an item of its own, so that a program contains it only if it is used.
 macro_rules! applied {
     (|$s:ident, $x:ident| $e:expr, $($parameter:ident),*) => {{
         #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ macro_rules! applied {
 }
 pub(crate) use applied;
 
-/// y = f(x).
+/// Computes y = f(x).
 pub(crate) struct Apply<'a, F> {
     pub f: F,
     pub x: Source<'a>,

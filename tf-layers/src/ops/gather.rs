@@ -1,16 +1,18 @@
-//! Gather and `GatherElements`: picking elements by index.
+//! Gather and `GatherElements`: selects slices or elements by index.
 
-use super::positions::{Places, resolve};
+use super::offsets::{ElementOffsets, resolve};
 use crate::Context;
 use crate::error::Result;
 use crate::tensor::{Index, View, ViewMut, around, check_dims, check_joined_dims};
 
-/// Gather: along `axis`, y has the slices of x that the indices name, with the dims of the indices in place of the axis.
+/// Gather: selects slices of x along `axis`. In y, the dims of the indices replace the axis.
 ///
-/// `input` is the name of the tensor of indices, for errors. Negative indices count from the end.
+/// Negative indices count from the end. `input` is the name of the index tensor for error messages.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
@@ -20,6 +22,10 @@ use crate::tensor::{Index, View, ViewMut, around, check_dims, check_joined_dims}
 /// assert_eq!(y.as_slice()?, [3, 1, 6, 4]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If x has no such axis, an index is out of range, or y has other dims.
 pub fn gather<'y, T: Copy, I: Index, const R: usize, const Q: usize, const S: usize>(
     _: &mut Context<'_>,
     input: &'static str,
@@ -56,14 +62,15 @@ fn gather_slices<T: Copy, I: Index>(
     Ok(())
 }
 
-/// `GatherElements`: element (i, j, …) of y is that of x where the place on `axis` is the index, e.g. x[indices[i, j], j]
-/// for axis 0.
+/// `GatherElements`: selects elements of x along `axis`, e.g. y[i, j] = x[indices[i, j], j] for axis 0.
 ///
-/// y has the dims of the indices, which on the other axes are at most those of x. `input` is the name of the tensor of
-/// indices, for errors. Negative indices count from the end.
+/// y has the dims of the indices. On the other axes, these must not exceed the dims of x. Negative indices count from the
+/// end. `input` is the name of the index tensor for error messages.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4, 5, 6], [3, 2])?;
@@ -73,6 +80,10 @@ fn gather_slices<T: Copy, I: Index>(
 /// assert_eq!(y.as_slice()?, [5, 2]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If x has no such axis, an index is out of range, or the dims do not match.
 pub fn gather_elements<'y, T: Copy, I: Index, const R: usize>(
     _: &mut Context<'_>,
     input: &'static str,
@@ -82,10 +93,10 @@ pub fn gather_elements<'y, T: Copy, I: Index, const R: usize>(
     mut y: ViewMut<'y, T, R>,
 ) -> Result<View<'y, T, R>> {
     check_dims(&indices.dims(), &y.dims())?;
-    let places = Places::new(input, &x.dims(), axis, indices.as_slice()?, &indices.dims())?;
+    let offsets = ElementOffsets::new(input, &x.dims(), axis, indices.as_slice()?, &indices.dims())?;
     let x = x.as_slice()?;
     for (i, y) in y.as_mut_slice()?.iter_mut().enumerate() {
-        *y = x[places.place(i)?];
+        *y = x[offsets.offset(i)?];
     }
     Ok(y.into_view())
 }

@@ -1,19 +1,21 @@
-//! `GatherND` and `ScatterND`: slices that tuples of indices name, read and updated.
+//! `GatherND` and `ScatterND`: reads and updates slices that are addressed by tuples of indices.
 
-use super::positions::resolve;
-use super::scatter::Update;
+use super::offsets::resolve;
+use super::scatter::ScatterReduction;
 use crate::Context;
 use crate::error::{Result, require};
-use crate::tensor::{Index, Scalar, View, ViewMut, check_dims, check_joined_dims, len};
+use crate::tensor::{Index, Number, View, ViewMut, check_dims, check_joined_dims, len};
 
-/// `GatherND`: y has the slices of x that the tuples along the last axis of the indices name.
+/// `GatherND`: selects slices of x. The tuples along the last axis of `indices` address them.
 ///
-/// The first `batch` axes of x are walked along with those of the indices; each tuple names a place on the axes that
-/// follow, as many as it is long. y has the dims of the indices but for the last, then those of a slice. `input` is the
-/// name of the tensor of indices, for errors. Negative indices count from the end.
+/// The first `batch` axes of x and of the indices correspond (ONNX's `batch_dims`); a tuple of length n addresses the
+/// next n axes of x. y has the dims of the indices without the last, followed by those of a slice. Negative indices count
+/// from the end. `input` is the name of the index tensor for error messages.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
@@ -23,6 +25,10 @@ use crate::tensor::{Index, Scalar, View, ViewMut, check_dims, check_joined_dims,
 /// assert_eq!(y.as_slice()?, [4, 3]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If the batch axes differ, a tuple is longer than the remaining axes, an index is out of range, or y has other dims.
 pub fn gather_nd<'y, T: Copy, I: Index, const R: usize, const Q: usize, const S: usize>(
     _: &mut Context<'_>,
     input: &'static str,
@@ -38,13 +44,15 @@ pub fn gather_nd<'y, T: Copy, I: Index, const R: usize, const Q: usize, const S:
     Ok(y.into_view())
 }
 
-/// `ScatterND`: y = x, but that each slice of `updates` falls upon the slice that its tuple of indices names.
+/// `ScatterND`: copies x to y and updates slices of y. The tuples along the last axis of `indices` address them.
 ///
-/// `updates` has the dims of the indices but for the last, then those of a slice. `input` is the name of the tensor of
-/// indices, for errors. Negative indices count from the end.
+/// `updates` has the dims of the indices without the last, followed by those of a slice. Negative indices count from the
+/// end. `input` is the name of the index tensor for error messages.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4, 5, 6], [3, 2])?;
@@ -52,14 +60,18 @@ pub fn gather_nd<'y, T: Copy, I: Index, const R: usize, const Q: usize, const S:
 /// let updates = View::new(&[10, 20], [1, 2])?;
 /// let mut y = [0; 6];
 /// let y = ViewMut::new(&mut y, [3, 2])?;
-/// let y = ops::scatter_nd(cx, "indices", ops::Update::Add, x, indices, updates, y)?;
+/// let y = ops::scatter_nd(cx, "indices", ops::ScatterReduction::Add, x, indices, updates, y)?;
 /// assert_eq!(y.as_slice()?, [1, 2, 3, 4, 15, 26]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
-pub fn scatter_nd<'y, T: Scalar, I: Index, const R: usize, const Q: usize, const S: usize>(
+///
+/// # Errors
+///
+/// If a tuple is longer than the axes of x, an index is out of range, or the dims do not match.
+pub fn scatter_nd<'y, T: Number, I: Index, const R: usize, const Q: usize, const S: usize>(
     _: &mut Context<'_>,
     input: &'static str,
-    update: Update,
+    update: ScatterReduction,
     x: View<'_, T, R>,
     indices: View<'_, I, Q>,
     updates: View<'_, T, S>,
@@ -69,27 +81,31 @@ pub fn scatter_nd<'y, T: Scalar, I: Index, const R: usize, const Q: usize, const
     check_dims(&dims, &y.dims())?;
     let tuples = Tuples::new(input, &dims, 0, indices.as_slice()?, &indices.dims())?;
     let fits = indices.dims()[..Q - 1].iter().chain(tuples.slice_dims()).eq(&updates.dims());
-    require(fits, "updates", "have the dims of the indices but for the last, then those of a slice of x")?;
+    require(
+        fits,
+        "updates",
+        "have the dims of the indices without the last, followed by those of a slice of x",
+    )?;
     tuples.scatter(x.as_slice()?, updates.as_slice()?, update, y.as_mut_slice()?)?;
     Ok(y.into_view())
 }
 
-/// Tuples of indices that name slices of a tensor.
+/// Tuples of indices that address slices of a tensor.
 struct Tuples<'a, I> {
     input: &'static str,
     indices: &'a [I],
-    /// The dims of the axes in front of those that a tuple names, of these, and of those behind.
+    /// The dims of the batch, of the axes that a tuple addresses, and of a slice.
     dims: [&'a [usize]; 3],
-    /// How many tuples there are.
+    /// The number of tuples.
     count: usize,
-    /// How many elements a slice has.
+    /// The number of elements in a slice.
     slice: usize,
-    /// How many parts the batch has.
+    /// The size of the batch.
     batches: usize,
 }
 
 impl<'a, I: Index> Tuples<'a, I> {
-    /// Those along the last axis of the indices.
+    /// The tuples along the last axis of the indices.
     fn new(
         input: &'static str,
         dims: &'a [usize],
@@ -100,7 +116,11 @@ impl<'a, I: Index> Tuples<'a, I> {
         let (depth, rows) = index_dims.split_last().unwrap_or((&0, &[]));
         let named = batch.checked_add(*depth).filter(|&named| *depth > 0 && named <= dims.len());
         let shared = batch <= rows.len() && named.is_some() && rows[..batch] == dims[..batch];
-        require(shared, "indices", "have the batch of x, and tuples no longer than the axes of x behind it")?;
+        require(
+            shared,
+            "indices",
+            "have the batch dims of x, and tuples no longer than the axes after them",
+        )?;
         let (before, rest) = dims.split_at(batch);
         let (own, behind) = rest.split_at(*depth);
         let (count, slice, batches) = (indices.len() / depth, len(behind)?, len(before)?);
@@ -114,17 +134,23 @@ impl<'a, I: Index> Tuples<'a, I> {
     fn gather<T: Copy>(&self, x: &[T], y: &mut [T]) -> Result<()> {
         let slice = self.slice;
         for i in 0..self.count {
-            let from = self.place(i)?;
+            let from = self.offset(i)?;
             y[i * slice..][..slice].copy_from_slice(&x[from..][..slice]);
         }
         Ok(())
     }
 
-    fn scatter<T: Scalar>(&self, x: &[T], updates: &[T], update: Update, y: &mut [T]) -> Result<()> {
+    fn scatter<T: Number>(
+        &self,
+        x: &[T],
+        updates: &[T],
+        update: ScatterReduction,
+        y: &mut [T],
+    ) -> Result<()> {
         let (slice, join) = (self.slice, update.join::<T>());
         y.copy_from_slice(x);
         for i in 0..self.count {
-            let to = self.place(i)?;
+            let to = self.offset(i)?;
             for (y, &new) in y[to..][..slice].iter_mut().zip(&updates[i * slice..]) {
                 *y = join(*y, new);
             }
@@ -132,14 +158,14 @@ impl<'a, I: Index> Tuples<'a, I> {
         Ok(())
     }
 
-    /// Where the slice begins that a tuple names.
-    fn place(&self, tuple: usize) -> Result<usize> {
-        // There is a tuple, so that neither is zero.
-        let mut place = tuple / (self.count / self.batches);
+    /// The offset of the slice that a tuple addresses.
+    fn offset(&self, tuple: usize) -> Result<usize> {
+        // Neither is zero, because there is at least one tuple.
+        let mut offset = tuple / (self.count / self.batches);
         for (i, &size) in self.dims[1].iter().enumerate() {
             let position = tuple * self.dims[1].len() + i;
-            place = place * size + resolve(self.input, position, self.indices, size)?;
+            offset = offset * size + resolve(self.input, position, self.indices, size)?;
         }
-        Ok(place * self.slice)
+        Ok(offset * self.slice)
     }
 }

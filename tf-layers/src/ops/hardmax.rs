@@ -1,16 +1,15 @@
-//! One-hot vectors of the greatest elements.
+//! Hardmax: one-hot vectors of the maxima along an axis.
 
-use super::arg_reduce::{Extreme, lane};
+use super::arg_reduce::{ArgReduce, lane};
 use crate::Context;
 use crate::error::Result;
-use crate::tensor::{Scalar, View, ViewMut, around, check_dims};
+use crate::tensor::{Number, View, ViewMut, around, check_dims};
 
-/// Hardmax: y = 1 where the first greatest element along an axis is, 0 elsewhere. x and y have the same dims.
+/// Writes 1 at the first maximum along the axis and 0 elsewhere. A NaN counts as the maximum.
 ///
 /// ```
 /// use tf_layers::ops::hardmax;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -20,7 +19,11 @@ use crate::tensor::{Scalar, View, ViewMut, around, check_dims};
 /// assert_eq!(y.as_slice()?, [0, 1, 0, 1, 0, 0]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
-pub fn hardmax<'y, T: Scalar, const R: usize>(
+///
+/// # Errors
+///
+/// If y does not have the dims of x, or x has no such axis.
+pub fn hardmax<'y, T: Number, const R: usize>(
     _: &mut Context<'_>,
     axis: usize,
     x: View<'_, T, R>,
@@ -31,14 +34,14 @@ pub fn hardmax<'y, T: Scalar, const R: usize>(
     Ok(y.into_view())
 }
 
-/// The same for slices of these dims, `[outer, axis, inner]`.
-fn fill<T: Scalar>([outer, axis, inner]: [usize; 3], x: &[T], y: &mut [T]) {
+/// From x `[outer, axis, inner]` to y with the same dims.
+fn fill<T: Number>([outer, axis, inner]: [usize; 3], x: &[T], y: &mut [T]) {
     y.fill(T::ZERO);
     if y.is_empty() {
         return;
     }
     for i in 0..outer * inner {
-        let at = Extreme { greatest: true, last: false }.find(lane(x, i, axis, inner));
+        let at = ArgReduce { greatest: true, last: false }.find(lane(x, i, axis, inner));
         y[(i / inner * axis + at) * inner + i % inner] = T::ONE;
     }
 }

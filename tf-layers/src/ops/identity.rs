@@ -1,10 +1,27 @@
-//! Copying whole tensors.
+//! Identity: copies a tensor.
 
 use crate::Context;
 use crate::error::Result;
 use crate::tensor::{View, ViewMut, check_dims};
 
-/// y = x. y may be columns of a wider tensor.
+/// Copies x to y, which may be columns of a wider tensor.
+///
+/// ```
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let mut wide = [0; 6];
+/// let mut y = ViewMut::new(&mut wide, [2, 3])?;
+/// ops::copy(cx, View::new(&[1, 2], [2, 1])?, y.slice_columns(2..3)?)?;
+/// assert_eq!(wide, [0, 0, 1, 0, 0, 2]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If y does not have the dims of x.
 pub fn copy<'y, T: Copy, const R: usize>(
     _: &mut Context<'_>,
     x: View<'_, T, R>,

@@ -1,14 +1,16 @@
-//! Combining truth values.
+//! Elementwise logic.
 
 use crate::Context;
 use crate::error::Result;
 use crate::tensor::broadcast::Plan;
 use crate::tensor::{View, ViewMut, check_dims};
 
-/// A logical operation with NumPy's broadcasting.
+/// A logical operation on two tensors, with NumPy's broadcasting.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::Logic, tensor::{View, ViewMut}};
+/// use tf_layers::ops::Logic;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let (a, b) = (View::new(&[true, false], [2])?, View::new(&[true], [])?);
@@ -26,7 +28,11 @@ pub enum Logic {
 }
 
 impl Logic {
-    /// y = a ∘ b. The tensors have at most 8 dims; y has those that a and b broadcast to.
+    /// Computes y = a ∘ b.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims that a and b broadcast to, or has more than 8.
     pub fn run<'y, const A: usize, const B: usize, const R: usize>(
         self,
         _: &mut Context<'_>,
@@ -48,7 +54,11 @@ impl Logic {
     }
 }
 
-/// y = ¬x
+/// Computes y = ¬x.
+///
+/// # Errors
+///
+/// If y does not have the dims of x.
 pub fn not<'y, const R: usize>(
     _: &mut Context<'_>,
     x: View<'_, bool, R>,

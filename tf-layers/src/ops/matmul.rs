@@ -6,7 +6,7 @@ use crate::gemm::operand::{Plain, Start, Weights};
 use crate::gemm::{Matrix, Run, packed_len};
 use crate::simd::{Isa, PANEL};
 use crate::tensor::broadcast::{Plan, shape};
-use crate::tensor::{Buffer, Scalar, View, ViewMut, check_joined_dims};
+use crate::tensor::{Buffer, Number, View, ViewMut, check_joined_dims};
 
 /// The product of two tensors of matrices, with NumPy's broadcasting of the dims in front of the matrices.
 ///
@@ -45,7 +45,7 @@ impl MatMul {
     }
 
     /// The same for numbers of any type, a sum at a time.
-    pub fn run_scalars<'y, T: Scalar, const R: usize, const Q: usize, const S: usize>(
+    pub fn run_scalars<'y, T: Number, const R: usize, const Q: usize, const S: usize>(
         &self,
         _: &mut Context<'_>,
         a: View<'_, T, R>,
@@ -174,7 +174,7 @@ impl Product {
 
     /// For each matrix of the result, which of a and of b it is the product of.
     fn places(&self) -> impl Iterator<Item = [usize; 2]> {
-        let (run, moves) = self.plan.run();
+        let (run, moves) = self.plan.inner_loop();
         let [a, b] = moves.map(usize::from);
         self.plan.starts().flat_map(move |[a_at, b_at]| (0..run).map(move |i| [a_at + i * a, b_at + i * b]))
     }

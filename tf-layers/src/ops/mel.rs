@@ -1,21 +1,29 @@
-//! `MelWeightMatrix`: filters that sum up a spectrum on the mel scale.
+//! `MelWeightMatrix`: triangular filters on the mel scale.
 
 use crate::Context;
 use crate::error::{Error, Result, require};
 use crate::math::{exp_f64, ln_f64};
 use crate::tensor::{View, ViewMut, check_dims};
 
-/// The bins of a spectrum of that many samples: half of them and one.
+/// The number of bins in the one-sided spectrum of `dft_length` samples: half of them plus one.
+///
+/// # Errors
+///
+/// If `dft_length` is negative.
 pub fn spectrum_bins(dft_length: i64) -> Result<usize> {
     let bins = usize::try_from(dft_length).map(|samples| samples / 2 + 1);
     bins.map_err(|_| Error::Dims { what: "dft_length", must: "not be negative" })
 }
 
-/// The matrix `[spectrum_bins, filters]` of triangles at equal distances on the mel scale, 2595·log₁₀(1 + f/700), for
-/// the frequencies between the two edges in hertz, of a spectrum of `dft_length` samples.
+/// The matrix y `[spectrum_bins, filters]` that sums a spectrum of `dft_length` samples up to mel bands.
+///
+/// Its columns are triangular filters at equal distances on the mel scale, 2595·log₁₀(1 + f/700), between the two edges
+/// in hertz.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let bins = ops::spectrum_bins(16)?;
@@ -24,6 +32,10 @@ pub fn spectrum_bins(dft_length: i64) -> Result<usize> {
 /// assert_eq!(y.as_slice()?[..8], [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If y has another number of rows, the sample rate is not positive, or an edge is not between 0 and half of the rate.
 pub fn mel_weight_matrix<'y>(
     _: &mut Context<'_>,
     dft_length: i64,
@@ -37,31 +49,31 @@ pub fn mel_weight_matrix<'y>(
     let rate = sample_rate as f64;
     require(rate > 0.0, "sample_rate", "be positive")?;
     let [low, high] = [lower, upper].map(|f| ln_f64(1.0 + f64::from(f) / 700.0));
-    // The number of edges, not of the steps between them: so ONNX' reference and ONNX Runtime have it.
+    // Divides by the number of edges, not of the steps between them, as ONNX's reference and ONNX Runtime do.
     let step = (high - low) / (filters as f64 + 2.0);
     let last = bins - 1;
     let edge = |i: usize| {
         let hertz = 700.0 * (exp_f64(low + i as f64 * step) - 1.0);
-        let place = (dft_length as f64 + 1.0) * hertz / rate;
-        let valid = place >= 0.0 && place < bins as f64;
-        require(valid, "upper_edge_hertz", "be at most half of the sample rate").map(|()| place as usize)
+        let bin = (dft_length as f64 + 1.0) * hertz / rate;
+        let valid = bin >= 0.0 && bin < bins as f64;
+        require(valid, "upper_edge_hertz", "be at most half of the sample rate").map(|()| bin as usize)
     };
     let to = y.as_mut_slice()?;
     to.fill(0.0);
     for filter in 0..filters {
-        let [left, centre, right] = [edge(filter)?, edge(filter + 1)?, edge(filter + 2)?];
-        require(left <= centre && centre <= right, "upper_edge_hertz", "lie above the lower edge")?;
+        let [left, center, right] = [edge(filter)?, edge(filter + 1)?, edge(filter + 2)?];
+        require(left <= center && center <= right, "upper_edge_hertz", "be above the lower edge")?;
         let mut put = |bin: usize, value: f64| to[bin.min(last) * filters + filter] = value as f32;
-        if left == centre {
-            put(centre, 1.0);
+        if left == center {
+            put(center, 1.0);
         }
-        for bin in left..=centre {
-            if left < centre {
-                put(bin, (bin - left) as f64 / (centre - left) as f64);
+        for bin in left..=center {
+            if left < center {
+                put(bin, (bin - left) as f64 / (center - left) as f64);
             }
         }
-        for bin in centre..right {
-            put(bin, (right - bin) as f64 / (right - centre) as f64);
+        for bin in center..right {
+            put(bin, (right - bin) as f64 / (right - center) as f64);
         }
     }
     Ok(y.into_view())
@@ -74,7 +86,7 @@ mod tests {
     use crate::tensor::Buffer;
 
     #[test]
-    fn what_makes_no_filters_is_refused() {
+    fn invalid_filters_are_errors() {
         assert_eq!(spectrum_bins(16), Ok(9));
         assert!(spectrum_bins(-1).is_err());
         let mut scratch = Buffer::default();

@@ -1,6 +1,22 @@
-//! Operators on whole tensors, named after ONNX': moving elements, arithmetic, comparisons, reductions, images.
+//! Operators without weights, named after the ONNX operators that they implement.
 //!
-//! They are functions, or structs where an operator has attributes. Where elements are only moved, their type is any.
+//! | group | operators |
+//! |---|---|
+//! | elementwise | [`Unary`], [`Binary`], [`Compare`], [`Logic`], [`not`], [`Bitwise`], [`bitwise_not`], [`select`] (`Where`), [`cast`], [`bit_cast`] |
+//! | reductions | [`Reduce`], [`ArgMax`], [`ArgMin`], [`CumSum`], [`CumProd`], [`softmax`], [`log_softmax`], [`hardmax`], [`top_k`] |
+//! | shapes | [`concat()`], [`expand`], [`pad`], [`slice()`], [`tile`], [`transpose`], [`reverse_sequence`], [`copy`] (`Identity`) |
+//! | indices | [`gather`], [`gather_elements`], [`gather_nd`], [`scatter_elements`], [`scatter_nd`], [`tensor_scatter`], [`one_hot`], [`nonzero`], [`compress`], [`Unique`] |
+//! | matrices | [`MatMul`], [`determinant`], [`diagonal`], [`trilu`] |
+//! | images | [`Resize`], [`GridSample`], [`RoiAlign`], [`NonMaxSuppression`], [`Col2Im`] |
+//! | others | [`Quantization`], [`mel_weight_matrix`], [`range`], loops and branches ([`trip_count`], [`is_true`], [`scan_slice`], [`scan_write`]) |
+//!
+//! An operator is a function, or a struct if it has several attributes. A struct has public fields and, where not all of
+//! them are required, a `new` or `Default` with the defaults of ONNX. Prefer struct update syntax
+//! (`CumSum { reverse: true, ..CumSum::new(0) }`): it keeps compiling when a later version adds a field.
+//!
+//! Inputs come before outputs, and every function returns a view of what it wrote. An operator that only moves elements
+//! accepts any `T: Copy`. Operators named `Scalar…` compute with any [`Number`](crate::tensor::Number), one element at a
+//! time; their namesakes are vectorized and compute with `f32`.
 
 mod arg_reduce;
 mod binary;
@@ -27,9 +43,9 @@ mod max_roi_pool;
 mod mel;
 mod non_max_suppression;
 mod nonzero;
+mod offsets;
 mod one_hot;
 mod pad;
-mod positions;
 mod quantize;
 mod range;
 pub(crate) mod reduce;
@@ -59,14 +75,14 @@ pub use col2im::Col2Im;
 pub use compare::Compare;
 pub use compress::compress;
 pub use concat::concat;
-pub use control::{is_true, number, scan_slice, scan_write, trip_count};
+pub use control::{is_true, item, scan_slice, scan_write, trip_count};
 pub use cumsum::{CumProd, CumSum};
 pub use determinant::determinant;
 pub use diagonal::diagonal;
 pub use expand::expand;
 pub use gather::{gather, gather_elements};
 pub use gather_nd::{gather_nd, scatter_nd};
-pub use grid_sample::{GridSample, Outer, Sampling};
+pub use grid_sample::{GridSample, GridSampleMode, PaddingMode};
 pub use hardmax::hardmax;
 pub use identity::copy;
 pub use logic::{Logic, not};
@@ -76,7 +92,7 @@ pub use mel::{mel_weight_matrix, spectrum_bins};
 pub use non_max_suppression::NonMaxSuppression;
 pub use nonzero::{count_nonzero, nonzero};
 pub use one_hot::one_hot;
-pub use pad::{Pad, pad};
+pub use pad::{PadMode, pad};
 pub use quantize::{Quantization, Quantized};
 pub use range::{range, range_len};
 pub use reduce::Reduce;
@@ -84,7 +100,7 @@ pub use resize::{Coordinates, Interpolation, Resize};
 pub use reverse_sequence::reverse_sequence;
 pub use roi_align::RoiAlign;
 pub use scalar::{DoubleUnary, ScalarBinary, ScalarReduce, ScalarUnary};
-pub use scatter::{Update, scatter_elements};
+pub use scatter::{ScatterReduction, scatter_elements};
 pub use select::select;
 pub use shape::{axis_from, size_at, write_dims};
 pub use slice::slice;

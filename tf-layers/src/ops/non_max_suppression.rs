@@ -1,22 +1,23 @@
-//! `NonMaxSuppression`: choosing among boxes that overlap.
+//! `NonMaxSuppression`: selects boxes with high scores that do not overlap.
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
 use crate::tensor::{Buffer, View, ViewMut};
 
-/// Greedy non-maximum suppression: of boxes that overlap, the one with the highest score.
+/// Greedy non-maximum suppression: keeps the box with the highest score and drops those that overlap it, repeatedly.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let boxes = View::new(&[0.0, 0.0, 1.0, 1.0, 0.0, 0.1, 1.0, 1.1], [1, 2, 4])?;
 /// let scores = View::new(&[0.75, 0.9], [1, 1, 2])?;
 /// let suppression = ops::NonMaxSuppression {
-///     center_point_box: false,
 ///     max_output_boxes_per_class: 2,
 ///     iou_threshold: 0.5,
-///     score_threshold: None,
+///     ..ops::NonMaxSuppression::default()
 /// };
 /// let count = suppression.count(cx, boxes, scores)?;
 /// let mut y = [0; 3];
@@ -24,20 +25,24 @@ use crate::tensor::{Buffer, View, ViewMut};
 /// assert_eq!(y.as_slice()?, [0, 0, 1]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct NonMaxSuppression {
-    /// Whether a box is its centre, width and height (x first), or else two opposite corners (y first).
+    /// The format of a box: `[x_center, y_center, width, height]` instead of two opposite corners `[y1, x1, y2, x2]`.
     pub center_point_box: bool,
-    /// How many boxes are chosen of a class, at most; none if it is negative.
+    /// The maximum number of boxes to select per class and image; a negative number selects none.
     pub max_output_boxes_per_class: i64,
-    /// The area that two boxes share, as a part of the area that they cover, beyond which one of them is left out.
+    /// Boxes whose intersection over union with a selected box exceeds this are dropped.
     pub iou_threshold: f32,
-    /// Boxes are chosen if their score is greater; all are without.
+    /// Only boxes with a greater score are selected.
     pub score_threshold: Option<f32>,
 }
 
 impl NonMaxSuppression {
-    /// How many boxes are chosen, of `[batch, boxes, 4]` by scores `[batch, classes, boxes]`.
+    /// Counts the boxes to select from `boxes` `[batch, boxes, 4]` with `scores` `[batch, classes, boxes]`.
+    ///
+    /// # Errors
+    ///
+    /// If the dims do not match, or there is not enough memory.
     pub fn count(
         &self,
         cx: &mut Context<'_>,
@@ -52,7 +57,12 @@ impl NonMaxSuppression {
         Ok(count)
     }
 
-    /// y `[count, 3]` has a row for each chosen box: its image, its class, its number.
+    /// Writes a row `[image, class, box]` to y `[count, 3]` for every selected box.
+    ///
+    /// # Errors
+    ///
+    /// If the dims do not match, y has another number of rows than [`count`](Self::count) returns, or there is not enough
+    /// memory.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,
@@ -61,17 +71,17 @@ impl NonMaxSuppression {
         mut y: ViewMut<'y, i64, 2>,
     ) -> Result<View<'y, i64, 2>> {
         require(y.columns() == 3, "y", "have three columns")?;
-        let (room, mut found) = (y.rows(), 0);
+        let (expected, mut found) = (y.rows(), 0);
         let mut rows = y.as_mut_slice()?.chunks_exact_mut(3);
         self.choose(boxes, scores, cx.scratch, |row| {
             found += 1;
             match rows.next() {
-                Some(to) => to.copy_from_slice(&row.map(|place| place as i64)),
-                None => check_len("y", found, room)?,
+                Some(to) => to.copy_from_slice(&row.map(|index| index as i64)),
+                None => check_len("y", found, expected)?,
             }
             Ok(())
         })?;
-        check_len("y", found, room)?;
+        check_len("y", found, expected)?;
         Ok(y.into_view())
     }
 
@@ -83,14 +93,14 @@ impl NonMaxSuppression {
         mut found: impl FnMut([usize; 3]) -> Result<()>,
     ) -> Result<()> {
         let [batch, classes, count] = scores.dims();
-        require(boxes.dims() == [batch, count, 4], "boxes", "be four numbers for each score of a class")?;
+        require(boxes.dims() == [batch, count, 4], "boxes", "have the dims [batch, boxes, 4] of the scores")?;
         let (boxes, scores) = (boxes.as_slice()?, scores.as_slice()?);
         let most = usize::try_from(self.max_output_boxes_per_class).unwrap_or(0);
         let overlap = self.iou_threshold;
         if count == 0 {
             return Ok(());
         }
-        // The scores of the boxes that may still be chosen; NaN for the others.
+        // The scores of the candidates; NaN for boxes that were selected or dropped.
         let left = scratch.write(count)?;
         for (i, scores) in scores.chunks_exact(count).enumerate() {
             let boxes = &boxes[i / classes * count * 4..][..count * 4];
@@ -103,7 +113,8 @@ impl NonMaxSuppression {
                 left[best] = f32::NAN;
                 let chosen = self.corners(boxes, best);
                 for (other, left) in left.iter_mut().enumerate() {
-                    if !left.is_nan() && shared(chosen, self.corners(boxes, other)) > overlap {
+                    if !left.is_nan() && intersection_over_union(chosen, self.corners(boxes, other)) > overlap
+                    {
                         *left = f32::NAN;
                     }
                 }
@@ -112,7 +123,7 @@ impl NonMaxSuppression {
         Ok(())
     }
 
-    /// The lower and the upper corner of a box.
+    /// The lower and upper corners of a box.
     fn corners(&self, boxes: &[f32], i: usize) -> [f32; 4] {
         let [a, b, c, d] = [0, 1, 2, 3].map(|j| boxes[i * 4 + j]);
         if self.center_point_box {
@@ -123,7 +134,7 @@ impl NonMaxSuppression {
     }
 }
 
-/// Where the greatest number is that is no NaN, the first of equal ones.
+/// The index of the maximum, ignoring NaN; of several equal maxima, the first.
 fn greatest(x: &[f32]) -> Option<usize> {
     let mut best: Option<(usize, f32)> = None;
     for (i, &x) in x.iter().enumerate() {
@@ -134,8 +145,8 @@ fn greatest(x: &[f32]) -> Option<usize> {
     best.map(|(i, _)| i)
 }
 
-/// The area that two boxes share, as a part of the area that they cover; 0 where either is empty.
-fn shared(a: [f32; 4], b: [f32; 4]) -> f32 {
+/// The intersection over union of two boxes; 0 if either is empty.
+fn intersection_over_union(a: [f32; 4], b: [f32; 4]) -> f32 {
     let area = |x: [f32; 4]| (x[2] - x[0]) * (x[3] - x[1]);
     let height = (a[2].min(b[2]) - a[0].max(b[0])).max(0.0);
     let width = (a[3].min(b[3]) - a[1].max(b[1])).max(0.0);
@@ -151,7 +162,7 @@ mod tests {
     use crate::simd::Isa;
 
     #[test]
-    fn of_boxes_that_overlap_the_best_is_chosen() {
+    fn the_best_of_overlapping_boxes_is_selected() {
         let corners = [0.0, 0.0, 1.0, 1.0, 1.0, 1.1, 0.0, 0.1, 0.0, 10.0, 1.0, 11.0, 0.0, 0.0, 0.0, 0.0];
         let centers = [0.5, 0.5, 1.0, 1.0, 0.5, 0.6, 1.0, 1.0, 0.5, 10.5, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
         let scores = [0.75, 0.9, 0.5, 0.4, 0.1, f32::NAN, 0.6, 0.3];

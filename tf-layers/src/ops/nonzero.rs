@@ -1,18 +1,24 @@
-//! `NonZero`: where the elements are that are not zero.
+//! `NonZero`: the indices of the non-zero elements.
 
 use crate::Context;
 use crate::error::Result;
-use crate::tensor::{MAX_RANK, Scalar, Shape, View, ViewMut, check_dims};
+use crate::tensor::{MAX_RANK, Number, Shape, View, ViewMut, check_dims};
 
-/// How many elements are not zero.
-pub fn count_nonzero<T: Scalar, const R: usize>(x: View<'_, T, R>) -> Result<usize> {
+/// The number of non-zero elements.
+///
+/// # Errors
+///
+/// If there are gaps between the rows of x.
+pub fn count_nonzero<T: Number, const R: usize>(x: View<'_, T, R>) -> Result<usize> {
     Ok(x.as_slice()?.iter().filter(|&&x| x != T::ZERO).count())
 }
 
-/// Where the elements are that are not zero: y is `[rank, count]`, a row for each axis of x.
+/// Writes the indices of the non-zero elements of x to y `[rank, count]`: a row per axis of x, a column per element.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[0, 2, 0, 3], [2, 2])?;
@@ -21,18 +27,22 @@ pub fn count_nonzero<T: Scalar, const R: usize>(x: View<'_, T, R>) -> Result<usi
 /// assert_eq!(y.as_slice()?, [0, 1, 1, 1]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
-pub fn nonzero<'y, T: Scalar, const R: usize>(
+///
+/// # Errors
+///
+/// If y has other dims, or x has more than 8.
+pub fn nonzero<'y, T: Number, const R: usize>(
     _: &mut Context<'_>,
     x: View<'_, T, R>,
     mut y: ViewMut<'y, i64, 2>,
 ) -> Result<View<'y, i64, 2>> {
     let count = count_nonzero(x)?;
     check_dims(&[R, count], &y.dims())?;
-    places(x.as_slice()?, &Shape::new(&x.dims())?, count, y.as_mut_slice()?);
+    write_indices(x.as_slice()?, &Shape::new(&x.dims())?, count, y.as_mut_slice()?);
     Ok(y.into_view())
 }
 
-fn places<T: Scalar>(x: &[T], dims: &[usize], count: usize, y: &mut [i64]) {
+fn write_indices<T: Number>(x: &[T], dims: &[usize], count: usize, y: &mut [i64]) {
     let mut at = [0usize; MAX_RANK];
     let mut column = 0;
     for &x in x {
@@ -59,7 +69,7 @@ mod tests {
     use crate::tensor::Buffer;
 
     #[test]
-    fn places_that_are_not_zero() {
+    fn indices_of_non_zero_elements() {
         let mut scratch = Buffer::default();
         let cx = &mut Context::new(Isa::detect(), &mut scratch);
         let x = View::new(&[0.0f32, 2.0, 0.0, -1.0, f32::NAN, 0.0], [2, 3]).unwrap();

@@ -1,16 +1,18 @@
-//! `OneHot`: indices as vectors with one element set.
+//! `OneHot`: vectors with one element set.
 
 use crate::Context;
 use crate::error::{Error, Result};
 use crate::tensor::{Index, Outside, View, ViewMut, around, check_joined_dims};
 
-/// y is `off` everywhere, but `on` where the place on `axis` is the index; `values` are off and on.
+/// Writes one-hot vectors along `axis` of y; `values` holds the off value and the on value.
 ///
-/// y has the dims of the indices and the axis between them. Negative indices count from the end; others outside are
-/// nowhere.
+/// y has the dims of the indices with the axis inserted. Negative indices count from the end; vectors of indices outside
+/// the axis have no element set.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let indices = View::new(&[1_i64, -1], [2])?;
@@ -20,6 +22,10 @@ use crate::tensor::{Index, Outside, View, ViewMut, around, check_joined_dims};
 /// assert_eq!(y.as_slice()?, [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If y has no such axis or other dims, or `values` does not have two elements.
 pub fn one_hot<'y, T: Copy, I: Index, const R: usize, const Q: usize>(
     _: &mut Context<'_>,
     axis: usize,

@@ -1,24 +1,24 @@
-//! Padding.
+//! Pad.
 
 use crate::Context;
 use crate::error::{Result, require};
 use crate::tensor::{MAX_RANK, Shape, View, ViewMut};
 
-/// What padding is filled with.
+/// The values of the padding.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pad<T> {
+pub enum PadMode<T> {
     /// This value.
     Constant(T),
-    /// The nearest element of the border.
+    /// The nearest element of the border: `a a | a b c | c c`.
     Edge,
-    /// The elements mirrored at the border, which is not repeated: `c b | a b c | b a`.
+    /// Reflection without repeating the border: `c b | a b c | b a`.
     Reflect,
-    /// The elements from the other side: `b c | a b c | a b`.
+    /// Periodic continuation: `b c | a b c | a b`.
     Wrap,
 }
 
-impl<T> Pad<T> {
-    /// Which element of an axis stands at a position, counted from the first element; `None` for the value.
+impl<T> PadMode<T> {
+    /// The index of the element at a position relative to the first element; `None` for the constant.
     #[inline]
     fn source(&self, at: isize, size: usize) -> Option<usize> {
         let last = size as isize - 1;
@@ -37,21 +37,27 @@ impl<T> Pad<T> {
     }
 }
 
-/// Puts x into y, `before[i]` elements from the start of axis i. What lies around it is filled in the way of `mode`.
+/// Copies x to y, `before[i]` elements from the start of axis i, and fills the rest of y according to `mode`.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::{Pad, pad}, tensor::{View, ViewMut}};
+/// use tf_layers::ops::{PadMode, pad};
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let mut y = [0; 5];
-/// let y = pad(cx, [1], Pad::Reflect, View::new(&[1, 2, 3], [3])?, ViewMut::new(&mut y, [5])?)?;
+/// let y = pad(cx, [1], PadMode::Reflect, View::new(&[1, 2, 3], [3])?, ViewMut::new(&mut y, [5])?)?;
 /// assert_eq!(y.as_slice()?, [2, 1, 2, 3, 2]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If y is too small, has more than 8 dims, or the mode needs an element of an empty x.
 pub fn pad<'y, T: Copy, const R: usize>(
     _: &mut Context<'_>,
     before: [usize; R],
-    mode: Pad<T>,
+    mode: PadMode<T>,
     x: View<'_, T, R>,
     mut y: ViewMut<'y, T, R>,
 ) -> Result<View<'y, T, R>> {
@@ -60,24 +66,28 @@ pub fn pad<'y, T: Copy, const R: usize>(
     Ok(y.into_view())
 }
 
-/// The same for elements with their dims.
+/// [`pad`] for slices with their dims.
 fn surround<T: Copy>(
     before: &[usize],
-    mode: Pad<T>,
+    mode: PadMode<T>,
     (x, dims): (&[T], &[usize]),
     (y, y_dims): (&mut [T], &[usize]),
 ) -> Result<()> {
     let rank = Shape::new(dims)?.len();
     for axis in 0..rank {
         let room = y_dims[axis].checked_sub(dims[axis]).is_some_and(|room| before[axis] <= room);
-        require(room && isize::try_from(y_dims[axis]).is_ok(), "y", "have room for x and what is before it")?;
+        require(
+            room && isize::try_from(y_dims[axis]).is_ok(),
+            "y",
+            "have room for x and the padding before it",
+        )?;
     }
     let filler = match mode {
-        Pad::Constant(value) => Some(value),
+        PadMode::Constant(value) => Some(value),
         _ => x.first().copied(),
     };
     let Some(filler) = filler else {
-        return require(y.is_empty(), "x", "have elements to pad with");
+        return require(y.is_empty(), "x", "not be empty, because the mode repeats its elements");
     };
     y.fill(filler);
     let Some(inner) = rank.checked_sub(1) else {
@@ -98,7 +108,7 @@ fn surround<T: Copy>(
         if let Some(line) = line {
             let x = &x[line * size..][..size];
             y[start..start + size].copy_from_slice(x);
-            if !matches!(mode, Pad::Constant(_)) {
+            if !matches!(mode, PadMode::Constant(_)) {
                 for i in (0..start).chain(start + size..y.len()) {
                     if let Some(source) = mode.source(i as isize - start as isize, size) {
                         y[i] = x[source];

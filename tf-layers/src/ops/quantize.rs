@@ -1,15 +1,15 @@
-//! Numbers as integers of few bits: x ≈ scale·(q − zero).
+//! `QuantizeLinear` and `DequantizeLinear`: x ≈ scale·(q − zero point).
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
 use crate::tensor::{View, ViewMut, around, check_dims, len};
 
-/// Integers that numbers are quantised to.
+/// The integer types that numbers are quantized to.
 pub trait Quantized: Copy + Into<i64> + sealed::Saturate {}
 
 mod sealed {
     pub trait Saturate {
-        /// The nearest value there is.
+        /// The nearest value of the type.
         fn saturate(x: i64) -> Self;
     }
 }
@@ -28,34 +28,46 @@ macro_rules! quantized {
 }
 quantized!(i8, u8, i16, u16, i32);
 
-/// How scales and zero points belong to the elements of a tensor.
+/// The granularity of a quantization: which elements share a scale and zero point.
 ///
-/// There is one scale for all of it, or one for each place on `axis`, or one for each `block` elements along the axis,
-/// for each place on the others. Zero points are as many as the scales; without any they are 0.
+/// A tensor has one scale, one per index along `axis`, or one per block of `block` elements along the axis. The zero
+/// points have the dims of the scales; they default to 0.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[0.0, 1.0, 3.0, -1.0], [2, 2])?;
 /// let scales = View::new(&[0.5, 2.0], [2])?;
 /// let zeros = View::new(&[0_i8, 10], [2])?;
 /// let mut y = [0; 4];
-/// let quantization = ops::Quantization { axis: 1, block: 0 };
-/// let y = quantization.quantize(cx, x, scales, Some(zeros), ViewMut::new(&mut y, [2, 2])?)?;
+/// let y = ops::Quantization::default().quantize(cx, x, scales, Some(zeros), ViewMut::new(&mut y, [2, 2])?)?;
 /// assert_eq!(y.as_slice()?, [0, 10, 6, 10]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quantization {
-    /// The axis that scales belong to; it means nothing where there is one scale.
+    /// The axis of the scales; ignored if there is one scale.
     pub axis: usize,
-    /// How many elements along the axis share a scale; 0 if scales belong to places on the axis.
+    /// The number of elements along the axis that share a scale (ONNX's `block_size`); 0 for one scale per index.
     pub block: usize,
 }
 
+/// One scale per index along axis 1: the defaults of ONNX.
+impl Default for Quantization {
+    fn default() -> Self {
+        Self { axis: 1, block: 0 }
+    }
+}
+
 impl Quantization {
-    /// y = round(x/scale) + zero, saturated; halves are rounded to the even integer, NaN becomes the zero point.
+    /// Computes y = round(x/scale) + zero point, saturated. Ties round to even; NaN becomes the zero point.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x, or the number of scales or zero points does not match.
     pub fn quantize<'y, T: Quantized, const R: usize, const Q: usize>(
         &self,
         _: &mut Context<'_>,
@@ -68,13 +80,17 @@ impl Quantization {
         let scales = Scales::new(self, &x.dims(), scales.as_slice()?, zeros)?;
         for (i, (&x, y)) in x.as_slice()?.iter().zip(y.as_mut_slice()?).enumerate() {
             let (scale, zero) = scales.of(i);
-            // An i64 holds whatever of an f32 does not saturate.
+            // The conversion to i64 saturates only values that saturate in T too.
             *y = T::saturate((round(x / scale) as i64).saturating_add(zero));
         }
         Ok(y.into_view())
     }
 
-    /// y = scale·(x − zero).
+    /// Computes y = scale·(x − zero point).
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x, or the number of scales or zero points does not match.
     pub fn dequantize<'y, T: Quantized, const R: usize, const Q: usize>(
         &self,
         _: &mut Context<'_>,
@@ -120,7 +136,7 @@ impl<'a, T: Quantized> Scales<'a, T> {
         require(
             scales.len() == expected,
             "scales",
-            "be one, or one for each place on the axis or each block along it",
+            "have one element, or one for each index or block along the axis",
         )?;
         Ok(Self { axis, inner, block: of.block, values: scales, zeros })
     }
@@ -129,21 +145,21 @@ impl<'a, T: Quantized> Scales<'a, T> {
     #[inline(always)]
     fn of(&self, i: usize) -> (f32, i64) {
         let Self { axis, inner, block, .. } = *self;
-        let place = i / inner % axis;
+        let index = i / inner % axis;
         let at = if self.values.len() == 1 {
             0
         } else if block == 0 {
-            place
+            index
         } else {
-            (i / inner / axis * axis.div_ceil(block) + place / block) * inner + i % inner
+            (i / inner / axis * axis.div_ceil(block) + index / block) * inner + i % inner
         };
         (self.values[at], self.zeros.map_or(0, |zeros| zeros[at].into()))
     }
 }
 
-/// The nearest integer, halves to the even one.
+/// The nearest integer; ties go to the even one.
 fn round(x: f32) -> f32 {
-    /// From 2²³ on every f32 is an integer.
+    /// An f32 of magnitude 2²³ or more is an integer.
     const WHOLE: f32 = 8_388_608.0;
     if x.abs() < WHOLE { ((x.abs() + WHOLE) - WHOLE).copysign(x) } else { x }
 }
@@ -193,15 +209,15 @@ mod tests {
     }
 
     #[test]
-    fn scales_belong_to_places_or_blocks() {
-        let places = Quantization { axis: 1, block: 0 };
+    fn scales_per_index_or_block() {
+        let per_index = Quantization { axis: 1, block: 0 };
         let x = View::new(&[1i32, 1, 2, 2], [2, 2, 1]).unwrap();
-        let y = dequantized(places, x, &[1.0, 10.0], Some(&[0, 1]));
+        let y = dequantized(per_index, x, &[1.0, 10.0], Some(&[0, 1]));
         assert_eq!(y.unwrap(), [1.0, 0.0, 2.0, 10.0]);
-        assert!(dequantized(places, x, &[1.0, 10.0, 2.0], None).is_err());
-        assert!(dequantized(places, x, &[1.0, 10.0], Some(&[1])).is_err());
-        assert!(dequantized(places, x, &[], None).is_err());
-        assert!(dequantized(Quantization { axis: 3, ..places }, x, &[1.0, 10.0], None).is_err());
+        assert!(dequantized(per_index, x, &[1.0, 10.0, 2.0], None).is_err());
+        assert!(dequantized(per_index, x, &[1.0, 10.0], Some(&[1])).is_err());
+        assert!(dequantized(per_index, x, &[], None).is_err());
+        assert!(dequantized(Quantization { axis: 3, ..per_index }, x, &[1.0, 10.0], None).is_err());
         let blocks = Quantization { axis: 1, block: 2 };
         let x = View::new(&[1u8; 6], [1, 3, 2]).unwrap();
         let y = dequantized(blocks, x, &[1.0, 2.0, 3.0, 4.0], None);

@@ -1,14 +1,16 @@
-//! Numbers at equal distances.
+//! Range: evenly spaced numbers.
 
 use super::Cast;
 use crate::Context;
 use crate::error::{Error, Result, check_len, require};
-use crate::tensor::{Scalar, View, ViewMut};
+use crate::tensor::{Number, View, ViewMut};
 
-/// y = start, start + step, start + 2·step, …; `start` and `step` hold one number each.
+/// Writes start, start + step, start + 2·step, … to y. `start` and `step` have one element each.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::range, tensor::{View, ViewMut}};
+/// use tf_layers::ops::range;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let (start, step) = (View::new(&[10i64], [])?, View::new(&[3], [])?);
@@ -17,14 +19,18 @@ use crate::tensor::{Scalar, View, ViewMut};
 /// assert_eq!(y.as_slice()?, [10, 13, 16]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
-pub fn range<'y, T: Scalar, const A: usize, const B: usize>(
+///
+/// # Errors
+///
+/// If `start` or `step` does not have exactly one element.
+pub fn range<'y, T: Number, const A: usize, const B: usize>(
     _: &mut Context<'_>,
     start: View<'_, T, A>,
     step: View<'_, T, B>,
     mut y: ViewMut<'y, T, 1>,
 ) -> Result<View<'y, T, 1>> {
     let [start, step] = [only("start", start.as_slice()?)?, only("step", step.as_slice()?)?];
-    // Products are more exact than a running sum, and a count by ones is exact in every type that holds it.
+    // Products are more accurate than a running sum, and counting is exact in every type that can hold the count.
     let mut count = T::ZERO;
     for y in y.as_mut_slice()? {
         *y = start.add(count.mul(step));
@@ -33,8 +39,12 @@ pub fn range<'y, T: Scalar, const A: usize, const B: usize>(
     Ok(y.into_view())
 }
 
-/// How many numbers lie at the distances of `step` from `start` to before `limit`; each is one number.
-pub fn range_len<T: Scalar + Cast<f64>, const A: usize, const B: usize, const C: usize>(
+/// The length of a range from `start` up to but excluding `limit`: max(⌈(limit − start)/step⌉, 0).
+///
+/// # Errors
+///
+/// If an argument does not have exactly one element, or `step` is 0.
+pub fn range_len<T: Number + Cast<f64>, const A: usize, const B: usize, const C: usize>(
     start: View<'_, T, A>,
     limit: View<'_, T, B>,
     step: View<'_, T, C>,
@@ -45,11 +55,11 @@ pub fn range_len<T: Scalar + Cast<f64>, const A: usize, const B: usize, const C:
     let span = (limit.cast() - start.cast()) / step.cast();
     let whole = span as i64;
     let count = whole.saturating_add(i64::from(span > whole as f64)).max(0);
-    // Nothing of this size can be held, but asking for it says so.
+    // A range this long fails to allocate, with an error that says so.
     usize::try_from(count).map_err(|_| Error::Overflow)
 }
 
-/// The only element of x.
+/// The only element of x; `what` names it in errors.
 fn only<T: Copy>(what: &'static str, x: &[T]) -> Result<T> {
     check_len(what, 1, x.len())?;
     Ok(x[0])
@@ -62,7 +72,7 @@ mod tests {
     use crate::tensor::Buffer;
 
     #[test]
-    fn numbers_at_equal_distances() {
+    fn ranges_are_evenly_spaced() {
         let mut scratch = Buffer::default();
         let cx = &mut Context::new(Isa::detect(), &mut scratch);
         let (start, step) = (View::new(&[1.0], [1]).unwrap(), View::new(&[-0.5], []).unwrap());
@@ -79,7 +89,7 @@ mod tests {
 
     #[test]
     fn lengths_of_ranges() {
-        fn count<T: Scalar + Cast<f64>>(start: T, limit: T, step: T) -> Result<usize> {
+        fn count<T: Number + Cast<f64>>(start: T, limit: T, step: T) -> Result<usize> {
             let [start, limit, step] = [[start], [limit], [step]];
             range_len(View::new(&start, [])?, View::new(&limit, [1])?, View::new(&step, [])?)
         }

@@ -7,10 +7,14 @@ use crate::error::{Result, require};
 use crate::simd::{Isa, Kernel, PANEL, Simd};
 use crate::tensor::{View, ViewMut, around};
 
-/// What becomes of the elements along axes.
+/// A reduction over axes (ONNX's `ReduceSum`, `ReduceMean`, …).
+///
+/// Sums are formed in blocks of 128 elements, whose sums are then added up, which keeps long sums accurate.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::Reduce, tensor::{View, ViewMut}};
+/// use tf_layers::ops::Reduce;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [3, 2])?;
@@ -22,28 +26,31 @@ use crate::tensor::{View, ViewMut, around};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reduce {
-    /// Their sum; 0 of none.
+    /// Σx; 0 if there are no elements
     Sum,
-    /// Their mean; NaN of none.
+    /// Σx/n; NaN if there are no elements
     Mean,
-    /// Their product; 1 of none.
+    /// Πx; 1 if there are no elements
     Prod,
-    /// The greatest, NaN if any is; −∞ of none.
+    /// The maximum, or NaN if any element is; −∞ if there are no elements
     Max,
-    /// The least, NaN if any is; ∞ of none.
+    /// The minimum, or NaN if any element is; ∞ if there are no elements
     Min,
-    /// The sum of their absolute values.
+    /// Σ|x|
     L1,
-    /// The square root of the sum of their squares.
+    /// √Σx²
     L2,
-    /// The sum of their squares.
+    /// Σx²
     SumSquare,
 }
 
 impl Reduce {
-    /// Reduces x over neighbouring axes. y has the dims of x without them, or with 1 in their places.
+    /// Reduces x over adjacent axes. y has the dims of x without these axes, or with a 1 in their place.
     ///
-    /// Inlined, so that a program whose reductions are constants holds no others.
+    /// # Errors
+    ///
+    /// If x does not have these axes, or y has other dims.
+    // Inlined, so that a program contains only the reductions that it names as constants.
     #[inline(always)]
     pub fn run<'y, const A: usize, const R: usize>(
         self,
@@ -77,7 +84,7 @@ impl Reduce {
         }
     }
 
-    /// Takes one more element into the result so far.
+    /// Adds one more element to the accumulator.
     #[inline(always)]
     fn take<S: Simd>(self, s: S, sum: S::F32, x: S::F32) -> S::F32 {
         match self {
@@ -87,7 +94,7 @@ impl Reduce {
         }
     }
 
-    /// Joins two results.
+    /// Combines two accumulators.
     #[inline(always)]
     fn join<S: Simd>(self, s: S, a: S::F32, b: S::F32) -> S::F32 {
         match self {
@@ -98,7 +105,7 @@ impl Reduce {
         }
     }
 
-    /// Joins the lanes of a vector, in pairs.
+    /// Combines the lanes of a vector, pairwise.
     #[inline(always)]
     pub(crate) fn fold<S: Simd>(self, s: S, x: S::F32) -> f32 {
         let mut lanes = [0.0; PANEL];
@@ -130,13 +137,13 @@ impl Reduce {
     }
 }
 
-/// x as `[outer, axis, inner]`, where `axis` are the axes to reduce over; an error unless y has the other dims.
+/// The dims of x as `[outer, axes, inner]`; an error unless y has the remaining dims.
 pub(super) fn split(axes: Range<usize>, x: &[usize], y: &[usize]) -> Result<[usize; 3]> {
     let dims = around(x, axes.start, axes.len())?;
     let keeps = x.len() == y.len();
     let kept = x.iter().enumerate().filter(|(axis, _)| keeps || !axes.contains(axis));
     let fits = kept.map(|(axis, &dim)| if axes.contains(&axis) { 1 } else { dim }).eq(y.iter().copied());
-    require(fits, "y", "have the dims of x without the axes, or 1 in their places")?;
+    require(fits, "y", "have the dims of x without the axes, or with a 1 in their place")?;
     Ok(dims)
 }
 
@@ -144,18 +151,18 @@ pub(super) fn split(axes: Range<usize>, x: &[usize], y: &[usize]) -> Result<[usi
 macro_rules! applies {
     ($($name:ident: $variant:ident;)+) => {
         $(fn $name(isa: Isa, [_, axis, inner]: [usize; 3], x: &[f32], y: &mut [f32]) {
-            struct Run<'a>(Job<'a>);
-            impl Kernel for Run<'_> {
+            struct ReduceKernel<'a>(Arguments<'a>);
+            impl Kernel for ReduceKernel<'_> {
                 type Output = ();
 
                 #[inline(always)]
                 fn run<S: Simd>(self, s: S) {
-                    let Job { axis, inner, x, y } = self.0;
+                    let Arguments { axis, inner, x, y } = self.0;
                     run(s, Reduce::$variant, axis, inner, x, y);
                 }
             }
             if !y.is_empty() {
-                isa.run(Run(Job { axis, inner, x, y }));
+                isa.run(ReduceKernel(Arguments { axis, inner, x, y }));
             }
         })+
     };
@@ -172,8 +179,8 @@ applies! {
     apply_sum_square: SumSquare;
 }
 
-/// What is reduced, x `[outer, axis, inner]` to y `[outer, inner]`, which is not empty.
-struct Job<'a> {
+/// The operands of a reduction from x `[outer, axis, inner]` to y `[outer, inner]`, which is not empty.
+struct Arguments<'a> {
     axis: usize,
     inner: usize,
     x: &'a [f32],
@@ -202,7 +209,7 @@ fn run<S: Simd>(s: S, reduce: Reduce, axis: usize, inner: usize, x: &[f32], y: &
     }
 }
 
-/// Reduces a row to one number. NaN for a maximum or minimum if any element is.
+/// Reduces a row to one number.
 #[inline(always)]
 pub(crate) fn row<S: Simd>(s: S, reduce: Reduce, x: &[f32]) -> f32 {
     let first = s.splat(reduce.first());
@@ -226,7 +233,7 @@ pub(crate) fn row<S: Simd>(s: S, reduce: Reduce, x: &[f32]) -> f32 {
     reduce.fold(s, reduce.join(s, reduce.join(s, sums[0], sums[1]), reduce.join(s, sums[2], sums[3])))
 }
 
-/// Elements of one sum before it is added to the sum of sums, which keeps long sums accurate.
+/// The number of vectors in a block sum, before it is added to the total: keeps long sums accurate.
 const BLOCK: usize = 128;
 
 /// A running reduction in blocks.

@@ -1,15 +1,17 @@
-//! `ReverseSequence`: reversing sequences of different lengths.
+//! `ReverseSequence`: reverses sequences of different lengths.
 
 use crate::Context;
 use crate::error::{Error, Result, check_len, require};
 use crate::tensor::{Index, View, ViewMut, check_dims, len};
 
-/// Turns over the first `lengths[b]` steps along `time_axis` of each sequence b along `batch_axis`.
+/// Reverses the first `lengths[b]` steps along `time_axis` of every sequence b along `batch_axis`.
 ///
-/// `input` is the name of the tensor of lengths, for errors.
+/// `input` is the name of the tensor of lengths for error messages.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
@@ -19,6 +21,10 @@ use crate::tensor::{Index, View, ViewMut, check_dims, len};
 /// assert_eq!(y.as_slice()?, [3, 2, 1, 5, 4, 6]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If y does not have the dims of x, the axes are not two axes of x, or a length is negative or exceeds the time axis.
 pub fn reverse_sequence<'y, T: Copy, I: Index, const R: usize>(
     _: &mut Context<'_>,
     input: &'static str,
@@ -30,7 +36,7 @@ pub fn reverse_sequence<'y, T: Copy, I: Index, const R: usize>(
 ) -> Result<View<'y, T, R>> {
     let dims = x.dims();
     check_dims(&dims, &y.dims())?;
-    require(time_axis.max(batch_axis) < R && time_axis != batch_axis, "axes", "be two of the tensor's")?;
+    require(time_axis.max(batch_axis) < R && time_axis != batch_axis, "axes", "be two axes of the tensor")?;
     let (a, b) = (time_axis.min(batch_axis), time_axis.max(batch_axis));
     let split = [len(&dims[..a])?, dims[a], len(&dims[a + 1..b])?, dims[b], len(&dims[b + 1..])?];
     let lengths = lengths.as_slice()?;
@@ -40,7 +46,7 @@ pub fn reverse_sequence<'y, T: Copy, I: Index, const R: usize>(
     Ok(y.into_view())
 }
 
-/// An error unless each sequence is at most `time` long.
+/// An error unless every length is between 0 and `time`.
 fn check_lengths<I: Index>(input: &'static str, time: usize, lengths: &[I]) -> Result<()> {
     for (position, length) in lengths.iter().enumerate() {
         let value = length.index().unwrap_or(i64::MIN);
@@ -51,7 +57,7 @@ fn check_lengths<I: Index>(input: &'static str, time: usize, lengths: &[I]) -> R
     Ok(())
 }
 
-/// x is \[outer, a, middle, b, inner\], of which a is the time and b the batch, or the other way round if `batch_first`.
+/// x is `[outer, time, middle, batch, inner]`, or `[outer, batch, middle, time, inner]` if `batch_first`.
 fn reverse<T: Copy, I: Index>(
     [outer, first, middle, second, inner]: [usize; 5],
     batch_first: bool,

@@ -1,39 +1,52 @@
-//! Pooling regions of feature maps to one size.
+//! `RoiAlign`: pools regions of feature maps to a fixed size.
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
 use crate::tensor::{View, ViewMut, check_dims};
 
-/// Pools regions of feature maps to one size.
+/// Pools regions of feature maps to a fixed size, with bilinear interpolation (He et al. 2017).
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2])?;
 /// let regions = View::new(&[0.0, 0.0, 1.0, 1.0], [1, 4])?;
 /// let images = View::new(&[0], [1])?;
 /// let mut y = [0.0];
-/// let mean = ops::RoiAlign { maximum: false, samples: 1, scale: 1.0, offset: 0.0 };
+/// let mean = ops::RoiAlign { sampling_ratio: 1, offset: 0.0, ..ops::RoiAlign::default() };
 /// let y = mean.run(cx, x, regions, images, ViewMut::new(&mut y, [1, 1, 1, 1])?)?;
 /// assert_eq!(y.as_slice()?, [2.5]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RoiAlign {
-    /// The maximum of the samples of a cell, or else their mean.
+    /// Take the maximum of the samples in a cell instead of their mean.
     pub maximum: bool,
-    /// Samples along each side of a cell; 0 for as many as the cell has pixels.
-    pub samples: usize,
-    /// From coordinates of regions to pixels.
-    pub scale: f32,
-    /// What is subtracted from scaled coordinates: ½ where pixels are taken to be areas.
+    /// The number of samples along each side of a cell; 0 for one per pixel.
+    pub sampling_ratio: usize,
+    /// The factor from region coordinates to pixels.
+    pub spatial_scale: f32,
+    /// Subtracted from the scaled coordinates: ½ for ONNX's `half_pixel` mode, 0 for `output_half_pixel`.
     pub offset: f32,
 }
 
+/// The mean of one sample per pixel, with half-pixel coordinates: the defaults of ONNX.
+impl Default for RoiAlign {
+    fn default() -> Self {
+        Self { maximum: false, sampling_ratio: 0, spatial_scale: 1.0, offset: 0.5 }
+    }
+}
+
 impl RoiAlign {
-    /// From x `[batch, channels, height, width]`, `regions` `[n, 4]` as x₁ y₁ x₂ y₂, and the image of each region `[n]`,
-    /// to y `[n, channels, rows, columns]`.
+    /// From x `[batch, channels, height, width]`, `regions` `[n, 4]` as x₁, y₁, x₂, y₂, and the image index of each region
+    /// `[n]` to y `[n, channels, rows, columns]`.
+    ///
+    /// # Errors
+    ///
+    /// If the dims do not match, an image index is out of range, or x has no pixels and y is not empty.
     pub fn run<'y>(
         &self,
         _: &mut Context<'_>,
@@ -63,14 +76,17 @@ impl RoiAlign {
         require(y.is_empty() || (height > 0 && width > 0), "x", "have pixels")?;
         for (i, y) in y.chunks_exact_mut((channels * rows * columns).max(1)).enumerate() {
             let image = usize::try_from(images[i]).ok().filter(|&image| image < batch);
-            let Some(image) = image else { return require(false, "images", "be numbers of images of x") };
-            let corner = |j: usize| regions[i * 4 + j] * self.scale - self.offset;
-            // Regions are at least a pixel large where pixels are points.
+            let Some(image) = image else {
+                return require(false, "images", "be indices into the batch of x");
+            };
+            let corner = |j: usize| regions[i * 4 + j] * self.spatial_scale - self.offset;
+            // Without half-pixel coordinates, a region is at least one pixel large.
             let least = if self.offset == 0.0 { 1.0 } else { 0.0 };
             let spans = [(corner(3) - corner(1)).max(least), (corner(2) - corner(0)).max(least)];
             let cell = [spans[0] / rows as f32, spans[1] / columns as f32];
-            let counts =
-                cell.map(|size| if self.samples > 0 { self.samples } else { ceil(size).clamp(1, 1 << 16) });
+            let counts = cell.map(|size| {
+                if self.sampling_ratio > 0 { self.sampling_ratio } else { ceil(size).clamp(1, 1 << 16) }
+            });
             for (j, y) in y.iter_mut().enumerate() {
                 let (channel, row, column) = (j / columns / rows, j / columns % rows, j % columns);
                 let plane = &x[(image * channels + channel) * height * width..][..height * width];
@@ -97,7 +113,7 @@ impl RoiAlign {
                 let taps = corners(step(i, 0), step(j, 1), size);
                 let values = taps.map(|(at, weight)| plane[at] * weight);
                 if self.maximum {
-                    // As the reference has it, of the four weighted corners, not of their sum.
+                    // As in ONNX's reference, the maximum of the four weighted pixels, not of their sum.
                     result = values.into_iter().fold(result, f32::max);
                 } else {
                     result += values.iter().sum::<f32>();
@@ -108,7 +124,7 @@ impl RoiAlign {
     }
 }
 
-/// The four pixels around a place with their weights; of weight 0 where the place is more than a pixel outside.
+/// The four pixels around a position, with their weights: all 0 if the position is more than a pixel outside.
 fn corners(row: f32, column: f32, [height, width]: [usize; 2]) -> [(usize, f32); 4] {
     let outside = !(row >= -1.0 && row <= height as f32 && column >= -1.0 && column <= width as f32);
     let axis = |at: f32, size: usize| {

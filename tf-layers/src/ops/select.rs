@@ -1,16 +1,16 @@
-//! Choosing between two tensors, element by element (ONNX's `Where`).
+//! `Where`: selects elements from two tensors.
 
 use crate::Context;
 use crate::error::Result;
 use crate::tensor::broadcast::Plan;
 use crate::tensor::{View, ViewMut};
 
-/// y = a where `condition` holds, else b, with NumPy's broadcasting of all three (ONNX's `Where`).
-///
-/// The tensors have at most 8 dims.
+/// ONNX's `Where`: y = a where `condition` is true, b elsewhere, with NumPy's broadcasting of all three.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::select, tensor::{View, ViewMut}};
+/// use tf_layers::ops::select;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let condition = View::new(&[true, false], [2])?;
@@ -20,6 +20,10 @@ use crate::tensor::{View, ViewMut};
 /// assert_eq!(y.as_slice()?, [1, 9]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If y does not have the dims that the inputs broadcast to, or has more than 8.
 pub fn select<'y, T: Copy, const C: usize, const A: usize, const B: usize, const R: usize>(
     _: &mut Context<'_>,
     condition: View<'_, bool, C>,
@@ -33,11 +37,12 @@ pub fn select<'y, T: Copy, const C: usize, const A: usize, const B: usize, const
 }
 
 fn choose<T: Copy>(plan: &Plan<3>, condition: &[bool], [a, b]: [&[T]; 2], y: &mut [T]) {
-    let (len, moves) = plan.run();
-    let [c, a_moves, b_moves] = moves.map(usize::from);
-    for (y, [c_at, a_at, b_at]) in y.chunks_exact_mut(len.max(1)).zip(plan.starts()) {
+    let (len, advances) = plan.inner_loop();
+    let [condition_step, a_step, b_step] = advances.map(usize::from);
+    for (y, [condition_start, a_start, b_start]) in y.chunks_exact_mut(len.max(1)).zip(plan.starts()) {
         for (i, y) in y.iter_mut().enumerate() {
-            *y = if condition[c_at + i * c] { a[a_at + i * a_moves] } else { b[b_at + i * b_moves] };
+            let holds = condition[condition_start + i * condition_step];
+            *y = if holds { a[a_start + i * a_step] } else { b[b_start + i * b_step] };
         }
     }
 }

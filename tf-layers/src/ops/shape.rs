@@ -1,11 +1,27 @@
-//! Shapes as tensors, and sizes and axes that tensors name.
+//! Shapes as tensors, and sizes and axes that are read from tensors.
 
-use super::{Cast, number};
+use super::{Cast, item};
 use crate::Context;
 use crate::error::{Error, Result, check_len};
-use crate::tensor::{Scalar, View, ViewMut};
+use crate::tensor::{Number, View, ViewMut};
 
-/// Shape: writes dims as numbers; an error if one is beyond `i64`.
+/// `Shape`: writes dims to a tensor.
+///
+/// ```
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let mut y = [0; 2];
+/// let y = ops::write_dims(cx, &[2, 3], ViewMut::new(&mut y, [2])?)?;
+/// assert_eq!(y.as_slice()?, [2, 3]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If y does not have one element per dim, or a dim does not fit `i64`.
 pub fn write_dims<'y, const R: usize>(
     _: &mut Context<'_>,
     dims: &[usize],
@@ -19,18 +35,26 @@ pub fn write_dims<'y, const R: usize>(
     Ok(y.into_view())
 }
 
-/// A size that a model computes: element `index` of `sizes`.
-pub fn size_at<T: Scalar + Cast<i64>, const R: usize>(sizes: View<'_, T, R>, index: usize) -> Result<usize> {
+/// Reads a size that the model computes: element `index` of `sizes`.
+///
+/// # Errors
+///
+/// If there is no such element, or it is negative.
+pub fn size_at<T: Number + Cast<i64>, const R: usize>(sizes: View<'_, T, R>, index: usize) -> Result<usize> {
     let size = sizes.as_slice()?.get(index).and_then(|&size| usize::try_from(size.cast()).ok());
-    size.ok_or(Error::Dims { what: "shape", must: "be sizes that are not negative" })
+    size.ok_or(Error::Dims { what: "shape", must: "hold only sizes that are not negative" })
 }
 
-/// The axis, among those of a tensor of this rank, that a number says; a negative one counts from the end.
-pub fn axis_from<T: Scalar + Cast<i64>, const R: usize>(axis: View<'_, T, R>, rank: usize) -> Result<usize> {
-    let axis = number(axis)?.cast();
-    let place = if axis < 0 { axis.saturating_add_unsigned(rank as u64) } else { axis };
-    let place = usize::try_from(place).ok().filter(|&place| place < rank);
-    place.ok_or(Error::Dims { what: "axis", must: "be one of the tensor's axes" })
+/// Reads an axis of a tensor with this rank; a negative number counts from the end.
+///
+/// # Errors
+///
+/// If `axis` does not have exactly one element, or the tensor has no such axis.
+pub fn axis_from<T: Number + Cast<i64>, const R: usize>(axis: View<'_, T, R>, rank: usize) -> Result<usize> {
+    let axis = item(axis)?.cast();
+    let axis = if axis < 0 { axis.saturating_add_unsigned(rank as u64) } else { axis };
+    let axis = usize::try_from(axis).ok().filter(|&axis| axis < rank);
+    axis.ok_or(Error::Dims { what: "axis", must: "be an axis of the tensor" })
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
-//! Parts of a tensor: elements at regular distances along each axis.
+//! Slice: elements at regular intervals along each axis.
 
 use super::strided::{Strided, strides};
 use crate::Context;
 use crate::error::{Result, require};
 use crate::tensor::{Shape, View, ViewMut};
 
-/// Takes as many elements along each axis i as y has, from `starts[i]` on in steps of `steps[i]`, which may be negative.
+/// Reads elements from `starts[i]` on in steps of `steps[i]` along every axis i. The dims of y give the counts; steps may be
+/// negative.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
@@ -17,6 +20,10 @@ use crate::tensor::{Shape, View, ViewMut};
 /// assert_eq!(y.as_slice()?, [3, 1, 6, 4]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If an element is outside x, or x has more than 8 dims.
 pub fn slice<'y, T: Copy, const R: usize>(
     _: &mut Context<'_>,
     starts: [usize; R],
@@ -44,11 +51,11 @@ fn run<T: Copy>(
     let strides = strides(dims);
     let mut start = 0;
     for axis in 0..rank {
-        // The last element taken must lie in the axis too.
+        // The last element must be within the axis, too.
         let last = isize::try_from(out_dims[axis] - 1).ok().and_then(|n| n.checked_mul(steps[axis]));
         let last = last.and_then(|distance| starts[axis].checked_add_signed(distance));
         let inside = starts[axis] < dims[axis] && last.is_some_and(|last| last < dims[axis]);
-        require(inside, "slice", "lie within the dims")?;
+        require(inside, "slice", "be within the dims of x")?;
         start += starts[axis] * strides[axis];
     }
     let mut strided = Strided::new(start);

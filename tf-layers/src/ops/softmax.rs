@@ -1,4 +1,4 @@
-//! Softmax and its logarithm.
+//! Softmax and `LogSoftmax`.
 
 use crate::Context;
 use crate::error::Result;
@@ -8,12 +8,11 @@ use crate::ops::reduce::row;
 use crate::simd::{Isa, Kernel, Simd};
 use crate::tensor::{View, ViewMut, around, check_dims};
 
-/// Softmax: y = eˣ / Σeˣ along an axis, free of overflow. x and y have the same dims.
+/// Softmax along an axis: y = eˣ⁻ᵐ / Σeˣ⁻ᵐ, where m is the maximum, so that nothing overflows.
 ///
 /// ```
 /// use tf_layers::ops::softmax;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -23,6 +22,10 @@ use crate::tensor::{View, ViewMut, around, check_dims};
 /// assert_eq!(y.as_slice()?, [0.5, 0.5, 1.0, 0.0]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If y does not have the dims of x, or x has no such axis.
 pub fn softmax<'y, const R: usize>(
     cx: &mut Context<'_>,
     axis: usize,
@@ -33,7 +36,11 @@ pub fn softmax<'y, const R: usize>(
     softmax_in_place(cx, axis, y)
 }
 
-/// Like [`softmax`], with x in y.
+/// [`softmax`] of y, in place.
+///
+/// # Errors
+///
+/// If y has no such axis.
 pub fn softmax_in_place<'y, const R: usize>(
     cx: &mut Context<'_>,
     axis: usize,
@@ -44,7 +51,11 @@ pub fn softmax_in_place<'y, const R: usize>(
     Ok(y.into_view())
 }
 
-/// `LogSoftmax`: y = x − ln Σeˣ along an axis, free of overflow. x and y have the same dims.
+/// `LogSoftmax` along an axis: y = (x − m) − ln Σeˣ⁻ᵐ, where m is the maximum, so that nothing overflows.
+///
+/// # Errors
+///
+/// If y does not have the dims of x, or x has no such axis.
 pub fn log_softmax<'y, const R: usize>(
     cx: &mut Context<'_>,
     axis: usize,
@@ -55,7 +66,11 @@ pub fn log_softmax<'y, const R: usize>(
     log_softmax_in_place(cx, axis, y)
 }
 
-/// Like [`log_softmax`], with x in y.
+/// [`log_softmax`] of y, in place.
+///
+/// # Errors
+///
+/// If y has no such axis.
 pub fn log_softmax_in_place<'y, const R: usize>(
     cx: &mut Context<'_>,
     axis: usize,
@@ -72,26 +87,26 @@ fn copy<const R: usize>(x: View<'_, f32, R>, y: &mut ViewMut<'_, f32, R>) -> Res
     Ok(())
 }
 
-/// Softmax of every row of y.
+/// Softmax of every row of y, in place.
 pub(crate) fn softmax_rows(isa: Isa, columns: usize, y: &mut [f32]) {
     run::<false>(isa, [columns, 1], y);
 }
 
-/// Either function for y `[.., axis, inner]`.
+/// Softmax or `LogSoftmax` of y `[.., axis, inner]`, in place.
 fn run<const LOGARITHM: bool>(isa: Isa, [axis, inner]: [usize; 2], y: &mut [f32]) {
     if !y.is_empty() {
-        isa.run(Run::<LOGARITHM> { axis, inner, y });
+        isa.run(SoftmaxKernel::<LOGARITHM> { axis, inner, y });
     }
 }
 
-/// Either function has kernels of its own: hardly a program uses both.
-struct Run<'a, const LOGARITHM: bool> {
+/// The kernel of one function; a constant parameter, because few programs use both functions.
+struct SoftmaxKernel<'a, const LOGARITHM: bool> {
     axis: usize,
     inner: usize,
     y: &'a mut [f32],
 }
 
-impl<const LOGARITHM: bool> Kernel for Run<'_, LOGARITHM> {
+impl<const LOGARITHM: bool> Kernel for SoftmaxKernel<'_, LOGARITHM> {
     type Output = ();
 
     #[inline(always)]
@@ -112,8 +127,8 @@ impl<const LOGARITHM: bool> Kernel for Run<'_, LOGARITHM> {
     }
 }
 
-/// Rows of one vector each, four at a time: their chains of operations overlap, and a load that waits for the
-/// partial store beside it waits once for all four.
+/// Rows that fit in one vector, four at a time: their dependency chains overlap, and a load that must wait for the partial
+/// store of the row before it stalls once for all four.
 #[inline(always)]
 fn short_rows<S: Simd>(s: S, axis: usize, y: &mut [f32], logarithm: bool) {
     let mut groups = y.chunks_exact_mut(4 * axis);
@@ -165,7 +180,7 @@ fn along_row<S: Simd>(s: S, y: &mut [f32], logarithm: bool) {
     finish_row(s, y, sum, logarithm);
 }
 
-/// The same for the first `width` columns of rows `inner` apart.
+/// Softmax along the first `width` columns of a matrix with rows of `inner` elements.
 #[inline(always)]
 fn along_columns<S: Simd>(s: S, y: &mut [f32], inner: usize, width: usize, logarithm: bool) {
     let mut highest = s.splat(f32::NEG_INFINITY);
@@ -187,7 +202,7 @@ fn along_columns<S: Simd>(s: S, y: &mut [f32], inner: usize, width: usize, logar
     }
 }
 
-/// Divides a row by the sum of its exponentials, or subtracts the logarithm of the sum.
+/// Divides a row by `sum`, or subtracts the logarithm of `sum` from it.
 #[inline(always)]
 fn finish_row<S: Simd>(s: S, y: &mut [f32], sum: S::F32, logarithm: bool) {
     let log_sum = if logarithm { log(s, sum) } else { sum };

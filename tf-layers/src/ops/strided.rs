@@ -1,27 +1,27 @@
-//! Copying from an array whose dims are walked with strides of their own.
+//! Copying from an array with arbitrary strides.
 
 use crate::tensor::MAX_RANK;
 
-/// Where the elements of a result come from: element (i, j, …) is `x[start + i·stride₀ + j·stride₁ + …]`.
+/// A strided copy: element (i, j, …) of the result is `x[start + i·stride₀ + j·stride₁ + …]`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Strided {
     start: usize,
     rank: usize,
-    /// From the innermost axis outward; neighbours that can be walked as one are merged.
+    /// The dims from the innermost axis outward; adjacent axes are merged where the strides allow it.
     dims: [usize; MAX_RANK],
-    /// Negative strides are wrapped, as are the sums that they enter.
+    /// The strides; negative ones are wrapped, as are offsets computed from them.
     strides: [usize; MAX_RANK],
 }
 
-/// Side of the squares in which a transposition is done, so that both sides stay in the cache.
-const SQUARE: usize = 16;
+/// The side of the blocks of a transposition. Source and destination of a block fit in the level-1 cache.
+const BLOCK: usize = 16;
 
 impl Strided {
     pub fn new(start: usize) -> Self {
         Self { start, rank: 0, dims: [1; MAX_RANK], strides: [0; MAX_RANK] }
     }
 
-    /// Adds the next axis outward. There must be at most `MAX_RANK`.
+    /// Adds the next axis outward. There can be at most `MAX_RANK`.
     pub fn push(&mut self, dim: usize, stride: usize) {
         if dim == 1 {
             return;
@@ -37,12 +37,12 @@ impl Strided {
         self.rank += 1;
     }
 
-    /// Fills `y`, which has exactly as many elements as there are, all of which must lie in `x`.
+    /// Fills y, whose length must be the product of the dims; all offsets must be within x.
     pub fn copy<T: Copy>(&self, x: &[T], y: &mut [T]) {
         if y.is_empty() {
             return;
         }
-        // The axis along which x is contiguous, if it is not the innermost of y already.
+        // The axis along which x is contiguous, unless it is the innermost axis of y.
         let along = (1..self.rank).find(|&axis| self.strides[axis] == 1 && self.strides[0] != 0);
         let [row, stride] = [self.dims[0], self.strides[0]];
         let mut at = [0usize; MAX_RANK];
@@ -54,7 +54,7 @@ impl Strided {
         let mut to = 0;
         loop {
             match along {
-                Some(axis) => self.square(x, from, y, to, axis, sizes[axis - 1]),
+                Some(axis) => self.transpose(x, from, y, to, axis, sizes[axis - 1]),
                 None if stride == 1 => y[to..to + row].copy_from_slice(&x[from..from + row]),
                 None if stride == 0 => y[to..to + row].fill(x[from]),
                 None => {
@@ -86,13 +86,13 @@ impl Strided {
         }
     }
 
-    /// Copies the plane of the innermost axis of y and the axis along which x is contiguous.
-    fn square<T: Copy>(&self, x: &[T], from: usize, y: &mut [T], to: usize, axis: usize, pitch: usize) {
+    /// Copies the plane of the innermost axis of y and the axis along which x is contiguous, block by block.
+    fn transpose<T: Copy>(&self, x: &[T], from: usize, y: &mut [T], to: usize, axis: usize, pitch: usize) {
         let (row, stride) = (self.dims[0], self.strides[0]);
-        for first in (0..self.dims[axis]).step_by(SQUARE) {
-            let last = self.dims[axis].min(first + SQUARE);
-            for column in (0..row).step_by(SQUARE) {
-                let width = SQUARE.min(row - column);
+        for first in (0..self.dims[axis]).step_by(BLOCK) {
+            let last = self.dims[axis].min(first + BLOCK);
+            for column in (0..row).step_by(BLOCK) {
+                let width = BLOCK.min(row - column);
                 for i in first..last {
                     let mut from = from.wrapping_add(i).wrapping_add(stride.wrapping_mul(column));
                     for y in &mut y[to + i * pitch + column..][..width] {
@@ -105,7 +105,7 @@ impl Strided {
     }
 }
 
-/// The distance between neighbours along each axis of a row-major array.
+/// The strides of a row-major array.
 pub(super) fn strides(dims: &[usize]) -> [usize; MAX_RANK] {
     let mut strides = [1usize; MAX_RANK];
     for axis in (1..dims.len()).rev() {

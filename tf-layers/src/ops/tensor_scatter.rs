@@ -1,16 +1,18 @@
-//! `TensorScatter`: writing steps into a sequence that keeps what came before, such as a cache of keys and values.
+//! `TensorScatter`: writes steps to a cache, such as the keys and values of an attention layer.
 
 use crate::Context;
 use crate::error::{Error, Result, check_len, require};
 use crate::tensor::{Index, View, ViewMut, check_dims, len};
 
-/// y = x, but that for each part b of the batch, the first axis, `updates` stand from place `starts[b]` on along `axis`.
+/// Copies x to y and writes the updates of every sample b to y, from index `starts[b]` on along `axis`.
 ///
-/// `updates` has the dims of x but for the axis. Places beyond the end are an error or, if `circular`, begin at the front
-/// again. `input` is the name of the tensor of places, for errors.
+/// The first axis is the batch. `updates` has the dims of x except along `axis`. If `circular`, indices beyond the end wrap
+/// around. `input` is the name of the tensor of start indices for error messages.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let cache = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
@@ -22,6 +24,10 @@ use crate::tensor::{Index, View, ViewMut, check_dims, len};
 /// assert_eq!(y.as_slice()?, [1, 2, 7, 8, 5, 6]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If the axis is the batch or none of x, the dims do not match, or an index is out of range.
 #[allow(clippy::too_many_arguments)]
 pub fn tensor_scatter<'y, T: Copy, I: Index, const R: usize>(
     _: &mut Context<'_>,
@@ -35,9 +41,9 @@ pub fn tensor_scatter<'y, T: Copy, I: Index, const R: usize>(
 ) -> Result<View<'y, T, R>> {
     let dims = x.dims();
     check_dims(&dims, &y.dims())?;
-    require(0 < axis && axis < R, "axis", "be one of the tensor's behind the batch")?;
+    require(0 < axis && axis < R, "axis", "be an axis of the tensor after the batch")?;
     let same = updates.dims().iter().zip(&dims).enumerate().all(|(i, (a, b))| i == axis || a == b);
-    require(same, "updates", "have the dims of x but for the axis")?;
+    require(same, "updates", "have the dims of x except along the axis")?;
     check_len("starts", dims[0], starts.dims()[0])?;
     let (outer, inner) = (len(&dims[1..axis])?, len(&dims[axis + 1..])?);
     let writer = Writer { input, circular, outer, axis: dims[axis], steps: updates.dims()[axis], inner };
@@ -47,7 +53,7 @@ pub fn tensor_scatter<'y, T: Copy, I: Index, const R: usize>(
     Ok(y.into_view())
 }
 
-/// y is `[batch, outer, axis, inner]`, the updates `[batch, outer, steps, inner]`.
+/// Writes updates `[batch, outer, steps, inner]` to y `[batch, outer, axis, inner]`.
 struct Writer {
     input: &'static str,
     circular: bool,
@@ -66,9 +72,9 @@ impl Writer {
         for (position, start) in starts.iter().enumerate() {
             let value = start.index().unwrap_or(i64::MIN);
             for step in 0..steps {
-                let place = usize::try_from(value).ok().and_then(|place| place.checked_add(step));
-                let place = place.map(|place| if self.circular && axis > 0 { place % axis } else { place });
-                let place = place.filter(|&place| place < axis).ok_or(Error::Index {
+                let index = usize::try_from(value).ok().and_then(|start| start.checked_add(step));
+                let index = index.map(|index| if self.circular && axis > 0 { index % axis } else { index });
+                let index = index.filter(|&index| index < axis).ok_or(Error::Index {
                     tensor: self.input,
                     position,
                     len: starts.len(),
@@ -76,7 +82,7 @@ impl Writer {
                     size: axis,
                 })?;
                 for row in position * outer..(position + 1) * outer {
-                    let (to, from) = ((row * axis + place) * inner, (row * steps + step) * inner);
+                    let (to, from) = ((row * axis + index) * inner, (row * steps + step) * inner);
                     y[to..to + inner].copy_from_slice(&updates[from..from + inner]);
                 }
             }

@@ -1,13 +1,15 @@
-//! Repeating a tensor as a whole.
+//! Tile: repeats a tensor.
 
 use crate::Context;
 use crate::error::{Result, require};
 use crate::tensor::{View, ViewMut, len};
 
-/// Repeats x as a whole along every axis, as often as fills y. Its dims are multiples of those of x.
+/// Repeats x along every axis until y is full. The dims of y are multiples of those of x.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::tile, tensor::{View, ViewMut}};
+/// use tf_layers::ops::tile;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let mut y = [0; 6];
@@ -15,6 +17,10 @@ use crate::tensor::{View, ViewMut, len};
 /// assert_eq!(y.as_slice()?, [1, 2, 1, 2, 1, 2]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If a dim of y is not a multiple of that of x.
 pub fn tile<'y, T: Copy, const R: usize>(
     _: &mut Context<'_>,
     x: View<'_, T, R>,
@@ -30,12 +36,13 @@ fn repeat<T: Copy>(dims: &[usize], y_dims: &[usize], x: &[T], y: &mut [T]) -> Re
     if y.is_empty() {
         return Ok(());
     }
-    // The result is made in place, from the innermost axis outward: `size` elements hold what x's last axes give.
+    // In place, from the innermost axis outward: the first `size` elements hold x repeated along the axes done so far.
     let mut size = x.len();
     y[..size].copy_from_slice(x);
     for axis in (0..dims.len()).rev() {
         let repeats = y_dims[axis] / dims[axis];
-        // Blocks along this axis stand one after the other at the front, and spread out from the last one.
+        // The blocks are contiguous at the front. They are spread out from the last to the first, so that none is
+        // overwritten before it is copied.
         let outer = len(&dims[..axis])?;
         let block = size / outer;
         for i in (0..outer).rev() {

@@ -1,12 +1,12 @@
-//! The greatest elements along an axis, in order.
+//! `TopK`: the largest or smallest elements along an axis, sorted.
 
 use crate::Context;
 use crate::error::{Result, require};
-use crate::tensor::{Scalar, View, ViewMut, around};
+use crate::tensor::{Number, View, ViewMut, around};
 
-/// Whether `a` comes before `b` among the greatest, or among the least; NaN is beyond all numbers both ways.
-pub(super) fn before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
-    // Nothing but a NaN differs from itself.
+/// Whether `a` precedes `b` in descending order, or in ascending order; a NaN precedes all numbers in both.
+pub(super) fn before<T: Number>(greatest: bool, a: T, b: T) -> bool {
+    // Only a NaN differs from itself.
     #[allow(clippy::eq_op)]
     let (a_nan, b_nan) = (a != a, b != b);
     if a_nan || b_nan {
@@ -18,20 +18,22 @@ pub(super) fn before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
     }
 }
 
-/// The same with NaN greater than all numbers, as where elements are sorted.
-fn sorted_before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
+/// Like [`before`], but NaN is greater than all numbers in both orders, as in a sort.
+fn sorted_before<T: Number>(greatest: bool, a: T, b: T) -> bool {
     #[allow(clippy::eq_op)]
     let (a_nan, b_nan) = (a != a, b != b);
     if greatest || !(a_nan || b_nan) { before(greatest, a, b) } else { b_nan && !a_nan }
 }
 
-/// The greatest elements along an axis, or the least if not `largest`, and where they are, the foremost first.
+/// The largest elements along an axis, or the smallest unless `largest`, with their indices, in sorted order.
 ///
-/// `values` and `indices` have the dims of x, but for the axis as many elements as are asked for. Of equal elements the
-/// first ones count; NaN is greater than any number.
+/// `values` and `indices` have the dims of x, but k elements along the axis. Of equal elements, those with lower indices
+/// come first. NaN is greater than any number.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::top_k, tensor::{View, ViewMut}};
+/// use tf_layers::ops::top_k;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[3.0, 1.0, 2.0, 5.0], [4])?;
@@ -41,7 +43,11 @@ fn sorted_before<T: Scalar>(greatest: bool, a: T, b: T) -> bool {
 /// assert_eq!((values.as_slice()?, indices.as_slice()?), (&[5.0, 3.0][..], &[3, 0][..]));
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
-pub fn top_k<'y, T: Scalar, const R: usize>(
+///
+/// # Errors
+///
+/// If x has no such axis, k exceeds it, or the dims do not match.
+pub fn top_k<'y, T: Number, const R: usize>(
     _: &mut Context<'_>,
     axis: usize,
     largest: bool,
@@ -52,16 +58,16 @@ pub fn top_k<'y, T: Scalar, const R: usize>(
     let mut expected = x.dims();
     let dims = around(&expected, axis, 1)?;
     let k = values.dims()[axis];
-    require(k <= dims[1], "k", "be no more than the axis has elements")?;
+    require(k <= dims[1], "k", "not exceed the size of the axis")?;
     expected[axis] = k;
-    require(expected == values.dims(), "values", "have the dims of x but for the axis")?;
+    require(expected == values.dims(), "values", "have the dims of x except along the axis")?;
     require(expected == indices.dims(), "indices", "have the dims of the values")?;
     sort(dims, k, largest, x.as_slice()?, values.as_mut_slice()?, indices.as_mut_slice()?);
     Ok((values.into_view(), indices.into_view()))
 }
 
-/// From x `[outer, axis, inner]` to both results `[outer, k, inner]`.
-fn sort<T: Scalar>(
+/// From x `[outer, axis, inner]` to values and indices `[outer, k, inner]`.
+fn sort<T: Number>(
     [outer, axis, inner]: [usize; 3],
     k: usize,
     greatest: bool,
@@ -77,7 +83,7 @@ fn sort<T: Scalar>(
         let mut heap = Heap {
             at: |j: i64| x[start + j as usize * inner],
             greatest,
-            places: indices,
+            indices,
             first: i / inner * k * inner + i % inner,
             step: inner,
         };
@@ -86,37 +92,37 @@ fn sort<T: Scalar>(
         }
         heap.sort(k);
         for j in 0..k {
-            let place = (i / inner * k + j) * inner + i % inner;
-            values[place] = x[start + indices[place] as usize * inner];
+            let at = (i / inner * k + j) * inner + i % inner;
+            values[at] = x[start + indices[at] as usize * inner];
         }
     }
 }
 
-/// The foremost elements so far, as a heap with the hindmost of them on top, in the memory of the result.
+/// The first k elements in sorted order so far: a heap with the last of them on top, in the memory of the result.
 struct Heap<'a, T, F: Fn(i64) -> T> {
     at: F,
     greatest: bool,
-    places: &'a mut [i64],
+    indices: &'a mut [i64],
     first: usize,
     step: usize,
 }
 
-impl<T: Scalar, F: Fn(i64) -> T> Heap<'_, T, F> {
+impl<T: Number, F: Fn(i64) -> T> Heap<'_, T, F> {
     fn get(&mut self, i: usize) -> &mut i64 {
-        &mut self.places[self.first + i * self.step]
+        &mut self.indices[self.first + i * self.step]
     }
 
     fn swap(&mut self, i: usize, j: usize) {
-        self.places.swap(self.first + i * self.step, self.first + j * self.step);
+        self.indices.swap(self.first + i * self.step, self.first + j * self.step);
     }
 
-    /// Whether element `a` comes before element `b`: by its value or, of equal ones, by its place.
+    /// Whether element `a` precedes element `b`, by value or, if the values are equal, by index.
     fn sorted_before(&self, a: i64, b: i64) -> bool {
         let (x, y) = ((self.at)(a), (self.at)(b));
         sorted_before(self.greatest, x, y) || (a < b && !sorted_before(self.greatest, y, x))
     }
 
-    /// Takes in element `j`, of those from 0 on in their order, if it is one of the `k` foremost.
+    /// Inserts element `j` if it is among the first `k`. Elements must be offered in order, from 0 on.
     fn offer(&mut self, j: usize, k: usize) {
         if j < k {
             *self.get(j) = j as i64;
@@ -131,15 +137,15 @@ impl<T: Scalar, F: Fn(i64) -> T> Heap<'_, T, F> {
                 child = parent;
             }
         } else {
-            let hindmost = *self.get(0);
-            if self.sorted_before(j as i64, hindmost) {
+            let last = *self.get(0);
+            if self.sorted_before(j as i64, last) {
                 *self.get(0) = j as i64;
                 self.sink(k);
             }
         }
     }
 
-    /// Brings the top of a heap of `size` to where it belongs.
+    /// Restores the order of a heap of `size` elements after its top was replaced.
     fn sink(&mut self, size: usize) {
         let mut parent = 0;
         while 2 * parent + 1 < size {
@@ -157,7 +163,7 @@ impl<T: Scalar, F: Fn(i64) -> T> Heap<'_, T, F> {
         }
     }
 
-    /// Puts the heap of `k` in order, the foremost first.
+    /// Sorts the heap of `k` elements.
     fn sort(&mut self, k: usize) {
         for size in (1..k).rev() {
             self.swap(0, size);

@@ -1,4 +1,4 @@
-//! Permuting axes.
+//! Transpose: permutes axes.
 
 use super::strided::{Strided, strides};
 use crate::Context;
@@ -8,7 +8,9 @@ use crate::tensor::{MAX_RANK, Shape, View, ViewMut};
 /// Permutes the axes: axis i of y is axis `perm[i]` of x.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::transpose, tensor::{View, ViewMut}};
+/// use tf_layers::ops::transpose;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1, 2, 3, 4, 5, 6], [2, 3])?;
@@ -17,6 +19,10 @@ use crate::tensor::{MAX_RANK, Shape, View, ViewMut};
 /// assert_eq!(y.as_slice()?, [1, 4, 2, 5, 3, 6]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// If `perm` is not a permutation of the axes, y does not have the permuted dims of x, or there are more than 8.
 pub fn transpose<'y, T: Copy, const R: usize>(
     _: &mut Context<'_>,
     perm: [usize; R],
@@ -27,7 +33,7 @@ pub fn transpose<'y, T: Copy, const R: usize>(
     Ok(y.into_view())
 }
 
-/// The walk over x in the order of y; both have as many dims as `perm` has entries.
+/// The strided copy from x to y; x, y and `perm` have the same length.
 fn plan(perm: &[usize], x: &[usize], y: &[usize]) -> Result<Strided> {
     Shape::new(x)?;
     let mut seen = [false; MAX_RANK];

@@ -1,4 +1,4 @@
-//! Mathematical functions of one number.
+//! Elementwise functions of an `f32` tensor.
 
 use crate::Context;
 use crate::error::Result;
@@ -10,10 +10,12 @@ use crate::tensor::{View, ViewMut, check_dims};
 /// Declares [`Unary`].
 macro_rules! functions {
     (|$s:ident, $x:ident| $($(#[$doc:meta])* $variant:ident => $e:expr;)+) => {
-        /// A mathematical function of one number.
+        /// An elementwise mathematical function.
         ///
         /// ```
-        /// # use tf_layers::{Buffer, Context, Isa, ops::Unary, tensor::{View, ViewMut}};
+        /// use tf_layers::ops::Unary;
+        /// use tf_layers::prelude::*;
+        ///
         /// # let mut scratch = Buffer::default();
         /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
         /// let mut y = [0.0; 2];
@@ -28,7 +30,7 @@ macro_rules! functions {
         }
 
         impl Unary {
-            /// Inlined, so that a program whose functions are constants holds no others.
+            /// Inlined, so that a program contains only the functions that it names as constants.
             #[inline(always)]
             fn apply(self, isa: Isa, x: Source<'_>, y: &mut [f32]) {
                 match self {
@@ -43,7 +45,11 @@ macro_rules! functions {
 }
 
 impl Unary {
-    /// y = f(x), element by element; y has the dims of x.
+    /// Computes y = f(x).
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x.
     #[inline(always)]
     pub fn run<'y, const R: usize>(
         self,
@@ -56,7 +62,11 @@ impl Unary {
         Ok(y.into_view())
     }
 
-    /// y = f(y), element by element.
+    /// Computes y = f(y).
+    ///
+    /// # Errors
+    ///
+    /// If there are gaps between the rows of y.
     #[inline(always)]
     pub fn run_in_place<'y, const R: usize>(
         self,
@@ -68,7 +78,7 @@ impl Unary {
     }
 }
 
-/// A function of one number that is computed lane by lane.
+/// Computes a scalar function lane by lane.
 #[inline(always)]
 fn by_lane<S: Simd>(s: S, x: S::F32, f: fn(f32) -> f32) -> S::F32 {
     let mut lanes = [0.0; crate::simd::PANEL];
@@ -101,13 +111,13 @@ functions! {
     Expm1 => math::expm1(s, x);
     /// The error function
     Erf => math::erf(s, x);
-    /// The greatest integer that is not above x
+    /// ⌊x⌋
     Floor => s.floor(x);
-    /// The least integer that is not below x
+    /// ⌈x⌉
     Ceil => s.neg(s.floor(s.neg(x)));
-    /// The nearest integer, halves to the even one
+    /// The nearest integer; ties go to the even one
     Round => s.round(x);
-    /// −1, 0 or 1; NaN stays
+    /// −1, 0 or 1; NaN for NaN
     Sign => {
         let one = s.copysign(s.splat(1.0), x);
         s.select(s.lt(s.splat(0.0), s.abs(x)), one, x)

@@ -1,76 +1,96 @@
-//! Unique: the different slices of a tensor.
+//! Unique: the distinct slices of a tensor.
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
-use crate::tensor::{Scalar, View, ViewMut, around, check_joined_dims};
+use crate::tensor::{Number, View, ViewMut, around, check_joined_dims};
 
-/// The different slices of a tensor along an axis, once each.
+/// The distinct slices of a tensor along an axis.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[3, 1, 3], [3])?;
-/// let unique = ops::Unique { axis: 0, sorted: true };
+/// let unique = ops::Unique::new(0);
 /// let count = unique.count(x)?;
-/// let (mut y, mut first, mut inverse, mut counts) = ([0; 2], [0; 2], [0; 3], [0; 2]);
-/// let [first, inverse, counts] = [&mut first[..], &mut inverse, &mut counts];
-/// let (y, ..) = unique.run(
+/// let (mut y, mut indices, mut inverse, mut counts) = ([0; 2], [0; 2], [0; 3], [0; 2]);
+/// let (y, indices, inverse, counts) = unique.run(
 ///     cx,
 ///     x,
 ///     ViewMut::new(&mut y, [count])?,
-///     ViewMut::new(first, [count])?,
-///     ViewMut::new(inverse, [3])?,
-///     ViewMut::new(counts, [count])?,
+///     ViewMut::new(&mut indices, [count])?,
+///     ViewMut::new(&mut inverse, [3])?,
+///     ViewMut::new(&mut counts, [count])?,
 /// )?;
 /// assert_eq!(y.as_slice()?, [1, 3]);
+/// assert_eq!(indices.as_slice()?, [1, 0]);
+/// assert_eq!(inverse.as_slice()?, [1, 0, 1]);
+/// assert_eq!(counts.as_slice()?, [1, 2]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unique {
-    /// The axis that the slices lie along.
+    /// The axis along which slices are compared.
     pub axis: usize,
-    /// In ascending order, or else in that of their first occurrence.
+    /// Sort the slices in ascending order instead of the order of their first occurrence.
     pub sorted: bool,
 }
 
 impl Unique {
-    /// How many there are.
-    pub fn count<T: Scalar, const R: usize>(&self, x: View<'_, T, R>) -> Result<usize> {
+    /// The distinct slices along `axis` in ascending order.
+    #[must_use]
+    pub const fn new(axis: usize) -> Self {
+        Self { axis, sorted: true }
+    }
+
+    /// The number of distinct slices.
+    ///
+    /// # Errors
+    ///
+    /// If x has no such axis.
+    pub fn count<T: Number, const R: usize>(&self, x: View<'_, T, R>) -> Result<usize> {
         Ok(Slices { dims: around(&x.dims(), self.axis, 1)?, x: x.as_slice()? }.count())
     }
 
-    /// y has the dims of x, with their count on the axis. The other outputs are vectors: for each slice of y, where it
-    /// stood first; for each slice of x, which of those of y it is; for each slice of y, how often it occurs.
+    /// Writes the distinct slices to y, which has the dims of x, but their count along the axis.
+    ///
+    /// The other outputs are vectors. `indices` and `counts` have an element per slice of y: the index of its first
+    /// occurrence in x, and the number of its occurrences. `inverse` has an element per slice of x: its index in y.
+    ///
+    /// # Errors
+    ///
+    /// If x has no such axis, or the dims of an output do not match the [`count`](Self::count).
     #[allow(clippy::type_complexity)]
-    pub fn run<'y, T: Scalar, const R: usize>(
+    pub fn run<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
         mut y: ViewMut<'y, T, R>,
-        mut first: ViewMut<'y, i64, 1>,
+        mut indices: ViewMut<'y, i64, 1>,
         mut inverse: ViewMut<'y, i64, 1>,
         mut counts: ViewMut<'y, i64, 1>,
     ) -> Result<(View<'y, T, R>, View<'y, i64, 1>, View<'y, i64, 1>, View<'y, i64, 1>)> {
-        let (dims, [count]) = (x.dims(), first.dims());
+        let (dims, [count]) = (x.dims(), indices.dims());
         let slices = Slices { dims: around(&dims, self.axis, 1)?, x: x.as_slice()? };
         check_joined_dims(&[&dims[..self.axis], &[count], &dims[self.axis + 1..]], &y.dims())?;
         check_len("inverse", dims[self.axis], inverse.dims()[0])?;
         check_len("counts", count, counts.dims()[0])?;
-        let places = first.as_mut_slice()?;
-        slices.find(self.sorted, places, inverse.as_mut_slice()?, counts.as_mut_slice()?)?;
-        slices.copy(places, y.as_mut_slice()?);
-        Ok((y.into_view(), first.into_view(), inverse.into_view(), counts.into_view()))
+        let first = indices.as_mut_slice()?;
+        slices.find(self.sorted, first, inverse.as_mut_slice()?, counts.as_mut_slice()?)?;
+        slices.copy(first, y.as_mut_slice()?);
+        Ok((y.into_view(), indices.into_view(), inverse.into_view(), counts.into_view()))
     }
 }
 
-/// The slices of x, which is `[outer, axis, inner]`.
+/// The slices of x `[outer, axis, inner]` along the axis.
 struct Slices<'a, T> {
     dims: [usize; 3],
     x: &'a [T],
 }
 
-impl<T: Scalar> Slices<'_, T> {
+impl<T: Number> Slices<'_, T> {
     fn count(&self) -> usize {
         if self.x.is_empty() {
             return self.dims[1].min(1);
@@ -83,12 +103,12 @@ impl<T: Scalar> Slices<'_, T> {
         let mut found = 0;
         for i in 0..self.dims[1] {
             if !first[..found].iter().any(|&j| self.equal(i, j as usize)) {
-                require(found < count, "first", "have room for all different slices")?;
+                require(found < count, "indices", "have an element for every distinct slice")?;
                 first[found] = i as i64;
                 found += 1;
             }
         }
-        require(found == count, "first", "be as many as there are different slices")?;
+        require(found == count, "indices", "have only one element for every distinct slice")?;
         if sorted {
             first.sort_unstable_by(|&i, &j| self.compare(i as usize, j as usize));
         }
@@ -101,11 +121,11 @@ impl<T: Scalar> Slices<'_, T> {
         Ok(())
     }
 
-    /// The slices at these places, one after the other.
-    fn copy(&self, places: &[i64], y: &mut [T]) {
+    /// Copies the slices with these indices.
+    fn copy(&self, indices: &[i64], y: &mut [T]) {
         let [_, axis, inner] = self.dims;
-        for (row, y) in y.chunks_exact_mut((places.len() * inner).max(1)).enumerate() {
-            for (y, &from) in y.chunks_exact_mut(inner).zip(places) {
+        for (row, y) in y.chunks_exact_mut((indices.len() * inner).max(1)).enumerate() {
+            for (y, &from) in y.chunks_exact_mut(inner).zip(indices) {
                 y.copy_from_slice(&self.x[(row * axis + from as usize) * inner..][..inner]);
             }
         }
@@ -113,7 +133,7 @@ impl<T: Scalar> Slices<'_, T> {
 
     fn pairs(&self, i: usize, j: usize) -> impl Iterator<Item = (T, T)> {
         let ([outer, axis, inner], x) = (self.dims, self.x);
-        let at = move |row: usize, place: usize| (row * axis + place) * inner;
+        let at = move |row: usize, index: usize| (row * axis + index) * inner;
         (0..outer).flat_map(move |row| (0..inner).map(move |k| (x[at(row, i) + k], x[at(row, j) + k])))
     }
 
@@ -123,7 +143,7 @@ impl<T: Scalar> Slices<'_, T> {
 
     fn compare(&self, i: usize, j: usize) -> core::cmp::Ordering {
         let different = self.pairs(i, j).find(|(a, b)| a != b);
-        // NaN comes last, as in NumPy; several are in the order in which they stand.
+        // NaN comes last, as in NumPy; several NaNs are sorted by index.
         different.map_or(core::cmp::Ordering::Equal, |(a, b)| {
             #[allow(clippy::eq_op)]
             a.partial_cmp(&b).unwrap_or_else(|| (a != a).cmp(&(b != b)).then(i.cmp(&j)))
@@ -138,8 +158,8 @@ mod tests {
     use crate::tensor::Buffer;
     use alloc::vec::Vec;
 
-    /// y, first, inverse and counts of a layer with so many different slices.
-    fn run<T: Scalar, const R: usize>(
+    /// y, indices, inverse and counts for a tensor with `count` distinct slices.
+    fn run<T: Number, const R: usize>(
         unique: Unique,
         x: View<'_, T, R>,
         count: usize,
@@ -162,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn different_slices() {
+    fn distinct_slices() {
         let x = View::new(&[2.0f32, 1.0, 1.0, 3.0, 4.0, 3.0], [6]).unwrap();
         let all = Unique { axis: 0, sorted: true };
         assert_eq!(all.count(x), Ok(4));
@@ -182,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn slices_without_elements_are_all_the_same() {
+    fn slices_without_elements_are_equal() {
         let none = View::<i32, 2>::new(&[], [usize::MAX, 0]).unwrap();
         assert_eq!(Unique { axis: 0, sorted: true }.count(none), Ok(1));
         assert_eq!(Unique { axis: 1, sorted: true }.count(none), Ok(0));

@@ -17,7 +17,7 @@ macro_rules! plain {
 plain!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
 
 // SAFETY: it is a `u16`, transparently, and takes every pattern of bits.
-unsafe impl Plain for crate::F16 {}
+unsafe impl Plain for crate::tensor::F16 {}
 
 /// The numbers that `bytes` are, or `None` where address or length is no multiple of what `T` takes.
 pub(crate) fn view<T: Plain>(bytes: &[u8]) -> Option<&[T]> {

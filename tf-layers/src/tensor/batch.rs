@@ -1,39 +1,41 @@
-//! Batches in tiles of rows, each of which goes through a whole model before the next one does.
+//! Batches in chunks of rows. Each chunk runs through the whole model before the next one starts.
 
 use crate::error::Result;
 use crate::simd::MAX_ROWS;
 
-/// What the rows of a tile may take, so that a level-2 cache of 1 MiB, and even more one of 2, has room for weights.
-const TILE_BYTES: usize = 3 << 18;
-/// Heights of which register tiles leave nothing over, whatever the instruction set.
+/// Bytes that the rows of a chunk may take: 768 KiB leave room for weights in a level-2 cache of 1 MiB.
+const CHUNK_BYTES: usize = 3 << 18;
+/// A multiple of the register tile's height on every instruction set.
 const STEP: usize = 48;
-/// More rows are no better for the weights, and worse for the level-1 cache.
-const MOST: usize = 8 * STEP;
+/// More rows do not reuse the weights better, and strain the level-1 cache.
+const MAX_CHUNK_ROWS: usize = 8 * STEP;
 
-/// Slices of tensors whose first dim is the batch, or a multiple of it: they can be cut between two rows.
-pub trait Rows: Sized {
-    /// The first `count` of `rows` rows, and the others.
+/// Tensors that can be split between two rows of a batch: the first dim is the batch size or a multiple of it.
+///
+/// Implemented for slices, views, and tuples of them.
+pub trait SplitRows: Sized {
+    /// Splits `rows` rows after the first `count`.
     #[must_use]
     fn split_rows(self, count: usize, rows: usize) -> (Self, Self);
 
-    /// Whether no row has elements: then any number of rows fits into no memory, and they must not be counted out.
+    /// Whether the rows have no elements. A batch of such rows can be arbitrarily large, so it must not be split.
     #[must_use]
-    fn are_hollow(&self) -> bool;
+    fn has_empty_rows(&self) -> bool;
 }
 
-impl<T> Rows for &[T] {
+impl<T> SplitRows for &[T] {
     #[inline]
     fn split_rows(self, count: usize, rows: usize) -> (Self, Self) {
         self.split_at(cut(self.len(), count, rows))
     }
 
     #[inline]
-    fn are_hollow(&self) -> bool {
+    fn has_empty_rows(&self) -> bool {
         self.is_empty()
     }
 }
 
-impl<T> Rows for &mut [T] {
+impl<T> SplitRows for &mut [T] {
     #[inline]
     fn split_rows(self, count: usize, rows: usize) -> (Self, Self) {
         let at = cut(self.len(), count, rows);
@@ -41,12 +43,12 @@ impl<T> Rows for &mut [T] {
     }
 
     #[inline]
-    fn are_hollow(&self) -> bool {
+    fn has_empty_rows(&self) -> bool {
         self.is_empty()
     }
 }
 
-/// Where the first `count` of `rows` rows end in `len` elements.
+/// The number of elements in the first `count` of `rows` rows, which have `len` elements together.
 #[inline]
 fn cut(len: usize, count: usize, rows: usize) -> usize {
     len.checked_div(rows).unwrap_or(0).saturating_mul(count).min(len)
@@ -54,7 +56,7 @@ fn cut(len: usize, count: usize, rows: usize) -> usize {
 
 macro_rules! tuples {
     ($($name:ident)+) => {
-        impl<$($name: Rows),+> Rows for ($($name,)+) {
+        impl<$($name: SplitRows),+> SplitRows for ($($name,)+) {
             #[inline]
             #[allow(non_snake_case)]
             fn split_rows(self, count: usize, rows: usize) -> (Self, Self) {
@@ -65,9 +67,9 @@ macro_rules! tuples {
 
             #[inline]
             #[allow(non_snake_case)]
-            fn are_hollow(&self) -> bool {
+            fn has_empty_rows(&self) -> bool {
                 let ($($name,)+) = self;
-                $($name.are_hollow())&&+
+                $($name.has_empty_rows())&&+
             }
         }
     };
@@ -82,20 +84,21 @@ tuples!(A B C D E F);
 tuples!(A B C D E F G);
 tuples!(A B C D E F G H);
 
-/// How many rows make a tile, where each takes `row_bytes` on its way through the model: as many as stay in the
-/// level-2 cache together, but `least`, so that loading the weights pays.
+/// The number of rows in a chunk, if the intermediate results of a row take `row_bytes`.
+///
+/// As many rows as stay in the level-2 cache together, but at least `least`, which amortize loading the weights.
 #[must_use]
-pub const fn tile_rows(row_bytes: usize, least: usize) -> usize {
-    let fitting = match TILE_BYTES.checked_div(row_bytes) {
+pub const fn chunk_rows(row_bytes: usize, least: usize) -> usize {
+    let fitting = match CHUNK_BYTES.checked_div(row_bytes) {
         Some(rows) => rows,
-        None => TILE_BYTES,
+        None => CHUNK_BYTES,
     };
     let rows = match fitting {
         0 => 1,
         1..MAX_ROWS => fitting,
         MAX_ROWS..STEP => fitting / MAX_ROWS * MAX_ROWS,
-        STEP..MOST => fitting / STEP * STEP,
-        _ => MOST,
+        STEP..MAX_CHUNK_ROWS => fitting / STEP * STEP,
+        _ => MAX_CHUNK_ROWS,
     };
     match least {
         _ if rows >= least => rows,
@@ -104,32 +107,36 @@ pub const fn tile_rows(row_bytes: usize, least: usize) -> usize {
     }
 }
 
-/// Calls `run` with the number of rows, the rows and `workspace`, for tiles of at most `height` of the `batch` rows, in order;
-/// once for all of them where they are few, or have no elements.
+/// Runs a batch in chunks of at most `chunk_rows` rows, in order. Calls `run(count, rows, workspace)` for each chunk.
 ///
-/// The first error ends it. What it says of a position in a tensor then counts from the first row of all.
+/// A batch that fits in one chunk, or whose rows have no elements, is run at once.
+///
+/// # Errors
+///
+/// The first error of `run` stops the loop. The position in an [`Error::Index`](crate::Error::Index) is converted to one
+/// in the whole batch.
 #[inline]
-pub fn each_tile<R: Rows, W>(
+pub fn for_each_chunk<R: SplitRows, W>(
     batch: usize,
-    height: usize,
+    chunk_rows: usize,
     rows: R,
     workspace: &mut W,
     run: impl Fn(usize, R, &mut W) -> Result<()>,
 ) -> Result<()> {
-    if batch <= height || rows.are_hollow() {
+    if batch <= chunk_rows || rows.has_empty_rows() {
         return run(batch, rows, workspace);
     }
-    let height = height.max(1);
+    let chunk_rows = chunk_rows.max(1);
     let (mut first, mut rest) = (0, rows);
     loop {
         let left = batch - first;
-        if left <= height {
-            return run(left, rest, workspace).map_err(|error| error.in_tile(first, left, batch));
+        if left <= chunk_rows {
+            return run(left, rest, workspace).map_err(|error| error.in_chunk(first, left, batch));
         }
-        // Two tiles of nearly equal height rather than a full one and a low one.
-        let count = if left < 2 * height { left.div_ceil(2) } else { height };
-        let (tile, others) = rest.split_rows(count, left);
-        run(count, tile, workspace).map_err(|error| error.in_tile(first, count, batch))?;
+        // Two chunks of nearly equal size rather than a full one and a small one.
+        let count = if left < 2 * chunk_rows { left.div_ceil(2) } else { chunk_rows };
+        let (chunk, others) = rest.split_rows(count, left);
+        run(count, chunk, workspace).map_err(|error| error.in_chunk(first, count, batch))?;
         (first, rest) = (first + count, others);
     }
 }
@@ -142,7 +149,7 @@ mod tests {
     use crate::error::Error;
 
     #[test]
-    fn tiles_are_as_high_as_they_may_be_and_cover_all_rows() {
+    fn chunks_are_as_large_as_allowed_and_cover_all_rows() {
         let cases: [(usize, usize, &[usize]); 8] = [
             (0, 3, &[0]),
             (1, 3, &[1]),
@@ -153,34 +160,34 @@ mod tests {
             (2, 0, &[1, 1]),
             (2, usize::MAX, &[2]),
         ];
-        for (batch, height, expected) in cases {
+        for (batch, chunk_rows, expected) in cases {
             let x: Vec<usize> = (0..batch * 2).collect();
             let mut y = [0; 11];
-            let mut heights = Vec::new();
-            let run = |rows: usize, (x, y): (&[usize], &mut [usize]), heights: &mut Vec<usize>| {
-                heights.push(rows);
+            let mut sizes = Vec::new();
+            let run = |rows: usize, (x, y): (&[usize], &mut [usize]), sizes: &mut Vec<usize>| {
+                sizes.push(rows);
                 for (y, x) in y.iter_mut().zip(x.chunks(2)) {
                     *y = x[0] + x[1];
                 }
                 assert_eq!((x.len(), y.len()), (2 * rows, rows));
                 Ok(())
             };
-            assert_eq!(each_tile(batch, height, (&x[..], &mut y[..batch]), &mut heights, run), Ok(()));
-            assert_eq!(heights, expected, "{batch} rows by {height}");
+            assert_eq!(for_each_chunk(batch, chunk_rows, (&x[..], &mut y[..batch]), &mut sizes, run), Ok(()));
+            assert_eq!(sizes, expected, "{batch} rows in chunks of {chunk_rows}");
             assert!(y[..batch].iter().enumerate().all(|(i, &y)| y == 4 * i + 1));
         }
     }
 
     #[test]
-    fn rows_without_elements_are_rows() {
+    fn rows_without_elements_are_not_split() {
         let none: &[f32] = &[];
         assert_eq!(none.split_rows(2, 5), (none, none));
-        assert_eq!(each_tile(usize::MAX, 1, (none, none), &mut (), |_, _, ()| Ok(())), Ok(()));
+        assert_eq!(for_each_chunk(usize::MAX, 1, (none, none), &mut (), |_, _, ()| Ok(())), Ok(()));
         assert_eq!((none, &[1, 2, 3, 4][..]).split_rows(1, 2), ((none, &[1, 2][..]), (none, &[3, 4][..])));
     }
 
     #[test]
-    fn an_error_says_where_in_the_whole_tensor() {
+    fn an_error_gives_the_position_in_the_whole_batch() {
         let index = |position, len| Error::Index { tensor: "x", position, len, value: -1, size: 2 };
         let fail = |rows: usize, x: &[i32], (): &mut ()| {
             x.iter().position(|&x| x < 0).map_or(Ok(()), |at| Err(index(at, rows * 2)))
@@ -188,12 +195,12 @@ mod tests {
         for bad in [0, 3, 9] {
             let mut x = [0; 10];
             x[bad] = -1;
-            assert_eq!(each_tile(5, 2, &x[..], &mut (), fail), Err(index(bad, 10)));
+            assert_eq!(for_each_chunk(5, 2, &x[..], &mut (), fail), Err(index(bad, 10)));
         }
     }
 
     #[test]
-    fn height_of_a_tile() {
+    fn the_size_of_a_chunk() {
         for (row_bytes, least, rows) in [
             (0, 0, 384),
             (1 << 20, 0, 1),
@@ -207,7 +214,7 @@ mod tests {
             (9, 1, 384),
             (9, 500, 504),
         ] {
-            assert_eq!(tile_rows(row_bytes, least), rows, "{row_bytes} {least}");
+            assert_eq!(chunk_rows(row_bytes, least), rows, "{row_bytes} {least}");
         }
     }
 }

@@ -1,24 +1,24 @@
-//! NumPy's broadcasting: which element of each operand goes with an element of the result.
+//! NumPy's broadcasting: maps each element of the result to an element of every operand.
 
 use crate::error::{Result, require};
 use crate::tensor::{MAX_RANK, Shape};
 
-/// How `N` operands are walked together, with as few and as long runs as their shapes allow.
+/// An iteration plan over `N` broadcast operands: contiguous inner loops, as long as the shapes allow.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan<const N: usize> {
-    /// Dims of the result, neighbours merged wherever no operand tells them apart.
+    /// The dims of the result from the innermost outward; adjacent dims are merged if all operands allow it.
     dims: [usize; MAX_RANK],
     rank: usize,
     strides: [[usize; MAX_RANK]; N],
 }
 
 impl<const N: usize> Plan<N> {
-    /// An error unless each pair of dims, aligned at the right, is equal or has a 1.
+    /// An error unless the dims, aligned at the right, are equal or 1.
     pub fn new(shapes: [&[usize]; N]) -> Result<Self> {
         Ok(Self::of(shapes, &shape(shapes)?))
     }
 
-    /// The same for a result `y`; an error unless the shapes broadcast to its dims.
+    /// The plan for a result with the dims `y`; an error unless the shapes broadcast to them.
     pub fn onto(shapes: [&[usize]; N], y: &[usize]) -> Result<Self> {
         let out = shape(shapes)?;
         require(out.iter().eq(y), "y", "have the dims that the operands broadcast to")?;
@@ -28,7 +28,7 @@ impl<const N: usize> Plan<N> {
     /// The plan for shapes that broadcast to `out`.
     fn of(shapes: [&[usize]; N], out: &[usize]) -> Self {
         let mut plan = Self { dims: [1; MAX_RANK], rank: 0, strides: [[0; MAX_RANK]; N] };
-        // From the right: the stride of each operand's dim, and whether it continues the run before.
+        // From the right: the stride of each operand along the axis, and whether the axis can be merged with the last.
         let mut sizes = [1usize; N];
         for axis in 0..out.len() {
             let dim = out[out.len() - 1 - axis];
@@ -56,12 +56,12 @@ impl<const N: usize> Plan<N> {
         plan
     }
 
-    /// The length of a run, and whether each operand moves along within it (or stays where it is).
-    pub fn run(&self) -> (usize, [bool; N]) {
+    /// The length of the inner loop, and whether each operand advances in it or repeats one element.
+    pub fn inner_loop(&self) -> (usize, [bool; N]) {
         (self.dims[0], self.strides.map(|strides| strides[0] != 0))
     }
 
-    /// Where each operand starts for every run, in the order of the result.
+    /// The offset of each operand at the start of every inner loop, in the order of the result.
     pub fn starts(&self) -> impl Iterator<Item = [usize; N]> {
         let mut at = [0usize; MAX_RANK];
         let mut offsets = [0usize; N];
@@ -92,12 +92,13 @@ impl<const N: usize> Plan<N> {
 }
 
 impl Plan<2> {
-    /// out = f(a, b), of operands and an output that the plan was made for.
+    /// Computes out = f(a, b). The lengths must be those the plan was made for.
     pub fn zip<A: Copy, B>(&self, a: &[A], b: &[A], out: &mut [B], f: impl Fn(A, A) -> B) {
-        let (len, [a_moves, b_moves]) = self.run();
-        for (out, [a_at, b_at]) in out.chunks_exact_mut(len.max(1)).zip(self.starts()) {
+        let (len, advances) = self.inner_loop();
+        let [a_step, b_step] = advances.map(usize::from);
+        for (out, [a_start, b_start]) in out.chunks_exact_mut(len.max(1)).zip(self.starts()) {
             for (i, out) in out.iter_mut().enumerate() {
-                *out = f(a[a_at + i * usize::from(a_moves)], b[b_at + i * usize::from(b_moves)]);
+                *out = f(a[a_start + i * a_step], b[b_start + i * b_step]);
             }
         }
     }
@@ -109,7 +110,7 @@ pub(crate) fn shape<const N: usize>(shapes: [&[usize]; N]) -> Result<Shape> {
     let mut rank = 0;
     for shape in shapes {
         let shape = Shape::new(shape)?;
-        crate::len(&shape)?;
+        crate::tensor::len(&shape)?;
         rank = rank.max(shape.len());
         for (dim, &own) in dims.iter_mut().rev().zip(shape.iter().rev()) {
             if *dim == 1 {
@@ -120,6 +121,6 @@ pub(crate) fn shape<const N: usize>(shapes: [&[usize]; N]) -> Result<Shape> {
         }
     }
     let out = Shape::new(&dims[MAX_RANK - rank..])?;
-    crate::len(&out)?;
+    crate::tensor::len(&out)?;
     Ok(out)
 }

@@ -1,11 +1,20 @@
-//! The reusable arrays of a workspace.
+//! Reusable memory for intermediate results.
 
 use crate::error::{Error, Result};
 use alloc::vec::Vec;
 
-/// A reusable array that grows when it must, so that after a first use nothing is allocated.
+/// Reusable memory that grows on demand: after the first use nothing is allocated.
 ///
-/// Its first element lies on a cache line, so that vector loads do not straddle two of them.
+/// The first element is aligned to a cache line, so that vector loads do not straddle two lines.
+///
+/// ```
+/// use tf_layers::prelude::*;
+///
+/// let mut buffer = Buffer::default();
+/// buffer.tensor([2, 3])?.as_mut_slice()?.fill(1.0);
+/// assert_eq!(buffer.view([6])?.as_slice()?, [1.0; 6]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Buffer<T> {
     data: Vec<T>,
@@ -16,6 +25,10 @@ const CACHE_LINE: usize = 64;
 
 impl<T: Copy + Default> Buffer<T> {
     /// Lends the first `len` elements, whose values are unspecified, to be written.
+    ///
+    /// # Errors
+    ///
+    /// If there is not enough memory.
     #[inline]
     pub fn write(&mut self, len: usize) -> Result<&mut [T]> {
         if len > self.data.len() - self.start {
@@ -24,14 +37,18 @@ impl<T: Copy + Default> Buffer<T> {
         Ok(&mut self.data[self.start..][..len])
     }
 
-    /// The first `len` elements as they were last written; an error if so many never were.
+    /// The first `len` elements, as they were last written.
+    ///
+    /// # Errors
+    ///
+    /// If the buffer has fewer elements.
     #[inline]
     pub fn read(&self, len: usize) -> Result<&[T]> {
         let data = &self.data[self.start..];
         data.get(..len).ok_or(Error::Length { what: "buffer", expected: len, found: data.len() })
     }
 
-    /// The bytes that this buffer holds on to.
+    /// The number of bytes that the buffer has allocated.
     #[must_use]
     pub fn capacity_bytes(&self) -> usize {
         self.data.capacity().saturating_mul(size_of::<T>())
@@ -41,7 +58,7 @@ impl<T: Copy + Default> Buffer<T> {
     fn grow(&mut self, len: usize) -> Result<()> {
         let slack = CACHE_LINE / size_of::<T>().clamp(1, CACHE_LINE);
         let total = len.checked_add(slack).ok_or(Error::Overflow)?;
-        // What is in the buffer is not kept, so the old memory can go before the new comes.
+        // The contents need not survive, so the old memory is freed before the new memory is allocated.
         self.data = Vec::new();
         self.start = 0;
         resize(&mut self.data, total)?;
@@ -51,7 +68,7 @@ impl<T: Copy + Default> Buffer<T> {
     }
 }
 
-/// Makes `data` as long as `len`; [`Error::Memory`] instead of an abort if there is no memory for it.
+/// Resizes `data` to `len` elements; [`Error::Memory`] instead of an abort if the allocation fails.
 pub(super) fn resize<T: Copy + Default>(data: &mut Vec<T>, len: usize) -> Result<()> {
     if len > data.len() {
         let bytes = len.saturating_mul(size_of::<T>());

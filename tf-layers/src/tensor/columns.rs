@@ -1,28 +1,28 @@
-//! Some columns of a matrix as the place of a result.
+//! A result that is written to some columns of a wider matrix.
 
 use super::ViewMut;
 use crate::error::{Error, Result, require};
 
-/// The rows of a result, which may stand beside others: what they are concatenated to needs no copy.
+/// The rows of a result, which may be columns of a wider matrix: a Concatenate then needs no copy.
 #[derive(Debug)]
 pub(crate) struct Columns<'y> {
-    /// From the first element of the result to the last.
+    /// The memory from the first element of the result to the last.
     pub y: &'y mut [f32],
-    /// The elements from one row to the next.
+    /// The row stride: the number of elements from the start of one row to that of the next.
     pub of: usize,
-    /// The columns of the result.
+    /// The number of columns of the result.
     n: usize,
 }
 
 impl<'y> Columns<'y> {
-    /// Those of a tensor.
+    /// The rows of a tensor.
     #[inline]
     pub fn of<const R: usize>(y: &'y mut ViewMut<'_, f32, R>) -> Self {
         let (of, n) = (y.stride(), y.columns());
         Self { y: y.memory(), of, n }
     }
 
-    /// Whether there is room for a result `[rows, n]`.
+    /// An error unless a result `[rows, n]` fits exactly.
     #[inline]
     pub fn check(&self, rows: usize, n: usize) -> Result<()> {
         require(n == self.n && n <= self.of, "y", "have as many columns as the result")?;
@@ -33,7 +33,7 @@ impl<'y> Columns<'y> {
         require(len.ok_or(Error::Overflow)? <= self.y.len(), "y", "have as many rows as the result")
     }
 
-    /// What begins with column `column` of the result. There must be rows and columns.
+    /// The memory from column `column` of the first row on. There must be at least one row and column.
     #[inline]
     pub fn from(&mut self, column: usize) -> &mut [f32] {
         &mut self.y[column..]

@@ -1,17 +1,26 @@
-//! Numbers of 16 bits, of which Rust has no type that is stable.
+//! Half-precision numbers, for which stable Rust has no type.
 
 use core::cmp::Ordering;
 use core::fmt;
 
-/// A number in the format binary16 of IEEE 754, which NumPy and ONNX call float16: 11 significant bits, up to 65504.
+/// A half-precision number: the IEEE 754 format binary16, called float16 in NumPy and ONNX.
 ///
-/// It is for storing: layers compute in `f32`, and round each result once, to the nearest, of two to the even one.
+/// It has 11 significant bits and a largest finite value of 65504. The type is for storage only: layers compute in `f32`
+/// and round each result once, to nearest with ties to even.
+///
+/// ```
+/// use tf_layers::prelude::*;
+///
+/// assert_eq!(f32::from(F16::from_f32(0.1)), 0.099975586);
+/// assert_eq!(F16::from_f32(1.0).to_bits(), 0x3c00);
+/// ```
 #[repr(transparent)]
 #[derive(Clone, Copy, Default)]
 pub struct F16(u16);
 
-/// What an exponent of 1 means less than it does in an f64, and in an f32.
+/// The difference between the exponent biases of f64 and binary16.
 const REBIAS_64: u64 = 1023 - 15;
+/// The difference between the exponent biases of f32 and binary16.
 const REBIAS_32: u32 = 127 - 15;
 
 impl F16 {
@@ -21,18 +30,18 @@ impl F16 {
         Self(bits)
     }
 
-    /// The bits: a sign, five of the exponent, ten of the fraction.
+    /// The bits: one for the sign, five for the exponent, ten for the fraction.
     #[must_use]
     pub const fn to_bits(self) -> u16 {
         self.0
     }
 
-    /// The nearest number; of two the one whose last bit is 0. From 65520 on it is infinity.
+    /// Rounds to nearest, ties to even. Magnitudes of 65520 and more become infinity.
     #[must_use]
     pub fn from_f64(x: f64) -> Self {
-        /// 2⁻¹⁴, below which the last place is always 2⁻²⁴.
+        /// 2⁻¹⁴, the smallest normal number. Subnormal numbers are multiples of 2⁻²⁴.
         const NORMAL: f64 = 1.0 / 16_384.0;
-        /// From 2⁵² on every f64 is an integer.
+        /// 2⁵²; an f64 of this magnitude or more is an integer.
         const WHOLE: f64 = 4_503_599_627_370_496.0;
         let sign = (x.to_bits() >> 48) as u16 & 0x8000;
         let size = x.abs();
@@ -41,10 +50,11 @@ impl F16 {
         } else if size >= 65_520.0 {
             0x7c00
         } else if size < NORMAL {
-            // Adding 2⁵² leaves no room for a fraction; 2¹⁰ is the first normal number.
+            // Adding 2⁵² rounds to an integer; the bits 2¹⁰ are those of the smallest normal number.
             ((size * 16_777_216.0 + WHOLE) - WHOLE) as u16
         } else {
-            // Half of the last place, less a little where the number below is even; a carry raises the exponent.
+            // Adds half a unit in the last place, minus one bit if the truncated result is even. A carry raises the
+            // exponent.
             let bits = size.to_bits();
             let rounded = (bits + 0x1ff_ffff_ffff + (bits >> 42 & 1)) >> 42;
             (rounded - (REBIAS_64 << 10)) as u16
@@ -52,7 +62,7 @@ impl F16 {
         Self(sign | bits)
     }
 
-    /// The nearest number; see [`F16::from_f64`].
+    /// Rounds like [`F16::from_f64`].
     #[must_use]
     pub fn from_f32(x: f32) -> Self {
         Self::from_f64(x.into())
@@ -65,7 +75,7 @@ impl F16 {
     }
 }
 
-/// Every F16 is an f32.
+/// Exact: every [`F16`] is an `f32`.
 impl From<F16> for f32 {
     fn from(x: F16) -> Self {
         /// 2⁻²⁴
@@ -87,7 +97,7 @@ impl From<F16> for f64 {
     }
 }
 
-/// As numbers are equal: NaN to nothing, 0 to −0.
+/// Compares values, not bits: NaN equals nothing, 0 equals −0.
 impl PartialEq for F16 {
     fn eq(&self, other: &Self) -> bool {
         f32::from(*self) == f32::from(*other)
@@ -117,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_comes_back() {
+    fn every_value_survives_a_round_trip() {
         for bits in 0..=u16::MAX {
             let x = F16::from_bits(bits);
             let (narrow, wide) = (F16::from_f32(x.into()), F16::from_f64(x.into()));
@@ -130,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_between_neighbours_goes_to_the_even_one() {
+    fn ties_round_to_even() {
         for bits in 0..0x7bff_u16 {
             let [low, high] = [bits, bits + 1].map(|bits| f64::from(F16::from_bits(bits)));
             let middle = (low + high) / 2.0;
@@ -142,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends() {
+    fn limits_and_special_values() {
         let of = |x: f64| F16::from_f64(x).to_bits();
         assert_eq!(
             [of(65_519.99), of(65_520.0), of(f64::MAX), of(f64::INFINITY)],

@@ -1,10 +1,10 @@
-//! Numbers as indices, and what those outside an axis mean.
+//! Indices, and how those outside an axis are handled.
 
 use crate::error::{Error, Result};
 
-/// Numbers that can index an axis.
+/// Types whose values can index an axis: integers, and `f32` for models that pass indices as floats.
 pub trait Index: Copy {
-    /// The number toward zero; `None` for what is no number or beyond `i64`.
+    /// The index, rounded toward zero; `None` for NaN and for values beyond `i64`.
     fn index(self) -> Option<i64>;
 }
 
@@ -23,24 +23,24 @@ index!(i8, i16, i32, i64, u8, u16, u32, u64);
 impl Index for f32 {
     #[inline(always)]
     fn index(self) -> Option<i64> {
-        // The conversion saturates, and what lies beyond i64 is beyond every axis too.
+        // The conversion saturates; an index beyond i64 is beyond every axis.
         (!self.is_nan()).then_some(self as i64)
     }
 }
 
-/// What an index outside the table does.
+/// How an index outside the table is handled. A NaN is always an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outside {
-    /// It is an error.
+    /// Any index outside the table is an error.
     Error,
-    /// Negative ones count from the end, as in NumPy; others are an error.
+    /// Negative indices count from the end, as in NumPy; others outside the table are an error.
     FromEnd,
-    /// It stands for this row.
+    /// Indices outside the table select this row.
     Row(usize),
 }
 
 impl Outside {
-    /// The row that `index` stands for among `size`.
+    /// The row of a table of `size` rows that `index` selects.
     #[inline(always)]
     pub(crate) fn resolve(self, index: Option<i64>, size: usize) -> Option<usize> {
         let at = index.and_then(|index| usize::try_from(index).ok()).filter(|&at| at < size);
@@ -53,13 +53,13 @@ impl Outside {
                 let back = usize::try_from(index?.checked_neg()?).ok()?;
                 if back == 0 { None } else { size.checked_sub(back) }
             }
-            // A NaN is no index at all, not one outside.
+            // `None` is a NaN: not an index at all, rather than one outside the table.
             Self::Row(row) => index.and(Some(row).filter(|&row| row < size)),
         }
     }
 }
 
-/// The row among `rows` that an index of the tensor `input` stands for.
+/// The row of a table of `rows` rows that the index at `position` selects; `input` is the name of the index tensor.
 #[inline(always)]
 pub(crate) fn find<I: Index>(
     input: &'static str,

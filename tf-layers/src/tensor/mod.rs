@@ -1,39 +1,48 @@
-//! Tensors, the buffers of a workspace, shapes, and the sizes of symbolic dims.
+//! Views, tensors, the buffers of a workspace, shapes and symbolic dimensions.
 //!
-//! A tensor is a slice in row-major order and its dims. [`TensorView`] borrows both, [`Tensor`] owns them and keeps its memory
-//! when it is resized, [`Buffer`] is memory without a shape. [`FreeDims`] finds the sizes of the dims that a model leaves
-//! open; [`len`], [`sum`], [`sub`] and [`quotient`] compute with sizes, checked.
+//! A tensor is a slice in row-major order with its dims.
+//!
+//! | type | rank | memory | use |
+//! |---|---|---|---|
+//! | [`View`], [`ViewMut`] | constant, part of the type | borrowed | inputs and outputs of layers |
+//! | [`TensorView`] | known at run time | borrowed | inputs of a model |
+//! | [`Tensor`] | known at run time | owned, reused when it is resized | outputs of a model |
+//! | [`Buffer`] | none | owned, reused | intermediate results |
+//!
+//! [`SymbolicDims`] finds the sizes of the dims that a model leaves open; [`dims`](crate::dims) computes with them.
 
 use alloc::vec::Vec;
 
+pub(crate) use crate::dims::{add, product as len};
 use crate::error::{Result, check_len};
 
 mod batch;
 pub(crate) mod broadcast;
 mod buffer;
 mod columns;
-mod dims;
 mod f16;
 pub(crate) mod index;
-mod scalar;
+mod number;
 mod shape;
+mod symbolic;
 mod view;
 
-pub use batch::{Rows, each_tile, tile_rows};
+pub use batch::{SplitRows, chunk_rows, for_each_chunk};
 pub use buffer::Buffer;
 use buffer::resize;
 pub(crate) use columns::Columns;
-pub(crate) use dims::add;
-pub use dims::{Extent, FreeDims, quotient, sub, sum};
 pub use f16::F16;
 pub use index::{Index, Outside};
-pub use scalar::Scalar;
+pub use number::Number;
 pub(crate) use shape::around;
-pub use shape::{MAX_RANK, Shape, len};
+pub use shape::{MAX_RANK, Shape};
+pub use symbolic::{Dim, SymbolicDims};
 pub use view::{View, ViewMut};
 pub(crate) use view::{check_dims, check_joined_dims, check_rows};
 
-/// A borrowed tensor in row-major order; its length always equals the product of its dims.
+/// A borrowed tensor in row-major order, of any rank.
+///
+/// The length of the data always equals the product of the dims.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TensorView<'a, T> {
     data: &'a [T],
@@ -41,7 +50,11 @@ pub struct TensorView<'a, T> {
 }
 
 impl<'a, T> TensorView<'a, T> {
-    /// Pairs `data` with `shape`; an error unless the product of the dims is the length of `data`.
+    /// Pairs `data` with `shape`.
+    ///
+    /// # Errors
+    ///
+    /// If the product of the dims is not the length of `data`.
     pub fn new(data: &'a [T], shape: &'a [usize]) -> Result<Self> {
         check_len("data", len(shape)?, data.len())?;
         Ok(Self { data, shape })
@@ -61,13 +74,23 @@ impl<'a, T> TensorView<'a, T> {
 }
 
 /// An owned tensor that keeps its memory when it is resized.
+///
+/// ```
+/// use tf_layers::prelude::*;
+///
+/// let mut tensor = Tensor::default();
+/// tensor.resize(&[2, 2])?.copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
+/// assert_eq!(tensor.shape(), [2, 2]);
+/// assert_eq!(tensor.to_view([4])?.as_slice()?, [1.0, 2.0, 3.0, 4.0]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor<T> {
     data: Vec<T>,
     shape: Shape,
 }
 
-/// Empty: shape `[0]`.
+/// An empty tensor with the shape `[0]`.
 impl<T> Default for Tensor<T> {
     fn default() -> Self {
         Self { data: Vec::new(), shape: Shape::truncated(&[0]) }
@@ -75,10 +98,14 @@ impl<T> Default for Tensor<T> {
 }
 
 impl<T: Copy + Default> Tensor<T> {
-    /// Takes on `shape` and lends the elements, whose values are unspecified, to be written.
+    /// Changes the shape and lends the elements, whose values are unspecified, to be written.
+    ///
+    /// # Errors
+    ///
+    /// If the rank exceeds [`MAX_RANK`], the product of the dims overflows, or there is not enough memory.
     #[inline]
     pub fn resize(&mut self, shape: &[usize]) -> Result<&mut [T]> {
-        // Dim by dim, as a call of `memcmp` for so few costs as much as a small layer.
+        // Dim by dim, because a call of `memcmp` for so few costs as much as a small layer.
         let same = self.shape.len() == shape.len() && self.shape.iter().zip(shape).all(|(a, b)| a == b);
         if !same {
             self.reshape(shape)?;

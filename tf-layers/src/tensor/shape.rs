@@ -1,14 +1,15 @@
-//! Shapes of at most eight dimensions, held without an allocation.
+//! Shapes of at most eight dimensions, stored without an allocation.
 
 use core::fmt;
 use core::ops::Deref;
 
+use super::len;
 use crate::error::{Error, Result, require};
 
-/// The highest rank a tensor can have.
+/// The highest rank that a tensor can have.
 pub const MAX_RANK: usize = 8;
 
-/// A tensor's dims; dereferences to `[usize]`.
+/// The dims of a tensor; dereferences to `[usize]`.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shape {
     dims: [usize; MAX_RANK],
@@ -16,7 +17,11 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Copies `dims`; an error if there are more than [`MAX_RANK`].
+    /// Copies `dims`.
+    ///
+    /// # Errors
+    ///
+    /// If there are more than [`MAX_RANK`].
     pub fn new(dims: &[usize]) -> Result<Self> {
         require(dims.len() <= MAX_RANK, "shape", "have at most 8 dimensions")?;
         let mut shape = Self { dims: [0; MAX_RANK], rank: dims.len() };
@@ -24,7 +29,7 @@ impl Shape {
         Ok(shape)
     }
 
-    /// Like [`Shape::new`], but cuts what lies beyond [`MAX_RANK`]: for error messages.
+    /// Like [`Shape::new`], but keeps only the first [`MAX_RANK`] dims: for error messages.
     #[must_use]
     pub fn truncated(dims: &[usize]) -> Self {
         let rank = dims.len().min(MAX_RANK);
@@ -48,27 +53,12 @@ impl fmt::Debug for Shape {
     }
 }
 
-/// The number of elements of a tensor with these dims; [`Error::Overflow`] if it does not fit.
-///
-/// A zero among the dims does not excuse an overflow of the others, so that the product
-/// is defined for every order of the dims.
-#[inline]
-pub fn len(dims: &[usize]) -> Result<usize> {
-    let mut product = 1usize;
-    let mut empty = false;
-    for &dim in dims {
-        empty |= dim == 0;
-        product = product.checked_mul(dim.max(1)).ok_or(Error::Overflow)?;
-    }
-    Ok(if empty { 0 } else { product })
-}
-
-/// The dims as `[outer, axis, inner]`, where `axis` and the `span` − 1 axes after it count as one; an error unless the
-/// tensor has them.
+/// The dims as `[outer, axis, inner]`, where the `span` axes from `axis` on count as one; an error if the tensor does not
+/// have these axes.
 #[inline]
 pub(crate) fn around(dims: &[usize], axis: usize, span: usize) -> Result<[usize; 3]> {
     let end = axis.checked_add(span).filter(|&end| axis < end && end <= dims.len());
-    let end = end.ok_or(Error::Dims { what: "axis", must: "be one of the tensor's" })?;
+    let end = end.ok_or(Error::Dims { what: "axis", must: "be an axis of the tensor" })?;
     Ok([len(&dims[..axis])?, len(&dims[axis..end])?, len(&dims[end..])?])
 }
 

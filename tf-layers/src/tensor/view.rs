@@ -1,14 +1,24 @@
-//! Tensors whose rank is part of their type, over borrowed memory.
+//! Borrowed tensors whose rank is part of the type.
 
 use core::ops::Range;
 
-use super::{Buffer, Rows, Tensor, TensorView, len};
+use super::{Buffer, SplitRows, Tensor, TensorView, len};
 use crate::error::{Result, check_len, require};
 
 /// A borrowed tensor of rank `R` in row-major order.
 ///
-/// A row is what lies along the last axis. Rows may lie apart in memory, as the columns of a wider tensor do; then
-/// [`stride`](Self::stride) is larger than the last dim.
+/// The elements along the last axis form a row. A view of some columns of a wider tensor has gaps between its rows; its
+/// [`stride`](Self::stride) is then larger than the last dim.
+///
+/// ```
+/// use tf_layers::prelude::*;
+///
+/// let data = [1, 2, 3, 4, 5, 6];
+/// let view = View::new(&data, [1, 3, 2])?;
+/// assert_eq!((view.dims(), view.rows(), view.columns()), ([1, 3, 2], 3, 2));
+/// assert_eq!(view.reshape([2, 3])?.dims(), [2, 3]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct View<'a, T, const R: usize> {
     data: &'a [T],
@@ -16,9 +26,25 @@ pub struct View<'a, T, const R: usize> {
     stride: usize,
 }
 
-/// A tensor of rank `R` for a layer to write, whose rows may lie apart.
+/// A mutably borrowed tensor of rank `R`: the output of a layer.
 ///
-/// A layer overwrites it, or adds its result to what is there if it is asked to [`accumulate`](Self::accumulate).
+/// A layer overwrites the tensor, or adds to it if the caller asks it to [`accumulate`](Self::accumulate). The rows may be
+/// [columns of a wider tensor](Self::slice_columns).
+///
+/// ```
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // Two layers write side by side: nothing is concatenated afterwards.
+/// let mut wide = Buffer::default();
+/// let mut y = wide.tensor([2, 3])?;
+/// ops::copy(cx, View::new(&[1, 4], [2, 1])?, y.slice_columns(0..1)?)?;
+/// ops::copy(cx, View::new(&[2, 3, 5, 6], [2, 2])?, y.slice_columns(1..3)?)?;
+/// assert_eq!(y.into_view().as_slice()?, [1, 2, 3, 4, 5, 6]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, PartialEq)]
 pub struct ViewMut<'a, T, const R: usize> {
     data: &'a mut [T],
@@ -28,14 +54,18 @@ pub struct ViewMut<'a, T, const R: usize> {
 }
 
 impl<'a, T, const R: usize> View<'a, T, R> {
-    /// `data` as a tensor of these dims; an error unless their product is the length of `data`.
+    /// Views `data` as a tensor of these dims.
+    ///
+    /// # Errors
+    ///
+    /// If the product of the dims is not the length of `data`.
     #[inline]
     pub fn new(data: &'a [T], dims: [usize; R]) -> Result<Self> {
         check_len("data", len(&dims)?, data.len())?;
         Ok(Self { data, dims, stride: columns(&dims) })
     }
 
-    /// No elements: dims of 0.
+    /// A view without elements; all dims are 0.
     #[inline]
     pub(crate) fn empty() -> Self {
         Self { data: &[], dims: [0; R], stride: 0 }
@@ -48,42 +78,50 @@ impl<'a, T, const R: usize> View<'a, T, R> {
         self.dims
     }
 
-    /// How many rows there are: the product of all dims but the last, 1 for a scalar.
+    /// The number of rows: the product of all dims except the last; 1 for a scalar.
     #[inline]
     #[must_use]
     pub fn rows(&self) -> usize {
         rows(&self.dims)
     }
 
-    /// The elements of a row: the last dim, 1 for a scalar.
+    /// The number of elements in a row: the last dim; 1 for a scalar.
     #[inline]
     #[must_use]
     pub fn columns(&self) -> usize {
         columns(&self.dims)
     }
 
-    /// The elements from the beginning of a row to that of the next.
+    /// The number of elements from the start of one row to that of the next.
     #[inline]
     #[must_use]
     pub fn stride(&self) -> usize {
         self.stride
     }
 
-    /// The elements in row-major order; an error if the rows lie apart.
+    /// The elements in row-major order.
+    ///
+    /// # Errors
+    ///
+    /// If there are gaps between the rows.
     #[inline]
     pub fn as_slice(&self) -> Result<&'a [T]> {
-        require(self.stride == self.columns(), "x", "have rows that lie side by side")?;
+        require(self.stride == self.columns(), "x", "have no gaps between its rows")?;
         Ok(self.data)
     }
 
-    /// The memory from the first element to the last, with what lies between the rows.
+    /// The memory from the first element to the last, including the gaps between rows.
     #[inline]
     #[must_use]
     pub fn memory(&self) -> &'a [T] {
         self.data
     }
 
-    /// The same elements with other dims; an error if there are more or fewer, or the rows lie apart.
+    /// The same elements with other dims.
+    ///
+    /// # Errors
+    ///
+    /// If the number of elements differs, or there are gaps between the rows.
     #[inline]
     pub fn reshape<const Q: usize>(&self, dims: [usize; Q]) -> Result<View<'a, T, Q>> {
         View::new(self.as_slice()?, dims)
@@ -91,7 +129,11 @@ impl<'a, T, const R: usize> View<'a, T, R> {
 }
 
 impl<'a, T, const R: usize> ViewMut<'a, T, R> {
-    /// `data` as a tensor of these dims; an error unless their product is the length of `data`.
+    /// Views `data` as a tensor of these dims.
+    ///
+    /// # Errors
+    ///
+    /// If the product of the dims is not the length of `data`.
     #[inline]
     pub fn new(data: &'a mut [T], dims: [usize; R]) -> Result<Self> {
         check_len("data", len(&dims)?, data.len())?;
@@ -105,28 +147,30 @@ impl<'a, T, const R: usize> ViewMut<'a, T, R> {
         self.dims
     }
 
-    /// How many rows there are: the product of all dims but the last, 1 for a scalar.
+    /// The number of rows: the product of all dims except the last; 1 for a scalar.
     #[inline]
     #[must_use]
     pub fn rows(&self) -> usize {
         rows(&self.dims)
     }
 
-    /// The elements of a row: the last dim, 1 for a scalar.
+    /// The number of elements in a row: the last dim; 1 for a scalar.
     #[inline]
     #[must_use]
     pub fn columns(&self) -> usize {
         columns(&self.dims)
     }
 
-    /// The elements from the beginning of a row to that of the next.
+    /// The number of elements from the start of one row to that of the next.
     #[inline]
     #[must_use]
     pub fn stride(&self) -> usize {
         self.stride
     }
 
-    /// Asks the layer to add its result to what the tensor holds: a residual connection. Not every layer can.
+    /// Asks the layer to add its result to the tensor, as a residual connection does.
+    ///
+    /// Layers that cannot accumulate return an error.
     #[inline]
     #[must_use]
     pub fn accumulate(mut self) -> Self {
@@ -134,18 +178,22 @@ impl<'a, T, const R: usize> ViewMut<'a, T, R> {
         self
     }
 
-    /// Whether a layer is to add to what the tensor holds.
+    /// Whether a layer must add its result to the tensor.
     #[inline]
     #[must_use]
     pub fn accumulates(&self) -> bool {
         self.accumulates
     }
 
-    /// Some of the columns, which leaves the others as they are: what a Concatenate joins is written in its place.
+    /// Some of the columns. A layer that writes them leaves the other columns unchanged.
+    ///
+    /// # Errors
+    ///
+    /// If the range exceeds the columns.
     #[inline]
     pub fn slice_columns(&mut self, range: Range<usize>) -> Result<ViewMut<'_, T, R>> {
         let fits = range.start <= range.end && range.end <= self.columns();
-        require(fits && R > 0, "range", "be columns of the tensor")?;
+        require(fits && R > 0, "range", "be within the columns of the tensor")?;
         let mut dims = self.dims;
         if let Some(last) = dims.last_mut() {
             *last = range.len();
@@ -154,43 +202,51 @@ impl<'a, T, const R: usize> ViewMut<'a, T, R> {
         Ok(ViewMut { data, dims, stride: self.stride, accumulates: false })
     }
 
-    /// What the tensor holds, for other layers to read.
+    /// A view of the contents, for other layers to read.
     #[inline]
     #[must_use]
     pub fn view(&self) -> View<'_, T, R> {
         View { data: self.data, dims: self.dims, stride: self.stride }
     }
 
-    /// The same tensor, lent for a shorter time.
+    /// The same tensor, borrowed for a shorter lifetime.
     #[inline]
     #[must_use]
     pub fn reborrow(&mut self) -> ViewMut<'_, T, R> {
         ViewMut { data: self.data, dims: self.dims, stride: self.stride, accumulates: self.accumulates }
     }
 
-    /// The same elements with other dims; an error if there are more or fewer, or the rows lie apart.
+    /// The same elements with other dims.
+    ///
+    /// # Errors
+    ///
+    /// If the number of elements differs, or there are gaps between the rows.
     #[inline]
     pub fn reshape<const Q: usize>(self, dims: [usize; Q]) -> Result<ViewMut<'a, T, Q>> {
-        require(self.stride == self.columns(), "y", "have rows that lie side by side")?;
+        require(self.stride == self.columns(), "y", "have no gaps between its rows")?;
         let accumulates = self.accumulates;
         Ok(ViewMut { accumulates, ..ViewMut::new(self.data, dims)? })
     }
 
-    /// The elements in row-major order, to be overwritten; an error if the rows lie apart, or the tensor accumulates.
+    /// The elements in row-major order, to be overwritten.
+    ///
+    /// # Errors
+    ///
+    /// If there are gaps between the rows, or the tensor [accumulates](Self::accumulate).
     #[inline]
     pub fn as_mut_slice(&mut self) -> Result<&mut [T]> {
-        require(self.stride == self.columns(), "y", "have rows that lie side by side")?;
-        require(!self.accumulates, "y", "not accumulate what this layer makes")?;
+        require(self.stride == self.columns(), "y", "have no gaps between its rows")?;
+        require(!self.accumulates, "y", "be overwritten, because this layer cannot accumulate")?;
         Ok(self.data)
     }
 
-    /// The memory from the first element to the last, with what lies between the rows.
+    /// The memory from the first element to the last, including the gaps between rows.
     #[inline]
     pub fn memory(&mut self) -> &mut [T] {
         self.data
     }
 
-    /// The tensor, written, for other layers to read.
+    /// Ends writing: a view of the contents, for other layers to read.
     #[inline]
     #[must_use]
     pub fn into_view(self) -> View<'a, T, R> {
@@ -198,14 +254,14 @@ impl<'a, T, const R: usize> ViewMut<'a, T, R> {
     }
 }
 
-/// An error unless x and y have the same dims but for the last.
+/// An error unless x and y have the same dims except the last.
 #[inline]
 pub(crate) fn check_rows<const R: usize>(x: &[usize; R], y: &[usize; R]) -> Result<()> {
     let same = x.iter().zip(y).take(R.saturating_sub(1)).all(|(x, y)| x == y);
     require(same, "y", "have the rows of x")
 }
 
-/// An error unless y has the dims of all `parts`, one after the other.
+/// An error unless the dims of y are those of all `parts`, concatenated.
 #[inline]
 pub(crate) fn check_joined_dims(parts: &[&[usize]], y: &[usize]) -> Result<()> {
     require(parts.iter().copied().flatten().eq(y), "y", "have the dims of the result")
@@ -224,19 +280,27 @@ fn columns<const R: usize>(dims: &[usize; R]) -> usize {
 
 #[inline]
 fn rows<const R: usize>(dims: &[usize; R]) -> usize {
-    // The product of all dims, each counted as 1 at least, was found to fit when the view was made.
+    // Cannot overflow: the constructor checked the product of the non-zero dims.
     dims.iter().take(R.saturating_sub(1)).fold(1, |rows, &dim| rows.wrapping_mul(dim))
 }
 
 impl<T: Copy + Default> Buffer<T> {
-    /// Lends the first elements as a tensor of these dims. They are as they were last written, until the buffer grows.
+    /// Lends the first elements as a tensor of these dims. They keep their values unless the buffer grows.
+    ///
+    /// # Errors
+    ///
+    /// If the product of the dims overflows, or there is not enough memory.
     #[inline]
     pub fn tensor<const R: usize>(&mut self, dims: [usize; R]) -> Result<ViewMut<'_, T, R>> {
         let data = self.write(len(&dims)?)?;
         Ok(ViewMut { data, dims, stride: columns(&dims), accumulates: false })
     }
 
-    /// The first elements, as they were last written, as a tensor of these dims; an error if so many never were.
+    /// The first elements, as they were last written, as a tensor of these dims.
+    ///
+    /// # Errors
+    ///
+    /// If the buffer has fewer elements.
     #[inline]
     pub fn view<const R: usize>(&self, dims: [usize; R]) -> Result<View<'_, T, R>> {
         Ok(View { data: self.read(len(&dims)?)?, dims, stride: columns(&dims) })
@@ -244,7 +308,11 @@ impl<T: Copy + Default> Buffer<T> {
 }
 
 impl<T: Copy + Default> Tensor<T> {
-    /// Takes on these dims and lends the elements. They are as they were last written, unless the dims change.
+    /// Changes the shape to these dims and lends the elements. They keep their values unless the dims change.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tensor::resize`].
     #[inline]
     pub fn tensor<const R: usize>(&mut self, dims: [usize; R]) -> Result<ViewMut<'_, T, R>> {
         Ok(ViewMut { data: self.resize(&dims)?, dims, stride: columns(&dims), accumulates: false })
@@ -252,7 +320,11 @@ impl<T: Copy + Default> Tensor<T> {
 }
 
 impl<T> Tensor<T> {
-    /// The elements as a tensor of these dims; an error if there are more or fewer.
+    /// The elements as a view with these dims.
+    ///
+    /// # Errors
+    ///
+    /// If the product of the dims is not the number of elements.
     #[inline]
     pub fn to_view<const R: usize>(&self, dims: [usize; R]) -> Result<View<'_, T, R>> {
         View::new(self.data(), dims)
@@ -260,14 +332,18 @@ impl<T> Tensor<T> {
 }
 
 impl<'a, T> TensorView<'a, T> {
-    /// The elements as a tensor of these dims; an error if there are more or fewer.
+    /// The elements as a view with these dims.
+    ///
+    /// # Errors
+    ///
+    /// If the product of the dims is not the number of elements.
     #[inline]
     pub fn to_view<const R: usize>(&self, dims: [usize; R]) -> Result<View<'a, T, R>> {
         View::new(self.data(), dims)
     }
 }
 
-impl<T, const R: usize> Rows for View<'_, T, R> {
+impl<T, const R: usize> SplitRows for View<'_, T, R> {
     #[inline]
     fn split_rows(self, count: usize, rows: usize) -> (Self, Self) {
         let (first, rest) = self.data.split_rows(count, rows);
@@ -276,12 +352,12 @@ impl<T, const R: usize> Rows for View<'_, T, R> {
     }
 
     #[inline]
-    fn are_hollow(&self) -> bool {
+    fn has_empty_rows(&self) -> bool {
         self.data.is_empty()
     }
 }
 
-impl<T, const R: usize> Rows for ViewMut<'_, T, R> {
+impl<T, const R: usize> SplitRows for ViewMut<'_, T, R> {
     #[inline]
     fn split_rows(self, count: usize, rows: usize) -> (Self, Self) {
         let Self { data, dims, stride, accumulates } = self;
@@ -294,12 +370,12 @@ impl<T, const R: usize> Rows for ViewMut<'_, T, R> {
     }
 
     #[inline]
-    fn are_hollow(&self) -> bool {
+    fn has_empty_rows(&self) -> bool {
         self.data.is_empty()
     }
 }
 
-/// The dims of the first `count` of `rows` rows and of the others, where the first dim is `rows` or a multiple of it.
+/// The dims of the first `count` of `rows` rows and of the others. The first dim is `rows` or a multiple of it.
 #[inline]
 fn split<const R: usize>(dims: [usize; R], count: usize, rows: usize) -> [[usize; R]; 2] {
     let (mut above, mut below) = (dims, dims);
@@ -315,7 +391,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn views_know_their_rows() {
+    fn views_have_dims_rows_and_columns() {
         let data = [1, 2, 3, 4, 5, 6];
         let view = View::new(&data, [1, 3, 2]).unwrap();
         assert_eq!((view.dims(), view.rows(), view.columns(), view.stride()), ([1, 3, 2], 3, 2, 2));
@@ -328,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_views_that_leave_gaps() {
+    fn columns_are_views_with_gaps() {
         let mut data = [0; 6];
         let mut whole = ViewMut::new(&mut data, [2, 3]).unwrap();
         let mut part = whole.slice_columns(1..3).unwrap();
@@ -342,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_cut_between_rows() {
+    fn a_batch_is_split_between_rows() {
         let data = [0, 1, 2, 3, 4, 5, 6, 7];
         let view = View::new(&data, [4, 2]).unwrap();
         let (first, rest) = view.split_rows(1, 2);

@@ -1,4 +1,4 @@
-//! The functions in `f64`.
+//! Reference implementations of functions in `f64`.
 
 pub const SELU: [f64; 2] = [1.673_263_242_354_377_2, 1.050_700_987_355_480_5];
 
@@ -14,7 +14,7 @@ pub fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
-/// 1 − erf(x) for x ≥ 0: the series near 0, the continued fraction (Lentz's method) in the tail.
+/// 1 − erf(x) for x ≥ 0: the Taylor series near 0, a continued fraction in the tail.
 pub fn erfc(x: f64) -> f64 {
     if x < 2.0 {
         let (mut term, mut sum) = (x, x);

@@ -1,12 +1,14 @@
-//! What the tests share: random numbers, packing, and comparing.
+//! Helpers for the tests: random numbers, packing, comparison.
 #![allow(dead_code)]
 
 pub mod exact;
 pub mod window;
 
-use tf_layers::{Activation, Buffer, Context, Isa, Result, View, ViewMut};
+use tf_layers::nn::Activation;
+use tf_layers::tensor::{Buffer, View, ViewMut};
+use tf_layers::{Context, Isa, Result};
 
-/// A small random generator (xorshift64*), so that failures repeat.
+/// A seeded random generator (xorshift64*), so that failures are reproducible.
 pub struct Rng(u64);
 
 impl Rng {
@@ -21,7 +23,7 @@ impl Rng {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// Numbers in −1..1.
+    /// Numbers in [−1, 1).
     pub fn vec(&mut self, len: usize) -> Vec<f32> {
         (0..len).map(|_| (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0).collect()
     }
@@ -31,7 +33,7 @@ pub fn isas() -> Vec<Isa> {
     Isa::available().collect()
 }
 
-/// Packs a row-major `[k, groups · n]` matrix the slow way.
+/// Packs a row-major `[k, groups · n]` matrix, one element at a time.
 pub fn packed(w: &[f32], groups: usize, k: usize, n: usize) -> Vec<f32> {
     let mut out = Vec::new();
     for group in 0..groups {
@@ -56,12 +58,12 @@ pub fn activate(activation: Activation, x: f64) -> f64 {
     }
 }
 
-/// What a layer gives that computes `sums` and adds them to `onto` first.
+/// The result of a layer that computes `sums` and accumulates onto `onto` before the activation.
 pub fn activate_onto(activation: Activation, sums: &[f64], onto: &[f32]) -> Vec<f64> {
     sums.iter().zip(onto).map(|(sum, &onto)| activate(activation, sum + f64::from(onto))).collect()
 }
 
-/// |found − expected| ≤ tolerance · max(1, max |expected|) for every element.
+/// Asserts |found − expected| ≤ tolerance · max(1, max |expected|) for every element.
 #[track_caller]
 pub fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, context: &str) {
     assert_eq!(found.len(), expected.len(), "{context}");
@@ -75,25 +77,24 @@ pub fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, context: &s
     }
 }
 
-/// Calls `run` with a context of its own.
+/// Calls `run` with a new context.
 pub fn on<T>(isa: Isa, run: impl FnOnce(&mut Context<'_>) -> T) -> T {
     run(&mut Context::new(isa, &mut Buffer::default()))
 }
 
-/// `x` as a tensor of these dims.
+/// Views `x` as a tensor of these dims.
 #[track_caller]
 pub fn view<T, const R: usize>(x: &[T], dims: [usize; R]) -> View<'_, T, R> {
     View::new(x, dims).unwrap()
 }
 
-/// `y` as a tensor of these dims, to be written.
+/// Views `y` as a mutable tensor of these dims.
 #[track_caller]
 pub fn view_mut<T, const R: usize>(y: &mut [T], dims: [usize; R]) -> ViewMut<'_, T, R> {
     ViewMut::new(y, dims).unwrap()
 }
 
-/// What `run` writes to a tensor of these dims that is columns of a wider one, after making sure that the columns beside
-/// them stay as they are.
+/// What `run` writes to a tensor of these dims that is columns of a wider one. Asserts that the other columns are unchanged.
 pub fn beside<const R: usize>(
     dims: [usize; R],
     run: impl for<'y> FnOnce(ViewMut<'y, f32, R>) -> Result<View<'y, f32, R>>,

@@ -1,4 +1,4 @@
-//! Windows of all kinds, for convolutions and pooling.
+//! Window attributes for the tests of convolutions and pooling.
 
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
@@ -55,19 +55,19 @@ pub const CASES: [Case; 21] = [
 ];
 
 impl Case {
-    /// Windows along an axis.
+    /// The number of windows along an axis.
     pub fn output(&self, axis: usize) -> usize {
         let padded = self.size[axis] + self.padding[axis][0] + self.padding[axis][1];
         let extent = (self.kernel[axis] - 1) * self.dilation[axis] + 1;
         if padded < extent { 0 } else { (padded - extent) / self.stride[axis] + 1 }
     }
 
-    /// The dims of the image, with so many channels.
+    /// The dims of an image with this number of channels.
     pub fn input(&self, channels: usize) -> [usize; 4] {
         [self.batch, self.size[0], self.size[1], channels]
     }
 
-    /// The dims of the result, with so many channels.
+    /// The dims of a result with this number of channels.
     pub fn result(&self, channels: usize) -> [usize; 4] {
         [self.batch, self.output(0), self.output(1), channels]
     }

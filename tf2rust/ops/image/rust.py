@@ -28,8 +28,8 @@ def _(layer: GridSample, weights: Weights) -> LayerField:
     sample = Item(f"{_OPS}::GridSample")
     value = struct(
         sample,
-        interpolation=Item(f"{_OPS}::Sampling").of(layer.interpolation),
-        outside=Item(f"{_OPS}::Outer").of(layer.outside),
+        mode=Item(f"{_OPS}::GridSampleMode").of(layer.interpolation),
+        padding_mode=Item(f"{_OPS}::PaddingMode").of(layer.outside),
         align_corners=layer.align_corners,
     )
     return LayerField(sample, value)
@@ -47,15 +47,15 @@ def _(layer: RoiAlign, weights: Weights) -> LayerField:
     value = struct(
         align,
         maximum=layer.maximum,
-        samples=layer.samples,
-        scale=rust_f32(layer.scale),
+        sampling_ratio=layer.samples,
+        spatial_scale=rust_f32(layer.scale),
         offset=rust_f32(layer.offset),
     )
     return LayerField(align, value)
 
 
 def _suppression(layer: NonMaxSuppression, site: Site) -> Expr:
-    most, overlap, *least = (Item(f"{_OPS}::number")(view).tried() for view in site.inputs[2:])
+    most, overlap, *least = (Item(f"{_OPS}::item")(view).tried() for view in site.inputs[2:])
     return struct(
         Item(f"{_OPS}::NonMaxSuppression"),
         center_point_box=layer.centers,

@@ -62,7 +62,7 @@ def _(layer: GatherND, site: Site) -> Expr:
 
 
 def _update(name: str) -> Expr:
-    return Item(f"{_OPS}::Update").of(name)
+    return Item(f"{_OPS}::ScatterReduction").of(name)
 
 
 @layer_call.register

@@ -16,7 +16,7 @@ def _type(layer: Pooling) -> Item:
 
 
 def _kind(layer: Pooling) -> Expr:
-    kinds = Item("tf_layers::nn::Pool")
+    kinds = Item("tf_layers::nn::PoolKind")
     if layer.function == "Average":
         return struct(kinds.of("Average"), count_include_pad=layer.count_include_pad)
     return kinds.of("MaxOverPadding" if layer.function == "Max" and layer.count_include_pad else layer.function)

@@ -40,10 +40,10 @@ def _(layer: Tile, site: Site) -> Expr:
 
 @layer_call.register
 def _(layer: Pad, site: Site) -> Expr:
-    mode: Expr = Item(f"{_OPS}::Pad").of(layer.mode.capitalize())
+    mode: Expr = Item(f"{_OPS}::PadMode").of(layer.mode.capitalize())
     if layer.mode == "constant":
         if len(site.inputs) > 1:
-            mode = mode(Item(f"{_OPS}::number")(site.inputs[1]).tried())
+            mode = mode(Item(f"{_OPS}::item")(site.inputs[1]).tried())
         else:
             mode = mode(rust_number(np.dtype(layer.x.dtype).type(layer.value), layer.x.dtype))
     before = site.dims([before for before, _ in layer.padding])

@@ -12,7 +12,7 @@ _OPS = "tf_layers::ops"
 
 def _number(value: Value, view: Expr) -> Expr:
     """The only element of a tensor; integers as ``i64``."""
-    number = Item(f"{_OPS}::number")(view).tried()
+    number = Item(f"{_OPS}::item")(view).tried()
     return Token("i64::from")(number) if value.dtype == "int32" else number
 
 

@@ -1,12 +1,12 @@
-//! The inputs: arrays from an NPZ.
+//! The inputs of a model, read from an NPZ archive.
 
 use std::path::Path;
 
-use tf_layers::{Element, Npz};
+use tf_layers::io::{Element, Npz};
 
 use crate::Result;
 
-/// An array by the name of the model's input.
+/// An array with the name of the model's input.
 pub struct Array {
     pub name: String,
     pub shape: Vec<usize>,
@@ -19,7 +19,7 @@ pub enum Data {
     I32(Vec<i32>),
 }
 
-/// All arrays of an NPZ.
+/// Reads all arrays of an NPZ archive.
 pub fn read(path: &Path) -> Result<Vec<Array>> {
     let bytes = std::fs::read(path)?;
     let npz = Npz::parse(&bytes)?;
@@ -41,7 +41,7 @@ pub fn find<'a>(arrays: &'a [Array], name: &str) -> Result<&'a Array> {
     found.ok_or_else(|| format!("there is no array for the input {name}").into())
 }
 
-/// An element that some input has.
+/// The element types of inputs.
 pub trait Typed: Element {
     fn of(array: &Array) -> Option<&[Self]>
     where

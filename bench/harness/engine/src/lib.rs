@@ -1,16 +1,16 @@
-//! Engines behind one trait: the same ONNX file, or the crate converted from it, and the same inputs, on one thread.
+//! The trait of engines. All run the same ONNX file, or the crate generated from it, on the same inputs in one thread.
 
 pub mod arrays;
 pub mod once;
 
-/// Any error: this is a program for one purpose, which ends at the first.
+/// Any error; the program ends at the first one.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
-/// A model that is loaded, with the inputs at hand.
+/// A loaded model with its inputs.
 pub trait Engine {
     /// Predicts `times` times and keeps the last outputs.
     fn run(&mut self, times: u32) -> Result<()>;
 
-    /// The elements of the outputs of the last prediction, one output after the other.
+    /// The elements of all outputs of the last prediction, concatenated.
     fn outputs(&self) -> Result<Vec<f32>>;
 }

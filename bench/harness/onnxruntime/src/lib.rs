@@ -1,4 +1,4 @@
-//! ONNX Runtime, from the shared library that `ORT_DYLIB_PATH` names.
+//! ONNX Runtime, loaded from the shared library `ORT_DYLIB_PATH`.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ impl OnnxRuntime {
             .with_parallel_execution(false)?
             .with_optimization_level(GraphOptimizationLevel::All)?
             .commit_from_file(model)?;
-        // Faster than naming the inputs in every call.
+        // Faster than passing the inputs by name in every call.
         let mut binding = session.create_binding()?;
         for array in arrays {
             let shape = array.shape.clone();

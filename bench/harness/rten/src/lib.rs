@@ -1,4 +1,4 @@
-//! rten, in a pool of one thread; the calls are made inside of it, so that none has to wait for another thread.
+//! rten, with a pool of one thread. Calls are made inside the pool, so that none waits for another thread.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ impl Rten {
         let pool = Arc::new(ThreadPool::with_num_threads(1));
         let mut inputs = Vec::new();
         for &id in model.input_ids() {
-            let info = model.node_info(id).ok_or("an input without a node")?;
-            let array = arrays::find(arrays, info.name().ok_or("an input without a name")?)?;
+            let info = model.node_info(id).ok_or("an input has no node")?;
+            let array = arrays::find(arrays, info.name().ok_or("an input has no name")?)?;
             let value = match &array.data {
                 Data::F32(data) => Value::from_shape(&array.shape, data.clone())?,
                 Data::I32(data) => Value::from_shape(&array.shape, data.clone())?,
@@ -50,7 +50,7 @@ impl Engine for Rten {
     fn outputs(&self) -> Result<Vec<f32>> {
         let mut found = Vec::new();
         for output in &self.outputs {
-            let tensor = output.as_tensor_view::<f32>().ok_or("an output that is not of floats")?;
+            let tensor = output.as_tensor_view::<f32>().ok_or("an output is not of type float32")?;
             found.extend(tensor.iter());
         }
         Ok(found)

@@ -1,7 +1,8 @@
-//! `spawn TIMES COMMAND...`: runs a command several times; JSON of the nanoseconds for which each had a core, and of its
-//! peak memory.
+//! `spawn TIMES COMMAND...`: runs a command several times; prints the CPU time in nanoseconds and the peak memory in bytes
+//! of every run as JSON.
 //!
-//! A process starts with the peak of the one that spawned it, so this one is small and leaves the library alone.
+//! The peak memory of a process starts at that of the process that spawned it, so this program is small and uses `libc`
+//! directly.
 
 use std::ffi::CString;
 use std::mem::MaybeUninit;
@@ -25,12 +26,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Nanoseconds and bytes of one run.
+/// The CPU time in nanoseconds and the peak memory in bytes of one run.
 fn once(words: &[CString]) -> Result<[i64; 2]> {
     let mut pointers: Vec<_> = words.iter().map(|word| word.as_ptr().cast_mut()).collect();
     pointers.push(std::ptr::null_mut());
     let (mut pid, mut status, mut usage) = (0, 0, MaybeUninit::<libc::rusage>::zeroed());
-    // SAFETY: all strings end in a zero, the lists in a null, and every pointer outlives the calls.
+    // SAFETY: all strings end with a NUL, the lists with a null pointer, and every pointer outlives the calls.
     let spawned = unsafe {
         let (file, environment) = (words.first().ok_or("no command")?.as_ptr(), environ);
         libc::posix_spawn(&mut pid, file, std::ptr::null(), std::ptr::null(), pointers.as_ptr(), environment)
@@ -38,7 +39,7 @@ fn once(words: &[CString]) -> Result<[i64; 2]> {
     if spawned != 0 {
         return Err("the command cannot be started".into());
     }
-    // SAFETY: as above; zeros are a valid `rusage`.
+    // SAFETY: the pointers outlive the call, and zeros are a valid `rusage`.
     let (waited, usage) =
         unsafe { (libc::wait4(pid, &mut status, 0, usage.as_mut_ptr()), usage.assume_init()) };
     if waited != pid || status != 0 {

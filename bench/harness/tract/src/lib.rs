@@ -1,4 +1,4 @@
-//! tract, optimised for the shapes of the inputs.
+//! tract, optimized for the shapes of the inputs.
 
 use std::path::Path;
 

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use tf_layers::io::{Aligned, Blob, Npz, pack};
 use tf_layers::nn::{Activation, Dense};
 use tf_layers::ops::{Binary, Compare, Reduce};
-use tf_layers::tensor::{Buffer, Extent, FreeDims, Tensor, TensorView, View};
+use tf_layers::tensor::{Buffer, Dim, SymbolicDims, Tensor, TensorView, View};
 use tf_layers::{Context, Isa, Result, ops};
 
 use crate::weights::{ARCHITECTURE, ENTRIES};
@@ -140,11 +140,11 @@ impl<'w> ControlModel<'w> {
         outputs: &mut Outputs,
         workspace: &mut Workspace,
     ) -> Result<()> {
-        let mut sizes = FreeDims::<1>::new();
+        let mut sizes = SymbolicDims::<1>::new();
         sizes.bind(
             "rows",
             "[t, 4, 2]",
-            &[Extent::Free(0), Extent::Fixed(4), Extent::Fixed(2)],
+            &[Dim::Symbolic(0), Dim::Fixed(4), Dim::Fixed(2)],
             inputs.rows.shape(),
         )?;
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);

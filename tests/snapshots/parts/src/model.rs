@@ -1,4 +1,4 @@
-//! The model parts, with one call per layer.
+//! The layers of parts, one call each.
 
 extern crate alloc;
 
@@ -6,38 +6,38 @@ use alloc::vec::Vec;
 
 use tf_layers::io::{Aligned, Blob, Npz, pack};
 use tf_layers::nn::{Activation, Dense};
-use tf_layers::tensor::{Buffer, Extent, FreeDims, Tensor, TensorView, View, ViewMut};
+use tf_layers::tensor::{Buffer, Dim, SymbolicDims, Tensor, TensorView, View, ViewMut};
 use tf_layers::{Context, Isa, Result, ops, tensor};
 
 #[cfg(feature = "rayon")]
-use crate::parallel::each_tile;
+use crate::parallel::for_each_chunk;
 #[cfg(not(feature = "rayon"))]
-use tf_layers::tensor::each_tile;
+use tf_layers::tensor::for_each_chunk;
 
 use crate::weights::{ARCHITECTURE, ENTRIES};
 
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
 
-/// The number of rows per chunk. A chunk runs through all layers before the next one: its rows, each of the first number
-/// of bytes, fit in the level-2 cache, and they are at least the second number, so that reading the weights pays off.
-const CHUNK_ROWS: usize = tensor::tile_rows(48, 8);
+/// The number of rows that run through all layers before the next rows start: as many as fit in the level-2 cache, if a
+/// row takes the first number of bytes, but at least the second number, which amortizes reading the weights.
+const CHUNK_ROWS: usize = tensor::chunk_rows(48, 8);
 
-/// The inputs of the model.
+/// What goes into the model.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     /// `x`: float32 [batch, 5].
     pub x: TensorView<'a, f32>,
 }
 
-/// The outputs of the model.
+/// What comes out of the model.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
     /// `y`: float32 [batch, 3].
     pub y: Tensor<f32>,
 }
 
-/// The memory of intermediate results. Reuse it: later predictions then allocate nothing.
+/// The memory of intermediate results. Keep it between predictions: then they allocate nothing.
 #[derive(Debug, Default)]
 pub struct Workspace {
     b0: Buffer<f32>,
@@ -47,7 +47,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The number of allocated bytes.
+    /// The bytes it has allocated.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let bytes = self.b0.capacity_bytes() + self.scratch.capacity_bytes();
@@ -60,7 +60,7 @@ impl Workspace {
 /// A chunk of rows of `x`, `y`.
 type Chunk<'a> = (View<'a, f32, 2>, ViewMut<'a, f32, 2>);
 
-/// The layers of the model, which borrow their weights.
+/// The model: its layers, which borrow their weights.
 #[derive(Clone, Debug)]
 pub struct PartsModel<'w> {
     isa: Isa,
@@ -69,18 +69,18 @@ pub struct PartsModel<'w> {
 }
 
 impl PartsModel<'static> {
-    /// The model with the weights embedded in this crate.
+    /// The model with the weights that this crate carries.
     ///
     /// # Errors
     ///
-    /// If the weights were not packed for this model, which happens only in a modified build.
+    /// If the weights were not packed for this model, which only an altered build can bring about.
     pub fn new() -> Result<Self> {
         Self::from_parts(&[&WEIGHTS.0, parts_weights_1::weights(), parts_weights_2::weights()])
     }
 }
 
 impl<'w> PartsModel<'w> {
-    /// The model with other weights, as returned by [`pack_weights`](Self::pack_weights), aligned to 4 bytes.
+    /// The model with other weights, as [`pack_weights`](Self::pack_weights) gives them, aligned to 4 bytes.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ impl<'w> PartsModel<'w> {
     ///
     /// # Errors
     ///
-    /// If the NPZ is damaged, or if an array is missing or has another shape or dtype.
+    /// If it is damaged, or an array is missing or has another shape or dtype.
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
         pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
     }
@@ -119,34 +119,34 @@ impl<'w> PartsModel<'w> {
     ///
     /// # Errors
     ///
-    /// If an input has an invalid shape, an index is out of range, or memory runs out.
+    /// If an input's shape does not fit, an index is out of range, or memory runs out.
     pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
         let mut outputs = Outputs::default();
         self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
         Ok(outputs)
     }
 
-    /// Runs the model with memory from an earlier run, and allocates nothing unless the shapes grow.
+    /// Runs the model with memory from an earlier run: nothing is allocated while the shapes do not grow.
     ///
     /// # Errors
     ///
-    /// The same as [`predict`](Self::predict). After an error, `outputs` is in an unspecified state.
+    /// As [`predict`](Self::predict); `outputs` is then left in an unspecified state.
     pub fn predict_into(
         &self,
         inputs: &Inputs<'_>,
         outputs: &mut Outputs,
         workspace: &mut Workspace,
     ) -> Result<()> {
-        let mut sizes = FreeDims::<1>::new();
-        sizes.bind("x", "[batch, 5]", &[Extent::Free(0), Extent::Fixed(5)], inputs.x.shape())?;
+        let mut sizes = SymbolicDims::<1>::new();
+        sizes.bind("x", "[batch, 5]", &[Dim::Symbolic(0), Dim::Fixed(5)], inputs.x.shape())?;
         let [batch] = sizes.sizes();
         let rows = (inputs.x.to_view([batch, 5])?, outputs.y.tensor([batch, 3])?);
-        each_tile(batch, CHUNK_ROWS, rows, workspace, |batch, rows, workspace| {
+        for_each_chunk(batch, CHUNK_ROWS, rows, workspace, |batch, rows, workspace| {
             self.run_chunk([batch], rows, workspace)
         })
     }
 
-    /// Runs the layers for one chunk of a batch.
+    /// The layers, for some rows of a batch.
     fn run_chunk(
         &self,
         sizes: [usize; 1],

@@ -1,4 +1,4 @@
-//! The model two_inputs, with one call per layer.
+//! The layers of two_inputs, one call each.
 
 extern crate alloc;
 
@@ -7,20 +7,20 @@ use alloc::vec::Vec;
 use tf_layers::io::{Aligned, Blob, Npz, pack};
 use tf_layers::nn::{Activation, Dense, EmbeddingConv1d};
 use tf_layers::ops::Reduce;
-use tf_layers::tensor::{Buffer, Extent, FreeDims, Outside, Tensor, TensorView, View, ViewMut};
+use tf_layers::tensor::{Buffer, Dim, Outside, SymbolicDims, Tensor, TensorView, View, ViewMut};
 use tf_layers::{Context, Isa, Result, dims, ops, tensor};
 
 #[cfg(feature = "rayon")]
-use crate::parallel::each_tile;
+use crate::parallel::for_each_chunk;
 #[cfg(not(feature = "rayon"))]
-use tf_layers::tensor::each_tile;
+use tf_layers::tensor::for_each_chunk;
 
 use crate::weights::{ARCHITECTURE, ENTRIES};
 
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
 
-/// The inputs of the model.
+/// What goes into the model.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     /// `characters`: int64 [batch, time].
@@ -29,7 +29,7 @@ pub struct Inputs<'a> {
     pub numbers: TensorView<'a, f32>,
 }
 
-/// The outputs of the model.
+/// What comes out of the model.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
     /// `score`: float32 [batch, 1].
@@ -38,7 +38,7 @@ pub struct Outputs {
     pub d: Tensor<f32>,
 }
 
-/// The memory of intermediate results. Reuse it: later predictions then allocate nothing.
+/// The memory of intermediate results. Keep it between predictions: then they allocate nothing.
 #[derive(Debug, Default)]
 pub struct Workspace {
     b0: Buffer<f32>,
@@ -49,7 +49,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The number of allocated bytes.
+    /// The bytes it has allocated.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let bytes =
@@ -63,7 +63,7 @@ impl Workspace {
 /// A chunk of rows of `characters`, `numbers`, `score`, `d`.
 type Chunk<'a> = (View<'a, i64, 2>, View<'a, f32, 2>, ViewMut<'a, f32, 2>, ViewMut<'a, f32, 2>);
 
-/// The layers of the model, which borrow their weights.
+/// The model: its layers, which borrow their weights.
 #[derive(Clone, Debug)]
 pub struct TwoInputsModel<'w> {
     isa: Isa,
@@ -73,18 +73,18 @@ pub struct TwoInputsModel<'w> {
 }
 
 impl TwoInputsModel<'static> {
-    /// The model with the weights embedded in this crate.
+    /// The model with the weights that this crate carries.
     ///
     /// # Errors
     ///
-    /// If the weights were not packed for this model, which happens only in a modified build.
+    /// If the weights were not packed for this model, which only an altered build can bring about.
     pub fn new() -> Result<Self> {
         Self::from_parts(&[&WEIGHTS.0])
     }
 }
 
 impl<'w> TwoInputsModel<'w> {
-    /// The model with other weights, as returned by [`pack_weights`](Self::pack_weights), aligned to 4 bytes.
+    /// The model with other weights, as [`pack_weights`](Self::pack_weights) gives them, aligned to 4 bytes.
     ///
     /// # Errors
     ///
@@ -124,7 +124,7 @@ impl<'w> TwoInputsModel<'w> {
     ///
     /// # Errors
     ///
-    /// If the NPZ is damaged, or if an array is missing or has another shape or dtype.
+    /// If it is damaged, or an array is missing or has another shape or dtype.
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
         pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
     }
@@ -133,54 +133,53 @@ impl<'w> TwoInputsModel<'w> {
     ///
     /// # Errors
     ///
-    /// If an input has an invalid shape, an index is out of range, or memory runs out.
+    /// If an input's shape does not fit, an index is out of range, or memory runs out.
     pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
         let mut outputs = Outputs::default();
         self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
         Ok(outputs)
     }
 
-    /// Runs the model with memory from an earlier run, and allocates nothing unless the shapes grow.
+    /// Runs the model with memory from an earlier run: nothing is allocated while the shapes do not grow.
     ///
     /// # Errors
     ///
-    /// The same as [`predict`](Self::predict). After an error, `outputs` is in an unspecified state.
+    /// As [`predict`](Self::predict); `outputs` is then left in an unspecified state.
     pub fn predict_into(
         &self,
         inputs: &Inputs<'_>,
         outputs: &mut Outputs,
         workspace: &mut Workspace,
     ) -> Result<()> {
-        let mut sizes = FreeDims::<2>::new();
+        let mut sizes = SymbolicDims::<2>::new();
         sizes.bind(
             "characters",
             "[batch, time]",
-            &[Extent::Free(0), Extent::Free(1)],
+            &[Dim::Symbolic(0), Dim::Symbolic(1)],
             inputs.characters.shape(),
         )?;
         sizes.bind(
             "numbers",
             "[batch, 3]",
-            &[Extent::Free(0), Extent::Fixed(3)],
+            &[Dim::Symbolic(0), Dim::Fixed(3)],
             inputs.numbers.shape(),
         )?;
         let [batch, time] = sizes.sizes();
-        // The number of rows per chunk. A chunk runs through all layers before the next one: its rows, each of the first
-        // number of bytes, fit in the level-2 cache, and they are at least the second number, so that reading the weights
-        // pays off.
-        let chunk_rows = tensor::tile_rows(dims::sum(&[48, dims::product(&[time, 32])?])?, 8);
+        // The number of rows that run through all layers before the next rows start: as many as fit in the level-2 cache,
+        // if a row takes the first number of bytes, but at least the second, which amortizes reading the weights.
+        let chunk_rows = tensor::chunk_rows(dims::sum(&[48, dims::product(&[time, 32])?])?, 8);
         let rows = (
             inputs.characters.to_view([batch, time])?,
             inputs.numbers.to_view([batch, 3])?,
             outputs.score.tensor([batch, 1])?,
             outputs.d.tensor([batch, 2])?,
         );
-        each_tile(batch, chunk_rows, rows, workspace, |batch, rows, workspace| {
+        for_each_chunk(batch, chunk_rows, rows, workspace, |batch, rows, workspace| {
             self.run_chunk([batch, time], rows, workspace)
         })
     }
 
-    /// Runs the layers for one chunk of a batch.
+    /// The layers, for some rows of a batch.
     fn run_chunk(
         &self,
         sizes: [usize; 2],

@@ -3,7 +3,7 @@
 use crate::Context;
 use crate::error::{Result, require};
 use crate::ops::matmul::Widen;
-use crate::tensor::{Scalar, View, ViewMut};
+use crate::tensor::{Number, View, ViewMut};
 use crate::window::{Axis, channels_first, window_axes};
 
 /// A convolution over volumes `[batch, channels, depth, height, width]`, images without depth or sequences without height,
@@ -62,7 +62,7 @@ struct Row {
 
 impl DynamicConv {
     /// From x `[batch, channels, …]` and a kernel `[filters, channels / groups, …]` to y `[batch, filters, …]`.
-    pub fn run<'y, T: Scalar, const R: usize>(
+    pub fn run<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
@@ -116,7 +116,7 @@ impl DynamicConv {
     /// `[batch, filters, …]`.
     ///
     /// y may have any spatial dims: what would stand beyond them is left away; what no window of x reaches is 0.
-    pub fn run_transposed<'y, T: Scalar, const R: usize>(
+    pub fn run_transposed<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,

@@ -1,4 +1,4 @@
-//! Group normalisation, channels last.
+//! Group normalization, channels-last.
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
@@ -7,18 +7,18 @@ use crate::nn::{Activation, ScaleShift};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::tensor::{Buffer, View, ViewMut, check_dims, len};
 
-/// y = γ·(x − μ)/√(σ² + ε) + β, with mean and variance taken over all positions and the channels of a group.
+/// y = γ·(x − μ)/√(σ² + ε) + β, with mean μ and variance σ² over all positions and the channels of a group (Wu and He
+/// 2018).
 ///
-/// As many groups as channels make it instance normalisation.
+/// With as many groups as channels, this is instance normalization.
 ///
 /// ```
 /// use tf_layers::nn::GroupNorm;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// let layer = GroupNorm { groups: 2, gamma: None, beta: None, epsilon: 0.0 };
+/// let layer = GroupNorm { epsilon: 0.0, ..GroupNorm::new(2) };
 /// let x = View::new(&[1.0, -5.0, 3.0, 5.0], [1, 2, 2])?;
 /// let mut y = [0.0; 4];
 /// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 2])?)?;
@@ -27,18 +27,29 @@ use crate::tensor::{Buffer, View, ViewMut, check_dims, len};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GroupNorm<'w> {
-    /// `[channels]`; ones without.
+    /// γ `[channels]`; ones if `None`.
     pub gamma: Option<&'w [f32]>,
-    /// `[channels]`; zeros without.
+    /// β `[channels]`; zeros if `None`.
     pub beta: Option<&'w [f32]>,
-    /// Equal parts of the channels.
+    /// The number of groups, which divides the number of channels.
     pub groups: usize,
-    /// Keeps the denominator from 0.
+    /// ε.
     pub epsilon: f32,
 }
 
 impl GroupNorm<'_> {
-    /// From x to y, both `[batch, .., channels]`, where `..` are the positions.
+    /// Groups without γ and β; ε is 1e-5, the default of ONNX.
+    #[must_use]
+    pub const fn new(groups: usize) -> Self {
+        Self { gamma: None, beta: None, groups, epsilon: 1e-5 }
+    }
+
+    /// From x `[batch, ..positions, channels]` to y with the same dims.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x, the groups do not divide the channels, γ or β does not have one number per
+    /// channel, or there is not enough memory.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -46,14 +57,14 @@ impl GroupNorm<'_> {
         mut y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
         check_dims(&x.dims(), &y.dims())?;
-        require(R >= 2, "x", "have a batch and channels")?;
+        require(R >= 2, "x", "have a batch axis and channels")?;
         let positions = len(&x.dims()[1..R - 1])?;
         let dims = [positions, x.columns()];
         self.compute(cx.isa, dims, x.as_slice()?, y.as_mut_slice()?, cx.scratch)?;
         Ok(y.into_view())
     }
 
-    /// The same for slices of samples `[positions, channels]`.
+    /// The layer for slices of samples `[positions, channels]`.
     fn compute(
         &self,
         isa: Isa,
@@ -65,7 +76,7 @@ impl GroupNorm<'_> {
         require(
             self.groups > 0 && channels.is_multiple_of(self.groups),
             "channels",
-            "be a multiple of the groups",
+            "be a multiple of the number of groups",
         )?;
         check_len("gamma", channels, self.gamma.map_or(channels, <[f32]>::len))?;
         check_len("beta", channels, self.beta.map_or(channels, <[f32]>::len))?;
@@ -80,7 +91,7 @@ impl GroupNorm<'_> {
             isa.run(ChannelSums { x, totals: &mut *mean });
             self.spread(mean, count);
             isa.run(ChannelDifferences { x, mean: &*mean, totals: &mut *shift, squares: &mut *scale });
-            // The mean is rounded; the mean of the differences from it says how far it is off.
+            // The mean is rounded; the mean of the differences from it is its error.
             self.spread(shift, count);
             self.spread(scale, count);
             for channel in 0..channels {
@@ -101,7 +112,7 @@ impl GroupNorm<'_> {
         Ok(())
     }
 
-    /// Replaces the channels' sums by the mean of their group.
+    /// Replaces the sum of every channel by the mean of its group.
     fn spread(&self, channels: &mut [f32], count: f32) {
         for group in channels.chunks_exact_mut(channels.len() / self.groups) {
             let mean = group.iter().sum::<f32>() / count;
@@ -110,7 +121,7 @@ impl GroupNorm<'_> {
     }
 }
 
-/// √x, which `core` alone does not have.
+/// √x, which `core` lacks.
 fn square_root(isa: Isa, x: f32) -> f32 {
     isa.run(Sqrt(x))
 }
@@ -128,13 +139,13 @@ impl Kernel for Sqrt {
     }
 }
 
-/// The sum over all positions for each channel.
+/// The sum over all positions, per channel.
 struct ChannelSums<'a> {
     x: &'a [f32],
     totals: &'a mut [f32],
 }
 
-/// The sums of the differences from the mean, and of their squares.
+/// The sums over all positions of the differences from the mean, and of their squares, per channel.
 struct ChannelDifferences<'a> {
     x: &'a [f32],
     mean: &'a [f32],
@@ -142,7 +153,7 @@ struct ChannelDifferences<'a> {
     squares: &'a mut [f32],
 }
 
-/// Positions whose sum is formed before it is added to the sum of sums, which keeps long sums accurate.
+/// The number of positions in a block sum, before it is added to the total: keeps long sums accurate.
 const BLOCK: usize = 128;
 
 impl Kernel for ChannelSums<'_> {
@@ -190,7 +201,7 @@ impl Kernel for ChannelDifferences<'_> {
     }
 }
 
-/// A vector, or what there is of one.
+/// Loads a vector; missing elements are 0.
 #[inline(always)]
 fn load<S: Simd>(s: S, x: &[f32]) -> S::F32 {
     if x.len() == S::LANES { s.load(x) } else { s.load_partial(x, 0.0) }

@@ -1,4 +1,4 @@
-//! Layer normalisation.
+//! Layer normalization.
 
 use crate::Context;
 use crate::error::{Result, check_len};
@@ -8,23 +8,14 @@ use crate::ops::reduce::row;
 use crate::simd::{Isa, Kernel, Simd};
 use crate::tensor::{View, ViewMut, around, check_dims};
 
-/// y = activation(γ·(x − μ)/√(σ² + ε) + β), with mean and variance taken along neighbouring axes.
+/// y = activation(γ·(x − μ)/√(σ² + ε) + β), with mean μ and variance σ² over adjacent axes (Ba et al. 2016).
 ///
 /// ```
-/// use tf_layers::nn::{Activation, LayerNorm};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// let layer = LayerNorm {
-///     axis: 1,
-///     span: 1,
-///     gamma: None,
-///     beta: Some(&[0.0, 10.0]),
-///     epsilon: 0.0,
-///     activation: Activation::Linear,
-/// };
+/// let layer = LayerNorm { beta: Some(&[0.0, 10.0]), epsilon: 0.0, ..LayerNorm::new(1) };
 /// let x = View::new(&[1.0, 3.0, 5.0, 9.0], [2, 2])?;
 /// let mut y = [0.0; 4];
 /// let y = layer.run(cx, x, ViewMut::new(&mut y, [2, 2])?)?;
@@ -33,25 +24,35 @@ use crate::tensor::{View, ViewMut, around, check_dims};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LayerNorm<'w> {
-    /// The first of the axes.
+    /// The first axis to normalize over.
     pub axis: usize,
-    /// How many axes there are: 1 for the last axis alone, 3 for images.
+    /// The number of axes to normalize over: 1 for the channels, 3 for whole images.
     pub span: usize,
-    /// One number for each element along the axes; ones without.
+    /// γ, with one number per element of the axes; ones if `None`.
     pub gamma: Option<&'w [f32]>,
-    /// One number for each element along the axes; zeros without.
+    /// β, with one number per element of the axes; zeros if `None`.
     pub beta: Option<&'w [f32]>,
-    /// Keeps the denominator from 0.
+    /// ε.
     pub epsilon: f32,
-    /// Applied to every element of the result.
+    /// The function applied to the result.
     pub activation: Activation,
 }
 
 impl LayerNorm<'_> {
-    /// From x to y, which have the same dims.
+    /// Normalizes over one axis, without γ and β; ε is 1e-5, the default of ONNX.
+    #[must_use]
+    pub const fn new(axis: usize) -> Self {
+        let activation = Activation::Linear;
+        Self { axis, span: 1, gamma: None, beta: None, epsilon: 1e-5, activation }
+    }
+
+    /// From x to y with the same dims.
     ///
-    /// The mean is rounded, and may be large beside the differences from it. Those are exact there, so that their own mean
-    /// says how far it is off, and the variance, taken from them, does not cancel.
+    /// # Errors
+    ///
+    /// If y does not have the dims of x, x does not have the axes, or γ or β has another length.
+    // The mean is rounded, and the error may be large compared with the differences from the mean. These are exact then, so
+    // their own mean is the error, and the variance computed from them does not cancel.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -63,14 +64,14 @@ impl LayerNorm<'_> {
         Ok(y.into_view())
     }
 
-    /// The same for slices of these dims, `[outer, axis, inner]`.
+    /// The layer for slices with the dims `[outer, axis, inner]`.
     fn compute(&self, isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
         check_len("gamma", dims[1], self.gamma.map_or(dims[1], <[f32]>::len))?;
         check_len("beta", dims[1], self.beta.map_or(dims[1], <[f32]>::len))?;
         if y.is_empty() {
             return Ok(());
         }
-        isa.run(Run { layer: self, axis: dims[1], inner: dims[2], x, y });
+        isa.run(LayerNormKernel { layer: self, axis: dims[1], inner: dims[2], x, y });
         if self.activation != Activation::Linear {
             self.activation.map_in_place(isa, y);
         }
@@ -78,7 +79,7 @@ impl LayerNorm<'_> {
     }
 }
 
-struct Run<'a> {
+struct LayerNormKernel<'a> {
     layer: &'a LayerNorm<'a>,
     axis: usize,
     inner: usize,
@@ -86,7 +87,7 @@ struct Run<'a> {
     y: &'a mut [f32],
 }
 
-impl Kernel for Run<'_> {
+impl Kernel for LayerNormKernel<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -135,19 +136,19 @@ fn along_row<S: Simd>(s: S, layer: &LayerNorm, x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// The variance, from the mean of the squares of differences from a rounded mean, and the mean of these differences.
+/// The variance, from the mean square of the differences from a rounded mean, and the mean of these differences.
 #[inline(always)]
 pub(crate) fn variance(squares: f32, rest: f32) -> f32 {
     let variance = squares - rest * rest;
     if variance < 0.0 { 0.0 } else { variance }
 }
 
-/// Sums that are formed beside each other, so that no addition waits for the one before it.
+/// The number of independent accumulators, which hide the latency of additions.
 const CHAINS: usize = 4;
-/// Vectors of a sum before it is added to the sum of sums, which keeps long sums accurate.
+/// The number of vectors in a block sum, before it is added to the total: keeps long sums accurate.
 const BLOCK: usize = 128;
 
-/// y = x − mean; the sum of y, and that of its squares.
+/// Computes y = x − mean; returns the sums of y and of its squares.
 #[inline(always)]
 fn center<S: Simd>(s: S, x: &[f32], mean: f32, y: &mut [f32]) -> [f32; 2] {
     let (means, step) = (s.splat(mean), CHAINS * S::LANES);
@@ -167,7 +168,7 @@ fn center<S: Simd>(s: S, x: &[f32], mean: f32, y: &mut [f32]) -> [f32; 2] {
         }
         let rest = x[whole..].chunks(S::LANES).zip(y[whole..].chunks_mut(S::LANES));
         for ((x, y), (sum, square)) in rest.zip(sums.iter_mut().zip(&mut squares)) {
-            // Beyond the row nothing differs from the mean.
+            // Missing elements are loaded as the mean, so that their difference is 0.
             let difference = s.sub(s.load_partial(x, mean), means);
             s.store_partial(difference, y);
             *sum = s.add(*sum, difference);
@@ -180,14 +181,14 @@ fn center<S: Simd>(s: S, x: &[f32], mean: f32, y: &mut [f32]) -> [f32; 2] {
     totals.map(|total| s.sum(total))
 }
 
-/// Columns that are normalized together: whole cache lines in a row, whose sums stay in the level-1 cache.
+/// The number of columns that are normalized together: whole cache lines, whose sums fit in the level-1 cache.
 const COLUMNS: usize = 256;
 
 #[inline(always)]
 fn along_columns<S: Simd>(s: S, layer: &LayerNorm, inner: usize, x: &[f32], y: &mut [f32]) {
     let axis = x.len() / inner;
     let count = s.splat(axis as f32);
-    // The means, how far they are off, and what the differences from them are multiplied with; sums until complete.
+    // The means, their errors, and the factors 1/√(σ² + ε); they hold sums until all rows are read.
     let mut space = [[0.0; COLUMNS]; 3];
     for first in (0..inner).step_by(COLUMNS) {
         let columns = first..inner.min(first + COLUMNS);
@@ -233,7 +234,7 @@ fn along_columns<S: Simd>(s: S, layer: &LayerNorm, inner: usize, x: &[f32], y: &
     }
 }
 
-/// Two rows, a vector of each at a time.
+/// Iterates over two rows, one vector of each at a time.
 #[inline(always)]
 fn vectors<'a, S: Simd>(y: &'a mut [f32], x: &'a [f32]) -> impl Iterator<Item = (&'a mut [f32], &'a [f32])> {
     y.chunks_mut(S::LANES).zip(x.chunks(S::LANES))

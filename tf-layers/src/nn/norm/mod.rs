@@ -1,4 +1,4 @@
-//! Normalization.
+//! Normalization layers.
 
 mod group;
 mod layer;

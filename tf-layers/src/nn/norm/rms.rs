@@ -1,4 +1,4 @@
-//! Normalisations that divide by a size: root mean square, unit length.
+//! Root-mean-square and unit-norm normalization.
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
@@ -7,16 +7,15 @@ use crate::ops::reduce::row;
 use crate::simd::{Kernel, Simd};
 use crate::tensor::{View, ViewMut, around, check_dims};
 
-/// y = γ·x/√(mean(x²) + ε), with the mean taken along neighbouring axes.
+/// y = γ·x/√(mean(x²) + ε), with the mean over adjacent axes (Zhang and Sennrich 2019).
 ///
 /// ```
 /// use tf_layers::nn::RmsNorm;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// let layer = RmsNorm { axis: 1, span: 1, gamma: Some(&[1.0, 10.0]), epsilon: 0.0 };
+/// let layer = RmsNorm { gamma: Some(&[1.0, 10.0]), epsilon: 0.0, ..RmsNorm::new(1) };
 /// let x = View::new(&[2.0, -2.0, 0.5, 0.5], [2, 2])?;
 /// let mut y = [0.0; 4];
 /// let y = layer.run(cx, x, ViewMut::new(&mut y, [2, 2])?)?;
@@ -25,26 +24,25 @@ use crate::tensor::{View, ViewMut, around, check_dims};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RmsNorm<'w> {
-    /// The first of the axes.
+    /// The first axis to normalize over.
     pub axis: usize,
-    /// How many axes there are.
+    /// The number of axes to normalize over.
     pub span: usize,
-    /// One number for each element along the axes; ones without.
+    /// γ, with one number per element of the axes; ones if `None`.
     pub gamma: Option<&'w [f32]>,
-    /// Keeps the denominator from 0.
+    /// ε.
     pub epsilon: f32,
 }
 
-/// y = x·min(1/‖x‖, limit), with the norm taken along neighbouring axes.
+/// y = x·min(1/‖x‖, limit), with the norm over adjacent axes (Keras' `UnitNormalization`, ONNX's `LpNormalization`).
 ///
 /// ```
 /// use tf_layers::nn::UnitNorm;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// let layer = UnitNorm { axis: 1, span: 1, p: 1, limit: 1e12 };
+/// let layer = UnitNorm { p: 1, ..UnitNorm::new(1) };
 /// let x = View::new(&[1.0, -3.0, 0.0, 0.0], [2, 2])?;
 /// let mut y = [0.0; 4];
 /// let y = layer.run(cx, x, ViewMut::new(&mut y, [2, 2])?)?;
@@ -53,18 +51,28 @@ pub struct RmsNorm<'w> {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UnitNorm {
-    /// The first of the axes.
+    /// The first axis to normalize over.
     pub axis: usize,
-    /// How many axes there are.
+    /// The number of axes to normalize over.
     pub span: usize,
-    /// 1 for the sum of the magnitudes, 2 for the Euclidean norm.
+    /// The order of the norm: 1 for Σ|x|, 2 for √Σx².
     pub p: usize,
-    /// What a vector is multiplied with at most.
+    /// The largest factor that a vector is multiplied with, which keeps vectors of zeros finite.
     pub limit: f32,
 }
 
 impl RmsNorm<'_> {
-    /// From x to y, which have the same dims.
+    /// Normalizes over one axis, without γ; ε is 1e-5, the default of ONNX.
+    #[must_use]
+    pub const fn new(axis: usize) -> Self {
+        Self { axis, span: 1, gamma: None, epsilon: 1e-5 }
+    }
+
+    /// From x to y with the same dims.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x, x does not have the axes, or γ has another length.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -73,12 +81,22 @@ impl RmsNorm<'_> {
     ) -> Result<View<'y, f32, R>> {
         let dims = around(&x.dims(), self.axis, self.span)?;
         check_len("gamma", dims[1], self.gamma.map_or(dims[1], <[f32]>::len))?;
-        run(cx, Size::Rms(self.epsilon), self.gamma, dims, x, y)
+        run(cx, Norm::Rms(self.epsilon), self.gamma, dims, x, y)
     }
 }
 
 impl UnitNorm {
-    /// From x to y, which have the same dims.
+    /// Normalizes to a Euclidean norm of 1 over one axis, with factors of at most 10¹².
+    #[must_use]
+    pub const fn new(axis: usize) -> Self {
+        Self { axis, span: 1, p: 2, limit: 1e12 }
+    }
+
+    /// From x to y with the same dims.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x, x does not have the axes, or `p` is neither 1 nor 2.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -86,20 +104,20 @@ impl UnitNorm {
         y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
         require(self.p == 1 || self.p == 2, "p", "be 1 or 2")?;
-        let size = if self.p == 1 { Size::L1(self.limit) } else { Size::L2(self.limit) };
-        run(cx, size, None, around(&x.dims(), self.axis, self.span)?, x, y)
+        let norm = if self.p == 1 { Norm::L1(self.limit) } else { Norm::L2(self.limit) };
+        run(cx, norm, None, around(&x.dims(), self.axis, self.span)?, x, y)
     }
 }
 
-/// What a vector is divided by.
+/// The norm that a vector is divided by: the root mean square with its ε, or L1 or L2 with the largest factor.
 #[derive(Clone, Copy)]
-enum Size {
+enum Norm {
     Rms(f32),
     L1(f32),
     L2(f32),
 }
 
-impl Size {
+impl Norm {
     #[inline(always)]
     const fn reduce(self) -> Reduce {
         if matches!(self, Self::L1(_)) { Reduce::L1 } else { Reduce::SumSquare }
@@ -114,7 +132,7 @@ impl Size {
                 let mean = s.div(sum, s.splat(count as f32));
                 s.div(one, s.sqrt(s.add(mean, s.splat(epsilon))))
             }
-            // In this order a NaN stays.
+            // In this order, `min` propagates NaN.
             Self::L1(limit) => s.min(s.splat(limit), s.div(one, sum)),
             Self::L2(limit) => s.min(s.splat(limit), s.div(one, s.sqrt(sum))),
         }
@@ -123,7 +141,7 @@ impl Size {
 
 fn run<'y, const R: usize>(
     cx: &mut Context<'_>,
-    size: Size,
+    norm: Norm,
     gamma: Option<&[f32]>,
     [_, axis, inner]: [usize; 3],
     x: View<'_, f32, R>,
@@ -132,13 +150,13 @@ fn run<'y, const R: usize>(
     check_dims(&x.dims(), &y.dims())?;
     let (x, to) = (x.as_slice()?, y.as_mut_slice()?);
     if !to.is_empty() {
-        cx.isa.run(Run { size, gamma, axis, inner, x, y: to });
+        cx.isa.run(NormKernel { norm, gamma, axis, inner, x, y: to });
     }
     Ok(y.into_view())
 }
 
-struct Run<'a> {
-    size: Size,
+struct NormKernel<'a> {
+    norm: Norm,
     gamma: Option<&'a [f32]>,
     axis: usize,
     inner: usize,
@@ -146,7 +164,7 @@ struct Run<'a> {
     y: &'a mut [f32],
 }
 
-impl Kernel for Run<'_> {
+impl Kernel for NormKernel<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -154,15 +172,15 @@ impl Kernel for Run<'_> {
         let len = self.axis * self.inner;
         for (x, y) in self.x.chunks_exact(len).zip(self.y.chunks_exact_mut(len)) {
             if self.inner == 1 {
-                self.size.along_row(s, self.gamma, x, y);
+                self.norm.along_row(s, self.gamma, x, y);
             } else {
-                self.size.along_columns(s, self.gamma, self.inner, x, y);
+                self.norm.along_columns(s, self.gamma, self.inner, x, y);
             }
         }
     }
 }
 
-impl Size {
+impl Norm {
     #[inline(always)]
     fn along_row<S: Simd>(self, s: S, gamma: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
         let sum = s.splat(row(s, self.reduce(), x));
@@ -207,7 +225,7 @@ impl Size {
     }
 }
 
-/// A vector, or what there is of one.
+/// Loads a vector; missing elements are 0.
 #[inline(always)]
 fn load<S: Simd>(s: S, x: &[f32]) -> S::F32 {
     if x.len() == S::LANES { s.load(x) } else { s.load_partial(x, 0.0) }

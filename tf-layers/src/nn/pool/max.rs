@@ -1,27 +1,23 @@
-//! Maxima of windows over tensors of any numbers, with their indices; and the way back.
+//! Max pooling of any number type, with indices, and max unpooling.
 
 use crate::Context;
 use crate::error::{Error, Result, require};
-use crate::tensor::{Scalar, View, ViewMut, len};
+use crate::tensor::{Number, View, ViewMut, len};
 use crate::window::{Axis, channels_first, window_axes};
 
-/// Max pooling of numbers of any type, channels first: over volumes `[batch, channels, depth, height, width]`, images
-/// without depth or sequences without height. The axes that a tensor lacks have windows of size 1.
+/// Channels-first max pooling of any number type, with indices.
+///
+/// The input is a batch of volumes `[batch, channels, depth, height, width]`, images `[batch, channels, height, width]` or
+/// sequences `[batch, channels, width]`. Attributes are always those of a volume: a sequence has windows of depth and height
+/// 1. Prefer [`Pool2d`](super::Pool2d) for `f32` without indices: it is vectorized.
 ///
 /// ```
 /// use tf_layers::nn::MaxPool;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// let layer = MaxPool {
-///     size: [1, 1, 2],
-///     stride: [1, 1, 2],
-///     dilation: [1; 3],
-///     padding: [[0, 0]; 3],
-///     column_major: false,
-/// };
+/// let layer = MaxPool::new([1, 1, 2]);
 /// let x = View::new(&[1, 5, 3, 2], [1, 1, 4])?;
 /// let (mut y, mut indices) = ([0; 2], [0; 2]);
 /// let (y, indices) = (ViewMut::new(&mut y, [1, 1, 2])?, ViewMut::new(&mut indices, [1, 1, 2])?);
@@ -32,23 +28,33 @@ use crate::window::{Axis, channels_first, window_axes};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxPool {
-    /// Depth, height and width of the window.
+    /// The window size `[depth, height, width]`.
     pub size: [usize; 3],
-    /// Step along each axis.
+    /// The stride along each axis.
     pub stride: [usize; 3],
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between the elements of a window: 1 if they are adjacent.
     pub dilation: [usize; 3],
-    /// Padding before and after along each axis; it counts as less than any number.
+    /// The padding `[before, after]` along each axis; it is less than any number.
     pub padding: [[usize; 2]; 3],
-    /// Whether indices count the elements of a channel with the first axis innermost; else it is the last.
+    /// Count indices in column-major order instead of row-major order (ONNX's `storage_order`).
     pub column_major: bool,
 }
 
 impl MaxPool {
-    /// From x `[batch, channels, …size]` to y `[batch, channels, …]`, the maxima: NaN if any element is.
+    /// Windows side by side: the stride is the window size. No dilation, no padding, row-major indices.
+    #[must_use]
+    pub const fn new(size: [usize; 3]) -> Self {
+        Self { size, stride: size, dilation: [1; 3], padding: [[0; 2]; 3], column_major: false }
+    }
+
+    /// From x `[batch, channels, ..size]` to the maxima y `[batch, channels, ..output_size]`: NaN if any element is.
     ///
-    /// A window wholly in the padding gives the least number there is.
-    pub fn run<'y, T: Scalar, const R: usize>(
+    /// A window that contains only padding gives the lowest value of the type.
+    ///
+    /// # Errors
+    ///
+    /// If x does not have 1 to 3 spatial axes, y has other dims, or an attribute is invalid.
+    pub fn run<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
@@ -59,10 +65,15 @@ impl MaxPool {
         Ok(y.into_view())
     }
 
-    /// The same, and where in all of x the first of the greatest stands: `indices` has the dims of y.
+    /// [`run`](Self::run), and writes the flat index in x of every maximum to `indices`, which has the dims of y.
     ///
-    /// A window wholly in the padding gives the index at which its channel begins.
-    pub fn run_with_indices<'y, T: Scalar, const R: usize>(
+    /// Of several equal maxima, the index is that of the first. A window that contains only padding gives the index of the
+    /// first element of its channel.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), or if `indices` does not have the dims of y.
+    pub fn run_with_indices<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
@@ -76,8 +87,8 @@ impl MaxPool {
         Ok((y.into_view(), indices.into_view()))
     }
 
-    /// Tensors as their dims and elements; `indices` are as many as there are elements of y.
-    fn compute<T: Scalar>(
+    /// The layer for tensors as pairs of dims and elements; `indices` is as long as y.
+    fn compute<T: Number>(
         &self,
         (from, x): (&[usize], &[T]),
         (to, y): (&[usize], &mut [T]),
@@ -94,18 +105,18 @@ impl MaxPool {
         for (i, y) in y.iter_mut().enumerate() {
             let (start, window) = (i / windows * plane, i % windows);
             let at = [window / output[2] / output[1], window / output[2] % output[1], window % output[2]];
-            let (greatest, place) = self.window(&axes, at, &x[start..start + plane]);
-            *y = greatest;
+            let (maximum, index) = self.window(&axes, at, &x[start..start + plane]);
+            *y = maximum;
             if let Some(indices) = &mut indices {
-                indices[i] = (start + place) as i64;
+                indices[i] = (start + index) as i64;
             }
         }
         Ok(())
     }
 
-    /// The greatest element of a window, and its place in the channel.
+    /// The maximum of a window, and its index in the channel.
     #[allow(clippy::eq_op)]
-    fn window<T: Scalar>(&self, axes: &[Axis; 3], at: [usize; 3], x: &[T]) -> (T, usize) {
+    fn window<T: Number>(&self, axes: &[Axis; 3], at: [usize; 3], x: &[T]) -> (T, usize) {
         let origin = [axes[0].origin(at[0]), axes[1].origin(at[1]), axes[2].origin(at[2])];
         let [depth, height, width] = axes.map(|axis| axis.input);
         let mut found = None;
@@ -113,16 +124,16 @@ impl MaxPool {
             for y in axes[1].taps(origin[1]).filter_map(|tap| axes[1].position(origin[1], tap)) {
                 for column in axes[2].taps(origin[2]).filter_map(|tap| axes[2].position(origin[2], tap)) {
                     let element = x[(z * height + y) * width + column];
-                    let place = if self.column_major {
+                    let index = if self.column_major {
                         z + depth * (y + height * column)
                     } else {
                         (z * height + y) * width + column
                     };
                     match found {
-                        // What differs from itself is NaN, which stays.
-                        Some((greatest, _))
-                            if greatest != greatest || (element <= greatest && element == element) => {}
-                        _ => found = Some((element, place)),
+                        // Only a NaN differs from itself; the first one is the result.
+                        Some((maximum, _))
+                            if maximum != maximum || (element <= maximum && element == element) => {}
+                        _ => found = Some((element, index)),
                     }
                 }
             }
@@ -131,15 +142,14 @@ impl MaxPool {
     }
 }
 
-/// Puts each element of x where its index says in y, whose other elements become 0; of two for a place, the later counts.
+/// `MaxUnpool`: writes every element of x to its index in y; the other elements of y are 0.
 ///
-/// Indices count the elements of a tensor of the dims `inner`; y is at least as large along every axis. An error for an
-/// index outside.
+/// The indices are flat indices of a tensor with the dims `inner`. y may be larger than `inner` along every axis. Of several
+/// elements with the same index, the last one wins.
 ///
 /// ```
 /// use tf_layers::nn::max_unpool;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -149,7 +159,11 @@ impl MaxPool {
 /// assert_eq!(y.as_slice()?, [0, 5, 3, 0]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
-pub fn max_unpool<'y, T: Scalar, const R: usize>(
+///
+/// # Errors
+///
+/// If an index is out of range, y is smaller than `inner`, or `indices` does not have the dims of x.
+pub fn max_unpool<'y, T: Number, const R: usize>(
     _: &mut Context<'_>,
     inner: [usize; R],
     x: View<'_, T, R>,
@@ -162,9 +176,9 @@ pub fn max_unpool<'y, T: Scalar, const R: usize>(
     Ok(y.into_view())
 }
 
-fn unpool<T: Scalar>(inner: &[usize], x: &[T], indices: &[i64], outer: &[usize], y: &mut [T]) -> Result<()> {
+fn unpool<T: Number>(inner: &[usize], x: &[T], indices: &[i64], outer: &[usize], y: &mut [T]) -> Result<()> {
     let fits = inner.iter().zip(outer).all(|(inner, outer)| inner <= outer);
-    require(fits, "y", "be as large as what the indices count")?;
+    require(fits, "y", "be at least as large as the tensor that the indices refer to")?;
     let size = len(inner)?;
     y.fill(T::ZERO);
     for (position, (&x, &value)) in x.iter().zip(indices).enumerate() {

@@ -1,4 +1,4 @@
-//! Pooling, channels last.
+//! Pooling, channels-last.
 
 use crate::Context;
 use crate::error::Result;
@@ -10,18 +10,18 @@ mod max;
 
 pub use max::{MaxPool, max_unpool};
 
-/// What becomes of the elements of a window.
+/// The reduction of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pool {
-    /// The greatest; NaN if any is. Padding counts as −∞.
+pub enum PoolKind {
+    /// The maximum, or NaN if any element is. Padding is −∞.
     Max,
-    /// The greatest; NaN if any is. Padding counts as zeros.
+    /// The maximum, or NaN if any element is. Padding is 0.
     MaxOverPadding,
-    /// The sum; padding counts as zeros.
+    /// The sum. Padding is 0.
     Sum,
     /// The mean.
     Average {
-        /// Whether padding counts as zeros. Else the mean is over what lies in the image.
+        /// Include the padding, as zeros, instead of averaging only over elements of the image.
         count_include_pad: bool,
     },
 }
@@ -29,19 +29,12 @@ pub enum Pool {
 /// Pooling over images `[batch, height, width, channels]`.
 ///
 /// ```
-/// use tf_layers::nn::{Pool, Pool2d};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::nn::{PoolKind, Pool2d};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// let layer = Pool2d {
-///     kind: Pool::Max,
-///     size: [1, 2],
-///     stride: [1, 2],
-///     dilation: [1, 1],
-///     padding: [[0, 0]; 2],
-/// };
+/// let layer = Pool2d::new(PoolKind::Max, [1, 2]);
 /// let x = View::new(&[1.0, 5.0, 3.0, 2.0], [1, 2, 2, 1])?;
 /// let mut y = [0.0; 2];
 /// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 1, 1])?)?;
@@ -50,85 +43,83 @@ pub enum Pool {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool2d {
-    /// What becomes of the elements of a window.
-    pub kind: Pool,
-    /// Height and width of the window.
+    /// The reduction of a window.
+    pub kind: PoolKind,
+    /// The window size `[height, width]`.
     pub size: [usize; 2],
-    /// Vertical and horizontal step.
+    /// The stride `[vertical, horizontal]`.
     pub stride: [usize; 2],
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between the elements of a window: 1 if they are adjacent.
     pub dilation: [usize; 2],
-    /// Padding around the image: `[[top, bottom], [left, right]]`.
+    /// The padding `[[top, bottom], [left, right]]`.
     pub padding: [[usize; 2]; 2],
 }
 
 /// Pooling over sequences `[batch, width, channels]`.
 ///
 /// ```
-/// use tf_layers::nn::{Pool, Pool1d};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::nn::{PoolKind, Pool1d};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// let layer = Pool1d { kind: Pool::Max, size: 2, stride: 2, dilation: 1, padding: [0, 0] };
+/// let layer = Pool1d::new(PoolKind::Average { count_include_pad: false }, 2);
 /// let x = View::new(&[1.0, 5.0, 3.0, 2.0], [1, 4, 1])?;
 /// let mut y = [0.0; 2];
 /// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 1])?)?;
-/// assert_eq!(y.as_slice()?, [5.0, 3.0]);
+/// assert_eq!(y.as_slice()?, [3.0, 2.5]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool1d {
-    /// What becomes of the elements of a window.
-    pub kind: Pool,
-    /// Width of the window.
+    /// The reduction of a window.
+    pub kind: PoolKind,
+    /// The window width.
     pub size: usize,
-    /// Step from one window to the next.
+    /// The distance between consecutive windows.
     pub stride: usize,
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between the elements of a window: 1 if they are adjacent.
     pub dilation: usize,
-    /// Padding before and after the sequence.
+    /// The padding `[before, after]`.
     pub padding: [usize; 2],
 }
 
 /// Pooling over volumes `[batch, depth, height, width, channels]`.
 ///
 /// ```
-/// use tf_layers::nn::{Pool, Pool3d};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::nn::{PoolKind, Pool3d};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// let layer = Pool3d {
-///     kind: Pool::Max,
-///     size: [1, 1, 2],
-///     stride: [1, 1, 2],
-///     dilation: [1; 3],
-///     padding: [[0, 0]; 3],
-/// };
+/// let layer = Pool3d { stride: [1; 3], ..Pool3d::new(PoolKind::Sum, [1, 1, 2]) };
 /// let x = View::new(&[1.0, 5.0, 3.0, 2.0], [1, 1, 2, 2, 1])?;
 /// let mut y = [0.0; 2];
 /// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 1, 2, 1, 1])?)?;
-/// assert_eq!(y.as_slice()?, [5.0, 3.0]);
+/// assert_eq!(y.as_slice()?, [6.0, 5.0]);
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool3d {
-    /// What becomes of the elements of a window.
-    pub kind: Pool,
-    /// Depth, height and width of the window.
+    /// The reduction of a window.
+    pub kind: PoolKind,
+    /// The window size `[depth, height, width]`.
     pub size: [usize; 3],
-    /// Step along each axis.
+    /// The stride along each axis.
     pub stride: [usize; 3],
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between the elements of a window: 1 if they are adjacent.
     pub dilation: [usize; 3],
-    /// Padding before and after along each axis.
+    /// The padding `[before, after]` along each axis.
     pub padding: [[usize; 2]; 3],
 }
 
 impl Pool1d {
+    /// Windows side by side: the stride is the window size. No dilation, no padding.
+    #[must_use]
+    pub const fn new(kind: PoolKind, size: usize) -> Self {
+        Self { kind, size, stride: size, dilation: 1, padding: [0; 2] }
+    }
+
     const fn as_2d(&self) -> Pool2d {
         Pool2d {
             kind: self.kind,
@@ -139,14 +130,22 @@ impl Pool1d {
         }
     }
 
-    /// The width of the result for an input of `width`; 0 if that is too short for the window.
+    /// The output width for an input of `width`; 0 if the input is smaller than the window.
+    ///
+    /// # Errors
+    ///
+    /// If a size, stride or dilation is 0, or a sum overflows.
     pub fn output_width(&self, width: usize) -> Result<usize> {
         Ok(self.as_2d().output_size([1, width])?[1])
     }
 
     /// From x `[batch, width, channels]` to y `[batch, output_width, channels]`.
     ///
-    /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
+    /// A window that contains only padding gives −∞ for [`PoolKind::Max`], otherwise 0.
+    ///
+    /// # Errors
+    ///
+    /// If y has other dims, or an attribute is invalid.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,
@@ -158,6 +157,12 @@ impl Pool1d {
 }
 
 impl Pool2d {
+    /// Windows side by side: the stride is the window size. No dilation, no padding.
+    #[must_use]
+    pub const fn new(kind: PoolKind, size: [usize; 2]) -> Self {
+        Self { kind, size, stride: size, dilation: [1; 2], padding: [[0; 2]; 2] }
+    }
+
     const fn as_3d(&self) -> Pool3d {
         Pool3d {
             kind: self.kind,
@@ -168,7 +173,11 @@ impl Pool2d {
         }
     }
 
-    /// Height and width of the result for an image of `[height, width]`; 0 if that is too small for the window.
+    /// The output `[height, width]` for an image of this `[height, width]`; 0 if the image is smaller than the window.
+    ///
+    /// # Errors
+    ///
+    /// If a size, stride or dilation is 0, or a sum overflows.
     pub fn output_size(&self, size: [usize; 2]) -> Result<[usize; 2]> {
         let [_, height, width] = self.as_3d().output_size([1, size[0], size[1]])?;
         Ok([height, width])
@@ -176,7 +185,11 @@ impl Pool2d {
 
     /// From x `[batch, height, width, channels]` to y `[batch, output_height, output_width, channels]`.
     ///
-    /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
+    /// A window that contains only padding gives −∞ for [`PoolKind::Max`], otherwise 0.
+    ///
+    /// # Errors
+    ///
+    /// If y has other dims, or an attribute is invalid.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,
@@ -188,18 +201,32 @@ impl Pool2d {
 }
 
 impl Pool3d {
+    /// Windows side by side: the stride is the window size. No dilation, no padding.
+    #[must_use]
+    pub const fn new(kind: PoolKind, size: [usize; 3]) -> Self {
+        Self { kind, size, stride: size, dilation: [1; 3], padding: [[0; 2]; 3] }
+    }
+
     fn axes(&self, size: [usize; 3]) -> Result<[Axis; 3]> {
         window_axes(self.size, self.stride, self.dilation, self.padding, size)
     }
 
-    /// Depth, height and width of the result for a volume of these; 0 if that is too small for the window.
+    /// The output `[depth, height, width]` for a volume of this size; 0 if the volume is smaller than the window.
+    ///
+    /// # Errors
+    ///
+    /// If a size, stride or dilation is 0, or a sum overflows.
     pub fn output_size(&self, size: [usize; 3]) -> Result<[usize; 3]> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
-    /// From x `[batch, …size, channels]` to y `[batch, …output_size, channels]`.
+    /// From x `[batch, depth, height, width, channels]` to y `[batch, ..output_size, channels]`.
     ///
-    /// A window that lies wholly in the padding gives −∞ for the maximum without padding, else 0.
+    /// A window that contains only padding gives −∞ for [`PoolKind::Max`], otherwise 0.
+    ///
+    /// # Errors
+    ///
+    /// If y has other dims, or an attribute is invalid.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,
@@ -209,7 +236,7 @@ impl Pool3d {
         self.compute(cx, x, y)
     }
 
-    /// The same of images, which are volumes of depth 1, and of sequences.
+    /// Pools volumes, images (volumes of depth 1) or sequences (images of height 1).
     fn compute<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -222,14 +249,14 @@ impl Pool3d {
         check_made((batch, axes, channels), &y.dims())?;
         let (x, to) = (x.as_slice()?, y.as_mut_slice()?);
         if !to.is_empty() {
-            cx.isa.run(Run { kind: self.kind, axes, batch, channels, x, y: to });
+            cx.isa.run(PoolKernel { kind: self.kind, axes, batch, channels, x, y: to });
         }
         Ok(y.into_view())
     }
 }
 
-struct Run<'a> {
-    kind: Pool,
+struct PoolKernel<'a> {
+    kind: PoolKind,
     axes: [Axis; 3],
     batch: usize,
     channels: usize,
@@ -237,7 +264,7 @@ struct Run<'a> {
     y: &'a mut [f32],
 }
 
-impl Kernel for Run<'_> {
+impl Kernel for PoolKernel<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -273,22 +300,24 @@ struct Window<'a> {
     x: &'a [f32],
     origins: [isize; 3],
     taps: [core::ops::Range<usize>; 3],
-    /// What the sum or the maximum starts with.
+    /// The initial value of the sum or maximum.
     start: f32,
-    /// What the sum is divided by; `None` for the maximum.
+    /// The divisor of the sum; `None` for a maximum.
     divisor: Option<f32>,
 }
 
 impl<'a> Window<'a> {
     #[inline(always)]
-    fn new(kind: Pool, axes: [Axis; 3], at: [usize; 3], channels: usize, x: &'a [f32]) -> Self {
+    fn new(kind: PoolKind, axes: [Axis; 3], at: [usize; 3], channels: usize, x: &'a [f32]) -> Self {
         let origins = [axes[0].origin(at[0]), axes[1].origin(at[1]), axes[2].origin(at[2])];
         let taps = [axes[0].taps(origins[0]), axes[1].taps(origins[1]), axes[2].taps(origins[2])];
         let divisor = match kind {
-            Pool::Max | Pool::MaxOverPadding => None,
-            Pool::Sum => Some(1),
-            Pool::Average { count_include_pad: false } => Some(taps[0].len() * taps[1].len() * taps[2].len()),
-            Pool::Average { count_include_pad: true } => Some(
+            PoolKind::Max | PoolKind::MaxOverPadding => None,
+            PoolKind::Sum => Some(1),
+            PoolKind::Average { count_include_pad: false } => {
+                Some(taps[0].len() * taps[1].len() * taps[2].len())
+            }
+            PoolKind::Average { count_include_pad: true } => Some(
                 axes[0].taps_padded(origins[0])
                     * axes[1].taps_padded(origins[1])
                     * axes[2].taps_padded(origins[2]),
@@ -297,14 +326,14 @@ impl<'a> Window<'a> {
         let divisor = divisor.map(|count| count.max(1) as f32);
         let whole = (0..3).all(|i| axes[i].inside(origins[i]));
         let start = match kind {
-            Pool::Max => f32::NEG_INFINITY,
-            Pool::MaxOverPadding if whole => f32::NEG_INFINITY,
+            PoolKind::Max => f32::NEG_INFINITY,
+            PoolKind::MaxOverPadding if whole => f32::NEG_INFINITY,
             _ => 0.0,
         };
         Self { axes, channels, x, origins, taps, start, divisor }
     }
 
-    /// `N` vectors of channels from `channel` on, the last perhaps incomplete.
+    /// Pools `N` vectors of channels from `channel` on; the last may be incomplete.
     #[inline(always)]
     fn pool<S: Simd, const N: usize>(&self, s: S, channel: usize, y: &mut [f32]) {
         let mut result = [s.splat(self.start); N];
@@ -336,7 +365,7 @@ impl<'a> Window<'a> {
     }
 }
 
-/// The greater of two, NaN if either is.
+/// The maximum; NaN if either operand is.
 #[inline(always)]
 fn max<S: Simd>(s: S, a: S::F32, b: S::F32) -> S::F32 {
     s.select(s.eq(a, a), s.max(a, b), a)

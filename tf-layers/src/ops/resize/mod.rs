@@ -1,4 +1,4 @@
-//! Resizing by interpolation, one axis at a time.
+//! Resize: interpolation along one axis at a time.
 
 mod filter;
 mod position;
@@ -7,60 +7,61 @@ use crate::Context;
 use crate::error::{Result, require};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::tensor::{View, ViewMut, around};
-use filter::{Filter, cubic, to_step};
+use filter::{Filter, cubic, round_to_step};
 pub use position::Coordinates;
-use position::{Axis, LARGEST, floor};
+use position::{Axis, MAX_SIZE, floor};
 
-/// What is taken at a position between elements.
+/// Interpolation between elements. The first four are ONNX's `nearest_mode`s.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Interpolation {
-    /// The nearest element, of two the one in front.
+    /// The nearest element; ties go to the lower index.
     RoundPreferFloor,
-    /// The nearest element, of two the one behind.
+    /// The nearest element; ties go to the higher index.
     RoundPreferCeil,
-    /// The element in front.
+    /// The element at the floor of the position.
     Floor,
-    /// The element behind.
+    /// The element at the ceiling of the position.
     Ceil,
-    /// A mean of the two neighbours.
+    /// Linear interpolation of two elements.
     Linear,
-    /// A mean of four neighbours by Keys' cubic convolution.
+    /// Cubic convolution of four elements (Keys 1981).
     Cubic {
-        /// Keys' parameter, −¾ or −½.
+        /// The parameter of cubic convolution, −0.75 or −0.5.
         a: f32,
-        /// Whether neighbours beyond the border have no weight; else the border stands for them.
+        /// Ignore elements outside the input instead of repeating its border.
         exclude_outside: bool,
     },
-    /// The same, with weights from TensorFlow's table, which divides the way between two elements into 1,024 steps.
+    /// Cubic convolution with weights from TensorFlow's table, which has 1024 steps between two elements.
     CubicSteps {
-        /// Keys' parameter, −¾ or −½.
+        /// The parameter of cubic convolution, −0.75 or −0.5.
         a: f32,
-        /// Whether neighbours beyond the border have no weight; else the border stands for them.
+        /// Ignore elements outside the input instead of repeating its border.
         exclude_outside: bool,
     },
-    /// A mean of so many neighbours that each has a weight somewhere in the result, by a filter that is stretched as
-    /// far as the result is smaller.
+    /// Linear or cubic interpolation with antialiasing: if the result is smaller, the filter is stretched so that every
+    /// input element contributes.
     Antialias {
-        /// Keys' parameter; the filter is a triangle without.
+        /// The parameter of cubic convolution; `None` for linear interpolation.
         a: Option<f32>,
-        /// Whether neighbours beyond the border have no weight; else the border stands for them.
+        /// Ignore elements outside the input instead of repeating its border.
         exclude_outside: bool,
     },
 }
 
-/// Resizes one axis.
+/// Resizes a tensor along one axis.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[0.0, 1.0, 2.0, 3.0], [2, 2])?;
 /// let mut y = [0.0; 6];
 /// let resize = ops::Resize {
-///     axis: 1,
 ///     coordinates: ops::Coordinates::AlignCorners,
 ///     interpolation: ops::Interpolation::Linear,
-///     scale: None,
+///     ..ops::Resize::new(1)
 /// };
 /// let y = resize.run(cx, x, ViewMut::new(&mut y, [2, 3])?)?;
 /// assert_eq!(y.as_slice()?, [0.0, 0.5, 1.0, 2.0, 2.5, 3.0]);
@@ -68,21 +69,32 @@ pub enum Interpolation {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Resize {
-    /// The axis that has another size in the result.
+    /// The axis to resize.
     pub axis: usize,
-    /// Where a position in the result lies in the input.
+    /// The mapping from positions in the result to positions in the input.
     pub coordinates: Coordinates,
-    /// What is taken there.
+    /// Interpolation between elements.
     pub interpolation: Interpolation,
-    /// Output to input as a fraction, numerator first; the quotient of the sizes without.
+    /// The ratio of output to input as a fraction `[numerator, denominator]`; by default, the ratio of the sizes.
     pub scale: Option<[u32; 2]>,
 }
 
-/// Elements of the result whose neighbours and weights are found once for all outer indices.
+/// The number of result elements whose taps are computed once and reused for all outer indices.
 const BLOCK: usize = 64;
 
 impl Resize {
-    /// To y, which has the dims of x but for the axis, whose size is at most 2³⁰ in both.
+    /// The nearest element along `axis`, with half-pixel coordinates: the defaults of ONNX.
+    #[must_use]
+    pub const fn new(axis: usize) -> Self {
+        let interpolation = Interpolation::RoundPreferFloor;
+        Self { axis, coordinates: Coordinates::HalfPixel, interpolation, scale: None }
+    }
+
+    /// Resizes x to y, which has the dims of x except along the axis.
+    ///
+    /// # Errors
+    ///
+    /// If x has no such axis, y has other dims, x is empty and y is not, a size exceeds 2³⁰, or the scale is invalid.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -92,7 +104,7 @@ impl Resize {
         let (dims, to) = (x.dims(), y.dims());
         let split = around(&dims, self.axis, 1)?;
         let same = dims.iter().zip(&to).enumerate().all(|(i, (a, b))| i == self.axis || a == b);
-        require(same, "y", "have the dims of x but for the axis")?;
+        require(same, "y", "have the dims of x except along the axis")?;
         self.compute(cx.isa, split, to[self.axis], x.as_slice()?, y.as_mut_slice()?)?;
         Ok(y.into_view())
     }
@@ -103,10 +115,10 @@ impl Resize {
         if y.is_empty() {
             return Ok(());
         }
-        require(axis > 0, "axis", "have an element")?;
-        require(axis.max(output) <= LARGEST, "axis", "have at most 2^30 elements, before and after")?;
+        require(axis > 0, "axis", "not be empty")?;
+        require(axis.max(output) <= MAX_SIZE, "axis", "have at most 2^30 elements in x and y")?;
         let scale = self.scale.unwrap_or([output as u32, axis as u32]);
-        let terms = 1..=LARGEST as u32;
+        let terms = 1..=MAX_SIZE as u32;
         require(
             scale.iter().all(|term| terms.contains(term)),
             "scale",
@@ -119,11 +131,16 @@ impl Resize {
                 self.blocks(isa, axis, inner, x, y, |at| self.cubic(axis, at, a, exclude_outside, |t| t));
             }
             Interpolation::CubicSteps { a, exclude_outside } => {
-                self.blocks(isa, axis, inner, x, y, |at| self.cubic(axis, at, a, exclude_outside, to_step));
+                let taps = |at| self.cubic(axis, at, a, exclude_outside, round_to_step);
+                self.blocks(isa, axis, inner, x, y, taps);
             }
             Interpolation::Antialias { a, exclude_outside } => {
                 let scale = axis.scale();
-                require(scale * axis.input as f32 > 0.5, "scale", "leave an element of the axis")?;
+                require(
+                    scale * axis.input as f32 > 0.5,
+                    "scale",
+                    "leave at least one element along the axis",
+                )?;
                 let filter = Filter { a, scale: scale.min(1.0), exclude_outside };
                 for (x, y) in x.chunks_exact(axis.input * inner).zip(y.chunks_exact_mut(output * inner)) {
                     for (at, y) in y.chunks_exact_mut(inner).enumerate() {
@@ -136,7 +153,7 @@ impl Resize {
         Ok(())
     }
 
-    /// The result block by block along the axis, from the taps of each of its elements.
+    /// Computes the result block by block along the axis, from the taps of every element.
     fn blocks<const N: usize>(
         &self,
         isa: Isa,
@@ -154,11 +171,11 @@ impl Resize {
                 *taps = taps_of(at);
                 taps.outside = self.is_outside(axis, at);
             }
-            isa.run(Means { taps, start, axis, inner, outside, x, y });
+            isa.run(InterpolationKernel { taps, start, axis, inner, outside, x, y });
         }
     }
 
-    /// Whether an element of the result lies outside of what is cropped.
+    /// Whether an element of the result is outside the input, which only cropping allows.
     fn is_outside(&self, axis: Axis, at: usize) -> bool {
         matches!(self.coordinates, Coordinates::Crop { .. })
             && !(0.0..=axis.input as f32 - 1.0).contains(&axis.position(self.coordinates, at))
@@ -201,25 +218,25 @@ impl Resize {
     }
 }
 
-/// The neighbours that an element of the result is a mean of.
+/// The input elements that an element of the result is interpolated from.
 #[derive(Clone, Copy)]
 struct Taps<const N: usize> {
     rows: [usize; N],
     weights: [f32; N],
-    /// Whether it is none of them, but what lies outside.
+    /// The element is outside the input: it has the crop's outside value instead.
     outside: bool,
 }
 
 impl<const N: usize> Taps<N> {
-    /// Neighbours from `first` on; the border stands for what lies beyond it.
+    /// Consecutive elements from `first` on; indices outside the axis are clamped to the border.
     fn new(first: i64, weights: [f32; N], axis: Axis) -> Self {
         let row = |tap: usize| first.saturating_add(tap as i64).clamp(0, axis.input as i64 - 1) as usize;
         Self { rows: core::array::from_fn(row), weights, outside: false }
     }
 }
 
-/// The elements of the result from `start` on that have these taps, for all outer indices.
-struct Means<'a, const N: usize> {
+/// Interpolates the result elements with these taps, from `start` on, for all outer indices.
+struct InterpolationKernel<'a, const N: usize> {
     taps: &'a [Taps<N>],
     start: usize,
     axis: Axis,
@@ -231,7 +248,7 @@ struct Means<'a, const N: usize> {
     y: &'a mut [f32],
 }
 
-impl<const N: usize> Kernel for Means<'_, N> {
+impl<const N: usize> Kernel for InterpolationKernel<'_, N> {
     type Output = ();
 
     #[inline(always)]
@@ -245,16 +262,16 @@ impl<const N: usize> Kernel for Means<'_, N> {
                 } else if N == 1 {
                     y.copy_from_slice(&x[taps.rows[0] * inner..][..inner]);
                 } else {
-                    mean(s, x, taps, y);
+                    weighted_sum(s, x, taps, y);
                 }
             }
         }
     }
 }
 
-/// y = Σ weight · row, over rows of x that are as long as y.
+/// Computes y = Σ weight · row, where the rows of x are as long as y.
 #[inline(always)]
-fn mean<S: Simd, const N: usize>(s: S, x: &[f32], taps: &Taps<N>, y: &mut [f32]) {
+fn weighted_sum<S: Simd, const N: usize>(s: S, x: &[f32], taps: &Taps<N>, y: &mut [f32]) {
     let width = y.len();
     let mut rows = [x; N];
     for (row, &at) in rows.iter_mut().zip(&taps.rows) {
@@ -270,7 +287,7 @@ fn mean<S: Simd, const N: usize>(s: S, x: &[f32], taps: &Taps<N>, y: &mut [f32])
         return;
     }
     for at in (0..width).step_by(S::LANES) {
-        // The last vector ends where the row does, over what the one before has written already.
+        // The last vector ends at the end of the row and overlaps the one before.
         let at = at.min(width - S::LANES);
         let mut sum = s.splat(0.0);
         for (row, &weight) in rows.iter().zip(&taps.weights) {

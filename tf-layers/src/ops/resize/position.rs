@@ -1,19 +1,19 @@
-//! Where the elements of a resized axis lie in the axis they come from.
+//! The mapping from positions in a resized axis to positions in the input.
 
 use super::Interpolation;
 
-/// How a position in the result becomes one in the input; s is the scale.
+/// The mapping from index i in the result to a position in the input (ONNX's `coordinate_transformation_mode`). s is the
+/// scale.
 ///
-/// The nearest element is found in integers, so that a position halfway between two is told from one beside it. Means
-/// are weighed by positions in `f32`. The variants called `Tf` are TensorFlow's own arithmetic, rounding by rounding: for
-/// some sizes it takes other elements than the exact positions would.
+/// Nearest-neighbor modes compute positions exactly, in integers, so that ties are detected. Other modes compute them in
+/// `f32`. The variants named `Tf…` repeat every rounding of TensorFlow, which selects other elements for some sizes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Coordinates {
     /// (i + ½)/s − ½
     HalfPixel,
-    /// The same, and 0 where the result has one element.
+    /// (i + ½)/s − ½, or 0 if the result has one element
     PytorchHalfPixel,
-    /// The same, around the middle of what the result would be without rounding its size.
+    /// (i + ½)/s − ½, centered on the result before its size was rounded
     HalfPixelSymmetric,
     /// i·(input − 1)/(output − 1)
     AlignCorners,
@@ -21,29 +21,29 @@ pub enum Coordinates {
     Asymmetric,
     /// (i + ½)/s
     HalfPixelNearest,
-    /// i·f with f = input/output, all in `f32`.
+    /// i·f with f = input/output, in `f32`
     TfLegacy,
-    /// i·f with f = (input − 1)/(output − 1), all in `f32`.
+    /// i·f with f = (input − 1)/(output − 1), in `f32`
     TfAlignCorners,
-    /// (i + ½)·f − ½ with f = input/output, all in `f32`.
+    /// (i + ½)·f − ½ with f = input/output, in `f32`
     TfHalfPixel,
-    /// (i + ½)·f with f = input/output, all in `f32`.
+    /// (i + ½)·f with f = input/output, in `f32`
     TfHalfPixelNearest,
-    /// The result shows the part of the input from `start` to `end`, as shares of its length.
+    /// The part of the input from `start` to `end`, as fractions of its length (ONNX's `tf_crop_and_resize`)
     Crop {
-        /// Where the first element of the result lies.
+        /// The position of the first element of the result.
         start: f32,
-        /// Where the last one lies.
+        /// The position of the last element of the result.
         end: f32,
-        /// What the elements are that lie outside of the input.
+        /// The value of elements outside the input (ONNX's `extrapolation_value`).
         outside: f32,
     },
 }
 
-/// The most elements of an axis: products of two such sizes and a scale's terms fit `i64`.
-pub(super) const LARGEST: usize = 1 << 30;
+/// The maximum size of an axis. Products of two sizes or terms of a scale fit `i64`.
+pub(super) const MAX_SIZE: usize = 1 << 30;
 
-/// An axis before and after; the scale is `scale[0] / scale[1]`, both positive.
+/// The sizes of an axis in input and output; the scale is `scale[0] / scale[1]`, both positive.
 #[derive(Clone, Copy)]
 pub(super) struct Axis {
     pub input: usize,
@@ -52,12 +52,12 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Output to input.
+    /// The ratio of output to input.
     pub(super) fn scale(self) -> f32 {
         self.scale[0] as f32 / self.scale[1] as f32
     }
 
-    /// The position of an element of the result.
+    /// The position in the input of an element of the result.
     pub(super) fn position(self, coordinates: Coordinates, at: usize) -> f32 {
         let [input, output, at] = [self.input, self.output, at].map(|size| size as f32);
         let scale = self.scale();
@@ -84,7 +84,8 @@ impl Axis {
         }
     }
 
-    /// The same as a quotient of integers, the second positive; None where it is defined in `f32`.
+    /// The position as a fraction `[numerator, denominator]` with a positive denominator; `None` for mappings that are
+    /// defined in `f32`.
     fn exact(self, coordinates: Coordinates, at: usize) -> Option<[i64; 2]> {
         let [input, output, at] = [self.input, self.output, at].map(|size| size as i64);
         let [up, down] = self.scale.map(i64::from);
@@ -102,9 +103,9 @@ impl Axis {
         })
     }
 
-    /// The element nearest to the position of one of the result, which may lie outside.
+    /// The input element nearest to the position of a result element; may be outside the axis.
     pub(super) fn nearest(self, coordinates: Coordinates, interpolation: Interpolation, at: usize) -> i64 {
-        // Of the position: what is below it, and how its distance from there compares with 0 and with ½.
+        // The floor of the position, whether it has a fractional part, and how that compares with ½.
         let (below, rest, half) = if let Some([above, of]) = self.exact(coordinates, at) {
             let rest = above.rem_euclid(of);
             (above.div_euclid(of), rest > 0, (2 * rest).cmp(&of))
@@ -124,8 +125,7 @@ impl Axis {
     }
 }
 
-/// The greatest integer that is not greater, as far as one can go from there by a few elements without an overflow;
-/// `core` has no floor.
+/// ⌊x⌋, which `core` lacks for floats; saturates with room for adding a few elements without overflow.
 pub(super) fn floor(x: f32) -> i64 {
     const FAR: f32 = (1u64 << 62) as f32;
     let whole = x.clamp(-FAR, FAR) as i64;

@@ -1,14 +1,16 @@
-//! Functions of two numbers.
+//! Arithmetic on two tensors of any number type.
 
 use crate::Context;
 use crate::error::{Result, require};
 use crate::tensor::broadcast::Plan;
-use crate::tensor::{Scalar, View, ViewMut};
+use crate::tensor::{Number, View, ViewMut};
 
-/// A function of two numbers of any type, with NumPy's broadcasting.
+/// Elementwise arithmetic on two tensors of any number type, with NumPy's broadcasting.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::ScalarBinary, tensor::{View, ViewMut}};
+/// use tf_layers::ops::ScalarBinary;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let (a, b) = (View::new(&[7i64, -7], [2])?, View::new(&[3], [])?);
@@ -26,23 +28,27 @@ pub enum ScalarBinary {
     Sub,
     /// a·b
     Mul,
-    /// a/b; of integers toward zero, and an error if any b is 0
+    /// a/b; integers round toward zero, and a zero in b is an error
     Div,
-    /// The greater
+    /// The maximum; NaN if either operand is
     Max,
-    /// The lesser
+    /// The minimum; NaN if either operand is
     Min,
-    /// The remainder of a/b with the sign of b, as in Python; of integers an error if any b is 0
+    /// The remainder of a/b with the sign of b, as in Python; for integers, a zero in b is an error
     Mod,
-    /// The remainder of a/b with the sign of a, as in C; of integers an error if any b is 0
+    /// The remainder of a/b with the sign of a, as in C; for integers, a zero in b is an error
     Fmod,
-    /// aᵇ; of integers modulo 2 to the number of their bits, and toward zero where b is negative
+    /// aᵇ; integers wrap, and round toward zero if b is negative
     Pow,
 }
 
 impl ScalarBinary {
-    /// y = a ∘ b. The tensors have at most 8 dims; y has those that a and b broadcast to.
-    pub fn run<'y, T: Scalar, const A: usize, const B: usize, const R: usize>(
+    /// Computes y = a ∘ b.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims that a and b broadcast to, or has more than 8, or if an integer is divided by zero.
+    pub fn run<'y, T: Number, const A: usize, const B: usize, const R: usize>(
         self,
         _: &mut Context<'_>,
         a: View<'_, T, A>,
@@ -54,9 +60,9 @@ impl ScalarBinary {
         Ok(y.into_view())
     }
 
-    fn apply<T: Scalar>(self, plan: &Plan<2>, a: &[T], b: &[T], y: &mut [T]) -> Result<()> {
+    fn apply<T: Number>(self, plan: &Plan<2>, a: &[T], b: &[T], y: &mut [T]) -> Result<()> {
         if T::EXACT && matches!(self, Self::Div | Self::Mod | Self::Fmod) {
-            require(!b.contains(&T::ZERO), "divisor", "not hold a zero")?;
+            require(!b.contains(&T::ZERO), "divisor", "not contain zeros")?;
         }
         match self {
             Self::Add => plan.zip(a, b, y, T::add),
@@ -83,7 +89,7 @@ mod tests {
     use crate::tensor::Buffer;
     use alloc::vec::Vec;
 
-    fn run<T: Scalar>(function: ScalarBinary, a: &[T], b: &[T], y: &mut [T]) -> Result<()> {
+    fn run<T: Number>(function: ScalarBinary, a: &[T], b: &[T], y: &mut [T]) -> Result<()> {
         let [a, b] = [View::new(a, [a.len()])?, View::new(b, [b.len()])?];
         let len = y.len();
         let mut scratch = Buffer::default();
@@ -113,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn operands_broadcast_and_zero_divides_nothing() {
+    fn operands_broadcast_and_division_by_zero_is_an_error() {
         let mut scratch = Buffer::default();
         let cx = &mut Context::new(Isa::detect(), &mut scratch);
         let a = View::new(&[1, 2], [2, 1]).unwrap();
@@ -130,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn floats_follow_their_own_rules() {
+    fn floats_follow_ieee_754() {
         let mut y = [0f64; 4];
         run(ScalarBinary::Div, &[1.0, -1.0, 0.0, 6.0], &[0.0, 0.0, 0.0, 3.0], &mut y).unwrap();
         assert!(y[2].is_nan());

@@ -1,14 +1,16 @@
-//! Functions of one `f64`.
+//! Elementwise functions of an `f64` tensor.
 
 use crate::Context;
 use crate::error::Result;
 use crate::math;
 use crate::tensor::{View, ViewMut, check_dims};
 
-/// A mathematical function of one `f64`.
+/// An elementwise mathematical function of `f64`.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::DoubleUnary, tensor::{View, ViewMut}};
+/// use tf_layers::ops::DoubleUnary;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let mut y = [0.0; 2];
@@ -27,16 +29,20 @@ pub enum DoubleUnary {
     Exp,
     /// ln x; −∞ at 0, NaN below
     Log,
-    /// The greatest integer that is not above x
+    /// ⌊x⌋
     Floor,
-    /// The least integer that is not below x
+    /// ⌈x⌉
     Ceil,
-    /// The nearest integer, halves to the even one
+    /// The nearest integer; ties go to the even one
     Round,
 }
 
 impl DoubleUnary {
-    /// y = f(x), element by element; y has the dims of x.
+    /// Computes y = f(x).
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x.
     pub fn run<'y, const R: usize>(
         self,
         _: &mut Context<'_>,
@@ -64,11 +70,11 @@ impl DoubleUnary {
     }
 }
 
-/// From 2⁵² on every f64 is an integer.
+/// 2⁵²; an f64 of this magnitude or more is an integer.
 const WHOLE: f64 = 4_503_599_627_370_496.0;
 
 fn round(x: f64) -> f64 {
-    // Adding 2⁵² leaves no room for a fraction.
+    // Adding 2⁵² rounds to an integer.
     if x.abs() < WHOLE { ((x.abs() + WHOLE) - WHOLE).copysign(x) } else { x }
 }
 
@@ -84,7 +90,7 @@ mod tests {
     use crate::tensor::Buffer;
 
     #[test]
-    fn functions_are_exact_to_a_few_ulp() {
+    fn functions_are_accurate_to_a_few_ulp() {
         type Function = fn(f64) -> f64;
         let cases: [(DoubleUnary, Function); 7] = [
             (DoubleUnary::Sqrt, f64::sqrt),

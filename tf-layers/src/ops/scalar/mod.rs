@@ -1,4 +1,4 @@
-//! Arithmetic on numbers of any type, one at a time: what models compute of indices, flags and doubles.
+//! Arithmetic on any type of number, not vectorized: for indices, flags and `f64`.
 
 mod binary;
 mod double;

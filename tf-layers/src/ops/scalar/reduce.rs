@@ -1,16 +1,18 @@
-//! Reductions.
+//! Reductions of tensors of any number type.
 
 use core::ops::Range;
 
 use crate::Context;
 use crate::error::Result;
 use crate::ops::reduce::split;
-use crate::tensor::{Scalar, View, ViewMut};
+use crate::tensor::{Number, View, ViewMut};
 
-/// A reduction of numbers of any type over axes.
+/// A reduction over axes of a tensor of any number type.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::ScalarReduce, tensor::{View, ViewMut}};
+/// use tf_layers::ops::ScalarReduce;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let x = View::new(&[1i64, 2, 3, 4], [2, 2])?;
@@ -22,19 +24,23 @@ use crate::tensor::{Scalar, View, ViewMut};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScalarReduce {
-    /// Their sum; 0 of none.
+    /// Σx; 0 if there are no elements
     Sum,
-    /// Their product; 1 of none.
+    /// Πx; 1 if there are no elements
     Prod,
-    /// The greatest; the lowest number there is, of floats −∞, of none.
+    /// The maximum; the lowest value of the type if there are no elements (−∞ for floats)
     Max,
-    /// The least; the highest number there is, of floats ∞, of none.
+    /// The minimum; the highest value of the type if there are no elements (∞ for floats)
     Min,
 }
 
 impl ScalarReduce {
-    /// Reduces x over neighbouring axes. y has the dims of x without them, or with 1 in their places.
-    pub fn run<'y, T: Scalar, const A: usize, const R: usize>(
+    /// Reduces x over adjacent axes. y has the dims of x without these axes, or with a 1 in their place.
+    ///
+    /// # Errors
+    ///
+    /// If x does not have these axes, or y has other dims.
+    pub fn run<'y, T: Number, const A: usize, const R: usize>(
         self,
         _: &mut Context<'_>,
         axes: Range<usize>,
@@ -46,7 +52,7 @@ impl ScalarReduce {
         Ok(y.into_view())
     }
 
-    fn apply<T: Scalar>(self, [_, axis, inner]: [usize; 3], x: &[T], y: &mut [T]) {
+    fn apply<T: Number>(self, [_, axis, inner]: [usize; 3], x: &[T], y: &mut [T]) {
         let (first, join): (T, fn(T, T) -> T) = match self {
             Self::Sum => (T::ZERO, T::add),
             Self::Prod => (T::ONE, T::mul),

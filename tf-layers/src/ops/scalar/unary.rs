@@ -1,13 +1,15 @@
-//! Functions of one number.
+//! Elementwise functions of a tensor of any number type.
 
 use crate::Context;
 use crate::error::Result;
-use crate::tensor::{Scalar, View, ViewMut, check_dims};
+use crate::tensor::{Number, View, ViewMut, check_dims};
 
-/// A function of one number of any type.
+/// An elementwise function of any number type.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, ops::ScalarUnary, tensor::{View, ViewMut}};
+/// use tf_layers::ops::ScalarUnary;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let mut y = [0i64; 2];
@@ -22,13 +24,17 @@ pub enum ScalarUnary {
     Neg,
     /// |x|
     Abs,
-    /// −1, 0 or 1; NaN stays
+    /// −1, 0 or 1; NaN for NaN
     Sign,
 }
 
 impl ScalarUnary {
-    /// y = f(x), element by element; y has the dims of x.
-    pub fn run<'y, T: Scalar, const R: usize>(
+    /// Computes y = f(x).
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x.
+    pub fn run<'y, T: Number, const R: usize>(
         self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
@@ -39,7 +45,7 @@ impl ScalarUnary {
         Ok(y.into_view())
     }
 
-    fn apply<T: Scalar>(self, x: &[T], y: &mut [T]) {
+    fn apply<T: Number>(self, x: &[T], y: &mut [T]) {
         let negative = |x: T| T::ZERO.sub(x);
         for (&x, y) in x.iter().zip(y) {
             *y = match self {

@@ -1,31 +1,31 @@
-//! Numbers of any type, one at a time: what models compute of indices, flags and doubles.
-//!
-//! Integers wrap, as in NumPy; truth values add up to whether any holds, and multiply to whether all do.
+//! Arithmetic on any type of number, for the operators that are not vectorized.
 
-/// Numbers that [`ScalarBinary`](crate::ops::ScalarBinary), [`ScalarReduce`](crate::ops::ScalarReduce) and their like
-/// compute with.
-pub trait Scalar: Copy + PartialOrd + Default + sealed::Arithmetic {}
+/// The types that scalar operators such as [`ScalarBinary`](crate::ops::ScalarBinary) and
+/// [`ScalarReduce`](crate::ops::ScalarReduce) compute with: integers, `f32`, `f64` and `bool`.
+///
+/// Integers wrap on overflow, as in NumPy. The sum of `bool`s is their disjunction, the product their conjunction.
+pub trait Number: Copy + PartialOrd + Default + sealed::Arithmetic {}
 
 pub(crate) mod sealed {
-    /// What numbers have in common; a trait of ours, so that nobody else can add to them.
+    /// The arithmetic of [`Number`](super::Number). The trait is sealed.
     pub trait Arithmetic: Sized {
         const ZERO: Self;
         const ONE: Self;
         const LOWEST: Self;
         const HIGHEST: Self;
-        /// Whether no number may be divided by zero.
+        /// Whether division by zero is undefined.
         const EXACT: bool;
         fn add(self, other: Self) -> Self;
         fn sub(self, other: Self) -> Self;
         fn mul(self, other: Self) -> Self;
-        /// Of integers toward zero; the divisor is then not zero.
+        /// Integers round toward zero; their divisor must not be zero.
         fn div(self, other: Self) -> Self;
-        /// With the sign of the dividend; the divisor of integers is not zero.
+        /// The remainder with the sign of the dividend; the divisor of integers must not be zero.
         fn rem(self, other: Self) -> Self;
         fn pow(self, exponent: Self) -> Self;
-        /// The greater; NaN if either is.
+        /// The maximum; NaN if either operand is.
         fn greater(self, other: Self) -> Self;
-        /// The lesser; NaN if either is.
+        /// The minimum; NaN if either operand is.
         fn lesser(self, other: Self) -> Self;
     }
 }
@@ -45,7 +45,7 @@ macro_rules! comparisons {
 
 macro_rules! integers {
     ($($t:ty),+) => {$(
-        impl Scalar for $t {}
+        impl Number for $t {}
 
         #[allow(clippy::eq_op, irrefutable_let_patterns)]
         impl sealed::Arithmetic for $t {
@@ -75,7 +75,7 @@ macro_rules! integers {
             fn rem(self, other: Self) -> Self {
                 self.wrapping_rem(other)
             }
-            /// Toward zero where the exponent is negative; 0 of 0 then.
+            /// Rounds toward zero if the exponent is negative; a negative power of 0 is 0.
             fn pow(self, exponent: Self) -> Self {
                 let Ok(exponent) = u64::try_from(exponent) else {
                     let is_minus_one = self.wrapping_add(1) == 0;
@@ -104,7 +104,7 @@ integers!(i8, i16, i32, i64, u8, u16, u32, u64);
 
 macro_rules! floats {
     ($($t:ty, $pow:expr;)+) => {$(
-        impl Scalar for $t {}
+        impl Number for $t {}
 
         #[allow(clippy::eq_op)]
         impl sealed::Arithmetic for $t {
@@ -146,7 +146,7 @@ floats! {
     f64, crate::math::pow_f64;
 }
 
-impl Scalar for bool {}
+impl Number for bool {}
 
 impl sealed::Arithmetic for bool {
     const ZERO: Self = false;

@@ -1,10 +1,10 @@
-//! Where the elements lie that indices name.
+//! Offsets of the elements that index tensors address.
 
 use crate::error::{Error, Result, require};
 use crate::tensor::{Index, MAX_RANK, Outside, Shape};
 
-/// Where the element that belongs to an index lies in a tensor of another shape.
-pub(super) struct Places<'a, I> {
+/// The offsets of the elements that `GatherElements` and `ScatterElements` address.
+pub(super) struct ElementOffsets<'a, I> {
     input: &'static str,
     indices: &'a [I],
     index_dims: Shape,
@@ -13,7 +13,7 @@ pub(super) struct Places<'a, I> {
     size: usize,
 }
 
-impl<'a, I: Index> Places<'a, I> {
+impl<'a, I: Index> ElementOffsets<'a, I> {
     pub fn new(
         input: &'static str,
         dims: &[usize],
@@ -22,9 +22,10 @@ impl<'a, I: Index> Places<'a, I> {
         index_dims: &[usize],
     ) -> Result<Self> {
         let index_dims = Shape::new(index_dims)?;
-        require(dims.len() == index_dims.len() && axis < dims.len(), "indices", "have the rank of x")?;
+        let same_rank = dims.len() == index_dims.len() && axis < dims.len();
+        require(same_rank, "indices", "have the rank of x, which has the axis")?;
         let fits = (0..dims.len()).all(|i| i == axis || index_dims[i] <= dims[i] || indices.is_empty());
-        require(fits, "indices", "lie within x on the other axes")?;
+        require(fits, "indices", "not have larger dims than x except along the axis")?;
         let mut strides = [1; MAX_RANK];
         for i in (1..dims.len()).rev() {
             strides[i - 1] = strides[i] * dims[i];
@@ -32,21 +33,22 @@ impl<'a, I: Index> Places<'a, I> {
         Ok(Self { input, indices, index_dims, strides, axis, size: dims[axis] })
     }
 
-    pub fn place(&self, position: usize) -> Result<usize> {
+    /// The offset of the element that the index at `position` addresses.
+    pub fn offset(&self, position: usize) -> Result<usize> {
         let index = resolve(self.input, position, self.indices, self.size)?;
-        let (mut rest, mut place) = (position, index * self.strides[self.axis]);
+        let (mut rest, mut offset) = (position, index * self.strides[self.axis]);
         for axis in (0..self.index_dims.len()).rev() {
             let at = rest % self.index_dims[axis];
             rest /= self.index_dims[axis];
             if axis != self.axis {
-                place += at * self.strides[axis];
+                offset += at * self.strides[axis];
             }
         }
-        Ok(place)
+        Ok(offset)
     }
 }
 
-/// The element of an axis of `size` that index `position` names; negative ones count from the end.
+/// The element of an axis of `size` that the index at `position` addresses; negative indices count from the end.
 pub(super) fn resolve<I: Index>(
     input: &'static str,
     position: usize,

@@ -1,9 +1,10 @@
-//! What moves elements, looks them up, compares or converts them.
+//! Operators that move, compare or convert elements.
 
 mod common;
 
 use common::{on, view, view_mut};
-use tf_layers::{Compare, Isa, Logic, Pad, cast, expand, not, pad, select, tile, transpose};
+use tf_layers::Isa;
+use tf_layers::ops::{Compare, Logic, PadMode, cast, expand, not, pad, select, tile, transpose};
 
 fn count(len: usize) -> Vec<i32> {
     (0..len as i32).collect()
@@ -70,11 +71,11 @@ fn transpositions() {
 #[test]
 fn padding() {
     let x = [1, 2, 3, 4, 5, 6];
-    let cases: &[(Pad<i32>, &[i32])] = &[
-        (Pad::Constant(9), &[9, 9, 9, 9, 9, 9, 9, 1, 2, 3, 9, 9, 9, 4, 5, 6, 9, 9, 9, 9, 9, 9, 9, 9]),
-        (Pad::Edge, &[1, 1, 2, 3, 3, 3, 1, 1, 2, 3, 3, 3, 4, 4, 5, 6, 6, 6, 4, 4, 5, 6, 6, 6]),
-        (Pad::Reflect, &[5, 4, 5, 6, 5, 4, 2, 1, 2, 3, 2, 1, 5, 4, 5, 6, 5, 4, 2, 1, 2, 3, 2, 1]),
-        (Pad::Wrap, &[6, 4, 5, 6, 4, 5, 3, 1, 2, 3, 1, 2, 6, 4, 5, 6, 4, 5, 3, 1, 2, 3, 1, 2]),
+    let cases: &[(PadMode<i32>, &[i32])] = &[
+        (PadMode::Constant(9), &[9, 9, 9, 9, 9, 9, 9, 1, 2, 3, 9, 9, 9, 4, 5, 6, 9, 9, 9, 9, 9, 9, 9, 9]),
+        (PadMode::Edge, &[1, 1, 2, 3, 3, 3, 1, 1, 2, 3, 3, 3, 4, 4, 5, 6, 6, 6, 4, 4, 5, 6, 6, 6]),
+        (PadMode::Reflect, &[5, 4, 5, 6, 5, 4, 2, 1, 2, 3, 2, 1, 5, 4, 5, 6, 5, 4, 2, 1, 2, 3, 2, 1]),
+        (PadMode::Wrap, &[6, 4, 5, 6, 4, 5, 3, 1, 2, 3, 1, 2, 6, 4, 5, 6, 4, 5, 3, 1, 2, 3, 1, 2]),
     ];
     on(Isa::detect(), |cx| {
         let (x, none) = (view(&x, [2, 3]), view(&[], [0, 3]));
@@ -91,10 +92,10 @@ fn padding() {
             assert!(pad(cx, [], mode, view(&[7], []), view_mut(&mut y[..1], [])).is_ok());
         }
         let mut y = [0; 2];
-        assert!(pad(cx, [1], Pad::Edge, view(&[], [0]), view_mut(&mut y, [2])).is_err());
-        assert!(pad(cx, [1], Pad::Constant(3), view(&[], [0]), view_mut(&mut y, [2])).is_ok());
+        assert!(pad(cx, [1], PadMode::Edge, view(&[], [0]), view_mut(&mut y, [2])).is_err());
+        assert!(pad(cx, [1], PadMode::Constant(3), view(&[], [0]), view_mut(&mut y, [2])).is_ok());
         assert_eq!(y, [3, 3]);
-        pad(cx, [1], Pad::Reflect, view(&[8], [1]), view_mut(&mut y, [2])).unwrap();
+        pad(cx, [1], PadMode::Reflect, view(&[8], [1]), view_mut(&mut y, [2])).unwrap();
         assert_eq!(y, [8, 8]);
     });
 }
