@@ -100,23 +100,23 @@ struct Operands<'a> {
 }
 
 impl<'a> Operands<'a> {
-    fn check(self) -> Result<Job<'a>> {
+    fn check(self) -> Result<Checked<'a>> {
         let Self { a, shapes: [a_shape, b_shape], b, out } = self;
         if let Some(a) = a {
             let plan = pair(a, a_shape, b, b_shape, out.len())?;
-            return Ok(Job { plan, a: Some(a), b, out });
+            return Ok(Checked { plan, a: Some(a), b, out });
         }
         check_len("b", len(b_shape)?, b.len())?;
         check_len("out", len(a_shape)?, out.len())?;
         if shape([a_shape, b_shape])?[..] != *a_shape {
             return Err(Error::Dims { what: "b", must: "broadcast to the shape of the output" });
         }
-        Ok(Job { plan: Plan::new([a_shape, b_shape])?, a: None, b, out })
+        Ok(Checked { plan: Plan::new([a_shape, b_shape])?, a: None, b, out })
     }
 }
 
 /// Operands that fit.
-struct Job<'a> {
+struct Checked<'a> {
     plan: Plan<2>,
     a: Option<&'a [f32]>,
     b: &'a [f32],
@@ -154,7 +154,7 @@ impl Binary {
 
 struct Apply<'a, O> {
     op: O,
-    job: Job<'a>,
+    job: Checked<'a>,
 }
 
 impl<O: Lanewise<2>> Kernel for Apply<'_, O> {
@@ -162,7 +162,7 @@ impl<O: Lanewise<2>> Kernel for Apply<'_, O> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Job { plan, a, b, out } = self.job;
+        let Checked { plan, a, b, out } = self.job;
         let (len, [a_moves, b_moves]) = plan.run();
         if len == 0 {
             return;

@@ -111,18 +111,18 @@ impl Reduce {
 macro_rules! applies {
     ($($name:ident: $variant:ident;)+) => {
         $(fn $name(isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
-            struct Run<'a>(Job<'a>);
-            impl Kernel for Run<'_> {
+            struct ReduceKernel<'a>(Arguments<'a>);
+            impl Kernel for ReduceKernel<'_> {
                 type Output = ();
 
                 #[inline(always)]
                 fn run<S: Simd>(self, s: S) {
-                    let Job { axis, inner, x, y } = self.0;
+                    let Arguments { axis, inner, x, y } = self.0;
                     run(s, Reduce::$variant, axis, inner, x, y);
                 }
             }
-            if let Some(job) = Job::new(dims, x, y)? {
-                isa.run(Run(job));
+            if let Some(arguments) = Arguments::new(dims, x, y)? {
+                isa.run(ReduceKernel(arguments));
             }
             Ok(())
         })+
@@ -140,14 +140,14 @@ applies! {
     apply_sum_square: SumSquare;
 }
 
-struct Job<'a> {
+struct Arguments<'a> {
     axis: usize,
     inner: usize,
     x: &'a [f32],
     y: &'a mut [f32],
 }
 
-impl<'a> Job<'a> {
+impl<'a> Arguments<'a> {
     /// None if there is nothing to do.
     fn new(dims: [usize; 3], x: &'a [f32], y: &'a mut [f32]) -> Result<Option<Self>> {
         check_len("x", len(&dims)?, x.len())?;

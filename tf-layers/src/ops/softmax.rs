@@ -19,7 +19,7 @@ pub fn softmax(isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<(
 pub fn softmax_in_place(isa: Isa, dims: [usize; 3], y: &mut [f32]) -> Result<()> {
     if holds(dims, y)? {
         let [_, axis, inner] = dims;
-        isa.run(Run::<false> { axis, inner, y });
+        isa.run(SoftmaxKernel::<false> { axis, inner, y });
     }
     Ok(())
 }
@@ -36,7 +36,7 @@ pub fn log_softmax(isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Resu
 pub fn log_softmax_in_place(isa: Isa, dims: [usize; 3], y: &mut [f32]) -> Result<()> {
     if holds(dims, y)? {
         let [_, axis, inner] = dims;
-        isa.run(Run::<true> { axis, inner, y });
+        isa.run(SoftmaxKernel::<true> { axis, inner, y });
     }
     Ok(())
 }
@@ -48,13 +48,13 @@ fn holds(dims: [usize; 3], y: &[f32]) -> Result<bool> {
 }
 
 /// Either function has kernels of its own: hardly a program uses both.
-struct Run<'a, const LOGARITHM: bool> {
+struct SoftmaxKernel<'a, const LOGARITHM: bool> {
     axis: usize,
     inner: usize,
     y: &'a mut [f32],
 }
 
-impl<const LOGARITHM: bool> Kernel for Run<'_, LOGARITHM> {
+impl<const LOGARITHM: bool> Kernel for SoftmaxKernel<'_, LOGARITHM> {
     type Output = ();
 
     #[inline(always)]

@@ -82,12 +82,12 @@ fn run(
     check_len("x", len(&dims)?, x.len())?;
     check_len("y", x.len(), y.len())?;
     if !y.is_empty() {
-        isa.run(Run { size, gamma, axis: dims[1], inner: dims[2], x, y });
+        isa.run(NormKernel { size, gamma, axis: dims[1], inner: dims[2], x, y });
     }
     Ok(())
 }
 
-struct Run<'a> {
+struct NormKernel<'a> {
     size: Size,
     gamma: Option<&'a [f32]>,
     axis: usize,
@@ -96,7 +96,7 @@ struct Run<'a> {
     y: &'a mut [f32],
 }
 
-impl Kernel for Run<'_> {
+impl Kernel for NormKernel<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -160,13 +160,13 @@ impl Pool3d {
         let [depth, height, width] = axes.map(|axis| axis.output);
         check_len("y", len(&[batch, depth, height, width, channels])?, y.len())?;
         if !y.is_empty() {
-            isa.run(Run { kind: self.kind, axes, batch, channels, x, y });
+            isa.run(PoolKernel { kind: self.kind, axes, batch, channels, x, y });
         }
         Ok(())
     }
 }
 
-struct Run<'a> {
+struct PoolKernel<'a> {
     kind: Pool,
     axes: [Axis; 3],
     batch: usize,
@@ -175,7 +175,7 @@ struct Run<'a> {
     y: &'a mut [f32],
 }
 
-impl Kernel for Run<'_> {
+impl Kernel for PoolKernel<'_> {
     type Output = ();
 
     #[inline(always)]
