@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tf2rust.ops.core.layer import Layer, LayerGraph, Weight, winograd_tile
+from tf2rust.ops.core.layer import Layer, LayerGraph, Weight
+from tf2rust.ops.core.packing import VECTOR, Packing
 from tf2rust.ops.core.rust import rust_str, rust_type
 
 
@@ -19,53 +20,32 @@ class Entry:
 
     key: str
     array: np.ndarray
-    packing: str
-    groups: int
-
-    @property
-    def sizes(self) -> str:
-        """The sizes as the constructors of ``tf_layers::Entry`` take them."""
-        columns = self.array.shape[-1] if self.array.ndim else 1
-        rows = self.array.size // max(columns, 1)
-        match self.packing:
-            case "matrix":
-                return f"{rows}, {columns}"
-            case "matrices":
-                return f"{self.groups}, {rows}, {columns // self.groups}"
-            case "winograd":
-                height, width, channels, filters = self.array.shape
-                return f"[{height}, {width}], {channels}, {filters}"
-        return str(self.array.size)
+    packing: Packing
 
     @property
     def packed_bytes(self) -> int:
-        """What it takes in the blob, where a matrix has panels of 16 columns."""
-        if self.packing == "vector":
-            return self.array.nbytes
-        columns = int(self.array.shape[-1]) // self.groups
-        packed = self.array.nbytes // max(columns, 1) * -(-columns // 16) * 16
-        width = self.array.shape[1] if self.packing == "winograd" else 0
-        return packed * winograd_tile(width) // width if width else packed
+        """What it takes in the blob."""
+        return self.packing.packed(self.array.shape) * self.array.itemsize
 
     @property
     def accessor(self) -> str:
         """The call of the blob's accessor, of the entry at ``index``, but for the index."""
-        if self.packing == "winograd":
-            height, width, channels, filters = self.array.shape
-            return f"matrices({{index}}, {winograd_tile(width)}, {height * channels}, {filters})"
-        return f"{'typed' if self._is_typed else self.packing}({{index}}, {self.sizes})"
-
-    @property
-    def _is_typed(self) -> bool:
-        """Vectors of other numbers than floats have constructors and accessors of their own."""
-        return self.packing == "vector" and self.array.dtype != np.float32
+        return f"{self._name}({{index}}, {self._sizes})"
 
     def rust(self) -> str:
         """The constructor call of ``tf_layers::Entry``."""
-        if self._is_typed:
-            dtype = rust_type(self.array.dtype.name).capitalize()
-            return f"Entry::typed({rust_str(self.key)}, tf_layers::Dtype::{dtype}, {self.sizes})"
-        return f"Entry::{self.packing}({rust_str(self.key)}, {self.sizes})"
+        dtype = f"tf_layers::Dtype::{rust_type(self.array.dtype.name).capitalize()}, " if self._name == "typed" else ""
+        return f"Entry::{self._name}({rust_str(self.key)}, {dtype}{self._sizes})"
+
+    @property
+    def _name(self) -> str:
+        """Vectors of other numbers than floats have a constructor and an accessor of their own."""
+        is_typed = self.packing == VECTOR and self.array.dtype != np.float32
+        return "typed" if is_typed else self.packing.name
+
+    @property
+    def _sizes(self) -> str:
+        return ", ".join(str(size) for size in self.packing.sizes(self.array.shape))
 
 
 @dataclass
@@ -73,7 +53,7 @@ class WeightTable:
     """All weights of a model; equal arrays, as of shared layers, are stored once."""
 
     entries: list[Entry] = field(default_factory=list)
-    _index: dict[tuple[str, str], int] = field(default_factory=dict)
+    _index: dict[tuple[Packing, str], int] = field(default_factory=dict)
     _of_layer: dict[Layer, dict[str, int]] = field(default_factory=dict)
 
     @staticmethod
@@ -92,10 +72,10 @@ class WeightTable:
         # Its elements are put in order each time that they are read: the array may be a view of one that is needed too.
         digest = hashlib.sha256(f"{array.shape}{array.dtype}".encode())
         digest.update(np.asarray(array, order="C").data)
-        identity = (f"{weight.packing} {weight.groups}", digest.hexdigest())
+        identity = (weight.packing, digest.hexdigest())
         if identity not in self._index:
             self._index[identity] = len(self.entries)
-            self.entries.append(Entry(key, array, weight.packing, weight.groups))
+            self.entries.append(Entry(key, array, weight.packing))
         return self._index[identity]
 
     def keys(self, layer: Layer) -> dict[str, str]:
