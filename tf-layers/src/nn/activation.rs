@@ -196,6 +196,7 @@ activations! {
 
 impl Columns<'_> {
     /// Applies an activation to the `n` columns of the result.
+    #[inline]
     pub(crate) fn activate(self, isa: Isa, activation: Activation, n: usize) -> Result<()> {
         if n == self.of {
             return activation.run_in_place(isa, self.y);

@@ -1,10 +1,9 @@
 //! Scaled dot-product attention.
 
 use crate::error::{Result, check_len, require};
-use crate::gemm::Run;
-use crate::gemm::operand::{Plain, Start, Weights};
+use crate::gemm::{Gemm, RowMajor, pack_b};
 use crate::ops::softmax_in_place;
-use crate::simd::{Isa, PANEL};
+use crate::simd::{F32, Isa, PANEL};
 use crate::tensor::{Buffer, add, len};
 
 /// y = softmax(scale·q·kᵀ + mask)·v, for every sample and every head by itself.
@@ -106,13 +105,13 @@ impl Attention {
             for head in 0..heads {
                 let at = |step: &[usize; 4]| sample * step[0] + head * step[1];
                 // Columns of the first product are keys, of the second the depth of the values.
-                pack(&k[at(&steps[1])..], [steps[1][3], steps[1][2]], [depth, keys], k_panels);
-                pack(&v[at(&steps[2])..], [steps[2][2], steps[2][3]], [keys, value_depth], v_panels);
+                pack_b::<F32>(&k[at(&steps[1])..], [steps[1][3], steps[1][2]], [depth, keys], k_panels);
+                pack_b::<F32>(&v[at(&steps[2])..], [steps[2][2], steps[2][3]], [keys, value_depth], v_panels);
                 for first in (0..queries).step_by(BLOCK) {
                     let rows = BLOCK.min(queries - first);
                     let scores = &mut scores[..rows * keys];
-                    let x = Plain { x: &q[at(&steps[0]) + first * steps[0][2]..], stride: steps[0][2] };
-                    Run { rows, x, weights: weights(k_panels, depth, keys, keys), y: &mut *scores }.here(isa);
+                    let q = RowMajor { data: &q[at(&steps[0]) + first * steps[0][2]..], stride: steps[0][2] };
+                    Gemm::new(k_panels, depth, keys).run(isa, rows, q, scores);
                     for score in scores.iter_mut() {
                         *score *= self.scale;
                     }
@@ -120,18 +119,14 @@ impl Attention {
                         mask.apply([sample, head, first + row], scores);
                     }
                     softmax_in_place(isa, [rows, keys, 1], scores)?;
-                    let x = Plain { x: scores, stride: keys };
+                    let scores = RowMajor { data: scores, stride: keys };
                     let y = &mut y[at(&steps[3]) + first * steps[3][2]..];
-                    Run { rows, x, weights: weights(v_panels, keys, value_depth, steps[3][2]), y }.here(isa);
+                    Gemm::new(v_panels, keys, value_depth).ldc(steps[3][2]).run(isa, rows, scores, y);
                 }
             }
         }
         Ok(())
     }
-}
-
-const fn weights(panels: &[f32], k: usize, n: usize, stride: usize) -> Weights<'_> {
-    Weights { stride, ..Weights::new(panels, k, n, Start::Zero) }
 }
 
 /// How far apart neighbours along batch, head, row and depth are in a tensor of these sizes.
@@ -143,25 +138,6 @@ fn strides(axes: [usize; 4], sizes: [usize; 4]) -> Result<[usize; 4]> {
         (dims[axis], seen[axis]) = (size, true);
     }
     Ok(axes.map(|axis| dims[axis + 1..].iter().product()))
-}
-
-/// Packs a matrix of `[rows, columns]` in panels of 16 columns.
-fn pack(x: &[f32], strides: [usize; 2], [rows, columns]: [usize; 2], panels: &mut [f32]) {
-    for (i, panel) in panels.chunks_exact_mut((rows * PANEL).max(1)).enumerate() {
-        let first = i * PANEL;
-        let width = PANEL.min(columns - first);
-        for (row, to) in panel.chunks_exact_mut(PANEL).enumerate() {
-            let from = &x[row * strides[0] + first * strides[1]..];
-            if strides[1] == 1 && width == PANEL {
-                to.copy_from_slice(&from[..PANEL]);
-                continue;
-            }
-            to.fill(0.0);
-            for (column, to) in to[..width].iter_mut().enumerate() {
-                *to = from[column * strides[1]];
-            }
-        }
-    }
 }
 
 /// A mask, and how far apart its neighbours are along each axis: 0 where it is the same.

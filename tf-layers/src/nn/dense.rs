@@ -1,8 +1,7 @@
 //! Fully connected layers.
 
-use crate::error::{Result, check_len, require};
-use crate::gemm::operand::{Onto, Plain, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Result, check_bias, check_len, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
 use crate::simd::Isa;
 use crate::tensor::{Columns, len};
@@ -21,17 +20,17 @@ pub struct Dense<'w> {
 impl Dense<'_> {
     /// From x `[rows, k]` to y `[rows, n]`.
     pub fn run(&self, isa: Isa, rows: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.compute(isa, rows, x, Columns::all(y, self.kernel.cols()), Onto::Nothing)
+        self.compute(isa, rows, x, Columns::all(y, self.kernel.cols()), false)
     }
 
     /// y = activation(y + x·kernel + bias): a residual connection, which y `[rows, n]` holds.
     pub fn run_onto(&self, isa: Isa, rows: usize, x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.compute(isa, rows, x, Columns::all(y, self.kernel.cols()), Onto::Output)
+        self.compute(isa, rows, x, Columns::all(y, self.kernel.cols()), true)
     }
 
     /// From x `[rows, k]` to n columns of y.
     pub fn run_columns(&self, isa: Isa, rows: usize, x: &[f32], y: Columns<'_>) -> Result<()> {
-        self.compute(isa, rows, x, y, Onto::Nothing)
+        self.compute(isa, rows, x, y, false)
     }
 
     #[inline(always)]
@@ -41,19 +40,23 @@ impl Dense<'_> {
         rows: usize,
         x: &[f32],
         mut y: Columns<'_>,
-        onto: Onto,
+        accumulate: bool,
     ) -> Result<()> {
         let (k, n) = (self.kernel.rows(), self.kernel.cols());
         require(self.kernel.groups() == 1, "kernel", "be a single matrix")?;
         check_len("x", len(&[rows, k])?, x.len())?;
         y.check(rows, n)?;
-        let start = start(self.bias, n)?.onto(onto);
+        check_bias(self.bias, n)?;
         if rows == 0 || n == 0 {
             return Ok(());
         }
-        let ((low, high), rest) = self.activation.split();
-        let weights = Weights { low, high, stride: y.of, ..Weights::plain(&self.kernel, start) };
-        Run { rows, x: Plain { x, stride: k }, weights, y: y.from(0) }.on(isa);
-        rest.map_or(Ok(()), |rest| y.activate(isa, rest, n))
+        let (bounds, rest) = self.activation.split();
+        let gemm = Gemm::of(&self.kernel, 0).bias(self.bias).accumulate(accumulate);
+        let gemm = gemm.clamp(bounds).ldc(y.of);
+        gemm.run_parallel(isa, rows, RowMajor { data: x, stride: k }, y.from(0));
+        match rest {
+            Some(rest) => y.activate(isa, rest, n),
+            None => Ok(()),
+        }
     }
 }

@@ -1,9 +1,8 @@
 //! Matrix products of two tensors, neither of which is known before.
 
 use crate::error::{Result, check_len, require};
-use crate::gemm::operand::{Plain, Start, Weights};
-use crate::gemm::{Matrix, Run, packed_len};
-use crate::simd::{Isa, PANEL};
+use crate::gemm::{Gemm, RowMajor, pack_b, packed_len};
+use crate::simd::{F32, Isa};
 use crate::tensor::broadcast::{Plan, shape};
 use crate::tensor::{Buffer, Scalar, Shape, len};
 
@@ -35,21 +34,21 @@ impl MatMul {
         y: &mut [f32],
     ) -> Result<()> {
         let Self { rows, depth, columns, transposed } = *self;
-        let walk = Walk::new(self, a.len(), a_batch, b.len(), b_batch, y.len())?;
+        let pairs = Pairs::new(self, a.len(), a_batch, b.len(), b_batch, y.len())?;
         if y.is_empty() {
             return Ok(());
         }
         let panels = scratch.write(packed_len(1, depth, columns)?)?;
+        let strides = if transposed { [1, depth] } else { [columns, 1] };
         let mut packed = None;
-        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(walk.places()) {
+        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(pairs.places()) {
             if packed != Some(b_at) {
                 let matrix = &b[b_at * depth * columns..][..depth * columns];
-                pack(matrix, depth, columns, transposed, panels);
+                pack_b::<F32>(matrix, strides, [depth, columns], panels);
                 packed = Some(b_at);
             }
-            let kernel = Matrix::new(panels, 1, depth, columns)?;
-            let x = Plain { x: &a[a_at * rows * depth..][..rows * depth], stride: depth };
-            Run { rows, x, weights: Weights::plain(&kernel, Start::Zero), y }.on(isa);
+            let a = RowMajor { data: &a[a_at * rows * depth..][..rows * depth], stride: depth };
+            Gemm::new(panels, depth, columns).run_parallel(isa, rows, a, y);
         }
         Ok(())
     }
@@ -63,9 +62,9 @@ impl MatMul {
         b_batch: &[usize],
         y: &mut [T],
     ) -> Result<()> {
-        let walk = Walk::new(self, a.len(), a_batch, b.len(), b_batch, y.len())?;
+        let pairs = Pairs::new(self, a.len(), a_batch, b.len(), b_batch, y.len())?;
         let step = self.b_step();
-        self.fill(&walk, y, |_, [a_at, b_at]| {
+        self.fill(&pairs, y, |_, [a_at, b_at]| {
             (0..self.depth).fold(T::ZERO, |sum, i| sum.add(a[a_at + i].mul(b[b_at + i * step])))
         });
         Ok(())
@@ -81,11 +80,11 @@ impl MatMul {
         y: &mut [i32],
     ) -> Result<()> {
         let Self { rows, depth, columns, .. } = *self;
-        let walk = Walk::new(self, a.len(), a_batch, b.len(), b_batch, y.len())?;
+        let pairs = Pairs::new(self, a.len(), a_batch, b.len(), b_batch, y.len())?;
         require(a_zeros.len() == 1 || a_zeros.len() == rows, "zero points", "be one for each row")?;
         require(b_zeros.len() == 1 || b_zeros.len() == columns, "zero points", "be one for each column")?;
         let step = self.b_step();
-        self.fill(&walk, y, |[row, column], [a_at, b_at]| {
+        self.fill(&pairs, y, |[row, column], [a_at, b_at]| {
             let a_zero = a_zeros[row % a_zeros.len()].widen();
             let b_zero = b_zeros[column % b_zeros.len()].widen();
             (0..depth).fold(0i32, |sum, i| {
@@ -103,13 +102,13 @@ impl MatMul {
     }
 
     /// Fills y with what `sum` makes of a row and a column, of which it is told where they begin in a and b.
-    fn fill<T>(&self, walk: &Walk, y: &mut [T], sum: impl Fn([usize; 2], [usize; 2]) -> T) {
+    fn fill<T>(&self, pairs: &Pairs, y: &mut [T], sum: impl Fn([usize; 2], [usize; 2]) -> T) {
         let Self { rows, depth, columns, transposed } = *self;
         if y.is_empty() {
             return;
         }
         let column_step = if transposed { depth } else { 1 };
-        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(walk.places()) {
+        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(pairs.places()) {
             for (row, y) in y.chunks_exact_mut(columns).enumerate() {
                 for (column, y) in y.iter_mut().enumerate() {
                     let a_at = (a_at * rows + row) * depth;
@@ -133,11 +132,11 @@ impl Widen for i8 {}
 impl Widen for u8 {}
 
 /// Which matrices are multiplied with each other.
-struct Walk {
+struct Pairs {
     plan: Plan<2>,
 }
 
-impl Walk {
+impl Pairs {
     fn new(
         product: &MatMul,
         a: usize,
@@ -158,26 +157,5 @@ impl Walk {
         let (run, moves) = self.plan.run();
         let [a, b] = moves.map(usize::from);
         self.plan.starts().flat_map(move |[a_at, b_at]| (0..run).map(move |i| [a_at + i * a, b_at + i * b]))
-    }
-}
-
-/// Packs a row-major matrix in panels of 16 columns; what is missing in the last is zeros.
-fn pack(matrix: &[f32], depth: usize, columns: usize, transposed: bool, panels: &mut [f32]) {
-    for (panel, out) in panels.chunks_exact_mut((depth * PANEL).max(1)).enumerate() {
-        let first = panel * PANEL;
-        let width = PANEL.min(columns - first);
-        if transposed {
-            out.fill(0.0);
-            for (column, row) in matrix[first * depth..].chunks_exact(depth.max(1)).take(width).enumerate() {
-                for (i, &x) in row.iter().enumerate() {
-                    out[i * PANEL + column] = x;
-                }
-            }
-        } else {
-            for (out, row) in out.chunks_exact_mut(PANEL).zip(matrix.chunks_exact(columns)) {
-                out[..width].copy_from_slice(&row[first..first + width]);
-                out[width..].fill(0.0);
-            }
-        }
     }
 }

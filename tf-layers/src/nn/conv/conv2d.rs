@@ -1,9 +1,8 @@
 //! Convolutions, channels last.
 
-use crate::error::{Result, check_len, require};
-use crate::gemm::im2col::{Run, Windows};
-use crate::gemm::operand::{Onto, Weights};
-use crate::gemm::{Matrix, start};
+use crate::error::{Result, check_bias, check_len, require};
+use crate::gemm::im2col::Windows;
+use crate::gemm::{Gemm, Matrix};
 use crate::nn::{Activation, Dense};
 use crate::simd::Isa;
 use crate::tensor::{Columns, len};
@@ -112,12 +111,12 @@ impl Conv2d<'_> {
 
     /// From x `[batch, height, width, in_channels]` to y `[batch, output_height, output_width, out_channels]`.
     pub fn run(&self, isa: Isa, batch: usize, size: [usize; 2], x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.compute(isa, batch, size, x, Columns::all(y, self.out_channels()?), Onto::Nothing)
+        self.compute(isa, batch, size, x, Columns::all(y, self.out_channels()?), false)
     }
 
     /// The same added to what y holds, a residual connection, before the activation.
     pub fn run_onto(&self, isa: Isa, batch: usize, size: [usize; 2], x: &[f32], y: &mut [f32]) -> Result<()> {
-        self.compute(isa, batch, size, x, Columns::all(y, self.out_channels()?), Onto::Output)
+        self.compute(isa, batch, size, x, Columns::all(y, self.out_channels()?), true)
     }
 
     /// From x `[batch, height, width, in_channels]` to columns of y `[batch · output_height · output_width, of]`.
@@ -129,7 +128,7 @@ impl Conv2d<'_> {
         x: &[f32],
         y: Columns<'_>,
     ) -> Result<()> {
-        self.compute(isa, batch, size, x, y, Onto::Nothing)
+        self.compute(isa, batch, size, x, y, false)
     }
 
     fn compute(
@@ -139,7 +138,7 @@ impl Conv2d<'_> {
         size: [usize; 2],
         x: &[f32],
         mut y: Columns<'_>,
-        onto: Onto,
+        accumulate: bool,
     ) -> Result<()> {
         let axes = self.axes(size)?;
         let (groups, channels) = (self.groups, self.in_channels);
@@ -152,28 +151,26 @@ impl Conv2d<'_> {
         check_len("x", len(&[batch, size[0], size[1], channels])?, x.len())?;
         let pixels = len(&[batch, axes[0].output, axes[1].output])?;
         y.check(pixels, out_channels)?;
-        start(self.bias, out_channels)?;
+        check_bias(self.bias, out_channels)?;
         if pixels == 0 || out_channels == 0 {
             return Ok(());
         }
         if groups == 1 && self.is_pointwise() {
             let Self { kernel, bias, activation, .. } = *self;
-            return Dense { kernel, bias, activation }.compute(isa, pixels, x, y, onto);
+            return Dense { kernel, bias, activation }.compute(isa, pixels, x, y, accumulate);
         }
-        let ((low, high), rest) = self.activation.split();
+        let (bounds, rest) = self.activation.split();
+        let depth = channels / groups;
         for group in 0..groups {
             let first = group * n;
-            let start = start(self.bias.map(|bias| &bias[first..first + n]), n)?.onto(onto);
-            let panels = self.kernel.group(group);
-            let weights = Weights { low, high, stride: y.of, ..Weights::new(panels, k, n, start) };
-            let windows = Windows::new(
-                x,
-                axes,
-                channels,
-                group * (channels / groups)..(group + 1) * (channels / groups),
-            );
-            Run { windows, pixels, weights, y: y.from(first) }.on(isa);
+            let bias = self.bias.map(|bias| &bias[first..first + n]);
+            let gemm = Gemm::of(&self.kernel, group).bias(bias).accumulate(accumulate);
+            let windows = Windows::new(x, axes, channels, group * depth..(group + 1) * depth);
+            gemm.clamp(bounds).ldc(y.of).run_parallel(isa, pixels, windows, y.from(first));
         }
-        rest.map_or(Ok(()), |rest| y.activate(isa, rest, out_channels))
+        match rest {
+            Some(rest) => y.activate(isa, rest, out_channels),
+            None => Ok(()),
+        }
     }
 }

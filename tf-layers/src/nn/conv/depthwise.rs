@@ -1,9 +1,8 @@
 //! Depthwise convolutions: every channel by itself.
 
-use crate::error::{Result, check_len, require};
-use crate::gemm::start;
+use crate::error::{Result, check_bias, check_len, require};
 use crate::nn::Activation;
-use crate::nn::conv::depthwise_kernel::Slide;
+use crate::nn::conv::depthwise_kernel::DepthwiseKernel;
 use crate::parallel::{SLOW, each_piece, threads};
 use crate::simd::Isa;
 use crate::tensor::len;
@@ -52,7 +51,7 @@ impl DepthwiseConv2d<'_> {
         require(self.multiplier > 0, "multiplier", "be positive")?;
         let outputs = len(&[self.channels, self.multiplier])?;
         check_len("kernel", len(&[self.kernel_size[0], self.kernel_size[1], outputs])?, self.kernel.len())?;
-        start(self.bias, outputs)?;
+        check_bias(self.bias, outputs)?;
         check_len("x", len(&[batch, size[0], size[1], self.channels])?, x.len())?;
         check_len("y", len(&[batch, axes[0].output, axes[1].output, outputs])?, y.len())?;
         if y.is_empty() {
@@ -63,8 +62,11 @@ impl DepthwiseConv2d<'_> {
         let line_len = axes[1].output * outputs;
         let (lines, begin) = (y.len() / line_len, |line| line * line_len);
         each_piece(lines, threads(work), begin, y, &mut [], |lines, y, _| {
-            isa.run(Slide { layer: self, axes, outputs, bounds, first: lines.start, x, y });
+            isa.run(DepthwiseKernel { layer: self, axes, outputs, bounds, first: lines.start, x, y });
         });
-        rest.map_or(Ok(()), |rest| rest.run_in_place(isa, y))
+        match rest {
+            Some(rest) => rest.run_in_place(isa, y),
+            None => Ok(()),
+        }
     }
 }

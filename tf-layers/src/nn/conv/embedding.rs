@@ -68,7 +68,10 @@ impl EmbeddingConv1d<'_> {
                 isa.run(Sum { vectors: &vectors[..taps.len()], bias: self.bias, bounds, y });
             }
         }
-        rest.map_or(Ok(()), |rest| rest.run_in_place(isa, y))
+        match rest {
+            Some(rest) => rest.run_in_place(isa, y),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! Transposed convolutions, channels last.
 
-use crate::error::{Error, Result, check_len, require};
-use crate::gemm::operand::{Plain, Start, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Error, Result, check_bias, check_len, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
 use crate::simd::{Isa, Kernel, Simd};
 use crate::tensor::{Buffer, len};
@@ -59,7 +58,7 @@ impl ConvTranspose<'_> {
         check_len("x", len(&[batch, pixels, channels])?, x.len())?;
         let out_pixels = len(&output)?;
         check_len("y", len(&[batch, out_pixels, out_channels])?, y.len())?;
-        start(self.bias, out_channels)?;
+        check_bias(self.bias, out_channels)?;
         for axis in 0..3 {
             // The last position that any tap reaches must be a number.
             let last = size[axis].checked_mul(self.stride[axis]);
@@ -86,9 +85,8 @@ impl ConvTranspose<'_> {
                 for first in (0..pixels).step_by(rows) {
                     let rows = rows.min(pixels - first);
                     let products = &mut products[..rows * columns];
-                    let weights = Weights::new(self.kernel.group(group), k, columns, Start::Zero);
-                    let x = Plain { x: &x[first * channels + group * k..], stride: channels };
-                    Run { rows, x, weights, y: &mut *products }.on(isa);
+                    let x = RowMajor { data: &x[first * channels + group * k..], stride: channels };
+                    Gemm::of(&self.kernel, group).run_parallel(isa, rows, x, products);
                     let place = [out_channels, group * outputs, outputs];
                     isa.run(Scatter { layer: self, size, output, first, place, products, y });
                 }

@@ -1,11 +1,10 @@
 //! Long short-term memory.
 
-use crate::error::{Result, check_len, require};
-use crate::gemm::operand::{Plain, Start, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Result, check_bias, check_len, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::math::{gate, tanh};
 use crate::nn::Activation;
-use crate::nn::recurrent::{Direction, States, Walk, begin, finish, recur};
+use crate::nn::recurrent::{Direction, Sequence, States, begin, finish, recur};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::tensor::{Buffer, len};
 
@@ -64,9 +63,9 @@ impl Lstm<'_> {
         require(recurrent == [1, units, gates], "recurrent", "be [units, 4 · units]")?;
         check_len("x", len(&[batch, steps, k])?, x.len())?;
         let States { mask, zero_masked, .. } = states;
-        let walk = Walk { batch, steps, units, direction, sequences, mask, zero_masked };
-        let state = walk.check(y, &states)?;
-        let start = start(self.bias, gates)?;
+        let sequence = Sequence { batch, steps, units, direction, sequences, mask, zero_masked };
+        let state = sequence.check(y, &states)?;
+        check_bias(self.bias, gates)?;
         let inputs = len(&[batch, steps, gates])?;
         let scratch = scratch.write(crate::tensor::add(inputs, len(&[state, 2])?)?)?;
         if state == 0 {
@@ -75,18 +74,17 @@ impl Lstm<'_> {
         let (z, h_and_c) = scratch.split_at_mut(inputs);
         let (h, c) = h_and_c.split_at_mut(state);
         begin([&mut *h, &mut *c], states.initial);
-        walk.first(h, y);
+        sequence.first(h, y);
         // The inputs of all steps are one large product, which runs much faster than many small ones.
-        let rows = batch * steps;
-        let weights = Weights::plain(&self.kernel, start);
-        Run { rows, x: Plain { x, stride: k }, weights, y: z }.here(isa);
+        let input = Gemm::of(&self.kernel, 0).bias(self.bias);
+        input.run(isa, batch * steps, RowMajor { data: x, stride: k }, z);
+        let recurrent = Gemm::of(&self.recurrent, 0).accumulate(true).ldc(steps * gates);
         for step in 0..steps {
-            let at = walk.at(step);
+            let at = sequence.at(step);
             // z += h·recurrent for all samples
-            let weights = Weights { stride: steps * gates, ..Weights::plain(&self.recurrent, Start::Output) };
-            recur(isa, step, batch, Plain { x: h, stride: units }, weights, &mut z[at * gates..]);
+            recur(isa, step, batch, RowMajor { data: h, stride: units }, recurrent, &mut z[at * gates..]);
             for sample in 0..batch {
-                if !walk.takes(sample, at) {
+                if !sequence.takes(sample, at) {
                     continue;
                 }
                 let z = &mut z[(sample * steps + at) * gates..][..gates];
@@ -97,7 +95,7 @@ impl Lstm<'_> {
                     self.update(isa, z, c, h)?;
                 }
             }
-            walk.emit(step, h, y);
+            sequence.emit(step, h, y);
         }
         finish([h, c], states.last)
     }

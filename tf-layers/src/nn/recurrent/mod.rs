@@ -1,9 +1,8 @@
 //! What recurrent layers have in common: the order of the steps, masks, states.
 
 use crate::error::{Error, Result, check_len};
-use crate::gemm::Run;
-use crate::gemm::operand::{Plain, Weights};
-use crate::simd::Isa;
+use crate::gemm::{Gemm, Linear, RowMajor};
+use crate::simd::{F32, Isa};
 use crate::tensor::len;
 
 mod dynamic;
@@ -44,7 +43,7 @@ pub struct States<'a> {
 
 /// The shape of a run.
 #[derive(Clone, Copy)]
-pub(crate) struct Walk<'a> {
+pub(crate) struct Sequence<'a> {
     pub batch: usize,
     pub steps: usize,
     pub units: usize,
@@ -54,7 +53,7 @@ pub(crate) struct Walk<'a> {
     pub zero_masked: bool,
 }
 
-impl Walk<'_> {
+impl Sequence<'_> {
     /// The numbers of a state; an error unless y and the states fit.
     pub fn check(&self, y: &[f32], states: &States<'_>) -> Result<usize> {
         let state = len(&[self.batch, self.units])?;
@@ -118,8 +117,15 @@ impl Walk<'_> {
 /// The product of the states with the recurrent kernel, in the step'th step.
 ///
 /// Every other step goes through the kernel backwards, as its end is what the step before has left in the nearest cache.
-pub(crate) fn recur(isa: Isa, step: usize, rows: usize, x: Plain<'_>, weights: Weights<'_>, y: &mut [f32]) {
-    Run { rows, x, weights: Weights { backwards: step % 2 == 1, ..weights }, y }.here(isa);
+fn recur<'a>(
+    isa: Isa,
+    step: usize,
+    batch: usize,
+    h: RowMajor<'a, f32>,
+    gemm: Gemm<'a, F32, Linear<'a>>,
+    y: &mut [f32],
+) {
+    gemm.reverse(step % 2 == 1).run(isa, batch, h, y);
 }
 
 /// Fills the states with what they start with.

@@ -1,10 +1,9 @@
 //! Plain recurrent layers.
 
-use crate::error::{Result, check_len, require};
-use crate::gemm::operand::{Plain, Start, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Result, check_bias, check_len, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
-use crate::nn::recurrent::{Direction, States, Walk, begin, finish, recur};
+use crate::nn::recurrent::{Direction, Sequence, States, begin, finish, recur};
 use crate::simd::Isa;
 use crate::tensor::{Buffer, add, len};
 
@@ -59,9 +58,9 @@ impl SimpleRnn<'_> {
         require(recurrent == [1, units, units], "recurrent", "be [units, units]")?;
         check_len("x", len(&[batch, steps, k])?, x.len())?;
         let States { mask, zero_masked, .. } = states;
-        let walk = Walk { batch, steps, units, direction, sequences, mask, zero_masked };
-        let state = walk.check(y, &states)?;
-        let start = start(self.bias, units)?;
+        let sequence = Sequence { batch, steps, units, direction, sequences, mask, zero_masked };
+        let state = sequence.check(y, &states)?;
+        check_bias(self.bias, units)?;
         let inputs = len(&[batch, steps, units])?;
         let scratch = scratch.write(add(inputs, state)?)?;
         if state == 0 {
@@ -69,20 +68,20 @@ impl SimpleRnn<'_> {
         }
         let (z, h) = scratch.split_at_mut(inputs);
         begin([&mut *h], states.initial);
-        walk.first(h, y);
-        let weights = Weights::plain(&self.kernel, start);
-        Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: z }.here(isa);
+        sequence.first(h, y);
+        let input = Gemm::of(&self.kernel, 0).bias(self.bias);
+        input.run(isa, batch * steps, RowMajor { data: x, stride: k }, z);
+        let recurrent = Gemm::of(&self.recurrent, 0).accumulate(true).ldc(steps * units);
         for step in 0..steps {
-            let at = walk.at(step);
-            let weights = Weights { stride: steps * units, ..Weights::plain(&self.recurrent, Start::Output) };
-            recur(isa, step, batch, Plain { x: h, stride: units }, weights, &mut z[at * units..]);
+            let at = sequence.at(step);
+            recur(isa, step, batch, RowMajor { data: h, stride: units }, recurrent, &mut z[at * units..]);
             for sample in 0..batch {
-                if walk.takes(sample, at) {
+                if sequence.takes(sample, at) {
                     let h = &mut h[sample * units..][..units];
                     self.activation.run(isa, &z[(sample * steps + at) * units..][..units], h)?;
                 }
             }
-            walk.emit(step, h, y);
+            sequence.emit(step, h, y);
         }
         finish([h], states.last)
     }

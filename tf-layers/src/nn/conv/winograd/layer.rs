@@ -3,11 +3,9 @@
 use super::part::{Inputs, Outputs, Part};
 use super::transform::Epilogue;
 use super::{WIDTHS, tile};
-use crate::error::{Error, Result, check_len, require};
-use crate::gemm;
+use crate::error::{Error, Result, check_bias, check_len, require};
 use crate::gemm::im2col::Windows;
-use crate::gemm::operand::{Onto, Plain, Start, Weights};
-use crate::gemm::{Matrix, im2col, start};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
 use crate::parallel::{each_piece, threads};
 use crate::simd::{Isa, PANEL};
@@ -48,7 +46,7 @@ impl WinogradConv2d<'_> {
         y: &mut [f32],
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        self.compute(isa, (batch, size), x, Columns::all(y, self.kernel.cols()), scratch, Onto::Nothing)
+        self.compute(isa, (batch, size), x, Columns::all(y, self.kernel.cols()), scratch, false)
     }
 
     /// The same added to what y holds, a residual connection, before the activation.
@@ -61,7 +59,7 @@ impl WinogradConv2d<'_> {
         y: &mut [f32],
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        self.compute(isa, (batch, size), x, Columns::all(y, self.kernel.cols()), scratch, Onto::Output)
+        self.compute(isa, (batch, size), x, Columns::all(y, self.kernel.cols()), scratch, true)
     }
 
     /// From x `[batch, height, width, in_channels]` to columns of y `[batch · output_height · output_width, of]`.
@@ -74,7 +72,7 @@ impl WinogradConv2d<'_> {
         y: Columns<'_>,
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        self.compute(isa, (batch, size), x, y, scratch, Onto::Nothing)
+        self.compute(isa, (batch, size), x, y, scratch, false)
     }
 
     fn compute(
@@ -84,7 +82,7 @@ impl WinogradConv2d<'_> {
         x: &[f32],
         y: Columns<'_>,
         scratch: &mut Buffer<f32>,
-        onto: Onto,
+        accumulate: bool,
     ) -> Result<()> {
         let axis = |i: usize| Axis::new(self.kernel_size[i], 1, 1, self.padding[i], size[i]);
         let [mut vertical, horizontal] = [axis(0)?, axis(1)?];
@@ -98,7 +96,7 @@ impl WinogradConv2d<'_> {
         check_len("x", len(&[batch, size[0], size[1], self.in_channels])?, x.len())?;
         let pixels = len(&[batch, vertical.output, horizontal.output])?;
         y.check(pixels, n)?;
-        start(self.bias, n)?;
+        check_bias(self.bias, n)?;
         if pixels == 0 || n == 0 {
             return Ok(());
         }
@@ -114,7 +112,7 @@ impl WinogradConv2d<'_> {
         let most = (images * vertical.output).div_ceil(threads);
         let block = Block::new(tile, tiles, most, height, self.in_channels, n)?;
         let ((low, high), rest) = self.activation.split();
-        let run = Run {
+        let job = Job {
             isa,
             kernel: self.kernel,
             axes: [vertical, horizontal],
@@ -122,19 +120,22 @@ impl WinogradConv2d<'_> {
             block,
             tile,
             outputs,
-            epilogue: Epilogue { bias: self.bias, onto, low, high },
+            epilogue: Epilogue { bias: self.bias, accumulate, low, high },
             columns: [y.first, y.of],
         };
-        let parts = images * run.parts();
+        let parts = images * job.parts();
         let scratch = scratch.write(len(&[threads.min(parts), block.scratch])?)?;
-        let begin = |part| run.begin(part);
+        let begin = |part| job.begin(part);
         each_piece(parts, threads, begin, &mut *y.y, scratch, |parts, y, scratch| {
             let first = begin(parts.start);
             for part in parts {
-                run.part(part, x, &mut y[begin(part) - first..begin(part + 1) - first], scratch);
+                job.part(part, x, &mut y[begin(part) - first..begin(part + 1) - first], scratch);
             }
         });
-        rest.map_or(Ok(()), |rest| y.activate(isa, rest, n))
+        match rest {
+            Some(rest) => y.activate(isa, rest, n),
+            None => Ok(()),
+        }
     }
 }
 
@@ -178,7 +179,7 @@ fn even(all: usize, most: usize) -> usize {
 }
 
 /// The convolution of images, its arguments checked.
-struct Run<'a> {
+struct Job<'a> {
     isa: Isa,
     kernel: Matrix<'a>,
     axes: [Axis; 2],
@@ -193,7 +194,7 @@ struct Run<'a> {
     columns: [usize; 2],
 }
 
-impl Run<'_> {
+impl Job<'_> {
     /// How many parts a line has, all tiles of one or some.
     fn line_parts(&self) -> usize {
         self.axes[1].output.div_ceil(self.outputs).div_ceil(self.block.tiles)
@@ -234,15 +235,15 @@ impl Run<'_> {
         let (inputs, products) = scratch.split_at_mut(tile * pitch);
         isa.run(Inputs { axes, channels, tile, made: outputs, part, x, pitch, space: inputs });
         for (value, y) in products.chunks_exact_mut(rows * n).take(tile).enumerate() {
-            let weights = Weights { panels: kernel.group(value), ..Weights::plain(&kernel, Start::Zero) };
+            let gemm = Gemm::of(&kernel, value);
             let x = &inputs[value * pitch..][..pitch];
             if axes[0].size == 1 {
-                gemm::Run { rows, x: Plain { x, stride: channels }, weights, y }.here(isa);
+                gemm.run(isa, rows, RowMajor { data: x, stride: channels }, y);
             } else {
                 // A pixel's taps in the lines below lie a line further on each: a dilated convolution over one line.
                 let taps = [Axis::dilated(1, 1, 1), Axis::dilated(axes[0].size, part.tiles, rows)];
                 let windows = Windows::new(x, taps, channels, 0..channels);
-                im2col::Run { windows, pixels: rows, weights, y }.here(isa);
+                gemm.run(isa, rows, windows, y);
             }
         }
         isa.run(Outputs {
