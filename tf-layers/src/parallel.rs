@@ -25,36 +25,36 @@ pub(crate) fn threads(_: usize) -> usize {
     1
 }
 
-/// Runs `run` for `units`: for one piece of them for each thread, with its own parts of y, where a unit begins at `begin`,
+/// Runs `run` for `units`: for one piece of them for each thread, with its own parts of c, where a unit begins at `begin`,
 /// and of the scratch memory, which is parted evenly.
 ///
 /// A thread that has left work to others already keeps the layer to itself: they are busy, or will be.
 #[cfg(feature = "rayon")]
-pub(crate) fn each_piece(
+pub(crate) fn each_piece<C: Send>(
     units: usize,
     threads: usize,
     begin: impl Fn(usize) -> usize + Sync,
-    y: &mut [f32],
+    c: &mut [C],
     scratch: &mut [f32],
-    run: impl Fn(Range<usize>, &mut [f32], &mut [f32]) + Sync,
+    run: impl Fn(Range<usize>, &mut [C], &mut [f32]) + Sync,
 ) {
     if threads <= 1 || units <= 1 || rayon_core::current_thread_has_pending_tasks() == Some(true) {
-        return run(0..units, y, scratch);
+        return run(0..units, c, scratch);
     }
     let len = units.div_ceil(threads);
-    halves(Cut { units: 0..units, len }, &begin, y, scratch, &run);
+    halves(Cut { units: 0..units, len }, &begin, c, scratch, &run);
 }
 
 #[cfg(not(feature = "rayon"))]
-pub(crate) fn each_piece(
+pub(crate) fn each_piece<C: Send>(
     units: usize,
     _threads: usize,
     _begin: impl Fn(usize) -> usize + Sync,
-    y: &mut [f32],
+    c: &mut [C],
     scratch: &mut [f32],
-    run: impl Fn(Range<usize>, &mut [f32], &mut [f32]) + Sync,
+    run: impl Fn(Range<usize>, &mut [C], &mut [f32]) + Sync,
 ) {
-    run(0..units, y, scratch);
+    run(0..units, c, scratch);
 }
 
 /// Units that are to be cut into pieces of `len`, the last of which may be shorter.
@@ -65,22 +65,22 @@ struct Cut {
 }
 
 #[cfg(feature = "rayon")]
-fn halves(
+fn halves<C: Send>(
     Cut { units, len }: Cut,
     begin: &(impl Fn(usize) -> usize + Sync),
-    y: &mut [f32],
+    c: &mut [C],
     scratch: &mut [f32],
-    run: &(impl Fn(Range<usize>, &mut [f32], &mut [f32]) + Sync),
+    run: &(impl Fn(Range<usize>, &mut [C], &mut [f32]) + Sync),
 ) {
     let pieces = units.len().div_ceil(len);
     if pieces <= 1 {
-        return run(units, y, scratch);
+        return run(units, c, scratch);
     }
     let middle = units.start + pieces / 2 * len;
-    let (y_above, y_below) = y.split_at_mut(begin(middle) - begin(units.start));
+    let (c_above, c_below) = c.split_at_mut(begin(middle) - begin(units.start));
     let (above, below) = scratch.split_at_mut(scratch.len() / pieces * (pieces / 2));
     rayon_core::join(
-        || halves(Cut { units: units.start..middle, len }, begin, y_above, above, run),
-        || halves(Cut { units: middle..units.end, len }, begin, y_below, below, run),
+        || halves(Cut { units: units.start..middle, len }, begin, c_above, above, run),
+        || halves(Cut { units: middle..units.end, len }, begin, c_below, below, run),
     );
 }

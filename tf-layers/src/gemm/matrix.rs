@@ -1,6 +1,7 @@
 //! Packed matrices.
 
-use crate::error::{Error, Result, check_len};
+use super::packed_len;
+use crate::error::{Result, check_len};
 use crate::simd::PANEL;
 
 /// One or more k×n matrices, packed in panels of 16 columns that are read from the first row to the last.
@@ -42,11 +43,4 @@ impl<'w> Matrix<'w> {
         let len = self.cols.div_ceil(PANEL) * self.rows * PANEL;
         self.data.get(group * len..).unwrap_or(&[])
     }
-}
-
-/// The floats that a packed matrix takes.
-pub(crate) fn packed_len(groups: usize, rows: usize, cols: usize) -> Result<usize> {
-    let panels = cols.div_ceil(PANEL);
-    let group = panels.checked_mul(rows).and_then(|n| n.checked_mul(PANEL)).ok_or(Error::Overflow)?;
-    group.checked_mul(groups).ok_or(Error::Overflow)
 }

@@ -1,87 +1,131 @@
 //! Matrix products: the kernel of dense layers, convolutions, recurrences and attention.
 //!
-//! The macro-kernel cuts a product into blocks that fit the caches and those into register tiles, which
-//! `simd` computes. The right operand is packed in panels of 16 columns ([`Matrix`]); the left one is read where it lies,
-//! be it a plain matrix or the windows of a convolution.
+//! C = epilogue(A·B), for A of m rows and k columns, B of n columns. B is packed in panels of 16 columns ([`Matrix`]). A is read
+//! where it lies, be it a row-major matrix or the windows of a convolution (implicit im2col). The macro-kernel cuts a product
+//! into blocks of MC rows by KC of the k, which stay in the caches, and those into register tiles of MR rows by NR columns, which
+//! the micro-kernel of `simd` computes. What the elements of A and B are and what they are summed up in is one type; what
+//! becomes of the sums is another.
+
+mod epilogue;
+pub(crate) mod im2col;
+mod lhs;
+mod macro_kernel;
+mod matrix;
+mod pack;
+#[cfg(test)]
+mod tests;
 
 use core::ops::Range;
 
-use crate::error::{Result, check_len};
-use crate::parallel::{SLOW, each_piece, threads};
-use crate::simd::{Isa, MAX_ROWS, STRIP};
-
-pub(crate) mod im2col;
-pub(crate) mod macro_kernel;
-mod matrix;
-pub(crate) mod operand;
-
-use macro_kernel::Product;
+pub(crate) use epilogue::{Epilogue, Linear, UNBOUNDED};
+pub(crate) use lhs::{Lhs, RowMajor};
+use macro_kernel::MacroKernel;
 pub use matrix::Matrix;
-pub(crate) use matrix::packed_len;
-use operand::{Plain, Rows, Start, Weights};
+pub(crate) use pack::{pack_b, packed_len};
 
-/// Bounds that leave every number as it is.
-pub(crate) const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+use crate::parallel::{SLOW, each_piece, threads};
+use crate::simd::{F32, Isa, MAX_MR, MAX_NR, MulAdd};
 
-/// What the sums start with: the bias, of which there must be `n` numbers.
-pub(crate) fn start(bias: Option<&[f32]>, n: usize) -> Result<Start<'_>> {
-    let Some(bias) = bias else { return Ok(Start::Zero) };
-    check_len("bias", n, bias.len())?;
-    Ok(Start::Bias(bias))
+/// A product C = epilogue(A·B), but for A and the place of C.
+#[derive(Clone, Copy)]
+pub(crate) struct Gemm<'a, T: MulAdd, E> {
+    /// B, in panels of 16 columns.
+    panels: &'a [T::B],
+    /// The columns of A and rows of B.
+    k: usize,
+    /// The columns of B and C.
+    n: usize,
+    epilogue: E,
+    /// From one row of C to the next.
+    ldc: usize,
+    /// Whether the last columns come first.
+    reverse: bool,
 }
 
-/// A product of plain matrices.
-pub(crate) struct Run<'a, 'y> {
-    pub rows: usize,
-    pub x: Plain<'a>,
-    pub weights: Weights<'a>,
-    pub y: &'y mut [f32],
-}
-
-impl Run<'_, '_> {
-    /// All of it on one thread.
-    pub fn here(self, isa: Isa) {
-        isa.run(Product { rows: Rows::Plain(self.x), count: self.rows, weights: self.weights, y: self.y });
+impl<'a, T: MulAdd, E: Epilogue<T>> Gemm<'a, T, E> {
+    /// For B of `k` rows and `n` columns, packed by [`pack_b`], and C without gaps between its rows.
+    pub const fn with_epilogue(panels: &'a [T::B], k: usize, n: usize, epilogue: E) -> Self {
+        Self { panels, k, n, epilogue, ldc: n, reverse: false }
     }
 
-    /// All of it, on several threads where that pays.
-    pub fn on(self, isa: Isa) {
-        let Self { rows, x: Plain { x, stride }, weights, y } = self;
-        each_part(rows, weights, y, |rows, weights, y| {
-            let x = Plain { x: &x[rows.start * stride..], stride };
-            Run { rows: rows.len(), x, weights, y }.here(isa);
+    /// With rows of C that begin `ldc` numbers apart.
+    pub fn ldc(self, ldc: usize) -> Self {
+        Self { ldc, ..self }
+    }
+
+    /// Beginning with the last columns, if `reverse`.
+    pub fn reverse(self, reverse: bool) -> Self {
+        Self { reverse, ..self }
+    }
+
+    /// Some of the columns; the first must be that of a panel.
+    fn columns(self, range: Range<usize>) -> Self {
+        let panels = &self.panels[range.start * self.padded_k()..];
+        Self { panels, n: range.len(), epilogue: self.epilogue.columns(range), ..self }
+    }
+
+    /// The rows of a panel times their `STEP`.
+    #[inline(always)]
+    fn padded_k(&self) -> usize {
+        self.k.next_multiple_of(T::STEP)
+    }
+
+    /// Computes C, of `m` rows, on one thread.
+    pub fn run(self, isa: Isa, m: usize, a: impl Lhs<T>, c: &mut [E::Output]) {
+        a.with_rows(|a| isa.run(MacroKernel { a, m, gemm: self, c }));
+    }
+
+    /// Computes C, of `m` rows, on several threads where that pays: each has some of the rows or, of a single row, of the
+    /// columns.
+    pub fn run_parallel(self, isa: Isa, m: usize, a: impl Lhs<T>, c: &mut [E::Output]) {
+        let work = m.saturating_mul(self.k).saturating_mul(self.n);
+        // In a product with one row each weight is read for one multiply-add.
+        let threads = threads(if m == 1 { work.saturating_mul(SLOW) } else { work });
+        if threads <= 1 {
+            return self.run(isa, m, a, c);
+        }
+        if m == 1 {
+            let (n, begin) = (self.n, |strip| strip * MAX_NR);
+            let strips = (n / MAX_NR).max(1);
+            each_piece(strips, threads, begin, c, &mut [], |piece, c, _| {
+                let end = if piece.end == strips { n } else { begin(piece.end) };
+                self.columns(begin(piece.start)..end).run(isa, 1, a, c);
+            });
+            return;
+        }
+        // The largest tile of every instruction set divides the highest; what is left over belongs to the last one.
+        let (tiles, begin) = ((m / MAX_MR).max(1), |tile| tile * MAX_MR * self.ldc);
+        each_piece(tiles, threads, begin, c, &mut [], |piece, c, _| {
+            let end = if piece.end == tiles { m } else { piece.end * MAX_MR };
+            let first = piece.start * MAX_MR;
+            self.run(isa, end - first, a.skip_rows(first), c);
         });
     }
 }
 
-/// Runs `run` for a whole product: for pieces of its rows, or of its columns if there is one row, each with its own part
-/// of y.
-#[inline(always)]
-pub(crate) fn each_part(
-    rows: usize,
-    weights: Weights<'_>,
-    y: &mut [f32],
-    run: impl Fn(Range<usize>, Weights<'_>, &mut [f32]) + Sync,
-) {
-    let work = rows.saturating_mul(weights.k).saturating_mul(weights.n);
-    // In a product with one row each weight is read for one multiply-add.
-    let threads = threads(if rows == 1 { work.saturating_mul(SLOW) } else { work });
-    if threads <= 1 {
-        return run(0..rows, weights, y);
+impl<'a> Gemm<'a, F32, Linear<'a>> {
+    /// The plain product A·B, of floats, for B of `k` rows and `n` columns.
+    pub const fn new(panels: &'a [f32], k: usize, n: usize) -> Self {
+        Self::with_epilogue(panels, k, n, Linear::PLAIN)
     }
-    if rows == 1 {
-        let (n, begin) = (weights.n, |strip| strip * STRIP);
-        let strips = (n / STRIP).max(1);
-        each_piece(strips, threads, begin, y, &mut [], |piece, y, _| {
-            let end = if piece.end == strips { n } else { begin(piece.end) };
-            run(0..1, weights.columns(begin(piece.start)..end), y);
-        });
-        return;
+
+    /// The product with the matrix `group` of those in `b`.
+    pub fn of(b: &Matrix<'a>, group: usize) -> Self {
+        Self::new(b.group(group), b.rows(), b.cols())
     }
-    // The largest tile of every instruction set divides the highest; what is left over belongs to the last one.
-    let (tiles, begin) = ((rows / MAX_ROWS).max(1), |tile| tile * MAX_ROWS * weights.stride);
-    each_piece(tiles, threads, begin, y, &mut [], |piece, y, _| {
-        let end = if piece.end == tiles { rows } else { piece.end * MAX_ROWS };
-        run(piece.start * MAX_ROWS..end, weights, y);
-    });
+
+    /// A·B + bias, of which there must be a number for each column (`check_bias`); the same without one.
+    pub fn bias(self, bias: Option<&'a [f32]>) -> Self {
+        Self { epilogue: Linear { bias, ..self.epilogue }, ..self }
+    }
+
+    /// A·B + bias + C, if `accumulate`.
+    pub fn accumulate(self, accumulate: bool) -> Self {
+        Self { epilogue: Linear { accumulate, ..self.epilogue }, ..self }
+    }
+
+    /// Clamps the results.
+    pub fn clamp(self, (low, high): (f32, f32)) -> Self {
+        Self { epilogue: Linear { low, high, ..self.epilogue }, ..self }
+    }
 }

@@ -2,10 +2,9 @@
 
 use crate::Context;
 use crate::error::{Result, require};
-use crate::gemm::Run;
-use crate::gemm::operand::{Plain, Start, Weights};
+use crate::gemm::{Gemm, RowMajor, pack_b};
 use crate::ops::softmax_rows;
-use crate::simd::PANEL;
+use crate::simd::{F32, PANEL};
 use crate::tensor::{View, ViewMut, add, len};
 
 /// y = softmax(scale·q·kᵀ + mask)·v, for every sample and every head by itself.
@@ -133,13 +132,19 @@ fn compute(
         for head in 0..heads {
             let at = |step: &[usize; 4]| sample * step[0] + head * step[1];
             // Columns of the first product are keys, of the second the depth of the values.
-            pack(&k[at(&strides[1])..], [strides[1][3], strides[1][2]], [depth, keys], k_panels);
-            pack(&v[at(&strides[2])..], [strides[2][2], strides[2][3]], [keys, value_depth], v_panels);
+            pack_b::<F32>(&k[at(&strides[1])..], [strides[1][3], strides[1][2]], [depth, keys], k_panels);
+            pack_b::<F32>(
+                &v[at(&strides[2])..],
+                [strides[2][2], strides[2][3]],
+                [keys, value_depth],
+                v_panels,
+            );
             for first in (0..queries).step_by(BLOCK) {
                 let rows = BLOCK.min(queries - first);
                 let scores = &mut scores[..rows * keys];
-                let x = Plain { x: &q[at(&strides[0]) + first * strides[0][2]..], stride: strides[0][2] };
-                Run { rows, x, weights: weights(k_panels, depth, keys, keys), y: &mut *scores }.here(isa);
+                let q =
+                    RowMajor { data: &q[at(&strides[0]) + first * strides[0][2]..], stride: strides[0][2] };
+                Gemm::new(k_panels, depth, keys).run(isa, rows, q, scores);
                 for score in scores.iter_mut() {
                     *score *= scale;
                 }
@@ -147,17 +152,13 @@ fn compute(
                     mask.apply([sample, head, first + row], scores);
                 }
                 softmax_rows(isa, keys, scores);
-                let x = Plain { x: scores, stride: keys };
+                let scores = RowMajor { data: scores, stride: keys };
                 let y = &mut y[at(&strides[3]) + first * strides[3][2]..];
-                Run { rows, x, weights: weights(v_panels, keys, value_depth, strides[3][2]), y }.here(isa);
+                Gemm::new(v_panels, keys, value_depth).ldc(strides[3][2]).run(isa, rows, scores, y);
             }
         }
     }
     Ok(())
-}
-
-const fn weights(panels: &[f32], k: usize, n: usize, stride: usize) -> Weights<'_> {
-    Weights { stride, ..Weights::new(panels, k, n, Start::Zero) }
 }
 
 /// The sizes of batch, head, row and depth of a tensor of these dims, and how far apart neighbours along each are.
@@ -168,25 +169,6 @@ fn ordered(axes: [usize; 4], dims: [usize; 4]) -> Result<[[usize; 4]; 2]> {
         seen[axis] = true;
     }
     Ok([axes.map(|axis| dims[axis]), axes.map(|axis| dims[axis + 1..].iter().product())])
-}
-
-/// Packs a matrix of `[rows, columns]` in panels of 16 columns.
-fn pack(x: &[f32], strides: [usize; 2], [rows, columns]: [usize; 2], panels: &mut [f32]) {
-    for (i, panel) in panels.chunks_exact_mut((rows * PANEL).max(1)).enumerate() {
-        let first = i * PANEL;
-        let width = PANEL.min(columns - first);
-        for (row, to) in panel.chunks_exact_mut(PANEL).enumerate() {
-            let from = &x[row * strides[0] + first * strides[1]..];
-            if strides[1] == 1 && width == PANEL {
-                to.copy_from_slice(&from[..PANEL]);
-                continue;
-            }
-            to.fill(0.0);
-            for (column, to) in to[..width].iter_mut().enumerate() {
-                *to = from[column * strides[1]];
-            }
-        }
-    }
 }
 
 /// A mask, and how far apart its neighbours are along each axis: 0 where it is the same.

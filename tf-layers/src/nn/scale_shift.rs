@@ -86,7 +86,7 @@ impl ScaleShift<'_> {
         let (bounds, rest) = self.activation.split();
         let mut joined = [[0.0; ROW]; 3];
         let [mean, scale, shift] = &mut joined;
-        let run = Run {
+        let run = ScaleShiftKernel {
             x,
             mean: self.mean.map(|x| repeat(x, rows, mean)),
             scale: repeat(self.scale, rows, scale),
@@ -95,13 +95,13 @@ impl ScaleShift<'_> {
             y: &mut [],
         };
         let Some(rest) = rest else {
-            isa.run(Run { y, ..run });
+            isa.run(ScaleShiftKernel { y, ..run });
             return;
         };
         let row = rows * channels;
         let block = BLOCK.next_multiple_of(row);
         for (i, y) in y.chunks_mut(block).enumerate() {
-            isa.run(Run { x: x.map(|x| &x[i * block..][..y.len()]), y: &mut *y, ..run });
+            isa.run(ScaleShiftKernel { x: x.map(|x| &x[i * block..][..y.len()]), y: &mut *y, ..run });
             rest.map_in_place(isa, y);
         }
     }
@@ -120,7 +120,7 @@ fn repeat<'a>(row: &'a [f32], rows: usize, space: &'a mut [f32]) -> &'a [f32] {
 }
 
 /// Rows of as many numbers as there are factors; the last may have fewer.
-struct Run<'a, 'y> {
+struct ScaleShiftKernel<'a, 'y> {
     x: Option<&'a [f32]>,
     mean: Option<&'a [f32]>,
     scale: &'a [f32],
@@ -129,7 +129,7 @@ struct Run<'a, 'y> {
     y: &'y mut [f32],
 }
 
-impl Kernel for Run<'_, '_> {
+impl Kernel for ScaleShiftKernel<'_, '_> {
     type Output = ();
 
     #[inline(always)]

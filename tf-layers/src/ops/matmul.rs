@@ -2,9 +2,8 @@
 
 use crate::Context;
 use crate::error::{Result, require};
-use crate::gemm::operand::{Plain, Start, Weights};
-use crate::gemm::{Matrix, Run, packed_len};
-use crate::simd::{Isa, PANEL};
+use crate::gemm::{Gemm, RowMajor, pack_b, packed_len};
+use crate::simd::{F32, Isa};
 use crate::tensor::broadcast::{Plan, shape};
 use crate::tensor::{Buffer, Scalar, View, ViewMut, check_joined_dims};
 
@@ -136,16 +135,16 @@ impl Product {
             return Ok(());
         }
         let panels = scratch.write(packed_len(1, depth, columns)?)?;
+        let strides = if transposed { [1, depth] } else { [columns, 1] };
         let mut packed = None;
         for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(self.places()) {
             if packed != Some(b_at) {
                 let matrix = &b[b_at * depth * columns..][..depth * columns];
-                pack(matrix, depth, columns, transposed, panels);
+                pack_b::<F32>(matrix, strides, [depth, columns], panels);
                 packed = Some(b_at);
             }
-            let kernel = Matrix::new(panels, 1, depth, columns)?;
-            let x = Plain { x: &a[a_at * rows * depth..][..rows * depth], stride: depth };
-            Run { rows, x, weights: Weights::plain(&kernel, Start::Zero), y }.on(isa);
+            let a = RowMajor { data: &a[a_at * rows * depth..][..rows * depth], stride: depth };
+            Gemm::new(panels, depth, columns).run_parallel(isa, rows, a, y);
         }
         Ok(())
     }
@@ -186,26 +185,5 @@ fn matrices(dims: &[usize], is_right: bool) -> (&[usize], [usize; 2]) {
         [] => (&[], [1, 1]),
         [len] => (&[], if is_right { [len, 1] } else { [1, len] }),
         [ref batch @ .., rows, columns] => (batch, [rows, columns]),
-    }
-}
-
-/// Packs a row-major matrix in panels of 16 columns; what is missing in the last is zeros.
-fn pack(matrix: &[f32], depth: usize, columns: usize, transposed: bool, panels: &mut [f32]) {
-    for (panel, out) in panels.chunks_exact_mut((depth * PANEL).max(1)).enumerate() {
-        let first = panel * PANEL;
-        let width = PANEL.min(columns - first);
-        if transposed {
-            out.fill(0.0);
-            for (column, row) in matrix[first * depth..].chunks_exact(depth.max(1)).take(width).enumerate() {
-                for (i, &x) in row.iter().enumerate() {
-                    out[i * PANEL + column] = x;
-                }
-            }
-        } else {
-            for (out, row) in out.chunks_exact_mut(PANEL).zip(matrix.chunks_exact(columns)) {
-                out[..width].copy_from_slice(&row[first..first + width]);
-                out[width..].fill(0.0);
-            }
-        }
     }
 }

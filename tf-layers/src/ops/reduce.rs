@@ -144,18 +144,18 @@ pub(super) fn split(axes: Range<usize>, x: &[usize], y: &[usize]) -> Result<[usi
 macro_rules! applies {
     ($($name:ident: $variant:ident;)+) => {
         $(fn $name(isa: Isa, [_, axis, inner]: [usize; 3], x: &[f32], y: &mut [f32]) {
-            struct Run<'a>(Job<'a>);
-            impl Kernel for Run<'_> {
+            struct ReduceKernel<'a>(Arguments<'a>);
+            impl Kernel for ReduceKernel<'_> {
                 type Output = ();
 
                 #[inline(always)]
                 fn run<S: Simd>(self, s: S) {
-                    let Job { axis, inner, x, y } = self.0;
+                    let Arguments { axis, inner, x, y } = self.0;
                     run(s, Reduce::$variant, axis, inner, x, y);
                 }
             }
             if !y.is_empty() {
-                isa.run(Run(Job { axis, inner, x, y }));
+                isa.run(ReduceKernel(Arguments { axis, inner, x, y }));
             }
         })+
     };
@@ -173,7 +173,7 @@ applies! {
 }
 
 /// What is reduced, x `[outer, axis, inner]` to y `[outer, inner]`, which is not empty.
-struct Job<'a> {
+struct Arguments<'a> {
     axis: usize,
     inner: usize,
     x: &'a [f32],

@@ -80,18 +80,18 @@ pub(crate) fn softmax_rows(isa: Isa, columns: usize, y: &mut [f32]) {
 /// Either function for y `[.., axis, inner]`.
 fn run<const LOGARITHM: bool>(isa: Isa, [axis, inner]: [usize; 2], y: &mut [f32]) {
     if !y.is_empty() {
-        isa.run(Run::<LOGARITHM> { axis, inner, y });
+        isa.run(SoftmaxKernel::<LOGARITHM> { axis, inner, y });
     }
 }
 
 /// Either function has kernels of its own: hardly a program uses both.
-struct Run<'a, const LOGARITHM: bool> {
+struct SoftmaxKernel<'a, const LOGARITHM: bool> {
     axis: usize,
     inner: usize,
     y: &'a mut [f32],
 }
 
-impl<const LOGARITHM: bool> Kernel for Run<'_, LOGARITHM> {
+impl<const LOGARITHM: bool> Kernel for SoftmaxKernel<'_, LOGARITHM> {
     type Output = ();
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, PANEL, Simd};
 
 /// Exists only where AVX2 and FMA do.
 #[derive(Clone, Copy)]
@@ -19,8 +19,8 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     const FUSED: bool = true;
     // 6 × 2 accumulators leave 4 of the 16 registers for the weights and the inputs.
-    const ROWS: usize = 6;
-    const PANELS: usize = 1;
+    const MR: usize = 6;
+    const NR: usize = PANEL;
 
     type F32 = __m256;
     type I32 = __m256i;

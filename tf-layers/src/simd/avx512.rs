@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, PANEL, Simd};
 
 /// Exists only where AVX-512F does.
 #[derive(Clone, Copy)]
@@ -19,8 +19,8 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const FUSED: bool = true;
     // 6 × 4 accumulators leave 8 of the 32 registers for the weights and the inputs.
-    const ROWS: usize = 6;
-    const PANELS: usize = 4;
+    const MR: usize = 6;
+    const NR: usize = 4 * PANEL;
 
     type F32 = __m512;
     type I32 = __m512i;

@@ -4,24 +4,24 @@
 ///
 /// # Safety
 /// Implementors have no padding, and no pattern of bits is invalid for them.
-pub(crate) unsafe trait Plain: Copy {}
+pub(crate) unsafe trait Pod: Copy {}
 
-macro_rules! plain {
+macro_rules! pod {
     ($($t:ty),+) => {
         $(
             // SAFETY: a primitive number.
-            unsafe impl Plain for $t {}
+            unsafe impl Pod for $t {}
         )+
     };
 }
-plain!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
+pod!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
 
 // SAFETY: it is a `u16`, transparently, and takes every pattern of bits.
-unsafe impl Plain for crate::F16 {}
+unsafe impl Pod for crate::tensor::F16 {}
 
 /// The numbers that `bytes` are, or `None` where address or length is no multiple of what `T` takes.
-pub(crate) fn view<T: Plain>(bytes: &[u8]) -> Option<&[T]> {
-    // SAFETY: `Plain` types take every pattern of bits.
+pub(crate) fn view<T: Pod>(bytes: &[u8]) -> Option<&[T]> {
+    // SAFETY: `Pod` types take every pattern of bits.
     let (before, numbers, after) = unsafe { bytes.align_to::<T>() };
     (before.is_empty() && after.is_empty()).then_some(numbers)
 }

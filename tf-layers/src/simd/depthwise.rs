@@ -4,7 +4,7 @@ use super::{Simd, within};
 
 /// How the taps of a window lie in the image and among the weights, in numbers from one to the next.
 #[derive(Clone, Copy)]
-pub(crate) struct Walk {
+pub(crate) struct Stencil {
     /// Lines of the window, and from one to the next in x and in w.
     pub lines: [usize; 3],
     /// Taps of a line, and from one to the next in x and in w.
@@ -13,7 +13,7 @@ pub(crate) struct Walk {
     pub pixel: usize,
 }
 
-impl Walk {
+impl Stencil {
     /// Where the numbers end that are read of x (`which` 1) or w (2), `last` beyond the last tap.
     #[inline(always)]
     fn end(&self, which: usize, last: usize) -> Option<usize> {

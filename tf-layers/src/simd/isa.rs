@@ -1,6 +1,6 @@
 //! Which vector instructions a prediction runs on.
 
-use super::{Kernel, Scalar};
+use super::{Kernel, Portable};
 
 /// An instruction set that this machine was seen to have.
 ///
@@ -140,5 +140,5 @@ impl Isa {
 /// Apart, as those of the other instruction sets are by their nature: else each call would have a copy of its own.
 #[inline(never)]
 fn run_scalar<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Scalar)
+    kernel.run(Portable)
 }

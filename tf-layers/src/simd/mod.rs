@@ -23,6 +23,7 @@ mod depthwise;
 mod isa;
 mod lanewise;
 mod microkernel;
+mod mul_add;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
@@ -30,11 +31,12 @@ mod scalar;
 mod wasm;
 
 pub(crate) use bytes::{view, view_bools};
-pub(crate) use depthwise::Walk;
+pub(crate) use depthwise::Stencil;
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
-pub(crate) use microkernel::{Ahead, MAX_ROWS, Piece, accumulate};
-pub(crate) use scalar::Scalar;
+pub(crate) use microkernel::{MAX_MR, MAX_SEGMENT, Prefetch, Segment, accumulate};
+pub(crate) use mul_add::{F32, MulAdd};
+pub(crate) use scalar::Portable;
 
 /// Columns in a panel of packed weights: the widest vector there is, and a multiple of all the others.
 pub(crate) const PANEL: usize = 16;
@@ -48,7 +50,7 @@ fn within(begin: *const f32, len: usize, at: *const f32, n: usize) -> bool {
 }
 
 /// Columns of the widest register tile there is.
-pub(crate) const STRIP: usize = 4 * PANEL;
+pub(crate) const MAX_NR: usize = 4 * PANEL;
 
 /// A computation that [`Isa::run`] compiles for every instruction set.
 pub(crate) trait Kernel {
@@ -65,10 +67,10 @@ pub(crate) trait Simd: Copy {
     const LANES: usize;
     /// Whether `fma` rounds once.
     const FUSED: bool;
-    /// Rows of a register tile; with `PANELS` it fills the registers with accumulators.
-    const ROWS: usize;
-    /// Panels of weights that a register tile is wide: 4 or 1.
-    const PANELS: usize;
+    /// Rows of a register tile; with `NR` it fills the registers with accumulators.
+    const MR: usize;
+    /// Columns of a register tile: of 4 panels or of 1.
+    const NR: usize;
 
     type F32: Copy;
     type I32: Copy;

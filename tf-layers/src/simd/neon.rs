@@ -2,7 +2,7 @@
 
 use core::arch::aarch64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, PANEL, Simd};
 
 /// Exists only where NEON does.
 #[derive(Clone, Copy)]
@@ -19,8 +19,8 @@ impl Simd for Neon {
     const LANES: usize = 4;
     const FUSED: bool = true;
     // 6 × 4 accumulators leave 8 of the 32 registers for the weights and the inputs.
-    const ROWS: usize = 6;
-    const PANELS: usize = 1;
+    const MR: usize = 6;
+    const NR: usize = PANEL;
 
     type F32 = float32x4_t;
     type I32 = int32x4_t;

@@ -1,10 +1,10 @@
 //! Plain Rust on arrays of four, for every machine, and the reference for the others.
 
-use super::Simd;
+use super::{PANEL, Simd};
 
 /// No vector instructions but those the compiler finds by itself.
 #[derive(Clone, Copy)]
-pub(crate) struct Scalar;
+pub(crate) struct Portable;
 
 type F = [f32; 4];
 type I = [i32; 4];
@@ -56,11 +56,11 @@ fn sqrt(x: f32) -> f32 {
     root as f32
 }
 
-impl Simd for Scalar {
+impl Simd for Portable {
     const LANES: usize = 4;
     const FUSED: bool = false;
-    const ROWS: usize = 2;
-    const PANELS: usize = 1;
+    const MR: usize = 2;
+    const NR: usize = PANEL;
 
     type F32 = F;
     type I32 = I;

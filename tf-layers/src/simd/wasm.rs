@@ -2,7 +2,7 @@
 
 use core::arch::wasm32::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, PANEL, Simd};
 
 /// Exists only where simd128 does.
 #[derive(Clone, Copy)]
@@ -19,8 +19,8 @@ impl Simd for Simd128 {
     const LANES: usize = 4;
     const FUSED: bool = false;
     // 3 × 4 accumulators leave 4 of the 16 registers that the commonest hosts have.
-    const ROWS: usize = 3;
-    const PANELS: usize = 1;
+    const MR: usize = 3;
+    const NR: usize = PANEL;
 
     type F32 = v128;
     type I32 = v128;

@@ -1,7 +1,7 @@
 //! Batches in tiles of rows, each of which goes through a whole model before the next one does.
 
 use crate::error::Result;
-use crate::simd::MAX_ROWS;
+use crate::simd::MAX_MR;
 
 /// What the rows of a tile may take, so that a level-2 cache of 1 MiB, and even more one of 2, has room for weights.
 const TILE_BYTES: usize = 3 << 18;
@@ -92,15 +92,15 @@ pub const fn tile_rows(row_bytes: usize, least: usize) -> usize {
     };
     let rows = match fitting {
         0 => 1,
-        1..MAX_ROWS => fitting,
-        MAX_ROWS..STEP => fitting / MAX_ROWS * MAX_ROWS,
+        1..MAX_MR => fitting,
+        MAX_MR..STEP => fitting / MAX_MR * MAX_MR,
         STEP..MOST => fitting / STEP * STEP,
         _ => MOST,
     };
     match least {
         _ if rows >= least => rows,
-        0..MAX_ROWS => least,
-        _ => least.next_multiple_of(MAX_ROWS),
+        0..MAX_MR => least,
+        _ => least.next_multiple_of(MAX_MR),
     }
 }
 

@@ -1,10 +1,9 @@
 //! Convolutions, channels last.
 
 use crate::Context;
-use crate::error::{Result, require};
-use crate::gemm::im2col::{Run, Windows};
-use crate::gemm::operand::{Onto, Weights};
-use crate::gemm::{Matrix, start};
+use crate::error::{Result, check_bias, require};
+use crate::gemm::im2col::Windows;
+use crate::gemm::{Gemm, Matrix};
 use crate::nn::{Activation, Dense};
 use crate::simd::Isa;
 use crate::tensor::{Columns, View, ViewMut, check_dims, len};
@@ -143,7 +142,7 @@ impl<'w> Conv1d<'w> {
         mut y: ViewMut<'y, f32, 3>,
     ) -> Result<View<'y, f32, 3>> {
         let ([batch, width, channels], [outputs, length, _]) = (x.dims(), y.dims());
-        let onto = Onto::of(&y);
+        let accumulate = y.accumulates();
         let to = [outputs, 1, length];
         self.as_2d().compute(
             cx.isa,
@@ -151,7 +150,7 @@ impl<'w> Conv1d<'w> {
             x.as_slice()?,
             to,
             Columns::of(&mut y),
-            onto,
+            accumulate,
         )?;
         Ok(y.into_view())
     }
@@ -185,8 +184,15 @@ impl Conv2d<'_> {
         mut y: ViewMut<'y, f32, 4>,
     ) -> Result<View<'y, f32, 4>> {
         let [outputs, height, width, _] = y.dims();
-        let onto = Onto::of(&y);
-        self.compute(cx.isa, x.dims(), x.as_slice()?, [outputs, height, width], Columns::of(&mut y), onto)?;
+        let accumulate = y.accumulates();
+        self.compute(
+            cx.isa,
+            x.dims(),
+            x.as_slice()?,
+            [outputs, height, width],
+            Columns::of(&mut y),
+            accumulate,
+        )?;
         Ok(y.into_view())
     }
 
@@ -198,7 +204,7 @@ impl Conv2d<'_> {
         x: &[f32],
         to: [usize; 3],
         mut y: Columns<'_>,
-        onto: Onto,
+        accumulate: bool,
     ) -> Result<()> {
         let [batch, height, width, in_channels] = from;
         let axes = self.axes([height, width])?;
@@ -213,27 +219,22 @@ impl Conv2d<'_> {
         let out_channels = self.out_channels()?;
         let pixels = len(&[batch, axes[0].output, axes[1].output])?;
         y.check(pixels, out_channels)?;
-        start(self.bias, out_channels)?;
+        check_bias(self.bias, out_channels)?;
         if pixels == 0 || out_channels == 0 {
             return Ok(());
         }
         if groups == 1 && self.is_pointwise() {
             let Self { kernel, bias, activation, .. } = *self;
-            return Dense { kernel, bias, activation }.compute(isa, pixels, x, y, onto);
+            return Dense { kernel, bias, activation }.compute(isa, pixels, x, y, accumulate);
         }
-        let ((low, high), rest) = self.activation.split();
+        let (bounds, rest) = self.activation.split();
+        let depth = channels / groups;
         for group in 0..groups {
             let first = group * n;
-            let start = start(self.bias.map(|bias| &bias[first..first + n]), n)?.onto(onto);
-            let panels = self.kernel.group(group);
-            let weights = Weights { low, high, stride: y.of, ..Weights::new(panels, k, n, start) };
-            let windows = Windows::new(
-                x,
-                axes,
-                channels,
-                group * (channels / groups)..(group + 1) * (channels / groups),
-            );
-            Run { windows, pixels, weights, y: y.from(first) }.on(isa);
+            let bias = self.bias.map(|bias| &bias[first..first + n]);
+            let gemm = Gemm::of(&self.kernel, group).bias(bias).accumulate(accumulate);
+            let windows = Windows::new(x, axes, channels, group * depth..(group + 1) * depth);
+            gemm.clamp(bounds).ldc(y.of).run_parallel(isa, pixels, windows, y.from(first));
         }
         if let Some(rest) = rest {
             y.activate(isa, rest, out_channels);

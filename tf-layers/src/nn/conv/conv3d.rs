@@ -1,10 +1,9 @@
 //! Convolutions over volumes, channels last.
 
 use crate::Context;
-use crate::error::{Result, require};
-use crate::gemm::im2col::{Run, Windows};
-use crate::gemm::operand::{Start, Weights};
-use crate::gemm::{Matrix, UNBOUNDED, start};
+use crate::error::{Result, check_bias, require};
+use crate::gemm::im2col::Windows;
+use crate::gemm::{Gemm, Matrix, UNBOUNDED};
 use crate::nn::Activation;
 use crate::simd::Isa;
 use crate::tensor::{View, ViewMut, len};
@@ -105,7 +104,7 @@ impl Conv3d<'_> {
         let out_channels = len(&[groups, n])?;
         check_made((batch, axes, out_channels), &to)?;
         let pixels = len(&[vertical.output, horizontal.output])?;
-        start(self.bias, out_channels)?;
+        check_bias(self.bias, out_channels)?;
         if y.is_empty() {
             return Ok(());
         }
@@ -123,18 +122,14 @@ impl Conv3d<'_> {
                 let x = &x[(sample * size[0] + z) * slice..][..slice];
                 for group in 0..groups {
                     let first = group * n;
-                    let start = match self.bias {
-                        _ if tap > taps.start => Start::Output,
-                        bias => start(bias.map(|bias| &bias[first..first + n]), n)?,
-                    };
-                    let (low, high) = if tap + 1 == taps.end { bounds } else { UNBOUNDED };
-                    let panels = self.kernel.group(tap * groups + group);
-                    let weights =
-                        Weights { low, high, stride: out_channels, ..Weights::new(panels, k, n, start) };
+                    let bias = self.bias.filter(|_| tap == taps.start).map(|bias| &bias[first..first + n]);
+                    let bounds = if tap + 1 == taps.end { bounds } else { UNBOUNDED };
+                    let gemm = Gemm::of(&self.kernel, tap * groups + group).bias(bias);
+                    let gemm = gemm.accumulate(tap > taps.start).clamp(bounds).ldc(out_channels);
                     let part = channels / groups;
                     let windows =
                         Windows::new(x, [axes[1], axes[2]], channels, group * part..(group + 1) * part);
-                    Run { windows, pixels, weights, y: &mut y[first..] }.here(isa);
+                    gemm.run(isa, pixels, windows, &mut y[first..]);
                 }
             }
         }

@@ -1,10 +1,9 @@
 //! Depthwise convolutions: every channel by itself.
 
 use crate::Context;
-use crate::error::{Result, check_len, require};
-use crate::gemm::start;
+use crate::error::{Result, check_bias, check_len, require};
 use crate::nn::Activation;
-use crate::nn::conv::depthwise_kernel::Slide;
+use crate::nn::conv::depthwise_kernel::DepthwiseKernel;
 use crate::parallel::{SLOW, each_piece, threads};
 use crate::simd::Isa;
 use crate::tensor::{View, ViewMut, len};
@@ -91,7 +90,7 @@ impl DepthwiseConv2d<'_> {
         require(channels == self.channels, "x", "have the channels that the layer takes")?;
         let outputs = len(&[self.channels, self.multiplier])?;
         check_len("kernel", len(&[self.kernel_size[0], self.kernel_size[1], outputs])?, self.kernel.len())?;
-        start(self.bias, outputs)?;
+        check_bias(self.bias, outputs)?;
         check_made((batch, axes, outputs), to)?;
         if y.is_empty() {
             return Ok(());
@@ -101,7 +100,7 @@ impl DepthwiseConv2d<'_> {
         let line_len = axes[1].output * outputs;
         let (lines, begin) = (y.len() / line_len, |line| line * line_len);
         each_piece(lines, threads(work), begin, y, &mut [], |lines, y, _| {
-            isa.run(Slide { layer: self, axes, outputs, bounds, first: lines.start, x, y });
+            isa.run(DepthwiseKernel { layer: self, axes, outputs, bounds, first: lines.start, x, y });
         });
         if let Some(rest) = rest {
             rest.map_in_place(isa, y);

@@ -3,11 +3,11 @@
 use core::ops::Range;
 
 use crate::nn::DepthwiseConv2d;
-use crate::simd::{Kernel, PANEL, Simd, Walk};
+use crate::simd::{Kernel, Simd, Stencil};
 use crate::window::Axis;
 
 /// A depthwise convolution whose arguments were checked.
-pub(crate) struct Slide<'a> {
+pub(crate) struct DepthwiseKernel<'a> {
     pub layer: &'a DepthwiseConv2d<'a>,
     /// Vertical and horizontal.
     pub axes: [Axis; 2],
@@ -23,7 +23,7 @@ pub(crate) struct Slide<'a> {
 /// Output pixels that share each weight they load.
 const PIXELS: usize = 4;
 
-impl Kernel for Slide<'_> {
+impl Kernel for DepthwiseKernel<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -86,8 +86,7 @@ impl Line<'_> {
     fn channels<S: Simd, const M: usize>(&self, s: S, left: isize, taps: Range<usize>, y: &mut [f32]) {
         let mut channel = 0;
         // As many sums as there are registers for.
-        while const { S::ROWS * S::PANELS * PANEL >= 24 * S::LANES } && channel + 4 * S::LANES <= self.outputs
-        {
+        while const { S::MR * S::NR >= 24 * S::LANES } && channel + 4 * S::LANES <= self.outputs {
             self.vectors::<S, M, 4>(s, left, taps.clone(), channel, y);
             channel += 4 * S::LANES;
         }
@@ -141,7 +140,7 @@ impl Line<'_> {
         }
         let Self { horizontal, vertical, outputs, .. } = *self;
         // A distance that overflows is one that no two taps or pixels in the image have, so it goes unused.
-        let walk = Walk {
+        let stencil = Stencil {
             lines: [
                 self.taps.len(),
                 vertical.dilation.wrapping_mul(horizontal.input * outputs),
@@ -151,7 +150,7 @@ impl Line<'_> {
             pixel: horizontal.stride.wrapping_mul(outputs),
         };
         if let Some((w, x)) = self.taps(left, taps).next() {
-            sums = walk.accumulate(s, &self.x[x + channel..], &self.layer.kernel[w + channel..], sums);
+            sums = stencil.accumulate(s, &self.x[x + channel..], &self.layer.kernel[w + channel..], sums);
         }
         let (low, high) = (s.splat(self.bounds.0), s.splat(self.bounds.1));
         for m in 0..M {

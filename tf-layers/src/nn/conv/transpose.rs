@@ -1,9 +1,8 @@
 //! Transposed convolutions, channels last.
 
 use crate::Context;
-use crate::error::{Error, Result, require};
-use crate::gemm::operand::{Plain, Start, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Error, Result, check_bias, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
 use crate::simd::{Kernel, Simd};
 use crate::tensor::{View, ViewMut, check_dims, len};
@@ -105,7 +104,7 @@ impl ConvTranspose<'_> {
         let pixels = len(&size)?;
         let out_pixels = len(&output)?;
         check_dims(&[batch, out_channels], &[samples, filters])?;
-        start(self.bias, out_channels)?;
+        check_bias(self.bias, out_channels)?;
         for axis in 0..3 {
             // The last position that any tap reaches must be a number.
             let last = size[axis].checked_mul(self.stride[axis]);
@@ -133,9 +132,8 @@ impl ConvTranspose<'_> {
                 for first in (0..pixels).step_by(rows) {
                     let rows = rows.min(pixels - first);
                     let products = &mut products[..rows * columns];
-                    let weights = Weights::new(self.kernel.group(group), k, columns, Start::Zero);
-                    let x = Plain { x: &x[first * channels + group * k..], stride: channels };
-                    Run { rows, x, weights, y: &mut *products }.on(isa);
+                    let x = RowMajor { data: &x[first * channels + group * k..], stride: channels };
+                    Gemm::of(&self.kernel, group).run_parallel(isa, rows, x, products);
                     let place = [out_channels, group * outputs, outputs];
                     isa.run(Scatter { layer: self, size, output, first, place, products, y });
                 }

@@ -70,7 +70,7 @@ impl LayerNorm<'_> {
         if y.is_empty() {
             return Ok(());
         }
-        isa.run(Run { layer: self, axis: dims[1], inner: dims[2], x, y });
+        isa.run(LayerNormKernel { layer: self, axis: dims[1], inner: dims[2], x, y });
         if self.activation != Activation::Linear {
             self.activation.map_in_place(isa, y);
         }
@@ -78,7 +78,7 @@ impl LayerNorm<'_> {
     }
 }
 
-struct Run<'a> {
+struct LayerNormKernel<'a> {
     layer: &'a LayerNorm<'a>,
     axis: usize,
     inner: usize,
@@ -86,7 +86,7 @@ struct Run<'a> {
     y: &'a mut [f32],
 }
 
-impl Kernel for Run<'_> {
+impl Kernel for LayerNormKernel<'_> {
     type Output = ();
 
     #[inline(always)]

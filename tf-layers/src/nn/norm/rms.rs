@@ -132,12 +132,12 @@ fn run<'y, const R: usize>(
     check_dims(&x.dims(), &y.dims())?;
     let (x, to) = (x.as_slice()?, y.as_mut_slice()?);
     if !to.is_empty() {
-        cx.isa.run(Run { size, gamma, axis, inner, x, y: to });
+        cx.isa.run(NormKernel { size, gamma, axis, inner, x, y: to });
     }
     Ok(y.into_view())
 }
 
-struct Run<'a> {
+struct NormKernel<'a> {
     size: Size,
     gamma: Option<&'a [f32]>,
     axis: usize,
@@ -146,7 +146,7 @@ struct Run<'a> {
     y: &'a mut [f32],
 }
 
-impl Kernel for Run<'_> {
+impl Kernel for NormKernel<'_> {
     type Output = ();
 
     #[inline(always)]

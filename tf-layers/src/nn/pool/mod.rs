@@ -222,13 +222,13 @@ impl Pool3d {
         check_made((batch, axes, channels), &y.dims())?;
         let (x, to) = (x.as_slice()?, y.as_mut_slice()?);
         if !to.is_empty() {
-            cx.isa.run(Run { kind: self.kind, axes, batch, channels, x, y: to });
+            cx.isa.run(PoolKernel { kind: self.kind, axes, batch, channels, x, y: to });
         }
         Ok(y.into_view())
     }
 }
 
-struct Run<'a> {
+struct PoolKernel<'a> {
     kind: Pool,
     axes: [Axis; 3],
     batch: usize,
@@ -237,7 +237,7 @@ struct Run<'a> {
     y: &'a mut [f32],
 }
 
-impl Kernel for Run<'_> {
+impl Kernel for PoolKernel<'_> {
     type Output = ();
 
     #[inline(always)]

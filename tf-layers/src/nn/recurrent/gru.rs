@@ -1,9 +1,8 @@
 //! Gated recurrent units.
 
 use crate::Context;
-use crate::error::{Result, require};
-use crate::gemm::operand::{Plain, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Result, check_bias, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
 use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur, result};
 use crate::simd::Isa;
@@ -115,10 +114,10 @@ impl Gru<'_> {
         let (xs, rest) = scratch.split_at_mut(inputs);
         let (h, z) = rest.split_at_mut(state);
         sequence.begin([&mut *h], y);
-        let weights = Weights::plain(&self.kernel, start(self.bias, gates)?);
-        Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: xs }.here(isa);
+        let input = Gemm::of(&self.kernel, 0).bias(self.bias);
+        input.run(isa, batch * steps, RowMajor { data: x, stride: k }, xs);
         for step in 0..steps {
-            self.step(isa, sequence, sequence.at(step), xs, h, z)?;
+            self.step(isa, sequence, sequence.at(step), xs, h, z);
             sequence.emit(step, h, y);
         }
         finish([h], last);
@@ -141,9 +140,8 @@ impl Gru<'_> {
                 require(dims(candidate) == [1, units, units], "candidate", "be [units, units]")?;
             }
         }
-        start(self.bias, gates)?;
-        start(self.recurrent_bias, gates)?;
-        Ok(())
+        check_bias(self.bias, gates)?;
+        check_bias(self.recurrent_bias, gates)
     }
 
     /// The step of all samples whose inputs stand at `at`: `xs` has the input sums, `z` is scratch of 4 · batch · units.
@@ -155,15 +153,14 @@ impl Gru<'_> {
         xs: &mut [f32],
         h: &mut [f32],
         z: &mut [f32],
-    ) -> Result<()> {
+    ) {
         let (units, batch, stride) = (self.units, sequence.batch, sequence.steps * 3 * self.units);
         let xs = &mut xs[at * 3 * units..];
         let columns = self.recurrent.cols();
         let (z, reset) = z.split_at_mut(3 * batch * units);
         let z = &mut z[..batch * columns];
-        let bias = start(self.recurrent_bias.map(|b| &b[..columns]), columns)?;
-        let weights = Weights::plain(&self.recurrent, bias);
-        recur(isa, at, batch, Plain { x: h, stride: units }, weights, z);
+        let recurrent = Gemm::of(&self.recurrent, 0).bias(self.recurrent_bias.map(|b| &b[..columns]));
+        recur(isa, at, batch, RowMajor { data: h, stride: units }, recurrent, z);
         // z and r take the place of their input sums; the candidate's recurrent sum is what remains in z.
         for sample in 0..batch {
             let x = &mut xs[sample * stride..][..3 * units];
@@ -187,9 +184,8 @@ impl Gru<'_> {
         }
         if let Some(candidate) = &self.candidate {
             let z = &mut z[..batch * units];
-            let bias = start(self.recurrent_bias.map(|b| &b[2 * units..]), units)?;
-            let weights = Weights::plain(candidate, bias);
-            Run { rows: batch, x: Plain { x: reset, stride: units }, weights, y: z }.here(isa);
+            let gemm = Gemm::of(candidate, 0).bias(self.recurrent_bias.map(|b| &b[2 * units..]));
+            gemm.run(isa, batch, RowMajor { data: reset, stride: units }, z);
             for sample in 0..batch {
                 let x = &mut xs[sample * stride + 2 * units..][..units];
                 for (x, z) in x.iter_mut().zip(&z[sample * units..]) {
@@ -205,6 +201,5 @@ impl Gru<'_> {
                 *h = z * *h + (1.0 - z) * c;
             }
         }
-        Ok(())
     }
 }

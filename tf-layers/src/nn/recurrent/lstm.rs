@@ -1,9 +1,8 @@
 //! Long short-term memory.
 
 use crate::Context;
-use crate::error::{Result, require};
-use crate::gemm::operand::{Plain, Start, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Result, check_bias, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::math::{gate, tanh};
 use crate::nn::Activation;
 use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur, result};
@@ -104,7 +103,7 @@ impl Lstm<'_> {
         let recurrent = [self.recurrent.groups(), self.recurrent.rows(), self.recurrent.cols()];
         require(recurrent == [1, units, gates], "recurrent", "be [units, 4 · units]")?;
         let state = sequence.state();
-        let start = start(self.bias, gates)?;
+        check_bias(self.bias, gates)?;
         let inputs = len(&[batch, steps, gates])?;
         let scratch = scratch.write(crate::tensor::add(inputs, len(&[state, 2])?)?)?;
         if state == 0 {
@@ -114,14 +113,13 @@ impl Lstm<'_> {
         let (h, c) = h_and_c.split_at_mut(state);
         sequence.begin([&mut *h, &mut *c], y);
         // The inputs of all steps are one large product, which runs much faster than many small ones.
-        let rows = batch * steps;
-        let weights = Weights::plain(&self.kernel, start);
-        Run { rows, x: Plain { x, stride: k }, weights, y: z }.here(isa);
+        let input = Gemm::of(&self.kernel, 0).bias(self.bias);
+        input.run(isa, batch * steps, RowMajor { data: x, stride: k }, z);
+        let recurrent = Gemm::of(&self.recurrent, 0).accumulate(true).ldc(steps * gates);
         for step in 0..steps {
             let at = sequence.at(step);
             // z += h·recurrent for all samples
-            let weights = Weights { stride: steps * gates, ..Weights::plain(&self.recurrent, Start::Output) };
-            recur(isa, step, batch, Plain { x: h, stride: units }, weights, &mut z[at * gates..]);
+            recur(isa, step, batch, RowMajor { data: h, stride: units }, recurrent, &mut z[at * gates..]);
             for sample in 0..batch {
                 if !sequence.takes(sample, at) {
                     continue;

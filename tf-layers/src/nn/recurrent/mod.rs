@@ -1,9 +1,8 @@
 //! What recurrent layers have in common: the order of the steps, masks, states.
 
 use crate::error::{Result, require};
-use crate::gemm::Run;
-use crate::gemm::operand::{Plain, Weights};
-use crate::simd::Isa;
+use crate::gemm::{Gemm, Linear, RowMajor};
+use crate::simd::{F32, Isa};
 use crate::tensor::{View, ViewMut};
 
 mod dynamic;
@@ -172,8 +171,15 @@ impl<'a, const N: usize> Sequence<'a, N> {
 /// The product of the states with the recurrent kernel, in the step'th step.
 ///
 /// Every other step goes through the kernel backwards, as its end is what the step before has left in the nearest cache.
-pub(crate) fn recur(isa: Isa, step: usize, rows: usize, x: Plain<'_>, weights: Weights<'_>, y: &mut [f32]) {
-    Run { rows, x, weights: Weights { backwards: step % 2 == 1, ..weights }, y }.here(isa);
+fn recur<'a>(
+    isa: Isa,
+    step: usize,
+    batch: usize,
+    h: RowMajor<'a, f32>,
+    gemm: Gemm<'a, F32, Linear<'a>>,
+    y: &mut [f32],
+) {
+    gemm.reverse(step % 2 == 1).run(isa, batch, h, y);
 }
 
 /// Where a result goes, if it is asked for; an error unless it has these dims.

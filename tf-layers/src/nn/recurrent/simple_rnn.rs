@@ -1,9 +1,8 @@
 //! Plain recurrent layers.
 
 use crate::Context;
-use crate::error::{Result, require};
-use crate::gemm::operand::{Plain, Start, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Result, check_bias, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
 use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur, result};
 use crate::simd::Isa;
@@ -96,7 +95,7 @@ impl SimpleRnn<'_> {
         let recurrent = [self.recurrent.groups(), self.recurrent.rows(), self.recurrent.cols()];
         require(recurrent == [1, units, units], "recurrent", "be [units, units]")?;
         let state = sequence.state();
-        let start = start(self.bias, units)?;
+        check_bias(self.bias, units)?;
         let inputs = len(&[batch, steps, units])?;
         let scratch = scratch.write(add(inputs, state)?)?;
         if state == 0 {
@@ -104,12 +103,12 @@ impl SimpleRnn<'_> {
         }
         let (z, h) = scratch.split_at_mut(inputs);
         sequence.begin([&mut *h], y);
-        let weights = Weights::plain(&self.kernel, start);
-        Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: z }.here(isa);
+        let input = Gemm::of(&self.kernel, 0).bias(self.bias);
+        input.run(isa, batch * steps, RowMajor { data: x, stride: k }, z);
+        let recurrent = Gemm::of(&self.recurrent, 0).accumulate(true).ldc(steps * units);
         for step in 0..steps {
             let at = sequence.at(step);
-            let weights = Weights { stride: steps * units, ..Weights::plain(&self.recurrent, Start::Output) };
-            recur(isa, step, batch, Plain { x: h, stride: units }, weights, &mut z[at * units..]);
+            recur(isa, step, batch, RowMajor { data: h, stride: units }, recurrent, &mut z[at * units..]);
             for sample in 0..batch {
                 if sequence.takes(sample, at) {
                     let h = &mut h[sample * units..][..units];

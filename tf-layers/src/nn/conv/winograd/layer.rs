@@ -4,11 +4,9 @@ use super::part::{Inputs, Outputs, Part};
 use super::transform::Epilogue;
 use super::{WIDTHS, tile};
 use crate::Context;
-use crate::error::{Error, Result, require};
-use crate::gemm;
+use crate::error::{Error, Result, check_bias, require};
 use crate::gemm::im2col::Windows;
-use crate::gemm::operand::{Onto, Plain, Start, Weights};
-use crate::gemm::{Matrix, im2col, start};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
 use crate::parallel::{each_piece, threads};
 use crate::simd::{Isa, PANEL};
@@ -47,8 +45,8 @@ impl WinogradConv2d<'_> {
         x: View<'_, f32, R>,
         mut y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
-        let (onto, from, to) = (Onto::of(&y), x.dims(), y.dims());
-        self.compute(cx, &from, x.as_slice()?, &to, Columns::of(&mut y), onto)?;
+        let (accumulate, from, to) = (y.accumulates(), x.dims(), y.dims());
+        self.compute(cx, &from, x.as_slice()?, &to, Columns::of(&mut y), accumulate)?;
         Ok(y.into_view())
     }
 
@@ -60,7 +58,7 @@ impl WinogradConv2d<'_> {
         x: &[f32],
         to: &[usize],
         y: Columns<'_>,
-        onto: Onto,
+        accumulate: bool,
     ) -> Result<()> {
         let (batch, size, channels) = channels_last(from)?;
         let axes = window_axes(self.kernel_size, [1, 1], [1, 1], self.padding, size)?;
@@ -77,7 +75,7 @@ impl WinogradConv2d<'_> {
         require(self.kernel.rows() == k, "kernel", "have kernel_height · in_channels rows")?;
         let pixels = len(&[batch, vertical.output, horizontal.output])?;
         y.check(pixels, n)?;
-        start(self.bias, n)?;
+        check_bias(self.bias, n)?;
         if pixels == 0 || n == 0 {
             return Ok(());
         }
@@ -93,7 +91,7 @@ impl WinogradConv2d<'_> {
         let most = (images * vertical.output).div_ceil(threads);
         let block = Block::new(tile, tiles, most, height, self.in_channels, n)?;
         let ((low, high), rest) = self.activation.split();
-        let run = Run {
+        let job = Job {
             isa,
             kernel: self.kernel,
             axes: [vertical, horizontal],
@@ -101,18 +99,18 @@ impl WinogradConv2d<'_> {
             block,
             tile,
             outputs,
-            epilogue: Epilogue { bias: self.bias, onto, low, high },
+            epilogue: Epilogue { bias: self.bias, accumulate, low, high },
             stride: y.of,
         };
-        let parts = images * run.parts();
+        let parts = images * job.parts();
         let scratch = cx.scratch.write(len(&[threads.min(parts), block.scratch])?)?;
-        let begin = |part| run.begin(part);
+        let begin = |part| job.begin(part);
         each_piece(parts, threads, begin, &mut *y.y, scratch, |parts, y, scratch| {
             let first = begin(parts.start);
             for part in parts {
                 // The last row ends where the result does.
                 let end = (begin(part + 1) - first).min(y.len());
-                run.part(part, x, &mut y[begin(part) - first..end], scratch);
+                job.part(part, x, &mut y[begin(part) - first..end], scratch);
             }
         });
         if let Some(rest) = rest {
@@ -162,7 +160,7 @@ fn even(all: usize, most: usize) -> usize {
 }
 
 /// The convolution of images, its arguments checked.
-struct Run<'a> {
+struct Job<'a> {
     isa: Isa,
     kernel: Matrix<'a>,
     axes: [Axis; 2],
@@ -177,7 +175,7 @@ struct Run<'a> {
     stride: usize,
 }
 
-impl Run<'_> {
+impl Job<'_> {
     /// How many parts a line has, all tiles of one or some.
     fn line_parts(&self) -> usize {
         self.axes[1].output.div_ceil(self.outputs).div_ceil(self.block.tiles)
@@ -218,15 +216,15 @@ impl Run<'_> {
         let (inputs, products) = scratch.split_at_mut(tile * pitch);
         isa.run(Inputs { axes, channels, tile, made: outputs, part, x, pitch, space: inputs });
         for (value, y) in products.chunks_exact_mut(rows * n).take(tile).enumerate() {
-            let weights = Weights { panels: kernel.group(value), ..Weights::plain(&kernel, Start::Zero) };
+            let gemm = Gemm::of(&kernel, value);
             let x = &inputs[value * pitch..][..pitch];
             if axes[0].size == 1 {
-                gemm::Run { rows, x: Plain { x, stride: channels }, weights, y }.here(isa);
+                gemm.run(isa, rows, RowMajor { data: x, stride: channels }, y);
             } else {
                 // A pixel's taps in the lines below lie a line further on each: a dilated convolution over one line.
                 let taps = [Axis::dilated(1, 1, 1), Axis::dilated(axes[0].size, part.tiles, rows)];
                 let windows = Windows::new(x, taps, channels, 0..channels);
-                im2col::Run { windows, pixels: rows, weights, y }.here(isa);
+                gemm.run(isa, rows, windows, y);
             }
         }
         isa.run(Outputs {

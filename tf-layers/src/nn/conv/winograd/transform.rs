@@ -1,6 +1,5 @@
 //! The transforms of inputs and outputs, for all channels of a tile.
 
-use crate::gemm::operand::Onto;
 use crate::simd::Simd;
 
 /// The most outputs of any tile: of two taps in six, of four in eight.
@@ -146,7 +145,7 @@ pub(super) fn transform_input<S: Simd, K: Tile<T>, const T: usize>(
 #[derive(Clone, Copy)]
 pub(super) struct Epilogue<'a> {
     pub bias: Option<&'a [f32]>,
-    pub onto: Onto,
+    pub accumulate: bool,
     pub low: f32,
     pub high: f32,
 }
@@ -183,7 +182,7 @@ pub(super) fn transform_output<S: Simd, K: Tile<T>, const T: usize>(
             // The last tile of a line may be cut off.
             if let Some(pixel) = y.get_mut(j * of + channel..j * of + channel + width) {
                 let mut sum = s.add(if j + 1 == made { s.add(sums[j], m[T - 1]) } else { sums[j] }, bias);
-                if epilogue.onto == Onto::Output {
+                if epilogue.accumulate {
                     sum = s.add(sum, if whole { s.load(pixel) } else { s.load_partial(pixel, 0.0) });
                 }
                 let sum = s.min(high, s.max(low, sum));
@@ -198,7 +197,7 @@ pub(super) fn transform_output<S: Simd, K: Tile<T>, const T: usize>(
 mod tests {
     use super::*;
     use crate::nn::conv::winograd::{kernel_factor, tile};
-    use crate::simd::Scalar;
+    use crate::simd::Portable;
 
     /// Every tap with every input: the products give the plain sum.
     #[test]
@@ -207,7 +206,7 @@ mod tests {
             let taps = T + 1 - M;
             assert_eq!(tile(taps), T);
             for (tap, at) in (0..taps).flat_map(|tap| (0..T).map(move |at| (tap, at))) {
-                let s = Scalar;
+                let s = Portable;
                 let mut d = [s.splat(0.0); T];
                 d[at] = s.splat(1.0);
                 let mut m = K::values(s, d);
