@@ -1,82 +1,82 @@
-//! What sums start with, and what becomes of them before they are stored.
+//! What happens to the sums of a register tile before they are stored in C.
 
 use core::ops::Range;
 
-use crate::simd::{F32, MulAdd, PANEL, Simd};
+use crate::simd::{Accumulator, Accumulators, PANEL, Simd};
 
-/// Bounds that leave every number as it is.
+/// Bounds that clamp nothing.
 pub(crate) const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
 
-/// The beginning and the end of the sums of a register tile of `MR` rows by `P` panels.
-pub(crate) trait Epilogue<T: MulAdd>: Copy + Send + Sync {
+/// Initializes the accumulators of a register tile and stores the results.
+pub(crate) trait Epilogue<A: Accumulator>: Copy + Send + Sync {
     /// An element of C.
     type Output: Send;
-    /// Whether C can hold the sums of a part of the k. Else the k is not cut into blocks.
-    const PARTIAL: bool;
+    /// Whether C can hold the partial sums of a block of k. If not, k is not split into blocks of KC.
+    const PARTIAL_SUMS: bool;
 
-    /// What is left of it for a block of the k, which is the first or the last or neither.
+    /// The epilogue of one block of k. `first` and `last` tell whether it is the first and the last block.
     fn block(self, first: bool, last: bool) -> Self;
 
-    /// The same for some of the columns.
+    /// The epilogue of some of the columns.
     fn columns(self, range: Range<usize>) -> Self;
 
-    /// What the sums of a tile start with.
-    fn start<S: Simd, const MR: usize, const P: usize>(self, s: S, tile: Tile) -> [[T::Sums<S>; P]; MR];
+    /// The initial values of the accumulators.
+    fn start<S: Simd, const MR: usize, const P: usize>(self, s: S, tile: Tile) -> Accumulators<S, A, MR, P>;
 
-    /// Stores what becomes of the sums of a tile in `c`.
+    /// Turns the sums into results and stores them in `c`.
     fn store<S: Simd, const MR: usize, const P: usize>(
         self,
         s: S,
         tile: Tile,
-        sums: [[T::Sums<S>; P]; MR],
+        sums: Accumulators<S, A, MR, P>,
         c: &mut [Self::Output],
     );
 }
 
-/// Where a register tile lies in C.
+/// The position of a register tile in C.
 #[derive(Clone, Copy)]
 pub(crate) struct Tile {
     pub row: usize,
     pub column: usize,
-    /// How many columns it has: all of its panels, or fewer in the last one.
+    /// The number of columns. Only the last panel of a tile may have fewer than [`PANEL`].
     pub width: usize,
-    /// From one row of C to the next.
+    /// Elements from one row of C to the next.
     pub ldc: usize,
 }
 
 impl Tile {
-    /// The numbers of the tile's row `i` in C.
+    /// The elements of C in row `i` of the tile.
     #[inline(always)]
     pub fn row_of<C>(self, i: usize, c: &mut [C]) -> &mut [C] {
         &mut c[(self.row + i) * self.ldc + self.column..][..self.width]
     }
 
-    /// The numbers of the tile's columns in a vector of one for each column of C.
+    /// The part of a vector, with one element for each column of C, that belongs to the columns of the tile.
     #[inline(always)]
     pub fn columns_of<C>(self, vector: &[C]) -> &[C] {
         &vector[self.column..self.column + self.width]
     }
 }
 
-/// clamp(A·B + bias + C) of floats.
+/// The epilogue of a linear layer: C = clamp(A·B + bias), or clamp(A·B + bias + C) to accumulate.
 #[derive(Clone, Copy)]
 pub(crate) struct Linear<'a> {
     /// One number for each column.
     pub bias: Option<&'a [f32]>,
-    /// Whether what C holds is added.
+    /// Whether to add the previous contents of C.
     pub accumulate: bool,
     pub low: f32,
     pub high: f32,
 }
 
 impl Linear<'_> {
-    /// A·B
+    /// C = A·B
     pub const PLAIN: Self = Self { bias: None, accumulate: false, low: UNBOUNDED.0, high: UNBOUNDED.1 };
 }
 
-impl Epilogue<F32> for Linear<'_> {
+impl Epilogue<f32> for Linear<'_> {
     type Output = f32;
-    const PARTIAL: bool = true;
+    const PARTIAL_SUMS: bool = true;
 
     #[inline(always)]
     fn block(self, first: bool, last: bool) -> Self {
@@ -96,7 +96,7 @@ impl Epilogue<F32> for Linear<'_> {
     fn start<S: Simd, const MR: usize, const P: usize>(self, s: S, tile: Tile) -> [[S::Panel; P]; MR] {
         let mut sums = [[s.panel(0.0); P]; MR];
         if let Some(bias) = self.bias {
-            sums = [load::<S, F32, P>(s, tile.columns_of(bias)); MR];
+            sums = [load::<S, f32, P>(s, tile.columns_of(bias)); MR];
         }
         sums
     }
@@ -109,10 +109,10 @@ impl Epilogue<F32> for Linear<'_> {
         mut sums: [[S::Panel; P]; MR],
         c: &mut [f32],
     ) {
-        // What is there already comes last: short sums that are added up are more exact than a long one.
+        // C is added last: adding up short sums rounds less than one long sum.
         if self.accumulate {
             for i in 0..MR {
-                let output = load::<S, F32, P>(s, tile.row_of(i, c));
+                let output = load::<S, f32, P>(s, tile.row_of(i, c));
                 for j in 0..P {
                     sums[i][j] = s.panel_add(sums[i][j], output[j]);
                 }
@@ -123,28 +123,28 @@ impl Epilogue<F32> for Linear<'_> {
             for j in 0..P {
                 sums[i][j] = s.panel_clamp(sums[i][j], low, high);
             }
-            store::<S, F32, P>(s, sums[i], tile.row_of(i, c));
+            store::<S, f32, P>(s, sums[i], tile.row_of(i, c));
         }
     }
 }
 
-/// Loads panels from as many numbers as there are; only the last panel may have fewer than its columns.
+/// Loads a row of `P` panels. Only the last panel may be incomplete; its missing elements are zero.
 #[inline(always)]
-pub(super) fn load<S: Simd, T: MulAdd, const P: usize>(s: S, from: &[T::Sum]) -> [T::Sums<S>; P] {
-    let mut panels = [T::zero(s); P];
+pub(super) fn load<S: Simd, A: Accumulator, const P: usize>(s: S, from: &[A]) -> [A::Panel<S>; P] {
+    let mut panels = [A::zero(s); P];
     for j in 0..P - 1 {
-        panels[j] = T::load(s, &from[j * PANEL..][..PANEL]);
+        panels[j] = A::load(s, &from[j * PANEL..][..PANEL]);
     }
-    panels[P - 1] = T::load(s, &from[(P - 1) * PANEL..]);
+    panels[P - 1] = A::load(s, &from[(P - 1) * PANEL..]);
     panels
 }
 
-/// Stores as many numbers of the panels as there is room for, which only the last panel may have too little of.
+/// Stores a row of `P` panels. Only the last panel may be cut off.
 #[inline(always)]
-pub(super) fn store<S: Simd, T: MulAdd, const P: usize>(s: S, panels: [T::Sums<S>; P], to: &mut [T::Sum]) {
+pub(super) fn store<S: Simd, A: Accumulator, const P: usize>(s: S, panels: [A::Panel<S>; P], to: &mut [A]) {
     let (whole, last) = to.split_at_mut((P - 1) * PANEL);
     for j in 0..P - 1 {
-        T::store(s, panels[j], &mut whole[j * PANEL..][..PANEL]);
+        A::store(s, panels[j], &mut whole[j * PANEL..][..PANEL]);
     }
-    T::store(s, panels[P - 1], last);
+    A::store(s, panels[P - 1], last);
 }

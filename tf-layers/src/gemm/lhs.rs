@@ -1,47 +1,49 @@
-//! The left operand: rows of k numbers, which are read where they lie.
+//! The left operand A, whose rows are read in place.
 
 use core::ops::Range;
 use core::slice::from_ref;
 
 use crate::simd::{MulAdd, Segment};
 
-/// A matrix that may stand on the left of a product.
+/// A left operand.
 pub(crate) trait Lhs<T: MulAdd>: Copy + Sync {
-    /// The same without the first `rows` rows.
+    /// The operand without its first `rows` rows.
     fn skip_rows(self, rows: usize) -> Self;
 
-    /// Calls `run` with the rows, and with what memory is needed to find them.
+    /// Calls `run` with the rows. It provides the memory that finding them takes.
     fn with_rows(self, run: impl FnOnce(Rows<'_, T>));
 }
 
-/// The rows as the macro-kernel asks for them.
+/// The rows of A as the macro-kernel reads them.
 ///
-/// They are told apart when a program runs, so that it holds the kernels once, whatever it multiplies.
+/// An enum rather than a type parameter: a program has one copy of the kernels for all kinds of left operands.
 pub(crate) enum Rows<'a, T: MulAdd> {
     Matrix(RowMajor<'a, T::A>),
     Implicit(&'a mut (dyn ImplicitRows<T> + 'a)),
 }
 
-/// Rows of a matrix that is nowhere in memory as such.
+/// Rows of a matrix that does not exist in memory.
 pub(crate) trait ImplicitRows<T: MulAdd> {
-    /// The most numbers of a row that may be asked for at once.
+    /// The largest range of k that [`segments`](Self::segments) takes.
     fn max_kc(&self) -> usize;
 
-    /// What of the numbers `range` of `count` rows from `row` on is not zero. `one` is memory for a segment.
+    /// The segments that make up the range `k` of `count` rows from `row` on, without those that are zero.
+    ///
+    /// `one` is memory for a segment.
     fn segments<'s>(
         &'s mut self,
         row: usize,
         count: usize,
-        range: Range<usize>,
+        k: Range<usize>,
         one: &'s mut Segment<'s, T::A>,
     ) -> &'s [Segment<'s, T::A>];
 }
 
-/// A matrix in row-major order.
+/// A row-major matrix.
 #[derive(Clone, Copy)]
 pub(crate) struct RowMajor<'a, A> {
     pub data: &'a [A],
-    /// From one row to the next.
+    /// Elements from one row to the next.
     pub stride: usize,
 }
 
@@ -57,7 +59,7 @@ impl<T: MulAdd> Lhs<T> for RowMajor<'_, T::A> {
 }
 
 impl<T: MulAdd> Rows<'_, T> {
-    /// The most numbers of a row that may be asked for at once.
+    /// As [`ImplicitRows::max_kc`].
     #[inline(always)]
     pub fn max_kc(&self) -> usize {
         match self {
@@ -66,22 +68,22 @@ impl<T: MulAdd> Rows<'_, T> {
         }
     }
 
-    /// What of the numbers `range` of `count` rows from `row` on is not zero. `one` is memory for a segment.
+    /// As [`ImplicitRows::segments`].
     #[inline(always)]
     pub fn segments<'s>(
         &'s mut self,
         row: usize,
         count: usize,
-        range: Range<usize>,
+        k: Range<usize>,
         one: &'s mut Segment<'s, T::A>,
     ) -> &'s [Segment<'s, T::A>] {
         match self {
             Self::Matrix(RowMajor { data, stride }) => {
-                let data = &data[row * *stride + range.start..];
-                one.set_strided(range.start, data, *stride, range.end - range.start, count);
+                let data = &data[row * *stride + k.start..];
+                one.set_strided(k.start, data, *stride, k.end - k.start, count);
                 from_ref(one)
             }
-            Self::Implicit(rows) => rows.segments(row, count, range, one),
+            Self::Implicit(rows) => rows.segments(row, count, k, one),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The macro-kernel: cuts a product into blocks that stay in the caches, and those into register tiles.
+//! The macro-kernel: splits a product into blocks that stay in the caches, and each block into register tiles.
 
 use core::hint::black_box;
 use core::mem;
@@ -9,17 +9,17 @@ use super::lhs::Rows;
 use super::{Epilogue, Gemm};
 use crate::simd::{Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, accumulate};
 
-/// Bytes of B that stay in the level-1 cache while rows of A stream by.
-const B_BYTES: usize = 32 * 1024;
-/// Bytes of A that stay in the level-2 cache while B streams by.
-const A_BYTES: usize = 192 * 1024;
-/// So many tiles are few.
-const FEW: usize = 4;
-/// Rows of at most so many numbers are never asked for in part.
-pub(super) const WHOLE: usize = 160;
+/// Bytes of a strip of B, KC × NR, that stays in the level-1 cache while rows of A stream by.
+const L1_BYTES: usize = 32 * 1024;
+/// Bytes of a block of A, MC × KC, that stays in the level-2 cache while B streams by.
+const L2_BYTES: usize = 192 * 1024;
+/// With at most this many register tiles of rows, each element of B is used too few times to block for the caches or to prefetch.
+const FEW_TILES: usize = 4;
+/// A k of at most this many elements is never split.
+pub(super) const UNSPLIT_K: usize = 160;
 
-/// The product on one thread.
-pub(super) struct MacroKernel<'r, 'a, T: MulAdd, E: Epilogue<T>> {
+/// A product on one thread.
+pub(super) struct MacroKernel<'r, 'a, T: MulAdd, E: Epilogue<T::Acc>> {
     pub a: Rows<'r, T>,
     /// The rows of A and C.
     pub m: usize,
@@ -27,24 +27,23 @@ pub(super) struct MacroKernel<'r, 'a, T: MulAdd, E: Epilogue<T>> {
     pub c: &'a mut [E::Output],
 }
 
-impl<T: MulAdd, E: Epilogue<T>> Kernel for MacroKernel<'_, '_, T, E> {
+impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         let Self { a, m, gemm, c } = &mut self;
         let m = *m;
-        // The compiler shall not see through this. Else it computes in front of every product, small ones included, what only
-        // register tiles of other heights need.
+        // Hides `a` from the compiler, which would otherwise hoist work that only some tile heights need to the front of every
+        // product, small ones included.
         let a = black_box(a);
-        // Where each number of B is used for few rows only, it may as well come from further away.
-        let (kc, mc) = if m > FEW * S::MR {
-            let kc = if gemm.k <= WHOLE { WHOLE } else { B_BYTES / (S::NR * size_of::<T::B>()) };
-            (kc, (A_BYTES / size_of::<T::A>() / kc.min(gemm.k.max(1))).next_multiple_of(S::MR))
+        let (kc, mc) = if m > FEW_TILES * S::MR {
+            let kc = if gemm.k <= UNSPLIT_K { UNSPLIT_K } else { L1_BYTES / (S::NR * size_of::<T::B>()) };
+            (kc, (L2_BYTES / size_of::<T::A>() / kc.min(gemm.k.max(1))).next_multiple_of(S::MR))
         } else {
             (MAX_SEGMENT, m)
         };
-        let kc = if const { E::PARTIAL } { kc.min(a.max_kc()) } else { gemm.k.max(1) };
+        let kc = if const { E::PARTIAL_SUMS } { kc.min(a.max_kc()) } else { gemm.k.max(1) };
         let mut row = 0;
         while row < m {
             let rows = row..m.min(row + mc);
@@ -52,7 +51,7 @@ impl<T: MulAdd, E: Epilogue<T>> Kernel for MacroKernel<'_, '_, T, E> {
             let mut p = 0;
             loop {
                 let left = gemm.k - p;
-                // No short last block.
+                // The last two blocks share the remaining k, so that the last one is not short.
                 let len = if left < 2 * kc && left > kc {
                     left.div_ceil(2).next_multiple_of(T::STEP)
                 } else {
@@ -71,26 +70,26 @@ impl<T: MulAdd, E: Epilogue<T>> Kernel for MacroKernel<'_, '_, T, E> {
     }
 }
 
-/// MC rows of A times KC of the k.
-struct Block<'b, 'r, T: MulAdd, E: Epilogue<T>> {
+/// MC rows of A by KC of k.
+struct Block<'b, 'r, T: MulAdd, E: Epilogue<T::Acc>> {
     rows: Range<usize>,
     k: Range<usize>,
     gemm: &'b Gemm<'b, T, E>,
-    /// What is left of it for this block.
+    /// The epilogue of this block.
     epilogue: &'b E,
     a: &'b mut Rows<'r, T>,
     c: &'b mut [E::Output],
 }
 
-/// A block times all columns of B, NR at a time.
+/// Multiplies a block with all columns of B, NR at a time.
 #[inline(always)]
-fn block<S: Simd, T: MulAdd, E: Epilogue<T>>(s: S, mut block: Block<'_, '_, T, E>) {
+fn block<S: Simd, T: MulAdd, E: Epilogue<T::Acc>>(s: S, mut block: Block<'_, '_, T, E>) {
     let panels = block.gemm.n.div_ceil(PANEL);
     let strips = panels / (S::NR / PANEL);
     for strip in 0..strips {
         let strip = if block.gemm.reverse { strips - 1 - strip } else { strip };
         let column = strip * S::NR;
-        // Constant conditions spare the compiler the strips that an instruction set does not have.
+        // The constant conditions here and below keep code out that the instruction set never runs.
         if const { S::NR == 4 * PANEL } {
             columns::<S, T, E, 4>(s, &mut block, column);
         } else {
@@ -106,21 +105,21 @@ fn block<S: Simd, T: MulAdd, E: Epilogue<T>>(s: S, mut block: Block<'_, '_, T, E
     }
 }
 
-impl<T: MulAdd, E: Epilogue<T>> Block<'_, '_, T, E> {
-    /// What of B is read after the panels before `panel`: further columns, or else the next of the k, or else what lies
-    /// behind.
+impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, '_, T, E> {
+    /// The part of B that is read after the panels before `panel`: the next panels, then the next block of k, then what follows
+    /// B in memory.
     #[inline(always)]
     fn next(&self, panel: usize) -> Prefetch<T> {
-        let (gemm, range) = (self.gemm, &self.k);
+        let (gemm, k) = (self.gemm, &self.k);
         let (panel, first) = match gemm.n.div_ceil(PANEL) {
-            panels if panel < panels => (panel, range.start),
-            _ if range.end < gemm.k => (0, range.end),
+            panels if panel < panels => (panel, k.start),
+            _ if k.end < gemm.k => (0, k.end),
             panels => (panels, 0),
         };
         let pitch = gemm.padded_k() * PANEL;
         match gemm.panels.get(panel * pitch + first * PANEL..) {
             Some(panels) if !panels.is_empty() => {
-                let rows = range.len().min(gemm.k - first).div_ceil(T::STEP);
+                let rows = k.len().min(gemm.k - first).div_ceil(T::STEP);
                 Prefetch::new(panels, pitch, rows)
             }
             _ => Prefetch::NOTHING,
@@ -128,17 +127,16 @@ impl<T: MulAdd, E: Epilogue<T>> Block<'_, '_, T, E> {
     }
 }
 
-/// A block times `P` panels of columns, MR rows at a time.
+/// Multiplies a block with `P` panels, MR rows at a time.
 #[inline(always)]
-fn columns<S: Simd, T: MulAdd, E: Epilogue<T>, const P: usize>(
+fn columns<S: Simd, T: MulAdd, E: Epilogue<T::Acc>, const P: usize>(
     s: S,
     block: &mut Block<'_, '_, T, E>,
     column: usize,
 ) {
     let tiles = block.rows.len().div_ceil(S::MR);
     let (mut next, mut share) = (Prefetch::NOTHING, 0);
-    // Of few rows each number of B is used so seldom that there is no time to ask for others.
-    if tiles > FEW && !block.gemm.reverse {
+    if tiles > FEW_TILES && !block.gemm.reverse {
         next = block.next(column / PANEL + P);
         share = next.rows().div_ceil(tiles);
     }
@@ -151,7 +149,6 @@ fn columns<S: Simd, T: MulAdd, E: Epilogue<T>, const P: usize>(
             left if left > S::MR => left.div_ceil(2),
             left => left,
         };
-        // Constant conditions spare the compiler the tiles that an instruction set has no registers for.
         match height {
             6 if const { S::MR >= 6 } => tile::<S, T, E, 6, P>(s, block, [row, column], soon),
             5 if const { S::MR >= 5 } => tile::<S, T, E, 5, P>(s, block, [row, column], soon),
@@ -164,9 +161,9 @@ fn columns<S: Simd, T: MulAdd, E: Epilogue<T>, const P: usize>(
     }
 }
 
-/// One register tile; it prefetches what comes next.
+/// Computes a register tile and prefetches `next`.
 #[inline(always)]
-fn tile<S: Simd, T: MulAdd, E: Epilogue<T>, const MR: usize, const P: usize>(
+fn tile<S: Simd, T: MulAdd, E: Epilogue<T::Acc>, const MR: usize, const P: usize>(
     s: S,
     Block { k, gemm, epilogue, a, c, .. }: &mut Block<'_, '_, T, E>,
     [row, column]: [usize; 2],
@@ -181,15 +178,16 @@ fn tile<S: Simd, T: MulAdd, E: Epilogue<T>, const MR: usize, const P: usize>(
     }
     let mut k = k.clone();
     loop {
-        // A block whose sums are stored is no larger than what may be asked for at once.
-        let end = if const { E::PARTIAL } { k.end } else { k.end.min(k.start.saturating_add(a.max_kc())) };
+        // A block of partial sums is at most `max_kc` long. A k that is not split may be longer.
+        let end =
+            if const { E::PARTIAL_SUMS } { k.end } else { k.end.min(k.start.saturating_add(a.max_kc())) };
         let mut one = Segment::EMPTY;
         for segment in a.segments(row, MR, k.start..end, &mut one) {
             let next = mem::replace(&mut next, Prefetch::NOTHING);
             sums = accumulate::<S, T, MR, P>(s, segment, panels, sums, next);
         }
         k.start = end;
-        if const { E::PARTIAL } || k.is_empty() {
+        if const { E::PARTIAL_SUMS } || k.is_empty() {
             break;
         }
     }

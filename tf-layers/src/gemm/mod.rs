@@ -1,10 +1,15 @@
-//! Matrix products: the kernel of dense layers, convolutions, recurrences and attention.
+//! Matrix products (GEMM): the kernel of dense layers, convolutions, recurrent layers and attention.
 //!
-//! C = epilogue(A·B), for A of m rows and k columns, B of n columns. B is packed in panels of 16 columns ([`Matrix`]). A is read
-//! where it lies, be it a row-major matrix or the windows of a convolution (implicit im2col). The macro-kernel cuts a product
-//! into blocks of MC rows by KC of the k, which stay in the caches, and those into register tiles of MR rows by NR columns, which
-//! the micro-kernel of `simd` computes. What the elements of A and B are and what they are summed up in is one type; what
-//! becomes of the sums is another.
+//! C = epilogue(A·B), where A has m rows and k columns, and B has n columns. Four types define a product:
+//!
+//! - `MulAdd`: the element types of A and B, and the multiply-add instruction;
+//! - `Accumulator`: the type of the sums;
+//! - `Lhs`: where A comes from. It is read in place, either a row-major matrix or the windows of a convolution (implicit
+//!   im2col);
+//! - `Epilogue`: what happens to the sums before they are stored.
+//!
+//! B is packed in panels of 16 columns ([`Matrix`]). The macro-kernel splits a product into blocks of MC rows by KC of k, which
+//! stay in the caches, and each block into register tiles of MR rows by NR columns. The micro-kernel in `simd` computes a tile.
 
 mod epilogue;
 pub(crate) mod im2col;
@@ -23,10 +28,10 @@ use macro_kernel::MacroKernel;
 pub use matrix::Matrix;
 pub(crate) use pack::{pack_b, packed_len};
 
-use crate::parallel::{SLOW, each_piece, threads};
+use crate::parallel::{STREAMED, run_tasks, threads};
 use crate::simd::{F32, Isa, MAX_MR, MAX_NR, MulAdd};
 
-/// A product C = epilogue(A·B), but for A and the place of C.
+/// A product C = epilogue(A·B) for any A. Methods set its options; `run` computes it.
 #[derive(Clone, Copy)]
 pub(crate) struct Gemm<'a, T: MulAdd, E> {
     /// B, in panels of 16 columns.
@@ -36,90 +41,89 @@ pub(crate) struct Gemm<'a, T: MulAdd, E> {
     /// The columns of B and C.
     n: usize,
     epilogue: E,
-    /// From one row of C to the next.
+    /// Elements from one row of C to the next.
     ldc: usize,
-    /// Whether the last columns come first.
+    /// Whether the last columns are computed first.
     reverse: bool,
 }
 
-impl<'a, T: MulAdd, E: Epilogue<T>> Gemm<'a, T, E> {
-    /// For B of `k` rows and `n` columns, packed by [`pack_b`], and C without gaps between its rows.
+impl<'a, T: MulAdd, E: Epilogue<T::Acc>> Gemm<'a, T, E> {
+    /// A product with B of `k` rows and `n` columns, packed by [`pack_b`]. The rows of C are contiguous.
     pub const fn with_epilogue(panels: &'a [T::B], k: usize, n: usize, epilogue: E) -> Self {
         Self { panels, k, n, epilogue, ldc: n, reverse: false }
     }
 
-    /// With rows of C that begin `ldc` numbers apart.
+    /// Sets the number of elements from one row of C to the next.
     pub fn ldc(self, ldc: usize) -> Self {
         Self { ldc, ..self }
     }
 
-    /// Beginning with the last columns, if `reverse`.
+    /// Sets whether the last columns are computed first.
     pub fn reverse(self, reverse: bool) -> Self {
         Self { reverse, ..self }
     }
 
-    /// Some of the columns; the first must be that of a panel.
+    /// The product for some of the columns. The range must begin with a panel.
     fn columns(self, range: Range<usize>) -> Self {
         let panels = &self.panels[range.start * self.padded_k()..];
         Self { panels, n: range.len(), epilogue: self.epilogue.columns(range), ..self }
     }
 
-    /// The rows of a panel times their `STEP`.
+    /// k rounded up to a multiple of `STEP`: a packed panel has this many elements per column.
     #[inline(always)]
     fn padded_k(&self) -> usize {
         self.k.next_multiple_of(T::STEP)
     }
 
-    /// Computes C, of `m` rows, on one thread.
+    /// Computes C, which has `m` rows, on this thread.
     pub fn run(self, isa: Isa, m: usize, a: impl Lhs<T>, c: &mut [E::Output]) {
         a.with_rows(|a| isa.run(MacroKernel { a, m, gemm: self, c }));
     }
 
-    /// Computes C, of `m` rows, on several threads where that pays: each has some of the rows or, of a single row, of the
-    /// columns.
+    /// Computes C, which has `m` rows. A large product runs on several threads, each with some of the rows or, for a single row,
+    /// some of the columns.
     pub fn run_parallel(self, isa: Isa, m: usize, a: impl Lhs<T>, c: &mut [E::Output]) {
         let work = m.saturating_mul(self.k).saturating_mul(self.n);
-        // In a product with one row each weight is read for one multiply-add.
-        let threads = threads(if m == 1 { work.saturating_mul(SLOW) } else { work });
+        let threads = threads(if m == 1 { work.saturating_mul(STREAMED) } else { work });
         if threads <= 1 {
             return self.run(isa, m, a, c);
         }
         if m == 1 {
-            let (n, begin) = (self.n, |strip| strip * MAX_NR);
+            let (n, offset) = (self.n, |strip| strip * MAX_NR);
             let strips = (n / MAX_NR).max(1);
-            each_piece(strips, threads, begin, c, &mut [], |piece, c, _| {
-                let end = if piece.end == strips { n } else { begin(piece.end) };
-                self.columns(begin(piece.start)..end).run(isa, 1, a, c);
+            run_tasks(strips, threads, offset, c, &mut [], |task, c, _| {
+                let end = if task.end == strips { n } else { offset(task.end) };
+                self.columns(offset(task.start)..end).run(isa, 1, a, c);
             });
             return;
         }
-        // The largest tile of every instruction set divides the highest; what is left over belongs to the last one.
-        let (tiles, begin) = ((m / MAX_MR).max(1), |tile| tile * MAX_MR * self.ldc);
-        each_piece(tiles, threads, begin, c, &mut [], |piece, c, _| {
-            let end = if piece.end == tiles { m } else { piece.end * MAX_MR };
-            let first = piece.start * MAX_MR;
+        // MAX_MR is a multiple of the MR of every instruction set. The last task also has the remaining rows.
+        let (tiles, offset) = ((m / MAX_MR).max(1), |tile| tile * MAX_MR * self.ldc);
+        run_tasks(tiles, threads, offset, c, &mut [], |task, c, _| {
+            let end = if task.end == tiles { m } else { task.end * MAX_MR };
+            let first = task.start * MAX_MR;
             self.run(isa, end - first, a.skip_rows(first), c);
         });
     }
 }
 
 impl<'a> Gemm<'a, F32, Linear<'a>> {
-    /// The plain product A·B, of floats, for B of `k` rows and `n` columns.
+    /// The f32 product A·B with B of `k` rows and `n` columns.
     pub const fn new(panels: &'a [f32], k: usize, n: usize) -> Self {
         Self::with_epilogue(panels, k, n, Linear::PLAIN)
     }
 
-    /// The product with the matrix `group` of those in `b`.
-    pub fn of(b: &Matrix<'a>, group: usize) -> Self {
+    /// The f32 product A·B with matrix `group` of `b`.
+    pub fn from_matrix(b: &Matrix<'a>, group: usize) -> Self {
         Self::new(b.group(group), b.rows(), b.cols())
     }
 
-    /// A·B + bias, of which there must be a number for each column (`check_bias`); the same without one.
+    /// Adds a bias, if there is one, to every row. It must have `n` elements (see `check_bias`).
     pub fn bias(self, bias: Option<&'a [f32]>) -> Self {
         Self { epilogue: Linear { bias, ..self.epilogue }, ..self }
     }
 
-    /// A·B + bias + C, if `accumulate`.
+    /// Sets whether the product is added to the previous contents of C.
     pub fn accumulate(self, accumulate: bool) -> Self {
         Self { epilogue: Linear { accumulate, ..self.epilogue }, ..self }
     }

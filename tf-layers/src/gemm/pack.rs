@@ -1,19 +1,19 @@
-//! Packing the right operand in panels of 16 columns.
+//! Packing the right operand B in panels.
 
 use crate::error::{Error, Result};
 use crate::simd::{MulAdd, PANEL};
 
-/// The numbers that `groups` packed matrices of `rows` × `cols` take.
+/// The number of elements in `groups` packed f32 matrices of `rows` × `cols`.
 pub(crate) fn packed_len(groups: usize, rows: usize, cols: usize) -> Result<usize> {
     let panels = cols.div_ceil(PANEL);
     let group = panels.checked_mul(rows).and_then(|n| n.checked_mul(PANEL)).ok_or(Error::Overflow)?;
     group.checked_mul(groups).ok_or(Error::Overflow)
 }
 
-/// Packs a matrix of `[rows, columns]` whose neighbours are `strides` apart. What is missing in the last panel and in the last
-/// row of each is zeros.
+/// Packs a matrix B of `rows` × `columns` with these strides.
 ///
-/// A panel is row by row, each the `STEP` numbers of one column after those of another.
+/// A panel has ⌈`rows` / `STEP`⌉ rows of `STEP` · [`PANEL`] elements; the `STEP` elements of a column are side by side. The last
+/// panel and the last row of each panel are padded with zeros.
 pub(crate) fn pack_b<T: MulAdd>(
     b: &[T::B],
     [row_stride, column_stride]: [usize; 2],

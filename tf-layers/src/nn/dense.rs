@@ -50,7 +50,7 @@ impl Dense<'_> {
             return Ok(());
         }
         let (bounds, rest) = self.activation.split();
-        let gemm = Gemm::of(&self.kernel, 0).bias(self.bias).accumulate(accumulate);
+        let gemm = Gemm::from_matrix(&self.kernel, 0).bias(self.bias).accumulate(accumulate);
         let gemm = gemm.clamp(bounds).ldc(y.of);
         gemm.run_parallel(isa, rows, RowMajor { data: x, stride: k }, y.from(0));
         if let Some(rest) = rest {

@@ -1,37 +1,38 @@
-//! The micro-kernel: the one loop in which matrix products and convolutions spend their time.
+//! The micro-kernel: the loop over k in which matrix products and convolutions spend their time.
 
 use core::marker::PhantomData;
 use core::ptr::null;
 use core::slice::from_raw_parts;
 
-use super::{MulAdd, PANEL, Simd};
+use super::{Accumulator, Accumulators, MulAdd, PANEL, Simd};
 
-/// The most rows of any register tile.
+/// The largest `MR` of any instruction set.
 pub(crate) const MAX_MR: usize = 6;
 
-/// The most numbers of a segment where the rows are no plain matrix.
+/// The largest length of a segment of implicit rows.
 pub(crate) const MAX_SEGMENT: usize = 512;
 
-/// Some neighbouring numbers of each row of a register tile: an entry of an indirection buffer.
+/// A range of k of each row of a register tile: an entry of an indirection buffer.
 #[derive(Clone, Copy)]
 pub(crate) struct Segment<'a, A> {
-    /// Where the numbers begin in the k of a row.
+    /// The first k.
     start: usize,
     len: usize,
-    /// The first `count` are those of the tile.
+    /// Where each of the first `count` rows has its elements.
     rows: [*const A; MAX_MR],
     count: usize,
     borrowed: PhantomData<&'a [A]>,
 }
 
 impl<'a, A> Segment<'a, A> {
-    /// Of no rows at all.
+    /// A segment of no rows.
     pub const EMPTY: Self =
         Self { start: 0, len: 0, rows: [null(); MAX_MR], count: 0, borrowed: PhantomData };
 
-    /// Becomes `count` rows, the first at the beginning of `a`, the others `stride` numbers further on each.
+    /// Sets `count` rows of `len` elements. The first begins with `a`, each of the others `stride` elements after the one
+    /// before.
     ///
-    /// It is written in its place: the processor would wait for what is stored number by number and copied at once.
+    /// It works in place because copying a segment right after its fields were stored stalls the processor.
     #[inline(always)]
     pub fn set_strided(&mut self, start: usize, a: &'a [A], stride: usize, len: usize, count: usize) {
         let end = stride.checked_mul(count - 1).and_then(|last| last.checked_add(len));
@@ -42,7 +43,7 @@ impl<'a, A> Segment<'a, A> {
         }
     }
 
-    /// Becomes rows that lie anywhere; the shortest decides the length of all.
+    /// Sets rows at any addresses. The shortest slice gives the length of all.
     pub fn set_rows(&mut self, start: usize, slices: &[&'a [A]]) {
         assert!(slices.len() <= MAX_MR);
         (self.start, self.len, self.count) = (start, usize::MAX, slices.len());
@@ -53,11 +54,11 @@ impl<'a, A> Segment<'a, A> {
     }
 }
 
-/// What will be read soon: some rows of neighbouring panels. It is never read here, only asked for.
+/// Rows of neighbouring panels to prefetch. The pointer is never dereferenced.
 #[derive(Clone, Copy)]
 pub(crate) struct Prefetch<T: MulAdd> {
     first: *const T::B,
-    /// Numbers from one panel to the next.
+    /// Elements from one panel to the next.
     pitch: usize,
     rows: usize,
 }
@@ -65,7 +66,7 @@ pub(crate) struct Prefetch<T: MulAdd> {
 impl<T: MulAdd> Prefetch<T> {
     pub const NOTHING: Self = Self { first: null(), pitch: 0, rows: 0 };
 
-    /// `rows` rows of panels that are `pitch` numbers apart, the first at the beginning of `panels`.
+    /// The first `rows` rows of `panels`, whose panels are `pitch` elements apart.
     #[inline(always)]
     pub fn new(panels: &[T::B], pitch: usize, rows: usize) -> Self {
         Self { first: panels.as_ptr(), pitch, rows }
@@ -76,7 +77,7 @@ impl<T: MulAdd> Prefetch<T> {
         self.rows
     }
 
-    /// Takes away the first `rows` rows, or what there is.
+    /// Splits off the first `rows` rows, or all if there are fewer.
     #[inline(always)]
     pub fn take(&mut self, rows: usize) -> Self {
         let rows = rows.min(self.rows);
@@ -87,21 +88,20 @@ impl<T: MulAdd> Prefetch<T> {
     }
 }
 
-/// Multiply-adds of a row between two requests for what is read next.
+/// Steps of the loop between two bursts of prefetches.
 const STEPS: usize = 64;
 
-/// The sums plus `rows[row] · panels[panel]`, for the rows of the segment.
+/// Adds the products of a segment and `P` panels to the accumulators.
 ///
-/// Each of the panels has as many rows as A has columns. The sums of `MR` rows by `P` panels are passed by value to
-/// stay in registers. Large tiles ask meanwhile for what is to be prefetched in as many panels.
+/// The accumulators are passed by value to stay in registers. Large tiles also prefetch rows of `P` panels.
 #[inline(always)]
 pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     s: S,
     segment: &Segment<'_, T::A>,
     panels: [&[T::B]; P],
-    sums: [[T::Sums<S>; P]; MR],
+    sums: Accumulators<S, T::Acc, MR, P>,
     prefetch: Prefetch<T>,
-) -> [[T::Sums<S>; P]; MR] {
+) -> Accumulators<S, T::Acc, MR, P> {
     assert!(segment.count >= MR);
     let (mut k, mut rows) = (segment.len, [null(); MR]);
     rows.copy_from_slice(&segment.rows[..MR]);
@@ -116,8 +116,8 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     }
     let panels = weights;
     let steps = k / T::STEP;
-    // Multiply-adds that wait for each other leave the units idle, so a small tile has several sets of sums.
-    // SAFETY: every row has k ≥ steps · STEP numbers, every panel as many times PANEL.
+    // A small tile has several sets of accumulators, because dependent multiply-adds leave the execution units idle.
+    // SAFETY: every row has k ≥ steps · STEP elements, every panel PANEL times as many.
     let mut sums = unsafe {
         if const { MR * P * (PANEL / S::LANES) < 3 } {
             unrolled::<S, T, MR, P, 4>(s, steps, rows, panels, sums)
@@ -128,25 +128,25 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
         }
     };
     if const { T::STEP > 1 } && k > steps * T::STEP {
-        // SAFETY: the rest of the k is shorter than STEP; the panels are filled up with zeros to a whole row.
+        // SAFETY: the remaining elements are fewer than STEP; panels are padded with zeros to a whole row.
         sums = unsafe { step::<S, T, MR, P>(s, steps, k - steps * T::STEP, rows, panels, sums) };
     }
     sums
 }
 
-/// The same for large tiles: prefetches little by little, as the loads would have to wait for many requests at once.
+/// The loop of large tiles. It spreads the prefetches over the steps, because loads wait while many are in flight.
 ///
 /// # Safety
-/// steps · `STEP` numbers must be readable from each of `rows`, `PANEL` times as many from each of `panels`.
+/// `steps` · `STEP` elements must be readable from each of `rows`, `PANEL` times as many from each of `panels`.
 #[inline(always)]
 unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     s: S,
     steps: usize,
     rows: [*const T::A; MR],
     panels: [*const T::B; P],
-    mut sums: [[T::Sums<S>; P]; MR],
+    mut sums: Accumulators<S, T::Acc, MR, P>,
     mut prefetch: Prefetch<T>,
-) -> [[T::Sums<S>; P]; MR] {
+) -> Accumulators<S, T::Acc, MR, P> {
     let share = if prefetch.rows == 0 { 0 } else { prefetch.rows.div_ceil(steps.div_ceil(STEPS).max(1)) };
     let mut p = 0;
     while p < steps {
@@ -166,19 +166,19 @@ unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     sums
 }
 
-/// The same for small tiles, with `U` sets of sums, each for every `U`-th step.
+/// The loop of small tiles, with `U` sets of accumulators, each for every `U`-th step.
 ///
 /// # Safety
-/// steps · `STEP` numbers must be readable from each of `rows`, `PANEL` times as many from each of `panels`.
+/// `steps` · `STEP` elements must be readable from each of `rows`, `PANEL` times as many from each of `panels`.
 #[inline(always)]
 unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U: usize>(
     s: S,
     steps: usize,
     rows: [*const T::A; MR],
     panels: [*const T::B; P],
-    sums: [[T::Sums<S>; P]; MR],
-) -> [[T::Sums<S>; P]; MR] {
-    let mut all = [[[T::zero(s); P]; MR]; U];
+    sums: Accumulators<S, T::Acc, MR, P>,
+) -> Accumulators<S, T::Acc, MR, P> {
+    let mut all = [[[T::Acc::zero(s); P]; MR]; U];
     all[0] = sums;
     let mut p = 0;
     while p + U <= steps {
@@ -198,17 +198,17 @@ unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U:
     for u in 1..U {
         for i in 0..MR {
             for j in 0..P {
-                sums[i][j] = T::add(s, sums[i][j], all[u][i][j]);
+                sums[i][j] = T::Acc::add(s, sums[i][j], all[u][i][j]);
             }
         }
     }
     sums
 }
 
-/// `count` ≤ `STEP` of the k numbers of every row, from number p · `STEP` on, times their row of every panel.
+/// Adds the products of step `p`: `count` ≤ `STEP` elements of every row times the `p`-th row of every panel.
 ///
 /// # Safety
-/// These numbers must be readable from each of `rows`, rows 0 to p of `STEP` · `PANEL` numbers from each of `panels`.
+/// Elements p · `STEP` to p · `STEP` + `count` must be readable from each of `rows`, and row `p` from each of `panels`.
 #[inline(always)]
 unsafe fn step<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     s: S,
@@ -216,8 +216,8 @@ unsafe fn step<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     count: usize,
     rows: [*const T::A; MR],
     panels: [*const T::B; P],
-    mut sums: [[T::Sums<S>; P]; MR],
-) -> [[T::Sums<S>; P]; MR] {
+    mut sums: Accumulators<S, T::Acc, MR, P>,
+) -> Accumulators<S, T::Acc, MR, P> {
     // SAFETY: by the caller's contract.
     let mut weights = [unsafe { row::<S, T>(s, panels[0], p) }; P];
     for j in 1..P {
@@ -234,10 +234,10 @@ unsafe fn step<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     sums
 }
 
-/// Row p of a panel.
+/// Loads row `p` of a panel.
 ///
 /// # Safety
-/// It must be readable.
+/// The row must be readable.
 #[inline(always)]
 unsafe fn row<S: Simd, T: MulAdd>(s: S, panel: *const T::B, p: usize) -> T::Row<S> {
     // SAFETY: by the caller's contract.

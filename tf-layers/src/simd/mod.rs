@@ -35,7 +35,7 @@ pub(crate) use depthwise::Stencil;
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use microkernel::{MAX_MR, MAX_SEGMENT, Prefetch, Segment, accumulate};
-pub(crate) use mul_add::{F32, MulAdd};
+pub(crate) use mul_add::{Accumulator, Accumulators, F32, MulAdd};
 pub(crate) use scalar::Portable;
 
 /// Columns in a panel of packed weights: the widest vector there is, and a multiple of all the others.

@@ -1,67 +1,97 @@
-//! What is multiplied in a matrix product, and what the products are summed up in.
+//! The number types of a matrix product: what is multiplied, and what the products are summed in.
 
 use super::{MAX_SEGMENT, PANEL, Simd};
 
-/// The numbers of a product A·B, and how they are multiplied and added.
+/// The type that products are summed in. Vector registers hold the sums of a panel.
+pub(crate) trait Accumulator: Copy + Send + Sync + 'static {
+    /// The vectors that hold [`PANEL`] sums.
+    type Panel<S: Simd>: Copy;
+
+    /// [`PANEL`] zeros.
+    fn zero<S: Simd>(s: S) -> Self::Panel<S>;
+    /// a + b
+    fn add<S: Simd>(s: S, a: Self::Panel<S>, b: Self::Panel<S>) -> Self::Panel<S>;
+    /// Loads up to [`PANEL`] sums. The others are zero.
+    fn load<S: Simd>(s: S, from: &[Self]) -> Self::Panel<S>;
+    /// Stores the first `to.len()` sums, at most [`PANEL`].
+    fn store<S: Simd>(s: S, sums: Self::Panel<S>, to: &mut [Self]);
+}
+
+/// The accumulators of a register tile: `MR` rows by `P` panels.
+pub(crate) type Accumulators<S, A, const MR: usize, const P: usize> = [[<A as Accumulator>::Panel<S>; P]; MR];
+
+/// The multiply-add of a product A·B: the types of the operands and of their sum, and the instruction.
 ///
-/// A row of a panel of B is [`PANEL`] columns of `STEP` neighbouring numbers of k. An instruction set may multiply several of
-/// them at once, as VNNI does four pairs of bytes.
+/// One multiply-add takes `STEP` neighbouring elements of a row of A. A row of a packed panel of B holds the matching elements
+/// of [`PANEL`] columns, the `STEP` elements of a column side by side. An instruction that multiplies four pairs of bytes, for
+/// example, has a `STEP` of 4.
 pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// An element of A.
     type A: Copy + Default + Send + Sync + 'static;
     /// An element of B.
     type B: Copy + Default + Send + Sync + 'static;
-    /// What the products are summed up in.
-    type Sum: Copy + Send + Sync + 'static;
+    /// What products are summed in.
+    type Acc: Accumulator;
 
-    /// Numbers of k that one multiply-add takes.
+    /// Elements of k that one multiply-add takes.
     const STEP: usize;
-    /// What padding reads: [`MAX_SEGMENT`] zeros.
+    /// The padding of an image, [`MAX_SEGMENT`] zeros.
     const ZEROS: &'static [Self::A];
 
-    /// [`PANEL`] sums.
-    type Sums<S: Simd>: Copy;
-    /// `STEP` numbers of a row of A, for all columns of a panel.
+    /// `STEP` elements of a row of A, repeated for the columns of a panel.
     type Broadcast<S: Simd>: Copy;
     /// A row of a panel of B.
     type Row<S: Simd>: Copy;
 
-    /// No products yet.
-    fn zero<S: Simd>(s: S) -> Self::Sums<S>;
-    /// From up to `STEP` numbers; those that are missing are zeros.
+    /// Broadcasts up to `STEP` elements of a row of A. Missing elements are zero.
     fn broadcast<S: Simd>(s: S, x: &[Self::A]) -> Self::Broadcast<S>;
-    /// From `STEP` · [`PANEL`] numbers.
+    /// Loads a row of a panel: `STEP` · [`PANEL`] elements.
     fn row<S: Simd>(s: S, w: &[Self::B]) -> Self::Row<S>;
     /// x·w + sums
-    fn mul_add<S: Simd>(s: S, x: Self::Broadcast<S>, w: Self::Row<S>, sums: Self::Sums<S>) -> Self::Sums<S>;
-    /// a + b
-    fn add<S: Simd>(s: S, a: Self::Sums<S>, b: Self::Sums<S>) -> Self::Sums<S>;
-    /// From [`PANEL`] sums or fewer, the others 0.
-    fn load<S: Simd>(s: S, sums: &[Self::Sum]) -> Self::Sums<S>;
-    /// As many as there is room for.
-    fn store<S: Simd>(s: S, sums: Self::Sums<S>, to: &mut [Self::Sum]);
+    fn mul_add<S: Simd>(
+        s: S,
+        x: Self::Broadcast<S>,
+        w: Self::Row<S>,
+        sums: <Self::Acc as Accumulator>::Panel<S>,
+    ) -> <Self::Acc as Accumulator>::Panel<S>;
 }
 
-/// f32·f32, summed up in f32.
+impl Accumulator for f32 {
+    type Panel<S: Simd> = S::Panel;
+
+    #[inline(always)]
+    fn zero<S: Simd>(s: S) -> S::Panel {
+        s.panel(0.0)
+    }
+    #[inline(always)]
+    fn add<S: Simd>(s: S, a: S::Panel, b: S::Panel) -> S::Panel {
+        s.panel_add(a, b)
+    }
+    #[inline(always)]
+    fn load<S: Simd>(s: S, from: &[f32]) -> S::Panel {
+        if from.len() == PANEL { s.load_panel(from) } else { s.panel_load_partial(from) }
+    }
+    #[inline(always)]
+    fn store<S: Simd>(s: S, sums: S::Panel, to: &mut [f32]) {
+        if to.len() == PANEL { s.store_panel(sums, to) } else { s.panel_store_partial(sums, to) }
+    }
+}
+
+/// f32 × f32 → f32
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct F32;
 
 impl MulAdd for F32 {
     type A = f32;
     type B = f32;
-    type Sum = f32;
+    type Acc = f32;
 
     const STEP: usize = 1;
     const ZEROS: &'static [f32] = &[0.0; MAX_SEGMENT];
 
-    type Sums<S: Simd> = S::Panel;
     type Broadcast<S: Simd> = S::F32;
     type Row<S: Simd> = S::Panel;
 
-    #[inline(always)]
-    fn zero<S: Simd>(s: S) -> S::Panel {
-        s.panel(0.0)
-    }
     #[inline(always)]
     fn broadcast<S: Simd>(s: S, x: &[f32]) -> S::F32 {
         s.splat(x[0])
@@ -73,17 +103,5 @@ impl MulAdd for F32 {
     #[inline(always)]
     fn mul_add<S: Simd>(s: S, x: S::F32, w: S::Panel, sums: S::Panel) -> S::Panel {
         s.panel_fma(x, w, sums)
-    }
-    #[inline(always)]
-    fn add<S: Simd>(s: S, a: S::Panel, b: S::Panel) -> S::Panel {
-        s.panel_add(a, b)
-    }
-    #[inline(always)]
-    fn load<S: Simd>(s: S, sums: &[f32]) -> S::Panel {
-        if sums.len() == PANEL { s.load_panel(sums) } else { s.panel_load_partial(sums) }
-    }
-    #[inline(always)]
-    fn store<S: Simd>(s: S, sums: S::Panel, to: &mut [f32]) {
-        if to.len() == PANEL { s.store_panel(sums, to) } else { s.panel_store_partial(sums, to) }
     }
 }

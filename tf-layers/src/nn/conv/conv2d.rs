@@ -232,7 +232,7 @@ impl Conv2d<'_> {
         for group in 0..groups {
             let first = group * n;
             let bias = self.bias.map(|bias| &bias[first..first + n]);
-            let gemm = Gemm::of(&self.kernel, group).bias(bias).accumulate(accumulate);
+            let gemm = Gemm::from_matrix(&self.kernel, group).bias(bias).accumulate(accumulate);
             let windows = Windows::new(x, axes, channels, group * depth..(group + 1) * depth);
             gemm.clamp(bounds).ldc(y.of).run_parallel(isa, pixels, windows, y.from(first));
         }

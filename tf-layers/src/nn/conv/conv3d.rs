@@ -7,7 +7,7 @@ use crate::gemm::{Gemm, Matrix, UNBOUNDED};
 use crate::nn::Activation;
 use crate::simd::Isa;
 use crate::tensor::{View, ViewMut, len};
-use crate::window::{Axis, channels_last, check_made, window_axes};
+use crate::window::{Axis, channels_last, check_output, window_axes};
 
 /// A convolution over volumes `[batch, depth, height, width, channels]`.
 ///
@@ -102,7 +102,7 @@ impl Conv3d<'_> {
         )?;
         let n = self.kernel.cols();
         let out_channels = len(&[groups, n])?;
-        check_made((batch, axes, out_channels), &to)?;
+        check_output(&to, batch, axes, out_channels)?;
         let pixels = len(&[vertical.output, horizontal.output])?;
         check_bias(self.bias, out_channels)?;
         if y.is_empty() {
@@ -124,7 +124,7 @@ impl Conv3d<'_> {
                     let first = group * n;
                     let bias = self.bias.filter(|_| tap == taps.start).map(|bias| &bias[first..first + n]);
                     let bounds = if tap + 1 == taps.end { bounds } else { UNBOUNDED };
-                    let gemm = Gemm::of(&self.kernel, tap * groups + group).bias(bias);
+                    let gemm = Gemm::from_matrix(&self.kernel, tap * groups + group).bias(bias);
                     let gemm = gemm.accumulate(tap > taps.start).clamp(bounds).ldc(out_channels);
                     let part = channels / groups;
                     let windows =

@@ -4,10 +4,10 @@ use crate::Context;
 use crate::error::{Result, check_bias, check_len, require};
 use crate::nn::Activation;
 use crate::nn::conv::depthwise_kernel::DepthwiseKernel;
-use crate::parallel::{SLOW, each_piece, threads};
+use crate::parallel::{STREAMED, run_tasks, threads};
 use crate::simd::Isa;
 use crate::tensor::{View, ViewMut, len};
-use crate::window::{Axis, channels_last, check_made, window_axes};
+use crate::window::{Axis, channels_last, check_output, window_axes};
 
 /// A convolution of each channel with kernels of its own, over images `[batch, height, width, channels]`;
 /// a sequence is an image of height 1.
@@ -91,15 +91,15 @@ impl DepthwiseConv2d<'_> {
         let outputs = len(&[self.channels, self.multiplier])?;
         check_len("kernel", len(&[self.kernel_size[0], self.kernel_size[1], outputs])?, self.kernel.len())?;
         check_bias(self.bias, outputs)?;
-        check_made((batch, axes, outputs), to)?;
+        check_output(to, batch, axes, outputs)?;
         if y.is_empty() {
             return Ok(());
         }
         let (bounds, rest) = self.activation.split();
-        let work = y.len().saturating_mul(self.kernel_size[0] * self.kernel_size[1]).saturating_mul(SLOW);
+        let work = y.len().saturating_mul(self.kernel_size[0] * self.kernel_size[1]).saturating_mul(STREAMED);
         let line_len = axes[1].output * outputs;
-        let (lines, begin) = (y.len() / line_len, |line| line * line_len);
-        each_piece(lines, threads(work), begin, y, &mut [], |lines, y, _| {
+        let (lines, offset) = (y.len() / line_len, |line| line * line_len);
+        run_tasks(lines, threads(work), offset, y, &mut [], |lines, y, _| {
             isa.run(DepthwiseKernel { layer: self, axes, outputs, bounds, first: lines.start, x, y });
         });
         if let Some(rest) = rest {

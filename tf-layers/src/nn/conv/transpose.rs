@@ -133,7 +133,7 @@ impl ConvTranspose<'_> {
                     let rows = rows.min(pixels - first);
                     let products = &mut products[..rows * columns];
                     let x = RowMajor { data: &x[first * channels + group * k..], stride: channels };
-                    Gemm::of(&self.kernel, group).run_parallel(isa, rows, x, products);
+                    Gemm::from_matrix(&self.kernel, group).run_parallel(isa, rows, x, products);
                     let place = [out_channels, group * outputs, outputs];
                     isa.run(Scatter { layer: self, size, output, first, place, products, y });
                 }

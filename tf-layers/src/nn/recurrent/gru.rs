@@ -114,7 +114,7 @@ impl Gru<'_> {
         let (xs, rest) = scratch.split_at_mut(inputs);
         let (h, z) = rest.split_at_mut(state);
         sequence.begin([&mut *h], y);
-        let input = Gemm::of(&self.kernel, 0).bias(self.bias);
+        let input = Gemm::from_matrix(&self.kernel, 0).bias(self.bias);
         input.run(isa, batch * steps, RowMajor { data: x, stride: k }, xs);
         for step in 0..steps {
             self.step(isa, sequence, sequence.at(step), xs, h, z);
@@ -159,7 +159,8 @@ impl Gru<'_> {
         let columns = self.recurrent.cols();
         let (z, reset) = z.split_at_mut(3 * batch * units);
         let z = &mut z[..batch * columns];
-        let recurrent = Gemm::of(&self.recurrent, 0).bias(self.recurrent_bias.map(|b| &b[..columns]));
+        let recurrent =
+            Gemm::from_matrix(&self.recurrent, 0).bias(self.recurrent_bias.map(|b| &b[..columns]));
         recur(isa, at, batch, RowMajor { data: h, stride: units }, recurrent, z);
         // z and r take the place of their input sums; the candidate's recurrent sum is what remains in z.
         for sample in 0..batch {
@@ -184,7 +185,7 @@ impl Gru<'_> {
         }
         if let Some(candidate) = &self.candidate {
             let z = &mut z[..batch * units];
-            let gemm = Gemm::of(candidate, 0).bias(self.recurrent_bias.map(|b| &b[2 * units..]));
+            let gemm = Gemm::from_matrix(candidate, 0).bias(self.recurrent_bias.map(|b| &b[2 * units..]));
             gemm.run(isa, batch, RowMajor { data: reset, stride: units }, z);
             for sample in 0..batch {
                 let x = &mut xs[sample * stride + 2 * units..][..units];

@@ -113,9 +113,9 @@ impl Lstm<'_> {
         let (h, c) = h_and_c.split_at_mut(state);
         sequence.begin([&mut *h, &mut *c], y);
         // The inputs of all steps are one large product, which runs much faster than many small ones.
-        let input = Gemm::of(&self.kernel, 0).bias(self.bias);
+        let input = Gemm::from_matrix(&self.kernel, 0).bias(self.bias);
         input.run(isa, batch * steps, RowMajor { data: x, stride: k }, z);
-        let recurrent = Gemm::of(&self.recurrent, 0).accumulate(true).ldc(steps * gates);
+        let recurrent = Gemm::from_matrix(&self.recurrent, 0).accumulate(true).ldc(steps * gates);
         for step in 0..steps {
             let at = sequence.at(step);
             // z += h·recurrent for all samples

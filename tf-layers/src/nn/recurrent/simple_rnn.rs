@@ -103,9 +103,9 @@ impl SimpleRnn<'_> {
         }
         let (z, h) = scratch.split_at_mut(inputs);
         sequence.begin([&mut *h], y);
-        let input = Gemm::of(&self.kernel, 0).bias(self.bias);
+        let input = Gemm::from_matrix(&self.kernel, 0).bias(self.bias);
         input.run(isa, batch * steps, RowMajor { data: x, stride: k }, z);
-        let recurrent = Gemm::of(&self.recurrent, 0).accumulate(true).ldc(steps * units);
+        let recurrent = Gemm::from_matrix(&self.recurrent, 0).accumulate(true).ldc(steps * units);
         for step in 0..steps {
             let at = sequence.at(step);
             recur(isa, step, batch, RowMajor { data: h, stride: units }, recurrent, &mut z[at * units..]);
