@@ -204,6 +204,52 @@ impl<'a, T: MulAdd> Windows<'a, T> {
             }
         }
     }
+
+    /// See [`ImplicitRows::segments`]. A segment is a line of the windows if that is contiguous in memory, and otherwise a tap.
+    fn segments<'s>(
+        &self,
+        row: usize,
+        count: usize,
+        k: Range<usize>,
+        segments: &'s mut [Segment<'a, T::A>; SEGMENTS],
+        copies: &'s mut [T::A; COPIES],
+        one: &'s mut Segment<'s, T::A>,
+    ) -> &'s [Segment<'s, T::A>] {
+        let [vertical, horizontal] = self.axes;
+        let mut windows = [(self.x, 0, 0); MAX_MR];
+        let windows = &mut windows[..count];
+        let kind = self.find(self.first_pixel + row, windows);
+        let taps = vertical.size * horizontal.size;
+        if kind == Kind::Copied {
+            let len = taps * self.depth;
+            for (&window, row) in windows.iter().zip(copies.chunks_exact_mut(len.max(1))) {
+                self.copy(window, row);
+            }
+            one.set_strided(0, copies, len, len, count);
+            return from_ref(one);
+        }
+        let by_line = self.contiguous_lines && kind != Kind::Padded;
+        let (len, parts) =
+            if by_line { (horizontal.size * self.depth, vertical.size) } else { (self.depth, taps) };
+        // Divisions are slow, and small windows are read as a whole.
+        let first = if k.start == 0 { 0 } else { k.start / len };
+        let last = if k.end == taps * self.depth { parts } else { k.end.div_ceil(len) };
+        let mut found = 0;
+        for part in first..last {
+            let start = part * len;
+            let range = k.start.saturating_sub(start)..len.min(k.end - start);
+            let tap = if by_line { [part, 0] } else { [part / horizontal.size, part % horizontal.size] };
+            let segment = &mut segments[found];
+            match kind {
+                Kind::Strided => self.set_strided(windows[0], tap, start, range, count, segment),
+                Kind::Inside => self.set_line(windows, part, start, range, segment),
+                _ if !self.set_tap(windows, tap, start, range, segment) => continue,
+                _ => {}
+            }
+            found += 1;
+        }
+        &segments[..found]
+    }
 }
 
 impl<T: MulAdd> Lhs<T> for Windows<'_, T> {
@@ -234,9 +280,7 @@ impl<T: MulAdd> ImplicitRows<T> for Im2col<'_, T> {
         if small { UNSPLIT_K } else { ((SEGMENTS - 2) * depth).min(MAX_SEGMENT) }
     }
 
-    /// A segment is a line of the windows if that is contiguous in memory, and otherwise a tap.
-    ///
-    /// The kernels of all instruction sets share this function.
+    // The windows and the memory are separate arguments, so that the compiler knows that they do not overlap.
     fn segments<'s>(
         &'s mut self,
         row: usize,
@@ -244,40 +288,6 @@ impl<T: MulAdd> ImplicitRows<T> for Im2col<'_, T> {
         k: Range<usize>,
         one: &'s mut Segment<'s, T::A>,
     ) -> &'s [Segment<'s, T::A>] {
-        let Self { windows: all, segments, copies } = self;
-        let [vertical, horizontal] = all.axes;
-        let mut windows = [(all.x, 0, 0); MAX_MR];
-        let windows = &mut windows[..count];
-        let kind = all.find(all.first_pixel + row, windows);
-        let taps = vertical.size * horizontal.size;
-        if kind == Kind::Copied {
-            let len = taps * all.depth;
-            for (&window, row) in windows.iter().zip(copies.chunks_exact_mut(len.max(1))) {
-                all.copy(window, row);
-            }
-            one.set_strided(0, copies, len, len, count);
-            return from_ref(one);
-        }
-        let by_line = all.contiguous_lines && kind != Kind::Padded;
-        let (len, parts) =
-            if by_line { (horizontal.size * all.depth, vertical.size) } else { (all.depth, taps) };
-        // Divisions are slow, and small windows are read as a whole.
-        let first = if k.start == 0 { 0 } else { k.start / len };
-        let last = if k.end == taps * all.depth { parts } else { k.end.div_ceil(len) };
-        let mut found = 0;
-        for part in first..last {
-            let start = part * len;
-            let range = k.start.saturating_sub(start)..len.min(k.end - start);
-            let tap = if by_line { [part, 0] } else { [part / horizontal.size, part % horizontal.size] };
-            let segment = &mut segments[found];
-            match kind {
-                Kind::Strided => all.set_strided(windows[0], tap, start, range, count, segment),
-                Kind::Inside => all.set_line(windows, part, start, range, segment),
-                _ if !all.set_tap(windows, tap, start, range, segment) => continue,
-                _ => {}
-            }
-            found += 1;
-        }
-        &segments[..found]
+        self.windows.segments(row, count, k, &mut self.segments, &mut self.copies, one)
     }
 }

@@ -32,6 +32,9 @@ use crate::parallel::{STREAMED, run_tasks, threads};
 use crate::simd::{F32, Isa, MAX_MR, MAX_NR, MulAdd};
 
 /// A product C = epilogue(A·B) for any A. Methods set its options; `run` computes it.
+///
+/// Call `run` and `run_parallel` from functions that are neither generic nor inlined into other crates. Otherwise every crate that
+/// calls them compiles its own copy of the kernels.
 #[derive(Clone, Copy)]
 pub(crate) struct Gemm<'a, T: MulAdd, E> {
     /// B, in panels of 16 columns.

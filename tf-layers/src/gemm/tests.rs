@@ -38,6 +38,7 @@ impl MulAdd for U8I8 {
     fn row<S: Simd>(_: S, w: &[i8]) -> [i8; 4 * PANEL] {
         core::array::from_fn(|i| w[i])
     }
+    #[inline(never)]
     fn mul_add<S: Simd>(_: S, x: [u8; 4], w: [i8; 4 * PANEL], mut sums: [i32; PANEL]) -> [i32; PANEL] {
         for (sum, w) in sums.iter_mut().zip(w.chunks_exact(4)) {
             *sum += x.iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w)).sum::<i32>();

@@ -1,4 +1,4 @@
-//! How arrays lie in a blob.
+//! The layouts of arrays in a blob.
 
 use alloc::vec::Vec;
 
@@ -10,20 +10,20 @@ use crate::nn::conv::winograd::{kernel_factor, tile};
 use crate::simd::PANEL;
 use crate::tensor::len;
 
-/// How the kernels want an array, and its sizes.
+/// The layout of an array, and its sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Packing {
-    /// As it is: `len` elements of any shape.
+    /// `len` elements of any shape, unchanged.
     Vector { len: usize },
-    /// The `groups` matrices of `rows` × `cols` that stand side by side in a row-major array, each in panels of 16 columns.
+    /// `groups` matrices of `rows` × `cols` that are concatenated along the columns, each packed in panels of 16 columns.
     Matrices { groups: usize, rows: usize, cols: usize },
     /// A kernel `[lines, taps, channels, cols]`, transformed: a matrix of `lines · channels` × `cols` for each value of a
-    /// tile, packed as above.
+    /// Winograd tile, packed as above.
     Winograd { lines: usize, taps: usize, channels: usize, cols: usize },
 }
 
 impl Packing {
-    /// What the first field of a record is for an array of `dtype`.
+    /// The first field of the record of an array of `dtype`.
     pub fn tag(self, dtype: Dtype) -> u32 {
         let packing = match self {
             Self::Vector { .. } => 0,
@@ -33,7 +33,7 @@ impl Packing {
         packing << 8 | dtype as u32
     }
 
-    /// The number of matrices, and the rows and columns of each; of a vector 1, its length and 1.
+    /// The number of matrices, and the rows and columns of each. For a vector 1, its length and 1.
     pub fn dims(self) -> Result<[usize; 3]> {
         Ok(match self {
             Self::Vector { len } => [1, len, 1],
@@ -42,7 +42,7 @@ impl Packing {
         })
     }
 
-    /// How many elements the array has.
+    /// The number of elements of the array.
     pub fn elements(self) -> Result<usize> {
         match self {
             Self::Vector { len } => Ok(len),
@@ -51,7 +51,7 @@ impl Packing {
         }
     }
 
-    /// How many bytes it takes in a blob.
+    /// The number of bytes in a blob.
     pub fn packed_bytes(self, dtype: Dtype) -> Result<usize> {
         let [groups, rows, cols] = self.dims()?;
         let elements = match self {
@@ -61,7 +61,7 @@ impl Packing {
         elements.checked_mul(dtype.size()).ok_or(Error::Overflow)
     }
 
-    /// Appends the array of these bytes.
+    /// Packs an array with these bytes and appends it.
     pub fn pack(self, bytes: &[u8], blob: &mut Vec<u8>) -> Result<()> {
         match self {
             Self::Vector { .. } => blob.extend_from_slice(bytes),
@@ -81,7 +81,7 @@ impl Packing {
     }
 }
 
-/// One of the matrices of a kernel: its taps along the width, summed up with the factors of `value`.
+/// A matrix of a transformed kernel: the sum of the taps along the width, times the factors of `value`.
 fn transformed(kernel: &[u8], value: usize, sizes: [usize; 4]) -> Result<Vec<u8>> {
     let [lines, taps, channels, cols] = sizes;
     let row = channels * cols;

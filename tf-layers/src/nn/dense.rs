@@ -7,19 +7,19 @@ use crate::nn::Activation;
 use crate::simd::Isa;
 use crate::tensor::{Columns, View, ViewMut, check_rows, len};
 
-/// y = activation(x·kernel + bias), on the last axis of x.
+/// A fully connected layer: y = activation(x·kernel + bias) along the last axis of x.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dense<'w> {
     /// `[k, n]`
     pub kernel: Matrix<'w>,
     /// `[n]`
     pub bias: Option<&'w [f32]>,
-    /// Applied to every element of the result.
+    /// Applied to every element of the output.
     pub activation: Activation,
 }
 
 impl Dense<'_> {
-    /// From x `[.., k]` to y `[.., n]`, where `..` are any dims. y may accumulate, and be columns of a wider tensor.
+    /// Computes y `[.., n]` from x `[.., k]`, where `..` are any dims. y may accumulate and may be columns of a wider tensor.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -32,7 +32,7 @@ impl Dense<'_> {
         Ok(y.into_view())
     }
 
-    #[inline(always)]
+    /// Computes `rows` rows.
     pub(crate) fn compute(
         &self,
         isa: Isa,

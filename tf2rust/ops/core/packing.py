@@ -1,4 +1,4 @@
-"""How the kernels want a weight: the packings of tf-layers' weight blob."""
+"""Packings: the layouts of weights in tf-layers' weight blob."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 PANEL = 16
-"""Columns of a panel of a packed matrix."""
+"""The columns of a panel of a packed matrix."""
 
 
 def winograd_tile(width: int) -> int:
-    """Neighbouring inputs t of a Winograd convolution, from which it computes t + 1 − ``width`` outputs at once."""
+    """The inputs t of a tile of a Winograd convolution. It computes t + 1 − ``width`` outputs at a time."""
     return 8 if width > 3 else 6
 
 
 class Packing(ABC):
-    """One way in which an array lies in the blob."""
+    """A layout of an array in the blob."""
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """What tf-layers calls it: a constructor of ``Entry``, and the accessor of ``Blob`` with the same sizes."""
+        """Its name in tf-layers: a constructor of ``Entry`` and a method of ``Blob`` that takes the same sizes."""
 
     @abstractmethod
     def sizes(self, shape: Sequence[int]) -> list[int | tuple[int, ...]]:
-        """The sizes that constructor and accessor take, for an array of ``shape``."""
+        """The sizes that both take for an array of ``shape``."""
 
     @abstractmethod
     def packed(self, shape: Sequence[int]) -> int:
-        """How many elements the array takes in the blob."""
+        """The number of elements in the blob of an array of ``shape``."""
 
 
 @dataclass(frozen=True)
 class Vector(Packing):
-    """The array as it is."""
+    """The array without changes."""
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ class Vector(Packing):
 
 @dataclass(frozen=True)
 class Matrices(Packing):
-    """``groups`` matrices, side by side along the last axis, each in panels of 16 columns."""
+    """``groups`` matrices that are concatenated along the last axis, each packed in panels of 16 columns."""
 
     groups: int = 1
 

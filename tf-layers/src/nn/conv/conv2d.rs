@@ -1,4 +1,4 @@
-//! Convolutions, channels last.
+//! Convolutions over images and sequences, channels last.
 
 use crate::Context;
 use crate::error::{Result, check_bias, require};
@@ -19,7 +19,7 @@ use crate::window::{Axis, window_axes};
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// // A pixel plus twice the one to the right of it. The matrix has 2 rows and 1 column, packed to 16.
+/// // A pixel plus twice its right neighbour. The matrix has 2 rows and 1 column, padded to 16.
 /// let mut kernel = [0.0; 32];
 /// (kernel[0], kernel[16]) = (1.0, 2.0);
 /// let layer = Conv2d {
@@ -45,17 +45,17 @@ pub struct Conv2d<'w> {
     pub kernel: Matrix<'w>,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
-    /// Applied to every element of the result.
+    /// Applied to every element of the output.
     pub activation: Activation,
-    /// Height and width of the kernel.
+    /// The height and width of the kernel.
     pub kernel_size: [usize; 2],
-    /// Vertical and horizontal step.
+    /// The vertical and horizontal stride.
     pub stride: [usize; 2],
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between taps. 1 means that they are neighbours.
     pub dilation: [usize; 2],
-    /// Groups of channels that do not mix; both channel counts are multiples.
+    /// The number of groups of channels. It divides the channels of x and of y.
     pub groups: usize,
-    /// Channels of x.
+    /// The channels of x.
     pub in_channels: usize,
     /// Zeros around the image: `[[top, bottom], [left, right]]`.
     pub padding: [[usize; 2]; 2],
@@ -71,7 +71,7 @@ pub struct Conv2d<'w> {
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// // Every second step plus twice the one behind it. The matrix has 2 rows and 1 column, packed to 16.
+/// // Every second step plus twice the next one. The matrix has 2 rows and 1 column, padded to 16.
 /// let mut kernel = [0.0; 32];
 /// (kernel[0], kernel[16]) = (1.0, 2.0);
 /// let layer = Conv1d {
@@ -97,17 +97,17 @@ pub struct Conv1d<'w> {
     pub kernel: Matrix<'w>,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
-    /// Applied to every element of the result.
+    /// Applied to every element of the output.
     pub activation: Activation,
-    /// Taps of the kernel.
+    /// The number of taps.
     pub kernel_size: usize,
-    /// Step from one output to the next.
+    /// The steps of x from one output to the next.
     pub stride: usize,
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between taps. 1 means that they are neighbours.
     pub dilation: usize,
-    /// Groups of channels that do not mix; both channel counts are multiples.
+    /// The number of groups of channels. It divides the channels of x and of y.
     pub groups: usize,
-    /// Channels of x.
+    /// The channels of x.
     pub in_channels: usize,
     /// Zeros before and after the sequence.
     pub padding: [usize; 2],
@@ -128,12 +128,12 @@ impl<'w> Conv1d<'w> {
         }
     }
 
-    /// The width of the result for an input of `width`; 0 if that is too short for the kernel.
+    /// The width of the output for an input of `width`. 0 if the input is narrower than the kernel.
     pub fn output_width(&self, width: usize) -> Result<usize> {
         Ok(self.as_2d().output_size([1, width])?[1])
     }
 
-    /// From x `[batch, width, in_channels]` to y `[batch, output_width, out_channels]`, which may accumulate, and be columns
+    /// Computes y `[batch, output_width, out_channels]` from x `[batch, width, in_channels]`. y may accumulate and may be columns
     /// of a wider tensor.
     pub fn run<'y>(
         &self,
@@ -165,18 +165,18 @@ impl Conv2d<'_> {
         len(&[self.groups, self.kernel.cols()])
     }
 
-    /// Whether every output pixel depends on the input pixel in its place alone.
+    /// Whether every output pixel depends on the input pixel at the same position only.
     fn is_pointwise(&self) -> bool {
         self.kernel_size == [1, 1] && self.stride == [1, 1] && self.padding == [[0, 0], [0, 0]]
     }
 
-    /// Height and width of the result for an image of `[height, width]`; 0 if that is too small for the kernel.
+    /// The height and width of the output for an image of `[height, width]`. 0 if the image is smaller than the kernel.
     pub fn output_size(&self, size: [usize; 2]) -> Result<[usize; 2]> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
-    /// From x `[batch, height, width, in_channels]` to y `[batch, output_height, output_width, out_channels]`, which may
-    /// accumulate, and be columns of a wider tensor.
+    /// Computes y `[batch, output_height, output_width, out_channels]` from x `[batch, height, width, in_channels]`. y may
+    /// accumulate and may be columns of a wider tensor.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,
@@ -196,7 +196,7 @@ impl Conv2d<'_> {
         Ok(y.into_view())
     }
 
-    /// From `x` of the dims `from` to `y`, whose dims but for the channels are `to`.
+    /// Computes `y` from `x` with dims `from`. `to` are the dims of `y` without the channels.
     fn compute(
         &self,
         isa: Isa,

@@ -1,4 +1,4 @@
-//! Depthwise convolutions: every channel by itself.
+//! Depthwise convolutions, channels last.
 
 use crate::Context;
 use crate::error::{Result, check_bias, check_len, require};
@@ -9,8 +9,8 @@ use crate::simd::Isa;
 use crate::tensor::{View, ViewMut, len};
 use crate::window::{Axis, channels_last, check_output, window_axes};
 
-/// A convolution of each channel with kernels of its own, over images `[batch, height, width, channels]`;
-/// a sequence is an image of height 1.
+/// A convolution of each channel with its own kernels, over images `[batch, height, width, channels]` or sequences `[batch, width,
+/// channels]`.
 ///
 /// ```
 /// use tf_layers::nn::{Activation, DepthwiseConv2d};
@@ -19,7 +19,7 @@ use crate::window::{Axis, channels_last, check_output, window_axes};
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// // Two channels over three steps. Neighbours are added in the first and subtracted in the second.
+/// // Two channels over three steps: the sums of neighbours in the first, their differences in the second.
 /// let layer = DepthwiseConv2d {
 ///     kernel: &[1.0, -1.0, 1.0, 1.0],
 ///     bias: None,
@@ -39,21 +39,21 @@ use crate::window::{Axis, channels_last, check_output, window_axes};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DepthwiseConv2d<'w> {
-    /// `[kernel_height · kernel_width, channels · multiplier]`, not packed.
+    /// `[kernel_height · kernel_width, channels · multiplier]`, row-major.
     pub kernel: &'w [f32],
     /// `[channels · multiplier]`
     pub bias: Option<&'w [f32]>,
-    /// Applied to every element of the result.
+    /// Applied to every element of the output.
     pub activation: Activation,
-    /// Height and width of the kernel.
+    /// The height and width of the kernel. A sequence has height 1.
     pub kernel_size: [usize; 2],
-    /// Vertical and horizontal step.
+    /// The vertical and horizontal stride.
     pub stride: [usize; 2],
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between taps. 1 means that they are neighbours.
     pub dilation: [usize; 2],
-    /// Channels of x.
+    /// The channels of x.
     pub channels: usize,
-    /// Outputs for each channel.
+    /// The number of outputs for each channel.
     pub multiplier: usize,
     /// Zeros around the image: `[[top, bottom], [left, right]]`.
     pub padding: [[usize; 2]; 2],
@@ -64,13 +64,13 @@ impl DepthwiseConv2d<'_> {
         window_axes(self.kernel_size, self.stride, self.dilation, self.padding, size)
     }
 
-    /// Height and width of the result for an image of `[height, width]`; 0 if that is too small for the kernel.
+    /// The height and width of the output for an image of `[height, width]`. 0 if the image is smaller than the kernel.
     pub fn output_size(&self, size: [usize; 2]) -> Result<[usize; 2]> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
-    /// From x `[batch, height, width, channels]` to y `[batch, output_height, output_width, channels · multiplier]`.
-    /// Sequences have no height.
+    /// Computes y `[batch, output_height, output_width, channels · multiplier]` from x `[batch, height, width, channels]`, or both
+    /// without height.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -82,7 +82,7 @@ impl DepthwiseConv2d<'_> {
         Ok(y.into_view())
     }
 
-    /// From `x` of the dims `from` to `y` of the dims `to`.
+    /// Computes `y` with dims `to` from `x` with dims `from`.
     fn compute(&self, isa: Isa, from: &[usize], x: &[f32], to: &[usize], y: &mut [f32]) -> Result<()> {
         let (batch, size, channels) = channels_last(from)?;
         let axes = self.axes(size)?;

@@ -1,4 +1,4 @@
-//! Plain recurrent layers.
+//! Recurrent layers without gates.
 
 use crate::Context;
 use crate::error::{Result, check_bias, require};
@@ -44,18 +44,18 @@ pub struct SimpleRnn<'w> {
     pub recurrent: Matrix<'w>,
     /// `[units]`
     pub bias: Option<&'w [f32]>,
-    /// The size of the state.
+    /// The number of elements of a state.
     pub units: usize,
-    /// Usually tanh.
+    /// The activation, usually tanh.
     pub activation: Activation,
-    /// Whether y has the state after every step, or only after the last.
+    /// Whether y holds the states after all steps, not only after the last one.
     pub return_sequences: bool,
     /// The order of the steps.
     pub direction: Direction,
 }
 
 impl SimpleRnn<'_> {
-    /// From x `[batch, steps, in]` to y `[batch, steps, units]` with `return_sequences`, else `[batch, units]`.
+    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch, units]`.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -65,7 +65,7 @@ impl SimpleRnn<'_> {
         Ok(self.run_with_states(cx, x, States::default(), y, None)?.0)
     }
 
-    /// Like [`SimpleRnn::run`], with a mask, a given initial state h, and the last one, which is empty if it is not asked for.
+    /// Like [`SimpleRnn::run`], with a mask and an initial state. Also returns the last state h, which is empty if not requested.
     pub fn run_with_states<'y, 'h, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -75,13 +75,13 @@ impl SimpleRnn<'_> {
         mut h: Option<ViewMut<'h, f32, 2>>,
     ) -> Result<(View<'y, f32, R>, View<'h, f32, 2>)> {
         let Self { units, direction, return_sequences, .. } = *self;
-        let given = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
-        let results = Results { y: given.y(&mut y)?, last: [given.last(&mut h)?] };
-        self.compute(cx.isa, given, results, cx.scratch)?;
+        let sequence = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
+        let results = Results { y: sequence.y(&mut y)?, last: [sequence.last(&mut h)?] };
+        self.compute(cx.isa, sequence, results, cx.scratch)?;
         Ok((y.into_view(), result(h)))
     }
 
-    /// The same for slices.
+    /// Computes the layer with checked arguments.
     fn compute(
         &self,
         isa: Isa,
