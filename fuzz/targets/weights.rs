@@ -44,6 +44,7 @@ fuzz_target!(|data: &[u8]| {
         let _ = blob.typed::<f64>(index, cols);
         let _ = blob.typed::<F16>(index, cols);
         let _ = blob.matrices(index, source.below(9), rows, cols);
+        let _ = blob.winograd(index, [source.below(9), source.below(9)], rows, cols);
         let _ = blob.matrix(index, usize::MAX / (rows + 1), cols);
     }
 });
