@@ -133,7 +133,7 @@ def patterns(
 ) -> None:
     """List which nodes each rule matched; for the others the nearest rule and why it failed."""
 
-    def work() -> None:
+    def work() -> int:
         options.check_limits(max_memory, time_limit)
         from tf2rust.conversion import match_layers
         from tf2rust.source import open_onnx, open_tensorflow, read_constants
@@ -151,8 +151,7 @@ def patterns(
             sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
         else:
             out.print(found.as_text())
-        if found.unmatched:
-            raise typer.Exit(1)
+        return 1 if found.unmatched else 0
 
     _guarded(work)
 
@@ -199,11 +198,11 @@ def _convert(open_source: Callable[[], Any], choices: Any) -> None:
     out.print(str(result.crate), markup=False)
 
 
-def _guarded(work: Callable[[], None]) -> None:
-    """Runs a command; what a user can act on becomes sentences and an exit code."""
+def _guarded(work: Callable[[], int | None]) -> None:
+    """Run a command and exit with the code that it returns; report errors as sentences with exit code 1 or 2."""
     try:
         with stage("running the command"):
-            work()
+            code = work()
     except ConversionError as error:
         for reason in error.reasons:
             err.print(f"error: {reason}", markup=False)
@@ -213,6 +212,8 @@ def _guarded(work: Callable[[], None]) -> None:
     except UsageError as error:
         err.print(f"error: {error}", markup=False)
         _exit(2)
+    if code:
+        _exit(code)
 
 
 def _exit(code: int) -> NoReturn:
