@@ -125,6 +125,7 @@ def test_patterns_of_an_unsupported_model(tmp_path: Path) -> None:
     done = tf2rust("patterns", model, "--json")
     found = json.loads(done.stdout)
     assert done.returncode == 1
+    assert "error:" not in done.stderr
     assert {u["node"]: u["op"] for u in found["unmatched"]} == {
         "node/d": "RandomUniformLike",
         "node/h": "RandomNormalLike",

@@ -133,7 +133,7 @@ def patterns(
 ) -> None:
     """List the nodes that each rule matched. For other nodes, list the nearest rule and why it failed."""
 
-    def work() -> None:
+    def work() -> int:
         options.check_limits(max_memory, time_limit)
         from tf2rust.conversion import match_layers
         from tf2rust.source import open_onnx, open_tensorflow, read_constants
@@ -151,8 +151,7 @@ def patterns(
             sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
         else:
             out.print(found.as_text())
-        if found.unmatched:
-            raise typer.Exit(1)
+        return 1 if found.unmatched else 0
 
     _guarded(work)
 
@@ -198,11 +197,11 @@ def _convert(open_source: Callable[[], Any], choices: Any) -> None:
     out.print(str(result.crate), markup=False)
 
 
-def _guarded(work: Callable[[], None]) -> None:
-    """Runs a command, and turns errors that a user can act on into messages and an exit code."""
+def _guarded(work: Callable[[], int | None]) -> None:
+    """Runs a command and exits with its code. Errors that a user can act on become messages and the code 1 or 2."""
     try:
         with stage("running the command"):
-            work()
+            code = work()
     except ConversionError as error:
         for reason in error.reasons:
             err.print(f"error: {reason}", markup=False)
@@ -212,6 +211,8 @@ def _guarded(work: Callable[[], None]) -> None:
     except UsageError as error:
         err.print(f"error: {error}", markup=False)
         _exit(2)
+    if code:
+        _exit(code)
 
 
 def _exit(code: int) -> NoReturn:

@@ -23,6 +23,7 @@ from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.listing import Listing, listing
 from tf2rust.onnx_import.match import Matched
 from tf2rust.onnx_import.naming import module_paths, name_layers
+from tf2rust.onnx_import.provenance import trace_weights
 from tf2rust.onnx_import.weights import model_file
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.passes.optimise import optimise
@@ -96,6 +97,7 @@ def _match(source: Source, dims: Mapping[str, int] | None) -> Matched:
 def _finish(source: Source, matched: Matched) -> tuple[Listing, LayerGraph]:
     graph = matched.graph if matched.unmatched else optimise(matched.graph)
     name_layers(graph, source.node_layers, module_paths(source.proto.graph))
+    trace_weights(graph, source.proto.graph, source.node_layers)
     return listing(matched, graph), graph
 
 

@@ -58,10 +58,13 @@ class Entry:
 
 @dataclass
 class WeightTable:
-    """All weights of a model; equal arrays, as of shared layers, are stored once."""
+    """All weights of a model; those of a layer that runs several times are stored once.
+
+    Arrays that are equal, but come from different weights of the model, stay apart: others may take their place.
+    """
 
     entries: list[Entry] = field(default_factory=list)
-    _index: dict[tuple[Packing, str], int] = field(default_factory=dict)
+    _index: dict[tuple[Packing, str], list[tuple[frozenset[str], int]]] = field(default_factory=dict)
     _of_layer: dict[Layer, dict[str, int]] = field(default_factory=dict)
 
     @staticmethod
@@ -71,20 +74,25 @@ class WeightTable:
         for layer in graph.walk():
             roles: dict[str, int] = {}
             for weight in layer.weights():
-                roles[weight.role] = table._add(weight, f"{names[layer]}_weight_{len(roles)}")
+                key = f"{names[layer]}_weight_{len(roles)}"
+                roles[weight.role] = table._add(weight, key, layer.sources, set(roles.values()))
             table._of_layer[layer] = roles
         return table
 
-    def _add(self, weight: Weight, key: str) -> int:
+    def _add(self, weight: Weight, key: str, sources: frozenset[str], own: set[int]) -> int:
+        """The index of the weight's entry, which may be that of another layer, but none of the layer's ``own``."""
         values = np.asarray(weight.array)
         # Its elements are put in order each time that they are read: the array may be a view of one that is needed too.
         digest = hashlib.sha256(f"{values.shape}{values.dtype}".encode())
         digest.update(np.asarray(values, order="C").data)
         identity = (weight.packing, digest.hexdigest())
-        if identity not in self._index:
-            self._index[identity] = len(self.entries)
-            self.entries.append(Entry(key, values, weight.packing))
-        return self._index[identity]
+        equal = self._index.setdefault(identity, [])
+        for others, index in equal:
+            if index not in own and (sources & others or not (sources or others)):
+                return index
+        equal.append((sources, len(self.entries)))
+        self.entries.append(Entry(key, values, weight.packing))
+        return len(self.entries) - 1
 
     def keys(self, layer: Layer) -> dict[str, str]:
         """The NPZ key of each of the layer's weights, by role."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.passes.branches import merge_branches
+from tf2rust.passes.duplicates import merge_duplicates
 from tf2rust.passes.fuse import fuse
 from tf2rust.passes.layout import cancel_transposes
 from tf2rust.passes.simplify import own_outputs, simplify
@@ -19,7 +21,10 @@ def optimise(graph: LayerGraph, owned: int | None = None) -> LayerGraph:
         for body in layer.bodies():
             made = optimise(body, layer.states if isinstance(layer, Loop) else None)
             body.outputs, body.layers = made.outputs, made.layers
+    merge_duplicates(graph)
     graph = cancel_transposes(graph)
+    if merge_branches(graph):
+        graph = cancel_transposes(graph)
     own_outputs(graph, owned)
     simplify(graph)
     return fuse(graph)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -64,3 +65,14 @@ def test_a_model_that_was_never_built() -> None:
     keras = library("keras")
     with pytest.raises(ConversionError, match="before it was ever called"):
         trace_keras(keras.Sequential([keras.layers.Dense(2)], name="empty"))
+
+
+def test_biases_of_zeros_stay() -> None:
+    keras = library("keras")
+    with quiet():
+        x = keras.Input((6, 6, 3), name="x")
+        y = keras.layers.Conv2D(4, 3)(x)
+        y = keras.layers.Dense(5)(keras.layers.Flatten()(y))
+        model, _ = trace_keras(keras.Model(x, y))
+    initializers = [onnx.numpy_helper.to_array(tensor) for tensor in export(model).graph.initializer]
+    assert sorted(a.size for a in initializers if a.dtype == np.float32 and not a.any()) == [4, 5]

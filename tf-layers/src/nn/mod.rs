@@ -31,6 +31,7 @@
 
 mod activation;
 mod attention;
+mod category_encoding;
 pub(crate) mod conv;
 mod dense;
 mod embedding;
@@ -41,6 +42,7 @@ mod scale_shift;
 
 pub use activation::Activation;
 pub use attention::{Attention, Mask};
+pub use category_encoding::CategoryEncoding;
 pub use conv::{
     Conv1d, Conv2d, Conv3d, ConvTranspose, DeformConv, DepthwiseConv2d, DynamicConv, EmbeddingConv1d,
     WinogradConv2d,

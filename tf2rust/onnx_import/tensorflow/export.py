@@ -10,6 +10,7 @@ import onnx
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.own_operators import attach, is_own_operator
 from tf2rust.onnx_import.tensorflow import handlers
+from tf2rust.onnx_import.tensorflow.biases import zero_biases_kept
 from tf2rust.onnx_import.tensorflow.messages import message_of
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.traced import TracedModel
@@ -39,9 +40,11 @@ def _optimise(model: TracedModel) -> Any:
     graph_def = tf_loader.fix_freezing_errors_part2(model.graph_def)
     _make_inlinable(graph_def)
     try:
-        with tf.Graph().as_default():
+        with tf.Graph().as_default(), zero_biases_kept(graph_def) as restore:
             tf.import_graph_def(graph_def, name="")
-            return tf_loader.tf_optimize(list(model.inputs.values()), list(model.outputs.values()), graph_def)
+            made = tf_loader.tf_optimize(list(model.inputs.values()), list(model.outputs.values()), graph_def)
+            restore(made)
+            return made
     except Exception as error:  # TensorFlow's exceptions have no common base but this one
         raise ConversionError(f"TensorFlow cannot inline the functions of the graph: {message_of(error)}.") from error
 

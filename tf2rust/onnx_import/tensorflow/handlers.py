@@ -92,6 +92,38 @@ def _bucketize(graph: Any, node: Any, **_: Any) -> None:
     build.finish("Sub", build.constant(len(boundaries), np.int32), counted)
 
 
+def _dense_bincount(graph: Any, node: Any, **parts: Any) -> None:
+    """The sum or the maximum of one-hot vectors, where the number of bins is known; otherwise tf2onnx' own handler.
+
+    A bin counts the elements of a row that are its index; those outside of the bins are in none.
+    """
+    bins = _bins(graph, node.inputs[1])
+    weights, is_binary = graph.get_shape(node.input[2]), node.get_attr_value("binary_output", False)
+    if bins is None or weights is None or 0 not in weights:
+        library("tf2onnx.onnx_opset.tensor").Bincount.version_13(graph, node, **parts)
+        return
+    build = _Builder(graph, node)
+    counted = library("tf2onnx.utils").map_onnx_to_numpy_type(build.dtype)
+    indices, dtype = build.inputs[0], build.input_dtype()
+    if (dtype, counted) != (np.int32, np.float32):  # other pairs are not known to every engine
+        indices, dtype = build.add("Cast", indices, to=7), np.int64
+    encoded = build.add("OneHot", indices, build.constant([bins], dtype), build.constant([0, 1], counted), axis=-1)
+    build.finish("ReduceMax" if is_binary else "ReduceSum", encoded, build.constant([-2], np.int64), keepdims=0)
+
+
+def _bins(graph: Any, size: Any) -> int | None:
+    """The number that ``size`` is: a constant, or one that is both the lower and the upper bound of something else."""
+    if size.is_const():
+        return int(size.get_tensor_value(as_list=False))
+    if size.type not in ("Minimum", "Min") or len(size.inputs) != 2:
+        return None
+    highest = [node for node in size.inputs if node.is_const()]
+    inner = [node for node in size.inputs if node.type in ("Maximum", "Max")]
+    lowest = [node for other in inner for node in other.inputs if node.is_const()]
+    bounds = {int(node.get_tensor_value(as_list=False)) for node in (*highest, *lowest)}
+    return bounds.pop() if highest and lowest and len(bounds) == 1 else None
+
+
 def _bitcast(graph: Any, node: Any, **_: Any) -> None:
     """The sign bit of a float32 as an int32: all that Keras uses a bitcast for (`signbit`, inside `argmax`).
 
@@ -182,12 +214,14 @@ def _renamed(op: str) -> Callable[..., None]:
 
 _HANDLERS: dict[str, Callable[..., None]] = {
     "Conv3D": _conv3d,
+    "DenseBincount": _dense_bincount,
     "Erfc": _erfc,
     "Expm1": _expm1,
     "Log1p": _log1p,
     "FloorDiv": _floor_div,
     "FloorMod": _floor_mod,
     "Bucketize": _bucketize,
+    "Bincount": _dense_bincount,
     "Bitcast": _bitcast,
     "BitwiseAnd": _renamed("BitwiseAnd"),
     "LogicalXor": _renamed("Xor"),

@@ -58,7 +58,7 @@ class Layer:
 
     Subclasses are dataclasses whose own fields are the layer's parameters. ``name`` is the Keras layer's name where it
     is known; ``nodes`` are the ONNX nodes the layer stands for, ``anchor`` the one that gave it its kind, ``rules``
-    how it came to be.
+    how it came to be. ``sources`` name what its weights come from: initializers and Keras layers.
     """
 
     is_data_movement: ClassVar[bool] = False
@@ -70,6 +70,7 @@ class Layer:
     nodes: tuple[str, ...] = ()
     anchor: str = ""
     rules: tuple[str, ...] = ()
+    sources: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
+from tf2rust.ops.indexing.category_encoding import CategoryEncoding
 from tf2rust.ops.indexing.data_dependent import Compress, NonZero, Unique
 from tf2rust.ops.indexing.embedding import Embedding
 from tf2rust.ops.indexing.gather import Gather, GatherElements, GatherND
@@ -95,6 +96,12 @@ def _(layer: OneHot, site: Site) -> dict[str, Expr]:
 @layer_call.register
 def _(layer: OneHot, site: Site) -> Expr:
     return Item(f"{_OPS}::one_hot")(CX, layer.axis, *site.inputs[:2], *site.outputs)
+
+
+@layer_call.register
+def _(layer: CategoryEncoding, site: Site) -> Expr:
+    mode = Item("tf_layers::nn::CategoryEncoding").of({"count": "Count", "multi_hot": "MultiHot"}[layer.output_mode])
+    return mode.method("run", CX, *site.inputs, *site.outputs)
 
 
 @data_dependent_dims.register

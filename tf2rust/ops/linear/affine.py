@@ -54,8 +54,8 @@ class Affine(Layer):
             return None
         factor, summand = channels
         kernel = self.kernel if (factor == 1).all() else _f32(self.scaled_kernel(factor))
-        if self.bias is None and not summand.any():
-            return replace(self, kernel=kernel)
+        if self.bias is None and not summand.any() and np.signbit(summand).all():
+            return replace(self, kernel=kernel)  # a factor alone; a bias of zeros is one, which may be trained further
         bias = 0.0 if self.bias is None else self.bias.astype(np.float64)
         return replace(self, kernel=kernel, bias=_f32(bias * factor + summand))
 

@@ -66,7 +66,8 @@ class Reduce(Layer):
         return replace(self, axes=consumer.axes + self.axes)
 
 
-def _axes(node: Node, infos: ValueInfos) -> list[int]:
+def reduced_axes(node: Node, infos: ValueInfos) -> list[int]:
+    """The axes that a node reduces, in order."""
     rank = len(infos.shape(node.x))
     if node.op.startswith("Global"):
         return list(range(2, rank))
@@ -88,7 +89,7 @@ def reduced(shape: Dims, axes: Sequence[int], keepdims: bool) -> Dims:
 def _reduce(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data = infos[node.x]
     keepdims = node.op.startswith("Global") or bool(node.attr("keepdims", 1))
-    shape = reduced(data.shape, _axes(node, infos), keepdims)
+    shape = reduced(data.shape, reduced_axes(node, infos), keepdims)
     if node.op == "ReduceProd" and data.dims is not None and len(data.shape) == 1 and shape in ((), (1,)):
         return [ValueInfo.of_dims(np.asarray([product(data.dims), None], dtype=object)[:-1].reshape(shape), data.dtype)]
     return [ValueInfo(data.dtype, shape)]
@@ -104,7 +105,7 @@ def reduce(m: Match, b: Builder) -> RuleResult:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(known)}")
     function = {"GlobalAveragePool": "Mean", "GlobalMaxPool": "Max"}.get(m.root.op) or _FUNCTIONS[m.root.op]
     keepdims = m.root.op.startswith("Global") or bool(m.root.attr("keepdims", 1))
-    axes = _axes(m.root, b.infos)
+    axes = reduced_axes(m.root, b.infos)
     if not axes:
         return Reshape(inputs=[x], outputs=[y])
     return chain(b, [function], axes, keepdims, x, y)
@@ -126,7 +127,7 @@ def chain(b: Builder, functions: Sequence[str], axes: Sequence[int], keepdims: b
 def reduce_norm(m: Match, b: Builder) -> RuleResult:
     """Over several axes, a sum of squares continues as a sum, and a norm as a norm. A logarithm comes last."""
     x, y = b.value(m["x"]), b.value(m.y)
-    axes, keepdims = _axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
+    axes, keepdims = reduced_axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
     if x.dtype != "float32" or not axes:
         return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is float32 over axes")
     functions = {"SumSquare": ["SumSquare", "Sum"]}.get(_NORMS[m.root.op], [_NORMS[m.root.op]])
@@ -140,7 +141,7 @@ def reduce_norm(m: Match, b: Builder) -> RuleResult:
 def reduce_log_sum_exp(m: Match, b: Builder) -> RuleResult:
     """log Σ exp(x − max) + max, which cannot overflow."""
     x, y = b.value(m["x"]), b.value(m.y)
-    axes, keepdims = _axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
+    axes, keepdims = reduced_axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
     if x.dtype not in ("float32", "float64") or not axes:
         return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is floats over axes")
     highest = b.temporary(x, reduced(x.shape, axes, True))

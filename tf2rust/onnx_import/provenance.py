@@ -1,0 +1,44 @@
+"""Which of the model's own weights a layer's arrays come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import onnx
+
+from tf2rust.ops.core.layer import LayerGraph
+
+_NONE: frozenset[str] = frozenset()
+
+
+def trace_weights(graph: LayerGraph, proto: onnx.GraphProto, node_layers: Mapping[str, str]) -> None:
+    """Set the ``sources`` of every layer: the initializers that its nodes read, and the Keras layers of these nodes.
+
+    A node reads an initializer directly or through nodes that compute constants.
+    """
+    read = dict(_initializers(proto, {}))
+    for layer in graph.walk():
+        sources = {source for node in layer.nodes for source in read.get(node, _NONE)}
+        layer.sources = frozenset(
+            sources | {f"layer {node_layers[node]}" for node in layer.nodes if node in node_layers}
+        )
+
+
+def _initializers(
+    graph: onnx.GraphProto, outside: Mapping[str, frozenset[str]]
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """The nodes of a graph and of its bodies, each with the initializers of several elements that it reads."""
+    constants = {**outside}
+    for tensor in graph.initializer:
+        constants[tensor.name] = frozenset({tensor.name}) if list(tensor.dims) not in ([], [1]) else _NONE
+    for node in graph.node:
+        inputs = [name for name in node.input if name]
+        sources = _NONE.union(*(constants.get(name, _NONE) for name in inputs))
+        if node.op_type == "Constant" and not node.domain:
+            sources = frozenset(node.output)
+        if all(name in constants for name in inputs):
+            constants.update((name, sources) for name in node.output)
+        yield node.name, sources
+        for attribute in node.attribute:
+            for body in (attribute.g, *attribute.graphs):
+                yield from _initializers(body, constants)
