@@ -121,11 +121,11 @@ def _chunks(writer: Writer, chunked: Chunking, used: set[str]) -> Chunks:
     """The Rust of the chunks."""
     inline = writer.dims.inline()
     reads, writes = list(writer.inputs.values()), list(writer.outputs.values())
-    variables = [*writer.ports.values(), *writer.written.values()]
-    names: list[Expr] = []
-    for name in variables:
-        lent = any(writer.written.get(port) is name and writer.port_needs_reborrow(port) for port in writes)
-        names.append(Token("_") if name.text not in used else Token(f"mut {name}") if lent else name)
+    reborrowed = writer.reborrowed_outputs()
+    names = [name if name.text in used else Token("_") for name in writer.ports.values()]
+    for port, name in writer.written.items():
+        mutable = Token(f"mut {name}") if port.name in reborrowed else name
+        names.append(mutable if name.text in used else Token("_"))
     values = [Token("inputs").field(p.field).method("to_view", inline.dims(p.shape)).tried() for p in reads]
     values += [Token("outputs").field(p.field).method("tensor", inline.dims(p.shape)).tried() for p in writes]
     types = [Item("tf_layers::tensor::View", f"<'a, {p.rust_type}, {len(p.shape)}>") for p in reads]

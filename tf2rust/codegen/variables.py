@@ -145,9 +145,10 @@ class Variables:
         """Whether the residual input is copied to where the layer adds to it: the output is written twice."""
         return isinstance(layer, Affine) and layer.residual is not None and layer not in self.memory.inplace
 
-    def port_needs_reborrow(self, port: Port) -> bool:
-        """``needs_reborrow`` of the place where an output is."""
-        return any(p.output == port.name and self.needs_reborrow(p) for p in self.memory.allocations.values())
+    def reborrowed_outputs(self) -> set[str]:
+        """The names of the outputs whose views are needed again after they were written."""
+        allocations = [a for a in self.memory.allocations.values() if a.output is not None]
+        return {str(a.output) for a in allocations if self.needs_reborrow(a)}
 
     def bind(self, value: Value, wanted: str, call: Expr) -> Let:
         """Names what ``call`` gives as the view of ``value``."""
