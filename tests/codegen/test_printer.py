@@ -112,6 +112,17 @@ STATEMENTS: list[Stmt] = [
     *(let("y", Token("x" * n).method("reshape", array(["batch", 2, 3])).tried()) for n in range(50, 85)),
     *(let("y", SELF.field("x" * n).method("run", "cx", "a", "b").tried()) for n in range(50, 85)),
     *(
+        ExprStmt(
+            Item("tf_layers::ops::softmax")(
+                "cx", 1, Token("x" * n).method("reshape", array(["n", 12])).tried(), "y" * 20
+            )
+            .tried()
+            .method("reshape", array(["n", 3, 4]))
+            .tried()
+        )
+        for n in range(1, 60)
+    ),
+    *(
         ExprStmt(Token("sizes").method("bind", string("x" * n), string("[n, 6]"), ref(array(["a", 2]))))
         for n in range(1, 80)
     ),

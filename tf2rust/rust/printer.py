@@ -112,7 +112,11 @@ def layout(value: Expr, indent: int, before: str = "", after: str = "") -> list[
         return [single]
     if isinstance(value, Binary) and value.operator == "/" and indent + width(f"{before}{value.left}") < WIDTH:
         return [f"{before}{value.left}", f"    / {value.right}{after}"]
-    if _is_block(chain[0]) and len(chain) == 2 and indent + width(f"{before}{chain[0]}") > WIDTH:
+    if (
+        _is_block(chain[0])
+        and len(chain) == 2
+        and indent + width(f"{before}{chain[0]}") > WIDTH - _reserved(chain[0], 1)
+    ):
         return _on_block(chain[0], chain[1], indent, before, after)
     if len(chain) > 1 and _bracket(chain[-1]) is None:
         return [f"{before}{chain[0]}", *(f"    {line}" for line in _links(chain[1:], indent + INDENT, after))]

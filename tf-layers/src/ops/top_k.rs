@@ -47,14 +47,14 @@ fn sorted_before<T: Number>(greatest: bool, a: T, b: T) -> bool {
 /// # Errors
 ///
 /// If x has no such axis, k exceeds it, or the dims do not match.
-pub fn top_k<'y, T: Number, const R: usize>(
+pub fn top_k<'v, 'i, T: Number, const R: usize>(
     _: &mut Context<'_>,
     axis: usize,
     largest: bool,
     x: View<'_, T, R>,
-    mut values: ViewMut<'y, T, R>,
-    mut indices: ViewMut<'y, i64, R>,
-) -> Result<(View<'y, T, R>, View<'y, i64, R>)> {
+    mut values: ViewMut<'v, T, R>,
+    mut indices: ViewMut<'i, i64, R>,
+) -> Result<(View<'v, T, R>, View<'i, i64, R>)> {
     let mut expected = x.dims();
     let dims = around(&expected, axis, 1)?;
     let k = values.dims()[axis];

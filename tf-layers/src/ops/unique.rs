@@ -63,15 +63,15 @@ impl Unique {
     ///
     /// If x has no such axis, or the dims of an output do not match the [`count`](Self::count).
     #[allow(clippy::type_complexity)]
-    pub fn run<'y, T: Number, const R: usize>(
+    pub fn run<'y, 'i, 'v, 'c, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
         mut y: ViewMut<'y, T, R>,
-        mut indices: ViewMut<'y, i64, 1>,
-        mut inverse: ViewMut<'y, i64, 1>,
-        mut counts: ViewMut<'y, i64, 1>,
-    ) -> Result<(View<'y, T, R>, View<'y, i64, 1>, View<'y, i64, 1>, View<'y, i64, 1>)> {
+        mut indices: ViewMut<'i, i64, 1>,
+        mut inverse: ViewMut<'v, i64, 1>,
+        mut counts: ViewMut<'c, i64, 1>,
+    ) -> Result<(View<'y, T, R>, View<'i, i64, 1>, View<'v, i64, 1>, View<'c, i64, 1>)> {
         let (dims, [count]) = (x.dims(), indices.dims());
         let slices = Slices { dims: around(&dims, self.axis, 1)?, x: x.as_slice()? };
         check_joined_dims(&[&dims[..self.axis], &[count], &dims[self.axis + 1..]], &y.dims())?;

@@ -73,13 +73,13 @@ impl MaxPool {
     /// # Errors
     ///
     /// As [`run`](Self::run), or if `indices` does not have the dims of y.
-    pub fn run_with_indices<'y, T: Number, const R: usize>(
+    pub fn run_with_indices<'y, 'i, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
         x: View<'_, T, R>,
         mut y: ViewMut<'y, T, R>,
-        mut indices: ViewMut<'y, i64, R>,
-    ) -> Result<(View<'y, T, R>, View<'y, i64, R>)> {
+        mut indices: ViewMut<'i, i64, R>,
+    ) -> Result<(View<'y, T, R>, View<'i, i64, R>)> {
         let to = y.dims();
         require(indices.dims() == to, "indices", "have the dims of y")?;
         let found = Some(indices.as_mut_slice()?);
