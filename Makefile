@@ -1,9 +1,9 @@
-# Everything that can be done here, from a machine that has Python, cargo and make.
+# All tasks of the project; CONTRIBUTING.md describes them. They need Python, cargo and make.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The lock names what was tested; its newest packages want Python 3.11.
+# The lock lists the tested versions; the newest of them need Python 3.11.
 LOCK := $(shell $(PYTHON) -c 'import sys; print("-c requirements.lock" if sys.version_info >= (3, 11) else "")')
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
@@ -15,7 +15,7 @@ test: lint test-rust test-python
 demo: $(VENV)/installed
 	$(BIN)/python -m demo
 
-# Side by side with ONNX Runtime, tract and rten; a quarter of an hour on a quiet machine.
+# Benchmark against ONNX Runtime, tract and rten: 15 minutes on a quiet machine.
 bench: $(VENV)/installed
 	$(BIN)/python -m bench
 
@@ -30,7 +30,7 @@ lint: $(VENV)/installed
 	cd tf-layers && cargo clippy --release --no-default-features -- -D warnings
 	cd tf-layers && RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
 
-# All tests, with every generated crate under clippy; `make test` puts some under it.
+# All tests, with clippy on every generated crate; `make test` runs clippy on some.
 zoo-lint: $(VENV)/installed
 	TF2RUST_ZOO_LINT=1 $(BIN)/pytest
 
@@ -40,29 +40,29 @@ test-rust:
 test-python: $(VENV)/installed
 	$(BIN)/pytest
 
-# Every family of keras.applications at full size: an hour, 8 GB of memory and 20 GB of disk. `make test` has small ones.
+# Every family of keras.applications at full size: one hour, 8 GB of memory, 20 GB of disk. `make test` has small ones.
 applications: $(VENV)/installed
 	TF2RUST_APPLICATIONS=full $(BIN)/pytest tests/applications
 
-# The tests of tf-layers on this machine's instruction sets with debug assertions, overflow checks and AddressSanitizer, which
-# rustup's compilers bring along and Debian's do not. It is no stable option of the compiler: hence the variable.
+# The tests of tf-layers with debug assertions, overflow checks and AddressSanitizer, which rustup's compilers include and
+# Debian's do not. The sanitizer is not a stable option of the compiler, so RUSTC_BOOTSTRAP is needed.
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 checked:
 	cd tf-layers && RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
 		cargo test --profile checked --target $(HOST) --lib --tests
 
-# tf-layers and generated crates on processors that this machine is not. Wants Debian's apt-get (no root, unless the lists of
-# packages are empty): 240 MB to fetch once, 1.4 GB of disk; some 25 minutes the first time on two cores with other work.
+# tf-layers and generated crates on emulated processors. Needs Debian's apt-get (root only if its package lists are empty),
+# a download of 240 MB, 1.4 GB of disk, and about 25 minutes the first time on two shared cores.
 emulated: $(VENV)/installed
 	$(BIN)/python -m tests.emulated
 
-# Mutated files of every kind that is read, until interrupted or for SECONDS=…; `make test` runs some thousand.
-# What is found is stored in tests/fuzz/findings, made small.
+# Converts mutated files of every kind, until interrupted or for SECONDS=…; `make test` runs a few thousand. Findings are
+# minimised and stored in tests/fuzz/findings.
 fuzz: $(VENV)/installed
 	$(BIN)/python -m tests.fuzz --keep --workers 2 --seed $$(date +%s) $(if $(SECONDS),--seconds $(SECONDS))
 
-# libFuzzer on tf-layers and on three generated crates, with AddressSanitizer, SECONDS=… each. It needs a C++ compiler
-# and, as `checked` does, compilers by rustup; the flags are those of cargo-fuzz, which need not be there.
+# libFuzzer with AddressSanitizer on tf-layers and three generated crates, SECONDS=… each. Needs a C++ compiler and, like
+# `checked`, a rustup toolchain. The flags are those of cargo-fuzz, which is not needed.
 FUZZ_TARGETS = npz weights predict_cnn predict_lstm predict_transformer
 FUZZ_FLAGS = -Zsanitizer=address --cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module $(addprefix \
 	-Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
@@ -77,8 +77,7 @@ fuzz-rust: $(VENV)/installed
 			|| exit 1; \
 	done
 
-# Known vulnerabilities, licences and sources of what tf-layers and the converter depend on. Wants cargo-deny, and a network that
-# reaches the databases of advisories.
+# Known vulnerabilities, licences and sources of all dependencies. Needs cargo-deny and access to the advisory databases.
 audit: $(VENV)/installed
 	cargo deny --manifest-path tf-layers/Cargo.toml --config deny.toml check
 	$(PYTHON) -m venv build/audit
@@ -90,7 +89,7 @@ $(VENV)/installed: pyproject.toml requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check $(LOCK) --editable '.[tf,dev]'
 	touch $@
 
-# Writes the lock anew from what is installed.
+# Writes the lock from the installed packages.
 lock: $(VENV)/installed
 	$(BIN)/pip freeze --exclude-editable | sort -f > requirements.lock
 

@@ -35,6 +35,15 @@ MISFITS: dict[str, tuple[Node, str]] = {
     "empty_bias": (node("Conv", _IMAGE, _KERNEL, const([], "float32")), "does not fit 4 filters"),
     "long_bias": (node("ConvTranspose", _IMAGE, _TURNED, const([1.0] * 5, "float32")), "does not fit 4 filters"),
     "cache_of_another_rank": (node("TensorScatter", _CACHE, floats(3, 4), opset=24), "are of different ranks"),
+    "regions_of_rank_1": (node("MaxRoiPool", _IMAGE, floats(5), pooled_shape=[2, 2]), "MaxRoiPool takes rank 2"),
+    "regions_of_four_numbers": (node("MaxRoiPool", _IMAGE, floats(2, 4), pooled_shape=[2, 2]), "have 4 numbers each"),
+    "regions_of_integers": (node("MaxRoiPool", _IMAGE, integers(2, 5), pooled_shape=[2, 2]), "unsupported dtype int64"),
+    "regions_to_one_number": (node("MaxRoiPool", _IMAGE, floats(2, 5), pooled_shape=[2]), "`pooled_shape` is [2]"),
+    "regions_to_nothing": (node("MaxRoiPool", _IMAGE, floats(2, 5), pooled_shape=[0, 2]), "`pooled_shape` is [0, 2]"),
+    "regions_without_scale": (
+        node("MaxRoiPool", _IMAGE, floats(2, 5), pooled_shape=[2, 2], spatial_scale=0.0),
+        "`spatial_scale` is 0.0, which must be positive",
+    ),
     "number_of_another_dtype": (
         node("Pad", integers(3, 2, low=0, dtype="uint32"), const([1, 0, 0, 2]), const(2**63 - 1)),
         "it fills uint32 with int64",

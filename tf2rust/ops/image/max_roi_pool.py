@@ -38,9 +38,9 @@ def max_roi_pool(m: Match, b: Builder) -> RuleResult:
     """Channels-first input and output: the layout pass removes the transposes around the layer."""
     x, regions, y = b.value(m["x"]), b.value(m["regions"]), b.value(m.y)
     scale = m.root.attr("spatial_scale", 1.0)
-    if x.dtype != "float32":
-        return m.reject(f"unsupported dtype {x.dtype} (supported: float32)")
-    if regions.shape[1] != 5:
+    if unsupported := {x.dtype, regions.dtype} - {"float32"}:
+        return m.reject(f"unsupported dtype {unsupported.pop()} (supported: float32)")
+    if isinstance(regions.shape[1], int) and regions.shape[1] != 5:
         return m.reject(f"its regions have {regions.shape[1]} numbers each; five are an index and two corners")
     if not scale > 0:
         return m.reject(f"its attribute `spatial_scale` is {scale}, which must be positive")
