@@ -226,7 +226,7 @@ def test_converting_again_replaces_the_crate_and_keeps_what_is_not_of_it(mlp: Pa
     (crate / "src" / "model.rs").write_text("edited")
     done = tf2rust(*convert)
     assert done.returncode == 0
-    assert "note: rust_generated_code/src/model.rs was edited; what it held is now in" in done.stderr
+    assert "note: rust_generated_code/src/model.rs was edited; the edited file is now" in done.stderr
     assert (crate / "target").is_dir()
     kept = {"Cargo.lock": "cargo's", "tests/mine.rs": "mine", "src/model.rs.old": "edited"}
     assert {name: (crate / name).read_text() for name in kept} == kept

@@ -19,7 +19,7 @@ from tf2rust.npz import read_npz
 from tf2rust.options import dims
 from tf2rust.thresholds import read_thresholds
 
-WANTED = "--path_to_fv wants an NPZ of features"
+WANTED = "--path_to_fv expects an NPZ file of features"
 
 
 def npy(array: object) -> bytes:

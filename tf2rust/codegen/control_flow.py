@@ -1,4 +1,4 @@
-"""The Rust of layers that run others: ``for``, ``while`` and ``if``, with the statements of their bodies inside."""
+"""The Rust of loops and Ifs: ``for``, ``while`` and ``if`` blocks with the statements of their bodies."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Body = Callable[[LayerGraph], LayerCode]
 
 
 def if_code(variables: Variables, layer: If, inputs: Sequence[Expr], write: Body) -> LayerCode:
-    """Runs one of two bodies; both write the outputs to the same places."""
+    """An ``if`` that runs one of two bodies, which write their outputs to the same memory."""
     for inner, outer in layer.captured():
         variables.views[inner] = variables.read(outer)
     bodies = []
@@ -63,7 +63,9 @@ def if_code(variables: Variables, layer: If, inputs: Sequence[Expr], write: Body
 
 
 def loop_code(variables: Variables, layer: Loop, inputs: Sequence[Expr], write: Body) -> LayerCode:
-    """The states begin as they are given; each step takes its parts, runs the layers, and hands on and collects."""
+    """A loop that copies the initial states, and in each step slices its inputs, runs the layers and writes its
+    results.
+    """
     return _Loop(variables, layer, inputs).lines(write)
 
 
@@ -83,7 +85,7 @@ class _Loop:
         self.count: Expr | None = None
 
     def lines(self, write: Body) -> LayerCode:
-        """The statements before the loop, the loop, and what is read of its results."""
+        """The statements before the loop, the loop, and the views of its results."""
         variables, layer = self.variables, self.layer
         found = LayerCode(self._before())
         for inner, outer in layer.captured():
@@ -95,7 +97,7 @@ class _Loop:
         found.fields = inner_lines.fields
         body = [*first, *([Blank()] if first else []), *inner_lines.statements]
         if last and body:
-            body += [Blank(), Comment("The step's results, and what the next step begins with.")]
+            body += [Blank(), Comment("The results of the step, and the states of the next step.")]
         found.statements += self._loop([*body, *last])
         if layer.reports:
             steps = ref(array([self.step]))
@@ -105,11 +107,11 @@ class _Loop:
         return found
 
     def _before(self) -> list[Stmt]:
-        """The first states, and the number of steps."""
+        """The initial states, and the number of steps."""
         variables, layer = self.variables, self.layer
         first = zip(self.given[: layer.states], layer.outputs, strict=False)
         found: list[Stmt] = [_copy(x, variables.write(y)) for x, y in first]
-        # Without a step nothing else gives them their size.
+        # If there are no steps, nothing else sets the size of these outputs.
         unsized = [
             value
             for value in self.collected
@@ -124,7 +126,7 @@ class _Loop:
         return [*self.dims.take_pending(), *found]
 
     def _first(self) -> list[Stmt]:
-        """What a step reads: the states, and its parts of the sequences."""
+        """The inputs of a step: the states, and its slices of the sequences."""
         variables, layer = self.variables, self.layer
         found: list[Stmt] = []
         for state in self.states:
@@ -137,13 +139,13 @@ class _Loop:
         return found
 
     def _last(self) -> list[Stmt]:
-        """What a step hands on."""
+        """The results of a step: its slices of the outputs, the condition and the next states."""
         variables, layer = self.variables, self.layer
         found: list[Stmt] = []
         for along, part, whole in zip(layer.collected, self.made[layer.states :], self.collected, strict=False):
             found.append(ExprStmt(self._scan("scan_write", along, variables.read(part), variables.write(whole))))
         if self.holds is not None:
-            # Before the states are those of the next step: the condition may be one of them.
+            # This must precede the update of the states: the condition may be one of them.
             found.append(Assign(self.holds, _is_true(variables.read(self.made[-1]))))
         for state, new in zip(self.states, self.made, strict=False):
             if self.allocations[state] is not self.allocations[new]:
@@ -163,7 +165,7 @@ class _Loop:
         return [let(self.step, Token("0"), mutable=True), Block("while", condition, tuple(counted))]
 
     def _scan(self, function: str, along: ScanAxis, *operands: Expr) -> Expr:
-        """The part of a sequence for one step, taken or put."""
+        """The call that reads or writes the slice of a sequence for one step."""
         at: Expr = self.step
         if along.backwards:
             assert self.count is not None
@@ -172,7 +174,7 @@ class _Loop:
 
 
 def _results(variables: Variables, outputs: Sequence[Value]) -> list[Stmt]:
-    """The views of what was written in a block."""
+    """The views of values that a block has written."""
     found: list[Stmt] = []
     for value in outputs:
         if value in variables.read_values:

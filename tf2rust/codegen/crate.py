@@ -1,4 +1,4 @@
-"""The files of a conversion: those of the crate, and the documents of the model."""
+"""The files of a conversion: the crate, and the files about the model."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ THRESHOLDS = f"{CRATE}/model/thresholds.json"
 
 @dataclass(frozen=True)
 class Files:
-    """Everything a conversion writes, before any of it is written."""
+    """All files of a conversion, before any is written."""
 
     texts: dict[str, str]
     arrays: dict[str, dict[str, np.ndarray]]
     binaries: dict[str, Iterable[bytes | memoryview]]
-    """The parts of each."""
+    """The contents of each file, in parts."""
     notes: list[str]
 
 
@@ -97,7 +97,7 @@ def collect(
 
 
 def overview(model: Model, graph: LayerGraph, title: str) -> bytes:
-    """``model_overview.png``: a box for each input and layer, with name, kind and shapes."""
+    """``model_overview.png``: a box with name, kind and shapes for each input and layer."""
     boxes = [Box(p.name, "Input", (), (p.about,)) for p in model.inputs]
     made = {value: i for i, value in enumerate(graph.inputs)}
     edges = []
@@ -134,7 +134,7 @@ def write_files(files: Files, folder: Path) -> None:
 
 
 def write_npz(file: Any, arrays: dict[str, np.ndarray]) -> None:
-    """Writes an NPZ that does not depend on the clock; keys may be any text (``numpy.savez`` takes no ``file``)."""
+    """Writes an NPZ file that is independent of the time. Any key is allowed (``numpy.savez`` rejects ``file``)."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:

@@ -1,4 +1,4 @@
-"""Dimensions as checked Rust: no shape that a caller passes can overflow."""
+"""Dimensions as checked Rust arithmetic: no shape that a caller passes can overflow."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _MODULE = "tf_layers::dims"
 
 
 def product_of(factors: Sequence[Expr]) -> Expr:
-    """Their product, checked for overflow."""
+    """The product, checked for overflow."""
     return factors[0] if len(factors) == 1 else Item(f"{_MODULE}::product")(ref(array(factors))).tried()
 
 
 class DimWriter:
-    """Writes dimensions as ``usize`` expressions with ``?`` inside; ``names`` gives the symbolic ones their variables.
+    """Writes dimensions as ``usize`` expressions that use ``?``; ``names`` maps symbolic dimensions to variables.
 
-    Each other dimension is computed once: it gets a variable of its own in ``pending``, in front of the statement that
-    uses it first. Without ``locals`` to take names from, it is written where it stands.
+    Every other dimension is computed once: its variable is defined in ``pending``, before the first statement that uses
+    it. Without ``locals`` for new variables, it is written inline.
     """
 
     def __init__(self, names: Mapping[str, str], locals: Names | None = None) -> None:
@@ -30,18 +30,18 @@ class DimWriter:
         self._named: dict[DimExpr, Token] = {}
 
     def inline(self) -> DimWriter:
-        """A writer that names nothing, for another function than the one whose variables this one knows."""
+        """A writer without variables, for code in another function."""
         return DimWriter(self.names)
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        """Variables that are defined inside are not known behind it."""
+        """Limits variables that are defined inside the ``with`` block to that block."""
         before = dict(self._named)
         yield
         self._named = before
 
     def take_pending(self) -> list[Let]:
-        """The definitions of the variables named since the last call."""
+        """The definitions of the variables that were added since the last call."""
         pending, self.pending = self.pending, []
         return pending
 

@@ -1,4 +1,4 @@
-"""The generated model as data: what the templates of ``model.rs`` and its neighbours are filled with."""
+"""The generated model as data for the templates."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ class Chunks:
 
 @dataclass
 class Model:
-    """Everything about a model that the templates need."""
+    """All data of a model that the templates need."""
 
     inputs: list[Port]
     outputs: list[Port]
     symbolic: list[str]
-    """The symbolic dimensions, by name."""
+    """The names of the symbolic dimensions."""
     variables: list[str]
     """The variables that hold them."""
     fields: list[ModelField]
     """The fields of all layers."""
     statements: list[Stmt]
-    """What runs the layers, with comments."""
+    """The statements that run the layers, with comments."""
     buffers: list[str]
     weights: WeightTable
     names: dict[Layer, str]
@@ -70,7 +70,7 @@ class Model:
         return any("'w" in str(item.type) for item in self.fields)
 
     def items(self) -> Iterator[Item]:
-        """The items of tf-layers that fields and statements name."""
+        """The items of tf-layers in fields and statements."""
         exprs = [e for item in self.fields for part in (item.type, item.value) for e in part.walk()]
         exprs += [e for statement in self.statements for e in statement.exprs()]
         if self.chunks is not None:
@@ -79,7 +79,7 @@ class Model:
 
 
 def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
-    """Turns a finished graph of layers into Rust."""
+    """Turns an optimised graph of layers into Rust."""
     names = _layer_names(graph)
     memory = plan(graph, inplace=inplace, memdrop=memdrop)
     fields = Names(["n"])
@@ -139,13 +139,13 @@ def _chunks(writer: Writer, chunked: Chunking, used: set[str]) -> Chunks:
 
 
 def nest(parts: Sequence[Expr]) -> Tuple:
-    """A tuple of ``parts``, or of tuples of them."""
+    """A tuple of ``parts``, or of nested tuples if there are too many."""
     while len(parts) > _GROUP:
         parts = [nest(parts[i : i + _GROUP]) for i in range(0, len(parts), _GROUP)]
     return Tuple(tuple(parts))
 
 
 def _layer_names(graph: LayerGraph) -> dict[Layer, str]:
-    """Every layer's own name: the second ``dense`` is ``dense_2``."""
+    """A unique name for every layer: the second ``dense`` is ``dense_2``."""
     names = Names()
     return {layer: names.unique(layer.name or snake_case(layer.kind)) for layer in graph.walk()}

@@ -1,4 +1,4 @@
-"""The text files of the crate, from templates."""
+"""Renders the crate's text files from templates."""
 
 from __future__ import annotations
 
@@ -61,16 +61,16 @@ _TEMPLATES = (
 
 _PART_TEMPLATES = ("Cargo.toml", "build.rs", "src/lib.rs")
 _GROUP = 32
-"""Fields that one function initialises at most; the compiler's time grows with more than the square of their number."""
+"""The maximum number of fields initialised in one function; compile time grows faster than quadratically."""
 _PART_BYTES = 24 << 20
-"""What one crate embeds of the weights at most: the compiler takes 5 to 12 times as much memory for it."""
+"""The maximum bytes of weights embedded by one crate; the compiler needs 5 to 12 times as much memory."""
 
 
 @dataclass(frozen=True)
 class CrateOptions:
-    """What the crate is called and where it comes from.
+    """The name and the source of the crate.
 
-    ``tf_layers`` is a path to depend on instead of a copy of tf-layers in the crate.
+    ``tf_layers`` is a path dependency, instead of a copy of tf-layers in the crate.
     """
 
     model_name: str
@@ -81,7 +81,7 @@ class CrateOptions:
 
 @dataclass(frozen=True)
 class WeightsPart:
-    """A crate of its own for some of the weights, its folder in the crate, and where it finds tf-layers."""
+    """A separate crate for some of the weights: its name, its folder in the crate, and its tf-layers dependency."""
 
     crate: str
     folder: str
@@ -95,7 +95,7 @@ class WeightsPart:
 
 @dataclass(frozen=True)
 class FieldGroup:
-    """Fields of the model that one function makes: name, type and initialiser; whether that reads weights."""
+    """Fields of the model that one function initialises, and whether that reads weights."""
 
     fields: tuple[ModelField, ...]
     needs_blob: bool
@@ -114,7 +114,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # Rust is no HTML; names pass through rust_str, rust_comment or snake_case
+        autoescape=False,  # Rust is not HTML; names pass through rust_str, rust_comment or snake_case.
     )
     environment.filters["rust"] = _inline
     environment.filters["layout"] = lambda value, indent, before="", after="": _joined(
@@ -131,7 +131,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _inline(stmts: Sequence[Stmt], indent: int) -> str:
-    """Statements for a place of a template that stands at ``indent``."""
+    """Statements for a template position at ``indent``."""
     return "\n".join(printer.lines(stmts, indent))[indent:]
 
 
@@ -147,7 +147,7 @@ def render_crate(
     options: CrateOptions,
     only: Sequence[str] = (),
 ) -> dict[str, str]:
-    """The text files of the crate, by path; ``only`` some of them where it is given."""
+    """Renders the crate's text files, by path; ``only`` limits them to some."""
     context = _context(model, graph, proof, scoring, options)
     names = [*_TEMPLATES]
     names += ["src/prediction.rs"] if context["predicts_from"] else []
@@ -248,7 +248,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
 
 
 def _initialiser(model: Model, grouped: bool) -> Expr:
-    """``Ok(Self { … })``; ``grouped`` layers are in variables of their names."""
+    """``Ok(Self { … })``; ``grouped`` fields are variables with the same names."""
     fields: list[tuple[str, Expr]] = [("isa", Item("tf_layers::Isa").of("detect")())]
     fields += [(item.name, Token(item.name) if grouped else item.value) for item in model.fields]
     if not model.borrows:
@@ -257,13 +257,13 @@ def _initialiser(model: Model, grouped: bool) -> Expr:
 
 
 def _parts_value(parts: Sequence[WeightsPart]) -> Expr:
-    """The model made of all parts of the weights."""
+    """The model, initialised from all parts of the weights."""
     others = [Token(f"{part.module}::weights")() for part in parts]
     return Token("Self::from_parts")(ref(array([Token("&WEIGHTS.0"), *others])))
 
 
 def _run_chunk(model: Model, used: set[str]) -> Expr:
-    """The head of the function that runs the layers for some rows of the batch."""
+    """The signature of the function that runs the layers for one chunk."""
     sizes = "sizes" if not used.isdisjoint(model.variables) else "_"
     workspace = "workspace" if used & {"workspace", "cx"} else "_workspace"
     parameters = (
@@ -276,7 +276,7 @@ def _run_chunk(model: Model, used: set[str]) -> Expr:
 
 
 def _inputs_of(model: Model, data: str, shape: str) -> Expr:
-    """``Inputs`` of views, where ``data`` and ``shape`` are expressions with ``{i}`` for the number of the input."""
+    """``Inputs`` of views; ``data`` and ``shape`` are expressions with ``{i}`` for the number of the input."""
 
     def operand(text: str, i: int) -> Expr:
         name = text.removeprefix("&").format(i=i)
@@ -312,7 +312,7 @@ _ALWAYS = (
 
 
 def _imports(model: Model) -> list[str]:
-    """The lines that import what the model names."""
+    """The import lines of the model's items."""
     paths = {*_ALWAYS, *(item.imported for item in model.items())}
     if any(port.shape for port in model.inputs):
         paths.add("tf_layers::tensor::Dim")
@@ -323,20 +323,20 @@ def _imports(model: Model) -> list[str]:
 
 
 def _import_lines(paths: Iterable[str]) -> list[str]:
-    """The lines that import items of tf-layers, one for each module, that of the root last."""
+    """The import lines of tf-layers items, one per module, with the root module last."""
     modules: dict[str, list[str]] = {}
     for path in sorted(paths):
         module, _, name = path.rpartition("::")
         modules.setdefault(module, []).append(name)
-    # rustfmt puts a list of names behind the modules, a single name in front of them.
+    # rustfmt sorts a list of names after the modules, and a single name before them.
     order = sorted(modules.items(), key=lambda item: (item[0] == "tf_layers" and len(item[1]) > 1, item[0]))
     return [printer.use(module, names) for module, names in order]
 
 
 def _groups(fields: Sequence[ModelField]) -> list[FieldGroup]:
-    """The fields in groups of nearly equal size, each made by a function of its own; no groups where fields are few.
+    """Splits the fields into groups of similar size, one per function; a model with few fields has no groups.
 
-    No group has a single field, for which the functions would have to write tuples of one.
+    No group has a single field, because functions would have to return tuples of one.
     """
     if len(fields) <= 2 * _GROUP:
         return []
@@ -347,13 +347,13 @@ def _groups(fields: Sequence[ModelField]) -> list[FieldGroup]:
 
 
 def _needs_blob(fields: Sequence[ModelField]) -> bool:
-    """Whether one of the initialisers reads weights."""
+    """Whether an initialiser reads weights."""
     blob = Token("blob")
     return any(node == blob or "blob." in str(node) for item in fields for node in item.value.walk())
 
 
 def _parts(model: Model, crate: str, tf_layers: Path | None) -> list[WeightsPart]:
-    """The parts of the weights but for the first, which is in the crate itself."""
+    """The parts of the weights except the first, which the crate itself embeds."""
     dependency = _dependency(crate, tf_layers, "../../")
     _, *others = model.weights.parts(_PART_BYTES)
     return [
@@ -362,7 +362,7 @@ def _parts(model: Model, crate: str, tf_layers: Path | None) -> list[WeightsPart
 
 
 def _dependency(crate: str, tf_layers: Path | None, up: str = "") -> str:
-    """Where a manifest finds tf-layers: at a path of the user's, or ``up`` from it, the crate's copy."""
+    """The tf-layers dependency of a manifest: the user's path, or the crate's copy at ``up``."""
     if tf_layers is not None:
         return f"path = {rust_str(tf_layers.as_posix())}"
     return f'path = "{up}tf-layers", package = "{package_name(crate)}"'
@@ -373,12 +373,12 @@ def _suffix(dtype: str) -> str:
 
 
 def _example_shape(shape: Dims, sample: dict[str, list[int]], model: Model) -> list[int]:
-    """A shape for the example in the documentation: one sample, other symbolic dimensions as in the test data."""
+    """The shape of a documentation example: one sample, with the other symbolic dimensions of the test data."""
     port = next(p for p in model.inputs if p.shape is shape)
     sizes = sample[port.name]
     return [1 if isinstance(d, DimExpr) and i == 0 else sizes[i] for i, d in enumerate(shape)]
 
 
 def architecture_hash(model: Model, graph: LayerGraph) -> bytes:
-    """SHA-256 of the architecture: what must be equal for weights to be exchanged."""
+    """The SHA-256 of the architecture, which must match for weights to be exchanged."""
     return hashlib.sha256(json.dumps(architecture(model, graph), sort_keys=True).encode()).digest()

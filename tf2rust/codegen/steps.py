@@ -43,7 +43,7 @@ class Writer(Variables):
     table: WeightTable
 
     def steps(self, graph: LayerGraph, table: WeightTable) -> list[tuple[Layer, LayerCode]]:
-        """The layers of the model, each with its statements and with the fields of itself and of the layers in it."""
+        """The layers of the model, each with its statements, its field and the fields of its bodies."""
         self.table = table
         return [(layer, self.step(layer)) for layer in graph.layers]
 
@@ -60,7 +60,7 @@ class Writer(Variables):
             assert isinstance(layer, Constant)
             self.views[layer.y] = Token("self").field(ident)
             return step
-        # What was written where it is joined is not read there.
+        # Inputs that were written directly into the Concatenate's output are not read.
         inputs = [self.read(value) for value in layer.inputs if value not in self.memory.columns]
         site = CallSite(self.dims, Token("self").field(ident), inputs, [])
         for symbol, size in data_dependent_dims(layer, site).items():
@@ -77,7 +77,7 @@ class Writer(Variables):
         return step
 
     def body(self, graph: LayerGraph) -> LayerCode:
-        """The layers of a body, each below its comment."""
+        """The layers of a body, each after its comment."""
         found = LayerCode()
         for layer in graph.layers:
             step = self.step(layer)
@@ -87,7 +87,7 @@ class Writer(Variables):
         return found
 
     def comment(self, layer: Layer) -> list[Stmt]:
-        """What the layer is, and which nodes it stands for."""
+        """The comment of a layer: its name, kind, shapes and ONNX nodes."""
         name = rust_comment(self.layer_names[layer])
         shapes = f"{_shapes(layer.inputs)} → {_shapes(layer.outputs)}"
         note = ", in place" if layer in self.memory.inplace else ""
@@ -96,7 +96,7 @@ class Writer(Variables):
         return [Comment(line) for line in (f"{name} ({layer.kind}): {shapes}{note}", *_source_lines(layer.nodes))]
 
     def _alias(self, layer: Layer, step: LayerCode) -> None:
-        """A view of the same elements, or of what was written in parts."""
+        """A view of the input's elements, or of an output whose parts are already written."""
         if isinstance(layer, Concatenate):
             whole = self.concat_outputs.pop(layer.y)
             if layer.y in self.read_values:
@@ -107,7 +107,7 @@ class Writer(Variables):
             step.statements += [*self.dims.take_pending(), self.bind(layer.y, self.idents[layer], view)]
 
     def _call(self, layer: Layer, inputs: Sequence[Expr], step: LayerCode) -> None:
-        """The statements that run the layer where the planner wants its outputs."""
+        """The statements that run the layer and write its outputs to their allocations."""
         ident = self.idents[layer]
         site = CallSite(
             self.dims, Token("self").field(ident), inputs, self._outputs(layer, step), self._in_place_input(layer)
@@ -128,7 +128,7 @@ class Writer(Variables):
         step.statements.append(let(result_pattern(layer, names), call.tried()))
 
     def _copy_remaining(self, layer: Concatenate, inputs: Sequence[Expr], step: LayerCode) -> None:
-        """Copies ``inputs``, those that were not written where they are joined."""
+        """Copies the ``inputs`` that were not written directly into the output."""
         whole = self.concat_outputs.pop(layer.y)
         views = iter(inputs)
         first: Dim = 0
@@ -144,7 +144,7 @@ class Writer(Variables):
             step.statements.append(self.bind(layer.y, self.idents[layer], whole.method("into_view")))
 
     def _outputs(self, layer: Layer, step: LayerCode) -> list[Expr]:
-        """What the layer writes to."""
+        """The views that the layer writes to."""
         if columns := self.memory.columns.get(layer.y):
             return [self._concat_output(columns.whole, step).method("slice_columns", self._columns(layer.y)).tried()]
         if isinstance(layer, Concatenate) and self.memory.columns.keys() & set(layer.inputs):
@@ -152,7 +152,7 @@ class Writer(Variables):
         return [self.write(value) for value in layer.outputs]
 
     def _concat_output(self, value: Value, step: LayerCode) -> Token:
-        """The tensor that parts are written into."""
+        """The tensor of a Concatenate whose parts are being written."""
         if value not in self.concat_outputs:
             name = Token(self.locals.unique(self.idents[self.made[value]]))
             written = self.write(value)
@@ -175,7 +175,7 @@ def _shapes(values: Sequence[Value]) -> str:
 
 
 def _source_lines(nodes: Sequence[str]) -> list[str]:
-    """``from scope/: a, b, …``: the nodes with the scope they share said once, in lines of readable length."""
+    """``from scope/: a, b, …``: the nodes, with their common scope first, wrapped to readable lines."""
     if not nodes:
         return []
     paths = [n.split("/")[:-1] for n in nodes]

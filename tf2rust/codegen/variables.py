@@ -1,4 +1,4 @@
-"""The variables of the generated code: of dimensions, and of the views that values are read from and written to."""
+"""The variables of the generated code: dimensions, and views that values are read from and written to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tf2rust.rust.tree import Expr, Let, Stmt, Token, let
 
 _LOCALS = ("cx", "isa", "inputs", "outputs", "rows", "workspace", "self", "sizes", "blob", "pack", "for_each_chunk")
 _DIM_LENGTH = 16
-"""The characters of a symbolic dimension's variable, which stands in many places."""
+"""The maximum length of the variable of a symbolic dimension, which is used often."""
 
 WORKSPACE = Token("workspace")
 
@@ -26,7 +26,7 @@ class Port:
     """An input or an output of the model."""
 
     name: str
-    """As the source model calls it."""
+    """The name in the source model."""
     field: str
     dtype: str
     shape: Dims
@@ -50,10 +50,10 @@ class Port:
 
 
 class Variables:
-    """Gives everything in the generated code a name, and values the expressions that read and write them.
+    """Assigns names in the generated code, and the expressions that read and write values.
 
-    A value that is read has a variable, which holds its view. ``chunked`` says that the layers run for some rows of the
-    batch at a time: then inputs and outputs come as views too.
+    A value that is read has a variable for its view. ``chunked`` says that the layers run on batch chunks, so that
+    inputs and outputs are views too.
     """
 
     def __init__(
@@ -82,12 +82,12 @@ class Variables:
         self.ports = {port: Token(self.locals.unique(port.field)) for port in inputs.values()}
         self.written = {port: Token(self.locals.unique(port.field)) for port in outputs.values()} if chunked else {}
         self.concat_outputs: dict[Value, Token] = {}
-        """What Concatenates make, while parts of it are written."""
+        """The outputs of Concatenates whose parts are being written."""
         for value, port in inputs.items():
             self.views[value] = self.ports[port]
 
     def name_symbol(self, symbol: str, name: str) -> Token:
-        """Gives a dimension that is known in the middle of the model a variable."""
+        """Assigns a variable to a dimension that becomes known inside the model."""
         self.names[symbol] = self.locals.unique(snake_case(name, "dim"))
         return Token(self.names[symbol])
 
@@ -125,7 +125,7 @@ class Variables:
         return found if value.shape == port.shape else found.method("reshape", self.dims.dims(value.shape)).tried()
 
     def reread(self, value: Value) -> Expr:
-        """A view of what stands where ``value`` was written."""
+        """A new view of the memory that ``value`` was written to."""
         allocation = self.memory.allocations[value]
         dims = self.dims.dims(value.shape)
         if allocation.output is None:
@@ -142,7 +142,9 @@ class Variables:
         return len(makers) > 1 or any(layer.bodies() or self._copies_first(layer) for layer in makers)
 
     def _copies_first(self, layer: Layer) -> bool:
-        """Whether the residual input is copied to where the layer adds to it: the output is written twice."""
+        """Whether the residual input is copied to the output before the layer adds to it, which writes the output
+        twice.
+        """
         return isinstance(layer, Affine) and layer.residual is not None and layer not in self.memory.inplace
 
     def reborrowed_outputs(self) -> set[str]:
@@ -151,7 +153,7 @@ class Variables:
         return {str(a.output) for a in allocations if self.needs_reborrow(a)}
 
     def bind(self, value: Value, wanted: str, call: Expr) -> Let:
-        """Names what ``call`` gives as the view of ``value``."""
+        """Binds the result of ``call`` to a variable, as the view of ``value``."""
         return let(self.variable(value, wanted), call)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The weights of a model: their NPZ keys, their packing, and how the generated code refers to them."""
+"""The weights of a model: their NPZ keys, their packing, and their expressions in generated code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tf2rust.rust.tree import Expr, Item, Operand, Token, array, some, string
 
 @dataclass(frozen=True)
 class Entry:
-    """One array of ``model_weights.npz`` and its place in the packed blob."""
+    """One array of ``model_weights.npz``, and its position in the packed blob."""
 
     key: str
     array: np.ndarray
@@ -69,7 +69,7 @@ class WeightTable:
 
     @staticmethod
     def of(graph: LayerGraph, names: Mapping[Layer, str]) -> WeightTable:
-        """Collects the weights; ``names`` gives each layer the name that its keys begin with."""
+        """Collects the weights; ``names`` gives the prefix of each layer's keys."""
         table = WeightTable()
         for layer in graph.walk():
             roles: dict[str, int] = {}
@@ -82,7 +82,7 @@ class WeightTable:
     def _add(self, weight: Weight, key: str, sources: frozenset[str], own: set[int]) -> int:
         """The index of the weight's entry, which may be that of another layer, but none of the layer's ``own``."""
         values = np.asarray(weight.array)
-        # Its elements are put in order each time that they are read: the array may be a view of one that is needed too.
+        # The array may be a view of one that is needed too; copying it here would double the memory.
         digest = hashlib.sha256(f"{values.shape}{values.dtype}".encode())
         digest.update(np.asarray(values, order="C").data)
         identity = (weight.packing, digest.hexdigest())
@@ -99,7 +99,7 @@ class WeightTable:
         return {role: self.entries[i].key for role, i in self._of_layer[layer].items()}
 
     def parts(self, most: int) -> list[range]:
-        """The entries in runs of at most ``most`` bytes each, or of one entry that is larger; at least one run."""
+        """Ranges of entries with at most ``most`` bytes each, or with one larger entry; at least one range."""
         starts, size = [0], 0
         for i, entry in enumerate(self.entries):
             size += entry.packed_bytes
@@ -112,7 +112,7 @@ class WeightTable:
         return LayerWeights(self, self._of_layer[layer])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What goes into ``model_weights.npz``."""
+        """The arrays of ``model_weights.npz``."""
         return {entry.key: entry.array for entry in self.entries}
 
 

@@ -1,4 +1,4 @@
-"""All passes, in order."""
+"""Runs all passes in order."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tf2rust.passes.simplify import own_outputs, simplify
 
 
 def optimise(graph: LayerGraph, owned: int | None = None) -> LayerGraph:
-    """Channels-last, simplified and fused; a graph that computes the same with fewer layers.
+    """Returns an equivalent channels-last graph, simplified and fused.
 
-    The first ``owned`` outputs, or all, must be values of their own, which are written. Each body is a graph of its
-    own: what crosses its border has its axes in their order.
+    The first ``owned`` outputs, or all, must be values that a layer writes. Each body is optimised separately, and
+    values cross its border with their axes in order.
     """
     for layer in graph.layers:
         for body in layer.bodies():

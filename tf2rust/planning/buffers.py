@@ -1,8 +1,9 @@
-"""The planner: where every intermediate tensor lives.
+"""The memory planner: allocates every intermediate tensor.
 
-Tensors that stand for the same elements (a Reshape and its input, a layer that works in place) share one place, and so
-do a Concatenate's output and the inputs that are written straight into their columns of it. A place is a model input, a
-model output, or a buffer of the workspace; a buffer is given to the next tensor once its last reader has run.
+Tensors with the same elements (a Reshape and its input, a layer that works in place) share one allocation. A
+Concatenate's output also shares its allocation with the inputs that are written directly into its columns. An
+allocation is a model input, a model output, or a buffer of the workspace. A buffer is reused after the last reader of
+its tensor.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @dataclass(eq=False)
 class Allocation:
-    """Where tensors that share their elements live."""
+    """The memory of tensors that share their elements."""
 
     dtype: str
     values: list[Value] = field(default_factory=list)
     number: int = 0
-    """How many values had a place before."""
+    """The number of values that were allocated before."""
     input: Value | None = None
     output: str | None = None
     constant: Constant | None = None
@@ -37,13 +38,13 @@ class Allocation:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether nothing may be written there."""
+        """Whether the memory is read-only."""
         return self.input is not None or self.constant is not None
 
 
 @dataclass
 class Plan:
-    """Every value's place, the buffers' dtypes, and the layers that run in place or not at all."""
+    """The allocation of every value, the buffers' dtypes, and the layers that run in place or are aliases."""
 
     allocations: dict[Value, Allocation]
     buffers: list[str]
@@ -56,9 +57,8 @@ class Plan:
 def plan(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Plan:
     """Plans the graph's memory.
 
-    ``inplace`` lets layers write over their input, or into the Concatenate that alone reads their output; ``memdrop``
-    reuses a buffer after the last reader of its tensor.
-    With both off every layer keeps its own output.
+    ``inplace`` lets layers overwrite their input, or write into the Concatenate that alone reads their output.
+    ``memdrop`` reuses a buffer after the last reader of its tensor. Without both, every layer has an output of its own.
     """
     result = Plan({}, [], set(), set())
     for value in graph.inputs:
@@ -76,25 +76,25 @@ class _Scope:
 
     graph: LayerGraph
     owned: set[Value]
-    """The outputs that must have places of their own, which are written."""
+    """The outputs that need allocations of their own, because they are written."""
     states: dict[Allocation, Value]
-    """Where a loop's states are, each with the value that comes to stand there when the step is done."""
+    """The allocations of a loop's states, with the value that each holds after a step."""
     before: int
-    """How many values had a place before the body was entered."""
+    """The number of values that were allocated before the body."""
 
     def may_hold(self, allocation: Allocation, value: Value) -> bool:
-        """Whether a value may be where others are."""
+        """Whether a value can share an allocation."""
         if value not in self.owned:
             return True
         free = not allocation.is_fixed and self.last_read(allocation) < len(self.graph.layers)
         return free and not self.is_outside(allocation) and self.states.get(allocation, value) is value
 
     def is_outside(self, allocation: Allocation) -> bool:
-        """Whether a place is around a body, where none of its layers may write."""
+        """Whether an allocation belongs to the outer graph, so that the body must not write to it."""
         return allocation.number < self.before and allocation not in self.states
 
     def last_read(self, allocation: Allocation) -> int:
-        """The step that reads last what is there; after all steps if it is an output, -1 if none reads it."""
+        """The index of the last layer that reads the allocation; past the end for an output, -1 if there is none."""
         seen, last = self._seen.get(allocation, (0, -1))
         last = max([last, *(self._reads.get(v, -1) for v in allocation.values[seen:])])
         self._seen[allocation] = len(allocation.values), last
@@ -118,12 +118,12 @@ class _Scope:
 
     @cached_property
     def _seen(self) -> dict[Allocation, tuple[int, int]]:
-        """Of each place, how many of its values were looked at, and who reads them last; more may come to be there."""
+        """For each allocation, how many values were examined, and their last reader; values can be added later."""
         return {}
 
 
 def _allocate(scope: _Scope, result: Plan, inplace: bool) -> None:
-    """Gives every value of a graph, and of the bodies in it, its place."""
+    """Allocates every value of a graph and of its bodies."""
     for step, layer in enumerate(scope.graph.layers):
         for value in layer.outputs:
             fixed = layer if isinstance(layer, Constant) and value not in scope.outputs else None
@@ -137,7 +137,7 @@ def _allocate(scope: _Scope, result: Plan, inplace: bool) -> None:
 
 
 def _enter(layer: Layer, body: LayerGraph, result: Plan) -> _Scope:
-    """Places the inputs of a body, and those of its outputs that are the layer's own."""
+    """Allocates the inputs of a body, and the outputs that it shares with the layer."""
     before, states = len(result.allocations), {}
     outputs = [value for _, value in body.outputs]
     for inner, outer in layer.captured():
@@ -158,13 +158,13 @@ def _enter(layer: Layer, body: LayerGraph, result: Plan) -> _Scope:
 
 
 def _last_reads(graph: LayerGraph) -> dict[Value, int]:
-    """The step that reads each value last; outputs are read after all steps."""
+    """The index of the last layer that reads each value; past the end for outputs."""
     steps = {value: step for step, layer in enumerate(graph.layers) for value in layer.inputs}
     return steps | {value: len(graph.layers) for _, value in graph.outputs}
 
 
 def _share(scope: _Scope, layer: Layer, step: int, result: Plan, inplace: bool) -> None:
-    """Puts the layer's output where one of its inputs is, if it may be."""
+    """Lets the layer's output share the allocation of an input if possible."""
     if not layer.inputs or not layer.outputs:
         return
     over = layer.inplace_input() if inplace and not isinstance(layer, Reshape) else None
@@ -172,7 +172,7 @@ def _share(scope: _Scope, layer: Layer, step: int, result: Plan, inplace: bool) 
     if source.dtype != target.dtype or scope.is_outside(target) or not scope.may_hold(source, layer.y):
         return
     if isinstance(layer, Reshape):
-        # Both names stay readable: nothing is written.
+        # Both values stay readable, because nothing is written.
         result.aliases.add(layer)
     elif over is not None and layer.inputs.count(over) == 1:
         if (
@@ -191,7 +191,9 @@ def _share(scope: _Scope, layer: Layer, step: int, result: Plan, inplace: bool) 
 
 
 def _write_columns(scope: _Scope, layer: Concatenate, result: Plan) -> None:
-    """Lets the layers that make the inputs write them where the output is, if they can and nobody else sees them."""
+    """Lets layers write the inputs of a Concatenate directly into its output, if they can and no other layer reads
+    them.
+    """
     whole = result.allocations[layer.y]
     if whole.values != [layer.y]:
         return
@@ -209,7 +211,7 @@ def _write_columns(scope: _Scope, layer: Concatenate, result: Plan) -> None:
 
 
 def _assign_buffers(graph: LayerGraph, result: Plan, memdrop: bool, free: dict[str, list[int]]) -> None:
-    """Gives the places their buffers, of those that are ``free`` or new ones; in the end those of a body are free."""
+    """Assigns buffers, from the ``free`` ones or new ones. The buffers of a body are free afterwards."""
     last_read = _last_reads(graph)
     end = len(graph.layers)
     expiring: dict[int, list[Allocation]] = {}

@@ -63,7 +63,7 @@ def chunking(graph: LayerGraph) -> Chunking | None:
     works = [n * _usual(per_row(layer.gemm_rows())) for n, layer in zip(sizes, graph.layers, strict=True)]
     work = sum(works)
     fewest = math.ceil(wanted / work) if work else 1
-    min_rows = 1 << (fewest - 1).bit_length()  # Batches are powers of two more often than not.
+    min_rows = 1 << (fewest - 1).bit_length()  # Batch sizes are usually powers of two.
     thread_rows = math.ceil(_THREAD_WORK / max(work + _usual(row_bytes), 1))
     return Chunking(name, row_bytes, min_rows, thread_rows, math.ceil(_SPLIT_WORK / max([*works, 1])))
 

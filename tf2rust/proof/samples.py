@@ -1,4 +1,4 @@
-"""The samples on which a conversion is proven where the user gives none: seeded ones that suit the model."""
+"""Seeded samples that suit the model, for conversions without user samples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_ELEMENTS = 1 << 20  # elements of seeded features; large inputs get fewer s
 
 
 def with_batch(graph: LayerGraph, sizes: Sizes) -> Sizes:
-    """``sizes`` and, where the batch is free, how many samples there are: fewer of large ones."""
+    """``sizes`` and, if the batch is symbolic, the number of samples, which is smaller for large samples."""
     batch = batch_of(graph)
     if batch is None:
         return sizes
@@ -32,7 +32,7 @@ def with_batch(graph: LayerGraph, sizes: Sizes) -> Sizes:
 
 
 def seeded_inputs(graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool = False) -> dict[str, np.ndarray]:
-    """Random inputs, always the same: indices within their tables, other integers small, floats standard normal.
+    """Deterministic random inputs: indices within their tables, other integers small, floats from a standard normal.
 
     ``sizes`` are those of all symbolic dimensions. ``ones`` sets every integer that is not an index to 1, which is a
     valid axis size, number of steps and position for nearly every model.
@@ -52,7 +52,7 @@ def seeded_inputs(graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool =
 
 
 def has_value_integers(graph: LayerGraph) -> bool:
-    """Whether an input holds integers of which it is not known what they index."""
+    """Whether an input holds integers that are not known to be indices."""
     tables = _index_limits(graph, {})
     return any(np.dtype(value.dtype).kind in "iu" and value not in tables for value in graph.inputs)
 
@@ -69,7 +69,7 @@ def _random(rng: np.random.Generator, dtype: str, shape: Sequence[int], limit: i
 
 
 def _index_limits(graph: LayerGraph, sizes: Mapping[str, int]) -> dict[Value, int]:
-    """The smallest axis that each input's elements index, where that is known."""
+    """For each input that holds indices, the smallest axis that it indexes."""
     readers = graph.consumers()
     limits: dict[Value, int] = {}
     for source in graph.inputs:

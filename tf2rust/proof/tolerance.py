@@ -1,4 +1,4 @@
-"""How far the crate may be from the reference."""
+"""The tolerances of the crate's outputs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 RELATIVE_TOLERANCE = 1e-5
 _MAX_FACTOR = 10
-"""By what factor a tolerance may grow where rounding alone is the cause: to 1e-4."""
+"""The factor by which a tolerance can grow if rounding is the only cause: up to 1e-4."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far an output may be off, in words why, and a note where that is more than usual."""
+    """The tolerance of an output, its reason, and a note if it is larger than usual."""
 
     value: float
     reason: str
@@ -36,19 +36,19 @@ def magnitude(array: np.ndarray) -> float:
 
 
 def default_bound(reference: np.ndarray, has_float16: bool) -> float:
-    """1e-5 · max(1, max|reference|), of a model on float16 1e-3 of it; 0 for what is exact."""
+    """1e-5 · max(1, max|reference|), or 1e-3 for models with float16; 0 for exact dtypes."""
     if reference.dtype.kind != "f" or not reference.size:
         return 0.0
     return relative_tolerance(has_float16) * magnitude(reference)
 
 
 def max_bound(reference: np.ndarray, has_float16: bool) -> float:
-    """The largest tolerance that rounding explains without more being known."""
+    """The largest tolerance that rounding alone explains."""
     return _MAX_FACTOR * default_bound(reference, has_float16)
 
 
 def distance(reference: np.ndarray, other: np.ndarray | None) -> float | None:
-    """The largest difference of finite elements; None where the two cannot be compared."""
+    """The largest difference of finite elements; None if the arrays cannot be compared."""
     if other is None or other.shape != reference.shape or other.dtype.kind not in "iufb":
         return None
     with np.errstate(invalid="ignore"):
@@ -57,15 +57,17 @@ def distance(reference: np.ndarray, other: np.ndarray | None) -> float | None:
 
 
 def default_tolerance(reference: np.ndarray, has_float16: bool) -> Tolerance:
-    """The usual tolerance."""
+    """The default tolerance."""
     value = default_bound(reference, has_float16)
     if not value:
-        return Tolerance(0.0, "it is exact")
+        return Tolerance(0.0, "the output is exact")
     return Tolerance(value, f"{'1e-3' if has_float16 else '1e-5'} of the largest magnitude, or of 1")
 
 
 def widened_tolerance(name: str, reference: np.ndarray, has_float16: bool, off: float, cause: str) -> Tolerance:
-    """Twice ``off``, if that is more than the usual tolerance; ``cause`` is a clause that says who is that far off."""
+    """Twice ``off`` if that is more than the default tolerance; ``cause`` is a clause that says which result is that
+    far off.
+    """
     normal = default_tolerance(reference, has_float16)
     if 2 * off <= normal.value:
         return normal

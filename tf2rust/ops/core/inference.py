@@ -36,7 +36,7 @@ class ValueInfo:
         array = np.asarray(array)
         fill = None
         if array.size and array.dtype.kind in "fiub":
-            # Few weights are filled with one number, and those that are not show it soon.
+            # Few weights are filled with one number, and the first elements usually show that they are not.
             same = all((part == array.flat[0]).all() for part in (array.flat[:_FEW], array))
             fill = float(array.flat[0]) if same else None
         dims = array.astype(object) if array.dtype.kind in "iu" and array.ndim <= 1 and array.size <= 64 else None
@@ -55,23 +55,23 @@ class ValueInfo:
 
 
 _FEW = 1024
-"""Elements that are looked at before all are."""
+"""The number of elements that are compared before the whole array is."""
 
 
 class InferenceError(Exception):
-    """Shapes or contents of a node's outputs cannot be found; the message says why."""
+    """The shapes or contents of a node's outputs cannot be inferred; the message says why."""
 
 
 def label(node: ir.Node) -> str:
-    """What a node is called in listings and reasons: its name or, where it has none, its operator and outputs."""
+    """The name of a node in listings and messages, or its operator and outputs if it has no name."""
     made = ", ".join(f'"{value.name}"' for value in node.outputs if value.name)
-    return node.name or f"{node.op_type} node that makes {made or 'nothing'}"
+    return node.name or f"{node.op_type} node with the output {made or '(none)'}"
 
 
 class Node:
-    """An ONNX node as rules and shape functions see it; it remembers which attributes were read.
+    """An ONNX node for rules and shape functions. It records which attributes were read.
 
-    An attribute that nobody read was not understood, and a rule that did not understand its nodes must not match.
+    An unread attribute was not understood, and a rule that does not understand its nodes must not match.
     """
 
     def __init__(self, node: ir.Node) -> None:
@@ -84,12 +84,12 @@ class Node:
 
     @property
     def name(self) -> str:
-        """What the node is called in listings and reasons."""
+        """The name of the node in listings and messages."""
         return label(self.ir)
 
     @property
     def inputs(self) -> tuple[ir.Value | None, ...]:
-        """The inputs, with trailing absent ones cut off."""
+        """The inputs without trailing absent ones."""
         inputs = list(self.ir.inputs)
         while inputs and inputs[-1] is None:
             inputs.pop()
@@ -97,7 +97,7 @@ class Node:
 
     @property
     def version(self) -> int:
-        """The operator set version this node was written for."""
+        """The operator set version of the node."""
         return self.ir.version or 18
 
     @property
@@ -115,18 +115,18 @@ class Node:
         return self.ir.outputs[0]
 
     def input(self, index: int) -> ir.Value | None:
-        """The input, or None if it is absent."""
+        """The input at ``index``, or None if it is absent."""
         return self.ir.inputs[index] if index < len(self.ir.inputs) else None
 
     def operand(self, index: int) -> ir.Value:
-        """The input; raises InferenceError if it is absent."""
+        """The input at ``index``. Raises InferenceError if it is absent."""
         value = self.input(index)
         if value is None:
             raise InferenceError(f"its input {index} is absent")
         return value
 
     def operands(self, count: int | None = None) -> list[ir.Value]:
-        """The first ``count`` inputs, or all; raises InferenceError if one of them is absent."""
+        """The first ``count`` inputs, or all inputs. Raises InferenceError if one is absent."""
         return [self.operand(i) for i in range(len(self.inputs) if count is None else count)]
 
     def has(self, name: str) -> bool:
@@ -134,7 +134,7 @@ class Node:
         return name in self.ir.attributes
 
     def attr(self, name: str, default: Any = None) -> Any:
-        """The attribute's value as a plain Python or NumPy value, ``default`` if it is absent."""
+        """The attribute as a plain Python or NumPy value, or ``default`` if it is absent."""
         self.read.add(name)
         attribute = self.ir.attributes.get(name)
         if attribute is None:
@@ -165,7 +165,7 @@ class ValueInfos:
         try:
             return self._infos[value]
         except KeyError:
-            raise InferenceError(f"nothing is known of its input `{value.name}`") from None
+            raise InferenceError(f"nothing is known about its input `{value.name}`") from None
 
     def __setitem__(self, value: ir.Value, info: ValueInfo) -> None:
         self._infos[value] = info
@@ -180,19 +180,19 @@ class ValueInfos:
         return self[value].dtype
 
     def const(self, value: ir.Value | None) -> np.ndarray | None:
-        """The contents of a constant, else None."""
+        """The contents of a constant, otherwise None."""
         info = self.known(value)
         return info.const if info is not None else None
 
     def dims(self, value: ir.Value | None) -> list[Dim] | None:
-        """The elements of a shape tensor of at most one dimension, else None."""
+        """The elements of a shape tensor with at most one axis, otherwise None."""
         info = self.known(value)
         if info is None or info.dims is None or info.dims.ndim > 1:
             return None
         return list(np.atleast_1d(info.dims))
 
     def ints(self, node: Node, name: str, index: int, default: Sequence[int] | None = None) -> list[int] | None:
-        """A list of integers that newer operator sets give as input ``index`` and older ones as attribute ``name``."""
+        """A list of integers: input ``index`` in newer operator sets, and attribute ``name`` in older ones."""
         value = node.input(index)
         if value is None:
             given = node.attr(name)
@@ -204,12 +204,12 @@ class ValueInfos:
             raise InferenceError(f"its input {index} (`{name}`) is not a constant")
         if array.ndim > 1 or array.dtype.kind not in "iub":
             given = f"{array.dtype} of shape {list(array.shape)}"
-            raise InferenceError(f"its input {index} (`{name}`) is {given} where a list of integers is expected")
+            raise InferenceError(f"its input {index} (`{name}`) is {given}, but a list of integers is expected")
         return [int(i) for i in np.atleast_1d(array)]
 
 
 KNOWN_DOMAINS = ("", "ai.onnx", "tf2rust")
-"""The operator sets that rules know: ONNX' own, and the functions that we write for operators of TensorFlow."""
+"""The supported operator domains: ONNX's own, and tf2rust's functions for TensorFlow operators."""
 
 ShapeFunction = Callable[[Node, ValueInfos], Sequence[ValueInfo]]
 _shape_functions: dict[str, ShapeFunction] = {}
@@ -234,14 +234,14 @@ def shape_function(op: str) -> ShapeFunction | None:
 
 
 def malformed_node(error: Exception) -> str:
-    """The reason for what was raised where a node's inputs or attributes were taken for what ONNX defines.
+    """The reason for an exception from a malformed node, or from one that a rule misreads.
 
-    Raises the error again if the machine is short of memory.
+    Raises the exception again if memory or the stack ran out.
     """
     if isinstance(error, (MemoryError, RecursionError)):
         raise error
     said = " ".join(str(error).split())
-    return f"its inputs or attributes are not what ONNX defines, or are misread ({type(error).__name__}: {said[:120]})"
+    return f"its inputs or attributes do not conform to ONNX, or are misread ({type(error).__name__}: {said[:120]})"
 
 
 _body_functions: dict[str, ShapeFunction] = {}
@@ -259,7 +259,7 @@ def infers_body_inputs(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
 
 
 def body_input_function(op: str) -> ShapeFunction | None:
-    """The registered function that finds what the body of an ONNX operator is given."""
+    """The registered function for the inputs of an ONNX operator's bodies."""
     return _body_functions.get(op)
 
 
@@ -287,9 +287,9 @@ def broadcast(shapes: Iterable[Dims]) -> Dims:
 
 
 def data_dependent_dim(value: ir.Value, name: str = "count") -> DimExpr:
-    """A dimension of ``value`` that is known only when the model runs; a layer must measure it.
+    """A dimension of ``value`` that depends on data: the layer determines it at run time.
 
-    Its name can be that of no symbolic dimension; what is no identifier in the value's name is told by a checksum.
+    Its name cannot collide with a symbolic dimension. If the value's name is not an identifier, a checksum is appended.
     """
     given = value.name or ""
     folded = re.sub(r"\W+", "_", given, flags=re.ASCII)
@@ -298,7 +298,7 @@ def data_dependent_dim(value: ir.Value, name: str = "count") -> DimExpr:
 
 
 def normal_axis(axis: int, rank: int) -> int:
-    """``axis`` counted from the front."""
+    """``axis`` as a non-negative index."""
     if not -rank <= axis < max(rank, 1):
         raise InferenceError(f"axis {axis} does not exist in a tensor of rank {rank}")
     return axis + rank if axis < 0 else axis

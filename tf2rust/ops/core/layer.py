@@ -1,7 +1,7 @@
-"""The graph of layers: what the rules make of an ONNX graph, and what the code generator reads.
+"""The graph of layers, which the rules build from an ONNX graph and the code generator reads.
 
-Nothing here knows ONNX, and nothing knows Rust: how a layer is called stands beside it, in its family's ``rust.py``.
-Tensors are channels-last wherever a layer has channels.
+This module depends neither on ONNX nor on Rust: the Rust calls are in each family's ``rust.py``. Layers with channels
+are channels-last.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Perm = tuple[int, ...]
 
 @dataclass(eq=False)
 class Value:
-    """A tensor that flows between layers: its dtype (as NumPy names it) and its shape."""
+    """A tensor between layers: its dtype (NumPy name) and its shape."""
 
     name: str
     dtype: str
@@ -37,7 +37,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Weight:
-    """An array that a layer owns: ``role`` as Keras calls it, and how the kernels want it packed."""
+    """An array that a layer owns: its Keras name as ``role``, and the packing that the kernels need."""
 
     role: str
     array: np.ndarray
@@ -46,7 +46,7 @@ class Weight:
 
 @dataclass(frozen=True)
 class Columns:
-    """A part of the last axis of ``whole``, from ``first`` on."""
+    """A range of the last axis of ``whole`` that begins at ``first``."""
 
     whole: Value
     first: int
@@ -56,13 +56,14 @@ class Columns:
 class Layer:
     """One call in the generated model.
 
-    Subclasses are dataclasses whose own fields are the layer's parameters. ``name`` is the Keras layer's name where it
-    is known; ``nodes`` are the ONNX nodes the layer stands for, ``anchor`` the one that gave it its kind, ``rules``
-    how it came to be. ``sources`` name what its weights come from: initializers and Keras layers.
+    Subclasses are dataclasses whose fields are the layer's parameters. ``name`` is the Keras layer's name if it is
+    known. ``nodes`` are the ONNX nodes that the layer replaces, ``anchor`` is the main one of them, and ``rules`` are
+    the rules that created the layer. ``sources`` are the initializers and Keras
+    layers that its weights come from.
     """
 
     is_data_movement: ClassVar[bool] = False
-    """Whether it takes numbers that are stored only, as float16 is: it computes nothing, or it converts."""
+    """Whether it supports storage types such as float16, because it only moves or converts numbers."""
 
     inputs: list[Value]
     outputs: list[Value]
@@ -74,7 +75,7 @@ class Layer:
 
     @property
     def kind(self) -> str:
-        """The layer's kind as Keras calls it, where Keras has it: ``Dense``, ``Conv1D``, …"""
+        """The kind of layer, with its Keras name if there is one: ``Dense``, ``Conv1D``, …"""
         raise NotImplementedError(f"{type(self).__name__} has no kind")
 
     @property
@@ -86,31 +87,31 @@ class Layer:
         return self.outputs[0]
 
     def params(self) -> dict[str, Any]:
-        """The parameters for ``model_architecture.json``: plain numbers, strings, lists."""
+        """The parameters for ``model_architecture.json``: numbers, strings and lists."""
         base = {f.name for f in fields(Layer)}
         own = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name not in base]
         return {name: _plain(value) for name, value in own if not isinstance(value, np.ndarray)}
 
     def weights(self) -> list[Weight]:
-        """The layer's weights in the order of their NPZ keys."""
+        """The layer's weights, in the order of their NPZ keys."""
         return []
 
     def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
-        """This layer moved in front of the transposes of its inputs.
+        """Moves this layer in front of the transposes of its inputs.
 
-        ``perms[i]`` says that input i is ``transpose(base, perm)`` (None: it is as it is). The answer is a layer on the
-        bases, and the perm that its output still needs; None if the layer cannot be moved.
+        ``perms[i]`` says that input i is ``transpose(base, perm)``; None says that it is not transposed. Returns a
+        layer on the bases, and the perm that its output needs afterwards, or None if the layer cannot be moved.
         """
         del perms
         return None
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
-        """This layer with ``consumer``, the only reader of its output, done in its epilogue; None if it cannot be."""
+        """This layer with ``consumer``, the only reader of its output, in its epilogue; None if not possible."""
         del consumer
         return None
 
     def fuse_producer(self, producer: Layer) -> Layer | None:
-        """This layer doing the work of ``producer``, whose output it alone reads, as well; None if it cannot."""
+        """This layer with the work of ``producer``, whose output only it reads; None if that is not possible."""
         del producer
         return None
 
@@ -137,28 +138,28 @@ class Layer:
         return 0
 
     def scratch_size(self) -> Dim:
-        """How many float32 elements the layer takes of the scratch memory that its call names."""
+        """The number of float32 elements of scratch memory that the call uses."""
         return 0
 
     def inplace_input(self) -> Value | None:
-        """The input that the first output may be written over, of the same dtype and length; None if there is none."""
+        """The input that the first output can overwrite, with the same dtype and length; None if there is none."""
         return None
 
     def bodies(self) -> list[LayerGraph]:
-        """The graphs of layers that this one runs: a loop's body, the branches of a condition."""
+        """The subgraphs that this layer runs: the body of a loop, the branches of an If."""
         return []
 
     def captured(self) -> list[tuple[Value, Value]]:
-        """The inputs of its bodies that stand for one of its own inputs, each with that input."""
+        """Pairs of a body input and the layer input that is passed to it."""
         return []
 
     def index_limits(self) -> dict[int, Dim]:
-        """The inputs that hold indices, and the size of what they point into."""
+        """For inputs that hold indices, the size of the axis that they index."""
         return {}
 
     @property
     def takes_columns(self) -> bool:
-        """Whether the output may be some columns of something wider."""
+        """Whether the layer can write its output into a range of columns of a wider tensor."""
         return False
 
 
@@ -187,21 +188,21 @@ def _plain(value: Any) -> Any:
 
 @dataclass
 class LayerGraph:
-    """Layers in an order in which they can run."""
+    """Layers in topological order."""
 
     inputs: list[Value]
     outputs: list[tuple[str, Value]]
     layers: list[Layer] = field(default_factory=list)
 
     def walk(self) -> Iterator[Layer]:
-        """All layers, each followed by those of its bodies."""
+        """All layers, each followed by the layers of its bodies."""
         for layer in self.layers:
             yield layer
             for body in layer.bodies():
                 yield from body.walk()
 
     def consumers(self) -> dict[Value, list[Layer]]:
-        """The layers, those in bodies too, that read each value."""
+        """The layers that read each value, including layers in bodies."""
         readers: dict[Value, list[Layer]] = {}
         for layer in self.walk():
             for value in dict.fromkeys(layer.inputs):

@@ -194,7 +194,7 @@ impl<'w> ControlModel<'w> {
             // from node/change
             let node_subtract = Binary::Sub.run(cx, h1, h, workspace.b1.tensor([4, 3])?)?;
 
-            // The step's results, and what the next step begins with.
+            // The results of the step, and the states of the next step.
             ops::scan_write(cx, 0, step, node_subtract, outputs.changes.tensor([t, 4, 3])?)?;
             ops::copy(cx, h1, workspace.b0.tensor([4, 3])?)?;
         }
@@ -223,7 +223,7 @@ impl<'w> ControlModel<'w> {
             let node_compare_2 =
                 Compare::Less.run(cx, node_min, self.node_constant_2, workspace.b3.tensor([])?)?;
 
-            // The step's results, and what the next step begins with.
+            // The results of the step, and the states of the next step.
             holds = ops::is_true(node_compare_2)?;
             step_2 += 1;
         }
