@@ -65,7 +65,7 @@ def build(crate: Path) -> tuple[float, int]:
     # The build scripts and with them the crates that hold weights are built again, tf-layers is not.
     for script in (crate / "build.rs", *crate.glob("weights/*/build.rs")):
         script.touch()
-    measured = subprocess.run(
+    data_dependent_dim = subprocess.run(
         [sys.executable, "-S", "-c", _MEASURE, *command],
         cwd=crate,
         env=environment,
@@ -73,7 +73,7 @@ def build(crate: Path) -> tuple[float, int]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    seconds, peak = measured.stdout.split()
+    seconds, peak = data_dependent_dim.stdout.split()
     return float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024)
 
 

@@ -18,12 +18,12 @@ def flops(path: Path, batch: int) -> int:
     Everything else is left out, as usual: it is a small part of the time, and its operations are not comparable.
     """
     proto, weights = load_onnx(path)
-    free = analyse(proto, weights=weights).free
-    analysis = analyse(proto, dict.fromkeys(free, batch), weights)
+    symbols = analyse(proto, weights=weights).symbolic
+    analysis = analyse(proto, dict.fromkeys(symbols, batch), weights)
 
     def shape(value: ir.Value | None) -> tuple[int, ...]:
         assert value is not None
-        return tuple(int(str(dim)) for dim in analysis.facts[value].shape)
+        return tuple(int(str(dim)) for dim in analysis.infos[value].shape)
 
     return sum(_of_node(node, shape) for node in analysis.graph if node not in analysis.folded)
 

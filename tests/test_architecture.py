@@ -59,8 +59,8 @@ def test_nothing_imports_backwards(name: str) -> None:
 def test_no_imports_form_a_cycle() -> None:
     """Removes modules that import none of the rest until nothing is left but cycles."""
     rest = {name: imported - {name} for name, imported in IMPORTS.items()}
-    while free := {name for name, imported in rest.items() if not imported}:
-        rest = {name: imported - free for name, imported in rest.items() if name not in free}
+    while symbolic := {name for name, imported in rest.items() if not imported}:
+        rest = {name: imported - symbolic for name, imported in rest.items() if name not in symbolic}
     assert rest == {}
 
 

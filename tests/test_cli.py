@@ -88,12 +88,12 @@ def _folder(folder: Path) -> Path:
 
 
 BAD_MODELS: list[tuple[Callable[[Path], Path], str]] = [
-    (_absent, "There is no file"),
+    (_absent, "does not exist"),
     (_text, "is not an ONNX model"),
     (_empty, "is not an ONNX model"),
-    (_truncated, "is not an ONNX model, or it is cut short"),
+    (_truncated, "is not an ONNX model, or it is truncated"),
     (_outside, "outside the model's folder"),
-    (_missing_data, "which is not there"),
+    (_missing_data, "but this file does not exist"),
     (_short_data, "is too short"),
     (_folder, "is a folder"),
 ]
@@ -180,9 +180,9 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--dim", "batch"], "write NAME=SIZE"),
-        (["--dim", "batch=0"], "write NAME=SIZE"),
-        (["--dim", "time=5"], "its free dimensions are: `batch`"),
+        (["--dim", "batch"], "expected NAME=SIZE"),
+        (["--dim", "batch=0"], "expected NAME=SIZE"),
+        (["--dim", "time=5"], "its symbolic dimensions are: `batch`"),
         (["--enable_inplace", "perhaps"], "--enable_inplace"),
         (["--no_such_option"], "No such option"),
         (["--tf_layers", "nowhere"], "no Cargo.toml"),
@@ -225,7 +225,7 @@ def test_converting_again_replaces_the_crate_and_keeps_what_is_not_of_it(mlp: Pa
     (crate / "src" / "model.rs").write_text("edited")
     done = tf2rust(*convert)
     assert done.returncode == 0
-    assert "note: rust_generated_code/src/model.rs was edited; what it held is now in" in done.stderr
+    assert "note: rust_generated_code/src/model.rs was edited; the edited file is now" in done.stderr
     assert (crate / "target").is_dir()
     kept = {"Cargo.lock": "cargo's", "tests/mine.rs": "mine", "src/model.rs.old": "edited"}
     assert {name: (crate / name).read_text() for name in kept} == kept

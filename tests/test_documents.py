@@ -125,11 +125,11 @@ def test_parameters(documents: tuple[str, Path]) -> None:
 
 def test_a_picture_that_fails_is_a_note(save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
-        raise OverviewError("graphviz-pure could not be run")
+        raise OverviewError("cannot run graphviz-pure")
 
     monkeypatch.setattr(crate, "draw_overview", fail)
     source = open_tensorflow(save("keras3", "mlp", ".keras")[1])
     converted: Converted = convert(source, Options(tmp_path / "out", "model"))
-    assert "model_overview.png was not drawn: graphviz-pure could not be run." in converted.notes
+    assert "model_overview.png was not drawn: cannot run graphviz-pure." in converted.notes
     assert (converted.crate / "src" / "model.rs").exists()
     assert not (tmp_path / "out" / "saved_model_from_tensorflow" / "model_overview.png").exists()

@@ -179,26 +179,30 @@ def test_a_bad_thresholds_file_fails_the_build(crates: Crates, content: str, rea
 @pytest.mark.parametrize(
     ("model", "options", "reason"),
     [
-        ("mlp", {"binary_classification": True}, r"wants one output .* this model has `dense_3` float32 \[batch, 4\]"),
-        ("mlp", {"thresholds": "{}"}, "--thresholds is for binary classifiers"),
+        (
+            "mlp",
+            {"binary_classification": True},
+            r"needs one floating-point output .* this model has `dense_3` float32 \[batch, 4\]",
+        ),
+        ("mlp", {"thresholds": "{}"}, "--thresholds needs a binary classifier"),
         ("siamese", {"thresholds": "x"}, "is not valid JSON"),
-        ("siamese", {"thresholds": "[]"}, "must hold"),
+        ("siamese", {"thresholds": "[]"}, "must have exactly"),
         ("siamese", {"thresholds": '{"dirty": {"bottom": 0, "low": 0, "medium": 0}}'}, "a number for each of"),
         (
             "siamese",
             {"thresholds": '{"dirty": {"bottom": 0, "low": 0, "medium": 0, "high": NaN}}'},
-            "NaN is no number of JSON",
+            "NaN is not a JSON number",
         ),
         (
             "siamese",
             {"thresholds": '{"dirty": {"bottom": 0.5, "low": 0, "medium": 0, "high": 1}}'},
             "they must ascend",
         ),
-        ("mlp", {"labels": "a\nb\nc\n"}, "names 3 classes in 3 places; the model has 4"),
+        ("mlp", {"labels": "a\nb\nc\n"}, "has 3 lines with 3 class names, but the model has 4 classes"),
         ("mlp", {"labels": '["a", "b", 3, "d"]'}, "must be a JSON list of strings"),
         ("mlp", {"labels": '["a", "b", "\\ud800", "d"]'}, r"class 2 in .* one half of a surrogate pair, '\\ud800'"),
         ("mlp", {"labels": "["}, "is not valid JSON"),
-        ("regression_two_outputs", {"labels": "a"}, "no single output whose last dimension counts classes"),
+        ("regression_two_outputs", {"labels": "a"}, "single output whose last dimension is the number of classes"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -230,7 +234,7 @@ def test_thresholds_are_found_at_false_positive_rates(save: Save, tmp_path: Path
     assert counts == {"bottom": 50, "low": 10, "medium": 7, "high": 0}
     notes = [note for note in converted.notes if note.startswith("threshold")]
     assert [note.split("`")[1] for note in notes] == ["medium", "high"]
-    assert "250 clean samples say little of a false-positive rate of 0.0001; 100000 or more would" in notes[1]
+    assert "250 clean samples are too few for a false-positive rate of 0.0001; use 100000 or more" in notes[1]
 
 
 def test_edited_thresholds_stay_unless_others_are_given(save: Save, tmp_path: Path) -> None:

@@ -105,8 +105,8 @@ def test_a_transpose_on_the_right_is_part_of_the_product(crates: Crates) -> None
 
 def test_where_onnx_runtime_lacks_an_operator_the_reference_computes(crates: Crates) -> None:
     (note,) = crates.converted["differences"].notes
-    assert "ONNX' reference implementation" in note
-    assert "ONNX Runtime does not open the model" in note
+    assert "ONNX's reference implementation" in note
+    assert "ONNX Runtime cannot open the model" in note
     assert "Unique" in note
 
 

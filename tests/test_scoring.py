@@ -58,7 +58,7 @@ def _leaves(post_transform: str, **more: object) -> list[onnx.NodeProto]:
 SIGMOID, SOFTMAX = node("Sigmoid", ["x"], ["p"]), node("Softmax", ["x"], ["p"], axis=-1)
 CASES = {
     "sigmoid": Case([node("Sigmoid", ["x"], ["y"])], 1, True),
-    "softmax over two": Case([node("Softmax", ["x"], ["y"], axis=-1)], 2, True),
+    "two-class softmax": Case([node("Softmax", ["x"], ["y"], axis=-1)], 2, True),
     "softmax over axis 1": Case([node("Softmax", ["x"], ["y"], axis=1)], 2, True),
     "sigmoid behind an Identity": Case([SIGMOID, node("Identity", ["p"], ["y"])], 1, True),
     "sigmoid behind a Reshape": Case([SIGMOID, node("Reshape", ["p", "rows"], ["y"])], 1, True),

@@ -19,7 +19,7 @@ from tf2rust.npz import read_npz
 from tf2rust.options import dims
 from tf2rust.thresholds import read_thresholds
 
-WANTED = "--path_to_fv wants an NPZ of features"
+WANTED = "--path_to_fv expects an NPZ file of features"
 
 
 def npy(array: object) -> bytes:
@@ -74,14 +74,14 @@ NPZ = {
     "deep header": (archive(("x.npy", header("(" * 9000 + ")" * 9000, "(1,)"))), "not a readable NPZ"),
     "version 3": (archive(("x.npy", header("'<f4'", "(4,)", ZEROS, b"\x03\x00"))), "version"),
     "version 9": (archive(("x.npy", header("'<f4'", "(4,)", ZEROS, b"\x09\x00"))), "not a readable NPZ"),
-    "claims much": (archive(("x.npy", header("'<f4'", "(1000000000000, 4)", ZEROS))), "does not hold what its shape"),
-    "overflows": (archive(("x.npy", header("'<f4'", "(4294967296, 4294967296)", b""))), "does not hold"),
-    "negative": (archive(("x.npy", header("'<f4'", "(-1, 4)", ZEROS))), "does not hold what its shape"),
+    "claims much": (archive(("x.npy", header("'<f4'", "(1000000000000, 4)", ZEROS))), "does not match its shape"),
+    "overflows": (archive(("x.npy", header("'<f4'", "(4294967296, 4294967296)", b""))), "does not match"),
+    "negative": (archive(("x.npy", header("'<f4'", "(-1, 4)", ZEROS))), "does not match its shape"),
     "a float for a size": (archive(("x.npy", header("'<f4'", "(1.0,)", ZEROS))), "not a readable NPZ"),
-    "short": (archive(("x.npy", header("'<f4'", "(5,)", ZEROS))), "does not hold what its shape"),
-    "long": (archive(("x.npy", header("'<f4'", "(3,)", ZEROS))), "does not hold what its shape"),
+    "short": (archive(("x.npy", header("'<f4'", "(5,)", ZEROS))), "does not match its shape"),
+    "long": (archive(("x.npy", header("'<f4'", "(3,)", ZEROS))), "does not match its shape"),
     "no array": (archive(("x.npy", b"hello")), "not a readable NPZ"),
-    "raw member": (archive(("x", b"hello")), "is no .npy array"),
+    "raw member": (archive(("x", b"hello")), "is not a .npy array"),
     "twice": (archive(("x.npy", npy(np.ones(1))), ("x.npy", npy(np.ones(2)))), "twice"),
     "encrypted": (changed(6, 8, 1), "encrypted"),
     "corrupt": (corrupt(), "error"),
@@ -133,7 +133,7 @@ def large(path: Path) -> None:
 
 
 PLACES: list[tuple[Callable[[Path], object], str]] = [
-    (lambda path: None, "There is no file"),
+    (lambda path: None, "does not exist"),
     (lambda path: path.mkdir(), "is not a regular file"),
     (fifo, "is not a regular file"),
     (lambda path: path.symlink_to("/dev/zero"), "is not a regular file"),
@@ -157,18 +157,18 @@ def test_what_is_no_file_is_not_opened(
 
 GOOD = '"bottom":0,"low":0,"medium":0,"high":1'
 TEXTS = [
-    ("thresholds", b"\xff\xfe{}", "not a readable UTF-8 text"),
+    ("thresholds", b"\xff\xfe{}", "not a UTF-8 text file"),
     ("thresholds", b"[" * 200_000, "is not valid JSON"),
-    ("thresholds", b'{"dirty":{"bottom":NaN,"low":0,"medium":0,"high":1}}', "NaN is no number of JSON"),
+    ("thresholds", b'{"dirty":{"bottom":NaN,"low":0,"medium":0,"high":1}}', "NaN is not a JSON number"),
     ("thresholds", b'{"dirty":{"bottom":0,"low":0,"medium":0,"high":1e999}}', "`high`"),
     ("thresholds", b'{"dirty":{"bottom":0,"low":0,"medium":0,"high":' + b"9" * 5000 + b"}}", "is not valid JSON"),
     ("thresholds", b'{"dirty":{"bottom":0,"low":0,"medium":0,"high":' + b"9" * 4000 + b"}}", "`high`"),
     ("thresholds", b'{"dirty":{%s},"dirty":{%s}}' % (GOOD.encode(), GOOD.encode()), "a key occurs twice"),
-    ("thresholds", b'{"version":true,"dirty":{%s}}' % GOOD.encode(), "must hold the keys `version`"),
-    ("thresholds", b'{"version":[1],"dirty":{%s}}' % GOOD.encode(), "must hold the keys `version`"),
-    ("thresholds", b'{"version":1.0,"dirty":{%s}}' % GOOD.encode(), "must hold the keys `version`"),
+    ("thresholds", b'{"version":true,"dirty":{%s}}' % GOOD.encode(), "must have exactly the keys `version`"),
+    ("thresholds", b'{"version":[1],"dirty":{%s}}' % GOOD.encode(), "must have exactly the keys `version`"),
+    ("thresholds", b'{"version":1.0,"dirty":{%s}}' % GOOD.encode(), "must have exactly the keys `version`"),
     ("thresholds", b'{"dirty":{"bottom":"\\ud800","low":0,"medium":0,"high":1}}', "`bottom`"),
-    ("labels", bytes(range(128, 256)), "not a readable UTF-8 text"),
+    ("labels", bytes(range(128, 256)), "not a UTF-8 text file"),
     ("labels", b"[" * 200_000, "is not valid JSON"),
     ("labels", b"[1]", "a JSON list of strings"),
     ("labels", b"[null]", "a JSON list of strings"),

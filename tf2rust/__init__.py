@@ -1,4 +1,4 @@
-"""TensorFlow and ONNX models as pure-Rust crates."""
+"""Converts TensorFlow and ONNX models to pure-Rust crates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf2rust.errors import ConversionError, InternalError, UsageError
 
-# The command imports this first of all: what is slow to import waits until it is needed.
+# The command imports this module first, so slow imports wait until they are needed.
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -45,11 +45,12 @@ def convert(
 ) -> Converted:
     """Converts a model file as ``tf2rust from-onnx`` (for ``.onnx``) or ``tf2rust from-tf`` does.
 
-    The options are those of the command line, with ``dims`` for ``--dim`` and ``rates`` for ``--fpr``; levels without a
-    rate keep the default. Gives the crate's path, the listing of what matched, the proof and the notes. The conversion
-    runs in a child process within the limits ``max_memory`` and ``time_limit``; with ``custom_objects``, which are
-    classes of this process, it runs in this one and without limits. Raises ConversionError with every reason, having
-    written nothing, and UsageError for options that do not fit together.
+    The options are those of the command line, with ``dims`` for ``--dim`` and ``rates`` for ``--fpr``. Levels without a
+    rate keep the default rate. Returns the path of the crate, the listing of matched nodes, the proof and the notes.
+
+    The conversion runs in a child process with the limits ``max_memory`` and ``time_limit``. With ``custom_objects``,
+    which are classes of this process, it runs in this process and without limits. Raises ConversionError with every
+    reason, and UsageError for options that conflict; both leave no output behind.
     """
     from numbers import Integral
     from pathlib import Path
@@ -67,7 +68,7 @@ def convert(
         return None if given is None else str(given)
 
     if thresholds is not None and rates is not None:
-        raise UsageError("give thresholds or rates: thresholds are taken from a file or found at rates")
+        raise UsageError("give thresholds or rates, not both: thresholds are read from a file or found from rates")
     arguments: dict[str, Any] = {
         "model": Path(model).absolute(),
         "options": conversion.Options(
@@ -86,7 +87,7 @@ def convert(
         "constants": path(constants),
         "signature": signature,
         "trust_code": trust_code,
-        # A text is one name, not a sequence of letters.
+        # A string is one name, not a sequence of characters.
         "inputs": (inputs,) if isinstance(inputs, str) else tuple(inputs),
         "outputs": (outputs,) if isinstance(outputs, str) else tuple(outputs),
     }

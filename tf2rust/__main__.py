@@ -1,8 +1,8 @@
-"""``python -m tf2rust``, and the command ``tf2rust``."""
+"""Entry point of ``python -m tf2rust`` and of the command ``tf2rust``."""
 
 import signal
 
-# Until the supervisor listens, Ctrl-C ends the process without a traceback.
+# Until the supervisor handles signals, Ctrl-C ends the process without a traceback.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from tf2rust.supervisor import main  # noqa: E402

@@ -1,4 +1,4 @@
-"""The process in which a conversion runs; :mod:`tf2rust.supervisor` starts it."""
+"""The process that runs a conversion; :mod:`tf2rust.supervisor` starts it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tf2rust.supervisor import CALL, RESULT, let_signals, remove_run
 
 
 def main() -> None:
-    """Runs the command line, or the call that the supervisor left in the run's folder."""
+    """Runs the command line, or the Python call that the supervisor stored in the run's folder."""
     kind, *arguments = sys.argv[1:]
     folder = Path(os.environ[RUN_FOLDER])
     let_signals()
@@ -38,9 +38,10 @@ def main() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Puts the null device where the caller closed a standard stream: the next file to be opened would be that stream.
+    """Opens the null device for each standard stream that the caller closed.
 
-    What the terminal's encoding lacks is written with backslashes.
+    Without this, the next opened file would become that stream. Characters that the terminal's encoding lacks are
+    written as escapes.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
@@ -54,7 +55,7 @@ def _open_standard_streams() -> None:
 
 
 def _separate_native_output(log: Path) -> None:
-    """Lets Python write to the terminal, and sends what libraries in C++ print to ``log``."""
+    """Keeps Python's output on the terminal and redirects the output of native libraries to ``log``."""
     sys.stderr.flush()
     terminal = os.dup(2)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -72,7 +73,7 @@ def _end(number: int, frame: object) -> NoReturn:
 
 
 def _follow(parent: int, folder: Path) -> None:
-    """Ends this process when its supervisor is gone, who was killed and cannot clean up."""
+    """Ends this process when its supervisor is gone: a killed supervisor cannot clean up."""
     while os.getppid() == parent:
         time.sleep(1)
     remove_run(folder)

@@ -22,7 +22,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 app = typer.Typer(
-    help="Turn a trained TensorFlow or ONNX model into a pure-Rust crate that proves it computes the same.",
+    help="Convert a trained TensorFlow or ONNX model to a pure-Rust crate, and verify its outputs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -41,7 +41,7 @@ def from_tf(
     path_to_save: options.PathToSave,
     model_name: options.ModelName,
     model: Annotated[
-        Path | None, typer.Argument(help="A SavedModel folder, a .keras, .h5 or .tflite file, a frozen .pb graph.")
+        Path | None, typer.Argument(help="A SavedModel folder, a .keras, .h5 or .tflite file, or a frozen .pb graph.")
     ] = None,
     path_to_tf_model: Annotated[Path | None, typer.Option("--path_to_tf_model", help="The same as MODEL.")] = None,
     binary_classification: options.Binary = None,
@@ -70,10 +70,10 @@ def from_tf(
 
         path = model or path_to_tf_model
         if path is None or (model is not None and path_to_tf_model is not None):
-            raise UsageError("give the model once, as MODEL or as --path_to_tf_model")
+            raise UsageError("give the model once, either as MODEL or as --path_to_tf_model")
         named = (options.names("--inputs", inputs), options.names("--outputs", outputs))
         if bool(named[0]) != bool(named[1]):
-            raise UsageError("--inputs and --outputs go together: a frozen graph needs both")
+            raise UsageError("--inputs and --outputs must be given together: a frozen graph needs both")
 
         def source() -> Any:
             custom = load_custom_objects(custom_objects or [])
@@ -131,7 +131,7 @@ def patterns(
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
 ) -> None:
-    """List which nodes each rule matched; for the others the nearest rule and why it failed."""
+    """List the nodes that each rule matched. For other nodes, list the nearest rule and why it failed."""
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
@@ -158,13 +158,13 @@ def patterns(
 
 
 def _options(given: dict[str, Any]) -> Any:
-    """The options that both commands share, by their names on the command line."""
+    """The options that both commands share, by their command-line names."""
     options.check_limits(given["max_memory"], given["time_limit"])
     from tf2rust.conversion import Options
 
     model_name, tf_layers, binary = given["model_name"], given["tf_layers"], given["binary_classification"]
     if given["thresholds"] is not None and given["fpr"] is not None:
-        raise UsageError("give --thresholds or --fpr: thresholds are taken from a file or found at rates")
+        raise UsageError("give --thresholds or --fpr, not both: thresholds are read from a file or found from rates")
     return Options(
         given["path_to_save"].absolute(),
         model_name,
@@ -191,16 +191,15 @@ def _convert(open_source: Callable[[], Any], choices: Any) -> None:
     for note in result.notes:
         err.print(f"note: {note}", markup=False)
     err.print(
-        f"{len(result.listing.layers)} layers, proven on {result.proof.samples} samples "
-        f"against {result.proof.reference}; "
-        f"next: cd {result.crate} && cargo test --release",
+        f"{len(result.listing.layers)} layers, verified on {result.proof.samples} samples against "
+        f"{result.proof.reference}; next: cd {result.crate} && cargo test --release",
         markup=False,
     )
     out.print(str(result.crate), markup=False)
 
 
 def _guarded(work: Callable[[], None]) -> None:
-    """Runs a command; what a user can act on becomes sentences and an exit code."""
+    """Runs a command, and turns errors that a user can act on into messages and an exit code."""
     try:
         with stage("running the command"):
             work()
@@ -220,5 +219,5 @@ def _exit(code: int) -> NoReturn:
 
 
 def run() -> None:
-    """Runs the command line; :mod:`tf2rust.child` calls it."""
+    """Runs the command line. Called by :mod:`tf2rust.child`."""
     app()

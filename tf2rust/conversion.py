@@ -1,4 +1,4 @@
-"""From a model on disk to a crate on disk: the stages in order."""
+"""The stages of a conversion, from a model file to a crate on disk."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from tf2rust.stages import Progress, silent, stage
 from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
 
 LARGEST_SIZE = (1 << 31) - 1
-"""Of a dimension that is bound."""
+"""The largest size that a dimension can be bound to."""
 
 
 @dataclass(frozen=True)
 class Options:
     """The options of a conversion, as on the command line.
 
-    Where ``binary_classification`` is None, the model is a binary classifier if its output is a probability.
+    If ``binary_classification`` is None, the model is a binary classifier if its output is a probability.
     """
 
     path_to_save: Path
@@ -51,22 +51,22 @@ class Options:
     tf_layers: Path | None = None
 
     def __post_init__(self) -> None:
-        """Raises UsageError for options that no conversion can have."""
+        """Raises UsageError for options that no conversion can use."""
         if not isinstance(self.model_name, str) or not self.model_name.strip():
-            raise UsageError("--model_name is empty, or no text")
+            raise UsageError("--model_name is empty or not a string")
         if self.binary_classification not in (None, True, False):
-            raise UsageError(f"--binary_classification {self.binary_classification!r}: it is true or false")
+            raise UsageError(f"--binary_classification {self.binary_classification!r}: must be true or false")
         if self.tf_layers is not None and not (self.tf_layers / "Cargo.toml").is_file():
-            raise UsageError(f"--tf_layers {self.tf_layers}: there is no Cargo.toml in it")
+            raise UsageError(f"--tf_layers {self.tf_layers}: the folder has no Cargo.toml")
         for name, size in self.dims.items():
             if type(size) is not int or not 0 < size <= LARGEST_SIZE:
-                raise UsageError(f"--dim {name}={size!r}: a size is a whole number from 1 to {LARGEST_SIZE}")
+                raise UsageError(f"--dim {name}={size!r}: the size must be an integer from 1 to {LARGEST_SIZE}")
         check_rates(self.rates)
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written."""
+    """The result of a conversion."""
 
     crate: Path
     listing: Listing
@@ -75,7 +75,7 @@ class Converted:
 
 
 def match_layers(source: Source, dims: Mapping[str, int] | None = None) -> tuple[Listing, LayerGraph]:
-    """Matches the model; the graph of layers is complete only if the listing has nothing unmatched."""
+    """Matches the model. The graph of layers is complete only if the listing has no unmatched nodes."""
     with stage("matching layers"):
         return _finish(source, _match(source, dims))
 
@@ -91,8 +91,8 @@ def _finish(source: Source, matched: Matched) -> tuple[Listing, LayerGraph]:
 
 
 def convert(source: Source, options: Options, progress: Progress = silent) -> Converted:
-    """Converts ``source`` and writes the crate; raises ConversionError with every reason, having written nothing."""
-    with stage("looking at the output folder"):
+    """Converts ``source`` and writes the crate. Raises ConversionError with every reason, and then leaves no output."""
+    with stage("checking the output folder"):
         check_target(options.path_to_save)
     with stage("matching layers", progress):
         matched = _match(source, options.dims)
@@ -111,12 +111,13 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
             labels_file=options.labels,
         )
     with stage("writing the crate", progress):
-        # Fused layers have weights of their own: made last, they are not in memory beside those of a session that runs.
+        # Fused layers own new weights. Fusing last keeps them from being in memory together with a running session's
+        # weights.
         found, graph = _finish(source, matched)
         model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
         crate_options = CrateOptions(options.model_name, source.path.name, sha256(source.path), options.tf_layers)
         files = collect(model, graph, proof, scoring, crate_options, model_file(source.proto, source.weights))
-        # Zeros are only there to be edited.
+        # Zero thresholds are placeholders for the user to edit.
         keep = [THRESHOLDS] if scoring.thresholds == Thresholds() else []
         published = publish(options.path_to_save, lambda folder: write_files(files, folder), keep)
     if THRESHOLDS in published.kept:
@@ -136,7 +137,9 @@ def convert_file(
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
 ) -> Converted:
-    """Opens ``model``, by its suffix as ONNX or as a TensorFlow model, and converts it; raises as :func:`convert`."""
+    """Opens ``model`` as ONNX or TensorFlow, depending on its suffix, and converts it. Raises the same as
+    :func:`convert`.
+    """
     if model.suffix.lower() == ".onnx":
         source = open_onnx(model, read_constants(constants))
     else:
@@ -153,10 +156,8 @@ def convert_file(
 
 def _refuse_unmatched(matched: Matched) -> None:
     if matched.unmatched:
-        # What merely depends on an unsupported node is not the user's concern.
+        # Nodes that only depend on an unsupported node are not reported.
         causes = [u for u in matched.unmatched if u.blocked_by is None]
         raise ConversionError([u.sentence() for u in causes or matched.unmatched])
     if not matched.graph.inputs:
-        raise ConversionError(
-            "The model has no inputs: all that it computes is constant, so there is nothing to convert."
-        )
+        raise ConversionError("The model has no inputs, so all its outputs are constants; there is nothing to convert.")

@@ -1,4 +1,4 @@
-"""The classes of custom layers, imported as the command line names them."""
+"""Imports the classes of custom layers that the command line names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tf2rust.errors import ConversionError, UsageError
 
 
 def load_custom_objects(given: Sequence[str]) -> dict[str, object]:
-    """Objects by the names that the model knows them by, of ``module:NAME`` or ``NAME=module:attribute``.
+    """Returns objects by their name in the model, from ``module:NAME`` or ``NAME=module:attribute``.
 
-    Modules are found as Python finds them, and in the current folder. Raises UsageError for another form and
-    ConversionError when there is no such module or attribute.
+    Modules are searched in Python's path and in the current folder. Raises UsageError for any other form, and
+    ConversionError if the module or attribute does not exist.
     """
     folder = str(Path.cwd())
     if given and folder not in sys.path:
@@ -24,7 +24,7 @@ def load_custom_objects(given: Sequence[str]) -> dict[str, object]:
         alias, equals, where = item.rpartition("=")
         module, _, attribute = where.partition(":")
         if not module or not attribute or (equals and not alias):
-            raise UsageError(f"--custom_objects {item}: write module:NAME or NAME=module:attribute")
+            raise UsageError(f"--custom_objects {item}: expected module:NAME or NAME=module:attribute")
         found[alias or attribute.rpartition(".")[2]] = _load(item, module, attribute)
     return found
 
@@ -32,13 +32,13 @@ def load_custom_objects(given: Sequence[str]) -> dict[str, object]:
 def _load(item: str, module: str, attribute: str) -> object:
     try:
         target: object = importlib.import_module(module)
-    except Exception as error:  # the module is the user's: anything may happen in it
+    except Exception as error:  # The module is user code and can raise anything.
         raise ConversionError(
-            f"--custom_objects {item}: the module {module!r} cannot be imported ({type(error).__name__}: {error}); "
-            "run from the folder that it is in, or install it."
+            f"--custom_objects {item}: cannot import the module {module!r} ({type(error).__name__}: {error}); run "
+            "from the module's folder, or install the module."
         ) from error
     for part in attribute.split("."):
         if not hasattr(target, part):
-            raise ConversionError(f"--custom_objects {item}: {module!r} has no {attribute!r}.")
+            raise ConversionError(f"--custom_objects {item}: the module {module!r} has no attribute {attribute!r}.")
         target = getattr(target, part)
     return target

@@ -1,31 +1,31 @@
-"""The errors a user can act on."""
+"""Errors that a user can act on."""
 
 from __future__ import annotations
 
-# The command imports this first of all: what is slow to import would keep Ctrl-C from being handled.
+# The command imports this module first. A slow import would delay the handling of Ctrl-C.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LONGEST = 1500
-"""Characters of a sentence; only names and values from the model make it longer."""
+"""The maximum length of a sentence in characters; only names and values from the model make sentences longer."""
 
 
 def one_line(text: str) -> str:
-    """``text`` on one line, without characters that a terminal obeys or does not show: names come from the model."""
+    """``text`` on one line, without control or invisible characters: names come from untrusted models."""
     joined = " ".join(line.strip() for line in text.splitlines())
     return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in joined)
 
 
 def _sentence(text: str) -> str:
-    """A sentence for the terminal; of a very long one the middle is left out, as what to do stands at its end."""
+    """One sentence for the terminal. A very long sentence loses its middle, because the advice is at the end."""
     line = one_line(text)
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST * 2 // 3]} … {line[-_LONGEST // 3 :]}"
 
 
 class ConversionError(Exception):
-    """The model cannot be converted; ``reasons`` holds every reason found, one sentence each.
+    """The model cannot be converted; ``reasons`` holds every reason, one sentence each.
 
     A reason says what is wrong, where (file, layer or node), why, and what to do about it.
     """
@@ -37,11 +37,11 @@ class ConversionError(Exception):
 
 
 class InternalError(ConversionError):
-    """A fault of tf2rust itself, which the user can only report; ``__cause__`` is what went wrong."""
+    """A bug in tf2rust, which the user can only report; ``__cause__`` is the original error."""
 
 
 class UsageError(Exception):
-    """The command was called with arguments that do not fit together."""
+    """The command has invalid or conflicting arguments."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(_sentence(reason))

@@ -1,4 +1,4 @@
-"""What a conversion may use of the machine: memory and time."""
+"""Memory and time limits of a conversion."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tf2rust.errors import UsageError
 
 _MEMORY = re.compile(r"(\d{1,15})([KMGT]?)(?:i?B)?", re.IGNORECASE | re.ASCII)
 _SHARE = 0.75
-"""Of the machine's memory: the limit where none is given."""
+"""The default memory limit as a share of the machine's memory."""
 _SECONDS = 3600.0
-"""The time limit where none is given."""
+"""The default time limit in seconds."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of a conversion; ``None`` means none.
+    """The limits of a conversion; ``None`` means no limit.
 
-    ``memory`` is the resident memory of the process and its children in bytes; without one, three quarters of the
-    machine's memory count. ``seconds`` are those of the wall clock.
+    ``memory`` limits the resident memory of the process and its children, in bytes; the default is three quarters of
+    the machine's memory. ``seconds`` is wall-clock time.
     """
 
     memory: int | None = 0
@@ -28,11 +28,11 @@ class Limits:
 
     @classmethod
     def of(cls, memory: str | None, seconds: str | None) -> Limits:
-        """The limits of ``--max_memory`` and ``--time_limit``, or the usual ones; raises UsageError."""
+        """The limits from ``--max_memory`` and ``--time_limit``, or the defaults. Raises UsageError."""
         return cls(0 if memory is None else memory_limit(memory), _SECONDS if seconds is None else time_limit(seconds))
 
     def bytes(self) -> int | None:
-        """The limit of memory on this machine."""
+        """The memory limit on this machine in bytes."""
         if self.memory != 0:
             return self.memory
         import psutil
@@ -41,27 +41,27 @@ class Limits:
 
 
 def memory_limit(text: str) -> int | None:
-    """``8G``, ``500M`` or a number of bytes; ``none`` for no limit. Raises UsageError."""
+    """Parses ``8G``, ``500M``, a number of bytes, or ``none`` for no limit. Raises UsageError."""
     if text.lower() == "none":
         return None
     found = _MEMORY.fullmatch(text.strip())
     size = int(found[1]) << 10 * " KMGT".index(found[2].upper() or " ") if found else 0
     if size == 0:
-        raise UsageError(f"--max_memory {text[:40]}: write a size such as 8G or 500M, or none")
+        raise UsageError(f"--max_memory {text[:40]}: expected a size such as 8G or 500M, or none")
     return size
 
 
 def time_limit(text: str) -> float | None:
-    """A positive number of seconds; ``none`` for no limit. Raises UsageError."""
+    """Parses a positive number of seconds, or ``none`` for no limit. Raises UsageError."""
     if text.lower() == "none":
         return None
     if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text.strip(), re.ASCII) or float(text) == 0:
-        raise UsageError(f"--time_limit {text[:40]}: write a positive number of seconds, or none")
+        raise UsageError(f"--time_limit {text[:40]}: expected a positive number of seconds, or none")
     return float(text)
 
 
 def limits_in(arguments: Sequence[str]) -> Limits:
-    """The limits that a command line gives; what is not understood is left for the command itself to refuse."""
+    """The limits on a command line. Invalid values are ignored here, because the command itself rejects them."""
     found: dict[str, str] = {}
     for i, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")

@@ -1,4 +1,4 @@
-"""NPZ files: reading those that users give, and the names that arrays in them can have."""
+"""NPZ files: reads those of users, and checks the names of arrays."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from tf2rust.errors import ConversionError
 from tf2rust.stages import brief
 
 _BOMB_BYTES, _BOMB_RATIO = 256 << 20, 200
-"""What a member unpacks to, in bytes and as a multiple of its packed size, beyond which it holds next to nothing."""
+"""A member that unpacks to more than this many bytes and this multiple of its packed size is rejected as a zip bomb."""
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 _LONGEST_NAME = 60_000
-"""Bytes of a member's name, which a ZIP archive counts in 16 bits."""
+"""The maximum length of a member's name in bytes; ZIP archives store it in 16 bits."""
 
 
 class _UnreadableError(Exception):
-    """What is wrong with the file, as the end of a sentence."""
+    """Says what is wrong with the file, as the end of a sentence."""
 
 
 def read_npz(path: Path, wanted: str) -> dict[str, np.ndarray]:
-    """The arrays by name, C-contiguous and in native byte order.
+    """Returns the arrays by name, C-contiguous and in native byte order.
 
-    Raises ConversionError for what is no NPZ file of plain arrays, saying what is ``wanted``.
+    Raises ConversionError if the file is not an NPZ file of plain arrays; the message includes ``wanted``, the expected
+    contents.
     """
     if not path.exists():
-        raise ConversionError(f"There is no file {path}; {wanted}.")
+        raise ConversionError(f"The file {path} does not exist; {wanted}.")
     if not path.is_file():
         raise ConversionError(f"{path} is not a regular file; {wanted}.")
     try:
@@ -39,7 +40,7 @@ def read_npz(path: Path, wanted: str) -> dict[str, np.ndarray]:
         raise ConversionError(f"{path} is not a readable NPZ file: {error}; write it with numpy.savez.") from error
     except MemoryError:
         raise
-    except Exception as error:  # whatever zipfile, zlib and NumPy raise where a file is damaged
+    except Exception as error:  # zipfile, zlib and NumPy raise many kinds of errors for damaged files.
         raise ConversionError(
             f"{path} is not a readable NPZ file ({type(error).__name__}: {brief(str(error))}); "
             "write it with numpy.savez."
@@ -52,9 +53,9 @@ def _arrays(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
         name = member.filename.removesuffix(".npy")
         shown = brief(member.filename)
         if name == member.filename:
-            raise _UnreadableError(f"its member {shown!r} is no .npy array")
+            raise _UnreadableError(f"its member {shown!r} is not a .npy array")
         if name in arrays:
-            raise _UnreadableError(f"it holds {shown!r} twice")
+            raise _UnreadableError(f"it contains {shown!r} twice")
         if member.flag_bits & 1:
             raise _UnreadableError(f"its member {shown!r} is encrypted")
         if member.file_size > max(_BOMB_BYTES, _BOMB_RATIO * member.compress_size):
@@ -69,24 +70,24 @@ def _arrays(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
 
 
 def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """Refuses an array that is no array of plain values, or that has more or fewer of them than its member holds."""
+    """Rejects an array of objects or records, or an array whose data does not have the size in its header."""
     shown = brief(member.filename)
     with archive.open(member) as file:
         read_header = _HEADERS.get(np.lib.format.read_magic(file))
         if read_header is None:
-            raise _UnreadableError(f"the array {shown!r} has a version that only arrays of records need")
+            raise _UnreadableError(f"the array {shown!r} has a format version that only record arrays need")
         shape, _, dtype = read_header(file)
         if dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
-            raise _UnreadableError(f"the array {shown!r} holds Python objects or records, not plain values")
+            raise _UnreadableError(f"the array {shown!r} contains Python objects or records instead of plain values")
         size = int(np.prod(shape, dtype=object)) * dtype.itemsize
         if min(shape, default=0) < 0 or size != member.file_size - file.tell():
-            raise _UnreadableError(f"the array {shown!r} does not hold what its shape {brief(str(shape))} tells")
+            raise _UnreadableError(f"the data of array {shown!r} does not match its shape {brief(str(shape))}")
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Raises ConversionError for inputs and outputs that no array can be named after."""
+    """Raises ConversionError if an input or output has a name that an NPZ array cannot have."""
     if wrong := [name for name in names if "\0" in name or len(name.encode()) > _LONGEST_NAME]:
         raise ConversionError(
-            f"The input or output {brief(repr(wrong[0]))} cannot be the name of an array in an NPZ file, which has no "
-            f"NUL in it and at most {_LONGEST_NAME} bytes; rename it in the model."
+            f"The name of input or output {brief(repr(wrong[0]))} is not valid in an NPZ file (no NUL characters, "
+            f"at most {_LONGEST_NAME} bytes); rename it in the model."
         )

@@ -1,4 +1,4 @@
-"""The options of the command line: their declarations, and what their texts mean."""
+"""The declarations of the command-line options, and the parsers of their values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIZE = re.compile(r"\d{1,10}", re.ASCII)
 
 
 class Switch(str, Enum):
-    """``true`` or ``false``, written out as the options of the original do."""
+    """``true`` or ``false``, spelled out as a value."""
 
     true = "true"
     false = "false"
@@ -31,11 +31,11 @@ class Switch(str, Enum):
 
 
 class DashesOrUnderscores(typer.core.TyperCommand):
-    """Takes every option with ``_`` and with ``-``, and switches in any case: ``True``."""
+    """Accepts every option with ``_`` and with ``-``, and switch values in any case, such as ``True``."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Help texts are no markup: `[n, 1]` is a shape.
+        # Help texts are not markup: `[n, 1]` is a shape.
         for parameter in self.params:
             if isinstance(parameter, (typer.core.TyperArgument, typer.core.TyperOption)):
                 parameter.help = escape(parameter.help or "")
@@ -57,24 +57,25 @@ def _switch(name: str, about: str) -> Any:
 
 
 PathToSave = Annotated[
-    Path, typer.Option("--path_to_save", help="The folder to write; it must be new, empty, or an earlier conversion.")
+    Path, typer.Option("--path_to_save", help="The output folder: new, empty, or written by an earlier conversion.")
 ]
 ModelName = Annotated[
-    str, typer.Option("--model_name", help="The model's name: `mnist-v2` becomes `struct MnistV2Model`.")
+    str, typer.Option("--model_name", help="The name of the model: `mnist-v2` becomes `struct MnistV2Model`.")
 ]
 Binary = Annotated[
     Switch | None,
     _switch(
         "--binary_classification",
-        "Score samples with confidences; default: where a sigmoid or a softmax over two makes the output.",
+        "Generate scores with confidence levels. Default: true if the output comes from a sigmoid or a two-class "
+        "softmax.",
     ),
 ]
-Inplace = Annotated[Switch, _switch("--enable_inplace", "Let layers write over their inputs where they may.")]
-Memdrop = Annotated[Switch, _switch("--enable_memdrop", "Reuse a buffer after the last layer that reads it.")]
+Inplace = Annotated[Switch, _switch("--enable_inplace", "Let layers overwrite their inputs where possible.")]
+Memdrop = Annotated[Switch, _switch("--enable_memdrop", "Reuse buffers once the last layer that reads them has run.")]
 Features = Annotated[
     Path | None,
     typer.Option(
-        "--path_to_fv", help="NPZ of samples: arrays by input name; `predictions`, `labels` if there are any."
+        "--path_to_fv", help="An NPZ file of samples: arrays by input name, and optionally `predictions` and `labels`."
     ),
 ]
 ThresholdsFile = Annotated[
@@ -84,48 +85,49 @@ Rates = Annotated[
     str | None,
     typer.Option(
         "--fpr",
-        help="False-positive rates at which thresholds are found from `labels` in --path_to_fv; default: "
+        help="False-positive rates for finding thresholds from `labels` in --path_to_fv. Default: "
         + ",".join(f"{level}={rate:g}" for level, rate in DEFAULT_RATES.items()),
     ),
 ]
-Labels = Annotated[Path | None, typer.Option("--labels", help="Class names: one a line, or a JSON list.")]
-Dim = Annotated[list[str] | None, typer.Option("--dim", help="NAME=SIZE: bind a free dimension; may be repeated.")]
+Labels = Annotated[Path | None, typer.Option("--labels", help="Class names, one per line or as a JSON list.")]
+Dim = Annotated[list[str] | None, typer.Option("--dim", help="NAME=SIZE: bind a symbolic dimension. Can be repeated.")]
 Constants = Annotated[
-    Path | None, typer.Option("--constants", help="NPZ of arrays by input name: these inputs become constants.")
+    Path | None, typer.Option("--constants", help="An NPZ file of arrays by input name; these inputs become constants.")
 ]
 TfLayers = Annotated[
-    Path | None, typer.Option("--tf_layers", help="Depend on tf-layers in this folder instead of a copy in the crate.")
+    Path | None,
+    typer.Option("--tf_layers", help="Depend on the tf-layers in this folder instead of copying it into the crate."),
 ]
 TrustCode = Annotated[
     bool,
     typer.Option(
-        "--trust_code", help="Allow the model what may do more than compute: Python code, ops that use files."
+        "--trust_code", help="Allow models that can do more than compute, such as run Python code or access files."
     ),
 ]
-Signature = Annotated[str | None, typer.Option("--signature", help="The SavedModel's signature to convert.")]
+Signature = Annotated[str | None, typer.Option("--signature", help="The signature of the SavedModel to convert.")]
 CustomObjects = Annotated[
     list[str] | None,
     typer.Option(
-        "--custom_objects", help="module:NAME or NAME=module:attribute: a custom layer's class; may be repeated."
+        "--custom_objects", help="module:NAME or NAME=module:attribute: the class of a custom layer. Can be repeated."
     ),
 ]
-GraphInputs = Annotated[str | None, typer.Option("--inputs", help="A frozen graph's input tensors: x:0,y:0.")]
-GraphOutputs = Annotated[str | None, typer.Option("--outputs", help="A frozen graph's output tensors: out:0.")]
+GraphInputs = Annotated[str | None, typer.Option("--inputs", help="The input tensors of a frozen graph: x:0,y:0.")]
+GraphOutputs = Annotated[str | None, typer.Option("--outputs", help="The output tensors of a frozen graph: out:0.")]
 MaxMemory = Annotated[
     str | None,
     typer.Option(
         "--max_memory",
-        help="The memory that the conversion may use, such as 8G, or none; default: 75 % of the machine's.",
+        help="The memory limit of the conversion, such as 8G, or none. Default: 75 % of the machine's memory.",
     ),
 ]
 TimeLimit = Annotated[
     str | None,
-    typer.Option("--time_limit", help="The seconds that the conversion may take, or none; default: 3600."),
+    typer.Option("--time_limit", help="The time limit of the conversion in seconds, or none. Default: 3600."),
 ]
 
 
 def check_limits(memory: str | None, seconds: str | None) -> None:
-    """Refuses limits that the supervisor, which runs the command, could not read."""
+    """Rejects limits that the supervisor cannot parse."""
     if memory is not None:
         limits.memory_limit(memory)
     if seconds is not None:
@@ -133,26 +135,26 @@ def check_limits(memory: str | None, seconds: str | None) -> None:
 
 
 def names(option: str, given: str | None) -> tuple[str, ...]:
-    """The names in a list with commas; none where the option was not given."""
+    """Splits a comma-separated list of names; empty if the option is absent."""
     found = tuple(name.strip() for name in (given or "").split(","))
     if given is not None and not all(found):
-        raise UsageError(f"{option} {given}: write tensor names with commas between them")
+        raise UsageError(f"{option} {given}: expected tensor names, separated by commas")
     return found if given is not None else ()
 
 
 def dims(given: Sequence[str] | None) -> dict[str, int]:
-    """The sizes of ``--dim NAME=SIZE``."""
+    """Parses ``--dim NAME=SIZE``."""
     sizes: dict[str, int] = {}
     for item in given or []:
         name, _, size = item.rpartition("=")
         if not name or not _SIZE.fullmatch(size) or not 0 < int(size) < 1 << 31:
-            raise UsageError(f"--dim {brief(item[:80])}: write NAME=SIZE with a size from 1 to 2147483647")
+            raise UsageError(f"--dim {brief(item[:80])}: expected NAME=SIZE with a size from 1 to 2147483647")
         sizes[name] = int(size)
     return sizes
 
 
 def rates(given: str | None) -> Mapping[str, float]:
-    """The false-positive rates of ``--fpr``, which must descend; a level that is not given keeps its default."""
+    """Parses the false-positive rates of ``--fpr``, which must descend. Missing levels keep their default."""
     found = dict(DEFAULT_RATES)
     for item in (given or "").split(",") if given is not None else ():
         level, _, text = (part.strip() for part in item.partition("="))
@@ -161,7 +163,9 @@ def rates(given: str | None) -> Mapping[str, float]:
         except ValueError:
             rate = -1.0
         if level not in LEVELS or not 0 < rate < 1:
-            raise UsageError(f"--fpr {item}: write LEVEL=RATE, with a level of {', '.join(LEVELS)} and 0 < rate < 1")
+            raise UsageError(
+                f"--fpr {item}: expected LEVEL=RATE, where LEVEL is one of {', '.join(LEVELS)} and 0 < RATE < 1"
+            )
         found[level] = rate
     check_rates(found)
     return found

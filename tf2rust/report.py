@@ -1,4 +1,4 @@
-"""Files that users report a fault with."""
+"""Files for bug reports."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import traceback
 from pathlib import Path
 
 RUN_FOLDER = "TF2RUST_RUN_FOLDER"
-"""The environment variable that names the folder of the run of a conversion."""
+"""The environment variable with the folder of the current run."""
 LOG = "log"
-"""The file in it with what native code printed."""
+"""The file in that folder with the output of native code."""
 
 
 def report(error: BaseException) -> Path:
-    """Writes the traceback of a fault of tf2rust into a file that outlives the run, and gives its path."""
+    """Writes the traceback of a bug in tf2rust to a file that outlives the run, and returns its path."""
     folder = Path(os.environ[RUN_FOLDER]) if RUN_FOLDER in os.environ else None
     text = "".join(traceback.format_exception(error))
     if folder is None:
@@ -24,7 +24,7 @@ def report(error: BaseException) -> Path:
 
 
 def write_report(text: str, log: Path, folder: Path | None = None) -> Path:
-    """Writes a file to report a fault with, into ``folder``: ``text``, then the end of what native code printed."""
+    """Writes a file for a bug report to ``folder``: ``text``, and the end of the output of native code."""
     handle, name = tempfile.mkstemp(prefix="tf2rust-report-", suffix=".txt", dir=folder)
     with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)

@@ -1,4 +1,4 @@
-"""What the crate makes of the outputs of a classifier: scores with confidences, and names of classes."""
+"""What the crate derives from a classifier's outputs: scores with confidence levels, and class names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tf2rust.thresholds import ZEROS, Thresholds, find_thresholds, read_threshol
 
 @dataclass(frozen=True)
 class Scoring:
-    """Which column of a binary classifier's output holds the score (None: it is none), and what scores mean."""
+    """The column of a binary classifier's output that holds the score (None for other models), and its thresholds."""
 
     column: int | None
     thresholds: Thresholds
@@ -34,7 +34,7 @@ class Scoring:
 
 
 def score_column(graph: LayerGraph) -> int | None:
-    """The column of the score where the only output is of floats and of shape [n, 1] or [n, 2]; else None."""
+    """The score's column if the only output is floating-point with shape [n, 1] or [n, 2], otherwise None."""
     if len(graph.outputs) != 1:
         return None
     ((_, value),) = graph.outputs
@@ -44,10 +44,10 @@ def score_column(graph: LayerGraph) -> int | None:
 
 
 def gives_probabilities(graph: LayerGraph) -> bool:
-    """Whether the output with the score comes from a sigmoid, or from a softmax over its two columns.
+    """Whether the score comes from a sigmoid, or from a softmax over its two columns.
 
-    ``graph`` is as the rules matched it: fusion hides activations in other layers. A Reshape and a Cast change nothing.
-    Two columns that a classifier makes of one sigmoid, p and 1 − p, count as a softmax.
+    ``graph`` must not be fused yet, as fusion moves activations into other layers. Reshape and Cast layers are skipped.
+    Two columns p and 1 − p, computed from one sigmoid, count as a softmax.
     """
     column = score_column(graph)
     if column is None:
@@ -65,7 +65,7 @@ def gives_probabilities(graph: LayerGraph) -> bool:
 
 
 def _maker(value: Value, makers: Mapping[Value, Layer]) -> Layer | None:
-    """The layer whose numbers ``value`` holds; None for those of an input."""
+    """The layer that computes ``value``; None for an input of the model."""
     layer = makers.get(value)
     while isinstance(layer, Reshape) or (isinstance(layer, Cast) and layer.x.dtype.startswith("float")):
         layer = makers.get(layer.x)
@@ -77,7 +77,7 @@ def _is_sigmoid(layer: Layer | None) -> bool:
 
 
 def _is_rest(layer: Layer | None, sigmoid: Layer | None, makers: Mapping[Value, Layer]) -> bool:
-    """Whether the layer gives 1 − p where ``sigmoid`` gives p: as a difference, or as the sigmoid of −x."""
+    """Whether the layer computes 1 − p from ``sigmoid``'s p, either as a difference or as the sigmoid of −x."""
     if layer is None or sigmoid is None:
         return False
     if _is_sigmoid(layer):
@@ -89,15 +89,15 @@ def _is_rest(layer: Layer | None, sigmoid: Layer | None, makers: Mapping[Value, 
 
 
 def class_count(graph: LayerGraph) -> int | None:
-    """The last dimension of the only output; None where there are several outputs, or it is free."""
+    """The last dimension of the only output; None for several outputs or a symbolic dimension."""
     shapes = [value.shape for _, value in graph.outputs]
     last = shapes[0][-1] if len(shapes) == 1 and shapes[0] else None
     return last if isinstance(last, int) else None
 
 
 _NO_CLASSIFIER = (
-    "`labels` in --path_to_fv are not used, as the output does not come from a sigmoid or a softmax over two; "
-    "--binary_classification true finds thresholds for it all the same."
+    "`labels` in --path_to_fv are ignored because the output does not come from a sigmoid or a two-class softmax; "
+    "to find thresholds anyway, give --binary_classification true."
 )
 
 
@@ -111,10 +111,10 @@ def find_scoring(
     rates: Mapping[str, float],
     labels_file: Path | None,
 ) -> tuple[Scoring, list[str]]:
-    """How the crate scores a sample, and notes on its thresholds.
+    """Returns how the crate scores a sample, and notes on the thresholds.
 
-    Where ``is_binary`` is None, the model is a binary classifier if its output is a probability. Thresholds are those
-    of the file, or found at ``rates`` of false positives. Raises ConversionError for files and options that do not fit
+    If ``is_binary`` is None, the model is a binary classifier if its output is a probability. Thresholds come from the
+    file, or are found from the false-positive ``rates``. Raises ConversionError for files and options that do not fit
     the model.
     """
     labels: tuple[str, ...] = ()
@@ -123,7 +123,8 @@ def find_scoring(
     column = score_column(graph)
     if column is None and is_binary:
         raise ConversionError(
-            "--binary_classification true wants one output of floats of shape [n, 1] or [n, 2]; this model has "
+            "--binary_classification true needs one floating-point output of shape [n, 1] or [n, 2]; this model "
+            "has "
             + ", ".join(f"`{name}` {value.dtype} {format_shape(value.shape)}" for name, value in graph.outputs)
             + "."
         )
@@ -132,8 +133,8 @@ def find_scoring(
     if column is None or not is_binary:
         if thresholds_file is not None:
             raise ConversionError(
-                "--thresholds is for binary classifiers, but this model is none: its output does not come from a "
-                "sigmoid or a softmax over two; leave the option out, or give --binary_classification true."
+                "--thresholds needs a binary classifier, but the output of this model does not come from a sigmoid "
+                "or a two-class softmax; remove the option, or give --binary_classification true."
             )
         unused = column is not None and features is not None and features.labels is not None
         return Scoring(None, Thresholds(), labels), [_NO_CLASSIFIER] * unused
@@ -141,8 +142,7 @@ def find_scoring(
         return Scoring(column, read_thresholds(thresholds_file), labels), []
     if features is None or features.labels is None:
         return Scoring(column, Thresholds(), labels), [
-            f"{ZEROS}, so that every score has high confidence; give --thresholds, "
-            "or `labels` of 0 and 1 in --path_to_fv."
+            f"{ZEROS}, so every score has high confidence; give --thresholds, or `labels` of 0 and 1 in --path_to_fv."
         ]
     (scores,) = proof.outputs.values()
     thresholds, notes = find_thresholds(scores[:, column], features.labels, rates)

@@ -1,4 +1,4 @@
-"""Models that were opened: the graph, and the framework that says what it computes."""
+"""An opened model: its graph, and the framework that computes its reference outputs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
 @dataclass(frozen=True)
 class Source:
-    """A model as ONNX, and the framework that says what it computes.
+    """A model as ONNX, and the framework that computes its reference outputs.
 
-    ``weights`` are those that ``proto`` holds no contents of; ``notes`` are for the user of the conversion.
+    ``weights`` are the large initializers, which ``proto`` holds without contents; ``notes`` are messages for the user.
     """
 
     path: Path
@@ -37,12 +37,12 @@ class Source:
 
     @property
     def run_is_onnx_runtime(self) -> bool:
-        """Whether the reference is ONNX Runtime, for want of a source framework."""
+        """Whether the reference is ONNX Runtime, because there is no source framework."""
         return self.framework.startswith("ONNX Runtime")
 
 
 def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> Source:
-    """An ONNX file, with the inputs that ``constants`` holds bound to these arrays; ONNX Runtime is its reference."""
+    """Opens an ONNX file and binds the inputs in ``constants`` to these arrays. The reference is ONNX Runtime."""
     with stage("reading the model"):
         import onnxruntime
 
@@ -65,7 +65,7 @@ def open_tensorflow(
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
 ) -> Source:
-    """Any TensorFlow model; TensorFlow is its reference. A frozen graph needs its ``inputs`` and ``outputs``."""
+    """Opens any TensorFlow model. The reference is TensorFlow. A frozen graph needs ``inputs`` and ``outputs``."""
     with stage("reading the model"):
         from tf2rust.onnx_import.tensorflow import load_frozen_graph, load_tensorflow
 
@@ -78,13 +78,13 @@ def open_tensorflow(
 
 
 def read_constants(path: Path | None) -> dict[str, np.ndarray]:
-    """The arrays of ``--constants`` by input name."""
+    """Reads the arrays of ``--constants`` by input name."""
     with stage("reading --constants"):
-        return {} if path is None else read_npz(path, "--constants wants an NPZ of arrays by input name")
+        return {} if path is None else read_npz(path, "--constants expects an NPZ file of arrays by input name")
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file, or of a folder's files in the order of their names."""
+    """The hash of a file, or of all files of a folder in the order of their names."""
     digest = hashlib.sha256()
     for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
         if file is not path:

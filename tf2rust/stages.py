@@ -1,8 +1,8 @@
-"""The stages of a conversion, and the one place where an unexpected exception becomes a sentence.
+"""The stages of a conversion, and the place where unexpected exceptions become messages.
 
-A stage lets ``ConversionError`` and ``UsageError`` pass. Everything else that leaves it is turned into one of them,
-with the name of the stage and, where it is known, of the node. A process that watches this one learns the present
-stage from a file, so that it can name the stage of a process that died.
+A stage passes on ``ConversionError`` and ``UsageError``, and converts every other exception to one of them. The message
+names the stage and, if known, the node. Each stage also writes its name to a file, so that a supervising process can
+name the stage in which this process died.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from pathlib import Path
 from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
 
 STAGE_FILE = "TF2RUST_STAGE_FILE"
-"""The environment variable that names the file to write the present stage to."""
+"""The environment variable with the path of the file for the current stage."""
 
-_LONGEST = 300  # characters of a foreign message in a sentence
+_LONGEST = 300  # The maximum length of a foreign message in a sentence, in characters.
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Running:
-    """A stage that has begun, and the time (of ``time.time``) by which it is to end."""
+    """A running stage, and its deadline as ``time.time``."""
 
     name: str
     deadline: float | None = None
 
 
 _running: list[Running] = []
-"""The stage of this process, and those that it is a part of in front."""
+"""The current stage of this process, after the stages that contain it."""
 
 
 def silent(name: str) -> None:
-    """Progress that nobody is told of."""
+    """Discards progress messages."""
 
 
 @contextlib.contextmanager
 def stage(name: str, progress: Progress = silent, seconds: float | None = None) -> Iterator[None]:
-    """Run the block as the stage ``name``, such as "matching layers"; ``progress`` is told that it begins.
+    """Runs the block as the stage ``name``, such as "matching layers", and reports it to ``progress``.
 
-    The supervisor ends a stage that takes longer than ``seconds``, if they are given. Raises ConversionError,
-    UsageError or InternalError, and no other ``Exception``.
+    If ``seconds`` is given, the supervisor ends a stage that takes longer. Raises only ConversionError, UsageError and
+    InternalError, and no other ``Exception``.
     """
     progress(name[0].upper() + name[1:])
     _running.append(Running(name, None if seconds is None else time.time() + seconds))
@@ -56,24 +56,24 @@ def stage(name: str, progress: Progress = silent, seconds: float | None = None) 
         raise
     except MemoryError as error:
         raise ConversionError(
-            f"There was not enough memory for {name}{_where(error)}; use a machine with more, or give smaller samples "
+            f"Out of memory while {name}{_where(error)}; use a machine with more memory, or give smaller samples "
             "in --path_to_fv."
         ) from error
     except RecursionError as error:
         raise ConversionError(
-            f"The model is nested too deeply for {name}{_where(error)}; export it with fewer nested functions, loops "
-            "and branches."
+            f"The model is nested too deeply: the recursion limit was reached while {name}{_where(error)}; export "
+            "it with fewer nested functions, loops and branches."
         ) from error
     except OSError as error:
         path = "" if error.filename is None else f" of {brief(str(error.filename))}"
         raise ConversionError(
-            f"The operating system refused an access{path} while {name} ({brief(error.strerror or str(error))}); check "
-            "the path, its permissions and the free space."
+            f"The operating system denied an access{path} while {name} ({brief(error.strerror or str(error))}); "
+            "check the path, its permissions and the free disk space."
         ) from error
     except Exception as error:
         raise InternalError(
-            f"tf2rust itself failed while {name}{_where(error)} ({type(error).__name__}: {brief(str(error))}); "
-            "this is a fault of tf2rust: please report it, with the model if you can share it."
+            f"An internal error occurred while {name}{_where(error)} ({type(error).__name__}: "
+            f"{brief(str(error))}); this is a bug in tf2rust: please report it, with the model if you can share it."
         ) from error
     finally:
         _running.pop()
@@ -82,7 +82,7 @@ def stage(name: str, progress: Progress = silent, seconds: float | None = None) 
 
 @contextlib.contextmanager
 def at_node(name: str) -> Iterator[None]:
-    """Remember the node ``name`` for whatever the block raises."""
+    """Adds the node ``name`` to errors from the block."""
     try:
         yield
     except Exception as error:
@@ -91,7 +91,7 @@ def at_node(name: str) -> Iterator[None]:
 
 
 def brief(text: str) -> str:
-    """The first line of a foreign message, cut to a length that fits into a sentence."""
+    """The first line of a foreign message, shortened to fit into a sentence."""
     line = one_line((text.strip().splitlines() or ["no message"])[0])
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
@@ -106,13 +106,13 @@ def _tell() -> None:
     if file is not None and _running:
         now = _running[-1]
         with contextlib.suppress(OSError):
-            # Whoever reads it meanwhile gets the stage before.
+            # A concurrent reader sees the previous stage until then.
             Path(f"{file}.new").write_text(f"{now.deadline or ''}\n{now.name}", encoding="utf-8")
             os.replace(f"{file}.new", file)
 
 
 def stage_in(file: Path) -> Running:
-    """The stage that another process told of in ``file``."""
+    """The stage that another process wrote to ``file``."""
     try:
         deadline, _, name = file.read_text(encoding="utf-8").partition("\n")
         return Running(name, float(deadline) if deadline else None) if name else Running("starting")

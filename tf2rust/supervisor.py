@@ -1,12 +1,11 @@
-"""Conversions run in a child process, which this module starts, watches and cleans up after.
+"""Starts conversions in a child process, watches it and cleans up after it.
 
-Models come from anybody, and the libraries that read them are written in C++: a model may crash them, fill the memory
-or never end. In a process of its own that becomes a sentence and an exit code. The child has no access to this process
-beyond the files of its run: the stage that it is in, the folder that it writes to, what native code prints, and the
-result of a call.
+Models can come from anyone, and the libraries that read them are written in C++: a model can crash them, fill the
+memory or never end. In a child process, this becomes a message and an exit code. The processes share only the files of
+the run: the current stage, the folders being written, the output of native code, and the result of a call.
 
-Memory is sampled, not capped: libraries reserve far more address space than they use. Between two samples a process can
-exceed its limit by what it fills in a tenth of a second.
+Memory is sampled instead of capped, because libraries reserve far more address space than they use. A process can
+exceed its limit by what it allocates in a tenth of a second.
 """
 
 from __future__ import annotations
@@ -31,29 +30,29 @@ from tf2rust.report import LOG, RUN_FOLDER, write_report
 from tf2rust.stages import STAGE_FILE, stage_in
 
 STAGE, STAGING, CALL, RESULT = "stage", "staging", "call", "result"
-"""Files of a run: the present stage, the folders being written, a call from Python and its result."""
+"""The files of a run: the current stage, the folders being written, a Python call and its result."""
 
 _SMALLER = ", or give fewer samples or smaller dimensions with --path_to_fv and --dim."
-_INTERVAL = 0.1  # seconds between two samples of memory
-_GRACE = 2.0  # seconds in which a child that is asked to end may finish a swap of folders
+_INTERVAL = 0.1  # seconds between two memory samples
+_GRACE = 2.0  # seconds that a child gets to finish a folder swap before it is killed
 _INTERRUPTED, _TERMINATED = 130, 143
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class _Stopped(BaseException):
-    """This process was asked to end by a signal."""
+    """A signal asked this process to end."""
 
 
 @dataclass(frozen=True)
 class _Ended:
-    """How a child ended: its exit code, or why it has none of its own."""
+    """How a child ended: its exit code, or the reason why it has none."""
 
     code: int
     reason: str = ""
 
 
 def main() -> NoReturn:
-    """The command ``tf2rust``: exits as the child does, or with 1 and a sentence if the child did not end by itself."""
+    """Runs ``tf2rust``. Exits with the child's code, or with 1 and a message if the child did not exit by itself."""
     arguments = sys.argv[1:]
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
@@ -66,21 +65,25 @@ def main() -> NoReturn:
         ended = _Ended(_INTERRUPTED, "interrupted")
     except _Stopped:
         ended = _Ended(_TERMINATED, "ended by a signal")
-    if ended.reason and sys.stderr is not None:  # None where the caller closed it
+    if ended.reason and sys.stderr is not None:  # None if the caller closed it
         sys.stderr.write(f"error: {ended.reason}\n" if ended.code == 1 else f"{ended.reason}\n")
         sys.stderr.flush()
     sys.exit(ended.code)
 
 
 def convert_supervised(arguments: Mapping[str, Any], limits: Limits) -> Any:
-    """``conversion.convert_file(**arguments)`` in a child; raises what that raises, and ConversionError on a crash."""
+    """Runs ``conversion.convert_file(**arguments)`` in a child; raises its errors, and ConversionError for a crash."""
     from tf2rust.transport import dump, load
 
     with _run_folder() as folder:
         dump(folder / CALL, dict(arguments))
         ended = _supervise(["call"], folder, limits)
         if ended.reason or not (folder / RESULT).is_file():
-            raise ConversionError(ended.reason or f"The conversion ended with exit code {ended.code} and no result.")
+            raise ConversionError(
+                ended.reason
+                or f"The conversion ended with exit code {ended.code} and no result; this is a bug in tf2rust: please "
+                "report it."
+            )
         result = load(folder / RESULT)
     if isinstance(result, Exception):
         raise result
@@ -93,7 +96,7 @@ def _stop(number: int, frame: object) -> NoReturn:
 
 @contextlib.contextmanager
 def _run_folder() -> Iterator[Path]:
-    """A folder for one run; it and whatever the child left of its writing are gone afterwards."""
+    """A folder for one run. Deletes it afterwards, with all partial output of the child."""
     folder = Path(tempfile.mkdtemp(prefix="tf2rust-"))
     try:
         yield folder
@@ -102,34 +105,34 @@ def _run_folder() -> Iterator[Path]:
 
 
 def remove_run(folder: Path) -> None:
-    """Deletes the folder of a run, and what the run left of the folders that it was writing."""
+    """Deletes the folder of a run, and the run's partial output."""
     staging = folder / STAGING
-    # What follows the last NUL is a path that was cut short.
+    # The text after the last NUL is an incomplete path.
     for path in staging.read_bytes().split(b"\0")[:-1] if staging.is_file() else []:
         shutil.rmtree(path, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _supervise(arguments: list[str], folder: Path, limits: Limits) -> _Ended:
-    """Runs ``tf2rust.child`` with ``arguments`` to its end, or to that of its limits."""
-    # The child imports from where this process does: `python -m` and `-c` would put the current folder in front.
+    """Runs ``tf2rust.child`` with ``arguments`` until it ends or reaches a limit."""
+    # The child must import from the same paths as this process; `python -m` and `-c` would add the current folder.
     program = f"import sys; sys.path[:] = {sys.path!r}; from tf2rust.child import main; main()"
     environment = {
         **os.environ,
         RUN_FOLDER: str(folder),
         STAGE_FILE: str(folder / STAGE),
         "TF2RUST_STAGING_FILE": str(folder / STAGING),
-        # What libraries put into temporary files goes with the run.
+        # Temporary files of libraries are deleted with the run.
         **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),
     }
     child = None
     try:
-        # A signal between the child's start and its assignment would leave it running.
+        # A signal between the start of the child and this assignment would leave the child running.
         with _signals_held():
             child = subprocess.Popen(
                 [sys.executable, "-c", program, *arguments],
                 env=environment,
-                # Ctrl-C is this process' to handle: a library in the child may be in the middle of anything.
+                # This process handles Ctrl-C, because a library in the child may be interrupted at any point.
                 start_new_session=os.name == "posix",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
@@ -148,7 +151,7 @@ def _supervise(arguments: list[str], folder: Path, limits: Limits) -> _Ended:
 
 @contextlib.contextmanager
 def _signals_held() -> Iterator[None]:
-    """Signals that end this process arrive after the block; a child that is started in it is to :func:`let_signals`."""
+    """Blocks the signals that end this process. A child that starts in the block must call :func:`let_signals`."""
     if os.name != "posix":
         yield
         return
@@ -160,16 +163,16 @@ def _signals_held() -> Iterator[None]:
 
 
 def let_signals() -> None:
-    """Lets signals arrive that were held when this process was started."""
+    """Unblocks the signals that were blocked when this process started."""
     if os.name == "posix":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def _watch(child: subprocess.Popen[bytes], limits: Limits, stage: Path) -> str:
-    """Waits for the child; gives the sentence on the limit that it exceeded, if it did."""
+    """Waits for the child. Returns a message if the child exceeded a limit."""
     waiter = threading.Thread(target=child.wait, daemon=True)
     waiter.start()
-    # The child starts while this is imported.
+    # The child starts while psutil is imported.
     import psutil
 
     memory, begin = limits.bytes(), time.monotonic()
@@ -184,20 +187,22 @@ def _watch(child: subprocess.Popen[bytes], limits: Limits, stage: Path) -> str:
         now = stage_in(stage)
         if memory is not None and process is not None and _resident(process) > memory:
             return (
-                f"The conversion used more than {memory / 2**30:.2g} GiB of memory while {now.name}, its "
-                f"limit; raise that with --max_memory{_SMALLER}"
+                f"The conversion exceeded its memory limit of {memory / 2**30:.2g} GiB while {now.name}; raise the "
+                f"limit with --max_memory{_SMALLER}"
             )
         if now.deadline is not None and time.time() > now.deadline:
-            return f"Nothing came of {now.name} within its time: the file is damaged or hostile; save the model again."
+            return (
+                f"The time limit for {now.name} was exceeded: the file is damaged or malicious; save the model again."
+            )
         if limits.seconds is not None and time.monotonic() - begin > limits.seconds:
             return (
-                f"The conversion did not end within {limits.seconds:g} s, its time limit, while {now.name}; "
-                f"raise that with --time_limit{_SMALLER}"
+                f"The conversion exceeded its time limit of {limits.seconds:g} s while {now.name}; raise the limit "
+                f"with --time_limit{_SMALLER}"
             )
 
 
 def _resident(process: Any) -> int:
-    """The resident memory of a process and its children in bytes; 0 once it is gone."""
+    """The resident memory of a process and its children in bytes; 0 if the process has ended."""
     import psutil
 
     total = 0
@@ -209,7 +214,7 @@ def _resident(process: Any) -> int:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ends the child and whatever it started."""
+    """Ends the child and all its children."""
     import psutil
 
     with contextlib.suppress(psutil.Error):
@@ -225,7 +230,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _crash(code: int, folder: Path) -> str:
-    """The sentence on a child that a crash ended."""
+    """The message for a child that crashed."""
     try:
         name = signal.Signals(-code).name
     except ValueError:
@@ -233,11 +238,11 @@ def _crash(code: int, folder: Path) -> str:
     stage = stage_in(folder / STAGE).name
     if name == "SIGKILL":
         return (
-            f"The operating system killed the conversion while {stage}, most likely for want of memory; "
-            "use a machine with more, or give fewer samples or smaller dimensions with --path_to_fv and --dim."
+            f"The operating system killed the conversion while {stage}, probably because memory ran out; use a "
+            "machine with more memory, or give fewer samples or smaller dimensions with --path_to_fv and --dim."
         )
     report = write_report(f"{name} while {stage}\n\n", folder / LOG)
     return (
-        f"A library that tf2rust uses crashed ({name}) while {stage}: the model is damaged, or it exposes a "
-        f"fault of that library; check the model, export it again, or report it with {report}."
+        f"A library that tf2rust uses crashed ({name}) while {stage}: the model is damaged, or the library has a "
+        f"bug; check the model, export it again, or report the crash with {report}."
     )

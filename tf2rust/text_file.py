@@ -1,4 +1,4 @@
-"""Reading the small text files that users give: class names, thresholds."""
+"""Reads the small text files that users give: class names and thresholds."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from typing import Any
 from tf2rust.errors import ConversionError
 from tf2rust.stages import brief
 
-_LARGEST = 16 << 20  # bytes
+_MAX_SIZE = 16 << 20  # bytes
 
 
 def read_text(path: Path, wanted: str) -> str:
-    """The text of a UTF-8 file of at most 16 MiB; raises ConversionError for any other, saying what is ``wanted``."""
+    """Returns the text of a UTF-8 file of at most 16 MiB. Raises ConversionError with ``wanted``, the expected
+    contents.
+    """
     if not path.exists():
-        raise ConversionError(f"There is no file {path}; {wanted}.")
+        raise ConversionError(f"The file {path} does not exist; {wanted}.")
     if not path.is_file():
         raise ConversionError(f"{path} is not a regular file; {wanted}.")
-    if path.stat().st_size > _LARGEST:
-        raise ConversionError(f"{path} is larger than {_LARGEST >> 20} MiB; {wanted}.")
+    if path.stat().st_size > _MAX_SIZE:
+        raise ConversionError(f"{path} is larger than {_MAX_SIZE >> 20} MiB; {wanted}.")
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConversionError(f"{path} is not a readable UTF-8 text ({brief(str(error))}); {wanted}.") from error
+        raise ConversionError(f"{path} is not a UTF-8 text file ({brief(str(error))}); {wanted}.") from error
     return text
 
 
 def parse_json(text: str, path: Path, wanted: str) -> Any:
-    """The value that ``text`` of ``path`` spells, without NaN and with every key once; raises ConversionError."""
+    """Parses JSON without NaN and without duplicate keys; ``path`` is for messages. Raises ConversionError."""
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
     except RecursionError:
-        raise ConversionError(f"{path} is not valid JSON (it is nested too deeply); {wanted}.") from None
+        raise ConversionError(f"{path} is not valid JSON (nested too deeply); {wanted}.") from None
     except ValueError as error:
         raise ConversionError(f"{path} is not valid JSON ({brief(str(error))}); {wanted}.") from error
 
@@ -45,4 +47,4 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")

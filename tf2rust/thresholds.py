@@ -17,16 +17,16 @@ from tf2rust.text_file import parse_json, read_text
 LEVELS = ("bottom", "low", "medium", "high")
 DEFAULT_RATES: Mapping[str, float] = {"bottom": 0.1, "low": 0.01, "medium": 0.001, "high": 0.0001}
 FORMAT_VERSION = 1
-_WANTED = "--thresholds wants a thresholds.json"
+_WANTED = "--thresholds expects a thresholds.json"
 ZEROS = "thresholds.json holds zeros"
-"""How notes begin that say so."""
+"""The start of every note about zero thresholds."""
 _ENOUGH = 10
-"""False positives that a threshold should rest on: with 10 of them the rate is known to about a third of itself."""
+"""The number of false positives that a threshold should rest on: with 10, the error of the rate is about a third."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The scores from which on each level of confidence holds, ascending, each a float32 from 0 to 1."""
+    """The lowest score of each confidence level: ascending float32 numbers from 0 to 1."""
 
     bottom: float = 0.0
     low: float = 0.0
@@ -34,14 +34,14 @@ class Thresholds:
     high: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """``thresholds.json``."""
+        """The contents of ``thresholds.json``."""
         return {"version": FORMAT_VERSION, "dirty": {level: getattr(self, level) for level in LEVELS}}
 
 
 def read_thresholds(path: Path) -> Thresholds:
-    """Reads ``{"version": 1, "dirty": {"bottom": …, "low": …, "medium": …, "high": …}}``; the version may be missing.
+    """Reads ``{"version": 1, "dirty": {"bottom": …, "low": …, "medium": …, "high": …}}``; ``version`` is optional.
 
-    Raises ConversionError for anything else, for a threshold outside 0 to 1, and for thresholds that do not ascend.
+    Raises ConversionError for any other contents, for thresholds outside 0 to 1, and for thresholds that do not ascend.
     """
     content = parse_json(read_text(path, _WANTED), path, _WANTED)
     dirty = content.get("dirty") if isinstance(content, dict) else None
@@ -51,14 +51,12 @@ def read_thresholds(path: Path) -> Thresholds:
         )
     version = content.get("version", FORMAT_VERSION)
     if type(version) is not int or version != FORMAT_VERSION or set(content) - {"version", "dirty"}:
-        raise ConversionError(
-            f"{path} must hold the keys `version`, which is {FORMAT_VERSION}, and `dirty`, and no others."
-        )
+        raise ConversionError(f"{path} must have exactly the keys `version` ({FORMAT_VERSION}) and `dirty`.")
     values = [dirty[level] for level in LEVELS]
     wrong = [level for level, value in zip(LEVELS, values, strict=True) if not _is_score(value)]
     if wrong:
         raise ConversionError(
-            f"`{wrong[0]}` in {path} is {brief(repr(dirty[wrong[0]]))}; a threshold is a number from 0 to 1."
+            f"`{wrong[0]}` in {path} is {brief(repr(dirty[wrong[0]]))}; a threshold must be a number from 0 to 1."
         )
     if values != sorted(values):
         raise ConversionError(f"The thresholds in {path} are {values}; they must ascend from bottom to high.")
@@ -70,7 +68,7 @@ def _is_score(value: object) -> bool:
 
 
 def check_rates(rates: Mapping[str, float]) -> None:
-    """Raises UsageError unless each level has a false-positive rate between 0 and 1, and these descend."""
+    """Raises UsageError unless each level has a false-positive rate between 0 and 1, and the rates descend."""
     numbers = (int, float, np.integer, np.floating)
     if set(rates) != set(LEVELS) or not all(isinstance(r, numbers) and 0 < r < 1 for r in rates.values()):
         raise UsageError(f"--fpr: give a rate between 0 and 1 for each of {', '.join(LEVELS)}")
@@ -81,30 +79,33 @@ def check_rates(rates: Mapping[str, float]) -> None:
 
 
 def find_thresholds(scores: np.ndarray, labels: np.ndarray, rates: Mapping[str, float]) -> tuple[Thresholds, list[str]]:
-    """The lowest thresholds that at most the given share of the clean samples (label 0) reaches, and notes on them."""
+    """Returns the lowest thresholds that at most the given share of clean samples (label 0) reaches, with notes on
+    them.
+    """
     if not np.all((scores >= 0) & (scores <= 1)):
         return Thresholds(), [
-            f"{ZEROS}: the scores are not all between 0 and 1; end the model in a sigmoid or a "
-            "softmax, or choose with --binary_classification false."
+            f"{ZEROS}: the scores are not all between 0 and 1; end the model with a sigmoid or a softmax, or give "
+            "--binary_classification false."
         ]
     clean = np.sort(scores[labels == 0].astype(np.float32))[::-1]
     if not clean.size:
-        return Thresholds(), [f"{ZEROS}: no sample has the label 0, by which false positives are counted."]
+        return Thresholds(), [f"{ZEROS}: no sample has label 0, so false positives cannot be counted."]
     found, notes = [], []
     for level in LEVELS:
         rate = rates[level]
         allowed = math.floor(rate * clean.size)
-        # The least float32 that the first clean sample too many does not reach.
+        # The smallest float32 above the score of the first clean sample that would exceed the rate.
         threshold = float(np.nextafter(clean[allowed], np.float32(np.inf)))
         if threshold > 1:
             notes.append(
-                f"threshold `{level}`: clean samples score 1, so more than {rate:g} of them reach it whatever it is."
+                f"threshold `{level}`: more than {rate:g} of the clean samples score 1, so no threshold achieves "
+                "this rate."
             )
         found.append(min(threshold, 1.0))
         if rate * clean.size < _ENOUGH:
             wanted = math.ceil(_ENOUGH / rate)
             notes.append(
-                f"threshold `{level}`: {clean.size} clean samples say little of a false-positive rate of {rate:g}; "
-                f"{wanted} or more would."
+                f"threshold `{level}`: {clean.size} clean samples are too few for a false-positive rate of "
+                f"{rate:g}; use {wanted} or more."
             )
     return Thresholds(*found), notes

@@ -1,6 +1,6 @@
-"""Objects on their way between a process and the child that converts for it: pickles of our own types and of arrays.
+"""Passes objects between a process and its conversion child, as pickles of arrays and of tf2rust's own types.
 
-The child has read a stranger's file, so its pickle is not believed: only classes that carry data are loaded from it.
+The child has read an untrusted file, so its pickles are not trusted: only data classes are loaded from them.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _TYPES:
             return super().find_class(module, name)
-        # What a module of ours imports is not ours, and a name with dots leads on into such imports.
+        # A dotted name could reach through our modules into the modules that they import.
         if module.partition(".")[0] == "tf2rust" and "." not in name:
             found = super().find_class(module, name)
             if isinstance(found, type) and found.__module__ == module:
                 return found
-        raise pickle.UnpicklingError(f"{module}.{name} carries no data")
+        raise pickle.UnpicklingError(f"{module}.{name} is not a data class")
 
 
 def dump(path: Path, value: object) -> None:
-    """Writes ``value``, which :func:`load` reads."""
+    """Writes ``value`` for :func:`load`."""
     path.write_bytes(pickle.dumps(value, protocol=5))
 
 
 def load(path: Path) -> Any:
-    """Reads what :func:`dump` wrote; raises UnpicklingError for anything but data."""
+    """Reads a file of :func:`dump`. Raises UnpicklingError for anything but data."""
     return _Unpickler(io.BytesIO(path.read_bytes())).load()

@@ -75,5 +75,5 @@ def test_what_is_no_file_is_not_opened(kind: str, tmp_path: Path) -> None:
         path.mkdir()
     elif kind == "a pipe":
         os.mkfifo(path)
-    with pytest.raises(ConversionError, match="is a folder" if kind == "a folder" else "There is no file"):
+    with pytest.raises(ConversionError, match="is a folder" if kind == "a folder" else "does not exist"):
         open_onnx(path)

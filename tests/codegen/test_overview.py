@@ -368,5 +368,5 @@ def test_a_failing_renderer_is_named() -> None:
 
 def test_a_missing_renderer_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(overview, "_renderer", lambda: tmp_path / "missing")
-    with pytest.raises(OverviewError, match="could not be run"):
+    with pytest.raises(OverviewError, match="cannot run graphviz-pure"):
         render("digraph {}", "png")

@@ -16,8 +16,8 @@ from tf2rust.rust.tree import (
     Blank,
     Block,
     Comment,
-    Do,
     Expr,
+    ExprStmt,
     Item,
     Stmt,
     Struct,
@@ -89,7 +89,7 @@ def test_names_and_imports_are_seen() -> None:
     """What a block reads, and what it must import, are questions to the tree."""
     block = [
         let("x", RUN),
-        Block("for", Token("steps"), (Do(Item("tf_layers::ops::copy")("cx", "x")),), pattern=Token("_")),
+        Block("for", Token("steps"), (ExprStmt(Item("tf_layers::ops::copy")("cx", "x")),), pattern=Token("_")),
     ]
     assert {"cx", "batch", "x", "steps"} <= names_in(block)
     assert Item("tf_layers::ops::copy").imported == "tf_layers::ops"
@@ -101,13 +101,22 @@ NAMES = sorted(f"Name{c}" + "e" * (i % 5) for i, c in enumerate("abcdefghijklmno
 STATEMENTS: list[Stmt] = [
     # Results that lie at the columns where a line becomes too long.
     *(let("y" * n, RUN) for n in range(1, 60)),
-    *(Do(SELF.field("x" * n).method("run", "cx", array(["a", 2]), tensor(["batch"])).tried()) for n in range(1, 80)),
-    *(Do(Item("tf_layers::ops::gather")("cx", n, "x" * n, "y" * n, tensor([3, n])).tried()) for n in range(1, 50)),
+    *(
+        ExprStmt(SELF.field("x" * n).method("run", "cx", array(["a", 2]), tensor(["batch"])).tried())
+        for n in range(1, 80)
+    ),
+    *(
+        ExprStmt(Item("tf_layers::ops::gather")("cx", n, "x" * n, "y" * n, tensor([3, n])).tried())
+        for n in range(1, 50)
+    ),
     *(let("y", Token("x" * n).method("reshape", array(["batch", 2, 3])).tried()) for n in range(50, 85)),
     *(let("y", SELF.field("x" * n).method("run", "cx", "a", "b").tried()) for n in range(50, 85)),
-    *(Do(Token("sizes").method("bind", string("x" * n), string("[n, 6]"), ref(array(["a", 2])))) for n in range(1, 80)),
     *(
-        Do(Item("tf_layers::ops::Unary").of("Exp").method("run_in_place", "cx", tensor(["n", "x" * n])).tried())
+        ExprStmt(Token("sizes").method("bind", string("x" * n), string("[n, 6]"), ref(array(["a", 2]))))
+        for n in range(1, 80)
+    ),
+    *(
+        ExprStmt(Item("tf_layers::ops::Unary").of("Exp").method("run_in_place", "cx", tensor(["n", "x" * n])).tried())
         for n in range(1, 70)
     ),
     *(
@@ -115,7 +124,7 @@ STATEMENTS: list[Stmt] = [
         for n in range(1, 45)
     ),
     *(
-        Do(
+        ExprStmt(
             SELF.field("conv")
             .method("run", "cx", "x" * n, tensor(["batch", "h" * n, "w" * n, 72]).method("accumulate"))
             .tried()
@@ -128,11 +137,11 @@ STATEMENTS: list[Stmt] = [
         for value in [
             Token("inputs").field("x" * n).method("to_view", array(["batch", "height_of_it", "w" * 12, 4])).tried()
         ]
-        for statement in (let("y" * 30, value), let("y" * 31, value), Do(value))
+        for statement in (let("y" * 30, value), let("y" * 31, value), ExprStmt(value))
     ),
     # Quotients, from what fits a line to what does not.
     *(
-        Do(SELF.field("conv").method("run", "cx", array([halved(n, size), 432]), tensor(["n"])).tried())
+        ExprStmt(SELF.field("conv").method("run", "cx", array([halved(n, size), 432]), tensor(["n"])).tried())
         for n in range(1, 8)
         for size in ("height"[:letters] for letters in range(1, 7))
     ),
@@ -142,7 +151,7 @@ STATEMENTS: list[Stmt] = [
         for n in range(1, 70)
         for more in ([], ["rows"])
     ),
-    *(Do(conv(n % 3).method("run", "cx", "x" * n, tensor(["batch", n])).tried()) for n in range(1, 70)),
+    *(ExprStmt(conv(n % 3).method("run", "cx", "x" * n, tensor(["batch", n])).tried()) for n in range(1, 70)),
     # Methods of what a call gives.
     *(
         statement
@@ -151,7 +160,7 @@ STATEMENTS: list[Stmt] = [
         for statement in (
             let("y", value),
             let("y", value.method("reshape", array(["batch", 3, 4, 5])).tried()),
-            Do(value.method("reshape", array(["batch", 3, 4, 5])).tried()),
+            ExprStmt(value.method("reshape", array(["batch", 3, 4, 5])).tried()),
         )
     ),
     # Short arguments share lines.
@@ -176,7 +185,7 @@ STATEMENTS: list[Stmt] = [
             Comment("A step."),
             let("x_t", Item("tf_layers::ops::scan_slice")("cx", 1, "step", "x", tensor(["batch", 64], "b3")).tried()),
             Blank(),
-            Block("if", Token("holds"), (Do(RUN),), (Assign(Token("holds"), Token("false")),)),
+            Block("if", Token("holds"), (ExprStmt(RUN),), (Assign(Token("holds"), Token("false")),)),
             Assign(Token("step"), Token("1"), "+="),
         ),
         pattern=Token("step"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tf2rust.codegen.nested import ModelField
+from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.render import _groups
 from tf2rust.rust.tree import Token
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tf2rust.rust.printer import lines
-from tf2rust.rust.tree import Block, Do, Expr, Item, Stmt, Token, Tuple, array, let
+from tf2rust.rust.tree import Block, Expr, ExprStmt, Item, Stmt, Token, Tuple, array, let
 from tf2rust.rust.unused import without_unused
 
 _BUFFER = Token("workspace").field("b0")
@@ -25,7 +25,7 @@ def _reshaped(value: Expr) -> Expr:
 
 
 _PAIR = Tuple((Token("a"), Token("b")))
-_READ = Do(Token("f")(Token("a")).tried())
+_READ = ExprStmt(Token("f")(Token("a")).tried())
 CASES: dict[str, tuple[list[Stmt], str]] = {
     "a variable that is read": ([let("a", _view()), _READ], "let a = workspace.b0.view([2, 3])?; f(a)?;"),
     "a view": ([let("a", _view())], ""),
@@ -37,7 +37,7 @@ CASES: dict[str, tuple[list[Stmt], str]] = {
     "some of the results of a layer": ([let(_PAIR, _run()), _READ], "let (a, _) = self.dense.run(cx)?; f(a)?;"),
     "none of the results of a layer": ([let(_PAIR, _run())], "self.dense.run(cx)?;"),
     "a view in a block": (
-        [Block("while", Token("holds"), (let("a", _view()), Do(_run())))],
+        [Block("while", Token("holds"), (let("a", _view()), ExprStmt(_run())))],
         "while holds { self.dense.run(cx)?; }",
     ),
 }

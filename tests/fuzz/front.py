@@ -10,7 +10,7 @@ from random import Random
 
 Enter = Callable[[str], None]
 """Says which stage comes next."""
-_LARGEST = 1 << 18
+_MAX_SIZE = 1 << 18
 """Bytes: mutants do not grow beyond that."""
 
 
@@ -63,7 +63,7 @@ class Case:
         data = seeds[self.seed]
         for state, donor in self.steps:
             changed = front.mutate(Random(state), data, seeds[donor])
-            data = changed if len(changed) <= _LARGEST else data
+            data = changed if len(changed) <= _MAX_SIZE else data
         return data
 
 

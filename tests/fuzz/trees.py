@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.fuzz.values import floating, integer, text
 
-_DEEPEST = 3000
+_MAX_DEPTH = 3000
 Place = tuple[Any, Any]
 """A dict or list, and a key or index in it."""
 
@@ -57,7 +57,7 @@ def dump(rng: Random, tree: Any) -> bytes:
     """The tree as JSON; now and then such as a careless writer, or an attacker, makes."""
     choice = rng.random()
     if choice < 0.03:
-        return b"[" * rng.randint(1, _DEEPEST) + json.dumps(tree).encode()
+        return b"[" * rng.randint(1, _MAX_DEPTH) + json.dumps(tree).encode()
     if choice < 0.06:
         return json.dumps(tree).encode("utf-16")
     return json.dumps(tree, ensure_ascii=rng.random() < 0.5).encode("utf-8", "surrogatepass")

@@ -9,8 +9,8 @@ import numpy as np
 VOCABULARY = 20
 """Every Embedding in the models has at least this many rows."""
 
-FREE_DIMENSION = 6
-"""The size that sample inputs give to a free dimension other than the batch."""
+SYMBOLIC_SIZE = 6
+"""The size that sample inputs give to a symbolic dimension other than the batch."""
 
 
 def randomise(model: Any, seed: int = 7) -> Any:
@@ -36,7 +36,7 @@ def sample_inputs(model: Any, batch: int = 3, seed: int = 11) -> dict[str, np.nd
     rng = np.random.default_rng(seed)
     arrays = {}
     for tensor in model.inputs:
-        shape = (batch, *(FREE_DIMENSION if size is None else size for size in tensor.shape[1:]))
+        shape = (batch, *(SYMBOLIC_SIZE if size is None else size for size in tensor.shape[1:]))
         dtype = np.dtype(getattr(tensor.dtype, "name", tensor.dtype))
         is_index = np.issubdtype(dtype, np.integer)
         values = rng.integers(0, VOCABULARY, shape) if is_index else rng.normal(size=shape)

@@ -38,8 +38,8 @@ def test_a_bound_input_is_a_constant(tmp_path: Path) -> None:
     ("arrays", "sentence"),
     [
         ({"axis": np.asarray([2])}, "the model has no input `axis`; its inputs are: `x`, `axes`"),
-        ({"axes": np.asarray([2], np.int32)}, "the model wants `axes` as int64 [1], but the array is int32 [1]"),
-        ({"axes": np.asarray([1, 2])}, "the model wants `axes` as int64 [1], but the array is int64 [2]"),
+        ({"axes": np.asarray([2], np.int32)}, "input `axes` is int64 [1], but the array is int32 [1]"),
+        ({"axes": np.asarray([1, 2])}, "input `axes` is int64 [1], but the array is int64 [2]"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], sentence: str) -> None:
@@ -50,7 +50,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, arrays: dict[str, np
     assert sentence in done.stderr
 
 
-@pytest.mark.parametrize(("content", "sentence"), [(None, "There is no file"), (b"PK", "is not a readable NPZ file")])
+@pytest.mark.parametrize(("content", "sentence"), [(None, "does not exist"), (b"PK", "is not a readable NPZ file")])
 def test_files_that_are_none_are_refused(tmp_path: Path, content: bytes | None, sentence: str) -> None:
     path = graphs.save(_sum_over_axes(), tmp_path / "model.onnx")
     if content is not None:

@@ -53,4 +53,4 @@ def test_a_dtype_without_layers_is_a_reason(tmp_path: Path) -> None:
     shape = {"to": np.array([6])}
     model = graph([node("Reshape", ["x", "to"], ["y"])], {"x": (dtype, [2, 3])}, {"y": (dtype, [6])}, shape, 19)
     found, _ = match_layers(open_onnx(save(model, tmp_path / "model.onnx")))
-    assert "is float8_e4m3fn, and the layers are of float16" in found.unmatched[0].reason
+    assert "has the unsupported dtype float8_e4m3fn (supported: float16" in found.unmatched[0].reason

@@ -1,4 +1,4 @@
-"""Free dimensions: two that the model names differently are two, and each can be bound by its name."""
+"""Symbolic dimensions: two that the model names differently are two, and each can be bound by its name."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ NAMES: list[tuple[list[list[Dim]], list[list[str]]]] = [
 def test_names_that_differ_stay_apart(given: list[list[Dim]], expected: list[list[str]]) -> None:
     graph = model(*given)
     analysis = analyse(graph)
-    assert [[str(d) for d in analysis.facts.shape(v)] for v in analysis.graph.inputs] == expected
+    assert [[str(d) for d in analysis.infos.shape(v)] for v in analysis.graph.inputs] == expected
     assert match_expanding(analysis).unmatched == []
 
 
 def test_inputs_of_names_that_meet_have_dimensions_of_their_own() -> None:
     analysis = analyse(model(["b", None], ["b", None], names=("X", "x")))
-    assert analysis.free == ["b", "x_1", "x_1_2"]
+    assert analysis.symbolic == ["b", "x_1", "x_1_2"]
 
 
 @pytest.mark.parametrize(("name", "left"), [("T", ["n", "t"]), ("t", ["n", "t_2"]), ("t_2", ["n", "t"])])
 def test_a_dimension_is_bound_by_the_models_name_or_by_ours(name: str, left: list[str]) -> None:
     analysis = analyse(model(["n", "T"], ["n", "t"]), {name: 5})
-    assert sorted(analysis.free) == left
+    assert sorted(analysis.symbolic) == left
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,10 @@ def test_a_dimension_is_bound_by_the_models_name_or_by_ours(name: str, left: lis
     [
         (
             {"u": 5},
-            "--dim u: the model has no such free dimension; its free dimensions are: `n`, `t_2` .`T`",
+            "--dim u: the model has no such symbolic dimension; its symbolic dimensions are: `n`, `t_2` .`T`",
         ),
-        ({"T": 5, "t_2": 6}, "--dim t_2: this dimension has two names here, and two sizes"),
-        ({"u" * 9999: 5}, "u…: the model has no such free dimension"),
+        ({"T": 5, "t_2": 6}, "--dim t_2: this dimension is bound twice"),
+        ({"u" * 9999: 5}, "u…: the model has no such symbolic dimension"),
     ],
 )
 def test_a_name_that_is_none_is_refused(sizes: dict[str, int], sentence: str) -> None:
@@ -83,13 +83,14 @@ def test_a_name_that_is_none_is_refused(sizes: dict[str, int], sentence: str) ->
 
 def test_a_name_that_was_changed_is_noted() -> None:
     notes = match_expanding(analyse(model(["n", "T"], ["n", "t"]))).notes
-    assert notes == ["the model's dimension `T` is called `t_2`, as another is called `t`."]
+    (note,) = notes
+    assert note.startswith("the model's dimension `T` is called `t_2` here, because the identifier `t` belongs to")
     assert match_expanding(analyse(model(["n", "T"], ["n", "T"]))).notes == []
 
 
 @pytest.mark.parametrize(
     ("shape", "sentence"),
-    [([1] * 65, "declared with 65 dimensions, of which 64 are the most"), (None, "declared with no shape")],
+    [([1] * 65, "declared with 65 dimensions (at most 64 are supported)"), (None, "declared with no shape")],
 )
 def test_an_input_of_no_rank_that_an_array_can_have_is_refused(shape: list[Dim] | None, sentence: str) -> None:
     with pytest.raises(ConversionError, match=sentence):

@@ -34,7 +34,7 @@ def test_what_the_definition_needs_and_is_not_there_is_named(tmp_path: Path) -> 
     found, _ = match_layers(open_onnx(graphs.save(model, tmp_path / "model.onnx")))
     (refused,) = found.unmatched
     assert (refused.node, refused.op) == ("node/y", "Bernoulli")
-    assert refused.reason.endswith("but for RandomUniformLike: no rule knows this operator")
+    assert refused.reason.endswith("but RandomUniformLike is not supported: no rule supports this operator")
 
 
 def test_attributes_reach_the_definition(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from tests.models.graphs import graph, node
 from tf2rust.onnx_import.expand import match_expanding
-from tf2rust.onnx_import.fold import Budget, Folder
+from tf2rust.onnx_import.fold import Budget, ConstantFolder
 from tf2rust.onnx_import.infer import Analysis, analyse, reanalyse
 from tf2rust.onnx_import.load import run_onnx
 
@@ -79,7 +79,7 @@ OLD = [
 
 
 def folded(analysis: Analysis) -> dict[str, np.ndarray]:
-    constants = {v.name or "": analysis.facts.const(v) for n in analysis.folded for v in n.outputs}
+    constants = {v.name or "": analysis.infos.const(v) for n in analysis.folded for v in n.outputs}
     return {name: array for name, array in constants.items() if array is not None}
 
 
@@ -191,7 +191,7 @@ def test_what_no_model_may_take_is_refused_before_it_is_computed(name: str, monk
 
 
 def _with_budget(nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray], budget: Budget) -> Analysis:
-    return reanalyse(replace(analyse(summed(nodes, weights)), folder=Folder(budget)))
+    return reanalyse(replace(analyse(summed(nodes, weights)), folder=ConstantFolder(budget)))
 
 
 KIB = 1 << 10

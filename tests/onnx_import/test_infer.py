@@ -158,22 +158,22 @@ def test_every_value_has_the_shape_it_will_have(build: object) -> None:
     probe.graph.output.extend(onnx.ValueInfoProto(name=o) for n in model.graph.node for o in n.output if o not in known)
     for n, t in ((2, 9), (5, 14)):
         found = run_onnx(probe, {"x": np.zeros((n, t, 6), np.float32)})
-        for value, fact in ((v, analysis.facts[v]) for item in analysis.graph for v in item.outputs):
+        for value, info in ((v, analysis.infos[v]) for item in analysis.graph for v in item.outputs):
             array = found[value.name or ""]
-            assert tuple(bind(d, {"n": n, "t": t}) for d in fact.shape) == array.shape, value.name
-            assert fact.dtype == array.dtype.name
-            if fact.dims is not None:
-                assert [bind(d, {"n": n, "t": t}) for d in fact.dims.flat] == list(array.flat)
-            if fact.fill is not None:
-                assert (array == fact.fill).all()
+            assert tuple(bind(d, {"n": n, "t": t}) for d in info.shape) == array.shape, value.name
+            assert info.dtype == array.dtype.name
+            if info.dims is not None:
+                assert [bind(d, {"n": n, "t": t}) for d in info.dims.flat] == list(array.flat)
+            if info.fill is not None:
+                assert (array == info.fill).all()
 
 
 def test_anonymous_dimensions_are_named() -> None:
     nodes = [node("Add", ["x", "x"], ["y"])]
     model = graph(nodes, {"x": (F, ["unk__7", None, "Time Steps", 3])}, {"y": (F, [None, None, None, 3])})
-    assert analyse(model).free == ["n", "x_1", "time_steps"]
-    assert analyse(model, {"time_steps": 4}).free == ["n", "x_1"]
-    with pytest.raises(UsageError, match="free dimensions are: `n`, `x_1`, `time_steps`"):
+    assert analyse(model).symbolic == ["n", "x_1", "time_steps"]
+    assert analyse(model, {"time_steps": 4}).symbolic == ["n", "x_1"]
+    with pytest.raises(UsageError, match="symbolic dimensions are: `n`, `x_1`, `time_steps`"):
         analyse(model, {"t": 4})
 
 
@@ -185,7 +185,7 @@ def test_constants_are_folded() -> None:
     ]
     w = np.arange(12, dtype=np.float32).reshape(3, 4)
     analysis = analyse(graph(nodes, {"x": (F, ["n", 4])}, {"y": (F, ["n", 3])}, {"w": w, "two": np.float32(2)}))
-    folded = {item.name: analysis.facts.const(item.outputs[0]) for item in analysis.folded}
+    folded = {item.name: analysis.infos.const(item.outputs[0]) for item in analysis.folded}
     assert folded.keys() == {"node/wt", "node/w2"}
     assert np.array_equal(folded["node/w2"], w.T * 2)  # type: ignore[arg-type]
 
@@ -256,7 +256,7 @@ def test_a_loop_is_folded_only_where_all_that_its_body_captures_is_constant(buil
     # A Scan is left to its layer, whatever it reads.
     assert (holder in analysis.folded) == (captured == "ones" and build is _loop)
     if holder in analysis.folded:
-        made = analysis.facts.const(holder.outputs[0])
+        made = analysis.infos.const(holder.outputs[0])
         x = np.zeros(3, np.float32)
         assert made is not None
         assert np.array_equal(made + x, run_onnx(model, {"x": x})["y"])

@@ -89,7 +89,7 @@ def test_what_exporters_write_is_understood(name: str, tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "an operator set of the future": (model(opset=2**31 - 1), "operator set 2147483647, and ONNX"),
+    "an operator set of the future": (model(opset=2**31 - 1), "operator set 2147483647, but ONNX"),
     "a format of the future": (model(ir_version=2**31), "not a valid ONNX model (Your model ir_version"),
     "two outputs of a name": (model(outputs=[Y, Y]), "Two outputs have the name `y`"),
     "two weights of a name": (model(weights=[W, W]), "Two weights have the name `w`"),

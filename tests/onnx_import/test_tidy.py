@@ -45,5 +45,5 @@ def test_outputs_without_a_type_get_the_one_that_is_inferred(tmp_path: Path, out
 def test_outputs_whose_type_cannot_be_inferred_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(_with_output("r", domain="mine").SerializeToString())
-    with pytest.raises(ConversionError, match="The output `r` has no type, and none can be inferred"):
+    with pytest.raises(ConversionError, match="The output `r` has no type, and its type cannot be inferred"):
         open_onnx(path)

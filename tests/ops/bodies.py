@@ -37,19 +37,19 @@ SAME = node("Identity", ["c"], ["d"])
 
 @dataclass(frozen=True)
 class Graph:
-    """A model and several sets of inputs; axes named in ``free`` by input are free."""
+    """A model and several sets of inputs; axes named in ``symbolic`` by input are free."""
 
     nodes: Sequence[onnx.NodeProto]
     outputs: Sequence[str]
     feeds: Sequence[Mapping[str, np.ndarray]]
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
-    free: Mapping[str, Sequence[str | int]] = field(default_factory=dict)
+    symbolic: Mapping[str, Sequence[str | int]] = field(default_factory=dict)
     opset: int = 18
 
     def model(self) -> onnx.ModelProto:
         infos = [
             helper.make_tensor_value_info(
-                name, helper.np_dtype_to_tensor_dtype(array.dtype), self.free.get(name, array.shape)
+                name, helper.np_dtype_to_tensor_dtype(array.dtype), self.symbolic.get(name, array.shape)
             )
             for name, array in self.feeds[0].items()
         ]

@@ -27,8 +27,8 @@ keras = library("keras")
 tf_keras = library("tf_keras")
 
 BATCH = 3
-FREE = 6
-"""The size given to free dimensions other than the batch."""
+SYMBOLIC_SIZE = 6
+"""The size given to symbolic dimensions other than the batch."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class In:
     batch: int | None = None
 
     def array(self, rng: np.random.Generator) -> np.ndarray:
-        shape = (self.batch or BATCH, *(FREE if d is None else d for d in self.shape))
+        shape = (self.batch or BATCH, *(SYMBOLIC_SIZE if d is None else d for d in self.shape))
         if self.feed is not None:
             return np.asarray(self.feed(rng, shape)).astype(self.dtype)
         if self.dtype == "bool":

@@ -25,7 +25,7 @@ class Arg:
     """An input of the node: given when the model runs, with some of its axes free, or a constant of the model."""
 
     array: np.ndarray
-    free: tuple[int, ...] = ()
+    symbolic: tuple[int, ...] = ()
     constant: bool = False
 
 
@@ -34,7 +34,7 @@ def const(values: Any, dtype: str = "int64") -> Arg:
     return Arg(np.asarray(values, dtype), constant=True)
 
 
-def free(array: np.ndarray, *axes: int) -> Arg:
+def symbolic(array: np.ndarray, *axes: int) -> Arg:
     """An input with these axes free."""
     return Arg(array, axes)
 
@@ -106,8 +106,8 @@ class Node:
 
 
 def _info(name: str, arg: Arg) -> onnx.ValueInfoProto:
-    # Free axes of one size are one free dimension.
-    shape = [f"d{size}" if axis in arg.free else size for axis, size in enumerate(arg.array.shape)]
+    # Free axes of one size are one symbolic dimension.
+    shape = [f"d{size}" if axis in arg.symbolic else size for axis, size in enumerate(arg.array.shape)]
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(arg.array.dtype), shape)
 
 

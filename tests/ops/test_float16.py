@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import check_node, const, floats, free, integers, named, node
+from tests.ops.nodes import check_node, const, floats, integers, named, node, symbolic
 
 HALF = {"dtype": "float16"}
 X, Y = floats(3, 4, **HALF), floats(3, 4, seed=2, **HALF)
@@ -19,9 +19,9 @@ def _to(dtype: str) -> int:
     return int(TensorProto.DataType.Value({"float32": "FLOAT", "float64": "DOUBLE"}.get(dtype, dtype.upper())))
 
 
-TABLE_NAME = "halves"
+TABLE_NAME = "float16"
 NODES = {
-    **{f"to_{dtype}": node("Cast", free(np.abs(X) * 9, 0), to=_to(dtype), by_reference=True) for dtype in WIDE},
+    **{f"to_{dtype}": node("Cast", symbolic(np.abs(X) * 9, 0), to=_to(dtype), by_reference=True) for dtype in WIDE},
     **{
         f"from_{dtype}": node(
             "Cast", integers(3, 4, low=0, high=2 if dtype == "bool" else 120).astype(dtype), to=_to("float16")
@@ -30,12 +30,12 @@ NODES = {
     },
     "from_edges": node("Cast", EDGES.astype("float32"), to=_to("float16"), by_reference=True),
     "from_double_edges": node("Cast", EDGES, to=_to("float16"), by_reference=True),
-    "transpose": node("Transpose", free(X, 0)),
+    "transpose": node("Transpose", symbolic(X, 0)),
     "concat": node("Concat", X, Y, axis=1),
     "gather": node("Gather", X, const([2, 0]), axis=1),
     "pad": node("Pad", X, const([1, 0, 0, 2])),
     "expand": node("Expand", X[:, None], const([3, 2, 4])),
-    "constant": node("Add", free(X, 0), const(Y[:1], "float16")),
+    "constant": node("Add", symbolic(X, 0), const(Y[:1], "float16")),
     "number": node("Mul", X, const(0.3, "float16")),
     **{op.lower(): node(op, X, Y) for op in ("Add", "Sub", "Mul", "Div", "Max", "Min")},
     "greater": node("Greater", X, Y),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import Arg, Node, check_node, const, floats, free, named, node
+from tests.ops.nodes import Arg, Node, check_node, const, floats, named, node, symbolic
 
 LINE = floats(1, 2, 4)
 # Taps at −1 and 4: neither is one of the four elements.
@@ -67,8 +67,8 @@ NODES: dict[str, Node] = {
         "MaxPool", np.full((1, 2, 2), -np.inf, np.float32), kernel_shape=[2], exact=_filled(-np.inf)
     ),
     **{f"{op.lower()}_of_no_steps": _recurrence(op, NO_STEPS) for op in GATES},
-    **{f"{op.lower()}_of_no_steps_free": _recurrence(op, free(NO_STEPS, 0)) for op in GATES},
-    **{f"{op.lower()}_of_no_steps_both": _recurrence(op, free(NO_STEPS, 0), "bidirectional") for op in GATES},
+    **{f"{op.lower()}_of_no_steps_free": _recurrence(op, symbolic(NO_STEPS, 0)) for op in GATES},
+    **{f"{op.lower()}_of_no_steps_both": _recurrence(op, symbolic(NO_STEPS, 0), "bidirectional") for op in GATES},
     "tree_logistic": node(
         "ai.onnx.ml:TreeEnsembleRegressor", ROWS, post_transform="LOGISTIC", exact=lambda _: _sigmoid(SCORES), **TREE
     ),

@@ -34,7 +34,7 @@ def _alive_values_do_not_share(layers: LayerGraph, made: Plan) -> None:
     written = {v: step for step, layer in enumerate(layers.layers) for v in layer.outputs}
     for v, start in written.items():
         for w, later in written.items():
-            same = made.places[v].buffer is not None and made.places[v].buffer == made.places[w].buffer
+            same = made.allocations[v].buffer is not None and made.allocations[v].buffer == made.allocations[w].buffer
             if same and start < later < last_read.get(v, -1):
                 raise AssertionError(f"{w.name} overwrites {v.name}")
 
@@ -48,8 +48,8 @@ def test_plan(inplace: bool, memdrop: bool, buffers: int, in_place: int) -> None
     made = plan(layers, inplace=inplace, memdrop=memdrop)
     _alive_values_do_not_share(layers, made)
     assert (len(made.buffers), len(made.inplace)) == (buffers, in_place)
-    assert made.places[layers.outputs[0][1]].output == "y"
-    assert made.places[layers.inputs[0]].input is layers.inputs[0]
+    assert made.allocations[layers.outputs[0][1]].output == "y"
+    assert made.allocations[layers.inputs[0]].input is layers.inputs[0]
 
 
 @pytest.mark.parametrize(
@@ -81,5 +81,5 @@ def test_parts_are_written_into_a_concatenation(parts: list[str], axis: int, wri
     assert {value.name for value in made.columns} == written
     (concat,) = (layer for layer in layers.layers if isinstance(layer, Concatenate))
     assert (concat in made.aliases) == (written == set(parts))
-    assert all(made.places[value] is made.places[concat.y] for value in made.columns)
+    assert all(made.allocations[value] is made.allocations[concat.y] for value in made.columns)
     assert not plan(layers, inplace=False, memdrop=True).columns

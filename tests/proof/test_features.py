@@ -81,15 +81,18 @@ def test_whole_numbers_are_converted_with_a_note(
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"rows": None}, r"has no array `rows` for the model's input of that name; it holds `scale`"),
-        ({"rows": None, "row": ROWS}, r"has no array `rows` .* it holds `scale`, `row`"),
-        ({"rows": ROWS[:, :3]}, r"`rows` .* has shape \[3, 3\]; the model's input is \[n, 4\]"),
+        ({"rows": None}, r"has no array for the model's input `rows`; it contains `scale`"),
+        ({"rows": None, "row": ROWS}, r"has no array for the model's input `rows`; it contains `scale`, `row`"),
+        ({"rows": ROWS[:, :3]}, r"`rows` .* has shape \[3, 3\], but the model's input is \[n, 4\]"),
         ({"rows": ROWS.reshape(-1)}, r"`rows` .* has shape \[12\]"),
         ({"rows": ROWS[..., None]}, r"`rows` .* has shape \[3, 4, 1\]"),
         ({"rows": np.int32(3)}, r"`rows` .* has shape \[\]"),
         ({"scale": SCALE[:2]}, r"`scale` .* has shape \[2, 1\].* In `rows` n is 3"),
-        ({"rows": ROWS[:0], "scale": SCALE[:0]}, "`rows` .* has no samples"),
-        ({"rows": ROWS + 0.5}, r"`rows` .* is float64, the model's input int32, .* save it with astype\('int32'\)"),
+        ({"rows": ROWS[:0], "scale": SCALE[:0]}, "`rows` .* contains no samples"),
+        (
+            {"rows": ROWS + 0.5},
+            r"`rows` .* is float64, but the model's input is int32, .* save the array with astype\('int32'\)",
+        ),
         ({"rows": np.full((3, 4), np.nan)}, "`rows` .* is float64"),
         ({"rows": np.full((3, 4), np.inf, np.float32)}, "`rows` .* is float32"),
         ({"rows": LARGE}, "`rows` .* is int64"),
@@ -110,7 +113,7 @@ def test_whole_numbers_are_converted_with_a_note(
         ({"rows": np.zeros((3, 4), "M8[ns]")}, r"`rows` .* is datetime64\[ns\]"),
         ({"rows": np.zeros((3, 4), "V4")}, "`rows` .* is void32"),
         ({"predictions": np.zeros(3, "m8[s]")}, r"`predictions` .* dtype timedelta64\[s\]"),
-        ({"rows": ROWS[:0], "scale": SCALE}, r"`rows` .* has shape \[0, 4\], and so has no samples"),
+        ({"rows": ROWS[:0], "scale": SCALE}, r"`rows` .* has shape \[0, 4\], which contains no samples"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -131,7 +134,7 @@ def test_all_reasons_are_given_at_once(source: Source, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "There is no file .*fv.npz; --path_to_fv wants an NPZ of features"),
+        (None, "The file .*fv.npz does not exist; --path_to_fv expects an NPZ file of features"),
         (b"", "is not a readable NPZ file"),
         (b"text", "is not a readable NPZ file"),
         (b"PK\x03\x04cut", "is not a readable NPZ file"),
@@ -188,9 +191,9 @@ def test_the_order_of_bytes_and_elements_is_no_difference(
     [
         (np.nan, np.nan, None),
         (np.inf, np.inf, None),
-        (1.0, np.nan, "are NaN or infinite in 1 places"),
-        (1.0, np.inf, "are NaN or infinite in 1 places"),
-        (np.nan, 1.0, "are NaN or infinite in 1 places"),
+        (1.0, np.nan, "disagree about NaN or infinity at 1 positions"),
+        (1.0, np.inf, "disagree about NaN or infinity at 1 positions"),
+        (np.nan, 1.0, "disagree about NaN or infinity at 1 positions"),
     ],
 )
 def test_predictions_that_are_no_numbers(

@@ -1,4 +1,4 @@
-"""Sizes of free dimensions: the first that the model runs with, what is said of them, and where only one will do."""
+"""Sizes of symbolic dimensions: the first that the model runs with, the notes on them, and models with only one."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ REFUSED = [
     (_link_to_an_earlier_result, "is a symbolic link to"),
     (_link_to_itself, "cannot be written|not a folder"),
     (_link_inside, "crate is a symbolic link"),
-    (_victim, r"holds other things \(precious.txt\)"),
+    (_victim, r"contains other files \(precious.txt\)"),
     (_below_a_file, "file is not a folder"),
     (_a_file, "file is not a folder"),
     (_unmarked, r"and no \.tf2rust"),
@@ -101,7 +101,7 @@ REFUSED = [
     (lambda folder: folder / "a\0b", "null"),
     (lambda folder: folder / ("x" * 300), "too long"),
     (lambda folder: Path("/proc/out"), "cannot be written|is read-only"),
-    (lambda folder: Path("/"), "holds other things"),
+    (lambda folder: Path("/"), "contains other files"),
 ]
 
 

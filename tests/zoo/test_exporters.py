@@ -71,7 +71,7 @@ def test_samples_that_decide_about_each_other_are_kept_together(crates: Crates) 
     converted = crates.converted["onnxscript_choice"]
     assert not converted.proof.batched
     assert max(converted.proof.tolerances.values()) < 1e-3
-    assert "keep them together" in converted.notes[0]
+    assert "run all samples in one batch" in converted.notes[0]
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -28,7 +28,7 @@ class Case:
 
     net: type[nn.Module]
     inputs: dict[str, Tensor]
-    free: dict[str, dict[int, str]]
+    symbolic: dict[str, dict[int, str]]
     opset: int = 17
     """For the exporter that traces; the other writes the operator set that it likes best."""
     exporters: Sequence[str] = ("torchscript", "dynamo")
@@ -114,7 +114,7 @@ def traced(case: Case) -> onnx.ModelProto:
         tuple(case.inputs.values()),
         file,
         input_names=list(case.inputs),
-        dynamic_axes=case.free,
+        dynamic_axes=case.symbolic,
         opset_version=case.opset,
         dynamo=False,
     )
@@ -127,7 +127,7 @@ def exported(case: Case) -> onnx.ModelProto:
         trained(case),
         tuple(case.inputs.values()),
         input_names=list(case.inputs),
-        dynamic_shapes=tuple(dict.fromkeys(case.free[name], dynamic) for name in case.inputs),
+        dynamic_shapes=tuple(dict.fromkeys(case.symbolic[name], dynamic) for name in case.inputs),
     )
     return program.model_proto
 

@@ -1,1 +1,1 @@
-"""From a graph of layers to a crate on disk."""
+"""Turns a graph of layers into a crate on disk."""

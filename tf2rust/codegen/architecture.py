@@ -13,14 +13,14 @@ FORMAT_VERSION = 1
 
 
 def architecture(model: Model, graph: LayerGraph) -> dict[str, Any]:
-    """Inputs, outputs, and each layer's kind, shapes, parameters and weights.
+    """The inputs, the outputs, and the kind, shapes, parameters and weights of each layer.
 
-    Shapes are lists of numbers and of expressions over the free dimensions; weights are named by their NPZ keys.
-    A layer that runs others, a loop or a condition, has them in lists of their own, one for each of its bodies.
+    Shapes are lists of numbers and expressions over the symbolic dimensions. Weights are named by their NPZ keys. Loops
+    and Ifs have a list of layers for each of their bodies.
     """
     return {
         "version": FORMAT_VERSION,
-        "free_dimensions": model.free,
+        "free_dimensions": model.symbolic,
         "inputs": [_port(p) for p in model.inputs],
         "outputs": [_port(p) for p in model.outputs],
         "layers": [_layer(model, layer) for layer in graph.layers],
@@ -42,7 +42,7 @@ def _layer(model: Model, layer: Layer) -> dict[str, Any]:
 
 
 def computation_graph(model: Model, graph: LayerGraph) -> dict[str, Any]:
-    """Who feeds whom: the inbounds and outbounds of each layer, by name; inputs and outputs of the model among them."""
+    """The inbound and outbound layers of each layer, by name, including the model's inputs and outputs."""
     made: dict[Value, str] = {v: p.name for v, p in zip(graph.inputs, model.inputs, strict=True)}
     inbounds: dict[str, list[str]] = {}
     for layer in graph.layers:

@@ -1,4 +1,4 @@
-"""The files of a conversion: those of the crate, and the documents of the model."""
+"""The files of a conversion: the crate, and the files about the model."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ THRESHOLDS = f"{CRATE}/model/thresholds.json"
 
 @dataclass(frozen=True)
 class Files:
-    """Everything a conversion writes, before any of it is written."""
+    """All files of a conversion, before any is written."""
 
     texts: dict[str, str]
     arrays: dict[str, dict[str, np.ndarray]]
     binaries: dict[str, Iterable[bytes | memoryview]]
-    """The parts of each."""
+    """The contents of each file, in parts."""
     notes: list[str]
 
 
@@ -60,7 +60,7 @@ def collect(
     options: CrateOptions,
     onnx_file: Iterable[bytes | memoryview],
 ) -> Files:
-    """All files of a conversion, by path under the output folder; ``onnx_file`` are the parts of ``model.onnx``."""
+    """Returns all files of a conversion, by path in the output folder; ``onnx_file`` is ``model.onnx`` in parts."""
     weights = model.weights.arrays()
     crate = render_crate(model, graph, proof, scoring, options)
     if scoring.column is not None:
@@ -89,7 +89,7 @@ def collect(
 
 
 def overview(model: Model, graph: LayerGraph, title: str) -> bytes:
-    """``model_overview.png``: a box for each input and layer, with name, kind and shapes."""
+    """``model_overview.png``: a box with name, kind and shapes for each input and layer."""
     boxes = [Box(p.name, "Input", (), (p.about,)) for p in model.inputs]
     made = {value: i for i, value in enumerate(graph.inputs)}
     edges = []
@@ -110,10 +110,10 @@ def _json(value: object) -> str:
 def write_files(files: Files, folder: Path) -> None:
     """Writes all files into ``folder``."""
     for name, text in files.texts.items():
-        _place(folder / name).write_text(text, encoding="utf-8", newline="\n")
+        _with_parent(folder / name).write_text(text, encoding="utf-8", newline="\n")
     written: dict[int, Path] = {}
     for name, arrays in files.arrays.items():
-        path = _place(folder / name)
+        path = _with_parent(folder / name)
         if id(arrays) in written:
             shutil.copyfile(written[id(arrays)], path)
             continue
@@ -121,18 +121,18 @@ def write_files(files: Files, folder: Path) -> None:
         with path.open("wb") as file:
             write_npz(file, arrays)
     for name, parts in files.binaries.items():
-        with _place(folder / name).open("wb") as file:
+        with _with_parent(folder / name).open("wb") as file:
             file.writelines(parts)
 
 
 def write_npz(file: Any, arrays: dict[str, np.ndarray]) -> None:
-    """Writes an NPZ that does not depend on the clock; keys may be any text (``numpy.savez`` takes no ``file``)."""
+    """Writes an NPZ file that is independent of the time. Any key is allowed (``numpy.savez`` rejects ``file``)."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, np.asarray(array, order="C"), allow_pickle=False)
 
 
-def _place(path: Path) -> Path:
+def _with_parent(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

@@ -1,4 +1,4 @@
-"""Dimensions as checked Rust: no shape that a caller passes can overflow."""
+"""Dimensions as checked Rust arithmetic: no shape that a caller passes can overflow."""
 
 from __future__ import annotations
 
@@ -6,51 +6,50 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tf2rust.codegen.names import Names
-from tf2rust.ops.core.dims import Expr as Dim
-from tf2rust.ops.core.dims import FloorDiv
+from tf2rust.ops.core.dims import Dim, DimExpr, FloorDiv
 from tf2rust.rust.tree import Array, Binary, Expr, Item, Let, Token, array, let, ref
 
 _MODULE = "tf_layers::dims"
 
 
 def product_of(factors: Sequence[Expr]) -> Expr:
-    """Their product, checked for overflow."""
+    """The product, checked for overflow."""
     return factors[0] if len(factors) == 1 else Item(f"{_MODULE}::product")(ref(array(factors))).tried()
 
 
 class DimWriter:
-    """Writes dimensions as ``usize`` expressions with ``?`` inside; ``names`` gives the symbolic ones their variables.
+    """Writes dimensions as ``usize`` expressions that use ``?``; ``names`` maps symbolic dimensions to variables.
 
-    Each other dimension is computed once: it gets a variable of its own in ``pending``, in front of the statement that
-    uses it first. Without ``locals`` to take names from, it is written where it stands.
+    Every other dimension is computed once: its variable is defined in ``pending``, before the first statement that uses
+    it. Without ``locals`` for new variables, it is written inline.
     """
 
     def __init__(self, names: Mapping[str, str], locals: Names | None = None) -> None:
         self.names, self.locals = names, locals
         self.pending: list[Let] = []
-        self._named: dict[Dim, Token] = {}
+        self._named: dict[DimExpr, Token] = {}
 
     def inline(self) -> DimWriter:
-        """A writer that names nothing, for another function than the one whose variables this one knows."""
+        """A writer without variables, for code in another function."""
         return DimWriter(self.names)
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        """Variables that are defined inside are not known behind it."""
+        """Limits variables that are defined inside the ``with`` block to that block."""
         before = dict(self._named)
         yield
         self._named = before
 
     def take_pending(self) -> list[Let]:
-        """The definitions of the variables named since the last call."""
+        """The definitions of the variables that were added since the last call."""
         pending, self.pending = self.pending, []
         return pending
 
-    def dims(self, dims: Sequence[int | Dim]) -> Array:
+    def dims(self, dims: Sequence[Dim]) -> Array:
         """A ``[usize; N]`` expression."""
         return array([self.dim(dim) for dim in dims])
 
-    def dim(self, dim: int | Dim) -> Expr:
+    def dim(self, dim: Dim) -> Expr:
         """``dims::sub(dims::product(&[n, 4])?, 2)?`` for 4n − 2."""
         if isinstance(dim, int):
             return Token(str(dim))
@@ -65,7 +64,7 @@ class DimWriter:
         self._named[dim] = name
         return name
 
-    def _written(self, dim: Dim) -> Expr:
+    def _written(self, dim: DimExpr) -> Expr:
         plus: list[Expr] = []
         minus: list[Expr] = []
         for monomial, coefficient in dim.terms:

@@ -1,4 +1,4 @@
-"""Names of any characters as Rust identifiers that do not collide."""
+"""Turns arbitrary names into unique Rust identifiers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RESERVED = _KEYWORDS | frozenset(
     aux con nul prn com0 com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt0 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9
     """.split()  # noqa: SIM905
 )
-"""Crates of the compiler, those that generated code uses, cargo's own names and Windows' devices."""
+"""Names of the compiler's crates, of the crates that generated code uses, of cargo and of Windows devices."""
 
 
 def _ascii_words(name: str) -> list[str]:
@@ -45,32 +45,32 @@ def pascal_case(name: str, fallback: str = "X") -> str:
 
 
 def crate_name(name: str) -> str:
-    """``mnist-v2`` → ``mnist-v2``; what cargo accepts, and no name that has a meaning of its own there."""
+    """``mnist-v2`` → ``mnist-v2``: a name that cargo accepts and that has no special meaning."""
     folded = "-".join(_ascii_words(name)).lower()[:60].strip("-") or "model"
     return f"model-{folded}" if folded[0].isdigit() or folded in _RESERVED else folded
 
 
 def words(text: str) -> set[str]:
-    """The names that occur in Rust source as names of their own, not as fields or parts of others."""
+    """The names in Rust source, except for fields and parts of other names."""
     return set(re.findall(r"(?<![\w.])\w+", text))
 
 
 class Names:
-    """Gives every name an identifier of its own."""
+    """Assigns unique identifiers."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self.taken = set(taken)
         self._counts: dict[str, int] = {}
 
     def take(self, name: str) -> None:
-        """Gives ``name`` to nobody from now on."""
+        """Reserves ``name``."""
         self.taken.add(name)
 
     def unique(self, wanted: str) -> str:
-        """``wanted``, or ``wanted_2``, ``wanted_3``, …"""
+        """Returns ``wanted``, or ``wanted_2``, ``wanted_3``, …"""
         name, stem = wanted, wanted.rstrip("_")
         while name in self.taken:
-            # Names are taken for good, and so are all the numbers up to this one.
+            # Names stay reserved, so all numbers up to this one are reserved too.
             self._counts[stem] = self._counts.get(stem, 1) + 1
             name = f"{stem}_{self._counts[stem]}"
         self.taken.add(name)

@@ -1,4 +1,4 @@
-"""The text files of the crate, from templates."""
+"""Renders the crate's text files from templates."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ import numpy as np
 
 from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
+from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case
-from tf2rust.codegen.nested import ModelField
 from tf2rust.codegen.row import Row
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.vendor import package_name, resource
-from tf2rust.ops.core.dims import Expr as Dim
-from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.dims import DimExpr, format_shape
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.proof.proof import Proof, features_key
 from tf2rust.rust import printer
 from tf2rust.rust.literals import rust_comment, rust_list, rust_str
 from tf2rust.rust.tree import (
-    Do,
     Expr,
+    ExprStmt,
     Item,
     Stmt,
     Struct,
@@ -62,16 +61,16 @@ _TEMPLATES = (
 
 _PART_TEMPLATES = ("Cargo.toml", "build.rs", "src/lib.rs")
 _GROUP = 32
-"""Fields that one function initialises at most; the compiler's time grows with more than the square of their number."""
+"""The maximum number of fields initialised in one function; compile time grows faster than quadratically."""
 _PART_BYTES = 24 << 20
-"""What one crate embeds of the weights at most: the compiler takes 5 to 12 times as much memory for it."""
+"""The maximum bytes of weights embedded by one crate; the compiler needs 5 to 12 times as much memory."""
 
 
 @dataclass(frozen=True)
 class CrateOptions:
-    """What the crate is called and where it comes from.
+    """The name and the source of the crate.
 
-    ``tf_layers`` is a path to depend on instead of a copy of tf-layers in the crate.
+    ``tf_layers`` is a path dependency, instead of a copy of tf-layers in the crate.
     """
 
     model_name: str
@@ -82,7 +81,7 @@ class CrateOptions:
 
 @dataclass(frozen=True)
 class WeightsPart:
-    """A crate of its own for some of the weights, its folder in the crate, and where it finds tf-layers."""
+    """A separate crate for some of the weights: its name, its folder in the crate, and its tf-layers dependency."""
 
     crate: str
     folder: str
@@ -96,7 +95,7 @@ class WeightsPart:
 
 @dataclass(frozen=True)
 class FieldGroup:
-    """Fields of the model that one function makes: name, type and initialiser; whether that reads weights."""
+    """Fields of the model that one function initialises, and whether that reads weights."""
 
     fields: tuple[ModelField, ...]
     needs_blob: bool
@@ -115,7 +114,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # Rust is no HTML; names pass through rust_str, rust_comment or snake_case
+        autoescape=False,  # Rust is not HTML; names pass through rust_str, rust_comment or snake_case.
     )
     environment.filters["rust"] = _inline
     environment.filters["layout"] = lambda value, indent, before="", after="": _joined(
@@ -132,7 +131,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _inline(stmts: Sequence[Stmt], indent: int) -> str:
-    """Statements for a place of a template that stands at ``indent``."""
+    """Statements for a template position at ``indent``."""
     return "\n".join(printer.lines(stmts, indent))[indent:]
 
 
@@ -148,13 +147,13 @@ def render_crate(
     options: CrateOptions,
     only: Sequence[str] = (),
 ) -> dict[str, str]:
-    """The text files of the crate, by path; ``only`` some of them where it is given."""
+    """Renders the crate's text files, by path; ``only`` limits them to some."""
     context = _context(model, graph, proof, scoring, options)
     names = [*_TEMPLATES]
     names += ["src/prediction.rs"] if context["predicts_from"] else []
     names += ["src/thresholds.rs"] if context["binary"] else []
     names += ["src/labels.rs"] if scoring.labels else []
-    names += ["src/parallel.rs"] if model.tiles else []
+    names += ["src/parallel.rs"] if model.chunks else []
     texts = {
         name: _environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
     }
@@ -190,8 +189,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
         "imports": _imports(model),
         "weights_bytes": Token("&WEIGHTS.0"),
-        "tiles": model.tiles,
-        "tile_variables": array([name if name in used else "_" for name in model.variables]),
+        "chunks": model.chunks,
+        "chunk_variables": array([name if name in used else "_" for name in model.variables]),
         "all_variables": array(model.variables),
         "uses": lambda name: name in used,
         "reads_dims": not used.isdisjoint(model.variables),
@@ -201,9 +200,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "parts_value": _parts_value(parts),
         "fields_need_blob": bool(groups) or _needs_blob(model.fields),
         "any_dims": bool(model.inputs),
-        "halves": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
-        "halves_out": "float16" in (p.dtype for p in model.outputs[:1]),
-        "halves_in": "float16" in (p.dtype for p in model.inputs),
+        "has_float16": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
+        "has_float16_outputs": "float16" in (p.dtype for p in model.outputs[:1]),
+        "has_float16_inputs": "float16" in (p.dtype for p in model.inputs),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
         "row": row,
@@ -223,7 +222,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
         "run_chunk": _run_chunk(model, used),
         "run_rows": Token("self").method("run_chunk", array(model.variables), "rows", "workspace"),
-        "bind": lambda port: _bind(port, model.free),
+        "bind": lambda port: _bind(port, model.symbolic),
         "inputs_of": lambda data, shape: _inputs_of(model, data, shape),
         "example_value": lambda dtype: (
             "false"
@@ -249,7 +248,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
 
 
 def _initialiser(model: Model, grouped: bool) -> Expr:
-    """``Ok(Self { … })``; ``grouped`` layers are in variables of their names."""
+    """``Ok(Self { … })``; ``grouped`` fields are variables with the same names."""
     fields: list[tuple[str, Expr]] = [("isa", Item("tf_layers::Isa").of("detect")())]
     fields += [(item.name, Token(item.name) if grouped else item.value) for item in model.fields]
     if not model.borrows:
@@ -258,21 +257,26 @@ def _initialiser(model: Model, grouped: bool) -> Expr:
 
 
 def _parts_value(parts: Sequence[WeightsPart]) -> Expr:
-    """The model made of all parts of the weights."""
+    """The model, initialised from all parts of the weights."""
     others = [Token(f"{part.module}::weights")() for part in parts]
     return Token("Self::from_parts")(ref(array([Token("&WEIGHTS.0"), *others])))
 
 
 def _run_chunk(model: Model, used: set[str]) -> Expr:
-    """The head of the function that runs the layers for some rows of the batch."""
+    """The signature of the function that runs the layers for one chunk."""
     sizes = "sizes" if not used.isdisjoint(model.variables) else "_"
     workspace = "workspace" if used & {"workspace", "cx"} else "_workspace"
-    parameters = ("&self", f"{sizes}: [usize; {len(model.free)}]", "rows: Chunk<'_>", f"{workspace}: &mut Workspace")
+    parameters = (
+        "&self",
+        f"{sizes}: [usize; {len(model.symbolic)}]",
+        "rows: Chunk<'_>",
+        f"{workspace}: &mut Workspace",
+    )
     return Token("run_chunk")(*parameters)
 
 
 def _inputs_of(model: Model, data: str, shape: str) -> Expr:
-    """``Inputs`` of views, where ``data`` and ``shape`` are expressions with ``{i}`` for the number of the input."""
+    """``Inputs`` of views; ``data`` and ``shape`` are expressions with ``{i}`` for the number of the input."""
 
     def operand(text: str, i: int) -> Expr:
         name = text.removeprefix("&").format(i=i)
@@ -286,15 +290,15 @@ def _inputs_of(model: Model, data: str, shape: str) -> Expr:
     return struct(Token("Inputs"), **fields)
 
 
-def _bind(port: Port, free: Sequence[str]) -> list[Stmt]:
+def _bind(port: Port, symbolic: Sequence[str]) -> list[Stmt]:
     """Binds the symbolic dimensions of an input."""
     kinds = Item("tf_layers::tensor::Dim")
     dims = [
-        kinds.of("Fixed")(d) if isinstance(d, int) else kinds.of("Symbolic")(free.index(str(d))) for d in port.shape
+        kinds.of("Fixed")(d) if isinstance(d, int) else kinds.of("Symbolic")(symbolic.index(str(d))) for d in port.shape
     ]
     shape = Token("inputs").field(port.field).method("shape")
     arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(dims)), shape)
-    return [Do(Token("sizes").method("bind", *arguments).tried())]
+    return [ExprStmt(Token("sizes").method("bind", *arguments).tried())]
 
 
 _ALWAYS = (
@@ -307,7 +311,7 @@ _ALWAYS = (
 
 
 def _imports(model: Model) -> list[str]:
-    """The lines that import what the model names."""
+    """The import lines of the model's items."""
     paths = {*_ALWAYS, *(item.imported for item in model.items())}
     if any(port.shape for port in model.inputs):
         paths.add("tf_layers::tensor::Dim")
@@ -318,20 +322,20 @@ def _imports(model: Model) -> list[str]:
 
 
 def _import_lines(paths: Iterable[str]) -> list[str]:
-    """The lines that import items of tf-layers, one for each module, that of the root last."""
+    """The import lines of tf-layers items, one per module, with the root module last."""
     modules: dict[str, list[str]] = {}
     for path in sorted(paths):
         module, _, name = path.rpartition("::")
         modules.setdefault(module, []).append(name)
-    # rustfmt puts a list of names behind the modules, a single name in front of them.
+    # rustfmt sorts a list of names after the modules, and a single name before them.
     order = sorted(modules.items(), key=lambda item: (item[0] == "tf_layers" and len(item[1]) > 1, item[0]))
     return [printer.use(module, names) for module, names in order]
 
 
 def _groups(fields: Sequence[ModelField]) -> list[FieldGroup]:
-    """The fields in groups of nearly equal size, each made by a function of its own; no groups where fields are few.
+    """Splits the fields into groups of similar size, one per function; a model with few fields has no groups.
 
-    No group has a single field, for which the functions would have to write tuples of one.
+    No group has a single field, because functions would have to return tuples of one.
     """
     if len(fields) <= 2 * _GROUP:
         return []
@@ -342,13 +346,13 @@ def _groups(fields: Sequence[ModelField]) -> list[FieldGroup]:
 
 
 def _needs_blob(fields: Sequence[ModelField]) -> bool:
-    """Whether one of the initialisers reads weights."""
+    """Whether an initialiser reads weights."""
     blob = Token("blob")
     return any(node == blob or "blob." in str(node) for item in fields for node in item.value.walk())
 
 
 def _parts(model: Model, crate: str, tf_layers: Path | None) -> list[WeightsPart]:
-    """The parts of the weights but for the first, which is in the crate itself."""
+    """The parts of the weights except the first, which the crate itself embeds."""
     dependency = _dependency(crate, tf_layers, "../../")
     _, *others = model.weights.parts(_PART_BYTES)
     return [
@@ -357,7 +361,7 @@ def _parts(model: Model, crate: str, tf_layers: Path | None) -> list[WeightsPart
 
 
 def _dependency(crate: str, tf_layers: Path | None, up: str = "") -> str:
-    """Where a manifest finds tf-layers: at a path of the user's, or ``up`` from it, the crate's copy."""
+    """The tf-layers dependency of a manifest: the user's path, or the crate's copy at ``up``."""
     if tf_layers is not None:
         return f"path = {rust_str(tf_layers.as_posix())}"
     return f'path = "{up}tf-layers", package = "{package_name(crate)}"'
@@ -368,12 +372,12 @@ def _suffix(dtype: str) -> str:
 
 
 def _example_shape(shape: Dims, sample: dict[str, list[int]], model: Model) -> list[int]:
-    """A shape for the example in the documentation: one sample, other free dimensions as in the test data."""
+    """The shape of a documentation example: one sample, with the other symbolic dimensions of the test data."""
     port = next(p for p in model.inputs if p.shape is shape)
     sizes = sample[port.name]
-    return [1 if isinstance(d, Dim) and i == 0 else sizes[i] for i, d in enumerate(shape)]
+    return [1 if isinstance(d, DimExpr) and i == 0 else sizes[i] for i, d in enumerate(shape)]
 
 
 def architecture_hash(model: Model, graph: LayerGraph) -> bytes:
-    """SHA-256 of the architecture: what must be equal for weights to be exchanged."""
+    """The SHA-256 of the architecture, which must match for weights to be exchanged."""
     return hashlib.sha256(json.dumps(architecture(model, graph), sort_keys=True).encode()).digest()

@@ -6,19 +6,18 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tf2rust.codegen.control_flow import LayerCode, ModelField, if_code, loop_code
 from tf2rust.codegen.dims import DimWriter
-from tf2rust.codegen.nested import Lines, ModelField, branch, repeat
 from tf2rust.codegen.variables import Variables
 from tf2rust.codegen.weights import WeightTable
-from tf2rust.ops.control.layers import Branch, Repeat
-from tf2rust.ops.core.dims import Expr as Dim
-from tf2rust.ops.core.dims import format_shape
-from tf2rust.ops.core.emit import CX, before_call, layer_call, layer_field, measured_dims, result_pattern
+from tf2rust.ops.control.layers import If, Loop
+from tf2rust.ops.core.dims import Dim, format_shape
+from tf2rust.ops.core.emit import CX, before_call, data_dependent_dims, layer_call, layer_field, result_pattern
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.generator.constant import Constant
 from tf2rust.ops.shape.concat import Concatenate
 from tf2rust.rust.literals import rust_comment
-from tf2rust.rust.tree import Array, Binary, Blank, Comment, Do, Expr, Item, Stmt, Token, let
+from tf2rust.rust.tree import Array, Binary, Blank, Comment, Expr, ExprStmt, Item, Stmt, Token, let
 
 
 @dataclass(frozen=True)
@@ -31,10 +30,10 @@ class CallSite:
     outputs: Sequence[Expr]
     in_place: int | None = None
 
-    def dim(self, dim: int | Dim) -> Expr:
+    def dim(self, dim: Dim) -> Expr:
         return self.writer.dim(dim)
 
-    def dims(self, dims: Sequence[int | Dim]) -> Array:
+    def dims(self, dims: Sequence[Dim]) -> Array:
         return self.writer.dims(dims)
 
 
@@ -43,32 +42,33 @@ class Writer(Variables):
 
     table: WeightTable
 
-    def steps(self, graph: LayerGraph, table: WeightTable) -> list[tuple[Layer, Lines]]:
-        """The layers of the model, each with its statements and with the fields of itself and of the layers in it."""
+    def steps(self, graph: LayerGraph, table: WeightTable) -> list[tuple[Layer, LayerCode]]:
+        """The layers of the model, each with its statements, its field and the fields of its bodies."""
         self.table = table
         return [(layer, self.step(layer)) for layer in graph.layers]
 
-    def step(self, layer: Layer) -> Lines:
+    def step(self, layer: Layer) -> LayerCode:
         """The layer's field and statements."""
-        step = Lines()
+        step = LayerCode()
         ident = self.idents[layer]
         if layer in self.memory.aliases:
             self._alias(layer, step)
             return step
         if (made := layer_field(layer, self.table.refs(layer))) is not None:
             step.fields.append(ModelField(ident, made.type, made.value))
-        if self.memory.places[layer.y].constant is layer:
+        if self.memory.allocations[layer.y].constant is layer:
             assert isinstance(layer, Constant)
             self.views[layer.y] = Token("self").field(ident)
             return step
-        # What was written where it is joined is not read there.
+        # Inputs that were written directly into the Concatenate's output are not read.
         inputs = [self.read(value) for value in layer.inputs if value not in self.memory.columns]
-        for symbol, size in measured_dims(layer, CallSite(self.dims, Token("self").field(ident), inputs, [])).items():
+        site = CallSite(self.dims, Token("self").field(ident), inputs, [])
+        for symbol, size in data_dependent_dims(layer, site).items():
             step.statements.append(let(self.name_symbol(symbol, symbol), size.tried()))
-        if isinstance(layer, Repeat):
-            inner = repeat(self, layer, inputs, self.body)
-        elif isinstance(layer, Branch):
-            inner = branch(self, layer, inputs, self.body)
+        if isinstance(layer, Loop):
+            inner = loop_code(self, layer, inputs, self.body)
+        elif isinstance(layer, If):
+            inner = if_code(self, layer, inputs, self.body)
         else:
             self._call(layer, inputs, step)
             return step
@@ -76,9 +76,9 @@ class Writer(Variables):
         step.statements += [*self.dims.take_pending(), *inner.statements]
         return step
 
-    def body(self, graph: LayerGraph) -> Lines:
-        """The layers of a body, each below its comment."""
-        found = Lines()
+    def body(self, graph: LayerGraph) -> LayerCode:
+        """The layers of a body, each after its comment."""
+        found = LayerCode()
         for layer in graph.layers:
             step = self.step(layer)
             found.fields += step.fields
@@ -87,7 +87,7 @@ class Writer(Variables):
         return found
 
     def comment(self, layer: Layer) -> list[Stmt]:
-        """What the layer is, and which nodes it stands for."""
+        """The comment of a layer: its name, kind, shapes and ONNX nodes."""
         name = rust_comment(self.layer_names[layer])
         shapes = f"{_shapes(layer.inputs)} → {_shapes(layer.outputs)}"
         note = ", in place" if layer in self.memory.inplace else ""
@@ -95,10 +95,10 @@ class Writer(Variables):
             note = f", into {rust_comment(self.layer_names[self.made[columns.whole]])}"
         return [Comment(line) for line in (f"{name} ({layer.kind}): {shapes}{note}", *_source_lines(layer.nodes))]
 
-    def _alias(self, layer: Layer, step: Lines) -> None:
-        """A view of the same elements, or of what was written in parts."""
+    def _alias(self, layer: Layer, step: LayerCode) -> None:
+        """A view of the input's elements, or of an output whose parts are already written."""
         if isinstance(layer, Concatenate):
-            whole = self.wholes.pop(layer.y)
+            whole = self.concat_outputs.pop(layer.y)
             if layer.y in self.read_values:
                 step.statements.append(self.bind(layer.y, self.idents[layer], whole.method("into_view")))
             return
@@ -106,18 +106,20 @@ class Writer(Variables):
             view = self.read(layer.x).method("reshape", self.dims.dims(layer.y.shape)).tried()
             step.statements += [*self.dims.take_pending(), self.bind(layer.y, self.idents[layer], view)]
 
-    def _call(self, layer: Layer, inputs: Sequence[Expr], step: Lines) -> None:
-        """The statements that run the layer where the planner wants its outputs."""
+    def _call(self, layer: Layer, inputs: Sequence[Expr], step: LayerCode) -> None:
+        """The statements that run the layer and write its outputs to their allocations."""
         ident = self.idents[layer]
-        site = CallSite(self.dims, Token("self").field(ident), inputs, self._outputs(layer, step), self._over(layer))
-        if isinstance(layer, Concatenate) and layer.y in self.wholes:
-            self._rest(layer, inputs, step)
+        site = CallSite(
+            self.dims, Token("self").field(ident), inputs, self._outputs(layer, step), self._in_place_input(layer)
+        )
+        if isinstance(layer, Concatenate) and layer.y in self.concat_outputs:
+            self._copy_remaining(layer, inputs, step)
             return
         before, call = before_call(layer, site), layer_call(layer, site)
         step.statements += [*self.dims.take_pending(), *before]
         read = [value in self.read_values for value in layer.outputs]
         if layer.y in self.memory.columns or not any(read):
-            step.statements.append(Do(call.tried()))
+            step.statements.append(ExprStmt(call.tried()))
             return
         names = [
             self.variable(value, ident if i == 0 else f"{ident}_{i}") if read[i] else Token("_")
@@ -125,45 +127,45 @@ class Writer(Variables):
         ]
         step.statements.append(let(result_pattern(layer, names), call.tried()))
 
-    def _rest(self, layer: Concatenate, inputs: Sequence[Expr], step: Lines) -> None:
-        """Copies ``inputs``, those that were not written where they are joined."""
-        whole = self.wholes.pop(layer.y)
+    def _copy_remaining(self, layer: Concatenate, inputs: Sequence[Expr], step: LayerCode) -> None:
+        """Copies the ``inputs`` that were not written directly into the output."""
+        whole = self.concat_outputs.pop(layer.y)
         views = iter(inputs)
-        first: int | Dim = 0
+        first: Dim = 0
         for value in layer.inputs:
             last = first + value.shape[-1]
             if value not in self.memory.columns:
                 columns = Binary(self.dims.dim(first), "..", self.dims.dim(last))
                 part = whole.method("slice_columns", columns).tried()
                 copied = Item("tf_layers::ops::copy")(CX, next(views), part).tried()
-                step.statements += [*self.dims.take_pending(), Do(copied)]
+                step.statements += [*self.dims.take_pending(), ExprStmt(copied)]
             first = last
         if layer.y in self.read_values:
             step.statements.append(self.bind(layer.y, self.idents[layer], whole.method("into_view")))
 
-    def _outputs(self, layer: Layer, step: Lines) -> list[Expr]:
-        """What the layer writes to."""
+    def _outputs(self, layer: Layer, step: LayerCode) -> list[Expr]:
+        """The views that the layer writes to."""
         if columns := self.memory.columns.get(layer.y):
-            return [self._whole(columns.whole, step).method("slice_columns", self._columns(layer.y)).tried()]
+            return [self._concat_output(columns.whole, step).method("slice_columns", self._columns(layer.y)).tried()]
         if isinstance(layer, Concatenate) and self.memory.columns.keys() & set(layer.inputs):
-            return [self._whole(layer.y, step)]
+            return [self._concat_output(layer.y, step)]
         return [self.write(value) for value in layer.outputs]
 
-    def _whole(self, value: Value, step: Lines) -> Token:
-        """The tensor that parts are written into."""
-        if value not in self.wholes:
+    def _concat_output(self, value: Value, step: LayerCode) -> Token:
+        """The tensor of a Concatenate whose parts are being written."""
+        if value not in self.concat_outputs:
             name = Token(self.locals.unique(self.idents[self.made[value]]))
             written = self.write(value)
             step.statements += [*self.dims.take_pending(), let(name, written, mutable=True)]
-            self.wholes[value] = name
-        return self.wholes[value]
+            self.concat_outputs[value] = name
+        return self.concat_outputs[value]
 
     def _columns(self, value: Value) -> Expr:
         columns, width = self.memory.columns[value], value.shape[-1]
         assert isinstance(width, int)
         return Binary(Token(str(columns.first)), "..", Token(str(columns.first + width)))
 
-    def _over(self, layer: Layer) -> int | None:
+    def _in_place_input(self, layer: Layer) -> int | None:
         over = layer.inplace_input() if layer in self.memory.inplace else None
         return None if over is None else layer.inputs.index(over)
 
@@ -173,7 +175,7 @@ def _shapes(values: Sequence[Value]) -> str:
 
 
 def _source_lines(nodes: Sequence[str]) -> list[str]:
-    """``from scope/: a, b, …``: the nodes with the scope they share said once, in lines of readable length."""
+    """``from scope/: a, b, …``: the nodes, with their common scope first, wrapped to readable lines."""
     if not nodes:
         return []
     paths = [n.split("/")[:-1] for n in nodes]

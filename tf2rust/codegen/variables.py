@@ -1,4 +1,4 @@
-"""The variables of the generated code: of dimensions, and of the views that values are read from and written to."""
+"""The variables of the generated code: dimensions, and views that values are read from and written to."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tf2rust.codegen.names import Names, snake_case
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
 from tf2rust.ops.linear.affine import Affine
-from tf2rust.planning.buffers import Place, Plan
+from tf2rust.planning.buffers import Allocation, Plan
 from tf2rust.rust.literals import rust_comment, rust_str, rust_type
 from tf2rust.rust.tree import Expr, Let, Stmt, Token, let
 
 _LOCALS = ("cx", "isa", "inputs", "outputs", "rows", "workspace", "self", "sizes", "blob", "pack", "for_each_chunk")
 _DIM_LENGTH = 16
-"""The characters of a symbolic dimension's variable, which stands in many places."""
+"""The maximum length of the variable of a symbolic dimension, which is used often."""
 
 WORKSPACE = Token("workspace")
 
@@ -26,7 +26,7 @@ class Port:
     """An input or an output of the model."""
 
     name: str
-    """As the source model calls it."""
+    """The name in the source model."""
     field: str
     dtype: str
     shape: Dims
@@ -50,10 +50,10 @@ class Port:
 
 
 class Variables:
-    """Gives everything in the generated code a name, and values the expressions that read and write them.
+    """Assigns names in the generated code, and the expressions that read and write values.
 
-    A value that is read has a variable, which holds its view. ``tiled`` says that the layers run for some rows of the
-    batch at a time: then inputs and outputs come as views too.
+    A value that is read has a variable for its view. ``chunked`` says that the layers run on batch chunks, so that
+    inputs and outputs are views too.
     """
 
     def __init__(
@@ -62,15 +62,15 @@ class Variables:
         memory: Plan,
         inputs: Mapping[Value, Port],
         outputs: Mapping[str, Port],
-        free: list[str],
+        symbolic: list[str],
         layer_names: Mapping[Layer, str],
         *,
-        tiled: bool,
+        chunked: bool,
     ) -> None:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
-        self.layer_names, self.tiled = layer_names, tiled
+        self.layer_names, self.chunked = layer_names, chunked
         self.locals = Names(_LOCALS)
-        self.names = {name: self.locals.unique(snake_case(name, "dim")[:_DIM_LENGTH]) for name in free}
+        self.names = {name: self.locals.unique(snake_case(name, "dim")[:_DIM_LENGTH]) for name in symbolic}
         self.dims = DimWriter(self.names, self.locals)
         self.idents: dict[Layer, str] = {}
         fields = Names(["isa", "weights"])
@@ -80,14 +80,14 @@ class Variables:
         self.read_values = set(graph.consumers()) | {v for g in _bodies(graph) for _, v in g.outputs}
         self.views: dict[Value, Expr] = {}
         self.ports = {port: Token(self.locals.unique(port.field)) for port in inputs.values()}
-        self.written = {port: Token(self.locals.unique(port.field)) for port in outputs.values()} if tiled else {}
-        self.wholes: dict[Value, Token] = {}
-        """What Concatenates make, while parts of it are written."""
+        self.written = {port: Token(self.locals.unique(port.field)) for port in outputs.values()} if chunked else {}
+        self.concat_outputs: dict[Value, Token] = {}
+        """The outputs of Concatenates whose parts are being written."""
         for value, port in inputs.items():
             self.views[value] = self.ports[port]
 
     def name_symbol(self, symbol: str, name: str) -> Token:
-        """Gives a dimension that is known in the middle of the model a variable."""
+        """Assigns a variable to a dimension that becomes known inside the model."""
         self.names[symbol] = self.locals.unique(snake_case(name, "dim"))
         return Token(self.names[symbol])
 
@@ -112,50 +112,52 @@ class Variables:
 
     def write(self, value: Value) -> Expr:
         """The ``ViewMut`` that a value is written to."""
-        place = self.memory.places[value]
-        if place.output is None:
-            return self._buffer(place).method("tensor", self.dims.dims(value.shape)).tried()
-        port = self.outputs[place.output]
-        if self.tiled:
+        allocation = self.memory.allocations[value]
+        if allocation.output is None:
+            return self._buffer(allocation).method("tensor", self.dims.dims(value.shape)).tried()
+        port = self.outputs[allocation.output]
+        if self.chunked:
             found: Expr = self.written[port]
-            if self.lends(place):
+            if self.needs_reborrow(allocation):
                 found = found.method("reborrow")
         else:
             found = Token("outputs").field(port.field).method("tensor", self.dims.dims(port.shape)).tried()
         return found if value.shape == port.shape else found.method("reshape", self.dims.dims(value.shape)).tried()
 
     def reread(self, value: Value) -> Expr:
-        """A view of what stands where ``value`` was written."""
-        place = self.memory.places[value]
+        """A new view of the memory that ``value`` was written to."""
+        allocation = self.memory.allocations[value]
         dims = self.dims.dims(value.shape)
-        if place.output is None:
-            return self._buffer(place).method("view", dims).tried()
-        port = self.outputs[place.output]
-        if self.tiled:
+        if allocation.output is None:
+            return self._buffer(allocation).method("view", dims).tried()
+        port = self.outputs[allocation.output]
+        if self.chunked:
             found = self.written[port].method("view")
             return found if value.shape == port.shape else found.method("reshape", dims).tried()
         return Token("outputs").field(port.field).method("to_view", dims).tried()
 
-    def lends(self, place: Place) -> bool:
-        """Whether the view of a tiled output is needed again after it was written."""
-        makers = [self.made[v] for v in place.values if v in self.made and self.made[v] not in self.memory.aliases]
+    def needs_reborrow(self, allocation: Allocation) -> bool:
+        """Whether the view of a chunked output is needed again after it was written."""
+        makers = [self.made[v] for v in allocation.values if v in self.made and self.made[v] not in self.memory.aliases]
         return len(makers) > 1 or any(layer.bodies() or self._copies_first(layer) for layer in makers)
 
     def _copies_first(self, layer: Layer) -> bool:
-        """Whether the residual input is copied to where the layer adds to it: the output is written twice."""
+        """Whether the residual input is copied to the output before the layer adds to it, which writes the output
+        twice.
+        """
         return isinstance(layer, Affine) and layer.residual is not None and layer not in self.memory.inplace
 
-    def lends_port(self, port: Port) -> bool:
-        """``lends`` of the place where an output is."""
-        return any(p.output == port.name and self.lends(p) for p in self.memory.places.values())
+    def port_needs_reborrow(self, port: Port) -> bool:
+        """``needs_reborrow`` for the allocation of an output."""
+        return any(p.output == port.name and self.needs_reborrow(p) for p in self.memory.allocations.values())
 
     def bind(self, value: Value, wanted: str, call: Expr) -> Let:
-        """Names what ``call`` gives as the view of ``value``."""
+        """Binds the result of ``call`` to a variable, as the view of ``value``."""
         return let(self.variable(value, wanted), call)
 
     @staticmethod
-    def _buffer(place: Place) -> Expr:
-        return WORKSPACE.field(f"b{place.buffer}")
+    def _buffer(allocation: Allocation) -> Expr:
+        return WORKSPACE.field(f"b{allocation.buffer}")
 
 
 def _bodies(graph: LayerGraph) -> list[LayerGraph]:

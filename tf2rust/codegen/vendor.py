@@ -1,8 +1,8 @@
-"""tf-layers as it goes into a crate, and versions that tell one conversion from another.
+"""The crate's copy of tf-layers, and versions that distinguish conversions.
 
-Cargo wants no two packages of a workspace to have one name, and no two of a program to have one name and version,
-wherever they lie. So that programs can hold any number of generated crates, a copy of tf-layers is called after its
-crate, and the versions carry a hash of the conversion as build metadata: ``0.1.0+5f3c9d0a4b21``.
+Cargo allows neither two packages of one name in a workspace, nor two packages of one name and version in a program. To
+allow any number of generated crates in a program, the copy of tf-layers is named after its crate, and versions carry a
+hash of the conversion as build metadata: ``0.1.0+5f3c9d0a4b21``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DIGITS = 12
 
 
 def resource(name: str) -> Path:
-    """The folder ``templates`` or ``tf-layers``: inside the installed package, or at the top of a checkout."""
+    """The folder ``templates`` or ``tf-layers``, in the installed package or in a checkout."""
     inside = importlib.resources.files("tf2rust") / "_data" / name
     if inside.is_dir():
         return Path(str(inside))
@@ -27,12 +27,12 @@ def resource(name: str) -> Path:
 
 
 def package_name(crate: str) -> str:
-    """What the copy of tf-layers in ``crate`` is called."""
+    """The package name of the copy of tf-layers in ``crate``."""
     return f"{crate}-tf-layers"
 
 
 def vendored(crate: str) -> dict[str, str]:
-    """The text files of tf-layers as a part of ``crate``, by path: without its tests, and the profiles for them."""
+    """The text files of tf-layers in ``crate``, by path, without its tests and their profiles."""
     folder = resource("tf-layers")
     names = ["Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "clippy.toml", "rustfmt.toml"]
     sources = sorted(path.relative_to(folder).as_posix() for path in (folder / "src").rglob("*.rs"))
@@ -46,9 +46,9 @@ def _manifest(text: str, name: str) -> str:
     package = re.sub('^name = ".*"$', f'name = "{name}"', package, flags=re.MULTILINE)
     # A copy is never published.
     package = re.sub("^(readme|include) = .*\n", "", package, flags=re.MULTILINE)
-    # The examples in the documentation have the name it has by itself.
+    # The examples in its documentation use its original name.
     library = "[lib]\ndoctest = false\n"
-    # A comment in front of a section stands at the end of the one before.
+    # A comment before a section is at the end of the section before it.
     dropped = ("[profile", "[package.metadata")
     kept = [re.sub(r"(\n#.*)+\n*\Z", "\n", part) for part in sections if not part.startswith(dropped)]
     return "\n".join([package, library, *kept])
@@ -66,5 +66,5 @@ def build_hash(texts: Mapping[str, str], weights: Mapping[str, np.ndarray]) -> s
 
 
 def with_build(manifest: str, build: str) -> str:
-    """The text of a ``Cargo.toml`` with ``build`` as the build metadata of its version."""
+    """The text of a ``Cargo.toml`` with ``build`` as build metadata of its version."""
     return re.sub(r'^version = "([0-9.]+)"$', rf'version = "\1+{build}"', manifest, count=1, flags=re.MULTILINE)

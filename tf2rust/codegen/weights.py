@@ -1,4 +1,4 @@
-"""The weights of a model: their NPZ keys, their packing, and how the generated code refers to them."""
+"""The weights of a model: their NPZ keys, their packing, and their expressions in generated code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tf2rust.rust.tree import Expr, Item, Operand, Token, array, some, string
 
 @dataclass(frozen=True)
 class Entry:
-    """One array of ``model_weights.npz`` and its place in the packed blob."""
+    """One array of ``model_weights.npz``, and its position in the packed blob."""
 
     key: str
     array: np.ndarray
@@ -25,7 +25,7 @@ class Entry:
 
     @property
     def sizes(self) -> list[Operand]:
-        """The sizes as the constructors of ``tf_layers::io::Entry`` take them."""
+        """The sizes for the constructors of ``tf_layers::io::Entry``."""
         columns = int(self.array.shape[-1]) if self.array.ndim else 1
         rows = self.array.size // max(columns, 1)
         match self.packing:
@@ -40,7 +40,7 @@ class Entry:
 
     @property
     def packed_bytes(self) -> int:
-        """What it takes in the blob, where a matrix has panels of 16 columns."""
+        """Its size in the blob; matrices have panels of 16 columns."""
         if self.packing == "vector":
             return self.array.nbytes
         columns = int(self.array.shape[-1]) // self.groups
@@ -49,7 +49,7 @@ class Entry:
         return packed * winograd_tile(width) // width if width else packed
 
     def accessor(self, index: int) -> Expr:
-        """The call of the blob's accessor, for the entry at ``index``."""
+        """The call of the blob's accessor for the entry at ``index``."""
         blob = Token("blob")
         if self.packing == "winograd":
             height, width, channels, filters = self.array.shape
@@ -58,7 +58,7 @@ class Entry:
 
     @property
     def _is_typed(self) -> bool:
-        """Vectors of other numbers than floats have constructors and accessors of their own."""
+        """Whether it is a vector of another type than float, which has constructors and accessors of its own."""
         return self.packing == "vector" and self.array.dtype != np.float32
 
     def rust(self) -> Expr:
@@ -72,7 +72,7 @@ class Entry:
 
 @dataclass
 class WeightTable:
-    """All weights of a model; equal arrays, as of shared layers, are stored once."""
+    """All weights of a model; equal arrays, such as those of shared layers, are stored once."""
 
     entries: list[Entry] = field(default_factory=list)
     _index: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class WeightTable:
 
     @staticmethod
     def of(graph: LayerGraph, names: Mapping[Layer, str]) -> WeightTable:
-        """Collects the weights; ``names`` gives each layer the name that its keys begin with."""
+        """Collects the weights; ``names`` gives the prefix of each layer's keys."""
         table = WeightTable()
         for layer in graph.walk():
             roles: dict[str, int] = {}
@@ -91,7 +91,7 @@ class WeightTable:
 
     def _add(self, weight: Weight, key: str) -> int:
         values = np.asarray(weight.array)
-        # Its elements are put in order each time that they are read: the array may be a view of one that is needed too.
+        # The array may be a view of one that is needed too; copying it here would double the memory.
         digest = hashlib.sha256(f"{values.shape}{values.dtype}".encode())
         digest.update(np.asarray(values, order="C").data)
         identity = (f"{weight.packing} {weight.groups}", digest.hexdigest())
@@ -105,7 +105,7 @@ class WeightTable:
         return {role: self.entries[i].key for role, i in self._of_layer[layer].items()}
 
     def parts(self, most: int) -> list[range]:
-        """The entries in runs of at most ``most`` bytes each, or of one entry that is larger; at least one run."""
+        """Ranges of entries with at most ``most`` bytes each, or with one larger entry; at least one range."""
         starts, size = [0], 0
         for i, entry in enumerate(self.entries):
             size += entry.packed_bytes
@@ -118,7 +118,7 @@ class WeightTable:
         return LayerWeights(self, self._of_layer[layer])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What goes into ``model_weights.npz``."""
+        """The arrays of ``model_weights.npz``."""
         return {entry.key: entry.array for entry in self.entries}
 
 

@@ -1,1 +1,1 @@
-"""From a model on disk to a graph of layers."""
+"""Reads a model from disk and turns it into a graph of layers."""

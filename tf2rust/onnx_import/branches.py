@@ -1,15 +1,17 @@
-"""If nodes whose condition is known: the branch that is taken stands in their place."""
+"""If nodes with a known condition: replaced by the nodes of the branch that is taken."""
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Fact, Facts
+from tf2rust.ops.core.inference import ValueInfo, ValueInfos
 
 
-def take_branch(node: ir.Node, facts: Facts) -> list[ir.Node] | None:
-    """Replaces the node by the nodes of its branch, and gives these; None if it is no If of a known condition."""
-    condition = facts.const(node.inputs[0]) if node.op_type == "If" else None
+def take_branch(node: ir.Node, infos: ValueInfos) -> list[ir.Node] | None:
+    """Replaces the node by the nodes of its branch and returns them; None if the node is not an If with a known
+    condition.
+    """
+    condition = infos.const(node.inputs[0]) if node.op_type == "If" else None
     graph = node.graph
     if condition is None or condition.size != 1 or not isinstance(graph, ir.Graph):
         return None
@@ -17,12 +19,12 @@ def take_branch(node: ir.Node, facts: Facts) -> list[ir.Node] | None:
     assert isinstance(branch, ir.Graph)
     for value in branch.initializers.values():
         if value.const_value is not None:
-            facts[value] = Fact.of_const(value.const_value.numpy())
+            infos[value] = ValueInfo.of_const(value.const_value.numpy())
     results = list(branch.outputs)
     branch.outputs.clear()
     made = list(branch)
     branch.remove(made)
-    # An output of the graph keeps its name; and what the branch gives may be a value from outside.
+    # A graph output keeps its name, and the output of a branch can be a value from outside the branch.
     copies = []
     for output, result in zip(node.outputs, results, strict=True):
         name = output.name

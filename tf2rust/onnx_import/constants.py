@@ -1,4 +1,4 @@
-"""Inputs of a model that are given once and for all: they become constants of the graph."""
+"""Turns inputs of a model into constants of the graph."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from onnx import numpy_helper
 from tf2rust.errors import UsageError
 
 _INITIALIZERS_ALONE = 4
-"""The version of the format from which on initializers need not be inputs too."""
+"""Since this version of the ONNX format, initializers do not have to be inputs too."""
 
 
 def bind_constants(proto: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> onnx.ModelProto:
-    """The model with the inputs named in ``arrays`` turned into constants.
+    """Returns the model with the inputs named in ``arrays`` turned into constants.
 
-    Raises UsageError if there is no such input, or if the array is of another dtype or shape than it is declared with.
+    Raises UsageError if there is no such input, or if the array has another dtype or shape than the input.
     """
     bound = onnx.ModelProto()
     bound.CopyFrom(proto)
@@ -32,8 +32,8 @@ def bind_constants(proto: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> 
         fits = len(sizes) == array.ndim and all(s in (None, n) for s, n in zip(sizes, array.shape, strict=True))
         if array.dtype != dtype or (kind.HasField("shape") and not fits):
             raise UsageError(
-                f"--constants: the model wants `{name}` as {dtype} {['?' if s is None else s for s in sizes]}, "
-                f"but the array is {array.dtype} {list(array.shape)}"
+                f"--constants: input `{name}` is {dtype} {['?' if s is None else s for s in sizes]}, but the array "
+                f"is {array.dtype} {list(array.shape)}"
             )
         if bound.ir_version >= _INITIALIZERS_ALONE:
             bound.graph.input.remove(declared[name])

@@ -1,4 +1,4 @@
-"""What it takes to compute a node: memory and operations, estimated from shapes before anything is computed."""
+"""The cost of computing a node: memory and operations, estimated from shapes before anything is computed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos
 
 _PER_ELEMENT = 20
-"""Operations for an element that is read or written; an operation takes about a nanosecond."""
+"""Operations per element that is read or written; an operation takes about a nanosecond."""
 _INTERPRETED = {
     **dict.fromkeys(("AveragePool", "LpPool", "MaxPool", "MaxUnpool", "RoiAlign"), 60_000),
     **dict.fromkeys(("ConvTranspose", "DeformConv", "GridSample"), 1_000_000),
@@ -20,15 +20,15 @@ _INTERPRETED = {
     **dict.fromkeys(("GatherElements", "GatherND", "Scatter", "ScatterElements", "ScatterND"), 5_000),
     **dict.fromkeys(("DFT", "MelWeightMatrix", "Resize", "STFT", "TopK", "Unique", "Upsample"), 2_000),
 }
-"""Operations for an element of the operators that ONNX' reference implementation loops over in Python."""
+"""Operations per element for operators that ONNX's reference implementation runs in Python loops."""
 
 
 @dataclass(frozen=True)
 class Cost:
     """The cost of one node.
 
-    ``size`` is that of its outputs in bytes. ``interpreted`` counts the operations of ONNX' reference implementation,
-    ``native`` those of ONNX Runtime.
+    ``size`` is the size of its outputs in bytes. ``interpreted`` counts the operations of ONNX's reference
+    implementation, ``native`` those of ONNX Runtime.
     """
 
     size: int
@@ -36,25 +36,25 @@ class Cost:
     native: int
 
 
-def cost_of(node: Node, facts: Facts, found: Sequence[Fact]) -> Cost:
-    """The cost of a node whose inputs are constants; ``found`` are the facts of its outputs.
+def cost_of(node: Node, infos: ValueInfos, found: Sequence[ValueInfo]) -> Cost:
+    """Returns the cost of a node whose inputs are constants; ``found`` are the infos of its outputs.
 
-    Raises InferenceError if no tensor can have the shape of an output.
+    Raises InferenceError if an output has a shape that no tensor can have.
     """
-    inputs = [facts.shape(v) for v in node.inputs if v is not None]
+    inputs = [infos.shape(v) for v in node.inputs if v is not None]
     read = sum(_elements(shape) or 0 for shape in inputs)
-    # Where only contents tell how many elements there are, as for NonZero, it is a few for each that is read.
-    made = [_elements(fact.shape) for fact in found]
+    # The output size of operators such as NonZero depends on data; assume a few elements per input element.
+    made = [_elements(info.shape) for info in found]
     written = [read * 8 if n is None else n for n in made]
-    size = sum(n * _item_size(fact.dtype) for n, fact in zip(written, found, strict=True))
+    size = sum(n * _item_size(info.dtype) for n, info in zip(written, found, strict=True))
     elements = read + sum(written)
-    products = _products(node, facts, max(written, default=0))
+    products = _products(node, infos, max(written, default=0))
     each = _INTERPRETED.get(node.op, _PER_ELEMENT)
     return Cost(size, elements * each + products, elements * _PER_ELEMENT + products)
 
 
 def _elements(shape: Sequence[object]) -> int | None:
-    """The number of elements; None where it is not known."""
+    """The number of elements; None if it is unknown."""
     sizes = [d for d in shape if isinstance(d, int)]
     if any(d < 0 for d in sizes):
         raise InferenceError(f"its result would have the shape {list(shape)}, which no tensor can have")
@@ -66,16 +66,16 @@ def _elements(shape: Sequence[object]) -> int | None:
 def _item_size(dtype: str) -> int:
     try:
         return np.dtype(dtype).itemsize
-    except TypeError:  # a type of a few bits, which NumPy itself does not know
+    except TypeError:  # sub-byte types, which NumPy does not know
         return 4
 
 
-def _products(node: Node, facts: Facts, written: int) -> int:
-    """The multiplications of an operator that does more of them than it has elements."""
-    shapes = [tuple(d for d in facts.shape(v) if isinstance(d, int)) if v is not None else () for v in node.inputs]
+def _products(node: Node, infos: ValueInfos, written: int) -> int:
+    """The multiplications of operators that perform more multiplications than they have elements."""
+    shapes = [tuple(d for d in infos.shape(v) if isinstance(d, int)) if v is not None else () for v in node.inputs]
     first = shapes[0] if shapes else ()
     match node.op:
-        case "MatMul" | "Gemm" if facts.dtype(node.x).startswith("float"):
+        case "MatMul" | "Gemm" if infos.dtype(node.x).startswith("float"):
             return written * max((*first[-2:], 1)) // 4
         case "MatMul" | "Gemm" | "MatMulInteger" | "QLinearMatMul":
             return written * max((*first[-2:], 1)) * 4
@@ -98,7 +98,7 @@ def _products(node: Node, facts: Facts, written: int) -> int:
 
 
 def _einsum(node: Node, shapes: Sequence[tuple[int, ...]]) -> int:
-    """NumPy goes through all indices at once: the product of the sizes of all letters."""
+    """NumPy iterates over all indices at once: the product of the sizes of all letters."""
     terms = str(node.attr("equation", "")).replace(" ", "").split("->")[0].split(",")
     sizes: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=False):

@@ -1,4 +1,4 @@
-"""What a model says of itself: names that are text, and dtypes that exist."""
+"""Checks what a model declares: names that are valid text, and dtypes that exist."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _DTYPES = frozenset(onnx.TensorProto.DataType.values())
 
 
 def check_declared(message: Message) -> None:
-    """Raises ConversionError if a text anywhere in the message is none, or if a value has a dtype that no one knows.
+    """Raises ConversionError if a string in the message is not valid text, or if a value has an unknown dtype.
 
-    Protobuf gives bytes for a text that is not UTF-8, which all who read the model take for a str.
+    Protobuf returns bytes for strings that are not UTF-8, but all later code expects str.
     """
     if isinstance(message, onnx.TensorProto):
-        # To list its fields would copy the weights.
+        # Listing the fields of a tensor would copy its weights.
         _check_text("name", message.name)
         return
     if isinstance(message, onnx.TypeProto.Tensor) and message.elem_type not in _DTYPES:
         raise ConversionError(
-            f"A value is declared with the type {message.elem_type}, which ONNX {onnx.__version__} does not know; "
-            "export the model again, for an older version of ONNX."
+            f"A value is declared with the type {message.elem_type}, which is unknown to ONNX {onnx.__version__}; "
+            "export the model for an older version of ONNX."
         )
     for field, value in message.ListFields():
         for item in value if hasattr(value, "extend") else (value,):
@@ -37,5 +37,5 @@ def check_declared(message: Message) -> None:
 def _check_text(field: str, text: str | bytes) -> None:
     if isinstance(text, bytes):
         raise ConversionError(
-            f"The {field} {brief(repr(text))} in the model is not UTF-8; the file is damaged: export the model again."
+            f"The {field} {brief(repr(text))} in the model is not UTF-8: the file is damaged; export the model again."
         )

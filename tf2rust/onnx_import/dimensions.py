@@ -1,4 +1,4 @@
-"""The names of free dimensions: each of the model's own is another one here."""
+"""The names of symbolic dimensions: maps the model's names to distinct identifiers."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from collections.abc import Iterable, Mapping
 import onnx_ir as ir
 
 from tf2rust.errors import UsageError
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim, DimExpr
 from tf2rust.ops.core.layer import Dims
 from tf2rust.stages import brief
 
 BATCH = "n"
-"""The leading dimension of an input where the model does not name it."""
+"""The default name of an input's leading dimension."""
 _ANONYMOUS = re.compile(r"unk__\d+|unk_\d+|\?|None|")
 
 
 def identifier(name: str) -> str:
-    """A dimension's name as it stands in Rust and after ``--dim``."""
+    """The name of a dimension in Rust and in ``--dim``."""
     folded = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
     return folded if folded and not folded[0].isdigit() else f"d{folded}"
 
 
 class Dimensions:
-    """Finds the dimensions of a model's inputs; two that the model names differently stay two.
+    """The symbolic dimensions of a model's inputs. Dimensions with different names stay different.
 
-    A name becomes its identifier: ``Time Steps`` is ``time_steps``. Where several names have the same, the one that is
-    spelled so keeps it, and the others have a number behind: ``t`` and ``T`` are ``t`` and ``t_2``.
+    A name becomes an identifier: ``Time Steps`` becomes ``time_steps``. If several names have the same identifier, the
+    name that equals it keeps it, and the others get a number: ``t`` and ``T`` become ``t`` and ``t_2``.
     """
 
     def __init__(self, inputs: Iterable[ir.Value]) -> None:
         self.inputs = list(inputs)
-        self.free: list[str] = []
-        """The identifiers of the dimensions that have no size, in the order of the inputs."""
+        self.symbolic: list[str] = []
+        """The identifiers of the dimensions without a size, in the order of the inputs."""
         self._names: dict[str | tuple[str, int], str] = {}
-        """The identifiers by the model's names; of dimensions without a name, by their input and axis."""
+        """The identifiers by the model's names; for unnamed dimensions, by their input and axis."""
         leading = [_key(v, 0) for v in self.inputs if v.shape]
-        # An unnamed leading dimension is the batch, and so is a leading one that is called as we call that.
+        # An unnamed leading dimension is the batch, and so is a leading dimension with the same name.
         batch = next((key for key in leading if isinstance(key, str) and identifier(key) == BATCH), None)
         taken = {BATCH} if batch or any(isinstance(key, tuple) for key in leading) else set()
         keys = [key for v in self.inputs for axis in range(len(v.shape or ())) if (key := _key(v, axis)) is not None]
@@ -57,22 +57,25 @@ class Dimensions:
 
     @property
     def renamed(self) -> dict[str, str]:
-        """The identifiers that have a number behind, and what the model calls those dimensions."""
+        """The identifiers with a number, and the model's names of these dimensions."""
         return {own: name for name, own in self._names.items() if isinstance(name, str) and own != identifier(name)}
 
     def shapes(self, bind: Mapping[str, int]) -> dict[ir.Value, Dims]:
-        """The inputs' shapes; ``bind`` gives sizes to free dimensions, by the model's names or by ours.
+        """Returns the shapes of the inputs; ``bind`` sets dimensions, by the model's names or by identifiers.
 
-        Raises UsageError if there is no dimension of such a name, or if one is given two sizes.
+        Raises UsageError if a name does not exist, or if a dimension gets two sizes.
         """
         sizes: dict[str, int] = {}
         for name, size in bind.items():
             if sizes.setdefault(self._names.get(name, name), size) != size:
-                raise UsageError(f"--dim {brief(name)}: this dimension has two names here, and two sizes")
+                raise UsageError(
+                    f"--dim {brief(name)}: this dimension is bound twice, by its name in the model and by its "
+                    "identifier, to different sizes; give one size"
+                )
         used = set()
         found = {}
         for value in self.inputs:
-            dims: list[int | Expr] = []
+            dims: list[Dim] = []
             for axis, dim in enumerate(value.shape or ()):
                 key = _key(value, axis)
                 own = None if key is None else self._names[key]
@@ -83,23 +86,26 @@ class Dimensions:
                     used.add(own)
                     dims.append(sizes[own])
                 else:
-                    self.free += [own] if own not in self.free else []
-                    dims.append(Expr.symbol(own))
+                    self.symbolic += [own] if own not in self.symbolic else []
+                    dims.append(DimExpr.symbol(own))
             found[value] = tuple(dims)
         if unused := [name for name in bind if self._names.get(name, name) not in used]:
             raise UsageError(
-                f"--dim {brief(min(unused))}: the model has no such free dimension; its free dimensions are: {self}"
+                f"--dim {brief(min(unused))}: the model has no such symbolic dimension; "
+                f"its symbolic dimensions are: {self}"
             )
         return found
 
     def __str__(self) -> str:
         known = self.renamed
-        names = [f"`{own}`" + (f" (`{brief(known[own])}` in the model)" if own in known else "") for own in self.free]
+        names = [
+            f"`{own}`" + (f" (`{brief(known[own])}` in the model)" if own in known else "") for own in self.symbolic
+        ]
         return ", ".join(names) or "none"
 
 
 def _key(value: ir.Value, axis: int) -> str | tuple[str, int] | None:
-    """What the model calls a dimension; its input and axis if it has no name, None if it has a size."""
+    """The model's name of a dimension; its input and axis if it has no name, and None if it has a size."""
     assert value.shape is not None
     dim = value.shape[axis]
     if isinstance(dim, int) and dim >= 0:

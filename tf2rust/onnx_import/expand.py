@@ -1,4 +1,4 @@
-"""Operators that are defined by others: a node that no rule fits is replaced by its definition."""
+"""Operators with function bodies: a node that no rule matches is replaced by its definition."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from tf2rust.onnx_import.dimensions import identifier
 from tf2rust.onnx_import.infer import Analysis, bodies_of, reanalyse
 from tf2rust.onnx_import.match import Matched, Unmatched, match
 from tf2rust.onnx_import.widen import widened
-from tf2rust.ops.core.facts import Facts, label
+from tf2rust.ops.core.inference import ValueInfos, label
 from tf2rust.ops.core.registry import rules_by_op
 from tf2rust.ops.ml import definitions
 from tf2rust.stages import brief
 
-_DEEPEST = 8
-"""Definitions within definitions beyond which something is wrong."""
+_MAX_DEPTH = 8
+"""The maximum depth of nested definitions."""
 
 
 def match_expanding(analysis: Analysis) -> Matched:
-    """Matches the graph, with the definitions in place of those nodes that no rule fits and that have one."""
+    """Matches the graph. Nodes that no rule matches are replaced by their definitions, if they have one."""
     matched = match(analysis)
     origins: dict[ir.Node, _Origin] = {}
     while True:
         refused = [u for u in matched.unmatched if u.blocked_by is None]
         found = [_expand(analysis, u, origins) for u in refused]
         if not any(found) and matched.unmatched:
-            # What blocks a node may be read for its number alone, so that no layer asks for it.
+            # A blocked node may need only a constant of the refused node, so that no layer reads it.
             found = [_expand(analysis, u, origins) for u in _unknown(analysis)]
         if not any(found):
             break
@@ -40,7 +40,8 @@ def match_expanding(analysis: Analysis) -> Matched:
         matched = match(analysis)
     unmatched = _as_written([_of_its_domain(u) for u in matched.unmatched], origins)
     notes = [
-        f"the model's dimension `{brief(name)}` is called `{own}`, as another is called `{identifier(name)}`."
+        f"the model's dimension `{brief(name)}` is called `{own}` here, because the identifier "
+        f"`{identifier(name)}` belongs to another dimension."
         for own, name in analysis.renamed.items()
     ]
     return replace(matched, unmatched=unmatched, notes=notes)
@@ -48,21 +49,21 @@ def match_expanding(analysis: Analysis) -> Matched:
 
 @dataclass(frozen=True)
 class _Origin:
-    """The refusal of the node in whose definition a node stands, and within how many definitions it does."""
+    """The refused node whose definition contains a node, and the depth of nested definitions."""
 
     refused: Unmatched
     depth: int
 
 
 def _of_its_domain(item: Unmatched) -> Unmatched:
-    """The refusal, with the reason that definitions alone can give for an operator of classical machine learning."""
+    """The refusal; for an ai.onnx.ml operator, with the reason that its definition gives."""
     if item.blocked_by is not None or item.source is None or item.source.domain != definitions.DOMAIN:
         return item
     return replace(item, reason=definitions.reason(item.source), nearest_rule=None)
 
 
 def _unknown(analysis: Analysis) -> list[Unmatched]:
-    """The nodes of whose outputs nothing is known, as refusals."""
+    """Refusals of all nodes with unknown outputs."""
     return [
         Unmatched(label(node), node.op_type, {}, None, reason, source=node)
         for node, reason in analysis.problems.items()
@@ -70,16 +71,16 @@ def _unknown(analysis: Analysis) -> list[Unmatched]:
 
 
 def _expand(analysis: Analysis, refused: Unmatched, origins: dict[ir.Node, _Origin]) -> bool:
-    """Replaces the node that was refused by its definition, if it has one."""
+    """Replaces the refused node by its definition. Returns False if there is none."""
     node = refused.source
     origin = origins.get(node, _Origin(refused, 0)) if node is not None else None
-    if node is None or origin is None or origin.depth == _DEEPEST or node in analysis.unbounded:
+    if node is None or origin is None or origin.depth == _MAX_DEPTH or node in analysis.unbounded:
         return False
     try:
-        body = _definition(node, analysis.facts)
+        body = _definition(node, analysis.infos)
     except (MemoryError, RecursionError):
         raise
-    except Exception:  # of a damaged node, which has a reason of its own
+    except Exception:  # a damaged node, which has a reason of its own
         return False
     if body is None:
         return False
@@ -89,7 +90,9 @@ def _expand(analysis: Analysis, refused: Unmatched, origins: dict[ir.Node, _Orig
 
 
 def _as_written(unmatched: Iterable[Unmatched], origins: Mapping[ir.Node, _Origin]) -> list[Unmatched]:
-    """The refusals in terms of the model's own nodes, each once: why no rule fits, and what the definition needs."""
+    """The refusals in terms of the model's own nodes, without duplicates: why no rule matches, and what the definition
+    needs.
+    """
     found: list[Unmatched] = []
     named: set[ir.Node | None] = set()
     for item in unmatched:
@@ -99,28 +102,28 @@ def _as_written(unmatched: Iterable[Unmatched], origins: Mapping[ir.Node, _Origi
             found.append(item)
         elif item.blocked_by is None and origin.source not in named:
             named.add(origin.source)
-            reason = f"{origin.reason}; it could be done by its definition, but for {item.op}: {item.reason}"
-            # A node between Casts is no other operator.
+            reason = f"{origin.reason}; its definition could be used, but {item.op} is not supported: {item.reason}"
+            # A node between Casts is the same operator.
             found.append(replace(origin, reason=item.reason if item.op == origin.op else reason))
     return found
 
 
-def _definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
-    """What the node is defined by, for inputs of these types; None if there is nothing."""
+def _definition(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
+    """The function body of the node for inputs of these types; None if there is none."""
     if node.domain == definitions.DOMAIN:
-        return definitions.definition(node, facts)
+        return definitions.definition(node, infos)
     if own_operators.is_own_operator(node.domain, node.op_type):
         return own_operators.definition(node.op_type)
-    # Where float32 has a layer of its own, its result is rounded once; by the definition, after each step.
+    # If there is a float32 layer, its result is rounded once; the definition would round after each step.
     if rules_by_op().get(node.op_type):
-        if any(v is not None and v not in facts for v in node.inputs):
-            return None  # what it reads was replaced just now; the next round knows
-        return widened(node, facts) or _given(node, facts)
-    return _given(node, facts) or widened(node, facts)
+        if any(v is not None and v not in infos for v in node.inputs):
+            return None  # An input was just replaced; the next round knows its type.
+        return widened(node, infos) or _given(node, infos)
+    return _given(node, infos) or widened(node, infos)
 
 
-def _given(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
-    """The body that ONNX gives the operator."""
+def _given(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
+    """The operator's function body in ONNX."""
     version = node.version or 1
     try:
         schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)
@@ -130,9 +133,9 @@ def _given(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
     own = [v for v in schema.function_opset_versions if v <= version]
     by_context = [v for v in schema.context_dependent_function_opset_versions if v <= version]
     if by_context:
-        if any(v is not None and v not in facts for v in node.inputs):
+        if any(v is not None and v not in infos for v in node.inputs):
             return None
-        types = [_type(v, facts).SerializeToString() for v in node.inputs]
+        types = [_type(v, infos).SerializeToString() for v in node.inputs]
         given = ir.to_proto(node).SerializeToString()
         body.ParseFromString(schema.get_context_dependent_function_with_opset_version(max(by_context), given, types))
     elif own:
@@ -140,16 +143,18 @@ def _given(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
     return body if body.node else None
 
 
-def _type(value: ir.Value | None, facts: Facts) -> onnx.TypeProto:
+def _type(value: ir.Value | None, infos: ValueInfos) -> onnx.TypeProto:
     if value is None:
         return onnx.TypeProto()
-    fact = facts[value]
-    sizes = [d if isinstance(d, int) else None for d in fact.shape]
-    return onnx.helper.make_tensor_type_proto(ir.DataType.from_numpy(np.dtype(fact.dtype)).value, sizes)
+    info = infos[value]
+    sizes = [d if isinstance(d, int) else None for d in info.shape]
+    return onnx.helper.make_tensor_type_proto(ir.DataType.from_numpy(np.dtype(info.dtype)).value, sizes)
 
 
 def _replace(analysis: Analysis, node: ir.Node, body: onnx.FunctionProto) -> list[ir.Node]:
-    """Puts the nodes of ``body`` where ``node`` is, and gives them with those inside; they are called after it."""
+    """Replaces ``node`` by the nodes of ``body``. Returns them, with all nested nodes; their names begin with the
+    node's name.
+    """
     made_there = {*body.input, *(output for inner in body.node for output in inner.output)}
     outputs = [(name, v) for name, v in zip(body.output, node.outputs, strict=False) if name in made_there]
     del body.output[:]
@@ -184,7 +189,7 @@ def _replace(analysis: Analysis, node: ir.Node, body: onnx.FunctionProto) -> lis
 
 
 def _fill_in(inner: ir.Node, node: ir.Node, defaults: Mapping[str, ir.Attr]) -> None:
-    """Gives a node of a definition those attributes that refer to one of ``node``."""
+    """Resolves a body node's references to attributes of ``node``."""
     for name, attribute in list(inner.attributes.items()):
         source = attribute.ref_attr_name
         if source is None:

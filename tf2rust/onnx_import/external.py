@@ -1,7 +1,7 @@
-"""External data: tensors whose bytes lie in files next to the model.
+"""External data: tensors whose bytes are in files next to the model.
 
-A model names these files, so that who made the model chooses what is read. Hence a file is read only if it lies in the
-model's folder, if nothing on the way to it is a link, and if the model's tensor is exactly as large as what it names.
+The model names these files, so its author chooses which files are read. Therefore a file is read only if it is inside
+the model's folder, if its path has no links, and if the model's tensor has exactly the size that the model declares.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from tf2rust.onnx_import.weights import is_large
 from tf2rust.stages import brief
 
 _LONGEST_NAME = 1024
-"""Characters of a relative path."""
-_MOST_DIGITS = 18
-"""Digits of an offset or a length: no file is as long."""
+"""The maximum length of a relative path in characters."""
+_MAX_DIGITS = 18
+"""The maximum number of digits of an offset or a length."""
 _LONGEST_PART = 255
-"""Bytes of the name of a file or folder."""
+"""The maximum length of a file or folder name in bytes."""
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-"""How everything is opened: no link is followed, and a pipe does not keep one waiting."""
+"""Flags for opening files and folders: links are not followed, and opening a pipe does not block."""
 _BY_FOLDER = os.open in os.supports_dir_fd
-"""Whether a file can be opened relative to an open folder, so that nobody can exchange a part of its path meanwhile."""
+"""Whether files can be opened relative to an open folder, so that no part of the path can be exchanged in between."""
 
 
 def load_external(proto: onnx.ModelProto, path: Path) -> dict[str, np.ndarray]:
-    """Reads what the tensors of ``proto``, the model in ``path``, have in other files; none refers to a file after it.
+    """Reads the external data of ``proto``, the model in ``path``; afterwards no tensor refers to a file.
 
-    Large weights of the graph itself are read into arrays, by name, and have no data in ``proto`` then: they are in
-    memory once. Raises ConversionError if a file may not be read, is not there, or does not hold what its tensor needs.
+    Large initializers of the main graph are returned as arrays, by name, and have no data in ``proto``, so that they
+    are in memory once. Raises ConversionError if a file is not allowed, is missing, or does not have the tensor's data.
     """
     arrays = {}
     for tensor in proto.graph.initializer:
@@ -61,7 +61,7 @@ def _forget_file(tensor: onnx.TensorProto) -> None:
 
 
 def _read(tensor: onnx.TensorProto, path: Path) -> np.ndarray:
-    """The bytes of a tensor that are in another file."""
+    """Reads the bytes of a tensor with external data."""
     given = {entry.key: entry.value for entry in tensor.external_data}
     location, what = given.get("location", ""), f"The weights `{brief(tensor.name)}` of {path}"
     parts = _parts(location, what)
@@ -69,7 +69,8 @@ def _read(tensor: onnx.TensorProto, path: Path) -> np.ndarray:
     wanted = byte_size(tensor)
     if wanted is None:
         raise ConversionError(
-            f"{what} are in another file, but are strings or of a type that is not known; export the model again."
+            f"{what} are stored in another file, but their type (strings, or an unknown type) does not allow that; "
+            "export the model again."
         )
     with _opened(path.parent, parts, what) as file:
         size = os.fstat(file.fileno()).st_size
@@ -77,65 +78,68 @@ def _read(tensor: onnx.TensorProto, path: Path) -> np.ndarray:
         length = _number(given["length"]) if "length" in given else None if offset is None else size - offset
         if offset is None or length != wanted or offset + wanted > size:
             raise ConversionError(
-                f"{path.parent / location} is too short, or not the file that the weights `{brief(tensor.name)}` are "
-                f"in, which take {wanted} bytes; export the model again."
+                f"{path.parent / location} is too short for the weights `{brief(tensor.name)}`, which need "
+                f"{wanted} bytes, or it is the wrong file; export the model again."
             )
         file.seek(offset)
         data = np.empty(wanted, np.uint8)
         if file.readinto(data.data) != wanted:
-            raise ConversionError(f"{path.parent / location} became shorter while it was read; convert again.")
+            raise ConversionError(f"{path.parent / location} shrank while it was being read; convert again.")
     return data
 
 
 def _number(text: str) -> int | None:
-    """A number of bytes, in decimal digits."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+    """Parses a number of bytes in decimal digits."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def _parts(location: str, what: str) -> tuple[str, ...]:
-    """The folders and the file of a relative path."""
+    """Splits a relative path into its folders and its file."""
     posix = PurePosixPath(location)
-    # What is relative here is not relative on Windows: C:x, C:/x and \\\\host\\x.
+    # Some paths that are relative here are absolute on Windows: C:x, C:/x and \\\\host\\x.
     foreign = "\\" in location or ":" in location
     parts = posix.parts
     if not parts or posix.is_absolute() or ".." in parts or foreign:
         raise ConversionError(
-            f"{what} point to {brief(repr(location))}, which is outside the model's folder; "
-            "put the data file next to the model and save it with a relative path."
+            f"{what} point to {brief(repr(location))}, which is outside the model's folder; put the data file next "
+            "to the model and save the model with a relative path."
         )
     if "\0" in location or len(location) > _LONGEST_NAME or max(map(len, map(os.fsencode, parts))) > _LONGEST_PART:
         raise ConversionError(
-            f"{what} point to {brief(repr(location))}, which can be no file's name; save the model with a shorter one."
+            f"{what} point to {brief(repr(location))}, which is not a valid file name; save the model with a "
+            "shorter name."
         )
     return parts
 
 
 @contextmanager
 def _opened(folder: Path, parts: tuple[str, ...], what: str) -> Iterator[io.BufferedReader]:
-    """The file, open; raises ConversionError unless it is a regular file of one name that no link leads to."""
+    """Opens the file. Raises ConversionError unless it is a regular file with a single name, and no part of its path is
+    a link.
+    """
     target = folder.joinpath(*parts)
     try:
         descriptor = _open(folder, parts)
     except FileNotFoundError as error:
         raise ConversionError(
-            f"{what} are to be in {target}, which is not there; copy it next to the model."
+            f"{what} should be in {target}, but this file does not exist; copy it next to the model."
         ) from error
-    except OSError as error:  # a link, or what may not be read
+    except OSError as error:  # a link, or a file without read permission
         raise ConversionError(
-            f"{what} are to be in {target}, which is a link or cannot be opened ({error.strerror}); "
-            "copy the file itself next to the model."
+            f"{what} should be in {target}, which is a link or cannot be opened ({error.strerror}); copy the file "
+            "itself next to the model."
         ) from error
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         os.close(descriptor)
-        kind = "a file with several names (hard links)" if stat.S_ISREG(found.st_mode) else "no regular file"
-        raise ConversionError(f"{what} are to be in {target}, which is {kind}; copy the file itself next to the model.")
+        kind = "a file with several names (hard links)" if stat.S_ISREG(found.st_mode) else "not a regular file"
+        raise ConversionError(f"{what} should be in {target}, which is {kind}; copy the file itself next to the model.")
     with os.fdopen(descriptor, "rb") as file:
         yield file
 
 
 def _open(folder: Path, parts: tuple[str, ...]) -> int:
-    """A descriptor of the file; no link is followed on the way to it from ``folder``."""
+    """Returns a descriptor of the file. Links on the path from ``folder`` are not followed."""
     if not _BY_FOLDER:
         for depth in range(1, len(parts) + 1):
             if folder.joinpath(*parts[:depth]).is_symlink():

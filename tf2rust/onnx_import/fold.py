@@ -1,7 +1,7 @@
-"""Constant folding: nodes whose inputs are all constants are computed at conversion, within a budget.
+"""Constant folding: nodes with constant inputs are computed at conversion, within a budget.
 
-A node that takes more than the budget by itself is refused. One that takes more than what is left of it is left to a
-layer, which computes it when the model runs.
+A node that exceeds the whole budget is refused. A node that exceeds only the rest of the budget becomes a layer, which
+computes the value when the model runs.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import onnx_ir as ir
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.cost import Cost, cost_of
 from tf2rust.onnx_import.load import run_onnx, run_reference
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node
-from tf2rust.ops.core.operands import facts_of
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos
+from tf2rust.ops.core.operands import infer_outputs
 
 _MIB = 1 << 20
 _FORMAT = 10
-"""The version of ONNX' file format for the models of one node: enough for all operator sets."""
+"""The ONNX format version of single-node models: recent enough for all operator sets."""
 _STEP = 1 << 19
-"""Operations that it takes to call a node: they count where a loop calls it again and again."""
+"""The operations of calling a node, which matter if a loop calls it repeatedly."""
 _WRONG_IN_REFERENCE = frozenset(
     {
         "BatchNormalization",
@@ -38,14 +38,15 @@ _WRONG_IN_REFERENCE = frozenset(
         "Softmax",
     }
 )
-"""Operators that ONNX' reference implementation computes as no, or only as the newest, operator set has them."""
+"""Operators that ONNX's reference implementation computes incorrectly, or correctly only for the latest operator set.
+"""
 _QUICK = 1 << 30
-"""Operations beyond which ONNX Runtime computes what the reference implementation is slow at."""
+"""Above this number of operations, ONNX Runtime computes what the reference implementation is slow at."""
 
 
 @dataclass
 class Budget:
-    """What folding may still take: bytes of one result, bytes and operations of all."""
+    """The remaining budget of folding: bytes of one result, and bytes and operations of all results."""
 
     result: int
     total: int
@@ -53,85 +54,84 @@ class Budget:
 
     @classmethod
     def for_weights(cls, size: int) -> Budget:
-        """The budget of a model whose file holds ``size`` bytes.
+        """The budget of a model file of ``size`` bytes.
 
-        A result may have 512 MiB or four times the file's size, whichever is more, all results together 768 MiB or
-        sixteen times the size; and 2^33 operations or 256 for each byte may be done. ``total`` and ``operations`` are
-        what is left of it.
+        One result can take 512 MiB or four times the file size, whichever is larger. All results can take 768 MiB or
+        sixteen times the file size, and 2^33 operations or 256 per byte. ``total`` and ``operations`` are what remains.
         """
         return cls(max(512 * _MIB, 4 * size), max(768 * _MIB, 16 * size), max(1 << 33, 256 * size))
 
 
 class TooLargeError(InferenceError):
-    """What depends on no input takes more memory or time than any model may."""
+    """A constant subgraph exceeds the memory or time that any model can use."""
 
 
-class Folder:
-    """Folds the nodes of one model; what was computed once is kept."""
+class ConstantFolder:
+    """Folds the nodes of one model, and caches its results."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self._largest, self._longest = budget.result, budget.operations
-        self._known: dict[ir.Node, list[Fact] | None] = {}
+        self._known: dict[ir.Node, list[ValueInfo] | None] = {}
 
-    def fold(self, node: ir.Node, facts: Facts, found: Sequence[Fact]) -> list[Fact] | None:
-        """The constants that a node of constant inputs makes; None if it is left to a layer.
+    def fold(self, node: ir.Node, infos: ValueInfos, found: Sequence[ValueInfo]) -> list[ValueInfo] | None:
+        """Returns the constants that the node computes from constants; None if the node becomes a layer.
 
-        ``found`` are the facts of its outputs by their shapes alone. Raises TooLargeError as ``check`` does.
+        ``found`` are the infos of its outputs, from their shapes alone. Raises TooLargeError as ``check`` does.
         """
         if node not in self._known:
-            arrays = self._loop(node, facts) if node.op_type == "Loop" else self._compute(node, facts, found)
-            self._known[node] = None if arrays is None else [Fact.of_const(array) for array in arrays]
+            arrays = self._loop(node, infos) if node.op_type == "Loop" else self._compute(node, infos, found)
+            self._known[node] = None if arrays is None else [ValueInfo.of_const(array) for array in arrays]
         return self._known[node]
 
-    def check(self, node: ir.Node, facts: Facts, found: Sequence[Fact]) -> Cost:
-        """What a node takes that depends on no input; raises TooLargeError if that is more than any model may."""
-        cost = cost_of(Node(node), facts, found)
+    def check(self, node: ir.Node, infos: ValueInfos, found: Sequence[ValueInfo]) -> Cost:
+        """Returns the cost of a node that depends on no input. Raises TooLargeError if it exceeds the whole budget."""
+        cost = cost_of(Node(node), infos, found)
         if cost.size > self._largest:
             raise TooLargeError(
-                f"its result depends on no input and takes {cost.size / _MIB:,.0f} MiB, but "
-                f"{self._largest / _MIB:,.0f} MiB are allowed for it; check the sizes that it is computed from"
+                f"its result depends on no input and takes {cost.size / _MIB:,.0f} MiB, more than the "
+                f"{self._largest / _MIB:,.0f} MiB allowed for a constant; check the sizes that it is computed from"
             )
         if cost.native > self._longest:
             raise TooLargeError(
-                f"its result depends on no input and takes {cost.native:.1e} operations, but {self._longest:.1e} are "
-                "allowed for it; store the result in the model instead"
+                f"its result depends on no input and takes {cost.native:.1e} operations, more than the "
+                f"{self._longest:.1e} allowed for constants; store the result in the model instead"
             )
         return cost
 
-    def _compute(self, node: ir.Node, facts: Facts, found: Sequence[Fact]) -> list[np.ndarray] | None:
+    def _compute(self, node: ir.Node, infos: ValueInfos, found: Sequence[ValueInfo]) -> list[np.ndarray] | None:
         if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
             return None
-        cost = self.check(node, facts, found)
+        cost = self.check(node, infos, found)
         if cost.size > self.budget.total:
             return None
         for run, operations in _ways(node.op_type, cost):
             if operations > self.budget.operations:
                 continue
             self.budget.operations -= operations
-            arrays = _run(run, node, facts)
+            arrays = _run(run, node, infos)
             if arrays is not None:
-                inputs = [facts.const(v) for v in node.inputs]
+                inputs = [infos.const(v) for v in node.inputs]
                 self.budget.total -= sum(a.nbytes for a in arrays if not _is_view(a, inputs))
                 return arrays
         return None
 
-    def _loop(self, node: ir.Node, facts: Facts) -> list[np.ndarray] | None:
-        """The last states of a Loop and what it collects; None if its body has a node that is not folded."""
-        body, outer = node.attributes["body"].value, facts
+    def _loop(self, node: ir.Node, infos: ValueInfos) -> list[np.ndarray] | None:
+        """The final states and scan outputs of a Loop; None if a node in its body is not folded."""
+        body, outer = node.attributes["body"].value, infos
         limit, started = ([*node.inputs, None, None][i] for i in range(2))
-        steps = None if limit is None else int(_number(facts, limit))
-        holds = started is None or bool(_number(facts, started))
-        states = [facts.const(v) for v in node.inputs[2:]]
+        steps = None if limit is None else int(_number(infos, limit))
+        holds = started is None or bool(_number(infos, started))
+        states = [infos.const(v) for v in node.inputs[2:]]
         collected: list[list[np.ndarray]] = [[] for _ in body.outputs[1 + len(states) :]]
         done = kept = 0
         while holds and (steps is None or done < steps):
             self._spend(_STEP)
-            facts = outer.layer()
+            infos = outer.layer()
             given = [np.asarray(done), np.asarray(True), *states]
             for value, array in zip(body.inputs, given, strict=True):
-                facts[value] = Fact.of_const(np.asarray(array))
-            results = self._graph(body, facts)
+                infos[value] = ValueInfo.of_const(np.asarray(array))
+            results = self._graph(body, infos)
             if results is None:
                 return None
             holds, states = bool(results[0].reshape(())), list(results[1 : 1 + len(states)])
@@ -145,29 +145,29 @@ class Folder:
             return None
         return [*(np.asarray(state) for state in states), *(np.stack(own) for own in collected)]
 
-    def _graph(self, graph: ir.Graph, facts: Facts) -> list[np.ndarray] | None:
-        """The outputs of a graph whose inputs are constants; None if it has a node that is not folded."""
+    def _graph(self, graph: ir.Graph, infos: ValueInfos) -> list[np.ndarray] | None:
+        """The outputs of a graph with constant inputs; None if a node is not folded."""
         for value in graph.initializers.values():
             if value.const_value is not None:
-                facts[value] = Fact.of_const(value.const_value.numpy())
+                infos[value] = ValueInfo.of_const(value.const_value.numpy())
         for node in graph:
             self._spend(_STEP)
-            found = facts_of(node, facts)
-            if not all(fact.const is not None for fact in found):
-                arrays = self._compute(node, facts, found)
+            found = infer_outputs(node, infos)
+            if not all(info.const is not None for info in found):
+                arrays = self._compute(node, infos, found)
                 if arrays is None:
                     return None
-                found = [Fact.of_const(array) for array in arrays]
-            for value, fact in zip(node.outputs, found, strict=False):
-                facts[value] = fact
-        results = [facts.const(v) for v in graph.outputs]
+                found = [ValueInfo.of_const(array) for array in arrays]
+            for value, info in zip(node.outputs, found, strict=False):
+                infos[value] = info
+        results = [infos.const(v) for v in graph.outputs]
         return [a for a in results if a is not None] if all(a is not None for a in results) else None
 
     def _spend(self, operations: int) -> None:
         if operations > self.budget.operations:
             raise TooLargeError(
-                f"it is a loop over constants that does not end within the {self._longest:.1e} operations that are "
-                "allowed for it; store its result in the model instead"
+                f"it is a loop over constants that does not end within the {self._longest:.1e} operations allowed "
+                "for constants; store its result in the model instead"
             )
         self.budget.operations -= operations
 
@@ -176,15 +176,17 @@ _Run = Callable[[onnx.ModelProto, Mapping[str, np.ndarray]], dict[str, np.ndarra
 
 
 def _ways(op: str, cost: Cost) -> Iterator[tuple[_Run, int]]:
-    """Who computes a node, and in how many operations: ONNX' reference implementation, unless it is slow at it."""
+    """The implementations that can compute a node, each with its number of operations; the reference implementation is
+    first, unless it is slow.
+    """
     ways: list[tuple[_Run, int]] = [(run_reference, cost.interpreted), (run_onnx, cost.native)]
     if op in _WRONG_IN_REFERENCE:
         ways = ways[1:]
     yield from ways if cost.interpreted <= _QUICK else ways[::-1]
 
 
-def _run(run: _Run, node: ir.Node, facts: Facts) -> list[np.ndarray] | None:
-    """What the node makes of its inputs; None if this implementation lacks the operator or fails at it."""
+def _run(run: _Run, node: ir.Node, infos: ValueInfos) -> list[np.ndarray] | None:
+    """Runs the node on its constant inputs; None if this implementation lacks the operator or fails."""
     names = [f"i{i}" if v is not None else "" for i, v in enumerate(node.inputs)]
     outputs = [f"o{i}" if v.name else "" for i, v in enumerate(node.outputs)]
     proto = ir.to_proto(node)
@@ -192,7 +194,7 @@ def _run(run: _Run, node: ir.Node, facts: Facts) -> list[np.ndarray] | None:
     del proto.input[:], proto.output[:]
     proto.input.extend(names)
     proto.output.extend(outputs)
-    arrays = {name: facts.const(v) for name, v in zip(names, node.inputs, strict=True) if name}
+    arrays = {name: infos.const(v) for name, v in zip(names, node.inputs, strict=True) if name}
     feeds = {name: a for name, a in arrays.items() if a is not None}
     try:
         declared = [
@@ -215,8 +217,8 @@ def _is_view(array: np.ndarray, inputs: Sequence[np.ndarray | None]) -> bool:
     return any(own is not None and np.may_share_memory(array, own) for own in inputs)
 
 
-def _number(facts: Facts, value: ir.Value) -> np.ndarray:
-    """A constant of one element, without its axes."""
-    array = facts.const(value)
-    assert array is not None  # what is folded reads constants alone
+def _number(infos: ValueInfos, value: ir.Value) -> np.ndarray:
+    """A constant with one element, as a scalar."""
+    array = infos.const(value)
+    assert array is not None  # only nodes with constant inputs are folded
     return array.reshape(())

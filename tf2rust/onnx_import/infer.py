@@ -1,4 +1,4 @@
-"""Dtypes, symbolic shapes and constants of every value, found from the inputs onwards."""
+"""Infers the dtype, the symbolic shape and the constant contents of every value, from the inputs on."""
 
 from __future__ import annotations
 
@@ -13,79 +13,80 @@ import onnx_ir as ir
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.branches import take_branch
 from tf2rust.onnx_import.dimensions import Dimensions, identifier
-from tf2rust.onnx_import.fold import Budget, Folder, TooLargeError
+from tf2rust.onnx_import.fold import Budget, ConstantFolder, TooLargeError
 from tf2rust.onnx_import.shapes import OnnxShapes, onnx_shapes
-from tf2rust.ops.core.dims import Expr, format_shape
-from tf2rust.ops.core.facts import (
-    Fact,
-    Facts,
+from tf2rust.ops.core.dims import DimExpr, format_shape
+from tf2rust.ops.core.inference import (
     InferenceError,
     Node,
-    body_function,
+    ValueInfo,
+    ValueInfos,
+    body_input_function,
     label,
-    not_as_defined,
+    malformed_node,
     shape_function,
 )
-from tf2rust.ops.core.operands import facts_of
+from tf2rust.ops.core.operands import infer_outputs
 from tf2rust.ops.core.registry import load_ops
 from tf2rust.stages import at_node, brief
 
 MOST_AXES = 64
-"""Dimensions of an array of NumPy."""
+"""The maximum rank of a NumPy array."""
 _RANDOM = ("Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike")
-"""Operators that make something else of the same inputs each time."""
+"""Operators whose results differ from run to run."""
 
 
 @dataclass
 class Analysis:
-    """The graph with all that is known of its values, and why something is not known."""
+    """The graph, the infos of its values, and the reasons for unknown values."""
 
     graph: ir.Graph
-    facts: Facts
+    infos: ValueInfos
     folded: set[ir.Node] = field(default_factory=set)
     """Nodes whose outputs are constants."""
     problems: dict[ir.Node, str] = field(default_factory=dict)
-    """Nodes whose outputs' shapes could not be found, with the reason."""
+    """Nodes whose output shapes are unknown, with the reason."""
     unbounded: set[ir.Node] = field(default_factory=set)
-    """Nodes among these that depend on no input, and whose outputs take more memory or time than a model may."""
+    """The nodes among these that depend on no input, but whose outputs need more memory or time than a model can use.
+    """
     left: set[ir.Value] = field(default_factory=set)
-    """Values that depend on no input but were too large to be folded: they are computed when the model runs."""
+    """Constant values that were too large to be folded: a layer computes them when the model runs."""
     guessed: dict[ir.Value, str] = field(default_factory=dict)
-    """Values of which only ONNX' own inference knows something, or that depend on such; and the node to blame."""
-    free: list[str] = field(default_factory=list)
-    """The free dimensions, in the order of the inputs."""
+    """Values that only ONNX's own inference knows, or that depend on such values, with the node that causes it."""
+    symbolic: list[str] = field(default_factory=list)
+    """The symbolic dimensions, in the order of the inputs."""
     renamed: Mapping[str, str] = field(default_factory=dict)
-    """Those among them that have a number behind, and what the model calls them."""
+    """The symbolic dimensions with a number in their identifier, and their names in the model."""
     bind: Mapping[str, int] = field(default_factory=dict)
-    """The sizes that free dimensions are given."""
+    """The sizes that symbolic dimensions are bound to."""
     opsets: Mapping[str, int] = field(default_factory=dict)
-    """The version of each operator set that the model is written for."""
+    """The model's version of each operator set."""
     onnx_shapes: Callable[[], OnnxShapes] = dict
-    """What ONNX' own inference finds, for operators that are not known."""
-    weights: Mapping[ir.Value, Fact] = field(default_factory=dict)
-    """The facts of the initializers."""
-    folder: Folder = field(default_factory=lambda: Folder(Budget.for_weights(0)))
-    """Computes what is constant; it remembers what it did."""
+    """The results of ONNX's own inference, for unknown operators."""
+    weights: Mapping[ir.Value, ValueInfo] = field(default_factory=dict)
+    """The infos of the initializers."""
+    folder: ConstantFolder = field(default_factory=lambda: ConstantFolder(Budget.for_weights(0)))
+    """Computes constants, and caches the results."""
 
 
 def analyse(
     proto: onnx.ModelProto, bind: Mapping[str, int] | None = None, weights: Mapping[str, np.ndarray] | None = None
 ) -> Analysis:
-    """Finds the facts of all values; ``bind`` gives sizes to free dimensions, ``weights`` are beside the graph."""
+    """Infers all values; ``bind`` sets symbolic dimensions, ``weights`` are the initializers kept outside the graph."""
     load_ops()
     try:
         model = ir.from_proto(proto)
-    except Exception as error:  # whatever it raises at what the checker lets pass
+    except Exception as error:  # onnx_ir raises many kinds of errors for graphs that pass the checker
         cause = error.__cause__ or error
         raise ConversionError(
-            f"The model's graph cannot be read ({type(cause).__name__}: {brief(str(cause))}); export it again."
+            f"The model's graph cannot be read ({type(cause).__name__}: {brief(str(cause))}); export the model again."
         ) from error
     opsets = dict(model.opset_imports)
     for node in model.graph:
         node.version = node.version or opsets.get(node.domain, 18)
     arrays = weights or {}
     known = {
-        value: Fact.of_const(arrays[name] if name in arrays else value.const_value.numpy())
+        value: ValueInfo.of_const(arrays[name] if name in arrays else value.const_value.numpy())
         for name, value in model.graph.initializers.items()
         if value.const_value is not None
     }
@@ -93,24 +94,24 @@ def analyse(
     return reanalyse(
         Analysis(
             model.graph,
-            Facts(),
+            ValueInfos(),
             bind=dict(bind or {}),
             onnx_shapes=cache(lambda: onnx_shapes(proto)),
             opsets=opsets,
             weights=known,
-            folder=Folder(Budget.for_weights(size)),
+            folder=ConstantFolder(Budget.for_weights(size)),
         )
     )
 
 
 def reanalyse(known: Analysis) -> Analysis:
-    """The same for a graph whose nodes have changed."""
+    """Repeats the analysis after nodes of the graph have changed."""
     analysis = replace(
-        known, facts=Facts(), folded=set(), problems={}, unbounded=set(), left=set(), guessed={}, free=[]
+        known, infos=ValueInfos(), folded=set(), problems={}, unbounded=set(), left=set(), guessed={}, symbolic=[]
     )
     _set_inputs(analysis)
-    for value, fact in known.weights.items():
-        analysis.facts[value] = fact
+    for value, info in known.weights.items():
+        analysis.infos[value] = info
     analysis.graph.sort()
     for node in analysis.graph:
         with at_node(node.name or node.op_type):
@@ -119,36 +120,36 @@ def reanalyse(known: Analysis) -> Analysis:
 
 
 def _set_inputs(analysis: Analysis) -> None:
-    """The facts of the inputs: dtypes, and shapes of numbers and free dimensions."""
+    """Sets the infos of the inputs: dtypes, and shapes of numbers and symbolic dimensions."""
     inputs = [v for v in analysis.graph.inputs if v.name not in analysis.graph.initializers]
     for value in inputs:
         known = _is_tensor(value) and value.shape is not None
         if _is_tensor(value) and not (known and len(value.shape or ()) <= MOST_AXES):
-            rank = f"{len(value.shape or ())} dimensions, of which {MOST_AXES} are the most" if known else "no shape"
+            rank = f"{len(value.shape or ())} dimensions (at most {MOST_AXES} are supported)" if known else "no shape"
             raise ConversionError(
-                f"The input `{brief(value.name or '')}` is declared with {rank}; declare its rank when the model is "
-                "exported."
+                f"The input `{brief(value.name or '')}` is declared with {rank}; declare its rank when exporting "
+                "the model."
             )
     dimensions = Dimensions(inputs)
     for value, shape in dimensions.shapes(analysis.bind).items():
         if _is_tensor(value):
-            analysis.facts[value] = Fact(ir.DataType(value.dtype or 0).numpy().name, shape)
-    analysis.free, analysis.renamed = dimensions.free, dimensions.renamed
+            analysis.infos[value] = ValueInfo(ir.DataType(value.dtype or 0).numpy().name, shape)
+    analysis.symbolic, analysis.renamed = dimensions.symbolic, dimensions.renamed
 
 
 def _is_tensor(value: ir.Value) -> bool:
-    """Whether a value is declared as a tensor; of others nothing is known, which is up to those who read them."""
+    """Whether a value is declared as a tensor. Nothing is inferred for other values; the nodes that read them fail."""
     return isinstance(value.type, ir.TensorType) and value.dtype not in (None, ir.DataType.UNDEFINED)
 
 
 def _infer_node(node: ir.Node, analysis: Analysis) -> None:
-    facts = analysis.facts
+    infos = analysis.infos
     try:
-        if (branch := take_branch(node, facts)) is None:
+        if (branch := take_branch(node, infos)) is None:
             _enter(node, analysis)
             found = _possible(_found(node, analysis))
-    except Exception as error:  # a node that is not as ONNX defines it can make a shape function raise anything
-        _set_problem(node, str(error) if isinstance(error, InferenceError) else not_as_defined(error), analysis)
+    except Exception as error:  # A malformed node can make a shape function raise anything.
+        _set_problem(node, str(error) if isinstance(error, InferenceError) else malformed_node(error), analysis)
         return
     if branch is not None:
         for inner in branch:
@@ -156,103 +157,105 @@ def _infer_node(node: ir.Node, analysis: Analysis) -> None:
             _infer_node(inner, analysis)
         return
     source = _blamed(node, analysis)
-    for output, fact in zip(node.outputs, found, strict=False):
-        facts[output] = fact
+    for output, info in zip(node.outputs, found, strict=False):
+        infos[output] = info
         if source is not None:
             analysis.guessed[output] = source
-    if all(fact.const is not None for fact in found):
+    if all(info.const is not None for info in found):
         analysis.folded.add(node)
 
 
 def _set_problem(node: ir.Node, reason: str, analysis: Analysis) -> None:
-    """Notes why the node's outputs are not known, and what ONNX' own inference knows of them."""
+    """Stores why the node's outputs are unknown, and the results of ONNX's own inference."""
     inside = _blamed_inside(node, analysis)
     blamed = _blamed(node, analysis) or inside or label(node)
     analysis.problems[node] = f"its body needs `{inside}`, which is not supported" if inside else reason
     for output in node.outputs:
         analysis.guessed[output] = blamed
-        # Not for operators that are known: ONNX' inference does not survive all that may be wrong with them.
+        # Not for known operators: ONNX's inference can crash on malformed nodes.
         unknown = shape_function(node.op_type) is None
         dtype, dims = analysis.onnx_shapes().get(output.name or "", ("", ())) if unknown else ("", ())
         if dtype:
             symbol = identifier(output.name or "")
-            analysis.facts[output] = Fact(
-                dtype, tuple(Expr.symbol(f"{symbol}_{i}") if d is None else d for i, d in enumerate(dims))
+            analysis.infos[output] = ValueInfo(
+                dtype, tuple(DimExpr.symbol(f"{symbol}_{i}") if d is None else d for i, d in enumerate(dims))
             )
 
 
-def _possible(found: Sequence[Fact]) -> Sequence[Fact]:
-    """The facts; raises InferenceError if no tensor can have one of these shapes."""
-    for fact in found:
-        if len(fact.shape) > MOST_AXES:
+def _possible(found: Sequence[ValueInfo]) -> Sequence[ValueInfo]:
+    """Returns ``found``; raises InferenceError if a shape is one that no tensor can have."""
+    for info in found:
+        if len(info.shape) > MOST_AXES:
             raise InferenceError(
-                f"its result would have {len(fact.shape)} dimensions, of which {MOST_AXES} are the most"
+                f"its result would have {len(info.shape)} dimensions, but at most {MOST_AXES} are supported"
             )
-        if any(isinstance(d, int) and not 0 <= d < 1 << 63 for d in fact.shape):
+        if any(isinstance(d, int) and not 0 <= d < 1 << 63 for d in info.shape):
             raise InferenceError(
-                f"its result would have the shape {format_shape(fact.shape)}, which no tensor can have"
+                f"its result would have the shape {format_shape(info.shape)}, which no tensor can have"
             )
     return found
 
 
-def _found(node: ir.Node, analysis: Analysis) -> Sequence[Fact]:
-    """The facts of the node's outputs, which are constants if all that it reads is and if the budget allows it."""
-    facts = analysis.facts
+def _found(node: ir.Node, analysis: Analysis) -> Sequence[ValueInfo]:
+    """The infos of the node's outputs: constants if all inputs are constants and the budget permits folding."""
+    infos = analysis.infos
     if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
-        return [Fact.of_const(_constant(node))]
+        return [ValueInfo.of_const(_constant(node))]
     read = list(read_by(node))
-    found = _constants_of_unknown(node, analysis) or facts_of(node, facts)
-    computed = [v for v in read if facts.const(v) is None]
+    found = _constants_of_unknown(node, analysis) or infer_outputs(node, infos)
+    computed = [v for v in read if infos.const(v) is None]
     if not read or not analysis.left.issuperset(computed):
         return found
     try:
         if computed:
-            analysis.folder.check(node, facts, found)
-        elif (made := analysis.folder.fold(node, facts, found)) is not None:
+            analysis.folder.check(node, infos, found)
+        elif (made := analysis.folder.fold(node, infos, found)) is not None:
             return made
-    except TooLargeError as error:  # its shape is known nevertheless, and may be all that is asked for
+    except TooLargeError as error:  # The shape is known nevertheless, and may be sufficient.
         analysis.unbounded.add(node)
         analysis.problems[node] = str(error)
         analysis.guessed.update(dict.fromkeys(node.outputs, node.name or "?"))
         return found
-    if any(fact.const is None for fact in found):
+    if any(info.const is None for info in found):
         analysis.left.update(node.outputs)
     return found
 
 
-def _constants_of_unknown(node: ir.Node, analysis: Analysis) -> Sequence[Fact] | None:
-    """What an operator without a shape function here makes of constants, by the shapes that ONNX itself infers."""
-    facts = analysis.facts
+def _constants_of_unknown(node: ir.Node, analysis: Analysis) -> Sequence[ValueInfo] | None:
+    """The constant outputs of an operator without a shape function, with the shapes that ONNX itself infers."""
+    infos = analysis.infos
     if node.domain not in ("", "ai.onnx") or shape_function(node.op_type) is not None or node.op_type in _RANDOM:
         return None
     read = list(read_by(node))
-    if not read or any(facts.const(v) is None for v in read):
+    if not read or any(infos.const(v) is None for v in read):
         return None
     shapes = [analysis.onnx_shapes().get(v.name or "") for v in node.outputs]
-    known = [Fact(s[0], tuple(d for d in s[1] if d is not None)) for s in shapes if s is not None and None not in s[1]]
+    known = [
+        ValueInfo(s[0], tuple(d for d in s[1] if d is not None)) for s in shapes if s is not None and None not in s[1]
+    ]
     if len(known) < len(shapes):
         return None
-    return analysis.folder.fold(node, facts, known)
+    return analysis.folder.fold(node, infos, known)
 
 
 def _enter(node: ir.Node, analysis: Analysis) -> None:
-    """Finds the facts of what is in the node's bodies, where it is known what they are given."""
-    function = body_function(node.op_type) if node.domain in ("", "ai.onnx") else None
-    if function is None or any(v is not None and v not in analysis.facts for v in node.inputs):
+    """Infers the values in the node's bodies if the infos of the bodies' inputs are known."""
+    function = body_input_function(node.op_type) if node.domain in ("", "ai.onnx") else None
+    if function is None or any(v is not None and v not in analysis.infos for v in node.inputs):
         return
     for body in bodies_of(node):
-        for value, fact in zip(body.inputs, function(Node(node), analysis.facts), strict=False):
-            analysis.facts[value] = fact
+        for value, info in zip(body.inputs, function(Node(node), analysis.infos), strict=False):
+            analysis.infos[value] = info
         for value in body.initializers.values():
             if value.const_value is not None:
-                analysis.facts[value] = Fact.of_const(value.const_value.numpy())
+                analysis.infos[value] = ValueInfo.of_const(value.const_value.numpy())
         for inner in list(body):
             inner.version = inner.version or node.version
             _infer_node(inner, analysis)
 
 
 def bodies_of(node: ir.Node) -> list[ir.Graph]:
-    """The graphs inside of a node: a loop's body, the branches of an If."""
+    """The subgraphs of a node: the body of a loop, the branches of an If."""
     found: list[ir.Graph] = []
     for attribute in node.attributes.values():
         found += [attribute.value] if attribute.type == ir.AttributeType.GRAPH else []
@@ -261,7 +264,7 @@ def bodies_of(node: ir.Node) -> list[ir.Graph]:
 
 
 def read_by(node: ir.Node) -> Iterator[ir.Value]:
-    """What the node reads: its inputs, and what its bodies capture from around it."""
+    """The values that the node reads: its inputs, and the outer values that its bodies capture."""
     yield from (v for v in node.inputs if v is not None)
     for graph in bodies_of(node):
         inside = {v for inner in graph for v in inner.outputs} | {*graph.inputs, *graph.initializers.values()}
@@ -270,7 +273,7 @@ def read_by(node: ir.Node) -> Iterator[ir.Value]:
 
 
 def _blamed_inside(node: ir.Node, analysis: Analysis) -> str | None:
-    """The node inside of this one's bodies that keeps an output of theirs from being known."""
+    """The node in one of the bodies that makes a body output unknown."""
     values = [v for graph in bodies_of(node) for v in graph.outputs]
     return next((analysis.guessed[v] for v in values if v in analysis.guessed), None)
 

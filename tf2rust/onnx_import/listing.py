@@ -1,4 +1,4 @@
-"""The listing of ``tf2rust patterns``: what every ONNX node became, and why some became nothing."""
+"""The listing of ``tf2rust patterns``: the layer of every ONNX node, and why nodes are unmatched."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LISTING_VERSION = 1
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A layer, the rules that made it, and the nodes it stands for."""
+    """A layer, the rules that created it, and the nodes that it replaces."""
 
     name: str
     kind: str
@@ -28,12 +28,12 @@ class LayerRow:
     weights: dict[str, tuple[int, ...]]
     parameters: dict[str, Any]
     inside: str = ""
-    """The layer in whose body it is."""
+    """The layer whose body contains it."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Every node of the model, once: in a layer, done at conversion, unused or unmatched."""
+    """Every node of the model exactly once: in a layer, computed at conversion, unused or unmatched."""
 
     layers: list[LayerRow]
     constants: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Listing:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """The listing for machines."""
+        """The listing as JSON."""
         return {
             "version": LISTING_VERSION,
             "layers": [
@@ -87,7 +87,7 @@ class Listing:
         }
 
     def as_text(self) -> str:
-        """The listing for people, with rich's markup."""
+        """The listing as text with rich's markup."""
         lines: list[str] = []
         for row in self.layers:
             shapes = f"{', '.join(map(format_shape, row.inputs))} → {', '.join(map(format_shape, row.outputs))}"
@@ -121,12 +121,12 @@ class Listing:
 
 
 def listing(matched: Matched, graph: LayerGraph) -> Listing:
-    """The listing of a match; ``graph`` is the graph of layers as it was made of it."""
+    """Returns the listing of a match; ``graph`` is the graph of layers before any pass."""
     return Listing(_rows(graph), matched.constants, matched.shapes, matched.unused, matched.unmatched)
 
 
 def _rows(graph: LayerGraph, inside: str = "") -> list[LayerRow]:
-    """A row for each layer, followed by those of its bodies."""
+    """One row per layer, followed by the rows of its bodies."""
     rows = []
     for layer in graph.layers:
         rows.append(

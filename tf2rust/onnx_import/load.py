@@ -1,4 +1,4 @@
-"""Reading an ONNX file that may have been made by anybody."""
+"""Reads ONNX files from untrusted sources."""
 
 from __future__ import annotations
 
@@ -26,33 +26,31 @@ from tf2rust.onnx_import.weights import split_weights, without_weights
 from tf2rust.stages import brief
 
 _FATAL = 4
-"""ONNX Runtime's level of logging at which it prints nothing but its own end; its errors reach us as exceptions."""
-_MOST_OPTIMISED = 5000
-"""Nodes up to which ONNX Runtime optimises a graph: its time grows with their square, to 20 s for 20,000."""
+"""The log level at which ONNX Runtime prints only fatal errors; other errors are raised as exceptions."""
+_MAX_OPTIMISED = 5000
+"""The maximum number of nodes that ONNX Runtime optimises; its time is quadratic, and is 20 s for 20,000 nodes."""
 
 
 def load_onnx(path: Path) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
-    """The model in ``path``, checked, with its local functions inlined; and beside it its large weights, by name.
+    """Returns the checked model in ``path`` with inlined functions, and its large weights by name.
 
-    It refers to no other file. Raises ConversionError if there is no such file, if it is not a whole ONNX model, or if
-    its external data is not in its folder.
+    The model refers to no other file. Raises ConversionError if the file does not exist, is not a complete ONNX model,
+    or has external data outside its folder.
     """
     if path.is_dir():
         raise ConversionError(
             f"{path} is a folder; give the path of an .onnx file, or use `tf2rust from-tf` for a SavedModel."
         )
     if not path.is_file():
-        raise ConversionError(f"There is no file {path}; give the path of an ONNX model.")
+        raise ConversionError(f"The file {path} does not exist; give the path of an ONNX model.")
     try:
         proto = onnx.load_model(str(path), load_external_data=False)
     except (DecodeError, ValueError) as error:
         raise ConversionError(
-            f"{path} is not an ONNX model, or it is cut short ({_short(error)}); export it again."
+            f"{path} is not an ONNX model, or it is truncated ({_short(error)}); export it again."
         ) from error
     if not proto.graph.output:
-        raise ConversionError(
-            f"{path} is not an ONNX model: it has no graph with outputs; check that it is the right file."
-        )
+        raise ConversionError(f"{path} is not an ONNX model: it has no graph with outputs; check the path.")
     check_declared(proto)
     _refuse_later_versions(proto, path)
     _refuse_others_than_tensors(proto, path)
@@ -74,8 +72,8 @@ def _refuse_later_versions(proto: onnx.ModelProto, path: Path) -> None:
     for item in proto.opset_import:
         if item.domain in ("", "ai.onnx") and item.version > known:
             raise ConversionError(
-                f"{path} is written for operator set {item.version}, and ONNX {onnx.__version__} knows up to {known}; "
-                "export the model for an older one, or install a newer `onnx`."
+                f"{path} uses operator set {item.version}, but ONNX {onnx.__version__} supports only versions up "
+                f"to {known}; export the model for an older operator set, or install a newer `onnx`."
             )
 
 
@@ -84,8 +82,9 @@ def _refuse_others_than_tensors(proto: onnx.ModelProto, path: Path) -> None:
         kind = value.type.WhichOneof("value")
         if "map_type" in (kind, value.type.sequence_type.elem_type.WhichOneof("value")):
             raise ConversionError(
-                f"`{brief(value.name)}` of {path} holds dictionaries from class to probability, not a tensor; export "
-                "the model again with `options={'zipmap': False}` (skl2onnx) or `zipmap=False` (onnxmltools)."
+                f"`{brief(value.name)}` of {path} contains dictionaries of class probabilities instead of a "
+                "tensor; export the model again with `options={'zipmap': False}` (skl2onnx) or `zipmap=False` "
+                "(onnxmltools)."
             )
 
 
@@ -95,16 +94,16 @@ def _short(error: Exception) -> str:
 
 
 class StoppedError(ConversionError):
-    """A run took longer than it may."""
+    """A run exceeded its time limit."""
 
 
 class NotRunError(ConversionError):
-    """ONNX Runtime does not run a model, or does not even open it; ``said`` is what it says."""
+    """ONNX Runtime cannot run or open a model; ``said`` is its message."""
 
     def __init__(self, said: str, advice: str = "") -> None:
         self.said = said
         verb = "run" if advice else "open"
-        super().__init__(f"ONNX Runtime does not {verb} the model, so its outputs cannot be checked ({said}){advice}.")
+        super().__init__(f"ONNX Runtime cannot {verb} the model, so its outputs cannot be checked ({said}){advice}.")
 
 
 _NODE_FAILED = re.compile(
@@ -113,7 +112,7 @@ _NODE_FAILED = re.compile(
 
 
 def _of_onnx_runtime(error: Exception) -> str:
-    """What an exception of ONNX Runtime's says, and of which node, without its files and functions."""
+    """The message of an ONNX Runtime exception with its node, but without file and function names."""
     text = " ".join(str(error).split())
     if found := _NODE_FAILED.search(text):
         return f"{found['op']} node {found['name']!r}: {found['what'][:300].rstrip('. ')}"
@@ -121,20 +120,20 @@ def _of_onnx_runtime(error: Exception) -> str:
 
 
 class OnnxRuntime:
-    """A model in ONNX Runtime, to be called with inputs by name; it is opened once, for the first of them."""
+    """A model in ONNX Runtime, called with inputs by name. The session is created at the first call."""
 
     def __init__(self, proto: onnx.ModelProto, weights: Mapping[str, np.ndarray] | None = None) -> None:
         self.proto, self.weights = proto, weights or {}
 
     def open(self) -> None:
-        """Opens the model; raises ConversionError where ONNX Runtime cannot, as where it lacks an operator."""
+        """Creates the session. Raises ConversionError if ONNX Runtime cannot, for example if it lacks an operator."""
         try:
             self._session  # noqa: B018
-        except Exception as error:  # its exceptions have no common base but this one
+        except Exception as error:  # ONNX Runtime's exceptions have no other common base class.
             raise NotRunError(_of_onnx_runtime(error)) from error
 
     def __call__(self, inputs: Mapping[str, np.ndarray], seconds: float | None = None) -> dict[str, np.ndarray]:
-        """The outputs that ONNX Runtime computes, by name; it is stopped after ``seconds``."""
+        """Returns the outputs that ONNX Runtime computes, by name. Stops the run after ``seconds``."""
         self.open()
         import onnxruntime as ort
 
@@ -148,10 +147,10 @@ class OnnxRuntime:
         except Exception as error:
             if options.terminate:
                 raise StoppedError(
-                    f"ONNX Runtime was stopped after {seconds:.0f} s: a Loop of the model ends late or never with "
-                    "these inputs; give others in --path_to_fv."
+                    f"ONNX Runtime was stopped after {seconds:.0f} s: with these inputs, a Loop of the model runs "
+                    "too long or never ends; give other inputs in --path_to_fv."
                 ) from error
-            advice = "; if random inputs do not suit it, give others in --path_to_fv"
+            advice = "; if random inputs do not suit the model, give others in --path_to_fv"
             raise NotRunError(_of_onnx_runtime(error), advice) from error
         finally:
             if timer is not None:
@@ -166,9 +165,9 @@ class OnnxRuntime:
         options = ort.SessionOptions()
         options.log_severity_level = _FATAL
         options.intra_op_num_threads = 1
-        # It would keep the largest blocks that it ever had.
+        # It would keep the largest blocks that it ever allocated.
         options.enable_cpu_mem_arena = False
-        if len(self.proto.graph.node) > _MOST_OPTIMISED:
+        if len(self.proto.graph.node) > _MAX_OPTIMISED:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         if self.weights:
             arrays = [ort.OrtValue.ortvalue_from_numpy(array) for array in self.weights.values()]
@@ -179,7 +178,9 @@ class OnnxRuntime:
 
 
 def _trim_heap() -> None:
-    """Gives back what glibc keeps of freed memory: after a session was made, nearly twice the size of its weights."""
+    """Returns freed memory that glibc keeps to the system: after creating a session, nearly twice the size of its
+    weights.
+    """
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
@@ -187,20 +188,20 @@ def _trim_heap() -> None:
 
 
 def run_onnx(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The outputs that ONNX Runtime computes of a model in one piece, by name."""
+    """Returns the outputs that ONNX Runtime computes for a model with its weights inside, by name."""
     return OnnxRuntime(proto)(inputs)
 
 
 def run_reference(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The outputs that ONNX' own reference implementation computes, by name: slow, but it knows every operator."""
+    """Returns the outputs of ONNX's reference implementation, by name. It is slow, but knows every operator."""
     from onnx.reference import ReferenceEvaluator
 
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             values = ReferenceEvaluator(proto).run(None, dict(inputs))
-    except Exception as error:  # whatever an operator's implementation raises
+    except Exception as error:  # An operator's implementation can raise anything.
         raise ConversionError(
-            f"ONNX' reference implementation does not run the model ({type(error).__name__}: {_short(error)})."
+            f"ONNX's reference implementation cannot run the model ({type(error).__name__}: {_short(error)})."
         ) from error
     return {output.name: np.asarray(value) for output, value in zip(proto.graph.output, values, strict=True)}

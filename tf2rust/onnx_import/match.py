@@ -1,4 +1,4 @@
-"""The matcher: lays the rules over the graph from its outputs upwards, and keeps the reason where none fits."""
+"""The matcher: applies the rules to the graph from its outputs upwards, and keeps the reasons for unmatched nodes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import onnx_ir as ir
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import Analysis, bodies_of, read_by
 from tf2rust.ops.core.dtypes import TENSORS
-from tf2rust.ops.core.facts import KNOWN_DOMAINS, Node, label
+from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, label
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
@@ -23,7 +23,7 @@ from tf2rust.stages import at_node, brief
 
 @dataclass(frozen=True)
 class Unmatched:
-    """A node that no rule matched, the rule that came nearest, and why it failed."""
+    """A node that no rule matched, the nearest rule, and why it failed."""
 
     node: str
     op: str
@@ -31,49 +31,49 @@ class Unmatched:
     nearest_rule: str | None
     reason: str
     blocked_by: str | None = None
-    """The unmatched node that this one depends on, where nothing else is known to be wrong with it."""
+    """The unmatched node that this node depends on, if nothing else is known to be wrong with it."""
     inside: tuple[str, ...] = ()
-    """The nodes in whose bodies it is, the innermost first."""
+    """The nodes whose bodies contain it, innermost first."""
     source: ir.Node | None = field(default=None, compare=False, repr=False)
 
     def sentence(self) -> str:
-        """The reason as a user reads it."""
+        """The reason as a message."""
         attributes = ", ".join(f"{k}={_brief(v)}" for k, v in self.attributes.items())
         nearest = f" (nearest rule: {self.nearest_rule})" if self.nearest_rule else ""
-        place = "".join(f" in the body of {holder}" for holder in self.inside)
+        where = "".join(f" in the body of {holder}" for holder in self.inside)
         op = brief(self.op)
         node = f"node `{brief(self.node)}`" if self.source is None or self.source.name else f"the {brief(self.node)}"
-        return f"{node}{place}: {op}({attributes}) is not supported: {self.reason}{nearest}"
+        return f"{node}{where}: {op}({attributes}) is not supported: {self.reason}{nearest}"
 
 
 def _brief(value: object) -> str:
-    """The value as text; of a long list, its beginning."""
+    """The value as text; long lists are cut off."""
     if isinstance(value, (list, tuple)) and len(value) > _SHOWN:
         return f"[{brief(', '.join(map(str, value[:_SHOWN])))}, … {len(value)} in all]"
     return brief(str(value)) if value else str(value)
 
 
 _SHOWN = 8
-"""Elements of a list."""
+"""The number of list elements that are shown."""
 
 
 @dataclass
 class Matched:
-    """The graph of layers, and what became of the nodes that are in none of them."""
+    """The graph of layers, and the status of all nodes outside of it."""
 
     graph: LayerGraph
     constants: list[str] = field(default_factory=list)
-    """Nodes computed at conversion, since their inputs are constants."""
+    """Nodes computed at conversion because their inputs are constants."""
     shapes: list[str] = field(default_factory=list)
-    """Nodes that compute shapes; done at conversion."""
+    """Nodes that compute shapes; evaluated at conversion."""
     unused: list[str] = field(default_factory=list)
-    """Nodes on which no output depends."""
+    """Nodes that no output depends on."""
     unmatched: list[Unmatched] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What a user should know of the match, a sentence each."""
+    """Notes for the user, one sentence each."""
 
     def add(self, inner: Matched, holder: ir.Node) -> None:
-        """What became of the nodes in the body of ``holder``."""
+        """Adds the status of the nodes in the body of ``holder``."""
         self.constants += inner.constants
         self.shapes += inner.shapes
         self.unused += inner.unused
@@ -85,35 +85,35 @@ def _inside(unmatched: Unmatched, holder: ir.Node) -> Unmatched:
 
 
 def match(analysis: Analysis) -> Matched:
-    """Covers every node that an output depends on with the rules, larger patterns first."""
+    """Covers every node that an output depends on with the rules; larger patterns are tried first."""
     graph = analysis.graph
     result, builder = _cover(graph, graph.outputs, analysis)
     given = [v for v in graph.inputs if v.name not in graph.initializers]
-    result.graph.inputs = [builder.value(v) for v in given if v in analysis.facts]
+    result.graph.inputs = [builder.value(v) for v in given if v in analysis.infos]
     if not result.unmatched:
         _refuse_dtypes(result.graph)
-    unknown = next((v for v in (*given, *graph.outputs) if v not in analysis.facts), None)
+    unknown = next((v for v in (*given, *graph.outputs) if v not in analysis.infos), None)
     if unknown is not None and not result.unmatched:
         raise ConversionError(
-            f"`{brief(unknown.name or '')}` of the model is a sequence, a map or optional; only tensors are known "
-            "here, so export the model without it."
+            f"`{brief(unknown.name or '')}` of the model is a sequence, a map or an optional, but only tensors are "
+            "supported; export the model without it."
         )
     return result
 
 
 def _refuse_dtypes(graph: LayerGraph) -> None:
-    """Raises ConversionError if the model takes, gives or holds numbers of a type that Rust has not."""
+    """Raises ConversionError if an input, an output or a weight has a dtype that generated code does not support."""
     made = [v for layer in graph.walk() for v in layer.outputs]
     for value in [*graph.inputs, *made, *(v for _, v in graph.outputs)]:
         if value.dtype not in TENSORS:
             raise ConversionError(
-                f"`{brief(value.name)}` of the model is {value.dtype}, a type of numbers that generated code does not "
-                "have; export the model with a Cast to another type there."
+                f"`{brief(value.name)}` of the model has the unsupported dtype {value.dtype}; export the model "
+                "with a Cast to another type there."
             )
 
 
 def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> tuple[Matched, Builder]:
-    """The layers on which ``outputs`` depend and which are made in ``graph``; the inputs are left to the caller."""
+    """Returns the layers of ``graph`` that ``outputs`` depend on. The caller handles the inputs."""
     bodies: dict[ir.Node, list[Matched]] = {}
 
     def body(holder: Node, inner: ir.Graph, wanted: Sequence[ir.Value]) -> Body:
@@ -121,7 +121,7 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
         bodies.setdefault(holder.ir, []).append(matched)
         return Body(matched.graph.layers, own, _captured(inner, wanted, matched.graph.layers, own))
 
-    builder = Builder(analysis.facts, body)
+    builder = Builder(analysis.infos, body)
     nodes = list(graph)
     index = {node: i for i, node in enumerate(nodes)}
     demanded: set[ir.Value] = set(outputs)
@@ -155,7 +155,7 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
     layers = [layer for _, item in sorted(applied, key=lambda a: a[0]) for layer in item.layers]
     result.graph = LayerGraph(
         [],
-        [(v.name or "", builder.value(v)) for v in outputs if v in analysis.facts],
+        [(v.name or "", builder.value(v)) for v in outputs if v in analysis.infos],
         [],
     )
     result.graph.layers = _in_order([*_constants(builder, layers, outputs), *layers])
@@ -165,7 +165,7 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
 def _captured(
     graph: ir.Graph, outputs: Sequence[ir.Value], layers: Iterable[Layer], builder: Builder
 ) -> list[ir.Value]:
-    """The values from around a body that its layers read, or that are its outputs as they are."""
+    """The outer values that the layers of a body read, or that are outputs of the body."""
     made = {value for layer in layers for value in layer.outputs}
     read = [v for layer in layers for v in layer.inputs] + [builder.value(v) for v in outputs]
     sources = [builder.source(v) for v in dict.fromkeys(read) if v not in made]
@@ -173,7 +173,7 @@ def _captured(
 
 
 def _hidden(node: ir.Node, analysis: Analysis, builder: Builder) -> list[Unmatched]:
-    """The nodes in the bodies of a node of whose outputs nothing is known."""
+    """The refusals of the nodes in the bodies of a node with unknown outputs."""
     found: list[Unmatched] = []
     for graph in bodies_of(node):
         for inner in graph:
@@ -181,13 +181,13 @@ def _hidden(node: ir.Node, analysis: Analysis, builder: Builder) -> list[Unmatch
             found += deeper
             if inner in analysis.problems and not deeper and not any(v in analysis.guessed for v in inner.inputs):
                 refused = _apply(inner, analysis, builder)
-                assert isinstance(refused, Unmatched)  # no rule is tried on what has a problem
+                assert isinstance(refused, Unmatched)  # No rule is tried on a node with a problem.
                 found.append(replace(refused, source=inner))
     return found
 
 
 def _credit_shared(item: Applied, claimed: set[ir.Node]) -> None:
-    """Lists nodes that several layers do the work of under one of them, unless they are a layer of their own."""
+    """Lists nodes that several layers replace under one of these layers, unless the nodes have a layer of their own."""
     for node in item.shared:
         if node not in claimed and item.owner is not None:
             item.owner.nodes += (label(node),)
@@ -197,16 +197,16 @@ def _credit_shared(item: Applied, claimed: set[ir.Node]) -> None:
 def _constants(builder: Builder, layers: Iterable[Layer], outputs: Iterable[ir.Value]) -> Iterator[Layer]:
     """The constants that layers read as tensors, or that are outputs themselves."""
     read = {value for layer in layers for value in layer.inputs} | {
-        builder.value(v) for v in outputs if v in builder.facts
+        builder.value(v) for v in outputs if v in builder.infos
     }
     for source, value in builder.values():
-        array = builder.facts.const(source)
+        array = builder.infos.const(source)
         if value in read and array is not None:
             yield Constant(array=array, inputs=[], outputs=[value], anchor=value.name)
 
 
 def _real_inputs(outcome: Applied, builder: Builder) -> Iterable[ir.Value]:
-    """The ONNX values that the layers read and do not make themselves."""
+    """The ONNX values that the layers read but do not compute."""
     made = {value for layer in outcome.layers for value in layer.outputs}
     for layer in outcome.layers:
         for value in layer.inputs:
@@ -224,7 +224,7 @@ def _apply(node: ir.Node, analysis: Analysis, builder: Builder) -> Applied | Unm
             outcome = rule.apply(node, builder)
             if isinstance(outcome, Applied):
                 return outcome
-            # The smallest pattern comes last; among equals its reason is the plainest.
+            # The smallest pattern comes last, and its reason is the clearest.
             if nearest is None or outcome.depth >= nearest[1].depth or rule.pattern.size == 1:
                 nearest = (rule.name, outcome)
     elif known:
@@ -236,7 +236,7 @@ def _apply(node: ir.Node, analysis: Analysis, builder: Builder) -> Applied | Unm
         reason = f"its input depends on `{blocked}`, which is not supported"
         return Unmatched(label(node), op, attributes, known[-1].name, reason, blocked)
     if nearest is None:
-        reason = problem or "no rule knows this operator"
+        reason = problem or "no rule supports this operator"
         return Unmatched(label(node), op, attributes, _rule_of_similar_name(node.op_type), reason)
     return Unmatched(label(node), op, attributes, nearest[0], nearest[1].reason)
 
@@ -264,18 +264,18 @@ def _leftover(node: ir.Node, analysis: Analysis, result: Matched) -> None:
 
 
 def _is_shape(value: ir.Value, analysis: Analysis) -> bool:
-    """Whether the value is known at conversion: a shape, or a number that fills one."""
-    fact = analysis.facts.known(value)
-    return fact is not None and (fact.dims is not None or fact.fill is not None)
+    """Whether the value is known at conversion: a shape, or a tensor filled with one number."""
+    info = analysis.infos.known(value)
+    return info is not None and (info.dims is not None or info.fill is not None)
 
 
 def _feeds_shapes(node: ir.Node, analysis: Analysis) -> bool:
-    """Whether some reader is a Shape node, so that only the node's shape mattered."""
+    """Whether a reader is a Shape node, so that only the node's shape mattered."""
     return any(use.node.op_type in ("Shape", "Size") for v in node.outputs for use in v.uses())
 
 
 def _in_order(layers: list[Layer]) -> list[Layer]:
-    """The layers, each after those it reads from; otherwise in the order given."""
+    """The layers in topological order; otherwise the order does not change."""
     made = {value for layer in layers for value in layer.outputs}
     ready: set[Value] = set()
     ordered: list[Layer] = []

@@ -1,4 +1,4 @@
-"""The layers' names: those of Keras or PyTorch where the model tells them, else what the ONNX node names tell."""
+"""Names layers after Keras layers or PyTorch modules if the model records them, and otherwise after ONNX nodes."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from tf2rust.ops.core.layer import Layer, LayerGraph
 _PARAMETER = re.compile(
     r"weight|bias|gamma|beta|running_(mean|var)|(weight|bias)_[ih]h_l\d+(_reverse)?|in_proj_(weight|bias)"
 )
-"""What PyTorch calls the parameters of its modules."""
-_HELPERS = frozenset({"Constant", "Reshape", "Transpose", "Slice", "Gather", "Cast", "Shape", "Broadcast"})
-"""Layers that do not do the work of those around them."""
+"""PyTorch's names for the parameters of its modules."""
+_HELPERS = frozenset({"Constant", "Reshape", "Transpose", "Slice", "Gather", "Cast", "Shape", "Expand"})
+"""Kinds of layers that never name a group of layers."""
 _ATTENDING = frozenset({"Attention", "Softmax"})
 _MASKING = frozenset(
-    {"Add", "Cast", "Compare", "Constant", "Logic", "Multiply", "Not", "Rescaling", "Reshape", "Select", "Subtract"}
+    {"Add", "Cast", "Compare", "Constant", "Logic", "Multiply", "Not", "Rescaling", "Reshape", "Subtract", "Where"}
 )
-"""What a mask goes through from the truth values on until it is a summand of scores or chooses among them."""
+"""Kinds of layers on the path of a mask, from truth values to a term of the attention scores or a condition."""
 
 
 def name_layers(graph: LayerGraph, node_layers: Mapping[str, str], modules: Mapping[str, str]) -> None:
-    """Names every layer of the graph; names may repeat, as where a layer is shared.
+    """Names every layer of the graph. Names can repeat, for example if a layer is shared.
 
-    ``node_layers`` gives the Keras layer of a node, ``modules`` the PyTorch module.
+    ``node_layers`` maps nodes to Keras layers, ``modules`` maps nodes to PyTorch modules.
     """
     named = set()
     for layer in graph.walk():
-        # A constant is called `<node>/<input>`, after the node that takes it.
+        # A constant is called `<node>/<input>`, after the node that reads it.
         known = (layer.anchor, *layer.nodes, layer.anchor.rpartition("/")[0])
         found = [names[node] for names in (node_layers, modules) for node in known if node in names]
         layer.name = found[0] if found else _scope(layer)
@@ -41,7 +41,7 @@ def name_layers(graph: LayerGraph, node_layers: Mapping[str, str], modules: Mapp
 
 
 def _name_helpers(graph: LayerGraph) -> None:
-    """Adds what they are to the names of layers that go by the name of another: ``lstm/Reshape`` beside ``lstm``."""
+    """Adds the kind to the names of helper layers that share another layer's name: ``lstm/Reshape`` beside ``lstm``."""
     groups: dict[str, list[Layer]] = {}
     for layer in graph.walk():
         groups.setdefault(layer.name, []).append(layer)
@@ -55,7 +55,7 @@ def _name_helpers(graph: LayerGraph) -> None:
 
 
 def module_paths(graph: onnx.GraphProto) -> dict[str, str]:
-    """The PyTorch module of each node whose parameters keep their names: ``blocks.0.conv1.weight``."""
+    """The PyTorch module of each node whose parameters keep their names, such as ``blocks.0.conv1.weight``."""
     parameters = {tensor.name for tensor in graph.initializer}
     paths: dict[str, str] = {}
     for node in graph.node:
@@ -67,10 +67,10 @@ def module_paths(graph: onnx.GraphProto) -> dict[str, str]:
 
 
 def _name_masks(graph: LayerGraph, named: set[Layer]) -> None:
-    """Names the layers that belong to none of Keras' and in no scope, and whose truth values are a mask for others.
+    """Names layers without a Keras layer or scope whose truth values are a mask for other layers.
 
-    They are called after the layer that they mask, ``encoder_mask``, or ``attention_mask`` where that has no name
-    either: their nodes tell the operator alone, ``And``.
+    They are called after the layer that they mask (``encoder_mask``), or ``attention_mask`` if that layer has no name
+    either, because their nodes tell only the operator, such as ``And``.
     """
     readers = graph.consumers()
     masks: dict[Layer, set[str]] = {}
@@ -91,10 +91,10 @@ def _name_masks(graph: LayerGraph, named: set[Layer]) -> None:
 
 
 def _scope(layer: Layer) -> str:
-    """The innermost scope of the layer's main node that another of its nodes shares, else the innermost.
+    """The innermost scope of the layer's main node that another of its nodes shares, or the innermost scope.
 
-    ``model/Dense_0/einsum/Einsum`` and ``model/Dense_0/AddV2`` make ``Dense_0``. PyTorch writes all modules that a node
-    is in, ``/features/features.0/conv/Conv``, which make ``features.0.conv``.
+    ``model/Dense_0/einsum/Einsum`` and ``model/Dense_0/AddV2`` make ``Dense_0``. PyTorch writes all modules of a node,
+    as in ``/features/features.0/conv/Conv``, which makes ``features.0.conv``.
     """
     anchor = layer.anchor or next(iter(layer.nodes), "")
     path = [part for part in anchor.split("/") if part]
@@ -106,5 +106,5 @@ def _scope(layer: Layer) -> str:
         return ".".join(itertools.compress(modules, [*inside, True]))
     others = [[part for part in name.split("/") if part] for name in layer.nodes if name != anchor]
     shared = [d for d in range(1, len(path)) if any(len(o) > d and o[:d] == path[:d] for o in others)]
-    # A scope that is shared by nodes far away tells less than the node's own.
+    # A scope that distant nodes share says less than the node's own scope.
     return path[shared[-1] - 1] if shared and len(path) - shared[-1] <= 2 else path[-2]

@@ -1,6 +1,6 @@
-"""Operators of TensorFlow that ONNX has not, as functions of a domain of our own.
+"""TensorFlow operators that ONNX lacks, as functions of the domain ``tf2rust``.
 
-A graph that has one of these nodes carries its definition, so that every engine runs it; a rule knows the node itself.
+A graph with such a node contains its definition, so that every engine can run it; a rule matches the node itself.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ _TAPS = """
     rest{axis} = Sub (position{axis}, below{axis})
     floor{axis} = Cast <to = 7> (below{axis})
     first{axis} = Unsqueeze (floor{axis}, columns)
-    places{axis} = Add (first{axis}, offsets)
-    bounded{axis} = Min (places{axis}, last{axis})
+    neighbours{axis} = Add (first{axis}, offsets)
+    bounded{axis} = Min (neighbours{axis}, last{axis})
     inside{axis} = Max (bounded{axis}, zero)
     taken{axis} = Gather <axis = {axis}> ({x}, inside{axis})
 """
@@ -66,9 +66,9 @@ _LINEAR = """
     others{axis} = Sub (unit, column{axis})
     weights{axis} = Concat <axis = 1> (others{axis}, column{axis})
 """
-# The fraction is rounded to 1/1024. Keys' weights at the distance d, with a = −½ for half_pixel_centers, else −¾:
-# ((a + 2) d − (a + 3)) d² + 1 up to 1, ((a d − 5 a) d + 8 a) d − 4 a up to 2. For half_pixel_centers, neighbours beyond
-# the border have none, and those of the others add up to 1.
+# The fraction is rounded to 1/1024. Keys' weights at the distance d, with a = −½ for half_pixel_centers, otherwise −¾:
+# ((a + 2) d − (a + 3)) d² + 1 for d ≤ 1, and ((a d − 5 a) d + 8 a) d − 4 a for d ≤ 2. For half_pixel_centers,
+# neighbours beyond the border have weight 0, and the other weights are normalised to a sum of 1.
 _CUBIC = """
     steps{axis} = Mul (rest{axis}, thousand)
     step{axis} = Round (steps{axis})
@@ -89,7 +89,7 @@ _CUBIC = """
     far{axis} = Sub (far4{axis}, a4)
     is_near{axis} = LessOrEqual (d{axis}, unit)
     keys{axis} = Where (is_near{axis}, near{axis}, far{axis})
-    is_inside{axis} = Equal (places{axis}, inside{axis})
+    is_inside{axis} = Equal (neighbours{axis}, inside{axis})
     counts{axis} = Or (is_inside{axis}, repeats)
     kept{axis} = Where (counts{axis}, keys{axis}, nothing)
     sum{axis} = ReduceSum <keepdims = 1> (kept{axis}, columns)
@@ -145,7 +145,7 @@ _BODIES = {
 
 @cache
 def definition(op: str) -> onnx.FunctionProto:
-    """TensorFlow's arithmetic for ``op`` on images [n, height, width, channels] and an int64 size [2], in float32."""
+    """TensorFlow's float32 arithmetic of ``op`` for images [n, height, width, channels] and an int64 size [2]."""
     common, axis = _BODIES[op]
     body = _COMMON + common
     for number, (x, trailing) in enumerate((("images", [2, 3]), ("y1", [2])), start=1):
@@ -158,9 +158,9 @@ def definition(op: str) -> onnx.FunctionProto:
 
 
 def attach(proto: onnx.ModelProto) -> None:
-    """Adds the definitions of the functions that the graph uses, those in loops and branches included.
+    """Adds the definitions of the functions that the graph uses, including its loops and branches.
 
-    tf2onnx drops the domain of a node that it moves out of a branch; it is given back.
+    tf2onnx drops the domain of nodes that it moves out of a branch; it is restored here.
     """
     _restore_domains(proto.graph)
     used = sorted(_used(proto.graph))
@@ -183,7 +183,7 @@ def is_own_operator(domain: str, op: str) -> bool:
 
 
 def own_functions(proto: onnx.ModelProto) -> list[tuple[str, str]]:
-    """The functions of a model that are these, word for word, by domain and name."""
+    """The functions of a model that are identical to the definitions here, by domain and name."""
     named = [(f.domain, f.name, f) for f in proto.functions if is_own_operator(f.domain, f.name)]
     return [(domain, name) for domain, name, function in named if function == definition(name)]
 

@@ -1,4 +1,4 @@
-"""What ONNX' own inference finds of a model, for operators that are not known here."""
+"""ONNX's own shape inference, for operators without a shape function."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import onnx
 from tf2rust.onnx_import.weights import without_weights
 
 OnnxShapes = dict[str, tuple[str, tuple[int | None, ...]]]
-"""Dtypes and shapes by the names of values; None stands for a dimension that is not known."""
+"""Dtypes and shapes by the names of values; unknown dimensions are None."""
 
 
 def onnx_shapes(proto: onnx.ModelProto) -> OnnxShapes:
-    """The dtypes and shapes that are found; it is native code, which not every damaged model leaves standing."""
+    """Returns the inferred dtypes and shapes. This is native code, which can crash on damaged models."""
     try:
         inferred = onnx.shape_inference.infer_shapes(without_weights(proto))
-    except Exception:  # a failure here only means that less is known
+    except Exception:  # A failure here only means that less is known.
         return {}
     found = {}
     for info in [*inferred.graph.value_info, *inferred.graph.output]:

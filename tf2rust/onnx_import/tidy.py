@@ -1,4 +1,4 @@
-"""What exporters write that the format does not quite allow is put right, and what nothing reads is dropped."""
+"""Repairs what exporters write against the format, and drops what nothing reads."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tf2rust.stages import brief
 
 
 def tidy(proto: onnx.ModelProto) -> None:
-    """Changes ``proto``: nodes in an order in which they can run, sizes below 0 free, nothing that no output needs.
+    """Sorts the nodes of ``proto``, makes negative sizes symbolic, and removes what no output needs.
 
     Raises ConversionError if the nodes form a cycle, or if two weights or two outputs have the same name.
     """
-    # What a model is trained with is not part of what it computes.
+    # Training information is not part of what the model computes.
     proto.ClearField("training_info")
     for info in [*proto.graph.input, *proto.graph.output, *proto.graph.value_info]:
         for dim in info.type.tensor_type.shape.dim:
@@ -31,9 +31,10 @@ def tidy(proto: onnx.ModelProto) -> None:
 
 
 def declare_outputs(proto: onnx.ModelProto) -> None:
-    """Gives the outputs of ``proto`` that have no type the one that ONNX infers; raises ConversionError for want of it.
+    """Adds inferred types to the outputs of ``proto`` without a type; raises ConversionError if a type cannot be
+    inferred.
 
-    Debuggers append such outputs to look at a value in the middle of a model, and ONNX Runtime takes them.
+    Debuggers append such outputs to inspect intermediate values, and ONNX Runtime accepts them.
     """
     untyped = [o for o in proto.graph.output if o.type.WhichOneof("value") is None]
     if not untyped:
@@ -43,8 +44,8 @@ def declare_outputs(proto: onnx.ModelProto) -> None:
     for output in untyped:
         if output.name not in types:
             raise ConversionError(
-                f"The output `{brief(output.name)}` has no type, and none can be inferred; export the model with the "
-                "types of its outputs."
+                f"The output `{brief(output.name)}` has no type, and its type cannot be inferred; export the model "
+                "with the types of its outputs."
             )
         output.type.CopyFrom(types[output.name])
 
@@ -71,7 +72,7 @@ def _refuse_doubles(graph: onnx.GraphProto) -> None:
 
 
 def _drop_unread_weights(graph: onnx.GraphProto) -> None:
-    """An input whose default value is such a weight goes with it: nothing reads it either."""
+    """Removes unread weights, and inputs with such a weight as their default value."""
     read = {o.name for o in graph.output} | {name for node in graph.node for name in _read_by(node)}
     unread = {t.name for t in graph.initializer} - read
     if unread:
@@ -80,14 +81,14 @@ def _drop_unread_weights(graph: onnx.GraphProto) -> None:
 
 
 def _keep(field: Any, wanted: Callable[[Any], bool]) -> None:
-    """Removes the elements that are not wanted from a repeated field; no other is copied."""
+    """Removes unwanted elements from a repeated field without copying the others."""
     for i in reversed(range(len(field))):
         if not wanted(field[i]):
             del field[i]
 
 
 def _sort(graph: onnx.GraphProto) -> None:
-    """Puts nodes behind those that they read from, where they are not in such an order already."""
+    """Sorts the nodes topologically, if they are not sorted already."""
     makers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
     needs = {i: sorted({makers[n] for n in _read_by(node) if n in makers}) for i, node in enumerate(graph.node)}
     if all(maker < i for i, own in needs.items() for maker in own):
@@ -97,8 +98,8 @@ def _sort(graph: onnx.GraphProto) -> None:
     except CycleError as error:
         node = graph.node[error.args[1][0]]
         raise ConversionError(
-            f"The node `{brief(node.name or node.op_type)}` reads what is made of its own result: the graph has a "
-            "cycle; export the model again."
+            f"The node `{brief(node.name or node.op_type)}` depends on its own result: the graph has a cycle; "
+            "export the model again."
         ) from error
     nodes = [onnx.NodeProto.FromString(graph.node[i].SerializeToString()) for i in order]
     graph.ClearField("node")
@@ -106,7 +107,7 @@ def _sort(graph: onnx.GraphProto) -> None:
 
 
 def _read_by(node: onnx.NodeProto) -> set[str]:
-    """The names that a node reads, those that its bodies read from around them included."""
+    """The names that a node reads, including those that its bodies capture."""
     read = set(node.input)
     for graph in _bodies(node):
         made = {name for inner in graph.node for name in inner.output}
@@ -117,7 +118,7 @@ def _read_by(node: onnx.NodeProto) -> set[str]:
 
 
 def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """The graph, and those inside of it."""
+    """The graph and its subgraphs."""
     yield graph
     for node in graph.node:
         for body in _bodies(node):

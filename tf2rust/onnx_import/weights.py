@@ -1,4 +1,4 @@
-"""The weights of a model beside its graph, as arrays that everybody reads: each is in memory once."""
+"""Keeps a model's weights as arrays outside its graph, so that each is in memory once."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensors import MOST_ELEMENTS
 
 LARGE = 1024
-"""Bytes from which on a weight is kept beside the graph."""
+"""The minimum size in bytes of weights that are kept outside the graph."""
 _ELSEWHERE = "weights"
-"""The file that stands for the arrays, where the format of ONNX wants one."""
+"""A placeholder file name for these arrays, which the ONNX format requires."""
 _DTYPES: dict[int, np.dtype[Any]] = {
     int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name))): np.dtype(name)
     for name in ("float16", "float32", "float64", "bool", *(f"{u}int{8 << i}" for u in ("", "u") for i in range(4)))
@@ -34,10 +34,10 @@ _GRAPH, _INITIALIZER, _RAW_DATA = (
 def split_weights(
     proto: onnx.ModelProto, known: Mapping[str, np.ndarray] | None = None
 ) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
-    """A model whose large weights are in no file but in the arrays beside it, by name; the arrays are read-only.
+    """Returns the model without its large weights, and these weights as read-only arrays by name.
 
-    Those in ``known`` have no data in ``proto``. Raises ConversionError if a weight has not the bytes that its shape
-    takes.
+    Weights in ``known`` have no data in ``proto``. Raises ConversionError if a weight does not have the bytes that its
+    shape requires.
     """
     light, arrays = _but_initializers(proto), {}
     for tensor in proto.graph.initializer:
@@ -55,7 +55,7 @@ def split_weights(
 
 
 def without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy in which large weights are inputs, for those who copy a model several times to look at its graph."""
+    """A copy in which large weights are inputs, for code that copies a model several times to inspect its graph."""
     light = _but_initializers(proto)
     given = {value.name for value in proto.graph.input}
     for tensor in proto.graph.initializer:
@@ -69,14 +69,14 @@ def without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def whole_model(light: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> onnx.ModelProto:
-    """The model in one piece."""
+    """The model with its weights inside."""
     whole = onnx.ModelProto()
     whole.ParseFromString(b"".join(model_file(light, arrays)))
     return whole
 
 
 def model_file(light: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> Iterator[bytes | memoryview]:
-    """The bytes of the model in one piece, one weight after the other."""
+    """The bytes of the whole model, one weight at a time."""
     head, graph = onnx.ModelProto(), onnx.GraphProto()
     head.CopyFrom(light)
     head.ClearField("graph")
@@ -95,7 +95,7 @@ def model_file(light: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> Iter
 
 
 def _field(number: int, content: list[bytes | memoryview]) -> list[bytes | memoryview]:
-    """A field of protobuf's type 2: its number and type, the length, the content."""
+    """A protobuf field with wire type 2: tag, length and content."""
     return [_varint(number << 3 | 2) + _varint(sum(map(len, content))), *content]
 
 
@@ -121,7 +121,7 @@ def _but_initializers(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def is_large(tensor: onnx.TensorProto) -> bool:
-    """Whether a weight is so large that it is kept apart: numbers that NumPy knows, in bytes, and nothing else."""
+    """Whether a weight is kept outside the graph: it is large and consists of raw bytes of a NumPy dtype."""
     dtype = _DTYPES.get(tensor.data_type)
     if dtype is None or min(tensor.dims, default=0) < 0:
         return False
@@ -138,7 +138,7 @@ def _array(tensor: onnx.TensorProto) -> np.ndarray:
     dtype, raw = _DTYPES[tensor.data_type], tensor.raw_data
     if len(raw) != _size(tensor) * dtype.itemsize:
         raise ConversionError(
-            f"The weights `{tensor.name}` have {len(raw)} bytes where {dtype} {list(tensor.dims)} takes "
+            f"The weights `{tensor.name}` have {len(raw)} bytes, but {dtype} {list(tensor.dims)} requires "
             f"{_size(tensor) * dtype.itemsize}; export the model again."
         )
     return np.frombuffer(raw, dtype).reshape(tensor.dims)

@@ -1,4 +1,4 @@
-"""float16: a node that reads or writes such numbers computes in float32, and rounds each result once."""
+"""float16: a node that reads or writes float16 computes in float32, and rounds each result once."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import onnx
 import onnx_ir as ir
 from onnx import TensorProto, helper
 
-from tf2rust.ops.core.facts import Facts
+from tf2rust.ops.core.inference import ValueInfos
 
 _NARROW = "float16"
 
 
-def widened(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
-    """The node on float32 between Casts; None for one that has nothing to do with float16, or is a Cast itself."""
+def widened(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
+    """The node in float32 between Casts; None if the node has no float16 values or is a Cast itself."""
     if node.op_type == "Cast" or any(a.type == ir.AttributeType.GRAPH for a in node.attributes.values()):
         return None
-    fact = {v: facts.known(v) for v in (*node.inputs, *node.outputs) if v is not None}
-    narrow = {v for v, f in fact.items() if f is not None and f.dtype == _NARROW}
+    info = {v: infos.known(v) for v in (*node.inputs, *node.outputs) if v is not None}
+    narrow = {v for v, f in info.items() if f is not None and f.dtype == _NARROW}
     version = node.version or 1
-    if not narrow & {v for v in node.inputs if v is not None} or None in (fact[v] for v in node.outputs if v.name):
+    if not narrow & {v for v in node.inputs if v is not None} or None in (info[v] for v in node.outputs if v.name):
         return None
     proto = ir.to_proto(node)
     given = [f"x{i}" for i in range(len(node.inputs))]

@@ -1,1 +1,1 @@
-"""Passes over the graph of layers: layout, simplification, fusion."""
+"""Passes over the graph of layers: layout, simplification and fusion."""

@@ -1,4 +1,4 @@
-"""Fusion: a layer takes over the work of its only reader, or of its only source, where its kernel can do it too."""
+"""Fusion: a layer takes over the work of its only consumer, or of a producer, if its kernel supports it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tf2rust.ops.conv.embedding_conv import EmbeddingConv1D
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.elementwise.binary import Binary
-from tf2rust.ops.elementwise.scale_shift import chained
+from tf2rust.ops.elementwise.scale_shift import fuse_pointwise
 from tf2rust.ops.indexing.embedding import Embedding
 from tf2rust.ops.linear.dense import Dense
 from tf2rust.ops.shape.reshape import Reshape
@@ -23,18 +23,18 @@ from tf2rust.ops.shape.transpose import Transpose, inverse
 
 
 def fuse(graph: LayerGraph) -> LayerGraph:
-    """Joins layers with their neighbours until no two fit together any more."""
+    """Fuses layers with their neighbours until nothing changes."""
     return _Fusion(graph).run()
 
 
 class _Fusion:
-    """Rewrites a graph step by step; every step looks at a layer and its neighbours alone."""
+    """Rewrites a graph in steps that only involve a layer and its neighbours."""
 
     def __init__(self, graph: LayerGraph) -> None:
         self.graph = graph
         self.kept = {value for _, value in graph.outputs}
         self.readers: dict[Value, Counter[Layer]] = {}
-        """How often each layer reads a value."""
+        """How many times each layer reads a value."""
         self.made: dict[Value, Layer] = {}
         self.position: dict[Layer, float] = {}
         self.waiting: deque[Layer] = deque(graph.layers)
@@ -49,16 +49,16 @@ class _Fusion:
                 continue
             if isinstance(layer, Reshape) and any(step(layer) for step in self.of_reshapes):
                 continue
-            self._fuse(layer, _absorbed)
+            self._fuse(layer, _fused)
         for layer in self._in_order():
             if isinstance(layer, Conv):
                 self._embed(layer)
-        # What no neighbour could take in is done in as few passes over memory as may be.
+        # Remaining pointwise layers are fused into as few passes over memory as possible.
         self.waiting.extend(self._in_order())
         while self.waiting:
             layer = self.waiting.popleft()
             if layer in self.position:
-                self._fuse(layer, chained)
+                self._fuse(layer, fuse_pointwise)
         self.graph.layers = self._in_order()
         return self.graph
 
@@ -83,7 +83,7 @@ class _Fusion:
         return self.position.pop(layer)
 
     def _look_again(self, layer: Layer) -> None:
-        """A layer has changed: it and its neighbours may fit together now."""
+        """Revisits a changed layer and its neighbours."""
         sources = [self.made[v] for v in layer.inputs if v in self.made]
         self.waiting.extend([*sources, layer, *(r for v in layer.outputs for r in self.readers.get(v, ()))])
 
@@ -93,7 +93,7 @@ class _Fusion:
         return reader if reader is not None and readers[reader] == 1 else None
 
     def _merge(self, view: Reshape) -> bool:
-        """``Reshape(Reshape(x))`` is one Reshape; one that changes nothing is none."""
+        """Merges ``Reshape(Reshape(x))`` into one Reshape, and removes a Reshape that does not change the shape."""
         source = self.made.get(view.x)
         if isinstance(source, Reshape):
             position = self._remove(view)
@@ -111,7 +111,7 @@ class _Fusion:
             heir = source or next(iter(readers), None)
             if heir is not None:
                 heir.nodes += view.nodes
-            # The others that read x, of which there may be many, are its neighbours as before.
+            # The other readers of x, which can be many, keep their neighbours.
             self.waiting.extend([*([source] if source else []), *readers])
             return True
         else:
@@ -120,7 +120,7 @@ class _Fusion:
         return True
 
     def _sink(self, view: Reshape) -> bool:
-        """Moves an elementwise layer in front of a Reshape, next to a layer that may take it over.
+        """Moves an elementwise layer in front of a Reshape, next to a layer that may fuse it.
 
         x ─ Dense ─ Reshape ─ Add(bias) ─ Relu    becomes    x ─ Dense ─ Add(bias) ─ Relu ─ Reshape
         """
@@ -139,7 +139,7 @@ class _Fusion:
         return True
 
     def _sink_sum(self, view: Reshape) -> bool:
-        """Moves a sum in front of a Reshape, next to a layer that takes residual connections.
+        """Moves a sum in front of a Reshape, next to a layer that supports residual inputs.
 
         x ─ Dense ─ Reshape ─ Add(r)    becomes    x ─ Dense ─ Add(Reshape(r)) ─ Reshape
         """
@@ -151,7 +151,7 @@ class _Fusion:
             return False
         flat, inner = (Value(f"{v.name}'", v.dtype, view.x.shape) for v in (others[0], add.y))
         moved = replace(add, inputs=[view.x, flat], outputs=[inner])
-        if source.absorb(moved) is None:
+        if source.fuse_consumer(moved) is None:
             return False
         self._remove(view)
         position = self._remove(add)
@@ -164,7 +164,7 @@ class _Fusion:
         return True
 
     def _flatten(self, view: Reshape) -> bool:
-        """A Dense over all axes but the first reads them in whatever order they lie, its kernel's rows put in that one.
+        """Removes a Transpose before a Dense over all axes but the first, and permutes the rows of the kernel instead.
 
         x ─ Transpose ─ Reshape ─ Dense    becomes    x ─ Reshape ─ Dense
         """
@@ -191,7 +191,7 @@ class _Fusion:
         return True
 
     def _embed(self, conv: Conv) -> None:
-        """A convolution over embedded indices becomes sums of rows; the Embedding stays for whoever else reads it."""
+        """Turns a convolution over embedded indices into sums of rows. The Embedding stays if others read it."""
         embedding = self.made.get(conv.x)
         if not isinstance(embedding, Embedding) or (fused := EmbeddingConv1D.of(embedding, conv)) is None:
             return
@@ -217,12 +217,12 @@ class _Fusion:
         self._look_again(fused)
 
 
-def _absorbed(layer: Layer, reader: Layer) -> Layer | None:
-    return layer.absorb(reader) or reader.absorb_input(layer)
+def _fused(layer: Layer, reader: Layer) -> Layer | None:
+    return layer.fuse_consumer(reader) or reader.fuse_producer(layer)
 
 
 def _commutes(layer: Layer, view: Reshape) -> bool:
-    """Whether an elementwise layer computes the same on the other side of the Reshape."""
+    """Whether an elementwise layer computes the same before and after the Reshape."""
     if isinstance(layer, ActivationLayer):
         return True
     if not isinstance(layer, Binary) or layer.constant is None or layer.x.shape != layer.y.shape:
@@ -235,7 +235,7 @@ def _commutes(layer: Layer, view: Reshape) -> bool:
     if layer.last_axis() is not None and view.x.shape[-1] == view.y.shape[-1]:
         layer.constant = layer.constant.reshape(-1)
         return True
-    # Or the Reshape has cut the last axis into those that the constant runs over.
+    # Or the Reshape split the last axis into the axes of the constant.
     shape = tuple(itertools.dropwhile(lambda size: size == 1, layer.constant.shape))
     if not shape or view.y.shape[-len(shape) :] != shape or layer.constant.size != view.x.shape[-1]:
         return False

@@ -1,7 +1,7 @@
-"""The layout pass: transposes travel down until two of them cancel.
+"""The layout pass: transposes move down the graph until they cancel.
 
-A value behind a transpose is remembered as ``(base, perm)`` instead of being computed. A layer that can be moved in
-front of its inputs' transposes is; a transpose is written only where a layer needs the axes in its own order:
+A value after a transpose is recorded as ``(base, perm)`` instead of being computed. Layers move in front of their
+inputs' transposes if possible. A transpose is written only if a layer needs its axes in order:
 
     x ─ Transpose ─ Relu ─ Transpose⁻¹ ─ y      becomes      x ─ Relu ─ y
 """
@@ -12,7 +12,7 @@ import itertools
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Perm, Value
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose, inverse, permute
@@ -20,7 +20,7 @@ from tf2rust.ops.shape.transpose import Transpose, inverse, permute
 
 @dataclass(frozen=True)
 class _Pending:
-    """A value that is ``transpose(base, perm)``; ``nodes`` are the ONNX nodes nobody has taken over yet."""
+    """A value that is ``transpose(base, perm)``; ``nodes`` are ONNX nodes that no layer represents yet."""
 
     base: Value
     perm: Perm
@@ -52,7 +52,7 @@ class _Pass:
         return LayerGraph(self.graph.inputs, outputs, self.layers)
 
     def _hold(self, x: Value, y: Value, perm: Perm, nodes: tuple[str, ...]) -> None:
-        """Remembers ``y = transpose(x, perm)``; nothing is left to remember where perms cancel."""
+        """Records ``y = transpose(x, perm)``; an identity is not recorded."""
         held = self.pending.get(x)
         if held is not None:
             self.pending[x] = replace(held, nodes=())
@@ -64,7 +64,7 @@ class _Pass:
             self.pending[y] = _Pending(x, perm, nodes)
 
     def _give(self, value: Value, nodes: tuple[str, ...]) -> None:
-        """Credits nodes that vanished to the layer that made the value, else to the next layer written."""
+        """Credits removed nodes to the layer that computes the value, or to the next layer that is written."""
         maker = self.made.get(value)
         if maker is None:
             self.orphans += nodes
@@ -83,7 +83,7 @@ class _Pass:
         self.made.update((value, layer) for value in layer.outputs)
 
     def _materialise(self, value: Value) -> Value:
-        """The value itself, written out where it is still behind a transpose."""
+        """Returns the value itself, and writes its pending transpose if there is one."""
         if value not in self.pending:
             return value
         held = self.pending[value]
@@ -91,7 +91,7 @@ class _Pass:
         if key not in self.written:
             moved = [axis for axis in held.perm if held.base.shape[axis] != 1]
             layer: Layer = Transpose(perm=held.perm, inputs=[held.base], outputs=[value])
-            if moved == sorted(moved):  # only axes of size 1 change place: the elements keep their order
+            if moved == sorted(moved):  # Only axes of size 1 move, so the elements keep their order.
                 layer = Reshape(inputs=[held.base], outputs=[value])
             layer.nodes, layer.rules = self._take(value), ("transpose",)
             self._write(layer)
@@ -100,7 +100,7 @@ class _Pass:
 
     def _move(self, layer: Layer) -> None:
         perms = [self.pending[v].perm if v in self.pending else None for v in layer.inputs]
-        moved = layer.transposed(perms) if any(perms) and len(layer.outputs) == 1 else None
+        moved = layer.propagate_transpose(perms) if any(perms) and len(layer.outputs) == 1 else None
         if moved is None:
             layer.inputs = [self._materialise(v) for v in layer.inputs]
             self._write(layer)
@@ -116,9 +116,9 @@ class _Pass:
         self._hold(base, y, perm, ())
 
     def _reshape(self, layer: Layer) -> None:
-        """A Reshape that can be done on the base is moved; any other needs the elements in order.
+        """Moves a Reshape in front of its input's transpose if possible; otherwise materialises the input.
 
-        One that changes nothing is forgotten.
+        Drops a Reshape that changes nothing.
         """
         held = self.pending[layer.x]
         if layer.x.shape == layer.y.shape:
@@ -142,49 +142,51 @@ class _Pass:
 
 
 def _regrouped(before: Dims, after: Dims, perm: Perm) -> Perm | None:
-    """The perm behind a Reshape from ``before`` to ``after``, if it can be done on the base.
+    """The perm after a Reshape from ``before`` to ``after``, if the Reshape can be applied to the base.
 
-    Axes that are joined have to be neighbours in the base too, and in the same order:
+    Axes that are merged have to be adjacent in the base too, and in the same order:
 
         base [n, h, w, c] ─ Transpose ─ [n, c, h, w] ─ Reshape ─ [n, c, h·w]     is
         base [n, h, w, c] ─ Reshape ─ [n, h·w, c] ─ Transpose ─ [n, c, h·w]
     """
     groups = _groups(before, after)
-    place = _places(before, perm)
-    if groups is None or any(place[b] != place[a] + 1 for old, _ in groups for a, b in pairwise(old)):
+    position = _positions(before, perm)
+    if groups is None or any(position[b] != position[a] + 1 for old, _ in groups for a, b in pairwise(old)):
         return None
-    groups.sort(key=lambda group: place[group[0][0]])
-    # Axes of size 1 go to the front, where they are in nobody's way.
+    groups.sort(key=lambda group: position[group[0][0]])
+    # Axes of size 1 go to the front, where they do not separate others.
     ones = [axis for axis, size in enumerate(after) if size == 1]
     order = ones + [axis for _, new in groups for axis in new]
     return tuple(order.index(axis) for axis in range(len(after)))
 
 
 def _neighbourly(before: Dims, after: Dims, perm: Perm) -> Perm | None:
-    """The base's order of the axes of ``before``, but with those in order that are joined and lie side by side there.
+    """The base's order of the axes of ``before``, with merged axes in order, if these are adjacent in the base.
 
-    None if joined axes are apart in the base: then the Reshape has to see all axes in their order.
+    None if merged axes are not adjacent: then the Reshape needs all axes in order.
     """
     groups = _groups(before, after)
-    place = _places(before, perm)
+    position = _positions(before, perm)
     if groups is None:
         return None
-    groups.sort(key=lambda group: min(place[axis] for axis in group[0]))
+    groups.sort(key=lambda group: min(position[axis] for axis in group[0]))
     order = [axis for old, _ in groups for axis in old]
     ends = itertools.accumulate(len(old) for old, _ in groups)
-    if any(max(place[axis] for axis in old) >= end for (old, _), end in zip(groups, ends, strict=True)):
+    if any(max(position[axis] for axis in old) >= end for (old, _), end in zip(groups, ends, strict=True)):
         return None
     return (*(axis for axis, size in enumerate(before) if size == 1), *order)
 
 
-def _places(before: Dims, perm: Perm) -> dict[int, int]:
-    """Where the axes of a size other than 1 stand in the base, among themselves."""
+def _positions(before: Dims, perm: Perm) -> dict[int, int]:
+    """The positions of the axes with a size other than 1 in the base, counted among themselves."""
     stays = sorted((axis for axis, size in enumerate(before) if size != 1), key=lambda axis: perm[axis])
     return {axis: i for i, axis in enumerate(stays)}
 
 
 def _groups(before: Dims, after: Dims) -> list[tuple[list[int], list[int]]] | None:
-    """Which axes of ``before`` become which of ``after``, as few at a time as possible, without those of size 1."""
+    """Groups of axes of ``before`` that become groups of axes of ``after``, as small as possible, without axes of size
+    1.
+    """
     old = [axis for axis, size in enumerate(before) if size != 1]
     new = [axis for axis, size in enumerate(after) if size != 1]
     groups = []
@@ -199,10 +201,10 @@ def _groups(before: Dims, after: Dims) -> list[tuple[list[int], list[int]]] | No
     return None if old or new else groups
 
 
-def _size(shape: Dims, axes: list[int]) -> int | Expr:
+def _size(shape: Dims, axes: list[int]) -> Dim:
     return product(shape[axis] for axis in axes)
 
 
 def cancel_transposes(graph: LayerGraph) -> LayerGraph:
-    """The graph with as few transposes as this pass can leave."""
+    """Removes as many transposes from the graph as this pass can."""
     return _Pass(graph).run()

@@ -1,4 +1,4 @@
-"""What is done to single layers before they are fused: simpler ones in their place, and outputs of their own."""
+"""Simplification of single layers before fusion, and copies of values that cannot be outputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tf2rust.ops.shape.reshape import Reshape
 
 
 def own_outputs(graph: LayerGraph, owned: int | None = None) -> None:
-    """Copies an input that is an output, and a value that is two outputs, among the first ``owned`` outputs or all."""
+    """Copies inputs that are outputs, and values that are two outputs, among the first ``owned`` outputs or all."""
     taken = set(graph.inputs)
     for i, (name, value) in enumerate(graph.outputs[:owned]):
         if value in taken:
@@ -18,7 +18,7 @@ def own_outputs(graph: LayerGraph, owned: int | None = None) -> None:
 
 
 def simplify(graph: LayerGraph) -> None:
-    """Puts the simpler layers that a layer offers for itself in its place."""
+    """Replaces layers by the simpler layers that they offer."""
     graph.layers = [part for layer in graph.layers for part in _simplified(layer)]
 
 

@@ -1,1 +1,1 @@
-"""What runs where: buffers of intermediate tensors, and how a batch is cut."""
+"""Memory and execution: buffers of intermediate tensors, and batch chunks."""

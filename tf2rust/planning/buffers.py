@@ -1,8 +1,9 @@
-"""The planner: where every intermediate tensor lives.
+"""The memory planner: allocates every intermediate tensor.
 
-Tensors that stand for the same elements (a Reshape and its input, a layer that works in place) share one place, and so
-do a Concatenate's output and the inputs that are written straight into their columns of it. A place is a model input, a
-model output, or a buffer of the workspace; a buffer is given to the next tensor once its last reader has run.
+Tensors with the same elements (a Reshape and its input, a layer that works in place) share one allocation. A
+Concatenate's output also shares its allocation with the inputs that are written directly into its columns. An
+allocation is a model input, a model output, or a buffer of the workspace. A buffer is reused after the last reader of
+its tensor.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tf2rust.ops.control.layers import Repeat
+from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.layer import Columns, Layer, LayerGraph, Value
 from tf2rust.ops.generator.constant import Constant
 from tf2rust.ops.shape.concat import Concatenate
@@ -19,13 +20,13 @@ from tf2rust.ops.shape.reshape import Reshape
 
 
 @dataclass(eq=False)
-class Place:
-    """Where tensors that share their elements live."""
+class Allocation:
+    """The memory of tensors that share their elements."""
 
     dtype: str
     values: list[Value] = field(default_factory=list)
     number: int = 0
-    """How many values had a place before."""
+    """The number of values that were allocated before."""
     input: Value | None = None
     output: str | None = None
     constant: Constant | None = None
@@ -37,15 +38,15 @@ class Place:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether nothing may be written there."""
+        """Whether the memory is read-only."""
         return self.input is not None or self.constant is not None
 
 
 @dataclass
 class Plan:
-    """Every value's place, the buffers' dtypes, and the layers that run in place or not at all."""
+    """The allocation of every value, the buffers' dtypes, and the layers that run in place or are aliases."""
 
-    places: dict[Value, Place]
+    allocations: dict[Value, Allocation]
     buffers: list[str]
     inplace: set[Layer]
     aliases: set[Layer]
@@ -56,17 +57,16 @@ class Plan:
 def plan(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Plan:
     """Plans the graph's memory.
 
-    ``inplace`` lets layers write over their input, or into the Concatenate that alone reads their output; ``memdrop``
-    reuses a buffer after the last reader of its tensor.
-    With both off every layer keeps its own output.
+    ``inplace`` lets layers overwrite their input, or write into the Concatenate that alone reads their output.
+    ``memdrop`` reuses a buffer after the last reader of its tensor. Without both, every layer has an output of its own.
     """
     result = Plan({}, [], set(), set())
     for value in graph.inputs:
-        result.places[value] = Place(value.dtype, [value], input=value)
-    _place(_Scope(graph, {value for _, value in graph.outputs}, {}, 0), result, inplace)
+        result.allocations[value] = Allocation(value.dtype, [value], input=value)
+    _allocate(_Scope(graph, {value for _, value in graph.outputs}, {}, 0), result, inplace)
     for name, value in graph.outputs:
-        result.places[value].output = name
-    _assign(graph, result, memdrop, {})
+        result.allocations[value].output = name
+    _assign_buffers(graph, result, memdrop, {})
     return result
 
 
@@ -76,28 +76,28 @@ class _Scope:
 
     graph: LayerGraph
     owned: set[Value]
-    """The outputs that must have places of their own, which are written."""
-    states: dict[Place, Value]
-    """Where a loop's states are, each with the value that comes to stand there when the step is done."""
+    """The outputs that need allocations of their own, because they are written."""
+    states: dict[Allocation, Value]
+    """The allocations of a loop's states, with the value that each holds after a step."""
     before: int
-    """How many values had a place before the body was entered."""
+    """The number of values that were allocated before the body."""
 
-    def may_hold(self, place: Place, value: Value) -> bool:
-        """Whether a value may be where others are."""
+    def may_hold(self, allocation: Allocation, value: Value) -> bool:
+        """Whether a value can share an allocation."""
         if value not in self.owned:
             return True
-        free = not place.is_fixed and self.last_read(place) < len(self.graph.layers)
-        return free and not self.is_outside(place) and self.states.get(place, value) is value
+        free = not allocation.is_fixed and self.last_read(allocation) < len(self.graph.layers)
+        return free and not self.is_outside(allocation) and self.states.get(allocation, value) is value
 
-    def is_outside(self, place: Place) -> bool:
-        """Whether a place is around a body, where none of its layers may write."""
-        return place.number < self.before and place not in self.states
+    def is_outside(self, allocation: Allocation) -> bool:
+        """Whether an allocation belongs to the outer graph, so that the body must not write to it."""
+        return allocation.number < self.before and allocation not in self.states
 
-    def last_read(self, place: Place) -> int:
-        """The step that reads last what is there; after all steps if it is an output, -1 if none reads it."""
-        seen, last = self._seen.get(place, (0, -1))
-        last = max([last, *(self._reads.get(v, -1) for v in place.values[seen:])])
-        self._seen[place] = len(place.values), last
+    def last_read(self, allocation: Allocation) -> int:
+        """The index of the last layer that reads the allocation; past the end for an output, -1 if there is none."""
+        seen, last = self._seen.get(allocation, (0, -1))
+        last = max([last, *(self._reads.get(v, -1) for v in allocation.values[seen:])])
+        self._seen[allocation] = len(allocation.values), last
         return last
 
     @cached_property
@@ -117,69 +117,69 @@ class _Scope:
         return _last_reads(self.graph)
 
     @cached_property
-    def _seen(self) -> dict[Place, tuple[int, int]]:
-        """Of each place, how many of its values were looked at, and who reads them last; more may come to be there."""
+    def _seen(self) -> dict[Allocation, tuple[int, int]]:
+        """For each allocation, how many values were examined, and their last reader; values can be added later."""
         return {}
 
 
-def _place(scope: _Scope, result: Plan, inplace: bool) -> None:
-    """Gives every value of a graph, and of the bodies in it, its place."""
+def _allocate(scope: _Scope, result: Plan, inplace: bool) -> None:
+    """Allocates every value of a graph and of its bodies."""
     for step, layer in enumerate(scope.graph.layers):
         for value in layer.outputs:
             fixed = layer if isinstance(layer, Constant) and value not in scope.outputs else None
-            if value not in result.places:
-                result.places[value] = Place(value.dtype, [value], len(result.places), constant=fixed)
+            if value not in result.allocations:
+                result.allocations[value] = Allocation(value.dtype, [value], len(result.allocations), constant=fixed)
         _share(scope, layer, step, result, inplace)
         if inplace and isinstance(layer, Concatenate):
             _write_columns(scope, layer, result)
         for body in layer.bodies():
-            _place(_enter(layer, body, result), result, inplace)
+            _allocate(_enter(layer, body, result), result, inplace)
 
 
 def _enter(layer: Layer, body: LayerGraph, result: Plan) -> _Scope:
-    """Places the inputs of a body, and those of its outputs that are the layer's own."""
-    before, states = len(result.places), {}
+    """Allocates the inputs of a body, and the outputs that it shares with the layer."""
+    before, states = len(result.allocations), {}
     outputs = [value for _, value in body.outputs]
     for inner, outer in layer.captured():
-        result.places[inner] = result.places[outer]
-    if isinstance(layer, Repeat):
+        result.allocations[inner] = result.allocations[outer]
+    if isinstance(layer, Loop):
         for inner, outer, new in zip(body.inputs[: layer.states], layer.outputs, outputs, strict=False):
-            place = result.places[outer]
-            result.places[inner] = place
-            place.values.append(inner)
-            states[place] = new
+            allocation = result.allocations[outer]
+            result.allocations[inner] = allocation
+            allocation.values.append(inner)
+            states[allocation] = new
         for inner in body.inputs[layer.states : layer.states + len(layer.sequences)]:
-            result.places[inner] = Place(inner.dtype, [inner], len(result.places))
+            result.allocations[inner] = Allocation(inner.dtype, [inner], len(result.allocations))
         outputs = outputs[: layer.states]
     else:
         for inner, outer in zip(outputs, layer.outputs, strict=True):
-            result.places[inner] = result.places[outer]
+            result.allocations[inner] = result.allocations[outer]
     return _Scope(body, set(outputs), states, before)
 
 
 def _last_reads(graph: LayerGraph) -> dict[Value, int]:
-    """The step that reads each value last; outputs are read after all steps."""
+    """The index of the last layer that reads each value; past the end for outputs."""
     steps = {value: step for step, layer in enumerate(graph.layers) for value in layer.inputs}
     return steps | {value: len(graph.layers) for _, value in graph.outputs}
 
 
 def _share(scope: _Scope, layer: Layer, step: int, result: Plan, inplace: bool) -> None:
-    """Puts the layer's output where one of its inputs is, if it may be."""
+    """Lets the layer's output share the allocation of an input if possible."""
     if not layer.inputs or not layer.outputs:
         return
     over = layer.inplace_input() if inplace and not isinstance(layer, Reshape) else None
-    source, target = result.places[over or layer.x], result.places[layer.y]
+    source, target = result.allocations[over or layer.x], result.allocations[layer.y]
     if source.dtype != target.dtype or scope.is_outside(target) or not scope.may_hold(source, layer.y):
         return
     if isinstance(layer, Reshape):
-        # Both names stay readable: nothing is written.
+        # Both values stay readable, because nothing is written.
         result.aliases.add(layer)
     elif over is not None and layer.inputs.count(over) == 1:
         if (
             scope.last_read(source) > step
             or source.is_fixed
             or scope.is_outside(source)
-            or any(result.places[v] is source for v in layer.inputs if v is not over)
+            or any(result.allocations[v] is source for v in layer.inputs if v is not over)
         ):
             return
         result.inplace.add(layer)
@@ -187,50 +187,52 @@ def _share(scope: _Scope, layer: Layer, step: int, result: Plan, inplace: bool) 
         return
     source.values += target.values
     for value in target.values:
-        result.places[value] = source
+        result.allocations[value] = source
 
 
 def _write_columns(scope: _Scope, layer: Concatenate, result: Plan) -> None:
-    """Lets the layers that make the inputs write them where the output is, if they can and nobody else sees them."""
-    whole = result.places[layer.y]
+    """Lets layers write the inputs of a Concatenate directly into its output, if they can and no other layer reads
+    them.
+    """
+    whole = result.allocations[layer.y]
     if whole.values != [layer.y]:
         return
     times = Counter(layer.inputs)
     for value, columns in layer.columns():
         maker = scope.makers.get(value)
         seen_by_others = scope.readers[value] != [layer] or times[value] > 1 or value in scope.outputs
-        if maker is None or not maker.takes_columns or seen_by_others or result.places[value].values != [value]:
+        if maker is None or not maker.takes_columns or seen_by_others or result.allocations[value].values != [value]:
             continue
         result.columns[value] = columns
-        result.places[value] = whole
+        result.allocations[value] = whole
         whole.values.append(value)
     if all(value in result.columns for value in layer.inputs):
         result.aliases.add(layer)
 
 
-def _assign(graph: LayerGraph, result: Plan, memdrop: bool, free: dict[str, list[int]]) -> None:
-    """Gives the places their buffers, of those that are ``free`` or new ones; in the end those of a body are free."""
+def _assign_buffers(graph: LayerGraph, result: Plan, memdrop: bool, free: dict[str, list[int]]) -> None:
+    """Assigns buffers, from the ``free`` ones or new ones. The buffers of a body are free afterwards."""
     last_read = _last_reads(graph)
     end = len(graph.layers)
-    expiring: dict[int, list[Place]] = {}
+    expiring: dict[int, list[Allocation]] = {}
 
     def take(value: Value, step: int) -> None:
-        place = result.places[value]
-        if not place.is_buffer or place.buffer is not None:
+        allocation = result.allocations[value]
+        if not allocation.is_buffer or allocation.buffer is not None:
             return
-        pool = free.setdefault(place.dtype, [])
+        pool = free.setdefault(allocation.dtype, [])
         if memdrop and pool:
-            place.buffer = pool.pop()
+            allocation.buffer = pool.pop()
         else:
-            place.buffer = len(result.buffers)
-            result.buffers.append(place.dtype)
-        reads = [last_read.get(v, step) for v in place.values]
-        expiring.setdefault(max([*reads, step]), []).append(place)
+            allocation.buffer = len(result.buffers)
+            result.buffers.append(allocation.dtype)
+        reads = [last_read.get(v, step) for v in allocation.values]
+        expiring.setdefault(max([*reads, step]), []).append(allocation)
 
-    def give_back(places: list[Place]) -> None:
-        for place in places:
-            assert place.buffer is not None
-            free.setdefault(place.dtype, []).append(place.buffer)
+    def give_back(allocations: list[Allocation]) -> None:
+        for allocation in allocations:
+            assert allocation.buffer is not None
+            free.setdefault(allocation.dtype, []).append(allocation.buffer)
 
     for value in graph.inputs:
         take(value, -1)
@@ -239,6 +241,6 @@ def _assign(graph: LayerGraph, result: Plan, memdrop: bool, free: dict[str, list
         for value in layer.outputs:
             take(value, step)
         for body in layer.bodies():
-            _assign(body, result, memdrop, free)
+            _assign_buffers(body, result, memdrop, free)
         give_back(expiring.pop(step, []))
     give_back(expiring.pop(end, []))

@@ -1,1 +1,1 @@
-"""The proof of a conversion: samples, what the source framework computes of them, and how far Rust may be from it."""
+"""The proof of a conversion: samples, their reference outputs, and the tolerances of the crate's tests."""

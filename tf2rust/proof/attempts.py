@@ -1,4 +1,4 @@
-"""Samples that the model takes, and what is computed of them: free dimensions get the first sizes that work."""
+"""Finds samples that the model can run on: symbolic dimensions get the first sizes that work."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import NotRunError, StoppedError
-from tf2rust.ops.control.layers import Repeat
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.control.layers import Loop
+from tf2rust.ops.core.dims import DimExpr
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.budget import check_given, check_seeded, check_shapes, estimate, is_within
 from tf2rust.proof.features import Features
 from tf2rust.proof.reference import Reference
-from tf2rust.proof.samples import has_free_integers, seeded_inputs, with_batch
-from tf2rust.proof.sizes import Sizes, batch_of, candidates, free_dimensions, further, in_words, multiple
+from tf2rust.proof.samples import has_value_integers, seeded_inputs, with_batch
+from tf2rust.proof.sizes import Sizes, batch_of, candidates, further, in_words, multiple, symbolic_dimensions
 
-_MOST_ATTEMPTS = 24
+_MAX_ATTEMPTS = 24
 _SECONDS, _SECONDS_PER_WORK = 20.0, 1e-7
-"""How long a model may run whose loops the inputs drive: a thousand times as long as one step takes, and this."""
+"""The time limit of a model whose loops depend on its inputs: a thousand times the estimate, plus this many seconds."""
 _ALONE = 2
-"""Larger multiples of a size that must fail before it is taken for the only one that works."""
+"""The number of larger multiples of a size that must fail before it counts as the only size that works."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Samples by input name, the outputs that the reference computes of them, and notes on their sizes."""
+    """Samples by input name, the reference outputs, and notes on the sizes of the samples."""
 
     inputs: Mapping[str, np.ndarray]
     outputs: dict[str, np.ndarray]
@@ -35,12 +35,12 @@ class Answer:
 
 
 def answer_given(features: Features, graph: LayerGraph, reference: Reference) -> Answer:
-    """The outputs of the user's samples; raises ConversionError where the model does not run on them."""
+    """Runs the user's samples. Raises ConversionError if the model cannot run on them."""
     sizes = {
         str(dim): size
         for value in graph.inputs
         for dim, size in zip(value.shape, features.inputs[value.name].shape, strict=True)
-        if isinstance(dim, Expr)
+        if isinstance(dim, DimExpr)
     }
     check_given(graph, sizes, features.path)
     try:
@@ -52,10 +52,10 @@ def answer_given(features: Features, graph: LayerGraph, reference: Reference) ->
 
 
 def answer_seeded(graph: LayerGraph, reference: Reference) -> Answer:
-    """The outputs of seeded samples.
+    """Runs seeded samples.
 
-    Raises ConversionError where samples of every size take too much memory or time, where the model runs on none, or
-    where it runs with one size of a dimension that it declares free.
+    Raises ConversionError if samples of every size need too much memory or time, if the model runs on none, or if it
+    runs with only one size of a dimension that it declares symbolic.
     """
     check_shapes(graph)
     search = _Search(graph, reference)
@@ -67,12 +67,12 @@ def answer_seeded(graph: LayerGraph, reference: Reference) -> Answer:
 
 
 class _Search:
-    """The sizes tried so far, and what became of them."""
+    """The sizes tried so far, and their results."""
 
     def __init__(self, graph: LayerGraph, reference: Reference) -> None:
         self.graph, self.reference = graph, reference
         self.batch = batch_of(graph)
-        self.free = free_dimensions(graph)
+        self.symbolic = symbolic_dimensions(graph)
         self.failed: list[Sizes] = []
         self.error: ConversionError | None = None
         self.attempts = 0
@@ -80,7 +80,7 @@ class _Search:
         self.seconds = _SECONDS + work * _SECONDS_PER_WORK if _ends_late(graph) else None
 
     def _sizes(self) -> Iterator[Sizes]:
-        """Sizes of all free dimensions that are within the budget; raises ConversionError if there are none."""
+        """Sizes of all symbolic dimensions within the budget. Raises ConversionError if there are none."""
         first = None
         for sizes in candidates(self.graph):
             whole = with_batch(self.graph, sizes)
@@ -93,18 +93,18 @@ class _Search:
             yield {**first, self.batch: 1}
 
     def first(self) -> tuple[Sizes, Answer] | None:
-        """The first sizes that work, and what is computed with them."""
+        """The first sizes that work, and the outputs."""
         for sizes in self._sizes():
-            if self.attempts >= _MOST_ATTEMPTS:
+            if self.attempts >= _MAX_ATTEMPTS:
                 break
             if (answer := self.run(sizes)) is not None:
                 return sizes, answer
         return None
 
     def run(self, sizes: Sizes) -> Answer | None:
-        """The answer for samples of these sizes; None, and the reason kept, if the model does not run on them."""
+        """The answer for samples of these sizes; None if the model cannot run on them. Keeps the reason."""
         self.attempts += 1
-        for ones in (False, True) if has_free_integers(self.graph) else (False,):
+        for ones in (False, True) if has_value_integers(self.graph) else (False,):
             inputs = seeded_inputs(self.graph, sizes, ones=ones)
             try:
                 return Answer(inputs, self.reference.run(inputs, self.seconds))
@@ -116,43 +116,42 @@ class _Search:
         return None
 
     def own(self, sizes: Sizes) -> Sizes:
-        """The sizes of the dimensions that were varied: all but the batch, or the batch where it is the only one."""
-        return {name: sizes[name] for name in self.free} or dict(sizes)
+        """The sizes of the dimensions that were varied: all except the batch, or the batch if there is no other."""
+        return {name: sizes[name] for name in self.symbolic} or dict(sizes)
 
     def check_alone(self, worked: Sizes) -> None:
-        """Raises ConversionError if no sizes but these work, though the model says that they are free."""
+        """Raises ConversionError if no other sizes work although the model declares the dimensions symbolic."""
         own, failed = self.own(worked), [self.own(f) for f in self.failed]
         larger = [f for f in failed if all(f[n] % own[n] == 0 and f[n] > own[n] for n in own)]
-        only_batch = not self.free and bool(failed)
+        only_batch = not self.symbolic and bool(failed)
         if len(larger) < _ALONE and not only_batch:
             return
         names = [n for n in own if len(own) == 1 or self.run({**worked, **larger[0], n: own[n]}) is not None][:1]
         bound = {n: own[n] for n in names or own}
         tried = ", ".join(dict.fromkeys(str(f[n]) for f in failed for n in bound))
         raise ConversionError(
-            f"The model runs with {in_words(bound)} alone, which it declares free (tried: {tried}): {self.reason()} "
-            f"Bind it with {' '.join(f'--dim {name}={size}' for name, size in bound.items())}."
+            f"The model runs only with {in_words(bound)}, although it declares symbolic sizes (tried: {tried}): "
+            f"{self.reason()} Bind the size with "
+            f"{' '.join(f'--dim {name}={size}' for name, size in bound.items())}."
         )
 
     def notes(self, worked: Sizes) -> list[str]:
-        """What there is to say about the sizes: nothing if the first did."""
+        """Notes on the sizes; empty if the first sizes worked."""
         own, failed = self.own(worked), [self.own(f) for f in self.failed]
         if not failed or min(own.values()) == min(failed[0].values()):
             return []
         works = [own]
         for sizes in further(own):
-            if self.attempts >= _MOST_ATTEMPTS or self.run({**worked, **sizes}) is None:
+            if self.attempts >= _MAX_ATTEMPTS or self.run({**worked, **sizes}) is None:
                 break
             works.append(sizes)
         failed = [self.own(f) for f in self.failed]
         power = multiple(works, failed)
-        rule = f"; the sizes that work are multiples of {power}, as far as was tried" if power else ""
-        return [
-            f"the samples have {in_words(own)}: the model does not run with {_listed(failed)}{rule}. {self.reason()}"
-        ]
+        rule = f"; the sizes that work are multiples of {power}, as far as tried" if power else ""
+        return [f"the samples have {in_words(own)}: the model cannot run with {_listed(failed)}{rule}. {self.reason()}"]
 
     def reason(self) -> str:
-        """What the first sizes failed of."""
+        """Why the first sizes failed."""
         error = self.error
         if isinstance(error, NotRunError):
             return f"ONNX Runtime says: {error.said}."
@@ -162,14 +161,14 @@ class _Search:
 def _refused(search: _Search) -> Answer:
     error = search.error
     assert error is not None
-    if not search.free and search.batch is None and search.reference.is_onnx_runtime:
+    if not search.symbolic and search.batch is None and search.reference.is_onnx_runtime:
         return _without_onnx_runtime(seeded_inputs(search.graph, {}), search.reference, error)
-    if not search.free:
+    if not search.symbolic:
         raise error
     tried = _listed([search.own(sizes) for sizes in search.failed])
     raise ConversionError(
-        f"The model runs with none of the sizes that were tried for its free dimensions ({tried}): "
-        f"{search.reason()} Bind them with --dim NAME=SIZE, or give samples that suit in --path_to_fv."
+        f"The model runs with none of the sizes that were tried for its symbolic dimensions ({tried}): "
+        f"{search.reason()} Bind the dimensions with --dim NAME=SIZE, or give suitable samples in --path_to_fv."
     )
 
 
@@ -178,7 +177,7 @@ def _listed(failed: list[Sizes]) -> str:
 
 
 def _without_onnx_runtime(inputs: Mapping[str, np.ndarray], reference: Reference, error: ConversionError) -> Answer:
-    """ONNX' reference implementation's answer, where there are no sizes to vary."""
+    """The answer of ONNX's reference implementation, if there are no sizes to vary."""
     reference.give_up_onnx_runtime(error)
     try:
         return Answer(inputs, reference.run(inputs))
@@ -187,5 +186,5 @@ def _without_onnx_runtime(inputs: Mapping[str, np.ndarray], reference: Reference
 
 
 def _ends_late(graph: LayerGraph) -> bool:
-    """Whether the number of steps of a loop is known only when the model runs."""
-    return any(isinstance(layer, Repeat) and (layer.steps is None or layer.counted) for layer in graph.walk())
+    """Whether the number of steps of a loop is known only at run time."""
+    return any(isinstance(layer, Loop) and (layer.steps is None or layer.counted) for layer in graph.walk())

@@ -1,4 +1,4 @@
-"""What a run of the samples would take, estimated from the sizes of their free dimensions before anything is run."""
+"""Estimates the time and memory of a run from the sizes of the symbolic dimensions, before the model runs."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from math import prod
 
 from tf2rust.errors import ConversionError
 from tf2rust.ops.attention.attention import Attention
-from tf2rust.ops.control.layers import Repeat
-from tf2rust.ops.core.dims import Expr, bind, format_shape
+from tf2rust.ops.control.layers import Loop
+from tf2rust.ops.core.dims import Dim, DimExpr, bind, format_shape
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.linear.matmul import MatMul
 
 LARGEST_TENSOR = 1 << 27
-"""Elements of the largest tensor that a run on seeded samples may make: 512 MiB of float32."""
+"""The maximum number of elements of a tensor in a run on seeded samples: 512 MiB of float32."""
 LARGEST_GIVEN_TENSOR = 1 << 31
-"""The same for samples that the user gives, who may have the machine for it."""
+"""The same for the user's samples, as the user may have a larger machine."""
 LARGEST_INPUTS = 1 << 26
-"""Elements of all seeded inputs together; they become the crate's test data."""
+"""The maximum number of elements of all seeded inputs together; they become the crate's test data."""
 MOST_WORK = 10**13
-"""Multiplications of a run on seeded samples: some minutes."""
+"""The maximum number of multiplications of a run on seeded samples: some minutes."""
 _HIGHEST_RANK = 32
-"""Axes that every NumPy has."""
+"""The maximum rank in all NumPy versions."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The largest tensor of a run, with the layer that makes it (None: it is an input), and the work of all layers.
+    """The largest tensor of a run, the layer that computes it (None for an input), and the work of all layers.
 
     ``busiest`` is the layer with the most work.
     """
@@ -41,7 +41,7 @@ class Estimate:
 
 
 def estimate(graph: LayerGraph, sizes: Mapping[str, int]) -> Estimate:
-    """The estimate where the free dimensions have these ``sizes``; what only a run can tell counts as 1."""
+    """Estimates a run with these ``sizes`` of the symbolic dimensions; data-dependent dimensions count as 1."""
     inputs = [(elements(value, sizes), value) for value in graph.inputs]
     largest: tuple[int, Value | None, Layer | None] = (0, None, None)
     for count, value in inputs:
@@ -60,56 +60,60 @@ def estimate(graph: LayerGraph, sizes: Mapping[str, int]) -> Estimate:
             for count, value in made:
                 if count > largest[0]:
                     largest = (count, value, layer)
-            steps = _bound(layer.steps, sizes) if isinstance(layer, Repeat) and layer.steps is not None else 1
+            steps = _bound(layer.steps, sizes) if isinstance(layer, Loop) and layer.steps is not None else 1
             waiting += [(body, times * steps, loop or layer) for body in layer.bodies()]
     return Estimate(largest[1], largest[2], largest[0], sum(count for count, _ in inputs), work, busiest)
 
 
 def elements(value: Value, sizes: Mapping[str, int]) -> int:
-    """How many elements ``value`` has."""
+    """The number of elements of ``value``."""
     return prod(_bound(dim, sizes) for dim in value.shape)
 
 
 def check_shapes(graph: LayerGraph) -> None:
-    """Raises ConversionError for inputs of which there can be no array."""
+    """Raises ConversionError for inputs with a rank that NumPy does not support."""
     for value in graph.inputs:
         if value.rank > _HIGHEST_RANK:
             raise ConversionError(
-                f"The input `{value.name}` has {value.rank} axes; arrays of NumPy have at most {_HIGHEST_RANK}: "
-                "export the model with fewer."
+                f"The input `{value.name}` has {value.rank} axes, but NumPy arrays have at most {_HIGHEST_RANK}; "
+                "export the model with fewer axes."
             )
 
 
 def is_within(graph: LayerGraph, sizes: Mapping[str, int]) -> bool:
-    """Whether seeded samples of these ``sizes`` may be run."""
+    """Whether seeded samples of these ``sizes`` are within the budget."""
     found = estimate(graph, sizes)
     return found.elements <= LARGEST_TENSOR and found.inputs <= LARGEST_INPUTS and found.work <= MOST_WORK
 
 
 def check_seeded(graph: LayerGraph, sizes: Mapping[str, int]) -> None:
-    """Raises ConversionError where seeded samples of these ``sizes`` would take too much memory or time to run."""
+    """Raises ConversionError if seeded samples of these ``sizes`` need too much memory or time."""
     found = estimate(graph, sizes)
     if found.elements > LARGEST_TENSOR or found.inputs > LARGEST_INPUTS:
         room = LARGEST_TENSOR if found.elements > LARGEST_TENSOR else LARGEST_INPUTS
-        raise ConversionError(f"{_largest(found, graph, sizes)}, but seeded samples have room for {room}; {_ADVICE}.")
+        raise ConversionError(
+            f"{_largest(found, graph, sizes)}, but a run on seeded samples can have {room}; {_ADVICE}."
+        )
     if found.work > MOST_WORK:
         raise ConversionError(
-            f"Running the model on samples{_with(graph, sizes)} takes about {found.work:.1e} multiplications, most of "
-            f"them in {_layer(found.busiest)}, where seeded samples may take {MOST_WORK:.0e}; {_ADVICE}."
+            f"Running the model on samples{_with(graph, sizes)} takes about {found.work:.1e} multiplications, most "
+            f"of them in {_layer(found.busiest)}, but a run on seeded samples can take {MOST_WORK:.0e}; {_ADVICE}."
         )
 
 
 def check_given(graph: LayerGraph, sizes: Mapping[str, int], path: object) -> None:
-    """The same for the samples in the file ``path``."""
+    """Raises ConversionError if the samples in the file ``path`` need too much memory."""
     found = estimate(graph, sizes)
     if found.elements > LARGEST_GIVEN_TENSOR:
         raise ConversionError(
             f"{_largest(found, graph, sizes)}, more than {LARGEST_GIVEN_TENSOR}; give fewer or smaller samples in "
-            f"{path}, or bind a free dimension with --dim NAME=SIZE."
+            f"{path}, or bind a symbolic dimension with --dim NAME=SIZE."
         )
 
 
-_ADVICE = "give smaller samples in --path_to_fv, bind a free dimension with --dim NAME=SIZE, or export a smaller model"
+_ADVICE = (
+    "give smaller samples in --path_to_fv, bind a symbolic dimension with --dim NAME=SIZE, or export a smaller model"
+)
 
 
 def _largest(found: Estimate, graph: LayerGraph, sizes: Mapping[str, int]) -> str:
@@ -126,7 +130,7 @@ def _largest(found: Estimate, graph: LayerGraph, sizes: Mapping[str, int]) -> st
 
 
 def _with(graph: LayerGraph, sizes: Mapping[str, int]) -> str:
-    """The sizes of the free dimensions, in words."""
+    """The sizes of the symbolic dimensions as text."""
     return f" with {', '.join(f'{name} = {size}' for name, size in sizes.items())}" if sizes and graph.inputs else ""
 
 
@@ -141,11 +145,11 @@ def _number(count: int) -> str:
     return str(count) if count < 10**12 else f"{count:.1e}"
 
 
-def _bound(dim: int | Expr, sizes: Mapping[str, int]) -> int:
-    """The size, 1 where it is not known before the run; never negative."""
+def _bound(dim: Dim, sizes: Mapping[str, int]) -> int:
+    """The size, or 1 if it is unknown before the run; never negative."""
     try:
         known = bind(dim, sizes)
-        if isinstance(known, Expr):
+        if isinstance(known, DimExpr):
             known = known.bind(dict.fromkeys(known.symbols(), 1))
     except ZeroDivisionError:
         return 1
@@ -153,7 +157,7 @@ def _bound(dim: int | Expr, sizes: Mapping[str, int]) -> int:
 
 
 def _work_per_element(layer: Layer, sizes: Mapping[str, int]) -> int:
-    """About how many multiplications each element of the layer's outputs takes."""
+    """An estimate of the multiplications per element of the layer's outputs."""
     if isinstance(layer, MatMul):
         return max(_bound(layer.sizes()[1], sizes), 1)
     if isinstance(layer, Attention):
@@ -166,7 +170,7 @@ _SLOW_KINDS = frozenset(
     (
         *(
             "MaxPooling",
-            "MaxUnpooling",
+            "MaxUnpool",
             "GridSample",
             "RoiAlign",
             "DeformConv2D",
@@ -180,13 +184,13 @@ _SLOW_KINDS = frozenset(
 
 
 def reference_seconds(graph: LayerGraph, sizes: Mapping[str, int]) -> float:
-    """About how long ONNX' reference implementation takes: some of its operators are loops of Python."""
+    """An estimate of the run time of ONNX's reference implementation, which runs some operators in Python loops."""
     seconds = 0.0
     for layer in graph.walk():
         made = sum(elements(value, sizes) for value in layer.outputs)
         slow = layer.kind in _SLOW_KINDS or "Pooling" in layer.kind or "DTranspose" in layer.kind or layer.bodies()
         seconds += 2e-2 * sum(
             1 for body in layer.bodies() for _ in body.walk()
-        )  # it copies what it knows for each body
+        )  # it copies all known values for each body
         seconds += made * (4e-5 if slow else 2e-8) + made * _work_per_element(layer, sizes) * 2e-9 + 1e-4
     return seconds

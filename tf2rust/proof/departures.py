@@ -1,4 +1,4 @@
-"""Where ONNX Runtime departs from ONNX' specification, and nodes in whose place it computes what that says."""
+"""Where ONNX Runtime departs from the ONNX specification, and replacement nodes that it computes as specified."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ Sizes = dict[str, tuple[int | None, ...]]
 
 @dataclass(frozen=True)
 class Departure:
-    """What ONNX Runtime does to the nodes of some operators.
+    """How ONNX Runtime computes some operators differently.
 
-    ``instead`` gives the nodes that stand for one, or None for a node that it computes as specified; it is given the
-    sizes of the tensors that are known.
+    ``instead`` returns replacement nodes for a node, or None if ONNX Runtime computes the node as specified. Its
+    argument has the sizes of all known tensors.
     """
 
     operators: tuple[str, ...]
     what: str
     instead: Callable[[onnx.NodeProto, Sizes], Nodes | None]
     since: int = 1
-    """The operator set from which on there are the nodes that stand for others."""
+    """The first operator set that has the replacement nodes."""
 
 
 def as_specified(proto: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
-    """The model with other nodes where ONNX Runtime departs from the specification, and a note for each kind of these.
+    """Returns the model with replacement nodes, and a note for each kind of departure.
 
-    A model without such nodes is returned as it is.
+    A model without affected nodes is returned unchanged.
     """
     concerned = {op for departure in DEPARTURES for op in departure.operators}
     if not any(node.op_type in concerned for node in proto.graph.node):
@@ -50,19 +50,19 @@ def as_specified(proto: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
         other = None
         for departure in known:
             if node.op_type in departure.operators and (other := departure.instead(node, sizes)) is not None:
-                notes[f"ONNX Runtime departs from ONNX' specification: {departure.what}"] = None
+                notes[f"ONNX Runtime departs from the ONNX specification: {departure.what}"] = None
                 break
         nodes += [node] if other is None else other
     if not notes:
         return proto, []
     del copy.graph.node[:]
     copy.graph.node.extend(nodes)
-    return copy, [f"{note}; the specification holds." for note in notes]
+    return copy, [f"{note}; the crate follows the specification." for note in notes]
 
 
 def _sizes(proto: onnx.ModelProto) -> Sizes:
     graph = proto.graph
-    with suppress(Exception):  # a failure here only means that less is known
+    with suppress(Exception):  # A failure here only means that less is known.
         graph = onnx.shape_inference.infer_shapes(without_weights(proto)).graph
     return {
         info.name: tuple(d.dim_value if d.HasField("dim_value") else None for d in info.type.tensor_type.shape.dim)
@@ -100,7 +100,7 @@ def _link_of_one_target(node: onnx.NodeProto, sizes: Sizes) -> Nodes | None:
 
 
 def _no_steps(node: onnx.NodeProto, sizes: Sizes) -> Nodes | None:
-    """The last state is the first where there is no step, and the states of all steps are none."""
+    """Without a step, the last state is the initial state, and there are no states of steps."""
     given = _attributes(node)
     if given.get("layout", 0) != 0 or sizes.get(node.input[0], (None,))[0] != 0:
         return None
@@ -131,7 +131,7 @@ def _no_steps(node: onnx.NodeProto, sizes: Sizes) -> Nodes | None:
 
 
 def _window_in_the_padding(node: onnx.NodeProto, sizes: Sizes) -> Nodes | None:
-    """The padding as a node of its own, of −∞ or of zeros that are counted."""
+    """A Pad node in front of the pooling, with −∞ or with zeros that count."""
     given = _attributes(node)
     kernel, pads = given.get("kernel_shape", []), given.get("pads", [])
     counted = node.op_type != "AveragePool" or given.get("count_include_pad", 0) == 1
@@ -165,20 +165,21 @@ def _window_in_the_padding(node: onnx.NodeProto, sizes: Sizes) -> Nodes | None:
 DEPARTURES: Sequence[Departure] = (
     Departure(
         ("TreeEnsembleRegressor",),
-        "of one target it leaves out the post_transform of a TreeEnsembleRegressor",
+        "it ignores the post_transform of a TreeEnsembleRegressor with one target",
         _link_of_one_target,
     ),
     Departure(
         ("LSTM", "GRU", "RNN"),
-        "after no step the last state of a recurrent node is zero, not the first state, or it crashes",
+        "for sequences without a step, it returns zero as the last state of a recurrent node instead of the "
+        "initial state, or crashes",
         _no_steps,
         since=13,
     ),
     Departure(
         ("MaxPool", "AveragePool"),
-        "it takes no pooling windows that lie wholly in the padding",
+        "it rejects pooling windows that are entirely in the padding",
         _window_in_the_padding,
         since=11,
     ),
 )
-"""Tests show with the installed ONNX Runtime that each is real."""
+"""All departures; tests show that each exists in the installed ONNX Runtime."""

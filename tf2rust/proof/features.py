@@ -1,4 +1,4 @@
-"""The samples of ``--path_to_fv``: read, checked against the model, and converted where that loses nothing."""
+"""The samples of ``--path_to_fv``: read, checked against the model, and converted if the conversion is lossless."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 
 from tf2rust.errors import ConversionError
 from tf2rust.npz import read_npz
-from tf2rust.ops.core.dims import Expr, format_shape
+from tf2rust.ops.core.dims import DimExpr, format_shape
 from tf2rust.ops.core.layer import LayerGraph, Value
 
-_LARGEST_DIFFERENCE = 1e-4
-"""By how much predictions may differ from what the framework computes without being worth a note."""
+_MAX_DIFFERENCE = 1e-4
+"""Predictions that differ by at most this much from the framework's outputs need no note."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """Samples by input name; the ``predictions`` and ``labels`` that the file gives for them; notes on conversions."""
+    """Samples by input name, the file's ``predictions`` and ``labels`` for them, and notes on conversions."""
 
     path: Path
     inputs: dict[str, np.ndarray]
@@ -29,12 +29,12 @@ class Features:
 
 
 def read_features(path: Path, graph: LayerGraph) -> Features:
-    """The arrays of ``--path_to_fv``: one for each input, by name, with as many samples each.
+    """Reads the arrays of ``--path_to_fv``: one for each input, by name, with equally many samples.
 
-    Raises ConversionError for a file that is missing or no NPZ, and with every array that is missing, has another
-    shape, or a dtype that does not convert without loss.
+    Raises ConversionError if the file does not exist or is not an NPZ file, and with every array that is missing, has
+    another shape, or has a dtype that cannot be converted without loss.
     """
-    arrays = read_npz(path, "--path_to_fv wants an NPZ of features")
+    arrays = read_npz(path, "--path_to_fv expects an NPZ file of features")
     reasons: list[str] = []
     notes: list[str] = []
     inputs: dict[str, np.ndarray] = {}
@@ -43,20 +43,22 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
         array = arrays.pop(value.name, None)
         if array is None:
             known = ", ".join(f"`{name}`" for name in [*inputs, *arrays]) or "nothing"
-            reasons.append(f"{path} has no array `{value.name}` for the model's input of that name; it holds {known}.")
+            reasons.append(f"{path} has no array for the model's input `{value.name}`; it contains {known}.")
             continue
         if not _fits(array.shape, value, sizes):
             reasons.append(
-                f"`{value.name}` in {path} has shape {list(array.shape)}; the model's input is "
-                f"{format_shape(value.shape)}, the same sizes for the same names.{_other(array.shape, value, sizes)}"
+                f"`{value.name}` in {path} has shape {list(array.shape)}, but the model's input is "
+                f"{format_shape(value.shape)}, where the same name means the same "
+                f"size.{_other(array.shape, value, sizes)}"
             )
-        elif 0 in [size for size, dim in zip(array.shape, value.shape, strict=True) if isinstance(dim, Expr)]:
-            reasons.append(f"`{value.name}` in {path} has shape {list(array.shape)}, and so has no samples.")
+        elif 0 in [size for size, dim in zip(array.shape, value.shape, strict=True) if isinstance(dim, DimExpr)]:
+            reasons.append(f"`{value.name}` in {path} has shape {list(array.shape)}, which contains no samples.")
         converted = _converted(array, value.dtype)
         if converted is None:
             reasons.append(
-                f"`{value.name}` in {path} is {array.dtype.name}, the model's input {value.dtype}, and not all of its "
-                f"values are whole numbers that {value.dtype} has; save it with astype({value.dtype!r})."
+                f"`{value.name}` in {path} is {array.dtype.name}, but the model's input is {value.dtype}, and not "
+                f"all values are integers in the range of {value.dtype}; save the array with "
+                f"astype({value.dtype!r})."
             )
         elif array.dtype.name != value.dtype:
             notes.append(
@@ -75,7 +77,7 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
 
 
 def _samples(graph: LayerGraph, sizes: Mapping[str, tuple[int, str]]) -> int:
-    """The size of the first axis of the first input that has a free one there; 1 where none has."""
+    """The first axis of the first input that has a symbolic one; 1 if there is none."""
     for value in graph.inputs:
         if value.shape and (size := sizes.get(str(value.shape[0]))) is not None:
             return size[0]
@@ -83,9 +85,9 @@ def _samples(graph: LayerGraph, sizes: Mapping[str, tuple[int, str]]) -> int:
 
 
 def _converted(array: np.ndarray, dtype: str) -> np.ndarray | None:
-    """``array`` as ``dtype`` if it has that dtype, or if it holds whole numbers all of which the dtype has."""
+    """``array`` as ``dtype`` if it has that dtype, or if all its values are integers in the range of that dtype."""
     if array.dtype.name == dtype:
-        return np.asarray(array, dtype=dtype, order="C")  # in the machine's own byte order
+        return np.asarray(array, dtype=dtype, order="C")  # in native byte order
     if array.dtype.kind not in "iufb":
         return None
     if array.dtype.kind == "f" and not np.all(np.isfinite(array) & (array == np.trunc(array))):
@@ -99,12 +101,12 @@ def _converted(array: np.ndarray, dtype: str) -> np.ndarray | None:
 
 
 def _in_range(array: np.ndarray, dtype: np.dtype) -> bool:
-    """Whether no cast to the integers ``dtype``, and none back from floats, leaves their range."""
+    """Whether all values are in the range of the integers ``dtype``, also after a cast from floats."""
     if dtype.kind in "iu" and array.size:
         limits = np.iinfo(dtype)
         return limits.min <= int(array.min()) and int(array.max()) <= limits.max
     if array.dtype.kind in "iu" and array.size:
-        # The largest integers round to the power of two above, which casts back to anything.
+        # The largest integers round up to the next power of two, which does not cast back.
         return int(array.astype(dtype).max()) <= np.iinfo(array.dtype).max
     return True
 
@@ -120,7 +122,7 @@ def _fits(shape: Sequence[int], value: Value, sizes: dict[str, tuple[int, str]])
 
 
 def _other(shape: Sequence[int], value: Value, sizes: Mapping[str, tuple[int, str]]) -> str:
-    """Which input a free dimension already has another size in."""
+    """Which input already has another size for the same symbolic dimension."""
     for size, dim in zip(shape, value.shape, strict=False):
         first, name = sizes.get(str(dim), (size, value.name))
         if first != size and name != value.name:
@@ -129,10 +131,10 @@ def _other(shape: Sequence[int], value: Value, sizes: Mapping[str, tuple[int, st
 
 
 def check_predictions(features: Features, outputs: Mapping[str, np.ndarray], column: int | None) -> list[str]:
-    """Notes on where ``predictions`` in the file are not what the reference framework computes now.
+    """Notes on ``predictions`` in the file that differ from the framework's current outputs.
 
-    ``column`` is the one that holds the score where the output has two and the file gives the score alone. Raises
-    ConversionError if there are more or fewer predictions than the model gives.
+    ``column`` is the score's column if the output has two columns and the file has only the score. Raises
+    ConversionError if their number differs from the model's.
     """
     if features.predictions is None or len(outputs) != 1:
         return []
@@ -142,16 +144,20 @@ def check_predictions(features: Features, outputs: Mapping[str, np.ndarray], col
         computed = computed[:, column]
     if given.size != computed.size or given.dtype.kind not in "iufb":
         raise ConversionError(
-            f"`predictions` in {path} has shape {list(given.shape)} and dtype {given.dtype.name} where the model gives "
-            f"{list(computed.shape)} numbers for the samples; save what it predicts of them, or leave it out."
+            f"`predictions` in {path} has shape {list(given.shape)} and dtype {given.dtype.name}, but the model "
+            f"computes {list(computed.shape)} numbers for the samples; save the model's predictions, or remove the "
+            "array."
         )
     given = given.reshape(computed.shape).astype(np.float64)
     same = (given == computed) | (np.isnan(given) & np.isnan(computed.astype(np.float64)))
     with np.errstate(invalid="ignore"):
         distance = np.where(same, 0.0, np.abs(given - computed))
     if (unlike := np.count_nonzero(~np.isfinite(distance))) > 0:
-        return [f"`predictions` in {path} are NaN or infinite in {unlike} places where the model's are not now."]
+        return [
+            f"`predictions` in {path} and the model's current outputs disagree about NaN or infinity at {unlike} "
+            "positions."
+        ]
     largest = float(np.max(distance, initial=0.0))
-    if not largest > _LARGEST_DIFFERENCE:
+    if not largest > _MAX_DIFFERENCE:
         return []
-    return [f"`predictions` in {path} differ by up to {largest:.1e} from what the model computes now."]
+    return [f"`predictions` in {path} differ by up to {largest:.1e} from the model's current outputs."]

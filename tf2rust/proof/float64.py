@@ -1,4 +1,4 @@
-"""What a model computes in float64, by ONNX' reference implementation: it shows how much float32 rounds."""
+"""Runs a model in float64 with ONNX's reference implementation, to measure the rounding of float32."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tf2rust.onnx_import.load import run_reference
 from tf2rust.onnx_import.weights import whole_model
 
 _EXPECTS_FLOAT32 = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"})
-"""Operators of quantised models, whose results are those of float32 alone."""
+"""Operators of quantised models, which are defined only in float32."""
 
 
 def in_float64(
@@ -23,14 +23,14 @@ def in_float64(
     *,
     wide: bool = True,
 ) -> dict[str, np.ndarray]:
-    """The outputs with every float32 of the model, of its weights and of ``inputs`` as float64.
+    """The outputs with all float32 values of the model, its weights and ``inputs`` converted to float64.
 
-    Without ``wide`` they are those of float32, computed in the same way. Raises ConversionError where the
-    reference implementation does not run the model.
+    Without ``wide``, the same computation in float32. Raises ConversionError if the reference implementation cannot run
+    the model.
     """
     whole = whole_model(proto, weights)
     if operators(whole.graph) & _EXPECTS_FLOAT32:
-        raise ConversionError("A quantised model has no results in float64.")
+        raise ConversionError("A quantised model cannot run in float64.")
     if not wide:
         return run_reference(whole, inputs)
     _widen(whole.graph)
@@ -38,7 +38,7 @@ def in_float64(
 
 
 def operators(graph: onnx.GraphProto) -> set[str]:
-    """The operators of a graph and of those within it."""
+    """The operators of a graph and of its subgraphs."""
     found = {node.op_type for node in graph.node}
     for node in graph.node:
         for inner in _graphs(node):

@@ -1,4 +1,4 @@
-"""The tolerance of each output, from what others compute of the same samples: ONNX Runtime, and float64."""
+"""The tolerance of each output, from other computations of the same samples: ONNX Runtime and float64."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tf2rust.proof.budget import reference_seconds
 from tf2rust.proof.float64 import in_float64, operators
 from tf2rust.proof.reference import Reference
 from tf2rust.proof.sizes import is_batched
-from tf2rust.proof.tolerance import Tolerance, distance, magnitude, plain, widened, widest
+from tf2rust.proof.tolerance import Tolerance, default_tolerance, distance, magnitude, max_bound, widened_tolerance
 
 _UNEXPLAINED = 0.1
-"""Of the largest magnitude: more than what one step of a quantised value makes."""
+"""A share of the largest magnitude: more than one step of a quantised value."""
 _FEW = 0.1
-"""Of the elements: more than are beyond a jump by chance."""
+"""A share of the elements: more than exceed a jump by chance."""
 _AS_MUCH = 10
-"""Who rounds less than this part of another's distance does not show that rounding is its cause."""
-_MAGNIFIED = "the model magnifies what float32 rounds"
+"""A rounding error below this share of a difference does not explain the difference."""
+_MAGNIFIED = "the model magnifies float32 rounding errors"
 _EXACT_SAMPLES = 4
 _ALWAYS, _IN_DOUBT = 0.5, 20.0
-"""Seconds that float64 may take (estimated): as a second opinion, and to find out who is wrong."""
-_MOST_WEIGHTS = {_ALWAYS: 1 << 20, _IN_DOUBT: 1 << 26}
+"""Seconds (estimated) that a float64 run can take: as a second opinion, and to find out which result is wrong."""
+_MAX_WEIGHTS = {_ALWAYS: 1 << 20, _IN_DOUBT: 1 << 26}
 _QUANTISED = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
 _JUMPS = frozenset(
     (
@@ -36,7 +36,7 @@ _JUMPS = frozenset(
         *("NonZero", "Unique", "Mod", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal", "Cast"),
     )
 )
-"""Operators whose results jump where their inputs differ by a rounding."""
+"""Operators whose results jump if their inputs differ by rounding."""
 
 
 Arrays = Mapping[str, np.ndarray]
@@ -44,9 +44,9 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class _Compared:
-    """By how much the reference, and ONNX' reference implementation in float32, differ from that in float64.
+    """The distances from float64 of the reference, and of ONNX's reference implementation in float32.
 
-    That implementation has faults of its own, with which it differs from the reference but not from itself.
+    The implementation has bugs that make it differ from the reference but not from itself.
     """
 
     reference: float
@@ -54,13 +54,13 @@ class _Compared:
 
 
 class Judge:
-    """Compares the reference's outputs with others; ``notes`` say who could not be asked, and who differs."""
+    """Compares the reference's outputs with others; ``notes`` say which results are missing and which differ."""
 
     def __init__(self, graph: LayerGraph, reference: Reference, answer: Answer) -> None:
         self.graph, self.reference, self.answer = graph, reference, answer
         self.notes: list[str] = []
         self.is_source_onnx = reference.source.run_is_onnx_runtime
-        self.halves = any(v.dtype == "float16" for layer in graph.layers for v in (*layer.inputs, *layer.outputs))
+        self.has_float16 = any(v.dtype == "float16" for layer in graph.layers for v in (*layer.inputs, *layer.outputs))
         self.batched = is_batched(graph)
         self.count = len(next(iter(answer.inputs.values()))) if self.batched else 1
         self._estimates: dict[int, float] = {}
@@ -68,9 +68,9 @@ class Judge:
 
     @cached_property
     def second(self) -> Mapping[str, np.ndarray]:
-        """What ONNX Runtime computes: the samples all at once or, where it is the reference itself, one by one.
+        """ONNX Runtime's outputs: for all samples at once or, if it is the reference itself, for one sample at a time.
 
-        Its kernels order their sums by the size of the batch, so the second shows how exact its first answer is.
+        Its kernels order their sums by the size of the batch, so the second run shows how exact the first is.
         """
         inputs = self.answer.inputs
         try:
@@ -86,7 +86,7 @@ class Judge:
             return {}
 
     def _seconds(self, count: int) -> float:
-        """About how long float64 takes for the first ``count`` samples."""
+        """An estimate of the seconds that float64 takes for the first ``count`` samples."""
         if count not in self._estimates:
             sizes = {
                 str(dim): size
@@ -97,16 +97,16 @@ class Judge:
         return self._estimates[count]
 
     def _weights(self) -> int:
-        """How many weights a copy in float64 would hold."""
+        """The number of weights that a float64 copy would hold."""
         return sum(array.size for array in self.reference.source.weights.values())
 
     def _first(self, array: np.ndarray, count: int) -> np.ndarray:
         return array[:count] if self.batched else array
 
     def _compared(self, name: str, seconds: float) -> _Compared | None:
-        """An output against float64 if that takes no more than ``seconds``; None if nobody computes it so.
+        """An output compared with float64, if that takes at most ``seconds``; None if it cannot be computed.
 
-        A few samples tell whether float32 rounds much; if it does, all of them tell how much.
+        A few samples show whether float32 rounds much. If it does, all samples show how much.
         """
         found = self._compared_on(name, min(_EXACT_SAMPLES, self.count), seconds)
         if found is None or self.count <= _EXACT_SAMPLES or 2 * found.reference <= self._usual(name):
@@ -114,17 +114,17 @@ class Judge:
         return self._compared_on(name, self.count, _IN_DOUBT) or found
 
     def _usual(self, name: str) -> float:
-        return plain(self.answer.outputs[name], self.halves).value
+        return default_tolerance(self.answer.outputs[name], self.has_float16).value
 
     def _compared_on(self, name: str, count: int, seconds: float) -> _Compared | None:
-        if self.halves or self._seconds(count) > seconds or self._weights() > _MOST_WEIGHTS[seconds]:
+        if self.has_float16 or self._seconds(count) > seconds or self._weights() > _MAX_WEIGHTS[seconds]:
             return None
         if count not in self._exact:
             proto, weights = self.reference.proto, self.reference.source.weights
             first = {key: self._first(array, count) for key, array in self.answer.inputs.items()}
             try:
                 found = in_float64(proto, weights, first), in_float64(proto, weights, first, wide=False)
-            except ConversionError:  # it serves as an opinion only
+            except ConversionError:  # it is only a second opinion
                 self._exact[count] = None
             else:
                 self._exact[count] = found
@@ -138,7 +138,7 @@ class Judge:
         return _Compared(own, distance(wide, narrow) or 0.0)
 
     def couples_samples(self) -> bool:
-        """Whether outputs of a batch and of its samples one by one differ by more than the order of sums explains."""
+        """Whether the outputs of a batch and of its single samples differ by more than the order of sums explains."""
         return self.is_source_onnx and any(self._coupled(name) for name, _ in self.graph.outputs)
 
     def _coupled(self, name: str) -> bool:
@@ -153,7 +153,7 @@ class Judge:
         if off > _UNEXPLAINED * magnitude(whole):
             return True
         return (
-            2 * off > widest(whole, self.halves)
+            2 * off > max_bound(whole, self.has_float16)
             and not self._jump(name, single)
             and self._rounding(name) * _AS_MUCH < off
         )
@@ -161,94 +161,96 @@ class Judge:
     def tolerance(self, name: str) -> Tolerance:
         """The tolerance of an output.
 
-        Raises ConversionError where ONNX Runtime and the source framework differ by more than can be explained.
+        Raises ConversionError if ONNX Runtime and the source framework differ by more than can be explained.
         """
         reference = self.answer.outputs[name]
-        normal = plain(reference, self.halves)
+        normal = default_tolerance(reference, self.has_float16)
         if not normal.value:
             return normal
         return self._of_onnx(name, reference) if self.is_source_onnx else self._of_framework(name, reference)
 
     def _of_onnx(self, name: str, reference: np.ndarray) -> Tolerance:
-        """Where the model is an ONNX file, ONNX Runtime is compared with itself and with float64."""
+        """For an ONNX file, compares ONNX Runtime with itself and with float64."""
         who = self.reference.framework
         off = 0.0 if self._coupled(name) else distance(reference, self.second.get(name)) or 0.0
         cause = f"{who} itself differs by {off:.1e} from its answers for one sample at a time"
-        if 2 * off > widest(reference, self.halves):
+        if 2 * off > max_bound(reference, self.has_float16):
             cause += f": {self._jump(name, self.second[name]) or _MAGNIFIED}"
         else:
             cause += " (rounding)"
         exact = self._compared(name, _ALWAYS)
         if exact is not None and exact.reference > off:
             apart = f"{who} itself differs from float64 by {exact.reference:.1e}"
-            if 2 * exact.reference <= widest(reference, self.halves):
+            if 2 * exact.reference <= max_bound(reference, self.has_float16):
                 off, cause = exact.reference, f"{apart} (rounding)"
             elif exact.rounding * _AS_MUCH >= exact.reference:
                 off, cause = exact.reference, f"{apart}: {_MAGNIFIED}"
-        return widened(name, reference, self.halves, off, cause)
+        return widened_tolerance(name, reference, self.has_float16, off, cause)
 
     def _of_framework(self, name: str, reference: np.ndarray) -> Tolerance:
-        """Where there is a source framework, ONNX Runtime on the exported graph is compared with it."""
+        """For a source framework, compares ONNX Runtime on the exported graph with it."""
         who, second = self.reference.framework, self.second.get(name)
         off = distance(reference, second)
         if off is None or second is None:
-            return plain(reference, self.halves)
+            return default_tolerance(reference, self.has_float16)
         apart = f"ONNX Runtime itself differs from {who} by {off:.1e}"
-        if 2 * off <= widest(reference, self.halves):
-            return widened(name, reference, self.halves, off, f"{apart} (rounding)")
+        if 2 * off <= max_bound(reference, self.has_float16):
+            return widened_tolerance(name, reference, self.has_float16, off, f"{apart} (rounding)")
         exact = self._compared(name, _IN_DOUBT)
         if exact is not None:
             own = exact.reference
-            if 2 * own <= widest(reference, self.halves):
+            if 2 * own <= max_bound(reference, self.has_float16):
                 self.notes.append(f"output `{name}`: {apart}, but {who} from float64 by {own:.1e} alone.")
-                return widened(name, reference, self.halves, own, f"{who} itself differs from float64 by {own:.1e}")
+                return widened_tolerance(
+                    name, reference, self.has_float16, own, f"{who} itself differs from float64 by {own:.1e}"
+                )
             if exact.rounding * _AS_MUCH >= own:
                 cause = f"{who} itself differs from float64 by {own:.1e}: {_MAGNIFIED}"
-                return widened(name, reference, self.halves, max(own, off), cause)
+                return widened_tolerance(name, reference, self.has_float16, max(own, off), cause)
         jump = self._jump(name, second)
         if jump is None or off > _UNEXPLAINED * magnitude(reference):
             raise ConversionError(self._unexplained(name, reference, second, off))
-        return widened(name, reference, self.halves, off, f"{apart}: {jump}")
+        return widened_tolerance(name, reference, self.has_float16, off, f"{apart}: {jump}")
 
     def _unexplained(self, name: str, reference: np.ndarray, second: np.ndarray, off: float) -> str:
         with np.errstate(invalid="ignore"):
             apart = np.nan_to_num(np.abs(second.astype(np.float64) - reference.astype(np.float64)), posinf=0.0)
-        place = [int(i) for i in np.unravel_index(int(np.argmax(apart)), apart.shape)]
+        index = [int(i) for i in np.unravel_index(int(np.argmax(apart)), apart.shape)]
         who = self.reference.framework
         return (
-            f"output `{name}` of the exported graph is not what the model computes: element {place} is "
-            f"{float(second[tuple(place)]):.7g} by ONNX Runtime and {float(reference[tuple(place)]):.7g} by {who}, "
-            f"{off:.1e} apart where rounding explains {widest(reference, self.halves) / 2:.1e}; "
-            "give samples like those of real use in --path_to_fv, or report this model."
+            f"output `{name}` of the exported graph differs from the model: element {index} is "
+            f"{float(second[tuple(index)]):.7g} in ONNX Runtime and {float(reference[tuple(index)]):.7g} in {who}, "
+            f"a difference of {off:.1e} where rounding explains {max_bound(reference, self.has_float16) / 2:.1e}; "
+            "give realistic samples in --path_to_fv, or report this model."
         )
 
     def _rounding(self, name: str) -> float:
-        """By how much float32 and float64 differ; 0 where that is not known."""
+        """The difference between float32 and float64; 0 if it is unknown."""
         exact = self._compared(name, _IN_DOUBT)
         return 0.0 if exact is None else exact.rounding
 
     def _jump(self, name: str, other: np.ndarray) -> str | None:
-        """Why a rounding can move the output by a step, in words; None where nothing says that it can."""
+        """Why rounding can change the output by a step, as a clause; None if nothing indicates that."""
         found = _upstream(self.reference.proto.graph, name)
         if quantised := sorted(found & _QUANTISED):
             return f"a rounding moves a quantised value ({quantised[0]}) by one step"
         reference = self.answer.outputs[name]
         with np.errstate(invalid="ignore"):
             apart = np.abs(other.astype(np.float64) - reference.astype(np.float64))
-        few = np.count_nonzero(apart > widest(reference, self.halves) / 2) <= max(1, _FEW * apart.size)
+        few = np.count_nonzero(apart > max_bound(reference, self.has_float16) / 2) <= max(1, _FEW * apart.size)
         jumps = sorted(found & _JUMPS)
-        return f"a rounding changes what {jumps[0]} gives, in a few elements" if jumps and few else None
+        return f"rounding changes the result of {jumps[0]} in a few elements" if jumps and few else None
 
 
 def _joined(samples: list[np.ndarray]) -> np.ndarray:
-    """The outputs of samples one by one as those of a batch; on one axis where their own shapes differ."""
+    """The outputs of single samples as a batch; concatenated along one axis if their shapes differ."""
     if len({sample.shape[1:] for sample in samples}) > 1 or not samples[0].ndim:
         samples = [sample.reshape(-1) for sample in samples]
     return np.concatenate(samples)
 
 
 def _upstream(graph: onnx.GraphProto, name: str) -> set[str]:
-    """The operators on which an output depends."""
+    """The operators that an output depends on."""
     makers = {output: node for node in graph.node for output in node.output}
     waiting, seen, found = [name], {name}, set[str]()
     while waiting:

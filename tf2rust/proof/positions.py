@@ -1,4 +1,4 @@
-"""Where ONNX Runtime takes another element than ONNX defines: it rounds positions to float32."""
+"""Resize nodes where ONNX Runtime selects other elements than ONNX defines: it rounds positions to float32."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from tf2rust.ops.core.dims import Expr, bind
+from tf2rust.ops.core.dims import DimExpr, bind
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.ops.image.resize import NEAREST, Resize
 
 
 @dataclass(frozen=True)
 class _Arithmetic:
-    """What positions are computed with: a number from an integer, and how near to the middle is the middle."""
+    """The arithmetic of positions: a constructor of numbers, and the tolerance of a tie."""
 
     number: Callable[[Any], Any]
     tie: float
@@ -33,14 +33,14 @@ _ONNX_RUNTIME = _Arithmetic(np.float32, 1e-6)
 def with_exact_positions(
     proto: onnx.ModelProto, graph: LayerGraph, inputs: Mapping[str, np.ndarray]
 ) -> tuple[onnx.ModelProto, list[str]]:
-    """``proto`` with Gathers in the place of those nodes of Resize of which ONNX Runtime takes other elements than ONNX
-    defines, for the sizes of ``inputs``; and the names of these nodes.
+    """Returns ``proto`` with Gathers instead of the Resize nodes for which ONNX Runtime selects other elements than
+    ONNX defines, for the sizes of ``inputs``, and the names of these nodes.
 
-    Of two elements that are equally near, the node's mode takes one. ONNX Runtime 1.32 finds positions in float32,
-    where such a position can come out beside the middle, and a whole one below itself: by ``asymmetric`` and ``floor``
-    it makes 14 elements into 4 by taking 0, 3, 6 and 10, where ONNX' formulas say 0, 3, 7 and 10.
+    If two elements are equally near, the node's mode selects one. ONNX Runtime 1.32 computes positions in float32,
+    where a tie can be missed and an integer can come out below itself: with ``asymmetric`` and ``floor`` it resizes 14
+    elements to 4 by selecting 0, 3, 6 and 10, but ONNX's formulas give 0, 3, 7 and 10.
     """
-    sizes = _free_sizes(graph, inputs)
+    sizes = _symbol_sizes(graph, inputs)
     wanted = {}
     for output, layers in _by_output(graph).items():
         exact = {layer.axis: elements(layer, sizes, _EXACT) for layer in layers}
@@ -63,9 +63,9 @@ def with_exact_positions(
 
 
 def elements(layer: Resize, sizes: Mapping[str, int], arithmetic: _Arithmetic = _EXACT) -> list[int]:
-    """Which elements of its axis the layer takes where the free dimensions have these sizes; none if one is unknown."""
+    """The elements of its axis that the layer reads for these ``sizes``; empty if a size is unknown."""
     before, after = (bind(value.shape[layer.axis], sizes) for value in (layer.x, layer.y))
-    if isinstance(before, Expr) or isinstance(after, Expr) or before == 0:
+    if isinstance(before, DimExpr) or isinstance(after, DimExpr) or before == 0:
         return []
     positions = [_position(layer, at, before, after, arithmetic.number) for at in range(after)]
     nearest = [_nearest(position, layer.interpolation, arithmetic.tie) for position in positions]
@@ -73,7 +73,7 @@ def elements(layer: Resize, sizes: Mapping[str, int], arithmetic: _Arithmetic = 
 
 
 def _position(layer: Resize, at: int, before: int, after: int, number: Callable[[Any], Any]) -> Any:
-    """Where an element of the result lies in the input, by the formulas of ONNX."""
+    """The position in the input of an element of the result, by ONNX's formulas."""
     n, size, i, half = number(before), number(after), number(at), number(Fraction(1, 2))
     numerator, denominator = layer.scale or (after, before)
     scale = number(numerator) / number(denominator)
@@ -84,7 +84,7 @@ def _position(layer: Resize, at: int, before: int, after: int, number: Callable[
             return (i + half) / scale - half
         case "HalfPixelSymmetric":
             offset = n / number(2) * (number(1) - size / (scale * n))
-            if number is np.float32:  # ONNX Runtime goes on in float64
+            if number is np.float32:  # ONNX Runtime continues in float64
                 return np.float32(float(offset) + (at + 0.5) / float(scale) - 0.5)
             return offset + (i + half) / scale - half
         case "AlignCorners":
@@ -107,13 +107,13 @@ def _nearest(position: Any, mode: str, tie: float) -> int:
     return below + int(up[mode])
 
 
-def _free_sizes(graph: LayerGraph, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:
+def _symbol_sizes(graph: LayerGraph, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:
     given = [(dim, inputs[v.name].shape[axis]) for v in graph.inputs for axis, dim in enumerate(v.shape)]
-    return {str(dim): size for dim, size in given if isinstance(dim, Expr) and dim == Expr.symbol(str(dim))}
+    return {str(dim): size for dim, size in given if isinstance(dim, DimExpr) and dim == DimExpr.symbol(str(dim))}
 
 
 def _by_output(graph: LayerGraph) -> dict[str, list[Resize]]:
-    """The layers that take the nearest elements, one for each axis of a node, by what the node makes."""
+    """The nearest-neighbour layers by the output of their node, one for each axis."""
     found: dict[str, list[Resize]] = defaultdict(list)
     last = {layer.anchor: layer.y.name for layer in graph.layers}
     for layer in graph.layers:
@@ -123,7 +123,7 @@ def _by_output(graph: LayerGraph) -> dict[str, list[Resize]]:
 
 
 def _gather(graph: onnx.GraphProto, node: onnx.NodeProto, wanted: Mapping[int, list[int]]) -> None:
-    """Appends what takes these elements of each axis of the node's input for its output."""
+    """Appends nodes that gather these elements along each axis of the node's input."""
     value, last = node.input[0], list(wanted)[-1]
     for axis, indices in wanted.items():
         made = node.output[0] if axis == last else f"{node.output[0]}/exact/{axis}"

@@ -1,4 +1,4 @@
-"""What comes with every crate as its proof: inputs, what the source framework computed of them, and tolerances."""
+"""The test data of a crate: inputs, reference outputs and tolerances."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Proof:
-    """Samples of every input and output by name, and how far each output may be off.
+    """Samples of every input and output by name, and the tolerance of each output.
 
-    ``reference`` names who computed the outputs. Where the batch is free, axis 0 of every array counts the samples;
-    otherwise there is one sample. ``reasons`` says in words where each tolerance comes from.
+    ``reference`` names the framework that computed the outputs. If the batch is symbolic, axis 0 of every array is the
+    sample; otherwise there is one sample. ``reasons`` explains each tolerance.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -28,7 +28,7 @@ class Proof:
         return next(iter(self.inputs.values())).shape[0] if self.batched else 1
 
     def features(self) -> dict[str, np.ndarray]:
-        """``testdata/features.npz``: one flattened row for each sample; dtypes are kept."""
+        """The arrays of ``testdata/features.npz``: one flattened row per sample, with the original dtypes."""
         arrays = {}
         for prefix, group in (("inputs", self.inputs), ("predictions", self.outputs)):
             for name, array in group.items():
@@ -37,5 +37,5 @@ class Proof:
 
 
 def features_key(prefix: str, name: str, count: int) -> str:
-    """``inputs`` where there is one input, ``inputs_<name>`` where there are more; the same for ``predictions``."""
+    """``inputs`` for a single input, ``inputs_<name>`` for several; the same for ``predictions``."""
     return prefix if count == 1 else f"{prefix}_{name}"

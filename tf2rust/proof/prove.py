@@ -1,4 +1,4 @@
-"""Proving a conversion: the samples are run, and every output gets its tolerance."""
+"""Runs the samples, and determines the tolerance of every output."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tf2rust.proof.features import Features, check_predictions
 from tf2rust.proof.judge import Judge
 from tf2rust.proof.proof import Proof
 from tf2rust.proof.reference import Reference
-from tf2rust.proof.shown import shown_little
 from tf2rust.proof.sizes import is_batched
+from tf2rust.proof.weak_samples import weak_samples
 from tf2rust.source import Source
 
 
 def prove(source: Source, graph: LayerGraph, features: Features | None, column: int | None) -> tuple[Proof, list[str]]:
-    """The proof of ``graph`` on the samples in ``features``, or on seeded ones, and notes.
+    """The proof of ``graph`` on the samples in ``features`` or on seeded samples, and notes.
 
-    ``column`` of the output holds the score of a binary classifier. Raises ConversionError where nobody runs the model,
-    and where those who do differ by more than can be explained.
+    ``column`` is the output column with the score of a binary classifier. Raises ConversionError if no framework can
+    run the model, or if frameworks differ by more than can be explained.
     """
     reference = Reference(source)
     answer = answer_seeded(graph, reference) if features is None else answer_given(features, graph, reference)
@@ -30,18 +30,19 @@ def prove(source: Source, graph: LayerGraph, features: Features | None, column: 
     if features is not None:
         notes += [*features.notes, *check_predictions(features, answer.outputs, column)]
     if reference.why is not None:
-        notes.append(f"{reference.framework} computed what the crate is proven against: {reference.why}")
+        notes.append(f"{reference.framework} computed the reference outputs: {reference.why}")
     for name, value in graph.outputs:
         array = answer.outputs[name]
         if array.dtype.name != value.dtype:
             raise ConversionError(
-                f"output `{name}` is {value.dtype} in the graph but {array.dtype.name} when run; report this model."
+                f"output `{name}` is {value.dtype} in the graph, but {array.dtype.name} at run time; report this model."
             )
     judge = Judge(graph, reference, answer)
     batched = is_batched(graph) and not judge.couples_samples()
     if is_batched(graph) and not batched:
         notes.append(
-            "the samples of a batch decide about each other's outputs, so that the crate's tests keep them together."
+            "the outputs of a sample depend on the other samples of its batch, so the crate's tests run all "
+            "samples in one batch."
         )
     tolerances = {name: judge.tolerance(name) for name, _ in graph.outputs}
     ordered = {name: answer.outputs[name] for name, _ in graph.outputs}
@@ -54,4 +55,4 @@ def prove(source: Source, graph: LayerGraph, features: Features | None, column: 
         batched,
     )
     notes += [tolerance.note for tolerance in tolerances.values() if tolerance.note is not None]
-    return proof, [*notes, *judge.notes, *shown_little(proof)]
+    return proof, [*notes, *judge.notes, *weak_samples(proof)]

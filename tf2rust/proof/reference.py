@@ -1,4 +1,4 @@
-"""What others compute of the samples: the source framework, ONNX Runtime, ONNX' reference implementation."""
+"""Reference outputs: from the source framework, ONNX Runtime, or ONNX's reference implementation."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Reference:
-    """Who says what the model computes.
+    """Computes the reference outputs.
 
-    That is the source framework; for an ONNX file it is ONNX Runtime, or ONNX' reference implementation where ONNX
-    Runtime does not open the model. ``notes`` tell of nodes that stand for others, as ONNX Runtime departs from the
-    specification.
+    For an ONNX file, the reference is ONNX Runtime, or ONNX's reference implementation if ONNX Runtime cannot open the
+    model; otherwise it is the source framework. ``notes`` report nodes that were replaced because ONNX Runtime departs
+    from the specification.
     """
 
     def __init__(self, source: Source) -> None:
@@ -36,30 +36,30 @@ class Reference:
     def why(self) -> str | None:
         """Why ONNX Runtime is not the reference of an ONNX file; None if it is, and for other sources.
 
-        The model is opened when this is first asked for, not before the budget of the samples has been checked: opening
-        alone may take twice the size of the weights.
+        Opening the model can take twice the size of its weights, so it is opened at the first access, after the budget
+        of the samples was checked.
         """
         return self.refused if self.source.run_is_onnx_runtime else None
 
     @cached_property
     def refused(self) -> str | None:
-        """Why ONNX Runtime does not open the model; None if it does."""
+        """Why ONNX Runtime cannot open the model; None if it can."""
         try:
             self.runtime.open()
         except NotRunError as error:
-            return f"ONNX Runtime does not open the model ({error.said})."
+            return f"ONNX Runtime cannot open the model ({error.said})."
         return None
 
     @property
     def framework(self) -> str:
-        return self.source.framework if self.why is None else f"ONNX' reference implementation {onnx.__version__}"
+        return self.source.framework if self.why is None else f"ONNX's reference implementation {onnx.__version__}"
 
     @property
     def is_onnx_runtime(self) -> bool:
         return self.source.run_is_onnx_runtime and self.why is None
 
     def run(self, inputs: Arrays, seconds: float | None = None) -> dict[str, np.ndarray]:
-        """The outputs by name; raises ConversionError where the model does not run.
+        """The outputs by name. Raises ConversionError if the model cannot run.
 
         ONNX Runtime is stopped after ``seconds``.
         """
@@ -70,18 +70,20 @@ class Reference:
         return {name: np.asarray(array) for name, array in self.source.run(inputs).items()}
 
     def takes_exact_positions(self, graph: LayerGraph, inputs: Arrays) -> bool:
-        """Whether some Resize takes the elements that ONNX defines for ``inputs`` from now on: the outputs change."""
+        """Replaces Resize nodes that select other elements than ONNX defines for ``inputs``. Returns whether the
+        outputs change.
+        """
         self.proto, names = with_exact_positions(self.proto, graph, inputs)
         if not names:
             return False
         self.runtime = OnnxRuntime(self.proto, self.source.weights)
         self.notes += [
-            f"node `{name}`: ONNX Runtime rounds positions to float32 and so takes other elements than ONNX defines; "
-            "the crate is proven against those that ONNX defines."
+            f"node `{name}`: ONNX Runtime rounds positions to float32 and therefore selects other elements than "
+            "ONNX defines; the crate follows ONNX."
             for name in names
         ]
         return self.source.run_is_onnx_runtime
 
     def give_up_onnx_runtime(self, error: ConversionError) -> None:
-        """Lets ONNX' reference implementation compute, as ONNX Runtime raises ``error`` on all inputs there are."""
+        """Switches to ONNX's reference implementation, because ONNX Runtime raises ``error`` for all inputs."""
         self.why = error.reasons[0]

@@ -1,4 +1,4 @@
-"""The samples on which a conversion is proven where the user gives none: seeded ones that suit the model."""
+"""Seeded samples that suit the model, for conversions without user samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tf2rust.ops.control.layers import Repeat
+from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.dims import bind
 from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.ops.elementwise.cast import Cast
@@ -16,26 +16,26 @@ from tf2rust.proof.budget import elements, is_within
 from tf2rust.proof.sizes import SAMPLES, Sizes, batch_of, candidates
 
 SEED = 20_240_229
-_LARGEST_FEATURES = 1 << 20  # elements of seeded features; large inputs get fewer samples
+_MAX_ELEMENTS = 1 << 20  # elements of seeded features; large inputs get fewer samples
 
 
 def with_batch(graph: LayerGraph, sizes: Sizes) -> Sizes:
-    """``sizes`` and, where the batch is free, how many samples there are: fewer of large ones."""
+    """``sizes`` and, if the batch is symbolic, the number of samples, which is smaller for large samples."""
     batch = batch_of(graph)
     if batch is None:
         return sizes
     width = sum(elements(value, {**sizes, batch: 1}) for value in graph.inputs)
-    count = max(2, min(SAMPLES, _LARGEST_FEATURES // max(width, 1)))
+    count = max(2, min(SAMPLES, _MAX_ELEMENTS // max(width, 1)))
     while count > 1 and not is_within(graph, {**sizes, batch: count}):
         count //= 2
     return {**sizes, batch: count}
 
 
 def seeded_inputs(graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool = False) -> dict[str, np.ndarray]:
-    """Random inputs, always the same: indices within their tables, other integers small, floats standard normal.
+    """Deterministic random inputs: indices within their tables, other integers small, floats from a standard normal.
 
-    ``sizes`` are those of all free dimensions; ``ones`` makes every integer that is no index a 1, which suits as the
-    size of an axis, as a number of steps and as a place in nearly everything.
+    ``sizes`` are those of all symbolic dimensions. ``ones`` sets every integer that is not an index to 1, which is a
+    valid axis size, number of steps and position for nearly every model.
     """
     given = with_batch(graph, next(candidates(graph))) if sizes is None else sizes
     rng = np.random.default_rng(SEED)
@@ -51,8 +51,8 @@ def seeded_inputs(graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool =
     return arrays
 
 
-def has_free_integers(graph: LayerGraph) -> bool:
-    """Whether an input holds integers of which it is not known what they index."""
+def has_value_integers(graph: LayerGraph) -> bool:
+    """Whether an input holds integers that are not known to be indices."""
     tables = _index_limits(graph, {})
     return any(np.dtype(value.dtype).kind in "iu" and value not in tables for value in graph.inputs)
 
@@ -69,7 +69,7 @@ def _random(rng: np.random.Generator, dtype: str, shape: Sequence[int], limit: i
 
 
 def _index_limits(graph: LayerGraph, sizes: Mapping[str, int]) -> dict[Value, int]:
-    """The smallest axis that each input's elements index, where that is known."""
+    """For each input that holds indices, the smallest axis that it indexes."""
     readers = graph.consumers()
     limits: dict[Value, int] = {}
     for source in graph.inputs:
@@ -85,9 +85,7 @@ def _index_limits(graph: LayerGraph, sizes: Mapping[str, int]) -> dict[Value, in
                 if isinstance(layer, (Cast, Reshape, Transpose)):
                     waiting += layer.outputs
                 inner = (
-                    zip(layer.body.inputs, layer.inputs, strict=False)
-                    if isinstance(layer, Repeat)
-                    else layer.captured()
+                    zip(layer.body.inputs, layer.inputs, strict=False) if isinstance(layer, Loop) else layer.captured()
                 )
                 waiting += [own for own, given in inner if given is value]
     return limits

@@ -1,10 +1,10 @@
-"""Sizes for the free dimensions of seeded samples: which are tried, and what those that work have in common."""
+"""Sizes for the symbolic dimensions of seeded samples: candidates, and what the sizes that work have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tf2rust.ops.core.dims import Expr, bind, symbols
+from tf2rust.ops.core.dims import Dim, DimExpr, bind, symbols
 from tf2rust.ops.core.layer import Layer, LayerGraph
 from tf2rust.ops.indexing.slice import Slice
 from tf2rust.ops.shape.pad import Pad
@@ -12,18 +12,18 @@ from tf2rust.ops.shape.pad import Pad
 Sizes = Mapping[str, int]
 
 SAMPLES = 16
-"""The size of the batch, where it is free."""
+"""The size of a symbolic batch."""
 _SIZES = (9, 33, 65, 32, 8, 16, 64, 129, 128, 224, 256, 257, 512, 513, 5, 3, 2, 4, 1)
-"""Odd sizes first: with them what a stride or a window leaves over is tried as well."""
-_MOST_APART = 3
-"""Free dimensions up to which they get sizes of their own."""
+"""Odd sizes come first: they also test the remainders of strides and windows."""
+_MAX_DISTINCT = 3
+"""The maximum number of symbolic dimensions that get distinct sizes."""
 
 
 def batch_of(graph: LayerGraph) -> str | None:
-    """The free dimension that axis 0 of all inputs and outputs is, and no other axis is; None if there is none."""
+    """The symbolic dimension that is axis 0 of all inputs and outputs, and no other axis; None if there is none."""
     values = [*graph.inputs, *(v for _, v in graph.outputs)]
     first = {v.shape[0] if v.shape else None for v in values}
-    if len(first) != 1 or not isinstance(batch := next(iter(first)), Expr):
+    if len(first) != 1 or not isinstance(batch := next(iter(first)), DimExpr):
         return None
     if any(batch.symbols() & symbols(v.shape[1:]) for v in values):
         return None
@@ -31,30 +31,30 @@ def batch_of(graph: LayerGraph) -> str | None:
 
 
 def is_batched(graph: LayerGraph) -> bool:
-    """Whether axis 0 of all inputs and outputs counts the samples."""
+    """Whether axis 0 of all inputs and outputs is the sample."""
     return batch_of(graph) is not None
 
 
-def free_dimensions(graph: LayerGraph) -> list[str]:
-    """The names of the free dimensions of the inputs but for the batch, in order."""
+def symbolic_dimensions(graph: LayerGraph) -> list[str]:
+    """The names of the inputs' symbolic dimensions except for the batch, in order."""
     batch = batch_of(graph)
     found = [name for value in graph.inputs for dim in value.shape for name in sorted(symbols([dim]))]
     return [name for name in dict.fromkeys(found) if name != batch]
 
 
 def candidates(graph: LayerGraph) -> Iterator[Sizes]:
-    """The sizes to try for the free dimensions other than the batch, the likeliest to suit first.
+    """Sizes to try for the symbolic dimensions other than the batch, the most promising first.
 
-    First come those with which no tensor is known to be empty, as images are that windows do not fit into, and no layer
-    takes more than there is, as of a table of positions. Of each size a few dimensions get multiples before they get
-    the same, which would hide that two of them were confused.
+    The first sizes make no tensor empty (such as an image smaller than a window) and keep indices within their tables
+    (such as position embeddings). With few dimensions, each size is first tried in distinct multiples, because equal
+    sizes would hide that two dimensions were confused.
     """
-    free = free_dimensions(graph)
-    if not free:
+    symbolic = symbolic_dimensions(graph)
+    if not symbolic:
         yield {}
         return
     others = []
-    for sizes in (sizes for size in _SIZES for sizes in _spread(free, size)):
+    for sizes in (sizes for size in _SIZES for sizes in _spread(symbolic, size)):
         if _suits(graph, sizes):
             yield sizes
         else:
@@ -62,11 +62,11 @@ def candidates(graph: LayerGraph) -> Iterator[Sizes]:
     yield from others
 
 
-def _spread(free: Sequence[str], size: int) -> list[Sizes]:
-    same = dict.fromkeys(free, size)
-    if not 1 < len(free) <= _MOST_APART:
+def _spread(symbolic: Sequence[str], size: int) -> list[Sizes]:
+    same = dict.fromkeys(symbolic, size)
+    if not 1 < len(symbolic) <= _MAX_DISTINCT:
         return [same]
-    return [{name: size * factor for factor, name in enumerate(free, start=1)}, same]
+    return [{name: size * factor for factor, name in enumerate(symbolic, start=1)}, same]
 
 
 def _suits(graph: LayerGraph, sizes: Sizes) -> bool:
@@ -74,14 +74,14 @@ def _suits(graph: LayerGraph, sizes: Sizes) -> bool:
 
 
 def _layer_suits(layer: Layer, sizes: Sizes) -> bool:
-    """Whether nothing is known that the layer lacks if the free dimensions have these sizes."""
+    """Whether the layer can run with these sizes, as far as is known."""
 
-    def within(dim: int | Expr, lowest: int) -> bool:
+    def within(dim: Dim, lowest: int) -> bool:
         try:
             known = bind(dim, sizes)
         except ZeroDivisionError:
             return False
-        return isinstance(known, Expr) or known >= lowest
+        return isinstance(known, DimExpr) or known >= lowest
 
     if isinstance(layer, Slice):
         parts = zip(layer.x.shape, layer.y.shape, layer.starts, layer.steps, strict=True)
@@ -93,7 +93,9 @@ def _layer_suits(layer: Layer, sizes: Sizes) -> bool:
 
 
 def further(sizes: Sizes) -> Iterator[Sizes]:
-    """Larger sizes than those that work, odd multiples of ever smaller powers of two: which power must divide them?"""
+    """Larger sizes than those that work: odd multiples of decreasing powers of two, to find which power must divide
+    them.
+    """
     size = min(sizes.values(), default=1)
     power = 1
     while size % (2 * power) == 0:
@@ -104,7 +106,9 @@ def further(sizes: Sizes) -> Iterator[Sizes]:
 
 
 def multiple(worked: Sequence[Sizes], failed: Sequence[Sizes]) -> int | None:
-    """The power of two that divides all sizes that worked, and not all of any that failed; None if there is none."""
+    """The power of two that divides all sizes that worked, but not all sizes of any failed attempt; None if there is
+    none.
+    """
     power = 1 << 20
     while power > 1:
         if all(_divides(power, sizes) for sizes in worked):

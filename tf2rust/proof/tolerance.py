@@ -1,4 +1,4 @@
-"""How far the crate may be from the reference."""
+"""The tolerances of the crate's outputs."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 import numpy as np
 
 RELATIVE_TOLERANCE = 1e-5
-_WIDEST = 10
-"""By what factor a tolerance may grow where rounding alone is the cause: to 1e-4."""
+_MAX_FACTOR = 10
+"""The factor by which a tolerance can grow if rounding is the only cause: up to 1e-4."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far an output may be off, in words why, and a note where that is more than usual."""
+    """The tolerance of an output, its reason, and a note if it is larger than usual."""
 
     value: float
     reason: str
     note: str | None = None
 
 
-def relative_tolerance(halves: bool) -> float:
-    """What part of the largest magnitude a result may be off.
+def relative_tolerance(has_float16: bool) -> float:
+    """The tolerance relative to the largest magnitude.
 
-    ``halves``: it is of float16, or computed from what was; who computes rounds at other places, and a last place is
-    much.
+    ``has_float16`` says that the model uses float16: implementations round at different steps, and a unit in the last
+    place is large.
     """
-    return float(np.finfo(np.float16).eps) if halves else RELATIVE_TOLERANCE
+    return float(np.finfo(np.float16).eps) if has_float16 else RELATIVE_TOLERANCE
 
 
 def magnitude(array: np.ndarray) -> float:
@@ -35,20 +35,20 @@ def magnitude(array: np.ndarray) -> float:
     return max(1.0, float(finite.max(initial=0.0)))
 
 
-def usual(reference: np.ndarray, halves: bool) -> float:
-    """1e-5 · max(1, max|reference|), of a model on float16 1e-3 of it; 0 for what is exact."""
+def default_bound(reference: np.ndarray, has_float16: bool) -> float:
+    """1e-5 · max(1, max|reference|), or 1e-3 for models with float16; 0 for exact dtypes."""
     if reference.dtype.kind != "f" or not reference.size:
         return 0.0
-    return relative_tolerance(halves) * magnitude(reference)
+    return relative_tolerance(has_float16) * magnitude(reference)
 
 
-def widest(reference: np.ndarray, halves: bool) -> float:
-    """The largest tolerance that rounding explains without more being known."""
-    return _WIDEST * usual(reference, halves)
+def max_bound(reference: np.ndarray, has_float16: bool) -> float:
+    """The largest tolerance that rounding alone explains."""
+    return _MAX_FACTOR * default_bound(reference, has_float16)
 
 
 def distance(reference: np.ndarray, other: np.ndarray | None) -> float | None:
-    """The largest difference of finite elements; None where the two cannot be compared."""
+    """The largest difference of finite elements; None if the arrays cannot be compared."""
     if other is None or other.shape != reference.shape or other.dtype.kind not in "iufb":
         return None
     with np.errstate(invalid="ignore"):
@@ -56,17 +56,19 @@ def distance(reference: np.ndarray, other: np.ndarray | None) -> float | None:
     return float(np.max(apart[np.isfinite(apart)], initial=0.0))
 
 
-def plain(reference: np.ndarray, halves: bool) -> Tolerance:
-    """The usual tolerance."""
-    value = usual(reference, halves)
+def default_tolerance(reference: np.ndarray, has_float16: bool) -> Tolerance:
+    """The default tolerance."""
+    value = default_bound(reference, has_float16)
     if not value:
-        return Tolerance(0.0, "it is exact")
-    return Tolerance(value, f"{'1e-3' if halves else '1e-5'} of the largest magnitude, or of 1")
+        return Tolerance(0.0, "the output is exact")
+    return Tolerance(value, f"{'1e-3' if has_float16 else '1e-5'} of the largest magnitude, or of 1")
 
 
-def widened(name: str, reference: np.ndarray, halves: bool, off: float, cause: str) -> Tolerance:
-    """Twice ``off``, if that is more than the usual tolerance; ``cause`` is a clause that says who is that far off."""
-    normal = plain(reference, halves)
+def widened_tolerance(name: str, reference: np.ndarray, has_float16: bool, off: float, cause: str) -> Tolerance:
+    """Twice ``off`` if that is more than the default tolerance; ``cause`` is a clause that says which result is that
+    far off.
+    """
+    normal = default_tolerance(reference, has_float16)
     if 2 * off <= normal.value:
         return normal
     note = f"output `{name}`: tolerance {2 * off:.1e} instead of {normal.value:.1e}, because {cause}."

@@ -1,4 +1,4 @@
-"""Putting a folder of results in the place of an earlier one: all of it or nothing, and the user's files stay."""
+"""Replaces a folder of results atomically, and keeps the user's files."""
 
 from tf2rust.publish.publish import Published, check_target, publish
 

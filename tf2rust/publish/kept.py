@@ -1,4 +1,4 @@
-"""What the user added to an earlier result or changed in it: it is carried over into the new one."""
+"""Carries files that the user added to or changed in an earlier result over into the new one."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tf2rust.publish.marker import MARKER, digest, walk
 from tf2rust.publish.staging import is_staging
 
 _CACHE_TAG = "CACHEDIR.TAG"
-"""What cargo puts into the folder of what it builds. Such a folder may hold gigabytes: it is moved, not copied."""
+"""The file that cargo puts into its build folders. These can have gigabytes, so they are moved instead of copied."""
 
 
 def carry_over(
     old: Path, new: Path, written: Mapping[str, str], keep: Collection[str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Copies into ``new`` each file of ``old`` that is not as it was ``written``; build products are left.
+    """Copies into ``new`` each file of ``old`` that differs from what was ``written``, except build products.
 
-    Only those parts of ``old`` are looked at that ``new`` has, if ``new`` lies in it. A file that ``new`` has too is
-    copied as ``NAME.old``, or takes its place if it is one to ``keep``. Gives the changed files that are kept, and the
-    new names of the others.
+    If ``new`` is inside ``old``, only those parts of ``old`` are compared that ``new`` has. A file that ``new`` has too
+    is copied as ``NAME.old``, or replaces the new file if it is one to ``keep``. Returns the changed files that were
+    kept, and the new names of the others.
     """
     kept: list[str] = []
     renamed: dict[str, str] = {}
@@ -48,7 +48,7 @@ def carry_over(
 
 
 def move_build_products(old: Path, new: Path) -> None:
-    """Moves the folders of ``old`` that cargo builds in to where they were."""
+    """Moves cargo's build folders from ``old`` to the same paths in ``new``."""
     for here, folders, _ in walk(old):
         for name in [name for name in folders if _is_cache(here / name)]:
             folders.remove(name)
@@ -58,9 +58,9 @@ def move_build_products(old: Path, new: Path) -> None:
 
 
 def _entries(folder: Path, parts: Collection[str] | None) -> Iterator[str]:
-    """The files, links and empty folders in ``folder`` but its marker, build products and staging folders.
+    """The files, links and empty folders in ``folder``, except for its marker, build products and staging folders.
 
-    Only those in its ``parts``, where they are given.
+    If ``parts`` are given, only entries in these.
     """
     for here, folders, files in walk(folder):
         if here == folder:
@@ -81,13 +81,13 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _unused(name: str, folders: Collection[Path]) -> str:
-    """``NAME.old``, or ``NAME.old-2``, …: what is in none of the folders."""
+    """``NAME.old``, or ``NAME.old-2``, …: a name that none of the folders has."""
     names = (f"{name}.old" + (f"-{i}" if i > 1 else "") for i in itertools.count(1))
     return next(found for found in names if not any(os.path.lexists(folder / found) for folder in folders))
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Links ``target`` to the contents of ``source``, or copies them where the file system has no such links."""
+    """Hard-links ``target`` to ``source``, or copies it if the file system has no hard links."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:

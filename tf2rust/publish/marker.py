@@ -1,4 +1,4 @@
-"""``.tf2rust``: the file by which a folder is known to be ours, and its contents to be as they were written.
+"""``.tf2rust``: the file that marks a folder as written by tf2rust, with the hashes of its contents.
 
 {"version": 1, "tf2rust": "0.1.0", "files": {"rust_generated_code/Cargo.toml": "<SHA-256>", …}}
 """
@@ -15,20 +15,20 @@ from tf2rust import __version__
 
 MARKER = ".tf2rust"
 _VERSION = 1
-_LARGEST = 64 << 20
-"""The bytes up to which a marker is read."""
+_MAX_SIZE = 64 << 20
+"""The maximum size of a marker in bytes."""
 
 
 def write_marker(folder: Path, files: Mapping[str, str]) -> None:
-    """Marks ``folder`` as ours; ``files`` are the SHA-256 of what it holds, by path."""
+    """Marks ``folder``; ``files`` are the SHA-256 hashes of its files, by path."""
     content = {"version": _VERSION, "tf2rust": __version__, "files": dict(sorted(files.items()))}
     (folder / MARKER).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def read_marker(folder: Path) -> dict[str, str] | None:
-    """The files that were written into ``folder``, by path; None if it is not marked as ours."""
+    """The files that were written into ``folder``, by path; None if it has no marker."""
     path = folder / MARKER
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_SIZE:
         return None
     try:
         content = json.loads(path.read_text("utf-8"))
@@ -40,7 +40,7 @@ def read_marker(folder: Path) -> dict[str, str] | None:
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file; of a link, of where it points."""
+    """The SHA-256 of a file, or of a link's target path."""
     found = hashlib.sha256()
     if path.is_symlink():
         found.update(os.fsencode(os.readlink(path)))
@@ -52,12 +52,12 @@ def digest(path: Path) -> str:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file in ``folder`` but the marker, by path."""
+    """The SHA-256 of every file in ``folder`` except the marker, by path."""
     return {name: digest(folder / name) for name in files_in(folder) if name != MARKER}
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """``os.walk``, but a folder that cannot be read is an error: its contents must not pass for absent."""
+    """``os.walk``, except that an unreadable folder is an error, so that its contents do not count as absent."""
 
     def fail(error: OSError) -> None:
         raise error

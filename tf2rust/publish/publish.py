@@ -1,4 +1,4 @@
-"""Writes a result beside its place and puts it there in one step."""
+"""Writes a result to a staging folder and moves it into place in one step."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from tf2rust.publish.staging import is_staging, staging_folder
 from tf2rust.publish.swap import put, restore, take_back
 
 _REFUSALS = (OSError, ValueError, RuntimeError)
-"""What Python raises of a path or a disk: ValueError of a NUL in it, RuntimeError of links that go round in circles."""
+"""Errors that Python raises for paths and disks: ValueError for a NUL, RuntimeError for circular links."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """What became of files that the user had changed: those that stay as they are, and the new names of the others."""
+    """Files that the user had changed: those that were kept, and the new names of the others."""
 
     kept: list[str]
     renamed: dict[str, str]
 
     def notes(self) -> list[str]:
-        """A sentence on each file."""
+        """One sentence per file."""
         return [
-            *(f"{name} was edited and stays as it is; delete it to have it written anew." for name in self.kept),
-            *(f"{name} was edited; what it held is now in {new}." for name, new in self.renamed.items()),
+            *(f"{name} was edited and is kept; delete it to have it written again." for name in self.kept),
+            *(f"{name} was edited; the edited file is now {new}." for name, new in self.renamed.items()),
         ]
 
 
 def check_target(folder: Path) -> None:
-    """Refuses a folder that holds anything but an earlier result, or that cannot be written.
+    """Raises ConversionError if the folder contains anything but an earlier result, or is not writable.
 
-    What a killed conversion moved aside is brought back first.
+    First restores what a killed conversion moved aside.
     """
     try:
         _check(resolved(folder))
@@ -46,11 +46,11 @@ def check_target(folder: Path) -> None:
 
 
 def publish(folder: Path, fill: Callable[[Path], None], keep: Collection[str] = ()) -> Published:
-    """Puts what ``fill`` writes into an empty folder where ``folder`` is.
+    """Moves what ``fill`` writes into an empty folder to ``folder``.
 
-    Files that the user added to an earlier result stay. A file that the user changed and that is to be written again
-    stays if it is in ``keep``; else it is renamed. Raises ConversionError, having changed nothing, if the disk is full
-    or refuses. After any other exception, ``folder`` is either what it was or what it was to become.
+    Files that the user added to an earlier result are kept. A file that the user changed and that is written again is
+    kept if it is in ``keep``, and renamed otherwise. Raises ConversionError if the disk is full or an access is denied,
+    and then changes nothing. After any other exception, ``folder`` is either the old or the new result.
     """
     try:
         target = resolved(folder)
@@ -73,13 +73,13 @@ def publish(folder: Path, fill: Callable[[Path], None], keep: Collection[str] = 
 
 
 def resolved(folder: Path) -> Path:
-    """``folder`` with links and ``..`` in the path above it resolved."""
+    """``folder`` with links and ``..`` in its parent path resolved."""
     folder = folder.absolute()
     return folder.resolve() if folder.name in ("", "..") else folder.parent.resolve() / folder.name
 
 
 def _check(folder: Path) -> dict[str, str] | None:
-    """The files of an earlier result in ``folder``, as they were written; None if it is not there or empty."""
+    """The files of an earlier result in ``folder``, as they were written; None if it is absent or empty."""
     if folder.is_symlink():
         raise ConversionError(
             f"{folder} is a symbolic link to {os.readlink(folder)}; give --path_to_save the folder itself."
@@ -88,33 +88,33 @@ def _check(folder: Path) -> dict[str, str] | None:
         folder.lstat()
     nearest = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     if not nearest.is_dir():
-        raise ConversionError(f"{nearest} is not a folder; give --path_to_save a folder that is new or in a folder.")
+        raise ConversionError(f"{nearest} is not a folder; give --path_to_save a new folder or a path inside a folder.")
     if nearest != folder and not os.access(nearest, os.W_OK | os.X_OK):
-        raise ConversionError(f"{nearest} is read-only, so {folder} cannot be made; choose another --path_to_save.")
+        raise ConversionError(f"{nearest} is read-only, so {folder} cannot be created; choose another --path_to_save.")
     restore(folder)
     if not folder.is_dir():
         return None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConversionError(f"{folder} is read-only; give --path_to_save another folder.")
+        raise ConversionError(f"{folder} is read-only; choose another --path_to_save.")
     names = sorted(path.name for path in folder.iterdir() if not is_staging(path))
     written = read_marker(folder)
     if names and written is None:
         raise ConversionError(
-            f"{folder} holds other things ({', '.join(names[:3])}) and no {MARKER}, by which this version of tf2rust "
-            "knows its own; give --path_to_save an empty or a new folder."
+            f"{folder} contains other files ({', '.join(names[:3])}) and no {MARKER}, which marks the output of "
+            "this version of tf2rust; give --path_to_save an empty or a new folder."
         )
     for name in sorted({name.split("/")[0] for name in written or ()}):
         restore(folder / name)
         if (folder / name).is_symlink():
-            raise ConversionError(f"{folder / name} is a symbolic link; delete it, or put the folder itself there.")
+            raise ConversionError(f"{folder / name} is a symbolic link; delete it, or replace it by the folder itself.")
     return written
 
 
 def _put(staging: Path, target: Path) -> None:
-    """Puts ``staging`` where ``target`` is or, if ``target`` must stay, its parts one by one: all of them or none.
+    """Moves ``staging`` to ``target`` or, if ``target`` must stay, moves its parts one by one: all of them or none.
 
-    Only if the process is killed between two parts is one new and the other old; each is whole then, and has the
-    user's files.
+    Only if the process is killed between two parts, one is new and the other old. Each part is complete then, and has
+    the user's files.
     """
     if staging.parent != target:
         put(staging, target)
@@ -138,7 +138,7 @@ def _is(path: Path, inode: int) -> bool:
 
 
 def _inherit_mode(staging: Path, target: Path) -> None:
-    """Gives ``staging``, which nobody else may read so far, the mode of ``target`` or that of a new folder."""
+    """Gives ``staging``, which is private so far, the mode of ``target`` or of a new folder."""
     like = target if target.is_dir() else next((path for path in staging.iterdir() if path.is_dir()), None)
     if like is not None:
         shutil.copymode(like, staging)
@@ -146,4 +146,4 @@ def _inherit_mode(staging: Path, target: Path) -> None:
 
 def _unwritable(folder: Path, error: Exception) -> ConversionError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return ConversionError(f"{folder} cannot be written ({reason}); check --path_to_save and the free space.")
+    return ConversionError(f"{folder} cannot be written ({reason}); check --path_to_save and the free disk space.")

@@ -1,4 +1,4 @@
-"""The folder that a result is written to before it is put in its place."""
+"""The folder that a result is written to before it is moved into place."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 from tf2rust.publish.marker import read_marker, write_marker
 
 STAGING_FILE = "TF2RUST_STAGING_FILE"
-"""The environment variable that names a file which gets the path of each staging folder, ended by a NUL.
+"""The environment variable with the path of a file that gets the path of each staging folder, ended by a NUL.
 
-A path may hold any other byte, newlines too. Whoever may kill this process learns from it what to delete.
+A path can contain any other byte, including newlines. A process that kills this one reads the file to clean up.
 """
 _STALE = 24 * 60 * 60
-"""The seconds after which nobody writes to a staging folder any more."""
+"""The age in seconds at which a staging folder counts as abandoned."""
 _INSIDE = ".tf2rust-"
 
 
@@ -29,19 +29,19 @@ def is_staging(path: Path) -> bool:
 
 
 def is_replaceable(target: Path) -> bool:
-    """Whether an existing folder can be replaced as a whole, which a mount point cannot.
+    """Whether an existing folder can be replaced as a whole; a mount point cannot.
 
-    The folder in which the user stands is not to be pulled from under them; its contents are replaced.
+    The user's current folder is not replaced either; only its contents are.
     """
     return os.access(target.parent, os.W_OK | os.X_OK) and not os.path.ismount(target) and target != Path.cwd()
 
 
 @contextlib.contextmanager
 def staging_folder(target: Path) -> Iterator[Path]:
-    """An empty folder on the file system of ``target``, marked as ours: beside it, or in it if it must stay.
+    """An empty, marked folder on the file system of ``target``: beside it, or inside it if it must stay.
 
-    It is deleted in the end with whatever is in it. The folders above ``target`` that had to be made for it stay only
-    if ``target`` is there then.
+    It is deleted at the end, with all its contents. Parent folders that were created for ``target`` stay only if
+    ``target`` exists then.
     """
     inside = target.is_dir() and not is_replaceable(target)
     made = [] if inside else _make(target.parent)
@@ -54,7 +54,7 @@ def staging_folder(target: Path) -> Iterator[Path]:
             write_marker(folder, {})
             yield folder
         finally:
-            with contextlib.suppress(OSError):  # what cannot be deleted now is stale tomorrow
+            with contextlib.suppress(OSError):  # What cannot be deleted now counts as abandoned tomorrow.
                 shutil.rmtree(folder)
     finally:
         if not target.is_dir():
@@ -64,7 +64,7 @@ def staging_folder(target: Path) -> Iterator[Path]:
 
 
 def _make(folder: Path) -> list[Path]:
-    """Makes ``folder`` and those above it that are missing; gives those it made, the innermost first."""
+    """Creates ``folder`` and its missing parents; returns the created ones, innermost first."""
     made: list[Path] = []
     missing = [path for path in (folder, *folder.parents) if not path.is_dir()]
     try:
@@ -85,7 +85,7 @@ def _register(folder: Path) -> None:
 
 
 def _remove_stale(where: Path, prefix: str) -> None:
-    """Deletes what conversions that were killed left behind."""
+    """Deletes staging folders of killed conversions."""
     for path in where.glob(f"{glob.escape(prefix)}????????"):
         with contextlib.suppress(OSError):
             if read_marker(path) is not None and time.time() - path.stat().st_mtime > _STALE:

@@ -1,4 +1,4 @@
-"""One folder put in the place of another: in one step where the system has one."""
+"""Exchanges two folders, atomically if the system supports it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # Linux, <linux/fs.h>
 _RENAME_SWAP = 2  # macOS, <sys/stdio.h>
 _NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
-"""Errors of a system or a file system that does not know how to exchange."""
+"""The errors of systems and file systems that cannot exchange paths."""
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchanges two folders or files in one step that nothing can interrupt; False where the system cannot."""
+    """Exchanges two folders or files atomically; False if the system cannot."""
     names = os.fsencode(one), os.fsencode(other)
     if os.name != "posix":
         return False
@@ -42,9 +42,9 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def put(new: Path, target: Path) -> None:
-    """Puts ``new`` where ``target`` is, and what was there, if anything, where ``new`` was.
+    """Moves ``new`` to ``target``, and what was there, if anything, to ``new``.
 
-    If that takes two steps and the second fails, the first is undone; if the process is killed between them,
+    If that takes two steps and the second fails, the first is undone. If the process is killed between them,
     :func:`restore` undoes it.
     """
     if not os.path.lexists(target):
@@ -74,9 +74,9 @@ def take_back(new: Path, target: Path) -> None:
 
 
 def restore(target: Path) -> None:
-    """Undoes what a killed process left of :func:`put`: brings back what was moved aside, if nothing took its place.
+    """Undoes an interrupted :func:`put`: moves the old folder back if nothing replaced it.
 
-    Only what is marked as ours is touched, or lies in a folder that is.
+    Only touches folders that tf2rust has marked, or that are inside one.
     """
     for aside in sorted(target.parent.glob(f"{glob.escape(_aside(target))}????????")):
         if read_marker(aside) is None and read_marker(target.parent) is None:

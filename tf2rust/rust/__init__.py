@@ -1,1 +1,1 @@
-"""Rust as a tree: what generated code is made of, and how it is printed."""
+"""Rust as a syntax tree, and its printer."""

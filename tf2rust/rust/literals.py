@@ -42,7 +42,7 @@ RUST_TYPES = {
     "uint64": "u64",
     "bool": "bool",
 }
-"""The types of tensors by their names in NumPy."""
+"""The Rust types of tensor elements by NumPy dtype."""
 
 
 def rust_type(dtype: str) -> str:
@@ -51,7 +51,7 @@ def rust_type(dtype: str) -> str:
 
 
 def rust_number(value: object, dtype: str) -> str:
-    """A number of a NumPy dtype as a Rust expression of its type."""
+    """A number of a NumPy dtype as a Rust expression of that type."""
     if dtype == "bool":
         return str(bool(value)).lower()
     if dtype == "float32":
@@ -65,9 +65,9 @@ def rust_number(value: object, dtype: str) -> str:
 
 
 def rust_str(text: str) -> str:
-    """``text`` as a Rust string literal; whatever does not print is escaped.
+    """``text`` as a Rust string literal with escapes for characters that do not print.
 
-    A lone surrogate, which no string of Rust holds, becomes the replacement character.
+    A lone surrogate, which Rust strings cannot contain, becomes the replacement character.
     """
     text = re.sub("[\ud800-\udfff]", "\ufffd", text)
     escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -75,18 +75,18 @@ def rust_str(text: str) -> str:
 
 
 def rust_comment(text: str) -> str:
-    """``text`` for a comment: one line, and nothing in it that the compiler, rustdoc or a terminal would act on."""
+    """``text`` for a comment: one line without anything that the compiler, rustdoc or a terminal interprets."""
     plain = "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
     return plain.replace("*/", "*\\/").replace("/*", "/\\*").replace("`", "'").strip()
 
 
 def rust_struct(name: str, fields: Mapping[str, str]) -> str:
-    """A Rust struct with these expressions in its fields; a variable that is called like its field stands for both."""
+    """A Rust struct literal with these field expressions; a variable with its field's name is written once."""
     return f"{name} {{ {', '.join(key if key == value else f'{key}: {value}' for key, value in fields.items())} }}"
 
 
 def rust_list(items: object) -> str:
-    """A Rust array of plain numbers, nested as ``items`` is."""
+    """A Rust array of numbers, nested like ``items``."""
     if isinstance(items, (tuple, list)):
         return f"[{', '.join(rust_list(i) for i in items)}]"
     return str(items)

@@ -1,4 +1,4 @@
-"""Rust trees as lines of text, as rustfmt would break them (``use_small_heuristics = "Max"``)."""
+"""Prints Rust trees with rustfmt's line breaks (``use_small_heuristics = "Max"``)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tf2rust.rust.tree import (
     Block,
     Call,
     Comment,
-    Do,
     Expr,
+    ExprStmt,
     Field,
     Group,
     Item,
@@ -32,13 +32,13 @@ from tf2rust.rust.tree import (
 WIDTH = 100
 INDENT = 4
 _SHORT = 10
-"""The bytes of items so short that several stand in one line of a list."""
+"""The maximum width of items that share lines in a list."""
 _TALL = 5
-"""The lines of a call from which on rustfmt tries nothing else."""
+"""The number of lines of a call from which on rustfmt tries no other layout."""
 
 
 def lines(stmts: Iterable[Stmt], indent: int) -> list[str]:
-    """The lines of a block whose statements stand at ``indent``, with their margins."""
+    """The lines of a block whose statements have this ``indent``, including the margin."""
     found: list[str] = []
     for stmt in stmts:
         found += [f"{' ' * indent}{line}" if line else "" for line in _statement(stmt, indent)]
@@ -46,7 +46,7 @@ def lines(stmts: Iterable[Stmt], indent: int) -> list[str]:
 
 
 def _statement(stmt: Stmt, indent: int) -> list[str]:
-    """The lines of a statement at ``indent``, without that margin."""
+    """The lines of a statement at ``indent``, without the margin."""
     match stmt:
         case Blank():
             return [""]
@@ -56,7 +56,7 @@ def _statement(stmt: Stmt, indent: int) -> list[str]:
             return _bound(pattern, value, indent)
         case Assign(target, value, operator):
             return layout(value, indent, f"{target} {operator} ", ";")
-        case Do(value):
+        case ExprStmt(value):
             return layout(value, indent, "", ";")
         case Block(keyword, head, body, otherwise, pattern):
             before = f"{keyword} " if pattern is None else f"{keyword} {pattern} in "
@@ -69,7 +69,7 @@ def _statement(stmt: Stmt, indent: int) -> list[str]:
 
 
 def _bound(pattern: Expr, value: Expr, indent: int) -> list[str]:
-    """``let pattern = value;``: the value on the next line if it fits there alone, the pattern broken if it must be."""
+    """``let pattern = value;``, with the value on the next line if it fits there, or with a broken pattern."""
     head = f"let {pattern} ="
     single = f"{head} {value};"
     room = WIDTH - _reserved(value, 2 if len(_chain(value, 0)) > 1 else 0)
@@ -90,17 +90,17 @@ def _bound(pattern: Expr, value: Expr, indent: int) -> list[str]:
 
 
 def _prefers_next_line(here: Sequence[str], below: Sequence[str]) -> bool:
-    """Whether rustfmt puts a value of several lines below the ``let`` of a variable, instead of behind it."""
+    """Whether rustfmt puts a multi-line value below the ``let`` instead of after it."""
     opens = any(here[0].endswith(bracket) and not below[0].endswith(bracket) for bracket in "([{")
     return opens or len(here) > len(below) + 1
 
 
 def layout(value: Expr, indent: int, before: str = "", after: str = "") -> list[str]:
-    """The lines of an expression at ``indent``, without that margin, with text in front of it and behind it.
+    """The lines of an expression at ``indent``, without the margin, between the text ``before`` and ``after``.
 
-    ``f(a, b)?;`` becomes ``f(``, ``    a,``, ``    b,``, ``)?;``; the parts are broken in turn. What is all that
-    stands in a bracket is opened with it: ``f(&[``. The last call of a chain goes to the next line if that saves lines,
-    and so does the divisor of a quotient. A struct literal that a method is called on is opened first.
+    ``f(a, b)?;`` becomes ``f(``, ``a,``, ``b,`` and ``)?;``, and the parts are broken in turn. The only item of a
+    bracket is opened with it: ``f(&[``. The last call of a chain goes to the next line if that saves lines, and so does
+    the divisor of a quotient. A struct literal with a method call is opened first.
     """
     single = f"{before}{value}{after}"
     chain = _chain(value, INDENT - width(before))
@@ -117,7 +117,7 @@ def layout(value: Expr, indent: int, before: str = "", after: str = "") -> list[
     if len(chain) > 1 and _bracket(chain[-1]) is None:
         return [f"{before}{chain[0]}", *(f"    {line}" for line in _links(chain[1:], indent + INDENT, after))]
     opened = _opened(bracket, indent, before, after)
-    # A bracket within the last must have room for what closes both.
+    # A nested last bracket needs room for both closing brackets.
     is_wide = indent + width(opened[0]) > room - (3 if opened[0].endswith("([") else 0)
     if len(chain) > 1 and (len(opened) < _TALL or is_wide):
         last = _link(chain[-1], indent + INDENT, after)
@@ -128,7 +128,7 @@ def layout(value: Expr, indent: int, before: str = "", after: str = "") -> list[
 
 
 def _links(chain: Sequence[Expr], indent: int, after: str) -> list[str]:
-    """The lines of all links of a chain, each of which has lines of its own."""
+    """The lines of a chain with one link per line."""
     found: list[str] = []
     for i, link in enumerate(chain):
         found += _link(link, indent, after if i + 1 == len(chain) else "")
@@ -136,7 +136,7 @@ def _links(chain: Sequence[Expr], indent: int, after: str) -> list[str]:
 
 
 def _link(value: Expr, indent: int, after: str) -> list[str]:
-    """The lines of a link of a chain, for whose ``?`` rustfmt reserves a column."""
+    """The lines of a link of a chain; rustfmt reserves a column for its ``?``."""
     single = f"{value}{after}"
     if indent + width(single) <= WIDTH - _reserved(value, 1):
         return [single]
@@ -145,15 +145,15 @@ def _link(value: Expr, indent: int, after: str) -> list[str]:
 
 
 def _is_block(value: Expr) -> bool:
-    """Whether a method of what is opened stands below its closing bracket: of a struct literal, or a call."""
+    """Whether a method call goes below the closing bracket: after a struct literal or a call."""
     return isinstance(value.base if isinstance(value, Try) else value, (Struct, Call))
 
 
 def _on_block(root: Expr, call: Expr, indent: int, before: str, after: str) -> list[str]:
-    """A struct literal or a call, opened, and the call of a method of it."""
+    """An opened struct literal or call, followed by a method call on it."""
     bracket, arguments = _bracket(root), _bracket(call)
     found = [f"{before}{root}"] if bracket is None else _opened(bracket, indent, before, "")
-    # rustfmt counts the last line of the root twice; it looks for better only if the call is short.
+    # rustfmt counts the last line of the root twice, and looks for alternatives only if the call is short.
     if arguments is not None and 2 * indent + width(f"}}{call}{after}") >= WIDTH:
         opened = _opened(arguments, indent, "", after)
         if len(opened) >= _TALL:
@@ -162,13 +162,13 @@ def _on_block(root: Expr, call: Expr, indent: int, before: str, after: str) -> l
 
 
 def _reserved(value: Expr, columns: int) -> int:
-    """The columns that rustfmt keeps free where ``value`` ends in ``?``."""
+    """The columns that rustfmt reserves if ``value`` ends in ``?``."""
     return columns if isinstance(value, Try) else 0
 
 
 @dataclass(frozen=True)
 class _Bracket:
-    """The last bracket of an expression that has anything in it: what is in front, the parts, and what is behind."""
+    """The last non-empty bracket of an expression: the text before it, its items, and the text after it."""
 
     head: str
     parts: list[tuple[str, Expr]]
@@ -176,7 +176,7 @@ class _Bracket:
     is_call: bool = False
     is_tuple: bool = False
     fills: bool = False
-    """Whether several short parts may share a line."""
+    """Whether several short items can share a line."""
 
 
 def _bracket(value: Expr) -> _Bracket | None:
@@ -213,7 +213,7 @@ def _behind(bracket: _Bracket | None, tail: str) -> _Bracket | None:
 
 
 def _opened(bracket: _Bracket, indent: int, before: str, after: str) -> list[str]:
-    """The bracket opened: each of its parts on lines of its own, or all that is in it."""
+    """The opened bracket: each item on its own lines, or its only item."""
     head, tail = before + bracket.head, bracket.tail + after
     if len(bracket.parts) == 1 and (bracket.is_call or bracket.is_tuple):
         ((_, part),) = bracket.parts
@@ -226,13 +226,13 @@ def _opened(bracket: _Bracket, indent: int, before: str, after: str) -> list[str
         return [head, *filled([str(part) for _, part in bracket.parts], indent), tail]
     found = [head]
     for name, part in bracket.parts:
-        comma = "" if name == ".." else ","  # none may follow the base of a struct
+        comma = "" if name == ".." else ","  # not allowed after the base of a struct
         found += [f"    {line}" for line in layout(part, indent + INDENT, name, comma)]
     return [*found, tail]
 
 
 def _opens_with_its_bracket(part: Expr) -> bool:
-    """Whether a bracket that ``part`` fills is opened together with that of ``part``."""
+    """Whether a bracket that contains only ``part`` is opened together with the bracket of ``part``."""
     while isinstance(part, (Prefix, Try)):
         part = part.base
     match part:
@@ -244,7 +244,7 @@ def _opens_with_its_bracket(part: Expr) -> bool:
 
 
 def _is_simple(part: Expr) -> bool:
-    """Whether several such arguments may share a line of an opened call."""
+    """Whether such arguments can share a line of an opened call."""
     match part:
         case Token() | Item():
             return True
@@ -254,7 +254,7 @@ def _is_simple(part: Expr) -> bool:
 
 
 def _chain(value: Expr, short: int) -> list[Expr]:
-    """``a.b.c(d)?`` as ``a``, ``.b``, ``.c(d)?``; a root of at most ``short`` columns is one with what follows it."""
+    """``a.b.c(d)?`` as ``a``, ``.b``, ``.c(d)?``; a root of at most ``short`` columns is joined with the next link."""
     if not isinstance(value, (Method, Try)):
         return [value]
     links: list[Expr] = []
@@ -283,7 +283,7 @@ def _joined(base: Expr, link: Expr) -> Expr:
 
 
 def total(terms: Sequence[str], before: str = "", after: str = "") -> str:
-    """The sum of ``terms`` at an indent of 8, each on a line of its own where one line has no room for all."""
+    """The sum of ``terms`` at an indent of 8, on one line if it fits, otherwise with one term per line."""
     single = f"{' + '.join(terms) or '0'}{after}"
     if 8 + len(before + single) <= WIDTH:
         return before + single
@@ -293,9 +293,9 @@ def total(terms: Sequence[str], before: str = "", after: str = "") -> str:
 
 
 def constant(items: Sequence[Expr], head: str, prefix: str = "") -> str:
-    """``head = [a, b];``, with ``prefix`` in front of the list, where it stands at the margin.
+    """``head = [a, b];`` at the margin, with ``prefix`` before the list.
 
-    A list that fits no line has one item on each, or is filled into lines if all items are short.
+    A list that does not fit on a line has one item per line, or is filled if all items are short.
     """
     line = f"{prefix}[{', '.join(map(str, items))}];"
     if width(f"{head} = {line}") <= WIDTH:
@@ -310,7 +310,7 @@ def constant(items: Sequence[Expr], head: str, prefix: str = "") -> str:
 
 
 def use(path: str, names: Sequence[str]) -> str:
-    """``use path::{a, b};``, the names sorted and filled into lines."""
+    """``use path::{a, b};``, with the names sorted and filled into lines."""
     if len(names) == 1:
         return f"use {path}::{names[0]};"
     names = sorted(names)
@@ -321,10 +321,12 @@ def use(path: str, names: Sequence[str]) -> str:
 
 
 def filled(items: Sequence[str], indent: int) -> list[str]:
-    """``items`` with commas behind them in the lines of a list at ``indent``; rustfmt leaves their last column free."""
+    """``items`` with trailing commas, filled into the lines of a list at ``indent``; rustfmt leaves the last column
+    empty.
+    """
     found: list[str] = []
     for i, item in enumerate(items):
-        comma = i + 1 < len(items)  # that of the last item is allowed in the last column
+        comma = i + 1 < len(items)  # the comma of the last item can use the last column
         if found and indent + width(found[-1]) + 1 + width(item) + comma < WIDTH:
             found[-1] += f" {item},"
         else:
@@ -333,7 +335,7 @@ def filled(items: Sequence[str], indent: int) -> list[str]:
 
 
 def width(text: str) -> int:
-    """The columns that ``text`` takes: two for each wide character of East Asian scripts, none for a combining one."""
+    """The columns of ``text``: two for each wide East Asian character, none for a combining one."""
     if text.isascii():
         return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

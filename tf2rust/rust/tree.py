@@ -1,7 +1,7 @@
-"""Expressions and statements of Rust.
+"""Rust expressions and statements.
 
-The tree has the forms that generated code needs and no others. Each node knows its text on one line;
-``tf2rust.rust.printer`` breaks what is too long.
+The tree has only the forms that generated code needs. Each node knows its text on one line; ``tf2rust.rust.printer``
+breaks long lines.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Expr:
         raise NotImplementedError
 
     def children(self) -> Sequence[Expr]:
-        """The expressions that this one consists of, in the order of its text."""
+        """The subexpressions, in the order of the text."""
         return ()
 
     def walk(self) -> Iterator[Expr]:
-        """This expression and all that are in it."""
+        """This expression and all its subexpressions."""
         yield self
         for child in self.children():
             yield from child.walk()
@@ -48,11 +48,11 @@ class Expr:
 
 
 Operand = Expr | int | str
-"""What may stand for an expression: a number, a truth value, or the text of a name or literal."""
+"""Anything that can be used as an expression: a number, a bool, or the text of a name or literal."""
 
 
 def expr(operand: Operand) -> Expr:
-    """The expression that ``operand`` stands for."""
+    """``operand`` as an expression."""
     if isinstance(operand, bool):
         return Token("true" if operand else "false")
     return operand if isinstance(operand, Expr) else Token(str(operand))
@@ -74,9 +74,9 @@ class Token(Expr):
 
 @dataclass(frozen=True)
 class Item(Expr):
-    """An item of a crate by its path, such as ``tf_layers::nn::Dense``, perhaps with ``tail`` behind it (``::Relu``).
+    """An item of a crate by its path, such as ``tf_layers::nn::Dense``, optionally with ``tail`` after it (``::Relu``).
 
-    A type is imported and written by its name. A function is written with its module in front, which is imported.
+    A type is imported and written by its name. A function is written with its module, which is imported.
     """
 
     path: str
@@ -204,14 +204,14 @@ class Tuple(Group):
 
 @dataclass(frozen=True)
 class Struct(Expr):
-    """``type { name: value, ..base }``; a field whose value is the variable of its name is written once."""
+    """``type { name: value, ..base }``; a variable with its field's name is written once."""
 
     type: Expr
     fields: tuple[tuple[str, Expr], ...]
     base: Expr | None = None
 
     def parts(self) -> list[tuple[str, Expr]]:
-        """The fields and the base, each with the text in front of its expression."""
+        """The fields and the base, each with the text before its expression."""
         parts = [("" if str(value) == name else f"{name}: ", value) for name, value in self.fields]
         return parts if self.base is None else [*parts, ("..", self.base)]
 
@@ -226,7 +226,7 @@ class Struct(Expr):
 
 @dataclass(frozen=True)
 class Binary(Expr):
-    """``left operator right``; for ``..`` without the blanks. Operands stand in no brackets."""
+    """``left operator right``, without spaces for ``..``. Operands get no parentheses."""
 
     left: Expr
     operator: str
@@ -246,7 +246,7 @@ def array(items: Sequence[Operand]) -> Array:
 
 
 def tuple_(items: Sequence[Operand]) -> Expr:
-    """``(a, b)``, or what alone there is."""
+    """``(a, b)``, or the only item."""
     return Tuple(_all(items)) if len(items) != 1 else expr(items[0])
 
 
@@ -275,23 +275,23 @@ def _listed(items: Sequence[Expr]) -> str:
 
 
 class Stmt:
-    """A statement, a comment or a line without anything."""
+    """A statement, a comment or a blank line."""
 
     def exprs(self) -> Iterator[Expr]:
-        """All expressions in it but for patterns."""
+        """All expressions in it, except for patterns."""
         return iter(())
 
 
 @dataclass(frozen=True)
 class Comment(Stmt):
-    """``// text``; a line alone if there is no text."""
+    """``// text``; a blank comment line if there is no text."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Blank(Stmt):
-    """A line without anything."""
+    """A blank line."""
 
 
 @dataclass(frozen=True)
@@ -306,7 +306,7 @@ class Let(Stmt):
 
 
 @dataclass(frozen=True)
-class Do(Stmt):
+class ExprStmt(Stmt):
     """``value;``"""
 
     value: Expr
@@ -330,7 +330,7 @@ class Assign(Stmt):
 
 @dataclass(frozen=True)
 class Block(Stmt):
-    """``head { body }``, where ``head`` is a word and the expressions behind it: ``for x in y``, ``while x``.
+    """``head { body }``, where ``head`` is a keyword and its expressions: ``for x in y``, ``while x``.
 
     ``otherwise`` is the block of an ``else``.
     """
@@ -340,7 +340,7 @@ class Block(Stmt):
     body: tuple[Stmt, ...]
     otherwise: tuple[Stmt, ...] | None = None
     pattern: Expr | None = field(default=None)
-    """That of a ``for``."""
+    """The pattern of a ``for``."""
 
     def exprs(self) -> Iterator[Expr]:
         yield from self.head.walk()
@@ -365,5 +365,5 @@ def names_in(stmts: Sequence[Stmt]) -> set[str]:
 
 
 def items_in(value: Expr) -> list[Item]:
-    """The items that an expression names."""
+    """The items in an expression."""
     return [node for node in value.walk() if isinstance(node, Item)]

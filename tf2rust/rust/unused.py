@@ -1,19 +1,19 @@
-"""Variables that nothing reads are not defined."""
+"""Removes definitions of variables that are never read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tf2rust.rust.tree import Blank, Block, Call, Do, Expr, Item, Let, Method, Stmt, Token, Try, Tuple, names_in
+from tf2rust.rust.tree import Blank, Block, Call, Expr, ExprStmt, Item, Let, Method, Stmt, Token, Try, Tuple, names_in
 
 _VIEWS = frozenset({"into_view", "reshape", "to_view", "view"})
 
 
 def without_unused(stmts: Sequence[Stmt]) -> list[Stmt]:
-    """The statements without definitions of variables that are not read; a call that does something stays.
+    """The statements without unread variables. Calls with an effect stay.
 
-    Every variable has a name of its own.
+    Every variable must have a unique name.
     """
     found = list(stmts)
     while True:
@@ -27,7 +27,7 @@ def _reduced(stmts: Sequence[Stmt], read: set[str]) -> list[Stmt]:
     found: list[Stmt] = []
     for stmt in stmts:
         kept = _kept(stmt, read)
-        # Where definitions were, no blank lines are left in front of or beside others.
+        # No blank lines stay at the beginning or next to each other where definitions were removed.
         if kept is not None and not (isinstance(kept, Blank) and (not found or isinstance(found[-1], Blank))):
             found.append(kept)
     return found
@@ -42,11 +42,11 @@ def _kept(stmt: Stmt, read: set[str]) -> Stmt | None:
     pattern = _pattern(stmt.pattern, read)
     if pattern is not None:
         return replace(stmt, pattern=pattern)
-    return None if _only_looks(stmt.value) else Do(_effect(stmt.value))
+    return None if _only_looks(stmt.value) else ExprStmt(_effect(stmt.value))
 
 
 def _pattern(pattern: Expr, read: set[str]) -> Expr | None:
-    """The pattern with ``_`` for what is not read; None if nothing of it is."""
+    """The pattern with ``_`` for unread names; None if all names are unread."""
     if isinstance(pattern, Tuple):
         items = tuple(_pattern(item, read) or Token("_") for item in pattern.items)
         return None if all(item == Token("_") for item in items) else Tuple(items)
@@ -56,13 +56,13 @@ def _pattern(pattern: Expr, read: set[str]) -> Expr | None:
 
 
 def _effect(value: Expr) -> Expr:
-    """What of an expression may have an effect: what it takes a view of, as far as it does."""
+    """The part of an expression that can have an effect: the base of a view, if it has one."""
     inner = value.base if isinstance(value, Try) else value
     return _effect(inner.base) if isinstance(inner, Method) and inner.name in _VIEWS else value
 
 
 def _only_looks(value: Expr) -> bool:
-    """Whether an expression has no effect but its value: a view of what there is, or a dimension."""
+    """Whether an expression only computes a value without an effect: a view or a dimension."""
     value = _effect(value)
     while isinstance(value, Try):
         value = value.base

@@ -86,7 +86,7 @@ class Npz(Front):
         proto, graph = self._model
         if rng.random() < 0.3:
             enter("constants")
-            bind_constants(proto, read_npz(path, "--constants wants an NPZ of arrays by input name"))
+            bind_constants(proto, read_npz(path, "--constants expects an NPZ file of arrays by input name"))
             return
         enter("features")
         features = read_features(path, graph)

@@ -28,12 +28,12 @@ REFUSED = {
     "an_operator_inside": (
         Graph([node("Loop", ["m", "", "x"], ["z"], body=RANDOM)], ["z"], ONLY_X),
         "node `node/s1` in the body of `node/z` (Loop): RandomNormalLike() is not supported: "
-        "no rule knows this operator",
+        "no rule supports this operator",
     ),
     "an_operator_further_inside": (
         Graph([node("Loop", ["m", "", "x"], ["z"], body=AROUND)], ["z"], ONLY_X),
         "node `node/s1` in the body of `node/s2` (Loop) in the body of `node/z` (Loop): "
-        "RandomNormalLike() is not supported: no rule knows this operator",
+        "RandomNormalLike() is not supported: no rule supports this operator",
     ),
     "no_end": (
         Graph([node("Loop", ["", "c", "x"], ["z"], body=COUNTING)], ["z"], ONLY_X),

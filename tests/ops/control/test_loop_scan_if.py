@@ -179,7 +179,7 @@ NODES = {
         [node("Scan", ["x", "y", "u", "v"], ["p", "q", "all", "us"], body=TWO_STATES, num_scan_inputs=2)],
         ["p", "all"],
         [{"x": X, "y": Y, "u": ROWS, "v": ROWS + 1}],
-        free={"x": ["n", 3], "y": ["n", 3], "u": ["t", "n", 3], "v": ["t", "n", 3]},
+        symbolic={"x": ["n", 3], "y": ["n", 3], "u": ["t", "n", 3], "v": ["t", "n", 3]},
     ),
     "scan_8": Graph(
         [

@@ -9,7 +9,7 @@ from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
 from tests.ops.conftest import Outcomes
 from tf2rust.ops.conv.conv import Conv
 from tf2rust.ops.conv.window import Window
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import DimExpr
 from tf2rust.ops.core.layer import Value
 
 layers = keras.layers
@@ -127,7 +127,7 @@ def test_when_multiplications_are_saved(
     assert isinstance(channels, int)
     given: dict[str, tuple[int, ...]] = {"strides": (1,) * rank, "dilations": (1,) * rank, **options}
     window = Window(kernel, given["strides"], given["dilations"], ((0, 0),) * rank)
-    x = Value("x", "float32", (Expr.symbol("n"), *(Expr.symbol("t") if d is None else d for d in shape)))
+    x = Value("x", "float32", (DimExpr.symbol("n"), *(DimExpr.symbol("t") if d is None else d for d in shape)))
     y = Value("y", "float32", (x.shape[0], *window.output(x.shape[1:-1]), 64))
     conv = Conv(kernel=np.zeros((*kernel, channels, 64)), window=window, inputs=[x], outputs=[y])
     assert conv.winograd == expected

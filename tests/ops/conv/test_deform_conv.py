@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import check_node, floats, free, named, node
+from tests.ops.nodes import check_node, floats, named, node, symbolic
 
 IMAGE, KERNEL = floats(2, 4, 6, 5), floats(6, 4, 3, 2, seed=3)
 
@@ -17,7 +17,7 @@ def _offset(height: int, width: int, sets: int = 1, taps: int = 6) -> np.ndarray
 
 TABLE_NAME = "deform_conv"
 NODES = {
-    "plain": node("DeformConv", free(IMAGE, 0), KERNEL, free(_offset(4, 4), 0), by_reference=True),
+    "plain": node("DeformConv", symbolic(IMAGE, 0), KERNEL, symbolic(_offset(4, 4), 0), by_reference=True),
     "bias": node("DeformConv", IMAGE, KERNEL, _offset(4, 4), floats(6), by_reference=True),
     "mask": node(
         "DeformConv", IMAGE, KERNEL, _offset(4, 4), None, np.abs(floats(2, 6, 4, 4, seed=8)), by_reference=True

@@ -16,7 +16,7 @@ def _odd(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.normal(0, 2, (shape[0], 7, 10, shape[3]))
 
 
-FREE = In((None, None, 4), feed=_odd)
+SYMBOLIC = In((None, None, 4), feed=_odd)
 OPTIONS = {
     "plain": {},
     "strides": {"strides": 2},
@@ -32,7 +32,7 @@ TABLE: dict[str, Case] = {
         )
         for padding in ("valid", "same")
         for name, options in OPTIONS.items()
-        for size, given in (("fixed", X), ("free", FREE))
+        for size, given in (("fixed", X), ("free", SYMBOLIC))
         if (size, name) != ("free", "dilation")  # TensorFlow pads for it itself, which --dim is wanted for
     },
     **{
@@ -43,7 +43,7 @@ TABLE: dict[str, Case] = {
         )
         for padding in ("valid", "same")
         for strides in (1, 2)
-        for size, given in (("fixed", X), ("free", FREE))
+        for size, given in (("fixed", X), ("free", SYMBOLIC))
     },
     **{
         f"separable_{padding}_{size}": case(
@@ -52,7 +52,7 @@ TABLE: dict[str, Case] = {
             becomes="DepthwiseConv2D Conv2D",
         )
         for padding in ("valid", "same")
-        for size, given in (("fixed", X), ("free", FREE))
+        for size, given in (("fixed", X), ("free", SYMBOLIC))
     },
     **{
         f"{kind.lower()}_{padding}_{strides}_{size}": case(
@@ -63,10 +63,12 @@ TABLE: dict[str, Case] = {
         for kind in ("Max", "Average")
         for padding in ("valid", "same")
         for strides in (1, 2, 4)
-        for size, given in (("fixed", X), ("free", FREE))
+        for size, given in (("fixed", X), ("free", SYMBOLIC))
     },
     "conv2d_groups": case(lambda x: layers.Conv2D(6, 3, groups=2)(x), X, becomes="Conv2D"),
-    "pointwise_strides_free": case(lambda x: layers.Conv2D(6, 1, strides=2, padding="same")(x), FREE, becomes="Conv2D"),
+    "pointwise_strides_free": case(
+        lambda x: layers.Conv2D(6, 1, strides=2, padding="same")(x), SYMBOLIC, becomes="Conv2D"
+    ),
     "residual_free": case(
         lambda x: layers.Add()(
             [
@@ -75,12 +77,12 @@ TABLE: dict[str, Case] = {
                 layers.Conv2D(6, 3, strides=2)(layers.ZeroPadding2D(1)(x)),
             ]
         ),
-        FREE,
+        SYMBOLIC,
         becomes="Conv2D Conv2D Conv2D",
     ),
     "global_average_free": case(
         lambda x: layers.GlobalAveragePooling2D()(layers.Conv2D(5, 3, padding="same", strides=2)(x)),
-        FREE,
+        SYMBOLIC,
         becomes="Conv2D GlobalAveragePooling2D",
     ),
 }

@@ -10,7 +10,7 @@ from tests.ops.conftest import Outcomes
 layers = keras.layers
 SERIES, IMAGE, VOLUME = In((7, 4)), In((6, 5, 4)), In((5, 6, 7, 4))
 SIZES = {1: SERIES, 2: IMAGE, 3: VOLUME}
-FREE = In((None, None, 4), feed=lambda rng, shape: rng.normal(0, 2, (shape[0], 7, 10, shape[3])))
+SYMBOLIC = In((None, None, 4), feed=lambda rng, shape: rng.normal(0, 2, (shape[0], 7, 10, shape[3])))
 
 TABLE: dict[str, Case] = {
     **{
@@ -85,7 +85,7 @@ TABLE: dict[str, Case] = {
     ),
     **{
         f"transpose_free_{padding}": case(
-            lambda x, p=padding: layers.Conv2DTranspose(5, 3, strides=2, padding=p)(x), FREE
+            lambda x, p=padding: layers.Conv2DTranspose(5, 3, strides=2, padding=p)(x), SYMBOLIC
         )
         for padding in ("valid", "same")
     },

@@ -1,4 +1,4 @@
-"""Whatever an operator is given, its shape function finds facts or says in a sentence why it cannot."""
+"""Whatever inputs an operator gets, its shape function returns value infos or a sentence that says why it cannot."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from tf2rust.ops.core import facts as known
-from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError
-from tf2rust.ops.core.operands import RANKS, facts_of
+from tf2rust.ops.core import inference as known
+from tf2rust.ops.core.dims import Dim, DimExpr
+from tf2rust.ops.core.inference import InferenceError, ValueInfo, ValueInfos
+from tf2rust.ops.core.operands import RANKS, infer_outputs
 from tf2rust.ops.core.registry import load_ops
 
 load_ops()
@@ -21,12 +21,12 @@ VERSIONS = (9, 12, 18, 21)
 TRIALS = 150
 
 WORDS = ("", "nearest", "SAME_UPPER", "VALID", "linear", "bidirectional", "ij,jk->ik", "...i,i", "->", "a,,b", "DCR")
-DIMS = (0, 1, 2, 3, 5, Expr.symbol("n"), Expr.symbol("n") + 1)
+DIMS = (0, 1, 2, 3, 5, DimExpr.symbol("n"), DimExpr.symbol("n") + 1)
 INTEGERS = (-(2**63), -9, -5, -1, 0, 1, 2, 3, 7, 2**62)
 KINDS = onnx.defs.OpSchema.AttrType
 
 
-def _fact(rng: np.random.Generator, ranks: tuple[int, int | None]) -> Fact:
+def _info(rng: np.random.Generator, ranks: tuple[int, int | None]) -> ValueInfo:
     """A tensor of up to five axes; a constant more often than not, mostly of few integers.
 
     In half of the cases its rank is one of ``ranks``, the fewest and the most axes that the operator takes.
@@ -36,19 +36,21 @@ def _fact(rng: np.random.Generator, ranks: tuple[int, int | None]) -> Fact:
         few, many = ranks
         rank = int(rng.integers(few, (few + 2 if many is None else many) + 1))
         shape = tuple(DIMS[i] for i in rng.integers(0, len(DIMS), rank))
-        if kind or any(isinstance(d, Expr) for d in shape):
-            return Fact(str(rng.choice(["float32", "int64"])), shape)
-        return Fact.of_const(rng.integers(-3, 4, [int(str(d)) for d in shape]))
+        if kind or any(isinstance(d, DimExpr) for d in shape):
+            return ValueInfo(str(rng.choice(["float32", "int64"])), shape)
+        return ValueInfo.of_const(rng.integers(-3, 4, [int(str(d)) for d in shape]))
     if kind == 0:
         shape = tuple(DIMS[i] for i in rng.integers(0, len(DIMS), rng.integers(0, 6)))
-        return Fact(str(rng.choice(["float32", "float32", "int64", "bool", "uint8"])), shape)
+        return ValueInfo(str(rng.choice(["float32", "float32", "int64", "bool", "uint8"])), shape)
     if kind == 1:
         shape = tuple(rng.integers(0, 4, rng.integers(0, 5)).tolist())
-        return Fact.of_const(rng.normal(0, 2, shape).astype(np.float32))
+        return ValueInfo.of_const(rng.normal(0, 2, shape).astype(np.float32))
     if kind == 2 and rng.integers(0, 3) == 0:
-        return Fact.of_dims(np.array([DIMS[i] for i in rng.integers(0, len(DIMS), rng.integers(0, 4))], dtype=object))
+        return ValueInfo.of_dims(
+            np.array([DIMS[i] for i in rng.integers(0, len(DIMS), rng.integers(0, 4))], dtype=object)
+        )
     shape = tuple(rng.integers(0, 4, rng.integers(0, 3)).tolist())
-    return Fact.of_const(rng.choice(np.array(INTEGERS), shape))
+    return ValueInfo.of_const(rng.choice(np.array(INTEGERS), shape))
 
 
 def _attribute(name: str, kind: KINDS, rng: np.random.Generator) -> ir.Attr | None:
@@ -72,7 +74,7 @@ def _attribute(name: str, kind: KINDS, rng: np.random.Generator) -> ir.Attr | No
     return None
 
 
-def _nodes(op: str, seed: int) -> Iterator[tuple[ir.Node, Facts]]:
+def _nodes(op: str, seed: int) -> Iterator[tuple[ir.Node, ValueInfos]]:
     """Nodes of an operator whose inputs and attributes are of any number, rank, size and value."""
     rng = np.random.default_rng([seed, *op.encode()])
     for trial in range(TRIALS):
@@ -80,13 +82,13 @@ def _nodes(op: str, seed: int) -> Iterator[tuple[ir.Node, Facts]]:
         schema = onnx.defs.get_schema(op, version) if _has(op, version) else onnx.defs.get_schema(op)
         few, many = schema.min_input, min(schema.max_input, schema.min_input + 4)
         count = int(rng.integers(few, many + 1)) if rng.integers(0, 4) else int(rng.integers(0, many + 2))
-        facts, inputs = Facts(), []
+        infos, inputs = ValueInfos(), []
         for i in range(count):
             if rng.integers(0, 12) == 0:
                 inputs.append(None)
                 continue
             value = ir.Value(name=f"x{i}")
-            facts[value] = _fact(rng, RANKS.get(op, {}).get(i, (0, 4)))
+            infos[value] = _info(rng, RANKS.get(op, {}).get(i, (0, 4)))
             inputs.append(value)
         attributes = [
             made
@@ -98,7 +100,7 @@ def _nodes(op: str, seed: int) -> Iterator[tuple[ir.Node, Facts]]:
         node = ir.Node("", op, inputs, attributes, num_outputs=outputs, version=version)
         for i, value in enumerate(node.outputs):
             value.name = f"y{i}"
-        yield node, facts
+        yield node, infos
 
 
 def _has(op: str, version: int) -> bool:
@@ -109,23 +111,23 @@ def _has(op: str, version: int) -> bool:
     return True
 
 
-def _shown(node: ir.Node, facts: Facts) -> str:
-    inputs = [None if v is None else (facts.dtype(v), facts.shape(v), facts.const(v)) for v in node.inputs]
+def _shown(node: ir.Node, infos: ValueInfos) -> str:
+    inputs = [None if v is None else (infos.dtype(v), infos.shape(v), infos.const(v)) for v in node.inputs]
     return f"{node.op_type}-{node.version} {inputs} {dict(node.attributes)}"
 
 
 @pytest.mark.parametrize("op", OPERATORS)
 def test_facts_or_a_sentence(op: str) -> None:
-    for node, facts in _nodes(op, seed=7):
+    for node, infos in _nodes(op, seed=7):
         try:
-            found = facts_of(node, facts)
+            found = infer_outputs(node, infos)
         except InferenceError as error:
             said = str(error)
-            assert len(said.split()) >= 4, (said, _shown(node, facts))
+            assert len(said.split()) >= 4, (said, _shown(node, infos))
             continue
         except Exception as error:
-            pytest.fail(f"{type(error).__name__}: {error} of {_shown(node, facts)}")
-        assert all(isinstance(fact, Fact) for fact in found), _shown(node, facts)
+            pytest.fail(f"{type(error).__name__}: {error} of {_shown(node, infos)}")
+        assert all(isinstance(info, ValueInfo) for info in found), _shown(node, infos)
 
 
 F = "float32"
@@ -138,26 +140,26 @@ F = "float32"
         ("Concat", [(F, (2, 3)), (F, (3,))], {"axis": 0}, "it joins [2, 3], [3], which must be tensors of one rank"),
         ("Concat", [(F, (2,))], {}, "it lacks the attribute `axis`, which Concat needs"),
         ("Concat", [(F, (2, 3))], {"axis": 2}, "axis 2 does not exist in a tensor of rank 2"),
-        ("EyeLike", [(F, (Expr.symbol("n"), 3))], {}, "its matrix has a free dimension; bind it with --dim"),
+        ("EyeLike", [(F, (DimExpr.symbol("n"), 3))], {}, "its matrix has a symbolic dimension; bind it with --dim"),
         ("EyeLike", [(F, (3,))], {}, "of rank 1, where EyeLike takes rank 2"),
-        ("Conv", [(F, (1, 2, 5)), (F, (2, 2, 3, 3))], {}, "its kernel `x1` is of rank 4, and its input of rank 3"),
+        ("Conv", [(F, (1, 2, 5)), (F, (2, 2, 3, 3))], {}, "its kernel `x1` has rank 4, but its input has rank 3"),
         ("Conv", [(F, (1, 2, 5, 5)), (F, (2, 2, 3, 3))], {"strides": [1]}, "`strides` has 1 numbers"),
-        ("Conv", [(F, (1, 2, 5)), (F, (2, 2, 3))], {"strides": [0]}, "`strides` is (0,), which must be positive"),
-        ("Relu", [], {}, "its input 0 (`X`) is absent, which Relu needs"),
+        ("Conv", [(F, (1, 2, 5)), (F, (2, 2, 3))], {"strides": [0]}, "`strides` is (0,), but must be positive"),
+        ("Relu", [], {}, "it lacks input 0 (`X`), which Relu requires"),
         ("Relu", [(F, (2,)), (F, (2,))], {}, "it has 2 inputs, but Relu of operator set 18 takes 1"),
-        ("Softmax", [(F, (2, 3))], {"axis": 1.0}, "its attribute `axis` is of type FLOAT where Softmax has INT"),
+        ("Softmax", [(F, (2, 3))], {"axis": 1.0}, "its attribute `axis` has the type FLOAT, but Softmax requires INT"),
         ("Transpose", [(F, (2, 3))], {"perm": [0, 0]}, "its perm [0, 0] is no order of the axes of an input of rank 2"),
-        ("Cast", [(F, (2,))], {"to": 99}, "its attribute `to` is 99, which is the number of no type"),
+        ("Cast", [(F, (2,))], {"to": 99}, "its attribute `to` is 99, which is not a dtype of ONNX"),
         ("LSTM", [(F, (4, 3)), (F, (1, 8, 3)), (F, (1, 8, 2))], {}, "of rank 2, where LSTM takes rank 3"),
     ],
 )
 def test_what_is_wrong_with_a_node(
-    op: str, shapes: list[tuple[str, tuple[int | Expr, ...]]], attributes: dict[str, object], reason: str
+    op: str, shapes: list[tuple[str, tuple[Dim, ...]]], attributes: dict[str, object], reason: str
 ) -> None:
-    facts, inputs = Facts(), [ir.Value(name=f"x{i}") for i in range(len(shapes))]
+    infos, inputs = ValueInfos(), [ir.Value(name=f"x{i}") for i in range(len(shapes))]
     for value, (dtype, shape) in zip(inputs, shapes, strict=True):
-        facts[value] = Fact(dtype, shape)
+        infos[value] = ValueInfo(dtype, shape)
     made = ir.convenience.convert_attributes(attributes)  # type: ignore[arg-type]
     with pytest.raises(InferenceError) as raised:
-        facts_of(ir.Node("", op, inputs, made, version=18), facts)
+        infer_outputs(ir.Node("", op, inputs, made, version=18), infos)
     assert reason in str(raised.value)

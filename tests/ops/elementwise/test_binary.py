@@ -9,7 +9,7 @@ import pytest
 
 from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
 from tests.ops.conftest import Outcomes, Results
-from tests.ops.nodes import check_node, const, floats, free, integers, named, node
+from tests.ops.nodes import check_node, const, floats, integers, named, node, symbolic
 
 layers, ops = keras.layers, keras.ops
 MERGES = {"Add": "Add", "Multiply": "Multiply", "Maximum": "Maximum", "Minimum": "Minimum"}
@@ -82,7 +82,9 @@ A, B = floats(3, 4), floats(3, 4, seed=5) + 2
 TABLE_NAME = "arithmetic"
 NODES = {
     **{
-        f"{op.lower()}_{dtype}": node(op, free((A * 5).astype(dtype), 0), free((np.abs(B) * 5 + 1).astype(dtype), 0))
+        f"{op.lower()}_{dtype}": node(
+            op, symbolic((A * 5).astype(dtype), 0), symbolic((np.abs(B) * 5 + 1).astype(dtype), 0)
+        )
         for op in ("Add", "Sub", "Mul", "Div", "Max", "Min")
         for dtype in ("float32", "float64", "int32", "uint8")
     },
@@ -93,7 +95,7 @@ NODES = {
     **{
         f"fmod_{dtype}": node("Mod", (A * 9).astype(dtype), B.astype(dtype), fmod=1) for dtype in ("float32", "float64")
     },
-    **{f"{op.lower()}_of_many": node(op, A, B, free(A[:1], 1), A * 2) for op in ("Sum", "Mean", "Max", "Min")},
+    **{f"{op.lower()}_of_many": node(op, A, B, symbolic(A[:1], 1), A * 2) for op in ("Sum", "Mean", "Max", "Min")},
     **{f"{op.lower()}_of_one": node(op, A) for op in ("Sum", "Mean", "Max", "Min")},
     "pow_double": node("Pow", np.abs(A).astype(np.float64), B.astype(np.float64)),
     "pow_ints": node("Pow", integers(3, 4), integers(3, 4, low=0, high=5)),

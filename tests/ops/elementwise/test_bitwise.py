@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import check_node, const, floats, free, integers, named, node
+from tests.ops.nodes import check_node, const, floats, integers, named, node, symbolic
 
 TABLE_NAME = "bits"
 NODES = {
@@ -18,7 +18,7 @@ NODES = {
         for op in ("And", "Or", "Xor")
         for dtype in ("int8", "uint16", "int32", "uint64")
     },
-    "not": node("BitwiseNot", free(integers(3, 4, dtype="int16"), 0)),
+    "not": node("BitwiseNot", symbolic(integers(3, 4, dtype="int16"), 0)),
     "not_unsigned": node("BitwiseNot", integers(3, 4, dtype="uint8", low=0)),
     "shift_left": node(
         "BitShift", integers(3, 4, dtype="uint8", low=0, high=256), const([1, 3, 7, 2], "uint8"), direction="LEFT"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import check_node, const, floats, free, integers, named, node
+from tests.ops.nodes import check_node, const, floats, integers, named, node, symbolic
 
 X = floats(3, 7, scale=2)
 SPECIAL = np.asarray([1, np.inf, -np.inf, np.nan, 0], np.float32)
@@ -15,7 +15,7 @@ SPECIAL = np.asarray([1, np.inf, -np.inf, np.nan, 0], np.float32)
 TABLE_NAME = "math"
 NODES = {
     **{
-        op.lower(): node(op, free(x, 0))
+        op.lower(): node(op, symbolic(x, 0))
         for op, x in {
             **dict.fromkeys(("Sin", "Cos", "Tan", "Atan", "Sinh", "Cosh", "Asinh", "Erf", "Neg", "Abs", "Sign"), X),
             **dict.fromkeys(("Floor", "Ceil", "Round", "Exp", "Reciprocal"), X),
@@ -32,7 +32,7 @@ NODES = {
     "isinf_negative": node("IsInf", SPECIAL, detect_positive=0),
     "isinf_never": node("IsInf", SPECIAL, detect_positive=0, detect_negative=0, by_reference=True),
     "isinf_double": node("IsInf", SPECIAL.astype(np.float64)),
-    "shrink": node("Shrink", free(X, 0), lambd=0.7, bias=0.2),
+    "shrink": node("Shrink", symbolic(X, 0), lambd=0.7, bias=0.2),
     "selu": node("Selu", X, alpha=2.0, gamma=3.0),
     "clip_of_inputs": node("Clip", X, np.asarray(-0.5, np.float32), np.asarray(0.75, np.float32)),
     "clip_ints": node("Clip", integers(3, 4), const(-3), const(4)),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
 from tests.ops.conftest import Outcomes, Results
-from tests.ops.nodes import check_node, const, floats, free, integers, named, node
+from tests.ops.nodes import check_node, const, floats, integers, named, node, symbolic
 
 layers, ops = keras.layers, keras.ops
 WORDS = In((6,), "int32", lambda rng, shape: rng.integers(-3, 4, shape))
@@ -37,13 +37,13 @@ TABLE: dict[str, Case] = {
     "logical_or": case(ops.logical_or, FLAGS, FLAGS, becomes="Logic"),
     "logical_xor": case(ops.logical_xor, FLAGS, FLAGS, becomes="Logic"),
     "logical_not": case(ops.logical_not, FLAGS, becomes="Not"),
-    "where": case(lambda x, y: ops.where(x > 0.5, x, y), (6,), (6,), becomes="Compare Select"),
-    "where_numbers": case(lambda x: ops.where(x > 0.5, 2.0, -1.0), (6,), becomes="Compare Select"),
+    "where": case(lambda x, y: ops.where(x > 0.5, x, y), (6,), (6,), becomes="Compare Where"),
+    "where_numbers": case(lambda x: ops.where(x > 0.5, 2.0, -1.0), (6,), becomes="Compare Where"),
     "where_zeros": case(lambda x: ops.where(x > 0.5, x, ops.zeros_like(x)), (6,)),
-    "where_flags": case(ops.where, FLAGS, (6,), (6,), becomes="Select"),
-    "where_broadcast": case(lambda c, x: ops.where(c, x, 0.5), In((6, 1), "bool"), (6, 4), becomes="Select"),
+    "where_flags": case(ops.where, FLAGS, (6,), (6,), becomes="Where"),
+    "where_broadcast": case(lambda c, x: ops.where(c, x, 0.5), In((6, 1), "bool"), (6, 4), becomes="Where"),
     "where_int32": case(
-        lambda x, y: ops.where(x > y, x, y * 2), WORDS, WORDS, becomes="Cast Cast Compare Multiply Select"
+        lambda x, y: ops.where(x > y, x, y * 2), WORDS, WORDS, becomes="Cast Cast Compare Multiply Where"
     ),
     "where_dead_side_is_infinite": case(
         lambda x: ops.where(x > 0, 1.0 / x, x), In((6,), feed=lambda rng, shape: np.resize([0.0, 2.0, -1.0], shape))
@@ -52,13 +52,13 @@ TABLE: dict[str, Case] = {
         _both_ways,
         (6,),
         (6,),
-        becomes="Compare Select Select",
+        becomes="Compare Where Where",
     ),
     "where_nested": case(
         lambda x, y: ops.where(x > 0, ops.where(y > 0, x, y), y + x),
         (6,),
         (6,),
-        becomes="Compare Compare Select Add Select",
+        becomes="Compare Compare Where Add Where",
     ),
     "mask_by_product": case(lambda x: x * ops.cast(x > 0.5, "float32"), (6,), becomes="Activation"),
     "cast_bool_float": case(lambda x: ops.cast(x, "float32"), FLAGS, becomes="Cast"),
@@ -86,11 +86,11 @@ A, B = floats(3, 4), floats(4, seed=5)
 TABLE_NAME = "select"
 NODES = {
     **{
-        f"{op.lower()}_{dtype}": node(op, free((A * 2).astype(dtype), 0), (B * 2).astype(dtype))
+        f"{op.lower()}_{dtype}": node(op, symbolic((A * 2).astype(dtype), 0), (B * 2).astype(dtype))
         for op in ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
         for dtype in ("float32", "float64", "int32", "int64")
     },
-    **{f"{op.lower()}": node(op, A > 0, free(B > 0, 0)) for op in ("And", "Or", "Xor")},
+    **{f"{op.lower()}": node(op, A > 0, symbolic(B > 0, 0)) for op in ("And", "Or", "Xor")},
     "equal_bool": node("Equal", A > 0, B > 0),
     "where_double": node("Where", A > 0, A.astype(np.float64), B.astype(np.float64)),
     "where_uint8": node("Where", A > 0, const(200, "uint8"), integers(3, 4, low=0, dtype="uint8")),

@@ -13,7 +13,7 @@ from tf2rust.onnx_import.tensorflow.runtime import library
 
 layers = keras.layers
 IMAGE = In((6, 5, 4))
-FREE = In((None, None, 4), feed=lambda rng, shape: rng.normal(0, 2, (shape[0], 7, 10, shape[3])))
+SYMBOLIC = In((None, None, 4), feed=lambda rng, shape: rng.normal(0, 2, (shape[0], 7, 10, shape[3])))
 
 
 TABLE: dict[str, Case] = {
@@ -29,7 +29,7 @@ TABLE: dict[str, Case] = {
     "resizing_one_axis": case(lambda x: layers.Resizing(6, 9)(x), IMAGE, becomes="Resize"),
     **{
         f"resizing_free_{mode}": case(
-            lambda x, m=mode: layers.Resizing(9, 41, interpolation=m)(x), FREE, becomes="Resize Resize"
+            lambda x, m=mode: layers.Resizing(9, 41, interpolation=m)(x), SYMBOLIC, becomes="Resize Resize"
         )
         for mode in ("nearest", "bilinear", "bicubic")
     },
@@ -49,7 +49,7 @@ TABLE: dict[str, Case] = {
         for mode in ("bilinear", "bicubic")
     },
     "upsampling_nearest": case(lambda x: layers.UpSampling2D((2, 3))(x), IMAGE),
-    "upsampling_nearest_free": case(lambda x: layers.UpSampling2D(2)(x), FREE),
+    "upsampling_nearest_free": case(lambda x: layers.UpSampling2D(2)(x), SYMBOLIC),
     "upsampling_1d": case(lambda x: layers.UpSampling1D(3)(x), (5, 4)),
     "upsampling_3d": case(lambda x: layers.UpSampling3D((1, 2, 3))(x), (2, 3, 4, 5)),
     "upsampling_between_convs": case(
@@ -85,11 +85,11 @@ OF_TENSORFLOW: dict[str, Case] = {
         for way, ((h, height), (w, width)) in PAIRS.items()
     },
     **{
-        f"{op}_{way}_free": case(_images(op, way, height, width), FREE, becomes="Resize Resize")
+        f"{op}_{way}_free": case(_images(op, way, height, width), SYMBOLIC, becomes="Resize Resize")
         for op in ("nearest_neighbor", "bilinear", "bicubic")
         for way, ((_, height), (_, width)) in PAIRS.items()
     },
-    "upsampling_free": case(lambda x: tf_keras.layers.UpSampling2D((3, 2))(x), FREE, becomes="Resize Resize"),
+    "upsampling_free": case(lambda x: tf_keras.layers.UpSampling2D((3, 2))(x), SYMBOLIC, becomes="Resize Resize"),
     "upsampling_bicubic": case(
         lambda x: tf_keras.layers.UpSampling2D(3, interpolation="bicubic")(x), IMAGE, becomes="Resize Resize"
     ),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import Node, check_node, const, floats, free, named, node
+from tests.ops.nodes import Node, check_node, const, floats, named, node, symbolic
 
 IMAGE = floats(1, 2, 9, 8)
 WHOLE = const([], "float32")
@@ -59,7 +59,7 @@ _PAIRS = ((20, 6), (18, 21), (7, 2), (14, 4), (36, 50), (40, 26))
 """Sizes before and after of which some mode has positions halfway between two elements, or on one."""
 
 
-def _nearest(coordinates: str, nearest: str, pair: int, *, by_scales: bool, is_free: bool) -> Node:
+def _nearest(coordinates: str, nearest: str, pair: int, *, by_scales: bool, is_symbolic: bool) -> Node:
     """Two axes resized to the nearest elements, by sizes or by float32 scales, of a size that is free or not."""
     (h, height), (w, width) = _PAIRS[pair % 6], _PAIRS[(pair + 1) % 6]
     image = floats(1, h, w)
@@ -71,8 +71,8 @@ def _nearest(coordinates: str, nearest: str, pair: int, *, by_scales: bool, is_f
         return x[:, rows][:, :, columns]
 
     return node(
-        "Resize", free(image, 1, 2) if is_free else image, WHOLE, *target, opset=13, mode="nearest", exact=exact,
-        coordinate_transformation_mode=coordinates, nearest_mode=nearest,
+        "Resize", symbolic(image, 1, 2) if is_symbolic else image, WHOLE, *target, opset=13, mode="nearest",
+        exact=exact, coordinate_transformation_mode=coordinates, nearest_mode=nearest,
     )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ TABLE_NAME = "resize"
 NODES = {
     **{
         f"nearest_{coordinates}_{nearest}": _nearest(
-            coordinates, nearest, i + j, by_scales=(i + j) % 3 == 1, is_free=(i + j) % 3 == 2
+            coordinates, nearest, i + j, by_scales=(i + j) % 3 == 1, is_symbolic=(i + j) % 3 == 2
         )
         for i, coordinates in enumerate(POSITIONS)
         for j, nearest in enumerate(NEAREST)

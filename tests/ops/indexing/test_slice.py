@@ -8,7 +8,7 @@ import pytest
 from tests.models.graphs import graph
 from tests.models.graphs import node as plain
 from tests.ops.conftest import Results
-from tests.ops.nodes import check_node, const, floats, free, named, node
+from tests.ops.nodes import check_node, const, floats, named, node, symbolic
 from tf2rust.conversion import match_layers
 from tf2rust.source import Source
 
@@ -23,7 +23,7 @@ NODES = {
         for step, end in ((1, 3), (2, 9), (-1, -9), (-2, -(10**12)))
     },
     "of_one": node("Slice", floats(1, 2), const([-5]), const([-9]), const([0]), const([-2])),
-    "free": node("Slice", free(floats(4, 3), 0), const([-1]), const([-(10**12)]), const([0]), const([-1])),
+    "free": node("Slice", symbolic(floats(4, 3), 0), const([-1]), const([-(10**12)]), const([0]), const([-1])),
     "cropped": node("Pad", floats(3, 4), const([-1, 0, 0, -2])),
     "cropped_and_padded": node("Pad", floats(3, 4), const([-1, 2, 1, -2])),
     "cropped_to_nothing": node("Pad", floats(3, 4), const([-1, 1, -2, 0])),

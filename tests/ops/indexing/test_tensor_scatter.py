@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import check_node, floats, free, named, node
+from tests.ops.nodes import check_node, floats, named, node, symbolic
 
 CACHE = floats(2, 3, 6, 4)
 STEPS = floats(2, 3, 2, 4, seed=4)
@@ -14,7 +14,7 @@ STEPS = floats(2, 3, 2, 4, seed=4)
 
 TABLE_NAME = "cache"
 NODES = {
-    "linear": node("TensorScatter", CACHE, STEPS, free(np.asarray([1, 4]), 0), opset=24, by_reference=True),
+    "linear": node("TensorScatter", CACHE, STEPS, symbolic(np.asarray([1, 4]), 0), opset=24, by_reference=True),
     "from_the_front": node("TensorScatter", CACHE, STEPS, opset=24, by_reference=True),
     "circular": node("TensorScatter", CACHE, STEPS, np.asarray([5, 0]), mode="circular", opset=24, by_reference=True),
     "axis": node("TensorScatter", CACHE, CACHE[..., :2] * 2, np.asarray([1, 2]), axis=3, opset=24, by_reference=True),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import Node, check_node, const, floats, free, integers, named, node
+from tests.ops.nodes import Node, check_node, const, floats, integers, named, node, symbolic
 
 X = floats(4, 3)
 W = floats(12, seed=4).tolist()
@@ -19,7 +19,7 @@ def svm(kernel: str, labels: list[int], counts: list[int], x: np.ndarray = X, **
     pairs = len(labels) * (len(labels) - 1) // 2
     return node(
         "ai.onnx.ml:SVMClassifier",
-        free(x, 0),
+        symbolic(x, 0),
         outputs=2,
         classlabels_ints=labels,
         vectors_per_class=counts,
@@ -34,10 +34,10 @@ def svm(kernel: str, labels: list[int], counts: list[int], x: np.ndarray = X, **
 
 TABLE_NAME = "classical"
 NODES = {
-    "columns": node("ai.onnx.ml:ArrayFeatureExtractor", free(X, 0), const([2, 0])),
+    "columns": node("ai.onnx.ml:ArrayFeatureExtractor", symbolic(X, 0), const([2, 0])),
     "columns_of_a_row": node("ai.onnx.ml:ArrayFeatureExtractor", X[0], const([2, 0])),
     "binarizer": node("ai.onnx.ml:Binarizer", X, threshold=0.25),
-    "scaler": node("ai.onnx.ml:Scaler", free(X, 0), offset=[0.5, 1.0, -1.0], scale=[2.0, 0.5, 1.5]),
+    "scaler": node("ai.onnx.ml:Scaler", symbolic(X, 0), offset=[0.5, 1.0, -1.0], scale=[2.0, 0.5, 1.5]),
     "scaler_of_ints": node("ai.onnx.ml:Scaler", integers(4, 3), offset=[0.5], scale=[2.0]),
     **{f"normalizer_{norm}": node("ai.onnx.ml:Normalizer", np.abs(X), norm=norm) for norm in ("MAX", "L1", "L2")},
     "imputer": node(
@@ -49,7 +49,9 @@ NODES = {
     "imputer_of_ints": node(
         "ai.onnx.ml:Imputer", integers(4, 3, low=0, high=3), imputed_value_int64s=[9], replaced_value_int64=1
     ),
-    "regressor": node("ai.onnx.ml:LinearRegressor", free(X, 0), targets=2, coefficients=W[:6], intercepts=[0.5, -0.5]),
+    "regressor": node(
+        "ai.onnx.ml:LinearRegressor", symbolic(X, 0), targets=2, coefficients=W[:6], intercepts=[0.5, -0.5]
+    ),
     **{
         f"classifier_{post}": node(
             "ai.onnx.ml:LinearClassifier",
@@ -78,7 +80,7 @@ NODES = {
     **{
         f"svm_regressor_{kernel.lower()}": node(
             "ai.onnx.ml:SVMRegressor",
-            free(X, 0),
+            symbolic(X, 0),
             n_supports=7,
             support_vectors=VECTORS,
             coefficients=floats(7, seed=6).tolist(),
@@ -94,7 +96,7 @@ NODES = {
     "one_hot": node("ai.onnx.ml:OneHotEncoder", integers(5, 2, low=0, high=4), cats_int64s=[3, 0, 2], zeros=1),
     "one_hot_of_floats": node("ai.onnx.ml:OneHotEncoder", X, cats_int64s=[0, -1, 1], zeros=1),
     "one_hot_of_all": node("ai.onnx.ml:OneHotEncoder", integers(5, low=0, high=3), cats_int64s=[2, 0, 1], zeros=0),
-    "vectorizer": node("ai.onnx.ml:FeatureVectorizer", free(X, 0), free(X[:, :2], 0), inputdimensions=[3, 2]),
+    "vectorizer": node("ai.onnx.ml:FeatureVectorizer", symbolic(X, 0), symbolic(X[:, :2], 0), inputdimensions=[3, 2]),
     "labels": node(
         "ai.onnx.ml:LabelEncoder",
         integers(9, low=0, high=5),

@@ -10,7 +10,7 @@ from onnx import numpy_helper
 
 from tests.conformance.judge import FAIL
 from tests.ops.conftest import Results
-from tests.ops.nodes import Node, check_node, floats, free, named, node
+from tests.ops.nodes import Node, check_node, floats, named, node, symbolic
 
 X = floats(9, 3)
 HOLES = np.where(floats(9, 3, seed=8) > 0.5, np.nan, X).astype(np.float32)
@@ -29,7 +29,7 @@ def _older(
     ]
     return node(
         f"ai.onnx.ml:{op}",
-        free(x, 0),
+        symbolic(x, 0),
         outputs=outputs,
         nodes_treeids=TREES,
         nodes_nodeids=NODES_OF,
@@ -58,7 +58,7 @@ def _ensemble(modes: list[int], x: np.ndarray = X, **options: Any) -> Node:
     attributes = {"n_targets": 2, "leaf_targetids": [0, 1, 0, 1, 1], **options}
     return node(
         "ai.onnx.ml:TreeEnsemble",
-        free(x, 0),
+        symbolic(x, 0),
         tree_roots=[0, 3],
         nodes_modes=tensor([*modes, 0], np.uint8),
         nodes_featureids=[0, 1, 2, 0],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import check_node, const, floats, free, named, node
+from tests.ops.nodes import check_node, const, floats, named, node, symbolic
 
 IMAGE = floats(2, 3, 4, 5)
 HOLES = np.where(np.arange(3)[:, None] == 1, 0, floats(3, 4)).astype(np.float32)
@@ -40,9 +40,13 @@ def _by_channel(x: np.ndarray, *_: np.ndarray) -> np.ndarray:
 
 TABLE_NAME = "normalization_onnx"
 NODES = {
-    **{f"lp_{p}_{axis}": node("LpNormalization", free(HOLES, 0), p=p, axis=axis) for p in (1, 2) for axis in (0, 1)},
+    **{
+        f"lp_{p}_{axis}": node("LpNormalization", symbolic(HOLES, 0), p=p, axis=axis)
+        for p in (1, 2)
+        for axis in (0, 1)
+    },
     "lp_of_nothing": node("LpNormalization", HOLES.T.copy(), axis=0),
-    "instance": node("InstanceNormalization", free(IMAGE, 0), floats(3), floats(3, seed=2)),
+    "instance": node("InstanceNormalization", symbolic(IMAGE, 0), floats(3), floats(3, seed=2)),
     "instance_line": node("InstanceNormalization", IMAGE[..., 0], floats(3), floats(3, seed=2), epsilon=0.1),
     **{f"mean_variance_{len(axes)}": node("MeanVarianceNormalization", IMAGE, axes=axes) for axes in ([1], [0, 2, 3])},
     "mean_variance_of_equals": node(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import Node, check_node, const, floats, free, integers, named, node
+from tests.ops.nodes import Node, check_node, const, floats, integers, named, node, symbolic
 
 IMAGE = integers(2, 4, 7, 6, low=0, high=256, dtype="uint8")
 KERNEL = integers(6, 4, 3, 2, low=-128, high=128, dtype="int8")
@@ -19,12 +19,12 @@ def _linear(x: np.ndarray, kernel: np.ndarray, scales: Any, zeros: Any, *bias: A
     quantised = (const(0.02, "float32"), const(110, x.dtype.name))
     result = (const(9.0, "float32"), const(90, x.dtype.name))
     weights = (const(scales, "float32"), const(zeros, kernel.dtype.name))
-    return node("QLinearConv", free(x, 0), *quantised, kernel, *weights, *result, *bias, opset=10, **options)
+    return node("QLinearConv", symbolic(x, 0), *quantised, kernel, *weights, *result, *bias, opset=10, **options)
 
 
 TABLE_NAME = "quantized_conv"
 NODES = {
-    "integer": node("ConvInteger", free(IMAGE, 0), KERNEL, const(120, "uint8"), const(-3, "int8")),
+    "integer": node("ConvInteger", symbolic(IMAGE, 0), KERNEL, const(120, "uint8"), const(-3, "int8")),
     "integer_without_zeros": node("ConvInteger", IMAGE, KERNEL.view("uint8")),
     "integer_options": node(
         "ConvInteger",

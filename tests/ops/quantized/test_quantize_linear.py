@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import check_node, const, floats, free, integers, named, node
+from tests.ops.nodes import check_node, const, floats, integers, named, node, symbolic
 
 X = floats(3, 4, 5)
 Q = integers(3, 4, 5, low=0, high=256, dtype="uint8")
@@ -16,7 +16,7 @@ SCALES = [0.01, 0.02, 0.05, 0.1]
 
 TABLE_NAME = "quantize"
 NODES = {
-    "quantize": node("QuantizeLinear", free(X, 0), const(0.02, "float32"), const(100, "uint8")),
+    "quantize": node("QuantizeLinear", symbolic(X, 0), const(0.02, "float32"), const(100, "uint8")),
     "quantize_signed": node("QuantizeLinear", X, np.asarray(0.03, np.float32), np.asarray(-5, np.int8)),
     "quantize_without_zero": node("QuantizeLinear", X, const(0.02, "float32")),
     "quantize_16": node("QuantizeLinear", X * 1000, const(0.1, "float32"), const(7, "int16")),
@@ -33,7 +33,7 @@ NODES = {
     "dequantize_32": node(
         "DequantizeLinear", integers(3, 4, low=-99999, high=99999, dtype="int32"), const(0.25, "float32")
     ),
-    "dynamic": node("DynamicQuantizeLinear", free(X, 0), outputs=3),
+    "dynamic": node("DynamicQuantizeLinear", symbolic(X, 0), outputs=3),
     "matmul": node(
         "MatMulInteger",
         integers(2, 3, 4, low=0, high=256, dtype="uint8"),

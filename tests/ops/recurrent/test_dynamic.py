@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import Arg, Node, check_node, const, floats, free, named, node
+from tests.ops.nodes import Arg, Node, check_node, const, floats, named, node, symbolic
 
 STEPS, BATCH, SIZE, UNITS = 5, 3, 4, 6
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
@@ -38,7 +38,7 @@ def _node(op: str, *more: Arg | np.ndarray | None, directions: int = 1, x: Any =
 
 TABLE_NAME = "recurrent_given"
 NODES = {
-    **{f"{op}_plain": _node(op, x=free(X, 0, 1)) for op in GATES},
+    **{f"{op}_plain": _node(op, x=symbolic(X, 0, 1)) for op in GATES},
     **{f"{op}_both": _node(op, directions=2) for op in GATES},
     **{f"{op}_reverse": _node(op, direction="reverse") for op in GATES},
     **{f"{op}_lengths": _node(op, LENGTHS) for op in GATES},
@@ -63,7 +63,7 @@ NODES = {
     ),
     "LSTM_constant_weights": node(
         "LSTM",
-        free(X, 0, 1),
+        symbolic(X, 0, 1),
         *(const(w, "float32") for w in _weights("LSTM")),
         LENGTHS,
         *_states(),

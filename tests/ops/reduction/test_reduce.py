@@ -7,7 +7,7 @@ import pytest
 
 from tests.ops.cases import Case, Table, case, check, keras, parametrised
 from tests.ops.conftest import Outcomes, Results
-from tests.ops.nodes import check_node, const, floats, free, integers, named, node
+from tests.ops.nodes import check_node, const, floats, integers, named, node, symbolic
 
 ops = keras.ops
 SHAPE = (3, 4, 5)
@@ -65,7 +65,7 @@ TABLE_NAME = "reduce"
 X = floats(3, 4, 5)
 NODES = {
     **{
-        f"{kind}_{name}": node(f"Reduce{kind}", free(X if kind != "LogSum" else np.abs(X), 0), *axes, **attributes)
+        f"{kind}_{name}": node(f"Reduce{kind}", symbolic(X if kind != "LogSum" else np.abs(X), 0), *axes, **attributes)
         for kind in ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
         for name, axes, attributes in (
             ("axis", [const([1])], {"keepdims": 0}),

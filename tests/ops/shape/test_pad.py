@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import check_node, const, floats, free, integers, named, node
+from tests.ops.nodes import check_node, const, floats, integers, named, node, symbolic
 
 TABLE_NAME = "pad"
 NODES = {
     **{
         f"{mode}_{dtype}": node(
-            "Pad", free((floats(2, 3, 4) * 9).astype(dtype), 0), const([0, 1, 2, 0, 2, 1]), mode=mode
+            "Pad", symbolic((floats(2, 3, 4) * 9).astype(dtype), 0), const([0, 1, 2, 0, 2, 1]), mode=mode
         )
         for mode in ("constant", "edge", "reflect", "wrap")
         for dtype in ("float32", "int64", "bool")

@@ -1,11 +1,11 @@
 """The picture of a model: ``model_overview.png``.
 
-graphviz-pure lays out and paints: Graphviz' own ``dot`` algorithm with its fonts in a 6 MB wheel for Linux, macOS and
-Windows, no system library, the same bytes on every platform. Pillow or resvg would only paint and leave the layout to
-us, grandalf is unmaintained, fast-sugiyama needs Python 3.11, the WASM builds need a WASM runtime and write no PNG.
-It is a young package, so it is used for nothing but this picture, through DOT, which any Graphviz can take over.
+graphviz-pure does layout and painting: Graphviz's own ``dot`` algorithm and its fonts in a 6 MB wheel for Linux, macOS
+and Windows, without system libraries, and with identical output on every platform. Pillow and resvg only paint,
+grandalf is unmaintained, fast-sugiyama needs Python 3.11, and the WASM builds need a WASM runtime and cannot write PNG.
+It is a young package, so it is used only for this picture, through DOT, which any Graphviz reads.
 
-``arrange`` decides what is drawn and where columns break, ``dot`` writes it down, this file runs the renderer.
+``arrange`` decides what is drawn and where columns break, ``dot`` writes DOT text, and this module runs the renderer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tf2rust.codegen.overview.dot import write_dot
 
 __all__ = ["Box", "OverviewError", "draw_overview", "render"]
 
-# Far above the seconds which the largest drawing takes; a hanging renderer must not hang a conversion.
+# Far above the time of the largest drawing; a hanging renderer must not block a conversion.
 _TIMEOUT_SECONDS = 60
 
 
@@ -30,15 +30,15 @@ class OverviewError(Exception):
 
 
 def draw_overview(title: str, boxes: Sequence[Box], edges: Sequence[tuple[int, int]], path: Path) -> None:
-    """Draw ``boxes``, given in topological order, and ``edges``, which are indices into them, as a PNG at ``path``.
+    """Draws ``boxes``, in topological order, and ``edges``, which are pairs of their indices, as a PNG at ``path``.
 
-    The same input gives the same bytes. Raises OverviewError when the renderer is missing or fails.
+    The output is deterministic. Raises OverviewError if the renderer is missing or fails.
     """
     path.write_bytes(render(write_dot(title, arrange(boxes, edges)), "png"))
 
 
 def render(dot: str, form: str) -> bytes:
-    """What the renderer makes of ``dot`` in the output format ``form``: ``png``, or ``plain`` for the coordinates."""
+    """Renders ``dot`` in the format ``form``: ``png``, or ``plain`` for coordinates."""
     try:
         done = subprocess.run(
             [_renderer(), f"-T{form}"], input=dot.encode(), capture_output=True, timeout=_TIMEOUT_SECONDS, check=True
@@ -46,18 +46,22 @@ def render(dot: str, form: str) -> bytes:
     except subprocess.CalledProcessError as error:
         raise OverviewError(f"graphviz-pure failed: {error.stderr.decode(errors='replace').strip()}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise OverviewError(f"graphviz-pure could not be run: {error}") from error
+        raise OverviewError(f"cannot run graphviz-pure: {error}") from error
     return done.stdout
 
 
 @cache
 def _renderer() -> Path:
-    """The program inside the installed wheel: its folder need not be on the PATH, and a stranger's must not be used."""
+    """The program inside the installed wheel. The PATH is not used, so that no other program can take its place."""
     try:
         files = metadata.files("graphviz-pure") or []
     except metadata.PackageNotFoundError as error:
-        raise OverviewError("the package graphviz-pure is not installed: pip install graphviz-pure") from error
+        raise OverviewError(
+            "the package graphviz-pure is not installed; install it with: pip install graphviz-pure"
+        ) from error
     for file in files:
         if file.name in ("graphviz-pure", "graphviz-pure.exe"):
             return Path(str(file.locate())).resolve()
-    raise OverviewError("the package graphviz-pure is damaged: pip install --force-reinstall graphviz-pure")
+    raise OverviewError(
+        "the package graphviz-pure is damaged; reinstall it with: pip install --force-reinstall graphviz-pure"
+    )

@@ -1,8 +1,8 @@
-"""Which boxes and arrows are drawn, on which row of which column.
+"""Decides which boxes and arrows are drawn, and their columns and rows.
 
-Rows are the depth in the graph; a deep graph is broken into columns, read like a newspaper's, where few edges cross.
-What would make the picture illegible is written instead of drawn: the middle of a huge graph becomes one box, an edge
-where no room is left becomes a note in the two boxes it joins.
+The row is the depth in the graph. A deep graph is split into columns, like a newspaper, where few edges cross. Parts
+that would make the picture illegible are replaced by text: the middle of a huge graph becomes one box, and an edge
+without room becomes a note in its two boxes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ MAX_ARROWS = 1500
 MAX_ARROWS_INTO_BOX = 24
 MAX_BOXES_IN_ROW = 12
 
-# So many arrows may pass a row without touching its boxes.
+# This many arrows can pass a row without touching its boxes.
 MAX_LANES = 4
 
-# A picture slightly wider than a page; a box with its gap is about twice as wide as high.
+# Slightly wider than a page; a box with its gap is about twice as wide as high.
 _PICTURE_ASPECT = 1.3
 _BOX_ASPECT = 2.2
 _MIN_ROWS = 12
@@ -40,7 +40,9 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """What is drawn: ``columns[c][r]`` are the boxes on row ``r`` of column ``c``; ``summarised`` boxes became one."""
+    """What is drawn: ``columns[c][r]`` are the boxes in row ``r`` of column ``c``; ``summarised`` boxes are merged into
+    one.
+    """
 
     boxes: tuple[Box, ...]
     arrows: tuple[tuple[int, int], ...]
@@ -50,7 +52,7 @@ class Arrangement:
 
 
 def arrange(boxes: Sequence[Box], edges: Sequence[tuple[int, int]]) -> Arrangement:
-    """The arrangement of ``boxes``, in topological order, and of ``edges`` between them."""
+    """Arranges ``boxes``, in topological order, and the ``edges`` between them."""
     summarised = max(0, len(boxes) - MAX_BOXES + 1)
     drawn, joined = _summarise(boxes, edges, summarised)
     rows = _rows(len(drawn), joined)
@@ -69,9 +71,9 @@ def arrange(boxes: Sequence[Box], edges: Sequence[tuple[int, int]]) -> Arrangeme
 def _summarise(
     boxes: Sequence[Box], edges: Sequence[tuple[int, int]], count: int
 ) -> tuple[list[Box], list[tuple[int, int]]]:
-    """Join ``count`` boxes in the middle into one.
+    """Merges ``count`` boxes in the middle into one.
 
-    Neighbours in a topological order can be joined without making a cycle.
+    Merging neighbours in a topological order cannot create a cycle.
     """
     if not count:
         return list(boxes), sorted(set(edges))
@@ -90,7 +92,7 @@ def _summarise(
 
 
 def _rows(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """The row of each box: below all its inputs, at most MAX_BOXES_IN_ROW on each."""
+    """The row of each box: below all its inputs, with at most MAX_BOXES_IN_ROW boxes per row."""
     before: list[list[int]] = [[] for _ in range(count)]
     after: list[list[int]] = [[] for _ in range(count)]
     for a, b in edges:
@@ -100,7 +102,7 @@ def _rows(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
     depth = [0] * count
     for box in range(count):
         depth[box] = max((depth[a] + 1 for a in before[box]), default=0)
-    # An input of the model that is needed late, and the chain below it, stands where it is needed, not at the top.
+    # An input that is needed late, and the chain below it, is placed where it is needed instead of at the top.
     led = [False] * count
     for box, inputs in enumerate(before):
         led[box] = not inputs or (len(inputs) == 1 and led[inputs[0]] and len(after[inputs[0]]) == 1)
@@ -120,12 +122,12 @@ def _rows(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _without_gaps(rows: list[int]) -> list[int]:
-    place = {row: index for index, row in enumerate(sorted(set(rows)))}
-    return [place[row] for row in rows]
+    compact = {row: index for index, row in enumerate(sorted(set(rows)))}
+    return [compact[row] for row in rows]
 
 
 def _column_starts(rows: Sequence[int], edges: Sequence[tuple[int, int]]) -> list[int]:
-    """The first rows of the second and later columns: evenly spread, moved a little to where fewest values cross."""
+    """The first rows of all columns but the first: evenly spaced, moved a little to where the fewest edges cross."""
     total = max(rows, default=-1) + 1
     if total < 2 * _MIN_ROWS:
         return []
@@ -153,7 +155,7 @@ def _column_starts(rows: Sequence[int], edges: Sequence[tuple[int, int]]) -> lis
 def _split(
     edges: Sequence[tuple[int, int]], rows: Sequence[int], column: Sequence[int]
 ) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
-    """Split ``edges`` into those drawn as arrows and those written into their boxes; short ones get room first."""
+    """Splits ``edges`` into those drawn as arrows and those written into their boxes; short edges are drawn first."""
 
     def span(edge: tuple[int, int]) -> int:
         return rows[edge[1]] - rows[edge[0]]
@@ -164,7 +166,7 @@ def _split(
     lanes: Counter[int] = Counter()
     for edge in sorted(edges, key=lambda edge: (span(edge), edge)):
         a, b = edge
-        # Between columns there is no line, only a reference below the source and one above the target.
+        # Between columns there are no lines, only references below the source and above the target.
         passed = range(rows[a] + 1, rows[b]) if column[a] == column[b] else (rows[a], rows[b])
         room = into[b] < MAX_ARROWS_INTO_BOX and len(arrows) < MAX_ARROWS
         if room and all(lanes[row] < MAX_LANES for row in passed):

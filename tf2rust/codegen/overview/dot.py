@@ -1,4 +1,4 @@
-"""An arrangement as DOT text for Graphviz."""
+"""Writes an arrangement as DOT text for Graphviz."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ BOX_WIDTH_POINTS = 172
 _TEXT_WIDTH_POINTS = BOX_WIDTH_POINTS - 14
 _SMALL = 9
 
-# What stands where: (column, row) to the names of nodes; references may stand on row -1.
+# The names of the nodes in each cell (column, row); references can be in row -1.
 _Grid = dict[tuple[int, int], list[str]]
 
-# Fill, line and kind colour by the first word that occurs in a kind, in lower case.
+# The fill, line and kind colours for the first word that occurs in the lower-case kind.
 _FAMILIES: tuple[tuple[str, tuple[str, str, str]], ...] = (
     ("not drawn", ("#ffffff", "#8b95a5", "#4a5464")),
     ("input|output", ("#eef7ee", "#a5c9a8", "#2f6b3a")),
     ("conv", ("#edf2fc", "#a9bfe6", "#274b8f")),
     ("lstm|gru|rnn|attention|bidirectional", ("#f4effb", "#c4b1e2", "#5b3a93")),
-    ("dense|gemm|matmul|linear", ("#e9f5f8", "#9dccd8", "#1c6375")),
+    ("dense|gemm|matmul", ("#e9f5f8", "#9dccd8", "#1c6375")),
     ("embed|gather|lookup", ("#fdf0f4", "#e3b3c3", "#8c2f50")),
     ("pool|reduce|mean", ("#fdf6e7", "#e0c88f", "#7a5a10")),
     ("norm", ("#f3f6e8", "#c3cf98", "#566419")),
@@ -39,7 +39,7 @@ edge [color="#8b95a5", arrowsize=0.6, penwidth=1.1];"""
 
 
 def write_dot(title: str, arrangement: Arrangement) -> str:
-    """The DOT text of a picture headed ``title``."""
+    """The DOT text of a picture with the heading ``title``."""
     notes: dict[int, list[str]] = defaultdict(list)
     for word, own, other in (("also from", 1, 0), ("also to", 0, 1)):
         ends: dict[int, list[str]] = defaultdict(list)
@@ -50,16 +50,16 @@ def write_dot(title: str, arrangement: Arrangement) -> str:
 
     head = _HEAD.format(label=_caption(title, arrangement), width=f"{BOX_WIDTH_POINTS / 72:.3f}")
     nodes = [_node(index, box, notes[index]) for index, box in enumerate(arrangement.boxes)]
-    place = _places(arrangement)
-    references, reference_arrows, grid = _references(arrangement, place)
-    for box, cell in enumerate(place):
+    cells = _cells(arrangement)
+    references, reference_arrows, grid = _references(arrangement, cells)
+    for box, cell in enumerate(cells):
         grid[cell].append(f"n{box}")
-    arrows = [_arrow(a, b, place) for a, b in arrangement.arrows if place[a][0] == place[b][0]]
+    arrows = [_arrow(a, b, cells) for a, b in arrangement.arrows if cells[a][0] == cells[b][0]]
     rulers = ["{", *_rulers(len(arrangement.columns), grid), "}"]
     return "\n".join([head, *nodes, *references, *rulers, *arrows, *reference_arrows, "}", ""])
 
 
-def _places(arrangement: Arrangement) -> list[tuple[int, int]]:
+def _cells(arrangement: Arrangement) -> list[tuple[int, int]]:
     cells = {
         box: (column, row)
         for column, rows in enumerate(arrangement.columns)
@@ -71,15 +71,15 @@ def _places(arrangement: Arrangement) -> list[tuple[int, int]]:
 
 def _caption(title: str, arrangement: Arrangement) -> str:
     count = len(arrangement.boxes) - 1 + arrangement.summarised if arrangement.summarised else len(arrangement.boxes)
-    facts = [f"{count:,} layer{'' if count == 1 else 's'}"]
+    infos = [f"{count:,} layer{'' if count == 1 else 's'}"]
     if len(arrangement.columns) > 1:
-        facts.append("read column by column")
+        infos.append("read column by column")
     if arrangement.summarised:
-        facts.append(f"{arrangement.summarised:,} in the middle are one box")
+        infos.append(f"{arrangement.summarised:,} layers in the middle are one box")
     if arrangement.written:
-        facts.append(f"{len(arrangement.written):,} long connections are written as “also from”, “also to”")
+        infos.append(f"{len(arrangement.written):,} long connections are written as “also from”, “also to”")
     heading = f'<font point-size="16" color="#1c222b"><b>{html(title, 420, 16)}</b></font>'
-    lines = [heading, '<font point-size="4"> </font>', _small(" · ".join(facts), 1000), " "]
+    lines = [heading, '<font point-size="4"> </font>', _small(" · ".join(infos), 1000), " "]
     return "".join(f'{line}<br align="left"/>' for line in lines)
 
 
@@ -96,7 +96,7 @@ def _node(index: int, box: Box, notes: Sequence[str]) -> str:
 
 
 def _shapes(box: Box) -> list[str]:
-    """One line when the layer keeps its shape, else one for what comes in and one for what goes out."""
+    """One line if the layer keeps its shape, otherwise one for its inputs and one for its outputs."""
     inputs, outputs = _counted(box.inputs), _counted(box.outputs)
     if not inputs or inputs == outputs:
         return [outputs]
@@ -109,20 +109,20 @@ def _counted(shapes: Sequence[str]) -> str:
 
 
 def _listed(word: str, names: Sequence[str]) -> str:
-    """Some of ``names``, and how many more there are."""
+    """Some of ``names``, and the number of the others."""
     more = f" +{len(names) - 1:,}" if len(names) > 1 else ""
     return f"{word} {fitted(printable(names[0]), 84, _SMALL)}{more}"
 
 
-def _references(arrangement: Arrangement, place: Sequence[tuple[int, int]]) -> tuple[list[str], list[str], _Grid]:
-    """The nodes and arrows of what crosses columns, and where they stand: ``to y`` below x, ``from x`` above y."""
+def _references(arrangement: Arrangement, cells: Sequence[tuple[int, int]]) -> tuple[list[str], list[str], _Grid]:
+    """The references between columns, their arrows and their cells: ``to y`` below x, ``from x`` above y."""
     leaving: dict[int, list[int]] = defaultdict(list)
-    # Targets on one row share a reference; a farther one gets its own, not a line past what is between.
+    # Targets in the same row share a reference; a target further down gets its own.
     entering: dict[tuple[int, tuple[int, int]], list[int]] = defaultdict(list)
     for a, b in arrangement.arrows:
-        if place[a][0] != place[b][0]:
+        if cells[a][0] != cells[b][0]:
             leaving[a].append(b)
-            entering[a, place[b]].append(b)
+            entering[a, cells[b]].append(b)
 
     def node(name: str, note: str) -> str:
         return f'{name} [shape=plaintext, style="", width=0, height=0, margin="0.03,0.03", label=<{_small(note)}>];'
@@ -133,7 +133,7 @@ def _references(arrangement: Arrangement, place: Sequence[tuple[int, int]]) -> t
         name = f"to{a}"
         nodes.append(node(name, _listed("to", [arrangement.boxes[b].name for b in targets])))
         arrows.append(f"n{a} -> {name} [style=dashed, weight=5];")
-        grid[place[a][0], place[a][1] + 1].append(name)
+        grid[cells[a][0], cells[a][1] + 1].append(name)
     for (a, (column, row)), targets in entering.items():
         name = f"from{a}_{column}_{row}"
         nodes.append(node(name, _listed("from", [arrangement.boxes[a].name])))
@@ -143,13 +143,13 @@ def _references(arrangement: Arrangement, place: Sequence[tuple[int, int]]) -> t
 
 
 def _rulers(columns: int, grid: _Grid) -> list[str]:
-    """An invisible chain to the left of each column, which holds its boxes on their rows and right of the one before.
+    """An invisible chain at the left of each column, which fixes the rows of its boxes and the order of the columns.
 
-    Without it ``dot`` is free to swap columns and to move a box without inputs to another row.
+    Without it, ``dot`` can swap columns and move a box without inputs to another row.
     """
     lines = ['node [shape=point, style=invis, width=0.01, height=0.01, label=""];', "edge [style=invis];"]
     rows = sorted({row for _, row in grid})
-    # Row numbers start at -1, and a name must not hold a minus.
+    # Row numbers start at -1, and a name must not contain a minus sign.
     rulers = [[f"r{column}_{index}" for index in range(len(rows))] for column in range(columns)]
     lines += [f"{' -> '.join(chain)} [weight=100];" for chain in rulers if len(chain) > 1]
     for index, row in enumerate(rows):
@@ -164,9 +164,9 @@ def _rulers(columns: int, grid: _Grid) -> list[str]:
     return lines
 
 
-def _arrow(a: int, b: int, place: Sequence[tuple[int, int]]) -> str:
-    # Heavy edges become straight and short: the trunk stays a trunk, the detours bend.
-    return f"n{a} -> n{b} [weight={20 if place[b][1] - place[a][1] == 1 else 1}];"
+def _arrow(a: int, b: int, cells: Sequence[tuple[int, int]]) -> str:
+    # Heavy edges become straight and short, so the main path stays straight and detours bend.
+    return f"n{a} -> n{b} [weight={20 if cells[b][1] - cells[a][1] == 1 else 1}];"
 
 
 def _small(text: str, width: float = _TEXT_WIDTH_POINTS) -> str:

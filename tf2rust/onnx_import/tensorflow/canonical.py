@@ -176,7 +176,7 @@ def _replace(graph: onnx.GraphProto, name: str, nodes: list[onnx.NodeProto]) -> 
 def _name_dimensions(graph: onnx.GraphProto) -> None:
     """Call the inputs' free first dimension ``batch`` and others after their input; those of outputs stay unnamed.
 
-    Which of the inputs' dimensions an output's free dimension depends on, and how, is for shape inference to find.
+    Which of the inputs' dimensions an output's symbolic dimension depends on, and how, is for shape inference to find.
     """
     for value in (*graph.input, *graph.output):
         is_input = value in graph.input

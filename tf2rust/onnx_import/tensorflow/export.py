@@ -22,7 +22,7 @@ _LEFT_OUT = ("optimize_transpose", "einsum_optimizer", "merge_duplication")
 
 
 def export(model: TracedModel) -> onnx.ModelProto:
-    """Export ``model`` with free dimensions, its input and output names, and marked node names.
+    """Export ``model`` with symbolic dimensions, its input and output names, and marked node names.
 
     Raises ``ConversionError`` with one reason for every TensorFlow op that has no ONNX spelling.
     """

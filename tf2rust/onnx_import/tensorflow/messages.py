@@ -124,8 +124,8 @@ def not_run(error: Exception, arrays: Mapping[str, np.ndarray[Any, Any]], scopes
     where = layer_of(error, scopes)
     return ConversionError(
         f"TensorFlow cannot run the model on inputs of these sizes: {sizes}: {message_of(error)}"
-        f"{f' ({where})' if where else ''}; give the free dimensions sizes that fit with --dim, or samples that fit "
-        "with --path_to_fv."
+        f"{f' ({where})' if where else ''}; bind the symbolic dimensions to other sizes with --dim, or give "
+        "other samples with --path_to_fv."
     )
 
 

@@ -23,7 +23,7 @@ class Names:
 
     def node(self, op_type: str, layer: str | None) -> str:
         """A new name for a node: the layer's, if it has one, and the op's."""
-        name = free_name(f"{layer}/{op_type}" if layer else op_type, self.taken_nodes)
+        name = unused_name(f"{layer}/{op_type}" if layer else op_type, self.taken_nodes)
         if layer:
             self.layers[name] = layer
         return name
@@ -35,7 +35,7 @@ class Names:
 
     def value(self, wanted: str) -> str:
         """A new name for a value."""
-        return free_name(wanted, self.taken_values)
+        return unused_name(wanted, self.taken_values)
 
     def weight(self, tensor: onnx.TensorProto, wanted: str) -> str:
         """The name of the one initializer with this content, which may have got its name before."""
@@ -59,7 +59,7 @@ def stored_tensor(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:
     return numpy_helper.from_array(numpy_helper.to_array(tensor), name)
 
 
-def free_name(wanted: str, taken: set[str]) -> str:
+def unused_name(wanted: str, taken: set[str]) -> str:
     """``wanted``, or ``wanted_1``, ``wanted_2`` …: the first that is not ``taken``, which it then is."""
     name, count = wanted, 0
     while name in taken:

@@ -12,7 +12,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.augmentation import without_augmentation
 from tf2rust.onnx_import.tensorflow.effects import freezing, states_read
 from tf2rust.onnx_import.tensorflow.messages import not_run, state_reasons
-from tf2rust.onnx_import.tensorflow.naming import free_name
+from tf2rust.onnx_import.tensorflow.naming import unused_name
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 
@@ -117,4 +117,4 @@ def argument_tensors(function: Any) -> list[Any]:
 def distinct(names: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, ...]:
     """The names in order, with ``_1``, ``_2`` … appended where one occurs again or is ``taken``."""
     used = set(taken)
-    return tuple(free_name(name, used) for name in names)
+    return tuple(unused_name(name, used) for name in names)

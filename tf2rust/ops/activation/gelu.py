@@ -6,14 +6,14 @@ import numpy as np
 
 from tf2rust.ops.activation.activation import ActivationLayer, activation_layer
 from tf2rust.ops.core.pattern import Const, Match, Op, Scalar, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 
 X = Var("x")
 
 
 @rule(Op("Gelu", X))
-def gelu_op(m: Match, b: Builder) -> Yield:
+def gelu_op(m: Match, b: Builder) -> RuleResult:
     return activation_layer(m, b, "gelu_tanh" if m.root.attr("approximate", "none") == "tanh" else "gelu")
 
 
@@ -26,7 +26,7 @@ _CUBIC = Op(
 
 
 @rule(Op("Mul", X, Op("Mul", Scalar("half", 0.5), Op("Add", Scalar("one", 1.0), Op("Tanh", _CUBIC)), name="gate")))
-def gelu_tanh_cubic(m: Match, b: Builder) -> Yield:
+def gelu_tanh_cubic(m: Match, b: Builder) -> RuleResult:
     """0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), the cube written as products."""
     return activation_layer(m, b, "gelu_tanh")
 
@@ -46,7 +46,7 @@ _POWER = Op(
         Op("Add", Op("Tanh", _POWER), Scalar("one", 1.0), name="gate"),
     )
 )
-def gelu_tanh(m: Match, b: Builder) -> Yield:
+def gelu_tanh(m: Match, b: Builder) -> RuleResult:
     """The same with a power, as tf2onnx writes it."""
     return activation_layer(m, b, "gelu_tanh")
 
@@ -62,7 +62,7 @@ def gelu_tanh(m: Match, b: Builder) -> Yield:
         ),
     )
 )
-def gelu_erfc(m: Match, b: Builder) -> Yield:
+def gelu_erfc(m: Match, b: Builder) -> RuleResult:
     """0.5 x erfc(−x / √2), as Keras 3 writes it."""
     return activation_layer(m, b, "gelu")
 
@@ -74,7 +74,7 @@ def gelu_erfc(m: Match, b: Builder) -> Yield:
         Op("Add", Scalar("one", 1.0), Op("Erf", Op("Mul|Div", X, Scalar("s"), name="scaled"))),
     )
 )
-def gelu_erf(m: Match, b: Builder) -> Yield:
+def gelu_erf(m: Match, b: Builder) -> RuleResult:
     """0.5 x (1 + erf(x / √2))."""
     return _gelu(m, b)
 
@@ -91,7 +91,7 @@ def gelu_erf(m: Match, b: Builder) -> Yield:
         Scalar("half", 0.5),
     )
 )
-def gelu_erf_half_last(m: Match, b: Builder) -> Yield:
+def gelu_erf_half_last(m: Match, b: Builder) -> RuleResult:
     """The same, halved at the end, as PyTorch writes it."""
     return _gelu(m, b)
 
@@ -112,7 +112,7 @@ def gelu_erf_half_last(m: Match, b: Builder) -> Yield:
         ),
     )
 )
-def gelu_erfc_times_constant(m: Match, b: Builder) -> Yield:
+def gelu_erfc_times_constant(m: Match, b: Builder) -> RuleResult:
     """The same with the factor of a BatchNormalization behind it, which grappler moves inside."""
     gelu = activation_layer(m, b, "gelu")
     if not isinstance(gelu, ActivationLayer):
@@ -124,7 +124,7 @@ def gelu_erfc_times_constant(m: Match, b: Builder) -> Yield:
     ]
 
 
-def _gelu(m: Match, b: Builder) -> Yield:
+def _gelu(m: Match, b: Builder) -> RuleResult:
     scale = m.scalar("s") if m.node("scaled").op == "Mul" else 1 / m.scalar("s")
     if abs(scale - np.sqrt(0.5)) > 1e-6:
         return m.reject(f"it scales by {scale:g} where GELU scales by 0.7071")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import normal_axis
+from tf2rust.ops.core.inference import normal_axis
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.reduction.along_axis import AlongAxis
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -21,13 +21,13 @@ class Hardmax(AlongAxis):
 
     kind = "Hardmax"
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
 
 
 @rule(Op("Hardmax", Var("x")))
-def hardmax(m: Match, b: Builder) -> Yield:
+def hardmax(m: Match, b: Builder) -> RuleResult:
     """Before operator set 13 the axis and all after it are one."""
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:

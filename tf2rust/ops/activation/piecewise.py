@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tf2rust.ops.activation.activation import activation_layer as _layer
 from tf2rust.ops.core.pattern import Match, Op, Optional, Pattern, Scalar, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.where import choices_read, chosen
 
 X = Var("x")
@@ -17,17 +17,17 @@ def _compare(op: str, bound: Scalar, name: str, x: Pattern = X) -> Op:
 
 
 @rule(Op("Max", Op("Min", X, Scalar("high")), Scalar("low")))
-def clip_min_first(m: Match, b: Builder) -> Yield:
+def clip_min_first(m: Match, b: Builder) -> RuleResult:
     """max(min(x, high), low): hard_tanh and clip."""
     return _clip(m, b)
 
 
 @rule(Op("Min", Op("Max", X, Scalar("low")), Scalar("high")))
-def clip_max_first(m: Match, b: Builder) -> Yield:
+def clip_max_first(m: Match, b: Builder) -> RuleResult:
     return _clip(m, b)
 
 
-def _clip(m: Match, b: Builder) -> Yield:
+def _clip(m: Match, b: Builder) -> RuleResult:
     low, high = m.scalar("low"), m.scalar("high")
     if low > high:
         return m.reject(f"the lower bound {low:g} is above the upper bound {high:g}")
@@ -35,7 +35,7 @@ def _clip(m: Match, b: Builder) -> Yield:
 
 
 @rule(chosen(_compare("Greater", Scalar("theta"), "above"), X, Scalar("value")))
-def threshold(m: Match, b: Builder) -> Yield:
+def threshold(m: Match, b: Builder) -> RuleResult:
     """x above theta, else a number."""
     choices_read(m)
     theta, value = m.scalar("theta"), m.scalar("value")
@@ -43,7 +43,7 @@ def threshold(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("Mul", X, Op("Cast", Op("Greater", X, Scalar("theta")))))
-def threshold_as_product(m: Match, b: Builder) -> Yield:
+def threshold_as_product(m: Match, b: Builder) -> RuleResult:
     """x · (x > theta), which is NaN where x is."""
     m.node("Cast").has("to")
     if m.scalar("theta") < 0:
@@ -70,7 +70,7 @@ def _clipped(rising: Op) -> Op:
     return Op("Max", Op("Min", rising, Scalar("max"), name="low"), ZERO, name="clipped")
 
 
-def _relu(m: Match, b: Builder) -> Yield:
+def _relu(m: Match, b: Builder) -> RuleResult:
     """ReLU of Keras with the options that are there."""
     choices_read(m)
     theta = m.scalar("theta") if m.has("theta") else 0.0
@@ -94,7 +94,7 @@ for _name, _rising in _RISING.items():
 
 
 @rule(chosen(Op("Greater", Op("Abs", X, shared=True), Scalar("lambda"), name="outside", shared=True), X, ZERO))
-def hard_shrink(m: Match, b: Builder) -> Yield:
+def hard_shrink(m: Match, b: Builder) -> RuleResult:
     """x where |x| is above lambda, else 0."""
     choices_read(m)
     return _layer(m, b, "hard_shrink", m.scalar("lambda"))
@@ -112,7 +112,7 @@ def hard_shrink(m: Match, b: Builder) -> Yield:
         ),
     )
 )
-def soft_shrink(m: Match, b: Builder) -> Yield:
+def soft_shrink(m: Match, b: Builder) -> RuleResult:
     """x − lambda above lambda, x + lambda below −lambda, 0 between."""
     choices_read(m, "chosen", "inner")
     size = m.scalar("lambda")
@@ -122,7 +122,7 @@ def soft_shrink(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("Sub", X, Op("Tanh", X)))
-def tanh_shrink(m: Match, b: Builder) -> Yield:
+def tanh_shrink(m: Match, b: Builder) -> RuleResult:
     return _layer(m, b, "tanh_shrink")
 
 
@@ -143,7 +143,7 @@ def tanh_shrink(m: Match, b: Builder) -> Yield:
         ),
     )
 )
-def sparse_plus(m: Match, b: Builder) -> Yield:
+def sparse_plus(m: Match, b: Builder) -> RuleResult:
     """0 below −1, (x + 1)² / 4 up to 1, x beyond."""
     choices_read(m, "chosen", "inner")
     return _layer(m, b, "sparse_plus")
@@ -159,7 +159,7 @@ _LINE = Op("Mul", Op("Add", X, Scalar("one", 1.0), name="shifted"), Scalar("half
         chosen(_compare("GreaterOrEqual", Scalar("one", 1.0), "above"), Scalar("full", 1.0), _LINE, name="inner"),
     )
 )
-def sparse_sigmoid(m: Match, b: Builder) -> Yield:
+def sparse_sigmoid(m: Match, b: Builder) -> RuleResult:
     """0 below −1, (x + 1) / 2 up to 1, 1 beyond: a hard sigmoid."""
     choices_read(m, "chosen", "inner")
     return _layer(m, b, "hard_sigmoid", 0.5, 0.5)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf2rust.ops.core.facts import infers, same_shape
+from tf2rust.ops.core.inference import infers, same_shape
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.comparison import Compare
-from tf2rust.ops.elementwise.where import Select
+from tf2rust.ops.elementwise.where import Where
 from tf2rust.ops.generator.constant import constant
 
 infers("Shrink")(same_shape)
 
 
 @rule(Op("Shrink", Var("x")))
-def shrink(m: Match, b: Builder) -> Yield:
+def shrink(m: Match, b: Builder) -> RuleResult:
     """x + bias below −lambd, x − bias above lambd, 0 between."""
     x, y = b.value(m["x"]), b.value(m.y)
     lambd, bias = m.root.attr("lambd", 0.5), m.root.attr("bias", 0.0)
@@ -32,6 +32,6 @@ def shrink(m: Match, b: Builder) -> Yield:
         Compare(function="Greater", inputs=[x, bounds[1].y], outputs=[flags[1]]),
         Binary(function="Add", constant=offset, inputs=[x], outputs=[raised]),
         Binary(function="Sub", constant=offset, inputs=[x], outputs=[lowered]),
-        Select(inputs=[flags[1], lowered, bounds[2].y], outputs=[upper]),
-        Select(inputs=[flags[0], raised, upper], outputs=[y]),
+        Where(inputs=[flags[1], lowered, bounds[2].y], outputs=[upper]),
+        Where(inputs=[flags[0], raised, upper], outputs=[y]),
     ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tf2rust.ops.core.facts import infers, normal_axis, same_shape
+from tf2rust.ops.core.inference import infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Scalar, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.where import choices_read, chosen
 from tf2rust.ops.reduction.keepdims import is_along, spread
 from tf2rust.ops.shape.transpose import Transpose, inverse, permute
@@ -29,19 +29,19 @@ class Softmax(Layer):
     def kind(self) -> str:
         return "LogSoftmax" if self.log else "Softmax"
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         return None if perm is None or self.span > 1 else (replace(self, axis=perm[self.axis]), perm)
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row) and self.axis > 0
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched) and self.axis > 0
 
     def inplace_input(self) -> Value | None:
         return self.x
 
 
 @rule(Op("Softmax|LogSoftmax", X, name="softmax"))
-def softmax(m: Match, b: Builder) -> Yield:
+def softmax(m: Match, b: Builder) -> RuleResult:
     """Before operator set 13 the axis and all after it are one."""
     x = b.value(m["x"])
     if x.dtype != "float32":
@@ -61,18 +61,18 @@ _LOG_SUM = Op("Add", Op("Log", Op("ReduceSum", _POWERS, more=True, name="total")
 
 
 @rule(Op("Sub", X, _LOG_SUM, name="log"))
-def log_softmax_over_axes(m: Match, b: Builder) -> Yield:
+def log_softmax_over_axes(m: Match, b: Builder) -> RuleResult:
     """x − logsumexp(x), as Keras writes it for several axes."""
     return _over_axes(m, b, log=True)
 
 
 @rule(Op("Exp", Op("Sub", X, _LOG_SUM, name="log")))
-def softmax_over_axes(m: Match, b: Builder) -> Yield:
+def softmax_over_axes(m: Match, b: Builder) -> RuleResult:
     """exp(x − logsumexp(x)), as Keras writes it for several axes."""
     return _over_axes(m, b, log=False)
 
 
-def _over_axes(m: Match, b: Builder, *, log: bool) -> Yield:
+def _over_axes(m: Match, b: Builder, *, log: bool) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; Softmax is there for float32")
@@ -83,7 +83,7 @@ def _over_axes(m: Match, b: Builder, *, log: bool) -> Yield:
         node.has("noop_with_empty_axes")
         if not node.attr("keepdims", 1):
             return m.reject("the axes it reduces over disappear", node)
-        found.append(sorted(normal_axis(a, x.rank) for a in b.facts.ints(node, "axes", 1) or range(x.rank)))
+        found.append(sorted(normal_axis(a, x.rank) for a in b.infos.ints(node, "axes", 1) or range(x.rank)))
     axes = found[0]
     if axes != found[1]:
         return m.reject("maximum and sum run over different axes")
@@ -102,7 +102,7 @@ _SUM = Op("ReduceSum", _EXP, more=True)
 
 
 @rule(Op("Div", _EXP, spread(_SUM)))
-def softmax_spelled_out(m: Match, b: Builder) -> Yield:
+def softmax_spelled_out(m: Match, b: Builder) -> RuleResult:
     """exp(x − max(x)) / Σ, as JAX writes it."""
     x = b.value(m["x"])
     if x.dtype != "float32":
@@ -112,7 +112,7 @@ def softmax_spelled_out(m: Match, b: Builder) -> Yield:
         node = m.node(name)
         for attribute in ("keepdims", "noop_with_empty_axes"):
             node.has(attribute)
-        found = b.facts.ints(node, "axes", 1)
+        found = b.infos.ints(node, "axes", 1)
         if found is None or len(found) != 1:
             return m.reject("it does not run over one axis", node)
         axes.add(normal_axis(found[0], x.rank))

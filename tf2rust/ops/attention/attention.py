@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Optional, Scalar, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.where import choices_read, chosen
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose, inverse
@@ -31,7 +31,7 @@ class Attention(Layer):
     axes: tuple[Axes, Axes, Axes, Axes]
     fill: float = 0.0
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         if any(p is not None for p in perms[3:]):
             return None
         moved = [
@@ -42,7 +42,7 @@ class Attention(Layer):
             return None
         return replace(self, axes=(moved[0], moved[1], moved[2], self.axes[3])), (0, 1, 2, 3)
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """The output with its axes in another order."""
         if not isinstance(consumer, Transpose) or consumer.perm[3] != 3:
             return None
@@ -59,26 +59,26 @@ def _weighted(scores: Op | Optional) -> Op:
 
 
 @rule(_weighted(_SCALED))
-def attention(m: Match, b: Builder) -> Yield:
+def attention(m: Match, b: Builder) -> RuleResult:
     """softmax(scale · q·kᵀ) · v."""
     return _attention(m, b, None)
 
 
 @rule(_weighted(chosen(Var("mask"), _SCALED, Scalar("fill"), name="masked")))
-def attention_masked(m: Match, b: Builder) -> Yield:
+def attention_masked(m: Match, b: Builder) -> RuleResult:
     """Scores that are masked become a very small number, as Keras writes it."""
     choices_read(m, "masked")
     return _attention(m, b, _without_true(m["mask"], b), m.scalar("fill"))
 
 
 @rule(_weighted(Op("Where", Var("mask"), _SCALED, Scalar("fill"), name="masked")))
-def attention_where(m: Match, b: Builder) -> Yield:
+def attention_where(m: Match, b: Builder) -> RuleResult:
     """The same with ONNX' Where."""
     return _attention(m, b, _without_true(m["mask"], b), m.scalar("fill"))
 
 
 @rule(_weighted(Op("Add", _SCALED, Var("bias"), name="masked")))
-def attention_biased(m: Match, b: Builder) -> Yield:
+def attention_biased(m: Match, b: Builder) -> RuleResult:
     """Something is added to the scores: a mask of zeros and −∞, or a bias by position."""
     return _attention(m, b, m["bias"])
 
@@ -92,17 +92,17 @@ def _without_true(value: ir.Value, b: Builder) -> ir.Value:
     assert a is not None
     assert c is not None
     for one, other in ((a, c), (c, a)):
-        if b.facts[one].fill == 1:
+        if b.infos[one].fill == 1:
             return _without_true(other, b)
     return value
 
 
-def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -> Yield:
+def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -> RuleResult:
     q, k, v, y = (b.value(x) for x in (m["q"], m["k"], m["v"], m.y))
     if any(value.dtype != "float32" for value in (q, k, v)):
         return m.reject("its operands are not float32")
     softmax = m.node("softmax")
-    if softmax.attr("axis", -1) not in (-1, len(b.facts.shape(softmax.y)) - 1):
+    if softmax.attr("axis", -1) not in (-1, len(b.infos.shape(softmax.y)) - 1):
         return m.reject("its softmax is not over the keys", softmax)
     scale = 1.0
     if m.has("scaled"):
@@ -110,8 +110,8 @@ def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -
     axes = _axes(m, b)
     if isinstance(axes, Mismatch):
         return axes
-    scores = b.facts.shape(m.node("scores").y)
-    if (wider := b.facts.shape(softmax.x)) != scores:
+    scores = b.infos.shape(m.node("scores").y)
+    if (wider := b.infos.shape(softmax.x)) != scores:
         return m.reject(f"what is done to its scores widens them from {scores} to {wider}", softmax)
     layers: list[Layer] = []
     operands = [_with_head(value, layers, b) for value in (q, k, v)]
@@ -131,7 +131,7 @@ def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -
 def _axes(m: Match, b: Builder) -> tuple[Axes, Axes, Axes, Axes] | Mismatch:
     """Which axes of q, k, v and the output are batch, head, row and depth; [b, t, d] is taken for [b, 1, t, d]."""
     scores, weighted = m.node("scores"), m.node("weighted")
-    shapes = [b.facts.shape(m[name]) for name in "qkv"]
+    shapes = [b.infos.shape(m[name]) for name in "qkv"]
     if scores.op == weighted.op == "MatMul":
         if len({len(s) for s in shapes}) != 1 or len(shapes[0]) not in (3, 4):
             return m.reject("its operands do not all have three or four dimensions")
@@ -164,15 +164,15 @@ def _einsum_axes(m: Match, first: str, second: str) -> tuple[Axes, Axes, Axes, A
     if not fits or q[3] not in depth or y[3] not in value:
         return m.reject(f"its products are {first} and {second}")
 
-    def places(part: str, *letters: str) -> Axes:
+    def axes_of(part: str, *letters: str) -> Axes:
         return tuple(part.index(c) for c in letters)
 
     (d,), (e,) = depth, value
     return (
-        places(q, batch, head, query, d),
-        places(k, batch, head, key, d),
-        places(v, batch, head, key, e),
-        places(y, batch, head, query, e),
+        axes_of(q, batch, head, query, d),
+        axes_of(k, batch, head, key, d),
+        axes_of(v, batch, head, key, e),
+        axes_of(y, batch, head, query, e),
     )
 
 

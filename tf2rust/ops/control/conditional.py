@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from tf2rust.ops.control.layers import Branch, actual, body_graph
+from tf2rust.ops.control.layers import If, actual, body_graph
 from tf2rust.ops.control.loop_body import check_element
 from tf2rust.ops.core.dims import format_shape
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, enters, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, infers_body_inputs
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
-@enters("If")
-def _given(node: Node, facts: Facts) -> Sequence[Fact]:
+@infers_body_inputs("If")
+def _given(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     return []
 
 
@@ -27,23 +27,23 @@ def _branches(node: Node) -> tuple[ir.Graph, ir.Graph]:
 
 
 @infers("If")
-def _if(node: Node, facts: Facts) -> Sequence[Fact]:
+def _if(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     then, otherwise = _branches(node)
     found = []
     for name, a, b in zip(node.outputs, then.outputs, otherwise.outputs, strict=True):
-        first, second = facts[a], facts[b]
-        check_element(first, then, facts)
+        first, second = infos[a], infos[b]
+        check_element(first, then, infos)
         if (first.dtype, first.shape) != (second.dtype, second.shape):
             raise InferenceError(
                 f"its branches give `{name.name}` as {first.dtype} {format_shape(first.shape)} and as {second.dtype} "
                 f"{format_shape(second.shape)}, and which of them is taken is known only when it runs; they must agree"
             )
-        found.append(Fact(first.dtype, first.shape))
+        found.append(ValueInfo(first.dtype, first.shape))
     return found
 
 
 @rule(Op("If", Var("condition")), name="if")
-def if_(m: Match, b: Builder) -> Yield:
+def if_(m: Match, b: Builder) -> RuleResult:
     """Both branches, of which one runs."""
     used = [i for i, v in enumerate(m.root.outputs) if v.is_graph_output() or v.uses()]
     for attribute in ("then_branch", "else_branch"):
@@ -58,4 +58,4 @@ def if_(m: Match, b: Builder) -> Yield:
         graphs.append(body_graph(body, [], wanted))
         inputs += actual(body, b)
     outputs = [b.value(m.root.outputs[i]) for i in used]
-    return Branch(then=graphs[0], otherwise=graphs[1], inputs=inputs, outputs=outputs)
+    return If(then=graphs[0], otherwise=graphs[1], inputs=inputs, outputs=outputs)

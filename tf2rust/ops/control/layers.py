@@ -8,13 +8,13 @@ from typing import Any
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.registry import Body, Builder
 
 
 @dataclass(frozen=True)
-class Along:
+class ScanAxis:
     """How a sequence is walked through: along which of its axes, and whether from the end."""
 
     axis: int = 0
@@ -25,7 +25,7 @@ class Along:
 
 
 @dataclass(eq=False, kw_only=True)
-class Repeat(Layer):
+class Loop(Layer):
     """Runs its body once for every step.
 
     Inputs are the first values of the states, the sequences of which each step is given its part, what the body reads
@@ -38,11 +38,11 @@ class Repeat(Layer):
     kind = "Loop"
     body: LayerGraph
     states: int
-    sequences: tuple[Along, ...]
-    collected: tuple[Along, ...]
+    sequences: tuple[ScanAxis, ...]
+    collected: tuple[ScanAxis, ...]
     step: str
     """The number of the step, from 0 on, as a dimension in the body."""
-    steps: int | Expr | None
+    steps: Dim | None
     """How many steps there are, at most if it is ``tested``; None: as many as the condition lets it run."""
     tested: bool
     """Whether the body computes a condition that must hold for another step."""
@@ -67,14 +67,14 @@ class Repeat(Layer):
 
 
 @dataclass(eq=False, kw_only=True)
-class Done(Layer):
+class CollectedSteps(Layer):
     """The results of the steps that were done: the first part of the memory for all, of the second input's length."""
 
     kind = "Slice"
 
 
 @dataclass(eq=False, kw_only=True)
-class Branch(Layer):
+class If(Layer):
     """Runs the first of its bodies if the first input holds, else the second.
 
     The other inputs are what the two read from outside, one after the other.

@@ -9,15 +9,23 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr, format_shape, symbols
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, enters, infers, measured
+from tf2rust.ops.core.dims import Dim, DimExpr, format_shape, symbols
+from tf2rust.ops.core.inference import (
+    InferenceError,
+    Node,
+    ValueInfo,
+    ValueInfos,
+    data_dependent_dim,
+    infers,
+    infers_body_inputs,
+)
 
 _FROM_DATA = "how often it runs is computed from data, not from shapes and constants"
 
 
-def trip_count(node: Node, facts: Facts) -> int | Expr:
+def trip_count(node: Node, infos: ValueInfos) -> Dim:
     """How often the body runs at most."""
-    steps = facts.dims(node.input(0))
+    steps = infos.dims(node.input(0))
     if steps is None or len(steps) != 1:
         raise InferenceError(_FROM_DATA)
     return steps[0]
@@ -30,12 +38,12 @@ def body_of(node: Node) -> ir.Graph:
     return body
 
 
-def symbol_of(node: Node, name: str) -> Expr:
+def symbol_of(node: Node, name: str) -> DimExpr:
     """A dimension of a loop that is known only when the model runs."""
-    return measured(next((v for v in node.outputs if v.name), node.y), name)
+    return data_dependent_dim(next((v for v in node.outputs if v.name), node.y), name)
 
 
-def step_of(node: Node) -> Expr:
+def step_of(node: Node) -> DimExpr:
     """The number of the step, as a dimension that a loop's body may compute with."""
     return symbol_of(node, "step")
 
@@ -50,52 +58,52 @@ def check_body(node: Node, given: int, made: int) -> None:
         )
 
 
-@enters("Loop")
-def _given(node: Node, facts: Facts) -> Sequence[Fact]:
+@infers_body_inputs("Loop")
+def _given(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     """A value that the body hands on as it is keeps its contents; of others dtype and shape are known.
 
     The condition holds whenever the body runs.
     """
     body = body_of(node)
     check_body(node, len(node.ir.inputs), len(node.outputs) + 1)
-    found = [Fact.of_dims(np.asarray(step_of(node), dtype=object)), Fact.of_const(np.asarray(True))]
+    found = [ValueInfo.of_dims(np.asarray(step_of(node), dtype=object)), ValueInfo.of_const(np.asarray(True))]
     for value, after, before in zip(body.inputs[2:], body.outputs[1:], node.ir.inputs[2:], strict=False):
         if before is None:
             raise InferenceError("a value that goes from step to step has no first one; the model is damaged")
-        fact = facts[before]
-        found.append(fact if source(after) is value else _counter(node, value, after, fact, facts))
+        info = infos[before]
+        found.append(info if source(after) is value else _counter(node, value, after, info, infos))
     return found
 
 
-def _counter(node: Node, value: ir.Value, after: ir.Value, first: Fact, facts: Facts) -> Fact:
-    """The fact of a value that changes from step to step; of one that counts the steps it is known what it is."""
-    one = [facts.known(b) for a, b in operands(after, "Add") if a is value]
+def _counter(node: Node, value: ir.Value, after: ir.Value, first: ValueInfo, infos: ValueInfos) -> ValueInfo:
+    """The info of a loop-carried value inside the body; a value that counts the steps is a known expression."""
+    one = [infos.known(b) for a, b in operands(after, "Add") if a is value]
     if first.const is None or first.const.size != 1 or first.dims is None or not any(f and f.fill == 1 for f in one):
-        return Fact(first.dtype, first.shape)
-    return Fact(first.dtype, first.shape, dims=np.asarray(first.dims + step_of(node), dtype=object))
+        return ValueInfo(first.dtype, first.shape)
+    return ValueInfo(first.dtype, first.shape, dims=np.asarray(first.dims + step_of(node), dtype=object))
 
 
 @infers("Loop")
-def _loop(node: Node, facts: Facts) -> Sequence[Fact]:
+def _loop(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     body = body_of(node)
     carried = len(node.ir.inputs) - 2
     found = []
     for i, value in enumerate(body.outputs[1:]):
-        fact = facts[value]
+        info = infos[value]
         if i >= carried:
-            check_element(fact, body, facts, step_of(node))
+            check_element(info, body, infos, step_of(node))
             is_used = node.outputs[i].is_graph_output() or bool(node.outputs[i].uses())
-            count = _collected(node, facts) if is_used else measured(node.outputs[i])
-            found.append(Fact(fact.dtype, (count, *fact.shape)))
+            count = _collected(node, infos) if is_used else data_dependent_dim(node.outputs[i])
+            found.append(ValueInfo(info.dtype, (count, *info.shape)))
             continue
         before = node.ir.inputs[2 + i]
         assert before is not None
-        found.append(carried_fact(facts[before], fact))
+        found.append(carried_info(infos[before], info))
     return found
 
 
-def carried_fact(before: Fact, after: Fact) -> Fact:
-    """The fact of a value that goes from step to step: dtype and shape must stay."""
+def carried_info(before: ValueInfo, after: ValueInfo) -> ValueInfo:
+    """The info of a loop-carried value, whose dtype and shape must not change from step to step."""
     for what, old, new in (("dtype", before.dtype, after.dtype), ("shape", before.shape, after.shape)):
         if old != new:
             text = [format_shape(v) if isinstance(v, tuple) else v for v in (old, new)]
@@ -103,23 +111,23 @@ def carried_fact(before: Fact, after: Fact) -> Fact:
                 f"a value that goes from step to step changes its {what}, from {text[0]} to {text[1]}; "
                 "the memory of a step is that of the one before"
             )
-    return Fact(after.dtype, after.shape)
+    return ValueInfo(after.dtype, after.shape)
 
 
-def check_element(fact: Fact, body: ir.Graph, facts: Facts, step: Expr | None = None) -> None:
+def check_element(info: ValueInfo, body: ir.Graph, infos: ValueInfos, step: DimExpr | None = None) -> None:
     """Raises InferenceError if the shape of a body's result is only known inside of the body.
 
     ``step`` is the number of the step there.
     """
     inside = set() if step is None else step.symbols()
     for node in body.all_nodes():
-        inputs = [f for f in map(facts.known, node.inputs) if f is not None]
+        inputs = [f for f in map(infos.known, node.inputs) if f is not None]
         known = symbols(d for f in inputs for d in (*f.shape, *(f.dims.flat if f.dims is not None else ())))
-        outputs = [f for f in map(facts.known, node.outputs) if f is not None]
+        outputs = [f for f in map(infos.known, node.outputs) if f is not None]
         inside |= {name for name in symbols(d for f in outputs for d in f.shape) - known if "(" in name}
-    if symbols(fact.shape) & inside:
+    if symbols(info.shape) & inside:
         raise InferenceError(
-            f"a result of its body has the shape {format_shape(fact.shape)}, which only the body knows; "
+            f"a result of its body has the shape {format_shape(info.shape)}, which only the body knows; "
             "the memory for it must be known before it runs"
         )
 
@@ -128,42 +136,42 @@ def check_element(fact: Fact, body: ir.Graph, facts: Facts, step: Expr | None = 
 class Count:
     """How many steps a loop has, at most if it is ``tested``; None: as many as its condition lets it run."""
 
-    steps: int | Expr | None
+    steps: Dim | None
     tested: bool
     """Whether a condition that the body computes may end it."""
-    measured: bool
+    data_dependent: bool
     """Whether the number is read from an input when the model runs."""
 
 
 _ENDLESS = 2**32 - 1
-_MOST_KEPT = 2**16
+_MAX_KEPT = 2**16
 """The steps for whose results there is memory where a condition may end the loop before."""
 
 
-def count_of(node: Node, facts: Facts) -> Count:
+def count_of(node: Node, infos: ValueInfos) -> Count:
     """How many steps there are, and what decides on it."""
     limit = node.input(0)
-    known = facts.dims(limit) is not None
+    known = infos.dims(limit) is not None
     with suppress(InferenceError):
-        loop = Loop(node, facts)
+        loop = LoopAnalysis(node, infos)
         if loop.runs_every_step():
             return Count(max(loop.steps, 0) if isinstance(loop.steps, int) else loop.steps, False, False)
-    holds = facts.known(body_of(node).outputs[0])
+    holds = infos.known(body_of(node).outputs[0])
     tested = holds is None or holds.fill != 1
     if limit is None or (known and tested):
-        limited = None if limit is None else trip_count(node, facts)
+        limited = None if limit is None else trip_count(node, infos)
         endless = isinstance(limited, int) and limited >= _ENDLESS
         return Count(None if endless else limited, tested, False)
     return Count(symbol_of(node, "steps"), tested, True)
 
 
-def _collected(node: Node, facts: Facts) -> int | Expr:
+def _collected(node: Node, infos: ValueInfos) -> Dim:
     """How many steps a loop collects values of."""
-    count = count_of(node, facts)
-    if count.steps is None or (count.tested and isinstance(count.steps, int) and count.steps > _MOST_KEPT):
+    count = count_of(node, infos)
+    if count.steps is None or (count.tested and isinstance(count.steps, int) and count.steps > _MAX_KEPT):
         raise InferenceError(
             "it collects a value of every step until its condition, which its body computes, ends it, and nothing says "
-            f"how many these are at most; give the Loop a number of steps of at most {_MOST_KEPT}"
+            f"how many these are at most; give the Loop a number of steps of at most {_MAX_KEPT}"
         )
     return symbol_of(node, "done") if count.tested else count.steps
 
@@ -193,12 +201,12 @@ def operands(value: ir.Value, op: str) -> Iterator[tuple[ir.Value, ir.Value]]:
         yield b, a
 
 
-class Loop:
+class LoopAnalysis:
     """A Loop that runs a known number of times, its body taken apart."""
 
-    def __init__(self, node: Node, facts: Facts) -> None:
+    def __init__(self, node: Node, infos: ValueInfos) -> None:
         body = body_of(node)
-        self.node, self.facts = node, facts
+        self.node, self.infos = node, infos
         self.carried = list(body.inputs[2:])
         """What the body is given of the step before."""
         self.after = [source(v) for v in body.outputs[1 : 1 + len(self.carried)]]
@@ -211,27 +219,31 @@ class Loop:
         self.kept = {v for v, after in zip(self.carried, self.after, strict=True) if v is after}
         """Values that no step changes."""
         self._condition = source(body.outputs[0])
-        self.steps = trip_count(node, facts) if node.input(0) is not None else self._limit()
+        self.steps = trip_count(node, infos) if node.input(0) is not None else self._limit()
 
-    def _limit(self) -> int | Expr:
+    def _limit(self) -> Dim:
         """How often it runs where its condition alone says so: that the number of steps done is less than that."""
-        less, first = made_by(self._condition, "Less"), self.facts.known(self.node.input(1))
+        less, first = made_by(self._condition, "Less"), self.infos.known(self.node.input(1))
         if less is not None and None not in less.inputs:
             at, limit = (_uncast(v) for v in less.inputs if v is not None)
-            found = self.facts.dims(limit) or []
+            found = self.infos.dims(limit) or []
             # A first step that is taken in any case may be one more than there are.
             taken = first is None or first.fill == 1
-            if self._is_next(at) and len(found) == 1 and not (taken and (isinstance(found[0], Expr) or found[0] < 1)):
+            if (
+                self._is_next(at)
+                and len(found) == 1
+                and not (taken and (isinstance(found[0], DimExpr) or found[0] < 1))
+            ):
                 return found[0]
         raise InferenceError(_FROM_DATA)
 
     def _counts(self, i: int) -> bool:
-        starts = self.facts[self.initial[i]].fill == 0
+        starts = self.infos[self.initial[i]].fill == 0
         return starts and any(a is self.carried[i] and self._is_number(b, 1) for a, b in operands(self.after[i], "Add"))
 
     def _is_number(self, value: ir.Value, number: int) -> bool:
-        fact = self.facts.known(value)
-        return fact is not None and fact.fill == number
+        info = self.infos.known(value)
+        return info is not None and info.fill == number
 
     def runs_every_step(self) -> bool:
         """Whether no condition can end it early: it holds while the number of steps done is less than all."""
@@ -257,7 +269,7 @@ class Loop:
     def _is_steps(self, value: ir.Value) -> bool:
         if isinstance(self.steps, int) and self._is_number(value, self.steps):
             return True
-        return self.facts.dims(value) == [self.steps]
+        return self.infos.dims(value) == [self.steps]
 
     def stepped(self, value: ir.Value) -> ir.Value | None:
         """The sequence [t, …] of which the value is what belongs to the step, else None."""
@@ -265,7 +277,7 @@ class Loop:
         if gather is None or gather.attr("axis", 0) != 0:
             return None
         data, index = (v for v in gather.inputs if v is not None)
-        if _uncast(index) not in self.counters or self.facts.shape(data)[0] != self.steps:
+        if _uncast(index) not in self.counters or self.infos.shape(data)[0] != self.steps:
             return None
         return data
 

@@ -1,19 +1,19 @@
 """How loops and branches find the sizes that depend on data, in Rust.
 
-The statements that run a body are written by ``tf2rust.codegen.nested``.
+The statements that run a body are written by ``tf2rust.codegen.control_flow``.
 """
 
 from __future__ import annotations
 
-from tf2rust.ops.control.layers import Done, Repeat
-from tf2rust.ops.core.emit import CX, Site, layer_call, measured_dims
+from tf2rust.ops.control.layers import CollectedSteps, Loop
+from tf2rust.ops.core.emit import CX, Site, data_dependent_dims, layer_call
 from tf2rust.rust.tree import Expr, Item, Token, array
 
 _OPS = "tf_layers::ops"
 
 
-@measured_dims.register
-def _(layer: Repeat, site: Site) -> dict[str, Expr]:
+@data_dependent_dims.register
+def _(layer: Loop, site: Site) -> dict[str, Expr]:
     """The number of steps, where it is an input; a first condition that is tested once makes it 0."""
     if not layer.counted:
         return {}
@@ -23,12 +23,12 @@ def _(layer: Repeat, site: Site) -> dict[str, Expr]:
     return {str(layer.steps): Item(f"{_OPS}::trip_count")(count, holds)}
 
 
-@measured_dims.register
-def _(layer: Done, site: Site) -> dict[str, Expr]:
+@data_dependent_dims.register
+def _(layer: CollectedSteps, site: Site) -> dict[str, Expr]:
     return {str(layer.y.shape[0]): Item(f"{_OPS}::size_at")(site.inputs[1], 0)}
 
 
 @layer_call.register
-def _(layer: Done, site: Site) -> Expr:
+def _(layer: CollectedSteps, site: Site) -> Expr:
     starts, steps = array([0] * layer.x.rank), array([1] * layer.x.rank)
     return Item(f"{_OPS}::slice")(CX, starts, steps, site.inputs[0], *site.outputs)

@@ -6,32 +6,40 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from tf2rust.ops.control.layers import Along, Repeat, actual, body_graph
-from tf2rust.ops.control.loop_body import body_of, carried_fact, check_body, check_element, step_of, symbol_of
-from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, enters, infers, normal_axis
+from tf2rust.ops.control.layers import Loop, ScanAxis, actual, body_graph
+from tf2rust.ops.control.loop_body import body_of, carried_info, check_body, check_element, step_of, symbol_of
+from tf2rust.ops.core.dims import Dim
+from tf2rust.ops.core.inference import (
+    InferenceError,
+    Node,
+    ValueInfo,
+    ValueInfos,
+    infers,
+    infers_body_inputs,
+    normal_axis,
+)
 from tf2rust.ops.core.layer import Dims, LayerGraph, Value
 from tf2rust.ops.core.pattern import Match, Op
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 _BATCHED = 8
 """The operator set in which every input has a batch before all else, which the body does not see."""
 
 
-def _along(node: Node, side: str, values: Sequence[ir.Value], ranks: Sequence[int]) -> list[Along]:
+def _along(node: Node, side: str, values: Sequence[ir.Value], ranks: Sequence[int]) -> list[ScanAxis]:
     """How the sequences of one side, ``input`` or ``output``, are walked through."""
     if node.version <= _BATCHED:
         given = node.attr("directions", []) if side == "input" else []
-        return [Along(0, bool(d)) for d in given or [0] * len(values)]
+        return [ScanAxis(0, bool(d)) for d in given or [0] * len(values)]
     axes = node.attr(f"scan_{side}_axes") or [0] * len(values)
     directions = node.attr(f"scan_{side}_directions") or [0] * len(values)
-    return [Along(normal_axis(a, r), bool(d)) for a, d, r in zip(axes, directions, ranks, strict=True)]
+    return [ScanAxis(normal_axis(a, r), bool(d)) for a, d, r in zip(axes, directions, ranks, strict=True)]
 
 
 class _Scan:
     """A Scan taken apart."""
 
-    def __init__(self, node: Node, facts: Facts) -> None:
+    def __init__(self, node: Node, infos: ValueInfos) -> None:
         self.body, self.batched = body_of(node), node.version <= _BATCHED
         inputs = list(node.ir.inputs[1:] if self.batched else node.ir.inputs)
         if self.batched and node.input(0) is not None:
@@ -46,20 +54,20 @@ class _Scan:
         self.given = [v for v in inputs[len(inputs) - count :] if v is not None]
         states = len(self.initial)
         self.after, self.results = self.body.outputs[:states], self.body.outputs[states:]
-        shapes = [self._of_one(facts.shape(v)) for v in self.given]
+        shapes = [self._of_one(infos.shape(v)) for v in self.given]
         self.inputs = _along(node, "input", self.given, [len(s) for s in shapes])
         self.steps = _length([s[a.axis] for s, a in zip(shapes, self.inputs, strict=True)])
         self.parts: list[Dims] = [(*s[: a.axis], *s[a.axis + 1 :]) for s, a in zip(shapes, self.inputs, strict=True)]
-        self.batch = [facts.shape(v)[:1] for v in (*self.initial, *self.given)] if self.batched else [()]
+        self.batch = [infos.shape(v)[:1] for v in (*self.initial, *self.given)] if self.batched else [()]
 
     def _of_one(self, shape: Dims) -> Dims:
         return shape[1:] if self.batched else shape
 
-    def outputs(self, node: Node, facts: Facts) -> list[Along]:
-        return _along(node, "output", self.results, [len(facts.shape(v)) + 1 for v in self.results])
+    def outputs(self, node: Node, infos: ValueInfos) -> list[ScanAxis]:
+        return _along(node, "output", self.results, [len(infos.shape(v)) + 1 for v in self.results])
 
 
-def _length(sizes: Sequence[int | Expr]) -> int | Expr:
+def _length(sizes: Sequence[Dim]) -> Dim:
     """The length of all sequences."""
     if not sizes:
         raise InferenceError("it has no sequence to go through")
@@ -68,39 +76,39 @@ def _length(sizes: Sequence[int | Expr]) -> int | Expr:
     return sizes[0]
 
 
-@enters("Scan")
-def _given(node: Node, facts: Facts) -> Sequence[Fact]:
-    scan = _Scan(node, facts)
-    states = [Fact(facts.dtype(v), facts.shape(v)[1:] if scan.batched else facts.shape(v)) for v in scan.initial]
-    return [*states, *(Fact(facts.dtype(v), part) for v, part in zip(scan.given, scan.parts, strict=True))]
+@infers_body_inputs("Scan")
+def _given(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    scan = _Scan(node, infos)
+    states = [ValueInfo(infos.dtype(v), infos.shape(v)[1:] if scan.batched else infos.shape(v)) for v in scan.initial]
+    return [*states, *(ValueInfo(infos.dtype(v), part) for v, part in zip(scan.given, scan.parts, strict=True))]
 
 
 @infers("Scan")
-def _scan(node: Node, facts: Facts) -> Sequence[Fact]:
-    scan = _Scan(node, facts)
+def _scan(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    scan = _Scan(node, infos)
     if any(batch != scan.batch[0] for batch in scan.batch):
         raise InferenceError("its inputs have batches of different sizes")
     batch = scan.batch[0]
     found = []
     for before, after in zip(scan.initial, scan.after, strict=True):
-        first = facts[before]
-        kept = carried_fact(Fact(first.dtype, first.shape[len(batch) :]), facts[after])
-        found.append(Fact(kept.dtype, (*batch, *kept.shape)))
-    for value, along in zip(scan.results, scan.outputs(node, facts), strict=True):
-        fact = facts[value]
-        check_element(fact, scan.body, facts)
-        shape = (*fact.shape[: along.axis], scan.steps, *fact.shape[along.axis :])
-        found.append(Fact(fact.dtype, (*batch, *shape)))
+        first = infos[before]
+        kept = carried_info(ValueInfo(first.dtype, first.shape[len(batch) :]), infos[after])
+        found.append(ValueInfo(kept.dtype, (*batch, *kept.shape)))
+    for value, along in zip(scan.results, scan.outputs(node, infos), strict=True):
+        info = infos[value]
+        check_element(info, scan.body, infos)
+        shape = (*info.shape[: along.axis], scan.steps, *info.shape[along.axis :])
+        found.append(ValueInfo(info.dtype, (*batch, *shape)))
     return found
 
 
 @rule(Op("Scan", more=True))
-def scan(m: Match, b: Builder) -> Yield:
+def scan(m: Match, b: Builder) -> RuleResult:
     """A loop over the parts of the sequences; in operator set 8 one for each part of the batch."""
     m.root.has("body")
-    found = _Scan(m.root, b.facts)
+    found = _Scan(m.root, b.infos)
     states, outputs = len(found.initial), m.root.outputs
-    along = found.outputs(m.root, b.facts)
+    along = found.outputs(m.root, b.infos)
     used = [i for i in range(len(outputs)) if i < states or outputs[i].is_graph_output() or outputs[i].uses()]
     wanted = [found.body.outputs[i] for i in used]
     body = b.body(m.root, found.body, wanted)
@@ -125,10 +133,10 @@ def _repeat(
     inputs: list[Value],
     outputs: list[Value],
     states: int,
-    sequences: Sequence[Along],
-    collected: Sequence[Along],
-) -> Repeat:
-    return Repeat(
+    sequences: Sequence[ScanAxis],
+    collected: Sequence[ScanAxis],
+) -> Loop:
+    return Loop(
         body=graph,
         states=states,
         sequences=tuple(sequences),
@@ -143,7 +151,7 @@ def _repeat(
     )
 
 
-def _for_each(node: Node, loop: Repeat, batched: int, batch: int | Expr) -> Repeat:
+def _for_each(node: Node, loop: Loop, batched: int, batch: Dim) -> Loop:
     """The loop for each part of the batch: its first inputs and all outputs lose their first axis."""
     inner = [Value(f"{v.name}'", v.dtype, v.shape[1:] if i < batched else v.shape) for i, v in enumerate(loop.inputs)]
     made = [Value(f"{v.name}'", v.dtype, v.shape[1:]) for v in loop.outputs]
@@ -153,8 +161,8 @@ def _for_each(node: Node, loop: Repeat, batched: int, batch: int | Expr) -> Repe
         loop.inputs,
         loop.outputs,
         0,
-        [Along()] * batched,
-        [Along()] * len(made),
+        [ScanAxis()] * batched,
+        [ScanAxis()] * len(made),
     )
     outer.step, outer.steps = str(symbol_of(node, "part")), batch
     loop.inputs, loop.outputs = inner, made

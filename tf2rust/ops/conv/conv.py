@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.conv.window import Window, kernel_size, window, without_flat_axis
-from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.dims import Dim, product
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Weight, winograd_tile
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.linear.affine import Affine
-from tf2rust.ops.shape.transpose import around_channels_last
+from tf2rust.ops.shape.transpose import wrap_channels_last
 
 _MANY_PIXELS = 128
 """So many uses of each weight take as long as reading it from memory."""
@@ -107,10 +107,10 @@ class Conv(Affine):
             line.kernel = line.kernel.reshape(*line.window.size, *self.kernel.shape[2:])
         return parts
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
-    def kernel_rows(self) -> int | Expr:
+    def gemm_rows(self) -> Dim:
         return product(self.y.shape[:-1])
 
     def weights(self) -> list[Weight]:
@@ -130,14 +130,14 @@ class Conv(Affine):
 
 
 @infers("Conv")
-def _conv(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, kernel = (facts.shape(v) for v in node.operands(2))
+def _conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x, kernel = (infos.shape(v) for v in node.operands(2))
     spatial = window(node, x[2:], kernel_size(kernel)).output(x[2:])
-    return [Fact(facts.dtype(node.x), (x[0], kernel[0], *spatial))]
+    return [ValueInfo(infos.dtype(node.x), (x[0], kernel[0], *spatial))]
 
 
 @rule(Op("Conv", Var("x"), Const("kernel"), more=True))
-def conv(m: Match, b: Builder) -> Yield:
+def conv(m: Match, b: Builder) -> RuleResult:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     rank = x.rank - 2
@@ -152,11 +152,11 @@ def conv(m: Match, b: Builder) -> Yield:
     if not isinstance(channels, int) or channels != kernel.shape[1] * groups or kernel.shape[0] % groups:
         return m.reject(f"{channels} channels in {groups} groups do not fit the kernel {kernel.shape}")
     bias = None
-    if m.root.input(2) is not None and (bias := b.facts.const(m.root.input(2))) is None:
+    if m.root.input(2) is not None and (bias := b.infos.const(m.root.input(2))) is None:
         return m.reject("its bias is not a constant")
     if bias is not None and bias.shape != kernel.shape[:1]:
         return m.reject(f"a bias of shape {bias.shape} does not fit {kernel.shape[0]} filters")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     # [filters, c/g, *window] -> [*window, c/g, filters], the order in which a channels-last input is read.
     keras_kernel = np.moveaxis(kernel, (0, 1), (-1, -2))
     if groups > 1 and groups == channels and rank < 3:

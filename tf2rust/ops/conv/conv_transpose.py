@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.conv.window import kernel_size
-from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.dims import Dim
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.slice import Slice
 from tf2rust.ops.linear.affine import Affine
-from tf2rust.ops.shape.transpose import around_channels_last
+from tf2rust.ops.shape.transpose import wrap_channels_last
 
 
 @dataclass(eq=False, kw_only=True)
@@ -59,7 +59,7 @@ class ConvTranspose(Affine):
         """At the borders fewer taps meet than inside."""
         return None
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """A part of the result is all that is wanted, as where the exporter cuts for itself."""
         if isinstance(consumer, Slice) and self.activation.is_linear:
             starts = consumer.starts[1:-1]
@@ -67,7 +67,7 @@ class ConvTranspose(Affine):
             if all(ends) and all(s == 1 for s in consumer.steps) and all(isinstance(s, int) for s in starts):
                 return replace(self, cut=tuple(a + int(str(s)) for a, s in zip(self.cut, starts, strict=True)))
             return None
-        return super().absorb(consumer)
+        return super().fuse_consumer(consumer)
 
     def weights(self) -> list[Weight]:
         depth, filters = self.kernel.shape[-2:]
@@ -83,7 +83,7 @@ def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tupl
     strides, dilations = node.attr("strides", [1] * rank), node.attr("dilations", [1] * rank)
     extra, pads = node.attr("output_padding", [0] * rank), node.attr("pads", [0] * (2 * rank))
     mode, wanted = node.attr("auto_pad", "NOTSET"), node.attr("output_shape")
-    sizes: list[int | Expr] = []
+    sizes: list[Dim] = []
     cut = []
     for i, length in enumerate(spatial):
         full = (length - 1) * strides[i] + dilations[i] * (size[i] - 1) + 1 + extra[i]
@@ -95,7 +95,7 @@ def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tupl
         target = length * strides[i] if wanted is None else wanted[len(wanted) - rank + i]
         total = full - target
         if not isinstance(total, int):
-            raise InferenceError(f"its padding depends on the free dimension {length}; bind it with --dim")
+            raise InferenceError(f"its padding depends on the symbolic dimension {length}; bind it with --dim")
         total = max(total, 0)
         sizes.append(target)
         cut.append(total // 2 if mode == "SAME_UPPER" else total - total // 2)
@@ -105,14 +105,14 @@ def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tupl
 
 
 @infers("ConvTranspose")
-def _conv_transpose(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, kernel = (facts.shape(v) for v in node.operands(2))
+def _conv_transpose(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x, kernel = (infos.shape(v) for v in node.operands(2))
     spatial, _ = geometry(node, x[2:], kernel_size(kernel))
-    return [Fact(facts.dtype(node.x), (x[0], kernel[1] * node.attr("group", 1), *spatial))]
+    return [ValueInfo(infos.dtype(node.x), (x[0], kernel[1] * node.attr("group", 1), *spatial))]
 
 
 @rule(Op("ConvTranspose", Var("x"), Const("kernel"), more=True))
-def conv_transpose(m: Match, b: Builder) -> Yield:
+def conv_transpose(m: Match, b: Builder) -> RuleResult:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     rank, groups = x.rank - 2, m.root.attr("group", 1)
@@ -122,12 +122,12 @@ def conv_transpose(m: Match, b: Builder) -> Yield:
     if m.root.attr("kernel_shape", size) != size or x.shape[1] != kernel.shape[0] or kernel.shape[0] % groups:
         return m.reject(f"{x.shape[1]} channels in {groups} groups do not fit the kernel {kernel.shape}")
     bias = None
-    if m.root.input(2) is not None and (bias := b.facts.const(m.root.input(2))) is None:
+    if m.root.input(2) is not None and (bias := b.infos.const(m.root.input(2))) is None:
         return m.reject("its bias is not a constant")
     if bias is not None and bias.shape != (kernel.shape[1] * groups,):
         return m.reject(f"a bias of shape {bias.shape} does not fit {kernel.shape[1] * groups} filters")
     _, cut = geometry(m.root, x.shape[2:], size)
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     # [groups · c/g, filters/g, *window] -> [*window, c/g, groups · filters/g]
     parts = kernel.reshape(groups, -1, *kernel.shape[1:])
     keras = np.moveaxis(parts, (1, 0, 2), (-3, -2, -1)).reshape(*size, kernel.shape[0] // groups, -1)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.conv.window import Window, kernel_size, window
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -29,13 +29,13 @@ class DeformConv(Layer):
 
 
 @infers("DeformConv")
-def _deform_conv(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, kernel, offset = (facts.shape(v) for v in node.operands(3))
-    return [Fact(facts.dtype(node.x), (x[0], kernel[0], *offset[2:]))]
+def _deform_conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x, kernel, offset = (infos.shape(v) for v in node.operands(3))
+    return [ValueInfo(infos.dtype(node.x), (x[0], kernel[0], *offset[2:]))]
 
 
 @rule(Op("DeformConv", Var("x"), Var("kernel"), Var("offset"), more=True))
-def deform_conv(m: Match, b: Builder) -> Yield:
+def deform_conv(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(m[name]) for name in ("x", "kernel", "offset")]
     x, kernel, _ = inputs
     y, bias, mask = b.value(m.y), m.root.input(3), m.root.input(4)

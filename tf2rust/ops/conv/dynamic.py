@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from tf2rust.ops.conv.conv_transpose import geometry
 from tf2rust.ops.conv.window import Window, kernel_size, window
 from tf2rust.ops.core.dims import format_shape
-from tf2rust.ops.core.facts import InferenceError
+from tf2rust.ops.core.inference import InferenceError
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -87,7 +87,7 @@ def _operands(m: Match, b: Builder) -> tuple[list[Value], Value | None] | Mismat
 
 
 @rule(Op("Conv", Var("x"), Var("kernel"), more=True))
-def conv_with_dynamic_kernel(m: Match, b: Builder) -> Yield:
+def conv_with_dynamic_kernel(m: Match, b: Builder) -> RuleResult:
     found = _operands(m, b)
     if isinstance(found, Mismatch):
         return found
@@ -96,7 +96,7 @@ def conv_with_dynamic_kernel(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("ConvTranspose", Var("x"), Var("kernel"), more=True))
-def conv_transpose_with_dynamic_kernel(m: Match, b: Builder) -> Yield:
+def conv_transpose_with_dynamic_kernel(m: Match, b: Builder) -> RuleResult:
     found = _operands(m, b)
     if isinstance(found, Mismatch):
         return found
@@ -106,8 +106,8 @@ def conv_transpose_with_dynamic_kernel(m: Match, b: Builder) -> Yield:
         return m.reject(f"its input is {x}, which its kernel of shape {kernel.shape} does not fit")
     _, cut = geometry(m.root, x.shape[2:], size)
     strides, dilations = (tuple(m.root.attr(name, [1] * rank)) for name in ("strides", "dilations"))
-    place = Window(tuple(size), strides, dilations, tuple((before, 0) for before in cut))
+    placement = Window(tuple(size), strides, dilations, tuple((before, 0) for before in cut))
     layer = DynamicConv(
-        window=place, groups=m.root.attr("group", 1), is_transposed=True, inputs=[x, kernel], outputs=[y]
+        window=placement, groups=m.root.attr("group", 1), is_transposed=True, inputs=[x, kernel], outputs=[y]
     )
     return with_bias(layer, bias, b)

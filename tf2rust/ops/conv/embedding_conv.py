@@ -10,7 +10,7 @@ import numpy as np
 from tf2rust.ops.conv.conv import Conv
 from tf2rust.ops.conv.window import Window
 from tf2rust.ops.core.activation import LINEAR, Activation
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.indexing.embedding import Embedding
 
@@ -73,10 +73,10 @@ class EmbeddingConv1D(Layer):
             "outside": self.outside,
         }
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
-    def index_limits(self) -> dict[int, int | Expr]:
+    def index_limits(self) -> dict[int, Dim]:
         return {0: len(self.table) - (self.outside == "row")}
 
     def weights(self) -> list[Weight]:

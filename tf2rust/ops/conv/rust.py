@@ -34,7 +34,7 @@ def each(values: Sequence[Operand | Sequence[Operand]], flat: Operand | Sequence
 def window_fields(window: Window, size: str, axes: int = 1) -> dict[str, Expr]:
     """The fields that say where a window stands; ``size`` is the name of the one for its size.
 
-    Padding that depends on the input's size is none yet: see ``placed``.
+    Padding that depends on the input's size is none yet: see ``with_sizes``.
     """
     padding = [(0, 0) if pair is None else pair for pair in window.padding]
     return {
@@ -45,7 +45,7 @@ def window_fields(window: Window, size: str, axes: int = 1) -> dict[str, Expr]:
     }
 
 
-def placed(type: Expr, window: Window, spatial: Dims, site: Site, axes: int = 1) -> Expr:
+def with_sizes(type: Expr, window: Window, spatial: Dims, site: Site, axes: int = 1) -> Expr:
     """The layer's field, with the padding that depends on the input's spatial dims."""
     if None not in window.padding:
         return site.field
@@ -88,7 +88,7 @@ def _(layer: Conv, weights: Weights) -> LayerField:
 
 @layer_call.register
 def _(layer: Conv, site: Site) -> Expr:
-    called = placed(_type(layer), layer.window, layer.x.shape[1:-1], site, _axes(layer))
+    called = with_sizes(_type(layer), layer.window, layer.x.shape[1:-1], site, _axes(layer))
     return called.method("run", CX, site.inputs[0], accumulating(layer, site))
 
 
@@ -128,7 +128,7 @@ def _(layer: EmbeddingConv1D, weights: Weights) -> LayerField:
 
 @layer_call.register
 def _(layer: EmbeddingConv1D, site: Site) -> Expr:
-    return placed(_EMBEDDING, layer.window, layer.x.shape[1:], site).method("run", CX, *site.inputs, *site.outputs)
+    return with_sizes(_EMBEDDING, layer.window, layer.x.shape[1:], site).method("run", CX, *site.inputs, *site.outputs)
 
 
 @layer_field.register
@@ -143,7 +143,7 @@ def _(layer: DynamicConv, weights: Weights) -> LayerField:
 def _(layer: DynamicConv, site: Site) -> Expr:
     if layer.is_transposed:
         return site.field.method("run_transposed", CX, *site.inputs, *site.outputs)
-    called = placed(_DYNAMIC, layer.window, layer.x.shape[2:], site, 3)
+    called = with_sizes(_DYNAMIC, layer.window, layer.x.shape[2:], site, 3)
     return called.method("run_integers" if len(site.inputs) > 2 else "run", CX, *site.inputs, *site.outputs)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import InferenceError, Node
+from tf2rust.ops.core.dims import Dim
+from tf2rust.ops.core.inference import InferenceError, Node
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -26,20 +26,21 @@ class Window:
     padding: Padding
 
     @property
-    def extent(self) -> tuple[int, ...]:
+    def effective_size(self) -> tuple[int, ...]:
         """The input positions from a window's first tap to its last."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.size, self.dilations, strict=True))
 
     def output(self, spatial: Dims, ceil: bool = False) -> Dims:
         """The spatial dims of the output."""
-        sizes: list[int | Expr] = []
-        for size, extent, stride, padding in zip(spatial, self.extent, self.strides, self.padding, strict=True):
+        sizes: list[Dim] = []
+        axes = zip(spatial, self.effective_size, self.strides, self.padding, strict=True)
+        for size, window, stride, padding in axes:
             if padding is None:
                 sizes.append((size - 1) // stride + 1)
                 continue
-            room = size + sum(padding) - extent + (stride - 1 if ceil else 0)
+            room = size + sum(padding) - window + (stride - 1 if ceil else 0)
             if isinstance(room, int) and room < 0:
-                raise InferenceError(f"its window of {extent} does not fit into {size} elements")
+                raise InferenceError(f"its window of {window} does not fit into {size} elements")
             sizes.append(room // stride + 1)
         return tuple(sizes)
 
@@ -81,7 +82,8 @@ def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
                 continue
             else:
                 raise InferenceError(
-                    f"the padding of {mode} with stride {s} depends on the free dimension {length}; bind it with --dim"
+                    f"the padding of {mode} with stride {s} depends on the symbolic dimension {length}; "
+                    "bind it with --dim"
                 )
             small = total // 2
             padding += ((small, total - small) if mode == "SAME_UPPER" else (total - small, small),)
@@ -93,7 +95,7 @@ def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
 def kernel_size(kernel: Dims) -> list[int]:
     """The spatial dims of a kernel [filters, channels, *window]."""
     if free := [d for d in kernel[2:] if not isinstance(d, int)]:
-        raise InferenceError(f"its kernel has the free dimension {free[0]}; bind it with --dim")
+        raise InferenceError(f"its kernel has the symbolic dimension {free[0]}; bind it with --dim")
     return [int(str(d)) for d in kernel[2:]]
 
 

@@ -1,1 +1,1 @@
-"""What every family of layers is made of: dimensions, facts, patterns, layers, rules."""
+"""What every layer family builds on: dimensions, shape inference, patterns, layers and rules."""

@@ -1,4 +1,4 @@
-"""Activation functions: their names, their Rust, and what they compute in NumPy."""
+"""Activation functions: their names, their Rust, and their computation in NumPy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _threshold(x: np.ndarray, theta: float, value: float) -> np.ndarray:
     return np.asarray(np.where(x > theta, x, value))
 
 
-# Name -> (function of tf_layers::Activation, names of its parameters if there are several, the function in float64).
+# Name -> (variant of tf_layers::Activation, names of its parameters if there are several, the function in float64).
 FUNCTIONS: dict[str, tuple[str, tuple[str, ...], Callable[..., np.ndarray]]] = {
     "linear": ("Linear", (), lambda x: x),
     "relu": ("Relu", (), lambda x: np.maximum(x, 0)),
@@ -73,7 +73,7 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...], Callable[..., np.ndarray]]] = {
 
 @dataclass(frozen=True)
 class Activation:
-    """An elementwise activation function with its parameters, in the order of the table above."""
+    """An elementwise activation function and its parameters, in the order of the table above."""
 
     name: str = "linear"
     args: tuple[float, ...] = ()
@@ -84,7 +84,7 @@ class Activation:
 
     @property
     def is_clamp(self) -> bool:
-        """Whether it is done while results are stored; other functions go over the output once more."""
+        """Whether the kernels apply it while they store results; other functions need a second pass over the output."""
         return self.name in ("linear", "relu", "clip")
 
     def rust(self) -> Expr:
@@ -98,7 +98,7 @@ class Activation:
             return np.asarray(FUNCTIONS[self.name][2](x.astype(np.float64), *self.args)).astype(np.float32)
 
     def plain(self) -> str:
-        """``leaky_relu(0.2)``, for people and JSON."""
+        """The function as text for messages and JSON: ``leaky_relu(0.2)``."""
         return self.name + (f"({', '.join(f'{a:g}' for a in self.args)})" if self.args else "")
 
 

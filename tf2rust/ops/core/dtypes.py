@@ -1,4 +1,4 @@
-"""The dtypes of tensors, by NumPy's names, that layers are there for."""
+"""The dtypes of tensors that layers support, by their NumPy names."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uin
 NUMBERS = ("float32", "float64", *INTEGERS)
 DTYPES = ("float32", "float64", "bool", *INTEGERS)
 TENSORS = ("float16", *DTYPES)
-"""What tensors may be of; float16 is stored, and converted to be computed with."""
+"""The dtypes of tensors; float16 is a storage type, and is converted for computations."""

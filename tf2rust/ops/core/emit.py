@@ -1,7 +1,7 @@
-"""How layers are called in Rust: the field of the model that holds a layer, and the expression that runs it.
+"""How layers are called in Rust: the model's field that holds a layer, and the expression that runs it.
 
-Each family of layers registers its own forms in its ``rust.py``; a layer without one runs as
-``self.layer.run(cx, inputs…, outputs…)``. The code generator provides what the expressions refer to.
+Each layer family registers its own forms in its ``rust.py``. A layer without one runs as ``self.layer.run(cx, inputs…,
+outputs…)``. The code generator provides the expressions that a call refers to.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Protocol
 
-from tf2rust.ops.core.dims import Expr as Dim
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.layer import Layer
 from tf2rust.rust.tree import Array, Expr, Stmt, Token, tuple_
 
@@ -23,14 +23,14 @@ class Weights(Protocol):
     """A layer's weights as expressions that borrow from the packed blob."""
 
     def get(self, role: str) -> Expr:
-        """The weight of that role."""
+        """The weight with this role."""
 
     def optional(self, role: str) -> Expr:
         """``Some(…)`` or ``None``."""
 
 
 class Site(Protocol):
-    """What a call may refer to."""
+    """The expressions that a call can refer to."""
 
     @property
     def field(self) -> Expr:
@@ -44,23 +44,24 @@ class Site(Protocol):
     def outputs(self) -> Sequence[Expr]:
         """A ``ViewMut`` for each output.
 
-        The first holds the input that it stands over if the layer works in place, and accumulates on a residual input.
+        If the layer works in place, the first one holds the input that it overwrites. If the layer adds to a residual
+        input, the first one holds that input.
         """
 
     @property
     def in_place(self) -> int | None:
-        """The input that the first output stands over, which must not be read."""
+        """The index of the input that the first output overwrites, which the call must not read."""
 
-    def dim(self, dim: int | Dim) -> Expr:
+    def dim(self, dim: Dim) -> Expr:
         """A ``usize``."""
 
-    def dims(self, dims: Sequence[int | Dim]) -> Array:
+    def dims(self, dims: Sequence[Dim]) -> Array:
         """A ``[usize; N]``."""
 
 
 @dataclass(frozen=True)
 class LayerField:
-    """The type of a field of the model's struct, and what it is initialised with."""
+    """A field of the model's struct: its type and its initial value."""
 
     type: Expr
     value: Expr
@@ -75,7 +76,7 @@ def layer_field(layer: Layer, weights: Weights) -> LayerField | None:
 
 @singledispatch
 def layer_call(layer: Layer, site: Site) -> Expr:
-    """The expression that runs the layer, of type ``Result<View>``, or of a tuple of views for several outputs."""
+    """The expression that runs the layer, of type ``Result<View>``, or a tuple of views for several outputs."""
     del layer
     method = "run" if site.in_place is None else "run_in_place"
     read = [view for i, view in enumerate(site.inputs) if i != site.in_place]
@@ -84,7 +85,7 @@ def layer_call(layer: Layer, site: Site) -> Expr:
 
 @singledispatch
 def result_pattern(layer: Layer, names: Sequence[Expr]) -> Expr:
-    """The pattern that takes apart what ``layer_call`` gives, with a name for each output."""
+    """The pattern that destructures the result of ``layer_call``, with a name for each output."""
     del layer
     return tuple_(names)
 
@@ -97,10 +98,10 @@ def before_call(layer: Layer, site: Site) -> list[Stmt]:
 
 
 @singledispatch
-def measured_dims(layer: Layer, site: Site) -> dict[str, Expr]:
-    """The dimensions of the outputs that depend on data: by symbol, the ``Result<usize>`` that finds each.
+def data_dependent_dims(layer: Layer, site: Site) -> dict[str, Expr]:
+    """The data-dependent dimensions of the outputs: for each symbol, the ``Result<usize>`` that computes it.
 
-    They may refer to the inputs of ``site`` alone.
+    The expressions can refer only to the inputs of ``site``.
     """
     del layer, site
     return {}

@@ -1,7 +1,7 @@
-"""The graph of layers: what the rules make of an ONNX graph, and what the code generator reads.
+"""The graph of layers, which the rules build from an ONNX graph and the code generator reads.
 
-Nothing here knows ONNX, and nothing knows Rust: how a layer is called stands beside it, in its family's ``rust.py``.
-Tensors are channels-last wherever a layer has channels.
+This module depends neither on ONNX nor on Rust: the Rust calls are in each family's ``rust.py``. Layers with channels
+are channels-last.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, format_shape
+from tf2rust.ops.core.dims import Dim, DimExpr, format_shape
 
-Dims = tuple[int | Expr, ...]
+Dims = tuple[Dim, ...]
 Perm = tuple[int, ...]
 
 
 def winograd_tile(width: int) -> int:
-    """Neighbouring inputs t of a Winograd convolution, from which it computes t + 1 − ``width`` outputs at once."""
+    """The number of neighbouring inputs t of a Winograd convolution, which yield t + 1 − ``width`` outputs at once."""
     return 8 if width > 3 else 6
 
 
 @dataclass(eq=False)
 class Value:
-    """A tensor that flows between layers: its dtype (as NumPy names it) and its shape."""
+    """A tensor between layers: its dtype (NumPy name) and its shape."""
 
     name: str
     dtype: str
@@ -41,10 +41,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Weight:
-    """An array that a layer owns: ``role`` as Keras calls it, and how the kernels want it packed.
+    """An array that a layer owns, with its Keras name as ``role`` and the packing that the kernels need.
 
-    ``packing`` is ``vector`` (as it is), ``matrix`` (the last axis in panels of 16 columns), ``matrices`` (the same
-    for each of ``groups`` equal parts of the last axis) or ``winograd`` (a kernel [height, width, c, filters]
+    ``packing`` is ``vector`` (unchanged), ``matrix`` (the last axis in panels of 16 columns), ``matrices`` (the same
+    for each of ``groups`` equal parts of the last axis) or ``winograd`` (a kernel [height, width, c, filters],
     transformed for tf-layers' ``WinogradConv2d``).
     """
 
@@ -56,7 +56,7 @@ class Weight:
 
 @dataclass(frozen=True)
 class Columns:
-    """A part of the last axis of ``whole``, from ``first`` on."""
+    """A range of the last axis of ``whole`` that begins at ``first``."""
 
     whole: Value
     first: int
@@ -66,13 +66,13 @@ class Columns:
 class Layer:
     """One call in the generated model.
 
-    Subclasses are dataclasses whose own fields are the layer's parameters. ``name`` is the Keras layer's name where it
-    is known; ``nodes`` are the ONNX nodes the layer stands for, ``anchor`` the one that gave it its kind, ``rules``
-    how it came to be.
+    Subclasses are dataclasses whose fields are the layer's parameters. ``name`` is the Keras layer's name if it is
+    known. ``nodes`` are the ONNX nodes that the layer replaces, ``anchor`` is the main one of them, and ``rules`` are
+    the rules that created the layer.
     """
 
-    only_moves: ClassVar[bool] = False
-    """Whether it takes numbers that are stored only, as float16 is: it computes nothing, or it converts."""
+    is_data_movement: ClassVar[bool] = False
+    """Whether it supports storage types such as float16, because it only moves or converts numbers."""
 
     inputs: list[Value]
     outputs: list[Value]
@@ -83,7 +83,7 @@ class Layer:
 
     @property
     def kind(self) -> str:
-        """The layer's kind as Keras calls it, where Keras has it: ``Dense``, ``Conv1D``, …"""
+        """The kind of layer, with its Keras name if there is one: ``Dense``, ``Conv1D``, …"""
         raise NotImplementedError(f"{type(self).__name__} has no kind")
 
     @property
@@ -95,31 +95,31 @@ class Layer:
         return self.outputs[0]
 
     def params(self) -> dict[str, Any]:
-        """The parameters for ``model_architecture.json``: plain numbers, strings, lists."""
+        """The parameters for ``model_architecture.json``: numbers, strings and lists."""
         base = {f.name for f in fields(Layer)}
         own = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name not in base]
         return {name: _plain(value) for name, value in own if not isinstance(value, np.ndarray)}
 
     def weights(self) -> list[Weight]:
-        """The layer's weights in the order of their NPZ keys."""
+        """The layer's weights, in the order of their NPZ keys."""
         return []
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
-        """This layer moved in front of the transposes of its inputs.
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        """Moves this layer in front of the transposes of its inputs.
 
-        ``perms[i]`` says that input i is ``transpose(base, perm)`` (None: it is as it is). The answer is a layer on the
-        bases, and the perm that its output still needs; None if the layer cannot be moved.
+        ``perms[i]`` says that input i is ``transpose(base, perm)``; None says that it is not transposed. Returns a
+        layer on the bases, and the perm that its output needs afterwards, or None if the layer cannot be moved.
         """
         del perms
         return None
 
-    def absorb(self, consumer: Layer) -> Layer | None:
-        """This layer with ``consumer``, the only reader of its output, done in its epilogue; None if it cannot be."""
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
+        """This layer with ``consumer``, the only reader of its output, in its epilogue; None if not possible."""
         del consumer
         return None
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
-        """This layer doing the work of ``producer``, whose output it alone reads, as well; None if it cannot."""
+    def fuse_producer(self, producer: Layer) -> Layer | None:
+        """This layer with the work of ``producer``, whose output only it reads; None if that is not possible."""
         del producer
         return None
 
@@ -127,55 +127,56 @@ class Layer:
         """Simpler layers with the same inputs and outputs, or None."""
         return None
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        """Whether each row of the output depends on the same row of the inputs alone, however many there are.
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        """Whether each sample of the output depends only on the same sample of the inputs, for any batch size.
 
-        A row is what belongs to one index of the batch, which is the first axis or a factor of it. ``by_row[i]`` says
-        whether input i has such rows, as the output has; otherwise no axis of it is the batch. False: it is not known.
+        A sample is what belongs to one index of the batch, which is the first axis or a factor of it. ``batched[i]``
+        says whether input i has samples, as the output has; otherwise none of its axes is the batch. False means that
+        independence is not known.
         """
-        del by_row
+        del batched
         return False
 
-    def keeps_rows(self, by_row: Sequence[bool]) -> bool:
-        """Whether the first axis of all inputs is the batch, and is the output's first axis too."""
-        return all(by_row) and all(v.shape[:1] == self.y.shape[:1] for v in self.inputs)
+    def keeps_batch(self, batched: Sequence[bool]) -> bool:
+        """Whether the batch is the first axis of all inputs and of the output."""
+        return all(batched) and all(v.shape[:1] == self.y.shape[:1] for v in self.inputs)
 
-    def kernel_rows(self) -> int | Expr:
-        """How many rows of a matrix are multiplied with the layer's kernels at once."""
+    def gemm_rows(self) -> Dim:
+        """The number of rows (M) of the matrix product with the layer's kernels."""
         return 0
 
-    def scratch_size(self) -> int | Expr:
-        """How many float32 elements the layer takes of the scratch memory that its call names."""
+    def scratch_size(self) -> Dim:
+        """The number of float32 elements of scratch memory that the call uses."""
         return 0
 
     def inplace_input(self) -> Value | None:
-        """The input that the first output may be written over, of the same dtype and length; None if there is none."""
+        """The input that the first output can overwrite, with the same dtype and length; None if there is none."""
         return None
 
     def bodies(self) -> list[LayerGraph]:
-        """The graphs of layers that this one runs: a loop's body, the branches of a condition."""
+        """The subgraphs that this layer runs: the body of a loop, the branches of an If."""
         return []
 
     def captured(self) -> list[tuple[Value, Value]]:
-        """The inputs of its bodies that stand for one of its own inputs, each with that input."""
+        """Pairs of a body input and the layer input that is passed to it."""
         return []
 
-    def index_limits(self) -> dict[int, int | Expr]:
-        """The inputs that hold indices, and the size of what they point into."""
+    def index_limits(self) -> dict[int, Dim]:
+        """For inputs that hold indices, the size of the axis that they index."""
         return {}
 
     @property
     def takes_columns(self) -> bool:
-        """Whether the output may be some columns of something wider."""
+        """Whether the layer can write its output into a range of columns of a wider tensor."""
         return False
 
 
-def broadcasts_rows(y: Value, operands: Sequence[Value], by_row: Sequence[bool]) -> bool:
-    """Whether each row of ``y`` is made of the same row of the operands that have rows, and of all of the others.
+def broadcasts_batch(y: Value, operands: Sequence[Value], batched: Sequence[bool]) -> bool:
+    """Whether, by NumPy's broadcasting, each sample of ``y`` is made of one sample of each batched operand.
 
-    By NumPy's broadcasting; see ``Layer.is_rowwise``.
+    Operands without a batch are shared by all samples; see ``Layer.is_batch_independent``.
     """
-    for operand, rows in zip(operands, by_row, strict=True):
+    for operand, rows in zip(operands, batched, strict=True):
         same = operand.rank == y.rank and operand.shape[:1] == y.shape[:1]
         all_of_it = operand.rank < y.rank or operand.shape[:1] == (1,)
         if not (same if rows else all_of_it):
@@ -186,7 +187,7 @@ def broadcasts_rows(y: Value, operands: Sequence[Value], by_row: Sequence[bool])
 def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
-    if isinstance(value, Expr):
+    if isinstance(value, DimExpr):
         return str(value)
     if isinstance(value, (bool, int, float, str)) or value is None:
         return value
@@ -195,21 +196,21 @@ def _plain(value: Any) -> Any:
 
 @dataclass
 class LayerGraph:
-    """Layers in an order in which they can run."""
+    """Layers in topological order."""
 
     inputs: list[Value]
     outputs: list[tuple[str, Value]]
     layers: list[Layer] = field(default_factory=list)
 
     def walk(self) -> Iterator[Layer]:
-        """All layers, each followed by those of its bodies."""
+        """All layers, each followed by the layers of its bodies."""
         for layer in self.layers:
             yield layer
             for body in layer.bodies():
                 yield from body.walk()
 
     def consumers(self) -> dict[Value, list[Layer]]:
-        """The layers, those in bodies too, that read each value."""
+        """The layers that read each value, including layers in bodies."""
         readers: dict[Value, list[Layer]] = {}
         for layer in self.walk():
             for value in dict.fromkeys(layer.inputs):

@@ -1,4 +1,4 @@
-"""Whether a node has the inputs and attributes that ONNX defines for its operator, before anything is made of them."""
+"""Checks that a node has the inputs and attributes that ONNX defines for its operator, before rules use them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import onnx
 import onnx_ir as ir
 
 from tf2rust.ops.core.dims import format_shape
-from tf2rust.ops.core.facts import KNOWN_DOMAINS, Fact, Facts, InferenceError, Node, shape_function
+from tf2rust.ops.core.inference import KNOWN_DOMAINS, InferenceError, Node, ValueInfo, ValueInfos, shape_function
 
 _SPATIAL = frozenset(
     {
@@ -19,15 +19,15 @@ _SPATIAL = frozenset(
         *("QLinearConv",),
     }
 )
-"""Operators whose first input is [n, c, …] and whose attributes say something of each axis behind these two."""
+"""Operators whose first input is [n, c, …], and whose attributes have entries for each spatial axis."""
 _KERNELS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "DeformConv": 1, "QLinearConv": 3}
-"""Which of their inputs is a kernel, of as many axes as the first one."""
+"""The index of the kernel input, which has the same rank as the first input."""
 _EACH_AXIS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 1, "output_shape": 1, "pads": 2}
-"""Their attributes, with the numbers that each axis has in them."""
+"""Per-axis attributes, with their number of entries per axis."""
 _POSITIVE = ("kernel_shape", "strides", "dilations", "group", "blocksize", "num_groups", "hidden_size")
 
 _TYPES = ("to", "dtype", "output_datatype", "output_dtype")
-"""Attributes that hold the number of a type; 0 is the default of the last one."""
+"""Attributes that hold the number of a dtype; 0 is the default of the last one."""
 _CODES = frozenset(t.value for t in ir.DataType if t not in (ir.DataType.UNDEFINED, ir.DataType.STRING))
 
 _ANY = None
@@ -96,42 +96,42 @@ RANKS: dict[str, dict[int, tuple[int, int | None]]] = {
     "Unsqueeze": {1: (0, 1)},
     "Upsample": {0: (1, _ANY), 1: (1, 1)},
 }
-"""The fewest and the most axes that inputs may have; ``_ANY`` is no limit."""
+"""The minimum and maximum ranks of inputs; ``_ANY`` means no limit."""
 
 
-def facts_of(node: ir.Node, facts: Facts) -> Sequence[Fact]:
-    """The facts of a node's outputs; raises InferenceError where they cannot be found."""
+def infer_outputs(node: ir.Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    """The infos of a node's outputs; raises InferenceError if they cannot be determined."""
     function = shape_function(node.op_type) if node.domain in KNOWN_DOMAINS else None
     if function is None:
-        raise InferenceError("no rule knows this operator")
+        raise InferenceError("no rule supports this operator")
     for value in node.inputs:
         if value is None:
             continue
-        if value not in facts:
-            what = "is no tensor" if value.producer() is None else "comes from a node that is not understood"
+        if value not in infos:
+            what = "is not a tensor" if value.producer() is None else "comes from a node that is not supported"
             raise InferenceError(f"its input `{value.name}` {what}")
-        if facts.dtype(value).startswith(_TEXT):
-            raise InferenceError(f"its input `{value.name}` holds strings, and tensors here hold numbers")
+        if infos.dtype(value).startswith(_TEXT):
+            raise InferenceError(f"its input `{value.name}` contains strings, but only numbers are supported")
     view = Node(node)
-    if problem := operand_problem(view, facts):
+    if problem := operand_problem(view, infos):
         raise InferenceError(problem)
-    return function(view, facts)
+    return function(view, infos)
 
 
 _TEXT = ("object", "str", "bytes")
-"""How NumPy's names for dtypes of strings begin."""
+"""The prefix of NumPy's string dtypes."""
 
 
-def operand_problem(node: Node, facts: Facts) -> str | None:
-    """What is wrong with the inputs or attributes of a node of ONNX' own operators, as a clause; None if nothing is."""
+def operand_problem(node: Node, infos: ValueInfos) -> str | None:
+    """What is wrong with the inputs or attributes of an ONNX node, as a clause; None if nothing is."""
     schema = _schema(node.op, node.version)
     found = () if schema is None else _of_schema(node, schema)
-    return next(chain(found, _of_ranks(node, facts), _of_numbers(node, facts)), None)
+    return next(chain(found, _of_ranks(node, infos), _of_numbers(node, infos)), None)
 
 
 @cache
 def _schema(op: str, version: int) -> Any:
-    """The operator as its operator set has it, or as the newest has it where that is older than the operator."""
+    """The operator's schema in this operator set, or its oldest schema if the operator is newer."""
     try:
         return onnx.defs.get_schema(op, version)
     except onnx.defs.SchemaError:
@@ -142,55 +142,58 @@ def _of_schema(node: Node, schema: Any) -> Iterator[str]:
     given, formal = node.inputs, schema.inputs
     variadic = bool(formal) and formal[-1].option == onnx.defs.OpSchema.FormalParameterOption.Variadic
     if len(node.ir.inputs) > len(formal) and not variadic:
-        yield f"it has {len(node.ir.inputs)} inputs, but {node.op} of operator set {node.version} takes {len(formal)}"
+        yield (
+            f"it has {len(node.ir.inputs)} inputs, but {node.op} of operator set {node.version} has at most "
+            f"{len(formal)}"
+        )
     for i in range(max(schema.min_input, len(given))):
         parameter = formal[min(i, len(formal) - 1)]
         optional = parameter.option == onnx.defs.OpSchema.FormalParameterOption.Optional
         if not optional and (i >= len(given) or given[i] is None):
-            yield f"its input {i} (`{parameter.name}`) is absent, which {node.op} needs"
+            yield f"it lacks input {i} (`{parameter.name}`), which {node.op} requires"
     if len(node.outputs) > schema.max_output:
-        yield f"it has {len(node.outputs)} outputs, but {node.op} has {schema.max_output}"
+        yield f"it has {len(node.outputs)} outputs, but {node.op} has at most {schema.max_output}"
     for name, attribute in schema.attributes.items():
         own = node.ir.attributes.get(name)
         if own is None and attribute.required:
-            yield f"it lacks the attribute `{name}`, which {node.op} needs"
+            yield f"it lacks the attribute `{name}`, which {node.op} requires"
         if own is not None and own.type.value != attribute.type.value:
-            yield f"its attribute `{name}` is of type {own.type.name} where {node.op} has {attribute.type.name}"
+            yield f"its attribute `{name}` has the type {own.type.name}, but {node.op} requires {attribute.type.name}"
 
 
-def _of_ranks(node: Node, facts: Facts) -> Iterator[str]:
+def _of_ranks(node: Node, infos: ValueInfos) -> Iterator[str]:
     limits = RANKS.get(node.op, {})
     for i, value in enumerate(node.inputs):
         if value is None or i not in limits:
             continue
         few, many = limits[i]
-        shape = facts.shape(value)
+        shape = infos.shape(value)
         if len(shape) < few or (many is not None and len(shape) > many):
             wanted = f"{few}" if few == many else f"{few} to {many}" if many is not None else f"at least {few}"
             yield (
-                f"its input {i} (`{value.name}`) has the shape {format_shape(shape)}, of rank {len(shape)}, where "
-                f"{node.op} takes rank {wanted}"
+                f"its input {i} (`{value.name}`) has the shape {format_shape(shape)} of rank {len(shape)}, but "
+                f"{node.op} requires rank {wanted}"
             )
 
 
-def _of_numbers(node: Node, facts: Facts) -> Iterator[str]:
+def _of_numbers(node: Node, infos: ValueInfos) -> Iterator[str]:
     attributes = node.ir.attributes
     for name in _POSITIVE:
         if name in attributes:
             value = attributes[name].value
             if any(v < 1 for v in (value if isinstance(value, (list, tuple)) else [value])):
-                yield f"its attribute `{name}` is {value}, which must be positive"
+                yield f"its attribute `{name}` is {value}, but must be positive"
     for name, code in ((name, attributes[name].value) for name in _TYPES if name in attributes):
         if code not in _CODES and (code or name != "output_dtype"):
-            yield f"its attribute `{name}` is {code}, which is the number of no type"
+            yield f"its attribute `{name}` is {code}, which is not a dtype of ONNX"
     if node.op in _SPATIAL and (x := node.input(0)) is not None:
-        axes = len(facts.shape(x)) - 2
+        axes = len(infos.shape(x)) - 2
         kernel = node.input(_KERNELS[node.op]) if node.op in _KERNELS else None
-        if kernel is not None and len(facts.shape(kernel)) != axes + 2:
-            yield f"its kernel `{kernel.name}` is of rank {len(facts.shape(kernel))}, and its input of rank {axes + 2}"
+        if kernel is not None and len(infos.shape(kernel)) != axes + 2:
+            yield f"its kernel `{kernel.name}` has rank {len(infos.shape(kernel))}, but its input has rank {axes + 2}"
         for name, each in _EACH_AXIS.items():
             if name in attributes and len(attributes[name].value) != each * axes:
                 yield (
-                    f"its attribute `{name}` has {len(attributes[name].value)} numbers where its input of rank "
+                    f"its attribute `{name}` has {len(attributes[name].value)} entries, but an input of rank "
                     f"{axes + 2} needs {each * axes}"
                 )

@@ -1,8 +1,7 @@
-"""Patterns over ONNX nodes, and why one did not match.
+"""Patterns of ONNX nodes, and the reasons why they do not match.
 
-A pattern is a tree that is laid over the graph from its last node upwards:
-``Op("Add", Op("MatMul", X, Const("kernel")), Const("bias"))``. Commutative operators match in both orders. Values
-inside a match may be read by the match alone.
+A pattern is a tree that is matched from its last node upwards: ``Op("Add", Op("MatMul", X, Const("kernel")),
+Const("bias"))``. Commutative operators match in both orders. Values inside a match must not be read outside of it.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import KNOWN_DOMAINS, Facts, Node, broadcast
+from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, ValueInfos, broadcast
 
 COMMUTATIVE = frozenset({"Add", "Mul", "Max", "Min", "And", "Or", "Equal"})
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Why a rule does not apply, at which node, and how many nodes it had matched until then."""
+    """Why a rule does not match, at which node, and how many nodes it had matched before."""
 
     reason: str
     node: str
@@ -30,7 +29,7 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Var:
-    """Any value; the same name stands for the same value wherever it occurs."""
+    """Any value. The same name stands for the same value everywhere in the pattern."""
 
     name: str
 
@@ -44,9 +43,9 @@ class Const:
 
 @dataclass(frozen=True)
 class Scalar:
-    """A constant whose elements are all one number: ``value`` to float32 accuracy, or any if it is None.
+    """A constant filled with one number: ``value`` to float32 accuracy, or any number if it is None.
 
-    It may have axes, but must not widen the other operands of the node that reads it.
+    It can have axes, but must not broadcast the other operands of the node that reads it to a larger shape.
     """
 
     name: str
@@ -54,10 +53,10 @@ class Scalar:
 
 
 class Op:
-    """A node of one of the operators ``op`` (``"A|B"``) with these inputs; ``name`` gives access to it in the match.
+    """A node with one of the operators ``op`` (``"A|B"``) and these inputs; ``name`` identifies it in the match.
 
-    Inputs beyond those given must be absent, unless ``more`` is set. A node that is ``shared`` may be read
-    outside of the match too; whatever else reads it then computes it on its own.
+    Further inputs must be absent unless ``more`` is set. A ``shared`` node can also be read outside of the match; the
+    other readers then compute it again.
     """
 
     def __init__(
@@ -72,17 +71,17 @@ class Op:
 
     @property
     def size(self) -> int:
-        """The number of nodes the pattern covers."""
+        """The number of nodes in the pattern."""
         return 1 + sum(p.size for p in self.inputs if isinstance(p, Op))
 
     def outline(self) -> str:
-        """The pattern as one line: ``Add(MatMul(x, kernel), bias)``; what is optional stands in brackets."""
+        """The pattern in one line: ``Add(MatMul(x, kernel), bias)``. Optional parts are in brackets."""
         parts = [_outline(p) for p in self.inputs] + ["…"] * self.more
         return f"{'|'.join(self.ops)}({', '.join(parts)})"
 
 
 class Optional:
-    """The node if it is there, else what it wraps: ``Optional(Op("Squeeze", P))`` is P with or without a Squeeze."""
+    """A node that can be missing: ``Optional(Op("Squeeze", P))`` matches P with or without a Squeeze."""
 
     def __init__(self, op: Op) -> None:
         self.op = op
@@ -104,67 +103,67 @@ def _outline(pattern: Pattern) -> str:
 
 @dataclass
 class Match:
-    """A pattern laid over the graph."""
+    """A match of a pattern."""
 
-    facts: Facts
+    infos: ValueInfos
     root: Node
     nodes: list[Node] = field(default_factory=list)
     values: dict[str, ir.Value] = field(default_factory=dict)
     ops: dict[str, Node] = field(default_factory=dict)
     shareable: set[ir.Node] = field(default_factory=set)
-    """The nodes that may be read elsewhere too."""
+    """The nodes that can be read outside of the match."""
     shared: set[ir.Node] = field(default_factory=set)
-    """Those of them that are."""
+    """The nodes among these that are read outside of the match."""
 
     def __getitem__(self, name: str) -> ir.Value:
         return self.values[name]
 
     @property
     def y(self) -> ir.Value:
-        """The first output of the match's last node."""
+        """The first output of the last node."""
         return self.root.y
 
     def node(self, name: str) -> Node:
         return self.ops[name]
 
     def has(self, name: str) -> bool:
-        """Whether the optional node or value called ``name`` is there."""
+        """Whether the optional node or value ``name`` is part of the match."""
         return name in self.ops or name in self.values
 
     def const(self, name: str) -> np.ndarray:
-        array = self.facts.const(self.values[name])
-        assert array is not None, name  # Const() saw to it
+        array = self.infos.const(self.values[name])
+        assert array is not None, name  # guaranteed by Const()
         return array
 
     def scalar(self, name: str) -> float:
-        """The number that a Scalar stands for."""
-        fill = self.facts[self.values[name]].fill
-        assert fill is not None, name  # Scalar() saw to it
+        """The number that a Scalar matched."""
+        fill = self.infos[self.values[name]].fill
+        assert fill is not None, name  # guaranteed by Scalar()
         return fill
 
     def reject(self, reason: str, node: Node | None = None) -> Mismatch:
-        """The check failed: ``reason`` completes the sentence "node … did not match, since"."""
+        """Rejects the match: ``reason`` completes the sentence "node … did not match, since"."""
         return Mismatch(reason, (node or self.root).name, len(self.nodes))
 
     def _copy(self) -> Match:
-        return Match(self.facts, self.root, list(self.nodes), dict(self.values), dict(self.ops), set(self.shareable))
+        return Match(self.infos, self.root, list(self.nodes), dict(self.values), dict(self.ops), set(self.shareable))
 
 
 class Matcher:
-    """Lays one pattern over one node, keeping the deepest failure."""
+    """Matches one pattern at one node, and keeps the deepest failure."""
 
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
+    def __init__(self, infos: ValueInfos) -> None:
+        self.infos = infos
         self.failure: Mismatch | None = None
 
     def match(self, pattern: Op, node: ir.Node) -> Match | Mismatch:
         view = Node(node)
-        for match in self._op(pattern, view, Match(self.facts, view)):
+        for match in self._op(pattern, view, Match(self.infos, view)):
             if escaped := self._escaping(match):
-                self._fail(f"its output `{escaped}` is also read elsewhere", match.root, match)
+                self._fail(f"its output `{escaped}` is also read outside of the match", match.root, match)
                 continue
             return match
-        return self.failure or Mismatch("it does not fit", view.name)
+        return self.failure or Mismatch("it does not match", view.name)
 
     def _fail(self, reason: str, node: Node, match: Match) -> None:
         if self.failure is None or len(match.nodes) > self.failure.depth:
@@ -172,12 +171,12 @@ class Matcher:
 
     def _op(self, pattern: Op, node: Node, match: Match) -> Iterator[Match]:
         if node.op not in pattern.ops:
-            self._fail(f"`{node.name}` is {node.op} where {' or '.join(pattern.ops)} is expected", node, match)
+            self._fail(f"`{node.name}` is {node.op}, but {' or '.join(pattern.ops)} is expected", node, match)
             return
         inputs = node.inputs
         count = len(pattern.inputs)
         if len(inputs) < count or (len(inputs) > count and not pattern.more):
-            self._fail(f"`{node.name}` ({node.op}) has {len(inputs)} inputs where {count} are understood", node, match)
+            self._fail(f"`{node.name}` ({node.op}) has {len(inputs)} inputs, but {count} are supported", node, match)
             return
         orders = [inputs[:count]]
         if node.op in COMMUTATIVE and count == 2:
@@ -225,7 +224,11 @@ class Matcher:
             return
         bound = match.values.get(pattern.name)
         if bound is not None and bound is not value and not self._same_const(bound, value):
-            self._fail(f"`{reader.name}` ({reader.op}) reads two values where one is expected", reader, match)
+            self._fail(
+                f"`{reader.name}` ({reader.op}) reads two different values, but the same value is expected",
+                reader,
+                match,
+            )
             return
         if reason := self._unfit(pattern, value, reader):
             self._fail(f"an input of `{reader.name}` ({reader.op}) {reason}", reader, match)
@@ -241,39 +244,39 @@ class Matcher:
         yield from self._value(pattern.inputs[0], value, reader, match)
 
     def _same_const(self, a: ir.Value, b: ir.Value) -> bool:
-        left, right = self.facts.const(a), self.facts.const(b)
+        left, right = self.infos.const(a), self.infos.const(b)
         return left is not None and right is not None and np.array_equal(left, right)
 
     def _unfit(self, pattern: Var | Const | Scalar, value: ir.Value, reader: Node) -> str | None:
         if isinstance(pattern, Var):
             return None
-        fact = self.facts.known(value)
+        info = self.infos.known(value)
         if isinstance(pattern, Const):
-            return None if fact is not None and fact.const is not None else "is not a constant"
-        if fact is None or fact.fill is None:
+            return None if info is not None and info.const is not None else "is not a constant"
+        if info is None or info.fill is None:
             return "is not a constant number"
-        if pattern.value is not None and not _close(fact.fill, pattern.value):
-            return f"is {fact.fill:g} where {pattern.value:g} is expected"
-        others = [known.shape for v in reader.inputs if v is not value and (known := self.facts.known(v)) is not None]
-        if fact.shape and broadcast(others) != self.facts.shape(reader.y):
-            return f"is a constant of shape {fact.shape}, which widens the other operands"
+        if pattern.value is not None and not _close(info.fill, pattern.value):
+            return f"is {info.fill:g}, but {pattern.value:g} is expected"
+        others = [known.shape for v in reader.inputs if v is not value and (known := self.infos.known(v)) is not None]
+        if info.shape and broadcast(others) != self.infos.shape(reader.y):
+            return f"is a constant of shape {info.shape}, which broadcasts the other operands to a larger shape"
         return None
 
     def _escaping(self, match: Match) -> str | None:
-        """The output of a node inside the match that is read elsewhere and must not be; notes those that may be."""
+        """The output of an inner node that is read outside of the match but must not be. Records the shared nodes."""
         inside = {n.ir for n in match.nodes}
         while found := self._read_outside(match, inside):
             node, output = found
             if node not in match.shareable:
                 return output
             match.shared.add(node)
-            inside.discard(node)  # which may let its own inputs escape
+            inside.discard(node)  # its own inputs can be shared as well
         return None
 
     def _asks_shape(self, node: ir.Node) -> bool:
-        """Whether a reader wants the shape alone, which is known."""
-        fact = self.facts.known(node.outputs[0])
-        return node.op_type in ("Shape", "Size") and fact is not None and fact.dims is not None
+        """Whether a reader needs only the shape, which is known."""
+        info = self.infos.known(node.outputs[0])
+        return node.op_type in ("Shape", "Size") and info is not None and info.dims is not None
 
     def _read_outside(self, match: Match, inside: set[ir.Node]) -> tuple[ir.Node, str | None] | None:
         for node in inside - {match.root.ir}:

@@ -1,6 +1,6 @@
-"""The rules: each a pattern of ONNX nodes, and what it becomes.
+"""Rules: patterns of ONNX nodes, and the layers that replace them.
 
-The modules of the families in ``tf2rust.ops`` register their own; the larger pattern is tried first.
+The modules of the families in ``tf2rust.ops`` register their rules. Larger patterns are tried first.
 """
 
 from __future__ import annotations
@@ -15,106 +15,111 @@ from types import ModuleType
 import onnx_ir as ir
 
 from tf2rust.ops.core.dtypes import TENSORS
-from tf2rust.ops.core.facts import Facts, InferenceError, Node, not_as_defined
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfos, malformed_node
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Matcher, Mismatch, Op
 
 
 @dataclass(frozen=True)
 class Body:
-    """The layers of a graph inside of a node; ``captured`` are the values that they read from around it."""
+    """The layers of a subgraph; ``captured`` are the outer values that they read."""
 
     layers: list[Layer]
     builder: Builder
     captured: list[ir.Value]
 
     def value(self, value: ir.Value) -> Value:
-        """What stands for an ONNX value inside of the body."""
+        """The layer graph's value for an ONNX value in the body."""
         return self.builder.value(value)
 
 
 class Builder:
-    """Gives rules the values of the graph of layers that stand for ONNX values, and new ones in between.
+    """Gives rules the layer graph's values for ONNX values, and new intermediate values.
 
-    ``body`` matches a graph inside of a node: it gives the layers on which some of its values depend.
+    ``body`` matches a subgraph, and returns the layers that compute some of its values.
     """
 
-    def __init__(self, facts: Facts, body: Callable[[Node, ir.Graph, Sequence[ir.Value]], Body]) -> None:
-        self.facts, self.body = facts, body
+    def __init__(self, infos: ValueInfos, body: Callable[[Node, ir.Graph, Sequence[ir.Value]], Body]) -> None:
+        self.infos, self.body = infos, body
         self._values: dict[ir.Value, Value] = {}
         self._sources: dict[Value, ir.Value] = {}
         self._temporaries = 0
 
     def value(self, value: ir.Value) -> Value:
         if value not in self._values:
-            fact = self.facts[value]
-            self._values[value] = Value(value.name or "", fact.dtype, fact.shape)
+            info = self.infos[value]
+            self._values[value] = Value(value.name or "", info.dtype, info.shape)
             self._sources[self._values[value]] = value
         return self._values[value]
 
     def source(self, value: Value) -> ir.Value | None:
-        """The ONNX value that this one stands for, None for one that has no counterpart."""
+        """The ONNX value that this value represents, or None."""
         return self._sources.get(value)
 
     def values(self) -> list[tuple[ir.Value, Value]]:
-        """The ONNX values asked for so far, with what stands for them."""
+        """The ONNX values requested so far, with the layer graph's values for them."""
         return list(self._values.items())
 
     def temporary(self, like: Value, shape: Dims | None = None, dtype: str | None = None) -> Value:
-        """A value that has no counterpart in ONNX."""
+        """A new value without a counterpart in ONNX."""
         self._temporaries += 1
         return Value(f"{like.name}#{self._temporaries}", dtype or like.dtype, like.shape if shape is None else shape)
 
 
-def stored_only(layer: Layer) -> list[Value]:
-    """The values of a layer that computes whose numbers no layer computes with."""
-    return [] if layer.only_moves else [v for v in (*layer.inputs, *layer.outputs) if v.dtype == "float16"]
+def storage_only_values(layer: Layer) -> list[Value]:
+    """The values with storage dtypes of a layer that computes, which no layer supports."""
+    return [] if layer.is_data_movement else [v for v in (*layer.inputs, *layer.outputs) if v.dtype == "float16"]
 
 
-Yield = Layer | Sequence[Layer] | Mismatch
+RuleResult = Layer | Sequence[Layer] | Mismatch
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A subgraph of ONNX, and the layers it becomes.
+    """A pattern of ONNX nodes, and the layers that replace them.
 
-    ``build`` checks the match and answers with layers or, if the check fails, with the reason.
+    ``build`` checks the match, and returns layers or the reason why the check failed.
     """
 
     name: str
     pattern: Op
-    build: Callable[[Match, Builder], Yield]
+    build: Callable[[Match, Builder], RuleResult]
 
     def apply(self, node: ir.Node, builder: Builder) -> Applied | Mismatch:
         """Tries the rule with ``node`` as the last node of its pattern."""
-        match = Matcher(builder.facts).match(self.pattern, node)
+        match = Matcher(builder.infos).match(self.pattern, node)
         if isinstance(match, Mismatch):
             return match
         try:
             made = self.build(match, builder)
         except InferenceError as error:
             return match.reject(str(error))
-        except Exception as error:  # what a rule takes for granted of a node need not hold of a damaged one
-            return match.reject(not_as_defined(error))
+        except Exception as error:  # The assumptions of a rule can be wrong for a malformed node.
+            return match.reject(malformed_node(error))
         if isinstance(made, Mismatch):
             return made
         for part in match.nodes:
             if unread := part.unread():
-                return match.reject(f"the attribute `{unread[0]}` of {part.op} is not understood", part)
+                return match.reject(f"the attribute `{unread[0]}` of {part.op} is not supported", part)
         layers = [made] if isinstance(made, Layer) else list(made)
         values = [v for layer in layers for v in (*layer.inputs, *layer.outputs)]
         if strange := next((v for v in values if v.dtype not in TENSORS), None):
-            return match.reject(f"`{strange.name}` is {strange.dtype}, and the layers are of {', '.join(TENSORS)}")
+            return match.reject(
+                f"`{strange.name}` has the unsupported dtype {strange.dtype} (supported: {', '.join(TENSORS)})"
+            )
         weights = [w for layer in layers for w in layer.weights() if w.array.dtype.name not in TENSORS]
         if weights:
-            return match.reject(f"its weights are {weights[0].array.dtype.name}; there are {', '.join(TENSORS)}")
-        if stored := next((v for layer in layers for v in stored_only(layer)), None):
-            return match.reject(f"`{stored.name}` is {stored.dtype}, which {match.root.op} does not compute with")
+            return match.reject(
+                f"its weights have the unsupported dtype {weights[0].array.dtype.name} (supported: "
+                f"{', '.join(TENSORS)})"
+            )
+        if stored := next((v for layer in layers for v in storage_only_values(layer)), None):
+            return match.reject(f"`{stored.name}` is {stored.dtype}, which {match.root.op} does not support")
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
         for layer in layers:
-            # A layer of a node without a name is called after what the node makes.
+            # A layer of an unnamed node gets the name of the node's output.
             layer.rules, layer.anchor = (self.name,), match.root.ir.name or match.root.y.name or ""
-        # One layer stands for the nodes: the one that runs others, or the last that is not a mere rearrangement.
+        # One layer represents the nodes: the one with bodies, or the last that is not a mere rearrangement.
         owner = next((layer for layer in layers if layer.bodies()), None) or next(
             (layer for layer in reversed(layers) if layer.kind not in ("Transpose", "Reshape", "Constant")),
             layers[-1] if layers else None,
@@ -133,9 +138,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Applied:
-    """A rule that matched: the nodes it covers, the layers it yields, and the one that stands for the nodes.
+    """A successful match: the nodes it covers, its layers, and the layer that represents the nodes.
 
-    ``shared`` are nodes whose work the layers do, but which others read too.
+    ``shared`` are covered nodes that others also read.
     """
 
     rule: Rule
@@ -150,10 +155,10 @@ _rules: dict[str, Rule] = {}
 
 def rule(
     pattern: Op, *, name: str = ""
-) -> Callable[[Callable[[Match, Builder], Yield]], Callable[[Match, Builder], Yield]]:
-    """Registers a rule; it is called as the function is, unless ``name`` is given."""
+) -> Callable[[Callable[[Match, Builder], RuleResult]], Callable[[Match, Builder], RuleResult]]:
+    """Registers a rule under the function's name, or under ``name``."""
 
-    def register(build: Callable[[Match, Builder], Yield]) -> Callable[[Match, Builder], Yield]:
+    def register(build: Callable[[Match, Builder], RuleResult]) -> Callable[[Match, Builder], RuleResult]:
         title = name or build.__name__
         if title in _rules:
             raise ValueError(f"two rules are called {title}")
@@ -165,7 +170,7 @@ def rule(
 
 @cache
 def load_ops() -> list[ModuleType]:
-    """Imports the modules of all families in ``tf2rust.ops``, which registers their rules and shape functions."""
+    """Imports the modules of all families in ``tf2rust.ops``, which register their rules and shape functions."""
     package = importlib.import_module("tf2rust.ops")
     found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     return [importlib.import_module(module.name) for module in found if module.name != f"{package.__name__}.catalogue"]
@@ -173,7 +178,7 @@ def load_ops() -> list[ModuleType]:
 
 @cache
 def rules_by_op() -> dict[str, list[Rule]]:
-    """The rules by the operator of their last node, the larger pattern first."""
+    """The rules by the operator of their last node. Larger patterns come first."""
     load_ops()
     table: dict[str, list[Rule]] = {}
     for item in _rules.values():

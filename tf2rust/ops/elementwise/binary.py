@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
-from tf2rust.ops.core.layer import Dims, Layer, Perm, Value, Weight, broadcasts_rows
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers
+from tf2rust.ops.core.layer import Dims, Layer, Perm, Value, Weight, broadcasts_batch
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import inverse
@@ -107,7 +107,7 @@ class Binary(Layer):
         function: Callable[..., np.ndarray] = FUNCTIONS[self.function]
         return np.asarray(function(self.constant, x) if self.constant_first else function(x, self.constant))
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         if perm is None or self.y.rank != len(perm):
             return None
@@ -116,9 +116,9 @@ class Binary(Layer):
         full = self.constant.reshape((1,) * (len(perm) - self.constant.ndim) + self.constant.shape)
         return replace(self, constant=np.transpose(full, inverse(perm))), perm
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         c = self.constant
-        return broadcasts_rows(self.y, self.inputs, by_row) and (c is None or c.ndim < self.y.rank or c.shape[0] == 1)
+        return broadcasts_batch(self.y, self.inputs, batched) and (c is None or c.ndim < self.y.rank or c.shape[0] == 1)
 
     def inplace_input(self) -> Value | None:
         """The first operand is the one that is overwritten, so it must be the tensor and have the output's shape."""
@@ -126,7 +126,7 @@ class Binary(Layer):
         return self.x if fits else None
 
 
-def placed(node: Node, facts: Facts) -> Dims | None:
+def aligned_shape(node: Node, infos: ValueInfos) -> Dims | None:
     """The shape that the second operand has beside the first where NumPy's rules do not give it; else None.
 
     Before operator set 7, ``axis`` says where its axes lie; slopes of a PRelu before 9 belong to channels.
@@ -134,7 +134,7 @@ def placed(node: Node, facts: Facts) -> Dims | None:
     if node.op not in _OPS or node.version >= (9 if node.op == "PRelu" else 7) or len(node.inputs) != 2:
         return None
     node.has("consumed_inputs"), node.has("broadcast")
-    left, right = (facts.shape(v) for v in node.operands())
+    left, right = (infos.shape(v) for v in node.operands())
     axis = node.attr("axis", len(left) - len(right))
     if node.op == "PRelu":
         per_channel = len(right) == 1 and right[0] != 1 and len(left) > 2
@@ -145,10 +145,10 @@ def placed(node: Node, facts: Facts) -> Dims | None:
 
 
 @infers(*_OPS, *_CHAINED)
-def _binary(node: Node, facts: Facts) -> Sequence[Fact]:
-    parts = [facts[v] for v in node.inputs if v is not None]
-    if placed(node, facts) is not None:
-        return [Fact(parts[0].dtype, parts[0].shape)]
+def _binary(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    parts = [infos[v] for v in node.inputs if v is not None]
+    if aligned_shape(node, infos) is not None:
+        return [ValueInfo(parts[0].dtype, parts[0].shape)]
     arithmetic: dict[str, Callable[..., np.ndarray]] = {
         "Add": np.add,
         "Sub": np.subtract,
@@ -160,26 +160,26 @@ def _binary(node: Node, facts: Facts) -> Sequence[Fact]:
         broadcast(p.shape for p in parts)  # raises where they do not
         if node.op == "Div" and any(d == 0 for d in dims[1].flat):
             raise InferenceError("it divides a size by zero")
-        return [Fact.of_dims(arithmetic[node.op](*dims), parts[0].dtype)]
-    return [Fact(parts[0].dtype, broadcast(p.shape for p in parts))]
+        return [ValueInfo.of_dims(arithmetic[node.op](*dims), parts[0].dtype)]
+    return [ValueInfo(parts[0].dtype, broadcast(p.shape for p in parts))]
 
 
 @rule(Op("|".join([*_OPS, "Sum", "Mean"]), Var("a"), more=True, name="binary"))
-def binary(m: Match, b: Builder) -> Yield:
+def binary(m: Match, b: Builder) -> RuleResult:
     """Max, Min, Sum and Mean of more than two become a chain; one alone is what it is."""
     inputs = [v for v in m.root.inputs if v is not None]
     function = "Fmod" if m.root.op == "Mod" and m.root.attr("fmod", 0) else _CHAINED.get(m.root.op, m.root.op)
     known = ("float32",) if function == "PRelu" else NUMBERS
-    if bad := next((v for v in inputs if b.facts.dtype(v) not in known), None):
-        return m.reject(f"its input `{bad.name}` is {b.facts.dtype(bad)}; {m.root.op} is there for {', '.join(known)}")
+    if bad := next((v for v in inputs if b.infos.dtype(v) not in known), None):
+        return m.reject(f"its input `{bad.name}` is {b.infos.dtype(bad)}; {m.root.op} is there for {', '.join(known)}")
     y = b.value(m.y)
     if len(inputs) == 1:
         return Reshape(inputs=[b.value(inputs[0])], outputs=[y])
-    if len({b.facts.dtype(v) for v in inputs}) > 1:
+    if len({b.infos.dtype(v) for v in inputs}) > 1:
         return _mixed(m, b)
     layers: list[Layer] = []
     left: Value | np.ndarray = _operand(b, m, 0)
-    shape = placed(m.root, b.facts)
+    shape = aligned_shape(m.root, b.infos)
     for i in range(1, len(inputs)):
         right = _operand(b, m, i)
         if not isinstance(left, Value) and not isinstance(right, Value):
@@ -190,7 +190,7 @@ def binary(m: Match, b: Builder) -> Yield:
         elif shape is not None and not isinstance(right, Value) and right.ndim:
             right = right.reshape([int(str(d)) for d in shape])
         last = i + 1 == len(inputs) and m.root.op != "Mean"
-        out = y if last else b.temporary(y, broadcast(b.facts.shape(v) for v in inputs[: i + 1]))
+        out = y if last else b.temporary(y, broadcast(b.infos.shape(v) for v in inputs[: i + 1]))
         layers.append(_apply(function, left, right, out))
         left = out
     if m.root.op == "Mean":
@@ -198,7 +198,7 @@ def binary(m: Match, b: Builder) -> Yield:
     return layers
 
 
-def _mixed(m: Match, b: Builder) -> Yield:
+def _mixed(m: Match, b: Builder) -> RuleResult:
     """A power of two dtypes, in the wider kind of the two: floats if either is a float."""
     x, exponent, y = b.value(m["a"]), b.value(m.root.operand(1)), b.value(m.y)
     common = np.result_type(x.dtype, exponent.dtype).name if "float" in x.dtype + exponent.dtype else "int64"
@@ -220,13 +220,13 @@ def _mixed(m: Match, b: Builder) -> Yield:
 def _operand(b: Builder, m: Match, index: int) -> Value | np.ndarray:
     """An input's value; a constant's array; for a filled tensor, the number, where it adds nothing to the shape."""
     source = m.root.operand(index)
-    fact = b.facts[source]
-    if fact.const is not None:
-        return fact.const
-    others = [b.facts[v] for i, v in enumerate(m.root.inputs) if i != index and v is not None]
-    computed = fact.fill is not None and all(f.fill is None and f.const is None for f in others)
-    if computed and broadcast(f.shape for f in others) == b.facts.shape(m.y):
-        return np.asarray(fact.fill, dtype=fact.dtype)
+    info = b.infos[source]
+    if info.const is not None:
+        return info.const
+    others = [b.infos[v] for i, v in enumerate(m.root.inputs) if i != index and v is not None]
+    computed = info.fill is not None and all(f.fill is None and f.const is None for f in others)
+    if computed and broadcast(f.shape for f in others) == b.infos.shape(m.y):
+        return np.asarray(info.fill, dtype=info.dtype)
     return b.value(source)
 
 
@@ -247,7 +247,7 @@ def _apply(function: str, left: Value | np.ndarray, right: Value | np.ndarray, y
         Op("Mul", Op("Relu", Op("Neg", Var("x")), name="left"), Const("slope")),
     )
 )
-def prelu_spelled_out(m: Match, b: Builder) -> Yield:
+def prelu_spelled_out(m: Match, b: Builder) -> RuleResult:
     """Keras writes PReLU as relu(x) − alpha · relu(−x), the sign with the constant."""
     x, y = b.value(m["x"]), b.value(m.y)
     if x.shape != y.shape:

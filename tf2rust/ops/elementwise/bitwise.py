@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import onnx_ir as ir
 
 from tf2rust.ops.core.dtypes import INTEGERS
-from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers, same_shape
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.comparison import Elementwise
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -29,13 +29,13 @@ class Bitwise(Elementwise):
 
 
 @dataclass(eq=False, kw_only=True)
-class BitwiseOfOne(Layer):
+class BitwiseUnary(Layer):
     """Every bit turned over, or the same bits as numbers of another dtype."""
 
     kind = "Bitwise"
     function: str
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         return (replace(self), perms[0]) if perms[0] is not None else None
 
 
@@ -43,19 +43,19 @@ infers("BitwiseNot")(same_shape)
 
 
 @infers(*_FUNCTIONS, "BitShift")
-def _bitwise(node: Node, facts: Facts) -> Sequence[Fact]:
-    parts = [facts[v] for v in node.inputs if v is not None]
-    return [Fact(parts[0].dtype, broadcast(p.shape for p in parts))]
+def _bitwise(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    parts = [infos[v] for v in node.inputs if v is not None]
+    return [ValueInfo(parts[0].dtype, broadcast(p.shape for p in parts))]
 
 
 @infers("BitCast")
-def _bit_cast(node: Node, facts: Facts) -> Sequence[Fact]:
+def _bit_cast(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     dtype = ir.DataType(node.attr("to")).numpy().name
-    return [Fact(dtype, facts.shape(node.x))]
+    return [ValueInfo(dtype, infos.shape(node.x))]
 
 
 @rule(Op("|".join([*_FUNCTIONS, "BitShift"]), Var("a"), Var("b"), name="bitwise"))
-def bitwise(m: Match, b: Builder) -> Yield:
+def bitwise(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(m["a"]), b.value(m["b"])]
     if bad := next((v for v in inputs if v.dtype not in INTEGERS), None):
         return m.reject(f"its input `{bad.name}` is {bad.dtype}, no integer")
@@ -65,19 +65,19 @@ def bitwise(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("BitwiseNot", Var("x")))
-def bitwise_not(m: Match, b: Builder) -> Yield:
+def bitwise_not(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype not in INTEGERS:
         return m.reject(f"its input is {x.dtype}, no integer")
-    return BitwiseOfOne(function="bitwise_not", inputs=[x], outputs=[b.value(m.y)])
+    return BitwiseUnary(function="bitwise_not", inputs=[x], outputs=[b.value(m.y)])
 
 
 @rule(Op("BitCast", Var("x")))
-def bit_cast(m: Match, b: Builder) -> Yield:
+def bit_cast(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     m.root.has("to")
     if y.dtype == "bool" or not any(x.dtype in group and y.dtype in group for group in _SIZES.values()):
         return m.reject(f"it reads {x.dtype} as {y.dtype}; what is there are types of the same size, none as bool")
     if x.dtype == y.dtype:
         return Reshape(inputs=[x], outputs=[y])
-    return BitwiseOfOne(function="bit_cast", inputs=[x], outputs=[y])
+    return BitwiseUnary(function="bit_cast", inputs=[x], outputs=[y])

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
 
 DTYPES = (
@@ -24,28 +24,28 @@ class Cast(Layer):
     """``y = x as T``: to integers toward zero, to bool whether it is not zero."""
 
     kind = "Cast"
-    only_moves = True
+    is_data_movement = True
 
     def params(self) -> dict[str, object]:
         return {"from": self.x.dtype, "to": self.y.dtype}
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         return (replace(self), perms[0]) if perms[0] is not None else None
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
 
 @infers("Cast")
-def _cast(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
+def _cast(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
     dtype = ir.DataType(node.attr("to")).numpy().name
     dims = data.dims if dtype in ("int32", "int64") else None
-    return [Fact(dtype, data.shape, dims=dims, fill=data.fill)]
+    return [ValueInfo(dtype, data.shape, dims=dims, fill=data.fill)]
 
 
 @rule(Op("Cast", Var("x")))
-def cast(m: Match, b: Builder) -> Yield:
+def cast(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     m.root.has("to"), m.root.has("saturate"), m.root.has("round_mode")
     for dtype in (x.dtype, y.dtype):

@@ -10,10 +10,10 @@ import onnx_ir as ir
 
 from tf2rust.ops.core.dims import equals
 from tf2rust.ops.core.dtypes import DTYPES
-from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers, same_shape
-from tf2rust.ops.core.layer import Layer, Perm, Value, broadcasts_rows
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers, same_shape
+from tf2rust.ops.core.layer import Layer, Perm, Value, broadcasts_batch
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
 
 
@@ -21,13 +21,13 @@ from tf2rust.ops.generator.constant import constant
 class Elementwise(Layer):
     """A function of the elements that stand at the same place, with NumPy's broadcasting."""
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         found = {perm for perm, value in zip(perms, self.inputs, strict=True) if value.rank > 0}
         perm = next(iter(found)) if len(found) == 1 else None
         return None if perm is None or len(perm) != self.y.rank else (replace(self), perm)
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return broadcasts_rows(self.y, self.inputs, by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return broadcasts_batch(self.y, self.inputs, batched)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -52,11 +52,11 @@ class Not(Layer):
 
     kind = "Not"
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         return (replace(self), perms[0]) if perms[0] is not None else None
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
 
 _COMPARISONS = ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
@@ -65,37 +65,37 @@ infers("Not")(same_shape)
 
 
 @infers(*_COMPARISONS, *_LOGIC)
-def _truth(node: Node, facts: Facts) -> Sequence[Fact]:
-    parts = [facts[v] for v in node.inputs if v is not None]
+def _truth(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    parts = [infos[v] for v in node.inputs if v is not None]
     dims = [p.dims for p in parts if p.dims is not None]
     if node.op == "Equal" and len(dims) == len(parts):
         broadcast(p.shape for p in parts)  # raises where they do not
         pairs = np.broadcast(*dims)
         known = [equals(a, b) for a, b in pairs]
         if None not in known:
-            return [Fact.of_const(np.asarray(known, bool).reshape(pairs.shape))]
-    return [Fact("bool", broadcast(p.shape for p in parts))]
+            return [ValueInfo.of_const(np.asarray(known, bool).reshape(pairs.shape))]
+    return [ValueInfo("bool", broadcast(p.shape for p in parts))]
 
 
 def operands(b: Builder, y: Value, *names: ir.Value) -> tuple[list[Layer], list[Value]]:
     """The values as a layer with output ``y`` reads them: filled tensors as the number they are filled with, where the
     others say what shape there is; with the constants that takes."""
-    sources = [b.facts[v] for v in names]
+    sources = [b.infos[v] for v in names]
     real = [f.shape for f in sources if f.fill is None]
     numbers_do = bool(real) and broadcast(real) == y.shape
     layers: list[Layer] = []
     values: list[Value] = []
-    for source, fact in zip(names, sources, strict=True):
-        if fact.fill is not None and (numbers_do or not fact.shape):
-            number = fact.fill if fact.const is None else fact.const.flat[0]
-            layers.append(constant(np.asarray(number, dtype=fact.dtype)))
+    for source, info in zip(names, sources, strict=True):
+        if info.fill is not None and (numbers_do or not info.shape):
+            number = info.fill if info.const is None else info.const.flat[0]
+            layers.append(constant(np.asarray(number, dtype=info.dtype)))
             values.append(layers[-1].y)
         else:
             values.append(b.value(source))
     return layers, values
 
 
-def elementwise_layer(m: Match, b: Builder, make: Callable[..., Layer], names: Sequence[str]) -> Yield:
+def elementwise_layer(m: Match, b: Builder, make: Callable[..., Layer], names: Sequence[str]) -> RuleResult:
     """The layer that ``make`` makes of the match's values ``names``; the reason where a dtype is none there is."""
     y = b.value(m.y)
     constants, inputs = operands(b, y, *(m[n] for n in names))
@@ -106,22 +106,22 @@ def elementwise_layer(m: Match, b: Builder, make: Callable[..., Layer], names: S
 
 
 @rule(Op("|".join(_COMPARISONS), Var("a"), Var("b"), name="compare"))
-def compare(m: Match, b: Builder) -> Yield:
+def compare(m: Match, b: Builder) -> RuleResult:
     return elementwise_layer(m, b, lambda **parts: Compare(function=m.root.op, **parts), "ab")
 
 
 @rule(Op("Not", Op("Equal", Var("a"), Var("b"))))
-def not_equal(m: Match, b: Builder) -> Yield:
+def not_equal(m: Match, b: Builder) -> RuleResult:
     return elementwise_layer(m, b, lambda **parts: Compare(function="NotEqual", **parts), "ab")
 
 
 @rule(Op("|".join(_LOGIC), Var("a"), Var("b"), name="logic"))
-def logic(m: Match, b: Builder) -> Yield:
+def logic(m: Match, b: Builder) -> RuleResult:
     return elementwise_layer(m, b, lambda **parts: Logic(function=m.root.op, **parts), "ab")
 
 
 @rule(Op("And", Op("Or", Var("a"), Var("b")), Op("Not", Op("And", Var("a"), Var("b"), name="both"))))
-def exclusive_or(m: Match, b: Builder) -> Yield:
+def exclusive_or(m: Match, b: Builder) -> RuleResult:
     """TensorFlow has it spelled out as (a | b) & !(a & b)."""
     return elementwise_layer(m, b, lambda **parts: Logic(function="Xor", **parts), "ab")
 

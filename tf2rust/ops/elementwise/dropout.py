@@ -6,29 +6,29 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
-from tf2rust.ops.shape.expand import Broadcast
+from tf2rust.ops.shape.expand import Expand
 from tf2rust.ops.shape.reshape import Reshape
 
 
 @infers("Dropout")
-def _dropout(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    mask = Fact("bool" if node.version >= 10 else data.dtype, data.shape)
+def _dropout(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    mask = ValueInfo("bool" if node.version >= 10 else data.dtype, data.shape)
     return [data, mask][: len(node.outputs)]
 
 
 @rule(Op("Dropout", Var("x"), more=True))
-def dropout(m: Match, b: Builder) -> Yield:
+def dropout(m: Match, b: Builder) -> RuleResult:
     """It keeps every element, which is also what its mask says."""
     for attribute in ("ratio", "seed"):
         m.root.has(attribute)
     training = m.root.input(2)
-    if training is not None and b.facts[training].fill != 0:
+    if training is not None and b.infos[training].fill != 0:
         return m.reject("it is in training mode, or may be")
     if m.root.version < 7 and not m.root.attr("is_test", 0):
         return m.reject("it is in training mode")
@@ -36,5 +36,5 @@ def dropout(m: Match, b: Builder) -> Yield:
     if len(m.root.outputs) > 1 and m.root.outputs[1].name:
         mask = b.value(m.root.outputs[1])
         kept = constant(np.asarray(1, mask.dtype))
-        layers += [kept, Broadcast(inputs=[kept.y], outputs=[mask])]
+        layers += [kept, Expand(inputs=[kept.y], outputs=[mask])]
     return layers

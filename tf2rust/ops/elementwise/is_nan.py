@@ -6,24 +6,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.comparison import Compare, Logic
 from tf2rust.ops.generator.constant import constant
-from tf2rust.ops.shape.expand import Broadcast
+from tf2rust.ops.shape.expand import Expand
 
 _FLOATS = ("float32", "float64")
 
 
 @infers("IsNaN", "IsInf")
-def _kind_of_number(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact("bool", facts.shape(node.x))]
+def _kind_of_number(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [ValueInfo("bool", infos.shape(node.x))]
 
 
 @rule(Op("IsNaN", Var("x")))
-def is_nan(m: Match, b: Builder) -> Yield:
+def is_nan(m: Match, b: Builder) -> RuleResult:
     """A NaN is what differs from itself."""
     x = b.value(m["x"])
     if x.dtype not in _FLOATS:
@@ -32,7 +32,7 @@ def is_nan(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("IsInf", Var("x")))
-def is_inf(m: Match, b: Builder) -> Yield:
+def is_inf(m: Match, b: Builder) -> RuleResult:
     """x = ∞ or x = −∞, or one of the two."""
     x, y = b.value(m["x"]), b.value(m.y)
     negative, positive = (bool(m.root.attr(f"detect_{sign}", 1)) for sign in ("negative", "positive"))
@@ -40,7 +40,7 @@ def is_inf(m: Match, b: Builder) -> Yield:
         return m.reject(f"its input is {x.dtype}; what is there is {' and '.join(_FLOATS)}")
     if not negative and not positive:
         never = constant(np.asarray(False))
-        return [never, Broadcast(inputs=[never.y], outputs=[y])]
+        return [never, Expand(inputs=[never.y], outputs=[y])]
     infinities = [constant(np.asarray(sign * np.inf, x.dtype)) for sign in [1] * positive + [-1] * negative]
     found = [b.temporary(y) for _ in infinities] if len(infinities) > 1 else [y]
     layers: list[Layer] = [*infinities]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
 from tf2rust.ops.elementwise.binary import Binary
-from tf2rust.ops.elementwise.bitwise import Bitwise, BitwiseOfOne
+from tf2rust.ops.elementwise.bitwise import Bitwise, BitwiseUnary
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.elementwise.comparison import Compare, Logic, Not
 from tf2rust.ops.elementwise.scale_shift import ScaleShift
 from tf2rust.ops.elementwise.unary import OF_DOUBLES, Unary
-from tf2rust.ops.elementwise.where import Select
+from tf2rust.ops.elementwise.where import Where
 from tf2rust.rust.literals import rust_type
 from tf2rust.rust.tree import Expr, Item, array, struct
 
@@ -58,7 +58,7 @@ def _function(kind: str, function: str, site: Site, operands: list[Expr]) -> Exp
 
 
 @layer_call.register
-def _(layer: Select, site: Site) -> Expr:
+def _(layer: Where, site: Site) -> Expr:
     return Item(f"{_OPS}::select")(CX, *site.inputs, *site.outputs)
 
 
@@ -68,7 +68,7 @@ def _(layer: Not, site: Site) -> Expr:
 
 
 @layer_call.register
-def _(layer: BitwiseOfOne, site: Site) -> Expr:
+def _(layer: BitwiseUnary, site: Site) -> Expr:
     return Item(f"{_OPS}::{layer.function}")(CX, *site.inputs, *site.outputs)
 
 

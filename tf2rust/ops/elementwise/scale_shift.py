@@ -44,7 +44,7 @@ class ScaleShift(Layer):
             scale=scale, shift=shift, inputs=layer.inputs, outputs=layer.outputs, name=layer.name, rules=layer.rules
         )
 
-    def absorb(self, consumer: Layer) -> ScaleShift | None:
+    def fuse_consumer(self, consumer: Layer) -> ScaleShift | None:
         if not self.activation.is_linear:
             return None
         if isinstance(consumer, ActivationLayer):
@@ -64,14 +64,14 @@ class ScaleShift(Layer):
         arrays = {"mean": self.mean, "scale": self.scale, "shift": self.shift}
         return [Weight(role, a.astype(np.float32)) for role, a in arrays.items() if a is not None]
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
     def inplace_input(self) -> Value | None:
         return self.x
 
 
-def chained(layer: Layer, consumer: Layer) -> ScaleShift | None:
+def fuse_pointwise(layer: Layer, consumer: Layer) -> ScaleShift | None:
     """Two neighbours as one, if they are links of such a chain."""
     first = ScaleShift.of(layer)
-    return first.absorb(consumer) if first is not None else None
+    return first.fuse_consumer(consumer) if first is not None else None

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import infers, same_shape
+from tf2rust.ops.core.inference import infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 _FUNCTIONS = (
     *("Neg", "Abs", "Sign", "Sqrt", "Reciprocal", "Erf", "Log", "Floor", "Ceil", "Round"),
@@ -27,18 +27,18 @@ class Unary(Layer):
     kind = "Unary"
     function: str
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         return (replace(self), perms[0]) if perms[0] is not None else None
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
     def inplace_input(self) -> Value | None:
         return self.x if self.x.dtype == "float32" else None
 
 
 @rule(Op("|".join(_FUNCTIONS), Var("x"), name="unary"))
-def unary(m: Match, b: Builder) -> Yield:
+def unary(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     doubles = ("float32", "float64") if m.root.op in OF_DOUBLES else ("float32",)
     known = NUMBERS if m.root.op in _OF_NUMBERS else doubles
@@ -48,7 +48,7 @@ def unary(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("Exp", Var("x")))
-def exp_of_doubles(m: Match, b: Builder) -> Yield:
+def exp_of_doubles(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype != "float64":
         return m.reject(f"its input is {x.dtype}; Exp is there for float32 and float64")

@@ -7,32 +7,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.pattern import Match, Op, Pattern, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.comparison import Elementwise, elementwise_layer
 from tf2rust.ops.generator.constant import constant
 
 
 @dataclass(eq=False, kw_only=True)
-class Select(Elementwise):
+class Where(Elementwise):
     """``a`` where the condition, the first input, holds, else ``b``."""
 
-    kind = "Select"
+    kind = "Where"
 
 
 @infers("Where")
-def _where(node: Node, facts: Facts) -> Sequence[Fact]:
-    condition, a, b = (facts[v] for v in node.operands())
+def _where(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    condition, a, b = (infos[v] for v in node.operands())
     if condition.const is not None and a.dims is not None and b.dims is not None:
         broadcast((condition.shape, a.shape, b.shape))  # raises where they do not
-        return [Fact.of_dims(np.where(condition.const, a.dims, b.dims), a.dtype)]
-    return [Fact(a.dtype, broadcast((condition.shape, a.shape, b.shape)))]
+        return [ValueInfo.of_dims(np.where(condition.const, a.dims, b.dims), a.dtype)]
+    return [ValueInfo(a.dtype, broadcast((condition.shape, a.shape, b.shape)))]
 
 
 @rule(Op("Where", Var("c"), Var("a"), Var("b")))
-def where(m: Match, b: Builder) -> Yield:
-    return elementwise_layer(m, b, Select, "cab")
+def where(m: Match, b: Builder) -> RuleResult:
+    return elementwise_layer(m, b, Where, "cab")
 
 
 def chosen(condition: Pattern, a: Pattern, b: Pattern, name: str = "chosen") -> Op:
@@ -54,11 +54,11 @@ def choices_read(m: Match, *names: str) -> None:
 
 
 @rule(chosen(Var("c"), Var("a"), Var("b")))
-def where_spelled_out(m: Match, b: Builder) -> Yield:
-    if b.facts.dtype(m["c"]) != "bool":
+def where_spelled_out(m: Match, b: Builder) -> RuleResult:
+    if b.infos.dtype(m["c"]) != "bool":
         return m.reject("the condition is not a truth value")
     choices_read(m)
-    return elementwise_layer(m, b, Select, "cab")
+    return elementwise_layer(m, b, Where, "cab")
 
 
 _ONE = Op("Cast", Var("c"), name="chosen_when", shared=True)
@@ -66,22 +66,22 @@ _ZERO = Op("Cast", Op("Not", Var("c"), name="chosen_not", shared=True), name="ch
 
 
 @rule(Op("Add", _ONE, Op("Mul", _ZERO, Var("b"), name="chosen_b"), name="chosen"))
-def where_one(m: Match, b: Builder) -> Yield:
+def where_one(m: Match, b: Builder) -> RuleResult:
     """``where(c, 1, b)``, the factor of 1 left out."""
     return _with_one(m, b, "c1b")
 
 
 @rule(Op("Add", Op("Mul", _ONE, Var("a"), name="chosen_a"), _ZERO, name="chosen"))
-def where_else_one(m: Match, b: Builder) -> Yield:
+def where_else_one(m: Match, b: Builder) -> RuleResult:
     """``where(c, a, 1)``, the factor of 1 left out."""
     return _with_one(m, b, "ca1")
 
 
-def _with_one(m: Match, b: Builder, order: str) -> Yield:
+def _with_one(m: Match, b: Builder, order: str) -> RuleResult:
     y = b.value(m.y)
-    if b.facts.dtype(m["c"]) != "bool":
+    if b.infos.dtype(m["c"]) != "bool":
         return m.reject("the condition is not a truth value")
     choices_read(m)
     one = constant(np.asarray(1, dtype=y.dtype))
     inputs = [one.y if name == "1" else b.value(m[name]) for name in order]
-    return [one, Select(inputs=inputs, outputs=[y])]
+    return [one, Where(inputs=inputs, outputs=[y])]

@@ -14,7 +14,7 @@ class Constant(Layer):
     """An array that the model carries. It is read where it lies; it is copied only to become an output."""
 
     kind = "Constant"
-    only_moves = True
+    is_data_movement = True
     array: np.ndarray
 
     @property

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim, DimExpr
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, data_dependent_dim, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -28,42 +28,42 @@ _WIDE = ("float32", "float64", "int32", "int64")
 
 
 @infers("Range")
-def _range(node: Node, facts: Facts) -> Sequence[Fact]:
-    dtype = facts.dtype(node.x)
-    constants = [facts.const(v) for v in node.inputs]
+def _range(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    dtype = infos.dtype(node.x)
+    constants = [infos.const(v) for v in node.inputs]
     if all(c is not None and c.size == 1 for c in constants):
         start, limit, step = (c.reshape(()).item() for c in constants if c is not None)
         if step == 0 or not math.isfinite((limit - start) / step):
             raise InferenceError(f"it goes from {start} to {limit} in steps of {step}, which has no end")
         whole = isinstance(step, int)
         count = -((start - limit) // step) if whole else math.ceil((limit - start) / step)
-        return [Fact(dtype, (max(count, 0),))]
-    first, end, by = (_whole(v, facts) for v in node.inputs)
+        return [ValueInfo(dtype, (max(count, 0),))]
+    first, end, by = (_whole(v, infos) for v in node.inputs)
     if first is None or end is None or not isinstance(by, int) or by == 0:
-        return [Fact(dtype, (measured(node.y),))]
+        return [ValueInfo(dtype, (data_dependent_dim(node.y),))]
     span = end - first
     count = -(-span // by) if by > 0 else -(span // by)
-    return [Fact(dtype, (count if isinstance(count, Expr) else max(count, 0),))]
+    return [ValueInfo(dtype, (count if isinstance(count, DimExpr) else max(count, 0),))]
 
 
-def _whole(value: ir.Value | None, facts: Facts) -> int | Expr | None:
+def _whole(value: ir.Value | None, infos: ValueInfos) -> Dim | None:
     """A whole number that is a constant or computed from shapes; of float32 too, which is exact below 2^24."""
-    if (dims := facts.dims(value)) is not None:
+    if (dims := infos.dims(value)) is not None:
         return dims[0] if len(dims) == 1 else None
-    if (known := facts.const(value)) is not None and known.size == 1:
+    if (known := infos.const(value)) is not None and known.size == 1:
         number = float(known.reshape(-1)[0])
         return int(number) if number.is_integer() else None
     node = value.producer() if value is not None else None
-    if value is None or node is None or node.op_type != "Cast" or facts.dtype(value) not in _WIDE:
+    if value is None or node is None or node.op_type != "Cast" or infos.dtype(value) not in _WIDE:
         return None
-    return _whole(node.inputs[0], facts)
+    return _whole(node.inputs[0], infos)
 
 
 @rule(Op("Range", Var("start"), Var("limit"), Var("step")))
-def range_(m: Match, b: Builder) -> Yield:
+def range_(m: Match, b: Builder) -> RuleResult:
     start, step = b.value(m["start"]), b.value(m["step"])
     if start.dtype not in NUMBERS:
         return m.reject(f"it is of {start.dtype}; Range is there for {', '.join(NUMBERS)}")
     y, limit = b.value(m.y), b.value(m["limit"])
-    computed = y.shape == (measured(m.y),)
+    computed = y.shape == (data_dependent_dim(m.y),)
     return Range(inputs=[start, step, limit] if computed else [start, step], outputs=[y])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field, measured_dims
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
 from tf2rust.ops.generator.constant import Constant
 from tf2rust.ops.generator.range import Range
 from tf2rust.rust.literals import rust_number, rust_type
@@ -33,7 +33,7 @@ def _(layer: Range, site: Site) -> Expr:
     return Item("tf_layers::ops::range")(CX, start, step, *site.outputs)
 
 
-@measured_dims.register
+@data_dependent_dims.register
 def _(layer: Range, site: Site) -> dict[str, Expr]:
     """The length, where numbers say it."""
     if len(site.inputs) < 3:

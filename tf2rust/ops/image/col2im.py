@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -24,18 +24,18 @@ class Col2Im(Layer):
 
 
 @infers("Col2Im")
-def _col2im(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    image, block = facts.dims(node.input(1)), facts.ints(node, "block_shape", 2)
+def _col2im(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    image, block = infos.dims(node.input(1)), infos.ints(node, "block_shape", 2)
     if image is None or block is None:
         raise InferenceError("the size of its image is computed from data, not from shapes and constants")
     if min(block, default=0) < 1 or len(block) != len(image):
         raise InferenceError(f"its block_shape {block} is not {len(image)} positive numbers, as its image_shape needs")
-    return [Fact(data.dtype, (data.shape[0], data.shape[1] // math.prod(block), *image))]
+    return [ValueInfo(data.dtype, (data.shape[0], data.shape[1] // math.prod(block), *image))]
 
 
 @rule(Op("Col2Im", Var("x"), Const("image"), Const("block")))
-def col2im(m: Match, b: Builder) -> Yield:
+def col2im(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     image, block = ([int(n) for n in m.const(name)] for name in ("image", "block"))
     if x.dtype != "float32":

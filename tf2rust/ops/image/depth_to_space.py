@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
-from tf2rust.ops.shape.transpose import Transpose, around_channels_last, permute
+from tf2rust.ops.shape.transpose import Transpose, permute, wrap_channels_last
 
 
 @infers("DepthToSpace", "SpaceToDepth")
-def _blocks(node: Node, facts: Facts) -> Sequence[Fact]:
-    n, channels, height, width = facts.shape(node.x)
+def _blocks(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    n, channels, height, width = infos.shape(node.x)
     size = node.attr("blocksize")
     if not isinstance(channels, int) or (node.op == "DepthToSpace" and channels % size**2):
         raise InferenceError(f"{channels} channels do not make blocks of {size} by {size}")
-    dtype = facts.dtype(node.x)
+    dtype = infos.dtype(node.x)
     if node.op == "DepthToSpace":
-        return [Fact(dtype, (n, channels // size**2, height * size, width * size))]
-    return [Fact(dtype, (n, channels * size**2, height // size, width // size))]
+        return [ValueInfo(dtype, (n, channels // size**2, height * size, width * size))]
+    return [ValueInfo(dtype, (n, channels * size**2, height // size, width // size))]
 
 
 def _moved(x: Value, y: Value, shape: Dims, perm: Perm, b: Builder) -> list[Layer]:
@@ -35,13 +35,13 @@ def _moved(x: Value, y: Value, shape: Dims, perm: Perm, b: Builder) -> list[Laye
 
 
 @rule(Op("DepthToSpace|SpaceToDepth", Var("x"), name="blocks"))
-def blocks(m: Match, b: Builder) -> Yield:
+def blocks(m: Match, b: Builder) -> RuleResult:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("blocksize")
     mode = m.root.attr("mode", "DCR")
     if mode not in ("DCR", "CRD"):
         return m.reject(f"its mode is {mode}; DCR and CRD are there")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     n, height, width, channels = first.y.shape
     if m.root.op == "SpaceToDepth":
         shape: Dims = (n, height // size, size, width // size, size, channels)

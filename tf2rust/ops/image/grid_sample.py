@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.linear.matmul import MatMul
 from tf2rust.ops.shape.reshape import Reshape
@@ -35,23 +35,23 @@ class GridSample(Layer):
 
 
 @infers("GridSample")
-def _grid_sample(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, grid = (facts[v] for v in node.operands())
-    return [Fact(x.dtype, (*x.shape[:2], *grid.shape[1:-1]))]
+def _grid_sample(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x, grid = (infos[v] for v in node.operands())
+    return [ValueInfo(x.dtype, (*x.shape[:2], *grid.shape[1:-1]))]
 
 
 @infers("AffineGrid")
-def _affine_grid(node: Node, facts: Facts) -> Sequence[Fact]:
-    size = facts.dims(node.input(1))
+def _affine_grid(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    size = infos.dims(node.input(1))
     if size is None:
         raise InferenceError("its size is computed from data, not from shapes and constants")
     if len(size) not in (4, 5):
         raise InferenceError(f"its size has {len(size)} numbers, where those of an image are 4 and of a volume 5")
-    return [Fact(facts.dtype(node.x), (size[0], *size[2:], len(size) - 2))]
+    return [ValueInfo(infos.dtype(node.x), (size[0], *size[2:], len(size) - 2))]
 
 
 @rule(Op("GridSample", Var("x"), Var("grid")))
-def grid_sample(m: Match, b: Builder) -> Yield:
+def grid_sample(m: Match, b: Builder) -> RuleResult:
     x, grid, y = b.value(m["x"]), b.value(m["grid"]), b.value(m.y)
     mode, outside = m.root.attr("mode", "linear"), m.root.attr("padding_mode", "zeros").capitalize()
     if {x.dtype, grid.dtype} != {"float32"} or not 3 <= x.rank <= 5 or mode not in _INTERPOLATIONS:
@@ -69,16 +69,16 @@ def grid_sample(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("AffineGrid", Var("theta"), Var("size")))
-def affine_grid(m: Match, b: Builder) -> Yield:
+def affine_grid(m: Match, b: Builder) -> RuleResult:
     """The regular grid, a constant, times each matrix."""
     theta, y = b.value(m["theta"]), b.value(m.y)
     sizes = [d for d in y.shape[1:-1] if isinstance(d, int)]
     if theta.dtype != "float32" or len(sizes) != y.rank - 2:
-        return m.reject(f"its input is {theta.dtype}, or the image has a free dimension; bind it with --dim")
+        return m.reject(f"its input is {theta.dtype}, or the image has a symbolic dimension; bind it with --dim")
     centres = not m.root.attr("align_corners", 0)
     axes = [(2 * np.arange(n) + 1) / n - 1 if centres else np.linspace(-1, 1, n) for n in sizes]
-    places = np.meshgrid(*axes, indexing="ij")
-    rows = np.stack([*places[::-1], np.ones_like(places[0])], -1).reshape(-1, len(sizes) + 1)
+    positions = np.meshgrid(*axes, indexing="ij")
+    rows = np.stack([*positions[::-1], np.ones_like(positions[0])], -1).reshape(-1, len(sizes) + 1)
     grid = constant(rows.astype(np.float32))
     flat = b.temporary(y, (y.shape[0], len(rows), len(sizes)))
     return [

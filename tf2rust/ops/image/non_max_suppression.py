@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, measured
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, data_dependent_dim, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
 
 
@@ -27,12 +27,12 @@ class NonMaxSuppression(Layer):
 
 
 @infers("NonMaxSuppression")
-def _non_max_suppression(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact("int64", (measured(node.y), 3))]
+def _non_max_suppression(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [ValueInfo("int64", (data_dependent_dim(node.y), 3))]
 
 
 @rule(Op("NonMaxSuppression", Var("boxes"), Var("scores"), more=True))
-def non_max_suppression(m: Match, b: Builder) -> Yield:
+def non_max_suppression(m: Match, b: Builder) -> RuleResult:
     layers: list[Layer] = []
     inputs = [b.value(m["boxes"]), b.value(m["scores"])]
     if inputs[0].dtype != "float32" or inputs[1].rank != 3:

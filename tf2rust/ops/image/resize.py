@@ -9,11 +9,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.dims import Dim
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
 
 _COORDINATES = {
@@ -50,7 +50,7 @@ class Resize(Layer):
     crop: tuple[float, float, float] | None = None
     """Which part of the input is seen, from 0 to 1, and what lies outside."""
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
 
@@ -65,33 +65,33 @@ class _Target:
     """The part of an axis that is seen, from 0 to 1, where it is not the whole."""
 
 
-def _parts(node: Node, facts: Facts, axes: Sequence[int]) -> dict[int, tuple[float, float]]:
+def _parts(node: Node, infos: ValueInfos, axes: Sequence[int]) -> dict[int, tuple[float, float]]:
     if node.attr("coordinate_transformation_mode") != "tf_crop_and_resize":
         return {}
-    regions = facts.const(node.input(1))
+    regions = infos.const(node.input(1))
     if regions is None or len(regions) != 2 * len(axes):
         raise InferenceError("its region of interest is not a constant, two numbers for each axis")
     ends = zip(regions[: len(axes)], regions[len(axes) :], strict=True)
     return {axis: (float(start), float(end)) for axis, (start, end) in zip(axes, ends, strict=True)}
 
 
-def _target(node: Node, facts: Facts) -> _Target:
-    shape = facts.shape(node.x)
+def _target(node: Node, infos: ValueInfos) -> _Target:
+    shape = infos.shape(node.x)
     axes = [normal_axis(a, len(shape)) for a in node.attr("axes", range(len(shape)))]
-    policy, parts = node.attr("keep_aspect_ratio_policy", "stretch"), _parts(node, facts, axes)
+    policy, parts = node.attr("keep_aspect_ratio_policy", "stretch"), _parts(node, infos, axes)
     if node.op == "Resize" and node.version >= 11:
         scales, sizes = node.input(2), node.input(3)
     else:
         scales, sizes = node.input(1), None
-    if sizes is not None and facts.shape(sizes) != (0,):
-        dims = facts.dims(sizes)
+    if sizes is not None and infos.shape(sizes) != (0,):
+        dims = infos.dims(sizes)
         if dims is None or len(dims) != len(axes):
             raise InferenceError("its sizes are computed from data, not from shapes and constants")
         wanted = dict(zip(axes, dims, strict=True))
         if policy == "stretch":
             return _Target(tuple(wanted.get(i, d) for i, d in enumerate(shape)), None, parts)
         return _in_proportion(shape, wanted, policy, parts)
-    given = node.attr("scales") if scales is None else facts.const(scales)
+    given = node.attr("scales") if scales is None else infos.const(scales)
     if given is None or len(given) != len(axes):
         raise InferenceError("its scales are not constants, one for each axis")
     if parts:
@@ -104,19 +104,17 @@ def _target(node: Node, facts: Facts) -> _Target:
     return _Target(tuple(_times(*pair) for pair in zip(shape, factors, exact, strict=True)), exact, {})
 
 
-def _in_proportion(
-    shape: Dims, wanted: dict[int, int | Expr], policy: str, parts: dict[int, tuple[float, float]]
-) -> _Target:
+def _in_proportion(shape: Dims, wanted: dict[int, Dim], policy: str, parts: dict[int, tuple[float, float]]) -> _Target:
     """All axes by the factor of that which grows least or, for ``not_smaller``, most; halves are rounded up."""
     known = {i: (size, d) for i, size in wanted.items() if isinstance(size, int) and isinstance(d := shape[i], int)}
     if len(known) != len(wanted) or policy not in ("not_larger", "not_smaller"):
-        raise InferenceError(f"it keeps the aspect ratio of free dimensions ({policy}); bind them with --dim")
+        raise InferenceError(f"it keeps the aspect ratio of symbolic dimensions ({policy}); bind them with --dim")
     scale = (min if policy == "not_larger" else max)(Fraction(size, d) for size, d in known.values())
     sizes = tuple(math.floor(scale * known[i][1] + Fraction(1, 2)) if i in known else d for i, d in enumerate(shape))
     return _Target(sizes, tuple(scale if i in known else Fraction(1) for i in range(len(shape))), parts)
 
 
-def _as_fraction(scale: float, size: int | Expr) -> Fraction:
+def _as_fraction(scale: float, size: Dim) -> Fraction:
     """The quotient of sizes that a scale was rounded from to float32.
 
     It has the ``size`` that is scaled for a denominator, if one such rounds to the scale; else it is the simplest
@@ -144,29 +142,29 @@ def _simplest(low: Fraction, high: Fraction) -> Fraction:
     return whole - 1 + 1 / _simplest(1 / (high - whole + 1), 1 / (low - whole + 1))
 
 
-def _times(size: int | Expr, scale: float, exact: Fraction) -> int | Expr:
+def _times(size: Dim, scale: float, exact: Fraction) -> Dim:
     """⌊size · scale⌋, of a number as ONNX Runtime rounds it."""
     if isinstance(size, int):
         return int(np.floor(np.float32(size) * np.float32(scale)))
-    if exact.denominator > _LARGEST_DENOMINATOR:
-        raise InferenceError(f"it scales the free dimension {size} by {scale:g}; bind it with --dim")
+    if exact.denominator > _MAX_DENOMINATOR:
+        raise InferenceError(f"it scales the symbolic dimension {size} by {scale:g}; bind it with --dim")
     return (size * exact.numerator) // exact.denominator
 
 
-_LARGEST_DENOMINATOR = 1000
-"""Of a scale of free dimensions: others are no simple fractions, so that rounding decides about the size."""
+_MAX_DENOMINATOR = 1000
+"""Of a scale of symbolic dimensions: others are no simple fractions, so that rounding decides about the size."""
 
 
 @infers("Resize", "Upsample")
-def _resize(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact(facts.dtype(node.x), _target(node, facts).shape)]
+def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [ValueInfo(infos.dtype(node.x), _target(node, infos).shape)]
 
 
 @rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
-def resize(m: Match, b: Builder) -> Yield:
+def resize(m: Match, b: Builder) -> RuleResult:
     """A layer for each axis that changes; those of fewest elements first."""
     x, node = b.value(m["x"]), m.root
-    target, mode = _target(node, b.facts), node.attr("mode", "nearest")
+    target, mode = _target(node, b.infos), node.attr("mode", "nearest")
     node.has("scales")
     plain = node.op == "Upsample" or node.version < 11
     coordinates = node.attr("coordinate_transformation_mode", "asymmetric" if plain else "half_pixel")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.image.resize import Resize, axis_by_axis
 
 
-def _size(node: Node, facts: Facts) -> Dims:
+def _size(node: Node, infos: ValueInfos) -> Dims:
     """The images' shape [n, height, width, channels] afterwards."""
-    shape, size = facts.shape(node.x), facts.dims(node.operand(1))
+    shape, size = infos.shape(node.x), infos.dims(node.operand(1))
     if len(shape) != 4:
         raise InferenceError(f"its images have {len(shape)} dimensions where TensorFlow takes four")
     if size is None or len(size) != 2:
@@ -22,12 +22,12 @@ def _size(node: Node, facts: Facts) -> Dims:
 
 
 @infers("ResizeNearestNeighbor", "ResizeBilinear", "ResizeBicubic")
-def _resize(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact(facts.dtype(node.x), _size(node, facts))]
+def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [ValueInfo(infos.dtype(node.x), _size(node, infos))]
 
 
 @rule(Op("ResizeNearestNeighbor|ResizeBilinear|ResizeBicubic", Var("x"), Var("size"), name="resize"))
-def resize_images(m: Match, b: Builder) -> Yield:
+def resize_images(m: Match, b: Builder) -> RuleResult:
     """TensorFlow's float32 arithmetic, rounding by rounding; Keys' parameter is −½ for half_pixel_centers, else −¾."""
     x, y, op = b.value(m["x"]), b.value(m.y), m.root.op
     corners, centers = bool(m.root.attr("align_corners", 0)), bool(m.root.attr("half_pixel_centers", 0))

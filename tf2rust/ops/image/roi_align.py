@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -24,14 +24,14 @@ class RoiAlign(Layer):
 
 
 @infers("RoiAlign")
-def _roi_align(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, regions = (facts[v] for v in node.operands(2))
+def _roi_align(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x, regions = (infos[v] for v in node.operands(2))
     cells = (node.attr("output_height", 1), node.attr("output_width", 1))
-    return [Fact(x.dtype, (regions.shape[0], x.shape[1], *cells))]
+    return [ValueInfo(x.dtype, (regions.shape[0], x.shape[1], *cells))]
 
 
 @rule(Op("RoiAlign", Var("x"), Var("regions"), Var("images")))
-def roi_align(m: Match, b: Builder) -> Yield:
+def roi_align(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(m[name]) for name in ("x", "regions", "images")]
     y = b.value(m.y)
     mode = m.root.attr("mode", "avg")

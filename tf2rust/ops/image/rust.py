@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field, measured_dims
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
 from tf2rust.ops.image.col2im import Col2Im
 from tf2rust.ops.image.grid_sample import GridSample
 from tf2rust.ops.image.non_max_suppression import NonMaxSuppression
@@ -58,7 +58,7 @@ def _suppression(layer: NonMaxSuppression, site: Site) -> Expr:
     )
 
 
-@measured_dims.register
+@data_dependent_dims.register
 def _(layer: NonMaxSuppression, site: Site) -> dict[str, Expr]:
     return {str(layer.y.shape[0]): _suppression(layer, site).method("count", CX, *site.inputs[:2])}
 

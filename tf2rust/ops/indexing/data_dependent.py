@@ -8,12 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.dtypes import DTYPES
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured, normal_axis
+from tf2rust.ops.core.inference import (
+    InferenceError,
+    Node,
+    ValueInfo,
+    ValueInfos,
+    data_dependent_dim,
+    infers,
+    normal_axis,
+)
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
 
 
@@ -42,36 +50,36 @@ class Unique(Layer):
 
 
 @infers("NonZero")
-def _nonzero(node: Node, facts: Facts) -> Sequence[Fact]:
-    rank = len(facts.shape(node.x))
-    return [Fact("int64", (rank, measured(node.y)))]
+def _nonzero(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    rank = len(infos.shape(node.x))
+    return [ValueInfo("int64", (rank, data_dependent_dim(node.y)))]
 
 
 @infers("Compress")
-def _compress(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, count = facts[node.x], measured(node.y)
+def _compress(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data, count = infos[node.x], data_dependent_dim(node.y)
     if not node.has("axis"):
-        return [Fact(data.dtype, (count,))]
+        return [ValueInfo(data.dtype, (count,))]
     axis = normal_axis(node.attr("axis"), len(data.shape))
-    return [Fact(data.dtype, (*data.shape[:axis], count, *data.shape[axis + 1 :]))]
+    return [ValueInfo(data.dtype, (*data.shape[:axis], count, *data.shape[axis + 1 :]))]
 
 
 @infers("Unique")
-def _unique(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, count = facts[node.x], measured(node.y)
-    length: int | Expr = product(data.shape)
+def _unique(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data, count = infos[node.x], data_dependent_dim(node.y)
+    length: Dim = product(data.shape)
     shape: Dims = (count,)
     if node.has("axis"):
         if not data.shape:
             raise InferenceError("it has an axis, and its input is a single number, which has none")
         axis = normal_axis(node.attr("axis"), len(data.shape))
         length, shape = data.shape[axis], (*data.shape[:axis], count, *data.shape[axis + 1 :])
-    more = [Fact("int64", (size,)) for size in (count, length, count)]
-    return [Fact(data.dtype, shape), *more][: len(node.outputs)]
+    more = [ValueInfo("int64", (size,)) for size in (count, length, count)]
+    return [ValueInfo(data.dtype, shape), *more][: len(node.outputs)]
 
 
 @rule(Op("NonZero", Var("x")))
-def nonzero(m: Match, b: Builder) -> Yield:
+def nonzero(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
@@ -83,7 +91,7 @@ def _flat(x: Value, b: Builder) -> Reshape:
 
 
 @rule(Op("Compress", Var("x"), Var("condition")))
-def compress(m: Match, b: Builder) -> Yield:
+def compress(m: Match, b: Builder) -> RuleResult:
     x, condition, y = b.value(m["x"]), b.value(m["condition"]), b.value(m.y)
     if x.dtype not in DTYPES or condition.dtype != "bool" or condition.rank != 1:
         return m.reject(
@@ -98,7 +106,7 @@ def compress(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("Unique", Var("x")))
-def unique(m: Match, b: Builder) -> Yield:
+def unique(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.activation.activation import ActivationLayer
-from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.dims import Dim, product
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Optional, Scalar, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.cast import Cast
 
@@ -34,13 +34,13 @@ class Embedding(Layer):
     def params(self) -> dict[str, object]:
         return {"input_dim": len(self.table), "output_dim": self.table.shape[1], "outside": self.outside}
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
+    def fuse_producer(self, producer: Layer) -> Layer | None:
         """Indices in any dtype are read as they are."""
         if isinstance(producer, Cast) and producer.y.dtype in ("int32", "int64") and producer.x.dtype in _INDICES:
             return replace(self, inputs=[producer.x])
         return None
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """What is done to each row alone is done to the table."""
         if isinstance(consumer, ActivationLayer):
             return replace(self, table=consumer.activation(self.table))
@@ -49,11 +49,11 @@ class Embedding(Layer):
             return replace(self, table=replace(consumer, constant=constant).apply(self.table))
         return None
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         """The shapes of indices and vectors may differ: they are read in order."""
-        return all(by_row)
+        return all(batched)
 
-    def index_limits(self) -> dict[int, int | Expr]:
+    def index_limits(self) -> dict[int, Dim]:
         return {0: len(self.table) - (self.outside == "row")}
 
     def weights(self) -> list[Weight]:
@@ -61,8 +61,8 @@ class Embedding(Layer):
 
 
 @infers("Gather")
-def _gather(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, indices = (facts[v] for v in node.operands())
+def _gather(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data, indices = (infos[v] for v in node.operands())
     if not data.shape:
         raise InferenceError("it gathers from a single number, which has no axis")
     axis = normal_axis(node.attr("axis", 0), len(data.shape))
@@ -70,11 +70,11 @@ def _gather(node: Node, facts: Facts) -> Sequence[Fact]:
         size = len(data.dims)
         if indices.const.dtype.kind not in "iu" or not all(-size <= i < size for i in indices.const.flat):
             raise InferenceError(f"its indices are not all from {-size} to {size - 1}, as its {size} elements need")
-        return [Fact.of_dims(np.asarray(data.dims[indices.const], dtype=object), data.dtype)]
-    return [Fact(data.dtype, (*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))]
+        return [ValueInfo.of_dims(np.asarray(data.dims[indices.const], dtype=object), data.dtype)]
+    return [ValueInfo(data.dtype, (*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))]
 
 
-def _embedding(m: Match, b: Builder, indices: str, outside: str) -> Yield:
+def _embedding(m: Match, b: Builder, indices: str, outside: str) -> RuleResult:
     table = m.const("table")
     if table.dtype != np.float32 or table.ndim != 2:
         return m.reject(f"the table is {table.dtype} of rank {table.ndim}; Embedding wants a float32 matrix")
@@ -84,7 +84,7 @@ def _embedding(m: Match, b: Builder, indices: str, outside: str) -> Yield:
 
 
 @rule(Op("Gather", Const("table"), Var("indices")))
-def embedding(m: Match, b: Builder) -> Yield:
+def embedding(m: Match, b: Builder) -> RuleResult:
     """By ONNX, negative indices count from the end."""
     return _embedding(m, b, "indices", "from_end")
 
@@ -97,7 +97,7 @@ _AS_IS = Op("Mul", Op("Cast", Op("Not", _NEGATIVE), name="otherwise"), Var("x"),
 
 
 @rule(Op("Gather", Const("table"), Op("Add", _WRAPPED, _AS_IS, name="selected")))
-def embedding_keras3(m: Match, b: Builder) -> Yield:
+def embedding_keras3(m: Match, b: Builder) -> RuleResult:
     """Keras 3 writes ``where(x < 0, x + rows, x)`` in front of the lookup."""
     if m.scalar("rows") != len(m.const("table")):
         return m.reject(
@@ -117,7 +117,7 @@ _ONE_HOT = Op(
 
 
 @rule(Op("MatMul", Op("Cast", _ONE_HOT), Const("kernel")))
-def one_hot_product(m: Match, b: Builder) -> Yield:
+def one_hot_product(m: Match, b: Builder) -> RuleResult:
     """one_hot(x) · kernel picks rows of the kernel; an index without a class gives zeros."""
     m.node("Cast").has("to")
     if m.has("column"):
@@ -128,7 +128,7 @@ def one_hot_product(m: Match, b: Builder) -> Yield:
     if kernel.shape[0] != classes.size or kernel.ndim != 2 or kernel.dtype != np.float32:
         return m.reject("the kernel has not one row for each class")
     x, y = b.value(m["x"]), b.value(m.y)
-    if product(x.shape) != product(b.facts.shape(hot)[:-1]) or x.dtype not in ("int32", "int64", "uint8", "int8"):
+    if product(x.shape) != product(b.infos.shape(hot)[:-1]) or x.dtype not in ("int32", "int64", "uint8", "int8"):
         return m.reject("it is not the one-hot form of an integer tensor", m.node("Equal"))
     table = np.concatenate([kernel, np.zeros((1, kernel.shape[1]), np.float32)])
     return Embedding(table=table, outside="row", inputs=[x], outputs=[y])

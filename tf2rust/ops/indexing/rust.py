@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field, measured_dims
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
 from tf2rust.ops.indexing.data_dependent import Compress, NonZero, Unique
 from tf2rust.ops.indexing.embedding import Embedding
 from tf2rust.ops.indexing.gather import Gather, GatherElements, GatherND
@@ -10,7 +10,7 @@ from tf2rust.ops.indexing.one_hot import OneHot
 from tf2rust.ops.indexing.reverse_sequence import ReverseSequence
 from tf2rust.ops.indexing.scatter import ScatterElements, ScatterND
 from tf2rust.ops.indexing.slice import Slice
-from tf2rust.ops.indexing.tensor_scatter import WriteSteps
+from tf2rust.ops.indexing.tensor_scatter import TensorScatter
 from tf2rust.rust.tree import Expr, Item, Operand, array, string, struct
 
 _OPS = "tf_layers::ops"
@@ -76,7 +76,7 @@ def _(layer: ScatterND, site: Site) -> Expr:
 
 
 @layer_call.register
-def _(layer: WriteSteps, site: Site) -> Expr:
+def _(layer: TensorScatter, site: Site) -> Expr:
     return _call("tensor_scatter", site, string(layer.inputs[2].name), layer.axis, layer.circular)
 
 
@@ -85,7 +85,7 @@ def _(layer: ReverseSequence, site: Site) -> Expr:
     return _call("reverse_sequence", site, string(layer.inputs[1].name), layer.time_axis, layer.batch_axis)
 
 
-@measured_dims.register
+@data_dependent_dims.register
 def _(layer: OneHot, site: Site) -> dict[str, Expr]:
     if len(site.inputs) < 3:
         return {}
@@ -97,7 +97,7 @@ def _(layer: OneHot, site: Site) -> Expr:
     return Item(f"{_OPS}::one_hot")(CX, layer.axis, *site.inputs[:2], *site.outputs)
 
 
-@measured_dims.register
+@data_dependent_dims.register
 def _(layer: NonZero, site: Site) -> dict[str, Expr]:
     return {str(layer.y.shape[1]): Item(f"{_OPS}::count_nonzero")(*site.inputs)}
 
@@ -107,7 +107,7 @@ def _(layer: NonZero, site: Site) -> Expr:
     return _call("nonzero", site)
 
 
-@measured_dims.register
+@data_dependent_dims.register
 def _(layer: Compress, site: Site) -> dict[str, Expr]:
     return {str(layer.y.shape[layer.axis]): Item(f"{_OPS}::count_nonzero")(site.inputs[1])}
 
@@ -123,6 +123,6 @@ def _(layer: Unique, weights: Weights) -> LayerField:
     return LayerField(unique, struct(unique, axis=layer.axis, sorted=layer.in_order))
 
 
-@measured_dims.register
+@data_dependent_dims.register
 def _(layer: Unique, site: Site) -> dict[str, Expr]:
     return {str(layer.y.shape[layer.axis]): site.field.method("count", *site.inputs)}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.dtypes import DTYPES, NUMBERS
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis, same_shape
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
-from tf2rust.ops.indexing.gather import ByTuples, check_depth, dtype_problem
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
+from tf2rust.ops.indexing.gather import NDIndexed, check_depth, dtype_problem
 
 _UPDATES = {"none": "Replace", "add": "Add", "mul": "Mul", "max": "Max", "min": "Min"}
 
@@ -24,12 +24,12 @@ class ScatterElements(Layer):
     axis: int
     update: str
 
-    def index_limits(self) -> dict[int, int | Expr]:
+    def index_limits(self) -> dict[int, Dim]:
         return {1: self.x.shape[self.axis]}
 
 
 @dataclass(eq=False, kw_only=True)
-class ScatterND(ByTuples):
+class ScatterND(NDIndexed):
     """x with each slice of the updates at the slice that its tuple of indices names."""
 
     kind = "ScatterND"
@@ -40,10 +40,10 @@ infers("ScatterElements", "Scatter")(same_shape)
 
 
 @infers("ScatterND")
-def _scatter_nd(node: Node, facts: Facts) -> Sequence[Fact]:
-    data, indices = (facts[v] for v in node.operands(2))
+def _scatter_nd(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data, indices = (infos[v] for v in node.operands(2))
     check_depth(data, indices, 0)
-    return [Fact(data.dtype, data.shape)]
+    return [ValueInfo(data.dtype, data.shape)]
 
 
 def _problem(x: Value, indices: Value, update: str) -> str | None:
@@ -53,7 +53,7 @@ def _problem(x: Value, indices: Value, update: str) -> str | None:
 
 
 @rule(Op("ScatterElements|Scatter", Var("x"), Var("indices"), Var("updates"), name="scatter"))
-def scatter_elements(m: Match, b: Builder) -> Yield:
+def scatter_elements(m: Match, b: Builder) -> RuleResult:
     x, indices, updates = (b.value(m[name]) for name in ("x", "indices", "updates"))
     update = m.root.attr("reduction", "none")
     if reason := _problem(x, indices, update):
@@ -64,7 +64,7 @@ def scatter_elements(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("ScatterND", Var("x"), Var("indices"), Var("updates")))
-def scatter_nd(m: Match, b: Builder) -> Yield:
+def scatter_nd(m: Match, b: Builder) -> RuleResult:
     x, indices, updates = (b.value(m[name]) for name in ("x", "indices", "updates"))
     update = m.root.attr("reduction", "none")
     if reason := _problem(x, indices, update):

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, least, symbols
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.dims import Dim, DimExpr, least, symbols
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
 
 _OPEN = 10**9  # exporters write "to the end" as one of several large numbers
@@ -22,21 +22,21 @@ class Slice(Layer):
     """Element i along an axis is element ``start + i · step`` of the input."""
 
     kind = "Slice"
-    only_moves = True
+    is_data_movement = True
     starts: Dims
     steps: tuple[int, ...]
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         if perm is None:
             return None
-        places = [perm.index(axis) for axis in range(len(perm))]
-        starts, steps = tuple(self.starts[i] for i in places), tuple(self.steps[i] for i in places)
+        order = [perm.index(axis) for axis in range(len(perm))]
+        starts, steps = tuple(self.starts[i] for i in order), tuple(self.steps[i] for i in order)
         return replace(self, starts=starts, steps=steps), perm
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         whole = (self.starts[0], self.steps[0]) == (0, 1)
-        return self.keeps_rows(by_row) and whole and not symbols(self.starts) & symbols(self.x.shape[:1])
+        return self.keeps_batch(batched) and whole and not symbols(self.starts) & symbols(self.x.shape[:1])
 
     def takes_last(self, axis: int) -> bool:
         """Whether this is ``x[..., -1:, ...]`` along ``axis`` and everything along the others."""
@@ -59,9 +59,9 @@ class Slice(Layer):
         )
 
 
-def _bound(index: int | Expr, size: int | Expr, lowest: int, highest: int | Expr) -> int | Expr:
+def _bound(index: Dim, size: Dim, lowest: int, highest: Dim) -> Dim:
     """A start or end as a position, clamped to lowest … highest."""
-    if isinstance(index, Expr):
+    if isinstance(index, DimExpr):
         room = highest - index
         if isinstance(room, int):
             return index if room >= 0 else highest
@@ -77,30 +77,30 @@ def _bound(index: int | Expr, size: int | Expr, lowest: int, highest: int | Expr
         return size + index
     if index <= (least(size) or 0):
         return index
-    raise InferenceError(f"whether {index} lies within the free dimension {size} is not known; bind it with --dim")
+    raise InferenceError(f"whether {index} lies within the symbolic dimension {size} is not known; bind it with --dim")
 
 
-def _indices(node: Node, facts: Facts, name: str, index: int) -> Sequence[int | Expr] | None:
+def _indices(node: Node, infos: ValueInfos, name: str, index: int) -> Sequence[Dim] | None:
     """Starts or ends, which may be computed from shapes."""
-    found = facts.dims(node.input(index))
+    found = infos.dims(node.input(index))
     if found is None:
-        return facts.ints(node, name, index)
+        return infos.ints(node, name, index)
     node.has(name)
     return found
 
 
-def ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
+def ranges(node: Node, infos: ValueInfos) -> tuple[Dims, tuple[int, ...], Dims]:
     """Starts, steps and output shape, for every axis."""
-    shape = facts.shape(node.x)
-    firsts, lasts = _indices(node, facts, "starts", 1), _indices(node, facts, "ends", 2)
-    axes = facts.ints(node, "axes", 3) or list(range(len(firsts or [])))
-    strides = facts.ints(node, "steps", 4) or [1] * len(axes)
+    shape = infos.shape(node.x)
+    firsts, lasts = _indices(node, infos, "starts", 1), _indices(node, infos, "ends", 2)
+    axes = infos.ints(node, "axes", 3) or list(range(len(firsts or [])))
+    strides = infos.ints(node, "steps", 4) or [1] * len(axes)
     lengths = {"starts": len(firsts or []), "ends": len(lasts or []), "axes": len(axes), "steps": len(strides)}
     if len(set(lengths.values())) > 1:
         raise InferenceError(f"it has {', '.join(f'{n} {name}' for name, n in lengths.items())}, which must be as many")
     if 0 in strides:
         raise InferenceError("one of its steps is 0, with which it never ends")
-    starts: list[int | Expr] = [0] * len(shape)
+    starts: list[Dim] = [0] * len(shape)
     steps = [1] * len(shape)
     sizes = list(shape)
     for axis, first, last, step in zip(axes, firsts or [], lasts or [], strides, strict=True):
@@ -116,56 +116,58 @@ def ranges(node: Node, facts: Facts) -> tuple[Dims, tuple[int, ...], Dims]:
 
 
 @infers("Slice")
-def _slice(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    starts, steps, shape = ranges(node, facts)
+def _slice(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    starts, steps, shape = ranges(node, infos)
     if data.dims is not None and data.dims.ndim:
         picked = data.dims
         for axis, (start, step, size) in enumerate(zip(starts, steps, shape, strict=True)):
             picked = np.take(picked, [int(str(start)) + i * step for i in range(int(str(size)))], axis)
-        return [Fact.of_dims(picked, data.dtype)]
-    return [Fact(data.dtype, shape, fill=data.fill)]
+        return [ValueInfo.of_dims(picked, data.dtype)]
+    return [ValueInfo(data.dtype, shape, fill=data.fill)]
 
 
 @rule(Op("Slice", Var("x"), more=True, name="slice"))
-def slice_(m: Match, b: Builder) -> Yield:
+def slice_(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     for attribute in ("starts", "ends", "axes"):
         m.root.has(attribute)
-    starts, steps, shape = ranges(m.root, b.facts)
+    starts, steps, shape = ranges(m.root, b.infos)
     if shape == x.shape and all(s == 1 for s in steps):
         return Reshape(inputs=[x], outputs=[y])
     return Slice(starts=starts, steps=steps, inputs=[x], outputs=[y])
 
 
 @infers("Split")
-def _split(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
+def _split(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
     axis = normal_axis(node.attr("axis", 0), len(data.shape))
-    return [Fact(data.dtype, (*data.shape[:axis], size, *data.shape[axis + 1 :])) for size in parts(node, facts, axis)]
+    return [
+        ValueInfo(data.dtype, (*data.shape[:axis], size, *data.shape[axis + 1 :])) for size in parts(node, infos, axis)
+    ]
 
 
-def parts(node: Node, facts: Facts, axis: int) -> list[int | Expr]:
+def parts(node: Node, infos: ValueInfos, axis: int) -> list[Dim]:
     """The sizes of the parts; by default all are equal, or the last is smaller."""
-    given = facts.ints(node, "split", 1)
+    given = infos.ints(node, "split", 1)
     if given is not None:
         return list(given)
-    size, count = facts.shape(node.x)[axis], len(node.outputs)
+    size, count = infos.shape(node.x)[axis], len(node.outputs)
     if not isinstance(size, int):
-        raise InferenceError(f"it splits the free dimension {size}; bind it with --dim")
+        raise InferenceError(f"it splits the symbolic dimension {size}; bind it with --dim")
     part = -(-size // count)
     return [min(part, size - i * part) for i in range(count)]
 
 
 @rule(Op("Split", Var("x"), more=True))
-def split(m: Match, b: Builder) -> Yield:
+def split(m: Match, b: Builder) -> RuleResult:
     """One Slice for each part."""
     x = b.value(m["x"])
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
     m.root.has("num_outputs")
     layers: list[Layer] = []
-    start: int | Expr = 0
-    for output, size in zip(m.root.outputs, parts(m.root, b.facts, axis), strict=True):
+    start: Dim = 0
+    for output, size in zip(m.root.outputs, parts(m.root, b.infos, axis), strict=True):
         starts = tuple(start if i == axis else 0 for i in range(x.rank))
         layers.append(Slice(starts=starts, steps=(1,) * x.rank, inputs=[x], outputs=[b.value(output)]))
         start = start + size

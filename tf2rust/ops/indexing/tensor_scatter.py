@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
-from tf2rust.ops.core.facts import infers, normal_axis, same_shape
+from tf2rust.ops.core.inference import infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
 
 
 @dataclass(eq=False, kw_only=True)
-class WriteSteps(Layer):
+class TensorScatter(Layer):
     """The first input with the second from a place on along ``axis``; the third holds the place for each sequence."""
 
-    kind = "WriteSteps"
+    kind = "TensorScatter"
     axis: int
     circular: bool
 
@@ -27,7 +27,7 @@ infers("TensorScatter")(same_shape)
 
 
 @rule(Op("TensorScatter", Var("x"), Var("updates"), more=True))
-def tensor_scatter(m: Match, b: Builder) -> Yield:
+def tensor_scatter(m: Match, b: Builder) -> RuleResult:
     x, updates, y = b.value(m["x"]), b.value(m["updates"]), b.value(m.y)
     axis, mode = normal_axis(m.root.attr("axis", -2), x.rank), m.root.attr("mode", "linear")
     if updates.rank != x.rank:
@@ -43,5 +43,5 @@ def tensor_scatter(m: Match, b: Builder) -> Yield:
         return m.reject(f"its places are {starts}, not a vector of integers")
     return [
         *layers,
-        WriteSteps(axis=axis, circular=mode == "circular", inputs=[x, updates, starts], outputs=[y]),
+        TensorScatter(axis=axis, circular=mode == "circular", inputs=[x, updates, starts], outputs=[y]),
     ]

@@ -41,7 +41,7 @@ class Affine(Layer):
         """Whether the Rust layer can add its result to what the output holds."""
         return False
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         if not self.activation.is_linear:
             return None
         if isinstance(consumer, ActivationLayer):
@@ -76,7 +76,7 @@ class Affine(Layer):
     def takes_columns(self) -> bool:
         return self.takes_residual and self.residual is None and self.activation.is_clamp
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
+    def fuse_producer(self, producer: Layer) -> Layer | None:
         """A factor or a summand for each input channel, as of a BatchNormalization in front, goes into the kernel.
 
         Not a summand that is far from 0, nor one whose products with the kernel are.

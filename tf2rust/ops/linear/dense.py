@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, product
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers
+from tf2rust.ops.core.dims import Dim, product
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Weight
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.linear.affine import Affine
 
 
@@ -27,17 +27,17 @@ class Dense(Affine):
     def of_constant(self, channels: np.ndarray) -> np.ndarray:
         return np.asarray(channels @ self.kernel.astype(np.float64))
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         """Rows may come in any order."""
         perm = perms[0]
         if perm is None or len(perms) > 1 or perm[-1] != len(perm) - 1:
             return None
         return replace(self), perm
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row) and self.x.rank > 1
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched) and self.x.rank > 1
 
-    def kernel_rows(self) -> int | Expr:
+    def gemm_rows(self) -> Dim:
         return product(self.x.shape[:-1])
 
     def weights(self) -> list[Weight]:
@@ -64,21 +64,21 @@ def matmul_shape(a: Dims, b: Dims) -> Dims:
 
 
 @infers("MatMul")
-def _matmul(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = (facts.shape(v) for v in node.operands())
-    return [Fact(facts.dtype(node.x), matmul_shape(a, b))]
+def _matmul(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    a, b = (infos.shape(v) for v in node.operands())
+    return [ValueInfo(infos.dtype(node.x), matmul_shape(a, b))]
 
 
 @infers("Gemm")
-def _gemm(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = (facts.shape(v) for v in node.operands(2))
+def _gemm(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    a, b = (infos.shape(v) for v in node.operands(2))
     rows = a[1] if node.attr("transA", 0) else a[0]
     columns = b[0] if node.attr("transB", 0) else b[1]
-    return [Fact(facts.dtype(node.x), (rows, columns))]
+    return [ValueInfo(infos.dtype(node.x), (rows, columns))]
 
 
 @rule(Op("MatMul", Var("x"), Const("kernel")))
-def dense(m: Match, b: Builder) -> Yield:
+def dense(m: Match, b: Builder) -> RuleResult:
     """A product with a constant matrix."""
     kernel = m.const("kernel")
     if kernel.ndim != 2 or kernel.dtype != np.float32:
@@ -87,7 +87,7 @@ def dense(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("Gemm", Var("x"), Const("kernel"), more=True))
-def gemm(m: Match, b: Builder) -> Yield:
+def gemm(m: Match, b: Builder) -> RuleResult:
     """alpha · x · kernel + beta · bias."""
     alpha, beta = m.root.attr("alpha", 1.0), m.root.attr("beta", 1.0)
     m.root.has("broadcast")  # before operator set 7; the shapes say it too
@@ -100,7 +100,7 @@ def gemm(m: Match, b: Builder) -> Yield:
         kernel = kernel.T
     bias = None
     if (given := m.root.input(2)) is not None:
-        if (c := b.facts.const(given)) is None:
+        if (c := b.infos.const(given)) is None:
             return m.reject("its third input is not a constant")
         if c.size not in (1, kernel.shape[1]) or (c.ndim and c.shape[-1] != c.size):
             return m.reject(f"its third input has shape {c.shape}; a bias has one number for each column")

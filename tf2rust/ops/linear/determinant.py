@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -19,13 +19,13 @@ class Determinant(Layer):
 
 
 @infers("Det")
-def _determinant(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    return [Fact(data.dtype, data.shape[:-2])]
+def _determinant(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    return [ValueInfo(data.dtype, data.shape[:-2])]
 
 
 @rule(Op("Det", Var("x")))
-def determinant(m: Match, b: Builder) -> Yield:
+def determinant(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype != "float32" or x.shape[-1] != x.shape[-2]:
         return m.reject(f"its input is {x}; square matrices of float32 are there")

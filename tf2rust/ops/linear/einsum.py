@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, product
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.linear.dense import Dense
 from tf2rust.ops.linear.matmul import MatMul
 from tf2rust.ops.reduction.reduce import Reduce
@@ -51,21 +51,21 @@ def terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
 
 
 @infers("Einsum")
-def _einsum(node: Node, facts: Facts) -> Sequence[Fact]:
-    operands = [facts[v] for v in node.inputs if v is not None]
+def _einsum(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    operands = [infos[v] for v in node.inputs if v is not None]
     parts, result = terms(node.attr("equation"), [len(o.shape) for o in operands])
-    sizes: dict[str, int | Expr] = {}
+    sizes: dict[str, Dim] = {}
     for part, operand in zip(parts, operands, strict=True):
         for letter, size in zip(part, operand.shape, strict=True):
             if sizes.get(letter, 1) == 1 or (isinstance(size, int) and size != 1):
                 sizes[letter] = size
     if any(c not in sizes for c in result):
         raise InferenceError(f"its equation {node.attr('equation')} has letters on the right that are not on the left")
-    return [Fact(operands[0].dtype, tuple(sizes[c] for c in result))]
+    return [ValueInfo(operands[0].dtype, tuple(sizes[c] for c in result))]
 
 
 @rule(Op("Einsum", Var("x"), Const("kernel")))
-def einsum_dense(m: Match, b: Builder) -> Yield:
+def einsum_dense(m: Match, b: Builder) -> RuleResult:
     """Every axis of the kernel is either summed over or new: a product with a matrix, between two Transposes."""
     x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     (own, other), result = terms(m.root.attr("equation"), [x.rank, kernel.ndim])
@@ -139,7 +139,7 @@ class _Operand:
 
 
 @rule(Op("Einsum", Var("x"), more=True))
-def einsum_of_tensors(m: Match, b: Builder) -> Yield:
+def einsum_of_tensors(m: Match, b: Builder) -> RuleResult:
     """Products of two at a time, from the left; then sums over the letters that are not in the result."""
     layers: list[Layer] = []
     values = [b.value(v) for v in m.root.inputs if v is not None]

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import broadcast
+from tf2rust.ops.core.inference import broadcast
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.shape.transpose import Transpose, permute
 
@@ -27,13 +27,13 @@ class MatMul(Layer):
     kind = "MatMul"
     transposed_right: bool = False
 
-    def sizes(self) -> tuple[int | Expr, int | Expr, int | Expr]:
+    def sizes(self) -> tuple[Dim, Dim, Dim]:
         """m, k and n."""
         a, b = (v.shape for v in self.inputs[:2])
         right = (*b, 1) if len(b) == 1 else b
         return a[-2] if len(a) > 1 else 1, a[-1], right[-2 if self.transposed_right else -1]
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
+    def fuse_producer(self, producer: Layer) -> Layer | None:
         """The right matrices are read as they stand before they are transposed."""
         a, b = self.inputs
         if not isinstance(producer, Transpose) or producer.y is not b or a is b or b.rank < 2:
@@ -52,7 +52,7 @@ def _unfit(m: Match, values: Sequence[Value]) -> str | None:
 
 
 @rule(Op("MatMul", Var("a"), Var("b")))
-def matmul(m: Match, b: Builder) -> Yield:
+def matmul(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(m["a"]), b.value(m["b"])]
     if reason := _unfit(m, inputs):
         return m.reject(reason)
@@ -60,7 +60,7 @@ def matmul(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("Gemm", Var("a"), Var("b"), more=True))
-def gemm_of_tensors(m: Match, b: Builder) -> Yield:
+def gemm_of_tensors(m: Match, b: Builder) -> RuleResult:
     """alpha · a · b + beta · c, each step a layer of its own."""
     left, right, y = b.value(m["a"]), b.value(m["b"]), b.value(m.y)
     given = m.root.input(2)

@@ -8,8 +8,8 @@ from tf2rust.ops.linear.dense import Dense
 from tf2rust.ops.linear.determinant import Determinant
 from tf2rust.ops.linear.einsum import Diagonal
 from tf2rust.ops.linear.matmul import MatMul
-from tf2rust.ops.linear.trilu import Triangle
-from tf2rust.rust.tree import Do, Expr, Item, Stmt, array, struct
+from tf2rust.ops.linear.trilu import Trilu
+from tf2rust.rust.tree import Expr, ExprStmt, Item, Stmt, array, struct
 
 _OPS = "tf_layers::ops"
 
@@ -28,7 +28,7 @@ def _(layer: Affine, site: Site) -> list[Stmt]:
     """A residual input that the output does not hold yet is copied there."""
     if layer.residual is None or site.in_place is not None:
         return []
-    return [Do(Item(f"{_OPS}::copy")(CX, site.inputs[1], *site.outputs).tried())]
+    return [ExprStmt(Item(f"{_OPS}::copy")(CX, site.inputs[1], *site.outputs).tried())]
 
 
 @layer_call.register
@@ -65,8 +65,8 @@ def _(layer: Diagonal, site: Site) -> Expr:
 
 
 @layer_call.register
-def _(layer: Triangle, site: Site) -> Expr:
+def _(layer: Trilu, site: Site) -> Expr:
     diagonal: Expr | int | None = layer.diagonal
     if diagonal is None:
-        diagonal = Item(f"{_OPS}::number")(site.inputs[1]).tried()
+        diagonal = Item(f"{_OPS}::item")(site.inputs[1]).tried()
     return Item(f"{_OPS}::trilu")(CX, layer.upper, diagonal, site.inputs[0], *site.outputs)

@@ -9,7 +9,7 @@ import onnx
 import onnx_ir as ir
 from onnx import TensorProto, helper
 
-from tf2rust.ops.core.facts import Facts, Node
+from tf2rust.ops.core.inference import Node, ValueInfos
 from tf2rust.ops.ml.function_body import Body, Outputs, post_transform
 from tf2rust.ops.ml.svm import svm_classifier, svm_regressor
 from tf2rust.ops.ml.tree_ensemble import tree_ensemble, tree_ensemble_classifier, tree_ensemble_regressor
@@ -22,17 +22,17 @@ _NO_STRINGS = (
     "it works with strings, and tensors here hold numbers; train the model on labels and categories that are integers, "
     "keep their names outside (see --labels), and export it again"
 )
-_Definition = Callable[[Node, Body, Facts], Outputs]
+_Definition = Callable[[Node, Body, ValueInfos], Outputs]
 
 
-def definition(node: ir.Node, facts: Facts) -> onnx.FunctionProto | None:
+def definition(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
     """The definition of a node of this domain; None where there is none, or not for these attributes."""
     make = _DEFINITIONS.get(node.op_type)
-    if make is None or any(v is not None and v not in facts for v in node.inputs):
+    if make is None or any(v is not None and v not in infos for v in node.inputs):
         return None
     view, body = Node(node), Body()
     try:
-        outputs = make(view, body, facts)
+        outputs = make(view, body, infos)
     except Exception:  # a node that is not as ONNX defines it: lists of other lengths, attributes that are missing
         return None
     if outputs is None or view.unread():
@@ -55,28 +55,28 @@ def reason(node: ir.Node) -> str:
     return f"no rule knows this operator; of {DOMAIN} there are {', '.join(_DEFINITIONS)}"
 
 
-def _array_feature_extractor(node: Node, body: Body, facts: Facts) -> Outputs:
+def _array_feature_extractor(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """The columns that the second input names."""
     flat = body.op("Reshape", "x1", body.constant([-1], "int64"))
     picked = body.op("Gather", "x0", flat, axis=-1)
-    row = len(facts.shape(node.x)) == 1
+    row = len(infos.shape(node.x)) == 1
     return [body.op("Unsqueeze", picked, body.constant([0], "int64"))] if row else [picked]
 
 
-def _binarizer(node: Node, body: Body, facts: Facts) -> Outputs:
+def _binarizer(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """1 above the threshold, else 0, in the dtype of the input."""
-    dtype = facts.dtype(node.x)
+    dtype = infos.dtype(node.x)
     above = body.op("Greater", "x0", body.constant(node.attr("threshold", 0.0), dtype))
     return [body.op("Cast", above, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))]
 
 
-def _scaler(node: Node, body: Body, _: Facts) -> Outputs:
+def _scaler(node: Node, body: Body, _: ValueInfos) -> Outputs:
     """(x − offset) · scale"""
     moved = body.op("Sub", body.floats("x0"), body.constant(node.attr("offset", [0.0])))
     return [body.op("Mul", moved, body.constant(node.attr("scale", [1.0])))]
 
 
-def _normalizer(node: Node, body: Body, _: Facts) -> Outputs:
+def _normalizer(node: Node, body: Body, _: ValueInfos) -> Outputs:
     """x over the norm of its row; a row of norm 0 stays."""
     kinds = {"MAX": "ReduceMax", "L1": "ReduceL1", "L2": "ReduceL2"}
     kind = kinds.get(node.attr("norm", "MAX"))
@@ -88,14 +88,14 @@ def _normalizer(node: Node, body: Body, _: Facts) -> Outputs:
     return [body.op("Div", x, body.op("Where", none, body.constant(1.0), norm))]
 
 
-def _imputer(node: Node, body: Body, facts: Facts) -> Outputs:
+def _imputer(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """Other numbers for those that stand for missing ones."""
-    floats = facts.dtype(node.x).startswith("float")
+    floats = infos.dtype(node.x).startswith("float")
     kind = "float" if floats else "int64"
     missing, given = node.attr(f"replaced_value_{kind}", 0), node.attr(f"imputed_value_{kind}s")
     if given is None:
         return None
-    dtype = facts.dtype(node.x)
+    dtype = infos.dtype(node.x)
     if floats and np.isnan(missing):
         where = body.op("IsNaN", "x0")
     else:
@@ -111,12 +111,12 @@ def _linear(node: Node, body: Body, count: int) -> str:
     return body.op("Add", product, body.constant(intercepts)) if intercepts else product
 
 
-def _linear_regressor(node: Node, body: Body, _: Facts) -> Outputs:
+def _linear_regressor(node: Node, body: Body, _: ValueInfos) -> Outputs:
     result = post_transform(node, body, _linear(node, body, node.attr("targets", 1)))
     return None if result is None else [result]
 
 
-def _linear_classifier(node: Node, body: Body, _: Facts) -> Outputs:
+def _linear_classifier(node: Node, body: Body, _: ValueInfos) -> Outputs:
     """The label of the highest score, and the scores, of as many classes as there are rows of coefficients."""
     labels = node.attr("classlabels_ints")
     node.has("multi_class")  # says where the numbers come from
@@ -128,10 +128,10 @@ def _linear_classifier(node: Node, body: Body, _: Facts) -> Outputs:
     return None if result is None else [body.op("Gather", body.constant(labels, "int64"), best), result]
 
 
-def _label_encoder(node: Node, body: Body, facts: Facts) -> Outputs:
+def _label_encoder(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """Numbers looked up in a list of keys; the default for those that are not there."""
     keys = node.attr("keys_int64s") or node.attr("keys_floats")
-    dtype, kinds = facts.dtype(node.x), {"int64": -1, "float": 0.0}
+    dtype, kinds = infos.dtype(node.x), {"int64": -1, "float": 0.0}
     kind = next((k for k in kinds if node.attr(f"values_{k}s")), None)
     if kind is None or not keys:
         return None
@@ -139,13 +139,13 @@ def _label_encoder(node: Node, body: Body, facts: Facts) -> Outputs:
     made = "float32" if kind == "float" else "int64"
     equal = body.op("Equal", body.op("Unsqueeze", "x0", body.constant([-1], "int64")), body.constant(keys, dtype))
     found = body.op("Cast", equal, to=TensorProto.INT32)
-    place = body.op("ArgMax", found, axis=-1, keepdims=0)
+    index = body.op("ArgMax", found, axis=-1, keepdims=0)
     known = body.op("Cast", body.op("ReduceMax", found, body.constant([-1], "int64"), keepdims=0), to=TensorProto.BOOL)
-    value = body.op("Gather", body.constant(values, made), place)
+    value = body.op("Gather", body.constant(values, made), index)
     return [body.op("Where", known, value, body.constant(default, made))]
 
 
-def _one_hot_encoder(node: Node, body: Body, facts: Facts) -> Outputs:
+def _one_hot_encoder(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """A new last axis with 1 at the number's place among the categories; without ``zeros`` there has to be one."""
     categories = node.attr("cats_int64s")
     if not categories or len(set(categories)) != len(categories):
@@ -156,15 +156,15 @@ def _one_hot_encoder(node: Node, body: Body, facts: Facts) -> Outputs:
         return [body.floats(equal)]
     found = body.op("Cast", equal, to=TensorProto.INT32)
     known = body.op("Cast", body.op("ReduceMax", found, body.constant([-1], "int64"), keepdims=0), to=TensorProto.BOOL)
-    place = body.op("ArgMax", found, axis=-1, keepdims=0)
+    index = body.op("ArgMax", found, axis=-1, keepdims=0)
     # There is no row of this number, which is an error when the model runs.
-    place = body.op("Where", known, place, body.constant(len(categories), "int64"))
-    return [body.op("Gather", body.constant(np.eye(len(categories))), place, axis=0)]
+    index = body.op("Where", known, index, body.constant(len(categories), "int64"))
+    return [body.op("Gather", body.constant(np.eye(len(categories))), index, axis=0)]
 
 
-def _feature_vectorizer(node: Node, body: Body, facts: Facts) -> Outputs:
+def _feature_vectorizer(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """The columns of all inputs, as floats."""
-    shapes = [facts.shape(v) for v in node.operands()]
+    shapes = [infos.shape(v) for v in node.operands()]
     if any(len(shape) != 2 for shape in shapes) or [s[1] for s in shapes] != node.attr("inputdimensions"):
         return None
     return [body.op("Concat", *(body.floats(f"x{i}") for i in range(len(shapes))), axis=1)]

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from tf2rust.ops.core.facts import Node
+from tf2rust.ops.core.inference import Node
 
 Outputs = Sequence[str] | None
 """The names of a definition's outputs; None where there is no definition for these attributes."""

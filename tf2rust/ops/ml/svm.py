@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Facts, Node
+from tf2rust.ops.core.inference import Node, ValueInfos
 from tf2rust.ops.ml.function_body import Body, Outputs, post_transform
 
 
@@ -48,7 +48,7 @@ def _weighted(node: Node, body: Body, weights: np.ndarray, offsets: np.ndarray) 
     return body.op("Add", body.op("MatMul", kernel, body.constant(weights)), body.constant(offsets))
 
 
-def svm_regressor(node: Node, body: Body, _: Facts) -> Outputs:
+def svm_regressor(node: Node, body: Body, _: ValueInfos) -> Outputs:
     """A number for each sample."""
     coefficients, rho = np.asarray(node.attr("coefficients"), np.float64), node.attr("rho")
     if node.attr("one_class", 0) or not rho:
@@ -65,7 +65,7 @@ def svm_regressor(node: Node, body: Body, _: Facts) -> Outputs:
     return None if result is None else [result]
 
 
-def svm_classifier(node: Node, body: Body, _: Facts) -> Outputs:
+def svm_classifier(node: Node, body: Body, _: ValueInfos) -> Outputs:
     """The class with the most votes of the pairs of classes, the first of several; and the scores of the pairs.
 
     Where the score of a pair is positive, its first class has the vote. Of two classes the score is given for both.

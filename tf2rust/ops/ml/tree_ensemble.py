@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto
 
-from tf2rust.ops.core.facts import Facts, Node
+from tf2rust.ops.core.inference import Node, ValueInfos
 from tf2rust.ops.ml.function_body import Body, Outputs, post_transform
 
 _MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER")
@@ -111,9 +111,9 @@ class _Forest:
         return body.op("Cast", found, to=TensorProto.BOOL)
 
 
-def tree_ensemble(node: Node, body: Body, facts: Facts) -> Outputs:
+def tree_ensemble(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """The operator of version 5, whose inner nodes and leaves have arrays of their own."""
-    dtype = facts.dtype(node.x)
+    dtype = infos.dtype(node.x)
     modes, weights = np.asarray(node.attr("nodes_modes"), int), np.asarray(node.attr("leaf_weights"))
     inner, leaves = len(modes), len(weights)
     aggregate = ("AVERAGE", "SUM", "MIN", "MAX")[node.attr("aggregate_function", 1)]
@@ -163,21 +163,21 @@ def _members(modes: np.ndarray, values: np.ndarray | None) -> dict[int, list[flo
 def _older(node: Node, kind: str, targets: int) -> _Forest | None:
     """The trees of the operators before version 5, whose nodes are named by a tree and a number."""
     names = list(zip(node.attr("nodes_treeids"), node.attr("nodes_nodeids"), strict=True))
-    place = {name: i for i, name in enumerate(names)}
+    index_of = {name: i for i, name in enumerate(names)}
     titles = [str(mode.decode() if isinstance(mode, bytes) else mode) for mode in node.attr("nodes_modes")]
-    if len(place) != len(names) or not {*titles} <= {*_MODES[:_MEMBER], "LEAF"}:
+    if len(index_of) != len(names) or not {*titles} <= {*_MODES[:_MEMBER], "LEAF"}:
         return None
     ways = [node.attr(f"nodes_{way}nodeids") for way in ("true", "false")]
     branches = np.asarray(
         [
-            [place.get((tree, way[i]), -1) if titles[i] != "LEAF" else i for way in ways]
+            [index_of.get((tree, way[i]), -1) if titles[i] != "LEAF" else i for way in ways]
             for i, (tree, _) in enumerate(names)
         ]
     )
     leaves = np.zeros((len(names), targets))
     parts = [node.attr(f"{kind}_{part}") for part in ("treeids", "nodeids", "ids", "weights")]
     for tree, number, target, weight in zip(*parts, strict=True):
-        leaves[place[tree, number], target] += weight
+        leaves[index_of[tree, number], target] += weight
     node.has("nodes_hitrates")
     # The first node of a tree is its root.
     roots = list({tree: i for i, (tree, _) in reversed(list(enumerate(names)))}.values())
@@ -193,9 +193,9 @@ def _older(node: Node, kind: str, targets: int) -> _Forest | None:
     )
 
 
-def _scores(node: Node, body: Body, facts: Facts, kind: str, targets: int, aggregate: str) -> str | None:
+def _scores(node: Node, body: Body, infos: ValueInfos, kind: str, targets: int, aggregate: str) -> str | None:
     forest = _older(node, kind, targets)
-    wide = facts.dtype(node.x) == "float64"
+    wide = infos.dtype(node.x) == "float64"
     scores = None if forest is None else forest.scores(body, "float64" if wide else "float32", aggregate)
     if scores is None:
         return None
@@ -204,29 +204,29 @@ def _scores(node: Node, body: Body, facts: Facts, kind: str, targets: int, aggre
     return body.op("Add", scores, body.constant(base)) if base else scores
 
 
-def tree_ensemble_regressor(node: Node, body: Body, facts: Facts) -> Outputs:
+def tree_ensemble_regressor(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """The sum or mean of the leaves' weights, for each target."""
     aggregate = node.attr("aggregate_function", "SUM")
     if aggregate not in ("SUM", "AVERAGE"):
         return None
-    scores = _scores(node, body, facts, "target", node.attr("n_targets", 1), aggregate)
+    scores = _scores(node, body, infos, "target", node.attr("n_targets", 1), aggregate)
     result = None if scores is None else post_transform(node, body, scores)
     return None if result is None else [result]
 
 
-def tree_ensemble_classifier(node: Node, body: Body, facts: Facts) -> Outputs:
+def tree_ensemble_classifier(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """The label of the highest score, and the scores."""
     labels = node.attr("classlabels_int64s")
     if not labels or len(labels) < 3:
-        return _of_two_classes(node, body, facts, labels or [])
-    scores = _scores(node, body, facts, "class", len(labels), "SUM")
+        return _of_two_classes(node, body, infos, labels or [])
+    scores = _scores(node, body, infos, "class", len(labels), "SUM")
     if scores is None or (result := post_transform(node, body, scores)) is None:
         return None
     best = body.op("ArgMax", scores, axis=-1, keepdims=0)
     return [body.op("Gather", body.constant(labels, "int64"), best), result]
 
 
-def _of_two_classes(node: Node, body: Body, facts: Facts, labels: Sequence[int]) -> Outputs:
+def _of_two_classes(node: Node, body: Body, infos: ValueInfos, labels: Sequence[int]) -> Outputs:
     """Trees with one score, which stands for the second of two classes.
 
     ONNX leaves open what the scores of both are; as ONNX Runtime has it, if no weight is negative the score is a
@@ -236,7 +236,7 @@ def _of_two_classes(node: Node, body: Body, facts: Facts, labels: Sequence[int])
     alone = set(node.attr("class_ids") or []) == {0} and len(base or []) < 2
     if len(labels) != 2 or not alone or kind not in ("NONE", "LOGISTIC"):
         return None
-    score = _scores(node, body, facts, "class", 1, "SUM")
+    score = _scores(node, body, infos, "class", 1, "SUM")
     if score is None:
         return None
     positive = min(node.attr("class_weights")) >= 0

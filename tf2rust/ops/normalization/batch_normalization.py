@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.unary import Unary
 from tf2rust.ops.linear.affine import FAR
@@ -17,10 +17,10 @@ from tf2rust.ops.shape.reshape import Reshape
 
 
 @infers("BatchNormalization")
-def _batch_normalization(node: Node, facts: Facts) -> Sequence[Fact]:
+def _batch_normalization(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     x = node.inputs[0]
     assert x is not None
-    return [Fact(facts.dtype(x), facts.shape(x))]
+    return [ValueInfo(infos.dtype(x), infos.shape(x))]
 
 
 def _is_training(node: Node) -> bool:
@@ -29,7 +29,7 @@ def _is_training(node: Node) -> bool:
 
 
 @rule(Op("BatchNormalization", Var("x"), Const("scale"), Const("bias"), Const("mean"), Const("variance")))
-def batch_normalization(m: Match, b: Builder) -> Yield:
+def batch_normalization(m: Match, b: Builder) -> RuleResult:
     """x · scale / √(variance + ε) + (bias − mean · that), along axis 1, as layers that others can take in.
 
     A mean that would be far from 0 in that sum is subtracted first.
@@ -55,7 +55,7 @@ def batch_normalization(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("BatchNormalization", Var("x"), Var("scale"), Var("bias"), Var("mean"), Var("variance")))
-def batch_normalization_of_inputs(m: Match, b: Builder) -> Yield:
+def batch_normalization_of_inputs(m: Match, b: Builder) -> RuleResult:
     """The same where the statistics are not constants: (x − mean) · (scale / √(variance + ε)) + bias."""
     x, y = b.value(m["x"]), b.value(m.y)
     if _is_training(m.root) or not m.root.attr("spatial", 1):

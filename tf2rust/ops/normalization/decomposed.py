@@ -8,10 +8,10 @@ from itertools import product as every
 import numpy as np
 
 from tf2rust.ops.core.dims import product
-from tf2rust.ops.core.facts import normal_axis
+from tf2rust.ops.core.inference import normal_axis
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Scalar, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.normalization.layers import (
     GroupNormalization,
     LayerNormalization,
@@ -32,7 +32,7 @@ def _axes(m: Match, b: Builder, rank: int, *names: str) -> list[int] | None:
         node.has("noop_with_empty_axes")
         if not node.attr("keepdims", 1):
             return None
-        found.add(tuple(sorted(normal_axis(a, rank) for a in b.facts.ints(node, "axes", 1) or range(rank))))
+        found.add(tuple(sorted(normal_axis(a, rank) for a in b.infos.ints(node, "axes", 1) or range(rank))))
     return list(next(iter(found))) if len(found) == 1 else None
 
 
@@ -61,7 +61,7 @@ def _two_pass(scale: bool, center: bool) -> Op:
     return Op("Add", Op("Mul", X, factor, name="scaled"), offset, name="normalised")
 
 
-def _normalised(m: Match, b: Builder) -> Yield:
+def _normalised(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     axes = _axes(m, b, x.rank, "mean", "variance")
     if not axes:
@@ -96,7 +96,7 @@ _POWER = Op("ReduceMean", Op("Pow", _CENTRED, Scalar("two", 2.0)), more=True, na
 
 
 @rule(Op("Div", _CENTRED, Op("Sqrt", Op("Add", _POWER, Scalar("epsilon"), name="guarded"))))
-def normalization_divided(m: Match, b: Builder) -> Yield:
+def normalization_divided(m: Match, b: Builder) -> RuleResult:
     """(x − mean) / √(mean((x − mean)²) + ε), as PyTorch writes it; gamma and beta are fused afterwards."""
     return _normalised(m, b)
 
@@ -107,7 +107,7 @@ def _rms(scale: bool) -> Op:
     return Op("Mul", X, Op("Mul", reciprocal, Const("gamma"), name="scale") if scale else reciprocal, name="normalised")
 
 
-def _rms_normalised(m: Match, b: Builder) -> Yield:
+def _rms_normalised(m: Match, b: Builder) -> RuleResult:
     """x / √(mean(x²) + ε) · gamma, as tf2onnx writes it."""
     x = b.value(m["x"])
     axes = _axes(m, b, x.rank, "mean")
@@ -129,7 +129,7 @@ _LENGTH = Op("Reciprocal", Op("Sqrt", Op("ReduceSum", Op("Mul", X, X, name="squa
 
 
 @rule(Op("Mul", X, Op("Min", _LENGTH, Scalar("limit"), name="limited"), name="normalised"))
-def unit_normalization(m: Match, b: Builder) -> Yield:
+def unit_normalization(m: Match, b: Builder) -> RuleResult:
     """x · min(1 / ‖x‖, limit), as tf2onnx writes it."""
     x = b.value(m["x"])
     axes = _axes(m, b, x.rank, "sum")
@@ -164,14 +164,14 @@ _SCALE = Op(
         name="shifted",
     )
 )
-def layer_normalization_one_pass(m: Match, b: Builder) -> Yield:
+def layer_normalization_one_pass(m: Match, b: Builder) -> RuleResult:
     """The variance as E[x²] − E[x]², as Flax writes it."""
     x = b.value(m["x"])
     axes = set()
     for name in ("sum", "sum_of_squares"):
         node = m.node(name)
         node.has("keepdims"), node.has("noop_with_empty_axes")
-        axes.add(tuple(normal_axis(a, x.rank) for a in b.facts.ints(node, "axes", 1) or ()))
+        axes.add(tuple(normal_axis(a, x.rank) for a in b.infos.ints(node, "axes", 1) or ()))
     if len(axes) != 1 or len(next(iter(axes))) != 1:
         return m.reject("mean and mean square are not taken over one and the same axis")
     axis = next(iter(axes))[0]

@@ -21,17 +21,17 @@ class _Normalization(Layer):
     gamma: np.ndarray | None = None
     beta: np.ndarray | None = None
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         return None if perm is None or self.span > 1 else (replace(self, axis=perm[self.axis]), perm)
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row) and self.axis > 0
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched) and self.axis > 0
 
     def weights(self) -> list[Weight]:
         return [Weight(n, w) for n, w in (("gamma", self.gamma), ("beta", self.beta)) if w is not None]
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """A factor, then a summand, for each element of the last axis, where nothing else is normalised."""
         if self.axis != self.x.rank - 1 or not isinstance(consumer, Binary):
             return None
@@ -70,7 +70,7 @@ class UnitNormalization(_Normalization):
     limit: float = float("inf")
     p: int = 2
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         return None
 
 
@@ -95,7 +95,7 @@ class GroupNormalization(Layer):
     def channels(self) -> int:
         return int(str(product(self.x.shape[self.x.rank - self.channel_axes :])))
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """A factor, then a summand, for each channel."""
         if self.channel_axes > 1 or not isinstance(consumer, Binary) or self.beta is not None:
             return None

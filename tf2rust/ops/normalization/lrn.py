@@ -6,25 +6,25 @@ import numpy as np
 
 from tf2rust.ops.conv.window import Window
 from tf2rust.ops.core.dims import product
-from tf2rust.ops.core.facts import infers, same_shape
+from tf2rust.ops.core.inference import infers, same_shape
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.pooling.pooling import Pooling
 from tf2rust.ops.shape.reshape import Reshape
-from tf2rust.ops.shape.transpose import around_channels_last
+from tf2rust.ops.shape.transpose import wrap_channels_last
 
 infers("LRN")(same_shape)
 
 
 @rule(Op("LRN", Var("x")))
-def local_response_normalization(m: Match, b: Builder) -> Yield:
+def local_response_normalization(m: Match, b: Builder) -> RuleResult:
     """x / (bias + alpha · mean of x² over ``size`` neighbouring channels)^beta; beyond the channels are zeros."""
     x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("size")
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; float32 is supported")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     shape = first.y.shape
     layers: list[Layer] = [first]
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis, same_shape
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis, same_shape
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.normalization.layers import GroupNormalization, LayerNormalization, RmsNormalization, UnitNormalization
 from tf2rust.ops.shape.reshape import Reshape
-from tf2rust.ops.shape.transpose import Transpose, around_channels_last, inverse, permute
+from tf2rust.ops.shape.transpose import Transpose, inverse, permute, wrap_channels_last
 
 X = Var("x")
 infers(
@@ -21,11 +21,11 @@ infers(
 
 
 @infers("LayerNormalization")
-def _layer_normalization(node: Node, facts: Facts) -> Sequence[Fact]:
-    x = facts[node.x]
+def _layer_normalization(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x = infos[node.x]
     axis = normal_axis(node.attr("axis", -1), len(x.shape))
-    statistics = Fact("float32", (*x.shape[:axis], *(1 for _ in x.shape[axis:])))
-    return [Fact(x.dtype, x.shape), statistics, statistics][: len(node.outputs)]
+    statistics = ValueInfo("float32", (*x.shape[:axis], *(1 for _ in x.shape[axis:])))
+    return [ValueInfo(x.dtype, x.shape), statistics, statistics][: len(node.outputs)]
 
 
 def _used(m: Match) -> int:
@@ -33,7 +33,7 @@ def _used(m: Match) -> int:
 
 
 @rule(Op("LayerNormalization|RMSNormalization", X, Const("scale"), more=True, name="norm"))
-def normalization_op(m: Match, b: Builder) -> Yield:
+def normalization_op(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype != "float32" or m.root.attr("stash_type", 1) != 1 or _used(m) > 1:
         return m.reject(
@@ -43,14 +43,14 @@ def normalization_op(m: Match, b: Builder) -> Yield:
     epsilon = m.root.attr("epsilon", 1e-5)
     shape = x.shape[axis:]
     if any(not isinstance(d, int) for d in shape):
-        return m.reject("it normalises over a free dimension; bind it with --dim")
+        return m.reject("it normalises over a symbolic dimension; bind it with --dim")
 
     def spread(array: np.ndarray) -> np.ndarray:
         return np.broadcast_to(array, [int(str(d)) for d in shape]).reshape(-1).astype(np.float32)
 
     beta = None
     if (given := m.root.input(2)) is not None:
-        if (constant := b.facts.const(given)) is None:
+        if (constant := b.infos.const(given)) is None:
             return m.reject("its bias is not a constant")
         beta = spread(constant)
     gamma, span = spread(m.const("scale")), x.rank - axis
@@ -60,7 +60,7 @@ def normalization_op(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("InstanceNormalization|GroupNormalization", X, Const("scale"), Const("bias"), name="norm"))
-def group_normalization_op(m: Match, b: Builder) -> Yield:
+def group_normalization_op(m: Match, b: Builder) -> RuleResult:
     """NC… in, NC… out; before operator set 21 a group shares its factor and summand."""
     x, y = b.value(m["x"]), b.value(m.y)
     channels = x.shape[1]
@@ -69,7 +69,7 @@ def group_normalization_op(m: Match, b: Builder) -> Yield:
     groups = m.root.attr("num_groups", channels)
     if channels % groups:
         return m.reject(f"{channels} channels do not make {groups} groups")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     gamma, beta = (np.repeat(v, channels // v.size).astype(np.float32) for v in (m.const("scale"), m.const("bias")))
     layer = GroupNormalization(
         groups=groups,
@@ -83,14 +83,14 @@ def group_normalization_op(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("InstanceNormalization", X, Var("scale"), Var("bias")))
-def instance_normalization_with_dynamic_scale(m: Match, b: Builder) -> Yield:
+def instance_normalization_with_dynamic_scale(m: Match, b: Builder) -> RuleResult:
     """Factors and summands that are inputs: a Multiply and an Add behind the normalisation."""
     values = [b.value(m[name]) for name in ("x", "scale", "bias")]
     x, y = values[0], b.value(m.y)
     if any(v.dtype != "float32" for v in values) or not isinstance(x.shape[1], int):
         return m.reject(f"its input is {x}; float32 and a known number of channels are supported")
     normal, scaled = b.temporary(y), b.temporary(y)
-    first, last = around_channels_last(x, normal, b)
+    first, last = wrap_channels_last(x, normal, b)
     layer = GroupNormalization(
         groups=x.shape[1],
         epsilon=m.root.attr("epsilon", 1e-5),
@@ -117,17 +117,17 @@ _INSTANCES = Op(
 
 
 @rule(Op("Reshape", _INSTANCES, Var("shape"), name="joined"))
-def group_normalization_reshaped(m: Match, b: Builder) -> Yield:
+def group_normalization_reshaped(m: Match, b: Builder) -> RuleResult:
     """[n, c, …] as [n, groups, all else], normalised and brought back, as PyTorch writes it."""
     x, y = b.value(m["x"]), b.value(m.y)
-    inner = b.facts.shape(m.node("grouped").y)
+    inner = b.infos.shape(m.node("grouped").y)
     channels, groups = x.shape[1], inner[1]
     m.node("grouped").has("allowzero"), m.root.has("allowzero")
     if x.shape != y.shape or len(inner) != 3 or inner[0] != x.shape[0] or x.dtype != "float32":
         return m.reject("the Reshapes do not split and join the channels alone")
     if not isinstance(channels, int) or not isinstance(groups, int) or channels % groups:
         return m.reject(f"{channels} channels do not make {groups} groups")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     gamma, beta = (np.repeat(m.const(v), channels // groups).astype(np.float32) for v in ("scale", "bias"))
     layer = GroupNormalization(
         groups=groups,
@@ -141,7 +141,7 @@ def group_normalization_reshaped(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("LpNormalization", X))
-def lp_normalization(m: Match, b: Builder) -> Yield:
+def lp_normalization(m: Match, b: Builder) -> RuleResult:
     """x / ‖x‖ along one axis, and 0 where that is 0: what stays finite makes 0 of it."""
     x = b.value(m["x"])
     axis, p = normal_axis(m.root.attr("axis", -1), x.rank), m.root.attr("p", 2)
@@ -152,7 +152,7 @@ def lp_normalization(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("MeanVarianceNormalization", X))
-def mean_variance_normalization(m: Match, b: Builder) -> Yield:
+def mean_variance_normalization(m: Match, b: Builder) -> RuleResult:
     """(x − mean) / (√variance + 10⁻⁹) over any axes.
 
     ONNX defines the variance as E[x²] − E[x]², of which nothing is left where the mean is large.

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from tf2rust.ops.conv.window import Window
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.pooling.pooling import pooling_window, unfit
 
 
 @dataclass(eq=False, kw_only=True)
-class MaxPoolPlaces(Layer):
+class MaxPoolWithIndices(Layer):
     """The maximum over a window of [n, c, *spatial], and where in the input it stands if that is wanted."""
 
     kind = "MaxPooling"
@@ -31,24 +31,26 @@ class MaxPoolPlaces(Layer):
 class MaxUnpool(Layer):
     """Each element at its place in a tensor of zeros; places count the elements of a tensor of shape ``inner``."""
 
-    kind = "MaxUnpooling"
+    kind = "MaxUnpool"
     inner: Dims
 
 
 @rule(Op("MaxPool", Var("x")))
-def pooling_with_places(m: Match, b: Builder) -> Yield:
+def pooling_with_indices(m: Match, b: Builder) -> RuleResult:
     x, outputs = b.value(m["x"]), [b.value(v) for v in m.root.outputs if v.name]
     if reason := unfit(m, x):
         return m.reject(reason)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(NUMBERS)}")
     column_major = bool(m.root.attr("storage_order", 0))
-    return MaxPoolPlaces(window=pooling_window(m.root, b.facts), column_major=column_major, inputs=[x], outputs=outputs)
+    return MaxPoolWithIndices(
+        window=pooling_window(m.root, b.infos), column_major=column_major, inputs=[x], outputs=outputs
+    )
 
 
-def _inner(node: Node, facts: Facts) -> Dims:
+def _inner(node: Node, infos: ValueInfos) -> Dims:
     """The shape of what was pooled, as far as the window tells."""
-    shape, size = facts.shape(node.x), node.attr("kernel_shape")
+    shape, size = infos.shape(node.x), node.attr("kernel_shape")
     rank = len(shape) - 2
     strides, pads = node.attr("strides", [1] * rank), node.attr("pads", [0] * 2 * rank)
     return (
@@ -58,21 +60,21 @@ def _inner(node: Node, facts: Facts) -> Dims:
 
 
 @infers("MaxUnpool")
-def _max_unpool(node: Node, facts: Facts) -> Sequence[Fact]:
-    inner, given = _inner(node, facts), node.input(2)
-    shape = inner if given is None else facts.dims(given)
+def _max_unpool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    inner, given = _inner(node, infos), node.input(2)
+    shape = inner if given is None else infos.dims(given)
     if shape is None or len(shape) != len(inner):
         raise InferenceError("its output shape is computed from data, not from shapes and constants")
-    return [Fact(facts.dtype(node.x), tuple(shape))]
+    return [ValueInfo(infos.dtype(node.x), tuple(shape))]
 
 
-@rule(Op("MaxUnpool", Var("x"), Var("places"), more=True))
-def max_unpool(m: Match, b: Builder) -> Yield:
+@rule(Op("MaxUnpool", Var("x"), Var("indices"), more=True))
+def max_unpool(m: Match, b: Builder) -> RuleResult:
     """Places count the elements of the smallest tensor that could have been pooled, as ONNX' reference has it."""
-    x, places, y = b.value(m["x"]), b.value(m["places"]), b.value(m.y)
-    inner = _inner(m.root, b.facts)
+    x, indices, y = b.value(m["x"]), b.value(m["indices"]), b.value(m.y)
+    inner = _inner(m.root, b.infos)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(NUMBERS)}")
     if any(isinstance(i, int) and isinstance(o, int) and i > o for i, o in zip(inner, y.shape, strict=True)):
         return m.reject(f"its output shape {y.shape} is smaller than {inner}, what its window makes")
-    return MaxUnpool(inner=inner, inputs=[x, places], outputs=[y])
+    return MaxUnpool(inner=inner, inputs=[x, indices], outputs=[y])

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.unary import Unary
 from tf2rust.ops.pooling.pooling import Pooling, pooling_window, unfit
 from tf2rust.ops.reduction.reduce import chain, reduced
-from tf2rust.ops.shape.transpose import around_channels_last
+from tf2rust.ops.shape.transpose import wrap_channels_last
 
 
 @infers("GlobalLpPool")
-def _global_lp_pool(node: Node, facts: Facts) -> Sequence[Fact]:
-    x = facts[node.x]
-    return [Fact(x.dtype, reduced(x.shape, range(2, len(x.shape)), True))]
+def _global_lp_pool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x = infos[node.x]
+    return [ValueInfo(x.dtype, reduced(x.shape, range(2, len(x.shape)), True))]
 
 
 def _powers(x: Value, p: float, b: Builder) -> list[Layer]:
@@ -41,7 +41,7 @@ def _power(x: Value, y: Value, exponent: float) -> Binary:
 
 
 @rule(Op("LpPool", Var("x")))
-def lp_pool(m: Match, b: Builder) -> Yield:
+def lp_pool(m: Match, b: Builder) -> RuleResult:
     """The p-th root of the sum of the p-th powers of the sizes."""
     x, y, p = b.value(m["x"]), b.value(m.y), float(m.root.attr("p", 2))
     if reason := unfit(m, x):
@@ -50,14 +50,14 @@ def lp_pool(m: Match, b: Builder) -> Yield:
         return m.reject(f"its input is {x.dtype}, its p {p:g}; LpPool is there for float32 and a positive p")
     powers = _powers(x, p, b)
     total = y if p == 1 else b.temporary(y)
-    first, last = around_channels_last(powers[-1].y, total, b)
-    window = pooling_window(m.root, b.facts)
+    first, last = wrap_channels_last(powers[-1].y, total, b)
+    window = pooling_window(m.root, b.infos)
     layers = [*powers, first, Pooling(function="Sum", window=window, inputs=[first.y], outputs=[last.x]), last]
     return layers if p == 1 else [*layers, _root(total, y, p)]
 
 
 @rule(Op("GlobalLpPool", Var("x")))
-def global_lp_pool(m: Match, b: Builder) -> Yield:
+def global_lp_pool(m: Match, b: Builder) -> RuleResult:
     x, y, p = b.value(m["x"]), b.value(m.y), float(m.root.attr("p", 2))
     if x.dtype != "float32" or p <= 0 or x.rank < 3:
         return m.reject(f"its input is {x.dtype}, its p {p:g}; GlobalLpPool is there for float32 and a positive p")

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tf2rust.ops.conv.window import Window, window, without_flat_axis
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.pad import Pad
-from tf2rust.ops.shape.transpose import around_channels_last
+from tf2rust.ops.shape.transpose import wrap_channels_last
 
 
 @dataclass(eq=False, kw_only=True)
@@ -37,10 +37,10 @@ class Pooling(Layer):
         w = self.window
         return {"pool_size": list(w.size), "strides": list(w.strides), "padding": w.plain_padding()}
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
+    def fuse_producer(self, producer: Layer) -> Layer | None:
         """Zeros around the input are padding that counts."""
         zeros = producer.zeros_around() if isinstance(producer, Pad) else None
         if zeros is None or self.window.is_padded:
@@ -52,9 +52,9 @@ class Pooling(Layer):
         return without_flat_axis(self, self.window)
 
 
-def pooling_window(node: Node, facts: Facts) -> Window:
+def pooling_window(node: Node, infos: ValueInfos) -> Window:
     """The window; ``ceil_mode`` adds what is missing of the last one to the padding at the end."""
-    spatial = facts.shape(node.x)[2:]
+    spatial = infos.shape(node.x)[2:]
     base = window(node, spatial, node.attr("kernel_shape"))
     if not node.attr("ceil_mode", 0):
         return base
@@ -64,21 +64,21 @@ def pooling_window(node: Node, facts: Facts) -> Window:
             padding.append(pair)
             continue
         before, after = pair
-        size, stride, extent = spatial[axis], base.strides[axis], base.extent[axis]
+        size, stride, effective_size = spatial[axis], base.strides[axis], base.effective_size[axis]
         windows = base.output(spatial, ceil=True)[axis]
         # A window that would start in the padding at the end does not count.
         if isinstance(windows, int) and isinstance(size, int):
             windows -= (windows - 1) * stride >= size + before
-            after = max(after, (windows - 1) * stride + extent - size - before)
+            after = max(after, (windows - 1) * stride + effective_size - size - before)
         padding.append((before, after))
     return Window(base.size, base.strides, base.dilations, tuple(padding))
 
 
 @infers("MaxPool", "AveragePool", "LpPool")
-def _pool(node: Node, facts: Facts) -> Sequence[Fact]:
-    x = facts[node.x]
-    shape = (*x.shape[:2], *pooling_window(node, facts).output(x.shape[2:]))
-    return [Fact(x.dtype, shape), Fact("int64", shape)][: len(node.outputs)]
+def _pool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x = infos[node.x]
+    shape = (*x.shape[:2], *pooling_window(node, infos).output(x.shape[2:]))
+    return [ValueInfo(x.dtype, shape), ValueInfo("int64", shape)][: len(node.outputs)]
 
 
 def unfit(m: Match, x: Value) -> str | None:
@@ -86,12 +86,12 @@ def unfit(m: Match, x: Value) -> str | None:
     if x.rank not in (3, 4, 5):
         return f"it pools over {x.rank - 2} axes; 1 to 3 are supported"
     if m.root.attr("ceil_mode", 0) and any(not isinstance(d, int) for d in x.shape[2:]):
-        return "ceil_mode over a free dimension; bind it with --dim"
+        return "ceil_mode over a symbolic dimension; bind it with --dim"
     return None
 
 
 @rule(Op("MaxPool|AveragePool", Var("x"), name="pool"))
-def pooling(m: Match, b: Builder) -> Yield:
+def pooling(m: Match, b: Builder) -> RuleResult:
     """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
     x, y = b.value(m["x"]), b.value(m.y)
     if reason := unfit(m, x):
@@ -101,10 +101,10 @@ def pooling(m: Match, b: Builder) -> Yield:
     if x.dtype != "float32":
         return m.reject(f"its input is {x.dtype}; pooling is there for float32")
     m.root.has("storage_order")
-    first, last = around_channels_last(x, y, b)
+    first, last = wrap_channels_last(x, y, b)
     layer = Pooling(
         function="Max" if m.root.op == "MaxPool" else "Average",
-        window=pooling_window(m.root, b.facts),
+        window=pooling_window(m.root, b.infos),
         count_include_pad=bool(m.root.attr("count_include_pad", 0)),
         inputs=[first.y],
         outputs=[last.x],

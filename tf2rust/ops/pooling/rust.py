@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.conv.rust import placed, window_fields
+from tf2rust.ops.conv.rust import window_fields, with_sizes
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
-from tf2rust.ops.pooling.indices import MaxPoolPlaces, MaxUnpool
+from tf2rust.ops.pooling.indices import MaxPoolWithIndices, MaxUnpool
 from tf2rust.ops.pooling.pooling import Pooling
 from tf2rust.rust.tree import Expr, Item, struct
 
@@ -31,20 +31,20 @@ def _(layer: Pooling, weights: Weights) -> LayerField:
 
 @layer_call.register
 def _(layer: Pooling, site: Site) -> Expr:
-    called = placed(_type(layer), layer.window, layer.x.shape[1:-1], site)
+    called = with_sizes(_type(layer), layer.window, layer.x.shape[1:-1], site)
     return called.method("run", CX, *site.inputs, *site.outputs)
 
 
 @layer_field.register
-def _(layer: MaxPoolPlaces, weights: Weights) -> LayerField:
+def _(layer: MaxPoolWithIndices, weights: Weights) -> LayerField:
     del weights
     window = window_fields(layer.window, "size", 3)
     return LayerField(_MAX, struct(_MAX, **window, column_major=layer.column_major))
 
 
 @layer_call.register
-def _(layer: MaxPoolPlaces, site: Site) -> Expr:
-    called = placed(_MAX, layer.window, layer.x.shape[2:], site, 3)
+def _(layer: MaxPoolWithIndices, site: Site) -> Expr:
+    called = with_sizes(_MAX, layer.window, layer.x.shape[2:], site, 3)
     return called.method("run_with_indices" if len(site.outputs) > 1 else "run", CX, *site.inputs, *site.outputs)
 
 

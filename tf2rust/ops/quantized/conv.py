@@ -6,32 +6,32 @@ from collections.abc import Sequence
 
 from tf2rust.ops.conv.dynamic import dynamic_conv, with_bias
 from tf2rust.ops.conv.window import kernel_size, window
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.quantized.matmul import requantized, zero_point
 from tf2rust.ops.quantized.quantize_linear import SMALL
 from tf2rust.ops.shape.reshape import Reshape
 
 
-def _shape(node: Node, facts: Facts, kernel: int) -> Dims:
-    x, weights = facts.shape(node.x), facts.shape(node.operand(kernel))
+def _shape(node: Node, infos: ValueInfos, kernel: int) -> Dims:
+    x, weights = infos.shape(node.x), infos.shape(node.operand(kernel))
     return (x[0], weights[0], *window(node, x[2:], kernel_size(weights)).output(x[2:]))
 
 
 @infers("ConvInteger")
-def _conv_integer(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact("int32", _shape(node, facts, 1))]
+def _conv_integer(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [ValueInfo("int32", _shape(node, infos, 1))]
 
 
 @infers("QLinearConv")
-def _qlinear_conv(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [Fact(facts.dtype(node.operand(7)), _shape(node, facts, 3))]
+def _qlinear_conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [ValueInfo(infos.dtype(node.operand(7)), _shape(node, infos, 3))]
 
 
 @rule(Op("ConvInteger", Var("x"), Var("kernel"), more=True))
-def conv_integer(m: Match, b: Builder) -> Yield:
+def conv_integer(m: Match, b: Builder) -> RuleResult:
     """Σ (x − zero of x) · (kernel − zero of kernel) in int32."""
     inputs = [b.value(m["x"]), b.value(m["kernel"])]
     if bad := next((v for v in inputs if v.dtype not in SMALL), None):
@@ -49,7 +49,7 @@ _NAMES = ("x", "xs", "xz", "w", "ws", "wz", "ys", "yz")
 
 
 @rule(Op("QLinearConv", *(Var(name) for name in _NAMES), more=True))
-def qlinear_conv(m: Match, b: Builder) -> Yield:
+def qlinear_conv(m: Match, b: Builder) -> RuleResult:
     """The convolution in integers, its scale in floats, and that quantised again."""
     x, x_scale, x_zero, kernel, scales, zeros, scale, zero = (b.value(m[name]) for name in _NAMES)
     y, given = b.value(m.y), m.root.input(8)

@@ -8,39 +8,39 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, broadcast, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.linear.dense import matmul_shape
 from tf2rust.ops.linear.matmul import MatMul
-from tf2rust.ops.quantized.quantize_linear import SMALL, Quantize
+from tf2rust.ops.quantized.quantize_linear import SMALL, QuantizeLinear
 from tf2rust.ops.shape.reshape import Reshape
 
 
 @dataclass(eq=False, kw_only=True)
-class IntegerMatMul(MatMul):
+class MatMulInteger(MatMul):
     """Σ (a − zero of a) · (b − zero of b) in int32; inputs are a, b and the two zero points."""
 
-    kind = "IntegerMatMul"
+    kind = "MatMulInteger"
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
+    def fuse_producer(self, producer: Layer) -> Layer | None:
         return None
 
 
 @infers("MatMulInteger")
-def _matmul_integer(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = (facts.shape(v) for v in node.operands(2))
-    return [Fact("int32", matmul_shape(a, b))]
+def _matmul_integer(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    a, b = (infos.shape(v) for v in node.operands(2))
+    return [ValueInfo("int32", matmul_shape(a, b))]
 
 
 @infers("QLinearMatMul")
-def _qlinear_matmul(node: Node, facts: Facts) -> Sequence[Fact]:
-    a, b = facts.shape(node.x), facts.shape(node.operand(3))
-    return [Fact(facts.dtype(node.operand(7)), matmul_shape(a, b))]
+def _qlinear_matmul(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    a, b = infos.shape(node.x), infos.shape(node.operand(3))
+    return [ValueInfo(infos.dtype(node.operand(7)), matmul_shape(a, b))]
 
 
 def zero_point(b: Builder, given: ir.Value | None, like: Value) -> tuple[list[Layer], Value]:
@@ -52,7 +52,7 @@ def zero_point(b: Builder, given: ir.Value | None, like: Value) -> tuple[list[La
 
 
 @rule(Op("MatMulInteger", Var("a"), Var("b"), more=True))
-def matmul_integer(m: Match, b: Builder) -> Yield:
+def matmul_integer(m: Match, b: Builder) -> RuleResult:
     left, right = b.value(m["a"]), b.value(m["b"])
     if left.dtype not in SMALL or right.dtype not in SMALL:
         return m.reject(f"it multiplies {left.dtype} with {right.dtype}; integers of 8 bits are there")
@@ -61,7 +61,7 @@ def matmul_integer(m: Match, b: Builder) -> Yield:
         made, zero = zero_point(b, m.root.input(i), value)
         layers += made
         inputs.append(zero)
-    return [*layers, IntegerMatMul(inputs=inputs, outputs=[b.value(m.y)])]
+    return [*layers, MatMulInteger(inputs=inputs, outputs=[b.value(m.y)])]
 
 
 def requantized(
@@ -83,12 +83,12 @@ def requantized(
         Binary(function="Div", inputs=[product, own], outputs=[quotient]),
         Cast(inputs=[total], outputs=[wide]),
         Binary(function="Mul", inputs=[wide, quotient], outputs=[real]),
-        Quantize(axis=0, block=0, inputs=[real, one.y, zero], outputs=[y]),
+        QuantizeLinear(axis=0, block=0, inputs=[real, one.y, zero], outputs=[y]),
     ]
 
 
 @rule(Op("QLinearMatMul", *(Var(name) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz"))))
-def qlinear_matmul(m: Match, b: Builder) -> Yield:
+def qlinear_matmul(m: Match, b: Builder) -> RuleResult:
     """The product in integers, its scale in floats, and that quantised again."""
     left, left_scale, left_zero, right, right_scale, right_zero, scale, zero = (
         b.value(m[name]) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz")
@@ -99,7 +99,7 @@ def qlinear_matmul(m: Match, b: Builder) -> Yield:
     ):
         return m.reject("it is not of integers of 8 bits with scales of float32")
     total = b.temporary(y, dtype="int32")
-    layers: list[Layer] = [IntegerMatMul(inputs=[left, right, left_zero, right_zero], outputs=[total])]
+    layers: list[Layer] = [MatMulInteger(inputs=[left, right, left_zero, right_zero], outputs=[total])]
     if left_scale.rank == 1 and left_scale.shape != (1,):  # one for each row
         column = b.temporary(left_scale, (*left_scale.shape, 1))
         layers.append(Reshape(inputs=[left_scale], outputs=[column]))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 SMALL = ("int8", "uint8")
 _INTEGERS = (*SMALL, "int16", "uint16", "int32")
@@ -28,35 +28,35 @@ class Quantization(Layer):
 
 
 @dataclass(eq=False, kw_only=True)
-class Quantize(Quantization):
+class QuantizeLinear(Quantization):
     """round(x / scale) + zero, saturated."""
 
-    kind = "Quantize"
+    kind = "QuantizeLinear"
 
 
 @dataclass(eq=False, kw_only=True)
-class Dequantize(Quantization):
+class DequantizeLinear(Quantization):
     """scale · (x − zero)."""
 
-    kind = "Dequantize"
+    kind = "DequantizeLinear"
 
 
 @infers("QuantizeLinear")
-def _quantize(node: Node, facts: Facts) -> Sequence[Fact]:
+def _quantize_linear(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     given, dtype = node.input(2), node.attr("output_dtype", 0)
-    found = facts.dtype(given) if given is not None else ir.DataType(dtype).numpy().name if dtype else "uint8"
-    return [Fact(found, facts.shape(node.x))]
+    found = infos.dtype(given) if given is not None else ir.DataType(dtype).numpy().name if dtype else "uint8"
+    return [ValueInfo(found, infos.shape(node.x))]
 
 
 @infers("DequantizeLinear")
-def _dequantize(node: Node, facts: Facts) -> Sequence[Fact]:
+def _dequantize_linear(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     dtype = node.attr("output_dtype", 0)
-    found = ir.DataType(dtype).numpy().name if dtype else facts.dtype(node.operand(1))
-    return [Fact(found, facts.shape(node.x))]
+    found = ir.DataType(dtype).numpy().name if dtype else infos.dtype(node.operand(1))
+    return [ValueInfo(found, infos.shape(node.x))]
 
 
 @rule(Op("QuantizeLinear|DequantizeLinear", Var("x"), Var("scale"), more=True, name="quantization"))
-def quantize(m: Match, b: Builder) -> Yield:
+def quantize_linear(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(v) for v in m.root.inputs if v is not None]
     y, forward = b.value(m.y), m.root.op == "QuantizeLinear"
     floats, integers = ([inputs[0], inputs[1]], [y]) if forward else ([inputs[1], y], [inputs[0]])
@@ -70,5 +70,5 @@ def quantize(m: Match, b: Builder) -> Yield:
     rank, axis = inputs[0].rank, m.root.attr("axis", 1)
     # Where there is one scale, the axis means nothing.
     axis = 0 if inputs[1].rank == 0 or inputs[1].shape == (1,) else normal_axis(axis, rank)
-    layer = Quantize if forward else Dequantize
+    layer = QuantizeLinear if forward else DequantizeLinear
     return layer(axis=axis, block=m.root.attr("block_size", 0), inputs=inputs, outputs=[y])

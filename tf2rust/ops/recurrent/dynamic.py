@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tf2rust.ops.core.activation import Activation
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.recurrent.operators import DEFAULTS, DIRECTIONS, activations
 from tf2rust.ops.shape.transpose import Transpose, permute
 
@@ -43,7 +43,7 @@ class DynamicRecurrence(Layer):
 
 
 @rule(Op("LSTM|GRU|RNN", Var("x"), Var("kernel"), Var("recurrent"), more=True, name="recurrent"))
-def recurrent_with_dynamic_weights(m: Match, b: Builder) -> Yield:
+def recurrent_with_dynamic_weights(m: Match, b: Builder) -> RuleResult:
     """Time-major, as ONNX has it; transposes are around it where ``layout`` is 1."""
     node = m.root
     inputs = [b.value(m[name]) for name in ("x", "kernel", "recurrent")]

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tf2rust.ops.core.activation import Activation
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.indexing.slice import Slice
 
@@ -49,7 +49,7 @@ class Recurrent(Layer):
             "direction": self.direction,
         }
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """Only the result of the step that comes last is wanted; or the results in the other order."""
         if not isinstance(consumer, Slice) or not self.return_sequences:
             return None
@@ -63,7 +63,7 @@ class Recurrent(Layer):
     def _one_order(self) -> str:
         return "forward" if self.direction == "forward" else "reverse"
 
-    def absorb_input(self, producer: Layer) -> Layer | None:
+    def fuse_producer(self, producer: Layer) -> Layer | None:
         """The input in the other order."""
         if not isinstance(producer, Slice) or not producer.reverses(1) or self.masked or producer.y is not self.x:
             return None
@@ -72,14 +72,14 @@ class Recurrent(Layer):
         direction = "go_backwards" if self.return_sequences else "reverse"
         return replace(self, direction=direction, inputs=[producer.x, *self.inputs[1:]])
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
-    def kernel_rows(self) -> int | Expr:
+    def gemm_rows(self) -> Dim:
         """Those of one step: each waits for the one before."""
         return self.x.shape[0]
 
-    def scratch_size(self) -> int | Expr:
+    def scratch_size(self) -> Dim:
         """The sums of all gates at all steps, and two states."""
         batch, steps = self.x.shape[:2]
         return batch * (steps * 4 + 2) * self.units

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from tf2rust.ops.control.loop_body import Loop, made_by, operands, source
+from tf2rust.ops.control.loop_body import LoopAnalysis, made_by, operands, source
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.reverse_sequence import are_all
 from tf2rust.ops.recurrent.loop_cells import Cell, Cells
 from tf2rust.ops.shape.reshape import Reshape
@@ -28,7 +28,7 @@ class _Found:
     """Whether the result of a step passed over is zeros; else it is that of the step before."""
 
 
-def _unmasked(loop: Loop, i: int) -> tuple[ir.Value, ir.Value | None, bool]:
+def _unmasked(loop: LoopAnalysis, i: int) -> tuple[ir.Value, ir.Value | None, bool]:
     """What the body would make of a carried value, the condition without which it does not, and whether it is zeros
     then, not the old one.
 
@@ -38,7 +38,7 @@ def _unmasked(loop: Loop, i: int) -> tuple[ir.Value, ir.Value | None, bool]:
         for when, new in operands(chosen, "Mul"):
             for otherwise, old in operands(kept, "Mul"):
                 cast, other = made_by(when, "Cast"), made_by(otherwise, "Cast")
-                zeros = old in loop.kept and loop.facts[loop.initial[loop.carried.index(old)]].fill == 0
+                zeros = old in loop.kept and loop.infos[loop.initial[loop.carried.index(old)]].fill == 0
                 if cast is None or other is None or not (zeros or old is loop.carried[i]):
                     continue
                 condition, denied = cast.inputs[0], other.inputs[0]
@@ -50,7 +50,7 @@ def _unmasked(loop: Loop, i: int) -> tuple[ir.Value, ir.Value | None, bool]:
     return loop.after[i], None, False
 
 
-def _find(loop: Loop, m: Match, b: Builder) -> _Found | Mismatch:
+def _find(loop: LoopAnalysis, m: Match, b: Builder) -> _Found | Mismatch:
     states = [i for i, v in enumerate(loop.carried) if v not in loop.kept and v not in loop.counters]
     new, masks, zeros = list(loop.after), set(), set()
     for i in states:
@@ -78,33 +78,33 @@ def _find(loop: Loop, m: Match, b: Builder) -> _Found | Mismatch:
             return m.reject("its cells do not feed one another in a row")
         ordered += following
     rest = [i for i in states if i not in taken]
-    if any(new[i] is not ordered[-1].made or loop.facts[loop.initial[i]].fill != 0 for i in rest):
+    if any(new[i] is not ordered[-1].made or loop.infos[loop.initial[i]].fill != 0 for i in rest):
         return m.reject("it carries a value from step to step that is no state of a recurrent cell")
     if not rest or mask is None:
         if zeros:
             return m.reject("its states become zeros where it is masked")
         rest = [ordered[-1].states[0], *rest]
-        if mask is not None and loop.facts[loop.initial[rest[0]]].fill != 0:
+        if mask is not None and loop.infos[loop.initial[rest[0]]].fill != 0:
             return m.reject("it is masked and starts from a state, which it gives as a result")
     if any((i in zeros) != bool(zeros) for i in rest) or zeros & taken:
         return m.reject("some of its values become zeros where it is masked and some do not")
     return _Found(ordered, mask, rest, bool(zeros))
 
 
-def _backwards(value: ir.Value, loop: Loop) -> ir.Value | None:
+def _backwards(value: ir.Value, loop: LoopAnalysis) -> ir.Value | None:
     """The sequence [t, …] of which this is the reverse, else None."""
     node = made_by(value, "ReverseSequence")
     if node is None or node.attr("time_axis", 0) != 0 or None in node.inputs:
         return None
     data, lengths = node.inputs
-    return data if lengths is not None and are_all(lengths, loop.steps, loop.facts) else None
+    return data if lengths is not None and are_all(lengths, loop.steps, loop.infos) else None
 
 
 @rule(Op("Loop", more=True, name="loop"))
-def recurrent_loop(m: Match, b: Builder) -> Yield:
+def recurrent_loop(m: Match, b: Builder) -> RuleResult:
     """Time-major in and out; the transposes around it are for the layout pass to remove."""
     m.root.has("body")
-    loop = Loop(m.root, b.facts)
+    loop = LoopAnalysis(m.root, b.infos)
     if not loop.runs_every_step():
         return m.reject("its condition may end it early; loops of a known number of steps are supported")
     found = _find(loop, m, b)
@@ -149,13 +149,13 @@ def _mask(value: Value, layers: list[Layer], b: Builder) -> Value:
 def _chain(
     m: Match,
     b: Builder,
-    loop: Loop,
+    loop: LoopAnalysis,
     found: _Found,
     layers: list[Layer],
     x: Value,
     mask: Value | None,
     direction: str,
-) -> Yield:
+) -> RuleResult:
     """The layers, one for each cell; the last one's results, and whichever states are wanted."""
     outputs = loop.node.outputs
     used = {i for i, v in enumerate(outputs) if v.is_graph_output() or v.uses()}
@@ -170,10 +170,10 @@ def _chain(
     for cell in found.cells:
         final = cell is found.cells[-1]
         sequences = not final or bool(scans)
-        units = b.facts.shape(loop.carried[cell.states[0]])[-1]
+        units = b.infos.shape(loop.carried[cell.states[0]])[-1]
         y = b.temporary(x, (batch, steps, units) if sequences else (batch, units))
         initial = [loop.initial[i] for i in cell.states]
-        given = [v for v in initial if b.facts[v].fill != 0]
+        given = [v for v in initial if b.infos[v].fill != 0]
         last = [outputs[i] for i in cell.states if i in used]
         layers.append(
             cell.cls(

@@ -14,9 +14,9 @@ import numpy as np
 import onnx_ir as ir
 
 from tf2rust.ops.activation.activation import ActivationLayer
-from tf2rust.ops.control.loop_body import Loop, made_by, operands, source
+from tf2rust.ops.control.loop_body import LoopAnalysis, made_by, operands, source
 from tf2rust.ops.core.activation import LINEAR, Activation
-from tf2rust.ops.core.facts import Facts, Node
+from tf2rust.ops.core.inference import Node, ValueInfos
 from tf2rust.ops.core.registry import Applied, Builder, rules_by_op
 from tf2rust.ops.indexing.slice import parts, ranges
 from tf2rust.ops.recurrent.layers import Gru, Lstm, Recurrent, SimpleRnn
@@ -47,11 +47,11 @@ class Sum:
         return total
 
 
-def sum_of(value: ir.Value, facts: Facts) -> Sum:
+def sum_of(value: ir.Value, infos: ValueInfos) -> Sum:
     """The value as a sum of products."""
     value = source(value)
-    width = facts.shape(value)[-1] if facts.shape(value) else 1
-    constant = facts.const(value)
+    width = infos.shape(value)[-1] if infos.shape(value) else 1
+    constant = infos.const(value)
     if constant is not None and isinstance(width, int):
         row = _as_row(constant, width)
         return Sum(rest=[value]) if row is None else Sum(bias=row)
@@ -60,22 +60,22 @@ def sum_of(value: ir.Value, facts: Facts) -> Sum:
         return Sum(rest=[value])
     view, inputs = Node(node), [source(v) for v in node.inputs if v is not None]
     if node.op_type == "Add" and isinstance(width, int):
-        return _of_width(sum_of(inputs[0], facts), width).plus(_of_width(sum_of(inputs[1], facts), width))
-    if node.op_type == "MatMul" and (kernel := facts.const(inputs[1])) is not None and kernel.ndim == 2:
+        return _of_width(sum_of(inputs[0], infos), width).plus(_of_width(sum_of(inputs[1], infos), width))
+    if node.op_type == "MatMul" and (kernel := infos.const(inputs[1])) is not None and kernel.ndim == 2:
         return Sum([(inputs[0], kernel)])
-    if node.op_type == "Gemm" and isinstance(width, int) and (product := _gemm(view, inputs, facts)) is not None:
-        return product if len(inputs) == 2 else product.plus(_of_width(sum_of(inputs[2], facts), width))
-    if node.op_type == "Squeeze" and facts.shape(inputs[0])[-1:] == facts.shape(value):
-        return sum_of(inputs[0], facts)  # the batch of one, which an addition brings back
-    if node.op_type in ("Split", "Slice") and (found := _columns(view, value, facts)) is not None:
-        inner = sum_of(inputs[0], facts)
+    if node.op_type == "Gemm" and isinstance(width, int) and (product := _gemm(view, inputs, infos)) is not None:
+        return product if len(inputs) == 2 else product.plus(_of_width(sum_of(inputs[2], infos), width))
+    if node.op_type == "Squeeze" and infos.shape(inputs[0])[-1:] == infos.shape(value):
+        return sum_of(inputs[0], infos)  # the batch of one, which an addition brings back
+    if node.op_type in ("Split", "Slice") and (found := _columns(view, value, infos)) is not None:
+        inner = sum_of(inputs[0], infos)
         return Sum(rest=[value]) if inner.rest else inner.part(*found)
     return Sum(rest=[value])
 
 
-def _gemm(node: Node, inputs: list[ir.Value], facts: Facts) -> Sum | None:
+def _gemm(node: Node, inputs: list[ir.Value], infos: ValueInfos) -> Sum | None:
     """The product of a Gemm with a constant kernel that scales nothing; its third input is not part of it."""
-    kernel = facts.const(inputs[1])
+    kernel = infos.const(inputs[1])
     plain = node.attr("alpha", 1.0) == 1 and node.attr("beta", 1.0) == 1 and not node.attr("transA", 0)
     if kernel is None or not plain:
         return None
@@ -88,17 +88,17 @@ def _of_width(part: Sum, width: int) -> Sum:
     return part
 
 
-def _columns(node: Node, output: ir.Value, facts: Facts) -> tuple[int, int] | None:
+def _columns(node: Node, output: ir.Value, infos: ValueInfos) -> tuple[int, int] | None:
     """The range of the last axis that an output of a Split or a Slice is; None if it is no such part."""
-    data = facts.shape(node.x)
+    data = infos.shape(node.x)
     last = len(data) - 1
     if node.op == "Split":
         if node.attr("axis", 0) not in (-1, last):
             return None
-        sizes = parts(node, facts, last)
+        sizes = parts(node, infos, last)
         start = sum(int(str(d)) for d in sizes[: output.index()])
         return start, start + int(str(sizes[output.index() or 0]))
-    starts, steps, shape = ranges(node, facts)
+    starts, steps, shape = ranges(node, infos)
     whole = all(s == 1 for s in steps) and shape[:-1] == data[:-1]
     first, size = starts[-1], shape[-1]
     return (first, first + size) if whole and isinstance(first, int) and isinstance(size, int) else None
@@ -125,8 +125,8 @@ class Cell:
 class Cells:
     """Finds the cells of a loop's body."""
 
-    def __init__(self, loop: Loop, new: list[ir.Value], builder: Builder) -> None:
-        self.loop, self.new, self.builder, self.facts = loop, new, builder, loop.facts
+    def __init__(self, loop: LoopAnalysis, new: list[ir.Value], builder: Builder) -> None:
+        self.loop, self.new, self.builder, self.infos = loop, new, builder, loop.infos
 
     def at(self, i: int) -> Cell | None:
         """The cell whose hidden state is the i'th carried value."""
@@ -154,7 +154,7 @@ class Cells:
 
     def _gate(self, value: ir.Value) -> tuple[Activation, Sum] | None:
         activation, inner = self._activation(value)
-        total = sum_of(inner, self.facts)
+        total = sum_of(inner, self.infos)
         return None if total.rest or not total.products else (activation, total)
 
     def _simple(self, i: int) -> Iterator[Cell]:
@@ -194,7 +194,7 @@ class Cells:
                     if old is not state or minus is None or None in minus.inputs:
                         continue
                     one, other = minus.operands()
-                    if source(other) is not update or self.facts[one].fill != 1:
+                    if source(other) is not update or self.infos[one].fill != 1:
                         continue
                     cell = self._gru_of(i, update, candidate)
                     if cell is not None:
@@ -203,7 +203,7 @@ class Cells:
     def _gru_of(self, i: int, update: ir.Value, candidate: ir.Value) -> Cell | None:
         state = self.loop.carried[i]
         activation, inner = self._activation(candidate)
-        total, z = sum_of(inner, self.facts), self._gate(update)
+        total, z = sum_of(inner, self.infos), self._gate(update)
         if z is None:
             return None
         # Where the reset comes after the product it is no product with a constant; else it is multiplied by one.
@@ -216,7 +216,7 @@ class Cells:
                     continue
                 bias = None
                 if after:
-                    inside = sum_of(value, self.facts)
+                    inside = sum_of(value, self.infos)
                     if inside.rest or any(v is not state for v, _ in inside.products):
                         continue
                     bias = inside.bias
@@ -243,13 +243,13 @@ class Cells:
         """The cell with these gates, if every one of them reads the state and one and the same other value."""
         state = self.loop.carried[i]
         others = {v for gate in gates for v, _ in gate.products if v is not state}
-        units = self.facts.shape(state)[-1]
+        units = self.infos.shape(state)[-1]
         if len(others) != 1 or not isinstance(units, int):
             return None
         (x,) = others
-        if len(self.facts.shape(x)) != 2 or len(self.facts.shape(state)) != 2:
+        if len(self.infos.shape(x)) != 2 or len(self.infos.shape(state)) != 2:
             return None  # one sample without a batch, which the layers do not know
-        width = self.facts.shape(x)[-1]
+        width = self.infos.shape(x)[-1]
         if not isinstance(width, int) or any(k.shape[1] != units for g in gates for _, k in g.products):
             return None
         own, recurrent = np.zeros((width, units), np.float32), np.zeros((units, units), np.float32)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from tf2rust.ops.core.activation import Activation
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.slice import Slice, ranges
 from tf2rust.ops.recurrent.layers import Gru, Lstm, Recurrent, SimpleRnn
 from tf2rust.ops.shape.concat import Concatenate
@@ -25,16 +25,16 @@ DIRECTIONS = {"forward": ("forward",), "reverse": ("reverse",), "bidirectional":
 
 
 @infers("LSTM", "GRU", "RNN")
-def _recurrent(node: Node, facts: Facts) -> Sequence[Fact]:
-    x, recurrent = facts[node.x], facts.shape(node.operand(2))
+def _recurrent(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    x, recurrent = infos[node.x], infos.shape(node.operand(2))
     directions, units = recurrent[0], recurrent[2]
     if node.attr("layout", 0):
         batch, steps = x.shape[:2]
-        state = Fact(x.dtype, (batch, directions, units))
-        return [Fact(x.dtype, (batch, steps, directions, units)), state, state][: len(node.outputs)]
+        state = ValueInfo(x.dtype, (batch, directions, units))
+        return [ValueInfo(x.dtype, (batch, steps, directions, units)), state, state][: len(node.outputs)]
     steps, batch = x.shape[:2]
-    state = Fact(x.dtype, (directions, batch, units))
-    return [Fact(x.dtype, (steps, directions, batch, units)), state, state][: len(node.outputs)]
+    state = ValueInfo(x.dtype, (directions, batch, units))
+    return [ValueInfo(x.dtype, (steps, directions, batch, units)), state, state][: len(node.outputs)]
 
 
 # The activations that take a parameter or two, with their defaults.
@@ -91,7 +91,7 @@ class _Cell:
 
 def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] | Mismatch:
     """What makes x batch-major, and the directions of a node."""
-    facts, op = b.facts, node.op
+    infos, op = b.infos, node.op
     directions = DIRECTIONS[node.attr("direction", "forward")]
     if node.attr("input_forget", 0) or node.has("clip"):
         return m.reject("it has one of the options input_forget and clip, which are not supported", node)
@@ -103,7 +103,7 @@ def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] 
         return m.reject("its kernels do not fit hidden_size, or are not float32", node)
     both = np.zeros((len(directions), 2 * gates * units), np.float32)
     if (given := node.input(3)) is not None:
-        if (constant := facts.const(given)) is None:
+        if (constant := infos.const(given)) is None:
             return m.reject("its bias is not a constant", node)
         both = constant
     default = DEFAULTS[op]
@@ -150,7 +150,7 @@ def _initial(node: Node, b: Builder, direction: int, shape: Dims) -> tuple[list[
     flags = []
     for index in (5, 6):
         given = node.input(index)
-        flags.append(given is not None and b.facts[given].fill != 0)
+        flags.append(given is not None and b.infos[given].fill != 0)
         if given is None or not flags[-1]:
             continue
         state = b.value(given)
@@ -169,7 +169,7 @@ _NODE = ("LSTM|GRU|RNN", Var("x"), Const("kernel"), Const("recurrent"))
 
 
 @rule(Op(*_NODE, more=True, name="recurrent"))
-def recurrent(m: Match, b: Builder) -> Yield:
+def recurrent(m: Match, b: Builder) -> RuleResult:
     """Time-major in and out, but for layout 1; the transposes around it are for the layout pass to remove."""
     node = m.root
     found = _cells(m, b, node)
@@ -223,7 +223,7 @@ def _joined(parts: Sequence[Value], whole: Value, axis: int, b: Builder) -> list
 
 
 @rule(Op("Slice", Op(*_NODE, more=True, name="recurrent", shared=True), more=True, name="slice"))
-def one_direction(m: Match, b: Builder) -> Yield:
+def one_direction(m: Match, b: Builder) -> RuleResult:
     """The sequence of one direction of two."""
     node, y = m.node("recurrent"), b.value(m.y)
     found = _cells(m, b, node)
@@ -232,8 +232,8 @@ def one_direction(m: Match, b: Builder) -> Yield:
     front, cells = found
     for attribute in ("starts", "ends", "axes"):
         m.root.has(attribute)
-    starts, steps, shape = ranges(m.root, b.facts)
-    whole = b.facts.shape(node.y)
+    starts, steps, shape = ranges(m.root, b.infos)
+    whole = b.infos.shape(node.y)
     axis = 2 if node.attr("layout", 0) else 1
     others = all(shape[i] == d for i, d in enumerate(whole) if i != axis)
     if len(cells) != 2 or shape[axis] != 1 or not others or any(s != 1 for s in steps):

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.reduction.along_axis import AlongAxis
 from tf2rust.ops.reduction.reduce import reduced
 
 
 @dataclass(eq=False, kw_only=True)
-class ArgExtreme(AlongAxis):
+class ArgReduce(AlongAxis):
     """Where the ``greatest`` element along ``axis`` is, or the least; the ``last`` of equal ones, or the first."""
 
     greatest: bool
@@ -26,18 +26,18 @@ class ArgExtreme(AlongAxis):
 
 
 @infers("ArgMax", "ArgMin")
-def _arg_extreme(node: Node, facts: Facts) -> Sequence[Fact]:
-    shape = facts.shape(node.x)
+def _arg_reduce(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    shape = infos.shape(node.x)
     axis = normal_axis(node.attr("axis", 0), len(shape))
-    return [Fact("int64", reduced(shape, [axis], bool(node.attr("keepdims", 1))))]
+    return [ValueInfo("int64", reduced(shape, [axis], bool(node.attr("keepdims", 1))))]
 
 
-@rule(Op("ArgMax|ArgMin", Var("x"), name="extreme"))
-def arg_extreme(m: Match, b: Builder) -> Yield:
+@rule(Op("ArgMax|ArgMin", Var("x"), name="arg_reduce"))
+def arg_reduce(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
     m.root.has("keepdims")
     greatest, last = m.root.op == "ArgMax", bool(m.root.attr("select_last_index", 0))
-    return ArgExtreme(axis=axis, greatest=greatest, last=last, inputs=[x], outputs=[y])
+    return ArgReduce(axis=axis, greatest=greatest, last=last, inputs=[x], outputs=[y])

@@ -6,23 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import infers, normal_axis, same_shape
+from tf2rust.ops.core.inference import infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.reduction.along_axis import AlongAxis
 
 
 @dataclass(eq=False, kw_only=True)
-class Cumulate(AlongAxis):
+class Cumulative(AlongAxis):
     """Sums, or products, of all elements up to each along ``axis``, or along the axis that is a second input."""
 
-    kind = "Cumulate"
     product: bool
     exclusive: bool
     reverse: bool
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    @property
+    def kind(self) -> str:
+        return "CumProd" if self.product else "CumSum"
+
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         return None if perm is None or len(perms) > 1 else (replace(self, axis=perm[self.axis]), perm)
 
@@ -30,15 +33,15 @@ class Cumulate(AlongAxis):
 infers("Hardmax", "CumSum", "CumProd")(same_shape)
 
 
-@rule(Op("CumSum|CumProd", Var("x"), Var("axis"), name="cumulate"))
-def cumulate(m: Match, b: Builder) -> Yield:
+@rule(Op("CumSum|CumProd", Var("x"), Var("axis"), name="cumulative"))
+def cumulative(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")
-    axis = b.facts.const(m["axis"])
+    axis = b.infos.const(m["axis"])
     if not x.rank:
         return m.reject("its input is a single number, which has no axis")
-    return Cumulate(
+    return Cumulative(
         axis=0 if axis is None else normal_axis(int(axis.reshape(())), x.rank),
         product=m.root.op == "CumProd",
         exclusive=bool(m.root.attr("exclusive", 0)),

@@ -23,8 +23,8 @@ def is_along(m: Match, b: Builder, inner: str, shape: Dims, axis: int) -> bool:
     if last != inner:
         m.node(last).has("allowzero")
     kept = (*shape[:axis], 1, *shape[axis + 1 :])
-    if b.facts.shape(m.node(last).y) != kept:
+    if b.infos.shape(m.node(last).y) != kept:
         return False
     whole = f"{inner}_spread"
     # JAX also writes an Expand that changes nothing.
-    return not m.has(whole) or b.facts.shape(m.node(whole).y) in (kept, shape)
+    return not m.has(whole) or b.infos.shape(m.node(whole).y) in (kept, shape)

@@ -11,10 +11,10 @@ from tf2rust.ops.activation.activation import ActivationLayer
 from tf2rust.ops.core.activation import Activation
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers, normal_axis
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.unary import Unary
 from tf2rust.ops.shape.reshape import Reshape
@@ -41,7 +41,7 @@ class Reduce(Layer):
     def params(self) -> dict[str, object]:
         return {"function": self.function.lower(), "axes": list(self.axes), "keepdims": self.keepdims}
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         if perm is None:
             return None
@@ -54,10 +54,10 @@ class Reduce(Layer):
         rest = [a for a in perm if a not in axes]
         return moved, tuple(sorted(rest).index(a) for a in rest)
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row) and self.axes[0] > 0
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched) and self.axes[0] > 0
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """The same over the axis in front of these as well."""
         if not isinstance(consumer, Reduce) or (consumer.function, consumer.keepdims) != (self.function, self.keepdims):
             return None
@@ -66,11 +66,11 @@ class Reduce(Layer):
         return replace(self, axes=consumer.axes + self.axes)
 
 
-def _axes(node: Node, facts: Facts) -> list[int]:
-    rank = len(facts.shape(node.x))
+def _axes(node: Node, infos: ValueInfos) -> list[int]:
+    rank = len(infos.shape(node.x))
     if node.op.startswith("Global"):
         return list(range(2, rank))
-    axes = facts.ints(node, "axes", 1)
+    axes = infos.ints(node, "axes", 1)
     if not axes:
         return [] if node.attr("noop_with_empty_axes", 0) else list(range(rank))
     node.has("noop_with_empty_axes")
@@ -85,17 +85,17 @@ def reduced(shape: Dims, axes: Sequence[int], keepdims: bool) -> Dims:
 
 
 @infers(*_FUNCTIONS, *_NORMS, "ReduceLogSumExp", "GlobalAveragePool", "GlobalMaxPool")
-def _reduce(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
+def _reduce(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
     keepdims = node.op.startswith("Global") or bool(node.attr("keepdims", 1))
-    shape = reduced(data.shape, _axes(node, facts), keepdims)
+    shape = reduced(data.shape, _axes(node, infos), keepdims)
     if node.op == "ReduceProd" and data.dims is not None and len(data.shape) == 1 and shape in ((), (1,)):
-        return [Fact.of_dims(np.asarray([product(data.dims), None], dtype=object)[:-1].reshape(shape), data.dtype)]
-    return [Fact(data.dtype, shape)]
+        return [ValueInfo.of_dims(np.asarray([product(data.dims), None], dtype=object)[:-1].reshape(shape), data.dtype)]
+    return [ValueInfo(data.dtype, shape)]
 
 
 @rule(Op("|".join([*_FUNCTIONS, "GlobalAveragePool", "GlobalMaxPool"]), Var("x"), more=True, name="reduce"))
-def reduce(m: Match, b: Builder) -> Yield:
+def reduce(m: Match, b: Builder) -> RuleResult:
     """Axes go one at a time, the last first; what are neighbours in the end is fused."""
     x, y = b.value(m["x"]), b.value(m.y)
     floats = m.root.op in ("ReduceMean", "GlobalAveragePool")
@@ -104,7 +104,7 @@ def reduce(m: Match, b: Builder) -> Yield:
         return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(known)}")
     function = {"GlobalAveragePool": "Mean", "GlobalMaxPool": "Max"}.get(m.root.op) or _FUNCTIONS[m.root.op]
     keepdims = m.root.op.startswith("Global") or bool(m.root.attr("keepdims", 1))
-    axes = _axes(m.root, b.facts)
+    axes = _axes(m.root, b.infos)
     if not axes:
         return Reshape(inputs=[x], outputs=[y])
     return chain(b, [function], axes, keepdims, x, y)
@@ -123,10 +123,10 @@ def chain(b: Builder, functions: Sequence[str], axes: Sequence[int], keepdims: b
 
 
 @rule(Op("|".join(_NORMS), Var("x"), more=True, name="norm"))
-def reduce_norm(m: Match, b: Builder) -> Yield:
+def reduce_norm(m: Match, b: Builder) -> RuleResult:
     """Over several axes a sum of squares goes on as a sum; the logarithm comes last."""
     x, y = b.value(m["x"]), b.value(m.y)
-    axes, keepdims = _axes(m.root, b.facts), bool(m.root.attr("keepdims", 1))
+    axes, keepdims = _axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
     if x.dtype != "float32" or not axes:
         return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is float32 over axes")
     functions = {"SumSquare": ["SumSquare", "Sum"]}.get(_NORMS[m.root.op], [_NORMS[m.root.op]])
@@ -137,10 +137,10 @@ def reduce_norm(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("ReduceLogSumExp", Var("x"), more=True))
-def reduce_log_sum_exp(m: Match, b: Builder) -> Yield:
+def reduce_log_sum_exp(m: Match, b: Builder) -> RuleResult:
     """log Σ exp(x − max) + max, so that nothing overflows."""
     x, y = b.value(m["x"]), b.value(m.y)
-    axes, keepdims = _axes(m.root, b.facts), bool(m.root.attr("keepdims", 1))
+    axes, keepdims = _axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
     if x.dtype not in ("float32", "float64") or not axes:
         return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is floats over axes")
     highest = b.temporary(x, reduced(x.shape, axes, True))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field, measured_dims
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
 from tf2rust.ops.reduction.along_axis import AlongAxis
-from tf2rust.ops.reduction.arg_max import ArgExtreme
-from tf2rust.ops.reduction.cumsum import Cumulate
+from tf2rust.ops.reduction.arg_max import ArgReduce
+from tf2rust.ops.reduction.cumsum import Cumulative
 from tf2rust.ops.reduction.reduce import Reduce
 from tf2rust.ops.reduction.top_k import TopK
 from tf2rust.rust.tree import Binary, Expr, Item, array, expr, struct
@@ -21,19 +21,19 @@ def _(layer: Reduce, site: Site) -> Expr:
 
 
 @layer_field.register
-def _(layer: ArgExtreme, weights: Weights) -> LayerField:
+def _(layer: ArgReduce, weights: Weights) -> LayerField:
     del weights
     kind = Item(f"{_OPS}::{layer.kind}")
     return LayerField(kind, struct(kind, axis=layer.axis, select_last_index=_flag(layer.last)))
 
 
 @layer_call.register
-def _(layer: ArgExtreme, site: Site) -> Expr:
+def _(layer: ArgReduce, site: Site) -> Expr:
     return site.field.method("run", CX, _lines(layer, site), *site.outputs)
 
 
 @layer_field.register
-def _(layer: Cumulate, weights: Weights) -> LayerField:
+def _(layer: Cumulative, weights: Weights) -> LayerField:
     del weights
     kind = _cumulative(layer)
     axis = layer.axis if len(layer.inputs) == 1 else 0
@@ -42,7 +42,7 @@ def _(layer: Cumulate, weights: Weights) -> LayerField:
 
 
 @layer_call.register
-def _(layer: Cumulate, site: Site) -> Expr:
+def _(layer: Cumulative, site: Site) -> Expr:
     called = site.field
     if len(site.inputs) > 1:
         axis = Item(f"{_OPS}::axis_from")(site.inputs[1], layer.x.rank).tried()
@@ -50,7 +50,7 @@ def _(layer: Cumulate, site: Site) -> Expr:
     return called.method("run", CX, site.inputs[0], *site.outputs)
 
 
-def _cumulative(layer: Cumulate) -> Item:
+def _cumulative(layer: Cumulative) -> Item:
     return Item(f"{_OPS}::{'CumProd' if layer.product else 'CumSum'}")
 
 
@@ -59,7 +59,7 @@ def _(layer: TopK, site: Site) -> Expr:
     return Item(f"{_OPS}::top_k")(CX, layer.axis, _flag(layer.greatest), _lines(layer, site), *site.outputs)
 
 
-@measured_dims.register
+@data_dependent_dims.register
 def _(layer: TopK, site: Site) -> dict[str, Expr]:
     """How many elements there are to be, where a tensor says it."""
     if len(site.inputs) < 2:

@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured, normal_axis
+from tf2rust.ops.core.inference import (
+    InferenceError,
+    Node,
+    ValueInfo,
+    ValueInfos,
+    data_dependent_dim,
+    infers,
+    normal_axis,
+)
 from tf2rust.ops.core.layer import Dims
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.reduction.along_axis import AlongAxis
 
 
@@ -25,19 +33,19 @@ class TopK(AlongAxis):
 
 
 @infers("TopK")
-def _top_k(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
+def _top_k(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
     axis = normal_axis(node.attr("axis", -1), len(data.shape))
-    given = [node.attr("k")] if node.version < 10 else facts.dims(node.input(1))
+    given = [node.attr("k")] if node.version < 10 else infos.dims(node.input(1))
     if given is not None and len(given) != 1:
         raise InferenceError(f"its k is not one number but {len(given)}")
-    k = measured(node.y) if given is None else given[0]
+    k = data_dependent_dim(node.y) if given is None else given[0]
     shape: Dims = (*data.shape[:axis], k, *data.shape[axis + 1 :])
-    return [Fact(data.dtype, shape), Fact("int64", shape)][: len(node.outputs)]
+    return [ValueInfo(data.dtype, shape), ValueInfo("int64", shape)][: len(node.outputs)]
 
 
 @rule(Op("TopK", Var("x"), more=True))
-def top_k(m: Match, b: Builder) -> Yield:
+def top_k(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; TopK is there for {', '.join(NUMBERS)}")
@@ -48,6 +56,6 @@ def top_k(m: Match, b: Builder) -> Yield:
     if len(outputs) == 1:
         outputs.append(b.temporary(values, dtype="int64"))
     count = m.root.input(1)
-    computed = count is not None and values.shape[axis] == measured(m.y)
+    computed = count is not None and values.shape[axis] == data_dependent_dim(m.y)
     inputs = [x, b.value(count)] if computed and count is not None else [x]
     return TopK(axis=axis, greatest=bool(m.root.attr("largest", 1)), inputs=inputs, outputs=outputs)

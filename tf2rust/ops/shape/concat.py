@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Expr, format_shape
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.dims import Dim, format_shape
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Columns, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
@@ -19,17 +19,17 @@ class Concatenate(Layer):
     """The inputs along ``axis``."""
 
     kind = "Concatenate"
-    only_moves = True
+    is_data_movement = True
     axis: int
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         first = perms[0]
         if first is None or any(p != first for p in perms):
             return None
         return replace(self, axis=first[self.axis]), first
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row) and self.axis > 0
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched) and self.axis > 0
 
     def columns(self) -> list[tuple[Value, Columns]]:
         """Where each input stands in the rows of the output; nothing if they are not known to be parts of its rows."""
@@ -44,25 +44,25 @@ class Concatenate(Layer):
 
 
 @infers("Concat")
-def _concat(node: Node, facts: Facts) -> Sequence[Fact]:
-    parts = [facts[v] for v in node.inputs if v is not None]
+def _concat(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    parts = [infos[v] for v in node.inputs if v is not None]
     dims = [p.dims for p in parts if p.dims is not None and p.dims.ndim == 1]
     if len(dims) == len(parts):
-        return [Fact.of_dims(np.concatenate(dims), parts[0].dtype)]
+        return [ValueInfo.of_dims(np.concatenate(dims), parts[0].dtype)]
     ranks = {len(p.shape) for p in parts}
     if len(ranks) > 1 or 0 in ranks:
         shapes = ", ".join(format_shape(p.shape) for p in parts)
         raise InferenceError(f"it joins {shapes}, which must be tensors of one rank, and not single numbers")
     axis = normal_axis(node.attr("axis", 1), len(parts[0].shape))
-    total: int | Expr = 0
+    total: Dim = 0
     for part in parts:
         total = total + part.shape[axis]
     fill = parts[0].fill if all(p.fill == parts[0].fill for p in parts) else None
-    return [Fact(parts[0].dtype, (*parts[0].shape[:axis], total, *parts[0].shape[axis + 1 :]), fill=fill)]
+    return [ValueInfo(parts[0].dtype, (*parts[0].shape[:axis], total, *parts[0].shape[axis + 1 :]), fill=fill)]
 
 
 @rule(Op("Concat", Var("first"), more=True))
-def concat(m: Match, b: Builder) -> Yield:
+def concat(m: Match, b: Builder) -> RuleResult:
     y = b.value(m.y)
     inputs = [v for v in m.root.inputs if v is not None]
     axis = normal_axis(m.root.attr("axis", 1), y.rank)

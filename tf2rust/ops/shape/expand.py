@@ -9,29 +9,37 @@ import numpy as np
 
 from tf2rust.ops.core.dims import symbols
 from tf2rust.ops.core.dtypes import DTYPES
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, broadcast, infers, measured
-from tf2rust.ops.core.layer import Dims, Layer, broadcasts_rows
+from tf2rust.ops.core.inference import (
+    InferenceError,
+    Node,
+    ValueInfo,
+    ValueInfos,
+    broadcast,
+    data_dependent_dim,
+    infers,
+)
+from tf2rust.ops.core.layer import Dims, Layer, broadcasts_batch
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.shape.reshape import Reshape
 
 
 @dataclass(eq=False, kw_only=True)
-class Broadcast(Layer):
+class Expand(Layer):
     """Repeats the input along the axes in which it has 1 where the output has more."""
 
-    kind = "Broadcast"
+    kind = "Expand"
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return broadcasts_rows(self.y, self.inputs, by_row)
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return broadcasts_batch(self.y, self.inputs, batched)
 
 
 @dataclass(eq=False, kw_only=True)
-class Fill(Broadcast):
+class ConstantOfShape(Expand):
     """A number, the first input, repeated to the shape that the second input holds."""
 
-    kind = "Fill"
+    kind = "ConstantOfShape"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -41,60 +49,60 @@ class Tile(Layer):
     kind = "Tile"
     repeats: Dims
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         once = self.repeats[0] == 1
-        return self.keeps_rows(by_row) and once and not symbols(self.repeats) & symbols(self.x.shape[:1])
+        return self.keeps_batch(batched) and once and not symbols(self.repeats) & symbols(self.x.shape[:1])
 
 
-def _repeats(node: Node, facts: Facts) -> Dims:
-    repeats = facts.dims(node.input(1))
+def _repeats(node: Node, infos: ValueInfos) -> Dims:
+    repeats = infos.dims(node.input(1))
     if repeats is None:
         raise InferenceError("how often it repeats is computed from data, not from shapes and constants")
     return tuple(repeats)
 
 
 @infers("Tile")
-def _tile(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    repeats = _repeats(node, facts)
+def _tile(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    repeats = _repeats(node, infos)
     if len(repeats) != len(data.shape):
         raise InferenceError(f"it has {len(repeats)} repeats for an input of rank {len(data.shape)}")
     shape = tuple(d * r for d, r in zip(data.shape, repeats, strict=True))
-    return [Fact(data.dtype, shape, fill=data.fill)]
+    return [ValueInfo(data.dtype, shape, fill=data.fill)]
 
 
-_MOST_AXES = 64
+_MAX_AXES = 64
 """What NumPy's arrays have at most."""
 
 
 @infers("ConstantOfShape")
-def _constant_of_shape(node: Node, facts: Facts) -> Sequence[Fact]:
-    shape = facts.dims(node.input(0))
+def _constant_of_shape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    shape = infos.dims(node.input(0))
     if shape is None:
-        rank = facts.shape(node.x)
+        rank = infos.shape(node.x)
         if len(rank) != 1 or not isinstance(rank[0], int):
             raise InferenceError("its shape is computed from data, and how many dimensions it has is not known")
-        if rank[0] > _MOST_AXES:
-            raise InferenceError(f"its shape has {rank[0]} dimensions; arrays have at most {_MOST_AXES}")
-        shape = [measured(node.y, f"d{axis}") for axis in range(rank[0])]
+        if rank[0] > _MAX_AXES:
+            raise InferenceError(f"its shape has {rank[0]} dimensions; arrays have at most {_MAX_AXES}")
+        shape = [data_dependent_dim(node.y, f"d{axis}") for axis in range(rank[0])]
     value = np.asarray(node.attr("value", np.zeros(1, np.float32)))
     if value.size != 1:
         raise InferenceError(f"its value is not one number but of shape {list(value.shape)}")
-    return [Fact(value.dtype.name, tuple(shape), fill=float(value.flat[0]))]
+    return [ValueInfo(value.dtype.name, tuple(shape), fill=float(value.flat[0]))]
 
 
 @infers("Expand")
-def _expand(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    target = facts.dims(node.input(1))
+def _expand(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    target = infos.dims(node.input(1))
     if target is None:
         raise InferenceError("its shape is computed from data, not from shapes and constants")
-    return [Fact(data.dtype, broadcast([data.shape, tuple(target)]), fill=data.fill)]
+    return [ValueInfo(data.dtype, broadcast([data.shape, tuple(target)]), fill=data.fill)]
 
 
 @rule(Op("Tile", Var("x"), Var("repeats")))
-def tile(m: Match, b: Builder) -> Yield:
-    x, y, repeats = b.value(m["x"]), b.value(m.y), _repeats(m.root, b.facts)
+def tile(m: Match, b: Builder) -> RuleResult:
+    x, y, repeats = b.value(m["x"]), b.value(m.y), _repeats(m.root, b.infos)
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
     if x.shape == y.shape:
@@ -103,21 +111,21 @@ def tile(m: Match, b: Builder) -> Yield:
 
 
 @rule(Op("Expand", Var("x"), Var("shape")))
-def expand(m: Match, b: Builder) -> Yield:
+def expand(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in DTYPES:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
-    return Reshape(inputs=[x], outputs=[y]) if x.shape == y.shape else Broadcast(inputs=[x], outputs=[y])
+    return Reshape(inputs=[x], outputs=[y]) if x.shape == y.shape else Expand(inputs=[x], outputs=[y])
 
 
 @rule(Op("ConstantOfShape", Var("shape")))
-def filled(m: Match, b: Builder) -> Yield:
+def filled(m: Match, b: Builder) -> RuleResult:
     """One number, repeated."""
     m.root.has("value")
-    fact = b.facts[m.y]
-    if fact.fill is None or fact.dtype not in DTYPES:
-        return m.reject(f"it is filled with a {fact.dtype}; the dtypes there are {', '.join(DTYPES)}")
-    number = constant(np.asarray(fact.fill, dtype=fact.dtype))
-    if b.facts.dims(m["shape"]) is None:
-        return [number, Fill(inputs=[number.y, b.value(m["shape"])], outputs=[b.value(m.y)])]
-    return [number, Broadcast(inputs=[number.y], outputs=[b.value(m.y)])]
+    info = b.infos[m.y]
+    if info.fill is None or info.dtype not in DTYPES:
+        return m.reject(f"it is filled with a {info.dtype}; the dtypes there are {', '.join(DTYPES)}")
+    number = constant(np.asarray(info.fill, dtype=info.dtype))
+    if b.infos.dims(m["shape"]) is None:
+        return [number, ConstantOfShape(inputs=[number.y, b.value(m["shape"])], outputs=[b.value(m.y)])]
+    return [number, Expand(inputs=[number.y], outputs=[b.value(m.y)])]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tf2rust.ops.conv.conv import Conv
-from tf2rust.ops.core.dims import Expr, symbols
+from tf2rust.ops.core.dims import Dim, symbols
 from tf2rust.ops.core.dtypes import DTYPES
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.slice import Slice
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -23,21 +23,21 @@ class Pad(Layer):
     """
 
     kind = "ZeroPadding"
-    padding: tuple[tuple[int | Expr, int | Expr], ...]
+    padding: tuple[tuple[Dim, Dim], ...]
     value: float = 0.0
     mode: str = "constant"
 
-    def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
         if perm is None or len(perms) > 1:
             return None
         return replace(self, padding=tuple(self.padding[perm.index(axis)] for axis in range(len(perm)))), perm
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         sizes = symbols(p for pair in self.padding for p in pair)
-        return self.keeps_rows(by_row) and self.padding[0] == (0, 0) and not sizes & symbols(self.x.shape[:1])
+        return self.keeps_batch(batched) and self.padding[0] == (0, 0) and not sizes & symbols(self.x.shape[:1])
 
-    def absorb(self, consumer: Layer) -> Layer | None:
+    def fuse_consumer(self, consumer: Layer) -> Layer | None:
         zeros = self.zeros_around()
         if not isinstance(consumer, Conv) or consumer.x is not self.y or zeros is None:
             return None
@@ -60,39 +60,39 @@ class Pad(Layer):
 _MODES = ("constant", "edge", "reflect", "wrap")
 
 
-def _padding(node: Node, facts: Facts) -> list[tuple[int | Expr, int | Expr]]:
-    rank = len(facts.shape(node.x))
+def _padding(node: Node, infos: ValueInfos) -> list[tuple[Dim, Dim]]:
+    rank = len(infos.shape(node.x))
     # Operator set 1 calls them paddings.
-    pads = node.attr("paddings") or facts.dims(node.input(1)) or facts.ints(node, "pads", 1)
+    pads = node.attr("paddings") or infos.dims(node.input(1)) or infos.ints(node, "pads", 1)
     if pads is None:
         raise InferenceError("it has no pads")
-    axes = facts.ints(node, "axes", 3) or list(range(rank))
+    axes = infos.ints(node, "axes", 3) or list(range(rank))
     if len(pads) != 2 * len(axes):
         raise InferenceError(f"it has {len(pads)} pads for {len(axes)} axes, which need {2 * len(axes)}")
-    padding: list[tuple[int | Expr, int | Expr]] = [(0, 0)] * rank
+    padding: list[tuple[Dim, Dim]] = [(0, 0)] * rank
     for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
         padding[normal_axis(axis, rank)] = (before, after)
     return padding
 
 
 @infers("Pad")
-def _pad(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    padding = _padding(node, facts)
+def _pad(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    padding = _padding(node, infos)
     for axis, (size, (before, after)) in enumerate(zip(data.shape, padding, strict=True)):
         cut = _cut(before) + _cut(after)
         if isinstance(size, int) and cut > size:
             raise InferenceError(f"it takes {cut} elements away from axis {axis}, which has {size}")
-    return [Fact(data.dtype, tuple(d + p + q for d, (p, q) in zip(data.shape, padding, strict=True)))]
+    return [ValueInfo(data.dtype, tuple(d + p + q for d, (p, q) in zip(data.shape, padding, strict=True)))]
 
 
-def _cut(pad: int | Expr) -> int:
+def _cut(pad: Dim) -> int:
     """How many elements it takes away."""
     return max(-pad, 0) if isinstance(pad, int) else 0
 
 
 @rule(Op("Pad", Var("x"), more=True))
-def pad(m: Match, b: Builder) -> Yield:
+def pad(m: Match, b: Builder) -> RuleResult:
     """Negative padding crops, before anything is added; where sizes decide, it is an error when the model runs."""
     x, y = b.value(m["x"]), b.value(m.y)
     mode = m.root.attr("mode", "constant")
@@ -102,17 +102,17 @@ def pad(m: Match, b: Builder) -> Yield:
         )
     value, inputs = m.root.attr("value", 0.0), [x]
     if (given := m.root.input(2)) is not None and mode == "constant":
-        fact = b.facts[given]
-        if fact.dtype != x.dtype:
-            return m.reject(f"it fills {x.dtype} with {fact.dtype}; both must be of one type")
-        if fact.const is not None:
-            value = fact.const.flat[0].item()
-        elif fact.fill is not None:
-            value = fact.fill
+        info = b.infos[given]
+        if info.dtype != x.dtype:
+            return m.reject(f"it fills {x.dtype} with {info.dtype}; both must be of one type")
+        if info.const is not None:
+            value = info.const.flat[0].item()
+        elif info.fill is not None:
+            value = info.fill
         else:
             inputs.append(b.value(given))
     m.root.has("pads"), m.root.has("paddings")
-    padding = tuple(_padding(m.root, b.facts))
+    padding = tuple(_padding(m.root, b.infos))
     if not any(map(any, padding)):
         return Reshape(inputs=[x], outputs=[y])
     layers: list[Layer] = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.dims import format_shape, product
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, rule
@@ -19,27 +19,27 @@ class Reshape(Layer):
     """Gives the output's shape to the input's elements: an alias, or a copy where the output has a place of its own."""
 
     kind = "Reshape"
-    only_moves = True
+    is_data_movement = True
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         """The elements keep their order, so that a row stays what it is."""
-        return all(by_row)
+        return all(batched)
 
 
-def reshaped(fact: Fact, shape: Dims) -> Fact:
-    """The fact of the same contents under another shape, which is known to have as many elements."""
+def reshaped(info: ValueInfo, shape: Dims) -> ValueInfo:
+    """The same contents with another shape, which must have the same number of elements."""
     dims = None
-    if fact.dims is not None and len(shape) <= 2 and all(isinstance(d, int) for d in shape):
-        if product(shape) != fact.dims.size:
-            raise InferenceError(f"its {fact.dims.size} elements do not fill the shape {format_shape(shape)}")
-        dims = fact.dims.reshape([int(str(d)) for d in shape])
-    return Fact(fact.dtype, shape, dims=dims, fill=fact.fill)
+    if info.dims is not None and len(shape) <= 2 and all(isinstance(d, int) for d in shape):
+        if product(shape) != info.dims.size:
+            raise InferenceError(f"its {info.dims.size} elements do not fill the shape {format_shape(shape)}")
+        dims = info.dims.reshape([int(str(d)) for d in shape])
+    return ValueInfo(info.dtype, shape, dims=dims, fill=info.fill)
 
 
 @infers("Reshape")
-def _reshape(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    target = facts.dims(node.input(1)) if node.version >= 5 else node.attr("shape")
+def _reshape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    target = infos.dims(node.input(1)) if node.version >= 5 else node.attr("shape")
     if target is None:
         raise InferenceError("its shape is computed from data, not from shapes and constants")
     if not node.attr("allowzero", 0):
@@ -56,43 +56,45 @@ def _reshape(node: Node, facts: Facts) -> Sequence[Fact]:
 
 
 @infers("Flatten")
-def _flatten(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
+def _flatten(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
     axis = node.attr("axis", 1)
     if not -len(data.shape) <= axis <= len(data.shape):
         raise InferenceError(f"axis {axis} does not exist in a tensor of rank {len(data.shape)}")
     axis = axis + len(data.shape) if axis < 0 else axis
-    return [Fact(data.dtype, (product(data.shape[:axis]), product(data.shape[axis:])), fill=data.fill)]
+    return [ValueInfo(data.dtype, (product(data.shape[:axis]), product(data.shape[axis:])), fill=data.fill)]
 
 
 @infers("Unsqueeze")
-def _unsqueeze(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    axes = facts.ints(node, "axes", 1) or []
+def _unsqueeze(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    axes = infos.ints(node, "axes", 1) or []
     rank = len(data.shape) + len(axes)
-    places = {normal_axis(a, rank) for a in axes}
-    if len(places) < len(axes):
+    positions = {normal_axis(a, rank) for a in axes}
+    if len(positions) < len(axes):
         raise InferenceError(f"its axes {axes} name one axis twice")
     sizes = iter(data.shape)
-    return [reshaped(data, tuple(1 if i in places else next(sizes) for i in range(rank)))]
+    return [reshaped(data, tuple(1 if i in positions else next(sizes) for i in range(rank)))]
 
 
 @infers("Squeeze")
-def _squeeze(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    axes = facts.ints(node, "axes", 1)
+def _squeeze(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    axes = infos.ints(node, "axes", 1)
     rank = len(data.shape)
-    places = {i for i, d in enumerate(data.shape) if d == 1} if axes is None else {normal_axis(a, rank) for a in axes}
-    if any(place >= rank for place in places):
+    positions = (
+        {i for i, d in enumerate(data.shape) if d == 1} if axes is None else {normal_axis(a, rank) for a in axes}
+    )
+    if any(position >= rank for position in positions):
         raise InferenceError("it squeezes an axis of a single number, which has none")
-    if bad := [data.shape[i] for i in places if isinstance(data.shape[i], int) and data.shape[i] != 1]:
+    if bad := [data.shape[i] for i in positions if isinstance(data.shape[i], int) and data.shape[i] != 1]:
         raise InferenceError(f"it squeezes an axis of size {bad[0]}")
-    return [reshaped(data, tuple(d for i, d in enumerate(data.shape) if i not in places))]
+    return [reshaped(data, tuple(d for i, d in enumerate(data.shape) if i not in positions))]
 
 
 @infers("Identity")
-def _identity(node: Node, facts: Facts) -> Sequence[Fact]:
-    return [facts[node.x]]
+def _identity(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [infos[node.x]]
 
 
 @rule(Op("Reshape|Flatten|Unsqueeze|Squeeze", X, more=True, name="view"))

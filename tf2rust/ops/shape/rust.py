@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf2rust.ops.core.emit import CX, Site, layer_call, measured_dims
+from tf2rust.ops.core.emit import CX, Site, data_dependent_dims, layer_call
 from tf2rust.ops.shape.concat import Concatenate
-from tf2rust.ops.shape.expand import Broadcast, Fill, Tile
+from tf2rust.ops.shape.expand import ConstantOfShape, Expand, Tile
 from tf2rust.ops.shape.pad import Pad
 from tf2rust.ops.shape.reshape import Reshape
-from tf2rust.ops.shape.shape import ShapeOf
+from tf2rust.ops.shape.shape import Shape
 from tf2rust.ops.shape.transpose import Transpose
 from tf2rust.rust.literals import rust_number
 from tf2rust.rust.tree import Expr, Item, array, ref
@@ -23,12 +23,12 @@ def _(layer: Concatenate, site: Site) -> Expr:
 
 
 @layer_call.register
-def _(layer: Broadcast, site: Site) -> Expr:
+def _(layer: Expand, site: Site) -> Expr:
     return Item(f"{_OPS}::expand")(CX, site.inputs[0], *site.outputs)
 
 
-@measured_dims.register
-def _(layer: Fill, site: Site) -> dict[str, Expr]:
+@data_dependent_dims.register
+def _(layer: ConstantOfShape, site: Site) -> dict[str, Expr]:
     """All of the output's, which the second input holds."""
     return {str(dim): Item(f"{_OPS}::size_at")(site.inputs[1], axis) for axis, dim in enumerate(layer.y.shape)}
 
@@ -60,7 +60,7 @@ def _(layer: Reshape, site: Site) -> Expr:
 
 
 @layer_call.register
-def _(layer: ShapeOf, site: Site) -> Expr:
+def _(layer: Shape, site: Site) -> Expr:
     return Item(f"{_OPS}::write_dims")(CX, ref(site.dims(layer.dims)), *site.outputs)
 
 

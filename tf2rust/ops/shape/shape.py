@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.core.dims import product
-from tf2rust.ops.core.facts import Fact, Facts, Node, infers
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 
 @dataclass(eq=False, kw_only=True)
-class ShapeOf(Layer):
+class Shape(Layer):
     """Dimensions as int64."""
 
     kind = "Shape"
@@ -27,22 +27,22 @@ class ShapeOf(Layer):
 
 
 @infers("Shape")
-def _shape(node: Node, facts: Facts) -> Sequence[Fact]:
-    shape = facts.shape(node.x)
-    return [Fact.of_dims(np.asarray([*shape[node.attr("start", 0) : node.attr("end")], None], dtype=object)[:-1])]
+def _shape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    shape = infos.shape(node.x)
+    return [ValueInfo.of_dims(np.asarray([*shape[node.attr("start", 0) : node.attr("end")], None], dtype=object)[:-1])]
 
 
 @infers("Size")
-def _size(node: Node, facts: Facts) -> Sequence[Fact]:
-    total = product(facts.shape(node.x))
-    return [Fact.of_dims(np.asarray(total, dtype=object))]
+def _size(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    total = product(infos.shape(node.x))
+    return [ValueInfo.of_dims(np.asarray(total, dtype=object))]
 
 
 @rule(Op("Shape|Size", Var("x"), name="shape"))
-def shape(m: Match, b: Builder) -> Yield:
+def shape(m: Match, b: Builder) -> RuleResult:
     for attribute in ("start", "end"):
         m.root.has(attribute)
-    dims = b.facts.dims(m.y)
+    dims = b.infos.dims(m.y)
     if dims is None:
         return m.reject("its input has a shape that is not known")
-    return ShapeOf(dims=tuple(dims), inputs=[], outputs=[b.value(m.y)])
+    return Shape(dims=tuple(dims), inputs=[], outputs=[b.value(m.y)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, rule
@@ -16,11 +16,11 @@ class Transpose(Layer):
     """Axis i of the output is axis ``perm[i]`` of the input."""
 
     kind = "Transpose"
-    only_moves = True
+    is_data_movement = True
     perm: Perm
 
-    def is_rowwise(self, by_row: Sequence[bool]) -> bool:
-        return self.keeps_rows(by_row) and self.perm[0] == 0
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched) and self.perm[0] == 0
 
 
 def permute(shape: Dims, perm: Perm) -> Dims:
@@ -43,7 +43,7 @@ def to_channels_first(rank: int) -> Perm:
     return (0, rank - 1, *range(1, rank - 1))
 
 
-def around_channels_last(x: Value, y: Value, b: Builder) -> tuple[Transpose, Transpose]:
+def wrap_channels_last(x: Value, y: Value, b: Builder) -> tuple[Transpose, Transpose]:
     """The transposes of ``NC…`` x and y around a layer over ``N…C``, for the layout pass to remove.
 
     The layer reads the first's output and writes the last's input.
@@ -57,13 +57,13 @@ def around_channels_last(x: Value, y: Value, b: Builder) -> tuple[Transpose, Tra
 
 
 @infers("Transpose")
-def _transpose(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
+def _transpose(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
     perm = tuple(node.attr("perm") or reversed(range(len(data.shape))))
     if sorted(perm) != list(range(len(data.shape))):
         raise InferenceError(f"its perm {list(perm)} is no order of the axes of an input of rank {len(data.shape)}")
     dims = None if data.dims is None else data.dims.transpose(perm)
-    return [Fact(data.dtype, permute(data.shape, perm), dims=dims, fill=data.fill)]
+    return [ValueInfo(data.dtype, permute(data.shape, perm), dims=dims, fill=data.fill)]
 
 
 @rule(Op("Transpose", Var("x")))

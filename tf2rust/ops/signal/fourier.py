@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
+from tf2rust.ops.core.dims import Dim
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.indexing.gather import Gather
@@ -19,15 +19,15 @@ from tf2rust.ops.linear.dense import Dense
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose, inverse, permute
 
-_LARGEST = 1 << 22
+_MAX_SIZE = 1 << 22
 """Numbers in the matrix of a transform; beyond, a fast transform would be called for, which is not there."""
 
 
-def _integer(facts: Facts, value: ir.Value | None, name: str) -> int | None:
+def _integer(infos: ValueInfos, value: ir.Value | None, name: str) -> int | None:
     """The number that a constant input holds; None if it is absent."""
     if value is None:
         return None
-    array = facts.const(value)
+    array = infos.const(value)
     if array is None:
         raise InferenceError(f"its {name} is not a constant")
     if array.size != 1:
@@ -35,30 +35,30 @@ def _integer(facts: Facts, value: ir.Value | None, name: str) -> int | None:
     return int(array.reshape(()))
 
 
-def _fixed(size: int | Expr) -> int:
+def _fixed(size: Dim) -> int:
     if not isinstance(size, int):
-        raise InferenceError(f"it transforms the free dimension {size}; bind it with --dim")
+        raise InferenceError(f"it transforms the symbolic dimension {size}; bind it with --dim")
     return size
 
 
-def _dft_plan(node: Node, facts: Facts) -> tuple[int, int, int]:
+def _dft_plan(node: Node, infos: ValueInfos) -> tuple[int, int, int]:
     """The axis, the length of the transform, and how many numbers come out along the axis."""
-    shape = facts.shape(node.x)
-    given = node.attr("axis", 1) if node.version < 20 else _integer(facts, node.input(2), "axis")
+    shape = infos.shape(node.x)
+    given = node.attr("axis", 1) if node.version < 20 else _integer(infos, node.input(2), "axis")
     axis = normal_axis(-2 if given is None else given, len(shape))
     size = _fixed(shape[axis])
     one_sided, back = node.attr("onesided", 0), node.attr("inverse", 0)
-    length = _integer(facts, node.input(1), "dft_length") or (2 * (size - 1) if one_sided and back else size)
+    length = _integer(infos, node.input(1), "dft_length") or (2 * (size - 1) if one_sided and back else size)
     return axis, length, length // 2 + 1 if one_sided and not back else length
 
 
 @infers("DFT")
-def _dft(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    axis, _, count = _dft_plan(node, facts)
+def _dft(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    axis, _, count = _dft_plan(node, infos)
     parts = 1 if node.attr("onesided", 0) and node.attr("inverse", 0) else 2
     shape = (*data.shape[:axis], count, *data.shape[axis + 1 :])
-    return [Fact(data.dtype, (*shape[:-1], parts))]
+    return [ValueInfo(data.dtype, (*shape[:-1], parts))]
 
 
 def _matrix(size: int, parts: int, length: int, count: int, *, back: bool, real: bool) -> np.ndarray:
@@ -92,14 +92,14 @@ def _transform(x: Value, y: Value, kernel: np.ndarray, b: Builder) -> list[Layer
 
 
 @rule(Op("DFT", Var("x"), more=True))
-def dft(m: Match, b: Builder) -> Yield:
+def dft(m: Match, b: Builder) -> RuleResult:
     """A product with a matrix of roots of unity: exact, and fast as long as it is short."""
     x, y = b.value(m["x"]), b.value(m.y)
-    axis, length, count = _dft_plan(m.root, b.facts)
+    axis, length, count = _dft_plan(m.root, b.infos)
     back, one_sided = bool(m.root.attr("inverse", 0)), bool(m.root.attr("onesided", 0))
     size, parts = _fixed(x.shape[axis]), _fixed(x.shape[-1])
-    if x.dtype != "float32" or parts not in (1, 2) or axis == x.rank - 1 or size * parts * count * 2 > _LARGEST:
-        return m.reject(f"its input is {x}; up to {_LARGEST} products of float32 for each row are there")
+    if x.dtype != "float32" or parts not in (1, 2) or axis == x.rank - 1 or size * parts * count * 2 > _MAX_SIZE:
+        return m.reject(f"its input is {x}; up to {_MAX_SIZE} products of float32 for each row are there")
     if back and one_sided and parts != 2:
         return m.reject("its spectrum has no imaginary part")
     kernel = _matrix(size, parts, length, count, back=back, real=back and one_sided)
@@ -115,42 +115,42 @@ def dft(m: Match, b: Builder) -> Yield:
     ]
 
 
-def _frames(node: Node, facts: Facts) -> tuple[int, int, int]:
+def _frames(node: Node, infos: ValueInfos) -> tuple[int, int, int]:
     """From one frame to the next, the length of a frame, and how many there are."""
-    shape = facts.shape(node.x)
-    step = _integer(facts, node.input(1), "frame_step")
-    length = _integer(facts, node.input(3), "frame_length")
+    shape = infos.shape(node.x)
+    step = _integer(infos, node.input(1), "frame_step")
+    length = _integer(infos, node.input(3), "frame_length")
     window = node.input(2)
     if length is None and window is not None:
-        length = _fixed(facts.shape(window)[0])
+        length = _fixed(infos.shape(window)[0])
     if not step or not length:
         raise InferenceError("it has no length of a frame, or no step")
     return step, length, (_fixed(shape[1]) - length) // step + 1
 
 
 @infers("STFT")
-def _stft(node: Node, facts: Facts) -> Sequence[Fact]:
-    data = facts[node.x]
-    _, length, count = _frames(node, facts)
+def _stft(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    data = infos[node.x]
+    _, length, count = _frames(node, infos)
     bins = length // 2 + 1 if node.attr("onesided", 1) else length
-    return [Fact(data.dtype, (data.shape[0], count, bins, 2))]
+    return [ValueInfo(data.dtype, (data.shape[0], count, bins, 2))]
 
 
 @rule(Op("STFT", Var("x"), more=True))
-def stft(m: Match, b: Builder) -> Yield:
+def stft(m: Match, b: Builder) -> RuleResult:
     """Frames are gathered, weighted by the window, and transformed."""
     x, y = b.value(m["x"]), b.value(m.y)
-    step, length, count = _frames(m.root, b.facts)
+    step, length, count = _frames(m.root, b.infos)
     m.root.has("onesided")
     parts, bins = _fixed(x.shape[2]) if x.rank == 3 else 1, _fixed(y.shape[2])
-    if x.dtype != "float32" or count < 1 or length * parts * bins * 2 > _LARGEST:
-        return m.reject(f"its input is {x}; up to {_LARGEST} products of float32 for each frame are there")
-    places = constant((np.arange(count)[:, None] * step + np.arange(length)[None, :]).reshape(-1))
+    if x.dtype != "float32" or count < 1 or length * parts * bins * 2 > _MAX_SIZE:
+        return m.reject(f"its input is {x}; up to {_MAX_SIZE} products of float32 for each frame are there")
+    positions = constant((np.arange(count)[:, None] * step + np.arange(length)[None, :]).reshape(-1))
     shape = (x.shape[0], count * length, parts)
     signal = Reshape(inputs=[x], outputs=[b.temporary(x, (*x.shape[:2], parts))])
-    picked = Gather(axis=1, inputs=[signal.y, places.y], outputs=[b.temporary(x, shape)])
+    picked = Gather(axis=1, inputs=[signal.y, positions.y], outputs=[b.temporary(x, shape)])
     frames = Reshape(inputs=[picked.y], outputs=[b.temporary(x, (x.shape[0], count, length, parts))])
-    layers: list[Layer] = [signal, places, picked, frames]
+    layers: list[Layer] = [signal, positions, picked, frames]
     if (given := m.root.input(2)) is not None:
         window = Reshape(inputs=[b.value(given)], outputs=[b.temporary(x, (length, 1))])
         weighted = b.temporary(x, frames.y.shape)

@@ -7,35 +7,35 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, measured
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, data_dependent_dim, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, Yield, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 _INPUTS = ("filters", "samples", "rate", "lower", "upper")
 
 
 @dataclass(eq=False, kw_only=True)
-class MelWeights(Layer):
+class MelWeightMatrix(Layer):
     """[bins of the spectrum, filters]; inputs are numbers: filters, samples, their rate, lowest and highest hertz."""
 
-    kind = "MelWeights"
+    kind = "MelWeightMatrix"
 
 
 @infers("MelWeightMatrix")
-def _mel_weights(node: Node, facts: Facts) -> Sequence[Fact]:
+def _mel_weight_matrix(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     dtype = ir.DataType(node.attr("output_datatype", ir.DataType.FLOAT.value)).numpy().name
-    if all(facts.const(v) is not None for v in node.inputs):  # it is computed in a moment
-        filters, samples = (facts.ints(node, name, i) or [] for i, name in enumerate(_INPUTS[:2]))
+    if all(infos.const(v) is not None for v in node.inputs):  # it is computed in a moment
+        filters, samples = (infos.ints(node, name, i) or [] for i, name in enumerate(_INPUTS[:2]))
         if len(filters) != 1 or len(samples) != 1:
             raise InferenceError("how many filters and samples there are is not one number each")
-        return [Fact(dtype, (samples[0] // 2 + 1, filters[0]))]
+        return [ValueInfo(dtype, (samples[0] // 2 + 1, filters[0]))]
     y = node.y
-    return [Fact(dtype, (measured(y, "bins"), measured(y, "filters")))]
+    return [ValueInfo(dtype, (data_dependent_dim(y, "bins"), data_dependent_dim(y, "filters")))]
 
 
 @rule(Op("MelWeightMatrix", *(Var(name) for name in _INPUTS)))
-def mel_weights(m: Match, b: Builder) -> Yield:
+def mel_weight_matrix(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(m[name]) for name in _INPUTS]
     y = b.value(m.y)
     m.root.has("output_datatype")
@@ -44,4 +44,4 @@ def mel_weights(m: Match, b: Builder) -> Yield:
         return m.reject(
             f"its inputs are {', '.join(kinds)}, its output {y.dtype}; the edges and the output are float32"
         )
-    return MelWeights(inputs=inputs, outputs=[y])
+    return MelWeightMatrix(inputs=inputs, outputs=[y])

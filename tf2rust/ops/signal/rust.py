@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, Site, layer_call, measured_dims
+from tf2rust.ops.core.emit import CX, Site, data_dependent_dims, layer_call
 from tf2rust.ops.core.layer import Value
-from tf2rust.ops.signal.mel_weight_matrix import MelWeights
+from tf2rust.ops.signal.mel_weight_matrix import MelWeightMatrix
 from tf2rust.rust.tree import Expr, Item, Token, array
 
 _OPS = "tf_layers::ops"
@@ -16,8 +16,8 @@ def _number(value: Value, view: Expr) -> Expr:
     return Token("i64::from")(number) if value.dtype == "int32" else number
 
 
-@measured_dims.register
-def _(layer: MelWeights, site: Site) -> dict[str, Expr]:
+@data_dependent_dims.register
+def _(layer: MelWeightMatrix, site: Site) -> dict[str, Expr]:
     filters, samples = site.inputs[:2]
     bins, columns = layer.y.shape
     found = {
@@ -28,6 +28,6 @@ def _(layer: MelWeights, site: Site) -> dict[str, Expr]:
 
 
 @layer_call.register
-def _(layer: MelWeights, site: Site) -> Expr:
+def _(layer: MelWeightMatrix, site: Site) -> Expr:
     _, samples, rate, lower, upper = (_number(v, view) for v, view in zip(layer.inputs, site.inputs, strict=True))
     return Item(f"{_OPS}::mel_weight_matrix")(CX, samples, rate, array([lower, upper]), *site.outputs)

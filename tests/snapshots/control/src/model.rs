@@ -1,4 +1,4 @@
-//! The layers of control, one call each.
+//! The model control, with one call per layer.
 
 extern crate alloc;
 
@@ -15,14 +15,14 @@ use crate::weights::{ARCHITECTURE, ENTRIES};
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
 
-/// What goes into the model.
+/// The inputs of the model.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     /// `rows`: float32 [t, 4, 2].
     pub rows: TensorView<'a, f32>,
 }
 
-/// What comes out of the model.
+/// The outputs of the model.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
     /// `changes`: float32 [t, 4, 3].
@@ -31,7 +31,7 @@ pub struct Outputs {
     pub grown: Tensor<f32>,
 }
 
-/// The memory of intermediate results. Keep it between predictions: then they allocate nothing.
+/// The memory of intermediate results. Reuse it: later predictions then allocate nothing.
 #[derive(Debug, Default)]
 pub struct Workspace {
     b0: Buffer<f32>,
@@ -43,7 +43,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The bytes it has allocated.
+    /// The number of allocated bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.b0.capacity_bytes()
@@ -55,7 +55,7 @@ impl Workspace {
     }
 }
 
-/// The model: its layers, which borrow their weights.
+/// The layers of the model, which borrow their weights.
 #[derive(Clone, Debug)]
 pub struct ControlModel<'w> {
     isa: Isa,
@@ -68,18 +68,18 @@ pub struct ControlModel<'w> {
 }
 
 impl ControlModel<'static> {
-    /// The model with the weights that this crate carries.
+    /// The model with the weights embedded in this crate.
     ///
     /// # Errors
     ///
-    /// If the weights were not packed for this model, which only an altered build can bring about.
+    /// If the weights were not packed for this model, which happens only in a modified build.
     pub fn new() -> Result<Self> {
         Self::from_parts(&[&WEIGHTS.0])
     }
 }
 
 impl<'w> ControlModel<'w> {
-    /// The model with other weights, as [`pack_weights`](Self::pack_weights) gives them, aligned to 4 bytes.
+    /// The model with other weights, as returned by [`pack_weights`](Self::pack_weights), aligned to 4 bytes.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl<'w> ControlModel<'w> {
     ///
     /// # Errors
     ///
-    /// If it is damaged, or an array is missing or has another shape or dtype.
+    /// If the NPZ is damaged, or if an array is missing or has another shape or dtype.
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
         pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
     }
@@ -122,18 +122,18 @@ impl<'w> ControlModel<'w> {
     ///
     /// # Errors
     ///
-    /// If an input's shape does not fit, an index is out of range, or memory runs out.
+    /// If an input has an invalid shape, an index is out of range, or memory runs out.
     pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
         let mut outputs = Outputs::default();
         self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
         Ok(outputs)
     }
 
-    /// Runs the model with memory from an earlier run: nothing is allocated while the shapes do not grow.
+    /// Runs the model with memory from an earlier run, and allocates nothing unless the shapes grow.
     ///
     /// # Errors
     ///
-    /// As [`predict`](Self::predict); `outputs` is then left in an unspecified state.
+    /// The same as [`predict`](Self::predict). After an error, `outputs` is in an unspecified state.
     pub fn predict_into(
         &self,
         inputs: &Inputs<'_>,
@@ -194,7 +194,7 @@ impl<'w> ControlModel<'w> {
             // from node/change
             let node_subtract = Binary::Sub.run(cx, h1, h, workspace.b1.tensor([4, 3])?)?;
 
-            // The step's results, and what the next step begins with.
+            // The results of the step, and the states of the next step.
             ops::scan_write(cx, 0, step, node_subtract, outputs.changes.tensor([t, 4, 3])?)?;
             ops::copy(cx, h1, workspace.b0.tensor([4, 3])?)?;
         }
@@ -223,7 +223,7 @@ impl<'w> ControlModel<'w> {
             let node_compare_2 =
                 Compare::Less.run(cx, node_min, self.node_constant_2, workspace.b3.tensor([])?)?;
 
-            // The step's results, and what the next step begins with.
+            // The results of the step, and the states of the next step.
             holds = ops::is_true(node_compare_2)?;
             step_2 += 1;
         }

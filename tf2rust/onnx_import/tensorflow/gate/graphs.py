@@ -131,11 +131,11 @@ class _Graph:
         return self._comes_from("asset", scope, tensor)
 
     def _comes_from(self, kind: str, scope: str, tensor: str, depth: int = 0) -> bool:
-        place = (kind, scope, tensor)
-        if place not in self._known:
-            self._known[place] = False  # where a name depends on itself
-            self._known[place] = depth < _MAX_DEPTH and self._derives(kind, scope, tensor, depth + 1)
-        return self._known[place]
+        key = (kind, scope, tensor)
+        if key not in self._known:
+            self._known[key] = False  # where a name depends on itself
+            self._known[key] = depth < _MAX_DEPTH and self._derives(kind, scope, tensor, depth + 1)
+        return self._known[key]
 
     def _derives(self, kind: str, scope: str, tensor: str, depth: int) -> bool:
         name = tensor.partition(":")[0]

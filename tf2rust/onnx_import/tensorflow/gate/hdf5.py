@@ -36,9 +36,9 @@ def check_hdf5(file: Any, shown: str) -> None:
             if isinstance(child, h5py.h5d.DatasetID):
                 _check_array(child, f"{shown} holds the array {where!r}, which")
             elif isinstance(child, h5py.h5g.GroupID):
-                place = h5py.h5o.get_info(child).addr
-                if place not in seen:
-                    seen.add(place)
+                address = h5py.h5o.get_info(child).addr
+                if address not in seen:
+                    seen.add(address)
                     waiting.append((child, where))
 
 

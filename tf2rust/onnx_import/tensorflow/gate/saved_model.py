@@ -21,9 +21,9 @@ _ASSETS_COLLECTION, _SAVERS_COLLECTION = "saved_model_assets", "savers"
 def check_folder(folder: Path) -> None:
     """Raise ``ConversionError`` where something in the folder is a link that leads out of it, or no file."""
     inside = folder.resolve()
-    for place, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            path = Path(place, name)
+            path = Path(root, name)
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 raise ConversionError(
                     f"{path} is a link to {path.resolve()}, outside of the SavedModel; "

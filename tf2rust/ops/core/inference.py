@@ -1,4 +1,4 @@
-"""What is known of every ONNX value before anything is matched: dtype, symbolic shape, and contents where constant."""
+"""Shape inference: the dtype, the symbolic shape and, for constants, the contents of every ONNX value."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Expr
+from tf2rust.ops.core.dims import Dim, DimExpr
 from tf2rust.ops.core.layer import Dims
 
 
 @dataclass(frozen=True)
-class Fact:
-    """One value's facts.
+class ValueInfo:
+    """What is known about one value.
 
-    ``const`` holds the contents of a constant. ``dims`` holds those of a small integer tensor that is computed from
-    shapes: an object array of integers and expressions, of at most two axes. ``fill`` is the number that a tensor is
-    filled with, where that is known although its size is not.
+    ``const`` holds the contents of a constant. ``dims`` holds the contents of a small integer tensor computed from
+    shapes: an object array of integers and expressions with at most two axes. ``fill`` is the number that fills the
+    whole tensor; it can be known even if the tensor's size is not.
     """
 
     dtype: str
@@ -32,46 +32,46 @@ class Fact:
     fill: float | None = None
 
     @staticmethod
-    def of_const(array: np.ndarray) -> Fact:
+    def of_const(array: np.ndarray) -> ValueInfo:
         array = np.asarray(array)
         fill = None
         if array.size and array.dtype.kind in "fiub":
-            # Few weights are filled with one number, and those that are not show it soon.
+            # Few weights are filled with one number, and the first elements usually show that they are not.
             same = all((part == array.flat[0]).all() for part in (array.flat[:_FEW], array))
             fill = float(array.flat[0]) if same else None
         dims = array.astype(object) if array.dtype.kind in "iu" and array.ndim <= 1 and array.size <= 64 else None
-        return Fact(array.dtype.name, array.shape, array, dims, fill)
+        return ValueInfo(array.dtype.name, array.shape, array, dims, fill)
 
     @staticmethod
-    def of_dims(dims: np.ndarray, dtype: str = "int64") -> Fact:
-        """The fact of an integer tensor whose elements are dimensions; a constant if they are all numbers."""
+    def of_dims(dims: np.ndarray, dtype: str = "int64") -> ValueInfo:
+        """An integer tensor whose elements are dimensions; a constant if all of them are numbers."""
         dims = np.asarray(dims, dtype=object)
-        if all(not isinstance(d, Expr) for d in dims.flat):
+        if all(not isinstance(d, DimExpr) for d in dims.flat):
             try:
-                return Fact.of_const(dims.astype(dtype))
+                return ValueInfo.of_const(dims.astype(dtype))
             except OverflowError:
                 raise InferenceError(f"a number that it computes from shapes is too large for {dtype}") from None
-        return Fact(dtype, dims.shape, dims=dims)
+        return ValueInfo(dtype, dims.shape, dims=dims)
 
 
 _FEW = 1024
-"""Elements that are looked at before all are."""
+"""The number of elements that are compared before the whole array is."""
 
 
 class InferenceError(Exception):
-    """Shapes or contents of a node's outputs cannot be found; the message says why."""
+    """The shapes or contents of a node's outputs cannot be inferred; the message says why."""
 
 
 def label(node: ir.Node) -> str:
-    """What a node is called in listings and reasons: its name or, where it has none, its operator and outputs."""
+    """The name of a node in listings and messages, or its operator and outputs if it has no name."""
     made = ", ".join(f'"{value.name}"' for value in node.outputs if value.name)
-    return node.name or f"{node.op_type} node that makes {made or 'nothing'}"
+    return node.name or f"{node.op_type} node with the output {made or '(none)'}"
 
 
 class Node:
-    """An ONNX node as rules and shape functions see it; it remembers which attributes were read.
+    """An ONNX node for rules and shape functions. It records which attributes were read.
 
-    An attribute that nobody read was not understood, and a rule that did not understand its nodes must not match.
+    An unread attribute was not understood, and a rule that does not understand its nodes must not match.
     """
 
     def __init__(self, node: ir.Node) -> None:
@@ -84,12 +84,12 @@ class Node:
 
     @property
     def name(self) -> str:
-        """What the node is called in listings and reasons."""
+        """The name of the node in listings and messages."""
         return label(self.ir)
 
     @property
     def inputs(self) -> tuple[ir.Value | None, ...]:
-        """The inputs, with trailing absent ones cut off."""
+        """The inputs without trailing absent ones."""
         inputs = list(self.ir.inputs)
         while inputs and inputs[-1] is None:
             inputs.pop()
@@ -97,7 +97,7 @@ class Node:
 
     @property
     def version(self) -> int:
-        """The operator set version this node was written for."""
+        """The operator set version of the node."""
         return self.ir.version or 18
 
     @property
@@ -115,18 +115,18 @@ class Node:
         return self.ir.outputs[0]
 
     def input(self, index: int) -> ir.Value | None:
-        """The input, or None if it is absent."""
+        """The input at ``index``, or None if it is absent."""
         return self.ir.inputs[index] if index < len(self.ir.inputs) else None
 
     def operand(self, index: int) -> ir.Value:
-        """The input; raises InferenceError if it is absent."""
+        """The input at ``index``. Raises InferenceError if it is absent."""
         value = self.input(index)
         if value is None:
             raise InferenceError(f"its input {index} is absent")
         return value
 
     def operands(self, count: int | None = None) -> list[ir.Value]:
-        """The first ``count`` inputs, or all; raises InferenceError if one of them is absent."""
+        """The first ``count`` inputs, or all inputs. Raises InferenceError if one is absent."""
         return [self.operand(i) for i in range(len(self.inputs) if count is None else count)]
 
     def has(self, name: str) -> bool:
@@ -134,7 +134,7 @@ class Node:
         return name in self.ir.attributes
 
     def attr(self, name: str, default: Any = None) -> Any:
-        """The attribute's value as a plain Python or NumPy value, ``default`` if it is absent."""
+        """The attribute as a plain Python or NumPy value, or ``default`` if it is absent."""
         self.read.add(name)
         attribute = self.ir.attributes.get(name)
         if attribute is None:
@@ -148,30 +148,30 @@ class Node:
         return sorted(set(self.ir.attributes) - self.read)
 
 
-class Facts:
-    """The facts of one graph."""
+class ValueInfos:
+    """The infos of the values of one graph."""
 
-    def __init__(self, facts: MutableMapping[ir.Value, Fact] | None = None) -> None:
-        self._facts = {} if facts is None else facts
+    def __init__(self, infos: MutableMapping[ir.Value, ValueInfo] | None = None) -> None:
+        self._infos = {} if infos is None else infos
 
-    def layer(self) -> Facts:
-        """Facts that hold what these do, and take new ones without these knowing."""
-        return Facts(ChainMap({}, self._facts))
+    def layer(self) -> ValueInfos:
+        """A copy-on-write view: it contains all infos of this table, and additions to it do not change this table."""
+        return ValueInfos(ChainMap({}, self._infos))
 
     def __contains__(self, value: ir.Value) -> bool:
-        return value in self._facts
+        return value in self._infos
 
-    def __getitem__(self, value: ir.Value) -> Fact:
+    def __getitem__(self, value: ir.Value) -> ValueInfo:
         try:
-            return self._facts[value]
+            return self._infos[value]
         except KeyError:
-            raise InferenceError(f"nothing is known of its input `{value.name}`") from None
+            raise InferenceError(f"nothing is known about its input `{value.name}`") from None
 
-    def __setitem__(self, value: ir.Value, fact: Fact) -> None:
-        self._facts[value] = fact
+    def __setitem__(self, value: ir.Value, info: ValueInfo) -> None:
+        self._infos[value] = info
 
-    def known(self, value: ir.Value | None) -> Fact | None:
-        return self._facts.get(value) if value is not None else None
+    def known(self, value: ir.Value | None) -> ValueInfo | None:
+        return self._infos.get(value) if value is not None else None
 
     def shape(self, value: ir.Value) -> Dims:
         return self[value].shape
@@ -180,19 +180,19 @@ class Facts:
         return self[value].dtype
 
     def const(self, value: ir.Value | None) -> np.ndarray | None:
-        """The contents of a constant, else None."""
-        fact = self.known(value)
-        return fact.const if fact is not None else None
+        """The contents of a constant, otherwise None."""
+        info = self.known(value)
+        return info.const if info is not None else None
 
-    def dims(self, value: ir.Value | None) -> list[int | Expr] | None:
-        """The elements of a shape tensor of at most one dimension, else None."""
-        fact = self.known(value)
-        if fact is None or fact.dims is None or fact.dims.ndim > 1:
+    def dims(self, value: ir.Value | None) -> list[Dim] | None:
+        """The elements of a shape tensor with at most one axis, otherwise None."""
+        info = self.known(value)
+        if info is None or info.dims is None or info.dims.ndim > 1:
             return None
-        return list(np.atleast_1d(fact.dims))
+        return list(np.atleast_1d(info.dims))
 
     def ints(self, node: Node, name: str, index: int, default: Sequence[int] | None = None) -> list[int] | None:
-        """A list of integers that newer operator sets give as input ``index`` and older ones as attribute ``name``."""
+        """A list of integers: input ``index`` in newer operator sets, and attribute ``name`` in older ones."""
         value = node.input(index)
         if value is None:
             given = node.attr(name)
@@ -204,19 +204,19 @@ class Facts:
             raise InferenceError(f"its input {index} (`{name}`) is not a constant")
         if array.ndim > 1 or array.dtype.kind not in "iub":
             given = f"{array.dtype} of shape {list(array.shape)}"
-            raise InferenceError(f"its input {index} (`{name}`) is {given} where a list of integers is expected")
+            raise InferenceError(f"its input {index} (`{name}`) is {given}, but a list of integers is expected")
         return [int(i) for i in np.atleast_1d(array)]
 
 
 KNOWN_DOMAINS = ("", "ai.onnx", "tf2rust")
-"""The operator sets that rules know: ONNX' own, and the functions that we write for operators of TensorFlow."""
+"""The supported operator domains: ONNX's own, and tf2rust's functions for TensorFlow operators."""
 
-ShapeFunction = Callable[[Node, Facts], Sequence[Fact]]
+ShapeFunction = Callable[[Node, ValueInfos], Sequence[ValueInfo]]
 _shape_functions: dict[str, ShapeFunction] = {}
 
 
 def infers(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
-    """Registers the function that finds the facts of the outputs of these ONNX operators."""
+    """Registers a function as the shape function of these ONNX operators: it returns the infos of their outputs."""
 
     def register(function: ShapeFunction) -> ShapeFunction:
         for op in ops:
@@ -233,22 +233,22 @@ def shape_function(op: str) -> ShapeFunction | None:
     return _shape_functions.get(op)
 
 
-def not_as_defined(error: Exception) -> str:
-    """The reason for what was raised where a node's inputs or attributes were taken for what ONNX defines.
+def malformed_node(error: Exception) -> str:
+    """The reason for an exception from a malformed node, or from one that a rule misreads.
 
-    Raises the error again if the machine is short of memory.
+    Raises the exception again if memory or the stack ran out.
     """
     if isinstance(error, (MemoryError, RecursionError)):
         raise error
     said = " ".join(str(error).split())
-    return f"its inputs or attributes are not what ONNX defines, or are misread ({type(error).__name__}: {said[:120]})"
+    return f"its inputs or attributes do not conform to ONNX, or are misread ({type(error).__name__}: {said[:120]})"
 
 
 _body_functions: dict[str, ShapeFunction] = {}
 
 
-def enters(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
-    """Registers the function that finds the facts of the inputs of these operators' bodies."""
+def infers_body_inputs(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
+    """Registers a function that returns the infos of the inputs of these operators' bodies."""
 
     def register(function: ShapeFunction) -> ShapeFunction:
         for op in ops:
@@ -258,25 +258,25 @@ def enters(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
     return register
 
 
-def body_function(op: str) -> ShapeFunction | None:
-    """The registered function that finds what the body of an ONNX operator is given."""
+def body_input_function(op: str) -> ShapeFunction | None:
+    """The registered function for the inputs of an ONNX operator's bodies."""
     return _body_functions.get(op)
 
 
-def same_shape(node: Node, facts: Facts) -> Sequence[Fact]:
+def same_shape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     """The shape function of elementwise operators with one input."""
-    fact = facts[node.x]
-    return [Fact(fact.dtype, fact.shape)]
+    info = infos[node.x]
+    return [ValueInfo(info.dtype, info.shape)]
 
 
 def broadcast(shapes: Iterable[Dims]) -> Dims:
     """The shape that these shapes broadcast to, by NumPy's rules.
 
-    A free dimension against a number is taken to have that size, as exporters do: the generated code checks lengths.
+    A symbolic dimension that meets a number is assumed to be that number, as exporters do; generated code checks it.
     """
     shapes = list(shapes)
     rank = max((len(s) for s in shapes), default=0)
-    result: list[int | Expr] = []
+    result: list[Dim] = []
     for axis in range(-rank, 0):
         sizes = list(dict.fromkeys(s[axis] for s in shapes if len(s) >= -axis and s[axis] != 1))
         numbers = [d for d in sizes if isinstance(d, int)]
@@ -286,19 +286,19 @@ def broadcast(shapes: Iterable[Dims]) -> Dims:
     return tuple(result)
 
 
-def measured(value: ir.Value, name: str = "count") -> Expr:
-    """A dimension of ``value`` that is known only when the model runs; a layer must measure it.
+def data_dependent_dim(value: ir.Value, name: str = "count") -> DimExpr:
+    """A dimension of ``value`` that depends on data: the layer determines it at run time.
 
-    Its name can be that of no free dimension; what is no identifier in the value's name is told by a checksum.
+    Its name cannot collide with a symbolic dimension. If the value's name is not an identifier, a checksum is appended.
     """
     given = value.name or ""
     folded = re.sub(r"\W+", "_", given, flags=re.ASCII)
     plain = folded if folded == given else f"{folded}_{zlib.crc32(given.encode()):08x}"
-    return Expr.symbol(f"{name}({plain})")
+    return DimExpr.symbol(f"{name}({plain})")
 
 
 def normal_axis(axis: int, rank: int) -> int:
-    """``axis`` counted from the front."""
+    """``axis`` as a non-negative index."""
     if not -rank <= axis < max(rank, 1):
         raise InferenceError(f"axis {axis} does not exist in a tensor of rank {rank}")
     return axis + rank if axis < 0 else axis

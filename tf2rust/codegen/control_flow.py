@@ -1,4 +1,4 @@
-"""The Rust of layers that run others: ``for``, ``while`` and ``if``, with the statements of their bodies inside."""
+"""The Rust of loops and Ifs: ``for``, ``while`` and ``if`` blocks with the statements of their bodies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tf2rust.codegen.variables import Variables
-from tf2rust.ops.control.layers import Along, Branch, Repeat
+from tf2rust.ops.control.layers import If, Loop, ScanAxis
 from tf2rust.ops.core.emit import CX
 from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.rust.tree import (
@@ -15,8 +15,8 @@ from tf2rust.rust.tree import (
     Blank,
     Block,
     Comment,
-    Do,
     Expr,
+    ExprStmt,
     Item,
     Stmt,
     Token,
@@ -37,19 +37,19 @@ class ModelField:
 
 
 @dataclass
-class Lines:
+class LayerCode:
     """Statements, and the fields of the layers that they run."""
 
     statements: list[Stmt] = field(default_factory=list)
     fields: list[ModelField] = field(default_factory=list)
 
 
-Body = Callable[[LayerGraph], Lines]
+Body = Callable[[LayerGraph], LayerCode]
 """Writes the layers of a body."""
 
 
-def branch(variables: Variables, layer: Branch, inputs: Sequence[Expr], write: Body) -> Lines:
-    """Runs one of two bodies; both write the outputs to the same places."""
+def if_code(variables: Variables, layer: If, inputs: Sequence[Expr], write: Body) -> LayerCode:
+    """An ``if`` that runs one of two bodies, which write their outputs to the same memory."""
     for inner, outer in layer.captured():
         variables.views[inner] = variables.read(outer)
     bodies = []
@@ -59,20 +59,22 @@ def branch(variables: Variables, layer: Branch, inputs: Sequence[Expr], write: B
     then, otherwise = bodies
     condition = Item("tf_layers::ops::is_true")(inputs[0]).tried()
     statement = Block("if", condition, tuple(then.statements), tuple(otherwise.statements))
-    return Lines([statement, *_results(variables, layer.outputs)], then.fields + otherwise.fields)
+    return LayerCode([statement, *_results(variables, layer.outputs)], then.fields + otherwise.fields)
 
 
-def repeat(variables: Variables, layer: Repeat, inputs: Sequence[Expr], write: Body) -> Lines:
-    """The states begin as they are given; each step takes its parts, runs the layers, and hands on and collects."""
+def loop_code(variables: Variables, layer: Loop, inputs: Sequence[Expr], write: Body) -> LayerCode:
+    """A loop that copies the initial states, and in each step slices its inputs, runs the layers and writes its
+    results.
+    """
     return _Loop(variables, layer, inputs).lines(write)
 
 
 class _Loop:
     """The Rust of one loop."""
 
-    def __init__(self, variables: Variables, layer: Repeat, inputs: Sequence[Expr]) -> None:
+    def __init__(self, variables: Variables, layer: Loop, inputs: Sequence[Expr]) -> None:
         self.variables, self.layer, self.given = variables, layer, inputs
-        self.dims, self.places = variables.dims, variables.memory.places
+        self.dims, self.allocations = variables.dims, variables.memory.allocations
         graph = layer.body
         self.states = graph.inputs[: layer.states]
         self.parts = graph.inputs[layer.states : layer.states + len(layer.sequences)]
@@ -82,10 +84,10 @@ class _Loop:
         self.holds = Token(variables.locals.unique("holds")) if layer.tested else None
         self.count: Expr | None = None
 
-    def lines(self, write: Body) -> Lines:
-        """The statements before the loop, the loop, and what is read of its results."""
+    def lines(self, write: Body) -> LayerCode:
+        """The statements before the loop, the loop, and the views of its results."""
         variables, layer = self.variables, self.layer
-        found = Lines(self._before())
+        found = LayerCode(self._before())
         for inner, outer in layer.captured():
             variables.views[inner] = variables.read(outer)
         with self.dims.scope():
@@ -95,27 +97,27 @@ class _Loop:
         found.fields = inner_lines.fields
         body = [*first, *([Blank()] if first else []), *inner_lines.statements]
         if last and body:
-            body += [Blank(), Comment("The step's results, and what the next step begins with.")]
+            body += [Blank(), Comment("The results of the step, and the states of the next step.")]
         found.statements += self._loop([*body, *last])
         if layer.reports:
             steps = ref(array([self.step]))
             reported = Item("tf_layers::ops::write_dims")(CX, steps, variables.write(layer.outputs[-1]))
-            found.statements.append(Do(reported.tried()))
+            found.statements.append(ExprStmt(reported.tried()))
         found.statements += _results(variables, layer.outputs)
         return found
 
     def _before(self) -> list[Stmt]:
-        """The first states, and the number of steps."""
+        """The initial states, and the number of steps."""
         variables, layer = self.variables, self.layer
         first = zip(self.given[: layer.states], layer.outputs, strict=False)
         found: list[Stmt] = [_copy(x, variables.write(y)) for x, y in first]
-        # Without a step nothing else gives them their size.
+        # If there are no steps, nothing else sets the size of these outputs.
         unsized = [
             value
             for value in self.collected
-            if layer.reports or (self.places[value].output is not None and not variables.tiled)
+            if layer.reports or (self.allocations[value].output is not None and not variables.chunked)
         ]
-        found += [Do(variables.write(value)) for value in unsized]
+        found += [ExprStmt(variables.write(value)) for value in unsized]
         if layer.steps is not None:
             self.count = self.dims.dim(layer.steps)
         if self.holds is not None:
@@ -124,7 +126,7 @@ class _Loop:
         return [*self.dims.take_pending(), *found]
 
     def _first(self) -> list[Stmt]:
-        """What a step reads: the states, and its parts of the sequences."""
+        """The inputs of a step: the states, and its slices of the sequences."""
         variables, layer = self.variables, self.layer
         found: list[Stmt] = []
         for state in self.states:
@@ -137,16 +139,16 @@ class _Loop:
         return found
 
     def _last(self) -> list[Stmt]:
-        """What a step hands on."""
+        """The results of a step: its slices of the outputs, the condition and the next states."""
         variables, layer = self.variables, self.layer
         found: list[Stmt] = []
         for along, part, whole in zip(layer.collected, self.made[layer.states :], self.collected, strict=False):
-            found.append(Do(self._scan("scan_write", along, variables.read(part), variables.write(whole))))
+            found.append(ExprStmt(self._scan("scan_write", along, variables.read(part), variables.write(whole))))
         if self.holds is not None:
-            # Before the states are those of the next step: the condition may be one of them.
+            # This must precede the update of the states: the condition may be one of them.
             found.append(Assign(self.holds, _is_true(variables.read(self.made[-1]))))
         for state, new in zip(self.states, self.made, strict=False):
-            if self.places[state] is not self.places[new]:
+            if self.allocations[state] is not self.allocations[new]:
                 found.append(_copy(variables.read(new), variables.write(state)))
         return [*self.dims.take_pending(), *found]
 
@@ -162,8 +164,8 @@ class _Loop:
         condition = Binary(self.holds, "&&", below)
         return [let(self.step, Token("0"), mutable=True), Block("while", condition, tuple(counted))]
 
-    def _scan(self, function: str, along: Along, *operands: Expr) -> Expr:
-        """The part of a sequence for one step, taken or put."""
+    def _scan(self, function: str, along: ScanAxis, *operands: Expr) -> Expr:
+        """The call that reads or writes the slice of a sequence for one step."""
         at: Expr = self.step
         if along.backwards:
             assert self.count is not None
@@ -172,7 +174,7 @@ class _Loop:
 
 
 def _results(variables: Variables, outputs: Sequence[Value]) -> list[Stmt]:
-    """The views of what was written in a block."""
+    """The views of values that a block has written."""
     found: list[Stmt] = []
     for value in outputs:
         if value in variables.read_values:
@@ -181,8 +183,8 @@ def _results(variables: Variables, outputs: Sequence[Value]) -> list[Stmt]:
     return found
 
 
-def _copy(x: Expr, y: Expr) -> Do:
-    return Do(Item("tf_layers::ops::copy")(CX, x, y).tried())
+def _copy(x: Expr, y: Expr) -> ExprStmt:
+    return ExprStmt(Item("tf_layers::ops::copy")(CX, x, y).tried())
 
 
 def _is_true(value: Expr) -> Expr:

@@ -1,4 +1,4 @@
-"""Batches of more rows than a tile has: what the crate computes of a row does not depend on the rows beside it."""
+"""Batches larger than a chunk: the result for a sample does not depend on the other samples in the batch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from onnx import TensorProto
 from tests.conftest import Save
 from tests.crates import Crates
 from tests.models.graphs import graph, mlp, node, save, two_inputs
-from tests.models.weights import FREE_DIMENSION
+from tests.models.weights import SYMBOLIC_SIZE
 from tf2rust.codegen.crate import write_npz
 from tf2rust.codegen.names import crate_name
 from tf2rust.conversion import match_layers
 from tf2rust.ops.core.dims import bind
-from tf2rust.planning.tiles import tiling
+from tf2rust.planning.chunks import chunking
 from tf2rust.proof.samples import seeded_inputs
 from tf2rust.proof.tolerance import RELATIVE_TOLERANCE
 from tf2rust.source import Source, open_onnx, open_tensorflow
@@ -96,13 +96,13 @@ def batch_moved() -> onnx.ModelProto:
     return graph(nodes, {"x": (F, ["n", 4])}, {"y": (F, ["n", 4])}, weights)
 
 
-def free_rows() -> onnx.ModelProto:
+def symbolic_rows() -> onnx.ModelProto:
     return graph([node("Tanh", ["x"], ["y"])], {"x": (F, ["n", "t"])}, {"y": (F, ["n", "t"])})
 
 
-ONNX = {f.__name__: f for f in (mlp, two_inputs, images, large_layers, many_tensors, free_rows)}
+ONNX = {f.__name__: f for f in (mlp, two_inputs, images, large_layers, many_tensors, symbolic_rows)}
 KERAS = ("text_cnn", "lstm_text")
-TILED = (*ONNX, *KERAS)
+CHUNKED = (*ONNX, *KERAS)
 MIXING = {f.__name__: f for f in (less_the_mean, shares_of_the_batch, batch_moved)}
 
 
@@ -120,11 +120,11 @@ def save_keras(save: Save) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def crates(sources: dict[str, Source], tmp_path_factory: pytest.TempPathFactory) -> Crates:
-    made = Crates(tmp_path_factory.mktemp("tiles"))
+    made = Crates(tmp_path_factory.mktemp("chunks"))
     for name, source in sources.items():
         made.add(name, source)
-    for name, text in (("two_inputs", TWO_INPUTS), ("free_rows", FREE_ROWS)):
-        (made.converted[name].crate / "tests" / "tiles.rs").write_text(text, encoding="utf-8")
+    for name, text in (("two_inputs", TWO_INPUTS), ("symbolic_rows", SYMBOLIC_ROWS)):
+        (made.converted[name].crate / "tests" / "chunks.rs").write_text(text, encoding="utf-8")
     made.build()
     return made
 
@@ -147,13 +147,13 @@ fn an_index_is_named_by_its_place_in_the_whole_batch() -> Result<(), Error> {
     Ok(())
 }
 """
-FREE_ROWS = r"""
-use free_rows::{Error, FreeRowsModel, Inputs, TensorView};
+SYMBOLIC_ROWS = r"""
+use symbolic_rows::{Error, SymbolicRowsModel, Inputs, TensorView};
 
 #[test]
 fn batches_without_elements_are_no_work() -> Result<(), Error> {
     for shape in [[0, 0], [0, 7], [7, 0], [usize::MAX, 0]] {
-        let outputs = FreeRowsModel::new()?.predict(&Inputs { x: TensorView::new(&[], &shape)? })?;
+        let outputs = SymbolicRowsModel::new()?.predict(&Inputs { x: TensorView::new(&[], &shape)? })?;
         assert_eq!((outputs.y.shape(), outputs.y.data().len()), (&shape[..], 0));
     }
     Ok(())
@@ -161,17 +161,17 @@ fn batches_without_elements_are_no_work() -> Result<(), Error> {
 """
 
 
-def _height(source: Source) -> int:
+def _chunk_rows(source: Source) -> int:
     """Rows of 768 KiB, no more than 384, in steps of 48 or 6 where there are so many."""
     _, layers = match_layers(source)
-    made = tiling(layers)
+    made = chunking(layers)
     assert made is not None
-    row_bytes = bind(made.row_bytes, {s: FREE_DIMENSION for v in layers.inputs for s in map(str, v.shape)})
+    row_bytes = bind(made.row_bytes, {s: SYMBOLIC_SIZE for v in layers.inputs for s in map(str, v.shape)})
     assert isinstance(row_bytes, int)
     fitting = (768 << 10) // row_bytes
     step = next(step for step in (48, 6, 1) if fitting >= step or step == 1)
     rows = min(max(fitting // step * step, 1), 384)
-    return rows if rows >= made.least else made.least if made.least < 6 else -(-made.least // 6) * 6
+    return rows if rows >= made.min_rows else made.min_rows if made.min_rows < 6 else -(-made.min_rows // 6) * 6
 
 
 def _feeds(source: Source, batch: int) -> dict[str, np.ndarray]:
@@ -202,14 +202,14 @@ def _assert_close(found: dict[str, np.ndarray], expected: dict[str, np.ndarray])
         assert float(np.abs(found[name] - array).max(initial=0)) <= tolerance
 
 
-@pytest.mark.parametrize("name", TILED)
+@pytest.mark.parametrize("name", CHUNKED)
 def test_a_row_is_the_same_in_every_batch(
     crates: Crates, sources: dict[str, Source], tmp_path: Path, name: str
 ) -> None:
     source = sources[name]
-    height = _height(source)
+    rows_per_chunk = _chunk_rows(source)
     assert "chunk_rows(" in (crates.converted[name].crate / "src" / "model.rs").read_text()
-    for batch in (1, 2, height - 1, height, height + 1, 3 * height + 2):
+    for batch in (1, 2, rows_per_chunk - 1, rows_per_chunk, rows_per_chunk + 1, 3 * rows_per_chunk + 2):
         feeds = _feeds(source, batch)
         found = _predict(crates, name, feeds, tmp_path)
         _assert_close(found, {k: np.asarray(v) for k, v in source.run(feeds).items()})
@@ -223,17 +223,17 @@ def test_threads_change_nothing(
     crates: Crates, sources: dict[str, Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("RAYON_NUM_THREADS", "3")
-    height = _height(sources[name])
-    for batch in (1, height - 1, 9 * height + 5):
+    rows_per_chunk = _chunk_rows(sources[name])
+    for batch in (1, rows_per_chunk - 1, 9 * rows_per_chunk + 5):
         feeds = _feeds(sources[name], batch)
         found = _predict(crates, name, feeds, tmp_path, "--features", "rayon")
         _assert_close(found, {k: np.asarray(v) for k, v in sources[name].run(feeds).items()})
 
 
 @pytest.mark.parametrize("features", [(), ("--features", "rayon")])
-@pytest.mark.parametrize("name", ["two_inputs", "free_rows"])
+@pytest.mark.parametrize("name", ["two_inputs", "symbolic_rows"])
 def test_errors_and_empty_batches(crates: Crates, name: str, features: tuple[str, ...]) -> None:
-    assert " 1 passed" in crates.cargo("test", "--release", "-p", crate_name(name), *features, "--test", "tiles")
+    assert " 1 passed" in crates.cargo("test", "--release", "-p", crate_name(name), *features, "--test", "chunks")
 
 
 @pytest.mark.parametrize("name", MIXING)

@@ -1,4 +1,4 @@
-"""Outputs that show little of a conversion: the same for all samples, not finite, or empty."""
+"""Outputs that prove little: equal for all samples, not finite, or empty."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from tf2rust.proof.proof import Proof
 
-_ADVICE = "which shows little of the conversion; give samples like those of real use in --path_to_fv."
+_ADVICE = "which proves little about the conversion; give realistic samples in --path_to_fv."
 
 
-def shown_little(proof: Proof) -> Iterator[str]:
+def weak_samples(proof: Proof) -> Iterator[str]:
     """A note for each output that would look the same if much of the model were wrong."""
     for name, array in proof.outputs.items():
         if why := _why(array, proof):

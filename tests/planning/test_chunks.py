@@ -1,4 +1,4 @@
-"""Which models are cut into tiles of rows: every kind of layer with its rows apart, and with its rows mixed."""
+"""Which models run in batch chunks: every kind of layer with independent samples, and with mixed samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.models.graphs import Shape, graph, node
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.match import match
 from tf2rust.passes.optimise import optimise
-from tf2rust.planning.tiles import Tiling, tiling
+from tf2rust.planning.chunks import Chunking, chunking
 
 F = TensorProto.FLOAT
 X: Shape = ["n", 6, 4]
@@ -30,20 +30,20 @@ def _ints(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
 
 
-def _tiling(model: onnx.ModelProto) -> Tiling | None:
+def _chunking(model: onnx.ModelProto) -> Chunking | None:
     matched = match(analyse(model))
     assert not matched.unmatched
-    return tiling(optimise(matched.graph))
+    return chunking(optimise(matched.graph))
 
 
 def _tiling_of_node(
     op: str, shape: Shape | None, constants: tuple[np.ndarray, ...], attributes: dict[str, Any]
-) -> Tiling | None:
+) -> Chunking | None:
     """The tiling of one node on x and constants; ``shape`` is the output's, None where it does not matter."""
     x, y = attributes.get("x", X), ["a", "b"] if shape is None else shape
     weights = {f"c{i}": array for i, array in enumerate(constants)}
     made = node(op, ["x", *weights], ["y"], **{name: value for name, value in attributes.items() if name != "x"})
-    return _tiling(graph([made], {"x": (F, x)}, {"y": (F, y)}, weights))
+    return _chunking(graph([made], {"x": (F, x)}, {"y": (F, y)}, weights))
 
 
 APART: dict[str, Node] = {
@@ -103,38 +103,40 @@ def _graph_of_two(first: Shape, second: Shape, op: str = "Add") -> onnx.ModelPro
     [(["n", 4], True), (["n", 1], True), ([1, 4], False), ([4], False), ([], False)],
 )
 def test_all_inputs_must_have_the_rows(second: Shape, apart: bool) -> None:
-    assert (_tiling(_graph_of_two(["n", 4], second)) is not None) == apart
+    assert (_chunking(_graph_of_two(["n", 4], second)) is not None) == apart
 
 
 def test_all_inputs_must_have_the_same_rows() -> None:
     nodes = [node("Sin", ["x"], ["y"]), node("Sin", ["z"], ["w"])]
     n, m = (F, ["n", 4]), (F, ["m", 4])
-    assert _tiling(graph(nodes, {"x": n, "z": n}, {"y": n, "w": n})) is not None
-    assert _tiling(graph(nodes, {"x": n, "z": m}, {"y": n, "w": m})) is None
+    assert _chunking(graph(nodes, {"x": n, "z": n}, {"y": n, "w": n})) is not None
+    assert _chunking(graph(nodes, {"x": n, "z": m}, {"y": n, "w": m})) is None
 
 
 def test_what_rows_share_may_not_be_made_of_them() -> None:
     nodes = [node("ReduceMean", ["x", "axes"], ["mean"]), node("Sub", ["x", "mean"], ["y"])]
-    assert _tiling(graph(nodes, {"x": (F, ["n", 4])}, {"y": (F, ["n", 4])}, {"axes": _ints(0)})) is None
+    assert _chunking(graph(nodes, {"x": (F, ["n", 4])}, {"y": (F, ["n", 4])}, {"axes": _ints(0)})) is None
 
 
 @pytest.mark.parametrize(
-    ("widths", "row_bytes", "least", "thread_rows", "split_rows"),
+    ("widths", "row_bytes", "min_rows", "thread_rows", "split_rows"),
     [
         ((6, 64, 8), (6 + 64 + 8) * 4, 8, 435, 4096),
         # The first kernel is beyond the cache, the second in it.
         ((512, 512, 8), (512 + 512 + 8) * 4, 64, 2, 8),
     ],
 )
-def test_height(widths: tuple[int, int, int], row_bytes: int, least: int, thread_rows: int, split_rows: int) -> None:
+def test_chunk_rows(
+    widths: tuple[int, int, int], row_bytes: int, min_rows: int, thread_rows: int, split_rows: int
+) -> None:
     a, b, c = widths
     nodes = [node("MatMul", ["x", "v"], ["h"]), node("Tanh", ["h"], ["g"]), node("MatMul", ["g", "w"], ["y"])]
     model = graph(nodes, {"x": (F, ["n", a])}, {"y": (F, ["n", c])}, {"v": _ones(a, b), "w": _ones(b, c)})
-    assert _tiling(model) == Tiling("n", row_bytes, least, thread_rows, split_rows)
+    assert _chunking(model) == Chunking("n", row_bytes, min_rows, thread_rows, split_rows)
 
 
-def test_height_over_a_free_dimension() -> None:
+def test_chunk_rows_over_a_symbolic_dimension() -> None:
     nodes = [node("Sin", ["x"], ["h"]), node("Softmax", ["h"], ["y"], axis=1)]
-    made = _tiling(graph(nodes, {"x": (F, ["n", "t"])}, {"y": (F, ["n", "t"])}))
+    made = _chunking(graph(nodes, {"x": (F, ["n", "t"])}, {"y": (F, ["n", "t"])}))
     assert made is not None
     assert str(made.row_bytes) == "8 * t"
