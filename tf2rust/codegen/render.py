@@ -292,10 +292,9 @@ def _inputs_of(model: Model, data: str, shape: str) -> Expr:
 
 def _bind(port: Port, symbolic: Sequence[str]) -> list[Stmt]:
     """Binds the symbolic dimensions of an input."""
-    extent = Item("tf_layers::tensor::Dim")
+    dim = Item("tf_layers::tensor::Dim")
     dims = [
-        extent.of("Fixed")(d) if isinstance(d, int) else extent.of("Symbolic")(symbolic.index(str(d)))
-        for d in port.shape
+        dim.of("Fixed")(d) if isinstance(d, int) else dim.of("Symbolic")(symbolic.index(str(d))) for d in port.shape
     ]
     shape = Token("inputs").field(port.field).method("shape")
     arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(dims)), shape)

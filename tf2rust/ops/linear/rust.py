@@ -68,5 +68,5 @@ def _(layer: Diagonal, site: Site) -> Expr:
 def _(layer: Trilu, site: Site) -> Expr:
     diagonal: Expr | int | None = layer.diagonal
     if diagonal is None:
-        diagonal = Item(f"{_OPS}::number")(site.inputs[1]).tried()
+        diagonal = Item(f"{_OPS}::item")(site.inputs[1]).tried()
     return Item(f"{_OPS}::trilu")(CX, layer.upper, diagonal, site.inputs[0], *site.outputs)

@@ -1,4 +1,4 @@
-//! The layers of mlp, one call each.
+//! The model mlp, with one call per layer.
 
 extern crate alloc;
 
@@ -19,25 +19,25 @@ use crate::weights::{ARCHITECTURE, ENTRIES};
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
 
-/// The number of rows that run through all layers before the next rows start: as many as fit in the level-2 cache, if a
-/// row takes the first number of bytes, but at least the second number, which amortizes reading the weights.
+/// The number of rows per chunk. A chunk runs through all layers before the next one: its rows, each of the first number
+/// of bytes, fit in the level-2 cache, and they are at least the second number, so that reading the weights pays off.
 const CHUNK_ROWS: usize = tensor::chunk_rows(48, 8);
 
-/// What goes into the model.
+/// The inputs of the model.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     /// `x`: float32 [batch, 5].
     pub x: TensorView<'a, f32>,
 }
 
-/// What comes out of the model.
+/// The outputs of the model.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
     /// `y`: float32 [batch, 3].
     pub y: Tensor<f32>,
 }
 
-/// The memory of intermediate results. Keep it between predictions: then they allocate nothing.
+/// The memory of intermediate results. Reuse it: later predictions then allocate nothing.
 #[derive(Debug, Default)]
 pub struct Workspace {
     b0: Buffer<f32>,
@@ -47,7 +47,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The bytes it has allocated.
+    /// The number of allocated bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let bytes = self.b0.capacity_bytes() + self.scratch.capacity_bytes();
@@ -60,7 +60,7 @@ impl Workspace {
 /// A chunk of rows of `x`, `y`.
 type Chunk<'a> = (View<'a, f32, 2>, ViewMut<'a, f32, 2>);
 
-/// The model: its layers, which borrow their weights.
+/// The layers of the model, which borrow their weights.
 #[derive(Clone, Debug)]
 pub struct MlpModel<'w> {
     isa: Isa,
@@ -69,18 +69,18 @@ pub struct MlpModel<'w> {
 }
 
 impl MlpModel<'static> {
-    /// The model with the weights that this crate carries.
+    /// The model with the weights embedded in this crate.
     ///
     /// # Errors
     ///
-    /// If the weights were not packed for this model, which only an altered build can bring about.
+    /// If the weights were not packed for this model, which happens only in a modified build.
     pub fn new() -> Result<Self> {
         Self::from_parts(&[&WEIGHTS.0])
     }
 }
 
 impl<'w> MlpModel<'w> {
-    /// The model with other weights, as [`pack_weights`](Self::pack_weights) gives them, aligned to 4 bytes.
+    /// The model with other weights, as returned by [`pack_weights`](Self::pack_weights), aligned to 4 bytes.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ impl<'w> MlpModel<'w> {
     ///
     /// # Errors
     ///
-    /// If it is damaged, or an array is missing or has another shape or dtype.
+    /// If the NPZ is damaged, or if an array is missing or has another shape or dtype.
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
         pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
     }
@@ -119,18 +119,18 @@ impl<'w> MlpModel<'w> {
     ///
     /// # Errors
     ///
-    /// If an input's shape does not fit, an index is out of range, or memory runs out.
+    /// If an input has an invalid shape, an index is out of range, or memory runs out.
     pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
         let mut outputs = Outputs::default();
         self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
         Ok(outputs)
     }
 
-    /// Runs the model with memory from an earlier run: nothing is allocated while the shapes do not grow.
+    /// Runs the model with memory from an earlier run, and allocates nothing unless the shapes grow.
     ///
     /// # Errors
     ///
-    /// As [`predict`](Self::predict); `outputs` is then left in an unspecified state.
+    /// The same as [`predict`](Self::predict). After an error, `outputs` is in an unspecified state.
     pub fn predict_into(
         &self,
         inputs: &Inputs<'_>,
@@ -146,7 +146,7 @@ impl<'w> MlpModel<'w> {
         })
     }
 
-    /// The layers, for some rows of a batch.
+    /// Runs the layers for one chunk of a batch.
     fn run_chunk(
         &self,
         sizes: [usize; 1],

@@ -1,4 +1,4 @@
-//! The layers of two_inputs, one call each.
+//! The model two_inputs, with one call per layer.
 
 extern crate alloc;
 
@@ -20,7 +20,7 @@ use crate::weights::{ARCHITECTURE, ENTRIES};
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
 
-/// What goes into the model.
+/// The inputs of the model.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     /// `characters`: int64 [batch, time].
@@ -29,7 +29,7 @@ pub struct Inputs<'a> {
     pub numbers: TensorView<'a, f32>,
 }
 
-/// What comes out of the model.
+/// The outputs of the model.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
     /// `score`: float32 [batch, 1].
@@ -38,7 +38,7 @@ pub struct Outputs {
     pub d: Tensor<f32>,
 }
 
-/// The memory of intermediate results. Keep it between predictions: then they allocate nothing.
+/// The memory of intermediate results. Reuse it: later predictions then allocate nothing.
 #[derive(Debug, Default)]
 pub struct Workspace {
     b0: Buffer<f32>,
@@ -49,7 +49,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The bytes it has allocated.
+    /// The number of allocated bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let bytes =
@@ -63,7 +63,7 @@ impl Workspace {
 /// A chunk of rows of `characters`, `numbers`, `score`, `d`.
 type Chunk<'a> = (View<'a, i64, 2>, View<'a, f32, 2>, ViewMut<'a, f32, 2>, ViewMut<'a, f32, 2>);
 
-/// The model: its layers, which borrow their weights.
+/// The layers of the model, which borrow their weights.
 #[derive(Clone, Debug)]
 pub struct TwoInputsModel<'w> {
     isa: Isa,
@@ -73,18 +73,18 @@ pub struct TwoInputsModel<'w> {
 }
 
 impl TwoInputsModel<'static> {
-    /// The model with the weights that this crate carries.
+    /// The model with the weights embedded in this crate.
     ///
     /// # Errors
     ///
-    /// If the weights were not packed for this model, which only an altered build can bring about.
+    /// If the weights were not packed for this model, which happens only in a modified build.
     pub fn new() -> Result<Self> {
         Self::from_parts(&[&WEIGHTS.0])
     }
 }
 
 impl<'w> TwoInputsModel<'w> {
-    /// The model with other weights, as [`pack_weights`](Self::pack_weights) gives them, aligned to 4 bytes.
+    /// The model with other weights, as returned by [`pack_weights`](Self::pack_weights), aligned to 4 bytes.
     ///
     /// # Errors
     ///
@@ -124,7 +124,7 @@ impl<'w> TwoInputsModel<'w> {
     ///
     /// # Errors
     ///
-    /// If it is damaged, or an array is missing or has another shape or dtype.
+    /// If the NPZ is damaged, or if an array is missing or has another shape or dtype.
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
         pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
     }
@@ -133,18 +133,18 @@ impl<'w> TwoInputsModel<'w> {
     ///
     /// # Errors
     ///
-    /// If an input's shape does not fit, an index is out of range, or memory runs out.
+    /// If an input has an invalid shape, an index is out of range, or memory runs out.
     pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
         let mut outputs = Outputs::default();
         self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
         Ok(outputs)
     }
 
-    /// Runs the model with memory from an earlier run: nothing is allocated while the shapes do not grow.
+    /// Runs the model with memory from an earlier run, and allocates nothing unless the shapes grow.
     ///
     /// # Errors
     ///
-    /// As [`predict`](Self::predict); `outputs` is then left in an unspecified state.
+    /// The same as [`predict`](Self::predict). After an error, `outputs` is in an unspecified state.
     pub fn predict_into(
         &self,
         inputs: &Inputs<'_>,
@@ -165,8 +165,9 @@ impl<'w> TwoInputsModel<'w> {
             inputs.numbers.shape(),
         )?;
         let [batch, time] = sizes.sizes();
-        // The number of rows that run through all layers before the next rows start: as many as fit in the level-2 cache,
-        // if a row takes the first number of bytes, but at least the second, which amortizes reading the weights.
+        // The number of rows per chunk. A chunk runs through all layers before the next one: its rows, each of the first
+        // number of bytes, fit in the level-2 cache, and they are at least the second number, so that reading the weights
+        // pays off.
         let chunk_rows = tensor::chunk_rows(dims::sum(&[48, dims::product(&[time, 32])?])?, 8);
         let rows = (
             inputs.characters.to_view([batch, time])?,
@@ -179,7 +180,7 @@ impl<'w> TwoInputsModel<'w> {
         })
     }
 
-    /// The layers, for some rows of a batch.
+    /// Runs the layers for one chunk of a batch.
     fn run_chunk(
         &self,
         sizes: [usize; 2],
