@@ -1,7 +1,8 @@
-//! Splits large layers among threads, with the feature `rayon`. Without the feature everything runs on the calling thread.
+//! Splits large layers among threads, with the feature `rayon`. Without the feature everything runs on the calling
+//! thread.
 //!
-//! Tasks begin at register tiles, so most sums do not depend on the number of threads, bit for bit. A task with few rows may
-//! use other blocks and therefore round differently, as a smaller batch does.
+//! Tasks begin at register tiles, so most sums do not depend on the number of threads, bit for bit. A task with few
+//! rows may use other blocks and therefore round differently, as a smaller batch does.
 
 use core::ops::Range;
 
@@ -25,7 +26,8 @@ pub(crate) fn threads(_: usize) -> usize {
     1
 }
 
-/// Splits `units` of work into one task per thread and calls `run` for each with its units and its parts of `c` and `scratch`.
+/// Splits `units` of work into one task per thread and calls `run` for each with its units and its parts of `c` and
+/// `scratch`.
 ///
 /// The part of `c` begins at the `offset` of the first unit. `scratch` is split evenly.
 ///

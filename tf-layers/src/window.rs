@@ -19,13 +19,15 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// `output` windows of `size` taps that are `dilation` apart, without padding. The size of the image must not overflow.
+    /// `output` windows of `size` taps that are `dilation` apart, without padding. The size of the image must not
+    /// overflow.
     pub fn dilated(size: usize, dilation: usize, output: usize) -> Self {
         let extent = (size - 1) * dilation + 1;
         Self { size, stride: 1, dilation, padding: [0, 0], input: extent - 1 + output, output, extent }
     }
 
-    /// The windows that fit into an image of size `input`. Fails if the size, stride or dilation is zero or a sum overflows.
+    /// The windows that fit into an image of size `input`. Fails if the size, stride or dilation is zero or a sum
+    /// overflows.
     pub fn new(
         size: usize,
         stride: usize,

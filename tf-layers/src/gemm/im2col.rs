@@ -1,12 +1,12 @@
 //! Implicit im2col: the windows of a convolution as the left operand of a product.
 //!
-//! The matrix of windows is never stored. A register tile reads its rows in the image, one segment for each contiguous part of a
-//! window.
+//! The matrix of windows is never stored. A register tile reads its rows in the image, one segment for each contiguous
+//! part of a window.
 
 use core::ops::Range;
 use core::slice::from_ref;
 
-use super::lhs::{ImplicitRows, Lhs, Rows};
+use super::lhs::{ImplicitRows, Lhs, LhsRows};
 use super::macro_kernel::UNSPLIT_K;
 use crate::simd::{MAX_MR, MAX_SEGMENT, MulAdd, Segment};
 use crate::window::Axis;
@@ -57,7 +57,8 @@ enum Kind {
 impl<'a, T: MulAdd> Windows<'a, T> {
     /// The windows of the channels `group` of images that have `channels`.
     ///
-    /// The number of channels in the group must be a multiple of `T::STEP`, unless a window has at most [`UNSPLIT_K`] elements.
+    /// The number of channels in the group must be a multiple of `T::STEP`, unless a window has at most [`UNSPLIT_K`]
+    /// elements.
     pub fn new(x: &'a [T::A], axes: [Axis; 2], channels: usize, group: Range<usize>) -> Self {
         let depth = group.len();
         let contiguous_lines = axes[1].dilation == 1 && depth == channels;
@@ -148,8 +149,8 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         segment.set_rows(start + range.start, &slices[..windows.len()]);
     }
 
-    /// Sets the elements `range` of a tap, whose first element is `start` in k. Returns false if the tap is in the padding of
-    /// all windows.
+    /// Sets the elements `range` of a tap, whose first element is `start` in k. Returns false if the tap is in the
+    /// padding of all windows.
     fn set_tap(
         &self,
         windows: &[Window<'a, T::A>],
@@ -205,7 +206,8 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         }
     }
 
-    /// See [`ImplicitRows::segments`]. A segment is a line of the windows if that is contiguous in memory, and otherwise a tap.
+    /// See [`ImplicitRows::segments`]. A segment is a line of the windows if that is contiguous in memory, and
+    /// otherwise a tap.
     fn segments<'s>(
         &self,
         row: usize,
@@ -257,8 +259,8 @@ impl<T: MulAdd> Lhs<T> for Windows<'_, T> {
         Self { first_pixel: self.first_pixel + rows, ..self }
     }
 
-    fn with_rows(self, run: impl FnOnce(Rows<'_, T>)) {
-        run(Rows::Implicit(&mut Im2col {
+    fn with_rows(self, run: impl FnOnce(LhsRows<'_, T>)) {
+        run(LhsRows::Implicit(&mut Im2col {
             windows: self,
             segments: [Segment::EMPTY; SEGMENTS],
             copies: [T::A::default(); COPIES],

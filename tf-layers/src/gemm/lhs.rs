@@ -11,13 +11,13 @@ pub(crate) trait Lhs<T: MulAdd>: Copy + Sync {
     fn skip_rows(self, rows: usize) -> Self;
 
     /// Calls `run` with the rows. It provides the memory that finding them takes.
-    fn with_rows(self, run: impl FnOnce(Rows<'_, T>));
+    fn with_rows(self, run: impl FnOnce(LhsRows<'_, T>));
 }
 
 /// The rows of A as the macro-kernel reads them.
 ///
 /// An enum rather than a type parameter: a program has one copy of the kernels for all kinds of left operands.
-pub(crate) enum Rows<'a, T: MulAdd> {
+pub(crate) enum LhsRows<'a, T: MulAdd> {
     Matrix(RowMajor<'a, T::A>),
     Implicit(&'a mut (dyn ImplicitRows<T> + 'a)),
 }
@@ -53,12 +53,12 @@ impl<T: MulAdd> Lhs<T> for RowMajor<'_, T::A> {
     }
 
     #[inline(always)]
-    fn with_rows(self, run: impl FnOnce(Rows<'_, T>)) {
-        run(Rows::Matrix(self));
+    fn with_rows(self, run: impl FnOnce(LhsRows<'_, T>)) {
+        run(LhsRows::Matrix(self));
     }
 }
 
-impl<T: MulAdd> Rows<'_, T> {
+impl<T: MulAdd> LhsRows<'_, T> {
     /// As [`ImplicitRows::max_kc`].
     #[inline(always)]
     pub fn max_kc(&self) -> usize {

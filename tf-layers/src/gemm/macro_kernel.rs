@@ -5,7 +5,7 @@ use core::mem;
 use core::ops::Range;
 
 use super::epilogue::Tile;
-use super::lhs::Rows;
+use super::lhs::LhsRows;
 use super::{Epilogue, Gemm};
 use crate::simd::{Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, accumulate};
 
@@ -13,14 +13,15 @@ use crate::simd::{Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, a
 const L1_BYTES: usize = 32 * 1024;
 /// Bytes of a block of A, MC × KC, that stays in the level-2 cache while B streams by.
 const L2_BYTES: usize = 192 * 1024;
-/// With at most this many register tiles of rows, each element of B is used too few times to block for the caches or to prefetch.
+/// With at most this many register tiles of rows, each element of B is used too few times to block for the caches or to
+/// prefetch.
 const FEW_TILES: usize = 4;
 /// A k of at most this many elements is never split.
 pub(super) const UNSPLIT_K: usize = 160;
 
 /// A product on one thread.
 pub(super) struct MacroKernel<'r, 'a, T: MulAdd, E: Epilogue<T::Acc>> {
-    pub a: Rows<'r, T>,
+    pub a: LhsRows<'r, T>,
     /// The rows of A and C.
     pub m: usize,
     pub gemm: Gemm<'a, T, E>,
@@ -32,8 +33,8 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        // Hides the operands from the compiler, which would otherwise hoist work that only some tile heights need to the front of
-        // every product, small ones included.
+        // Hides the operands from the compiler, which would otherwise hoist work that only some tile heights need to
+        // the front of every product, small ones included.
         let operands = black_box(&mut self);
         let (m, gemm) = (operands.m, operands.gemm);
         let (kc, mc) = if m > FEW_TILES * S::MR {
@@ -102,8 +103,8 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
         }
     }
 
-    /// The part of B that is read after the panels before `panel`: the next panels, then the next block of k, then what follows
-    /// B in memory.
+    /// The part of B that is read after the panels before `panel`: the next panels, then the next block of k, then what
+    /// follows B in memory.
     #[inline(always)]
     fn next(&self, panel: usize) -> Prefetch<T> {
         let (gemm, k) = (&self.gemm, &self.k);

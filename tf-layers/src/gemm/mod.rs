@@ -4,12 +4,13 @@
 //!
 //! - `MulAdd`: the element types of A and B, and the multiply-add instruction;
 //! - `Accumulator`: the type of the sums;
-//! - `Lhs`: where A comes from. It is read in place, either a row-major matrix or the windows of a convolution (implicit
-//!   im2col);
+//! - `Lhs`: where A comes from. It is read in place, either a row-major matrix or the windows of a convolution
+//!   (implicit im2col);
 //! - `Epilogue`: what happens to the sums before they are stored.
 //!
-//! B is packed in panels of 16 columns ([`Matrix`]). The macro-kernel splits a product into blocks of MC rows by KC of k, which
-//! stay in the caches, and each block into register tiles of MR rows by NR columns. The micro-kernel in `simd` computes a tile.
+//! B is packed in panels of 16 columns ([`Matrix`]). The macro-kernel splits a product into blocks of MC rows by KC of
+//! k, which stay in the caches, and each block into register tiles of MR rows by NR columns. The micro-kernel in `simd`
+//! computes a tile.
 
 mod epilogue;
 pub(crate) mod im2col;
@@ -33,8 +34,8 @@ use crate::simd::{F32, Isa, MAX_MR, MAX_NR, MulAdd};
 
 /// A product C = epilogue(A·B) for any A. Methods set its options; `run` computes it.
 ///
-/// Call `run` and `run_parallel` from functions that are neither generic nor inlined into other crates. Otherwise every crate that
-/// calls them compiles its own copy of the kernels.
+/// Call `run` and `run_parallel` from functions that are neither generic nor inlined into other crates. Otherwise every
+/// crate that calls them compiles its own copy of the kernels.
 #[derive(Clone, Copy)]
 pub(crate) struct Gemm<'a, T: MulAdd, E> {
     /// B, in panels of 16 columns.
@@ -83,8 +84,8 @@ impl<'a, T: MulAdd, E: Epilogue<T::Acc>> Gemm<'a, T, E> {
         a.with_rows(|a| isa.run(MacroKernel { a, m, gemm: self, c }));
     }
 
-    /// Computes C, which has `m` rows. A large product runs on several threads, each with some of the rows or, for a single row,
-    /// some of the columns.
+    /// Computes C, which has `m` rows. A large product runs on several threads, each with some of the rows or, for a
+    /// single row, some of the columns.
     pub fn run_parallel(self, isa: Isa, m: usize, a: impl Lhs<T>, c: &mut [E::Output]) {
         let work = m.saturating_mul(self.k).saturating_mul(self.n);
         let threads = threads(if m == 1 { work.saturating_mul(STREAMED) } else { work });

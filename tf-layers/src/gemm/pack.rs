@@ -12,8 +12,8 @@ pub(crate) fn packed_len(groups: usize, rows: usize, cols: usize) -> Result<usiz
 
 /// Packs a matrix B of `rows` × `columns` with these strides.
 ///
-/// A panel has ⌈`rows` / `STEP`⌉ rows of `STEP` · [`PANEL`] elements; the `STEP` elements of a column are side by side. The last
-/// panel and the last row of each panel are padded with zeros.
+/// A panel has ⌈`rows` / `STEP`⌉ rows of `STEP` · [`PANEL`] elements; the `STEP` elements of a column are side by side.
+/// The last panel and the last row of each panel are padded with zeros.
 pub(crate) fn pack_b<T: MulAdd>(
     b: &[T::B],
     [row_stride, column_stride]: [usize; 2],
@@ -25,7 +25,8 @@ pub(crate) fn pack_b<T: MulAdd>(
         let first = i * PANEL;
         let width = PANEL.min(columns - first);
         if const { T::STEP == 1 } && column_stride == 1 {
-            for (to, from) in panel.chunks_exact_mut(PANEL).zip(b[first..].chunks(row_stride)) {
+            for (row, to) in panel.chunks_exact_mut(PANEL).enumerate() {
+                let from = &b[row * row_stride + first..];
                 if width == PANEL {
                     to.copy_from_slice(&from[..PANEL]);
                     continue;

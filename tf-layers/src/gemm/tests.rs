@@ -172,9 +172,10 @@ impl Epilogue<i32> for Requantize<'_> {
     }
 }
 
-/// m, k and n: odd ones, those of whole tiles, and a k of several blocks.
-const SIZES: [[usize; 3]; 8] = [
+/// m, k and n: odd ones, a k of 1, those of whole tiles, and a k of several blocks.
+const SIZES: [[usize; 3]; 9] = [
     [1, 1, 1],
+    [3, 1, 5],
     [1, 7, 101],
     [3, 5, 17],
     [2, 16, 16],
@@ -252,8 +253,8 @@ fn u8_i8_matrices() {
 
 #[test]
 fn u8_i8_windows() {
-    // Windows that are copied where they reach into the padding; lines of a window; single taps; more taps than a register tile
-    // has segments.
+    // Windows that are copied where they reach into the padding; lines of a window; single taps; more taps than a
+    // register tile has segments.
     for (size, channels, kernel, padding, dilation) in [
         ([6, 7], 3, [3, 3], [1, 1], 1),
         ([6, 7], 20, [3, 3], [1, 1], 1),

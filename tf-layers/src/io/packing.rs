@@ -15,10 +15,11 @@ use crate::tensor::len;
 pub(super) enum Packing {
     /// `len` elements of any shape, unchanged.
     Vector { len: usize },
-    /// `groups` matrices of `rows` × `cols` that are concatenated along the columns, each packed in panels of 16 columns.
+    /// `groups` matrices of `rows` × `cols` that are concatenated along the columns, each packed in panels of 16
+    /// columns.
     Matrices { groups: usize, rows: usize, cols: usize },
-    /// A kernel `[lines, taps, channels, cols]`, transformed: a matrix of `lines · channels` × `cols` for each value of a
-    /// Winograd tile, packed as above.
+    /// A kernel `[lines, taps, channels, cols]`, transformed: a matrix of `lines · channels` × `cols` for each value of
+    /// a Winograd tile, packed as above.
     Winograd { lines: usize, taps: usize, channels: usize, cols: usize },
 }
 

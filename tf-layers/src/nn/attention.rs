@@ -32,7 +32,8 @@ use crate::tensor::{View, ViewMut, add, len};
 pub struct Attention {
     /// The factor of the scores q·kᵀ.
     pub scale: f32,
-    /// For q, k, v and y, the axes that are batch, head, row (query or key) and depth. The depth of q and y must be the last axis.
+    /// For q, k, v and y, the axes that are batch, head, row (query or key) and depth. The depth of q and y must be the
+    /// last axis.
     pub axes: [[usize; 4]; 4],
 }
 
@@ -71,8 +72,8 @@ struct Sizes {
 const BLOCK: usize = 96;
 
 impl Attention {
-    /// Computes y `[batch, heads, queries, value_depth]` from q `[batch, heads, queries, depth]`, k `[batch, heads, keys, depth]` and
-    /// v `[batch, heads, keys, value_depth]`. `axes` gives the order of their axes.
+    /// Computes y `[batch, heads, queries, value_depth]` from q `[batch, heads, queries, depth]`, k `[batch, heads,
+    /// keys, depth]` and v `[batch, heads, keys, value_depth]`. `axes` gives the order of their axes.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,
@@ -94,7 +95,7 @@ impl Attention {
         require(sizes[2][..2] == [batch, heads], "v", "have the batch and heads of q, and the rows of k")?;
         let result = [batch, heads, queries, value_depth];
         require(sizes[3] == result, "y", "have the batch, heads and rows of q, and the depth of v")?;
-        let mask = Strided::new(mask, [batch, heads, queries, keys])?;
+        let mask = StridedMask::new(mask, [batch, heads, queries, keys])?;
         let size = Sizes { batch, heads, queries, keys, depth, value_depth };
         let operands = [q.as_slice()?, k.as_slice()?, v.as_slice()?];
         compute(cx, self.scale, size, strides, operands, &mask, y.as_mut_slice()?)?;
@@ -109,7 +110,7 @@ fn compute(
     Sizes { batch, heads, queries, keys, depth, value_depth }: Sizes,
     strides: [[usize; 4]; 4],
     [q, k, v]: [&[f32]; 3],
-    mask: &Strided<'_>,
+    mask: &StridedMask<'_>,
     y: &mut [f32],
 ) -> Result<()> {
     let Context { isa, scratch } = cx;
@@ -172,7 +173,7 @@ fn ordered(axes: [usize; 4], dims: [usize; 4]) -> Result<[[usize; 4]; 2]> {
 }
 
 /// A mask and its strides, which are 0 along broadcast axes.
-struct Strided<'a> {
+struct StridedMask<'a> {
     mask: Values<'a>,
     strides: [usize; 4],
 }
@@ -184,7 +185,7 @@ enum Values<'a> {
     Add(&'a [f32]),
 }
 
-impl<'a> Strided<'a> {
+impl<'a> StridedMask<'a> {
     fn new(mask: Mask<'a>, sizes: [usize; 4]) -> Result<Self> {
         let (dims, mask) = match mask {
             Mask::None => ([1; 4], Values::None),

@@ -19,7 +19,8 @@ pub struct Dense<'w> {
 }
 
 impl Dense<'_> {
-    /// Computes y `[.., n]` from x `[.., k]`, where `..` are any dims. y may accumulate and may be columns of a wider tensor.
+    /// Computes y `[.., n]` from x `[.., k]`, where `..` are any dims. y may accumulate and may be columns of a wider
+    /// tensor.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,

@@ -7,7 +7,8 @@ use crate::simd::{F32, Isa};
 use crate::tensor::broadcast::{Plan, shape};
 use crate::tensor::{Buffer, Number, View, ViewMut, check_joined_dims};
 
-/// `MatMul`: y `[.., m, n]` is the product of a `[.., m, k]` and b `[.., k, n]`. The leading dims broadcast as in NumPy.
+/// `MatMul`: y `[.., m, n]` is the product of a `[.., m, k]` and b `[.., k, n]`. The leading dims broadcast as in
+/// NumPy.
 ///
 /// A vector is a row on the left or a column on the right. y lacks its axis.
 ///
@@ -153,7 +154,8 @@ impl Product {
         if self.transposed { 1 } else { self.columns }
     }
 
-    /// Fills y. `sum` computes an element from its row and column, and from the indices in a and b of the elements with k = 0.
+    /// Fills y. `sum` computes an element from its row and column, and from the indices in a and b of the elements with
+    /// k = 0.
     fn fill<T>(&self, y: &mut [T], sum: impl Fn([usize; 2], [usize; 2]) -> T) {
         let Self { rows, depth, columns, transposed, .. } = *self;
         if y.is_empty() {

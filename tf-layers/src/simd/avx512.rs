@@ -77,8 +77,8 @@ impl Simd for Avx512 {
         // SAFETY: sixteen floats are writable by the caller's contract.
         unsafe { _mm512_storeu_ps(y, v) }
     }
-    // The intrinsics with an immediate take a `u32`, and a generic argument cannot be converted. The compiler uses the immediate
-    // form anyway, because the count is a constant.
+    // The intrinsics with an immediate take a `u32`, and a generic argument cannot be converted. The compiler uses the
+    // immediate form anyway, because the count is a constant.
     #[inline(always)]
     fn shl<const N: i32>(self, a: __m512i) -> __m512i {
         // SAFETY: `self` proves the feature.

@@ -14,8 +14,8 @@ pub(crate) struct Stencil {
 }
 
 impl Stencil {
-    /// The end of the elements of x (`which` = 1) or w (2) that are read, if the last tap reads `last` elements. `None` if it
-    /// overflows.
+    /// The end of the elements of x (`which` = 1) or w (2) that are read, if the last tap reads `last` elements. `None`
+    /// if it overflows.
     #[inline(always)]
     fn end(&self, which: usize, last: usize) -> Option<usize> {
         let lines = (self.lines[0] - 1).checked_mul(self.lines[which])?;

@@ -4,8 +4,8 @@ use super::{Kernel, Portable};
 
 /// An instruction set of this processor.
 ///
-/// [`Isa::detect`], [`Isa::scalar`] and [`Isa::available`] are the only ways to get one. A value therefore proves that the
-/// processor has the instructions, which makes the kernels safe to call.
+/// [`Isa::detect`], [`Isa::scalar`] and [`Isa::available`] are the only ways to get one. A value therefore proves that
+/// the processor has the instructions, which makes the kernels safe to call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Isa(Kind);
 
@@ -68,8 +68,8 @@ impl Kind {
 impl Isa {
     /// The widest instruction set of this processor. It is detected once.
     ///
-    /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avx512`, `neon`, `simd128`) selects another one,
-    /// if the processor has it.
+    /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avx512`, `neon`, `simd128`) selects
+    /// another one, if the processor has it.
     #[must_use]
     #[inline]
     pub fn detect() -> Self {

@@ -33,8 +33,8 @@ impl Source<'_> {
 
 /// y = f(sources), element by element.
 ///
-/// One loop handles all kinds of sources, whole vectors and the incomplete last one. There are many functions, and more copies of
-/// each would take longer to compile.
+/// One loop handles all kinds of sources, whole vectors and the incomplete last one. There are many functions, and more
+/// copies of each would take longer to compile.
 #[inline(always)]
 pub(crate) fn lanewise<S: Simd, F: Lanewise<N>, const N: usize>(
     s: S,

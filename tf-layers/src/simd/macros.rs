@@ -15,7 +15,8 @@ macro_rules! intrinsics {
 
 /// Defines the methods on panels of `$n` vectors.
 ///
-/// They pass arrays by value and name each vector, because the compiler keeps arrays in memory that are iterated by reference.
+/// They pass arrays by value and name each vector, because the compiler keeps arrays in memory that are iterated by
+/// reference.
 macro_rules! panels {
     ($vector:ty, $n:literal: $($i:literal),+) => {
         type Panel = [$vector; $n];

@@ -29,8 +29,8 @@ impl<'a, A> Segment<'a, A> {
     pub const EMPTY: Self =
         Self { start: 0, len: 0, rows: [null(); MAX_MR], count: 0, borrowed: PhantomData };
 
-    /// Sets `count` rows of `len` elements. The first begins with `a`, each of the others `stride` elements after the one
-    /// before.
+    /// Sets `count` rows of `len` elements. The first begins with `a`, each of the others `stride` elements after the
+    /// one before.
     ///
     /// It works in place because copying a segment right after its fields were stored stalls the processor.
     #[inline(always)]

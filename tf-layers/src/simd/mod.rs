@@ -2,12 +2,12 @@
 //!
 //! [`Isa`] selects the instruction set. [`Isa::detect`] finds the widest one of the processor.
 //!
-//! A kernel is written once, as a `Kernel` that is generic over `Simd`. `Isa::run` compiles it for every instruction set. Target
-//! features reach a kernel by inlining: every function between the `#[target_feature]` entry point and an intrinsic is
-//! `#[inline(always)]`, and none is a closure.
+//! A kernel is written once, as a `Kernel` that is generic over `Simd`. `Isa::run` compiles it for every instruction
+//! set. Target features reach a kernel by inlining: every function between the `#[target_feature]` entry point and an
+//! intrinsic is `#[inline(always)]`, and none is a closure.
 //!
-//! A value of a type that implements `Simd` exists only if the processor has its instructions. Therefore the methods of the trait
-//! can be safe.
+//! A value of a type that implements `Simd` exists only if the processor has its instructions. Therefore the methods of
+//! the trait can be safe.
 #![allow(unsafe_code)]
 #![allow(clippy::wildcard_imports)]
 
@@ -41,7 +41,8 @@ pub(crate) use scalar::Portable;
 /// The columns of a panel of packed weights: the lanes of the widest vector, and a multiple of those of all others.
 pub(crate) const PANEL: usize = 16;
 
-/// Whether the `n` elements at `at` are among the `len` elements at `begin`. Loops over pointers assert it in debug builds.
+/// Whether the `n` elements at `at` are among the `len` elements at `begin`. Loops over pointers assert it in debug
+/// builds.
 #[inline(always)]
 fn within(begin: *const f32, len: usize, at: *const f32, n: usize) -> bool {
     let skipped = at.addr().wrapping_sub(begin.addr()) / size_of::<f32>();
@@ -60,8 +61,8 @@ pub(crate) trait Kernel {
 
 /// The vector operations of an instruction set, on `LANES` floats or 32-bit integers at a time.
 ///
-/// `min(a, b)` and `max(a, b)` return `b` if either is NaN. Conversions to integers are only defined for values in the range of
-/// `i32`.
+/// `min(a, b)` and `max(a, b)` return `b` if either is NaN. Conversions to integers are only defined for values in the
+/// range of `i32`.
 pub(crate) trait Simd: Copy {
     const LANES: usize;
     /// Whether `fma` rounds once, not twice.

@@ -22,9 +22,9 @@ pub(crate) type Accumulators<S, A, const MR: usize, const P: usize> = [[<A as Ac
 
 /// The multiply-add of a product A·B: the types of the operands and of their sum, and the instruction.
 ///
-/// One multiply-add takes `STEP` neighbouring elements of a row of A. A row of a packed panel of B holds the matching elements
-/// of [`PANEL`] columns, the `STEP` elements of a column side by side. An instruction that multiplies four pairs of bytes, for
-/// example, has a `STEP` of 4.
+/// One multiply-add takes `STEP` neighbouring elements of a row of A. A row of a packed panel of B holds the matching
+/// elements of [`PANEL`] columns, the `STEP` elements of a column side by side. An instruction that multiplies four
+/// pairs of bytes, for example, has a `STEP` of 4.
 pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// An element of A.
     type A: Copy + Default + Send + Sync + 'static;

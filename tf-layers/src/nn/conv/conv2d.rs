@@ -133,8 +133,8 @@ impl<'w> Conv1d<'w> {
         Ok(self.as_2d().output_size([1, width])?[1])
     }
 
-    /// Computes y `[batch, output_width, out_channels]` from x `[batch, width, in_channels]`. y may accumulate and may be columns
-    /// of a wider tensor.
+    /// Computes y `[batch, output_width, out_channels]` from x `[batch, width, in_channels]`. y may accumulate and may
+    /// be columns of a wider tensor.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,
@@ -175,8 +175,8 @@ impl Conv2d<'_> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
-    /// Computes y `[batch, output_height, output_width, out_channels]` from x `[batch, height, width, in_channels]`. y may
-    /// accumulate and may be columns of a wider tensor.
+    /// Computes y `[batch, output_height, output_width, out_channels]` from x `[batch, height, width, in_channels]`. y
+    /// may accumulate and may be columns of a wider tensor.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,

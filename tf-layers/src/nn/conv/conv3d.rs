@@ -41,8 +41,8 @@ use crate::window::{Axis, channels_last, check_output, window_axes};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conv3d<'w> {
-    /// For each tap along the depth, and within it for each group, `[kernel_height · kernel_width · in_channels / groups,
-    /// out_channels / groups]`.
+    /// For each tap along the depth, and within it for each group, `[kernel_height · kernel_width · in_channels /
+    /// groups, out_channels / groups]`.
     pub kernel: Matrix<'w>,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
@@ -72,8 +72,8 @@ impl Conv3d<'_> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
-    /// Computes y `[batch, output_depth, output_height, output_width, out_channels]` from x `[batch, depth, height, width,
-    /// in_channels]`.
+    /// Computes y `[batch, output_depth, output_height, output_width, out_channels]` from x `[batch, depth, height,
+    /// width, in_channels]`.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,

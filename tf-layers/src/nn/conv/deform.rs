@@ -17,7 +17,7 @@ use crate::tensor::{View, ViewMut, len};
 ///     DeformConv { stride: [1, 1], dilation: [1, 1], padding: [0, 0], groups: 1, offset_groups: 1 };
 /// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2])?;
 /// let kernel = View::new(&[10.0], [1, 1, 1, 1])?;
-/// // The only tap stands half a pixel further down and to the right: between all four.
+/// // The only tap moves half a pixel down and to the right, to the centre of all four pixels.
 /// let offset = View::new(&[0.5, 0.5], [1, 2, 1, 1])?;
 /// let mut y = [0.0];
 /// let y = layer.run(cx, x, kernel, offset, None, ViewMut::new(&mut y, [1, 1, 1, 1])?)?;
@@ -39,12 +39,12 @@ pub struct DeformConv {
 }
 
 impl DeformConv {
-    /// Computes y `[batch, filters, output_height, output_width]` from x `[batch, channels, height, width]` and a kernel `[filters,
-    /// channels / groups, kernel_height, kernel_width]`.
+    /// Computes y `[batch, filters, output_height, output_width]` from x `[batch, channels, height, width]` and a
+    /// kernel `[filters, channels / groups, kernel_height, kernel_width]`.
     ///
-    /// `offset` `[batch, offset_groups · taps · 2, output_height, output_width]` moves each tap down and to the right. `mask`
-    /// `[batch, offset_groups · taps, output_height, output_width]` multiplies the value at each tap. Values between pixels are
-    /// interpolated; pixels outside the image are zero.
+    /// `offset` `[batch, offset_groups · taps · 2, output_height, output_width]` moves each tap down and to the right.
+    /// `mask` `[batch, offset_groups · taps, output_height, output_width]` multiplies the value at each tap. Values
+    /// between pixels are interpolated; pixels outside the image are zero.
     pub fn run<'y>(
         &self,
         _: &mut Context<'_>,

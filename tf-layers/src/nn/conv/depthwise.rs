@@ -9,8 +9,8 @@ use crate::simd::Isa;
 use crate::tensor::{View, ViewMut, len};
 use crate::window::{Axis, channels_last, check_output, window_axes};
 
-/// A convolution of each channel with its own kernels, over images `[batch, height, width, channels]` or sequences `[batch, width,
-/// channels]`.
+/// A convolution of each channel with its own kernels, over images `[batch, height, width, channels]` or sequences
+/// `[batch, width, channels]`.
 ///
 /// ```
 /// use tf_layers::nn::{Activation, DepthwiseConv2d};
@@ -69,8 +69,8 @@ impl DepthwiseConv2d<'_> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
-    /// Computes y `[batch, output_height, output_width, channels · multiplier]` from x `[batch, height, width, channels]`, or both
-    /// without height.
+    /// Computes y `[batch, output_height, output_width, channels · multiplier]` from x `[batch, height, width,
+    /// channels]`, or both without height.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,

@@ -6,8 +6,8 @@ use crate::ops::matmul::Widen;
 use crate::tensor::{Number, View, ViewMut};
 use crate::window::{Axis, channels_first, window_axes};
 
-/// A convolution, or its transpose, with a kernel that is computed at run time. It works on volumes `[batch, channels, depth,
-/// height, width]`, images without depth and sequences without height. Windows have size 1 along missing axes.
+/// A convolution, or its transpose, with a kernel that is computed at run time. It works on volumes `[batch, channels,
+/// depth, height, width]`, images without depth and sequences without height. Windows have size 1 along missing axes.
 ///
 /// ```
 /// use tf_layers::nn::DynamicConv;
@@ -36,7 +36,8 @@ pub struct DynamicConv {
     pub groups: usize,
 }
 
-/// The windows over an image. The image is x, or y of a transposed convolution. The other tensor has an element for each window.
+/// The windows over an image. The image is x, or y of a transposed convolution. The other tensor has an element for
+/// each window.
 struct Layout {
     axes: [Axis; 3],
     batch: usize,
@@ -46,7 +47,7 @@ struct Layout {
 }
 
 /// A tap of the kernel and the windows of a line that have it inside the image.
-struct Row {
+struct TapLine {
     /// The index of the tap's weight in the kernel.
     tap: usize,
     /// The channel of the tensor of windows.
@@ -71,17 +72,17 @@ impl DynamicConv {
         let (x, kernel, to) = (x.as_slice()?, kernel.as_slice()?, y.as_mut_slice()?);
         to.fill(T::ZERO);
         let stride = self.stride[2];
-        layout.rows(|row| {
-            let (weight, xs) = (kernel[row.tap], x[row.image..].iter().step_by(stride));
-            for (y, &x) in to[row.window..][..row.count].iter_mut().zip(xs) {
+        layout.tap_lines(|line| {
+            let (weight, xs) = (kernel[line.tap], x[line.image..].iter().step_by(stride));
+            for (y, &x) in to[line.window..][..line.count].iter_mut().zip(xs) {
                 *y = y.add(x.mul(weight));
             }
         });
         Ok(y.into_view())
     }
 
-    /// Like [`run`](Self::run), for 8-bit integers with zero points: `x_zero` is one number, `kernel_zero` one number or one for
-    /// each filter.
+    /// Like [`run`](Self::run), for 8-bit integers with zero points: `x_zero` is one number, `kernel_zero` one number
+    /// or one for each filter.
     pub fn run_integers<'y, A: Widen, B: Widen, const R: usize, const P: usize, const Q: usize>(
         &self,
         _: &mut Context<'_>,
@@ -100,18 +101,18 @@ impl DynamicConv {
         require(fits, "kernel_zero", "be one number, or one for each filter")?;
         to.fill(0);
         let (x_zero, stride) = (x_zero[0].widen(), self.stride[2]);
-        layout.rows(|row| {
-            let weight = kernel[row.tap].widen() - kernel_zero[row.channel % zeros].widen();
-            let xs = x[row.image..].iter().step_by(stride);
-            for (y, x) in to[row.window..][..row.count].iter_mut().zip(xs) {
+        layout.tap_lines(|line| {
+            let weight = kernel[line.tap].widen() - kernel_zero[line.channel % zeros].widen();
+            let xs = x[line.image..].iter().step_by(stride);
+            for (y, x) in to[line.window..][..line.count].iter_mut().zip(xs) {
                 *y = y.wrapping_add((x.widen() - x_zero).wrapping_mul(weight));
             }
         });
         Ok(y.into_view())
     }
 
-    /// The transposed convolution: computes y `[batch, filters, …]` from x `[batch, channels, …]` and a kernel `[channels, filters /
-    /// groups, …]`.
+    /// The transposed convolution: computes y `[batch, filters, …]` from x `[batch, channels, …]` and a kernel
+    /// `[channels, filters / groups, …]`.
     ///
     /// y may have any spatial dims. Outputs beyond them are cut off; outputs that no window reaches are 0.
     pub fn run_transposed<'y, T: Number, const R: usize>(
@@ -125,9 +126,9 @@ impl DynamicConv {
         let (x, kernel, to) = (x.as_slice()?, kernel.as_slice()?, y.as_mut_slice()?);
         to.fill(T::ZERO);
         let stride = self.stride[2];
-        layout.rows(|row| {
-            let (weight, xs) = (kernel[row.tap], &x[row.window..][..row.count]);
-            for (y, &x) in to[row.image..].iter_mut().step_by(stride).zip(xs) {
+        layout.tap_lines(|line| {
+            let (weight, xs) = (kernel[line.tap], &x[line.window..][..line.count]);
+            for (y, &x) in to[line.image..].iter_mut().step_by(stride).zip(xs) {
                 *y = y.add(x.mul(weight));
             }
         });
@@ -169,7 +170,7 @@ impl DynamicConv {
 
 impl Layout {
     /// Calls `each` for all lines of windows and all taps that are inside the image for some of them.
-    fn rows(&self, mut each: impl FnMut(Row)) {
+    fn tap_lines(&self, mut each: impl FnMut(TapLine)) {
         let Self { axes, batch, groups, image_channels, window_channels } = self;
         let [output, input] = [axes.map(|axis| axis.output), axes.map(|axis| axis.input)];
         let [image_each, window_each] = [image_channels, window_channels].map(|channels| channels / groups);
@@ -190,7 +191,7 @@ impl Layout {
                     let (i, j) = (line / height.len(), line % height.len());
                     let window = (plane * output[0] + depth.start + i) * output[1] + height.start + j;
                     let from = (image * input[0] + z + i * stride[0]) * input[1] + y + j * stride[1];
-                    each(Row {
+                    each(TapLine {
                         tap: channel * image_each * taps + tap,
                         channel,
                         window: window * output[2] + width.start,

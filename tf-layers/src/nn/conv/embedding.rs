@@ -8,8 +8,9 @@ use crate::tensor::index::find;
 use crate::tensor::{Index, Outside, View, ViewMut, check_dims};
 use crate::window::Axis;
 
-/// An [`Embedding`](crate::nn::Embedding) followed by a [`Conv1d`](crate::nn::Conv1d): y = activation(bias + Σ table[index at the
-/// tap, tap]) over the taps of a window. The table holds the products of all vectors with the kernel.
+/// An [`Embedding`](crate::nn::Embedding) followed by a [`Conv1d`](crate::nn::Conv1d): y = activation(bias + Σ
+/// table[index at the tap, tap]) over the taps of a window. The table holds the products of all vectors with the
+/// kernel.
 ///
 /// ```
 /// use tf_layers::nn::{Activation, EmbeddingConv1d};
@@ -58,7 +59,8 @@ pub struct EmbeddingConv1d<'w> {
 const MAX_TAPS: usize = 16;
 
 impl EmbeddingConv1d<'_> {
-    /// Computes y `[batch, output_steps, filters]` from the indices x `[batch, steps]`. A NaN among the indices is an error.
+    /// Computes y `[batch, output_steps, filters]` from the indices x `[batch, steps]`. A NaN among the indices is an
+    /// error.
     pub fn run<'y, I: Index>(
         &self,
         cx: &mut Context<'_>,

@@ -8,8 +8,8 @@ use crate::simd::{Kernel, Simd};
 use crate::tensor::{View, ViewMut, check_dims, len};
 use crate::window::channels_last;
 
-/// A transposed convolution over volumes `[batch, depth, height, width, channels]`, images without depth or sequences without
-/// height. Every input pixel adds its multiple of the kernel to the output.
+/// A transposed convolution over volumes `[batch, depth, height, width, channels]`, images without depth or sequences
+/// without height. Every input pixel adds its multiple of the kernel to the output.
 ///
 /// ```
 /// use tf_layers::gemm::Matrix;

@@ -95,8 +95,8 @@ impl DynamicCell {
 }
 
 impl<const D: usize> DynamicRecurrence<D> {
-    /// Computes the states h after every step, `[steps, directions, batch, units]`, and the last h and c, each `[directions, batch,
-    /// units]`, from x `[steps, batch, in]`. Outputs that are not requested are empty.
+    /// Computes the states h after every step, `[steps, directions, batch, units]`, and the last h and c, each
+    /// `[directions, batch, units]`, from x `[steps, batch, in]`. Outputs that are not requested are empty.
     pub fn run<'y, 'h, 'c>(
         &self,
         cx: &mut Context<'_>,

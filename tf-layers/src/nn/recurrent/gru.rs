@@ -66,7 +66,8 @@ pub struct Gru<'w> {
 }
 
 impl Gru<'_> {
-    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch, units]`.
+    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
+    /// units]`.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -76,7 +77,8 @@ impl Gru<'_> {
         Ok(self.run_with_states(cx, x, States::default(), y, None)?.0)
     }
 
-    /// Like [`Gru::run`], with a mask and an initial state. Also returns the last state h, which is empty if not requested.
+    /// Like [`Gru::run`], with a mask and an initial state. Also returns the last state h, which is empty if not
+    /// requested.
     pub fn run_with_states<'y, 'h, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -144,8 +146,8 @@ impl Gru<'_> {
         check_bias(self.recurrent_bias, gates)
     }
 
-    /// Processes the inputs at index `at` of all samples. `xs` holds the input sums, `z` is scratch memory of 4 · batch · units
-    /// elements.
+    /// Processes the inputs at index `at` of all samples. `xs` holds the input sums, `z` is scratch memory of 4 · batch
+    /// · units elements.
     fn step(
         &self,
         isa: Isa,

@@ -60,7 +60,8 @@ pub struct Lstm<'w> {
 }
 
 impl Lstm<'_> {
-    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch, units]`.
+    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
+    /// units]`.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -70,7 +71,8 @@ impl Lstm<'_> {
         Ok(self.run_with_states(cx, x, States::default(), y, None, None)?.0)
     }
 
-    /// Like [`Lstm::run`], with a mask and initial states. Also returns the last states h and c, which are empty if not requested.
+    /// Like [`Lstm::run`], with a mask and initial states. Also returns the last states h and c, which are empty if not
+    /// requested.
     pub fn run_with_states<'y, 'h, 'c, const R: usize>(
         &self,
         cx: &mut Context<'_>,

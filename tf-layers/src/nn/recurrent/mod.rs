@@ -29,7 +29,8 @@ pub enum Direction {
 /// The mask and the initial states of a recurrent layer with `N` states: h and, for an LSTM, c.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct States<'a, const N: usize> {
-    /// `[batch, steps]`. Steps that are false are skipped; they repeat the result of the step before, or zeros if there is none.
+    /// `[batch, steps]`. Steps that are false are skipped; they repeat the result of the step before, or zeros if there
+    /// is none.
     pub mask: Option<View<'a, bool, 2>>,
     /// Whether the results of skipped steps are zeros.
     pub zero_masked: bool,
@@ -58,7 +59,8 @@ pub(crate) struct Sequence<'a, const N: usize> {
     pub initial: [Option<&'a [f32]>; N],
 }
 
-/// The outputs of a recurrent layer: y, which holds the states h, and the states after the last step that are requested.
+/// The outputs of a recurrent layer: y, which holds the states h, and the states after the last step that are
+/// requested.
 pub(crate) struct Results<'a, const N: usize> {
     pub y: &'a mut [f32],
     pub last: [Option<&'a mut [f32]>; N],

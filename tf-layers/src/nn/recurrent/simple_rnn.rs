@@ -55,7 +55,8 @@ pub struct SimpleRnn<'w> {
 }
 
 impl SimpleRnn<'_> {
-    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch, units]`.
+    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
+    /// units]`.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -65,7 +66,8 @@ impl SimpleRnn<'_> {
         Ok(self.run_with_states(cx, x, States::default(), y, None)?.0)
     }
 
-    /// Like [`SimpleRnn::run`], with a mask and an initial state. Also returns the last state h, which is empty if not requested.
+    /// Like [`SimpleRnn::run`], with a mask and an initial state. Also returns the last state h, which is empty if not
+    /// requested.
     pub fn run_with_states<'y, 'h, const R: usize>(
         &self,
         cx: &mut Context<'_>,

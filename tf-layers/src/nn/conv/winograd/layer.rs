@@ -12,8 +12,8 @@ use crate::simd::{Isa, PANEL};
 use crate::tensor::{Columns, View, ViewMut, len};
 use crate::window::{Axis, channels_last, check_output, window_axes};
 
-/// Elements of the scratch memory of a block, which stays in the level-2 cache while the weights stream by.
-const BLOCK: usize = 160 * 1024;
+/// Elements of the scratch memory of a part, which stays in the level-2 cache while the weights stream by.
+const SCRATCH: usize = 160 * 1024;
 
 /// A convolution over images `[batch, height, width, channels]` or sequences `[batch, width, channels]`, with fewer
 /// multiplications than [`Conv2d`](crate::nn::Conv2d).
@@ -21,8 +21,8 @@ const BLOCK: usize = 160 * 1024;
 /// Stride and dilation are 1, there is one group of channels, and the kernel is 2 to 5 wide.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WinogradConv2d<'w> {
-    /// Matrices `[kernel_height · in_channels, out_channels]` that [`Entry::winograd`](crate::io::Entry::winograd) packs: six
-    /// for kernels up to 3 wide, eight for wider ones.
+    /// Matrices `[kernel_height · in_channels, out_channels]` that [`Entry::winograd`](crate::io::Entry::winograd)
+    /// packs: six for kernels up to 3 wide, eight for wider ones.
     pub kernel: Matrix<'w>,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
@@ -37,8 +37,8 @@ pub struct WinogradConv2d<'w> {
 }
 
 impl WinogradConv2d<'_> {
-    /// Computes y `[batch, output_height, output_width, out_channels]` from x `[batch, height, width, in_channels]`, or both
-    /// without height. y may accumulate and may be columns of a wider tensor.
+    /// Computes y `[batch, output_height, output_width, out_channels]` from x `[batch, height, width, in_channels]`, or
+    /// both without height. y may accumulate and may be columns of a wider tensor.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -89,21 +89,21 @@ impl WinogradConv2d<'_> {
         let threads = threads(len(&[pixels, n])?.saturating_mul(k).saturating_mul(tile) / outputs);
         let images = pixels / (vertical.output * horizontal.output);
         let most = (images * vertical.output).div_ceil(threads);
-        let block = Block::new(tile, tiles, most, height, self.in_channels, n)?;
+        let part_size = PartSize::new(tile, tiles, most, height, self.in_channels, n)?;
         let ((low, high), rest) = self.activation.split();
         let image = Winograd {
             isa,
             kernel: self.kernel,
             axes: [vertical, horizontal],
             channels: self.in_channels,
-            block,
+            part_size,
             tile,
             outputs,
             epilogue: Linear { bias: self.bias, accumulate, low, high },
             stride: y.of,
         };
         let parts = images * image.parts();
-        let scratch = cx.scratch.write(len(&[threads.min(parts), block.scratch])?)?;
+        let scratch = cx.scratch.write(len(&[threads.min(parts), part_size.scratch])?)?;
         let offset = |part| image.offset(part);
         run_tasks(parts, threads, offset, &mut *y.y, scratch, |parts, y, scratch| {
             let first = offset(parts.start);
@@ -122,15 +122,16 @@ impl WinogradConv2d<'_> {
 
 /// The size of the parts of an image.
 #[derive(Clone, Copy)]
-struct Block {
+struct PartSize {
     lines: usize,
     tiles: usize,
     /// Elements of scratch memory: the values and the products of all tiles.
     scratch: usize,
 }
 
-impl Block {
-    /// Splits an image of `lines` by `tiles` into parts of at most `most` lines or, if a line is too long, some tiles of a line.
+impl PartSize {
+    /// Splits an image of `lines` by `tiles` into parts of at most `most` lines or, if a line is too long, some tiles
+    /// of a line.
     fn new(
         values: usize,
         [lines, tiles]: [usize; 2],
@@ -139,7 +140,7 @@ impl Block {
         channels: usize,
         n: usize,
     ) -> Result<Self> {
-        let (room, line) = (BLOCK / values, len(&[height, channels])?.max(1) + n);
+        let (room, line) = (SCRATCH / values, len(&[height, channels])?.max(1) + n);
         let (lines, tiles) = if line.checked_mul(tiles).is_some_and(|all| all <= room) {
             let more = (room / tiles).saturating_sub(line) / (channels + n).max(1);
             (even(lines, most.min(1 + more)), tiles)
@@ -165,7 +166,7 @@ struct Winograd<'a> {
     kernel: Matrix<'a>,
     axes: [Axis; 2],
     channels: usize,
-    block: Block,
+    part_size: PartSize,
     /// Input pixels of a tile.
     tile: usize,
     /// Output pixels of a tile.
@@ -178,17 +179,17 @@ struct Winograd<'a> {
 impl Winograd<'_> {
     /// The number of parts of a line. 1 if a part has whole lines.
     fn line_parts(&self) -> usize {
-        self.axes[1].output.div_ceil(self.outputs).div_ceil(self.block.tiles)
+        self.axes[1].output.div_ceil(self.outputs).div_ceil(self.part_size.tiles)
     }
 
     /// The number of parts of an image.
     fn parts(&self) -> usize {
-        self.axes[0].output.div_ceil(self.block.lines) * self.line_parts()
+        self.axes[0].output.div_ceil(self.part_size.lines) * self.line_parts()
     }
 
     /// The image of a part, whose index counts the parts of all images, and the part within the image.
     fn locate(&self, part: usize) -> (usize, Part) {
-        let ([vertical, horizontal], Block { lines, tiles, .. }) = (self.axes, self.block);
+        let ([vertical, horizontal], PartSize { lines, tiles, .. }) = (self.axes, self.part_size);
         let (image, part) = (part / self.parts(), part % self.parts());
         let (line, tile) = (part / self.line_parts() * lines, part % self.line_parts() * tiles);
         let (lines, all) = (lines.min(vertical.output - line), horizontal.output.div_ceil(self.outputs));

@@ -1,13 +1,14 @@
 //! Convolutions with fewer multiplications (S. Winograd, "Arithmetic Complexity of Computations", 1980).
 //!
-//! Along the width, t + 1 − r neighbouring outputs of an r-tap kernel are a product of polynomials, which is determined by its
-//! values at t − 1 points and its leading coefficient: t multiplications. A tile of six (t = 6) takes 6 multiplications where the
-//! plain sum takes 4 · 3 for three taps. A tile of eight takes 8 instead of 5 · 4 for four taps or 4 · 5 for five. Along the height
-//! the taps are summed as usual, so each of the t multiplications becomes a matrix product of depth `kernel_height` · channels.
+//! Along the width, t + 1 − r neighbouring outputs of an r-tap kernel are a product of polynomials, which is determined
+//! by its values at t − 1 points and its leading coefficient: t multiplications. A tile of six (t = 6) takes 6
+//! multiplications where the plain sum takes 4 · 3 for three taps. A tile of eight takes 8 instead of 5 · 4 for four
+//! taps or 4 · 5 for five. Along the height the taps are summed as usual, so each of the t multiplications becomes a
+//! matrix product of depth `kernel_height` · channels.
 //!
-//! The points are chosen so that all constants of the transforms are exact in binary. The rounding error is about 4 times that of
-//! the plain sum with a tile of six (1e-6 of the largest term) and 7 times with a tile of eight. An infinity or NaN spreads to
-//! all outputs of its tile.
+//! The points are chosen so that all constants of the transforms are exact in binary. The rounding error is about 4
+//! times that of the plain sum with a tile of six (1e-6 of the largest term) and 7 times with a tile of eight. An
+//! infinity or NaN spreads to all outputs of its tile.
 
 mod layer;
 mod part;
@@ -33,7 +34,8 @@ pub(crate) const fn tile(taps: usize) -> usize {
     points(taps).len() + 1
 }
 
-/// The factor of tap `tap` of `taps` in value `value` of the transformed kernel: pᵗᵃᵖ / Π (p − q) over the other points q.
+/// The factor of tap `tap` of `taps` in value `value` of the transformed kernel: pᵗᵃᵖ / Π (p − q) over the other points
+/// q.
 pub(crate) fn kernel_factor(value: usize, tap: usize, taps: usize) -> f64 {
     let points = points(taps);
     let Some(&point) = points.get(value) else {

@@ -1,6 +1,6 @@
 //! The input and output transforms of a part of an image, tile by tile.
 
-use super::transform::{Eight, Six, Tile, transform_input, transform_output};
+use super::transform::{Eight, Six, Transform, transform_input, transform_output};
 use crate::gemm::Linear;
 use crate::simd::{Kernel, Simd};
 use crate::window::Axis;
@@ -41,7 +41,7 @@ impl Kernel for Inputs<'_> {
 
 impl Inputs<'_> {
     #[inline(always)]
-    fn tiles<S: Simd, K: Tile<T>, const T: usize>(self, s: S) {
+    fn tiles<S: Simd, K: Transform<T>, const T: usize>(self, s: S) {
         let Self { axes: [vertical, horizontal], channels, made, part, pitch, values, .. } = self;
         let (line_len, width) = (part.tiles * channels, horizontal.input * channels);
         for (i, at) in (0..part.lines + vertical.size - 1).map(|i| (i, i * line_len)) {
@@ -90,7 +90,7 @@ impl Kernel for Outputs<'_> {
 
 impl Outputs<'_> {
     #[inline(always)]
-    fn tiles<S: Simd, K: Tile<T>, const T: usize>(self, s: S) {
+    fn tiles<S: Simd, K: Transform<T>, const T: usize>(self, s: S) {
         let Self { part, channels, made, pitch, products, epilogue, stride, .. } = self;
         let line_len = self.axes[1].output * stride;
         for (i, line) in self.y.chunks_mut(line_len).enumerate() {

@@ -7,20 +7,20 @@ use crate::simd::Simd;
 const MOST: usize = 5;
 
 /// The transforms of a tile of `T` inputs.
-pub(super) trait Tile<const T: usize> {
-    /// The input transform. Row i of its matrix holds the coefficients of Π (x − p) over all points p except the i-th; the last
-    /// row, over all points.
+pub(super) trait Transform<const T: usize> {
+    /// The input transform. Row i of its matrix holds the coefficients of Π (x − p) over all points p except the i-th;
+    /// the last row, over all points.
     fn values<S: Simd>(s: S, d: [S::F32; T]) -> [S::F32; T];
 
-    /// The output transform, without the last product: output j is Σ pʲ · m over the points p. The last product belongs to the
-    /// last output that is needed.
+    /// The output transform, without the last product: output j is Σ pʲ · m over the points p. The last product belongs
+    /// to the last output that is needed.
     fn outputs<S: Simd>(s: S, m: [S::F32; T]) -> [S::F32; MOST];
 }
 
 /// The points 0, 1, −1, ½ and −2.
 pub(super) struct Six;
 
-impl Tile<6> for Six {
+impl Transform<6> for Six {
     #[inline(always)]
     fn values<S: Simd>(s: S, d: [S::F32; 6]) -> [S::F32; 6] {
         let [d0, d1, d2, d3, d4, d5] = d;
@@ -55,7 +55,7 @@ impl Tile<6> for Six {
 /// The points 0, ±1, ±½ and ±2. The two points of a pair share their even and odd powers.
 pub(super) struct Eight;
 
-impl Tile<8> for Eight {
+impl Transform<8> for Eight {
     #[inline(always)]
     fn values<S: Simd>(s: S, d: [S::F32; 8]) -> [S::F32; 8] {
         let [d0, d1, d2, d3, d4, d5, d6, d7] = d;
@@ -101,7 +101,7 @@ impl Tile<8> for Eight {
 ///
 /// A pixel has `channels` elements. Pixels outside the line are zero.
 #[inline(always)]
-pub(super) fn transform_input<S: Simd, K: Tile<T>, const T: usize>(
+pub(super) fn transform_input<S: Simd, K: Transform<T>, const T: usize>(
     s: S,
     line: &[f32],
     left: isize,
@@ -144,12 +144,13 @@ pub(super) fn transform_input<S: Simd, K: Tile<T>, const T: usize>(
     }
 }
 
-/// Transforms the products of a tile to at most `made` output pixels of `channels` each. Pixels of y are `stride` elements apart.
-/// Product i is at `products[i · pitch..]`.
+/// Transforms the products of a tile to at most `made` output pixels of `channels` each. Pixels of y are `stride`
+/// elements apart. Product i is at `products[i · pitch..]`.
 ///
-/// All kernel widths of a tile size share this function. Outputs that are not needed cost less than more machine code would.
+/// All kernel widths of a tile size share this function. Outputs that are not needed cost less than more machine code
+/// would.
 #[inline(always)]
-pub(super) fn transform_output<S: Simd, K: Tile<T>, const T: usize>(
+pub(super) fn transform_output<S: Simd, K: Transform<T>, const T: usize>(
     s: S,
     products: &[f32],
     [pitch, channels, made, stride]: [usize; 4],
@@ -196,7 +197,7 @@ mod tests {
     /// The products give the plain sum for every tap and every input.
     #[test]
     fn one_tile() {
-        fn check<K: Tile<T>, const T: usize, const M: usize>() {
+        fn check<K: Transform<T>, const T: usize, const M: usize>() {
             let taps = T + 1 - M;
             assert_eq!(tile(taps), T);
             for (tap, at) in (0..taps).flat_map(|tap| (0..T).map(move |at| (tap, at))) {
