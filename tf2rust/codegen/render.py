@@ -60,6 +60,7 @@ _TEMPLATES = (
 )
 
 _PART_TEMPLATES = ("Cargo.toml", "build.rs", "src/lib.rs")
+_SHORT_BATCH = 12
 _GROUP = 32
 """The maximum number of fields initialised in one function; compile time grows faster than quadratically."""
 _PART_BYTES = 24 << 20
@@ -171,6 +172,10 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     used, groups = model.used, _groups(model.fields)
     terms = [f"self.b{i}.capacity_bytes()" for i in range(len(model.buffers))] + ["self.scratch.capacity_bytes()"]
     row = Row.of(model)
+    batch = "" if model.chunks is None else model.chunks.batch
+    # The line that begins the closure has room for a short name.
+    chunk_batch = batch if len(batch) <= _SHORT_BATCH else "count"
+    chunk_sizes = [chunk_batch if name == batch else name for name in model.variables]
     sample = {name: list(array.shape) for name, array in proof.inputs.items()}
     return {
         "version": __version__,
@@ -221,7 +226,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
         "run_chunk": _run_chunk(model, used),
-        "run_rows": Token("self").method("run_chunk", array(model.variables), "rows", "workspace"),
+        "chunk_batch": chunk_batch,
+        "run_rows": Token("self").method("run_chunk", array(chunk_sizes), "rows", "workspace"),
         "bind": lambda port: _bind(port, model.symbolic),
         "inputs_of": lambda data, shape: _inputs_of(model, data, shape),
         "example_value": lambda dtype: (

@@ -14,7 +14,20 @@ from tf2rust.planning.buffers import Allocation, Plan
 from tf2rust.rust.literals import rust_comment, rust_str, rust_type
 from tf2rust.rust.tree import Expr, Let, Stmt, Token, let
 
-_LOCALS = ("cx", "isa", "inputs", "outputs", "rows", "workspace", "self", "sizes", "blob", "pack", "for_each_chunk")
+_LOCALS = (
+    "cx",
+    "isa",
+    "inputs",
+    "outputs",
+    "rows",
+    "count",
+    "workspace",
+    "self",
+    "sizes",
+    "blob",
+    "pack",
+    "for_each_chunk",
+)
 _DIM_LENGTH = 16
 """The maximum length of the variable of a symbolic dimension, which is used often."""
 
