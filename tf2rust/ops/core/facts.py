@@ -208,8 +208,10 @@ class Facts:
         return [int(i) for i in np.atleast_1d(array)]
 
 
-KNOWN_DOMAINS = ("", "ai.onnx", "tf2rust")
-"""The operator sets that rules know: ONNX' own, and the functions that we write for operators of TensorFlow."""
+OWN_DOMAIN, OWN_VERSION = "tf2rust", 1
+"""The operator set of operators that ONNX does not have."""
+KNOWN_DOMAINS = ("", "ai.onnx", OWN_DOMAIN)
+"""The operator sets that rules know."""
 
 ShapeFunction = Callable[[Node, Facts], Sequence[Fact]]
 _shape_functions: dict[str, ShapeFunction] = {}
