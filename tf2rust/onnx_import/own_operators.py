@@ -10,8 +10,8 @@ from functools import cache
 import onnx
 import onnx.parser
 
-DOMAIN = "tf2rust"
-VERSION = 1
+from tf2rust.ops.core.inference import OWN_DOMAIN, OWN_VERSION
+
 _OPSET = 18
 
 _POSITIONS = """
@@ -151,7 +151,7 @@ def definition(op: str) -> onnx.FunctionProto:
     for number, (x, trailing) in enumerate((("images", [2, 3]), ("y1", [2])), start=1):
         body += axis.format(axis=number, x=x, trailing=trailing, taps=number + 1)
     return onnx.parser.parse_function(
-        f'<domain: "{DOMAIN}", opset_import: ["": {_OPSET}]>\n'
+        f'<domain: "{OWN_DOMAIN}", opset_import: ["": {_OPSET}]>\n'
         f"{op} <align_corners, half_pixel_centers> (images, size) => (resized)\n"
         f"{{{body}    resized = Identity (y2)\n}}"
     )
@@ -166,20 +166,20 @@ def attach(proto: onnx.ModelProto) -> None:
     used = sorted(_used(proto.graph))
     if used:
         proto.functions.extend(definition(op) for op in used)
-        proto.opset_import.append(onnx.helper.make_opsetid(DOMAIN, VERSION))
+        proto.opset_import.append(onnx.helper.make_opsetid(OWN_DOMAIN, OWN_VERSION))
 
 
 def _restore_domains(graph: onnx.GraphProto) -> None:
     for node in graph.node:
         if not node.domain and node.op_type in _BODIES:
-            node.domain = DOMAIN
+            node.domain = OWN_DOMAIN
         for attribute in node.attribute:
             _restore_domains(attribute.g)
 
 
 def is_own_operator(domain: str, op: str) -> bool:
     """Whether an operator is defined here."""
-    return domain == DOMAIN and op in _BODIES
+    return domain == OWN_DOMAIN and op in _BODIES
 
 
 def own_functions(proto: onnx.ModelProto) -> list[tuple[str, str]]:
@@ -190,4 +190,4 @@ def own_functions(proto: onnx.ModelProto) -> list[tuple[str, str]]:
 
 def _used(graph: onnx.GraphProto) -> set[str]:
     inner = [a.g for node in graph.node for a in node.attribute if a.HasField("g")]
-    return {node.op_type for node in graph.node if node.domain == DOMAIN}.union(*map(_used, inner))
+    return {node.op_type for node in graph.node if node.domain == OWN_DOMAIN}.union(*map(_used, inner))

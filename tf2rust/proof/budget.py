@@ -12,6 +12,7 @@ from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.dims import Dim, DimExpr, bind, format_shape
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.linear.matmul import MatMul
+from tf2rust.ops.ml.tree_ensemble import TreeEnsemble
 
 LARGEST_TENSOR = 1 << 27
 """The maximum number of elements of a tensor in a run on seeded samples: 512 MiB of float32."""
@@ -162,6 +163,8 @@ def _work_per_element(layer: Layer, sizes: Mapping[str, int]) -> int:
         return max(_bound(layer.sizes()[1], sizes), 1)
     if isinstance(layer, Attention):
         return 2 * max(_bound(layer.inputs[1].shape[layer.axes[1][2]], sizes), 1)
+    if isinstance(layer, TreeEnsemble):
+        return max(len(layer.trees.roots), 1)
     kernels = [weight.array for weight in layer.weights() if "kernel" in weight.role]
     return max((array.size // max(array.shape[-1], 1) for array in kernels), default=1)
 
@@ -188,9 +191,16 @@ def reference_seconds(graph: LayerGraph, sizes: Mapping[str, int]) -> float:
     seconds = 0.0
     for layer in graph.walk():
         made = sum(elements(value, sizes) for value in layer.outputs)
-        slow = layer.kind in _SLOW_KINDS or "Pooling" in layer.kind or "DTranspose" in layer.kind or layer.bodies()
         seconds += 2e-2 * sum(
             1 for body in layer.bodies() for _ in body.walk()
         )  # it copies all known values for each body
-        seconds += made * (4e-5 if slow else 2e-8) + made * _work_per_element(layer, sizes) * 2e-9 + 1e-4
+        seconds += made * (_reference_step(layer) + _work_per_element(layer, sizes) * 2e-9) + 1e-4
     return seconds
+
+
+def _reference_step(layer: Layer) -> float:
+    """The seconds that the reference implementation takes for an element of the outputs, whatever is computed there."""
+    if isinstance(layer, TreeEnsemble):
+        return 2e-5 * len(layer.trees.roots)
+    slow = layer.kind in _SLOW_KINDS or "Pooling" in layer.kind or "DTranspose" in layer.kind or layer.bodies()
+    return 4e-5 if slow else 2e-8

@@ -93,6 +93,22 @@ NODES = {
         n_targets=2,
         nodes_missing_value_tracks_true=[1, 0, 0, 0, 0, 1, 0, 0],
     ),
+    "regressor_of_leaves": node(
+        "ai.onnx.ml:TreeEnsembleRegressor",
+        free(X, 0),
+        nodes_treeids=[0, 1],
+        nodes_nodeids=[0, 0],
+        nodes_featureids=[0, 0],
+        nodes_values=[0.0, 0.0],
+        nodes_modes=["LEAF", "LEAF"],
+        nodes_truenodeids=[0, 0],
+        nodes_falsenodeids=[0, 0],
+        target_treeids=[0, 1],
+        target_nodeids=[0, 0],
+        target_ids=[0, 0],
+        target_weights=[0.25, -1.5],
+        n_targets=1,
+    ),
     "regressor_doubles": _older(
         "TreeEnsembleRegressor", "target", "BRANCH_LEQ", 2, X.astype("float64"), n_targets=2
     ),
@@ -136,6 +152,10 @@ NODES = {
         )
         for least in (0, -0.5)
     },
+    "classifier_of_integers": _older(
+        "TreeEnsembleClassifier", "class", "BRANCH_GT", 3, WHOLE.astype("int64"), outputs=2,
+        classlabels_int64s=[7, 5, 9],
+    ),
     "classifier_base": _older(
         "TreeEnsembleClassifier", "class", "BRANCH_LEQ", 3, outputs=2, classlabels_int64s=[7, 5, 9],
         base_values=[0.5, 0.1, -0.4],
@@ -166,14 +186,21 @@ NODES = {
         by_reference=True,
     ),
 }  # fmt: skip
-REFUSED = {f"unreached_{kind}": _ensemble([0, 0, 0], aggregate_function=kind) for kind in (2, 3)}
+REFUSED = {
+    **{f"unreached_{kind}": _ensemble([0, 0, 0], aggregate_function=kind) for kind in (2, 3)},
+    "too_few_features": _ensemble([0, 0, 0], X[:, :2], exact=lambda x: x),
+}
+REASONS = {
+    **{f"{TABLE_NAME}_unreached_{kind}": "not for these attributes" for kind in (2, 3)},
+    f"{TABLE_NAME}_too_few_features": "its trees compare 3 features, and its input has 2",
+}
 NODES |= REFUSED
 
 
 @pytest.mark.parametrize("key", named(TABLE_NAME, REFUSED))
-def test_least_of_nothing_is_refused(key: str, results: Results) -> None:
+def test_refused(key: str, results: Results) -> None:
     assert results[key].status == FAIL
-    assert "not for these attributes" in results[key].reason
+    assert REASONS[key] in results[key].reason
 
 
 @pytest.mark.parametrize("key", named(TABLE_NAME, {k: v for k, v in NODES.items() if k not in REFUSED}))

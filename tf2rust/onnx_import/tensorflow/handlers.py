@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tf2rust.onnx_import.own_operators import DOMAIN
 from tf2rust.onnx_import.tensorflow.runtime import library
+from tf2rust.ops.core.inference import OWN_DOMAIN
 
 _INT32_MIN = np.iinfo(np.int32).min
 
@@ -196,7 +196,7 @@ def _resize(graph: Any, node: Any, **_: Any) -> None:
     build = _Builder(graph, node)
     if op != "ResizeNearestNeighbor" and build.input_dtype() != np.float32:
         images = build.add("Cast", images, to=1)
-    build.finish(op, images, build.add("Cast", size, to=7), domain=DOMAIN, **options)
+    build.finish(op, images, build.add("Cast", size, to=7), domain=OWN_DOMAIN, **options)
 
 
 def _resize_area(graph: Any, node: Any, **_: Any) -> None:

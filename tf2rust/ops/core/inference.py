@@ -208,8 +208,10 @@ class ValueInfos:
         return [int(i) for i in np.atleast_1d(array)]
 
 
-KNOWN_DOMAINS = ("", "ai.onnx", "tf2rust")
-"""The supported operator domains: ONNX's own, and tf2rust's functions for TensorFlow operators."""
+OWN_DOMAIN, OWN_VERSION = "tf2rust", 1
+"""The domain of operators that ONNX lacks, and its version."""
+KNOWN_DOMAINS = ("", "ai.onnx", OWN_DOMAIN)
+"""The supported operator domains."""
 
 ShapeFunction = Callable[[Node, ValueInfos], Sequence[ValueInfo]]
 _shape_functions: dict[str, ShapeFunction] = {}

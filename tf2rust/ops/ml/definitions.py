@@ -1,4 +1,4 @@
-"""Operators of classical machine learning (``ai.onnx.ml``), defined by those of ONNX itself."""
+"""Operators of classical machine learning (``ai.onnx.ml``), defined by those of ONNX itself and one of our own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import onnx
 import onnx_ir as ir
 from onnx import TensorProto, helper
 
-from tf2rust.ops.core.inference import Node, ValueInfos
+from tf2rust.ops.core.inference import OWN_DOMAIN, OWN_VERSION, Node, ValueInfos
 from tf2rust.ops.ml.function_body import Body, Outputs, post_transform
 from tf2rust.ops.ml.svm import svm_classifier, svm_regressor
 from tf2rust.ops.ml.tree_ensemble import tree_ensemble, tree_ensemble_classifier, tree_ensemble_regressor
@@ -38,7 +38,8 @@ def definition(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
     if outputs is None or view.unread():
         return None
     inputs = [f"x{i}" for i in range(len(node.inputs))]
-    return helper.make_function(DOMAIN, node.op_type, inputs, outputs, body.nodes, [helper.make_opsetid("", _OPSET)])
+    opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(OWN_DOMAIN, OWN_VERSION)]
+    return helper.make_function(DOMAIN, node.op_type, inputs, outputs, body.nodes, opsets)
 
 
 def reason(node: ir.Node) -> str:

@@ -1,4 +1,4 @@
-"""Ensembles of decision trees (``ai.onnx.ml``): all trees of all samples go down one level at a time."""
+"""Ensembles of decision trees (``ai.onnx.ml``): one layer for the scores, and ONNX' own operators for what follows."""
 
 from __future__ import annotations
 
@@ -6,144 +6,115 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from onnx import TensorProto
+from onnx import numpy_helper
 
-from tf2rust.ops.core.inference import Node, ValueInfos
+from tf2rust.ops.core.inference import OWN_DOMAIN, InferenceError, Node, ValueInfo, ValueInfos, infers
+from tf2rust.ops.core.layer import Layer, Weight
+from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.ml.function_body import Body, Outputs, post_transform
+from tf2rust.ops.ml.trees import MODES, Branching, Trees, arranged
 
-_MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER")
-_COMPARISONS = ("LessOrEqual", "Less", "GreaterOrEqual", "Greater", "Equal")
-_NEQ, _MEMBER = 5, 6
+_SCORES = "TreeEnsembleScores"
+"""Our own operator for what the trees make of x [n, features]: [n, targets], in the dtype of x.
+
+Its attributes are the arrays of ``Trees``, ``n_targets`` and ``aggregate``.
+"""
+_ARRAYS = ("nodes", "splits", "roots", "leaf_starts", "leaf_targets", "leaf_weights")
+_MODES = [*MODES]
+_MEMBER = _MODES.index("BRANCH_MEMBER")
 
 
-@dataclass
-class _Forest:
-    """Trees as arrays over their nodes; a leaf's branches both lead to itself.
+@dataclass(eq=False, kw_only=True)
+class TreeEnsemble(Layer):
+    """The scores of decision trees: the weights of the leaves that a sample reaches, aggregated for each target."""
 
-    ``leaves`` is [nodes, targets]; ``members`` lists what a node of mode ``MEMBER`` compares with.
-    """
+    kind = "TreeEnsemble"
+    trees: Trees
+    n_targets: int
+    aggregate: str
 
-    roots: Sequence[int]
-    features: np.ndarray
-    splits: np.ndarray
-    modes: np.ndarray
-    branches: np.ndarray
-    """[nodes, 2]: where to go if the comparison holds, and if not."""
-    missing: np.ndarray
-    """Whether a NaN makes the comparison hold."""
-    leaves: np.ndarray
-    members: dict[int, list[float]]
-    unreached: float = 0.0
-    """What stands in ``leaves`` for targets that a leaf has no part in."""
+    def params(self) -> dict[str, object]:
+        return {
+            "trees": len(self.trees.roots),
+            "nodes": len(self.trees.nodes),
+            "n_targets": self.n_targets,
+            "aggregate": self.aggregate,
+        }
 
-    def depth(self) -> int | None:
-        """The steps from a root to the deepest leaf; None if some branch leads nowhere or in a circle."""
-        count, level = len(self.features), set(self.roots)
-        for depth in range(count + 1):
-            if not level <= set(range(count)):
-                return None
-            below = {int(to) for i in level for to in self.branches[i] if to != i}
-            if not below:
-                return depth
-            level = below
-        return None
+    def weights(self) -> list[Weight]:
+        return [Weight(name, getattr(self.trees, name)) for name in _ARRAYS]
 
-    def reaches_all(self) -> bool:
-        """Whether every target has a tree all of whose leaves are its own, so that there is always a least of it."""
-        found: set[int] = set()
-        for root in self.roots:
-            nodes, new = {int(root)}, {int(root)}
-            while new:
-                new = {int(to) for i in new for to in self.branches[i]} - nodes
-                nodes |= new
-            own = [self.leaves[i] != self.unreached for i in nodes if self.branches[i, 0] == i]
-            found |= set(np.flatnonzero(np.all(own, axis=0)).tolist())
-        return len(found) == int(self.leaves.shape[1])
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
-    def scores(self, body: Body, dtype: str, aggregate: str) -> str | None:
-        """What the trees make of x0 [n, features]: [n, targets]."""
-        depth = self.depth()
-        # What becomes of a target without any score ONNX does not say, and its implementations differ.
-        if depth is None or (aggregate in ("MIN", "MAX") and not self.reaches_all()):
-            return None
-        batch = body.op("Gather", body.op("Shape", "x0"), body.constant([0], "int64"))
-        shape = body.op("Concat", batch, body.constant([len(self.roots)], "int64"), axis=0)
-        at = body.op("Expand", body.constant([list(self.roots)], "int64"), shape)
-        x = body.cast("x0", dtype)
-        for _ in range(depth):
-            holds = self._comparison(body, x, at, dtype)
-            ways = [body.op("Gather", body.constant(self.branches[:, i], "int64"), at) for i in range(2)]
-            at = body.op("Where", holds, *ways)
-        leaves = body.op("Gather", body.constant(self.leaves, dtype), at, axis=0)
-        kind = {"SUM": "ReduceSum", "AVERAGE": "ReduceSum", "MIN": "ReduceMin", "MAX": "ReduceMax"}[aggregate]
-        scores = body.op(kind, leaves, body.constant([1], "int64"), keepdims=0)
-        return body.op("Div", scores, body.constant(len(self.roots), dtype)) if aggregate == "AVERAGE" else scores
 
-    def _comparison(self, body: Body, x: str, at: str, dtype: str) -> str:
-        """Whether x goes the first way at the nodes ``at``."""
-        value = body.op("GatherElements", x, body.op("Gather", body.constant(self.features, "int64"), at), axis=1)
-        split = body.op("Gather", body.constant(self.splits, dtype), at)
-        result = ""
-        for mode in sorted(set(self.modes.tolist())):
-            if mode == _MEMBER:
-                holds = self._membership(body, value, at, dtype)
-            elif mode == _NEQ:
-                holds = body.op("Not", body.op("Equal", value, split))
-            else:
-                holds = body.op(_COMPARISONS[mode], value, split)
-            own = body.op("Gather", body.constant(self.modes == mode, "bool"), at)
-            result = body.op("Where", own, holds, result) if result else holds
-        if not self.missing.any():
-            return result
-        missing = body.op("Gather", body.constant(self.missing, "bool"), at)
-        return body.op("Or", result, body.op("And", missing, body.op("IsNaN", value)))
+@infers(_SCORES)
+def _tree_ensemble_scores(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    shape, nodes = infos.shape(node.x), node.attr("nodes")
+    if len(shape) != 2:
+        raise InferenceError(f"its input has {len(shape)} dimensions; trees take two, samples and features")
+    features = int(nodes[:, 0].max()) + 1 if nodes.size else 0
+    if isinstance(shape[1], int) and features > shape[1]:
+        raise InferenceError(f"its trees compare {features} features, and its input has {shape[1]}")
+    return [ValueInfo(infos.dtype(node.x), (shape[0], node.attr("n_targets")))]
 
-    def _membership(self, body: Body, value: str, at: str, dtype: str) -> str:
-        longest = max(len(own) for own in self.members.values())
-        table = np.full((len(self.features), longest), np.nan)  # which equals nothing
-        for node, own in self.members.items():
-            table[node, : len(own)] = own
-        column = body.op("Unsqueeze", value, body.constant([-1], "int64"))
-        equal = body.op("Equal", column, body.op("Gather", body.constant(table, dtype), at, axis=0))
-        found = body.op(
-            "ReduceMax", body.op("Cast", equal, to=TensorProto.INT32), body.constant([-1], "int64"), keepdims=0
-        )
-        return body.op("Cast", found, to=TensorProto.BOOL)
+
+@rule(Op(_SCORES, Var("x")))
+def tree_ensemble_scores(m: Match, b: Builder) -> RuleResult:
+    """What remains of a TreeEnsemble, TreeEnsembleRegressor or TreeEnsembleClassifier without its post_transform."""
+    arrays = {name: m.root.attr(name) for name in _ARRAYS}
+    return TreeEnsemble(
+        trees=Trees(**arrays),
+        n_targets=m.root.attr("n_targets"),
+        aggregate=m.root.attr("aggregate"),
+        inputs=[b.value(m["x"])],
+        outputs=[b.value(m.y)],
+    )
+
+
+def _scores(body: Body, x: str, trees: Trees, targets: int, aggregate: str) -> str:
+    arrays = {name: numpy_helper.from_array(getattr(trees, name)) for name in _ARRAYS}
+    return body.op(_SCORES, x, domain=OWN_DOMAIN, n_targets=targets, aggregate=aggregate, **arrays)
 
 
 def tree_ensemble(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """The operator of version 5, whose inner nodes and leaves have arrays of their own."""
-    dtype = infos.dtype(node.x)
-    modes, weights = np.asarray(node.attr("nodes_modes"), int), np.asarray(node.attr("leaf_weights"))
-    inner, leaves = len(modes), len(weights)
-    aggregate = ("AVERAGE", "SUM", "MIN", "MAX")[node.attr("aggregate_function", 1)]
-    unreached = {"MIN": np.inf, "MAX": -np.inf}.get(aggregate, 0.0)
-    own = np.full((inner + leaves, node.attr("n_targets")), unreached)
-    own[inner + np.arange(leaves), np.asarray(node.attr("leaf_targetids"))] = weights
-    ways = [
-        np.asarray(node.attr(f"nodes_{way}nodeids")) + inner * np.asarray(node.attr(f"nodes_{way}leafs"))
-        for way in ("true", "false")
-    ]
+    dtype, targets = infos.dtype(node.x), node.attr("n_targets")
+    modes, roots = np.asarray(node.attr("nodes_modes"), int), node.attr("tree_roots")
     members = _members(modes, node.attr("membership_values"))
     if dtype not in ("float32", "float64") or members is None:
         return None
     node.has("nodes_hitrates")  # how often a node is passed, which changes nothing
-    itself = np.arange(inner, inner + leaves)
-    none = np.zeros(leaves, int)
-    forest = _Forest(
-        roots=list(node.attr("tree_roots")),
-        features=np.concatenate([node.attr("nodes_featureids"), none]),
-        splits=np.concatenate([node.attr("nodes_splits"), none]),
-        modes=np.concatenate([modes, none]),
-        branches=np.stack([np.concatenate([way, itself]) for way in ways], axis=1),
-        missing=np.concatenate([node.attr("nodes_missing_value_tracks_true", [0] * inner), none]).astype(bool),
-        leaves=own,
-        members=members,
-        unreached=unreached,
+    pairs = zip(node.attr("leaf_targetids"), node.attr("leaf_weights").tolist(), strict=True)
+    trees = arranged(
+        Branching(
+            features=np.asarray(node.attr("nodes_featureids")),
+            splits=np.asarray(node.attr("nodes_splits")),
+            modes=modes,
+            branches=np.stack([_branches(node, way) for way in ("true", "false")], axis=1),
+            missing=np.asarray(node.attr("nodes_missing_value_tracks_true", [0] * len(modes)), bool),
+            members=members,
+        ),
+        roots,
+        [{target: weight} for target, weight in pairs],
+        targets,
+        dtype,
     )
-    scores = forest.scores(body, dtype, aggregate)
-    result = None if scores is None else post_transform(node, body, scores)
+    aggregate = ("Average", "Sum", "Min", "Max")[node.attr("aggregate_function", 1)]
+    # ONNX does not say what the score of a target without any weight is, and its implementations differ.
+    if trees is None or (aggregate in ("Min", "Max") and len(trees.always_scored()) < targets):
+        return None
+    if aggregate == "Average" and not roots:
+        return None
+    result = post_transform(node, body, _scores(body, "x0", trees, targets, aggregate))
     return None if result is None else [result]
+
+
+def _branches(node: Node, way: str) -> np.ndarray:
+    """Where one outcome of the nodes' comparisons leads to, as ``Branching`` has it."""
+    to = np.asarray(node.attr(f"nodes_{way}nodeids"), np.int64)
+    return np.where(node.attr(f"nodes_{way}leafs"), ~to, to)
 
 
 def _members(modes: np.ndarray, values: np.ndarray | None) -> dict[int, list[float]] | None:
@@ -160,56 +131,61 @@ def _members(modes: np.ndarray, values: np.ndarray | None) -> dict[int, list[flo
     return dict(zip(nodes, lists, strict=True)) if len(nodes) == len(lists) else None
 
 
-def _older(node: Node, kind: str, targets: int) -> _Forest | None:
+def _older(node: Node, kind: str, targets: int, dtype: str) -> Trees | None:
     """The trees of the operators before version 5, whose nodes are named by a tree and a number."""
     names = list(zip(node.attr("nodes_treeids"), node.attr("nodes_nodeids"), strict=True))
-    index_of = {name: i for i, name in enumerate(names)}
     titles = [str(mode.decode() if isinstance(mode, bytes) else mode) for mode in node.attr("nodes_modes")]
-    if len(index_of) != len(names) or not {*titles} <= {*_MODES[:_MEMBER], "LEAF"}:
+    if len(set(names)) != len(names) or not {*titles} <= {*_MODES[:_MEMBER], "LEAF"}:
         return None
-    ways = [node.attr(f"nodes_{way}nodeids") for way in ("true", "false")]
-    branches = np.asarray(
-        [
-            [index_of.get((tree, way[i]), -1) if titles[i] != "LEAF" else i for way in ways]
-            for i, (tree, _) in enumerate(names)
-        ]
-    )
-    leaves = np.zeros((len(names), targets))
+    inner = [i for i, title in enumerate(titles) if title != "LEAF"]
+    ends = [i for i, title in enumerate(titles) if title == "LEAF"]
+    branch = {names[i]: number for number, i in enumerate(inner)} | {names[i]: ~number for number, i in enumerate(ends)}
+    weights: list[dict[int, float]] = [{} for _ in names]
+    place = {name: i for i, name in enumerate(names)}
     parts = [node.attr(f"{kind}_{part}") for part in ("treeids", "nodeids", "ids", "weights")]
     for tree, number, target, weight in zip(*parts, strict=True):
-        leaves[index_of[tree, number], target] += weight
+        own = weights[place[tree, number]]
+        own[target] = own.get(target, 0.0) + weight
     node.has("nodes_hitrates")
     # The first node of a tree is its root.
     roots = list({tree: i for i, (tree, _) in reversed(list(enumerate(names)))}.values())
-    return _Forest(
-        roots=sorted(roots),
-        features=np.asarray(node.attr("nodes_featureids")),
-        splits=np.asarray(node.attr("nodes_values")),
-        modes=np.asarray([0 if title == "LEAF" else _MODES.index(title) for title in titles]),
-        branches=branches,
-        missing=np.asarray(node.attr("nodes_missing_value_tracks_true") or [0] * len(names), bool),
-        leaves=leaves,
-        members={},
+    missing = node.attr("nodes_missing_value_tracks_true") or [0] * len(names)
+    ways = [node.attr(f"nodes_{way}nodeids") for way in ("true", "false")]
+    return arranged(
+        Branching(
+            features=np.asarray(node.attr("nodes_featureids"))[inner],
+            splits=np.asarray(node.attr("nodes_values"))[inner],
+            modes=np.asarray([_MODES.index(titles[i]) for i in inner], int),
+            branches=np.asarray([[branch[names[i][0], way[i]] for way in ways] for i in inner]).reshape(-1, 2),
+            missing=np.asarray(missing, bool)[inner],
+            members={},
+        ),
+        [branch[names[i]] for i in sorted(roots)],
+        [{target: weight for target, weight in weights[i].items() if weight} for i in ends],
+        targets,
+        dtype,
     )
 
 
-def _scores(node: Node, body: Body, infos: ValueInfos, kind: str, targets: int, aggregate: str) -> str | None:
-    forest = _older(node, kind, targets)
-    wide = infos.dtype(node.x) == "float64"
-    scores = None if forest is None else forest.scores(body, "float64" if wide else "float32", aggregate)
-    if scores is None:
+def _sums(node: Node, body: Body, infos: ValueInfos, kind: str, targets: int, aggregate: str = "Sum") -> str | None:
+    """The scores of the operators before version 5: [n, targets] in float32, whatever they are summed in."""
+    given = infos.dtype(node.x)
+    dtype = "float64" if given == "float64" else "float32"
+    trees = _older(node, kind, targets, dtype)
+    if trees is None or (aggregate == "Average" and not trees.roots.size):
         return None
-    scores = body.cast(scores, "float32")
+    scores = _scores(body, "x0" if given == dtype else body.cast("x0", dtype), trees, targets, aggregate)
+    scores = scores if dtype == "float32" else body.floats(scores)
     base = node.attr("base_values")
     return body.op("Add", scores, body.constant(base)) if base else scores
 
 
 def tree_ensemble_regressor(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """The sum or mean of the leaves' weights, for each target."""
-    aggregate = node.attr("aggregate_function", "SUM")
-    if aggregate not in ("SUM", "AVERAGE"):
+    aggregate = {"SUM": "Sum", "AVERAGE": "Average"}.get(node.attr("aggregate_function", "SUM"))
+    if aggregate is None:
         return None
-    scores = _scores(node, body, infos, "target", node.attr("n_targets", 1), aggregate)
+    scores = _sums(node, body, infos, "target", node.attr("n_targets", 1), aggregate)
     result = None if scores is None else post_transform(node, body, scores)
     return None if result is None else [result]
 
@@ -219,7 +195,7 @@ def tree_ensemble_classifier(node: Node, body: Body, infos: ValueInfos) -> Outpu
     labels = node.attr("classlabels_int64s")
     if not labels or len(labels) < 3:
         return _of_two_classes(node, body, infos, labels or [])
-    scores = _scores(node, body, infos, "class", len(labels), "SUM")
+    scores = _sums(node, body, infos, "class", len(labels))
     if scores is None or (result := post_transform(node, body, scores)) is None:
         return None
     best = body.op("ArgMax", scores, axis=-1, keepdims=0)
@@ -236,7 +212,7 @@ def _of_two_classes(node: Node, body: Body, infos: ValueInfos, labels: Sequence[
     alone = set(node.attr("class_ids") or []) == {0} and len(base or []) < 2
     if len(labels) != 2 or not alone or kind not in ("NONE", "LOGISTIC"):
         return None
-    score = _scores(node, body, infos, "class", 1, "SUM")
+    score = _sums(node, body, infos, "class", 1)
     if score is None:
         return None
     positive = min(node.attr("class_weights")) >= 0
