@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
 from tests.ops.conftest import Outcomes
 
-layers = keras.layers
+layers, ops = keras.layers, keras.ops
 SERIES, IMAGE, VOLUME = In((7, 4)), In((6, 5, 4)), In((5, 6, 7, 4))
 SIZES = {1: SERIES, 2: IMAGE, 3: VOLUME}
 SYMBOLIC = In((None, None, 4), feed=lambda rng, shape: rng.normal(0, 2, (shape[0], 7, 10, shape[3])))
@@ -91,11 +92,34 @@ TABLE: dict[str, Case] = {
     },
     **{
         f"adaptive_{kind.lower()}_{rank}d": case(
-            lambda x, k=kind, r=rank: getattr(layers, f"Adaptive{k}Pooling{r}D")(3)(x), SIZES[rank]
+            lambda x, k=kind, r=rank: getattr(layers, f"Adaptive{k}Pooling{r}D")(3)(x),
+            SIZES[rank],
+            becomes=f"Adaptive{kind}Pooling{rank}D",
         )
         for kind in ("Max", "Average")
         for rank in (1, 2, 3)
     },
+    "adaptive_channels_first": case(
+        lambda x: layers.AdaptiveAveragePooling2D((3, 4), data_format="channels_first")(x),
+        (4, 6, 5),
+        becomes="Transpose AdaptiveAveragePooling2D Transpose",
+    ),
+    "adaptive_one_axis": case(lambda x: layers.AdaptiveMaxPooling2D((6, 2))(x), IMAGE, becomes="AdaptiveMaxPooling2D"),
+    "adaptive_more_outputs": case(
+        lambda x: layers.AdaptiveAveragePooling2D((9, 7))(x), IMAGE, becomes="AdaptiveAveragePooling2D"
+    ),
+    "pools_chosen_otherwise": case(
+        lambda x: ops.take(
+            layers.Concatenate(1)([layers.MaxPooling1D(size, 1)(x) for size in (3, 4)]), np.asarray([0, 1, 4]), 1
+        ),
+        SERIES,
+        becomes="MaxPooling1D MaxPooling1D Concatenate Gather",
+    ),
+    "adaptive_twice": case(
+        lambda x: layers.AdaptiveAveragePooling1D(2)(layers.AdaptiveAveragePooling1D(5)(x)),
+        SERIES,
+        becomes="AdaptiveAveragePooling1D AdaptiveAveragePooling1D",
+    ),
 }
 TABLES = [Table("volumes", TABLE)]
 

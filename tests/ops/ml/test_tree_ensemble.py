@@ -95,7 +95,7 @@ NODES = {
     ),
     "regressor_of_leaves": node(
         "ai.onnx.ml:TreeEnsembleRegressor",
-        free(X, 0),
+        symbolic(X, 0),
         nodes_treeids=[0, 1],
         nodes_nodeids=[0, 0],
         nodes_featureids=[0, 0],

@@ -50,7 +50,7 @@ pub use conv::{
 pub use dense::Dense;
 pub use embedding::Embedding;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm, UnitNorm};
-pub use pool::{MaxPool, Pool1d, Pool2d, Pool3d, PoolKind, max_unpool};
+pub use pool::{AdaptivePool, MaxPool, Pool1d, Pool2d, Pool3d, PoolKind, max_unpool};
 pub use recurrent::{
     Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, SimpleRnn, States,
 };

@@ -3,7 +3,7 @@
 use super::cast::Cast;
 use crate::Context;
 use crate::error::{Error, Result, check_len, require};
-use crate::tensor::{Scalar, View, ViewMut, check_dims};
+use crate::tensor::{Number, View, ViewMut, check_dims};
 
 /// How the weights of the leaves that a sample reaches are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub struct TreeEnsemble<'w, T> {
 /// Trees that a sample goes down at the same time: a step waits for memory, and those of different trees overlap.
 const LANES: usize = 4;
 
-impl<T: Scalar> TreeEnsemble<'_, T>
+impl<T: Number> TreeEnsemble<'_, T>
 where
     u64: Cast<T>,
 {

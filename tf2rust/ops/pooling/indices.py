@@ -41,7 +41,7 @@ class MaxUnpool(Layer):
 @rule(Op("MaxPool", Var("x")))
 def pooling_with_indices(m: Match, b: Builder) -> RuleResult:
     x, outputs = b.value(m["x"]), [b.value(v) for v in m.root.outputs if v.name]
-    if reason := unfit(m, x):
+    if reason := unfit(x, m.root):
         return m.reject(reason)
     if x.dtype not in NUMBERS:
         return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(NUMBERS)}")

@@ -44,7 +44,7 @@ def _power(x: Value, y: Value, exponent: float) -> Binary:
 def lp_pool(m: Match, b: Builder) -> RuleResult:
     """The p-th root of the sum of the p-th powers of the magnitudes."""
     x, y, p = b.value(m["x"]), b.value(m.y), float(m.root.attr("p", 2))
-    if reason := unfit(m, x):
+    if reason := unfit(x, m.root):
         return m.reject(reason)
     if x.dtype != "float32" or p <= 0:
         return m.reject(f"its input is {x.dtype}, its p {p:g}; LpPool is there for float32 and a positive p")

@@ -81,11 +81,11 @@ def _pool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     return [ValueInfo(x.dtype, shape), ValueInfo("int64", shape)][: len(node.outputs)]
 
 
-def unfit(m: Match, x: Value) -> str | None:
-    """Why no layer pools x, if none does."""
+def unfit(x: Value, node: Node) -> str | None:
+    """Why no layer pools x as the node does, if none does."""
     if x.rank not in (3, 4, 5):
         return f"it pools over {x.rank - 2} axes; 1 to 3 are supported"
-    if m.root.attr("ceil_mode", 0) and any(not isinstance(d, int) for d in x.shape[2:]):
+    if node.attr("ceil_mode", 0) and any(not isinstance(d, int) for d in x.shape[2:]):
         return "ceil_mode over a symbolic dimension; bind it with --dim"
     return None
 
@@ -94,7 +94,7 @@ def unfit(m: Match, x: Value) -> str | None:
 def pooling(m: Match, b: Builder) -> RuleResult:
     """Channels-first input and output: the layout pass removes the transposes around the layer."""
     x, y = b.value(m["x"]), b.value(m.y)
-    if reason := unfit(m, x):
+    if reason := unfit(x, m.root):
         return m.reject(reason)
     if len(m.root.outputs) > 1:
         return m.reject("it also gives the indices of the maxima")

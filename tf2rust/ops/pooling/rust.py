@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tf2rust.ops.conv.rust import window_fields, with_sizes
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
+from tf2rust.ops.pooling.adaptive import AdaptivePooling
 from tf2rust.ops.pooling.indices import MaxPoolWithIndices, MaxUnpool
 from tf2rust.ops.pooling.pooling import Pooling
 from tf2rust.rust.tree import Expr, Item, struct
@@ -33,6 +34,12 @@ def _(layer: Pooling, weights: Weights) -> LayerField:
 def _(layer: Pooling, site: Site) -> Expr:
     called = with_sizes(_type(layer), layer.window, layer.x.shape[1:-1], site)
     return called.method("run", CX, *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: AdaptivePooling, site: Site) -> Expr:
+    kind = Item("tf_layers::nn::AdaptivePool").of(layer.function)
+    return kind.method("run", CX, *site.inputs, *site.outputs)
 
 
 @layer_field.register

@@ -6,8 +6,10 @@ use crate::simd::{Kernel, Simd};
 use crate::tensor::{View, ViewMut};
 use crate::window::{Axis, channels_last, check_output, window_axes};
 
+mod adaptive;
 mod max;
 
+pub use adaptive::AdaptivePool;
 pub use max::{MaxPool, max_unpool};
 
 /// The reduction of a window.
