@@ -271,7 +271,7 @@ def test_a_huge_graph_says_what_it_leaves_out() -> None:
     assert len(arrangement.boxes) == MAX_BOXES
     assert arrangement.summarised == 1601
     assert "1,601 layers not drawn" in dot
-    assert "2,000 layers · read column by column · 1,601 in the middle are one box" in dot
+    assert "2,000 layers · read column by column · 1,601 layers in the middle are one box" in dot
 
 
 def test_a_late_input_stands_where_it_is_needed() -> None:
