@@ -103,7 +103,7 @@ EFFECTS: dict[str, tuple[Effect, str]] = {
     "Python": (lambda f, x: tf.ensure_shape(tf.numpy_function(lambda v: v, [x], tf.float32), x.shape), "PyFunc"),
     "a checkpoint of its own": (lambda f, x: _save(canary(f), x), "'SaveV2' on a file that the model names"),
     "another checkpoint": (lambda f, x: _restore(secret(f), x), "'RestoreV2' on a file that the model names"),
-    "a table of another file": (lambda f, x: _table(secret(f), x), "fills a table from a file"),
+    "a table of another file": (lambda f, x: _table(secret(f), x), "initialises a table from a file"),
     "in a branch": (_in_a_branch, "'WriteFile'"),
     "in a loop": (_in_a_loop, "'WriteFile'"),
     "the time": (lambda f, x: x + tf.cast(tf.timestamp(), tf.float32), "'Timestamp'"),
@@ -309,7 +309,9 @@ SAVED: dict[str, Case] = {
     "another asset": Case(edited(_other_asset), "'../../secret', which is not in its folder"),
     "an asset anywhere": Case(edited(_absolute_asset), "which is not in its folder"),
     "an asset that is missing": Case(edited(_missing_asset), "nowhere.txt is missing"),
-    "a table of its own": Case(edited(_table_of_its_own), "fills a table from a file that is not one of the model's"),
+    "a table of its own": Case(
+        edited(_table_of_its_own), "initialises a table from a file that is not one of the model's"
+    ),
     "its saver": Case(edited(_saver_called_again, saved(lambda f, x: x)), "'SaveV2' on a file that the model names"),
     "a node twice": Case(edited(_node_twice), "two of its nodes have the same name"),
     "variables elsewhere": Case(_linked("variables"), "outside of the SavedModel"),

@@ -215,10 +215,10 @@ def _unwritten(path: str) -> Callable[[h5py.File], None]:
 
 
 EDITS = {
-    "external storage": (_external_storage, "keeps its numbers in another file"),
+    "external storage": (_external_storage, "stores its data in another file"),
     "an external link": (_external_link, "holds a link, '/stolen'"),
     "a soft link to nowhere": (_soft_link, "holds a link, '/stolen'"),
-    "a virtual array": (_virtual, "'/deep/down/stolen', which keeps its numbers in another file"),
+    "a virtual array": (_virtual, "'/deep/down/stolen', which stores its data in another file"),
     "an array of terabytes": (_unwritten, "claims 4398046511104 bytes"),
 }
 
@@ -450,7 +450,9 @@ _LISTED: dict[str, Case] = {
         ),
         "'system'",
     ),
-    "a list as a class": Case(h5(lambda f: functional(dense() | {"class_name": ["Dense"]})), "a class by ['Dense']"),
+    "a list as a class": Case(
+        h5(lambda f: functional(dense() | {"class_name": ["Dense"]})), "has ['Dense'] as a class name"
+    ),
     # Files.
     "a vocabulary": Case(
         h5(
@@ -486,7 +488,7 @@ _LISTED: dict[str, Case] = {
     "HDF5 and zip": Case(_h5_and_zip, "at once"),
     "zip and HDF5": Case(_zip_called_h5, "before 'metadata.json'"),
     "bytes before": Case(_bytes_around(before=b"PK\x03\x04" + bytes(60)), "before 'metadata.json'"),
-    "bytes behind": Case(_bytes_around(behind=b"more"), "behind its directory"),
+    "bytes behind": Case(_bytes_around(behind=b"more"), "after its directory"),
     "two archives": Case(_two_archives, "before 'metadata.json'"),
     "a member twice": Case(_named_twice, "holds 'config.json' 2 times"),
     "a key twice": Case(archive(lambda f: members(_key_twice(f))), "'class_name' occurs twice"),
@@ -498,18 +500,16 @@ _LISTED: dict[str, Case] = {
     "an asset outside": Case(
         archive(lambda f: {**members(keras_3(f)), f"assets/../../{canary(f)}": b"x"}), "outside of its folder"
     ),
-    "a config of numbers": Case(h5(lambda f: np.arange(4)), "model_config what is no text but ndarray"),
-    "a config of nothing": Case(h5(lambda f: h5py.Empty("S1")), "model_config what is no text but Empty"),
+    "a config of numbers": Case(h5(lambda f: np.arange(4)), "is ndarray instead of text"),
+    "a config of nothing": Case(h5(lambda f: h5py.Empty("S1")), "is Empty instead of text"),
     "a config in Latin-1": Case(h5(lambda f: np.bytes_(b'{"name": "caf\xe9"}')), "not UTF-8"),
     "a config in UTF-16": Case(archive(lambda f: members(json.dumps(keras_3(f)).encode("utf-16"))), "not UTF-8"),
     "a config too deep": Case(
         archive(lambda f: members(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}")), "nested too deep"
     ),
-    "a version of numbers": Case(h5(lambda f: functional(), version=3), "keras_version what is no text but int64"),
-    "a version of a list": Case(
-        archive(lambda f: members(keras_3(f), version=["3"])), "keras_version what is no text but list"
-    ),
-    "a version too long": Case(h5(lambda f: functional(), version="9" * 5000), "which is no version"),
+    "a version of numbers": Case(h5(lambda f: functional(), version=3), "is int64 instead of text"),
+    "a version of a list": Case(archive(lambda f: members(keras_3(f), version=["3"])), "is list instead of text"),
+    "a version too long": Case(h5(lambda f: functional(), version="9" * 5000), "which is not a valid version"),
 }
 
 CASES: dict[str, Case] = {

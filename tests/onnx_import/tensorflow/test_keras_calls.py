@@ -37,7 +37,7 @@ X = _layer("x", kind="InputLayer")
     ],
 )
 def test_calls_without_end(layers: list[dict[str, Any]]) -> None:
-    with pytest.raises(ConversionError, match="which there is not, or which waits for it"):
+    with pytest.raises(ConversionError, match="which does not exist or waits for this layer"):
         check_calls({"class_name": "Functional", "config": {"layers": layers}}, "model.keras")
 
 

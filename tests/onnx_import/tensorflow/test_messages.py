@@ -101,7 +101,7 @@ def test_message_and_layer(text: str, message: str, layer: str | None) -> None:
     ],
 )
 def test_what_python_says_is_told_apart(error: Exception, message: str) -> None:
-    assert message_of(error).startswith(f"a fault that it does not explain {message}")
+    assert message_of(error).startswith(f"an unexplained error {message}")
 
 
 @pytest.mark.parametrize(
