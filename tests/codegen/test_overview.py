@@ -1,4 +1,4 @@
-"""The picture of a model: its pixels are decoded, its coordinates are read back from the renderer."""
+"""The picture of a model: its pixels are decoded, and its coordinates are read back from the renderer."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def unet(depth: int) -> Graph:
 
 
 def densenet(layers: int) -> Graph:
-    """Each layer reads all before it, the way an unfused concatenation is exported."""
+    """Each layer reads all layers before it, like an unfused concatenation."""
     graph = Graph()
     features = [graph.add("Input")]
     for _ in range(layers):
@@ -110,7 +110,7 @@ graphs = pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS)
 
 
 def decode(png: bytes) -> tuple[int, int, bytes]:
-    """Width, height and the filtered scan lines, after the checksums of all chunks were compared."""
+    """The width, the height and the filtered scan lines, after checking the checksums of all chunks."""
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     at, width, height, data = 8, 0, 0, b""
     while at < len(png):
@@ -126,7 +126,7 @@ def decode(png: bytes) -> tuple[int, int, bytes]:
 
 
 def cpu_seconds() -> float:
-    """What this process and its finished children computed: unlike a clock's, no other test counts in it."""
+    """The CPU time of this process and its finished children, which other tests do not affect."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
@@ -154,7 +154,7 @@ def plain(graph: Graph) -> str:
 
 
 def laid_out(text: str) -> dict[str, Place]:
-    """All that has text, by its name in the DOT text, in inches."""
+    """All labelled items by their name in the DOT text, in inches."""
     number = r"([-+.\de]+)"
     found = re.findall(rf"^node ((?:n|to|from)\S+) {number} {number} {number} {number} ", text, re.MULTILINE)
     return {name: Place(*map(float, numbers)) for name, *numbers in found}

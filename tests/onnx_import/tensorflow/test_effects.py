@@ -1,4 +1,4 @@
-"""Random states and other effects: left out where no output depends on them, refused by name where one does."""
+"""Random states and other side effects: removed if no output depends on them, refused by name otherwise."""
 
 from __future__ import annotations
 

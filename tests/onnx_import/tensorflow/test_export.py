@@ -1,4 +1,4 @@
-"""Ops that tf2onnx does not know, either spelled in ONNX or reported, all of them at once."""
+"""Ops that tf2onnx does not support: implemented in ONNX, or reported all at once."""
 
 from __future__ import annotations
 

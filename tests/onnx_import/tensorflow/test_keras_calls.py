@@ -1,4 +1,4 @@
-"""Calls that wait for each other are refused; those of any model that Keras saves are not."""
+"""Calls that wait for each other are refused; the calls of models that Keras saves are not."""
 
 from __future__ import annotations
 

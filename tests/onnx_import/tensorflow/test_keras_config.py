@@ -1,4 +1,4 @@
-"""What a stored architecture would do beyond computing is found before any Keras sees it."""
+"""What a stored architecture would do beyond computing is found before Keras reads it."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_deep_nesting_is_no_matter() -> None:
 
 @pytest.mark.parametrize("package", ["keras", "tf_keras"])
 def test_every_layer_that_keras_exports_is_decided_on(package: str) -> None:
-    """A Keras that exports a new layer makes this fail: does it only compute?"""
+    """Fails if Keras exports a new layer: decide whether it only computes."""
     layers = library(package).layers
     exported = {name for name in dir(layers) if isinstance(getattr(layers, name), type)}
     refused = {name for name in exported if _refused(_layer(name, "layer"))}

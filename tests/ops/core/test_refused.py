@@ -1,4 +1,4 @@
-"""Operands that do not fit their operator are refused where it is matched, not where its Rust is written."""
+"""Operands that do not fit their operator are refused by the matcher, not by the code generator."""
 
 from __future__ import annotations
 
