@@ -168,7 +168,7 @@ def programs(crates: Crates, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 @st.composite
 def feeds(draw: st.DrawFn, name: str) -> dict[str, np.ndarray]:
-    """An array for each input, mostly of the right shape; indices inside, at the edge of, and far outside the tables."""
+    """An array for each input, mostly of the right shape; indices inside, at the edge of and far outside the tables."""
     batch = draw(st.integers(0, 5))
     found = {}
     for key, dims in SHAPES[name].items():
