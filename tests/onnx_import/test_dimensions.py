@@ -1,4 +1,4 @@
-"""Symbolic dimensions: two that the model names differently are two, and each can be bound by its name."""
+"""Symbolic dimensions with different names stay different, and each can be bound by its name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Dim = int | str | None
 
 
 def model(*shapes: list[Dim], names: tuple[str, ...] = ("x", "y", "z")) -> onnx.ModelProto:
-    """Each input becomes an output of its own."""
+    """A model in which each input becomes an output."""
     inputs = [helper.make_tensor_value_info(name, F, shape) for name, shape in zip(names, shapes, strict=False)]
     nodes = [helper.make_node("Relu", [v.name], [f"{v.name}_out"]) for v in inputs]
     outputs = [helper.make_tensor_value_info(f"{v.name}_out", F, None) for v in inputs]

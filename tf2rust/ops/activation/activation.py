@@ -32,7 +32,7 @@ class ActivationLayer(Layer):
         return self.keeps_batch(batched)
 
     def fuse_producer(self, producer: Layer) -> Layer | None:
-        """A residual connection: the sum and its bound in one pass over memory."""
+        """Fuses a residual sum: the sum and the clamp in one pass over memory."""
         if not isinstance(producer, Binary) or producer.constant is not None or producer.function != "Add":
             return None
         return replace(producer, function="AddRelu") if self.activation == Activation("relu") else None
@@ -45,7 +45,7 @@ def activation_layer(m: Match, b: Builder, name: str, *args: float) -> RuleResul
     """The activation ``name`` of the matched ``x``."""
     x = b.value(m["x"])
     if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; activations are there for float32")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32)")
     return ActivationLayer(
         activation=Activation(name, tuple(float(np.float32(a)) for a in args)),
         inputs=[x],
@@ -102,7 +102,7 @@ def clip(m: Match, b: Builder) -> RuleResult:
             raise InferenceError(f"its {name} is not a constant number")
         return fill
 
-    numbers = np.finfo(np.float32)  # the bounds that ONNX has where none is given
+    numbers = np.finfo(np.float32)  # ONNX's bounds if none is given
     low, high = bound(1, "min", float(numbers.min)), bound(2, "max", float(numbers.max))
     return activation_layer(m, b, "clip", low, high)
 
@@ -160,7 +160,7 @@ _SQUARE = Op("Mul", X, X, name="square")
 def squareplus(m: Match, b: Builder) -> RuleResult:
     """(x + √(x² + b)) / 2."""
     if m.scalar("b") < 0:
-        return m.reject(f"b is {m.scalar('b'):g}, the root of a negative number")
+        return m.reject(f"b is {m.scalar('b'):g}, and a negative number has no square root")
     return activation_layer(m, b, "squareplus", m.scalar("b"))
 
 

@@ -127,5 +127,5 @@ def gelu_erfc_times_constant(m: Match, b: Builder) -> RuleResult:
 def _gelu(m: Match, b: Builder) -> RuleResult:
     scale = m.scalar("s") if m.node("scaled").op == "Mul" else 1 / m.scalar("s")
     if abs(scale - np.sqrt(0.5)) > 1e-6:
-        return m.reject(f"it scales by {scale:g} where GELU scales by 0.7071")
+        return m.reject(f"it scales by {scale:g}, but GELU scales by 0.7071")
     return activation_layer(m, b, "gelu")

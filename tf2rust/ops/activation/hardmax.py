@@ -31,7 +31,7 @@ def hardmax(m: Match, b: Builder) -> RuleResult:
     """Before operator set 13, the axis and all following axes are flattened into one."""
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
-        return m.reject(f"its input is {x.dtype}; Hardmax is there for {', '.join(NUMBERS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(NUMBERS)})")
     before = m.root.version < 13
     axis = normal_axis(m.root.attr("axis", 1 if before else -1), x.rank)
     if not before or axis == x.rank - 1:

@@ -21,7 +21,7 @@ def shrink(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     lambd, bias = m.root.attr("lambd", 0.5), m.root.attr("bias", 0.0)
     if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; Shrink is there for float32")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32)")
     bounds = [constant(np.asarray(n, np.float32)) for n in (-lambd, lambd, 0.0)]
     flags = [b.temporary(x, dtype="bool") for _ in range(2)]
     raised, lowered, upper = b.temporary(x), b.temporary(x), b.temporary(x)

@@ -35,8 +35,9 @@ def _if(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         check_element(first, then, infos)
         if (first.dtype, first.shape) != (second.dtype, second.shape):
             raise InferenceError(
-                f"its branches give `{name.name}` as {first.dtype} {format_shape(first.shape)} and as {second.dtype} "
-                f"{format_shape(second.shape)}, and which of them is taken is known only when it runs; they must agree"
+                f"the output `{name.name}` of its branches is {first.dtype} {format_shape(first.shape)} in one and "
+                f"{second.dtype} {format_shape(second.shape)} in the other; they must agree, because the condition "
+                "is known only at run time"
             )
         found.append(ValueInfo(first.dtype, first.shape))
     return found
@@ -50,7 +51,7 @@ def if_(m: Match, b: Builder) -> RuleResult:
         m.root.has(attribute)
     condition = b.value(m["condition"])
     if condition.dtype != "bool":
-        return m.reject(f"its condition is {condition.dtype}, not bool")
+        return m.reject(f"its condition is {condition.dtype}, but must be bool")
     graphs, inputs = [], [condition]
     for graph in _branches(m.root):
         wanted = [graph.outputs[i] for i in used]

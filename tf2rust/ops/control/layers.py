@@ -15,7 +15,7 @@ from tf2rust.ops.core.registry import Body, Builder
 
 @dataclass(frozen=True)
 class ScanAxis:
-    """How a sequence is walked through: along which of its axes, and whether from the end."""
+    """How a loop scans a sequence: its axis and its direction."""
 
     axis: int = 0
     backwards: bool = False
@@ -40,17 +40,17 @@ class Loop(Layer):
     sequences: tuple[ScanAxis, ...]
     collected: tuple[ScanAxis, ...]
     step: str
-    """The number of the step, from 0 on, as a dimension in the body."""
+    """The index of the step, from 0 on, as a dimension in the body."""
     steps: Dim | None
-    """How many steps there are, at most if it is ``tested``; None: as many as the condition lets it run."""
+    """The number of steps, or the maximum if the loop is ``tested``; None if only the condition limits it."""
     tested: bool
-    """Whether the body computes a condition that must hold for another step."""
+    """Whether the body computes a condition for the next step."""
     counted: bool
-    """Whether the number of steps is an input, which ``steps`` is measured from."""
+    """Whether the number of steps, ``steps``, is an input."""
     started: bool
-    """Whether the condition of the first step is an input; else it holds."""
+    """Whether the initial condition is an input; otherwise it is true."""
     reports: bool = False
-    """Whether the last output is the number of the steps that were done."""
+    """Whether the last output is the number of completed steps."""
 
     def params(self) -> dict[str, Any]:
         steps = {} if self.steps is None else {"steps": self.steps if isinstance(self.steps, int) else str(self.steps)}
@@ -96,17 +96,17 @@ class If(Layer):
 def body_graph(
     body: Body, inputs: Sequence[Value], outputs: Iterable[ir.Value], before: Iterable[Layer] = ()
 ) -> LayerGraph:
-    """The graph of a body; ``before`` are layers that run before its own."""
+    """The graph of a body; ``before`` are layers that run before the body's own."""
     made = [(value.name or "", body.value(value)) for value in outputs]
     return LayerGraph([*inputs, *(body.value(v) for v in body.captured)], made, [*before, *body.layers])
 
 
 def reads(body: Body, value: ir.Value, outputs: Iterable[ir.Value]) -> bool:
-    """Whether a layer of the body reads the value, or it is one of its outputs."""
+    """Whether a layer of the body reads the value, or an output is the value."""
     wanted = body.value(value)
     return any(wanted in layer.inputs for layer in body.layers) or any(v is value for v in outputs)
 
 
 def actual(body: Body, b: Builder) -> list[Value]:
-    """What the body reads from outside, as the graph around it knows it."""
+    """The outer values that the body reads, as values of the outer graph."""
     return [b.value(v) for v in body.captured]

@@ -50,5 +50,5 @@ def cast(m: Match, b: Builder) -> RuleResult:
     m.root.has("to"), m.root.has("saturate"), m.root.has("round_mode")
     for dtype in (x.dtype, y.dtype):
         if dtype not in DTYPES:
-            return m.reject(f"it casts {x.dtype} to {y.dtype}; the dtypes there are {', '.join(DTYPES)}")
+            return m.reject(f"it casts {x.dtype} to {y.dtype}, which is not supported (supported: {', '.join(DTYPES)})")
     return Reshape(inputs=[x], outputs=[y]) if x.dtype == y.dtype else Cast(inputs=[x], outputs=[y])

@@ -29,7 +29,7 @@ def dropout(m: Match, b: Builder) -> RuleResult:
         m.root.has(attribute)
     training = m.root.input(2)
     if training is not None and b.infos[training].fill != 0:
-        return m.reject("it is in training mode, or may be")
+        return m.reject("it is, or could be, in training mode")
     if m.root.version < 7 and not m.root.attr("is_test", 0):
         return m.reject("it is in training mode")
     layers: list[Layer] = [Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.y)])]

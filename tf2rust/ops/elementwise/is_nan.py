@@ -27,7 +27,7 @@ def is_nan(m: Match, b: Builder) -> RuleResult:
     """x ≠ x, which is true only for NaN."""
     x = b.value(m["x"])
     if x.dtype not in _FLOATS:
-        return m.reject(f"its input is {x.dtype}; what is there is {' and '.join(_FLOATS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {' and '.join(_FLOATS)})")
     return Compare(function="NotEqual", inputs=[x, x], outputs=[b.value(m.y)])
 
 
@@ -37,7 +37,7 @@ def is_inf(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     negative, positive = (bool(m.root.attr(f"detect_{sign}", 1)) for sign in ("negative", "positive"))
     if x.dtype not in _FLOATS:
-        return m.reject(f"its input is {x.dtype}; what is there is {' and '.join(_FLOATS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {' and '.join(_FLOATS)})")
     if not negative and not positive:
         never = constant(np.asarray(False))
         return [never, Expand(inputs=[never.y], outputs=[y])]

@@ -19,7 +19,7 @@ class Constant(Layer):
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a single number, which is written into the code."""
+        """Whether it is a scalar, which is written into the code."""
         return self.array.size == 1
 
     def params(self) -> dict[str, object]:
@@ -30,5 +30,5 @@ class Constant(Layer):
 
 
 def constant(array: np.ndarray, name: str = "constant") -> Constant:
-    """A constant and the value that stands for it."""
+    """A constant with a new output value."""
     return Constant(array=array, inputs=[], outputs=[Value(name, array.dtype.name, array.shape)])

@@ -17,7 +17,7 @@ def _blocks(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     n, channels, height, width = infos.shape(node.x)
     size = node.attr("blocksize")
     if not isinstance(channels, int) or (node.op == "DepthToSpace" and channels % size**2):
-        raise InferenceError(f"{channels} channels do not make blocks of {size} by {size}")
+        raise InferenceError(f"{channels} channels cannot be split into blocks of {size} by {size}")
     dtype = infos.dtype(node.x)
     if node.op == "DepthToSpace":
         return [ValueInfo(dtype, (n, channels // size**2, height * size, width * size))]
@@ -25,7 +25,7 @@ def _blocks(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 def _moved(x: Value, y: Value, shape: Dims, perm: Perm, b: Builder) -> list[Layer]:
-    """x under another shape, its axes in another order, as y."""
+    """x reshaped, with its axes permuted, as y."""
     split, turned = b.temporary(x, shape), b.temporary(x, permute(shape, perm))
     return [
         Reshape(inputs=[x], outputs=[split]),
@@ -40,7 +40,7 @@ def blocks(m: Match, b: Builder) -> RuleResult:
     x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("blocksize")
     mode = m.root.attr("mode", "DCR")
     if mode not in ("DCR", "CRD"):
-        return m.reject(f"its mode is {mode}; DCR and CRD are there")
+        return m.reject(f"its mode {mode} is not supported (supported: DCR, CRD)")
     first, last = wrap_channels_last(x, y, b)
     n, height, width, channels = first.y.shape
     if m.root.op == "SpaceToDepth":

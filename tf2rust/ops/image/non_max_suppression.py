@@ -35,7 +35,7 @@ def non_max_suppression(m: Match, b: Builder) -> RuleResult:
     layers: list[Layer] = []
     inputs = [b.value(m["boxes"]), b.value(m["scores"])]
     if inputs[0].dtype != "float32" or inputs[1].rank != 3:
-        return m.reject(f"its boxes are {inputs[0].dtype}; what is there is float32")
+        return m.reject(f"its boxes have the unsupported dtype {inputs[0].dtype} (supported: float32)")
     for i, absent in ((2, np.zeros(1, np.int64)), (3, np.zeros(1, np.float32))):
         given = m.root.input(i)
         if given is None:

@@ -35,13 +35,13 @@ class Embedding(Layer):
         return {"input_dim": len(self.table), "output_dim": self.table.shape[1], "outside": self.outside}
 
     def fuse_producer(self, producer: Layer) -> Layer | None:
-        """Indices in any dtype are read as they are."""
+        """Indices of any dtype are read without a Cast."""
         if isinstance(producer, Cast) and producer.y.dtype in ("int32", "int64") and producer.x.dtype in _INDICES:
             return replace(self, inputs=[producer.x])
         return None
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
-        """What is done to each row alone is done to the table."""
+        """Functions of single rows are applied to the table."""
         if isinstance(consumer, ActivationLayer):
             return replace(self, table=consumer.activation(self.table))
         if isinstance(consumer, Binary) and consumer.last_axis() is not None:
@@ -50,7 +50,7 @@ class Embedding(Layer):
         return None
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
-        """The shapes of indices and vectors may differ: they are read in order."""
+        """Elements are read in order, so the shapes of indices and vectors can differ."""
         return all(batched)
 
     def index_limits(self) -> dict[int, Dim]:
@@ -64,12 +64,14 @@ class Embedding(Layer):
 def _gather(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data, indices = (infos[v] for v in node.operands())
     if not data.shape:
-        raise InferenceError("it gathers from a single number, which has no axis")
+        raise InferenceError("it gathers from a scalar, which has no axis")
     axis = normal_axis(node.attr("axis", 0), len(data.shape))
     if data.dims is not None and indices.const is not None and len(data.shape) == 1:
         size = len(data.dims)
         if indices.const.dtype.kind not in "iu" or not all(-size <= i < size for i in indices.const.flat):
-            raise InferenceError(f"its indices are not all from {-size} to {size - 1}, as its {size} elements need")
+            raise InferenceError(
+                f"its indices are not all between {-size} and {size - 1}, the valid range for {size} elements"
+            )
         return [ValueInfo.of_dims(np.asarray(data.dims[indices.const], dtype=object), data.dtype)]
     return [ValueInfo(data.dtype, (*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))]
 
@@ -77,7 +79,7 @@ def _gather(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def _embedding(m: Match, b: Builder, indices: str, outside: str) -> RuleResult:
     table = m.const("table")
     if table.dtype != np.float32 or table.ndim != 2:
-        return m.reject(f"the table is {table.dtype} of rank {table.ndim}; Embedding wants a float32 matrix")
+        return m.reject(f"its table is {table.dtype} of rank {table.ndim}, but an Embedding needs a float32 matrix")
     if normal_axis(m.node("Gather").attr("axis", 0), 2) != 0:
         return m.reject("it gathers along another axis than the first")
     return Embedding(table=table, outside=outside, inputs=[b.value(m[indices])], outputs=[b.value(m.y)])
@@ -101,7 +103,7 @@ def embedding_keras3(m: Match, b: Builder) -> RuleResult:
     """With ``where(x < 0, x + rows, x)`` in front of the lookup, as Keras 3 writes it."""
     if m.scalar("rows") != len(m.const("table")):
         return m.reject(
-            f"negative indices are moved by {m.scalar('rows'):g}, the table has {len(m.const('table'))} rows"
+            f"negative indices are shifted by {m.scalar('rows'):g}, but the table has {len(m.const('table'))} rows"
         )
     for name in ("compared", "when", "otherwise"):
         if m.has(name):
@@ -124,9 +126,9 @@ def one_hot_product(m: Match, b: Builder) -> RuleResult:
         m.node("column").has("allowzero")
     classes, kernel, hot = m.const("classes"), m.const("kernel"), m.node("Equal").y
     if classes.shape[-1:] != (classes.size,) or not np.array_equal(classes.reshape(-1), np.arange(classes.size)):
-        return m.reject("the classes compared with are not 0, 1, 2, …", m.node("Equal"))
+        return m.reject("its classes are not 0, 1, 2, …", m.node("Equal"))
     if kernel.shape[0] != classes.size or kernel.ndim != 2 or kernel.dtype != np.float32:
-        return m.reject("the kernel has not one row for each class")
+        return m.reject("its kernel does not have one row per class")
     x, y = b.value(m["x"]), b.value(m.y)
     if product(x.shape) != product(b.infos.shape(hot)[:-1]) or x.dtype not in ("int32", "int64", "uint8", "int8"):
         return m.reject("it is not the one-hot form of an integer tensor", m.node("Equal"))

@@ -44,7 +44,7 @@ def _one_hot(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     wide: Dim = data_dependent_dim(node.y)
     if size is not None and depth is not None:
         if size.size != 1:
-            raise InferenceError(f"its depth is not one number but of shape {list(size.shape)}")
+            raise InferenceError(f"its depth must be one number, but has shape {list(size.shape)}")
         number = size.reshape(-1)[0]
         wide = number if depth.dims is not None else int(number)
     return [ValueInfo(values.dtype, (*indices.shape[:axis], wide, *indices.shape[axis:]))]
@@ -55,9 +55,11 @@ def one_hot(m: Match, b: Builder) -> RuleResult:
     """Indices may be floats. An index outside the depth gives off values only."""
     indices, values, y = b.value(m["indices"]), b.value(m["values"]), b.value(m.y)
     if values.rank != 1:
-        return m.reject(f"its values are {values}; two numbers are what it takes")
+        return m.reject(f"its values are {values}, but must be two numbers")
     if indices.dtype not in ("float32", *INTEGERS) or values.dtype not in DTYPES:
-        return m.reject(f"it makes {values.dtype} of {indices.dtype}; what is there is numbers of float32 or integers")
+        return m.reject(
+            f"it encodes {indices.dtype} as {values.dtype}, which is not supported (supported: float32 and integers)"
+        )
     axis, inputs = normal_axis(m.root.attr("axis", -1), y.rank), [indices, values]
     if y.shape[axis] == data_dependent_dim(m.y):
         inputs.append(b.value(m["depth"]))

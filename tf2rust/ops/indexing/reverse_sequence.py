@@ -22,8 +22,8 @@ def _reverse_sequence(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     axes = {node.attr("time_axis", 0), node.attr("batch_axis", 1)}
     if axes != {0, 1} or len(x.shape) < 2 or len(lengths.shape) != 1:
         raise InferenceError(
-            f"its input {format_shape(x.shape)}, lengths {format_shape(lengths.shape)} and axes {sorted(axes)} do not "
-            "fit: time and batch are axes 0 and 1, and there is a length for each of the batch"
+            f"its input {format_shape(x.shape)}, lengths {format_shape(lengths.shape)} and axes {sorted(axes)} do "
+            "not match: time and batch must be axes 0 and 1, with one length per sample"
         )
     return [ValueInfo(x.dtype, x.shape)]
 
@@ -38,7 +38,7 @@ class ReverseSequence(Layer):
 
 
 def reversal(starts_axis: int, shape: tuple[Dim, ...]) -> tuple[tuple[Dim, ...], tuple[int, ...]]:
-    """Starts and steps of the Slice that reverses one axis."""
+    """The starts and steps of the Slice that reverses one axis."""
     starts = tuple(size - 1 if i == starts_axis else 0 for i, size in enumerate(shape))
     return starts, tuple(-1 if i == starts_axis else 1 for i in range(len(shape)))
 
@@ -69,5 +69,8 @@ def reverse_sequence(m: Match, b: Builder) -> RuleResult:
         return Slice(starts=starts, steps=steps, inputs=[x], outputs=[y])
     lengths = b.value(m["lengths"])
     if x.dtype not in DTYPES or lengths.dtype not in INTEGERS:
-        return m.reject(f"it is of {x.dtype} by lengths of {lengths.dtype}; the dtypes there are {', '.join(DTYPES)}")
+        return m.reject(
+            f"its input is {x.dtype} with lengths of {lengths.dtype}, which is not supported (supported: "
+            f"{', '.join(DTYPES)} with integer lengths)"
+        )
     return ReverseSequence(time_axis=time, batch_axis=batch, inputs=[x, lengths], outputs=[y])

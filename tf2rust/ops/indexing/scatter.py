@@ -51,7 +51,7 @@ def _scatter_nd(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 def _problem(x: Value, indices: Value, update: str) -> str | None:
     if update not in _UPDATES:
-        return f"its reduction is {update}; {', '.join(_UPDATES)} are there"
+        return f"its reduction {update} is not supported (supported: {', '.join(_UPDATES)})"
     return dtype_problem(x, indices, DTYPES if update == "none" else NUMBERS)
 
 

@@ -118,7 +118,9 @@ def _branches(node: Node, way: str) -> np.ndarray:
 
 
 def _members(modes: np.ndarray, values: np.ndarray | None) -> dict[int, list[float]] | None:
-    """What each node of mode ``MEMBER`` lists; NaN separates the lists. None if they are not as many as the nodes."""
+    """The members of each node with mode ``MEMBER``; NaN separates the lists. None if their number differs from the
+    nodes'.
+    """
     nodes = [int(i) for i in np.flatnonzero(modes == _MEMBER)]
     lists: list[list[float]] = [[]]
     for value in [] if values is None else np.asarray(values).tolist():
@@ -191,7 +193,7 @@ def tree_ensemble_regressor(node: Node, body: Body, infos: ValueInfos) -> Output
 
 
 def tree_ensemble_classifier(node: Node, body: Body, infos: ValueInfos) -> Outputs:
-    """The label of the highest score, and the scores."""
+    """The label with the highest score, and the scores."""
     labels = node.attr("classlabels_int64s")
     if not labels or len(labels) < 3:
         return _of_two_classes(node, body, infos, labels or [])
@@ -203,10 +205,10 @@ def tree_ensemble_classifier(node: Node, body: Body, infos: ValueInfos) -> Outpu
 
 
 def _of_two_classes(node: Node, body: Body, infos: ValueInfos, labels: Sequence[int]) -> Outputs:
-    """Trees with one score, which stands for the second of two classes.
+    """Trees with a single score, that of the second of two classes.
 
-    ONNX leaves open what the scores of both are; as ONNX Runtime has it, if no weight is negative the score is a
-    probability, and the first class has what is missing to 1; else the first class has the opposite score.
+    ONNX does not define the scores of both classes. As in ONNX Runtime, if no weight is negative, the score is a
+    probability and the first class gets 1 minus it; otherwise the first class gets the negated score.
     """
     base, kind = node.attr("base_values"), node.attr("post_transform", "NONE")
     alone = set(node.attr("class_ids") or []) == {0} and len(base or []) < 2

@@ -36,10 +36,10 @@ def batch_normalization(m: Match, b: Builder) -> RuleResult:
     """
     x, y = b.value(m["x"]), b.value(m.y)
     if _is_training(m.root) or not m.root.attr("spatial", 1):
-        return m.reject("it is in training mode, or its statistics are not for each channel")
-    m.root.attr("momentum", 0.9)  # matters to training alone
+        return m.reject("it is in training mode, or its statistics are not one number per channel")
+    m.root.attr("momentum", 0.9)  # only used in training
     if x.rank < 2 or x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype} of {x.rank} dimensions; float32 of two or more is supported")
+        return m.reject(f"its input {x.dtype} of rank {x.rank} is not supported (supported: float32 of rank 2 or more)")
     scale, bias, mean, variance = (m.const(name).astype(np.float64) for name in ("scale", "bias", "mean", "variance"))
     factor = scale / np.sqrt(variance + m.root.attr("epsilon", 1e-5))
     channels = (-1, *[1] * (x.rank - 2))
@@ -59,12 +59,12 @@ def batch_normalization_of_inputs(m: Match, b: Builder) -> RuleResult:
     """The same with statistics that are not constant: (x − mean) · (scale / √(variance + ε)) + bias."""
     x, y = b.value(m["x"]), b.value(m.y)
     if _is_training(m.root) or not m.root.attr("spatial", 1):
-        return m.reject("it is in training mode, or its statistics are not for each channel")
-    m.root.attr("momentum", 0.9)  # matters to training alone
+        return m.reject("it is in training mode, or its statistics are not one number per channel")
+    m.root.attr("momentum", 0.9)  # only used in training
     epsilon = np.asarray(m.root.attr("epsilon", 1e-5), np.float32)
     parts = [b.value(m[name]) for name in ("scale", "bias", "mean", "variance")]
     if x.rank < 2 or any(v.dtype != "float32" for v in (x, *parts)):
-        return m.reject(f"its input is {x.dtype} of {x.rank} dimensions; float32 of two or more is supported")
+        return m.reject(f"its input {x.dtype} of rank {x.rank} is not supported (supported: float32 of rank 2 or more)")
     layers: list[Layer] = []
 
     def put(layer: Layer) -> Value:

@@ -14,7 +14,7 @@ from tf2rust.ops.elementwise.binary import Binary
 
 @dataclass(eq=False, kw_only=True)
 class _Normalization(Layer):
-    """Something along ``axis`` and, with it, the ``span`` − 1 axes after it, times gamma, plus beta."""
+    """Normalises along ``axis`` and the next ``span`` − 1 axes together, then multiplies by gamma and adds beta."""
 
     axis: int
     span: int = 1
@@ -32,7 +32,7 @@ class _Normalization(Layer):
         return [Weight(n, w) for n, w in (("gamma", self.gamma), ("beta", self.beta)) if w is not None]
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
-        """A factor, then a summand, for each element of the last axis, where nothing else is normalised."""
+        """A factor, then a summand, for each element of the last axis, if it is the only normalised axis."""
         if self.axis != self.x.rank - 1 or not isinstance(consumer, Binary):
             return None
         if (vector := consumer.last_axis()) is None or self.beta is not None:
@@ -110,7 +110,7 @@ class GroupNormalization(Layer):
 
 
 def along(array: np.ndarray, axes: Sequence[int], rank: int) -> np.ndarray | None:
-    """A constant as a vector along neighbouring ``axes``, if it does not vary along the others."""
+    """A constant as a vector along adjacent ``axes``, if it does not vary along the others."""
     if array.ndim > rank:
         return None
     full = array.reshape((1,) * (rank - array.ndim) + array.shape)

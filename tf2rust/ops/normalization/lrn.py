@@ -23,7 +23,7 @@ def local_response_normalization(m: Match, b: Builder) -> RuleResult:
     """x / (bias + alpha · mean of x² over ``size`` neighbouring channels)^beta, with zero padding."""
     x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("size")
     if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; float32 is supported")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32)")
     first, last = wrap_channels_last(x, y, b)
     shape = first.y.shape
     layers: list[Layer] = [first]

@@ -37,7 +37,7 @@ def normalization_op(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype != "float32" or m.root.attr("stash_type", 1) != 1 or _used(m) > 1:
         return m.reject(
-            f"its input is {x.dtype}, or its mean is wanted too; float32 and the result alone are supported"
+            f"its input has the unsupported dtype {x.dtype} (supported: float32), or its mean is an output too"
         )
     axis = normal_axis(m.root.attr("axis", -1), x.rank)
     epsilon = m.root.attr("epsilon", 1e-5)
@@ -65,10 +65,13 @@ def group_normalization_op(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     channels = x.shape[1]
     if x.dtype != "float32" or not isinstance(channels, int) or m.root.attr("stash_type", 1) != 1:
-        return m.reject(f"its input is {x.dtype} with {channels} channels; float32 and a known number are supported")
+        return m.reject(
+            f"its input {x.dtype} with {channels} channels is not supported (supported: float32 with a fixed "
+            "number of channels)"
+        )
     groups = m.root.attr("num_groups", channels)
     if channels % groups:
-        return m.reject(f"{channels} channels do not make {groups} groups")
+        return m.reject(f"{channels} channels cannot be split into {groups} groups")
     first, last = wrap_channels_last(x, y, b)
     gamma, beta = (np.repeat(v, channels // v.size).astype(np.float32) for v in (m.const("scale"), m.const("bias")))
     layer = GroupNormalization(
@@ -88,7 +91,7 @@ def instance_normalization_with_dynamic_scale(m: Match, b: Builder) -> RuleResul
     values = [b.value(m[name]) for name in ("x", "scale", "bias")]
     x, y = values[0], b.value(m.y)
     if any(v.dtype != "float32" for v in values) or not isinstance(x.shape[1], int):
-        return m.reject(f"its input is {x}; float32 and a known number of channels are supported")
+        return m.reject(f"its input {x} is not supported (supported: float32 with a fixed number of channels)")
     normal, scaled = b.temporary(y), b.temporary(y)
     first, last = wrap_channels_last(x, normal, b)
     layer = GroupNormalization(
@@ -124,9 +127,9 @@ def group_normalization_reshaped(m: Match, b: Builder) -> RuleResult:
     channels, groups = x.shape[1], inner[1]
     m.node("grouped").has("allowzero"), m.root.has("allowzero")
     if x.shape != y.shape or len(inner) != 3 or inner[0] != x.shape[0] or x.dtype != "float32":
-        return m.reject("the Reshapes do not split and join the channels alone")
+        return m.reject("the Reshapes do not just split and merge the channels")
     if not isinstance(channels, int) or not isinstance(groups, int) or channels % groups:
-        return m.reject(f"{channels} channels do not make {groups} groups")
+        return m.reject(f"{channels} channels cannot be split into {groups} groups")
     first, last = wrap_channels_last(x, y, b)
     gamma, beta = (np.repeat(m.const(v), channels // groups).astype(np.float32) for v in ("scale", "bias"))
     layer = GroupNormalization(
@@ -146,7 +149,7 @@ def lp_normalization(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     axis, p = normal_axis(m.root.attr("axis", -1), x.rank), m.root.attr("p", 2)
     if x.dtype != "float32" or p not in (1, 2):
-        return m.reject(f"its input is {x.dtype}, its p {p}; LpNormalization is there for float32 and a p of 1 or 2")
+        return m.reject(f"its input {x.dtype} with p = {p} is not supported (supported: float32 with p = 1 or 2)")
     limit = float(np.finfo(np.float32).max)
     return UnitNormalization(axis=axis, p=p, limit=limit, inputs=[x], outputs=[b.value(m.y)])
 
@@ -160,7 +163,9 @@ def mean_variance_normalization(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     axes = sorted({normal_axis(a, x.rank) for a in m.root.attr("axes", [0, 2, 3])})
     if x.dtype != "float32" or not axes:
-        return m.reject(f"its input is {x.dtype}, its axes {axes}; float32 over some axes is supported")
+        return m.reject(
+            f"its input {x.dtype} with axes {axes} is not supported (supported: float32 with at least one axis)"
+        )
     perm = (*(a for a in range(x.rank) if a not in axes), *axes)
     first = Transpose(perm=perm, inputs=[x], outputs=[b.temporary(x, permute(x.shape, perm))])
     layer = LayerNormalization(

@@ -44,7 +44,7 @@ def pooling_with_indices(m: Match, b: Builder) -> RuleResult:
     if reason := unfit(x, m.root):
         return m.reject(reason)
     if x.dtype not in NUMBERS:
-        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(NUMBERS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(NUMBERS)})")
     column_major = bool(m.root.attr("storage_order", 0))
     return MaxPoolWithIndices(
         window=pooling_window(m.root, b.infos), column_major=column_major, inputs=[x], outputs=outputs
@@ -52,7 +52,7 @@ def pooling_with_indices(m: Match, b: Builder) -> RuleResult:
 
 
 def _inner(node: Node, infos: ValueInfos) -> Dims:
-    """The shape of what was pooled, as far as the window tells."""
+    """The shape of the pooled tensor, computed from the window."""
     shape, size = infos.shape(node.x), node.attr("kernel_shape")
     rank = len(shape) - 2
     strides, pads = node.attr("strides", [1] * rank), node.attr("pads", [0] * 2 * rank)
@@ -77,7 +77,7 @@ def max_unpool(m: Match, b: Builder) -> RuleResult:
     x, indices, y = b.value(m["x"]), b.value(m["indices"]), b.value(m.y)
     inner = _inner(m.root, b.infos)
     if x.dtype not in NUMBERS:
-        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(NUMBERS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(NUMBERS)})")
     if any(isinstance(i, int) and isinstance(o, int) and i > o for i, o in zip(inner, y.shape, strict=True)):
-        return m.reject(f"its output shape {y.shape} is smaller than {inner}, what its window makes")
+        return m.reject(f"its output shape {y.shape} is smaller than {inner}, the shape that its window implies")
     return MaxUnpool(inner=inner, inputs=[x, indices], outputs=[y])

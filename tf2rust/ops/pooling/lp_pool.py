@@ -47,7 +47,7 @@ def lp_pool(m: Match, b: Builder) -> RuleResult:
     if reason := unfit(x, m.root):
         return m.reject(reason)
     if x.dtype != "float32" or p <= 0:
-        return m.reject(f"its input is {x.dtype}, its p {p:g}; LpPool is there for float32 and a positive p")
+        return m.reject(f"its input {x.dtype} with p = {p:g} is not supported (supported: float32 with a positive p)")
     powers = _powers(x, p, b)
     total = y if p == 1 else b.temporary(y)
     first, last = wrap_channels_last(powers[-1].y, total, b)
@@ -60,7 +60,7 @@ def lp_pool(m: Match, b: Builder) -> RuleResult:
 def global_lp_pool(m: Match, b: Builder) -> RuleResult:
     x, y, p = b.value(m["x"]), b.value(m.y), float(m.root.attr("p", 2))
     if x.dtype != "float32" or p <= 0 or x.rank < 3:
-        return m.reject(f"its input is {x.dtype}, its p {p:g}; GlobalLpPool is there for float32 and a positive p")
+        return m.reject(f"its input {x.dtype} with p = {p:g} is not supported (supported: float32 with a positive p)")
     powers = _powers(x, p, b)
     total = y if p == 1 else b.temporary(y)
     layers = [*powers, *chain(b, ["Sum"], range(2, x.rank), True, powers[-1].y, total)]

@@ -36,7 +36,7 @@ def _arg_reduce(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def arg_reduce(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
-        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(NUMBERS)})")
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
     m.root.has("keepdims")
     greatest, last = m.root.op == "ArgMax", bool(m.root.attr("select_last_index", 0))

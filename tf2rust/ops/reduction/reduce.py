@@ -58,7 +58,7 @@ class Reduce(Layer):
         return self.keeps_batch(batched) and self.axes[0] > 0
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
-        """The same over the axis in front of these as well."""
+        """The same over the axis before these as well."""
         if not isinstance(consumer, Reduce) or (consumer.function, consumer.keepdims) != (self.function, self.keepdims):
             return None
         if consumer.axes[-1] != self.axes[0] - 1:
@@ -79,7 +79,7 @@ def reduced_axes(node: Node, infos: ValueInfos) -> list[int]:
 
 
 def reduced(shape: Dims, axes: Sequence[int], keepdims: bool) -> Dims:
-    """The shape without these axes or, with ``keepdims``, with 1 in their places."""
+    """The shape without these axes or, with ``keepdims``, with size 1 for them."""
     if keepdims:
         return tuple(1 if i in axes else d for i, d in enumerate(shape))
     return tuple(d for i, d in enumerate(shape) if i not in axes)
@@ -102,7 +102,7 @@ def reduce(m: Match, b: Builder) -> RuleResult:
     floats = m.root.op in ("ReduceMean", "GlobalAveragePool")
     known = ("float32",) if floats else NUMBERS + ("bool",) * (m.root.op in _OF_FLAGS)
     if x.dtype not in known:
-        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(known)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(known)})")
     function = {"GlobalAveragePool": "Mean", "GlobalMaxPool": "Max"}.get(m.root.op) or _FUNCTIONS[m.root.op]
     keepdims = m.root.op.startswith("Global") or bool(m.root.attr("keepdims", 1))
     axes = reduced_axes(m.root, b.infos)
@@ -112,7 +112,7 @@ def reduce(m: Match, b: Builder) -> RuleResult:
 
 
 def chain(b: Builder, functions: Sequence[str], axes: Sequence[int], keepdims: bool, x: Value, y: Value) -> list[Layer]:
-    """A Reduce for each axis, the last one first; the last of ``functions`` is that of all further ones."""
+    """One Reduce per axis, the last axis first; the last of ``functions`` is repeated."""
     layers: list[Layer] = []
     value = x
     for i, axis in enumerate(reversed(axes)):
@@ -129,7 +129,9 @@ def reduce_norm(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     axes, keepdims = reduced_axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
     if x.dtype != "float32" or not axes:
-        return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is float32 over axes")
+        return m.reject(
+            f"its input is {x.dtype}, or it has no axes, which is not supported (supported: float32 over axes)"
+        )
     functions = {"SumSquare": ["SumSquare", "Sum"]}.get(_NORMS[m.root.op], [_NORMS[m.root.op]])
     if m.root.op != "ReduceLogSum":
         return chain(b, functions, axes, keepdims, x, y)
@@ -143,9 +145,11 @@ def reduce_log_sum_exp(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     axes, keepdims = reduced_axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
     if x.dtype not in ("float32", "float64") or not axes:
-        return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is floats over axes")
+        return m.reject(
+            f"its input is {x.dtype}, or it has no axes, which is not supported (supported: floats over axes)"
+        )
     highest = b.temporary(x, reduced(x.shape, axes, True))
-    # An infinite maximum would make a NaN of the difference.
+    # With an infinite maximum, the difference would be NaN.
     finite, moved, powers = b.temporary(highest), b.temporary(x), b.temporary(x)
     total, log, flat = b.temporary(y), b.temporary(y), b.temporary(y)
     bounds = np.finfo(x.dtype)

@@ -44,5 +44,5 @@ def shape(m: Match, b: Builder) -> RuleResult:
         m.root.has(attribute)
     dims = b.infos.dims(m.y)
     if dims is None:
-        return m.reject("its input has a shape that is not known")
+        return m.reject("its input has an unknown shape")
     return Shape(dims=tuple(dims), inputs=[], outputs=[b.value(m.y)])
