@@ -20,7 +20,6 @@ _SCORES = "TreeEnsembleScores"
 
 Its attributes are the arrays of ``Trees``, ``n_targets`` and ``aggregate``.
 """
-_ARRAYS = ("nodes", "splits", "roots", "leaf_starts", "leaf_targets", "leaf_weights")
 _MODES = [*MODES]
 _MEMBER = _MODES.index("BRANCH_MEMBER")
 
@@ -43,7 +42,7 @@ class TreeEnsemble(Layer):
         }
 
     def weights(self) -> list[Weight]:
-        return [Weight(name, getattr(self.trees, name)) for name in _ARRAYS]
+        return [Weight(name, array) for name, array in self.trees._asdict().items()]
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         return self.keeps_batch(batched)
@@ -63,9 +62,8 @@ def _tree_ensemble_scores(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 @rule(Op(_SCORES, Var("x")))
 def tree_ensemble_scores(m: Match, b: Builder) -> RuleResult:
     """What remains of a TreeEnsemble, TreeEnsembleRegressor or TreeEnsembleClassifier without its post_transform."""
-    arrays = {name: m.root.attr(name) for name in _ARRAYS}
     return TreeEnsemble(
-        trees=Trees(**arrays),
+        trees=Trees(*(m.root.attr(name) for name in Trees._fields)),
         n_targets=m.root.attr("n_targets"),
         aggregate=m.root.attr("aggregate"),
         inputs=[b.value(m["x"])],
@@ -74,7 +72,7 @@ def tree_ensemble_scores(m: Match, b: Builder) -> RuleResult:
 
 
 def _scores(body: Body, x: str, trees: Trees, targets: int, aggregate: str) -> str:
-    arrays = {name: numpy_helper.from_array(getattr(trees, name)) for name in _ARRAYS}
+    arrays = {name: numpy_helper.from_array(array) for name, array in trees._asdict().items()}
     return body.op(_SCORES, x, domain=OWN_DOMAIN, n_targets=targets, aggregate=aggregate, **arrays)
 
 

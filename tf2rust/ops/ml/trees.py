@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,8 +64,7 @@ class Branching:
         return np.asarray(nodes, np.int64).reshape(-1, 4), np.asarray(splits, np.float64)
 
 
-@dataclass(frozen=True)
-class Trees:
+class Trees(NamedTuple):
     """What the layer holds: ``nodes`` as ``Branching.table`` has them, ``roots`` as branches, and the leaves.
 
     Leaf i has the ``leaf_targets`` and ``leaf_weights`` from ``leaf_starts[i]`` up to ``leaf_starts[i + 1]``.
