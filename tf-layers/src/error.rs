@@ -114,6 +114,15 @@ pub(crate) fn check_len(what: &'static str, expected: usize, found: usize) -> Re
     if expected == found { Ok(()) } else { Err(Error::Length { what, expected, found }) }
 }
 
+/// An error unless a layer has a bias of `n` numbers, or none.
+#[inline]
+pub(crate) fn check_bias(bias: Option<&[f32]>, n: usize) -> Result<()> {
+    match bias {
+        Some(bias) => check_len("bias", n, bias.len()),
+        None => Ok(()),
+    }
+}
+
 /// `Err(Dims)` unless `holds`.
 #[inline]
 pub(crate) fn require(holds: bool, what: &'static str, must: &'static str) -> Result<()> {

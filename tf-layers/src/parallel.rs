@@ -1,22 +1,23 @@
-//! Large layers on several threads, with the feature `rayon`. Without it, all of this is a plain call.
+//! Splits large layers among threads, with the feature `rayon`. Without the feature everything runs on the calling
+//! thread.
 //!
-//! Pieces are cut where one thread would begin another register tile, so that most sums are the same bit by bit; where a
-//! piece has so few rows that they are blocked otherwise, sums are rounded otherwise, as they are in a smaller batch.
+//! Tasks begin at register tiles, so most sums do not depend on the number of threads, bit for bit. A task with few
+//! rows may use other blocks and therefore round differently, as a smaller batch does.
 
 use core::ops::Range;
 
-/// A multiply-add that reads memory for itself alone takes so many times as long as in a product.
-pub(crate) const SLOW: usize = 4;
+/// How much longer a multiply-add takes if its weight is read from memory for this multiply-add alone.
+pub(crate) const STREAMED: usize = 4;
 
-/// Multiply-adds for which it pays to wake a thread: ten microseconds and more.
+/// Multiply-adds that are worth waking a thread: at least ten microseconds.
 #[cfg(feature = "rayon")]
-const LEAST: usize = 1 << 20;
+const MIN_TASK: usize = 1 << 20;
 
-/// How many threads `work` multiply-adds are worth, of those of the current pool.
+/// The number of threads of the current pool to use for `work` multiply-adds.
 #[cfg(feature = "rayon")]
 pub(crate) fn threads(work: usize) -> usize {
-    // Asking for the pool starts it, which a small model shall not.
-    if work < 2 * LEAST { 1 } else { rayon_core::current_num_threads().clamp(1, work / LEAST) }
+    // A small model must not ask for the pool, because that starts it.
+    if work < 2 * MIN_TASK { 1 } else { rayon_core::current_num_threads().clamp(1, work / MIN_TASK) }
 }
 
 #[cfg(not(feature = "rayon"))]
@@ -25,62 +26,65 @@ pub(crate) fn threads(_: usize) -> usize {
     1
 }
 
-/// Runs `run` for `units`: for one piece of them for each thread, with its own parts of y, where a unit begins at `begin`,
-/// and of the scratch memory, which is parted evenly.
+/// Splits `units` of work into one task per thread and calls `run` for each with its units and its parts of `c` and
+/// `scratch`.
 ///
-/// A thread that has left work to others already keeps the layer to itself: they are busy, or will be.
+/// The part of `c` begins at the `offset` of the first unit. `scratch` is split evenly.
+///
+/// A thread with pending tasks runs all units itself, because the other threads are busy or about to be.
 #[cfg(feature = "rayon")]
-pub(crate) fn each_piece(
+pub(crate) fn run_tasks<C: Send>(
     units: usize,
     threads: usize,
-    begin: impl Fn(usize) -> usize + Sync,
-    y: &mut [f32],
+    offset: impl Fn(usize) -> usize + Sync,
+    c: &mut [C],
     scratch: &mut [f32],
-    run: impl Fn(Range<usize>, &mut [f32], &mut [f32]) + Sync,
+    run: impl Fn(Range<usize>, &mut [C], &mut [f32]) + Sync,
 ) {
     if threads <= 1 || units <= 1 || rayon_core::current_thread_has_pending_tasks() == Some(true) {
-        return run(0..units, y, scratch);
+        return run(0..units, c, scratch);
     }
     let len = units.div_ceil(threads);
-    halves(Cut { units: 0..units, len }, &begin, y, scratch, &run);
+    fork(Tasks { units: 0..units, len }, &offset, c, scratch, &run);
 }
 
 #[cfg(not(feature = "rayon"))]
-pub(crate) fn each_piece(
+pub(crate) fn run_tasks<C: Send>(
     units: usize,
     _threads: usize,
-    _begin: impl Fn(usize) -> usize + Sync,
-    y: &mut [f32],
+    _offset: impl Fn(usize) -> usize + Sync,
+    c: &mut [C],
     scratch: &mut [f32],
-    run: impl Fn(Range<usize>, &mut [f32], &mut [f32]) + Sync,
+    run: impl Fn(Range<usize>, &mut [C], &mut [f32]) + Sync,
 ) {
-    run(0..units, y, scratch);
+    run(0..units, c, scratch);
 }
 
-/// Units that are to be cut into pieces of `len`, the last of which may be shorter.
+/// Tasks of `len` units. The last one may be shorter.
 #[cfg(feature = "rayon")]
-struct Cut {
+struct Tasks {
     units: Range<usize>,
     len: usize,
 }
 
+/// Halves the tasks until one is left, and runs the halves in parallel.
 #[cfg(feature = "rayon")]
-fn halves(
-    Cut { units, len }: Cut,
-    begin: &(impl Fn(usize) -> usize + Sync),
-    y: &mut [f32],
+fn fork<C: Send>(
+    Tasks { units, len }: Tasks,
+    offset: &(impl Fn(usize) -> usize + Sync),
+    c: &mut [C],
     scratch: &mut [f32],
-    run: &(impl Fn(Range<usize>, &mut [f32], &mut [f32]) + Sync),
+    run: &(impl Fn(Range<usize>, &mut [C], &mut [f32]) + Sync),
 ) {
-    let pieces = units.len().div_ceil(len);
-    if pieces <= 1 {
-        return run(units, y, scratch);
+    let tasks = units.len().div_ceil(len);
+    if tasks <= 1 {
+        return run(units, c, scratch);
     }
-    let middle = units.start + pieces / 2 * len;
-    let (y_above, y_below) = y.split_at_mut(begin(middle) - begin(units.start));
-    let (above, below) = scratch.split_at_mut(scratch.len() / pieces * (pieces / 2));
+    let middle = units.start + tasks / 2 * len;
+    let (c_first, c_second) = c.split_at_mut(offset(middle) - offset(units.start));
+    let (first, second) = scratch.split_at_mut(scratch.len() / tasks * (tasks / 2));
     rayon_core::join(
-        || halves(Cut { units: units.start..middle, len }, begin, y_above, above, run),
-        || halves(Cut { units: middle..units.end, len }, begin, y_below, below, run),
+        || fork(Tasks { units: units.start..middle, len }, offset, c_first, first, run),
+        || fork(Tasks { units: middle..units.end, len }, offset, c_second, second, run),
     );
 }

@@ -1,30 +1,33 @@
-//! Where the windows of convolutions and pooling lie.
+//! The geometry of windows: convolutions and pooling.
 
 use crate::error::{Error, Result, require};
 
-/// One axis of a window that slides over an image.
+/// The windows along one axis of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Axis {
+    /// The taps of a window.
     pub size: usize,
     pub stride: usize,
     pub dilation: usize,
     pub padding: [usize; 2],
-    /// The image's size along the axis.
+    /// The size of the image.
     pub input: usize,
-    /// How many windows there are.
+    /// The number of windows.
     pub output: usize,
-    /// From the first to the last tap, both included.
+    /// The distance from the first to the last tap, both included.
     extent: usize,
 }
 
 impl Axis {
-    /// `output` windows of `size` taps `dilation` apart, without padding. The input must not overflow.
+    /// `output` windows of `size` taps that are `dilation` apart, without padding. The size of the image must not
+    /// overflow.
     pub fn dilated(size: usize, dilation: usize, output: usize) -> Self {
         let extent = (size - 1) * dilation + 1;
         Self { size, stride: 1, dilation, padding: [0, 0], input: extent - 1 + output, output, extent }
     }
 
-    /// An error for a size, stride or dilation of zero, and for sums that overflow.
+    /// The windows that fit into an image of size `input`. Fails if the size, stride or dilation is zero or a sum
+    /// overflows.
     pub fn new(
         size: usize,
         stride: usize,
@@ -38,7 +41,7 @@ impl Axis {
         let extent = (size - 1).checked_mul(dilation).and_then(|n| n.checked_add(1));
         let padded = padding[0].checked_add(padding[1]).and_then(|n| n.checked_add(input));
         let (extent, padded) = extent.zip(padded).ok_or(Error::Overflow)?;
-        // Positions within the padding are negative, so they must fit the signed type.
+        // Positions in the padding are negative, so all positions must fit the signed type.
         if padded > isize::MAX as usize {
             return Err(Error::Overflow);
         }
@@ -46,27 +49,27 @@ impl Axis {
         Ok(Self { size, stride, dilation, padding, input, output, extent })
     }
 
-    /// Where the window of output `at` begins; negative within the padding.
+    /// The position of the first tap of window `index`. Negative in the padding.
     #[inline(always)]
-    pub fn origin(&self, at: usize) -> isize {
-        (at * self.stride) as isize - self.padding[0] as isize
+    pub fn origin(&self, index: usize) -> isize {
+        (index * self.stride) as isize - self.padding[0] as isize
     }
 
-    /// Whether no tap of a window lies in the padding.
+    /// Whether all taps of the window at `origin` are inside the image.
     #[inline(always)]
     pub fn inside(&self, origin: isize) -> bool {
         origin >= 0 && origin as usize + self.extent <= self.input
     }
 
-    /// The input position of tap `tap` of a window, if it is no padding.
+    /// The position in the image of a tap of the window at `origin`. `None` in the padding.
     #[inline(always)]
     pub fn position(&self, origin: isize, tap: usize) -> Option<usize> {
         let at = origin.wrapping_add((tap * self.dilation) as isize) as usize;
-        // A negative position is a huge one when seen unsigned.
+        // A negative position becomes a huge unsigned one.
         (at < self.input).then_some(at)
     }
 
-    /// The taps of a window that lie in the image.
+    /// The taps of the window at `origin` that are inside the image.
     #[inline(always)]
     pub fn taps(&self, origin: isize) -> core::ops::Range<usize> {
         let before = (origin.min(0).unsigned_abs()).div_ceil(self.dilation);
@@ -75,7 +78,7 @@ impl Axis {
         before.min(after)..after
     }
 
-    /// The taps of a window that lie in the image or its padding.
+    /// The number of taps of the window at `origin` that are inside the image or its padding.
     #[inline(always)]
     pub fn taps_padded(&self, origin: isize) -> usize {
         let room = (self.input + self.padding[1]) as isize - origin;
@@ -83,8 +86,9 @@ impl Axis {
     }
 }
 
-/// The padding that TensorFlow's SAME gives an axis of `input` elements: as much as ⌈input / stride⌉ windows take, the
-/// odd one at the end.
+/// The padding before and after an axis of `input` elements that TensorFlow calls `SAME`.
+///
+/// It makes room for ⌈input / stride⌉ windows. If the total is odd, the extra element comes after the axis.
 pub fn same_padding(input: usize, size: usize, stride: usize, dilation: usize) -> Result<[usize; 2]> {
     let axis = Axis::new(size, stride, dilation, [0, 0], input)?;
     let reach = (input.div_ceil(stride).saturating_sub(1) * stride)
@@ -94,8 +98,9 @@ pub fn same_padding(input: usize, size: usize, stride: usize, dilation: usize) -
     Ok([total / 2, total - total / 2])
 }
 
-/// The batch, the sizes along `N` spatial axes, and the channels of a channels-last tensor. Spatial axes that it lacks
-/// stand in front, with size 1: a sequence is an image of height 1.
+/// The batch, the `N` spatial dims and the channels of a channels-last tensor.
+///
+/// Missing spatial axes are added in front with size 1: a sequence is an image of height 1.
 pub(crate) fn channels_last<const N: usize>(dims: &[usize]) -> Result<(usize, [usize; N], usize)> {
     match *dims {
         [batch, ref size @ .., channels] => Ok((batch, spatial(size)?, channels)),
@@ -103,7 +108,7 @@ pub(crate) fn channels_last<const N: usize>(dims: &[usize]) -> Result<(usize, [u
     }
 }
 
-/// The same of a channels-first tensor: the batch, the channels, and the sizes.
+/// The batch, the channels and the `N` spatial dims of a channels-first tensor. See [`channels_last`].
 pub(crate) fn channels_first<const N: usize>(dims: &[usize]) -> Result<(usize, usize, [usize; N])> {
     match *dims {
         [batch, channels, ref size @ ..] => Ok((batch, channels, spatial(size)?)),
@@ -111,11 +116,15 @@ pub(crate) fn channels_first<const N: usize>(dims: &[usize]) -> Result<(usize, u
     }
 }
 
-/// An error unless `dims` are those of a channels-last result.
-pub(crate) fn check_made<const N: usize>(made: (usize, [Axis; N], usize), dims: &[usize]) -> Result<()> {
-    let (batch, axes, channels) = made;
-    let made = (batch, axes.map(|axis| axis.output), channels);
-    require(channels_last(dims)? == made, "y", "have the dims of the result")
+/// Fails unless `dims` are those of a channels-last result with this batch, these windows and these channels.
+pub(crate) fn check_output<const N: usize>(
+    dims: &[usize],
+    batch: usize,
+    axes: [Axis; N],
+    channels: usize,
+) -> Result<()> {
+    let output = axes.map(|axis| axis.output);
+    require(channels_last(dims)? == (batch, output, channels), "y", "have the dims of the result")
 }
 
 const RANK: Error =
@@ -130,7 +139,7 @@ fn spatial<const N: usize>(size: &[usize]) -> Result<[usize; N]> {
     Ok(axes)
 }
 
-/// The axes of a window of `N` dimensions over an image of `size`.
+/// The windows along `N` axes of an image of `size`.
 pub(crate) fn window_axes<const N: usize>(
     kernel_size: [usize; N],
     stride: [usize; N],

@@ -52,7 +52,7 @@ fn check<const A: usize, const B: usize, const Y: usize>(
 /// Checks products of matrices of several sizes, with these batch dims of a, b and y.
 macro_rules! products {
     ([$($a:expr),*] [$($b:expr),*] [$($y:expr),*], $at:expr) => {
-        for sizes in [[1, 1, 1], [5, 7, 3], [2, 0, 4], [13, 40, 33], [1, 64, 16], [0, 3, 2]] {
+        for sizes in [[1, 1, 1], [3, 1, 5], [5, 7, 3], [2, 0, 4], [13, 40, 33], [1, 64, 16], [0, 3, 2]] {
             let [m, k, n] = sizes;
             let dims = ([$($a,)* m, k], [$($b,)* k, n], [$($y,)* m, n]);
             check(false, sizes, dims, $at);

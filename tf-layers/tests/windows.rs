@@ -147,10 +147,7 @@ fn winograd() {
         let at = space.as_ptr().align_offset(64);
         space[at..at + blob.len()].copy_from_slice(&blob);
         let parts = [&space[at..at + blob.len()]];
-        let kernel = Blob::parse(&parts, [0; 32])
-            .unwrap()
-            .matrices(0, if case.kernel[1] > 3 { 8 } else { 6 }, case.kernel[0] * cin, cout)
-            .unwrap();
+        let kernel = Blob::parse(&parts, [0; 32]).unwrap().winograd(0, case.kernel, cin, cout).unwrap();
         for activation in [Activation::Linear, Activation::Relu, Activation::Tanh] {
             let layer = WinogradConv2d {
                 kernel,

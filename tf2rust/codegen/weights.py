@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tf2rust.ops.core.layer import Layer, LayerGraph, Weight, winograd_tile
+from tf2rust.ops.core.layer import Layer, LayerGraph, Weight
+from tf2rust.ops.core.packing import VECTOR, Packing
 from tf2rust.rust.literals import rust_type
 from tf2rust.rust.tree import Expr, Item, Operand, Token, array, some, string
 
@@ -20,54 +21,39 @@ class Entry:
 
     key: str
     array: np.ndarray
-    packing: str
-    groups: int
-
-    @property
-    def sizes(self) -> list[Operand]:
-        """The sizes for the constructors of ``tf_layers::io::Entry``."""
-        columns = int(self.array.shape[-1]) if self.array.ndim else 1
-        rows = self.array.size // max(columns, 1)
-        match self.packing:
-            case "matrix":
-                return [rows, columns]
-            case "matrices":
-                return [self.groups, rows, columns // self.groups]
-            case "winograd":
-                height, width, channels, filters = self.array.shape
-                return [array([height, width]), channels, filters]
-        return [self.array.size]
+    packing: Packing
 
     @property
     def packed_bytes(self) -> int:
-        """Its size in the blob; matrices have panels of 16 columns."""
-        if self.packing == "vector":
-            return self.array.nbytes
-        columns = int(self.array.shape[-1]) // self.groups
-        packed = self.array.nbytes // max(columns, 1) * -(-columns // 16) * 16
-        width = self.array.shape[1] if self.packing == "winograd" else 0
-        return packed * winograd_tile(width) // width if width else packed
+        """The size of the packed array in the blob."""
+        return self.packing.packed(self.array.shape) * self.array.itemsize
 
     def accessor(self, index: int) -> Expr:
-        """The call of the blob's accessor for the entry at ``index``."""
-        blob = Token("blob")
-        if self.packing == "winograd":
-            height, width, channels, filters = self.array.shape
-            return blob.method("matrices", index, winograd_tile(width), height * channels, filters).tried()
-        return blob.method("typed" if self._is_typed else self.packing, index, *self.sizes).tried()
-
-    @property
-    def _is_typed(self) -> bool:
-        """Whether it is a vector of another type than float, which has constructors and accessors of its own."""
-        return self.packing == "vector" and self.array.dtype != np.float32
+        """The call of the method of ``tf_layers::io::Blob`` that borrows the entry at ``index``."""
+        return Token("blob").method(self._name, index, *self._sizes).tried()
 
     def rust(self) -> Expr:
         """The constructor call of ``tf_layers::io::Entry``."""
-        entry = Item("tf_layers::io::Entry")
-        if self._is_typed:
-            dtype = rust_type(self.array.dtype.name).capitalize()
-            return entry.of("typed")(string(self.key), Item("tf_layers::io::Dtype").of(dtype), *self.sizes)
-        return entry.of(self.packing)(string(self.key), *self.sizes)
+        constructor = Item("tf_layers::io::Entry").of(self._name)
+        if not self._is_typed:
+            return constructor(string(self.key), *self._sizes)
+        dtype = Item("tf_layers::io::Dtype").of(rust_type(self.array.dtype.name).capitalize())
+        return constructor(string(self.key), dtype, *self._sizes)
+
+    @property
+    def _name(self) -> str:
+        """The name that the constructor of ``Entry`` and the method of ``Blob`` share."""
+        return "typed" if self._is_typed else self.packing.name
+
+    @property
+    def _is_typed(self) -> bool:
+        """Whether the array is a vector of a dtype other than float32, which is an argument of the constructor."""
+        return self.packing == VECTOR and self.array.dtype != np.float32
+
+    @property
+    def _sizes(self) -> list[Operand]:
+        sizes = self.packing.sizes(self.array.shape)
+        return [array(list(size)) if isinstance(size, tuple) else size for size in sizes]
 
 
 @dataclass
@@ -75,7 +61,7 @@ class WeightTable:
     """All weights of a model; equal arrays, such as those of shared layers, are stored once."""
 
     entries: list[Entry] = field(default_factory=list)
-    _index: dict[tuple[str, str], int] = field(default_factory=dict)
+    _index: dict[tuple[Packing, str], int] = field(default_factory=dict)
     _of_layer: dict[Layer, dict[str, int]] = field(default_factory=dict)
 
     @staticmethod
@@ -94,10 +80,10 @@ class WeightTable:
         # The array may be a view of one that is needed too; copying it here would double the memory.
         digest = hashlib.sha256(f"{values.shape}{values.dtype}".encode())
         digest.update(np.asarray(values, order="C").data)
-        identity = (f"{weight.packing} {weight.groups}", digest.hexdigest())
+        identity = (weight.packing, digest.hexdigest())
         if identity not in self._index:
             self._index[identity] = len(self.entries)
-            self.entries.append(Entry(key, values, weight.packing, weight.groups))
+            self.entries.append(Entry(key, values, weight.packing))
         return self._index[identity]
 
     def keys(self, layer: Layer) -> dict[str, str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tf2rust.ops.core.dims import Dim, DimExpr, bind, product, symbols
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
+from tf2rust.ops.core.packing import VECTOR
 from tf2rust.planning.buffers import Plan, plan
 
 _RESIDENT_BYTES = 1 << 19
@@ -118,7 +119,7 @@ def _row_bytes(graph: LayerGraph, memory: Plan, per_row: Callable[[Dim], Dim]) -
 
 def _kernel_elements(layer: Layer) -> int:
     """The number of elements in the layer's packed kernels."""
-    return sum(weight.array.size for weight in layer.weights() if weight.packing != "vector")
+    return sum(weight.array.size for weight in layer.weights() if weight.packing != VECTOR)
 
 
 def _usual(dim: Dim) -> int:

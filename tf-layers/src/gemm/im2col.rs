@@ -1,160 +1,81 @@
-//! The windows of a convolution as the left operand of a product.
+//! Implicit im2col: the windows of a convolution as the left operand of a product.
+//!
+//! The matrix of windows is never stored. A register tile reads its rows in the image, one segment for each contiguous
+//! part of a window.
 
 use core::ops::Range;
 use core::slice::from_ref;
 
-use crate::gemm::each_part;
-use crate::gemm::macro_kernel::Product;
-use crate::gemm::operand::{MAX_RANGE, MAX_SMALL, Rows, Weights};
-use crate::simd::{Isa, MAX_ROWS, Piece};
+use super::lhs::{ImplicitRows, Lhs, LhsRows};
+use super::macro_kernel::UNSPLIT_K;
+use crate::simd::{MAX_MR, MAX_SEGMENT, MulAdd, Segment};
 use crate::window::Axis;
 
-/// A convolution of one group.
-pub(crate) struct Run<'a, 'y> {
-    pub windows: Windows<'a>,
-    pub pixels: usize,
-    pub weights: Weights<'a>,
-    pub y: &'y mut [f32],
-}
+/// The memory for a register tile of copied windows.
+const COPIES: usize = MAX_MR * UNSPLIT_K;
 
-impl Run<'_, '_> {
-    /// All of it on one thread.
-    pub fn here(self, isa: Isa) {
-        let Self { windows, pixels, weights, y } = self;
-        isa.run(Product { rows: Rows::Windows(windows, &mut Space::new()), count: pixels, weights, y });
-    }
+/// The largest number of segments of a register tile.
+const SEGMENTS: usize = 64;
 
-    /// All of it, on several threads where that pays.
-    pub fn on(self, isa: Isa) {
-        let Self { windows, pixels, weights, y } = self;
-        each_part(pixels, weights, y, |pixels, weights, y| {
-            let windows = Windows { pixel: windows.pixel + pixels.start, ..windows };
-            Run { windows, pixels: pixels.len(), weights, y }.here(isa);
-        });
-    }
-}
-
-/// Numbers in the largest tile of small windows.
-const COPIES: usize = MAX_ROWS * MAX_SMALL;
-
-/// The most pieces of a tile.
-const PIECES: usize = 64;
-
-/// What taps in the padding read.
-static ZEROS: [f32; MAX_RANGE] = [0.0; MAX_RANGE];
-
-/// Memory for a tile of windows.
-pub(crate) struct Space<'a> {
-    pieces: [Piece<'a>; PIECES],
-    copies: [f32; COPIES],
-}
-
-impl Space<'_> {
-    pub const fn new() -> Self {
-        Self { pieces: [Piece::NONE; PIECES], copies: [0.0; COPIES] }
-    }
-}
-
-/// The windows of all output pixels as the rows of a matrix, which is never written down.
+/// A matrix whose rows are the windows of all output pixels.
 #[derive(Clone, Copy)]
-pub(crate) struct Windows<'a> {
-    x: &'a [f32],
+pub(crate) struct Windows<'a, T: MulAdd> {
+    x: &'a [T::A],
     /// Vertical and horizontal.
     axes: [Axis; 2],
-    /// Which output pixel the first row belongs to.
-    pixel: usize,
+    /// The output pixel of the first row.
+    first_pixel: usize,
     channels: usize,
-    /// The first channel of the group, and how many it has.
-    first: usize,
+    /// The first channel of the group.
+    first_channel: usize,
+    /// The channels of the group.
     depth: usize,
-    /// Whether a line of a window is one stretch of memory.
-    joined: bool,
-    /// Whether windows that reach into the padding are worth copying.
+    /// Whether a line of a window is contiguous in memory.
+    contiguous_lines: bool,
+    /// Whether k is so small that windows in the padding are copied.
     small: bool,
+    /// Whether windows outside the padding are read in place rather than copied.
+    in_place: bool,
 }
 
-/// The image, and where in it a window begins, from the top and from the left.
-type Window<'a> = (&'a [f32], isize, isize);
+/// An image, and the top and left of a window in it.
+type Window<'a, A> = (&'a [A], isize, isize);
 
+/// How to read the windows of a register tile.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// They follow each other on a line, and none has a tap in the padding.
-    Even,
-    /// None has a tap in the padding.
-    FromInteger,
-    /// Any windows that are so small that they had better be copied.
-    Small,
-    /// Any other windows.
-    Ragged,
+    /// In place: neighbours on a line, all inside the image, so they are a fixed stride apart.
+    Strided,
+    /// In place: all inside the image.
+    Inside,
+    /// Copied, as they are small.
+    Copied,
+    /// In place, tap by tap: some taps are in the padding.
+    Padded,
 }
 
-impl<'a> Windows<'a> {
-    /// The windows over the channels `group` of images with `channels`.
-    pub fn new(x: &'a [f32], axes: [Axis; 2], channels: usize, group: Range<usize>) -> Self {
-        let depth = group.len();
-        let joined = axes[1].dilation == 1 && depth == channels;
-        let small = axes[0].size * axes[1].size * depth <= MAX_SMALL;
-        Self { x, axes, pixel: 0, channels, first: group.start, depth, joined, small }
-    }
-
-    /// The most numbers of a window that may be asked for at once. Small windows are asked for whole.
-    pub fn most(&self) -> usize {
-        if self.small { MAX_SMALL } else { ((PIECES - 2) * self.depth).min(MAX_RANGE) }
-    }
-
-    /// What of the numbers `range` of `count` windows from output pixel `row` on is not padding. A piece is a line of
-    /// the window where that is one stretch of memory, else a tap.
+impl<'a, T: MulAdd> Windows<'a, T> {
+    /// The windows of the channels `group` of images that have `channels`.
     ///
-    /// It is a function of its own so that the kernels of all instruction sets share it.
-    #[inline(never)]
-    pub fn pieces<'s>(
-        &self,
-        row: usize,
-        count: usize,
-        range: Range<usize>,
-        space: &'s mut Space<'a>,
-        one: &'s mut Piece<'s>,
-    ) -> &'s [Piece<'s>] {
-        let [vertical, horizontal] = self.axes;
-        let mut windows = [(self.x, 0, 0); MAX_ROWS];
-        let windows = &mut windows[..count];
-        let kind = self.find(self.pixel + row, windows);
-        let taps = vertical.size * horizontal.size;
-        if kind == Kind::Small {
-            let k = taps * self.depth;
-            for (&window, row) in windows.iter().zip(space.copies.chunks_exact_mut(k.max(1))) {
-                self.copy(window, row);
-            }
-            one.set_even(0, &space.copies, k, k, count);
-            return from_ref(one);
-        }
-        let by_line = self.joined && kind != Kind::Ragged;
-        let (len, all) =
-            if by_line { (horizontal.size * self.depth, vertical.size) } else { (self.depth, taps) };
-        // Divisions are slow, and small windows are asked for whole.
-        let first = if range.start == 0 { 0 } else { range.start / len };
-        let last = if range.end == taps * self.depth { all } else { range.end.div_ceil(len) };
-        let mut found = 0;
-        for piece in first..last {
-            // The numbers of the piece, and what of them is asked for.
-            let start = piece * len;
-            let asked = range.start.saturating_sub(start)..len.min(range.end - start);
-            let [tap_y, tap_x] =
-                if by_line { [piece, 0] } else { [piece / horizontal.size, piece % horizontal.size] };
-            let rows = &mut space.pieces[found];
-            match kind {
-                Kind::Even => self.even(windows[0], [tap_y, tap_x], start, asked, count, rows),
-                Kind::FromInteger => self.whole(windows, tap_y, start, asked, rows),
-                _ if !self.ragged(windows, [tap_y, tap_x], start, asked, rows) => continue,
-                _ => {}
-            }
-            found += 1;
-        }
-        &space.pieces[..found]
+    /// The number of channels in the group must be a multiple of `T::STEP`, unless a window has at most [`UNSPLIT_K`]
+    /// elements.
+    pub fn new(x: &'a [T::A], axes: [Axis; 2], channels: usize, group: Range<usize>) -> Self {
+        let depth = group.len();
+        let contiguous_lines = axes[1].dilation == 1 && depth == channels;
+        let small = axes[0].size * axes[1].size * depth <= UNSPLIT_K;
+        // Small windows are read as a whole, so all of their segments must fit; and a segment must begin with a step.
+        let [segments, len] = if contiguous_lines {
+            [axes[0].size, axes[1].size * depth]
+        } else {
+            [axes[0].size * axes[1].size, depth]
+        };
+        let in_place = !small || segments <= SEGMENTS && len.is_multiple_of(T::STEP);
+        let first_channel = group.start;
+        Self { x, axes, first_pixel: 0, channels, first_channel, depth, contiguous_lines, small, in_place }
     }
 
-    /// Finds the windows from output pixel `pixel` on; of even ones only the first.
-    fn find(&self, pixel: usize, windows: &mut [Window<'a>]) -> Kind {
+    /// Finds the windows from output pixel `pixel` on. Of strided ones it finds only the first.
+    fn find(&self, pixel: usize, windows: &mut [Window<'a, T::A>]) -> Kind {
         let [vertical, horizontal] = self.axes;
         let image = vertical.input * horizontal.input * self.channels;
         let (line, mut column) = (pixel / horizontal.output, pixel % horizontal.output);
@@ -164,17 +85,16 @@ impl<'a> Windows<'a> {
             && vertical.inside(vertical.origin(line))
             && horizontal.inside(horizontal.origin(column))
             && horizontal.inside(horizontal.origin(last))
-            // Small windows are not asked for in part, however many taps they have.
-            && (!self.small || self.joined || vertical.size * horizontal.size <= PIECES)
+            && self.in_place
         {
             windows[0] =
                 (&self.x[sample * image..][..image], vertical.origin(line), horizontal.origin(column));
-            return Kind::Even;
+            return Kind::Strided;
         }
-        let mut whole = self.joined;
+        let mut inside = self.contiguous_lines && self.in_place;
         for window in windows {
             let (top, left) = (vertical.origin(line), horizontal.origin(column));
-            whole &= vertical.inside(top) && horizontal.inside(left);
+            inside &= vertical.inside(top) && horizontal.inside(left);
             *window = (&self.x[sample * image..][..image], top, left);
             column += 1;
             if column == horizontal.output {
@@ -184,91 +104,94 @@ impl<'a> Windows<'a> {
                 }
             }
         }
-        match (whole, self.small) {
-            (true, _) => Kind::FromInteger,
-            (false, true) => Kind::Small,
-            (false, false) => Kind::Ragged,
+        match (inside, self.small) {
+            (true, _) => Kind::Inside,
+            (false, true) => Kind::Copied,
+            (false, false) => Kind::Padded,
         }
     }
 
-    fn even(
+    /// Sets the elements `range` of a line or tap of `count` strided windows. Its first element is `start` in k.
+    fn set_strided(
         &self,
-        (image, top, left): Window<'a>,
+        (image, top, left): Window<'a, T::A>,
         [tap_y, tap_x]: [usize; 2],
         start: usize,
-        asked: Range<usize>,
+        range: Range<usize>,
         count: usize,
-        rows: &mut Piece<'a>,
+        segment: &mut Segment<'a, T::A>,
     ) {
         let [vertical, horizontal] = self.axes;
         let line = top as usize + tap_y * vertical.dilation;
         let pixel = line * horizontal.input + left as usize + tap_x * horizontal.dilation;
-        let x = &image[pixel * self.channels + self.first + asked.start..];
-        // It overflows only where there is no second pixel to reach.
-        let pitch = horizontal.stride.wrapping_mul(self.channels);
-        rows.set_even(start + asked.start, x, pitch, asked.len(), count);
+        let x = &image[pixel * self.channels + self.first_channel + range.start..];
+        // This only overflows if there is no second window.
+        let stride = horizontal.stride.wrapping_mul(self.channels);
+        segment.set_strided(start + range.start, x, stride, range.len(), count);
     }
 
-    fn whole(
+    /// Sets the elements `range` of a line of windows inside the image. Its first element is `start` in k.
+    fn set_line(
         &self,
-        windows: &[Window<'a>],
+        windows: &[Window<'a, T::A>],
         line: usize,
         start: usize,
-        asked: Range<usize>,
-        rows: &mut Piece<'a>,
+        range: Range<usize>,
+        segment: &mut Segment<'a, T::A>,
     ) {
         let [vertical, horizontal] = self.axes;
-        let mut slices = [&self.x[..0]; MAX_ROWS];
+        let mut slices = [&self.x[..0]; MAX_MR];
         for (slice, &(image, top, left)) in slices.iter_mut().zip(windows) {
             let line = top as usize + line * vertical.dilation;
             let pixel = line * horizontal.input + left as usize;
-            *slice = &image[pixel * self.channels + asked.start..][..asked.len()];
+            *slice = &image[pixel * self.channels + range.start..][..range.len()];
         }
-        rows.set_each(start + asked.start, &slices[..windows.len()]);
+        segment.set_rows(start + range.start, &slices[..windows.len()]);
     }
 
-    /// A tap; false if it lies in the padding of all windows.
-    fn ragged(
+    /// Sets the elements `range` of a tap, whose first element is `start` in k. Returns false if the tap is in the
+    /// padding of all windows.
+    fn set_tap(
         &self,
-        windows: &[Window<'a>],
+        windows: &[Window<'a, T::A>],
         [tap_y, tap_x]: [usize; 2],
         start: usize,
-        asked: Range<usize>,
-        rows: &mut Piece<'a>,
+        range: Range<usize>,
+        segment: &mut Segment<'a, T::A>,
     ) -> bool {
-        let mut slices = [&ZEROS[..asked.len()]; MAX_ROWS];
+        let mut slices = [&T::ZEROS[..range.len()]; MAX_MR];
         let mut any = false;
         for (slice, &window) in slices.iter_mut().zip(windows) {
             if let Some(channels) = self.tap(window, tap_y, tap_x) {
                 any = true;
-                *slice = &channels[asked.clone()];
+                *slice = &channels[range.clone()];
             }
         }
         if any {
-            rows.set_each(start + asked.start, &slices[..windows.len()]);
+            segment.set_rows(start + range.start, &slices[..windows.len()]);
         }
         any
     }
 
-    /// The tap's channels in the image; `None` in the padding.
-    fn tap(&self, window: Window<'a>, tap_y: usize, tap_x: usize) -> Option<&'a [f32]> {
+    /// The channels of a tap. `None` in the padding.
+    fn tap(&self, window: Window<'a, T::A>, tap_y: usize, tap_x: usize) -> Option<&'a [T::A]> {
         let (image, top, left) = window;
         let line = self.axes[0].position(top, tap_y)?;
         let pixel = line * self.axes[1].input + self.axes[1].position(left, tap_x)?;
-        Some(&image[pixel * self.channels + self.first..][..self.depth])
+        Some(&image[pixel * self.channels + self.first_channel..][..self.depth])
     }
 
-    /// Copies a window.
-    fn copy(&self, window: Window<'a>, row: &mut [f32]) {
+    /// Copies a window to `row`.
+    fn copy(&self, window: Window<'a, T::A>, row: &mut [T::A]) {
         let [vertical, horizontal] = self.axes;
         let (image, top, left) = window;
-        let pitch = horizontal.input * self.channels;
-        row.fill(0.0);
+        let line_len = horizontal.input * self.channels;
+        row.fill(T::A::default());
         for (tap_y, taps) in row.chunks_exact_mut((horizontal.size * self.depth).max(1)).enumerate() {
             let Some(line) = vertical.position(top, tap_y) else { continue };
-            if self.joined {
+            if self.contiguous_lines {
                 let before = left.min(0).unsigned_abs() * self.channels;
-                let image = &image[line * pitch..][..pitch];
+                let image = &image[line * line_len..][..line_len];
                 let from = image.get(left.max(0) as usize * self.channels..).unwrap_or(&[]);
                 for (to, from) in taps.iter_mut().skip(before).zip(from) {
                     *to = *from;
@@ -281,5 +204,92 @@ impl<'a> Windows<'a> {
                 }
             }
         }
+    }
+
+    /// See [`ImplicitRows::segments`]. A segment is a line of the windows if that is contiguous in memory, and
+    /// otherwise a tap.
+    fn segments<'s>(
+        &self,
+        row: usize,
+        count: usize,
+        k: Range<usize>,
+        segments: &'s mut [Segment<'a, T::A>; SEGMENTS],
+        copies: &'s mut [T::A; COPIES],
+        one: &'s mut Segment<'s, T::A>,
+    ) -> &'s [Segment<'s, T::A>] {
+        let [vertical, horizontal] = self.axes;
+        let mut windows = [(self.x, 0, 0); MAX_MR];
+        let windows = &mut windows[..count];
+        let kind = self.find(self.first_pixel + row, windows);
+        let taps = vertical.size * horizontal.size;
+        if kind == Kind::Copied {
+            let len = taps * self.depth;
+            for (&window, row) in windows.iter().zip(copies.chunks_exact_mut(len.max(1))) {
+                self.copy(window, row);
+            }
+            one.set_strided(0, copies, len, len, count);
+            return from_ref(one);
+        }
+        let by_line = self.contiguous_lines && kind != Kind::Padded;
+        let (len, parts) =
+            if by_line { (horizontal.size * self.depth, vertical.size) } else { (self.depth, taps) };
+        // Divisions are slow, and small windows are read as a whole.
+        let first = if k.start == 0 { 0 } else { k.start / len };
+        let last = if k.end == taps * self.depth { parts } else { k.end.div_ceil(len) };
+        let mut found = 0;
+        for part in first..last {
+            let start = part * len;
+            let range = k.start.saturating_sub(start)..len.min(k.end - start);
+            let tap = if by_line { [part, 0] } else { [part / horizontal.size, part % horizontal.size] };
+            let segment = &mut segments[found];
+            match kind {
+                Kind::Strided => self.set_strided(windows[0], tap, start, range, count, segment),
+                Kind::Inside => self.set_line(windows, part, start, range, segment),
+                _ if !self.set_tap(windows, tap, start, range, segment) => continue,
+                _ => {}
+            }
+            found += 1;
+        }
+        &segments[..found]
+    }
+}
+
+impl<T: MulAdd> Lhs<T> for Windows<'_, T> {
+    fn skip_rows(self, rows: usize) -> Self {
+        Self { first_pixel: self.first_pixel + rows, ..self }
+    }
+
+    fn with_rows(self, run: impl FnOnce(LhsRows<'_, T>)) {
+        run(LhsRows::Implicit(&mut Im2col {
+            windows: self,
+            segments: [Segment::EMPTY; SEGMENTS],
+            copies: [T::A::default(); COPIES],
+        }));
+    }
+}
+
+/// Windows with memory for the segments and copies of a register tile.
+struct Im2col<'a, T: MulAdd> {
+    windows: Windows<'a, T>,
+    segments: [Segment<'a, T::A>; SEGMENTS],
+    copies: [T::A; COPIES],
+}
+
+impl<T: MulAdd> ImplicitRows<T> for Im2col<'_, T> {
+    /// Small windows are always read as a whole.
+    fn max_kc(&self) -> usize {
+        let Windows { small, depth, .. } = self.windows;
+        if small { UNSPLIT_K } else { ((SEGMENTS - 2) * depth).min(MAX_SEGMENT) }
+    }
+
+    // The windows and the memory are separate arguments, so that the compiler knows that they do not overlap.
+    fn segments<'s>(
+        &'s mut self,
+        row: usize,
+        count: usize,
+        k: Range<usize>,
+        one: &'s mut Segment<'s, T::A>,
+    ) -> &'s [Segment<'s, T::A>] {
+        self.windows.segments(row, count, k, &mut self.segments, &mut self.copies, one)
     }
 }

@@ -1,61 +1,67 @@
-//! Matrix products: the driver that cuts a product into register tiles.
+//! The macro-kernel: splits a product into blocks that stay in the caches, and each block into register tiles.
 
+use core::hint::black_box;
 use core::mem;
 use core::ops::Range;
 
-use crate::gemm::UNBOUNDED;
-use crate::gemm::operand::{MAX_RANGE, MAX_SMALL, Rows, Start, Weights};
-use crate::simd::{Ahead, Kernel, PANEL, Piece, Simd, accumulate};
+use super::epilogue::Tile;
+use super::lhs::LhsRows;
+use super::{Epilogue, Gemm};
+use crate::simd::{Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, accumulate};
 
-/// Bytes of weights that stay in the level-1 cache while rows stream by.
-const WEIGHTS_BLOCK: usize = 32 * 1024;
-/// Bytes of the left operand that stay in the level-2 cache while weights stream by.
-const ROWS_BLOCK: usize = 192 * 1024;
-/// So many tiles are few.
-const FEW: usize = 4;
+/// Bytes of a strip of B, KC × NR, that stays in the level-1 cache while rows of A stream by.
+const L1_BYTES: usize = 32 * 1024;
+/// Bytes of a block of A, MC × KC, that stays in the level-2 cache while B streams by.
+const L2_BYTES: usize = 192 * 1024;
+/// With at most this many register tiles of rows, each element of B is used too few times to block for the caches or to
+/// prefetch.
+const FEW_TILES: usize = 4;
+/// A k of at most this many elements is never split.
+pub(super) const UNSPLIT_K: usize = 160;
 
-/// y = clamp(start + rows·weights).
-pub(crate) struct Product<'a, 's> {
-    pub rows: Rows<'a, 's>,
-    /// How many rows.
-    pub count: usize,
-    pub weights: Weights<'a>,
-    pub y: &'s mut [f32],
+/// A product on one thread.
+pub(super) struct MacroKernel<'r, 'a, T: MulAdd, E: Epilogue<T::Acc>> {
+    pub a: LhsRows<'r, T>,
+    /// The rows of A and C.
+    pub m: usize,
+    pub gemm: Gemm<'a, T, E>,
+    pub c: &'a mut [E::Output],
 }
 
-impl Kernel for Product<'_, '_> {
+impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let Self { count, weights, .. } = self;
-        // Where each weight is used by few rows only, it may as well come from further away.
-        let (depth, height) = if count > FEW * S::ROWS {
-            let depth =
-                if weights.k <= MAX_SMALL { MAX_SMALL } else { WEIGHTS_BLOCK / (S::PANELS * PANEL * 4) };
-            (depth, (ROWS_BLOCK / 4 / depth.min(weights.k.max(1))).next_multiple_of(S::ROWS))
+        // Hides the operands from the compiler, which would otherwise hoist work that only some tile heights need to
+        // the front of every product, small ones included.
+        let operands = black_box(&mut self);
+        let (m, gemm) = (operands.m, operands.gemm);
+        let (kc, mc) = if m > FEW_TILES * S::MR {
+            let kc = if gemm.k <= UNSPLIT_K { UNSPLIT_K } else { L1_BYTES / (S::NR * size_of::<T::B>()) };
+            (kc, (L2_BYTES / size_of::<T::A>() / kc.min(gemm.k.max(1))).next_multiple_of(S::MR))
         } else {
-            (MAX_RANGE, count)
+            (MAX_SEGMENT, m)
         };
-        let depth = depth.min(self.rows.most());
-        let mut first = 0;
-        while first < count {
-            let lines = first..count.min(first + height);
-            first = lines.end;
-            let mut at = 0;
+        let kc = if const { E::PARTIAL_SUMS } { kc.min(operands.a.max_kc()) } else { gemm.k.max(1) };
+        let mut row = 0;
+        while row < m {
+            let rows = row..m.min(row + mc);
+            row = rows.end;
+            let mut p = 0;
             loop {
-                let left = weights.k - at;
-                // No short last block.
-                let len = if left < 2 * depth && left > depth { left.div_ceil(2) } else { left.min(depth) };
-                let last = at + len == weights.k;
-                let block = Weights {
-                    start: if at == 0 { weights.start } else { Start::Output },
-                    low: if last { weights.low } else { UNBOUNDED.0 },
-                    high: if last { weights.high } else { UNBOUNDED.1 },
-                    ..weights
+                let left = gemm.k - p;
+                // The last two blocks share the remaining k, so that the last one is not short.
+                let len = if left < 2 * kc && left > kc {
+                    left.div_ceil(2).next_multiple_of(T::STEP)
+                } else {
+                    left.min(kc)
                 };
-                strips(s, &Job { lines: lines.clone(), range: at..at + len, weights: block }, &mut self);
-                at += len;
+                let last = p + len == gemm.k;
+                let epilogue = gemm.epilogue.block(p == 0, last);
+                let block = Block { rows: rows.clone(), k: p..p + len, gemm: Gemm { epilogue, ..gemm } };
+                block.run(s, operands);
+                p += len;
                 if last {
                     break;
                 }
@@ -64,157 +70,126 @@ impl Kernel for Product<'_, '_> {
     }
 }
 
-/// Some of the rows times a block of the weights.
-struct Job<'a> {
-    lines: Range<usize>,
-    range: Range<usize>,
-    weights: Weights<'a>,
+/// MC rows of A by KC of k.
+struct Block<'a, T: MulAdd, E> {
+    rows: Range<usize>,
+    k: Range<usize>,
+    /// The product with the epilogue of this block.
+    gemm: Gemm<'a, T, E>,
 }
 
-/// All columns, a strip of panels at a time.
-#[inline(always)]
-fn strips<S: Simd>(s: S, job: &Job<'_>, all: &mut Product<'_, '_>) {
-    let panels = job.weights.n.div_ceil(PANEL);
-    let strips = panels / S::PANELS;
-    for strip in 0..strips {
-        let strip = if job.weights.backwards { strips - 1 - strip } else { strip };
-        let column = strip * S::PANELS * PANEL;
-        // Constant conditions spare the compiler the strips that an instruction set does not have.
-        if const { S::PANELS == 4 } {
-            columns::<S, 4>(s, job, column, all);
-        } else {
-            columns::<S, 1>(s, job, column, all);
+impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
+    /// Multiplies the block with all columns of B, NR at a time.
+    #[inline(always)]
+    fn run<S: Simd>(&self, s: S, operands: &mut MacroKernel<'_, '_, T, E>) {
+        let panels = self.gemm.n.div_ceil(PANEL);
+        let strips = panels / (S::NR / PANEL);
+        for strip in 0..strips {
+            let strip = if self.gemm.reverse { strips - 1 - strip } else { strip };
+            let column = strip * S::NR;
+            // The constant conditions here and below keep code out that the instruction set never runs.
+            if const { S::NR == 4 * PANEL } {
+                self.columns::<S, 4>(s, operands, column);
+            } else {
+                self.columns::<S, 1>(s, operands, column);
+            }
+        }
+        let column = strips * S::NR;
+        match panels - strips * (S::NR / PANEL) {
+            3 if const { S::NR > 3 * PANEL } => self.columns::<S, 3>(s, operands, column),
+            2 if const { S::NR > 2 * PANEL } => self.columns::<S, 2>(s, operands, column),
+            1 if const { S::NR > PANEL } => self.columns::<S, 1>(s, operands, column),
+            _ => {}
         }
     }
-    let column = strips * S::PANELS * PANEL;
-    match panels - strips * S::PANELS {
-        3 if const { S::PANELS > 3 } => columns::<S, 3>(s, job, column, all),
-        2 if const { S::PANELS > 2 } => columns::<S, 2>(s, job, column, all),
-        1 if const { S::PANELS > 1 } => columns::<S, 1>(s, job, column, all),
-        _ => {}
-    }
-}
 
-impl Job<'_> {
-    /// The weights that are read after those of the panels before `panel`: of further columns, or else the next of the k,
-    /// or else what lies behind.
+    /// The part of B that is read after the panels before `panel`: the next panels, then the next block of k, then what
+    /// follows B in memory.
     #[inline(always)]
-    fn ahead(&self, panel: usize) -> Ahead {
-        let (w, range) = (&self.weights, &self.range);
-        let (panel, first) = match w.n.div_ceil(PANEL) {
-            panels if panel < panels => (panel, range.start),
-            _ if range.end < w.k => (0, range.end),
+    fn next(&self, panel: usize) -> Prefetch<T> {
+        let (gemm, k) = (&self.gemm, &self.k);
+        let (panel, first) = match gemm.n.div_ceil(PANEL) {
+            panels if panel < panels => (panel, k.start),
+            _ if k.end < gemm.k => (0, k.end),
             panels => (panels, 0),
         };
-        let pitch = w.k * PANEL;
-        match w.panels.get(panel * pitch + first * PANEL..) {
-            Some(panels) if !panels.is_empty() => Ahead::new(panels, pitch, range.len().min(w.k - first)),
-            _ => Ahead::NOTHING,
-        }
-    }
-}
-
-/// `P` panels of columns for all lines.
-#[inline(always)]
-fn columns<S: Simd, const P: usize>(s: S, job: &Job<'_>, column: usize, all: &mut Product<'_, '_>) {
-    let tiles = job.lines.len().div_ceil(S::ROWS);
-    let (mut ahead, mut share) = (Ahead::NOTHING, 0);
-    // Of few rows each weight is used so seldom that there is no time to ask for others.
-    if tiles > FEW && !job.weights.backwards {
-        ahead = job.ahead(column / PANEL + P);
-        share = ahead.rows().div_ceil(tiles);
-    }
-    let mut row = job.lines.start;
-    while row < job.lines.end {
-        let soon = ahead.take(share);
-        let height = match job.lines.end - row {
-            left if left >= 2 * S::ROWS => S::ROWS,
-            // Two tiles of nearly equal height are faster than a full one and a low one.
-            left if left > S::ROWS => left.div_ceil(2),
-            left => left,
-        };
-        // Constant conditions spare the compiler the tiles that an instruction set has no registers for.
-        match height {
-            6 if const { S::ROWS >= 6 } => tile::<S, 6, P>(s, job, [row, column], soon, all),
-            5 if const { S::ROWS >= 5 } => {
-                tile::<S, 5, P>(s, job, [row, column], soon, all);
+        let pitch = gemm.padded_k() * PANEL;
+        match gemm.panels.get(panel * pitch + first * PANEL..) {
+            Some(panels) if !panels.is_empty() => {
+                let rows = k.len().min(gemm.k - first).div_ceil(T::STEP);
+                Prefetch::new(panels, pitch, rows)
             }
-            4 if const { S::ROWS >= 4 } => tile::<S, 4, P>(s, job, [row, column], soon, all),
-            3 if const { S::ROWS >= 3 } => {
-                tile::<S, 3, P>(s, job, [row, column], soon, all);
+            _ => Prefetch::NOTHING,
+        }
+    }
+
+    /// Multiplies the block with `P` panels, MR rows at a time.
+    #[inline(always)]
+    fn columns<S: Simd, const P: usize>(
+        &self,
+        s: S,
+        operands: &mut MacroKernel<'_, '_, T, E>,
+        column: usize,
+    ) {
+        let tiles = self.rows.len().div_ceil(S::MR);
+        let (mut next, mut share) = (Prefetch::NOTHING, 0);
+        if tiles > FEW_TILES && !self.gemm.reverse {
+            next = self.next(column / PANEL + P);
+            share = next.rows().div_ceil(tiles);
+        }
+        let mut row = self.rows.start;
+        while row < self.rows.end {
+            let soon = next.take(share);
+            let height = match self.rows.end - row {
+                left if left >= 2 * S::MR => S::MR,
+                // Two tiles of nearly equal height are faster than a full one and a low one.
+                left if left > S::MR => left.div_ceil(2),
+                left => left,
+            };
+            match height {
+                6 if const { S::MR >= 6 } => self.tile::<S, 6, P>(s, operands, [row, column], soon),
+                5 if const { S::MR >= 5 } => self.tile::<S, 5, P>(s, operands, [row, column], soon),
+                4 if const { S::MR >= 4 } => self.tile::<S, 4, P>(s, operands, [row, column], soon),
+                3 if const { S::MR >= 3 } => self.tile::<S, 3, P>(s, operands, [row, column], soon),
+                2 => self.tile::<S, 2, P>(s, operands, [row, column], soon),
+                _ => self.tile::<S, 1, P>(s, operands, [row, column], soon),
             }
-            2 => tile::<S, 2, P>(s, job, [row, column], soon, all),
-            _ => tile::<S, 1, P>(s, job, [row, column], soon, all),
+            row += height;
         }
-        row += height;
     }
-}
 
-/// One register tile; it asks for the numbers `ahead`.
-#[inline(always)]
-fn tile<S: Simd, const M: usize, const P: usize>(
-    s: S,
-    job: &Job<'_>,
-    [row, column]: [usize; 2],
-    mut ahead: Ahead,
-    Product { rows, y, .. }: &mut Product<'_, '_>,
-) {
-    let w = &job.weights;
-    let mut one = Piece::NONE;
-    let pieces = rows.pieces(row, M, job.range.clone(), &mut one);
-    let width = (P * PANEL).min(w.n - column);
-    let mut sums = [[s.panel(0.0); P]; M];
-    if let Start::Bias(bias) | Start::Onto(bias) = w.start {
-        sums = [load(s, &bias[column..column + width]); M];
-    }
-    let first = column / PANEL;
-    let mut panels = [w.panels; P];
-    for (i, panel) in panels.iter_mut().enumerate() {
-        *panel = &w.panels[(first + i) * w.k * PANEL..][..w.k * PANEL];
-    }
-    for piece in pieces {
-        sums = accumulate(s, piece, panels, sums, mem::replace(&mut ahead, Ahead::NOTHING));
-    }
-    // What is there already comes last: short sums that are added up are more exact than a long one.
-    if let Start::Output | Start::Onto(_) = w.start {
-        for i in 0..M {
-            let output: [S::Panel; P] = load(s, &y[(row + i) * w.stride + column..][..width]);
-            for j in 0..P {
-                sums[i][j] = s.panel_add(sums[i][j], output[j]);
+    /// Computes a register tile and prefetches `next`.
+    #[inline(always)]
+    fn tile<S: Simd, const MR: usize, const P: usize>(
+        &self,
+        s: S,
+        MacroKernel { a, c, .. }: &mut MacroKernel<'_, '_, T, E>,
+        [row, column]: [usize; 2],
+        mut next: Prefetch<T>,
+    ) {
+        let gemm = &self.gemm;
+        let tile = Tile { row, column, width: (P * PANEL).min(gemm.n - column), ldc: gemm.ldc };
+        let mut sums = gemm.epilogue.start::<S, MR, P>(s, tile);
+        let (first, pitch) = (column / PANEL, gemm.padded_k() * PANEL);
+        let mut panels = [gemm.panels; P];
+        for (i, panel) in panels.iter_mut().enumerate() {
+            *panel = &gemm.panels[(first + i) * pitch..][..pitch];
+        }
+        let mut k = self.k.clone();
+        loop {
+            // A block of partial sums is at most `max_kc` long. A k that is not split may be longer.
+            let end =
+                if const { E::PARTIAL_SUMS } { k.end } else { k.end.min(k.start.saturating_add(a.max_kc())) };
+            let mut one = Segment::EMPTY;
+            for segment in a.segments(row, MR, k.start..end, &mut one) {
+                let next = mem::replace(&mut next, Prefetch::NOTHING);
+                sums = accumulate::<S, T, MR, P>(s, segment, panels, sums, next);
+            }
+            k.start = end;
+            if const { E::PARTIAL_SUMS } || k.is_empty() {
+                break;
             }
         }
-    }
-    let (low, high) = (s.splat(w.low), s.splat(w.high));
-    for i in 0..M {
-        for j in 0..P {
-            sums[i][j] = s.panel_clamp(sums[i][j], low, high);
-        }
-        store(s, sums[i], &mut y[(row + i) * w.stride + column..][..width]);
-    }
-}
-
-/// Loads panels from as many numbers as there are; only the last panel may have fewer than its columns.
-#[inline(always)]
-fn load<S: Simd, const P: usize>(s: S, x: &[f32]) -> [S::Panel; P] {
-    let mut panels = [s.panel(0.0); P];
-    for j in 0..P - 1 {
-        panels[j] = s.load_panel(&x[j * PANEL..]);
-    }
-    let last = &x[(P - 1) * PANEL..];
-    panels[P - 1] = if last.len() == PANEL { s.load_panel(last) } else { s.panel_load_partial(last) };
-    panels
-}
-
-/// Stores as many numbers of the panels as there is room for, which only the last panel may have too little of.
-#[inline(always)]
-fn store<S: Simd, const P: usize>(s: S, panels: [S::Panel; P], y: &mut [f32]) {
-    let (whole, last) = y.split_at_mut((P - 1) * PANEL);
-    for j in 0..P - 1 {
-        s.store_panel(panels[j], &mut whole[j * PANEL..]);
-    }
-    if last.len() == PANEL {
-        s.store_panel(panels[P - 1], last);
-    } else {
-        s.panel_store_partial(panels[P - 1], last);
+        gemm.epilogue.store(s, tile, sums, c);
     }
 }

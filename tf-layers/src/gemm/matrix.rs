@@ -1,9 +1,12 @@
-//! Packed matrices.
+//! Packed weight matrices.
 
-use crate::error::{Error, Result, check_len};
+use super::packed_len;
+use crate::error::{Result, check_len};
 use crate::simd::PANEL;
 
-/// One or more k×n matrices, packed in panels of 16 columns that are read from the first row to the last.
+/// One or more k×n matrices of weights, packed in panels of 16 columns.
+///
+/// A panel holds k rows of 16 elements. The last panel of a matrix is padded with zeros.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Matrix<'w> {
     data: &'w [f32],
@@ -13,13 +16,13 @@ pub struct Matrix<'w> {
 }
 
 impl<'w> Matrix<'w> {
-    /// Takes packed panels for `groups` matrices of `rows` × `cols`; an error if the length differs.
+    /// Wraps the panels of `groups` matrices of `rows` × `cols`. Fails if `data` has another length.
     pub fn new(data: &'w [f32], groups: usize, rows: usize, cols: usize) -> Result<Self> {
         check_len("packed matrix", packed_len(groups, rows, cols)?, data.len())?;
         Ok(Self { data, groups, rows, cols })
     }
 
-    /// The number of matrices: 1 but for grouped convolutions.
+    /// The number of matrices, which is 1 except for grouped, 3-D and Winograd convolutions.
     #[must_use]
     pub const fn groups(&self) -> usize {
         self.groups
@@ -37,16 +40,9 @@ impl<'w> Matrix<'w> {
         self.cols
     }
 
-    /// The panels of one group, one after the other, and those of the groups behind it; empty if there is no such group.
+    /// The panels of matrix `group` and of those after it. Empty if there is no such matrix.
     pub(crate) fn group(&self, group: usize) -> &'w [f32] {
         let len = self.cols.div_ceil(PANEL) * self.rows * PANEL;
         self.data.get(group * len..).unwrap_or(&[])
     }
-}
-
-/// The floats that a packed matrix takes.
-pub(crate) fn packed_len(groups: usize, rows: usize, cols: usize) -> Result<usize> {
-    let panels = cols.div_ceil(PANEL);
-    let group = panels.checked_mul(rows).and_then(|n| n.checked_mul(PANEL)).ok_or(Error::Overflow)?;
-    group.checked_mul(groups).ok_or(Error::Overflow)
 }

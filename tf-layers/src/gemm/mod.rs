@@ -1,87 +1,139 @@
-//! Matrix products: the kernel of dense layers, convolutions, recurrences and attention.
+//! Matrix products (GEMM): the kernel of dense layers, convolutions, recurrent layers and attention.
 //!
-//! The macro-kernel cuts a product into blocks that fit the caches and those into register tiles, which
-//! `simd` computes. The right operand is packed in panels of 16 columns ([`Matrix`]); the left one is read where it lies,
-//! be it a plain matrix or the windows of a convolution.
+//! C = epilogue(A·B), where A has m rows and k columns, and B has n columns. Four types define a product:
+//!
+//! - `MulAdd`: the element types of A and B, and the multiply-add instruction;
+//! - `Accumulator`: the type of the sums;
+//! - `Lhs`: where A comes from. It is read in place, either a row-major matrix or the windows of a convolution
+//!   (implicit im2col);
+//! - `Epilogue`: what happens to the sums before they are stored.
+//!
+//! B is packed in panels of 16 columns ([`Matrix`]). The macro-kernel splits a product into blocks of MC rows by KC of
+//! k, which stay in the caches, and each block into register tiles of MR rows by NR columns. The micro-kernel in `simd`
+//! computes a tile.
+
+mod epilogue;
+pub(crate) mod im2col;
+mod lhs;
+mod macro_kernel;
+mod matrix;
+mod pack;
+#[cfg(test)]
+mod tests;
 
 use core::ops::Range;
 
-use crate::error::{Result, check_len};
-use crate::parallel::{SLOW, each_piece, threads};
-use crate::simd::{Isa, MAX_ROWS, STRIP};
-
-pub(crate) mod im2col;
-pub(crate) mod macro_kernel;
-mod matrix;
-pub(crate) mod operand;
-
-use macro_kernel::Product;
+pub(crate) use epilogue::{Epilogue, Linear, UNBOUNDED};
+pub(crate) use lhs::{Lhs, RowMajor};
+use macro_kernel::MacroKernel;
 pub use matrix::Matrix;
-pub(crate) use matrix::packed_len;
-use operand::{Plain, Rows, Start, Weights};
+pub(crate) use pack::{pack_b, packed_len};
 
-/// Bounds that leave every number as it is.
-pub(crate) const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+use crate::parallel::{STREAMED, run_tasks, threads};
+use crate::simd::{F32, Isa, MAX_MR, MAX_NR, MulAdd};
 
-/// What the sums start with: the bias, of which there must be `n` numbers.
-pub(crate) fn start(bias: Option<&[f32]>, n: usize) -> Result<Start<'_>> {
-    let Some(bias) = bias else { return Ok(Start::Zero) };
-    check_len("bias", n, bias.len())?;
-    Ok(Start::Bias(bias))
+/// A product C = epilogue(A·B) for any A. Methods set its options; `run` computes it.
+///
+/// Call `run` and `run_parallel` from functions that are neither generic nor inlined into other crates. Otherwise every
+/// crate that calls them compiles its own copy of the kernels.
+#[derive(Clone, Copy)]
+pub(crate) struct Gemm<'a, T: MulAdd, E> {
+    /// B, in panels of 16 columns.
+    panels: &'a [T::B],
+    /// The columns of A and rows of B.
+    k: usize,
+    /// The columns of B and C.
+    n: usize,
+    epilogue: E,
+    /// Elements from one row of C to the next.
+    ldc: usize,
+    /// Whether the last columns are computed first.
+    reverse: bool,
 }
 
-/// A product of plain matrices.
-pub(crate) struct Run<'a, 'y> {
-    pub rows: usize,
-    pub x: Plain<'a>,
-    pub weights: Weights<'a>,
-    pub y: &'y mut [f32],
-}
-
-impl Run<'_, '_> {
-    /// All of it on one thread.
-    pub fn here(self, isa: Isa) {
-        isa.run(Product { rows: Rows::Plain(self.x), count: self.rows, weights: self.weights, y: self.y });
+impl<'a, T: MulAdd, E: Epilogue<T::Acc>> Gemm<'a, T, E> {
+    /// A product with B of `k` rows and `n` columns, packed by [`pack_b`]. The rows of C are contiguous.
+    pub const fn with_epilogue(panels: &'a [T::B], k: usize, n: usize, epilogue: E) -> Self {
+        Self { panels, k, n, epilogue, ldc: n, reverse: false }
     }
 
-    /// All of it, on several threads where that pays.
-    pub fn on(self, isa: Isa) {
-        let Self { rows, x: Plain { x, stride }, weights, y } = self;
-        each_part(rows, weights, y, |rows, weights, y| {
-            let x = Plain { x: &x[rows.start * stride..], stride };
-            Run { rows: rows.len(), x, weights, y }.here(isa);
+    /// Sets the number of elements from one row of C to the next.
+    pub fn ldc(self, ldc: usize) -> Self {
+        Self { ldc, ..self }
+    }
+
+    /// Sets whether the last columns are computed first.
+    pub fn reverse(self, reverse: bool) -> Self {
+        Self { reverse, ..self }
+    }
+
+    /// The product for some of the columns. The range must begin with a panel.
+    fn columns(self, range: Range<usize>) -> Self {
+        let panels = &self.panels[range.start * self.padded_k()..];
+        Self { panels, n: range.len(), epilogue: self.epilogue.columns(range), ..self }
+    }
+
+    /// k rounded up to a multiple of `STEP`: a packed panel has this many elements per column.
+    #[inline(always)]
+    fn padded_k(&self) -> usize {
+        self.k.next_multiple_of(T::STEP)
+    }
+
+    /// Computes C, which has `m` rows, on this thread.
+    pub fn run(self, isa: Isa, m: usize, a: impl Lhs<T>, c: &mut [E::Output]) {
+        a.with_rows(|a| isa.run(MacroKernel { a, m, gemm: self, c }));
+    }
+
+    /// Computes C, which has `m` rows. A large product runs on several threads, each with some of the rows or, for a
+    /// single row, some of the columns.
+    pub fn run_parallel(self, isa: Isa, m: usize, a: impl Lhs<T>, c: &mut [E::Output]) {
+        let work = m.saturating_mul(self.k).saturating_mul(self.n);
+        let threads = threads(if m == 1 { work.saturating_mul(STREAMED) } else { work });
+        if threads <= 1 {
+            return self.run(isa, m, a, c);
+        }
+        if m == 1 {
+            let (n, offset) = (self.n, |strip| strip * MAX_NR);
+            let strips = (n / MAX_NR).max(1);
+            run_tasks(strips, threads, offset, c, &mut [], |task, c, _| {
+                let end = if task.end == strips { n } else { offset(task.end) };
+                self.columns(offset(task.start)..end).run(isa, 1, a, c);
+            });
+            return;
+        }
+        // MAX_MR is a multiple of the MR of every instruction set. The last task also has the remaining rows.
+        let (tiles, offset) = ((m / MAX_MR).max(1), |tile| tile * MAX_MR * self.ldc);
+        run_tasks(tiles, threads, offset, c, &mut [], |task, c, _| {
+            let end = if task.end == tiles { m } else { task.end * MAX_MR };
+            let first = task.start * MAX_MR;
+            self.run(isa, end - first, a.skip_rows(first), c);
         });
     }
 }
 
-/// Runs `run` for a whole product: for pieces of its rows, or of its columns if there is one row, each with its own part
-/// of y.
-#[inline(always)]
-pub(crate) fn each_part(
-    rows: usize,
-    weights: Weights<'_>,
-    y: &mut [f32],
-    run: impl Fn(Range<usize>, Weights<'_>, &mut [f32]) + Sync,
-) {
-    let work = rows.saturating_mul(weights.k).saturating_mul(weights.n);
-    // In a product with one row each weight is read for one multiply-add.
-    let threads = threads(if rows == 1 { work.saturating_mul(SLOW) } else { work });
-    if threads <= 1 {
-        return run(0..rows, weights, y);
+impl<'a> Gemm<'a, F32, Linear<'a>> {
+    /// The f32 product A·B with B of `k` rows and `n` columns.
+    pub const fn new(panels: &'a [f32], k: usize, n: usize) -> Self {
+        Self::with_epilogue(panels, k, n, Linear::PLAIN)
     }
-    if rows == 1 {
-        let (n, begin) = (weights.n, |strip| strip * STRIP);
-        let strips = (n / STRIP).max(1);
-        each_piece(strips, threads, begin, y, &mut [], |piece, y, _| {
-            let end = if piece.end == strips { n } else { begin(piece.end) };
-            run(0..1, weights.columns(begin(piece.start)..end), y);
-        });
-        return;
+
+    /// The f32 product A·B with matrix `group` of `b`.
+    pub fn from_matrix(b: &Matrix<'a>, group: usize) -> Self {
+        Self::new(b.group(group), b.rows(), b.cols())
     }
-    // The largest tile of every instruction set divides the highest; what is left over belongs to the last one.
-    let (tiles, begin) = ((rows / MAX_ROWS).max(1), |tile| tile * MAX_ROWS * weights.stride);
-    each_piece(tiles, threads, begin, y, &mut [], |piece, y, _| {
-        let end = if piece.end == tiles { rows } else { piece.end * MAX_ROWS };
-        run(piece.start * MAX_ROWS..end, weights, y);
-    });
+
+    /// Adds a bias, if there is one, to every row. It must have `n` elements (see `check_bias`).
+    pub fn bias(self, bias: Option<&'a [f32]>) -> Self {
+        Self { epilogue: Linear { bias, ..self.epilogue }, ..self }
+    }
+
+    /// Sets whether the product is added to the previous contents of C.
+    pub fn accumulate(self, accumulate: bool) -> Self {
+        Self { epilogue: Linear { accumulate, ..self.epilogue }, ..self }
+    }
+
+    /// Clamps the results.
+    pub fn clamp(self, (low, high): (f32, f32)) -> Self {
+        Self { epilogue: Linear { low, high, ..self.epilogue }, ..self }
+    }
 }

@@ -2,10 +2,11 @@
 
 use alloc::format;
 
-use super::element::Element;
-use super::format::{ENTRIES, HEADER, MAGIC, MATRIX, RECORD, VECTOR, VERSION, tag};
+use super::element::{Dtype, Element};
+use super::format::{ENTRIES, HEADER, MAGIC, RECORD, VERSION};
+use super::packing::Packing;
 use crate::error::{Error, Result};
-use crate::gemm::{Matrix, packed_len};
+use crate::gemm::Matrix;
 
 /// Aligns a value to 64 bytes, which is best for a blob:
 /// `static WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!(…));`
@@ -47,7 +48,7 @@ impl<'a, 'w> Blob<'a, 'w> {
     ///
     /// If there is no such array, it has another type or size, or it is misaligned.
     pub fn typed<T: Element>(&self, index: usize, len: usize) -> Result<&'w [T]> {
-        let bytes = self.find(index, tag(VECTOR, T::DTYPE), 1, [len, 1], Some(len), size_of::<T>())?;
+        let bytes = self.find(index, T::DTYPE, Packing::Vector { len })?;
         T::view(bytes).ok_or_else(|| {
             Error::Weights(format!(
                 "array {index} is misaligned or holds invalid values; wrap the blob in `Aligned`"
@@ -62,24 +63,32 @@ impl<'a, 'w> Blob<'a, 'w> {
 
     /// The matrices of a grouped convolution at `index`, each k×n.
     pub fn matrices(&self, index: usize, groups: usize, rows: usize, cols: usize) -> Result<Matrix<'w>> {
-        let tag = tag(MATRIX, f32::DTYPE);
-        let len = packed_len(groups, rows, cols).ok();
-        let bytes = self.find(index, tag, groups, [rows, cols], len, size_of::<f32>())?;
+        self.packed(index, Packing::Matrices { groups, rows, cols })
+    }
+
+    /// The matrices of a [`WinogradConv2d`](crate::nn::WinogradConv2d) at `index`: six of `kernel_height · in_channels`
+    /// rows, or eight from a width of 4 on.
+    pub fn winograd(
+        &self,
+        index: usize,
+        kernel_size: [usize; 2],
+        channels: usize,
+        cols: usize,
+    ) -> Result<Matrix<'w>> {
+        let [lines, taps] = kernel_size;
+        self.packed(index, Packing::Winograd { lines, taps, channels, cols })
+    }
+
+    fn packed(&self, index: usize, packing: Packing) -> Result<Matrix<'w>> {
+        let bytes = self.find(index, f32::DTYPE, packing)?;
         let data = <f32 as super::element::sealed::Bytes>::view(bytes)
             .ok_or_else(|| Error::Weights(format!("matrix {index} is misaligned")))?;
+        let [groups, rows, cols] = packing.dims()?;
         Matrix::new(data, groups, rows, cols)
     }
 
     /// The bytes of entry `index`, which must be exactly as described.
-    fn find(
-        &self,
-        index: usize,
-        tag: u32,
-        groups: usize,
-        dims: [usize; 2],
-        len: Option<usize>,
-        size: usize,
-    ) -> Result<&'w [u8]> {
+    fn find(&self, index: usize, dtype: Dtype, packing: Packing) -> Result<&'w [u8]> {
         let mut at = index;
         let part = self.parts.iter().find(|part| {
             let entries = u32_at(part, ENTRIES) as usize;
@@ -93,15 +102,16 @@ impl<'a, 'w> Blob<'a, 'w> {
         };
         let record = &part[HEADER + at * RECORD..][..RECORD];
         let found = (u32_at(record, 0), u32_at(record, 4) as usize, u64_at(record, 16), u64_at(record, 24));
-        if found != (tag, groups, dims[0] as u64, dims[1] as u64) {
+        let (tag, [groups, a, b]) = (packing.tag(dtype), packing.dims()?);
+        if found != (tag, groups, a as u64, b as u64) {
             return Err(Error::Weights(format!(
-                "array {index} has kind {}, groups {} and dims [{}, {}], wanted {tag}, {groups} and {dims:?}",
+                "array {index} has kind {}, groups {} and dims [{}, {}], wanted {tag}, {groups} and [{a}, {b}]",
                 found.0, found.1, found.2, found.3,
             )));
         }
         usize::try_from(u64_at(record, 8))
             .ok()
-            .zip(len.and_then(|len| len.checked_mul(size)))
+            .zip(packing.packed_bytes(dtype).ok())
             .and_then(|(offset, len)| part.get(offset..offset.checked_add(len)?))
             .ok_or_else(|| Error::Weights(format!("array {index} reaches beyond the blob")))
     }

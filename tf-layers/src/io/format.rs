@@ -6,32 +6,24 @@
 //! 12  number of entries, u32
 //! 16  architecture hash, 32 bytes
 //! 48  zeros up to 64
-//! 64  entries of 32 bytes: kind and dtype, u32 · groups, u32 · offset, u64 · a, u64 · b, u64
+//! 64  entries of 32 bytes: packing and dtype, u32 · groups, u32 · offset, u64 · a, u64 · b, u64
 //!  …  the arrays, each at a multiple of 64
 //! ```
 //!
-//! A vector has a = its length and b = 1. A matrix has a = k rows and b = n columns, and is stored as
-//! `groups` times ⌈n/16⌉ panels of k rows of 16 columns, zeros filling up the last panel.
+//! A vector (packing 0) has a = its length and b = 1. Matrices (1) have a = k rows and b = n columns, and are stored as
+//! `groups` times ⌈n/16⌉ panels of k rows of 16 columns, zeros filling up the last panel. A kernel transformed by Winograd's
+//! algorithm (2) is stored as its six or eight matrices are. The first field of an entry is 256 · packing + dtype.
 
-use super::element::Dtype;
 use crate::error::{Error, Result};
 
 pub(super) const MAGIC: &[u8; 8] = b"TFLWEIGH";
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// Where the number of entries is.
 pub(super) const ENTRIES: usize = 12;
 pub(super) const HEADER: usize = 64;
 pub(super) const RECORD: usize = 32;
 /// Arrays begin on a cache line.
 pub(super) const ALIGN: usize = 64;
-
-pub(super) const VECTOR: u32 = 0;
-pub(super) const MATRIX: u32 = 1 << 8;
-
-/// What the first field of a record is for `kind` with elements of `dtype`.
-pub(super) fn tag(kind: u32, dtype: Dtype) -> u32 {
-    kind | dtype as u32
-}
 
 /// The next multiple of [`ALIGN`].
 pub(super) fn align(offset: usize) -> Result<usize> {

@@ -45,6 +45,7 @@ mod npy;
 mod npz;
 mod npz_writer;
 mod pack;
+mod packing;
 mod zip;
 
 pub use blob::{Aligned, Blob};

@@ -2,13 +2,12 @@
 
 use crate::Context;
 use crate::error::{Result, require};
-use crate::gemm::Run;
-use crate::gemm::operand::{Plain, Start, Weights};
+use crate::gemm::{Gemm, RowMajor, pack_b};
 use crate::ops::softmax_rows;
-use crate::simd::PANEL;
+use crate::simd::{F32, PANEL};
 use crate::tensor::{View, ViewMut, add, len};
 
-/// y = softmax(scale·q·kᵀ + mask)·v, for every sample and every head by itself.
+/// Scaled dot-product attention: y = softmax(scale·q·kᵀ + mask)·v, for every sample and head.
 ///
 /// ```
 /// use tf_layers::nn::{Attention, Mask};
@@ -17,7 +16,7 @@ use crate::tensor::{View, ViewMut, add, len};
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// // [batch, heads, rows, depth]: one query that is as near to the first key as to the third; the second is masked.
+/// // [batch, heads, rows, depth]: one query that scores the first and the third key equally. The second is masked.
 /// let layer = Attention { scale: 1.0, axes: [[0, 1, 2, 3]; 4] };
 /// let q = View::new(&[1.0, 0.0], [1, 1, 1, 2])?;
 /// let k = View::new(&[2.0, 0.0, 9.0, 9.0, 2.0, 5.0], [1, 1, 3, 2])?;
@@ -31,50 +30,50 @@ use crate::tensor::{View, ViewMut, add, len};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Attention {
-    /// What the products are multiplied with.
+    /// The factor of the scores q·kᵀ.
     pub scale: f32,
-    /// Of q, k, v and y: which of the tensor's axes are batch, head, row (query or key) and depth. The depth of q and
-    /// of y is the last.
+    /// For q, k, v and y, the axes that are batch, head, row (query or key) and depth. The depth of q and y must be the
+    /// last axis.
     pub axes: [[usize; 4]; 4],
 }
 
-/// What is done to the scores before the softmax; `[batch, heads, queries, keys]`, or 1 where it is the same.
+/// A mask of the scores. Its dims broadcast to `[batch, heads, queries, keys]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mask<'a> {
-    /// Nothing.
+    /// No mask.
     None,
-    /// Scores for which it is false become `fill`.
+    /// Replaces scores.
     Keep {
-        /// Which scores stay.
+        /// False for scores to replace.
         keep: View<'a, bool, 4>,
-        /// What becomes of the others.
+        /// The replacement.
         fill: f32,
     },
-    /// These are added.
+    /// Adds to the scores.
     Add(View<'a, f32, 4>),
 }
 
-/// Sizes of an attention.
+/// The sizes of the tensors.
 #[derive(Clone, Copy)]
 struct Sizes {
     batch: usize,
     heads: usize,
-    /// Rows of q and y.
+    /// The rows of q and y.
     queries: usize,
-    /// Rows of k and v.
+    /// The rows of k and v.
     keys: usize,
-    /// Depth of q and k.
+    /// The depth of q and k.
     depth: usize,
-    /// Depth of v and y.
+    /// The depth of v and y.
     value_depth: usize,
 }
 
-/// Queries whose scores are in memory at once.
+/// The largest number of queries whose scores are in memory at a time.
 const BLOCK: usize = 96;
 
 impl Attention {
-    /// From q `[batch, heads, queries, depth]`, k `[batch, heads, keys, depth]` and v `[batch, heads, keys, value depth]`
-    /// to y `[batch, heads, queries, value depth]`, their axes in the order that `axes` tells.
+    /// Computes y `[batch, heads, queries, value_depth]` from q `[batch, heads, queries, depth]`, k `[batch, heads,
+    /// keys, depth]` and v `[batch, heads, keys, value_depth]`. `axes` gives the order of their axes.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,
@@ -96,7 +95,7 @@ impl Attention {
         require(sizes[2][..2] == [batch, heads], "v", "have the batch and heads of q, and the rows of k")?;
         let result = [batch, heads, queries, value_depth];
         require(sizes[3] == result, "y", "have the batch, heads and rows of q, and the depth of v")?;
-        let mask = Steps::new(mask, [batch, heads, queries, keys])?;
+        let mask = StridedMask::new(mask, [batch, heads, queries, keys])?;
         let size = Sizes { batch, heads, queries, keys, depth, value_depth };
         let operands = [q.as_slice()?, k.as_slice()?, v.as_slice()?];
         compute(cx, self.scale, size, strides, operands, &mask, y.as_mut_slice()?)?;
@@ -104,13 +103,14 @@ impl Attention {
     }
 }
 
+/// Computes the attention of slices with these sizes and strides.
 fn compute(
     cx: &mut Context<'_>,
     scale: f32,
     Sizes { batch, heads, queries, keys, depth, value_depth }: Sizes,
     strides: [[usize; 4]; 4],
     [q, k, v]: [&[f32]; 3],
-    mask: &Steps<'_>,
+    mask: &StridedMask<'_>,
     y: &mut [f32],
 ) -> Result<()> {
     let Context { isa, scratch } = cx;
@@ -132,14 +132,20 @@ fn compute(
     for sample in 0..batch {
         for head in 0..heads {
             let at = |step: &[usize; 4]| sample * step[0] + head * step[1];
-            // Columns of the first product are keys, of the second the depth of the values.
-            pack(&k[at(&strides[1])..], [strides[1][3], strides[1][2]], [depth, keys], k_panels);
-            pack(&v[at(&strides[2])..], [strides[2][2], strides[2][3]], [keys, value_depth], v_panels);
+            // The columns of the first product are keys, those of the second the elements of a value.
+            pack_b::<F32>(&k[at(&strides[1])..], [strides[1][3], strides[1][2]], [depth, keys], k_panels);
+            pack_b::<F32>(
+                &v[at(&strides[2])..],
+                [strides[2][2], strides[2][3]],
+                [keys, value_depth],
+                v_panels,
+            );
             for first in (0..queries).step_by(BLOCK) {
                 let rows = BLOCK.min(queries - first);
                 let scores = &mut scores[..rows * keys];
-                let x = Plain { x: &q[at(&strides[0]) + first * strides[0][2]..], stride: strides[0][2] };
-                Run { rows, x, weights: weights(k_panels, depth, keys, keys), y: &mut *scores }.here(isa);
+                let q =
+                    RowMajor { data: &q[at(&strides[0]) + first * strides[0][2]..], stride: strides[0][2] };
+                Gemm::new(k_panels, depth, keys).run(isa, rows, q, scores);
                 for score in scores.iter_mut() {
                     *score *= scale;
                 }
@@ -147,20 +153,16 @@ fn compute(
                     mask.apply([sample, head, first + row], scores);
                 }
                 softmax_rows(isa, keys, scores);
-                let x = Plain { x: scores, stride: keys };
+                let scores = RowMajor { data: scores, stride: keys };
                 let y = &mut y[at(&strides[3]) + first * strides[3][2]..];
-                Run { rows, x, weights: weights(v_panels, keys, value_depth, strides[3][2]), y }.here(isa);
+                Gemm::new(v_panels, keys, value_depth).ldc(strides[3][2]).run(isa, rows, scores, y);
             }
         }
     }
     Ok(())
 }
 
-const fn weights(panels: &[f32], k: usize, n: usize, stride: usize) -> Weights<'_> {
-    Weights { stride, ..Weights::new(panels, k, n, Start::Zero) }
-}
-
-/// The sizes of batch, head, row and depth of a tensor of these dims, and how far apart neighbours along each are.
+/// The sizes and strides of batch, head, row and depth.
 fn ordered(axes: [usize; 4], dims: [usize; 4]) -> Result<[[usize; 4]; 2]> {
     let mut seen = [false; 4];
     for axis in axes {
@@ -170,27 +172,8 @@ fn ordered(axes: [usize; 4], dims: [usize; 4]) -> Result<[[usize; 4]; 2]> {
     Ok([axes.map(|axis| dims[axis]), axes.map(|axis| dims[axis + 1..].iter().product())])
 }
 
-/// Packs a matrix of `[rows, columns]` in panels of 16 columns.
-fn pack(x: &[f32], strides: [usize; 2], [rows, columns]: [usize; 2], panels: &mut [f32]) {
-    for (i, panel) in panels.chunks_exact_mut((rows * PANEL).max(1)).enumerate() {
-        let first = i * PANEL;
-        let width = PANEL.min(columns - first);
-        for (row, to) in panel.chunks_exact_mut(PANEL).enumerate() {
-            let from = &x[row * strides[0] + first * strides[1]..];
-            if strides[1] == 1 && width == PANEL {
-                to.copy_from_slice(&from[..PANEL]);
-                continue;
-            }
-            to.fill(0.0);
-            for (column, to) in to[..width].iter_mut().enumerate() {
-                *to = from[column * strides[1]];
-            }
-        }
-    }
-}
-
-/// A mask, and how far apart its neighbours are along each axis: 0 where it is the same.
-struct Steps<'a> {
+/// A mask and its strides, which are 0 along broadcast axes.
+struct StridedMask<'a> {
     mask: Values<'a>,
     strides: [usize; 4],
 }
@@ -202,7 +185,7 @@ enum Values<'a> {
     Add(&'a [f32]),
 }
 
-impl<'a> Steps<'a> {
+impl<'a> StridedMask<'a> {
     fn new(mask: Mask<'a>, sizes: [usize; 4]) -> Result<Self> {
         let (dims, mask) = match mask {
             Mask::None => ([1; 4], Values::None),
@@ -219,6 +202,7 @@ impl<'a> Steps<'a> {
         Ok(Self { mask, strides })
     }
 
+    /// Applies the mask to the scores of a query.
     fn apply(&self, [sample, head, query]: [usize; 3], scores: &mut [f32]) {
         let Self { mask, strides } = self;
         let first = sample * strides[0] + head * strides[1] + query * strides[2];

@@ -1,26 +1,26 @@
 //! Fully connected layers.
 
 use crate::Context;
-use crate::error::{Result, check_len, require};
-use crate::gemm::operand::{Onto, Plain, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Result, check_bias, check_len, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
 use crate::simd::Isa;
 use crate::tensor::{Columns, View, ViewMut, check_rows, len};
 
-/// y = activation(x·kernel + bias), on the last axis of x.
+/// A fully connected layer: y = activation(x·kernel + bias) along the last axis of x.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dense<'w> {
     /// `[k, n]`
     pub kernel: Matrix<'w>,
     /// `[n]`
     pub bias: Option<&'w [f32]>,
-    /// Applied to every element of the result.
+    /// Applied to every element of the output.
     pub activation: Activation,
 }
 
 impl Dense<'_> {
-    /// From x `[.., k]` to y `[.., n]`, where `..` are any dims. y may accumulate, and be columns of a wider tensor.
+    /// Computes y `[.., n]` from x `[.., k]`, where `..` are any dims. y may accumulate and may be columns of a wider
+    /// tensor.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -28,31 +28,32 @@ impl Dense<'_> {
         mut y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
         check_rows(&x.dims(), &y.dims())?;
-        let onto = Onto::of(&y);
-        self.compute(cx.isa, x.rows(), x.as_slice()?, Columns::of(&mut y), onto)?;
+        let accumulate = y.accumulates();
+        self.compute(cx.isa, x.rows(), x.as_slice()?, Columns::of(&mut y), accumulate)?;
         Ok(y.into_view())
     }
 
-    #[inline(always)]
+    /// Computes `rows` rows.
     pub(crate) fn compute(
         &self,
         isa: Isa,
         rows: usize,
         x: &[f32],
         mut y: Columns<'_>,
-        onto: Onto,
+        accumulate: bool,
     ) -> Result<()> {
         let (k, n) = (self.kernel.rows(), self.kernel.cols());
         require(self.kernel.groups() == 1, "kernel", "be a single matrix")?;
         check_len("x", len(&[rows, k])?, x.len())?;
         y.check(rows, n)?;
-        let start = start(self.bias, n)?.onto(onto);
+        check_bias(self.bias, n)?;
         if rows == 0 || n == 0 {
             return Ok(());
         }
-        let ((low, high), rest) = self.activation.split();
-        let weights = Weights { low, high, stride: y.of, ..Weights::plain(&self.kernel, start) };
-        Run { rows, x: Plain { x, stride: k }, weights, y: y.from(0) }.on(isa);
+        let (bounds, rest) = self.activation.split();
+        let gemm = Gemm::from_matrix(&self.kernel, 0).bias(self.bias).accumulate(accumulate);
+        let gemm = gemm.clamp(bounds).ldc(y.of);
+        gemm.run_parallel(isa, rows, RowMajor { data: x, stride: k }, y.from(0));
         if let Some(rest) = rest {
             y.activate(isa, rest, n);
         }

@@ -1,17 +1,16 @@
-//! Matrix products of two tensors, neither of which is known before.
+//! Matrix products of two tensors that are computed at run time.
 
 use crate::Context;
 use crate::error::{Result, require};
-use crate::gemm::operand::{Plain, Start, Weights};
-use crate::gemm::{Matrix, Run, packed_len};
-use crate::simd::{Isa, PANEL};
+use crate::gemm::{Gemm, RowMajor, pack_b, packed_len};
+use crate::simd::{F32, Isa};
 use crate::tensor::broadcast::{Plan, shape};
 use crate::tensor::{Buffer, Number, View, ViewMut, check_joined_dims};
 
-/// The product of two tensors of matrices, with NumPy's broadcasting of the dims in front of the matrices.
+/// `MatMul`: y `[.., m, n]` is the product of a `[.., m, k]` and b `[.., k, n]`. The leading dims broadcast as in
+/// NumPy.
 ///
-/// It goes from a `[.., m, k]` and b `[.., k, n]` to y `[.., m, n]`. An operand of one axis is a row on the left and a
-/// column on the right, whose axis y does not have.
+/// A vector is a row on the left or a column on the right. y lacks its axis.
 ///
 /// ```
 /// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
@@ -26,12 +25,12 @@ use crate::tensor::{Buffer, Number, View, ViewMut, check_joined_dims};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MatMul {
-    /// Whether the right matrices stand transposed in memory: b is `[.., n, k]`.
+    /// Whether the right matrices are transposed: b is `[.., n, k]`.
     pub transposed: bool,
 }
 
 impl MatMul {
-    /// y = a·b. The right matrices are packed in the scratch memory, one at a time.
+    /// Computes y = a·b. The right matrices are packed in the scratch memory, one at a time.
     pub fn run<'y, const R: usize, const Q: usize, const S: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -44,7 +43,7 @@ impl MatMul {
         Ok(y.into_view())
     }
 
-    /// The same for numbers of any type, a sum at a time.
+    /// Computes y = a·b for any number type, with plain loops.
     pub fn run_scalars<'y, T: Number, const R: usize, const Q: usize, const S: usize>(
         &self,
         _: &mut Context<'_>,
@@ -60,9 +59,9 @@ impl MatMul {
         Ok(y.into_view())
     }
 
-    /// The same for integers of 8 bits: `y = Σ (a − a_zeros)·(b − b_zeros)`.
+    /// Computes `y = Σ (a − a_zeros)·(b − b_zeros)` for 8-bit integers, with plain loops.
     ///
-    /// There is one zero point for all of b, or one for each of its columns; for a, one for all or one for each row.
+    /// `a_zeros` has one zero point, or one for each row of a matrix. `b_zeros` has one, or one for each column.
     #[allow(clippy::too_many_arguments)]
     pub fn run_integers<'y, A: Widen, B: Widen, const R: usize, const Q: usize, const S: usize>(
         &self,
@@ -91,9 +90,9 @@ impl MatMul {
     }
 }
 
-/// Integers of 8 bits, of which products are summed up in 32.
+/// 8-bit integers whose products are summed in 32 bits.
 pub trait Widen: Copy + Into<i32> {
-    /// The same number.
+    /// The same number in 32 bits.
     #[inline(always)]
     fn widen(self) -> i32 {
         self.into()
@@ -103,7 +102,7 @@ pub trait Widen: Copy + Into<i32> {
 impl Widen for i8 {}
 impl Widen for u8 {}
 
-/// The sizes of a product's matrices, and which of them are multiplied with each other.
+/// The sizes of the matrices, and the pairs that are multiplied.
 struct Product {
     rows: usize,
     depth: usize,
@@ -129,40 +128,41 @@ impl Product {
         Ok(Self { rows, depth, columns, transposed, plan: Plan::new([a_batch, b_batch])? })
     }
 
-    #[inline(always)]
+    /// Computes y = a·b.
     fn run(&self, isa: Isa, a: &[f32], b: &[f32], scratch: &mut Buffer<f32>, y: &mut [f32]) -> Result<()> {
         let Self { rows, depth, columns, transposed, .. } = *self;
         if y.is_empty() {
             return Ok(());
         }
         let panels = scratch.write(packed_len(1, depth, columns)?)?;
+        let strides = if transposed { [1, depth] } else { [columns, 1] };
         let mut packed = None;
-        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(self.places()) {
+        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(self.pairs()) {
             if packed != Some(b_at) {
                 let matrix = &b[b_at * depth * columns..][..depth * columns];
-                pack(matrix, depth, columns, transposed, panels);
+                pack_b::<F32>(matrix, strides, [depth, columns], panels);
                 packed = Some(b_at);
             }
-            let kernel = Matrix::new(panels, 1, depth, columns)?;
-            let x = Plain { x: &a[a_at * rows * depth..][..rows * depth], stride: depth };
-            Run { rows, x, weights: Weights::plain(&kernel, Start::Zero), y }.on(isa);
+            let a = RowMajor { data: &a[a_at * rows * depth..][..rows * depth], stride: depth };
+            Gemm::new(panels, depth, columns).run_parallel(isa, rows, a, y);
         }
         Ok(())
     }
 
-    /// From one number of b that is summed up to the next.
+    /// The elements of b from one k to the next.
     const fn b_step(&self) -> usize {
         if self.transposed { 1 } else { self.columns }
     }
 
-    /// Fills y with what `sum` makes of a row and a column, of which it is told where they begin in a and b.
+    /// Fills y. `sum` computes an element from its row and column, and from the indices in a and b of the elements with
+    /// k = 0.
     fn fill<T>(&self, y: &mut [T], sum: impl Fn([usize; 2], [usize; 2]) -> T) {
         let Self { rows, depth, columns, transposed, .. } = *self;
         if y.is_empty() {
             return;
         }
         let column_step = if transposed { depth } else { 1 };
-        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(self.places()) {
+        for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(self.pairs()) {
             for (row, y) in y.chunks_exact_mut(columns).enumerate() {
                 for (column, y) in y.iter_mut().enumerate() {
                     let a_at = (a_at * rows + row) * depth;
@@ -172,40 +172,19 @@ impl Product {
         }
     }
 
-    /// For each matrix of the result, which of a and of b it is the product of.
-    fn places(&self) -> impl Iterator<Item = [usize; 2]> {
+    /// For each matrix of y, the indices of its factors among the matrices of a and b.
+    fn pairs(&self) -> impl Iterator<Item = [usize; 2]> {
         let (run, moves) = self.plan.inner_loop();
         let [a, b] = moves.map(usize::from);
         self.plan.starts().flat_map(move |[a_at, b_at]| (0..run).map(move |i| [a_at + i * a, b_at + i * b]))
     }
 }
 
-/// The dims in front of the matrices, and those of a matrix; a vector is one row or, if it is on the right, one column.
+/// The leading dims, and the dims of a matrix. A vector is a column if it is the right operand, otherwise a row.
 fn matrices(dims: &[usize], is_right: bool) -> (&[usize], [usize; 2]) {
     match *dims {
         [] => (&[], [1, 1]),
         [len] => (&[], if is_right { [len, 1] } else { [1, len] }),
         [ref batch @ .., rows, columns] => (batch, [rows, columns]),
-    }
-}
-
-/// Packs a row-major matrix in panels of 16 columns; what is missing in the last is zeros.
-fn pack(matrix: &[f32], depth: usize, columns: usize, transposed: bool, panels: &mut [f32]) {
-    for (panel, out) in panels.chunks_exact_mut((depth * PANEL).max(1)).enumerate() {
-        let first = panel * PANEL;
-        let width = PANEL.min(columns - first);
-        if transposed {
-            out.fill(0.0);
-            for (column, row) in matrix[first * depth..].chunks_exact(depth.max(1)).take(width).enumerate() {
-                for (i, &x) in row.iter().enumerate() {
-                    out[i * PANEL + column] = x;
-                }
-            }
-        } else {
-            for (out, row) in out.chunks_exact_mut(PANEL).zip(matrix.chunks_exact(columns)) {
-                out[..width].copy_from_slice(&row[first..first + width]);
-                out[width..].fill(0.0);
-            }
-        }
     }
 }

@@ -2,14 +2,14 @@
 
 use core::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, PANEL, Simd};
 
-/// Exists only where AVX2 and FMA do.
+/// Exists only if the processor has AVX2 and FMA.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
 /// # Safety
-/// The machine must have AVX2 and FMA.
+/// The processor must have AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx2(()))
@@ -18,9 +18,9 @@ pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
 impl Simd for Avx2 {
     const LANES: usize = 8;
     const FUSED: bool = true;
-    // 6 × 2 accumulators leave 4 of the 16 registers for the weights and the inputs.
-    const ROWS: usize = 6;
-    const PANELS: usize = 1;
+    // 6 × 2 accumulators leave 4 of the 16 registers for weights and inputs.
+    const MR: usize = 6;
+    const NR: usize = PANEL;
 
     type F32 = __m256;
     type I32 = __m256i;
@@ -30,7 +30,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn prefetch(self, x: *const f32) {
-        // SAFETY: a prefetch never faults, and reads nothing that the program could see.
+        // SAFETY: a prefetch never faults and has no visible effect.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(x.cast()) };
     }
 
@@ -87,7 +87,7 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn load_partial(self, x: &[f32], fill: f32) -> __m256 {
         let mask = first(x.len());
-        // SAFETY: `self` proves the feature, and the mask leaves out what lies beyond the slice.
+        // SAFETY: `self` proves the feature; the mask excludes elements beyond the slice.
         unsafe {
             let x = _mm256_maskload_ps(x.as_ptr(), mask);
             _mm256_blendv_ps(_mm256_set1_ps(fill), x, _mm256_castsi256_ps(mask))
@@ -103,7 +103,7 @@ impl Simd for Avx2 {
 /// A mask of the first `n` lanes.
 #[inline(always)]
 fn first(n: usize) -> __m256i {
-    // SAFETY: only called where the feature was proved.
+    // SAFETY: the callers have proved the feature.
     unsafe {
         _mm256_cmpgt_epi32(_mm256_set1_epi32(n.min(8) as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
     }

@@ -2,14 +2,14 @@
 
 use core::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, PANEL, Simd};
 
-/// Exists only where AVX-512F does.
+/// Exists only if the processor has AVX-512F.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(());
 
 /// # Safety
-/// The machine must have AVX-512F, AVX2 and FMA.
+/// The processor must have AVX-512F, AVX2 and FMA.
 #[target_feature(enable = "avx512f,avx2,fma")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx512(()))
@@ -18,9 +18,9 @@ pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
 impl Simd for Avx512 {
     const LANES: usize = 16;
     const FUSED: bool = true;
-    // 6 × 4 accumulators leave 8 of the 32 registers for the weights and the inputs.
-    const ROWS: usize = 6;
-    const PANELS: usize = 4;
+    // 6 × 4 accumulators leave 8 of the 32 registers for weights and inputs.
+    const MR: usize = 6;
+    const NR: usize = 4 * PANEL;
 
     type F32 = __m512;
     type I32 = __m512i;
@@ -30,7 +30,7 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn prefetch(self, x: *const f32) {
-        // SAFETY: a prefetch never faults, and reads nothing that the program could see.
+        // SAFETY: a prefetch never faults and has no visible effect.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(x.cast()) };
     }
 
@@ -77,8 +77,8 @@ impl Simd for Avx512 {
         // SAFETY: sixteen floats are writable by the caller's contract.
         unsafe { _mm512_storeu_ps(y, v) }
     }
-    // The forms with an immediate take a `u32`, and a constant cannot be converted in a generic argument;
-    // of a constant count the compiler makes the immediate form all the same.
+    // The intrinsics with an immediate take a `u32`, and a generic argument cannot be converted. The compiler uses the
+    // immediate form anyway, because the count is a constant.
     #[inline(always)]
     fn shl<const N: i32>(self, a: __m512i) -> __m512i {
         // SAFETY: `self` proves the feature.
@@ -91,7 +91,7 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn load_partial(self, x: &[f32], fill: f32) -> __m512 {
-        // SAFETY: `self` proves the feature, and the mask leaves out what lies beyond the slice.
+        // SAFETY: `self` proves the feature; the mask excludes elements beyond the slice.
         unsafe { _mm512_mask_loadu_ps(_mm512_set1_ps(fill), first(x.len()), x.as_ptr()) }
     }
     #[inline(always)]

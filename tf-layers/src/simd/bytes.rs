@@ -1,36 +1,36 @@
-//! Looking at bytes as numbers, which is how weights are borrowed from a blob.
+//! Views of bytes as numbers, to borrow weights from a blob.
 
-/// A number for which every pattern of bits is a value.
+/// A number type of which every bit pattern is a value.
 ///
 /// # Safety
-/// Implementors have no padding, and no pattern of bits is invalid for them.
-pub(crate) unsafe trait Plain: Copy {}
+/// The type must have no padding and no invalid bit patterns.
+pub(crate) unsafe trait Pod: Copy {}
 
-macro_rules! plain {
+macro_rules! pod {
     ($($t:ty),+) => {
         $(
             // SAFETY: a primitive number.
-            unsafe impl Plain for $t {}
+            unsafe impl Pod for $t {}
         )+
     };
 }
-plain!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
+pod!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
 
-// SAFETY: it is a `u16`, transparently, and takes every pattern of bits.
-unsafe impl Plain for crate::tensor::F16 {}
+// SAFETY: it is a transparent `u16`.
+unsafe impl Pod for crate::tensor::F16 {}
 
-/// The numbers that `bytes` are, or `None` where address or length is no multiple of what `T` takes.
-pub(crate) fn view<T: Plain>(bytes: &[u8]) -> Option<&[T]> {
-    // SAFETY: `Plain` types take every pattern of bits.
+/// Views `bytes` as numbers. `None` if the address is misaligned or the length is not a multiple of the size of `T`.
+pub(crate) fn view<T: Pod>(bytes: &[u8]) -> Option<&[T]> {
+    // SAFETY: every bit pattern is a value of a `Pod` type.
     let (before, numbers, after) = unsafe { bytes.align_to::<T>() };
     (before.is_empty() && after.is_empty()).then_some(numbers)
 }
 
-/// The booleans that `bytes` are, or `None` where one of them is neither 0 nor 1.
+/// Views `bytes` as booleans. `None` if one of them is neither 0 nor 1.
 pub(crate) fn view_bools(bytes: &[u8]) -> Option<&[bool]> {
     if bytes.iter().any(|&byte| byte > 1) {
         return None;
     }
-    // SAFETY: a `bool` is one byte that is 0 or 1, as all of these are.
+    // SAFETY: a `bool` is one byte, 0 or 1, and all bytes were checked.
     Some(unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) })
 }

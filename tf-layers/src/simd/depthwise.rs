@@ -1,20 +1,21 @@
-//! The loop of depthwise convolutions.
+//! The inner loop of depthwise convolutions.
 
 use super::{Simd, within};
 
-/// How the taps of a window lie in the image and among the weights, in numbers from one to the next.
+/// The taps of a window: their counts, and their strides in the image x and in the weights w.
 #[derive(Clone, Copy)]
-pub(crate) struct Walk {
-    /// Lines of the window, and from one to the next in x and in w.
+pub(crate) struct Stencil {
+    /// The number of lines, and their strides in x and w.
     pub lines: [usize; 3],
-    /// Taps of a line, and from one to the next in x and in w.
+    /// The number of taps in a line, and their strides in x and w.
     pub taps: [usize; 3],
-    /// From one output pixel to the next in x.
+    /// The stride in x from one output pixel to the next.
     pub pixel: usize,
 }
 
-impl Walk {
-    /// Where the numbers end that are read of x (`which` 1) or w (2), `last` beyond the last tap.
+impl Stencil {
+    /// The end of the elements of x (`which` = 1) or w (2) that are read, if the last tap reads `last` elements. `None`
+    /// if it overflows.
     #[inline(always)]
     fn end(&self, which: usize, last: usize) -> Option<usize> {
         let lines = (self.lines[0] - 1).checked_mul(self.lines[which])?;
@@ -22,7 +23,7 @@ impl Walk {
         lines.checked_add(taps)?.checked_add(last)
     }
 
-    /// The sums of `M` pixels plus Σ w·x over the taps, `V` vectors of channels side by side.
+    /// Adds Σ w·x over the taps to the sums of `M` pixels, for `V` neighbouring vectors of channels.
     #[inline(always)]
     pub fn accumulate<S: Simd, const M: usize, const V: usize>(
         &self,
@@ -46,14 +47,14 @@ impl Walk {
                 debug_assert!(within(kernel.as_ptr(), kernel.len(), w, width));
                 let mut weights = [s.splat(0.0); V];
                 for v in 0..V {
-                    // SAFETY: the last tap's vectors end within w, and this is no later one.
+                    // SAFETY: the vectors of the last tap end within w, and this tap is not after it.
                     weights[v] = unsafe { s.load_ptr(w.add(v * S::LANES)) };
                 }
                 for m in 0..M {
                     let pixel = x.wrapping_add(m * self.pixel);
                     debug_assert!(within(image.as_ptr(), image.len(), pixel, width));
                     for v in 0..V {
-                        // SAFETY: the last tap of the last pixel ends within x, and this is no later one.
+                        // SAFETY: the last tap of the last pixel ends within x, and this one is not after it.
                         let x = unsafe { s.load_ptr(x.add(m * self.pixel + v * S::LANES)) };
                         sums[m][v] = s.fma(x, weights[v], sums[m][v]);
                     }

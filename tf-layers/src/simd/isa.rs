@@ -1,11 +1,11 @@
-//! Which vector instructions a prediction runs on.
+//! The instruction set of a prediction.
 
-use super::{Kernel, Scalar};
+use super::{Kernel, Portable};
 
-/// An instruction set that this machine was seen to have.
+/// An instruction set of this processor.
 ///
-/// The only ways to one are [`Isa::detect`], [`Isa::scalar`] and [`Isa::available`]: holding a value is
-/// the proof that its instructions exist, which is what makes the kernels safe to call.
+/// [`Isa::detect`], [`Isa::scalar`] and [`Isa::available`] are the only ways to get one. A value therefore proves that
+/// the processor has the instructions, which makes the kernels safe to call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Isa(Kind);
 
@@ -35,7 +35,7 @@ const KINDS: &[Kind] = &[
     Kind::Scalar,
 ];
 
-/// Whether the machine has a feature: asked at run time with `std`, of the compiler's target without.
+/// Whether the processor has a feature: detected at run time with `std`, taken from the compilation target without.
 #[cfg(target_arch = "x86_64")]
 macro_rules! has {
     ($feature:tt) => {{
@@ -48,7 +48,7 @@ macro_rules! has {
 }
 
 impl Kind {
-    // Without `std` every `has!` is a constant, which makes the conjunctions look redundant.
+    // Without `std` every `has!` is a constant, so clippy takes the conjunctions for redundant.
     #[cfg_attr(not(feature = "std"), allow(clippy::nonminimal_bool, clippy::eq_op))]
     fn exists(self) -> bool {
         match self {
@@ -66,10 +66,10 @@ impl Kind {
 }
 
 impl Isa {
-    /// The widest instruction set of this machine, found once.
+    /// The widest instruction set of this processor. It is detected once.
     ///
-    /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avx512`, `neon`,
-    /// `simd128`) picks another one, if the machine has it.
+    /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avx512`, `neon`, `simd128`) selects
+    /// another one, if the processor has it.
     #[must_use]
     #[inline]
     pub fn detect() -> Self {
@@ -89,18 +89,18 @@ impl Isa {
         Self::available().next().unwrap_or(Self::scalar())
     }
 
-    /// Plain Rust without vector instructions, which every machine can run.
+    /// Portable Rust without vector intrinsics, for every processor.
     #[must_use]
     pub const fn scalar() -> Self {
         Self(Kind::Scalar)
     }
 
-    /// Every instruction set that this machine has, the widest first, scalar last.
+    /// All instruction sets of this processor, from the widest to scalar.
     pub fn available() -> impl Iterator<Item = Self> {
         KINDS.iter().copied().filter(|kind| kind.exists()).map(Self)
     }
 
-    /// The name as `TF_LAYERS_ISA` spells it.
+    /// The name, as in `TF_LAYERS_ISA`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
@@ -120,7 +120,7 @@ impl Isa {
     #[inline]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
-            // SAFETY: an `Isa` of this kind comes from `available` alone, which saw the features.
+            // SAFETY: only `available` makes an `Isa` of this kind, after it has detected the features.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => unsafe { super::avx512::run(kernel) },
             // SAFETY: as above.
@@ -137,8 +137,8 @@ impl Isa {
     }
 }
 
-/// Apart, as those of the other instruction sets are by their nature: else each call would have a copy of its own.
+/// Not inlined, like the entry points of the other instruction sets, so that not every call has its own copy.
 #[inline(never)]
 fn run_scalar<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Scalar)
+    kernel.run(Portable)
 }

@@ -1,26 +1,26 @@
-//! The loop of functions that are applied element by element.
+//! The loop of elementwise functions.
 
 use super::{PANEL, Simd, within};
 
-/// A function of `N` numbers, on vectors of any width.
+/// An elementwise function of `N` arguments.
 pub(crate) trait Lanewise<const N: usize>: Copy {
-    /// Must be `#[inline(always)]`.
+    /// Applies the function to vectors. Implementations must be `#[inline(always)]`.
     fn apply<S: Simd>(self, s: S, x: [S::F32; N]) -> S::F32;
 }
 
-/// Where an argument comes from.
+/// The source of an argument.
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a> {
-    /// As many numbers as there are results, or more.
+    /// One element for each result.
     Each(&'a [f32]),
-    /// The same number for all.
+    /// The same number for all results.
     One(f32),
-    /// What the result replaces.
+    /// The output, which is overwritten.
     Output,
 }
 
 impl Source<'_> {
-    /// Whether `n` numbers from `at` on are numbers of the source; of the output, begin and length are given.
+    /// Whether the `n` elements at `at` belong to the source. `output` is the address and length of the output.
     #[inline(always)]
     fn holds(self, output: (*const f32, usize), at: *const f32, n: usize) -> bool {
         match self {
@@ -33,8 +33,8 @@ impl Source<'_> {
 
 /// y = f(sources), element by element.
 ///
-/// One loop serves whole and broken vectors, and all kinds of sources: there are many functions, and each copy of
-/// their code is paid for by whoever compiles the crate.
+/// One loop handles all kinds of sources, whole vectors and the incomplete last one. There are many functions, and more
+/// copies of each would take longer to compile.
 #[inline(always)]
 pub(crate) fn lanewise<S: Simd, F: Lanewise<N>, const N: usize>(
     s: S,
@@ -44,7 +44,7 @@ pub(crate) fn lanewise<S: Simd, F: Lanewise<N>, const N: usize>(
 ) {
     let len = y.len();
     let mut to = y.as_mut_ptr();
-    // A single number is repeated here, and the last, incomplete vector copied here.
+    // Memory for repeated numbers and for the incomplete last vector.
     let mut lanes = [[0.0; PANEL]; N];
     let mut rest = [0.0; PANEL];
     let mut from = [to.cast_const(); N];
@@ -70,7 +70,7 @@ pub(crate) fn lanewise<S: Simd, F: Lanewise<N>, const N: usize>(
                 if steps[i] != 0 {
                     debug_assert!(sources[i].holds((begin, len), from[i], left));
                     for (lane, at) in lanes[i].iter_mut().zip(0..left) {
-                        // SAFETY: `left` numbers of the source are left from here on.
+                        // SAFETY: `left` elements of the source are left.
                         *lane = unsafe { *from[i].add(at) };
                     }
                     from[i] = lanes[i].as_ptr();
@@ -84,17 +84,17 @@ pub(crate) fn lanewise<S: Simd, F: Lanewise<N>, const N: usize>(
                 within(lanes[i].as_ptr(), PANEL, from[i], S::LANES)
                     || sources[i].holds((begin, len), from[i], S::LANES)
             );
-            // SAFETY: a vector of the source is left from here on, or it is one of the arrays above.
+            // SAFETY: a whole vector of the source is left, or `from` is one of the arrays above.
             x[i] = unsafe { s.load_ptr(from[i]) };
             from[i] = from[i].wrapping_add(steps[i]);
         }
         debug_assert!(within(begin, len, to, S::LANES) || within(rest.as_ptr(), PANEL, to, S::LANES));
-        // SAFETY: a vector of the output is left from here on, or it is the array above.
+        // SAFETY: a whole vector of the output is left, or `to` is the array above.
         unsafe { s.store_ptr(f.apply(s, x), to) };
         if left < S::LANES {
             debug_assert!(within(begin, len, end, left));
             for (at, &lane) in rest[..left].iter().enumerate() {
-                // SAFETY: `left` numbers of the output were left.
+                // SAFETY: `left` elements of the output are left.
                 unsafe { *end.add(at) = lane };
             }
             return;

@@ -1,19 +1,22 @@
-//! What writes the methods that differ between instruction sets in the names of their intrinsics alone.
+//! Macros for trait methods that differ between instruction sets only in the names of intrinsics.
 
-/// Writes trait methods each of which is an expression of intrinsics.
+/// Defines trait methods that are expressions of intrinsics.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32"))]
 macro_rules! intrinsics {
     ($($name:ident($($x:ident: $t:ty),+) -> $out:ty = $e:expr;)+) => {
         $(#[inline(always)]
         #[allow(unused_unsafe)]
         fn $name(self, $($x: $t),+) -> $out {
-            // SAFETY: a value of this type proves that the machine has the feature.
+            // SAFETY: a value of this type proves that the processor has the feature.
             unsafe { $e }
         })+
     };
 }
-/// Writes the methods on panels of `$n` vectors. They pass arrays by value and name each vector, as the compiler
-/// leaves arrays that are walked through a reference in memory.
+
+/// Defines the methods on panels of `$n` vectors.
+///
+/// They pass arrays by value and name each vector, because the compiler keeps arrays in memory that are iterated by
+/// reference.
 macro_rules! panels {
     ($vector:ty, $n:literal: $($i:literal),+) => {
         type Panel = [$vector; $n];
@@ -45,7 +48,7 @@ macro_rules! panels {
         #[inline(always)]
         fn panel_store_partial(self, panel: [$vector; $n], y: &mut [f32]) {
             $(match y.get_mut($i * Self::LANES..) {
-                // A masked store of nothing is very slow where the address is not mapped.
+                // An empty masked store is very slow if the address is not mapped.
                 Some(y) if !y.is_empty() => self.store_partial(panel[$i], y),
                 _ => {}
             })+

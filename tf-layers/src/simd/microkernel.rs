@@ -1,45 +1,51 @@
-//! The register tile: the one loop in which matrix products and convolutions spend their time.
+//! The micro-kernel: the loop over k in which matrix products and convolutions spend their time.
 
 use core::marker::PhantomData;
 use core::ptr::null;
+use core::slice::from_raw_parts;
 
-use super::{PANEL, Simd};
+use super::{Accumulator, Accumulators, MulAdd, PANEL, Simd};
 
-/// The most rows of any tile.
-pub(crate) const MAX_ROWS: usize = 6;
+/// The largest `MR` of any instruction set.
+pub(crate) const MAX_MR: usize = 6;
 
-/// Some numbers of each row of a tile.
+/// The largest length of a segment of implicit rows.
+pub(crate) const MAX_SEGMENT: usize = 512;
+
+/// A range of k of each row of a register tile: an entry of an indirection buffer.
 #[derive(Clone, Copy)]
-pub(crate) struct Piece<'a> {
-    /// Where the numbers begin in the k of a row.
+pub(crate) struct Segment<'a, A> {
+    /// The first k.
     start: usize,
     len: usize,
-    /// The first `count` are those of the tile.
-    rows: [*const f32; MAX_ROWS],
+    /// Where each of the first `count` rows has its elements.
+    rows: [*const A; MAX_MR],
     count: usize,
-    lives: PhantomData<&'a [f32]>,
+    borrowed: PhantomData<&'a [A]>,
 }
 
-impl<'a> Piece<'a> {
-    /// Of no rows at all.
-    pub const NONE: Self = Self { start: 0, len: 0, rows: [null(); MAX_ROWS], count: 0, lives: PhantomData };
+impl<'a, A> Segment<'a, A> {
+    /// A segment of no rows.
+    pub const EMPTY: Self =
+        Self { start: 0, len: 0, rows: [null(); MAX_MR], count: 0, borrowed: PhantomData };
 
-    /// Becomes `count` rows, the first at the beginning of `x`, the others `pitch` numbers further on each.
+    /// Sets `count` rows of `len` elements. The first begins with `a`, each of the others `stride` elements after the
+    /// one before.
     ///
-    /// It is written in its place: the processor would wait for what is stored number by number and copied at once.
+    /// It works in place because copying a segment right after its fields were stored stalls the processor.
     #[inline(always)]
-    pub fn set_even(&mut self, start: usize, x: &'a [f32], pitch: usize, len: usize, count: usize) {
-        let end = pitch.checked_mul(count - 1).and_then(|last| last.checked_add(len));
-        assert!(count <= MAX_ROWS && end.is_some_and(|end| end <= x.len()));
+    pub fn set_strided(&mut self, start: usize, a: &'a [A], stride: usize, len: usize, count: usize) {
+        let end = stride.checked_mul(count - 1).and_then(|last| last.checked_add(len));
+        assert!(count <= MAX_MR && end.is_some_and(|end| end <= a.len()));
         (self.start, self.len, self.count) = (start, len, count);
         for (i, row) in self.rows.iter_mut().enumerate().take(count) {
-            *row = x.as_ptr().wrapping_add(i * pitch);
+            *row = a.as_ptr().wrapping_add(i * stride);
         }
     }
 
-    /// Becomes rows that lie anywhere; the shortest decides the length of all.
-    pub fn set_each(&mut self, start: usize, slices: &[&'a [f32]]) {
-        assert!(slices.len() <= MAX_ROWS);
+    /// Sets rows at any addresses. The shortest slice gives the length of all.
+    pub fn set_rows(&mut self, start: usize, slices: &[&'a [A]]) {
+        assert!(slices.len() <= MAX_MR);
         (self.start, self.len, self.count) = (start, usize::MAX, slices.len());
         for (row, slice) in self.rows.iter_mut().zip(slices) {
             *row = slice.as_ptr();
@@ -48,173 +54,192 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// What will be read soon: some rows of neighbouring panels. It is never read here, only asked for.
+/// Rows of neighbouring panels to prefetch. The pointer is never dereferenced.
 #[derive(Clone, Copy)]
-pub(crate) struct Ahead {
-    first: *const f32,
-    /// Numbers from one panel to the next.
+pub(crate) struct Prefetch<T: MulAdd> {
+    first: *const T::B,
+    /// Elements from one panel to the next.
     pitch: usize,
     rows: usize,
 }
 
-impl Ahead {
-    pub const NOTHING: Self = Self { first: core::ptr::null(), pitch: 0, rows: 0 };
+impl<T: MulAdd> Prefetch<T> {
+    pub const NOTHING: Self = Self { first: null(), pitch: 0, rows: 0 };
 
-    /// `rows` rows of panels `pitch` numbers apart, the first at the beginning of `panels`.
+    /// The first `rows` rows of `panels`, whose panels are `pitch` elements apart.
     #[inline(always)]
-    pub fn new(panels: &[f32], pitch: usize, rows: usize) -> Self {
+    pub fn new(panels: &[T::B], pitch: usize, rows: usize) -> Self {
         Self { first: panels.as_ptr(), pitch, rows }
     }
 
     #[inline(always)]
-    pub fn rows(self) -> usize {
+    pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Takes away the first `rows` rows, or what there is.
+    /// Splits off the first `rows` rows, or all if there are fewer.
     #[inline(always)]
     pub fn take(&mut self, rows: usize) -> Self {
         let rows = rows.min(self.rows);
         let taken = Self { rows, ..*self };
-        self.first = self.first.wrapping_add(rows * PANEL);
+        self.first = self.first.wrapping_add(rows * T::STEP * PANEL);
         self.rows -= rows;
         taken
     }
 }
 
-/// Numbers of a row between two requests for what is read next.
+/// Steps of the loop between two bursts of prefetches.
 const STEPS: usize = 64;
 
-/// The sums plus `rows[row] · panels[panel]`, for the rows of the piece.
+/// Adds the products of a segment and `P` panels to the accumulators.
 ///
-/// Each of the panels has k × 16 numbers in row-major order. The sums of `M` rows by `P` panels are passed by value to
-/// stay in registers. Large tiles ask meanwhile for what is `ahead` in as many panels.
+/// The accumulators are passed by value to stay in registers. Large tiles also prefetch rows of `P` panels.
 #[inline(always)]
-pub(crate) fn accumulate<S: Simd, const M: usize, const P: usize>(
+pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     s: S,
-    piece: &Piece<'_>,
-    panels: [&[f32]; P],
-    sums: [[S::Panel; P]; M],
-    ahead: Ahead,
-) -> [[S::Panel; P]; M] {
-    assert!(piece.count >= M);
-    let (mut k, mut rows) = (piece.len, [null(); M]);
-    rows.copy_from_slice(&piece.rows[..M]);
+    segment: &Segment<'_, T::A>,
+    panels: [&[T::B]; P],
+    sums: Accumulators<S, T::Acc, MR, P>,
+    prefetch: Prefetch<T>,
+) -> Accumulators<S, T::Acc, MR, P> {
+    assert!(segment.count >= MR);
+    let (mut k, mut rows) = (segment.len, [null(); MR]);
+    rows.copy_from_slice(&segment.rows[..MR]);
     let mut weights = [null(); P];
     for (weights, panel) in weights.iter_mut().zip(panels) {
-        let panel = &panel[piece.start * PANEL..];
+        let panel = &panel[segment.start * PANEL..];
+        if const { T::STEP > 1 } {
+            assert!(panel.len().is_multiple_of(T::STEP * PANEL));
+        }
         k = k.min(panel.len() / PANEL);
         *weights = panel.as_ptr();
     }
     let panels = weights;
-    // Multiply-adds that wait for each other leave the units idle, so a small tile has several sets of sums.
-    // SAFETY: every row has k floats, every panel k · PANEL.
-    unsafe {
-        if const { M * P * (PANEL / S::LANES) < 3 } {
-            chains::<S, M, P, 4>(s, k, rows, panels, sums)
-        } else if const { M * P * (PANEL / S::LANES) < 8 } {
-            chains::<S, M, P, 2>(s, k, rows, panels, sums)
+    let steps = k / T::STEP;
+    // A small tile has several sets of accumulators, because dependent multiply-adds leave the execution units idle.
+    // SAFETY: every row has k ≥ steps · STEP elements, every panel PANEL times as many.
+    let mut sums = unsafe {
+        if const { MR * P * (PANEL / S::LANES) < 3 } {
+            unrolled::<S, T, MR, P, 4>(s, steps, rows, panels, sums)
+        } else if const { MR * P * (PANEL / S::LANES) < 8 } {
+            unrolled::<S, T, MR, P, 2>(s, steps, rows, panels, sums)
         } else {
-            foresighted(s, k, rows, panels, sums, ahead)
+            prefetching::<S, T, MR, P>(s, steps, rows, panels, sums, prefetch)
         }
+    };
+    if const { T::STEP > 1 } && k > steps * T::STEP {
+        // SAFETY: the remaining elements are fewer than STEP; panels are padded with zeros to a whole row.
+        sums = unsafe { step::<S, T, MR, P>(s, steps, k - steps * T::STEP, rows, panels, sums) };
     }
+    sums
 }
 
-/// The same for large tiles: asks for what lies ahead little by little, as the loads would have to wait for many
-/// requests at once.
+/// The loop of large tiles. It spreads the prefetches over the steps, because loads wait while many are in flight.
 ///
 /// # Safety
-/// k floats must be readable from each of `rows`, k · `PANEL` from each of `panels`.
+/// `steps` · `STEP` elements must be readable from each of `rows`, `PANEL` times as many from each of `panels`.
 #[inline(always)]
-unsafe fn foresighted<S: Simd, const M: usize, const P: usize>(
+unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     s: S,
-    k: usize,
-    rows: [*const f32; M],
-    panels: [*const f32; P],
-    mut sums: [[S::Panel; P]; M],
-    mut ahead: Ahead,
-) -> [[S::Panel; P]; M] {
-    let share = if ahead.rows == 0 { 0 } else { ahead.rows.div_ceil(k.div_ceil(STEPS).max(1)) };
+    steps: usize,
+    rows: [*const T::A; MR],
+    panels: [*const T::B; P],
+    mut sums: Accumulators<S, T::Acc, MR, P>,
+    mut prefetch: Prefetch<T>,
+) -> Accumulators<S, T::Acc, MR, P> {
+    let share = if prefetch.rows == 0 { 0 } else { prefetch.rows.div_ceil(steps.div_ceil(STEPS).max(1)) };
     let mut p = 0;
-    while p < k {
-        let now = ahead.take(share);
+    while p < steps {
+        let now = prefetch.take(share);
         for row in 0..now.rows {
             for panel in 0..P {
-                s.prefetch(now.first.wrapping_add(row * PANEL + panel * now.pitch));
+                s.prefetch(now.first.wrapping_add(row * T::STEP * PANEL + panel * now.pitch).cast());
             }
         }
-        let end = k.min(p + STEPS);
+        let end = steps.min(p + STEPS);
         while p < end {
-            // SAFETY: p < k.
-            sums = unsafe { step(s, p, rows, panels, sums) };
+            // SAFETY: p < steps.
+            sums = unsafe { step::<S, T, MR, P>(s, p, T::STEP, rows, panels, sums) };
             p += 1;
         }
     }
     sums
 }
 
-/// The same for small tiles, with `U` sets of sums, each for every `U`-th of the k.
+/// The loop of small tiles, with `U` sets of accumulators, each for every `U`-th step.
 ///
 /// # Safety
-/// k floats must be readable from each of `rows`, k · `PANEL` from each of `panels`.
+/// `steps` · `STEP` elements must be readable from each of `rows`, `PANEL` times as many from each of `panels`.
 #[inline(always)]
-unsafe fn chains<S: Simd, const M: usize, const P: usize, const U: usize>(
+unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U: usize>(
     s: S,
-    k: usize,
-    rows: [*const f32; M],
-    panels: [*const f32; P],
-    sums: [[S::Panel; P]; M],
-) -> [[S::Panel; P]; M] {
-    let mut all = [[[s.panel(0.0); P]; M]; U];
+    steps: usize,
+    rows: [*const T::A; MR],
+    panels: [*const T::B; P],
+    sums: Accumulators<S, T::Acc, MR, P>,
+) -> Accumulators<S, T::Acc, MR, P> {
+    let mut all = [[[T::Acc::zero(s); P]; MR]; U];
     all[0] = sums;
     let mut p = 0;
-    while p + U <= k {
+    while p + U <= steps {
         for u in 0..U {
-            debug_assert!(p + u < k);
-            // SAFETY: p + u < k.
-            all[u] = unsafe { step(s, p + u, rows, panels, all[u]) };
+            debug_assert!(p + u < steps);
+            // SAFETY: p + u < steps.
+            all[u] = unsafe { step::<S, T, MR, P>(s, p + u, T::STEP, rows, panels, all[u]) };
         }
         p += U;
     }
-    while p < k {
-        // SAFETY: p < k.
-        all[0] = unsafe { step(s, p, rows, panels, all[0]) };
+    while p < steps {
+        // SAFETY: p < steps.
+        all[0] = unsafe { step::<S, T, MR, P>(s, p, T::STEP, rows, panels, all[0]) };
         p += 1;
     }
     let mut sums = all[0];
     for u in 1..U {
-        for i in 0..M {
+        for i in 0..MR {
             for j in 0..P {
-                sums[i][j] = s.panel_add(sums[i][j], all[u][i][j]);
+                sums[i][j] = T::Acc::add(s, sums[i][j], all[u][i][j]);
             }
         }
     }
     sums
 }
 
-/// One of the k numbers of every row, times its row of every panel.
+/// Adds the products of step `p`: `count` ≤ `STEP` elements of every row times the `p`-th row of every panel.
 ///
 /// # Safety
-/// Float p must be readable from each of `rows`, row p of 16 floats from each of `panels`.
+/// Elements p · `STEP` to p · `STEP` + `count` must be readable from each of `rows`, and row `p` from each of `panels`.
 #[inline(always)]
-unsafe fn step<S: Simd, const M: usize, const P: usize>(
+unsafe fn step<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     s: S,
     p: usize,
-    rows: [*const f32; M],
-    panels: [*const f32; P],
-    mut sums: [[S::Panel; P]; M],
-) -> [[S::Panel; P]; M] {
-    let mut weights = [s.panel(0.0); P];
-    for j in 0..P {
+    count: usize,
+    rows: [*const T::A; MR],
+    panels: [*const T::B; P],
+    mut sums: Accumulators<S, T::Acc, MR, P>,
+) -> Accumulators<S, T::Acc, MR, P> {
+    // SAFETY: by the caller's contract.
+    let mut weights = [unsafe { row::<S, T>(s, panels[0], p) }; P];
+    for j in 1..P {
         // SAFETY: by the caller's contract.
-        weights[j] = unsafe { s.panel_load(panels[j].add(p * PANEL)) };
+        weights[j] = unsafe { row::<S, T>(s, panels[j], p) };
     }
-    for i in 0..M {
+    for i in 0..MR {
         // SAFETY: by the caller's contract.
-        let x = s.splat(unsafe { *rows[i].add(p) });
+        let x = T::broadcast(s, unsafe { from_raw_parts(rows[i].add(p * T::STEP), count) });
         for j in 0..P {
-            sums[i][j] = s.panel_fma(x, weights[j], sums[i][j]);
+            sums[i][j] = T::mul_add(s, x, weights[j], sums[i][j]);
         }
     }
     sums
+}
+
+/// Loads row `p` of a panel.
+///
+/// # Safety
+/// The row must be readable.
+#[inline(always)]
+unsafe fn row<S: Simd, T: MulAdd>(s: S, panel: *const T::B, p: usize) -> T::Row<S> {
+    // SAFETY: by the caller's contract.
+    T::row(s, unsafe { from_raw_parts(panel.add(p * T::STEP * PANEL), T::STEP * PANEL) })
 }

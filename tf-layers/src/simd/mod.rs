@@ -1,13 +1,13 @@
-//! Vector instructions behind one trait: the only place of the crate with `unsafe` code.
+//! Vector instructions behind one trait. This is the only module of the crate with `unsafe` code.
 //!
-//! [`Isa`] says which instructions a program uses: [`Isa::detect`] finds the best that the processor has.
+//! [`Isa`] selects the instruction set. [`Isa::detect`] finds the widest one of the processor.
 //!
-//! A kernel is written once, as a `Kernel` generic over `Simd`, and `Isa::run` compiles it for each
-//! instruction set. What carries the target feature into it is inlining: every function between the
-//! `#[target_feature]` entry and an intrinsic is `#[inline(always)]`, and none is a closure.
+//! A kernel is written once, as a `Kernel` that is generic over `Simd`. `Isa::run` compiles it for every instruction
+//! set. Target features reach a kernel by inlining: every function between the `#[target_feature]` entry point and an
+//! intrinsic is `#[inline(always)]`, and none is a closure.
 //!
-//! A value of a type that implements `Simd` exists only where its instructions do, which is what
-//! makes the safe methods of the trait safe.
+//! A value of a type that implements `Simd` exists only if the processor has its instructions. Therefore the methods of
+//! the trait can be safe.
 #![allow(unsafe_code)]
 #![allow(clippy::wildcard_imports)]
 
@@ -23,6 +23,7 @@ mod depthwise;
 mod isa;
 mod lanewise;
 mod microkernel;
+mod mul_add;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
@@ -30,16 +31,17 @@ mod scalar;
 mod wasm;
 
 pub(crate) use bytes::{view, view_bools};
-pub(crate) use depthwise::Walk;
+pub(crate) use depthwise::Stencil;
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
-pub(crate) use microkernel::{Ahead, MAX_ROWS, Piece, accumulate};
-pub(crate) use scalar::Scalar;
+pub(crate) use microkernel::{MAX_MR, MAX_SEGMENT, Prefetch, Segment, accumulate};
+pub(crate) use mul_add::{Accumulator, Accumulators, F32, MulAdd};
+pub(crate) use scalar::Portable;
 
-/// Columns in a panel of packed weights: the widest vector there is, and a multiple of all the others.
+/// The columns of a panel of packed weights: the lanes of the widest vector, and a multiple of those of all others.
 pub(crate) const PANEL: usize = 16;
 
-/// Whether `n` numbers from `at` on are among the `len` from `begin` on: what loops that walk pointers assert in debug
+/// Whether the `n` elements at `at` are among the `len` elements at `begin`. Loops over pointers assert it in debug
 /// builds.
 #[inline(always)]
 fn within(begin: *const f32, len: usize, at: *const f32, n: usize) -> bool {
@@ -47,28 +49,28 @@ fn within(begin: *const f32, len: usize, at: *const f32, n: usize) -> bool {
     skipped <= len && n <= len - skipped
 }
 
-/// Columns of the widest register tile there is.
-pub(crate) const STRIP: usize = 4 * PANEL;
+/// The largest `NR` of any instruction set.
+pub(crate) const MAX_NR: usize = 4 * PANEL;
 
-/// A computation that [`Isa::run`] compiles for every instruction set.
+/// A computation that `Isa::run` compiles for every instruction set.
 pub(crate) trait Kernel {
     type Output;
-    /// Must be `#[inline(always)]`.
+    /// Runs the computation. Implementations must be `#[inline(always)]`.
     fn run<S: Simd>(self, s: S) -> Self::Output;
 }
 
-/// The vector operations of one instruction set, on `LANES` floats or 32-bit integers at a time.
+/// The vector operations of an instruction set, on `LANES` floats or 32-bit integers at a time.
 ///
-/// `a.min(b)` and `max` give `b` when either is a NaN. `fma` rounds once where `FUSED` holds, else twice.
-/// Integer conversions are defined for values within the range of `i32` only.
+/// `min(a, b)` and `max(a, b)` return `b` if either is NaN. Conversions to integers are only defined for values in the
+/// range of `i32`.
 pub(crate) trait Simd: Copy {
     const LANES: usize;
-    /// Whether `fma` rounds once.
+    /// Whether `fma` rounds once, not twice.
     const FUSED: bool;
-    /// Rows of a register tile; with `PANELS` it fills the registers with accumulators.
-    const ROWS: usize;
-    /// Panels of weights that a register tile is wide: 4 or 1.
-    const PANELS: usize;
+    /// The rows of a register tile. `MR` by `NR` accumulators fill the registers.
+    const MR: usize;
+    /// The columns of a register tile: 1 or 4 panels.
+    const NR: usize;
 
     type F32: Copy;
     type I32: Copy;
@@ -77,7 +79,7 @@ pub(crate) trait Simd: Copy {
     type Panel: Copy;
 
     fn splat(self, x: f32) -> Self::F32;
-    /// x in all of a panel's columns.
+    /// Repeats `x` in all columns of a panel.
     fn panel(self, x: f32) -> Self::Panel;
     /// # Safety
     /// `PANEL` floats must be readable at `x`.
@@ -85,12 +87,12 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `PANEL` floats must be writable at `y`.
     unsafe fn panel_store(self, panel: Self::Panel, y: *mut f32);
-    /// Bounds each number; NaN stays.
+    /// Clamps each element. NaN stays NaN.
     fn panel_clamp(self, panel: Self::Panel, low: Self::F32, high: Self::F32) -> Self::Panel;
     fn panel_add(self, a: Self::Panel, b: Self::Panel) -> Self::Panel;
-    /// As many columns as `x` has numbers, the others 0.
+    /// Loads the first `x.len()` columns. The others are 0.
     fn panel_load_partial(self, x: &[f32]) -> Self::Panel;
-    /// As many columns as `y` has room for.
+    /// Stores the first `y.len()` columns.
     fn panel_store_partial(self, panel: Self::Panel, y: &mut [f32]);
     /// x·w + sum
     fn panel_fma(self, x: Self::F32, w: Self::Panel, sum: Self::Panel) -> Self::Panel;
@@ -101,7 +103,7 @@ pub(crate) trait Simd: Copy {
     /// `LANES` floats must be writable at `y`.
     unsafe fn store_ptr(self, v: Self::F32, y: *mut f32);
 
-    /// Asks for what will be read soon, to have it in the level-2 cache; does nothing where there is no such instruction.
+    /// Prefetches the cache line at `x` to the level-2 cache, if the instruction set can.
     fn prefetch(self, x: *const f32);
 
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
@@ -115,19 +117,19 @@ pub(crate) trait Simd: Copy {
     fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
     fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
     fn sqrt(self, a: Self::F32) -> Self::F32;
-    /// To the nearest integer, halves to the even one.
+    /// Rounds to the nearest integer, ties to even.
     fn round(self, a: Self::F32) -> Self::F32;
     fn floor(self, a: Self::F32) -> Self::F32;
 
     fn lt(self, a: Self::F32, b: Self::F32) -> Self::Mask;
     fn le(self, a: Self::F32, b: Self::F32) -> Self::Mask;
     fn eq(self, a: Self::F32, b: Self::F32) -> Self::Mask;
-    /// Lane by lane `a` where `mask` holds, else `b`.
+    /// In each lane `a` if `mask` is set, otherwise `b`.
     fn select(self, mask: Self::Mask, a: Self::F32, b: Self::F32) -> Self::F32;
 
     fn bits(self, a: Self::F32) -> Self::I32;
     fn float(self, a: Self::I32) -> Self::F32;
-    /// The nearest integer of each lane.
+    /// Rounds each lane to the nearest integer.
     fn to_i32(self, a: Self::F32) -> Self::I32;
     fn to_f32(self, a: Self::I32) -> Self::F32;
     fn isplat(self, x: i32) -> Self::I32;
@@ -138,13 +140,13 @@ pub(crate) trait Simd: Copy {
     fn xor(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// Shifts left by `N` bits.
     fn shl<const N: i32>(self, a: Self::I32) -> Self::I32;
-    /// Shifts right by `N` bits, copying the sign.
+    /// Shifts right by `N` bits and copies the sign.
     fn shr<const N: i32>(self, a: Self::I32) -> Self::I32;
 
-    /// x·2ⁿ for integral |n| ≤ 252, rounded once, with the right over- and underflow.
+    /// x·2ⁿ for integral n with |n| ≤ 252, rounded once. It overflows and underflows as IEEE 754 requires.
     #[inline(always)]
     fn scale(self, x: Self::F32, n: Self::F32) -> Self::F32 {
-        // 2ⁿ alone may be out of range where x·2ⁿ is not, so it is applied as two halves.
+        // 2ⁿ may be out of range although x·2ⁿ is not, so x is multiplied by two powers of 2.
         let n = self.to_i32(n);
         let half = self.shr::<1>(n);
         let bias = self.isplat(127);
@@ -153,7 +155,7 @@ pub(crate) trait Simd: Copy {
         self.mul(self.mul(x, first), rest)
     }
 
-    /// x·2ⁿ for integral n, where x and the result are normal numbers.
+    /// x·2ⁿ for integral n, if x and the result are normal numbers.
     #[inline(always)]
     fn scale_normal(self, x: Self::F32, n: Self::F32) -> Self::F32 {
         self.float(self.iadd(self.bits(x), self.shl::<23>(self.to_i32(n))))
@@ -187,10 +189,10 @@ pub(crate) trait Simd: Copy {
         unsafe { self.panel_store(panel, y.as_mut_ptr()) }
     }
 
-    /// The first lanes from `x`, the others `fill`.
+    /// Loads the first `x.len()` lanes. The others are `fill`.
     #[inline(always)]
     fn load_partial(self, x: &[f32], fill: f32) -> Self::F32 {
-        // A loop, as copying so few numbers through `memcpy` costs more than they do.
+        // A loop, because a call of `memcpy` costs more than copying a few elements.
         let mut lanes = [fill; PANEL];
         for (lane, &x) in lanes[..Self::LANES].iter_mut().zip(x) {
             *lane = x;
@@ -198,7 +200,7 @@ pub(crate) trait Simd: Copy {
         self.load(&lanes)
     }
 
-    /// As many of the first lanes as `y` has room for.
+    /// Stores the first `y.len()` lanes.
     #[inline(always)]
     fn store_partial(self, v: Self::F32, y: &mut [f32]) {
         let mut lanes = [0.0; PANEL];
@@ -225,7 +227,7 @@ pub(crate) trait Simd: Copy {
         self.float(self.or(self.bits(self.abs(a)), sign))
     }
 
-    /// The sum of the lanes, added in pairs.
+    /// The pairwise sum of the lanes.
     #[inline(always)]
     fn sum(self, a: Self::F32) -> f32 {
         let mut lanes = [0.0; PANEL];

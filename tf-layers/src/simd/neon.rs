@@ -2,14 +2,14 @@
 
 use core::arch::aarch64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, PANEL, Simd};
 
-/// Exists only where NEON does.
+/// Exists only if the processor has NEON.
 #[derive(Clone, Copy)]
 pub(crate) struct Neon(());
 
 /// # Safety
-/// The machine must have NEON.
+/// The processor must have NEON.
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Neon(()))
@@ -18,9 +18,9 @@ pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
 impl Simd for Neon {
     const LANES: usize = 4;
     const FUSED: bool = true;
-    // 6 × 4 accumulators leave 8 of the 32 registers for the weights and the inputs.
-    const ROWS: usize = 6;
-    const PANELS: usize = 1;
+    // 6 × 4 accumulators leave 8 of the 32 registers for weights and inputs.
+    const MR: usize = 6;
+    const NR: usize = PANEL;
 
     type F32 = float32x4_t;
     type I32 = int32x4_t;
@@ -39,7 +39,7 @@ impl Simd for Neon {
         div(a: float32x4_t, b: float32x4_t) -> float32x4_t = vdivq_f32(a, b);
         fma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t = vfmaq_f32(c, a, b);
         fnma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t = vfmsq_f32(c, a, b);
-        // The instructions named min and max give a NaN when either is one.
+        // The min and max instructions return NaN if either operand is NaN.
         min(a: float32x4_t, b: float32x4_t) -> float32x4_t = vbslq_f32(vcltq_f32(a, b), a, b);
         max(a: float32x4_t, b: float32x4_t) -> float32x4_t = vbslq_f32(vcgtq_f32(a, b), a, b);
         sqrt(a: float32x4_t) -> float32x4_t = vsqrtq_f32(a);

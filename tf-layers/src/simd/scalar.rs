@@ -1,10 +1,10 @@
-//! Plain Rust on arrays of four, for every machine, and the reference for the others.
+//! Portable Rust on arrays of four lanes: the fallback for every processor, and the reference in tests.
 
-use super::Simd;
+use super::{PANEL, Simd};
 
-/// No vector instructions but those the compiler finds by itself.
+/// No intrinsics. The compiler may still vectorize.
 #[derive(Clone, Copy)]
-pub(crate) struct Scalar;
+pub(crate) struct Portable;
 
 type F = [f32; 4];
 type I = [i32; 4];
@@ -23,12 +23,12 @@ macro_rules! lanes {
     }};
 }
 
-/// Every float at least this large is an integer.
+/// 2²³: every float from here on is an integer.
 const INTEGERS: f32 = 8_388_608.0;
 
 #[inline(always)]
 fn round(x: f32) -> f32 {
-    // Adding 2²³ leaves no bits for a fraction, and rounds half to even as every addition does.
+    // Adding 2²³ leaves no bits for the fraction. Like every addition it rounds ties to even.
     let shift = INTEGERS.copysign(x);
     if x.abs() < INTEGERS { ((x + shift) - shift).copysign(x) } else { x }
 }
@@ -39,7 +39,7 @@ fn floor(x: f32) -> f32 {
     if nearest > x { nearest - 1.0 } else { nearest }
 }
 
-/// Newton's iteration in `f64`, whose spare bits make the rounding to `f32` the right one.
+/// Newton's method in `f64`, which is precise enough to round correctly to `f32`.
 #[inline(always)]
 fn sqrt(x: f32) -> f32 {
     if x.is_nan() || x < 0.0 {
@@ -56,11 +56,11 @@ fn sqrt(x: f32) -> f32 {
     root as f32
 }
 
-impl Simd for Scalar {
+impl Simd for Portable {
     const LANES: usize = 4;
     const FUSED: bool = false;
-    const ROWS: usize = 2;
-    const PANELS: usize = 1;
+    const MR: usize = 2;
+    const NR: usize = PANEL;
 
     type F32 = F;
     type I32 = I;
@@ -77,8 +77,7 @@ impl Simd for Scalar {
     }
     #[inline(always)]
     unsafe fn load_ptr(self, x: *const f32) -> F {
-        // SAFETY: four floats are readable by the caller's contract; arrays of floats need no more
-        // alignment than a float.
+        // SAFETY: four floats are readable by the caller's contract; an array is aligned like its elements.
         unsafe { *x.cast() }
     }
     #[inline(always)]

@@ -2,14 +2,14 @@
 
 use core::arch::wasm32::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, PANEL, Simd};
 
-/// Exists only where simd128 does.
+/// Exists only if the processor has simd128.
 #[derive(Clone, Copy)]
 pub(crate) struct Simd128(());
 
 /// # Safety
-/// The machine must have simd128.
+/// The processor must have simd128.
 #[target_feature(enable = "simd128")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Simd128(()))
@@ -18,9 +18,9 @@ pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
 impl Simd for Simd128 {
     const LANES: usize = 4;
     const FUSED: bool = false;
-    // 3 × 4 accumulators leave 4 of the 16 registers that the commonest hosts have.
-    const ROWS: usize = 3;
-    const PANELS: usize = 1;
+    // 3 × 4 accumulators leave 4 of the 16 registers of an x86-64 host without AVX-512.
+    const MR: usize = 3;
+    const NR: usize = PANEL;
 
     type F32 = v128;
     type I32 = v128;
@@ -39,7 +39,7 @@ impl Simd for Simd128 {
         div(a: v128, b: v128) -> v128 = f32x4_div(a, b);
         fma(a: v128, b: v128, c: v128) -> v128 = f32x4_add(f32x4_mul(a, b), c);
         fnma(a: v128, b: v128, c: v128) -> v128 = f32x4_sub(c, f32x4_mul(a, b));
-        // `pmin(b, a)` is defined as `a < b ? a : b`; plain `min` gives a NaN when either is one.
+        // `pmin(b, a)` is `a < b ? a : b`. `min` returns NaN if either operand is NaN.
         min(a: v128, b: v128) -> v128 = f32x4_pmin(b, a);
         max(a: v128, b: v128) -> v128 = f32x4_pmax(b, a);
         sqrt(a: v128) -> v128 = f32x4_sqrt(a);

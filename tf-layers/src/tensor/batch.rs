@@ -1,7 +1,7 @@
 //! Batches in chunks of rows. Each chunk runs through the whole model before the next one starts.
 
 use crate::error::Result;
-use crate::simd::MAX_ROWS;
+use crate::simd::MAX_MR;
 
 /// Bytes that the rows of a chunk may take: 768 KiB leave room for weights in a level-2 cache of 1 MiB.
 const CHUNK_BYTES: usize = 3 << 18;
@@ -95,15 +95,15 @@ pub const fn chunk_rows(row_bytes: usize, least: usize) -> usize {
     };
     let rows = match fitting {
         0 => 1,
-        1..MAX_ROWS => fitting,
-        MAX_ROWS..STEP => fitting / MAX_ROWS * MAX_ROWS,
+        1..MAX_MR => fitting,
+        MAX_MR..STEP => fitting / MAX_MR * MAX_MR,
         STEP..MAX_CHUNK_ROWS => fitting / STEP * STEP,
         _ => MAX_CHUNK_ROWS,
     };
     match least {
         _ if rows >= least => rows,
-        0..MAX_ROWS => least,
-        _ => least.next_multiple_of(MAX_ROWS),
+        0..MAX_MR => least,
+        _ => least.next_multiple_of(MAX_MR),
     }
 }
 

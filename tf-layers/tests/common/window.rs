@@ -23,7 +23,7 @@ pub const PLAIN: Case = Case {
     groups: 1,
 };
 
-pub const CASES: [Case; 21] = [
+pub const CASES: [Case; 23] = [
     PLAIN,
     Case { batch: 0, ..PLAIN },
     Case { batch: 3, channels: [1, 17], ..PLAIN },
@@ -51,6 +51,9 @@ pub const CASES: [Case; 21] = [
         ..PLAIN
     },
     Case { size: [12, 11], channels: [1, 32], padding: [[0, 0], [1, 1]], ..PLAIN },
+    // Small windows of more taps than a register tile has segments for.
+    Case { size: [80, 3], channels: [1, 5], kernel: [70, 1], padding: [[2, 0], [0, 0]], ..PLAIN },
+    Case { size: [3, 80], channels: [2, 4], kernel: [1, 70], dilation: [1, 1], groups: 2, ..PLAIN },
     Case { size: [9, 9], channels: [6, 12], groups: 3, stride: [3, 1], dilation: [1, 2], ..PLAIN },
 ];
 

@@ -11,7 +11,8 @@ import numpy as np
 from tf2rust.ops.conv.window import Window, kernel_size, window, without_flat_axis
 from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
-from tf2rust.ops.core.layer import Layer, Weight, winograd_tile
+from tf2rust.ops.core.layer import Layer, Weight
+from tf2rust.ops.core.packing import VECTOR, Matrices, Winograd, winograd_tile
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.linear.affine import Affine
@@ -114,14 +115,14 @@ class Conv(Affine):
         return product(self.y.shape[:-1])
 
     def weights(self) -> list[Weight]:
-        kernel = Weight("kernel", self.kernel, "vector" if self.depthwise else "matrices", self.groups)
+        kernel = Weight("kernel", self.kernel, VECTOR if self.depthwise else Matrices(self.groups))
         if self.winograd:
             shape = (*(1,) * (2 - self.rank), *self.window.size, *self.kernel.shape[-2:])
-            kernel = Weight("kernel", self.kernel.reshape(shape), "winograd")
+            kernel = Weight("kernel", self.kernel.reshape(shape), Winograd())
         elif self.rank == 3:  # a matrix for each tap along the depth
             depth, filters = self.window.size[0], self.kernel.shape[-1]
             taps = np.moveaxis(self.kernel, 0, -2).reshape(-1, depth * filters)
-            kernel = Weight("kernel", np.ascontiguousarray(taps), "matrices", depth * self.groups)
+            kernel = Weight("kernel", np.ascontiguousarray(taps), Matrices(depth * self.groups))
         return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
 
     @property

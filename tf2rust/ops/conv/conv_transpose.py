@@ -11,6 +11,7 @@ from tf2rust.ops.conv.window import kernel_size
 from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Weight
+from tf2rust.ops.core.packing import Matrices
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.slice import Slice
@@ -73,7 +74,7 @@ class ConvTranspose(Affine):
         depth, filters = self.kernel.shape[-2:]
         grouped = self.kernel.reshape(-1, depth, self.groups, filters // self.groups)
         columns = np.ascontiguousarray(grouped.transpose(1, 2, 0, 3).reshape(depth, -1))
-        kernel = Weight("kernel", columns, "matrices", self.groups)
+        kernel = Weight("kernel", columns, Matrices(self.groups))
         return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
 
 

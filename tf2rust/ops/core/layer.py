@@ -13,14 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tf2rust.ops.core.dims import Dim, DimExpr, format_shape
+from tf2rust.ops.core.packing import VECTOR, Packing
 
 Dims = tuple[Dim, ...]
 Perm = tuple[int, ...]
-
-
-def winograd_tile(width: int) -> int:
-    """The number of neighbouring inputs t of a Winograd convolution, which yield t + 1 − ``width`` outputs at once."""
-    return 8 if width > 3 else 6
 
 
 @dataclass(eq=False)
@@ -41,17 +37,11 @@ class Value:
 
 @dataclass(frozen=True)
 class Weight:
-    """An array that a layer owns, with its Keras name as ``role`` and the packing that the kernels need.
-
-    ``packing`` is ``vector`` (unchanged), ``matrix`` (the last axis in panels of 16 columns), ``matrices`` (the same
-    for each of ``groups`` equal parts of the last axis) or ``winograd`` (a kernel [height, width, c, filters],
-    transformed for tf-layers' ``WinogradConv2d``).
-    """
+    """An array that a layer owns, with its Keras name as ``role`` and the packing that the kernels need."""
 
     role: str
     array: np.ndarray
-    packing: str = "vector"
-    groups: int = 1
+    packing: Packing = VECTOR
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Weight
+from tf2rust.ops.core.packing import MATRIX
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.linear.affine import Affine
@@ -41,7 +42,7 @@ class Dense(Affine):
         return product(self.x.shape[:-1])
 
     def weights(self) -> list[Weight]:
-        kernel = Weight("kernel", self.kernel, "matrix")
+        kernel = Weight("kernel", self.kernel, MATRIX)
         return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
 
     @property

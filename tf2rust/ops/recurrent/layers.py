@@ -11,6 +11,7 @@ import numpy as np
 from tf2rust.ops.core.activation import Activation
 from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.layer import Layer, Weight
+from tf2rust.ops.core.packing import MATRIX
 from tf2rust.ops.indexing.slice import Slice
 
 
@@ -85,7 +86,7 @@ class Recurrent(Layer):
         return batch * (steps * 4 + 2) * self.units
 
     def weights(self) -> list[Weight]:
-        kernels = [Weight("kernel", self.kernel, "matrix"), Weight("recurrent_kernel", self.recurrent_kernel, "matrix")]
+        kernels = [Weight("kernel", self.kernel, MATRIX), Weight("recurrent_kernel", self.recurrent_kernel, MATRIX)]
         return kernels if self.bias is None else [*kernels, Weight("bias", self.bias)]
 
 
@@ -130,11 +131,11 @@ class Gru(Recurrent):
 
     def weights(self) -> list[Weight]:
         gates = self.recurrent_kernel if self.reset_after else self.recurrent_kernel[:, : 2 * self.units]
-        found = [Weight("kernel", self.kernel, "matrix")]
-        found.append(Weight("recurrent_kernel", np.ascontiguousarray(gates), "matrix"))
+        found = [Weight("kernel", self.kernel, MATRIX)]
+        found.append(Weight("recurrent_kernel", np.ascontiguousarray(gates), MATRIX))
         if not self.reset_after:
             candidate = np.ascontiguousarray(self.recurrent_kernel[:, 2 * self.units :])
-            found.append(Weight("candidate_kernel", candidate, "matrix"))
+            found.append(Weight("candidate_kernel", candidate, MATRIX))
         if self.bias is not None:
             found.append(Weight("bias", self.bias))
         return found if self.recurrent_bias is None else [*found, Weight("recurrent_bias", self.recurrent_bias)]

@@ -1,10 +1,9 @@
-//! Convolutions, channels last.
+//! Convolutions over images and sequences, channels last.
 
 use crate::Context;
-use crate::error::{Result, require};
-use crate::gemm::im2col::{Run, Windows};
-use crate::gemm::operand::{Onto, Weights};
-use crate::gemm::{Matrix, start};
+use crate::error::{Result, check_bias, require};
+use crate::gemm::im2col::Windows;
+use crate::gemm::{Gemm, Matrix};
 use crate::nn::{Activation, Dense};
 use crate::simd::Isa;
 use crate::tensor::{Columns, View, ViewMut, check_dims, len};
@@ -20,7 +19,7 @@ use crate::window::{Axis, window_axes};
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// // A pixel plus twice the one to the right of it. The matrix has 2 rows and 1 column, packed to 16.
+/// // A pixel plus twice its right neighbour. The matrix has 2 rows and 1 column, padded to 16.
 /// let mut kernel = [0.0; 32];
 /// (kernel[0], kernel[16]) = (1.0, 2.0);
 /// let layer = Conv2d {
@@ -46,17 +45,17 @@ pub struct Conv2d<'w> {
     pub kernel: Matrix<'w>,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
-    /// Applied to every element of the result.
+    /// Applied to every element of the output.
     pub activation: Activation,
-    /// Height and width of the kernel.
+    /// The height and width of the kernel.
     pub kernel_size: [usize; 2],
-    /// Vertical and horizontal step.
+    /// The vertical and horizontal stride.
     pub stride: [usize; 2],
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between taps. 1 means that they are neighbours.
     pub dilation: [usize; 2],
-    /// Groups of channels that do not mix; both channel counts are multiples.
+    /// The number of groups of channels. It divides the channels of x and of y.
     pub groups: usize,
-    /// Channels of x.
+    /// The channels of x.
     pub in_channels: usize,
     /// Zeros around the image: `[[top, bottom], [left, right]]`.
     pub padding: [[usize; 2]; 2],
@@ -72,7 +71,7 @@ pub struct Conv2d<'w> {
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// // Every second step plus twice the one behind it. The matrix has 2 rows and 1 column, packed to 16.
+/// // Every second step plus twice the next one. The matrix has 2 rows and 1 column, padded to 16.
 /// let mut kernel = [0.0; 32];
 /// (kernel[0], kernel[16]) = (1.0, 2.0);
 /// let layer = Conv1d {
@@ -98,17 +97,17 @@ pub struct Conv1d<'w> {
     pub kernel: Matrix<'w>,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
-    /// Applied to every element of the result.
+    /// Applied to every element of the output.
     pub activation: Activation,
-    /// Taps of the kernel.
+    /// The number of taps.
     pub kernel_size: usize,
-    /// Step from one output to the next.
+    /// The steps of x from one output to the next.
     pub stride: usize,
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between taps. 1 means that they are neighbours.
     pub dilation: usize,
-    /// Groups of channels that do not mix; both channel counts are multiples.
+    /// The number of groups of channels. It divides the channels of x and of y.
     pub groups: usize,
-    /// Channels of x.
+    /// The channels of x.
     pub in_channels: usize,
     /// Zeros before and after the sequence.
     pub padding: [usize; 2],
@@ -129,13 +128,13 @@ impl<'w> Conv1d<'w> {
         }
     }
 
-    /// The width of the result for an input of `width`; 0 if that is too short for the kernel.
+    /// The width of the output for an input of `width`. 0 if the input is narrower than the kernel.
     pub fn output_width(&self, width: usize) -> Result<usize> {
         Ok(self.as_2d().output_size([1, width])?[1])
     }
 
-    /// From x `[batch, width, in_channels]` to y `[batch, output_width, out_channels]`, which may accumulate, and be columns
-    /// of a wider tensor.
+    /// Computes y `[batch, output_width, out_channels]` from x `[batch, width, in_channels]`. y may accumulate and may
+    /// be columns of a wider tensor.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,
@@ -143,7 +142,7 @@ impl<'w> Conv1d<'w> {
         mut y: ViewMut<'y, f32, 3>,
     ) -> Result<View<'y, f32, 3>> {
         let ([batch, width, channels], [outputs, length, _]) = (x.dims(), y.dims());
-        let onto = Onto::of(&y);
+        let accumulate = y.accumulates();
         let to = [outputs, 1, length];
         self.as_2d().compute(
             cx.isa,
@@ -151,7 +150,7 @@ impl<'w> Conv1d<'w> {
             x.as_slice()?,
             to,
             Columns::of(&mut y),
-            onto,
+            accumulate,
         )?;
         Ok(y.into_view())
     }
@@ -166,18 +165,18 @@ impl Conv2d<'_> {
         len(&[self.groups, self.kernel.cols()])
     }
 
-    /// Whether every output pixel depends on the input pixel in its place alone.
+    /// Whether every output pixel depends on the input pixel at the same position only.
     fn is_pointwise(&self) -> bool {
         self.kernel_size == [1, 1] && self.stride == [1, 1] && self.padding == [[0, 0], [0, 0]]
     }
 
-    /// Height and width of the result for an image of `[height, width]`; 0 if that is too small for the kernel.
+    /// The height and width of the output for an image of `[height, width]`. 0 if the image is smaller than the kernel.
     pub fn output_size(&self, size: [usize; 2]) -> Result<[usize; 2]> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
-    /// From x `[batch, height, width, in_channels]` to y `[batch, output_height, output_width, out_channels]`, which may
-    /// accumulate, and be columns of a wider tensor.
+    /// Computes y `[batch, output_height, output_width, out_channels]` from x `[batch, height, width, in_channels]`. y
+    /// may accumulate and may be columns of a wider tensor.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,
@@ -185,12 +184,19 @@ impl Conv2d<'_> {
         mut y: ViewMut<'y, f32, 4>,
     ) -> Result<View<'y, f32, 4>> {
         let [outputs, height, width, _] = y.dims();
-        let onto = Onto::of(&y);
-        self.compute(cx.isa, x.dims(), x.as_slice()?, [outputs, height, width], Columns::of(&mut y), onto)?;
+        let accumulate = y.accumulates();
+        self.compute(
+            cx.isa,
+            x.dims(),
+            x.as_slice()?,
+            [outputs, height, width],
+            Columns::of(&mut y),
+            accumulate,
+        )?;
         Ok(y.into_view())
     }
 
-    /// From `x` of the dims `from` to `y`, whose dims but for the channels are `to`.
+    /// Computes `y` from `x` with dims `from`. `to` are the dims of `y` without the channels.
     fn compute(
         &self,
         isa: Isa,
@@ -198,7 +204,7 @@ impl Conv2d<'_> {
         x: &[f32],
         to: [usize; 3],
         mut y: Columns<'_>,
-        onto: Onto,
+        accumulate: bool,
     ) -> Result<()> {
         let [batch, height, width, in_channels] = from;
         let axes = self.axes([height, width])?;
@@ -213,27 +219,22 @@ impl Conv2d<'_> {
         let out_channels = self.out_channels()?;
         let pixels = len(&[batch, axes[0].output, axes[1].output])?;
         y.check(pixels, out_channels)?;
-        start(self.bias, out_channels)?;
+        check_bias(self.bias, out_channels)?;
         if pixels == 0 || out_channels == 0 {
             return Ok(());
         }
         if groups == 1 && self.is_pointwise() {
             let Self { kernel, bias, activation, .. } = *self;
-            return Dense { kernel, bias, activation }.compute(isa, pixels, x, y, onto);
+            return Dense { kernel, bias, activation }.compute(isa, pixels, x, y, accumulate);
         }
-        let ((low, high), rest) = self.activation.split();
+        let (bounds, rest) = self.activation.split();
+        let depth = channels / groups;
         for group in 0..groups {
             let first = group * n;
-            let start = start(self.bias.map(|bias| &bias[first..first + n]), n)?.onto(onto);
-            let panels = self.kernel.group(group);
-            let weights = Weights { low, high, stride: y.of, ..Weights::new(panels, k, n, start) };
-            let windows = Windows::new(
-                x,
-                axes,
-                channels,
-                group * (channels / groups)..(group + 1) * (channels / groups),
-            );
-            Run { windows, pixels, weights, y: y.from(first) }.on(isa);
+            let bias = self.bias.map(|bias| &bias[first..first + n]);
+            let gemm = Gemm::from_matrix(&self.kernel, group).bias(bias).accumulate(accumulate);
+            let windows = Windows::new(x, axes, channels, group * depth..(group + 1) * depth);
+            gemm.clamp(bounds).ldc(y.of).run_parallel(isa, pixels, windows, y.from(first));
         }
         if let Some(rest) = rest {
             y.activate(isa, rest, out_channels);

@@ -1,14 +1,13 @@
 //! Convolutions over volumes, channels last.
 
 use crate::Context;
-use crate::error::{Result, require};
-use crate::gemm::im2col::{Run, Windows};
-use crate::gemm::operand::{Start, Weights};
-use crate::gemm::{Matrix, UNBOUNDED, start};
+use crate::error::{Result, check_bias, require};
+use crate::gemm::im2col::Windows;
+use crate::gemm::{Gemm, Matrix, UNBOUNDED};
 use crate::nn::Activation;
 use crate::simd::Isa;
 use crate::tensor::{View, ViewMut, len};
-use crate::window::{Axis, channels_last, check_made, window_axes};
+use crate::window::{Axis, channels_last, check_output, window_axes};
 
 /// A convolution over volumes `[batch, depth, height, width, channels]`.
 ///
@@ -20,7 +19,7 @@ use crate::window::{Axis, channels_last, check_made, window_axes};
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// // A voxel plus twice the one behind it: two taps along the depth, each a matrix of 1 row and 1 column, packed to 16.
+/// // A voxel plus twice the one behind it: two taps along the depth, each a matrix of 1 row and 1 column, padded to 16.
 /// let mut kernel = [0.0; 32];
 /// (kernel[0], kernel[16]) = (1.0, 2.0);
 /// let layer = Conv3d {
@@ -42,22 +41,22 @@ use crate::window::{Axis, channels_last, check_made, window_axes};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conv3d<'w> {
-    /// Per tap along the depth and, within it, per group `[kernel_height · kernel_width · in_channels / groups,
-    /// out_channels / groups]`.
+    /// For each tap along the depth, and within it for each group, `[kernel_height · kernel_width · in_channels /
+    /// groups, out_channels / groups]`.
     pub kernel: Matrix<'w>,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
-    /// Applied to every element of the result.
+    /// Applied to every element of the output.
     pub activation: Activation,
-    /// Depth, height and width of the kernel.
+    /// The depth, height and width of the kernel.
     pub kernel_size: [usize; 3],
-    /// Step along each axis.
+    /// The stride along each axis.
     pub stride: [usize; 3],
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between taps. 1 means that they are neighbours.
     pub dilation: [usize; 3],
-    /// Groups of channels that do not mix; both channel counts are multiples.
+    /// The number of groups of channels. It divides the channels of x and of y.
     pub groups: usize,
-    /// Channels of x.
+    /// The channels of x.
     pub in_channels: usize,
     /// Zeros around the volume, before and after along each axis.
     pub padding: [[usize; 2]; 3],
@@ -68,12 +67,13 @@ impl Conv3d<'_> {
         window_axes(self.kernel_size, self.stride, self.dilation, self.padding, size)
     }
 
-    /// Depth, height and width of the result for a volume of these; 0 if that is too small for the kernel.
+    /// The depth, height and width of the output for a volume of `size`. 0 if the volume is smaller than the kernel.
     pub fn output_size(&self, size: [usize; 3]) -> Result<[usize; 3]> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
-    /// From x `[batch, …size, in_channels]` to y `[batch, …output_size, out_channels]`.
+    /// Computes y `[batch, output_depth, output_height, output_width, out_channels]` from x `[batch, depth, height,
+    /// width, in_channels]`.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,
@@ -85,8 +85,9 @@ impl Conv3d<'_> {
         Ok(y.into_view())
     }
 
-    /// From `x` of the dims `from` to `y` of the dims `to`. Every slice of the result is a sum of convolutions of slices, one
-    /// for each tap along the depth.
+    /// Computes `y` with dims `to` from `x` with dims `from`.
+    ///
+    /// Every slice of `y` is a sum of 2-D convolutions of slices of `x`, one for each tap along the depth.
     fn compute(&self, isa: Isa, from: [usize; 5], x: &[f32], to: [usize; 5], y: &mut [f32]) -> Result<()> {
         let (batch, size, in_channels) = channels_last(&from)?;
         let axes @ [depth, vertical, horizontal] = self.axes(size)?;
@@ -103,9 +104,9 @@ impl Conv3d<'_> {
         )?;
         let n = self.kernel.cols();
         let out_channels = len(&[groups, n])?;
-        check_made((batch, axes, out_channels), &to)?;
+        check_output(&to, batch, axes, out_channels)?;
         let pixels = len(&[vertical.output, horizontal.output])?;
-        start(self.bias, out_channels)?;
+        check_bias(self.bias, out_channels)?;
         if y.is_empty() {
             return Ok(());
         }
@@ -123,18 +124,14 @@ impl Conv3d<'_> {
                 let x = &x[(sample * size[0] + z) * slice..][..slice];
                 for group in 0..groups {
                     let first = group * n;
-                    let start = match self.bias {
-                        _ if tap > taps.start => Start::Output,
-                        bias => start(bias.map(|bias| &bias[first..first + n]), n)?,
-                    };
-                    let (low, high) = if tap + 1 == taps.end { bounds } else { UNBOUNDED };
-                    let panels = self.kernel.group(tap * groups + group);
-                    let weights =
-                        Weights { low, high, stride: out_channels, ..Weights::new(panels, k, n, start) };
+                    let bias = self.bias.filter(|_| tap == taps.start).map(|bias| &bias[first..first + n]);
+                    let bounds = if tap + 1 == taps.end { bounds } else { UNBOUNDED };
+                    let gemm = Gemm::from_matrix(&self.kernel, tap * groups + group).bias(bias);
+                    let gemm = gemm.accumulate(tap > taps.start).clamp(bounds).ldc(out_channels);
                     let part = channels / groups;
                     let windows =
                         Windows::new(x, [axes[1], axes[2]], channels, group * part..(group + 1) * part);
-                    Run { windows, pixels, weights, y: &mut y[first..] }.here(isa);
+                    gemm.run(isa, pixels, windows, &mut y[first..]);
                 }
             }
         }
@@ -144,7 +141,7 @@ impl Conv3d<'_> {
         Ok(())
     }
 
-    /// What a slice is whose windows lie in the padding.
+    /// Fills a slice whose windows are all in the padding.
     fn fill(&self, (low, high): (f32, f32), y: &mut [f32]) {
         match self.bias {
             None => y.fill(0.0f32.max(low).min(high)),

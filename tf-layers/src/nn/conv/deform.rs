@@ -1,4 +1,4 @@
-//! Convolutions whose taps stand where a tensor says (Dai et al. 2017; with a mask, Zhu et al. 2019).
+//! Deformable convolutions (Dai et al. 2017; with a mask, Zhu et al. 2019), channels first.
 
 use crate::Context;
 use crate::error::{Result, require};
@@ -17,7 +17,7 @@ use crate::tensor::{View, ViewMut, len};
 ///     DeformConv { stride: [1, 1], dilation: [1, 1], padding: [0, 0], groups: 1, offset_groups: 1 };
 /// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2])?;
 /// let kernel = View::new(&[10.0], [1, 1, 1, 1])?;
-/// // The only tap stands half a pixel further down and to the right: between all four.
+/// // The only tap moves half a pixel down and to the right, to the centre of all four pixels.
 /// let offset = View::new(&[0.5, 0.5], [1, 2, 1, 1])?;
 /// let mut y = [0.0];
 /// let y = layer.run(cx, x, kernel, offset, None, ViewMut::new(&mut y, [1, 1, 1, 1])?)?;
@@ -26,25 +26,25 @@ use crate::tensor::{View, ViewMut, len};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeformConv {
-    /// Vertical and horizontal step.
+    /// The vertical and horizontal stride.
     pub stride: [usize; 2],
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between taps. 1 means that they are neighbours.
     pub dilation: [usize; 2],
-    /// Zeros above and to the left of the image. What is below and to the right follows from the size of the result.
+    /// Zeros above and to the left of the image. Those below and to the right follow from the size of y.
     pub padding: [usize; 2],
-    /// Parts of the channels that are convolved apart from each other.
+    /// The number of groups of channels.
     pub groups: usize,
-    /// Parts of the image's channels that have offsets of their own.
+    /// The number of groups of input channels that have their own offsets.
     pub offset_groups: usize,
 }
 
 impl DeformConv {
-    /// From x `[batch, channels, height, width]` and a kernel `[filters, channels / groups, kernel_height, kernel_width]` to
-    /// y `[batch, filters, output_height, output_width]`.
+    /// Computes y `[batch, filters, output_height, output_width]` from x `[batch, channels, height, width]` and a
+    /// kernel `[filters, channels / groups, kernel_height, kernel_width]`.
     ///
-    /// `offset` `[batch, offset_groups · taps · 2, output_height, output_width]` says how far down and how far right each
-    /// tap is moved; `mask` `[batch, offset_groups · taps, output_height, output_width]` has factors of what it sees.
-    /// Between pixels values are interpolated; beyond the image there are zeros.
+    /// `offset` `[batch, offset_groups · taps · 2, output_height, output_width]` moves each tap down and to the right.
+    /// `mask` `[batch, offset_groups · taps, output_height, output_width]` multiplies the value at each tap. Values
+    /// between pixels are interpolated; pixels outside the image are zero.
     pub fn run<'y>(
         &self,
         _: &mut Context<'_>,
@@ -63,8 +63,8 @@ impl DeformConv {
         require(fits, "groups", "divide the channels")?;
         let (each, own) = (channels / groups, filters / groups);
         let (image, size, output) = ([height, width], [kernel_height, kernel_width], [down, across]);
-        let (pixels, places, taps) = (len(&image)?, len(&output)?, len(&size)?);
-        let (sets, count) = (len(&[offset_groups, taps])?, len(&[batch, offset_groups, taps, places])?);
+        let (pixels, outputs, taps) = (len(&image)?, len(&output)?, len(&size)?);
+        let (sets, count) = (len(&[offset_groups, taps])?, len(&[batch, offset_groups, taps, outputs])?);
         require(depth == each, "kernel", "have channels / groups channels")?;
         require(
             y.dims() == [batch, filters, down, across],
@@ -81,13 +81,13 @@ impl DeformConv {
         to.fill(0.0);
         let shared = channels / offset_groups;
         for at in 0..count {
-            let (place, rest) = (at % places, at / places);
+            let (pixel, rest) = (at % outputs, at / outputs);
             let (tap, set) = (rest % taps, rest / taps);
             let (sample, set) = (set / offset_groups, set % offset_groups);
-            let moved = [rest * 2, rest * 2 + 1].map(|axis| offset[axis * places + place]);
+            let moved = [rest * 2, rest * 2 + 1].map(|axis| offset[axis * outputs + pixel]);
             let corners = self.corners(
                 image,
-                [place / across, place % across],
+                [pixel / across, pixel % across],
                 [tap / kernel_width, tap % kernel_width],
                 moved,
             );
@@ -99,14 +99,14 @@ impl DeformConv {
                         * factor;
                 for filter in channel / each * own..(channel / each + 1) * own {
                     let weight = kernel[(filter * each + channel % each) * taps + tap];
-                    to[(sample * filters + filter) * places + place] += weight * seen;
+                    to[(sample * filters + filter) * outputs + pixel] += weight * seen;
                 }
             }
         }
         Ok(y.into_view())
     }
 
-    /// The pixels around where a tap stands, with their weights; `None` is outside of the image.
+    /// The four pixels around a tap, with their weights. `None` is outside the image.
     fn corners(
         &self,
         image: [usize; 2],
@@ -114,7 +114,7 @@ impl DeformConv {
         tap: [usize; 2],
         moved: [f32; 2],
     ) -> [Option<(usize, f32)>; 4] {
-        let place: [f32; 2] = core::array::from_fn(|i| {
+        let position: [f32; 2] = core::array::from_fn(|i| {
             at[i] as f32 * self.stride[i] as f32 - self.padding[i] as f32
                 + tap[i] as f32 * self.dilation[i] as f32
                 + moved[i]
@@ -123,14 +123,14 @@ impl DeformConv {
             let mut pixel = 0;
             let mut weight = 1.0;
             for (i, &second) in [corner / 2, corner % 2].iter().enumerate() {
-                let low = floor(place[i]);
+                let low = floor(position[i]);
                 let index = low + second as f32;
-                // A place that is no number is outside too.
+                // NaN is outside too.
                 if !(0.0..image[i] as f32).contains(&index) {
                     return None;
                 }
                 pixel = pixel * image[i] + index as usize;
-                weight *= if second == 1 { place[i] - low } else { 1.0 - (place[i] - low) };
+                weight *= if second == 1 { position[i] - low } else { 1.0 - (position[i] - low) };
             }
             Some((pixel, weight))
         })
@@ -138,7 +138,7 @@ impl DeformConv {
 }
 
 fn floor(x: f32) -> f32 {
-    // From 2²³ on every f32 is an integer.
+    // Every f32 of at least 2²³ is an integer.
     if x.abs() < 8_388_608.0 {
         let whole = x as i32 as f32;
         if whole > x { whole - 1.0 } else { whole }

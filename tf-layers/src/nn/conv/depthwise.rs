@@ -1,17 +1,16 @@
-//! Depthwise convolutions: every channel by itself.
+//! Depthwise convolutions, channels last.
 
 use crate::Context;
-use crate::error::{Result, check_len, require};
-use crate::gemm::start;
+use crate::error::{Result, check_bias, check_len, require};
 use crate::nn::Activation;
-use crate::nn::conv::depthwise_kernel::Slide;
-use crate::parallel::{SLOW, each_piece, threads};
+use crate::nn::conv::depthwise_kernel::DepthwiseKernel;
+use crate::parallel::{STREAMED, run_tasks, threads};
 use crate::simd::Isa;
 use crate::tensor::{View, ViewMut, len};
-use crate::window::{Axis, channels_last, check_made, window_axes};
+use crate::window::{Axis, channels_last, check_output, window_axes};
 
-/// A convolution of each channel with kernels of its own, over images `[batch, height, width, channels]`;
-/// a sequence is an image of height 1.
+/// A convolution of each channel with its own kernels, over images `[batch, height, width, channels]` or sequences
+/// `[batch, width, channels]`.
 ///
 /// ```
 /// use tf_layers::nn::{Activation, DepthwiseConv2d};
@@ -20,7 +19,7 @@ use crate::window::{Axis, channels_last, check_made, window_axes};
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// // Two channels over three steps. Neighbours are added in the first and subtracted in the second.
+/// // Two channels over three steps: the sums of neighbours in the first, their differences in the second.
 /// let layer = DepthwiseConv2d {
 ///     kernel: &[1.0, -1.0, 1.0, 1.0],
 ///     bias: None,
@@ -40,21 +39,21 @@ use crate::window::{Axis, channels_last, check_made, window_axes};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DepthwiseConv2d<'w> {
-    /// `[kernel_height · kernel_width, channels · multiplier]`, not packed.
+    /// `[kernel_height · kernel_width, channels · multiplier]`, row-major.
     pub kernel: &'w [f32],
     /// `[channels · multiplier]`
     pub bias: Option<&'w [f32]>,
-    /// Applied to every element of the result.
+    /// Applied to every element of the output.
     pub activation: Activation,
-    /// Height and width of the kernel.
+    /// The height and width of the kernel. A sequence has height 1.
     pub kernel_size: [usize; 2],
-    /// Vertical and horizontal step.
+    /// The vertical and horizontal stride.
     pub stride: [usize; 2],
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between taps. 1 means that they are neighbours.
     pub dilation: [usize; 2],
-    /// Channels of x.
+    /// The channels of x.
     pub channels: usize,
-    /// Outputs for each channel.
+    /// The number of outputs for each channel.
     pub multiplier: usize,
     /// Zeros around the image: `[[top, bottom], [left, right]]`.
     pub padding: [[usize; 2]; 2],
@@ -65,13 +64,13 @@ impl DepthwiseConv2d<'_> {
         window_axes(self.kernel_size, self.stride, self.dilation, self.padding, size)
     }
 
-    /// Height and width of the result for an image of `[height, width]`; 0 if that is too small for the kernel.
+    /// The height and width of the output for an image of `[height, width]`. 0 if the image is smaller than the kernel.
     pub fn output_size(&self, size: [usize; 2]) -> Result<[usize; 2]> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
-    /// From x `[batch, height, width, channels]` to y `[batch, output_height, output_width, channels · multiplier]`.
-    /// Sequences have no height.
+    /// Computes y `[batch, output_height, output_width, channels · multiplier]` from x `[batch, height, width,
+    /// channels]`, or both without height.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -83,7 +82,7 @@ impl DepthwiseConv2d<'_> {
         Ok(y.into_view())
     }
 
-    /// From `x` of the dims `from` to `y` of the dims `to`.
+    /// Computes `y` with dims `to` from `x` with dims `from`.
     fn compute(&self, isa: Isa, from: &[usize], x: &[f32], to: &[usize], y: &mut [f32]) -> Result<()> {
         let (batch, size, channels) = channels_last(from)?;
         let axes = self.axes(size)?;
@@ -91,17 +90,17 @@ impl DepthwiseConv2d<'_> {
         require(channels == self.channels, "x", "have the channels that the layer takes")?;
         let outputs = len(&[self.channels, self.multiplier])?;
         check_len("kernel", len(&[self.kernel_size[0], self.kernel_size[1], outputs])?, self.kernel.len())?;
-        start(self.bias, outputs)?;
-        check_made((batch, axes, outputs), to)?;
+        check_bias(self.bias, outputs)?;
+        check_output(to, batch, axes, outputs)?;
         if y.is_empty() {
             return Ok(());
         }
         let (bounds, rest) = self.activation.split();
-        let work = y.len().saturating_mul(self.kernel_size[0] * self.kernel_size[1]).saturating_mul(SLOW);
+        let work = y.len().saturating_mul(self.kernel_size[0] * self.kernel_size[1]).saturating_mul(STREAMED);
         let line_len = axes[1].output * outputs;
-        let (lines, begin) = (y.len() / line_len, |line| line * line_len);
-        each_piece(lines, threads(work), begin, y, &mut [], |lines, y, _| {
-            isa.run(Slide { layer: self, axes, outputs, bounds, first: lines.start, x, y });
+        let (lines, offset) = (y.len() / line_len, |line| line * line_len);
+        run_tasks(lines, threads(work), offset, y, &mut [], |lines, y, _| {
+            isa.run(DepthwiseKernel { layer: self, axes, outputs, bounds, first: lines.start, x, y });
         });
         if let Some(rest) = rest {
             rest.map_in_place(isa, y);

@@ -3,34 +3,34 @@
 use core::ops::Range;
 
 use crate::nn::DepthwiseConv2d;
-use crate::simd::{Kernel, PANEL, Simd, Walk};
+use crate::simd::{Kernel, Simd, Stencil};
 use crate::window::Axis;
 
-/// A depthwise convolution whose arguments were checked.
-pub(crate) struct Slide<'a> {
+/// A depthwise convolution with checked arguments.
+pub(crate) struct DepthwiseKernel<'a> {
     pub layer: &'a DepthwiseConv2d<'a>,
     /// Vertical and horizontal.
     pub axes: [Axis; 2],
+    /// The channels of y.
     pub outputs: usize,
-    /// What the results are clamped to.
+    /// The results are clamped to these.
     pub bounds: (f32, f32),
-    /// The first line of y among those of all images.
+    /// The index of the first line of `y` among the lines of all images.
     pub first: usize,
     pub x: &'a [f32],
     pub y: &'a mut [f32],
 }
 
-/// Output pixels that share each weight they load.
+/// The number of output pixels that share a loaded weight.
 const PIXELS: usize = 4;
 
-impl Kernel for Slide<'_> {
+impl Kernel for DepthwiseKernel<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { layer, axes: [vertical, horizontal], outputs, bounds, first, x, y } = self;
         let image = vertical.input * horizontal.input * layer.channels;
-        // Lines without width have no output pixels.
         for (i, y) in y.chunks_exact_mut(horizontal.output * outputs).enumerate() {
             let i = first + i;
             let (sample, line) = (i / vertical.output, i % vertical.output);
@@ -46,7 +46,7 @@ impl Kernel for Slide<'_> {
     }
 }
 
-/// What one line of output pixels depends on.
+/// A line of output pixels.
 struct Line<'a> {
     layer: &'a DepthwiseConv2d<'a>,
     horizontal: Axis,
@@ -56,7 +56,7 @@ struct Line<'a> {
     /// The image.
     x: &'a [f32],
     top: isize,
-    /// The vertical taps that lie in the image.
+    /// The vertical taps inside the image.
     taps: Range<usize>,
 }
 
@@ -81,13 +81,12 @@ impl Line<'_> {
         }
     }
 
-    /// All channels of `M` pixels, of which the first one's window begins at `left`.
+    /// Computes all channels of `M` pixels. The window of the first one begins at `left`.
     #[inline(always)]
     fn channels<S: Simd, const M: usize>(&self, s: S, left: isize, taps: Range<usize>, y: &mut [f32]) {
         let mut channel = 0;
-        // As many sums as there are registers for.
-        while const { S::ROWS * S::PANELS * PANEL >= 24 * S::LANES } && channel + 4 * S::LANES <= self.outputs
-        {
+        // Four vectors of sums per pixel need 16 registers.
+        while const { S::MR * S::NR >= 24 * S::LANES } && channel + 4 * S::LANES <= self.outputs {
             self.vectors::<S, M, 4>(s, left, taps.clone(), channel, y);
             channel += 4 * S::LANES;
         }
@@ -107,7 +106,7 @@ impl Line<'_> {
         }
     }
 
-    /// The taps in the image: where their weights and, for the first of the channels, their inputs are.
+    /// The taps inside the image: the offset of their weights, and that of their inputs in the image.
     #[inline(always)]
     fn taps(&self, left: isize, taps: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
         let Self { horizontal, vertical, outputs, top, .. } = *self;
@@ -120,7 +119,7 @@ impl Line<'_> {
         })
     }
 
-    /// `V` vectors of channels.
+    /// Computes `V` vectors of channels of `M` pixels.
     #[inline(always)]
     fn vectors<S: Simd, const M: usize, const V: usize>(
         &self,
@@ -140,8 +139,8 @@ impl Line<'_> {
             }
         }
         let Self { horizontal, vertical, outputs, .. } = *self;
-        // A distance that overflows is one that no two taps or pixels in the image have, so it goes unused.
-        let walk = Walk {
+        // A stride that overflows is never used, because the image has no second line, tap or pixel.
+        let stencil = Stencil {
             lines: [
                 self.taps.len(),
                 vertical.dilation.wrapping_mul(horizontal.input * outputs),
@@ -151,7 +150,7 @@ impl Line<'_> {
             pixel: horizontal.stride.wrapping_mul(outputs),
         };
         if let Some((w, x)) = self.taps(left, taps).next() {
-            sums = walk.accumulate(s, &self.x[x + channel..], &self.layer.kernel[w + channel..], sums);
+            sums = stencil.accumulate(s, &self.x[x + channel..], &self.layer.kernel[w + channel..], sums);
         }
         let (low, high) = (s.splat(self.bounds.0), s.splat(self.bounds.1));
         for m in 0..M {
@@ -162,7 +161,7 @@ impl Line<'_> {
         }
     }
 
-    /// The last channels of one pixel, fewer than a vector.
+    /// Computes the last channels of a pixel, which are fewer than a vector.
     #[inline(always)]
     fn rest<S: Simd>(&self, s: S, left: isize, taps: Range<usize>, channel: usize, y: &mut [f32]) {
         let width = self.outputs - channel;
@@ -179,7 +178,7 @@ impl Line<'_> {
         s.store_partial(sum, &mut y[channel..][..width]);
     }
 
-    /// The same where each channel has several outputs.
+    /// Computes a line if channels have several outputs.
     #[inline(always)]
     fn run_multiplied(&self, y: &mut [f32]) {
         let (channels, multiplier) = (self.layer.channels, self.layer.multiplier);
@@ -206,7 +205,7 @@ impl Line<'_> {
             }
             let (low, high) = self.bounds;
             for y in y {
-                // `min` and `max` would lose a NaN.
+                // `min` and `max` would drop NaN.
                 *y = if *y < low { low } else { *y };
                 *y = if *y > high { high } else { *y };
             }

@@ -1,4 +1,4 @@
-//! Convolutions whose kernel is a tensor like any other: of numbers of any type, channels first.
+//! Convolutions with dynamic weights: any number type, channels first.
 
 use crate::Context;
 use crate::error::{Result, require};
@@ -6,9 +6,8 @@ use crate::ops::matmul::Widen;
 use crate::tensor::{Number, View, ViewMut};
 use crate::window::{Axis, channels_first, window_axes};
 
-/// A convolution over volumes `[batch, channels, depth, height, width]`, images without depth or sequences without height,
-/// with a kernel that is not known before the model runs; or its transpose. The axes that a tensor lacks have windows of
-/// size 1.
+/// A convolution, or its transpose, with a kernel that is computed at run time. It works on volumes `[batch, channels,
+/// depth, height, width]`, images without depth and sequences without height. Windows have size 1 along missing axes.
 ///
 /// ```
 /// use tf_layers::nn::DynamicConv;
@@ -27,18 +26,18 @@ use crate::window::{Axis, channels_first, window_axes};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DynamicConv {
-    /// Step along each axis: depth, height and width.
+    /// The stride along each axis: depth, height and width.
     pub stride: [usize; 3],
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between taps. 1 means that they are neighbours.
     pub dilation: [usize; 3],
-    /// Padding before and after along each axis; a transposed convolution leaves so much of its result away.
+    /// The padding before and after each axis. A transposed convolution cuts off as many outputs.
     pub padding: [[usize; 2]; 3],
-    /// Parts of the channels that are convolved apart from each other.
+    /// The number of groups of channels.
     pub groups: usize,
 }
 
-/// How windows lie over an image, which is x, or y of a transposed convolution. What has an element for each window is the
-/// other one.
+/// The windows over an image. The image is x, or y of a transposed convolution. The other tensor has an element for
+/// each window.
 struct Layout {
     axes: [Axis; 3],
     batch: usize,
@@ -47,21 +46,21 @@ struct Layout {
     window_channels: usize,
 }
 
-/// A row of windows beneath one tap of the kernel.
-struct Row {
-    /// The tap's place in the kernel's tensor.
+/// A tap of the kernel and the windows of a line that have it inside the image.
+struct TapLine {
+    /// The index of the tap's weight in the kernel.
     tap: usize,
-    /// The channel that has one element for each window.
+    /// The channel of the tensor of windows.
     channel: usize,
-    /// Where the first of its elements lies, and how many there are.
+    /// The index of the first window, and the number of windows.
     window: usize,
     count: usize,
-    /// Where the first element beneath the tap lies in the image; the next one is a stride further.
+    /// The index of the tap in the image, for the first window. It is one stride further for the next.
     image: usize,
 }
 
 impl DynamicConv {
-    /// From x `[batch, channels, …]` and a kernel `[filters, channels / groups, …]` to y `[batch, filters, …]`.
+    /// Computes y `[batch, filters, …]` from x `[batch, channels, …]` and a kernel `[filters, channels / groups, …]`.
     pub fn run<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
@@ -73,17 +72,17 @@ impl DynamicConv {
         let (x, kernel, to) = (x.as_slice()?, kernel.as_slice()?, y.as_mut_slice()?);
         to.fill(T::ZERO);
         let stride = self.stride[2];
-        layout.rows(|row| {
-            let (weight, xs) = (kernel[row.tap], x[row.image..].iter().step_by(stride));
-            for (y, &x) in to[row.window..][..row.count].iter_mut().zip(xs) {
+        layout.tap_lines(|line| {
+            let (weight, xs) = (kernel[line.tap], x[line.image..].iter().step_by(stride));
+            for (y, &x) in to[line.window..][..line.count].iter_mut().zip(xs) {
                 *y = y.add(x.mul(weight));
             }
         });
         Ok(y.into_view())
     }
 
-    /// The same of integers. The zero of x lies at `x_zero`, one number; the kernel's at `kernel_zero`, one number or one
-    /// for each filter.
+    /// Like [`run`](Self::run), for 8-bit integers with zero points: `x_zero` is one number, `kernel_zero` one number
+    /// or one for each filter.
     pub fn run_integers<'y, A: Widen, B: Widen, const R: usize, const P: usize, const Q: usize>(
         &self,
         _: &mut Context<'_>,
@@ -102,20 +101,20 @@ impl DynamicConv {
         require(fits, "kernel_zero", "be one number, or one for each filter")?;
         to.fill(0);
         let (x_zero, stride) = (x_zero[0].widen(), self.stride[2]);
-        layout.rows(|row| {
-            let weight = kernel[row.tap].widen() - kernel_zero[row.channel % zeros].widen();
-            let xs = x[row.image..].iter().step_by(stride);
-            for (y, x) in to[row.window..][..row.count].iter_mut().zip(xs) {
+        layout.tap_lines(|line| {
+            let weight = kernel[line.tap].widen() - kernel_zero[line.channel % zeros].widen();
+            let xs = x[line.image..].iter().step_by(stride);
+            for (y, x) in to[line.window..][..line.count].iter_mut().zip(xs) {
                 *y = y.wrapping_add((x.widen() - x_zero).wrapping_mul(weight));
             }
         });
         Ok(y.into_view())
     }
 
-    /// The transposed convolution: from x `[batch, channels, …]` and a kernel `[channels, filters / groups, …]` to y
-    /// `[batch, filters, …]`.
+    /// The transposed convolution: computes y `[batch, filters, …]` from x `[batch, channels, …]` and a kernel
+    /// `[channels, filters / groups, …]`.
     ///
-    /// y may have any spatial dims: what would stand beyond them is left away; what no window of x reaches is 0.
+    /// y may have any spatial dims. Outputs beyond them are cut off; outputs that no window reaches are 0.
     pub fn run_transposed<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
@@ -127,23 +126,24 @@ impl DynamicConv {
         let (x, kernel, to) = (x.as_slice()?, kernel.as_slice()?, y.as_mut_slice()?);
         to.fill(T::ZERO);
         let stride = self.stride[2];
-        layout.rows(|row| {
-            let (weight, xs) = (kernel[row.tap], &x[row.window..][..row.count]);
-            for (y, &x) in to[row.image..].iter_mut().step_by(stride).zip(xs) {
+        layout.tap_lines(|line| {
+            let (weight, xs) = (kernel[line.tap], &x[line.window..][..line.count]);
+            for (y, &x) in to[line.image..].iter_mut().step_by(stride).zip(xs) {
                 *y = y.add(x.mul(weight));
             }
         });
         Ok(y.into_view())
     }
 
-    /// That of a convolution, from the dims of its arguments.
+    /// The layout of a convolution with arguments of these dims.
     fn layout(&self, x: &[usize], kernel: &[usize], y: &[usize]) -> Result<Layout> {
         let (layout, output) = self.over(x, kernel, y)?;
-        let made = layout.axes.map(|axis| axis.output);
-        require(output == made, "y", "have the spatial dims of the result")?;
+        let expected = layout.axes.map(|axis| axis.output);
+        require(output == expected, "y", "have the spatial dims of the result")?;
         Ok(layout)
     }
 
+    /// The layout of a transposed convolution with arguments of these dims.
     fn transposed_layout(&self, x: &[usize], kernel: &[usize], y: &[usize]) -> Result<Layout> {
         let (mut layout, size) = self.over(y, kernel, x)?;
         for (axis, size) in layout.axes.iter_mut().zip(size) {
@@ -152,11 +152,11 @@ impl DynamicConv {
         Ok(layout)
     }
 
-    /// How windows lie over `image`, and the spatial dims of `windows`, which may be others than those of all windows.
+    /// The layout of the windows over `image`, and the spatial dims of `windows`, which are not checked.
     fn over(&self, image: &[usize], kernel: &[usize], windows: &[usize]) -> Result<(Layout, [usize; 3])> {
         let groups = self.groups;
         let (batch, image_channels, size) = channels_first(image)?;
-        let (samples, window_channels, places) = channels_first(windows)?;
+        let (samples, window_channels, output) = channels_first(windows)?;
         let (filters, each, kernel_size) = channels_first(kernel)?;
         let axes = window_axes(kernel_size, self.stride, self.dilation, self.padding, size)?;
         let fits = groups > 0 && image_channels % groups == 0 && window_channels % groups == 0;
@@ -164,13 +164,13 @@ impl DynamicConv {
         require(samples == batch, "y", "have the batch of x")?;
         let fits = filters == window_channels && each == image_channels / groups;
         require(fits, "kernel", "have the channels of x and of y")?;
-        Ok((Layout { axes, batch, groups, image_channels, window_channels }, places))
+        Ok((Layout { axes, batch, groups, image_channels, window_channels }, output))
     }
 }
 
 impl Layout {
-    /// Calls `each` for all rows of windows and all taps that have a part of the image beneath them.
-    fn rows(&self, mut each: impl FnMut(Row)) {
+    /// Calls `each` for all lines of windows and all taps that are inside the image for some of them.
+    fn tap_lines(&self, mut each: impl FnMut(TapLine)) {
         let Self { axes, batch, groups, image_channels, window_channels } = self;
         let [output, input] = [axes.map(|axis| axis.output), axes.map(|axis| axis.input)];
         let [image_each, window_each] = [image_channels, window_channels].map(|channels| channels / groups);
@@ -191,7 +191,7 @@ impl Layout {
                     let (i, j) = (line / height.len(), line % height.len());
                     let window = (plane * output[0] + depth.start + i) * output[1] + height.start + j;
                     let from = (image * input[0] + z + i * stride[0]) * input[1] + y + j * stride[1];
-                    each(Row {
+                    each(TapLine {
                         tap: channel * image_each * taps + tap,
                         channel,
                         window: window * output[2] + width.start,
@@ -204,7 +204,7 @@ impl Layout {
     }
 }
 
-/// The windows whose tap `tap` lies in the image, and where the first of them has it.
+/// The windows that have tap `tap` inside the image, and its position in the first of them.
 fn windows(axis: &Axis, tap: usize) -> (core::ops::Range<usize>, usize) {
     let (offset, before) = (tap * axis.dilation, axis.padding[0]);
     let first = before.saturating_sub(offset).div_ceil(axis.stride);

@@ -1,4 +1,4 @@
-//! One-dimensional convolutions over embedded indices, which need no multiplication.
+//! Convolutions over embedded sequences of indices, without multiplications.
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
@@ -8,8 +8,9 @@ use crate::tensor::index::find;
 use crate::tensor::{Index, Outside, View, ViewMut, check_dims};
 use crate::window::Axis;
 
-/// y = activation(bias + Σ table[x of the tap, tap]) over the taps of a window: what a `Conv1d` makes of an
-/// [`Embedding`](crate::nn::Embedding), the vectors of which are multiplied with the kernel beforehand.
+/// An [`Embedding`](crate::nn::Embedding) followed by a [`Conv1d`](crate::nn::Conv1d): y = activation(bias + Σ
+/// table[index at the tap, tap]) over the taps of a window. The table holds the products of all vectors with the
+/// kernel.
 ///
 /// ```
 /// use tf_layers::nn::{Activation, EmbeddingConv1d};
@@ -36,29 +37,30 @@ use crate::window::Axis;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EmbeddingConv1d<'w> {
-    /// The name of the tensor of indices, for errors.
+    /// The name of the tensor of indices, for error messages.
     pub input: &'static str,
-    /// `[rows, kernel_size, filters]`: what each tap of the kernel, at most 16, makes of each vector of the embedding.
+    /// `[rows, kernel_size, filters]`: the product of each vector with each tap of the kernel, at most 16 taps.
     pub table: View<'w, f32, 3>,
     /// `[filters]`
     pub bias: Option<&'w [f32]>,
-    /// Applied to every element of the result.
+    /// Applied to every element of the output.
     pub activation: Activation,
-    /// From one window to the next.
+    /// The steps of x from one window to the next.
     pub stride: usize,
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between taps. 1 means that they are neighbours.
     pub dilation: usize,
-    /// Zero vectors before and after.
+    /// The number of zero vectors before and after the sequence.
     pub padding: [usize; 2],
-    /// What an index outside the table does.
+    /// What to do with an index outside the table.
     pub outside: Outside,
 }
 
-/// The most taps of a window.
+/// The largest number of taps.
 const MAX_TAPS: usize = 16;
 
 impl EmbeddingConv1d<'_> {
-    /// From x, indices `[batch, steps]`, to y `[batch, output_steps, filters]`. A NaN among the indices is an error.
+    /// Computes y `[batch, output_steps, filters]` from the indices x `[batch, steps]`. A NaN among the indices is an
+    /// error.
     pub fn run<'y, I: Index>(
         &self,
         cx: &mut Context<'_>,
@@ -100,7 +102,7 @@ impl EmbeddingConv1d<'_> {
     }
 }
 
-/// The sum of vectors as long as y.
+/// y = clamp(bias + Σ vectors). All have the length of y.
 struct Sum<'a> {
     vectors: &'a [&'a [f32]],
     bias: Option<&'a [f32]>,

@@ -1,8 +1,8 @@
 //! Convolutions, channels last.
 //!
-//! [`Conv1d`], [`Conv2d`] and [`Conv3d`] are matrix products whose left operand is the windows of the image. Kernels of
-//! neighbouring taps and stride 1 may run by Winograd's algorithm ([`WinogradConv2d`]). [`DynamicConv`] takes kernels that are
-//! not known before the model runs.
+//! [`Conv1d`], [`Conv2d`] and [`Conv3d`] are matrix products; the left operand is the windows of the image.
+//! [`WinogradConv2d`] uses Winograd's algorithm, for a stride and dilation of 1. [`DynamicConv`] and [`DeformConv`]
+//! take kernels that are computed at run time; they are channels first.
 
 mod conv2d;
 mod conv3d;

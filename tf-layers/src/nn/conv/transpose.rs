@@ -1,16 +1,15 @@
 //! Transposed convolutions, channels last.
 
 use crate::Context;
-use crate::error::{Error, Result, require};
-use crate::gemm::operand::{Plain, Start, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Error, Result, check_bias, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
 use crate::simd::{Kernel, Simd};
 use crate::tensor::{View, ViewMut, check_dims, len};
 use crate::window::channels_last;
 
 /// A transposed convolution over volumes `[batch, depth, height, width, channels]`, images without depth or sequences
-/// without height. Every input pixel adds its multiple of the kernel to the result.
+/// without height. Every input pixel adds its multiple of the kernel to the output.
 ///
 /// ```
 /// use tf_layers::gemm::Matrix;
@@ -20,7 +19,7 @@ use crate::window::channels_last;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// // A step adds 1, 10 and 100 times itself to three outputs. The next step begins two outputs later.
+/// // Each step adds 1, 10 and 100 times itself to three outputs. The next step begins two outputs later.
 /// let mut kernel = [0.0; 16];
 /// kernel[..3].copy_from_slice(&[1.0, 10.0, 100.0]);
 /// let layer = ConvTranspose {
@@ -42,33 +41,33 @@ use crate::window::channels_last;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConvTranspose<'w> {
-    /// Per group `[in_channels / groups, kernel_depth · kernel_height · kernel_width · out_channels / groups]`.
+    /// For each group `[in_channels / groups, kernel_depth · kernel_height · kernel_width · out_channels / groups]`.
     pub kernel: Matrix<'w>,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
-    /// Applied to every element of the result.
+    /// Applied to every element of the output.
     pub activation: Activation,
-    /// Depth, height and width of the kernel.
+    /// The depth, height and width of the kernel.
     pub kernel_size: [usize; 3],
-    /// How far apart the kernels of neighbouring inputs are.
+    /// The distance in y between the kernels of neighbouring inputs.
     pub stride: [usize; 3],
-    /// Distance between taps, 1 for neighbours.
+    /// The distance between taps. 1 means that they are neighbours.
     pub dilation: [usize; 3],
-    /// Groups of channels that do not mix; both channel counts are multiples.
+    /// The number of groups of channels. It divides the channels of x and of y.
     pub groups: usize,
-    /// Channels of x.
+    /// The channels of x.
     pub in_channels: usize,
-    /// How much of the result is cut off in front, along each axis.
+    /// The number of outputs to cut off at the front of each axis.
     pub padding: [usize; 3],
 }
 
-/// Products that are in memory at once, about.
+/// The approximate number of products that are in memory at a time.
 const BLOCK: usize = 1 << 15;
 
 impl ConvTranspose<'_> {
-    /// From x `[batch, …, in_channels]` to y `[batch, …, out_channels]`, with one to three spatial axes.
+    /// Computes y `[batch, …, out_channels]` from x `[batch, …, in_channels]`, with one to three spatial axes.
     ///
-    /// y may have any spatial dims: what would lie beyond them is cut off, and what no input reaches is the bias.
+    /// y may have any spatial dims. Outputs beyond them are cut off; outputs that no input reaches equal the bias.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -80,7 +79,7 @@ impl ConvTranspose<'_> {
         Ok(y.into_view())
     }
 
-    /// From `x` of the dims `from` to `y` of the dims `to`.
+    /// Computes `y` with dims `to` from `x` with dims `from`.
     fn compute(
         &self,
         cx: &mut Context<'_>,
@@ -105,9 +104,9 @@ impl ConvTranspose<'_> {
         let pixels = len(&size)?;
         let out_pixels = len(&output)?;
         check_dims(&[batch, out_channels], &[samples, filters])?;
-        start(self.bias, out_channels)?;
+        check_bias(self.bias, out_channels)?;
         for axis in 0..3 {
-            // The last position that any tap reaches must be a number.
+            // The last position that a tap reaches must not overflow.
             let last = size[axis].checked_mul(self.stride[axis]);
             let reach = self.kernel_size[axis].checked_mul(self.dilation[axis]);
             let end = last.zip(reach).and_then(|(a, b)| a.checked_add(b)).ok_or(Error::Overflow)?;
@@ -133,11 +132,10 @@ impl ConvTranspose<'_> {
                 for first in (0..pixels).step_by(rows) {
                     let rows = rows.min(pixels - first);
                     let products = &mut products[..rows * columns];
-                    let weights = Weights::new(self.kernel.group(group), k, columns, Start::Zero);
-                    let x = Plain { x: &x[first * channels + group * k..], stride: channels };
-                    Run { rows, x, weights, y: &mut *products }.on(isa);
-                    let place = [out_channels, group * outputs, outputs];
-                    isa.run(Scatter { layer: self, size, output, first, place, products, y });
+                    let x = RowMajor { data: &x[first * channels + group * k..], stride: channels };
+                    Gemm::from_matrix(&self.kernel, group).run_parallel(isa, rows, x, products);
+                    let channels = [out_channels, group * outputs, outputs];
+                    isa.run(Scatter { layer: self, size, output, first, channels, products, y });
                 }
             }
         }
@@ -146,15 +144,15 @@ impl ConvTranspose<'_> {
     }
 }
 
-/// Adds what some of the pixels contribute to where it belongs.
+/// Adds the products of some input pixels to y.
 struct Scatter<'a> {
     layer: &'a ConvTranspose<'a>,
     size: [usize; 3],
     output: [usize; 3],
-    /// The first pixel.
+    /// The index of the first input pixel.
     first: usize,
-    /// The output's channels, the first of the group's, and how many these are.
-    place: [usize; 3],
+    /// The channels of y, the first channel of the group, and the number of channels of the group.
+    channels: [usize; 3],
     products: &'a [f32],
     y: &'a mut [f32],
 }
@@ -164,7 +162,7 @@ impl Kernel for Scatter<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let [channels, first, count] = self.place;
+        let [channels, first, count] = self.channels;
         let ConvTranspose { kernel_size, .. } = *self.layer;
         let taps = kernel_size[0] * kernel_size[1] * kernel_size[2];
         for (i, products) in self.products.chunks_exact(taps * count).enumerate() {
@@ -183,17 +181,17 @@ impl Kernel for Scatter<'_> {
 }
 
 impl Scatter<'_> {
-    /// The output pixel that a tap of an input pixel adds to; `None` if it is cut off.
+    /// The output pixel of a tap of an input pixel. `None` if it is cut off.
     #[inline(always)]
     fn target(&self, at: [usize; 3], tap: [usize; 3]) -> Option<usize> {
         let ConvTranspose { stride, dilation, padding, .. } = *self.layer;
         let mut pixel = 0;
         for axis in 0..3 {
-            let place = (at[axis] * stride[axis] + tap[axis] * dilation[axis]).wrapping_sub(padding[axis]);
-            if place >= self.output[axis] {
+            let position = (at[axis] * stride[axis] + tap[axis] * dilation[axis]).wrapping_sub(padding[axis]);
+            if position >= self.output[axis] {
                 return None;
             }
-            pixel = pixel * self.output[axis] + place;
+            pixel = pixel * self.output[axis] + position;
         }
         Some(pixel)
     }

@@ -4,7 +4,7 @@ use crate::Context;
 use crate::error::Result;
 use crate::simd::{Kernel, Simd};
 use crate::tensor::{View, ViewMut};
-use crate::window::{Axis, channels_last, check_made, window_axes};
+use crate::window::{Axis, channels_last, check_output, window_axes};
 
 mod max;
 
@@ -246,7 +246,7 @@ impl Pool3d {
         let from = x.dims();
         let (batch, size, channels) = channels_last(&from)?;
         let axes = self.axes(size)?;
-        check_made((batch, axes, channels), &y.dims())?;
+        check_output(&y.dims(), batch, axes, channels)?;
         let (x, to) = (x.as_slice()?, y.as_mut_slice()?);
         if !to.is_empty() {
             cx.isa.run(PoolKernel { kind: self.kind, axes, batch, channels, x, y: to });

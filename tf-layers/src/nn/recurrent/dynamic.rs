@@ -1,25 +1,25 @@
-//! Recurrent layers whose weights are tensors like any other, with all that ONNX' LSTM, GRU and RNN can be asked for.
+//! Recurrent layers with dynamic weights and all options of ONNX' LSTM, GRU and RNN.
 
 use crate::Context;
 use crate::error::{Result, require};
 use crate::nn::Activation;
-use crate::nn::recurrent::{place, result};
+use crate::nn::recurrent::{requested, result};
 use crate::simd::Isa;
 use crate::tensor::{Buffer, View, ViewMut, add, len};
 
-/// What happens in one step; x·W + h·R are the sums that its gates begin with.
+/// The cell of a recurrent layer. The arguments of its gates are the sums x·W + h·R.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DynamicCell {
     /// h ← f(x·W + h·R)
     Rnn,
     /// h ← (1 − z)·g(…) + z·h; gates in the order z, r, h.
     Gru {
-        /// Whether r is multiplied with what h·R has become; else with h.
+        /// Whether r is multiplied with h·R rather than with h.
         reset_after: bool,
     },
     /// c ← f·c + i·g(…), h ← o·h(c); gates in the order i, o, f, c.
     Lstm {
-        /// Whether f is 1 − i.
+        /// Whether f = 1 − i.
         coupled: bool,
     },
 }
@@ -57,30 +57,30 @@ pub enum DynamicCell {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DynamicRecurrence<const D: usize> {
-    /// What happens in one step.
+    /// The cell.
     pub cell: DynamicCell,
-    /// For each direction, whether it goes from the last step to the first.
+    /// For each direction, whether it processes the steps from last to first.
     pub reverse: [bool; D],
     /// For each direction, the activations f, g and h.
     pub activations: [[Activation; 3]; D],
-    /// How far from 0 the arguments of f and g may lie.
+    /// The largest magnitude of the arguments of f and g.
     pub clip: f32,
 }
 
-/// The weights and states of all directions; gates stand one behind another.
+/// The weights and initial states of all directions. The gates are concatenated.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DynamicWeights<'a> {
     /// `[directions, gates · units, in]`
     pub kernel: View<'a, f32, 3>,
     /// `[directions, gates · units, units]`
     pub recurrent: View<'a, f32, 3>,
-    /// `[directions, 2 · gates · units]`: that of the inputs in front of that of the states; zeros without.
+    /// `[directions, 2 · gates · units]`: the biases of the inputs, then those of the states. Zeros by default.
     pub bias: Option<View<'a, f32, 2>>,
-    /// `[batch]`: how many steps each sample has; what comes of the others is 0. All of them without.
+    /// `[batch]`: the number of steps of each sample. The results of further steps are 0. All steps by default.
     pub lengths: Option<View<'a, i32, 1>>,
-    /// h and c to start with, each `[directions, batch, units]`; zeros without.
+    /// The initial h and c, each `[directions, batch, units]`. Zeros by default.
     pub initial: [Option<View<'a, f32, 3>>; 2],
-    /// `[directions, 3 · units]`: what gates i, o and f see of the cell; nothing without.
+    /// `[directions, 3 · units]`: the peephole weights of gates i, o and f. Zeros by default.
     pub peepholes: Option<View<'a, f32, 2>>,
 }
 
@@ -95,8 +95,8 @@ impl DynamicCell {
 }
 
 impl<const D: usize> DynamicRecurrence<D> {
-    /// From x `[steps, batch, in]` to the states h after every step, `[steps, directions, batch, units]`, and to the last
-    /// h and c, each `[directions, batch, units]`; those that are not asked for are empty.
+    /// Computes the states h after every step, `[steps, directions, batch, units]`, and the last h and c, each
+    /// `[directions, batch, units]`, from x `[steps, batch, in]`. Outputs that are not requested are empty.
     pub fn run<'y, 'h, 'c>(
         &self,
         cx: &mut Context<'_>,
@@ -112,7 +112,7 @@ impl<const D: usize> DynamicRecurrence<D> {
         let [steps, batch, _, units] = dims;
         let [of_h, of_c] = weights.initial;
         let [bias, peepholes] = [weights.bias, weights.peepholes];
-        let given = Given {
+        let inputs = Inputs {
             x: x.as_slice()?,
             kernel: weights.kernel.as_slice()?,
             recurrent: weights.recurrent.as_slice()?,
@@ -121,19 +121,19 @@ impl<const D: usize> DynamicRecurrence<D> {
             initial: [of_h.map(|h| h.as_slice()).transpose()?, of_c.map(|c| c.as_slice()).transpose()?],
             peepholes: peepholes.map(|peepholes| peepholes.as_slice()).transpose()?,
         };
-        let places = Places {
-            sequence: place(&mut sequence, [steps, D, batch, units], "y")?,
+        let outputs = Outputs {
+            sequence: requested(&mut sequence, [steps, D, batch, units], "y")?,
             last: [
-                place(&mut h, [D, batch, units], "last state")?,
-                place(&mut c, [D, batch, units], "last state")?,
+                requested(&mut h, [D, batch, units], "last state")?,
+                requested(&mut c, [D, batch, units], "last state")?,
             ],
         };
-        layer.compute(cx.isa, dims, &given, places, cx.scratch)?;
+        layer.compute(cx.isa, dims, &inputs, outputs, cx.scratch)?;
         Ok((result(sequence), result(h), result(c)))
     }
 }
 
-/// A [`DynamicRecurrence`] in however many directions.
+/// A [`DynamicRecurrence`] without the number of directions in its type.
 struct Layer<'a> {
     cell: DynamicCell,
     reverse: &'a [bool],
@@ -142,7 +142,7 @@ struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// Steps, batch, the size of an input, and that of a state; an error unless all inputs have dims that fit them.
+    /// Checks the dims of all inputs. Returns the steps, the batch, and the sizes of an input and of a state.
     fn dims(&self, x: &View<'_, f32, 3>, weights: &DynamicWeights<'_>) -> Result<[usize; 4]> {
         let ([steps, batch, size], [_, _, units]) = (x.dims(), weights.recurrent.dims());
         let (directions, gates) = (self.reverse.len(), len(&[self.cell.gates(), units])?);
@@ -163,21 +163,25 @@ impl Layer<'_> {
         Ok([steps, batch, size, units])
     }
 
-    /// The same for slices that fit.
+    /// Computes the layer with checked arguments.
     fn compute(
         &self,
         isa: Isa,
         [steps, batch, size, units]: [usize; 4],
-        given: &Given<'_>,
-        Places { mut sequence, mut last }: Places<'_>,
+        inputs: &Inputs<'_>,
+        Outputs { mut sequence, mut last }: Outputs<'_>,
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
         let (directions, gates) = (self.reverse.len(), len(&[self.cell.gates(), units])?);
-        let lengths = given.lengths.unwrap_or(&[]);
-        require(lengths.iter().all(|&n| n >= 0 && n as usize <= steps), "lengths", "count steps there are")?;
+        let lengths = inputs.lengths.unwrap_or(&[]);
+        require(
+            lengths.iter().all(|&n| n >= 0 && n as usize <= steps),
+            "lengths",
+            "be between 0 and the number of steps",
+        )?;
         let state = len(&[directions, batch, units])?;
-        let asked = sequence.as_ref().is_some_and(|y| !y.is_empty()) || last.iter().any(Option::is_some);
-        if state == 0 || !asked {
+        let requested = sequence.as_ref().is_some_and(|y| !y.is_empty()) || last.iter().any(Option::is_some);
+        if state == 0 || !requested {
             return Ok(());
         }
         let scratch = scratch.write(add(len(&[2, gates])?, len(&[3, units])?)?)?;
@@ -186,24 +190,24 @@ impl Layer<'_> {
         }
         let (h, rest) = scratch.split_at_mut(units);
         let (c, work) = rest.split_at_mut(units);
-        for place in 0..directions * batch {
-            let (direction, sample) = (place / batch, place % batch);
-            let own = Own {
-                kernel: part(given.kernel, direction, gates * size),
-                recurrent: part(given.recurrent, direction, gates * units),
-                bias: given.bias.map(|bias| part(bias, direction, 2 * gates)),
-                peepholes: given.peepholes.map(|peepholes| part(peepholes, direction, 3 * units)),
+        for row in 0..directions * batch {
+            let (direction, sample) = (row / batch, row % batch);
+            let weights = DirectionWeights {
+                kernel: part(inputs.kernel, direction, gates * size),
+                recurrent: part(inputs.recurrent, direction, gates * units),
+                bias: inputs.bias.map(|bias| part(bias, direction, 2 * gates)),
+                peepholes: inputs.peepholes.map(|peepholes| part(peepholes, direction, 3 * units)),
             };
-            for (state, initial) in [&mut *h, &mut *c].into_iter().zip(given.initial) {
+            for (state, initial) in [&mut *h, &mut *c].into_iter().zip(inputs.initial) {
                 match initial {
-                    Some(initial) => state.copy_from_slice(part(initial, place, units)),
+                    Some(initial) => state.copy_from_slice(part(initial, row, units)),
                     None => state.fill(0.0),
                 }
             }
             let count = lengths.get(sample).map_or(steps, |&count| count as usize);
             for step in 0..count {
                 let at = if self.reverse[direction] { count - 1 - step } else { step };
-                self.step(isa, direction, &own, part(given.x, at * batch + sample, size), h, c, work);
+                self.step(isa, direction, &weights, part(inputs.x, at * batch + sample, size), h, c, work);
                 if let Some(sequence) = &mut sequence {
                     sequence[((at * directions + direction) * batch + sample) * units..][..units]
                         .copy_from_slice(h);
@@ -211,19 +215,19 @@ impl Layer<'_> {
             }
             for (last, state) in last.iter_mut().zip([&*h, &*c]) {
                 if let Some(last) = last {
-                    last[place * units..][..units].copy_from_slice(state);
+                    last[row * units..][..units].copy_from_slice(state);
                 }
             }
         }
         Ok(())
     }
 
-    /// The states of one sample after one more step.
+    /// Processes a step of a sample: updates `h` and `c`.
     fn step(
         &self,
         isa: Isa,
         direction: usize,
-        own: &Own<'_>,
+        weights: &DirectionWeights<'_>,
         x: &[f32],
         h: &mut [f32],
         c: &mut [f32],
@@ -231,13 +235,13 @@ impl Layer<'_> {
     ) {
         let (units, gates) = (h.len(), self.cell.gates() * h.len());
         let [f, g, of_cell] = self.activations[direction];
-        // Sums over the inputs, over the states, and room for one state more.
+        // The input sums, the recurrent sums, and memory for a state.
         let (z, rest) = work.split_at_mut(gates);
         let (r, spare) = rest.split_at_mut(gates);
-        own.sums(x, h, z, r);
+        weights.sums(x, h, z, r);
         let act = |activation: Activation, values: &mut [f32]| {
             for value in &mut *values {
-                // Not `clamp`, which panics where the bound is NaN.
+                // Not `clamp`, which panics if a bound is NaN.
                 *value = if *value > self.clip {
                     self.clip
                 } else if *value < -self.clip {
@@ -255,24 +259,24 @@ impl Layer<'_> {
                 h.copy_from_slice(z);
             }
             DynamicCell::Gru { reset_after } => {
-                let (first, own_z) = z.split_at_mut(2 * units);
+                let (first, candidate) = z.split_at_mut(2 * units);
                 add_to(first, &r[..2 * units]);
                 act(f, first);
                 let (update, reset) = first.split_at(units);
                 if reset_after {
-                    for ((z, r), reset) in own_z.iter_mut().zip(&r[2 * units..]).zip(reset) {
+                    for ((z, r), reset) in candidate.iter_mut().zip(&r[2 * units..]).zip(reset) {
                         *z += reset * r;
                     }
                 } else {
                     for ((spare, h), reset) in spare.iter_mut().zip(&*h).zip(reset) {
                         *spare = reset * h;
                     }
-                    let bias = own.bias.map(|bias| &bias[gates + 2 * units..]);
-                    products(&own.recurrent[2 * units * units..], spare, bias, &mut r[2 * units..]);
-                    add_to(own_z, &r[2 * units..]);
+                    let bias = weights.bias.map(|bias| &bias[gates + 2 * units..]);
+                    products(&weights.recurrent[2 * units * units..], spare, bias, &mut r[2 * units..]);
+                    add_to(candidate, &r[2 * units..]);
                 }
-                act(g, own_z);
-                for ((h, z), update) in h.iter_mut().zip(&*own_z).zip(update) {
+                act(g, candidate);
+                for ((h, z), update) in h.iter_mut().zip(&*candidate).zip(update) {
                     *h = (1.0 - update) * z + update * *h;
                 }
             }
@@ -281,8 +285,8 @@ impl Layer<'_> {
                 let (input, rest) = z.split_at_mut(units);
                 let (output, rest) = rest.split_at_mut(units);
                 let (forget, cell) = rest.split_at_mut(units);
-                own.peep(0, c, input);
-                own.peep(2, c, forget);
+                weights.peep(0, c, input);
+                weights.peep(2, c, forget);
                 act(f, input);
                 act(g, cell);
                 if coupled {
@@ -295,7 +299,7 @@ impl Layer<'_> {
                 for (((c, forget), input), cell) in c.iter_mut().zip(&*forget).zip(&*input).zip(&*cell) {
                     *c = forget * *c + input * cell;
                 }
-                own.peep(1, c, output);
+                weights.peep(1, c, output);
                 act(f, output);
                 of_cell.map(isa, c, h);
                 for (h, output) in h.iter_mut().zip(&*output) {
@@ -306,8 +310,8 @@ impl Layer<'_> {
     }
 }
 
-/// What a run is given, as slices.
-struct Given<'a> {
+/// The elements of all inputs.
+struct Inputs<'a> {
     x: &'a [f32],
     kernel: &'a [f32],
     recurrent: &'a [f32],
@@ -317,21 +321,21 @@ struct Given<'a> {
     peepholes: Option<&'a [f32]>,
 }
 
-/// Where the results of a run go.
-struct Places<'a> {
+/// The elements of the outputs that are requested.
+struct Outputs<'a> {
     sequence: Option<&'a mut [f32]>,
     last: [Option<&'a mut [f32]>; 2],
 }
 
-/// The weights of one direction.
-struct Own<'a> {
+/// The weights of a direction.
+struct DirectionWeights<'a> {
     kernel: &'a [f32],
     recurrent: &'a [f32],
     bias: Option<&'a [f32]>,
     peepholes: Option<&'a [f32]>,
 }
 
-impl Own<'_> {
+impl DirectionWeights<'_> {
     /// z = x·W and r = h·R, with their biases.
     fn sums(&self, x: &[f32], h: &[f32], z: &mut [f32], r: &mut [f32]) {
         let gates = z.len();
@@ -339,19 +343,19 @@ impl Own<'_> {
         products(self.recurrent, h, self.bias.map(|bias| &bias[gates..]), r);
     }
 
-    /// Adds what the gate, the `which`'th of the peepholes, sees of the cell.
-    fn peep(&self, which: usize, cell: &[f32], gate: &mut [f32]) {
+    /// Adds peephole `index` times the cell to a gate.
+    fn peep(&self, index: usize, cell: &[f32], gate: &mut [f32]) {
         if let Some(peepholes) = self.peepholes {
-            for ((gate, cell), weight) in gate.iter_mut().zip(cell).zip(part(peepholes, which, cell.len())) {
+            for ((gate, cell), weight) in gate.iter_mut().zip(cell).zip(part(peepholes, index, cell.len())) {
                 *gate += weight * cell;
             }
         }
     }
 }
 
-/// The `at`'th part of so many elements.
-fn part(x: &[f32], at: usize, each: usize) -> &[f32] {
-    &x[at * each..][..each]
+/// Part `index` of `x`, if all parts have `len` elements.
+fn part(x: &[f32], index: usize, len: usize) -> &[f32] {
+    &x[index * len..][..len]
 }
 
 /// `out[i] = bias[i] + Σ rows[i, j] · x[j]`
@@ -362,6 +366,7 @@ fn products(rows: &[f32], x: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
     }
 }
 
+/// to += from
 fn add_to(to: &mut [f32], from: &[f32]) {
     for (to, from) in to.iter_mut().zip(from) {
         *to += from;

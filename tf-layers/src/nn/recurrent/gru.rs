@@ -1,16 +1,15 @@
 //! Gated recurrent units.
 
 use crate::Context;
-use crate::error::{Result, require};
-use crate::gemm::operand::{Plain, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Result, check_bias, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
 use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur, result};
 use crate::simd::Isa;
 use crate::tensor::{Buffer, View, ViewMut, len};
 
-/// A GRU with Keras' gates: z = σ(xW + hU + b), r likewise, h ← z·h + (1 − z)·act(…), where the
-/// candidate's argument is xW + r·(hU + b′) + b, or xW + (r·h)U + b′ + b with a separate `candidate` matrix.
+/// A gated recurrent unit with Keras' gates: z = σ(xW + hU + b), r likewise, h ← z·h + (1 − z)·act(…). The
+/// argument of act is xW + r·(hU + b′) + b, or xW + (r·h)U + b′ + b with a separate `candidate` matrix.
 ///
 /// ```
 /// use tf_layers::gemm::Matrix;
@@ -20,7 +19,7 @@ use crate::tensor::{Buffer, View, ViewMut, len};
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// // Half of what was there, half of what comes: h ← h/2 + x/2.
+/// // Half of the state plus half of the input: h ← h/2 + x/2.
 /// let (mut kernel, recurrent) = ([0.0; 16], [0.0; 16]);
 /// kernel[2] = 1.0;
 /// let layer = Gru {
@@ -47,27 +46,28 @@ pub struct Gru<'w> {
     pub kernel: Matrix<'w>,
     /// `[units, 3 · units]`, or `[units, 2 · units]` beside a `candidate`.
     pub recurrent: Matrix<'w>,
-    /// `[units, units]` where the reset comes before the product (Keras' `reset_after=False`, ONNX's
+    /// `[units, units]`, if the reset gate is applied before the product (Keras' `reset_after=False`, ONNX's
     /// `linear_before_reset=0`).
     pub candidate: Option<Matrix<'w>>,
     /// `[3 · units]`, added to the product of the input.
     pub bias: Option<&'w [f32]>,
     /// `[3 · units]`, added to the product of the state.
     pub recurrent_bias: Option<&'w [f32]>,
-    /// The size of the state.
+    /// The number of elements of a state.
     pub units: usize,
-    /// Of the candidate, usually tanh.
+    /// The activation of the candidate, usually tanh.
     pub activation: Activation,
-    /// Of the gates, usually sigmoid.
+    /// The activation of the gates, usually sigmoid.
     pub recurrent_activation: Activation,
-    /// Whether y has the state after every step, or only after the last.
+    /// Whether y holds the states after all steps, not only after the last one.
     pub return_sequences: bool,
     /// The order of the steps.
     pub direction: Direction,
 }
 
 impl Gru<'_> {
-    /// From x `[batch, steps, in]` to y `[batch, steps, units]` with `return_sequences`, else `[batch, units]`.
+    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
+    /// units]`.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -77,7 +77,8 @@ impl Gru<'_> {
         Ok(self.run_with_states(cx, x, States::default(), y, None)?.0)
     }
 
-    /// Like [`Gru::run`], with a mask, a given initial state h, and the last one, which is empty if it is not asked for.
+    /// Like [`Gru::run`], with a mask and an initial state. Also returns the last state h, which is empty if not
+    /// requested.
     pub fn run_with_states<'y, 'h, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -87,13 +88,13 @@ impl Gru<'_> {
         mut h: Option<ViewMut<'h, f32, 2>>,
     ) -> Result<(View<'y, f32, R>, View<'h, f32, 2>)> {
         let Self { units, direction, return_sequences, .. } = *self;
-        let given = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
-        let results = Results { y: given.y(&mut y)?, last: [given.last(&mut h)?] };
-        self.compute(cx.isa, given, results, cx.scratch)?;
+        let sequence = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
+        let results = Results { y: sequence.y(&mut y)?, last: [sequence.last(&mut h)?] };
+        self.compute(cx.isa, sequence, results, cx.scratch)?;
         Ok((y.into_view(), result(h)))
     }
 
-    /// The same for slices.
+    /// Computes the layer with checked arguments.
     fn compute(
         &self,
         isa: Isa,
@@ -115,10 +116,10 @@ impl Gru<'_> {
         let (xs, rest) = scratch.split_at_mut(inputs);
         let (h, z) = rest.split_at_mut(state);
         sequence.begin([&mut *h], y);
-        let weights = Weights::plain(&self.kernel, start(self.bias, gates)?);
-        Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: xs }.here(isa);
+        let input = Gemm::from_matrix(&self.kernel, 0).bias(self.bias);
+        input.run(isa, batch * steps, RowMajor { data: x, stride: k }, xs);
         for step in 0..steps {
-            self.step(isa, sequence, sequence.at(step), xs, h, z)?;
+            self.step(isa, sequence, sequence.at(step), xs, h, z);
             sequence.emit(step, h, y);
         }
         finish([h], last);
@@ -141,12 +142,12 @@ impl Gru<'_> {
                 require(dims(candidate) == [1, units, units], "candidate", "be [units, units]")?;
             }
         }
-        start(self.bias, gates)?;
-        start(self.recurrent_bias, gates)?;
-        Ok(())
+        check_bias(self.bias, gates)?;
+        check_bias(self.recurrent_bias, gates)
     }
 
-    /// The step of all samples whose inputs stand at `at`: `xs` has the input sums, `z` is scratch of 4 · batch · units.
+    /// Processes the inputs at index `at` of all samples. `xs` holds the input sums, `z` is scratch memory of 4 · batch
+    /// · units elements.
     fn step(
         &self,
         isa: Isa,
@@ -155,16 +156,16 @@ impl Gru<'_> {
         xs: &mut [f32],
         h: &mut [f32],
         z: &mut [f32],
-    ) -> Result<()> {
+    ) {
         let (units, batch, stride) = (self.units, sequence.batch, sequence.steps * 3 * self.units);
         let xs = &mut xs[at * 3 * units..];
         let columns = self.recurrent.cols();
         let (z, reset) = z.split_at_mut(3 * batch * units);
         let z = &mut z[..batch * columns];
-        let bias = start(self.recurrent_bias.map(|b| &b[..columns]), columns)?;
-        let weights = Weights::plain(&self.recurrent, bias);
-        recur(isa, at, batch, Plain { x: h, stride: units }, weights, z);
-        // z and r take the place of their input sums; the candidate's recurrent sum is what remains in z.
+        let recurrent =
+            Gemm::from_matrix(&self.recurrent, 0).bias(self.recurrent_bias.map(|b| &b[..columns]));
+        recur(isa, at, batch, RowMajor { data: h, stride: units }, recurrent, z);
+        // z and r replace their input sums. The recurrent sum of the candidate stays in z.
         for sample in 0..batch {
             let x = &mut xs[sample * stride..][..3 * units];
             let z = &z[sample * columns..][..columns];
@@ -187,9 +188,8 @@ impl Gru<'_> {
         }
         if let Some(candidate) = &self.candidate {
             let z = &mut z[..batch * units];
-            let bias = start(self.recurrent_bias.map(|b| &b[2 * units..]), units)?;
-            let weights = Weights::plain(candidate, bias);
-            Run { rows: batch, x: Plain { x: reset, stride: units }, weights, y: z }.here(isa);
+            let gemm = Gemm::from_matrix(candidate, 0).bias(self.recurrent_bias.map(|b| &b[2 * units..]));
+            gemm.run(isa, batch, RowMajor { data: reset, stride: units }, z);
             for sample in 0..batch {
                 let x = &mut xs[sample * stride + 2 * units..][..units];
                 for (x, z) in x.iter_mut().zip(&z[sample * units..]) {
@@ -205,6 +205,5 @@ impl Gru<'_> {
                 *h = z * *h + (1.0 - z) * c;
             }
         }
-        Ok(())
     }
 }

@@ -1,16 +1,15 @@
 //! Long short-term memory.
 
 use crate::Context;
-use crate::error::{Result, require};
-use crate::gemm::operand::{Plain, Start, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Result, check_bias, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::math::{gate, tanh};
 use crate::nn::Activation;
 use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur, result};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::tensor::{Buffer, View, ViewMut, len};
 
-/// An LSTM with Keras' gates: i = σ(xWᵢ + hUᵢ + bᵢ), f and o likewise, c ← f·c + i·act(xW꜀ + hU꜀ + b꜀),
+/// Long short-term memory with Keras' gates: i = σ(xWᵢ + hUᵢ + bᵢ), f and o likewise, c ← f·c + i·act(xW꜀ + hU꜀ + b꜀),
 /// h ← o·act(c).
 ///
 /// ```
@@ -21,7 +20,7 @@ use crate::tensor::{Buffer, View, ViewMut, len};
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// // Gates that are open: c ← c + x, h ← c.
+/// // All gates are open: c ← c + x, h ← c.
 /// let (mut kernel, recurrent) = ([0.0; 16], [0.0; 16]);
 /// kernel[2] = 1.0;
 /// let layer = Lstm {
@@ -48,20 +47,21 @@ pub struct Lstm<'w> {
     pub recurrent: Matrix<'w>,
     /// `[4 · units]`
     pub bias: Option<&'w [f32]>,
-    /// The size of the state.
+    /// The number of elements of a state.
     pub units: usize,
-    /// Of the cell, usually tanh.
+    /// The activation of the cell, usually tanh.
     pub activation: Activation,
-    /// Of the gates, usually sigmoid.
+    /// The activation of the gates, usually sigmoid.
     pub recurrent_activation: Activation,
-    /// Whether y has the state after every step, or only after the last.
+    /// Whether y holds the states after all steps, not only after the last one.
     pub return_sequences: bool,
     /// The order of the steps.
     pub direction: Direction,
 }
 
 impl Lstm<'_> {
-    /// From x `[batch, steps, in]` to y `[batch, steps, units]` with `return_sequences`, else `[batch, units]`.
+    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
+    /// units]`.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -71,8 +71,8 @@ impl Lstm<'_> {
         Ok(self.run_with_states(cx, x, States::default(), y, None, None)?.0)
     }
 
-    /// Like [`Lstm::run`], with a mask, given initial states h and c, and the last ones, which are empty if they are not
-    /// asked for.
+    /// Like [`Lstm::run`], with a mask and initial states. Also returns the last states h and c, which are empty if not
+    /// requested.
     pub fn run_with_states<'y, 'h, 'c, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -83,13 +83,14 @@ impl Lstm<'_> {
         mut c: Option<ViewMut<'c, f32, 2>>,
     ) -> Result<(View<'y, f32, R>, View<'h, f32, 2>, View<'c, f32, 2>)> {
         let Self { units, direction, return_sequences, .. } = *self;
-        let given = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
-        let results = Results { y: given.y(&mut y)?, last: [given.last(&mut h)?, given.last(&mut c)?] };
-        self.compute(cx.isa, given, results, cx.scratch)?;
+        let sequence = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
+        let results =
+            Results { y: sequence.y(&mut y)?, last: [sequence.last(&mut h)?, sequence.last(&mut c)?] };
+        self.compute(cx.isa, sequence, results, cx.scratch)?;
         Ok((y.into_view(), result(h), result(c)))
     }
 
-    /// The same for slices.
+    /// Computes the layer with checked arguments.
     fn compute(
         &self,
         isa: Isa,
@@ -104,7 +105,7 @@ impl Lstm<'_> {
         let recurrent = [self.recurrent.groups(), self.recurrent.rows(), self.recurrent.cols()];
         require(recurrent == [1, units, gates], "recurrent", "be [units, 4 · units]")?;
         let state = sequence.state();
-        let start = start(self.bias, gates)?;
+        check_bias(self.bias, gates)?;
         let inputs = len(&[batch, steps, gates])?;
         let scratch = scratch.write(crate::tensor::add(inputs, len(&[state, 2])?)?)?;
         if state == 0 {
@@ -113,15 +114,14 @@ impl Lstm<'_> {
         let (z, h_and_c) = scratch.split_at_mut(inputs);
         let (h, c) = h_and_c.split_at_mut(state);
         sequence.begin([&mut *h, &mut *c], y);
-        // The inputs of all steps are one large product, which runs much faster than many small ones.
-        let rows = batch * steps;
-        let weights = Weights::plain(&self.kernel, start);
-        Run { rows, x: Plain { x, stride: k }, weights, y: z }.here(isa);
+        // One large product for the inputs of all steps is much faster than many small ones.
+        let input = Gemm::from_matrix(&self.kernel, 0).bias(self.bias);
+        input.run(isa, batch * steps, RowMajor { data: x, stride: k }, z);
+        let recurrent = Gemm::from_matrix(&self.recurrent, 0).accumulate(true).ldc(steps * gates);
         for step in 0..steps {
             let at = sequence.at(step);
             // z += h·recurrent for all samples
-            let weights = Weights { stride: steps * gates, ..Weights::plain(&self.recurrent, Start::Output) };
-            recur(isa, step, batch, Plain { x: h, stride: units }, weights, &mut z[at * gates..]);
+            recur(isa, step, batch, RowMajor { data: h, stride: units }, recurrent, &mut z[at * gates..]);
             for sample in 0..batch {
                 if !sequence.takes(sample, at) {
                     continue;
@@ -140,7 +140,7 @@ impl Lstm<'_> {
         Ok(())
     }
 
-    /// The new states of one sample from the sums of its gates, with any activations.
+    /// Updates the states of a sample from the sums `z` of its gates, with any activations.
     fn update(&self, isa: Isa, z: &mut [f32], c: &mut [f32], h: &mut [f32]) {
         let units = self.units;
         let (i_and_f, rest) = z.split_at_mut(2 * units);
@@ -159,7 +159,7 @@ impl Lstm<'_> {
     }
 }
 
-/// The same in one pass with the usual activations, sigmoid and tanh.
+/// Like [`Lstm::update`], in one pass and with the usual activations, sigmoid and tanh.
 struct Gates<'a> {
     /// The sums of the gates i, f, c and o.
     z: &'a [f32],

@@ -1,9 +1,8 @@
-//! What recurrent layers have in common: the order of the steps, masks, states.
+//! Recurrent layers, and what they share: the order of the steps, masks and states.
 
 use crate::error::{Result, require};
-use crate::gemm::Run;
-use crate::gemm::operand::{Plain, Weights};
-use crate::simd::Isa;
+use crate::gemm::{Gemm, Linear, RowMajor};
+use crate::simd::{F32, Isa};
 use crate::tensor::{View, ViewMut};
 
 mod dynamic;
@@ -16,37 +15,37 @@ pub use gru::Gru;
 pub use lstm::Lstm;
 pub use simple_rnn::SimpleRnn;
 
-/// The order in which a recurrent layer takes the steps of a sequence, and in which it writes its results.
+/// The order in which a recurrent layer processes the steps of a sequence and writes the states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From the first step to the last.
     Forward,
-    /// From the last to the first; the state after a step stands where its input does.
+    /// From the last step to the first. The state after a step has the index of its input.
     Reverse,
-    /// From the last to the first; the states stand in the order in which they come.
+    /// From the last step to the first. The states are in the order of processing.
     GoBackwards,
 }
 
-/// What a recurrent layer may be given besides its input. It has `N` states: h and, of an LSTM, c.
+/// The mask and the initial states of a recurrent layer with `N` states: h and, for an LSTM, c.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct States<'a, const N: usize> {
-    /// `[batch, steps]`; steps where it is false are passed over, and the result of the step before stands in their
-    /// place, zeros in front of the first.
+    /// `[batch, steps]`. Steps that are false are skipped; they repeat the result of the step before, or zeros if there
+    /// is none.
     pub mask: Option<View<'a, bool, 2>>,
-    /// Zeros stand in the place of steps passed over.
+    /// Whether the results of skipped steps are zeros.
     pub zero_masked: bool,
-    /// What the layer starts with, each `[batch, units]`; zeros without.
+    /// The initial states, each `[batch, units]`. Zeros by default.
     pub initial: [Option<View<'a, f32, 2>>; N],
 }
 
-/// Neither a mask nor states.
+/// No mask and no initial states.
 impl<const N: usize> Default for States<'_, N> {
     fn default() -> Self {
         Self { mask: None, zero_masked: false, initial: [None; N] }
     }
 }
 
-/// A run: its sizes, and what it is given.
+/// The checked arguments of a recurrent layer.
 #[derive(Clone, Copy)]
 pub(crate) struct Sequence<'a, const N: usize> {
     pub x: &'a [f32],
@@ -60,14 +59,15 @@ pub(crate) struct Sequence<'a, const N: usize> {
     pub initial: [Option<&'a [f32]>; N],
 }
 
-/// Where the results of a run go: the states h after the steps, and all states after the last step.
+/// The outputs of a recurrent layer: y, which holds the states h, and the states after the last step that are
+/// requested.
 pub(crate) struct Results<'a, const N: usize> {
     pub y: &'a mut [f32],
     pub last: [Option<&'a mut [f32]>; N],
 }
 
 impl<'a, const N: usize> Sequence<'a, N> {
-    /// That of a layer with so many inputs and units; an error unless x and the states fit.
+    /// Checks the arguments of a layer with `inputs` inputs and `units` units.
     pub fn new(
         x: View<'a, f32, 3>,
         states: &States<'a, N>,
@@ -92,7 +92,7 @@ impl<'a, const N: usize> Sequence<'a, N> {
         Ok(Self { x, batch, steps, units, direction, return_sequences, mask, zero_masked, initial })
     }
 
-    /// Where the states h after the steps go; an error unless they fit.
+    /// Checks y and borrows its elements.
     pub fn y<'y, const R: usize>(&self, y: &'y mut ViewMut<'_, f32, R>) -> Result<&'y mut [f32]> {
         let Self { batch, steps, units, return_sequences, .. } = *self;
         let fits = match y.dims()[..] {
@@ -100,32 +100,33 @@ impl<'a, const N: usize> Sequence<'a, N> {
             [n, width] => !return_sequences && [n, width] == [batch, units],
             _ => false,
         };
-        let must = "be [batch, steps, units] with return_sequences, otherwise [batch, units] or [batch, 1, units]";
+        let must =
+            "be [batch, steps, units] with return_sequences, otherwise [batch, units] or [batch, 1, units]";
         require(fits, "y", must)?;
         y.as_mut_slice()
     }
 
-    /// Where a state after the last step goes, if it is asked for; an error unless it fits.
+    /// Checks the output of a state after the last step, if it is requested, and borrows its elements.
     pub fn last<'y>(&self, last: &'y mut Option<ViewMut<'_, f32, 2>>) -> Result<Option<&'y mut [f32]>> {
-        place(last, [self.batch, self.units], "last state")
+        requested(last, [self.batch, self.units], "last state")
     }
 
-    /// The numbers of a state.
+    /// The number of elements of a state.
     pub const fn state(&self) -> usize {
         self.batch * self.units
     }
 
-    /// Where the input of the step'th step stands.
+    /// The index of the input of step `step`.
     pub const fn at(&self, step: usize) -> usize {
         if matches!(self.direction, Direction::Forward) { step } else { self.steps - 1 - step }
     }
 
-    /// Whether the sample takes part in the step whose input stands at `at`.
+    /// Whether the mask keeps the input at index `at` of a sample.
     pub fn takes(&self, sample: usize, at: usize) -> bool {
         self.mask.is_none_or(|mask| mask[sample * self.steps + at])
     }
 
-    /// Fills the states with what they start with, and y with what it is without any step: h or, under a mask, zeros.
+    /// Initializes the states, and y for the case that no step is processed: h or, under a mask, zeros.
     pub fn begin(&self, states: [&mut [f32]; N], y: &mut [f32]) {
         for (i, (to, from)) in states.into_iter().zip(self.initial).enumerate() {
             match from {
@@ -142,10 +143,10 @@ impl<'a, const N: usize> Sequence<'a, N> {
         }
     }
 
-    /// Writes what comes of the step'th step: the new states `h`, or for samples that pass it over, what was there.
+    /// Writes the results of step `step`: the new states `h`, or for samples that skip it, the results before.
     pub fn emit(&self, step: usize, h: &[f32], y: &mut [f32]) {
         let (units, at) = (self.units, self.at(step));
-        let place = if self.direction == Direction::GoBackwards { step } else { at };
+        let index = if self.direction == Direction::GoBackwards { step } else { at };
         for (sample, h) in h.chunks_exact(units).enumerate() {
             let takes = self.takes(sample, at);
             if !self.return_sequences {
@@ -157,7 +158,7 @@ impl<'a, const N: usize> Sequence<'a, N> {
                 }
                 continue;
             }
-            let to = (sample * self.steps + place) * units;
+            let to = (sample * self.steps + index) * units;
             if takes {
                 y[to..][..units].copy_from_slice(h);
             } else if step == 0 || self.zero_masked {
@@ -170,15 +171,22 @@ impl<'a, const N: usize> Sequence<'a, N> {
     }
 }
 
-/// The product of the states with the recurrent kernel, in the step'th step.
+/// Multiplies the states with the recurrent kernel, in step `step`.
 ///
-/// Every other step goes through the kernel backwards, as its end is what the step before has left in the nearest cache.
-pub(crate) fn recur(isa: Isa, step: usize, rows: usize, x: Plain<'_>, weights: Weights<'_>, y: &mut [f32]) {
-    Run { rows, x, weights: Weights { backwards: step % 2 == 1, ..weights }, y }.here(isa);
+/// Every other step reads the kernel from its end, because the step before has left the end in the nearest cache.
+fn recur<'a>(
+    isa: Isa,
+    step: usize,
+    batch: usize,
+    h: RowMajor<'a, f32>,
+    gemm: Gemm<'a, F32, Linear<'a>>,
+    y: &mut [f32],
+) {
+    gemm.reverse(step % 2 == 1).run(isa, batch, h, y);
 }
 
-/// Where a result goes, if it is asked for; an error unless it has these dims.
-pub(crate) fn place<'y, const R: usize>(
+/// Borrows the elements of an output, if it is requested. Fails if its dims differ from `dims`.
+pub(crate) fn requested<'y, const R: usize>(
     result: &'y mut Option<ViewMut<'_, f32, R>>,
     dims: [usize; R],
     what: &'static str,
@@ -188,12 +196,12 @@ pub(crate) fn place<'y, const R: usize>(
     Ok(Some(result.as_mut_slice()?))
 }
 
-/// A result, which is empty if it was not asked for.
+/// The view of an output. Empty if it was not requested.
 pub(crate) fn result<const R: usize>(written: Option<ViewMut<'_, f32, R>>) -> View<'_, f32, R> {
     written.map_or(View::empty(), ViewMut::into_view)
 }
 
-/// Hands out the states that are asked for.
+/// Copies the states that are requested.
 pub(crate) fn finish<const N: usize>(states: [&[f32]; N], last: [Option<&mut [f32]>; N]) {
     for (to, from) in last.into_iter().zip(states) {
         if let Some(to) = to {

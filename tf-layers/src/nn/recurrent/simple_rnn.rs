@@ -1,9 +1,8 @@
-//! Plain recurrent layers.
+//! Recurrent layers without gates.
 
 use crate::Context;
-use crate::error::{Result, require};
-use crate::gemm::operand::{Plain, Start, Weights};
-use crate::gemm::{Matrix, Run, start};
+use crate::error::{Result, check_bias, require};
+use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
 use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur, result};
 use crate::simd::Isa;
@@ -45,18 +44,19 @@ pub struct SimpleRnn<'w> {
     pub recurrent: Matrix<'w>,
     /// `[units]`
     pub bias: Option<&'w [f32]>,
-    /// The size of the state.
+    /// The number of elements of a state.
     pub units: usize,
-    /// Usually tanh.
+    /// The activation, usually tanh.
     pub activation: Activation,
-    /// Whether y has the state after every step, or only after the last.
+    /// Whether y holds the states after all steps, not only after the last one.
     pub return_sequences: bool,
     /// The order of the steps.
     pub direction: Direction,
 }
 
 impl SimpleRnn<'_> {
-    /// From x `[batch, steps, in]` to y `[batch, steps, units]` with `return_sequences`, else `[batch, units]`.
+    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
+    /// units]`.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -66,7 +66,8 @@ impl SimpleRnn<'_> {
         Ok(self.run_with_states(cx, x, States::default(), y, None)?.0)
     }
 
-    /// Like [`SimpleRnn::run`], with a mask, a given initial state h, and the last one, which is empty if it is not asked for.
+    /// Like [`SimpleRnn::run`], with a mask and an initial state. Also returns the last state h, which is empty if not
+    /// requested.
     pub fn run_with_states<'y, 'h, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -76,13 +77,13 @@ impl SimpleRnn<'_> {
         mut h: Option<ViewMut<'h, f32, 2>>,
     ) -> Result<(View<'y, f32, R>, View<'h, f32, 2>)> {
         let Self { units, direction, return_sequences, .. } = *self;
-        let given = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
-        let results = Results { y: given.y(&mut y)?, last: [given.last(&mut h)?] };
-        self.compute(cx.isa, given, results, cx.scratch)?;
+        let sequence = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
+        let results = Results { y: sequence.y(&mut y)?, last: [sequence.last(&mut h)?] };
+        self.compute(cx.isa, sequence, results, cx.scratch)?;
         Ok((y.into_view(), result(h)))
     }
 
-    /// The same for slices.
+    /// Computes the layer with checked arguments.
     fn compute(
         &self,
         isa: Isa,
@@ -96,7 +97,7 @@ impl SimpleRnn<'_> {
         let recurrent = [self.recurrent.groups(), self.recurrent.rows(), self.recurrent.cols()];
         require(recurrent == [1, units, units], "recurrent", "be [units, units]")?;
         let state = sequence.state();
-        let start = start(self.bias, units)?;
+        check_bias(self.bias, units)?;
         let inputs = len(&[batch, steps, units])?;
         let scratch = scratch.write(add(inputs, state)?)?;
         if state == 0 {
@@ -104,12 +105,12 @@ impl SimpleRnn<'_> {
         }
         let (z, h) = scratch.split_at_mut(inputs);
         sequence.begin([&mut *h], y);
-        let weights = Weights::plain(&self.kernel, start);
-        Run { rows: batch * steps, x: Plain { x, stride: k }, weights, y: z }.here(isa);
+        let input = Gemm::from_matrix(&self.kernel, 0).bias(self.bias);
+        input.run(isa, batch * steps, RowMajor { data: x, stride: k }, z);
+        let recurrent = Gemm::from_matrix(&self.recurrent, 0).accumulate(true).ldc(steps * units);
         for step in 0..steps {
             let at = sequence.at(step);
-            let weights = Weights { stride: steps * units, ..Weights::plain(&self.recurrent, Start::Output) };
-            recur(isa, step, batch, Plain { x: h, stride: units }, weights, &mut z[at * units..]);
+            recur(isa, step, batch, RowMajor { data: h, stride: units }, recurrent, &mut z[at * units..]);
             for sample in 0..batch {
                 if sequence.takes(sample, at) {
                     let h = &mut h[sample * units..][..units];

@@ -1,30 +1,28 @@
-//! The layer: what it checks, and how it goes through the image.
+//! The layer: it checks its arguments and splits images into parts.
 
 use super::part::{Inputs, Outputs, Part};
-use super::transform::Epilogue;
 use super::{WIDTHS, tile};
 use crate::Context;
-use crate::error::{Error, Result, require};
-use crate::gemm;
+use crate::error::{Error, Result, check_bias, require};
 use crate::gemm::im2col::Windows;
-use crate::gemm::operand::{Onto, Plain, Start, Weights};
-use crate::gemm::{Matrix, im2col, start};
+use crate::gemm::{Gemm, Linear, Matrix, RowMajor};
 use crate::nn::Activation;
-use crate::parallel::{each_piece, threads};
+use crate::parallel::{run_tasks, threads};
 use crate::simd::{Isa, PANEL};
 use crate::tensor::{Columns, View, ViewMut, len};
-use crate::window::{Axis, channels_last, check_made, window_axes};
+use crate::window::{Axis, channels_last, check_output, window_axes};
 
-/// Numbers of a block's scratch memory: what stays in a level-2 cache with the weights streaming by.
-const BLOCK: usize = 160 * 1024;
+/// Elements of the scratch memory of a part, which stays in the level-2 cache while the weights stream by.
+const SCRATCH: usize = 160 * 1024;
 
-/// A convolution over images `[batch, height, width, channels]`, or of height 1 over sequences, with fewer
-/// multiplications than [`Conv2d`](crate::nn::Conv2d): stride and dilation are 1, there is one group of channels, and
-/// the kernel is 2 to 5 wide.
+/// A convolution over images `[batch, height, width, channels]` or sequences `[batch, width, channels]`, with fewer
+/// multiplications than [`Conv2d`](crate::nn::Conv2d).
+///
+/// Stride and dilation are 1, there is one group of channels, and the kernel is 2 to 5 wide.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WinogradConv2d<'w> {
-    /// Matrices `[kernel_height · in_channels, out_channels]`, six for kernels up to 3 wide, eight for wider ones, as
-    /// [`Entry::winograd`](crate::io::Entry::winograd) packs them.
+    /// Matrices `[kernel_height · in_channels, out_channels]` that [`Entry::winograd`](crate::io::Entry::winograd)
+    /// packs: six for kernels up to 3 wide, eight for wider ones.
     pub kernel: Matrix<'w>,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
@@ -39,20 +37,20 @@ pub struct WinogradConv2d<'w> {
 }
 
 impl WinogradConv2d<'_> {
-    /// From x `[batch, height, width, in_channels]` to y `[batch, output_height, output_width, out_channels]`, which may
-    /// accumulate, and be columns of a wider tensor. Sequences have no height.
+    /// Computes y `[batch, output_height, output_width, out_channels]` from x `[batch, height, width, in_channels]`, or
+    /// both without height. y may accumulate and may be columns of a wider tensor.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
         x: View<'_, f32, R>,
         mut y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
-        let (onto, from, to) = (Onto::of(&y), x.dims(), y.dims());
-        self.compute(cx, &from, x.as_slice()?, &to, Columns::of(&mut y), onto)?;
+        let (accumulate, from, to) = (y.accumulates(), x.dims(), y.dims());
+        self.compute(cx, &from, x.as_slice()?, &to, Columns::of(&mut y), accumulate)?;
         Ok(y.into_view())
     }
 
-    /// From `x` of the dims `from` to `y` of the dims `to`.
+    /// Computes `y` with dims `to` from `x` with dims `from`.
     fn compute(
         &self,
         cx: &mut Context<'_>,
@@ -60,12 +58,12 @@ impl WinogradConv2d<'_> {
         x: &[f32],
         to: &[usize],
         y: Columns<'_>,
-        onto: Onto,
+        accumulate: bool,
     ) -> Result<()> {
         let (batch, size, channels) = channels_last(from)?;
         let axes = window_axes(self.kernel_size, [1, 1], [1, 1], self.padding, size)?;
         require(channels == self.in_channels, "x", "have the channels that the layer takes")?;
-        check_made((batch, axes, self.kernel.cols()), to)?;
+        check_output(to, batch, axes, self.kernel.cols())?;
         let [mut vertical, horizontal] = axes;
         let isa = cx.isa;
         let [height, width] = self.kernel_size;
@@ -77,42 +75,42 @@ impl WinogradConv2d<'_> {
         require(self.kernel.rows() == k, "kernel", "have kernel_height · in_channels rows")?;
         let pixels = len(&[batch, vertical.output, horizontal.output])?;
         y.check(pixels, n)?;
-        start(self.bias, n)?;
+        check_bias(self.bias, n)?;
         if pixels == 0 || n == 0 {
             return Ok(());
         }
         if height == 1 && self.padding[0] == [0, 0] {
-            // Lines that do not mix are lines of one image.
+            // The lines are independent, so all images are one image.
             vertical = Axis::dilated(1, 1, len(&[batch, size[0]])?);
         }
         let outputs = tile + 1 - width;
         let tiles = [vertical.output, horizontal.output.div_ceil(outputs)];
-        // A tile has that many products of depth k for each of its lines of outputs.
+        // A tile has `tile` products of depth k for `outputs` outputs.
         let threads = threads(len(&[pixels, n])?.saturating_mul(k).saturating_mul(tile) / outputs);
         let images = pixels / (vertical.output * horizontal.output);
         let most = (images * vertical.output).div_ceil(threads);
-        let block = Block::new(tile, tiles, most, height, self.in_channels, n)?;
+        let part_size = PartSize::new(tile, tiles, most, height, self.in_channels, n)?;
         let ((low, high), rest) = self.activation.split();
-        let run = Run {
+        let image = Winograd {
             isa,
             kernel: self.kernel,
             axes: [vertical, horizontal],
             channels: self.in_channels,
-            block,
+            part_size,
             tile,
             outputs,
-            epilogue: Epilogue { bias: self.bias, onto, low, high },
+            epilogue: Linear { bias: self.bias, accumulate, low, high },
             stride: y.of,
         };
-        let parts = images * run.parts();
-        let scratch = cx.scratch.write(len(&[threads.min(parts), block.scratch])?)?;
-        let begin = |part| run.begin(part);
-        each_piece(parts, threads, begin, &mut *y.y, scratch, |parts, y, scratch| {
-            let first = begin(parts.start);
+        let parts = images * image.parts();
+        let scratch = cx.scratch.write(len(&[threads.min(parts), part_size.scratch])?)?;
+        let offset = |part| image.offset(part);
+        run_tasks(parts, threads, offset, &mut *y.y, scratch, |parts, y, scratch| {
+            let first = offset(parts.start);
             for part in parts {
-                // The last row ends where the result does.
-                let end = (begin(part + 1) - first).min(y.len());
-                run.part(part, x, &mut y[begin(part) - first..end], scratch);
+                // y ends with the last result, even if that is part of a wider row.
+                let end = (offset(part + 1) - first).min(y.len());
+                image.run(part, x, &mut y[offset(part) - first..end], scratch);
             }
         });
         if let Some(rest) = rest {
@@ -122,17 +120,18 @@ impl WinogradConv2d<'_> {
     }
 }
 
-/// The part of an image that is done at once.
+/// The size of the parts of an image.
 #[derive(Clone, Copy)]
-struct Block {
+struct PartSize {
     lines: usize,
     tiles: usize,
-    /// Numbers of scratch memory: so many times as there are values the inputs and the products of all tiles.
+    /// Elements of scratch memory: the values and the products of all tiles.
     scratch: usize,
 }
 
-impl Block {
-    /// For an image of `lines` by `tiles`: all tiles of several lines, at most `most`, or some tiles of a line.
+impl PartSize {
+    /// Splits an image of `lines` by `tiles` into parts of at most `most` lines or, if a line is too long, some tiles
+    /// of a line.
     fn new(
         values: usize,
         [lines, tiles]: [usize; 2],
@@ -141,7 +140,7 @@ impl Block {
         channels: usize,
         n: usize,
     ) -> Result<Self> {
-        let (room, line) = (BLOCK / values, len(&[height, channels])?.max(1) + n);
+        let (room, line) = (SCRATCH / values, len(&[height, channels])?.max(1) + n);
         let (lines, tiles) = if line.checked_mul(tiles).is_some_and(|all| all <= room) {
             let more = (room / tiles).saturating_sub(line) / (channels + n).max(1);
             (even(lines, most.min(1 + more)), tiles)
@@ -150,83 +149,84 @@ impl Block {
         };
         let input = len(&[values, tiles, crate::tensor::add(lines, height - 1)?, channels])?;
         let scratch = crate::tensor::add(input, len(&[values, tiles, lines, n])?)?;
-        // So that those of all threads lie as the first one's does.
+        // The scratch memory of every thread has the same alignment.
         let scratch = scratch.checked_next_multiple_of(PANEL).ok_or(Error::Overflow)?;
         Ok(Self { lines, tiles, scratch })
     }
 }
 
-/// The largest part of at most `most` when `all` are parted evenly.
+/// The largest part of `all` that is split evenly into as few parts of at most `most` as possible.
 fn even(all: usize, most: usize) -> usize {
     all.div_ceil(all.div_ceil(most).max(1)).max(1)
 }
 
-/// The convolution of images, its arguments checked.
-struct Run<'a> {
+/// A convolution with checked arguments.
+struct Winograd<'a> {
     isa: Isa,
     kernel: Matrix<'a>,
     axes: [Axis; 2],
     channels: usize,
-    block: Block,
-    /// Pixels of a tile.
+    part_size: PartSize,
+    /// Input pixels of a tile.
     tile: usize,
-    /// Pixels of a tile's result.
+    /// Output pixels of a tile.
     outputs: usize,
-    epilogue: Epilogue<'a>,
-    /// From one row of y to the next.
+    epilogue: Linear<'a>,
+    /// Elements from one pixel of y to the next.
     stride: usize,
 }
 
-impl Run<'_> {
-    /// How many parts a line has, all tiles of one or some.
+impl Winograd<'_> {
+    /// The number of parts of a line. 1 if a part has whole lines.
     fn line_parts(&self) -> usize {
-        self.axes[1].output.div_ceil(self.outputs).div_ceil(self.block.tiles)
+        self.axes[1].output.div_ceil(self.outputs).div_ceil(self.part_size.tiles)
     }
 
-    /// How many parts an image has.
+    /// The number of parts of an image.
     fn parts(&self) -> usize {
-        self.axes[0].output.div_ceil(self.block.lines) * self.line_parts()
+        self.axes[0].output.div_ceil(self.part_size.lines) * self.line_parts()
     }
 
-    /// Which image a part is of, and where in it, counted over all images.
-    fn place(&self, part: usize) -> (usize, Part) {
-        let ([vertical, horizontal], Block { lines, tiles, .. }) = (self.axes, self.block);
+    /// The image of a part, whose index counts the parts of all images, and the part within the image.
+    fn locate(&self, part: usize) -> (usize, Part) {
+        let ([vertical, horizontal], PartSize { lines, tiles, .. }) = (self.axes, self.part_size);
         let (image, part) = (part / self.parts(), part % self.parts());
         let (line, tile) = (part / self.line_parts() * lines, part % self.line_parts() * tiles);
         let (lines, all) = (lines.min(vertical.output - line), horizontal.output.div_ceil(self.outputs));
         (image, Part { line, lines, tile, tiles: tiles.min(all - tile) })
     }
 
-    /// Where the pixels of a part begin in y.
-    fn begin(&self, part: usize) -> usize {
+    /// The offset in y of the first pixel of a part.
+    fn offset(&self, part: usize) -> usize {
         let [vertical, horizontal] = self.axes;
-        let (image, part) = self.place(part);
+        let (image, part) = self.locate(part);
         let line = image * vertical.output + part.line;
         (line * horizontal.output + part.tile * self.outputs) * self.stride
     }
 
-    fn part(&self, part: usize, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
-        let (image, part) = self.place(part);
+    /// Computes a part.
+    fn run(&self, part: usize, x: &[f32], y: &mut [f32], scratch: &mut [f32]) {
+        let (image, part) = self.locate(part);
         let [vertical, horizontal] = self.axes;
         let image_len = vertical.input * horizontal.input * self.channels;
         let x = &x[image * image_len..][..image_len];
         let Self { isa, kernel, axes, channels, tile, outputs, epilogue, stride, .. } = *self;
         let n = kernel.cols();
-        // One value of all tiles; a tile's lines lie a line of tiles apart.
+        // The elements of one value of all tiles. A line of the image is a line of tiles.
         let pitch = (part.lines + axes[0].size - 1) * part.tiles * channels;
         let rows = part.lines * part.tiles;
         let (inputs, products) = scratch.split_at_mut(tile * pitch);
-        isa.run(Inputs { axes, channels, tile, made: outputs, part, x, pitch, space: inputs });
+        isa.run(Inputs { axes, channels, tile, made: outputs, part, x, pitch, values: inputs });
         for (value, y) in products.chunks_exact_mut(rows * n).take(tile).enumerate() {
-            let weights = Weights { panels: kernel.group(value), ..Weights::plain(&kernel, Start::Zero) };
+            let gemm = Gemm::from_matrix(&kernel, value);
             let x = &inputs[value * pitch..][..pitch];
             if axes[0].size == 1 {
-                gemm::Run { rows, x: Plain { x, stride: channels }, weights, y }.here(isa);
+                gemm.run(isa, rows, RowMajor { data: x, stride: channels }, y);
             } else {
-                // A pixel's taps in the lines below lie a line further on each: a dilated convolution over one line.
+                // The vertical taps are a line of tiles apart, so this is a dilated convolution over a single line.
                 let taps = [Axis::dilated(1, 1, 1), Axis::dilated(axes[0].size, part.tiles, rows)];
                 let windows = Windows::new(x, taps, channels, 0..channels);
-                im2col::Run { windows, pixels: rows, weights, y }.here(isa);
+                gemm.run(isa, rows, windows, y);
             }
         }
         isa.run(Outputs {
@@ -236,7 +236,7 @@ impl Run<'_> {
             made: outputs,
             part,
             pitch: rows * n,
-            space: products,
+            products,
             epilogue,
             stride,
             y,

@@ -1,13 +1,14 @@
-//! Convolutions with fewer multiplications, after Winograd ("Arithmetic Complexity of Computations", 1980).
+//! Convolutions with fewer multiplications (S. Winograd, "Arithmetic Complexity of Computations", 1980).
 //!
-//! Along the width, `t + 1 − r` neighbouring outputs of an r-tap kernel are a product of polynomials, which is known from
-//! its values at t − 1 points and its leading coefficient: t products. With a tile of six, that is six where the plain sum
-//! takes 4 · 3 of three taps; with a tile of eight, eight where it takes 5 · 4 of four and 4 · 5 of five. Along the height
-//! the taps are summed up as they are, so that each of the t is one matrix product of depth kernel height · channels.
+//! Along the width, t + 1 − r neighbouring outputs of an r-tap kernel are a product of polynomials, which is determined
+//! by its values at t − 1 points and its leading coefficient: t multiplications. A tile of six (t = 6) takes 6
+//! multiplications where the plain sum takes 4 · 3 for three taps. A tile of eight takes 8 instead of 5 · 4 for four
+//! taps or 4 · 5 for five. Along the height the taps are summed as usual, so each of the t multiplications becomes a
+//! matrix product of depth `kernel_height` · channels.
 //!
-//! The points keep all constants of the transforms exact in binary. The result is off by about 4 times as much as a
-//! plain sum is, 1e-6 of the largest number in it, with a tile of eight by 7 times as much; what is infinite or NaN spreads
-//! to all outputs of its tile.
+//! The points are chosen so that all constants of the transforms are exact in binary. The rounding error is about 4
+//! times that of the plain sum with a tile of six (1e-6 of the largest term) and 7 times with a tile of eight. An
+//! infinity or NaN spreads to all outputs of its tile.
 
 mod layer;
 mod part;
@@ -15,25 +16,26 @@ mod transform;
 
 pub use layer::WinogradConv2d;
 
-/// Widths of kernels for which there are transforms, and which gain from them.
+/// The kernel widths that have transforms and run faster with them.
 pub(crate) const WIDTHS: core::ops::RangeInclusive<usize> = 2..=5;
 
-/// Where the polynomials of a tile of six are evaluated; the sixth value is the leading coefficient.
+/// The points of a tile of six. The sixth value is the leading coefficient.
 const SIX: [f64; 5] = [0.0, 1.0, -1.0, 0.5, -2.0];
-/// Of a tile of eight.
+/// The points of a tile of eight.
 const EIGHT: [f64; 7] = [0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0];
 
-/// Where the polynomials are evaluated for kernels of `taps`.
+/// The points for a kernel of `taps`.
 const fn points(taps: usize) -> &'static [f64] {
     if taps > 3 { &EIGHT } else { &SIX }
 }
 
-/// Inputs of a tile for kernels of `taps`, and values by which its product of polynomials is known.
+/// t, the inputs and the multiplications of a tile, for a kernel of `taps`.
 pub(crate) const fn tile(taps: usize) -> usize {
     points(taps).len() + 1
 }
 
-/// The factor of tap `tap`, of `taps`, in value `value` of the kernel: p^tap / Π (p − q) over the other points q.
+/// The factor of tap `tap` of `taps` in value `value` of the transformed kernel: pᵗᵃᵖ / Π (p − q) over the other points
+/// q.
 pub(crate) fn kernel_factor(value: usize, tap: usize, taps: usize) -> f64 {
     let points = points(taps);
     let Some(&point) = points.get(value) else {

@@ -1,30 +1,31 @@
-//! The transforms of inputs and outputs, for all channels of a tile.
+//! The input and output transforms of a tile, for all channels.
 
-use crate::gemm::operand::Onto;
+use crate::gemm::Linear;
 use crate::simd::Simd;
 
-/// The most outputs of any tile: of two taps in six, of four in eight.
+/// The largest number of outputs of a tile: 2 taps in a tile of six, 4 taps in a tile of eight.
 const MOST: usize = 5;
 
 /// The transforms of a tile of `T` inputs.
-pub(super) trait Tile<const T: usize> {
-    /// The values of the inputs: row i has the coefficients of Π (x − p) over the points p but the i-th, the last of all.
+pub(super) trait Transform<const T: usize> {
+    /// The input transform. Row i of its matrix holds the coefficients of Π (x − p) over all points p except the i-th;
+    /// the last row, over all points.
     fn values<S: Simd>(s: S, d: [S::F32; T]) -> [S::F32; T];
 
-    /// The first coefficients from the values at the points: output j sums p^j · m. What the last value adds, it adds to the
-    /// last coefficient that is wanted.
+    /// The output transform, without the last product: output j is Σ pʲ · m over the points p. The last product belongs
+    /// to the last output that is needed.
     fn outputs<S: Simd>(s: S, m: [S::F32; T]) -> [S::F32; MOST];
 }
 
 /// The points 0, 1, −1, ½ and −2.
 pub(super) struct Six;
 
-impl Tile<6> for Six {
+impl Transform<6> for Six {
     #[inline(always)]
     fn values<S: Simd>(s: S, d: [S::F32; 6]) -> [S::F32; 6] {
         let [d0, d1, d2, d3, d4, d5] = d;
         let (half, three_halves, two, five_halves) = (s.splat(0.5), s.splat(1.5), s.splat(2.0), s.splat(2.5));
-        // Both ends have the coefficients 1, −1.5, −2, 1.5, 1.
+        // The first and the last row have the coefficients 1, −1.5, −2, 1.5, 1.
         let first = s.fnma(three_halves, d1, s.fnma(two, d2, s.fma(three_halves, d3, s.add(d0, d4))));
         let last = s.fnma(three_halves, d2, s.fnma(two, d3, s.fma(three_halves, d4, s.add(d1, d5))));
         [
@@ -51,14 +52,14 @@ impl Tile<6> for Six {
     }
 }
 
-/// The points 0, ±1, ±½ and ±2, of which each pair shares the even powers and the odd ones.
+/// The points 0, ±1, ±½ and ±2. The two points of a pair share their even and odd powers.
 pub(super) struct Eight;
 
-impl Tile<8> for Eight {
+impl Transform<8> for Eight {
     #[inline(always)]
     fn values<S: Simd>(s: S, d: [S::F32; 8]) -> [S::F32; 8] {
         let [d0, d1, d2, d3, d4, d5, d6, d7] = d;
-        // x⁶ + a·x⁴ + b·x² of the even powers, c·x⁵ + e·x³ + f·x of the odd ones.
+        // The even powers x⁶ + a·x⁴ + b·x² and the odd powers c·x⁵ + e·x³ + f·x.
         let even = |a: f32, b: f32| s.fma(s.splat(a), d4, s.fma(s.splat(b), d2, d6));
         let odd =
             |c: f32, e: f32, f: f32| s.fma(s.splat(c), d5, s.fma(s.splat(e), d3, s.mul(s.splat(f), d1)));
@@ -96,15 +97,16 @@ impl Tile<8> for Eight {
     }
 }
 
-/// Writes the values of the `T` pixels that begin at `left` of a line of `channels`-wide pixels: value i to
-/// `space[i · pitch..]`. What is beyond the line is zero.
+/// Transforms the `T` pixels of a line that begin at `left`. Value i goes to `values[i · pitch..]`.
+///
+/// A pixel has `channels` elements. Pixels outside the line are zero.
 #[inline(always)]
-pub(super) fn transform_input<S: Simd, K: Tile<T>, const T: usize>(
+pub(super) fn transform_input<S: Simd, K: Transform<T>, const T: usize>(
     s: S,
     line: &[f32],
     left: isize,
     channels: usize,
-    space: &mut [f32],
+    values: &mut [f32],
     pitch: usize,
 ) {
     let mut pixels = [&line[..0]; T];
@@ -124,7 +126,7 @@ pub(super) fn transform_input<S: Simd, K: Tile<T>, const T: usize>(
         }
         let v = K::values(s, d);
         for i in 0..T {
-            s.store(v[i], &mut space[i * pitch + channel..]);
+            s.store(v[i], &mut values[i * pitch + channel..]);
         }
         channel += S::LANES;
     }
@@ -137,30 +139,22 @@ pub(super) fn transform_input<S: Simd, K: Tile<T>, const T: usize>(
         }
         let v = K::values(s, d);
         for i in 0..T {
-            s.store_partial(v[i], &mut space[i * pitch + channel..i * pitch + channels]);
+            s.store_partial(v[i], &mut values[i * pitch + channel..i * pitch + channels]);
         }
     }
 }
 
-/// What is done with the sums.
-#[derive(Clone, Copy)]
-pub(super) struct Epilogue<'a> {
-    pub bias: Option<&'a [f32]>,
-    pub onto: Onto,
-    pub low: f32,
-    pub high: f32,
-}
-
-/// Writes the pixels of a tile, at most `made`, of `channels` outputs each, from the products: value i lies at
-/// `space[i · pitch..]`. From one pixel of y to the next it is `of` numbers.
+/// Transforms the products of a tile to at most `made` output pixels of `channels` each. Pixels of y are `stride`
+/// elements apart. Product i is at `products[i · pitch..]`.
 ///
-/// One code serves all that is made of tiles of one size: what has no pixel costs less than it takes to have more codes.
+/// All kernel widths of a tile size share this function. Outputs that are not needed cost less than more machine code
+/// would.
 #[inline(always)]
-pub(super) fn transform_output<S: Simd, K: Tile<T>, const T: usize>(
+pub(super) fn transform_output<S: Simd, K: Transform<T>, const T: usize>(
     s: S,
-    space: &[f32],
-    [pitch, channels, made, of]: [usize; 4],
-    epilogue: Epilogue<'_>,
+    products: &[f32],
+    [pitch, channels, made, stride]: [usize; 4],
+    epilogue: Linear<'_>,
     y: &mut [f32],
 ) {
     let (low, high) = (s.splat(epilogue.low), s.splat(epilogue.high));
@@ -170,7 +164,7 @@ pub(super) fn transform_output<S: Simd, K: Tile<T>, const T: usize>(
         let whole = width == S::LANES;
         let mut m = [s.splat(0.0); T];
         for i in 0..T {
-            let from = &space[i * pitch + channel..];
+            let from = &products[i * pitch + channel..];
             m[i] = if whole { s.load(from) } else { s.load_partial(&from[..width], 0.0) };
         }
         let bias = match epilogue.bias {
@@ -180,10 +174,10 @@ pub(super) fn transform_output<S: Simd, K: Tile<T>, const T: usize>(
         };
         let sums = K::outputs(s, m);
         for j in 0..MOST.min(made) {
-            // The last tile of a line may be cut off.
-            if let Some(pixel) = y.get_mut(j * of + channel..j * of + channel + width) {
+            // The end of a line may cut off its last tile.
+            if let Some(pixel) = y.get_mut(j * stride + channel..j * stride + channel + width) {
                 let mut sum = s.add(if j + 1 == made { s.add(sums[j], m[T - 1]) } else { sums[j] }, bias);
-                if epilogue.onto == Onto::Output {
+                if epilogue.accumulate {
                     sum = s.add(sum, if whole { s.load(pixel) } else { s.load_partial(pixel, 0.0) });
                 }
                 let sum = s.min(high, s.max(low, sum));
@@ -198,16 +192,16 @@ pub(super) fn transform_output<S: Simd, K: Tile<T>, const T: usize>(
 mod tests {
     use super::*;
     use crate::nn::conv::winograd::{kernel_factor, tile};
-    use crate::simd::Scalar;
+    use crate::simd::Portable;
 
-    /// Every tap with every input: the products give the plain sum.
+    /// The products give the plain sum for every tap and every input.
     #[test]
     fn one_tile() {
-        fn check<K: Tile<T>, const T: usize, const M: usize>() {
+        fn check<K: Transform<T>, const T: usize, const M: usize>() {
             let taps = T + 1 - M;
             assert_eq!(tile(taps), T);
             for (tap, at) in (0..taps).flat_map(|tap| (0..T).map(move |at| (tap, at))) {
-                let s = Scalar;
+                let s = Portable;
                 let mut d = [s.splat(0.0); T];
                 d[at] = s.splat(1.0);
                 let mut m = K::values(s, d);

@@ -1,0 +1,150 @@
+//! What happens to the sums of a register tile before they are stored in C.
+
+use core::ops::Range;
+
+use crate::simd::{Accumulator, Accumulators, PANEL, Simd};
+
+/// Bounds that clamp nothing.
+pub(crate) const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+
+/// Initializes the accumulators of a register tile and stores the results.
+pub(crate) trait Epilogue<A: Accumulator>: Copy + Send + Sync {
+    /// An element of C.
+    type Output: Send;
+    /// Whether C can hold the partial sums of a block of k. If not, k is not split into blocks of KC.
+    const PARTIAL_SUMS: bool;
+
+    /// The epilogue of one block of k. `first` and `last` tell whether it is the first and the last block.
+    fn block(self, first: bool, last: bool) -> Self;
+
+    /// The epilogue of some of the columns.
+    fn columns(self, range: Range<usize>) -> Self;
+
+    /// The initial values of the accumulators.
+    fn start<S: Simd, const MR: usize, const P: usize>(self, s: S, tile: Tile) -> Accumulators<S, A, MR, P>;
+
+    /// Turns the sums into results and stores them in `c`.
+    fn store<S: Simd, const MR: usize, const P: usize>(
+        self,
+        s: S,
+        tile: Tile,
+        sums: Accumulators<S, A, MR, P>,
+        c: &mut [Self::Output],
+    );
+}
+
+/// The position of a register tile in C.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile {
+    pub row: usize,
+    pub column: usize,
+    /// The number of columns. Only the last panel of a tile may have fewer than [`PANEL`].
+    pub width: usize,
+    /// Elements from one row of C to the next.
+    pub ldc: usize,
+}
+
+impl Tile {
+    /// The elements of C in row `i` of the tile.
+    #[inline(always)]
+    pub fn row_of<C>(self, i: usize, c: &mut [C]) -> &mut [C] {
+        &mut c[(self.row + i) * self.ldc + self.column..][..self.width]
+    }
+
+    /// The part of a vector, with one element for each column of C, that belongs to the columns of the tile.
+    #[inline(always)]
+    pub fn columns_of<C>(self, vector: &[C]) -> &[C] {
+        &vector[self.column..self.column + self.width]
+    }
+}
+
+/// The epilogue of a linear layer: C = clamp(A·B + bias), or clamp(A·B + bias + C) to accumulate.
+#[derive(Clone, Copy)]
+pub(crate) struct Linear<'a> {
+    /// One number for each column.
+    pub bias: Option<&'a [f32]>,
+    /// Whether to add the previous contents of C.
+    pub accumulate: bool,
+    pub low: f32,
+    pub high: f32,
+}
+
+impl Linear<'_> {
+    /// C = A·B
+    pub const PLAIN: Self = Self { bias: None, accumulate: false, low: UNBOUNDED.0, high: UNBOUNDED.1 };
+}
+
+impl Epilogue<f32> for Linear<'_> {
+    type Output = f32;
+    const PARTIAL_SUMS: bool = true;
+
+    #[inline(always)]
+    fn block(self, first: bool, last: bool) -> Self {
+        Self {
+            bias: if first { self.bias } else { None },
+            accumulate: !first || self.accumulate,
+            low: if last { self.low } else { UNBOUNDED.0 },
+            high: if last { self.high } else { UNBOUNDED.1 },
+        }
+    }
+
+    fn columns(self, range: Range<usize>) -> Self {
+        Self { bias: self.bias.map(|bias| &bias[range]), ..self }
+    }
+
+    #[inline(always)]
+    fn start<S: Simd, const MR: usize, const P: usize>(self, s: S, tile: Tile) -> [[S::Panel; P]; MR] {
+        let mut sums = [[s.panel(0.0); P]; MR];
+        if let Some(bias) = self.bias {
+            sums = [load::<S, f32, P>(s, tile.columns_of(bias)); MR];
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn store<S: Simd, const MR: usize, const P: usize>(
+        self,
+        s: S,
+        tile: Tile,
+        mut sums: [[S::Panel; P]; MR],
+        c: &mut [f32],
+    ) {
+        // C is added last: adding up short sums rounds less than one long sum.
+        if self.accumulate {
+            for i in 0..MR {
+                let output = load::<S, f32, P>(s, tile.row_of(i, c));
+                for j in 0..P {
+                    sums[i][j] = s.panel_add(sums[i][j], output[j]);
+                }
+            }
+        }
+        let (low, high) = (s.splat(self.low), s.splat(self.high));
+        for i in 0..MR {
+            for j in 0..P {
+                sums[i][j] = s.panel_clamp(sums[i][j], low, high);
+            }
+            store::<S, f32, P>(s, sums[i], tile.row_of(i, c));
+        }
+    }
+}
+
+/// Loads a row of `P` panels. Only the last panel may be incomplete; its missing elements are zero.
+#[inline(always)]
+pub(super) fn load<S: Simd, A: Accumulator, const P: usize>(s: S, from: &[A]) -> [A::Panel<S>; P] {
+    let mut panels = [A::zero(s); P];
+    for j in 0..P - 1 {
+        panels[j] = A::load(s, &from[j * PANEL..][..PANEL]);
+    }
+    panels[P - 1] = A::load(s, &from[(P - 1) * PANEL..]);
+    panels
+}
+
+/// Stores a row of `P` panels. Only the last panel may be cut off.
+#[inline(always)]
+pub(super) fn store<S: Simd, A: Accumulator, const P: usize>(s: S, panels: [A::Panel<S>; P], to: &mut [A]) {
+    let (whole, last) = to.split_at_mut((P - 1) * PANEL);
+    for j in 0..P - 1 {
+        A::store(s, panels[j], &mut whole[j * PANEL..][..PANEL]);
+    }
+    A::store(s, panels[P - 1], last);
+}

@@ -1,0 +1,89 @@
+//! The left operand A, whose rows are read in place.
+
+use core::ops::Range;
+use core::slice::from_ref;
+
+use crate::simd::{MulAdd, Segment};
+
+/// A left operand.
+pub(crate) trait Lhs<T: MulAdd>: Copy + Sync {
+    /// The operand without its first `rows` rows.
+    fn skip_rows(self, rows: usize) -> Self;
+
+    /// Calls `run` with the rows. It provides the memory that finding them takes.
+    fn with_rows(self, run: impl FnOnce(LhsRows<'_, T>));
+}
+
+/// The rows of A as the macro-kernel reads them.
+///
+/// An enum rather than a type parameter: a program has one copy of the kernels for all kinds of left operands.
+pub(crate) enum LhsRows<'a, T: MulAdd> {
+    Matrix(RowMajor<'a, T::A>),
+    Implicit(&'a mut (dyn ImplicitRows<T> + 'a)),
+}
+
+/// Rows of a matrix that does not exist in memory.
+pub(crate) trait ImplicitRows<T: MulAdd> {
+    /// The largest range of k that [`segments`](Self::segments) takes.
+    fn max_kc(&self) -> usize;
+
+    /// The segments that make up the range `k` of `count` rows from `row` on, without those that are zero.
+    ///
+    /// `one` is memory for a segment.
+    fn segments<'s>(
+        &'s mut self,
+        row: usize,
+        count: usize,
+        k: Range<usize>,
+        one: &'s mut Segment<'s, T::A>,
+    ) -> &'s [Segment<'s, T::A>];
+}
+
+/// A row-major matrix.
+#[derive(Clone, Copy)]
+pub(crate) struct RowMajor<'a, A> {
+    pub data: &'a [A],
+    /// Elements from one row to the next.
+    pub stride: usize,
+}
+
+impl<T: MulAdd> Lhs<T> for RowMajor<'_, T::A> {
+    fn skip_rows(self, rows: usize) -> Self {
+        Self { data: &self.data[rows * self.stride..], ..self }
+    }
+
+    #[inline(always)]
+    fn with_rows(self, run: impl FnOnce(LhsRows<'_, T>)) {
+        run(LhsRows::Matrix(self));
+    }
+}
+
+impl<T: MulAdd> LhsRows<'_, T> {
+    /// As [`ImplicitRows::max_kc`].
+    #[inline(always)]
+    pub fn max_kc(&self) -> usize {
+        match self {
+            Self::Matrix(_) => usize::MAX,
+            Self::Implicit(rows) => rows.max_kc(),
+        }
+    }
+
+    /// As [`ImplicitRows::segments`].
+    #[inline(always)]
+    pub fn segments<'s>(
+        &'s mut self,
+        row: usize,
+        count: usize,
+        k: Range<usize>,
+        one: &'s mut Segment<'s, T::A>,
+    ) -> &'s [Segment<'s, T::A>] {
+        match self {
+            Self::Matrix(RowMajor { data, stride }) => {
+                let data = &data[row * *stride + k.start..];
+                one.set_strided(k.start, data, *stride, k.end - k.start, count);
+                from_ref(one)
+            }
+            Self::Implicit(rows) => rows.segments(row, count, k, one),
+        }
+    }
+}
