@@ -16,6 +16,8 @@ const ENTRIES: &[Entry] = &[
     Entry::vector("verdict_weight_0", 6),
 ];
 const MAGIC: &[u8] = b"TFLWEIGH";
+/// The version of the format; blobs of another version are rejected before anything else is read.
+const VERSION: u32 = 2;
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(npz) = Npz::parse(data) {
@@ -31,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
     let mut bytes = data.to_vec();
     if source.byte() < 250 && bytes.len() >= 48 {
         bytes[..8].copy_from_slice(MAGIC);
-        bytes[8..12].copy_from_slice(&1_u32.to_le_bytes());
+        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
         bytes[16..48].copy_from_slice(&ARCHITECTURE);
     }
     let placed = Damaged::new(&bytes, source.below(64));

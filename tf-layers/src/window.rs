@@ -89,6 +89,10 @@ impl Axis {
 /// The padding before and after an axis of `input` elements that TensorFlow calls `SAME`.
 ///
 /// It makes room for ⌈input / stride⌉ windows. If the total is odd, the extra element comes after the axis.
+///
+/// # Errors
+///
+/// If a size, stride or dilation is 0, or a sum overflows.
 pub fn same_padding(input: usize, size: usize, stride: usize, dilation: usize) -> Result<[usize; 2]> {
     let axis = Axis::new(size, stride, dilation, [0, 0], input)?;
     let reach = (input.div_ceil(stride).saturating_sub(1) * stride)

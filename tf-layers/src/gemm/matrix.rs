@@ -16,7 +16,11 @@ pub struct Matrix<'w> {
 }
 
 impl<'w> Matrix<'w> {
-    /// Wraps the panels of `groups` matrices of `rows` × `cols`. Fails if `data` has another length.
+    /// Wraps the panels of `groups` matrices of `rows` × `cols`.
+    ///
+    /// # Errors
+    ///
+    /// If `data` has another length.
     pub fn new(data: &'w [f32], groups: usize, rows: usize, cols: usize) -> Result<Self> {
         check_len("packed matrix", packed_len(groups, rows, cols)?, data.len())?;
         Ok(Self { data, groups, rows, cols })

@@ -56,18 +56,30 @@ impl<'a, 'w> Blob<'a, 'w> {
         })
     }
 
-    /// The k×n matrix at `index`.
+    /// The matrix of `rows` × `cols` at `index`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such matrix, or it has another size or packing.
     pub fn matrix(&self, index: usize, rows: usize, cols: usize) -> Result<Matrix<'w>> {
         self.matrices(index, 1, rows, cols)
     }
 
-    /// The matrices of a grouped convolution at `index`, each k×n.
+    /// The matrices of a grouped convolution at `index`, each `rows` × `cols`.
+    ///
+    /// # Errors
+    ///
+    /// If there are no such matrices, or they have another size or packing.
     pub fn matrices(&self, index: usize, groups: usize, rows: usize, cols: usize) -> Result<Matrix<'w>> {
         self.packed(index, Packing::Matrices { groups, rows, cols })
     }
 
     /// The matrices of a [`WinogradConv2d`](crate::nn::WinogradConv2d) at `index`: six of `kernel_height · in_channels`
     /// rows, or eight from a width of 4 on.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such kernel, or it has another size or packing.
     pub fn winograd(
         &self,
         index: usize,
@@ -81,13 +93,14 @@ impl<'a, 'w> Blob<'a, 'w> {
 
     fn packed(&self, index: usize, packing: Packing) -> Result<Matrix<'w>> {
         let bytes = self.find(index, f32::DTYPE, packing)?;
-        let data = <f32 as super::element::sealed::Bytes>::view(bytes)
-            .ok_or_else(|| Error::Weights(format!("matrix {index} is misaligned")))?;
+        let data = <f32 as super::element::sealed::Bytes>::view(bytes).ok_or_else(|| {
+            Error::Weights(format!("matrix {index} is misaligned; wrap the blob in `Aligned`"))
+        })?;
         let [groups, rows, cols] = packing.dims()?;
         Matrix::new(data, groups, rows, cols)
     }
 
-    /// The bytes of entry `index`, which must be exactly as described.
+    /// The bytes of entry `index`; an error unless it has this type and packing.
     fn find(&self, index: usize, dtype: Dtype, packing: Packing) -> Result<&'w [u8]> {
         let mut at = index;
         let part = self.parts.iter().find(|part| {
@@ -98,14 +111,16 @@ impl<'a, 'w> Blob<'a, 'w> {
         });
         let Some(part) = part else {
             let entries = index - at;
-            return Err(Error::Weights(format!("there is no array {index} among {entries}")));
+            return Err(Error::Weights(format!(
+                "there is no array {index} among {entries}; build the crate again"
+            )));
         };
         let record = &part[HEADER + at * RECORD..][..RECORD];
         let found = (u32_at(record, 0), u32_at(record, 4) as usize, u64_at(record, 16), u64_at(record, 24));
         let (tag, [groups, a, b]) = (packing.tag(dtype), packing.dims()?);
         if found != (tag, groups, a as u64, b as u64) {
             return Err(Error::Weights(format!(
-                "array {index} has kind {}, groups {} and dims [{}, {}], wanted {tag}, {groups} and [{a}, {b}]",
+                "array {index} has tag {}, {} groups and dims [{}, {}], but the model expects tag {tag}, {groups} groups and dims [{a}, {b}]; build the crate again",
                 found.0, found.1, found.2, found.3,
             )));
         }
@@ -113,7 +128,7 @@ impl<'a, 'w> Blob<'a, 'w> {
             .ok()
             .zip(packing.packed_bytes(dtype).ok())
             .and_then(|(offset, len)| part.get(offset..offset.checked_add(len)?))
-            .ok_or_else(|| Error::Weights(format!("array {index} reaches beyond the blob")))
+            .ok_or_else(|| Error::Weights(format!("array {index} exceeds the blob; build the crate again")))
     }
 }
 

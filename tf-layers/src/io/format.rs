@@ -1,4 +1,4 @@
-//! The layout of a weight blob. All numbers are little-endian.
+//! The format of weight blobs. All numbers are little-endian.
 //!
 //! ```text
 //!  0  magic "TFLWEIGH"
@@ -10,19 +10,20 @@
 //!  …  the arrays, each at a multiple of 64
 //! ```
 //!
-//! A vector (packing 0) has a = its length and b = 1. Matrices (1) have a = k rows and b = n columns, and are stored as
-//! `groups` times ⌈n/16⌉ panels of k rows of 16 columns, zeros filling up the last panel. A kernel transformed by Winograd's
-//! algorithm (2) is stored as its six or eight matrices are. The first field of an entry is 256 · packing + dtype.
+//! The first field of an entry is 256 · packing + dtype. For a vector (packing 0), a is its length and b is 1. For matrices
+//! (packing 1), a is k, the number of rows, and b is n, the number of columns; each of the `groups` matrices is stored as
+//! ⌈n/16⌉ panels of k rows of 16 columns, and the last panel is padded with zeros. A kernel transformed by Winograd's
+//! algorithm (packing 2) is stored as its six or eight matrices.
 
 use crate::error::{Error, Result};
 
 pub(super) const MAGIC: &[u8; 8] = b"TFLWEIGH";
 pub(super) const VERSION: u32 = 2;
-/// Where the number of entries is.
+/// The offset of the number of entries.
 pub(super) const ENTRIES: usize = 12;
 pub(super) const HEADER: usize = 64;
 pub(super) const RECORD: usize = 32;
-/// Arrays begin on a cache line.
+/// The alignment of arrays: a cache line.
 pub(super) const ALIGN: usize = 64;
 
 /// The next multiple of [`ALIGN`].

@@ -1,7 +1,7 @@
-//! Packing weights when a crate is built.
+//! Packs weights in a build script.
 //!
-//! Build scripts are compiled without optimisation, so everything here moves whole rows with
-//! `copy_from_slice` and, but for kernels that are transformed, never touches single numbers.
+//! Build scripts are not optimized, so packing copies complete rows with `copy_from_slice`. Only the kernels of Winograd
+//! convolutions, which are transformed, are processed one number at a time.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use super::packing::Packing;
 use crate::error::{Error, Result};
 use crate::tensor::len;
 
-/// One array of a model: its name in the NPZ archive, and how the kernels want it.
+/// An array of a model: its name in the NPZ archive, and its packing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Entry {
     name: &'static str,
@@ -23,7 +23,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A vector of `len` floats; the array may have any shape of so many elements.
+    /// A vector of `len` floats; the array may have any shape with this number of elements.
     #[must_use]
     pub const fn vector(name: &'static str, len: usize) -> Self {
         Self::typed(name, Dtype::F32, len)
@@ -35,35 +35,35 @@ impl Entry {
         Self { name, dtype, packing: Packing::Vector { len } }
     }
 
-    /// A matrix of k rows and n columns; the array is row-major, its last dim n (e.g. `[kh, kw, cin, cout]`).
+    /// A matrix of `rows` × `cols`. The array may have more than two dims, whose last is `cols`, such as a convolution
+    /// kernel `[height, width, in_channels, out_channels]`.
     #[must_use]
     pub const fn matrix(name: &'static str, rows: usize, cols: usize) -> Self {
         Self::matrices(name, 1, rows, cols)
     }
 
-    /// The matrices of a grouped convolution: the array is `[k, groups·n]`, as Keras has it, `cols` is the n
-    /// of one group.
+    /// The matrices of a grouped convolution, each `rows` × `cols`. The array is `[rows, groups · cols]`, as in Keras.
     #[must_use]
     pub const fn matrices(name: &'static str, groups: usize, rows: usize, cols: usize) -> Self {
         Self { name, dtype: Dtype::F32, packing: Packing::Matrices { groups, rows, cols } }
     }
 
-    /// The matrices of a [`WinogradConv2d`](crate::nn::WinogradConv2d): the array is a row-major
-    /// `[kernel_height, kernel_width, in_channels, out_channels]`.
+    /// The transformed kernel of a [`WinogradConv2d`](crate::nn::WinogradConv2d). The array is `[kernel_height,
+    /// kernel_width, in_channels, out_channels]`.
     #[must_use]
     pub const fn winograd(name: &'static str, kernel_size: [usize; 2], channels: usize, cols: usize) -> Self {
         let [lines, taps] = kernel_size;
         Self { name, dtype: Dtype::F32, packing: Packing::Winograd { lines, taps, channels, cols } }
     }
 
-    /// The entry's array, if it has the right type and size.
+    /// The array of the entry; an error if it is missing or has another type or size.
     fn find<'a>(&self, npz: &Npz<'a>) -> Result<NpyArray<'a>> {
         let array = npz.get(self.name)?;
         let (dtype, expected) = (self.dtype, self.packing.elements()?);
         let found = len(array.shape())?;
         if array.dtype() != dtype || found != expected {
             return Err(Error::Weights(format!(
-                "`{}` has {found} elements of {:?}, the model takes {expected} of {dtype:?}",
+                "`{}` has {found} elements of type {:?}, but the model expects {expected} of type {dtype:?}",
                 self.name,
                 array.dtype(),
             )));
@@ -72,8 +72,14 @@ impl Entry {
     }
 }
 
-/// Packs the arrays of `npz` into a blob, in the order of `entries`, by whose index [`Blob`](super::Blob)
-/// finds them. Holds no more memory than the blob itself.
+/// Packs arrays of `npz` into a blob, in the order of `entries`. [`Blob`](super::Blob) finds them by their index in this
+/// list. `architecture` is a hash that ties the blob to the list.
+///
+/// Allocates little more memory than the blob itself.
+///
+/// # Errors
+///
+/// If an array is missing or has another type or size, or there is not enough memory.
 pub fn pack(npz: &Npz<'_>, entries: &[Entry], architecture: [u8; 32]) -> Result<Vec<u8>> {
     let table =
         entries.len().checked_mul(RECORD).and_then(|n| n.checked_add(HEADER)).ok_or(Error::Overflow)?;

@@ -11,8 +11,7 @@ use crate::tensor::{View, ViewMut, add, len};
 ///
 /// ```
 /// use tf_layers::nn::{Attention, Mask};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -74,6 +73,10 @@ const BLOCK: usize = 96;
 impl Attention {
     /// Computes y `[batch, heads, queries, value_depth]` from q `[batch, heads, queries, depth]`, k `[batch, heads,
     /// keys, depth]` and v `[batch, heads, keys, value_depth]`. `axes` gives the order of their axes.
+    ///
+    /// # Errors
+    ///
+    /// If the axes are invalid, the dims of the tensors and the mask do not match, or there is not enough memory.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,

@@ -18,9 +18,19 @@ pub struct Dense<'w> {
     pub activation: Activation,
 }
 
-impl Dense<'_> {
+impl<'w> Dense<'w> {
+    /// A layer without bias and activation.
+    #[must_use]
+    pub const fn new(kernel: Matrix<'w>) -> Self {
+        Self { kernel, bias: None, activation: Activation::Linear }
+    }
+
     /// Computes y `[.., n]` from x `[.., k]`, where `..` are any dims. y may accumulate and may be columns of a wider
     /// tensor.
+    ///
+    /// # Errors
+    ///
+    /// If the dims of x, y, kernel and bias do not match, or there is not enough memory.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,

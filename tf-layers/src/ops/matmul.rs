@@ -13,7 +13,9 @@ use crate::tensor::{Buffer, Number, View, ViewMut, check_joined_dims};
 /// A vector is a row on the left or a column on the right. y lacks its axis.
 ///
 /// ```
-/// # use tf_layers::{Context, Isa, ops, tensor::{Buffer, View, ViewMut}};
+/// use tf_layers::ops;
+/// use tf_layers::prelude::*;
+///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// let a = View::new(&[1.0, 2.0, 3.0, 4.0], [2, 2])?;
@@ -31,6 +33,10 @@ pub struct MatMul {
 
 impl MatMul {
     /// Computes y = a·b. The right matrices are packed in the scratch memory, one at a time.
+    ///
+    /// # Errors
+    ///
+    /// If the dims of a, b and y do not match, or there is not enough memory.
     pub fn run<'y, const R: usize, const Q: usize, const S: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -44,6 +50,10 @@ impl MatMul {
     }
 
     /// Computes y = a·b for any number type, with plain loops.
+    ///
+    /// # Errors
+    ///
+    /// If the dims of a, b and y do not match.
     pub fn run_scalars<'y, T: Number, const R: usize, const Q: usize, const S: usize>(
         &self,
         _: &mut Context<'_>,
@@ -62,6 +72,10 @@ impl MatMul {
     /// Computes `y = Σ (a − a_zeros)·(b − b_zeros)` for 8-bit integers, with plain loops.
     ///
     /// `a_zeros` has one zero point, or one for each row of a matrix. `b_zeros` has one, or one for each column.
+    ///
+    /// # Errors
+    ///
+    /// If the dims of a, b and y or the number of zero points do not match.
     #[allow(clippy::too_many_arguments)]
     pub fn run_integers<'y, A: Widen, B: Widen, const R: usize, const Q: usize, const S: usize>(
         &self,

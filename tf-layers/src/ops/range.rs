@@ -41,6 +41,15 @@ pub fn range<'y, T: Number, const A: usize, const B: usize>(
 
 /// The length of a range from `start` up to but excluding `limit`: max(⌈(limit − start)/step⌉, 0).
 ///
+/// ```
+/// use tf_layers::ops::range_len;
+/// use tf_layers::prelude::*;
+///
+/// let len = range_len(View::new(&[10], [])?, View::new(&[4], [])?, View::new(&[-3], [])?)?;
+/// assert_eq!(len, 2);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// If an argument does not have exactly one element, or `step` is 0.

@@ -53,6 +53,18 @@ pub fn softmax_in_place<'y, const R: usize>(
 
 /// `LogSoftmax` along an axis: y = (x − m) − ln Σeˣ⁻ᵐ, where m is the maximum, so that nothing overflows.
 ///
+/// ```
+/// use tf_layers::ops::log_softmax;
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let mut y = [9.0; 2];
+/// let y = log_softmax(cx, 0, View::new(&[1000.0, 0.0], [2])?, ViewMut::new(&mut y, [2])?)?;
+/// assert_eq!(y.as_slice()?, [0.0, -1000.0]);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// If y does not have the dims of x, or x has no such axis.

@@ -111,6 +111,26 @@ pub const fn chunk_rows(row_bytes: usize, least: usize) -> usize {
 ///
 /// A batch that fits in one chunk, or whose rows have no elements, is run at once.
 ///
+/// ```
+/// use tf_layers::prelude::*;
+/// use tf_layers::tensor::for_each_chunk;
+///
+/// let x: Vec<f32> = (0..10).map(|i| i as f32).collect();
+/// let mut y = [0.0; 5];
+/// let batch = (View::new(&x, [5, 2])?, ViewMut::new(&mut y, [5, 1])?);
+/// let mut chunks = Vec::new();
+/// for_each_chunk(5, 2, batch, &mut chunks, |rows, (x, mut y), chunks| {
+///     chunks.push(rows);
+///     for (y, x) in y.as_mut_slice()?.iter_mut().zip(x.as_slice()?.chunks(2)) {
+///         *y = x[0] + x[1];
+///     }
+///     Ok(())
+/// })?;
+/// assert_eq!(chunks, [2, 2, 1]);
+/// assert_eq!(y, [1.0, 5.0, 9.0, 13.0, 17.0]);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// The first error of `run` stops the loop. The position in an [`Error::Index`](crate::Error::Index) is converted to one

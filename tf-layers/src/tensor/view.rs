@@ -32,8 +32,8 @@ pub struct View<'a, T, const R: usize> {
 /// [columns of a wider tensor](Self::slice_columns).
 ///
 /// ```
-/// use tf_layers::ops;
 /// use tf_layers::prelude::*;
+/// use tf_layers::ops;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);

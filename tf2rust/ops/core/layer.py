@@ -37,7 +37,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Weight:
-    """An array that a layer owns: its Keras name as ``role``, and the packing that the kernels need."""
+    """An array that a layer owns, with its Keras name as ``role`` and the packing that the kernels need."""
 
     role: str
     array: np.ndarray

@@ -12,7 +12,7 @@ from tf2rust.ops.core.pattern import Const, Match, Op, Optional, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.pooling.pooling import pooling_window, unfit
 from tf2rust.ops.shape.reshape import Reshape
-from tf2rust.ops.shape.transpose import wrap_channels_last, to_channels_last
+from tf2rust.ops.shape.transpose import to_channels_last, wrap_channels_last
 
 
 @dataclass(eq=False, kw_only=True)

@@ -12,10 +12,7 @@ use crate::window::{Axis, window_axes};
 /// A convolution over images `[batch, height, width, channels]`.
 ///
 /// ```
-/// use tf_layers::gemm::Matrix;
-/// use tf_layers::nn::{Activation, Conv2d};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -23,15 +20,8 @@ use crate::window::{Axis, window_axes};
 /// let mut kernel = [0.0; 32];
 /// (kernel[0], kernel[16]) = (1.0, 2.0);
 /// let layer = Conv2d {
-///     kernel: Matrix::new(&kernel, 1, 2, 1)?,
-///     bias: None,
-///     activation: Activation::Linear,
-///     kernel_size: [1, 2],
-///     stride: [1, 1],
-///     dilation: [1, 1],
-///     groups: 1,
-///     in_channels: 1,
 ///     padding: [[0, 0], [0, 1]],
+///     ..Conv2d::new(Matrix::new(&kernel, 1, 2, 1)?, [1, 2], 1)
 /// };
 /// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 2, 2, 1])?;
 /// let mut y = [0.0; 4];
@@ -64,10 +54,7 @@ pub struct Conv2d<'w> {
 /// A convolution over sequences `[batch, width, channels]`.
 ///
 /// ```
-/// use tf_layers::gemm::Matrix;
-/// use tf_layers::nn::{Activation, Conv1d};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -75,15 +62,10 @@ pub struct Conv2d<'w> {
 /// let mut kernel = [0.0; 32];
 /// (kernel[0], kernel[16]) = (1.0, 2.0);
 /// let layer = Conv1d {
-///     kernel: Matrix::new(&kernel, 1, 2, 1)?,
 ///     bias: Some(&[0.5]),
 ///     activation: Activation::Relu,
-///     kernel_size: 2,
 ///     stride: 2,
-///     dilation: 1,
-///     groups: 1,
-///     in_channels: 1,
-///     padding: [0, 0],
+///     ..Conv1d::new(Matrix::new(&kernel, 1, 2, 1)?, 2, 1)
 /// };
 /// let x = View::new(&[1.0, 2.0, -3.0, 1.0], [1, 4, 1])?;
 /// let mut y = [0.0; 2];
@@ -114,6 +96,22 @@ pub struct Conv1d<'w> {
 }
 
 impl<'w> Conv1d<'w> {
+    /// A convolution with stride and dilation 1, without padding, bias and activation. It has as many groups as the kernel.
+    #[must_use]
+    pub const fn new(kernel: Matrix<'w>, kernel_size: usize, in_channels: usize) -> Self {
+        Self {
+            kernel,
+            bias: None,
+            activation: Activation::Linear,
+            kernel_size,
+            stride: 1,
+            dilation: 1,
+            groups: kernel.groups(),
+            in_channels,
+            padding: [0; 2],
+        }
+    }
+
     fn as_2d(&self) -> Conv2d<'w> {
         Conv2d {
             kernel: self.kernel,
@@ -129,12 +127,20 @@ impl<'w> Conv1d<'w> {
     }
 
     /// The width of the output for an input of `width`. 0 if the input is narrower than the kernel.
+    ///
+    /// # Errors
+    ///
+    /// If a size, stride or dilation is 0, or a sum overflows.
     pub fn output_width(&self, width: usize) -> Result<usize> {
         Ok(self.as_2d().output_size([1, width])?[1])
     }
 
     /// Computes y `[batch, output_width, out_channels]` from x `[batch, width, in_channels]`. y may accumulate and may
     /// be columns of a wider tensor.
+    ///
+    /// # Errors
+    ///
+    /// If an attribute is invalid, or the dims of x, y, kernel and bias do not match.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,
@@ -156,7 +162,23 @@ impl<'w> Conv1d<'w> {
     }
 }
 
-impl Conv2d<'_> {
+impl<'w> Conv2d<'w> {
+    /// A convolution with stride and dilation 1, without padding, bias and activation. It has as many groups as the kernel.
+    #[must_use]
+    pub const fn new(kernel: Matrix<'w>, kernel_size: [usize; 2], in_channels: usize) -> Self {
+        Self {
+            kernel,
+            bias: None,
+            activation: Activation::Linear,
+            kernel_size,
+            stride: [1; 2],
+            dilation: [1; 2],
+            groups: kernel.groups(),
+            in_channels,
+            padding: [[0; 2]; 2],
+        }
+    }
+
     fn axes(&self, size: [usize; 2]) -> Result<[Axis; 2]> {
         window_axes(self.kernel_size, self.stride, self.dilation, self.padding, size)
     }
@@ -171,12 +193,20 @@ impl Conv2d<'_> {
     }
 
     /// The height and width of the output for an image of `[height, width]`. 0 if the image is smaller than the kernel.
+    ///
+    /// # Errors
+    ///
+    /// If a size, stride or dilation is 0, or a sum overflows.
     pub fn output_size(&self, size: [usize; 2]) -> Result<[usize; 2]> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
     /// Computes y `[batch, output_height, output_width, out_channels]` from x `[batch, height, width, in_channels]`. y
     /// may accumulate and may be columns of a wider tensor.
+    ///
+    /// # Errors
+    ///
+    /// If an attribute is invalid, or the dims of x, y, kernel and bias do not match.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,

@@ -12,27 +12,15 @@ use crate::window::{Axis, channels_last, check_output, window_axes};
 /// A convolution over volumes `[batch, depth, height, width, channels]`.
 ///
 /// ```
-/// use tf_layers::gemm::Matrix;
-/// use tf_layers::nn::{Activation, Conv3d};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::nn::Conv3d;
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// // A voxel plus twice the one behind it: two taps along the depth, each a matrix of 1 row and 1 column, padded to 16.
 /// let mut kernel = [0.0; 32];
 /// (kernel[0], kernel[16]) = (1.0, 2.0);
-/// let layer = Conv3d {
-///     kernel: Matrix::new(&kernel, 2, 1, 1)?,
-///     bias: None,
-///     activation: Activation::Linear,
-///     kernel_size: [2, 1, 1],
-///     stride: [1, 1, 1],
-///     dilation: [1, 1, 1],
-///     groups: 1,
-///     in_channels: 1,
-///     padding: [[0, 0]; 3],
-/// };
+/// let layer = Conv3d::new(Matrix::new(&kernel, 2, 1, 1)?, [2, 1, 1], 1);
 /// let x = View::new(&[1.0, 2.0, 3.0, 4.0], [1, 2, 1, 2, 1])?;
 /// let mut y = [0.0; 2];
 /// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 1, 1, 2, 1])?)?;
@@ -62,18 +50,42 @@ pub struct Conv3d<'w> {
     pub padding: [[usize; 2]; 3],
 }
 
-impl Conv3d<'_> {
+impl<'w> Conv3d<'w> {
+    /// A convolution in one group with stride and dilation 1, without padding, bias and activation.
+    #[must_use]
+    pub const fn new(kernel: Matrix<'w>, kernel_size: [usize; 3], in_channels: usize) -> Self {
+        Self {
+            kernel,
+            bias: None,
+            activation: Activation::Linear,
+            kernel_size,
+            stride: [1; 3],
+            dilation: [1; 3],
+            groups: 1,
+            in_channels,
+            padding: [[0; 2]; 3],
+        }
+    }
+
     fn axes(&self, size: [usize; 3]) -> Result<[Axis; 3]> {
         window_axes(self.kernel_size, self.stride, self.dilation, self.padding, size)
     }
 
     /// The depth, height and width of the output for a volume of `size`. 0 if the volume is smaller than the kernel.
+    ///
+    /// # Errors
+    ///
+    /// If a size, stride or dilation is 0, or a sum overflows.
     pub fn output_size(&self, size: [usize; 3]) -> Result<[usize; 3]> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
     /// Computes y `[batch, output_depth, output_height, output_width, out_channels]` from x `[batch, depth, height,
     /// width, in_channels]`.
+    ///
+    /// # Errors
+    ///
+    /// If an attribute is invalid, or the dims of x, y, kernel and bias do not match.
     pub fn run<'y>(
         &self,
         cx: &mut Context<'_>,

@@ -8,8 +8,7 @@ use crate::tensor::{View, ViewMut, len};
 ///
 /// ```
 /// use tf_layers::nn::DeformConv;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -38,6 +37,13 @@ pub struct DeformConv {
     pub offset_groups: usize,
 }
 
+/// Stride and dilation 1, no padding, one group.
+impl Default for DeformConv {
+    fn default() -> Self {
+        Self { stride: [1; 2], dilation: [1; 2], padding: [0; 2], groups: 1, offset_groups: 1 }
+    }
+}
+
 impl DeformConv {
     /// Computes y `[batch, filters, output_height, output_width]` from x `[batch, channels, height, width]` and a
     /// kernel `[filters, channels / groups, kernel_height, kernel_width]`.
@@ -45,6 +51,10 @@ impl DeformConv {
     /// `offset` `[batch, offset_groups · taps · 2, output_height, output_width]` moves each tap down and to the right.
     /// `mask` `[batch, offset_groups · taps, output_height, output_width]` multiplies the value at each tap. Values
     /// between pixels are interpolated; pixels outside the image are zero.
+    ///
+    /// # Errors
+    ///
+    /// If an attribute is invalid, or the dims of the tensors do not match.
     pub fn run<'y>(
         &self,
         _: &mut Context<'_>,

@@ -13,24 +13,13 @@ use crate::window::{Axis, channels_last, check_output, window_axes};
 /// `[batch, width, channels]`.
 ///
 /// ```
-/// use tf_layers::nn::{Activation, DepthwiseConv2d};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::nn::DepthwiseConv2d;
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// // Two channels over three steps: the sums of neighbours in the first, their differences in the second.
-/// let layer = DepthwiseConv2d {
-///     kernel: &[1.0, -1.0, 1.0, 1.0],
-///     bias: None,
-///     activation: Activation::Linear,
-///     kernel_size: [1, 2],
-///     stride: [1, 1],
-///     dilation: [1, 1],
-///     channels: 2,
-///     multiplier: 1,
-///     padding: [[0, 0], [0, 0]],
-/// };
+/// let layer = DepthwiseConv2d::new(&[1.0, -1.0, 1.0, 1.0], [1, 2], 2);
 /// let x = View::new(&[1.0, 10.0, 2.0, 20.0, 4.0, 50.0], [1, 3, 2])?;
 /// let mut y = [0.0; 4];
 /// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 2, 2])?)?;
@@ -59,18 +48,42 @@ pub struct DepthwiseConv2d<'w> {
     pub padding: [[usize; 2]; 2],
 }
 
-impl DepthwiseConv2d<'_> {
+impl<'w> DepthwiseConv2d<'w> {
+    /// A convolution with one output per channel, stride and dilation 1, without padding, bias and activation.
+    #[must_use]
+    pub const fn new(kernel: &'w [f32], kernel_size: [usize; 2], channels: usize) -> Self {
+        Self {
+            kernel,
+            bias: None,
+            activation: Activation::Linear,
+            kernel_size,
+            stride: [1; 2],
+            dilation: [1; 2],
+            channels,
+            multiplier: 1,
+            padding: [[0; 2]; 2],
+        }
+    }
+
     fn axes(&self, size: [usize; 2]) -> Result<[Axis; 2]> {
         window_axes(self.kernel_size, self.stride, self.dilation, self.padding, size)
     }
 
     /// The height and width of the output for an image of `[height, width]`. 0 if the image is smaller than the kernel.
+    ///
+    /// # Errors
+    ///
+    /// If a size, stride or dilation is 0, or a sum overflows.
     pub fn output_size(&self, size: [usize; 2]) -> Result<[usize; 2]> {
         Ok(self.axes(size)?.map(|axis| axis.output))
     }
 
     /// Computes y `[batch, output_height, output_width, channels · multiplier]` from x `[batch, height, width,
     /// channels]`, or both without height.
+    ///
+    /// # Errors
+    ///
+    /// If an attribute is invalid, or the dims of x, y, kernel and bias do not match.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,

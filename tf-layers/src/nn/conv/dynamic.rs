@@ -11,12 +11,11 @@ use crate::window::{Axis, channels_first, window_axes};
 ///
 /// ```
 /// use tf_layers::nn::DynamicConv;
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
-/// let layer = DynamicConv { stride: [1; 3], dilation: [1; 3], padding: [[0, 0]; 3], groups: 1 };
+/// let layer = DynamicConv::default();
 /// let x = View::new(&[1, 2, 3], [1, 1, 3])?;
 /// let kernel = View::new(&[1, 10], [1, 1, 2])?;
 /// let mut y = [0; 2];
@@ -59,8 +58,19 @@ struct TapLine {
     image: usize,
 }
 
+/// Stride and dilation 1, no padding, one group.
+impl Default for DynamicConv {
+    fn default() -> Self {
+        Self { stride: [1; 3], dilation: [1; 3], padding: [[0; 2]; 3], groups: 1 }
+    }
+}
+
 impl DynamicConv {
     /// Computes y `[batch, filters, …]` from x `[batch, channels, …]` and a kernel `[filters, channels / groups, …]`.
+    ///
+    /// # Errors
+    ///
+    /// If an attribute is invalid, or the dims of the tensors do not match.
     pub fn run<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,
@@ -83,6 +93,10 @@ impl DynamicConv {
 
     /// Like [`run`](Self::run), for 8-bit integers with zero points: `x_zero` is one number, `kernel_zero` one number
     /// or one for each filter.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), or if the number of zero points does not match.
     pub fn run_integers<'y, A: Widen, B: Widen, const R: usize, const P: usize, const Q: usize>(
         &self,
         _: &mut Context<'_>,
@@ -115,6 +129,10 @@ impl DynamicConv {
     /// `[channels, filters / groups, …]`.
     ///
     /// y may have any spatial dims. Outputs beyond them are cut off; outputs that no window reaches are 0.
+    ///
+    /// # Errors
+    ///
+    /// If an attribute is invalid, or the dims of the tensors do not match.
     pub fn run_transposed<'y, T: Number, const R: usize>(
         &self,
         _: &mut Context<'_>,

@@ -13,23 +13,14 @@ use crate::window::Axis;
 /// kernel.
 ///
 /// ```
-/// use tf_layers::nn::{Activation, EmbeddingConv1d};
-/// use tf_layers::tensor::{Buffer, Outside, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::nn::EmbeddingConv1d;
+/// use tf_layers::prelude::*;
+/// use tf_layers::tensor::Outside;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
 /// // Two indices, two taps, one filter.
-/// let layer = EmbeddingConv1d {
-///     input: "ids",
-///     table: View::new(&[1.0, 2.0, 10.0, 20.0], [2, 2, 1])?,
-///     bias: None,
-///     activation: Activation::Linear,
-///     stride: 1,
-///     dilation: 1,
-///     padding: [0, 0],
-///     outside: Outside::Error,
-/// };
+/// let layer = EmbeddingConv1d::new(View::new(&[1.0, 2.0, 10.0, 20.0], [2, 2, 1])?);
 /// let mut y = [0.0; 2];
 /// let y = layer.run(cx, View::new(&[0, 1, 1], [1, 3])?, ViewMut::new(&mut y, [1, 2, 1])?)?;
 /// assert_eq!(y.as_slice()?, [21.0, 30.0]);
@@ -58,9 +49,29 @@ pub struct EmbeddingConv1d<'w> {
 /// The largest number of taps.
 const MAX_TAPS: usize = 16;
 
-impl EmbeddingConv1d<'_> {
+impl<'w> EmbeddingConv1d<'w> {
+    /// A convolution with stride and dilation 1, without padding, bias and activation. Indices outside the table are errors,
+    /// which call the input `x`.
+    #[must_use]
+    pub const fn new(table: View<'w, f32, 3>) -> Self {
+        Self {
+            input: "x",
+            table,
+            bias: None,
+            activation: Activation::Linear,
+            stride: 1,
+            dilation: 1,
+            padding: [0; 2],
+            outside: Outside::Error,
+        }
+    }
+
     /// Computes y `[batch, output_steps, filters]` from the indices x `[batch, steps]`. A NaN among the indices is an
     /// error.
+    ///
+    /// # Errors
+    ///
+    /// If an attribute is invalid, an index is NaN or out of range, or the dims of x, y, table and bias do not match.
     pub fn run<'y, I: Index>(
         &self,
         cx: &mut Context<'_>,

@@ -12,10 +12,8 @@ use crate::window::channels_last;
 /// without height. Every input pixel adds its multiple of the kernel to the output.
 ///
 /// ```
-/// use tf_layers::gemm::Matrix;
-/// use tf_layers::nn::{Activation, ConvTranspose};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::nn::ConvTranspose;
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -23,15 +21,8 @@ use crate::window::channels_last;
 /// let mut kernel = [0.0; 16];
 /// kernel[..3].copy_from_slice(&[1.0, 10.0, 100.0]);
 /// let layer = ConvTranspose {
-///     kernel: Matrix::new(&kernel, 1, 1, 3)?,
-///     bias: None,
-///     activation: Activation::Linear,
-///     kernel_size: [1, 1, 3],
 ///     stride: [1, 1, 2],
-///     dilation: [1, 1, 1],
-///     groups: 1,
-///     in_channels: 1,
-///     padding: [0, 0, 0],
+///     ..ConvTranspose::new(Matrix::new(&kernel, 1, 1, 3)?, [1, 1, 3], 1)
 /// };
 /// let x = View::new(&[1.0, 2.0], [1, 2, 1])?;
 /// let mut y = [0.0; 5];
@@ -64,10 +55,30 @@ pub struct ConvTranspose<'w> {
 /// The approximate number of products that are in memory at a time.
 const BLOCK: usize = 1 << 15;
 
-impl ConvTranspose<'_> {
+impl<'w> ConvTranspose<'w> {
+    /// A transposed convolution in one group with stride and dilation 1, without padding, bias and activation.
+    #[must_use]
+    pub const fn new(kernel: Matrix<'w>, kernel_size: [usize; 3], in_channels: usize) -> Self {
+        Self {
+            kernel,
+            bias: None,
+            activation: Activation::Linear,
+            kernel_size,
+            stride: [1; 3],
+            dilation: [1; 3],
+            groups: 1,
+            in_channels,
+            padding: [0; 3],
+        }
+    }
+
     /// Computes y `[batch, …, out_channels]` from x `[batch, …, in_channels]`, with one to three spatial axes.
     ///
     /// y may have any spatial dims. Outputs beyond them are cut off; outputs that no input reaches equal the bias.
+    ///
+    /// # Errors
+    ///
+    /// If an attribute is invalid, or the dims of x, y, kernel and bias do not match.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,

@@ -31,7 +31,7 @@ pub enum PoolKind {
 /// Pooling over images `[batch, height, width, channels]`.
 ///
 /// ```
-/// use tf_layers::nn::{PoolKind, Pool2d};
+/// use tf_layers::nn::{Pool2d, PoolKind};
 /// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
@@ -60,7 +60,7 @@ pub struct Pool2d {
 /// Pooling over sequences `[batch, width, channels]`.
 ///
 /// ```
-/// use tf_layers::nn::{PoolKind, Pool1d};
+/// use tf_layers::nn::{Pool1d, PoolKind};
 /// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
@@ -89,7 +89,7 @@ pub struct Pool1d {
 /// Pooling over volumes `[batch, depth, height, width, channels]`.
 ///
 /// ```
-/// use tf_layers::nn::{PoolKind, Pool3d};
+/// use tf_layers::nn::{Pool3d, PoolKind};
 /// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();

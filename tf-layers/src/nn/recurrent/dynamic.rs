@@ -27,9 +27,8 @@ pub enum DynamicCell {
 /// A recurrent layer over `[steps, batch, in]`, in `D` directions.
 ///
 /// ```
-/// use tf_layers::nn::{Activation, DynamicCell, DynamicRecurrence, DynamicWeights};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::nn::{DynamicCell, DynamicRecurrence, DynamicWeights};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -97,6 +96,10 @@ impl DynamicCell {
 impl<const D: usize> DynamicRecurrence<D> {
     /// Computes the states h after every step, `[steps, directions, batch, units]`, and the last h and c, each
     /// `[directions, batch, units]`, from x `[steps, batch, in]`. Outputs that are not requested are empty.
+    ///
+    /// # Errors
+    ///
+    /// If the dims of x, the weights and the outputs do not match, a length is out of range, or there is not enough memory.
     pub fn run<'y, 'h, 'c>(
         &self,
         cx: &mut Context<'_>,

@@ -12,10 +12,7 @@ use crate::tensor::{Buffer, View, ViewMut, len};
 /// argument of act is xW + r·(hU + b′) + b, or xW + (r·h)U + b′ + b with a separate `candidate` matrix.
 ///
 /// ```
-/// use tf_layers::gemm::Matrix;
-/// use tf_layers::nn::{Activation, Direction, Gru};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -23,16 +20,9 @@ use crate::tensor::{Buffer, View, ViewMut, len};
 /// let (mut kernel, recurrent) = ([0.0; 16], [0.0; 16]);
 /// kernel[2] = 1.0;
 /// let layer = Gru {
-///     kernel: Matrix::new(&kernel, 1, 1, 3)?,
-///     recurrent: Matrix::new(&recurrent, 1, 1, 3)?,
-///     candidate: None,
-///     bias: None,
-///     recurrent_bias: None,
-///     units: 1,
 ///     activation: Activation::Linear,
-///     recurrent_activation: Activation::Sigmoid,
 ///     return_sequences: true,
-///     direction: Direction::Forward,
+///     ..Gru::new(Matrix::new(&kernel, 1, 1, 3)?, Matrix::new(&recurrent, 1, 1, 3)?)
 /// };
 /// let x = View::new(&[2.0, 4.0], [1, 2, 1])?;
 /// let mut y = [0.0; 2];
@@ -65,9 +55,30 @@ pub struct Gru<'w> {
     pub direction: Direction,
 }
 
-impl Gru<'_> {
+impl<'w> Gru<'w> {
+    /// A forward layer without bias that returns the last state, with the activations of Keras.
+    #[must_use]
+    pub const fn new(kernel: Matrix<'w>, recurrent: Matrix<'w>) -> Self {
+        Self {
+            kernel,
+            recurrent,
+            candidate: None,
+            bias: None,
+            recurrent_bias: None,
+            units: recurrent.rows(),
+            activation: Activation::Tanh,
+            recurrent_activation: Activation::Sigmoid,
+            return_sequences: false,
+            direction: Direction::Forward,
+        }
+    }
+
     /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
     /// units]`.
+    ///
+    /// # Errors
+    ///
+    /// If the dims of x, y, the weights and the bias do not match, or there is not enough memory.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -79,6 +90,10 @@ impl Gru<'_> {
 
     /// Like [`Gru::run`], with a mask and an initial state. Also returns the last state h, which is empty if not
     /// requested.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), or if the dims of the mask or of a state do not match.
     pub fn run_with_states<'y, 'h, const R: usize>(
         &self,
         cx: &mut Context<'_>,

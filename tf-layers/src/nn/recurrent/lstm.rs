@@ -13,10 +13,7 @@ use crate::tensor::{Buffer, View, ViewMut, len};
 /// h ← o·act(c).
 ///
 /// ```
-/// use tf_layers::gemm::Matrix;
-/// use tf_layers::nn::{Activation, Direction, Lstm};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -24,14 +21,10 @@ use crate::tensor::{Buffer, View, ViewMut, len};
 /// let (mut kernel, recurrent) = ([0.0; 16], [0.0; 16]);
 /// kernel[2] = 1.0;
 /// let layer = Lstm {
-///     kernel: Matrix::new(&kernel, 1, 1, 4)?,
-///     recurrent: Matrix::new(&recurrent, 1, 1, 4)?,
 ///     bias: Some(&[1.0, 1.0, 0.0, 1.0]),
-///     units: 1,
 ///     activation: Activation::Linear,
 ///     recurrent_activation: Activation::Relu,
-///     return_sequences: false,
-///     direction: Direction::Forward,
+///     ..Lstm::new(Matrix::new(&kernel, 1, 1, 4)?, Matrix::new(&recurrent, 1, 1, 4)?)
 /// };
 /// let x = View::new(&[1.0, 2.0, 3.0], [1, 3, 1])?;
 /// let mut y = [0.0; 1];
@@ -59,9 +52,28 @@ pub struct Lstm<'w> {
     pub direction: Direction,
 }
 
-impl Lstm<'_> {
+impl<'w> Lstm<'w> {
+    /// A forward layer without bias that returns the last state, with the activations of Keras.
+    #[must_use]
+    pub const fn new(kernel: Matrix<'w>, recurrent: Matrix<'w>) -> Self {
+        Self {
+            kernel,
+            recurrent,
+            bias: None,
+            units: recurrent.rows(),
+            activation: Activation::Tanh,
+            recurrent_activation: Activation::Sigmoid,
+            return_sequences: false,
+            direction: Direction::Forward,
+        }
+    }
+
     /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
     /// units]`.
+    ///
+    /// # Errors
+    ///
+    /// If the dims of x, y, the weights and the bias do not match, or there is not enough memory.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -73,6 +85,10 @@ impl Lstm<'_> {
 
     /// Like [`Lstm::run`], with a mask and initial states. Also returns the last states h and c, which are empty if not
     /// requested.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), or if the dims of the mask or of a state do not match.
     pub fn run_with_states<'y, 'h, 'c, const R: usize>(
         &self,
         cx: &mut Context<'_>,

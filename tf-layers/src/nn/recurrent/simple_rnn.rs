@@ -11,10 +11,8 @@ use crate::tensor::{Buffer, View, ViewMut, add, len};
 /// A recurrent layer without gates: h ← act(xW + hU + b).
 ///
 /// ```
-/// use tf_layers::gemm::Matrix;
-/// use tf_layers::nn::{Activation, Direction, SimpleRnn};
-/// use tf_layers::tensor::{Buffer, View, ViewMut};
-/// use tf_layers::{Context, Isa};
+/// use tf_layers::nn::SimpleRnn;
+/// use tf_layers::prelude::*;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
@@ -22,13 +20,9 @@ use crate::tensor::{Buffer, View, ViewMut, add, len};
 /// let (mut kernel, mut recurrent) = ([0.0; 16], [0.0; 16]);
 /// (kernel[0], recurrent[0]) = (1.0, 0.5);
 /// let layer = SimpleRnn {
-///     kernel: Matrix::new(&kernel, 1, 1, 1)?,
-///     recurrent: Matrix::new(&recurrent, 1, 1, 1)?,
-///     bias: None,
-///     units: 1,
 ///     activation: Activation::Linear,
 ///     return_sequences: true,
-///     direction: Direction::Forward,
+///     ..SimpleRnn::new(Matrix::new(&kernel, 1, 1, 1)?, Matrix::new(&recurrent, 1, 1, 1)?)
 /// };
 /// let x = View::new(&[1.0, 1.0, 1.0], [1, 3, 1])?;
 /// let mut y = [0.0; 3];
@@ -54,9 +48,27 @@ pub struct SimpleRnn<'w> {
     pub direction: Direction,
 }
 
-impl SimpleRnn<'_> {
+impl<'w> SimpleRnn<'w> {
+    /// A forward layer without bias that returns the last state, with the activations of Keras.
+    #[must_use]
+    pub const fn new(kernel: Matrix<'w>, recurrent: Matrix<'w>) -> Self {
+        Self {
+            kernel,
+            recurrent,
+            bias: None,
+            units: recurrent.rows(),
+            activation: Activation::Tanh,
+            return_sequences: false,
+            direction: Direction::Forward,
+        }
+    }
+
     /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
     /// units]`.
+    ///
+    /// # Errors
+    ///
+    /// If the dims of x, y, the weights and the bias do not match, or there is not enough memory.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -68,6 +80,10 @@ impl SimpleRnn<'_> {
 
     /// Like [`SimpleRnn::run`], with a mask and an initial state. Also returns the last state h, which is empty if not
     /// requested.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), or if the dims of the mask or of a state do not match.
     pub fn run_with_states<'y, 'h, const R: usize>(
         &self,
         cx: &mut Context<'_>,

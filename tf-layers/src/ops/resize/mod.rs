@@ -51,8 +51,8 @@ pub enum Interpolation {
 /// Resizes a tensor along one axis.
 ///
 /// ```
-/// use tf_layers::ops;
 /// use tf_layers::prelude::*;
+/// use tf_layers::ops;
 ///
 /// # let mut scratch = Buffer::default();
 /// # let cx = &mut Context::new(Isa::detect(), &mut scratch);

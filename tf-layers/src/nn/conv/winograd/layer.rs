@@ -36,9 +36,20 @@ pub struct WinogradConv2d<'w> {
     pub padding: [[usize; 2]; 2],
 }
 
-impl WinogradConv2d<'_> {
+impl<'w> WinogradConv2d<'w> {
+    /// A convolution without padding, bias and activation.
+    #[must_use]
+    pub const fn new(kernel: Matrix<'w>, kernel_size: [usize; 2], in_channels: usize) -> Self {
+        let activation = Activation::Linear;
+        Self { kernel, bias: None, activation, kernel_size, in_channels, padding: [[0; 2]; 2] }
+    }
+
     /// Computes y `[batch, output_height, output_width, out_channels]` from x `[batch, height, width, in_channels]`, or
     /// both without height. y may accumulate and may be columns of a wider tensor.
+    ///
+    /// # Errors
+    ///
+    /// If the dims of x, y, kernel and bias do not match, or there is not enough memory.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
