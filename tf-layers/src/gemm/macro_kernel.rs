@@ -7,7 +7,7 @@ use core::ops::Range;
 use super::epilogue::Tile;
 use super::lhs::LhsRows;
 use super::{Epilogue, Gemm};
-use crate::simd::{Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, accumulate};
+use crate::simd::{Accumulator, Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, accumulate};
 
 /// Bytes of a strip of B, KC × NR, that stays in the level-1 cache while rows of A stream by.
 const L1_BYTES: usize = 32 * 1024;
@@ -169,19 +169,24 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
     ) {
         let gemm = &self.gemm;
         let tile = Tile { row, column, width: (P * PANEL).min(gemm.n - column), ldc: gemm.ldc };
-        let mut sums = gemm.epilogue.start::<S, MR, P>(s, tile);
         let (first, pitch) = (column / PANEL, gemm.padded_k() * PANEL);
         let mut panels = [gemm.panels; P];
         for (i, panel) in panels.iter_mut().enumerate() {
             *panel = &gemm.panels[(first + i) * pitch..][..pitch];
         }
+        let mut sums = [[T::Acc::zero(s); P]; MR];
         let mut k = self.k.clone();
         loop {
             // A block of partial sums is at most `max_kc` long. A k that is not split may be longer.
             let end =
                 if const { E::PARTIAL_SUMS } { k.end } else { k.end.min(k.start.saturating_add(a.max_kc())) };
             let mut one = Segment::EMPTY;
-            for segment in a.segments(row, MR, k.start..end, &mut one) {
+            let segments = a.segments(row, MR, k.start..end, &mut one);
+            // Not before the call of `segments`, which would spill them.
+            if const { E::PARTIAL_SUMS } || k.start == self.k.start {
+                sums = gemm.epilogue.start::<S, MR, P>(s, tile);
+            }
+            for segment in segments {
                 let next = mem::replace(&mut next, Prefetch::NOTHING);
                 sums = accumulate::<S, T, MR, P>(s, segment, panels, sums, next);
             }
