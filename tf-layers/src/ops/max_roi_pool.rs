@@ -34,8 +34,11 @@ impl MaxRoiPool {
     /// nearest pixel, halves away from zero, and belong to the region. A region is at least one pixel high and wide. It is
     /// divided into rows × columns cells; a pixel that straddles a border belongs to both cells.
     ///
-    /// A cell without pixels inside the image is 0, a cell with a NaN is NaN, any other cell is at least `f32::MIN`. Returns
-    /// an error if an index is outside the batch.
+    /// A cell without pixels inside the image is 0, a cell with a NaN is NaN, any other cell is at least `f32::MIN`.
+    ///
+    /// # Errors
+    ///
+    /// If a region is not of five numbers, its index is outside the batch, or the dims of y do not match.
     pub fn run<'y>(
         &self,
         _: &mut Context<'_>,
