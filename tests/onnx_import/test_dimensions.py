@@ -90,7 +90,7 @@ def test_a_name_that_was_changed_is_noted() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "sentence"),
-    [([1] * 65, "declared with 65 dimensions (at most 64 are supported)"), (None, "declared with no shape")],
+    [([1] * 65, r"declared with 65 dimensions \(at most 64 are supported\)"), (None, "declared with no shape")],
 )
 def test_an_input_of_no_rank_that_an_array_can_have_is_refused(shape: list[Dim] | None, sentence: str) -> None:
     with pytest.raises(ConversionError, match=sentence):
