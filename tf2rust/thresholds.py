@@ -47,7 +47,7 @@ def read_thresholds(path: Path) -> Thresholds:
     dirty = content.get("dirty") if isinstance(content, dict) else None
     if not isinstance(dirty, dict) or set(dirty) != set(LEVELS):
         raise ConversionError(
-            f'{path} must hold {{"version": 1, "dirty": {{…}}}} with a number for each of {", ".join(LEVELS)}.'
+            f'{path} must contain {{"version": 1, "dirty": {{…}}}} with a number for each of {", ".join(LEVELS)}.'
         )
     version = content.get("version", FORMAT_VERSION)
     if type(version) is not int or version != FORMAT_VERSION or set(content) - {"version", "dirty"}:

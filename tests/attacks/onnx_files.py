@@ -165,7 +165,7 @@ def _folder_link(folder: Path) -> None:
     (folder / "below").symlink_to(folder.parent / "secret")
 
 
-OUTSIDE, NO_FILE, SIZE = "outside the model's folder", "cannot be opened", "which take 32 bytes"
+OUTSIDE, NO_FILE, SIZE = "outside the model's folder", "cannot be opened", "which need 32 bytes"
 FILES = [
     *(
         Attack(f"{place} elsewhere", lambda folder, make=make: make(external(SECRET)).SerializeToString(), OUTSIDE)  # type: ignore[misc]
@@ -194,7 +194,7 @@ FILES = [
     Attack("a negative offset", _in_file(external("data", offset="-1", length="32"), _file), SIZE),
     Attack("an offset of other digits", _in_file(external("data", offset="٠", length="32"), _file), SIZE),
     Attack("an offset of many digits", _in_file(external("data", offset="9" * 5000), _file), SIZE),
-    Attack("a shape that claims much", _in_file(external("data", [1 << 40], length="32"), _file), "take 4398046511104"),
+    Attack("a shape that claims much", _in_file(external("data", [1 << 40], length="32"), _file), "need 4398046511104"),
     Attack("a negative shape", _in_file(external("data", [-8]), _file), "a negative dimension"),
     Attack("strings", _in_file(external("data", dtype=TensorProto.STRING), _file), "strings, or an unknown type"),
     Attack("no type", _in_file(external("data", dtype=99), _file), "an unknown type"),
@@ -220,11 +220,11 @@ TENSORS = [
     Attack("too many numbers", tensor(float_data=[1.0] * 9), "9 bytes or numbers, but its shape [8] requires 8"),
     Attack("too few numbers", tensor(float_data=[1.0]), "1 bytes or numbers, but its shape [8] requires 8"),
     Attack("no data", tensor(), "0 bytes or numbers, but its shape [8] requires 8"),
-    Attack("a shape that claims a lot", tensor(dims=[10**12], raw_data=bytes(32)), "takes 4000000000000"),
+    Attack("a shape that claims a lot", tensor(dims=[10**12], raw_data=bytes(32)), "requires 4000000000000"),
     Attack("a shape beyond all bounds", tensor(dims=[2**62] * 64, float_data=[1.0]), "than any memory holds"),
     Attack("a size below 0", tensor(dims=[-8], raw_data=bytes(32)), "a negative dimension"),
-    Attack("a type that does not exist", tensor(data_type=99, raw_data=bytes(32)), "of the type 99"),
-    Attack("no type at all", tensor(data_type=0, raw_data=bytes(32)), "of the type 0"),
+    Attack("a type that does not exist", tensor(data_type=99, raw_data=bytes(32)), "has the type 99"),
+    Attack("no type at all", tensor(data_type=0, raw_data=bytes(32)), "has the type 0"),
     Attack("two weights of a name", _twice, "Two weights have the name `w`"),
     Attack("a sparse weight", lambda _: _sparse_weight(ONES).SerializeToString(), "is sparse, which is not supported"),
 ]
@@ -253,7 +253,7 @@ def _cycle(_: Path) -> bytes:
 GRAPHS = [
     Attack("functions that double", _calls("F59", _doubling(60)), "more than 200,000 nodes"),
     Attack("functions in functions", _calls("F1999", _chained(2000)), "more than 100 deep"),
-    Attack("a function that calls itself", _calls("F", [function("F", [call("F")])]), "`F` calls itself"),
+    Attack("a function that calls itself", _calls("F", [function("F", [call("F")])]), "`F` is recursive"),
     Attack(
         "functions that call each other",
         _calls("F", [function("F", [call("G")]), function("G", [call("F")])]),

@@ -78,8 +78,8 @@ def _read(tensor: onnx.TensorProto, path: Path) -> np.ndarray:
         length = _number(given["length"]) if "length" in given else None if offset is None else size - offset
         if offset is None or length != wanted or offset + wanted > size:
             raise ConversionError(
-                f"{path.parent / location} is too short for the weights `{brief(tensor.name)}`, which need "
-                f"{wanted} bytes, or it is the wrong file; export the model again."
+                f"{path.parent / location} is too short, or is not the file with the weights "
+                f"`{brief(tensor.name)}`, which need {wanted} bytes; export the model again."
             )
         file.seek(offset)
         data = np.empty(wanted, np.uint8)
