@@ -1,4 +1,4 @@
-"""Quiet imports of both Keras generations, and a place where each model is saved once."""
+"""Quiet imports of both Keras versions, and a fixture that saves each model once."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Save = Callable[[str, str, str], tuple[Any, Path]]
 
 @pytest.fixture(scope="session")
 def save(tmp_path_factory: pytest.TempPathFactory) -> Save:
-    """A function that builds model ``name`` of generation ``keras2`` or ``keras3`` and saves it with a suffix.
+    """A function that builds model ``name`` of ``keras2`` or ``keras3`` and saves it with a suffix.
 
-    The suffix ``""`` makes a SavedModel folder. Gives the model and the path.
+    The suffix ``""`` means a SavedModel folder. Returns the model and the path.
     """
     folder = tmp_path_factory.mktemp("models")
     done: dict[tuple[str, str, str], tuple[Any, Path]] = {}

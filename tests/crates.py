@@ -1,4 +1,4 @@
-"""Generated crates under test: one cargo workspace for all of them, so that what they share is compiled once."""
+"""Generated crates under test, in one cargo workspace, so that shared dependencies are compiled once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Crates:
     converted: dict[str, Converted] = field(default_factory=dict)
     included: dict[str, Path] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
-    """More variables for cargo."""
+    """Additional environment variables for cargo."""
 
     def add(self, name: str, source: Source, **options: object) -> Converted:
         """Converts a model into a member of the workspace."""
@@ -46,13 +46,13 @@ class Crates:
         return self.converted[name]
 
     def include(self, name: str, crate: Path) -> None:
-        """Makes a crate that was written into the folder by other means a member of the workspace."""
+        """Adds an existing crate in the folder to the workspace."""
         self.included[name] = crate
 
     def build(self, *arguments: str) -> str:
-        """Compiles all crates and their tests, or does what ``arguments`` tell cargo to; fails on a warning.
+        """Compiles all crates and their tests, or runs cargo with ``arguments``; fails on warnings.
 
-        Fails, too, if rustfmt would change a crate or, under ``make zoo-lint``, if clippy has anything to say of it.
+        Also fails if rustfmt would change a crate or, under ``make zoo-lint``, if clippy reports anything.
         """
         crates = [*(c.crate for c in self.converted.values()), *self.included.values()]
         _check_format(crates)
@@ -64,7 +64,7 @@ class Crates:
         return self.cargo(*(arguments or ("test", "--no-run")), "--release", "--workspace")
 
     def test(self, name: str) -> str:
-        """Runs one crate's own tests and gives their output; raises if one fails."""
+        """Runs one crate's own tests and returns their output; raises if one fails."""
         return self.cargo("test", "--release", "--lib", "--tests", "-p", crate_name(name))
 
     def cargo(self, *arguments: str, home: Path | None = None) -> str:
@@ -80,7 +80,7 @@ class Crates:
 
 
 def _check_format(crates: Iterable[Path]) -> None:
-    """Asserts that the generated files are as rustfmt writes them; crates may have tests that were not generated."""
+    """Asserts that generated files are formatted like rustfmt; crates can have tests that are not generated."""
     names = [*("build.rs", "src/lib.rs", "benches/benchmarks.rs", "examples/predict.rs", "tests/predictions.rs")]
     names += ["weights/*/build.rs", "weights/*/src/lib.rs"]
     files = [path for crate in crates for name in names for path in crate.glob(name)]

@@ -1,4 +1,4 @@
-"""After the first call a prediction allocates nothing: a counting allocator says so, inside of generated crates."""
+"""After the first call, predictions allocate nothing, as a counting allocator in generated crates shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The architecture: which package may import which, and that no imports form a cycle."""
+"""The architecture: which package can import which, and that imports form no cycle."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MODULES = {
 
 
 def _imports(path: Path) -> set[str]:
-    """The modules of tf2rust that a file imports anywhere, in functions and for type checkers too."""
+    """The modules of tf2rust that a file imports anywhere, including in functions and for type checkers."""
     found = set()
     for item in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(item, ast.ImportFrom) and item.module and item.level == 0:
@@ -57,7 +57,7 @@ def test_nothing_imports_backwards(name: str) -> None:
 
 
 def test_no_imports_form_a_cycle() -> None:
-    """Removes modules that import none of the rest until nothing is left but cycles."""
+    """Removes modules that import none of the rest until only cycles are left."""
     rest = {name: imported - {name} for name, imported in IMPORTS.items()}
     while symbolic := {name for name, imported in rest.items() if not imported}:
         rest = {name: imported - symbolic for name, imported in rest.items() if name not in symbolic}

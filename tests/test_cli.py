@@ -1,4 +1,4 @@
-"""The command line as a user meets it: exit codes, sentences, and what is (not) written."""
+"""The command line from a user's point of view: exit codes, messages, and what is (not) written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents of a conversion hold what docs/files.md says of them; a picture that fails is a note."""
+"""The files of a conversion match docs/files.md; a picture that fails becomes a note."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PARAMETERS = {
 
 
 def _check(value: Any, schema: Any, where: str) -> None:
-    """Asserts the form of ``value``: types, lists of one form, objects with these keys (``...``: with any)."""
+    """Asserts the form of ``value``: types, lists of one form, or objects with these keys (``...``: any)."""
     if isinstance(schema, list):
         assert isinstance(value, list), where
         for i, item in enumerate(value):

@@ -1,4 +1,4 @@
-"""Graphs at the edges of what a graph can be: each becomes a crate without warnings that passes its own tests."""
+"""Edge cases of graphs: each becomes a crate without warnings that passes its own tests."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ GIVEN: dict[Callable[[], onnx.ModelProto], dict[str, np.ndarray]] = {
     scalar_input: {"x": np.array(2, np.float32)},
     scalar_among_rows: {"s": np.array(2, ">f4"), "x": np.asfortranarray(np.ones((3, 4), np.float32))},
 }
-"""Samples of the user's for some of the cases."""
+"""User samples for some of the cases."""
 
 
 @pytest.fixture(scope="module")

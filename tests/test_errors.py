@@ -1,4 +1,4 @@
-"""What reaches the terminal is one line of printable text, whatever the model's names are."""
+"""Terminal output is one line of printable text, whatever the model's names are."""
 
 from __future__ import annotations
 

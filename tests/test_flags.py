@@ -1,4 +1,4 @@
-"""Flags of a conversion that shape the crate: memory, binary classification, thresholds, class names."""
+"""Options that change the crate: memory, binary classification, thresholds, class names."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_memdrop_is_seen_in_the_code(crates: Crates, model: str) -> None:
 
 
 def test_inplace_is_seen_in_the_code(tmp_path: Path) -> None:
-    """Concatenate's result belongs to nobody else, and a Softmax over another axis fuses with nothing."""
+    """Only the model owns Concatenate's result, and a Softmax over another axis is never fused."""
     nodes = [
         graphs.node("Concat", ["x", "x"], ["both"], axis=1),
         graphs.node("Softmax", ["both"], ["shares"], axis=1),

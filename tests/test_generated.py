@@ -1,4 +1,4 @@
-"""The generated text: snapshots for readers, and names of any characters for everybody else."""
+"""The generated text: snapshots for readers, and arbitrary names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 FILES = ("Cargo.toml", "build.rs", "src/lib.rs", "src/model.rs")
 PARTS_FILES = (*FILES, "weights/1/Cargo.toml", "weights/1/build.rs", "weights/1/src/lib.rs")
 NAMES = ("rayon", "serde", 'a "b"\\ */\n{{ 7 * 7 }} \u202e\ud800\0')
-"""Names of models that are those of dependencies, or would break the text that they stand in."""
+"""Names of models that equal those of dependencies, or that would break the surrounding text."""
 MODELS = {"mlp": graphs.mlp, "two_inputs": graphs.two_inputs, "control": graphs.control}
 
 
@@ -46,7 +46,7 @@ def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("name", MODELS)
 def test_snapshot(tmp_path: Path, name: str, file: str) -> None:
-    """Run with UPDATE_SNAPSHOTS=1 to accept what has changed."""
+    """Run with UPDATE_SNAPSHOTS=1 to accept changes."""
     source = open_onnx(graphs.save(MODELS[name](), tmp_path / f"{name}.onnx"))
     text = (convert(source, Options(tmp_path / "out", name)).crate / file).read_text(encoding="utf-8")
     assert_snapshot(text, SNAPSHOTS / name / file)
@@ -72,7 +72,7 @@ def test_crate_passes_its_own_tests(crates: Crates, name: str) -> None:
 
 
 def test_hostile_names_survive_as_data(crates: Crates) -> None:
-    """Clippy, rustdoc and the documentation's tests see the names too; the NPZ files have them unchanged."""
+    """Clippy, rustdoc and doc tests see the names too; the NPZ files contain them unchanged."""
     crates.cargo("clippy", "--release", "-p", "hostile", "--all-targets", "--", "-D", "warnings")
     crates.cargo("test", "--release", "-p", "hostile", "--doc")
     model = graphs.hostile()
@@ -86,7 +86,7 @@ def test_hostile_names_survive_as_data(crates: Crates) -> None:
 
 
 def test_arrays_go_by_their_names(crates: Crates, tmp_path: Path) -> None:
-    """The program reads what NumPy wrote and writes what NumPy reads, whatever the names."""
+    """The program reads NumPy's files and writes files for NumPy, whatever the names."""
     model = graphs.hostile()
     (name,) = (value.name for value in model.graph.input)
     np.savez(tmp_path / "in.npz", **{name: np.ones((3, 4), np.float32)})
@@ -103,7 +103,7 @@ def test_clippy_has_nothing_to_say_of_numbers_loops_and_branches(crates: Crates)
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
-    """Also where the source lists its nodes in another order."""
+    """Even if the source lists its nodes in another order."""
     proto = graphs.two_inputs()
     contents = []
     for attempt in ("a", "b"):
@@ -116,7 +116,7 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_crate_without_a_registry_builds_as_a_dependency(tmp_path: Path) -> None:
-    """With its default features off, by an application, with nothing downloaded and nothing to download from."""
+    """With default features off, as a dependency of an application, without network access."""
     convert(open_onnx(graphs.save(graphs.mlp(), tmp_path / "mlp.onnx")), Options(tmp_path / "out", "mlp"))
     application = tmp_path / "application"
     (application / "src").mkdir(parents=True)

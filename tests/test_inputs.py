@@ -165,7 +165,7 @@ def test_crate_computes_what_tensorflow_computes(crates: Crates, name: str) -> N
 @pytest.mark.parametrize(
     ("name", "options", "code", "reason"),
     [
-        ("frozen", (), 1, "give the SavedModel's folder, or --inputs and --outputs of a frozen graph"),
+        ("frozen", (), 1, "give the SavedModel's folder, or --inputs and --outputs for a frozen graph"),
         ("frozen", ("--inputs", "x"), 2, "--inputs and --outputs must be given together"),
         ("frozen", ("--inputs", "x,", "--outputs", "scores"), 2, "expected tensor names, separated by commas"),
         ("frozen", ("--inputs", "z", "--outputs", "scores"), 1, "has no tensor 'z'"),

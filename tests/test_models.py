@@ -77,7 +77,7 @@ def test_every_node_is_listed_once(crates: Crates, generation: str, name: str, s
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Those of bodies as well."""
+    """Including the nodes of bodies."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:

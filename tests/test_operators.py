@@ -1,4 +1,4 @@
-"""Whole crates of operators that ask something new of the generated code: sizes computed from data, other dtypes."""
+"""Crates of operators with special demands on the generated code: data-dependent sizes, other dtypes."""
 
 from __future__ import annotations
 

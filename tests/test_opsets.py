@@ -1,4 +1,4 @@
-"""Operators as the opsets spell them: attributes that became inputs, defaults and axes that changed their meaning.
+"""Operators in several opsets: attributes that became inputs, and defaults and axes with changed meanings.
 
 All cases of an opset become one model with an output for each; its crate is compared with ONNX Runtime.
 """
@@ -82,7 +82,7 @@ def _dropout(opset: int) -> Spelling:
 
 
 def _ceil(opset: int, counted: int) -> Spelling:
-    """A last window that reaches beyond the padding, where there is one."""
+    """A last window that reaches beyond the padding, if there is one."""
     mode = {"ceil_mode": 1} if opset >= 10 else {}
     return Spelling(
         "AveragePool", {"kernel_shape": [3], "strides": [2], "pads": [1, 1], "count_include_pad": counted, **mode}

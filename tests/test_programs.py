@@ -1,4 +1,4 @@
-"""Several generated crates in one program, each with its own copy of tf-layers, as they were written."""
+"""Several generated crates in one program, each with its own copy of tf-layers."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _program(folder: Path, names: Iterable[str], head: str) -> Crates:
 
 
 def test_a_program_of_three_models(folder: Path, tmp_path: Path) -> None:
-    """With nothing downloaded and nothing to download from."""
+    """Without network access."""
     program = _program(folder, CRATES, '[package]\nname = "mlp"\n')
     assert "three models" in program.cargo("run", "--offline", home=tmp_path / "empty_cargo_home")
     found = re.findall(r'name = "(.*)"\nversion = "(.*)"\n', (folder / "Cargo.lock").read_text())
@@ -84,7 +84,7 @@ def test_a_program_of_three_models(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_workspace_of_two_models(folder: Path) -> None:
-    """Cargo makes a member of every package that a member depends on and that lies in the workspace's folder."""
+    """Cargo treats every package as a member that a member depends on and that is inside the workspace's folder."""
     shutil.copy(ROOT / "tests" / "Cargo.lock", folder / "Cargo.lock")
     crates = _program(folder, MEMBERS, '[workspace]\nresolver = "3"\n\n[package]\nname = "program"\n')
     members = crates.cargo("metadata", "--no-deps", "--format-version=1")

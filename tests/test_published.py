@@ -1,4 +1,4 @@
-"""Two published models that nobody here wrote: dgaintel (Keras 2 ``.h5``) and magika (ONNX, from JAX)."""
+"""Two published third-party models: dgaintel (Keras 2 ``.h5``) and magika (ONNX, from JAX)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class GlobalMaxPool(OpRun):
 
 
 def in_float64(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with float64 in the place of float32."""
+    """The model with float64 instead of float32."""
     wide = onnx.ModelProto()
     wide.CopyFrom(model)
     tensors = list(wide.graph.initializer)

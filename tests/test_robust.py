@@ -1,4 +1,4 @@
-"""Nothing that a caller passes panics: other weights, damaged weights, any arrays."""
+"""No argument can cause a panic: other weights, damaged weights, any arrays."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_weights_are_exchanged_or_refused(crates: Crates) -> None:
 
 
 SHAPES = {"cnn": {"characters": (64,), "words": (16,), "extra": (8,)}, "lstm": {"text": (None,)}}
-"""The inputs of the models that are fed any arrays, with their dimensions after the batch."""
+"""The inputs of the models that get arbitrary arrays, with their dimensions after the batch."""
 DTYPES = ("int32", "int32", "int64", "float32", "float64", "uint8", "int8", "uint64", "bool", "float16")
 
 
@@ -168,7 +168,7 @@ def programs(crates: Crates, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 @st.composite
 def feeds(draw: st.DrawFn, name: str) -> dict[str, np.ndarray]:
-    """An array for each input, mostly of the right shape; indices within, at the edge of and far off the tables."""
+    """An array for each input, mostly of the right shape; indices inside, at the edge of and far outside the tables."""
     batch = draw(st.integers(0, 5))
     found = {}
     for key, dims in SHAPES[name].items():

@@ -1,8 +1,7 @@
-"""No stage of a conversion takes time that grows with the square of a model's nodes.
+"""No stage of a conversion takes time quadratic in the number of nodes.
 
-Not the clock is asked but how often each function is called for a graph and for one of twice its nodes: that tells of a
-pass over all nodes for each of them, on any machine and with few nodes. What a single call of a function in C does, as
-`list.remove`, it does not see.
+The test compares call counts for a graph and one of twice its size instead of times: that reveals a pass over all nodes
+per node on any machine and with few nodes. It does not see inside C functions such as `list.remove`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from tf2rust.source import open_onnx
 NODES = 240
 MOST = 2.6
 FEW = 4 * NODES
-"""Calls below which it does not matter how they grow: a tenth of a square of the nodes is more."""
+"""Call counts below this are ignored: it is a tenth of the square of the nodes."""
 
 
 def _calls(work: Callable[[], object]) -> dict[tuple[str, int, str], int]:

@@ -1,4 +1,4 @@
-"""The child process of a conversion: crashes, limits, signals, and what reaches the terminal."""
+"""The child process of a conversion: crashes, limits, signals, and terminal output."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if os.environ.get("TF2RUST_RUN_FOLDER"):
         {code}
     setattr(source if hasattr(source, "{function}") else conversion, "{function}", sabotage)
 """
-"""A ``usercustomize`` of the child: one stage of the conversion does ``code`` instead of its work."""
+"""A ``usercustomize`` for the child: one stage of the conversion runs ``code`` instead of its work."""
 
 CONVERSION = ("from-onnx", "mlp.onnx", "--path_to_save", "out", "--model_name", "m")
 
@@ -132,7 +132,7 @@ def test_a_signal_ends_it_without_a_trace(folder: Path, number: signal.Signals, 
 
 
 def test_a_signal_while_the_child_starts_ends_it_too(folder: Path) -> None:
-    """The signal comes when the process is there and Popen has not returned yet."""
+    """The signal arrives when the process exists but Popen has not returned yet."""
     environment = _environment(folder)
     start = """
 import os, signal, subprocess
@@ -165,7 +165,7 @@ def test_a_killed_supervisor_takes_the_child_along(folder: Path) -> None:
 
 
 def test_only_the_staging_folder_of_a_run_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path may hold newlines and bytes that are no text; the user's folder ends where the line does."""
+    """A path can contain newlines and bytes that are not text; the user's folder ends where the line does."""
     users, run = tmp_path / "users", tmp_path / "run"
     users.mkdir(), run.mkdir()
     monkeypatch.setenv(STAGING_FILE, str(run / STAGING))

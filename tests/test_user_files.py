@@ -1,4 +1,4 @@
-"""The files that users give beside a model: NPZ, class names, thresholds. What is damaged or hostile is a sentence."""
+"""User files beside a model: NPZ, class names, thresholds. Damaged or malicious files give a message."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def archive(*members: tuple[str, bytes], packing: int = zipfile.ZIP_STORED) -> b
 
 
 def changed(local: int, central: int, value: int) -> bytes:
-    """An archive with another byte in both headers of its member, at offsets ``local`` and ``central``."""
+    """An archive with a changed byte in both headers of its member, at offsets ``local`` and ``central``."""
     content = bytearray(archive(("x.npy", npy(np.ones(3)))))
     content[local] = value
     content[content.index(b"PK\x01\x02") + central] = value

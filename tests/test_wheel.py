@@ -1,4 +1,4 @@
-"""The wheel: installed into an empty virtual environment, it converts an ONNX file from another folder."""
+"""The wheel, installed into an empty virtual environment, converts an ONNX file in another folder."""
 
 from __future__ import annotations
 

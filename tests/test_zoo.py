@@ -1,4 +1,4 @@
-"""Networks as other exporters write them: each becomes the layers it was, and its crate agrees with ONNX Runtime."""
+"""Networks as other exporters write them: each becomes the original layers, and its crate agrees with ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_crate(crates: Crates, name: str) -> None:
 
 @pytest.mark.parametrize("name", ZOO)
 def test_layers(crates: Crates, name: str) -> None:
-    """No Transpose but those that the order of the axes of inputs and outputs calls for."""
+    """The only Transposes are those that the axis order of inputs and outputs requires."""
     _, graph = match_layers(open_onnx(crates.folder / f"{name}.onnx"))
     found = [layer.kind for layer in graph.layers if layer.kind not in ("Reshape", "Constant")]
     assert found == ZOO[name][1].split()

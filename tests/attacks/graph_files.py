@@ -1,6 +1,6 @@
 """SavedModels, frozen graphs and TFLite files that try to do more than compute.
 
-What they would write is a file in the folder ``canary`` beside them; what they would read is ``secret`` there.
+They try to write into the folder ``canary`` beside them, and to read the file ``secret`` there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 tf = library("tensorflow")
 v1 = tf.compat.v1
 Effect = Callable[[Path, Any], Any]
-"""What a model does with its input beside computing; gives the input or something made of it."""
+"""What a model does with its input besides computing; returns the input or a value computed from it."""
 
 
 # --- what a graph may try
@@ -40,7 +40,7 @@ def _restore(prefix: Any, x: Any) -> Any:
 
 
 def _table(path: str, x: Any) -> Any:
-    """A table that the graph fills from a file itself."""
+    """A table that the graph initialises from a file."""
     table = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64)
     fill = tf.raw_ops.InitializeTableFromTextFileV2(
         table_handle=table, filename=path, key_index=-2, value_index=-1, vocab_size=-1, delimiter="\t"
@@ -101,9 +101,9 @@ EFFECTS: dict[str, tuple[Effect, str]] = {
         "'TextLineDataset'",
     ),
     "Python": (lambda f, x: tf.ensure_shape(tf.numpy_function(lambda v: v, [x], tf.float32), x.shape), "PyFunc"),
-    "a checkpoint of its own": (lambda f, x: _save(canary(f), x), "'SaveV2' on a file that the model names"),
-    "another checkpoint": (lambda f, x: _restore(secret(f), x), "'RestoreV2' on a file that the model names"),
-    "a table of another file": (lambda f, x: _table(secret(f), x), "fills a table from a file"),
+    "a checkpoint of its own": (lambda f, x: _save(canary(f), x), "'SaveV2' on a file that the model itself names"),
+    "another checkpoint": (lambda f, x: _restore(secret(f), x), "'RestoreV2' on a file that the model itself names"),
+    "a table of another file": (lambda f, x: _table(secret(f), x), "initialises a table from a file"),
     "in a branch": (_in_a_branch, "'WriteFile'"),
     "in a loop": (_in_a_loop, "'WriteFile'"),
     "the time": (lambda f, x: x + tf.cast(tf.timestamp(), tf.float32), "'Timestamp'"),
@@ -114,7 +114,7 @@ EFFECTS: dict[str, tuple[Effect, str]] = {
 
 
 def frozen(effect: Effect, on_the_path: bool = True) -> Callable[[Path], Path]:
-    """A frozen graph from ``x`` to ``y``; the effect is on the path between them, or not."""
+    """A frozen graph from ``x`` to ``y``, with the effect on the path between them or elsewhere."""
 
     def write(folder: Path) -> Path:
         with tf.Graph().as_default() as graph, quiet():
@@ -129,7 +129,7 @@ def frozen(effect: Effect, on_the_path: bool = True) -> Callable[[Path], Path]:
 
 
 def saved(effect: Effect, on_the_path: bool = True) -> Callable[[Path], Path]:
-    """A SavedModel of TensorFlow 2 with a variable; off the path, the effect is in a function that no output needs."""
+    """A TensorFlow 2 SavedModel with a variable; off the path, the effect is in a function that no output needs."""
 
     def write(folder: Path) -> Path:
         class Model(tf.Module):  # type: ignore[misc, name-defined]
@@ -181,7 +181,7 @@ def saved_by_tensorflow_1(main_op: Effect | None = None, restore: Effect | None 
 
 
 def with_table(folder: Path) -> Path:
-    """A SavedModel with a table that is filled from one of its assets, which is no attack."""
+    """A SavedModel with a table that is initialised from one of its assets, which is allowed."""
     words = folder / "words.txt"
     words.write_text("a\nb\n")
 
@@ -210,7 +210,7 @@ def with_table(folder: Path) -> Path:
 
 
 def edited(edit: Callable[[Any, Path], None], write: Callable[[Path], Path] = with_table) -> Callable[[Path], Path]:
-    """A SavedModel whose message is changed after it was saved."""
+    """A SavedModel whose message is changed after saving."""
 
     def write_edited(folder: Path) -> Path:
         path = write(folder)
@@ -236,7 +236,7 @@ def _missing_asset(graph: Any, folder: Path) -> None:
 
 
 def _table_of_its_own(graph: Any, folder: Path) -> None:
-    """The function that fills the table takes a constant instead of the asset."""
+    """The function that initialises the table reads a constant instead of the asset."""
     for function in graph.graph_def.library.function:
         for node in function.node_def:
             if node.op.startswith("InitializeTableFromTextFile"):
@@ -248,7 +248,7 @@ def _table_of_its_own(graph: Any, folder: Path) -> None:
 
 
 def _saver_called_again(graph: Any, folder: Path) -> None:
-    """The signature calls the function that saves, with a name of its own."""
+    """The signature calls the saving function with its own file name."""
     functions = {function.signature.name: function for function in graph.graph_def.library.function}
     saver = next(name for name in functions if "traced_save" in name)
     serving = next(function for name, function in functions.items() if "signature_wrapper" in name)
@@ -264,7 +264,7 @@ def _node_twice(graph: Any, folder: Path) -> None:
 
 
 def _linked(name: str) -> Callable[[Path], Path]:
-    """A SavedModel of which a part lies elsewhere."""
+    """A SavedModel with a part outside of its folder."""
 
     def write(folder: Path) -> Path:
         path = saved(lambda f, x: x)(folder)
@@ -308,9 +308,13 @@ SAVED: dict[str, Case] = {
     "an op that restores": Case(saved_by_tensorflow_1(restore=EFFECTS["write_file"][0]), "'WriteFile'"),
     "another asset": Case(edited(_other_asset), "'../../secret', which is not in its folder"),
     "an asset anywhere": Case(edited(_absolute_asset), "which is not in its folder"),
-    "an asset that is missing": Case(edited(_missing_asset), "nowhere.txt is missing"),
-    "a table of its own": Case(edited(_table_of_its_own), "fills a table from a file that is not one of the model's"),
-    "its saver": Case(edited(_saver_called_again, saved(lambda f, x: x)), "'SaveV2' on a file that the model names"),
+    "an asset that is missing": Case(edited(_missing_asset), "nowhere.txt, which does not exist"),
+    "a table of its own": Case(
+        edited(_table_of_its_own), "initialises a table from a file that is not one of the model's"
+    ),
+    "its saver": Case(
+        edited(_saver_called_again, saved(lambda f, x: x)), "'SaveV2' on a file that the model itself names"
+    ),
     "a node twice": Case(edited(_node_twice), "two of its nodes have the same name"),
     "variables elsewhere": Case(_linked("variables"), "outside of the SavedModel"),
     "a graph elsewhere": Case(_linked("saved_model.pb"), "outside of the SavedModel"),

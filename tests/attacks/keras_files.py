@@ -1,7 +1,7 @@
-"""Keras files that try to do more than compute, or to be read as something else than what was checked.
+"""Keras files that try to do more than compute, or to be read as something other than what was checked.
 
-Every attack is a function that writes a file into a folder. What it would write or run leaves a file in the folder
-``canary`` beside it; what it would read is the file ``secret`` there.
+Every attack is a function that writes a file into a folder. What it writes or runs leaves a file in the folder
+``canary`` beside it; what it reads is the file ``secret`` there.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ KERNEL = np.arange(4, dtype=np.float32).reshape(4, 1)
 
 @dataclass(frozen=True)
 class Case:
-    """An attack, and a word of the sentence that refuses it."""
+    """An attack, and a part of the message that refuses it."""
 
     write: Attack
     says: str
 
 
 def canary(folder: Path) -> str:
-    """Where an attack leaves its mark."""
+    """The path where an attack leaves its mark."""
     return str(folder / "canary" / "mark")
 
 
 def secret(folder: Path) -> str:
-    """A file that is none of the model's business."""
+    """A file that the model must not read."""
     return str(folder / "secret")
 
 
@@ -48,7 +48,7 @@ def secret(folder: Path) -> str:
 
 
 def layer(class_name: str, name: str, inbound: Any = None, **config: Any) -> Json:
-    """A layer that is called on ``x``, unless ``inbound`` says on what."""
+    """A layer that is called on ``x``, or on ``inbound``."""
     nodes = [[["x", 0, 0, {}]]] if inbound is None else inbound
     return {"class_name": class_name, "name": name, "config": {"name": name, **config}, "inbound_nodes": nodes}
 
@@ -58,7 +58,7 @@ def dense(on: str = "x", **config: Any) -> Json:
 
 
 def functional(*layers: Json, out: str = "out", dtype: str = "float32") -> Json:
-    """A model of an input ``x`` and the layers; a Dense layer is its output, unless ``out`` names another."""
+    """A model with an input ``x`` and the layers; a Dense layer is its output, or the one that ``out`` names."""
     x = layer("InputLayer", "x", [], batch_input_shape=[None, 4], dtype=dtype)
     last = () if any(found["name"] == out for found in layers) else (dense(),)
     config = {"name": "m", "layers": [x, *layers, *last], "input_layers": [["x", 0, 0]], "output_layers": [[out, 0, 0]]}
@@ -93,7 +93,7 @@ def function(name: str, module: str, **more: Any) -> Json:
 
 
 def write_h5(path: Path, config: Any, version: Any = KERAS_2, user_block: int = 0) -> Path:
-    """An HDF5 file whose architecture is ``config``: JSON, or whatever an attribute can hold."""
+    """An HDF5 file with the architecture ``config``: JSON, or any value that an attribute can have."""
     with h5py.File(path, "w", userblock_size=user_block) as file:
         file.attrs["keras_version"] = version
         file.attrs["backend"] = "tensorflow"
@@ -131,7 +131,7 @@ def keras_2(last: Json) -> Json:
 
 
 def _with_class_name(found: Json) -> Json:
-    """The layer with a class name among its arguments, where it is no object's."""
+    """The layer with a class name among its arguments, where it does not describe an object."""
     return found | {"config": found["config"] | {"class_name": "Dense"}}
 
 
@@ -215,10 +215,10 @@ def _unwritten(path: str) -> Callable[[h5py.File], None]:
 
 
 EDITS = {
-    "external storage": (_external_storage, "keeps its numbers in another file"),
-    "an external link": (_external_link, "holds a link, '/stolen'"),
-    "a soft link to nowhere": (_soft_link, "holds a link, '/stolen'"),
-    "a virtual array": (_virtual, "'/deep/down/stolen', which keeps its numbers in another file"),
+    "external storage": (_external_storage, "stores its data in another file"),
+    "an external link": (_external_link, "has a link '/stolen'"),
+    "a soft link to nowhere": (_soft_link, "has a link '/stolen'"),
+    "a virtual array": (_virtual, "'/deep/down/stolen', which stores its data in another file"),
     "an array of terabytes": (_unwritten, "claims 4398046511104 bytes"),
 }
 
@@ -249,7 +249,7 @@ def _h5_and_zip(folder: Path) -> Path:
 
 
 def _zip_called_h5(folder: Path) -> Path:
-    """A zip archive with an HDF5 file at byte 512, which is where HDF5 looks next."""
+    """A zip archive with an HDF5 file at byte 512, the second offset that HDF5 tries."""
     inner = write_h5(folder / "inner.h5", functional(lambda_layer(canary(folder)))).read_bytes()
     path = folder / "model.h5"
     write_archive(path, members(keras_3(folder)))
@@ -291,7 +291,7 @@ def _encrypted(folder: Path) -> Path:
 
 
 def _bomb(name: str) -> Attack:
-    """A member that claims a gigabyte and stores a few bytes."""
+    """A member that claims a gigabyte but stores a few bytes."""
 
     def write(folder: Path) -> Path:
         contents = members(keras_3(folder))
@@ -307,7 +307,7 @@ def _bomb(name: str) -> Attack:
 
 
 def _key_twice(folder: Path) -> bytes:
-    """The first reader takes the first ``class_name``, the second the second."""
+    """A duplicate key: the first reader uses the first ``class_name``, the second reader the second."""
     harmless = json.dumps(keras_3(folder))
     return harmless.replace('"class_name": "Dense"', '"class_name": "Lambda", "class_name": "Dense"').encode()
 
@@ -450,7 +450,9 @@ _LISTED: dict[str, Case] = {
         ),
         "'system'",
     ),
-    "a list as a class": Case(h5(lambda f: functional(dense() | {"class_name": ["Dense"]})), "a class by ['Dense']"),
+    "a list as a class": Case(
+        h5(lambda f: functional(dense() | {"class_name": ["Dense"]})), "has ['Dense'] as a class name"
+    ),
     # Files.
     "a vocabulary": Case(
         h5(
@@ -483,33 +485,33 @@ _LISTED: dict[str, Case] = {
         "'mark_of_canary'",
     ),
     # Two readers.
-    "HDF5 and zip": Case(_h5_and_zip, "at once"),
+    "HDF5 and zip": Case(_h5_and_zip, "both an HDF5 file and a zip archive"),
     "zip and HDF5": Case(_zip_called_h5, "before 'metadata.json'"),
     "bytes before": Case(_bytes_around(before=b"PK\x03\x04" + bytes(60)), "before 'metadata.json'"),
-    "bytes behind": Case(_bytes_around(behind=b"more"), "behind its directory"),
+    "bytes behind": Case(_bytes_around(behind=b"more"), "after its directory"),
     "two archives": Case(_two_archives, "before 'metadata.json'"),
-    "a member twice": Case(_named_twice, "holds 'config.json' 2 times"),
+    "a member twice": Case(_named_twice, "contains 'config.json' 2 times"),
     "a key twice": Case(archive(lambda f: members(_key_twice(f))), "'class_name' occurs twice"),
     "a user block": Case(h5(lambda f: functional(), user_block=512), "neither an HDF5 file"),
     "a password": Case(_encrypted, "is encrypted"),
     # Damage.
     "a config that is too large": Case(_bomb("config.json"), "larger than 64 MiB"),
-    "weights that are too large": Case(_bomb("model.weights.h5"), "claims 'model.weights.h5' to be 1073741824 bytes"),
+    "weights that are too large": Case(
+        _bomb("model.weights.h5"), "claims that 'model.weights.h5' has 1073741824 bytes"
+    ),
     "an asset outside": Case(
         archive(lambda f: {**members(keras_3(f)), f"assets/../../{canary(f)}": b"x"}), "outside of its folder"
     ),
-    "a config of numbers": Case(h5(lambda f: np.arange(4)), "model_config what is no text but ndarray"),
-    "a config of nothing": Case(h5(lambda f: h5py.Empty("S1")), "model_config what is no text but Empty"),
+    "a config of numbers": Case(h5(lambda f: np.arange(4)), "is ndarray instead of text"),
+    "a config of nothing": Case(h5(lambda f: h5py.Empty("S1")), "is Empty instead of text"),
     "a config in Latin-1": Case(h5(lambda f: np.bytes_(b'{"name": "caf\xe9"}')), "not UTF-8"),
     "a config in UTF-16": Case(archive(lambda f: members(json.dumps(keras_3(f)).encode("utf-16"))), "not UTF-8"),
     "a config too deep": Case(
         archive(lambda f: members(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}")), "nested too deep"
     ),
-    "a version of numbers": Case(h5(lambda f: functional(), version=3), "keras_version what is no text but int64"),
-    "a version of a list": Case(
-        archive(lambda f: members(keras_3(f), version=["3"])), "keras_version what is no text but list"
-    ),
-    "a version too long": Case(h5(lambda f: functional(), version="9" * 5000), "which is no version"),
+    "a version of numbers": Case(h5(lambda f: functional(), version=3), "is int64 instead of text"),
+    "a version of a list": Case(archive(lambda f: members(keras_3(f), version=["3"])), "is list instead of text"),
+    "a version too long": Case(h5(lambda f: functional(), version="9" * 5000), "which is not a valid version"),
 }
 
 CASES: dict[str, Case] = {

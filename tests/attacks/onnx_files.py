@@ -1,7 +1,7 @@
-"""ONNX files that somebody might make to read, fill or hold up the machine that converts them.
+"""ONNX files made to read from, fill or block the machine that converts them.
 
-Each ``Attack`` writes a model into a folder and says in which words it is refused. Next to the folder lies a file whose
-content, ``CANARY``, must not come out of it.
+Each ``Attack`` writes a model into a folder, and contains a part of the message that refuses it. A file next to the
+folder has the content ``CANARY``, which must not leak.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Change = Callable[[onnx.ModelProto, Path], None]
 
 @dataclass(frozen=True)
 class Attack:
-    """A model of one file, and part of the sentence that refuses it; None for what may be converted."""
+    """A model file, and part of the message that refuses it; None if it may be converted."""
 
     name: str
     write: Callable[[Path], bytes]
@@ -33,7 +33,7 @@ class Attack:
         return self.name
 
     def save(self, folder: Path) -> Path:
-        """Writes the model and what belongs to it below ``folder``; gives the model's path."""
+        """Writes the model and its files below ``folder``, and returns the model's path."""
         (folder / "secret").mkdir()
         (folder / "secret" / "canary").write_bytes(CANARY)
         own = folder / "model"
@@ -58,7 +58,7 @@ def model(
 
 
 def external(location: str, shape: Sequence[int] = (8,), dtype: int = F, **entries: str) -> onnx.TensorProto:
-    """A tensor in another file; eight floats, unless it is said otherwise."""
+    """A tensor in another file, with eight floats by default."""
     tensor = TensorProto(name="w", data_type=dtype, dims=shape, data_location=TensorProto.EXTERNAL)
     for key, value in {"location": location, **entries}.items():
         tensor.external_data.add(key=key, value=value)
@@ -79,7 +79,7 @@ def call(name: str, given: str = "x", made: str = "y") -> onnx.NodeProto:
 
 
 def branch(tensor: onnx.TensorProto, *, deep: int) -> onnx.NodeProto:
-    """An If within Ifs, whose innermost branch has the tensor as a weight."""
+    """Nested Ifs; the innermost branch has the tensor as a weight."""
     body = helper.make_graph([helper.make_node("Identity", ["w"], ["b0"])], "then", [], [info("b0", [8])], [tensor])
     for i in range(1, deep):
         made = [helper.make_node("Identity", ["x"], [f"o{i}"])]
@@ -141,7 +141,7 @@ def _file(folder: Path, name: str = "data", content: bytes = bytes(32)) -> None:
 
 
 def _nothing(_: Path) -> None:
-    """Nothing lies next to the model."""
+    """There is no file next to the model."""
 
 
 def _in_file(tensor: onnx.TensorProto, prepare: Callable[[Path], object] = _nothing) -> Callable[[Path], bytes]:

@@ -1,4 +1,4 @@
-"""Hostile Keras files, SavedModels, frozen graphs and TFLite files are refused in a sentence, and nothing happens."""
+"""Malicious Keras files, SavedModels, frozen graphs and TFLite files are refused with a message and have no effect."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SECRET = "1\n2\n3\n"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where an attack is written, with a place for its mark and something to steal."""
+    """The folder that an attack is written to, with a canary folder and a secret file."""
     (tmp_path / "canary").mkdir()
     (tmp_path / "secret").write_text(SECRET)
     return tmp_path
@@ -114,7 +114,7 @@ def test_the_notes_on_what_is_trusted_reach_the_user(
 
 @pytest.mark.parametrize("package", ["keras", "tf_keras"])
 def test_what_is_only_for_training_is_left_out(folder: Path, package: str) -> None:
-    """The loss that a model in the model was trained by is the user's own, and nobody needs it."""
+    """The loss of a nested model is user code, and only training needs it."""
     keras = library(package)
 
     def loss(expected: Any, given: Any) -> Any:
@@ -133,7 +133,7 @@ def test_what_is_only_for_training_is_left_out(folder: Path, package: str) -> No
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_an_archive_that_was_packed_again(folder: Path, compression: int) -> None:
-    """With members that Keras does not know, as some programs add."""
+    """Members that Keras does not know, which some programs add."""
     contents = {**members(keras_3(folder)), "__MACOSX/._config.json": b"\x00"}
     model = load_tensorflow(write_archive(folder / "model.keras", contents, compression))
     (result,) = model.run({"x": np.ones((1, 4), np.float32)}).values()
@@ -163,7 +163,7 @@ def test_a_saved_model_reads_its_own_files(folder: Path, write: Callable[[Path],
 
 
 def test_a_saver_cannot_write(folder: Path) -> None:
-    """TensorFlow 1 keeps its saver beside the model, where an output could depend on it."""
+    """TensorFlow 1 stores its saver beside the model, where an output could depend on it."""
     path = graph_files.saved_by_tensorflow_1()(folder)
     (folder / "copy").mkdir()
     copy_judged(_meta_graph(path), path, folder / "copy")

@@ -1,4 +1,4 @@
-"""No ONNX file reads what it should not, takes what the machine has not, or ends in anything but a sentence."""
+"""No ONNX file reads a forbidden file, exhausts the machine, or ends in anything but a message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tf2rust.onnx_import.weights import whole_model
 from tf2rust.source import open_onnx
 
 _MEMORY = 64 << 20
-"""Bytes that Python may hold at once for any of these files, all of which are small."""
+"""The maximum memory in bytes that Python can use for any of these files, which are all small."""
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
@@ -42,7 +42,7 @@ def test_an_attack_is_refused_in_a_sentence_or_does_nothing(attack: Attack, tmp_
 
 @contextmanager
 def taking_little() -> Iterator[None]:
-    """Python holds no more memory than the small files of this module can need."""
+    """Checks that Python uses little memory, as all files of this module are small."""
     tracemalloc.start()
     try:
         yield
@@ -52,7 +52,7 @@ def taking_little() -> Iterator[None]:
 
 
 def test_a_file_that_is_exchanged_for_a_link_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody changes the folder between a look at the file and its opening."""
+    """The folder changes between the check of the file and its opening."""
     (attack,) = (a for a in ATTACKS if a.name == "a file as it should be")
     path = attack.save(tmp_path)
     plain = os.open

@@ -1,4 +1,4 @@
-"""The picture of a model: its pixels are decoded, its coordinates are read back from the renderer."""
+"""The picture of a model: its pixels are decoded, and its coordinates are read back from the renderer."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def unet(depth: int) -> Graph:
 
 
 def densenet(layers: int) -> Graph:
-    """Each layer reads all before it, the way an unfused concatenation is exported."""
+    """Each layer reads all layers before it, like an unfused concatenation."""
     graph = Graph()
     features = [graph.add("Input")]
     for _ in range(layers):
@@ -110,7 +110,7 @@ graphs = pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS)
 
 
 def decode(png: bytes) -> tuple[int, int, bytes]:
-    """Width, height and the filtered scan lines, after the checksums of all chunks were compared."""
+    """The width, the height and the filtered scan lines, after checking the checksums of all chunks."""
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     at, width, height, data = 8, 0, 0, b""
     while at < len(png):
@@ -126,7 +126,7 @@ def decode(png: bytes) -> tuple[int, int, bytes]:
 
 
 def cpu_seconds() -> float:
-    """What this process and its finished children computed: unlike a clock's, no other test counts in it."""
+    """The CPU time of this process and its finished children, which other tests do not affect."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
@@ -154,7 +154,7 @@ def plain(graph: Graph) -> str:
 
 
 def laid_out(text: str) -> dict[str, Place]:
-    """All that has text, by its name in the DOT text, in inches."""
+    """All labelled items by their name in the DOT text, in inches."""
     number = r"([-+.\de]+)"
     found = re.findall(rf"^node ((?:n|to|from)\S+) {number} {number} {number} {number} ", text, re.MULTILINE)
     return {name: Place(*map(float, numbers)) for name, *numbers in found}
@@ -271,7 +271,7 @@ def test_a_huge_graph_says_what_it_leaves_out() -> None:
     assert len(arrangement.boxes) == MAX_BOXES
     assert arrangement.summarised == 1601
     assert "1,601 layers not drawn" in dot
-    assert "2,000 layers · read column by column · 1,601 in the middle are one box" in dot
+    assert "2,000 layers · read column by column · 1,601 layers in the middle are one box" in dot
 
 
 def test_a_late_input_stands_where_it_is_needed() -> None:

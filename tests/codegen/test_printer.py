@@ -1,4 +1,4 @@
-"""Printed trees: rustfmt, where it is there, finds nothing to change in the forms that generated code has."""
+"""Printed trees: rustfmt, if it is installed, finds nothing to change in the forms of generated code."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def tensor(dims: list[str | int | Expr], buffer: str = "b0") -> Expr:
 
 
 def halved(times: int, size: str) -> Expr:
-    """``size``, less one and halved again and again."""
+    """``size`` minus one, halved repeatedly."""
     value: Expr = Token(size)
     for _ in range(times):
         value = Binary(Item("tf_layers::dims::sub")(value, 1).tried(), "/", Token("2"))
@@ -86,7 +86,7 @@ def test_layout(value: Expr, indent: int, after: str, expected: list[str]) -> No
 
 
 def test_names_and_imports_are_seen() -> None:
-    """What a block reads, and what it must import, are questions to the tree."""
+    """The names that a block reads, and the items that it must import."""
     block = [
         let("x", RUN),
         Block("for", Token("steps"), (ExprStmt(Item("tf_layers::ops::copy")("cx", "x")),), pattern=Token("_")),

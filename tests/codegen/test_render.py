@@ -1,4 +1,4 @@
-"""How the fields of a model are parted among functions."""
+"""How the fields of a model are split among functions."""
 
 from __future__ import annotations
 

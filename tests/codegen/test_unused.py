@@ -1,4 +1,4 @@
-"""Variables that nothing reads: views and dimensions go, calls that do something stay."""
+"""Unread variables: views and dimensions are removed, calls with effects stay."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def graph(
     weights: Mapping[str, np.ndarray] | None = None,
     opset: int = 18,
 ) -> onnx.ModelProto:
-    """A checked model; inputs and outputs by name with dtype and shape."""
+    """A checked model; inputs and outputs by name, with dtype and shape."""
 
     def infos(values: Mapping[str, tuple[int, Shape]]) -> list[onnx.ValueInfoProto]:
         return [helper.make_tensor_value_info(name, dtype, shape) for name, (dtype, shape) in values.items()]
@@ -67,7 +67,7 @@ def mlp() -> onnx.ModelProto:
 
 
 def two_inputs() -> onnx.ModelProto:
-    """Characters through Embedding, Conv1D and a maximum over time; beside it a Dense; then both together."""
+    """Characters through Embedding, Conv1D and a maximum over time, beside a Dense, then both concatenated."""
     return graph(
         [
             node("Gather", ["table", "characters"], ["e"], axis=0),
@@ -94,7 +94,7 @@ def two_inputs() -> onnx.ModelProto:
 
 
 def image() -> onnx.ModelProto:
-    """Convolutions of four kinds (from few channels, by Winograd's algorithm, depthwise, pointwise), pooling, Dense."""
+    """Four kinds of convolutions (few channels, Winograd, depthwise, pointwise), pooling, and a Dense."""
     kernels = {"k0": (16, 3, 3, 3), "k1": (32, 16, 3, 3), "k2": (32, 1, 3, 3), "k3": (24, 32, 1, 1)}
     border = [1, 1, 1, 1]
     return graph(
@@ -118,7 +118,7 @@ def image() -> onnx.ModelProto:
 
 
 def control() -> onnx.ModelProto:
-    """A loop over a window of rows whose steps are branches, in a loop that a condition ends."""
+    """A loop over windows of rows whose steps branch, inside a loop that a condition ends."""
     float_, bools = TensorProto.FLOAT, TensorProto.BOOL
 
     def body(inputs: Mapping[str, int], nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> onnx.GraphProto:
@@ -173,7 +173,7 @@ def control() -> onnx.ModelProto:
 
 
 def numbers() -> onnx.ModelProto:
-    """Numbers that are nearly constants of mathematics, a branch that does not matter, whole numbers, truth values."""
+    """Numbers near mathematical constants, an irrelevant branch, integers, and bools."""
     float_ = TensorProto.FLOAT
     branch = helper.make_graph(
         [node("Identity", ["turned"], ["same"])], "branch", [], [onnx.ValueInfoProto(name="same")]
@@ -195,7 +195,7 @@ def numbers() -> onnx.ModelProto:
 
 
 def hostile() -> onnx.ModelProto:
-    """Names that would break or inject code if one of them were ever pasted: quotes, comments, templates, keywords."""
+    """Names that would break or inject code if they were pasted: quotes, comments, templates, keywords."""
     x, y, z = 'in"put\n*/ /* {{ 7 * 7 }} {% raw %}', "`](x)```\\", "Type"
     up = "../\u8f93\u51fa/\u202eé"
     nodes = [

@@ -1,4 +1,4 @@
-"""Graphs of any number of nodes, in the forms in which a pass over a graph can become slow."""
+"""Graphs with any number of nodes, in forms that can make a pass over a graph slow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KERNEL = np.eye(_WIDTH, dtype=np.float32) / 2
 
 
 def _model(nodes: list[onnx.NodeProto], columns: int = _WIDTH) -> onnx.ModelProto:
-    """What makes ``y`` of ``x``; the weights ``w`` and ``b``, and some shapes, are there to be used."""
+    """A model that computes ``y`` from ``x``; the weights ``w`` and ``b``, and some shapes, are available."""
     weights = {
         "w": _KERNEL,
         "wide": np.concatenate([_KERNEL, _KERNEL]),
@@ -40,7 +40,7 @@ def _closed(nodes: list[onnx.NodeProto], last: str) -> onnx.ModelProto:
 
 
 def chain(count: int) -> onnx.ModelProto:
-    """Dense layers and activations, one after the other."""
+    """A chain of Dense layers and activations."""
     nodes, value = [], "x"
     for i in range(count // 4):
         nodes += [
@@ -54,7 +54,7 @@ def chain(count: int) -> onnx.ModelProto:
 
 
 def fan(count: int) -> onnx.ModelProto:
-    """As many branches as there are nodes for, of one value, into one Concatenate."""
+    """Many branches of one value, joined by one Concatenate."""
     nodes, ends = [], []
     for i in range(count // 2):
         nodes += [node("MatMul", ["x", "w"], [f"m{i}"]), node("Tanh", [f"m{i}"], [f"t{i}"])]
@@ -77,7 +77,7 @@ def ladder(count: int) -> onnx.ModelProto:
 
 
 def concatenations(count: int) -> onnx.ModelProto:
-    """Each layer reads what the last two made, side by side."""
+    """Each layer reads the concatenated outputs of the last two."""
     nodes, value, before = [], "x", "x"
     for i in range(count // 3):
         nodes += [
@@ -90,7 +90,7 @@ def concatenations(count: int) -> onnx.ModelProto:
 
 
 def leaves(count: int) -> onnx.ModelProto:
-    """One layer's output, read by as many others as there are nodes for, some through a Reshape that does nothing."""
+    """One layer's output with many readers, some of them through a Reshape without effect."""
     nodes, ends = [node("Tanh", ["x"], ["t"])], []
     for i in range(count // 3):
         nodes += [
@@ -103,14 +103,14 @@ def leaves(count: int) -> onnx.ModelProto:
 
 
 def outputs(count: int) -> onnx.ModelProto:
-    """A chain of which every value is an output."""
+    """A chain in which every value is an output."""
     nodes = [node("Sin", [f"y{i - 1}" if i else "x"], [f"y{i}"]) for i in range(count)]
     ends = {f"y{i}": (TensorProto.FLOAT, ["n", _WIDTH]) for i in range(count)}
     return graph(nodes, {"x": (TensorProto.FLOAT, ["n", _WIDTH])}, ends)
 
 
 def definitions(count: int) -> onnx.ModelProto:
-    """Nodes for which there is nothing but the definition that ONNX gives."""
+    """Nodes that are converted only through their ONNX definition."""
     nodes = [
         node("MeanVarianceNormalization", [f"v{i - 1}" if i else "x"], [f"v{i}"], axes=[1]) for i in range(count // 8)
     ]
@@ -118,7 +118,7 @@ def definitions(count: int) -> onnx.ModelProto:
 
 
 def branches(count: int) -> onnx.ModelProto:
-    """Conditions, one after the other."""
+    """A chain of Ifs."""
     nodes = [node("ReduceMax", ["x"], ["most"], keepdims=0), node("Greater", ["most", "half"], ["holds"])]
     value = "x"
     for i in range(count // 4):
@@ -136,7 +136,7 @@ def branches(count: int) -> onnx.ModelProto:
 
 
 def shapes(count: int) -> onnx.ModelProto:
-    """Reshapes to what Shape, Gather and Concat compute of the value before."""
+    """Reshapes to what Shape, Gather and Concat compute from the previous value."""
     nodes, value = [], "x"
     for i in range(count // 6):
         nodes += [
@@ -152,7 +152,7 @@ def shapes(count: int) -> onnx.ModelProto:
 
 
 def transposes(count: int) -> onnx.ModelProto:
-    """Activations between transposes that cancel, each block read by the next and by the one after."""
+    """Activations between cancelling transposes; each block is read by the next two."""
     nodes, value = [], "x"
     for i in range(count // 4):
         nodes += [
@@ -166,7 +166,7 @@ def transposes(count: int) -> onnx.ModelProto:
 
 
 def unknown(count: int) -> onnx.ModelProto:
-    """Nodes that no rule fits, each reading the one before."""
+    """A chain of nodes that no rule matches."""
     nodes, value = [], "x"
     for i in range(count // 2):
         nodes += [
@@ -178,7 +178,7 @@ def unknown(count: int) -> onnx.ModelProto:
 
 
 def stack(count: int) -> onnx.ModelProto:
-    """A sum of as many values, so that all of them live at once."""
+    """A sum of many values that are all alive at once."""
     half = count // 2
     nodes = [node("MatMul", ["x", "w"], [f"m{i}"]) for i in range(half)]
     value = "x"

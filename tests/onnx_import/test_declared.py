@@ -1,4 +1,4 @@
-"""Names that are no text and dtypes that do not exist are refused, wherever they stand."""
+"""Invalid text in names and unknown dtypes are refused, wherever they occur."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Symbolic dimensions: two that the model names differently are two, and each can be bound by its name."""
+"""Symbolic dimensions with different names stay different, and each can be bound by its name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Dim = int | str | None
 
 
 def model(*shapes: list[Dim], names: tuple[str, ...] = ("x", "y", "z")) -> onnx.ModelProto:
-    """Each input becomes an output of its own."""
+    """A model in which each input becomes an output."""
     inputs = [helper.make_tensor_value_info(name, F, shape) for name, shape in zip(names, shapes, strict=False)]
     nodes = [helper.make_node("Relu", [v.name], [f"{v.name}_out"]) for v in inputs]
     outputs = [helper.make_tensor_value_info(f"{v.name}_out", F, None) for v in inputs]
@@ -90,7 +90,7 @@ def test_a_name_that_was_changed_is_noted() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "sentence"),
-    [([1] * 65, "declared with 65 dimensions (at most 64 are supported)"), (None, "declared with no shape")],
+    [([1] * 65, r"declared with 65 dimensions \(at most 64 are supported\)"), (None, "declared with no shape")],
 )
 def test_an_input_of_no_rank_that_an_array_can_have_is_refused(shape: list[Dim] | None, sentence: str) -> None:
     with pytest.raises(ConversionError, match=sentence):

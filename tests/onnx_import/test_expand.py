@@ -1,4 +1,4 @@
-"""Operators that are converted by their definitions."""
+"""Operators that are converted through their definitions."""
 
 from __future__ import annotations
 

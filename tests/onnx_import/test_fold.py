@@ -1,4 +1,4 @@
-"""Constant folding: what is folded is what ONNX Runtime computes, and what is too much is left or refused."""
+"""Constant folding: folded values equal ONNX Runtime's; what exceeds the budget is left to layers or refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ints(*values: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Case:
-    """One node of constants, in an operator set in which it meant something else than now, or is not implemented."""
+    """A node of constants in an operator set in which it has another meaning, or is not implemented."""
 
     op: str
     opset: int
@@ -126,7 +126,7 @@ REFUSED = {
     "ConstantOfShape of more than 2^64": (
         filled(("s", "c")),
         {"s": ints(2**40, 2**40)},
-        "but 512 MiB are allowed",
+        "more than the 512 MiB allowed",
     ),
     "ConstantOfShape of less than 0": (filled(("s", "c")), {"s": ints(-5)}, "the shape [-5], which no tensor can"),
     "Expand": ([node("Expand", ["v", "s"], ["c"])], {"v": ONES, "s": ints(10**6, 10**6)}, "takes 3,814,697 MiB"),
@@ -175,7 +175,7 @@ REFUSED = {
         {"go": TRUE, "v": np.zeros(2, np.float32)},
         "a loop over constants that does not end",
     ),
-    "strings": ([node("Identity", ["s"], ["c"])], {"s": np.array(["a"], object)}, "holds strings"),
+    "strings": ([node("Identity", ["s"], ["c"])], {"s": np.array(["a"], object)}, "contains strings"),
 }
 
 
@@ -199,7 +199,7 @@ PLENTY = 1 << 40
 
 
 def test_all_results_together_keep_to_the_budget() -> None:
-    """Of a chain of doublings the beginning is folded; the rest is left to layers."""
+    """The beginning of a chain of doublings is folded; the rest is left to layers."""
     budget = Budget(PLENTY, 4 * KIB, PLENTY)
     analysis = _with_budget(doubled(12), {"v": ONES[0]}, budget)
     sizes = sorted(array.nbytes for array in folded(analysis).values())

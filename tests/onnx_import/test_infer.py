@@ -1,4 +1,4 @@
-"""Shapes and constants: what is found must be what ONNX Runtime computes."""
+"""Inferred shapes and constants must equal what ONNX Runtime computes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def expanded() -> onnx.ModelProto:
 
 
 def padded() -> onnx.ModelProto:
-    """Padding to an even number of steps as PyTorch writes it: pairs, the last axis first, are turned round."""
+    """Padding to an even number of steps as PyTorch writes it: pairs, from the last axis to the first, are reversed."""
     nodes = [
         node("Shape", ["x"], ["s"]),
         node("Gather", ["s", "one"], ["t"], axis=0),
@@ -122,7 +122,7 @@ def padded() -> onnx.ModelProto:
 
 
 def positions() -> onnx.ModelProto:
-    """As many rows of a table, and as many numbers, as there are steps; and all steps but the first."""
+    """As many table rows and numbers as there are steps, and all steps but the first."""
     nodes = [
         node("Shape", ["x"], ["steps"], start=1, end=2),
         node("Slice", ["table", "zero", "steps"], ["rows"]),
@@ -191,7 +191,7 @@ def test_constants_are_folded() -> None:
 
 
 def _loop(captured: str) -> onnx.ModelProto:
-    """Two trips of ``state + captured``, started from a constant."""
+    """Two iterations of ``state + captured``, starting from a constant."""
     body = helper.make_graph(
         [node("Identity", ["again"], ["on"]), node("Add", ["state", captured], ["next"])],
         "body",
@@ -212,7 +212,7 @@ def _scan(captured: str) -> onnx.ModelProto:
 
 
 def _nested(captured: str) -> onnx.ModelProto:
-    """A Scan whose body captures nothing, but has a branch whose body does."""
+    """A Scan whose body captures nothing but contains an If whose branch does."""
     branches = {
         name: helper.make_graph([node(op, ["row", captured], [name])], name, [], [_info(name)])
         for name, op in (("then_branch", "Add"), ("else_branch", "Sub"))

@@ -1,4 +1,4 @@
-"""Files that exporters write somewhat differently than the format has it, and what becomes of what nobody reads."""
+"""Files that deviate from the format, and unread parts of models."""
 
 from __future__ import annotations
 

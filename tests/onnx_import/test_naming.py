@@ -1,4 +1,4 @@
-"""What layers and nodes are called: by Keras' names, by scopes, and by what they make where they have no name."""
+"""The names of layers and nodes: from Keras, from scopes, and from outputs for unnamed nodes."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def test_nodes_without_a_name_are_told_apart(tmp_path: Path) -> None:
     found, _ = match_layers(open_onnx(path))
     names = found.nodes()
     assert len(set(names)) == len(names) == 5
-    assert found.constants == ['Transpose node that makes "turned"']
-    assert found.unused == ['Neg node that makes "never read"']
+    assert found.constants == ['Transpose node with the output "turned"']
+    assert found.unused == ['Neg node with the output "never read"']
     assert [row.name for row in found.layers] == ["fc", "y"]
 
 
@@ -45,7 +45,7 @@ def test_nodes_without_a_name_are_told_apart(tmp_path: Path) -> None:
     ("name", "sentence"),
     [
         ("angle/Sin", "node `angle/Sin`: Sin() is not supported: "),
-        ("", 'the Sin node that makes "the_angle": Sin() is not supported: '),
+        ("", 'the Sin node with the output "the_angle": Sin() is not supported: '),
     ],
 )
 def test_a_refused_node_is_told_by_its_name_or_by_what_it_makes(name: str, sentence: str) -> None:
@@ -64,7 +64,7 @@ def test_a_refused_node_is_told_by_its_name_or_by_what_it_makes(name: str, sente
     ],
 )
 def test_a_mask_is_called_by_what_it_is(tmp_path: Path, package: str, suffix: str, masks: set[str]) -> None:
-    """Keras computes masks outside of its layers, and SavedModels do not tell the layer of a node."""
+    """Keras computes masks outside of its layers, and SavedModels do not record the layers of nodes."""
     kit = library(package)
     ids = kit.Input((6,), dtype="int32", name="ids")
     x = kit.layers.Embedding(9, 8, mask_zero=True, name="embedding")(ids)

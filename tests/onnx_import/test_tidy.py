@@ -1,4 +1,4 @@
-"""What the format does not quite allow is put right, or refused in a sentence."""
+"""Deviations from the format are repaired, or refused with a message."""
 
 from __future__ import annotations
 

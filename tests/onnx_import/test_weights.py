@@ -1,4 +1,4 @@
-"""Weights beside the graph: nothing of the model is lost, and nobody copies them all."""
+"""Weights outside the graph: nothing is lost, and the weights are never all copied."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_what_is_small_or_no_plain_array_stays_in_the_graph() -> None:
 def test_bytes_that_do_not_fit_the_shape_are_refused(tmp_path: Path) -> None:
     model = _dense(32, 1)
     model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-4]
-    with pytest.raises(ConversionError, match=r"weights `w0` have 4092 bytes where float32 \[32, 32\] takes 4096"):
+    with pytest.raises(ConversionError, match=r"weights `w0` have 4092 bytes, but float32 \[32, 32\] requires 4096"):
         open_onnx(graphs.save(model, tmp_path / "model.onnx"))
 
 

@@ -1,8 +1,7 @@
-"""Tables of small Keras models, merged into one crate for each table and judged one by one.
+"""Tables of small Keras models, merged into one crate per table and checked one by one.
 
-A case is a few layers on inputs of its own. All cases of a table become one model with an output (or more) for each
-case, which is saved, converted and compiled; the crate's ``predict`` example computes the outputs of arrays that are
-compared with what Keras computes.
+A case is a few layers on inputs of its own. All cases of a table become one model with at least one output per case,
+which is saved, converted and compiled. The outputs of the crate's ``predict`` example are compared with Keras.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ SYMBOLIC_SIZE = 6
 
 @dataclass(frozen=True)
 class In:
-    """An input: its shape without the batch, its dtype, and what it is fed (seeded normal numbers unless given).
+    """An input: its shape without the batch, its dtype, and its data (seeded normal numbers by default).
 
-    The batch is free, and ``BATCH`` samples are fed, or ``batch`` fixes it.
+    The batch is symbolic with ``BATCH`` samples, or fixed to ``batch``.
     """
 
     shape: tuple[int | None, ...]
@@ -56,22 +55,22 @@ class In:
 
 @dataclass(frozen=True)
 class Case:
-    """What is built on the inputs, and the kinds of layers it becomes, in order.
+    """The layers on the inputs, and the expected kinds of layers, in order.
 
-    Reshape and Constant cost nothing and are left out.
+    Reshape and Constant are left out.
     """
 
     build: Callable[..., Any]
     inputs: tuple[In, ...]
     becomes: Sequence[str] | None
     exact: Callable[..., np.ndarray] | None = None
-    """What is right, in float64, where Keras itself is further from it than the tolerance."""
+    """The expected output in float64, if Keras itself deviates from it by more than the tolerance."""
 
 
 def case(
     build: Callable[..., Any], *inputs: In | tuple[int | None, ...], becomes: str | None = None, **more: Any
 ) -> Case:
-    """A case; an input may be given by its shape alone, the kinds as words in one string."""
+    """A case; an input can be given as its shape, and the kinds as words in a string."""
     specs = tuple(i if isinstance(i, In) else In(i) for i in inputs)
     return Case(build, specs, None if becomes is None else becomes.split(), **more)
 
@@ -88,7 +87,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one case became: layers by kind, and every output as the crate and as Keras compute it."""
+    """The result of a case: layers by kind, and every output of the crate and of Keras."""
 
     kinds: list[str]
     found: list[np.ndarray]
@@ -162,7 +161,7 @@ def kinds(graph: LayerGraph, outputs: Sequence[str]) -> list[str]:
 
 
 def run_tables(tables: Sequence[Table], folder: Path) -> dict[tuple[str, str], Outcome]:
-    """Converts, compiles and runs all tables; the outcomes by table and case."""
+    """Converts, compiles and runs all tables; returns the results by table and case."""
     crates = Crates(folder)
     merged = [merge(table, folder) for table in tables]
     for item in merged:
@@ -196,7 +195,7 @@ def _flat(results: Any) -> list[np.ndarray]:
 
 
 def check(outcome: Outcome, item: Case) -> None:
-    """Shapes, dtypes, numbers, and the layers it became."""
+    """Checks shapes, dtypes, numbers and layers."""
     for found, expected in zip(outcome.found, outcome.expected, strict=True):
         assert found.shape == expected.shape
         assert found.dtype == expected.dtype
@@ -212,5 +211,5 @@ def check(outcome: Outcome, item: Case) -> None:
 
 
 def parametrised(tables: Sequence[Table]) -> list[Any]:
-    """All cases of some tables as pytest's parameters: the table's name, the case's, and the case."""
+    """All cases of some tables as pytest parameters: the table's name, the case's name, and the case."""
     return [pytest.param(t.name, name, item, id=name) for t in tables for name, item in t.cases.items()]

@@ -1,4 +1,4 @@
-"""Tables of single ONNX nodes, compiled together and judged one by one against ONNX Runtime or ONNX' own reference."""
+"""Tables of single ONNX nodes, compiled together and compared with ONNX Runtime or ONNX's reference implementation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ML_OPSETS = {"TreeEnsemble": 5}  # of ai.onnx.ml, where it is not 3
 
 @dataclass(frozen=True)
 class Arg:
-    """An input of the node: given when the model runs, with some of its axes free, or a constant of the model."""
+    """An input of the node, with some symbolic axes, or a constant."""
 
     array: np.ndarray
     symbolic: tuple[int, ...] = ()
@@ -35,7 +35,7 @@ def const(values: Any, dtype: str = "int64") -> Arg:
 
 
 def symbolic(array: np.ndarray, *axes: int) -> Arg:
-    """An input with these axes free."""
+    """An input in which these axes are symbolic."""
     return Arg(array, axes)
 
 
@@ -51,14 +51,14 @@ def integers(*shape: int, low: int = -9, high: int = 10, seed: int = 2, dtype: s
 
 @dataclass(frozen=True)
 class Node:
-    """A node with its inputs (None: absent), and how its outputs are computed: by ONNX Runtime, or by the reference."""
+    """A node with its inputs (None: absent), and whether ONNX Runtime or the reference computes its outputs."""
 
     op: str
     inputs: Sequence[Arg | np.ndarray | None]
     outputs: int = 1
     opset: int = 21
     exact: Callable[..., Any] | None = None
-    """What is right, by the inputs, where neither ONNX Runtime nor the reference knows."""
+    """A function of the inputs that computes the expected outputs, if neither ONNX Runtime nor the reference does."""
     by_reference: bool = False
     domain: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Node:
         return onnx.shape_inference.infer_shapes(model)
 
     def case(self, name: str) -> Case:
-        """The model of this node alone, and what it must compute."""
+        """The model of this node alone, and its expected outputs."""
         model, args, made = self.model(name), self.args(), [f"y{i}" for i in range(self.outputs)]
         names = ["" if a is None else f"x{i}" for i, a in enumerate(args)]
         feeds = {n: a.array for n, a in zip(names, args, strict=True) if a is not None and not a.constant}
@@ -122,17 +122,17 @@ def node(op: str, *inputs: Arg | np.ndarray | None, outputs: int = 1, opset: int
 
 
 def run_nodes(tables: Mapping[str, Mapping[str, Node]], folder: Path) -> dict[str, Result]:
-    """What became of the nodes, by ``table_case``."""
+    """The results of the nodes, by ``table_case``."""
     cases = [item.case(f"{table}_{name}") for table, nodes in tables.items() for name, item in nodes.items()]
     found = judge(cases, folder)
     return {key.partition("/")[2]: result for key, result in found.items()}
 
 
 def check_node(result: Result) -> None:
-    """The node was converted with the inputs that are inputs, and computes what it must."""
+    """Checks that the node was converted without binding its inputs, and computes the expected outputs."""
     assert (result.status, result.reason, result.bound) == (PASS, "", ())
 
 
 def named(table: str, nodes: Mapping[str, Node]) -> list[Any]:
-    """A table's cases as pytest's parameters: the key of the result."""
+    """The cases of a table as pytest parameters: the keys of their results."""
     return [pytest.param(f"{table}_{name}", id=name) for name in nodes]

@@ -1,8 +1,8 @@
-"""Operands that broadcast, in front of and behind every layer that others can take in.
+"""Broadcast operands before and after every layer that others can fuse.
 
-All axes have one size: an operand along the wrong axis still fits, and only the numbers tell.
-Each model has one output for each shape of the operand: of every rank from 0 to one more than that of the tensor
-beside it, and with a 1 in the place of every subset of the axes.
+All axes have the same size: an operand along a wrong axis still broadcasts, and only the numbers show it. Each model
+has one output for each shape of the operand: of every rank from 0 to one more than that of the other tensor, and with a
+1 for every subset of the axes.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _batch_normalization(g: Graph, x: str) -> str:
 
 
 def _scaled(op: str, **attributes: Any) -> Build:
-    """A normalisation with a scale and a bias for each channel; epsilon keeps it away from 0 / 0."""
+    """A normalisation with a scale and a bias per channel; epsilon avoids 0 / 0."""
     return lambda g, x: g.node(op, x, g.vector(), g.vector(), epsilon=0.1, **attributes)
 
 
@@ -188,7 +188,9 @@ LAYERS: dict[str, tuple[int, Build]] = {
 
 
 def shapes(beside: Shape, wider: bool = True) -> Iterator[Shape]:
-    """The shapes of all operands that broadcast with a tensor of shape ``beside``; ``wider``: of a higher rank too."""
+    """The shapes of all operands that broadcast with a tensor of shape ``beside``; with ``wider`` also of a higher
+    rank.
+    """
     for rank in range(len(beside) + 1 + wider):
         full = ((SIZE,) * rank + beside)[-rank:] if rank else ()
         yield from product(*((1, size) if size > 1 else (1,) for size in full))
@@ -221,7 +223,7 @@ def _shape_behind(rank: int, build: Build) -> Shape:
 
 
 def model(layer: str, place: str, turn: int = 0) -> Case:
-    """The layer with operands of all shapes, in turn of each kind and by each op, in front of it or behind it."""
+    """The layer with operands of all shapes before or after it, by each op and of each kind in turn."""
     rank, build = LAYERS[layer]
     g = Graph(np.random.default_rng(7))
     x = g.feed(g.floats(*[SIZE] * rank) - 1)
@@ -291,7 +293,7 @@ def _reduced(g: Graph, op: str, x: str, keepdims: int) -> str:
 
 
 def spread(spread: str) -> Case:
-    """Softmax as JAX and LayerNormalization as Flax write them: either reduction is spread this way, or both are."""
+    """Softmax as JAX and LayerNormalization as Flax write them: one or both reductions are expanded this way."""
     g = Graph(np.random.default_rng(10))
     x = g.feed(g.floats(SIZE, SIZE, SIZE) - 1)
     for ways in ((spread, "kept"), ("kept", spread), (spread, spread)):

@@ -1,4 +1,4 @@
-"""docs/layers.md says what the code says."""
+"""docs/layers.md matches the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""float16: stored as it is, computed with in float32, rounded once for each node."""
+"""float16: stored unchanged, computed in float32, and rounded once per node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model may be given: any number of inputs, of any dtype, with free and fixed dimensions."""
+"""Inputs of models: any number, any dtype, with symbolic and fixed dimensions."""
 
 from __future__ import annotations
 

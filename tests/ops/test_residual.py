@@ -1,4 +1,4 @@
-"""Residual connections: the sum is done by the layer that makes one of its operands."""
+"""Residual connections: the sum is fused into the layer that computes one of its operands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ layers = keras.layers
 
 
 def _block(x: Any, body: Any, *behind: Any) -> Any:
-    """x + body(x), and what comes behind; x is itself made by a layer, so that it may be written over."""
+    """x + body(x) and the following layers; x is computed by a layer, so it can be overwritten."""
     x = layers.Activation("tanh")(x)
     y = layers.Add()([x, body(x)])
     for layer in behind:
@@ -22,7 +22,7 @@ def _block(x: Any, body: Any, *behind: Any) -> Any:
 
 
 def _shared(x: Any) -> Any:
-    """The operand is read again behind the sum, so that it must not be written over."""
+    """The operand is read again after the sum, so it must not be overwritten."""
     x = layers.Activation("tanh")(x)
     y = layers.Add()([x, layers.Conv1D(4, 3, padding="same")(x)])
     return layers.Concatenate()([x, y])

@@ -1,4 +1,4 @@
-"""What ONNX' specification says where ONNX Runtime does something else, or says nothing and ends the process."""
+"""ONNX's specification where ONNX Runtime differs from it or aborts the process."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def _recurrence(op: str, x: Arg | np.ndarray, direction: str = "forward") -> Node:
-    """No steps: no outputs, and the state that it started with."""
+    """No steps: no outputs, and the initial state."""
     gates, ways = GATES[op], 1 + (direction == "bidirectional")
     weights = [const(floats(ways, gates * UNITS, n, seed=n), "float32") for n in (FEATURES, UNITS)]
     states = [np.repeat(STATE * (i + 1), ways, axis=0) for i in range(1 + (op == "LSTM"))]

@@ -1,4 +1,4 @@
-"""Layout and fusion on small ONNX graphs: what is left of them, and that every node stays accounted for."""
+"""Layout and fusion on small ONNX graphs: the remaining layers, and that every node stays accounted for."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def scale_and_shift_go_into_the_convolution() -> onnx.ModelProto:
 
 
 def places_of_a_convolution_in_rows() -> onnx.ModelProto:
-    """Patches as a vision transformer reads them: the places joined, the channels last."""
+    """Patches as a vision transformer reads them: positions merged, channels last."""
     nodes = [
         node("Conv", ["x", "kernel"], ["a"]),
         node("Reshape", ["a", "joined"], ["b"]),
@@ -105,7 +105,7 @@ def places_of_a_convolution_in_rows() -> onnx.ModelProto:
 
 
 def channels_in_groups() -> onnx.ModelProto:
-    """Channels are split and shuffled: one Transpose in front of the Reshape that joins them again."""
+    """Channels are split and shuffled: one Transpose before the Reshape that merges them again."""
     nodes = [
         node("Conv", ["x", "kernel"], ["a"]),
         node("Reshape", ["a", "split"], ["b"]),

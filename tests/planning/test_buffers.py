@@ -16,7 +16,7 @@ F = TensorProto.FLOAT
 
 
 def _graph() -> LayerGraph:
-    """A chain that a residual connection leaps over."""
+    """A chain with a residual connection around it."""
     nodes = [
         node("Softmax", ["x"], ["a"], axis=1),
         node("Tanh", ["a"], ["b"]),
@@ -65,7 +65,7 @@ def test_plan(inplace: bool, memdrop: bool, buffers: int, in_place: int) -> None
     ],
 )
 def test_parts_are_written_into_a_concatenation(parts: list[str], axis: int, written: set[str]) -> None:
-    """Where a layer can write columns, and the concatenation alone reads what it makes."""
+    """Layers write their columns directly if they can, and if only the concatenation reads them."""
     kernel = np.ones((4, 4), np.float32)
     nodes = [
         *(node("MatMul", ["x", "kernel"], [name]) for name in ("a", "b", "shared", "kept", "product")),

@@ -36,10 +36,10 @@ def _chunking(model: onnx.ModelProto) -> Chunking | None:
     return chunking(optimise(matched.graph))
 
 
-def _tiling_of_node(
+def _chunking_of_node(
     op: str, shape: Shape | None, constants: tuple[np.ndarray, ...], attributes: dict[str, Any]
 ) -> Chunking | None:
-    """The tiling of one node on x and constants; ``shape`` is the output's, None where it does not matter."""
+    """The chunking of one node on x and constants; ``shape`` is the output's, or None if it does not matter."""
     x, y = attributes.get("x", X), ["a", "b"] if shape is None else shape
     weights = {f"c{i}": array for i, array in enumerate(constants)}
     made = node(op, ["x", *weights], ["y"], **{name: value for name, value in attributes.items() if name != "x"})
@@ -84,14 +84,14 @@ MIXED: dict[str, Node] = {
 
 @pytest.mark.parametrize("name", APART)
 def test_rows_apart(name: str) -> None:
-    made = _tiling_of_node(*APART[name])
+    made = _chunking_of_node(*APART[name])
     assert made is not None
     assert made.batch == "n"
 
 
 @pytest.mark.parametrize("name", MIXED)
 def test_rows_mixed(name: str) -> None:
-    assert _tiling_of_node(*MIXED[name]) is None
+    assert _chunking_of_node(*MIXED[name]) is None
 
 
 def _graph_of_two(first: Shape, second: Shape, op: str = "Add") -> onnx.ModelProto:

@@ -1,4 +1,4 @@
-"""Seeded samples that would take too much memory or time are refused before they are made, in a sentence."""
+"""Seeded samples that would need too much memory or time are refused before they are generated."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ F = onnx.TensorProto.FLOAT
 
 @dataclass(frozen=True)
 class Case:
-    """A node from ``x`` to ``y``, and what the refusal says beside the options to use."""
+    """A node from ``x`` to ``y``, and a part of the message that refuses it."""
 
     op: str
     shape: list[int | str]

@@ -1,4 +1,4 @@
-"""Where ONNX Runtime departs from the ONNX specification: each departure is real, and what stands for it is right."""
+"""Where ONNX Runtime departs from the ONNX specification: each departure is real, and its replacement is correct."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS = np.array([[0.0], [1.0], [np.nan]], np.float32)
 
 @dataclass(frozen=True)
 class Case:
-    """A node with its inputs, its last output by the specification, and by ONNX Runtime (None: it does not open)."""
+    """A node with its inputs, and its last output by the specification and by ONNX Runtime (None: it cannot open)."""
 
     node: onnx.NodeProto
     inputs: dict[str, np.ndarray]

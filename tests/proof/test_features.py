@@ -1,4 +1,4 @@
-"""``--path_to_fv``: what is taken as it is, what is converted with a note, and what is refused with which reason."""
+"""``--path_to_fv``: arrays that are used unchanged, converted with a note, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_whole_numbers_are_converted_with_a_note(
         ({"scale": np.array([[2**63 - 1]] * 3)}, "`scale` .* is int64"),
         ({"scale": np.array([[2**64 - 1]] * 3, dtype=np.uint64)}, "`scale` .* is uint64"),
         ({"scale": SCALE.astype(np.float64)}, "`scale` .* is float64"),
-        ({"predictions": np.zeros((2, 1))}, r"`predictions` .* has shape \[2, 1\] .* gives \[3, 1\] numbers"),
+        ({"predictions": np.zeros((2, 1))}, r"`predictions` .* has shape \[2, 1\] .* computes \[3, 1\] numbers"),
         ({"predictions": np.array(["a", "b", "c"])}, "`predictions` .* dtype str"),
         ({"labels": np.array([0, 1])}, "`labels` .* a 0 or a 1 for each of the 3 samples"),
         ({"labels": np.array([0, 1, 2])}, "`labels` .* a 0 or a 1"),

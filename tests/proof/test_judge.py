@@ -1,4 +1,4 @@
-"""Tolerances: the usual one, what widens it and what is said then, and differences that nothing explains."""
+"""Tolerances: the default, widened ones with their notes, and differences that nothing explains."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Arrays = dict[str, np.ndarray]
 def _prove(
     model: onnx.ModelProto, tmp_path: Path, change: Callable[[Arrays], Arrays] | None
 ) -> tuple[Proof, list[str]]:
-    """The proof of an ONNX file or, with ``change``, of a model whose framework gives what ``change`` makes of it."""
+    """The proof of an ONNX file or, with ``change``, of a model whose framework's outputs are changed."""
     source = open_onnx(save(model, tmp_path / "model.onnx"))
     if change is not None:
         run = source.run
@@ -67,7 +67,7 @@ def quantised() -> onnx.ModelProto:
 
 
 def logarithm_of_small_sums() -> onnx.ModelProto:
-    """log((x − x·w)² + 1e-12), where w is nearly 1: what float32 rounds decides about the logarithm."""
+    """log((x − x·w)² + 1e-12) with w near 1: the rounding of float32 determines the logarithm."""
     nodes = [
         node("MatMul", ["x", "w"], ["m"]),
         node("Mul", ["m", "m"], ["p"]),
@@ -83,7 +83,7 @@ def logarithm_of_small_sums() -> onnx.ModelProto:
 
 @dataclass(frozen=True)
 class Case:
-    """A model, how far its framework is off, the tolerance in parts of the magnitude, and what the note says."""
+    """A model, the error of its framework, the tolerance in parts of the magnitude, and the note."""
 
     model: Callable[[], onnx.ModelProto]
     off: float
@@ -124,7 +124,7 @@ def test_what_nothing_explains_is_refused(tmp_path: Path, model: Callable[[], on
 
 
 def test_all_elements_a_little_off_are_no_jump(tmp_path: Path) -> None:
-    """As an interpolation with other coefficients is, in a model that rounds somewhere as well."""
+    """Like an interpolation with other coefficients, in a model that also rounds somewhere."""
 
     def change(outputs: Arrays) -> Arrays:
         return {"y": outputs["y"] + np.float32(0.01)}

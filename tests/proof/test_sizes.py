@@ -106,8 +106,8 @@ def test_the_first_sizes_that_work_are_taken(
 
 
 @pytest.mark.parametrize("batch", [1, 4])
-def test_a_dimension_that_is_not_free_is_named(tmp_path: Path, batch: int) -> None:
-    with pytest.raises(ConversionError, match=rf"runs with rows = {batch} alone.*GRU.*--dim rows={batch}\.$"):
+def test_a_dimension_that_is_not_symbolic_is_named(tmp_path: Path, batch: int) -> None:
+    with pytest.raises(ConversionError, match=rf"runs only with rows = {batch},.*GRU.*--dim rows={batch}\.$"):
         _notes(_state(batch), tmp_path)
 
 

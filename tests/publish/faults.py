@@ -1,4 +1,4 @@
-"""Faults in every step that reads or changes files: Python tells of each by an audit event before it is done."""
+"""Faults in every step that reads or changes files: Python reports each by an audit event in advance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STEPS = ("open", "os.", "shutil.", "tempfile.", "ctypes.dlsym")
 
 
 class _Faults:
-    """What happens at which step; audit hooks cannot be removed, so there is one for all tests."""
+    """What happens at which step; audit hooks cannot be removed, so all tests share one."""
 
     def __init__(self) -> None:
         self.left = -1
@@ -39,7 +39,7 @@ _faults: list[_Faults] = []
 
 @contextlib.contextmanager
 def fault(step: int, act: Callable[[], None], *, lasting: bool = False) -> Iterator[_Faults]:
-    """Does ``act`` in place of step number ``step`` and, if ``lasting``, of all after it."""
+    """Runs ``act`` instead of step number ``step`` and, if ``lasting``, of all later ones."""
     if not _faults:
         _faults.append(_Faults())
     faults = _faults[0]
@@ -51,7 +51,7 @@ def fault(step: int, act: Callable[[], None], *, lasting: bool = False) -> Itera
 
 
 def snapshot(folder: Path) -> dict[str, str]:
-    """All files in ``folder`` but the marker, with what they hold."""
+    """All files in ``folder`` except the marker, with their contents."""
     return {
         name: os.readlink(folder / name) if (folder / name).is_symlink() else (folder / name).read_text("utf-8")
         for name in files_in(folder)

@@ -1,4 +1,4 @@
-"""A fault at any step leaves the earlier result or the new one, whole, and nothing beside it."""
+"""A fault at any step leaves either the complete earlier result or the complete new one, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which folders are written, and what stays in them."""
+"""Which folders can be written, and what stays in them."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_read_only_folder_is_refused_before_the_model_is_read(tmp_path: Path, 
 
 @pytest.mark.parametrize("path", ["out", "new/deeper/out", "a/../out", "there/../out", "./there/link/out"])
 def test_where_it_is_written(tmp_path: Path, path: str) -> None:
-    """A link above the folder is followed; what is only on the way to ``..`` is not made."""
+    """A link above the folder is followed; folders that ``..`` skips are not created."""
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "link").symlink_to(tmp_path)
     for _ in range(2):

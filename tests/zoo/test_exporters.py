@@ -18,8 +18,8 @@ from tf2rust.source import open_onnx
 MODELS = {path.stem: path for path in sorted((Path(__file__).parent / "models").glob("*.onnx"))}
 REFUSED = {
     "sklearn_logistic_zipmap": "`output_probability` .* dictionaries .* `options={'zipmap': False}`",
-    "sklearn_logistic_names": "LinearClassifier.* train the model on labels and categories that are integers",
-    "sklearn_svc": "SVMClassifier.* found by iteration.* `probability=False`",
+    "sklearn_logistic_names": "LinearClassifier.* train the model on integer labels and categories",
+    "sklearn_svc": "SVMClassifier.* need an iterative computation.* `probability=False`",
 }
 CONVERTED = [name for name in MODELS if name not in REFUSED]
 FEATURES = {"sklearn_one_hot_strict": {"x": np.arange(40).reshape(8, 5) % 4}}

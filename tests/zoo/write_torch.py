@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Case:
-    """A network, what it is traced on, and the names of its inputs' free axes, by the inputs' names."""
+    """A network, the example inputs for tracing, and the names of symbolic axes by input name."""
 
     net: type[nn.Module]
     inputs: dict[str, Tensor]

@@ -77,7 +77,7 @@ class WeightTable:
 
     def _add(self, weight: Weight, key: str) -> int:
         values = np.asarray(weight.array)
-        # The array may be a view of one that is needed too; copying it here would double the memory.
+        # The array can be a view of another array that is needed too, so it is made contiguous only when it is read.
         digest = hashlib.sha256(f"{values.shape}{values.dtype}".encode())
         digest.update(np.asarray(values, order="C").data)
         identity = (weight.packing, digest.hexdigest())

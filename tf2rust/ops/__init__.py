@@ -1,1 +1,1 @@
-"""The layers, one package for each family; ``core`` holds what they are made of."""
+"""The layers, in one package per family; ``core`` contains their building blocks."""

@@ -1,6 +1,6 @@
-"""The layers that generated crates are made of, as a page: ``python -m tf2rust.ops.catalogue > docs/layers.md``.
+"""Generates the page of all layers: ``python -m tf2rust.ops.catalogue > docs/layers.md``.
 
-Everything on it comes from the code: kinds and options from the layers' classes, ONNX operators from the rules.
+All contents come from the code: kinds and options from the layer classes, ONNX operators from the rules.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _family(name: str) -> str:
 
 
 def _section(module: ModuleType) -> str:
-    """A module's heading, its layers and its rules; nothing for a module that has neither."""
+    """A module's heading, layers and rules; empty for a module without layers and rules."""
     layers = _layers_of(module)
     rules = _rules_of(module)
     if not layers and not rules:
@@ -60,7 +60,7 @@ def _section(module: ModuleType) -> str:
 
 
 def _layers_of(module: ModuleType) -> list[type[Layer]]:
-    """The layers that a module defines, without the bases of others."""
+    """The layers that a module defines, without base classes."""
     classes = [item for item in vars(module).values() if isinstance(item, type) and issubclass(item, Layer)]
     own = [item for item in classes if item.__module__ == module.__name__ and not item.__name__.startswith("_")]
     return [item for item in own if item is not Layer and ("kind" in vars(item) or not item.__subclasses__())]
@@ -95,7 +95,7 @@ def _activations() -> str:
     lines = [
         "## Functions of Activation",
         "",
-        "Alone, or in a Dense or a convolution, which then computes them itself.",
+        "Standalone, or fused into a Dense or a convolution.",
         "",
     ]
     for name, (variant, parameters, _) in activation.FUNCTIONS.items():

@@ -1,4 +1,4 @@
-"""What cannot be read is refused with one sentence that says what is wrong."""
+"""Unreadable files are refused with one sentence that says what is wrong."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def _saved_model(content: bytes) -> Callable[[Path], Path]:
     [
         (lambda folder: folder / "none.keras", "does not exist"),
         (_file("model.onnxx", b""), "extension '.onnxx'"),
-        (_file("model.keras", b"not a model"), "neither an HDF5 file nor a .keras archive"),
+        (_file("model.keras", b"instead of a model"), "neither an HDF5 file nor a .keras archive"),
         (_file("model.h5", b""), "neither an HDF5 file nor a .keras archive"),
-        (_file("graph.pb", b""), "--inputs and --outputs of a frozen graph"),
+        (_file("graph.pb", b""), "--inputs and --outputs for a frozen graph"),
         (_archive(other="{}"), "has no config.json"),
-        (_archive(config="{", metadata="{}"), "not JSON"),
+        (_archive(config="{", metadata="{}"), "not valid JSON"),
         (_archive(config="[]", metadata="{}"), "not a JSON object"),
         (_archive(config="{}", metadata=json.dumps({"keras_version": "three"})), "'three'"),
-        (_archive(config="{}", metadata=json.dumps({"keras_version": "3.5.0"})), "could not be opened with keras"),
+        (_archive(config="{}", metadata=json.dumps({"keras_version": "3.5.0"})), "cannot open"),
         (lambda folder: folder, "no saved_model.pb"),
-        (_saved_model(b""), "holds no graph"),
+        (_saved_model(b""), "contains no graph"),
         (_saved_model(b"\xff\xff\xff"), "damaged or truncated"),
     ],
 )
@@ -86,7 +86,7 @@ def test_weights_only(save: Save, tmp_path: Path) -> None:
     model, _ = save("keras3", "mlp", ".keras")
     path = tmp_path / "model.weights.h5"
     model.save_weights(path)
-    with pytest.raises(ConversionError, match="weights only"):
+    with pytest.raises(ConversionError, match="only weights"):
         load_tensorflow(path)
 
 
@@ -107,7 +107,7 @@ def test_a_custom_layer_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("inputs", "outputs", "reasons"),
-    [(["x"], ["y"], ["no tensor 'x'", "no tensor 'y'"]), ([], ["y"], ["no tensor 'y'"]), ([], [], ["does not say"])],
+    [(["x"], ["y"], ["no tensor 'x'", "no tensor 'y'"]), ([], ["y"], ["no tensor 'y'"]), ([], [], ["does not record"])],
 )
 def test_frozen_graphs_without_the_tensors(
     tmp_path: Path, inputs: list[str], outputs: list[str], reasons: list[str]

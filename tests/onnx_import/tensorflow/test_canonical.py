@@ -1,4 +1,4 @@
-"""Equal models give equal bytes, whatever order and names tf2onnx chose this time."""
+"""Equal models give equal bytes, whatever order and names tf2onnx chooses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ for path in sys.argv[1:]:
 
 
 def _exports(paths: list[Path]) -> str:
-    """What a process of its own gets for the models."""
+    """The exports of the models in a separate process."""
     command = [sys.executable, "-c", _HASH, *map(str, paths)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
@@ -152,7 +152,7 @@ def test_merging(
 
 
 def _loop(swapped: bool) -> onnx.ModelProto:
-    """Adds x to itself three times, its state or its scanned output sent through an Identity."""
+    """Adds x to itself three times, with its state or its scan output through an Identity."""
 
     def value(name: str, kind: int = TensorProto.FLOAT, shape: tuple[int, ...] | None = None) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, kind, shape)

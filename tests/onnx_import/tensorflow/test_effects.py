@@ -1,4 +1,4 @@
-"""Random states and other effects: left out where no output depends on them, refused by name where one does."""
+"""Random states and other side effects: removed if no output depends on them, refused by name otherwise."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def _counter(_: Any) -> Any:
         (lambda p: _recurrent(p, "LSTM"), tf_keras, "", ("memory", "stateful=False")),
         (_exported_noise, None, "", ("seed_generator_state", "random numbers")),
         (_noisy, None, "", ("'StateVar:0'", "random numbers")),
-        (_counter, None, "", ("'calls:0'", "from one call to the next")),
+        (_counter, None, "", ("'calls:0'", "between calls")),
     ],
 )
 def test_a_state_is_refused_by_name(

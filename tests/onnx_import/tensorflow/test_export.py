@@ -1,4 +1,4 @@
-"""Ops that tf2onnx does not know, either spelled in ONNX or reported, all of them at once."""
+"""Ops that tf2onnx does not support: implemented in ONNX, or reported all at once."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ def test_every_op_without_onnx_is_reported() -> None:
 
 def test_a_model_that_was_never_built() -> None:
     keras = library("keras")
-    with pytest.raises(ConversionError, match="before it was ever called"):
+    with pytest.raises(ConversionError, match="before it was called"):
         trace_keras(keras.Sequential([keras.layers.Dense(2)], name="empty"))

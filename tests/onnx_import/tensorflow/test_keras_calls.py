@@ -1,4 +1,4 @@
-"""Calls that wait for each other are refused; those of any model that Keras saves are not."""
+"""Calls that wait for each other are refused; the calls of models that Keras saves are not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ X = _layer("x", kind="InputLayer")
     ],
 )
 def test_calls_without_end(layers: list[dict[str, Any]]) -> None:
-    with pytest.raises(ConversionError, match="which there is not, or which waits for it"):
+    with pytest.raises(ConversionError, match="which does not exist or waits for this layer"):
         check_calls({"class_name": "Functional", "config": {"layers": layers}}, "model.keras")
 
 

@@ -1,4 +1,4 @@
-"""What a stored architecture would do beyond computing is found before any Keras sees it."""
+"""What a stored architecture would do beyond computing is found before Keras reads it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _calls(function: object, class_name: str = "TFOpLambda") -> dict[str, Any]:
             _model(_layer("RNN", "rnn", cell=_layer("ResidualWrapper", "cell", residual_fn="4wE="))),
             ["'ResidualWrapper'"],
         ),
-        (_model({"class_name": ["Dense"], "config": {"name": "dense"}}), ["names a class by ['Dense']"]),
+        (_model({"class_name": ["Dense"], "config": {"name": "dense"}}), ["has ['Dense'] as a class name"]),
         (
             _model(_layer("InputLayer", "x", spec={"class_name": "__typespec__", "spec_name": "S", "module": "os"})),
             ["'S'"],
@@ -151,12 +151,12 @@ def test_deep_nesting_is_no_matter() -> None:
     config: Any = LAMBDA
     for _ in range(100_000):
         config = [config]
-    assert _refused(_model(config)) == ["Layer 'twice' is a Lambda: Python code, which would run during the conversion"]
+    assert _refused(_model(config)) == ["Layer 'twice' is a Lambda: its Python code would run during the conversion"]
 
 
 @pytest.mark.parametrize("package", ["keras", "tf_keras"])
 def test_every_layer_that_keras_exports_is_decided_on(package: str) -> None:
-    """A Keras that exports a new layer makes this fail: does it only compute?"""
+    """Fails if Keras exports a new layer: decide whether it only computes."""
     layers = library(package).layers
     exported = {name for name in dir(layers) if isinstance(getattr(layers, name), type)}
     refused = {name for name in exported if _refused(_layer(name, "layer"))}

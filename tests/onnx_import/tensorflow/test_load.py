@@ -1,4 +1,4 @@
-"""Every model of both Keras generations, in every format that can hold it, against TensorFlow itself."""
+"""Every model of Keras 2 and 3, in every format that can store it, compared with TensorFlow."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CASES = [
 
 
 def assert_agrees(model: TensorFlowModel, inputs: dict[str, np.ndarray]) -> None:
-    """ONNX Runtime on the exported graph gives what TensorFlow gives."""
+    """ONNX Runtime computes the same from the exported graph as TensorFlow."""
     session = onnxruntime.InferenceSession(model.proto.SerializeToString())
     names = [output.name for output in session.get_outputs()]
     reference = model.run(inputs)
@@ -131,14 +131,14 @@ def test_recurrent_layers_of_keras_2_stay_whole(save: Save, name: str, op_type: 
     assert "Loop" not in ops
 
 
-def test_free_dimensions_stay_free(save: Save) -> None:
+def test_symbolic_dimensions_stay_symbolic(save: Save) -> None:
     graph = load_tensorflow(save("keras3", "lstm_text", ".keras")[1]).proto.graph
     assert [dimension.dim_param for dimension in graph.input[0].type.tensor_type.shape.dim] == ["batch", "text_dim1"]
 
 
 @pytest.mark.parametrize(("suffix", "generation"), [(".keras", "keras"), (".h5", "keras"), (".h5", "tf_keras")])
 def test_a_fixed_batch_stays_fixed(tmp_path: Path, suffix: str, generation: str) -> None:
-    """Not in a SavedModel: Keras 3 frees the batch of what it exports."""
+    """Not for a SavedModel: Keras 3 makes the batch of its exports symbolic."""
     kit = library(generation)
     x = kit.Input((4,), 3, name="x")
     with quiet():
@@ -160,7 +160,7 @@ def test_a_frozen_graph_is_a_function_of_its_tensors(tmp_path: Path) -> None:
 
 
 def test_operations_in_an_h5_of_keras_3(tmp_path: Path) -> None:
-    """Keras writes the operation by which an Embedding makes its mask, and does not know it when it reads it."""
+    """Keras writes the operation with which an Embedding computes its mask, but cannot read it."""
     keras = library("keras")
     ids = keras.Input((4,), dtype="int32", name="ids")
     embedded = keras.layers.Embedding(9, 3, mask_zero=True)(ids)
@@ -170,10 +170,10 @@ def test_operations_in_an_h5_of_keras_3(tmp_path: Path) -> None:
 
 
 def test_an_h5_that_keras_3_cannot_read(tmp_path: Path) -> None:
-    """The operation ``x + y`` is stored as what the layer ``Add`` is stored as, which takes other arguments."""
+    """The operation ``x + y`` is stored like the layer ``Add``, which takes other arguments."""
     keras = library("keras")
     x = keras.Input((4,), name="x")
     with quiet():
         keras.Model(x, keras.layers.Dense(4)(x) + x).save(tmp_path / "model.h5")
-    with pytest.raises(ConversionError, match=r"could not be opened with keras .*; save the model as \.keras"):
+    with pytest.raises(ConversionError, match=r"cannot open .*; save the model as \.keras"):
         load_tensorflow(tmp_path / "model.h5")

@@ -1,4 +1,4 @@
-"""What TensorFlow and Keras raise is told in the one line of it that says something."""
+"""Errors of TensorFlow and Keras are reduced to their one informative line."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_message_and_layer(text: str, message: str, layer: str | None) -> None:
     ],
 )
 def test_what_python_says_is_told_apart(error: Exception, message: str) -> None:
-    assert message_of(error).startswith(f"a fault that it does not explain {message}")
+    assert message_of(error).startswith(f"an unexplained error {message}")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_class_that_keras_cannot_make(tmp_path: Path) -> None:
 
 
 def _unet(keras: Any) -> Any:
-    """Halves and doubles its free height and width, so that only even ones fit its skip connection."""
+    """Halves and doubles its symbolic height and width, so that only even sizes match its skip connection."""
     x = keras.Input((None, None, 3), name="image")
     up = keras.layers.UpSampling2D(name="up")(keras.layers.MaxPooling2D(name="down")(x))
     return keras.Model(x, keras.layers.Add(name="skip")([up, x]))

@@ -1,4 +1,4 @@
-"""SavedModels that are not plain Keras: several signatures, other makers, objects that no longer load."""
+"""SavedModels that are not plain Keras: several signatures, other sources, objects that cannot be loaded."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_subclassed_models(tmp_path: Path, package: str) -> None:
 
 
 def test_what_training_leaves_behind(tmp_path: Path) -> None:
-    """Gradients of loops, the steps that adapt a layer: functions that no signature calls, and that only compute."""
+    """Gradients of loops and adaptation steps of layers: functions that no signature calls and that only compute."""
     keras = library("tf_keras")
     x = keras.Input((5, 3), name="x")
     with quiet():

@@ -192,5 +192,5 @@ def test_control(table: str, name: str, item: Case, outcomes: Outcomes) -> None:
 
 
 def test_what_tf2onnx_stumbles_over_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match="tf2onnx does not export the model"):
+    with pytest.raises(ConversionError, match="tf2onnx cannot export the model"):
         merge(Table("scan", {"scan": case(_applied(_sum), (5, 3))}, suffix=""), tmp_path)

@@ -22,8 +22,8 @@ ONLY_X = [{"m": number(3), "x": X, "c": number(1, "bool"), "limit": number(9, "f
 REFUSED = {
     "a_state_that_grows": (
         Graph([node("Loop", ["m", "", "x"], ["z"], body=GROWING)], ["z"], ONLY_X),
-        "node `node/z`: Loop(body=<graph>) is not supported: a value that goes from step to step changes its shape, "
-        "from [2, 3] to [4, 3]; the memory of a step is that of the one before (nearest rule: repeated_loop)",
+        "node `node/z`: Loop(body=<graph>) is not supported: a loop-carried value changes its shape "
+        "from [2, 3] to [4, 3], but all steps share its memory (nearest rule: repeated_loop)",
     ),
     "an_operator_inside": (
         Graph([node("Loop", ["m", "", "x"], ["z"], body=RANDOM)], ["z"], ONLY_X),
@@ -37,19 +37,19 @@ REFUSED = {
     ),
     "no_end": (
         Graph([node("Loop", ["", "c", "x"], ["z"], body=COUNTING)], ["z"], ONLY_X),
-        "node `node/z`: Loop(body=<graph>) is not supported: neither a number of steps nor a condition ends it "
+        "node `node/z`: Loop(body=<graph>) is not supported: it has neither a number of steps nor a condition "
         "(nearest rule: repeated_loop)",
     ),
     "an_end_at_any_step": (
         Graph([node("Loop", ["", "c", "x"], ["z", "all"], body=COLLECTING)], ["z", "all"], ONLY_X),
-        "node `node/z`: Loop(body=<graph>) is not supported: it collects a value of every step until its condition, "
-        "which its body computes, ends it, and nothing says how many these are at most; give the Loop a number of "
-        "steps of at most 65536 (nearest rule: repeated_loop)",
+        "node `node/z`: Loop(body=<graph>) is not supported: it collects a value in every step until a condition "
+        "from its body ends it, and the number of steps has no limit; give the Loop a maximum of at most 65536 steps "
+        "(nearest rule: repeated_loop)",
     ),
     "results_of_any_size": (
         Graph([node("Loop", ["m", "", "x"], ["z", "all"], body=MEASURING)], ["z", "all"], ONLY_X),
         "node `node/z`: Loop(body=<graph>) is not supported: a result of its body has the shape [2, count(k)], which "
-        "only the body knows; the memory for it must be known before it runs (nearest rule: repeated_loop)",
+        "is known only inside the body; the memory must be known before the loop runs (nearest rule: repeated_loop)",
     ),
     "branches_of_two_shapes": (
         Graph(
@@ -57,14 +57,14 @@ REFUSED = {
             ["z"],
             ONLY_X,
         ),
-        "node `node/z`: If(else_branch=<graph>, then_branch=<graph>) is not supported: its branches give `z` as "
-        "float32 [2, 3] and as float32 [1, 6], and which of them is taken is known only when it runs; they must agree "
-        "(nearest rule: if)",
+        "node `node/z`: If(else_branch=<graph>, then_branch=<graph>) is not supported: the output `z` of its "
+        "branches is float32 [2, 3] in one and float32 [1, 6] in the other; they must agree, because the condition is "
+        "known only at run time (nearest rule: if)",
     ),
     "a_body_that_does_not_fit": (
         Graph([node("Loop", ["m", "", "x", "x"], ["z", "all"], body=COUNTING)], ["z"], ONLY_X),
-        "node `node/z`: Loop(body=<graph>) is not supported: its body takes 3 inputs and gives 2 outputs, where it "
-        "must take 4 and give 3; the model is damaged (nearest rule: repeated_loop)",
+        "node `node/z`: Loop(body=<graph>) is not supported: its body has 3 inputs and 2 outputs, but must have "
+        "4 and 3; the model is damaged (nearest rule: repeated_loop)",
     ),
     "lengths_of_their_own": (
         Graph(

@@ -117,7 +117,7 @@ def _shown(node: ir.Node, infos: ValueInfos) -> str:
 
 
 @pytest.mark.parametrize("op", OPERATORS)
-def test_facts_or_a_sentence(op: str) -> None:
+def test_infos_or_a_message(op: str) -> None:
     for node, infos in _nodes(op, seed=7):
         try:
             found = infer_outputs(node, infos)
@@ -136,21 +136,31 @@ F = "float32"
 @pytest.mark.parametrize(
     ("op", "shapes", "attributes", "reason"),
     [
-        ("Concat", [(F, ()), (F, ())], {"axis": 0}, "must be tensors of one rank, and not single numbers"),
-        ("Concat", [(F, (2, 3)), (F, (3,))], {"axis": 0}, "it joins [2, 3], [3], which must be tensors of one rank"),
-        ("Concat", [(F, (2,))], {}, "it lacks the attribute `axis`, which Concat needs"),
+        ("Concat", [(F, ()), (F, ())], {"axis": 0}, "needs tensors of equal rank that are not scalars"),
+        (
+            "Concat",
+            [(F, (2, 3)), (F, (3,))],
+            {"axis": 0},
+            "it concatenates [2, 3], [3], but needs tensors of equal rank",
+        ),
+        ("Concat", [(F, (2,))], {}, "it lacks the attribute `axis`, which Concat requires"),
         ("Concat", [(F, (2, 3))], {"axis": 2}, "axis 2 does not exist in a tensor of rank 2"),
         ("EyeLike", [(F, (DimExpr.symbol("n"), 3))], {}, "its matrix has a symbolic dimension; bind it with --dim"),
-        ("EyeLike", [(F, (3,))], {}, "of rank 1, where EyeLike takes rank 2"),
+        ("EyeLike", [(F, (3,))], {}, "of rank 1, but EyeLike requires rank 2"),
         ("Conv", [(F, (1, 2, 5)), (F, (2, 2, 3, 3))], {}, "its kernel `x1` has rank 4, but its input has rank 3"),
-        ("Conv", [(F, (1, 2, 5, 5)), (F, (2, 2, 3, 3))], {"strides": [1]}, "`strides` has 1 numbers"),
+        ("Conv", [(F, (1, 2, 5, 5)), (F, (2, 2, 3, 3))], {"strides": [1]}, "`strides` has 1 entries"),
         ("Conv", [(F, (1, 2, 5)), (F, (2, 2, 3))], {"strides": [0]}, "`strides` is (0,), but must be positive"),
         ("Relu", [], {}, "it lacks input 0 (`X`), which Relu requires"),
-        ("Relu", [(F, (2,)), (F, (2,))], {}, "it has 2 inputs, but Relu of operator set 18 takes 1"),
+        ("Relu", [(F, (2,)), (F, (2,))], {}, "it has 2 inputs, but Relu of operator set 18 has at most 1"),
         ("Softmax", [(F, (2, 3))], {"axis": 1.0}, "its attribute `axis` has the type FLOAT, but Softmax requires INT"),
-        ("Transpose", [(F, (2, 3))], {"perm": [0, 0]}, "its perm [0, 0] is no order of the axes of an input of rank 2"),
+        (
+            "Transpose",
+            [(F, (2, 3))],
+            {"perm": [0, 0]},
+            "its perm [0, 0] is not a permutation of the axes of an input of rank 2",
+        ),
         ("Cast", [(F, (2,))], {"to": 99}, "its attribute `to` is 99, which is not a dtype of ONNX"),
-        ("LSTM", [(F, (4, 3)), (F, (1, 8, 3)), (F, (1, 8, 2))], {}, "of rank 2, where LSTM takes rank 3"),
+        ("LSTM", [(F, (4, 3)), (F, (1, 8, 3)), (F, (1, 8, 2))], {}, "of rank 2, but LSTM requires rank 3"),
     ],
 )
 def test_what_is_wrong_with_a_node(

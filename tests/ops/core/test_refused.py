@@ -1,4 +1,4 @@
-"""Operands that do not fit their operator are refused where it is matched, not where its Rust is written."""
+"""Operands that do not fit their operator are refused by the matcher, not by the code generator."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _CACHE = floats(2, 3, 6, 4)
 MISFITS: dict[str, tuple[Node, str]] = {
     "reverse_by_lengths_of_rank_3": (
         node("ReverseSequence", floats(5, 3, 2), integers(5, 3, 2), time_axis=0, batch_axis=1),
-        "of rank 3, where ReverseSequence takes rank 1",
+        "of rank 3, but ReverseSequence requires rank 1",
     ),
     "reverse_on_other_axes": (
         node("ReverseSequence", floats(5, 3, 2), integers(5), time_axis=1, batch_axis=2),
-        "do not fit: time and batch are axes 0 and 1",
+        "do not match: time and batch must be axes 0 and 1",
     ),
     "scatter_by_a_scalar": (
         node("ScatterND", integers(6, 2), const(2), integers(3, 2)),
-        "of rank 0, where ScatterND takes rank at least 1",
+        "of rank 0, but ScatterND requires rank at least 1",
     ),
-    "gather_deeper_than_data": (node("GatherND", floats(6, 2), const([[0, 1, 0]])), "hold no places in 2 axes"),
-    "empty_bias": (node("Conv", _IMAGE, _KERNEL, const([], "float32")), "does not fit 4 filters"),
-    "long_bias": (node("ConvTranspose", _IMAGE, _TURNED, const([1.0] * 5, "float32")), "does not fit 4 filters"),
-    "cache_of_another_rank": (node("TensorScatter", _CACHE, floats(3, 4), opset=24), "are of different ranks"),
+    "gather_deeper_than_data": (node("GatherND", floats(6, 2), const([[0, 1, 0]])), "do not index 2 axes"),
+    "empty_bias": (node("Conv", _IMAGE, _KERNEL, const([], "float32")), "does not match 4 filters"),
+    "long_bias": (node("ConvTranspose", _IMAGE, _TURNED, const([1.0] * 5, "float32")), "does not match 4 filters"),
+    "cache_of_another_rank": (node("TensorScatter", _CACHE, floats(3, 4), opset=24), "have different ranks"),
     "number_of_another_dtype": (
         node("Pad", integers(3, 2, low=0, dtype="uint32"), const([1, 0, 0, 2]), const(2**63 - 1)),
-        "it fills uint32 with int64",
+        "it pads uint32 with int64",
     ),
     "shape_of_two_billion_sizes": (
         node("ConstantOfShape", np.lib.stride_tricks.as_strided(np.zeros(1, np.int64), (2**31 - 1,), (0,))),

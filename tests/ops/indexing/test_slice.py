@@ -40,4 +40,4 @@ def test_cropping_more_than_there_is() -> None:
         [plain("Pad", ["x", "pads"], ["y"])], {"x": (1, [2, 3])}, {"y": (1, [0, 3])}, {"pads": np.array([-3, 0, 1, 0])}
     )
     found, _ = match_layers(Source(None, model, "onnx", lambda _: {}))  # type: ignore[arg-type]
-    assert [u.reason for u in found.unmatched] == ["it takes 3 elements away from axis 0, which has 2"]
+    assert [u.reason for u in found.unmatched] == ["it removes 3 elements from axis 0, which has only 2"]

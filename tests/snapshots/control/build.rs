@@ -1,4 +1,4 @@
-//! Packs `model/model_weights.npz` into the layout of the kernels; the binary holds the result.
+//! Packs `model/model_weights.npz` for the kernels; the binary embeds the result.
 
 use std::error::Error;
 use std::path::PathBuf;

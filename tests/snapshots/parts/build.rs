@@ -1,5 +1,5 @@
-//! Packs the first part of `model/model_weights.npz` into the layout of the kernels; the binary holds the result.
-//! The other parts have crates of their own, in `weights/`.
+//! Packs the first part of `model/model_weights.npz` for the kernels; the binary embeds the result.
+//! The other parts are crates in `weights/`.
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-"""The TensorFlow front end: Keras files of both generations, SavedModels, frozen graphs and TFLite, as ONNX."""
+"""The TensorFlow front end: exports Keras 2 and 3 files, SavedModels, frozen graphs and TFLite files to ONNX."""
 
 from __future__ import annotations
 
@@ -31,13 +31,12 @@ Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 @dataclass(frozen=True)
 class TensorFlowModel:
-    """A TensorFlow model as ONNX, together with TensorFlow's own way of running it.
+    """A TensorFlow model as ONNX, and TensorFlow's own way of running it.
 
-    ``proto`` has opset 18, free batch and time dimensions, and an order and names that depend on nothing but the
-    model. ``layers`` gives the Keras class of each Keras layer and is empty where the file does not tell;
-    ``node_layers`` the Keras layer of each ONNX node that can be attributed. ``run`` takes and gives arrays by ONNX
-    input and output names. ``notes`` are for the user: what of the model is trusted though it may do more than compute,
-    and which layers are left out.
+    ``proto`` has opset 18, symbolic batch and time dimensions, and a canonical order and canonical names. ``layers``
+    maps Keras layers to their classes, and is empty if the file does not record them. ``node_layers`` maps ONNX nodes
+    to Keras layers where possible. ``run`` takes and returns arrays by ONNX input and output names. ``notes`` are for
+    the user: trusted parts that can do more than compute, and layers that were left out.
     """
 
     proto: onnx.ModelProto
@@ -56,11 +55,12 @@ def load_tensorflow(
     signature: str | None = None,
     custom_objects: Mapping[str, object] | None = None,
 ) -> TensorFlowModel:
-    """Open the model at ``path`` with the library that fits it, and export it to ONNX.
+    """Opens the model at ``path`` with the matching library, and exports it to ONNX.
 
-    ``path`` is a ``.keras`` or ``.h5`` file of Keras 2 or 3, a ``.tflite`` file, or a SavedModel folder.
-    ``trust_code`` allows what may do more than compute, such as Python code (Lambda layers); ``signature`` chooses one
-    of a SavedModel; ``custom_objects`` holds the classes of custom layers by name. Raises ``ConversionError``.
+    ``path`` is a ``.keras`` or ``.h5`` file of Keras 2 or 3, a ``.tflite`` file, or a SavedModel folder. ``trust_code``
+    allows models that can do more than compute, such as run Python code in Lambda layers. ``signature`` selects a
+    SavedModel's signature. ``custom_objects`` contains the classes of custom layers by name. Raises
+    ``ConversionError``.
     """
     if not path.exists():
         raise ConversionError(f"{path} does not exist.")
@@ -69,20 +69,20 @@ def load_tensorflow(
         version = library("tensorflow").__version__
         opened_with = f"SavedModel, signature {signed.name}, opened with TensorFlow {version}"
         return _exported(signed.traced, opened_with, {}, signed.notes)
-    if not path.is_file():  # opening a pipe would wait for whoever writes to it
-        raise ConversionError(f"{path} is neither a file nor a folder; give the model itself.")
+    if not path.is_file():  # opening a pipe would wait for a writer
+        raise ConversionError(f"{path} is neither a file nor a folder; give the path of a model.")
     if signature is not None:
-        raise ConversionError(f"{path} is a file; only SavedModel folders have signatures.")
+        raise ConversionError(f"{path} is a file, but only SavedModel folders have signatures; remove --signature.")
     if path.suffix == ".pb":
         raise ConversionError(
-            f"{path} is a file of its own: give the SavedModel's folder, or --inputs and --outputs of a frozen graph."
+            f"{path} is a single file; give the SavedModel's folder, or --inputs and --outputs for a frozen graph."
         )
     if path.suffix == ".tflite":
         return _tflite(path)
     if path.suffix not in _KERAS_SUFFIXES:
         raise ConversionError(
-            f"{path} has the extension {path.suffix!r}; "
-            "a model is a .keras, .h5 or .tflite file or a SavedModel folder."
+            f"{path} has the unknown extension {path.suffix!r}; give a .keras, .h5 or .tflite file or a SavedModel "
+            "folder."
         )
     stored = read_stored(path)
     opened = open_keras(stored, trust_code=trust_code, custom_objects=custom_objects)
@@ -94,9 +94,9 @@ def load_tensorflow(
 def load_frozen_graph(
     path: Path, inputs: Sequence[str], outputs: Sequence[str], *, trust_code: bool = False
 ) -> TensorFlowModel:
-    """Open a frozen ``.pb`` graph as a function from tensors, named ``x`` or ``x:0``, to others.
+    """Opens a frozen ``.pb`` graph as a function of tensors, named ``x`` or ``x:0``.
 
-    ``trust_code`` allows ops that do more than compute. Raises ``ConversionError``.
+    ``trust_code`` allows ops that can do more than compute. Raises ``ConversionError``.
     """
     if not path.is_file():
         raise ConversionError(f"{path} does not exist.")
@@ -122,11 +122,11 @@ def _exported(
 
 
 def _left_out(traced: TracedModel) -> list[str]:
-    """A note on layers that the graph has no part of, if there are any."""
+    """A note on layers that were removed from the graph, if there are any."""
     if not traced.left_out:
         return []
     names = ", ".join(f"`{name}`" for name in traced.left_out)
     return [
-        f"what augments images at random ({names}) is left out, as Keras leaves it out at inference; in the SavedModel "
-        "it is at work, since model.export() of Keras 3 traces it as in training."
+        f"random image augmentation ({names}) is removed, as Keras skips it at inference; the SavedModel contains "
+        "it because model.export() of Keras 3 traces these layers in training mode."
     ]

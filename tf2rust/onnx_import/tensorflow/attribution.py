@@ -1,4 +1,4 @@
-"""Which Keras layer every node of an exported graph belongs to."""
+"""Maps every node of an exported graph to its Keras layer."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tf2rust.onnx_import.tensorflow.scopes import Call, LayerScopes
 
 
 def attribute_nodes(graph: onnx.GraphProto, scopes: LayerScopes) -> dict[str, str]:
-    """Node name -> layer name for every node of ``graph`` and its subgraphs that can be attributed.
+    """Maps node names to layer names, for all nodes of ``graph`` and its subgraphs that can be attributed.
 
-    A node is a layer's when its name says so. Nodes that tf2onnx made up anew (an LSTM and its transposes) have no
-    telling name; they belong to the layer call that surrounds them.
+    A node belongs to the layer in its name. Nodes that tf2onnx creates, such as an LSTM and its transposes, have no
+    such name; they belong to the layer call that surrounds them.
     """
     layers: dict[str, str] = {}
     if scopes.names:
@@ -30,7 +30,7 @@ def _attribute(graph: onnx.GraphProto, scopes: LayerScopes, layers: dict[str, st
         call = calls[node.name]
         if call is None:
             call = _surrounding(before[node.name], after[node.name])
-        # Inside a loop's body, whatever does not say otherwise belongs to the loop.
+        # In the body of a loop, all other nodes belong to the loop.
         call = call or owner or ()
         if call:
             layers[node.name] = scopes.layer_of(call)
@@ -40,7 +40,7 @@ def _attribute(graph: onnx.GraphProto, scopes: LayerScopes, layers: dict[str, st
 
 
 def _surrounding(before: set[Call], after: set[Call]) -> Call:
-    """The innermost call that all neighbours are inside of; else that of all producers, else that of all consumers."""
+    """The innermost call that contains all neighbours, or all producers, or all consumers."""
     for group in (before | after, before, after):
         common = _common_prefix(group)
         if common:
@@ -54,7 +54,7 @@ def _common_prefix(calls: Iterable[Call]) -> Call:
 
 
 def _nearest(nodes: Sequence[onnx.NodeProto], calls: Mapping[str, Call | None]) -> dict[str, set[Call]]:
-    """The calls that reach each node through nodes without a call of their own; ``nodes`` in topological order."""
+    """The calls that reach each node through nodes without a call of their own; ``nodes`` are in topological order."""
     reaching: dict[str, set[Call]] = {}
     found: dict[str, set[Call]] = {}
     for node in nodes:
@@ -67,7 +67,7 @@ def _nearest(nodes: Sequence[onnx.NodeProto], calls: Mapping[str, Call | None]) 
 
 
 def _reversed(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
-    """The same nodes last first, with inputs and outputs exchanged."""
+    """The same nodes in reverse order, with inputs and outputs swapped."""
     return [
         onnx.NodeProto(name=node.name, input=list(node.output), output=[name for name in node.input if name])
         for node in reversed(nodes)

@@ -1,8 +1,8 @@
-"""Layers that augment images, left out of graphs that were exported with them at work.
+"""Removes image augmentation from graphs that were exported in training mode.
 
-``model.export()`` of Keras 3 traces these layers as in training, for which their ``call`` is made unless it is told
-otherwise; Keras itself passes images through them at inference. They are found by the random state that they read, in a
-scope of their own that images enter and leave by one tensor each.
+``model.export()`` of Keras 3 traces these layers in training mode, which is their default, but Keras skips them at
+inference. They are identified by the random state that they read, in a scope that images enter and leave by one tensor
+each.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _KINDS = (
     *("sharpness", "shear", "translation", "zoom"),
 )
 _LAYER = re.compile(rf"(random_({'|'.join(_KINDS)})|aug_mix|cut_mix|mix_up|rand_augment|solarization)(_\d+)*")
-"""How Keras names these layers."""
+"""Keras's names for these layers."""
 _CHANNELS = (1, 3, 4)
-"""Those of images; features of them have more."""
+"""The channels of images; feature maps have more."""
 
 
 def without_augmentation(
     graph_def: Any, outputs: Sequence[str], inputs: Iterable[str], random: Iterable[str]
 ) -> tuple[Any, tuple[str, ...]]:
-    """The graph with images passed through the layers that the nodes called ``random`` belong to, and these layers.
+    """Bypasses the layers that contain the nodes ``random``; returns the graph and these layers.
 
-    ``outputs`` are tensors and ``inputs`` the placeholders that stand for data. A layer that is no augmentation stays,
-    and so does one that changes the size of images, but for RandomCrop: at inference, Keras 3 crops nothing.
+    ``outputs`` are tensors, and ``inputs`` the placeholders for data. Other layers stay, and so do layers that change
+    the size of images, except for RandomCrop: at inference, Keras 3 does not crop.
     """
     tf = library("tensorflow")
     with tf.Graph().as_default() as graph:
@@ -50,16 +50,16 @@ def without_augmentation(
 
 
 def _scope(node: str) -> str:
-    """The scope of the layer that a node belongs to: the outermost that Keras names so, else the innermost."""
+    """The scope of a node's layer: the outermost with one of Keras's names, or the innermost."""
     path = node.split("/")[:-1]
     named = next((i for i, part in enumerate(path) if _LAYER.fullmatch(part)), len(path) - 1)
     return "/".join(path[: named + 1])
 
 
 def _ends(graph_def: Any, graph: Any, outputs: Sequence[str], data: set[str], prefix: str) -> tuple[Any, Any] | None:
-    """The tensors of ``graph`` by which images enter and leave a scope; None if these are no images or there are more.
+    """The tensors of ``graph`` by which images enter and leave a scope; None if there are others, or no images.
 
-    ``data`` are the nodes that are computed from the model's inputs.
+    ``data`` are the nodes that depend on the model's inputs.
     """
     entering: set[str] = set()
     leaving: set[str] = set()
@@ -81,7 +81,7 @@ def _ends(graph_def: Any, graph: Any, outputs: Sequence[str], data: set[str], pr
 
 
 def _reached(graph_def: Any, inputs: set[str]) -> set[str]:
-    """The nodes that are computed from ``inputs``."""
+    """The nodes that depend on ``inputs``."""
     readers: dict[str, list[str]] = {}
     for node in graph_def.node:
         for tensor in node.input:
@@ -95,7 +95,7 @@ def _reached(graph_def: Any, inputs: set[str]) -> set[str]:
 
 
 def _pass_through(graph_def: Any, entering: Any, leaving: Any) -> None:
-    """Lets what reads ``leaving`` read ``entering``, in the type of the former."""
+    """Makes the readers of ``leaving`` read ``entering``, cast to the dtype of the former."""
     made = next(node for node in graph_def.node if node.name == leaving.op.name)
     if len(leaving.op.outputs) > 1:
         made = graph_def.node.add(name=f"{made.name}/passed_through")

@@ -1,4 +1,4 @@
-"""Bodies of loops in one form, whichever of a step's results tf2onnx happened to send through an Identity."""
+"""Normalises loop bodies, in which tf2onnx puts some results through an Identity at random."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import onnx
 
 
 def normalise_bodies(graph: onnx.GraphProto) -> None:
-    """Rewrite all subgraphs of ``graph`` in place: no Identity but for a value that is an output more than once.
+    """Rewrites all subgraphs of ``graph`` in place: only a value that is several outputs gets Identity nodes.
 
         h = Add(a, b)                              h = Add(a, b)
         i = Identity(h)         becomes            i = Identity(h)
         outputs: i, h                              outputs: h, i
 
-    ONNX forbids naming one value twice among a graph's outputs; the later ones get the Identity.
+    ONNX does not allow a value to be two outputs of a graph, so the later ones get the Identity.
     """
     for node in graph.node:
         for attribute in node.attribute:
@@ -23,7 +23,7 @@ def normalise_bodies(graph: onnx.GraphProto) -> None:
 
 def _normalise(body: onnx.GraphProto) -> None:
     made_here = {output for node in body.node if node.op_type != "Constant" for output in node.output}
-    # Producers come first in ONNX, so that the source of an Identity is already known.
+    # Producers come first in ONNX, so the source of an Identity is already known.
     source: dict[str, str] = {}
     kept = []
     for node in body.node:
@@ -47,7 +47,7 @@ def _normalise(body: onnx.GraphProto) -> None:
 
 
 def _redirect(nodes: list[onnx.NodeProto], source: dict[str, str]) -> None:
-    """Let the nodes, and those of their own subgraphs, read from the sources of removed Identity nodes."""
+    """Makes the nodes and their subgraphs read the sources of removed Identity nodes."""
     for node in nodes:
         for index, value in enumerate(node.input):
             node.input[index] = source.get(value, value)

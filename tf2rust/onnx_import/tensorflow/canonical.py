@@ -1,7 +1,7 @@
-"""One order and one set of names for graphs of one structure.
+"""Canonical order and names for graphs of equal structure.
 
-tf2onnx numbers and orders nodes differently in every run. Here both come from the graph alone: depth first from
-the outputs, in their order, producers before consumers; names after the layer and the op.
+tf2onnx numbers and orders nodes differently in every run. Here, both depend only on the graph: nodes are ordered depth
+first from the outputs, producers before consumers, and named after the layer and the op.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from onnx import helper
 from tf2rust.onnx_import.tensorflow.bodies import normalise_bodies
 from tf2rust.onnx_import.tensorflow.naming import Names, stored_tensor
 
-# The first that holds opset 18; the newest would follow the installed onnx package.
+# The first IR version with opset 18; the newest would depend on the installed onnx package.
 _IR_VERSION = 8
 
 
 def canonicalise(proto: onnx.ModelProto, node_layers: Mapping[str, str]) -> tuple[onnx.ModelProto, dict[str, str]]:
-    """``proto`` in canonical order and names, and ``node_layers`` by the new node names.
+    """Returns ``proto`` in canonical form, and ``node_layers`` by the new node names.
 
-    Graphs of equal structure, weights, interface and layers come out byte for byte equal. Nodes are called
-    ``<layer>/<OpType>``, then ``<layer>/<OpType>_1`` and so on; values after their node; weights after the first
-    node that takes them and its word for that input. What no output needs is dropped; equal weights are merged, and
-    equal nodes of one layer; constants and the weights of subgraphs become initializers of the model; the free first
-    dimension of the inputs is called ``batch``. Inputs and outputs keep their names and order.
+    Graphs of equal structure, weights, interface and layers become identical byte for byte. Nodes are named
+    ``<layer>/<OpType>``, ``<layer>/<OpType>_1`` and so on; values after their node; weights after the first node that
+    reads them and the name of that input. Unused nodes are dropped. Equal weights are merged, and so are equal nodes of
+    one layer. Constants and weights in subgraphs become initializers of the model. The inputs' symbolic first dimension
+    is named ``batch``. Inputs and outputs keep their names and order.
     """
     result = onnx.ModelProto()
     result.CopyFrom(proto)
@@ -36,7 +36,7 @@ def canonicalise(proto: onnx.ModelProto, node_layers: Mapping[str, str]) -> tupl
     names = Names(node_layers, opsets, taken_values=set(interface))
     scope = _Scope(graph, names, None, dict(interface))
     nodes = scope.rename()
-    # An output that is a constant keeps its name, whatever other weight is equal to it.
+    # A constant output keeps its name, even if another weight is equal.
     constants = [
         stored_tensor(scope.weights[value.name], value.name) for value in graph.output if value.name in scope.weights
     ]
@@ -55,7 +55,7 @@ def canonicalise(proto: onnx.ModelProto, node_layers: Mapping[str, str]) -> tupl
 
 
 class _Scope:
-    """A graph or subgraph while its contents get their new names; ``values`` maps old names of its own to new ones."""
+    """A graph or subgraph during the renaming; ``values`` maps its old names to new ones."""
 
     def __init__(self, graph: onnx.GraphProto, names: Names, outer: _Scope | None, values: dict[str, str]) -> None:
         self.names, self.outer, self.values = names, outer, values
@@ -66,7 +66,7 @@ class _Scope:
         self.merged: dict[tuple[str | bytes | None, ...], onnx.NodeProto] = {}
 
     def rename(self) -> list[onnx.NodeProto]:
-        """Rename the nodes, all values and subgraphs; gives the nodes in order, each but once per layer."""
+        """Renames nodes, values and subgraphs. Returns the nodes in order, without duplicates in a layer."""
         kept = []
         for node in self.nodes:
             layer = self.names.node_layers.get(node.name)
@@ -88,7 +88,7 @@ class _Scope:
         return kept
 
     def resolve(self, old: str, wanted: str) -> str:
-        """The new name of a value; a weight that is met for the first time is kept as ``wanted``."""
+        """The new name of a value; a new weight is kept as ``wanted``."""
         if not old:
             return ""
         if old in self.weights and old not in self.values:
@@ -96,7 +96,7 @@ class _Scope:
         if old in self.values:
             return self.values[old]
         if self.outer is None:
-            raise ValueError(f"value {old!r} is used but made by no node")
+            raise ValueError(f"value {old!r} is used but no node computes it")
         return self.outer.resolve(old, wanted)
 
     def _output(self, old: str, wanted: str) -> str:
@@ -126,7 +126,7 @@ class _Scope:
 
 
 def _ordered(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """The nodes that the outputs need, depth first; without recursion, for graphs are deep."""
+    """The nodes that the outputs need, depth first, without recursion because graphs are deep."""
     producers = {
         output: index
         for index, node in enumerate(graph.node)
@@ -153,7 +153,7 @@ def _ordered(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
 
 
 def _captured(node: onnx.NodeProto) -> Iterator[str]:
-    """The values that the subgraphs of ``node`` take, some of them from outside, in canonical order."""
+    """The values that the subgraphs of ``node`` read, some of them from outside, in canonical order."""
     for attribute in _by_name(node.attribute):
         if attribute.type == onnx.AttributeProto.GRAPH:
             for inner in _ordered(attribute.g):
@@ -174,9 +174,10 @@ def _replace(graph: onnx.GraphProto, name: str, nodes: list[onnx.NodeProto]) -> 
 
 
 def _name_dimensions(graph: onnx.GraphProto) -> None:
-    """Call the inputs' free first dimension ``batch`` and others after their input; those of outputs stay unnamed.
+    """Names the inputs' symbolic first dimension ``batch``, and others after their input; those of outputs stay
+    unnamed.
 
-    Which of the inputs' dimensions an output's symbolic dimension depends on, and how, is for shape inference to find.
+    Shape inference determines how the dimensions of outputs depend on the inputs.
     """
     for value in (*graph.input, *graph.output):
         is_input = value in graph.input

@@ -1,8 +1,8 @@
-"""What a TensorFlow graph does beside computing its outputs: assignments, random states, assertions.
+"""Side effects of TensorFlow graphs: assignments, random states, assertions.
 
-Layers that augment images read and advance the state of a random generator even where nothing of it reaches an output.
-Such nodes are left out before variables become constants. A variable that an output depends on and that is written too
-is a state from call to call, which no crate has.
+Augmentation layers read and advance the state of a random generator even if no output depends on it. Such nodes are
+removed before variables become constants. A variable that an output depends on and that is also written is a state
+between calls, which crates do not support.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _READERS = frozenset(
         "VarIsInitializedOp",
     }
 )
-"""Operations that leave a variable as it is."""
+"""Operations that do not change a variable."""
 _COMPUTING = "/computing"
-"""What is appended to the names of functions without their effects."""
+"""The suffix for the names of functions without their side effects."""
 _CONDITIONS = frozenset({"If", "StatelessIf"})
 _FRAMES = frozenset({"Enter", "Exit", "LoopCond", "Merge", "NextIteration", "Switch"})
-"""Control flow of TensorFlow 1, where an edge of control says in which branch or loop a node is."""
+"""TensorFlow 1 control flow, where control edges say which branch or loop a node belongs to."""
 
 
 def variables_used(graph_def: Any, variables: Iterable[str]) -> dict[str, dict[str, str]]:
-    """The operations that take each of the ``variables``, by the names of the nodes that do.
+    """The operations that read or write each of ``variables``, by the names of their nodes.
 
-    ``variables`` are names of nodes of the graph that make a resource; variables that nothing takes are left out.
+    ``variables`` are nodes that create a resource. Unused variables are left out.
     """
     functions = {function.signature.name: function for function in graph_def.library.function}
     found: dict[str, dict[str, str]] = {}
@@ -57,15 +57,15 @@ def variables_used(graph_def: Any, variables: Iterable[str]) -> dict[str, dict[s
                 if name is not None and node.op != "Identity":
                     found.setdefault(name, {})[node.name] = node.op
 
-    # A function cannot call itself, so that no call is deeper than there are functions.
+    # Functions are not recursive, so calls cannot be deeper than the number of functions.
     walk(graph_def.node, {name: name for name in variables}, len(functions))
     return found
 
 
 def states_read(whole: Any, computing: Any, variables: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Those variables that the graph ``whole`` may change and an output depends on, with the nodes that take them.
+    """The variables that the graph ``whole`` can change and an output depends on, with the nodes that use them.
 
-    ``computing`` is the graph without its effects.
+    ``computing`` is the graph without its side effects.
     """
     users = variables_used(whole, variables)
     changed = {name for name, own in users.items() if not _READERS.issuperset(own.values())}
@@ -73,10 +73,10 @@ def states_read(whole: Any, computing: Any, variables: Iterable[str]) -> dict[st
 
 
 def without_effects(graph_def: Any, outputs: Iterable[str]) -> Any:
-    """A copy of the graph with those nodes alone from which the tensors ``outputs`` are computed, and placeholders.
+    """A copy of the graph with only the nodes that compute the tensors ``outputs``, and placeholders.
 
-    The same is done in the bodies of its functions, which get names of their own; a branch that cannot be taken is
-    none. Graphs with the control flow of TensorFlow 1 are left as they are.
+    The bodies of functions are reduced in the same way, under new names; a branch that cannot be taken is ignored.
+    Graphs with TensorFlow 1 control flow are unchanged.
     """
     result = type(graph_def)()
     result.CopyFrom(graph_def)
@@ -102,9 +102,9 @@ def without_effects(graph_def: Any, outputs: Iterable[str]) -> Any:
 
 @contextlib.contextmanager
 def freezing(arrange: Callable[[Any, Any], Any]) -> Iterator[None]:
-    """Inside the ``with`` block TensorFlow freezes functions without their effects.
+    """Makes TensorFlow freeze functions without their side effects inside the ``with`` block.
 
-    ``arrange`` is given the graph before and after, and gives the one to freeze; what it raises goes through.
+    ``arrange`` gets the graph before and after, and returns the one to freeze. Its exceptions are passed on.
     """
     module: Any = library("tensorflow.python.framework.convert_to_constants")
     original = module._run_inline_graph_optimization
@@ -122,7 +122,7 @@ def freezing(arrange: Callable[[Any, Any], Any]) -> Iterator[None]:
 
 
 def _keep(nodes: Any, wanted: Iterable[str]) -> None:
-    """Takes all nodes away from which none of ``wanted`` is computed, but placeholders; and edges to what is gone."""
+    """Removes all nodes that do not contribute to ``wanted``, except placeholders, and edges to removed nodes."""
     by_name = {node.name: node for node in nodes}
     for node in nodes:
         if node.op in _CONDITIONS and (condition := _truth(node.input[0], by_name)) is not None:
@@ -140,14 +140,14 @@ def _keep(nodes: Any, wanted: Iterable[str]) -> None:
             inputs = [t for t in node.input if not t.startswith("^") or t[1:] in kept]
             del node.input[:]
             node.input.extend(inputs)
-            node.attr.pop("_class", None)  # a place beside a node that may be gone
+            node.attr.pop("_class", None)  # a colocation with a node that may be removed
             copies.append(type(node).FromString(node.SerializeToString()))
     del nodes[:]
     nodes.extend(copies)
 
 
 def _truth(tensor: str, by_name: Mapping[str, Any]) -> bool | None:
-    """Whether a truth value is known: a constant, or a conjunction with one that is false."""
+    """The value of a condition if it is known: a constant, or a conjunction with a false one."""
     node = by_name.get(node_of(tensor))
     if node is None:
         return None
@@ -165,7 +165,7 @@ def _truth(tensor: str, by_name: Mapping[str, Any]) -> bool | None:
 
 
 def _take(node: Any, condition: bool) -> None:
-    """Makes a call of one branch of a condition."""
+    """Replaces a condition by a call of one branch."""
     branch = node.attr["then_branch" if condition else "else_branch"].func
     node.op = "StatefulPartitionedCall" if node.op == "If" else "PartitionedCall"
     node.attr["f"].func.CopyFrom(branch)
@@ -175,11 +175,11 @@ def _take(node: Any, condition: bool) -> None:
 
 
 def _called(node: Any) -> list[str]:
-    """The functions that a node calls with its inputs, or with its last ones."""
+    """The functions that a node calls with its inputs, or with its last inputs."""
     attributes = node.attr.values()
     return [f.name for a in attributes for f in ((a.func,) if a.HasField("func") else a.list.func)]
 
 
 def node_of(tensor: str) -> str:
-    """The node that makes a tensor, or that an edge of control comes from."""
+    """The node that computes a tensor, or that a control edge comes from."""
     return tensor.lstrip("^").partition(":")[0]

@@ -1,4 +1,4 @@
-"""From a traced TensorFlow function to ONNX, by tf2onnx."""
+"""Exports a traced TensorFlow function to ONNX with tf2onnx."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tf2rust.onnx_import.tensorflow.weights import weights_left_alone
 
 OPSET = 18
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
-# These mix the nodes of different layers, the last one by chance; without them every layer stays in one piece.
+# These merge nodes of different layers, the last one randomly; without them, layers stay separate.
 _LEFT_OUT = ("optimize_transpose", "einsum_optimizer", "merge_duplication")
 
 
 def export(model: TracedModel) -> onnx.ModelProto:
-    """Export ``model`` with symbolic dimensions, its input and output names, and marked node names.
+    """Exports ``model`` with symbolic dimensions, its input and output names, and marked node names.
 
-    Raises ``ConversionError`` with one reason for every TensorFlow op that has no ONNX spelling.
+    Raises ``ConversionError`` with a reason for every TensorFlow op that has no ONNX equivalent.
     """
     with quiet():
         proto = _convert(_optimise(model), model)
@@ -33,7 +33,7 @@ def export(model: TracedModel) -> onnx.ModelProto:
 
 
 def _optimise(model: TracedModel) -> Any:
-    """Inline all functions and fold constants, as tf2onnx expects; raises ConversionError if TensorFlow cannot."""
+    """Inlines all functions and folds constants, as tf2onnx expects. Raises ConversionError if TensorFlow cannot."""
     tf = library("tensorflow")
     tf_loader = library("tf2onnx.tf_loader")
     graph_def = tf_loader.fix_freezing_errors_part2(model.graph_def)
@@ -42,15 +42,15 @@ def _optimise(model: TracedModel) -> Any:
         with tf.Graph().as_default():
             tf.import_graph_def(graph_def, name="")
             return tf_loader.tf_optimize(list(model.inputs.values()), list(model.outputs.values()), graph_def)
-    except Exception as error:  # TensorFlow's exceptions have no common base but this one
+    except Exception as error:  # TensorFlow's exceptions have no other common base class.
         raise ConversionError(f"TensorFlow cannot inline the functions of the graph: {message_of(error)}.") from error
 
 
 def _make_inlinable(graph_def: Any) -> None:
-    """Drop the marks that keep Grappler from inlining functions, and those that make it take loops apart.
+    """Drops attributes that keep Grappler from inlining functions, or that make it split loops.
 
-    Functions bound for XLA are Keras 3's grouped convolutions; those with several implementations Keras 2's LSTM and
-    GRU. tf2onnx knows an LSTM by its whole loop.
+    Functions marked for XLA are Keras 3's grouped convolutions; those with several implementations are Keras 2's LSTM
+    and GRU. tf2onnx recognises an LSTM by its whole loop.
     """
     functions = graph_def.library.function
     nodes = [*graph_def.node, *(node for function in functions for node in function.node_def)]
@@ -72,7 +72,7 @@ def _convert(graph_def: Any, model: TracedModel) -> onnx.ModelProto:
 
 
 def export_graph(graph: Any, **names: Any) -> onnx.ModelProto:
-    """``graph``, or the TFLite file among ``names``, by tf2onnx and those of its optimizers that keep layers apart."""
+    """Converts ``graph``, or the TFLite file in ``names``, by tf2onnx with the optimizers that keep layers apart."""
     handlers.register()
     optimizer = library("tf2onnx.optimizer")
     optimizers = {name: make for name, make in optimizer._get_optimizers().items() if name not in _LEFT_OUT}
@@ -91,20 +91,20 @@ def export_graph(graph: Any, **names: Any) -> onnx.ModelProto:
 
 def _first_that_works(attempt: Callable[[bool], onnx.ModelProto]) -> onnx.ModelProto:
     try:
-        # Catching means a deep copy of the graph, weights included, before every optimizer.
+        # Catching errors requires a deep copy of the graph and its weights before every optimizer.
         return attempt(False)
     except Exception:
         try:
             return attempt(True)
-        except Exception as error:  # whatever its rewriters stumble over
+        except Exception as error:  # tf2onnx's rewriters can raise anything
             raise ConversionError(
-                f"tf2onnx does not export the model ({message_of(error)}); export it to ONNX by other means, or write "
-                "what it stumbles over in other operations."
+                f"tf2onnx cannot export the model ({message_of(error)}); export it to ONNX with another tool, or "
+                "replace the operations that cause this."
             ) from error
 
 
 def check_exported(proto: onnx.ModelProto, where: Callable[[onnx.NodeProto], str], source: str) -> None:
-    """Raises ``ConversionError`` with a reason for every op of ``source`` that has no ONNX spelling."""
+    """Raises ``ConversionError`` with a reason for every op of ``source`` that has no ONNX equivalent."""
     reasons = [
         f"{source} op {node.op_type} (node {node.name!r}{where(node)}) has no ONNX equivalent in tf2onnx; "
         "replace the layer, or move this step out of the model."
@@ -132,6 +132,6 @@ def _where(node: onnx.NodeProto, model: TracedModel) -> str:
 
 
 def _graphs(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
-    """The graph and all graphs inside its nodes."""
+    """The graph and all its subgraphs."""
     inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
     return [graph, *(found for child in inner for found in _graphs(child))]

@@ -1,4 +1,4 @@
-"""ONNX spellings of TensorFlow and TFLite ops that tf2onnx does not know, registered with it once."""
+"""ONNX implementations of TensorFlow and TFLite ops that tf2onnx does not know."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _INT32_MIN = np.iinfo(np.int32).min
 
 @functools.cache
 def register() -> None:
-    """Teach tf2onnx the ops below; calling it again does nothing."""
+    """Registers the ops below with tf2onnx, unless they are registered already."""
     tf_op = library("tf2onnx.handler").tf_op
     for name, handler in _HANDLERS.items():
-        # For the operator set that is exported, so that they come before older handlers of tf2onnx.
+        # For the exported operator set, so that they take precedence over older handlers of tf2onnx.
         tf_op.register_handler(handler, 18, [name], "", {})
 
 
 class _Builder:
-    """Replaces one TensorFlow node by ONNX nodes that keep its name as a prefix, and with it the layer's mark."""
+    """Replaces a TensorFlow node by ONNX nodes that keep its name as a prefix, and with it the layer's mark."""
 
     def __init__(self, graph: Any, node: Any) -> None:
         self.graph, self.name, self.inputs, self.output = graph, node.name, list(node.input), node.output[0]
@@ -80,7 +80,7 @@ def _log1p(graph: Any, node: Any, **_: Any) -> None:
 
 
 def _bucketize(graph: Any, node: Any, **_: Any) -> None:
-    """The bucket of x is the number of boundaries that x is not below: all of them for NaN."""
+    """The bucket of x is the number of boundaries that x is not below; NaN is above all."""
     boundaries = list(node.get_attr_value("boundaries"))
     build = _Builder(graph, node)
     double = build.input_dtype() == np.float64
@@ -93,9 +93,9 @@ def _bucketize(graph: Any, node: Any, **_: Any) -> None:
 
 
 def _bitcast(graph: Any, node: Any, **_: Any) -> None:
-    """The sign bit of a float32 as an int32: all that Keras uses a bitcast for (`signbit`, inside `argmax`).
+    """The sign bit of a float32 as an int32, which is Keras's only use of a bitcast (`signbit`, inside `argmax`).
 
-    1/x < 0 tells -0.0 from 0.0. Any other use has no spelling in ONNX and is left for the caller to report.
+    1/x < 0 distinguishes -0.0 from 0.0. Any other use has no ONNX equivalent, and the caller reports it.
     """
     consumers = graph.find_output_consumers(node.output[0])
     masks = [other for user in consumers for other in user.inputs if other.name != node.name]
@@ -103,7 +103,7 @@ def _bitcast(graph: Any, node: Any, **_: Any) -> None:
         mask.is_const() and np.all(mask.get_tensor_value(as_list=False) == _INT32_MIN) for mask in masks
     )
     if not is_sign or graph.get_dtype(node.input[0]) != 1:
-        raise ValueError("Bitcast is only known as the sign bit of a float32")
+        raise ValueError("Bitcast is only supported for the sign bit of a float32")
     build = _Builder(graph, node)
     zero = build.constant(0, np.float32)
     below = build.add("Less", build.inputs[0], zero)
@@ -113,7 +113,7 @@ def _bitcast(graph: Any, node: Any, **_: Any) -> None:
 
 
 def _floor_div(graph: Any, node: Any, **_: Any) -> None:
-    """The quotient rounded down: ONNX' Div of integers rounds toward zero, its Mod has the sign of the divisor."""
+    """The quotient, rounded down. ONNX's Div of integers rounds toward zero; its Mod has the sign of the divisor."""
     build = _Builder(graph, node)
     left, right = build.inputs
     if np.issubdtype(build.input_dtype(), np.integer):
@@ -134,7 +134,7 @@ def _floor_mod(graph: Any, node: Any, **_: Any) -> None:
 
 
 def _tflite_gelu(graph: Any, node: Any, **_: Any) -> None:
-    """0.5 x (1 + erf(x / √2)), or with tanh(√(2/π) (x + 0.044715 x³)) in the place of erf."""
+    """0.5 x (1 + erf(x / √2)), or with tanh(√(2/π) (x + 0.044715 x³)) instead of erf."""
     approximate = node.get_attr_value("approximate", False)
     build = _Builder(graph, node)
     (x,) = build.inputs
@@ -151,14 +151,14 @@ def _tflite_gelu(graph: Any, node: Any, **_: Any) -> None:
 
 
 def _conv3d(graph: Any, node: Any, **parts: Any) -> None:
-    """tf2onnx' own handler, which counts the groups of images alone."""
+    """tf2onnx's own handler, which supports groups only for images."""
     channels, of_filter = graph.get_shape(node.input[0])[-1], graph.get_shape(node.input[1])[-2]
     library("tf2onnx.onnx_opset.nn").ConvOp.version_13(graph, node, **parts)
     node.set_attr("group", channels // of_filter)
 
 
 def _resize(graph: Any, node: Any, **_: Any) -> None:
-    """A function of our own for each of TensorFlow's: ONNX' Resize rounds neither positions nor weights as they do."""
+    """One of tf2rust's functions for each TensorFlow op: ONNX's Resize rounds positions and weights differently."""
     op, images, size = node.type, node.input[0], node.input[1]
     options = {name: int(bool(node.get_attr_value(name, 0))) for name in ("align_corners", "half_pixel_centers")}
     build = _Builder(graph, node)
@@ -168,8 +168,8 @@ def _resize(graph: Any, node: Any, **_: Any) -> None:
 
 
 def _resize_area(graph: Any, node: Any, **_: Any) -> None:
-    """tf2onnx writes the nearest element for it, which is something else."""
-    raise ValueError("the mean over an area is not known to ONNX")
+    """Overrides tf2onnx's handler, which computes the nearest element instead of the mean."""
+    raise ValueError("ONNX has no equivalent of the mean over an area")
 
 
 def _renamed(op: str) -> Callable[..., None]:

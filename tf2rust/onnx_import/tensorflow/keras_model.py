@@ -1,4 +1,4 @@
-"""Keras models of either generation: opening the file, and tracing the model with its layers marked."""
+"""Opens Keras 2 and 3 models, and traces them with marked layers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _UNKNOWN_LAYER = re.compile(
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """A Keras model, which library opened it, and notes on what of it is trusted."""
+    """A Keras model, the library that opened it, and notes on its trusted parts."""
 
     model: Any
     library: str
@@ -35,14 +35,14 @@ class OpenedModel:
 
 
 def open_keras(stored: StoredModel, *, trust_code: bool, custom_objects: Mapping[str, object] | None) -> OpenedModel:
-    """Open a ``.keras`` or ``.h5`` file with the generation of Keras that wrote it; nothing is compiled.
+    """Opens a ``.keras`` or ``.h5`` file with the Keras version that wrote it, without compiling the model.
 
-    Keras is handed a copy that holds the architecture which was looked at here, so that it cannot read another. Raises
-    ``ConversionError`` when the model may do more than compute and ``trust_code`` is false, when it needs a class that
-    ``custom_objects`` does not hold, or when Keras cannot read it.
+    Keras reads a copy with the architecture that was checked, so that it cannot read another one. Raises
+    ``ConversionError`` if the model can do more than compute and ``trust_code`` is false, if it needs a class that is
+    not in ``custom_objects``, or if Keras cannot read it.
     """
     package = "tf_keras" if stored.is_keras_2 else "keras"
-    # Classes that users registered are known too; only a Keras that they imported themselves can hold any.
+    # Classes that users registered are known too, but only if they imported Keras themselves.
     loaded = sys.modules.get(package)
     registered = loaded.saving.get_custom_objects() if loaded else {}
     refusals = config_refusals(stored.config, {*registered, *(custom_objects or {})})
@@ -59,15 +59,16 @@ def open_keras(stored: StoredModel, *, trust_code: bool, custom_objects: Mapping
             raise _not_opened(stored, f"{package} {keras.__version__}", error) from error
     if not isinstance(model, keras.Model):
         raise ConversionError(
-            f"{stored.path.name} holds a {type(model).__name__}, not a model; the file is damaged: save it again."
+            f"{stored.path.name} contains a {type(model).__name__} instead of a model: the file is damaged; save "
+            "it again."
         )
     return OpenedModel(model, f"{package} {keras.__version__}", notes)
 
 
 def _operations(keras: Any, stored: StoredModel) -> dict[str, type]:
-    """The operations on tensors (``x != 0``, ``keras.ops``) that Keras 3 writes into an ``.h5``, but cannot read back.
+    """Operations on tensors (``x != 0``, ``keras.ops``) that Keras 3 writes into ``.h5`` files, but cannot read back.
 
-    They are stored by the name of their class alone, so that those called like a layer, as ``Add`` is, stay unknown.
+    They are stored only by class name, so those with the name of a layer, such as ``Add``, stay unknown.
     """
     if stored.is_keras_2 or stored.kind != ".h5":
         return {}
@@ -84,24 +85,24 @@ def _not_opened(stored: StoredModel, opener: str, error: Exception) -> Conversio
     if unknown:
         name = next(group for group in unknown.groups() if group)
         return ConversionError(
-            f"{stored.path.name} uses the layer class {name!r}, which {opener} does not know; "
-            "pass the class with --custom_objects, or save the model as a SavedModel with model.export()."
+            f"{stored.path.name} uses the layer class {name!r}, which {opener} does not know; pass the class with "
+            "--custom_objects, or save the model as a SavedModel with model.export()."
         )
     writer = f"Keras {stored.keras_version}" if stored.keras_version else "an unknown Keras"
     remedy = (
-        "save the model as .keras, since Keras 3 does not read all that it writes into an .h5"
+        "save the model as .keras, because Keras 3 cannot read all of its own .h5 files"
         if stored.kind == ".h5" and not stored.is_keras_2
-        else "open it with the Keras that wrote it, and save it as a SavedModel with model.export()"
+        else "open it with the Keras version that wrote it, and save it as a SavedModel with model.export()"
     )
     return not_opened(error, stored.path.name, writer, opener, remedy)
 
 
 def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
-    """Trace ``model`` for inference; gives the function and the classes of the model's layers by name.
+    """Traces ``model`` for inference. Returns the function, and the classes of the model's layers by name.
 
-    The traced function takes the model's inputs, flat and in order. Every dimension that is free in the model stays
-    free; of a subclassed model, which knows but what it was built on, the batch is free too. Raises ``ConversionError``
-    when the model was never built or fails in a graph.
+    The function takes the model's inputs, flat and in order. Dimensions without a size stay symbolic; for a subclassed
+    model, which records only the shapes that it was built with, the batch is symbolic too. Raises ``ConversionError``
+    if the model was never built, or fails in graph mode.
     """
     tf = library("tensorflow")
     signature = _functional(model) if _is_functional(model) else _subclassed(model)
@@ -127,7 +128,7 @@ def trace_keras(model: Any) -> tuple[TracedModel, dict[str, str]]:
 
 
 def _drop_nothing(model: Any) -> None:
-    """Takes dropout from recurrent cells: Keras draws its masks even where they are not used, as in inference."""
+    """Disables the dropout of recurrent cells: Keras draws its masks even at inference, where they are unused."""
     for layer in model._flatten_layers():
         if hasattr(layer, "reset_dropout_mask") and "dropout" in vars(layer):
             layer.dropout = layer.recurrent_dropout = 0.0
@@ -135,7 +136,7 @@ def _drop_nothing(model: Any) -> None:
 
 @dataclass(frozen=True)
 class _Signature:
-    """How to call ``model`` on a flat list of tensors; ``outputs`` is empty when their names are not known."""
+    """How to call ``model`` on a flat list of tensors; ``outputs`` is empty if their names are unknown."""
 
     model: Any
     specs: list[Any]
@@ -145,13 +146,13 @@ class _Signature:
 
 
 def _is_functional(model: Any) -> bool:
-    """Whether the graph of Keras tensors tells all: a functional or Sequential model that keeps Keras' own call."""
+    """Whether the graph of Keras tensors is complete: a functional or Sequential model without a custom call."""
     return bool(getattr(model, "inputs", None)) and type(model).call.__module__.startswith(("keras.", "tf_keras."))
 
 
 def _functional(model: Any) -> _Signature:
     tf, keras = library("tensorflow"), _generation(model)
-    # The same layers behind flat lists, whatever the model itself takes: dicts, nested lists, a Sequential's tensor.
+    # The same layers with flat lists of inputs and outputs, instead of dicts, nested lists or a single tensor.
     flat = keras.Model(tf.nest.flatten(model.inputs), tf.nest.flatten(model.outputs))
     structure = getattr(model, "_outputs_struct", getattr(model, "_nested_outputs", None))
     return _Signature(
@@ -167,13 +168,13 @@ def _functional(model: Any) -> _Signature:
 
 
 def _subclassed(model: Any) -> _Signature:
-    """A model with a call of its own; the shapes it was built with are all there is to know of its inputs."""
+    """A model with its own call; the shapes it was built with are the only information about its inputs."""
     tf = library("tensorflow")
     shapes = (model.get_build_config() or {}).get("input_shape")
     if shapes is None:
         raise ConversionError(
-            f"Model {model.name!r} was saved before it was ever called, so the shapes of its inputs are not known; "
-            "call it on a sample and save it again, or save it with model.export()."
+            f"Model {model.name!r} was saved before it was called, so the shapes of its inputs are unknown; call "
+            "it on a sample and save it again, or save it with model.export()."
         )
     named = _named_shapes(shapes)
 
@@ -197,6 +198,6 @@ def _named_shapes(shapes: Any) -> list[tuple[str, tuple[int | None, ...]]]:
 
 
 def _generation(model: Any) -> Any:
-    """The Keras package, of Keras 3 or tf_keras, whose Model class ``model`` derives from."""
+    """The package (Keras 3 or tf_keras) whose Model class ``model`` derives from."""
     packages = {base.__module__.partition(".")[0] for base in type(model).__mro__}
     return library("tf_keras" if "tf_keras" in packages else "keras")

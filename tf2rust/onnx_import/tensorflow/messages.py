@@ -1,4 +1,4 @@
-"""What an exception of TensorFlow's or Keras' says, without the frames, arguments and headings around it."""
+"""Extracts messages from TensorFlow and Keras exceptions, without stack frames, arguments and headings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-# Where an object lies in memory is among the marks: it is another place each time.
+# Memory addresses are removed, because they change from run to run.
 _GRAPH_MARKS = re.compile(
     r" at 0x[0-9a-f]+|\{\{function_node [^}]*\}\} ?|\[\[.*?\]\]|\[Op:[^\]]*\]|\(defined at .*?\)$"
 )
@@ -26,7 +26,7 @@ _CAUSE = "Exception encountered: "
 _NODE = re.compile(r"\{\{node ([^}]+)\}\}")
 _LAYER = re.compile(r"Exception encountered when calling layer ['\"](?P<name>[^'\"]+)['\"]")
 _CALL = re.compile(r"Exception encountered when calling (?P<kind>\w+)\.")
-# What Python says of objects inside of a library tells nothing about the model.
+# Python's messages about objects inside a library say nothing about the model.
 _UNEXPLAINED = (AttributeError, IndexError, KeyError, RecursionError, AssertionError, NameError)
 _OF_PYTHON = re.compile(
     r"NoneType|unhashable type|object is not (callable|iterable|subscriptable)|values to unpack|unsupported operand"
@@ -36,19 +36,19 @@ _OF_PYTHON = re.compile(
 _SYMBOLIC = re.compile(r"symbolic|as a Python `?bool|__int__ returned non-int|'NoneType'")
 _MADE = re.compile(r"(?:deserializing class|<class) '(?:[\w.]+\.)?(\w+)'")
 _RANDOM = re.compile(r"seed_generator_state|(^|/)StateVar\b|random_generator")
-_LONGEST = 400  # characters of a message; more is a dump
+_LONGEST = 400  # characters of a message; longer ones are dumps
 
 
 def message_of(error: BaseException) -> str:
-    """The first line of an exception's text that tells something, without a full stop; its type where none does.
+    """The first informative line of an exception's text, without a full stop, or its type if there is none.
 
-    Keras puts ``in user code:``, the frames and ``Exception encountered when calling ...`` in front of it, or the whole
-    config of what it cannot make, TensorFlow ``Graph execution error:`` and where the node was defined. Of what Python
-    says of a library's own objects, that is said too.
+    Keras puts ``in user code:``, stack frames and ``Exception encountered when calling ...`` before the message, or the
+    whole config of an object; TensorFlow puts ``Graph execution error:`` and the definition of the node before it.
+    Python's messages about a library's own objects are marked as unexplained.
     """
     said = next((_short(line) for line in _telling(str(error).rpartition(_CAUSE)[2])), type(error).__name__)
     if isinstance(error, _UNEXPLAINED) or (isinstance(error, (TypeError, ValueError)) and _OF_PYTHON.search(said)):
-        return f"a fault that it does not explain ({type(error).__name__}: {said})"
+        return f"an unexplained error ({type(error).__name__}: {said})"
     return said
 
 
@@ -58,7 +58,7 @@ def _short(line: str) -> str:
 
 
 def _telling(text: str) -> Iterator[str]:
-    """The lines that are no heading, no frame and no argument."""
+    """The lines that are not headings, frames or arguments."""
     frame: int | None = None
     for line in _ANSI.sub("", text).splitlines():
         indent = len(line) - len(line.lstrip())
@@ -75,9 +75,9 @@ def _telling(text: str) -> Iterator[str]:
 
 
 def layer_of(error: BaseException, scopes: LayerScopes, classes: Mapping[str, str] | None = None) -> str | None:
-    """The layer that an exception tells of, by its call or by a node of it, or the node where it is no layer's.
+    """The layer that an exception mentions by its call or by a node, or the node if it has no layer.
 
-    Keras 3 tells the class alone; ``classes`` gives those of the model's layers by name.
+    Keras 3 mentions only the class; ``classes`` maps the model's layers to their classes.
     """
     text = _ANSI.sub("", str(error))
     if named := list(_LAYER.finditer(text)):
@@ -96,30 +96,28 @@ def layer_of(error: BaseException, scopes: LayerScopes, classes: Mapping[str, st
 
 
 def not_traced(error: Exception, name: str, scopes: LayerScopes, classes: Mapping[str, str]) -> ConversionError:
-    """What to say where TensorFlow, asked for the graph of the model called ``name``, raised ``error``."""
+    """The error for a model called ``name`` that TensorFlow cannot trace because of ``error``."""
     where = layer_of(error, scopes, classes)
     remedy = (
-        "its own code decides by a size or a number that only a run knows; give the model's inputs fixed sizes, as by "
-        "keras.Input((224, 224, 3)), or take another layer."
+        "its code branches on a size or a number that is known only at run time; give the model's inputs fixed "
+        "sizes, such as keras.Input((224, 224, 3)), or use another layer."
         if _SYMBOLIC.search(str(error))
-        else "see that it can be called on a tensor whose first dimension is None, and save it again."
+        else "make sure that it can be called on a tensor whose first dimension is None, and save it again."
     )
     return ConversionError(
-        f"Model {name!r} cannot be traced by TensorFlow: {message_of(error)}{f' ({where})' if where else ''}; {remedy}"
+        f"TensorFlow cannot trace the model {name!r}: {message_of(error)}{f' ({where})' if where else ''}; {remedy}"
     )
 
 
 def not_opened(error: Exception, file: str, writer: str, opener: str, remedy: str) -> ConversionError:
-    """What to say where Keras, asked to open ``file``, raised ``error``."""
+    """The error for a ``file`` that Keras cannot open because of ``error``."""
     made = _MADE.findall(_ANSI.sub("", str(error)))
     where = f" (layer class {made[-1]})" if made else ""
-    return ConversionError(
-        f"{file}, written by {writer}, could not be opened with {opener}: {message_of(error)}{where}; {remedy}."
-    )
+    return ConversionError(f"{opener} cannot open {file}, which {writer} wrote: {message_of(error)}{where}; {remedy}.")
 
 
 def not_run(error: Exception, arrays: Mapping[str, np.ndarray[Any, Any]], scopes: LayerScopes) -> ConversionError:
-    """What to say where TensorFlow, asked to run the model on ``arrays`` by input name, raised ``error``."""
+    """The error for a model that TensorFlow cannot run on ``arrays`` because of ``error``."""
     sizes = ", ".join(f"`{name}` {list(np.shape(array))}" for name, array in arrays.items())
     where = layer_of(error, scopes)
     return ConversionError(
@@ -132,9 +130,10 @@ def not_run(error: Exception, arrays: Mapping[str, np.ndarray[Any, Any]], scopes
 def state_reasons(
     used: Mapping[str, Mapping[str, str]], variables: Mapping[str, str], scopes: LayerScopes
 ) -> list[str]:
-    """A reason for each layer that has a state from call to call.
+    """A reason for each layer that keeps a state between calls.
 
-    ``used`` gives the nodes that read each variable's state, with their operations; ``variables`` what it is called.
+    ``used`` maps variables to the nodes that read them and their operations; ``variables`` maps variables to their
+    names.
     """
     reasons = []
     for name, users in used.items():
@@ -142,12 +141,13 @@ def state_reasons(
         where = f"Layer {scopes.layer_of(calls[0])!r}" if calls else "The model"
         if _RANDOM.search(variables[name]):
             reasons.append(
-                f"{where} draws random numbers when it runs, not only in training (variable {variables[name]!r}), so "
-                "that no two calls agree; leave out what draws them, or call it with training=False, and save it again."
+                f"{where} draws random numbers at inference, not only in training (variable {variables[name]!r}), "
+                "so its results differ from call to call; remove the layer, or call it with training=False, and "
+                "save the model again."
             )
         else:
             reasons.append(
-                f"{where} is stateful: it keeps {variables[name]!r} from one call to the next, which a crate does not; "
-                "build it with stateful=False, or make its state an input and an output of the model."
+                f"{where} is stateful: it keeps {variables[name]!r} between calls, which crates do not support; "
+                "build it with stateful=False, or make the state an input and an output of the model."
             )
     return list(dict.fromkeys(reasons))

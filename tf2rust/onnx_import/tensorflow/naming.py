@@ -1,4 +1,4 @@
-"""Names for nodes, values and weights that depend on nothing but the graph and its layers."""
+"""Names of nodes, values and weights that depend only on the graph and its layers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from onnx import numpy_helper
 
 @dataclass
 class Names:
-    """Names given out so far, over the graph and all its subgraphs, and what bears them."""
+    """The names in use in the graph and all its subgraphs."""
 
     node_layers: Mapping[str, str]
     opsets: Mapping[str, int]
@@ -22,14 +22,14 @@ class Names:
     weights: dict[bytes, onnx.TensorProto] = field(default_factory=dict)
 
     def node(self, op_type: str, layer: str | None) -> str:
-        """A new name for a node: the layer's, if it has one, and the op's."""
+        """A new name for a node, from its layer, if it has one, and its op."""
         name = unused_name(f"{layer}/{op_type}" if layer else op_type, self.taken_nodes)
         if layer:
             self.layers[name] = layer
         return name
 
     def release(self, node: str) -> None:
-        """Give back the name of a node that turned out not to be needed."""
+        """Releases the name of a node that is not needed after all."""
         self.taken_nodes.remove(node)
         self.layers.pop(node, None)
 
@@ -38,14 +38,14 @@ class Names:
         return unused_name(wanted, self.taken_values)
 
     def weight(self, tensor: onnx.TensorProto, wanted: str) -> str:
-        """The name of the one initializer with this content, which may have got its name before."""
+        """The name of the initializer with this content, which can exist already."""
         key = hashlib.sha256(stored_tensor(tensor, "").SerializeToString(deterministic=True)).digest()
         if key not in self.weights:
             self.weights[key] = stored_tensor(tensor, self.value(wanted))
         return self.weights[key].name
 
     def role(self, node: onnx.NodeProto, index: int) -> str:
-        """What the op calls its input ``index``: ``W``, ``bias``; the number itself where inputs are alike."""
+        """The op's name for input ``index``, such as ``W`` or ``bias``; the number if the inputs are alike."""
         version = self.opsets.get(node.domain, 0)
         if onnx.defs.has(node.op_type, version, node.domain):
             inputs = onnx.defs.get_schema(node.op_type, version, node.domain).inputs
@@ -55,12 +55,12 @@ class Names:
 
 
 def stored_tensor(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:
-    """The tensor in the one form that ``numpy_helper`` writes."""
+    """The tensor in the form that ``numpy_helper`` writes."""
     return numpy_helper.from_array(numpy_helper.to_array(tensor), name)
 
 
 def unused_name(wanted: str, taken: set[str]) -> str:
-    """``wanted``, or ``wanted_1``, ``wanted_2`` …: the first that is not ``taken``, which it then is."""
+    """The first of ``wanted``, ``wanted_1``, ``wanted_2`` … that is not ``taken``; adds it to ``taken``."""
     name, count = wanted, 0
     while name in taken:
         count += 1

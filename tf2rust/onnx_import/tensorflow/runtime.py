@@ -1,4 +1,4 @@
-"""TensorFlow, tf_keras and tf2onnx, imported only when a TensorFlow model is converted, and kept quiet."""
+"""Imports TensorFlow, Keras and tf2onnx on demand, and keeps them quiet."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tf2rust.errors import ConversionError
 
 
 def library(name: str) -> ModuleType:
-    """Import ``name``, which is TensorFlow, a Keras, tf2onnx or a module of theirs, without its log noise.
+    """Imports ``name``, which is TensorFlow, Keras, tf2onnx or one of their modules, without log output.
 
-    Raises ``ConversionError`` with the command that installs it when it is missing.
+    Raises ``ConversionError`` with the installation command if it is missing.
     """
     loaded = sys.modules.get(name)
     if loaded is not None:
         return loaded
-    # Read by TensorFlow's C++ code while it loads; a value the user has set wins.
+    # Read by TensorFlow's C++ code when it loads; the user's value takes precedence.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Keras 3 chooses its backend at import; only graphs of TensorFlow can be exported.
+    # Keras 3 chooses its backend at import, and only TensorFlow graphs can be exported.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     try:
         with quiet():
@@ -32,23 +32,23 @@ def library(name: str) -> ModuleType:
     except ImportError as error:
         package = name.partition(".")[0]
         raise ConversionError(
-            f"Reading a TensorFlow model needs {package}, which could not be imported ({error}); "
-            "install it with: pip install 'tf2rust[tf]'"
+            f"Reading a TensorFlow model needs {package}, which cannot be imported ({error}); install it with: pip "
+            "install 'tf2rust[tf]'"
         ) from error
     if name == "keras" and module.backend.backend() != "tensorflow":
         raise ConversionError(
-            f"Keras is already running on its {module.backend.backend()} backend in this process; "
-            "convert in a process of its own, or set KERAS_BACKEND=tensorflow before importing Keras."
+            f"Keras already runs on its {module.backend.backend()} backend in this process; convert in a separate "
+            "process, or set KERAS_BACKEND=tensorflow before importing Keras."
         )
     return module
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Discard everything that libraries write to stderr, log or warn inside the ``with`` block.
+    """Discards the stderr output, logs and warnings of libraries inside the ``with`` block.
 
-    TensorFlow's C++ code writes to file descriptor 2 itself before any of its settings can be read, so the
-    descriptor is redirected. Exceptions pass through.
+    TensorFlow's C++ code writes to file descriptor 2 before its settings are read, so the descriptor is redirected.
+    Exceptions are passed on.
     """
     previous_level = logging.root.manager.disable
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""SavedModel folders of any maker: the signature to run, as a function."""
+"""Opens SavedModel folders from any source: a signature as a function."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SERVE = "serve"
 
 @dataclass(frozen=True)
 class OpenedSignature:
-    """A signature of a SavedModel as a function, its name, and notes on what of the model is trusted."""
+    """A signature of a SavedModel as a function, its name, and notes on trusted parts of the model."""
 
     traced: TracedModel
     name: str
@@ -31,12 +31,12 @@ class OpenedSignature:
 
 
 def open_saved_model(path: Path, signature: str | None, *, trust_code: bool = False) -> OpenedSignature:
-    """Open a SavedModel folder; gives its signature ``signature`` as a function.
+    """Opens the signature ``signature`` of a SavedModel folder as a function.
 
-    Without a name it is ``serving_default``, else ``serve``, else the only one. TensorFlow is handed a copy of the
-    graph that was checked here. Raises ``ConversionError`` when the folder is no SavedModel, is damaged or holds links
-    that lead out of it, when the graph may do more than compute and ``trust_code`` is false, when it has no such
-    signature, or several and none of the usual names.
+    The default is ``serving_default``, then ``serve``, then the only one. TensorFlow loads a copy of the graph that was
+    checked. Raises ``ConversionError`` if the folder is not a SavedModel, is damaged or contains links to the outside;
+    if the graph can do more than compute and ``trust_code`` is false; or if there is no such signature, or there are
+    several without a default name.
     """
     if not (path / FILE).is_file():
         raise ConversionError(f"{path} is a folder but not a SavedModel: it has no {FILE}.")
@@ -54,7 +54,7 @@ def open_saved_model(path: Path, signature: str | None, *, trust_code: bool = Fa
 
 
 def _loaded(folder: Path, path: Path, tags: list[str], name: str) -> TracedModel:
-    """The signature, loaded from ``folder``, which holds the SavedModel that its user calls ``path``."""
+    """The signature, loaded from ``folder``, a copy of the SavedModel at ``path``."""
     loaded = None
     try:
         with quiet():
@@ -63,7 +63,7 @@ def _loaded(folder: Path, path: Path, tags: list[str], name: str) -> TracedModel
     except ConversionError:
         raise
     except Exception as error:
-        # Keras-2 trainers leave optimizer objects that TensorFlow cannot rebuild; the graph alone does not need them.
+        # Keras 2 stores optimizer objects that TensorFlow cannot rebuild; the graph alone does not need them.
         try:
             with quiet():
                 return _from_graph(folder, tags, name)
@@ -79,9 +79,9 @@ def _graph_for_serving(path: Path) -> Any:
     try:
         proto.ParseFromString((path / FILE).read_bytes())
     except library("google.protobuf.message").DecodeError as error:
-        raise ConversionError(f"{path / FILE} is damaged or truncated.") from error
+        raise ConversionError(f"{path / FILE} is damaged or truncated; save the model again.") from error
     if not proto.meta_graphs:
-        raise ConversionError(f"{path / FILE} holds no graph; it is empty or damaged.")
+        raise ConversionError(f"{path / FILE} contains no graph: it is empty or damaged; save the model again.")
     return next((graph for graph in proto.meta_graphs if _SERVE in graph.meta_info_def.tags), proto.meta_graphs[0])
 
 
@@ -89,24 +89,24 @@ def _chosen(path: Path, available: Sequence[str], wanted: str | None) -> str:
     listed = ", ".join(available) or "none at all"
     if wanted is not None:
         if wanted not in available:
-            raise ConversionError(f"{path} has no signature {wanted!r}; it has: {listed}.")
+            raise ConversionError(f"{path} has no signature {wanted!r}; its signatures are: {listed}.")
         return wanted
     for usual in ("serving_default", _SERVE):
         if usual in available:
             return usual
     if len(available) == 1:
         return available[0]
-    raise ConversionError(f"{path} does not say which signature to convert; choose one with --signature: {listed}.")
+    raise ConversionError(f"{path} has several signatures; choose one with --signature: {listed}.")
 
 
 def _from_signature(loaded: Any, name: str) -> TracedModel:
     function = loaded.signatures[name]
-    # TensorFlow flattens keyword arguments and dicts of results by their sorted names.
+    # TensorFlow flattens keyword arguments and result dicts by their sorted names.
     tensors = dict(zip(sorted(function.structured_input_signature[1]), argument_tensors(function), strict=True))
     outputs = sorted(function.structured_outputs)
 
     def call(arguments: Mapping[str, Any]) -> Sequence[Any]:
-        # `loaded` owns the variables: they live as long as this function.
+        # `loaded` owns the variables, which must live as long as this function.
         results = loaded.signatures[name](**arguments)
         return [results[output] for output in outputs]
 
@@ -115,9 +115,9 @@ def _from_signature(loaded: Any, name: str) -> TracedModel:
 
 
 def _original_order(loaded: Any, names: list[str]) -> list[str]:
-    """The names in the order in which the model itself takes them, where one of its functions shows it."""
+    """The names in the order of the model's own function, if it can be found."""
     tf = library("tensorflow")
-    # TensorFlow may write an argument's own name in lower case.
+    # TensorFlow may convert an argument's name to lower case.
     by_lower = {name.lower(): name for name in names}
     for attribute in dir(loaded):
         for concrete in getattr(getattr(loaded, attribute, None), "concrete_functions", ()):
@@ -129,7 +129,7 @@ def _original_order(loaded: Any, names: list[str]) -> list[str]:
 
 
 def _from_graph(path: Path, tags: list[str], name: str) -> TracedModel:
-    """Through the loader of TensorFlow 1, which restores the graph and its variables and no objects."""
+    """Uses the TensorFlow 1 loader, which restores the graph and its variables, but no objects."""
     v1 = library("tensorflow").compat.v1
     with v1.Graph().as_default() as graph, v1.Session(graph=graph) as session:
         signature = v1.saved_model.load(session, tags, str(path)).signature_def[name]
@@ -142,6 +142,6 @@ def _from_graph(path: Path, tags: list[str], name: str) -> TracedModel:
         if used := states_read(whole, graph_def, variables):
             raise ConversionError(state_reasons(used, variables, LayerScopes()))
         frozen = v1.graph_util.convert_variables_to_constants(session, graph_def, sorted(set(nodes)))
-    # Freezing forgets that lookups inside functions read constants now.
+    # Freezing does not update lookups inside functions, which read constants now.
     fixed = library("tf2onnx.tf_loader").fix_freezing_errors_part2(frozen)
     return in_session(fixed, inputs, outputs)

@@ -1,8 +1,8 @@
-"""Which Keras layer an exported node belongs to, made exact by renaming every layer while the model is traced.
+"""Maps exported nodes to Keras layers exactly, by renaming every layer while the model is traced.
 
-TensorFlow names a node after the scopes it was made in and appends ``_1``, ``_2`` to a scope that is opened again,
-so that ``dense_1`` may be the layer ``dense_1`` or the second call of ``dense``. During the trace the n-th layer
-is therefore called ``layer_<n>.-``: a legal scope whatever the layer's own name, and one that no suffix can fake.
+TensorFlow names a node after the scopes that it was created in, and appends ``_1``, ``_2`` to a scope that is opened
+again, so ``dense_1`` can be the layer ``dense_1`` or the second call of ``dense``. During the trace, the n-th layer is
+therefore called ``layer_<n>.-``: a valid scope that no suffix can imitate.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Call = tuple[str, ...]
 
 @dataclass(frozen=True)
 class LayerScopes:
-    """The marks given out during a trace: mark number -> layer name, and which of them are not looked into."""
+    """The marks used in a trace: mark number -> layer name, and which layers are not looked into."""
 
     names: dict[int, str] = field(default_factory=dict)
     whole: frozenset[int] = frozenset()
 
     def call_of(self, node_name: str) -> Call | None:
-        """The layer call a node was made in; empty for the model's own glue, None for a name without any mark."""
+        """The layer call that created a node; empty for the model's own nodes, None for a name without a mark."""
         marks = list(_MARK.finditer(node_name))
         if not marks:
             return None
@@ -43,14 +43,14 @@ class LayerScopes:
         return tuple(call)
 
     def layer_of(self, call: Call) -> str:
-        """The layer's name, after those of the models it is nested in: ``outer/inner``."""
+        """The layer's name after the names of the models that contain it: ``outer/inner``."""
         marks = (_MARK.fullmatch(part) for part in call)
         return "/".join(self.names[int(mark.group(1))] for mark in marks if mark)
 
 
 @contextlib.contextmanager
 def marked(model: Any) -> Iterator[LayerScopes]:
-    """Give every layer and operation of ``model`` its mark inside the ``with`` block; the old names come back after."""
+    """Marks every layer and operation of ``model`` inside the ``with`` block, and restores the names afterwards."""
     name_scope = library("tensorflow").name_scope
     names: dict[int, str] = {}
     whole = set()
@@ -72,16 +72,16 @@ def marked(model: Any) -> Iterator[LayerScopes]:
 
 
 def _is_whole(layer: Any) -> bool:
-    """Whether the layers inside are no layers of the model: the cell of a recurrent layer is what it computes.
+    """Whether inner layers are not layers of the model, such as the cell of a recurrent layer.
 
-    What is inside of others has names of its own: the ``query`` of a MultiHeadAttention, both directions of a
-    Bidirectional, the layers of a nested model.
+    Inner layers of others have names of their own: the ``query`` of a MultiHeadAttention, both directions of a
+    Bidirectional, and the layers of a nested model.
     """
     return hasattr(layer, "cell")
 
 
 def layer_classes(model: Any) -> dict[str, str]:
-    """Name -> class name of the layers (and Keras operations) of ``model``, nested ones as ``outer/inner``."""
+    """Name -> class name of the layers and Keras operations of ``model``; nested ones are ``outer/inner``."""
     return dict(_classes(model, ""))
 
 
@@ -93,7 +93,7 @@ def _classes(model: Any, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def _operations(model: Any) -> list[tuple[Any, bool]]:
-    """All layers below ``model``, itself first, each once, in a fixed order; and whether each is a layer."""
+    """All layers of ``model``, itself first, without duplicates and in a fixed order; and whether each is a layer."""
     found: dict[int, tuple[Any, bool]] = {id(model): (model, True)}
     queue = [model]
     while queue:
@@ -108,7 +108,7 @@ def _operations(model: Any) -> list[tuple[Any, bool]]:
 def _children(layer: Any) -> list[tuple[Any, bool]]:
     layers = list(layer._flatten_layers(include_self=False, recursive=False))
     known = {id(child) for child in layers}
-    # A functional model of Keras 3 also holds `keras.ops` calls, which are operations but not layers.
+    # A functional model of Keras 3 also contains `keras.ops` calls, which are operations but not layers.
     others = [child for child in getattr(layer, "operations", ()) if id(child) not in known]
     is_input = [type(child).__name__ == "InputLayer" for child in layers]
     return [(child, True) for child, skip in zip(layers, is_input, strict=True) if not skip] + [
@@ -117,7 +117,7 @@ def _children(layer: Any) -> list[tuple[Any, bool]]:
 
 
 def _rename(layer: Any, mark: str) -> Callable[[], None]:
-    # Keras 3 keeps the name in `name`; in tf_keras that is a property of `_name`.
+    # Keras 3 stores the name in `name`; in tf_keras, that is a property of `_name`.
     attribute = "_name" if isinstance(getattr(type(layer), "name", None), property) else "name"
     original = getattr(layer, attribute)
     setattr(layer, attribute, mark)

@@ -1,4 +1,4 @@
-"""What a saved Keras file says about itself, read without Keras: who wrote it, and its architecture."""
+"""Reads the version and the architecture of a saved Keras file without Keras."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _BROKEN_ZIP = (
     *(zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error),
     lzma.LZMAError,
 )
-# The first bytes of a member of a zip file, up to the lengths of its name and of what else is in front of its contents.
+# The first bytes of a zip member, up to the lengths of its name and extra field.
 _ZIP_HEADER_BYTES = 30
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class StoredModel:
-    """The description inside a ``.keras`` or ``.h5`` file: Keras version (may be empty), and architecture.
+    """The metadata of a ``.keras`` or ``.h5`` file: the Keras version (can be empty) and the architecture.
 
-    ``kind`` is ``.keras`` or ``.h5`` and tells what the file is, whatever it is called. ``config`` leaves out
-    how the models in it were compiled: losses and metrics may be the user's own, and only training needs them.
+    ``kind`` is ``.keras`` or ``.h5``, from the contents instead of the file name. ``config`` excludes how the models
+    were compiled: losses and metrics can be user code, and only training needs them.
     """
 
     path: Path
@@ -47,19 +47,20 @@ class StoredModel:
 
     @property
     def is_keras_2(self) -> bool:
-        """Keras 1 and 2 files and those without a version are tf_keras' business."""
+        """Whether tf_keras opens it: Keras 1 and 2 files, and those without a version."""
         return not self.keras_version or int(self.keras_version.partition(".")[0]) < 3
 
     def __post_init__(self) -> None:
         if self.keras_version and not re.fullmatch(r"[0-9]{1,9}(\..*)?", self.keras_version):
             raise ConversionError(
-                f"{self.path} says it was written by Keras {self.keras_version[:80]!r}, which is no version."
+                f"{self.path} claims to be written by Keras {self.keras_version[:80]!r}, which is not a valid "
+                "version; save the model again."
             )
 
     def copy_to(self, folder: Path) -> Path:
-        """Write the model into ``folder`` with the architecture as it was read here, so that Keras reads no other.
+        """Writes the model into ``folder`` with the architecture that was read here, so that Keras reads no other.
 
-        Raises ``ConversionError`` when the file is damaged or its weights are not all in it.
+        Raises ``ConversionError`` if the file is damaged or does not contain all its weights.
         """
         copy = folder / f"model{self.kind}"
         try:
@@ -96,14 +97,14 @@ class StoredModel:
 
 
 def read_stored(path: Path) -> StoredModel:
-    """Read the description of a ``.keras`` archive or ``.h5`` file; the kind is told by content, not by extension.
+    """Reads the metadata of a ``.keras`` archive or ``.h5`` file; the contents determine the kind, not the extension.
 
-    Raises ``ConversionError`` when the file is truncated, holds weights only, is no Keras model, or could be read as
-    two different ones.
+    Raises ``ConversionError`` if the file is truncated, contains only weights, is not a Keras model, or could be read
+    as two different models.
     """
     with path.open("rb") as file:
         magic = file.read(len(_HDF5_MAGIC))
-    # HDF5's library may follow damaged references without end.
+    # HDF5's library can follow damaged references forever.
     with stage("reading the structure of the file", seconds=_STRUCTURE_SECONDS):
         if magic == _HDF5_MAGIC:
             return _read_h5(path)
@@ -115,7 +116,7 @@ def read_stored(path: Path) -> StoredModel:
 def _read_h5(path: Path) -> StoredModel:
     if _is_archive(path):
         raise ConversionError(
-            f"{path} is an HDF5 file and a zip archive at once, so that two programs could read two models from it; "
+            f"{path} is both an HDF5 file and a zip archive, so two programs could read different models from it; "
             "save the model again with Keras."
         )
     h5py = library("h5py")
@@ -124,8 +125,8 @@ def _read_h5(path: Path) -> StoredModel:
             check_hdf5(file, str(path))
             if "model_config" not in file.attrs:
                 raise ConversionError(
-                    f"{path} holds weights only, without the model's architecture (no `model_config`); "
-                    "load them into the model and save it whole with model.save()."
+                    f"{path} contains only weights and no architecture (`model_config`); load the weights into the "
+                    "model and save it whole with model.save()."
                 )
             config = file.attrs["model_config"]
             version = file.attrs.get("keras_version", "")
@@ -158,7 +159,7 @@ def _is_archive(path: Path) -> bool:
 
 
 def _check_weights(copy: Path, member: zipfile.ZipInfo, path: Path) -> None:
-    """The HDF5 file of weights, read where it lies in the copy of the archive, which stores it as it is."""
+    """Checks the HDF5 file of weights in the copied archive, which stores it uncompressed."""
     with copy.open("rb") as file:
         file.seek(member.header_offset)
         header = file.read(_ZIP_HEADER_BYTES)
@@ -174,7 +175,7 @@ def _check_weights(copy: Path, member: zipfile.ZipInfo, path: Path) -> None:
 
 
 class _Window(io.RawIOBase):
-    """A part of a file, as a file of its own."""
+    """A range of a file, as a file of its own."""
 
     def __init__(self, file: IO[bytes], start: int, size: int) -> None:
         super().__init__()
@@ -206,18 +207,20 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     except RecursionError as error:
         raise _too_deep(path) from error
     except ValueError as error:
-        raise ConversionError(f"{path} stores an architecture that is not JSON ({_first_line(error)}).") from error
+        raise ConversionError(
+            f"The architecture in {path} is not valid JSON ({_first_line(error)}); save the model again."
+        ) from error
     if not isinstance(config, dict):
-        raise ConversionError(f"{path} stores an architecture that is not a JSON object.")
+        raise ConversionError(f"The architecture in {path} is not a JSON object; save the model again.")
     return config
 
 
 def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose keys occur once each, without what only training needs."""
+    """A JSON object with unique keys, without entries that only training needs."""
     result: dict[str, Any] = {}
     for key, value in pairs:
         if key in result:
-            raise ValueError(f"the key {key!r} occurs twice in one object")
+            raise ValueError(f"the key {key!r} occurs twice in an object")
         result[key] = value
     if "class_name" in result:
         result.pop("compile_config", None)
@@ -229,23 +232,25 @@ def _text(path: Path, what: str, value: object) -> str:
         try:
             return value.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise ConversionError(f"{path} stores its {what} in an encoding that is not UTF-8.") from error
+            raise ConversionError(f"The {what} in {path} is not UTF-8; save the model again.") from error
     if not isinstance(value, str):
         kind = "nothing" if value is None else type(value).__name__
-        raise ConversionError(f"{path} stores as its {what} what is no text but {kind}.")
+        raise ConversionError(f"The {what} in {path} is {kind} instead of text; save the model again.")
     return value
 
 
 def _too_deep(path: Path) -> ConversionError:
-    return ConversionError(f"{path} stores an architecture that is nested too deep to be one.")
+    return ConversionError(f"The architecture in {path} is nested too deeply; save the model again.")
 
 
 def _damaged_h5(shown: object, error: BaseException) -> ConversionError:
-    return ConversionError(f"{shown} is a damaged or truncated HDF5 file ({_first_line(error)}).")
+    return ConversionError(f"{shown} is a damaged or truncated HDF5 file ({_first_line(error)}); save the model again.")
 
 
 def _damaged_archive(path: Path, error: BaseException) -> ConversionError:
-    return ConversionError(f"{path} is a damaged or truncated .keras archive ({_first_line(error)}).")
+    return ConversionError(
+        f"{path} is a damaged or truncated .keras archive ({_first_line(error)}); save the model again."
+    )
 
 
 def _first_line(error: BaseException) -> str:

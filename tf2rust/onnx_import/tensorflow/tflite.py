@@ -1,4 +1,4 @@
-"""TFLite models of floats, exported by tf2onnx and run by TensorFlow's own interpreter."""
+"""TFLite models with floats: exported by tf2onnx, and run by TensorFlow's interpreter."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _MAGIC = b"TFL3"
 
 
 class TFLiteModel:
-    """An interpreter with the names of its inputs and outputs: those of its signature, where it has one."""
+    """An interpreter, and the names of its inputs and outputs, from its signature if it has one."""
 
     def __init__(self, path: Path) -> None:
         content = path.read_bytes()
         if content[4:8] != _MAGIC:
-            raise ConversionError(f"{path} is not a TFLite model: its identifier is not TFL3.")
+            raise ConversionError(f"{path} is not a TFLite model: its identifier is not TFL3; check the path.")
         check_operators(content, path)
         self.path = path
         try:
@@ -37,9 +37,7 @@ class TFLiteModel:
                 self._outputs = self.interpreter.get_output_details()
                 signatures = list(self.interpreter.get_signature_list().values())
         except Exception as error:
-            raise ConversionError(
-                f"{path} is a TFLite model that TensorFlow cannot open: {message_of(error)}."
-            ) from error
+            raise ConversionError(f"TensorFlow cannot open the TFLite model {path}: {message_of(error)}.") from error
         self._refuse_quantised()
         signature = signatures[0] if len(signatures) == 1 else {"inputs": [], "outputs": []}
         self.inputs = _named(self._inputs, signature["inputs"])
@@ -53,12 +51,13 @@ class TFLiteModel:
         if quantised or hidden:
             tensor = (quantised or hidden)[0]
             raise ConversionError(
-                f"{self.path} is quantised: its tensor {tensor['name']!r} is {np.dtype(tensor['dtype']).name}; "
-                "convert the model it was made from, or write the TFLite file without quantisation."
+                f"{self.path} is quantised: its tensor {tensor['name']!r} is {np.dtype(tensor['dtype']).name}, "
+                "which is not supported; convert the original model, or write the TFLite file without "
+                "quantisation."
             )
 
     def export(self) -> onnx.ModelProto:
-        """The model in ONNX, with the names of the signature."""
+        """The model as ONNX, with the names of the signature."""
         tensors = {**self.inputs, **self.outputs}
         with quiet():
             proto = export_graph(
@@ -72,7 +71,7 @@ class TFLiteModel:
         return proto
 
     def run(self, arrays: Arrays) -> dict[str, np.ndarray[Any, Any]]:
-        """Run the model on arrays by input name; gives arrays by output name."""
+        """Runs the model on arrays by input name. Returns arrays by output name."""
         interpreter = self.interpreter
         try:
             with quiet():
@@ -88,7 +87,7 @@ class TFLiteModel:
 
 
 def _named(details: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, str]:
-    """Tensor names by the names to give them; a signature lists its own by the alphabet, tensors are in any order."""
+    """Tensor names by their new names. A signature lists its names alphabetically; tensors can be in any order."""
     tensors = [str(detail["name"]) for detail in details]
     if len(names) == len(tensors) == 1:
         return {names[0]: tensors[0]}

@@ -1,4 +1,4 @@
-"""A frozen TensorFlow graph with names: what every kind of TensorFlow model is turned into before the export."""
+"""A frozen TensorFlow graph with names: the common form of all TensorFlow models before the export."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 
 @dataclass(frozen=True)
 class TracedModel:
-    """A GraphDef whose weights are constants, and TensorFlow's own way of running what it came from.
+    """A GraphDef with constant weights, and TensorFlow's own way of running the original.
 
-    ``inputs`` and ``outputs`` give tensor names by ONNX name, in the order that the model's users know. ``call`` takes
-    arrays by ONNX input name and gives one array or tensor per output. ``left_out`` are layers that augment images and
-    are no part of the graph.
+    ``inputs`` and ``outputs`` map ONNX names to tensor names, in the model's order. ``call`` takes arrays by ONNX input
+    name and returns one array or tensor per output. ``left_out`` are augmentation layers that were removed from the
+    graph.
     """
 
     graph_def: Any
@@ -34,9 +34,9 @@ class TracedModel:
     left_out: tuple[str, ...] = ()
 
     def run(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
-        """Run the model by TensorFlow on arrays by input name; gives arrays by output name.
+        """Runs the model in TensorFlow on arrays by input name. Returns arrays by output name.
 
-        Raises ``ValueError`` when an input has no array, ``ConversionError`` when TensorFlow cannot run the model on
+        Raises ``ValueError`` if an input has no array, and ``ConversionError`` if TensorFlow cannot run the model on
         arrays of these sizes.
         """
         missing = [name for name in self.inputs if name not in arrays]
@@ -59,11 +59,11 @@ def freeze_function(
     *,
     may_augment: bool = False,
 ) -> TracedModel:
-    """A concrete function as a frozen graph.
+    """Freezes a concrete function.
 
-    ``inputs`` gives the function's argument tensors by ONNX name; ``outputs`` names its outputs in its own order;
-    ``call`` takes tensors by ONNX input name. Of a function that ``may_augment``, layers that augment images are left
-    out, and the frozen graph is what TensorFlow runs. Raises ``ConversionError`` if an output depends on a state.
+    ``inputs`` maps ONNX names to the function's argument tensors, ``outputs`` are the names of its outputs in their
+    order, and ``call`` takes tensors by ONNX input name. If the function ``may_augment``, augmentation layers are
+    removed, and TensorFlow runs the frozen graph. Raises ``ConversionError`` if an output depends on a state.
     """
     tf = library("tensorflow")
     freeze = library("tensorflow.python.framework.convert_to_constants").convert_variables_to_constants_v2
@@ -109,12 +109,12 @@ def freeze_function(
 
 
 def argument_tensors(function: Any) -> list[Any]:
-    """The arguments of a concrete function in its graph, without the captured variables."""
+    """The arguments of a concrete function in its graph, without captured variables."""
     captured = {id(tensor) for tensor in function.graph.internal_captures}
     return [tensor for tensor in function.inputs if id(tensor) not in captured]
 
 
 def distinct(names: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, ...]:
-    """The names in order, with ``_1``, ``_2`` … appended where one occurs again or is ``taken``."""
+    """The names in order, with ``_1``, ``_2`` … appended to repeated or ``taken`` ones."""
     used = set(taken)
     return tuple(unused_name(name, used) for name in names)

@@ -1,4 +1,4 @@
-"""Keeps tf2onnx from copying all weights again after every one of its optimizers."""
+"""Keeps tf2onnx from copying all weights after each of its optimizers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tf2rust.onnx_import.tensorflow.runtime import library
 
 @contextlib.contextmanager
 def weights_left_alone() -> Iterator[None]:
-    """Inside the ``with`` block constants keep the protobuf they have: their contents are read from elsewhere.
+    """Makes constants keep their protobuf message inside the ``with`` block, because their contents are read elsewhere.
 
-    For VGG16 it spares twenty copies of 550 MB each.
+    For VGG16, this avoids twenty copies of 550 MB each.
     """
     node_class: Any = library("tf2onnx.graph").Node
     original = node_class.update_proto

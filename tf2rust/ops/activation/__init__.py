@@ -1,1 +1,1 @@
-"""Activation functions: of one number, and Softmax and its kin over an axis."""
+"""Activation functions: elementwise functions, and Softmax and similar functions along an axis."""

@@ -1,4 +1,4 @@
-"""Activation functions: one ONNX node each, or the small graphs that exporters write for them."""
+"""Activation functions: single ONNX nodes, or the subgraphs that exporters write for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ X = Var("x")
 
 @dataclass(eq=False, kw_only=True)
 class ActivationLayer(Layer):
-    """An activation function on its own."""
+    """A standalone activation function."""
 
     kind = "Activation"
     activation: Activation
@@ -32,7 +32,7 @@ class ActivationLayer(Layer):
         return self.keeps_batch(batched)
 
     def fuse_producer(self, producer: Layer) -> Layer | None:
-        """A residual connection: the sum and its bound in one pass over memory."""
+        """Fuses a residual sum: the sum and the clamp in one pass over memory."""
         if not isinstance(producer, Binary) or producer.constant is not None or producer.function != "Add":
             return None
         return replace(producer, function="AddRelu") if self.activation == Activation("relu") else None
@@ -45,7 +45,7 @@ def activation_layer(m: Match, b: Builder, name: str, *args: float) -> RuleResul
     """The activation ``name`` of the matched ``x``."""
     x = b.value(m["x"])
     if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; activations are there for float32")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32)")
     return ActivationLayer(
         activation=Activation(name, tuple(float(np.float32(a)) for a in args)),
         inputs=[x],
@@ -102,14 +102,14 @@ def clip(m: Match, b: Builder) -> RuleResult:
             raise InferenceError(f"its {name} is not a constant number")
         return fill
 
-    numbers = np.finfo(np.float32)  # the bounds that ONNX has where none is given
+    numbers = np.finfo(np.float32)  # ONNX's bounds if none is given
     low, high = bound(1, "min", float(numbers.min)), bound(2, "max", float(numbers.max))
     return activation_layer(m, b, "clip", low, high)
 
 
 @rule(Op("Mul", X, Op("Sigmoid", Optional(Op("Mul", X, Scalar("beta", 1.0), name="scaled")))))
 def silu(m: Match, b: Builder) -> RuleResult:
-    """x · sigmoid(beta x), where beta is 1."""
+    """x · sigmoid(beta x) with beta = 1."""
     return activation_layer(m, b, "silu")
 
 
@@ -160,7 +160,7 @@ _SQUARE = Op("Mul", X, X, name="square")
 def squareplus(m: Match, b: Builder) -> RuleResult:
     """(x + √(x² + b)) / 2."""
     if m.scalar("b") < 0:
-        return m.reject(f"b is {m.scalar('b'):g}, the root of a negative number")
+        return m.reject(f"b is {m.scalar('b'):g}, and a negative number has no square root")
     return activation_layer(m, b, "squareplus", m.scalar("b"))
 
 
@@ -175,7 +175,7 @@ def hard_sigmoid(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("Mul", Op("Clip", X, Scalar("zero", 0.0), Scalar("six", 6.0)), Scalar("sixth", 1 / 6)))
 def hard_sigmoid_of_moved(m: Match, b: Builder) -> RuleResult:
-    """The same where grappler has added the 3 to something else."""
+    """The same, with the 3 merged into another constant by grappler."""
     return activation_layer(m, b, "hard_sigmoid", 1 / 6, 0.0)
 
 
@@ -186,7 +186,7 @@ def hard_swish(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("Mul", X, Op("HardSigmoid", X, name="gate")))
 def hard_swish_by_gate(m: Match, b: Builder) -> RuleResult:
-    """x · hard_sigmoid(x), whose slope is 1/6."""
+    """x · hard_sigmoid(x) with the slope 1/6."""
     alpha, beta = m.node("gate").attr("alpha", 0.2), m.node("gate").attr("beta", 0.5)
     if abs(alpha - 1 / 6) > 1e-6 / 6 or beta != 0.5:
         return m.reject(f"the gate is clip({alpha:g} x + {beta:g}, 0, 1), not clip(x / 6 + 0.5, 0, 1)")

@@ -1,4 +1,4 @@
-"""GELU and its approximation: one ONNX node, or the ways in which exporters spell them out."""
+"""GELU and its tanh approximation: single ONNX nodes, or the subgraphs that exporters write for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CUBIC = Op(
 
 @rule(Op("Mul", X, Op("Mul", Scalar("half", 0.5), Op("Add", Scalar("one", 1.0), Op("Tanh", _CUBIC)), name="gate")))
 def gelu_tanh_cubic(m: Match, b: Builder) -> RuleResult:
-    """0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), the cube written as products."""
+    """0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), with the cube as products."""
     return activation_layer(m, b, "gelu_tanh")
 
 
@@ -92,7 +92,7 @@ def gelu_erf(m: Match, b: Builder) -> RuleResult:
     )
 )
 def gelu_erf_half_last(m: Match, b: Builder) -> RuleResult:
-    """The same, halved at the end, as PyTorch writes it."""
+    """The same with the factor 0.5 at the end, as PyTorch writes it."""
     return _gelu(m, b)
 
 
@@ -113,7 +113,7 @@ def gelu_erf_half_last(m: Match, b: Builder) -> RuleResult:
     )
 )
 def gelu_erfc_times_constant(m: Match, b: Builder) -> RuleResult:
-    """The same with the factor of a BatchNormalization behind it, which grappler moves inside."""
+    """The same with the factor of a following BatchNormalization, which grappler moves inside."""
     gelu = activation_layer(m, b, "gelu")
     if not isinstance(gelu, ActivationLayer):
         return gelu
@@ -127,5 +127,5 @@ def gelu_erfc_times_constant(m: Match, b: Builder) -> RuleResult:
 def _gelu(m: Match, b: Builder) -> RuleResult:
     scale = m.scalar("s") if m.node("scaled").op == "Mul" else 1 / m.scalar("s")
     if abs(scale - np.sqrt(0.5)) > 1e-6:
-        return m.reject(f"it scales by {scale:g} where GELU scales by 0.7071")
+        return m.reject(f"it scales by {scale:g}, but GELU scales by 0.7071")
     return activation_layer(m, b, "gelu")

@@ -1,4 +1,4 @@
-"""Hardmax: 1 at the first greatest element along an axis, 0 elsewhere."""
+"""Hardmax: 1 at the first maximum along an axis, and 0 elsewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @dataclass(eq=False, kw_only=True)
 class Hardmax(AlongAxis):
-    """1 where the first greatest element along ``axis`` is, 0 elsewhere."""
+    """1 at the first maximum along ``axis``, and 0 elsewhere."""
 
     kind = "Hardmax"
 
@@ -28,10 +28,10 @@ class Hardmax(AlongAxis):
 
 @rule(Op("Hardmax", Var("x")))
 def hardmax(m: Match, b: Builder) -> RuleResult:
-    """Before operator set 13 the axis and all after it are one."""
+    """Before operator set 13, the axis and all axes after it count as one."""
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
-        return m.reject(f"its input is {x.dtype}; Hardmax is there for {', '.join(NUMBERS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(NUMBERS)})")
     before = m.root.version < 13
     axis = normal_axis(m.root.attr("axis", 1 if before else -1), x.rank)
     if not before or axis == x.rank - 1:

@@ -1,4 +1,4 @@
-"""Activations made of straight pieces, as Keras spells them out: clipping, thresholds, shrinking, ReLU with options."""
+"""Piecewise linear activations as Keras writes them: clipping, thresholds, shrinking, and ReLU with options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ZERO = Scalar("zero", 0.0)
 
 
 def _compare(op: str, bound: Scalar, name: str, x: Pattern = X) -> Op:
-    """A comparison with a number; several choices may read it."""
+    """A comparison with a number, which several Wheres can share."""
     return Op(op, x, bound, name=name, shared=True)
 
 
@@ -36,7 +36,7 @@ def _clip(m: Match, b: Builder) -> RuleResult:
 
 @rule(chosen(_compare("Greater", Scalar("theta"), "above"), X, Scalar("value")))
 def threshold(m: Match, b: Builder) -> RuleResult:
-    """x above theta, else a number."""
+    """x if x > theta, otherwise a number."""
     choices_read(m)
     theta, value = m.scalar("theta"), m.scalar("value")
     return _layer(m, b, "threshold", theta, value) if value else _layer(m, b, "thresholded_relu", theta)
@@ -44,20 +44,20 @@ def threshold(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("Mul", X, Op("Cast", Op("Greater", X, Scalar("theta")))))
 def threshold_as_product(m: Match, b: Builder) -> RuleResult:
-    """x · (x > theta), which is NaN where x is."""
+    """x · (x > theta), which is NaN if x is."""
     m.node("Cast").has("to")
     if m.scalar("theta") < 0:
         return m.reject(f"its threshold {m.scalar('theta'):g} is negative")
     return _layer(m, b, "relu_with", float("inf"), 0.0, m.scalar("theta"))
 
 
-# The rising side of a ReLU, three ways: without a threshold, with one, and with one as tf_keras writes it.
+# The positive part of a ReLU in three forms: without a threshold, with one, and with one as tf_keras writes it.
 _RISING = {
     "relu": Op("Relu", X, name="rising"),
     "threshold": chosen(_compare("Greater", Scalar("theta"), "above"), X, ZERO),
     "threshold_keras2": Op("ThresholdedRelu", X, name="rising"),
 }
-# What is below the threshold, as a number above zero, times the slope.
+# The distance below the threshold, as a positive number, times the slope.
 _FALLING = Op(
     "Mul",
     Op("Relu", Optional(Op("Add", Op("Neg", X), Scalar("from"), name="shifted")), name="below"),
@@ -71,7 +71,7 @@ def _clipped(rising: Op) -> Op:
 
 
 def _relu(m: Match, b: Builder) -> RuleResult:
-    """ReLU of Keras with the options that are there."""
+    """Keras's ReLU with its options."""
     choices_read(m)
     theta = m.scalar("theta") if m.has("theta") else 0.0
     if m.has("rising") and m.node("rising").op == "ThresholdedRelu":
@@ -79,7 +79,7 @@ def _relu(m: Match, b: Builder) -> RuleResult:
     high = m.scalar("max") if m.has("max") else float("inf")
     slope = m.scalar("slope") if m.has("slope") else 0.0
     if m.has("falling") and abs((m.scalar("from") if m.has("shifted") else 0.0) - theta) > 1e-6 * abs(theta):
-        return m.reject("the sides to the left and the right of the threshold do not meet there")
+        return m.reject("its two pieces do not meet at the threshold")
     if high < 0:
         return m.reject(f"its maximum {high:g} is negative")
     if theta == 0 and slope == 0:
@@ -95,7 +95,7 @@ for _name, _rising in _RISING.items():
 
 @rule(chosen(Op("Greater", Op("Abs", X, shared=True), Scalar("lambda"), name="outside", shared=True), X, ZERO))
 def hard_shrink(m: Match, b: Builder) -> RuleResult:
-    """x where |x| is above lambda, else 0."""
+    """x if |x| > lambda, otherwise 0."""
     choices_read(m)
     return _layer(m, b, "hard_shrink", m.scalar("lambda"))
 
@@ -113,7 +113,7 @@ def hard_shrink(m: Match, b: Builder) -> RuleResult:
     )
 )
 def soft_shrink(m: Match, b: Builder) -> RuleResult:
-    """x − lambda above lambda, x + lambda below −lambda, 0 between."""
+    """x − lambda if x > lambda, x + lambda if x < −lambda, otherwise 0."""
     choices_read(m, "chosen", "inner")
     size = m.scalar("lambda")
     if m.scalar("minus_lambda") != -size or size < 0:
@@ -144,7 +144,7 @@ def tanh_shrink(m: Match, b: Builder) -> RuleResult:
     )
 )
 def sparse_plus(m: Match, b: Builder) -> RuleResult:
-    """0 below −1, (x + 1)² / 4 up to 1, x beyond."""
+    """0 for x < −1, (x + 1)² / 4 for x ≤ 1, and x otherwise."""
     choices_read(m, "chosen", "inner")
     return _layer(m, b, "sparse_plus")
 
@@ -160,6 +160,6 @@ _LINE = Op("Mul", Op("Add", X, Scalar("one", 1.0), name="shifted"), Scalar("half
     )
 )
 def sparse_sigmoid(m: Match, b: Builder) -> RuleResult:
-    """0 below −1, (x + 1) / 2 up to 1, 1 beyond: a hard sigmoid."""
+    """0 for x < −1, (x + 1) / 2 for x ≤ 1, and 1 otherwise: a hard sigmoid."""
     choices_read(m, "chosen", "inner")
     return _layer(m, b, "hard_sigmoid", 0.5, 0.5)

@@ -1,4 +1,4 @@
-"""How activation functions are called in Rust."""
+"""The Rust calls of activation functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _(layer: ActivationLayer, site: Site) -> Expr:
 
 @layer_call.register
 def _(layer: Softmax, site: Site) -> Expr:
-    """Several axes are made one, and the result is given its axes back."""
+    """Merges several axes into one, and reshapes the result."""
     name = "log_softmax" if layer.log else "softmax"
     views = list(site.outputs) if site.in_place is not None else [*site.inputs, *site.outputs]
     function = Item(f"tf_layers::ops::{name}_in_place" if site.in_place is not None else f"tf_layers::ops::{name}")

@@ -1,4 +1,4 @@
-"""Shrink: numbers brought closer to 0, and those near it made 0."""
+"""Shrink: moves numbers towards 0, and sets those near 0 to 0."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ infers("Shrink")(same_shape)
 
 @rule(Op("Shrink", Var("x")))
 def shrink(m: Match, b: Builder) -> RuleResult:
-    """x + bias below −lambd, x − bias above lambd, 0 between."""
+    """x + bias if x < −lambd, x − bias if x > lambd, otherwise 0."""
     x, y = b.value(m["x"]), b.value(m.y)
     lambd, bias = m.root.attr("lambd", 0.5), m.root.attr("bias", 0.0)
     if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; Shrink is there for float32")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32)")
     bounds = [constant(np.asarray(n, np.float32)) for n in (-lambd, lambd, 0.0)]
     flags = [b.temporary(x, dtype="bool") for _ in range(2)]
     raised, lowered, upper = b.temporary(x), b.temporary(x), b.temporary(x)

@@ -1,4 +1,4 @@
-"""Softmax and LogSoftmax over one axis or several."""
+"""Softmax and LogSoftmax over one or several axes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ infers("Softmax", "LogSoftmax")(same_shape)
 
 @dataclass(eq=False, kw_only=True)
 class Softmax(Layer):
-    """exp(x − max) / Σ exp(x − max) along ``axis`` and, with it, the ``span`` − 1 axes after it; or the logarithm."""
+    """exp(x − max) / Σ exp(x − max) along ``axis`` and the next ``span`` − 1 axes together, or the logarithm of it."""
 
     axis: int
     span: int = 1
@@ -42,10 +42,10 @@ class Softmax(Layer):
 
 @rule(Op("Softmax|LogSoftmax", X, name="softmax"))
 def softmax(m: Match, b: Builder) -> RuleResult:
-    """Before operator set 13 the axis and all after it are one."""
+    """Before operator set 13, the axis and all axes after it count as one."""
     x = b.value(m["x"])
     if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for float32")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32)")
     before = m.root.version < 13
     axis = normal_axis(m.root.attr("axis", 1 if before else -1), x.rank)
     span = x.rank - axis if before else 1
@@ -75,14 +75,14 @@ def softmax_over_axes(m: Match, b: Builder) -> RuleResult:
 def _over_axes(m: Match, b: Builder, *, log: bool) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; Softmax is there for float32")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32)")
     choices_read(m, "floor")
     m.node("IsInf").has("detect_negative"), m.node("IsInf").has("detect_positive")
     found = []
     for node in (m.node("highest"), m.node("total")):
         node.has("noop_with_empty_axes")
         if not node.attr("keepdims", 1):
-            return m.reject("the axes it reduces over disappear", node)
+            return m.reject("it does not keep the axes that it reduces over", node)
         found.append(sorted(normal_axis(a, x.rank) for a in b.infos.ints(node, "axes", 1) or range(x.rank)))
     axes = found[0]
     if axes != found[1]:
@@ -106,7 +106,7 @@ def softmax_spelled_out(m: Match, b: Builder) -> RuleResult:
     """exp(x − max(x)) / Σ, as JAX writes it."""
     x = b.value(m["x"])
     if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; Softmax is there for float32")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32)")
     axes = set()
     for name in ("ReduceMax", "ReduceSum"):
         node = m.node(name)
@@ -114,11 +114,11 @@ def softmax_spelled_out(m: Match, b: Builder) -> RuleResult:
             node.has(attribute)
         found = b.infos.ints(node, "axes", 1)
         if found is None or len(found) != 1:
-            return m.reject("it does not run over one axis", node)
+            return m.reject("it does not reduce over a single axis", node)
         axes.add(normal_axis(found[0], x.rank))
     if len(axes) != 1:
         return m.reject("maximum and sum run over different axes")
     (axis,) = axes
     if not all(is_along(m, b, name, x.shape, axis) for name in ("floor", "ReduceSum")):
-        return m.reject("maximum and sum do not lie along the axis that they are taken over")
+        return m.reject("maximum and sum are not broadcast along the axis that they are reduced over")
     return Softmax(axis=axis, inputs=[x], outputs=[b.value(m.y)])

@@ -1,4 +1,4 @@
-"""Scaled dot-product attention as one layer, recognised in what exporters write for it."""
+"""Scaled dot-product attention as one layer, matched from what exporters write."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Axes = tuple[int, ...]
 class Attention(Layer):
     """softmax(scale · q·kᵀ + mask) · v for every sample and head.
 
-    Inputs are q, k, v and perhaps a mask that broadcasts to [batch, heads, queries, keys]: truth values, with ``fill``
-    in the place of scores for which it is false, or floats that are added. ``axes`` says of q, k, v and the output
-    which of their axes are batch, head, row and depth.
+    Inputs are q, k, v and optionally a mask that broadcasts to [batch, heads, queries, keys]: either bools, where
+    scores for false become ``fill``, or floats that are added. ``axes`` gives the batch, head, row and depth axes of q,
+    k, v and the output.
     """
 
     kind = "Attention"
@@ -43,7 +43,7 @@ class Attention(Layer):
         return replace(self, axes=(moved[0], moved[1], moved[2], self.axes[3])), (0, 1, 2, 3)
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
-        """The output with its axes in another order."""
+        """The output with permuted axes."""
         if not isinstance(consumer, Transpose) or consumer.perm[3] != 3:
             return None
         back = inverse(consumer.perm)
@@ -66,20 +66,20 @@ def attention(m: Match, b: Builder) -> RuleResult:
 
 @rule(_weighted(chosen(Var("mask"), _SCALED, Scalar("fill"), name="masked")))
 def attention_masked(m: Match, b: Builder) -> RuleResult:
-    """Scores that are masked become a very small number, as Keras writes it."""
+    """Masked scores become a large negative number, as Keras writes it."""
     choices_read(m, "masked")
     return _attention(m, b, _without_true(m["mask"], b), m.scalar("fill"))
 
 
 @rule(_weighted(Op("Where", Var("mask"), _SCALED, Scalar("fill"), name="masked")))
 def attention_where(m: Match, b: Builder) -> RuleResult:
-    """The same with ONNX' Where."""
+    """The same with ONNX's Where."""
     return _attention(m, b, _without_true(m["mask"], b), m.scalar("fill"))
 
 
 @rule(_weighted(Op("Add", _SCALED, Var("bias"), name="masked")))
 def attention_biased(m: Match, b: Builder) -> RuleResult:
-    """Something is added to the scores: a mask of zeros and −∞, or a bias by position."""
+    """A sum with the scores: a mask of zeros and −∞, or a positional bias."""
     return _attention(m, b, m["bias"])
 
 
@@ -112,15 +112,15 @@ def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -
         return axes
     scores = b.infos.shape(m.node("scores").y)
     if (wider := b.infos.shape(softmax.x)) != scores:
-        return m.reject(f"what is done to its scores widens them from {scores} to {wider}", softmax)
+        return m.reject(f"an operation on its scores broadcasts them from {scores} to {wider}", softmax)
     layers: list[Layer] = []
     operands = [_with_head(value, layers, b) for value in (q, k, v)]
     if mask is not None:
         operands.append(_beside_scores(b.value(mask), len(scores), layers, b))
         if operands[3].rank != 4 or operands[3].dtype not in ("bool", "float32"):
-            return m.reject(f"its mask is {operands[3]}")
+            return m.reject(f"its mask has the unsupported shape {operands[3]}")
         if (operands[3].dtype == "bool") != m.has("fill"):
-            return m.reject("its mask is added and of truth values, or the other way round")
+            return m.reject("its mask is added although it is bool, or selects although it is not")
     out = y if y.rank == 4 else b.temporary(y, (y.shape[0], 1, *y.shape[1:]))
     layers.append(Attention(scale=scale, fill=fill, axes=axes, inputs=operands, outputs=[out]))
     if out is not y:
@@ -129,26 +129,26 @@ def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -
 
 
 def _axes(m: Match, b: Builder) -> tuple[Axes, Axes, Axes, Axes] | Mismatch:
-    """Which axes of q, k, v and the output are batch, head, row and depth; [b, t, d] is taken for [b, 1, t, d]."""
+    """The batch, head, row and depth axes of q, k, v and the output; [b, t, d] counts as [b, 1, t, d]."""
     scores, weighted = m.node("scores"), m.node("weighted")
     shapes = [b.infos.shape(m[name]) for name in "qkv"]
     if scores.op == weighted.op == "MatMul":
         if len({len(s) for s in shapes}) != 1 or len(shapes[0]) not in (3, 4):
-            return m.reject("its operands do not all have three or four dimensions")
+            return m.reject("its operands do not all have rank 3 or 4")
         if any(s[:-2] != shapes[0][:-2] for s in shapes):
             return m.reject("its operands have different batches or heads")
         plain = (0, 1, 2, 3)
         return plain, (0, 1, 3, 2), plain, plain
     if scores.op != "Einsum" or weighted.op != "Einsum":
-        return m.reject("one of its products is an Einsum and the other is not")
+        return m.reject("only one of its two products is an Einsum")
     return _einsum_axes(m, scores.attr("equation"), weighted.attr("equation"))
 
 
 def _einsum_axes(m: Match, first: str, second: str) -> tuple[Axes, Axes, Axes, Axes] | Mismatch:
-    """The axes from the letters: ``btnh,bsnh->bnts`` and ``bnts,bsnh->btnh`` in Keras."""
+    """The axes from the letters of the equations: ``btnh,bsnh->bnts`` and ``bnts,bsnh->btnh`` in Keras."""
     (q, k, scores), (weights, v, y) = (e.replace(" ", "").replace("->", ",").split(",") for e in (first, second))
     if any(len(set(part)) != 4 or len(part) != 4 for part in (q, k, scores, weights, v, y)):
-        return m.reject(f"its products are {first} and {second}")
+        return m.reject(f"the equations of its products are {first} and {second}, which is not an attention")
     batch, head, query, key = list(scores)
     depth = (set(q) & set(k)) - set(scores)
     own = dict(zip(weights, (batch, head, query, key), strict=True))
@@ -162,7 +162,7 @@ def _einsum_axes(m: Match, first: str, second: str) -> tuple[Axes, Axes, Axes, A
         and set(y) == {batch, head, query, *value}
     )
     if not fits or q[3] not in depth or y[3] not in value:
-        return m.reject(f"its products are {first} and {second}")
+        return m.reject(f"the equations of its products are {first} and {second}, which is not an attention")
 
     def axes_of(part: str, *letters: str) -> Axes:
         return tuple(part.index(c) for c in letters)
@@ -183,7 +183,7 @@ def _with_head(value: Value, layers: list[Layer], b: Builder) -> Value:
 
 
 def _beside_scores(value: Value, rank: int, layers: list[Layer], b: Builder) -> Value:
-    """A mask of at most the scores' ``rank`` as [batch, heads, queries, keys]: NumPy aligns the last axes."""
+    """A mask of at most the scores' ``rank`` as [batch, heads, queries, keys]; NumPy aligns the last axes."""
     shape = (*[1] * (rank - value.rank), *value.shape)
     if rank == 3:
         shape = (shape[0], 1, *shape[1:])

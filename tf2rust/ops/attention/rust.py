@@ -1,4 +1,4 @@
-"""How attention is called in Rust."""
+"""The Rust calls of attention."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Loops and branches: layers that run other layers."""
+"""Loops and Ifs: layers that run other layers."""

@@ -1,4 +1,4 @@
-"""If whose condition is known only when the model runs: both branches are there, and one of them is taken."""
+"""If with a condition that is known only at run time: both branches become bodies, and one of them runs."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def _if(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         check_element(first, then, infos)
         if (first.dtype, first.shape) != (second.dtype, second.shape):
             raise InferenceError(
-                f"its branches give `{name.name}` as {first.dtype} {format_shape(first.shape)} and as {second.dtype} "
-                f"{format_shape(second.shape)}, and which of them is taken is known only when it runs; they must agree"
+                f"the output `{name.name}` of its branches is {first.dtype} {format_shape(first.shape)} in one and "
+                f"{second.dtype} {format_shape(second.shape)} in the other; they must agree, because the condition "
+                "is known only at run time"
             )
         found.append(ValueInfo(first.dtype, first.shape))
     return found
@@ -44,13 +45,13 @@ def _if(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("If", Var("condition")), name="if")
 def if_(m: Match, b: Builder) -> RuleResult:
-    """Both branches, of which one runs."""
+    """An If with both branches."""
     used = [i for i, v in enumerate(m.root.outputs) if v.is_graph_output() or v.uses()]
     for attribute in ("then_branch", "else_branch"):
         m.root.has(attribute)
     condition = b.value(m["condition"])
     if condition.dtype != "bool":
-        return m.reject(f"its condition is {condition.dtype}, not bool")
+        return m.reject(f"its condition is {condition.dtype}, but must be bool")
     graphs, inputs = [], [condition]
     for graph in _branches(m.root):
         wanted = [graph.outputs[i] for i in used]

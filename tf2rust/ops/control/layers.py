@@ -1,4 +1,4 @@
-"""Layers that run other layers: loops, and branches of which one is taken."""
+"""Layers that run other layers: loops and Ifs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tf2rust.ops.core.registry import Body, Builder
 
 @dataclass(frozen=True)
 class ScanAxis:
-    """How a sequence is walked through: along which of its axes, and whether from the end."""
+    """How a loop scans a sequence: its axis and its direction."""
 
     axis: int = 0
     backwards: bool = False
@@ -26,13 +26,12 @@ class ScanAxis:
 
 @dataclass(eq=False, kw_only=True)
 class Loop(Layer):
-    """Runs its body once for every step.
+    """Runs its body once per step.
 
-    Inputs are the first values of the states, the sequences of which each step is given its part, what the body reads
-    from outside, and, where they are there, the number of steps and the first condition. Outputs are the last values of
-    the states and the results collected of all steps. The body's inputs are the states, the parts of the sequences and
-    what it reads from outside; its outputs the new states, the results of the step and, if it is ``tested``, the
-    condition.
+    The inputs are the initial states, the sequences that are sliced per step, the outer values that the body reads and,
+    if present, the number of steps and the initial condition. The outputs are the final states and the collected
+    results of all steps. The inputs of the body are the states, the slices of the sequences and the outer values. Its
+    outputs are the new states, the results of the step and, if the loop is ``tested``, the condition.
     """
 
     kind = "Loop"
@@ -41,17 +40,17 @@ class Loop(Layer):
     sequences: tuple[ScanAxis, ...]
     collected: tuple[ScanAxis, ...]
     step: str
-    """The number of the step, from 0 on, as a dimension in the body."""
+    """The index of the step, from 0 on, as a dimension in the body."""
     steps: Dim | None
-    """How many steps there are, at most if it is ``tested``; None: as many as the condition lets it run."""
+    """The number of steps, or the maximum if the loop is ``tested``; None if only the condition limits it."""
     tested: bool
-    """Whether the body computes a condition that must hold for another step."""
+    """Whether the body computes a condition for the next step."""
     counted: bool
-    """Whether the number of steps is an input, which ``steps`` is measured from."""
+    """Whether the number of steps, ``steps``, is an input."""
     started: bool
-    """Whether the condition of the first step is an input; else it holds."""
+    """Whether the initial condition is an input; otherwise it is true."""
     reports: bool = False
-    """Whether the last output is the number of the steps that were done."""
+    """Whether the last output is the number of completed steps."""
 
     def params(self) -> dict[str, Any]:
         steps = {} if self.steps is None else {"steps": self.steps if isinstance(self.steps, int) else str(self.steps)}
@@ -68,16 +67,16 @@ class Loop(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class CollectedSteps(Layer):
-    """The results of the steps that were done: the first part of the memory for all, of the second input's length."""
+    """The results of the completed steps: the front of the memory for all steps. The second input is the length."""
 
     kind = "Slice"
 
 
 @dataclass(eq=False, kw_only=True)
 class If(Layer):
-    """Runs the first of its bodies if the first input holds, else the second.
+    """Runs the first body if the first input is true, otherwise the second.
 
-    The other inputs are what the two read from outside, one after the other.
+    The other inputs are the outer values of the first body, followed by those of the second.
     """
 
     kind = "If"
@@ -97,17 +96,17 @@ class If(Layer):
 def body_graph(
     body: Body, inputs: Sequence[Value], outputs: Iterable[ir.Value], before: Iterable[Layer] = ()
 ) -> LayerGraph:
-    """The graph of a body; ``before`` are layers that run before its own."""
+    """The graph of a body; ``before`` are layers that run before the body's own."""
     made = [(value.name or "", body.value(value)) for value in outputs]
     return LayerGraph([*inputs, *(body.value(v) for v in body.captured)], made, [*before, *body.layers])
 
 
 def reads(body: Body, value: ir.Value, outputs: Iterable[ir.Value]) -> bool:
-    """Whether a layer of the body reads the value, or it is one of its outputs."""
+    """Whether a layer of the body reads the value, or an output is the value."""
     wanted = body.value(value)
     return any(wanted in layer.inputs for layer in body.layers) or any(v is value for v in outputs)
 
 
 def actual(body: Body, b: Builder) -> list[Value]:
-    """What the body reads from outside, as the graph around it knows it."""
+    """The outer values that the body reads, as values of the outer graph."""
     return [b.value(v) for v in body.captured]

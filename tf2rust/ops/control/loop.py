@@ -1,4 +1,4 @@
-"""Loop in its general form: any body, any number of steps, and a condition that may end it."""
+"""Loop in its general form: any body, any number of steps, and an optional condition."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def _is_used(value: ir.Value) -> bool:
     return value.is_graph_output() or bool(value.uses())
 
 
-# Its name comes after that of the rule that finds recurrent layers, which is tried before it.
+# Its name sorts after the rule for recurrent layers, which is tried first.
 @rule(Op("Loop", more=True, name="loop"))
 def repeated_loop(m: Match, b: Builder) -> RuleResult:
-    """A loop of its body's layers; what no step changes is read where it is."""
+    """A loop over the layers of its body. Values that no step changes are read from outside."""
     m.root.has("body")
     graph, inputs, outputs = body_of(m.root), m.root.ir.inputs[2:], m.root.outputs
     initial = [v for v in inputs if v is not None]
@@ -30,7 +30,7 @@ def repeated_loop(m: Match, b: Builder) -> RuleResult:
     collected = [i for i in range(len(formals), len(after)) if _is_used(outputs[i])]
     count = count_of(m.root, b.infos)
     if count.steps is None and not count.tested:
-        return m.reject("neither a number of steps nor a condition ends it")
+        return m.reject("it has neither a number of steps nor a condition")
     wanted = [after[i] for i in (*states, *collected)] + [condition] * count.tested
     body = b.body(m.root, graph, wanted)
     handed = [i for i in kept if b.infos.const(formals[i]) is None]

@@ -1,4 +1,4 @@
-"""Loop: what is known of its body and its results, and the structure that rules look for in it."""
+"""Loop: shape inference for its body and its results, and the structure that rules match."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tf2rust.ops.core.inference import (
     infers_body_inputs,
 )
 
-_FROM_DATA = "how often it runs is computed from data, not from shapes and constants"
+_FROM_DATA = "its number of steps is computed from data, not from shapes and constants"
 
 
 def trip_count(node: Node, infos: ValueInfos) -> Dim:
-    """How often the body runs at most."""
+    """The maximum number of steps."""
     steps = infos.dims(node.input(0))
     if steps is None or len(steps) != 1:
         raise InferenceError(_FROM_DATA)
@@ -39,37 +39,37 @@ def body_of(node: Node) -> ir.Graph:
 
 
 def symbol_of(node: Node, name: str) -> DimExpr:
-    """A dimension of a loop that is known only when the model runs."""
+    """A dimension of a loop that is known only at run time."""
     return data_dependent_dim(next((v for v in node.outputs if v.name), node.y), name)
 
 
 def step_of(node: Node) -> DimExpr:
-    """The number of the step, as a dimension that a loop's body may compute with."""
+    """The index of the step, as a dimension for the body."""
     return symbol_of(node, "step")
 
 
 def check_body(node: Node, given: int, made: int) -> None:
-    """Raises InferenceError unless the body of a node takes ``given`` inputs and gives ``made`` outputs."""
+    """Raises InferenceError unless the body has ``given`` inputs and ``made`` outputs."""
     body = body_of(node)
     if (len(body.inputs), len(body.outputs)) != (given, made):
         raise InferenceError(
-            f"its body takes {len(body.inputs)} inputs and gives {len(body.outputs)} outputs, "
-            f"where it must take {given} and give {made}; the model is damaged"
+            f"its body has {len(body.inputs)} inputs and {len(body.outputs)} outputs, but must have {given} and "
+            f"{made}; the model is damaged"
         )
 
 
 @infers_body_inputs("Loop")
 def _given(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
-    """A value that the body hands on as it is keeps its contents; of others dtype and shape are known.
+    """A value that the body passes on unchanged keeps its contents; for others, only dtype and shape are known.
 
-    The condition holds whenever the body runs.
+    The condition is true whenever the body runs.
     """
     body = body_of(node)
     check_body(node, len(node.ir.inputs), len(node.outputs) + 1)
     found = [ValueInfo.of_dims(np.asarray(step_of(node), dtype=object)), ValueInfo.of_const(np.asarray(True))]
     for value, after, before in zip(body.inputs[2:], body.outputs[1:], node.ir.inputs[2:], strict=False):
         if before is None:
-            raise InferenceError("a value that goes from step to step has no first one; the model is damaged")
+            raise InferenceError("a loop-carried value has no initial value; the model is damaged")
         info = infos[before]
         found.append(info if source(after) is value else _counter(node, value, after, info, infos))
     return found
@@ -108,16 +108,15 @@ def carried_info(before: ValueInfo, after: ValueInfo) -> ValueInfo:
         if old != new:
             text = [format_shape(v) if isinstance(v, tuple) else v for v in (old, new)]
             raise InferenceError(
-                f"a value that goes from step to step changes its {what}, from {text[0]} to {text[1]}; "
-                "the memory of a step is that of the one before"
+                f"a loop-carried value changes its {what} from {text[0]} to {text[1]}, but all steps share its memory"
             )
     return ValueInfo(after.dtype, after.shape)
 
 
 def check_element(info: ValueInfo, body: ir.Graph, infos: ValueInfos, step: DimExpr | None = None) -> None:
-    """Raises InferenceError if the shape of a body's result is only known inside of the body.
+    """Raises InferenceError if the shape of a body's result is known only inside the body.
 
-    ``step`` is the number of the step there.
+    ``step`` is the index of the step in the body.
     """
     inside = set() if step is None else step.symbols()
     for node in body.all_nodes():
@@ -127,29 +126,29 @@ def check_element(info: ValueInfo, body: ir.Graph, infos: ValueInfos, step: DimE
         inside |= {name for name in symbols(d for f in outputs for d in f.shape) - known if "(" in name}
     if symbols(info.shape) & inside:
         raise InferenceError(
-            f"a result of its body has the shape {format_shape(info.shape)}, which only the body knows; "
-            "the memory for it must be known before it runs"
+            f"a result of its body has the shape {format_shape(info.shape)}, which is known only inside the body; "
+            "the memory must be known before the loop runs"
         )
 
 
 @dataclass(frozen=True)
 class Count:
-    """How many steps a loop has, at most if it is ``tested``; None: as many as its condition lets it run."""
+    """The number of steps of a loop, or the maximum if it is ``tested``; None if only the condition limits it."""
 
     steps: Dim | None
     tested: bool
-    """Whether a condition that the body computes may end it."""
+    """Whether a condition that the body computes can end the loop."""
     data_dependent: bool
-    """Whether the number is read from an input when the model runs."""
+    """Whether the number of steps is read from an input at run time."""
 
 
 _ENDLESS = 2**32 - 1
 _MAX_KEPT = 2**16
-"""The steps for whose results there is memory where a condition may end the loop before."""
+"""The maximum number of steps whose results can be collected if a condition can end the loop."""
 
 
 def count_of(node: Node, infos: ValueInfos) -> Count:
-    """How many steps there are, and what decides on it."""
+    """The number of steps, and what determines it."""
     limit = node.input(0)
     known = infos.dims(limit) is not None
     with suppress(InferenceError):
@@ -166,18 +165,18 @@ def count_of(node: Node, infos: ValueInfos) -> Count:
 
 
 def _collected(node: Node, infos: ValueInfos) -> Dim:
-    """How many steps a loop collects values of."""
+    """The number of steps whose results a loop collects."""
     count = count_of(node, infos)
     if count.steps is None or (count.tested and isinstance(count.steps, int) and count.steps > _MAX_KEPT):
         raise InferenceError(
-            "it collects a value of every step until its condition, which its body computes, ends it, and nothing says "
-            f"how many these are at most; give the Loop a number of steps of at most {_MAX_KEPT}"
+            "it collects a value in every step until a condition from its body ends it, and the number of steps "
+            f"has no limit; give the Loop a maximum of at most {_MAX_KEPT} steps"
         )
     return symbol_of(node, "done") if count.tested else count.steps
 
 
 def source(value: ir.Value) -> ir.Value:
-    """The value behind Identities."""
+    """The value before any Identity nodes."""
     while (node := value.producer()) is not None and node.op_type == "Identity":
         inner = node.inputs[0]
         assert inner is not None
@@ -186,14 +185,14 @@ def source(value: ir.Value) -> ir.Value:
 
 
 def made_by(value: ir.Value, *ops: str) -> Node | None:
-    """The node of one of these operators whose first output the value is."""
+    """The node with one of these operators that has the value as its first output."""
     value = source(value)
     node = value.producer()
     return Node(node) if node is not None and node.op_type in ops and value.index() == 0 else None
 
 
 def operands(value: ir.Value, op: str) -> Iterator[tuple[ir.Value, ir.Value]]:
-    """The two operands of a commutative operator, in both orders; nothing if another made the value."""
+    """The two operands of a commutative operator in both orders; empty if another operator computes the value."""
     node = made_by(value, op)
     if node is not None:
         a, b = (source(v) for v in node.inputs if v is not None)
@@ -202,32 +201,32 @@ def operands(value: ir.Value, op: str) -> Iterator[tuple[ir.Value, ir.Value]]:
 
 
 class LoopAnalysis:
-    """A Loop that runs a known number of times, its body taken apart."""
+    """A Loop with a known number of steps, and the structure of its body."""
 
     def __init__(self, node: Node, infos: ValueInfos) -> None:
         body = body_of(node)
         self.node, self.infos = node, infos
         self.carried = list(body.inputs[2:])
-        """What the body is given of the step before."""
+        """The loop-carried inputs of the body."""
         self.after = [source(v) for v in body.outputs[1 : 1 + len(self.carried)]]
-        """What it hands to the step after."""
+        """The loop-carried outputs of the body."""
         self.initial = [v for v in node.ir.inputs[2:] if v is not None]
         self.scans = [source(v) for v in body.outputs[1 + len(self.carried) :]]
-        """What is collected of every step."""
+        """The outputs that are collected in every step."""
         self.counters = {body.inputs[0], *(v for i, v in enumerate(self.carried) if self._counts(i))}
-        """Values that are the number of the step."""
+        """Values that equal the index of the step."""
         self.kept = {v for v, after in zip(self.carried, self.after, strict=True) if v is after}
         """Values that no step changes."""
         self._condition = source(body.outputs[0])
         self.steps = trip_count(node, infos) if node.input(0) is not None else self._limit()
 
     def _limit(self) -> Dim:
-        """How often it runs where its condition alone says so: that the number of steps done is less than that."""
+        """The number of steps if only the condition limits it, by comparing the number of completed steps with it."""
         less, first = made_by(self._condition, "Less"), self.infos.known(self.node.input(1))
         if less is not None and None not in less.inputs:
             at, limit = (_uncast(v) for v in less.inputs if v is not None)
             found = self.infos.dims(limit) or []
-            # A first step that is taken in any case may be one more than there are.
+            # If the first step always runs, the loop can run one step more.
             taken = first is None or first.fill == 1
             if (
                 self._is_next(at)
@@ -246,7 +245,7 @@ class LoopAnalysis:
         return info is not None and info.fill == number
 
     def runs_every_step(self) -> bool:
-        """Whether no condition can end it early: it holds while the number of steps done is less than all."""
+        """Whether no condition ends the loop early: it holds while fewer than all steps are completed."""
         first = self.node.input(1)
         return (first is None or self._holds(first)) and self._holds(self._condition)
 
@@ -272,7 +271,7 @@ class LoopAnalysis:
         return self.infos.dims(value) == [self.steps]
 
     def stepped(self, value: ir.Value) -> ir.Value | None:
-        """The sequence [t, …] of which the value is what belongs to the step, else None."""
+        """The sequence [t, …] that the value is the current slice of, or None."""
         gather = made_by(value, "Gather")
         if gather is None or gather.attr("axis", 0) != 0:
             return None

@@ -1,6 +1,6 @@
-"""How loops and branches find the sizes that depend on data, in Rust.
+"""The Rust of data-dependent sizes in loops and Ifs.
 
-The statements that run a body are written by ``tf2rust.codegen.control_flow``.
+``tf2rust.codegen.control_flow`` writes the statements that run a body.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Convolutions, transposed, deformable and over embedded indices."""
+"""Convolutions: plain, transposed, deformable, and over embedded indices."""

@@ -19,17 +19,17 @@ from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.shape.transpose import wrap_channels_last
 
 _MANY_PIXELS = 128
-"""So many uses of each weight take as long as reading it from memory."""
+"""With this many uses of each weight, computing takes as long as reading the weight from memory."""
 _CACHED_WEIGHTS = 1 << 18
-"""Numbers: half of a common level-2 cache."""
+"""The number of weights that fills half of a common level-2 cache."""
 
 
 @dataclass(eq=False, kw_only=True)
 class Conv(Affine):
     """A convolution over N…C: [n, *spatial, c] → [n, *spatial', filters].
 
-    ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] where every filter has one channel
-    and the window no more than two dimensions.
+    ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] if every filter has one channel and
+    the window has at most two dimensions.
     """
 
     window: Window
@@ -55,10 +55,10 @@ class Conv(Affine):
 
     @property
     def winograd(self) -> bool:
-        """Whether fewer multiplications are worth their transforms.
+        """Whether Winograd's algorithm saves more multiplications than its transforms cost.
 
-        There must be much to multiply for each number that is transformed; the last tile of a line must not be mostly
-        cut off; and the weights, which become more, must be used by many pixels or stay in a cache.
+        There must be enough multiplications per transformed number, the last tile of a line must be mostly used, and
+        the weights, which get larger, must be used by many pixels or stay in a cache.
         """
         if self.rank > 2 or self.groups > 1 or {*self.window.strides, *self.window.dilations} != {1}:
             return False
@@ -86,7 +86,7 @@ class Conv(Affine):
         }
 
     def _by_channel(self, channels: np.ndarray) -> np.ndarray:
-        """One number for each input channel, in the arrangement in which they meet the kernel."""
+        """One number per input channel, arranged like the kernel's input channels."""
         filters = self.kernel.shape[-1]
         if self.depthwise:
             return np.repeat(channels, filters // self.channels)
@@ -96,7 +96,7 @@ class Conv(Affine):
         return np.asarray(self.kernel * self._by_channel(factors))
 
     def of_constant(self, channels: np.ndarray) -> np.ndarray | None:
-        """Padding is zeros whatever the input, so that a padded convolution differs at the borders."""
+        """Zero padding is independent of the input, so a padded convolution differs at the borders."""
         if self.window.is_padded:
             return None
         return np.asarray(self.scaled_input(channels).astype(np.float64).reshape(-1, self.kernel.shape[-1]).sum(axis=0))
@@ -119,7 +119,7 @@ class Conv(Affine):
         if self.winograd:
             shape = (*(1,) * (2 - self.rank), *self.window.size, *self.kernel.shape[-2:])
             kernel = Weight("kernel", self.kernel.reshape(shape), Winograd())
-        elif self.rank == 3:  # a matrix for each tap along the depth
+        elif self.rank == 3:  # one matrix per tap along the depth
             depth, filters = self.window.size[0], self.kernel.shape[-1]
             taps = np.moveaxis(self.kernel, 0, -2).reshape(-1, depth * filters)
             kernel = Weight("kernel", np.ascontiguousarray(taps), Matrices(depth * self.groups))
@@ -139,26 +139,26 @@ def _conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Conv", Var("x"), Const("kernel"), more=True))
 def conv(m: Match, b: Builder) -> RuleResult:
-    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    """Takes and returns NC…; the layout pass removes the transposes around it."""
     x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     rank = x.rank - 2
     if rank not in (1, 2, 3):
         return m.reject(f"it convolves over {rank} axes; 1 to 3 are supported")
     if kernel.dtype != np.float32:
-        return m.reject(f"the kernel is {kernel.dtype}; float32 is there")
+        return m.reject(f"its kernel has the unsupported dtype {kernel.dtype} (supported: float32)")
     size = m.root.attr("kernel_shape", list(kernel.shape[2:]))
     if list(size) != list(kernel.shape[2:]):
-        return m.reject(f"kernel_shape {size} does not fit the kernel {kernel.shape}")
+        return m.reject(f"kernel_shape {size} does not match the kernel {kernel.shape}")
     groups, channels = m.root.attr("group", 1), x.shape[1]
     if not isinstance(channels, int) or channels != kernel.shape[1] * groups or kernel.shape[0] % groups:
-        return m.reject(f"{channels} channels in {groups} groups do not fit the kernel {kernel.shape}")
+        return m.reject(f"{channels} channels in {groups} groups do not match the kernel {kernel.shape}")
     bias = None
     if m.root.input(2) is not None and (bias := b.infos.const(m.root.input(2))) is None:
         return m.reject("its bias is not a constant")
     if bias is not None and bias.shape != kernel.shape[:1]:
-        return m.reject(f"a bias of shape {bias.shape} does not fit {kernel.shape[0]} filters")
+        return m.reject(f"a bias of shape {bias.shape} does not match {kernel.shape[0]} filters")
     first, last = wrap_channels_last(x, y, b)
-    # [filters, c/g, *window] -> [*window, c/g, filters], the order in which a channels-last input is read.
+    # [filters, c/g, *window] -> [*window, c/g, filters], the order of a channels-last input.
     keras_kernel = np.moveaxis(kernel, (0, 1), (-1, -2))
     if groups > 1 and groups == channels and rank < 3:
         keras_kernel = keras_kernel[..., 0, :]

@@ -23,7 +23,7 @@ from tf2rust.ops.shape.transpose import wrap_channels_last
 class ConvTranspose(Affine):
     """A transposed convolution over N…C: [n, *spatial, c] → [n, *spatial', filters].
 
-    ``kernel`` is [*window, c / groups, filters]; ``cut`` is how much of the result is cut off in front, for each axis.
+    ``kernel`` is [*window, c / groups, filters]; ``cut`` is the number of elements cropped from the start of each axis.
     """
 
     size: tuple[int, ...]
@@ -34,7 +34,7 @@ class ConvTranspose(Affine):
 
     @property
     def kind(self) -> str:
-        # tf2onnx writes one over sequences as one over images of height 1.
+        # tf2onnx writes a convolution over sequences as one over images of height 1.
         line = len(self.size) == 2 and self.size[0] == 1 and self.x.shape[1] == self.y.shape[1] == 1
         return f"Conv{1 if line else len(self.size)}DTranspose"
 
@@ -57,11 +57,11 @@ class ConvTranspose(Affine):
         return np.asarray(self.kernel * np.repeat(factors.reshape(self.groups, -1), filters // self.groups, axis=0).T)
 
     def of_constant(self, channels: np.ndarray) -> np.ndarray | None:
-        """At the borders fewer taps meet than inside."""
+        """At the borders, fewer taps contribute than inside."""
         return None
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
-        """A part of the result is all that is wanted, as where the exporter cuts for itself."""
+        """A slice of the result, for exporters that crop with a separate node."""
         if isinstance(consumer, Slice) and self.activation.is_linear:
             starts = consumer.starts[1:-1]
             ends = [consumer.starts[i] == 0 and consumer.y.shape[i] == self.y.shape[i] for i in (0, -1)]
@@ -79,7 +79,7 @@ class ConvTranspose(Affine):
 
 
 def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tuple[int, ...]]:
-    """The spatial dims of the output, and how much of the full result is cut off in front of it."""
+    """The spatial dims of the output, and the elements cropped from their start."""
     rank = len(size)
     strides, dilations = node.attr("strides", [1] * rank), node.attr("dilations", [1] * rank)
     extra, pads = node.attr("output_padding", [0] * rank), node.attr("pads", [0] * (2 * rank))
@@ -101,7 +101,7 @@ def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tupl
         sizes.append(target)
         cut.append(total // 2 if mode == "SAME_UPPER" else total - total // 2)
     if min(cut, default=0) < 0 or any(isinstance(s, int) and s < 0 for s in sizes):
-        raise InferenceError("it has negative padding, or cuts off more than there is")
+        raise InferenceError("its padding is negative, or crops more than the whole result")
     return tuple(sizes), tuple(cut)
 
 
@@ -114,19 +114,22 @@ def _conv_transpose(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("ConvTranspose", Var("x"), Const("kernel"), more=True))
 def conv_transpose(m: Match, b: Builder) -> RuleResult:
-    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    """Takes and returns NC…; the layout pass removes the transposes around it."""
     x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     rank, groups = x.rank - 2, m.root.attr("group", 1)
     if rank not in (1, 2, 3) or kernel.dtype != np.float32:
-        return m.reject(f"it has {rank} spatial axes and a {kernel.dtype} kernel; 1 to 3 and float32 are supported")
+        return m.reject(
+            f"it has {rank} spatial axes and a {kernel.dtype} kernel, which is not supported (supported: 1 to 3 "
+            "axes of float32)"
+        )
     size = list(kernel.shape[2:])
     if m.root.attr("kernel_shape", size) != size or x.shape[1] != kernel.shape[0] or kernel.shape[0] % groups:
-        return m.reject(f"{x.shape[1]} channels in {groups} groups do not fit the kernel {kernel.shape}")
+        return m.reject(f"{x.shape[1]} channels in {groups} groups do not match the kernel {kernel.shape}")
     bias = None
     if m.root.input(2) is not None and (bias := b.infos.const(m.root.input(2))) is None:
         return m.reject("its bias is not a constant")
     if bias is not None and bias.shape != (kernel.shape[1] * groups,):
-        return m.reject(f"a bias of shape {bias.shape} does not fit {kernel.shape[1] * groups} filters")
+        return m.reject(f"a bias of shape {bias.shape} does not match {kernel.shape[1] * groups} filters")
     _, cut = geometry(m.root, x.shape[2:], size)
     first, last = wrap_channels_last(x, y, b)
     # [groups · c/g, filters/g, *window] -> [*window, c/g, groups · filters/g]

@@ -1,4 +1,4 @@
-"""DeformConv: a convolution whose taps stand where a tensor says."""
+"""DeformConv: a convolution whose taps have offsets from a tensor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @dataclass(eq=False, kw_only=True)
 class DeformConv(Layer):
-    """Inputs are images [n, c, h, w], the kernel, how far each tap is moved, and, where there is one, the mask."""
+    """The inputs are images [n, c, h, w], the kernel, the offset of each tap, and optionally a mask."""
 
     kind = "DeformConv2D"
     window: Window
@@ -42,14 +42,14 @@ def deform_conv(m: Match, b: Builder) -> RuleResult:
     if mask is not None:
         inputs.append(b.value(mask))
     if x.rank != 4 or any(v.dtype != "float32" for v in inputs):
-        return m.reject(f"its input is {x}; images of float32 are there")
+        return m.reject(f"its input {x} is not supported (supported: images of float32)")
     size, groups = kernel_size(kernel.shape), m.root.attr("group", 1)
     own = window(m.root, x.shape[2:], m.root.attr("kernel_shape", size))
     if list(own.size) != size or x.shape[1] != kernel.shape[1] * groups:
-        return m.reject(f"its kernel of shape {kernel.shape} does not fit {x} in {groups} groups")
+        return m.reject(f"its kernel of shape {kernel.shape} does not match {x} in {groups} groups")
     expected = own.output(x.shape[2:])
     if any(isinstance(d, int) and isinstance(e, int) and d != e for d, e in zip(y.shape[2:], expected, strict=True)):
-        return m.reject(f"its offsets are for {y.shape[2:]} places, its window has {expected}")
+        return m.reject(f"its offsets are for {y.shape[2:]} positions, but its window has {expected}")
     layer = DeformConv(
         window=own, groups=groups, offset_groups=m.root.attr("offset_group", 1), inputs=inputs, outputs=[y]
     )

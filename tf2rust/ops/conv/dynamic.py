@@ -1,4 +1,4 @@
-"""Convolutions whose kernel is a tensor like any other: Conv and ConvTranspose of given weights, or of doubles."""
+"""Convolutions with dynamic kernels or float64: Conv and ConvTranspose."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _FLOATS = ("float32", "float64")
 class DynamicConv(Layer):
     """A convolution of [n, c, *spatial] with a kernel [filters, c / groups, *window], its second input.
 
-    A transposed one has the channels of x in front in the kernel, and ``window`` is where it stands over the output.
-    Of integers, the zero points of x and of the kernel are two more inputs.
+    A transposed convolution has the channels of x as the first axis of the kernel, and ``window`` is the window over
+    the output. For integers, the zero points of x and of the kernel are two further inputs.
     """
 
     window: Window
@@ -45,29 +45,29 @@ class DynamicConv(Layer):
 
 
 def dynamic_conv(m: Match, b: Builder, inputs: list[Value], y: Value) -> DynamicConv | Mismatch:
-    """The layer of a node that convolves the first input with the second."""
+    """The layer of a node that convolves its first input with its second."""
     x, kernel = inputs[:2]
     groups, size = m.root.attr("group", 1), kernel_size(kernel.shape)
     if x.rank not in (3, 4, 5):
         return m.reject(f"it convolves over {x.rank - 2} axes; 1 to 3 are supported")
     if m.root.attr("kernel_shape", size) != size:
-        return m.reject(f"kernel_shape {m.root.attr('kernel_shape')} does not fit the kernel {kernel.shape}")
+        return m.reject(f"kernel_shape {m.root.attr('kernel_shape')} does not match the kernel {kernel.shape}")
     if x.shape[1] != kernel.shape[1] * groups:
-        return m.reject(f"{x.shape[1]} channels in {groups} groups do not fit the kernel {kernel.shape}")
+        return m.reject(f"{x.shape[1]} channels in {groups} groups do not match the kernel {kernel.shape}")
     return DynamicConv(window=window(m.root, x.shape[2:], size), groups=groups, inputs=inputs, outputs=[y])
 
 
 def with_bias(layer: DynamicConv, bias: Value | None, b: Builder) -> list[Layer]:
-    """The layer and, where there is one, its bias, a number for each channel of the result.
+    """The layer and its bias, if there is one, with one number per channel of the result.
 
-    Raises InferenceError if it has others.
+    Raises InferenceError for a bias of another length.
     """
     if bias is None:
         return [layer]
     y, rank = layer.y, layer.y.rank
     filters = {d for d in (*bias.shape, y.shape[1]) if isinstance(d, int)}
     if bias.rank != 1 or len(filters) > 1:
-        raise InferenceError(f"a bias of shape {format_shape(bias.shape)} does not fit {y.shape[1]} filters")
+        raise InferenceError(f"a bias of shape {format_shape(bias.shape)} does not match {y.shape[1]} filters")
     layer.outputs = [b.temporary(y)]
     column = b.temporary(bias, (*bias.shape, *(1,) * (rank - 2)))
     return [
@@ -82,7 +82,7 @@ def _operands(m: Match, b: Builder) -> tuple[list[Value], Value | None] | Mismat
     given = m.root.input(2)
     bias = None if given is None else b.value(given)
     if {v.dtype for v in (*inputs, *([bias] if bias else []))} not in ({d} for d in _FLOATS):
-        return m.reject(f"its input is {inputs[0].dtype}; {m.root.op} is there for {' and '.join(_FLOATS)}")
+        return m.reject(f"its input has the unsupported dtype {inputs[0].dtype} (supported: {' and '.join(_FLOATS)})")
     return inputs, bias
 
 
@@ -103,7 +103,7 @@ def conv_transpose_with_dynamic_kernel(m: Match, b: Builder) -> RuleResult:
     (x, kernel), bias = found
     y, rank, size = b.value(m.y), x.rank - 2, kernel_size(kernel.shape)
     if rank not in (1, 2, 3) or m.root.attr("kernel_shape", size) != size or x.shape[1] != kernel.shape[0]:
-        return m.reject(f"its input is {x}, which its kernel of shape {kernel.shape} does not fit")
+        return m.reject(f"its input {x} does not match its kernel of shape {kernel.shape}")
     _, cut = geometry(m.root, x.shape[2:], size)
     strides, dilations = (tuple(m.root.attr(name, [1] * rank)) for name in ("strides", "dilations"))
     placement = Window(tuple(size), strides, dilations, tuple((before, 0) for before in cut))

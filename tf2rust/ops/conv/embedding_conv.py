@@ -1,4 +1,4 @@
-"""A one-dimensional convolution over embedded indices: for a small vocabulary, a sum of rows picked from one table."""
+"""A one-dimensional convolution over embedded indices: for a small vocabulary, a sum of table rows."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.indexing.embedding import Embedding
 
 _MAX_TAPS = 16
-"""As many as tf-layers' ``EmbeddingConv1d`` takes."""
+"""The maximum number of taps of tf-layers' ``EmbeddingConv1d``."""
 _CACHED_TABLE = 1 << 17
-"""Numbers of a table whose rows come from a level-2 cache; those of a larger one take as long as the convolution."""
+"""The size of a table that fits into a level-2 cache; a larger table is as slow as the convolution."""
 
 
 @dataclass(eq=False, kw_only=True)
 class EmbeddingConv1D(Layer):
     """``activation(bias + Σ table[x[t · stride + tap · dilation], tap])``: [n, steps] → [n, steps', filters].
 
-    ``table`` is [vocabulary, taps, filters]: what each tap of the convolution's kernel makes of each embedded index.
+    ``table`` is [vocabulary, taps, filters]: the product of each embedded index with each tap of the kernel.
     ``outside`` is that of Embedding.
     """
 
@@ -37,7 +37,7 @@ class EmbeddingConv1D(Layer):
 
     @staticmethod
     def of(embedding: Embedding, conv: Conv) -> EmbeddingConv1D | None:
-        """The convolution of the embedded indices, where the table is small enough."""
+        """The convolution of the embedded indices, if the table is small enough."""
         if conv.rank != 1 or conv.groups != 1 or conv.residual is not None or embedding.x.rank != 2:
             return None
         taps, _, filters = conv.kernel.shape

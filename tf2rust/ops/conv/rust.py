@@ -1,4 +1,4 @@
-"""How convolutions are called in Rust."""
+"""The Rust calls of convolutions."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _EMBEDDING = Item(f"{_NN}::EmbeddingConv1d")
 
 
 def each(values: Sequence[Operand | Sequence[Operand]], flat: Operand | Sequence[int] = 1, axes: int = 1) -> Expr:
-    """A value for each spatial axis: an array, but for one axis.
+    """One value per spatial axis: an array, or a single value for one axis.
 
-    There are ``axes`` of them at least; ``flat`` is for those in front that the layer lacks.
+    The array has at least ``axes`` values; ``flat`` is the value for leading axes that the layer lacks.
     """
     items = [*[flat] * (axes - len(values)), *values]
     found = [expr(item) if isinstance(item, (Expr, int, str)) else array(item) for item in items]
@@ -32,9 +32,9 @@ def each(values: Sequence[Operand | Sequence[Operand]], flat: Operand | Sequence
 
 
 def window_fields(window: Window, size: str, axes: int = 1) -> dict[str, Expr]:
-    """The fields that say where a window stands; ``size`` is the name of the one for its size.
+    """The fields of a window; ``size`` is the name of the field for its size.
 
-    Padding that depends on the input's size is none yet: see ``with_sizes``.
+    Padding that depends on the input's size is not set here; see ``with_sizes``.
     """
     padding = [(0, 0) if pair is None else pair for pair in window.padding]
     return {
@@ -62,7 +62,7 @@ def _type(layer: Conv) -> Item:
 
 
 def _axes(layer: Conv) -> int:
-    """The spatial axes of the Rust layer's fields: some layers take sequences for images of height 1."""
+    """The number of spatial axes of the Rust layer: some layers treat sequences as images of height 1."""
     return 2 if layer.depthwise or layer.winograd else layer.rank
 
 

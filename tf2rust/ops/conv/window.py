@@ -1,4 +1,4 @@
-"""Where windows stand: of convolutions and of pooling."""
+"""The windows of convolutions and pooling."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.shape.reshape import Reshape
 
 Padding = tuple[tuple[int, int] | None, ...]
-"""Before and after each spatial axis; None is what TensorFlow's SAME calls for, found when the size is known."""
+"""The padding before and after each spatial axis; None for TensorFlow's SAME, computed when the size is known."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Window:
-    """Where a window stands along each spatial axis."""
+    """A window and its steps along each spatial axis."""
 
     size: tuple[int, ...]
     strides: tuple[int, ...]
@@ -27,7 +27,7 @@ class Window:
 
     @property
     def effective_size(self) -> tuple[int, ...]:
-        """The input positions from a window's first tap to its last."""
+        """The number of input positions from a window's first tap to its last."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.size, self.dilations, strict=True))
 
     def output(self, spatial: Dims, ceil: bool = False) -> Dims:
@@ -54,13 +54,13 @@ class Window:
 
 
 def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
-    """The window of a Conv or pooling node, with ``auto_pad`` worked out.
+    """The window of a Conv or pooling node, with ``auto_pad`` resolved.
 
-    ``SAME`` pads so that there are ceil(size / stride) windows, the odd one at the end (UPPER) or the start (LOWER).
+    ``SAME`` pads to ceil(size / stride) windows; an odd element goes to the end (UPPER) or the start (LOWER).
     """
     rank = len(size)
     if rank != len(spatial):
-        raise InferenceError(f"its window of {rank} axes moves over {len(spatial)}; they must be as many")
+        raise InferenceError(f"its window has {rank} axes, but its input has {len(spatial)} spatial axes")
     strides = tuple(node.attr("strides", [1] * rank))
     dilations = tuple(node.attr("dilations", [1] * rank))
     mode = node.attr("auto_pad", "NOTSET")
@@ -88,7 +88,7 @@ def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
             small = total // 2
             padding += ((small, total - small) if mode == "SAME_UPPER" else (total - small, small),)
     if min((p for pair in padding if pair for p in pair), default=0) < 0:
-        raise InferenceError("it has negative padding")
+        raise InferenceError("its padding is negative")
     return Window(tuple(size), strides, dilations, padding)
 
 
@@ -100,7 +100,7 @@ def kernel_size(kernel: Dims) -> list[int]:
 
 
 def without_flat_axis(layer: Any, window: Window) -> list[Layer] | None:
-    """A layer over [n, 1, w, c] or [n, h, 1, c], whose window is flat too, as the same over [n, w, c]; else None."""
+    """A layer over [n, 1, w, c] or [n, h, 1, c] with a flat window, as a layer over [n, w, c]; otherwise None."""
     if len(window.size) != 2:
         return None
     for flat in (0, 1):

@@ -1,1 +1,1 @@
-"""Functions of the elements at one place, with broadcasting."""
+"""Elementwise functions with broadcasting."""

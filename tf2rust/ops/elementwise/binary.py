@@ -1,4 +1,4 @@
-"""Add, Multiply and the other functions of two tensors, with NumPy broadcasting, or of a tensor and a constant."""
+"""Add, Multiply and other functions of two tensors, or of a tensor and a constant, with NumPy's broadcasting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _add_relu(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(x + y, 0))
 
 
-# What they compute. All but the last two are ONNX operators too.
+# The functions in NumPy. All but the last two are also ONNX operators.
 FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "Add": np.add,
     "Sub": np.subtract,
@@ -55,12 +55,12 @@ _KERAS = {
 
 
 _WIDEST = 1 << 24
-"""Channels that a number is repeated for."""
+"""The maximum number of channels that a scalar is repeated for."""
 
 
 @dataclass(eq=False, kw_only=True)
 class Binary(Layer):
-    """``function(a, b)``; where ``constant`` is set it is one of the two, the second unless ``constant_first``."""
+    """``function(a, b)``; ``constant`` is one of the operands, the second unless ``constant_first`` is set."""
 
     function: str
     constant: np.ndarray | None = None
@@ -74,7 +74,7 @@ class Binary(Layer):
         return [] if self.constant is None else [Weight("constant", self.constant)]
 
     def last_axis(self) -> np.ndarray | None:
-        """The constant as one number for each channel, if that is what it is, as a vector over the last axis."""
+        """The constant as a vector over the last axis, if it has one number per channel."""
         c = self.constant
         size = self.x.shape[-1] if self.x.rank else None
         if c is None or c.dtype != np.float32 or self.x.shape != self.y.shape or not isinstance(size, int):
@@ -84,11 +84,11 @@ class Binary(Layer):
         return c.reshape(-1) if c.shape[-1] == c.size == size else None
 
     def channelwise(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The float64 factor and summand of each channel with which it is ``x · factor + summand``, if it is."""
+        """The float64 factor and summand per channel, if the function is ``x · factor + summand``."""
         if (vector := self.last_axis()) is None:
             return None
         c = vector.astype(np.float64)
-        one, nothing = np.ones_like(c), np.full_like(c, -0.0)  # unlike 0, it leaves −0 as it is
+        one, nothing = np.ones_like(c), np.full_like(c, -0.0)  # unlike 0, it does not change −0
         match self.function, self.constant_first:
             case "Add", _:
                 return one, c
@@ -103,7 +103,7 @@ class Binary(Layer):
         return None
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        """What a layer with a constant computes."""
+        """The function of ``x`` and the constant."""
         function: Callable[..., np.ndarray] = FUNCTIONS[self.function]
         return np.asarray(function(self.constant, x) if self.constant_first else function(x, self.constant))
 
@@ -121,15 +121,15 @@ class Binary(Layer):
         return broadcasts_batch(self.y, self.inputs, batched) and (c is None or c.ndim < self.y.rank or c.shape[0] == 1)
 
     def inplace_input(self) -> Value | None:
-        """The first operand is the one that is overwritten, so it must be the tensor and have the output's shape."""
+        """The first operand is overwritten, so it must be a tensor with the output's shape."""
         fits = not self.constant_first and self.x.shape == self.y.shape and self.y.dtype == "float32"
         return self.x if fits else None
 
 
 def aligned_shape(node: Node, infos: ValueInfos) -> Dims | None:
-    """The shape that the second operand has beside the first where NumPy's rules do not give it; else None.
+    """The shape of the second operand for a legacy broadcast that differs from NumPy's; otherwise None.
 
-    Before operator set 7, ``axis`` says where its axes lie; slopes of a PRelu before 9 belong to channels.
+    Before operator set 7, ``axis`` says where its axes are; before 9, the slopes of a PRelu belong to channels.
     """
     if node.op not in _OPS or node.version >= (9 if node.op == "PRelu" else 7) or len(node.inputs) != 2:
         return None
@@ -157,7 +157,7 @@ def _binary(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     }
     dims = [p.dims for p in parts if p.dims is not None]
     if len(parts) == len(dims) == 2 and node.op in arithmetic:
-        broadcast(p.shape for p in parts)  # raises where they do not
+        broadcast(p.shape for p in parts)  # raises if they do not broadcast
         if node.op == "Div" and any(d == 0 for d in dims[1].flat):
             raise InferenceError("it divides a size by zero")
         return [ValueInfo.of_dims(arithmetic[node.op](*dims), parts[0].dtype)]
@@ -166,12 +166,14 @@ def _binary(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("|".join([*_OPS, "Sum", "Mean"]), Var("a"), more=True, name="binary"))
 def binary(m: Match, b: Builder) -> RuleResult:
-    """Max, Min, Sum and Mean of more than two become a chain; one alone is what it is."""
+    """Max, Min, Sum and Mean of more than two operands become a chain; a single operand is the result."""
     inputs = [v for v in m.root.inputs if v is not None]
     function = "Fmod" if m.root.op == "Mod" and m.root.attr("fmod", 0) else _CHAINED.get(m.root.op, m.root.op)
     known = ("float32",) if function == "PRelu" else NUMBERS
     if bad := next((v for v in inputs if b.infos.dtype(v) not in known), None):
-        return m.reject(f"its input `{bad.name}` is {b.infos.dtype(bad)}; {m.root.op} is there for {', '.join(known)}")
+        return m.reject(
+            f"its input `{bad.name}` has the unsupported dtype {b.infos.dtype(bad)} (supported: {', '.join(known)})"
+        )
     y = b.value(m.y)
     if len(inputs) == 1:
         return Reshape(inputs=[b.value(inputs[0])], outputs=[y])
@@ -199,7 +201,7 @@ def binary(m: Match, b: Builder) -> RuleResult:
 
 
 def _mixed(m: Match, b: Builder) -> RuleResult:
-    """A power of two dtypes, in the wider kind of the two: floats if either is a float."""
+    """A power with two dtypes, computed in the wider kind: floats if either is a float."""
     x, exponent, y = b.value(m["a"]), b.value(m.root.operand(1)), b.value(m.y)
     common = np.result_type(x.dtype, exponent.dtype).name if "float" in x.dtype + exponent.dtype else "int64"
     common = "float32" if common == "float64" and "float64" not in (x.dtype, exponent.dtype) else common
@@ -218,7 +220,7 @@ def _mixed(m: Match, b: Builder) -> RuleResult:
 
 
 def _operand(b: Builder, m: Match, index: int) -> Value | np.ndarray:
-    """An input's value; a constant's array; for a filled tensor, the number, where it adds nothing to the shape."""
+    """An input's value, a constant's array, or the number of a filled tensor that does not affect the shape."""
     source = m.root.operand(index)
     info = b.infos[source]
     if info.const is not None:
@@ -248,8 +250,8 @@ def _apply(function: str, left: Value | np.ndarray, right: Value | np.ndarray, y
     )
 )
 def prelu_spelled_out(m: Match, b: Builder) -> RuleResult:
-    """Keras writes PReLU as relu(x) − alpha · relu(−x), the sign with the constant."""
+    """Keras writes PReLU as relu(x) − alpha · relu(−x), with the sign in the constant."""
     x, y = b.value(m["x"]), b.value(m.y)
     if x.shape != y.shape:
-        return m.reject(f"the slopes widen {x.shape} to {y.shape}")
+        return m.reject(f"the slopes broadcast {x.shape} to {y.shape}")
     return Binary(function="PRelu", constant=-m.const("slope"), inputs=[x], outputs=[y])

@@ -1,4 +1,4 @@
-"""Integers as rows of bits: bitwise functions, shifts, and reading the bits of one type as another."""
+"""Bitwise functions of integers, shifts, and bit casts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIZES[64] = ("float64", "int64", "uint64")
 
 @dataclass(eq=False, kw_only=True)
 class Bitwise(Elementwise):
-    """``function`` of the bits of integers that stand at the same place."""
+    """A bitwise ``function`` of the elements of two tensors."""
 
     kind = "Bitwise"
     function: str
@@ -30,7 +30,7 @@ class Bitwise(Elementwise):
 
 @dataclass(eq=False, kw_only=True)
 class BitwiseUnary(Layer):
-    """Every bit turned over, or the same bits as numbers of another dtype."""
+    """The bitwise complement, or the same bits as another dtype."""
 
     kind = "Bitwise"
     function: str
@@ -58,7 +58,7 @@ def _bit_cast(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def bitwise(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(m["a"]), b.value(m["b"])]
     if bad := next((v for v in inputs if v.dtype not in INTEGERS), None):
-        return m.reject(f"its input `{bad.name}` is {bad.dtype}, no integer")
+        return m.reject(f"its input `{bad.name}` has the unsupported dtype {bad.dtype} (supported: integers)")
     shift = {"LEFT": "ShiftLeft", "RIGHT": "ShiftRight"}.get(m.root.attr("direction", ""), "")
     function = _FUNCTIONS.get(m.root.op, shift)
     return Bitwise(function=function, inputs=inputs, outputs=[b.value(m.y)])
@@ -68,7 +68,7 @@ def bitwise(m: Match, b: Builder) -> RuleResult:
 def bitwise_not(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype not in INTEGERS:
-        return m.reject(f"its input is {x.dtype}, no integer")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: integers)")
     return BitwiseUnary(function="bitwise_not", inputs=[x], outputs=[b.value(m.y)])
 
 
@@ -77,7 +77,10 @@ def bit_cast(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     m.root.has("to")
     if y.dtype == "bool" or not any(x.dtype in group and y.dtype in group for group in _SIZES.values()):
-        return m.reject(f"it reads {x.dtype} as {y.dtype}; what is there are types of the same size, none as bool")
+        return m.reject(
+            f"it casts the bits of {x.dtype} to {y.dtype}, which is not supported (supported: types of equal size, "
+            "except bool)"
+        )
     if x.dtype == y.dtype:
         return Reshape(inputs=[x], outputs=[y])
     return BitwiseUnary(function="bit_cast", inputs=[x], outputs=[y])

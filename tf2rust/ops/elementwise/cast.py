@@ -1,4 +1,4 @@
-"""Cast: the same numbers in another dtype."""
+"""Cast: the same numbers with another dtype."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DTYPES = (
 
 @dataclass(eq=False, kw_only=True)
 class Cast(Layer):
-    """``y = x as T``: to integers toward zero, to bool whether it is not zero."""
+    """``y = x as T``: rounds towards zero for integers; true for all numbers but zero for bool."""
 
     kind = "Cast"
     is_data_movement = True
@@ -50,5 +50,5 @@ def cast(m: Match, b: Builder) -> RuleResult:
     m.root.has("to"), m.root.has("saturate"), m.root.has("round_mode")
     for dtype in (x.dtype, y.dtype):
         if dtype not in DTYPES:
-            return m.reject(f"it casts {x.dtype} to {y.dtype}; the dtypes there are {', '.join(DTYPES)}")
+            return m.reject(f"it casts {x.dtype} to {y.dtype}, which is not supported (supported: {', '.join(DTYPES)})")
     return Reshape(inputs=[x], outputs=[y]) if x.dtype == y.dtype else Cast(inputs=[x], outputs=[y])

@@ -1,4 +1,4 @@
-"""Comparisons of numbers, and functions of truth values."""
+"""Comparisons of numbers, and logical functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tf2rust.ops.generator.constant import constant
 
 @dataclass(eq=False, kw_only=True)
 class Elementwise(Layer):
-    """A function of the elements that stand at the same place, with NumPy's broadcasting."""
+    """A function of the elements of several tensors, with NumPy's broadcasting."""
 
     def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         found = {perm for perm, value in zip(perms, self.inputs, strict=True) if value.rank > 0}
@@ -32,7 +32,7 @@ class Elementwise(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class Compare(Elementwise):
-    """``a < b`` and its like, of any numbers: to bool."""
+    """``a < b`` and other comparisons of numbers, with a bool result."""
 
     kind = "Compare"
     function: str
@@ -40,7 +40,7 @@ class Compare(Elementwise):
 
 @dataclass(eq=False, kw_only=True)
 class Logic(Elementwise):
-    """``a & b`` and its like."""
+    """``a & b`` and other logical functions."""
 
     kind = "Logic"
     function: str
@@ -69,7 +69,7 @@ def _truth(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     parts = [infos[v] for v in node.inputs if v is not None]
     dims = [p.dims for p in parts if p.dims is not None]
     if node.op == "Equal" and len(dims) == len(parts):
-        broadcast(p.shape for p in parts)  # raises where they do not
+        broadcast(p.shape for p in parts)  # raises if they do not broadcast
         pairs = np.broadcast(*dims)
         known = [equals(a, b) for a, b in pairs]
         if None not in known:
@@ -78,8 +78,9 @@ def _truth(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 def operands(b: Builder, y: Value, *names: ir.Value) -> tuple[list[Layer], list[Value]]:
-    """The values as a layer with output ``y`` reads them: filled tensors as the number they are filled with, where the
-    others say what shape there is; with the constants that takes."""
+    """The operands of a layer with output ``y``, and constants that they need. Filled tensors become scalars if the
+    other operands determine the shape.
+    """
     sources = [b.infos[v] for v in names]
     real = [f.shape for f in sources if f.fill is None]
     numbers_do = bool(real) and broadcast(real) == y.shape
@@ -96,12 +97,14 @@ def operands(b: Builder, y: Value, *names: ir.Value) -> tuple[list[Layer], list[
 
 
 def elementwise_layer(m: Match, b: Builder, make: Callable[..., Layer], names: Sequence[str]) -> RuleResult:
-    """The layer that ``make`` makes of the match's values ``names``; the reason where a dtype is none there is."""
+    """The layer that ``make`` builds from the match's values ``names``, or the reason if a dtype is not supported."""
     y = b.value(m.y)
     constants, inputs = operands(b, y, *(m[n] for n in names))
     for value in inputs:
         if value.dtype not in DTYPES:
-            return m.reject(f"its input `{value.name}` is {value.dtype}; the dtypes there are {', '.join(DTYPES)}")
+            return m.reject(
+                f"its input `{value.name}` has the unsupported dtype {value.dtype} (supported: {', '.join(DTYPES)})"
+            )
     return [*constants, make(inputs=inputs, outputs=[y])]
 
 
@@ -122,7 +125,7 @@ def logic(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("And", Op("Or", Var("a"), Var("b")), Op("Not", Op("And", Var("a"), Var("b"), name="both"))))
 def exclusive_or(m: Match, b: Builder) -> RuleResult:
-    """TensorFlow has it spelled out as (a | b) & !(a & b)."""
+    """TensorFlow writes it as (a | b) & !(a & b)."""
     return elementwise_layer(m, b, lambda **parts: Logic(function="Xor", **parts), "ab")
 
 

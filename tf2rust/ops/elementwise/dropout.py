@@ -24,12 +24,12 @@ def _dropout(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Dropout", Var("x"), more=True))
 def dropout(m: Match, b: Builder) -> RuleResult:
-    """It keeps every element, which is also what its mask says."""
+    """Keeps every element, as its mask output says too."""
     for attribute in ("ratio", "seed"):
         m.root.has(attribute)
     training = m.root.input(2)
     if training is not None and b.infos[training].fill != 0:
-        return m.reject("it is in training mode, or may be")
+        return m.reject("it is, or could be, in training mode")
     if m.root.version < 7 and not m.root.attr("is_test", 0):
         return m.reject("it is in training mode")
     layers: list[Layer] = [Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.y)])]

@@ -1,4 +1,4 @@
-"""IsNaN and IsInf: which numbers are NaN, and which are infinite."""
+"""IsNaN and IsInf."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def _kind_of_number(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("IsNaN", Var("x")))
 def is_nan(m: Match, b: Builder) -> RuleResult:
-    """A NaN is what differs from itself."""
+    """A number is NaN if it differs from itself."""
     x = b.value(m["x"])
     if x.dtype not in _FLOATS:
-        return m.reject(f"its input is {x.dtype}; what is there is {' and '.join(_FLOATS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {' and '.join(_FLOATS)})")
     return Compare(function="NotEqual", inputs=[x, x], outputs=[b.value(m.y)])
 
 
 @rule(Op("IsInf", Var("x")))
 def is_inf(m: Match, b: Builder) -> RuleResult:
-    """x = ∞ or x = −∞, or one of the two."""
+    """x = ∞ or x = −∞, or only one of the two."""
     x, y = b.value(m["x"]), b.value(m.y)
     negative, positive = (bool(m.root.attr(f"detect_{sign}", 1)) for sign in ("negative", "positive"))
     if x.dtype not in _FLOATS:
-        return m.reject(f"its input is {x.dtype}; what is there is {' and '.join(_FLOATS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {' and '.join(_FLOATS)})")
     if not negative and not positive:
         never = constant(np.asarray(False))
         return [never, Expand(inputs=[never.y], outputs=[y])]

@@ -1,4 +1,4 @@
-"""How elementwise layers are called in Rust."""
+"""The Rust calls of elementwise layers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OPS = "tf_layers::ops"
 
 @layer_field.register
 def _(layer: Binary, weights: Weights) -> LayerField | None:
-    """The constant."""
+    """The constant operand."""
     if layer.constant is None:
         return None
     view = Item("tf_layers::tensor::View")
@@ -51,7 +51,7 @@ def _(layer: Compare | Logic | Bitwise, site: Site) -> Expr:
 
 
 def _function(kind: str, function: str, site: Site, operands: list[Expr]) -> Expr:
-    """``Binary::Add.run(cx, a, b, y)``; in place the first operand is what ``y`` holds."""
+    """``Binary::Add.run(cx, a, b, y)``; in place, ``y`` holds the first operand."""
     method = "run" if site.in_place is None else "run_in_place"
     read = operands if site.in_place is None else operands[1:]
     return Item(f"{_OPS}::{kind}").of(function).method(method, CX, *read, *site.outputs)

@@ -1,6 +1,6 @@
-"""Chains of factors, summands and an activation for each channel: one pass over memory.
+"""Chains of channelwise factors, summands and an activation, in one pass over memory.
 
-That is what a BatchNormalization is that no Dense or convolution could take in, a Normalization, a Rescaling.
+Examples are a Normalization, a Rescaling, or a BatchNormalization that no Dense or convolution could fuse.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tf2rust.ops.elementwise.binary import Binary
 
 @dataclass(eq=False, kw_only=True)
 class ScaleShift(Layer):
-    """``activation((x − mean) · scale + shift)``, one number each for each channel."""
+    """``activation((x − mean) · scale + shift)`` with one number per channel for each of them."""
 
     mean: np.ndarray | None = None
     scale: np.ndarray
@@ -34,7 +34,7 @@ class ScaleShift(Layer):
 
     @staticmethod
     def of(layer: Layer) -> ScaleShift | None:
-        """What a factor or a summand alone computes."""
+        """A single factor or summand as a ScaleShift."""
         if isinstance(layer, ScaleShift):
             return layer
         if not isinstance(layer, Binary) or (channels := layer.channelwise()) is None:
@@ -53,7 +53,7 @@ class ScaleShift(Layer):
         if other is None or other.mean is not None:
             return None
         if self.mean is None and (self.scale == 1).all() and (other.scale != 1).any() and self.shift.any():
-            # Where x is near to it, a mean that is scaled first leaves its rounding behind.
+            # If x is close to the mean, scaling the mean first would leave its rounding error in the result.
             return replace(self, mean=-self.shift, scale=other.scale, shift=other.shift, activation=other.activation)
         scale, shift = self.scale * other.scale, self.shift * other.scale + other.shift
         if (np.abs([scale, shift]) > np.finfo(np.float32).max).any():
@@ -72,6 +72,6 @@ class ScaleShift(Layer):
 
 
 def fuse_pointwise(layer: Layer, consumer: Layer) -> ScaleShift | None:
-    """Two neighbours as one, if they are links of such a chain."""
+    """Two neighbouring layers as one ScaleShift, if both are links of such a chain."""
     first = ScaleShift.of(layer)
     return first.fuse_consumer(consumer) if first is not None else None

@@ -43,7 +43,7 @@ def unary(m: Match, b: Builder) -> RuleResult:
     doubles = ("float32", "float64") if m.root.op in OF_DOUBLES else ("float32",)
     known = NUMBERS if m.root.op in _OF_NUMBERS else doubles
     if x.dtype not in known:
-        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(known)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(known)})")
     return Unary(function=m.root.op, inputs=[x], outputs=[b.value(m.y)])
 
 
@@ -51,5 +51,5 @@ def unary(m: Match, b: Builder) -> RuleResult:
 def exp_of_doubles(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype != "float64":
-        return m.reject(f"its input is {x.dtype}; Exp is there for float32 and float64")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32 and float64)")
     return Unary(function="Exp", inputs=[x], outputs=[b.value(m.y)])

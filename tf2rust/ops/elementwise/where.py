@@ -1,4 +1,4 @@
-"""Where: choosing by a condition; also spelled out as tf2onnx writes it."""
+"""Where, as an ONNX node or as the arithmetic that tf2onnx writes for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tf2rust.ops.generator.constant import constant
 
 @dataclass(eq=False, kw_only=True)
 class Where(Elementwise):
-    """``a`` where the condition, the first input, holds, else ``b``."""
+    """``a`` if the condition, the first input, is true, otherwise ``b``."""
 
     kind = "Where"
 
@@ -25,7 +25,7 @@ class Where(Elementwise):
 def _where(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     condition, a, b = (infos[v] for v in node.operands())
     if condition.const is not None and a.dims is not None and b.dims is not None:
-        broadcast((condition.shape, a.shape, b.shape))  # raises where they do not
+        broadcast((condition.shape, a.shape, b.shape))  # raises if they do not broadcast
         return [ValueInfo.of_dims(np.where(condition.const, a.dims, b.dims), a.dtype)]
     return [ValueInfo(a.dtype, broadcast((condition.shape, a.shape, b.shape)))]
 
@@ -36,9 +36,9 @@ def where(m: Match, b: Builder) -> RuleResult:
 
 
 def chosen(condition: Pattern, a: Pattern, b: Pattern, name: str = "chosen") -> Op:
-    """The pattern of ``where(condition, a, b)`` in an export of tf2onnx: Cast(c) · a + Cast(Not c) · b.
+    """The pattern of ``where(condition, a, b)`` in tf2onnx's exports: Cast(c) · a + Cast(Not c) · b.
 
-    That is NaN where the side not chosen is infinite; a Select is not. Conditions are often shared.
+    The pattern is NaN if the other side is infinite; a Where is not. Conditions are often shared.
     """
     when = Op("Cast", condition, name=f"{name}_when", shared=True)
     otherwise = Op("Cast", Op("Not", condition, name=f"{name}_not", shared=True), name=f"{name}_otherwise", shared=True)
@@ -46,7 +46,7 @@ def chosen(condition: Pattern, a: Pattern, b: Pattern, name: str = "chosen") -> 
 
 
 def choices_read(m: Match, *names: str) -> None:
-    """Notes that the casts of these ``chosen`` patterns are understood: to the dtype of what is chosen."""
+    """Marks the casts of these ``chosen`` patterns as understood: they cast to the dtype of the operands."""
     for name in names or ("chosen",):
         for part in (f"{name}_when", f"{name}_otherwise"):
             if m.has(part):
@@ -56,7 +56,7 @@ def choices_read(m: Match, *names: str) -> None:
 @rule(chosen(Var("c"), Var("a"), Var("b")))
 def where_spelled_out(m: Match, b: Builder) -> RuleResult:
     if b.infos.dtype(m["c"]) != "bool":
-        return m.reject("the condition is not a truth value")
+        return m.reject("its condition is not bool")
     choices_read(m)
     return elementwise_layer(m, b, Where, "cab")
 
@@ -67,20 +67,20 @@ _ZERO = Op("Cast", Op("Not", Var("c"), name="chosen_not", shared=True), name="ch
 
 @rule(Op("Add", _ONE, Op("Mul", _ZERO, Var("b"), name="chosen_b"), name="chosen"))
 def where_one(m: Match, b: Builder) -> RuleResult:
-    """``where(c, 1, b)``, the factor of 1 left out."""
+    """``where(c, 1, b)`` without the factor 1."""
     return _with_one(m, b, "c1b")
 
 
 @rule(Op("Add", Op("Mul", _ONE, Var("a"), name="chosen_a"), _ZERO, name="chosen"))
 def where_else_one(m: Match, b: Builder) -> RuleResult:
-    """``where(c, a, 1)``, the factor of 1 left out."""
+    """``where(c, a, 1)`` without the factor 1."""
     return _with_one(m, b, "ca1")
 
 
 def _with_one(m: Match, b: Builder, order: str) -> RuleResult:
     y = b.value(m.y)
     if b.infos.dtype(m["c"]) != "bool":
-        return m.reject("the condition is not a truth value")
+        return m.reject("its condition is not bool")
     choices_read(m)
     one = constant(np.asarray(1, dtype=y.dtype))
     inputs = [one.y if name == "1" else b.value(m[name]) for name in order]

@@ -1,1 +1,1 @@
-"""Tensors made of nothing: constants, ranges, identity matrices."""
+"""Tensors without inputs: constants, ranges and identity matrices."""

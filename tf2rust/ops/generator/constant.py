@@ -1,4 +1,4 @@
-"""Constants that a layer reads as it reads any other tensor: arrays of the weights, and single numbers."""
+"""Constants that layers read like any other tensor: arrays among the weights, and scalars."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tf2rust.ops.core.layer import Layer, Value, Weight
 
 @dataclass(eq=False, kw_only=True)
 class Constant(Layer):
-    """An array that the model carries. It is read where it lies; it is copied only to become an output."""
+    """An array that is part of the model. It is read without a copy, unless it is an output."""
 
     kind = "Constant"
     is_data_movement = True
@@ -19,7 +19,7 @@ class Constant(Layer):
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a single number, which is written into the code."""
+        """Whether it is a scalar, which is written into the code."""
         return self.array.size == 1
 
     def params(self) -> dict[str, object]:
@@ -30,5 +30,5 @@ class Constant(Layer):
 
 
 def constant(array: np.ndarray, name: str = "constant") -> Constant:
-    """A constant and the value that stands for it."""
+    """A constant with a new output value."""
     return Constant(array=array, inputs=[], outputs=[Value(name, array.dtype.name, array.shape)])

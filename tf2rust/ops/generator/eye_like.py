@@ -1,4 +1,4 @@
-"""EyeLike: an identity matrix, which is a constant."""
+"""EyeLike: an identity matrix as a constant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import onnx_ir as ir
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 
 _MAX_EYE = 1 << 26
-"""Elements of an identity matrix."""
+"""The maximum number of elements of an identity matrix."""
 
 
 @infers("EyeLike")
@@ -21,5 +21,5 @@ def _eye_like(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         raise InferenceError("its matrix has a symbolic dimension; bind it with --dim")
     rows, columns = (int(str(d)) for d in data.shape)
     if rows * columns > _MAX_EYE:
-        raise InferenceError(f"its matrix of {rows} × {columns} is too large to be a constant")
+        raise InferenceError(f"its matrix of {rows} × {columns} is too large for a constant")
     return [ValueInfo.of_const(np.eye(rows, columns, node.attr("k", 0), np.dtype(dtype)))]

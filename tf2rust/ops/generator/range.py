@@ -1,4 +1,4 @@
-"""Range: numbers at equal distances."""
+"""Range: equally spaced numbers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class Range(Layer):
-    """start + i · step for each i; inputs are start, step and, where the length is not known before, the limit."""
+    """start + i · step for each i. The inputs are start, step and, if the length is data-dependent, the limit."""
 
     kind = "Range"
 
 
 _WIDE = ("float32", "float64", "int32", "int64")
-"""What the sizes of tensors do not overflow."""
+"""A bound that keeps the sizes of tensors from overflowing."""
 
 
 @infers("Range")
@@ -34,7 +34,7 @@ def _range(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     if all(c is not None and c.size == 1 for c in constants):
         start, limit, step = (c.reshape(()).item() for c in constants if c is not None)
         if step == 0 or not math.isfinite((limit - start) / step):
-            raise InferenceError(f"it goes from {start} to {limit} in steps of {step}, which has no end")
+            raise InferenceError(f"its range from {start} to {limit} in steps of {step} has no end")
         whole = isinstance(step, int)
         count = -((start - limit) // step) if whole else math.ceil((limit - start) / step)
         return [ValueInfo(dtype, (max(count, 0),))]
@@ -47,7 +47,7 @@ def _range(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 def _whole(value: ir.Value | None, infos: ValueInfos) -> Dim | None:
-    """A whole number that is a constant or computed from shapes; of float32 too, which is exact below 2^24."""
+    """An integer that is a constant or computed from shapes. float32 is accepted too, as it is exact below 2^24."""
     if (dims := infos.dims(value)) is not None:
         return dims[0] if len(dims) == 1 else None
     if (known := infos.const(value)) is not None and known.size == 1:
@@ -63,7 +63,7 @@ def _whole(value: ir.Value | None, infos: ValueInfos) -> Dim | None:
 def range_(m: Match, b: Builder) -> RuleResult:
     start, step = b.value(m["start"]), b.value(m["step"])
     if start.dtype not in NUMBERS:
-        return m.reject(f"it is of {start.dtype}; Range is there for {', '.join(NUMBERS)}")
+        return m.reject(f"its inputs have the unsupported dtype {start.dtype} (supported: {', '.join(NUMBERS)})")
     y, limit = b.value(m.y), b.value(m["limit"])
     computed = y.shape == (data_dependent_dim(m.y),)
     return Range(inputs=[start, step, limit] if computed else [start, step], outputs=[y])

@@ -1,4 +1,4 @@
-"""How constants are read, and ranges made, in Rust."""
+"""The Rust of constants and ranges."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _(layer: Constant, weights: Weights) -> LayerField:
 
 @layer_call.register
 def _(layer: Constant, site: Site) -> Expr:
-    """A constant is copied only to become an output of the model."""
+    """A constant is copied only if it is an output of the model."""
     return Item("tf_layers::ops::copy")(CX, site.field, *site.outputs)
 
 
@@ -35,7 +35,7 @@ def _(layer: Range, site: Site) -> Expr:
 
 @data_dependent_dims.register
 def _(layer: Range, site: Site) -> dict[str, Expr]:
-    """The length, where numbers say it."""
+    """The length, if it is computed from inputs."""
     if len(site.inputs) < 3:
         return {}
     start, step, limit = site.inputs

@@ -1,1 +1,1 @@
-"""Images: resized, sampled, cut into blocks and regions."""
+"""Images: resizing, sampling, blocks and regions."""

@@ -1,4 +1,4 @@
-"""Col2Im: the columns of a sliding block, added up to an image."""
+"""Col2Im: sums the columns of sliding blocks into an image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class Col2Im(Layer):
-    """Columns that a sliding block read, added up to the image they came from."""
+    """The sum of columns of sliding blocks, at their positions in the image."""
 
     kind = "Col2Im"
     block: tuple[int, ...]
@@ -28,9 +28,9 @@ def _col2im(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data = infos[node.x]
     image, block = infos.dims(node.input(1)), infos.ints(node, "block_shape", 2)
     if image is None or block is None:
-        raise InferenceError("the size of its image is computed from data, not from shapes and constants")
+        raise InferenceError("its image_shape is computed from data, not from shapes and constants")
     if min(block, default=0) < 1 or len(block) != len(image):
-        raise InferenceError(f"its block_shape {block} is not {len(image)} positive numbers, as its image_shape needs")
+        raise InferenceError(f"its block_shape {block} must have {len(image)} positive numbers, like its image_shape")
     return [ValueInfo(data.dtype, (data.shape[0], data.shape[1] // math.prod(block), *image))]
 
 
@@ -39,7 +39,7 @@ def col2im(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     image, block = ([int(n) for n in m.const(name)] for name in ("image", "block"))
     if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; Col2Im is there for float32")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32)")
     ones = [1] * len(image)
     pads = m.root.attr("pads", [0] * 2 * len(image))
     return Col2Im(

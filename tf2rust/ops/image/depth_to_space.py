@@ -17,7 +17,7 @@ def _blocks(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     n, channels, height, width = infos.shape(node.x)
     size = node.attr("blocksize")
     if not isinstance(channels, int) or (node.op == "DepthToSpace" and channels % size**2):
-        raise InferenceError(f"{channels} channels do not make blocks of {size} by {size}")
+        raise InferenceError(f"{channels} channels cannot be split into blocks of {size} by {size}")
     dtype = infos.dtype(node.x)
     if node.op == "DepthToSpace":
         return [ValueInfo(dtype, (n, channels // size**2, height * size, width * size))]
@@ -25,7 +25,7 @@ def _blocks(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 def _moved(x: Value, y: Value, shape: Dims, perm: Perm, b: Builder) -> list[Layer]:
-    """x under another shape, its axes in another order, as y."""
+    """x reshaped, with its axes permuted, as y."""
     split, turned = b.temporary(x, shape), b.temporary(x, permute(shape, perm))
     return [
         Reshape(inputs=[x], outputs=[split]),
@@ -36,11 +36,11 @@ def _moved(x: Value, y: Value, shape: Dims, perm: Perm, b: Builder) -> list[Laye
 
 @rule(Op("DepthToSpace|SpaceToDepth", Var("x"), name="blocks"))
 def blocks(m: Match, b: Builder) -> RuleResult:
-    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    """Takes and returns NC…; the layout pass removes the transposes around it."""
     x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("blocksize")
     mode = m.root.attr("mode", "DCR")
     if mode not in ("DCR", "CRD"):
-        return m.reject(f"its mode is {mode}; DCR and CRD are there")
+        return m.reject(f"its mode {mode} is not supported (supported: DCR, CRD)")
     first, last = wrap_channels_last(x, y, b)
     n, height, width, channels = first.y.shape
     if m.root.op == "SpaceToDepth":

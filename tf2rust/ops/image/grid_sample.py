@@ -1,4 +1,4 @@
-"""GridSample and AffineGrid: images sampled at the places of a grid."""
+"""GridSample and AffineGrid: images sampled at the positions of a grid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INTERPOLATIONS = {
 
 @dataclass(eq=False, kw_only=True)
 class GridSample(Layer):
-    """The first input, of channels-first images, at the places of the second, whose coordinates run from −1 to 1."""
+    """Samples channels-first images, the first input, at the coordinates (−1 to 1) in the second input."""
 
     kind = "GridSample"
     interpolation: str
@@ -46,7 +46,7 @@ def _affine_grid(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     if size is None:
         raise InferenceError("its size is computed from data, not from shapes and constants")
     if len(size) not in (4, 5):
-        raise InferenceError(f"its size has {len(size)} numbers, where those of an image are 4 and of a volume 5")
+        raise InferenceError(f"its size has {len(size)} numbers, but must have 4 for images or 5 for volumes")
     return [ValueInfo(infos.dtype(node.x), (size[0], *size[2:], len(size) - 2))]
 
 
@@ -56,8 +56,8 @@ def grid_sample(m: Match, b: Builder) -> RuleResult:
     mode, outside = m.root.attr("mode", "linear"), m.root.attr("padding_mode", "zeros").capitalize()
     if {x.dtype, grid.dtype} != {"float32"} or not 3 <= x.rank <= 5 or mode not in _INTERPOLATIONS:
         return m.reject(
-            f"its mode is {mode}, its input {x.dtype} of {x.rank} dimensions; there are "
-            f"{', '.join(_INTERPOLATIONS)} for float32 of 3 to 5 dimensions"
+            f"its mode {mode} for {x.dtype} of rank {x.rank} is not supported (supported: "
+            f"{', '.join(_INTERPOLATIONS)} for float32 of rank 3 to 5)"
         )
     return GridSample(
         interpolation=_INTERPOLATIONS[mode],
@@ -74,7 +74,10 @@ def affine_grid(m: Match, b: Builder) -> RuleResult:
     theta, y = b.value(m["theta"]), b.value(m.y)
     sizes = [d for d in y.shape[1:-1] if isinstance(d, int)]
     if theta.dtype != "float32" or len(sizes) != y.rank - 2:
-        return m.reject(f"its input is {theta.dtype}, or the image has a symbolic dimension; bind it with --dim")
+        return m.reject(
+            f"its input has the dtype {theta.dtype} or the image has a symbolic dimension; only float32 and fixed "
+            "sizes are supported, so bind the dimension with --dim"
+        )
     centres = not m.root.attr("align_corners", 0)
     axes = [(2 * np.arange(n) + 1) / n - 1 if centres else np.linspace(-1, 1, n) for n in sizes]
     positions = np.meshgrid(*axes, indexing="ij")

@@ -1,4 +1,4 @@
-"""NonMaxSuppression: of boxes that overlap, the one with the highest score."""
+"""NonMaxSuppression: selects the box with the highest score among overlapping boxes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tf2rust.ops.generator.constant import constant
 
 @dataclass(eq=False, kw_only=True)
 class NonMaxSuppression(Layer):
-    """Of boxes that overlap, the one with the highest score: [count, 3] of image, class and box.
+    """The selected boxes as [count, 3]: image, class and box.
 
-    Inputs are boxes, scores, the most boxes of a class, the overlap that is one and, where it is given, the least
-    score.
+    The inputs are boxes, scores, the maximum number of boxes per class, the overlap threshold and, optionally, the
+    score threshold.
     """
 
     kind = "NonMaxSuppression"
@@ -36,7 +36,7 @@ def non_max_suppression(m: Match, b: Builder) -> RuleResult:
     layers: list[Layer] = []
     inputs = [b.value(m["boxes"]), b.value(m["scores"])]
     if inputs[0].dtype != "float32" or inputs[1].rank != 3:
-        return m.reject(f"its boxes are {inputs[0].dtype}; what is there is float32")
+        return m.reject(f"its boxes have the unsupported dtype {inputs[0].dtype} (supported: float32)")
     for i, absent in ((2, np.zeros(1, np.int64)), (3, np.zeros(1, np.float32))):
         given = m.root.input(i)
         if given is None:

@@ -1,4 +1,4 @@
-"""Resize and Upsample: interpolation, one axis at a time."""
+"""Resize and Upsample: interpolation along one axis at a time."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ NEAREST = {
 
 @dataclass(eq=False, kw_only=True)
 class Resize(Layer):
-    """``axis`` brought to another size; positions in the result become positions in the input by ``coordinates``.
+    """Resizes ``axis``; ``coordinates`` maps positions in the result to positions in the input.
 
-    ``scale`` is the quotient of the two sizes as the model gives it, numerator first; None where the sizes decide.
+    ``scale`` is the ratio of the sizes as in the model, as numerator and denominator; None if only the sizes are given.
     """
 
     kind = "Resize"
@@ -45,10 +45,10 @@ class Resize(Layer):
     interpolation: str
     scale: tuple[int, int] | None
     cubic: float | None = -0.75
-    """Keys' parameter; None where the filter against aliasing is a triangle."""
+    """Keys' parameter; None for the triangle filter of antialiasing."""
     exclude_outside: bool = False
     crop: tuple[float, float, float] | None = None
-    """Which part of the input is seen, from 0 to 1, and what lies outside."""
+    """The visible part of the input, as fractions from 0 to 1, and the value outside."""
 
     def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
@@ -57,12 +57,12 @@ class Resize(Layer):
 
 @dataclass(frozen=True)
 class _Target:
-    """The sizes of all axes afterwards, and the scales where the model gives them."""
+    """The sizes of all axes of the result, and the scales if the model has them."""
 
     shape: Dims
     scales: tuple[Fraction, ...] | None
     parts: dict[int, tuple[float, float]]
-    """The part of an axis that is seen, from 0 to 1, where it is not the whole."""
+    """The visible part of an axis, as fractions from 0 to 1, if it is not the whole axis."""
 
 
 def _parts(node: Node, infos: ValueInfos, axes: Sequence[int]) -> dict[int, tuple[float, float]]:
@@ -70,7 +70,7 @@ def _parts(node: Node, infos: ValueInfos, axes: Sequence[int]) -> dict[int, tupl
         return {}
     regions = infos.const(node.input(1))
     if regions is None or len(regions) != 2 * len(axes):
-        raise InferenceError("its region of interest is not a constant, two numbers for each axis")
+        raise InferenceError("its region of interest is not a constant with two numbers per axis")
     ends = zip(regions[: len(axes)], regions[len(axes) :], strict=True)
     return {axis: (float(start), float(end)) for axis, (start, end) in zip(axes, ends, strict=True)}
 
@@ -93,10 +93,11 @@ def _target(node: Node, infos: ValueInfos) -> _Target:
         return _in_proportion(shape, wanted, policy, parts)
     given = node.attr("scales") if scales is None else infos.const(scales)
     if given is None or len(given) != len(axes):
-        raise InferenceError("its scales are not constants, one for each axis")
+        raise InferenceError("its scales are not constants with one number per axis")
     if parts:
         raise InferenceError(
-            "it crops by scales: ONNX' definition and its implementations differ in how large the result is; give sizes"
+            "it crops by scales, where ONNX's definition and its implementations differ in the size of the result; "
+            "give sizes instead"
         )
     by_axis = dict(zip(axes, (float(s) for s in given), strict=True))
     factors = [by_axis.get(i, 1.0) for i in range(len(shape))]
@@ -105,7 +106,7 @@ def _target(node: Node, infos: ValueInfos) -> _Target:
 
 
 def _in_proportion(shape: Dims, wanted: dict[int, Dim], policy: str, parts: dict[int, tuple[float, float]]) -> _Target:
-    """All axes by the factor of that which grows least or, for ``not_smaller``, most; halves are rounded up."""
+    """Scales all axes by the smallest of their factors or, for ``not_smaller``, by the largest; rounds half up."""
     known = {i: (size, d) for i, size in wanted.items() if isinstance(size, int) and isinstance(d := shape[i], int)}
     if len(known) != len(wanted) or policy not in ("not_larger", "not_smaller"):
         raise InferenceError(f"it keeps the aspect ratio of symbolic dimensions ({policy}); bind them with --dim")
@@ -115,10 +116,10 @@ def _in_proportion(shape: Dims, wanted: dict[int, Dim], policy: str, parts: dict
 
 
 def _as_fraction(scale: float, size: Dim) -> Fraction:
-    """The quotient of sizes that a scale was rounded from to float32.
+    """The ratio of sizes that the float32 scale was rounded from.
 
-    It has the ``size`` that is scaled for a denominator, if one such rounds to the scale; else it is the simplest
-    fraction that does.
+    Its denominator is the scaled ``size`` if such a ratio rounds to the scale; otherwise it is the simplest fraction
+    that does.
     """
     if not _SMALLEST_SCALE < scale < 1 / _SMALLEST_SCALE:
         raise InferenceError(f"it scales an axis by {scale:g}; scales between 1e-7 and 1e7 are supported")
@@ -135,7 +136,7 @@ _SMALLEST_SCALE = 1e-7
 
 
 def _simplest(low: Fraction, high: Fraction) -> Fraction:
-    """The fraction of the smallest denominator from ``low`` to ``high``, by their continued fractions."""
+    """The fraction with the smallest denominator between ``low`` and ``high``, from their continued fractions."""
     whole = math.ceil(low)
     if whole <= high:
         return Fraction(whole)
@@ -143,7 +144,7 @@ def _simplest(low: Fraction, high: Fraction) -> Fraction:
 
 
 def _times(size: Dim, scale: float, exact: Fraction) -> Dim:
-    """⌊size · scale⌋, of a number as ONNX Runtime rounds it."""
+    """⌊size · scale⌋; numbers are rounded like in ONNX Runtime."""
     if isinstance(size, int):
         return int(np.floor(np.float32(size) * np.float32(scale)))
     if exact.denominator > _MAX_DENOMINATOR:
@@ -152,7 +153,7 @@ def _times(size: Dim, scale: float, exact: Fraction) -> Dim:
 
 
 _MAX_DENOMINATOR = 1000
-"""Of a scale of symbolic dimensions: others are no simple fractions, so that rounding decides about the size."""
+"""The maximum denominator for scales of symbolic dimensions; for others, rounding would decide about the size."""
 
 
 @infers("Resize", "Upsample")
@@ -162,7 +163,7 @@ def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
 def resize(m: Match, b: Builder) -> RuleResult:
-    """A layer for each axis that changes; those of fewest elements first."""
+    """One layer per axis that changes; axes with the fewest elements are first."""
     x, node = b.value(m["x"]), m.root
     target, mode = _target(node, b.infos), node.attr("mode", "nearest")
     node.has("scales")
@@ -173,21 +174,24 @@ def resize(m: Match, b: Builder) -> RuleResult:
     outside, smooth = node.attr("extrapolation_value", 0.0), bool(node.attr("antialias", 0))
     interpolation = {"nearest": NEAREST.get(nearest), "linear": "Linear", "bilinear": "Linear", "cubic": "Cubic"}
     if coordinates not in (*_COORDINATES, "tf_crop_and_resize") or interpolation.get(mode) is None:
-        return m.reject(f"its mode is {mode} with coordinates {coordinates}")
+        return m.reject(f"its mode {mode} with coordinates {coordinates} is not supported")
     if x.dtype != "float32" or (smooth and mode == "nearest"):
         return m.reject(
-            f"its input is {x.dtype}, its mode {mode}; float32 is supported, antialiased where it is a mean"
+            f"its mode {mode} for {x.dtype} is not supported (supported: float32; antialiasing only for linear and "
+            "cubic)"
         )
     changed = {i for i in range(x.rank) if x.shape[i] != target.shape[i] or (target.scales or [1] * x.rank)[i] != 1}
     changed |= {i for i, part in target.parts.items() if part != (0.0, 1.0)}
 
     if changed and not target.parts and x.shape == target.shape:
-        return m.reject("its scales change no size: ONNX Runtime copies the input, which is not what ONNX defines")
+        return m.reject(
+            "its scales change no size, and ONNX Runtime copies the input then, which differs from ONNX's definition"
+        )
 
     def layer(axis: int, given: Value, made: Value) -> Resize:
         scale, part = None if target.scales is None else target.scales[axis], target.parts.get(axis)
-        # Operator set 10 says nothing of the nearest element; ONNX' own tests and ONNX Runtime take that behind where
-        # the result is smaller.
+        # Operator set 10 does not define the nearest element; ONNX's tests and ONNX Runtime use the next one if the
+        # result is smaller.
         smaller = node.op == "Resize" and node.version < 11 and scale is not None and scale < 1
         taken = "Ceil" if smaller and mode == "nearest" else str(interpolation[mode])
         return Resize(
@@ -208,7 +212,7 @@ def resize(m: Match, b: Builder) -> RuleResult:
 def axis_by_axis(
     m: Match, b: Builder, axes: Sequence[int], layer: Callable[[int, Value, Value], Layer]
 ) -> Sequence[Layer]:
-    """Layers from ``x`` to the output of the match, each of which brings one of ``axes`` to its size there."""
+    """Layers from ``x`` to the output of the match, each of which resizes one of ``axes``."""
     x, y = b.value(m["x"]), b.value(m.y)
     layers: list[Layer] = []
     value = x

@@ -1,4 +1,4 @@
-"""TensorFlow's own ways of resizing images, which round positions and weights where ONNX' Resize does not."""
+"""TensorFlow's image resizing, which rounds positions and weights where ONNX's Resize does not."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tf2rust.ops.image.resize import Resize, axis_by_axis
 
 
 def _size(node: Node, infos: ValueInfos) -> Dims:
-    """The images' shape [n, height, width, channels] afterwards."""
+    """The shape [n, height, width, channels] of the result."""
     shape, size = infos.shape(node.x), infos.dims(node.operand(1))
     if len(shape) != 4:
-        raise InferenceError(f"its images have {len(shape)} dimensions where TensorFlow takes four")
+        raise InferenceError(f"its images have rank {len(shape)}, but TensorFlow requires rank 4")
     if size is None or len(size) != 2:
         raise InferenceError("its size is computed from data, not from shapes and constants")
     return (shape[0], *size, shape[3])
@@ -28,12 +28,13 @@ def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("ResizeNearestNeighbor|ResizeBilinear|ResizeBicubic", Var("x"), Var("size"), name="resize"))
 def resize_images(m: Match, b: Builder) -> RuleResult:
-    """TensorFlow's float32 arithmetic, rounding by rounding; Keys' parameter is −½ for half_pixel_centers, else −¾."""
+    """TensorFlow's float32 arithmetic with its rounding; Keys' parameter is −½ for half_pixel_centers, otherwise −¾."""
     x, y, op = b.value(m["x"]), b.value(m.y), m.root.op
     corners, centers = bool(m.root.attr("align_corners", 0)), bool(m.root.attr("half_pixel_centers", 0))
     if x.dtype != "float32" or (corners and centers):
         return m.reject(
-            f"its images are {x.dtype}; float32 is supported, with aligned corners or with centers of pixels"
+            f"its images of {x.dtype} are not supported (supported: float32, with aligned corners or half-pixel "
+            "centers)"
         )
     nearest = op == "ResizeNearestNeighbor"
     coordinates = "TfAlignCorners" if corners else "TfLegacy"

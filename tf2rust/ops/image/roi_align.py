@@ -13,7 +13,9 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class RoiAlign(Layer):
-    """Regions of channels-first images pooled to ``cells``: inputs are images, regions, the image of each region."""
+    """Regions of channels-first images, pooled to ``cells``. The inputs are images, regions, and the image of each
+    region.
+    """
 
     kind = "RoiAlign"
     maximum: bool
@@ -36,8 +38,10 @@ def roi_align(m: Match, b: Builder) -> RuleResult:
     y = b.value(m.y)
     mode = m.root.attr("mode", "avg")
     if [v.dtype for v in inputs] != ["float32", "float32", "int64"] or mode not in ("avg", "max"):
-        return m.reject(f"its mode is {mode}, its inputs {', '.join(v.dtype for v in inputs)}; float32 is there")
-    # Before operator set 16 pixels are points.
+        return m.reject(
+            f"its mode {mode} for {', '.join(v.dtype for v in inputs)} is not supported (supported: float32)"
+        )
+    # Before operator set 16, pixels are points.
     default = "half_pixel" if m.root.version >= 16 else "output_half_pixel"
     areas = m.root.attr("coordinate_transformation_mode", default) == "half_pixel"
     return RoiAlign(

@@ -1,4 +1,4 @@
-"""How layers on images are called in Rust."""
+"""The Rust calls of image layers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Elements and slices picked by indices or conditions, and written there."""
+"""Gathering and scattering of elements and slices, by indices or conditions."""

@@ -1,6 +1,6 @@
-"""NonZero, Compress and Unique: what their inputs hold decides how large their outputs are.
+"""NonZero, Compress and Unique, whose output sizes depend on data.
 
-Such a dimension has a symbol of its own, which the layer measures before it runs.
+Each such dimension has a symbol, which the layer computes before it runs.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @dataclass(eq=False, kw_only=True)
 class NonZero(Layer):
-    """Where the elements are that are not zero: [rank, count]."""
+    """The indices of the elements that are not zero: [rank, count]."""
 
     kind = "NonZero"
 
 
 @dataclass(eq=False, kw_only=True)
 class Compress(Layer):
-    """The places of ``axis`` for which the second input, of truth values, holds."""
+    """The slices along ``axis`` for which the second input is true."""
 
     kind = "Compress"
     axis: int
@@ -42,7 +42,7 @@ class Compress(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class Unique(Layer):
-    """The different slices along ``axis``; where each stood first, which each slice is, and how often each occurs."""
+    """The distinct slices along ``axis``, their first positions, the slice at each position, and their counts."""
 
     kind = "Unique"
     axis: int
@@ -71,7 +71,7 @@ def _unique(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     shape: Dims = (count,)
     if node.has("axis"):
         if not data.shape:
-            raise InferenceError("it has an axis, and its input is a single number, which has none")
+            raise InferenceError("it has an axis, but its input is a scalar")
         axis = normal_axis(node.attr("axis"), len(data.shape))
         length, shape = data.shape[axis], (*data.shape[:axis], count, *data.shape[axis + 1 :])
     more = [ValueInfo("int64", (size,)) for size in (count, length, count)]
@@ -82,7 +82,7 @@ def _unique(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def nonzero(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype not in DTYPES:
-        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(DTYPES)})")
     return NonZero(inputs=[x], outputs=[b.value(m.y)])
 
 
@@ -95,8 +95,8 @@ def compress(m: Match, b: Builder) -> RuleResult:
     x, condition, y = b.value(m["x"]), b.value(m["condition"]), b.value(m.y)
     if x.dtype not in DTYPES or condition.dtype != "bool" or condition.rank != 1:
         return m.reject(
-            f"its input is {x}, its condition {condition}; the dtypes there are {', '.join(DTYPES)}, with a vector of "
-            "truth values"
+            f"its input {x} or its condition {condition} is not supported (supported: {', '.join(DTYPES)} with a "
+            "bool vector)"
         )
     if m.root.has("axis"):
         axis = normal_axis(m.root.attr("axis"), x.rank)
@@ -109,7 +109,7 @@ def compress(m: Match, b: Builder) -> RuleResult:
 def unique(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in DTYPES:
-        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(DTYPES)})")
     layers: list[Layer] = []
     axis = 0
     if m.root.has("axis"):

@@ -1,4 +1,4 @@
-"""Embedding: rows of a table, picked by index; and one-hot products, which are the same."""
+"""Embedding: table rows selected by index, and products with one-hot vectors, which compute the same."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _INDICES = ("float32", "int32", "int64", "uint8", "int8")
 
 @dataclass(eq=False, kw_only=True)
 class Embedding(Layer):
-    """``table[x]``: [...] → [..., dim]; indices may be integers, or floats, which are cut to integers.
+    """``table[x]``: [...] → [..., dim]. Indices are integers, or floats, which are truncated.
 
-    ``outside`` says what an index outside the table does: ``error``; ``from_end``, negative ones count from the end and
-    the others are an error; or ``row``, they all give the table's last row, which no index reaches.
+    ``outside`` says what happens to an index outside the table: ``error``; ``from_end``, where negative indices count
+    from the end and others are an error; or ``row``, where they select the table's last row, which no valid index
+    selects.
     """
 
     kind = "Embedding"
@@ -35,13 +36,13 @@ class Embedding(Layer):
         return {"input_dim": len(self.table), "output_dim": self.table.shape[1], "outside": self.outside}
 
     def fuse_producer(self, producer: Layer) -> Layer | None:
-        """Indices in any dtype are read as they are."""
+        """Indices of any dtype are read without a Cast."""
         if isinstance(producer, Cast) and producer.y.dtype in ("int32", "int64") and producer.x.dtype in _INDICES:
             return replace(self, inputs=[producer.x])
         return None
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
-        """What is done to each row alone is done to the table."""
+        """Functions of single rows are applied to the table."""
         if isinstance(consumer, ActivationLayer):
             return replace(self, table=consumer.activation(self.table))
         if isinstance(consumer, Binary) and consumer.last_axis() is not None:
@@ -50,7 +51,7 @@ class Embedding(Layer):
         return None
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
-        """The shapes of indices and vectors may differ: they are read in order."""
+        """Elements are read in order, so the shapes of indices and vectors can differ."""
         return all(batched)
 
     def index_limits(self) -> dict[int, Dim]:
@@ -64,12 +65,14 @@ class Embedding(Layer):
 def _gather(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data, indices = (infos[v] for v in node.operands())
     if not data.shape:
-        raise InferenceError("it gathers from a single number, which has no axis")
+        raise InferenceError("it gathers from a scalar, which has no axis")
     axis = normal_axis(node.attr("axis", 0), len(data.shape))
     if data.dims is not None and indices.const is not None and len(data.shape) == 1:
         size = len(data.dims)
         if indices.const.dtype.kind not in "iu" or not all(-size <= i < size for i in indices.const.flat):
-            raise InferenceError(f"its indices are not all from {-size} to {size - 1}, as its {size} elements need")
+            raise InferenceError(
+                f"its indices are not all between {-size} and {size - 1}, the valid range for {size} elements"
+            )
         return [ValueInfo.of_dims(np.asarray(data.dims[indices.const], dtype=object), data.dtype)]
     return [ValueInfo(data.dtype, (*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))]
 
@@ -77,7 +80,7 @@ def _gather(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def _embedding(m: Match, b: Builder, indices: str, outside: str) -> RuleResult:
     table = m.const("table")
     if table.dtype != np.float32 or table.ndim != 2:
-        return m.reject(f"the table is {table.dtype} of rank {table.ndim}; Embedding wants a float32 matrix")
+        return m.reject(f"its table is {table.dtype} of rank {table.ndim}, but an Embedding needs a float32 matrix")
     if normal_axis(m.node("Gather").attr("axis", 0), 2) != 0:
         return m.reject("it gathers along another axis than the first")
     return Embedding(table=table, outside=outside, inputs=[b.value(m[indices])], outputs=[b.value(m.y)])
@@ -85,7 +88,7 @@ def _embedding(m: Match, b: Builder, indices: str, outside: str) -> RuleResult:
 
 @rule(Op("Gather", Const("table"), Var("indices")))
 def embedding(m: Match, b: Builder) -> RuleResult:
-    """By ONNX, negative indices count from the end."""
+    """In ONNX, negative indices count from the end."""
     return _embedding(m, b, "indices", "from_end")
 
 
@@ -98,10 +101,10 @@ _AS_IS = Op("Mul", Op("Cast", Op("Not", _NEGATIVE), name="otherwise"), Var("x"),
 
 @rule(Op("Gather", Const("table"), Op("Add", _WRAPPED, _AS_IS, name="selected")))
 def embedding_keras3(m: Match, b: Builder) -> RuleResult:
-    """Keras 3 writes ``where(x < 0, x + rows, x)`` in front of the lookup."""
+    """Keras 3 writes ``where(x < 0, x + rows, x)`` before the lookup."""
     if m.scalar("rows") != len(m.const("table")):
         return m.reject(
-            f"negative indices are moved by {m.scalar('rows'):g}, the table has {len(m.const('table'))} rows"
+            f"negative indices are shifted by {m.scalar('rows'):g}, but the table has {len(m.const('table'))} rows"
         )
     for name in ("compared", "when", "otherwise"):
         if m.has(name):
@@ -118,15 +121,15 @@ _ONE_HOT = Op(
 
 @rule(Op("MatMul", Op("Cast", _ONE_HOT), Const("kernel")))
 def one_hot_product(m: Match, b: Builder) -> RuleResult:
-    """one_hot(x) · kernel picks rows of the kernel; an index without a class gives zeros."""
+    """one_hot(x) · kernel selects rows of the kernel; an index without a class gives zeros."""
     m.node("Cast").has("to")
     if m.has("column"):
         m.node("column").has("allowzero")
     classes, kernel, hot = m.const("classes"), m.const("kernel"), m.node("Equal").y
     if classes.shape[-1:] != (classes.size,) or not np.array_equal(classes.reshape(-1), np.arange(classes.size)):
-        return m.reject("the classes compared with are not 0, 1, 2, …", m.node("Equal"))
+        return m.reject("its classes are not 0, 1, 2, …", m.node("Equal"))
     if kernel.shape[0] != classes.size or kernel.ndim != 2 or kernel.dtype != np.float32:
-        return m.reject("the kernel has not one row for each class")
+        return m.reject("its kernel does not have one row per class")
     x, y = b.value(m["x"]), b.value(m.y)
     if product(x.shape) != product(b.infos.shape(hot)[:-1]) or x.dtype not in ("int32", "int64", "uint8", "int8"):
         return m.reject("it is not the one-hot form of an integer tensor", m.node("Equal"))

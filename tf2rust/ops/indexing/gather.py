@@ -1,4 +1,4 @@
-"""Gather, GatherElements and GatherND: elements and slices that indices name."""
+"""Gather, GatherElements and GatherND: elements and slices selected by indices."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class Gather(Layer):
-    """``x[..., indices, ...]`` along ``axis``; negative indices count from the end, others outside are an error."""
+    """``x[..., indices, ...]`` along ``axis``. Negative indices count from the end; invalid indices are an error."""
 
     kind = "Gather"
     is_data_movement = True
     axis: int
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
-        """Either each row is picked from, the same for all; or each row has indices into one and the same tensor."""
+        """Either all samples share the indices, or all samples index the same tensor."""
         x, indices = self.inputs
         if tuple(batched) == (True, False):
             return self.axis > 0 and x.shape[0] == self.y.shape[0]
@@ -33,9 +33,12 @@ class Gather(Layer):
 
 
 def dtype_problem(x: Value, indices: Value, known: Sequence[str]) -> str | None:
-    """Why elements of x cannot be picked by these indices, as a clause; None where they can."""
+    """Why these indices cannot select elements of x, as a clause; None if they can."""
     if x.dtype not in known or indices.dtype not in INTEGERS:
-        return f"it is of {x.dtype} by {indices.dtype}; what is there is {', '.join(known)} by integers"
+        return (
+            f"it indexes {x.dtype} by {indices.dtype}, which is not supported (supported: {', '.join(known)} by "
+            "integers)"
+        )
     return None
 
 
@@ -45,14 +48,15 @@ def gather(m: Match, b: Builder) -> RuleResult:
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
     if x.dtype not in DTYPES or indices.dtype not in INTEGERS:
         return m.reject(
-            f"it gathers {x.dtype} by {indices.dtype}; the dtypes there are {', '.join(DTYPES)} by integers"
+            f"it indexes {x.dtype} by {indices.dtype}, which is not supported (supported: {', '.join(DTYPES)} by "
+            "integers)"
         )
     return Gather(axis=axis, inputs=[x, indices], outputs=[b.value(m.y)])
 
 
 @dataclass(eq=False, kw_only=True)
 class GatherElements(Layer):
-    """Element (i, j, …) is that of x where the place on ``axis`` is the index there."""
+    """Element (i, j, …) is the element of x whose index on ``axis`` is given there."""
 
     kind = "GatherElements"
     axis: int
@@ -63,30 +67,30 @@ class GatherElements(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class NDIndexed(Layer):
-    """The last axis of the indices, the second input, holds tuples that name slices of the first."""
+    """The last axis of the indices, the second input, holds tuples that select slices of the first input."""
 
     batch: int = 0
 
     def index_limits(self) -> dict[int, Dim]:
-        """The smallest of the axes that tuples point into."""
+        """The smallest axis that the tuples index."""
         sizes = [d for d in self.x.shape[self.batch :] if isinstance(d, int)]
         return {1: min(sizes)} if sizes else {}
 
 
 @dataclass(eq=False, kw_only=True)
 class GatherND(NDIndexed):
-    """The slices of x that tuples of indices name, behind ``batch`` axes that both have."""
+    """The slices of x that index tuples select, after ``batch`` common axes."""
 
     kind = "GatherND"
 
 
 def check_depth(data: ValueInfo, indices: ValueInfo, batch: int) -> None:
-    """Raises InferenceError unless the last axis of ``indices`` holds places in the axes of ``data``."""
+    """Raises InferenceError unless the last axis of ``indices`` holds index tuples for ``data``."""
     depth = indices.shape[-1] if indices.shape else 0
     if isinstance(depth, int) and not 1 <= depth <= len(data.shape) - batch:
         raise InferenceError(
-            f"its indices {format_shape(indices.shape)} hold no places in {len(data.shape) - batch} axes: their last "
-            "axis counts the axes that each names"
+            f"its indices {format_shape(indices.shape)} do not index {len(data.shape) - batch} axes: their last "
+            f"axis must have 1 to {len(data.shape) - batch} elements"
         )
 
 

@@ -1,4 +1,4 @@
-"""OneHot: indices as vectors with one element set."""
+"""OneHot: indices as one-hot vectors."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class OneHot(Layer):
-    """The second of two values where the place on ``axis`` is the index, the first elsewhere.
+    """The second of two values where the position on ``axis`` equals the index, and the first elsewhere.
 
-    How many places there are is a third input where it is not known before.
+    The number of positions is a third input if it is data-dependent.
     """
 
     kind = "OneHot"
@@ -44,7 +44,7 @@ def _one_hot(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     wide: Dim = data_dependent_dim(node.y)
     if size is not None and depth is not None:
         if size.size != 1:
-            raise InferenceError(f"its depth is not one number but of shape {list(size.shape)}")
+            raise InferenceError(f"its depth must be one number, but has shape {list(size.shape)}")
         number = size.reshape(-1)[0]
         wide = number if depth.dims is not None else int(number)
     return [ValueInfo(values.dtype, (*indices.shape[:axis], wide, *indices.shape[axis:]))]
@@ -52,12 +52,14 @@ def _one_hot(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("OneHot", Var("indices"), Var("depth"), Var("values")))
 def one_hot(m: Match, b: Builder) -> RuleResult:
-    """Indices may be floats; those outside are nowhere."""
+    """Indices can be floats; indices outside set no element."""
     indices, values, y = b.value(m["indices"]), b.value(m["values"]), b.value(m.y)
     if values.rank != 1:
-        return m.reject(f"its values are {values}; two numbers are what it takes")
+        return m.reject(f"its values are {values}, but must be two numbers")
     if indices.dtype not in ("float32", *INTEGERS) or values.dtype not in DTYPES:
-        return m.reject(f"it makes {values.dtype} of {indices.dtype}; what is there is numbers of float32 or integers")
+        return m.reject(
+            f"it encodes {indices.dtype} as {values.dtype}, which is not supported (supported: float32 and integers)"
+        )
     axis, inputs = normal_axis(m.root.attr("axis", -1), y.rank), [indices, values]
     if y.shape[axis] == data_dependent_dim(m.y):
         inputs.append(b.value(m["depth"]))

@@ -1,4 +1,4 @@
-"""ReverseSequence: sequences turned over, each up to a length of its own, or whole."""
+"""ReverseSequence: reverses sequences, each up to its own length, or whole."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def _reverse_sequence(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     axes = {node.attr("time_axis", 0), node.attr("batch_axis", 1)}
     if axes != {0, 1} or len(x.shape) < 2 or len(lengths.shape) != 1:
         raise InferenceError(
-            f"its input {format_shape(x.shape)}, lengths {format_shape(lengths.shape)} and axes {sorted(axes)} do not "
-            "fit: time and batch are axes 0 and 1, and there is a length for each of the batch"
+            f"its input {format_shape(x.shape)}, lengths {format_shape(lengths.shape)} and axes {sorted(axes)} do "
+            "not match: time and batch must be axes 0 and 1, with one length per sample"
         )
     return [ValueInfo(x.dtype, x.shape)]
 
 
 @dataclass(eq=False, kw_only=True)
 class ReverseSequence(Layer):
-    """The first steps of each sequence, as many as the second input says, in reverse."""
+    """Reverses the first steps of each sequence; the second input holds their numbers."""
 
     kind = "ReverseSequence"
     time_axis: int
@@ -38,7 +38,7 @@ class ReverseSequence(Layer):
 
 
 def reversal(starts_axis: int, shape: tuple[Dim, ...]) -> tuple[tuple[Dim, ...], tuple[int, ...]]:
-    """Starts and steps of the Slice that reverses one axis."""
+    """The starts and steps of the Slice that reverses one axis."""
     starts = tuple(size - 1 if i == starts_axis else 0 for i, size in enumerate(shape))
     return starts, tuple(-1 if i == starts_axis else 1 for i in range(len(shape)))
 
@@ -61,7 +61,7 @@ def are_all(lengths: ir.Value, size: Dim, infos: ValueInfos) -> bool:
 
 @rule(Op("ReverseSequence", Var("x"), Var("lengths")))
 def reverse_sequence(m: Match, b: Builder) -> RuleResult:
-    """Whole sequences are a Slice with step −1."""
+    """Whole sequences become a Slice with step −1."""
     x, y = b.value(m["x"]), b.value(m.y)
     time, batch = m.root.attr("time_axis", 0), m.root.attr("batch_axis", 1)
     if are_all(m["lengths"], x.shape[time], b.infos):
@@ -69,5 +69,8 @@ def reverse_sequence(m: Match, b: Builder) -> RuleResult:
         return Slice(starts=starts, steps=steps, inputs=[x], outputs=[y])
     lengths = b.value(m["lengths"])
     if x.dtype not in DTYPES or lengths.dtype not in INTEGERS:
-        return m.reject(f"it is of {x.dtype} by lengths of {lengths.dtype}; the dtypes there are {', '.join(DTYPES)}")
+        return m.reject(
+            f"its input is {x.dtype} with lengths of {lengths.dtype}, which is not supported (supported: "
+            f"{', '.join(DTYPES)} with integer lengths)"
+        )
     return ReverseSequence(time_axis=time, batch_axis=batch, inputs=[x, lengths], outputs=[y])

@@ -1,4 +1,4 @@
-"""How layers that pick and place elements are called in Rust."""
+"""The Rust calls of indexing layers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _(layer: Embedding, weights: Weights) -> LayerField:
 
 
 def outside(outside: str, rows: int) -> Expr:
-    """What an index outside a table of so many rows does; see ``Embedding``."""
+    """The behaviour for indices outside a table with this many rows; see ``Embedding``."""
     kinds = Item("tf_layers::tensor::Outside")
     if outside == "row":
         return kinds.of("Row")(rows - 1)

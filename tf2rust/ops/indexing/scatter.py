@@ -1,4 +1,4 @@
-"""ScatterElements and ScatterND: elements and slices that indices name, written."""
+"""ScatterElements and ScatterND: updates of elements and slices that indices select."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UPDATES = {"none": "Replace", "add": "Add", "mul": "Mul", "max": "Max", "min": 
 
 @dataclass(eq=False, kw_only=True)
 class ScatterElements(Layer):
-    """x with each update at the element whose place on ``axis`` is the index; ``update`` says what it does there."""
+    """x with each update applied to the element that its index on ``axis`` selects; ``update`` is the reduction."""
 
     kind = "ScatterElements"
     axis: int
@@ -30,7 +30,7 @@ class ScatterElements(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class ScatterND(NDIndexed):
-    """x with each slice of the updates at the slice that its tuple of indices names."""
+    """x with each slice of the updates applied to the slice that its index tuple selects."""
 
     kind = "ScatterND"
     update: str = "Replace"
@@ -48,7 +48,7 @@ def _scatter_nd(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 def _problem(x: Value, indices: Value, update: str) -> str | None:
     if update not in _UPDATES:
-        return f"its reduction is {update}; {', '.join(_UPDATES)} are there"
+        return f"its reduction {update} is not supported (supported: {', '.join(_UPDATES)})"
     return dtype_problem(x, indices, DTYPES if update == "none" else NUMBERS)
 
 

@@ -14,7 +14,7 @@ from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
 
-_OPEN = 10**9  # exporters write "to the end" as one of several large numbers
+_OPEN = 10**9  # Exporters write "to the end" as one of several large numbers.
 
 
 @dataclass(eq=False, kw_only=True)
@@ -39,14 +39,14 @@ class Slice(Layer):
         return self.keeps_batch(batched) and whole and not symbols(self.starts) & symbols(self.x.shape[:1])
 
     def takes_last(self, axis: int) -> bool:
-        """Whether this is ``x[..., -1:, ...]`` along ``axis`` and everything along the others."""
+        """Whether this is ``x[..., -1:, ...]`` along ``axis``, and everything along the others."""
         return all(
             (own == 1 and size - start == 1) if i == axis else own == size
             for i, (own, size, start) in enumerate(zip(self.y.shape, self.x.shape, self.starts, strict=True))
         )
 
     def takes_first(self, axis: int) -> bool:
-        """Whether this is ``x[..., :1, ...]`` along ``axis`` and everything along the others."""
+        """Whether this is ``x[..., :1, ...]`` along ``axis``, and everything along the others."""
         return all(
             (own == 1 and start == 0) if i == axis else own == size
             for i, (own, size, start) in enumerate(zip(self.y.shape, self.x.shape, self.starts, strict=True))
@@ -66,8 +66,8 @@ def _bound(index: Dim, size: Dim, lowest: int, highest: Dim) -> Dim:
         if isinstance(room, int):
             return index if room >= 0 else highest
         if any(name.startswith("step(") for name in index.symbols()) or least(index) is not None:
-            return index  # Where a step of a loop or a size lies outside, the layer says so when it runs.
-        raise InferenceError(f"whether {index} lies within the dimension {size} is not known; bind it with --dim")
+            return index  # If a loop index or a size is out of range, the layer reports it at run time.
+        raise InferenceError(f"whether {index} is inside the dimension {size} is unknown; bind it with --dim")
     if abs(index) >= _OPEN:
         return highest if index > 0 else lowest
     if isinstance(size, int):
@@ -77,11 +77,11 @@ def _bound(index: Dim, size: Dim, lowest: int, highest: Dim) -> Dim:
         return size + index
     if index <= (least(size) or 0):
         return index
-    raise InferenceError(f"whether {index} lies within the symbolic dimension {size} is not known; bind it with --dim")
+    raise InferenceError(f"whether {index} is inside the symbolic dimension {size} is unknown; bind it with --dim")
 
 
 def _indices(node: Node, infos: ValueInfos, name: str, index: int) -> Sequence[Dim] | None:
-    """Starts or ends, which may be computed from shapes."""
+    """Starts or ends, which can be computed from shapes."""
     found = infos.dims(node.input(index))
     if found is None:
         return infos.ints(node, name, index)
@@ -90,23 +90,25 @@ def _indices(node: Node, infos: ValueInfos, name: str, index: int) -> Sequence[D
 
 
 def ranges(node: Node, infos: ValueInfos) -> tuple[Dims, tuple[int, ...], Dims]:
-    """Starts, steps and output shape, for every axis."""
+    """The starts, the steps and the output shape, for every axis."""
     shape = infos.shape(node.x)
     firsts, lasts = _indices(node, infos, "starts", 1), _indices(node, infos, "ends", 2)
     axes = infos.ints(node, "axes", 3) or list(range(len(firsts or [])))
     strides = infos.ints(node, "steps", 4) or [1] * len(axes)
     lengths = {"starts": len(firsts or []), "ends": len(lasts or []), "axes": len(axes), "steps": len(strides)}
     if len(set(lengths.values())) > 1:
-        raise InferenceError(f"it has {', '.join(f'{n} {name}' for name, n in lengths.items())}, which must be as many")
+        raise InferenceError(
+            f"it has {', '.join(f'{n} {name}' for name, n in lengths.items())}, which must be equally many"
+        )
     if 0 in strides:
-        raise InferenceError("one of its steps is 0, with which it never ends")
+        raise InferenceError("one of its steps is 0")
     starts: list[Dim] = [0] * len(shape)
     steps = [1] * len(shape)
     sizes = list(shape)
     for axis, first, last, step in zip(axes, firsts or [], lasts or [], strides, strict=True):
         at = normal_axis(axis, len(shape))
         size = shape[at]
-        # Backwards, what begins in front of the first element begins with it, and NumPy's slice would be empty.
+        # Backwards, a start before the first element is clamped to it, but NumPy's slice would be empty.
         start = _bound(first, size, 0, size if step > 0 else size - 1)
         end = _bound(last, size, 0, size) if step > 0 else _bound(last, size, -1, size - 1)
         span = (end - start + step - 1) // step if step > 0 else (start - end - step - 1) // -step
@@ -148,7 +150,7 @@ def _split(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 def parts(node: Node, infos: ValueInfos, axis: int) -> list[Dim]:
-    """The sizes of the parts; by default all are equal, or the last is smaller."""
+    """The sizes of the parts; by default equal, or with a smaller last one."""
     given = infos.ints(node, "split", 1)
     if given is not None:
         return list(given)
@@ -161,7 +163,7 @@ def parts(node: Node, infos: ValueInfos, axis: int) -> list[Dim]:
 
 @rule(Op("Split", Var("x"), more=True))
 def split(m: Match, b: Builder) -> RuleResult:
-    """One Slice for each part."""
+    """One Slice per part."""
     x = b.value(m["x"])
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
     m.root.has("num_outputs")

@@ -1,4 +1,4 @@
-"""TensorScatter: steps written into a cache of keys or values."""
+"""TensorScatter: writes steps into a cache of keys or values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from tf2rust.ops.generator.constant import constant
 
 @dataclass(eq=False, kw_only=True)
 class TensorScatter(Layer):
-    """The first input with the second from a place on along ``axis``; the third holds the place for each sequence."""
+    """The first input, overwritten by the second from a position on ``axis``; the third holds the position of each
+    sequence.
+    """
 
     kind = "TensorScatter"
     axis: int
@@ -31,16 +33,16 @@ def tensor_scatter(m: Match, b: Builder) -> RuleResult:
     x, updates, y = b.value(m["x"]), b.value(m["updates"]), b.value(m.y)
     axis, mode = normal_axis(m.root.attr("axis", -2), x.rank), m.root.attr("mode", "linear")
     if updates.rank != x.rank:
-        return m.reject(f"its cache {x} and what is written into it, {updates}, are of different ranks")
+        return m.reject(f"its cache {x} and its updates {updates} have different ranks")
     if x.dtype not in DTYPES or mode not in ("linear", "circular") or axis == 0 or not isinstance(x.shape[0], int):
-        return m.reject(f"its mode is {mode}, its input {x}; linear and circular are there for a fixed batch")
+        return m.reject(f"its mode {mode} for {x} is not supported (supported: linear and circular, for a fixed batch)")
     layers: list[Layer] = []
     given = m.root.input(2)
     if given is None:
         layers.append(constant(np.zeros(x.shape[0], np.int64)))
     starts = layers[0].y if given is None else b.value(given)
     if starts.dtype not in INTEGERS or starts.rank != 1:
-        return m.reject(f"its places are {starts}, not a vector of integers")
+        return m.reject(f"its write positions {starts} are not a vector of integers")
     return [
         *layers,
         TensorScatter(axis=axis, circular=mode == "circular", inputs=[x, updates, starts], outputs=[y]),

@@ -1,1 +1,1 @@
-"""Matrices: Dense, MatMul, Einsum and what is done with single matrices."""
+"""Linear algebra: Dense, MatMul, Einsum and functions of single matrices."""

@@ -1,4 +1,4 @@
-"""What layers with a kernel do to their results before they store them: scale, add a bias, apply an activation."""
+"""The epilogue of layers with a kernel: scale, bias, residual sum and activation."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.elementwise.binary import Binary
 
 FAR = 16.0
-"""A summand that is larger leaves more of its rounding behind than the contract's bound has room for, where what it is
-added to cancels it: numbers far from 0 minus their mean."""
+"""The largest summand that is fused: the rounding error of a larger one can exceed the tolerance if a later sum cancels
+it, as when a mean far from 0 is subtracted.
+"""
 
 
 @dataclass(eq=False, kw_only=True)
 class Affine(Layer):
     """A layer that computes ``activation(x · kernel + bias)`` in some arrangement.
 
-    The kernel's last axis is the output's channels. A second input, of the output's shape, is added before the
-    activation: a residual connection.
+    The kernel's last axis is the output's channels. A second input with the output's shape, a residual connection, is
+    added before the activation.
     """
 
     kernel: np.ndarray
@@ -29,7 +30,7 @@ class Affine(Layer):
     activation: Activation = LINEAR
 
     def scaled_kernel(self, factors: np.ndarray) -> np.ndarray:
-        """The kernel that gives every output channel times its factor."""
+        """The kernel with every output channel multiplied by its factor."""
         return np.asarray(self.kernel.astype(np.float64) * factors)
 
     @property
@@ -38,7 +39,7 @@ class Affine(Layer):
 
     @property
     def takes_residual(self) -> bool:
-        """Whether the Rust layer can add its result to what the output holds."""
+        """Whether the Rust layer can add its result to the contents of the output."""
         return False
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
@@ -60,7 +61,7 @@ class Affine(Layer):
         return replace(self, kernel=kernel, bias=_f32(bias * factor + summand))
 
     def _onto(self, consumer: Binary) -> Layer | None:
-        """The layer that adds the consumer's other operand itself."""
+        """The layer with the consumer's other operand as its residual input."""
         others = [v for v in consumer.inputs if v is not self.y]
         sums = {"Add": LINEAR, "AddRelu": Activation("relu")}
         if not self.takes_residual or consumer.function not in sums or len(others) != 1:
@@ -77,9 +78,10 @@ class Affine(Layer):
         return self.takes_residual and self.residual is None and self.activation.is_clamp
 
     def fuse_producer(self, producer: Layer) -> Layer | None:
-        """A factor or a summand for each input channel, as of a BatchNormalization in front, goes into the kernel.
+        """Moves a channelwise factor or summand before the layer, such as a BatchNormalization, into the kernel and
+        bias.
 
-        Not a summand that is far from 0, nor one whose products with the kernel are.
+        Excludes summands that are far from 0, or whose products with the kernel are.
         """
         if not isinstance(producer, Binary) or producer.y is not self.x or (parts := producer.channelwise()) is None:
             return None
@@ -95,11 +97,11 @@ class Affine(Layer):
         return made
 
     def scaled_input(self, factors: np.ndarray) -> np.ndarray:
-        """The kernel that does to x what this one does to x · factors, one factor for each channel."""
+        """The kernel for x that equals this kernel for x · factors, with one factor per channel."""
         raise NotImplementedError
 
     def of_constant(self, channels: np.ndarray) -> np.ndarray | None:
-        """What the kernel makes of an input that has these channels everywhere; None if that is not one number each."""
+        """The product with an input that has these channels everywhere; None if it is not one number per filter."""
         raise NotImplementedError
 
 

@@ -29,7 +29,7 @@ class Dense(Affine):
         return np.asarray(channels @ self.kernel.astype(np.float64))
 
     def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
-        """Rows may come in any order."""
+        """The rows can be in any order."""
         perm = perms[0]
         if perm is None or len(perms) > 1 or perm[-1] != len(perm) - 1:
             return None
@@ -51,13 +51,13 @@ class Dense(Affine):
 
 
 def matmul_shape(a: Dims, b: Dims) -> Dims:
-    """The shape of a matrix product by NumPy's rules; raises InferenceError if it is not defined."""
+    """The shape of a matrix product by NumPy's rules. Raises InferenceError if it is undefined."""
     if not a or not b:
-        raise InferenceError("MatMul of a scalar")
+        raise InferenceError("it multiplies a scalar")
     left = (1, *a) if len(a) == 1 else a
     right = (*b, 1) if len(b) == 1 else b
     if isinstance(left[-1], int) and isinstance(right[-2], int) and left[-1] != right[-2]:
-        raise InferenceError(f"MatMul of {left[-1]} columns with {right[-2]} rows")
+        raise InferenceError(f"it multiplies a matrix of {left[-1]} columns with one of {right[-2]} rows")
     shape = (*broadcast([left[:-2], right[:-2]]), left[-2], right[-1])
     if len(a) == 1:
         shape = (*shape[:-2], shape[-1])
@@ -83,7 +83,7 @@ def dense(m: Match, b: Builder) -> RuleResult:
     """A product with a constant matrix."""
     kernel = m.const("kernel")
     if kernel.ndim != 2 or kernel.dtype != np.float32:
-        return m.reject(f"the kernel is {kernel.dtype} of rank {kernel.ndim}; Dense wants a float32 matrix")
+        return m.reject(f"its kernel is {kernel.dtype} of rank {kernel.ndim}, but Dense needs a float32 matrix")
     return Dense(kernel=kernel, inputs=[b.value(m["x"])], outputs=[b.value(m.y)])
 
 
@@ -91,12 +91,12 @@ def dense(m: Match, b: Builder) -> RuleResult:
 def gemm(m: Match, b: Builder) -> RuleResult:
     """alpha · x · kernel + beta · bias."""
     alpha, beta = m.root.attr("alpha", 1.0), m.root.attr("beta", 1.0)
-    m.root.has("broadcast")  # before operator set 7; the shapes say it too
+    m.root.has("broadcast")  # an attribute before operator set 7; the shapes determine it
     kernel = m.const("kernel")
     if m.root.attr("transA", 0):
-        return m.reject("transA is set; Dense reads its input as it is")
+        return m.reject("transA is set, but Dense does not transpose its input")
     if kernel.dtype != np.float32:
-        return m.reject(f"the kernel is {kernel.dtype}; Dense wants float32")
+        return m.reject(f"its kernel has the unsupported dtype {kernel.dtype} (supported: float32)")
     if m.root.attr("transB", 0):
         kernel = kernel.T
     bias = None
@@ -104,7 +104,7 @@ def gemm(m: Match, b: Builder) -> RuleResult:
         if (c := b.infos.const(given)) is None:
             return m.reject("its third input is not a constant")
         if c.size not in (1, kernel.shape[1]) or (c.ndim and c.shape[-1] != c.size):
-            return m.reject(f"its third input has shape {c.shape}; a bias has one number for each column")
+            return m.reject(f"its third input has shape {c.shape}, but a bias has one number per column")
         bias = np.broadcast_to(c.reshape(-1) * np.float32(beta), (kernel.shape[1],)).astype(np.float32)
     if alpha != 1:
         kernel = kernel * np.float32(alpha)

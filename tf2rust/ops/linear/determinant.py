@@ -28,5 +28,5 @@ def _determinant(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def determinant(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype != "float32" or x.shape[-1] != x.shape[-2]:
-        return m.reject(f"its input is {x}; square matrices of float32 are there")
+        return m.reject(f"its input {x} is not supported (supported: square matrices of float32)")
     return Determinant(inputs=[x], outputs=[b.value(m.y)])

@@ -1,4 +1,4 @@
-"""Einsum: a Dense where one operand is a constant matrix, else diagonals, Transposes, sums and products of matrices."""
+"""Einsum: a Dense if one operand is a constant matrix, otherwise diagonals, Transposes, sums and matrix products."""
 
 from __future__ import annotations
 
@@ -23,18 +23,20 @@ from tf2rust.ops.shape.transpose import Transpose, permute
 
 @dataclass(eq=False, kw_only=True)
 class Diagonal(Layer):
-    """The elements whose places are equal on axes of the input that run along one axis of the output, ``axes[i]``."""
+    """The elements with equal indices on the input axes that map to the same output axis; ``axes[i]`` is that of input
+    axis i.
+    """
 
     kind = "Diagonal"
     axes: tuple[int, ...]
 
 
 def terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
-    """The letters of each operand's axes and of the result's; an ellipsis becomes digits, counted from the right."""
+    """The letters of the axes of each operand and of the result; an ellipsis becomes digits, counted from the right."""
     left, arrow, right = equation.replace(" ", "").partition("->")
     parts = left.split(",")
     if len(parts) != len(ranks):
-        raise InferenceError(f"its equation {equation} is for {len(parts)} operands, and it has {len(ranks)}")
+        raise InferenceError(f"its equation {equation} has {len(parts)} operands, but the node has {len(ranks)}")
     spread = ""
     for i, (part, rank) in enumerate(zip(parts, ranks, strict=True)):
         if "..." in part:
@@ -43,7 +45,7 @@ def terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
             spread = digits if len(digits) > len(spread) else spread
             parts[i] = part.replace("...", digits)
         if len(parts[i]) != rank:
-            raise InferenceError(f"its equation {equation} does not fit an operand of rank {rank}")
+            raise InferenceError(f"its equation {equation} does not match an operand of rank {rank}")
     if arrow:
         return parts, right.replace("...", spread)
     letters = "".join(parts)
@@ -60,22 +62,24 @@ def _einsum(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
             if sizes.get(letter, 1) == 1 or (isinstance(size, int) and size != 1):
                 sizes[letter] = size
     if any(c not in sizes for c in result):
-        raise InferenceError(f"its equation {node.attr('equation')} has letters on the right that are not on the left")
+        raise InferenceError(f"its equation {node.attr('equation')} has letters in the result that no operand has")
     return [ValueInfo(operands[0].dtype, tuple(sizes[c] for c in result))]
 
 
 @rule(Op("Einsum", Var("x"), Const("kernel")))
 def einsum_dense(m: Match, b: Builder) -> RuleResult:
-    """Every axis of the kernel is either summed over or new: a product with a matrix, between two Transposes."""
+    """Every axis of the kernel is either summed over or new: a product with a matrix between two Transposes."""
     x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
     (own, other), result = terms(m.root.attr("equation"), [x.rank, kernel.ndim])
     summed, new = [c for c in other if c in own], [c for c in other if c not in own]
     kept = [c for c in own if c not in summed]
     repeated = any(len(set(part)) != len(part) for part in (own, other, result))
     if repeated or sorted(kept + new) != sorted(result) or any(c in result for c in summed):
-        return m.reject("some axis of the kernel is neither summed over nor new")
+        return m.reject("an axis of the kernel is neither summed over nor new")
     if x.dtype != "float32" or not new or not summed:
-        return m.reject(f"its input is {x.dtype}, or its kernel no matrix")
+        return m.reject(
+            f"its input has the unsupported dtype {x.dtype} (supported: float32), or its kernel is not a matrix"
+        )
     first = tuple(own.index(c) for c in kept + summed)
     matrix = kernel.transpose([other.index(c) for c in summed + new])
     depth = math.prod(matrix.shape[: len(summed)])
@@ -95,7 +99,7 @@ def einsum_dense(m: Match, b: Builder) -> RuleResult:
 
 
 class _Operand:
-    """A tensor whose axes have letters, brought into other forms layer by layer."""
+    """A tensor with letters for its axes, and the layers that transform it."""
 
     def __init__(self, value: Value, letters: str, layers: list[Layer], b: Builder) -> None:
         self.value, self.letters, self.layers, self.b = value, letters, layers, b
@@ -118,7 +122,7 @@ class _Operand:
         self.value, self.letters = made, letters
 
     def matrices(self, batch: str, rows: str, columns: str) -> Value:
-        """[batch…, rows, columns], the axes of rows and of columns taken together."""
+        """The operand as [batch…, rows, columns], with the axes of rows and of columns merged."""
         self.order(batch + rows + columns)
         shape, first = self.value.shape, len(batch)
         sizes = (product(shape[first : first + len(rows)]), product(shape[first + len(rows) :]))
@@ -127,7 +131,7 @@ class _Operand:
         return out
 
     def diagonal(self) -> None:
-        """Each letter once: of axes that share one, the elements whose places are equal."""
+        """The operand with distinct letters: takes the diagonal of axes with equal letters."""
         letters = "".join(dict.fromkeys(self.letters))
         if letters == self.letters:
             return
@@ -140,18 +144,20 @@ class _Operand:
 
 @rule(Op("Einsum", Var("x"), more=True))
 def einsum_of_tensors(m: Match, b: Builder) -> RuleResult:
-    """Products of two at a time, from the left; then sums over the letters that are not in the result."""
+    """Products of two operands at a time, from the left, then sums over the letters that are not in the result."""
     layers: list[Layer] = []
     values = [b.value(v) for v in m.root.inputs if v is not None]
     if bad := next((v for v in values if v.dtype not in NUMBERS), None):
-        return m.reject(f"its operand `{bad.name}` is {bad.dtype}; the dtypes there are {', '.join(NUMBERS)}")
+        return m.reject(
+            f"its operand `{bad.name}` has the unsupported dtype {bad.dtype} (supported: {', '.join(NUMBERS)})"
+        )
     parts, result = terms(m.root.attr("equation"), [v.rank for v in values])
     if len(set(result)) != len(result):
-        return m.reject("a letter stands twice in its result")
+        return m.reject("a letter occurs twice in its result")
     for part, value in zip(parts, values, strict=True):
         sizes = dict(zip(part, value.shape, strict=True))
         if any(sizes[c] != d for c, d in zip(part, value.shape, strict=True)):
-            return m.reject(f"a letter stands for two sizes of {value}, whose diagonal is not defined")
+            return m.reject(f"a letter stands for two different sizes of {value}, which have no diagonal")
     operands = [_Operand(v, part, layers, b) for v, part in zip(values, parts, strict=True)]
     for operand in operands:
         operand.diagonal()
@@ -167,7 +173,7 @@ def einsum_of_tensors(m: Match, b: Builder) -> RuleResult:
 
 
 def _product(left: _Operand, right: _Operand, kept: set[str], layers: list[Layer], b: Builder) -> _Operand:
-    """What is in both and kept is batch, what is in both alone is summed over."""
+    """Letters in both operands are batch axes if they are kept, and are summed over otherwise."""
     for own, other in ((left, right), (right, left)):
         own.sum_over("".join(c for c in own.letters if c not in kept and c not in other.letters))
     shared = [c for c in left.letters if c in right.letters]

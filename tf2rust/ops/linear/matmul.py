@@ -1,4 +1,4 @@
-"""MatMul and Gemm of two tensors, neither of which is a constant."""
+"""MatMul and Gemm of two tensors that are not constants."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tf2rust.ops.shape.transpose import Transpose, permute
 
 @dataclass(eq=False, kw_only=True)
 class MatMul(Layer):
-    """``a · b`` for [..., m, k] and [..., k, n], or [..., n, k] if ``transposed_right``, the axes in front broadcast.
+    """``a · b`` for [..., m, k] and [..., k, n], or [..., n, k] if ``transposed_right``, with broadcast leading axes.
 
-    A vector stands for a row on the left and for a column on the right.
+    A vector is a row on the left, and a column on the right.
     """
 
     kind = "MatMul"
@@ -34,7 +34,7 @@ class MatMul(Layer):
         return a[-2] if len(a) > 1 else 1, a[-1], right[-2 if self.transposed_right else -1]
 
     def fuse_producer(self, producer: Layer) -> Layer | None:
-        """The right matrices are read as they stand before they are transposed."""
+        """Reads the right matrices before their Transpose."""
         a, b = self.inputs
         if not isinstance(producer, Transpose) or producer.y is not b or a is b or b.rank < 2:
             return None
@@ -48,7 +48,7 @@ def _unfit(m: Match, values: Sequence[Value]) -> str | None:
     bad = next((v for v in values if v.dtype not in NUMBERS or v.dtype != values[0].dtype), None)
     if bad is None:
         return None
-    return f"its input `{bad.name}` is {bad.dtype}; {m.root.op} is there for two of {', '.join(NUMBERS)}"
+    return f"its input `{bad.name}` has the unsupported dtype {bad.dtype} (supported: two of {', '.join(NUMBERS)})"
 
 
 @rule(Op("MatMul", Var("a"), Var("b")))
@@ -61,7 +61,7 @@ def matmul(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("Gemm", Var("a"), Var("b"), more=True))
 def gemm_of_tensors(m: Match, b: Builder) -> RuleResult:
-    """alpha · a · b + beta · c, each step a layer of its own."""
+    """alpha · a · b + beta · c, with one layer per step."""
     left, right, y = b.value(m["a"]), b.value(m["b"]), b.value(m.y)
     given = m.root.input(2)
     added = [] if given is None else [b.value(given)]
@@ -69,10 +69,8 @@ def gemm_of_tensors(m: Match, b: Builder) -> RuleResult:
         return m.reject(reason)
     alpha, beta = m.root.attr("alpha", 1.0), m.root.attr("beta", 1.0)
     if "int" in left.dtype and not alpha == beta == 1:
-        return m.reject(
-            f"its factors are {alpha:g} and {beta:g}, its inputs integers; of those there is the product alone"
-        )
-    m.root.has("broadcast")  # before operator set 7; the shapes say it too
+        return m.reject(f"its factors are {alpha:g} and {beta:g}, but integers support only the plain product")
+    m.root.has("broadcast")  # an attribute before operator set 7; the shapes determine it
     layers: list[Layer] = []
     if m.root.attr("transA", 0):
         turned = b.temporary(left, permute(left.shape, (1, 0)))

@@ -1,4 +1,4 @@
-"""How layers on matrices are called in Rust."""
+"""The Rust calls of layers on matrices."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _(layer: Dense, weights: Weights) -> LayerField:
 
 @before_call.register
 def _(layer: Affine, site: Site) -> list[Stmt]:
-    """A residual input that the output does not hold yet is copied there."""
+    """Copies a residual input to the output, unless the output already holds it."""
     if layer.residual is None or site.in_place is not None:
         return []
     return [ExprStmt(Item(f"{_OPS}::copy")(CX, site.inputs[1], *site.outputs).tried())]
@@ -37,7 +37,7 @@ def _(layer: Affine, site: Site) -> Expr:
 
 
 def accumulating(layer: Affine, site: Site) -> Expr:
-    """The output, to which the layer adds its result where it holds a residual input."""
+    """The output view; accumulating if it holds a residual input."""
     (output,) = site.outputs
     return output if layer.residual is None else output.method("accumulate")
 

@@ -15,9 +15,9 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class Trilu(Layer):
-    """What of each matrix is on and above its ``diagonal``, if ``upper``, or on and below it; zeros elsewhere.
+    """The elements of each matrix on and above its ``diagonal`` if ``upper``, or on and below it; zeros elsewhere.
 
-    Without ``diagonal``, which one it is is a second input.
+    If ``diagonal`` is None, it is a second input.
     """
 
     kind = "Trilu"
@@ -33,7 +33,7 @@ def trilu(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     given = m.root.input(1)
     if x.dtype not in DTYPES:
-        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(DTYPES)})")
     known = np.asarray(0) if given is None else b.infos.const(given)
     inputs = [x, b.value(given)] if known is None and given is not None else [x]
     k = None if known is None else int(known.reshape(()))

@@ -1,1 +1,1 @@
-"""Operators of classical machine learning (``ai.onnx.ml``), defined by ONNX' own operators."""
+"""The operators of ``ai.onnx.ml``, defined as functions of ONNX's own operators."""

@@ -1,4 +1,4 @@
-"""Operators of classical machine learning (``ai.onnx.ml``), defined by those of ONNX itself."""
+"""Function bodies for the operators of ``ai.onnx.ml``, made of ONNX's own operators."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _OPSET = 18
 
 
 _NO_STRINGS = (
-    "it works with strings, and tensors here hold numbers; train the model on labels and categories that are integers, "
-    "keep their names outside (see --labels), and export it again"
+    "it works with strings, but only numbers are supported; train the model on integer labels and categories, keep "
+    "their names outside (see --labels), and export it again"
 )
 _Definition = Callable[[Node, Body, ValueInfos], Outputs]
 
 
 def definition(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
-    """The definition of a node of this domain; None where there is none, or not for these attributes."""
+    """The function body of a node of this domain; None if there is none for the operator or its attributes."""
     make = _DEFINITIONS.get(node.op_type)
     if make is None or any(v is not None and v not in infos for v in node.inputs):
         return None
     view, body = Node(node), Body()
     try:
         outputs = make(view, body, infos)
-    except Exception:  # a node that is not as ONNX defines it: lists of other lengths, attributes that are missing
+    except Exception:  # malformed nodes: lists of inconsistent lengths, missing attributes
         return None
     if outputs is None or view.unread():
         return None
@@ -42,21 +42,21 @@ def definition(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
 
 
 def reason(node: ir.Node) -> str:
-    """Why a node of this domain has no definition, and what to do about it."""
+    """Why a node of this domain has no function body, and what to do about it."""
     if any("string" in name for name in node.attributes):
         return _NO_STRINGS
     if node.op_type == "SVMClassifier" and "prob_a" in node.attributes:
         return (
-            "its probabilities are found by iteration, which is not there; train the model with `probability=False`, "
-            "whose scores are there, or calibrate it by scikit-learn's CalibratedClassifierCV"
+            "its probabilities need an iterative computation, which is not supported; train the model with "
+            "`probability=False` to get scores, or calibrate it with scikit-learn's CalibratedClassifierCV"
         )
     if node.op_type in _DEFINITIONS:
-        return "it has a definition, but not for these attributes and inputs"
-    return f"no rule knows this operator; of {DOMAIN} there are {', '.join(_DEFINITIONS)}"
+        return "these attributes and inputs are not supported"
+    return f"no rule supports this operator (supported operators of {DOMAIN}: {', '.join(_DEFINITIONS)})"
 
 
 def _array_feature_extractor(node: Node, body: Body, infos: ValueInfos) -> Outputs:
-    """The columns that the second input names."""
+    """The columns that the second input selects."""
     flat = body.op("Reshape", "x1", body.constant([-1], "int64"))
     picked = body.op("Gather", "x0", flat, axis=-1)
     row = len(infos.shape(node.x)) == 1
@@ -64,7 +64,7 @@ def _array_feature_extractor(node: Node, body: Body, infos: ValueInfos) -> Outpu
 
 
 def _binarizer(node: Node, body: Body, infos: ValueInfos) -> Outputs:
-    """1 above the threshold, else 0, in the dtype of the input."""
+    """1 for numbers above the threshold, otherwise 0, in the dtype of the input."""
     dtype = infos.dtype(node.x)
     above = body.op("Greater", "x0", body.constant(node.attr("threshold", 0.0), dtype))
     return [body.op("Cast", above, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))]
@@ -77,7 +77,7 @@ def _scaler(node: Node, body: Body, _: ValueInfos) -> Outputs:
 
 
 def _normalizer(node: Node, body: Body, _: ValueInfos) -> Outputs:
-    """x over the norm of its row; a row of norm 0 stays."""
+    """x divided by the norm of its row; a row with norm 0 is unchanged."""
     kinds = {"MAX": "ReduceMax", "L1": "ReduceL1", "L2": "ReduceL2"}
     kind = kinds.get(node.attr("norm", "MAX"))
     if kind is None:
@@ -89,7 +89,7 @@ def _normalizer(node: Node, body: Body, _: ValueInfos) -> Outputs:
 
 
 def _imputer(node: Node, body: Body, infos: ValueInfos) -> Outputs:
-    """Other numbers for those that stand for missing ones."""
+    """Replaces the number that stands for missing values."""
     floats = infos.dtype(node.x).startswith("float")
     kind = "float" if floats else "int64"
     missing, given = node.attr(f"replaced_value_{kind}", 0), node.attr(f"imputed_value_{kind}s")
@@ -117,9 +117,9 @@ def _linear_regressor(node: Node, body: Body, _: ValueInfos) -> Outputs:
 
 
 def _linear_classifier(node: Node, body: Body, _: ValueInfos) -> Outputs:
-    """The label of the highest score, and the scores, of as many classes as there are rows of coefficients."""
+    """The label with the highest score, and the scores; there is one class per row of coefficients."""
     labels = node.attr("classlabels_ints")
-    node.has("multi_class")  # says where the numbers come from
+    node.has("multi_class")  # identifies the origin of the numbers
     if not labels or len(node.attr("intercepts") or []) not in (0, len(labels)):
         return None
     scores = _linear(node, body, len(labels))
@@ -129,7 +129,7 @@ def _linear_classifier(node: Node, body: Body, _: ValueInfos) -> Outputs:
 
 
 def _label_encoder(node: Node, body: Body, infos: ValueInfos) -> Outputs:
-    """Numbers looked up in a list of keys; the default for those that are not there."""
+    """Looks up numbers in a list of keys; other numbers get the default."""
     keys = node.attr("keys_int64s") or node.attr("keys_floats")
     dtype, kinds = infos.dtype(node.x), {"int64": -1, "float": 0.0}
     kind = next((k for k in kinds if node.attr(f"values_{k}s")), None)
@@ -146,7 +146,9 @@ def _label_encoder(node: Node, body: Body, infos: ValueInfos) -> Outputs:
 
 
 def _one_hot_encoder(node: Node, body: Body, infos: ValueInfos) -> Outputs:
-    """A new last axis with 1 at the number's place among the categories; without ``zeros`` there has to be one."""
+    """A new last axis with 1 at the position of the number among the categories. Without ``zeros``, the number must be
+    one.
+    """
     categories = node.attr("cats_int64s")
     if not categories or len(set(categories)) != len(categories):
         return None
@@ -157,7 +159,7 @@ def _one_hot_encoder(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     found = body.op("Cast", equal, to=TensorProto.INT32)
     known = body.op("Cast", body.op("ReduceMax", found, body.constant([-1], "int64"), keepdims=0), to=TensorProto.BOOL)
     index = body.op("ArgMax", found, axis=-1, keepdims=0)
-    # There is no row of this number, which is an error when the model runs.
+    # This number has no row, which is an error at run time.
     index = body.op("Where", known, index, body.constant(len(categories), "int64"))
     return [body.op("Gather", body.constant(np.eye(len(categories))), index, axis=0)]
 

@@ -1,4 +1,4 @@
-"""Definitions of operators by others, as they grow node by node."""
+"""Builds function bodies of operators, node by node."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from onnx import helper, numpy_helper
 from tf2rust.ops.core.inference import Node
 
 Outputs = Sequence[str] | None
-"""The names of a definition's outputs; None where there is no definition for these attributes."""
+"""The names of a function body's outputs; None if these attributes are not supported."""
 
 
 class Body:
-    """A definition as it grows: every call adds a node, and gives the name of its output."""
+    """A function body under construction. Each call adds a node and returns the name of its output."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -37,7 +37,7 @@ class Body:
 
 
 def post_transform(node: Node, body: Body, scores: str) -> str | None:
-    """What becomes of the scores by the attribute of that name; None for what is not known."""
+    """Applies the attribute ``post_transform`` to the scores; None for an unknown value."""
     kind = node.attr("post_transform", "NONE")
     match ("NONE", "SOFTMAX", "LOGISTIC")[kind] if kind in (0, 1, 2) else kind:
         case "NONE":

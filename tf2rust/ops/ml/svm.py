@@ -1,4 +1,4 @@
-"""Support vector machines (``ai.onnx.ml``): weighted sums of a kernel between a sample and the support vectors."""
+"""Support vector machines (``ai.onnx.ml``): weighted sums of kernels of a sample and the support vectors."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tf2rust.ops.ml.function_body import Body, Outputs, post_transform
 
 
 def _kernel(node: Node, body: Body, vectors: np.ndarray) -> str | None:
-    """The kernel of each sample of x0 [n, features] with each of ``vectors`` [count, features]: [n, count].
+    """The kernel of each sample of x0 [n, features] and each of ``vectors`` [count, features]: [n, count].
 
-    gamma, coef0 and degree are the node's ``kernel_params``: a Gaussian is exp(−gamma · |x − v|²), a polynomial
-    (gamma · x·v + coef0)^degree, a sigmoid tanh(gamma · x·v + coef0).
+    gamma, coef0 and degree are the node's ``kernel_params``: a Gaussian is exp(−gamma · |x − v|²), a polynomial (gamma
+    · x·v + coef0)^degree, a sigmoid tanh(gamma · x·v + coef0).
     """
     gamma, offset, degree = node.attr("kernel_params", [0.0, 0.0, 0.0])
     kind, x = node.attr("kernel_type", "LINEAR"), body.floats("x0")
     if kind == "LINEAR":
         return body.op("MatMul", x, body.constant(vectors.T))
     if kind == "RBF":
-        # |x − v|² = |x|² − 2 x·v + |v|² is as exact as the samples are near the origin; so it is put among the vectors.
+        # |x − v|² = |x|² − 2 x·v + |v|² is most exact near the origin, so the origin is moved to the vectors.
         middle = vectors.mean(axis=0, dtype=np.float64)
         own = vectors - middle
         x = body.op("Sub", x, body.constant(middle))
@@ -38,7 +38,7 @@ def _kernel(node: Node, body: Body, vectors: np.ndarray) -> str | None:
 
 
 def _weighted(node: Node, body: Body, weights: np.ndarray, offsets: np.ndarray) -> str | None:
-    """[n, outputs], for weights [vectors, outputs]."""
+    """The weighted sums [n, outputs], for weights [vectors, outputs]."""
     given = np.asarray(node.attr("support_vectors") or [], np.float64)
     if not given.size or given.size % len(weights):
         return None
@@ -49,7 +49,7 @@ def _weighted(node: Node, body: Body, weights: np.ndarray, offsets: np.ndarray) 
 
 
 def svm_regressor(node: Node, body: Body, _: ValueInfos) -> Outputs:
-    """A number for each sample."""
+    """One number per sample."""
     coefficients, rho = np.asarray(node.attr("coefficients"), np.float64), node.attr("rho")
     if node.attr("one_class", 0) or not rho:
         return None
@@ -66,9 +66,9 @@ def svm_regressor(node: Node, body: Body, _: ValueInfos) -> Outputs:
 
 
 def svm_classifier(node: Node, body: Body, _: ValueInfos) -> Outputs:
-    """The class with the most votes of the pairs of classes, the first of several; and the scores of the pairs.
+    """The class with the most votes of the pairs of classes (the first of several), and the scores of the pairs.
 
-    Where the score of a pair is positive, its first class has the vote. Of two classes the score is given for both.
+    The first class of a pair gets the vote if the pair's score is positive. With two classes, both get a score.
     """
     labels, counts = node.attr("classlabels_ints"), node.attr("vectors_per_class")
     if not labels or not counts or len(counts) != len(labels) or node.attr("post_transform", "NONE") != "NONE":
@@ -86,7 +86,7 @@ def svm_classifier(node: Node, body: Body, _: ValueInfos) -> Outputs:
     if scores is None:
         return None
     won = body.cast(body.op("Greater", scores, body.constant(0.0)), "float32")
-    # Each pair that was not won is a vote for its second class.
+    # Each pair that the first class did not win is a vote for the second.
     counted = body.op("Add", body.op("MatMul", won, body.constant(votes)), body.constant((votes < 0).sum(axis=0)))
     best = body.op("ArgMax", counted, axis=-1, keepdims=0)
     if len(pairs) == 1:

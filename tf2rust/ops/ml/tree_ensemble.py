@@ -1,4 +1,4 @@
-"""Ensembles of decision trees (``ai.onnx.ml``): all trees of all samples go down one level at a time."""
+"""Ensembles of decision trees (``ai.onnx.ml``): all trees of all samples descend one level at a time."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _NEQ, _MEMBER = 5, 6
 
 @dataclass
 class _Forest:
-    """Trees as arrays over their nodes; a leaf's branches both lead to itself.
+    """Trees as arrays over their nodes; both branches of a leaf lead to the leaf itself.
 
-    ``leaves`` is [nodes, targets]; ``members`` lists what a node of mode ``MEMBER`` compares with.
+    ``leaves`` is [nodes, targets]; ``members`` lists the numbers that nodes with mode ``MEMBER`` compare with.
     """
 
     roots: Sequence[int]
@@ -28,16 +28,18 @@ class _Forest:
     splits: np.ndarray
     modes: np.ndarray
     branches: np.ndarray
-    """[nodes, 2]: where to go if the comparison holds, and if not."""
+    """[nodes, 2]: the next node if the comparison is true, and if it is false."""
     missing: np.ndarray
-    """Whether a NaN makes the comparison hold."""
+    """Whether the comparison is true for NaN."""
     leaves: np.ndarray
     members: dict[int, list[float]]
     unreached: float = 0.0
-    """What stands in ``leaves`` for targets that a leaf has no part in."""
+    """The value in ``leaves`` for targets that a leaf does not contribute to."""
 
     def depth(self) -> int | None:
-        """The steps from a root to the deepest leaf; None if some branch leads nowhere or in a circle."""
+        """The number of steps from a root to the deepest leaf; None if a branch leads nowhere or the nodes form a
+        cycle.
+        """
         count, level = len(self.features), set(self.roots)
         for depth in range(count + 1):
             if not level <= set(range(count)):
@@ -49,7 +51,7 @@ class _Forest:
         return None
 
     def reaches_all(self) -> bool:
-        """Whether every target has a tree all of whose leaves are its own, so that there is always a least of it."""
+        """Whether for every target, all leaves of some tree contribute to it, so that its minimum always exists."""
         found: set[int] = set()
         for root in self.roots:
             nodes, new = {int(root)}, {int(root)}
@@ -61,9 +63,9 @@ class _Forest:
         return len(found) == int(self.leaves.shape[1])
 
     def scores(self, body: Body, dtype: str, aggregate: str) -> str | None:
-        """What the trees make of x0 [n, features]: [n, targets]."""
+        """The scores of the trees for x0 [n, features]: [n, targets]."""
         depth = self.depth()
-        # What becomes of a target without any score ONNX does not say, and its implementations differ.
+        # ONNX does not define the result of a target without any score, and implementations differ.
         if depth is None or (aggregate in ("MIN", "MAX") and not self.reaches_all()):
             return None
         batch = body.op("Gather", body.op("Shape", "x0"), body.constant([0], "int64"))
@@ -80,7 +82,7 @@ class _Forest:
         return body.op("Div", scores, body.constant(len(self.roots), dtype)) if aggregate == "AVERAGE" else scores
 
     def _comparison(self, body: Body, x: str, at: str, dtype: str) -> str:
-        """Whether x goes the first way at the nodes ``at``."""
+        """Whether x takes the first branch at the nodes ``at``."""
         value = body.op("GatherElements", x, body.op("Gather", body.constant(self.features, "int64"), at), axis=1)
         split = body.op("Gather", body.constant(self.splits, dtype), at)
         result = ""
@@ -100,7 +102,7 @@ class _Forest:
 
     def _membership(self, body: Body, value: str, at: str, dtype: str) -> str:
         longest = max(len(own) for own in self.members.values())
-        table = np.full((len(self.features), longest), np.nan)  # which equals nothing
+        table = np.full((len(self.features), longest), np.nan)  # equals nothing
         for node, own in self.members.items():
             table[node, : len(own)] = own
         column = body.op("Unsqueeze", value, body.constant([-1], "int64"))
@@ -112,7 +114,7 @@ class _Forest:
 
 
 def tree_ensemble(node: Node, body: Body, infos: ValueInfos) -> Outputs:
-    """The operator of version 5, whose inner nodes and leaves have arrays of their own."""
+    """The operator of version 5, with separate arrays for inner nodes and leaves."""
     dtype = infos.dtype(node.x)
     modes, weights = np.asarray(node.attr("nodes_modes"), int), np.asarray(node.attr("leaf_weights"))
     inner, leaves = len(modes), len(weights)
@@ -127,7 +129,7 @@ def tree_ensemble(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     members = _members(modes, node.attr("membership_values"))
     if dtype not in ("float32", "float64") or members is None:
         return None
-    node.has("nodes_hitrates")  # how often a node is passed, which changes nothing
+    node.has("nodes_hitrates")  # statistics that do not affect the result
     itself = np.arange(inner, inner + leaves)
     none = np.zeros(leaves, int)
     forest = _Forest(
@@ -147,7 +149,9 @@ def tree_ensemble(node: Node, body: Body, infos: ValueInfos) -> Outputs:
 
 
 def _members(modes: np.ndarray, values: np.ndarray | None) -> dict[int, list[float]] | None:
-    """What each node of mode ``MEMBER`` lists; NaN separates the lists. None if they are not as many as the nodes."""
+    """The members of each node with mode ``MEMBER``; NaN separates the lists. None if their number differs from the
+    nodes'.
+    """
     nodes = [int(i) for i in np.flatnonzero(modes == _MEMBER)]
     lists: list[list[float]] = [[]]
     for value in [] if values is None else np.asarray(values).tolist():
@@ -161,7 +165,7 @@ def _members(modes: np.ndarray, values: np.ndarray | None) -> dict[int, list[flo
 
 
 def _older(node: Node, kind: str, targets: int) -> _Forest | None:
-    """The trees of the operators before version 5, whose nodes are named by a tree and a number."""
+    """The trees of operators before version 5, whose nodes are identified by tree and node number."""
     names = list(zip(node.attr("nodes_treeids"), node.attr("nodes_nodeids"), strict=True))
     index_of = {name: i for i, name in enumerate(names)}
     titles = [str(mode.decode() if isinstance(mode, bytes) else mode) for mode in node.attr("nodes_modes")]
@@ -205,7 +209,7 @@ def _scores(node: Node, body: Body, infos: ValueInfos, kind: str, targets: int, 
 
 
 def tree_ensemble_regressor(node: Node, body: Body, infos: ValueInfos) -> Outputs:
-    """The sum or mean of the leaves' weights, for each target."""
+    """The sum or mean of the leaves' weights, per target."""
     aggregate = node.attr("aggregate_function", "SUM")
     if aggregate not in ("SUM", "AVERAGE"):
         return None
@@ -215,7 +219,7 @@ def tree_ensemble_regressor(node: Node, body: Body, infos: ValueInfos) -> Output
 
 
 def tree_ensemble_classifier(node: Node, body: Body, infos: ValueInfos) -> Outputs:
-    """The label of the highest score, and the scores."""
+    """The label with the highest score, and the scores."""
     labels = node.attr("classlabels_int64s")
     if not labels or len(labels) < 3:
         return _of_two_classes(node, body, infos, labels or [])
@@ -227,10 +231,10 @@ def tree_ensemble_classifier(node: Node, body: Body, infos: ValueInfos) -> Outpu
 
 
 def _of_two_classes(node: Node, body: Body, infos: ValueInfos, labels: Sequence[int]) -> Outputs:
-    """Trees with one score, which stands for the second of two classes.
+    """Trees with a single score, that of the second of two classes.
 
-    ONNX leaves open what the scores of both are; as ONNX Runtime has it, if no weight is negative the score is a
-    probability, and the first class has what is missing to 1; else the first class has the opposite score.
+    ONNX does not define the scores of both classes. As in ONNX Runtime, if no weight is negative, the score is a
+    probability and the first class gets 1 minus it; otherwise the first class gets the negated score.
     """
     base, kind = node.attr("base_values"), node.attr("post_transform", "NONE")
     alone = set(node.attr("class_ids") or []) == {0} and len(base or []) < 2

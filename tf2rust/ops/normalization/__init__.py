@@ -1,1 +1,1 @@
-"""Normalizations over features, groups, batches and neighbours."""
+"""Normalizations over features, groups, batches and neighbouring channels."""

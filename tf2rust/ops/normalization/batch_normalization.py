@@ -1,4 +1,4 @@
-"""BatchNormalization at inference: a factor and a summand for each channel."""
+"""BatchNormalization at inference: a factor and a summand per channel."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def _is_training(node: Node) -> bool:
 
 @rule(Op("BatchNormalization", Var("x"), Const("scale"), Const("bias"), Const("mean"), Const("variance")))
 def batch_normalization(m: Match, b: Builder) -> RuleResult:
-    """x · scale / √(variance + ε) + (bias − mean · that), along axis 1, as layers that others can take in.
+    """x · scale / √(variance + ε) + (bias − mean · that), along axis 1, as layers that others can fuse.
 
-    A mean that would be far from 0 in that sum is subtracted first.
+    A mean that would make the summand large is subtracted first.
     """
     x, y = b.value(m["x"]), b.value(m.y)
     if _is_training(m.root) or not m.root.attr("spatial", 1):
-        return m.reject("it is in training mode, or its statistics are not for each channel")
-    m.root.attr("momentum", 0.9)  # matters to training alone
+        return m.reject("it is in training mode, or its statistics are not one number per channel")
+    m.root.attr("momentum", 0.9)  # only used in training
     if x.rank < 2 or x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype} of {x.rank} dimensions; float32 of two or more is supported")
+        return m.reject(f"its input {x.dtype} of rank {x.rank} is not supported (supported: float32 of rank 2 or more)")
     scale, bias, mean, variance = (m.const(name).astype(np.float64) for name in ("scale", "bias", "mean", "variance"))
     factor = scale / np.sqrt(variance + m.root.attr("epsilon", 1e-5))
     channels = (-1, *[1] * (x.rank - 2))
@@ -56,15 +56,15 @@ def batch_normalization(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("BatchNormalization", Var("x"), Var("scale"), Var("bias"), Var("mean"), Var("variance")))
 def batch_normalization_of_inputs(m: Match, b: Builder) -> RuleResult:
-    """The same where the statistics are not constants: (x − mean) · (scale / √(variance + ε)) + bias."""
+    """The same with dynamic statistics: (x − mean) · (scale / √(variance + ε)) + bias."""
     x, y = b.value(m["x"]), b.value(m.y)
     if _is_training(m.root) or not m.root.attr("spatial", 1):
-        return m.reject("it is in training mode, or its statistics are not for each channel")
-    m.root.attr("momentum", 0.9)  # matters to training alone
+        return m.reject("it is in training mode, or its statistics are not one number per channel")
+    m.root.attr("momentum", 0.9)  # only used in training
     epsilon = np.asarray(m.root.attr("epsilon", 1e-5), np.float32)
     parts = [b.value(m[name]) for name in ("scale", "bias", "mean", "variance")]
     if x.rank < 2 or any(v.dtype != "float32" for v in (x, *parts)):
-        return m.reject(f"its input is {x.dtype} of {x.rank} dimensions; float32 of two or more is supported")
+        return m.reject(f"its input {x.dtype} of rank {x.rank} is not supported (supported: float32 of rank 2 or more)")
     layers: list[Layer] = []
 
     def put(layer: Layer) -> Value:

@@ -1,4 +1,4 @@
-"""Layer-, Group-, RMS- and UnitNormalization, recognised from what exporters write for them."""
+"""Layer-, Group-, RMS- and UnitNormalization, matched from the subgraphs that exporters write."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ X = Var("x")
 
 
 def _axes(m: Match, b: Builder, rank: int, *names: str) -> list[int] | None:
-    """The axes over which all of these reductions run, keeping them as 1; None if they differ."""
+    """The common axes of all these reductions, with keepdims; None if they differ."""
     found = set()
     for name in names:
         node = m.node(name)
@@ -37,14 +37,14 @@ def _axes(m: Match, b: Builder, rank: int, *names: str) -> list[int] | None:
 
 
 def _vector(m: Match, name: str, axes: Sequence[int], x: Value) -> np.ndarray | Mismatch | None:
-    """gamma or beta along these axes, None if the pattern has none."""
+    """gamma or beta along these axes; None if the pattern has none."""
     if not m.has(name):
         return None
     vector = along(m.const(name), axes, x.rank)
     size = product(x.shape[a] for a in axes)
     if vector is not None and vector.size == 1 and isinstance(size, int):
         vector = np.full(size, vector[0])
-    return vector if vector is not None and vector.size == size else m.reject(f"its {name} lies along other axes")
+    return vector if vector is not None and vector.size == size else m.reject(f"its {name} has other axes")
 
 
 _MEAN = Op("ReduceMean", X, more=True, name="mean")
@@ -65,7 +65,7 @@ def _normalised(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     axes = _axes(m, b, x.rank, "mean", "variance")
     if not axes:
-        return m.reject("mean and variance are not taken over the same axes")
+        return m.reject("mean and variance are not computed over the same axes")
     epsilon, rank = m.scalar("epsilon"), x.rank
     grouped = rank >= 3 and axes == [*range(1, rank - 2), rank - 1]
     whole = axes == list(range(axes[0], axes[-1] + 1))
@@ -81,7 +81,7 @@ def _normalised(m: Match, b: Builder) -> RuleResult:
         )
     groups = x.shape[-2]
     if not grouped or not isinstance(groups, int) or not isinstance(x.shape[-1], int):
-        return m.reject(f"it normalises over the axes {axes}, which are not neighbours, nor groups of channels")
+        return m.reject(f"it normalises over the axes {axes}, which are neither adjacent nor groups of channels")
     return GroupNormalization(
         groups=groups, channel_axes=2, epsilon=epsilon, gamma=gamma, beta=beta, inputs=[x], outputs=[y]
     )
@@ -97,7 +97,7 @@ _POWER = Op("ReduceMean", Op("Pow", _CENTRED, Scalar("two", 2.0)), more=True, na
 
 @rule(Op("Div", _CENTRED, Op("Sqrt", Op("Add", _POWER, Scalar("epsilon"), name="guarded"))))
 def normalization_divided(m: Match, b: Builder) -> RuleResult:
-    """(x − mean) / √(mean((x − mean)²) + ε), as PyTorch writes it; gamma and beta are fused afterwards."""
+    """(x − mean) / √(mean((x − mean)²) + ε), as PyTorch writes it; gamma and beta are fused later."""
     return _normalised(m, b)
 
 
@@ -112,7 +112,7 @@ def _rms_normalised(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     axes = _axes(m, b, x.rank, "mean")
     if not axes or axes != list(range(axes[0], axes[-1] + 1)):
-        return m.reject("the mean is not taken over neighbouring axes")
+        return m.reject("the mean is not computed over adjacent axes")
     gamma = _vector(m, "gamma", axes, x)
     if isinstance(gamma, Mismatch):
         return gamma
@@ -134,7 +134,7 @@ def unit_normalization(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     axes = _axes(m, b, x.rank, "sum")
     if not axes or axes != list(range(axes[0], axes[-1] + 1)):
-        return m.reject("the sum is not taken over neighbouring axes")
+        return m.reject("the sum is not computed over adjacent axes")
     y = b.value(m.y)
     return UnitNormalization(axis=axes[0], span=len(axes), limit=m.scalar("limit"), inputs=[x], outputs=[y])
 
@@ -173,16 +173,16 @@ def layer_normalization_one_pass(m: Match, b: Builder) -> RuleResult:
         node.has("keepdims"), node.has("noop_with_empty_axes")
         axes.add(tuple(normal_axis(a, x.rank) for a in b.infos.ints(node, "axes", 1) or ()))
     if len(axes) != 1 or len(next(iter(axes))) != 1:
-        return m.reject("mean and mean square are not taken over one and the same axis")
+        return m.reject("mean and mean square are not computed over the same single axis")
     axis = next(iter(axes))[0]
     size = x.shape[axis]
     if not isinstance(size, int) or any(abs(m.scalar(c) * size - 1) > 1e-5 for c in ("count", "count2")):
         return m.reject(f"the sums are not divided by the size {size} of axis {axis}")
     gamma, beta = along(m.const("gamma"), [axis], x.rank), along(m.const("beta"), [axis], x.rank)
     if gamma is None or beta is None or not gamma.size == beta.size == size:
-        return m.reject("gamma and beta do not lie along the axis that is normalised")
+        return m.reject("gamma and beta do not have the normalised axis")
     if not all(is_along(m, b, name, x.shape, axis) for name in ("mean", "variance")):
-        return m.reject("mean and variance do not lie along the axis that they are taken over")
+        return m.reject("mean and variance are not broadcast along the axis that they are computed over")
     made: Layer = LayerNormalization(
         axis=axis,
         epsilon=m.scalar("epsilon"),

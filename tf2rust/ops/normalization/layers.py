@@ -1,4 +1,4 @@
-"""Layers that bring vectors to a common mean and size: Layer-, Group-, RMS- and UnitNormalization."""
+"""Layers that normalise vectors: Layer-, Group-, RMS- and UnitNormalization."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tf2rust.ops.elementwise.binary import Binary
 
 @dataclass(eq=False, kw_only=True)
 class _Normalization(Layer):
-    """Something along ``axis`` and, with it, the ``span`` − 1 axes after it, times gamma, plus beta."""
+    """Normalises along ``axis`` and the next ``span`` − 1 axes together, then multiplies by gamma and adds beta."""
 
     axis: int
     span: int = 1
@@ -32,7 +32,7 @@ class _Normalization(Layer):
         return [Weight(n, w) for n, w in (("gamma", self.gamma), ("beta", self.beta)) if w is not None]
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
-        """A factor, then a summand, for each element of the last axis, where nothing else is normalised."""
+        """A factor, then a summand, for each element of the last axis, if it is the only normalised axis."""
         if self.axis != self.x.rank - 1 or not isinstance(consumer, Binary):
             return None
         if (vector := consumer.last_axis()) is None or self.beta is not None:
@@ -63,7 +63,7 @@ class RmsNormalization(_Normalization):
 
 @dataclass(eq=False, kw_only=True)
 class UnitNormalization(_Normalization):
-    """x · min(1 / ‖x‖, ``limit``), of the norm ``p`` = 1 or 2."""
+    """x · min(1 / ‖x‖, ``limit``) with the norm ``p`` = 1 or 2."""
 
     kind = "UnitNormalization"
     has_beta = False
@@ -78,7 +78,7 @@ class UnitNormalization(_Normalization):
 class GroupNormalization(Layer):
     """(x − mean) / √(variance + epsilon) · gamma + beta over all positions and the channels of a group: [n, …, c].
 
-    The channels are the last ``channel_axes`` axes together, the groups neighbouring parts of them.
+    The channels are the last ``channel_axes`` axes together; groups are adjacent ranges of channels.
     """
 
     groups: int
@@ -110,7 +110,7 @@ class GroupNormalization(Layer):
 
 
 def along(array: np.ndarray, axes: Sequence[int], rank: int) -> np.ndarray | None:
-    """A constant as a vector along neighbouring ``axes``, if it does not vary along the others."""
+    """A constant as a vector along adjacent ``axes``, if it does not vary along the others."""
     if array.ndim > rank:
         return None
     full = array.reshape((1,) * (rank - array.ndim) + array.shape)

@@ -1,4 +1,4 @@
-"""LRN, the local response normalisation of AlexNet, from layers that are there."""
+"""LRN, the local response normalisation of AlexNet, as existing layers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ infers("LRN")(same_shape)
 
 @rule(Op("LRN", Var("x")))
 def local_response_normalization(m: Match, b: Builder) -> RuleResult:
-    """x / (bias + alpha · mean of x² over ``size`` neighbouring channels)^beta; beyond the channels are zeros."""
+    """x / (bias + alpha · mean of x² over ``size`` neighbouring channels)^beta, with zeros beyond the channels."""
     x, y, size = b.value(m["x"]), b.value(m.y), m.root.attr("size")
     if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; float32 is supported")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32)")
     first, last = wrap_channels_last(x, y, b)
     shape = first.y.shape
     layers: list[Layer] = [first]

@@ -1,4 +1,4 @@
-"""ONNX' own operators for Layer-, Instance-, Group-, RMS-, Lp- and MeanVarianceNormalization."""
+"""ONNX's operators for Layer-, Instance-, Group-, RMS-, Lp- and MeanVarianceNormalization."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def normalization_op(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype != "float32" or m.root.attr("stash_type", 1) != 1 or _used(m) > 1:
         return m.reject(
-            f"its input is {x.dtype}, or its mean is wanted too; float32 and the result alone are supported"
+            f"its input has the unsupported dtype {x.dtype} (supported: float32), or its mean is an output too"
         )
     axis = normal_axis(m.root.attr("axis", -1), x.rank)
     epsilon = m.root.attr("epsilon", 1e-5)
@@ -61,14 +61,17 @@ def normalization_op(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("InstanceNormalization|GroupNormalization", X, Const("scale"), Const("bias"), name="norm"))
 def group_normalization_op(m: Match, b: Builder) -> RuleResult:
-    """NC… in, NC… out; before operator set 21 a group shares its factor and summand."""
+    """Takes and returns NC…; before operator set 21, a group shares its factor and summand."""
     x, y = b.value(m["x"]), b.value(m.y)
     channels = x.shape[1]
     if x.dtype != "float32" or not isinstance(channels, int) or m.root.attr("stash_type", 1) != 1:
-        return m.reject(f"its input is {x.dtype} with {channels} channels; float32 and a known number are supported")
+        return m.reject(
+            f"its input {x.dtype} with {channels} channels is not supported (supported: float32 with a fixed "
+            "number of channels)"
+        )
     groups = m.root.attr("num_groups", channels)
     if channels % groups:
-        return m.reject(f"{channels} channels do not make {groups} groups")
+        return m.reject(f"{channels} channels cannot be split into {groups} groups")
     first, last = wrap_channels_last(x, y, b)
     gamma, beta = (np.repeat(v, channels // v.size).astype(np.float32) for v in (m.const("scale"), m.const("bias")))
     layer = GroupNormalization(
@@ -84,11 +87,11 @@ def group_normalization_op(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("InstanceNormalization", X, Var("scale"), Var("bias")))
 def instance_normalization_with_dynamic_scale(m: Match, b: Builder) -> RuleResult:
-    """Factors and summands that are inputs: a Multiply and an Add behind the normalisation."""
+    """Dynamic factors and summands: a Multiply and an Add after the normalisation."""
     values = [b.value(m[name]) for name in ("x", "scale", "bias")]
     x, y = values[0], b.value(m.y)
     if any(v.dtype != "float32" for v in values) or not isinstance(x.shape[1], int):
-        return m.reject(f"its input is {x}; float32 and a known number of channels are supported")
+        return m.reject(f"its input {x} is not supported (supported: float32 with a fixed number of channels)")
     normal, scaled = b.temporary(y), b.temporary(y)
     first, last = wrap_channels_last(x, normal, b)
     layer = GroupNormalization(
@@ -118,15 +121,15 @@ _INSTANCES = Op(
 
 @rule(Op("Reshape", _INSTANCES, Var("shape"), name="joined"))
 def group_normalization_reshaped(m: Match, b: Builder) -> RuleResult:
-    """[n, c, …] as [n, groups, all else], normalised and brought back, as PyTorch writes it."""
+    """[n, c, …] reshaped to [n, groups, …], normalised and reshaped back, as PyTorch writes it."""
     x, y = b.value(m["x"]), b.value(m.y)
     inner = b.infos.shape(m.node("grouped").y)
     channels, groups = x.shape[1], inner[1]
     m.node("grouped").has("allowzero"), m.root.has("allowzero")
     if x.shape != y.shape or len(inner) != 3 or inner[0] != x.shape[0] or x.dtype != "float32":
-        return m.reject("the Reshapes do not split and join the channels alone")
+        return m.reject("the Reshapes do not just split and merge the channels")
     if not isinstance(channels, int) or not isinstance(groups, int) or channels % groups:
-        return m.reject(f"{channels} channels do not make {groups} groups")
+        return m.reject(f"{channels} channels cannot be split into {groups} groups")
     first, last = wrap_channels_last(x, y, b)
     gamma, beta = (np.repeat(m.const(v), channels // groups).astype(np.float32) for v in ("scale", "bias"))
     layer = GroupNormalization(
@@ -142,11 +145,11 @@ def group_normalization_reshaped(m: Match, b: Builder) -> RuleResult:
 
 @rule(Op("LpNormalization", X))
 def lp_normalization(m: Match, b: Builder) -> RuleResult:
-    """x / ‖x‖ along one axis, and 0 where that is 0: what stays finite makes 0 of it."""
+    """x / ‖x‖ along one axis, or 0 if the norm is 0: a large finite limit achieves that."""
     x = b.value(m["x"])
     axis, p = normal_axis(m.root.attr("axis", -1), x.rank), m.root.attr("p", 2)
     if x.dtype != "float32" or p not in (1, 2):
-        return m.reject(f"its input is {x.dtype}, its p {p}; LpNormalization is there for float32 and a p of 1 or 2")
+        return m.reject(f"its input {x.dtype} with p = {p} is not supported (supported: float32 with p = 1 or 2)")
     limit = float(np.finfo(np.float32).max)
     return UnitNormalization(axis=axis, p=p, limit=limit, inputs=[x], outputs=[b.value(m.y)])
 
@@ -155,12 +158,14 @@ def lp_normalization(m: Match, b: Builder) -> RuleResult:
 def mean_variance_normalization(m: Match, b: Builder) -> RuleResult:
     """(x − mean) / (√variance + 10⁻⁹) over any axes.
 
-    ONNX defines the variance as E[x²] − E[x]², of which nothing is left where the mean is large.
+    ONNX defines the variance as E[x²] − E[x]², which loses all precision if the mean is large.
     """
     x, y = b.value(m["x"]), b.value(m.y)
     axes = sorted({normal_axis(a, x.rank) for a in m.root.attr("axes", [0, 2, 3])})
     if x.dtype != "float32" or not axes:
-        return m.reject(f"its input is {x.dtype}, its axes {axes}; float32 over some axes is supported")
+        return m.reject(
+            f"its input {x.dtype} with axes {axes} is not supported (supported: float32 with at least one axis)"
+        )
     perm = (*(a for a in range(x.rank) if a not in axes), *axes)
     first = Transpose(perm=perm, inputs=[x], outputs=[b.temporary(x, permute(x.shape, perm))])
     layer = LayerNormalization(

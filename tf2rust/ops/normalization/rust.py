@@ -1,4 +1,4 @@
-"""How normalizations are called in Rust."""
+"""The Rust calls of normalizations."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _(layer: GroupNormalization, weights: Weights) -> LayerField:
 
 @layer_call.register
 def _(layer: GroupNormalization, site: Site) -> Expr:
-    """Several axes of channels are made one, and the result is given its axes back."""
+    """Merges several channel axes into one, and reshapes the result."""
     views, shape = [*site.inputs, *site.outputs], layer.x.shape
     if layer.channel_axes == 1:
         return site.field.method("run", CX, *views)

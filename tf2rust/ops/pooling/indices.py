@@ -1,4 +1,4 @@
-"""MaxPool with the places of the maxima or of other numbers than float32, and MaxUnpool."""
+"""MaxPool with indices or of dtypes other than float32, and MaxUnpool."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tf2rust.ops.pooling.pooling import pooling_window, unfit
 
 @dataclass(eq=False, kw_only=True)
 class MaxPoolWithIndices(Layer):
-    """The maximum over a window of [n, c, *spatial], and where in the input it stands if that is wanted."""
+    """The maximum over a window of [n, c, *spatial], and optionally its index in the input."""
 
     kind = "MaxPooling"
     window: Window
@@ -29,7 +29,7 @@ class MaxPoolWithIndices(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class MaxUnpool(Layer):
-    """Each element at its place in a tensor of zeros; places count the elements of a tensor of shape ``inner``."""
+    """Each element at its index in a tensor of zeros; indices count the elements of a tensor of shape ``inner``."""
 
     kind = "MaxUnpool"
     inner: Dims
@@ -41,7 +41,7 @@ def pooling_with_indices(m: Match, b: Builder) -> RuleResult:
     if reason := unfit(m, x):
         return m.reject(reason)
     if x.dtype not in NUMBERS:
-        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(NUMBERS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(NUMBERS)})")
     column_major = bool(m.root.attr("storage_order", 0))
     return MaxPoolWithIndices(
         window=pooling_window(m.root, b.infos), column_major=column_major, inputs=[x], outputs=outputs
@@ -49,7 +49,7 @@ def pooling_with_indices(m: Match, b: Builder) -> RuleResult:
 
 
 def _inner(node: Node, infos: ValueInfos) -> Dims:
-    """The shape of what was pooled, as far as the window tells."""
+    """The shape of the pooled tensor, computed from the window."""
     shape, size = infos.shape(node.x), node.attr("kernel_shape")
     rank = len(shape) - 2
     strides, pads = node.attr("strides", [1] * rank), node.attr("pads", [0] * 2 * rank)
@@ -70,11 +70,13 @@ def _max_unpool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("MaxUnpool", Var("x"), Var("indices"), more=True))
 def max_unpool(m: Match, b: Builder) -> RuleResult:
-    """Places count the elements of the smallest tensor that could have been pooled, as ONNX' reference has it."""
+    """Indices count the elements of the smallest tensor that could have been pooled, as in ONNX's reference
+    implementation.
+    """
     x, indices, y = b.value(m["x"]), b.value(m["indices"]), b.value(m.y)
     inner = _inner(m.root, b.infos)
     if x.dtype not in NUMBERS:
-        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(NUMBERS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(NUMBERS)})")
     if any(isinstance(i, int) and isinstance(o, int) and i > o for i, o in zip(inner, y.shape, strict=True)):
-        return m.reject(f"its output shape {y.shape} is smaller than {inner}, what its window makes")
+        return m.reject(f"its output shape {y.shape} is smaller than {inner}, the shape that its window implies")
     return MaxUnpool(inner=inner, inputs=[x, indices], outputs=[y])

@@ -1,4 +1,4 @@
-"""LpPool and GlobalLpPool: the p-norm of a window, or of all there is."""
+"""LpPool and GlobalLpPool: the p-norm of a window, or of all positions."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def _power(x: Value, y: Value, exponent: float) -> Binary:
 
 @rule(Op("LpPool", Var("x")))
 def lp_pool(m: Match, b: Builder) -> RuleResult:
-    """The p-th root of the sum of the p-th powers of the sizes."""
+    """The p-th root of the sum of |x|ᵖ."""
     x, y, p = b.value(m["x"]), b.value(m.y), float(m.root.attr("p", 2))
     if reason := unfit(m, x):
         return m.reject(reason)
     if x.dtype != "float32" or p <= 0:
-        return m.reject(f"its input is {x.dtype}, its p {p:g}; LpPool is there for float32 and a positive p")
+        return m.reject(f"its input {x.dtype} with p = {p:g} is not supported (supported: float32 with a positive p)")
     powers = _powers(x, p, b)
     total = y if p == 1 else b.temporary(y)
     first, last = wrap_channels_last(powers[-1].y, total, b)
@@ -60,7 +60,7 @@ def lp_pool(m: Match, b: Builder) -> RuleResult:
 def global_lp_pool(m: Match, b: Builder) -> RuleResult:
     x, y, p = b.value(m["x"]), b.value(m.y), float(m.root.attr("p", 2))
     if x.dtype != "float32" or p <= 0 or x.rank < 3:
-        return m.reject(f"its input is {x.dtype}, its p {p:g}; GlobalLpPool is there for float32 and a positive p")
+        return m.reject(f"its input {x.dtype} with p = {p:g} is not supported (supported: float32 with a positive p)")
     powers = _powers(x, p, b)
     total = y if p == 1 else b.temporary(y)
     layers = [*powers, *chain(b, ["Sum"], range(2, x.rank), True, powers[-1].y, total)]

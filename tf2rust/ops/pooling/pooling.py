@@ -18,7 +18,7 @@ from tf2rust.ops.shape.transpose import wrap_channels_last
 class Pooling(Layer):
     """The maximum, the average or the sum over a window: [n, *spatial, c] → [n, *spatial', c].
 
-    The maximum ignores the padding, the average leaves it out; with ``count_include_pad`` it counts as zeros.
+    Padding is excluded from the maximum and the average; with ``count_include_pad``, it counts as zeros in the average.
     """
 
     function: str
@@ -41,7 +41,7 @@ class Pooling(Layer):
         return self.keeps_batch(batched)
 
     def fuse_producer(self, producer: Layer) -> Layer | None:
-        """Zeros around the input are padding that counts."""
+        """Zero padding before the layer becomes padding that counts."""
         zeros = producer.zeros_around() if isinstance(producer, Pad) else None
         if zeros is None or self.window.is_padded:
             return None
@@ -53,20 +53,20 @@ class Pooling(Layer):
 
 
 def pooling_window(node: Node, infos: ValueInfos) -> Window:
-    """The window; ``ceil_mode`` adds what is missing of the last one to the padding at the end."""
+    """The window; ``ceil_mode`` pads the end so that the last window is complete."""
     spatial = infos.shape(node.x)[2:]
     base = window(node, spatial, node.attr("kernel_shape"))
     if not node.attr("ceil_mode", 0):
         return base
     padding: list[tuple[int, int] | None] = []
     for axis, pair in enumerate(base.padding):
-        if pair is None:  # SAME has as many windows as ceil_mode would
+        if pair is None:  # SAME has as many windows as ceil_mode
             padding.append(pair)
             continue
         before, after = pair
         size, stride, effective_size = spatial[axis], base.strides[axis], base.effective_size[axis]
         windows = base.output(spatial, ceil=True)[axis]
-        # A window that would start in the padding at the end does not count.
+        # A window that starts in the padding at the end does not count.
         if isinstance(windows, int) and isinstance(size, int):
             windows -= (windows - 1) * stride >= size + before
             after = max(after, (windows - 1) * stride + effective_size - size - before)
@@ -82,24 +82,24 @@ def _pool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 def unfit(m: Match, x: Value) -> str | None:
-    """Why no layer pools x, if none does."""
+    """Why pooling x is not supported, or None."""
     if x.rank not in (3, 4, 5):
         return f"it pools over {x.rank - 2} axes; 1 to 3 are supported"
     if m.root.attr("ceil_mode", 0) and any(not isinstance(d, int) for d in x.shape[2:]):
-        return "ceil_mode over a symbolic dimension; bind it with --dim"
+        return "ceil_mode over a symbolic dimension is not supported; bind it with --dim"
     return None
 
 
 @rule(Op("MaxPool|AveragePool", Var("x"), name="pool"))
 def pooling(m: Match, b: Builder) -> RuleResult:
-    """NC… in, NC… out: the transposes around it are for the layout pass to remove."""
+    """Takes and returns NC…; the layout pass removes the transposes around it."""
     x, y = b.value(m["x"]), b.value(m.y)
     if reason := unfit(m, x):
         return m.reject(reason)
     if len(m.root.outputs) > 1:
-        return m.reject("it also gives the indices of the maxima")
+        return m.reject("it also outputs the indices of the maxima")
     if x.dtype != "float32":
-        return m.reject(f"its input is {x.dtype}; pooling is there for float32")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32)")
     m.root.has("storage_order")
     first, last = wrap_channels_last(x, y, b)
     layer = Pooling(
@@ -116,7 +116,7 @@ def pooling(m: Match, b: Builder) -> RuleResult:
 
 
 def _counting_padding(layer: Pooling, own: Window, b: Builder) -> list[Layer]:
-    """The padding that ``own`` has as zeros of their own, which count; what ceil_mode adds behind them does not."""
+    """A Pad layer with the padding of ``own``, which counts; the padding of ceil_mode does not."""
     pairs = [pair or (0, 0) for pair in own.padding]
     extra = [pair or (0, 0) for pair in layer.window.padding]
     behind = tuple((0, all_of_it[1] - pair[1]) for all_of_it, pair in zip(extra, pairs, strict=True))

@@ -1,4 +1,4 @@
-"""How pooling layers are called in Rust."""
+"""The Rust calls of pooling layers."""
 
 from __future__ import annotations
 

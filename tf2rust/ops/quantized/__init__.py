@@ -1,1 +1,1 @@
-"""Numbers as integers of few bits, and products of those."""
+"""Quantised numbers: integers of few bits, and their products."""

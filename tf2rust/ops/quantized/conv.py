@@ -35,7 +35,7 @@ def conv_integer(m: Match, b: Builder) -> RuleResult:
     """Σ (x − zero of x) · (kernel − zero of kernel) in int32."""
     inputs = [b.value(m["x"]), b.value(m["kernel"])]
     if bad := next((v for v in inputs if v.dtype not in SMALL), None):
-        return m.reject(f"`{bad.name}` is {bad.dtype}; integers of 8 bits are there")
+        return m.reject(f"`{bad.name}` has the unsupported dtype {bad.dtype} (supported: int8, uint8)")
     layers: list[Layer] = []
     for i, value in enumerate(tuple(inputs), start=2):
         made, zero = zero_point(b, m.root.input(i), value)
@@ -50,19 +50,19 @@ _NAMES = ("x", "xs", "xz", "w", "ws", "wz", "ys", "yz")
 
 @rule(Op("QLinearConv", *(Var(name) for name in _NAMES), more=True))
 def qlinear_conv(m: Match, b: Builder) -> RuleResult:
-    """The convolution in integers, its scale in floats, and that quantised again."""
+    """The convolution in integers, its scaling in floats, and the result quantised again."""
     x, x_scale, x_zero, kernel, scales, zeros, scale, zero = (b.value(m[name]) for name in _NAMES)
     y, given = b.value(m.y), m.root.input(8)
     if any(v.dtype not in SMALL for v in (x, kernel, y)) or {x_scale.dtype, scales.dtype, scale.dtype} != {"float32"}:
-        return m.reject("it is not of integers of 8 bits with scales of float32")
+        return m.reject("its dtypes are not supported (supported: int8 and uint8 with float32 scales)")
     total = b.temporary(y, dtype="int32")
     layer = dynamic_conv(m, b, [x, kernel, x_zero, zeros], total)
     if isinstance(layer, Mismatch):
         return layer
     layers = with_bias(layer, None if given is None else b.value(given), b)
-    if scales.rank == 1 and scales.shape != (1,):  # one for each filter
+    if scales.rank == 1 and scales.shape != (1,):  # one per filter
         column = b.temporary(scales, (*scales.shape, *(1,) * (y.rank - 2)))
         layers.append(Reshape(inputs=[scales], outputs=[column]))
         scales = column
     made = requantized(b, total, (x_scale, scales, scale), zero, y)
-    return m.reject("its result has several scales") if made is None else [*layers, *made]
+    return m.reject("its result has more than one scale") if made is None else [*layers, *made]

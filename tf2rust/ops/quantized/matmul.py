@@ -23,7 +23,7 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @dataclass(eq=False, kw_only=True)
 class MatMulInteger(MatMul):
-    """Σ (a − zero of a) · (b − zero of b) in int32; inputs are a, b and the two zero points."""
+    """Σ (a − zero of a) · (b − zero of b) in int32; the inputs are a, b and the two zero points."""
 
     kind = "MatMulInteger"
 
@@ -44,7 +44,7 @@ def _qlinear_matmul(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 def zero_point(b: Builder, given: ir.Value | None, like: Value) -> tuple[list[Layer], Value]:
-    """The zero point that is given; 0, with the layer that holds it, where none is."""
+    """The zero point input, or a constant layer with 0 if it is absent."""
     if given is not None:
         return [], b.value(given)
     none = constant(np.asarray(0, like.dtype))
@@ -55,7 +55,9 @@ def zero_point(b: Builder, given: ir.Value | None, like: Value) -> tuple[list[La
 def matmul_integer(m: Match, b: Builder) -> RuleResult:
     left, right = b.value(m["a"]), b.value(m["b"])
     if left.dtype not in SMALL or right.dtype not in SMALL:
-        return m.reject(f"it multiplies {left.dtype} with {right.dtype}; integers of 8 bits are there")
+        return m.reject(
+            f"its inputs have the unsupported dtypes {left.dtype} and {right.dtype} (supported: int8, uint8)"
+        )
     layers, inputs = [], [left, right]
     for i, value in enumerate((left, right), start=2):
         made, zero = zero_point(b, m.root.input(i), value)
@@ -67,9 +69,10 @@ def matmul_integer(m: Match, b: Builder) -> RuleResult:
 def requantized(
     b: Builder, total: Value, scales: tuple[Value, Value, Value], zero: Value, y: Value
 ) -> list[Layer] | None:
-    """The integers of a product, ``total``, as y: scales are those of the two factors and of y, which must be one.
+    """Requantises the integer product ``total`` to y; the scales are those of both factors and of y, which must be
+    single.
 
-    The scales become one factor first, as ONNX' reference has it; None if y has several scales.
+    The scales are combined into one factor first, as in ONNX's reference implementation. None if y has several scales.
     """
     left, right, own = scales
     if any(v.shape not in ((), (1,)) for v in (own, zero)):
@@ -89,7 +92,7 @@ def requantized(
 
 @rule(Op("QLinearMatMul", *(Var(name) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz"))))
 def qlinear_matmul(m: Match, b: Builder) -> RuleResult:
-    """The product in integers, its scale in floats, and that quantised again."""
+    """The product in integers, its scaling in floats, and the result quantised again."""
     left, left_scale, left_zero, right, right_scale, right_zero, scale, zero = (
         b.value(m[name]) for name in ("a", "as", "az", "b", "bs", "bz", "ys", "yz")
     )
@@ -97,12 +100,12 @@ def qlinear_matmul(m: Match, b: Builder) -> RuleResult:
     if any(v.dtype not in SMALL for v in (left, right, y)) or any(
         v.dtype != "float32" for v in (left_scale, right_scale, scale)
     ):
-        return m.reject("it is not of integers of 8 bits with scales of float32")
+        return m.reject("its dtypes are not supported (supported: int8 and uint8 with float32 scales)")
     total = b.temporary(y, dtype="int32")
     layers: list[Layer] = [MatMulInteger(inputs=[left, right, left_zero, right_zero], outputs=[total])]
-    if left_scale.rank == 1 and left_scale.shape != (1,):  # one for each row
+    if left_scale.rank == 1 and left_scale.shape != (1,):  # one per row
         column = b.temporary(left_scale, (*left_scale.shape, 1))
         layers.append(Reshape(inputs=[left_scale], outputs=[column]))
         left_scale = column
     made = requantized(b, total, (left_scale, right_scale, scale), zero, y)
-    return m.reject("its result has several scales") if made is None else [*layers, *made]
+    return m.reject("its result has more than one scale") if made is None else [*layers, *made]

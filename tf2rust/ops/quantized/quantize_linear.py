@@ -18,9 +18,9 @@ _INTEGERS = (*SMALL, "int16", "uint16", "int32")
 
 @dataclass(eq=False, kw_only=True)
 class Quantization(Layer):
-    """Inputs are the tensor, its scales and, where there are any, its zero points.
+    """The inputs are the tensor, its scales and, optionally, its zero points.
 
-    Scales are one, one for each place on ``axis``, or one for each ``block`` elements along it.
+    There is one scale, one per position on ``axis``, or one per ``block`` elements along it.
     """
 
     axis: int
@@ -62,13 +62,15 @@ def quantize_linear(m: Match, b: Builder) -> RuleResult:
     floats, integers = ([inputs[0], inputs[1]], [y]) if forward else ([inputs[1], y], [inputs[0]])
     bad = [v for v in floats if v.dtype != "float32"] + [v for v in integers if v.dtype not in _INTEGERS]
     if bad:
-        return m.reject(f"`{bad[0].name}` is {bad[0].dtype}; what is there is float32, and {', '.join(_INTEGERS)}")
+        return m.reject(
+            f"`{bad[0].name}` has the unsupported dtype {bad[0].dtype} (supported: float32, {', '.join(_INTEGERS)})"
+        )
     for attribute in ("output_dtype", "saturate"):
         m.root.has(attribute)
     if m.root.attr("precision", 0) not in (0, ir.DataType.FLOAT.value):
         return m.reject("its precision is not float32")
     rank, axis = inputs[0].rank, m.root.attr("axis", 1)
-    # Where there is one scale, the axis means nothing.
+    # With a single scale, the axis has no effect.
     axis = 0 if inputs[1].rank == 0 or inputs[1].shape == (1,) else normal_axis(axis, rank)
     layer = QuantizeLinear if forward else DequantizeLinear
     return layer(axis=axis, block=m.root.attr("block_size", 0), inputs=inputs, outputs=[y])

@@ -1,4 +1,4 @@
-"""How layers on quantised numbers are called in Rust."""
+"""The Rust calls of quantised layers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""LSTM, GRU and SimpleRNN, as ONNX has them and as loops."""
+"""LSTM, GRU and SimpleRNN, from ONNX's operators and from loops."""

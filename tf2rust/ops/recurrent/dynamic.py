@@ -1,4 +1,4 @@
-"""ONNX' LSTM, GRU and RNN with weights that are inputs, or with what no recurrent layer of Keras has."""
+"""ONNX's LSTM, GRU and RNN with dynamic weights, or with options that Keras's recurrent layers lack."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ OPTIONAL = ("bias", "lengths", "initial_h", "initial_c", "peepholes")
 
 @dataclass(eq=False, kw_only=True)
 class DynamicRecurrence(Layer):
-    """x [t, n, in], kernels [directions, gates · units, …], then those optional inputs that ``given`` names.
+    """The inputs are x [t, n, in], kernels [directions, gates · units, …], and the optional inputs that ``given``
+    names.
 
-    Outputs are, as far as ``wanted`` says, the states after every step [t, directions, n, units], the last h and the
-    last c.
+    The outputs are those of ``wanted``: the states after every step [t, directions, n, units], the last h and the last
+    c.
     """
 
     op: str
@@ -44,26 +45,26 @@ class DynamicRecurrence(Layer):
 
 @rule(Op("LSTM|GRU|RNN", Var("x"), Var("kernel"), Var("recurrent"), more=True, name="recurrent"))
 def recurrent_with_dynamic_weights(m: Match, b: Builder) -> RuleResult:
-    """Time-major, as ONNX has it; transposes are around it where ``layout`` is 1."""
+    """Time-major, as in ONNX; with ``layout`` 1, between transposes."""
     node = m.root
     inputs = [b.value(m[name]) for name in ("x", "kernel", "recurrent")]
     optional = {name: node.input(i) for i, name in enumerate(OPTIONAL, start=3)}
     more = {name: b.value(v) for name, v in optional.items() if v is not None}
     floats = [*inputs, *(v for name, v in more.items() if name != "lengths")]
     if bad := next((v for v in floats if v.dtype != "float32"), None):
-        return m.reject(f"its input `{bad.name}` is {bad.dtype}; {node.op} is there for float32")
+        return m.reject(f"its input `{bad.name}` has the unsupported dtype {bad.dtype} (supported: float32)")
     directions, default = DIRECTIONS[node.attr("direction", "forward")], DEFAULTS[node.op]
     names = node.attr("activations", list(default) * len(directions))
     found = activations(node, default, len(directions))
     functions = [a for a in found if a is not None]
     if len(found) != len(functions) or len(functions) != len(default) * len(directions):
-        return m.reject(f"its activations are {', '.join(names)}")
+        return m.reject(f"its activations {', '.join(names)} are not supported")
     spare = (Activation(),) * (3 - len(default))
     own = [tuple(functions[i * len(default) :][: len(default)]) for i in range(len(directions))]
     units = inputs[2].shape[2]
     if node.attr("hidden_size", units) != units or inputs[2].shape[0] != len(directions):
         return m.reject(
-            f"its kernels do not fit hidden_size {node.attr('hidden_size')} and {len(directions)} directions"
+            f"its kernels do not match hidden_size {node.attr('hidden_size')} and {len(directions)} directions"
         )
     batch_first = bool(node.attr("layout", 0))
     front: list[Layer] = []
@@ -98,7 +99,7 @@ def recurrent_with_dynamic_weights(m: Match, b: Builder) -> RuleResult:
 
 
 def _outputs(m: Match, b: Builder, wanted: Sequence[bool], batch_first: bool) -> tuple[list[Value], list[Layer]]:
-    """What the layer writes, and the transposes behind it."""
+    """The outputs of the layer, and the transposes after it."""
     outputs, back = [], []
     for index, source in enumerate(m.root.outputs):
         if not wanted[index]:

@@ -19,11 +19,11 @@ from tf2rust.ops.indexing.slice import Slice
 class Recurrent(Layer):
     """[n, t, in] → [n, t, units], or the last step's [n, units].
 
-    Inputs are x, then the mask [n, t] where ``masked``, then the initial states [n, units] that ``initial`` says are
-    given (else zeros); outputs are y, then the last states that ``last`` says are wanted. ``direction`` is ``forward``,
-    ``reverse`` (from the last step on, every state standing where its input does) or ``go_backwards`` (from the last
-    step on, the states in the order in which they come). Steps whose mask is false are passed over, and the result of
-    the step before stands in their place or, with ``zero_masked``, zeros.
+    The inputs are x, the mask [n, t] if ``masked``, and the initial states [n, units] that ``initial`` selects
+    (otherwise zeros). The outputs are y and the last states that ``last`` selects. ``direction`` is ``forward``,
+    ``reverse`` (from the last step, with every state at the position of its input) or ``go_backwards`` (from the last
+    step, with the states in the order of computation). Steps with a false mask are skipped: their result is that of the
+    previous step or, with ``zero_masked``, zeros.
     """
 
     STATES: ClassVar[int] = 1
@@ -51,7 +51,7 @@ class Recurrent(Layer):
         }
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
-        """Only the result of the step that comes last is wanted; or the results in the other order."""
+        """Only the result of the last step, or the results in reverse order."""
         if not isinstance(consumer, Slice) or not self.return_sequences:
             return None
         ends = consumer.takes_first(1) if self.direction == "reverse" else consumer.takes_last(1)
@@ -65,7 +65,7 @@ class Recurrent(Layer):
         return "forward" if self.direction == "forward" else "reverse"
 
     def fuse_producer(self, producer: Layer) -> Layer | None:
-        """The input in the other order."""
+        """The input in reverse order."""
         if not isinstance(producer, Slice) or not producer.reverses(1) or self.masked or producer.y is not self.x:
             return None
         if self.direction != "forward":
@@ -77,11 +77,11 @@ class Recurrent(Layer):
         return self.keeps_batch(batched)
 
     def gemm_rows(self) -> Dim:
-        """Those of one step: each waits for the one before."""
+        """Those of one step, as each step depends on the previous one."""
         return self.x.shape[0]
 
     def scratch_size(self) -> Dim:
-        """The sums of all gates at all steps, and two states."""
+        """The gate sums of all steps, and two states."""
         batch, steps = self.x.shape[:2]
         return batch * (steps * 4 + 2) * self.units
 
@@ -101,7 +101,7 @@ class SimpleRnn(Recurrent):
 class Lstm(Recurrent):
     """i, f, o = recurrent_activation(x·W + h·U + b), c' = f·c + i·activation(…), h' = o·activation(c').
 
-    The gates stand in Keras' order i, f, c, o along the last axis of kernel, recurrent kernel and bias.
+    The gates are in Keras's order i, f, c, o along the last axis of kernel, recurrent kernel and bias.
     """
 
     kind = "LSTM"
@@ -116,8 +116,8 @@ class Lstm(Recurrent):
 class Gru(Recurrent):
     """z, r = recurrent_activation(x·W + h·U + b + b'), h' = z·h + (1 − z)·activation(…).
 
-    The argument of the last is x·W + b + r·(h·U + b'), with ``reset_after``, or else x·W + b + (r·h)·U + b'. The gates
-    stand in Keras' order z, r, h along the last axis of the kernels and of b and b', the ``recurrent_bias``.
+    The argument of the last is x·W + b + r·(h·U + b') with ``reset_after``, otherwise x·W + b + (r·h)·U + b'. The gates
+    are in Keras's order z, r, h along the last axis of the kernels and of b and b', the ``recurrent_bias``.
     """
 
     kind = "GRU"

@@ -1,4 +1,4 @@
-"""The rule that makes recurrent layers of a Loop: one for each cell of its body, with masks and states."""
+"""The rule that turns a Loop into recurrent layers: one per cell of its body, with masks and states."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from tf2rust.ops.shape.transpose import Transpose, permute
 
 @dataclass(frozen=True)
 class _Found:
-    """The cells of a loop in the order in which they feed each other; what passes steps over; the carried results."""
+    """The cells of a loop in the order in which they feed each other, the mask, and the carried results."""
 
     cells: list[Cell]
     mask: ir.Value | None
     results: list[int]
     """The carried values that are the result of the step."""
     zeros: bool
-    """Whether the result of a step passed over is zeros; else it is that of the step before."""
+    """Whether the result of a masked step is zeros instead of the previous result."""
 
 
 def _unmasked(loop: LoopAnalysis, i: int) -> tuple[ir.Value, ir.Value | None, bool]:
-    """What the body would make of a carried value, the condition without which it does not, and whether it is zeros
-    then, not the old one.
+    """The unmasked new value of a carried value, its mask condition, and whether masked values are zeros instead of the
+    previous ones.
 
-    ``where(c, new, old)`` is spelled Cast(c) · new + Cast(Not c) · old.
+    ``where(c, new, old)`` is written Cast(c) · new + Cast(Not c) · old.
     """
     for chosen, kept in operands(loop.after[i], "Add"):
         for when, new in operands(chosen, "Mul"):
@@ -59,7 +59,7 @@ def _find(loop: LoopAnalysis, m: Match, b: Builder) -> _Found | Mismatch:
         if zero:
             zeros.add(i)
     if len(masks) != 1:
-        return m.reject("some of its states are masked and some are not")
+        return m.reject("only some of its states are masked")
     (mask,) = masks
     finder = Cells(loop, new, b)
     cells: list[Cell] = []
@@ -70,29 +70,29 @@ def _find(loop: LoopAnalysis, m: Match, b: Builder) -> _Found | Mismatch:
             cells.append(cell)
             taken.update(cell.states)
     if not cells:
-        return m.reject("its body is none of the recurrent cells known: SimpleRNN, LSTM and GRU")
+        return m.reject("its body contains no known recurrent cell (supported: SimpleRNN, LSTM and GRU)")
     ordered = [c for c in cells if loop.stepped(c.x) is not None]
     while len(ordered) < len(cells):
         following = [c for c in cells if c not in ordered and c.x is ordered[-1].made] if ordered else []
         if len(following) != 1:
-            return m.reject("its cells do not feed one another in a row")
+            return m.reject("its cells do not form a chain")
         ordered += following
     rest = [i for i in states if i not in taken]
     if any(new[i] is not ordered[-1].made or loop.infos[loop.initial[i]].fill != 0 for i in rest):
-        return m.reject("it carries a value from step to step that is no state of a recurrent cell")
+        return m.reject("it carries a value that is not a state of a recurrent cell")
     if not rest or mask is None:
         if zeros:
-            return m.reject("its states become zeros where it is masked")
+            return m.reject("its states become zeros in masked steps")
         rest = [ordered[-1].states[0], *rest]
         if mask is not None and loop.infos[loop.initial[rest[0]]].fill != 0:
-            return m.reject("it is masked and starts from a state, which it gives as a result")
+            return m.reject("it is masked, has an initial state, and outputs that state as a result")
     if any((i in zeros) != bool(zeros) for i in rest) or zeros & taken:
-        return m.reject("some of its values become zeros where it is masked and some do not")
+        return m.reject("only some of its values become zeros in masked steps")
     return _Found(ordered, mask, rest, bool(zeros))
 
 
 def _backwards(value: ir.Value, loop: LoopAnalysis) -> ir.Value | None:
-    """The sequence [t, …] of which this is the reverse, else None."""
+    """The sequence [t, …] that this is the reverse of, or None."""
     node = made_by(value, "ReverseSequence")
     if node is None or node.attr("time_axis", 0) != 0 or None in node.inputs:
         return None
@@ -102,24 +102,26 @@ def _backwards(value: ir.Value, loop: LoopAnalysis) -> ir.Value | None:
 
 @rule(Op("Loop", more=True, name="loop"))
 def recurrent_loop(m: Match, b: Builder) -> RuleResult:
-    """Time-major in and out; the transposes around it are for the layout pass to remove."""
+    """Takes and returns time-major sequences; the layout pass removes the transposes around it."""
     m.root.has("body")
     loop = LoopAnalysis(m.root, b.infos)
     if not loop.runs_every_step():
-        return m.reject("its condition may end it early; loops of a known number of steps are supported")
+        return m.reject(
+            "its condition can end it early; only loops with a known number of steps become recurrent layers"
+        )
     found = _find(loop, m, b)
     if isinstance(found, Mismatch):
         return found
     sequence = loop.stepped(found.cells[0].x)
-    assert sequence is not None  # _find saw to it
+    assert sequence is not None  # checked by _find
     mask = None if found.mask is None else loop.stepped(found.mask)
     if found.mask is not None and mask is None:
         return m.reject("its mask does not come from a sequence")
     direction, turned = "forward", _backwards(sequence, loop)
     if mask is not None and (turned is None) != ((turned_mask := _backwards(mask, loop)) is None):
-        return m.reject("its input is reversed and its mask is not, or the other way round")
+        return m.reject("only one of its input and its mask is reversed")
     if turned is not None and mask is not None and len(found.cells) > 1:
-        return m.reject("it is masked, reversed and of several cells at once")
+        return m.reject("it is masked, reversed and has several cells")
     if turned is not None:
         direction, sequence = "go_backwards", turned
         mask = mask if mask is None else turned_mask
@@ -127,7 +129,7 @@ def recurrent_loop(m: Match, b: Builder) -> RuleResult:
     x = _batch_major(b.value(sequence), layers, b)
     passed = None if mask is None else _mask(b.value(mask), layers, b)
     if passed is not None and passed.dtype != "bool":
-        return m.reject("its mask is not a truth value")
+        return m.reject("its mask is not bool")
     return _chain(m, b, loop, found, layers, x, passed, direction)
 
 
@@ -156,16 +158,16 @@ def _chain(
     mask: Value | None,
     direction: str,
 ) -> RuleResult:
-    """The layers, one for each cell; the last one's results, and whichever states are wanted."""
+    """One layer per cell, the results of the last one, and the states that are used."""
     outputs = loop.node.outputs
     used = {i for i, v in enumerate(outputs) if v.is_graph_output() or v.uses()}
     results = {loop.after[i] for i in found.results}
     scans = [i for i in used if i >= len(loop.carried)]
     states = {i for cell in found.cells for i in cell.states}
     if any(loop.scans[i - len(loop.carried)] not in results for i in scans):
-        return m.reject("it collects something else than the results of its last cell")
+        return m.reject("it collects values other than the results of its last cell")
     if any(i not in states for i in used if i < len(loop.carried)):
-        return m.reject("a value is used that is no state of a recurrent cell")
+        return m.reject("it outputs a value that is not a state of a recurrent cell")
     batch, steps = x.shape[:2]
     for cell in found.cells:
         final = cell is found.cells[-1]
@@ -188,7 +190,7 @@ def _chain(
                 **cell.parts,
             )
         )
-        # The cells after the first take the steps in the order in which they come.
+        # The cells after the first process the steps in the order of computation.
         x, direction = y, "forward"
     for i in scans:
         layers.append(Transpose(perm=(1, 0, 2), inputs=[x], outputs=[b.value(outputs[i])]))

@@ -1,7 +1,7 @@
-"""Recurrent layers of Keras, recognised in the Loop that tf2onnx writes for them.
+"""Keras's recurrent layers, matched in the Loop that tf2onnx writes for them.
 
-The body computes gates, each an activation of a sum of products with constant kernels. Whatever way the exporter cut
-and ordered these sums, they are brought into one form here: a kernel for every value that is multiplied, and a bias.
+The body computes gates: activations of sums of products with constant kernels. However the exporter split and ordered
+these sums, they are normalised here: a kernel for each multiplied value, and a bias.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tf2rust.ops.recurrent.layers import Gru, Lstm, Recurrent, SimpleRnn
 
 @dataclass
 class Sum:
-    """Σ value · kernel + bias, plus what is no such product."""
+    """Σ value · kernel + bias, and other terms."""
 
     products: list[tuple[ir.Value, np.ndarray]] = field(default_factory=list)
     bias: np.ndarray | None = None
@@ -40,7 +40,7 @@ class Sum:
         return Sum(kernels, None if self.bias is None else self.bias[start:end])
 
     def kernel_of(self, value: ir.Value | None, like: np.ndarray) -> np.ndarray:
-        """The kernel of one of the values; zeros if it is not multiplied."""
+        """The kernel of one of the values; zeros if the value is not multiplied."""
         total = np.zeros_like(like, dtype=np.float32)
         for own, kernel in self.products:
             total = total + kernel if own is value else total
@@ -66,7 +66,7 @@ def sum_of(value: ir.Value, infos: ValueInfos) -> Sum:
     if node.op_type == "Gemm" and isinstance(width, int) and (product := _gemm(view, inputs, infos)) is not None:
         return product if len(inputs) == 2 else product.plus(_of_width(sum_of(inputs[2], infos), width))
     if node.op_type == "Squeeze" and infos.shape(inputs[0])[-1:] == infos.shape(value):
-        return sum_of(inputs[0], infos)  # the batch of one, which an addition brings back
+        return sum_of(inputs[0], infos)  # a batch of one, which an addition broadcasts back
     if node.op_type in ("Split", "Slice") and (found := _columns(view, value, infos)) is not None:
         inner = sum_of(inputs[0], infos)
         return Sum(rest=[value]) if inner.rest else inner.part(*found)
@@ -74,7 +74,7 @@ def sum_of(value: ir.Value, infos: ValueInfos) -> Sum:
 
 
 def _gemm(node: Node, inputs: list[ir.Value], infos: ValueInfos) -> Sum | None:
-    """The product of a Gemm with a constant kernel that scales nothing; its third input is not part of it."""
+    """The product of a Gemm with a constant kernel and no scaling, without its third input."""
     kernel = infos.const(inputs[1])
     plain = node.attr("alpha", 1.0) == 1 and node.attr("beta", 1.0) == 1 and not node.attr("transA", 0)
     if kernel is None or not plain:
@@ -89,7 +89,7 @@ def _of_width(part: Sum, width: int) -> Sum:
 
 
 def _columns(node: Node, output: ir.Value, infos: ValueInfos) -> tuple[int, int] | None:
-    """The range of the last axis that an output of a Split or a Slice is; None if it is no such part."""
+    """The range of the last axis that an output of a Split or Slice selects; None for other outputs."""
     data = infos.shape(node.x)
     last = len(data) - 1
     if node.op == "Split":
@@ -105,7 +105,7 @@ def _columns(node: Node, output: ir.Value, infos: ValueInfos) -> tuple[int, int]
 
 
 def _as_row(array: np.ndarray, width: int) -> np.ndarray | None:
-    """A constant as one number for each column, if it is the same for all rows."""
+    """A constant as one number per column, if all rows are equal."""
     if array.size == 1:
         return np.full(width, array.reshape(()))
     return array.reshape(-1) if array.size == width and array.shape[-1] == width else None
@@ -113,7 +113,7 @@ def _as_row(array: np.ndarray, width: int) -> np.ndarray | None:
 
 @dataclass
 class Cell:
-    """One cell of the loop's body: its layer's class and parameters, its states, what it reads and what it makes."""
+    """One cell of the loop's body: its layer class and parameters, its states, its input and its results."""
 
     cls: type[Recurrent]
     x: ir.Value
@@ -129,7 +129,7 @@ class Cells:
         self.loop, self.new, self.builder, self.infos = loop, new, builder, loop.infos
 
     def at(self, i: int) -> Cell | None:
-        """The cell whose hidden state is the i'th carried value."""
+        """The cell whose hidden state is the i-th carried value."""
         for find in (self._lstm, self._gru, self._simple):
             cell = next(find(i), None)
             if cell is not None:
@@ -137,7 +137,7 @@ class Cells:
         return None
 
     def _activation(self, value: ir.Value) -> tuple[Activation, ir.Value]:
-        """The activation function that made the value, and of what."""
+        """The activation function that computes the value, and its argument."""
         value = source(value)
         node = value.producer()
         if node is not None:
@@ -206,7 +206,7 @@ class Cells:
         total, z = sum_of(inner, self.infos), self._gate(update)
         if z is None:
             return None
-        # Where the reset comes after the product it is no product with a constant; else it is multiplied by one.
+        # A reset after the product multiplies a sum; otherwise the product contains the reset state.
         after = bool(total.rest)
         resets = total.rest if after else [v for v, _ in total.products if made_by(v, "Mul")]
         for product in resets[:1] if len(resets) == 1 else []:
@@ -240,7 +240,7 @@ class Cells:
         return None
 
     def _cell(self, cls: type[Recurrent], i: int, states: list[int], gates: list[Sum]) -> Cell | None:
-        """The cell with these gates, if every one of them reads the state and one and the same other value."""
+        """The cell with these gates, if all of them read the state and the same other value."""
         state = self.loop.carried[i]
         others = {v for gate in gates for v, _ in gate.products if v is not state}
         units = self.infos.shape(state)[-1]
@@ -248,7 +248,7 @@ class Cells:
             return None
         (x,) = others
         if len(self.infos.shape(x)) != 2 or len(self.infos.shape(state)) != 2:
-            return None  # one sample without a batch, which the layers do not know
+            return None  # one sample without a batch axis, which the layers do not support
         width = self.infos.shape(x)[-1]
         if not isinstance(width, int) or any(k.shape[1] != units for g in gates for _, k in g.products):
             return None

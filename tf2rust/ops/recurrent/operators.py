@@ -1,4 +1,4 @@
-"""ONNX' operators LSTM, GRU and RNN: a recurrent layer for each direction."""
+"""ONNX's LSTM, GRU and RNN: one recurrent layer per direction."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _recurrent(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     return [ValueInfo(x.dtype, (steps, directions, batch, units)), state, state][: len(node.outputs)]
 
 
-# The activations that take a parameter or two, with their defaults.
+# Activations with one or two parameters, and their defaults.
 _ALPHA = {"leakyrelu": 0.01, "elu": 1.0, "hardsigmoid": 0.2, "thresholdedrelu": 1.0, "affine": 1.0}
 _BETA = {"hardsigmoid": 0.5, "affine": 0.0}
 _PLAIN = ("sigmoid", "tanh", "relu", "softsign", "softplus")
@@ -68,21 +68,21 @@ def activations(node: Node, default: Sequence[str], directions: int) -> list[Act
 
 
 def _gates(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
-    """From ONNX' order of the gates along the first axis to Keras' along the last."""
+    """Reorders gates from ONNX's order along the first axis to Keras's along the last."""
     parts = np.split(array, len(order))
     return np.ascontiguousarray(np.concatenate([parts[i] for i in order]).T)
 
 
 @dataclass(frozen=True)
 class _Cell:
-    """One direction of a node: everything about the layer but its inputs and outputs."""
+    """One direction of a node: all fields of the layer except for its inputs and outputs."""
 
     x: Value
     """[n, t, in]"""
     parts: dict[str, Any]
     cls: type[Recurrent]
     layers: list[Layer]
-    """What brings the initial states into the form that the layer takes."""
+    """The layers that convert the initial states."""
     initial: list[Value]
 
     def layer(self, outputs: list[Value], **more: Any) -> Recurrent:
@@ -90,17 +90,17 @@ class _Cell:
 
 
 def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] | Mismatch:
-    """What makes x batch-major, and the directions of a node."""
+    """The layers that make x batch-major, and the directions of a node."""
     infos, op = b.infos, node.op
     directions = DIRECTIONS[node.attr("direction", "forward")]
     if node.attr("input_forget", 0) or node.has("clip"):
-        return m.reject("it has one of the options input_forget and clip, which are not supported", node)
+        return m.reject("it has the unsupported option input_forget or clip", node)
     if node.input(4) is not None or node.input(7) is not None:
-        return m.reject("it has sequence lengths or peepholes, which are not supported", node)
+        return m.reject("it has unsupported inputs: sequence lengths or peepholes", node)
     kernel, recurrent = m.const("kernel"), m.const("recurrent")
     units, gates = recurrent.shape[2], _GATES[op]
     if node.attr("hidden_size", units) != units or kernel.dtype != np.float32:
-        return m.reject("its kernels do not fit hidden_size, or are not float32", node)
+        return m.reject("its kernels do not match hidden_size, or are not float32", node)
     both = np.zeros((len(directions), 2 * gates * units), np.float32)
     if (given := node.input(3)) is not None:
         if (constant := infos.const(given)) is None:
@@ -121,7 +121,7 @@ def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] 
     for i, direction in enumerate(directions):
         own = functions[i * len(default) : (i + 1) * len(default)]
         if None in own or len(own) != len(default) or (op == "LSTM" and own[1] != own[2]):
-            return m.reject(f"its activations are {', '.join(names)}", node)
+            return m.reject(f"its activations {', '.join(names)} are not supported", node)
         first, second = (_gates(half[:, None], order).reshape(-1) for half in np.split(both[i], 2))
         parts: dict[str, Any] = {
             "kernel": _gates(kernel[i], order),
@@ -144,7 +144,7 @@ def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] 
 
 
 def _initial(node: Node, b: Builder, direction: int, shape: Dims) -> tuple[list[Layer], list[Value], tuple[bool, bool]]:
-    """The initial states of one direction as [n, units], with the layers that make them so."""
+    """The initial states of one direction as [n, units], with the layers that compute them."""
     layers: list[Layer] = []
     values: list[Value] = []
     flags = []
@@ -170,7 +170,7 @@ _NODE = ("LSTM|GRU|RNN", Var("x"), Const("kernel"), Const("recurrent"))
 
 @rule(Op(*_NODE, more=True, name="recurrent"))
 def recurrent(m: Match, b: Builder) -> RuleResult:
-    """Time-major in and out, but for layout 1; the transposes around it are for the layout pass to remove."""
+    """Takes and returns time-major sequences unless layout is 1; the layout pass removes the transposes around it."""
     node = m.root
     found = _cells(m, b, node)
     if isinstance(found, Mismatch):
@@ -213,7 +213,7 @@ def recurrent(m: Match, b: Builder) -> RuleResult:
 
 
 def _joined(parts: Sequence[Value], whole: Value, axis: int, b: Builder) -> list[Layer]:
-    """The values of all directions side by side along a new axis."""
+    """The values of all directions, stacked along a new axis."""
     if len(parts) == 1:
         return [Reshape(inputs=[parts[0]], outputs=[whole])]
     shape = tuple(1 if i == axis else d for i, d in enumerate(whole.shape))
@@ -224,7 +224,7 @@ def _joined(parts: Sequence[Value], whole: Value, axis: int, b: Builder) -> list
 
 @rule(Op("Slice", Op(*_NODE, more=True, name="recurrent", shared=True), more=True, name="slice"))
 def one_direction(m: Match, b: Builder) -> RuleResult:
-    """The sequence of one direction of two."""
+    """The sequence of one of two directions."""
     node, y = m.node("recurrent"), b.value(m.y)
     found = _cells(m, b, node)
     if isinstance(found, Mismatch):
@@ -237,7 +237,7 @@ def one_direction(m: Match, b: Builder) -> RuleResult:
     axis = 2 if node.attr("layout", 0) else 1
     others = all(shape[i] == d for i, d in enumerate(whole) if i != axis)
     if len(cells) != 2 or shape[axis] != 1 or not others or any(s != 1 for s in steps):
-        return m.reject("it does not take one of two directions")
+        return m.reject("it does not select one of two directions")
     cell = cells[int(str(starts[axis]))]
     batch, time = cell.x.shape[:2]
     sequence = b.temporary(y, (batch, time, y.shape[-1]))

@@ -1,4 +1,4 @@
-"""How recurrent layers are called in Rust."""
+"""The Rust calls of recurrent layers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _DIRECTIONS = {"forward": "Forward", "reverse": "Reverse", "go_backwards": "GoBa
 
 
 def _optional(wanted: Iterable[bool], operands: Iterator[Expr]) -> list[Expr]:
-    """``Some`` of the next operand where one is wanted, else ``None``."""
+    """``Some`` with the next operand for each wanted one, otherwise ``None``."""
     return [some(next(operands) if is_wanted else None) for is_wanted in wanted]
 
 
 def _names(wanted: Iterable[bool], names: Iterator[Expr]) -> list[Expr]:
-    """The next name where one is wanted, else ``_``."""
+    """The next name for each wanted one, otherwise ``_``."""
     return [next(names) if is_wanted else Token("_") for is_wanted in wanted]
 
 
@@ -61,7 +61,7 @@ def _(layer: Gru, weights: Weights) -> LayerField:
 
 
 def _has_states(layer: Recurrent) -> bool:
-    """Whether it is given more than x, or asked for more than y."""
+    """Whether it has inputs other than x, or outputs other than y."""
     return len(layer.inputs) > 1 or len(layer.outputs) > 1
 
 

@@ -1,1 +1,1 @@
-"""Reductions, searches and running sums along axes."""
+"""Reductions, searches and cumulative sums along axes."""

@@ -1,4 +1,4 @@
-"""What layers share that work on every line of a tensor along an axis."""
+"""The base class of layers that work along an axis."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from tf2rust.ops.core.layer import Layer
 
 @dataclass(eq=False, kw_only=True)
 class AlongAxis(Layer):
-    """A layer that works on every line along ``axis``."""
+    """A layer that works along ``axis``."""
 
     axis: int

@@ -1,4 +1,4 @@
-"""ArgMax and ArgMin: where the greatest or the least element along an axis is."""
+"""ArgMax and ArgMin: the index of the largest or smallest element along an axis."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tf2rust.ops.reduction.reduce import reduced
 
 @dataclass(eq=False, kw_only=True)
 class ArgReduce(AlongAxis):
-    """Where the ``greatest`` element along ``axis`` is, or the least; the ``last`` of equal ones, or the first."""
+    """The index of the ``greatest`` or smallest element along ``axis``; the ``last`` or first of equal ones."""
 
     greatest: bool
     last: bool
@@ -36,7 +36,7 @@ def _arg_reduce(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def arg_reduce(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
-        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(NUMBERS)})")
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
     m.root.has("keepdims")
     greatest, last = m.root.op == "ArgMax", bool(m.root.attr("select_last_index", 0))

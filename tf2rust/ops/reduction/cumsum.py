@@ -1,4 +1,4 @@
-"""CumSum and CumProd: running sums and products along an axis."""
+"""CumSum and CumProd: cumulative sums and products along an axis."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tf2rust.ops.reduction.along_axis import AlongAxis
 
 @dataclass(eq=False, kw_only=True)
 class Cumulative(AlongAxis):
-    """Sums, or products, of all elements up to each along ``axis``, or along the axis that is a second input."""
+    """The sum or product of all elements up to each position along ``axis``, which can also be a second input."""
 
     product: bool
     exclusive: bool
@@ -37,10 +37,10 @@ infers("Hardmax", "CumSum", "CumProd")(same_shape)
 def cumulative(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in NUMBERS:
-        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(NUMBERS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(NUMBERS)})")
     axis = b.infos.const(m["axis"])
     if not x.rank:
-        return m.reject("its input is a single number, which has no axis")
+        return m.reject("its input is a scalar, which has no axis")
     return Cumulative(
         axis=0 if axis is None else normal_axis(int(axis.reshape(())), x.rank),
         product=m.root.op == "CumProd",

@@ -1,4 +1,4 @@
-"""What was reduced over an axis, given that axis back and perhaps its size, as JAX and Flax write it."""
+"""Reductions whose axis is restored, and perhaps expanded, by separate nodes, as JAX and Flax write it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from tf2rust.ops.core.registry import Builder
 
 
 def spread(inner: Op) -> Optional:
-    """The pattern of ``inner``, or of ``Reshape(inner)``, or of ``Expand`` of one of them."""
+    """The pattern of ``inner``, of ``Reshape(inner)``, or of ``Expand`` of one of them."""
     reshaped = Optional(Op("Reshape", inner, Var(f"{inner.name}_shape"), name=f"{inner.name}_reshaped"))
     return Optional(Op("Expand", reshaped, Var(f"{inner.name}_full"), name=f"{inner.name}_spread"))
 
 
 def is_along(m: Match, b: Builder, inner: str, shape: Dims, axis: int) -> bool:
-    """Whether what ``spread`` made of the node ``inner`` lies along ``axis`` of a tensor of this shape.
+    """Whether the result of ``spread`` for the node ``inner`` broadcasts along ``axis`` of a tensor of this shape.
 
-    ``inner`` is as long as the tensor without the axis. Where the axis is lost and not given back, the others would
-    meet those of the tensor from the right.
+    ``inner`` has the tensor's shape without the axis. If the axis is not restored, broadcasting would align the other
+    axes wrongly, from the right.
     """
     last = f"{inner}_reshaped" if m.has(f"{inner}_reshaped") else inner
     if last != inner:

@@ -1,4 +1,4 @@
-"""Mean, sum, maximum, minimum and product over axes; the global poolings are of this kind."""
+"""Mean, sum, maximum, minimum and product over axes, including global pooling."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OF_FLAGS = ("ReduceMax", "ReduceMin")
 
 @dataclass(eq=False, kw_only=True)
 class Reduce(Layer):
-    """``function`` over neighbouring ``axes``, which disappear from the shape or, with ``keepdims``, become 1."""
+    """``function`` over adjacent ``axes``, which are removed from the shape or, with ``keepdims``, become 1."""
 
     function: str
     axes: tuple[int, ...]
@@ -58,7 +58,7 @@ class Reduce(Layer):
         return self.keeps_batch(batched) and self.axes[0] > 0
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
-        """The same over the axis in front of these as well."""
+        """The same over the axis before these as well."""
         if not isinstance(consumer, Reduce) or (consumer.function, consumer.keepdims) != (self.function, self.keepdims):
             return None
         if consumer.axes[-1] != self.axes[0] - 1:
@@ -78,7 +78,7 @@ def _axes(node: Node, infos: ValueInfos) -> list[int]:
 
 
 def reduced(shape: Dims, axes: Sequence[int], keepdims: bool) -> Dims:
-    """The shape without these axes or, with ``keepdims``, with 1 in their places."""
+    """The shape without these axes or, with ``keepdims``, with size 1 for them."""
     if keepdims:
         return tuple(1 if i in axes else d for i, d in enumerate(shape))
     return tuple(d for i, d in enumerate(shape) if i not in axes)
@@ -96,12 +96,12 @@ def _reduce(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("|".join([*_FUNCTIONS, "GlobalAveragePool", "GlobalMaxPool"]), Var("x"), more=True, name="reduce"))
 def reduce(m: Match, b: Builder) -> RuleResult:
-    """Axes go one at a time, the last first; what are neighbours in the end is fused."""
+    """Reduces one axis at a time, the last first; adjacent axes are fused later."""
     x, y = b.value(m["x"]), b.value(m.y)
     floats = m.root.op in ("ReduceMean", "GlobalAveragePool")
     known = ("float32",) if floats else NUMBERS + ("bool",) * (m.root.op in _OF_FLAGS)
     if x.dtype not in known:
-        return m.reject(f"its input is {x.dtype}; {m.root.op} is there for {', '.join(known)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(known)})")
     function = {"GlobalAveragePool": "Mean", "GlobalMaxPool": "Max"}.get(m.root.op) or _FUNCTIONS[m.root.op]
     keepdims = m.root.op.startswith("Global") or bool(m.root.attr("keepdims", 1))
     axes = _axes(m.root, b.infos)
@@ -111,7 +111,7 @@ def reduce(m: Match, b: Builder) -> RuleResult:
 
 
 def chain(b: Builder, functions: Sequence[str], axes: Sequence[int], keepdims: bool, x: Value, y: Value) -> list[Layer]:
-    """A Reduce for each axis, the last one first; the last of ``functions`` is that of all further ones."""
+    """One Reduce per axis, the last axis first; the last of ``functions`` is repeated."""
     layers: list[Layer] = []
     value = x
     for i, axis in enumerate(reversed(axes)):
@@ -124,11 +124,13 @@ def chain(b: Builder, functions: Sequence[str], axes: Sequence[int], keepdims: b
 
 @rule(Op("|".join(_NORMS), Var("x"), more=True, name="norm"))
 def reduce_norm(m: Match, b: Builder) -> RuleResult:
-    """Over several axes a sum of squares goes on as a sum; the logarithm comes last."""
+    """A sum of squares over several axes continues as a sum; the logarithm comes last."""
     x, y = b.value(m["x"]), b.value(m.y)
     axes, keepdims = _axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
     if x.dtype != "float32" or not axes:
-        return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is float32 over axes")
+        return m.reject(
+            f"its input is {x.dtype}, or it has no axes, which is not supported (supported: float32 over axes)"
+        )
     functions = {"SumSquare": ["SumSquare", "Sum"]}.get(_NORMS[m.root.op], [_NORMS[m.root.op]])
     if m.root.op != "ReduceLogSum":
         return chain(b, functions, axes, keepdims, x, y)
@@ -142,9 +144,11 @@ def reduce_log_sum_exp(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     axes, keepdims = _axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
     if x.dtype not in ("float32", "float64") or not axes:
-        return m.reject(f"its input is {x.dtype}, or it reduces over no axis; what is there is floats over axes")
+        return m.reject(
+            f"its input is {x.dtype}, or it has no axes, which is not supported (supported: floats over axes)"
+        )
     highest = b.temporary(x, reduced(x.shape, axes, True))
-    # An infinite maximum would make a NaN of the difference.
+    # With an infinite maximum, the difference would be NaN.
     finite, moved, powers = b.temporary(highest), b.temporary(x), b.temporary(x)
     total, log, flat = b.temporary(y), b.temporary(y), b.temporary(y)
     bounds = np.finfo(x.dtype)

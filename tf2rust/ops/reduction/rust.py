@@ -1,4 +1,4 @@
-"""How reductions, and what else works along axes, are called in Rust."""
+"""The Rust calls of reductions and other layers along axes."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def _(layer: TopK, site: Site) -> Expr:
 
 @data_dependent_dims.register
 def _(layer: TopK, site: Site) -> dict[str, Expr]:
-    """How many elements there are to be, where a tensor says it."""
+    """The number of elements, if it is an input."""
     if len(site.inputs) < 2:
         return {}
     return {str(layer.y.shape[layer.axis]): Item(f"{_OPS}::size_at")(site.inputs[1], 0)}
 
 
 def _lines(layer: AlongAxis, site: Site) -> Expr:
-    """The input; a single number as the only one along its axis."""
+    """The input; a scalar is reshaped to one element along an axis."""
     x = site.inputs[0]
     return x if layer.x.rank else x.method("reshape", array([1])).tried()
 

@@ -1,4 +1,4 @@
-"""TopK: the greatest or least elements along an axis, in order."""
+"""TopK: the largest or smallest elements along an axis, in order."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from tf2rust.ops.reduction.along_axis import AlongAxis
 
 @dataclass(eq=False, kw_only=True)
 class TopK(AlongAxis):
-    """The ``greatest`` elements along ``axis``, or the least, in order, and where they were.
+    """The ``greatest`` or smallest elements along ``axis``, in order, and their indices.
 
-    How many is a second input where it is not known before.
+    Their number is a second input if it is data-dependent.
     """
 
     kind = "TopK"
@@ -38,7 +38,7 @@ def _top_k(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     axis = normal_axis(node.attr("axis", -1), len(data.shape))
     given = [node.attr("k")] if node.version < 10 else infos.dims(node.input(1))
     if given is not None and len(given) != 1:
-        raise InferenceError(f"its k is not one number but {len(given)}")
+        raise InferenceError(f"its k must be one number, but has {len(given)}")
     k = data_dependent_dim(node.y) if given is None else given[0]
     shape: Dims = (*data.shape[:axis], k, *data.shape[axis + 1 :])
     return [ValueInfo(data.dtype, shape), ValueInfo("int64", shape)][: len(node.outputs)]
@@ -48,9 +48,9 @@ def _top_k(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def top_k(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     if x.dtype not in NUMBERS:
-        return m.reject(f"its input is {x.dtype}; TopK is there for {', '.join(NUMBERS)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(NUMBERS)})")
     axis = normal_axis(m.root.attr("axis", -1), x.rank)
-    m.root.has("sorted"), m.root.has("k")  # in order is also what is asked for if any order would do
+    m.root.has("sorted"), m.root.has("k")  # sorted output is also valid if the order is unspecified
     values = b.value(m.y)
     outputs = [values, b.value(m.root.outputs[1])] if len(m.root.outputs) > 1 else [values]
     if len(outputs) == 1:

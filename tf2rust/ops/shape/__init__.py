@@ -1,1 +1,1 @@
-"""Tensors under other dimensions: reshaped, transposed, joined, padded, repeated."""
+"""Shape manipulation: reshape, transpose, concatenate, pad and repeat."""

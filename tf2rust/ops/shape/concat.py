@@ -1,4 +1,4 @@
-"""Concatenate: tensors one after the other along an axis."""
+"""Concatenate: joins tensors along an axis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 @dataclass(eq=False, kw_only=True)
 class Concatenate(Layer):
-    """The inputs along ``axis``."""
+    """The inputs, joined along ``axis``."""
 
     kind = "Concatenate"
     is_data_movement = True
@@ -32,7 +32,7 @@ class Concatenate(Layer):
         return self.keeps_batch(batched) and self.axis > 0
 
     def columns(self) -> list[tuple[Value, Columns]]:
-        """Where each input stands in the rows of the output; nothing if they are not known to be parts of its rows."""
+        """The columns of each input in the output; empty if the inputs are not known to be columns."""
         widths = [value.shape[-1] for value in self.inputs] if self.axis == self.y.rank - 1 else []
         found, first = [], 0
         for value, width in zip(self.inputs, widths, strict=False):
@@ -52,7 +52,7 @@ def _concat(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     ranks = {len(p.shape) for p in parts}
     if len(ranks) > 1 or 0 in ranks:
         shapes = ", ".join(format_shape(p.shape) for p in parts)
-        raise InferenceError(f"it joins {shapes}, which must be tensors of one rank, and not single numbers")
+        raise InferenceError(f"it concatenates {shapes}, but needs tensors of equal rank that are not scalars")
     axis = normal_axis(node.attr("axis", 1), len(parts[0].shape))
     total: Dim = 0
     for part in parts:

@@ -1,4 +1,4 @@
-"""Expand, Tile and ConstantOfShape: elements repeated along axes."""
+"""Expand, Tile and ConstantOfShape: repeat elements along axes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @dataclass(eq=False, kw_only=True)
 class Expand(Layer):
-    """Repeats the input along the axes in which it has 1 where the output has more."""
+    """Repeats the input along axes where its size is 1 and the output's is larger."""
 
     kind = "Expand"
 
@@ -37,14 +37,14 @@ class Expand(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class ConstantOfShape(Expand):
-    """A number, the first input, repeated to the shape that the second input holds."""
+    """A scalar, the first input, repeated to the shape in the second input."""
 
     kind = "ConstantOfShape"
 
 
 @dataclass(eq=False, kw_only=True)
 class Tile(Layer):
-    """Repeats the input as a whole, ``repeats[i]`` times along axis i."""
+    """Repeats the whole input ``repeats[i]`` times along axis i."""
 
     kind = "Tile"
     repeats: Dims
@@ -57,7 +57,7 @@ class Tile(Layer):
 def _repeats(node: Node, infos: ValueInfos) -> Dims:
     repeats = infos.dims(node.input(1))
     if repeats is None:
-        raise InferenceError("how often it repeats is computed from data, not from shapes and constants")
+        raise InferenceError("its repeats are computed from data, not from shapes and constants")
     return tuple(repeats)
 
 
@@ -72,7 +72,7 @@ def _tile(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 _MAX_AXES = 64
-"""What NumPy's arrays have at most."""
+"""The maximum rank of NumPy arrays."""
 
 
 @infers("ConstantOfShape")
@@ -81,13 +81,13 @@ def _constant_of_shape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     if shape is None:
         rank = infos.shape(node.x)
         if len(rank) != 1 or not isinstance(rank[0], int):
-            raise InferenceError("its shape is computed from data, and how many dimensions it has is not known")
+            raise InferenceError("its shape is computed from data, and its rank is unknown")
         if rank[0] > _MAX_AXES:
-            raise InferenceError(f"its shape has {rank[0]} dimensions; arrays have at most {_MAX_AXES}")
+            raise InferenceError(f"its shape has {rank[0]} dimensions, but at most {_MAX_AXES} are supported")
         shape = [data_dependent_dim(node.y, f"d{axis}") for axis in range(rank[0])]
     value = np.asarray(node.attr("value", np.zeros(1, np.float32)))
     if value.size != 1:
-        raise InferenceError(f"its value is not one number but of shape {list(value.shape)}")
+        raise InferenceError(f"its value must be one number, but has shape {list(value.shape)}")
     return [ValueInfo(value.dtype.name, tuple(shape), fill=float(value.flat[0]))]
 
 
@@ -104,7 +104,7 @@ def _expand(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def tile(m: Match, b: Builder) -> RuleResult:
     x, y, repeats = b.value(m["x"]), b.value(m.y), _repeats(m.root, b.infos)
     if x.dtype not in DTYPES:
-        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(DTYPES)})")
     if x.shape == y.shape:
         return Reshape(inputs=[x], outputs=[y])
     return Tile(repeats=repeats, inputs=[x], outputs=[y])
@@ -114,7 +114,7 @@ def tile(m: Match, b: Builder) -> RuleResult:
 def expand(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if x.dtype not in DTYPES:
-        return m.reject(f"its input is {x.dtype}; the dtypes there are {', '.join(DTYPES)}")
+        return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(DTYPES)})")
     return Reshape(inputs=[x], outputs=[y]) if x.shape == y.shape else Expand(inputs=[x], outputs=[y])
 
 
@@ -124,7 +124,7 @@ def filled(m: Match, b: Builder) -> RuleResult:
     m.root.has("value")
     info = b.infos[m.y]
     if info.fill is None or info.dtype not in DTYPES:
-        return m.reject(f"it is filled with a {info.dtype}; the dtypes there are {', '.join(DTYPES)}")
+        return m.reject(f"its value has the unsupported dtype {info.dtype} (supported: {', '.join(DTYPES)})")
     number = constant(np.asarray(info.fill, dtype=info.dtype))
     if b.infos.dims(m["shape"]) is None:
         return [number, ConstantOfShape(inputs=[number.y, b.value(m["shape"])], outputs=[b.value(m.y)])]

@@ -1,4 +1,4 @@
-"""ZeroPadding: a constant, or what lies inside, around a tensor. In front of a convolution zeros become part of it."""
+"""ZeroPadding: pads a tensor with a constant or with its own elements. Zeros before a convolution are fused into it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from tf2rust.ops.shape.reshape import Reshape
 
 @dataclass(eq=False, kw_only=True)
 class Pad(Layer):
-    """``padding[i]`` elements before and after axis i, by ``mode``: ``value``, or the number that is the second input;
-    or elements of the input: the nearest (``edge``), mirrored ones (``reflect``), those from the other side (``wrap``).
+    """``padding[i]`` elements before and after axis i. ``mode`` is ``constant`` (``value``, or the number in the second
+    input) or selects elements of the input: the nearest (``edge``), mirrored (``reflect``), or from the other side
+    (``wrap``).
     """
 
     kind = "ZeroPadding"
@@ -49,7 +50,7 @@ class Pad(Layer):
         return replace(consumer, window=replace(consumer.window, padding=padding), inputs=inputs)
 
     def zeros_around(self) -> tuple[tuple[int, int], ...] | None:
-        """How many zeros there are before and after each spatial axis; None if they depend on sizes, or are not all."""
+        """The zeros before and after each spatial axis; None if their number depends on sizes, or not all are zeros."""
         zeros = self.mode == "constant" and self.value == 0 and len(self.inputs) == 1
         if not zeros or any(map(any, (self.padding[0], self.padding[-1]))):
             return None
@@ -62,7 +63,7 @@ _MODES = ("constant", "edge", "reflect", "wrap")
 
 def _padding(node: Node, infos: ValueInfos) -> list[tuple[Dim, Dim]]:
     rank = len(infos.shape(node.x))
-    # Operator set 1 calls them paddings.
+    # operator set 1 calls them paddings
     pads = node.attr("paddings") or infos.dims(node.input(1)) or infos.ints(node, "pads", 1)
     if pads is None:
         raise InferenceError("it has no pads")
@@ -82,29 +83,29 @@ def _pad(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     for axis, (size, (before, after)) in enumerate(zip(data.shape, padding, strict=True)):
         cut = _cut(before) + _cut(after)
         if isinstance(size, int) and cut > size:
-            raise InferenceError(f"it takes {cut} elements away from axis {axis}, which has {size}")
+            raise InferenceError(f"it removes {cut} elements from axis {axis}, which has only {size}")
     return [ValueInfo(data.dtype, tuple(d + p + q for d, (p, q) in zip(data.shape, padding, strict=True)))]
 
 
 def _cut(pad: Dim) -> int:
-    """How many elements it takes away."""
+    """The number of elements that it removes."""
     return max(-pad, 0) if isinstance(pad, int) else 0
 
 
 @rule(Op("Pad", Var("x"), more=True))
 def pad(m: Match, b: Builder) -> RuleResult:
-    """Negative padding crops, before anything is added; where sizes decide, it is an error when the model runs."""
+    """Negative padding crops before anything is added. If that depends on sizes, the crate checks it at run time."""
     x, y = b.value(m["x"]), b.value(m.y)
     mode = m.root.attr("mode", "constant")
     if mode not in _MODES or x.dtype not in DTYPES:
         return m.reject(
-            f"its mode is {mode} and its input {x.dtype}; there are {', '.join(_MODES)} for {', '.join(DTYPES)}"
+            f"its mode {mode} for {x.dtype} is not supported (supported: {', '.join(_MODES)} for {', '.join(DTYPES)})"
         )
     value, inputs = m.root.attr("value", 0.0), [x]
     if (given := m.root.input(2)) is not None and mode == "constant":
         info = b.infos[given]
         if info.dtype != x.dtype:
-            return m.reject(f"it fills {x.dtype} with {info.dtype}; both must be of one type")
+            return m.reject(f"it pads {x.dtype} with {info.dtype}; both must have the same dtype")
         if info.const is not None:
             value = info.const.flat[0].item()
         elif info.fill is not None:

@@ -1,4 +1,4 @@
-"""Reshape and its kin: the same elements in the same order under other dimensions. They cost nothing."""
+"""Reshape and similar operators: the same elements in the same order with another shape, without any work."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ X = Var("x")
 
 @dataclass(eq=False, kw_only=True)
 class Reshape(Layer):
-    """Gives the output's shape to the input's elements: an alias, or a copy where the output has a place of its own."""
+    """The input's elements with the output's shape: an alias, or a copy if the output has an allocation of its own."""
 
     kind = "Reshape"
     is_data_movement = True
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
-        """The elements keep their order, so that a row stays what it is."""
+        """The elements keep their order, so samples stay together."""
         return all(batched)
 
 
@@ -31,7 +31,7 @@ def reshaped(info: ValueInfo, shape: Dims) -> ValueInfo:
     dims = None
     if info.dims is not None and len(shape) <= 2 and all(isinstance(d, int) for d in shape):
         if product(shape) != info.dims.size:
-            raise InferenceError(f"its {info.dims.size} elements do not fill the shape {format_shape(shape)}")
+            raise InferenceError(f"its {info.dims.size} elements do not match the shape {format_shape(shape)}")
         dims = info.dims.reshape([int(str(d)) for d in shape])
     return ValueInfo(info.dtype, shape, dims=dims, fill=info.fill)
 
@@ -44,10 +44,10 @@ def _reshape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         raise InferenceError("its shape is computed from data, not from shapes and constants")
     if not node.attr("allowzero", 0):
         if any(d == 0 for d in target[len(data.shape) :]):
-            raise InferenceError(f"it keeps an axis that its input of rank {len(data.shape)} does not have")
+            raise InferenceError(f"it copies an axis that its input of rank {len(data.shape)} does not have")
         target = [data.shape[i] if d == 0 else d for i, d in enumerate(target)]
     if sum(d == -1 for d in target) > 1:
-        raise InferenceError("more than one of its sizes is -1, so that none can be computed")
+        raise InferenceError("more than one of its sizes is -1")
     if -1 in target:
         known = product(d for d in target if d != -1)
         total = product(data.shape)
@@ -72,7 +72,7 @@ def _unsqueeze(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     rank = len(data.shape) + len(axes)
     positions = {normal_axis(a, rank) for a in axes}
     if len(positions) < len(axes):
-        raise InferenceError(f"its axes {axes} name one axis twice")
+        raise InferenceError(f"its axes {axes} contain an axis twice")
     sizes = iter(data.shape)
     return [reshaped(data, tuple(1 if i in positions else next(sizes) for i in range(rank)))]
 
@@ -86,9 +86,9 @@ def _squeeze(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         {i for i, d in enumerate(data.shape) if d == 1} if axes is None else {normal_axis(a, rank) for a in axes}
     )
     if any(position >= rank for position in positions):
-        raise InferenceError("it squeezes an axis of a single number, which has none")
+        raise InferenceError("it squeezes an axis of a scalar, which has none")
     if bad := [data.shape[i] for i in positions if isinstance(data.shape[i], int) and data.shape[i] != 1]:
-        raise InferenceError(f"it squeezes an axis of size {bad[0]}")
+        raise InferenceError(f"it squeezes an axis of size {bad[0]}, but only axes of size 1 can be squeezed")
     return [reshaped(data, tuple(d for i, d in enumerate(data.shape) if i not in positions))]
 
 
@@ -99,7 +99,7 @@ def _identity(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Reshape|Flatten|Unsqueeze|Squeeze", X, more=True, name="view"))
 def reshape(m: Match, b: Builder) -> Layer:
-    """The shape function has already understood the node's parameters."""
+    """The shape function has already validated the node's attributes."""
     for attribute in ("axes", "axis", "allowzero", "shape"):
         m.root.has(attribute)
     return Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.y)])

@@ -1,4 +1,4 @@
-"""How layers that change shapes are called in Rust."""
+"""The Rust calls of shape layers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _(layer: Expand, site: Site) -> Expr:
 
 @data_dependent_dims.register
 def _(layer: ConstantOfShape, site: Site) -> dict[str, Expr]:
-    """All of the output's, which the second input holds."""
+    """All dimensions of the output, which the second input holds."""
     return {str(dim): Item(f"{_OPS}::size_at")(site.inputs[1], axis) for axis, dim in enumerate(layer.y.shape)}
 
 
@@ -52,7 +52,7 @@ def _(layer: Pad, site: Site) -> Expr:
 
 @layer_call.register
 def _(layer: Reshape, site: Site) -> Expr:
-    """The elements are copied where the result must stand in a place of its own."""
+    """Copies the elements if the result has an allocation of its own."""
     view = site.inputs[0]
     if layer.x.shape != layer.y.shape:
         view = view.method("reshape", site.dims(layer.y.shape)).tried()

@@ -1,7 +1,7 @@
-"""Shape and Size: the dimensions of a tensor, as numbers.
+"""Shape and Size: the dimensions of a tensor as numbers.
 
-What exporters compute from them is mostly arithmetic on shapes, which is done at conversion and leaves no layer. The
-layer is for numbers that are data.
+Exporters mostly use them for arithmetic on shapes, which is evaluated at conversion. This layer is for dimensions that
+are used as data.
 """
 
 from __future__ import annotations
@@ -44,5 +44,5 @@ def shape(m: Match, b: Builder) -> RuleResult:
         m.root.has(attribute)
     dims = b.infos.dims(m.y)
     if dims is None:
-        return m.reject("its input has a shape that is not known")
+        return m.reject("its input has an unknown shape")
     return Shape(dims=tuple(dims), inputs=[], outputs=[b.value(m.y)])

@@ -1,4 +1,4 @@
-"""Transpose: axes in another order. The layout pass removes most of them."""
+"""Transpose: permutes axes. The layout pass removes most Transposes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def to_channels_first(rank: int) -> Perm:
 def wrap_channels_last(x: Value, y: Value, b: Builder) -> tuple[Transpose, Transpose]:
     """The transposes of ``NC…`` x and y around a layer over ``N…C``, for the layout pass to remove.
 
-    The layer reads the first's output and writes the last's input.
+    The layer reads the output of the first and writes the input of the second.
     """
     inside_x = b.temporary(x, permute(x.shape, to_channels_last(x.rank)))
     inside_y = b.temporary(y, permute(y.shape, to_channels_last(y.rank)))
@@ -61,7 +61,9 @@ def _transpose(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data = infos[node.x]
     perm = tuple(node.attr("perm") or reversed(range(len(data.shape))))
     if sorted(perm) != list(range(len(data.shape))):
-        raise InferenceError(f"its perm {list(perm)} is no order of the axes of an input of rank {len(data.shape)}")
+        raise InferenceError(
+            f"its perm {list(perm)} is not a permutation of the axes of an input of rank {len(data.shape)}"
+        )
     dims = None if data.dims is None else data.dims.transpose(perm)
     return [ValueInfo(data.dtype, permute(data.shape, perm), dims=dims, fill=data.fill)]
 

@@ -20,18 +20,20 @@ from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose, inverse, permute
 
 _MAX_SIZE = 1 << 22
-"""Numbers in the matrix of a transform; beyond, a fast transform would be called for, which is not there."""
+"""The maximum number of elements of a transform's matrix; larger transforms would need an FFT, which is not
+implemented.
+"""
 
 
 def _integer(infos: ValueInfos, value: ir.Value | None, name: str) -> int | None:
-    """The number that a constant input holds; None if it is absent."""
+    """The value of a constant scalar input; None if it is absent."""
     if value is None:
         return None
     array = infos.const(value)
     if array is None:
         raise InferenceError(f"its {name} is not a constant")
     if array.size != 1:
-        raise InferenceError(f"its {name} is not one number but of shape {list(array.shape)}")
+        raise InferenceError(f"its {name} must be one number, but has shape {list(array.shape)}")
     return int(array.reshape(()))
 
 
@@ -42,7 +44,7 @@ def _fixed(size: Dim) -> int:
 
 
 def _dft_plan(node: Node, infos: ValueInfos) -> tuple[int, int, int]:
-    """The axis, the length of the transform, and how many numbers come out along the axis."""
+    """The axis, the length of the transform, and the size of the result along the axis."""
     shape = infos.shape(node.x)
     given = node.attr("axis", 1) if node.version < 20 else _integer(infos, node.input(2), "axis")
     axis = normal_axis(-2 if given is None else given, len(shape))
@@ -62,10 +64,10 @@ def _dft(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 def _matrix(size: int, parts: int, length: int, count: int, *, back: bool, real: bool) -> np.ndarray:
-    """What a row of ``size`` numbers of ``parts`` (real, imaginary) is multiplied with: [size · parts, count · 1 or 2].
+    """The matrix for a row of ``size`` numbers of ``parts`` (real, imaginary): [size · parts, count · 1 or 2].
 
-    exp(∓2πi · j · k / length), divided by the length on the way back. ``real``: the row is one half of a symmetric
-    spectrum, whose other half is what it is the conjugate of, so that the result has no imaginary part.
+    exp(∓2πi · j · k / length), divided by the length for the inverse. ``real``: the row is one half of a
+    conjugate-symmetric spectrum, so that the result has no imaginary part.
     """
     j, k = np.arange(size)[:, None], np.arange(count)[None, :]
     angle = 2 * np.pi * (j * k % length) / length
@@ -93,13 +95,13 @@ def _transform(x: Value, y: Value, kernel: np.ndarray, b: Builder) -> list[Layer
 
 @rule(Op("DFT", Var("x"), more=True))
 def dft(m: Match, b: Builder) -> RuleResult:
-    """A product with a matrix of roots of unity: exact, and fast as long as it is short."""
+    """A product with a matrix of roots of unity: exact, and fast for short transforms."""
     x, y = b.value(m["x"]), b.value(m.y)
     axis, length, count = _dft_plan(m.root, b.infos)
     back, one_sided = bool(m.root.attr("inverse", 0)), bool(m.root.attr("onesided", 0))
     size, parts = _fixed(x.shape[axis]), _fixed(x.shape[-1])
     if x.dtype != "float32" or parts not in (1, 2) or axis == x.rank - 1 or size * parts * count * 2 > _MAX_SIZE:
-        return m.reject(f"its input is {x}; up to {_MAX_SIZE} products of float32 for each row are there")
+        return m.reject(f"its input {x} is not supported (supported: float32 with up to {_MAX_SIZE} products per row)")
     if back and one_sided and parts != 2:
         return m.reject("its spectrum has no imaginary part")
     kernel = _matrix(size, parts, length, count, back=back, real=back and one_sided)
@@ -116,7 +118,7 @@ def dft(m: Match, b: Builder) -> RuleResult:
 
 
 def _frames(node: Node, infos: ValueInfos) -> tuple[int, int, int]:
-    """From one frame to the next, the length of a frame, and how many there are."""
+    """The step between frames, the length of a frame, and the number of frames."""
     shape = infos.shape(node.x)
     step = _integer(infos, node.input(1), "frame_step")
     length = _integer(infos, node.input(3), "frame_length")
@@ -124,7 +126,7 @@ def _frames(node: Node, infos: ValueInfos) -> tuple[int, int, int]:
     if length is None and window is not None:
         length = _fixed(infos.shape(window)[0])
     if not step or not length:
-        raise InferenceError("it has no length of a frame, or no step")
+        raise InferenceError("it has no frame_length or no frame_step")
     return step, length, (_fixed(shape[1]) - length) // step + 1
 
 
@@ -138,13 +140,15 @@ def _stft(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("STFT", Var("x"), more=True))
 def stft(m: Match, b: Builder) -> RuleResult:
-    """Frames are gathered, weighted by the window, and transformed."""
+    """Frames are gathered, multiplied by the window, and transformed."""
     x, y = b.value(m["x"]), b.value(m.y)
     step, length, count = _frames(m.root, b.infos)
     m.root.has("onesided")
     parts, bins = _fixed(x.shape[2]) if x.rank == 3 else 1, _fixed(y.shape[2])
     if x.dtype != "float32" or count < 1 or length * parts * bins * 2 > _MAX_SIZE:
-        return m.reject(f"its input is {x}; up to {_MAX_SIZE} products of float32 for each frame are there")
+        return m.reject(
+            f"its input {x} is not supported (supported: float32 with up to {_MAX_SIZE} products per frame)"
+        )
     positions = constant((np.arange(count)[:, None] * step + np.arange(length)[None, :]).reshape(-1))
     shape = (x.shape[0], count * length, parts)
     signal = Reshape(inputs=[x], outputs=[b.temporary(x, (*x.shape[:2], parts))])

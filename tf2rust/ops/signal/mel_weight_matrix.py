@@ -1,4 +1,4 @@
-"""MelWeightMatrix: filters that sum up a spectrum on the mel scale."""
+"""MelWeightMatrix: filters that sum a spectrum on the mel scale."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _INPUTS = ("filters", "samples", "rate", "lower", "upper")
 
 @dataclass(eq=False, kw_only=True)
 class MelWeightMatrix(Layer):
-    """[bins of the spectrum, filters]; inputs are numbers: filters, samples, their rate, lowest and highest hertz."""
+    """[spectrum bins, filters]. The inputs are scalars: filters, samples, sample rate, lowest and highest frequency in
+    Hz.
+    """
 
     kind = "MelWeightMatrix"
 
@@ -25,10 +27,10 @@ class MelWeightMatrix(Layer):
 @infers("MelWeightMatrix")
 def _mel_weight_matrix(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     dtype = ir.DataType(node.attr("output_datatype", ir.DataType.FLOAT.value)).numpy().name
-    if all(infos.const(v) is not None for v in node.inputs):  # it is computed in a moment
+    if all(infos.const(v) is not None for v in node.inputs):  # it is small enough to be computed at conversion
         filters, samples = (infos.ints(node, name, i) or [] for i, name in enumerate(_INPUTS[:2]))
         if len(filters) != 1 or len(samples) != 1:
-            raise InferenceError("how many filters and samples there are is not one number each")
+            raise InferenceError("its numbers of filters and samples must be one number each")
         return [ValueInfo(dtype, (samples[0] // 2 + 1, filters[0]))]
     y = node.y
     return [ValueInfo(dtype, (data_dependent_dim(y, "bins"), data_dependent_dim(y, "filters")))]
@@ -42,6 +44,7 @@ def mel_weight_matrix(m: Match, b: Builder) -> RuleResult:
     kinds = [v.dtype for v in inputs]
     if kinds[1] != kinds[2] or kinds[3:] != ["float32", "float32"] or y.dtype != "float32":
         return m.reject(
-            f"its inputs are {', '.join(kinds)}, its output {y.dtype}; the edges and the output are float32"
+            f"its inputs are {', '.join(kinds)} and its output {y.dtype}, which is not supported (supported: edges "
+            "and output of float32)"
         )
     return MelWeightMatrix(inputs=inputs, outputs=[y])

@@ -1,4 +1,4 @@
-"""How layers on signals are called in Rust."""
+"""The Rust calls of signal layers."""
 
 from __future__ import annotations
 

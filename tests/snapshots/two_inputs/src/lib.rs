@@ -30,7 +30,7 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![warn(missing_docs)]
 
-// Its numbers and branches are what they are in the model.
+// Numbers and branches are those of the model.
 #[allow(clippy::approx_constant, clippy::if_same_then_else)]
 mod model;
 #[cfg(feature = "rayon")]

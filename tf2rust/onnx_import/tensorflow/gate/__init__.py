@@ -1,1 +1,1 @@
-"""What is checked before TensorFlow or Keras sees a model: that it only computes, and lies in its own files."""
+"""Checks models before TensorFlow or Keras reads them: they must only compute, and be contained in their own files."""

@@ -1,8 +1,8 @@
 """TensorFlow functions that only compute, by the module of ``tf`` that exports them.
 
-A functional model of Keras 2 stores a call of such a function as the layer ``TFOpLambda`` with the function's name.
-Left out is what reads or writes files, prints, loads libraries, changes settings of the process, makes variables, or
-calls a function that it is given.
+A functional model of Keras 2 stores a call of such a function as a ``TFOpLambda`` layer with the function's name.
+Functions are excluded if they read or write files, print, load libraries, change settings of the process, create
+variables, or call a function argument.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from tf2rust.onnx_import.tensorflow.gate.operators import is_computing
 
 
 def only_computes(function: str) -> bool:
-    """Whether the function of this exported name (``math.add``, ``compat.v1.nn.conv2d``) is known to only compute."""
+    """Whether the function with this exported name (``math.add``, ``compat.v1.nn.conv2d``) is known to only compute."""
     module, _, name = function.removeprefix("compat.v1.").rpartition(".")
     return is_computing(name) if module == "raw_ops" else name in _FUNCTIONS.get(module, ())
 

@@ -1,11 +1,11 @@
-"""What a TensorFlow graph would do beyond computing, found in its message before TensorFlow imports it.
+"""Finds what a TensorFlow graph would do beyond computing, in its protobuf message before TensorFlow imports it.
 
-All nodes of the graph and of all functions of its library are checked, whether or not an output needs them: the loaders
-of TensorFlow run more of a graph than its outputs.
+All nodes of the graph and its function library are checked, whether or not an output needs them, because TensorFlow's
+loaders run more of a graph than its outputs.
 
-Two kinds of ops touch files and belong to ordinary models. The ops of a saver write and read the checkpoint whose name
-they are fed (``SaveV2``, ``MergeV2Checkpoints``, ``RestoreV2``), and tables are filled from files among the model's
-assets. Both are recognised by where the name of their file comes from, followed through functions and their callers.
+Two kinds of ops access files and occur in ordinary models. The ops of a saver write and read the checkpoint that they
+are fed (``SaveV2``, ``MergeV2Checkpoints``, ``RestoreV2``), and tables are initialised from the model's assets. Both
+are recognised by the origin of their file names, which is followed through functions and their callers.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from tf2rust.onnx_import.tensorflow.gate.operators import is_computing
 from tf2rust.onnx_import.tensorflow.gate.refusal import Refusal
 
 WRITERS = frozenset({"SaveV2", "MergeV2Checkpoints"})
-"""Ops of a saver that write. They have no outputs."""
-# With how many of their first inputs name files.
+"""The writing ops of a saver. They have no outputs."""
+# The number of leading inputs that are file names.
 _CHECKPOINT_OPS = {"SaveV2": 1, "MergeV2Checkpoints": 2, "RestoreV2": 1}
 _TABLES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 _MAIN = ""
-_MAX_DEPTH = 100  # of calls and ops between a file's name and where it comes from
-# How savers put the names of their files together.
+_MAX_DEPTH = 100  # calls and ops between a file name and its origin
+# Ops with which savers build file names.
 _TEXT = {"ConcatV2", "ExpandDims", "Pack", "Reshape", "Select", "SelectV2", "ShardedFilename", "StringJoin"}
 _TEXT |= {"StaticRegexFullMatch"}
-# Where the arguments of the functions that these ops call begin among their inputs.
+# The index of the first function argument among the inputs of these ops.
 _FIRST_ARGUMENT = {
     **dict.fromkeys(("PartitionedCall", "StatefulPartitionedCall", "While", "StatelessWhile"), 0),
     **dict.fromkeys(("If", "StatelessIf", "Case", "StatelessCase"), 1),
@@ -37,11 +37,11 @@ _FIRST_ARGUMENT = {
 
 @dataclass(frozen=True)
 class Names:
-    """Where the names of files come from in a graph.
+    """The origins of file names in a graph.
 
-    ``checkpoint`` holds the nodes that a loader feeds with the path of the variables, ``asset`` those that it feeds
-    with the path of an asset. ``captured`` tells of each function that the loader may call itself whether its last
-    arguments are bound to the paths of assets.
+    ``checkpoint`` are the nodes that a loader feeds with the path of the variables, ``asset`` those that it feeds with
+    the path of an asset. ``captured`` says for each function that the loader can call itself whether its last arguments
+    are bound to paths of assets.
     """
 
     checkpoint: Collection[str] = ()
@@ -50,9 +50,9 @@ class Names:
 
 
 def graph_refusals(graph_def: Any, names: Names | None = None) -> Iterator[Refusal]:
-    """What the nodes of a ``GraphDef`` do that may be more than computing.
+    """What the nodes of a ``GraphDef`` do beyond computing.
 
-    Raises ``ConversionError`` where the graph is damaged.
+    Raises ``ConversionError`` if the graph is damaged.
     """
     graph = _Graph(graph_def, names or Names())
     found: dict[str, list[str]] = {}
@@ -72,15 +72,15 @@ def _effect(graph: _Graph, scope: str, node: Any) -> str | None:
         return None
     if op in _CHECKPOINT_OPS:
         is_fed = all(graph.is_checkpoint(scope, tensor) for tensor in given[: _CHECKPOINT_OPS[op]])
-        return None if is_fed else f"runs the TensorFlow op {op!r} on a file that the model names itself"
+        return None if is_fed else f"runs the TensorFlow op {op!r} on a file that the model itself names"
     if op in _TABLES:
         is_asset = all(graph.is_asset(scope, tensor) for tensor in given[1:2])
-        return None if is_asset else "fills a table from a file that is not one of the model's assets"
+        return None if is_asset else "initialises a table from a file that is not one of the model's assets"
     return f"runs the TensorFlow op {op!r}, which is not known to only compute"
 
 
 class _Graph:
-    """The nodes of a graph and of its functions, and who calls which function."""
+    """The nodes of a graph and of its functions, and the callers of each function."""
 
     def __init__(self, graph_def: Any, names: Names) -> None:
         self.names = names
@@ -97,7 +97,7 @@ class _Graph:
         self._known: dict[tuple[str, str, str], bool] = {}
 
     def nodes(self) -> Iterator[tuple[str, Any]]:
-        """All nodes, each with the function that it is in."""
+        """All nodes, each with the function that contains it."""
         for scope, nodes in self._nodes.items():
             for node in nodes:
                 yield scope, node
@@ -123,17 +123,17 @@ class _Graph:
         return by_name
 
     def is_checkpoint(self, scope: str, tensor: str) -> bool:
-        """Whether a file's name is the checkpoint's, or put together from that and constants."""
+        """Whether a file name is the checkpoint's name, or built from it and constants."""
         return self._comes_from("checkpoint", scope, tensor)
 
     def is_asset(self, scope: str, tensor: str) -> bool:
-        """Whether a file's name is the path of an asset."""
+        """Whether a file name is the path of an asset."""
         return self._comes_from("asset", scope, tensor)
 
     def _comes_from(self, kind: str, scope: str, tensor: str, depth: int = 0) -> bool:
         key = (kind, scope, tensor)
         if key not in self._known:
-            self._known[key] = False  # where a name depends on itself
+            self._known[key] = False  # a name that depends on itself
             self._known[key] = depth < _MAX_DEPTH and self._derives(kind, scope, tensor, depth + 1)
         return self._known[key]
 
@@ -157,7 +157,7 @@ class _Graph:
         )
 
     def _variable_holds(self, kind: str, handle: str, depth: int) -> bool:
-        """Whether all that is ever assigned to a variable is such a name: TensorFlow 2 keeps the paths of assets so."""
+        """Whether only such names are assigned to a variable: TensorFlow 2 stores the paths of assets in variables."""
         name = handle.partition(":")[0]
         variable = self._by_name[_MAIN].get(name)
         handles = [node.attr["shared_name"].s for _, node in self.nodes() if node.op == "VarHandleOp"]
@@ -173,7 +173,7 @@ class _Graph:
         return node is not None and node.op == "Const"
 
     def _is_bound(self, kind: str, function: str, index: int) -> bool:
-        """Whether a loader that calls the function itself, if one does, passes such a name as this argument."""
+        """Whether a loader that calls the function itself, if any, passes such a name as this argument."""
         captured = self.names.captured.get(function)
         if captured is None:
             return True
@@ -181,7 +181,7 @@ class _Graph:
         return kind == "asset" and index >= first >= 0 and captured[index - first]
 
     def _passed(self, function: str, index: int) -> Iterator[tuple[str, str]]:
-        """What the function's callers pass as this argument; where that is not known, a tensor that does not exist."""
+        """The values that callers pass as this argument; a missing tensor if they are unknown."""
         for scope, node, first in self._callers[function]:
             given = [tensor for tensor in node.input if not tensor.startswith("^")]
             known = first is not None and index + first < len(given)
@@ -189,4 +189,4 @@ class _Graph:
 
 
 def _damaged(why: str) -> ConversionError:
-    return ConversionError(f"The TensorFlow graph is damaged: {why}.")
+    return ConversionError(f"The TensorFlow graph is damaged: {why}; save the model again.")

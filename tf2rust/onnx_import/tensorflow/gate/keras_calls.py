@@ -1,7 +1,7 @@
-"""The calls of a stored functional model, in an order in which they can be made.
+"""Checks that the calls of a stored functional model can be made in some order.
 
-Keras makes those that it can, over and over until none is left: of calls that wait for each other, or for one that
-there is not, it never finishes.
+Keras repeatedly makes all calls that it can until none is left. If calls wait for each other, or for a missing call, it
+never ends.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 from tf2rust.errors import ConversionError
 
 _Call = tuple[str, object]
-"""A layer's name, and which of its calls: a number, unless the file is damaged."""
+"""The name of a layer, and the index of its call: a number, unless the file is damaged."""
 
 
 def check_calls(config: object, shown: str) -> None:
-    """Raises ConversionError if a functional model anywhere in a stored architecture waits for calls without end."""
+    """Raises ConversionError if the calls of a functional model in a stored architecture can never be made."""
     waiting = [config]
     while waiting:
         value = waiting.pop()
@@ -34,7 +34,7 @@ def _check_model(layers: list[dict[str, Any]], shown: str) -> None:
         for layer in layers
         if isinstance(layer.get("inbound_nodes"), list)
     }
-    # An input, and a model inside of the model, have been called when they were made.
+    # The calls of inputs and nested models are made when they are created.
     made = {str(layer.get("name")): int(_is_made_by_call(layer)) for layer in layers}
     left = {name: own for name, own in calls.items() if own}
     while left:
@@ -50,13 +50,13 @@ def _check_model(layers: list[dict[str, Any]], shown: str) -> None:
             name, own = next(iter(left.items()))
             source, index = next(call for call in own[0] if not _is_made(call, made))
             raise ConversionError(
-                f"Layer {name!r} of {shown} reads call {index} of layer {source!r}, which there is not, or which waits "
-                "for it; the file is damaged: save the model again."
+                f"Layer {name!r} of {shown} reads call {index} of layer {source!r}, which does not exist or waits "
+                "for this layer; the file is damaged: save the model again."
             )
 
 
 def _is_made(call: _Call, made: Mapping[str, int]) -> bool:
-    """Whether the call has been made; Keras itself refuses one of a layer that there is not."""
+    """Whether the call has been made. Keras itself rejects calls of missing layers."""
     source, index = call
     return source not in made or index in range(made[source])
 
@@ -67,7 +67,7 @@ def _is_made_by_call(layer: dict[str, Any]) -> bool:
 
 
 def _reads(call: object) -> Iterator[_Call]:
-    """The calls whose results a call takes, as Keras 2 and Keras 3 write them; what else there is, is left out."""
+    """The calls whose results a call reads, in the formats of Keras 2 and Keras 3; other values are ignored."""
     if isinstance(call, dict):
         history = call.get("keras_history")
         if isinstance(history, list):
@@ -82,7 +82,7 @@ def _reads(call: object) -> Iterator[_Call]:
 
 
 def _reference(written: list[Any]) -> Iterator[_Call]:
-    # Whatever stands for the number of the call; three words are an argument.
+    # Any value can be in place of the call's number; three items are an argument.
     is_call = len(written) in (3, 4) and (isinstance(written[2], int) or isinstance(written[-1], dict))
     if is_call and isinstance(written[0], str):
         yield written[0], written[1]

@@ -1,7 +1,7 @@
-"""What a stored Keras architecture would make Keras do, found before Keras sees it.
+"""Finds what a stored Keras architecture would make Keras do, before Keras reads it.
 
-Keras' own safe mode does not apply to ``.h5`` files, and tf_keras imports whatever module a ``.keras`` file names. So
-every name in an architecture that Keras would look up has to be one that is known to only compute.
+Keras's safe mode does not apply to ``.h5`` files, and tf_keras imports any module that a ``.keras`` file names.
+Therefore every name that Keras would look up must be known to only compute.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from tf2rust.onnx_import.tensorflow.gate.refusal import Refusal
 
 _PARTS = names.INITIALIZERS | names.REGULARIZERS | names.CONSTRAINTS | names.POLICIES
 _CLASSES = names.LAYERS | names.OPERATIONS | _PARTS
-# Values, not objects: tensors, tuples, slices.
+# Values instead of objects: tensors, tuples, slices.
 _VALUES = {"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__", "__tuple__"}
 _VALUES |= {"CompositeTensor", "TensorShape"}
-# Slices are the only ones that are stored with a module, which tf_keras imports where it does not know a value's name.
+# Only slices are stored with a module, which tf_keras imports if it does not know a value's name.
 _VALUE_MODULES = {(None, None), ("builtins", None), ("builtins", "slice")}
 _SPECS = {"IndexedSlicesSpec", "RaggedTensorSpec", "SparseTensorSpec", "TensorSpec"}
 _SPEC_MODULE = re.compile(
     r"tensorflow\.python\.(framework\.(indexed_slices|sparse_tensor|tensor|tensor_spec)|ops\.ragged\.ragged_tensor)"
 )
-# Keras 2 calls its modules `keras.layers` or `keras.engine.functional`, Keras 3 `keras.src.ops.numpy`.
+# Modules are `keras.layers` or `keras.engine.functional` in Keras 2, and `keras.src.ops.numpy` in Keras 3.
 _MODULE = re.compile(
     r"(tf_)?keras(\.src|\.api)?(\.(activations|constraints|dtype_policies|engine|initializers|layers|mixed_precision|models"
     r"|ops|quantizers|random|regularizers)(\.\w+)*)?"
 )
 _FUNCTION_MODULE = re.compile(r"builtins|(tf_)?keras(\.src|\.api)?\.(activations|layers\.activation|ops)(\.\w+)*")
-# How Keras looks up a plain string, by the end of the argument's name.
+# How Keras looks up a plain string, by the suffix of the argument's name.
 _STRINGS = {
     "activation": names.ACTIVATIONS | names.LAYERS,
     "initializer": names.INITIALIZERS,
     "regularizer": names.REGULARIZERS,
     "constraint": names.CONSTRAINTS,
 }
-# What Keras 2 makes layers of besides functions: parts of ragged and sparse tensors.
+# Parts of ragged and sparse tensors, which Keras 2 also wraps in layers.
 _CONSTRUCTORS = {"from_sparse", "from_tensor", "from_uniform_row_length"}
 _CONSTRUCTORS |= {
     f"from_{nested}{by}"
@@ -56,13 +56,13 @@ _PASS = "pass it with --custom_objects"
 
 
 def config_refusals(config: dict[str, Any], known: Container[str] = ()) -> Iterator[Refusal]:
-    """What every layer of a stored architecture does that may be more than computing, however deeply it is nested.
+    """What the layers of a stored architecture do beyond computing, at any depth.
 
-    That is a class or function that is neither Keras' own nor ``known`` (the names of the user's classes and
-    functions), Python byte code, a TensorFlow function with effects, and a vocabulary in a file of its own.
+    This covers classes and functions that are neither Keras's own nor ``known`` (the names of the user's classes and
+    functions), Python byte code, TensorFlow functions with side effects, and vocabularies in separate files.
     """
-    # A stack, not recursion: the nesting is the file's choice. Each value has the layer that it belongs to, and whether
-    # that layer is the user's own, whose arguments are for the user's code to read.
+    # A stack instead of recursion, because the file determines the depth. Each value has its layer, and whether that
+    # layer is the user's own, whose arguments only the user's code reads.
     waiting: list[tuple[object, str, bool]] = [(config, "The model", False)]
     while waiting:
         value, owner, is_users = waiting.pop()
@@ -77,7 +77,7 @@ def config_refusals(config: dict[str, Any], known: Container[str] = ()) -> Itera
             if reason:
                 yield Refusal(f"{owner} {reason.clause}", reason.remedy)
                 continue
-        if not is_users:  # a layer's arguments may have a `class_name` among them
+        if not is_users:  # a layer's arguments may contain a `class_name`
             yield from (
                 Refusal(f"{owner} {reason.clause}", reason.remedy) for reason in _argument_reasons(value, known)
             )
@@ -87,14 +87,14 @@ def config_refusals(config: dict[str, Any], known: Container[str] = ()) -> Itera
 def _owner(value: dict[str, Any], owner: str) -> str:
     config = value.get("config")
     name = config.get("name") if isinstance(config, dict) else None
-    # The policy of a dtype has a name too, but the layer's own says more.
+    # The policy of a dtype has a name too, but the layer's name is more informative.
     if not isinstance(name, str) or (isinstance(value["class_name"], str) and value["class_name"] in _PARTS):
         return owner
     return f"Layer {_shown(name)}"
 
 
 def _is_known(value: dict[str, Any], known: Container[str]) -> bool:
-    """Whether Keras would take the class or function from the user's own, as which they come first."""
+    """Whether Keras would look up the class or function among the user's, which take precedence."""
     name = value["class_name"]
     if name == "function":
         name = value.get("config")
@@ -106,10 +106,10 @@ def _is_known(value: dict[str, Any], known: Container[str]) -> bool:
 def _reason(value: dict[str, Any]) -> Refusal | None:
     name, config = value["class_name"], value.get("config")
     if not isinstance(name, str):
-        return Refusal(f"names a class by {_shown(name)}, which is no name", _REMOVE)
-    # A registered name may carry a package: "Custom>Lambda".
+        return Refusal(f"has {_shown(name)} as a class name, which is not a string", _REMOVE)
+    # A registered name can contain a package: "Custom>Lambda".
     if name == "__lambda__" or name.rpartition(">")[2] == "Lambda":
-        return Refusal("is a Lambda: Python code, which would run during the conversion", _REMOVE)
+        return Refusal("is a Lambda: its Python code would run during the conversion", _REMOVE)
     if name in _VALUES:
         return _value_reason(value, name)
     if name in ("TypeSpec", "__typespec__"):
@@ -126,7 +126,7 @@ def _reason(value: dict[str, Any]) -> Refusal | None:
 
 
 def _value_reason(value: dict[str, Any], name: str) -> Refusal | None:
-    """Why Keras might find a class of another module where a value is stored."""
+    """Why Keras might load a class of another module for a stored value."""
     module, registered = value.get("module"), value.get("registered_name")
     known = all(isinstance(text, str | None) for text in (module, registered))
     if known and (module, registered) in _VALUE_MODULES:
@@ -136,7 +136,9 @@ def _value_reason(value: dict[str, Any], name: str) -> Refusal | None:
 
 
 def _spec_reason(value: dict[str, Any], name: str) -> Refusal | None:
-    """What ``TypeSpec`` looks up by ``type_spec`` in TensorFlow's own list, and ``__typespec__`` in a module."""
+    """Checks ``type_spec``, which ``TypeSpec`` looks up in TensorFlow, and ``__typespec__``, which it looks up in a
+    module.
+    """
     spec = str(value.get("type_spec" if name == "TypeSpec" else "spec_name")).removeprefix("tf.")
     is_spec = spec in _SPECS and value.get("registered_name") is None
     if name == "__typespec__" or "module" in value:
@@ -145,7 +147,7 @@ def _spec_reason(value: dict[str, Any], name: str) -> Refusal | None:
 
 
 def _module_reason(value: dict[str, Any], name: str) -> Refusal | None:
-    """Why Keras might find another class than its own under this name."""
+    """Why Keras might load a class other than its own under this name."""
     module, registered = value.get("module"), value.get("registered_name")
     if module is not None and not (isinstance(module, str) and _MODULE.fullmatch(module)):
         return Refusal(f"uses the layer class {name!r} of the Python module {_shown(module)}, {_UNKNOWN}", _PASS)
@@ -207,7 +209,7 @@ def _attribute(allowed: set[str]) -> Callable[[dict[str, Any]], Refusal | None]:
     return reason
 
 
-# Layers of Keras 2 that stand for a call; what is called decides.
+# Keras 2 layers that represent a call; the callee is checked.
 _CALLS: dict[str, Callable[[dict[str, Any]], Refusal | None]] = {
     "TFOpLambda": _tensorflow_function,
     "SlicingOpLambda": _tensorflow_function,
@@ -219,6 +221,6 @@ _CALLS: dict[str, Callable[[dict[str, Any]], Refusal | None]] = {
 
 
 def _shown(value: object) -> str:
-    """The value as a reason quotes it, no longer than a line."""
+    """The value as quoted in messages, at most one line long."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"

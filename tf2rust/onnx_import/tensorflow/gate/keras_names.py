@@ -1,8 +1,8 @@
-"""Names of Keras 2 and 3 that only compute: the classes and functions that a stored architecture may name.
+"""Names of Keras 2 and 3 that only compute: the classes and functions that a stored architecture can use.
 
-Left out are layers that run stored code or open other files (``Lambda``, ``ResidualWrapper``, ``DropoutWrapper``,
-``TFSMLayer``, ``TorchModuleWrapper``, ``JaxLayer``, ``FlaxLayer``), layers that call what a name says (``TFOpLambda``
-and its kin, which are checked by what they call), and operations that take a function.
+Excluded are layers that run stored code or open other files (``Lambda``, ``ResidualWrapper``, ``DropoutWrapper``,
+``TFSMLayer``, ``TorchModuleWrapper``, ``JaxLayer``, ``FlaxLayer``), layers that call a function by name (``TFOpLambda``
+and similar layers, whose callee is checked), and operations that take a function.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LAYERS = _words(
     ZeroPadding2D ZeroPadding3D
     """
 )
-"""Layers, models and cells of both generations."""
+"""Layers, models and cells of Keras 2 and 3."""
 
 OPERATIONS = _words(
     """
@@ -73,7 +73,7 @@ OPERATIONS = _words(
     Unstack Vander Var Vdot View ViewAsComplex ViewAsReal Vsplit Vstack Where ZerosLike
     """
 )
-"""Classes of ``keras.ops``, which Keras 3 stores calls of such functions as."""
+"""Classes of ``keras.ops``, with which Keras 3 stores calls of these functions."""
 
 INITIALIZERS = _words(
     """
@@ -86,21 +86,21 @@ INITIALIZERS = _words(
     random_uniform stft truncated_normal uniform variance_scaling zero zeros
     """
 )
-"""Initializers, as classes and by the names they go by in a string."""
+"""Initializers, as classes and by their string names."""
 
 REGULARIZERS = _words(
     """
     L1 L1L2 L2 OrthogonalRegularizer l1 l1_l2 l1l2 l2 orthogonal_regularizer
     """
 )
-"""Regularizers, as classes and by the names they go by in a string."""
+"""Regularizers, as classes and by their string names."""
 
 CONSTRAINTS = _words(
     """
     MaxNorm MinMaxNorm NonNeg RadialConstraint UnitNorm max_norm min_max_norm non_neg radial_constraint unit_norm
     """
 )
-"""Constraints, as classes and by the names they go by in a string."""
+"""Constraints, as classes and by their string names."""
 
 ACTIVATIONS = _words(
     """
@@ -118,7 +118,7 @@ POLICIES = _words(
     QuantizedFloat8DTypePolicy SeedGenerator
     """
 )
-"""Policies of dtypes, and what they quantize by."""
+"""Dtype policies and quantization configurations."""
 
 FUNCTIONS = _words(
     """

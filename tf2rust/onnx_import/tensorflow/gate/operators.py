@@ -1,9 +1,9 @@
-"""TensorFlow ops that only compute, on their inputs and on variables, tables and lists in memory.
+"""TensorFlow ops that only compute on their inputs and on variables, tables and lists in memory.
 
-Everything else is left out, above all what reads or writes files, prints, runs Python or native code, talks to other
-processes or devices, or waits. Four are left out although they look harmless: ``ImmutableConst``
-maps a file into memory, ``DecodeProtoV2`` and ``EncodeProto`` read message descriptors from one, and
-``FixedUnigramCandidateSampler`` a vocabulary.
+All others are excluded, especially ops that read or write files, print, run Python or native code, communicate with
+other processes or devices, or wait. Four are excluded although they look harmless: ``ImmutableConst`` maps a file into
+memory, ``DecodeProtoV2`` and ``EncodeProto`` read message descriptors from files, and ``FixedUnigramCandidateSampler``
+reads a vocabulary.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _COMPUTING = frozenset(
             RefEnter RefExit RefIdentity RefMerge RefNextIteration RefSelect RefSwitch StatefulPartitionedCall
             StatelessCase StatelessIf StatelessWhile Switch While
         """,
-        # Variables, which live in memory; a checkpoint is read by the ops of a saver alone.
+        # Variables in memory; only the ops of a saver read checkpoints.
         """
             Assign AssignAdd AssignAddVariableOp AssignSub AssignSubVariableOp AssignVariableOp CountUpTo DeepCopy
             DestroyResourceOp DestroyTemporaryVariable DisableCopyOnRead Empty GuaranteeConst IsVariableInitialized
@@ -34,7 +34,7 @@ _COMPUTING = frozenset(
             ScatterNdMin ScatterNdSub ScatterNdUpdate ScatterSub ScatterUpdate StridedSliceAssign TemporaryVariable
             VarHandleOp VarIsInitializedOp Variable VariableShape VariableV2
         """,
-        # Tables, filled with what the graph holds.
+        # Tables that are initialised from the graph.
         """
             AnonymousHashTable AnonymousMutableDenseHashTable AnonymousMutableHashTable
             AnonymousMutableHashTableOfTensors HashTable HashTableV2 InitializeTable InitializeTableV2
@@ -75,7 +75,7 @@ _COMPUTING = frozenset(
             StatelessSampleDistortedBoundingBox StatelessShuffle StatelessTruncatedNormal StatelessTruncatedNormalV2
             ThreadUnsafeUnigramCandidateSampler TruncatedNormal UniformCandidateSampler
         """,
-        # Gradients and the steps of optimizers.
+        # Gradients and optimizer steps.
         """
             ApplyAdaMax ApplyAdadelta ApplyAdagrad ApplyAdagradDA ApplyAdagradV2 ApplyAdam ApplyAddSign
             ApplyCenteredRMSProp ApplyFtrl ApplyFtrlV2 ApplyGradientDescent ApplyMomentum ApplyPowerSign
@@ -108,18 +108,18 @@ _COMPUTING = frozenset(
             SparseSegmentSumGrad SparseSegmentSumGradV2 SparseSliceGrad SqrtGrad StopGradient StridedSliceGrad TanhGrad
             TileGrad
         """,
-        # Summaries, which are messages in a tensor until something writes them.
+        # Summaries are messages in tensors; writing them is a different op.
         """
             AudioSummary AudioSummaryV2 HistogramSummary ImageSummary MergeSummary ScalarSummary TensorSummary
             TensorSummaryV2
         """,
-        # Optional values, which gradients of loops keep; and the next element of a data set, which no graph without
-        # the operators of data sets can have.
+        # Optional values, which gradients of loops use, and the next element of a data set, which a graph without data
+        # set ops cannot have.
         """
             IteratorGetNext IteratorGetNextAsOptional IteratorGetNextSync OptionalFromValue OptionalGetValue
             OptionalHasValue OptionalNone
         """,
-        # Checks, which fail or do nothing.
+        # Assertions, which fail or do nothing.
         """
             Assert CheckNumerics CheckNumericsV2 DeviceIndex
         """,

@@ -1,4 +1,4 @@
-"""A SavedModel folder: what is read is in it, and what TensorFlow loads is what was looked at."""
+"""Checks a SavedModel folder: it must contain all its files, and TensorFlow loads exactly what was checked."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _ASSETS_COLLECTION, _SAVERS_COLLECTION = "saved_model_assets", "savers"
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ``ConversionError`` where something in the folder is a link that leads out of it, or no file."""
+    """Raises ``ConversionError`` if the folder contains a link to the outside, or a special file."""
     inside = folder.resolve()
     for root, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = Path(root, name)
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 raise ConversionError(
-                    f"{path} is a link to {path.resolve()}, outside of the SavedModel; "
-                    f"copy the folder with what its links lead to (cp -rL {folder} …)."
+                    f"{path} is a link to {path.resolve()}, outside of the SavedModel; copy the folder with the "
+                    f"targets of its links (cp -rL {folder} …)."
                 )
             if not (path.is_file() or path.is_dir() or path.is_symlink()):
-                raise ConversionError(f"{path} is neither a file nor a folder; a SavedModel holds nothing else.")
+                raise ConversionError(f"{path} is neither a file nor a folder; remove it from the SavedModel.")
 
 
 def meta_graph_refusals(meta_graph: Any, folder: Path) -> Iterator[Refusal]:
-    """What the graph of a SavedModel does that may be more than computing, or reads that is not in its folder.
+    """What the graph of a SavedModel does beyond computing, or reads from outside of its folder.
 
-    Raises ``ConversionError`` where the graph is damaged.
+    Raises ``ConversionError`` if the graph is damaged.
     """
     for asset in _assets(meta_graph):
         parts = PurePosixPath(asset.filename).parts
@@ -46,15 +46,17 @@ def meta_graph_refusals(meta_graph: Any, folder: Path) -> Iterator[Refusal]:
                 f"The SavedModel reads the file {asset.filename!r}, which is not in its folder", "export it again"
             )
         elif not path.is_file():
-            raise ConversionError(f"{path} is missing, which the SavedModel in {folder} reads; copy the whole folder.")
+            raise ConversionError(
+                f"The SavedModel in {folder} needs {path}, which does not exist; copy the whole folder."
+            )
     yield from graph_refusals(meta_graph.graph_def, _names(meta_graph))
 
 
 def copy_judged(meta_graph: Any, folder: Path, target: Path) -> None:
-    """Write a SavedModel into ``target`` of which ``meta_graph`` is all that TensorFlow will see, without what writes.
+    """Writes a SavedModel with only ``meta_graph``, and without writing ops, into ``target``.
 
-    Nodes of a saver that write become ``NoOp``, and the name of its checkpoint becomes a placeholder. The names of
-    assets, which TensorFlow's loaders feed, become the real ones. Variables and assets are read where they are.
+    The writing ops of a saver become ``NoOp``, and the name of its checkpoint becomes a placeholder. Asset names, which
+    TensorFlow's loaders feed, become the actual ones. Variables and assets are read from the original folder.
     """
     saved_model = library("tensorflow.core.protobuf.saved_model_pb2").SavedModel(saved_model_schema_version=1)
     copy = saved_model.meta_graphs.add()
@@ -93,7 +95,7 @@ def _make_placeholder(node: Any) -> None:
 def _make_visible(source: Path, target: Path) -> None:
     try:
         target.symlink_to(source, target_is_directory=True)
-    except OSError:  # Windows lets only some users make links
+    except OSError:  # on Windows, only some users can create links
         shutil.copytree(source, target)
 
 
@@ -109,7 +111,7 @@ def _names(meta_graph: Any) -> Names:
 
 
 def _checkpoint_nodes(meta_graph: Any) -> set[str]:
-    """The nodes that a saver's user feeds with the path of a checkpoint."""
+    """The nodes that are fed with the path of a checkpoint."""
     saver_def = library("tensorflow.core.protobuf.saver_pb2").SaverDef
     savers = [meta_graph.saver_def]
     if _SAVERS_COLLECTION in meta_graph.collection_def:
@@ -119,7 +121,7 @@ def _checkpoint_nodes(meta_graph: Any) -> set[str]:
 
 
 def _assets(meta_graph: Any) -> list[Any]:
-    """The assets of a graph, which TensorFlow 1 listed in a collection at first."""
+    """The assets of a graph; early TensorFlow 1 listed them in a collection."""
     if meta_graph.asset_file_def or _ASSETS_COLLECTION not in meta_graph.collection_def:
         return list(meta_graph.asset_file_def)
     asset_def = library("tensorflow.core.protobuf.meta_graph_pb2").AssetFileDef
@@ -131,5 +133,7 @@ def _parsed(message: Any, content: bytes) -> Any:
     try:
         message.ParseFromString(content)
     except library("google.protobuf.message").DecodeError as error:
-        raise ConversionError("The TensorFlow graph is damaged: a collection holds what is no message.") from error
+        raise ConversionError(
+            "The TensorFlow graph is damaged: a collection contains an invalid message; save the model again."
+        ) from error
     return message

@@ -1,4 +1,4 @@
-"""The operators of a TFLite model: TFLite's own compute, others may do anything."""
+"""Checks the operators of a TFLite model: TFLite's own only compute, others can do anything."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _COMPUTING = frozenset({"TFLite_Detection_PostProcess"})
 
 
 def check_operators(content: bytes, path: Path) -> None:
-    """Raise ``ConversionError`` with a reason for every operator that is not TFLite's own, and for weights elsewhere.
+    """Raises ``ConversionError`` for operators that are not TFLite's own, and for weights in other files.
 
-    Those called ``Flex...`` are TensorFlow's, and the interpreter would run them: ``FlexWriteFile``. No option allows
-    them, as custom operators have no ONNX equivalent.
+    ``Flex...`` operators are TensorFlow ops, and the interpreter would run them (``FlexWriteFile``). No option allows
+    them, because custom operators have no ONNX equivalent.
     """
     schema = library("tensorflow.lite.python.schema_py_generated")
     try:
@@ -24,21 +24,22 @@ def check_operators(content: bytes, path: Path) -> None:
         codes = [model.OperatorCodes(index) for index in range(model.OperatorCodesLength())]
         reads_others = model.ExternalBufferGroupsLength() > 0
         custom = {code.CustomCode() or b"" for code in codes if schema.BuiltinOperator.CUSTOM in _builtin(code)}
-    except Exception as error:  # whatever a damaged buffer leads its reader to
-        raise ConversionError(f"{path} is a damaged or truncated TFLite model.") from error
+    except Exception as error:  # a damaged buffer can make its reader raise anything
+        raise ConversionError(f"{path} is a damaged or truncated TFLite model; export it again.") from error
     if reads_others:
         raise ConversionError(
-            f"{path} keeps its weights in other files, which are not read; write the model with its weights in it."
+            f"{path} stores its weights in other files, which is not supported; export the model with its weights "
+            "inside."
         )
     names = sorted({name.decode("utf-8", "replace") for name in custom} - _COMPUTING)
     if names:
         raise ConversionError(
-            f"{path} uses the custom operator {name!r}, which is not one of TFLite's own; "
-            "write the model of TFLite's built-in operators alone, or convert the model it was made from."
+            f"{path} uses the custom operator {name!r}, which is not one of TFLite's own; export the model with "
+            "only TFLite's built-in operators, or convert the original model."
             for name in names
         )
 
 
 def _builtin(code: Any) -> tuple[int, int]:
-    """The operator's number, which files of before 2020 hold in a byte; readers take the larger one."""
+    """The operator's number. Files before 2020 store it in a byte; readers take the larger number."""
     return code.DeprecatedBuiltinCode(), code.BuiltinCode()

@@ -1,4 +1,4 @@
-//! Packs this part of `model/model_weights.npz` into the layout of the kernels.
+//! Packs this part of `model/model_weights.npz` for the kernels.
 
 use std::error::Error;
 use std::path::PathBuf;

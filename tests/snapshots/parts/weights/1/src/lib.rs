@@ -1,4 +1,4 @@
-//! The arrays 1 to 1 of the weights of parts, packed.
+//! The packed arrays 1 to 1 of the weights of parts.
 
 #![forbid(unsafe_code)]
 #![no_std]
@@ -9,7 +9,7 @@ static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
 
 /// The packed arrays.
-// Never inlined: a crate that reads the constant itself would hold it once more.
+// Never inlined, because a crate that reads the constant directly would embed it again.
 #[inline(never)]
 #[must_use]
 pub fn weights() -> &'static [u8] {
