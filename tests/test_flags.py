@@ -251,4 +251,4 @@ def test_edited_thresholds_stay_unless_others_are_given(save: Save, tmp_path: Pa
     notes = crates.add("scored", source, thresholds=given).notes
     assert json.loads(path.read_text())["dirty"]["bottom"] == 0.1
     assert path.with_name("thresholds.json.old").read_text() == edited
-    assert "what it held is now in rust_generated_code/model/thresholds.json.old" in " ".join(notes)
+    assert "the edited file is now rust_generated_code/model/thresholds.json.old" in " ".join(notes)
