@@ -58,7 +58,7 @@ def test_a_refused_node_is_told_by_its_name_or_by_what_it_makes(name: str, sente
 @pytest.mark.parametrize(
     ("package", "suffix", "masks"),
     [
-        ("keras", ".keras", {"mask"}),
+        ("keras", ".keras", {"heads_mask"}),
         ("keras", "", {"attention_mask"}),
         ("tf_keras", "", {"attention_mask"}),
     ],
