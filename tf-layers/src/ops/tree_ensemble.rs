@@ -24,7 +24,7 @@ pub enum Aggregate {
 /// the bitwise complement of the index of a leaf: −1 is leaf 0. A node comes before the nodes that its branches lead to.
 ///
 /// ```
-/// # use tf_layers::{Buffer, Context, Isa, tensor::{View, ViewMut}};
+/// # use tf_layers::{Context, Isa, tensor::{Buffer, View, ViewMut}};
 /// use tf_layers::ops::{Aggregate, TreeEnsemble};
 ///
 /// # let mut scratch = Buffer::default();
