@@ -66,16 +66,17 @@ def test_plan(inplace: bool, memdrop: bool, buffers: int, in_place: int) -> None
 )
 def test_parts_are_written_into_a_concatenation(parts: list[str], axis: int, written: set[str]) -> None:
     """Layers write their columns directly if they can, and if only the concatenation reads them."""
-    kernel = np.ones((4, 4), np.float32)
+    products = ("a", "b", "shared", "kept", "product")
     nodes = [
-        *(node("MatMul", ["x", "kernel"], [name]) for name in ("a", "b", "shared", "kept", "product")),
+        *(node("MatMul", ["x", f"kernel_{name}"], [name]) for name in products),
         node("Add", ["product", "x"], ["sum"]),
         node("Softmax", ["shared"], ["other"], axis=1),
         node("Concat", parts, ["all"], axis=axis),
         node("Softmax", ["all"], ["y"], axis=1),
     ]
     outputs = {name: (F, ["n", 4]) for name in ("other", "kept")} | {"y": (F, ["m", "k"])}
-    model = graph(nodes, {"x": (F, ["n", 4])}, outputs, {"kernel": kernel})
+    kernels = {f"kernel_{name}": np.ones((4, 4), np.float32) for name in products}
+    model = graph(nodes, {"x": (F, ["n", 4])}, outputs, kernels)
     layers = optimise(match(analyse(model)).graph)
     made = plan(layers, inplace=True, memdrop=True)
     assert {value.name for value in made.columns} == written
