@@ -95,12 +95,14 @@ impl<'a, const N: usize> Sequence<'a, N> {
     /// Checks y and borrows its elements.
     pub fn y<'y, const R: usize>(&self, y: &'y mut ViewMut<'_, f32, R>) -> Result<&'y mut [f32]> {
         let Self { batch, steps, units, return_sequences, .. } = *self;
-        let fits = if return_sequences {
-            y.dims()[..] == [batch, steps, units]
-        } else {
-            y.dims()[..] == [batch, units]
+        let fits = match y.dims()[..] {
+            [n, t, width] => [n, t, width] == [batch, if return_sequences { steps } else { 1 }, units],
+            [n, width] => !return_sequences && [n, width] == [batch, units],
+            _ => false,
         };
-        require(fits, "y", "be [batch, steps, units] with return_sequences, else [batch, units]")?;
+        let must =
+            "be [batch, steps, units] with return_sequences, otherwise [batch, units] or [batch, 1, units]";
+        require(fits, "y", must)?;
         y.as_mut_slice()
     }
 
