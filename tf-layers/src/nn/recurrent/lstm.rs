@@ -61,7 +61,7 @@ pub struct Lstm<'w> {
 
 impl Lstm<'_> {
     /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
-    /// units]`.
+    /// units]` or `[batch, 1, units]`.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,

@@ -56,7 +56,7 @@ pub struct SimpleRnn<'w> {
 
 impl SimpleRnn<'_> {
     /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
-    /// units]`.
+    /// units]` or `[batch, 1, units]`.
     pub fn run<'y, const R: usize>(
         &self,
         cx: &mut Context<'_>,
