@@ -68,7 +68,7 @@ def test_which_signature(
     ("signatures", "wanted", "reason"),
     [
         (("a", "b"), None, "choose one with --signature: a, b"),
-        (("a", "b"), "c", "has no signature 'c'; it has: a, b"),
+        (("a", "b"), "c", "has no signature 'c'; its signatures are: a, b"),
         ((), None, "none at all"),
     ],
 )
