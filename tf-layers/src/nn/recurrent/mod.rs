@@ -100,7 +100,8 @@ impl<'a, const N: usize> Sequence<'a, N> {
             [n, width] => !return_sequences && [n, width] == [batch, units],
             _ => false,
         };
-        let must = "be [batch, steps, units] with return_sequences, otherwise [batch, units] or [batch, 1, units]";
+        let must =
+            "be [batch, steps, units] with return_sequences, otherwise [batch, units] or [batch, 1, units]";
         require(fits, "y", must)?;
         y.as_mut_slice()
     }
