@@ -171,12 +171,12 @@ def test_crate_computes_what_tensorflow_computes(crates: Crates, name: str) -> N
         ("frozen", ("--inputs", "z", "--outputs", "scores"), 1, "has no tensor 'z'"),
         ("tflite-int8", (), 1, "is quantised: its tensor"),
         ("signatures", (), 1, "choose one with --signature: double, halve"),
-        ("signatures", ("--signature", "thirds"), 1, "has no signature 'thirds'; it has: double, halve"),
+        ("signatures", ("--signature", "thirds"), 1, "has no signature 'thirds'; its signatures are: double, halve"),
         ("custom", (), 1, "uses the layer class 'Doubled' of the Python module 'our_layers'"),
         ("custom", ("--custom_objects", "Doubled"), 2, "expected module:NAME or NAME=module:attribute"),
         ("custom", ("--custom_objects", "=our_layers:Doubled"), 2, "expected module:NAME or NAME=module:attribute"),
-        ("custom", ("--custom_objects", "no_such_module:Doubled"), 1, "the module 'no_such_module' cannot be imported"),
-        ("custom", ("--custom_objects", "our_layers:Tripled"), 1, "'our_layers' has no 'Tripled'"),
+        ("custom", ("--custom_objects", "no_such_module:Doubled"), 1, "cannot import the module 'no_such_module'"),
+        ("custom", ("--custom_objects", "our_layers:Tripled"), 1, "'our_layers' has no attribute 'Tripled'"),
     ],
 )
 def test_what_cannot_be_opened_is_refused(
