@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -21,9 +21,11 @@ from tf2rust.ops.core.facts import (
     Facts,
     InferenceError,
     Node,
+    bodies_of,
     body_function,
     label,
     not_as_defined,
+    read_by,
     shape_function,
 )
 from tf2rust.ops.core.operands import facts_of
@@ -249,24 +251,6 @@ def _enter(node: ir.Node, analysis: Analysis) -> None:
         for inner in list(body):
             inner.version = inner.version or node.version
             _infer_node(inner, analysis)
-
-
-def bodies_of(node: ir.Node) -> list[ir.Graph]:
-    """The graphs inside of a node: a loop's body, the branches of an If."""
-    found: list[ir.Graph] = []
-    for attribute in node.attributes.values():
-        found += [attribute.value] if attribute.type == ir.AttributeType.GRAPH else []
-        found += attribute.value if attribute.type == ir.AttributeType.GRAPHS else []
-    return found
-
-
-def read_by(node: ir.Node) -> Iterator[ir.Value]:
-    """What the node reads: its inputs, and what its bodies capture from around it."""
-    yield from (v for v in node.inputs if v is not None)
-    for graph in bodies_of(node):
-        inside = {v for inner in graph for v in inner.outputs} | {*graph.inputs, *graph.initializers.values()}
-        read = {v: None for inner in graph for v in read_by(inner)} | dict.fromkeys(graph.outputs)
-        yield from (v for v in read if v not in inside)
 
 
 def _blamed_inside(node: ir.Node, analysis: Analysis) -> str | None:

@@ -28,10 +28,14 @@ TABLE: dict[str, Case] = {
         )
     },
     "attention_axes": case(lambda x: layers.MultiHeadAttention(2, 3, attention_axes=(1, 2))(x, x), (3, 2, 4)),
-    "attention_scores": case(lambda x: layers.MultiHeadAttention(2, 3)(x, x, return_attention_scores=True), X),
+    "attention_scores": case(
+        lambda x: layers.MultiHeadAttention(2, 3)(x, x, return_attention_scores=True),
+        X,
+        becomes="Dense Dense Dense Attention Dense",
+    ),
     "attention_causal_free": case(lambda x: layers.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True), (None, 4)),
     "attention_concat": case(lambda x, y: layers.Attention(score_mode="concat")([x, y]), X, Y),
-    "attention_causal": case(lambda x, y: layers.Attention()([x, y], use_causal_mask=True), X, X),
+    "attention_causal": case(lambda x, y: layers.Attention()([x, y], use_causal_mask=True), X, X, becomes="Attention"),
     "additive": case(lambda x, y: layers.AdditiveAttention()([x, y]), X, Y),
     "grouped": case(lambda x: layers.GroupQueryAttention(3, 4, 2)(x, x), X),
     "dot": case(lambda x, y: layers.Dot(1)([x, y]), (4,), (4,)),

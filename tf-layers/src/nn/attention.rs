@@ -50,6 +50,20 @@ pub enum Mask<'a> {
         /// What becomes of the others.
         fill: f32,
     },
+    /// Like `Keep`. The weights of the scores that do not stay are 0, even in a row of which none stays.
+    KeepOrZero {
+        /// Which scores stay.
+        keep: View<'a, bool, 4>,
+        /// What becomes of the others.
+        fill: f32,
+    },
+    /// Scores for which it is true are lowered.
+    Lower {
+        /// Which scores are lowered.
+        drop: View<'a, bool, 4>,
+        /// How much is subtracted from them.
+        penalty: f32,
+    },
     /// These are added.
     Add(View<'a, f32, 4>),
 }
@@ -84,6 +98,37 @@ impl Attention {
         mask: Mask<'_>,
         mut y: ViewMut<'y, f32, 4>,
     ) -> Result<View<'y, f32, 4>> {
+        self.compute(cx, q, k, v, mask, &mut y, None)?;
+        Ok(y.into_view())
+    }
+
+    /// The same, and the softmax of the scores to `scores` `[batch, heads, queries, keys]`.
+    #[allow(clippy::too_many_arguments)]
+    pub fn run_with_scores<'y>(
+        &self,
+        cx: &mut Context<'_>,
+        q: View<'_, f32, 4>,
+        k: View<'_, f32, 4>,
+        v: View<'_, f32, 4>,
+        mask: Mask<'_>,
+        mut y: ViewMut<'y, f32, 4>,
+        mut scores: ViewMut<'y, f32, 4>,
+    ) -> Result<(View<'y, f32, 4>, View<'y, f32, 4>)> {
+        self.compute(cx, q, k, v, mask, &mut y, Some(&mut scores))?;
+        Ok((y.into_view(), scores.into_view()))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn compute(
+        &self,
+        cx: &mut Context<'_>,
+        q: View<'_, f32, 4>,
+        k: View<'_, f32, 4>,
+        v: View<'_, f32, 4>,
+        mask: Mask<'_>,
+        y: &mut ViewMut<'_, f32, 4>,
+        scores: Option<&mut ViewMut<'_, f32, 4>>,
+    ) -> Result<()> {
         require(self.axes[0][3] == 3 && self.axes[3][3] == 3, "axes", "have the depth of q and y last")?;
         let dims = [q.dims(), k.dims(), v.dims(), y.dims()];
         let mut strides = [[0; 4]; 4];
@@ -99,11 +144,19 @@ impl Attention {
         let mask = Steps::new(mask, [batch, heads, queries, keys])?;
         let size = Sizes { batch, heads, queries, keys, depth, value_depth };
         let operands = [q.as_slice()?, k.as_slice()?, v.as_slice()?];
-        compute(cx, self.scale, size, strides, operands, &mask, y.as_mut_slice()?)?;
-        Ok(y.into_view())
+        let weights = match scores {
+            Some(scores) => {
+                let fits = scores.dims() == [batch, heads, queries, keys];
+                require(fits, "scores", "have the batch, heads and rows of q, and the rows of k")?;
+                Some(scores.as_mut_slice()?)
+            }
+            None => None,
+        };
+        compute(cx, self.scale, size, strides, operands, &mask, y.as_mut_slice()?, weights)
     }
 }
 
+#[allow(clippy::too_many_arguments)]
 fn compute(
     cx: &mut Context<'_>,
     scale: f32,
@@ -112,6 +165,7 @@ fn compute(
     [q, k, v]: [&[f32]; 3],
     mask: &Steps<'_>,
     y: &mut [f32],
+    mut kept: Option<&mut [f32]>,
 ) -> Result<()> {
     let Context { isa, scratch } = cx;
     let isa = *isa;
@@ -120,7 +174,7 @@ fn compute(
         [len(&[keys.next_multiple_of(PANEL), depth])?, len(&[value_depth.next_multiple_of(PANEL), keys])?];
     let scores = len(&[rows, keys])?;
     let scratch = scratch.write(add(add(panels[0], panels[1])?, scores)?)?;
-    if y.is_empty() {
+    if y.is_empty() && kept.as_ref().is_none_or(|kept| kept.is_empty()) {
         return Ok(());
     }
     if keys == 0 {
@@ -137,6 +191,10 @@ fn compute(
             pack(&v[at(&strides[2])..], [strides[2][2], strides[2][3]], [keys, value_depth], v_panels);
             for first in (0..queries).step_by(BLOCK) {
                 let rows = BLOCK.min(queries - first);
+                let scores = match &mut kept {
+                    Some(kept) => &mut kept[((sample * heads + head) * queries + first) * keys..],
+                    None => &mut *scores,
+                };
                 let scores = &mut scores[..rows * keys];
                 let x = Plain { x: &q[at(&strides[0]) + first * strides[0][2]..], stride: strides[0][2] };
                 Run { rows, x, weights: weights(k_panels, depth, keys, keys), y: &mut *scores }.here(isa);
@@ -147,6 +205,9 @@ fn compute(
                     mask.apply([sample, head, first + row], scores);
                 }
                 softmax_rows(isa, keys, scores);
+                for (row, weights) in scores.chunks_exact_mut(keys).enumerate() {
+                    mask.zero([sample, head, first + row], weights);
+                }
                 let x = Plain { x: scores, stride: keys };
                 let y = &mut y[at(&strides[3]) + first * strides[3][2]..];
                 Run { rows, x, weights: weights(v_panels, keys, value_depth, strides[3][2]), y }.here(isa);
@@ -198,7 +259,8 @@ struct Steps<'a> {
 /// The elements of a [`Mask`].
 enum Values<'a> {
     None,
-    Keep(&'a [bool], f32),
+    Keep { keep: &'a [bool], fill: f32, zero: bool },
+    Lower { drop: &'a [bool], penalty: f32 },
     Add(&'a [f32]),
 }
 
@@ -206,7 +268,13 @@ impl<'a> Steps<'a> {
     fn new(mask: Mask<'a>, sizes: [usize; 4]) -> Result<Self> {
         let (dims, mask) = match mask {
             Mask::None => ([1; 4], Values::None),
-            Mask::Keep { keep, fill } => (keep.dims(), Values::Keep(keep.as_slice()?, fill)),
+            Mask::Keep { keep, fill } => {
+                (keep.dims(), Values::Keep { keep: keep.as_slice()?, fill, zero: false })
+            }
+            Mask::KeepOrZero { keep, fill } => {
+                (keep.dims(), Values::Keep { keep: keep.as_slice()?, fill, zero: true })
+            }
+            Mask::Lower { drop, penalty } => (drop.dims(), Values::Lower { drop: drop.as_slice()?, penalty }),
             Mask::Add(bias) => (bias.dims(), Values::Add(bias.as_slice()?)),
         };
         let mut strides = [0; 4];
@@ -219,21 +287,41 @@ impl<'a> Steps<'a> {
         Ok(Self { mask, strides })
     }
 
+    /// Masks the scores of a query in front of the softmax.
     fn apply(&self, [sample, head, query]: [usize; 3], scores: &mut [f32]) {
         let Self { mask, strides } = self;
         let first = sample * strides[0] + head * strides[1] + query * strides[2];
         match mask {
             Values::None => {}
-            Values::Keep(keep, fill) => {
+            Values::Keep { keep, fill, .. } => {
                 for (key, score) in scores.iter_mut().enumerate() {
                     if !keep[first + key * strides[3]] {
                         *score = *fill;
                     }
                 }
             }
+            Values::Lower { drop, penalty } => {
+                for (key, score) in scores.iter_mut().enumerate() {
+                    if drop[first + key * strides[3]] {
+                        *score -= penalty;
+                    }
+                }
+            }
             Values::Add(bias) => {
                 for (key, score) in scores.iter_mut().enumerate() {
                     *score += bias[first + key * strides[3]];
+                }
+            }
+        }
+    }
+
+    /// Makes those weights of a query 0 that must be, after the softmax.
+    fn zero(&self, [sample, head, query]: [usize; 3], weights: &mut [f32]) {
+        if let Self { mask: Values::Keep { keep, zero: true, .. }, strides } = self {
+            let first = sample * strides[0] + head * strides[1] + query * strides[2];
+            for (key, weight) in weights.iter_mut().enumerate() {
+                if !keep[first + key * strides[3]] {
+                    *weight = 0.0;
                 }
             }
         }

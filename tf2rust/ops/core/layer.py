@@ -109,13 +109,14 @@ class Layer:
         """This layer moved in front of the transposes of its inputs.
 
         ``perms[i]`` says that input i is ``transpose(base, perm)`` (None: it is as it is). The answer is a layer on the
-        bases, and the perm that its output still needs; None if the layer cannot be moved.
+        bases, and the perm that its first output still needs; None if the layer cannot be moved. Further outputs stay
+        as they are.
         """
         del perms
         return None
 
     def absorb(self, consumer: Layer) -> Layer | None:
-        """This layer with ``consumer``, the only reader of its output, done in its epilogue; None if it cannot be."""
+        """This layer doing the work of ``consumer``, the only reader of its first output, too; None if it cannot."""
         del consumer
         return None
 
