@@ -16,7 +16,7 @@ _PARAMETER = re.compile(
 """What PyTorch calls the parameters of its modules."""
 _HELPERS = frozenset({"Constant", "Reshape", "Transpose", "Slice", "Gather", "Cast", "Shape", "Broadcast"})
 """Layers that do not do the work of those around them."""
-_ATTENDING = frozenset({"Attention", "Softmax"})
+_ATTENDING = frozenset({"AdditiveAttention", "Attention", "Softmax"})
 _MASKING = frozenset(
     {"Add", "Cast", "Compare", "Constant", "Logic", "Multiply", "Not", "Rescaling", "Reshape", "Select", "Subtract"}
 )

@@ -251,7 +251,7 @@ fn pack(x: &[f32], strides: [usize; 2], [rows, columns]: [usize; 2], panels: &mu
 }
 
 /// A mask, and how far apart its neighbours are along each axis: 0 where it is the same.
-struct Steps<'a> {
+pub(super) struct Steps<'a> {
     mask: Values<'a>,
     strides: [usize; 4],
 }
@@ -265,7 +265,7 @@ enum Values<'a> {
 }
 
 impl<'a> Steps<'a> {
-    fn new(mask: Mask<'a>, sizes: [usize; 4]) -> Result<Self> {
+    pub(super) fn new(mask: Mask<'a>, sizes: [usize; 4]) -> Result<Self> {
         let (dims, mask) = match mask {
             Mask::None => ([1; 4], Values::None),
             Mask::Keep { keep, fill } => {
@@ -288,7 +288,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Masks the scores of a query in front of the softmax.
-    fn apply(&self, [sample, head, query]: [usize; 3], scores: &mut [f32]) {
+    pub(super) fn apply(&self, [sample, head, query]: [usize; 3], scores: &mut [f32]) {
         let Self { mask, strides } = self;
         let first = sample * strides[0] + head * strides[1] + query * strides[2];
         match mask {
@@ -316,7 +316,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Makes those weights of a query 0 that must be, after the softmax.
-    fn zero(&self, [sample, head, query]: [usize; 3], weights: &mut [f32]) {
+    pub(super) fn zero(&self, [sample, head, query]: [usize; 3], weights: &mut [f32]) {
         if let Self { mask: Values::Keep { keep, zero: true, .. }, strides } = self {
             let first = sample * strides[0] + head * strides[1] + query * strides[2];
             for (key, weight) in weights.iter_mut().enumerate() {

@@ -3,6 +3,7 @@
 //! A layer is a struct of its weights, borrowed, and its attributes; `run` checks that the views fit.
 
 mod activation;
+mod additive_attention;
 mod attention;
 mod category_encoding;
 pub(crate) mod conv;
@@ -14,6 +15,7 @@ mod recurrent;
 mod scale_shift;
 
 pub use activation::Activation;
+pub use additive_attention::AdditiveAttention;
 pub use attention::{Attention, Mask};
 pub use category_encoding::CategoryEncoding;
 pub use conv::{

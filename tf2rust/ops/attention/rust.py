@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tf2rust.ops.attention.additive_attention import AdditiveAttention
 from tf2rust.ops.attention.attention import Attention
 from tf2rust.ops.attention.mask import Mask
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
@@ -18,8 +19,15 @@ def _(layer: Attention, weights: Weights) -> LayerField:
     return LayerField(attention, struct(attention, scale=rust_f32(layer.scale), axes=axes))
 
 
-@layer_call.register
-def _(layer: Attention, site: Site) -> Expr:
+@layer_field.register
+def _(layer: AdditiveAttention, weights: Weights) -> LayerField:
+    attention = Item("tf_layers::nn::AdditiveAttention")
+    return LayerField(attention.generic("'w"), struct(attention, scale=weights.optional("scale")))
+
+
+@layer_call.register(Attention)
+@layer_call.register(AdditiveAttention)
+def _(layer: Attention | AdditiveAttention, site: Site) -> Expr:
     method = "run_with_scores" if len(layer.outputs) > 1 else "run"
     masked = mask_argument(layer.mask, site.inputs[3:])
     return site.field.method(method, CX, *site.inputs[:3], masked, *site.outputs)
