@@ -1,9 +1,9 @@
-"""Resize and Upsample: interpolation, one axis at a time."""
+"""Resize and Upsample: interpolation along one axis after the other."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tf2rust.ops.core.dims import Expr
 from tf2rust.ops.core.facts import Fact, Facts, InferenceError, Node, infers, normal_axis
-from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
+from tf2rust.ops.core.layer import Dims, Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, Yield, rule
 from tf2rust.ops.shape.reshape import Reshape
@@ -34,25 +34,30 @@ NEAREST = {
 
 @dataclass(eq=False, kw_only=True)
 class Resize(Layer):
-    """``axis`` brought to another size; positions in the result become positions in the input by ``coordinates``.
+    """``axes``, which ascend, are resized one after the other; positions are mapped to the input by ``coordinates``.
 
-    ``scale`` is the quotient of the two sizes as the model gives it, numerator first; None where the sizes decide.
+    ``scales`` are the quotients of the sizes along each axis as the model gives them, numerator first; None where the
+    sizes decide.
     """
 
     kind = "Resize"
-    axis: int
+    axes: tuple[int, ...]
     coordinates: str
     interpolation: str
-    scale: tuple[int, int] | None
+    scales: tuple[tuple[int, int], ...] | None
     cubic: float | None = -0.75
     """Keys' parameter; None where the filter against aliasing is a triangle."""
     exclude_outside: bool = False
-    crop: tuple[float, float, float] | None = None
-    """Which part of the input is seen, from 0 to 1, and what lies outside."""
+    crop: tuple[tuple[float, float], ...] | None = None
+    """The part of each axis that the result shows, from 0 to 1."""
+    outside: float = 0.0
+    """The value of elements outside the input, if the result shows such a part."""
 
     def transposed(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        """Sums are rounded after each axis, so the axes must keep their order."""
         perm = perms[0]
-        return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
+        axes = () if perm is None else tuple(perm[axis] for axis in self.axes)
+        return None if perm is None or list(axes) != sorted(axes) else (replace(self, axes=axes), perm)
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,10 @@ class _Target:
     scales: tuple[Fraction, ...] | None
     parts: dict[int, tuple[float, float]]
     """The part of an axis that is seen, from 0 to 1, where it is not the whole."""
+
+    def fractions(self, axes: Sequence[int]) -> tuple[tuple[int, int], ...] | None:
+        """The scales of these axes, numerator first."""
+        return None if self.scales is None else tuple(self.scales[axis].as_integer_ratio() for axis in axes)
 
 
 def _parts(node: Node, facts: Facts, axes: Sequence[int]) -> dict[int, tuple[float, float]]:
@@ -164,7 +173,7 @@ def _resize(node: Node, facts: Facts) -> Sequence[Fact]:
 
 @rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
 def resize(m: Match, b: Builder) -> Yield:
-    """A layer for each axis that changes; those of fewest elements first."""
+    """The axes that change, in ascending order."""
     x, node = b.value(m["x"]), m.root
     target, mode = _target(node, b.facts), node.attr("mode", "nearest")
     node.has("scales")
@@ -186,36 +195,31 @@ def resize(m: Match, b: Builder) -> Yield:
     if changed and not target.parts and x.shape == target.shape:
         return m.reject("its scales change no size: ONNX Runtime copies the input, which is not what ONNX defines")
 
-    def layer(axis: int, given: Value, made: Value) -> Resize:
-        scale, part = None if target.scales is None else target.scales[axis], target.parts.get(axis)
-        # Operator set 10 says nothing of the nearest element; ONNX' own tests and ONNX Runtime take that behind where
-        # the result is smaller.
-        smaller = node.op == "Resize" and node.version < 11 and scale is not None and scale < 1
-        taken = "Ceil" if smaller and mode == "nearest" else str(interpolation[mode])
-        return Resize(
-            axis=axis,
-            coordinates=_COORDINATES.get(coordinates, ""),
-            interpolation="Antialias" if smooth else taken,
-            scale=None if scale is None else (scale.numerator, scale.denominator),
-            cubic=None if smooth and mode == "linear" else cubic,
-            exclude_outside=exclude,
-            crop=None if part is None else (*part, outside),
-            inputs=[given],
-            outputs=[made],
+    by_interpolation: dict[str, list[int]] = {}
+    for axis in sorted(changed):
+        # Operator set 10 does not define the nearest element; ONNX' own tests and ONNX Runtime take the one behind
+        # where the result is smaller.
+        behind = node.op == "Resize" and node.version < 11 and mode == "nearest"
+        behind = behind and target.scales is not None and target.scales[axis] < 1
+        taken = "Antialias" if smooth else "Ceil" if behind else str(interpolation[mode])
+        by_interpolation.setdefault(taken, []).append(axis)
+    y, layers, value = b.value(m.y), list[Layer](), x
+    for taken, axes in by_interpolation.items():
+        shape = tuple(y.shape[i] if i in axes else d for i, d in enumerate(value.shape))
+        made = b.temporary(y, shape) if len(layers) + 1 < len(by_interpolation) else y
+        layers.append(
+            Resize(
+                axes=tuple(axes),
+                coordinates=_COORDINATES.get(coordinates, "Crop"),
+                interpolation=taken,
+                scales=target.fractions(axes),
+                cubic=None if smooth and mode == "linear" else cubic,
+                exclude_outside=exclude,
+                crop=tuple(target.parts[axis] for axis in axes) if target.parts else None,
+                outside=outside,
+                inputs=[value],
+                outputs=[made],
+            )
         )
-
-    return axis_by_axis(m, b, sorted(changed), layer)
-
-
-def axis_by_axis(
-    m: Match, b: Builder, axes: Sequence[int], layer: Callable[[int, Value, Value], Layer]
-) -> Sequence[Layer]:
-    """Layers from ``x`` to the output of the match, each of which brings one of ``axes`` to its size there."""
-    x, y = b.value(m["x"]), b.value(m.y)
-    layers: list[Layer] = []
-    value = x
-    for axis in axes:
-        out = y if axis == axes[-1] else b.temporary(y, (*y.shape[: axis + 1], *value.shape[axis + 1 :]))
-        layers.append(layer(axis, value, out))
-        value = out
-    return layers or [Reshape(inputs=[x], outputs=[y])]
+        value = made
+    return layers or Reshape(inputs=[x], outputs=[y])
