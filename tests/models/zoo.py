@@ -111,7 +111,7 @@ def residual_13() -> onnx.ModelProto:
     return n.model(n("GlobalAveragePool", x))
 
 
-@_zoo("Transpose Conv2D MaxPooling2D Conv2D Resize Resize Concatenate Conv2D Transpose")
+@_zoo("Transpose Conv2D MaxPooling2D Conv2D Resize Concatenate Conv2D Transpose")
 def unet_11() -> onnx.ModelProto:
     n = Net(11, image=["batch", 2, 8, 8])
     top = n("Relu", n.conv("image", 2, 4))
@@ -131,7 +131,7 @@ def generator_12() -> onnx.ModelProto:
     return n.model(n("Tanh", x))
 
 
-@_zoo("Resize Resize Resize Resize")
+@_zoo("Resize Resize")
 def resized_13() -> onnx.ModelProto:
     n = Net(13, image=[2, 3, 5, 6])
     x = n("Resize", "image", "", "", n.ints(2, 3, 9, 11), mode="linear", coordinate_transformation_mode="align_corners")
@@ -139,7 +139,7 @@ def resized_13() -> onnx.ModelProto:
     return n.model(n("Resize", x, "", n.const([1, 1, 1.5, 2]), **options))
 
 
-@_zoo("Resize Resize Transpose Conv2D Transpose")
+@_zoo("Resize Transpose Conv2D Transpose")
 def upsampled_9() -> onnx.ModelProto:
     n = Net(9, image=["batch", 3, 5, 6])
     x = n("Upsample", "image", n.const([1, 1, 2, 3]), mode="linear")

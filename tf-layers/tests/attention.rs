@@ -26,12 +26,15 @@ fn attention() {
                 order.sort_by_key(|&i| axes[i]);
                 order.iter().fold(0, |index, &i| index * sizes[i] + place[i])
             };
-            for which in 0..3 {
+            for which in 0..5 {
                 let mask = match which {
                     0 => Mask::None,
                     1 => Mask::Keep { keep: view(&keep, [batch, 1, 1, keys]), fill: -1e9 },
+                    2 => Mask::KeepOrZero { keep: view(&keep, [batch, 1, 1, keys]), fill: -1.0 },
+                    3 => Mask::Lower { drop: view(&keep, [batch, 1, 1, keys]), penalty: 2.0 },
                     _ => Mask::Add(view(&bias, [1, heads, queries, keys])),
                 };
+                let mut weights = vec![0.0; batch * heads * queries * keys];
                 let mut expected = vec![0.0; batch * heads * queries * value_depth];
                 for place in 0..batch * heads * queries {
                     let (b, n, t) = (place / (heads * queries), place / queries % heads, place % queries);
@@ -45,19 +48,22 @@ fn attention() {
                             }
                             match which {
                                 1 if !keep[b * keys + s] => -1e9,
-                                2 => score * 0.5 + f64::from(bias[(n * queries + t) * keys + s]),
+                                2 if !keep[b * keys + s] => -1.0,
+                                3 if keep[b * keys + s] => score * 0.5 - 2.0,
+                                4 => score * 0.5 + f64::from(bias[(n * queries + t) * keys + s]),
                                 _ => score * 0.5,
                             }
                         })
                         .collect();
-                    let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                    let powers: Vec<f64> = scores.iter().map(|s| (s - highest).exp()).collect();
-                    let total: f64 = powers.iter().sum();
+                    let weights = &mut weights[place * keys..][..keys];
+                    for (s, weight) in softmax(&scores).into_iter().enumerate() {
+                        weights[s] = if which == 2 && !keep[b * keys + s] { 0.0 } else { weight };
+                    }
                     for d in 0..value_depth {
                         let to = at(axes[3], [batch, heads, queries, value_depth], [b, n, t, d]);
-                        for (s, power) in powers.iter().enumerate() {
+                        for (s, weight) in weights.iter().enumerate() {
                             let v = v[at(axes[2], [batch, heads, keys, value_depth], [b, n, s, d])];
-                            expected[to] += power / total * f64::from(v);
+                            expected[to] += weight * f64::from(v);
                         }
                     }
                 }
@@ -78,7 +84,13 @@ fn attention() {
                         on(isa, |cx| layer.run(cx, qs, k, v, mask, view_mut(y, of_y)).map(drop))
                     };
                     run(layer, ks, vs, mask, &mut y).unwrap();
-                    assert_close(&y, &expected, 1e-5, &format!("{isa:?} {queries} {keys} {which}"));
+                    let context = format!("{isa:?} {queries} {keys} {which}");
+                    assert_close(&y, &expected, 1e-5, &context);
+                    let mut scores = vec![f32::NAN; weights.len()];
+                    let to = (view_mut(&mut y, of_y), view_mut(&mut scores, [batch, heads, queries, keys]));
+                    on(isa, |cx| layer.run_with_scores(cx, qs, ks, vs, mask, to.0, to.1).map(drop)).unwrap();
+                    assert_close(&y, &expected, 1e-5, &context);
+                    assert_close(&scores, &weights, 1e-6, &context);
                     let wrong = Attention { axes: [[0, 0, 1, 3]; 4], ..layer };
                     assert!(run(wrong, ks, vs, mask, &mut y).is_err());
                     let wrong = Attention { axes: [[0, 1, 2, 4]; 4], ..layer };
@@ -97,6 +109,31 @@ fn attention() {
             }
         }
     }
+}
+
+#[test]
+fn scores_of_other_dims_are_an_error() {
+    let layer = Attention { scale: 1.0, axes: [[0, 1, 2, 3]; 4] };
+    let (q, k, mut y, mut scores) = ([1.0; 2], [1.0; 6], [0.0; 2], [0.0; 3]);
+    let (qs, ks, to) = (view(&q, [1, 1, 1, 2]), view(&k, [1, 1, 3, 2]), [1, 1, 1, 2]);
+    for (dims, fits) in [([1, 1, 1, 3], true), ([1, 1, 3, 1], false)] {
+        let to = (view_mut(&mut y, to), view_mut(&mut scores, dims));
+        let ran = on(isas()[0], |cx| layer.run_with_scores(cx, qs, ks, ks, Mask::None, to.0, to.1).is_ok());
+        assert_eq!(ran, fits, "{dims:?}");
+    }
+    // Values of depth 0 still have scores.
+    scores.fill(0.0);
+    let to = (view_mut(&mut [], [1, 1, 1, 0]), view_mut(&mut scores, [1, 1, 1, 3]));
+    let none = view(&[], [1, 1, 3, 0]);
+    on(isas()[0], |cx| layer.run_with_scores(cx, qs, ks, none, Mask::None, to.0, to.1).map(drop)).unwrap();
+    assert!(scores.iter().all(|score| (score - 1.0 / 3.0).abs() < 1e-6));
+}
+
+fn softmax(scores: &[f64]) -> Vec<f64> {
+    let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = scores.iter().map(|score| (score - highest).exp()).collect();
+    let total: f64 = powers.iter().sum();
+    powers.iter().map(|power| power / total).collect()
 }
 
 #[test]

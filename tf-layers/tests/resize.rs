@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{assert_close, isas, on, view, view_mut};
+use common::{Rng, assert_close, isas, on, view, view_mut};
 use tf_layers::ops::{Coordinates, Interpolation, Resize};
 use tf_layers::{Isa, Result};
 
@@ -93,7 +93,7 @@ fn targets(input: usize) -> impl Iterator<Item = (usize, Option<[u32; 2]>)> {
 }
 
 /// Resizes the second of three axes of x. Elements that are not written are NaN.
-fn resized(layer: Resize, isa: Isa, dims: [usize; 3], output: usize, x: &[f32]) -> Result<Vec<f32>> {
+fn resized(layer: Resize<1>, isa: Isa, dims: [usize; 3], output: usize, x: &[f32]) -> Result<Vec<f32>> {
     let mut y = vec![f32::NAN; dims[0] * output * dims[2]];
     let (x, to) = (view(x, dims), view_mut(&mut y, [dims[0], output, dims[2]]));
     on(isa, |cx| layer.run(cx, x, to).map(|_| ()))?;
@@ -108,7 +108,12 @@ fn nearest_elements_match_exact_positions() {
             let given = scale.unwrap_or([output as u32, input as u32]);
             for coordinates in COORDINATES {
                 for interpolation in NEAREST {
-                    let layer = Resize { axis: 1, coordinates, interpolation, scale };
+                    let layer = Resize {
+                        axes: [1],
+                        coordinates: [coordinates],
+                        interpolation,
+                        scales: scale.map(|scale| [scale]),
+                    };
                     let y = resized(layer, Isa::detect(), [1, input, 1], output, &x).unwrap();
                     let index = |at| nearest(position(coordinates, at, input, output, given), interpolation);
                     let expected: Vec<f32> =
@@ -171,7 +176,12 @@ fn interpolation_matches_exact_positions() {
             let given = scale.unwrap_or([output as u32, input as u32]);
             for coordinates in COORDINATES {
                 for interpolation in interpolations {
-                    let layer = Resize { axis: 1, coordinates, interpolation, scale };
+                    let layer = Resize {
+                        axes: [1],
+                        coordinates: [coordinates],
+                        interpolation,
+                        scales: scale.map(|scale| [scale]),
+                    };
                     let y = resized(layer, Isa::detect(), [1, input, 1], output, &x).unwrap();
                     let ratio = f64::from(given[0]) / f64::from(given[1]);
                     let at = |at| position(coordinates, at, input, output, given).float();
@@ -190,10 +200,10 @@ fn interpolation_matches_exact_positions() {
 #[test]
 fn tensorflow_rounds_to_steps_between_elements() {
     let layer = Resize {
-        axis: 1,
-        coordinates: Coordinates::TfLegacy,
+        axes: [1],
+        coordinates: [Coordinates::TfLegacy],
         interpolation: Interpolation::CubicSteps { a: -0.75, exclude_outside: false },
-        scale: None,
+        scales: None,
     };
     let x = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0];
     // Positions are multiples of 6/4096, which TensorFlow rounds to 1/1024, ties to even.
@@ -237,7 +247,7 @@ fn all_instruction_sets_and_row_widths() {
             vec![2.0, 4.0, 9.0],
         ),
     ] {
-        let layer = Resize { axis: 1, coordinates, interpolation, scale: None };
+        let layer = Resize { axes: [1], coordinates: [coordinates], interpolation, scales: None };
         for isa in isas() {
             for inner in [1, 3, 16, 21] {
                 let wide: Vec<f32> = x.iter().flat_map(|&x| vec![x; inner]).collect();
@@ -253,10 +263,10 @@ fn all_instruction_sets_and_row_widths() {
 #[test]
 fn several_blocks_and_outer_indices() {
     let layer = Resize {
-        axis: 1,
-        coordinates: Coordinates::HalfPixel,
+        axes: [1],
+        coordinates: [Coordinates::HalfPixel],
         interpolation: Interpolation::Linear,
-        scale: None,
+        scales: None,
     };
     let x: Vec<f32> = (0..2 * 100).map(|i| i as f32).collect();
     let y = resized(layer, Isa::detect(), [2, 100, 1], 150, &x).unwrap();
@@ -271,21 +281,106 @@ fn scales_out_of_range_are_errors() {
     let x = [0.0, 1.0, 2.0];
     for scale in [[0, 1], [1, 0], [u32::MAX, 1], [1, u32::MAX]] {
         for interpolation in [Interpolation::Floor, Interpolation::Linear] {
-            let layer =
-                Resize { axis: 1, coordinates: Coordinates::HalfPixel, interpolation, scale: Some(scale) };
+            let layer = Resize {
+                axes: [1],
+                coordinates: [Coordinates::HalfPixel],
+                interpolation,
+                scales: Some([scale]),
+            };
             assert!(resized(layer, Isa::detect(), [1, 3, 1], 3, &x).is_err(), "{scale:?}");
         }
     }
     // Extreme scales that are in range select the last or the first element.
     for (scale, expected) in [([1, 1 << 30], 2.0), ([1 << 30, 1], 0.0)] {
         for interpolation in [Interpolation::Floor, Interpolation::Linear] {
-            let layer =
-                Resize { axis: 1, coordinates: Coordinates::Asymmetric, interpolation, scale: Some(scale) };
+            let layer = Resize {
+                axes: [1],
+                coordinates: [Coordinates::Asymmetric],
+                interpolation,
+                scales: Some([scale]),
+            };
             let y = resized(layer, Isa::detect(), [1, 3, 1], 3, &x).unwrap();
             assert!(
                 (y[1] - expected).abs() < 1e-6 && (y[2] - expected).abs() < 1e-6,
                 "{layer:?} gives {y:?}"
             );
         }
+    }
+}
+
+/// Resizes one axis after the other.
+fn one_by_one<const N: usize>(layer: Resize<N>, from: [usize; 5], to: [usize; 5], x: &[f32]) -> Vec<f32> {
+    let (mut dims, mut x) = (from, x.to_vec());
+    for (i, axis) in layer.axes.into_iter().enumerate() {
+        let single = Resize {
+            axes: [axis],
+            coordinates: [layer.coordinates[i]],
+            interpolation: layer.interpolation,
+            scales: layer.scales.map(|scales| [scales[i]]),
+        };
+        let before = view(&x, dims);
+        dims[axis] = to[axis];
+        let mut y = vec![f32::NAN; dims.iter().product()];
+        on(Isa::detect(), |cx| single.run(cx, before, view_mut(&mut y, dims)).map(|_| ())).unwrap();
+        x = y;
+    }
+    x
+}
+
+#[track_caller]
+fn check_axes<const N: usize>(layer: Resize<N>, from: [usize; 5], to: [usize; 5]) {
+    let x = Rng::new(4).vec(from.iter().product());
+    let mut y = vec![f32::NAN; to.iter().product()];
+    on(Isa::detect(), |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
+    let same = y.iter().zip(one_by_one(layer, from, to, &x)).all(|(a, b)| a.to_bits() == b.to_bits());
+    assert!(same, "{layer:?} from {from:?} to {to:?}");
+}
+
+#[test]
+fn several_axes_are_resized_one_after_the_other() {
+    let half = Coordinates::HalfPixel;
+    let crop = Coordinates::Crop { start: -0.25, end: 0.75, outside: 9.0 };
+    for (coordinates, interpolation) in [
+        (half, Interpolation::Linear),
+        (half, Interpolation::RoundPreferFloor),
+        (half, Interpolation::Cubic { a: -0.75, exclude_outside: true }),
+        (half, Interpolation::Antialias { a: None, exclude_outside: false }),
+        (Coordinates::TfLegacy, Interpolation::CubicSteps { a: -0.5, exclude_outside: false }),
+        (crop, Interpolation::Linear),
+    ] {
+        for (from, to) in [
+            ([2, 5, 1, 4, 3], [2, 9, 1, 7, 3]),
+            // Several images that fit the cache together, and one that does not fit.
+            ([70, 30, 1, 31, 2], [70, 20, 1, 50, 2]),
+            ([1, 10, 2, 90, 150], [1, 30, 2, 70, 150]),
+            ([2, 3, 1, 3, 1], [2, 0, 1, 5, 1]),
+        ] {
+            let pair = Resize { axes: [1, 3], coordinates: [coordinates; 2], interpolation, scales: None };
+            check_axes(pair, from, to);
+            check_axes(Resize { scales: Some([[3, 2], [2, 1]]), ..pair }, from, to);
+        }
+        let all = Resize { axes: [0, 1, 2, 3], coordinates: [coordinates; 4], interpolation, scales: None };
+        check_axes(all, [3, 4, 5, 6, 2], [5, 3, 7, 6, 2]);
+        check_axes(all, [2, 40, 3, 50, 20], [3, 50, 2, 40, 20]);
+    }
+    let none = Resize { axes: [], coordinates: [], interpolation: Interpolation::Linear, scales: None };
+    check_axes(none, [1, 2, 1, 2, 1], [1, 2, 1, 2, 1]);
+}
+
+#[test]
+fn invalid_axes_are_errors() {
+    for (axes, to) in
+        [([1, 0], [4, 4]), ([0, 0], [4, 2]), ([0, 2], [4, 2]), ([2, 3], [2, 2]), ([0, usize::MAX], [4, 2])]
+    {
+        let layer = Resize {
+            axes,
+            coordinates: [Coordinates::HalfPixel; 2],
+            interpolation: Interpolation::Linear,
+            scales: None,
+        };
+        let mut y = vec![0.0; to.iter().product()];
+        let found =
+            on(Isa::detect(), |cx| layer.run(cx, view(&[0.0; 4], [2, 2]), view_mut(&mut y, to)).map(|_| ()));
+        assert!(found.is_err(), "{axes:?}");
     }
 }

@@ -12,10 +12,10 @@ import onnx_ir as ir
 
 from tf2rust.onnx_import import own_operators
 from tf2rust.onnx_import.dimensions import identifier
-from tf2rust.onnx_import.infer import Analysis, bodies_of, reanalyse
+from tf2rust.onnx_import.infer import Analysis, reanalyse
 from tf2rust.onnx_import.match import Matched, Unmatched, match
 from tf2rust.onnx_import.widen import widened
-from tf2rust.ops.core.inference import ValueInfos, label
+from tf2rust.ops.core.inference import ValueInfos, bodies_of, label
 from tf2rust.ops.core.registry import rules_by_op
 from tf2rust.ops.ml import definitions
 from tf2rust.stages import brief

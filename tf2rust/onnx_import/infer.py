@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -21,9 +21,11 @@ from tf2rust.ops.core.inference import (
     Node,
     ValueInfo,
     ValueInfos,
+    bodies_of,
     body_input_function,
     label,
     malformed_node,
+    read_by,
     shape_function,
 )
 from tf2rust.ops.core.operands import infer_outputs
@@ -252,24 +254,6 @@ def _enter(node: ir.Node, analysis: Analysis) -> None:
         for inner in list(body):
             inner.version = inner.version or node.version
             _infer_node(inner, analysis)
-
-
-def bodies_of(node: ir.Node) -> list[ir.Graph]:
-    """The subgraphs of a node: the body of a loop, the branches of an If."""
-    found: list[ir.Graph] = []
-    for attribute in node.attributes.values():
-        found += [attribute.value] if attribute.type == ir.AttributeType.GRAPH else []
-        found += attribute.value if attribute.type == ir.AttributeType.GRAPHS else []
-    return found
-
-
-def read_by(node: ir.Node) -> Iterator[ir.Value]:
-    """The values that the node reads: its inputs, and the outer values that its bodies capture."""
-    yield from (v for v in node.inputs if v is not None)
-    for graph in bodies_of(node):
-        inside = {v for inner in graph for v in inner.outputs} | {*graph.inputs, *graph.initializers.values()}
-        read = {v: None for inner in graph for v in read_by(inner)} | dict.fromkeys(graph.outputs)
-        yield from (v for v in read if v not in inside)
 
 
 def _blamed_inside(node: ir.Node, analysis: Analysis) -> str | None:

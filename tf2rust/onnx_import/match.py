@@ -11,9 +11,9 @@ from typing import Any
 import onnx_ir as ir
 
 from tf2rust.errors import ConversionError
-from tf2rust.onnx_import.infer import Analysis, bodies_of, read_by
+from tf2rust.onnx_import.infer import Analysis
 from tf2rust.ops.core.dtypes import TENSORS
-from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, label
+from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, bodies_of, label, read_by
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
@@ -124,8 +124,8 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
     builder = Builder(analysis.infos, body)
     nodes = list(graph)
     index = {node: i for i, node in enumerate(nodes)}
+    claimed = builder.claimed
     demanded: set[ir.Value] = set(outputs)
-    claimed: set[ir.Node] = set()
     applied: list[tuple[int, Applied]] = []
     result = Matched(LayerGraph([], []))
     for node in reversed(nodes):

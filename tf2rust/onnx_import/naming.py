@@ -16,7 +16,7 @@ _PARAMETER = re.compile(
 """PyTorch's names for the parameters of its modules."""
 _HELPERS = frozenset({"Constant", "Reshape", "Transpose", "Slice", "Gather", "Cast", "Shape", "Expand"})
 """Kinds of layers that never name a group of layers."""
-_ATTENDING = frozenset({"Attention", "Softmax"})
+_ATTENDING = frozenset({"AdditiveAttention", "Attention", "Softmax"})
 _MASKING = frozenset(
     {"Add", "Cast", "Compare", "Constant", "Logic", "Multiply", "Not", "Rescaling", "Reshape", "Subtract", "Where"}
 )

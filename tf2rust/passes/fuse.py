@@ -201,15 +201,18 @@ class _Fusion:
             fused.nodes, fused.rules = embedding.nodes + fused.nodes, embedding.rules + fused.rules
 
     def _fuse(self, layer: Layer, join: Callable[[Layer, Layer], Layer | None]) -> None:
-        reader = self._only_reader(layer.y) if len(layer.outputs) == 1 else None
+        reader = self._only_reader(layer.y) if layer.outputs else None
         if reader is None:
+            return
+        others = layer.outputs[1:]
+        if others and reader.inputs != [layer.y]:  # its other inputs can depend on the other outputs
             return
         fused = join(layer, reader)
         if fused is None:
             return
-        self._remove(layer)
-        position = self._remove(reader)
-        fused.outputs = reader.outputs
+        first, last = self._remove(layer), self._remove(reader)
+        position = first if others else last
+        fused.outputs = [*reader.outputs, *others]
         fused.anchor = layer.anchor if type(fused) is type(layer) else reader.anchor
         fused.nodes = layer.nodes + reader.nodes
         fused.rules = layer.rules + reader.rules
@@ -218,7 +221,7 @@ class _Fusion:
 
 
 def _fused(layer: Layer, reader: Layer) -> Layer | None:
-    return layer.fuse_consumer(reader) or reader.fuse_producer(layer)
+    return layer.fuse_consumer(reader) or (reader.fuse_producer(layer) if len(layer.outputs) == 1 else None)
 
 
 def _commutes(layer: Layer, view: Reshape) -> bool:

@@ -100,7 +100,7 @@ class _Pass:
 
     def _move(self, layer: Layer) -> None:
         perms = [self.pending[v].perm if v in self.pending else None for v in layer.inputs]
-        moved = layer.propagate_transpose(perms) if any(perms) and len(layer.outputs) == 1 else None
+        moved = layer.propagate_transpose(perms) if any(perms) else None
         if moved is None:
             layer.inputs = [self._materialise(v) for v in layer.inputs]
             self._write(layer)
@@ -110,7 +110,7 @@ class _Pass:
         taken = tuple(n for v in dict.fromkeys(layer.inputs) if v in self.pending for n in self._take(v))
         base = Value(f"{y.name}'", y.dtype, permute(y.shape, inverse(perm)))
         new.inputs = [self.pending[v].base if v in self.pending else v for v in layer.inputs]
-        new.outputs = [base]
+        new.outputs = [base, *layer.outputs[1:]]
         new.nodes = taken + layer.nodes
         self._write(new)
         self._hold(base, y, perm, ())

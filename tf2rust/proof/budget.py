@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from tf2rust.errors import ConversionError
+from tf2rust.ops.attention.additive_attention import AdditiveAttention
 from tf2rust.ops.attention.attention import Attention
 from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.dims import Dim, DimExpr, bind, format_shape
@@ -161,6 +162,8 @@ def _work_per_element(layer: Layer, sizes: Mapping[str, int]) -> int:
     """An estimate of the multiplications per element of the layer's outputs."""
     if isinstance(layer, MatMul):
         return max(_bound(layer.sizes()[1], sizes), 1)
+    if isinstance(layer, AdditiveAttention):
+        return max(_bound(layer.inputs[1].shape[1] * layer.inputs[1].shape[2], sizes), 1)
     if isinstance(layer, Attention):
         return 2 * max(_bound(layer.inputs[1].shape[layer.axes[1][2]], sizes), 1)
     if isinstance(layer, TreeEnsemble):

@@ -43,8 +43,11 @@ def with_exact_positions(
     sizes = _symbol_sizes(graph, inputs)
     wanted = {}
     for output, layers in _by_output(graph).items():
-        exact = {layer.axis: elements(layer, sizes, _EXACT) for layer in layers}
-        if exact != {layer.axis: elements(layer, sizes, _ONNX_RUNTIME) for layer in layers}:
+        exact, rounded = (
+            {axis: found for layer in layers for axis, found in elements(layer, sizes, arithmetic).items()}
+            for arithmetic in (_EXACT, _ONNX_RUNTIME)
+        )
+        if exact != rounded:
             wanted[output] = exact
     if not wanted:
         return proto, []
@@ -62,22 +65,27 @@ def with_exact_positions(
     return changed, names
 
 
-def elements(layer: Resize, sizes: Mapping[str, int], arithmetic: _Arithmetic = _EXACT) -> list[int]:
-    """The elements of its axis that the layer reads for these ``sizes``; empty if a size is unknown."""
-    before, after = (bind(value.shape[layer.axis], sizes) for value in (layer.x, layer.y))
-    if isinstance(before, DimExpr) or isinstance(after, DimExpr) or before == 0:
-        return []
-    positions = [_position(layer, at, before, after, arithmetic.number) for at in range(after)]
-    nearest = [_nearest(position, layer.interpolation, arithmetic.tie) for position in positions]
-    return [min(max(element, 0), before - 1) for element in nearest]
+def elements(layer: Resize, sizes: Mapping[str, int], arithmetic: _Arithmetic = _EXACT) -> dict[int, list[int]]:
+    """The elements of each of its axes that the layer reads for these ``sizes``; empty if a size is unknown."""
+    found: dict[int, list[int]] = {}
+    for index, axis in enumerate(layer.axes):
+        before, after = (bind(value.shape[axis], sizes) for value in (layer.x, layer.y))
+        found[axis] = []
+        if not isinstance(before, DimExpr) and not isinstance(after, DimExpr) and before:
+            scale = layer.scales[index] if layer.scales else (after, before)
+            for at in range(after):
+                position = _position(layer.coordinates, scale, at, before, after, arithmetic.number)
+                found[axis].append(min(max(_nearest(position, layer.interpolation, arithmetic.tie), 0), before - 1))
+    return found
 
 
-def _position(layer: Resize, at: int, before: int, after: int, number: Callable[[Any], Any]) -> Any:
+def _position(
+    coordinates: str, ratio: tuple[int, int], at: int, before: int, after: int, number: Callable[[Any], Any]
+) -> Any:
     """The position in the input of an element of the result, by ONNX's formulas."""
     n, size, i, half = number(before), number(after), number(at), number(Fraction(1, 2))
-    numerator, denominator = layer.scale or (after, before)
-    scale = number(numerator) / number(denominator)
-    match layer.coordinates:
+    scale = number(ratio[0]) / number(ratio[1])
+    match coordinates:
         case "PytorchHalfPixel" | "AlignCorners" if after == 1:
             return number(0)
         case "HalfPixel" | "PytorchHalfPixel":
@@ -113,7 +121,7 @@ def _symbol_sizes(graph: LayerGraph, inputs: Mapping[str, np.ndarray]) -> dict[s
 
 
 def _by_output(graph: LayerGraph) -> dict[str, list[Resize]]:
-    """The nearest-neighbour layers by the output of their node, one for each axis."""
+    """The nearest-neighbour layers by the output of their node."""
     found: dict[str, list[Resize]] = defaultdict(list)
     last = {layer.anchor: layer.y.name for layer in graph.layers}
     for layer in graph.layers:

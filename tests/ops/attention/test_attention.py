@@ -10,9 +10,10 @@ import pytest
 from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
 from tests.ops.conftest import Outcomes
 
-layers = keras.layers
+layers, ops = keras.layers, keras.ops
 X, Y = In((6, 8)), In((5, 8))
 WORDS = In((7,), "int32", lambda rng, shape: rng.integers(0, 5, shape) * (np.arange(7) < [[3], [7], [5]]))
+CAUSAL, SCORES = ("use_causal_mask", True), ("return_attention_scores", True)
 HEADS = "Dense Dense Dense Attention Dense"
 
 
@@ -25,6 +26,24 @@ def _heads(*shared: Any, **options: Any) -> Any:
 
 def _words(build: Any) -> Any:
     return lambda x: build(layers.Embedding(5, 8, mask_zero=True)(x))
+
+
+def _pair(**options: Any) -> Any:
+    return lambda x, y: layers.Attention()([x, y], **options)
+
+
+def _masked_pair(x: Any, y: Any, x_mask: Any, y_mask: Any) -> Any:
+    return layers.Attention()([x, y], mask=[x_mask, y_mask], return_attention_scores=True)
+
+
+def _weights_twice(x: Any, y: Any) -> Any:
+    weights = ops.softmax(ops.matmul(x, ops.transpose(y, (0, 2, 1))))
+    return ops.matmul(weights, y), ops.matmul(weights, 2 * y)
+
+
+def _weights_of_their_own_result(x: Any) -> Any:
+    weights = ops.softmax(ops.matmul(x, ops.transpose(x, (0, 2, 1))))
+    return ops.matmul(weights, ops.matmul(weights, x))
 
 
 def _block(x: Any) -> Any:
@@ -42,9 +61,17 @@ TABLE: dict[str, Case] = {
     "heads_long": case(_heads(), (210, 8), (199, 8), becomes=HEADS),
     "heads_wide": case(lambda x: layers.MultiHeadAttention(3, 20)(x, x), (19, 8), becomes=HEADS),
     "heads_free": case(_heads(), (None, 8), becomes=HEADS),
-    "heads_causal": case(_heads(("use_causal_mask", True)), X, becomes=HEADS),
+    "heads_causal": case(_heads(CAUSAL), X, becomes=HEADS),
     "heads_masked": case(_words(_heads()), WORDS),
-    "heads_masked_causal": case(_words(_heads(("use_causal_mask", True))), WORDS),
+    "heads_masked_causal": case(_words(_heads(CAUSAL)), WORDS),
+    "scores": case(_heads(SCORES), X, becomes=HEADS),
+    "scores_of_two": case(_heads(SCORES, value_dim=5), X, Y, becomes=HEADS),
+    "scores_long": case(_heads(SCORES), (210, 8), (199, 8), becomes=HEADS),
+    "scores_free": case(_heads(SCORES), (None, 8), becomes=HEADS),
+    "scores_causal": case(_heads(SCORES, CAUSAL), X, becomes=HEADS),
+    "scores_causal_free": case(_heads(SCORES, CAUSAL), (None, 8)),
+    "scores_masked": case(_words(_heads(SCORES)), WORDS, becomes=f"Compare Logic Embedding {HEADS}"),
+    "scores_masked_causal": case(_words(_heads(SCORES, CAUSAL)), WORDS),
     "transformer_block": case(
         _block,
         X,
@@ -54,6 +81,17 @@ TABLE: dict[str, Case] = {
     "attention_of_three": case(lambda x, y, z: layers.Attention()([x, z, y]), X, Y, Y, becomes="Attention"),
     "attention_scale": case(lambda x, y: layers.Attention(use_scale=True)([x, y]), X, Y, becomes="Attention"),
     "attention_free": case(lambda x, y: layers.Attention()([x, y]), (None, 8), (None, 8), becomes="Attention"),
+    "attention_causal": case(_pair(use_causal_mask=True), X, X, becomes="Attention"),
+    "attention_causal_free": case(_pair(use_causal_mask=True), (None, 8), (None, 8)),
+    "attention_scores": case(_pair(return_attention_scores=True), X, Y, becomes="Attention"),
+    "attention_scores_causal": case(
+        _pair(return_attention_scores=True, use_causal_mask=True), X, X, becomes="Attention"
+    ),
+    "attention_scores_masked": case(
+        _masked_pair, X, Y, In((6,), "bool"), In((5,), "bool"), becomes="Not Attention Where"
+    ),
+    "weights_read_twice": case(_weights_twice, X, Y, becomes="Multiply Attention MatMul"),
+    "weights_of_their_own_result": case(_weights_of_their_own_result, X, becomes="Attention MatMul"),
     "einsum_dense": case(
         lambda x: layers.EinsumDense("abc,cd->abd", output_shape=(None, 5), bias_axes="d")(x), X, becomes="Dense"
     ),

@@ -21,7 +21,7 @@ TABLE: dict[str, Case] = {
         f"resizing_{mode}_{height}_{width}": case(
             lambda x, m=mode, h=height, w=width: layers.Resizing(h, w, interpolation=m)(x),
             IMAGE,
-            becomes="Resize Resize",
+            becomes="Resize",
         )
         for mode in ("nearest", "bilinear", "bicubic")
         for height, width in ((13, 8), (3, 2), (4, 11))
@@ -29,7 +29,7 @@ TABLE: dict[str, Case] = {
     "resizing_one_axis": case(lambda x: layers.Resizing(6, 9)(x), IMAGE, becomes="Resize"),
     **{
         f"resizing_free_{mode}": case(
-            lambda x, m=mode: layers.Resizing(9, 41, interpolation=m)(x), SYMBOLIC, becomes="Resize Resize"
+            lambda x, m=mode: layers.Resizing(9, 41, interpolation=m)(x), SYMBOLIC, becomes="Resize"
         )
         for mode in ("nearest", "bilinear", "bicubic")
     },
@@ -44,7 +44,7 @@ TABLE: dict[str, Case] = {
         f"upsampling_{mode}": case(
             lambda x, m=mode: layers.UpSampling2D((2, 3), interpolation=m)(x),
             IMAGE,
-            becomes="Resize Resize",
+            becomes="Resize",
         )
         for mode in ("bilinear", "bicubic")
     },
@@ -55,7 +55,7 @@ TABLE: dict[str, Case] = {
     "upsampling_between_convs": case(
         lambda x: layers.Conv2D(3, 3)(layers.UpSampling2D(2, interpolation="bilinear")(layers.Conv2D(5, 3)(x))),
         IMAGE,
-        becomes="Conv2D Resize Resize Conv2D",
+        becomes="Conv2D Resize Conv2D",
     ),
     **{
         f"cropping_{rank}d": case(lambda x, r=rank: getattr(layers, f"Cropping{r}D")(1)(x), shape, becomes="Slice")
@@ -80,24 +80,22 @@ def _images(op: str, way: str, height: int, width: int) -> Callable[[Any], Any]:
 
 OF_TENSORFLOW: dict[str, Case] = {
     **{
-        f"{op}_{way}": case(_images(op, way, height, width), In((h, w, 3)), becomes="Resize Resize")
+        f"{op}_{way}": case(_images(op, way, height, width), In((h, w, 3)), becomes="Resize")
         for op in ("nearest_neighbor", "bilinear", "bicubic")
         for way, ((h, height), (w, width)) in PAIRS.items()
     },
     **{
-        f"{op}_{way}_free": case(_images(op, way, height, width), SYMBOLIC, becomes="Resize Resize")
+        f"{op}_{way}_free": case(_images(op, way, height, width), SYMBOLIC, becomes="Resize")
         for op in ("nearest_neighbor", "bilinear", "bicubic")
         for way, ((_, height), (_, width)) in PAIRS.items()
     },
-    "upsampling_free": case(lambda x: tf_keras.layers.UpSampling2D((3, 2))(x), SYMBOLIC, becomes="Resize Resize"),
+    "upsampling_free": case(lambda x: tf_keras.layers.UpSampling2D((3, 2))(x), SYMBOLIC, becomes="Resize"),
     "upsampling_bicubic": case(
-        lambda x: tf_keras.layers.UpSampling2D(3, interpolation="bicubic")(x), IMAGE, becomes="Resize Resize"
+        lambda x: tf_keras.layers.UpSampling2D(3, interpolation="bicubic")(x), IMAGE, becomes="Resize"
     ),
     "large": case(_images("bilinear", "half_pixel_centers", 1, 997), In((1, 720, 3)), becomes="Resize"),
     "integers": case(_images("nearest_neighbor", "half_pixel_centers", 9, 2), In((6, 5, 3), "int32")),
-    "integers_bilinear": case(
-        _images("bilinear", "legacy", 9, 2), In((6, 5, 3), "int32"), becomes="Cast Resize Resize"
-    ),
+    "integers_bilinear": case(_images("bilinear", "legacy", 9, 2), In((6, 5, 3), "int32"), becomes="Cast Resize"),
 }
 TABLES = [Table("resize", TABLE), Table("resize_tensorflow", OF_TENSORFLOW, tf_keras, ".h5")]
 

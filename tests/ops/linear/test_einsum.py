@@ -28,11 +28,49 @@ TABLE: dict[str, Case] = {
         )
     },
     "attention_axes": case(lambda x: layers.MultiHeadAttention(2, 3, attention_axes=(1, 2))(x, x), (3, 2, 4)),
-    "attention_scores": case(lambda x: layers.MultiHeadAttention(2, 3)(x, x, return_attention_scores=True), X),
+    "attention_scores": case(
+        lambda x: layers.MultiHeadAttention(2, 3)(x, x, return_attention_scores=True),
+        X,
+        becomes="Dense Dense Dense Attention Dense",
+    ),
     "attention_causal_free": case(lambda x: layers.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True), (None, 4)),
-    "attention_concat": case(lambda x, y: layers.Attention(score_mode="concat")([x, y]), X, Y),
-    "attention_causal": case(lambda x, y: layers.Attention()([x, y], use_causal_mask=True), X, X),
-    "additive": case(lambda x, y: layers.AdditiveAttention()([x, y]), X, Y),
+    "attention_concat": case(
+        lambda x, y: layers.Attention(score_mode="concat")([x, y]), X, Y, becomes="AdditiveAttention"
+    ),
+    "attention_causal": case(lambda x, y: layers.Attention()([x, y], use_causal_mask=True), X, X, becomes="Attention"),
+    "additive": case(lambda x, y: layers.AdditiveAttention()([x, y]), X, Y, becomes="AdditiveAttention"),
+    "additive_of_three": case(
+        lambda x, y, z: layers.AdditiveAttention()([x, z, y]), X, Y, (5, 4), becomes="AdditiveAttention"
+    ),
+    "additive_no_scale": case(
+        lambda x, y: layers.AdditiveAttention(use_scale=False)([x, y]), X, Y, becomes="AdditiveAttention"
+    ),
+    "additive_long": case(
+        lambda x, y: layers.AdditiveAttention()([x, y]), (67, 19), (50, 19), becomes="AdditiveAttention"
+    ),
+    "additive_free": case(
+        lambda x, y: layers.AdditiveAttention()([x, y]), (None, 4), (None, 4), becomes="AdditiveAttention"
+    ),
+    "additive_causal": case(
+        lambda x, y: layers.AdditiveAttention()([x, y], use_causal_mask=True), X, X, becomes="AdditiveAttention"
+    ),
+    "additive_masked": case(
+        lambda x, y, x_mask, y_mask: layers.AdditiveAttention()([x, y], mask=[x_mask, y_mask]),
+        *(X, Y, In((6,), "bool"), In((5,), "bool")),
+        becomes="Not AdditiveAttention Where",
+    ),
+    "additive_scores": case(
+        lambda x, y: layers.AdditiveAttention()([x, y], return_attention_scores=True),
+        X,
+        Y,
+        becomes="AdditiveAttention",
+    ),
+    "additive_scores_causal": case(
+        lambda x, y: layers.AdditiveAttention()([x, y], return_attention_scores=True, use_causal_mask=True),
+        X,
+        X,
+        becomes="AdditiveAttention",
+    ),
     "grouped": case(lambda x: layers.GroupQueryAttention(3, 4, 2)(x, x), X),
     "dot": case(lambda x, y: layers.Dot(1)([x, y]), (4,), (4,)),
     "dot_rows": case(lambda x, y: layers.Dot(2)([x, y]), X, Y),

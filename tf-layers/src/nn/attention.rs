@@ -48,6 +48,20 @@ pub enum Mask<'a> {
         /// The replacement.
         fill: f32,
     },
+    /// Like `Keep`. The weights of the replaced scores are 0, even in a row that keeps no score.
+    KeepOrZero {
+        /// False for scores to replace.
+        keep: View<'a, bool, 4>,
+        /// The replacement.
+        fill: f32,
+    },
+    /// Subtracts a penalty from scores.
+    Lower {
+        /// True for scores to lower.
+        drop: View<'a, bool, 4>,
+        /// The number to subtract.
+        penalty: f32,
+    },
     /// Adds to the scores.
     Add(View<'a, f32, 4>),
 }
@@ -86,6 +100,41 @@ impl Attention {
         mask: Mask<'_>,
         mut y: ViewMut<'y, f32, 4>,
     ) -> Result<View<'y, f32, 4>> {
+        self.compute(cx, q, k, v, mask, &mut y, None)?;
+        Ok(y.into_view())
+    }
+
+    /// Like [`run`](Self::run), and writes the softmax of the scores to `scores` `[batch, heads, queries, keys]`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run), and if the dims of `scores` do not match.
+    #[allow(clippy::too_many_arguments)]
+    pub fn run_with_scores<'y>(
+        &self,
+        cx: &mut Context<'_>,
+        q: View<'_, f32, 4>,
+        k: View<'_, f32, 4>,
+        v: View<'_, f32, 4>,
+        mask: Mask<'_>,
+        mut y: ViewMut<'y, f32, 4>,
+        mut scores: ViewMut<'y, f32, 4>,
+    ) -> Result<(View<'y, f32, 4>, View<'y, f32, 4>)> {
+        self.compute(cx, q, k, v, mask, &mut y, Some(&mut scores))?;
+        Ok((y.into_view(), scores.into_view()))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn compute(
+        &self,
+        cx: &mut Context<'_>,
+        q: View<'_, f32, 4>,
+        k: View<'_, f32, 4>,
+        v: View<'_, f32, 4>,
+        mask: Mask<'_>,
+        y: &mut ViewMut<'_, f32, 4>,
+        scores: Option<&mut ViewMut<'_, f32, 4>>,
+    ) -> Result<()> {
         require(self.axes[0][3] == 3 && self.axes[3][3] == 3, "axes", "have the depth of q and y last")?;
         let dims = [q.dims(), k.dims(), v.dims(), y.dims()];
         let mut strides = [[0; 4]; 4];
@@ -101,12 +150,20 @@ impl Attention {
         let mask = StridedMask::new(mask, [batch, heads, queries, keys])?;
         let size = Sizes { batch, heads, queries, keys, depth, value_depth };
         let operands = [q.as_slice()?, k.as_slice()?, v.as_slice()?];
-        compute(cx, self.scale, size, strides, operands, &mask, y.as_mut_slice()?)?;
-        Ok(y.into_view())
+        let weights = match scores {
+            Some(scores) => {
+                let fits = scores.dims() == [batch, heads, queries, keys];
+                require(fits, "scores", "have the batch, heads and rows of q, and the rows of k")?;
+                Some(scores.as_mut_slice()?)
+            }
+            None => None,
+        };
+        compute(cx, self.scale, size, strides, operands, &mask, y.as_mut_slice()?, weights)
     }
 }
 
-/// Computes the attention of slices with these sizes and strides.
+/// Computes the attention of slices with these sizes and strides. The softmax goes to `kept` if that is given.
+#[allow(clippy::too_many_arguments)]
 fn compute(
     cx: &mut Context<'_>,
     scale: f32,
@@ -115,6 +172,7 @@ fn compute(
     [q, k, v]: [&[f32]; 3],
     mask: &StridedMask<'_>,
     y: &mut [f32],
+    mut kept: Option<&mut [f32]>,
 ) -> Result<()> {
     let Context { isa, scratch } = cx;
     let isa = *isa;
@@ -123,7 +181,7 @@ fn compute(
         [len(&[keys.next_multiple_of(PANEL), depth])?, len(&[value_depth.next_multiple_of(PANEL), keys])?];
     let scores = len(&[rows, keys])?;
     let scratch = scratch.write(add(add(panels[0], panels[1])?, scores)?)?;
-    if y.is_empty() {
+    if y.is_empty() && kept.as_ref().is_none_or(|kept| kept.is_empty()) {
         return Ok(());
     }
     if keys == 0 {
@@ -145,6 +203,10 @@ fn compute(
             );
             for first in (0..queries).step_by(BLOCK) {
                 let rows = BLOCK.min(queries - first);
+                let scores = match &mut kept {
+                    Some(kept) => &mut kept[((sample * heads + head) * queries + first) * keys..],
+                    None => &mut *scores,
+                };
                 let scores = &mut scores[..rows * keys];
                 let q =
                     RowMajor { data: &q[at(&strides[0]) + first * strides[0][2]..], stride: strides[0][2] };
@@ -156,6 +218,9 @@ fn compute(
                     mask.apply([sample, head, first + row], scores);
                 }
                 softmax_rows(isa, keys, scores);
+                for (row, weights) in scores.chunks_exact_mut(keys).enumerate() {
+                    mask.zero([sample, head, first + row], weights);
+                }
                 let scores = RowMajor { data: scores, stride: keys };
                 let y = &mut y[at(&strides[3]) + first * strides[3][2]..];
                 Gemm::new(v_panels, keys, value_depth).ldc(strides[3][2]).run(isa, rows, scores, y);
@@ -176,7 +241,7 @@ fn ordered(axes: [usize; 4], dims: [usize; 4]) -> Result<[[usize; 4]; 2]> {
 }
 
 /// A mask and its strides, which are 0 along broadcast axes.
-struct StridedMask<'a> {
+pub(super) struct StridedMask<'a> {
     mask: Values<'a>,
     strides: [usize; 4],
 }
@@ -184,15 +249,22 @@ struct StridedMask<'a> {
 /// The elements of a [`Mask`].
 enum Values<'a> {
     None,
-    Keep(&'a [bool], f32),
+    Keep { keep: &'a [bool], fill: f32, zero: bool },
+    Lower { drop: &'a [bool], penalty: f32 },
     Add(&'a [f32]),
 }
 
 impl<'a> StridedMask<'a> {
-    fn new(mask: Mask<'a>, sizes: [usize; 4]) -> Result<Self> {
+    pub(super) fn new(mask: Mask<'a>, sizes: [usize; 4]) -> Result<Self> {
         let (dims, mask) = match mask {
             Mask::None => ([1; 4], Values::None),
-            Mask::Keep { keep, fill } => (keep.dims(), Values::Keep(keep.as_slice()?, fill)),
+            Mask::Keep { keep, fill } => {
+                (keep.dims(), Values::Keep { keep: keep.as_slice()?, fill, zero: false })
+            }
+            Mask::KeepOrZero { keep, fill } => {
+                (keep.dims(), Values::Keep { keep: keep.as_slice()?, fill, zero: true })
+            }
+            Mask::Lower { drop, penalty } => (drop.dims(), Values::Lower { drop: drop.as_slice()?, penalty }),
             Mask::Add(bias) => (bias.dims(), Values::Add(bias.as_slice()?)),
         };
         let mut strides = [0; 4];
@@ -205,22 +277,41 @@ impl<'a> StridedMask<'a> {
         Ok(Self { mask, strides })
     }
 
-    /// Applies the mask to the scores of a query.
-    fn apply(&self, [sample, head, query]: [usize; 3], scores: &mut [f32]) {
+    /// Applies the mask to the scores of a query, before the softmax.
+    pub(super) fn apply(&self, [sample, head, query]: [usize; 3], scores: &mut [f32]) {
         let Self { mask, strides } = self;
         let first = sample * strides[0] + head * strides[1] + query * strides[2];
         match mask {
             Values::None => {}
-            Values::Keep(keep, fill) => {
+            Values::Keep { keep, fill, .. } => {
                 for (key, score) in scores.iter_mut().enumerate() {
                     if !keep[first + key * strides[3]] {
                         *score = *fill;
                     }
                 }
             }
+            Values::Lower { drop, penalty } => {
+                for (key, score) in scores.iter_mut().enumerate() {
+                    if drop[first + key * strides[3]] {
+                        *score -= penalty;
+                    }
+                }
+            }
             Values::Add(bias) => {
                 for (key, score) in scores.iter_mut().enumerate() {
                     *score += bias[first + key * strides[3]];
+                }
+            }
+        }
+    }
+
+    /// Sets the weights of a query that the mask drops to 0, after the softmax.
+    pub(super) fn zero(&self, [sample, head, query]: [usize; 3], weights: &mut [f32]) {
+        if let Self { mask: Values::Keep { keep, zero: true, .. }, strides } = self {
+            let first = sample * strides[0] + head * strides[1] + query * strides[2];
+            for (key, weight) in weights.iter_mut().enumerate() {
+                if !keep[first + key * strides[3]] {
+                    *weight = 0.0;
                 }
             }
         }

@@ -30,6 +30,7 @@
 //! every field; a generated crate contains the version of this crate that it was written for.
 
 mod activation;
+mod additive_attention;
 mod attention;
 mod category_encoding;
 pub(crate) mod conv;
@@ -41,6 +42,7 @@ mod recurrent;
 mod scale_shift;
 
 pub use activation::Activation;
+pub use additive_attention::AdditiveAttention;
 pub use attention::{Attention, Mask};
 pub use category_encoding::CategoryEncoding;
 pub use conv::{

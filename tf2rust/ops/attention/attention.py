@@ -5,31 +5,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import onnx_ir as ir
-
+from tf2rust.ops.attention.mask import (
+    Mask,
+    biased,
+    kept,
+    kept_by_where,
+    kept_or_zero,
+    kept_or_zero_by_constant,
+    lowered,
+    lowered_by_constant,
+    mask_of,
+    softmax_of,
+    weights_of,
+)
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
-from tf2rust.ops.elementwise.where import choices_read, chosen
 from tf2rust.ops.shape.reshape import Reshape
-from tf2rust.ops.shape.transpose import Transpose, inverse
+from tf2rust.ops.shape.transpose import Transpose, inverse, permute
 
 Axes = tuple[int, ...]
 
 
 @dataclass(eq=False, kw_only=True)
 class Attention(Layer):
-    """softmax(scale · q·kᵀ + mask) · v for every sample and head.
+    """softmax(scale · q·kᵀ + mask) · v for every sample and head; the softmax is an optional second output.
 
-    Inputs are q, k, v and optionally a mask that broadcasts to [batch, heads, queries, keys]. A boolean mask replaces
-    scores with ``fill`` where it is false; a float mask is added. ``axes`` gives the batch, head, row and depth axes of
-    q, k, v and the output.
+    Inputs are q, k, v and optionally a mask. ``axes`` gives the batch, head, row and depth axes of q, k, v and the
+    output. The second output has the shape [batch, heads, queries, keys].
     """
 
     kind = "Attention"
     scale: float
     axes: tuple[Axes, Axes, Axes, Axes]
-    fill: float = 0.0
+    mask: Mask | None = None
 
     def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         if any(p is not None for p in perms[3:]):
@@ -50,54 +59,26 @@ class Attention(Layer):
         return replace(self, axes=(*self.axes[:3], tuple(back[a] for a in self.axes[3])))
 
 
-_SCORES = Op("Einsum|MatMul", Var("q"), Var("k"), name="scores")
-_SCALED = Optional(Op("Mul|Div", _SCORES, Scalar("scale"), name="scaled"))
+_PRODUCT = Op("Einsum|MatMul", Var("q"), Var("k"), name="scores")
+_SCALED = Optional(
+    Op("Mul|Div", Optional(Op("Transpose", _PRODUCT, name="swapped")), Scalar("scale"), name="scaled"),
+)
 
 
-def _weighted(scores: Op | Optional) -> Op:
-    return Op("Einsum|MatMul", Op("Softmax", scores, name="softmax"), Var("v"), name="weighted")
+def _weighted(weights: Op) -> Op:
+    return Op("Einsum|MatMul", weights, Var("v"), name="weighted")
 
 
-@rule(_weighted(_SCALED))
+@rule(_weighted(softmax_of(_SCALED)))
+@rule(_weighted(kept(_SCALED)), name="attention_masked")
+@rule(_weighted(kept_by_where(_SCALED)), name="attention_where")
+@rule(_weighted(kept_or_zero(_SCALED)), name="attention_masked_twice")
+@rule(_weighted(kept_or_zero_by_constant(_SCALED)), name="attention_masked_twice_by_constant")
+@rule(_weighted(lowered(_SCALED)), name="attention_lowered")
+@rule(_weighted(lowered_by_constant(_SCALED)), name="attention_lowered_by_constant")
+@rule(_weighted(biased(_SCALED)), name="attention_biased")
 def attention(m: Match, b: Builder) -> RuleResult:
-    """softmax(scale · q·kᵀ) · v."""
-    return _attention(m, b, None)
-
-
-@rule(_weighted(chosen(Var("mask"), _SCALED, Scalar("fill"), name="masked")))
-def attention_masked(m: Match, b: Builder) -> RuleResult:
-    """Masked scores become a large negative number, as Keras writes it."""
-    choices_read(m, "masked")
-    return _attention(m, b, _without_true(m["mask"], b), m.scalar("fill"))
-
-
-@rule(_weighted(Op("Where", Var("mask"), _SCALED, Scalar("fill"), name="masked")))
-def attention_where(m: Match, b: Builder) -> RuleResult:
-    """The same with Where."""
-    return _attention(m, b, _without_true(m["mask"], b), m.scalar("fill"))
-
-
-@rule(_weighted(Op("Add", _SCALED, Var("bias"), name="masked")))
-def attention_biased(m: Match, b: Builder) -> RuleResult:
-    """With a term that is added to the scores: a mask of 0 and −∞, or a position bias."""
-    return _attention(m, b, m["bias"])
-
-
-def _without_true(value: ir.Value, b: Builder) -> ir.Value:
-    """The condition without operands of And that are true everywhere."""
-    node = value.producer()
-    if node is None or node.op_type != "And":
-        return value
-    a, c = node.inputs
-    assert a is not None
-    assert c is not None
-    for one, other in ((a, c), (c, a)):
-        if b.infos[one].fill == 1:
-            return _without_true(other, b)
-    return value
-
-
-def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -> RuleResult:
+    """softmax(scale · q·kᵀ + mask) · v, and the softmax itself if other nodes read it."""
     q, k, v, y = (b.value(x) for x in (m["q"], m["k"], m["v"], m.y))
     if any(value.dtype != "float32" for value in (q, k, v)):
         return m.reject("its operands are not float32")
@@ -110,21 +91,26 @@ def _attention(m: Match, b: Builder, mask: ir.Value | None, fill: float = 0.0) -
     axes = _axes(m, b)
     if isinstance(axes, Mismatch):
         return axes
-    scores = b.infos.shape(m.node("scores").y)
+    layers: list[Layer] = []
+    if m.has("swapped"):
+        last = (*range(q.rank - 2), q.rank - 1, q.rank - 2)
+        if tuple(m.node("swapped").attr("perm", [])) != last:
+            return m.reject("its scores are transposed, but not in the axes of queries and keys", m.node("swapped"))
+        turned = Transpose(perm=last, inputs=[k], outputs=[b.temporary(k, permute(k.shape, last))])
+        layers.append(turned)
+        q, k = turned.y, q
+    scores = b.infos.shape(m.node("swapped" if m.has("swapped") else "scores").y)
     if (wider := b.infos.shape(softmax.x)) != scores:
         return m.reject(f"an operation on its scores broadcasts them from {scores} to {wider}", softmax)
-    layers: list[Layer] = []
     operands = [_with_head(value, layers, b) for value in (q, k, v)]
-    if mask is not None:
-        operands.append(_beside_scores(b.value(mask), len(scores), layers, b))
-        if operands[3].rank != 4 or operands[3].dtype not in ("bool", "float32"):
-            return m.reject(f"its mask has the unsupported shape {operands[3]}")
-        if (operands[3].dtype == "bool") != m.has("fill"):
-            return m.reject("its mask is added although it is bool, or selects although it is not")
-    out = y if y.rank == 4 else b.temporary(y, (y.shape[0], 1, *y.shape[1:]))
-    layers.append(Attention(scale=scale, fill=fill, axes=axes, inputs=operands, outputs=[out]))
-    if out is not y:
-        layers.append(Reshape(inputs=[out], outputs=[y]))
+    masked = mask_of(m, b, len(scores), layers)
+    if isinstance(masked, Mismatch):
+        return masked
+    mask, tensors = (None, []) if masked is None else (masked[0], [masked[1]])
+    results = [y, *weights_of(m, b)]
+    made = [value if value.rank == 4 else b.temporary(value, _headed(value.shape)) for value in results]
+    layers.append(Attention(scale=scale, mask=mask, axes=axes, inputs=[*operands, *tensors], outputs=made))
+    layers += [Reshape(inputs=[o], outputs=[r]) for o, r in zip(made, results, strict=True) if o is not r]
     return layers
 
 
@@ -138,7 +124,9 @@ def _axes(m: Match, b: Builder) -> tuple[Axes, Axes, Axes, Axes] | Mismatch:
         if any(s[:-2] != shapes[0][:-2] for s in shapes):
             return m.reject("its operands have different batches or heads")
         plain = (0, 1, 2, 3)
-        return plain, (0, 1, 3, 2), plain, plain
+        return plain, plain if m.has("swapped") else (0, 1, 3, 2), plain, plain
+    if m.has("swapped"):
+        return m.reject("the scores of its Einsum are transposed", m.node("swapped"))
     if scores.op != "Einsum" or weighted.op != "Einsum":
         return m.reject("only one of its two products is an Einsum")
     return _einsum_axes(m, scores.attr("equation"), weighted.attr("equation"))
@@ -176,21 +164,14 @@ def _einsum_axes(m: Match, first: str, second: str) -> tuple[Axes, Axes, Axes, A
     )
 
 
+def _headed(shape: Dims) -> Dims:
+    """A shape without heads as that of one head."""
+    return (shape[0], 1, *shape[1:])
+
+
 def _with_head(value: Value, layers: list[Layer], b: Builder) -> Value:
     if value.rank == 4:
         return value
-    return _reshaped(value, (value.shape[0], 1, *value.shape[1:]), layers, b)
-
-
-def _beside_scores(value: Value, rank: int, layers: list[Layer], b: Builder) -> Value:
-    """A mask of at most the scores' ``rank`` as [batch, heads, queries, keys]; NumPy aligns the last axes."""
-    shape = (*[1] * (rank - value.rank), *value.shape)
-    if rank == 3:
-        shape = (shape[0], 1, *shape[1:])
-    return value if shape == value.shape else _reshaped(value, shape, layers, b)
-
-
-def _reshaped(value: Value, shape: Dims, layers: list[Layer], b: Builder) -> Value:
-    out = b.temporary(value, shape)
+    out = b.temporary(value, _headed(value.shape))
     layers.append(Reshape(inputs=[value], outputs=[out]))
     return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import ChainMap
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -304,3 +304,21 @@ def normal_axis(axis: int, rank: int) -> int:
     if not -rank <= axis < max(rank, 1):
         raise InferenceError(f"axis {axis} does not exist in a tensor of rank {rank}")
     return axis + rank if axis < 0 else axis
+
+
+def bodies_of(node: ir.Node) -> list[ir.Graph]:
+    """The subgraphs of a node: the body of a loop, the branches of an If."""
+    found: list[ir.Graph] = []
+    for attribute in node.attributes.values():
+        found += [attribute.value] if attribute.type == ir.AttributeType.GRAPH else []
+        found += attribute.value if attribute.type == ir.AttributeType.GRAPHS else []
+    return found
+
+
+def read_by(node: ir.Node) -> Iterator[ir.Value]:
+    """The values that the node reads: its inputs, and the outer values that its bodies capture."""
+    yield from (v for v in node.inputs if v is not None)
+    for graph in bodies_of(node):
+        inside = {v for inner in graph for v in inner.outputs} | {*graph.inputs, *graph.initializers.values()}
+        read = {v: None for inner in graph for v in read_by(inner)} | dict.fromkeys(graph.outputs)
+        yield from (v for v in read if v not in inside)

@@ -100,13 +100,14 @@ class Layer:
         """Moves this layer in front of the transposes of its inputs.
 
         ``perms[i]`` says that input i is ``transpose(base, perm)``; None says that it is not transposed. Returns a
-        layer on the bases, and the perm that its output needs afterwards, or None if the layer cannot be moved.
+        layer on the bases, and the perm that its first output needs afterwards, or None if the layer cannot be moved.
+        Further outputs do not change.
         """
         del perms
         return None
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
-        """This layer with ``consumer``, the only reader of its output, in its epilogue; None if not possible."""
+        """This layer with ``consumer``, the only reader of its first output, in its epilogue; None if not possible."""
         del consumer
         return None
 

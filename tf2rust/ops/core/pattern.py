@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, ValueInfos, broadcast
+from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, ValueInfos, broadcast, read_by
 
 COMMUTATIVE = frozenset({"Add", "Mul", "Max", "Min", "And", "Or", "Equal"})
 
@@ -56,11 +56,19 @@ class Op:
     """A node with one of the operators ``op`` (``"A|B"``) and these inputs; ``name`` identifies it in the match.
 
     Further inputs must be absent unless ``more`` is set. A ``shared`` node can also be read outside of the match; the
-    other readers then compute it again.
+    other readers then compute it again. An ``exposed`` node can be read outside of the match as well, but the layers
+    of the rule compute its output.
     """
 
     def __init__(
-        self, op: str, *inputs: Pattern, name: str = "", more: bool = False, output: int = 0, shared: bool = False
+        self,
+        op: str,
+        *inputs: Pattern,
+        name: str = "",
+        more: bool = False,
+        output: int = 0,
+        shared: bool = False,
+        exposed: bool = False,
     ) -> None:
         self.ops = tuple(op.split("|"))
         self.inputs = inputs
@@ -68,6 +76,7 @@ class Op:
         self.more = more
         self.output = output
         self.shared = shared
+        self.exposed = exposed
 
     @property
     def size(self) -> int:
@@ -114,6 +123,10 @@ class Match:
     """The nodes that can be read outside of the match."""
     shared: set[ir.Node] = field(default_factory=set)
     """The nodes among these that are read outside of the match."""
+    exposable: set[ir.Node] = field(default_factory=set)
+    """The nodes that can be read outside of the match because the layers compute their outputs."""
+    exposed: set[ir.Node] = field(default_factory=set)
+    """The nodes among these that are read outside of the match."""
 
     def __getitem__(self, name: str) -> ir.Value:
         return self.values[name]
@@ -141,12 +154,24 @@ class Match:
         assert fill is not None, name  # guaranteed by Scalar()
         return fill
 
+    def is_exposed(self, name: str) -> bool:
+        """Whether the node called ``name`` is read outside of the match, so that the layers must compute its output."""
+        return self.ops[name].ir in self.exposed
+
     def reject(self, reason: str, node: Node | None = None) -> Mismatch:
         """Rejects the match: ``reason`` completes the sentence "node … did not match, since"."""
         return Mismatch(reason, (node or self.root).name, len(self.nodes))
 
     def _copy(self) -> Match:
-        return Match(self.infos, self.root, list(self.nodes), dict(self.values), dict(self.ops), set(self.shareable))
+        return Match(
+            self.infos,
+            self.root,
+            list(self.nodes),
+            dict(self.values),
+            dict(self.ops),
+            set(self.shareable),
+            exposable=set(self.exposable),
+        )
 
 
 class Matcher:
@@ -161,6 +186,9 @@ class Matcher:
         for match in self._op(pattern, view, Match(self.infos, view)):
             if escaped := self._escaping(match):
                 self._fail(f"its output `{escaped}` is also read outside of the match", match.root, match)
+                continue
+            if self._is_circular(match):
+                self._fail("one of its operands depends on an output of a node that it matched", match.root, match)
                 continue
             return match
         return self.failure or Mismatch("it does not match", view.name)
@@ -187,6 +215,8 @@ class Matcher:
             start.ops[pattern.name] = node
             if pattern.shared:
                 start.shareable.add(node.ir)
+            if pattern.exposed:
+                start.exposable.add(node.ir)
             yield from self._inputs(list(zip(pattern.inputs, order, strict=True)), node, start)
 
     def _inputs(self, pairs: list[tuple[Pattern, ir.Value | None]], node: Node, match: Match) -> Iterator[Match]:
@@ -267,11 +297,26 @@ class Matcher:
         inside = {n.ir for n in match.nodes}
         while found := self._read_outside(match, inside):
             node, output = found
-            if node not in match.shareable:
+            if node in match.exposable:
+                match.exposed.add(node)
+            elif node in match.shareable:
+                match.shared.add(node)
+                inside.discard(node)  # its own inputs can be shared as well
+            else:
                 return output
-            match.shared.add(node)
-            inside.discard(node)  # its own inputs can be shared as well
         return None
+
+    def _is_circular(self, match: Match) -> bool:
+        """Whether an operand of the match depends on an exposed node, which the match computes from its operands."""
+        waiting, seen = list(match.values.values()) if match.exposed else [], set()
+        while waiting:
+            producer = waiting.pop().producer()
+            if producer in match.exposed:
+                return True
+            if producer is not None and producer not in seen:
+                seen.add(producer)
+                waiting.extend(read_by(producer))
+        return False
 
     def _asks_shape(self, node: ir.Node) -> bool:
         """Whether a reader needs only the shape, which is known."""
@@ -279,7 +324,7 @@ class Matcher:
         return node.op_type in ("Shape", "Size") and info is not None and info.dims is not None
 
     def _read_outside(self, match: Match, inside: set[ir.Node]) -> tuple[ir.Node, str | None] | None:
-        for node in inside - {match.root.ir}:
+        for node in inside - match.exposed - {match.root.ir}:
             for output in node.outputs:
                 outside = (use.node for use in output.uses() if use.node not in inside)
                 if output.is_graph_output() or any(not self._asks_shape(node) for node in outside):

@@ -41,6 +41,8 @@ class Builder:
 
     def __init__(self, infos: ValueInfos, body: Callable[[Node, ir.Graph, Sequence[ir.Value]], Body]) -> None:
         self.infos, self.body = infos, body
+        self.claimed: set[ir.Node] = set()
+        """The nodes whose outputs other layers compute."""
         self._values: dict[ir.Value, Value] = {}
         self._sources: dict[Value, ir.Value] = {}
         self._temporaries = 0
@@ -90,6 +92,8 @@ class Rule:
         match = Matcher(builder.infos).match(self.pattern, node)
         if isinstance(match, Mismatch):
             return match
+        if taken := match.exposed & builder.claimed:
+            return match.reject(f"its output `{taken.pop().outputs[0].name}` is computed by another layer")
         try:
             made = self.build(match, builder)
         except InferenceError as error:

@@ -35,14 +35,20 @@ def where(m: Match, b: Builder) -> RuleResult:
     return elementwise_layer(m, b, Where, "cab")
 
 
-def chosen(condition: Pattern, a: Pattern, b: Pattern, name: str = "chosen") -> Op:
+def chosen(
+    condition: Pattern, a: Pattern, b: Pattern, name: str = "chosen", casts: str = "", exposed: bool = False
+) -> Op:
     """The pattern of ``where(condition, a, b)`` in tf2onnx's exports: Cast(c) · a + Cast(Not c) · b.
 
-    The pattern is NaN if the other side is infinite; a Where is not. Conditions are often shared.
+    The pattern is NaN if the other side is infinite; a Where is not. Conditions are often shared: two choices by the
+    same condition read the same nodes, which ``casts`` names. The sum can be ``exposed``.
     """
-    when = Op("Cast", condition, name=f"{name}_when", shared=True)
-    otherwise = Op("Cast", Op("Not", condition, name=f"{name}_not", shared=True), name=f"{name}_otherwise", shared=True)
-    return Op("Add", Op("Mul", when, a, name=f"{name}_a"), Op("Mul", otherwise, b, name=f"{name}_b"), name=name)
+    casts = casts or name
+    when = Op("Cast", condition, name=f"{casts}_when", shared=True)
+    negated = Op("Not", condition, name=f"{casts}_not", shared=True)
+    otherwise = Op("Cast", negated, name=f"{casts}_otherwise", shared=True)
+    first, second = Op("Mul", when, a, name=f"{name}_a"), Op("Mul", otherwise, b, name=f"{name}_b")
+    return Op("Add", first, second, name=name, exposed=exposed)
 
 
 def choices_read(m: Match, *names: str) -> None:

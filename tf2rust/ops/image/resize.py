@@ -1,9 +1,9 @@
-"""Resize and Upsample: interpolation along one axis at a time."""
+"""Resize and Upsample: interpolation along one axis after the other."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
-from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
+from tf2rust.ops.core.layer import Dims, Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
@@ -34,26 +34,32 @@ NEAREST = {
 
 @dataclass(eq=False, kw_only=True)
 class Resize(Layer):
-    """Resizes ``axis``. ``coordinates`` maps positions in the result to positions in the input.
+    """Resizes ``axes``, in ascending order, one after the other. ``coordinates`` maps positions in the result to
+    positions in the input.
 
-    ``scale`` is the ratio of the sizes as the model gives it, as numerator and denominator; None if it follows from the
-    sizes.
+
+    ``scales`` holds the ratio of the sizes along each axis as the model gives it, as numerator and denominator; None if
+    the ratios follow from the sizes.
     """
 
     kind = "Resize"
-    axis: int
+    axes: tuple[int, ...]
     coordinates: str
     interpolation: str
-    scale: tuple[int, int] | None
+    scales: tuple[tuple[int, int], ...] | None
     cubic: float | None = -0.75
     """Keys' parameter; None for the triangle filter of antialiasing."""
     exclude_outside: bool = False
-    crop: tuple[float, float, float] | None = None
-    """The visible part of the input, as fractions from 0 to 1, and the value outside."""
+    crop: tuple[tuple[float, float], ...] | None = None
+    """The visible part of the input along each axis, as fractions from 0 to 1."""
+    outside: float = 0.0
+    """The value of elements outside the input, which only cropping makes visible."""
 
     def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        """Every pass rounds its sums, so the axes must keep their order."""
         perm = perms[0]
-        return None if perm is None else (replace(self, axis=perm[self.axis]), perm)
+        axes = () if perm is None else tuple(perm[axis] for axis in self.axes)
+        return None if perm is None or list(axes) != sorted(axes) else (replace(self, axes=axes), perm)
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,10 @@ class _Target:
     scales: tuple[Fraction, ...] | None
     parts: dict[int, tuple[float, float]]
     """The visible part of an axis, as fractions from 0 to 1, if it is not the whole axis."""
+
+    def fractions(self, axes: Sequence[int]) -> tuple[tuple[int, int], ...] | None:
+        """The scales of these axes, numerator first."""
+        return None if self.scales is None else tuple(self.scales[axis].as_integer_ratio() for axis in axes)
 
 
 def _parts(node: Node, infos: ValueInfos, axes: Sequence[int]) -> dict[int, tuple[float, float]]:
@@ -164,7 +174,7 @@ def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
 def resize(m: Match, b: Builder) -> RuleResult:
-    """One layer per axis that changes, in the order that gives the fewest elements."""
+    """One layer for the axes that change, in ascending order; operator set 10 can need one per interpolation."""
     x, node = b.value(m["x"]), m.root
     target, mode = _target(node, b.infos), node.attr("mode", "nearest")
     node.has("scales")
@@ -189,36 +199,31 @@ def resize(m: Match, b: Builder) -> RuleResult:
             "its scales change no size, and ONNX Runtime copies the input then, which differs from ONNX's definition"
         )
 
-    def layer(axis: int, given: Value, made: Value) -> Resize:
-        scale, part = None if target.scales is None else target.scales[axis], target.parts.get(axis)
+    by_interpolation: dict[str, list[int]] = {}
+    for axis in sorted(changed):
         # Operator set 10 does not define the nearest element; ONNX's tests and ONNX Runtime use the next one if the
         # result is smaller.
-        smaller = node.op == "Resize" and node.version < 11 and scale is not None and scale < 1
-        taken = "Ceil" if smaller and mode == "nearest" else str(interpolation[mode])
-        return Resize(
-            axis=axis,
-            coordinates=_COORDINATES.get(coordinates, ""),
-            interpolation="Antialias" if smooth else taken,
-            scale=None if scale is None else (scale.numerator, scale.denominator),
-            cubic=None if smooth and mode == "linear" else cubic,
-            exclude_outside=exclude,
-            crop=None if part is None else (*part, outside),
-            inputs=[given],
-            outputs=[made],
+        behind = node.op == "Resize" and node.version < 11 and mode == "nearest"
+        behind = behind and target.scales is not None and target.scales[axis] < 1
+        taken = "Antialias" if smooth else "Ceil" if behind else str(interpolation[mode])
+        by_interpolation.setdefault(taken, []).append(axis)
+    y, layers, value = b.value(m.y), list[Layer](), x
+    for taken, axes in by_interpolation.items():
+        shape = tuple(y.shape[i] if i in axes else d for i, d in enumerate(value.shape))
+        made = b.temporary(y, shape) if len(layers) + 1 < len(by_interpolation) else y
+        layers.append(
+            Resize(
+                axes=tuple(axes),
+                coordinates=_COORDINATES.get(coordinates, "Crop"),
+                interpolation=taken,
+                scales=target.fractions(axes),
+                cubic=None if smooth and mode == "linear" else cubic,
+                exclude_outside=exclude,
+                crop=tuple(target.parts[axis] for axis in axes) if target.parts else None,
+                outside=outside,
+                inputs=[value],
+                outputs=[made],
+            )
         )
-
-    return axis_by_axis(m, b, sorted(changed), layer)
-
-
-def axis_by_axis(
-    m: Match, b: Builder, axes: Sequence[int], layer: Callable[[int, Value, Value], Layer]
-) -> Sequence[Layer]:
-    """Layers from ``x`` to the output of the match, each of which resizes one of ``axes``."""
-    x, y = b.value(m["x"]), b.value(m.y)
-    layers: list[Layer] = []
-    value = x
-    for axis in axes:
-        out = y if axis == axes[-1] else b.temporary(y, (*y.shape[: axis + 1], *value.shape[axis + 1 :]))
-        layers.append(layer(axis, value, out))
-        value = out
-    return layers or [Reshape(inputs=[x], outputs=[y])]
+        value = made
+    return layers or Reshape(inputs=[x], outputs=[y])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
-from tf2rust.ops.core.layer import Dims, Layer, Value
+from tf2rust.ops.core.layer import Dims
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
-from tf2rust.ops.image.resize import Resize, axis_by_axis
+from tf2rust.ops.image.resize import Resize
+from tf2rust.ops.shape.reshape import Reshape
 
 
 def _size(node: Node, infos: ValueInfos) -> Dims:
@@ -45,16 +46,16 @@ def resize_images(m: Match, b: Builder) -> RuleResult:
         coordinates = "TfHalfPixelNearest" if nearest else "TfHalfPixel"
     taken = "RoundPreferCeil" if corners else "Floor"
 
-    def layer(axis: int, given: Value, made: Value) -> Layer:
-        return Resize(
-            axis=axis,
-            coordinates=coordinates,
-            interpolation=taken if nearest else "Linear" if op == "ResizeBilinear" else "CubicSteps",
-            scale=None,
-            cubic=-0.5 if centers else -0.75,
-            exclude_outside=centers,
-            inputs=[given],
-            outputs=[made],
-        )
-
-    return axis_by_axis(m, b, [axis for axis in (1, 2) if x.shape[axis] != y.shape[axis]], layer)
+    axes = tuple(axis for axis in (1, 2) if x.shape[axis] != y.shape[axis])
+    if not axes:
+        return Reshape(inputs=[x], outputs=[y])
+    return Resize(
+        axes=axes,
+        coordinates=coordinates,
+        interpolation=taken if nearest else "Linear" if op == "ResizeBilinear" else "CubicSteps",
+        scales=None,
+        cubic=-0.5 if centers else -0.75,
+        exclude_outside=centers,
+        inputs=[x],
+        outputs=[y],
+    )

@@ -76,11 +76,13 @@ def _(layer: NonMaxSuppression, site: Site) -> Expr:
 
 
 def _coordinates(layer: Resize) -> Expr:
+    """The mapping of positions along each axis."""
     coordinates = Item(f"{_OPS}::Coordinates")
     if layer.crop is None:
-        return coordinates.of(layer.coordinates)
-    start, end, outside = map(rust_f32, layer.crop)
-    return struct(coordinates.of("Crop"), start=start, end=end, outside=outside)
+        return array([coordinates.of(layer.coordinates)] * len(layer.axes))
+    outside = rust_f32(layer.outside)
+    parts = [(rust_f32(start), rust_f32(end)) for start, end in layer.crop]
+    return array([struct(coordinates.of("Crop"), start=start, end=end, outside=outside) for start, end in parts])
 
 
 def _interpolation(layer: Resize) -> Expr:
@@ -99,9 +101,9 @@ def _(layer: Resize, weights: Weights) -> LayerField:
     resize = Item(f"{_OPS}::Resize")
     value = struct(
         resize,
-        axis=layer.axis,
+        axes=array(layer.axes),
         coordinates=_coordinates(layer),
         interpolation=_interpolation(layer),
-        scale=some(None if layer.scale is None else array(list(layer.scale))),
+        scales=some(None if layer.scales is None else array([array(scale) for scale in layer.scales])),
     )
-    return LayerField(resize, value)
+    return LayerField(resize.generic(str(len(layer.axes))), value)

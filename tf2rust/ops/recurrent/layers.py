@@ -52,7 +52,7 @@ class Recurrent(Layer):
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """Only the result of the last step, or the results in reverse order."""
-        if not isinstance(consumer, Slice) or not self.return_sequences:
+        if not isinstance(consumer, Slice) or not self.return_sequences or len(self.outputs) > 1:
             return None
         ends = consumer.takes_first(1) if self.direction == "reverse" else consumer.takes_last(1)
         if ends:

@@ -43,12 +43,13 @@ pub enum Coordinates {
 /// The maximum size of an axis. Products of two sizes or terms of a scale fit `i64`.
 pub(super) const MAX_SIZE: usize = 1 << 30;
 
-/// The sizes of an axis in input and output; the scale is `scale[0] / scale[1]`, both positive.
+/// The sizes of an axis in input and output, and its mapping; the scale is `scale[0] / scale[1]`, both positive.
 #[derive(Clone, Copy)]
 pub(super) struct Axis {
     pub input: usize,
     pub output: usize,
     pub scale: [u32; 2],
+    pub coordinates: Coordinates,
 }
 
 impl Axis {
@@ -58,11 +59,11 @@ impl Axis {
     }
 
     /// The position in the input of an element of the result.
-    pub(super) fn position(self, coordinates: Coordinates, at: usize) -> f32 {
+    pub(super) fn position(self, at: usize) -> f32 {
         let [input, output, at] = [self.input, self.output, at].map(|size| size as f32);
         let scale = self.scale();
         let factor = input / output;
-        match coordinates {
+        match self.coordinates {
             Coordinates::HalfPixel => (at + 0.5) / scale - 0.5,
             Coordinates::PytorchHalfPixel if output > 1.0 => (at + 0.5) / scale - 0.5,
             Coordinates::AlignCorners if output > 1.0 => at * (input - 1.0) / (output - 1.0),
@@ -86,11 +87,11 @@ impl Axis {
 
     /// The position as a fraction `[numerator, denominator]` with a positive denominator; `None` for mappings that are
     /// defined in `f32`.
-    fn exact(self, coordinates: Coordinates, at: usize) -> Option<[i64; 2]> {
+    fn exact(self, at: usize) -> Option<[i64; 2]> {
         let [input, output, at] = [self.input, self.output, at].map(|size| size as i64);
         let [up, down] = self.scale.map(i64::from);
         let middle = (2 * at + 1) * down;
-        Some(match coordinates {
+        Some(match self.coordinates {
             Coordinates::HalfPixel => [middle - up, 2 * up],
             Coordinates::PytorchHalfPixel if output > 1 => [middle - up, 2 * up],
             Coordinates::AlignCorners if output > 1 => [at * (input - 1), output - 1],
@@ -103,14 +104,20 @@ impl Axis {
         })
     }
 
+    /// Whether an element of the result is outside the input, which only cropping allows.
+    pub(super) fn is_outside(self, at: usize) -> bool {
+        matches!(self.coordinates, Coordinates::Crop { .. })
+            && !(0.0..=self.input as f32 - 1.0).contains(&self.position(at))
+    }
+
     /// The input element nearest to the position of a result element; may be outside the axis.
-    pub(super) fn nearest(self, coordinates: Coordinates, interpolation: Interpolation, at: usize) -> i64 {
+    pub(super) fn nearest(self, interpolation: Interpolation, at: usize) -> i64 {
         // The floor of the position, whether it has a fractional part, and how that compares with ½.
-        let (below, rest, half) = if let Some([above, of]) = self.exact(coordinates, at) {
+        let (below, rest, half) = if let Some([above, of]) = self.exact(at) {
             let rest = above.rem_euclid(of);
             (above.div_euclid(of), rest > 0, (2 * rest).cmp(&of))
         } else {
-            let position = self.position(coordinates, at);
+            let position = self.position(at);
             let below = floor(position);
             let rest = position - below as f32;
             (below, rest > 0.0, rest.total_cmp(&0.5))
