@@ -191,7 +191,7 @@ REFUSED = {
     "too_few_features": _ensemble([0, 0, 0], X[:, :2], exact=lambda x: x),
 }
 REASONS = {
-    **{f"{TABLE_NAME}_unreached_{kind}": "not for these attributes" for kind in (2, 3)},
+    **{f"{TABLE_NAME}_unreached_{kind}": "these attributes and inputs are not supported" for kind in (2, 3)},
     f"{TABLE_NAME}_too_few_features": "its trees compare 3 features, and its input has 2",
 }
 NODES |= REFUSED
