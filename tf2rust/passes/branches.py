@@ -24,7 +24,7 @@ from tf2rust.passes.compare import same_layer
 
 @dataclass(frozen=True)
 class _Branch:
-    """``taken`` reads ``x[:, i]`` or ``x[i]``, ``layers`` work on the rest, and ``given`` gives the axis back."""
+    """``taken`` reads ``x[:, i]`` or ``x[i]``, ``layers`` work on the rest, and ``last`` gives the axis back."""
 
     taken: Slice
     first: Reshape
@@ -130,17 +130,18 @@ def _merged(concat: Concatenate, branches: Sequence[_Branch]) -> list[Layer] | N
         split = value(concat.y, (rows, steps, *results))
     wide = [value(v, (rows * steps, *v.shape[1:])) for v in chain]
     layers.append(replace(model.first, inputs=[batch_first], outputs=[wide[0]]))
+    workers: list[Layer] = []
     for i, layer in enumerate(model.layers):
         copies = [branch.layers[i] for branch in branches]
         nodes = tuple(node for copy in copies for node in copy.nodes)
-        layers.append(replace(layer, inputs=[wide[i]], outputs=[wide[i + 1]], nodes=nodes))
+        workers.append(replace(layer, inputs=[wide[i]], outputs=[wide[i + 1]], nodes=nodes))
+    layers += workers
     layers.append(replace(model.last, inputs=[wide[-1]], outputs=[split]))
     if concat.axis == 0:
         layers.append(_swapped(split, concat.y, concat))
     ends = [part for branch in branches for part in (branch.taken, branch.first, branch.last)]
     around = tuple(node for part in ends if part not in (model.first, model.last) for node in part.nodes)
-    worker = next(layer for layer in layers if isinstance(layer, type(model.layers[0])))
-    worker.nodes = around + worker.nodes + concat.nodes
+    workers[0].nodes = around + workers[0].nodes + concat.nodes
     return layers
 
 

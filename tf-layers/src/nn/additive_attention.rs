@@ -4,7 +4,6 @@ use super::attention::{Mask, StridedMask};
 use crate::Context;
 use crate::error::{Result, require};
 use crate::math::tanh;
-use crate::ops::softmax_rows;
 use crate::simd::{Kernel, PANEL, Simd};
 use crate::tensor::{View, ViewMut, add, len};
 
@@ -121,13 +120,7 @@ impl AdditiveAttention<'_> {
                 let scores = &mut scores[..rows * keys];
                 let q = &q[row * depth..][..rows * depth];
                 isa.run(Scores { q, k: k_columns, scale: self.scale, depth, keys, stride, y: &mut *scores });
-                for (query, scores) in scores.chunks_exact_mut(keys).enumerate() {
-                    mask.apply([sample, 0, first + query], scores);
-                }
-                softmax_rows(isa, keys, scores);
-                for (query, weights) in scores.chunks_exact_mut(keys).enumerate() {
-                    mask.zero([sample, 0, first + query], weights);
-                }
+                mask.softmax(isa, [sample, 0, first], keys, scores);
                 let v = &v[sample * keys * value_depth..][..keys * value_depth];
                 let y = &mut y[row * value_depth..][..rows * value_depth];
                 isa.run(WeightedSums { weights: scores, v, keys, value_depth, y });

@@ -4,7 +4,7 @@ use crate::Context;
 use crate::error::{Result, require};
 use crate::gemm::{Gemm, RowMajor, pack_b};
 use crate::ops::softmax_rows;
-use crate::simd::{F32, PANEL};
+use crate::simd::{F32, Isa, PANEL};
 use crate::tensor::{View, ViewMut, add, len};
 
 /// Scaled dot-product attention: y = softmax(scale·q·kᵀ + mask)·v, for every sample and head.
@@ -214,13 +214,7 @@ fn compute(
                 for score in scores.iter_mut() {
                     *score *= scale;
                 }
-                for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
-                    mask.apply([sample, head, first + row], scores);
-                }
-                softmax_rows(isa, keys, scores);
-                for (row, weights) in scores.chunks_exact_mut(keys).enumerate() {
-                    mask.zero([sample, head, first + row], weights);
-                }
+                mask.softmax(isa, [sample, head, first], keys, scores);
                 let scores = RowMajor { data: scores, stride: keys };
                 let y = &mut y[at(&strides[3]) + first * strides[3][2]..];
                 Gemm::new(v_panels, keys, value_depth).ldc(strides[3][2]).run(isa, rows, scores, y);
@@ -277,8 +271,25 @@ impl<'a> StridedMask<'a> {
         Ok(Self { mask, strides })
     }
 
+    /// Replaces the scores of queries from `first` on, `keys` numbers for each, by the softmax of the masked scores.
+    pub(super) fn softmax(
+        &self,
+        isa: Isa,
+        [sample, head, first]: [usize; 3],
+        keys: usize,
+        scores: &mut [f32],
+    ) {
+        for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
+            self.apply([sample, head, first + row], scores);
+        }
+        softmax_rows(isa, keys, scores);
+        for (row, weights) in scores.chunks_exact_mut(keys).enumerate() {
+            self.zero([sample, head, first + row], weights);
+        }
+    }
+
     /// Applies the mask to the scores of a query, before the softmax.
-    pub(super) fn apply(&self, [sample, head, query]: [usize; 3], scores: &mut [f32]) {
+    fn apply(&self, [sample, head, query]: [usize; 3], scores: &mut [f32]) {
         let Self { mask, strides } = self;
         let first = sample * strides[0] + head * strides[1] + query * strides[2];
         match mask {
@@ -306,7 +317,7 @@ impl<'a> StridedMask<'a> {
     }
 
     /// Sets the weights of a query that the mask drops to 0, after the softmax.
-    pub(super) fn zero(&self, [sample, head, query]: [usize; 3], weights: &mut [f32]) {
+    fn zero(&self, [sample, head, query]: [usize; 3], weights: &mut [f32]) {
         if let Self { mask: Values::Keep { keep, zero: true, .. }, strides } = self {
             let first = sample * strides[0] + head * strides[1] + query * strides[2];
             for (key, weight) in weights.iter_mut().enumerate() {
