@@ -10,6 +10,7 @@ import onnx.inliner
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.own_operators import own_functions
+from tf2rust.onnx_import.tidy import node_bodies
 from tf2rust.stages import brief
 
 _MAX_NODES = 200_000
@@ -89,6 +90,5 @@ def _all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
     """The nodes, and the nodes in their bodies."""
     for node in nodes:
         yield node
-        for attribute in node.attribute:
-            for graph in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-                yield from _all_nodes(graph.node)
+        for graph in node_bodies(node):
+            yield from _all_nodes(graph.node)

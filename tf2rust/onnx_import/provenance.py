@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import onnx
 
+from tf2rust.onnx_import.tidy import node_bodies
 from tf2rust.ops.core.layer import LayerGraph
 
 _NONE: frozenset[str] = frozenset()
@@ -39,6 +40,5 @@ def _initializers(
         if all(name in constants for name in inputs):
             constants.update((name, sources) for name in node.output)
         yield node.name, sources
-        for attribute in node.attribute:
-            for body in (attribute.g, *attribute.graphs):
-                yield from _initializers(body, constants)
+        for body in node_bodies(node):
+            yield from _initializers(body, constants)

@@ -109,7 +109,7 @@ def _sort(graph: onnx.GraphProto) -> None:
 def _read_by(node: onnx.NodeProto) -> set[str]:
     """The names that a node reads, including those that its bodies capture."""
     read = set(node.input)
-    for graph in _bodies(node):
+    for graph in node_bodies(node):
         made = {name for inner in graph.node for name in inner.output}
         made |= {value.name for value in [*graph.input, *graph.initializer]}
         inside = {o.name for o in graph.output}.union(*(_read_by(inner) for inner in graph.node))
@@ -121,11 +121,12 @@ def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
     """The graph and its subgraphs."""
     yield graph
     for node in graph.node:
-        for body in _bodies(node):
+        for body in node_bodies(node):
             yield from _graphs(body)
 
 
-def _bodies(node: onnx.NodeProto) -> Iterable[onnx.GraphProto]:
+def node_bodies(node: onnx.NodeProto) -> Iterable[onnx.GraphProto]:
+    """The subgraphs of a node."""
     for attribute in node.attribute:
         if attribute.HasField("g"):
             yield attribute.g

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tf2rust.onnx_import.tensorflow.effects import node_of
 from tf2rust.onnx_import.tensorflow.runtime import library
 
 _MARK = float(np.finfo(np.float32).tiny)
@@ -52,7 +53,7 @@ def _zero_summands(graph_def: Any, constants: list[Any]) -> list[Any]:
     readers: dict[str, list[Any]] = {}
     for node in graph_def.node:
         for name in node.input:
-            readers.setdefault(name.removeprefix("^").partition(":")[0], []).append(node)
+            readers.setdefault(node_of(name), []).append(node)
 
     def is_summand(name: str) -> bool:
         found = readers.get(name, [])
