@@ -1,5 +1,6 @@
 //! What happens to the sums of a register tile before they are stored in C.
 
+use core::hint::black_box;
 use core::ops::Range;
 
 use crate::simd::{Accumulator, Accumulators, PANEL, Simd};
@@ -118,7 +119,9 @@ impl Epilogue<f32> for Linear<'_> {
                 }
             }
         }
-        let (low, high) = (s.splat(self.low), s.splat(self.high));
+        // Hidden from the compiler, which would otherwise broadcast the bounds before the loop and spill them in it.
+        let (low, high) = black_box((self.low, self.high));
+        let (low, high) = (s.splat(low), s.splat(high));
         for i in 0..MR {
             for j in 0..P {
                 sums[i][j] = s.panel_clamp(sums[i][j], low, high);

@@ -7,8 +7,9 @@ use core::ops::Range;
 use core::slice::from_ref;
 
 use super::lhs::{ImplicitRows, Lhs, LhsRows};
-use super::macro_kernel::UNSPLIT_K;
-use crate::simd::{MAX_MR, MAX_SEGMENT, MulAdd, Segment};
+use super::macro_kernel::{MacroKernel, UNSPLIT_K};
+use super::{Epilogue, Gemm};
+use crate::simd::{Isa, MAX_MR, MAX_SEGMENT, MulAdd, Segment};
 use crate::window::Axis;
 
 /// The memory for a register tile of copied windows.
@@ -259,12 +260,10 @@ impl<T: MulAdd> Lhs<T> for Windows<'_, T> {
         Self { first_pixel: self.first_pixel + rows, ..self }
     }
 
-    fn with_rows(self, run: impl FnOnce(LhsRows<'_, T>)) {
-        run(LhsRows::Implicit(&mut Im2col {
-            windows: self,
-            segments: [Segment::EMPTY; SEGMENTS],
-            copies: [T::A::default(); COPIES],
-        }));
+    fn multiply<E: Epilogue<T::Acc>>(self, isa: Isa, m: usize, gemm: Gemm<'_, T, E>, c: &mut [E::Output]) {
+        let mut rows =
+            Im2col { windows: self, segments: [Segment::EMPTY; SEGMENTS], copies: [T::A::default(); COPIES] };
+        isa.run(MacroKernel { a: LhsRows::Implicit(&mut rows), m, gemm, c });
     }
 }
 

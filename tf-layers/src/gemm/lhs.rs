@@ -3,15 +3,17 @@
 use core::ops::Range;
 use core::slice::from_ref;
 
-use crate::simd::{MulAdd, Segment};
+use super::macro_kernel::MacroKernel;
+use super::{Epilogue, Gemm};
+use crate::simd::{Isa, MulAdd, Segment};
 
 /// A left operand.
 pub(crate) trait Lhs<T: MulAdd>: Copy + Sync {
     /// The operand without its first `rows` rows.
     fn skip_rows(self, rows: usize) -> Self;
 
-    /// Calls `run` with the rows. It provides the memory that finding them takes.
-    fn with_rows(self, run: impl FnOnce(LhsRows<'_, T>));
+    /// Runs the macro-kernel for C with `m` rows. Provides the memory that it takes to find the rows of A.
+    fn multiply<E: Epilogue<T::Acc>>(self, isa: Isa, m: usize, gemm: Gemm<'_, T, E>, c: &mut [E::Output]);
 }
 
 /// The rows of A as the macro-kernel reads them.
@@ -53,8 +55,8 @@ impl<T: MulAdd> Lhs<T> for RowMajor<'_, T::A> {
     }
 
     #[inline(always)]
-    fn with_rows(self, run: impl FnOnce(LhsRows<'_, T>)) {
-        run(LhsRows::Matrix(self));
+    fn multiply<E: Epilogue<T::Acc>>(self, isa: Isa, m: usize, gemm: Gemm<'_, T, E>, c: &mut [E::Output]) {
+        isa.run(MacroKernel { a: LhsRows::Matrix(self), m, gemm, c });
     }
 }
 

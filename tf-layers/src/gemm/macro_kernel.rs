@@ -34,16 +34,17 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         // Hides the operands from the compiler, which would otherwise hoist work that only some tile heights need to
-        // the front of every product, small ones included.
-        let operands = black_box(&mut self);
-        let (m, gemm) = (operands.m, operands.gemm);
+        // the front of every product, small ones included. They are read through references for the same reason:
+        // copies of all fields would be spilled.
+        let Self { a, m, gemm, c } = black_box(&mut self);
+        let m = *m;
         let (kc, mc) = if m > FEW_TILES * S::MR {
             let kc = if gemm.k <= UNSPLIT_K { UNSPLIT_K } else { L1_BYTES / (S::NR * size_of::<T::B>()) };
             (kc, (L2_BYTES / size_of::<T::A>() / kc.min(gemm.k.max(1))).next_multiple_of(S::MR))
         } else {
             (MAX_SEGMENT, m)
         };
-        let kc = if const { E::PARTIAL_SUMS } { kc.min(operands.a.max_kc()) } else { gemm.k.max(1) };
+        let kc = if const { E::PARTIAL_SUMS } { kc.min(a.max_kc()) } else { gemm.k.max(1) };
         let mut row = 0;
         while row < m {
             let rows = row..m.min(row + mc);
@@ -59,8 +60,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
                 };
                 let last = p + len == gemm.k;
                 let epilogue = gemm.epilogue.block(p == 0, last);
-                let block = Block { rows: rows.clone(), k: p..p + len, gemm: Gemm { epilogue, ..gemm } };
-                block.run(s, operands);
+                Block { rows: rows.clone(), k: p..p + len, gemm, epilogue }.run(s, a, c);
                 p += len;
                 if last {
                     break;
@@ -74,14 +74,15 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
 struct Block<'a, T: MulAdd, E> {
     rows: Range<usize>,
     k: Range<usize>,
-    /// The product with the epilogue of this block.
-    gemm: Gemm<'a, T, E>,
+    gemm: &'a Gemm<'a, T, E>,
+    /// The epilogue of this block.
+    epilogue: E,
 }
 
 impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
     /// Multiplies the block with all columns of B, NR at a time.
     #[inline(always)]
-    fn run<S: Simd>(&self, s: S, operands: &mut MacroKernel<'_, '_, T, E>) {
+    fn run<S: Simd>(&self, s: S, a: &mut LhsRows<'_, T>, c: &mut [E::Output]) {
         let panels = self.gemm.n.div_ceil(PANEL);
         let strips = panels / (S::NR / PANEL);
         for strip in 0..strips {
@@ -89,16 +90,16 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
             let column = strip * S::NR;
             // The constant conditions here and below keep code out that the instruction set never runs.
             if const { S::NR == 4 * PANEL } {
-                self.columns::<S, 4>(s, operands, column);
+                self.columns::<S, 4>(s, a, c, column);
             } else {
-                self.columns::<S, 1>(s, operands, column);
+                self.columns::<S, 1>(s, a, c, column);
             }
         }
         let column = strips * S::NR;
         match panels - strips * (S::NR / PANEL) {
-            3 if const { S::NR > 3 * PANEL } => self.columns::<S, 3>(s, operands, column),
-            2 if const { S::NR > 2 * PANEL } => self.columns::<S, 2>(s, operands, column),
-            1 if const { S::NR > PANEL } => self.columns::<S, 1>(s, operands, column),
+            3 if const { S::NR > 3 * PANEL } => self.columns::<S, 3>(s, a, c, column),
+            2 if const { S::NR > 2 * PANEL } => self.columns::<S, 2>(s, a, c, column),
+            1 if const { S::NR > PANEL } => self.columns::<S, 1>(s, a, c, column),
             _ => {}
         }
     }
@@ -107,7 +108,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
     /// follows B in memory.
     #[inline(always)]
     fn next(&self, panel: usize) -> Prefetch<T> {
-        let (gemm, k) = (&self.gemm, &self.k);
+        let (gemm, k) = (self.gemm, &self.k);
         let (panel, first) = match gemm.n.div_ceil(PANEL) {
             panels if panel < panels => (panel, k.start),
             _ if k.end < gemm.k => (0, k.end),
@@ -128,7 +129,8 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
     fn columns<S: Simd, const P: usize>(
         &self,
         s: S,
-        operands: &mut MacroKernel<'_, '_, T, E>,
+        a: &mut LhsRows<'_, T>,
+        c: &mut [E::Output],
         column: usize,
     ) {
         let tiles = self.rows.len().div_ceil(S::MR);
@@ -147,12 +149,12 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
                 left => left,
             };
             match height {
-                6 if const { S::MR >= 6 } => self.tile::<S, 6, P>(s, operands, [row, column], soon),
-                5 if const { S::MR >= 5 } => self.tile::<S, 5, P>(s, operands, [row, column], soon),
-                4 if const { S::MR >= 4 } => self.tile::<S, 4, P>(s, operands, [row, column], soon),
-                3 if const { S::MR >= 3 } => self.tile::<S, 3, P>(s, operands, [row, column], soon),
-                2 => self.tile::<S, 2, P>(s, operands, [row, column], soon),
-                _ => self.tile::<S, 1, P>(s, operands, [row, column], soon),
+                6 if const { S::MR >= 6 } => self.tile::<S, 6, P>(s, a, c, [row, column], soon),
+                5 if const { S::MR >= 5 } => self.tile::<S, 5, P>(s, a, c, [row, column], soon),
+                4 if const { S::MR >= 4 } => self.tile::<S, 4, P>(s, a, c, [row, column], soon),
+                3 if const { S::MR >= 3 } => self.tile::<S, 3, P>(s, a, c, [row, column], soon),
+                2 => self.tile::<S, 2, P>(s, a, c, [row, column], soon),
+                _ => self.tile::<S, 1, P>(s, a, c, [row, column], soon),
             }
             row += height;
         }
@@ -163,11 +165,12 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
     fn tile<S: Simd, const MR: usize, const P: usize>(
         &self,
         s: S,
-        MacroKernel { a, c, .. }: &mut MacroKernel<'_, '_, T, E>,
+        a: &mut LhsRows<'_, T>,
+        c: &mut [E::Output],
         [row, column]: [usize; 2],
         mut next: Prefetch<T>,
     ) {
-        let gemm = &self.gemm;
+        let gemm = self.gemm;
         let tile = Tile { row, column, width: (P * PANEL).min(gemm.n - column), ldc: gemm.ldc };
         let (first, pitch) = (column / PANEL, gemm.padded_k() * PANEL);
         let mut panels = [gemm.panels; P];
@@ -184,7 +187,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
             let segments = a.segments(row, MR, k.start..end, &mut one);
             // Not before the call of `segments`, which would spill them.
             if const { E::PARTIAL_SUMS } || k.start == self.k.start {
-                sums = gemm.epilogue.start::<S, MR, P>(s, tile);
+                sums = self.epilogue.start::<S, MR, P>(s, tile);
             }
             for segment in segments {
                 let next = mem::replace(&mut next, Prefetch::NOTHING);
@@ -195,6 +198,6 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
                 break;
             }
         }
-        gemm.epilogue.store(s, tile, sums, c);
+        self.epilogue.store(s, tile, sums, c);
     }
 }

@@ -25,7 +25,6 @@ use core::ops::Range;
 
 pub(crate) use epilogue::{Epilogue, Linear, UNBOUNDED};
 pub(crate) use lhs::{Lhs, RowMajor};
-use macro_kernel::MacroKernel;
 pub use matrix::Matrix;
 pub(crate) use pack::{pack_b, packed_len};
 
@@ -80,18 +79,27 @@ impl<'a, T: MulAdd, E: Epilogue<T::Acc>> Gemm<'a, T, E> {
     }
 
     /// Computes C, which has `m` rows, on this thread.
+    ///
+    /// Inlined, so that the operands are written to memory once. Copying them takes longer than a small product.
+    #[inline(always)]
     pub fn run(self, isa: Isa, m: usize, a: impl Lhs<T>, c: &mut [E::Output]) {
-        a.with_rows(|a| isa.run(MacroKernel { a, m, gemm: self, c }));
+        a.multiply(isa, m, self, c);
     }
 
     /// Computes C, which has `m` rows. A large product runs on several threads, each with some of the rows or, for a
     /// single row, some of the columns.
+    #[inline(always)]
     pub fn run_parallel(self, isa: Isa, m: usize, a: impl Lhs<T>, c: &mut [E::Output]) {
         let work = m.saturating_mul(self.k).saturating_mul(self.n);
-        let threads = threads(if m == 1 { work.saturating_mul(STREAMED) } else { work });
-        if threads <= 1 {
-            return self.run(isa, m, a, c);
+        match threads(if m == 1 { work.saturating_mul(STREAMED) } else { work }) {
+            0 | 1 => self.run(isa, m, a, c),
+            threads => self.run_tasks(isa, threads, m, a, c),
         }
+    }
+
+    /// Computes C, which has `m` rows, on `threads` threads.
+    #[inline(never)]
+    fn run_tasks(self, isa: Isa, threads: usize, m: usize, a: impl Lhs<T>, c: &mut [E::Output]) {
         if m == 1 {
             let (n, offset) = (self.n, |strip| strip * MAX_NR);
             let strips = (n / MAX_NR).max(1);

@@ -143,20 +143,21 @@ pub fn for_each_chunk<R: SplitRows, W>(
     workspace: &mut W,
     run: impl Fn(usize, R, &mut W) -> Result<()>,
 ) -> Result<()> {
-    if batch <= chunk_rows || rows.has_empty_rows() {
-        return run(batch, rows, workspace);
-    }
-    let chunk_rows = chunk_rows.max(1);
+    // There is one call of `run`, so that it is inlined and the tensors of a small batch stay in registers.
+    let chunk_rows = if rows.has_empty_rows() { batch } else { chunk_rows.max(1) };
     let (mut first, mut rest) = (0, rows);
     loop {
         let left = batch - first;
-        if left <= chunk_rows {
-            return run(left, rest, workspace).map_err(|error| error.in_chunk(first, left, batch));
-        }
-        // Two chunks of nearly equal size rather than a full one and a small one.
-        let count = if left < 2 * chunk_rows { left.div_ceil(2) } else { chunk_rows };
-        let (chunk, others) = rest.split_rows(count, left);
+        let (count, chunk, others) = if left <= chunk_rows {
+            (left, rest, None)
+        } else {
+            // Two chunks of nearly equal size rather than a full one and a small one.
+            let count = if left < 2 * chunk_rows { left.div_ceil(2) } else { chunk_rows };
+            let (chunk, others) = rest.split_rows(count, left);
+            (count, chunk, Some(others))
+        };
         run(count, chunk, workspace).map_err(|error| error.in_chunk(first, count, batch))?;
+        let Some(others) = others else { return Ok(()) };
         (first, rest) = (first + count, others);
     }
 }
