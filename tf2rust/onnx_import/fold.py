@@ -109,7 +109,7 @@ class ConstantFolder:
             if operations > self.budget.operations:
                 continue
             self.budget.operations -= operations
-            arrays = _run(run, node, infos)
+            arrays = run_node(run, node, [infos.const(v) for v in node.inputs])
             if arrays is not None:
                 inputs = [infos.const(v) for v in node.inputs]
                 self.budget.total -= sum(a.nbytes for a in arrays if not _is_view(a, inputs))
@@ -185,8 +185,8 @@ def _ways(op: str, cost: Cost) -> Iterator[tuple[_Run, int]]:
     yield from ways if cost.interpreted <= _QUICK else ways[::-1]
 
 
-def _run(run: _Run, node: ir.Node, infos: ValueInfos) -> list[np.ndarray] | None:
-    """Runs the node on its constant inputs; None if this implementation lacks the operator or fails."""
+def run_node(run: _Run, node: ir.Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndarray] | None:
+    """Runs the node on these inputs; None if this implementation lacks the operator or fails."""
     names = [f"i{i}" if v is not None else "" for i, v in enumerate(node.inputs)]
     outputs = [f"o{i}" if v.name else "" for i, v in enumerate(node.outputs)]
     proto = ir.to_proto(node)
@@ -194,8 +194,7 @@ def _run(run: _Run, node: ir.Node, infos: ValueInfos) -> list[np.ndarray] | None
     del proto.input[:], proto.output[:]
     proto.input.extend(names)
     proto.output.extend(outputs)
-    arrays = {name: infos.const(v) for name, v in zip(names, node.inputs, strict=True) if name}
-    feeds = {name: a for name, a in arrays.items() if a is not None}
+    feeds = {name: a for name, a in zip(names, inputs, strict=True) if name and a is not None}
     try:
         declared = [
             onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)

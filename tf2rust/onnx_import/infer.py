@@ -11,9 +11,10 @@ import onnx
 import onnx_ir as ir
 
 from tf2rust.errors import ConversionError
-from tf2rust.onnx_import.branches import take_branch
+from tf2rust.onnx_import.branches import take_known_branch, take_usual_branch
 from tf2rust.onnx_import.dimensions import Dimensions, identifier
 from tf2rust.onnx_import.fold import Budget, ConstantFolder, TooLargeError
+from tf2rust.onnx_import.shape_data import moved_dims
 from tf2rust.onnx_import.shapes import OnnxShapes, onnx_shapes
 from tf2rust.ops.core.dims import DimExpr, format_shape
 from tf2rust.ops.core.inference import (
@@ -113,7 +114,7 @@ def reanalyse(known: Analysis) -> Analysis:
     An assumption that two dimensions are equal also concerns the nodes before the one that needs it. The analysis is
     therefore repeated until there are no new assumptions.
     """
-    assumptions = Assumptions()
+    assumptions = known.infos.assumptions
     while True:
         before = len(assumptions.conditions)
         analysis = _analyse(known, assumptions)
@@ -167,11 +168,13 @@ def _is_tensor(value: ir.Value) -> bool:
 
 def _infer_node(node: ir.Node, analysis: Analysis) -> None:
     infos = analysis.infos
-    infos.assumptions.node = f"node `{node.name}`" if node.name else label(node)
+    named = infos.assumptions.node = f"node `{node.name}`" if node.name else label(node)
     try:
-        if (branch := take_branch(node, infos)) is None:
+        if (branch := take_known_branch(node, infos)) is None:
             _enter(node, analysis)
-            found = _possible(_found(node, analysis))
+            infos.assumptions.node = named
+            if (branch := take_usual_branch(node, infos)) is None:
+                found = _possible(_found(node, analysis))
     except Exception as error:  # A malformed node can make a shape function raise anything.
         _set_problem(node, str(error) if isinstance(error, InferenceError) else malformed_node(error), analysis)
         return
@@ -227,6 +230,7 @@ def _found(node: ir.Node, analysis: Analysis) -> Sequence[ValueInfo]:
         return [ValueInfo.of_const(_constant(node))]
     read = list(read_by(node))
     found = _constants_of_unknown(node, analysis) or infer_outputs(node, infos)
+    found = moved_dims(node, infos, found) or found
     computed = [v for v in read if infos.const(v) is None]
     if not read or not analysis.left.issuperset(computed):
         return found
@@ -267,6 +271,8 @@ def _enter(node: ir.Node, analysis: Analysis) -> None:
     function = body_input_function(node.op_type) if node.domain in ("", "ai.onnx") else None
     if function is None or any(v is not None and v not in analysis.infos for v in node.inputs):
         return
+    assumptions = analysis.infos.assumptions
+    certain, assumptions.certain = assumptions.certain, assumptions.certain and node.op_type != "If"
     for body in bodies_of(node):
         for value, info in zip(body.inputs, function(Node(node), analysis.infos), strict=False):
             analysis.infos[value] = info
@@ -276,6 +282,7 @@ def _enter(node: ir.Node, analysis: Analysis) -> None:
         for inner in list(body):
             inner.version = inner.version or node.version
             _infer_node(inner, analysis)
+    assumptions.certain = certain
 
 
 def _blamed_inside(node: ir.Node, analysis: Analysis) -> str | None:

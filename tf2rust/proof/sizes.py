@@ -70,7 +70,9 @@ def _spread(symbolic: Sequence[str], size: int) -> list[Sizes]:
 
 
 def _suits(graph: LayerGraph, sizes: Sizes) -> bool:
-    return all(_layer_suits(layer, sizes) for layer in graph.layers)
+    return all(condition.holds(sizes) is not False for condition in graph.conditions) and all(
+        _layer_suits(layer, sizes) for layer in graph.layers
+    )
 
 
 def _layer_suits(layer: Layer, sizes: Sizes) -> bool:

@@ -199,6 +199,9 @@ class DimExpr:
     def __mod__(self, other: Dim) -> Dim:
         return self - other * (self // other)
 
+    def __rmod__(self, other: int) -> Dim:
+        return other - self * (other // self)
+
     def __rfloordiv__(self, other: int) -> Dim:
         return 0 if other == 0 else DimExpr({(FloorDiv(other, self),): 1})
 
@@ -400,6 +403,21 @@ class Condition:
         except ZeroDivisionError:
             return False
         return RELATIONS[self.relation](left, right) if isinstance(left, int) and isinstance(right, int) else None
+
+    def known(self) -> bool | None:
+        """Whether it holds for all sizes; None if that depends on the sizes."""
+        if self.relation == ">=":
+            if (low := least(self.left - self.right)) is not None and low >= 0:
+                return True
+            return False if (low := least(self.right - self.left)) is not None and low > 0 else None
+        equal = equals(self.left, self.right)
+        return equal if equal is None or self.relation == "==" else not equal
+
+    def negated(self) -> Condition:
+        """The condition that holds exactly if this one does not."""
+        if self.relation == ">=":
+            return Condition(self.right, ">=", self.left + 1)
+        return Condition(self.left, "!=" if self.relation == "==" else "==", self.right)
 
     def __str__(self) -> str:
         return f"{self.left} {self.relation} {self.right}"

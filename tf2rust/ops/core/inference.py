@@ -7,7 +7,6 @@ import zlib
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,8 @@ class ValueInfo:
 
     ``const`` holds the contents of a constant. ``dims`` holds the contents of a small integer tensor computed from
     shapes: an object array of integers and expressions with at most two axes. ``fill`` is the number that fills the
-    whole tensor; it can be known even if the tensor's size is not.
+    whole tensor; it can be known even if the tensor's size is not. ``condition`` tells when a boolean computed from
+    shapes is true.
     """
 
     dtype: str
@@ -31,6 +31,7 @@ class ValueInfo:
     const: np.ndarray | None = None
     dims: np.ndarray | None = None
     fill: float | None = None
+    condition: Condition | None = None
 
     @staticmethod
     def of_const(array: np.ndarray) -> ValueInfo:
@@ -166,7 +167,9 @@ class Assumptions:
         self.conditions: dict[Condition, None] = {}
         """The conditions, in the order of the nodes that need them."""
         self.node = ""
-        """The name of the node that is being inferred."""
+        """The node that is being inferred, as a noun phrase."""
+        self.certain = True
+        """Whether the node runs for all inputs. The branches of an If cannot assume anything."""
         self._simpler: dict[Dim, Dim] = {}
 
     def simplest(self, dim: Dim) -> Dim:
@@ -177,7 +180,7 @@ class Assumptions:
 
     def require(self, left: Dim, relation: str, right: Dim) -> bool:
         """Adds a condition. Returns False if the crate cannot check it, because it depends on data or a loop."""
-        if any("(" in name for name in symbols([left, right])):
+        if not self.certain or any("(" in name for name in symbols([left, right])):
             return False
         self.conditions.setdefault(Condition(left, relation, right, self.node))
         return True
@@ -193,6 +196,17 @@ class Assumptions:
             a, b = b, a
         self._simpler[b] = a
         return a
+
+    def unify_all(self, dims: Sequence[Dim]) -> list[Dim]:
+        """The dims without those that are equal, or are assumed to be equal, to another."""
+        distinct: list[Dim] = []
+        for dim in dims:
+            same = next((i for i, other in enumerate(distinct) if self.unify(other, dim) is not None), None)
+            if same is None:
+                distinct.append(dim)
+            else:
+                distinct[same] = self.simplest(dim)
+        return distinct
 
 
 def _complexity(dim: Dim) -> int:
@@ -358,8 +372,8 @@ def broadcast(shapes: Iterable[Dims], infos: ValueInfos | None = None) -> Dims:
         sizes = list(dict.fromkeys(s[axis] for s in shapes if len(s) >= -axis and s[axis] != 1))
         numbers = [d for d in sizes if isinstance(d, int)]
         if infos is not None and len(sizes) > 1 and not numbers:
-            sizes = [reduce(lambda a, b: a if a is None else infos.assumptions.unify(a, b), sizes)]
-        if len(numbers) > 1 or (len(sizes) > 1 and not numbers) or None in sizes:
+            sizes = infos.assumptions.unify_all(sizes)
+        if len(numbers) > 1 or (len(sizes) > 1 and not numbers):
             raise InferenceError(f"the shapes {', '.join(map(format_shape, shapes))} do not broadcast")
         result.append(numbers[0] if numbers else sizes[0] if sizes else 1)
     return tuple(result)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tf2rust.ops.core.dims import maximum, minimum
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value, Weight, broadcasts_batch
@@ -154,11 +155,14 @@ def _binary(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         "Sub": np.subtract,
         "Mul": np.multiply,
         "Div": np.floor_divide,
+        "Mod": np.mod,
+        "Max": np.frompyfunc(maximum, 2, 1),
+        "Min": np.frompyfunc(minimum, 2, 1),
     }
     dims = [p.dims for p in parts if p.dims is not None]
     if len(parts) == len(dims) == 2 and node.op in arithmetic:
         broadcast(p.shape for p in parts)  # raises if they do not broadcast
-        if node.op == "Div" and any(d == 0 for d in dims[1].flat):
+        if node.op in ("Div", "Mod") and any(d == 0 for d in dims[1].flat):
             raise InferenceError("it divides a size by zero")
         return [ValueInfo.of_dims(arithmetic[node.op](*dims), parts[0].dtype)]
     return [ValueInfo(parts[0].dtype, broadcast((p.shape for p in parts), infos))]

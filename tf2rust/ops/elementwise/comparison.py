@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import equals
+from tf2rust.ops.core.dims import Condition, Dim
 from tf2rust.ops.core.dtypes import DTYPES
-from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers, same_shape
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Layer, Perm, Value, broadcasts_batch
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -61,20 +61,39 @@ class Not(Layer):
 
 _COMPARISONS = ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
 _LOGIC = ("And", "Or", "Xor")
-infers("Not")(same_shape)
 
 
 @infers(*_COMPARISONS, *_LOGIC)
 def _truth(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     parts = [infos[v] for v in node.inputs if v is not None]
     dims = [p.dims for p in parts if p.dims is not None]
-    if node.op == "Equal" and len(dims) == len(parts):
+    if node.op in _CONDITIONS and len(dims) == len(parts):
         broadcast(p.shape for p in parts)  # raises if they do not broadcast
         pairs = np.broadcast(*dims)
-        known = [equals(a, b) for a, b in pairs]
+        conditions = [_CONDITIONS[node.op](a, b) for a, b in pairs]
+        known = [condition.known() for condition in conditions]
         if None not in known:
             return [ValueInfo.of_const(np.asarray(known, bool).reshape(pairs.shape))]
+        if len(conditions) == 1:
+            return [ValueInfo("bool", pairs.shape, condition=conditions[0])]
     return [ValueInfo("bool", broadcast((p.shape for p in parts), infos))]
+
+
+_CONDITIONS: dict[str, Callable[[Dim, Dim], Condition]] = {
+    "Equal": lambda a, b: Condition(a, "==", b),
+    "Less": lambda a, b: Condition(b, ">=", a + 1),
+    "LessOrEqual": lambda a, b: Condition(b, ">=", a),
+    "Greater": lambda a, b: Condition(a, ">=", b + 1),
+    "GreaterOrEqual": lambda a, b: Condition(a, ">=", b),
+}
+"""Comparisons of sizes."""
+
+
+@infers("Not")
+def _not(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    info = infos[node.x]
+    condition = None if info.condition is None else info.condition.negated()
+    return [ValueInfo(info.dtype, info.shape, condition=condition)]
 
 
 def operands(b: Builder, y: Value, *names: ir.Value) -> tuple[list[Layer], list[Value]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tf2rust.ops.core.dtypes import NUMBERS
-from tf2rust.ops.core.inference import infers, same_shape
+from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, same_shape
 from tf2rust.ops.core.layer import Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -17,7 +17,13 @@ _FUNCTIONS = (
 )
 _OF_NUMBERS = ("Neg", "Abs", "Sign")
 OF_DOUBLES = ("Sqrt", "Reciprocal", "Exp", "Log", "Floor", "Ceil", "Round")
-infers(*_FUNCTIONS)(same_shape)
+infers(*(name for name in _FUNCTIONS if name != "Neg"))(same_shape)
+
+
+@infers("Neg")
+def _neg(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    info = infos[node.x]
+    return [ValueInfo(info.dtype, info.shape) if info.dims is None else ValueInfo.of_dims(-info.dims, info.dtype)]
 
 
 @dataclass(eq=False, kw_only=True)

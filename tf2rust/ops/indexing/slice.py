@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Dim, DimExpr, least, symbols
+from tf2rust.ops.core.dims import Dim, least, maximum, minimum, symbols
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -59,25 +59,25 @@ class Slice(Layer):
         )
 
 
-def _bound(index: Dim, size: Dim, lowest: int, highest: Dim) -> Dim:
+def _bound(index: Dim, size: Dim, lowest: int, highest: Dim, infos: ValueInfos) -> Dim:
     """A start or end as a position, clamped to lowest … highest."""
-    if isinstance(index, DimExpr):
-        room = highest - index
-        if isinstance(room, int):
-            return index if room >= 0 else highest
-        if any(name.startswith("step(") for name in index.symbols()) or least(index) is not None:
-            return index  # If a loop index or a size is out of range, the layer reports it at run time.
-        raise InferenceError(f"whether {index} is inside the dimension {size} is unknown; bind it with --dim")
-    if abs(index) >= _OPEN:
+    if isinstance(index, int) and abs(index) >= _OPEN:
         return highest if index > 0 else lowest
-    if isinstance(size, int):
+    if isinstance(index, int) and isinstance(size, int):
         assert isinstance(highest, int)
         return min(max(index + size if index < 0 else index, lowest), highest)
-    if index < 0:
-        return size + index
-    if index <= (least(size) or 0):
-        return index
-    raise InferenceError(f"whether {index} is inside the symbolic dimension {size} is unknown; bind it with --dim")
+    if isinstance(index, int):
+        return size + index if index < 0 else minimum(index, highest)
+    room = highest - index
+    if isinstance(room, int):
+        return index if room >= 0 else highest
+    if any(name.startswith("step(") for name in index.symbols()):
+        return index  # If a loop index is out of range, the layer reports it at run time.
+    if least(index) is None and least(-index) is not None:
+        infos.at_least(-index, 1)  # An index of 0 is not relative to the end.
+        return maximum(size + index, lowest)
+    infos.at_least(index, 0)
+    return index  # If it is out of range, the layer reports it at run time.
 
 
 def _indices(node: Node, infos: ValueInfos, name: str, index: int) -> Sequence[Dim] | None:
@@ -109,8 +109,8 @@ def ranges(node: Node, infos: ValueInfos) -> tuple[Dims, tuple[int, ...], Dims]:
         at = normal_axis(axis, len(shape))
         size = shape[at]
         # Backwards, a start before the first element is clamped to it, but NumPy's slice would be empty.
-        start = _bound(first, size, 0, size if step > 0 else size - 1)
-        end = _bound(last, size, 0, size) if step > 0 else _bound(last, size, -1, size - 1)
+        start = _bound(first, size, 0, size if step > 0 else size - 1, infos)
+        end = _bound(last, size, 0, size, infos) if step > 0 else _bound(last, size, -1, size - 1, infos)
         span = (end - start + step - 1) // step if step > 0 else (start - end - step - 1) // -step
         sizes[at] = max(span, 0) if isinstance(span, int) else span
         starts[at], steps[at] = (start if sizes[at] != 0 else 0), step
