@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tf2rust.conversion import Converted
+    from tf2rust.ops.core.dims import Size
 
     _Path = str | Path
 
@@ -32,7 +33,7 @@ def convert(
     thresholds: _Path | None = None,
     rates: Mapping[str, float] | None = None,
     labels: _Path | None = None,
-    dims: Mapping[str, int] | None = None,
+    dims: Mapping[str, Size] | None = None,
     constants: _Path | None = None,
     tf_layers: _Path | None = None,
     signature: str | None = None,

@@ -25,6 +25,7 @@ from tf2rust.onnx_import.match import Matched
 from tf2rust.onnx_import.naming import module_paths, name_layers
 from tf2rust.onnx_import.provenance import trace_weights
 from tf2rust.onnx_import.weights import model_file
+from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.passes.optimise import optimise
 from tf2rust.proof.features import read_features
@@ -56,7 +57,7 @@ class Options:
     thresholds: Path | None = None
     rates: Mapping[str, float] = field(default_factory=lambda: DEFAULT_RATES)
     labels: Path | None = None
-    dims: Mapping[str, int] = field(default_factory=dict)
+    dims: Mapping[str, Size] = field(default_factory=dict)
     tf_layers: Path | None = None
 
     def __post_init__(self) -> None:
@@ -84,13 +85,13 @@ class Converted:
     notes: list[str]
 
 
-def match_layers(source: Source, dims: Mapping[str, int] | None = None) -> tuple[Listing, LayerGraph]:
+def match_layers(source: Source, dims: Mapping[str, Size] | None = None) -> tuple[Listing, LayerGraph]:
     """Matches the model. The graph of layers is complete only if the listing has no unmatched nodes."""
     with stage("matching layers"):
         return _finish(source, _match(source, dims))
 
 
-def _match(source: Source, dims: Mapping[str, int] | None) -> Matched:
+def _match(source: Source, dims: Mapping[str, Size] | None) -> Matched:
     return match_expanding(analyse(source.proto, dims, source.weights))
 
 

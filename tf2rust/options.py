@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from tf2rust import limits
 from tf2rust.errors import UsageError
+from tf2rust.ops.core.dims import Size
 from tf2rust.stages import brief
 from tf2rust.thresholds import DEFAULT_RATES, LEVELS, check_rates
 
@@ -90,7 +91,12 @@ Rates = Annotated[
     ),
 ]
 Labels = Annotated[Path | None, typer.Option("--labels", help="Class names, one per line or as a JSON list.")]
-Dim = Annotated[list[str] | None, typer.Option("--dim", help="NAME=SIZE: bind a symbolic dimension. Can be repeated.")]
+Dim = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dim", help="NAME=SIZE or NAME=LOW..HIGH: bind a symbolic dimension, or limit its sizes. Can be repeated."
+    ),
+]
 Constants = Annotated[
     Path | None, typer.Option("--constants", help="An NPZ file of arrays by input name; these inputs become constants.")
 ]
@@ -142,14 +148,20 @@ def names(option: str, given: str | None) -> tuple[str, ...]:
     return found if given is not None else ()
 
 
-def dims(given: Sequence[str] | None) -> dict[str, int]:
-    """Parses ``--dim NAME=SIZE``."""
-    sizes: dict[str, int] = {}
+def dims(given: Sequence[str] | None) -> dict[str, Size]:
+    """Parses ``--dim NAME=SIZE`` and ``--dim NAME=LOW..HIGH``."""
+    sizes: dict[str, Size] = {}
     for item in given or []:
         name, _, size = item.rpartition("=")
-        if not name or not _SIZE.fullmatch(size) or not 0 < int(size) < 1 << 31:
-            raise UsageError(f"--dim {brief(item[:80])}: expected NAME=SIZE with a size from 1 to 2147483647")
-        sizes[name] = int(size)
+        ends = size.split("..")
+        known = [int(end) for end in ends if _SIZE.fullmatch(end)]
+        if not name or len(ends) > 2 or len(known) < len(ends) or any(not 0 < n < 1 << 31 for n in known):
+            raise UsageError(
+                f"--dim {brief(item[:80])}: expected NAME=SIZE or NAME=LOW..HIGH with sizes from 1 to 2147483647"
+            )
+        if known[0] > known[-1]:
+            raise UsageError(f"--dim {brief(item[:80])}: the range is empty; write the smaller size first")
+        sizes[name] = known[0] if known[0] == known[-1] else (known[0], known[-1])
     return sizes
 
 

@@ -102,6 +102,16 @@ pub fn same_padding(input: usize, size: usize, stride: usize, dilation: usize) -
     Ok([total / 2, total - total / 2])
 }
 
+/// The padding before and after an axis that ONNX calls `SAME_LOWER`: as [`same_padding`], but an odd element comes before
+/// the axis.
+///
+/// # Errors
+///
+/// As [`same_padding`].
+pub fn same_lower_padding(input: usize, size: usize, stride: usize, dilation: usize) -> Result<[usize; 2]> {
+    same_padding(input, size, stride, dilation).map(|[small, large]| [large, small])
+}
+
 /// The batch, the `N` spatial dims and the channels of a channels-last tensor.
 ///
 /// Missing spatial axes are added in front with size 1: a sequence is an image of height 1.

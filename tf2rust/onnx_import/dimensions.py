@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import onnx_ir as ir
 
 from tf2rust.errors import UsageError
-from tf2rust.ops.core.dims import Dim, DimExpr
+from tf2rust.ops.core.dims import Dim, DimExpr, Size, Symbol
 from tf2rust.ops.core.layer import Dims
 from tf2rust.stages import brief
 
@@ -55,17 +55,23 @@ class Dimensions:
             self._names[key] = name
             taken.add(name)
 
+    def identifier(self, name: str) -> str:
+        """The identifier of a dimension, given by its name in the model or by its identifier."""
+        return self._names.get(name, name)
+
     @property
     def renamed(self) -> dict[str, str]:
         """The identifiers with a number, and the model's names of these dimensions."""
         return {own: name for name, own in self._names.items() if isinstance(name, str) and own != identifier(name)}
 
-    def shapes(self, bind: Mapping[str, int]) -> dict[ir.Value, Dims]:
+    def shapes(self, bind: Mapping[str, Size]) -> dict[ir.Value, Dims]:
         """Returns the shapes of the inputs; ``bind`` sets dimensions, by the model's names or by identifiers.
+
+        A pair of sizes is the range of a dimension that stays symbolic.
 
         Raises UsageError if a name does not exist, or if a dimension gets two sizes.
         """
-        sizes: dict[str, int] = {}
+        sizes: dict[str, Size] = {}
         for name, size in bind.items():
             if sizes.setdefault(self._names.get(name, name), size) != size:
                 raise UsageError(
@@ -82,12 +88,14 @@ class Dimensions:
                 if own is None:
                     assert isinstance(dim, int)
                     dims.append(dim)
-                elif own in sizes:
-                    used.add(own)
-                    dims.append(sizes[own])
-                else:
-                    self.symbolic += [own] if own not in self.symbolic else []
-                    dims.append(DimExpr.symbol(own))
+                    continue
+                used.add(own)
+                bound = sizes.get(own)
+                if isinstance(bound, int):
+                    dims.append(bound)
+                    continue
+                self.symbolic += [own] if own not in self.symbolic else []
+                dims.append(DimExpr.symbol(own if bound is None else Symbol(own, *bound)))
             found[value] = tuple(dims)
         if unused := [name for name in bind if self._names.get(name, name) not in used]:
             raise UsageError(

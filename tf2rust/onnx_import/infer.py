@@ -16,7 +16,7 @@ from tf2rust.onnx_import.dimensions import Dimensions, identifier
 from tf2rust.onnx_import.fold import Budget, ConstantFolder, TooLargeError
 from tf2rust.onnx_import.shape_data import moved_dims
 from tf2rust.onnx_import.shapes import OnnxShapes, onnx_shapes
-from tf2rust.ops.core.dims import DimExpr, format_shape
+from tf2rust.ops.core.dims import DimExpr, Size, Symbol, format_shape
 from tf2rust.ops.core.inference import (
     Assumptions,
     InferenceError,
@@ -61,7 +61,7 @@ class Analysis:
     """The symbolic dimensions, in the order of the inputs."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """The symbolic dimensions with a number in their identifier, and their names in the model."""
-    bind: Mapping[str, int] = field(default_factory=dict)
+    bind: Mapping[str, Size] = field(default_factory=dict)
     """The sizes that symbolic dimensions are bound to."""
     opsets: Mapping[str, int] = field(default_factory=dict)
     """The model's version of each operator set."""
@@ -74,7 +74,7 @@ class Analysis:
 
 
 def analyse(
-    proto: onnx.ModelProto, bind: Mapping[str, int] | None = None, weights: Mapping[str, np.ndarray] | None = None
+    proto: onnx.ModelProto, bind: Mapping[str, Size] | None = None, weights: Mapping[str, np.ndarray] | None = None
 ) -> Analysis:
     """Infers all values; ``bind`` sets symbolic dimensions, ``weights`` are the initializers kept outside the graph."""
     load_ops()
@@ -158,6 +158,10 @@ def _set_inputs(analysis: Analysis) -> None:
     for value, shape in dimensions.shapes(analysis.bind).items():
         if _is_tensor(value):
             analysis.infos[value] = ValueInfo(ir.DataType(value.dtype or 0).numpy().name, shape)
+    for name, size in analysis.bind.items():
+        if isinstance(size, tuple):
+            symbol = DimExpr.symbol(Symbol(dimensions.identifier(name), *size))
+            analysis.infos.assumptions.in_range(symbol, *size)
     analysis.symbolic, analysis.renamed = dimensions.symbolic, dimensions.renamed
 
 

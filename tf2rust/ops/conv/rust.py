@@ -49,7 +49,7 @@ def with_sizes(type: Expr, window: Window, spatial: Dims, site: Site, axes: int 
     """The layer's field, with the padding that depends on the input's spatial dims."""
     if None not in window.padding:
         return site.field
-    same = Item(f"{_NN}::same_padding")
+    same = Item(f"{_NN}::{'same_lower_padding' if window.same_lower else 'same_padding'}")
     walks = zip(window.padding, spatial, window.size, window.strides, window.dilations, strict=True)
     padding = [pair or same(site.dim(size), *walk).tried() for pair, size, *walk in walks]
     return struct(type, site.field, padding=each(padding, (0, 0), axes))

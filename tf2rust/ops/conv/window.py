@@ -12,7 +12,7 @@ from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.shape.reshape import Reshape
 
 Padding = tuple[tuple[int, int] | None, ...]
-"""The padding before and after each spatial axis; None for TensorFlow's SAME, computed when the size is known."""
+"""The padding before and after each spatial axis; None for SAME, computed when the size is known."""
 T = TypeVar("T")
 
 
@@ -24,6 +24,8 @@ class Window:
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
     padding: Padding
+    same_lower: bool = False
+    """Whether the odd element of SAME goes to the start, not to the end as in TensorFlow."""
 
     @property
     def effective_size(self) -> tuple[int, ...]:
@@ -50,7 +52,8 @@ class Window:
 
     def plain_padding(self) -> list[object]:
         """The padding for JSON."""
-        return ["same" if pair is None else list(pair) for pair in self.padding]
+        same = "same_lower" if self.same_lower else "same"
+        return [same if pair is None else list(pair) for pair in self.padding]
 
 
 def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
@@ -77,19 +80,14 @@ def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
                 total = max((-(-length // s) - 1) * s + reach - length, 0)
             elif s == 1 or reach == 1:
                 total = reach - 1
-            elif mode == "SAME_UPPER":
+            else:
                 padding += (None,)
                 continue
-            else:
-                raise InferenceError(
-                    f"the padding of {mode} with stride {s} depends on the symbolic dimension {length}; "
-                    "bind it with --dim"
-                )
             small = total // 2
             padding += ((small, total - small) if mode == "SAME_UPPER" else (total - small, small),)
     if min((p for pair in padding if pair for p in pair), default=0) < 0:
         raise InferenceError("its padding is negative")
-    return Window(tuple(size), strides, dilations, padding)
+    return Window(tuple(size), strides, dilations, padding, mode == "SAME_LOWER")
 
 
 def kernel_size(kernel: Dims) -> list[int]:
@@ -114,7 +112,7 @@ def without_flat_axis(layer: Any, window: Window) -> list[Layer] | None:
         x = Value(f"{layer.x.name}'", layer.x.dtype, rest(layer.x.shape, 1 + flat))
         y = Value(f"{layer.y.name}'", layer.y.dtype, rest(layer.y.shape, 1 + flat))
         size, strides, dilations = (rest(part, flat) for part in (window.size, window.strides, window.dilations))
-        line = Window(size, strides, dilations, rest(window.padding, flat))
+        line = Window(size, strides, dilations, rest(window.padding, flat), window.same_lower)
         return [
             Reshape(inputs=[layer.x], outputs=[x]),
             replace(layer, window=line, inputs=[x], outputs=[y]),

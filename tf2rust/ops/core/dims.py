@@ -26,6 +26,10 @@ class Symbol(str):
         return made
 
 
+Size = int | tuple[int, int]
+"""The size of a symbolic dimension, or the smallest and the largest size that it may have."""
+
+
 @dataclass(frozen=True)
 class FloorDiv:
     """``numerator // denominator``, rounded down; neither is negative in a valid shape."""

@@ -185,6 +185,12 @@ class Assumptions:
         self.conditions.setdefault(Condition(left, relation, right, self.node))
         return True
 
+    def in_range(self, dim: Dim, low: int, high: int) -> None:
+        """Adds the conditions that the user gave as the range of a dimension."""
+        self.node = "option `--dim`"
+        self.require(dim, ">=", low)
+        self.require(high, ">=", dim)
+
     def unify(self, a: Dim, b: Dim) -> Dim | None:
         """The dimension that both are, if they are equal or are assumed to be; None if they cannot be."""
         a, b = self.simplest(a), self.simplest(b)

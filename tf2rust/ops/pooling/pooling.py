@@ -71,7 +71,7 @@ def pooling_window(node: Node, infos: ValueInfos) -> Window:
             windows -= (windows - 1) * stride >= size + before
             after = max(after, (windows - 1) * stride + effective_size - size - before)
         padding.append((before, after))
-    return Window(base.size, base.strides, base.dilations, tuple(padding))
+    return replace(base, padding=tuple(padding))
 
 
 @infers("MaxPool", "AveragePool", "LpPool")

@@ -168,7 +168,7 @@ impl<'w> TwoInputsModel<'w> {
         // The number of rows per chunk. A chunk runs through all layers before the next one: its rows, each of the first
         // number of bytes, fit in the level-2 cache, and they are at least the second number, so that reading the weights
         // pays off.
-        let chunk_rows = tensor::chunk_rows(dims::sum(&[48, dims::product(&[time, 32])?])?, 8);
+        let chunk_rows = tensor::chunk_rows(dims::sum(&[dims::product(&[time, 32])?, 48])?, 8);
         let rows = (
             inputs.characters.to_view([batch, time])?,
             inputs.numbers.to_view([batch, 3])?,
