@@ -88,7 +88,7 @@ class Writer(Variables):
 
     def body(self, graph: LayerGraph) -> LayerCode:
         """The layers of a body, each after its comment."""
-        found = LayerCode()
+        found = LayerCode(self.checks(graph.conditions))
         for layer in graph.layers:
             step = self.step(layer)
             found.fields += step.fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from tf2rust.ops.core.dims import Condition, symbols
-from tf2rust.ops.core.inference import ValueInfo, ValueInfos
+from tf2rust.ops.core.inference import ValueInfo, ValueInfos, label
 
 _USUAL = (9, 33, 65, 224, 257)
 """Sizes that decide which branch is the usual one."""
@@ -19,12 +19,13 @@ def take_known_branch(node: ir.Node, infos: ValueInfos) -> list[ir.Node] | None:
     return _take(node, bool(condition.reshape(())), infos)
 
 
-def take_usual_branch(node: ir.Node, infos: ValueInfos) -> list[ir.Node] | None:
+def take_usual_branch(node: ir.Node, infos: ValueInfos, choices: dict[str, bool]) -> list[ir.Node] | None:
     """Replaces an If by the nodes of its usual branch if the branches have outputs of different rank.
 
     The condition must be computed from sizes. The model then requires that the sizes choose this branch. It is the one
-    whose outputs have the declared ranks, or else the one that most sizes choose: ``x.squeeze(-1)`` squeezes an axis
-    only if its size is 1. Returns None if both branches have the same ranks, or the condition depends on data.
+    whose outputs have the declared ranks, or else the one in ``choices``, or else the one that most sizes choose:
+    ``x.squeeze(-1)`` squeezes an axis only if its size is 1. A choice that was not declared is added to ``choices``.
+    Returns None if both branches have the same ranks, or the condition depends on data.
     """
     info = infos.known(node.inputs[0]) if node.op_type == "If" else None
     condition = None if info is None else info.condition
@@ -32,7 +33,7 @@ def take_usual_branch(node: ir.Node, infos: ValueInfos) -> list[ir.Node] | None:
         return None
     declared = [None if v.shape is None else len(v.shape) for v in node.outputs]
     fitting = [taken for taken, own in ranks.items() if own == declared]
-    taken = fitting[0] if len(fitting) == 1 else _usually(condition)
+    taken = fitting[0] if len(fitting) == 1 else choices.setdefault(label(node), _usually(condition))
     needed = condition if taken else condition.negated()
     if not infos.assumptions.require(needed.left, needed.relation, needed.right):
         return None

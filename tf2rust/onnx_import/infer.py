@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -69,6 +70,8 @@ class Analysis:
     """The results of ONNX's own inference, for unknown operators."""
     weights: Mapping[ir.Value, ValueInfo] = field(default_factory=dict)
     """The infos of the initializers."""
+    choices: dict[str, bool] = field(default_factory=dict)
+    """The branches of Ifs with branches of different rank that are assumed to be taken, by node."""
     folder: ConstantFolder = field(default_factory=lambda: ConstantFolder(Budget.for_weights(0)))
     """Computes constants, and caches the results."""
 
@@ -76,8 +79,26 @@ class Analysis:
 def analyse(
     proto: onnx.ModelProto, bind: Mapping[str, Size] | None = None, weights: Mapping[str, np.ndarray] | None = None
 ) -> Analysis:
-    """Infers all values; ``bind`` sets symbolic dimensions, ``weights`` are the initializers kept outside the graph."""
+    """Infers all values; ``bind`` sets symbolic dimensions, ``weights`` are the initializers kept outside the graph.
+
+    If a node cannot be inferred, other branches of Ifs are tried: the nodes behind an If may need the unusual branch.
+    """
     load_ops()
+    found = _analysed(proto, bind or {}, weights or {}, {})
+    for name, taken in list(found.choices.items())[:_MOST_CHOICES]:
+        if found.problems:
+            other = _analysed(proto, bind or {}, weights or {}, {**found.choices, name: not taken})
+            found = min(found, other, key=lambda analysis: len(analysis.problems))
+    return found
+
+
+_MOST_CHOICES = 4
+"""The number of choices that are reconsidered; each takes another analysis."""
+
+
+def _analysed(
+    proto: onnx.ModelProto, bind: Mapping[str, Size], weights: Mapping[str, np.ndarray], choices: dict[str, bool]
+) -> Analysis:
     try:
         model = ir.from_proto(proto)
     except Exception as error:  # onnx_ir raises many kinds of errors for graphs that pass the checker
@@ -88,18 +109,18 @@ def analyse(
     opsets = dict(model.opset_imports)
     for node in model.graph:
         node.version = node.version or opsets.get(node.domain, 18)
-    arrays = weights or {}
     known = {
-        value: ValueInfo.of_const(arrays[name] if name in arrays else value.const_value.numpy())
+        value: ValueInfo.of_const(weights[name] if name in weights else value.const_value.numpy())
         for name, value in model.graph.initializers.items()
         if value.const_value is not None
     }
-    size = proto.ByteSize() + sum(array.nbytes for array in arrays.values())
+    size = proto.ByteSize() + sum(array.nbytes for array in weights.values())
     return reanalyse(
         Analysis(
             model.graph,
             ValueInfos(),
-            bind=dict(bind or {}),
+            bind=dict(bind),
+            choices=choices,
             onnx_shapes=cache(lambda: onnx_shapes(proto)),
             opsets=opsets,
             weights=known,
@@ -116,9 +137,9 @@ def reanalyse(known: Analysis) -> Analysis:
     """
     assumptions = known.infos.assumptions
     while True:
-        before = len(assumptions.conditions)
+        before = assumptions.count()
         analysis = _analyse(known, assumptions)
-        if len(assumptions.conditions) == before:
+        if assumptions.count() == before:
             return analysis
 
 
@@ -177,7 +198,7 @@ def _infer_node(node: ir.Node, analysis: Analysis) -> None:
         if (branch := take_known_branch(node, infos)) is None:
             _enter(node, analysis)
             infos.assumptions.node = named
-            if (branch := take_usual_branch(node, infos)) is None:
+            if (branch := take_usual_branch(node, infos, analysis.choices)) is None:
                 found = _possible(_found(node, analysis))
     except Exception as error:  # A malformed node can make a shape function raise anything.
         _set_problem(node, str(error) if isinstance(error, InferenceError) else malformed_node(error), analysis)
@@ -275,18 +296,16 @@ def _enter(node: ir.Node, analysis: Analysis) -> None:
     function = body_input_function(node.op_type) if node.domain in ("", "ai.onnx") else None
     if function is None or any(v is not None and v not in analysis.infos for v in node.inputs):
         return
-    assumptions = analysis.infos.assumptions
-    certain, assumptions.certain = assumptions.certain, assumptions.certain and node.op_type != "If"
     for body in bodies_of(node):
-        for value, info in zip(body.inputs, function(Node(node), analysis.infos), strict=False):
-            analysis.infos[value] = info
-        for value in body.initializers.values():
-            if value.const_value is not None:
-                analysis.infos[value] = ValueInfo.of_const(value.const_value.numpy())
-        for inner in list(body):
-            inner.version = inner.version or node.version
-            _infer_node(inner, analysis)
-    assumptions.certain = certain
+        with analysis.infos.within(body) if node.op_type == "If" else nullcontext():
+            for value, info in zip(body.inputs, function(Node(node), analysis.infos), strict=False):
+                analysis.infos[value] = info
+            for value in body.initializers.values():
+                if value.const_value is not None:
+                    analysis.infos[value] = ValueInfo.of_const(value.const_value.numpy())
+            for inner in list(body):
+                inner.version = inner.version or node.version
+                _infer_node(inner, analysis)
 
 
 def _blamed_inside(node: ir.Node, analysis: Analysis) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -118,9 +119,12 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
     bodies: dict[ir.Node, list[Matched]] = {}
 
     def body(holder: Node, inner: ir.Graph, wanted: Sequence[ir.Value]) -> Body:
-        matched, own = _cover(inner, wanted, analysis)
+        with analysis.infos.within(inner) if holder.op == "If" else nullcontext():
+            matched, own = _cover(inner, wanted, analysis)
+            conditions = [] if holder.op != "If" else list(analysis.infos.assumptions.conditions)
         bodies.setdefault(holder.ir, []).append(matched)
-        return Body(matched.graph.layers, own, _captured(inner, wanted, matched.graph.layers, own))
+        layers = matched.graph.layers
+        return Body(layers, own, _captured(inner, wanted, layers, own), conditions)
 
     builder = Builder(analysis.infos, body)
     nodes = list(graph)

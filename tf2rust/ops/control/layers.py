@@ -98,7 +98,8 @@ def body_graph(
 ) -> LayerGraph:
     """The graph of a body; ``before`` are layers that run before the body's own."""
     made = [(value.name or "", body.value(value)) for value in outputs]
-    return LayerGraph([*inputs, *(body.value(v) for v in body.captured)], made, [*before, *body.layers])
+    read = [body.value(v) for v in body.captured]
+    return LayerGraph([*inputs, *read], made, [*before, *body.layers], body.conditions)
 
 
 def reads(body: Body, value: ir.Value, outputs: Iterable[ir.Value]) -> bool:

@@ -6,6 +6,7 @@ import re
 import zlib
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -161,26 +162,37 @@ class Assumptions:
     """What a model assumes about the sizes of its inputs. The crate checks it before it runs the layers.
 
     Two dimensions that a node needs to be equal are one dimension from then on: the simpler expression stands for both.
+    The branches of an If have assumptions of their own, in addition to those of the graph around them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, outer: Assumptions | None = None) -> None:
         self.conditions: dict[Condition, None] = {}
         """The conditions, in the order of the nodes that need them."""
         self.node = ""
         """The node that is being inferred, as a noun phrase."""
-        self.certain = True
-        """Whether the node runs for all inputs. The branches of an If cannot assume anything."""
+        self._outer = outer
         self._simpler: dict[Dim, Dim] = {}
+        self._branches: dict[ir.Graph, Assumptions] = {}
+
+    def of_branch(self, branch: ir.Graph) -> Assumptions:
+        """The assumptions of a branch of an If."""
+        return self._branches.setdefault(branch, Assumptions(self))
+
+    def count(self) -> int:
+        """The number of conditions, including those of all branches."""
+        return len(self.conditions) + sum(inner.count() for inner in self._branches.values())
 
     def simplest(self, dim: Dim) -> Dim:
         """The simplest expression that is known to be equal to ``dim``."""
         while dim in self._simpler:
             dim = self._simpler[dim]
+        if self._outer is not None and (outer := self._outer.simplest(dim)) != dim:
+            return self.simplest(outer)
         return dim
 
     def require(self, left: Dim, relation: str, right: Dim) -> bool:
         """Adds a condition. Returns False if the crate cannot check it, because it depends on data or a loop."""
-        if not self.certain or any("(" in name for name in symbols([left, right])):
+        if any("(" in name for name in symbols([left, right])):
             return False
         self.conditions.setdefault(Condition(left, relation, right, self.node))
         return True
@@ -231,6 +243,13 @@ class ValueInfos:
     def layer(self) -> ValueInfos:
         """A copy-on-write view: it contains all infos of this table, and additions to it do not change this table."""
         return ValueInfos(ChainMap({}, self._infos), self.assumptions)
+
+    @contextmanager
+    def within(self, branch: ir.Graph) -> Iterator[None]:
+        """Assumptions that are made inside the ``with`` block are those of a branch of an If."""
+        outer, self.assumptions = self.assumptions, self.assumptions.of_branch(branch)
+        yield
+        self.assumptions = outer
 
     def __contains__(self, value: ir.Value) -> bool:
         return value in self._infos

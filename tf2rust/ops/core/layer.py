@@ -195,7 +195,7 @@ class LayerGraph:
     outputs: list[tuple[str, Value]]
     layers: list[Layer] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
-    """What the sizes of the inputs must satisfy. Generated code checks it before it runs the layers."""
+    """What the sizes of the model's inputs must satisfy. Generated code checks it before it runs the layers."""
 
     def walk(self) -> Iterator[Layer]:
         """All layers, each followed by the layers of its bodies."""

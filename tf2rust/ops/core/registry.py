@@ -14,6 +14,7 @@ from types import ModuleType
 
 import onnx_ir as ir
 
+from tf2rust.ops.core.dims import Condition
 from tf2rust.ops.core.dtypes import TENSORS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfos, malformed_node
 from tf2rust.ops.core.layer import Dims, Layer, Value
@@ -22,11 +23,15 @@ from tf2rust.ops.core.pattern import Match, Matcher, Mismatch, Op
 
 @dataclass(frozen=True)
 class Body:
-    """The layers of a subgraph; ``captured`` are the outer values that they read."""
+    """The layers of a subgraph; ``captured`` are the outer values that they read.
+
+    ``conditions`` must hold when the subgraph runs.
+    """
 
     layers: list[Layer]
     builder: Builder
     captured: list[ir.Value]
+    conditions: list[Condition]
 
     def value(self, value: ir.Value) -> Value:
         """The layer graph's value for an ONNX value in the body."""
