@@ -167,6 +167,8 @@ class OnnxRuntime:
         options.intra_op_num_threads = 1
         # It would keep the largest blocks that it ever allocated.
         options.enable_cpu_mem_arena = False
+        # Fused with its quantization, an operator rounds what is halfway between two integers in another direction.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
         if len(self.proto.graph.node) > _MAX_OPTIMISED:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         if self.weights:

@@ -39,13 +39,34 @@ C = const(integers(6, low=-900, high=900, dtype="int32"), "int32")
 ROWS = symbolic(floats(3, 4, 5), 0)
 
 
-def softmax(axis: int, opset: int) -> Node:
+def softmax(axis: int, opset: int, steps: Arg = PROBABILITY[0]) -> Node:
     """QLinearSoftmax, whose attribute `opset` is not the model's operator set."""
     attributes = {"axis": axis, "opset": opset}
-    return Node("QLinearSoftmax", (*X, *PROBABILITY), domain="com.microsoft", attributes=attributes)
+    return Node("QLinearSoftmax", (*X, steps, zero(0)), domain="com.microsoft", attributes=attributes)
 
+
+# Scales whose ratio is a power of two, and an odd zero point: many results are halfway between two integers.
+HALVES = (scale(0.084), zero(121))
 
 CASES: dict[str, Node] = {
+    "add_halves": node(
+        "com.microsoft:QLinearAdd", *(X[0], scale(0.042), zero(120)), *(OTHER[0], scale(0.042), zero(119)), *HALVES
+    ),
+    "mul_halves": node(
+        "com.microsoft:QLinearMul",
+        *(X[0], scale(0.5), zero(120)),
+        *(OTHER[0], scale(0.5), zero(119)),
+        scale(32),
+        zero(1),
+    ),
+    "leaky_relu_halves": node("com.microsoft:QLinearLeakyRelu", *(X[0], scale(0.042), zero(120)), *HALVES, alpha=0.25),
+    "concat_halves": node("com.microsoft:QLinearConcat", *HALVES, *(X[0], scale(0.042), zero(120)), axis=1),
+    "average_pool_halves": node(
+        "com.microsoft:QLinearAveragePool", *(IMAGES[0], *HALVES, *HALVES), kernel_shape=[2, 2], strides=[2, 2]
+    ),
+    "global_average_pool_halves": node(
+        "com.microsoft:QLinearGlobalAveragePool", symbolic(small(9, 3, 2, 2), 0), *HALVES, *HALVES
+    ),
     "quantize": node("com.microsoft:QuantizeLinear", symbolic(floats(3, 4), 0), scale(0.02), zero(100)),
     "quantize_16": node("com.microsoft:QuantizeLinear", floats(3, 4), scale(0.0002), zero(-7, "int16")),
     "dequantize_axis": node(
@@ -65,6 +86,7 @@ CASES: dict[str, Node] = {
     "leaky_relu": node("com.microsoft:QLinearLeakyRelu", *X, *Y, alpha=0.2),
     "softmax": softmax(-1, 13),
     "softmax_of_old_operator_sets": softmax(1, 12),
+    "softmax_of_a_coarse_scale": softmax(-1, 13, scale(1 / 127.9)),
     "where": node(
         "com.microsoft:QLinearWhere", symbolic(integers(3, 4, 6, low=0, high=2).astype(bool), 0), *X, *OTHER, *Y
     ),

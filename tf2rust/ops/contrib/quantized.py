@@ -1,7 +1,8 @@
 """Operators on quantized tensors, as ONNX Runtime's quantizer writes them.
 
-An operator on 8-bit integers dequantizes its inputs, computes in float32 and quantizes the result. Products accumulate
-in int32.
+Most operators on 8-bit integers dequantize their inputs, compute in float32 and quantize the result. Results halfway
+between two integers are common, because scales are often equal. To round them as ONNX Runtime does, the definitions
+follow the order of its kernels' operations: some round before they add the zero point, others after.
 """
 
 from __future__ import annotations
@@ -52,10 +53,49 @@ def _arguments(call: Call) -> list[str]:
     return [call.arg(i) for i in range(len(call.inputs))]
 
 
-@defines("QLinearAdd", "QLinearMul")
-def qlinear_binary(call: Call) -> Sequence[str]:
-    kind = call.op.removeprefix("QLinear")
-    return [quantized(call, call.body.op(kind, dequantized(call, 0), dequantized(call, 3)), 6, 7, like=0)]
+def _rounded(call: Call, steps: str, zero: int, like: int) -> str:
+    """``steps`` plus the optional zero point at input ``zero``, rounded to the dtype of input ``like``."""
+    body, dtype = call.body, call.dtype(like)
+    given = call.maybe(zero)
+    shifted = steps if given is None else body.op("Add", steps, body.floats(given))
+    return body.op("QuantizeLinear", shifted, body.constant(1.0), body.constant(0, dtype))
+
+
+@defines("QLinearAdd")
+def qlinear_add(call: Call) -> Sequence[str]:
+    """a_ratio · a + (b_ratio · b + zero point − ratios · zero points), where a ratio is a scale divided by y's."""
+    body = call.body
+    _check_single(call, 6)
+    parts, shifts = [], []
+    for x in (0, 3):
+        _check_single(call, x + 1)
+        ratio = body.op("Div", call.arg(x + 1), call.arg(6))
+        parts.append(body.op("Mul", ratio, body.floats(call.arg(x))))
+        if call.given(x + 2):
+            shifts.append(body.op("Mul", ratio, body.floats(call.arg(x + 2))))
+    zero = body.floats(call.arg(7)) if call.given(7) else body.constant(0.0)
+    if shifts:
+        zero = body.op("Sub", zero, shifts[0] if len(shifts) == 1 else body.op("Add", *shifts))
+    total = body.op("Add", parts[0], body.op("Add", zero, parts[1]))
+    return [body.op("QuantizeLinear", total, body.constant(1.0), body.constant(0, call.dtype(0)))]
+
+
+@defines("QLinearMul")
+def qlinear_mul(call: Call) -> Sequence[str]:
+    """(a − a_zero) · (b − b_zero) · (a_scale · b_scale / y_scale) + y_zero"""
+    body = call.body
+    for scale in (1, 4, 6):
+        _check_single(call, scale)
+    product = body.op("Mul", *(_centered(call, x, x + 2) for x in (0, 3)))
+    factor = body.op("Div", body.op("Mul", call.arg(1), call.arg(4)), call.arg(6))
+    return [_rounded(call, body.op("Mul", product, factor), 7, like=0)]
+
+
+def _centered(call: Call, x: int, zero: int) -> str:
+    """An input minus its optional zero point, as float32."""
+    body, given = call.body, call.maybe(zero)
+    real = body.floats(call.arg(x))
+    return real if given is None else body.op("Sub", real, body.floats(given))
 
 
 @defines("QLinearSigmoid")
@@ -71,13 +111,19 @@ def qlinear_leaky_relu(call: Call) -> Sequence[str]:
 
 @defines("QLinearSoftmax")
 def qlinear_softmax(call: Call) -> Sequence[str]:
-    """The softmax over ``axis`` or, as before operator set 13, over all axes from ``axis`` on."""
+    """The softmax over ``axis`` or, as before operator set 13, over all axes from ``axis`` on.
+
+    It has ⌊1 / y_scale⌋ steps of y.
+    """
     body, x, axis = call.body, dequantized(call, 0), call.attr("axis", -1)
     if call.required("opset") >= 13:
         made = body.op("Softmax", x, axis=axis)
     else:
         made = body.op("Reshape", body.op("Softmax", body.op("Flatten", x, axis=axis), axis=1), body.op("Shape", x))
-    return [quantized(call, made, 3, 4, like=0)]
+    _check_single(call, 3)
+    steps = body.op("Floor", body.op("Div", body.constant(1.0), call.arg(3)))
+    zero = call.maybe(4) or body.constant(0, call.dtype(0))
+    return [body.op("QuantizeLinear", body.op("Mul", made, steps), body.constant(1.0), zero)]
 
 
 @defines("QLinearWhere")
@@ -97,18 +143,26 @@ def qlinear_concat(call: Call) -> Sequence[str]:
 def qlinear_average_pool(call: Call) -> Sequence[str]:
     names = ("auto_pad", "ceil_mode", "count_include_pad", "kernel_shape", "pads", "strides")
     given = {name: call.attr(name) for name in names if call.has(name)}
-    return [_pooled(call, "AveragePool", **given)]
+    last, x = call.attr("channels_last", 0), dequantized(call, 0)
+    made = call.body.op("AveragePool", channels_first(call, x) if last else x, **given)
+    _check_single(call, 3)
+    steps = call.body.op("Div", channels_last(call, made) if last else made, call.arg(3))
+    return [_rounded(call, steps, 4, like=0)]
 
 
 @defines("QLinearGlobalAveragePool")
 def qlinear_global_average_pool(call: Call) -> Sequence[str]:
-    return [_pooled(call, "GlobalAveragePool")]
-
-
-def _pooled(call: Call, kind: str, **attributes: object) -> str:
-    last, x = call.attr("channels_last", 0), dequantized(call, 0)
-    made = call.body.op(kind, channels_first(call, x) if last else x, **attributes)
-    return quantized(call, channels_last(call, made) if last else made, 3, 4, like=0)
+    """Σ (x − x_zero) · (x_scale / (y_scale · count)), rounded before y_zero is added."""
+    body = call.body
+    for scale in (1, 3):
+        _check_single(call, scale)
+    last, rank = call.attr("channels_last", 0), call.rank(0)
+    axes = range(1, rank - 1) if last else range(2, rank)
+    total = body.op("ReduceSum", _centered(call, 0, 2), body.constant(axes, "int64"), keepdims=1)
+    count = body.op("ReduceProd", body.op("Shape", call.arg(0), start=axes.start, end=axes.stop), keepdims=0)
+    factor = body.op("Div", call.arg(1), body.op("Mul", call.arg(3), body.floats(count)))
+    zero = call.maybe(4) or body.constant(0, call.dtype(0))
+    return [body.op("QuantizeLinear", body.op("Mul", total, factor), body.constant(1.0), zero)]
 
 
 @defines("QLinearConv")
