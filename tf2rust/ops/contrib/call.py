@@ -19,6 +19,12 @@ OPSET = 24
 """The version of ONNX's operator set that the definitions use."""
 _OUTSIDE_DOMAIN = frozenset({"SimplifiedLayerNormalization"})
 """Operators that ONNX Runtime adds to ONNX's own domain."""
+_BLOCKED = "com.microsoft.nchwc"
+"""The domain of operators that depend on the processor."""
+_BLOCKED_REASON = (
+    "ONNX Runtime saved the model with a layout for one processor; save it again with a graph optimization level up to "
+    "ORT_ENABLE_EXTENDED, or convert the original model"
+)
 
 
 class Call(Node):
@@ -116,16 +122,18 @@ def defines(*ops: str) -> Callable[[Definition], Definition]:
 
 def is_contrib(node: ir.Node) -> bool:
     """Whether the node has one of ONNX Runtime's operators."""
-    return node.domain == DOMAIN or (node.domain in ("", "ai.onnx") and node.op_type in _OUTSIDE_DOMAIN)
+    return node.domain in (DOMAIN, _BLOCKED) or (node.domain in ("", "ai.onnx") and node.op_type in _OUTSIDE_DOMAIN)
 
 
 def is_defined(node: ir.Node) -> bool:
-    """Whether the node has one of ONNX Runtime's operators, and a definition."""
-    return is_contrib(node) and node.op_type in _definitions
+    """Whether the node has one of ONNX Runtime's operators, and a definition or a reason for having none."""
+    return is_contrib(node) and (node.op_type in _definitions or node.domain == _BLOCKED)
 
 
 def definition(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto:
     """The function body of the node. Raises InferenceError with the reason if there is none."""
+    if node.domain == _BLOCKED:
+        raise InferenceError(_BLOCKED_REASON)
     make = _definitions.get(node.op_type)
     if make is None:
         raise InferenceError("no rule supports this operator")
