@@ -30,7 +30,10 @@ def graph(
     initializers = [numpy_helper.from_array(np.asarray(array), name) for name, array in (weights or {}).items()]
     proto = helper.make_graph(list(nodes), "graph", infos(inputs), infos(outputs), initializers)
     imports = [helper.make_opsetid("", opset)]
-    imports += [helper.make_opsetid(domain, _CLASSICAL) for domain in sorted({n.domain for n in nodes if n.domain})]
+    imports += [
+        helper.make_opsetid(domain, 1 if domain == "com.microsoft" else _CLASSICAL)
+        for domain in sorted({n.domain for n in nodes if n.domain})
+    ]
     model = helper.make_model(proto, opset_imports=imports, ir_version=8)
     onnx.checker.check_model(model)
     return model

@@ -18,6 +18,7 @@ from tests.conformance.suite import Case, DataSet
 from tf2rust.onnx_import.load import run_onnx
 
 _ML_OPSETS = {"TreeEnsemble": 5}  # of ai.onnx.ml, where it is not 3
+_CONTRIB = "com.microsoft"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Node:
     """A function of the inputs that computes the expected outputs, if neither ONNX Runtime nor the reference does."""
     by_reference: bool = False
     domain: str = ""
+    unused: tuple[int, ...] = ()
+    """The outputs without a name."""
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def args(self) -> list[Arg | None]:
@@ -70,12 +73,12 @@ class Node:
         """The model of this node alone."""
         args = self.args()
         names = ["" if a is None else f"x{i}" for i, a in enumerate(args)]
-        made = [f"y{i}" for i in range(self.outputs)]
+        made = ["" if i in self.unused else f"y{i}" for i in range(self.outputs)]
         graph = helper.make_graph(
             [helper.make_node(self.op, names, made, name=f"node/{name}", domain=self.domain, **self.attributes)],
             name,
             [_info(n, a) for n, a in zip(names, args, strict=True) if a is not None and not a.constant],
-            [onnx.ValueInfoProto(name=n) for n in made],
+            [onnx.ValueInfoProto(name=n) for n in made if n],
             [
                 numpy_helper.from_array(a.array, n)
                 for n, a in zip(names, args, strict=True)
@@ -83,15 +86,29 @@ class Node:
             ],
         )
         opsets = [helper.make_opsetid("", self.opset)]
-        opsets += [helper.make_opsetid(self.domain, _ML_OPSETS.get(self.op, 3))] if self.domain else []
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
-        return onnx.shape_inference.infer_shapes(model)
+        version = 1 if self.domain == _CONTRIB else _ML_OPSETS.get(self.op, 3)
+        opsets += [helper.make_opsetid(self.domain, version)] if self.domain else []
+        model = onnx.shape_inference.infer_shapes(helper.make_model(graph, opset_imports=opsets, ir_version=10))
+        if not all(output.type.WhichOneof("value") for output in model.graph.output):
+            self._declare_outputs(model)
+        return model
+
+    def _declare_outputs(self, model: onnx.ModelProto) -> None:
+        """Declares the dtypes and ranks of the outputs of an operator that ONNX does not know."""
+        found = self._expected(model, self._feeds(), [output.name for output in model.graph.output])
+        for output in model.graph.output:
+            array = found[output.name]
+            dtype = helper.np_dtype_to_tensor_dtype(array.dtype)
+            output.CopyFrom(helper.make_tensor_value_info(output.name, dtype, [None] * array.ndim))
+
+    def _feeds(self) -> dict[str, np.ndarray]:
+        """The inputs of the model by name."""
+        return {f"x{i}": a.array for i, a in enumerate(self.args()) if a is not None and not a.constant}
 
     def case(self, name: str) -> Case:
         """The model of this node alone, and its expected outputs."""
-        model, args, made = self.model(name), self.args(), [f"y{i}" for i in range(self.outputs)]
-        names = ["" if a is None else f"x{i}" for i, a in enumerate(args)]
-        feeds = {n: a.array for n, a in zip(names, args, strict=True) if a is not None and not a.constant}
+        model, feeds = self.model(name), self._feeds()
+        made = [output.name for output in model.graph.output]
         return Case("ops", name, model, (DataSet(feeds, self._expected(model, feeds, made)),), 0.0, 0.0)
 
     def _expected(
@@ -114,11 +131,12 @@ def _info(name: str, arg: Arg) -> onnx.ValueInfoProto:
 def node(op: str, *inputs: Arg | np.ndarray | None, outputs: int = 1, opset: int = 21, **attributes: Any) -> Node:
     """A node, such as ``Add`` or ``ai.onnx.ml:Scaler``, judged against ONNX Runtime.
 
-    ``exact`` and ``by_reference`` among the attributes are the Node's own.
+    ``exact``, ``by_reference`` and ``unused`` among the attributes are the Node's own.
     """
     exact, by_reference = attributes.pop("exact", None), attributes.pop("by_reference", False)
+    unused = attributes.pop("unused", ())
     domain, _, kind = op.rpartition(":")
-    return Node(kind, inputs, outputs, opset, exact, by_reference, domain, attributes)
+    return Node(kind, inputs, outputs, opset, exact, by_reference, domain, unused, attributes)
 
 
 def run_nodes(tables: Mapping[str, Mapping[str, Node]], folder: Path) -> dict[str, Result]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
@@ -25,6 +25,7 @@ class Case:
     inputs: dict[str, np.ndarray]
     specified: np.ndarray
     runtime: np.ndarray | None
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def _tree(link: str) -> onnx.NodeProto:
@@ -63,11 +64,23 @@ def _recurrent(op: str, gates: int) -> Case:
     return Case(made, inputs, inputs["h"], np.zeros((1, 1, 3), np.float32))
 
 
+def _few_bits() -> Case:
+    """1000 and fifteen times 0.3, times weights of one; 0.3 is less than half a step of 1000 / 127."""
+    x = np.array([[1000.0, *[0.3] * 15]], np.float32)
+    weights = {"q": np.full((1, 1, 8), 0x99, np.uint8), "scales": np.ones((1, 1), np.float32)}
+    sizes = {"K": 16, "N": 1, "bits": 4, "block_size": 16}
+    made = onnx.helper.make_node(
+        "MatMulNBits", ["x", *weights], ["y"], domain="com.microsoft", accuracy_level=4, **sizes
+    )
+    return Case(made, {"x": x}, x.sum(1, keepdims=True), np.array([[1000.0]], np.float32), weights)
+
+
 TREE = np.array([[-0.7], [0.9], [0.9]], np.float32)
 PIXELS = np.array([[[1, 2, 3, 4]]], np.float32)
 CASES = {
     "a tree with a logistic link": Case(_tree("LOGISTIC"), {"x": ROWS}, 1 / (1 + np.exp(-TREE)), TREE),
     "a tree with a softmax of one": Case(_tree("SOFTMAX"), {"x": ROWS}, np.ones((3, 1), np.float32), TREE),
+    "weights of four bits": _few_bits(),
     "LSTM": _recurrent("LSTM", 4),
     "GRU": _recurrent("GRU", 3),
     "RNN": _recurrent("RNN", 1),
@@ -91,7 +104,7 @@ def _model(case: Case) -> onnx.ModelProto:
         name: (onnx.helper.np_dtype_to_tensor_dtype(array.dtype), list(array.shape))
         for name, array in case.inputs.items()
     }
-    return graph([case.node], inputs, {"y": (F, [f"d{i}" for i in range(case.specified.ndim)])})
+    return graph([case.node], inputs, {"y": (F, [f"d{i}" for i in range(case.specified.ndim)])}, case.weights)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -13,9 +13,10 @@ import onnx_ir as ir
 from tf2rust.onnx_import import own_operators
 from tf2rust.onnx_import.dimensions import identifier
 from tf2rust.onnx_import.infer import Analysis, reanalyse
-from tf2rust.onnx_import.match import Matched, Unmatched, match
+from tf2rust.onnx_import.inline import inline
+from tf2rust.onnx_import.match import Matched, Unmatched, match, unmatched_node
 from tf2rust.onnx_import.widen import widened
-from tf2rust.ops.core.inference import ValueInfos, bodies_of, label
+from tf2rust.ops.core.inference import ValueInfos, label
 from tf2rust.ops.core.registry import rules_by_op
 from tf2rust.ops.ml import definitions
 from tf2rust.stages import brief
@@ -38,7 +39,7 @@ def match_expanding(analysis: Analysis) -> Matched:
             break
         analysis = reanalyse(analysis)
         matched = match(analysis)
-    unmatched = _as_written([_of_its_domain(u) for u in matched.unmatched], origins)
+    unmatched = _of_the_model(_as_written([_of_its_domain(u) for u in matched.unmatched], origins), analysis)
     notes = [
         f"the model's dimension `{brief(name)}` is called `{own}` here, because the identifier "
         f"`{identifier(name)}` belongs to another dimension."
@@ -84,7 +85,7 @@ def _expand(analysis: Analysis, refused: Unmatched, origins: dict[ir.Node, _Orig
         return False
     if body is None:
         return False
-    for inner in _replace(analysis, node, body):
+    for inner in inline(node, body, analysis.opsets):
         origins[inner] = replace(origin, depth=origin.depth + 1)
     return True
 
@@ -105,6 +106,21 @@ def _as_written(unmatched: Iterable[Unmatched], origins: Mapping[ir.Node, _Origi
             reason = f"{origin.reason}; its definition could be used, but {item.op} is not supported: {item.reason}"
             # A node between Casts is the same operator.
             found.append(replace(origin, reason=item.reason if item.op == origin.op else reason))
+    return found
+
+
+def _of_the_model(unmatched: Iterable[Unmatched], analysis: Analysis) -> list[Unmatched]:
+    """The refusals, with those in definitions of ONNX Runtime's operators in terms of the node that was replaced."""
+    found: list[Unmatched] = []
+    named: set[ir.Node] = set()
+    for item in unmatched:
+        node = analysis.defined.get(item.source) if item.source is not None else None
+        if node is None:
+            found.append(item)
+        elif item.blocked_by is None and node not in named:
+            named.add(node)
+            reason = f"its definition needs {item.op}, which is not supported here: {item.reason}"
+            found.append(replace(unmatched_node(node, reason), inside=item.inside))
     return found
 
 
@@ -149,58 +165,3 @@ def _type(value: ir.Value | None, infos: ValueInfos) -> onnx.TypeProto:
     info = infos[value]
     sizes = [d if isinstance(d, int) else None for d in info.shape]
     return onnx.helper.make_tensor_type_proto(ir.DataType.from_numpy(np.dtype(info.dtype)).value, sizes)
-
-
-def _replace(analysis: Analysis, node: ir.Node, body: onnx.FunctionProto) -> list[ir.Node]:
-    """Replaces ``node`` by the nodes of ``body``. Returns them, with all nested nodes; their names begin with the
-    node's name.
-    """
-    made_there = {*body.input, *(output for inner in body.node for output in inner.output)}
-    outputs = [(name, v) for name, v in zip(body.output, node.outputs, strict=False) if name in made_there]
-    del body.output[:]
-    body.output.extend(name for name, _ in outputs)
-    function = ir.serde.deserialize_function(body)
-    versions = {**analysis.opsets, **{item.domain: item.version for item in body.opset_import}}
-    defaults = {a.name: ir.serde.deserialize_attribute(a) for a in body.attribute_proto}
-    name = node.name or node.outputs[0].name or node.op_type
-    made, everything = list(function), list(function.all_nodes())
-    for inner in everything:
-        inner.name = f"{name}/{inner.name or inner.outputs[0].name}"
-        inner.version = versions.get(inner.domain, node.version)
-        _fill_in(inner, node, defaults)
-        for graph in bodies_of(inner):
-            for value in graph.inputs:
-                value.name = f"{name}/{value.name}"
-        for value in inner.outputs:
-            value.name = f"{name}/{value.name}" if value.name else value.name
-    given = [*node.inputs, *[None] * (len(function.inputs) - len(node.inputs))]
-    for formal, actual in zip(function.inputs, given, strict=False):
-        for use in tuple(formal.uses()):
-            use.node.replace_input_with(use.idx, actual)
-    actuals = dict(zip(function.inputs, given, strict=False))
-    results = [actuals.get(v, v) for v in function.outputs]
-    function.outputs.clear()
-    function.remove(made)
-    pairs = [(old, new) for (_, old), new in zip(outputs, results, strict=True) if new is not None]
-    around = node.graph
-    assert around is not None
-    ir.convenience.replace_nodes_and_values(around, node, [node], made, [a for a, _ in pairs], [b for _, b in pairs])
-    return everything
-
-
-def _fill_in(inner: ir.Node, node: ir.Node, defaults: Mapping[str, ir.Attr]) -> None:
-    """Resolves a body node's references to attributes of ``node``."""
-    for name, attribute in list(inner.attributes.items()):
-        source = attribute.ref_attr_name
-        if source is None:
-            continue
-        found = node.attributes.get(source) or defaults.get(source) or _default(node, source)
-        del inner.attributes[name]
-        if found is not None:
-            inner.attributes[name] = ir.Attr(name, found.type, found.value)
-
-
-def _default(node: ir.Node, name: str) -> ir.Attr | None:
-    schema = onnx.defs.get_schema(node.op_type, node.version or 1, node.domain)
-    default = schema.attributes[name].default_value
-    return ir.serde.deserialize_attribute(default) if default.type else None

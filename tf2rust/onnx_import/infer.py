@@ -15,8 +15,10 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.branches import take_known_branch, take_usual_branch
 from tf2rust.onnx_import.dimensions import Dimensions, identifier
 from tf2rust.onnx_import.fold import Budget, ConstantFolder, TooLargeError
+from tf2rust.onnx_import.inline import inline
 from tf2rust.onnx_import.shape_data import moved_dims
 from tf2rust.onnx_import.shapes import OnnxShapes, onnx_shapes
+from tf2rust.ops.contrib.call import definition, is_contrib
 from tf2rust.ops.core.dims import DimExpr, Size, Symbol, format_shape
 from tf2rust.ops.core.inference import (
     Assumptions,
@@ -58,6 +60,8 @@ class Analysis:
     """Constant values that were too large to be folded: a layer computes them when the model runs."""
     guessed: dict[ir.Value, str] = field(default_factory=dict)
     """Values that only ONNX's own inference knows, or that depend on such values, with the node that causes it."""
+    defined: dict[ir.Node, ir.Node] = field(default_factory=dict)
+    """The nodes of definitions of ONNX Runtime's operators, and the model's nodes that they replace."""
     symbolic: list[str] = field(default_factory=list)
     """The symbolic dimensions, in the order of the inputs."""
     renamed: Mapping[str, str] = field(default_factory=dict)
@@ -195,16 +199,19 @@ def _infer_node(node: ir.Node, analysis: Analysis) -> None:
     infos = analysis.infos
     named = infos.assumptions.node = f"node `{node.name}`" if node.name else label(node)
     try:
-        if (branch := take_known_branch(node, infos)) is None:
+        instead = take_known_branch(node, infos)
+        if instead is None and is_contrib(node):
+            instead = _defined(node, analysis)
+        if instead is None:
             _enter(node, analysis)
             infos.assumptions.node = named
-            if (branch := take_usual_branch(node, infos, analysis.choices)) is None:
+            if (instead := take_usual_branch(node, infos, analysis.choices)) is None:
                 found = _possible(_found(node, analysis))
     except Exception as error:  # A malformed node can make a shape function raise anything.
         _set_problem(node, str(error) if isinstance(error, InferenceError) else malformed_node(error), analysis)
         return
-    if branch is not None:
-        for inner in branch:
+    if instead is not None:
+        for inner in instead:
             inner.version = inner.version or node.version
             _infer_node(inner, analysis)
         return
@@ -215,6 +222,14 @@ def _infer_node(node: ir.Node, analysis: Analysis) -> None:
             analysis.guessed[output] = source
     if all(info.const is not None for info in found):
         analysis.folded.add(node)
+
+
+def _defined(node: ir.Node, analysis: Analysis) -> list[ir.Node]:
+    """Replaces a node with one of ONNX Runtime's operators by its definition. Returns the nodes of its graph."""
+    graph = node.graph
+    made = inline(node, definition(node, analysis.infos), analysis.opsets)
+    analysis.defined.update(dict.fromkeys(made, analysis.defined.get(node, node)))
+    return [inner for inner in made if inner.graph is graph]
 
 
 def _set_problem(node: ir.Node, reason: str, analysis: Analysis) -> None:

@@ -21,14 +21,17 @@ from tf2rust.onnx_import.declared import check_declared
 from tf2rust.onnx_import.external import load_external
 from tf2rust.onnx_import.functions import inline_functions
 from tf2rust.onnx_import.tensors import check_tensors
-from tf2rust.onnx_import.tidy import declare_outputs, tidy
+from tf2rust.onnx_import.tidy import declare_outputs, graphs_of, tidy
 from tf2rust.onnx_import.weights import split_weights, without_weights
+from tf2rust.ops.contrib.call import DOMAIN as CONTRIB
 from tf2rust.stages import brief
 
 _FATAL = 4
 """The log level at which ONNX Runtime prints only fatal errors; other errors are raised as exceptions."""
 _MAX_OPTIMISED = 5000
 """The maximum number of nodes that ONNX Runtime optimises; its time is quadratic, and is 20 s for 20,000 nodes."""
+_SINCE = {"LayerNormalization": 17, "SimplifiedLayerNormalization": sys.maxsize}
+"""The operators that ONNX Runtime adds to ONNX' own domain, and the operator set in which ONNX has them."""
 
 
 def load_onnx(path: Path) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
@@ -61,10 +64,26 @@ def load_onnx(path: Path) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     light = inline_functions(light)
     declare_outputs(light)
     try:
-        onnx.checker.check_model(without_weights(light))
+        onnx.checker.check_model(_checkable(light))
     except (onnx.checker.ValidationError, ValueError) as error:
         raise ConversionError(f"{path} is not a valid ONNX model ({_short(error)}); export it again.") from error
     return light, {t.name: weights[t.name] for t in light.graph.initializer if t.name in weights}
+
+
+def _checkable(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy for ONNX' checker, without weights, in which the operators that ONNX Runtime adds to ONNX' own domain are
+    in ONNX Runtime's.
+    """
+    copy = without_weights(proto)
+    version = max((i.version for i in copy.opset_import if i.domain in ("", "ai.onnx")), default=1)
+    moved = False
+    for graph in graphs_of(copy.graph):
+        for node in graph.node:
+            if node.domain in ("", "ai.onnx") and version < _SINCE.get(node.op_type, 0):
+                node.domain, moved = CONTRIB, True
+    if moved and not any(item.domain == CONTRIB for item in copy.opset_import):
+        copy.opset_import.append(onnx.helper.make_opsetid(CONTRIB, 1))
+    return copy
 
 
 def _refuse_later_versions(proto: onnx.ModelProto, path: Path) -> None:
@@ -167,6 +186,8 @@ class OnnxRuntime:
         options.intra_op_num_threads = 1
         # It would keep the largest blocks that it ever allocated.
         options.enable_cpu_mem_arena = False
+        # Fused with its quantization, an operator rounds what is halfway between two integers in another direction.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
         if len(self.proto.graph.node) > _MAX_OPTIMISED:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         if self.weights:

@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import Analysis
+from tf2rust.ops.contrib.call import is_defined
 from tf2rust.ops.core.dtypes import TENSORS
 from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, bodies_of, label, read_by
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
@@ -234,16 +235,23 @@ def _apply(node: ir.Node, analysis: Analysis, builder: Builder) -> Applied | Unm
                 nearest = (rule.name, outcome)
     elif known:
         nearest = (known[-1].name, Mismatch(problem, label(node)))
+    blocked = next((analysis.guessed[v] for v in node.inputs if v in analysis.guessed), None)
+    if blocked is not None and (known or is_defined(node)):
+        reason = f"its input depends on `{blocked}`, which is not supported"
+        return unmatched_node(node, reason, known[-1].name if known else None, blocked)
+    if nearest is None:
+        similar = None if is_defined(node) else _rule_of_similar_name(node.op_type)
+        return unmatched_node(node, problem or "no rule supports this operator", similar)
+    return unmatched_node(node, nearest[1].reason, nearest[0])
+
+
+def unmatched_node(
+    node: ir.Node, reason: str, nearest_rule: str | None = None, blocked_by: str | None = None
+) -> Unmatched:
+    """The refusal of a node."""
     attributes = {name: _plain(attribute) for name, attribute in node.attributes.items()}
     op = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-    blocked = next((analysis.guessed[v] for v in node.inputs if v in analysis.guessed), None)
-    if blocked is not None and known:
-        reason = f"its input depends on `{blocked}`, which is not supported"
-        return Unmatched(label(node), op, attributes, known[-1].name, reason, blocked)
-    if nearest is None:
-        reason = problem or "no rule supports this operator"
-        return Unmatched(label(node), op, attributes, _rule_of_similar_name(node.op_type), reason)
-    return Unmatched(label(node), op, attributes, nearest[0], nearest[1].reason)
+    return Unmatched(label(node), op, attributes, nearest_rule, reason, blocked_by, source=node)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 import onnx
 
@@ -19,10 +19,18 @@ def trace_weights(graph: LayerGraph, proto: onnx.GraphProto, node_layers: Mappin
     """
     read = dict(_initializers(proto, {}))
     for layer in graph.walk():
-        sources = {source for node in layer.nodes for source in read.get(node, _NONE)}
+        sources = {source for node in layer.nodes for source in read.get(_known(node, read), _NONE)}
         layer.sources = frozenset(
             sources | {f"layer {node_layers[node]}" for node in layer.nodes if node in node_layers}
         )
+
+
+def _known(name: str, known: Container[str]) -> str:
+    """The node of the model that a node belongs to: nodes of the definition of an operator are called ``<node>/…``."""
+    owner = name
+    while owner not in known and "/" in owner:
+        owner = owner.rpartition("/")[0]
+    return owner if owner in known else name
 
 
 def _initializers(

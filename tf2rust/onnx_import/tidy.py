@@ -26,7 +26,7 @@ def tidy(proto: onnx.ModelProto) -> None:
                 dim.ClearField("dim_value")
     _refuse_doubles(proto.graph)
     _drop_unread_weights(proto.graph)
-    for graph in _graphs(proto.graph):
+    for graph in graphs_of(proto.graph):
         _sort(graph)
 
 
@@ -117,12 +117,12 @@ def _read_by(node: onnx.NodeProto) -> set[str]:
     return read
 
 
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
     """The graph and its subgraphs."""
     yield graph
     for node in graph.node:
         for body in node_bodies(node):
-            yield from _graphs(body)
+            yield from graphs_of(body)
 
 
 def node_bodies(node: onnx.NodeProto) -> Iterable[onnx.GraphProto]:

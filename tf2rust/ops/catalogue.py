@@ -10,6 +10,7 @@ import sys
 from dataclasses import fields
 from types import ModuleType
 
+from tf2rust.ops.contrib.call import Definition, definitions
 from tf2rust.ops.core import activation
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.registry import Rule, load_ops, rules_by_op
@@ -46,16 +47,18 @@ def _family(name: str) -> str:
 
 
 def _section(module: ModuleType) -> str:
-    """A module's heading, layers and rules; empty for a module without layers and rules."""
+    """A module's heading, layers, rules and definitions; empty for a module without them."""
     layers = _layers_of(module)
     rules = _rules_of(module)
-    if not layers and not rules:
+    defined = _definitions_of(module)
+    if not layers and not rules and not defined:
         return ""
     lines = [f"### {_title(module.__name__)}", "", _text(module), ""]
     for layer in layers:
         lines += [f"- **{layer.__name__}**: {_text(layer)}", *_options(layer)]
     lines += [""] * bool(layers)
     lines += [f"- `{rule.name}`: {_shape(rule)}" + _remark(rule) for rule in rules]
+    lines += [f"- `{op}`" + (f": {_text(make)}" if _text(make) else "") for op, make in defined]
     return "\n".join([*lines, ""])
 
 
@@ -70,6 +73,11 @@ def _rules_of(module: ModuleType) -> list[Rule]:
     found = {rule.name: rule for rules in rules_by_op().values() for rule in rules}
     own = [rule for rule in found.values() if rule.build.__module__ == module.__name__]
     return sorted(own, key=lambda rule: rule.name)
+
+
+def _definitions_of(module: ModuleType) -> list[tuple[str, Definition]]:
+    """ONNX Runtime's operators that a module defines."""
+    return sorted((op, make) for op, make in definitions().items() if make.__module__ == module.__name__)
 
 
 def _text(item: object) -> str:

@@ -162,7 +162,17 @@ def _window_in_the_padding(node: onnx.NodeProto, sizes: Sizes) -> Nodes | None:
     return nodes
 
 
+def _exact_inputs(node: onnx.NodeProto, sizes: Sizes) -> Nodes | None:
+    del sizes
+    return [_without(node, "accuracy_level")] if _attributes(node).get("accuracy_level", 0) > 1 else None
+
+
 DEPARTURES: Sequence[Departure] = (
+    Departure(
+        ("MatMulNBits",),
+        "at accuracy_level 4, it quantizes the inputs of a MatMulNBits",
+        _exact_inputs,
+    ),
     Departure(
         ("TreeEnsembleRegressor",),
         "it ignores the post_transform of a TreeEnsembleRegressor with one target",

@@ -32,11 +32,13 @@ def tensor_scatter(m: Match, b: Builder) -> RuleResult:
     axis, mode = normal_axis(m.root.attr("axis", -2), x.rank), m.root.attr("mode", "linear")
     if updates.rank != x.rank:
         return m.reject(f"its cache {x} and its updates {updates} have different ranks")
-    if x.dtype not in DTYPES or mode not in ("linear", "circular") or axis == 0 or not isinstance(x.shape[0], int):
-        return m.reject(f"its mode {mode} for {x} is not supported (supported: linear and circular, for a fixed batch)")
+    if x.dtype not in DTYPES or mode not in ("linear", "circular") or axis == 0:
+        return m.reject(f"its mode {mode} for {x} is not supported (supported: linear and circular)")
     layers: list[Layer] = []
     given = m.root.input(2)
     if given is None:
+        if not isinstance(x.shape[0], int):
+            return m.reject(f"it has no write positions for a batch of `{x.shape[0]}` samples")
         layers.append(constant(np.zeros(x.shape[0], np.int64)))
     starts = layers[0].y if given is None else b.value(given)
     if starts.dtype not in INTEGERS or starts.rank != 1:

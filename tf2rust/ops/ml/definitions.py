@@ -9,8 +9,9 @@ import onnx
 import onnx_ir as ir
 from onnx import TensorProto, helper
 
+from tf2rust.ops.core.function_body import Body, Outputs
 from tf2rust.ops.core.inference import OWN_DOMAIN, OWN_VERSION, Node, ValueInfos
-from tf2rust.ops.ml.function_body import Body, Outputs, post_transform
+from tf2rust.ops.ml.post_transform import post_transform
 from tf2rust.ops.ml.svm import svm_classifier, svm_regressor
 from tf2rust.ops.ml.tree_ensemble import tree_ensemble, tree_ensemble_classifier, tree_ensemble_regressor
 

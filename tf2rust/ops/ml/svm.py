@@ -6,8 +6,9 @@ from itertools import combinations
 
 import numpy as np
 
+from tf2rust.ops.core.function_body import Body, Outputs
 from tf2rust.ops.core.inference import Node, ValueInfos
-from tf2rust.ops.ml.function_body import Body, Outputs, post_transform
+from tf2rust.ops.ml.post_transform import post_transform
 
 
 def _kernel(node: Node, body: Body, vectors: np.ndarray) -> str | None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import numpy_helper
 
+from tf2rust.ops.core.function_body import Body, Outputs
 from tf2rust.ops.core.inference import OWN_DOMAIN, InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
-from tf2rust.ops.ml.function_body import Body, Outputs, post_transform
+from tf2rust.ops.ml.post_transform import post_transform
 from tf2rust.ops.ml.trees import MODES, Branching, Trees, arranged
 
 _SCORES = "TreeEnsembleScores"

@@ -1,0 +1,131 @@
+"""Fused convolutions and products of ONNX Runtime's domain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.ops.conftest import Results
+from tests.ops.contrib.merged import Merged, check_definition
+from tests.ops.nodes import Node, check_node, const, floats, integers, named, node, symbolic
+
+IMAGES = symbolic(floats(2, 3, 7, 6), 0)
+LAST = symbolic(floats(2, 7, 6, 3), 0)
+KERNEL = const(floats(4, 3, 3, 3, seed=2), "float32")
+BIAS = const(floats(4, seed=3), "float32")
+A, B = floats(2, 3, 4, 5), floats(2, 3, 5, 6, seed=2)
+ROWS = symbolic(floats(4, 5), 0)
+WEIGHTS = const(floats(5, 6, seed=2), "float32")
+
+
+def channels_last_conv(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """The convolution with strides 2 and 1 of a channels-last x, which ONNX Runtime lacks on CPUs."""
+    windows = np.lib.stride_tricks.sliding_window_view(x.astype(np.float64), (3, 3), axis=(1, 2))[:, ::2]
+    return (np.einsum("nhwcij,fcij->nhwf", windows, kernel) + bias).astype(np.float32)
+
+
+def packed(k: int, n: int, bits: int, block: int, zeros: str | None = None, **attributes: int) -> Node:
+    """A product with random weights of a few bits; ``zeros`` are packed, floats or absent."""
+    blocks = -(-k // block)
+    packed_zeros = integers(n, -(-blocks * bits // 8), low=0, high=256, seed=6, dtype="uint8")
+    given = {"packed": const(packed_zeros, "uint8"), "floats": const(np.abs(floats(n, blocks)) * 4, "float32")}
+    return node(
+        "com.microsoft:MatMulNBits",
+        symbolic(floats(2, 3, k), 0),
+        const(integers(n, blocks, block * bits // 8, low=0, high=256, dtype="uint8"), "uint8"),
+        const(np.abs(floats(n, blocks, seed=4)) / 20, "float32"),
+        *([] if zeros is None else [given[zeros]]),
+        K=k,
+        N=n,
+        bits=bits,
+        block_size=block,
+        **attributes,
+    )
+
+
+CASES: dict[str, Node] = {
+    "fused_conv": node("com.microsoft:FusedConv", IMAGES, KERNEL, BIAS, activation="Relu", pads=[1, 1, 1, 1]),
+    "fused_conv_of_a_sum": node(
+        "com.microsoft:FusedConv",
+        IMAGES,
+        KERNEL,
+        BIAS,
+        symbolic(floats(2, 4, 3, 2, seed=5), 0),
+        activation="Relu",
+        strides=[2, 2],
+    ),
+    **{
+        f"fused_conv_{kind}": node(
+            "com.microsoft:FusedConv",
+            IMAGES,
+            KERNEL,
+            activation=kind,
+            **({"activation_params": parameters} if parameters else {}),
+        )
+        for kind, parameters in {
+            "Clip": [-0.5, 2.0],
+            "HardSigmoid": [0.3, 0.4],
+            "LeakyRelu": [0.3],
+            "Sigmoid": [],
+            "Tanh": [],
+        }.items()
+    },
+    "nhwc_conv": node("com.microsoft:NhwcConv", LAST, KERNEL, BIAS, strides=[2, 1], exact=channels_last_conv),
+    "nhwc_fused_conv": node(
+        "com.microsoft:NhwcFusedConv",
+        *(LAST, KERNEL, BIAS, symbolic(floats(2, 3, 4, 4, seed=5), 0)),
+        strides=[2, 1],
+        activation="Relu",
+        exact=lambda *arrays: np.maximum(channels_last_conv(*arrays[:3]) + arrays[3], 0),
+    ),
+    "fused_matmul": node("com.microsoft:FusedMatMul", A, np.swapaxes(B, 2, 3).copy(), transB=1, alpha=0.25),
+    "fused_matmul_transposed": node("com.microsoft:FusedMatMul", np.swapaxes(A, 2, 3).copy(), B, transA=1),
+    "fused_matmul_batch": node(
+        "com.microsoft:FusedMatMul",
+        floats(4, 2, 3, 5),
+        floats(5, 2, 3, 6, seed=2),
+        transBatchA=1,
+        transBatchB=1,
+    ),
+    "fused_matmul_all": node(
+        "com.microsoft:FusedMatMul",
+        floats(5, 2, 3, 4),
+        floats(6, 2, 3, 5, seed=2),
+        transBatchA=1,
+        transBatchB=1,
+        transA=1,
+        transB=1,
+        alpha=2.0,
+    ),
+    "fused_matmul_with_weights": node("com.microsoft:FusedMatMul", ROWS, WEIGHTS, alpha=0.5),
+    "transpose_matmul": node("com.microsoft:TransposeMatMul", A, np.swapaxes(B, 2, 3).copy(), transB=1),
+    "fused_gemm": node("com.microsoft:FusedGemm", ROWS, WEIGHTS, const(floats(6), "float32"), activation="Relu"),
+    "fused_gemm_leaky": node(
+        "com.microsoft:FusedGemm",
+        ROWS,
+        const(floats(6, 5, seed=2), "float32"),
+        const(floats(6), "float32"),
+        activation="LeakyRelu",
+        activation_alpha=0.2,
+        alpha=0.5,
+        beta=2.0,
+        transB=1,
+    ),
+    "four_bits": packed(32, 5, 4, 16),
+    "four_bits_with_a_part_of_a_block": packed(40, 5, 4, 16, "packed"),
+    "four_bits_with_float_zeros": packed(64, 3, 4, 32, "floats"),
+    "eight_bits": packed(32, 3, 8, 16, "packed"),
+    "two_bits": packed(32, 3, 2, 16),
+}
+TABLE_NAME = "contrib_products"
+NODES = {"all": Merged(table=CASES)}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_definition(name: str) -> None:
+    check_definition(CASES[name])
+
+
+@pytest.mark.parametrize("key", named(TABLE_NAME, NODES))
+def test_crate(key: str, results: Results) -> None:
+    check_node(results[key])
