@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -28,15 +29,13 @@ class Case:
     weights: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def _tree(link: str) -> onnx.NodeProto:
-    """−0.7 up to 0.5, else 0.9."""
+def _tree(op: str, *outputs: str, **attributes: Any) -> onnx.NodeProto:
+    """A tree that is a leaf up to 0.5, and another leaf above it or for NaN."""
     return onnx.helper.make_node(
-        "TreeEnsembleRegressor",
+        op,
         ["x"],
-        ["y"],
+        outputs,
         domain="ai.onnx.ml",
-        post_transform=link,
-        n_targets=1,
         nodes_treeids=[0] * 3,
         nodes_nodeids=[0, 1, 2],
         nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"],
@@ -44,10 +43,21 @@ def _tree(link: str) -> onnx.NodeProto:
         nodes_values=[0.5, 0.0, 0.0],
         nodes_truenodeids=[1, 0, 0],
         nodes_falsenodeids=[2, 0, 0],
-        target_treeids=[0, 0],
-        target_nodeids=[1, 2],
-        target_ids=[0, 0],
-        target_weights=[-0.7, 0.9],
+        **attributes,
+    )
+
+
+def _regressor(link: str) -> onnx.NodeProto:
+    """−0.7 in the first leaf and 0.9 in the second."""
+    leaves: dict[str, Any] = {"target_treeids": [0, 0], "target_nodeids": [1, 2], "target_weights": [-0.7, 0.9]}
+    return _tree("TreeEnsembleRegressor", "y", post_transform=link, n_targets=1, target_ids=[0, 0], **leaves)
+
+
+def _classifier() -> onnx.NodeProto:
+    """The scores (0.7, 0.2) in the first leaf and (0.1, 0.8) in the second."""
+    leaves: dict[str, Any] = {"class_treeids": [0] * 4, "class_nodeids": [1, 1, 2, 2], "class_ids": [0, 1, 0, 1]}
+    return _tree(
+        "TreeEnsembleClassifier", "y", "scores", class_weights=[0.7, 0.2, 0.1, 0.8], classlabels_int64s=[7, 5], **leaves
     )
 
 
@@ -78,9 +88,10 @@ def _few_bits() -> Case:
 TREE = np.array([[-0.7], [0.9], [0.9]], np.float32)
 PIXELS = np.array([[[1, 2, 3, 4]]], np.float32)
 CASES = {
-    "a tree with a logistic link": Case(_tree("LOGISTIC"), {"x": ROWS}, 1 / (1 + np.exp(-TREE)), TREE),
-    "a tree with a softmax of one": Case(_tree("SOFTMAX"), {"x": ROWS}, np.ones((3, 1), np.float32), TREE),
     "weights of four bits": _few_bits(),
+    "a tree with a logistic link": Case(_regressor("LOGISTIC"), {"x": ROWS}, 1 / (1 + np.exp(-TREE)), TREE),
+    "a tree with a softmax of one": Case(_regressor("SOFTMAX"), {"x": ROWS}, np.ones((3, 1), np.float32), TREE),
+    "a label of two classes": Case(_classifier(), {"x": ROWS}, np.array([7, 5, 5]), np.array([1, 1, 1])),
     "LSTM": _recurrent("LSTM", 4),
     "GRU": _recurrent("GRU", 3),
     "RNN": _recurrent("RNN", 1),
@@ -104,7 +115,8 @@ def _model(case: Case) -> onnx.ModelProto:
         name: (onnx.helper.np_dtype_to_tensor_dtype(array.dtype), list(array.shape))
         for name, array in case.inputs.items()
     }
-    return graph([case.node], inputs, {"y": (F, [f"d{i}" for i in range(case.specified.ndim)])}, case.weights)
+    dtype = onnx.helper.np_dtype_to_tensor_dtype(case.specified.dtype)
+    return graph([case.node], inputs, {"y": (dtype, [f"d{i}" for i in range(case.specified.ndim)])}, case.weights)
 
 
 @pytest.mark.parametrize("name", CASES)

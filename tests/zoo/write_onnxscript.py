@@ -24,6 +24,7 @@ from saving import save
 
 layers = Opset("zoo.layers", 1)
 BATCH, TIME, HEIGHT, WIDTH, PLACES = "batch", "time", "height", "width", "places"
+SAMPLES, FRAMES = "samples", "frames"
 RNG = np.random.default_rng(5)
 
 
@@ -134,7 +135,7 @@ def image(x: FLOAT[BATCH, 3, HEIGHT, WIDTH]) -> FLOAT[BATCH, PLACES, 6]:
     return op20.Transpose(flat, perm=[0, 2, 1])
 
 
-TABLE = weight(11, 6)
+TABLE, WORDS = weight(11, 6), weight(11, 12)
 
 
 @script(default_opset=op)
@@ -145,7 +146,30 @@ def words(ids: INT64[BATCH, TIME]) -> FLOAT[BATCH, 6]:
     return op.ReduceSum(found, [1], keepdims=0) / op.Max(op.ReduceSum(mask, [1], keepdims=0), 1.0)
 
 
-MODELS: dict[str, Callable[..., Any]] = {f.name: f for f in (functions, loop, until, choice, attention, image, words)}
+@script(default_opset=op)
+def padded(ids: INT64[BATCH, TIME]) -> FLOAT[BATCH, TIME, 12]:
+    """Self-attention that ignores words that are 0, with ``masked_fill`` in front of the softmax."""
+    x = op.Gather(op.Constant(value=WORDS), ids)
+    parts = op.Reshape(op.MatMul(x, op.Constant(value=QKV)), op.Constant(value_ints=[0, 0, 9, 4]))
+    q, k, v = op.Split(op.Transpose(parts, perm=[0, 2, 1, 3]), axis=1, num_outputs=3)
+    scores = op.MatMul(q, op.Transpose(k, perm=[0, 1, 3, 2])) / 2.0
+    nothing = op.Constant(value_float=float("-inf"))
+    padding = op.Unsqueeze(ids == 0, [1, 2])
+    y = op.MatMul(op.Softmax(op.Where(padding, nothing, scores), axis=-1), v)
+    y = op.Reshape(op.Transpose(y, perm=[0, 2, 1, 3]), op.Constant(value_ints=[0, 0, 12]))
+    return op.MatMul(y, op.Constant(value=OUT))
+
+
+@script(default_opset=op)
+def spectrogram(wave: FLOAT[BATCH, SAMPLES]) -> FLOAT[BATCH, FRAMES, 6]:
+    """Logarithms of the energy in the bands of the mel scale, for sound of any length."""
+    spectra = op.STFT(op.Unsqueeze(wave, [-1]), 8, op.HannWindow(16), 16)
+    energy = op.MatMul(op.ReduceSumSquare(spectra, [-1], keepdims=0), op.MelWeightMatrix(6, 16, 800, 20.0, 400.0))
+    return op.Log(energy + 0.001)
+
+
+SCRIPTS = (functions, loop, until, choice, attention, image, words, padded, spectrogram)
+MODELS: dict[str, Callable[..., Any]] = {f.name: f for f in SCRIPTS}
 
 
 def main(names: Sequence[str]) -> None:

@@ -99,6 +99,25 @@ def _link_of_one_target(node: onnx.NodeProto, sizes: Sizes) -> Nodes | None:
     return [plain, helper.make_node(link, [scores], [node.output[0]])]
 
 
+def _label_of_two_classes(node: onnx.NodeProto, sizes: Sizes) -> Nodes | None:
+    """The label of the class with the highest score."""
+    del sizes
+    given = _attributes(node)
+    labels = given.get("classlabels_int64s", [])
+    if len(labels) != 2 or len(set(given.get("class_ids", []))) != 2 or not node.output[0]:
+        return None
+    copy, label = _without(node), node.output[0]
+    copy.output[0] = f"{label}/of_runtime"
+    scores = copy.output[1] if len(copy.output) > 1 and copy.output[1] else f"{label}/scores"
+    copy.output[:] = [copy.output[0], scores]
+    return [
+        copy,
+        helper.make_node("ArgMax", [scores], [f"{label}/best"], axis=1, keepdims=0),
+        _constant(f"{label}/labels", np.array(labels, np.int64)),
+        helper.make_node("Gather", [f"{label}/labels", f"{label}/best"], [label]),
+    ]
+
+
 def _no_steps(node: onnx.NodeProto, sizes: Sizes) -> Nodes | None:
     """Without a step, the last state is the initial state, and there are no states of steps."""
     given = _attributes(node)
@@ -177,6 +196,11 @@ DEPARTURES: Sequence[Departure] = (
         ("TreeEnsembleRegressor",),
         "it ignores the post_transform of a TreeEnsembleRegressor with one target",
         _link_of_one_target,
+    ),
+    Departure(
+        ("TreeEnsembleClassifier",),
+        "if each of two classes has scores, it returns 1 or 0 as the label, depending on the sign of the second score",
+        _label_of_two_classes,
     ),
     Departure(
         ("LSTM", "GRU", "RNN"),

@@ -169,6 +169,19 @@ def test_operations_in_an_h5_of_keras_3(tmp_path: Path) -> None:
     assert_agrees(load_tensorflow(tmp_path / "model.h5"), {"ids": np.array([[1, 2, 0, 0], [3, 4, 5, 0]], np.int32)})
 
 
+def test_a_gru_from_before_its_reset_gate_had_an_option(tmp_path: Path) -> None:
+    """Keras 2.0 did not store ``reset_after``; tf_keras would assume the opposite of what it computed."""
+    keras, path = library("tf_keras"), tmp_path / "model.h5"
+    x = keras.Input((5, 3), name="x")
+    with quiet():
+        keras.Model(x, keras.layers.Bidirectional(keras.layers.GRU(4, reset_after=False))(x)).save(path)
+    with library("h5py").File(path, "r+") as file:
+        config = file.attrs["model_config"]
+        assert '"reset_after": false' in config
+        file.attrs["model_config"] = config.replace(', "reset_after": false', "")
+    assert_agrees(load_tensorflow(path), {"x": np.random.default_rng(1).normal(size=(2, 5, 3)).astype(np.float32)})
+
+
 def test_an_h5_that_keras_3_cannot_read(tmp_path: Path) -> None:
     """The operation ``x + y`` is stored like the layer ``Add``, which takes other arguments."""
     keras = library("keras")

@@ -17,6 +17,15 @@ CAUSAL, SCORES = ("use_causal_mask", True), ("return_attention_scores", True)
 HEADS = "Dense Dense Dense Attention Dense"
 
 
+def _some_kept(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Drops at random, but never the first key."""
+    return (rng.random(shape) < 0.5) & (np.arange(shape[-1]) > 0)
+
+
+def _causal(_: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return np.tril(np.ones(shape))
+
+
 def _heads(*shared: Any, **options: Any) -> Any:
     def build(x: Any, y: Any = None) -> Any:
         return layers.MultiHeadAttention(2, 3, **options)(x, x if y is None else y, **dict(shared))
@@ -34,6 +43,16 @@ def _pair(**options: Any) -> Any:
 
 def _masked_pair(x: Any, y: Any, x_mask: Any, y_mask: Any) -> Any:
     return layers.Attention()([x, y], mask=[x_mask, y_mask], return_attention_scores=True)
+
+
+def _filled(drop: Any, scale: float = 0.25) -> Any:
+    """``masked_fill`` of PyTorch: scores that are dropped become −∞."""
+
+    def build(x: Any, y: Any, *mask: Any) -> Any:
+        scores = ops.matmul(x, ops.swapaxes(y, -1, -2)) * scale
+        return ops.matmul(ops.softmax(ops.where(drop(*mask), float("-inf"), scores)), y)
+
+    return build
 
 
 def _weights_twice(x: Any, y: Any) -> Any:
@@ -90,6 +109,14 @@ TABLE: dict[str, Case] = {
     "attention_scores_masked": case(
         _masked_pair, X, Y, In((6,), "bool"), In((5,), "bool"), becomes="Not Attention Where"
     ),
+    "filled": case(_filled(lambda m: m[:, None, :]), X, Y, In((5,), "bool", _some_kept), becomes="Not Attention"),
+    "filled_heads": case(
+        _filled(lambda m: m[:, None, None, :]),
+        *(In((2, 6, 8)), In((2, 5, 8)), In((5,), "bool", _some_kept)),
+        becomes="Not Attention",
+    ),
+    "filled_causal": case(_filled(lambda: np.triu(np.ones((6, 6), bool), 1)), X, X, becomes="Attention"),
+    "filled_causal_free": case(_filled(lambda m: m == 0), (None, 8), (None, 8), In((None, None), "int32", _causal)),
     "weights_read_twice": case(_weights_twice, X, Y, becomes="Multiply Attention MatMul"),
     "weights_of_their_own_result": case(_weights_of_their_own_result, X, becomes="Attention MatMul"),
     "einsum_dense": case(

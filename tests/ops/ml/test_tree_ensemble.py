@@ -152,6 +152,13 @@ NODES = {
         )
         for least in (0, -0.5)
     },
+    **{
+        f"classifier_of_two_scored_{post.lower()}": _older(
+            "TreeEnsembleClassifier", "class", "BRANCH_LEQ", 2, outputs=2, classlabels_int64s=[7, 5],
+            post_transform=post, by_reference=True,
+        )
+        for post in ("NONE", "SOFTMAX", "LOGISTIC")
+    },
     "classifier_of_integers": _older(
         "TreeEnsembleClassifier", "class", "BRANCH_GT", 3, WHOLE.astype("int64"), outputs=2,
         classlabels_int64s=[7, 5, 9],

@@ -19,6 +19,9 @@ NODES = {
     "dft_before_20": node("DFT", floats(2, 9, 4, 1), axis=2, opset=17),
     "stft": node("STFT", symbolic(floats(2, 40, 1), 0), const(8), None, const(16)),
     "stft_window": node("STFT", floats(2, 40, 1), const(4), const(np.hanning(12), "float32"), const(12)),
+    "stft_computed_window": node("STFT", floats(2, 40, 1), const(4), floats(12), const(12)),
+    "stft_free": node("STFT", symbolic(floats(2, 40, 1), 0, 1), const(8), const(np.hanning(16), "float32")),
+    "stft_complex": node("STFT", floats(2, 40, 2), const(8), None, const(16), onesided=0),
     "stft_two_sided": node("STFT", floats(2, 40, 1), const(4), np.hanning(12).astype(np.float32), onesided=0),
 }
 

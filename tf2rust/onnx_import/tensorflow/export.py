@@ -11,6 +11,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.own_operators import attach, is_own_operator
 from tf2rust.onnx_import.tensorflow import handlers
 from tf2rust.onnx_import.tensorflow.biases import zero_biases_kept
+from tf2rust.onnx_import.tensorflow.complex_numbers import complex_splitter
 from tf2rust.onnx_import.tensorflow.messages import message_of
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.traced import TracedModel
@@ -82,7 +83,16 @@ def export_graph(graph: Any, **names: Any) -> onnx.ModelProto:
 
     def attempt(catch_errors: bool) -> onnx.ModelProto:
         process = library("tf2onnx.tfonnx").process_tf_graph
-        converted = process(graph, continue_on_error=True, opset=OPSET, **names)
+        unknown: dict[str, str] = {}
+        converted = process(
+            graph, continue_on_error=True, opset=OPSET, custom_rewriter=[complex_splitter(unknown)], **names
+        )
+        if unknown:
+            raise ConversionError(
+                f"TensorFlow op {op} (node {name!r}) is not supported for complex numbers; replace the layer, or move "
+                "this step out of the model."
+                for name, op in unknown.items()
+            )
         proto = optimizer.optimize_graph(converted, catch_errors, optimizers=optimizers).make_model("model")
         assert isinstance(proto, onnx.ModelProto)
         attach(proto)
@@ -96,6 +106,8 @@ def _first_that_works(attempt: Callable[[bool], onnx.ModelProto]) -> onnx.ModelP
     try:
         # Catching errors requires a deep copy of the graph and its weights before every optimizer.
         return attempt(False)
+    except ConversionError:
+        raise
     except Exception:
         try:
             return attempt(True)

@@ -132,9 +132,28 @@ def _read_h5(path: Path) -> StoredModel:
             version = file.attrs.get("keras_version", "")
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise _damaged_h5(path, error) from error
-    return StoredModel(
-        path, ".h5", _text(path, "keras_version", version), _parse(path, _text(path, "model_config", config))
-    )
+    parsed = _parse(path, _text(path, "model_config", config))
+    stored = StoredModel(path, ".h5", _text(path, "keras_version", version), parsed)
+    if stored.is_keras_2:
+        _write_old_defaults(parsed)
+    return stored
+
+
+def _write_old_defaults(config: dict[str, Any]) -> None:
+    """Adds to layers the options that the Keras that wrote them did not have, with what it did then.
+
+    Keras had no ``reset_after`` before 2.1.5; its GRU applied the reset gate before the product.
+    """
+    waiting: list[Any] = [config]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            options = value.get("config")
+            if value.get("class_name") in ("GRU", "GRUCell") and isinstance(options, dict):
+                options.setdefault("reset_after", False)
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
 
 
 def _read_archive(path: Path) -> StoredModel:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tf2rust.onnx_import.tensorflow.gate.tflite import check_operators
 from tf2rust.onnx_import.tensorflow.messages import message_of, not_run
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
+from tf2rust.onnx_import.tensorflow.tflite_rewrite import with_builtin_operators, with_dense_weights
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -29,7 +32,9 @@ class TFLiteModel:
         if content[4:8] != _MAGIC:
             raise ConversionError(f"{path} is not a TFLite model: its identifier is not TFL3; check the path.")
         check_operators(content, path)
+        content = _rewritten(with_builtin_operators, content, path)
         self.path = path
+        self._for_export = _rewritten(with_dense_weights, content, path)
         try:
             with quiet():
                 self.interpreter = library("tensorflow").lite.Interpreter(model_content=content)
@@ -59,10 +64,10 @@ class TFLiteModel:
     def export(self) -> onnx.ModelProto:
         """The model as ONNX, with the names of the signature."""
         tensors = {**self.inputs, **self.outputs}
-        with quiet():
+        with quiet(), _as_file(self._for_export) as path:
             proto = export_graph(
                 None,
-                tflite_path=str(self.path),
+                tflite_path=str(path),
                 input_names=list(self.inputs.values()),
                 output_names=list(self.outputs.values()),
                 tensors_to_rename={tensor: name for name, tensor in tensors.items()},
@@ -84,6 +89,24 @@ class TFLiteModel:
         except Exception as error:
             raise not_run(error, arrays, LayerScopes()) from error
         return {name: interpreter.get_tensor(d["index"]) for name, d in zip(self.outputs, self._outputs, strict=True)}
+
+
+def _rewritten(rewrite: Callable[[bytes], bytes], content: bytes, path: Path) -> bytes:
+    try:
+        return rewrite(content)
+    except ConversionError:
+        raise
+    except Exception as error:  # a damaged buffer can make its reader raise anything
+        raise ConversionError(f"{path} is a damaged or truncated TFLite model; export it again.") from error
+
+
+@contextlib.contextmanager
+def _as_file(content: bytes) -> Iterator[Path]:
+    """A temporary file, because tf2onnx reads only files."""
+    with tempfile.TemporaryDirectory(prefix="tf2rust-") as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(content)
+        yield path
 
 
 def _named(details: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from tf2rust.ops.attention.mask import (
     lowered,
     lowered_by_constant,
     mask_of,
+    replaced,
     softmax_of,
     weights_of,
 )
@@ -72,6 +73,7 @@ def _weighted(weights: Op) -> Op:
 @rule(_weighted(softmax_of(_SCALED)))
 @rule(_weighted(kept(_SCALED)), name="attention_masked")
 @rule(_weighted(kept_by_where(_SCALED)), name="attention_where")
+@rule(_weighted(replaced(_SCALED)), name="attention_replaced")
 @rule(_weighted(kept_or_zero(_SCALED)), name="attention_masked_twice")
 @rule(_weighted(kept_or_zero_by_constant(_SCALED)), name="attention_masked_twice_by_constant")
 @rule(_weighted(lowered(_SCALED)), name="attention_lowered")

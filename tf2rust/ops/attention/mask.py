@@ -10,6 +10,7 @@ import onnx_ir as ir
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder
+from tf2rust.ops.elementwise.comparison import Not
 from tf2rust.ops.elementwise.where import choices_read, chosen
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.shape.reshape import Reshape
@@ -47,6 +48,11 @@ def kept(scores: Op | Optional) -> Op:
 def kept_by_where(scores: Op | Optional) -> Op:
     """The same with Where."""
     return softmax_of(Op("Where", Var("keep"), scores, Scalar("fill"), name="masked"))
+
+
+def replaced(scores: Op | Optional) -> Op:
+    """The weights if a number replaces scores where a condition holds, as PyTorch's ``masked_fill`` does."""
+    return softmax_of(Op("Where", Var("replace"), Scalar("fill"), scores, name="masked"))
 
 
 def kept_or_zero(scores: Op | Optional) -> Op:
@@ -99,6 +105,10 @@ def mask_of(m: Match, b: Builder, rank: int, layers: list[Layer]) -> tuple[Mask,
     elif m.has("keep"):
         mask = Mask("keep_or_zero" if m.has("weights") else "keep", m.scalar("fill"))
         value = b.value(_without_true(m["keep"], b))
+    elif m.has("replace"):
+        mask, layer = Mask("keep", m.scalar("fill")), _negated(m["replace"], b)
+        layers.append(layer)
+        value = layer.y
     elif m.has("drop"):
         mask, value = Mask("lower", m.scalar("penalty")), b.value(m["drop"])
     elif m.has("factor"):
@@ -130,6 +140,14 @@ def _constant_mask(m: Match) -> tuple[Mask, np.ndarray] | Mismatch:
     if not np.array_equal(filled, np.float32(fill) * (1 - factor)):
         return m.reject("the constant that it adds to its scores is not the same number wherever their factor is 0")
     return Mask("keep_or_zero", fill), factor == 1
+
+
+def _negated(condition: ir.Value, b: Builder) -> Layer:
+    """The layer that makes the opposite of a condition."""
+    if (known := b.infos.const(condition)) is not None:
+        return constant(~known)
+    value = b.value(condition)
+    return Not(inputs=[value], outputs=[b.temporary(value, value.shape)])
 
 
 def _without_true(value: ir.Value, b: Builder) -> ir.Value:

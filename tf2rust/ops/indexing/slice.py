@@ -144,6 +144,9 @@ def slice_(m: Match, b: Builder) -> RuleResult:
 def _split(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data = infos[node.x]
     axis = normal_axis(node.attr("axis", 0), len(data.shape))
+    if data.dims is not None and data.dims.ndim == 1:
+        ends = np.cumsum(np.asarray(parts(node, infos, axis), dtype=object))[:-1].astype(int)
+        return [ValueInfo.of_dims(part, data.dtype) for part in np.split(data.dims, ends)]
     return [
         ValueInfo(data.dtype, (*data.shape[:axis], size, *data.shape[axis + 1 :])) for size in parts(node, infos, axis)
     ]

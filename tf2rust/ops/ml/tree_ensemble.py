@@ -193,9 +193,10 @@ def tree_ensemble_regressor(node: Node, body: Body, infos: ValueInfos) -> Output
 
 def tree_ensemble_classifier(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """The label with the highest score, and the scores."""
-    labels = node.attr("classlabels_int64s")
-    if not labels or len(labels) < 3:
-        return _of_two_classes(node, body, infos, labels or [])
+    labels = node.attr("classlabels_int64s") or []
+    scored = set(node.attr("class_ids") or [])
+    if len(labels) < 2 or (len(labels) == 2 and len(scored) < 2):
+        return _of_two_classes(node, body, infos, labels)
     scores = _sums(node, body, infos, "class", len(labels))
     if scores is None or (result := post_transform(node, body, scores)) is None:
         return None

@@ -1,4 +1,4 @@
-"""Fourier transforms as matrix products: DFT and STFT."""
+"""Fourier transforms as matrix products (DFT) and convolutions (STFT)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from tf2rust.ops.conv.conv import Conv
+from tf2rust.ops.conv.window import Window
 from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Value
@@ -117,7 +119,7 @@ def dft(m: Match, b: Builder) -> RuleResult:
     ]
 
 
-def _frames(node: Node, infos: ValueInfos) -> tuple[int, int, int]:
+def _frames(node: Node, infos: ValueInfos) -> tuple[int, int, Dim]:
     """The step between frames, the length of a frame, and the number of frames."""
     shape = infos.shape(node.x)
     step = _integer(infos, node.input(1), "frame_step")
@@ -127,7 +129,7 @@ def _frames(node: Node, infos: ValueInfos) -> tuple[int, int, int]:
         length = _fixed(infos.shape(window)[0])
     if not step or not length:
         raise InferenceError("it has no frame_length or no frame_step")
-    return step, length, (_fixed(shape[1]) - length) // step + 1
+    return step, length, (shape[1] - length) // step + 1
 
 
 @infers("STFT")
@@ -140,24 +142,43 @@ def _stft(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("STFT", Var("x"), more=True))
 def stft(m: Match, b: Builder) -> RuleResult:
-    """Gathers frames, multiplies them by the window, and transforms them."""
+    """A convolution along the signal, whose filters are the window times the waves of each frequency."""
     x, y = b.value(m["x"]), b.value(m.y)
     step, length, count = _frames(m.root, b.infos)
     m.root.has("onesided")
     parts, bins = _fixed(x.shape[2]) if x.rank == 3 else 1, _fixed(y.shape[2])
-    if x.dtype != "float32" or count < 1 or length * parts * bins * 2 > _MAX_SIZE:
+    too_short = isinstance(count, int) and count < 1
+    if x.dtype != "float32" or too_short or length * parts * bins * 2 > _MAX_SIZE:
         return m.reject(
             f"its input {x} is not supported (supported: float32 with up to {_MAX_SIZE} products per frame)"
         )
+    given = m.root.input(2)
+    weights = None if given is None else b.infos.const(given)
+    if given is not None and weights is None:
+        return _of_gathered_frames(x, y, b.value(given), step, length, b)
+    kernel = _matrix(length, parts, length, bins, back=False, real=False).reshape(length, parts, bins * 2)
+    if weights is not None:
+        kernel = kernel * weights.astype(np.float64)[:, None, None]
+    signal = Reshape(inputs=[x], outputs=[b.temporary(x, (*x.shape[:2], parts))])
+    spectra = Conv(
+        kernel=kernel.astype(np.float32),
+        window=Window((length,), (step,), (1,), ((0, 0),)),
+        inputs=[signal.y],
+        outputs=[b.temporary(y, (x.shape[0], count, bins * 2))],
+    )
+    return [signal, spectra, Reshape(inputs=[spectra.y], outputs=[y])]
+
+
+def _of_gathered_frames(x: Value, y: Value, window: Value, step: int, length: int, b: Builder) -> list[Layer]:
+    """Gathers frames of a signal of known length, multiplies them by a window that is computed, and transforms them."""
+    parts, bins, count = _fixed(x.shape[2]) if x.rank == 3 else 1, _fixed(y.shape[2]), _fixed(y.shape[1])
     positions = constant((np.arange(count)[:, None] * step + np.arange(length)[None, :]).reshape(-1))
     shape = (x.shape[0], count * length, parts)
     signal = Reshape(inputs=[x], outputs=[b.temporary(x, (*x.shape[:2], parts))])
     picked = Gather(axis=1, inputs=[signal.y, positions.y], outputs=[b.temporary(x, shape)])
     frames = Reshape(inputs=[picked.y], outputs=[b.temporary(x, (x.shape[0], count, length, parts))])
-    layers: list[Layer] = [signal, positions, picked, frames]
-    if (given := m.root.input(2)) is not None:
-        window = Reshape(inputs=[b.value(given)], outputs=[b.temporary(x, (length, 1))])
-        weighted = b.temporary(x, frames.y.shape)
-        layers += [window, Binary(function="Mul", inputs=[frames.y, window.y], outputs=[weighted])]
+    column = Reshape(inputs=[window], outputs=[b.temporary(x, (length, 1))])
+    weighted = b.temporary(x, frames.y.shape)
+    product = Binary(function="Mul", inputs=[frames.y, column.y], outputs=[weighted])
     kernel = _matrix(length, parts, length, bins, back=False, real=False)
-    return [*layers, *_transform(layers[-1].y, y, kernel, b)]
+    return [signal, positions, picked, frames, column, product, *_transform(weighted, y, kernel, b)]

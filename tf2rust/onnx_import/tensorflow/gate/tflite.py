@@ -7,9 +7,10 @@ from typing import Any
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.runtime import library
+from tf2rust.onnx_import.tensorflow.tflite_rewrite import TRANSPOSE_CONV_BIAS
 
-_COMPUTING = frozenset({"TFLite_Detection_PostProcess"})
-"""Operators beyond the format's own that every interpreter has."""
+_COMPUTING = frozenset({"TFLite_Detection_PostProcess", TRANSPOSE_CONV_BIAS})
+"""Operators beyond the format's own that every interpreter has, or that are replaced before a model runs."""
 
 
 def check_operators(content: bytes, path: Path) -> None:

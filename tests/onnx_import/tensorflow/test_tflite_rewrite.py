@@ -1,0 +1,131 @@
+"""TFLite models with sparse weights or MediaPipe's transposed convolution agree with TensorFlow's interpreter."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import onnxruntime
+import pytest
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow import load_tensorflow
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.onnx_import.tensorflow.tflite_rewrite import TRANSPOSE_CONV_BIAS, with_dense_weights
+
+RNG = np.random.default_rng(5)
+
+
+def _schema() -> Any:
+    return library("tensorflow.lite.python.schema_py_generated")
+
+
+def _edited(content: bytes, edit: Callable[[Any], None]) -> bytes:
+    model = _schema().ModelT.InitFromPackedBuf(content, 0)
+    edit(model)
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _converted(model: Any, *, sparse: bool = False, half: bool = False) -> bytes:
+    lite = library("tensorflow").lite
+    converter = lite.TFLiteConverter.from_keras_model(model)
+    if sparse:
+        converter.optimizations = [lite.Optimize.EXPERIMENTAL_SPARSITY, *([lite.Optimize.DEFAULT] if half else [])]
+    if half:
+        converter.target_spec.supported_types = [np.float16]
+    with quiet():
+        content: bytes = converter.convert()
+    return content
+
+
+def _pruned(*, blocks: bool = False, half: bool = False) -> bytes:
+    """A convolution and a Dense layer whose weights are mostly zeros, in blocks of four rows if ``blocks``."""
+    keras = library("keras")
+    x = keras.Input((6, 5, 16))
+    y = keras.layers.Conv2D(16, 1, bias_initializer="glorot_normal")(x)
+    model = keras.Model(x, keras.layers.Dense(16)(keras.layers.Flatten()(y)))
+    for layer in model.layers:
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            kept = RNG.random(kernel.shape) > 0.8
+            if blocks:
+                kept = np.repeat(kept[..., ::4], 4, axis=-1)
+            layer.set_weights([kernel * kept, bias])
+    return _converted(model, sparse=True, half=half)
+
+
+def _transposed(padding: str) -> bytes:
+    """A transposed convolution, written as MediaPipe's operator."""
+    keras = library("keras")
+    x = keras.Input((6, 5, 4), batch_size=1)
+    layer = keras.layers.Conv2DTranspose(3, 3, strides=(2, 3), padding=padding, bias_initializer="glorot_normal")
+    return _edited(_converted(keras.Model(x, layer(x))), _as_custom)
+
+
+def _as_custom(model: Any) -> None:
+    schema = _schema()
+    graph = model.subgraphs[0]
+    (operator,) = graph.operators
+    code, options = model.operatorCodes[operator.opcodeIndex], operator.builtinOptions
+    _, kernel, x, bias = operator.inputs
+    code.customCode, code.builtinCode = TRANSPOSE_CONV_BIAS.encode(), schema.BuiltinOperator.CUSTOM
+    code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    operator.inputs, operator.builtinOptions, operator.builtinOptionsType = [x, kernel, bias], None, 0
+    operator.customOptions = np.frombuffer(
+        struct.pack("<3i", options.padding + 1, options.strideW, options.strideH), np.uint8
+    )
+
+
+CASES = {
+    "sparse": lambda: _pruned(),
+    "sparse_float16": lambda: _pruned(half=True),
+    "sparse_blocks": lambda: _pruned(blocks=True),
+    "transposed_same": lambda: _transposed("same"),
+    "transposed_valid": lambda: _transposed("valid"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_agrees_with_the_interpreter(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(CASES[name]())
+    model = load_tensorflow(path)
+    (given,) = model.proto.graph.input
+    x = {given.name: RNG.normal(size=(1, *(d.dim_value for d in given.type.tensor_type.shape.dim[1:])))}
+    x = {name: array.astype(np.float32) for name, array in x.items()}
+    (expected,) = model.run(x).values()
+    (found,) = onnxruntime.InferenceSession(model.proto.SerializeToString()).run(None, x)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_cases_are_what_they_claim() -> None:
+    def sparsity(content: bytes) -> list[Any]:
+        (graph,) = _schema().ModelT.InitFromPackedBuf(content, 0).subgraphs
+        return [tensor.sparsity for tensor in graph.tensors if tensor.sparsity is not None]
+
+    assert len(sparsity(_pruned())) == len(sparsity(_pruned(half=True))) == 2
+    assert any(found.blockMap is not None for found in sparsity(_pruned(blocks=True)))
+    assert TRANSPOSE_CONV_BIAS.encode() in _transposed("same")
+
+
+def _without_values(model: Any) -> None:
+    (tensor, *_) = [t for t in model.subgraphs[0].tensors if t.sparsity is not None]
+    model.buffers[tensor.buffer].data = np.zeros(0, np.uint8)
+
+
+def _with_an_index_outside(model: Any) -> None:
+    (tensor, *_) = [t for t in model.subgraphs[0].tensors if t.sparsity is not None]
+    (level, *_) = [level for level in tensor.sparsity.dimMetadata if level.arrayIndices is not None]
+    level.arrayIndices.values = np.full_like(level.arrayIndices.values, 250)
+
+
+@pytest.mark.parametrize("damage", [_without_values, _with_an_index_outside])
+def test_damaged_sparse_weights_are_refused(damage: Callable[[Any], None]) -> None:
+    with pytest.raises(ConversionError, match=r"the sparse weights .* are damaged"):
+        with_dense_weights(_edited(_pruned(), damage))

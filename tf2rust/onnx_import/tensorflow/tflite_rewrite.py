@@ -1,0 +1,175 @@
+"""Rewrites TFLite models into the operators that TensorFlow's interpreter and tf2onnx have in common."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any
+
+import numpy as np
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.runtime import library
+
+TRANSPOSE_CONV_BIAS = "Convolution2DTransposeBias"
+"""MediaPipe's custom operator: a transposed convolution with a bias, which TFLite's own operator gained later."""
+
+_IDENTIFIER = b"TFL3"
+_MAX_DENSE_ELEMENTS = 1 << 28
+
+
+def with_builtin_operators(content: bytes) -> bytes:
+    """Replaces MediaPipe's ``Convolution2DTransposeBias`` by TRANSPOSE_CONV. Raises ``ConversionError`` if it cannot.
+
+    Returns ``content`` itself if the model does not use the operator.
+    """
+    if TRANSPOSE_CONV_BIAS.encode() not in content:
+        return content
+    schema = _schema()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    number = next((i for i, code in enumerate(model.operatorCodes) if _custom_name(code) == TRANSPOSE_CONV_BIAS), None)
+    if number is None:
+        return content
+    transpose_conv = schema.BuiltinOperator.TRANSPOSE_CONV
+    code = model.operatorCodes[number]
+    code.customCode, code.version = None, 3  # the version that takes a bias
+    code.builtinCode = code.deprecatedBuiltinCode = transpose_conv
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            if operator.opcodeIndex == number:
+                _make_builtin(model, graph, operator)
+    return _packed(model)
+
+
+def _make_builtin(model: Any, graph: Any, operator: Any) -> None:
+    """Turns an operator (x, kernel, bias) with a C struct of options into TRANSPOSE_CONV (shape, kernel, x, bias)."""
+    schema = _schema()
+    x, kernel, bias = operator.inputs
+    shape = [int(size) for size in graph.tensors[operator.outputs[0]].shape]
+    padding, stride_width, stride_height = struct.unpack("<3i", bytes(operator.customOptions)[:12])
+    if padding not in (1, 2) or len(shape) != 4:
+        raise ConversionError(
+            f"the TFLite operator {TRANSPOSE_CONV_BIAS} has the padding {padding} and an output of rank {len(shape)}, "
+            "which is not supported; convert the original model."
+        )
+    model.buffers.append(schema.BufferT(data=np.frombuffer(np.array(shape, "<i4").tobytes(), np.uint8)))
+    graph.tensors.append(
+        schema.TensorT(
+            shape=[4],
+            type=schema.TensorType.INT32,
+            buffer=len(model.buffers) - 1,
+            name=graph.tensors[operator.outputs[0]].name + b"/shape",
+            hasRank=True,
+        )
+    )
+    operator.inputs = [len(graph.tensors) - 1, kernel, x, bias]
+    operator.builtinOptionsType = schema.BuiltinOptions.TransposeConvOptions
+    operator.builtinOptions = schema.TransposeConvOptionsT(
+        padding=schema.Padding.SAME if padding == 1 else schema.Padding.VALID,
+        strideW=stride_width,
+        strideH=stride_height,
+    )
+    operator.customOptions = None
+
+
+def with_dense_weights(content: bytes) -> bytes:
+    """Stores sparse weights densely, and removes DENSIFY, because tf2onnx reads neither.
+
+    Returns ``content`` itself if no weights are sparse. Raises ``ConversionError`` if their sparse form is damaged.
+    """
+    schema = _schema()
+    root = schema.Model.GetRootAs(content, 0)
+    graphs = [root.Subgraphs(index) for index in range(root.SubgraphsLength())]
+    if not any(graph.Tensors(index).Sparsity() for graph in graphs for index in range(graph.TensorsLength())):
+        return content
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            if tensor.sparsity is not None:
+                dense = _dense(tensor, model.buffers[tensor.buffer].data)
+                model.buffers.append(schema.BufferT(data=np.frombuffer(dense.tobytes(), np.uint8)))
+                tensor.buffer, tensor.sparsity = len(model.buffers) - 1, None
+        kept = []
+        for operator in graph.operators:
+            if _builtin(model.operatorCodes[operator.opcodeIndex]) == schema.BuiltinOperator.DENSIFY:
+                graph.tensors[operator.outputs[0]].buffer = graph.tensors[operator.inputs[0]].buffer
+            else:
+                kept.append(operator)
+        graph.operators = kept
+    return _packed(model)
+
+
+def _dense(tensor: Any, data: Any) -> np.ndarray:
+    """The elements of a sparse tensor, decoded level by level.
+
+    The levels are the tensor's dimensions and then those inside its blocks, in ``traversalOrder``. A dense level
+    enumerates all its coordinates for every entry of the level before; a compressed one (CSR) lists them.
+    """
+    dtype = _sparse_dtypes().get(tensor.type)
+    shape = [int(size) for size in tensor.shape]
+    damaged = ConversionError(
+        f"the sparse weights {tensor.name.decode('utf-8', 'replace')!r} are damaged or of a type that TFLite does not "
+        "store sparsely; export the model again."
+    )
+    if dtype is None or data is None or not 0 < math.prod(shape) <= _MAX_DENSE_ELEMENTS:
+        raise damaged
+    sparsity = tensor.sparsity
+    order = [int(level) for level in sparsity.traversalOrder]
+    blocked = [] if sparsity.blockMap is None else [int(axis) for axis in sparsity.blockMap]
+    try:
+        levels = _coordinates(sparsity.dimMetadata, math.prod(shape))
+        by_dimension = dict(zip(order, levels, strict=True))
+        block_sizes = {
+            axis: int(sparsity.dimMetadata[order.index(len(shape) + i)].denseSize) for i, axis in enumerate(blocked)
+        }
+        inside = {axis: by_dimension[len(shape) + i] for i, axis in enumerate(blocked)}
+        index = tuple(by_dimension[a] * block_sizes.get(a, 1) + inside.get(a, 0) for a in range(len(shape)))
+        dense = np.zeros(shape, dtype)
+        dense[index] = np.frombuffer(bytes(data), dtype)
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+        raise damaged from error
+    return dense
+
+
+def _coordinates(levels: Any, most: int) -> list[np.ndarray]:
+    """The coordinate of every stored element in every level. Raises ValueError beyond ``most`` elements."""
+    found: list[np.ndarray] = []
+    count = 1
+    for level in levels:
+        if level.arraySegments is None:
+            if count * level.denseSize > most:
+                raise ValueError("more elements than the tensor has")
+            repeats, own = np.full(count, level.denseSize), np.tile(np.arange(level.denseSize), count)
+        else:
+            segments = np.asarray(level.arraySegments.values, np.int64)
+            own = np.asarray(level.arrayIndices.values, np.int64)
+            repeats = np.diff(segments)
+            if len(repeats) != count or repeats.sum() != len(own) or (own < 0).any():
+                raise ValueError("segments and indices do not fit each other")
+        found = [*(np.repeat(coordinates, repeats) for coordinates in found), own]
+        count = len(own)
+    return found
+
+
+def _sparse_dtypes() -> dict[int, type[np.generic]]:
+    types = _schema().TensorType
+    return {types.FLOAT32: np.float32, types.FLOAT16: np.float16, types.INT8: np.int8}
+
+
+def _custom_name(code: Any) -> str:
+    return (code.customCode or b"").decode("utf-8", "replace")
+
+
+def _builtin(code: Any) -> int:
+    """The operator's number. Files before 2020 store it in a byte; readers take the larger number."""
+    return int(max(code.deprecatedBuiltinCode, code.builtinCode))
+
+
+def _packed(model: Any) -> bytes:
+    builder = library("flatbuffers").Builder(1 << 20)
+    builder.Finish(model.Pack(builder), _IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _schema() -> Any:
+    return library("tensorflow.lite.python.schema_py_generated")
