@@ -172,5 +172,3 @@ def _refuse_unmatched(matched: Matched) -> None:
         # Nodes that only depend on an unsupported node are not reported.
         causes = [u for u in matched.unmatched if u.blocked_by is None]
         raise ConversionError([u.sentence() for u in causes or matched.unmatched])
-    if not matched.graph.inputs:
-        raise ConversionError("The model has no inputs, so all its outputs are constants; there is nothing to convert.")

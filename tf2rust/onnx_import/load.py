@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Timer
@@ -20,6 +21,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.declared import check_declared
 from tf2rust.onnx_import.external import load_external
 from tf2rust.onnx_import.functions import inline_functions
+from tf2rust.onnx_import.repair import repair
 from tf2rust.onnx_import.tensors import check_tensors
 from tf2rust.onnx_import.tidy import declare_outputs, tidy
 from tf2rust.onnx_import.weights import split_weights, without_weights
@@ -31,8 +33,17 @@ _MAX_OPTIMISED = 5000
 """The maximum number of nodes that ONNX Runtime optimises; its time is quadratic, and is 20 s for 20,000 nodes."""
 
 
-def load_onnx(path: Path) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
-    """Returns the checked model in ``path`` with inlined functions, and its large weights by name.
+@dataclass(frozen=True)
+class Loaded:
+    """A checked model with inlined functions, its large weights by name, and notes on what was repaired."""
+
+    proto: onnx.ModelProto
+    weights: dict[str, np.ndarray]
+    notes: tuple[str, ...]
+
+
+def load_onnx(path: Path) -> Loaded:
+    """Returns the model in ``path``.
 
     The model refers to no other file. Raises ConversionError if the file does not exist, is not a complete ONNX model,
     or has external data outside its folder.
@@ -54,17 +65,32 @@ def load_onnx(path: Path) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     check_declared(proto)
     _refuse_later_versions(proto, path)
     _refuse_others_than_tensors(proto, path)
+    notes = repair(proto)
     light, weights = split_weights(proto, load_external(proto, path))
     del proto
     check_tensors(light, weights)
-    tidy(light)
+    notes += tidy(light)
     light = inline_functions(light)
     declare_outputs(light)
     try:
-        onnx.checker.check_model(without_weights(light))
+        onnx.checker.check_model(_declared(without_weights(light)))
     except (onnx.checker.ValidationError, ValueError) as error:
         raise ConversionError(f"{path} is not a valid ONNX model ({_short(error)}); export it again.") from error
-    return light, {t.name: weights[t.name] for t in light.graph.initializer if t.name in weights}
+    read = {t.name: weights[t.name] for t in light.graph.initializer if t.name in weights}
+    return Loaded(light, read, tuple(notes))
+
+
+def _declared(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """``proto`` with placeholders for missing types and shapes of inputs and outputs, which the checker demands.
+
+    Later stages infer those of the outputs, and refuse inputs without a shape.
+    """
+    for info in (*proto.graph.input, *proto.graph.output):
+        if info.type.WhichOneof("value") is None:
+            info.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+        if info.type.WhichOneof("value") == "tensor_type" and not info.type.tensor_type.HasField("shape"):
+            info.type.tensor_type.shape.SetInParent()
+    return proto
 
 
 def _refuse_later_versions(proto: onnx.ModelProto, path: Path) -> None:
