@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,8 @@ class Proof:
     """Samples of every input and output by name, and the tolerance of each output.
 
     ``reference`` names the framework that computed the outputs. If the batch is symbolic, axis 0 of every array is the
-    sample; otherwise there is one sample. ``reasons`` explains each tolerance.
+    sample; otherwise there is one sample. ``reasons`` explains each tolerance. ``elements`` holds, for outputs in which
+    the model magnifies rounding errors, the tolerance of each element that needs a greater one, and 0 for the others.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -22,6 +23,7 @@ class Proof:
     tolerances: Mapping[str, float]
     reasons: Mapping[str, str]
     batched: bool
+    elements: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -33,9 +35,11 @@ class Proof:
         for prefix, group in (("inputs", self.inputs), ("predictions", self.outputs)):
             for name, array in group.items():
                 arrays[features_key(prefix, name, len(group))] = array.reshape(self.samples, -1)
+        for name, array in self.elements.items():
+            arrays[features_key("tolerances", name, len(self.outputs))] = array.reshape(self.samples, -1)
         return arrays
 
 
 def features_key(prefix: str, name: str, count: int) -> str:
-    """``inputs`` for a single input, ``inputs_<name>`` for several; the same for ``predictions``."""
+    """``inputs`` for a single input, ``inputs_<name>`` for several; the same for other prefixes."""
     return prefix if count == 1 else f"{prefix}_{name}"

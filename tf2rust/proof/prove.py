@@ -53,6 +53,7 @@ def prove(source: Source, graph: LayerGraph, features: Features | None, column: 
         {name: tolerance.value for name, tolerance in tolerances.items()},
         {name: tolerance.reason for name, tolerance in tolerances.items()},
         batched,
+        judge.elements,
     )
     notes += [tolerance.note for tolerance in tolerances.values() if tolerance.note is not None]
     return proof, [*notes, *judge.notes, *weak_samples(proof)]
