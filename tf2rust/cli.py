@@ -190,8 +190,7 @@ def _convert(open_source: Callable[[], Any], choices: Any) -> None:
     for note in result.notes:
         err.print(f"note: {note}", markup=False)
     err.print(
-        f"{len(result.listing.layers)} layers, verified on {result.proof.samples} samples against "
-        f"{result.proof.reference}; next: cd {result.crate} && cargo test --release",
+        f"{len(result.listing.layers)} layers, {result.proof.about()}; next: cd {result.crate} && cargo test --release",
         markup=False,
     )
     out.print(str(result.crate), markup=False)

@@ -15,6 +15,7 @@ class Proof:
     ``reference`` names the framework that computed the outputs. If the batch is symbolic, axis 0 of every array is the
     sample; otherwise there is one sample. ``reasons`` explains each tolerance. ``elements`` holds, for outputs in which
     the model magnifies rounding errors, the tolerance of each element that needs a greater one, and 0 for the others.
+    ``sizes`` are those of the symbolic dimensions except for the batch.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -24,10 +25,17 @@ class Proof:
     reasons: Mapping[str, str]
     batched: bool
     elements: Mapping[str, np.ndarray] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
         return next(iter(self.inputs.values())).shape[0] if self.batched else 1
+
+    def about(self) -> str:
+        """``verified on 16 samples (time = 9) against TensorFlow 2.21.0``"""
+        sizes = f" ({', '.join(f'{name} = {size}' for name, size in self.sizes.items())})" if self.sizes else ""
+        count = "1 sample" if self.samples == 1 else f"{self.samples} samples"
+        return f"verified on {count}{sizes} against {self.reference}"
 
     def features(self) -> dict[str, np.ndarray]:
         """The arrays of ``testdata/features.npz``: one flattened row per sample, with the original dtypes."""
