@@ -218,6 +218,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "typed_entries": any(item.path.endswith("::Dtype") for entry in entries for item in items_in(entry)),
         "parts": parts,
         "reference": proof.reference,
+        "reference_literal": rust_str(proof.reference),
         "samples": proof.samples,
         "batched": proof.batched,
         "tolerance": {name: f"{value:e}" for name, value in proof.tolerances.items()},

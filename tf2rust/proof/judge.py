@@ -14,6 +14,7 @@ from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.attempts import Answer
 from tf2rust.proof.budget import estimate, reference_seconds
 from tf2rust.proof.float64 import in_float64, operators
+from tf2rust.proof.proof import Difference
 from tf2rust.proof.reference import Reference
 from tf2rust.proof.sensitivity import CHANGE, FACTOR, tolerances_of_elements
 from tf2rust.proof.sizes import is_batched
@@ -208,6 +209,16 @@ class Judge:
             and not self._jump(name, single)
             and self._rounding(name) * _AS_MUCH < off
         )
+
+    def difference(self, name: str) -> Difference | None:
+        """How far an output is from a second computation; None if there is none."""
+        second = distance(self.answer.outputs[name], self.second.get(name))
+        if not self.is_source_onnx:
+            return None if second is None else Difference("ONNX Runtime on the exported graph", second)
+        exact = self._compared(name, _ALWAYS)
+        if exact is not None:
+            return Difference("float64", exact.reference)
+        return None if second is None else Difference("its answers for one sample at a time", second)
 
     def tolerance(self, name: str) -> Tolerance:
         """The tolerance of an output.

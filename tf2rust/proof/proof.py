@@ -9,13 +9,22 @@ import numpy as np
 
 
 @dataclass(frozen=True)
+class Difference:
+    """The largest difference between the reference outputs and those of another computation, ``other``."""
+
+    other: str
+    largest: float
+
+
+@dataclass(frozen=True)
 class Proof:
     """Samples of every input and output by name, and the tolerance of each output.
 
     ``reference`` names the framework that computed the outputs. If the batch is symbolic, axis 0 of every array is the
     sample; otherwise there is one sample. ``reasons`` explains each tolerance. ``elements`` holds, for outputs in which
     the model magnifies rounding errors, the tolerance of each element that needs a greater one, and 0 for the others.
-    ``sizes`` are those of the symbolic dimensions except for the batch.
+    ``sizes`` are those of the symbolic dimensions except for the batch. ``differences`` has the distance of each output
+    from a second computation of the graph, if there is one.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -26,6 +35,7 @@ class Proof:
     batched: bool
     elements: Mapping[str, np.ndarray] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    differences: Mapping[str, Difference] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -36,6 +46,13 @@ class Proof:
         sizes = f" ({', '.join(f'{name} = {size}' for name, size in self.sizes.items())})" if self.sizes else ""
         count = "1 sample" if self.samples == 1 else f"{self.samples} samples"
         return f"verified on {count}{sizes} against {self.reference}"
+
+    def graph_figures(self) -> list[str]:
+        """A sentence for each output with the largest difference between two computations of the graph."""
+        return [
+            f"`{name}`: {self.reference} differs from {found.other} by at most {found.largest:.1e}"
+            for name, found in self.differences.items()
+        ]
 
     def features(self) -> dict[str, np.ndarray]:
         """The arrays of ``testdata/features.npz``: one flattened row per sample, with the original dtypes."""

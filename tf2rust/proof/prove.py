@@ -60,6 +60,7 @@ def prove(source: Source, graph: LayerGraph, features: Features | None, column: 
         batched,
         judge.elements,
         _sizes(graph, answer.inputs),
+        {name: found for name in ordered if (found := judge.difference(name)) is not None},
     )
     notes += [tolerance.note for tolerance in tolerances.values() if tolerance.note is not None]
     return proof, [*notes, *judge.notes, *weak_samples(proof)]
