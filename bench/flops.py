@@ -17,7 +17,8 @@ def flops(path: Path, batch: int) -> int:
 
     Everything else is left out, as usual: it is a small part of the time, and its operations are not comparable.
     """
-    proto, weights = load_onnx(path)
+    loaded = load_onnx(path)
+    proto, weights = loaded.proto, loaded.weights
     symbols = analyse(proto, weights=weights).symbolic
     analysis = analyse(proto, dict.fromkeys(symbols, batch), weights)
 

@@ -77,6 +77,11 @@ def dimensions_named_as_locals() -> onnx.ModelProto:
     )
 
 
+def no_inputs() -> onnx.ModelProto:
+    weights = {"a": np.arange(12, dtype=np.float32).reshape(3, 4), "b": np.ones(4, np.float32)}
+    return graph([node("Add", ["a", "b"], ["y"])], {}, {"y": (F, [3, 4]), "a": (F, [3, 4])}, weights)
+
+
 CASES: list[Callable[[], onnx.ModelProto]] = [
     identity,
     one_value_as_three_outputs,
@@ -89,6 +94,7 @@ CASES: list[Callable[[], onnx.ModelProto]] = [
     batch_summed_away,
     unused_input,
     dimensions_named_as_locals,
+    no_inputs,
 ]
 
 

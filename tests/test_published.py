@@ -126,7 +126,8 @@ def test_magika_labels_files_as_onnx_runtime_does(crates: Crates, tmp_path: Path
     files = [p for p in files if not {".git", "build", ".venv", "target"} & set(p.parts) and p.stat().st_size > 64]
     rows = np.stack([encode_file(p.read_bytes()) for p in files[:: max(1, len(files) // 20)][:20]])
     assert len(rows) == 20
-    proto = whole_model(*load_onnx(magika()))
+    loaded = load_onnx(magika())
+    proto = whole_model(loaded.proto, loaded.weights)
     (expected,) = run_onnx(proto, {"bytes": rows}).values()
     # This model takes variances as E[x²] − E[x]², which loses digits: in float64 it says what is right.
     (exact,) = ReferenceEvaluator(in_float64(proto), new_ops=[GlobalMaxPool]).run(None, {"bytes": rows})

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
     from tf2rust.conversion import Converted
     from tf2rust.ops.core.dims import Size
+    from tf2rust.verification import Measured
 
     _Path = str | Path
 
-__all__ = ["ConversionError", "InternalError", "UsageError", "__version__", "convert"]
+__all__ = ["ConversionError", "InternalError", "UsageError", "__version__", "convert", "verify"]
 
 __version__ = "0.1.0"
 
@@ -97,3 +98,16 @@ def convert(
     within = limits.Limits.of(text(max_memory), text(time_limit))
     converted: Converted = supervisor.convert_supervised(arguments, within)
     return converted
+
+
+def verify(path: _Path) -> list[Measured]:
+    """Builds the crate of a conversion with cargo and runs its tests, as ``tf2rust verify`` does.
+
+    ``path`` is the output folder. Returns the largest difference of every output. Raises ConversionError if cargo is
+    missing, if the crate does not compile, or if a difference exceeds its tolerance.
+    """
+    from pathlib import Path
+
+    from tf2rust import verification
+
+    return verification.verify(Path(path))

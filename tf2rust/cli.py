@@ -1,8 +1,9 @@
-"""The command line: ``tf2rust from-tf``, ``from-onnx`` and ``patterns``."""
+"""The command line: ``tf2rust from-tf``, ``from-onnx``, ``patterns`` and ``verify``."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from tf2rust import __version__, options
 from tf2rust.errors import ConversionError, InternalError, UsageError
 from tf2rust.options import DashesOrUnderscores, Switch
 from tf2rust.report import report
-from tf2rust.stages import stage
+from tf2rust.stages import Progress, stage
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -53,6 +54,7 @@ def from_tf(
     labels: options.Labels = None,
     dim: options.Dim = None,
     tf_layers: options.TfLayers = None,
+    verify: options.Verify = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
     signature: options.Signature = None,
@@ -86,7 +88,7 @@ def from_tf(
                 outputs=named[1],
             )
 
-        _convert(source, _options(given))
+        _convert(source, _options(given), verify)
 
     _guarded(work)
 
@@ -106,6 +108,7 @@ def from_onnx(
     dim: options.Dim = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
+    verify: options.Verify = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
 ) -> None:
@@ -115,7 +118,7 @@ def from_onnx(
     def work() -> None:
         from tf2rust.source import open_onnx, read_constants
 
-        _convert(lambda: open_onnx(model, read_constants(constants)), _options(given))
+        _convert(lambda: open_onnx(model, read_constants(constants)), _options(given), verify)
 
     _guarded(work)
 
@@ -179,7 +182,27 @@ def _options(given: dict[str, Any]) -> Any:
     )
 
 
-def _convert(open_source: Callable[[], Any], choices: Any) -> None:
+@app.command("verify", cls=DashesOrUnderscores)
+def verify_crate(
+    folder: Annotated[Path, typer.Argument(help="The output folder of a conversion.")],
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Build a converted crate with cargo, run its tests, and print the largest difference of every output."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.verification import verify
+
+        with err.status("Reading the crate") as status:
+            found = verify(folder, status.update)
+        for measured in found:
+            out.print(str(measured), markup=False)
+
+    _guarded(work)
+
+
+def _convert(open_source: Callable[[], Any], choices: Any, verifies: bool) -> None:
     from tf2rust.conversion import convert
 
     with err.status("Reading the model") as status:
@@ -187,14 +210,33 @@ def _convert(open_source: Callable[[], Any], choices: Any) -> None:
         if source.opened_with:
             err.print(source.opened_with, markup=False)
         result = convert(source, choices, status.update)
-    for note in result.notes:
-        err.print(f"note: {note}", markup=False)
+        for note in result.notes:
+            err.print(f"note: {note}", markup=False)
+        figures = _figures(result, choices.path_to_save, verifies, status.update)
     err.print(
-        f"{len(result.listing.layers)} layers, verified on {result.proof.samples} samples against "
-        f"{result.proof.reference}; next: cd {result.crate} && cargo test --release",
+        f"{len(result.listing.layers)} layers, {result.proof.about()}; next: cd {result.crate} && cargo test --release",
         markup=False,
     )
+    for figure in figures[:_MOST_FIGURES]:
+        err.print(figure, markup=False)
+    if len(figures) > _MOST_FIGURES:
+        err.print(f"… and {len(figures) - _MOST_FIGURES} more; tf2rust verify {choices.path_to_save} lists all")
     out.print(str(result.crate), markup=False)
+
+
+_MOST_FIGURES = 8
+"""The maximum number of outputs whose largest difference a conversion reports."""
+
+
+def _figures(result: Any, folder: Path, verifies: bool, progress: Progress) -> list[str]:
+    """The largest difference of every output: of the Rust crate if ``verifies``, otherwise of the graph."""
+    if verifies and shutil.which("cargo") is not None:
+        from tf2rust.verification import verify
+
+        return [str(measured) for measured in verify(folder, progress)]
+    if verifies:
+        err.print("note: cargo was not found, so the Rust crate was not verified; install Rust from https://rustup.rs.")
+    return [f"{figure} (of the graph; --verify measures the Rust crate)" for figure in result.proof.graph_figures()]
 
 
 def _guarded(work: Callable[[], int | None]) -> None:

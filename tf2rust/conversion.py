@@ -28,7 +28,8 @@ from tf2rust.onnx_import.weights import model_file
 from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.passes.optimise import optimise
-from tf2rust.proof.features import read_features
+from tf2rust.proof.attempts import OnlySizesError
+from tf2rust.proof.features import Features, read_features
 from tf2rust.proof.proof import Proof
 from tf2rust.proof.prove import prove
 from tf2rust.publish import check_target, publish
@@ -106,13 +107,8 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     """Converts ``source`` and writes the crate. Raises ConversionError with every reason, and then leaves no output."""
     with stage("checking the output folder"):
         check_target(options.path_to_save)
-    with stage("matching layers", progress):
-        matched = _match(source, options.dims)
-        _refuse_unmatched(matched)
-        check_names([v.name for v in matched.graph.inputs] + [name for name, _ in matched.graph.outputs])
-    with stage(f"running {source.framework} on the samples", progress):
-        features = None if options.path_to_fv is None else read_features(options.path_to_fv, matched.graph)
-        proof, notes = prove(source, matched.graph, features, score_column(matched.graph))
+    matched, features, proof, notes = _proven(source, options, progress)
+    with stage("finding classes and thresholds"):
         scoring, scoring_notes = find_scoring(
             matched.graph,
             features,
@@ -138,6 +134,28 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         scoring_notes = [note for note in scoring_notes if not note.startswith(ZEROS)]
     notes = [*source.notes, *matched.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
     return Converted(options.path_to_save / CRATE, options.path_to_save / model_info, found, proof, notes)
+
+
+def _proven(source: Source, options: Options, progress: Progress) -> tuple[Matched, Features | None, Proof, list[str]]:
+    """The matched model, the user's samples, the proof, and notes.
+
+    A dimension that is declared symbolic, but with which the model runs only in one size, is bound to that size.
+    """
+    dims, bound_notes = dict(options.dims), list[str]()
+    while True:
+        with stage("matching layers", progress):
+            matched = _match(source, dims)
+            _refuse_unmatched(matched)
+            check_names([v.name for v in matched.graph.inputs] + [name for name, _ in matched.graph.outputs])
+        with stage(f"running {source.framework} on the samples", progress):
+            features = None if options.path_to_fv is None else read_features(options.path_to_fv, matched.graph)
+            try:
+                proof, notes = prove(source, matched.graph, features, score_column(matched.graph))
+            except OnlySizesError as error:
+                dims |= error.bound
+                bound_notes.append(error.note())
+            else:
+                return matched, features, proof, [*bound_notes, *notes]
 
 
 def convert_file(
@@ -173,5 +191,3 @@ def _refuse_unmatched(matched: Matched) -> None:
         # Nodes that only depend on an unsupported node are not reported.
         causes = [u for u in matched.unmatched if u.blocked_by is None]
         raise ConversionError([u.sentence() for u in causes or matched.unmatched])
-    if not matched.graph.inputs:
-        raise ConversionError("The model has no inputs, so all its outputs are constants; there is nothing to convert.")

@@ -104,6 +104,10 @@ TfLayers = Annotated[
     Path | None,
     typer.Option("--tf_layers", help="Depend on the tf-layers in this folder instead of copying it into the crate."),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option("--verify", help="Build the crate with cargo, and report the largest difference of every output."),
+]
 TrustCode = Annotated[
     bool,
     typer.Option(

@@ -46,14 +46,15 @@ def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> 
     with stage("reading the model"):
         import onnxruntime
 
-        proto, weights = load_onnx(path)
+        loaded = load_onnx(path)
+        proto, weights = loaded.proto, loaded.weights
         if constants:
             proto = bind_constants(proto, constants)
 
     def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return OnnxRuntime(proto, weights)(inputs)
 
-    return Source(path, proto, f"ONNX Runtime {onnxruntime.__version__}", run, weights=weights)
+    return Source(path, proto, f"ONNX Runtime {onnxruntime.__version__}", run, weights=weights, notes=loaded.notes)
 
 
 def open_tensorflow(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
+from tests.crates import TF_LAYERS
 from tests.models.graphs import graph, node, save
+from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.proof.prove import prove
+from tf2rust.proof.sizes import Sizes, condition, hinted
 from tf2rust.source import open_onnx
 
 F, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
@@ -105,10 +109,92 @@ def test_the_first_sizes_that_work_are_taken(
     assert (len(notes) == 1 and all(part in notes[0] for part in said)) if said else not notes
 
 
-@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("batch", [1, 4, 48, 77])
 def test_a_dimension_that_is_not_symbolic_is_named(tmp_path: Path, batch: int) -> None:
     with pytest.raises(ConversionError, match=rf"runs only with rows = {batch},.*GRU.*--dim rows={batch}\.$"):
         _notes(_state(batch), tmp_path)
+
+
+@pytest.mark.parametrize("batch", [1, 77])
+def test_the_conversion_binds_a_dimension_that_is_not_symbolic(tmp_path: Path, batch: int) -> None:
+    source = open_onnx(save(_state(batch), tmp_path / "model.onnx"))
+    made = convert(source, Options(tmp_path / "out", "state", tf_layers=TF_LAYERS))
+    assert made.proof.inputs["x"].shape == (batch, 3)
+    assert made.proof.reference.startswith("ONNX Runtime")
+    assert [note.partition(":")[0] for note in made.notes] == [f"the crate has rows = {batch}"]
+    assert f"[{batch}, 3]" in (made.crate / "src" / "lib.rs").read_text()
+
+
+def test_a_proof_says_what_it_ran_on(tmp_path: Path) -> None:
+    source = open_onnx(save(unet_of_depth_3(), tmp_path / "model.onnx"))
+    proof, _ = prove(source, match_expanding(analyse(source.proto, {}, source.weights)).graph, None, None)
+    assert proof.about() == f"verified on 16 samples (h = 32, w = 64) against {source.framework}"
+
+
+def test_a_proof_without_onnx_runtime_says_why(tmp_path: Path) -> None:
+    """ONNX Runtime has no Relu of operator set 1."""
+    model = onnx.helper.make_model(any_size().graph, opset_imports=[onnx.helper.make_opsetid("", 1)], ir_version=8)
+    _, notes = _notes(model, tmp_path)
+    (note,) = notes
+    assert note.startswith(f"the crate is proven against ONNX's reference implementation {onnx.__version__} instead of")
+    assert "ONNX Runtime cannot open the model" in note
+    assert "Relu(1)" in note
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a model demands of its sizes, the sizes that were tried, and the clause about the sizes that work."""
+
+    demands: Callable[[Sizes], bool]
+    tried: tuple[Sizes, ...]
+    clause: str
+
+
+def _lengths(*sizes: int) -> tuple[Sizes, ...]:
+    return tuple({"t": size} for size in sizes)
+
+
+RULES = {
+    "multiples of 8": Rule(lambda s: s["t"] % 8 == 0, _lengths(9, 33, 65, 32), "multiples of 8"),
+    "multiples of 160": Rule(lambda s: s["t"] % 160 == 0, _lengths(9, 33, 65, 320), "multiples of 160"),
+    "at least 200": Rule(lambda s: s["t"] >= 200, _lengths(9, 33, 65, 129, 224), "the smallest are t = 200"),
+    "even, at least 50": Rule(
+        lambda s: s["t"] % 2 == 0 and s["t"] >= 50,
+        _lengths(9, 33, 65, 32, 8, 64),
+        "multiples of 2 and the smallest are t = 50",
+    ),
+    "either": Rule(
+        lambda s: s["h"] % 4 == 0 and s["w"] % 32 == 0,
+        ({"h": 9, "w": 18}, {"h": 33, "w": 33}, {"h": 32, "w": 64}),
+        "multiples of 32",
+    ),
+    "one size": Rule(lambda s: s["t"] == 48, _lengths(9, 33, 48), "multiples of 48"),
+    "none known": Rule(lambda s: s["t"] in (9, 10, 12, 15), _lengths(33, 65, 9), ""),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_what_sizes_have_in_common_is_found(name: str) -> None:
+    rule = RULES[name]
+    *failed, worked = rule.tried
+    assert rule.demands(worked)
+    assert not any(map(rule.demands, failed))
+    found = condition(worked, failed, rule.demands)
+    assert found == (f"the sizes that work are {rule.clause}, as far as tried" if rule.clause else "").replace(
+        "the sizes that work are the smallest", "the smallest"
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "sizes", "suggested"),
+    [
+        ("must have shape {1,9,4}. Actual:{1,77,4}", {"n": 9}, [{"n": 1}, {"n": 4}, {"n": 77}]),
+        ("{9,18} into {48,?}", {"h": 9, "w": 18}, [{"h": 48, "w": 18}, {"h": 9, "w": 48}, {"h": 48, "w": 48}]),
+        ("Node conv1d_4: version 1.32 or 0x40, 99999 bytes", {"n": 9}, []),
+    ],
+)
+def test_messages_suggest_sizes(message: str, sizes: Sizes, suggested: list[Sizes]) -> None:
+    assert list(hinted(message, sizes)) == suggested
 
 
 def test_whole_numbers_that_suit_are_found(tmp_path: Path) -> None:

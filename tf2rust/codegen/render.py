@@ -127,7 +127,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["imports"] = lambda names, before="": "\n".join(
         before + line for line in _import_lines({f"tf_layers::{name}" for name in names if name})
     )
-    environment.filters["use"] = lambda names, path: printer.use(path, names)
+    environment.filters["use"] = lambda names, path: printer.use(path, [name for name in names if name])
     return environment
 
 
@@ -205,7 +205,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "initialiser": _initialiser(model, bool(groups)),
         "parts_value": _parts_value(parts),
         "fields_need_blob": bool(groups) or _needs_blob(model.fields),
-        "any_dims": bool(model.inputs),
+        "inputs_type": "Inputs<'_>" if model.inputs else "Inputs",
         "has_float16": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
         "has_float16_outputs": "float16" in (p.dtype for p in model.outputs[:1]),
         "has_float16_inputs": "float16" in (p.dtype for p in model.inputs),
@@ -219,10 +219,12 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "typed_entries": any(item.path.endswith("::Dtype") for entry in entries for item in items_in(entry)),
         "parts": parts,
         "reference": proof.reference,
+        "reference_literal": rust_str(proof.reference),
         "samples": proof.samples,
         "batched": proof.batched,
         "tolerance": {name: f"{value:e}" for name, value in proof.tolerances.items()},
         "tolerance_reason": proof.reasons,
+        "element_tolerances": proof.elements,
         "sample_shape": {name: rust_list(shape) for name, shape in sample.items()},
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
@@ -290,6 +292,8 @@ def _inputs_of(model: Model, data: str, shape: str) -> Expr:
         value = array([]) if name == "[]" else Token(name)
         return ref(value) if text.startswith("&") else value
 
+    if not model.inputs:
+        return Token("Inputs")
     new = Token("TensorView::new")
     fields = {
         port.field: new(operand(data, i), operand(shape, i)).tried() for i, port in enumerate(model.inputs, start=1)
@@ -313,13 +317,15 @@ _ALWAYS = (
     "tf_layers::Isa",
     "tf_layers::Result",
     *(f"tf_layers::io::{name}" for name in ("Aligned", "Blob", "Npz", "pack")),
-    *(f"tf_layers::tensor::{name}" for name in ("Buffer", "SymbolicDims", "Tensor", "TensorView")),
+    *(f"tf_layers::tensor::{name}" for name in ("Buffer", "Tensor")),
 )
 
 
 def _imports(model: Model) -> list[str]:
     """The import lines of the model's items."""
     paths = {*_ALWAYS, *(item.imported for item in model.items())}
+    if model.inputs:
+        paths |= {f"tf_layers::tensor::{name}" for name in ("SymbolicDims", "TensorView")}
     if any(port.shape for port in model.inputs):
         paths.add("tf_layers::tensor::Dim")
     types = [*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))]

@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Timer
@@ -20,8 +21,9 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.declared import check_declared
 from tf2rust.onnx_import.external import load_external
 from tf2rust.onnx_import.functions import inline_functions
+from tf2rust.onnx_import.repair import repair
 from tf2rust.onnx_import.tensors import check_tensors
-from tf2rust.onnx_import.tidy import declare_outputs, graphs_of, tidy
+from tf2rust.onnx_import.tidy import declare_outputs, graphs, tidy
 from tf2rust.onnx_import.weights import split_weights, without_weights
 from tf2rust.ops.contrib.call import DOMAIN as CONTRIB
 from tf2rust.stages import brief
@@ -34,8 +36,17 @@ _SINCE = {"LayerNormalization": 17, "SimplifiedLayerNormalization": sys.maxsize}
 """The operators that ONNX Runtime adds to ONNX' own domain, and the operator set in which ONNX has them."""
 
 
-def load_onnx(path: Path) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
-    """Returns the checked model in ``path`` with inlined functions, and its large weights by name.
+@dataclass(frozen=True)
+class Loaded:
+    """A checked model with inlined functions, its large weights by name, and notes on what was repaired."""
+
+    proto: onnx.ModelProto
+    weights: dict[str, np.ndarray]
+    notes: tuple[str, ...]
+
+
+def load_onnx(path: Path) -> Loaded:
+    """Returns the model in ``path``.
 
     The model refers to no other file. Raises ConversionError if the file does not exist, is not a complete ONNX model,
     or has external data outside its folder.
@@ -57,17 +68,32 @@ def load_onnx(path: Path) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     check_declared(proto)
     _refuse_later_versions(proto, path)
     _refuse_others_than_tensors(proto, path)
+    notes = repair(proto)
     light, weights = split_weights(proto, load_external(proto, path))
     del proto
     check_tensors(light, weights)
-    tidy(light)
+    notes += tidy(light)
     light = inline_functions(light)
     declare_outputs(light)
     try:
-        onnx.checker.check_model(_checkable(light))
+        onnx.checker.check_model(_declared(_checkable(light)))
     except (onnx.checker.ValidationError, ValueError) as error:
         raise ConversionError(f"{path} is not a valid ONNX model ({_short(error)}); export it again.") from error
-    return light, {t.name: weights[t.name] for t in light.graph.initializer if t.name in weights}
+    read = {t.name: weights[t.name] for t in light.graph.initializer if t.name in weights}
+    return Loaded(light, read, tuple(notes))
+
+
+def _declared(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """``proto`` with placeholders for missing types and shapes of inputs and outputs, which the checker demands.
+
+    Later stages infer those of the outputs, and refuse inputs without a shape.
+    """
+    for info in (*proto.graph.input, *proto.graph.output):
+        if info.type.WhichOneof("value") is None:
+            info.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+        if info.type.WhichOneof("value") == "tensor_type" and not info.type.tensor_type.HasField("shape"):
+            info.type.tensor_type.shape.SetInParent()
+    return proto
 
 
 def _checkable(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -77,7 +103,7 @@ def _checkable(proto: onnx.ModelProto) -> onnx.ModelProto:
     copy = without_weights(proto)
     version = max((i.version for i in copy.opset_import if i.domain in ("", "ai.onnx")), default=1)
     moved = False
-    for graph in graphs_of(copy.graph):
+    for graph in graphs(copy.graph):
         for node in graph.node:
             if node.domain in ("", "ai.onnx") and version < _SINCE.get(node.op_type, 0):
                 node.domain, moved = CONTRIB, True

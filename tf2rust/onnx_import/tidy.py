@@ -1,4 +1,4 @@
-"""Repairs what exporters write against the format, and drops what nothing reads."""
+"""Sorts the nodes of a model, drops what no output needs, and declares outputs."""
 
 from __future__ import annotations
 
@@ -13,46 +13,48 @@ from tf2rust.onnx_import.weights import without_weights
 from tf2rust.stages import brief
 
 
-def tidy(proto: onnx.ModelProto) -> None:
-    """Sorts the nodes of ``proto``, makes negative sizes symbolic, and removes what no output needs.
+def tidy(proto: onnx.ModelProto) -> list[str]:
+    """Sorts the nodes of ``proto``, and removes weights and unknown nodes that no output needs.
 
-    Raises ConversionError if the nodes form a cycle, or if two weights or two outputs have the same name.
+    Returns a note for each kind of change that a user should know of. Raises ConversionError if the nodes form a cycle.
     """
     # Training information is not part of what the model computes.
     proto.ClearField("training_info")
-    for info in [*proto.graph.input, *proto.graph.output, *proto.graph.value_info]:
-        for dim in info.type.tensor_type.shape.dim:
-            if dim.HasField("dim_value") and dim.dim_value < 0:
-                dim.ClearField("dim_value")
-    _refuse_doubles(proto.graph)
+    notes = list(_drop_unknown_nodes(proto))
     _drop_unread_weights(proto.graph)
-    for graph in graphs_of(proto.graph):
-        _sort(graph)
+    resorted = [_sort(graph) for graph in graphs(proto.graph)]
+    if any(resorted):
+        notes.append("the nodes of the model were not in topological order; they were sorted.")
+    return notes
 
 
 def declare_outputs(proto: onnx.ModelProto) -> None:
-    """Adds inferred types to the outputs of ``proto`` without a type; raises ConversionError if a type cannot be
-    inferred.
+    """Adds types and shapes to the outputs of ``proto`` that lack them, as far as ONNX' own inference knows them.
 
-    Debuggers append such outputs to inspect intermediate values, and ONNX Runtime accepts them.
+    Debuggers append such outputs to inspect intermediate values, and ONNX Runtime accepts them. Other outputs without a
+    type stay as they are: the operators that compute them may be known to ONNX Runtime alone.
     """
-    untyped = [o for o in proto.graph.output if o.type.WhichOneof("value") is None]
-    if not untyped:
+    undeclared = [o for o in proto.graph.output if not _is_declared(o)]
+    if not undeclared:
         return
     declared = [*proto.graph.input, *proto.graph.value_info, *_inferred(proto)]
     types = {info.name: info.type for info in declared if info.type.WhichOneof("value")}
-    for output in untyped:
-        if output.name not in types:
-            raise ConversionError(
-                f"The output `{brief(output.name)}` has no type, and its type cannot be inferred; export the model "
-                "with the types of its outputs."
-            )
-        output.type.CopyFrom(types[output.name])
+    for output in undeclared:
+        if output.name in types:
+            output.type.CopyFrom(types[output.name])
+        elif not output.type.tensor_type.elem_type:
+            output.ClearField("type")
+
+
+def _is_declared(info: onnx.ValueInfoProto) -> bool:
+    kind = info.type.tensor_type
+    is_tensor = info.type.WhichOneof("value") == "tensor_type"
+    return bool(kind.elem_type and kind.HasField("shape")) if is_tensor else info.type.WhichOneof("value") is not None
 
 
 def _inferred(proto: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
     light = without_weights(proto)
-    outputs = [o for o in light.graph.output if o.type.WhichOneof("value")]
+    outputs = [o for o in light.graph.output if _is_declared(o)]
     copy = onnx.ModelProto.FromString(light.SerializeToString())
     del copy.graph.output[:]
     copy.graph.output.extend(outputs)
@@ -62,13 +64,34 @@ def _inferred(proto: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
         return []
 
 
-def _refuse_doubles(graph: onnx.GraphProto) -> None:
-    for what, values in (("weights", graph.initializer), ("outputs", graph.output)):
-        names: set[str] = set()
-        for value in values:
-            if value.name in names:
-                raise ConversionError(f"Two {what} have the name `{brief(value.name)}`; export the model again.")
-            names.add(value.name)
+def _drop_unknown_nodes(proto: onnx.ModelProto) -> Iterator[str]:
+    """Removes nodes of operators that ONNX does not define, if no output needs them; yields a note for each."""
+    graph = proto.graph
+    functions = {(f.domain, f.name) for f in proto.functions}
+    unknown = [
+        (node.domain, node.op_type) not in functions and not onnx.defs.has(node.op_type, node.domain)
+        for node in graph.node
+    ]
+    if not any(unknown):
+        return
+    needed = _needed(graph)
+    for i in reversed(range(len(unknown))):
+        if unknown[i] and i not in needed:
+            name, op = graph.node[i].name, brief(graph.node[i].op_type)
+            yield f"the node `{brief(name or op)}` ({op}) was dropped: no output needs it."
+            del graph.node[i]
+
+
+def _needed(graph: onnx.GraphProto) -> set[int]:
+    """The indices of the nodes that an output depends on."""
+    makers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
+    waiting = [makers[o.name] for o in graph.output if o.name in makers]
+    needed = set(waiting)
+    while waiting:
+        new = {makers[name] for name in _read_by(graph.node[waiting.pop()]) if name in makers} - needed
+        needed |= new
+        waiting += new
+    return needed
 
 
 def _drop_unread_weights(graph: onnx.GraphProto) -> None:
@@ -76,23 +99,23 @@ def _drop_unread_weights(graph: onnx.GraphProto) -> None:
     read = {o.name for o in graph.output} | {name for node in graph.node for name in _read_by(node)}
     unread = {t.name for t in graph.initializer} - read
     if unread:
-        _keep(graph.initializer, lambda tensor: tensor.name not in unread)
-        _keep(graph.input, lambda info: info.name not in unread)
+        keep(graph.initializer, lambda tensor: tensor.name not in unread)
+        keep(graph.input, lambda info: info.name not in unread)
 
 
-def _keep(field: Any, wanted: Callable[[Any], bool]) -> None:
+def keep(field: Any, wanted: Callable[[Any], bool]) -> None:
     """Removes unwanted elements from a repeated field without copying the others."""
     for i in reversed(range(len(field))):
         if not wanted(field[i]):
             del field[i]
 
 
-def _sort(graph: onnx.GraphProto) -> None:
-    """Sorts the nodes topologically, if they are not sorted already."""
+def _sort(graph: onnx.GraphProto) -> bool:
+    """Sorts the nodes topologically, if they are not sorted already. Returns whether they were not."""
     makers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
     needs = {i: sorted({makers[n] for n in _read_by(node) if n in makers}) for i, node in enumerate(graph.node)}
     if all(maker < i for i, own in needs.items() for maker in own):
-        return
+        return False
     try:
         order = list(TopologicalSorter(needs).static_order())
     except CycleError as error:
@@ -104,6 +127,7 @@ def _sort(graph: onnx.GraphProto) -> None:
     nodes = [onnx.NodeProto.FromString(graph.node[i].SerializeToString()) for i in order]
     graph.ClearField("node")
     graph.node.extend(nodes)
+    return True
 
 
 def _read_by(node: onnx.NodeProto) -> set[str]:
@@ -117,12 +141,12 @@ def _read_by(node: onnx.NodeProto) -> set[str]:
     return read
 
 
-def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+def graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
     """The graph and its subgraphs."""
     yield graph
     for node in graph.node:
         for body in node_bodies(node):
-            yield from graphs_of(body)
+            yield from graphs(body)
 
 
 def node_bodies(node: onnx.NodeProto) -> Iterable[onnx.GraphProto]:

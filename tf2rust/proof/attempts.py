@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 import numpy as np
 
@@ -16,13 +17,41 @@ from tf2rust.proof.budget import check_given, check_seeded, check_shapes, estima
 from tf2rust.proof.features import Features
 from tf2rust.proof.reference import Reference
 from tf2rust.proof.samples import has_value_integers, seeded_inputs, with_batch
-from tf2rust.proof.sizes import Sizes, batch_of, candidates, further, in_words, multiple, symbolic_dimensions
+from tf2rust.proof.sizes import Sizes, batch_of, candidates, condition, hinted, in_words, symbolic_dimensions
 
-_MAX_ATTEMPTS = 24
+_MAX_ATTEMPTS = 64
+"""The maximum number of runs to find sizes that work."""
+_BEFORE_HINTS = 10
+"""The number of runs before those with sizes from the messages of failed runs."""
+_MAX_HINTS = 32
+"""The maximum number of runs with sizes from messages."""
+_MOST_WORK = 10**11
+"""The maximum number of multiplications of a run that is repeated to find what the sizes that work have in common."""
+_SHOWN = 3
+"""The number of failed sizes that a message lists."""
 _SECONDS, _SECONDS_PER_WORK = 20.0, 1e-7
 """The time limit of a model whose loops depend on its inputs: a thousand times the estimate, plus this many seconds."""
-_ALONE = 2
-"""The number of larger multiples of a size that must fail before it counts as the only size that works."""
+
+
+class OnlySizesError(ConversionError):
+    """A model runs only with the sizes ``bound`` of dimensions that it declares symbolic."""
+
+    def __init__(self, bound: Sizes, why: str) -> None:
+        self.bound = dict(bound)
+        """The sizes by the identifiers of their dimensions."""
+        self._why = why
+        super().__init__(
+            f"The model runs only with {in_words(bound)}, although it declares symbolic sizes: {why} Bind the size "
+            f"with {' '.join(f'--dim {name}={size}' for name, size in bound.items())}."
+        )
+
+    def note(self) -> str:
+        """The note of a conversion that binds the sizes."""
+        names = ", ".join(f"`{name}`" for name in self.bound)
+        return (
+            f"the crate has {in_words(self.bound)}: the model declares {names} symbolic, but runs with no other size "
+            f"that was tried. {self._why}"
+        )
 
 
 @dataclass(frozen=True)
@@ -54,8 +83,8 @@ def answer_given(features: Features, graph: LayerGraph, reference: Reference) ->
 def answer_seeded(graph: LayerGraph, reference: Reference) -> Answer:
     """Runs seeded samples.
 
-    Raises ConversionError if samples of every size need too much memory or time, if the model runs on none, or if it
-    runs with only one size of a dimension that it declares symbolic.
+    Raises ConversionError if samples of every size need too much memory or time, or if the model runs on none, and
+    OnlySizesError if it runs with only one size of a dimension that it declares symbolic.
     """
     check_shapes(graph)
     search = _Search(graph, reference)
@@ -74,6 +103,9 @@ class _Search:
         self.batch = batch_of(graph)
         self.symbolic = symbolic_dimensions(graph)
         self.failed: list[Sizes] = []
+        self.messages: list[tuple[str, Sizes]] = []
+        """The messages of failed runs that have not suggested sizes yet."""
+        self.heard: set[str] = set()
         self.error: ConversionError | None = None
         self.attempts = 0
         work = estimate(graph, {}).work
@@ -94,12 +126,25 @@ class _Search:
 
     def first(self) -> tuple[Sizes, Answer] | None:
         """The first sizes that work, and the outputs."""
-        for sizes in self._sizes():
+        usual = self._sizes()
+        for sizes in chain(islice(usual, _BEFORE_HINTS), self._hints(), usual):
             if self.attempts >= _MAX_ATTEMPTS:
                 break
             if (answer := self.run(sizes)) is not None:
                 return sizes, answer
         return None
+
+    def _hints(self) -> Iterator[Sizes]:
+        """Sizes from the messages of failed runs. A run that fails later in the model comes with a new message."""
+        tried, seen = 0, set[tuple[int, ...]]()
+        while self.messages and tried < _MAX_HINTS:
+            message, sizes = self.messages.pop(0)
+            for own in hinted(message, self.own(sizes)):
+                key, whole = tuple(own.values()), {**sizes, **own}
+                if key not in seen and tried < _MAX_HINTS and is_within(self.graph, whole):
+                    seen.add(key)
+                    tried += 1
+                    yield whole
 
     def run(self, sizes: Sizes) -> Answer | None:
         """The answer for samples of these sizes; None if the model cannot run on them. Keeps the reason."""
@@ -112,43 +157,50 @@ class _Search:
                 raise
             except ConversionError as error:
                 self.error = self.error or error
+                message = error.said if isinstance(error, NotRunError) else error.reasons[0]
+        if message not in self.heard:
+            self.heard.add(message)
+            self.messages.append((message, sizes))
         self.failed.append(sizes)
         return None
+
+    def runs(self, sizes: Sizes) -> bool:
+        """Whether the model runs with these sizes; True if they are too large to try."""
+        return not is_within(self.graph, sizes) or self.run(sizes) is not None
 
     def own(self, sizes: Sizes) -> Sizes:
         """The sizes of the dimensions that were varied: all except the batch, or the batch if there is no other."""
         return {name: sizes[name] for name in self.symbolic} or dict(sizes)
 
     def check_alone(self, worked: Sizes) -> None:
-        """Raises ConversionError if no other sizes work although the model declares the dimensions symbolic."""
-        own, failed = self.own(worked), [self.own(f) for f in self.failed]
-        larger = [f for f in failed if all(f[n] % own[n] == 0 and f[n] > own[n] for n in own)]
-        only_batch = not self.symbolic and bool(failed)
-        if len(larger) < _ALONE and not only_batch:
+        """Raises OnlySizesError if no larger sizes of a dimension work although the model declares it symbolic."""
+        own = self.own(worked)
+        if not self.failed or any(self.runs({**worked, **self._times(own, factor)}) for factor in (2, 3)):
             return
-        names = [n for n in own if len(own) == 1 or self.run({**worked, **larger[0], n: own[n]}) is not None][:1]
-        bound = {n: own[n] for n in names or own}
-        tried = ", ".join(dict.fromkeys(str(f[n]) for f in failed for n in bound))
-        raise ConversionError(
-            f"The model runs only with {in_words(bound)}, although it declares symbolic sizes (tried: {tried}): "
-            f"{self.reason()} Bind the size with "
-            f"{' '.join(f'--dim {name}={size}' for name, size in bound.items())}."
-        )
+        alone = {
+            name: size
+            for name, size in own.items()
+            if len(own) == 1 or not any(self.runs({**worked, name: factor * size}) for factor in (2, 3))
+        }
+        if alone:
+            raise OnlySizesError(alone, self.reason())
+
+    @staticmethod
+    def _times(sizes: Sizes, factor: int) -> Sizes:
+        return {name: factor * size for name, size in sizes.items()}
 
     def notes(self, worked: Sizes) -> list[str]:
         """Notes on the sizes; empty if the first sizes worked."""
-        own, failed = self.own(worked), [self.own(f) for f in self.failed]
+        own, failed = self.own(worked), [self.own(sizes) for sizes in self.failed]
         if not failed or min(own.values()) == min(failed[0].values()):
             return []
-        works = [own]
-        for sizes in further(own):
-            if self.attempts >= _MAX_ATTEMPTS or self.run({**worked, **sizes}) is None:
-                break
-            works.append(sizes)
-        failed = [self.own(f) for f in self.failed]
-        power = multiple(works, failed)
-        rule = f"; the sizes that work are multiples of {power}, as far as tried" if power else ""
-        return [f"the samples have {in_words(own)}: the model cannot run with {_listed(failed)}{rule}. {self.reason()}"]
+        listed, rule = _listed(failed), ""
+        if estimate(self.graph, worked).work <= _MOST_WORK:
+            rule = condition(own, failed, lambda sizes: self.runs({**worked, **sizes}))
+        return [
+            f"the samples have {in_words(own)}: the model cannot run with {listed}{rule and '; '}{rule}. "
+            f"{self.reason()}"
+        ]
 
     def reason(self) -> str:
         """Why the first sizes failed."""
@@ -173,7 +225,9 @@ def _refused(search: _Search) -> Answer:
 
 
 def _listed(failed: list[Sizes]) -> str:
-    return "; ".join(dict.fromkeys(in_words(sizes) for sizes in failed))
+    found = list(dict.fromkeys(in_words(sizes) for sizes in failed))
+    more = f"; … ({len(found)} in all)" if len(found) > _SHOWN else ""
+    return "; ".join(found[:_SHOWN]) + more
 
 
 def _without_onnx_runtime(inputs: Mapping[str, np.ndarray], reference: Reference, error: ConversionError) -> Answer:

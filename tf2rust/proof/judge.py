@@ -12,9 +12,11 @@ import onnx
 from tf2rust.errors import ConversionError
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.attempts import Answer
-from tf2rust.proof.budget import reference_seconds
+from tf2rust.proof.budget import estimate, reference_seconds
 from tf2rust.proof.float64 import in_float64, operators
+from tf2rust.proof.proof import Difference
 from tf2rust.proof.reference import Reference
+from tf2rust.proof.sensitivity import CHANGE, FACTOR, tolerances_of_elements
 from tf2rust.proof.sizes import is_batched
 from tf2rust.proof.tolerance import Tolerance, default_tolerance, distance, magnitude, max_bound, widened_tolerance
 
@@ -65,6 +67,15 @@ class Judge:
         self.count = len(next(iter(answer.inputs.values()))) if self.batched else 1
         self._estimates: dict[int, float] = {}
         self._exact: dict[int, tuple[Arrays, Arrays] | None] = {}
+        self._measured: dict[str, np.ndarray] | None = None
+
+    @property
+    def elements(self) -> Mapping[str, np.ndarray]:
+        """The tolerances of elements in which the model magnifies rounding errors, by output; 0 for other elements.
+
+        They are measured when the first output is judged or, for a source framework, when a difference is in doubt.
+        """
+        return self._measured or {}
 
     @cached_property
     def second(self) -> Mapping[str, np.ndarray]:
@@ -85,15 +96,53 @@ class Judge:
             self.notes.append(f"there is no second opinion on the outputs: {error.reasons[0]}")
             return {}
 
+    def _measure_elements(self) -> dict[str, np.ndarray]:
+        expected = self.answer.outputs if self.reference.is_onnx_runtime else self.second
+        if self.has_float16 or not expected or (self.is_source_onnx and not self.reference.is_onnx_runtime):
+            return {}
+        bounds = {
+            name: max_bound(self.answer.outputs[name], False)
+            for name, value in self.graph.outputs
+            if value.dtype == "float32"
+        }
+        work = estimate(self.graph, self._sizes(self.count)).work
+        found = tolerances_of_elements(self.reference, self.answer.inputs, expected, bounds, work)
+        for name, array in found.items():
+            count = np.count_nonzero(array)
+            self.notes.append(
+                f"output `{name}`: {count} of its {array.size} elements have tolerances of their own, up to "
+                f"{array.max():.1e}, because the model magnifies rounding errors there: a relative change of "
+                f"{CHANGE:.0e} in its inputs and weights moves them by up to {array.max() / FACTOR:.1e}."
+            )
+        return found
+
+    def _distance(self, name: str, other: np.ndarray | None, count: int | None = None) -> float | None:
+        """The largest difference between an output and ``other``, except for elements within their own tolerances.
+
+        ``count`` is the number of samples in ``other``; all by default.
+        """
+        if self._measured is None:
+            self._measured = self._measure_elements()
+        reference, own = self.answer.outputs[name], self._measured.get(name)
+        if count is not None:
+            reference, own = self._first(reference, count), None if own is None else self._first(own, count)
+        if own is None or other is None or other.shape != reference.shape:
+            return distance(reference, other)
+        with np.errstate(invalid="ignore"):
+            return distance(reference, np.where(np.abs(other.astype(np.float64) - reference) <= own, reference, other))
+
+    def _sizes(self, count: int) -> dict[str, int]:
+        """The sizes of the symbolic dimensions for the first ``count`` samples."""
+        return {
+            str(dim): size
+            for value in self.graph.inputs
+            for dim, size in zip(value.shape, self._first(self.answer.inputs[value.name], count).shape, strict=True)
+        }
+
     def _seconds(self, count: int) -> float:
         """An estimate of the seconds that float64 takes for the first ``count`` samples."""
         if count not in self._estimates:
-            sizes = {
-                str(dim): size
-                for value in self.graph.inputs
-                for dim, size in zip(value.shape, self._first(self.answer.inputs[value.name], count).shape, strict=True)
-            }
-            self._estimates[count] = reference_seconds(self.graph, sizes)
+            self._estimates[count] = reference_seconds(self.graph, self._sizes(count))
         return self._estimates[count]
 
     def _weights(self) -> int:
@@ -132,9 +181,12 @@ class Judge:
         if both is None:
             return None
         wide, narrow = (part.get(name) for part in both)
-        own = None if wide is None else distance(self._first(self.answer.outputs[name], count), wide)
+        own = self._distance(name, wide, count)
         if own is None or wide is None:
             return None
+        elements = self.elements.get(name)
+        if elements is not None and narrow is not None and narrow.shape == wide.shape:
+            narrow = np.where(self._first(elements, count) > 0, wide, narrow)
         return _Compared(own, distance(wide, narrow) or 0.0)
 
     def couples_samples(self) -> bool:
@@ -147,7 +199,7 @@ class Judge:
             return False
         if single.shape != whole.shape:
             return True
-        off = distance(whole, single)
+        off = self._distance(name, single)
         if off is None or whole.dtype.kind != "f":
             return False
         if off > _UNEXPLAINED * magnitude(whole):
@@ -157,6 +209,16 @@ class Judge:
             and not self._jump(name, single)
             and self._rounding(name) * _AS_MUCH < off
         )
+
+    def difference(self, name: str) -> Difference | None:
+        """How far an output is from a second computation; None if there is none."""
+        second = distance(self.answer.outputs[name], self.second.get(name))
+        if not self.is_source_onnx:
+            return None if second is None else Difference("ONNX Runtime on the exported graph", second)
+        exact = self._compared(name, _ALWAYS)
+        if exact is not None:
+            return Difference("float64", exact.reference)
+        return None if second is None else Difference("its answers for one sample at a time", second)
 
     def tolerance(self, name: str) -> Tolerance:
         """The tolerance of an output.
@@ -172,7 +234,7 @@ class Judge:
     def _of_onnx(self, name: str, reference: np.ndarray) -> Tolerance:
         """For an ONNX file, compares ONNX Runtime with itself and with float64."""
         who = self.reference.framework
-        off = 0.0 if self._coupled(name) else distance(reference, self.second.get(name)) or 0.0
+        off = 0.0 if self._coupled(name) else self._distance(name, self.second.get(name)) or 0.0
         cause = f"{who} itself differs by {off:.1e} from its answers for one sample at a time"
         if 2 * off > max_bound(reference, self.has_float16):
             cause += f": {self._jump(name, self.second[name]) or _MAGNIFIED}"
@@ -196,6 +258,10 @@ class Judge:
         apart = f"ONNX Runtime itself differs from {who} by {off:.1e}"
         if 2 * off <= max_bound(reference, self.has_float16):
             return widened_tolerance(name, reference, self.has_float16, off, f"{apart} (rounding)")
+        rest = self._distance(name, second) or 0.0
+        if 2 * rest <= max_bound(reference, self.has_float16):
+            cause = f"ONNX Runtime itself differs from {who} by {rest:.1e} in the other elements (rounding)"
+            return widened_tolerance(name, reference, self.has_float16, rest, cause)
         exact = self._compared(name, _IN_DOUBT)
         if exact is not None:
             own = exact.reference

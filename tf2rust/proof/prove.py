@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+
+import numpy as np
 
 from tf2rust.errors import ConversionError
 from tf2rust.ops.core.layer import LayerGraph
@@ -11,7 +14,7 @@ from tf2rust.proof.features import Features, check_predictions
 from tf2rust.proof.judge import Judge
 from tf2rust.proof.proof import Proof
 from tf2rust.proof.reference import Reference
-from tf2rust.proof.sizes import is_batched
+from tf2rust.proof.sizes import is_batched, symbolic_dimensions
 from tf2rust.proof.weak_samples import weak_samples
 from tf2rust.source import Source
 
@@ -30,7 +33,9 @@ def prove(source: Source, graph: LayerGraph, features: Features | None, column: 
     if features is not None:
         notes += [*features.notes, *check_predictions(features, answer.outputs, column)]
     if reference.why is not None:
-        notes.append(f"{reference.framework} computed the reference outputs: {reference.why}")
+        notes.append(
+            f"the crate is proven against {reference.framework} instead of {source.framework}: {reference.why}"
+        )
     for name, value in graph.outputs:
         array = answer.outputs[name]
         if array.dtype.name != value.dtype:
@@ -53,6 +58,20 @@ def prove(source: Source, graph: LayerGraph, features: Features | None, column: 
         {name: tolerance.value for name, tolerance in tolerances.items()},
         {name: tolerance.reason for name, tolerance in tolerances.items()},
         batched,
+        judge.elements,
+        _sizes(graph, answer.inputs),
+        {name: found for name in ordered if (found := judge.difference(name)) is not None},
     )
     notes += [tolerance.note for tolerance in tolerances.values() if tolerance.note is not None]
     return proof, [*notes, *judge.notes, *weak_samples(proof)]
+
+
+def _sizes(graph: LayerGraph, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """The sizes of the symbolic dimensions in ``inputs``, except for the batch."""
+    named = set(symbolic_dimensions(graph))
+    return {
+        str(dim): size
+        for value in graph.inputs
+        for dim, size in zip(value.shape, inputs[value.name].shape, strict=True)
+        if str(dim) in named
+    }

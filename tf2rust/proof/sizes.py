@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import gcd
 
 from tf2rust.ops.core.dims import Dim, DimExpr, bind, symbols
 from tf2rust.ops.core.layer import Layer, LayerGraph
@@ -13,8 +15,10 @@ Sizes = Mapping[str, int]
 
 SAMPLES = 16
 """The size of a symbolic batch."""
-_SIZES = (9, 33, 65, 32, 8, 16, 64, 129, 128, 224, 256, 257, 512, 513, 5, 3, 2, 4, 1)
+_SIZES = (9, 33, 65, 32, 8, 16, 64, 129, 128, 224, 256, 257, 512, 513, 5, 3, 2, 4, 1, 48, 96, 160, 192, 320, 640, 1024)
 """Odd sizes come first: they also test the remainders of strides and windows."""
+_LARGEST_HINT = 1 << 12
+"""The largest number in a message that is tried as a size."""
 _MAX_DISTINCT = 3
 """The maximum number of symbolic dimensions that get distinct sizes."""
 
@@ -94,33 +98,61 @@ def _layer_suits(layer: Layer, sizes: Sizes) -> bool:
     return all(within(d, 1) for v in layer.outputs for d in v.shape)
 
 
-def further(sizes: Sizes) -> Iterator[Sizes]:
-    """Larger sizes than those that work: odd multiples of decreasing powers of two, to find which power must divide
-    them.
+def hinted(message: str, sizes: Sizes) -> Iterator[Sizes]:
+    """Sizes that a message about failed ``sizes`` suggests: each number in it, for each dimension and for all of them.
+
+    Frameworks name the size that they need: ``{9,18} cannot be reshaped to {48,-1}``, ``must have shape {1,9,4}``.
     """
-    size = min(sizes.values(), default=1)
-    power = 1
-    while size % (2 * power) == 0:
-        power *= 2
-    while power > 1:
-        power //= 2
-        yield {name: own + power for name, own in sizes.items()}
+    numbers = dict.fromkeys(int(digits) for digits in re.findall(r"(?<![\w.])\d{1,4}(?![\w.])", message))
+    for number in numbers:
+        if not 0 < number <= _LARGEST_HINT or number in sizes.values():
+            continue
+        for name in sizes:
+            yield {**sizes, name: number}
+        if len(sizes) > 1:
+            yield dict.fromkeys(sizes, number)
 
 
-def multiple(worked: Sequence[Sizes], failed: Sequence[Sizes]) -> int | None:
-    """The power of two that divides all sizes that worked, but not all sizes of any failed attempt; None if there is
-    none.
+def condition(worked: Sizes, failed: Sequence[Sizes], runs: Callable[[Sizes], bool]) -> str:
+    """What the sizes that work have in common, as a clause; empty if nothing is found.
+
+    ``runs`` says whether the model runs with given sizes. All dimensions grow and shrink by the same amount.
     """
-    power = 1 << 20
-    while power > 1:
-        if all(_divides(power, sizes) for sizes in worked):
-            return None if any(_divides(power, sizes) for sizes in failed) else power
-        power //= 2
-    return None
+    unlike = list(failed)
+
+    def works(by: int) -> bool:
+        sizes = {name: size + by for name, size in worked.items()}
+        found = runs(sizes)
+        unlike.extend([] if found else [sizes])
+        return found
+
+    step = gcd(*worked.values())
+    for prime in _primes(step):
+        while step % prime == 0 and works(step // prime):
+            step //= prime
+    multiples = [sizes for sizes in unlike if all(size % step == 0 for size in sizes.values())]
+    if any(size >= worked[name] for sizes in multiples for name, size in sizes.items()):
+        return ""
+    clauses = [f"the sizes that work are multiples of {step}"] if step > 1 else []
+    if multiples:
+        # In steps: -low is too small, and -high works.
+        low, high = min(worked[name] - size for sizes in multiples for name, size in sizes.items()) // step, 0
+        while low - high > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if works(-middle * step) else (middle, high)
+        clauses.append(f"the smallest are {in_words({name: size - high * step for name, size in worked.items()})}")
+    return f"{' and '.join(clauses)}, as far as tried" if clauses else ""
 
 
-def _divides(power: int, sizes: Sizes) -> bool:
-    return all(size % power == 0 for size in sizes.values())
+def _primes(number: int) -> Iterator[int]:
+    """The distinct prime factors of a number, in ascending order."""
+    factor = 2
+    while number > 1:
+        if number % factor == 0:
+            yield factor
+            while number % factor == 0:
+                number //= factor
+        factor += 1
 
 
 def in_words(sizes: Sizes) -> str:

@@ -1,0 +1,80 @@
+"""How far rounding can move each element of an output: measured with ONNX Runtime on slightly changed numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.load import OnnxRuntime
+from tf2rust.proof.reference import Reference
+
+Arrays = Mapping[str, np.ndarray]
+
+CHANGE = 2.0**-21
+"""The relative change of inputs and weights: eight roundings to float32, as in sums of a few hundred terms."""
+FACTOR = 16
+"""The tolerance of an element, as a multiple of the largest distance that such changes move it."""
+_RUNS = 8
+_SEED = 20_240_229
+_MOST_WEIGHTS = 1 << 24
+"""The maximum number of weights that are changed: the changed weights are a copy."""
+_SECONDS = 60.0
+"""The time limit of a run: a loop may take longer with changed inputs."""
+_FULL_WORK, _MOST_WORK = 10**10, 10**12
+"""The maximum number of multiplications in a run for ``_RUNS`` runs, and for two."""
+
+
+def tolerances_of_elements(
+    reference: Reference, inputs: Arrays, expected: Arrays, bounds: Mapping[str, float], work: int
+) -> dict[str, np.ndarray]:
+    """The tolerance of every element that needs one above the bound of its output, and 0 for the others.
+
+    ``expected`` are ONNX Runtime's outputs for ``inputs``, and ``work`` is the number of multiplications of a run.
+    Outputs without such elements are missing in the result.
+
+    Two correct implementations add in different orders, which acts like a small change of inputs and weights. Where a
+    model magnifies such changes, as a logarithm does near 0, implementations differ by more than the usual tolerance,
+    but only in these elements.
+    """
+    moved: dict[str, np.ndarray] = {}
+    for outputs in _changed_runs(reference, inputs, 0 if work > _MOST_WORK else _RUNS if work <= _FULL_WORK else 2):
+        for name in bounds:
+            distance = _distance(outputs[name], expected[name])
+            moved[name] = np.maximum(distance, moved.get(name, distance))
+        if all(FACTOR * distance.max(initial=0.0) <= bounds[name] for name, distance in moved.items()):
+            return {}
+    found = {
+        name: np.where(FACTOR * by > bounds[name], FACTOR * by, 0.0).astype(np.float32) for name, by in moved.items()
+    }
+    return {name: array for name, array in found.items() if array.any()}
+
+
+def _changed_runs(reference: Reference, inputs: Arrays, count: int) -> Iterator[Arrays]:
+    """The outputs for changed inputs and weights."""
+    weights, runtime = reference.source.weights, reference.runtime
+    rng = np.random.default_rng(_SEED)
+    if count and 0 < sum(array.size for array in weights.values()) <= _MOST_WEIGHTS:
+        runtime = OnnxRuntime(reference.proto, {name: _changed(array, rng) for name, array in weights.items()})
+    for _ in range(count):
+        try:
+            yield runtime({name: _changed(array, rng) for name, array in inputs.items()}, _SECONDS)
+        except ConversionError:  # Changed numbers do not suit the model, so nothing is known.
+            return
+
+
+def _changed(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if array.dtype != np.float32:
+        return array
+    factors = np.array([1 - CHANGE, 1 + CHANGE], np.float32)
+    return np.asarray(array * factors[rng.integers(0, 2, array.shape)], np.float32)
+
+
+def _distance(changed: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """The distances of the elements; 0 where an element is not finite or has no counterpart."""
+    if changed.shape != expected.shape:
+        return np.zeros(expected.shape)
+    with np.errstate(invalid="ignore"):
+        distance = np.abs(changed.astype(np.float64) - expected)
+    return np.where(np.isfinite(distance), distance, 0.0)
