@@ -19,9 +19,10 @@ from tf2rust.codegen.crate import CrateOptions, write_npz
 from tf2rust.codegen.model import Model, build
 from tf2rust.codegen.render import render_crate
 from tf2rust.conversion import match_layers
+from tf2rust.ops.core.dtypes import as_stored
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.proof import Proof
-from tf2rust.rust.literals import rust_str
+from tf2rust.rust.literals import RUST_TYPES, own_type, rust_str
 from tf2rust.scoring import Scoring
 from tf2rust.source import Source
 from tf2rust.thresholds import Thresholds
@@ -72,11 +73,12 @@ fn main() {{
     }}
 }}
 """
+_TYPES = sorted(filter(None, map(own_type, RUST_TYPES)))
 _MODULE = """mod model;
 mod weights;
 
 use tf_layers::io::{{Npz, NpzWriter}};
-use tf_layers::tensor::{{F16, TensorView}};
+use tf_layers::tensor::{{TensorView, {types}}};
 
 pub fn run(folder: &str, set: &str) -> Result<(), Box<dyn std::error::Error>> {{
     let bytes = std::fs::read(format!("{{folder}}/{{set}}_in.npz"))?;
@@ -187,12 +189,14 @@ def _module(model: Model) -> str:
     for port in model.outputs:
         writes.append(f"    let y = &outputs.{port.field};")
         writes.append(f"    writer.add({rust_str(port.name)}, y.shape(), y.data())?;")
-    return _MODULE.format(reads="\n".join(reads), fields=", ".join(fields), writes="\n".join(writes))
+    return _MODULE.format(
+        types=", ".join(_TYPES), reads="\n".join(reads), fields=", ".join(fields), writes="\n".join(writes)
+    )
 
 
 def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     with path.open("wb") as file:
-        write_npz(file, dict(arrays))
+        write_npz(file, {name: as_stored(array) for name, array in arrays.items()})
 
 
 def run(folder: Path) -> dict[tuple[str, str], str]:

@@ -12,6 +12,7 @@ import onnx
 from tests.conformance.build import NotConvertedError, Program, convert, outputs, run, write
 from tests.conformance.suite import Case, DataSet, out_of_scope
 from tf2rust.onnx_import.constants import bind_constants
+from tf2rust.ops.core.dtypes import from_stored, is_float
 from tf2rust.proof.tolerance import relative_tolerance
 from tf2rust.source import Source
 
@@ -157,6 +158,7 @@ def _wrong(item: _Converted, said: dict[tuple[str, str], str], folder: Path) -> 
                 yield f"at run time: {verdict}"
                 continue
             found = outputs(folder, program.name, key)
+            found = {n: from_stored(a, data.outputs[n].dtype.name) for n, a in found.items()}
             for name, expected in data.outputs.items():
                 if reason := difference(found[name], expected, item.rtol, item.atol):
                     yield f"output {name}: {reason}"
@@ -168,16 +170,14 @@ def difference(found: np.ndarray, expected: np.ndarray, rtol: float, atol: float
         return f"{found.dtype} instead of {expected.dtype}"
     if found.shape != expected.shape:
         return f"shape {list(found.shape)} instead of {list(expected.shape)}"
-    if expected.dtype.kind != "f":
+    if not is_float(expected.dtype.name):
         wrong = int((found != expected).sum())
         return f"{wrong} of {expected.size} elements differ" if wrong else None
     left, right = found.astype(np.float64), expected.astype(np.float64)
     finite = np.isfinite(right)
     if not np.array_equal(left[~finite], right[~finite], equal_nan=True) or not np.isfinite(left[finite]).all():
         return "infinities or NaNs differ"
-    contract = relative_tolerance(expected.dtype == np.float16) * max(
-        1.0, float(np.abs(right[finite]).max(initial=0.0))
-    )
+    contract = relative_tolerance([expected.dtype.name]) * max(1.0, float(np.abs(right[finite]).max(initial=0.0)))
     bound = np.maximum(contract, atol + rtol * np.abs(right[finite]))
     off = np.abs(left[finite] - right[finite])
     return f"off by {off.max():.1e}" if (off > bound).any() else None

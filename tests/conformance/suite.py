@@ -42,15 +42,8 @@ class Case:
 
 _OUTSIDE_DTYPES = {
     "STRING": "strings",
-    "BFLOAT16": "bfloat16",
     "COMPLEX": "complex numbers",
-    "FLOAT8": "floats of 8 bits",
-    "FLOAT4": "floats of 4 bits",
     "FLOAT6": "floats of 6 bits",
-    "INT4": "integers of 4 bits",
-    "UINT4": "integers of 4 bits",
-    "INT2": "integers of 2 bits",
-    "UINT2": "integers of 2 bits",
 }
 _OUTSIDE_OPS = {
     "ImageDecoder": "decoding of images",
