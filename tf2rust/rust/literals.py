@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Mapping
 
-import ml_dtypes  # noqa: F401  (registers its dtypes with NumPy)
 import numpy as np
 
 
@@ -69,17 +68,12 @@ def own_type(dtype: str) -> str | None:
 
 
 def rust_number(value: object, dtype: str) -> str:
-    """A number of a NumPy dtype as a Rust expression of that type."""
+    """A number of a NumPy dtype as a Rust literal of that type, which Rust must have."""
     if dtype == "bool":
         return str(bool(value)).lower()
     if dtype == "float32":
         text = rust_f32(float(str(value)))
         return text if text.startswith("f32") else f"{text}_f32"
-    if own := own_type(dtype):
-        if own[0] in "IU":
-            return f"{own}::new({int(str(value))})"
-        number = np.asarray(float(str(value))).astype(dtype)
-        return f"{own}::from_bits({int(number.view(f'uint{8 * number.itemsize}'))})"
     if dtype == "float64":
         return _rust_f64(float(str(value)))
     return f"{int(str(value))}_{rust_type(dtype)}"
