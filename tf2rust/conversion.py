@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tf2rust.codegen.crate import (
@@ -23,6 +23,7 @@ from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.listing import Listing, listing
 from tf2rust.onnx_import.match import Matched
 from tf2rust.onnx_import.naming import module_paths, name_layers
+from tf2rust.onnx_import.ports import has_other_ports, sequence_inputs, tensor_ports
 from tf2rust.onnx_import.provenance import trace_weights
 from tf2rust.onnx_import.weights import model_file
 from tf2rust.ops.core.layer import LayerGraph
@@ -87,7 +88,22 @@ class Converted:
 def match_layers(source: Source, dims: Mapping[str, int] | None = None) -> tuple[Listing, LayerGraph]:
     """Matches the model. The graph of layers is complete only if the listing has no unmatched nodes."""
     with stage("matching layers"):
+        source, dims = _of_tensors(source, dims or {})
         return _finish(source, _match(source, dims))
+
+
+def _of_tensors(source: Source, dims: Mapping[str, int]) -> tuple[Source, Mapping[str, int]]:
+    """The source with tensors in the place of sequences and optional values, and the sizes of its dimensions.
+
+    ``dims`` contains the lengths of sequences too.
+    """
+    if not has_other_ports(source.proto):
+        return source, dims
+    sequences = sequence_inputs(source.proto)
+    lengths = {name: size for name, size in dims.items() if name in sequences}
+    rest = {name: size for name, size in dims.items() if name not in sequences}
+    proto, notes = tensor_ports(source.proto, lengths, lambda proto: analyse(proto, rest, source.weights))
+    return replace(source, proto=proto, notes=(*source.notes, *notes)), rest
 
 
 def _match(source: Source, dims: Mapping[str, int] | None) -> Matched:
@@ -106,7 +122,8 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     with stage("checking the output folder"):
         check_target(options.path_to_save)
     with stage("matching layers", progress):
-        matched = _match(source, options.dims)
+        source, dims = _of_tensors(source, options.dims)
+        matched = _match(source, dims)
         _refuse_unmatched(matched)
         check_names([v.name for v in matched.graph.inputs] + [name for name, _ in matched.graph.outputs])
     with stage(f"running {source.framework} on the samples", progress):

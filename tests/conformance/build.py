@@ -19,6 +19,7 @@ from tf2rust.codegen.crate import CrateOptions, write_npz
 from tf2rust.codegen.model import Model, build
 from tf2rust.codegen.render import render_crate
 from tf2rust.conversion import match_layers
+from tf2rust.errors import ConversionError
 from tf2rust.ops.core.dtypes import as_stored
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.proof import Proof
@@ -114,11 +115,14 @@ def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet], 
 
     Raises NotConvertedError with the first reason if a node is not supported.
     """
-    found, graph = match_layers(source)
+    try:
+        found, graph = match_layers(source, case.lengths)
+    except ConversionError as error:
+        raise NotConvertedError(error.reasons[0]) from error
     if found.unmatched:
         causes = [u for u in found.unmatched if u.blocked_by is None] or found.unmatched
         raise NotConvertedError(f"{causes[0].op}: {causes[0].reason}")
-    check_ports(case, graph)
+    check_ports(next(iter(sets.values())), graph)
     if not graph.inputs:
         raise NotConvertedError("the model has no inputs")
     model = build(graph, inplace=True, memdrop=True)
@@ -145,10 +149,9 @@ def _as_module(text: str) -> str:
     return re.sub(r"case_weights_\d+::weights\(\)", "&[]", text)
 
 
-def check_ports(case: Case, graph: LayerGraph) -> None:
-    """The outputs must have the dtypes that the case says."""
-    declared = {info.name: info.type.tensor_type.elem_type for info in case.model.graph.output}
-    if missing := set(declared) - {name for name, _ in graph.outputs}:
+def check_ports(data: DataSet, graph: LayerGraph) -> None:
+    """All outputs must be computed."""
+    if missing := set(data.outputs) - {name for name, _ in graph.outputs}:
         raise NotConvertedError(f"output {min(missing)} is not computed")
 
 

@@ -20,7 +20,7 @@ PASS, OUT_OF_SCOPE, FAIL = "pass", "out of scope", "fail"
 
 # Inputs that decide about shapes or options, and the weights of layers, which models outside of tests carry with them.
 # Where a case makes them inputs of the model and it does not convert that way, they are bound at conversion, as a user
-# would with --constants; the list of results says which.
+# would with --constants, and the lengths of sequences as with --dim; the list of results says which.
 PARAMETERS: dict[str, tuple[int, ...]] = {
     "AffineGrid": (1,),
     "BlackmanWindow": (0,),
@@ -40,6 +40,7 @@ PARAMETERS: dict[str, tuple[int, ...]] = {
     "HannWindow": (0,),
     "InstanceNormalization": (1, 2),
     "LSTM": (1, 2, 3),
+    "Loop": (0, 1),
     "MaxUnpool": (2,),
     "MelWeightMatrix": (0, 1, 2),
     "NonMaxSuppression": (2, 3, 4),
@@ -52,6 +53,7 @@ PARAMETERS: dict[str, tuple[int, ...]] = {
     "STFT": (1, 3),
     "Slice": (1, 2, 3, 4),
     "Split": (1,),
+    "SplitToSequence": (1,),
     "Squeeze": (1,),
     "Tile": (1,),
     "TopK": (1,),
@@ -110,14 +112,15 @@ def _convert(case: Case, name: str, folder: Path) -> _Converted:
     """With all inputs at run time if that can be, else with those bound that are parameters."""
     sets = {f"s{i}": data for i, data in enumerate(case.sets)}
     try:
-        return _Converted(case.key, case.rtol, case.atol, (), [convert(case, name, _source(case.model), sets, folder)])
+        programs = [convert(case, name, _source(case.model), sets, folder)]
+        return _Converted(case.key, case.rtol, case.atol, tuple(case.lengths), programs)
     except NotConvertedError as error:
         bound = _parameters(case.model)
         inputs = {info.name for info in case.model.graph.input}
         if not bound or set(bound) >= inputs:
             raise
         refused = error
-    item = _Converted(case.key, case.rtol, case.atol, bound)
+    item = _Converted(case.key, case.rtol, case.atol, (*case.lengths, *bound))
     for key, data in sets.items():
         model = bind_constants(case.model, {n: data.inputs[n] for n in bound})
         rest = DataSet({n: a for n, a in data.inputs.items() if n not in bound}, data.outputs)

@@ -14,6 +14,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.branches import take_branch
 from tf2rust.onnx_import.dimensions import Dimensions, identifier
 from tf2rust.onnx_import.fold import Budget, ConstantFolder, TooLargeError
+from tf2rust.onnx_import.sequences import resolve
 from tf2rust.onnx_import.shapes import OnnxShapes, onnx_shapes
 from tf2rust.ops.core.dims import DimExpr, format_shape
 from tf2rust.ops.core.inference import (
@@ -147,14 +148,17 @@ def _is_tensor(value: ir.Value) -> bool:
 def _infer_node(node: ir.Node, analysis: Analysis) -> None:
     infos = analysis.infos
     try:
-        if (branch := take_branch(node, infos)) is None:
+        instead = take_branch(node, infos)
+        if instead is None:
+            instead = resolve(node, infos)
+        if instead is None:
             _enter(node, analysis)
             found = _possible(_found(node, analysis))
     except Exception as error:  # A malformed node can make a shape function raise anything.
         _set_problem(node, str(error) if isinstance(error, InferenceError) else malformed_node(error), analysis)
         return
-    if branch is not None:
-        for inner in branch:
+    if instead is not None:
+        for inner in instead:
             inner.version = inner.version or node.version
             _infer_node(inner, analysis)
         return
