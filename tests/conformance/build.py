@@ -127,6 +127,8 @@ def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet], 
         raise NotConvertedError("the model has no inputs")
     model = build(graph, inplace=True, memdrop=True)
     first = next(iter(sets.values()))
+    if missing := [v.name for v in graph.inputs if v.name not in first.inputs]:
+        raise NotConvertedError(f"the optional input {missing[0]} is absent, but the crate requires it")
     inputs = {v.name: first.inputs[v.name] for v in graph.inputs}
     nothing = dict.fromkeys(first.outputs, 0.0)
     proof = Proof(inputs, first.outputs, "onnx", nothing, dict.fromkeys(nothing, ""), False)

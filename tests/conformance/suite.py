@@ -154,12 +154,12 @@ def _named(model: onnx.ModelProto, inputs: Sequence[np.ndarray], outputs: Sequen
     return DataSet(_by_name(names, inputs), _by_name(made, outputs))
 
 
-def _by_name(names: Sequence[str], items: Sequence[Item | list[Item]]) -> dict[str, np.ndarray]:
-    """The arrays by name; the elements of a sequence have the names that the crate gives them."""
+def _by_name(names: Sequence[str], items: Sequence[Item | list[Item] | None]) -> dict[str, np.ndarray]:
+    """The arrays by name, without absent ones. The elements of a sequence have the names that the crate gives them."""
     found = {}
     for name, item in zip(names, items, strict=True):
         parts = {f"{name}_{i}": part for i, part in enumerate(item)} if isinstance(item, list) else {name: item}
-        found |= {key: _array(part) for key, part in parts.items()}
+        found |= {key: _array(part) for key, part in parts.items() if part is not None}
     return found
 
 

@@ -37,5 +37,5 @@ def bind_constants(proto: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> 
             )
         if bound.ir_version >= _INITIALIZERS_ALONE:
             bound.graph.input.remove(declared[name])
-        bound.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        bound.graph.initializer.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
     return bound

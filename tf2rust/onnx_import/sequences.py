@@ -43,8 +43,19 @@ def resolve(node: ir.Node, infos: ValueInfos) -> list[ir.Node] | None:
     if results is None:
         return None
     # The outputs are replaced by new values, because an element keeps its own name.
-    ir.convenience.replace_nodes_and_values(node.graph, node, [node], maker.nodes, list(node.outputs), results)
+    graph, given = node.graph, dict.fromkeys(v for v in node.inputs if _is_structure(v))
+    ir.convenience.replace_nodes_and_values(graph, node, [node], maker.nodes, list(node.outputs), results)
+    for value in given:
+        _remove_unread(value)
     return maker.nodes
+
+
+def _remove_unread(value: ir.Value | None) -> None:
+    """Removes the node that makes a sequence which nothing reads any more, so that its elements can be unread too."""
+    producer = None if value is None else value.producer()
+    if producer is None or value is None or value.uses() or value.is_graph_output() or producer.graph is None:
+        return
+    producer.graph.remove(producer, safe=True)
 
 
 _STRUCTURE = frozenset({"SequenceConstruct", "Optional"})

@@ -60,11 +60,19 @@ def as_stored(array: np.ndarray) -> np.ndarray:
 
 
 def from_stored(array: np.ndarray, dtype: str) -> np.ndarray:
-    """The array of ``dtype`` that ``as_stored`` turned into ``array``; another array is returned as it is."""
+    """The array of ``dtype`` that ``as_stored`` turned into ``array``; another array is returned as it is.
+
+    NumPy itself saves an array of such a dtype as one of bytes.
+    """
     narrow = NARROW.get(dtype)
+    if narrow is not None and array.dtype.kind == "V" and array.dtype.itemsize == np.dtype(dtype).itemsize:
+        return array.view(dtype)
     if narrow is None or array.dtype.name != narrow.stored:
         return array
-    return array.view(dtype) if narrow.is_float else array.astype(dtype)
+    if narrow.is_float:
+        return array.view(dtype)
+    converted = array.astype(dtype)
+    return converted if np.array_equal(converted.astype(array.dtype), array) else array
 
 
 def epsilon(dtype: str) -> float:
