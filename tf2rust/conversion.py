@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tf2rust.codegen.crate import (
@@ -23,6 +23,7 @@ from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.listing import Listing, listing
 from tf2rust.onnx_import.match import Matched
 from tf2rust.onnx_import.naming import module_paths, name_layers
+from tf2rust.onnx_import.ports import has_other_ports, sequence_inputs, tensor_ports
 from tf2rust.onnx_import.provenance import trace_weights
 from tf2rust.onnx_import.weights import model_file
 from tf2rust.ops.core.dims import Size
@@ -89,7 +90,22 @@ class Converted:
 def match_layers(source: Source, dims: Mapping[str, Size] | None = None) -> tuple[Listing, LayerGraph]:
     """Matches the model. The graph of layers is complete only if the listing has no unmatched nodes."""
     with stage("matching layers"):
+        source, dims = _of_tensors(source, dims or {})
         return _finish(source, _match(source, dims))
+
+
+def _of_tensors(source: Source, dims: Mapping[str, Size]) -> tuple[Source, Mapping[str, Size]]:
+    """The source with tensors in the place of sequences and optional values, and the sizes of its dimensions.
+
+    ``dims`` contains the lengths of sequences too.
+    """
+    if not has_other_ports(source.proto):
+        return source, dims
+    sequences = sequence_inputs(source.proto)
+    lengths = {name: size for name, size in dims.items() if name in sequences and isinstance(size, int)}
+    rest = {name: size for name, size in dims.items() if name not in lengths}
+    proto, notes = tensor_ports(source.proto, lengths, lambda proto: analyse(proto, rest, source.weights))
+    return replace(source, proto=proto, notes=(*source.notes, *notes)), rest
 
 
 def _match(source: Source, dims: Mapping[str, Size] | None) -> Matched:
@@ -107,7 +123,9 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     """Converts ``source`` and writes the crate. Raises ConversionError with every reason, and then leaves no output."""
     with stage("checking the output folder"):
         check_target(options.path_to_save)
-    matched, features, proof, notes = _proven(source, options, progress)
+    with stage("matching layers", progress):
+        source, dims = _of_tensors(source, options.dims)
+    matched, features, proof, notes = _proven(source, dims, options.path_to_fv, progress)
     with stage("finding classes and thresholds"):
         scoring, scoring_notes = find_scoring(
             matched.graph,
@@ -136,19 +154,21 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     return Converted(options.path_to_save / CRATE, options.path_to_save / model_info, found, proof, notes)
 
 
-def _proven(source: Source, options: Options, progress: Progress) -> tuple[Matched, Features | None, Proof, list[str]]:
+def _proven(
+    source: Source, given: Mapping[str, Size], samples: Path | None, progress: Progress
+) -> tuple[Matched, Features | None, Proof, list[str]]:
     """The matched model, the user's samples, the proof, and notes.
 
     A dimension that is declared symbolic, but with which the model runs only in one size, is bound to that size.
     """
-    dims, bound_notes = dict(options.dims), list[str]()
+    dims, bound_notes = dict(given), list[str]()
     while True:
         with stage("matching layers", progress):
             matched = _match(source, dims)
             _refuse_unmatched(matched)
             check_names([v.name for v in matched.graph.inputs] + [name for name, _ in matched.graph.outputs])
         with stage(f"running {source.framework} on the samples", progress):
-            features = None if options.path_to_fv is None else read_features(options.path_to_fv, matched.graph)
+            features = None if samples is None else read_features(samples, matched.graph)
             try:
                 proof, notes = prove(source, matched.graph, features, score_column(matched.graph))
             except OnlySizesError as error:

@@ -19,9 +19,11 @@ from tf2rust.codegen.crate import CrateOptions, write_npz
 from tf2rust.codegen.model import Model, build
 from tf2rust.codegen.render import render_crate
 from tf2rust.conversion import match_layers
+from tf2rust.errors import ConversionError
+from tf2rust.ops.core.dtypes import as_stored
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.proof import Proof
-from tf2rust.rust.literals import rust_str
+from tf2rust.rust.literals import RUST_TYPES, own_type, rust_str
 from tf2rust.scoring import Scoring
 from tf2rust.source import Source
 from tf2rust.thresholds import Thresholds
@@ -72,11 +74,12 @@ fn main() {{
     }}
 }}
 """
+_TYPES = sorted(filter(None, map(own_type, RUST_TYPES)))
 _MODULE = """mod model;
 mod weights;
 
 use tf_layers::io::{{Npz, NpzWriter}};
-use tf_layers::tensor::{{F16, TensorView}};
+use tf_layers::tensor::{{TensorView, {types}}};
 
 pub fn run(folder: &str, set: &str) -> Result<(), Box<dyn std::error::Error>> {{
     let bytes = std::fs::read(format!("{{folder}}/{{set}}_in.npz"))?;
@@ -112,15 +115,20 @@ def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet], 
 
     Raises NotConvertedError with the first reason if a node is not supported.
     """
-    found, graph = match_layers(source)
+    try:
+        found, graph = match_layers(source, case.lengths)
+    except ConversionError as error:
+        raise NotConvertedError(error.reasons[0]) from error
     if found.unmatched:
         causes = [u for u in found.unmatched if u.blocked_by is None] or found.unmatched
         raise NotConvertedError(f"{causes[0].op}: {causes[0].reason}")
-    check_ports(case, graph)
+    check_ports(next(iter(sets.values())), graph)
     if not graph.inputs:
         raise NotConvertedError("the model has no inputs")
     model = build(graph, inplace=True, memdrop=True)
     first = next(iter(sets.values()))
+    if missing := [v.name for v in graph.inputs if v.name not in first.inputs]:
+        raise NotConvertedError(f"the optional input {missing[0]} is absent, but the crate requires it")
     inputs = {v.name: first.inputs[v.name] for v in graph.inputs}
     nothing = dict.fromkeys(first.outputs, 0.0)
     proof = Proof(inputs, first.outputs, "onnx", nothing, dict.fromkeys(nothing, ""), False)
@@ -143,10 +151,9 @@ def _as_module(text: str) -> str:
     return re.sub(r"case_weights_\d+::weights\(\)", "&[]", text)
 
 
-def check_ports(case: Case, graph: LayerGraph) -> None:
-    """The outputs must have the dtypes that the case says."""
-    declared = {info.name: info.type.tensor_type.elem_type for info in case.model.graph.output}
-    if missing := set(declared) - {name for name, _ in graph.outputs}:
+def check_ports(data: DataSet, graph: LayerGraph) -> None:
+    """All outputs must be computed."""
+    if missing := set(data.outputs) - {name for name, _ in graph.outputs}:
         raise NotConvertedError(f"output {min(missing)} is not computed")
 
 
@@ -187,12 +194,14 @@ def _module(model: Model) -> str:
     for port in model.outputs:
         writes.append(f"    let y = &outputs.{port.field};")
         writes.append(f"    writer.add({rust_str(port.name)}, y.shape(), y.data())?;")
-    return _MODULE.format(reads="\n".join(reads), fields=", ".join(fields), writes="\n".join(writes))
+    return _MODULE.format(
+        types=", ".join(_TYPES), reads="\n".join(reads), fields=", ".join(fields), writes="\n".join(writes)
+    )
 
 
 def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     with path.open("wb") as file:
-        write_npz(file, dict(arrays))
+        write_npz(file, {name: as_stored(array) for name, array in arrays.items()})
 
 
 def run(folder: Path) -> dict[tuple[str, str], str]:

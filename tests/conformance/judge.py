@@ -12,6 +12,7 @@ import onnx
 from tests.conformance.build import NotConvertedError, Program, convert, outputs, run, write
 from tests.conformance.suite import Case, DataSet, out_of_scope
 from tf2rust.onnx_import.constants import bind_constants
+from tf2rust.ops.core.dtypes import from_stored, is_float
 from tf2rust.proof.tolerance import relative_tolerance
 from tf2rust.source import Source
 
@@ -19,7 +20,7 @@ PASS, OUT_OF_SCOPE, FAIL = "pass", "out of scope", "fail"
 
 # Inputs that decide about shapes or options, and the weights of layers, which models outside of tests carry with them.
 # Where a case makes them inputs of the model and it does not convert that way, they are bound at conversion, as a user
-# would with --constants; the list of results says which.
+# would with --constants, and the lengths of sequences as with --dim; the list of results says which.
 PARAMETERS: dict[str, tuple[int, ...]] = {
     "AffineGrid": (1,),
     "BlackmanWindow": (0,),
@@ -39,6 +40,7 @@ PARAMETERS: dict[str, tuple[int, ...]] = {
     "HannWindow": (0,),
     "InstanceNormalization": (1, 2),
     "LSTM": (1, 2, 3),
+    "Loop": (0, 1),
     "MaxUnpool": (2,),
     "MelWeightMatrix": (0, 1, 2),
     "NonMaxSuppression": (2, 3, 4),
@@ -51,6 +53,7 @@ PARAMETERS: dict[str, tuple[int, ...]] = {
     "STFT": (1, 3),
     "Slice": (1, 2, 3, 4),
     "Split": (1,),
+    "SplitToSequence": (1,),
     "Squeeze": (1,),
     "Tile": (1,),
     "TopK": (1,),
@@ -109,14 +112,15 @@ def _convert(case: Case, name: str, folder: Path) -> _Converted:
     """With all inputs at run time if that can be, else with those bound that are parameters."""
     sets = {f"s{i}": data for i, data in enumerate(case.sets)}
     try:
-        return _Converted(case.key, case.rtol, case.atol, (), [convert(case, name, _source(case.model), sets, folder)])
+        programs = [convert(case, name, _source(case.model), sets, folder)]
+        return _Converted(case.key, case.rtol, case.atol, tuple(case.lengths), programs)
     except NotConvertedError as error:
         bound = _parameters(case.model)
         inputs = {info.name for info in case.model.graph.input}
         if not bound or set(bound) >= inputs:
             raise
         refused = error
-    item = _Converted(case.key, case.rtol, case.atol, bound)
+    item = _Converted(case.key, case.rtol, case.atol, (*case.lengths, *bound))
     for key, data in sets.items():
         model = bind_constants(case.model, {n: data.inputs[n] for n in bound})
         rest = DataSet({n: a for n, a in data.inputs.items() if n not in bound}, data.outputs)
@@ -157,6 +161,7 @@ def _wrong(item: _Converted, said: dict[tuple[str, str], str], folder: Path) -> 
                 yield f"at run time: {verdict}"
                 continue
             found = outputs(folder, program.name, key)
+            found = {n: from_stored(a, data.outputs[n].dtype.name) for n, a in found.items()}
             for name, expected in data.outputs.items():
                 if reason := difference(found[name], expected, item.rtol, item.atol):
                     yield f"output {name}: {reason}"
@@ -168,16 +173,14 @@ def difference(found: np.ndarray, expected: np.ndarray, rtol: float, atol: float
         return f"{found.dtype} instead of {expected.dtype}"
     if found.shape != expected.shape:
         return f"shape {list(found.shape)} instead of {list(expected.shape)}"
-    if expected.dtype.kind != "f":
+    if not is_float(expected.dtype.name):
         wrong = int((found != expected).sum())
         return f"{wrong} of {expected.size} elements differ" if wrong else None
     left, right = found.astype(np.float64), expected.astype(np.float64)
     finite = np.isfinite(right)
     if not np.array_equal(left[~finite], right[~finite], equal_nan=True) or not np.isfinite(left[finite]).all():
         return "infinities or NaNs differ"
-    contract = relative_tolerance(expected.dtype == np.float16) * max(
-        1.0, float(np.abs(right[finite]).max(initial=0.0))
-    )
+    contract = relative_tolerance([expected.dtype.name]) * max(1.0, float(np.abs(right[finite]).max(initial=0.0)))
     bound = np.maximum(contract, atol + rtol * np.abs(right[finite]))
     off = np.abs(left[finite] - right[finite])
     return f"off by {off.max():.1e}" if (off > bound).any() else None

@@ -13,6 +13,8 @@ import pytest
 from tests.models import graphs
 from tf2rust.conversion import Converted, Options, convert
 from tf2rust.errors import ConversionError
+from tf2rust.ops.core.layer import LayerGraph, Value
+from tf2rust.proof.features import read_features
 from tf2rust.source import Source, open_onnx
 
 ROWS = np.arange(12, dtype=np.int32).reshape(3, 4) % 5
@@ -203,3 +205,28 @@ def test_predictions_that_are_no_numbers(
     given = {"rows": rows, "scale": factors, "predictions": np.array([1, predictions], np.float32)}
     notes = [note for note in _convert(source, tmp_path, given).notes if "`predictions`" in note]
     assert [noted in note for note in notes] == ([True] if noted else []) if noted else not notes
+
+
+@pytest.mark.parametrize(
+    ("dtype", "array", "expected"),
+    [
+        ("bfloat16", np.asarray([0.1, 3], "bfloat16"), [0.10009765625, 3]),
+        ("bfloat16", np.asarray([0x3DCD, 0x4040], np.uint16), [0.10009765625, 3]),
+        ("bfloat16", np.asarray([-2, 256]), [-2, 256]),
+        ("float8_e4m3fn", np.asarray([0x7E, 0x38], np.uint8), [448, 1]),
+        ("int4", np.asarray([-8, 7], np.int8), [-8, 7]),
+        ("bfloat16", np.asarray([257, 0]), "save the array with astype('bfloat16').view('uint16')"),
+        ("float8_e4m3fn", np.asarray([500, 0]), "save the array with astype('float8_e4m3fn').view('uint8')"),
+        ("int4", np.asarray([8, 0], np.int8), "save the array with astype('int8')"),
+        ("uint2", np.asarray([-1, 0]), "save the array with astype('uint8')"),
+    ],
+)
+def test_dtypes_that_numpy_lacks(tmp_path: Path, dtype: str, array: np.ndarray, expected: list[float] | str) -> None:
+    np.savez(tmp_path / "fv.npz", x=array)
+    graph = LayerGraph([Value("x", dtype, (2,))], [])
+    if isinstance(expected, str):
+        with pytest.raises(ConversionError, match=re.escape(expected)):
+            read_features(tmp_path / "fv.npz", graph)
+    else:
+        found = read_features(tmp_path / "fv.npz", graph).inputs["x"]
+        assert (found.dtype.name, found.astype(float).tolist()) == (dtype, expected)

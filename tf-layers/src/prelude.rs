@@ -6,4 +6,4 @@ pub use crate::gemm::Matrix;
 pub use crate::io::{Aligned, Blob, Npz};
 pub use crate::nn::{Activation, Conv1d, Conv2d, Dense, Embedding, Gru, LayerNorm, Lstm};
 pub use crate::simd::Isa;
-pub use crate::tensor::{Buffer, F16, Shape, Tensor, TensorView, View, ViewMut};
+pub use crate::tensor::{BF16, Buffer, F16, Shape, Tensor, TensorView, View, ViewMut};

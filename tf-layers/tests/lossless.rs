@@ -2,6 +2,7 @@
 
 use tf_layers::Result;
 use tf_layers::io::{Element, FromInteger, Npz, NpzWriter};
+use tf_layers::tensor::{BF16, F8E4M3FN, I4, U2};
 
 fn read<S: Element, T: FromInteger>(data: &[S]) -> Result<Vec<T>> {
     let mut writer = NpzWriter::new();
@@ -29,6 +30,20 @@ fn the_same_type_is_not_converted() {
 }
 
 #[test]
+fn types_that_numpy_lacks_are_bits_or_bytes() {
+    let values = [0.1, 448.0].map(BF16::from_f32);
+    assert_eq!(read(&values), Ok(values.to_vec()));
+    assert_eq!(read(&[0x3f80_u16]), Ok(vec![BF16::from_f32(1.0)]));
+    assert_eq!(read(&[1_i32, -448]), Ok([1.0, -448.0].map(F8E4M3FN::from_f32).to_vec()));
+    assert!(read::<_, BF16>(&[257_i32]).is_err());
+    assert_eq!(read(&[I4::new(-8), I4::new(7)]), Ok(vec![-8_i8, 7]));
+    assert_eq!(read(&[-8_i8, 7]), Ok(vec![I4::new(-8), I4::new(7)]));
+    assert_eq!(read(&[3.0_f32]), Ok(vec![U2::new(3)]));
+    let error = read::<_, I4>(&[7_i8, 8]).unwrap_err().to_string();
+    assert!(error.contains("element 1 of an array of I8 is not an integer that I4 can represent"), "{error}");
+}
+
+#[test]
 fn other_values_are_errors() {
     assert!(read::<_, i32>(&[0.5_f32]).is_err());
     assert!(read::<_, f32>(&[0.5_f64]).is_err());
@@ -44,7 +59,7 @@ fn other_values_are_errors() {
     assert!(read::<_, bool>(&[2_u8]).is_err());
     let error = read::<_, i32>(&[3.0_f32, 0.5]).unwrap_err().to_string();
     assert!(
-        error.contains("element 1 of an array of F32 is not an integer that I32 can represent"),
+        error.contains("element 1 of an array of F32 is not an integer that i32 can represent"),
         "{error}"
     );
 }

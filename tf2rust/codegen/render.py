@@ -24,10 +24,11 @@ from tf2rust.codegen.row import Row
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.vendor import package_name, resource
 from tf2rust.ops.core.dims import DimExpr, format_shape
+from tf2rust.ops.core.dtypes import is_float
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.proof.proof import Proof, features_key
 from tf2rust.rust import printer
-from tf2rust.rust.literals import rust_comment, rust_list, rust_str
+from tf2rust.rust.literals import RUST_TYPES, own_type, rust_comment, rust_list, rust_str
 from tf2rust.rust.tree import (
     Expr,
     ExprStmt,
@@ -128,6 +129,7 @@ def _environment() -> jinja2.Environment:
         before + line for line in _import_lines({f"tf_layers::{name}" for name in names if name})
     )
     environment.filters["use"] = lambda names, path: printer.use(path, [name for name in names if name])
+    environment.filters["is_float"] = is_float
     return environment
 
 
@@ -206,9 +208,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "parts_value": _parts_value(parts),
         "fields_need_blob": bool(groups) or _needs_blob(model.fields),
         "inputs_type": "Inputs<'_>" if model.inputs else "Inputs",
-        "has_float16": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
-        "has_float16_outputs": "float16" in (p.dtype for p in model.outputs[:1]),
-        "has_float16_inputs": "float16" in (p.dtype for p in model.inputs),
+        "own_types": _own_types([*model.inputs, *model.outputs]),
+        "own_input_types": _own_types(model.inputs),
+        "own_output_types": _own_types(model.outputs[:1]),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
         "row": row,
@@ -236,8 +238,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "example_value": lambda dtype: (
             "false"
             if dtype == "bool"
-            else "F16::default()"
-            if dtype == "float16"
+            else f"{own}::default()"
+            if (own := own_type(dtype))
             else "0.0"
             if dtype.startswith("f")
             else f"0_{_suffix(dtype)}"
@@ -329,9 +331,16 @@ def _imports(model: Model) -> list[str]:
     if any(port.shape for port in model.inputs):
         paths.add("tf_layers::tensor::Dim")
     types = [*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))]
-    if "F16" in types:
-        paths.add("tf_layers::tensor::F16")
+    paths |= {f"tf_layers::tensor::{name}" for name in types if name in _OWN_TYPES}
     return _import_lines(paths)
+
+
+_OWN_TYPES = frozenset(filter(None, map(own_type, RUST_TYPES)))
+
+
+def _own_types(ports: Sequence[Port]) -> list[str]:
+    """The types of tf-layers that inputs or outputs have, with their module."""
+    return sorted({f"tensor::{own}" for port in ports if (own := own_type(port.dtype))})
 
 
 def _import_lines(paths: Iterable[str]) -> list[str]:

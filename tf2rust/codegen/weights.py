@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tf2rust.ops.core.dtypes import as_stored
 from tf2rust.ops.core.layer import Layer, LayerGraph, Weight
 from tf2rust.ops.core.packing import VECTOR, Packing
 from tf2rust.rust.literals import rust_type
@@ -81,7 +82,7 @@ class WeightTable:
 
     def _add(self, weight: Weight, key: str, sources: frozenset[str], own: set[int]) -> int:
         """The index of the weight's entry, which may be that of another layer, but none of the layer's ``own``."""
-        values = np.asarray(weight.array)
+        values = as_stored(np.asarray(weight.array))
         # The array can be a view of another array that is needed too, so it is made contiguous only when it is read.
         digest = hashlib.sha256(f"{values.shape}{values.dtype}".encode())
         digest.update(np.asarray(values, order="C").data)

@@ -16,6 +16,7 @@ from tf2rust.onnx_import.branches import take_known_branch, take_usual_branch
 from tf2rust.onnx_import.dimensions import Dimensions, identifier
 from tf2rust.onnx_import.fold import Budget, ConstantFolder, TooLargeError
 from tf2rust.onnx_import.inline import inline
+from tf2rust.onnx_import.sequences import resolve
 from tf2rust.onnx_import.shape_data import moved_dims
 from tf2rust.onnx_import.shapes import OnnxShapes, onnx_shapes
 from tf2rust.ops.contrib.call import definition, is_contrib
@@ -202,6 +203,8 @@ def _infer_node(node: ir.Node, analysis: Analysis) -> None:
         instead = take_known_branch(node, infos)
         if instead is None and is_contrib(node):
             instead = _defined(node, analysis)
+        if instead is None:
+            instead = resolve(node, infos)
         if instead is None:
             _enter(node, analysis)
             infos.assumptions.node = named

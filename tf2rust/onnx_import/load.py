@@ -18,6 +18,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.bfloat16 import as_declared, as_given, has_bfloat16, in_float32
 from tf2rust.onnx_import.declared import check_declared
 from tf2rust.onnx_import.external import load_external
 from tf2rust.onnx_import.functions import inline_functions
@@ -188,7 +189,7 @@ class OnnxRuntime:
         try:
             if timer is not None:
                 timer.start()
-            values = self._session.run(None, dict(inputs), options)
+            values = self._session.run(None, as_given(inputs), options)
         except Exception as error:
             if options.terminate:
                 raise StoppedError(
@@ -200,7 +201,8 @@ class OnnxRuntime:
         finally:
             if timer is not None:
                 timer.cancel()
-        return {o.name: np.asarray(value) for o, value in zip(self._session.get_outputs(), values, strict=True)}
+        declared = zip(self.proto.graph.output, values, strict=True)
+        return {info.name: as_declared(np.asarray(value), info) for info, value in declared}
 
     @cached_property
     def _session(self) -> Any:
@@ -219,7 +221,8 @@ class OnnxRuntime:
         if self.weights:
             arrays = [ort.OrtValue.ortvalue_from_numpy(array) for array in self.weights.values()]
             options.add_external_initializers(list(self.weights), arrays)
-        session = ort.InferenceSession(self.proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        proto = in_float32(self.proto) if has_bfloat16(self.proto) else self.proto
+        session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
         _trim_heap()
         return session
 

@@ -11,6 +11,7 @@ import numpy as np
 from tf2rust.errors import ConversionError
 from tf2rust.npz import read_npz
 from tf2rust.ops.core.dims import DimExpr, format_shape
+from tf2rust.ops.core.dtypes import NARROW, from_stored, is_float
 from tf2rust.ops.core.layer import LayerGraph, Value
 
 _MAX_DIFFERENCE = 1e-4
@@ -53,12 +54,13 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
             )
         elif 0 in [size for size, dim in zip(array.shape, value.shape, strict=True) if isinstance(dim, DimExpr)]:
             reasons.append(f"`{value.name}` in {path} has shape {list(array.shape)}, which contains no samples.")
+        array = from_stored(array, value.dtype)
         converted = _converted(array, value.dtype)
         if converted is None:
             reasons.append(
                 f"`{value.name}` in {path} is {array.dtype.name}, but the model's input is {value.dtype}, and not "
                 f"all values are integers in the range of {value.dtype}; save the array with "
-                f"astype({value.dtype!r})."
+                f"{_saved_as(value.dtype)}."
             )
         elif array.dtype.name != value.dtype:
             notes.append(
@@ -100,12 +102,20 @@ def _converted(array: np.ndarray, dtype: str) -> np.ndarray | None:
     return np.asarray(converted, order="C") if same else None
 
 
+def _saved_as(dtype: str) -> str:
+    """The methods that turn an array into one that a file can hold."""
+    stored = NARROW[dtype].stored if dtype in NARROW else dtype
+    if stored == dtype:
+        return f"astype({dtype!r})"
+    return f"astype({dtype!r}).view({stored!r})" if is_float(dtype) else f"astype({stored!r})"
+
+
 def _in_range(array: np.ndarray, dtype: np.dtype) -> bool:
     """Whether all values are in the range of the integers ``dtype``, also after a cast from floats."""
     if dtype.kind in "iu" and array.size:
         limits = np.iinfo(dtype)
         return limits.min <= int(array.min()) and int(array.max()) <= limits.max
-    if array.dtype.kind in "iu" and array.size:
+    if array.dtype.kind in "iu" and array.size and dtype.name not in NARROW:
         # The largest integers round up to the next power of two, which does not cast back.
         return int(array.astype(dtype).max()) <= np.iinfo(array.dtype).max
     return True

@@ -18,7 +18,17 @@ from tf2rust.proof.proof import Difference
 from tf2rust.proof.reference import Reference
 from tf2rust.proof.sensitivity import CHANGE, FACTOR, tolerances_of_elements
 from tf2rust.proof.sizes import is_batched
-from tf2rust.proof.tolerance import Tolerance, default_tolerance, distance, magnitude, max_bound, widened_tolerance
+from tf2rust.proof.tolerance import (
+    RELATIVE_TOLERANCE,
+    Tolerance,
+    default_bound,
+    default_tolerance,
+    distance,
+    magnitude,
+    max_bound,
+    relative_tolerance,
+    widened_tolerance,
+)
 
 _UNEXPLAINED = 0.1
 """A share of the largest magnitude: more than one step of a quantised value."""
@@ -62,7 +72,8 @@ class Judge:
         self.graph, self.reference, self.answer = graph, reference, answer
         self.notes: list[str] = []
         self.is_source_onnx = reference.source.run_is_onnx_runtime
-        self.has_float16 = any(v.dtype == "float16" for layer in graph.layers for v in (*layer.inputs, *layer.outputs))
+        values = [v for layer in graph.layers for v in (*layer.inputs, *layer.outputs)]
+        self.relative = relative_tolerance(v.dtype for v in values)
         self.batched = is_batched(graph)
         self.count = len(next(iter(answer.inputs.values()))) if self.batched else 1
         self._estimates: dict[int, float] = {}
@@ -98,7 +109,11 @@ class Judge:
 
     def _measure_elements(self) -> dict[str, np.ndarray]:
         expected = self.answer.outputs if self.reference.is_onnx_runtime else self.second
-        if self.has_float16 or not expected or (self.is_source_onnx and not self.reference.is_onnx_runtime):
+        if (
+            self.relative > RELATIVE_TOLERANCE
+            or not expected
+            or (self.is_source_onnx and not self.reference.is_onnx_runtime)
+        ):
             return {}
         bounds = {
             name: max_bound(self.answer.outputs[name], False)
@@ -163,10 +178,14 @@ class Judge:
         return self._compared_on(name, self.count, _IN_DOUBT) or found
 
     def _usual(self, name: str) -> float:
-        return default_tolerance(self.answer.outputs[name], self.has_float16).value
+        return default_tolerance(self.answer.outputs[name], self.relative).value
 
     def _compared_on(self, name: str, count: int, seconds: float) -> _Compared | None:
-        if self.has_float16 or self._seconds(count) > seconds or self._weights() > _MAX_WEIGHTS[seconds]:
+        if (
+            self.relative > RELATIVE_TOLERANCE
+            or self._seconds(count) > seconds
+            or self._weights() > _MAX_WEIGHTS[seconds]
+        ):
             return None
         if count not in self._exact:
             proto, weights = self.reference.proto, self.reference.source.weights
@@ -200,12 +219,12 @@ class Judge:
         if single.shape != whole.shape:
             return True
         off = self._distance(name, single)
-        if off is None or whole.dtype.kind != "f":
+        if off is None or not default_bound(whole, self.relative):
             return False
         if off > _UNEXPLAINED * magnitude(whole):
             return True
         return (
-            2 * off > max_bound(whole, self.has_float16)
+            2 * off > max_bound(whole, self.relative)
             and not self._jump(name, single)
             and self._rounding(name) * _AS_MUCH < off
         )
@@ -226,7 +245,7 @@ class Judge:
         Raises ConversionError if ONNX Runtime and the source framework differ by more than can be explained.
         """
         reference = self.answer.outputs[name]
-        normal = default_tolerance(reference, self.has_float16)
+        normal = default_tolerance(reference, self.relative)
         if not normal.value:
             return normal
         return self._of_onnx(name, reference) if self.is_source_onnx else self._of_framework(name, reference)
@@ -236,47 +255,47 @@ class Judge:
         who = self.reference.framework
         off = 0.0 if self._coupled(name) else self._distance(name, self.second.get(name)) or 0.0
         cause = f"{who} itself differs by {off:.1e} from its answers for one sample at a time"
-        if 2 * off > max_bound(reference, self.has_float16):
+        if 2 * off > max_bound(reference, self.relative):
             cause += f": {self._jump(name, self.second[name]) or _MAGNIFIED}"
         else:
             cause += " (rounding)"
         exact = self._compared(name, _ALWAYS)
         if exact is not None and exact.reference > off:
             apart = f"{who} itself differs from float64 by {exact.reference:.1e}"
-            if 2 * exact.reference <= max_bound(reference, self.has_float16):
+            if 2 * exact.reference <= max_bound(reference, self.relative):
                 off, cause = exact.reference, f"{apart} (rounding)"
             elif exact.rounding * _AS_MUCH >= exact.reference:
                 off, cause = exact.reference, f"{apart}: {_MAGNIFIED}"
-        return widened_tolerance(name, reference, self.has_float16, off, cause)
+        return widened_tolerance(name, reference, self.relative, off, cause)
 
     def _of_framework(self, name: str, reference: np.ndarray) -> Tolerance:
         """For a source framework, compares ONNX Runtime on the exported graph with it."""
         who, second = self.reference.framework, self.second.get(name)
         off = distance(reference, second)
         if off is None or second is None:
-            return default_tolerance(reference, self.has_float16)
+            return default_tolerance(reference, self.relative)
         apart = f"ONNX Runtime itself differs from {who} by {off:.1e}"
-        if 2 * off <= max_bound(reference, self.has_float16):
-            return widened_tolerance(name, reference, self.has_float16, off, f"{apart} (rounding)")
+        if 2 * off <= max_bound(reference, self.relative):
+            return widened_tolerance(name, reference, self.relative, off, f"{apart} (rounding)")
         rest = self._distance(name, second) or 0.0
-        if 2 * rest <= max_bound(reference, self.has_float16):
+        if 2 * rest <= max_bound(reference, self.relative):
             cause = f"ONNX Runtime itself differs from {who} by {rest:.1e} in the other elements (rounding)"
-            return widened_tolerance(name, reference, self.has_float16, rest, cause)
+            return widened_tolerance(name, reference, self.relative, rest, cause)
         exact = self._compared(name, _IN_DOUBT)
         if exact is not None:
             own = exact.reference
-            if 2 * own <= max_bound(reference, self.has_float16):
+            if 2 * own <= max_bound(reference, self.relative):
                 self.notes.append(f"output `{name}`: {apart}, but {who} from float64 by {own:.1e} alone.")
                 return widened_tolerance(
-                    name, reference, self.has_float16, own, f"{who} itself differs from float64 by {own:.1e}"
+                    name, reference, self.relative, own, f"{who} itself differs from float64 by {own:.1e}"
                 )
             if exact.rounding * _AS_MUCH >= own:
                 cause = f"{who} itself differs from float64 by {own:.1e}: {_MAGNIFIED}"
-                return widened_tolerance(name, reference, self.has_float16, max(own, off), cause)
+                return widened_tolerance(name, reference, self.relative, max(own, off), cause)
         jump = self._jump(name, second)
         if jump is None or off > _UNEXPLAINED * magnitude(reference):
             raise ConversionError(self._unexplained(name, reference, second, off))
-        return widened_tolerance(name, reference, self.has_float16, off, f"{apart}: {jump}")
+        return widened_tolerance(name, reference, self.relative, off, f"{apart}: {jump}")
 
     def _unexplained(self, name: str, reference: np.ndarray, second: np.ndarray, off: float) -> str:
         with np.errstate(invalid="ignore"):
@@ -286,7 +305,7 @@ class Judge:
         return (
             f"output `{name}` of the exported graph differs from the model: element {index} is "
             f"{float(second[tuple(index)]):.7g} in ONNX Runtime and {float(reference[tuple(index)]):.7g} in {who}, "
-            f"a difference of {off:.1e} where rounding explains {max_bound(reference, self.has_float16) / 2:.1e}; "
+            f"a difference of {off:.1e} where rounding explains {max_bound(reference, self.relative) / 2:.1e}; "
             "give realistic samples in --path_to_fv, or report this model."
         )
 
@@ -303,7 +322,7 @@ class Judge:
         reference = self.answer.outputs[name]
         with np.errstate(invalid="ignore"):
             apart = np.abs(other.astype(np.float64) - reference.astype(np.float64))
-        few = np.count_nonzero(apart > max_bound(reference, self.has_float16) / 2) <= max(1, _FEW * apart.size)
+        few = np.count_nonzero(apart > max_bound(reference, self.relative) / 2) <= max(1, _FEW * apart.size)
         jumps = sorted(found & _JUMPS)
         return f"rounding changes the result of {jumps[0]} in a few elements" if jumps and few else None
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tf2rust.ops.core.dtypes import as_stored
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -55,11 +57,11 @@ class Proof:
         ]
 
     def features(self) -> dict[str, np.ndarray]:
-        """The arrays of ``testdata/features.npz``: one flattened row per sample, with the original dtypes."""
+        """The arrays of ``testdata/features.npz``: one flattened row per sample."""
         arrays = {}
         for prefix, group in (("inputs", self.inputs), ("predictions", self.outputs)):
             for name, array in group.items():
-                arrays[features_key(prefix, name, len(group))] = array.reshape(self.samples, -1)
+                arrays[features_key(prefix, name, len(group))] = as_stored(array).reshape(self.samples, -1)
         for name, array in self.elements.items():
             arrays[features_key("tolerances", name, len(self.outputs))] = array.reshape(self.samples, -1)
         return arrays

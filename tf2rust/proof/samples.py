@@ -8,6 +8,7 @@ import numpy as np
 
 from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.dims import bind
+from tf2rust.ops.core.dtypes import NARROW, is_float
 from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.shape.reshape import Reshape
@@ -61,10 +62,14 @@ def _random(rng: np.random.Generator, dtype: str, shape: Sequence[int], limit: i
     if limit is not None:
         highest = np.iinfo(dtype).max if np.dtype(dtype).kind in "iu" else limit
         return rng.integers(0, max(min(limit, int(highest)), 1), shape).astype(dtype)
+    if dtype in NARROW and not is_float(dtype):
+        return rng.integers(0, 16, shape).astype(dtype)  # keeps the lower bits, so that all numbers are as likely
     if dtype == "bool":
         return rng.integers(0, 2, shape).astype(bool)
     if np.dtype(dtype).kind in "iu":
         return rng.integers(0, 8, shape).astype(dtype)
+    if dtype == "float8_e8m0fnu":  # powers of two
+        return np.exp2(rng.integers(-4, 5, shape)).astype(dtype)
     return rng.standard_normal(shape).astype(dtype)
 
 

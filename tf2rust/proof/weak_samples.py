@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tf2rust.ops.core.dtypes import is_float
 from tf2rust.proof.proof import Proof
 
 _ADVICE = "which proves little about the conversion; give realistic samples in --path_to_fv."
@@ -21,8 +22,9 @@ def weak_samples(proof: Proof) -> Iterator[str]:
 def _why(array: np.ndarray, proof: Proof) -> str | None:
     if not array.size:
         return "has no elements with these samples"
-    if array.dtype.kind != "f":
+    if not is_float(array.dtype.name):
         return None
+    array = array.astype(np.float64)
     if not np.isfinite(array).any():
         return "is NaN or infinite everywhere"
     if not array.any():
@@ -34,4 +36,5 @@ def _why(array: np.ndarray, proof: Proof) -> str | None:
 
 def _same(array: np.ndarray) -> bool:
     """Whether all rows are equal."""
+    array = array.astype(np.float64) if is_float(array.dtype.name) else array
     return bool(np.array_equal(array, np.broadcast_to(array[:1], array.shape), equal_nan=array.dtype.kind == "f"))

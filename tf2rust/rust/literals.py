@@ -30,6 +30,17 @@ def _rust_f64(value: float) -> str:
 
 RUST_TYPES = {
     "float16": "F16",
+    "bfloat16": "BF16",
+    "float8_e4m3fn": "F8E4M3FN",
+    "float8_e4m3fnuz": "F8E4M3FNUZ",
+    "float8_e5m2": "F8E5M2",
+    "float8_e5m2fnuz": "F8E5M2FNUZ",
+    "float8_e8m0fnu": "F8E8M0",
+    "float4_e2m1fn": "F4E2M1",
+    "int4": "I4",
+    "uint4": "U4",
+    "int2": "I2",
+    "uint2": "U2",
     "float32": "f32",
     "float64": "f64",
     "int8": "i8",
@@ -50,15 +61,19 @@ def rust_type(dtype: str) -> str:
     return RUST_TYPES[dtype]
 
 
+def own_type(dtype: str) -> str | None:
+    """The type of tf-layers for a dtype that Rust lacks; otherwise None."""
+    found = RUST_TYPES[dtype]
+    return found if found[0].isupper() else None
+
+
 def rust_number(value: object, dtype: str) -> str:
-    """A number of a NumPy dtype as a Rust expression of that type."""
+    """A number of a NumPy dtype as a Rust literal of that type, which Rust must have."""
     if dtype == "bool":
         return str(bool(value)).lower()
     if dtype == "float32":
         text = rust_f32(float(str(value)))
         return text if text.startswith("f32") else f"{text}_f32"
-    if dtype == "float16":
-        return f"F16::from_bits({int(np.float16(str(value)).view(np.uint16))})"
     if dtype == "float64":
         return _rust_f64(float(str(value)))
     return f"{int(str(value))}_{rust_type(dtype)}"

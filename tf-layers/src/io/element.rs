@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::simd::{view, view_bools};
-use crate::tensor::F16;
+use crate::tensor::{BF16, F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, F16, I2, I4, U2, U4};
 
 /// The element type of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,20 +116,42 @@ element! {
     u8 => U8; u16 => U16; u32 => U32; u64 => U64;
 }
 
-impl Element for F16 {
-    const DTYPE: Dtype = Dtype::F16;
+/// Types that wrap the integer whose bytes a file holds.
+macro_rules! wrapper {
+    ($($t:ident($bits:ty) => $dtype:ident, $new:ident, $get:ident;)+) => {$(
+        impl Element for $t {
+            const DTYPE: Dtype = Dtype::$dtype;
+        }
+
+        impl sealed::Bytes for $t {
+            fn read(bytes: &[u8]) -> Self {
+                Self::$new(<$bits>::read(bytes))
+            }
+            fn write(self, out: &mut Vec<u8>) {
+                self.$get().write(out);
+            }
+            fn view(bytes: &[u8]) -> Option<&[Self]> {
+                view(bytes)
+            }
+        }
+    )+};
 }
 
-impl sealed::Bytes for F16 {
-    fn read(bytes: &[u8]) -> Self {
-        Self::from_bits(u16::read(bytes))
-    }
-    fn write(self, out: &mut Vec<u8>) {
-        self.to_bits().write(out);
-    }
-    fn view(bytes: &[u8]) -> Option<&[Self]> {
-        view(bytes)
-    }
+// NumPy has only the first of these types. Files hold the others as unsigned integers with the same bits, and integers
+// of less than a byte as bytes.
+wrapper! {
+    F16(u16) => F16, from_bits, to_bits;
+    BF16(u16) => U16, from_bits, to_bits;
+    F8E4M3FN(u8) => U8, from_bits, to_bits;
+    F8E4M3FNUZ(u8) => U8, from_bits, to_bits;
+    F8E5M2(u8) => U8, from_bits, to_bits;
+    F8E5M2FNUZ(u8) => U8, from_bits, to_bits;
+    F8E8M0(u8) => U8, from_bits, to_bits;
+    F4E2M1(u8) => U8, from_bits, to_bits;
+    I4(i8) => I8, new, get;
+    U4(u8) => U8, new, get;
+    I2(i8) => I8, new, get;
+    U2(u8) => U8, new, get;
 }
 
 impl Element for bool {

@@ -7,10 +7,15 @@ use super::element::sealed::Bytes;
 use super::element::{Dtype, Element};
 use super::npy::NpyArray;
 use crate::error::{Error, Result};
-use crate::tensor::F16;
+use crate::tensor::{
+    BF16, F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, F16, I2, I4, NarrowInt, U2, U4,
+};
 
 /// Element types that integers can be converted to.
 pub trait FromInteger: Element {
+    /// Whether every element of an array of type [`Element::DTYPE`] is a value of this type.
+    const IS_WHOLE_DTYPE: bool = true;
+
     /// Converts an integer; `None` if the type cannot represent it exactly.
     fn from_integer(value: i128) -> Option<Self>;
 }
@@ -39,12 +44,32 @@ macro_rules! whole_floats {
 whole_integers!(i8 i16 i32 i64 u8 u16 u32 u64);
 whole_floats!(f32 f64);
 
-impl FromInteger for F16 {
-    fn from_integer(value: i128) -> Option<Self> {
-        let number = Self::from_f64(value as f64);
-        (f64::from(number) as i128 == value).then_some(number)
-    }
+macro_rules! narrow_floats {
+    ($($t:ty)+) => {$(
+        impl FromInteger for $t {
+            fn from_integer(value: i128) -> Option<Self> {
+                let number = Self::from_f64(value as f64);
+                (f64::from(number) as i128 == value).then_some(number)
+            }
+        }
+    )+};
 }
+
+macro_rules! narrow_integers {
+    ($($t:ty)+) => {$(
+        impl FromInteger for $t {
+            const IS_WHOLE_DTYPE: bool = false;
+
+            fn from_integer(value: i128) -> Option<Self> {
+                let number = Self::from_i64(value.try_into().ok()?);
+                (i128::from(number.get()) == value).then_some(number)
+            }
+        }
+    )+};
+}
+
+narrow_floats!(F16 BF16 F8E4M3FN F8E4M3FNUZ F8E5M2 F8E5M2FNUZ F8E8M0 F4E2M1);
+narrow_integers!(I4 U4 I2 U2);
 
 impl FromInteger for bool {
     fn from_integer(value: i128) -> Option<Self> {
@@ -59,7 +84,8 @@ impl FromInteger for bool {
 impl NpyArray<'_> {
     /// Copies the elements, converted to `T`.
     ///
-    /// Only integers are converted to another type: `[1.0, 2.0]` of type `f64` can be read as `i32`.
+    /// Only integers are converted to another type: `[1.0, 2.0]` of type `f64` can be read as `i32`. Arrays of type
+    /// [`Element::DTYPE`] hold the bits of a [`BF16`] and of the smaller floats.
     ///
     /// # Errors
     ///
@@ -67,7 +93,7 @@ impl NpyArray<'_> {
     /// not enough memory.
     pub fn to_vec_lossless<T: FromInteger>(&self) -> Result<Vec<T>> {
         match self.dtype() {
-            own if own == T::DTYPE => self.to_vec(),
+            own if own == T::DTYPE && T::IS_WHOLE_DTYPE => self.to_vec(),
             Dtype::F32 => self.convert(|x: f32| to_integer(f64::from(x))),
             Dtype::F64 => self.convert(to_integer),
             Dtype::F16 => self.convert(|x: F16| to_integer(x.into())),
@@ -92,9 +118,9 @@ impl NpyArray<'_> {
         for (position, bytes) in self.bytes().chunks_exact(size).enumerate() {
             let element = to_integer(<S as Bytes>::read(bytes)).and_then(T::from_integer).ok_or_else(|| {
                 Error::Npz(format!(
-                    "element {position} of an array of {:?} is not an integer that {:?} can represent; convert the array with `astype`",
+                    "element {position} of an array of {:?} is not an integer that {} can represent; convert the array with `astype`",
                     S::DTYPE,
-                    T::DTYPE,
+                    core::any::type_name::<T>().rsplit("::").next().unwrap_or_default(),
                 ))
             })?;
             out.push(element);

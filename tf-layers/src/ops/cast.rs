@@ -2,12 +2,17 @@
 
 use crate::Context;
 use crate::error::Result;
-use crate::tensor::{F16, View, ViewMut, check_dims};
+use crate::tensor::{
+    BF16, F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, F16, I2, I4, NarrowFloat, NarrowInt, U2,
+    U4, View, ViewMut, check_dims,
+};
 
 /// A number that can be converted to a `B`.
 pub trait Cast<B>: Copy {
     /// Converts like Rust's `as`: floats are rounded toward zero and saturate, integers are truncated. Conversions to
-    /// [`F16`] round to nearest; conversions to `bool` test for a value other than zero.
+    /// [`F16`] and narrower floats round to nearest, and those to floats of 8 and 4 bits saturate. Conversions to [`I4`]
+    /// and narrower integers round toward zero and keep the lower bits. Conversions to `bool` test for a value other
+    /// than zero.
     fn cast(self) -> B;
 }
 
@@ -39,38 +44,42 @@ macro_rules! casts {
 }
 casts!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
 
-macro_rules! float16_casts {
-    ($($t:ty),+) => {$(
-        impl Cast<F16> for $t {
-            #[inline(always)]
-            #[allow(clippy::cast_lossless)]
-            fn cast(self) -> F16 {
-                F16::from_f64(self as f64)
-            }
-        }
-
-        impl Cast<$t> for F16 {
+macro_rules! to_numbers {
+    ($from:ident, $wide:ty => $($t:ty),+) => {$(
+        impl Cast<$t> for $from {
             #[inline(always)]
             fn cast(self) -> $t {
-                f32::from(self).cast()
+                <$wide>::from(self).cast()
             }
         }
     )+};
 }
-float16_casts!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
 
-impl Cast<F16> for bool {
-    #[inline(always)]
-    fn cast(self) -> F16 {
-        F16::from_f32(self.cast())
-    }
+macro_rules! narrow_casts {
+    ($($narrow:ident, $wide:ty, $through:ty: $round:ident;)+) => {$(
+        to_numbers!($narrow, $wide => f32, f64, bool, i8, i16, i32, i64, u8, u16, u32, u64);
+
+        impl<T: Cast<$through>> Cast<$narrow> for T {
+            #[inline(always)]
+            fn cast(self) -> $narrow {
+                $narrow::$round(self.cast())
+            }
+        }
+    )+};
 }
-
-impl Cast<bool> for F16 {
-    #[inline(always)]
-    fn cast(self) -> bool {
-        f32::from(self).cast()
-    }
+narrow_casts! {
+    F16, f32, f64: from_f64;
+    BF16, f32, f64: from_f64;
+    F8E4M3FN, f32, f64: from_f64_saturating;
+    F8E4M3FNUZ, f32, f64: from_f64_saturating;
+    F8E5M2, f32, f64: from_f64_saturating;
+    F8E5M2FNUZ, f32, f64: from_f64_saturating;
+    F8E8M0, f32, f64: from_f64_saturating;
+    F4E2M1, f32, f64: from_f64;
+    I4, i64, i64: from_i64;
+    U4, i64, i64: from_i64;
+    I2, i64, i64: from_i64;
+    U2, i64, i64: from_i64;
 }
 
 impl Cast<Self> for bool {
@@ -104,6 +113,24 @@ pub fn cast<'y, T: Cast<U>, U, const R: usize>(
 ) -> Result<View<'y, U, R>> {
     check_dims(&x.dims(), &y.dims())?;
     convert(x.as_slice()?, y.as_mut_slice()?);
+    Ok(y.into_view())
+}
+
+/// Converts every element to a narrower float like [`cast`], but without saturation: what overflows becomes infinity, or
+/// NaN in types without infinities.
+///
+/// # Errors
+///
+/// If y does not have the dims of x.
+pub fn cast_unsaturated<'y, T: Cast<f64>, U: NarrowFloat, const R: usize>(
+    _: &mut Context<'_>,
+    x: View<'_, T, R>,
+    mut y: ViewMut<'y, U, R>,
+) -> Result<View<'y, U, R>> {
+    check_dims(&x.dims(), &y.dims())?;
+    for (x, y) in x.as_slice()?.iter().zip(y.as_mut_slice()?) {
+        *y = U::from_f64(x.cast());
+    }
     Ok(y.into_view())
 }
 

@@ -71,7 +71,7 @@ mod unique;
 pub use arg_reduce::{ArgMax, ArgMin};
 pub use binary::Binary;
 pub use bitwise::{Bits, Bitwise, SameBits, bit_cast, bitwise_not};
-pub use cast::{Cast, cast};
+pub use cast::{Cast, cast, cast_unsaturated};
 pub use col2im::Col2Im;
 pub use compare::Compare;
 pub use compress::compress;

@@ -2,31 +2,74 @@
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
-use crate::tensor::{View, ViewMut, around, check_dims, len};
+use crate::tensor::{
+    F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, I2, I4, NarrowInt, U2, U4, View, ViewMut, around,
+    check_dims, len,
+};
 
-/// The integer types that numbers are quantized to.
-pub trait Quantized: Copy + Into<i64> + sealed::Saturate {}
+/// The types that numbers are quantized to: integers, and floats of 8 and 4 bits.
+pub trait Quantized: Copy + Default + sealed::Arithmetic {}
 
 mod sealed {
-    pub trait Saturate {
-        /// The nearest value of the type.
-        fn saturate(x: i64) -> Self;
+    pub trait Arithmetic {
+        /// `x` + `zero`, rounded and saturated.
+        fn quantize(x: f32, zero: Self) -> Self;
+        /// `self` − `zero`.
+        fn minus(self, zero: Self) -> f32;
     }
 }
 
-macro_rules! quantized {
-    ($($t:ty),+) => {$(
+macro_rules! quantized_integers {
+    ($($t:ty: $low:expr, $high:expr, $convert:expr;)+) => {$(
         impl Quantized for $t {}
 
-        impl sealed::Saturate for $t {
+        impl sealed::Arithmetic for $t {
             #[inline(always)]
-            fn saturate(x: i64) -> Self {
-                x.clamp(i64::from(Self::MIN), i64::from(Self::MAX)) as Self
+            fn quantize(x: f32, zero: Self) -> Self {
+                // The conversion to i64 saturates only values that saturate in the type too.
+                let sum = (round(x) as i64).saturating_add(zero.into());
+                $convert(sum.clamp($low.into(), $high.into()))
+            }
+            #[inline(always)]
+            fn minus(self, zero: Self) -> f32 {
+                (i64::from(self) - i64::from(zero)) as f32
             }
         }
     )+};
 }
-quantized!(i8, u8, i16, u16, i32);
+
+macro_rules! primitive_integers {
+    ($($t:ty)+) => {
+        quantized_integers!($($t: <$t>::MIN, <$t>::MAX, |x: i64| x as $t;)+);
+    };
+}
+
+macro_rules! narrow_integers {
+    ($($t:ty)+) => {
+        quantized_integers!($($t: <$t>::LOWEST, <$t>::HIGHEST, <$t>::from_i64;)+);
+    };
+}
+
+macro_rules! quantized_floats {
+    ($($t:ty)+) => {$(
+        impl Quantized for $t {}
+
+        impl sealed::Arithmetic for $t {
+            #[inline(always)]
+            fn quantize(x: f32, zero: Self) -> Self {
+                Self::from_f64_saturating((x + f32::from(zero)).into())
+            }
+            #[inline(always)]
+            fn minus(self, zero: Self) -> f32 {
+                f32::from(self) - f32::from(zero)
+            }
+        }
+    )+};
+}
+
+primitive_integers!(i8 u8 i16 u16 i32);
+narrow_integers!(I4 U4 I2 U2);
+quantized_floats!(F8E4M3FN F8E4M3FNUZ F8E5M2 F8E5M2FNUZ F4E2M1);
 
 /// The granularity of a quantization: which elements share a scale and zero point.
 ///
@@ -63,7 +106,8 @@ impl Default for Quantization {
 }
 
 impl Quantization {
-    /// Computes y = round(x/scale) + zero point, saturated. Ties round to even; NaN becomes the zero point.
+    /// Computes y = round(x/scale) + zero point, saturated. Ties round to even. NaN becomes the zero point of integers
+    /// and NaN of floats that have it.
     ///
     /// # Errors
     ///
@@ -80,8 +124,7 @@ impl Quantization {
         let scales = Scales::new(self, &x.dims(), scales.as_slice()?, zeros)?;
         for (i, (&x, y)) in x.as_slice()?.iter().zip(y.as_mut_slice()?).enumerate() {
             let (scale, zero) = scales.of(i);
-            // The conversion to i64 saturates only values that saturate in T too.
-            *y = T::saturate((round(x / scale) as i64).saturating_add(zero));
+            *y = T::quantize(x / scale, zero);
         }
         Ok(y.into_view())
     }
@@ -103,8 +146,7 @@ impl Quantization {
         let scales = Scales::new(self, &x.dims(), scales.as_slice()?, zeros)?;
         for (i, (&x, y)) in x.as_slice()?.iter().zip(y.as_mut_slice()?).enumerate() {
             let (scale, zero) = scales.of(i);
-            let x: i64 = x.into();
-            *y = (x - zero) as f32 * scale;
+            *y = x.minus(zero) * scale;
         }
         Ok(y.into_view())
     }
@@ -143,7 +185,7 @@ impl<'a, T: Quantized> Scales<'a, T> {
 
     /// The scale and the zero point of element `i`.
     #[inline(always)]
-    fn of(&self, i: usize) -> (f32, i64) {
+    fn of(&self, i: usize) -> (f32, T) {
         let Self { axis, inner, block, .. } = *self;
         let index = i / inner % axis;
         let at = if self.values.len() == 1 {
@@ -153,7 +195,7 @@ impl<'a, T: Quantized> Scales<'a, T> {
         } else {
             (i / inner / axis * axis.div_ceil(block) + index / block) * inner + i % inner
         };
-        (self.values[at], self.zeros.map_or(0, |zeros| zeros[at].into()))
+        (self.values[at], self.zeros.map_or_else(T::default, |zeros| zeros[at]))
     }
 }
 

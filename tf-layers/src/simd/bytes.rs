@@ -16,8 +16,15 @@ macro_rules! pod {
 }
 pod!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
 
-// SAFETY: it is a transparent `u16`.
-unsafe impl Pod for crate::tensor::F16 {}
+macro_rules! transparent {
+    ($($t:ident),+) => {
+        $(
+            // SAFETY: it is transparent over an integer, of which it accepts every value.
+            unsafe impl Pod for crate::tensor::$t {}
+        )+
+    };
+}
+transparent!(F16, BF16, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, F4E2M1, I4, U4, I2, U2);
 
 /// Views `bytes` as numbers. `None` if the address is misaligned or the length is not a multiple of the size of `T`.
 pub(crate) fn view<T: Pod>(bytes: &[u8]) -> Option<&[T]> {

@@ -348,7 +348,8 @@ impl<T, const R: usize> SplitRows for View<'_, T, R> {
     fn split_rows(self, count: usize, rows: usize) -> (Self, Self) {
         let (first, rest) = self.data.split_rows(count, rows);
         let [above, below] = split(self.dims, count, rows);
-        (Self { data: first, dims: above, ..self }, Self { data: rest, dims: below, ..self })
+        let [upper, lower] = [above, below].map(|dims| split_stride(dims, self.stride));
+        (Self { data: first, dims: above, stride: upper }, Self { data: rest, dims: below, stride: lower })
     }
 
     #[inline]
@@ -363,9 +364,10 @@ impl<T, const R: usize> SplitRows for ViewMut<'_, T, R> {
         let Self { data, dims, stride, accumulates } = self;
         let (first, rest) = data.split_rows(count, rows);
         let [above, below] = split(dims, count, rows);
+        let [upper, lower] = [above, below].map(|dims| split_stride(dims, stride));
         (
-            Self { data: first, dims: above, stride, accumulates },
-            Self { data: rest, dims: below, stride, accumulates },
+            Self { data: first, dims: above, stride: upper, accumulates },
+            Self { data: rest, dims: below, stride: lower, accumulates },
         )
     }
 
@@ -373,6 +375,12 @@ impl<T, const R: usize> SplitRows for ViewMut<'_, T, R> {
     fn has_empty_rows(&self) -> bool {
         self.data.is_empty()
     }
+}
+
+/// The stride of a part of a tensor that was split between rows. The parts of a vector are shorter vectors.
+#[inline]
+const fn split_stride<const R: usize>(dims: [usize; R], stride: usize) -> usize {
+    if R == 1 { dims[0] } else { stride }
 }
 
 /// The dims of the first `count` of `rows` rows and of the others. The first dim is `rows` or a multiple of it.
@@ -424,6 +432,11 @@ mod tests {
         let (first, rest) = view.split_rows(1, 2);
         assert_eq!((first.dims(), rest.dims()), ([2, 2], [2, 2]));
         assert_eq!(rest.as_slice(), Ok(&data[4..]));
+        let (first, rest) = View::new(&data, [8]).unwrap().split_rows(3, 8);
+        assert_eq!((first.as_slice(), rest.as_slice()), (Ok(&data[..3]), Ok(&data[3..])));
+        let mut data = data;
+        let (_, mut rest) = ViewMut::new(&mut data, [8]).unwrap().split_rows(3, 8);
+        assert_eq!(rest.as_mut_slice().map(|rest| rest.len()), Ok(5));
         let none = View::<i32, 2>::new(&[], [usize::MAX, 0]).unwrap();
         let (first, rest) = none.split_rows(usize::MAX, usize::MAX);
         assert_eq!((first.dims(), rest.dims()), ([usize::MAX, 0], [0, 0]));

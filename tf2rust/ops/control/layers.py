@@ -35,6 +35,7 @@ class Loop(Layer):
     """
 
     kind = "Loop"
+    is_data_movement = True
     body: LayerGraph
     states: int
     sequences: tuple[ScanAxis, ...]
@@ -70,6 +71,7 @@ class CollectedSteps(Layer):
     """The results of the steps that ran: a prefix of the memory for all steps, with the length of the second input."""
 
     kind = "Slice"
+    is_data_movement = True
 
 
 @dataclass(eq=False, kw_only=True)
@@ -80,6 +82,7 @@ class If(Layer):
     """
 
     kind = "If"
+    is_data_movement = True
     then: LayerGraph
     otherwise: LayerGraph
 

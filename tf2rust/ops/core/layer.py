@@ -6,13 +6,14 @@ are channels-last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tf2rust.ops.core.dims import Condition, Dim, DimExpr, format_shape
+from tf2rust.ops.core.dtypes import NARROW
 from tf2rust.ops.core.packing import VECTOR, Packing
 
 Dims = tuple[Dim, ...]
@@ -63,7 +64,9 @@ class Layer:
     """
 
     is_data_movement: ClassVar[bool] = False
-    """Whether it supports storage types such as float16, because it only moves or converts numbers."""
+    """Whether it supports storage dtypes such as float16, because it only moves or converts numbers."""
+    refused_dtypes: ClassVar[Container[str]] = frozenset(NARROW)
+    """The storage dtypes that a layer that computes does not support."""
 
     inputs: list[Value]
     outputs: list[Value]

@@ -75,7 +75,11 @@ class Builder:
 
 def storage_only_values(layer: Layer) -> list[Value]:
     """The values with storage dtypes of a layer that computes, which no layer supports."""
-    return [] if layer.is_data_movement else [v for v in (*layer.inputs, *layer.outputs) if v.dtype == "float16"]
+    return (
+        []
+        if layer.is_data_movement
+        else [v for v in (*layer.inputs, *layer.outputs) if v.dtype in layer.refused_dtypes]
+    )
 
 
 RuleResult = Layer | Sequence[Layer] | Mismatch

@@ -74,7 +74,8 @@ def _(layer: BitwiseUnary, site: Site) -> Expr:
 
 @layer_call.register
 def _(layer: Cast, site: Site) -> Expr:
-    return Item(f"{_OPS}::cast")(CX, *site.inputs, *site.outputs)
+    function = "cast" if layer.saturate else "cast_unsaturated"
+    return Item(f"{_OPS}::{function}")(CX, *site.inputs, *site.outputs)
 
 
 @layer_field.register

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tf2rust.ops.core.dtypes import NARROW
 from tf2rust.ops.core.layer import Layer, Value, Weight
 
 
@@ -19,8 +20,8 @@ class Constant(Layer):
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a scalar, which is written into the code."""
-        return self.array.size == 1
+        """Whether it is one number of a dtype that Rust has literals for, which is written into the code."""
+        return self.array.size == 1 and self.y.dtype not in NARROW
 
     def params(self) -> dict[str, object]:
         return {"value": str(self.array.reshape(())[()])} if self.is_number else {}

@@ -166,7 +166,7 @@ def parts(node: Node, infos: ValueInfos, axis: int) -> list[Dim]:
 
 @rule(Op("Split", Var("x"), more=True))
 def split(m: Match, b: Builder) -> RuleResult:
-    """One Slice per part."""
+    """One Slice per part that is read."""
     x = b.value(m["x"])
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
     m.root.has("num_outputs")
@@ -174,6 +174,7 @@ def split(m: Match, b: Builder) -> RuleResult:
     start: Dim = 0
     for output, size in zip(m.root.outputs, parts(m.root, b.infos, axis), strict=True):
         starts = tuple(start if i == axis else 0 for i in range(x.rank))
-        layers.append(Slice(starts=starts, steps=(1,) * x.rank, inputs=[x], outputs=[b.value(output)]))
+        if output.uses() or output.is_graph_output():
+            layers.append(Slice(starts=starts, steps=(1,) * x.rank, inputs=[x], outputs=[b.value(output)]))
         start = start + size
     return layers

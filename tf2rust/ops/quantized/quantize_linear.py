@@ -1,4 +1,4 @@
-"""QuantizeLinear and DequantizeLinear: conversion to and from quantized integers."""
+"""QuantizeLinear and DequantizeLinear: conversion to and from quantized numbers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from tf2rust.ops.core.dtypes import NARROW
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 SMALL = ("int8", "uint8")
-_INTEGERS = (*SMALL, "int16", "uint16", "int32")
+_FLOATS = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float4_e2m1fn")
+_QUANTIZED = (*SMALL, "int16", "uint16", "int32", "int4", "uint4", "int2", "uint2", *_FLOATS)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -22,6 +24,8 @@ class Quantization(Layer):
 
     There is one scale, one per position on ``axis``, or one per ``block`` elements along it.
     """
+
+    refused_dtypes = frozenset(NARROW) - {*_QUANTIZED}
 
     axis: int
     block: int
@@ -59,14 +63,15 @@ def _dequantize_linear(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def quantize_linear(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(v) for v in m.root.inputs if v is not None]
     y, forward = b.value(m.y), m.root.op == "QuantizeLinear"
-    floats, integers = ([inputs[0], inputs[1]], [y]) if forward else ([inputs[1], y], [inputs[0]])
-    bad = [v for v in floats if v.dtype != "float32"] + [v for v in integers if v.dtype not in _INTEGERS]
+    floats, quantized = ([inputs[0], inputs[1]], [y]) if forward else ([inputs[1], y], [inputs[0]])
+    bad = [v for v in floats if v.dtype != "float32"] + [v for v in quantized if v.dtype not in _QUANTIZED]
     if bad:
         return m.reject(
-            f"`{bad[0].name}` has the unsupported dtype {bad[0].dtype} (supported: float32, {', '.join(_INTEGERS)})"
+            f"`{bad[0].name}` has the unsupported dtype {bad[0].dtype} (supported: float32, {', '.join(_QUANTIZED)})"
         )
-    for attribute in ("output_dtype", "saturate"):
-        m.root.has(attribute)
+    m.root.has("output_dtype")
+    if not m.root.attr("saturate", 1) and y.dtype in _FLOATS:
+        return m.reject(f"it quantizes to {y.dtype} without saturation")
     if m.root.attr("precision", 0) not in (0, ir.DataType.FLOAT.value):
         return m.reject("its precision is not float32")
     rank, axis = inputs[0].rank, m.root.attr("axis", 1)
