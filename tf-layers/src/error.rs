@@ -105,10 +105,9 @@ impl fmt::Display for Error {
                 "element {position} of `{tensor}` is {value}, which is not a valid index for an axis of size {size}"
             ),
             Self::Dims { what, must } => write!(f, "`{what}` must {must}"),
-            Self::Sizes { condition, node } => write!(
-                f,
-                "the sizes of the inputs must satisfy `{condition}`, because the {node} needs it"
-            ),
+            Self::Sizes { condition, node } => {
+                write!(f, "the sizes of the inputs must satisfy `{condition}`, because the {node} needs it")
+            }
             Self::Overflow => f.write_str("the number of elements overflows; use smaller dims"),
             Self::Memory { bytes } => write!(f, "could not allocate {bytes} bytes; use a smaller batch"),
             Self::Weights(reason) => write!(f, "model weights: {reason}"),
