@@ -102,6 +102,27 @@ pub fn same_padding(input: usize, size: usize, stride: usize, dilation: usize) -
     Ok([total / 2, total - total / 2])
 }
 
+/// The padding before and after an axis, with a longer end if the last window would otherwise be incomplete, as ONNX's
+/// `ceil_mode` has it. No window starts in the padding at the end.
+///
+/// # Errors
+///
+/// If a size, stride or dilation is 0, or a sum overflows.
+pub fn ceil_padding(
+    input: usize,
+    size: usize,
+    stride: usize,
+    dilation: usize,
+    [before, after]: [usize; 2],
+) -> Result<[usize; 2]> {
+    let axis = Axis::new(size, stride, dilation, [before, after], input)?;
+    let start = input + before;
+    let Some(room) = (start + after).checked_sub(axis.extent) else { return Ok([before, after]) };
+    let windows = (room.div_ceil(stride) + 1).min(start.div_ceil(stride));
+    let reach = (windows.saturating_sub(1) * stride).checked_add(axis.extent).ok_or(Error::Overflow)?;
+    Ok([before, after.max(reach.saturating_sub(start))])
+}
+
 /// The padding before and after an axis that ONNX calls `SAME_LOWER`: as [`same_padding`], but an odd element comes before
 /// the axis.
 ///

@@ -130,6 +130,16 @@ NODES = {
         [(1, 5, 4), (2, 8, 9)],
         ["n", 2, "h", "w"],
     ),
+    "ceil": _free(
+        [node("MaxPool", ["x"], ["y"], ceil_mode=1, kernel_shape=[3], strides=[2])],
+        [(1, 5), (2, 6), (1, 3)],
+        ["n", 2, "t"],
+    ),
+    "ceil_with_padding": _free(
+        [node("AveragePool", ["x"], ["y"], ceil_mode=1, kernel_shape=[2, 3], strides=[3, 2], pads=[1, 0, 1, 1])],
+        [(1, 5, 4), (2, 4, 5), (1, 6, 6)],
+        ["n", 2, "h", "w"],
+    ),
     # torch's squeeze(-1), which is an If with branches of different rank
     "squeeze_if_one": _free(
         [

@@ -58,4 +58,4 @@ pub use recurrent::{
 };
 pub use scale_shift::ScaleShift;
 
-pub use crate::window::{same_lower_padding, same_padding};
+pub use crate::window::{ceil_padding, same_lower_padding, same_padding};

@@ -47,11 +47,18 @@ def window_fields(window: Window, size: str, axes: int = 1) -> dict[str, Expr]:
 
 def with_sizes(type: Expr, window: Window, spatial: Dims, site: Site, axes: int = 1) -> Expr:
     """The layer's field, with the padding that depends on the input's spatial dims."""
-    if None not in window.padding:
+    if None not in window.padding and not window.ceil:
         return site.field
     same = Item(f"{_NN}::{'same_lower_padding' if window.same_lower else 'same_padding'}")
-    walks = zip(window.padding, spatial, window.size, window.strides, window.dilations, strict=True)
-    padding = [pair or same(site.dim(size), *walk).tried() for pair, size, *walk in walks]
+    ceil = Item(f"{_NN}::ceil_padding")
+    padding: list[Operand | Sequence[Operand]] = []
+    for pair, size, *walk in zip(window.padding, spatial, window.size, window.strides, window.dilations, strict=True):
+        if pair is None:
+            padding.append(same(site.dim(size), *walk).tried())
+        elif window.ceil and not isinstance(size, int):
+            padding.append(ceil(site.dim(size), *walk, array(pair)).tried())
+        else:
+            padding.append(pair)
     return struct(type, site.field, padding=each(padding, (0, 0), axes))
 
 

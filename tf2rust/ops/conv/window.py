@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from tf2rust.ops.core.dims import Dim
+from tf2rust.ops.core.dims import Dim, minimum
 from tf2rust.ops.core.inference import InferenceError, Node
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.shape.reshape import Reshape
@@ -26,13 +26,15 @@ class Window:
     padding: Padding
     same_lower: bool = False
     """Whether the odd element of SAME goes to the start, not to the end as in TensorFlow."""
+    ceil: bool = False
+    """Whether the ends of symbolic axes are padded further, so that the last window is complete."""
 
     @property
     def effective_size(self) -> tuple[int, ...]:
         """The number of input positions from a window's first tap to its last."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.size, self.dilations, strict=True))
 
-    def output(self, spatial: Dims, ceil: bool = False) -> Dims:
+    def output(self, spatial: Dims) -> Dims:
         """The spatial dims of the output."""
         sizes: list[Dim] = []
         axes = zip(spatial, self.effective_size, self.strides, self.padding, strict=True)
@@ -40,20 +42,24 @@ class Window:
             if padding is None:
                 sizes.append((size - 1) // stride + 1)
                 continue
-            room = size + sum(padding) - window + (stride - 1 if ceil else 0)
+            room = size + sum(padding) - window
             if isinstance(room, int) and room < 0:
                 raise InferenceError(f"its window of {window} does not fit into {size} elements")
-            sizes.append(room // stride + 1)
+            windows = room // stride + 1
+            if self.ceil and not isinstance(size, int):
+                windows = minimum((room + stride - 1) // stride + 1, (size + padding[0] + stride - 1) // stride)
+            sizes.append(windows)
         return tuple(sizes)
 
     @property
     def is_padded(self) -> bool:
-        return any(pair is None or any(pair) for pair in self.padding)
+        return self.ceil or any(pair is None or any(pair) for pair in self.padding)
 
     def plain_padding(self) -> list[object]:
         """The padding for JSON."""
         same = "same_lower" if self.same_lower else "same"
-        return [same if pair is None else list(pair) for pair in self.padding]
+        ceil = ["ceil"] if self.ceil else []
+        return [same if pair is None else [*pair, *ceil] for pair in self.padding]
 
 
 def window(node: Node, spatial: Dims, size: Sequence[int]) -> Window:
@@ -112,7 +118,8 @@ def without_flat_axis(layer: Any, window: Window) -> list[Layer] | None:
         x = Value(f"{layer.x.name}'", layer.x.dtype, rest(layer.x.shape, 1 + flat))
         y = Value(f"{layer.y.name}'", layer.y.dtype, rest(layer.y.shape, 1 + flat))
         size, strides, dilations = (rest(part, flat) for part in (window.size, window.strides, window.dilations))
-        line = Window(size, strides, dilations, rest(window.padding, flat), window.same_lower)
+        padding = rest(window.padding, flat)
+        line = replace(window, size=size, strides=strides, dilations=dilations, padding=padding)
         return [
             Reshape(inputs=[layer.x], outputs=[x]),
             replace(layer, window=line, inputs=[x], outputs=[y]),

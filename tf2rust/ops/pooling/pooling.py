@@ -53,25 +53,25 @@ class Pooling(Layer):
 
 
 def pooling_window(node: Node, infos: ValueInfos) -> Window:
-    """The window; ``ceil_mode`` pads the end so that the last window is complete."""
+    """The window; ``ceil_mode`` pads the end so that the last window is complete.
+
+    A window that starts in the padding at the end does not count.
+    """
     spatial = infos.shape(node.x)[2:]
     base = window(node, spatial, node.attr("kernel_shape"))
     if not node.attr("ceil_mode", 0):
         return base
     padding: list[tuple[int, int] | None] = []
     for axis, pair in enumerate(base.padding):
-        if pair is None:  # SAME has as many windows as ceil_mode
+        size, stride, effective_size = spatial[axis], base.strides[axis], base.effective_size[axis]
+        if pair is None or not isinstance(size, int):  # SAME has as many windows as ceil_mode
             padding.append(pair)
             continue
         before, after = pair
-        size, stride, effective_size = spatial[axis], base.strides[axis], base.effective_size[axis]
-        windows = base.output(spatial, ceil=True)[axis]
-        # A window that starts in the padding at the end does not count.
-        if isinstance(windows, int) and isinstance(size, int):
-            windows -= (windows - 1) * stride >= size + before
-            after = max(after, (windows - 1) * stride + effective_size - size - before)
-        padding.append((before, after))
-    return replace(base, padding=tuple(padding))
+        room = size + before + after - effective_size
+        windows = min(-(-room // stride) + 1, -(-(size + before) // stride))
+        padding.append((before, max(after, (windows - 1) * stride + effective_size - size - before)))
+    return replace(base, padding=tuple(padding), ceil=any(not isinstance(size, int) for size in spatial))
 
 
 @infers("MaxPool", "AveragePool", "LpPool")
@@ -85,8 +85,9 @@ def unfit(x: Value, node: Node) -> str | None:
     """Why no layer pools x as the node does, if none does."""
     if x.rank not in (3, 4, 5):
         return f"it pools over {x.rank - 2} axes; 1 to 3 are supported"
-    if node.attr("ceil_mode", 0) and any(not isinstance(d, int) for d in x.shape[2:]):
-        return "ceil_mode over a symbolic dimension; bind it with --dim"
+    counts = node.attr("count_include_pad", 0) or node.op == "LpPool"
+    if node.attr("ceil_mode", 0) and counts and any(not isinstance(d, int) for d in x.shape[2:]):
+        return "ceil_mode over a symbolic dimension, with padding that counts; bind the dimension with --dim"
     return None
 
 
