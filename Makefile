@@ -51,8 +51,8 @@ checked:
 	cd tf-layers && RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
 		cargo test --profile checked --target $(HOST) --lib --tests
 
-# tf-layers and generated crates on emulated processors. Needs Debian's apt-get (root only if its package lists are empty),
-# a download of 240 MB, 1.4 GB of disk, and about 25 minutes the first time on two shared cores.
+# tf-layers and generated crates on emulated processors. Needs rustup and Debian's apt-get with package lists, and about 15
+# minutes the first time on two shared cores.
 emulated: $(VENV)/installed
 	$(BIN)/python -m tests.emulated
 

@@ -1,8 +1,8 @@
 """``python -m tests.emulated``: tf-layers and generated crates on emulated processors.
 
-For 64-bit Arm (NEON) and for WebAssembly (simd128, addresses of 32 bits): the tests of tf-layers, with debug assertions
-and overflow checks in it and in the standard library; then the own tests of crates made from models, as users compile
-them. For processors without an operating system such crates are compiled. Says how many tests ran where, and how long.
+For 64-bit Arm (NEON) and for WebAssembly (simd128, addresses of 32 bits), it runs the tests of tf-layers with debug
+assertions and overflow checks, and then the tests of generated crates, compiled as users compile them. For processors
+without an operating system, the crates are only compiled. A table shows the number of tests and the time.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from tests.models import graphs
 from tf2rust.source import open_onnx
 
 MODELS = {"mlp": graphs.mlp, "two_inputs": graphs.two_inputs, "image": graphs.image}
-# What holds kernels of every kind; without `std` the instruction set is known when compiling.
+# Tests of kernels of every kind; without `std`, the instruction set is known at compile time.
 WITHOUT_STD = ("--no-default-features", "--lib", "--test", "dense", "--test", "functions", "--test", "windows")
 
 
 @dataclass
 class Run:
-    """What came of one step."""
+    """The result of one step."""
 
     target: str
     what: str
@@ -44,11 +44,14 @@ class Run:
 
 
 def main() -> int:
-    """Runs all steps; 0 if none failed, 2 if the toolchain cannot be had."""
+    """Runs all steps. Returns 0 if none failed, and 2 if the toolchain is not available."""
     start = time.monotonic()
     try:
         root = toolchain(ROOT / "build" / "emulated")
-        environments = {target: target.environment(root) for target in (AARCH64, WASM32, *BARE)}
+        targets = (AARCH64, WASM32, *BARE)
+        for target in targets:
+            target.install()
+        environments = {target: target.environment(root) for target in targets}
     except UnavailableError as error:
         print(error, file=sys.stderr)
         return 2
@@ -74,7 +77,7 @@ def main() -> int:
 
 
 def run(target: Target, what: str, work: Callable[[], str]) -> Run:
-    """Does one step, whose output is shown if it fails."""
+    """Runs one step, and shows its output if it fails."""
     start = time.monotonic()
     print(f"{target.triple}: {what}", flush=True)
     broken = False
@@ -84,12 +87,12 @@ def run(target: Target, what: str, work: Callable[[], str]) -> Run:
         output, broken = str(error), True
         print(output, flush=True)
     passed, failed = (sum(map(int, re.findall(rf"(\d+) {kind};", output))) for kind in ("passed", "failed"))
-    # What did not compile, or ended by itself, has counted nothing.
+    # A program that does not compile or aborts reports no counts.
     return Run(target.triple, what, passed, max(failed, broken), time.monotonic() - start)
 
 
 def cargo(environment: dict[str, str], *arguments: str) -> str:
-    """Runs cargo in tf-layers and gives its output; raises AssertionError with it if it fails."""
+    """Runs cargo in tf-layers and returns its output. Raises AssertionError with the output if it fails."""
     done = subprocess.run(
         ["cargo", *arguments],
         cwd=TF_LAYERS,
@@ -109,7 +112,7 @@ def generated(folder: Path) -> Crates:
     for name, model in MODELS.items():
         crates.add(name, open_onnx(graphs.save(model(), folder / f"{name}.onnx")))
     for done in crates.converted.values():
-        # What measures them has parts in C, which would want another compiler for each target.
+        # The benches depend on C code, which would need another compiler for each target.
         manifest = done.crate / "Cargo.toml"
         before, _, _ = manifest.read_text(encoding="utf-8").partition("[dev-dependencies]")
         manifest.write_text(before, encoding="utf-8")

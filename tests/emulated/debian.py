@@ -1,8 +1,4 @@
-"""A Rust compiler for other processors, with linkers and an emulator: packages of Debian, unpacked into a folder.
-
-Nothing is installed. A package is taken from where this machine's apt takes it, in any release that has a compiler new
-enough; the standard library comes as source, and cargo compiles it for each target.
-"""
+"""A linker and an emulator for 64-bit Arm: packages of Debian, unpacked into a folder. Nothing is installed."""
 
 from __future__ import annotations
 
@@ -14,38 +10,33 @@ from pathlib import Path
 
 from tests.crates import TF_LAYERS
 
-# What is used by its path, and so has to lie in the folder, whatever this machine has installed.
-_OURS = re.compile(r"rust|llvm|^lld|-aarch64-linux-gnu|-arm64-cross|^qemu|^wasi-libc")
-# A preprocessor and what sanitizers want at run time: nobody calls them.
+_PACKAGES = ("gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user-static")
+_OURS = re.compile(r"-aarch64-linux-gnu|-arm64-cross|^qemu")
+"""Packages that are used by their path: the folder must contain them even if they are installed."""
 _UNUSED = re.compile(r"^cpp-|^lib(asan|atomic|gomp|hwasan|itm|lsan|tsan|ubsan|stdc\+\+)\d")
-# Ends the preparation, and names what was unpacked.
+"""A preprocessor and the run-time libraries of sanitizers."""
 _COMPLETE = "packages.txt"
+"""The file that is written last. It lists the packages."""
 
 
 class UnavailableError(Exception):
-    """The toolchain cannot be had here; the sentence says why and what would help."""
+    """The toolchain is not available on this machine; the message says why and what to do."""
 
 
 def toolchain(folder: Path) -> Path:
-    """The folder that the packages are unpacked in, by this call or by one before."""
+    """The folder with the unpacked packages. The first call downloads them."""
     root = folder / "root"
     if (root / _COMPLETE).exists():
         return root
     for tool in ("apt-get", "apt-cache", "dpkg-deb", "dpkg-query"):
         if shutil.which(tool) is None:
-            raise UnavailableError(f"The compilers and emulators are packages of Debian, but {tool} is missing here.")
-    suffix = _compiler()
-    rust = [f"rustc{suffix}", f"rust{suffix}-src"]
-    names = _closure([*rust, "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user-static", "wasi-libc"])
-    # The linker is of the same release as the compiler's back end, whose object files it reads.
-    llvm = [name.removeprefix("libllvm") for name in names if re.fullmatch(r"libllvm\d+", name)]
-    names |= _closure([f"lld-{release}" for release in llvm])
-    wanted = sorted(name for name in names - _installed() if not _UNUSED.match(name))
+            raise UnavailableError(f"The linker and the emulator are packages of Debian, but {tool} is not installed.")
+    wanted = sorted(name for name in _closure(_PACKAGES) - _installed() if not _UNUSED.match(name))
     packages, partial = folder / "packages", folder / "partial"
     for path in (packages, partial, root):
         shutil.rmtree(path, ignore_errors=True)
     packages.mkdir(parents=True)
-    # As root, apt would rather download as a user who may not be able to write here.
+    # As root, apt downloads as another user by default, who may not be able to write to the folder.
     _run(["apt-get", "-o", "APT::Sandbox::User=root", "download", *wanted], packages)
     for package in sorted(packages.iterdir()):
         _run(["dpkg-deb", "--extract", str(package), str(partial)], folder)
@@ -61,35 +52,6 @@ def find(root: Path, pattern: str) -> Path:
     if not found:
         raise UnavailableError(f"The packages that were fetched have no {pattern}; remove {root} to fetch them anew.")
     return found[-1]
-
-
-def _compiler() -> str:
-    """What Debian appends to the names of the packages of a compiler that is new enough."""
-    text = (TF_LAYERS / "Cargo.toml").read_text(encoding="utf-8")
-    (needed,) = re.findall(r'^rust-version = "([\d.]+)"', text, re.MULTILINE)
-    found = _compilers()
-    if not found:
-        # A fresh machine, or a container whose lists were removed.
-        _run(["apt-get", "update"], TF_LAYERS)
-        found = _compilers()
-    for suffix, version in found.items():
-        if _numbers(version) >= _numbers(needed):
-            return suffix
-    offered = ", ".join(found.values()) or "none"
-    raise UnavailableError(f"tf-layers needs Rust {needed}; Debian's packages here offer {offered}.")
-
-
-def _compilers() -> dict[str, str]:
-    found = {}
-    for suffix in ("", "-web"):
-        policy = _run(["apt-cache", "policy", f"rustc{suffix}"], TF_LAYERS)
-        if match := re.search(r"Candidate: (\d[\d.]*)", policy):
-            found[suffix] = match[1]
-    return found
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in version.split(".")[:2]]
 
 
 def _closure(packages: Sequence[str]) -> set[str]:
