@@ -200,6 +200,8 @@ class ValueInfos:
             return None if given is None else list(given)
         node.has(name)
         array = self.const(value)
+        if array is None and self.shape(value) == (0,):
+            return []
         if array is None:
             raise InferenceError(f"its input {index} (`{name}`) is not a constant")
         if array.ndim > 1 or array.dtype.kind not in "iub":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
+from tf2rust.ops.core.emit import CX, DimValues, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
 from tf2rust.ops.image.col2im import Col2Im
 from tf2rust.ops.image.grid_sample import GridSample
 from tf2rust.ops.image.max_roi_pool import MaxRoiPool
@@ -66,8 +66,8 @@ def _suppression(layer: NonMaxSuppression, site: Site) -> Expr:
 
 
 @data_dependent_dims.register
-def _(layer: NonMaxSuppression, site: Site) -> dict[str, Expr]:
-    return {str(layer.y.shape[0]): _suppression(layer, site).method("count", CX, *site.inputs[:2])}
+def _(layer: NonMaxSuppression, site: Site) -> DimValues:
+    return {str(layer.y.shape[0]): _suppression(layer, site).method("count", CX, *site.inputs[:2]).tried()}
 
 
 @layer_call.register

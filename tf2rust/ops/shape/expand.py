@@ -19,9 +19,11 @@ from tf2rust.ops.core.inference import (
     infers,
 )
 from tf2rust.ops.core.layer import Dims, Layer, broadcasts_batch
+from tf2rust.ops.core.parameters import is_data
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
+from tf2rust.ops.shape.dynamic import expanded_by_data, tiled_by_data
 from tf2rust.ops.shape.reshape import Reshape
 
 
@@ -63,6 +65,8 @@ def _repeats(node: Node, infos: ValueInfos) -> Dims:
 
 @infers("Tile")
 def _tile(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    if is_data(node.input(1), infos):
+        return tiled_by_data(node, infos)
     data = infos[node.x]
     repeats = _repeats(node, infos)
     if len(repeats) != len(data.shape):
@@ -96,7 +100,7 @@ def _expand(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data = infos[node.x]
     target = infos.dims(node.input(1))
     if target is None:
-        raise InferenceError("its shape is computed from data, not from shapes and constants")
+        return expanded_by_data(node, infos)
     return [ValueInfo(data.dtype, broadcast([data.shape, tuple(target)]), fill=data.fill)]
 
 
@@ -113,6 +117,8 @@ def tile(m: Match, b: Builder) -> RuleResult:
 @rule(Op("Expand", Var("x"), Var("shape")))
 def expand(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
+    if is_data(m["shape"], b.infos):
+        return m.reject("its shape depends on data")
     if x.dtype not in DTYPES:
         return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(DTYPES)})")
     return Reshape(inputs=[x], outputs=[y]) if x.shape == y.shape else Expand(inputs=[x], outputs=[y])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf2rust.ops.core.emit import CX, Site, data_dependent_dims, layer_call
+from tf2rust.ops.core.emit import CX, DimValues, Site, data_dependent_dims, integers, layer_call, size_at
 from tf2rust.ops.shape.concat import Concatenate
+from tf2rust.ops.shape.dynamic import DynamicExpand, DynamicReshape, DynamicShape, DynamicTile
 from tf2rust.ops.shape.expand import ConstantOfShape, Expand, Tile
 from tf2rust.ops.shape.pad import Pad
 from tf2rust.ops.shape.reshape import Reshape
@@ -28,9 +29,9 @@ def _(layer: Expand, site: Site) -> Expr:
 
 
 @data_dependent_dims.register
-def _(layer: ConstantOfShape, site: Site) -> dict[str, Expr]:
+def _(layer: ConstantOfShape, site: Site) -> DimValues:
     """All dimensions of the output, which the second input holds."""
-    return {str(dim): Item(f"{_OPS}::size_at")(site.inputs[1], axis) for axis, dim in enumerate(layer.y.shape)}
+    return {str(dim): size_at(layer.inputs[1], site.inputs[1], axis) for axis, dim in enumerate(layer.y.shape)}
 
 
 @layer_call.register
@@ -67,3 +68,38 @@ def _(layer: Shape, site: Site) -> Expr:
 @layer_call.register
 def _(layer: Transpose, site: Site) -> Expr:
     return Item(f"{_OPS}::transpose")(CX, array(layer.perm), *site.inputs, *site.outputs)
+
+
+@data_dependent_dims.register
+def _(layer: DynamicShape, site: Site) -> DimValues:
+    return {layer.decided: _dims(layer, site)}
+
+
+def _dims(layer: DynamicShape, site: Site) -> Expr:
+    """The dims of the output."""
+    x, parameter = site.inputs
+    attributes = []
+    match layer:
+        case DynamicReshape(method=method):
+            attributes = [str(layer.allow_zero).lower()] if method == "reshape" else []
+        case DynamicExpand():
+            method = "broadcast"
+        case _:
+            method = "tile"
+    return Item(f"{_OPS}::{method}_dims")(x.method("dims"), integers(layer.inputs[1], parameter), *attributes).tried()
+
+
+@layer_call.register
+def _(layer: DynamicReshape, site: Site) -> Expr:
+    view = site.inputs[0].method("reshape", site.dims(layer.y.shape)).tried()
+    return Item(f"{_OPS}::copy")(CX, view, *site.outputs)
+
+
+@layer_call.register
+def _(layer: DynamicExpand, site: Site) -> Expr:
+    return Item(f"{_OPS}::expand")(CX, site.inputs[0], *site.outputs)
+
+
+@layer_call.register
+def _(layer: DynamicTile, site: Site) -> Expr:
+    return Item(f"{_OPS}::tile")(CX, site.inputs[0], *site.outputs)

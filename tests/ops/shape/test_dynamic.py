@@ -1,0 +1,102 @@
+"""Shapes, repeats, axes, bounds and pads that are inputs of the model, against ONNX Runtime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.ops.conftest import Results
+from tests.ops.nodes import Node, check_node, const, floats, integers, named, node, symbolic
+
+
+def ints(*numbers: int) -> np.ndarray:
+    """A list of integers that is an input of the model."""
+    return np.asarray(numbers, np.int64)
+
+
+def int32(*numbers: int) -> np.ndarray:
+    return np.asarray(numbers, np.int32)
+
+
+def refused(op: str, *inputs: Any, **attributes: Any) -> Node:
+    """A node whose parameters are impossible, so that the crate returns an error."""
+    nothing = (np.zeros(0, np.float32),) * attributes.get("outputs", 1)
+    return node(op, *inputs, exact=lambda *_: nothing, **attributes)
+
+
+IMAGE = floats(2, 3, 4, 5)
+TABLE_NAME = "dynamic"
+POSSIBLE = {
+    "reshape": node("Reshape", symbolic(IMAGE, 0, 2), ints(6, 20)),
+    "reshape_to_rest": node("Reshape", IMAGE, ints(4, -1, 3)),
+    "reshape_copies": node("Reshape", IMAGE, ints(0, -1, 0)),
+    "reshape_of_none": node("Reshape", floats(0, 3), ints(3, 4, 0), allowzero=1),
+    "reshape_to_scalar_axis": node("Reshape", floats(1), ints(1, 1, 1)),
+    "reshape_integers": node("Reshape", integers(2, 6), ints(3, 4)),
+    "expand": node("Expand", floats(3, 1), ints(2, 1, 6)),
+    "expand_lower_rank": node("Expand", floats(2, 3, 1), ints(4)),
+    "expand_unchanged": node("Expand", floats(2, 3), ints(1, 1)),
+    "expand_free": node("Expand", symbolic(floats(3, 1), 0), ints(3, 2)),
+    "expand_to_none": node("Expand", floats(3, 1), ints(3, 0)),
+    "tile": node("Tile", symbolic(floats(2, 3), 0), ints(2, 3)),
+    "tile_none": node("Tile", floats(2, 3), ints(0, 1)),
+    "unsqueeze": node("Unsqueeze", floats(3, 4), ints(-1, 0)),
+    "unsqueeze_one": node("Unsqueeze", floats(3, 4), np.asarray(1)),
+    "squeeze": node("Squeeze", floats(1, 3, 1, 4), ints(-2, 0)),
+    "squeeze_none": node("Squeeze", floats(3, 4), np.zeros(0, np.int64)),
+    "slice": node("Slice", symbolic(floats(5, 6), 0), ints(1, -9), ints(-1, 4)),
+    "slice_axes": node("Slice", floats(5, 6), ints(2), ints(1000), ints(-1)),
+    "slice_constant_axis": node("Slice", floats(5, 6), ints(2), ints(5), const([1])),
+    "slice_constant_start": node("Slice", floats(5, 6), const([1]), ints(5), const([1])),
+    "slice_steps": node("Slice", floats(5, 6), ints(4, 0), ints(-9, 9), ints(0, 1), ints(-2, 3)),
+    "slice_int32": node("Slice", floats(5, 6), int32(-9), int32(-7), int32(0), int32(-1)),
+    "slice_to_nothing": node("Slice", floats(5, 6), ints(4), ints(2)),
+    "split": node("Split", symbolic(floats(6, 2), 0), ints(1, 0, 5), outputs=3),
+    "split_axis": node("Split", floats(2, 7), ints(3, 4), outputs=2, axis=-1),
+}
+
+
+IMPOSSIBLE: dict[str, tuple[Node, str]] = {
+    "reshape_to_more": (refused("Reshape", IMAGE, ints(5, 25)), "`x1` must have sizes whose product is"),
+    "reshape_to_a_fraction": (refused("Reshape", IMAGE, ints(-1, 7)), "`x1` must have sizes whose product divides"),
+    "reshape_to_two_rests": (refused("Reshape", IMAGE, ints(-1, -1)), "`x1` must hold -1 at most once"),
+    "reshape_to_negative": (refused("Reshape", IMAGE, ints(-2, 60)), "`x1` must hold only sizes and -1"),
+    "reshape_to_overflow": (refused("Reshape", IMAGE, ints(2**62, 2**62)), "overflows"),
+    "reshape_copies_beyond": (refused("Reshape", floats(6), ints(6, 0)), "`x1` must hold 0 only for axes of x"),
+    "expand_misfit": (refused("Expand", floats(3, 2), ints(3, 4)), "`x1` must broadcast to the dims of x"),
+    "expand_negative": (
+        refused("Expand", floats(3, 1), ints(3, -4)),
+        "`x1` must hold only sizes that are not",
+    ),
+    "expand_too_large": (refused("Expand", floats(3, 1), ints(3, 2**60)), "could not allocate"),
+    "tile_negative": (refused("Tile", floats(3), ints(-1)), "`x1` must hold only sizes that are not"),
+    "tile_overflow": (refused("Tile", floats(3), ints(2**63 - 1)), "overflows"),
+    "unsqueeze_twice": (refused("Unsqueeze", floats(3), ints(1, 1)), "`x1` must name every axis at most once"),
+    "squeeze_no_axis": (refused("Squeeze", floats(1, 3), ints(2)), "`x1` must hold only axes of the tensor"),
+    "squeeze_larger": (refused("Squeeze", floats(1, 3), ints(1)), "`x1` must hold only axes of size 1"),
+    "slice_no_axis": (refused("Slice", floats(3), ints(0), ints(1), ints(1)), "`x3` must hold only axes of the tensor"),
+    "slice_no_step": (refused("Slice", floats(3), ints(0), ints(1), ints(0), ints(0)), "`x4` must not hold 0"),
+    "split_of_more": (refused("Split", floats(3), ints(2, 2), outputs=2), "`x1` must hold sizes that add up"),
+    "split_of_negative": (
+        refused("Split", floats(3), ints(4, -1), outputs=2),
+        "`x1` must hold only sizes that are not",
+    ),
+    "top_k_negative": (refused("TopK", floats(3), ints(-1), outputs=2), "`x1` must hold only sizes that are not"),
+    "fill_of_negative": (refused("ConstantOfShape", ints(2, -1)), "`x0` must hold only sizes that are not"),
+    "cumsum_no_axis": (refused("CumSum", floats(3), np.asarray(1)), "`x1` must be an axis of the tensor"),
+}
+NODES = POSSIBLE | {name: item for name, (item, _) in IMPOSSIBLE.items()}
+
+
+@pytest.mark.parametrize("key", named(TABLE_NAME, POSSIBLE))
+def test_dynamic(key: str, results: Results) -> None:
+    check_node(results[key])
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_impossible(name: str, results: Results) -> None:
+    found = results[f"{TABLE_NAME}_{name}"]
+    assert found.reason.startswith("at run time: error: ")
+    assert IMPOSSIBLE[name][1] in found.reason
