@@ -53,6 +53,25 @@ POSSIBLE = {
     "slice_steps": node("Slice", floats(5, 6), ints(4, 0), ints(-9, 9), ints(0, 1), ints(-2, 3)),
     "slice_int32": node("Slice", floats(5, 6), int32(-9), int32(-7), int32(0), int32(-1)),
     "slice_to_nothing": node("Slice", floats(5, 6), ints(4), ints(2)),
+    **{
+        f"{op}_{'kept' if keepdims else 'removed'}": node(op, IMAGE, ints(-1, 1), keepdims=keepdims)
+        for op in ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceL2", "ReduceLogSumExp")
+        for keepdims in (0, 1)
+    },
+    "reduce_all": node("ReduceSum", symbolic(IMAGE, 0), ints(0, 3, 1, 2), keepdims=0),
+    "reduce_first": node("ReduceMin", symbolic(IMAGE, 0), ints(0)),
+    "reduce_integers": node("ReduceProd", integers(2, 3), ints(0)),
+    "reduce_axes_of_no_element": node("ReduceSum", IMAGE, np.zeros(0, np.int64)),
+    "reduce_nothing": node("ReduceSum", IMAGE, np.zeros(0, np.int64), noop_with_empty_axes=1),
+    **{
+        f"pad_{mode}": node("Pad", symbolic(floats(3, 4), 0), ints(1, -1, 0, 2), mode=mode)
+        for mode in ("constant", "edge", "reflect", "wrap")
+    },
+    "pad_value": node("Pad", floats(3, 4), ints(1, 0, 0, 2), np.asarray(1.5, np.float32)),
+    "pad_axes": node("Pad", floats(3, 4, 2), ints(1, 2), None, ints(-2)),
+    "pad_constant_axes": node("Pad", floats(3, 4, 2), ints(1, -1, 2, 0), const(0, "float32"), const([0, 2])),
+    "pad_integers": node("Pad", integers(3, 4), ints(0, 1, 1, 0), const(-7)),
+    "pad_to_nothing": node("Pad", floats(3, 4), ints(-1, 1, -2, 0)),
     "split": node("Split", symbolic(floats(6, 2), 0), ints(1, 0, 5), outputs=3),
     "split_axis": node("Split", floats(2, 7), ints(3, 4), outputs=2, axis=-1),
 }
@@ -78,6 +97,12 @@ IMPOSSIBLE: dict[str, tuple[Node, str]] = {
     "squeeze_larger": (refused("Squeeze", floats(1, 3), ints(1)), "`x1` must hold only axes of size 1"),
     "slice_no_axis": (refused("Slice", floats(3), ints(0), ints(1), ints(1)), "`x3` must hold only axes of the tensor"),
     "slice_no_step": (refused("Slice", floats(3), ints(0), ints(1), ints(0), ints(0)), "`x4` must not hold 0"),
+    "reduce_no_axis": (refused("ReduceSum", floats(3, 2), ints(2)), "`x1` must hold only axes of the tensor"),
+    "reduce_twice": (refused("ReduceSum", floats(3, 2), ints(1, -1)), "`x1` must name every axis at most once"),
+    "pad_removes_more": (refused("Pad", floats(3), ints(-2, -2)), "`x1` must not remove more elements"),
+    "pad_overflow": (refused("Pad", floats(3), ints(2**63 - 1, 2**63 - 1)), "overflows"),
+    "pad_no_axis": (refused("Pad", floats(3), ints(1, 1), None, ints(1)), "`x3` must hold only axes of the tensor"),
+    "pad_reflects_nothing": (refused("Pad", floats(2), ints(-2, 1), mode="reflect"), "`x` must not be empty"),
     "split_of_more": (refused("Split", floats(3), ints(2, 2), outputs=2), "`x1` must hold sizes that add up"),
     "split_of_negative": (
         refused("Split", floats(3), ints(4, -1), outputs=2),

@@ -8,7 +8,7 @@
 //! | indices | [`gather`], [`gather_elements`], [`gather_nd`], [`scatter_elements`], [`scatter_nd`], [`tensor_scatter`], [`one_hot`], [`nonzero`], [`compress`], [`Unique`] |
 //! | matrices | [`MatMul`], [`determinant`], [`diagonal`], [`trilu`] |
 //! | images | [`Resize`], [`GridSample`], [`RoiAlign`], [`NonMaxSuppression`], [`Col2Im`] |
-//! | parameters known at run time | [`Integers`], [`SliceRanges`], [`reshape_dims`], [`broadcast_dims`], [`tile_dims`], [`squeeze_dims`], [`unsqueeze_dims`], [`split_range`], [`axes_last`] |
+//! | parameters known at run time | [`Integers`], [`SliceRanges`], [`Padding`], [`reshape_dims`], [`broadcast_dims`], [`tile_dims`], [`squeeze_dims`], [`unsqueeze_dims`], [`split_range`], [`axes_last`], [`axes_last_dims`] |
 //! | others | [`Quantization`], [`mel_weight_matrix`], [`range`], loops and branches ([`trip_count`], [`is_true`], [`scan_slice`], [`scan_write`]) |
 //!
 //! An operator is a function, or a struct if it has several attributes. A struct has public fields and, where not all of
@@ -96,9 +96,10 @@ pub use mel::{mel_weight_matrix, spectrum_bins};
 pub use non_max_suppression::NonMaxSuppression;
 pub use nonzero::{count_nonzero, nonzero};
 pub use one_hot::one_hot;
-pub use pad::{PadMode, pad};
+pub use pad::{PadMode, Padding, pad};
 pub use parameters::{
-    Integers, axes_last, broadcast_dims, reshape_dims, split_range, squeeze_dims, tile_dims, unsqueeze_dims,
+    Integers, axes_last, axes_last_dims, broadcast_dims, reshape_dims, split_range, squeeze_dims, tile_dims,
+    unsqueeze_dims,
 };
 pub use quantize::{Quantization, Quantized};
 pub use range::{range, range_len};

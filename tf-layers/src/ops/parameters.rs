@@ -208,6 +208,15 @@ pub fn axes_last<const R: usize>(axes: &Integers) -> Result<[usize; R]> {
     Ok(core::array::from_fn(|_| perm.next().unwrap_or_default()))
 }
 
+/// The dims of a tensor whose axes are permuted by [`axes_last`].
+///
+/// # Errors
+///
+/// As [`axes_last`].
+pub fn axes_last_dims<const R: usize>(dims: [usize; R], axes: &Integers) -> Result<[usize; R]> {
+    Ok(axes_last::<R>(axes)?.map(|axis| dims[axis]))
+}
+
 /// The start and the size of part `index` of an axis that is split into parts of these `sizes`.
 ///
 /// # Errors
@@ -286,6 +295,7 @@ mod tests {
         assert_eq!(squeeze_dims::<4, 2>([1, 5, 6, 1], &integers(&[-1, 0])), Ok([5, 6]));
         assert_eq!(axes_last(&integers(&[-3, 0])), Ok([2, 3, 0, 1]));
         assert_eq!(axes_last(&integers(&[])), Ok([0, 1]));
+        assert_eq!(axes_last_dims([5, 6, 7, 8], &integers(&[-3, 0])), Ok([7, 8, 5, 6]));
         for axes in [[0, 0], [0, -4], [4, 0], [0, i64::MIN], [0, i64::MAX]] {
             assert!(unsqueeze_dims::<2, 4>([5, 6], &integers(&axes)).is_err(), "{axes:?}");
             assert!(squeeze_dims::<4, 2>([1, 5, 6, 1], &integers(&axes)).is_err(), "{axes:?}");

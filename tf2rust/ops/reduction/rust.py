@@ -9,12 +9,14 @@ from tf2rust.ops.core.emit import (
     Site,
     Weights,
     data_dependent_dims,
+    integers,
     layer_call,
     layer_field,
     size_at,
 )
 from tf2rust.ops.reduction.along_axis import AlongAxis
 from tf2rust.ops.reduction.arg_max import ArgReduce
+from tf2rust.ops.reduction.axes_by_data import AxesLast
 from tf2rust.ops.reduction.cumsum import Cumulative
 from tf2rust.ops.reduction.reduce import Reduce
 from tf2rust.ops.reduction.top_k import TopK
@@ -75,6 +77,19 @@ def _(layer: TopK, site: Site) -> DimValues:
     if len(site.inputs) < 2:
         return {}
     return {str(layer.y.shape[layer.axis]): size_at(layer.inputs[1], site.inputs[1])}
+
+
+@data_dependent_dims.register
+def _(layer: AxesLast, site: Site) -> DimValues:
+    x, axes = site.inputs
+    return {layer.decided: Item(f"{_OPS}::axes_last_dims")(x.method("dims"), integers(layer.inputs[1], axes)).tried()}
+
+
+@layer_call.register
+def _(layer: AxesLast, site: Site) -> Expr:
+    x, axes = site.inputs
+    perm = Item(f"{_OPS}::axes_last")(integers(layer.inputs[1], axes)).tried()
+    return Item(f"{_OPS}::transpose")(CX, perm, x, *site.outputs)
 
 
 def _lines(layer: AlongAxis, site: Site) -> Expr:
