@@ -301,6 +301,11 @@ def data_dependent_dim(value: ir.Value, name: str = "count") -> DimExpr:
     return DimExpr.symbol(f"{name}({plain})")
 
 
+def is_data_dependent(symbol: str) -> bool:
+    """Whether a symbol is a data-dependent dimension of a value, rather than a symbolic dimension or a loop's step."""
+    return symbol.endswith(")") and not symbol.startswith("step(")
+
+
 def normal_axis(axis: int, rank: int) -> int:
     """``axis`` as a non-negative index."""
     if not -rank <= axis < max(rank, 1):

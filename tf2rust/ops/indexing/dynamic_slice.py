@@ -30,14 +30,27 @@ _OPEN = 10**9  # Exporters write "to the end" as one of several large numbers.
 class DynamicSlice(Layer):
     """The elements between the starts and ends that the inputs hold, as in ONNX.
 
-    The inputs after the first are those ``parameters``. ``decided`` are the data-dependent dimensions of the output;
-    None for a dimension that is known.
+    The inputs after the first are those ``parameters``. ``axes`` are None if they depend on data. ``decided`` are the
+    data-dependent dimensions of the output; None for a dimension that is known.
     """
 
     kind = "Slice"
     is_data_movement = True
     parameters: tuple[str, ...]
+    axes: tuple[int, ...] | None
     decided: tuple[str | None, ...]
+
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        """All but the first element of every axis that has several."""
+        size = self.inputs[1].shape[0]
+        axes = self.axes or tuple(range(size if isinstance(size, int) else 0))
+        samples: dict[str, Sequence[Dim]] = {
+            "starts": [0 if self.x.shape[axis] == 1 else 1 for axis in axes],
+            "ends": [self.x.shape[axis] for axis in axes],
+            "axes": axes,
+            "steps": [1] * len(axes),
+        }
+        return {i: samples[name] for i, name in enumerate(self.parameters, start=1)}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -53,6 +66,12 @@ class DynamicSplit(Layer):
     index: int
     start: str
     size: str
+
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        """Equal parts; the last one is larger if the size is not a multiple of their number."""
+        size, count = self.x.shape[self.axis], self.inputs[1].shape[0]
+        assert isinstance(count, int)
+        return {1: [*[size // count] * (count - 1), size - size // count * (count - 1)]}
 
 
 def sliced_by_data(node: Node, infos: ValueInfos) -> Sequence[ValueInfo] | None:
@@ -93,8 +112,12 @@ def dynamic_slice(m: Match, b: Builder) -> RuleResult:
     given = [(name, v) for i, name in enumerate(_PARAMETERS, start=1) if (v := m.root.input(i)) is not None]
     if reason := _no_integers([v for _, v in given], b):
         return m.reject(reason)
+    axes, count = m.root.input(3), len(elements(given[0][1], b.infos, "starts"))
+    known = range(count) if axes is None else elements(axes, b.infos, "axes")
+    numbers = [normal_axis(axis, x.rank) for axis in known if isinstance(axis, int)]
     return DynamicSlice(
         parameters=tuple(name for name, _ in given),
+        axes=tuple(numbers) if len(numbers) == len(known) else None,
         decided=decided_dims(m.y, y.shape),
         inputs=[x, *(b.value(v) for _, v in given)],
         outputs=[y],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.dims import Dim
@@ -24,6 +25,11 @@ class AxesLast(Layer):
     kind = "Transpose"
     is_data_movement = True
     decided: tuple[str | None, ...]
+
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        """The last axes."""
+        count = self.inputs[1].shape[0] if self.inputs[1].shape else 1
+        return {1: range(self.x.rank - count, self.x.rank) if isinstance(count, int) else []}
 
 
 @dataclass(frozen=True)

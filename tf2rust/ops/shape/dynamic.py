@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.dims import Dim
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos
-from tf2rust.ops.core.layer import Layer
+from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.parameters import decided_dims, dims_of_data, elements, is_data, length
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -42,6 +42,21 @@ class DynamicReshape(DynamicShape):
     def kind(self) -> str:
         return self.method.capitalize()
 
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        """The same shape as far as it goes, the first axes of size 1, or new axes in front."""
+        count = abs(self.y.rank - self.x.rank)
+        if self.method == "unsqueeze":
+            return {1: range(count)}
+        if self.method == "squeeze":
+            return {1: sorted(range(self.x.rank), key=lambda axis: self.x.shape[axis] != 1)[:count]}
+        known = [d for d, name in zip(self.y.shape, self.decided, strict=True) if name is None]
+        if not known:
+            sizes = [*self.x.shape, *[1] * count]
+            return {1: [*sizes[: self.y.rank - 1], -1] if self.y.rank else []}
+        rest = product(self.x.shape) // product(known)
+        free = [i for i, name in enumerate(self.decided) if name is not None]
+        return {1: [d if i not in free else rest if i == free[-1] else 1 for i, d in enumerate(self.y.shape)]}
+
 
 @dataclass(eq=False, kw_only=True)
 class DynamicExpand(DynamicShape):
@@ -49,12 +64,26 @@ class DynamicExpand(DynamicShape):
 
     kind = "Expand"
 
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        own = [*[1] * (self.y.rank - self.x.rank), *self.x.shape]
+        return {1: [2 if d == 1 else d for d in own[self.y.rank - _length(self.inputs[1]) :]]}
+
 
 @dataclass(eq=False, kw_only=True)
 class DynamicTile(DynamicShape):
     """The first input, repeated along every axis as often as the second input says."""
 
     kind = "Tile"
+
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        return {1: [1 if axis == 0 else 2 for axis in range(self.x.rank)]}
+
+
+def _length(parameter: Value) -> int:
+    """The number of elements of a parameter, which is known."""
+    size = parameter.shape[0] if parameter.shape else 1
+    assert isinstance(size, int)
+    return size
 
 
 def reshaped_by_data(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:

@@ -27,6 +27,14 @@ class DynamicPad(Layer):
     has_axes: bool
     decided: tuple[str | None, ...]
 
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        """One element around the last axis, or around the last two of an image; axes that are data are the first."""
+        pads = self.inputs[1].shape[0]
+        count = pads // 2 if isinstance(pads, int) else 0
+        padded = min(count, 2 if self.x.rank > 3 else 1)
+        samples: dict[int, Sequence[Dim]] = {1: [*[0] * (count - padded), *[1] * padded] * 2}
+        return samples | ({2: range(count)} if self.has_axes else {})
+
 
 def pads_by_data(node: Node, infos: ValueInfos) -> bool:
     """Whether the pads or the axes of a Pad depend on data."""

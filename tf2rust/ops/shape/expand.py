@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.dims import symbols
+from tf2rust.ops.core.dims import Dim, symbols
 from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.inference import (
     InferenceError,
@@ -42,6 +42,9 @@ class ConstantOfShape(Expand):
     """The first input, a scalar, repeated to the shape in the second input."""
 
     kind = "ConstantOfShape"
+
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        return {1: [2] * self.y.rank}
 
 
 @dataclass(eq=False, kw_only=True)
