@@ -26,6 +26,17 @@ def refused(op: str, *inputs: Any, **attributes: Any) -> Node:
     return node(op, *inputs, exact=lambda *_: nothing, **attributes)
 
 
+PIXELS = floats(1, 2, 5, 6)
+
+
+def resized(
+    sizes: np.ndarray | None = None, region: np.ndarray | None = None, *, scales: Any = None, **options: Any
+) -> Node:
+    """A Resize by sizes or scales that are an input of the model."""
+    given = None if scales is None else np.asarray(scales, np.float32)
+    return node("Resize", symbolic(PIXELS, 2), region, given, sizes, opset=19, **options)
+
+
 IMAGE = floats(2, 3, 4, 5)
 TABLE_NAME = "dynamic"
 POSSIBLE = {
@@ -72,6 +83,26 @@ POSSIBLE = {
     "pad_constant_axes": node("Pad", floats(3, 4, 2), ints(1, -1, 2, 0), const(0, "float32"), const([0, 2])),
     "pad_integers": node("Pad", integers(3, 4), ints(0, 1, 1, 0), const(-7)),
     "pad_to_nothing": node("Pad", floats(3, 4), ints(-1, 1, -2, 0)),
+    **{
+        f"resize_{mode}_by_sizes": resized(ints(1, 2, height, 4), mode=mode)
+        for mode, height in (("nearest", 9), ("linear", 12), ("cubic", 7))
+    },
+    **{
+        f"resize_{mode}_by_scales": resized(scales=[1, 1, height, 0.6], mode=mode)
+        for mode, height in (("nearest", 1.8), ("linear", 2.4), ("cubic", 1.4))
+    },
+    "resize_axes": resized(ints(4, 9), mode="linear", axes=[3, 2]),
+    "resize_not_larger": resized(ints(7, 12), mode="nearest", axes=[2, 3], keep_aspect_ratio_policy="not_larger"),
+    "resize_not_smaller": resized(ints(7, 12), mode="linear", axes=[3, 2], keep_aspect_ratio_policy="not_smaller"),
+    "resize_smooth": resized(ints(1, 2, 3, 4), mode="linear", antialias=1),
+    "resize_unchanged": resized(ints(1, 2, 5, 6), mode="cubic"),
+    "resize_region": resized(
+        ints(1, 2, 9, 4),
+        np.asarray([0, 0, 0.2, -0.25, 1, 1, 0.7, 1.2], np.float32),
+        mode="linear",
+        coordinate_transformation_mode="tf_crop_and_resize",
+        by_reference=True,
+    ),
     "split": node("Split", symbolic(floats(6, 2), 0), ints(1, 0, 5), outputs=3),
     "split_axis": node("Split", floats(2, 7), ints(3, 4), outputs=2, axis=-1),
 }
@@ -103,6 +134,15 @@ IMPOSSIBLE: dict[str, tuple[Node, str]] = {
     "pad_overflow": (refused("Pad", floats(3), ints(2**63 - 1, 2**63 - 1)), "overflows"),
     "pad_no_axis": (refused("Pad", floats(3), ints(1, 1), None, ints(1)), "`x3` must hold only axes of the tensor"),
     "pad_reflects_nothing": (refused("Pad", floats(2), ints(-2, 1), mode="reflect"), "`x` must not be empty"),
+    "resize_to_negative": (refused("Resize", PIXELS, None, None, ints(1, 2, -1, 4)), "`x3` must hold only sizes that"),
+    "resize_too_large": (
+        refused("Resize", PIXELS, None, None, ints(1, 2, 5, 2**40)),
+        "`x3` must hold sizes up to 2^30",
+    ),
+    "resize_by_nothing": (
+        refused("Resize", PIXELS, None, np.asarray([1, 1, 0, 1], np.float32)),
+        "`x2` must hold numbers between 1e-7 and 1e7",
+    ),
     "split_of_more": (refused("Split", floats(3), ints(2, 2), outputs=2), "`x1` must hold sizes that add up"),
     "split_of_negative": (
         refused("Split", floats(3), ints(4, -1), outputs=2),

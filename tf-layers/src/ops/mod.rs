@@ -8,7 +8,7 @@
 //! | indices | [`gather`], [`gather_elements`], [`gather_nd`], [`scatter_elements`], [`scatter_nd`], [`tensor_scatter`], [`one_hot`], [`nonzero`], [`compress`], [`Unique`] |
 //! | matrices | [`MatMul`], [`determinant`], [`diagonal`], [`trilu`] |
 //! | images | [`Resize`], [`GridSample`], [`RoiAlign`], [`NonMaxSuppression`], [`Col2Im`] |
-//! | parameters known at run time | [`Integers`], [`SliceRanges`], [`Padding`], [`reshape_dims`], [`broadcast_dims`], [`tile_dims`], [`squeeze_dims`], [`unsqueeze_dims`], [`split_range`], [`axes_last`], [`axes_last_dims`] |
+//! | parameters known at run time | [`Integers`], [`SliceRanges`], [`Padding`], [`ResizeTarget`], [`reshape_dims`], [`broadcast_dims`], [`tile_dims`], [`squeeze_dims`], [`unsqueeze_dims`], [`split_range`], [`axes_last`], [`axes_last_dims`] |
 //! | others | [`Quantization`], [`mel_weight_matrix`], [`range`], loops and branches ([`trip_count`], [`is_true`], [`scan_slice`], [`scan_write`]) |
 //!
 //! An operator is a function, or a struct if it has several attributes. A struct has public fields and, where not all of
@@ -104,7 +104,7 @@ pub use parameters::{
 pub use quantize::{Quantization, Quantized};
 pub use range::{range, range_len};
 pub use reduce::Reduce;
-pub use resize::{Coordinates, Interpolation, Resize};
+pub use resize::{AspectRatio, Coordinates, Interpolation, Resize, ResizeTarget};
 pub use reverse_sequence::reverse_sequence;
 pub use roi_align::RoiAlign;
 pub use scalar::{DoubleUnary, ScalarBinary, ScalarReduce, ScalarUnary};

@@ -148,6 +148,7 @@ impl<const R: usize> Padding<R> {
 }
 
 /// The part of a tensor that is padded.
+#[derive(Clone, Copy)]
 struct Part<'a> {
     starts: &'a [usize],
     sizes: &'a [usize],

@@ -60,7 +60,7 @@ impl Integers {
     }
 
     /// The element at `index`, as a size.
-    fn size(&self, index: usize) -> Result<usize> {
+    pub(super) fn size(&self, index: usize) -> Result<usize> {
         let size = self.as_slice().get(index).and_then(|&size| usize::try_from(size).ok());
         size.ok_or_else(|| self.error("hold only sizes that are not negative"))
     }
