@@ -37,6 +37,8 @@ def resized(
     return node("Resize", symbolic(PIXELS, 2), region, given, sizes, opset=19, **options)
 
 
+HALVES = {"kernel_shape": [2, 2], "strides": [2, 2], "by_reference": True}
+PLACES = np.asarray([[[[5, 7], [13, 15]]]])
 IMAGE = floats(2, 3, 4, 5)
 TABLE_NAME = "dynamic"
 POSSIBLE = {
@@ -103,6 +105,9 @@ POSSIBLE = {
         coordinate_transformation_mode="tf_crop_and_resize",
         by_reference=True,
     ),
+    "fold": node("Col2Im", symbolic(floats(2, 12, 6), 0), ints(3, 4), ints(2, 2)),
+    "fold_constant_block": node("Col2Im", floats(1, 12, 4), ints(4, 4), const([2, 2]), strides=[2, 2]),
+    "unpool": node("MaxUnpool", floats(1, 1, 2, 2), PLACES, ints(1, 1, 5, 6), **HALVES),
     "split": node("Split", symbolic(floats(6, 2), 0), ints(1, 0, 5), outputs=3),
     "split_axis": node("Split", floats(2, 7), ints(3, 4), outputs=2, axis=-1),
 }
@@ -142,6 +147,12 @@ IMPOSSIBLE: dict[str, tuple[Node, str]] = {
     "resize_by_nothing": (
         refused("Resize", PIXELS, None, np.asarray([1, 1, 0, 1], np.float32)),
         "`x2` must hold numbers between 1e-7 and 1e7",
+    ),
+    "fold_of_no_block": (refused("Col2Im", floats(1, 12, 4), ints(4, 4), ints(0, 2)), "`block` must"),
+    "fold_misfit": (refused("Col2Im", floats(1, 12, 4), ints(4, 9), ints(2, 2)), "`x` must have one column for"),
+    "unpool_to_less": (
+        refused("MaxUnpool", floats(1, 1, 2, 2), integers(1, 1, 2, 2, low=0), ints(1, 1, 2, 6), kernel_shape=[2, 2]),
+        "`y` must be at least as large",
     ),
     "split_of_more": (refused("Split", floats(3), ints(2, 2), outputs=2), "`x1` must hold sizes that add up"),
     "split_of_negative": (

@@ -47,6 +47,20 @@ impl Integers {
         Ok(Self { tensor, numbers, len: x.len() })
     }
 
+    /// The elements as sizes.
+    ///
+    /// # Errors
+    ///
+    /// If there are more or fewer than N, or one is negative.
+    pub fn sizes<const N: usize>(&self) -> Result<[usize; N]> {
+        self.require(self.len == N, "have one size for every axis")?;
+        let mut sizes = [0; N];
+        for (index, size) in sizes.iter_mut().enumerate() {
+            *size = self.size(index)?;
+        }
+        Ok(sizes)
+    }
+
     pub(super) fn as_slice(&self) -> &[i64] {
         &self.numbers[..self.len]
     }
@@ -243,8 +257,11 @@ mod tests {
     }
 
     #[test]
-    fn at_most_sixteen_integers_are_read() {
+    fn integers_are_read() {
         assert_eq!(Integers::read("n", View::new(&[3i32, -4], [2, 1]).unwrap()).unwrap().as_slice(), [3, -4]);
+        assert_eq!(integers(&[3, 0]).sizes(), Ok([3, 0]));
+        assert!(integers(&[3, -1]).sizes::<2>().is_err());
+        assert!(integers(&[3]).sizes::<2>().is_err());
         assert!(Integers::read("n", View::new(&[0i64; 17], [17]).unwrap()).is_err());
     }
 

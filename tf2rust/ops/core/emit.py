@@ -120,4 +120,13 @@ def size_at(value: Value, view: Expr, index: int = 0) -> Expr:
 
 def integers(value: Value, view: Expr) -> Prefix:
     """The integers in a parameter, by reference: ``&ops::Integers::read("starts", starts)?``."""
-    return ref(Item("tf_layers::ops::Integers").of("read")(string(value.name), view).tried())
+    return ref(_read(value, view))
+
+
+def sizes(value: Value, view: Expr) -> Expr:
+    """The sizes in a parameter: ``ops::Integers::read("shape", shape)?.sizes()?``."""
+    return _read(value, view).method("sizes").tried()
+
+
+def _read(value: Value, view: Expr) -> Expr:
+    return Item("tf_layers::ops::Integers").of("read")(string(value.name), view).tried()

@@ -12,8 +12,9 @@ from tf2rust.ops.core.emit import (
     integers,
     layer_call,
     layer_field,
+    sizes,
 )
-from tf2rust.ops.image.col2im import Col2Im
+from tf2rust.ops.image.col2im import Col2Im, DynamicCol2Im
 from tf2rust.ops.image.grid_sample import GridSample
 from tf2rust.ops.image.max_roi_pool import MaxRoiPool
 from tf2rust.ops.image.non_max_suppression import NonMaxSuppression
@@ -31,6 +32,22 @@ def _(layer: Col2Im, weights: Weights) -> LayerField:
     axes = {name: array(getattr(layer, name)) for name in ("block", "stride", "dilation")}
     padding = array([array(list(pair)) for pair in layer.padding])
     return LayerField(fold.generic(str(len(layer.block))), struct(fold, **axes, padding=padding))
+
+
+def _fold(layer: DynamicCol2Im, site: Site) -> Expr:
+    """The layer with the block that an input holds."""
+    return struct(Item(f"{_OPS}::Col2Im"), site.field, block=sizes(layer.inputs[2], site.inputs[2]))
+
+
+@data_dependent_dims.register
+def _(layer: DynamicCol2Im, site: Site) -> DimValues:
+    x, image = site.inputs[0].method("dims"), sizes(layer.inputs[1], site.inputs[1])
+    return {layer.decided: _fold(layer, site).method("dims", x, image).tried()}
+
+
+@layer_call.register
+def _(layer: DynamicCol2Im, site: Site) -> Expr:
+    return _fold(layer, site).method("run", CX, site.inputs[0], *site.outputs)
 
 
 @layer_field.register
@@ -127,8 +144,8 @@ def _target(layer: DynamicResize, site: Site) -> Expr:
         found = target.of("by_scales")(x.method("dims"), axes, string(layer.inputs[1].name), parameter).tried()
     else:
         ratio = {"not_larger": "NotLarger", "not_smaller": "NotSmaller"}.get(layer.ratio, "Stretch")
-        sizes = integers(layer.inputs[1], parameter)
-        found = target.of("by_sizes")(x.method("dims"), axes, sizes, Item(f"{_OPS}::AspectRatio").of(ratio)).tried()
+        wanted = integers(layer.inputs[1], parameter)
+        found = target.of("by_sizes")(x.method("dims"), axes, wanted, Item(f"{_OPS}::AspectRatio").of(ratio)).tried()
     if region:
         outside = rust_f32(layer.outside)
         found = found.method("within", axes, string(layer.inputs[2].name), region[0], outside).tried()
