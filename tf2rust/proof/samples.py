@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tf2rust.ops.control.layers import Loop
-from tf2rust.ops.core.dims import bind
+from tf2rust.ops.core.dims import Dim, bind
 from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.shape.concat import Concatenate
@@ -76,25 +76,35 @@ def _parameters(graph: LayerGraph, sizes: Mapping[str, int]) -> dict[Value, list
     """
     readers = graph.consumers()
     found: dict[Value, list[int]] = {}
-    for source in graph.inputs:
+    for source in (value for value in graph.inputs if value.rank <= 1):
         count = elements(source, sizes)
         waiting = [(source, 0)]
         proposed: list[int] = []
-        while waiting and not proposed and source.rank <= 1:
+        seen: set[Value] = set()
+        while waiting and not proposed:
             value, first = waiting.pop()
-            for layer in readers.get(value, []):
+            for layer in readers.get(value, []) if value not in seen else ():
                 for i, numbers in layer.sample_parameters().items():
                     if layer.inputs[i] is value and not proposed:
-                        known = [bind(n, sizes) for n in numbers[first : first + count]]
-                        proposed = [n if isinstance(n, int) else 1 for n in known]
+                        proposed = [_number(n, sizes) for n in numbers[first : first + count]]
                 if isinstance(layer, (Cast, Reshape)):
                     waiting.append((layer.y, first))
                 if isinstance(layer, Concatenate) and layer.y.rank == 1:
                     before = [elements(v, sizes) for v in layer.inputs[: layer.inputs.index(value)]]
                     waiting.append((layer.y, first + sum(before)))
+            seen.add(value)
         if proposed:
             found[source] = [*proposed, *[1] * (count - len(proposed))]
     return found
+
+
+def _number(element: Dim, sizes: Mapping[str, int]) -> int:
+    """An element of a parameter; 1 if the sizes do not decide about it."""
+    try:
+        known = bind(element, sizes)
+    except ZeroDivisionError:
+        return 1
+    return known if isinstance(known, int) else 1
 
 
 def _random(rng: np.random.Generator, dtype: str, shape: Sequence[int], limit: int | None) -> np.ndarray:

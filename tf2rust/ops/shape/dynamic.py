@@ -53,7 +53,8 @@ class DynamicReshape(DynamicShape):
         if not known:
             sizes = [*self.x.shape, *[1] * count]
             return {1: [*sizes[: self.y.rank - 1], -1] if self.y.rank else []}
-        rest = product(self.x.shape) // product(known)
+        whole = product(known)
+        rest = product(self.x.shape) // whole if whole != 0 else 1
         free = [i for i, name in enumerate(self.decided) if name is not None]
         return {1: [d if i not in free else rest if i == free[-1] else 1 for i, d in enumerate(self.y.shape)]}
 
