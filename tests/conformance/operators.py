@@ -32,7 +32,7 @@ How tf2rust converts each ONNX operator, and the results of ONNX' own conformanc
 
 A case passes if floats agree with the suite's outputs to 1e-5 of the largest magnitude, or to the tolerance of the
 case if that is wider, and if integers and booleans are equal. Some cases pass only with inputs that determine shapes
-or options, such as the axes of a reduction, bound at conversion, as `--constants` does.
+or options, such as the axis of a DFT, bound at conversion, as `--constants` does.
 `tests/conformance/results.json` names them, and gives the reason for each case that fails or is out of scope.
 
 `python -m tests.conformance --update` writes this page.

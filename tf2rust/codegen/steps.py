@@ -17,7 +17,7 @@ from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.generator.constant import Constant
 from tf2rust.ops.shape.concat import Concatenate
 from tf2rust.rust.literals import rust_comment
-from tf2rust.rust.tree import Array, Binary, Blank, Comment, Expr, ExprStmt, Item, Stmt, Token, let
+from tf2rust.rust.tree import Array, Binary, Blank, Comment, Expr, ExprStmt, Item, Stmt, Token, array, let
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Writer(Variables):
         inputs = [self.read(value) for value in layer.inputs if value not in self.memory.columns]
         site = CallSite(self.dims, Token("self").field(ident), inputs, [])
         for symbol, size in data_dependent_dims(layer, site).items():
-            step.statements.append(let(self.name_symbol(symbol, symbol), size.tried()))
+            step.statements += [*self.dims.take_pending(), let(self._names(symbol), size)]
         if isinstance(layer, Loop):
             inner = loop_code(self, layer, inputs, self.body)
         elif isinstance(layer, If):
@@ -85,6 +85,12 @@ class Writer(Variables):
         step.fields += inner.fields
         step.statements += [*self.dims.take_pending(), *inner.statements]
         return step
+
+    def _names(self, symbols: str | Sequence[str | None]) -> Expr:
+        """The pattern of the variables for one data-dependent dimension, or for several with gaps."""
+        if isinstance(symbols, str):
+            return self.name_symbol(symbols, symbols)
+        return array([Token("_") if name is None else self.name_symbol(name, name) for name in symbols])
 
     def body(self, graph: LayerGraph) -> LayerCode:
         """The layers of a body, each after its comment."""

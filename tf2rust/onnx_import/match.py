@@ -14,8 +14,9 @@ import onnx_ir as ir
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import Analysis
 from tf2rust.ops.contrib.call import is_defined
+from tf2rust.ops.core.dims import symbols
 from tf2rust.ops.core.dtypes import TENSORS
-from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, bodies_of, label, read_by
+from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, bodies_of, is_data_dependent, label, read_by
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
@@ -132,6 +133,7 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
     index = {node: i for i, node in enumerate(nodes)}
     claimed = builder.claimed
     demanded: set[ir.Value] = set(outputs)
+    deciders = _deciders(nodes, analysis)
     applied: list[tuple[int, Applied]] = []
     result = Matched(LayerGraph([], []))
     for node in reversed(nodes):
@@ -153,6 +155,7 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
         applied.append((index[node], outcome))
         claimed.update(outcome.nodes)
         demanded.update(_real_inputs(outcome, builder))
+        demanded.update(deciders[name] for layer in outcome.layers for name in layer.symbols() & deciders.keys())
     for _, item in applied:
         _credit_shared(item, claimed)
     for node in nodes:
@@ -166,6 +169,20 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
     )
     result.graph.layers = _in_order([*_constants(builder, layers, outputs), *layers])
     return result, builder
+
+
+def _deciders(nodes: Sequence[ir.Node], analysis: Analysis) -> dict[str, ir.Value]:
+    """For each data-dependent dimension, the value whose layer computes it.
+
+    Another layer can depend on the dimension without reading the value.
+    """
+    found: dict[str, ir.Value] = {}
+    for value in (v for node in nodes for v in node.outputs):
+        info = analysis.infos.known(value)
+        for name in symbols(info.shape) if info is not None else ():
+            if is_data_dependent(name):
+                found.setdefault(name, value)
+    return found
 
 
 def _captured(

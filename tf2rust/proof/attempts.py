@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, islice, product
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.budget import check_given, check_seeded, check_shapes, estimate, is_within
 from tf2rust.proof.features import Features
 from tf2rust.proof.reference import Reference
-from tf2rust.proof.samples import has_value_integers, seeded_inputs, with_batch
+from tf2rust.proof.samples import has_parameters, has_value_integers, seeded_inputs, with_batch
 from tf2rust.proof.sizes import Sizes, batch_of, candidates, condition, hinted, in_words, symbolic_dimensions
 
 _MAX_ATTEMPTS = 64
@@ -149,8 +149,10 @@ class _Search:
     def run(self, sizes: Sizes) -> Answer | None:
         """The answer for samples of these sizes; None if the model cannot run on them. Keeps the reason."""
         self.attempts += 1
-        for ones in (False, True) if has_value_integers(self.graph) else (False,):
-            inputs = seeded_inputs(self.graph, sizes, ones=ones)
+        proposed = (True, False) if has_parameters(self.graph) else (False,)
+        ones = (False, True) if has_value_integers(self.graph) else (False,)
+        for parameters, all_ones in product(proposed, ones):
+            inputs = seeded_inputs(self.graph, sizes, ones=all_ones, parameters=parameters)
             try:
                 return Answer(inputs, self.reference.run(inputs, self.seconds))
             except StoppedError:

@@ -125,7 +125,7 @@ def _by_output(graph: LayerGraph) -> dict[str, list[Resize]]:
     found: dict[str, list[Resize]] = defaultdict(list)
     last = {layer.anchor: layer.y.name for layer in graph.layers}
     for layer in graph.layers:
-        if isinstance(layer, Resize) and layer.interpolation in NEAREST.values() and layer.crop is None:
+        if type(layer) is Resize and layer.interpolation in NEAREST.values() and layer.crop is None:
             found[last[layer.anchor]].append(layer)
     return found
 

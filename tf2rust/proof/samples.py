@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tf2rust.ops.control.layers import Loop
-from tf2rust.ops.core.dims import bind
+from tf2rust.ops.core.dims import Dim, bind
 from tf2rust.ops.core.dtypes import NARROW, is_float
 from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.ops.elementwise.cast import Cast
+from tf2rust.ops.shape.concat import Concatenate
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose
 from tf2rust.proof.budget import elements, is_within
@@ -32,20 +33,26 @@ def with_batch(graph: LayerGraph, sizes: Sizes) -> Sizes:
     return {**sizes, batch: count}
 
 
-def seeded_inputs(graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool = False) -> dict[str, np.ndarray]:
+def seeded_inputs(
+    graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool = False, parameters: bool = True
+) -> dict[str, np.ndarray]:
     """Deterministic random inputs: indices within their tables, other integers small, floats from a standard normal.
 
     ``sizes`` are those of all symbolic dimensions. ``ones`` sets every integer that is not an index to 1, which is a
-    valid axis size, number of steps and position for nearly every model.
+    valid axis size, number of steps and position for nearly every model. ``parameters`` sets the inputs that decide
+    about sizes or axes to what their layers propose.
     """
     given = with_batch(graph, next(candidates(graph))) if sizes is None else sizes
     rng = np.random.default_rng(SEED)
     tables = _index_limits(graph, given)
+    proposed = _parameters(graph, given) if parameters else {}
     arrays = {}
     for value in graph.inputs:
         shape = tuple(int(str(bind(d, given))) for d in value.shape)
         limit = tables.get(value)
-        if ones and limit is None and np.dtype(value.dtype).kind in "iu":
+        if value in proposed:
+            arrays[value.name] = np.asarray(proposed[value], value.dtype).reshape(shape)
+        elif ones and limit is None and np.dtype(value.dtype).kind in "iu":
             arrays[value.name] = np.ones(shape, value.dtype)
         else:
             arrays[value.name] = _random(rng, value.dtype, shape, limit)
@@ -56,6 +63,49 @@ def has_value_integers(graph: LayerGraph) -> bool:
     """Whether an input holds integers that are not known to be indices."""
     tables = _index_limits(graph, {})
     return any(np.dtype(value.dtype).kind in "iu" and value not in tables for value in graph.inputs)
+
+
+def has_parameters(graph: LayerGraph) -> bool:
+    """Whether an input decides about sizes or axes."""
+    return bool(_parameters(graph, {}))
+
+
+def _parameters(graph: LayerGraph, sizes: Mapping[str, int]) -> dict[Value, list[int]]:
+    """For each input that decides about sizes or axes, the elements that the first layer to read them proposes.
+
+    An input can be a part of a parameter. Its other elements are 1.
+    """
+    readers = graph.consumers()
+    found: dict[Value, list[int]] = {}
+    for source in (value for value in graph.inputs if value.rank <= 1):
+        count = elements(source, sizes)
+        waiting = [(source, 0)]
+        proposed: list[int] = []
+        seen: set[Value] = set()
+        while waiting and not proposed:
+            value, first = waiting.pop()
+            for layer in readers.get(value, []) if value not in seen else ():
+                for i, numbers in layer.sample_parameters().items():
+                    if layer.inputs[i] is value and not proposed:
+                        proposed = [_number(n, sizes) for n in numbers[first : first + count]]
+                if isinstance(layer, (Cast, Reshape)):
+                    waiting.append((layer.y, first))
+                if isinstance(layer, Concatenate) and layer.y.rank == 1:
+                    before = [elements(v, sizes) for v in layer.inputs[: layer.inputs.index(value)]]
+                    waiting.append((layer.y, first + sum(before)))
+            seen.add(value)
+        if proposed:
+            found[source] = [*proposed, *[1] * (count - len(proposed))]
+    return found
+
+
+def _number(element: Dim, sizes: Mapping[str, int]) -> int:
+    """An element of a parameter; 1 if the sizes do not decide about it."""
+    try:
+        known = bind(element, sizes)
+    except ZeroDivisionError:
+        return 1
+    return known if isinstance(known, int) else 1
 
 
 def _random(rng: np.random.Generator, dtype: str, shape: Sequence[int], limit: int | None) -> np.ndarray:

@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tf2rust.rust.tree import Blank, Block, Call, Expr, ExprStmt, Item, Let, Method, Stmt, Token, Try, Tuple, names_in
+from tf2rust.rust.tree import (
+    Array,
+    Blank,
+    Block,
+    Call,
+    Expr,
+    ExprStmt,
+    Item,
+    Let,
+    Method,
+    Stmt,
+    Token,
+    Try,
+    Tuple,
+    names_in,
+)
 
 _VIEWS = frozenset({"into_view", "reshape", "to_view", "view"})
 
@@ -50,6 +65,8 @@ def _pattern(pattern: Expr, read: set[str]) -> Expr | None:
     if isinstance(pattern, Tuple):
         items = tuple(_pattern(item, read) or Token("_") for item in pattern.items)
         return None if all(item == Token("_") for item in items) else Tuple(items)
+    if isinstance(pattern, Array):  # Its length is the type of the value, so it stays.
+        return Array(tuple(_pattern(item, read) or Token("_") for item in pattern.items))
     if isinstance(pattern, Token) and pattern.text not in read:
         return None
     return pattern

@@ -37,7 +37,40 @@ def _shape() -> onnx.ModelProto:
     )
 
 
-MODELS = {"if_true": _if(True), "if_false": _if(False), "shape_as_data": _shape()}
+def _parameters() -> onnx.ModelProto:
+    """Every parameter is an input, and the seeded samples must suit the model."""
+    return graph(
+        [
+            node("Slice", ["x", "starts", "ends"], ["part"]),
+            node("Shape", ["part"], ["size"]),
+            node("ConstantOfShape", ["size"], ["zeros"]),
+            node("Concat", ["rows", "columns"], ["shape"], axis=0),
+            node("Reshape", ["x", "shape"], ["table"]),
+            node("Unsqueeze", ["table", "axes"], ["cube"]),
+            node("ReduceMax", ["cube", "axes"], ["most"], keepdims=0),
+            node("Tile", ["most", "repeats"], ["tiles"]),
+            node("Pad", ["tiles", "pads"], ["padded"], mode="reflect"),
+            node("Split", ["x", "parts"], ["first", "second"], axis=1),
+            node("Expand", ["first", "wide"], ["expanded"]),
+        ],
+        {
+            "x": (FLOAT, ["n", 6]),
+            **{name: (INT, [2]) for name in ("starts", "ends", "repeats", "parts")},
+            **{name: (INT, [1]) for name in ("rows", "axes")},
+            "pads": (INT, [4]),
+            "wide": (INT, [3]),
+        },
+        {
+            "zeros": (FLOAT, ["a", "b"]),
+            "padded": (FLOAT, ["c", "d"]),
+            "second": (FLOAT, ["n", "f"]),
+            "expanded": (FLOAT, ["e", "n", "g"]),
+        },
+        {"columns": np.asarray([3])},
+    )
+
+
+MODELS = {"parameters": _parameters(), "if_true": _if(True), "if_false": _if(False), "shape_as_data": _shape()}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from onnx import helper
 
 from tests.models.graphs import save
-from tests.ops.nodes import Node, const, floats, integers, node
+from tests.ops.nodes import Node, const, floats, integers, node, symbolic
 from tf2rust.conversion import match_layers
 from tf2rust.source import open_onnx
 
@@ -48,6 +48,17 @@ MISFITS: dict[str, tuple[Node, str]] = {
         node("Pad", integers(3, 2, low=0, dtype="uint32"), const([1, 0, 0, 2]), const(2**63 - 1)),
         "it pads uint32 with int64",
     ),
+    "reshape_to_a_rank_of_data": (
+        node("Reshape", floats(6), symbolic(integers(2), 0)),
+        "its input `x1` (shape) has the shape [d2], but its length must be known",
+    ),
+    "axes_of_a_number_of_data": (
+        node("ReduceSum", floats(6, 2), symbolic(integers(2), 0)),
+        "its input `x1` (axes) has the shape [d2], but its length must be known",
+    ),
+    "tile_of_another_rank": (node("Tile", floats(6), integers(2)), "it has 2 repeats for an input of rank 1"),
+    "more_axes_than_the_tensor": (node("ReduceSum", floats(6), integers(2)), "it reduces 2 axes of a tensor of rank 1"),
+    "more_axes_than_supported": (node("Reshape", floats(6), integers(9)), "its result has 9 axes"),
     "shape_of_two_billion_sizes": (
         node("ConstantOfShape", np.lib.stride_tricks.as_strided(np.zeros(1, np.int64), (2**31 - 1,), (0,))),
         "its shape has 2147483647 dimensions",

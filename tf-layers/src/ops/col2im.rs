@@ -39,6 +39,19 @@ impl<const N: usize> Col2Im<N> {
         Self { block, stride: [1; N], dilation: [1; N], padding: [[0; 2]; N] }
     }
 
+    /// The dims of the image of this size that the columns with the dims of x add up to.
+    ///
+    /// # Errors
+    ///
+    /// If R is not `N + 2`, or the size of the block is 0 or overflows.
+    pub fn dims<const R: usize>(&self, x: [usize; 3], image: [usize; N]) -> Result<[usize; R]> {
+        require(R.checked_sub(N) == Some(2), "y", "have a batch, channels and the axes of the block")?;
+        let channels = x[1].checked_div(len(&self.block)?);
+        let channels = channels.ok_or(Error::Dims { what: "block", must: "have a size of at least 1" })?;
+        let mut all = [x[0], channels].into_iter().chain(image);
+        Ok(core::array::from_fn(|_| all.next().unwrap_or_default()))
+    }
+
     /// From x `[batch, channels · block elements, blocks]` to y `[batch, channels, …image]` with `N` image axes.
     ///
     /// # Errors

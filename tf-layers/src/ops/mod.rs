@@ -8,6 +8,7 @@
 //! | indices | [`gather`], [`gather_elements`], [`gather_nd`], [`scatter_elements`], [`scatter_nd`], [`tensor_scatter`], [`one_hot`], [`nonzero`], [`compress`], [`Unique`] |
 //! | matrices | [`MatMul`], [`determinant`], [`diagonal`], [`trilu`] |
 //! | images | [`Resize`], [`GridSample`], [`RoiAlign`], [`NonMaxSuppression`], [`Col2Im`] |
+//! | parameters known at run time | [`Integers`], [`SliceRanges`], [`Padding`], [`ResizeTarget`], [`reshape_dims`], [`broadcast_dims`], [`tile_dims`], [`squeeze_dims`], [`unsqueeze_dims`], [`split_range`], [`axes_last`], [`axes_last_dims`] |
 //! | others | [`Quantization`], [`mel_weight_matrix`], [`range`], loops and branches ([`trip_count`], [`is_true`], [`scan_slice`], [`scan_write`]) |
 //!
 //! An operator is a function, or a struct if it has several attributes. A struct has public fields and, where not all of
@@ -46,6 +47,7 @@ mod nonzero;
 mod offsets;
 mod one_hot;
 mod pad;
+mod parameters;
 mod quantize;
 mod range;
 pub(crate) mod reduce;
@@ -57,6 +59,7 @@ mod scatter;
 mod select;
 mod shape;
 mod slice;
+mod slice_ranges;
 mod softmax;
 mod strided;
 mod tensor_scatter;
@@ -93,11 +96,15 @@ pub use mel::{mel_weight_matrix, spectrum_bins};
 pub use non_max_suppression::NonMaxSuppression;
 pub use nonzero::{count_nonzero, nonzero};
 pub use one_hot::one_hot;
-pub use pad::{PadMode, pad};
+pub use pad::{PadMode, Padding, pad};
+pub use parameters::{
+    Integers, axes_last, axes_last_dims, broadcast_dims, reshape_dims, split_range, squeeze_dims, tile_dims,
+    unsqueeze_dims,
+};
 pub use quantize::{Quantization, Quantized};
 pub use range::{range, range_len};
 pub use reduce::Reduce;
-pub use resize::{Coordinates, Interpolation, Resize};
+pub use resize::{AspectRatio, Coordinates, Interpolation, Resize, ResizeTarget};
 pub use reverse_sequence::reverse_sequence;
 pub use roi_align::RoiAlign;
 pub use scalar::{DoubleUnary, ScalarBinary, ScalarReduce, ScalarUnary};
@@ -105,6 +112,7 @@ pub use scatter::{ScatterReduction, scatter_elements};
 pub use select::select;
 pub use shape::{axis_from, size_at, write_dims};
 pub use slice::slice;
+pub use slice_ranges::SliceRanges;
 pub(crate) use softmax::softmax_rows;
 pub use softmax::{log_softmax, log_softmax_in_place, softmax, softmax_in_place};
 pub use tensor_scatter::tensor_scatter;

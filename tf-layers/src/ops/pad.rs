@@ -1,7 +1,9 @@
 //! Pad.
 
+use super::Integers;
 use crate::Context;
-use crate::error::{Result, require};
+use crate::dims::sum;
+use crate::error::{Error, Result, require};
 use crate::tensor::{MAX_RANK, Shape, View, ViewMut};
 
 /// The values of the padding.
@@ -61,21 +63,110 @@ pub fn pad<'y, T: Copy, const R: usize>(
     x: View<'_, T, R>,
     mut y: ViewMut<'y, T, R>,
 ) -> Result<View<'y, T, R>> {
-    let y_dims = y.dims();
-    surround(&before, mode, (x.as_slice()?, &x.dims()), (y.as_mut_slice()?, &y_dims))?;
+    let (x_dims, y_dims) = (x.dims(), y.dims());
+    let part = Part { starts: &[0; R], sizes: &x_dims };
+    surround(&before, mode, (x.as_slice()?, &x_dims), part, (y.as_mut_slice()?, &y_dims))?;
     Ok(y.into_view())
 }
 
-/// [`pad`] for slices with their dims.
+/// What a Pad adds to every axis or removes from it, if it is known only when the model runs. Elements are removed before
+/// others are added.
+///
+/// ```
+/// use tf_layers::ops::{Integers, PadMode, Padding};
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[1, 2, 3], [3])?;
+/// let padding = Padding::new(x.dims(), &Integers::read("pads", View::new(&[-1i64, 2], [2])?)?, None)?;
+/// let mut y = [0; 4];
+/// let y = padding.run(cx, PadMode::Edge, x, ViewMut::new(&mut y, padding.dims())?)?;
+/// assert_eq!(y.as_slice()?, [2, 3, 3, 3]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Padding<const R: usize> {
+    starts: [usize; R],
+    sizes: [usize; R],
+    before: [usize; R],
+    dims: [usize; R],
+}
+
+impl<const R: usize> Padding<R> {
+    /// Reads the `pads` of a tensor with these `dims`: first those before the `axes`, by default all axes, then those
+    /// after them. Negative ones remove elements.
+    ///
+    /// # Errors
+    ///
+    /// If there are not two pads for every axis, an axis does not exist or is named twice, more elements are removed than
+    /// there are, or a dim overflows.
+    pub fn new(dims: [usize; R], pads: &Integers, axes: Option<&Integers>) -> Result<Self> {
+        let mut found = Self { starts: [0; R], sizes: dims, before: [0; R], dims };
+        let named = axes.map(|axes| axes.axes(R)).transpose()?;
+        let count = axes.map_or(R, |axes| axes.as_slice().len());
+        pads.require(pads.as_slice().len() == 2 * count, "have two elements for every axis")?;
+        let (before, after) = pads.as_slice().split_at(count);
+        for (index, (&before, &after)) in before.iter().zip(after).enumerate() {
+            let axis = named.map_or(index, |named| named[index]);
+            let size = |pad: i64| usize::try_from(pad.max(0)).map_err(|_| Error::Overflow);
+            let cut = |pad: i64| size(pad.saturating_neg());
+            let kept =
+                dims[axis].checked_sub(cut(before)?).and_then(|kept| kept.checked_sub(cut(after).ok()?));
+            found.sizes[axis] =
+                kept.ok_or_else(|| pads.error("not remove more elements than the axis has"))?;
+            found.starts[axis] = cut(before)?;
+            found.before[axis] = size(before)?;
+            found.dims[axis] = sum(&[found.sizes[axis], size(before)?, size(after)?])?;
+        }
+        Ok(found)
+    }
+
+    /// The dims of the result.
+    #[must_use]
+    pub fn dims(&self) -> [usize; R] {
+        self.dims
+    }
+
+    /// Writes the padded x to y.
+    ///
+    /// # Errors
+    ///
+    /// As [`pad`].
+    pub fn run<'y, T: Copy>(
+        &self,
+        _: &mut Context<'_>,
+        mode: PadMode<T>,
+        x: View<'_, T, R>,
+        mut y: ViewMut<'y, T, R>,
+    ) -> Result<View<'y, T, R>> {
+        let (x_dims, y_dims) = (x.dims(), y.dims());
+        let part = Part { starts: &self.starts, sizes: &self.sizes };
+        surround(&self.before, mode, (x.as_slice()?, &x_dims), part, (y.as_mut_slice()?, &y_dims))?;
+        Ok(y.into_view())
+    }
+}
+
+/// The part of a tensor that is padded.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    starts: &'a [usize],
+    sizes: &'a [usize],
+}
+
+/// [`pad`] for a part of x, for slices with their dims.
 fn surround<T: Copy>(
     before: &[usize],
     mode: PadMode<T>,
     (x, dims): (&[T], &[usize]),
+    part: Part<'_>,
     (y, y_dims): (&mut [T], &[usize]),
 ) -> Result<()> {
     let rank = Shape::new(dims)?.len();
     for axis in 0..rank {
-        let room = y_dims[axis].checked_sub(dims[axis]).is_some_and(|room| before[axis] <= room);
+        let inside = part.starts[axis].checked_add(part.sizes[axis]).is_some_and(|end| end <= dims[axis]);
+        require(inside, "x", "have the dims that the padding was computed for")?;
+        let room = y_dims[axis].checked_sub(part.sizes[axis]).is_some_and(|room| before[axis] <= room);
         require(
             room && isize::try_from(y_dims[axis]).is_ok(),
             "y",
@@ -84,7 +175,7 @@ fn surround<T: Copy>(
     }
     let filler = match mode {
         PadMode::Constant(value) => Some(value),
-        _ => x.first().copied(),
+        _ => x.first().copied().filter(|_| !part.sizes.contains(&0)),
     };
     let Some(filler) = filler else {
         return require(y.is_empty(), "x", "not be empty, because the mode repeats its elements");
@@ -94,19 +185,19 @@ fn surround<T: Copy>(
         y.copy_from_slice(x);
         return Ok(());
     };
-    if y.is_empty() || x.is_empty() {
+    if y.is_empty() || part.sizes.contains(&0) {
         return Ok(());
     }
-    let (size, start) = (dims[inner], before[inner]);
+    let (size, start) = (part.sizes[inner], before[inner]);
     let mut at = [0usize; MAX_RANK];
     for y in y.chunks_exact_mut(y_dims[inner]) {
         let mut line = Some(0);
         for axis in 0..inner {
-            let source = mode.source(at[axis] as isize - before[axis] as isize, dims[axis]);
-            line = line.zip(source).map(|(line, source)| line * dims[axis] + source);
+            let source = mode.source(at[axis] as isize - before[axis] as isize, part.sizes[axis]);
+            line = line.zip(source).map(|(line, source)| line * dims[axis] + part.starts[axis] + source);
         }
         if let Some(line) = line {
-            let x = &x[line * size..][..size];
+            let x = &x[line * dims[inner] + part.starts[inner]..][..size];
             y[start..start + size].copy_from_slice(x);
             if !matches!(mode, PadMode::Constant(_)) {
                 for i in (0..start).chain(start + size..y.len()) {

@@ -6,17 +6,23 @@ outputs…)``. The code generator provides the expressions that a call refers to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Protocol
 
 from tf2rust.ops.core.dims import Dim
-from tf2rust.ops.core.layer import Layer
-from tf2rust.rust.tree import Array, Expr, Stmt, Token, tuple_
+from tf2rust.ops.core.layer import Layer, Value
+from tf2rust.rust.tree import Array, Expr, Item, Prefix, Stmt, Token, ref, string, tuple_
 
 CX = Token("cx")
 """The ``&mut tf_layers::Context`` of the run."""
+
+DimValues = Mapping[str | tuple[str | None, ...], Expr]
+"""For each symbol, the ``usize`` that computes it.
+
+A tuple of symbols stands for a ``[usize; N]``, whose elements at None are already known.
+"""
 
 
 class Weights(Protocol):
@@ -98,10 +104,29 @@ def before_call(layer: Layer, site: Site) -> list[Stmt]:
 
 
 @singledispatch
-def data_dependent_dims(layer: Layer, site: Site) -> dict[str, Expr]:
-    """The data-dependent dimensions of the outputs: for each symbol, the ``Result<usize>`` that computes it.
+def data_dependent_dims(layer: Layer, site: Site) -> DimValues:
+    """The data-dependent dimensions of the outputs.
 
-    The expressions can refer only to the inputs of ``site``.
+    The expressions can refer only to the inputs of ``site``, and can use ``?``.
     """
     del layer, site
     return {}
+
+
+def size_at(value: Value, view: Expr, index: int = 0) -> Expr:
+    """Element ``index`` of a parameter, as a size: ``ops::size_at("k", k, 0)?``."""
+    return Item("tf_layers::ops::size_at")(string(value.name), view, index).tried()
+
+
+def integers(value: Value, view: Expr) -> Prefix:
+    """The integers in a parameter, by reference: ``&ops::Integers::read("starts", starts)?``."""
+    return ref(_read(value, view))
+
+
+def sizes(value: Value, view: Expr) -> Expr:
+    """The sizes in a parameter: ``ops::Integers::read("shape", shape)?.sizes()?``."""
+    return _read(value, view).method("sizes").tried()
+
+
+def _read(value: Value, view: Expr) -> Expr:
+    return Item("tf_layers::ops::Integers").of("read")(string(value.name), view).tried()

@@ -313,6 +313,8 @@ class ValueInfos:
             return None if given is None else list(given)
         node.has(name)
         array = self.const(value)
+        if array is None and self.shape(value) == (0,):
+            return []
         if array is None:
             raise InferenceError(f"its input {index} (`{name}`) is not a constant")
         if array.ndim > 1 or array.dtype.kind not in "iub":
@@ -413,6 +415,11 @@ def data_dependent_dim(value: ir.Value, name: str = "count") -> DimExpr:
     folded = re.sub(r"\W+", "_", given, flags=re.ASCII)
     plain = folded if folded == given else f"{folded}_{zlib.crc32(given.encode()):08x}"
     return DimExpr.symbol(f"{name}({plain})")
+
+
+def is_data_dependent(symbol: str) -> bool:
+    """Whether a symbol is a data-dependent dimension of a value, rather than a symbolic dimension or a loop's step."""
+    return symbol.endswith(")") and not symbol.startswith("step(")
 
 
 def normal_axis(axis: int, rank: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Condition, Dim, DimExpr, format_shape
+from tf2rust.ops.core.dims import Condition, Dim, DimExpr, format_shape, symbols
 from tf2rust.ops.core.dtypes import NARROW
 from tf2rust.ops.core.packing import VECTOR, Packing
 
@@ -95,6 +95,11 @@ class Layer:
         own = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name not in base]
         return {name: _plain(value) for name, value in own if not isinstance(value, np.ndarray)}
 
+    def symbols(self) -> set[str]:
+        """The names of the dimensions in the shapes of the outputs and in the parameters."""
+        parameters = [getattr(self, f.name) for f in fields(self)]
+        return symbols(_dims([[v.shape for v in self.outputs], parameters]))
+
     def weights(self) -> list[Weight]:
         """The layer's weights, in the order of their NPZ keys."""
         return []
@@ -161,6 +166,10 @@ class Layer:
         """For inputs that hold indices, the size of the axis that they index."""
         return {}
 
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        """For inputs that decide about sizes or axes, elements that suit the shapes of the other inputs."""
+        return {}
+
     @property
     def takes_columns(self) -> bool:
         """Whether the layer can write its output into a range of columns of a wider tensor."""
@@ -178,6 +187,15 @@ def broadcasts_batch(y: Value, operands: Sequence[Value], batched: Sequence[bool
         if not (same if rows else all_of_it):
             return False
     return True
+
+
+def _dims(value: Any) -> Iterator[Dim]:
+    """The symbolic dimensions in nested sequences."""
+    if isinstance(value, DimExpr):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _dims(item)
 
 
 def _plain(value: Any) -> Any:

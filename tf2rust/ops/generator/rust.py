@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
+from tf2rust.ops.core.emit import CX, DimValues, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
 from tf2rust.ops.generator.constant import Constant
 from tf2rust.ops.generator.range import Range
 from tf2rust.rust.literals import rust_number, rust_type
@@ -34,9 +34,9 @@ def _(layer: Range, site: Site) -> Expr:
 
 
 @data_dependent_dims.register
-def _(layer: Range, site: Site) -> dict[str, Expr]:
+def _(layer: Range, site: Site) -> DimValues:
     """The length, if it is computed from inputs."""
     if len(site.inputs) < 3:
         return {}
     start, step, limit = site.inputs
-    return {str(layer.y.shape[0]): Item("tf_layers::ops::range_len")(start, limit, step)}
+    return {str(layer.y.shape[0]): Item("tf_layers::ops::range_len")(start, limit, step).tried()}

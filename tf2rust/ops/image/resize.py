@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+import onnx_ir as ir
 
 from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm
+from tf2rust.ops.core.parameters import decided_dims, dims_of_data, elements, is_data, length
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.reshape import Reshape
@@ -60,6 +62,32 @@ class Resize(Layer):
         perm = perms[0]
         axes = () if perm is None else tuple(perm[axis] for axis in self.axes)
         return None if perm is None or list(axes) != sorted(axes) else (replace(self, axes=axes), perm)
+
+
+@dataclass(eq=False, kw_only=True)
+class DynamicResize(Resize):
+    """Resizes the axes that change, by the second input: the ``sizes`` or, with ``by_scales``, the ratios of sizes.
+
+    Its elements belong to the axes ``named``. A third input is the region to resize. ``decided`` are the data-dependent
+    dimensions of the output; None for a dimension that is known.
+    """
+
+    named: tuple[int, ...]
+    by_scales: bool
+    ratio: str
+    decided: tuple[str | None, ...]
+
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        del perms
+        return None
+
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        """Twice the size along the last two axes."""
+        double = {axis for axis in self.named if axis >= min(self.x.rank - 2, 2)}
+        if self.by_scales:
+            return {1: [2 if axis in double else 1 for axis in self.named]}
+        sizes = [self.x.shape[axis] * (2 if axis in double else 1) for axis in self.named]
+        return {1: sizes, 2: [*[0] * len(self.named), *[1] * len(self.named)]}
 
 
 @dataclass(frozen=True)
@@ -167,8 +195,45 @@ _MAX_DENOMINATOR = 1000
 """The maximum denominator for scales of symbolic dimensions; for others, rounding would decide about the size."""
 
 
+@dataclass(frozen=True)
+class _DynamicTarget:
+    """The parameter that decides about the sizes of the result, the axes of its elements, and the known dimensions."""
+
+    parameter: ir.Value
+    by_scales: bool
+    named: tuple[int, ...]
+    known: list[Dim | None]
+
+
+def _target_by_data(node: Node, infos: ValueInfos) -> _DynamicTarget | None:
+    """The target if sizes, scales or the region depend on data; None if they are known."""
+    is_new = node.op == "Resize" and node.version >= 11
+    region, scales, sizes = (node.input(i) for i in ((1, 2, 3) if is_new else (-1, 1, -1)))
+    cropped = node.attr("coordinate_transformation_mode") == "tf_crop_and_resize"
+    if not any(is_data(v, infos) for v in (region if cropped else None, scales, sizes)):
+        return None
+    shape = infos.shape(node.x)
+    named = tuple(normal_axis(a, len(shape)) for a in node.attr("axes", range(len(shape))))
+    known: list[Dim | None] = list(shape)
+    by_scales = sizes is None or infos.shape(sizes) == (0,)
+    parameter = scales if by_scales else sizes
+    if parameter is None:
+        raise InferenceError("it has neither scales nor sizes")
+    if by_scales and cropped:
+        raise InferenceError("it crops by scales that depend on data; give sizes instead")
+    stretched = node.attr("keep_aspect_ratio_policy", "stretch") == "stretch"
+    wanted = [None] * length(parameter, infos, "scales") if by_scales else elements(parameter, infos, "sizes")
+    if len(wanted) != len(named):
+        raise InferenceError(f"it has {len(wanted)} sizes or scales for {len(named)} axes")
+    for axis, size in zip(named, wanted, strict=True):
+        known[axis] = size if stretched else None
+    return _DynamicTarget(parameter, by_scales, named, known)
+
+
 @infers("Resize", "Upsample")
 def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    if (target := _target_by_data(node, infos)) is not None:
+        return [ValueInfo(infos.dtype(node.x), dims_of_data(node.y, target.known))]
     return [ValueInfo(infos.dtype(node.x), _target(node, infos).shape)]
 
 
@@ -176,8 +241,8 @@ def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def resize(m: Match, b: Builder) -> RuleResult:
     """One layer for the axes that change, in ascending order; operator set 10 can need one per interpolation."""
     x, node = b.value(m["x"]), m.root
-    target, mode = _target(node, b.infos), node.attr("mode", "nearest")
-    node.has("scales")
+    mode = node.attr("mode", "nearest")
+    node.has("scales"), node.has("axes"), node.has("keep_aspect_ratio_policy")
     plain = node.op == "Upsample" or node.version < 11
     coordinates = node.attr("coordinate_transformation_mode", "asymmetric" if plain else "half_pixel")
     nearest = node.attr("nearest_mode", "floor" if plain else "round_prefer_floor")
@@ -191,6 +256,28 @@ def resize(m: Match, b: Builder) -> RuleResult:
             f"its mode {mode} for {x.dtype} is not supported (supported: float32; antialiasing only for linear and "
             "cubic)"
         )
+    if (by_data := _target_by_data(node, b.infos)) is not None:
+        if node.op == "Resize" and node.version < 11 and mode == "nearest":
+            return m.reject("the nearest element of operator set 10 depends on the scales, which depend on data")
+        region = node.input(1) if coordinates == "tf_crop_and_resize" else None
+        parameters = [by_data.parameter, *([] if region is None else [region])]
+        resized = [axis for axis in sorted(by_data.named) if x.shape[axis] != by_data.known[axis] or region is not None]
+        return DynamicResize(
+            named=by_data.named,
+            by_scales=by_data.by_scales,
+            ratio=node.attr("keep_aspect_ratio_policy", "stretch"),
+            decided=decided_dims(m.y, b.value(m.y).shape),
+            axes=tuple(resized),
+            coordinates=_COORDINATES.get(coordinates, "HalfPixel"),
+            interpolation="Antialias" if smooth else str(interpolation[mode]),
+            scales=None,
+            cubic=None if smooth and mode == "linear" else cubic,
+            exclude_outside=exclude,
+            outside=outside,
+            inputs=[x, *(b.value(v) for v in parameters)],
+            outputs=[b.value(m.y)],
+        )
+    target = _target(node, b.infos)
     changed = {i for i in range(x.rank) if x.shape[i] != target.shape[i] or (target.scales or [1] * x.rank)[i] != 1}
     changed |= {i for i, part in target.parts.items() if part != (0.0, 1.0)}
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
-from tf2rust.ops.image.col2im import Col2Im
+from tf2rust.ops.core.emit import (
+    CX,
+    DimValues,
+    LayerField,
+    Site,
+    Weights,
+    data_dependent_dims,
+    integers,
+    layer_call,
+    layer_field,
+    sizes,
+)
+from tf2rust.ops.image.col2im import Col2Im, DynamicCol2Im
 from tf2rust.ops.image.grid_sample import GridSample
 from tf2rust.ops.image.max_roi_pool import MaxRoiPool
 from tf2rust.ops.image.non_max_suppression import NonMaxSuppression
-from tf2rust.ops.image.resize import Resize
+from tf2rust.ops.image.resize import DynamicResize, Resize
 from tf2rust.ops.image.roi_align import RoiAlign
 from tf2rust.rust.literals import rust_f32
-from tf2rust.rust.tree import Expr, Item, array, some, struct
+from tf2rust.rust.tree import Expr, Item, array, ref, some, string, struct
 
 _OPS = "tf_layers::ops"
 
@@ -21,6 +32,22 @@ def _(layer: Col2Im, weights: Weights) -> LayerField:
     axes = {name: array(getattr(layer, name)) for name in ("block", "stride", "dilation")}
     padding = array([array(list(pair)) for pair in layer.padding])
     return LayerField(fold.generic(str(len(layer.block))), struct(fold, **axes, padding=padding))
+
+
+def _fold(layer: DynamicCol2Im, site: Site) -> Expr:
+    """The layer with the block that an input holds."""
+    return struct(Item(f"{_OPS}::Col2Im"), site.field, block=sizes(layer.inputs[2], site.inputs[2]))
+
+
+@data_dependent_dims.register
+def _(layer: DynamicCol2Im, site: Site) -> DimValues:
+    x, image = site.inputs[0].method("dims"), sizes(layer.inputs[1], site.inputs[1])
+    return {layer.decided: _fold(layer, site).method("dims", x, image).tried()}
+
+
+@layer_call.register
+def _(layer: DynamicCol2Im, site: Site) -> Expr:
+    return _fold(layer, site).method("run", CX, site.inputs[0], *site.outputs)
 
 
 @layer_field.register
@@ -66,8 +93,8 @@ def _suppression(layer: NonMaxSuppression, site: Site) -> Expr:
 
 
 @data_dependent_dims.register
-def _(layer: NonMaxSuppression, site: Site) -> dict[str, Expr]:
-    return {str(layer.y.shape[0]): _suppression(layer, site).method("count", CX, *site.inputs[:2])}
+def _(layer: NonMaxSuppression, site: Site) -> DimValues:
+    return {str(layer.y.shape[0]): _suppression(layer, site).method("count", CX, *site.inputs[:2]).tried()}
 
 
 @layer_call.register
@@ -107,3 +134,29 @@ def _(layer: Resize, weights: Weights) -> LayerField:
         scales=some(None if layer.scales is None else array([array(scale) for scale in layer.scales])),
     )
     return LayerField(resize.generic(str(len(layer.axes))), value)
+
+
+def _target(layer: DynamicResize, site: Site) -> Expr:
+    """The dims and scales that the inputs decide about."""
+    x, parameter, *region = site.inputs
+    axes, target = ref(array(layer.named)), Item(f"{_OPS}::ResizeTarget")
+    if layer.by_scales:
+        found = target.of("by_scales")(x.method("dims"), axes, string(layer.inputs[1].name), parameter).tried()
+    else:
+        ratio = {"not_larger": "NotLarger", "not_smaller": "NotSmaller"}.get(layer.ratio, "Stretch")
+        wanted = integers(layer.inputs[1], parameter)
+        found = target.of("by_sizes")(x.method("dims"), axes, wanted, Item(f"{_OPS}::AspectRatio").of(ratio)).tried()
+    if region:
+        outside = rust_f32(layer.outside)
+        found = found.method("within", axes, string(layer.inputs[2].name), region[0], outside).tried()
+    return found
+
+
+@data_dependent_dims.register
+def _(layer: DynamicResize, site: Site) -> DimValues:
+    return {layer.decided: _target(layer, site).method("dims")}
+
+
+@layer_call.register
+def _(layer: DynamicResize, site: Site) -> Expr:
+    return _target(layer, site).method("run", CX, ref(site.field), site.inputs[0], *site.outputs)

@@ -34,6 +34,9 @@ class OneHot(Layer):
     def index_limits(self) -> dict[int, Dim]:
         return {0: self.y.shape[self.axis]} if len(self.inputs) < 3 else {}
 
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        return {2: [5]} if len(self.inputs) > 2 else {}
+
 
 @infers("OneHot")
 def _one_hot(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:

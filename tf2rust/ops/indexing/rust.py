@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
+from tf2rust.ops.core.dims import DimExpr
+from tf2rust.ops.core.emit import (
+    CX,
+    DimValues,
+    LayerField,
+    Site,
+    Weights,
+    data_dependent_dims,
+    integers,
+    layer_call,
+    layer_field,
+    size_at,
+)
+from tf2rust.ops.core.layer import Dims
 from tf2rust.ops.indexing.category_encoding import CategoryEncoding
 from tf2rust.ops.indexing.data_dependent import Compress, NonZero, Unique
+from tf2rust.ops.indexing.dynamic_slice import DynamicSlice, DynamicSplit
 from tf2rust.ops.indexing.embedding import Embedding
 from tf2rust.ops.indexing.gather import Gather, GatherElements, GatherND
 from tf2rust.ops.indexing.one_hot import OneHot
@@ -12,7 +26,7 @@ from tf2rust.ops.indexing.reverse_sequence import ReverseSequence
 from tf2rust.ops.indexing.scatter import ScatterElements, ScatterND
 from tf2rust.ops.indexing.slice import Slice
 from tf2rust.ops.indexing.tensor_scatter import TensorScatter
-from tf2rust.rust.tree import Expr, Item, Operand, array, string, struct
+from tf2rust.rust.tree import Expr, Item, Operand, array, some, string, struct
 
 _OPS = "tf_layers::ops"
 
@@ -45,6 +59,40 @@ def outside(outside: str, rows: int) -> Expr:
 @layer_call.register
 def _(layer: Slice, site: Site) -> Expr:
     return _call("slice", site, site.dims(layer.starts), array(layer.steps))
+
+
+@data_dependent_dims.register
+def _(layer: DynamicSlice, site: Site) -> DimValues:
+    return {layer.decided: _ranges(layer, site).method("dims")}
+
+
+def _ranges(layer: DynamicSlice, site: Site) -> Expr:
+    """The bounds of every axis."""
+    read = {
+        name: integers(value, view)
+        for name, value, view in zip(layer.parameters, layer.inputs[1:], site.inputs[1:], strict=True)
+    }
+    optional = [some(read.get(name)) for name in ("axes", "steps")]
+    new = Item(f"{_OPS}::SliceRanges").of("new")
+    return new(site.inputs[0].method("dims"), read["starts"], read["ends"], *optional).tried()
+
+
+@layer_call.register
+def _(layer: DynamicSlice, site: Site) -> Expr:
+    return _ranges(layer, site).method("run", CX, site.inputs[0], *site.outputs)
+
+
+@data_dependent_dims.register
+def _(layer: DynamicSplit, site: Site) -> DimValues:
+    size, sizes = site.dim(layer.x.shape[layer.axis]), integers(layer.inputs[1], site.inputs[1])
+    return {(layer.start, layer.size): Item(f"{_OPS}::split_range")(size, sizes, layer.index).tried()}
+
+
+@layer_call.register
+def _(layer: DynamicSplit, site: Site) -> Expr:
+    starts: Dims = tuple(DimExpr.symbol(layer.start) if i == layer.axis else 0 for i in range(layer.x.rank))
+    steps = array([1] * layer.x.rank)
+    return Item(f"{_OPS}::slice")(CX, site.dims(starts), steps, site.inputs[0], *site.outputs)
 
 
 @layer_call.register
@@ -87,10 +135,10 @@ def _(layer: ReverseSequence, site: Site) -> Expr:
 
 
 @data_dependent_dims.register
-def _(layer: OneHot, site: Site) -> dict[str, Expr]:
+def _(layer: OneHot, site: Site) -> DimValues:
     if len(site.inputs) < 3:
         return {}
-    return {str(layer.y.shape[layer.axis]): Item(f"{_OPS}::size_at")(site.inputs[2], 0)}
+    return {str(layer.y.shape[layer.axis]): size_at(layer.inputs[2], site.inputs[2])}
 
 
 @layer_call.register
@@ -105,8 +153,8 @@ def _(layer: CategoryEncoding, site: Site) -> Expr:
 
 
 @data_dependent_dims.register
-def _(layer: NonZero, site: Site) -> dict[str, Expr]:
-    return {str(layer.y.shape[1]): Item(f"{_OPS}::count_nonzero")(*site.inputs)}
+def _(layer: NonZero, site: Site) -> DimValues:
+    return {str(layer.y.shape[1]): Item(f"{_OPS}::count_nonzero")(*site.inputs).tried()}
 
 
 @layer_call.register
@@ -115,8 +163,8 @@ def _(layer: NonZero, site: Site) -> Expr:
 
 
 @data_dependent_dims.register
-def _(layer: Compress, site: Site) -> dict[str, Expr]:
-    return {str(layer.y.shape[layer.axis]): Item(f"{_OPS}::count_nonzero")(site.inputs[1])}
+def _(layer: Compress, site: Site) -> DimValues:
+    return {str(layer.y.shape[layer.axis]): Item(f"{_OPS}::count_nonzero")(site.inputs[1]).tried()}
 
 
 @layer_call.register
@@ -131,5 +179,5 @@ def _(layer: Unique, weights: Weights) -> LayerField:
 
 
 @data_dependent_dims.register
-def _(layer: Unique, site: Site) -> dict[str, Expr]:
-    return {str(layer.y.shape[layer.axis]): site.field.method("count", *site.inputs)}
+def _(layer: Unique, site: Site) -> DimValues:
+    return {str(layer.y.shape[layer.axis]): site.field.method("count", *site.inputs).tried()}

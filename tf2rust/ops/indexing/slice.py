@@ -12,6 +12,7 @@ from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInf
 from tf2rust.ops.core.layer import Dims, Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
+from tf2rust.ops.indexing.dynamic_slice import sliced_by_data, split_by_data
 from tf2rust.ops.shape.reshape import Reshape
 
 _OPEN = 10**9  # Exporters write "to the end" as one of several large numbers.
@@ -119,6 +120,8 @@ def ranges(node: Node, infos: ValueInfos) -> tuple[Dims, tuple[int, ...], Dims]:
 
 @infers("Slice")
 def _slice(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    if (found := sliced_by_data(node, infos)) is not None:
+        return found
     data = infos[node.x]
     starts, steps, shape = ranges(node, infos)
     if data.dims is not None and data.dims.ndim:
@@ -154,6 +157,8 @@ def _split(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 def parts(node: Node, infos: ValueInfos, axis: int) -> list[Dim]:
     """The sizes of the parts; by default equal, or with a smaller last one."""
+    if (sizes := split_by_data(node, infos)) is not None:
+        return sizes
     given = infos.ints(node, "split", 1)
     if given is not None:
         return list(given)
@@ -170,6 +175,8 @@ def split(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
     m.root.has("num_outputs")
+    if split_by_data(m.root, b.infos) is not None:
+        return m.reject("its sizes depend on data")
     layers: list[Layer] = []
     start: Dim = 0
     for output, size in zip(m.root.outputs, parts(m.root, b.infos, axis), strict=True):

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.conv.window import Window
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer
+from tf2rust.ops.core.parameters import decided_dims, dims_of_data, elements, is_data
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.pooling.pooling import pooling_window, unfit
@@ -31,11 +33,16 @@ class MaxPoolWithIndices(Layer):
 class MaxUnpool(Layer):
     """Writes each element at its index into a tensor of zeros.
 
-    Indices count the elements of a tensor of shape ``inner``.
+    Indices count the elements of a tensor of shape ``inner``. If the shape of the output depends on data, it is a third
+    input, and ``decided`` are the data-dependent dimensions.
     """
 
     kind = "MaxUnpool"
     inner: Dims
+    decided: tuple[str | None, ...] = ()
+
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        return {2: self.inner} if len(self.inputs) > 2 else {}
 
 
 @rule(Op("MaxPool", Var("x")))
@@ -65,10 +72,10 @@ def _inner(node: Node, infos: ValueInfos) -> Dims:
 @infers("MaxUnpool")
 def _max_unpool(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     inner, given = _inner(node, infos), node.input(2)
-    shape = inner if given is None else infos.dims(given)
-    if shape is None or len(shape) != len(inner):
-        raise InferenceError("its output shape is computed from data, not from shapes and constants")
-    return [ValueInfo(infos.dtype(node.x), tuple(shape))]
+    shape = list(inner) if given is None else elements(given, infos, "output_shape")
+    if len(shape) != len(inner):
+        raise InferenceError(f"its output shape has {len(shape)} sizes for {len(inner)} axes")
+    return [ValueInfo(infos.dtype(node.x), dims_of_data(node.y, shape))]
 
 
 @rule(Op("MaxUnpool", Var("x"), Var("indices"), more=True))
@@ -80,4 +87,8 @@ def max_unpool(m: Match, b: Builder) -> RuleResult:
         return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(NUMBERS)})")
     if any(isinstance(i, int) and isinstance(o, int) and i > o for i, o in zip(inner, y.shape, strict=True)):
         return m.reject(f"its output shape {y.shape} is smaller than {inner}, the shape that its window implies")
-    return MaxUnpool(inner=inner, inputs=[x, indices], outputs=[y])
+    inputs, given = [x, indices], m.root.input(2)
+    if given is None or not is_data(given, b.infos):
+        return MaxUnpool(inner=inner, inputs=inputs, outputs=[y])
+    decided = decided_dims(m.y, y.shape)
+    return MaxUnpool(inner=inner, decided=decided, inputs=[*inputs, b.value(given)], outputs=[y])

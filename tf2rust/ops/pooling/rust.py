@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from tf2rust.ops.conv.rust import window_fields, with_sizes
-from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
+from tf2rust.ops.core.emit import (
+    CX,
+    DimValues,
+    LayerField,
+    Site,
+    Weights,
+    data_dependent_dims,
+    layer_call,
+    layer_field,
+    sizes,
+)
 from tf2rust.ops.pooling.adaptive import AdaptivePooling
 from tf2rust.ops.pooling.indices import MaxPoolWithIndices, MaxUnpool
 from tf2rust.ops.pooling.pooling import Pooling
@@ -57,4 +67,12 @@ def _(layer: MaxPoolWithIndices, site: Site) -> Expr:
 
 @layer_call.register
 def _(layer: MaxUnpool, site: Site) -> Expr:
-    return Item("tf_layers::nn::max_unpool")(CX, site.dims(layer.inner), *site.inputs, *site.outputs)
+    return Item("tf_layers::nn::max_unpool")(CX, site.dims(layer.inner), *site.inputs[:2], *site.outputs)
+
+
+@data_dependent_dims.register
+def _(layer: MaxUnpool, site: Site) -> DimValues:
+    """The shape of the output, if it is an input."""
+    if len(site.inputs) < 3:
+        return {}
+    return {layer.decided: sizes(layer.inputs[2], site.inputs[2])}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import infers, normal_axis, same_shape
 from tf2rust.ops.core.layer import Layer, Perm
@@ -24,6 +25,9 @@ class Cumulative(AlongAxis):
     @property
     def kind(self) -> str:
         return "CumProd" if self.product else "CumSum"
+
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        return {1: [self.x.rank - 1]} if len(self.inputs) > 1 else {}
 
     def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]

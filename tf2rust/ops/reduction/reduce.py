@@ -13,10 +13,12 @@ from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
+from tf2rust.ops.core.parameters import is_data
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.unary import Unary
+from tf2rust.ops.reduction.axes_by_data import Reduction, reduced_by_data, reduction_by_data
 from tf2rust.ops.shape.reshape import Reshape
 
 _FUNCTIONS = {"ReduceMean": "Mean", "ReduceSum": "Sum", "ReduceMax": "Max", "ReduceMin": "Min", "ReduceProd": "Prod"}
@@ -89,6 +91,8 @@ def reduced(shape: Dims, axes: Sequence[int], keepdims: bool) -> Dims:
 def _reduce(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data = infos[node.x]
     keepdims = node.op.startswith("Global") or bool(node.attr("keepdims", 1))
+    if is_data(node.input(1), infos):
+        return [ValueInfo(data.dtype, reduced_by_data(node, infos, keepdims))]
     shape = reduced(data.shape, reduced_axes(node, infos), keepdims)
     if node.op == "ReduceProd" and data.dims is not None and len(data.shape) == 1 and shape in ((), (1,)):
         return [ValueInfo.of_dims(np.asarray([product(data.dims), None], dtype=object)[:-1].reshape(shape), data.dtype)]
@@ -104,11 +108,19 @@ def reduce(m: Match, b: Builder) -> RuleResult:
     if x.dtype not in known:
         return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(known)})")
     function = {"GlobalAveragePool": "Mean", "GlobalMaxPool": "Max"}.get(m.root.op) or _FUNCTIONS[m.root.op]
-    keepdims = m.root.op.startswith("Global") or bool(m.root.attr("keepdims", 1))
-    axes = reduced_axes(m.root, b.infos)
-    if not axes:
+    own = _reduction(m, b)
+    if not own.axes:
         return Reshape(inputs=[x], outputs=[y])
-    return chain(b, [function], axes, keepdims, x, y)
+    return [*own.before, *chain(b, [function], own.axes, own.keepdims, own.x, own.y), *own.after]
+
+
+def _reduction(m: Match, b: Builder) -> Reduction:
+    """The operands of a reduction."""
+    keepdims = m.root.op.startswith("Global") or bool(m.root.attr("keepdims", 1))
+    if is_data(m.root.input(1), b.infos):
+        m.root.has("noop_with_empty_axes")
+        return reduction_by_data(m, b, keepdims)
+    return Reduction(b.value(m["x"]), reduced_axes(m.root, b.infos), keepdims, b.value(m.y), [], [])
 
 
 def chain(b: Builder, functions: Sequence[str], axes: Sequence[int], keepdims: bool, x: Value, y: Value) -> list[Layer]:
@@ -126,24 +138,25 @@ def chain(b: Builder, functions: Sequence[str], axes: Sequence[int], keepdims: b
 @rule(Op("|".join(_NORMS), Var("x"), more=True, name="norm"))
 def reduce_norm(m: Match, b: Builder) -> RuleResult:
     """Over several axes, a sum of squares continues as a sum, and a norm as a norm. A logarithm comes last."""
-    x, y = b.value(m["x"]), b.value(m.y)
-    axes, keepdims = reduced_axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
+    own = _reduction(m, b)
+    x, y, axes, keepdims = own.x, own.y, own.axes, own.keepdims
     if x.dtype != "float32" or not axes:
         return m.reject(
             f"its input is {x.dtype}, or it has no axes, which is not supported (supported: float32 over axes)"
         )
     functions = {"SumSquare": ["SumSquare", "Sum"]}.get(_NORMS[m.root.op], [_NORMS[m.root.op]])
     if m.root.op != "ReduceLogSum":
-        return chain(b, functions, axes, keepdims, x, y)
+        return [*own.before, *chain(b, functions, axes, keepdims, x, y), *own.after]
     total = b.temporary(y)
-    return [*chain(b, functions, axes, keepdims, x, total), Unary(function="Log", inputs=[total], outputs=[y])]
+    log = Unary(function="Log", inputs=[total], outputs=[y])
+    return [*own.before, *chain(b, functions, axes, keepdims, x, total), log, *own.after]
 
 
 @rule(Op("ReduceLogSumExp", Var("x"), more=True))
 def reduce_log_sum_exp(m: Match, b: Builder) -> RuleResult:
     """log Σ exp(x − max) + max, which cannot overflow."""
-    x, y = b.value(m["x"]), b.value(m.y)
-    axes, keepdims = reduced_axes(m.root, b.infos), bool(m.root.attr("keepdims", 1))
+    own = _reduction(m, b)
+    x, y, axes, keepdims = own.x, own.y, own.axes, own.keepdims
     if x.dtype not in ("float32", "float64") or not axes:
         return m.reject(
             f"its input is {x.dtype}, or it has no axes, which is not supported (supported: floats over axes)"
@@ -164,6 +177,7 @@ def reduce_log_sum_exp(m: Match, b: Builder) -> RuleResult:
         ]
         power = Unary(function="Exp", inputs=[moved], outputs=[powers])
     return [
+        *own.before,
         *chain(b, ["Max"], axes, True, x, highest),
         *bounded,
         Binary(function="Sub", inputs=[x, finite], outputs=[moved]),
@@ -172,6 +186,7 @@ def reduce_log_sum_exp(m: Match, b: Builder) -> RuleResult:
         Unary(function="Log", inputs=[total], outputs=[log]),
         Reshape(inputs=[finite], outputs=[flat]),
         Binary(function="Add", inputs=[log, flat], outputs=[y]),
+        *own.after,
     ]
 
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
+from tf2rust.ops.core.emit import (
+    CX,
+    DimValues,
+    LayerField,
+    Site,
+    Weights,
+    data_dependent_dims,
+    integers,
+    layer_call,
+    layer_field,
+    size_at,
+)
 from tf2rust.ops.reduction.along_axis import AlongAxis
 from tf2rust.ops.reduction.arg_max import ArgReduce
+from tf2rust.ops.reduction.axes_by_data import AxesLast
 from tf2rust.ops.reduction.cumsum import Cumulative
 from tf2rust.ops.reduction.reduce import Reduce
 from tf2rust.ops.reduction.top_k import TopK
-from tf2rust.rust.tree import Binary, Expr, Item, array, expr, struct
+from tf2rust.rust.tree import Binary, Expr, Item, array, expr, string, struct
 
 _OPS = "tf_layers::ops"
 
@@ -45,7 +57,7 @@ def _(layer: Cumulative, weights: Weights) -> LayerField:
 def _(layer: Cumulative, site: Site) -> Expr:
     called = site.field
     if len(site.inputs) > 1:
-        axis = Item(f"{_OPS}::axis_from")(site.inputs[1], layer.x.rank).tried()
+        axis = Item(f"{_OPS}::axis_from")(string(layer.inputs[1].name), site.inputs[1], layer.x.rank).tried()
         called = struct(_cumulative(layer), site.field, axis=axis)
     return called.method("run", CX, site.inputs[0], *site.outputs)
 
@@ -60,11 +72,24 @@ def _(layer: TopK, site: Site) -> Expr:
 
 
 @data_dependent_dims.register
-def _(layer: TopK, site: Site) -> dict[str, Expr]:
+def _(layer: TopK, site: Site) -> DimValues:
     """The number of elements, if it is an input."""
     if len(site.inputs) < 2:
         return {}
-    return {str(layer.y.shape[layer.axis]): Item(f"{_OPS}::size_at")(site.inputs[1], 0)}
+    return {str(layer.y.shape[layer.axis]): size_at(layer.inputs[1], site.inputs[1])}
+
+
+@data_dependent_dims.register
+def _(layer: AxesLast, site: Site) -> DimValues:
+    x, axes = site.inputs
+    return {layer.decided: Item(f"{_OPS}::axes_last_dims")(x.method("dims"), integers(layer.inputs[1], axes)).tried()}
+
+
+@layer_call.register
+def _(layer: AxesLast, site: Site) -> Expr:
+    x, axes = site.inputs
+    perm = Item(f"{_OPS}::axes_last")(integers(layer.inputs[1], axes)).tried()
+    return Item(f"{_OPS}::transpose")(CX, perm, x, *site.outputs)
 
 
 def _lines(layer: AlongAxis, site: Site) -> Expr:

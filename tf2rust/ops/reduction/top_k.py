@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import (
     InferenceError,
@@ -30,6 +31,9 @@ class TopK(AlongAxis):
 
     kind = "TopK"
     greatest: bool
+
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        return {1: [1 if self.x.shape[self.axis] == 1 else 2]} if len(self.inputs) > 1 else {}
 
 
 @infers("TopK")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf2rust.ops.core.dims import symbols
+from tf2rust.ops.core.dims import Dim, symbols
 from tf2rust.ops.core.dtypes import DTYPES
 from tf2rust.ops.core.inference import (
     InferenceError,
@@ -19,9 +19,11 @@ from tf2rust.ops.core.inference import (
     infers,
 )
 from tf2rust.ops.core.layer import Dims, Layer, broadcasts_batch
+from tf2rust.ops.core.parameters import is_data
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.generator.constant import constant
+from tf2rust.ops.shape.dynamic import expanded_by_data, tiled_by_data
 from tf2rust.ops.shape.reshape import Reshape
 
 
@@ -40,6 +42,9 @@ class ConstantOfShape(Expand):
     """The first input, a scalar, repeated to the shape in the second input."""
 
     kind = "ConstantOfShape"
+
+    def sample_parameters(self) -> dict[int, Sequence[Dim]]:
+        return {1: [2] * self.y.rank}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -63,6 +68,8 @@ def _repeats(node: Node, infos: ValueInfos) -> Dims:
 
 @infers("Tile")
 def _tile(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    if is_data(node.input(1), infos):
+        return tiled_by_data(node, infos)
     data = infos[node.x]
     repeats = _repeats(node, infos)
     if len(repeats) != len(data.shape):
@@ -96,7 +103,7 @@ def _expand(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data = infos[node.x]
     target = infos.dims(node.input(1))
     if target is None:
-        raise InferenceError("its shape is computed from data, not from shapes and constants")
+        return expanded_by_data(node, infos)
     return [ValueInfo(data.dtype, broadcast([data.shape, tuple(target)], infos), fill=data.fill)]
 
 
@@ -113,6 +120,8 @@ def tile(m: Match, b: Builder) -> RuleResult:
 @rule(Op("Expand", Var("x"), Var("shape")))
 def expand(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
+    if is_data(m["shape"], b.infos):
+        return m.reject("its shape depends on data")
     if x.dtype not in DTYPES:
         return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(DTYPES)})")
     return Reshape(inputs=[x], outputs=[y]) if x.shape == y.shape else Expand(inputs=[x], outputs=[y])

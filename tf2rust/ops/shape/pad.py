@@ -13,6 +13,7 @@ from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.slice import Slice
+from tf2rust.ops.shape.dynamic_pad import dynamic_pad, padded_by_data, pads_by_data
 from tf2rust.ops.shape.reshape import Reshape
 
 
@@ -79,6 +80,8 @@ def _padding(node: Node, infos: ValueInfos) -> list[tuple[Dim, Dim]]:
 
 @infers("Pad")
 def _pad(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    if pads_by_data(node, infos):
+        return padded_by_data(node, infos)
     data = infos[node.x]
     padding = _padding(node, infos)
     for axis, (size, (before, after)) in enumerate(zip(data.shape, padding, strict=True)):
@@ -117,6 +120,8 @@ def pad(m: Match, b: Builder) -> RuleResult:
         else:
             inputs.append(b.value(given))
     m.root.has("pads"), m.root.has("paddings")
+    if pads_by_data(m.root, b.infos):
+        return dynamic_pad(m, b, mode, value, inputs)
     padding = tuple(_padding(m.root, b.infos))
     if not any(map(any, padding)):
         return Reshape(inputs=[x], outputs=[y])

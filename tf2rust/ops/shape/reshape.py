@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from tf2rust.ops.core.dims import format_shape, product
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer
+from tf2rust.ops.core.parameters import is_data
 from tf2rust.ops.core.pattern import Match, Op, Var
-from tf2rust.ops.core.registry import Builder, rule
+from tf2rust.ops.core.registry import Builder, RuleResult, rule
+from tf2rust.ops.shape.dynamic import reshaped_by_data, squeezed_by_data
 
 X = Var("x")
 
@@ -41,7 +43,7 @@ def _reshape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     data = infos[node.x]
     target = infos.dims(node.input(1)) if node.version >= 5 else node.attr("shape")
     if target is None:
-        raise InferenceError("its shape is computed from data, not from shapes and constants")
+        return reshaped_by_data(node, infos)
     if not node.attr("allowzero", 0):
         if any(d == 0 for d in target[len(data.shape) :]):
             raise InferenceError(f"it copies an axis that its input of rank {len(data.shape)} does not have")
@@ -67,6 +69,8 @@ def _flatten(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @infers("Unsqueeze")
 def _unsqueeze(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    if is_data(node.input(1), infos):
+        return squeezed_by_data(node, infos)
     data = infos[node.x]
     axes = infos.ints(node, "axes", 1) or []
     rank = len(data.shape) + len(axes)
@@ -79,6 +83,8 @@ def _unsqueeze(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @infers("Squeeze")
 def _squeeze(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    if is_data(node.input(1), infos):
+        return squeezed_by_data(node, infos)
     data = infos[node.x]
     axes = infos.ints(node, "axes", 1)
     rank = len(data.shape)
@@ -100,10 +106,12 @@ def _identity(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 
 @rule(Op("Reshape|Flatten|Unsqueeze|Squeeze", X, more=True, name="view"))
-def reshape(m: Match, b: Builder) -> Layer:
+def reshape(m: Match, b: Builder) -> RuleResult:
     """The shape function has already read the node's parameters."""
     for attribute in ("axes", "axis", "allowzero", "shape"):
         m.root.has(attribute)
+    if m.root.op != "Flatten" and is_data(m.root.input(1), b.infos):
+        return m.reject("its second input depends on data")
     return Reshape(inputs=[b.value(m["x"])], outputs=[b.value(m.y)])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import CX, Site, data_dependent_dims, layer_call
+from tf2rust.ops.core.emit import CX, DimValues, Site, data_dependent_dims, layer_call, size_at
 from tf2rust.ops.core.layer import Value
 from tf2rust.ops.signal.mel_weight_matrix import MelWeightMatrix
 from tf2rust.rust.tree import Expr, Item, Token, array
@@ -17,12 +17,12 @@ def _number(value: Value, view: Expr) -> Expr:
 
 
 @data_dependent_dims.register
-def _(layer: MelWeightMatrix, site: Site) -> dict[str, Expr]:
+def _(layer: MelWeightMatrix, site: Site) -> DimValues:
     filters, samples = site.inputs[:2]
     bins, columns = layer.y.shape
     found = {
-        bins: Item(f"{_OPS}::spectrum_bins")(_number(layer.inputs[1], samples)),
-        columns: Item(f"{_OPS}::size_at")(filters, 0),
+        bins: Item(f"{_OPS}::spectrum_bins")(_number(layer.inputs[1], samples)).tried(),
+        columns: size_at(layer.inputs[0], filters),
     }
     return {str(dim): size for dim, size in found.items() if not isinstance(dim, int)}
 

@@ -2,6 +2,7 @@
 
 mod filter;
 mod position;
+mod target;
 
 use core::array;
 use core::ops::Range;
@@ -13,6 +14,7 @@ use crate::tensor::{View, ViewMut};
 use filter::{Filter, cubic, round_to_step};
 pub use position::Coordinates;
 use position::{Axis, MAX_SIZE, floor};
+pub use target::{AspectRatio, ResizeTarget};
 
 /// Interpolation between elements. The first four are ONNX's `nearest_mode`s.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -116,15 +118,22 @@ impl<const N: usize> Resize<N> {
         let (from, to) = (x.dims(), y.dims());
         let same = from.iter().zip(&to).enumerate().all(|(i, (a, b))| self.axes.contains(&i) || a == b);
         require(same, "y", "have the dims of x except along the axes")?;
-        self.compute(cx, &from, &to, x.as_slice()?, y.as_mut_slice()?)?;
+        self.compute(
+            cx,
+            &array::from_fn::<_, N, _>(|index| index),
+            (&from, &to),
+            x.as_slice()?,
+            y.as_mut_slice()?,
+        )?;
         Ok(y.into_view())
     }
 
+    /// Resizes along the axes at the indices `active`; the other axes keep their elements.
     fn compute(
         &self,
         cx: &mut Context<'_>,
-        from: &[usize],
-        to: &[usize],
+        active: &[usize],
+        (from, to): (&[usize], &[usize]),
         x: &[f32],
         y: &mut [f32],
     ) -> Result<()> {
@@ -134,23 +143,25 @@ impl<const N: usize> Resize<N> {
         if y.is_empty() {
             return Ok(());
         }
-        let passes: [Pass; N] = array::from_fn(|i| self.pass(i, from, to));
+        let passes: [Pass; N] = array::from_fn(|i| self.pass(active.get(i..).unwrap_or_default(), from, to));
+        let passes = &passes[..active.len()];
         passes.iter().try_for_each(|pass| self.check(pass.axis))?;
-        let outer = from[..self.axes.first().copied().unwrap_or(0)].iter().product();
+        let outer = from[..active.first().map_or(0, |&first| self.axes[first])].iter().product();
         let (mut count, mut scratch) = (outer, 0_usize);
-        for pass in passes.iter().take(N.saturating_sub(1)) {
+        for pass in passes.iter().take(passes.len().saturating_sub(1)) {
             let slab = pass.slab(count);
             count = slab.outer * slab.slices * pass.between;
             scratch = scratch.saturating_add(slab.len);
         }
-        self.resize(cx.isa, &passes, outer, x, y, cx.scratch.write(scratch)?);
+        self.resize(cx.isa, passes, outer, x, y, cx.scratch.write(scratch)?);
         Ok(())
     }
 
-    /// The pass along `axes[index]`.
-    fn pass(&self, index: usize, from: &[usize], to: &[usize]) -> Pass {
+    /// The pass along the axis at the first index of `active`, which is followed by a pass along the next one.
+    fn pass(&self, active: &[usize], from: &[usize], to: &[usize]) -> Pass {
+        let index = active.first().copied().unwrap_or(0);
         let at = self.axes[index];
-        let end = self.axes.get(index + 1).copied().unwrap_or(from.len());
+        let end = active.get(1).map_or(from.len(), |&next| self.axes[next]);
         let (input, output) = (from[at], to[at]);
         let scale = self.scales.map_or([output as u32, input as u32], |scales| scales[index]);
         Pass {
