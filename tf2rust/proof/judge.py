@@ -41,7 +41,14 @@ _EXACT_SAMPLES = 4
 _ALWAYS, _IN_DOUBT = 0.5, 20.0
 """Seconds (estimated) that a float64 run can take: as a second opinion, and to find out which result is wrong."""
 _MAX_WEIGHTS = {_ALWAYS: 1 << 20, _IN_DOUBT: 1 << 26}
-_QUANTISED = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
+_QUANTISED = frozenset(
+    (
+        *("QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"),
+        *("QLinearConv", "QLinearMatMul", "QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu"),
+        *("QLinearSoftmax", "QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearConcat", "QGemm"),
+    )
+)
+"""Operators that round to a quantised value."""
 _JUMPS = frozenset(
     (
         *("Round", "Floor", "Ceil", "Sign", "ArgMax", "ArgMin", "TopK", "Hardmax", "NonMaxSuppression"),
