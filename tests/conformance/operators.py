@@ -13,6 +13,7 @@ import onnx
 from tests.conformance.judge import FAIL, OUT_OF_SCOPE, PASS, Result
 from tests.conformance.results import read, summary
 from tests.conformance.suite import Case, load
+from tf2rust.onnx_import.sequences import RESOLVED
 from tf2rust.ops.core.registry import Rule, rules_by_op
 
 _HEAD = """\
@@ -22,7 +23,8 @@ How tf2rust converts each ONNX operator, and the results of ONNX' own conformanc
 
 - *converted by*: the family of layers and its section in [layers.md](layers.md). *Definition* means that no rule
   knows the operator itself, but ONNX defines it by operators that are converted; operators with rules are also
-  expanded this way if no rule matches. *At conversion* means that tf2rust computes the node. *Not supported* means
+  expanded this way if no rule matches. *At conversion* means that tf2rust computes the node, or replaces it by
+  others. *Not supported* means
   that tf2rust refuses it, with the reason.
 - *dtypes*, *versions*: the dtypes of the first input, and the operator versions, in the tests that pass. Rules are
   not limited to these: they check what a node says, not its version.
@@ -32,7 +34,8 @@ How tf2rust converts each ONNX operator, and the results of ONNX' own conformanc
 
 A case passes if floats agree with the suite's outputs to 1e-5 of the largest magnitude, or to the tolerance of the
 case if that is wider, and if integers and booleans are equal. Some cases pass only with inputs that determine shapes
-or options, such as the axis of a DFT, bound at conversion, as `--constants` does.
+or options, such as the axis of a DFT, bound at conversion, as `--constants` does, or with the lengths of sequences, as
+`--dim` does.
 `tests/conformance/results.json` names them, and gives the reason for each case that fails or is out of scope.
 
 `python -m tests.conformance --update` writes this page.
@@ -85,9 +88,8 @@ def _by_operator(cases: Iterator[Case], results: Mapping[str, Result]) -> dict[s
 
 
 def _dtypes(case: Case) -> Iterator[str]:
-    graph = case.model.graph
-    for info in [*graph.input, *graph.output][:1]:
-        yield onnx.helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type).name
+    for data in case.sets[:1]:
+        yield [*data.inputs.values(), *data.outputs.values()][0].dtype.name
 
 
 def _row(name: str, tests: _Tests) -> str:
@@ -105,7 +107,7 @@ def _way(name: str) -> str:
     return "definition" if schema.has_function or schema.has_context_dependent_function else "not supported"
 
 
-_WITHOUT_LAYERS = dict.fromkeys(("Constant", "EyeLike", "Shape", "Size"), "at conversion")
+_WITHOUT_LAYERS = dict.fromkeys(("Constant", "EyeLike", "Shape", "Size", *RESOLVED), "at conversion")
 
 
 def _families(rules: Sequence[Rule]) -> list[str]:

@@ -317,5 +317,7 @@ _OPERATORS: dict[str, _Build] = {
     "OptionalHasElement": _has_element,
     "OptionalGetElement": _get_element,
 }
+RESOLVED = (*_STRUCTURE, *_OPERATORS)
+"""The operators that exist only until the analysis."""
 _WITH_SEQUENCES: dict[str, _Build] = {"Identity": _identity, "Loop": _loop}
 """Operators that can have tensors and sequences as inputs."""
