@@ -68,6 +68,30 @@ pub fn quotient(a: usize, b: usize) -> Result<usize> {
     Ok(a / b)
 }
 
+/// The smallest of `dims`; 0 if there are none.
+#[inline]
+#[must_use]
+pub fn min(dims: &[usize]) -> usize {
+    dims.iter().copied().min().unwrap_or(0)
+}
+
+/// The largest of `dims`; 0 if there are none.
+#[inline]
+#[must_use]
+pub fn max(dims: &[usize]) -> usize {
+    dims.iter().copied().max().unwrap_or(0)
+}
+
+/// Checks a condition that the sizes of the inputs must satisfy, because a node of the model needs it.
+///
+/// # Errors
+///
+/// [`Error::Sizes`] unless it `holds`.
+#[inline]
+pub fn check(holds: bool, condition: &'static str, node: &'static str) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::Sizes { condition, node }) }
+}
+
 /// `a + b`, or [`Error::Overflow`].
 pub(crate) fn add(a: usize, b: usize) -> Result<usize> {
     a.checked_add(b).ok_or(Error::Overflow)
@@ -85,6 +109,13 @@ mod tests {
         assert_eq!(sum(&[usize::MAX, 1]), Err(Error::Overflow));
         assert_eq!(quotient(7, 2), Ok(3));
         assert!(quotient(7, 0).is_err());
+        assert_eq!((min(&[3, 2]), max(&[3, 2]), min(&[]), max(&[])), (2, 3, 0, 0));
+        assert!(check(true, "", "").is_ok());
+        let error = check(false, "height == 2 * (height // 2)", "node `up/Add`").unwrap_err();
+        assert_eq!(
+            alloc::format!("{error}"),
+            "the sizes of the inputs must satisfy `height == 2 * (height // 2)`, because the node `up/Add` needs it"
+        );
         assert_eq!(product(&[2, 3, 5]), Ok(30));
         assert_eq!([product(&[]), product(&[0, 7])], [Ok(1), Ok(0)]);
         for dims in [[usize::MAX, 2, 0], [0, usize::MAX, 2]] {

@@ -54,6 +54,13 @@ pub enum Error {
         /// The requirement that it violates.
         must: &'static str,
     },
+    /// The sizes of the inputs violate a condition of the model.
+    Sizes {
+        /// The condition on the model's symbolic dimensions.
+        condition: &'static str,
+        /// The node that needs it, as a noun phrase.
+        node: &'static str,
+    },
     /// A product or sum of dims does not fit `usize`.
     Overflow,
     /// The allocator could not provide the memory.
@@ -98,6 +105,10 @@ impl fmt::Display for Error {
                 "element {position} of `{tensor}` is {value}, which is not a valid index for an axis of size {size}"
             ),
             Self::Dims { what, must } => write!(f, "`{what}` must {must}"),
+            Self::Sizes { condition, node } => write!(
+                f,
+                "the sizes of the inputs must satisfy `{condition}`, because the {node} needs it"
+            ),
             Self::Overflow => f.write_str("the number of elements overflows; use smaller dims"),
             Self::Memory { bytes } => write!(f, "could not allocate {bytes} bytes; use a smaller batch"),
             Self::Weights(reason) => write!(f, "model weights: {reason}"),

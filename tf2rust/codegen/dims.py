@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tf2rust.codegen.names import Names
-from tf2rust.ops.core.dims import Dim, DimExpr, FloorDiv
-from tf2rust.rust.tree import Array, Binary, Expr, Item, Let, Token, array, let, ref
+from tf2rust.ops.core.dims import Atom, Condition, Dim, DimExpr, FloorDiv
+from tf2rust.rust.tree import Array, Binary, Expr, Item, Let, Token, array, let, ref, string
 
 _MODULE = "tf_layers::dims"
 
@@ -67,21 +67,29 @@ class DimWriter:
     def _written(self, dim: DimExpr) -> Expr:
         plus: list[Expr] = []
         minus: list[Expr] = []
-        for monomial, coefficient in dim.terms:
-            factors: list[Expr] = [
-                self._quotient(a) if isinstance(a, FloorDiv) else Token(self.names.get(a, a)) for a in monomial
-            ]
+        for monomial, coefficient in sorted(dim.terms, key=lambda t: not t[0]):
+            factors: list[Expr] = [self._atom(atom) for atom in monomial]
             if abs(coefficient) != 1 or not factors:
                 factors.append(Token(str(abs(coefficient))))
             (plus if coefficient > 0 else minus).append(product_of(factors))
         total = _sum(plus)
         return Item(f"{_MODULE}::sub")(total, _sum(minus)).tried() if minus else total
 
-    def _quotient(self, atom: FloorDiv) -> Expr:
-        above, below = self.dim(atom.numerator), self.dim(atom.denominator)
+    def _atom(self, atom: Atom) -> Expr:
+        if isinstance(atom, str):
+            return Token(self.names.get(atom, atom))
+        operands = [self.dim(operand) for operand in atom.operands]
+        if not isinstance(atom, FloorDiv):
+            return Item(f"{_MODULE}::{atom.name}")(ref(array(operands)))
+        above, below = operands
         if isinstance(below, Token) and below.text.isdecimal():
             return Binary(above, "/", below)
         return Item(f"{_MODULE}::quotient")(above, below).tried()
+
+    def check(self, condition: Condition) -> Expr:
+        """An expression that fails unless the condition holds."""
+        holds = Binary(self.dim(condition.left), condition.relation, self.dim(condition.right))
+        return Item(f"{_MODULE}::check")(holds, string(str(condition)), string(condition.node)).tried()
 
 
 def _sum(parts: Sequence[Expr]) -> Expr:

@@ -63,6 +63,10 @@ class Model:
     chunks: Chunks | None
     used: set[str] = field(default_factory=set)
     """The names that the statements read."""
+    checks: list[Stmt] = field(default_factory=list)
+    """Checks of the sizes of the inputs."""
+    conditions: list[str] = field(default_factory=list)
+    """What the checks require, as text."""
 
     @property
     def borrows(self) -> bool:
@@ -72,7 +76,7 @@ class Model:
     def items(self) -> Iterator[Item]:
         """The items of tf-layers in fields and statements."""
         exprs = [e for item in self.fields for part in (item.type, item.value) for e in part.walk()]
-        exprs += [e for statement in self.statements for e in statement.exprs()]
+        exprs += [e for statement in (*self.checks, *self.statements) for e in statement.exprs()]
         if self.chunks is not None:
             exprs += [e for part in (self.chunks.rows, self.chunks.type, self.chunks.values) for e in part.walk()]
         return (e for e in exprs if isinstance(e, Item))
@@ -91,6 +95,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
     chunked = chunking(graph)
     ports = dict(zip(graph.inputs, inputs, strict=True)), {p.name: p for p in outputs}
     writer = Writer(graph, memory, *ports, symbolic, names, chunked=chunked is not None)
+    checks = writer.checks(graph.conditions)
     statements = [] if chunked is not None else writer.view_inputs()
     model_fields: list[ModelField] = []
     for layer, step in writer.steps(graph, table):
@@ -100,7 +105,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
     statements = without_unused(statements)
     variables = [writer.names[name] for name in symbolic]
     buffers = [rust_type(d) for d in memory.buffers]
-    used = names_in(statements)
+    used = names_in([*statements, *checks] if chunked is None else statements)
     chunks = None if chunked is None else _chunks(writer, chunked, used)
     return Model(
         inputs,
@@ -114,6 +119,8 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
         names,
         chunks,
         used,
+        checks,
+        [str(condition) for condition in graph.conditions],
     )
 
 

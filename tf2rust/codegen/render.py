@@ -170,6 +170,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     digest = architecture_hash(model, graph)
     parts = _parts(model, crate, options.tf_layers)
     used, groups = model.used, _groups(model.fields)
+    whole = set(model.variables) if model.chunks else used
     terms = [f"self.b{i}.capacity_bytes()" for i in range(len(model.buffers))] + ["self.scratch.capacity_bytes()"]
     row = Row.of(model)
     batch = "" if model.chunks is None else model.chunks.batch
@@ -196,7 +197,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "weights_bytes": Token("&WEIGHTS.0"),
         "chunks": model.chunks,
         "chunk_variables": array([name if name in used else "_" for name in model.variables]),
-        "all_variables": array(model.variables),
+        "all_variables": array([name if name in whole else "_" for name in model.variables]),
         "uses": lambda name: name in used,
         "reads_dims": not used.isdisjoint(model.variables),
         "workspace_terms": terms,

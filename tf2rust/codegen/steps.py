@@ -11,7 +11,7 @@ from tf2rust.codegen.dims import DimWriter
 from tf2rust.codegen.variables import Variables
 from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.control.layers import If, Loop
-from tf2rust.ops.core.dims import Dim, format_shape
+from tf2rust.ops.core.dims import Condition, Dim, format_shape
 from tf2rust.ops.core.emit import CX, before_call, data_dependent_dims, layer_call, layer_field, result_pattern
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.generator.constant import Constant
@@ -46,6 +46,16 @@ class Writer(Variables):
         """The layers of the model, each with its statements, its field and the fields of its bodies."""
         self.table = table
         return [(layer, self.step(layer)) for layer in graph.layers]
+
+    def checks(self, conditions: Sequence[Condition]) -> list[Stmt]:
+        """The statements that check the sizes of the inputs, before the layers run."""
+        # The chunks of a batch run in a function of their own, which does not see the variables.
+        writer = self.dims.inline() if self.chunked else self.dims
+        statements: list[Stmt] = []
+        for condition in conditions:
+            check = ExprStmt(writer.check(condition))
+            statements += [*writer.take_pending(), check]
+        return statements
 
     def step(self, layer: Layer) -> LayerCode:
         """The layer's field and statements."""

@@ -17,6 +17,7 @@ from tf2rust.onnx_import.fold import Budget, ConstantFolder, TooLargeError
 from tf2rust.onnx_import.shapes import OnnxShapes, onnx_shapes
 from tf2rust.ops.core.dims import DimExpr, format_shape
 from tf2rust.ops.core.inference import (
+    Assumptions,
     InferenceError,
     Node,
     ValueInfo,
@@ -107,9 +108,29 @@ def analyse(
 
 
 def reanalyse(known: Analysis) -> Analysis:
-    """Repeats the analysis after nodes of the graph have changed."""
+    """Repeats the analysis after nodes of the graph have changed.
+
+    An assumption that two dimensions are equal also concerns the nodes before the one that needs it. The analysis is
+    therefore repeated until there are no new assumptions.
+    """
+    assumptions = Assumptions()
+    while True:
+        before = len(assumptions.conditions)
+        analysis = _analyse(known, assumptions)
+        if len(assumptions.conditions) == before:
+            return analysis
+
+
+def _analyse(known: Analysis, assumptions: Assumptions) -> Analysis:
     analysis = replace(
-        known, infos=ValueInfos(), folded=set(), problems={}, unbounded=set(), left=set(), guessed={}, symbolic=[]
+        known,
+        infos=ValueInfos(assumptions=assumptions),
+        folded=set(),
+        problems={},
+        unbounded=set(),
+        left=set(),
+        guessed={},
+        symbolic=[],
     )
     _set_inputs(analysis)
     for value, info in known.weights.items():
@@ -146,6 +167,7 @@ def _is_tensor(value: ir.Value) -> bool:
 
 def _infer_node(node: ir.Node, analysis: Analysis) -> None:
     infos = analysis.infos
+    infos.assumptions.node = f"node `{node.name}`" if node.name else label(node)
     try:
         if (branch := take_branch(node, infos)) is None:
             _enter(node, analysis)

@@ -90,6 +90,7 @@ def match(analysis: Analysis) -> Matched:
     graph = analysis.graph
     result, builder = _cover(graph, graph.outputs, analysis)
     given = [v for v in graph.inputs if v.name not in graph.initializers]
+    result.graph.conditions = list(analysis.infos.assumptions.conditions)
     result.graph.inputs = [builder.value(v) for v in given if v in analysis.infos]
     if not result.unmatched:
         _refuse_dtypes(result.graph)

@@ -49,7 +49,7 @@ class _Pass:
         outputs = [(name, self._materialise(self.alias.get(v, v))) for name, v in self.graph.outputs]
         if self.orphans and self.layers:
             self.layers[-1].nodes += self.orphans
-        return LayerGraph(self.graph.inputs, outputs, self.layers)
+        return replace(self.graph, outputs=outputs, layers=self.layers)
 
     def _hold(self, x: Value, y: Value, perm: Perm, nodes: tuple[str, ...]) -> None:
         """Records ``y = transpose(x, perm)``; an identity is not recorded."""

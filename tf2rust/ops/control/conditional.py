@@ -10,6 +10,7 @@ from tf2rust.ops.control.layers import If, actual, body_graph
 from tf2rust.ops.control.loop_body import check_element
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, infers_body_inputs
+from tf2rust.ops.core.layer import Dims
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
@@ -33,14 +34,24 @@ def _if(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     for name, a, b in zip(node.outputs, then.outputs, otherwise.outputs, strict=True):
         first, second = infos[a], infos[b]
         check_element(first, then, infos)
-        if (first.dtype, first.shape) != (second.dtype, second.shape):
+        shape = _unified(first.shape, second.shape, infos)
+        if first.dtype != second.dtype or shape is None:
             raise InferenceError(
                 f"the output `{name.name}` of its branches is {first.dtype} {format_shape(first.shape)} in one and "
                 f"{second.dtype} {format_shape(second.shape)} in the other; they must agree, because the condition "
                 "is known only at run time"
             )
-        found.append(ValueInfo(first.dtype, first.shape))
+        found.append(ValueInfo(first.dtype, shape))
     return found
+
+
+def _unified(a: Dims, b: Dims, infos: ValueInfos) -> Dims | None:
+    """The shape that both are; None if they differ."""
+    if len(a) != len(b):
+        return None
+    dims = [infos.assumptions.unify(*pair) for pair in zip(a, b, strict=True)]
+    known = tuple(d for d in dims if d is not None)
+    return known if len(known) == len(dims) else None
 
 
 @rule(Op("If", Var("condition")), name="if")

@@ -1,31 +1,86 @@
 """Dimensions: integers, or integer expressions over a model's symbolic dimensions.
 
-An expression is a polynomial in normal form, so that dimensions that are equal as polynomials compare equal. A
-quotient with a remainder is an atom of that polynomial.
+An expression is a polynomial in normal form, so that dimensions that are equal as polynomials compare equal. The atoms
+of a polynomial are symbolic dimensions, quotients with a remainder, minima and maxima.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import eq, ge, ne
+from typing import ClassVar
+
+
+class Symbol(str):
+    """The name of a symbolic dimension, with the range of its sizes; ``high`` is None if there is no limit."""
+
+    __slots__ = ("high", "low")
+    low: int
+    high: int | None
+
+    def __new__(cls, name: str, low: int = 0, high: int | None = None) -> Symbol:
+        made = super().__new__(cls, name)
+        made.low, made.high = low, high
+        return made
 
 
 @dataclass(frozen=True)
 class FloorDiv:
     """``numerator // denominator``, rounded down; neither is negative in a valid shape."""
 
-    numerator: DimExpr
+    numerator: Dim
     denominator: Dim
 
+    @property
+    def operands(self) -> tuple[Dim, ...]:
+        return self.numerator, self.denominator
 
-Atom = str | FloorDiv
+    def of(self, operands: Iterable[Dim]) -> Dim:
+        """The same function of other operands."""
+        numerator, denominator = operands
+        return numerator // denominator
+
+    def __str__(self) -> str:
+        return f"{_operand(self.numerator)} // {_operand(self.denominator)}"
+
+
+@dataclass(frozen=True)
+class Extremum:
+    """The minimum or maximum of several dimensions, none of which is negative in a valid shape."""
+
+    operands: tuple[Dim, ...]
+    name: ClassVar[str]
+
+    def of(self, operands: Iterable[Dim]) -> Dim:
+        """The same function of other operands."""
+        return _extremum(type(self), operands)
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(map(str, self.operands))})"
+
+
+class Minimum(Extremum):
+    """The smallest of the operands."""
+
+    name = "min"
+
+
+class Maximum(Extremum):
+    """The largest of the operands."""
+
+    name = "max"
+
+
+Atom = str | FloorDiv | Extremum
 Monomial = tuple[Atom, ...]
 
 
 _MAX_TERMS = 1000
 _MAX_DEPTH = 50
 _MAX_COEFFICIENT = 1 << 1024
-"""Limits of an expression: its terms and factors, the depth of nested quotients, and its coefficients."""
+"""Limits of an expression: its terms and factors, the depth of nested functions, and its coefficients."""
 
 
 def _sort_key(atom: Atom) -> str:
@@ -39,12 +94,11 @@ class DimExpr:
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         atoms = [a for m in terms for a in m]
-        quotients = [d for a in atoms if not isinstance(a, str) for d in (a.numerator, a.denominator)]
-        inner = [d for d in quotients if isinstance(d, DimExpr)]
+        inner = [d for a in atoms if not isinstance(a, str) for d in a.operands if isinstance(d, DimExpr)]
         self.size: int = len(terms) + len(atoms) + sum(d.size for d in inner)
-        """The number of terms and factors, including those in quotients."""
+        """The number of terms and factors, including those of operands of functions."""
         self.depth: int = 1 + max((d.depth for d in inner), default=0)
-        """The depth of nested quotients."""
+        """The depth of nested functions."""
         if self.size > _MAX_TERMS or self.depth > _MAX_DEPTH or any(abs(c) >= _MAX_COEFFICIENT for c in terms.values()):
             raise OverflowError("an expression for a dimension has too many terms")
         self.terms: tuple[tuple[Monomial, int], ...] = tuple(
@@ -64,7 +118,7 @@ class DimExpr:
                 if isinstance(atom, str):
                     found.add(atom)
                 else:
-                    found |= atom.numerator.symbols() | symbols([atom.denominator])
+                    found |= symbols(atom.operands)
         return found
 
     def bind(self, sizes: Mapping[str, int]) -> Dim:
@@ -73,18 +127,19 @@ class DimExpr:
         for monomial, coefficient in self.terms:
             product: Dim = coefficient
             for atom in monomial:
-                if isinstance(atom, FloorDiv):
-                    product = product * (bind(atom.numerator, sizes) // bind(atom.denominator, sizes))
-                else:
+                if isinstance(atom, str):
                     product = product * sizes.get(atom, DimExpr.symbol(atom))
+                else:
+                    product = product * atom.of([bind(operand, sizes) for operand in atom.operands])
             total = total + product
         return total
 
     def __str__(self) -> str:
         parts: list[str] = []
-        # Positive terms come first: 4n − 2, not −2 + 4n.
-        for monomial, coefficient in sorted(self.terms, key=lambda t: t[1] < 0):
-            factors = [a if isinstance(a, str) else _quotient_text(a) for a in monomial]
+        # Positive terms come first, and the constant comes last: 4n − 2, not −2 + 4n.
+        for monomial, coefficient in sorted(self.terms, key=lambda t: (t[1] < 0, not t[0])):
+            alone = len(monomial) == 1 and coefficient == 1 and len(self.terms) == 1
+            factors = [f"({atom})" if isinstance(atom, FloorDiv) and not alone else str(atom) for atom in monomial]
             if abs(coefficient) != 1 or not factors:
                 factors.insert(0, str(abs(coefficient)))
             text = " * ".join(factors)
@@ -123,10 +178,29 @@ class DimExpr:
     def __floordiv__(self, other: Dim) -> Dim:
         if exact := _divide(self, other):
             return exact
-        return DimExpr({(FloorDiv(self, other),): 1})
+        if not isinstance(other, int) or other == 0:
+            return DimExpr({(FloorDiv(self, other),): 1})
+        if other < 0:
+            return (self * -1) // -other
+        # (a + d·q) // d = a // d + q: the numerator has no negative coefficients.
+        whole = _normal({monomial: c // other for monomial, c in self.terms})
+        rest = _normal({monomial: c % other for monomial, c in self.terms})
+        if isinstance(rest, int):
+            return whole + rest // other
+        # (a // b + c) // d = (a + b·c) // (b·d)
+        for monomial, c in rest.terms:
+            inner = monomial[0] if len(monomial) == 1 and c == 1 else None
+            if isinstance(inner, FloorDiv) and isinstance(inner.denominator, int):
+                others = rest - DimExpr({monomial: c})
+                merged = inner.numerator + inner.denominator * others
+                return whole + merged // (inner.denominator * other)
+        return whole + DimExpr({(FloorDiv(rest, other),): 1})
+
+    def __mod__(self, other: Dim) -> Dim:
+        return self - other * (self // other)
 
     def __rfloordiv__(self, other: int) -> Dim:
-        return 0 if other == 0 else DimExpr({(FloorDiv(DimExpr({(): other}), self),): 1})
+        return 0 if other == 0 else DimExpr({(FloorDiv(other, self),): 1})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DimExpr) and self.terms == other.terms
@@ -140,9 +214,11 @@ class DimExpr:
 Dim = int | DimExpr
 
 
-def _quotient_text(atom: FloorDiv) -> str:
-    below = atom.denominator
-    return f"(({atom.numerator}) // {below if isinstance(below, int) else f'({below})'})"
+def _operand(dim: Dim) -> str:
+    """An operand of a quotient; in parentheses if it is not a number, a name or a function call."""
+    atom = dim.terms[0][0][0] if isinstance(dim, DimExpr) and dim.terms[0][0] else None
+    simple = isinstance(dim, int) or (isinstance(atom, str | Extremum) and dim == DimExpr({(atom,): 1}))
+    return str(dim) if simple else f"({dim})"
 
 
 def _terms(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
@@ -196,13 +272,106 @@ def symbols(dims: Iterable[Dim]) -> set[str]:
     return {name for dim in dims if isinstance(dim, DimExpr) for name in dim.symbols()}
 
 
+def minimum(*dims: Dim) -> Dim:
+    """The smallest of ``dims``."""
+    return _extremum(Minimum, dims)
+
+
+def maximum(*dims: Dim) -> Dim:
+    """The largest of ``dims``."""
+    return _extremum(Maximum, dims)
+
+
+def _extremum(kind: type[Extremum], dims: Iterable[Dim]) -> Dim:
+    """The extremum in normal form: the shared part of all operands is a summand, and no coefficient is negative."""
+    kept: list[Dim] = []
+    for dim in _flat(kind, dims):
+        if any(_dominates(kind, other, dim) for other in kept):
+            continue
+        kept = [other for other in kept if not _dominates(kind, dim, other)] + [dim]
+    if len(kept) == 1:
+        return kept[0]
+    coefficients = [dict(_terms(dim)) for dim in kept]
+    monomials = {monomial for own in coefficients for monomial in own}
+    shared = _normal({m: min(own.get(m, 0) for own in coefficients) for m in monomials})
+    operands = sorted((dim - shared for dim in kept), key=lambda d: (isinstance(d, int), str(d)))
+    return DimExpr({(kind(tuple(operands)),): 1}) + shared
+
+
+def _flat(kind: type[Extremum], dims: Iterable[Dim]) -> Iterator[Dim]:
+    """The dims, with nested extrema of the same kind replaced by their operands."""
+    for dim in dims:
+        atom = dim.terms[0][0][0] if isinstance(dim, DimExpr) and dim.terms[0][0] else None
+        if isinstance(atom, kind) and dim == DimExpr({(atom,): 1}):
+            yield from atom.operands
+        else:
+            yield dim
+
+
+def _dominates(kind: type[Extremum], a: Dim, b: Dim) -> bool:
+    """Whether ``b`` does not matter beside ``a``."""
+    apart = least(b - a if kind is Minimum else a - b)
+    return apart is not None and apart >= 0
+
+
+_MAX_STEPS = 3
+"""How many atoms ``least`` replaces by their bounds."""
+
+
 def least(dim: Dim) -> int | None:
-    """A lower bound of ``dim``, as no symbolic dimension is negative; None if no bound is known."""
+    """A lower bound of ``dim``; None if no bound is known."""
+    return _least(dim, _MAX_STEPS)
+
+
+def _least(dim: Dim, steps: int) -> int | None:
     if isinstance(dim, int):
         return dim
-    terms = dict(dim.terms)
-    constant = terms.pop((), 0)
-    return constant if all(c > 0 for c in terms.values()) else None
+    bounds = [_lowest(monomial, c) for monomial, c in dim.terms]
+    found = [sum(b for b in bounds if b is not None)] if None not in bounds else []
+    # A minimum is at most any of its operands, a quotient is at most its numerator by its denominator, and so on.
+    replaced = [
+        dim - DimExpr({monomial: c}) + bound
+        for monomial, c in (dim.terms if steps else ())
+        if len(monomial) == 1
+        for bound in _replacements(monomial[0], c)
+    ]
+    found += [bound for other in replaced if (bound := _least(other, steps - 1)) is not None]
+    return max(found, default=None)
+
+
+def _lowest(monomial: Monomial, coefficient: int) -> int | None:
+    """A lower bound of one term, from the ranges of its atoms."""
+    ranges = [_range(atom) for atom in monomial]
+    bound = coefficient
+    for low, high in ranges:
+        if coefficient < 0 and high is None:
+            return None
+        bound *= low if coefficient > 0 or high is None else high
+    return bound
+
+
+def _range(atom: Atom) -> tuple[int, int | None]:
+    """The range of an atom, none of which is negative."""
+    if isinstance(atom, str):
+        return (atom.low, atom.high) if isinstance(atom, Symbol) else (0, None)
+    lows = [max(_least(d, 0) or 0, 0) for d in atom.operands]
+    highs = [None if (high := _least(-d, 0)) is None else -high for d in atom.operands]
+    known = [high for high in highs if high is not None]
+    if isinstance(atom, Minimum):
+        return min(lows), min(known, default=None)
+    if isinstance(atom, Maximum):
+        return max(lows), max(known) if len(known) == len(highs) else None
+    above, below = highs
+    return (lows[0] // below if below else 0), (above // max(lows[1], 1) if above is not None else None)
+
+
+def _replacements(atom: Atom, coefficient: int) -> Iterator[Dim]:
+    """Lower bounds of ``coefficient · atom``."""
+    if isinstance(atom, Minimum if coefficient < 0 else Maximum):
+        yield from (operand * coefficient for operand in atom.operands)
+    if isinstance(atom, FloorDiv) and isinstance(atom.denominator, int) and coefficient % atom.denominator == 0:
+        numerator = atom.numerator if coefficient < 0 else atom.numerator - (atom.denominator - 1)
+        yield numerator * (coefficient // atom.denominator)
 
 
 def equals(a: Dim, b: Dim) -> bool | None:
@@ -211,6 +380,47 @@ def equals(a: Dim, b: Dim) -> bool | None:
     if isinstance(apart, int):
         return apart == 0
     return False if any((n := least(d)) is not None and n > 0 for d in (apart, -apart)) else None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A relation between two dimensions that may or may not hold for given sizes."""
+
+    left: Dim
+    relation: str
+    """``==``, ``!=`` or ``>=``"""
+    right: Dim
+    node: str = field(default="", compare=False)
+    """The ONNX node that needs it, as a noun phrase."""
+
+    def holds(self, sizes: Mapping[str, int]) -> bool | None:
+        """Whether it holds for ``sizes``; None if they do not decide it."""
+        try:
+            left, right = bind(self.left, sizes), bind(self.right, sizes)
+        except ZeroDivisionError:
+            return False
+        return RELATIONS[self.relation](left, right) if isinstance(left, int) and isinstance(right, int) else None
+
+    def __str__(self) -> str:
+        return f"{self.left} {self.relation} {self.right}"
+
+
+RELATIONS: Mapping[str, Callable[[int, int], bool]] = {"==": eq, "!=": ne, ">=": ge}
+
+
+_TRIALS = 200
+
+
+def can_be_equal(a: Dim, b: Dim) -> bool:
+    """Whether some sizes make the two equal, as far as trials show."""
+    names = sorted(symbols([a, b]))
+    chosen = random.Random(0)
+    for trial in range(_TRIALS):
+        powers = [1, 2, 8, 32][trial % 4]
+        sizes = {name: chosen.randint(1, 1 + trial // 4) * powers for name in names}
+        if Condition(a, "==", b).holds(sizes):
+            return True
+    return False
 
 
 def format_shape(shape: Iterable[Dim]) -> str:

@@ -6,13 +6,13 @@ import re
 import zlib
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Dim, DimExpr
+from tf2rust.ops.core.dims import Condition, Dim, DimExpr, can_be_equal, equals, format_shape, least, maximum, symbols
 from tf2rust.ops.core.layer import Dims
 
 
@@ -52,6 +52,13 @@ class ValueInfo:
             except OverflowError:
                 raise InferenceError(f"a number that it computes from shapes is too large for {dtype}") from None
         return ValueInfo(dtype, dims.shape, dims=dims)
+
+
+def _objects(elements: Sequence[object], shape: tuple[int, ...]) -> np.ndarray:
+    """An object array of these elements."""
+    made = np.empty(len(elements), dtype=object)
+    made[:] = elements
+    return made.reshape(shape)
 
 
 _FEW = 1024
@@ -148,15 +155,61 @@ class Node:
         return sorted(set(self.ir.attributes) - self.read)
 
 
+class Assumptions:
+    """What a model assumes about the sizes of its inputs. The crate checks it before it runs the layers.
+
+    Two dimensions that a node needs to be equal are one dimension from then on: the simpler expression stands for both.
+    """
+
+    def __init__(self) -> None:
+        self.conditions: dict[Condition, None] = {}
+        """The conditions, in the order of the nodes that need them."""
+        self.node = ""
+        """The name of the node that is being inferred."""
+        self._simpler: dict[Dim, Dim] = {}
+
+    def simplest(self, dim: Dim) -> Dim:
+        """The simplest expression that is known to be equal to ``dim``."""
+        while dim in self._simpler:
+            dim = self._simpler[dim]
+        return dim
+
+    def require(self, left: Dim, relation: str, right: Dim) -> bool:
+        """Adds a condition. Returns False if the crate cannot check it, because it depends on data or a loop."""
+        if any("(" in name for name in symbols([left, right])):
+            return False
+        self.conditions.setdefault(Condition(left, relation, right, self.node))
+        return True
+
+    def unify(self, a: Dim, b: Dim) -> Dim | None:
+        """The dimension that both are, if they are equal or are assumed to be; None if they cannot be."""
+        a, b = self.simplest(a), self.simplest(b)
+        if equals(a, b):
+            return a
+        if equals(a, b) is False or not can_be_equal(a, b) or not self.require(a, "==", b):
+            return None
+        if _complexity(b) < _complexity(a):
+            a, b = b, a
+        self._simpler[b] = a
+        return a
+
+
+def _complexity(dim: Dim) -> int:
+    return dim.size if isinstance(dim, DimExpr) else 0
+
+
 class ValueInfos:
     """The infos of the values of one graph."""
 
-    def __init__(self, infos: MutableMapping[ir.Value, ValueInfo] | None = None) -> None:
+    def __init__(
+        self, infos: MutableMapping[ir.Value, ValueInfo] | None = None, assumptions: Assumptions | None = None
+    ) -> None:
         self._infos = {} if infos is None else infos
+        self.assumptions = assumptions or Assumptions()
 
     def layer(self) -> ValueInfos:
         """A copy-on-write view: it contains all infos of this table, and additions to it do not change this table."""
-        return ValueInfos(ChainMap({}, self._infos))
+        return ValueInfos(ChainMap({}, self._infos), self.assumptions)
 
     def __contains__(self, value: ir.Value) -> bool:
         return value in self._infos
@@ -168,7 +221,27 @@ class ValueInfos:
             raise InferenceError(f"nothing is known about its input `{value.name}`") from None
 
     def __setitem__(self, value: ir.Value, info: ValueInfo) -> None:
+        simplest = self.assumptions.simplest
+        shape = tuple(map(simplest, info.shape))
+        if shape != info.shape:
+            info = replace(info, shape=shape)
+        if info.dims is not None and info.const is None:
+            dims = [simplest(d) if isinstance(d, DimExpr) else d for d in info.dims.flat]
+            info = replace(info, dims=_objects(dims, info.dims.shape))
         self._infos[value] = info
+
+    def unify(self, a: Dim, b: Dim) -> Dim:
+        """The dimension that both are, if they are equal or are assumed to be. Raises InferenceError otherwise."""
+        found = self.assumptions.unify(a, b)
+        if found is None:
+            raise InferenceError(f"{a} and {b} must be equal, but are not")
+        return found
+
+    def at_least(self, dim: Dim, low: Dim) -> None:
+        """Assumes ``dim >= low`` unless it is known. Raises InferenceError if the crate cannot check it."""
+        known = least(dim - low)
+        if (known is None or known < 0) and not self.assumptions.require(dim, ">=", low):
+            raise InferenceError(f"whether {dim} is at least {low} is known only while the model runs")
 
     def known(self, value: ir.Value | None) -> ValueInfo | None:
         return self._infos.get(value) if value is not None else None
@@ -273,10 +346,22 @@ def same_shape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     return [ValueInfo(info.dtype, info.shape)]
 
 
-def broadcast(shapes: Iterable[Dims]) -> Dims:
+def _joined(sizes: Sequence[Dim], infos: ValueInfos) -> Dim | None:
+    """The dimension that these symbolic ones broadcast to; None if they do not."""
+    if any(map(is_data_dependent, symbols(sizes))):
+        return maximum(*sizes)
+    found: Dim | None = sizes[0]
+    for size in sizes[1:]:
+        found = None if found is None else infos.assumptions.unify(found, size)
+    return found
+
+
+def broadcast(shapes: Iterable[Dims], infos: ValueInfos | None = None) -> Dims:
     """The shape that these shapes broadcast to, by NumPy's rules.
 
     A symbolic dimension that meets a number is assumed to be that number, as exporters do; generated code checks it.
+    Two different expressions must be equal, unless ``infos`` may assume that they are. Data-dependent dimensions
+    broadcast to the largest of them: the layer checks when it runs that they do.
     """
     shapes = list(shapes)
     rank = max((len(s) for s in shapes), default=0)
@@ -284,8 +369,11 @@ def broadcast(shapes: Iterable[Dims]) -> Dims:
     for axis in range(-rank, 0):
         sizes = list(dict.fromkeys(s[axis] for s in shapes if len(s) >= -axis and s[axis] != 1))
         numbers = [d for d in sizes if isinstance(d, int)]
+        if infos is not None and len(sizes) > 1 and not numbers:
+            joined = _joined(sizes, infos)
+            sizes = sizes if joined is None else [joined]
         if len(numbers) > 1 or (len(sizes) > 1 and not numbers):
-            raise InferenceError(f"the shapes {', '.join(map(str, shapes))} do not broadcast")
+            raise InferenceError(f"the shapes {', '.join(map(format_shape, shapes))} do not broadcast")
         result.append(numbers[0] if numbers else sizes[0] if sizes else 1)
     return tuple(result)
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Dim, DimExpr, format_shape, symbols
+from tf2rust.ops.core.dims import Condition, Dim, DimExpr, format_shape, symbols
 from tf2rust.ops.core.packing import VECTOR, Packing
 
 Dims = tuple[Dim, ...]
@@ -212,6 +212,8 @@ class LayerGraph:
     inputs: list[Value]
     outputs: list[tuple[str, Value]]
     layers: list[Layer] = field(default_factory=list)
+    conditions: list[Condition] = field(default_factory=list)
+    """What the sizes of the inputs must satisfy. Generated code checks it before it runs the layers."""
 
     def walk(self) -> Iterator[Layer]:
         """All layers, each followed by the layers of its bodies."""

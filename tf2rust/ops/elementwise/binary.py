@@ -161,7 +161,7 @@ def _binary(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         if node.op == "Div" and any(d == 0 for d in dims[1].flat):
             raise InferenceError("it divides a size by zero")
         return [ValueInfo.of_dims(arithmetic[node.op](*dims), parts[0].dtype)]
-    return [ValueInfo(parts[0].dtype, broadcast(p.shape for p in parts))]
+    return [ValueInfo(parts[0].dtype, broadcast((p.shape for p in parts), infos))]
 
 
 @rule(Op("|".join([*_OPS, "Sum", "Mean"]), Var("a"), more=True, name="binary"))

@@ -45,7 +45,7 @@ infers("BitwiseNot")(same_shape)
 @infers(*_FUNCTIONS, "BitShift")
 def _bitwise(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     parts = [infos[v] for v in node.inputs if v is not None]
-    return [ValueInfo(parts[0].dtype, broadcast(p.shape for p in parts))]
+    return [ValueInfo(parts[0].dtype, broadcast((p.shape for p in parts), infos))]
 
 
 @infers("BitCast")

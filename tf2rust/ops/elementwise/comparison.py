@@ -74,7 +74,7 @@ def _truth(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         known = [equals(a, b) for a, b in pairs]
         if None not in known:
             return [ValueInfo.of_const(np.asarray(known, bool).reshape(pairs.shape))]
-    return [ValueInfo("bool", broadcast(p.shape for p in parts))]
+    return [ValueInfo("bool", broadcast((p.shape for p in parts), infos))]
 
 
 def operands(b: Builder, y: Value, *names: ir.Value) -> tuple[list[Layer], list[Value]]:

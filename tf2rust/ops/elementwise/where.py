@@ -27,7 +27,7 @@ def _where(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     if condition.const is not None and a.dims is not None and b.dims is not None:
         broadcast((condition.shape, a.shape, b.shape))  # raises if they do not broadcast
         return [ValueInfo.of_dims(np.where(condition.const, a.dims, b.dims), a.dtype)]
-    return [ValueInfo(a.dtype, broadcast((condition.shape, a.shape, b.shape)))]
+    return [ValueInfo(a.dtype, broadcast((condition.shape, a.shape, b.shape), infos))]
 
 
 @rule(Op("Where", Var("c"), Var("a"), Var("b")))

@@ -50,7 +50,7 @@ class Dense(Affine):
         return True
 
 
-def matmul_shape(a: Dims, b: Dims) -> Dims:
+def matmul_shape(a: Dims, b: Dims, infos: ValueInfos | None = None) -> Dims:
     """The shape of a matrix product by NumPy's rules. Raises InferenceError if it is undefined."""
     if not a or not b:
         raise InferenceError("it multiplies a scalar")
@@ -58,7 +58,9 @@ def matmul_shape(a: Dims, b: Dims) -> Dims:
     right = (*b, 1) if len(b) == 1 else b
     if isinstance(left[-1], int) and isinstance(right[-2], int) and left[-1] != right[-2]:
         raise InferenceError(f"it multiplies a matrix of {left[-1]} columns with one of {right[-2]} rows")
-    shape = (*broadcast([left[:-2], right[:-2]]), left[-2], right[-1])
+    if infos is not None:
+        infos.assumptions.unify(left[-1], right[-2])
+    shape = (*broadcast([left[:-2], right[:-2]], infos), left[-2], right[-1])
     if len(a) == 1:
         shape = (*shape[:-2], shape[-1])
     return shape[:-1] if len(b) == 1 else shape
@@ -67,7 +69,7 @@ def matmul_shape(a: Dims, b: Dims) -> Dims:
 @infers("MatMul")
 def _matmul(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     a, b = (infos.shape(v) for v in node.operands())
-    return [ValueInfo(infos.dtype(node.x), matmul_shape(a, b))]
+    return [ValueInfo(infos.dtype(node.x), matmul_shape(a, b, infos))]
 
 
 @infers("Gemm")

@@ -55,10 +55,14 @@ def _concat(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         raise InferenceError(f"it concatenates {shapes}, but needs tensors of equal rank that are not scalars")
     axis = normal_axis(node.attr("axis", 1), len(parts[0].shape))
     total: Dim = 0
+    shape = list(parts[0].shape)
     for part in parts:
         total = total + part.shape[axis]
+        for i, size in enumerate(part.shape):
+            if i != axis:
+                shape[i] = infos.assumptions.unify(shape[i], size) or shape[i]
     fill = parts[0].fill if all(p.fill == parts[0].fill for p in parts) else None
-    return [ValueInfo(parts[0].dtype, (*parts[0].shape[:axis], total, *parts[0].shape[axis + 1 :]), fill=fill)]
+    return [ValueInfo(parts[0].dtype, (*shape[:axis], total, *shape[axis + 1 :]), fill=fill)]
 
 
 @rule(Op("Concat", Var("first"), more=True))

@@ -104,7 +104,7 @@ def _expand(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     target = infos.dims(node.input(1))
     if target is None:
         return expanded_by_data(node, infos)
-    return [ValueInfo(data.dtype, broadcast([data.shape, tuple(target)]), fill=data.fill)]
+    return [ValueInfo(data.dtype, broadcast([data.shape, tuple(target)], infos), fill=data.fill)]
 
 
 @rule(Op("Tile", Var("x"), Var("repeats")))

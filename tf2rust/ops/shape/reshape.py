@@ -95,6 +95,8 @@ def _squeeze(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         raise InferenceError("it squeezes an axis of a scalar, which has none")
     if bad := [data.shape[i] for i in positions if isinstance(data.shape[i], int) and data.shape[i] != 1]:
         raise InferenceError(f"it squeezes an axis of size {bad[0]}, but only axes of size 1 can be squeezed")
+    for position in positions:
+        infos.unify(data.shape[position], 1)
     return [reshaped(data, tuple(d for i, d in enumerate(data.shape) if i not in positions))]
 
 
