@@ -18,52 +18,17 @@ from tf2rust.source import Source
 
 PASS, OUT_OF_SCOPE, FAIL = "pass", "out of scope", "fail"
 
-# Inputs that decide about shapes or options, and the weights of layers, which models outside of tests carry with them.
-# Where a case makes them inputs of the model and it does not convert that way, they are bound at conversion, as a user
-# would with --constants, and the lengths of sequences as with --dim; the list of results says which.
 PARAMETERS: dict[str, tuple[int, ...]] = {
     "AffineGrid": (1,),
-    "BlackmanWindow": (0,),
     "CausalConvWithState": (1, 2),
-    "CenterCropPad": (1,),
-    "Col2Im": (1, 2),
-    "ConstantOfShape": (0,),
-    "Conv": (1, 2),
-    "ConvTranspose": (1, 2),
-    "CumProd": (1,),
-    "CumSum": (1,),
     "DFT": (1, 2),
-    "Dropout": (1, 2),
-    "Expand": (1,),
-    "GRU": (1, 2, 3),
-    "HammingWindow": (0,),
-    "HannWindow": (0,),
-    "InstanceNormalization": (1, 2),
-    "LSTM": (1, 2, 3),
-    "Loop": (0, 1),
-    "MaxUnpool": (2,),
-    "MelWeightMatrix": (0, 1, 2),
-    "NonMaxSuppression": (2, 3, 4),
-    "OneHot": (1,),
-    "Pad": (1, 3),
-    "RNN": (1, 2, 3),
-    "Range": (0, 1, 2),
-    "Reshape": (1,),
-    "Resize": (1, 2, 3),
     "STFT": (1, 3),
-    "Slice": (1, 2, 3, 4),
-    "Split": (1,),
-    "SplitToSequence": (1,),
-    "Squeeze": (1,),
-    "Tile": (1,),
-    "TopK": (1,),
-    "Trilu": (1,),
-    "Unsqueeze": (1,),
-    "Upsample": (1,),
-} | {
-    f"Reduce{kind}": (1,)
-    for kind in ["L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare"]
 }
+"""The inputs that decide about shapes or options and that a layer needs to know at conversion.
+
+Every case is first converted with all its inputs at run time. Only if that is refused are these inputs bound, as a user
+binds them with ``--constants``. The list of results names the bound inputs.
+"""
 
 
 @dataclass(frozen=True)
@@ -109,7 +74,7 @@ def judge(cases: Iterable[Case], folder: Path) -> dict[str, Result]:
 
 
 def _convert(case: Case, name: str, folder: Path) -> _Converted:
-    """With all inputs at run time if that can be, else with those bound that are parameters."""
+    """Converts a case with all inputs at run time or, if that is refused, with its parameters bound."""
     sets = {f"s{i}": data for i, data in enumerate(case.sets)}
     try:
         programs = [convert(case, name, _source(case.model), sets, folder)]

@@ -52,6 +52,9 @@ def _parameters() -> onnx.ModelProto:
             node("Pad", ["tiles", "pads"], ["padded"], mode="reflect"),
             node("Split", ["x", "parts"], ["first", "second"], axis=1),
             node("Expand", ["first", "wide"], ["expanded"]),
+            node("Slice", ["x", "ends", "big"], ["rest"]),
+            node("Slice", ["x", "ends", "big"], ["again"]),
+            node("Add", ["rest", "again"], ["sum"]),
         ],
         {
             "x": (FLOAT, ["n", 6]),
@@ -61,12 +64,13 @@ def _parameters() -> onnx.ModelProto:
             "wide": (INT, [3]),
         },
         {
+            "sum": (FLOAT, ["h", "i"]),
             "zeros": (FLOAT, ["a", "b"]),
             "padded": (FLOAT, ["c", "d"]),
             "second": (FLOAT, ["n", "f"]),
             "expanded": (FLOAT, ["e", "n", "g"]),
         },
-        {"columns": np.asarray([3])},
+        {"columns": np.asarray([3]), "big": np.asarray([9999, 9999])},
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Condition, Dim, DimExpr, can_be_equal, equals, format_shape, least, symbols
+from tf2rust.ops.core.dims import Condition, Dim, DimExpr, can_be_equal, equals, format_shape, least, maximum, symbols
 from tf2rust.ops.core.layer import Dims
 
 
@@ -386,11 +386,22 @@ def same_shape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     return [ValueInfo(info.dtype, info.shape)]
 
 
+def _joined(sizes: Sequence[Dim], infos: ValueInfos) -> Dim | None:
+    """The dimension that these symbolic ones broadcast to; None if they do not."""
+    if any(map(is_data_dependent, symbols(sizes))):
+        return maximum(*sizes)
+    found: Dim | None = sizes[0]
+    for size in sizes[1:]:
+        found = None if found is None else infos.assumptions.unify(found, size)
+    return found
+
+
 def broadcast(shapes: Iterable[Dims], infos: ValueInfos | None = None) -> Dims:
     """The shape that these shapes broadcast to, by NumPy's rules.
 
     A symbolic dimension that meets a number is assumed to be that number, as exporters do; generated code checks it.
-    Two different expressions must be equal, unless ``infos`` may assume that they are.
+    Two different expressions must be equal, unless ``infos`` may assume that they are. Data-dependent dimensions
+    broadcast to the largest of them: the layer checks when it runs that they do.
     """
     shapes = list(shapes)
     rank = max((len(s) for s in shapes), default=0)
@@ -399,7 +410,8 @@ def broadcast(shapes: Iterable[Dims], infos: ValueInfos | None = None) -> Dims:
         sizes = list(dict.fromkeys(s[axis] for s in shapes if len(s) >= -axis and s[axis] != 1))
         numbers = [d for d in sizes if isinstance(d, int)]
         if infos is not None and len(sizes) > 1 and not numbers:
-            sizes = infos.assumptions.unify_all(sizes)
+            joined = _joined(sizes, infos)
+            sizes = sizes if joined is None else [joined]
         if len(numbers) > 1 or (len(sizes) > 1 and not numbers):
             raise InferenceError(f"the shapes {', '.join(map(format_shape, shapes))} do not broadcast")
         result.append(numbers[0] if numbers else sizes[0] if sizes else 1)
