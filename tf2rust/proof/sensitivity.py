@@ -18,8 +18,10 @@ FACTOR = 16
 """The tolerance of an element, as a multiple of the largest distance that such changes move it."""
 _RUNS = 8
 _SEED = 20_240_229
+_MOST_CHANGED = 1 << 21
+"""The maximum number of weights that are changed, because these are copied."""
 _MOST_WEIGHTS = 1 << 24
-"""The maximum number of weights that are changed: the changed weights are a copy."""
+"""The maximum number of weights of a model whose weights are changed, because a second session holds all of them."""
 _SECONDS = 60.0
 """The time limit of a run: a loop may take longer with changed inputs."""
 _FULL_WORK, _MOST_WORK = 10**10, 10**12
@@ -52,11 +54,14 @@ def tolerances_of_elements(
 
 
 def _changed_runs(reference: Reference, inputs: Arrays, count: int) -> Iterator[Arrays]:
-    """The outputs for changed inputs and weights."""
+    """The outputs for changed inputs and weights; none if there is nothing to change."""
     weights, runtime = reference.source.weights, reference.runtime
     rng = np.random.default_rng(_SEED)
-    if count and 0 < sum(array.size for array in weights.values()) <= _MOST_WEIGHTS:
-        runtime = OnnxRuntime(reference.proto, {name: _changed(array, rng) for name, array in weights.items()})
+    changed = _changed_weights(weights, rng) if count else {}
+    if changed:
+        runtime = OnnxRuntime(reference.proto, {**weights, **changed})
+    if not changed and not any(_is_changed(array) for array in inputs.values()):
+        return
     for _ in range(count):
         try:
             yield runtime({name: _changed(array, rng) for name, array in inputs.items()}, _SECONDS)
@@ -64,11 +69,28 @@ def _changed_runs(reference: Reference, inputs: Arrays, count: int) -> Iterator[
             return
 
 
+def _changed_weights(weights: Arrays, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """The weights that are changed: in the order of the model, as many as may be copied."""
+    changed: dict[str, np.ndarray] = {}
+    if sum(array.size for array in weights.values()) > _MOST_WEIGHTS:
+        return changed
+    left = _MOST_CHANGED
+    for name, array in weights.items():
+        if _is_changed(array) and array.size <= left:
+            left -= array.size
+            changed[name] = _changed(array, rng)
+    return changed
+
+
+def _is_changed(array: np.ndarray) -> bool:
+    return array.dtype == np.float32
+
+
 def _changed(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    if array.dtype != np.float32:
+    if not _is_changed(array):
         return array
     factors = np.array([1 - CHANGE, 1 + CHANGE], np.float32)
-    return np.asarray(array * factors[rng.integers(0, 2, array.shape)], np.float32)
+    return np.asarray(array * factors[rng.integers(0, 2, array.shape, np.uint8)], np.float32)
 
 
 def _distance(changed: np.ndarray, expected: np.ndarray) -> np.ndarray:
