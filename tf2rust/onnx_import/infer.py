@@ -184,6 +184,7 @@ def _set_inputs(analysis: Analysis) -> None:
     for value, shape in dimensions.shapes(analysis.bind).items():
         if _is_tensor(value):
             analysis.infos[value] = ValueInfo(ir.DataType(value.dtype or 0).numpy().name, shape)
+    analysis.infos.assumptions.sizes.update(dimensions.symbolic)
     for name, size in analysis.bind.items():
         if isinstance(size, tuple):
             symbol = DimExpr.symbol(Symbol(dimensions.identifier(name), *size))

@@ -170,6 +170,8 @@ class Assumptions:
         """The conditions, in the order of the nodes that need them."""
         self.node = ""
         """The node that is being inferred, as a noun phrase."""
+        self.sizes: set[str] = set() if outer is None else outer.sizes
+        """The symbolic dimensions of the inputs: conditions are about these only."""
         self._outer = outer
         self._simpler: dict[Dim, Dim] = {}
         self._branches: dict[ir.Graph, Assumptions] = {}
@@ -192,7 +194,7 @@ class Assumptions:
 
     def require(self, left: Dim, relation: str, right: Dim) -> bool:
         """Adds a condition. Returns False if the crate cannot check it, because it depends on data or a loop."""
-        if any("(" in name for name in symbols([left, right])):
+        if not symbols([left, right]) <= self.sizes:
             return False
         self.conditions.setdefault(Condition(left, relation, right, self.node))
         return True
