@@ -20,7 +20,7 @@ from tf2rust.codegen.model import Model, build
 from tf2rust.codegen.render import render_crate
 from tf2rust.conversion import match_layers
 from tf2rust.ops.core.layer import LayerGraph
-from tf2rust.proof.proof import Proof
+from tf2rust.proof.proof import Proof, as_stored
 from tf2rust.rust.literals import rust_str
 from tf2rust.scoring import Scoring
 from tf2rust.source import Source
@@ -181,18 +181,24 @@ def _write_crate(folder: Path, index: int, programs: Sequence[Program]) -> None:
 def _module(model: Model) -> str:
     reads, fields, writes = [], [], []
     for i, port in enumerate(model.inputs):
-        reads.append(f"    let a{i} = arrays.get({port.literal})?;")
-        reads.append(f"    let d{i} = a{i}.to_vec_lossless::<{port.rust_type}>()?;")
+        if port.is_text:
+            reads.append(f"    let a{i} = arrays.get_strings({port.literal})?;")
+            reads.append(f"    let s{i} = a{i}.to_vec()?;")
+            reads.append(f"    let d{i}: Vec<_> = s{i}.iter().map(String::as_str).collect();")
+        else:
+            reads.append(f"    let a{i} = arrays.get({port.literal})?;")
+            reads.append(f"    let d{i} = a{i}.to_vec_lossless::<{port.rust_type}>()?;")
         fields.append(f"{port.field}: TensorView::new(&d{i}, a{i}.shape())?")
     for port in model.outputs:
         writes.append(f"    let y = &outputs.{port.field};")
-        writes.append(f"    writer.add({rust_str(port.name)}, y.shape(), y.data())?;")
+        add = "add_strings" if port.is_text else "add"
+        writes.append(f"    writer.{add}({rust_str(port.name)}, y.shape(), y.data())?;")
     return _MODULE.format(reads="\n".join(reads), fields=", ".join(fields), writes="\n".join(writes))
 
 
 def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     with path.open("wb") as file:
-        write_npz(file, dict(arrays))
+        write_npz(file, {name: as_stored(array) for name, array in arrays.items()})
 
 
 def run(folder: Path) -> dict[tuple[str, str], str]:

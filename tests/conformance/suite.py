@@ -41,7 +41,6 @@ class Case:
 
 
 _OUTSIDE_DTYPES = {
-    "STRING": "strings",
     "BFLOAT16": "bfloat16",
     "COMPLEX": "complex numbers",
     "FLOAT8": "floats of 8 bits",
@@ -60,7 +59,6 @@ _OUTSIDE_OPS = {
     "RandomUniformLike": "random numbers",
     "Bernoulli": "random numbers",
     "Multinomial": "random numbers",
-    "StringNormalizer": "strings",
     "TfIdfVectorizer": "text features",
 }
 

@@ -24,6 +24,7 @@ from tf2rust.codegen.row import Row
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.vendor import package_name, resource
 from tf2rust.ops.core.dims import DimExpr, format_shape
+from tf2rust.ops.core.dtypes import TEXT
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.proof.proof import Proof, features_key
 from tf2rust.rust import printer
@@ -170,7 +171,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     digest = architecture_hash(model, graph)
     parts = _parts(model, crate, options.tf_layers)
     used, groups = model.used, _groups(model.fields)
-    terms = [f"self.b{i}.capacity_bytes()" for i in range(len(model.buffers))] + ["self.scratch.capacity_bytes()"]
+    fields = [*(f"b{i}" for i in range(len(model.buffers))), *(["strings"] if model.has_text else []), "scratch"]
+    terms = [f"self.{name}.capacity_bytes()" for name in fields]
     row = Row.of(model)
     batch = "" if model.chunks is None else model.chunks.batch
     # The line that begins the closure has room for a short name.
@@ -205,6 +207,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "parts_value": _parts_value(parts),
         "fields_need_blob": bool(groups) or _needs_blob(model.fields),
         "any_dims": bool(model.inputs),
+        "has_text_outputs": any(p.is_text for p in model.outputs),
         "has_float16": "float16" in (p.dtype for p in (*model.inputs, *model.outputs)),
         "has_float16_outputs": "float16" in (p.dtype for p in model.outputs[:1]),
         "has_float16_inputs": "float16" in (p.dtype for p in model.inputs),
@@ -233,6 +236,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "example_value": lambda dtype: (
             "false"
             if dtype == "bool"
+            else '"text"'
+            if dtype == TEXT
             else "F16::default()"
             if dtype == "float16"
             else "0.0"
@@ -322,8 +327,9 @@ def _imports(model: Model) -> list[str]:
     if any(port.shape for port in model.inputs):
         paths.add("tf_layers::tensor::Dim")
     types = [*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))]
-    if "F16" in types:
-        paths.add("tf_layers::tensor::F16")
+    paths |= {f"tf_layers::tensor::{name}" for name in ("ArenaStr", "F16") if name in types}
+    if model.has_text:
+        paths.add("tf_layers::tensor::StringArena")
     return _import_lines(paths)
 
 

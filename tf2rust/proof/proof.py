@@ -32,8 +32,13 @@ class Proof:
         arrays = {}
         for prefix, group in (("inputs", self.inputs), ("predictions", self.outputs)):
             for name, array in group.items():
-                arrays[features_key(prefix, name, len(group))] = array.reshape(self.samples, -1)
+                arrays[features_key(prefix, name, len(group))] = as_stored(array).reshape(self.samples, -1)
         return arrays
+
+
+def as_stored(array: np.ndarray) -> np.ndarray:
+    """The array as an NPZ file stores it: strings in NumPy's dtype for strings of a limited length."""
+    return array.astype(str) if array.dtype.kind == "O" else array
 
 
 def features_key(prefix: str, name: str, count: int) -> str:

@@ -8,14 +8,18 @@ import numpy as np
 
 from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.dims import bind
-from tf2rust.ops.core.layer import LayerGraph, Value
+from tf2rust.ops.core.dtypes import TEXT
+from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose
 from tf2rust.proof.budget import elements, is_within
+from tf2rust.proof.sample_strings import seeded_strings
 from tf2rust.proof.sizes import SAMPLES, Sizes, batch_of, candidates
 
 SEED = 20_240_229
+_KNOWN = 0.8
+"""The share of numbers that are keys of a table."""
 _MAX_ELEMENTS = 1 << 20  # elements of seeded features; large inputs get fewer samples
 
 
@@ -39,12 +43,16 @@ def seeded_inputs(graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool =
     """
     given = with_batch(graph, next(candidates(graph))) if sizes is None else sizes
     rng = np.random.default_rng(SEED)
-    tables = _index_limits(graph, given)
+    tables, keys = _index_limits(graph, given), _keys(graph)
     arrays = {}
     for value in graph.inputs:
         shape = tuple(int(str(bind(d, given))) for d in value.shape)
         limit = tables.get(value)
-        if ones and limit is None and np.dtype(value.dtype).kind in "iu":
+        if value.dtype == TEXT:
+            arrays[value.name] = seeded_strings(graph, rng, shape)
+        elif value in keys:
+            arrays[value.name] = _near(rng, keys[value], shape)
+        elif ones and limit is None and np.dtype(value.dtype).kind in "iu":
             arrays[value.name] = np.ones(shape, value.dtype)
         else:
             arrays[value.name] = _random(rng, value.dtype, shape, limit)
@@ -53,8 +61,38 @@ def seeded_inputs(graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool =
 
 def has_value_integers(graph: LayerGraph) -> bool:
     """Whether an input holds integers that are not known to be indices."""
-    tables = _index_limits(graph, {})
-    return any(np.dtype(value.dtype).kind in "iu" and value not in tables for value in graph.inputs)
+    known = _index_limits(graph, {}).keys() | _keys(graph).keys()
+    return any(np.dtype(value.dtype).kind in "iu" and value not in known for value in graph.inputs)
+
+
+def _near(rng: np.random.Generator, keys: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Keys of a table, and numbers next to them."""
+    chosen = rng.choice(keys, shape)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.where(rng.random(shape) < _KNOWN, chosen, chosen + keys.dtype.type(1)), keys.dtype)
+
+
+def _keys(graph: LayerGraph) -> dict[Value, np.ndarray]:
+    """For each input whose elements are looked up in tables of numbers, the keys."""
+    readers = graph.consumers()
+    found: dict[Value, np.ndarray] = {}
+    for source in graph.inputs:
+        for value in _moved(source, readers):
+            for layer in readers.get(value, []):
+                keys = layer.sample_elements()
+                if keys is not None and keys.size and keys.dtype.name == source.dtype != TEXT:
+                    found[source] = keys
+    return found
+
+
+def _moved(source: Value, readers: Mapping[Value, Sequence[Layer]]) -> list[Value]:
+    """The value, and those with the same elements."""
+    found = [source]
+    for value in found:
+        found += [
+            v for layer in readers.get(value, []) if isinstance(layer, (Reshape, Transpose)) for v in layer.outputs
+        ]
+    return found
 
 
 def _random(rng: np.random.Generator, dtype: str, shape: Sequence[int], limit: int | None) -> np.ndarray:

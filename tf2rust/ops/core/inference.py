@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from tf2rust.errors import ConversionError
 from tf2rust.ops.core.dims import Dim, DimExpr
+from tf2rust.ops.core.dtypes import TEXT
 from tf2rust.ops.core.layer import Dims
 
 
@@ -34,6 +36,7 @@ class ValueInfo:
     @staticmethod
     def of_const(array: np.ndarray) -> ValueInfo:
         array = np.asarray(array)
+        array = texts(array) if array.dtype.kind in "OSU" else array
         fill = None
         if array.size and array.dtype.kind in "fiub":
             # Few weights are filled with one number, and the first elements usually show that they are not.
@@ -52,6 +55,23 @@ class ValueInfo:
             except OverflowError:
                 raise InferenceError(f"a number that it computes from shapes is too large for {dtype}") from None
         return ValueInfo(dtype, dims.shape, dims=dims)
+
+
+def texts(array: np.ndarray) -> np.ndarray:
+    """An array of strings with the dtype ``TEXT``, whose elements are ``str``.
+
+    Raises ConversionError if an element is not UTF-8.
+    """
+    try:
+        found = [item.decode() if isinstance(item, bytes) else str(item) for item in array.reshape(-1)]
+    except UnicodeDecodeError:
+        raise ConversionError(
+            "A string of the model is not UTF-8, and crates support no other encoding; convert the model's strings to "
+            "UTF-8 before exporting it."
+        ) from None
+    result = np.empty(len(found), TEXT)
+    result[:] = found
+    return result.reshape(array.shape)
 
 
 _FEW = 1024

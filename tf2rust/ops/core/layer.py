@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tf2rust.ops.core.dims import Dim, DimExpr, format_shape
+from tf2rust.ops.core.dtypes import shown
 from tf2rust.ops.core.packing import VECTOR, Packing
 
 Dims = tuple[Dim, ...]
@@ -32,7 +33,7 @@ class Value:
         return len(self.shape)
 
     def __str__(self) -> str:
-        return f"{self.dtype} {format_shape(self.shape)}"
+        return f"{shown(self.dtype)} {format_shape(self.shape)}"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Layer:
 
     is_data_movement: ClassVar[bool] = False
     """Whether it supports storage types such as float16, because it only moves or converts numbers."""
+    takes_text: ClassVar[bool] = False
+    """Whether it computes with strings. Layers that only move elements support them without this."""
+
+    splits_text: ClassVar[bool] = False
+    """Whether it splits strings into words."""
 
     inputs: list[Value]
     outputs: list[Value]
@@ -144,6 +150,13 @@ class Layer:
 
     def inplace_input(self) -> Value | None:
         """The input that the first output can overwrite, with the same dtype and length; None if there is none."""
+        return None
+
+    def sample_elements(self) -> np.ndarray | None:
+        """Elements of the first input that the layer distinguishes, such as the keys of a table; None if it has none.
+
+        Seeded samples consist of them.
+        """
         return None
 
     def bodies(self) -> list[LayerGraph]:

@@ -1,0 +1,20 @@
+//! Operators on strings.
+//!
+//! The inputs of a model are `&str`, its outputs are `String`. In between, elements are
+//! [`ArenaStr`](crate::tensor::ArenaStr), which refer to the [`StringArena`](crate::tensor::StringArena) of the run: its
+//! first operators are [`read_strings`], its last [`write_strings`]. Operators that only move elements, such as
+//! [`gather`](crate::ops::gather), accept such tensors too.
+//!
+//! The work of every operator is proportional to the length of its strings, times the logarithm of the size of a table.
+
+mod compare;
+mod lookup;
+mod normalize;
+mod split;
+mod transfer;
+
+pub use compare::{concat_strings, equal_strings};
+pub use lookup::{NumberLookup, StringLookup, StringTable};
+pub use normalize::{LetterCase, StringNormalizer};
+pub use split::StringSplit;
+pub use transfer::{read_strings, write_strings};

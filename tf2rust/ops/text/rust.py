@@ -1,0 +1,133 @@
+"""The Rust of layers that work with strings."""
+
+from __future__ import annotations
+
+from tf2rust.ops.core.emit import LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
+from tf2rust.ops.elementwise.comparison import EqualStrings
+from tf2rust.ops.text.borders import ReadStrings, StringConstant, WriteStrings
+from tf2rust.ops.text.lookup import NumberLookup, StringLookup, StringsAt
+from tf2rust.ops.text.operators import StringConcat, StringNormalizer, StringSplit
+from tf2rust.rust.literals import rust_number, rust_type
+from tf2rust.rust.tree import Expr, Item, Prefix, Token, ref, string, struct
+
+_TEXT = "tf_layers::text"
+_ARENA = Token("workspace").field("strings")
+"""The strings of the run."""
+
+
+def _table(weights: Weights, role: str) -> Expr:
+    parts = {part: weights.get(f"{role}_{part}") for part in ("bytes", "ends")}
+    return struct(Item(f"{_TEXT}::StringTable"), **parts)
+
+
+def _read(function: str, site: Site) -> Expr:
+    """A call of the function that reads strings."""
+    return Item(f"{_TEXT}::{function}")(ref(_ARENA), *site.inputs, *site.outputs)
+
+
+def _add(function: str, site: Site) -> Expr:
+    """A call of the function that adds strings."""
+    return Item(f"{_TEXT}::{function}")(Prefix("&mut ", _ARENA), *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: ReadStrings, site: Site) -> Expr:
+    return _add("read_strings", site)
+
+
+@layer_call.register
+def _(layer: WriteStrings, site: Site) -> Expr:
+    return _read("write_strings", site)
+
+
+@layer_field.register
+def _(layer: StringConstant, weights: Weights) -> LayerField:
+    return LayerField(Item(f"{_TEXT}::StringTable").generic("'w"), _table(weights, "strings"))
+
+
+@layer_call.register
+def _(layer: StringConstant, site: Site) -> Expr:
+    return site.field.method("write", Prefix("&mut ", _ARENA), *site.outputs)
+
+
+@layer_field.register
+def _(layer: StringLookup, weights: Weights) -> LayerField:
+    lookup, dtype = Item(f"{_TEXT}::StringLookup"), layer.y.dtype
+    default = rust_number(layer.default, dtype)
+    value = struct(lookup, keys=_table(weights, "keys"), values=weights.get("values"), default=default)
+    return LayerField(lookup.generic(f"'w, {rust_type(dtype)}"), value)
+
+
+@layer_call.register
+def _(layer: StringLookup, site: Site) -> Expr:
+    return site.field.method("run", ref(_ARENA), *site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: NumberLookup, weights: Weights) -> LayerField:
+    lookup, dtype = Item(f"{_TEXT}::NumberLookup"), layer.y.dtype
+    default = rust_number(layer.default, dtype)
+    value = struct(lookup, keys=weights.get("keys"), values=weights.get("values"), default=default)
+    return LayerField(lookup.generic(f"'w, {rust_type(layer.x.dtype)}, {rust_type(dtype)}"), value)
+
+
+@layer_field.register
+def _(layer: StringsAt, weights: Weights) -> LayerField:
+    return LayerField(Item(f"{_TEXT}::StringTable").generic("'w"), _table(weights, "strings"))
+
+
+@layer_call.register
+def _(layer: StringsAt, site: Site) -> Expr:
+    arguments = (Prefix("&mut ", _ARENA), string(layer.x.name), *site.inputs, *site.outputs)
+    return site.field.method("gather", *arguments)
+
+
+@layer_call.register
+def _(layer: EqualStrings, site: Site) -> Expr:
+    return _read("equal_strings", site)
+
+
+@layer_call.register
+def _(layer: StringConcat, site: Site) -> Expr:
+    return _add("concat_strings", site)
+
+
+@layer_field.register
+def _(layer: StringNormalizer, weights: Weights) -> LayerField:
+    normalizer = Item(f"{_TEXT}::StringNormalizer")
+    value = struct(
+        normalizer,
+        stop_words=_table(weights, "stop_words"),
+        is_case_sensitive=str(layer.is_case_sensitive).lower(),
+        case=Item(f"{_TEXT}::LetterCase").of(layer.letter_case),
+    )
+    return LayerField(normalizer.generic("'w"), value)
+
+
+@data_dependent_dims.register
+def _(layer: StringNormalizer, site: Site) -> dict[str, Expr]:
+    if not layer.stop_words:
+        return {}
+    return {str(layer.y.shape[-1]): site.field.method("count", ref(_ARENA), *site.inputs)}
+
+
+@layer_call.register
+def _(layer: StringNormalizer, site: Site) -> Expr:
+    return site.field.method("run", Prefix("&mut ", _ARENA), *site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: StringSplit, weights: Weights) -> LayerField:
+    split = Item(f"{_TEXT}::StringSplit")
+    limit = "usize::MAX" if layer.max_splits is None else layer.max_splits
+    return LayerField(split, struct(split, delimiter=string(layer.delimiter), max_splits=limit))
+
+
+@data_dependent_dims.register
+def _(layer: StringSplit, site: Site) -> dict[str, Expr]:
+    return {str(layer.y.shape[-1]): site.field.method("width", ref(_ARENA), *site.inputs)}
+
+
+@layer_call.register
+def _(layer: StringSplit, site: Site) -> Expr:
+    return site.field.method("run", ref(_ARENA), *site.inputs, *site.outputs)
