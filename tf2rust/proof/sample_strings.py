@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from tf2rust.ops.core.dtypes import TEXT
-from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.ops.core.layer import Layer, Value
 
 _OTHERS = (
-    "",
-    "unknown",
-    "Größe",
-    "naïve",
-    "日本",
-    "🦀",
-    "İstanbul",
-    "7",
-    "-3.5",
-    "don't",
-    "(e.g.)",
-    "_",
-    "A-B",
+    *("", "unknown", "Größe", "naïve", "日本", "🦀", "İstanbul", "7", "-3.5", "don't", "(e.g.)", "_", "A-B"),
     "http://x.y",
 )
 """An empty string, letters outside of ASCII, characters of three and four bytes, numbers and punctuation."""
@@ -33,31 +21,59 @@ _LONGEST = 7
 """The largest number of words in a string that the model splits."""
 
 
-def seeded_strings(graph: LayerGraph, rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
-    """Strings for an input of the model: single words, or several if a layer splits them."""
-    words = _words(graph)
-    splits = any(layer.splits_text for layer in graph.walk())
-    count = int(np.prod(shape, dtype=np.int64))
-    result = np.empty(count, TEXT)
-    for i in range(count):
-        number = int(rng.integers(0, _LONGEST + 1)) if splits else 1
-        parts = [_word(words, rng) for _ in range(number)]
-        spaces = [_SPACES[int(rng.integers(0, len(_SPACES))) if rng.random() > _KNOWN else 0] for _ in parts]
-        result[i] = "".join(part + space for part, space in zip(parts, spaces, strict=True)) if splits else parts[0]
+def seeded_strings(
+    source: Value,
+    readers: Mapping[Value, Sequence[Layer]],
+    rng: np.random.Generator,
+    shape: Sequence[int],
+    *,
+    known: bool,
+) -> np.ndarray:
+    """Strings for an input: single words, or several if a layer splits them.
+
+    ``readers`` are the layers that read each value. ``known`` says that all words come from the model's tables.
+    """
+    layers = _layers(source, readers)
+    words = _words(layers)
+    splits = any(layer.splits_text for layer in layers)
+
+    def text() -> str:
+        parts = [_word(words, rng, known) for _ in range(int(rng.integers(0, _LONGEST + 1)))]
+        return "".join(part + _SPACES[_one_of(_SPACES, rng) if rng.random() > _KNOWN else 0] for part in parts)
+
+    result = np.empty(int(np.prod(shape, dtype=np.int64)), TEXT)
+    for i in range(result.size):
+        result[i] = text() if splits else _word(words, rng, known)
     return result.reshape(shape)
 
 
-def _words(graph: LayerGraph) -> list[str]:
-    """The strings in the tables of all layers, which NumPy can store: without NUL at the end."""
-    found = [layer.sample_elements() for layer in graph.walk()]
+def _layers(source: Value, readers: Mapping[Value, Sequence[Layer]]) -> list[Layer]:
+    """The layers that read an input, or strings that are computed from it."""
+    values, found = [source], list[Layer]()
+    for value in values:
+        for layer in readers.get(value, []):
+            if layer not in found:
+                found.append(layer)
+                values += [made for made in layer.outputs if made.dtype == TEXT]
+    return found
+
+
+def _words(layers: Sequence[Layer]) -> list[str]:
+    """The strings in the tables of layers, which NumPy can store: without NUL at the end."""
+    found = [layer.sample_elements() for layer in layers]
     tables = [array.tolist() for array in found if array is not None and array.dtype.name == TEXT]
     return sorted({word for table in tables for word in table if not word.endswith("\0")})
 
 
-def _word(words: Sequence[str], rng: np.random.Generator) -> str:
+def _word(words: Sequence[str], rng: np.random.Generator, known: bool) -> str:
     """A known word, possibly in another case or with punctuation, or another one."""
-    if not words or rng.random() > _KNOWN:
-        return _OTHERS[int(rng.integers(0, len(_OTHERS)))]
-    word = words[int(rng.integers(0, len(words)))]
+    if not words or not (known or rng.random() < _KNOWN):
+        return _OTHERS[_one_of(_OTHERS, rng)]
+    word = words[_one_of(words, rng)]
     changed = (word, word, word, word.upper(), word.capitalize(), f"{word},", f'"{word}"!')
-    return changed[int(rng.integers(0, len(changed)))]
+    return word if known else changed[_one_of(changed, rng)]
+
+
+def _one_of(items: Sequence[str], rng: np.random.Generator) -> int:
+    """A random index."""
+    return int(rng.integers(0, len(items)))

@@ -39,19 +39,19 @@ def seeded_inputs(graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool =
     """Deterministic random inputs: indices within their tables, other integers small, floats from a standard normal.
 
     ``sizes`` are those of all symbolic dimensions. ``ones`` sets every integer that is not an index to 1, which is a
-    valid axis size, number of steps and position for nearly every model.
+    valid axis size, number of steps and position for nearly every model, and looks up only keys that the model knows.
     """
     given = with_batch(graph, next(candidates(graph))) if sizes is None else sizes
     rng = np.random.default_rng(SEED)
-    tables, keys = _index_limits(graph, given), _keys(graph)
+    tables, keys, readers = _index_limits(graph, given), _keys(graph), graph.consumers()
     arrays = {}
     for value in graph.inputs:
         shape = tuple(int(str(bind(d, given))) for d in value.shape)
         limit = tables.get(value)
         if value.dtype == TEXT:
-            arrays[value.name] = seeded_strings(graph, rng, shape)
+            arrays[value.name] = seeded_strings(value, readers, rng, shape, known=ones)
         elif value in keys:
-            arrays[value.name] = _near(rng, keys[value], shape)
+            arrays[value.name] = _near(rng, keys[value], shape, known=ones)
         elif ones and limit is None and np.dtype(value.dtype).kind in "iu":
             arrays[value.name] = np.ones(shape, value.dtype)
         else:
@@ -60,14 +60,16 @@ def seeded_inputs(graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool =
 
 
 def has_value_integers(graph: LayerGraph) -> bool:
-    """Whether an input holds integers that are not known to be indices."""
-    known = _index_limits(graph, {}).keys() | _keys(graph).keys()
-    return any(np.dtype(value.dtype).kind in "iu" and value not in known for value in graph.inputs)
+    """Whether an input holds strings, keys of a table, or integers that are not known to be indices."""
+    tables = _index_limits(graph, {})
+    return bool(_keys(graph)) or any(np.dtype(v.dtype).kind in "iuO" and v not in tables for v in graph.inputs)
 
 
-def _near(rng: np.random.Generator, keys: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Keys of a table, and numbers next to them."""
+def _near(rng: np.random.Generator, keys: np.ndarray, shape: Sequence[int], *, known: bool) -> np.ndarray:
+    """Keys of a table and, unless only ``known`` ones are wanted, numbers next to them."""
     chosen = rng.choice(keys, shape)
+    if known:
+        return np.asarray(chosen, keys.dtype)
     with np.errstate(over="ignore"):
         return np.asarray(np.where(rng.random(shape) < _KNOWN, chosen, chosen + keys.dtype.type(1)), keys.dtype)
 

@@ -90,21 +90,33 @@ impl StringArena {
         Ok(ArenaStr { start, len: self.text.len() - start })
     }
 
+    /// Appends strings of this arena with a separator between them, as a new string.
+    pub(crate) fn join(&mut self, parts: &[ArenaStr], separator: ArenaStr) -> Result<ArenaStr> {
+        let start = self.text.len();
+        for (i, &part) in parts.iter().enumerate() {
+            if i > 0 {
+                self.concat(&[separator])?;
+            }
+            self.concat(&[part])?;
+        }
+        Ok(ArenaStr { start, len: self.text.len() - start })
+    }
+
     /// Appends what `map` makes of each character of a string of this arena, as a new string.
     ///
-    /// `map` calls its second argument for each character of the result.
+    /// `map` calls its second argument for each character of the result, at most `most` bytes for one character.
     pub(crate) fn map(
         &mut self,
         text: ArenaStr,
+        most: usize,
         mut map: impl FnMut(char, &mut dyn FnMut(char)),
     ) -> Result<ArenaStr> {
-        // A character has at most 4 bytes, and three characters at most as the lower or upper case of one.
         let len = self.get(text)?.len();
         self.reserve(len)?;
         let (start, mut at, end) = (self.text.len(), text.start, text.start + len);
         while let Some(character) = self.text.get(at..end).and_then(|rest| rest.chars().next()) {
             at += character.len_utf8();
-            self.reserve(12)?;
+            self.reserve(most.max(character.len_utf8()))?;
             map(character, &mut |new| self.text.push(new));
         }
         Ok(ArenaStr { start, len: self.text.len() - start })
@@ -127,7 +139,7 @@ mod tests {
         assert_eq!(arena.get(part), Ok("ö"));
         let twice = arena.concat(&[part, word, part]).unwrap();
         assert_eq!(arena.get(twice), Ok("ögrößerö"));
-        let upper = arena.map(word, |c, add| c.to_uppercase().for_each(add)).unwrap();
+        let upper = arena.map(word, 12, |c, add| c.to_uppercase().for_each(add)).unwrap();
         assert_eq!(arena.get(upper), Ok("GRÖSSER"));
         assert!(arena.slice(word, 3, 4).is_err());
         assert!(arena.slice(word, 4, 3).is_err());

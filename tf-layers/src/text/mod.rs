@@ -8,13 +8,21 @@
 //! The work of every operator is proportional to the length of its strings, times the logarithm of the size of a table.
 
 mod compare;
+mod format;
+mod hash;
 mod lookup;
 mod normalize;
+mod ragged;
+mod replace;
 mod split;
 mod transfer;
 
 pub use compare::{concat_strings, equal_strings};
+pub use format::format_integers;
+pub use hash::HashBucket;
 pub use lookup::{NumberLookup, StringLookup, StringTable};
 pub use normalize::{LetterCase, StringNormalizer};
+pub use ragged::{RaggedBincount, StringNGrams, ragged_to_dense, ragged_width};
+pub use replace::ReplaceCharacters;
 pub use split::StringSplit;
 pub use transfer::{read_strings, write_strings};

@@ -4,6 +4,9 @@ use crate::error::{Result, require};
 use crate::tensor::{ArenaStr, StringArena, View, ViewMut};
 use crate::text::StringTable;
 
+/// The largest number of bytes of the lower or upper case of a character: three characters of four bytes.
+const MOST: usize = 12;
+
 /// A change of the case of letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LetterCase {
@@ -41,10 +44,10 @@ impl LetterCase {
     fn apply(self, arena: &mut StringArena, x: ArenaStr) -> Result<ArenaStr> {
         match self {
             Self::Unchanged => Ok(x),
-            Self::Lower => arena.map(x, |c, add| c.to_lowercase().for_each(add)),
-            Self::Upper => arena.map(x, |c, add| c.to_uppercase().for_each(add)),
-            Self::AsciiLower => arena.map(x, |c, add| add(c.to_ascii_lowercase())),
-            Self::AsciiUpper => arena.map(x, |c, add| add(c.to_ascii_uppercase())),
+            Self::Lower => arena.map(x, MOST, |c, add| c.to_lowercase().for_each(add)),
+            Self::Upper => arena.map(x, MOST, |c, add| c.to_uppercase().for_each(add)),
+            Self::AsciiLower => arena.map(x, MOST, |c, add| add(c.to_ascii_lowercase())),
+            Self::AsciiUpper => arena.map(x, MOST, |c, add| add(c.to_ascii_uppercase())),
         }
     }
 }

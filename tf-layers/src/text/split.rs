@@ -30,13 +30,15 @@ pub struct StringSplit {
     pub delimiter: &'static str,
     /// The number of splits after which the rest of the string is one part.
     pub max_splits: usize,
+    /// Whether only ASCII characters are white space, as in TensorFlow.
+    pub is_ascii: bool,
 }
 
 impl StringSplit {
-    /// Splits at white space, without a limit.
+    /// Splits at Unicode's white space, without a limit.
     #[must_use]
     pub const fn at_whitespace() -> Self {
-        Self { delimiter: "", max_splits: usize::MAX }
+        Self { delimiter: "", max_splits: usize::MAX, is_ascii: false }
     }
 
     /// The largest number of parts of a string of x.
@@ -83,9 +85,13 @@ impl StringSplit {
         Ok((y.into_view(), counts.into_view()))
     }
 
+    fn is_space(self, character: char) -> bool {
+        if self.is_ascii { matches!(character, ' ' | '\t'..='\r') } else { character.is_whitespace() }
+    }
+
     /// The byte ranges of the parts of `text`.
     pub(super) fn parts<'t>(&self, text: &'t str) -> Parts<'t> {
-        let mut parts = Parts { text, at: Some(0), delimiter: self.delimiter, left: self.max_splits };
+        let mut parts = Parts { text, at: Some(0), split: *self, left: self.max_splits };
         parts.skip_whitespace();
         parts
     }
@@ -96,7 +102,7 @@ pub(super) struct Parts<'t> {
     text: &'t str,
     /// The offset of the next part; `None` after the last.
     at: Option<usize>,
-    delimiter: &'static str,
+    split: StringSplit,
     /// The number of splits that may follow.
     left: usize,
 }
@@ -104,8 +110,8 @@ pub(super) struct Parts<'t> {
 impl Parts<'_> {
     /// Moves to the next part of a string that is split at white space.
     fn skip_whitespace(&mut self) {
-        if let (Some(at), true) = (self.at, self.delimiter.is_empty()) {
-            let rest = self.text[at..].trim_start();
+        if let (Some(at), true) = (self.at, self.split.delimiter.is_empty()) {
+            let rest = self.text[at..].trim_start_matches(|c| self.split.is_space(c));
             self.at = if rest.is_empty() { None } else { Some(self.text.len() - rest.len()) };
         }
     }
@@ -117,9 +123,9 @@ impl Iterator for Parts<'_> {
     fn next(&mut self) -> Option<Range<usize>> {
         let start = self.at?;
         let rest = &self.text[start..];
-        let found = match self.delimiter {
+        let found = match self.split.delimiter {
             _ if self.left == 0 => None,
-            "" => rest.find(char::is_whitespace),
+            "" => rest.find(|c| self.split.is_space(c)),
             delimiter => rest.find(delimiter),
         };
         let Some(len) = found else {
@@ -127,7 +133,7 @@ impl Iterator for Parts<'_> {
             return Some(start..self.text.len());
         };
         self.left -= 1;
-        self.at = Some(start + len + self.delimiter.len());
+        self.at = Some(start + len + self.split.delimiter.len());
         self.skip_whitespace();
         Some(start..start + len)
     }
@@ -155,8 +161,16 @@ mod tests {
             ("über—ö", "—", usize::MAX, &["über", "ö"]),
         ];
         for (text, delimiter, max_splits, expected) in cases {
-            let parts = StringSplit { delimiter, max_splits }.parts(text);
+            let parts = StringSplit { delimiter, max_splits, is_ascii: false }.parts(text);
             assert_eq!(parts.map(|part| &text[part]).collect::<Vec<_>>(), expected, "{text:?} {delimiter:?}");
         }
+    }
+
+    #[test]
+    fn other_white_space_than_that_of_ascii_is_part_of_a_word() {
+        let split = StringSplit { is_ascii: true, ..StringSplit::at_whitespace() };
+        let text = "\u{b}a\u{a0}b\u{c}c\u{3000}";
+        let parts: Vec<_> = split.parts(text).map(|part| &text[part]).collect();
+        assert_eq!(parts, ["a\u{a0}b", "c\u{3000}"]);
     }
 }

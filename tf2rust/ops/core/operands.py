@@ -30,9 +30,33 @@ _POSITIVE = ("kernel_shape", "strides", "dilations", "group", "blocksize", "num_
 _WITH_TEXT = frozenset(
     {
         *("Compress", "Concat", "Equal", "Expand", "Flatten", "Gather", "GatherElements", "GatherND", "Identity", "If"),
-        *("LabelEncoder", "Lookup", "Loop", "RegexFullMatch", "Reshape", "Scan", "Shape", "Size", "Slice", "Split"),
-        *("Squeeze", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer", "Tile", "Transpose"),
-        *("Unsqueeze", "Where"),
+        *(
+            "LabelEncoder",
+            "Lookup",
+            "Loop",
+            "RaggedTensorToTensor",
+            "RegexFullMatch",
+            "Reshape",
+            "Scan",
+            "Shape",
+            "Size",
+            "Slice",
+            "Split",
+        ),
+        *(
+            "Squeeze",
+            "StaticRegexReplace",
+            "StringConcat",
+            "StringLower",
+            "StringNGrams",
+            "StringNormalizer",
+            "StringSplit",
+            "StringSplitV2",
+            "TfIdfVectorizer",
+            "Tile",
+            "Transpose",
+        ),
+        *("StringToHashBucketFast", "StringToHashBucketStrong", "StringUpper", "Unsqueeze", "Where"),
     }
 )
 """Operators that accept strings."""

@@ -7,8 +7,19 @@ from tf2rust.ops.elementwise.comparison import EqualStrings
 from tf2rust.ops.text.borders import ReadStrings, StringConstant, WriteStrings
 from tf2rust.ops.text.lookup import NumberLookup, StringLookup, StringsAt
 from tf2rust.ops.text.operators import StringConcat, StringNormalizer, StringSplit
+from tf2rust.ops.text.tensorflow import (
+    AsString,
+    ChangeCase,
+    HashBucket,
+    RaggedBincount,
+    RaggedSplit,
+    RaggedToDense,
+    ReplaceCharacters,
+    StringNGrams,
+    characters_as_bits,
+)
 from tf2rust.rust.literals import rust_number, rust_type
-from tf2rust.rust.tree import Expr, Item, Prefix, Token, ref, string, struct
+from tf2rust.rust.tree import Expr, Item, Prefix, Token, array, ref, some, string, struct
 
 _TEXT = "tf_layers::text"
 _ARENA = Token("workspace").field("strings")
@@ -118,9 +129,14 @@ def _(layer: StringNormalizer, site: Site) -> Expr:
 
 @layer_field.register
 def _(layer: StringSplit, weights: Weights) -> LayerField:
+    return _split(layer.delimiter, layer.max_splits, is_ascii=False)
+
+
+def _split(delimiter: str, max_splits: int | None, *, is_ascii: bool) -> LayerField:
     split = Item(f"{_TEXT}::StringSplit")
-    limit = "usize::MAX" if layer.max_splits is None else layer.max_splits
-    return LayerField(split, struct(split, delimiter=string(layer.delimiter), max_splits=limit))
+    limit = "usize::MAX" if max_splits is None else max_splits
+    value = struct(split, delimiter=string(delimiter), max_splits=limit, is_ascii=str(is_ascii).lower())
+    return LayerField(split, value)
 
 
 @data_dependent_dims.register
@@ -131,3 +147,92 @@ def _(layer: StringSplit, site: Site) -> dict[str, Expr]:
 @layer_call.register
 def _(layer: StringSplit, site: Site) -> Expr:
     return site.field.method("run", ref(_ARENA), *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: ChangeCase, site: Site) -> Expr:
+    case = Item(f"{_TEXT}::LetterCase").of(layer.letter_case)
+    return case.method("run", Prefix("&mut ", _ARENA), *site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: ReplaceCharacters, weights: Weights) -> LayerField:
+    replace, bits = Item(f"{_TEXT}::ReplaceCharacters"), characters_as_bits(layer.characters)
+    value = struct(replace, set=f"0x{bits:x}", runs=str(layer.runs).lower(), by=string(layer.by))
+    return LayerField(replace, value)
+
+
+@layer_call.register
+def _(layer: ReplaceCharacters, site: Site) -> Expr:
+    return site.field.method("run", Prefix("&mut ", _ARENA), *site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: HashBucket, weights: Weights) -> LayerField:
+    bucket = Item(f"{_TEXT}::HashBucket")
+    key = some(array([str(part) for part in layer.key]) if layer.key else None)
+    return LayerField(bucket, struct(bucket, buckets=layer.buckets, key=key))
+
+
+@layer_call.register
+def _(layer: HashBucket, site: Site) -> Expr:
+    return site.field.method("run", ref(_ARENA), *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: AsString, site: Site) -> Expr:
+    return _add("format_integers", site)
+
+
+@layer_field.register
+def _(layer: RaggedSplit, weights: Weights) -> LayerField:
+    return _split(layer.delimiter, layer.max_splits, is_ascii=True)
+
+
+@data_dependent_dims.register
+def _(layer: RaggedSplit, site: Site) -> dict[str, Expr]:
+    return {str(layer.y.shape[0]): site.field.method("total", ref(_ARENA), *site.inputs)}
+
+
+@layer_call.register
+def _(layer: RaggedSplit, site: Site) -> Expr:
+    return site.field.method("run_ragged", ref(_ARENA), *site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: StringNGrams, weights: Weights) -> LayerField:
+    ngrams = Item(f"{_TEXT}::StringNGrams")
+    widths = ref(array([str(width) for width in layer.widths]))
+    return LayerField(ngrams, struct(ngrams, widths=widths, separator=string(layer.separator)))
+
+
+@data_dependent_dims.register
+def _(layer: StringNGrams, site: Site) -> dict[str, Expr]:
+    return {str(layer.y.shape[0]): site.field.method("total", site.inputs[0])}
+
+
+@layer_call.register
+def _(layer: StringNGrams, site: Site) -> Expr:
+    return site.field.method("run", Prefix("&mut ", _ARENA), *site.inputs, *site.outputs)
+
+
+@data_dependent_dims.register
+def _(layer: RaggedToDense, site: Site) -> dict[str, Expr]:
+    width = layer.y.shape[1]
+    return {} if isinstance(width, int) else {str(width): Item(f"{_TEXT}::ragged_width")(site.inputs[0])}
+
+
+@layer_call.register
+def _(layer: RaggedToDense, site: Site) -> Expr:
+    return Item(f"{_TEXT}::ragged_to_dense")(*site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: RaggedBincount, weights: Weights) -> LayerField:
+    bincount = Item(f"{_TEXT}::RaggedBincount")
+    return LayerField(bincount, struct(bincount, is_binary=str(layer.is_binary).lower()))
+
+
+@layer_call.register
+def _(layer: RaggedBincount, site: Site) -> Expr:
+    return site.field.method("run", *site.inputs, *site.outputs)
