@@ -12,7 +12,8 @@ from onnx import TensorProto, helper, parser
 from tests.crates import Crates
 from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError
-from tf2rust.source import open_onnx
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.source import open_onnx, open_tensorflow
 
 WORDS = ["café", "sun", "日本", "sea"]
 ROWS = np.asarray([[0.5, -1.0], [1.0, 2.0], [-3.0, 0.25], [0.0, 4.0], [7.0, 7.0]], np.float32)
@@ -66,11 +67,42 @@ def _saved(model: onnx.ModelProto, folder: Path) -> Path:
     return folder / "model.onnx"
 
 
+def feature_space(folder: Path) -> Path:
+    """A classifier of rows with a word, another word that is hashed, an integer and numbers."""
+    keras, tf = library("keras"), library("tensorflow")
+    kinds = keras.utils.FeatureSpace
+    rng = np.random.default_rng(4)
+    columns = {
+        "age": rng.normal(40, 20, 24).astype(np.float32),
+        "city": rng.choice(["Köln", "Paris", "大阪"], 24),
+        "street": rng.choice(["a", "b", "c", "d"], 24),
+        "rooms": rng.integers(1, 6, 24),
+        "price": rng.normal(0, 1, 24).astype(np.float32),
+    }
+    space = kinds(
+        features={
+            "age": kinds.float_normalized(),
+            "city": kinds.string_categorical(num_oov_indices=1),
+            "street": kinds.string_hashed(num_bins=5),
+            "rooms": kinds.integer_categorical(),
+            "price": kinds.float_discretized(num_bins=4),
+        },
+        output_mode="concat",
+    )
+    with quiet():
+        keras.utils.set_random_seed(3)
+        space.adapt(tf.data.Dataset.from_tensor_slices(columns).batch(8))
+        inputs = list(space.get_inputs().values())
+        keras.Model(inputs, keras.layers.Dense(3)(space.get_encoded_features())).save(folder / "rows.keras")
+    return folder / "rows.keras"
+
+
 @pytest.fixture(scope="module")
 def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
     folder = tmp_path_factory.mktemp("text")
     made = Crates(folder)
     made.add("words", open_onnx(_saved(classifier(), folder)))
+    made.add("rows", open_tensorflow(feature_space(folder)))
     made.build()
     return made
 
@@ -80,6 +112,12 @@ def test_the_crate_agrees_with_onnx_runtime(crates: Crates) -> None:
     words = set(crates.converted["words"].proof.inputs["word"])
     assert len(words & set(WORDS)) >= 2
     assert words - set(WORDS)
+
+
+def test_a_feature_space_agrees_with_tensorflow(crates: Crates) -> None:
+    assert "passed" in crates.test("rows")
+    inputs = crates.converted["rows"].proof.inputs
+    assert {"Köln", "Paris", "大阪"} & set(inputs["city"].reshape(-1))
 
 
 def test_the_example_reads_and_writes_arrays_of_strings(crates: Crates, tmp_path: Path) -> None:

@@ -101,7 +101,11 @@ TABLE: dict[str, Case] = {
         lambda x: layers.Discretization(bin_boundaries=[-1.0, 0.0, 0.5], output_mode="multi_hot")(x), (5,)
     ),
 }
-TABLES = [Table("keras_text", TABLE)]
+SAVED = ("strings_with_buckets", "integers_multi_hot", "text_of_length", "text_bigrams", "text_tf_idf", "hash")
+TABLES = [
+    Table("keras_text", TABLE),
+    Table("saved_text", {name: TABLE[name] for name in SAVED}, suffix=""),
+]
 
 
 @pytest.mark.parametrize(("table", "name", "item"), parametrised(TABLES))

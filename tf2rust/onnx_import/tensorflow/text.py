@@ -31,7 +31,9 @@ def tables_of(graph_def: Any, captured: Mapping[str, Any]) -> Tables:
     nodes = {node.name: node for node in graph_def.node}
     for node in graph_def.node:
         name = node_of(node.input[0]) if node.op == "LookupTableFindV2" else ""
-        if name in captured:
+        while name in nodes and nodes[name].op == "Identity":
+            name = node_of(nodes[name].input[0])
+        if name in captured and name not in found:
             dtypes = {
                 f"T{part}": node.attr[attribute].type for part, attribute in (("keys", "Tin"), ("values", "Tout"))
             }
