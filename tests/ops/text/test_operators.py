@@ -37,6 +37,21 @@ def encoder(x: Any, **attributes: Any) -> Any:
     return node("ai.onnx.ml:LabelEncoder", x, **attributes)
 
 
+def tf_idf(x: Any, mode: str, **attributes: Any) -> Any:
+    """The words a, b and é alone and two pairs, with columns in another order."""
+    return node(
+        "TfIdfVectorizer",
+        x,
+        mode=mode,
+        min_gram_length=1,
+        max_gram_length=2,
+        ngram_counts=[0, 3],
+        ngram_indexes=[4, 0, 2, 1, 3],
+        pool_strings=["a", "é", "b", "b", "a", "a", "b"],
+        **attributes,
+    )
+
+
 TABLE_NAME = "text"
 NODES = {
     "label_strings_to_ints": encoder(WORDS, keys_strings=KEYS, values_int64s=[5, 6, 7, 8, 9], default_int64=-7),
@@ -78,6 +93,14 @@ NODES = {
     "normalize_all_away": node(
         "StringNormalizer", strings(3, of="é"), stopwords=["É"], exact=lambda _: np.asarray([""], object)
     ),
+    **{
+        f"tf_idf_{mode}_{skips}": tf_idf(
+            symbolic(strings(3, 7, of="a b é a x"), 0), mode, max_skip_count=skips, weights=[0.5, 1.5, 2.5, 3.5, 4.5]
+        )
+        for mode in ("TF", "IDF", "TFIDF")
+        for skips in (0, 2)
+    },
+    "tf_idf_of_a_row": tf_idf(strings(7, of="a b é a x"), "TF", max_skip_count=1),
     "gather": node("Gather", WORDS, np.asarray([[0, -1], [3, 2]])),
     "gather_elements": node("GatherElements", strings(3, 2), np.asarray([[2, 0], [1, 1]])),
     "where": node("Where", np.asarray([True, False, True]), strings(2, 3), text("z")),

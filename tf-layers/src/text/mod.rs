@@ -15,6 +15,7 @@ mod normalize;
 mod ragged;
 mod replace;
 mod split;
+mod tf_idf;
 mod transfer;
 
 pub use compare::{concat_strings, equal_strings};
@@ -25,4 +26,5 @@ pub use normalize::{LetterCase, StringNormalizer};
 pub use ragged::{RaggedBincount, StringNGrams, ragged_to_dense, ragged_width};
 pub use replace::ReplaceCharacters;
 pub use split::StringSplit;
+pub use tf_idf::{NGrams, TfIdf};
 pub use transfer::{read_strings, write_strings};

@@ -100,19 +100,19 @@ def lookup(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     keys, values, default = (np.asarray(m.root.attr(name)) for name in ("keys", "values", "default"))
     keys = texts(keys) if x.dtype == TEXT else keys
-    order = _sorted_keys(keys)
-    sorted_keys = keys[order]
+    order = sorted_keys(keys)
+    distinct = keys[order]
     kind = StringLookup if x.dtype == TEXT else NumberLookup
     if y.dtype != TEXT:
         number = default.reshape(())[()]
-        return kind(keys=sorted_keys, values=values[order], default=number.item(), inputs=[x], outputs=[y])
+        return kind(keys=distinct, values=values[order], default=number.item(), inputs=[x], outputs=[y])
     strings = (*texts(values)[order].tolist(), texts(default).reshape(-1)[0])
     index = b.temporary(x, dtype="int64")
-    found = kind(keys=sorted_keys, values=np.arange(len(order)), default=len(order), inputs=[x], outputs=[index])
+    found = kind(keys=distinct, values=np.arange(len(order)), default=len(order), inputs=[x], outputs=[index])
     return [found, StringsAt(strings=strings, inputs=[index], outputs=[y])]
 
 
-def _sorted_keys(keys: np.ndarray) -> np.ndarray:
+def sorted_keys(keys: np.ndarray) -> np.ndarray:
     """The positions of the distinct keys in ascending order: strings by their bytes in UTF-8, NaN last."""
     if keys.dtype.kind != "O":
         return np.asarray(np.unique(keys, return_index=True)[1])

@@ -18,6 +18,7 @@ from tf2rust.ops.text.tensorflow import (
     StringNGrams,
     characters_as_bits,
 )
+from tf2rust.ops.text.tf_idf import TfIdf
 from tf2rust.rust.literals import rust_number, rust_type
 from tf2rust.rust.tree import Expr, Item, Prefix, Token, array, ref, some, string, struct
 
@@ -236,3 +237,20 @@ def _(layer: RaggedBincount, weights: Weights) -> LayerField:
 @layer_call.register
 def _(layer: RaggedBincount, site: Site) -> Expr:
     return site.field.method("run", *site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: TfIdf, weights: Weights) -> LayerField:
+    ngrams, tf_idf = Item(f"{_TEXT}::NGrams"), Item(f"{_TEXT}::TfIdf")
+    parts = [
+        struct(ngrams, len=length, symbols=weights.get(f"symbols_{length}"), columns=weights.get(f"columns_{length}"))
+        for length in layer.lengths
+    ]
+    value = struct(
+        tf_idf,
+        ngrams=array(parts),
+        max_skips=layer.max_skips,
+        weights=weights.optional("factors"),
+        is_binary=str(layer.is_binary).lower(),
+    )
+    return LayerField(tf_idf.generic(f"'w, {len(parts)}"), value)
