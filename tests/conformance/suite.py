@@ -59,6 +59,7 @@ _OUTSIDE_OPS = {
     "RandomUniformLike": "random numbers",
     "Bernoulli": "random numbers",
     "Multinomial": "random numbers",
+    "TfIdfVectorizer": "text features",
 }
 
 
