@@ -188,12 +188,18 @@ def _write_crate(folder: Path, index: int, programs: Sequence[Program]) -> None:
 def _module(model: Model) -> str:
     reads, fields, writes = [], [], []
     for i, port in enumerate(model.inputs):
-        reads.append(f"    let a{i} = arrays.get({port.literal})?;")
-        reads.append(f"    let d{i} = a{i}.to_vec_lossless::<{port.rust_type}>()?;")
+        if port.is_text:
+            reads.append(f"    let a{i} = arrays.get_strings({port.literal})?;")
+            reads.append(f"    let s{i} = a{i}.to_vec()?;")
+            reads.append(f"    let d{i}: Vec<_> = s{i}.iter().map(String::as_str).collect();")
+        else:
+            reads.append(f"    let a{i} = arrays.get({port.literal})?;")
+            reads.append(f"    let d{i} = a{i}.to_vec_lossless::<{port.rust_type}>()?;")
         fields.append(f"{port.field}: TensorView::new(&d{i}, a{i}.shape())?")
     for port in model.outputs:
         writes.append(f"    let y = &outputs.{port.field};")
-        writes.append(f"    writer.add({rust_str(port.name)}, y.shape(), y.data())?;")
+        add = "add_strings" if port.is_text else "add"
+        writes.append(f"    writer.{add}({rust_str(port.name)}, y.shape(), y.data())?;")
     return _MODULE.format(
         types=", ".join(_TYPES), reads="\n".join(reads), fields=", ".join(fields), writes="\n".join(writes)
     )

@@ -12,7 +12,7 @@ import onnx
 from tests.conformance.build import NotConvertedError, Program, convert, outputs, run, write
 from tests.conformance.suite import Case, DataSet, out_of_scope
 from tf2rust.onnx_import.constants import bind_constants
-from tf2rust.ops.core.dtypes import from_stored, is_float
+from tf2rust.ops.core.dtypes import as_stored, from_stored, is_float
 from tf2rust.proof.tolerance import relative_tolerance
 from tf2rust.source import Source
 
@@ -134,6 +134,8 @@ def _wrong(item: _Converted, said: dict[tuple[str, str], str], folder: Path) -> 
 
 def difference(found: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> str | None:
     """How two arrays differ by more than the contract's bound and the case's own; None if they do not."""
+    if found.dtype.kind == "U":
+        expected = as_stored(expected).astype(found.dtype)
     if found.dtype != expected.dtype:
         return f"{found.dtype} instead of {expected.dtype}"
     if found.shape != expected.shape:

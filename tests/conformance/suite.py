@@ -45,7 +45,6 @@ class Case:
 
 
 _OUTSIDE_DTYPES = {
-    "STRING": "strings",
     "COMPLEX": "complex numbers",
     "FLOAT6": "floats of 6 bits",
 }
@@ -57,7 +56,6 @@ _OUTSIDE_OPS = {
     "RandomUniformLike": "random numbers",
     "Bernoulli": "random numbers",
     "Multinomial": "random numbers",
-    "StringNormalizer": "strings",
     "TfIdfVectorizer": "text features",
 }
 

@@ -45,7 +45,7 @@ class In:
     def array(self, rng: np.random.Generator) -> np.ndarray:
         shape = (self.batch or BATCH, *(SYMBOLIC_SIZE if d is None else d for d in self.shape))
         if self.feed is not None:
-            return np.asarray(self.feed(rng, shape)).astype(self.dtype)
+            return np.asarray(self.feed(rng, shape)).astype(str if self.dtype == "string" else self.dtype)
         if self.dtype == "bool":
             return rng.integers(0, 2, shape).astype(bool)
         if np.dtype(self.dtype).kind in "iu":
@@ -198,6 +198,9 @@ def check(outcome: Outcome, item: Case) -> None:
     """Checks shapes, dtypes, numbers and layers."""
     for found, expected in zip(outcome.found, outcome.expected, strict=True):
         assert found.shape == expected.shape
+        if expected.dtype.kind == "O":
+            assert found.tolist() == np.char.decode(expected.astype(bytes)).tolist()
+            continue
         assert found.dtype == expected.dtype
         wide = expected.astype(np.float64)
         finite = np.isfinite(wide)

@@ -17,7 +17,7 @@ from tests.conformance.judge import PASS, Result, judge
 from tests.conformance.suite import Case, DataSet
 from tf2rust.onnx_import.load import run_onnx
 
-_ML_OPSETS = {"TreeEnsemble": 5}  # of ai.onnx.ml, where it is not 3
+_ML_OPSETS = {"LabelEncoder": 4, "TreeEnsemble": 5}  # of ai.onnx.ml, where it is not 3
 _CONTRIB = "com.microsoft"
 
 

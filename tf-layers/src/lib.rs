@@ -45,6 +45,7 @@
 //! | [`nn`] | layers: dense, convolution, pooling, normalization, recurrent, attention, embedding, activation |
 //! | [`ops`] | operators without weights, named after ONNX operators: concat, gather, reduce, resize, top-k, … |
 //! | [`tensor`] | views whose rank is part of the type, owned tensors, reusable buffers, symbolic dimensions |
+//! | [`text`] | operators on strings: lookup tables, splitting, normalization |
 //! | [`dims`] | checked arithmetic on dimensions |
 //! | [`gemm`] | packed matrices, and the matrix product that all layers share |
 //! | [`io`] | NPZ archives, and weights packed for the kernels |
@@ -94,6 +95,7 @@ mod parallel;
 pub mod prelude;
 pub mod simd;
 pub mod tensor;
+pub mod text;
 mod window;
 
 pub use context::Context;

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.names import Names, snake_case
 from tf2rust.codegen.steps import Writer
-from tf2rust.codegen.variables import Port
+from tf2rust.codegen.variables import WORKSPACE, Port
 from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.core.dims import symbols
+from tf2rust.ops.core.dtypes import TEXT
 from tf2rust.ops.core.layer import Layer, LayerGraph
 from tf2rust.planning.buffers import plan
 from tf2rust.planning.chunks import Chunking, chunking
 from tf2rust.rust.literals import rust_type
-from tf2rust.rust.tree import Blank, Expr, Item, Stmt, Token, Tuple, names_in
+from tf2rust.rust.tree import Blank, Expr, ExprStmt, Item, Stmt, Token, Tuple, names_in
 from tf2rust.rust.unused import without_unused
 
 _GROUP = 8
@@ -61,6 +62,8 @@ class Model:
     weights: WeightTable
     names: dict[Layer, str]
     chunks: Chunks | None
+    has_text: bool
+    """Whether layers work with strings."""
     used: set[str] = field(default_factory=set)
     """The names that the statements read."""
     checks: list[Stmt] = field(default_factory=list)
@@ -87,9 +90,11 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
     names = _layer_names(graph)
     memory = plan(graph, inplace=inplace, memdrop=memdrop)
     fields = Names(["n"])
-    inputs = [Port(v.name, fields.unique(snake_case(v.name, "input")), v.dtype, v.shape) for v in graph.inputs]
+    inputs = [Port(v.name, fields.unique(snake_case(v.name, "input")), v.dtype, v.shape, True) for v in graph.inputs]
     fields = Names()
-    outputs = [Port(name, fields.unique(snake_case(name, "output")), v.dtype, v.shape) for name, v in graph.outputs]
+    outputs = [
+        Port(name, fields.unique(snake_case(name, "output")), v.dtype, v.shape, False) for name, v in graph.outputs
+    ]
     symbolic = sorted(symbols(d for v in graph.inputs for d in v.shape))
     table = WeightTable.of(graph, names)
     chunked = chunking(graph)
@@ -103,6 +108,9 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
         if step.statements:
             statements += [*([Blank()] if statements else []), *writer.comment(layer), *step.statements]
     statements = without_unused(statements)
+    has_text = TEXT in {v.dtype for layer in graph.walk() for v in (*layer.inputs, *layer.outputs)}
+    if has_text:
+        statements.insert(0, ExprStmt(WORKSPACE.field("strings").method("clear")))
     variables = [writer.names[name] for name in symbolic]
     buffers = [rust_type(d) for d in memory.buffers]
     used = names_in([*statements, *checks] if chunked is None else statements)
@@ -118,6 +126,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
         table,
         names,
         chunks,
+        has_text,
         used,
         checks,
         [str(condition) for condition in graph.conditions],

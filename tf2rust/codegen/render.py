@@ -24,7 +24,7 @@ from tf2rust.codegen.row import Row
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.vendor import package_name, resource
 from tf2rust.ops.core.dims import DimExpr, format_shape
-from tf2rust.ops.core.dtypes import is_float
+from tf2rust.ops.core.dtypes import TEXT, is_float
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.proof.proof import Proof, features_key
 from tf2rust.rust import printer
@@ -173,7 +173,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     parts = _parts(model, crate, options.tf_layers)
     used, groups = model.used, _groups(model.fields)
     whole = set(model.variables) if model.chunks else used
-    terms = [f"self.b{i}.capacity_bytes()" for i in range(len(model.buffers))] + ["self.scratch.capacity_bytes()"]
+    fields = [*(f"b{i}" for i in range(len(model.buffers))), *(["strings"] if model.has_text else []), "scratch"]
+    terms = [f"self.{name}.capacity_bytes()" for name in fields]
     row = Row.of(model)
     batch = "" if model.chunks is None else model.chunks.batch
     # The line that begins the closure has room for a short name.
@@ -211,6 +212,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "own_types": _own_types([*model.inputs, *model.outputs]),
         "own_input_types": _own_types(model.inputs),
         "own_output_types": _own_types(model.outputs[:1]),
+        "has_text_outputs": any(p.is_text for p in model.outputs),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
         "row": row,
@@ -240,6 +242,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
             if dtype == "bool"
             else f"{own}::default()"
             if (own := own_type(dtype))
+            else '"text"'
+            if dtype == TEXT
             else "0.0"
             if dtype.startswith("f")
             else f"0_{_suffix(dtype)}"
@@ -332,6 +336,9 @@ def _imports(model: Model) -> list[str]:
         paths.add("tf_layers::tensor::Dim")
     types = [*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))]
     paths |= {f"tf_layers::tensor::{name}" for name in types if name in _OWN_TYPES}
+    paths |= {"tf_layers::tensor::ArenaStr"} & {f"tf_layers::tensor::{name}" for name in types}
+    if model.has_text:
+        paths.add("tf_layers::tensor::StringArena")
     return _import_lines(paths)
 
 

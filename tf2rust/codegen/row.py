@@ -32,7 +32,7 @@ class Row:
         sizes = [str(dim) for dim in rest]
         for axis in symbolic:
             sizes[axis] = _quotient([dim for i, dim in enumerate(sizes) if i != axis])
-        return Row(port.rust_type, f"[{', '.join(['1', *sizes])}]")
+        return Row("&str" if port.is_text else port.rust_type, f"[{', '.join(['1', *sizes])}]")
 
 
 def _quotient(others: Sequence[str]) -> str:

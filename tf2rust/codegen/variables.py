@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tf2rust.codegen.dims import DimWriter
 from tf2rust.codegen.names import Names, snake_case
 from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.dtypes import TEXT, shown
 from tf2rust.ops.core.layer import Dims, Layer, LayerGraph, Value
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.planning.buffers import Allocation, Plan
@@ -43,9 +44,17 @@ class Port:
     field: str
     dtype: str
     shape: Dims
+    is_input: bool
+
+    @property
+    def is_text(self) -> bool:
+        return self.dtype == TEXT
 
     @property
     def rust_type(self) -> str:
+        """The element type. The caller's strings are not those of the layers, which are in the arena of a run."""
+        if self.is_text:
+            return "&'a str" if self.is_input else "String"
         return rust_type(self.dtype)
 
     @property
@@ -55,7 +64,7 @@ class Port:
     @property
     def about(self) -> str:
         """``int32 [n, 82]``."""
-        return f"{self.dtype} {format_shape(self.shape)}"
+        return f"{shown(self.dtype)} {format_shape(self.shape)}"
 
     @property
     def comment(self) -> str:

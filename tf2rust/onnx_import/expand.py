@@ -128,7 +128,7 @@ def _definition(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
     """The function body of the node for inputs of these types; None if there is none."""
     if node.domain == definitions.DOMAIN:
         return definitions.definition(node, infos)
-    if own_operators.is_own_operator(node.domain, node.op_type):
+    if own_operators.has_definition(node.domain, node.op_type):
         return own_operators.definition(node.op_type)
     # If there is a float32 layer, its result is rounded once; the definition would round after each step.
     if rules_by_op().get(node.op_type):

@@ -15,7 +15,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import Analysis
 from tf2rust.ops.contrib.call import is_defined
 from tf2rust.ops.core.dims import symbols
-from tf2rust.ops.core.dtypes import TENSORS
+from tf2rust.ops.core.dtypes import TENSORS, TEXT
 from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, bodies_of, is_data_dependent, label, read_by
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
@@ -109,7 +109,7 @@ def _refuse_dtypes(graph: LayerGraph) -> None:
     """Raises ConversionError if an input, an output or a weight has a dtype that generated code does not support."""
     made = [v for layer in graph.walk() for v in layer.outputs]
     for value in [*graph.inputs, *made, *(v for _, v in graph.outputs)]:
-        if value.dtype not in TENSORS:
+        if value.dtype not in (*TENSORS, TEXT):
             raise ConversionError(
                 f"`{brief(value.name)}` of the model has the unsupported dtype {value.dtype}; export the model "
                 "with a Cast to another type there."

@@ -1,6 +1,7 @@
 """TensorFlow operators that ONNX lacks, as functions of the domain ``tf2rust``.
 
 A graph with such a node contains its definition, so that every engine can run it; a rule matches the node itself.
+Operators on strings have no definition, because ONNX lacks what they would consist of.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import onnx
 import onnx.parser
 
 from tf2rust.ops.core.inference import OWN_DOMAIN, OWN_VERSION
+from tf2rust.ops.text.tensorflow import OPERATORS
 
 _OPSET = 18
 
@@ -143,6 +145,11 @@ _BODIES = {
 }
 
 
+def has_definition(domain: str, op: str) -> bool:
+    """Whether ONNX' operators define an operator."""
+    return domain == OWN_DOMAIN and op in _BODIES
+
+
 @cache
 def definition(op: str) -> onnx.FunctionProto:
     """TensorFlow's float32 arithmetic of ``op`` for images [n, height, width, channels] and an int64 size [2]."""
@@ -165,26 +172,26 @@ def attach(proto: onnx.ModelProto) -> None:
     _restore_domains(proto.graph)
     used = sorted(_used(proto.graph))
     if used:
-        proto.functions.extend(definition(op) for op in used)
+        proto.functions.extend(definition(op) for op in used if op in _BODIES)
         proto.opset_import.append(onnx.helper.make_opsetid(OWN_DOMAIN, OWN_VERSION))
 
 
 def _restore_domains(graph: onnx.GraphProto) -> None:
     for node in graph.node:
-        if not node.domain and node.op_type in _BODIES:
+        if not node.domain and is_own_operator(OWN_DOMAIN, node.op_type):
             node.domain = OWN_DOMAIN
         for attribute in node.attribute:
             _restore_domains(attribute.g)
 
 
 def is_own_operator(domain: str, op: str) -> bool:
-    """Whether an operator is defined here."""
-    return domain == OWN_DOMAIN and op in _BODIES
+    """Whether an operator is one of TensorFlow's that ONNX lacks."""
+    return domain == OWN_DOMAIN and (op in _BODIES or op in OPERATORS)
 
 
 def own_functions(proto: onnx.ModelProto) -> list[tuple[str, str]]:
     """The functions of a model that are identical to the definitions here, by domain and name."""
-    named = [(f.domain, f.name, f) for f in proto.functions if is_own_operator(f.domain, f.name)]
+    named = [(f.domain, f.name, f) for f in proto.functions if f.domain == OWN_DOMAIN and f.name in _BODIES]
     return [(domain, name) for domain, name, function in named if function == definition(name)]
 
 

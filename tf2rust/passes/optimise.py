@@ -9,17 +9,25 @@ from tf2rust.passes.duplicates import merge_duplicates
 from tf2rust.passes.fuse import fuse
 from tf2rust.passes.layout import cancel_transposes
 from tf2rust.passes.simplify import own_outputs, simplify
+from tf2rust.passes.text import add_text_borders
 
 
-def optimise(graph: LayerGraph, owned: int | None = None) -> LayerGraph:
-    """Returns an equivalent channels-last graph, simplified and fused.
+def optimise(graph: LayerGraph) -> LayerGraph:
+    """Returns an equivalent channels-last graph, simplified and fused."""
+    graph = _optimise(graph)
+    add_text_borders(graph)
+    return graph
+
+
+def _optimise(graph: LayerGraph, owned: int | None = None) -> LayerGraph:
+    """Optimises a graph without the borders of its strings.
 
     The first ``owned`` outputs, or all, must be values that a layer writes. Each body is optimised separately, and
     values cross its border with their axes in order.
     """
     for layer in graph.layers:
         for body in layer.bodies():
-            made = optimise(body, layer.states if isinstance(layer, Loop) else None)
+            made = _optimise(body, layer.states if isinstance(layer, Loop) else None)
             body.outputs, body.layers = made.outputs, made.layers
     merge_duplicates(graph)
     graph = cancel_transposes(graph)

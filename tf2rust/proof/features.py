@@ -11,7 +11,8 @@ import numpy as np
 from tf2rust.errors import ConversionError
 from tf2rust.npz import read_npz
 from tf2rust.ops.core.dims import DimExpr, format_shape
-from tf2rust.ops.core.dtypes import NARROW, from_stored, is_float
+from tf2rust.ops.core.dtypes import NARROW, TEXT, from_stored, is_float
+from tf2rust.ops.core.inference import texts
 from tf2rust.ops.core.layer import LayerGraph, Value
 
 _MAX_DIFFERENCE = 1e-4
@@ -56,13 +57,18 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
             reasons.append(f"`{value.name}` in {path} has shape {list(array.shape)}, which contains no samples.")
         array = from_stored(array, value.dtype)
         converted = _converted(array, value.dtype)
-        if converted is None:
+        if converted is None and value.dtype == TEXT:
+            reasons.append(
+                f"`{value.name}` in {path} is {array.dtype.name}, but the model's input contains strings; save an "
+                "array of NumPy's dtype `str`."
+            )
+        elif converted is None:
             reasons.append(
                 f"`{value.name}` in {path} is {array.dtype.name}, but the model's input is {value.dtype}, and not "
                 f"all values are integers in the range of {value.dtype}; save the array with "
                 f"{_saved_as(value.dtype)}."
             )
-        elif array.dtype.name != value.dtype:
+        elif array.dtype.name != value.dtype != TEXT:
             notes.append(
                 f"`{value.name}` in {path} was converted from {array.dtype.name} to {value.dtype}, without loss."
             )
@@ -88,6 +94,8 @@ def _samples(graph: LayerGraph, sizes: Mapping[str, tuple[int, str]]) -> int:
 
 def _converted(array: np.ndarray, dtype: str) -> np.ndarray | None:
     """``array`` as ``dtype`` if it has that dtype, or if all its values are integers in the range of that dtype."""
+    if dtype == TEXT:
+        return texts(array) if array.dtype.kind == "U" else None
     if array.dtype.name == dtype:
         return np.asarray(array, dtype=dtype, order="C")  # in native byte order
     if array.dtype.kind not in "iufb":

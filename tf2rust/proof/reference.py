@@ -11,6 +11,7 @@ import onnx
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import NotRunError, OnnxRuntime, run_reference
 from tf2rust.onnx_import.weights import whole_model
+from tf2rust.ops.core.inference import texts
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.departures import as_specified
 from tf2rust.proof.positions import with_exact_positions
@@ -67,7 +68,8 @@ class Reference:
             return self.runtime(inputs, seconds)
         if self.why is not None:
             return run_reference(whole_model(self.proto, self.source.weights), inputs)
-        return {name: np.asarray(array) for name, array in self.source.run(inputs).items()}
+        found = {name: np.asarray(array) for name, array in self.source.run(inputs).items()}
+        return {name: texts(array) if array.dtype.kind in "OSU" else array for name, array in found.items()}
 
     def takes_exact_positions(self, graph: LayerGraph, inputs: Arrays) -> bool:
         """Replaces Resize nodes that select other elements than ONNX defines for ``inputs``. Returns whether the

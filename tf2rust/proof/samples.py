@@ -8,16 +8,19 @@ import numpy as np
 
 from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.dims import Dim, bind
-from tf2rust.ops.core.dtypes import NARROW, is_float
-from tf2rust.ops.core.layer import LayerGraph, Value
+from tf2rust.ops.core.dtypes import NARROW, TEXT, is_float
+from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.shape.concat import Concatenate
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose
 from tf2rust.proof.budget import elements, is_within
+from tf2rust.proof.sample_strings import seeded_strings
 from tf2rust.proof.sizes import SAMPLES, Sizes, batch_of, candidates
 
 SEED = 20_240_229
+_KNOWN = 0.8
+"""The share of numbers that are keys of a table."""
 _MAX_ELEMENTS = 1 << 20  # elements of seeded features; large inputs get fewer samples
 
 
@@ -39,19 +42,23 @@ def seeded_inputs(
     """Deterministic random inputs: indices within their tables, other integers small, floats from a standard normal.
 
     ``sizes`` are those of all symbolic dimensions. ``ones`` sets every integer that is not an index to 1, which is a
-    valid axis size, number of steps and position for nearly every model. ``parameters`` sets the inputs that decide
-    about sizes or axes to what their layers propose.
+    valid axis size, number of steps and position for nearly every model, and looks up only keys that the model knows.
+    ``parameters`` sets the inputs that decide about sizes or axes to what their layers propose.
     """
     given = with_batch(graph, next(candidates(graph))) if sizes is None else sizes
     rng = np.random.default_rng(SEED)
-    tables = _index_limits(graph, given)
     proposed = _parameters(graph, given) if parameters else {}
+    tables, keys, readers = _index_limits(graph, given), _keys(graph), graph.consumers()
     arrays = {}
     for value in graph.inputs:
         shape = tuple(int(str(bind(d, given))) for d in value.shape)
         limit = tables.get(value)
         if value in proposed:
             arrays[value.name] = np.asarray(proposed[value], value.dtype).reshape(shape)
+        elif value.dtype == TEXT:
+            arrays[value.name] = seeded_strings(value, readers, rng, shape, known=ones)
+        elif value in keys:
+            arrays[value.name] = _near(rng, keys[value], shape, known=ones)
         elif ones and limit is None and np.dtype(value.dtype).kind in "iu":
             arrays[value.name] = np.ones(shape, value.dtype)
         else:
@@ -60,9 +67,41 @@ def seeded_inputs(
 
 
 def has_value_integers(graph: LayerGraph) -> bool:
-    """Whether an input holds integers that are not known to be indices."""
+    """Whether an input holds strings, keys of a table, or integers that are not known to be indices."""
     tables = _index_limits(graph, {})
-    return any(np.dtype(value.dtype).kind in "iu" and value not in tables for value in graph.inputs)
+    return bool(_keys(graph)) or any(np.dtype(v.dtype).kind in "iuO" and v not in tables for v in graph.inputs)
+
+
+def _near(rng: np.random.Generator, keys: np.ndarray, shape: Sequence[int], *, known: bool) -> np.ndarray:
+    """Keys of a table and, unless only ``known`` ones are wanted, numbers next to them."""
+    chosen = rng.choice(keys, shape)
+    if known:
+        return np.asarray(chosen, keys.dtype)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.where(rng.random(shape) < _KNOWN, chosen, chosen + keys.dtype.type(1)), keys.dtype)
+
+
+def _keys(graph: LayerGraph) -> dict[Value, np.ndarray]:
+    """For each input whose elements are looked up in tables of numbers, the keys."""
+    readers = graph.consumers()
+    found: dict[Value, np.ndarray] = {}
+    for source in graph.inputs:
+        for value in _moved(source, readers):
+            for layer in readers.get(value, []):
+                keys = layer.sample_elements()
+                if keys is not None and keys.size and keys.dtype.name == source.dtype != TEXT:
+                    found[source] = keys
+    return found
+
+
+def _moved(source: Value, readers: Mapping[Value, Sequence[Layer]]) -> list[Value]:
+    """The value, and those with the same elements."""
+    found = [source]
+    for value in found:
+        found += [
+            v for layer in readers.get(value, []) if isinstance(layer, (Reshape, Transpose)) for v in layer.outputs
+        ]
+    return found
 
 
 def has_parameters(graph: LayerGraph) -> bool:

@@ -52,8 +52,9 @@ RUST_TYPES = {
     "uint32": "u32",
     "uint64": "u64",
     "bool": "bool",
+    "object": "ArenaStr",
 }
-"""The Rust types of tensor elements by NumPy dtype."""
+"""The Rust types of tensor elements by NumPy dtype; ``object`` is the dtype of strings."""
 
 
 def rust_type(dtype: str) -> str:

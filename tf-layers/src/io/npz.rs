@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::npy::NpyArray;
+use super::npy_strings::NpyStrings;
 use super::zip::{File, files};
 use crate::error::{Error, Result};
 
@@ -48,10 +49,23 @@ impl<'a> Npz<'a> {
     ///
     /// If there is no such array, or it is not a little-endian, row-major array of a supported type.
     pub fn get(&self, name: &str) -> Result<NpyArray<'a>> {
+        NpyArray::parse(name, self.file(name)?)
+    }
+
+    /// The array of strings `name`, which NumPy stores with the dtype `<U`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such array, or it does not contain strings.
+    pub fn get_strings(&self, name: &str) -> Result<NpyStrings<'a>> {
+        NpyStrings::parse(name, self.file(name)?)
+    }
+
+    fn file(&self, name: &str) -> Result<&'a [u8]> {
         let file = self.files.iter().find(|file| stem(&file.name) == name);
         let file =
             file.ok_or_else(|| Error::Npz(format!("there is no array `{name}`; add it to the archive")))?;
-        NpyArray::parse(name, file.data)
+        Ok(file.data)
     }
 }
 

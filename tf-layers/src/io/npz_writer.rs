@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::element::Element;
 use super::npy::header;
+use super::npy_strings::encode;
 use crate::error::{Error, Result, check_len};
 use crate::tensor::{Shape, len};
 
@@ -35,10 +36,27 @@ impl NpzWriter {
     /// longer than 65,531 bytes or contains a NUL.
     pub fn add<T: Element>(&mut self, name: &str, shape: &[usize], data: &[T]) -> Result<()> {
         check_len("data", len(&Shape::new(shape)?)?, data.len())?;
-        let mut file = header(T::DTYPE, shape);
+        let mut file = header(T::DTYPE.numpy(), shape);
         for &element in data {
             element.write(&mut file);
         }
+        self.add_file(name, &file)
+    }
+
+    /// Adds an array of strings in row-major order. NumPy drops NUL characters at the end of a string.
+    ///
+    /// # Errors
+    ///
+    /// The same as [`add`](Self::add).
+    pub fn add_strings<S: AsRef<str>>(&mut self, name: &str, shape: &[usize], data: &[S]) -> Result<()> {
+        check_len("data", len(&Shape::new(shape)?)?, data.len())?;
+        let (descr, mut elements) = encode(data);
+        let mut file = header(&descr, shape);
+        file.append(&mut elements);
+        self.add_file(name, &file)
+    }
+
+    fn add_file(&mut self, name: &str, file: &[u8]) -> Result<()> {
         let name = format!("{name}.npy");
         let too_large = |_| Error::Npz(String::from("the archive exceeds 4 GiB; write several archives"));
         let size = u32::try_from(file.len()).map_err(too_large)?;
@@ -53,7 +71,7 @@ impl NpzWriter {
         let flags = if name.is_ascii() { 0 } else { UTF8 };
         common.extend_from_slice(&flags.to_le_bytes());
         common.extend_from_slice(&[0, 0, 0, 0, 0x21, 0]);
-        common.extend_from_slice(&crc32(&file).to_le_bytes());
+        common.extend_from_slice(&crc32(file).to_le_bytes());
         common.extend_from_slice(&size.to_le_bytes());
         common.extend_from_slice(&size.to_le_bytes());
         common.extend_from_slice(&name_len.to_le_bytes());
@@ -69,7 +87,7 @@ impl NpzWriter {
         self.archive.extend_from_slice(b"PK\x03\x04");
         self.archive.extend_from_slice(&common);
         self.archive.extend_from_slice(name.as_bytes());
-        self.archive.extend_from_slice(&file);
+        self.archive.extend_from_slice(file);
         Ok(())
     }
 

@@ -44,7 +44,7 @@ mod max_roi_pool;
 mod mel;
 mod non_max_suppression;
 mod nonzero;
-mod offsets;
+pub(crate) mod offsets;
 mod one_hot;
 mod pad;
 mod parameters;

@@ -49,7 +49,7 @@ impl<'a, I: Index> ElementOffsets<'a, I> {
 }
 
 /// The element of an axis of `size` that the index at `position` addresses; negative indices count from the end.
-pub(super) fn resolve<I: Index>(
+pub(crate) fn resolve<I: Index>(
     input: &'static str,
     position: usize,
     indices: &[I],

@@ -93,7 +93,7 @@ impl<const N: usize> Plan<N> {
 
 impl Plan<2> {
     /// Computes out = f(a, b). The lengths must be those the plan was made for.
-    pub fn zip<A: Copy, B>(&self, a: &[A], b: &[A], out: &mut [B], f: impl Fn(A, A) -> B) {
+    pub fn zip<A: Copy, B>(&self, a: &[A], b: &[A], out: &mut [B], mut f: impl FnMut(A, A) -> B) {
         let (len, advances) = self.inner_loop();
         let [a_step, b_step] = advances.map(usize::from);
         for (out, [a_start, b_start]) in out.chunks_exact_mut(len.max(1)).zip(self.starts()) {

@@ -69,7 +69,7 @@ impl<T: Copy + Default> Buffer<T> {
 }
 
 /// Resizes `data` to `len` elements; [`Error::Memory`] instead of an abort if the allocation fails.
-pub(super) fn resize<T: Copy + Default>(data: &mut Vec<T>, len: usize) -> Result<()> {
+pub(super) fn resize<T: Clone + Default>(data: &mut Vec<T>, len: usize) -> Result<()> {
     if len > data.len() {
         let bytes = len.saturating_mul(size_of::<T>());
         data.try_reserve_exact(len - data.len()).map_err(|_| Error::Memory { bytes })?;

@@ -9,6 +9,9 @@
 //! | [`Tensor`] | known at run time | owned, reused when it is resized | outputs of a model |
 //! | [`Buffer`] | none | owned, reused | intermediate results |
 //!
+//! Strings are `&str` in the inputs of a model and `String` in its outputs. In between, elements are [`ArenaStr`], which
+//! refer to a [`StringArena`].
+//!
 //! [`SymbolicDims`] finds the sizes of the dims that a model leaves open; [`dims`](crate::dims) computes with them.
 
 use alloc::vec::Vec;
@@ -25,6 +28,7 @@ mod narrow;
 mod narrow_int;
 mod number;
 mod shape;
+mod strings;
 mod symbolic;
 mod view;
 
@@ -38,6 +42,7 @@ pub use narrow_int::{I2, I4, NarrowInt, U2, U4};
 pub use number::Number;
 pub(crate) use shape::around;
 pub use shape::{MAX_RANK, Shape};
+pub use strings::{ArenaStr, StringArena};
 pub use symbolic::{Dim, SymbolicDims};
 pub use view::{View, ViewMut};
 pub(crate) use view::{check_dims, check_joined_dims, check_rows};
@@ -99,7 +104,7 @@ impl<T> Default for Tensor<T> {
     }
 }
 
-impl<T: Copy + Default> Tensor<T> {
+impl<T: Clone + Default> Tensor<T> {
     /// Changes the shape and lends the elements, whose values are unspecified, to be written.
     ///
     /// # Errors

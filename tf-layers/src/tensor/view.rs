@@ -307,7 +307,7 @@ impl<T: Copy + Default> Buffer<T> {
     }
 }
 
-impl<T: Copy + Default> Tensor<T> {
+impl<T: Clone + Default> Tensor<T> {
     /// Changes the shape to these dims and lends the elements. They keep their values unless the dims change.
     ///
     /// # Errors

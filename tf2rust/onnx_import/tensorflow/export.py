@@ -13,6 +13,7 @@ from tf2rust.onnx_import.tensorflow import handlers
 from tf2rust.onnx_import.tensorflow.biases import zero_biases_kept
 from tf2rust.onnx_import.tensorflow.complex_numbers import complex_splitter
 from tf2rust.onnx_import.tensorflow.messages import message_of
+from tf2rust.onnx_import.tensorflow.ragged import mark_rows, with_ranks
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.traced import TracedModel
 from tf2rust.onnx_import.tensorflow.weights import weights_left_alone
@@ -29,7 +30,10 @@ def export(model: TracedModel) -> onnx.ModelProto:
     Raises ``ConversionError`` with a reason for every TensorFlow op that has no ONNX equivalent.
     """
     with quiet():
-        proto = _convert(_optimise(model), model)
+        graph_def = _optimise(model)
+        mark_rows(graph_def)
+        with_ranks(graph_def)
+        proto = _convert(graph_def, model)
     check_exported(proto, lambda node: _where(node, model), "TensorFlow")
     return proto
 
@@ -71,6 +75,7 @@ def _convert(graph_def: Any, model: TracedModel) -> onnx.ModelProto:
             graph,
             input_names=list(model.inputs.values()),
             output_names=list(model.outputs.values()),
+            initialized_tables=model.tables,
             tensors_to_rename={tensor: name for name, tensor in (*model.inputs.items(), *model.outputs.items())},
         )
 

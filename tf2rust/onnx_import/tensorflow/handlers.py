@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tf2rust.onnx_import.tensorflow import text
 from tf2rust.onnx_import.tensorflow.runtime import library
 from tf2rust.ops.core.inference import OWN_DOMAIN
 
@@ -212,9 +213,15 @@ def _renamed(op: str) -> Callable[..., None]:
     return handler
 
 
+def _ragged_bincount(graph: Any, node: Any, **_: Any) -> None:
+    text.ragged_bincount(graph, node, _bins(graph, node.inputs[2]))
+
+
 _HANDLERS: dict[str, Callable[..., None]] = {
     "Conv3D": _conv3d,
     "DenseBincount": _dense_bincount,
+    "EnsureShape": _renamed("Identity"),
+    "Equal": text.equal,
     "Erfc": _erfc,
     "Expm1": _expm1,
     "Log1p": _log1p,
@@ -226,11 +233,23 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "BitwiseAnd": _renamed("BitwiseAnd"),
     "LogicalXor": _renamed("Xor"),
     "Inv": _renamed("Reciprocal"),
+    "NotEqual": text.equal,
     "PreventGradient": _renamed("Identity"),
     "ResizeArea": _resize_area,
     "ResizeBicubic": _resize,
     "ResizeBilinear": _resize,
     "ResizeNearestNeighbor": _resize,
+    "AsString": text.as_string,
+    "LookupTableFindV2": text.lookup,
+    "RaggedBincount": _ragged_bincount,
+    "RaggedTensorToTensor": text.ragged_to_dense,
     "Snapshot": _renamed("Identity"),
+    "StaticRegexReplace": text.copied("pattern", "rewrite", "replace_global"),
+    "StringLower": text.copied("encoding"),
+    "StringNGrams": text.string_ngrams,
+    "StringSplitV2": text.string_split,
+    "StringToHashBucketFast": text.copied("num_buckets"),
+    "StringToHashBucketStrong": text.copied("num_buckets", "key"),
+    "StringUpper": text.copied("encoding"),
     "TFL_GELU": _tflite_gelu,
 }

@@ -15,6 +15,7 @@ from tf2rust.onnx_import.tensorflow.messages import not_run, state_reasons
 from tf2rust.onnx_import.tensorflow.naming import unused_name
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
+from tf2rust.onnx_import.tensorflow.text import Tables, tables_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class TracedModel:
 
     ``inputs`` and ``outputs`` map ONNX names to tensor names, in the model's order. ``call`` takes arrays by ONNX input
     name and returns one array or tensor per output. ``left_out`` are augmentation layers that were removed from the
-    graph.
+    graph. ``tables`` are the lookup tables that the graph reads.
     """
 
     graph_def: Any
@@ -32,6 +33,7 @@ class TracedModel:
     call: Callable[[Mapping[str, Any]], Sequence[Any]]
     scopes: LayerScopes = field(default_factory=LayerScopes)
     left_out: tuple[str, ...] = ()
+    tables: Tables = field(default_factory=dict)
 
     def run(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
         """Runs the model in TensorFlow on arrays by input name. Returns arrays by output name.
@@ -98,13 +100,15 @@ def freeze_function(
             return results
         return call(tensors)
 
+    graph_def = frozen.graph.as_graph_def(add_shapes=True)
     return TracedModel(
-        frozen.graph.as_graph_def(add_shapes=True),
+        graph_def,
         {name: tensor.name for name, tensor in inputs.items()},
         dict(zip(names, (tensor.name for tensor in frozen.outputs), strict=True)),
         call_arrays,
         scopes,
         left_out,
+        tables_of(graph_def, captured),
     )
 
 

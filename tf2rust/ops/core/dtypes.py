@@ -43,7 +43,14 @@ INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uin
 NUMBERS = ("float32", "float64", *INTEGERS)
 DTYPES = ("float32", "float64", "bool", *INTEGERS)
 TENSORS = (*NARROW, *DTYPES)
-"""The dtypes of tensors."""
+"""The dtypes of tensors of numbers."""
+TEXT = "object"
+"""The dtype of tensors of strings. NumPy has no other dtype for strings of any length."""
+
+
+def shown(dtype: str) -> str:
+    """The dtype in listings and documentation."""
+    return "string" if dtype == TEXT else dtype
 
 
 def is_float(dtype: str) -> bool:
@@ -52,7 +59,9 @@ def is_float(dtype: str) -> bool:
 
 
 def as_stored(array: np.ndarray) -> np.ndarray:
-    """The array as files hold it: with a dtype that NumPy has without extensions."""
+    """The array as files hold it: with a dtype that NumPy has without extensions, and strings of a limited length."""
+    if array.dtype.kind == "O":
+        return array.astype(str)
     narrow = NARROW.get(array.dtype.name)
     if narrow is None or narrow.name == narrow.stored:
         return array

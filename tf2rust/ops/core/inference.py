@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from tf2rust.errors import ConversionError
 from tf2rust.ops.core.dims import Condition, Dim, DimExpr, can_be_equal, equals, format_shape, least, maximum, symbols
+from tf2rust.ops.core.dtypes import TEXT
 from tf2rust.ops.core.layer import Dims
 
 
@@ -37,6 +39,7 @@ class ValueInfo:
     @staticmethod
     def of_const(array: np.ndarray) -> ValueInfo:
         array = np.asarray(array)
+        array = texts(array) if array.dtype.kind in "OSU" else array
         fill = None
         if array.size and array.dtype.kind in "fiub":
             # Few weights are filled with one number, and the first elements usually show that they are not.
@@ -62,6 +65,23 @@ def _objects(elements: Sequence[object], shape: tuple[int, ...]) -> np.ndarray:
     made = np.empty(len(elements), dtype=object)
     made[:] = elements
     return made.reshape(shape)
+
+
+def texts(array: np.ndarray) -> np.ndarray:
+    """An array of strings with the dtype ``TEXT``, whose elements are ``str``.
+
+    Raises ConversionError if an element is not UTF-8.
+    """
+    try:
+        found = [item.decode() if isinstance(item, bytes) else str(item) for item in array.reshape(-1)]
+    except UnicodeDecodeError:
+        raise ConversionError(
+            "A string of the model is not UTF-8, and crates support no other encoding; convert the model's strings to "
+            "UTF-8 before exporting it."
+        ) from None
+    result = np.empty(len(found), TEXT)
+    result[:] = found
+    return result.reshape(array.shape)
 
 
 _FEW = 1024

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tf2rust.ops.core.dims import Condition, Dim, DimExpr, format_shape, symbols
-from tf2rust.ops.core.dtypes import NARROW
+from tf2rust.ops.core.dtypes import NARROW, shown
 from tf2rust.ops.core.packing import VECTOR, Packing
 
 Dims = tuple[Dim, ...]
@@ -33,7 +33,7 @@ class Value:
         return len(self.shape)
 
     def __str__(self) -> str:
-        return f"{self.dtype} {format_shape(self.shape)}"
+        return f"{shown(self.dtype)} {format_shape(self.shape)}"
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,10 @@ class Layer:
     """Whether it supports storage dtypes such as float16, because it only moves or converts numbers."""
     refused_dtypes: ClassVar[Container[str]] = frozenset(NARROW)
     """The storage dtypes that a layer that computes does not support."""
+    takes_text: ClassVar[bool] = False
+    """Whether it computes with strings. Layers that only move elements support them without this."""
+    splits_text: ClassVar[bool] = False
+    """Whether it splits strings into words."""
 
     inputs: list[Value]
     outputs: list[Value]
@@ -152,6 +156,13 @@ class Layer:
 
     def inplace_input(self) -> Value | None:
         """The input that the first output can overwrite, with the same dtype and length; None if there is none."""
+        return None
+
+    def sample_elements(self) -> np.ndarray | None:
+        """Elements of the first input that the layer distinguishes, such as the keys of a table; None if it has none.
+
+        Seeded samples consist of them.
+        """
         return None
 
     def bodies(self) -> list[LayerGraph]:

@@ -11,6 +11,7 @@ import onnx
 import onnx_ir as ir
 
 from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.dtypes import TEXT
 from tf2rust.ops.core.inference import KNOWN_DOMAINS, InferenceError, Node, ValueInfo, ValueInfos, shape_function
 
 _SPATIAL = frozenset(
@@ -26,6 +27,39 @@ _EACH_AXIS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding":
 """Per-axis attributes, with their number of entries per axis."""
 _POSITIVE = ("kernel_shape", "strides", "dilations", "group", "blocksize", "num_groups", "hidden_size")
 
+_WITH_TEXT = frozenset(
+    {
+        *("Compress", "Concat", "Equal", "Expand", "Flatten", "Gather", "GatherElements", "GatherND", "Identity", "If"),
+        *(
+            "LabelEncoder",
+            "Lookup",
+            "Loop",
+            "RaggedTensorToTensor",
+            "RegexFullMatch",
+            "Reshape",
+            "Scan",
+            "Shape",
+            "Size",
+            "Slice",
+            "Split",
+        ),
+        *(
+            "Squeeze",
+            "StaticRegexReplace",
+            "StringConcat",
+            "StringLower",
+            "StringNGrams",
+            "StringNormalizer",
+            "StringSplit",
+            "StringSplitV2",
+            "TfIdfVectorizer",
+            "Tile",
+            "Transpose",
+        ),
+        *("StringToHashBucketFast", "StringToHashBucketStrong", "StringUpper", "Unsqueeze", "Where"),
+    }
+)
+"""Operators that accept strings."""
 _TYPES = ("to", "dtype", "output_datatype", "output_dtype")
 """Attributes that hold the number of a dtype; 0 is the default of the last one."""
 _CODES = frozenset(t.value for t in ir.DataType if t not in (ir.DataType.UNDEFINED, ir.DataType.STRING))
@@ -111,16 +145,12 @@ def infer_outputs(node: ir.Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         if value not in infos:
             what = "is not a tensor" if value.producer() is None else "comes from a node that is not supported"
             raise InferenceError(f"its input `{value.name}` {what}")
-        if infos.dtype(value).startswith(_TEXT):
-            raise InferenceError(f"its input `{value.name}` contains strings, but only numbers are supported")
+        if infos.dtype(value) == TEXT and node.op_type not in _WITH_TEXT:
+            raise InferenceError(f"its input `{value.name}` contains strings, but {node.op_type} supports only numbers")
     view = Node(node)
     if problem := operand_problem(view, infos):
         raise InferenceError(problem)
     return function(view, infos)
-
-
-_TEXT = ("object", "str", "bytes")
-"""The prefix of NumPy's string dtypes."""
 
 
 def operand_problem(node: Node, infos: ValueInfos) -> str | None:

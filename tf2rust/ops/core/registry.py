@@ -15,7 +15,7 @@ from types import ModuleType
 import onnx_ir as ir
 
 from tf2rust.ops.core.dims import Condition
-from tf2rust.ops.core.dtypes import TENSORS
+from tf2rust.ops.core.dtypes import TENSORS, TEXT, shown
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfos, malformed_node
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Match, Matcher, Mismatch, Op
@@ -74,12 +74,11 @@ class Builder:
 
 
 def storage_only_values(layer: Layer) -> list[Value]:
-    """The values with storage dtypes of a layer that computes, which no layer supports."""
-    return (
-        []
-        if layer.is_data_movement
-        else [v for v in (*layer.inputs, *layer.outputs) if v.dtype in layer.refused_dtypes]
-    )
+    """The values whose dtypes a layer does not support: storage dtypes if it computes, and strings unless it takes them."""
+    if layer.is_data_movement:
+        return []
+    values = (*layer.inputs, *layer.outputs)
+    return [v for v in values if v.dtype in layer.refused_dtypes or (v.dtype == TEXT and not layer.takes_text)]
 
 
 RuleResult = Layer | Sequence[Layer] | Mismatch
@@ -116,7 +115,7 @@ class Rule:
                 return match.reject(f"the attribute `{unread[0]}` of {part.op} is not supported", part)
         layers = [made] if isinstance(made, Layer) else list(made)
         values = [v for layer in layers for v in (*layer.inputs, *layer.outputs)]
-        if strange := next((v for v in values if v.dtype not in TENSORS), None):
+        if strange := next((v for v in values if v.dtype not in (*TENSORS, TEXT)), None):
             return match.reject(
                 f"`{strange.name}` has the unsupported dtype {strange.dtype} (supported: {', '.join(TENSORS)})"
             )
@@ -127,7 +126,7 @@ class Rule:
                 f"{', '.join(TENSORS)})"
             )
         if stored := next((v for layer in layers for v in storage_only_values(layer)), None):
-            return match.reject(f"`{stored.name}` is {stored.dtype}, which {match.root.op} does not support")
+            return match.reject(f"`{stored.name}` is {shown(stored.dtype)}, which {match.root.op} does not support")
         names = tuple(part.name for part in match.nodes if part.ir not in match.shared)
         for layer in layers:
             # A layer of an unnamed node gets the name of the node's output.

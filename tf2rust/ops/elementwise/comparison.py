@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from tf2rust.ops.core.dims import Condition, Dim
-from tf2rust.ops.core.dtypes import DTYPES
+from tf2rust.ops.core.dtypes import DTYPES, TEXT
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Layer, Perm, Value, broadcasts_batch
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -36,6 +36,14 @@ class Compare(Elementwise):
 
     kind = "Compare"
     function: str
+
+
+@dataclass(eq=False, kw_only=True)
+class EqualStrings(Elementwise):
+    """Whether strings are equal."""
+
+    kind = "EqualStrings"
+    takes_text = True
 
 
 @dataclass(eq=False, kw_only=True)
@@ -115,12 +123,17 @@ def operands(b: Builder, y: Value, *names: ir.Value) -> tuple[list[Layer], list[
     return layers, values
 
 
-def elementwise_layer(m: Match, b: Builder, make: Callable[..., Layer], names: Sequence[str]) -> RuleResult:
-    """The layer that ``make`` builds from the match's values ``names``, or the reason if a dtype is not supported."""
+def elementwise_layer(
+    m: Match, b: Builder, make: Callable[..., Layer], names: Sequence[str], extra: Sequence[str] = ()
+) -> RuleResult:
+    """The layer that ``make`` builds from the match's values ``names``, or the reason if a dtype is not supported.
+
+    ``extra`` are dtypes that the layer supports beyond numbers and booleans.
+    """
     y = b.value(m.y)
     constants, inputs = operands(b, y, *(m[n] for n in names))
     for value in inputs:
-        if value.dtype not in DTYPES:
+        if value.dtype not in (*DTYPES, *extra):
             return m.reject(
                 f"its input `{value.name}` has the unsupported dtype {value.dtype} (supported: {', '.join(DTYPES)})"
             )
@@ -129,6 +142,8 @@ def elementwise_layer(m: Match, b: Builder, make: Callable[..., Layer], names: S
 
 @rule(Op("|".join(_COMPARISONS), Var("a"), Var("b"), name="compare"))
 def compare(m: Match, b: Builder) -> RuleResult:
+    if m.root.op == "Equal" and b.infos.dtype(m["a"]) == TEXT:
+        return elementwise_layer(m, b, EqualStrings, "ab", (TEXT,))
     return elementwise_layer(m, b, lambda **parts: Compare(function=m.root.op, **parts), "ab")
 
 

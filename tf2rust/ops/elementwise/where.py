@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tf2rust.ops.core.dtypes import TEXT
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.pattern import Match, Op, Pattern, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -19,6 +20,7 @@ class Where(Elementwise):
     """``a`` where the first input is true, otherwise ``b``."""
 
     kind = "Where"
+    takes_text = True
 
 
 @infers("Where")
@@ -32,7 +34,7 @@ def _where(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Where", Var("c"), Var("a"), Var("b")))
 def where(m: Match, b: Builder) -> RuleResult:
-    return elementwise_layer(m, b, Where, "cab")
+    return elementwise_layer(m, b, Where, "cab", (TEXT,))
 
 
 def chosen(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.dims import Dim, product
-from tf2rust.ops.core.dtypes import DTYPES
+from tf2rust.ops.core.dtypes import DTYPES, TEXT
 from tf2rust.ops.core.inference import (
     InferenceError,
     Node,
@@ -37,6 +37,7 @@ class Compress(Layer):
     """The slices along ``axis`` for which the second input is true."""
 
     kind = "Compress"
+    takes_text = True
     axis: int
 
 
@@ -93,7 +94,7 @@ def _flat(x: Value, b: Builder) -> Reshape:
 @rule(Op("Compress", Var("x"), Var("condition")))
 def compress(m: Match, b: Builder) -> RuleResult:
     x, condition, y = b.value(m["x"]), b.value(m["condition"]), b.value(m.y)
-    if x.dtype not in DTYPES or condition.dtype != "bool" or condition.rank != 1:
+    if x.dtype not in (*DTYPES, TEXT) or condition.dtype != "bool" or condition.rank != 1:
         return m.reject(
             f"its input {x} or its condition {condition} is not supported (supported: {', '.join(DTYPES)} with a "
             "bool vector)"

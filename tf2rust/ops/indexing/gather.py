@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.dims import Dim, format_shape
-from tf2rust.ops.core.dtypes import DTYPES, INTEGERS
+from tf2rust.ops.core.dtypes import DTYPES, INTEGERS, TEXT
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -49,7 +49,7 @@ def dtype_problem(x: Value, indices: Value, known: Sequence[str]) -> str | None:
 def gather(m: Match, b: Builder) -> RuleResult:
     x, indices = b.value(m["x"]), b.value(m["indices"])
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
-    if x.dtype not in DTYPES or indices.dtype not in INTEGERS:
+    if x.dtype not in (*DTYPES, TEXT) or indices.dtype not in INTEGERS:
         return m.reject(
             f"it indexes {x.dtype} by {indices.dtype}, which is not supported (supported: {', '.join(DTYPES)} by "
             "integers)"
@@ -62,6 +62,7 @@ class GatherElements(Layer):
     """Element (i, j, …) is that of x with the position on ``axis`` replaced by the index there."""
 
     kind = "GatherElements"
+    takes_text = True
     axis: int
 
     def index_limits(self) -> dict[int, Dim]:
@@ -85,6 +86,7 @@ class GatherND(NDIndexed):
     """The slices of x at index tuples, after ``batch`` common axes."""
 
     kind = "GatherND"
+    takes_text = True
 
 
 def check_depth(data: ValueInfo, indices: ValueInfo, batch: int) -> None:
@@ -116,7 +118,7 @@ def _gather_nd(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 @rule(Op("GatherElements", Var("x"), Var("indices")))
 def gather_elements(m: Match, b: Builder) -> RuleResult:
     x, indices = b.value(m["x"]), b.value(m["indices"])
-    if reason := dtype_problem(x, indices, DTYPES):
+    if reason := dtype_problem(x, indices, (*DTYPES, TEXT)):
         return m.reject(reason)
     axis = normal_axis(m.root.attr("axis", 0), x.rank)
     return GatherElements(axis=axis, inputs=[x, indices], outputs=[b.value(m.y)])
@@ -125,7 +127,7 @@ def gather_elements(m: Match, b: Builder) -> RuleResult:
 @rule(Op("GatherND", Var("x"), Var("indices")))
 def gather_nd(m: Match, b: Builder) -> RuleResult:
     x, indices = b.value(m["x"]), b.value(m["indices"])
-    if reason := dtype_problem(x, indices, DTYPES):
+    if reason := dtype_problem(x, indices, (*DTYPES, TEXT)):
         return m.reject(reason)
     batch = m.root.attr("batch_dims", 0)
     return GatherND(batch=batch, inputs=[x, indices], outputs=[b.value(m.y)])

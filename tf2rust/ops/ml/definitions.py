@@ -7,13 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from tf2rust.ops.core.function_body import Body, Outputs
-from tf2rust.ops.core.inference import OWN_DOMAIN, OWN_VERSION, Node, ValueInfos
+from tf2rust.ops.core.inference import OWN_DOMAIN, OWN_VERSION, Node, ValueInfos, texts
 from tf2rust.ops.ml.post_transform import post_transform
 from tf2rust.ops.ml.svm import svm_classifier, svm_regressor
 from tf2rust.ops.ml.tree_ensemble import tree_ensemble, tree_ensemble_classifier, tree_ensemble_regressor
+from tf2rust.ops.text.lookup import LOOKUP
 
 DOMAIN = "ai.onnx.ml"
 _OPSET = 18
@@ -130,21 +131,37 @@ def _linear_classifier(node: Node, body: Body, _: ValueInfos) -> Outputs:
     return None if result is None else [body.op("Gather", body.constant(labels, "int64"), best), result]
 
 
-def _label_encoder(node: Node, body: Body, infos: ValueInfos) -> Outputs:
-    """Looks up numbers in a list of keys; other numbers get the default."""
-    keys = node.attr("keys_int64s") or node.attr("keys_floats")
-    dtype, kinds = infos.dtype(node.x), {"int64": -1, "float": 0.0}
-    kind = next((k for k in kinds if node.attr(f"values_{k}s")), None)
-    if kind is None or not keys:
+def _label_encoder(node: Node, body: Body, _: ValueInfos) -> Outputs:
+    """Looks up strings or numbers in a list of keys; others get the default."""
+    keys, values, default = _listed(node, "keys"), _listed(node, "values"), node.attr("default_tensor")
+    if keys is None or values is None or keys.shape != values.shape:
         return None
-    values, default = node.attr(f"values_{kind}s"), node.attr(f"default_{kind}", kinds[kind])
-    made = "float32" if kind == "float" else "int64"
-    equal = body.op("Equal", body.op("Unsqueeze", "x0", body.constant([-1], "int64")), body.constant(keys, dtype))
-    found = body.op("Cast", equal, to=TensorProto.INT32)
-    index = body.op("ArgMax", found, axis=-1, keepdims=0)
-    known = body.op("Cast", body.op("ReduceMax", found, body.constant([-1], "int64"), keepdims=0), to=TensorProto.BOOL)
-    value = body.op("Gather", body.constant(values, made), index)
-    return [body.op("Where", known, value, body.constant(default, made))]
+    for kind, (name, usual) in _DEFAULTS.items():
+        given = node.attr(f"default_{name}", usual)
+        if default is None and kind == values.dtype.kind:
+            default = np.asarray([given], values.dtype)
+    if default is None:
+        return None
+    tensors = {"keys": keys, "values": values, "default": _plain(np.asarray(default))}
+    return [body.op(LOOKUP, "x0", domain=OWN_DOMAIN, **{k: numpy_helper.from_array(t) for k, t in tensors.items()})]
+
+
+_DEFAULTS = {"O": ("string", "_Unused"), "i": ("int64", -1), "f": ("float", 0.0)}
+"""For the kinds of values of a LabelEncoder, by their NumPy code: the name in attributes, and the default of ONNX."""
+
+
+def _listed(node: Node, side: str) -> np.ndarray | None:
+    """The keys or the values of a LabelEncoder, in whichever attribute they are."""
+    if node.has(f"{side}_tensor"):
+        return _plain(node.attr(f"{side}_tensor"))
+    for name, dtype in (("strings", object), ("int64s", np.int64), ("floats", np.float32)):
+        if node.has(f"{side}_{name}"):
+            return _plain(np.asarray(node.attr(f"{side}_{name}"), dtype))
+    return None
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    return texts(array) if array.dtype.kind in "OSU" else array
 
 
 def _one_hot_encoder(node: Node, body: Body, infos: ValueInfos) -> Outputs:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.core.dims import Dim, symbols
-from tf2rust.ops.core.dtypes import DTYPES
+from tf2rust.ops.core.dtypes import DTYPES, TEXT
 from tf2rust.ops.core.inference import (
     InferenceError,
     Node,
@@ -32,6 +32,7 @@ class Expand(Layer):
     """Repeats the input along its axes of size 1."""
 
     kind = "Expand"
+    takes_text = True
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         return broadcasts_batch(self.y, self.inputs, batched)
@@ -52,6 +53,7 @@ class Tile(Layer):
     """Repeats the whole input ``repeats[i]`` times along axis i."""
 
     kind = "Tile"
+    takes_text = True
     repeats: Dims
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
@@ -110,7 +112,7 @@ def _expand(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 @rule(Op("Tile", Var("x"), Var("repeats")))
 def tile(m: Match, b: Builder) -> RuleResult:
     x, y, repeats = b.value(m["x"]), b.value(m.y), _repeats(m.root, b.infos)
-    if x.dtype not in DTYPES:
+    if x.dtype not in (*DTYPES, TEXT):
         return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(DTYPES)})")
     if x.shape == y.shape:
         return Reshape(inputs=[x], outputs=[y])
@@ -122,7 +124,7 @@ def expand(m: Match, b: Builder) -> RuleResult:
     x, y = b.value(m["x"]), b.value(m.y)
     if is_data(m["shape"], b.infos):
         return m.reject("its shape depends on data")
-    if x.dtype not in DTYPES:
+    if x.dtype not in (*DTYPES, TEXT):
         return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(DTYPES)})")
     return Reshape(inputs=[x], outputs=[y]) if x.shape == y.shape else Expand(inputs=[x], outputs=[y])
 

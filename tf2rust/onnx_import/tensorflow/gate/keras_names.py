@@ -37,9 +37,9 @@ LAYERS = _words(
     RandomTranslation RandomWidth RandomZoom ReLU RepeatVector Rescaling Reshape Resizing ReversibleEmbedding
     STFTSpectrogram SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D Sequential SimpleRNN
     SimpleRNNCell Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization
-    StackedRNNCells StochasticDepth StringLookup Subtract SyncBatchNormalization TextVectorization ThresholdedReLU
-    TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D WideDeepModel Wrapper ZeroPadding1D
-    ZeroPadding2D ZeroPadding3D
+    StackedRNNCells StochasticDepth StringLookup Subtract SyncBatchNormalization TFDConcat TFDIdentity TextVectorization
+    ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D WideDeepModel Wrapper
+    ZeroPadding1D ZeroPadding2D ZeroPadding3D
     """
 )
 """Layers, models and cells of Keras 2 and 3."""

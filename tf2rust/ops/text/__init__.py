@@ -1,0 +1,1 @@
+"""Strings: lookup tables, normalisation, splitting and comparison."""
