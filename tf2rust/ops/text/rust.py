@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
+from tf2rust.ops.core.emit import DimValues, LayerField, Site, Weights, data_dependent_dims, layer_call, layer_field
 from tf2rust.ops.elementwise.comparison import EqualStrings
 from tf2rust.ops.text.borders import ReadStrings, StringConstant, WriteStrings
 from tf2rust.ops.text.lookup import NumberLookup, StringLookup, StringsAt
