@@ -74,7 +74,7 @@ class Builder:
 
 
 def storage_only_values(layer: Layer) -> list[Value]:
-    """The values whose dtypes a layer does not support: storage dtypes if it computes, and strings unless it takes them."""
+    """The values whose dtypes a layer that computes does not support: storage dtypes, and strings for most layers."""
     if layer.is_data_movement:
         return []
     values = (*layer.inputs, *layer.outputs)
