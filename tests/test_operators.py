@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
@@ -11,8 +9,6 @@ from onnx import TensorProto
 
 from tests.crates import Crates
 from tests.models.graphs import graph, node, save
-from tf2rust.conversion import Options, convert
-from tf2rust.errors import ConversionError
 from tf2rust.source import open_onnx
 
 F, D, H, I = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT64  # noqa: E741
@@ -108,10 +104,3 @@ def test_where_onnx_runtime_lacks_an_operator_the_reference_computes(crates: Cra
     assert "ONNX's reference implementation" in note
     assert "ONNX Runtime cannot open the model" in note
     assert "Unique" in note
-
-
-def test_a_model_without_inputs_is_refused(tmp_path: Path) -> None:
-    model = graph([node("Constant", [], ["y"], value_floats=[1.0, 2.0])], {}, {"y": (F, [2])})
-    source = open_onnx(save(model, tmp_path / "model.onnx"))
-    with pytest.raises(ConversionError, match="has no inputs"):
-        convert(source, Options(tmp_path / "out", "constant"))
