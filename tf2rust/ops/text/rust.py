@@ -120,7 +120,7 @@ def _(layer: StringNormalizer, weights: Weights) -> LayerField:
 def _(layer: StringNormalizer, site: Site) -> DimValues:
     if not layer.stop_words:
         return {}
-    return {str(layer.y.shape[-1]): site.field.method("count", ref(_ARENA), *site.inputs)}
+    return {str(layer.y.shape[-1]): site.field.method("count", ref(_ARENA), *site.inputs).tried()}
 
 
 @layer_call.register
@@ -142,7 +142,7 @@ def _split(delimiter: str, max_splits: int | None, *, is_ascii: bool) -> LayerFi
 
 @data_dependent_dims.register
 def _(layer: StringSplit, site: Site) -> DimValues:
-    return {str(layer.y.shape[-1]): site.field.method("width", ref(_ARENA), *site.inputs)}
+    return {str(layer.y.shape[-1]): site.field.method("width", ref(_ARENA), *site.inputs).tried()}
 
 
 @layer_call.register
@@ -192,7 +192,7 @@ def _(layer: RaggedSplit, weights: Weights) -> LayerField:
 
 @data_dependent_dims.register
 def _(layer: RaggedSplit, site: Site) -> DimValues:
-    return {str(layer.y.shape[0]): site.field.method("total", ref(_ARENA), *site.inputs)}
+    return {str(layer.y.shape[0]): site.field.method("total", ref(_ARENA), *site.inputs).tried()}
 
 
 @layer_call.register
@@ -209,7 +209,7 @@ def _(layer: StringNGrams, weights: Weights) -> LayerField:
 
 @data_dependent_dims.register
 def _(layer: StringNGrams, site: Site) -> DimValues:
-    return {str(layer.y.shape[0]): site.field.method("total", site.inputs[0])}
+    return {str(layer.y.shape[0]): site.field.method("total", site.inputs[0]).tried()}
 
 
 @layer_call.register
@@ -220,7 +220,7 @@ def _(layer: StringNGrams, site: Site) -> Expr:
 @data_dependent_dims.register
 def _(layer: RaggedToDense, site: Site) -> DimValues:
     width = layer.y.shape[1]
-    return {} if isinstance(width, int) else {str(width): Item(f"{_TEXT}::ragged_width")(site.inputs[0])}
+    return {} if isinstance(width, int) else {str(width): Item(f"{_TEXT}::ragged_width")(site.inputs[0]).tried()}
 
 
 @layer_call.register
