@@ -56,7 +56,6 @@ _OUTSIDE_OPS = {
     "RandomUniformLike": "random numbers",
     "Bernoulli": "random numbers",
     "Multinomial": "random numbers",
-    "TfIdfVectorizer": "text features",
 }
 
 
