@@ -88,6 +88,7 @@ NODES = {
     "nearest_opset10": node("Resize", IMAGE, const([1, 1, 0.6, 1.5], "float32"), mode="nearest", opset=10),
     "linear_opset10": node("Resize", IMAGE, const([1, 1, 0.6, 1.5], "float32"), mode="linear", opset=10),
     "upsample_opset7": node("Upsample", IMAGE, scales=[1.0, 1.0, 1.5, 2.0], mode="nearest", opset=7),
+    "upsample_by_data": node("Upsample", IMAGE, np.asarray([1, 1, 2, 3], np.float32), mode="nearest", opset=9),
     "upsample_opset9": node("Upsample", IMAGE, const([1, 1, 1.4, 2], "float32"), mode="linear", opset=9),
     **{
         f"{mode}_{coordinates}_{h}_{w}": _sizes(

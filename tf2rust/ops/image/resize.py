@@ -207,8 +207,9 @@ class _DynamicTarget:
 
 def _target_by_data(node: Node, infos: ValueInfos) -> _DynamicTarget | None:
     """The target if sizes, scales or the region depend on data; None if they are known."""
-    is_new = node.op == "Resize" and node.version >= 11
-    region, scales, sizes = (node.input(i) for i in ((1, 2, 3) if is_new else (-1, 1, -1)))
+    region, scales, sizes = None, node.input(1), None
+    if node.op == "Resize" and node.version >= 11:
+        region, scales, sizes = (node.input(i) for i in (1, 2, 3))
     cropped = node.attr("coordinate_transformation_mode") == "tf_crop_and_resize"
     if not any(is_data(v, infos) for v in (region if cropped else None, scales, sizes)):
         return None
