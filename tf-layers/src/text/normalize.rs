@@ -65,7 +65,8 @@ impl LetterCase {
 /// let x = [arena.add("The")?, arena.add("cat")?];
 /// let x = View::new(&x, [2])?;
 /// let mut y = Buffer::default();
-/// let y = normalizer.run(&mut arena, x, y.tensor([normalizer.count(&arena, x)?])?)?;
+/// let count = normalizer.count(&arena, x)?;
+/// let y = normalizer.run(&mut arena, x, y.tensor([count])?)?;
 /// assert_eq!(arena.get(y.as_slice()?[0])?, "CAT");
 /// # Ok::<(), Error>(())
 /// ```
