@@ -240,10 +240,10 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "example_value": lambda dtype: (
             "false"
             if dtype == "bool"
-            else f"{own}::default()"
-            if (own := own_type(dtype))
             else '"text"'
             if dtype == TEXT
+            else f"{own}::default()"
+            if (own := own_type(dtype))
             else "0.0"
             if dtype.startswith("f")
             else f"0_{_suffix(dtype)}"
@@ -336,7 +336,6 @@ def _imports(model: Model) -> list[str]:
         paths.add("tf_layers::tensor::Dim")
     types = [*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))]
     paths |= {f"tf_layers::tensor::{name}" for name in types if name in _OWN_TYPES}
-    paths |= {"tf_layers::tensor::ArenaStr"} & {f"tf_layers::tensor::{name}" for name in types}
     if model.has_text:
         paths.add("tf_layers::tensor::StringArena")
     return _import_lines(paths)
@@ -346,8 +345,8 @@ _OWN_TYPES = frozenset(filter(None, map(own_type, RUST_TYPES)))
 
 
 def _own_types(ports: Sequence[Port]) -> list[str]:
-    """The types of tf-layers that inputs or outputs have, with their module."""
-    return sorted({f"tensor::{own}" for port in ports if (own := own_type(port.dtype))})
+    """The types of tf-layers that numbers in inputs or outputs have, with their module."""
+    return sorted({f"tensor::{own}" for port in ports if not port.is_text and (own := own_type(port.dtype))})
 
 
 def _import_lines(paths: Iterable[str]) -> list[str]:
