@@ -192,6 +192,6 @@ def test_a_huge_text_is_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", ["", "0", "-1", "²", "٣", "1.0", "9" * 30, "9" * 5000, "2147483648", " 1", "n"])
 def test_what_is_no_size_is_refused(size: str) -> None:
-    with pytest.raises(UsageError, match="a size from 1 to 2147483647") as caught:
+    with pytest.raises(UsageError, match="with sizes from 1 to 2147483647") as caught:
         dims([f"n={size}"])
     assert len(str(caught.value)) < 200

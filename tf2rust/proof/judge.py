@@ -123,7 +123,7 @@ class Judge:
         ):
             return {}
         bounds = {
-            name: max_bound(self.answer.outputs[name], False)
+            name: max_bound(self.answer.outputs[name], self.relative)
             for name, value in self.graph.outputs
             if value.dtype == "float32"
         }
