@@ -209,11 +209,6 @@ def tensor(**fields: object) -> Callable[[Path], bytes]:
     return lambda _: model([ADD], [weight]).SerializeToString()
 
 
-def _twice(folder: Path) -> bytes:
-    weight = numpy_helper.from_array(np.ones((64, 8), np.float32), "w")
-    return model([ADD], [weight, weight]).SerializeToString()
-
-
 TENSORS = [
     Attack("too few bytes", tensor(raw_data=bytes(31)), "31 bytes or numbers, but its shape [8] requires 32"),
     Attack("too many bytes", tensor(raw_data=bytes(33)), "33 bytes or numbers, but its shape [8] requires 32"),
@@ -225,7 +220,6 @@ TENSORS = [
     Attack("a size below 0", tensor(dims=[-8], raw_data=bytes(32)), "a negative dimension"),
     Attack("a type that does not exist", tensor(data_type=99, raw_data=bytes(32)), "has the type 99"),
     Attack("no type at all", tensor(data_type=0, raw_data=bytes(32)), "has the type 0"),
-    Attack("two weights of a name", _twice, "Two weights have the name `w`"),
     Attack("a sparse weight", lambda _: _sparse_weight(ONES).SerializeToString(), "is sparse, which is not supported"),
 ]
 
