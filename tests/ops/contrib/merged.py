@@ -48,6 +48,10 @@ class Merged(Node):
     inputs: tuple[()] = ()
     table: Mapping[str, Node] = None  # type: ignore[assignment]
 
+    def model(self, name: str) -> onnx.ModelProto:
+        """The model of all nodes."""
+        return self.case(name).model
+
     def case(self, name: str) -> Case:
         """The model of all nodes, and the expected outputs of each."""
         graphs, feeds, expected = [], {}, {}
