@@ -43,6 +43,8 @@ def _top_k(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     given = [node.attr("k")] if node.version < 10 else infos.dims(node.input(1))
     if given is not None and len(given) != 1:
         raise InferenceError(f"its k must be one number, but has {len(given)}")
+    if given == [None]:
+        raise InferenceError("it lacks the attribute `k`, which TopK before operator set 10 requires")
     k = data_dependent_dim(node.y) if given is None else given[0]
     shape: Dims = (*data.shape[:axis], k, *data.shape[axis + 1 :])
     return [ValueInfo(data.dtype, shape), ValueInfo("int64", shape)][: len(node.outputs)]
