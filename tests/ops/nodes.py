@@ -89,7 +89,7 @@ class Node:
         version = 1 if self.domain == _CONTRIB else _ML_OPSETS.get(self.op, 3)
         opsets += [helper.make_opsetid(self.domain, version)] if self.domain else []
         model = onnx.shape_inference.infer_shapes(helper.make_model(graph, opset_imports=opsets, ir_version=10))
-        if not all(output.type.WhichOneof("value") for output in model.graph.output):
+        if self.domain == _CONTRIB and not all(o.type.WhichOneof("value") for o in model.graph.output):
             self._declare_outputs(model)
         return model
 

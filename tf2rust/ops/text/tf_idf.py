@@ -51,6 +51,8 @@ def _tf_idf(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     shape = infos.shape(node.x)
     if len(shape) not in (1, 2):
         raise InferenceError("its input is not a row or a matrix")
+    if not node.attr("ngram_indexes"):
+        raise InferenceError("its attribute `ngram_indexes` is empty")
     return [ValueInfo("float32", (*shape[:-1], max(node.attr("ngram_indexes")) + 1))]
 
 
