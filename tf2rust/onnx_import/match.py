@@ -92,7 +92,7 @@ def match(analysis: Analysis) -> Matched:
     graph = analysis.graph
     result, builder = _cover(graph, graph.outputs, analysis)
     given = [v for v in graph.inputs if v.name not in graph.initializers]
-    result.graph.conditions = list(analysis.infos.assumptions.conditions)
+    result.graph.conditions = analysis.infos.assumptions.checks()
     result.graph.inputs = [builder.value(v) for v in given if v in analysis.infos]
     if not result.unmatched:
         _refuse_dtypes(result.graph)
@@ -123,7 +123,7 @@ def _cover(graph: ir.Graph, outputs: Sequence[ir.Value], analysis: Analysis) -> 
     def body(holder: Node, inner: ir.Graph, wanted: Sequence[ir.Value]) -> Body:
         with analysis.infos.within(inner) if holder.op == "If" else nullcontext():
             matched, own = _cover(inner, wanted, analysis)
-            conditions = [] if holder.op != "If" else list(analysis.infos.assumptions.conditions)
+            conditions = [] if holder.op != "If" else analysis.infos.assumptions.checks()
         bodies.setdefault(holder.ir, []).append(matched)
         layers = matched.graph.layers
         return Body(layers, own, _captured(inner, wanted, layers, own), conditions)

@@ -188,6 +188,15 @@ def _conditions(model: Graph, dims: Mapping[str, int | tuple[int, int]] | None =
     return list(layers.conditions)
 
 
+def test_a_dimension_that_becomes_another_needs_no_check() -> None:
+    nodes = [node("Add", ["x", "z"], ["y"])]
+    feeds = [{"x": floats(2, 3), "z": floats(2, 3)}]
+    model = Graph(nodes, ["y"], feeds, {}, {"x": ["n", "t"], "z": ["n", "s"]})
+    _, layers = match_layers(Source(None, model.model(), "onnx", lambda _: {}))  # type: ignore[arg-type]
+    assert not layers.conditions
+    assert [str(v) for v in layers.inputs] == ["float32 [n, t]", "float32 [n, t]"]
+
+
 def test_ranges_decide_bounds() -> None:
     analysis = analyse(NODES["at_most"].model(), {"t": (1, 6)})
     assert str(analysis.infos.shape(analysis.graph.outputs[0])) == "(n, t)"

@@ -125,7 +125,7 @@ class DimExpr:
                     found |= symbols(atom.operands)
         return found
 
-    def bind(self, sizes: Mapping[str, int]) -> Dim:
+    def bind(self, sizes: Mapping[str, Dim] | Mapping[str, int]) -> Dim:
         """Substitutes ``sizes`` for the symbolic dimensions that they name."""
         total: Dim = 0
         for monomial, coefficient in self.terms:
@@ -261,7 +261,7 @@ def _divide(dividend: DimExpr, divisor: Dim) -> Dim | None:
     return _normal(quotient)
 
 
-def bind(dim: Dim, sizes: Mapping[str, int]) -> Dim:
+def bind(dim: Dim, sizes: Mapping[str, Dim] | Mapping[str, int]) -> Dim:
     """Substitutes ``sizes`` for the symbolic dimensions in ``dim``."""
     return dim.bind(sizes) if isinstance(dim, DimExpr) else dim
 

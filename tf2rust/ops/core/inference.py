@@ -14,7 +14,18 @@ import numpy as np
 import onnx_ir as ir
 
 from tf2rust.errors import ConversionError
-from tf2rust.ops.core.dims import Condition, Dim, DimExpr, can_be_equal, equals, format_shape, least, maximum, symbols
+from tf2rust.ops.core.dims import (
+    Condition,
+    Dim,
+    DimExpr,
+    bind,
+    can_be_equal,
+    equals,
+    format_shape,
+    least,
+    maximum,
+    symbols,
+)
 from tf2rust.ops.core.dtypes import TEXT
 from tf2rust.ops.core.layer import Dims
 
@@ -211,6 +222,20 @@ class Assumptions:
         if self._outer is not None and (outer := self._outer.simplest(dim)) != dim:
             return self.simplest(outer)
         return dim
+
+    def checks(self) -> list[Condition]:
+        """The conditions to check, in terms of the dimensions that inputs still have.
+
+        An input whose dimension is another one, or a number, has that one in its shape, which is checked anyway.
+        """
+        replaced = {name: self.simplest(DimExpr.symbol(name)) for name in self.sizes}
+        found: dict[Condition, None] = {}
+        for condition in self.conditions:
+            left, right = bind(condition.left, replaced), bind(condition.right, replaced)
+            checked = replace(condition, left=left, right=right)
+            if not checked.known():
+                found.setdefault(checked)
+        return list(found)
 
     def require(self, left: Dim, relation: str, right: Dim) -> bool:
         """Adds a condition. Returns False if the crate cannot check it, because it depends on data or a loop."""
