@@ -61,9 +61,6 @@ CASES: dict[str, Node] = {
     ),
     "leaky_relu_halves": node("com.microsoft:QLinearLeakyRelu", *(X[0], scale(0.042), zero(120)), *HALVES, alpha=0.25),
     "concat_halves": node("com.microsoft:QLinearConcat", *HALVES, *(X[0], scale(0.042), zero(120)), axis=1),
-    "average_pool_halves": node(
-        "com.microsoft:QLinearAveragePool", *(IMAGES[0], *HALVES, *HALVES), kernel_shape=[2, 2], strides=[2, 2]
-    ),
     "global_average_pool_halves": node(
         "com.microsoft:QLinearGlobalAveragePool", symbolic(small(9, 3, 2, 2), 0), *HALVES, *HALVES
     ),
