@@ -10,10 +10,10 @@ import onnx_ir as ir
 from tf2rust.onnx_import.fold import run_node
 from tf2rust.onnx_import.load import run_reference
 from tf2rust.ops.core.dims import Dim, DimExpr
-from tf2rust.ops.core.inference import ValueInfo, ValueInfos
+from tf2rust.ops.core.inference import ValueInfo, ValueInfos, objects
 
 _MOVED: dict[str, tuple[int, ...] | None] = {
-    **dict.fromkeys(("Concat",), None),
+    "Concat": None,
     **dict.fromkeys(("Expand", "Gather", "GatherElements", "GatherND", "Reshape", "Slice", "Split"), (0,)),
     **dict.fromkeys(("Squeeze", "Tile", "Transpose", "Unsqueeze"), (0,)),
     "Pad": (0, 2),
@@ -53,8 +53,7 @@ def moved_dims(node: ir.Node, infos: ValueInfos, found: Sequence[ValueInfo]) -> 
     results = run_node(run_reference, node, inputs)
     if results is None or any(array.size > _MOST or array.ndim > _RANK for array in results):
         return None
-    table = np.empty(len(elements), dtype=object)
-    table[:] = elements
+    table = objects(elements, (len(elements),))
     return [ValueInfo.of_dims(table[array], info.dtype) for array, info in zip(results, found, strict=True)]
 
 

@@ -142,7 +142,7 @@ class DimExpr:
         parts: list[str] = []
         # Positive terms come first, and the constant comes last: 4n − 2, not −2 + 4n.
         for monomial, coefficient in sorted(self.terms, key=lambda t: (t[1] < 0, not t[0])):
-            alone = len(monomial) == 1 and coefficient == 1 and len(self.terms) == 1
+            alone = _only_atom(self) is not None
             factors = [f"({atom})" if isinstance(atom, FloorDiv) and not alone else str(atom) for atom in monomial]
             if abs(coefficient) != 1 or not factors:
                 factors.insert(0, str(abs(coefficient)))
@@ -223,9 +223,15 @@ Dim = int | DimExpr
 
 def _operand(dim: Dim) -> str:
     """An operand of a quotient; in parentheses if it is not a number, a name or a function call."""
-    atom = dim.terms[0][0][0] if isinstance(dim, DimExpr) and dim.terms[0][0] else None
-    simple = isinstance(dim, int) or (isinstance(atom, str | Extremum) and dim == DimExpr({(atom,): 1}))
+    simple = isinstance(dim, int) or isinstance(_only_atom(dim), str | Extremum)
     return str(dim) if simple else f"({dim})"
+
+
+def _only_atom(dim: Dim) -> Atom | None:
+    """The atom that is the whole expression; None for other expressions."""
+    terms = _terms(dim)
+    monomial, coefficient = terms[0]
+    return monomial[0] if len(terms) == len(monomial) == coefficient == 1 else None
 
 
 def _terms(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
@@ -308,8 +314,8 @@ def _extremum(kind: type[Extremum], dims: Iterable[Dim]) -> Dim:
 def _flat(kind: type[Extremum], dims: Iterable[Dim]) -> Iterator[Dim]:
     """The dims, with nested extrema of the same kind replaced by their operands."""
     for dim in dims:
-        atom = dim.terms[0][0][0] if isinstance(dim, DimExpr) and dim.terms[0][0] else None
-        if isinstance(atom, kind) and dim == DimExpr({(atom,): 1}):
+        atom = _only_atom(dim)
+        if isinstance(atom, kind):
             yield from atom.operands
         else:
             yield dim

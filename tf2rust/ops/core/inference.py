@@ -26,7 +26,6 @@ from tf2rust.ops.core.dims import (
     maximum,
     symbols,
 )
-from tf2rust.ops.core.dtypes import TEXT
 from tf2rust.ops.core.layer import Dims
 
 
@@ -71,7 +70,7 @@ class ValueInfo:
         return ValueInfo(dtype, dims.shape, dims=dims)
 
 
-def _objects(elements: Sequence[object], shape: tuple[int, ...]) -> np.ndarray:
+def objects(elements: Sequence[object], shape: tuple[int, ...]) -> np.ndarray:
     """An object array of these elements."""
     made = np.empty(len(elements), dtype=object)
     made[:] = elements
@@ -90,9 +89,7 @@ def texts(array: np.ndarray) -> np.ndarray:
             "A string of the model is not UTF-8, and crates support no other encoding; convert the model's strings to "
             "UTF-8 before exporting it."
         ) from None
-    result = np.empty(len(found), TEXT)
-    result[:] = found
-    return result.reshape(array.shape)
+    return objects(found, array.shape)
 
 
 _FEW = 1024
@@ -253,9 +250,10 @@ class Assumptions:
     def unify(self, a: Dim, b: Dim) -> Dim | None:
         """The dimension that both are, if they are equal or are assumed to be; None if they cannot be."""
         a, b = self.simplest(a), self.simplest(b)
-        if equals(a, b):
+        known = equals(a, b)
+        if known:
             return a
-        if equals(a, b) is False or not can_be_equal(a, b) or not self.require(a, "==", b):
+        if known is False or not can_be_equal(a, b) or not self.require(a, "==", b):
             return None
         if _complexity(b) < _complexity(a):
             a, b = b, a
@@ -314,15 +312,8 @@ class ValueInfos:
             info = replace(info, shape=shape)
         if info.dims is not None and info.const is None:
             dims = [simplest(d) if isinstance(d, DimExpr) else d for d in info.dims.flat]
-            info = replace(info, dims=_objects(dims, info.dims.shape))
+            info = replace(info, dims=objects(dims, info.dims.shape))
         self._infos[value] = info
-
-    def unify(self, a: Dim, b: Dim) -> Dim:
-        """The dimension that both are, if they are equal or are assumed to be. Raises InferenceError otherwise."""
-        found = self.assumptions.unify(a, b)
-        if found is None:
-            raise InferenceError(f"{a} and {b} must be equal, but are not")
-        return found
 
     def at_least(self, dim: Dim, low: Dim) -> None:
         """Assumes ``dim >= low`` unless it is known. Raises InferenceError if the crate cannot check it."""
