@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +45,16 @@ def files(save: Save, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
         "metrics": folder / "metrics.keras",
     }
     with quiet():
-        for name, options in (("tflite", ()), ("tflite-f16", ("float16",)), ("tflite-int8", ("int8",))):
+        for name, kind in TFLITE.items():
             found[name] = folder / f"{name}.tflite"
-            model, _ = save("keras3", "siamese" if name == "tflite" else "mlp", ".keras")
-            found[name].write_bytes(_tflite(model, options))
+            model, _ = save("keras3", "siamese" if kind is None else "mlp", ".keras")
+            found[name].write_bytes(_tflite(model, kind))
         x = keras.Input((6,))
         gelu = keras.layers.Dense(3, activation=lambda y: keras.activations.gelu(y, approximate=False))(x)
         found["tflite-gelu"] = folder / "gelu.tflite"
-        found["tflite-gelu"].write_bytes(_tflite(keras.Model(x, gelu), ()))
+        found["tflite-gelu"].write_bytes(_tflite(keras.Model(x, gelu)))
         found["tflite-text"] = folder / "text.tflite"
-        found["tflite-text"].write_bytes(_tflite(save("keras3", "text_cnn", ".keras")[0], ()))
+        found["tflite-text"].write_bytes(_tflite(save("keras3", "text_cnn", ".keras")[0]))
         hidden = keras.layers.Dense(4, activation="relu")
         model = keras.Sequential([keras.Input((3,)), hidden, keras.layers.Dense(1, activation="sigmoid")])
         model.compile(loss=_loss, metrics=[_Metric()])
@@ -114,25 +113,38 @@ def _custom(folder: Path) -> Path:
     return folder / "ours.keras"
 
 
-def _tflite(model: Any, options: Sequence[str]) -> bytes:
+TFLITE = {
+    "tflite": None,
+    "tflite-f16": "float16",
+    "tflite-dynamic": "dynamic",
+    "tflite-int8": "int8",
+    "tflite-uint8-inputs": "uint8",
+    "tflite-int16": "int16",
+}
+"""The files by how their weights and activations are stored. ``uint8`` is the type of inputs and outputs alone."""
+
+
+def _tflite(model: Any, kind: str | None = None) -> bytes:
     lite = library("tensorflow").lite
     converter = lite.TFLiteConverter.from_keras_model(model)
-    if options:
+    if kind is not None:
         converter.optimizations = [lite.Optimize.DEFAULT]
-    if "float16" in options:
+    if kind == "float16":
         converter.target_spec.supported_types = [np.float16]
-    if "int8" in options:
+    if kind in ("int8", "uint8", "int16"):
         rng = np.random.default_rng(1)
         converter.representative_dataset = lambda: ([rng.normal(size=(1, 12)).astype(np.float32)] for _ in range(9))
-        converter.target_spec.supported_ops = [lite.OpsSet.TFLITE_BUILTINS_INT8]
+        eight, sixteen = "TFLITE_BUILTINS_INT8", "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+        converter.target_spec.supported_ops = [getattr(lite.OpsSet, sixteen if kind == "int16" else eight)]
+    if kind == "uint8":
+        converter.inference_input_type = converter.inference_output_type = library("tensorflow").uint8
     content: bytes = converter.convert()
     return content
 
 
 CASES: dict[str, tuple[str, ...]] = {
     "frozen": ("--inputs", "x", "--outputs", "scores:0"),
-    "tflite": (),
-    "tflite-f16": (),
+    **dict.fromkeys(TFLITE, ()),
     "tflite-gelu": (),
     "tflite-text": (),
     "signatures": ("--signature", "halve"),
@@ -169,7 +181,6 @@ def test_crate_computes_what_tensorflow_computes(crates: Crates, name: str) -> N
         ("frozen", ("--inputs", "x"), 2, "--inputs and --outputs must be given together"),
         ("frozen", ("--inputs", "x,", "--outputs", "scores"), 2, "expected tensor names, separated by commas"),
         ("frozen", ("--inputs", "z", "--outputs", "scores"), 1, "has no tensor 'z'"),
-        ("tflite-int8", (), 1, "is quantised: its tensor"),
         ("signatures", (), 1, "choose one with --signature: double, halve"),
         ("signatures", ("--signature", "thirds"), 1, "has no signature 'thirds'; its signatures are: double, halve"),
         ("custom", (), 1, "uses the layer class 'Doubled' of the Python module 'our_layers'"),

@@ -61,7 +61,7 @@ def rounded() -> onnx.ModelProto:
     return graph([node("Round", ["x"], ["y"])], {"x": ROWS}, {"y": ROWS})
 
 
-def quantised() -> onnx.ModelProto:
+def quantized() -> onnx.ModelProto:
     nodes = [node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["y"])]
     return graph(nodes, {"x": ROWS}, {"y": ROWS}, {"s": np.float32(0.05), "z": np.int8(0)})
 
@@ -99,7 +99,7 @@ WIDENED = {
     ),
     "the most that rounding explains": Case(relu, 4.9e-5, 9.8e-5, r"\(rounding\)\.$"),
     "a jump in one element": Case(rounded, 1e-3, 2e-3, "rounding changes the result of Round in a few elements"),
-    "a step of a quantised value": Case(quantised, 0.02, 0.04, r"a quantised value \(QuantizeLinear\) by one step"),
+    "a step of a quantized value": Case(quantized, 0.02, 0.04, r"a quantized value \(QuantizeLinear\) by one step"),
 }
 
 
@@ -116,7 +116,7 @@ def test_tolerances_of_a_source_framework(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "off"), [(relu, 6e-5), (relu, 2.6e-3), (relu, 1.0), (quantised, 0.5), (rounded, 0.5)]
+    ("model", "off"), [(relu, 6e-5), (relu, 2.6e-3), (relu, 1.0), (quantized, 0.5), (rounded, 0.5)]
 )
 def test_what_nothing_explains_is_refused(tmp_path: Path, model: Callable[[], onnx.ModelProto], off: float) -> None:
     with pytest.raises(ConversionError, match=r"output `y` .* element \[0, 0\] is .* where rounding explains"):

@@ -13,7 +13,7 @@ from tf2rust.onnx_import.load import run_reference
 from tf2rust.onnx_import.weights import whole_model
 
 _EXPECTS_FLOAT32 = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"})
-"""Operators of quantised models, which are defined only in float32."""
+"""Operators of quantized models, which are defined only in float32."""
 
 
 def in_float64(
@@ -30,7 +30,7 @@ def in_float64(
     """
     whole = whole_model(proto, weights)
     if operators(whole.graph) & _EXPECTS_FLOAT32:
-        raise ConversionError("A quantised model cannot run in float64.")
+        raise ConversionError("A quantized model cannot run in float64.")
     if not wide:
         return run_reference(whole, inputs)
     _widen(whole.graph)

@@ -31,7 +31,7 @@ from tf2rust.proof.tolerance import (
 )
 
 _UNEXPLAINED = 0.1
-"""A share of the largest magnitude: more than one step of a quantised value."""
+"""A share of the largest magnitude: more than one step of a quantized value."""
 _FEW = 0.1
 """A share of the elements: more than exceed a jump by chance."""
 _AS_MUCH = 10
@@ -41,14 +41,16 @@ _EXACT_SAMPLES = 4
 _ALWAYS, _IN_DOUBT = 0.5, 20.0
 """Seconds (estimated) that a float64 run can take: as a second opinion, and to find out which result is wrong."""
 _MAX_WEIGHTS = {_ALWAYS: 1 << 20, _IN_DOUBT: 1 << 26}
-_QUANTISED = frozenset(
+_QUANTIZED = frozenset(
     (
         *("QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"),
         *("QLinearConv", "QLinearMatMul", "QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu"),
         *("QLinearSoftmax", "QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearConcat", "QGemm"),
     )
 )
-"""Operators that round to a quantised value."""
+"""Operators that round to a quantized value."""
+_MOVES = frozenset({"Identity", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Expand"})
+"""Operators that only move elements."""
 _JUMPS = frozenset(
     (
         *("Round", "Floor", "Ceil", "Sign", "ArgMax", "ArgMin", "TopK", "Hardmax", "NonMaxSuppression"),
@@ -254,8 +256,29 @@ class Judge:
         reference = self.answer.outputs[name]
         normal = default_tolerance(reference, self.relative)
         if not normal.value:
-            return normal
+            return self._of_quantized(name, reference) if self._is_quantized(name) else normal
         return self._of_onnx(name, reference) if self.is_source_onnx else self._of_framework(name, reference)
+
+    def _is_quantized(self, name: str) -> bool:
+        """Whether an output consists of integers that a number was quantized to."""
+        makers = {output: node for node in self.reference.proto.graph.node for output in node.output}
+        node = makers.get(name)
+        while node is not None and node.op_type in _MOVES:
+            node = makers.get(node.input[0])
+        return node is not None and node.op_type in _QUANTIZED and self.answer.outputs[name].dtype.kind in "iu"
+
+    def _of_quantized(self, name: str, reference: np.ndarray) -> Tolerance:
+        """One step, or twice the distance between two computations: an earlier rounding can move several steps."""
+        off = distance(reference, self.second.get(name)) or 0.0
+        if not off:
+            return Tolerance(1.0, "one step of the quantized output")
+        who = self.reference.framework
+        if off > _UNEXPLAINED * magnitude(reference) and not self.is_source_onnx:
+            raise ConversionError(self._unexplained(name, reference, self.second[name], off))
+        other = "its answers for one sample at a time" if self.is_source_onnx else "ONNX Runtime"
+        cause = f"{who} differs from {other} by {off:.0f}, because a rounding moves a quantized value by one step"
+        note = f"output `{name}`: tolerance {2 * off:.0f} steps instead of 1: {cause}."
+        return Tolerance(2 * off, f"twice the distance, as {cause}", note)
 
     def _of_onnx(self, name: str, reference: np.ndarray) -> Tolerance:
         """For an ONNX file, compares ONNX Runtime with itself and with float64."""
@@ -309,10 +332,11 @@ class Judge:
             apart = np.nan_to_num(np.abs(second.astype(np.float64) - reference.astype(np.float64)), posinf=0.0)
         index = [int(i) for i in np.unravel_index(int(np.argmax(apart)), apart.shape)]
         who = self.reference.framework
+        explained = max_bound(reference, self.relative) / 2 or 1
         return (
             f"output `{name}` of the exported graph differs from the model: element {index} is "
             f"{float(second[tuple(index)]):.7g} in ONNX Runtime and {float(reference[tuple(index)]):.7g} in {who}, "
-            f"a difference of {off:.1e} where rounding explains {max_bound(reference, self.relative) / 2:.1e}; "
+            f"a difference of {off:.1e} where rounding explains {explained:.1e}; "
             "give realistic samples in --path_to_fv, or report this model."
         )
 
@@ -324,8 +348,8 @@ class Judge:
     def _jump(self, name: str, other: np.ndarray) -> str | None:
         """Why rounding can change the output by a step, as a clause; None if nothing indicates that."""
         found = _upstream(self.reference.proto.graph, name)
-        if quantised := sorted(found & _QUANTISED):
-            return f"a rounding moves a quantised value ({quantised[0]}) by one step"
+        if quantized := sorted(found & _QUANTIZED):
+            return f"a rounding moves a quantized value ({quantized[0]}) by one step"
         reference = self.answer.outputs[name]
         with np.errstate(invalid="ignore"):
             apart = np.abs(other.astype(np.float64) - reference.astype(np.float64))

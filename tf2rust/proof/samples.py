@@ -11,6 +11,7 @@ from tf2rust.ops.core.dims import Dim, bind
 from tf2rust.ops.core.dtypes import NARROW, TEXT, is_float
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.elementwise.cast import Cast
+from tf2rust.ops.quantized.quantize_linear import DequantizeLinear
 from tf2rust.ops.shape.concat import Concatenate
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose
@@ -39,7 +40,10 @@ def with_batch(graph: LayerGraph, sizes: Sizes) -> Sizes:
 def seeded_inputs(
     graph: LayerGraph, sizes: Sizes | None = None, *, ones: bool = False, parameters: bool = True
 ) -> dict[str, np.ndarray]:
-    """Deterministic random inputs: indices within their tables, other integers small, floats from a standard normal.
+    """Deterministic random inputs.
+
+    Indices are within their tables, quantized numbers take all values, other integers are small, and floats come from a
+    standard normal distribution.
 
     ``sizes`` are those of all symbolic dimensions. ``ones`` sets every integer that is not an index to 1, which is a
     valid axis size, number of steps and position for nearly every model, and looks up only keys that the model knows.
@@ -59,6 +63,9 @@ def seeded_inputs(
             arrays[value.name] = seeded_strings(value, readers, rng, shape, known=ones)
         elif value in keys:
             arrays[value.name] = _near(rng, keys[value], shape, known=ones)
+        elif _is_quantized(value, readers):
+            bounds = np.iinfo(value.dtype)
+            arrays[value.name] = rng.integers(bounds.min, bounds.max, shape, value.dtype, endpoint=True)
         elif ones and limit is None and np.dtype(value.dtype).kind in "iu":
             arrays[value.name] = np.ones(shape, value.dtype)
         else:
@@ -79,6 +86,17 @@ def _near(rng: np.random.Generator, keys: np.ndarray, shape: Sequence[int], *, k
         return np.asarray(chosen, keys.dtype)
     with np.errstate(over="ignore"):
         return np.asarray(np.where(rng.random(shape) < _KNOWN, chosen, chosen + keys.dtype.type(1)), keys.dtype)
+
+
+def _is_quantized(source: Value, readers: Mapping[Value, Sequence[Layer]]) -> bool:
+    """Whether an input holds numbers that were quantized to 8 or 16 bits, which take all values of their dtype."""
+    if source.dtype not in ("int8", "uint8", "int16", "uint16"):
+        return False
+    return any(
+        isinstance(layer, DequantizeLinear) and layer.inputs[0] is value
+        for value in _moved(source, readers)
+        for layer in readers.get(value, [])
+    )
 
 
 def _keys(graph: LayerGraph) -> dict[Value, np.ndarray]:

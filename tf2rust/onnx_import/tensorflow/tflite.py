@@ -1,4 +1,7 @@
-"""TFLite models with floats: exported by tf2onnx, and run by TensorFlow's interpreter."""
+"""TFLite models: exported by tf2onnx, and run by TensorFlow's interpreter.
+
+tf2onnx writes a quantized operator as one on floats between DequantizeLinear and QuantizeLinear.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,23 @@ from tf2rust.onnx_import.tensorflow.gate.tflite import check_operators
 from tf2rust.onnx_import.tensorflow.messages import message_of, not_run
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
-from tf2rust.onnx_import.tensorflow.tflite_rewrite import with_builtin_operators, with_dense_weights
+from tf2rust.onnx_import.tensorflow.tflite_rewrite import (
+    with_builtin_operators,
+    with_dense_weights,
+    with_float_biases,
+    with_float_weights,
+)
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 _MAGIC = b"TFL3"
+_HYBRID = (
+    "operators with 8-bit weights compute in float32, with their weights converted to floats, and the crate is proven "
+    "against TFLite with these weights; with the file's own weights, TFLite also rounds the inputs of such operators "
+    "to 8 bits."
+)
+_OPSET_OF_INT16 = 21
+"""The first version in which QuantizeLinear and DequantizeLinear take 16-bit integers."""
 
 
 class TFLiteModel:
@@ -33,8 +48,13 @@ class TFLiteModel:
             raise ConversionError(f"{path} is not a TFLite model: its identifier is not TFL3; check the path.")
         check_operators(content, path)
         content = _rewritten(with_builtin_operators, content, path)
-        self.path = path
-        self._for_export = _rewritten(with_dense_weights, content, path)
+        dense = _rewritten(with_dense_weights, content, path)
+        floats = _rewritten(with_float_weights, dense, path)
+        self.content = content
+        self.notes: tuple[str, ...] = ()
+        if floats is not dense:
+            content, self.notes = floats, (_HYBRID,)
+        self._for_export = _rewritten(with_float_biases, floats, path)
         try:
             with quiet():
                 self.interpreter = library("tensorflow").lite.Interpreter(model_content=content)
@@ -43,23 +63,9 @@ class TFLiteModel:
                 signatures = list(self.interpreter.get_signature_list().values())
         except Exception as error:
             raise ConversionError(f"TensorFlow cannot open the TFLite model {path}: {message_of(error)}.") from error
-        self._refuse_quantised()
         signature = signatures[0] if len(signatures) == 1 else {"inputs": [], "outputs": []}
         self.inputs = _named(self._inputs, signature["inputs"])
         self.outputs = _named(self._outputs, signature["outputs"])
-
-    def _refuse_quantised(self) -> None:
-        details = [*self._inputs, *self._outputs]
-        quantised = [d for d in details if len(d["quantization_parameters"]["scales"])]
-        with quiet():
-            hidden = [d for d in self.interpreter.get_tensor_details() if len(d["quantization_parameters"]["scales"])]
-        if quantised or hidden:
-            tensor = (quantised or hidden)[0]
-            raise ConversionError(
-                f"{self.path} is quantised: its tensor {tensor['name']!r} is {np.dtype(tensor['dtype']).name}, "
-                "which is not supported; convert the original model, or write the TFLite file without "
-                "quantisation."
-            )
 
     def export(self) -> onnx.ModelProto:
         """The model as ONNX, with the names of the signature."""
@@ -73,6 +79,10 @@ class TFLiteModel:
                 tensors_to_rename={tensor: name for name, tensor in tensors.items()},
             )
         check_exported(proto, lambda node: "", "TFLite")
+        if any(array.data_type == onnx.TensorProto.INT16 for array in proto.graph.initializer):
+            for item in proto.opset_import:
+                if not item.domain:  # what tf2onnx writes for OPSET means the same in this version
+                    item.version = _OPSET_OF_INT16
         return proto
 
     def run(self, arrays: Arrays) -> dict[str, np.ndarray[Any, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,17 +53,8 @@ def _make_builtin(model: Any, graph: Any, operator: Any) -> None:
             f"the TFLite operator {TRANSPOSE_CONV_BIAS} has the padding {padding} and an output of rank {len(shape)}, "
             "which is not supported; convert the original model."
         )
-    model.buffers.append(schema.BufferT(data=np.frombuffer(np.array(shape, "<i4").tobytes(), np.uint8)))
-    graph.tensors.append(
-        schema.TensorT(
-            shape=[4],
-            type=schema.TensorType.INT32,
-            buffer=len(model.buffers) - 1,
-            name=graph.tensors[operator.outputs[0]].name + b"/shape",
-            hasRank=True,
-        )
-    )
-    operator.inputs = [len(graph.tensors) - 1, kernel, x, bias]
+    name = graph.tensors[operator.outputs[0]].name + b"/shape"
+    operator.inputs = [_append_constant(model, graph, np.array(shape, np.int32), name), kernel, x, bias]
     operator.builtinOptionsType = schema.BuiltinOptions.TransposeConvOptions
     operator.builtinOptions = schema.TransposeConvOptionsT(
         padding=schema.Padding.SAME if padding == 1 else schema.Padding.VALID,
@@ -129,6 +121,89 @@ def _dense(tensor: Any, data: Any) -> np.ndarray:
     except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise damaged from error
     return dense
+
+
+def with_float_weights(content: bytes) -> bytes:
+    """Dequantizes 8-bit and 4-bit weights of operators that compute in float.
+
+    TFLite runs such hybrid operators by quantizing their inputs as well, differently in each of its kernels. With float
+    weights it computes what the operators mean. Returns ``content`` itself if there are no such weights.
+    """
+    types = _schema().TensorType
+
+    def is_hybrid(graph: Any, operator: Any, weight: Any) -> bool:
+        return weight.type in (types.INT8, types.UINT8, types.INT4) and all(
+            graph.tensors[index].type == types.FLOAT32 for index in operator.outputs
+        )
+
+    return _with_dequantized(content, is_hybrid)
+
+
+def with_float_biases(content: bytes) -> bytes:
+    """Dequantizes the 64-bit biases of 16-bit models, because ONNX's DequantizeLinear does not take them."""
+    return _with_dequantized(content, lambda graph, operator, weight: weight.type == _schema().TensorType.INT64)
+
+
+def _with_dequantized(content: bytes, chosen: Callable[[Any, Any, Any], bool]) -> bytes:
+    """Makes the quantized constants float32 for which ``chosen`` (graph, operator, constant) holds."""
+    schema = _schema()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    changes = False
+    for graph in model.subgraphs:
+        floats: dict[int, int] = {}
+        for operator in graph.operators:
+            if operator.inputs is None or _builtin(model.operatorCodes[operator.opcodeIndex]) in (
+                *(schema.BuiltinOperator.DEQUANTIZE, schema.BuiltinOperator.QUANTIZE),
+            ):
+                continue
+            inputs = [int(index) for index in operator.inputs]
+            for place, index in enumerate(inputs):
+                if index < 0 or not chosen(graph, operator, graph.tensors[index]):
+                    continue
+                if index not in floats:
+                    array, name = _dequantized(model, graph.tensors[index]), graph.tensors[index].name
+                    floats[index] = index if array is None else _append_constant(model, graph, array, name)
+                inputs[place] = floats[index]
+            changes = changes or inputs != list(operator.inputs)
+            operator.inputs = inputs
+    return _packed(model) if changes else content
+
+
+def _dequantized(model: Any, tensor: Any) -> np.ndarray | None:
+    """The numbers that a constant, quantized tensor stands for; None for other tensors."""
+    types, data, quantization = _schema().TensorType, model.buffers[tensor.buffer].data, tensor.quantization
+    if data is None or quantization is None or quantization.details is not None:
+        return None
+    if quantization.scale is None or not len(quantization.scale):
+        return None
+    dtypes = {types.INT4: np.int8, types.INT8: np.int8, types.UINT8: np.uint8, types.INT64: np.int64}
+    stored = np.frombuffer(bytes(data), dtypes[tensor.type])
+    shape = [int(size) for size in tensor.shape]
+    if tensor.type == types.INT4:  # two in a byte, the lower four bits first
+        stored = np.stack([(stored << 4) >> 4, stored >> 4], -1).reshape(-1)[: math.prod(shape)]
+    along = [1] * len(shape)
+    if len(quantization.scale) > 1:
+        along[quantization.quantizedDimension] = -1
+    scale = np.asarray(quantization.scale, np.float32).reshape(along)
+    zero = 0 if quantization.zeroPoint is None else np.asarray(quantization.zeroPoint, np.int64).reshape(along)
+    return np.asarray((stored.reshape(shape).astype(np.int64) - zero) * scale, np.float32)
+
+
+def _append_constant(model: Any, graph: Any, array: np.ndarray, name: bytes) -> int:
+    """Adds a float32 or int32 constant to a graph. Returns its number."""
+    schema = _schema()
+    types = {np.dtype(np.float32): schema.TensorType.FLOAT32, np.dtype(np.int32): schema.TensorType.INT32}
+    model.buffers.append(schema.BufferT(data=np.frombuffer(array.tobytes(), np.uint8)))
+    graph.tensors.append(
+        schema.TensorT(
+            shape=list(array.shape),
+            type=types[array.dtype],
+            buffer=len(model.buffers) - 1,
+            name=name,
+            hasRank=True,
+        )
+    )
+    return len(graph.tensors) - 1
 
 
 def _coordinates(levels: Any, most: int) -> list[np.ndarray]:

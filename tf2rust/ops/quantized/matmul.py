@@ -69,7 +69,7 @@ def matmul_integer(m: Match, b: Builder) -> RuleResult:
 def requantized(
     b: Builder, total: Value, scales: tuple[Value, Value, Value], zero: Value, y: Value
 ) -> list[Layer] | None:
-    """Requantises the integer product ``total`` to y; the scales are those of both factors and of y, which must be
+    """Requantizes the integer product ``total`` to y; the scales are those of both factors and of y, which must be
     single.
 
     The scales are combined into one factor first, as in ONNX's reference implementation. None if y has several scales.

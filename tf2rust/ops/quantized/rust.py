@@ -1,4 +1,4 @@
-"""The Rust calls of quantised layers."""
+"""The Rust calls of quantized layers."""
 
 from __future__ import annotations
 
