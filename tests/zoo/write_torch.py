@@ -16,8 +16,11 @@ from dataclasses import dataclass
 
 import onnx
 import torch
+import torch_audio as audio
 import torch_images as images
+import torch_language as language
 import torch_sequences as sequences
+import torch_vision as vision
 from saving import save
 from torch import Tensor, nn
 
@@ -46,6 +49,8 @@ def batch(*names: str) -> dict[str, dict[int, str]]:
 ONE = ("torchscript",)
 SEQUENCE = {0: "batch", 1: "time"}
 IMAGE = {0: "batch", 2: "height", 3: "width"}
+
+MASK = torch.tensor([[1] * 7, [1] * 5 + [0] * 2])
 
 CASES = {
     "cnn": Case(images.Cnn, {"image": torch.randn(2, 3, 12, 12)}, batch("image")),
@@ -87,6 +92,88 @@ CASES = {
     "products": Case(
         sequences.Products, {"x": torch.randn(2, 4), "y": torch.randn(2, 6)}, batch("x", "y"), opset=12, exporters=ONE
     ),
+    "bert": Case(
+        language.Bert,
+        {"input_ids": ids(2, 7, below=30), "attention_mask": MASK, "token_type_ids": ids(2, 7, below=2)},
+        {"input_ids": SEQUENCE, "attention_mask": SEQUENCE, "token_type_ids": SEQUENCE},
+        opset=14,
+    ),
+    "sentence": Case(
+        language.SentenceEncoder,
+        {"input_ids": ids(2, 7, below=30), "attention_mask": MASK},
+        {"input_ids": SEQUENCE, "attention_mask": SEQUENCE},
+        opset=11,
+    ),
+    "t5_encoder": Case(
+        language.T5Encoder,
+        {"input_ids": ids(2, 7, below=30), "attention_mask": MASK},
+        {"input_ids": SEQUENCE, "attention_mask": SEQUENCE},
+        opset=13,
+    ),
+    "t5_step": Case(
+        language.T5Step,
+        {
+            "input_ids": ids(2, 1, below=30),
+            **{name: torch.randn(2, 2, 4, 8) for name in ("past_key", "past_value")},
+            **{name: torch.randn(2, 2, 5, 8) for name in ("encoder_key", "encoder_value")},
+        },
+        {
+            "input_ids": {0: "batch"},
+            **{name: {0: "batch", 2: "past"} for name in ("past_key", "past_value")},
+            **{name: {0: "batch", 2: "source"} for name in ("encoder_key", "encoder_value")},
+        },
+        opset=13,
+    ),
+    "causal_step": Case(
+        language.CausalStep,
+        {
+            "input_ids": ids(2, 3, below=30),
+            "attention_mask": torch.ones(2, 7, dtype=torch.int64),
+            **{name: torch.randn(2, 2, 4, 8) for name in ("past_key", "past_value")},
+        },
+        {
+            "input_ids": {0: "batch", 1: "time"},
+            "attention_mask": {0: "batch", 1: "total"},
+            **{name: {0: "batch", 2: "past"} for name in ("past_key", "past_value")},
+        },
+        opset=14,
+    ),
+    "clip_text": Case(language.ClipText, {"text": ids(2, 9, below=30)}, batch("text"), opset=16),
+    "alibi": Case(language.Alibi, {"x": torch.randn(2, 6, 16)}, {"x": SEQUENCE}, opset=15),
+    "pointer": Case(language.Pointer, {"words": ids(2, 6, below=30)}, {"words": SEQUENCE}, opset=12),
+    "vad": Case(
+        audio.Vad,
+        {"audio": torch.randn(2, 64), "h": torch.randn(2, 8), "c": torch.randn(2, 8)},
+        {name: {0: "batch"} for name in ("audio", "h", "c")},
+        opset=16,
+    ),
+    "recurrent": Case(
+        audio.Recurrent,
+        {"frames": torch.randn(2, 9, 6), "state": torch.randn(2, 2, 2, 5)},
+        {"frames": SEQUENCE, "state": {2: "batch"}},
+        opset=15,
+    ),
+    "conformer": Case(audio.Conformer, {"features": torch.randn(2, 23, 16)}, {"features": SEQUENCE}, opset=14),
+    "wav2vec": Case(audio.Wav2Vec, {"sound": torch.randn(2, 60)}, {"sound": {0: "batch", 1: "samples"}}, opset=14),
+    "vocoder": Case(audio.Vocoder, {"mel": torch.randn(2, 6, 9)}, {"mel": {0: "batch", 2: "time"}}, opset=11),
+    "denoiser": Case(
+        audio.Denoiser,
+        {"spectrum": torch.randn(2, 2, 5, 9), "state": torch.randn(1, 2, 10)},
+        {"spectrum": {0: "batch", 2: "time"}, "state": {1: "batch"}},
+        opset=13,
+    ),
+    "whisper_encoder": Case(audio.WhisperEncoder, {"mel": torch.randn(2, 6, 20)}, batch("mel"), opset=17),
+    "spotter": Case(audio.Spotter, {"audio": torch.randn(2, 80)}, {"audio": {0: "batch", 1: "samples"}}, opset=14),
+    "yolo": Case(vision.Yolo, {"image": torch.rand(2, 3, 16, 24)}, {"image": IMAGE}, opset=12),
+    "dbnet": Case(vision.Dbnet, {"image": torch.randn(2, 3, 24, 32)}, {"image": IMAGE}, opset=11),
+    "ssd": Case(vision.Ssd, {"image": torch.randn(2, 3, 12, 16)}, {"image": IMAGE}, opset=11),
+    "deeplab": Case(vision.DeepLab, {"image": torch.randn(2, 3, 13, 15)}, {"image": IMAGE}, opset=13),
+    "convnext": Case(vision.ConvNext, {"image": torch.randn(2, 3, 16, 20)}, {"image": IMAGE}, opset=16),
+    "dino": Case(vision.Dino, {"image": torch.randn(2, 3, 16, 20)}, {"image": IMAGE}, opset=17),
+    "segformer": Case(vision.SegFormer, {"image": torch.randn(2, 3, 16, 24)}, {"image": IMAGE}, opset=12),
+    "mixer": Case(vision.Mixer, {"image": torch.randn(2, 3, 12, 12)}, batch("image"), opset=13),
+    "faces": Case(vision.Faces, {"image": 255 * torch.rand(2, 3, 12, 12)}, batch("image"), opset=11),
+    "heatmaps": Case(vision.Heatmaps, {"image": torch.randn(2, 3, 16, 12)}, {"image": IMAGE}, opset=14),
     "choices": Case(sequences.Choices, {"x": torch.randn(2, 6, 4)}, batch("x"), opset=13),
     "forks": Case(sequences.Forks, {"x": torch.randn(5, 4)}, {"x": {0: "time"}}, opset=16, exporters=ONE, script=True),
 }
