@@ -63,6 +63,34 @@ def lengths_that_agree() -> onnx.ModelProto:
     return graph(nodes, {"a": (F, ["p", "k"]), "b": (F, ["k2", "q"])}, {"y": (F, ["p", "q"])})
 
 
+def steps_after_others() -> onnx.ModelProto:
+    """Steps that follow ``past`` ones, weighted by a mask of all of them."""
+    nodes = [
+        node("Concat", ["past", "x"], ["all"], axis=1),
+        node("Unsqueeze", ["mask", "last"], ["column"]),
+        node("Mul", ["all", "column"], ["y"]),
+    ]
+    inputs = {name: (F, ["n", name, 4]) for name in ("x", "past")}
+    return graph(
+        nodes, {**inputs, "mask": (F, ["n", "total"])}, {"y": (F, ["n", None, 4])}, {"last": np.array([2], np.int64)}
+    )
+
+
+def steps_of_a_traced_length() -> onnx.ModelProto:
+    """A convolution of stride 4, whose 5 steps the exporter wrote into a shape."""
+    nodes = [
+        node("Transpose", ["x"], ["rows"], perm=[0, 2, 1]),
+        node("MaxPool", ["rows"], ["fewer"], kernel_shape=[7], strides=[4]),
+        node("Transpose", ["fewer"], ["steps"], perm=[2, 0, 1]),
+        node("Shape", ["steps"], ["shape"]),
+        node("Gather", ["shape", "one"], ["n"]),
+        node("Concat", ["five", "n", "four"], ["wanted"], axis=0),
+        node("Reshape", ["steps", "wanted"], ["y"]),
+    ]
+    numbers = {name: np.array([n], np.int64) for name, n in (("one", 1), ("five", 5), ("four", 4))}
+    return graph(nodes, {"x": (F, ["n", "time", 4])}, {"y": (F, [5, None, 4])}, numbers)
+
+
 def _state(batch: int) -> onnx.ModelProto:
     """A GRU over one step whose first state is of a fixed batch."""
     weights = {"w": np.ones((1, 12, 3)) / 3, "r": np.ones((1, 12, 4)) / 4}
@@ -94,10 +122,12 @@ def _notes(model: onnx.ModelProto, tmp_path: Path) -> tuple[dict[str, tuple[int,
     ("build", "shapes", "said"),
     [
         (any_size, {"x": (16, 2, 9, 18)}, []),
-        # The graph's conditions exclude unsuitable sizes before anything runs.
-        (unet_of_depth_1, {"x": (16, 2, 32, 64)}, []),
-        (unet_of_depth_3, {"x": (16, 2, 32, 64)}, []),
-        (unet_of_depth_5, {"x": (16, 2, 32, 64)}, []),
+        # The graph's conditions correct unsuitable sizes before anything runs.
+        (unet_of_depth_1, {"x": (16, 2, 10, 18)}, []),
+        (unet_of_depth_3, {"x": (16, 2, 8, 16)}, []),
+        (unet_of_depth_5, {"x": (16, 2, 32, 32)}, []),
+        (steps_after_others, {"x": (16, 9, 4), "past": (16, 18, 4), "mask": (16, 27)}, []),
+        (steps_of_a_traced_length, {"x": (9, 23, 4)}, []),
         (at_least_40, {"x": (16, 2, 65, 130)}, []),
         (lengths_that_agree, {"a": (9, 18), "b": (18, 27)}, []),
     ],
@@ -129,7 +159,7 @@ def test_the_conversion_binds_a_dimension_that_is_not_symbolic(tmp_path: Path, b
 def test_a_proof_says_what_it_ran_on(tmp_path: Path) -> None:
     source = open_onnx(save(unet_of_depth_3(), tmp_path / "model.onnx"))
     proof, _ = prove(source, match_expanding(analyse(source.proto, {}, source.weights)).graph, None, None)
-    assert proof.about() == f"verified on 16 samples (h = 32, w = 64) against {source.framework}"
+    assert proof.about() == f"verified on 16 samples (h = 8, w = 16) against {source.framework}"
 
 
 def test_a_proof_without_onnx_runtime_says_why(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import NotRunError, StoppedError
 from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.dims import DimExpr
+from tf2rust.ops.core.dtypes import is_float
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.budget import check_given, check_seeded, check_shapes, estimate, is_within
 from tf2rust.proof.features import Features
@@ -147,19 +148,29 @@ class _Search:
                     yield whole
 
     def run(self, sizes: Sizes) -> Answer | None:
-        """The answer for samples of these sizes; None if the model cannot run on them. Keeps the reason."""
+        """The answer for samples of these sizes; None if the model cannot run on them. Keeps the reason.
+
+        Other integers are tried if an output is not finite: an attention mask of 3, for example, can hide everything.
+        """
         self.attempts += 1
+        infinite = None
         proposed = (True, False) if has_parameters(self.graph) else (False,)
         ones = (False, True) if has_value_integers(self.graph) else (False,)
         for parameters, all_ones in product(proposed, ones):
             inputs = seeded_inputs(self.graph, sizes, ones=all_ones, parameters=parameters)
             try:
-                return Answer(inputs, self.reference.run(inputs, self.seconds))
+                answer = Answer(inputs, self.reference.run(inputs, self.seconds))
             except StoppedError:
                 raise
             except ConversionError as error:
                 self.error = self.error or error
                 message = error.said if isinstance(error, NotRunError) else error.reasons[0]
+            else:
+                if _is_finite(answer):
+                    return answer
+                infinite = infinite or answer
+        if infinite is not None:
+            return infinite
         if message not in self.heard:
             self.heard.add(message)
             self.messages.append((message, sizes))
@@ -210,6 +221,12 @@ class _Search:
         if isinstance(error, NotRunError):
             return f"ONNX Runtime says: {error.said}."
         return "" if error is None else error.reasons[0]
+
+
+def _is_finite(answer: Answer) -> bool:
+    """Whether every output of floats has a finite element."""
+    arrays = [array.astype(np.float64) for array in answer.outputs.values() if is_float(array.dtype.name)]
+    return all(np.isfinite(array).any() for array in arrays if array.size)
 
 
 def _refused(search: _Search) -> Answer:

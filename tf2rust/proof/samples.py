@@ -22,6 +22,8 @@ from tf2rust.proof.sizes import SAMPLES, Sizes, batch_of, candidates
 SEED = 20_240_229
 _KNOWN = 0.8
 """The share of numbers that are keys of a table."""
+_MASK = "mask"
+"""Inputs whose names contain this say which positions are real: 1, or padding: 0."""
 _MAX_ELEMENTS = 1 << 20  # elements of seeded features; large inputs get fewer samples
 
 
@@ -57,7 +59,9 @@ def seeded_inputs(
     for value in graph.inputs:
         shape = tuple(int(str(bind(d, given))) for d in value.shape)
         limit = tables.get(value)
-        if value in proposed:
+        if value not in tables and _MASK in value.name.lower() and value.dtype != TEXT and shape:
+            arrays[value.name] = _mask(rng, value.dtype, shape)
+        elif value in proposed:
             arrays[value.name] = np.asarray(proposed[value], value.dtype).reshape(shape)
         elif value.dtype == TEXT:
             arrays[value.name] = seeded_strings(value, readers, rng, shape, known=ones)
@@ -86,6 +90,13 @@ def _near(rng: np.random.Generator, keys: np.ndarray, shape: Sequence[int], *, k
         return np.asarray(chosen, keys.dtype)
     with np.errstate(over="ignore"):
         return np.asarray(np.where(rng.random(shape) < _KNOWN, chosen, chosen + keys.dtype.type(1)), keys.dtype)
+
+
+def _mask(rng: np.random.Generator, dtype: str, shape: Sequence[int]) -> np.ndarray:
+    """Ones and zeros; the first position of each row is kept."""
+    kept = rng.integers(0, 2, shape)
+    kept[..., :1] = 1
+    return kept.astype(dtype)
 
 
 def _is_quantized(source: Value, readers: Mapping[Value, Sequence[Layer]]) -> bool:

@@ -19,6 +19,8 @@ _SIZES = (9, 33, 65, 32, 8, 16, 64, 129, 128, 224, 256, 257, 512, 513, 5, 3, 2, 
 """Odd sizes come first: they also test the remainders of strides and windows."""
 _LARGEST_HINT = 1 << 12
 """The largest number in a message that is tried as a size."""
+_NEIGHBORHOOD = 100
+"""The largest change of a size so that a condition holds."""
 _MAX_DISTINCT = 3
 """The maximum number of symbolic dimensions that get distinct sizes."""
 
@@ -61,9 +63,41 @@ def candidates(graph: LayerGraph) -> Iterator[Sizes]:
     for sizes in (sizes for size in _SIZES for sizes in _spread(symbolic, size)):
         if _suits(graph, sizes):
             yield sizes
+        elif (repaired := _repaired(graph, sizes)) is not None and _suits(graph, repaired):
+            yield repaired
         else:
             others.append(sizes)
     yield from others
+
+
+def _repaired(graph: LayerGraph, sizes: Sizes) -> Sizes | None:
+    """``sizes`` with some of them changed so that the conditions of the graph hold; None if that does not succeed.
+
+    Each violated condition changes one size to the nearest one with which it holds, and no condition before it fails.
+    """
+    found = dict(sizes)
+    for count, condition in enumerate(graph.conditions):
+        if condition.holds(found) is not False:
+            continue
+        held = graph.conditions[: count + 1]
+        names = [name for name in found if name in symbols([condition.left, condition.right])]
+        changes = ((name, size) for name in reversed(names) for size in _near(found[name]))
+        for name, size in changes:
+            changed = {**found, name: size}
+            if all(c.holds(changed) is not False for c in held):
+                found = changed
+                break
+        else:
+            return None
+    return found
+
+
+def _near(size: int) -> Iterator[int]:
+    """The sizes in the neighborhood of ``size``, the nearest first, and larger before smaller ones."""
+    for distance in range(1, _NEIGHBORHOOD):
+        yield size + distance
+        if distance < size:
+            yield size - distance
 
 
 def _spread(symbolic: Sequence[str], size: int) -> list[Sizes]:

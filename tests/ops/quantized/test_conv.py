@@ -16,10 +16,10 @@ BIAS = const(integers(6, low=-999, high=999), "int32")
 
 
 def _linear(x: np.ndarray, kernel: np.ndarray, scales: Any, zeros: Any, *bias: Any, **options: Any) -> Node:
-    quantised = (const(0.02, "float32"), const(110, x.dtype.name))
+    quantized = (const(0.02, "float32"), const(110, x.dtype.name))
     result = (const(9.0, "float32"), const(90, x.dtype.name))
     weights = (const(scales, "float32"), const(zeros, kernel.dtype.name))
-    return node("QLinearConv", symbolic(x, 0), *quantised, kernel, *weights, *result, *bias, opset=10, **options)
+    return node("QLinearConv", symbolic(x, 0), *quantized, kernel, *weights, *result, *bias, opset=10, **options)
 
 
 TABLE_NAME = "quantized_conv"

@@ -1,4 +1,4 @@
-"""QuantizeLinear, DequantizeLinear, and products of quantised numbers."""
+"""QuantizeLinear, DequantizeLinear, and products of quantized numbers."""
 
 from __future__ import annotations
 

@@ -7,9 +7,12 @@ of a polynomial are symbolic dimensions, quotients with a remainder, minima and 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from operator import eq, ge, ne
+from functools import reduce
+from math import gcd
+from operator import and_, eq, ge, ne
 from typing import ClassVar
 
 
@@ -278,6 +281,17 @@ def product(dims: Iterable[Dim]) -> Dim:
     for dim in dims:
         total = total * dim
     return total
+
+
+def cancel(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+    """Both divided by the factors that all their terms have in common, which must not be 0."""
+    terms = (*_terms(a), *_terms(b))
+    number = gcd(*(coefficient for _, coefficient in terms))
+    if not number:
+        return a, b
+    factors = reduce(and_, (Counter(monomial) for monomial, _ in terms))
+    divisor = product([number, *(DimExpr({(atom,): 1}) for atom in factors.elements())])
+    return a // divisor, b // divisor
 
 
 def symbols(dims: Iterable[Dim]) -> set[str]:

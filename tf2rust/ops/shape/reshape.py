@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf2rust.ops.core.dims import format_shape, product
+from tf2rust.ops.core.dims import Dim, cancel, format_shape, product
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.parameters import is_data
@@ -54,7 +54,14 @@ def _reshape(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         known = product(d for d in target if d != -1)
         total = product(data.shape)
         target = [(0 if known == 0 else total // known) if d == -1 else d for d in target]
+    else:
+        _assume_as_many(data.shape, target, infos)
     return [reshaped(data, tuple(target))]
+
+
+def _assume_as_many(given: Dims, wanted: Sequence[Dim], infos: ValueInfos) -> None:
+    """Assumes that both shapes have the same number of elements, in terms of the sizes in which they differ."""
+    infos.assumptions.unify(*cancel(product(given), product(wanted)))
 
 
 @infers("Flatten")
