@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import re
 import sys
 import warnings
@@ -22,6 +21,7 @@ from tf2rust.onnx_import.bfloat16 import as_declared, as_given, has_bfloat16, in
 from tf2rust.onnx_import.declared import check_declared
 from tf2rust.onnx_import.external import load_external
 from tf2rust.onnx_import.functions import inline_functions
+from tf2rust.onnx_import.memory import trim_heap
 from tf2rust.onnx_import.repair import repair
 from tf2rust.onnx_import.tensors import check_tensors
 from tf2rust.onnx_import.tidy import declare_outputs, graphs, tidy
@@ -223,18 +223,8 @@ class OnnxRuntime:
             options.add_external_initializers(list(self.weights), arrays)
         proto = in_float32(self.proto) if has_bfloat16(self.proto) else self.proto
         session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        _trim_heap()
+        trim_heap()
         return session
-
-
-def _trim_heap() -> None:
-    """Returns freed memory that glibc keeps to the system: after creating a session, nearly twice the size of its
-    weights.
-    """
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
 
 
 def run_onnx(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

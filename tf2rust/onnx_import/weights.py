@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -48,10 +48,15 @@ def split_weights(
         else:
             light.graph.initializer.append(tensor)
             continue
-        left = light.graph.initializer.add(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
-        left.data_location = onnx.TensorProto.EXTERNAL
-        left.external_data.add(key="location", value=_ELSEWHERE)
+        light.graph.initializer.append(placeholder(tensor.name, tensor.data_type, tensor.dims))
     return light, arrays
+
+
+def placeholder(name: str, data_type: int, dims: Iterable[int], location: str = _ELSEWHERE) -> onnx.TensorProto:
+    """The tensor of a weight that is kept outside the graph. No file is read from ``location``."""
+    tensor = onnx.TensorProto(name=name, data_type=data_type, dims=dims, data_location=onnx.TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=location)
+    return tensor
 
 
 def without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
