@@ -21,7 +21,7 @@ _DTYPES: dict[int, np.dtype[Any]] = {
     for name in ("float16", "float32", "float64", "bool", *(f"{u}int{8 << i}" for u in ("", "u") for i in range(4)))
 }
 _OWN_FIELDS = frozenset({"dims", "data_type", "name", "raw_data", "doc_string", "external_data", "data_location"})
-_GRAPH, _INITIALIZER, _RAW_DATA = (
+GRAPH, INITIALIZER, RAW_DATA = (
     descriptor.fields_by_name[name].number
     for descriptor, name in (
         (onnx.ModelProto.DESCRIPTOR, "graph"),
@@ -90,16 +90,16 @@ def model_file(light: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> Iter
     inner: list[bytes | memoryview] = [graph.SerializeToString(deterministic=True)]
     for tensor in light.graph.initializer:
         if tensor.name not in arrays:
-            inner += _field(_INITIALIZER, [tensor.SerializeToString(deterministic=True)])
+            inner += encode_field(INITIALIZER, [tensor.SerializeToString(deterministic=True)])
             continue
         described = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
-        raw = _field(_RAW_DATA, [arrays[tensor.name].reshape(-1).view(np.uint8).data])
-        inner += _field(_INITIALIZER, [described.SerializeToString(deterministic=True), *raw])
+        raw = encode_field(RAW_DATA, [arrays[tensor.name].reshape(-1).view(np.uint8).data])
+        inner += encode_field(INITIALIZER, [described.SerializeToString(deterministic=True), *raw])
     yield head.SerializeToString(deterministic=True)
-    yield from _field(_GRAPH, inner)
+    yield from encode_field(GRAPH, inner)
 
 
-def _field(number: int, content: list[bytes | memoryview]) -> list[bytes | memoryview]:
+def encode_field(number: int, content: list[bytes | memoryview]) -> list[bytes | memoryview]:
     """A protobuf field with wire type 2: tag, length and content."""
     return [_varint(number << 3 | 2) + _varint(sum(map(len, content))), *content]
 
@@ -133,6 +133,11 @@ def is_large(tensor: onnx.TensorProto) -> bool:
     if not LARGE <= _size(tensor) * dtype.itemsize < MOST_ELEMENTS:
         return False
     return all(field.name in _OWN_FIELDS for field, _ in tensor.ListFields())
+
+
+def dtype_of(tensor: onnx.TensorProto) -> np.dtype[Any]:
+    """The dtype of a large weight."""
+    return _DTYPES[tensor.data_type]
 
 
 def _size(tensor: onnx.TensorProto) -> int:

@@ -62,7 +62,7 @@ def variables_apart(function: Any) -> Iterator[dict[str, Any]]:
 
 
 def detach(graph_def: Any, apart: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
-    """Turns the constants of the variables ``apart`` into placeholders. Returns the arrays of these variables by tensor.
+    """Turns the constants of the variables ``apart`` into placeholders. Returns the contents of these, by tensor.
 
     A variable whose contents the export may need becomes a constant with contents.
     """

@@ -25,7 +25,8 @@ class TracedModel:
 
     ``inputs`` and ``outputs`` map ONNX names to tensor names, in the model's order. ``call`` takes arrays by ONNX input
     name and returns one array or tensor per output. ``left_out`` are augmentation layers that were removed from the
-    graph. ``tables`` are the lookup tables that the graph reads. ``weights`` are the contents of placeholders, by tensor.
+    graph. ``tables`` are the lookup tables that the graph reads. ``weights`` are the contents of placeholders of
+    ``graph_def`` that are not inputs, by tensor.
     """
 
     graph_def: Any
