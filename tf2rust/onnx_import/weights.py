@@ -14,6 +14,10 @@ from tf2rust.onnx_import.tensors import MOST_ELEMENTS
 
 LARGE = 1024
 """The minimum size in bytes of weights that are kept outside the graph."""
+MOST_BYTES = (1 << 31) - 1
+"""The maximum size of a protobuf message in bytes. The data of a larger model is in a file of its own."""
+_ALIGNMENT = 64
+"""The alignment of each weight in that file in bytes."""
 _ELSEWHERE = "weights"
 """A placeholder file name for these arrays, which the ONNX format requires."""
 _DTYPES: dict[int, np.dtype[Any]] = {
@@ -74,10 +78,41 @@ def without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def whole_model(light: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> onnx.ModelProto:
-    """The model with its weights inside."""
+    """The model with its weights inside. Raises ConversionError if no message can hold them."""
+    if (size := sum(array.nbytes for array in arrays.values())) > MOST_BYTES - light.ByteSize():
+        raise ConversionError(
+            f"ONNX's reference implementation cannot run a model with {size / 1e9:.1f} GB of weights, because a "
+            "protobuf message holds at most 2 GB."
+        )
     whole = onnx.ModelProto()
     whole.ParseFromString(b"".join(model_file(light, arrays)))
     return whole
+
+
+def model_files(
+    light: onnx.ModelProto, arrays: Mapping[str, np.ndarray], name: str
+) -> dict[str, Iterable[bytes | memoryview]]:
+    """The contents of the files of the whole model, in parts: ``name``, and ``name.data`` if the model is too large for
+    one file.
+    """
+    if sum(array.nbytes for array in arrays.values()) <= MOST_BYTES - light.ByteSize():
+        return {name: model_file(light, arrays)}
+    outside = onnx.ModelProto()
+    outside.CopyFrom(light)
+    data: list[bytes | memoryview] = []
+    offset = 0
+    for tensor in outside.graph.initializer:
+        if tensor.name not in arrays:
+            continue
+        content = _bytes_of(arrays[tensor.name])
+        padding = -offset % _ALIGNMENT
+        data += [bytes(padding), content]
+        del tensor.external_data[:]
+        entries = {"location": f"{name}.data", "offset": offset + padding, "length": len(content)}
+        for key, value in entries.items():
+            tensor.external_data.add(key=key, value=str(value))
+        offset += padding + len(content)
+    return {name: [outside.SerializeToString(deterministic=True)], f"{name}.data": data}
 
 
 def model_file(light: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> Iterator[bytes | memoryview]:
@@ -93,10 +128,14 @@ def model_file(light: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> Iter
             inner += encode_field(INITIALIZER, [tensor.SerializeToString(deterministic=True)])
             continue
         described = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
-        raw = encode_field(RAW_DATA, [arrays[tensor.name].reshape(-1).view(np.uint8).data])
+        raw = encode_field(RAW_DATA, [_bytes_of(arrays[tensor.name])])
         inner += encode_field(INITIALIZER, [described.SerializeToString(deterministic=True), *raw])
     yield head.SerializeToString(deterministic=True)
     yield from encode_field(GRAPH, inner)
+
+
+def _bytes_of(array: np.ndarray) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
 
 
 def encode_field(number: int, content: list[bytes | memoryview]) -> list[bytes | memoryview]:
