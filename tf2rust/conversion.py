@@ -25,7 +25,7 @@ from tf2rust.onnx_import.match import Matched
 from tf2rust.onnx_import.naming import module_paths, name_layers
 from tf2rust.onnx_import.ports import has_other_ports, sequence_inputs, tensor_ports
 from tf2rust.onnx_import.provenance import trace_weights
-from tf2rust.onnx_import.weights import model_file
+from tf2rust.onnx_import.weights import model_files
 from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.passes.optimise import optimise
@@ -143,8 +143,8 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
         crate_options = CrateOptions(options.model_name, source.path.name, sha256(source.path), options.tf_layers)
         model_info = MODEL_INFO if source.run_is_onnx_runtime else TENSORFLOW_MODEL_INFO
-        onnx_file = model_file(source.proto, source.weights)
-        files = collect(model, graph, proof, scoring, crate_options, onnx_file, model_info)
+        onnx_files = model_files(source.proto, source.weights, "model.onnx")
+        files = collect(model, graph, proof, scoring, crate_options, onnx_files, model_info)
         # Zero thresholds are placeholders for the user to edit.
         keep = [THRESHOLDS] if scoring.thresholds == Thresholds() else []
         published = publish(options.path_to_save, lambda folder: write_files(files, folder), keep)

@@ -74,7 +74,7 @@ def open_tensorflow(
             model = load_frozen_graph(path, inputs, outputs, trust_code=trust_code)
         else:
             model = load_tensorflow(path, trust_code=trust_code, signature=signature, custom_objects=custom_objects)
-        proto, weights = split_weights(model.proto)
+        proto, weights = split_weights(model.proto, model.weights)
     return Source(path, proto, model.framework, model.run, model.node_layers, model.opened_with, weights, model.notes)
 
 

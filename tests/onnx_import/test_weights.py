@@ -14,6 +14,7 @@ from tests.crates import TF_LAYERS
 from tests.models import graphs
 from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import import weights
 from tf2rust.onnx_import.load import OnnxRuntime, run_onnx
 from tf2rust.onnx_import.weights import LARGE, split_weights, whole_model, without_weights
 from tf2rust.source import open_onnx
@@ -87,3 +88,42 @@ def test_a_conversion_holds_the_weights_once(tmp_path: Path) -> None:
     assert peak < size + 16_000_000
     written = onnx.load_model(converted.model_info / "model.onnx")
     assert written == model
+
+
+def test_beyond_the_limit_of_protobuf_the_weights_have_a_file_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = _dense(32, 2)
+    path = graphs.save(model, tmp_path / "model.onnx")
+    monkeypatch.setattr(weights, "MOST_BYTES", 8000)
+    converted = convert(open_onnx(path), Options(tmp_path / "out", "dense", tf_layers=TF_LAYERS))
+    written = converted.model_info / "model.onnx"
+    assert written.stat().st_size < 1000
+    assert (converted.model_info / "model.onnx.data").stat().st_size == 2 * 32 * 32 * 4
+    loaded = onnx.load_model(written)
+    for tensor in loaded.graph.initializer:
+        tensor.ClearField("data_location")
+    assert loaded == model
+    again = open_onnx(written)
+    np.testing.assert_array_equal(again.weights["w1"], numpy_helper.to_array(model.graph.initializer[1]))
+
+
+def test_beyond_the_limit_of_protobuf_only_onnx_runtime_runs_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    light, arrays = split_weights(_dense(32, 2))
+    monkeypatch.setattr(weights, "MOST_BYTES", 8000)
+    with pytest.raises(ConversionError, match=r"cannot run a model with 0\.0 GB of weights"):
+        whole_model(light, arrays)
+    assert OnnxRuntime(light, arrays)({"x0": np.ones((1, 32), np.float32)})["x2"].shape == (1, 32)
+
+
+@pytest.mark.parametrize("one_file", [True, False])
+def test_external_data_in_one_or_several_files(one_file: bool, tmp_path: Path) -> None:
+    model = _dense(32, 3)
+    whole = graphs.save(model, tmp_path / "whole.onnx")
+    path = tmp_path / "parts" / "model.onnx"
+    path.parent.mkdir()
+    onnx.save_model(model, str(path), save_as_external_data=True, all_tensors_to_one_file=one_file, size_threshold=0)
+    assert len(list(path.parent.iterdir())) == (2 if one_file else 4)
+    crates = [convert(open_onnx(p), Options(tmp_path / p.stem, "m", tf_layers=TF_LAYERS)).crate for p in (whole, path)]
+    first, second = ((crate / "model" / "model_weights.npz").read_bytes() for crate in crates)
+    assert first == second

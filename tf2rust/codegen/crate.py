@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,12 @@ def collect(
     proof: Proof,
     scoring: Scoring,
     options: CrateOptions,
-    onnx_file: Iterable[bytes | memoryview],
+    onnx_files: Mapping[str, Iterable[bytes | memoryview]],
     model_info: str = MODEL_INFO,
 ) -> Files:
     """All files of a conversion, by path under the output folder.
 
-    ``onnx_file`` holds the parts of ``model.onnx``; ``model_info`` is the folder of the documents.
+    ``onnx_files`` holds the parts of ``model.onnx`` and of its data; ``model_info`` is the folder of the documents.
     """
     weights = model.weights.arrays()
     crate = render_crate(model, graph, proof, scoring, options)
@@ -87,7 +87,7 @@ def collect(
         f"{CRATE}/model/model_weights.npz": weights,
         f"{CRATE}/testdata/features.npz": proof.features(),
     }
-    binaries: dict[str, Iterable[bytes | memoryview]] = {f"{model_info}/model.onnx": onnx_file}
+    binaries = {f"{model_info}/{name}": parts for name, parts in onnx_files.items()}
     notes = []
     try:
         binaries[f"{model_info}/model_overview.png"] = [overview(model, graph, options.model_name)]

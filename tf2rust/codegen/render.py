@@ -195,6 +195,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "source_comment": rust_comment(options.source_name),
         "source_sha256": options.source_sha256,
         "tf_layers": _dependency(crate, options.tf_layers),
+        "tf_layers_package": package_name(crate) if options.tf_layers is None else "tf-layers",
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
         "imports": _imports(model),
         "weights_bytes": Token("&WEIGHTS.0"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import re
 import sys
 import warnings
@@ -22,6 +21,8 @@ from tf2rust.onnx_import.bfloat16 import as_declared, as_given, has_bfloat16, in
 from tf2rust.onnx_import.declared import check_declared
 from tf2rust.onnx_import.external import load_external
 from tf2rust.onnx_import.functions import inline_functions
+from tf2rust.onnx_import.memory import trim_heap
+from tf2rust.onnx_import.reader import read_model
 from tf2rust.onnx_import.repair import repair
 from tf2rust.onnx_import.tensors import check_tensors
 from tf2rust.onnx_import.tidy import declare_outputs, graphs, tidy
@@ -59,7 +60,7 @@ def load_onnx(path: Path) -> Loaded:
     if not path.is_file():
         raise ConversionError(f"The file {path} does not exist; give the path of an ONNX model.")
     try:
-        proto = onnx.load_model(str(path), load_external_data=False)
+        proto, read = read_model(path)
     except (DecodeError, ValueError) as error:
         raise ConversionError(
             f"{path} is not an ONNX model, or it is truncated ({_short(error)}); export it again."
@@ -70,7 +71,7 @@ def load_onnx(path: Path) -> Loaded:
     _refuse_later_versions(proto, path)
     _refuse_others_than_tensors(proto, path)
     notes = repair(proto)
-    light, weights = split_weights(proto, load_external(proto, path))
+    light, weights = split_weights(proto, {**read, **load_external(proto, path)})
     del proto
     check_tensors(light, weights)
     notes += tidy(light)
@@ -80,8 +81,8 @@ def load_onnx(path: Path) -> Loaded:
         onnx.checker.check_model(_declared(_checkable(light)))
     except (onnx.checker.ValidationError, ValueError) as error:
         raise ConversionError(f"{path} is not a valid ONNX model ({_short(error)}); export it again.") from error
-    read = {t.name: weights[t.name] for t in light.graph.initializer if t.name in weights}
-    return Loaded(light, read, tuple(notes))
+    used = {t.name: weights[t.name] for t in light.graph.initializer if t.name in weights}
+    return Loaded(light, used, tuple(notes))
 
 
 def _declared(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -223,18 +224,8 @@ class OnnxRuntime:
             options.add_external_initializers(list(self.weights), arrays)
         proto = in_float32(self.proto) if has_bfloat16(self.proto) else self.proto
         session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        _trim_heap()
+        trim_heap()
         return session
-
-
-def _trim_heap() -> None:
-    """Returns freed memory that glibc keeps to the system: after creating a session, nearly twice the size of its
-    weights.
-    """
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
 
 
 def run_onnx(proto: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

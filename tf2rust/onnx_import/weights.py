@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,10 @@ from tf2rust.onnx_import.tensors import MOST_ELEMENTS
 
 LARGE = 1024
 """The minimum size in bytes of weights that are kept outside the graph."""
+MOST_BYTES = (1 << 31) - 1
+"""The maximum size of a protobuf message in bytes. The data of a larger model is in a file of its own."""
+_ALIGNMENT = 64
+"""The alignment of each weight in that file in bytes."""
 _ELSEWHERE = "weights"
 """A placeholder file name for these arrays, which the ONNX format requires."""
 _DTYPES: dict[int, np.dtype[Any]] = {
@@ -21,7 +25,7 @@ _DTYPES: dict[int, np.dtype[Any]] = {
     for name in ("float16", "float32", "float64", "bool", *(f"{u}int{8 << i}" for u in ("", "u") for i in range(4)))
 }
 _OWN_FIELDS = frozenset({"dims", "data_type", "name", "raw_data", "doc_string", "external_data", "data_location"})
-_GRAPH, _INITIALIZER, _RAW_DATA = (
+GRAPH, INITIALIZER, RAW_DATA = (
     descriptor.fields_by_name[name].number
     for descriptor, name in (
         (onnx.ModelProto.DESCRIPTOR, "graph"),
@@ -48,10 +52,15 @@ def split_weights(
         else:
             light.graph.initializer.append(tensor)
             continue
-        left = light.graph.initializer.add(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
-        left.data_location = onnx.TensorProto.EXTERNAL
-        left.external_data.add(key="location", value=_ELSEWHERE)
+        light.graph.initializer.append(placeholder(tensor.name, tensor.data_type, tensor.dims))
     return light, arrays
+
+
+def placeholder(name: str, data_type: int, dims: Iterable[int], location: str = _ELSEWHERE) -> onnx.TensorProto:
+    """The tensor of a weight that is kept outside the graph. No file is read from ``location``."""
+    tensor = onnx.TensorProto(name=name, data_type=data_type, dims=dims, data_location=onnx.TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=location)
+    return tensor
 
 
 def without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -69,10 +78,41 @@ def without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def whole_model(light: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> onnx.ModelProto:
-    """The model with its weights inside."""
+    """The model with its weights inside. Raises ConversionError if no message can hold them."""
+    if (size := sum(array.nbytes for array in arrays.values())) > MOST_BYTES - light.ByteSize():
+        raise ConversionError(
+            f"ONNX's reference implementation cannot run a model with {size / 1e9:.1f} GB of weights, because a "
+            "protobuf message holds at most 2 GB."
+        )
     whole = onnx.ModelProto()
     whole.ParseFromString(b"".join(model_file(light, arrays)))
     return whole
+
+
+def model_files(
+    light: onnx.ModelProto, arrays: Mapping[str, np.ndarray], name: str
+) -> dict[str, Iterable[bytes | memoryview]]:
+    """The contents of the files of the whole model, in parts: ``name``, and ``name.data`` if the model is too large for
+    one file.
+    """
+    if sum(array.nbytes for array in arrays.values()) <= MOST_BYTES - light.ByteSize():
+        return {name: model_file(light, arrays)}
+    outside = onnx.ModelProto()
+    outside.CopyFrom(light)
+    data: list[bytes | memoryview] = []
+    offset = 0
+    for tensor in outside.graph.initializer:
+        if tensor.name not in arrays:
+            continue
+        content = _bytes_of(arrays[tensor.name])
+        padding = -offset % _ALIGNMENT
+        data += [bytes(padding), content]
+        del tensor.external_data[:]
+        entries = {"location": f"{name}.data", "offset": offset + padding, "length": len(content)}
+        for key, value in entries.items():
+            tensor.external_data.add(key=key, value=str(value))
+        offset += padding + len(content)
+    return {name: [outside.SerializeToString(deterministic=True)], f"{name}.data": data}
 
 
 def model_file(light: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> Iterator[bytes | memoryview]:
@@ -85,16 +125,20 @@ def model_file(light: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> Iter
     inner: list[bytes | memoryview] = [graph.SerializeToString(deterministic=True)]
     for tensor in light.graph.initializer:
         if tensor.name not in arrays:
-            inner += _field(_INITIALIZER, [tensor.SerializeToString(deterministic=True)])
+            inner += encode_field(INITIALIZER, [tensor.SerializeToString(deterministic=True)])
             continue
         described = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
-        raw = _field(_RAW_DATA, [arrays[tensor.name].reshape(-1).view(np.uint8).data])
-        inner += _field(_INITIALIZER, [described.SerializeToString(deterministic=True), *raw])
+        raw = encode_field(RAW_DATA, [_bytes_of(arrays[tensor.name])])
+        inner += encode_field(INITIALIZER, [described.SerializeToString(deterministic=True), *raw])
     yield head.SerializeToString(deterministic=True)
-    yield from _field(_GRAPH, inner)
+    yield from encode_field(GRAPH, inner)
 
 
-def _field(number: int, content: list[bytes | memoryview]) -> list[bytes | memoryview]:
+def _bytes_of(array: np.ndarray) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
+
+
+def encode_field(number: int, content: list[bytes | memoryview]) -> list[bytes | memoryview]:
     """A protobuf field with wire type 2: tag, length and content."""
     return [_varint(number << 3 | 2) + _varint(sum(map(len, content))), *content]
 
@@ -128,6 +172,11 @@ def is_large(tensor: onnx.TensorProto) -> bool:
     if not LARGE <= _size(tensor) * dtype.itemsize < MOST_ELEMENTS:
         return False
     return all(field.name in _OWN_FIELDS for field, _ in tensor.ListFields())
+
+
+def dtype_of(tensor: onnx.TensorProto) -> np.dtype[Any]:
+    """The dtype of a large weight."""
+    return _DTYPES[tensor.data_type]
 
 
 def _size(tensor: onnx.TensorProto) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 import onnx
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.memory import trim_heap
+from tf2rust.onnx_import.tensorflow.apart import as_initializers, kept_apart
 from tf2rust.onnx_import.tensorflow.attribution import attribute_nodes
 from tf2rust.onnx_import.tensorflow.canonical import canonicalise
 from tf2rust.onnx_import.tensorflow.export import export
@@ -36,7 +38,8 @@ class TensorFlowModel:
     ``proto`` has opset 18, symbolic batch and time dimensions, and a canonical order and canonical names. ``layers``
     maps Keras layers to their classes, and is empty if the file does not record them. ``node_layers`` maps ONNX nodes
     to Keras layers where possible. ``run`` takes and returns arrays by ONNX input and output names. ``notes`` are for
-    the user: trusted parts that can do more than compute, and layers that were left out.
+    the user: trusted parts that can do more than compute, and layers that were left out. ``weights`` are initializers
+    that ``proto`` holds without contents.
     """
 
     proto: onnx.ModelProto
@@ -46,6 +49,7 @@ class TensorFlowModel:
     node_layers: Mapping[str, str]
     run: Callable[[Arrays], dict[str, np.ndarray[Any, Any]]]
     notes: tuple[str, ...] = ()
+    weights: Arrays = field(default_factory=dict)
 
 
 def load_tensorflow(
@@ -116,9 +120,13 @@ def _exported(
     traced: TracedModel, opened_with: str, layers: Mapping[str, str], notes: tuple[str, ...]
 ) -> TensorFlowModel:
     exported = export(traced)
+    trim_heap()
+    as_initializers(exported, traced.weights)
     proto, node_layers = canonicalise(exported, attribute_nodes(exported.graph, traced.scopes))
+    weights = {name: traced.weights[tensor] for name, tensor in kept_apart(proto).items()}
     framework = f"TensorFlow {library('tensorflow').__version__}"
-    return TensorFlowModel(proto, opened_with, framework, layers, node_layers, traced.run, (*notes, *_left_out(traced)))
+    notes = (*notes, *_left_out(traced))
+    return TensorFlowModel(proto, opened_with, framework, layers, node_layers, traced.run, notes, weights)
 
 
 def _left_out(traced: TracedModel) -> list[str]:

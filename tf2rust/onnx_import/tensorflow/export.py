@@ -73,7 +73,7 @@ def _convert(graph_def: Any, model: TracedModel) -> onnx.ModelProto:
         tf.import_graph_def(graph_def, name="")
         return export_graph(
             graph,
-            input_names=list(model.inputs.values()),
+            input_names=[*model.inputs.values(), *model.weights],
             output_names=list(model.outputs.values()),
             initialized_tables=model.tables,
             tensors_to_rename={tensor: name for name, tensor in (*model.inputs.items(), *model.outputs.items())},

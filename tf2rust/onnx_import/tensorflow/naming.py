@@ -55,7 +55,12 @@ class Names:
 
 
 def stored_tensor(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:
-    """The tensor in the form that ``numpy_helper`` writes."""
+    """The tensor in the form that ``numpy_helper`` writes; one without contents gets only the name."""
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        renamed = onnx.TensorProto()
+        renamed.CopyFrom(tensor)
+        renamed.name = name
+        return renamed
     return numpy_helper.from_array(numpy_helper.to_array(tensor), name)
 
 

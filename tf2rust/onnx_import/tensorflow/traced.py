@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.apart import detach, variables_apart
 from tf2rust.onnx_import.tensorflow.augmentation import without_augmentation
 from tf2rust.onnx_import.tensorflow.effects import freezing, states_read
 from tf2rust.onnx_import.tensorflow.messages import not_run, state_reasons
@@ -24,7 +25,8 @@ class TracedModel:
 
     ``inputs`` and ``outputs`` map ONNX names to tensor names, in the model's order. ``call`` takes arrays by ONNX input
     name and returns one array or tensor per output. ``left_out`` are augmentation layers that were removed from the
-    graph. ``tables`` are the lookup tables that the graph reads.
+    graph. ``tables`` are the lookup tables that the graph reads. ``weights`` are the contents of placeholders of
+    ``graph_def`` that are not inputs, by tensor.
     """
 
     graph_def: Any
@@ -34,6 +36,7 @@ class TracedModel:
     scopes: LayerScopes = field(default_factory=LayerScopes)
     left_out: tuple[str, ...] = ()
     tables: Tables = field(default_factory=dict)
+    weights: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
     def run(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
         """Runs the model in TensorFlow on arrays by input name. Returns arrays by output name.
@@ -89,7 +92,10 @@ def freeze_function(
         return computing
 
     with freezing(arrange):
-        frozen = freeze(function, lower_control_flow=False, aggressive_inlining=True)
+        with variables_apart(function) as apart:
+            frozen = freeze(function, lower_control_flow=False, aggressive_inlining=True)
+        if left_out:  # TensorFlow runs the frozen graph, so it needs all weights.
+            frozen, apart = freeze(function, lower_control_flow=False, aggressive_inlining=True), {}
     names = distinct(outputs, list(inputs))
     by_tensor = {tensor.name: name for name, tensor in inputs.items()}
 
@@ -101,6 +107,7 @@ def freeze_function(
         return call(tensors)
 
     graph_def = frozen.graph.as_graph_def(add_shapes=True)
+    weights = detach(graph_def, apart)
     return TracedModel(
         graph_def,
         {name: tensor.name for name, tensor in inputs.items()},
@@ -109,6 +116,7 @@ def freeze_function(
         scopes,
         left_out,
         tables_of(graph_def, captured),
+        weights,
     )
 
 
