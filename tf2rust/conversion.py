@@ -25,6 +25,7 @@ from tf2rust.onnx_import.match import Matched
 from tf2rust.onnx_import.naming import module_paths, name_layers
 from tf2rust.onnx_import.ports import has_other_ports, sequence_inputs, tensor_ports
 from tf2rust.onnx_import.provenance import trace_weights
+from tf2rust.onnx_import.states import check_states
 from tf2rust.onnx_import.weights import model_file
 from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.layer import LayerGraph
@@ -35,7 +36,7 @@ from tf2rust.proof.proof import Proof
 from tf2rust.proof.prove import prove
 from tf2rust.publish import check_target, publish
 from tf2rust.scoring import find_scoring, score_column
-from tf2rust.source import Source, open_onnx, open_tensorflow, read_constants, sha256
+from tf2rust.source import Source, open_onnx, open_tensorflow, read_constants, sha256, with_states
 from tf2rust.stages import Progress, silent, stage
 from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
 
@@ -60,6 +61,7 @@ class Options:
     rates: Mapping[str, float] = field(default_factory=lambda: DEFAULT_RATES)
     labels: Path | None = None
     dims: Mapping[str, Size] = field(default_factory=dict)
+    states: Mapping[str, str] = field(default_factory=dict)
     tf_layers: Path | None = None
 
     def __post_init__(self) -> None:
@@ -125,6 +127,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         check_target(options.path_to_save)
     with stage("matching layers", progress):
         source, dims = _of_tensors(source, options.dims)
+        source = with_states(source, options.states)
     matched, features, proof, notes = _proven(source, dims, options.path_to_fv, progress)
     with stage("finding classes and thresholds"):
         scoring, scoring_notes = find_scoring(
@@ -166,6 +169,8 @@ def _proven(
         with stage("matching layers", progress):
             matched = _match(source, dims)
             _refuse_unmatched(matched)
+            check_states(matched.graph, source.states)
+            matched.graph.states = list(source.states)
             check_names([v.name for v in matched.graph.inputs] + [name for name, _ in matched.graph.outputs])
         with stage(f"running {source.framework} on the samples", progress):
             features = None if samples is None else read_features(samples, matched.graph)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import onnx
 from tf2rust.npz import read_npz
 from tf2rust.onnx_import.constants import bind_constants
 from tf2rust.onnx_import.load import OnnxRuntime, load_onnx
+from tf2rust.onnx_import.states import State, declare_states
 from tf2rust.onnx_import.weights import split_weights
 from tf2rust.stages import stage
 
@@ -23,7 +24,8 @@ Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 class Source:
     """A model as ONNX, and the framework that computes its reference outputs.
 
-    ``weights`` are the large initializers, which ``proto`` holds without contents; ``notes`` are messages for the user.
+    ``weights`` are the large initializers, which ``proto`` holds without contents; ``notes`` are messages for the user;
+    ``states`` are the inputs that the next call gets from an output.
     """
 
     path: Path
@@ -34,11 +36,24 @@ class Source:
     opened_with: str = ""
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    states: tuple[State, ...] = ()
 
     @property
     def run_is_onnx_runtime(self) -> bool:
         """Whether the reference is ONNX Runtime, because there is no source framework."""
         return self.framework.startswith("ONNX Runtime")
+
+
+def with_states(source: Source, pairs: Mapping[str, str]) -> Source:
+    """The source whose states are also the inputs and outputs in ``pairs``. Raises ConversionError for wrong names."""
+    if not pairs:
+        return source
+    proto, weights, states = declare_states(source.proto, source.weights, pairs)
+    changed = replace(source, proto=proto, weights=weights, states=(*source.states, *states))
+    if not source.run_is_onnx_runtime:
+        return changed
+    # The original model would ignore an input that it has an initializer for.
+    return replace(changed, run=OnnxRuntime(proto, weights))
 
 
 def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> Source:

@@ -17,6 +17,7 @@ from tf2rust.ops.shape.transpose import Transpose
 from tf2rust.proof.budget import elements, is_within
 from tf2rust.proof.sample_strings import seeded_strings
 from tf2rust.proof.sizes import SAMPLES, Sizes, batch_of, candidates
+from tf2rust.proof.steps import STEPS, initial_states, one_step
 
 SEED = 20_240_229
 _KNOWN = 0.8
@@ -43,18 +44,25 @@ def seeded_inputs(
 
     ``sizes`` are those of all symbolic dimensions. ``ones`` sets every integer that is not an index to 1, which is a
     valid axis size, number of steps and position for nearly every model, and looks up only keys that the model knows.
-    ``parameters`` sets the inputs that decide about sizes or axes to what their layers propose.
+    ``parameters`` sets the inputs that decide about sizes or axes to what their layers propose. A model with states
+    gets steps in sequence.
     """
     given = with_batch(graph, next(candidates(graph))) if sizes is None else sizes
     rng = np.random.default_rng(SEED)
     proposed = _parameters(graph, given) if parameters else {}
     tables, keys, readers = _index_limits(graph, given), _keys(graph), graph.consumers()
     arrays = {}
+    states = initial_states(graph, given)
     for value in graph.inputs:
-        shape = tuple(int(str(bind(d, given))) for d in value.shape)
+        shape = one_step(value, given)
+        shape = (STEPS, *shape) if graph.states else shape
         limit = tables.get(value)
-        if value in proposed:
-            arrays[value.name] = np.asarray(proposed[value], value.dtype).reshape(shape)
+        if value.name in states:
+            arrays[value.name] = states[value.name]
+        elif value in proposed:
+            arrays[value.name] = np.broadcast_to(
+                np.asarray(proposed[value], value.dtype).reshape(one_step(value, given)), shape
+            )
         elif value.dtype == TEXT:
             arrays[value.name] = seeded_strings(value, readers, rng, shape, known=ones)
         elif value in keys:

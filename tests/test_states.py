@@ -1,0 +1,118 @@
+"""States between calls: `step` gives the results of the source framework, step by step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from tests.crates import TF_LAYERS, Crates
+from tests.models.graphs import save
+from tests.models.states import STATEFUL, average, counters, voice_activity
+from tf2rust import options
+from tf2rust.codegen.names import crate_name
+from tf2rust.conversion import Options, convert
+from tf2rust.errors import ConversionError, UsageError
+from tf2rust.source import open_onnx
+
+
+@pytest.fixture(scope="module")
+def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
+    made = Crates(tmp_path_factory.mktemp("states"))
+    for name, case in STATEFUL.items():
+        path = save(case.build(), made.folder / f"{name}.onnx")
+        made.add(f"state_{name}", open_onnx(path), states=case.states)
+    made.build()
+    return made
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_steps_in_sequence(crates: Crates, name: str) -> None:
+    """The crate's own tests run the steps, reset the state and run the first step again."""
+    found = crates.test(f"state_{name}")
+    assert "all_steps_in_sequence_and_the_first_one_again ... ok" in found
+    assert STATEFUL[name].code in (crates.converted[f"state_{name}"].crate / "src/model.rs").read_text()
+    assert crates.converted[f"state_{name}"].proof.about().startswith("verified on 6 steps")
+
+
+def test_the_example_runs_steps_in_sequence(crates: Crates) -> None:
+    """Axis 0 of every array is the step."""
+    x = np.random.default_rng(5).standard_normal((4, 2, 9, 3)).astype(np.float32)
+    np.savez(crates.folder / "in.npz", x=x)
+    arguments = ["-q", "--release", "-p", crate_name("state_voice_activity"), "--example", "predict", "--"]
+    crates.cargo("run", *arguments, str(crates.folder / "in.npz"), str(crates.folder / "out.npz"))
+    found = np.load(crates.folder / "out.npz")
+    runtime = _session(voice_activity())
+    h, c = np.zeros((2, 1, 9, 4), np.float32)
+    for step in range(4):
+        p, h, c = runtime.run(["probability", "hn", "cn"], {"x": x[step], "h": h, "c": c})
+        np.testing.assert_allclose(found["probability"][step], p, atol=1e-5)
+        np.testing.assert_allclose(found["cn"][step], c, atol=1e-5)
+
+
+def _session(model: onnx.ModelProto):  # type: ignore[no-untyped-def]
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def test_the_samples_of_a_user_are_steps(tmp_path: Path) -> None:
+    x = np.random.default_rng(3).standard_normal((5, 4, 3)).astype(np.float32)
+    np.savez(tmp_path / "fv.npz", x=x)
+    given = Options(
+        tmp_path / "out", "m", states={"state": "next"}, path_to_fv=tmp_path / "fv.npz", tf_layers=TF_LAYERS
+    )
+    proof = convert(open_onnx(save(average(), tmp_path / "m.onnx")), given).proof
+    expected = np.zeros((4, 3), np.float32)
+    for step in range(5):
+        expected = expected * np.float32([0.5, 0.25, 0.75]) + x[step]
+        np.testing.assert_allclose(proof.outputs["y"][step], expected, rtol=1e-6)
+    assert list(proof.inputs) == ["x"]
+    assert proof.steps == 5
+
+
+WRONG = {
+    "no input": ({"k": "next"}, ["no input `k`; its inputs are: `x`, `state`"]),
+    "no output": ({"state": "k"}, ["no output `k`; its outputs are: `y`, `next`"]),
+    "all at once": ({"k": "next", "state": "l"}, ["no input `k`", "no output `l`"]),
+    "an output twice": ({"x": "next", "state": "next"}, ["already becomes the input `x`"]),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_every_wrong_pair_is_refused(tmp_path: Path, name: str) -> None:
+    states, expected = WRONG[name]
+    with pytest.raises(ConversionError) as caught:
+        convert(open_onnx(save(average(), tmp_path / "m.onnx")), Options(tmp_path / "out", "m", states=states))
+    assert len(caught.value.reasons) == len(expected)
+    for reason, part in zip(caught.value.reasons, expected, strict=True):
+        assert part in reason
+
+
+def test_shapes_and_dtypes_must_agree(tmp_path: Path) -> None:
+    source = open_onnx(save(counters(), tmp_path / "m.onnx"))
+    with pytest.raises(ConversionError) as caught:
+        convert(source, Options(tmp_path / "out", "m", states={"count": "y", "odd": "count_after"}))
+    first, second = caught.value.reasons
+    assert "the state `count` is int64 [1], but the output `y` that it becomes is float32 [2, 3]" in first
+    assert "the state `odd` is bool [1], but the output `count_after` that it becomes is int64 [1]" in second
+
+
+def test_a_model_with_states_is_no_classifier_of_single_samples(tmp_path: Path) -> None:
+    source = open_onnx(save(voice_activity(), tmp_path / "m.onnx"))
+    given = Options(tmp_path / "out", "m", states={"h": "hn", "c": "cn"}, binary_classification=True)
+    with pytest.raises(ConversionError, match="keeps a state between calls"):
+        convert(source, given)
+
+
+def test_options() -> None:
+    assert options.states(["h:hn", "c:0:cn:0"]) == {"h": "hn", "c:0": "cn:0"}
+    assert options.states(None) == {}
+
+
+@pytest.mark.parametrize("given", [["h"], ["h:"], [":hn"], ["a:b:c"], ["h:hn", "h:cn"]])
+def test_wrong_options(given: list[str]) -> None:
+    with pytest.raises(UsageError, match="--state"):
+        options.states(given)
