@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,7 +16,8 @@ from tf2rust import options
 from tf2rust.codegen.names import crate_name
 from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError, UsageError
-from tf2rust.source import open_onnx
+from tf2rust.onnx_import.tensorflow.runtime import library, quiet
+from tf2rust.source import open_onnx, open_tensorflow
 
 
 @pytest.fixture(scope="module")
@@ -24,17 +26,38 @@ def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
     for name, case in STATEFUL.items():
         path = save(case.build(), made.folder / f"{name}.onnx")
         made.add(f"state_{name}", open_onnx(path), states=case.states)
+    with quiet():
+        path = made.folder / "recurrent.keras"
+        _recurrent().save(path)
+    made.add("state_recurrent", open_tensorflow(path))
     made.build()
     return made
 
 
-@pytest.mark.parametrize("name", STATEFUL)
+def _recurrent() -> Any:
+    """Stateful layers of Keras; their states are not options of the conversion."""
+    keras = library("keras")
+    x = keras.Input(batch_shape=(2, 5, 3), name="x")
+    y = keras.layers.Bidirectional(keras.layers.GRU(4, stateful=True, return_sequences=True), name="both")(x)
+    return keras.Model(x, keras.layers.LSTM(3, stateful=True, name="last")(y))
+
+
+@pytest.mark.parametrize("name", [*STATEFUL, "recurrent"])
 def test_steps_in_sequence(crates: Crates, name: str) -> None:
     """The crate's own tests run the steps, reset the state and run the first step again."""
-    found = crates.test(f"state_{name}")
-    assert "all_steps_in_sequence_and_the_first_one_again ... ok" in found
+    converted = crates.converted[f"state_{name}"]
+    assert "all_steps_in_sequence_and_the_first_one_again ... ok" in crates.test(f"state_{name}")
+    assert converted.proof.about().startswith("verified on 6 steps")
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_code(crates: Crates, name: str) -> None:
     assert STATEFUL[name].code in (crates.converted[f"state_{name}"].crate / "src/model.rs").read_text()
-    assert crates.converted[f"state_{name}"].proof.about().startswith("verified on 6 steps")
+
+
+def test_stateful_layers_are_layers(crates: Crates) -> None:
+    kinds = [layer.kind for layer in crates.converted["state_recurrent"].listing.layers]
+    assert [kind for kind in kinds if kind in ("GRU", "LSTM", "While", "For")] == ["GRU", "GRU", "LSTM"]
 
 
 def test_the_example_runs_steps_in_sequence(crates: Crates) -> None:

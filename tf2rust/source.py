@@ -90,7 +90,17 @@ def open_tensorflow(
         else:
             model = load_tensorflow(path, trust_code=trust_code, signature=signature, custom_objects=custom_objects)
         proto, weights = split_weights(model.proto)
-    return Source(path, proto, model.framework, model.run, model.node_layers, model.opened_with, weights, model.notes)
+    return Source(
+        path,
+        proto,
+        model.framework,
+        model.run,
+        model.node_layers,
+        model.opened_with,
+        weights,
+        model.notes,
+        model.states,
+    )
 
 
 def read_constants(path: Path | None) -> dict[str, np.ndarray]:

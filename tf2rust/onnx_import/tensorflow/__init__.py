@@ -21,6 +21,7 @@ from tf2rust.onnx_import.tensorflow.saved_model import open_saved_model
 from tf2rust.onnx_import.tensorflow.stored import read_stored
 from tf2rust.onnx_import.tensorflow.tflite import TFLiteModel
 from tf2rust.onnx_import.tensorflow.traced import TracedModel
+from tf2rust.ops.core.layer import State
 
 __all__ = ["TensorFlowModel", "load_frozen_graph", "load_tensorflow"]
 
@@ -36,7 +37,8 @@ class TensorFlowModel:
     ``proto`` has opset 18, symbolic batch and time dimensions, and a canonical order and canonical names. ``layers``
     maps Keras layers to their classes, and is empty if the file does not record them. ``node_layers`` maps ONNX nodes
     to Keras layers where possible. ``run`` takes and returns arrays by ONNX input and output names. ``notes`` are for
-    the user: trusted parts that can do more than compute, and layers that were left out.
+    the user: trusted parts that can do more than compute, and layers that were left out. ``states`` are the inputs and
+    outputs that were variables.
     """
 
     proto: onnx.ModelProto
@@ -46,6 +48,7 @@ class TensorFlowModel:
     node_layers: Mapping[str, str]
     run: Callable[[Arrays], dict[str, np.ndarray[Any, Any]]]
     notes: tuple[str, ...] = ()
+    states: tuple[State, ...] = ()
 
 
 def load_tensorflow(
@@ -118,7 +121,8 @@ def _exported(
     exported = export(traced)
     proto, node_layers = canonicalise(exported, attribute_nodes(exported.graph, traced.scopes))
     framework = f"TensorFlow {library('tensorflow').__version__}"
-    return TensorFlowModel(proto, opened_with, framework, layers, node_layers, traced.run, (*notes, *_left_out(traced)))
+    found = (*notes, *_left_out(traced))
+    return TensorFlowModel(proto, opened_with, framework, layers, node_layers, traced.run, found, traced.states)
 
 
 def _left_out(traced: TracedModel) -> list[str]:
