@@ -54,6 +54,7 @@ def from_tf(
     labels: options.Labels = None,
     dim: options.Dim = None,
     state: options.State = None,
+    stream: options.Stream = None,
     tf_layers: options.TfLayers = None,
     verify: options.Verify = False,
     max_memory: options.MaxMemory = None,
@@ -108,6 +109,7 @@ def from_onnx(
     labels: options.Labels = None,
     dim: options.Dim = None,
     state: options.State = None,
+    stream: options.Stream = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
     verify: options.Verify = False,
@@ -181,6 +183,7 @@ def _options(given: dict[str, Any]) -> Any:
         labels=given["labels"],
         dims=options.dims(given["dim"]),
         states=options.states(given["state"]),
+        stream=given["stream"],
         tf_layers=None if tf_layers is None else tf_layers.resolve(),
     )
 

@@ -103,6 +103,12 @@ State = Annotated[
         "--state", help="IN:OUT: the next call gets the output OUT as the input IN; `step` keeps it. Can be repeated."
     ),
 ]
+Stream = Annotated[
+    str | None,
+    typer.Option(
+        "--stream", help="TIME: take sequences in chunks along this symbolic dimension, with a state between."
+    ),
+]
 Constants = Annotated[
     Path | None, typer.Option("--constants", help="An NPZ file of arrays by input name; these inputs become constants.")
 ]

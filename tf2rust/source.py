@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from tf2rust.errors import ConversionError
 from tf2rust.npz import read_npz
 from tf2rust.onnx_import.constants import bind_constants
+from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.load import OnnxRuntime, load_onnx
-from tf2rust.onnx_import.states import State, declare_states
+from tf2rust.onnx_import.states import Size, State, Stream, declare_states
+from tf2rust.onnx_import.stream import streamed
 from tf2rust.onnx_import.weights import split_weights
 from tf2rust.stages import stage
 
@@ -37,11 +40,18 @@ class Source:
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     states: tuple[State, ...] = ()
+    stream: Stream | None = None
+    """The time of a model that takes a sequence in chunks; the reference then runs the whole sequence."""
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether the model is an ONNX file, so that there is no source framework."""
+        return self.framework.startswith("ONNX Runtime")
 
     @property
     def run_is_onnx_runtime(self) -> bool:
-        """Whether the reference is ONNX Runtime, because there is no source framework."""
-        return self.framework.startswith("ONNX Runtime")
+        """Whether the reference is ONNX Runtime on ``proto``."""
+        return self.is_onnx and self.stream is None
 
 
 def with_states(source: Source, pairs: Mapping[str, str]) -> Source:
@@ -54,6 +64,37 @@ def with_states(source: Source, pairs: Mapping[str, str]) -> Source:
         return changed
     # The original model would ignore an input that it has an initializer for.
     return replace(changed, run=OnnxRuntime(proto, weights))
+
+
+def with_stream(source: Source, dims: Mapping[str, Size], time: str | None) -> Source:
+    """The source as a model that takes chunks along the symbolic dimension ``time``.
+
+    Its inputs and outputs have the chunk as axis 0, but the reference runs the model on the whole sequence. Raises
+    UsageError if there is no such dimension, and ConversionError with the nodes that cannot run in chunks.
+    """
+    if time is None:
+        return source
+    if source.states:
+        raise ConversionError("--stream needs a model without states: make all states by --stream, or all by --state.")
+    analysis = analyse(source.proto, {name: size for name, size in dims.items() if name != time}, source.weights)
+    proto, states, stream = streamed(source.proto, analysis, time)
+    names = [info.name for info in source.proto.graph.input]
+
+    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        whole = {n: np.concatenate(list(a), axis=stream.axes[n]) for n, a in inputs.items() if n in names}
+        chunks = len(inputs[next(iter(whole))])
+        found = source.run(whole)
+        return {name: np.stack(np.split(array, chunks, axis=stream.axes[name])) for name, array in found.items()}
+
+    bound = isinstance(dims.get(time), int)
+    return replace(
+        source,
+        proto=proto,
+        run=run,
+        framework=f"{source.framework} on the whole sequence",
+        states=tuple(states),
+        stream=replace(stream, dimension=None) if bound else stream,
+    )
 
 
 def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> Source:

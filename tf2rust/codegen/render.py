@@ -230,7 +230,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         and (row is not None or scoring.column is not None),
         "tests_scores": scoring.column is not None and row is not None and proof.batched,
         "run": "step" if model.states else "predict",
-        "state_outputs": [state.output for state in model.states],
+        "proven": [port for port in model.all_outputs if port.name in proof.outputs],
+        "chunked_time": _chunked_time(graph, proof),
         "new_state": new_state(model.states, variables),
         "new_state_head": Token("new")(*(f"{variables[name]}: usize" for name in sizes)),
         "swap": swap,
@@ -424,6 +425,22 @@ def _example_shape(shape: Dims, sample: dict[str, list[int]], model: Model) -> l
     port = next(p for p in model.inputs if p.shape is shape)
     sizes = sample[port.name]
     return [1 if isinstance(d, DimExpr) and i == 0 else sizes[i] for i, d in enumerate(shape)]
+
+
+@dataclass(frozen=True)
+class _Time:
+    """The axis of time in a tensor of the tests, and the product of the dims before it."""
+
+    axis: int
+    outer: int
+
+
+def _chunked_time(graph: LayerGraph, proof: Proof) -> dict[str, _Time]:
+    """The time of every input and output if the tests can run chunks of any size; otherwise empty."""
+    if graph.stream is None or graph.stream.dimension is None:
+        return {}
+    shapes = {name: array.shape[1:] for name, array in (*proof.inputs.items(), *proof.outputs.items())}
+    return {name: _Time(axis, math.prod(shapes[name][:axis])) for name, axis in graph.stream.axes.items()}
 
 
 def _example_size(name: str, proof: Proof, model: Model) -> int:

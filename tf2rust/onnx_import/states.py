@@ -10,11 +10,12 @@ from onnx import numpy_helper
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tidy import keep
+from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.dtypes import NARROW, TEXT
-from tf2rust.ops.core.layer import LayerGraph, State
+from tf2rust.ops.core.layer import LayerGraph, State, Stream
 from tf2rust.stages import brief
 
-__all__ = ["State", "check_states", "declare_states"]
+__all__ = ["Size", "State", "Stream", "check_states", "declare_states"]
 
 MOST_INITIAL = 4096
 """The maximum number of elements of an initial value that is not the same everywhere: the crate's source contains it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -14,7 +14,7 @@ from tf2rust.npz import read_npz
 from tf2rust.ops.core.dims import DimExpr, format_shape, symbols
 from tf2rust.ops.core.dtypes import NARROW, TEXT, from_stored, is_float
 from tf2rust.ops.core.inference import texts
-from tf2rust.ops.core.layer import LayerGraph, Value
+from tf2rust.ops.core.layer import LayerGraph, Stream, Value
 
 _MAX_DIFFERENCE = 1e-4
 """Predictions that differ by at most this much from the framework's outputs need no note."""
@@ -43,7 +43,7 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
     notes: list[str] = []
     inputs: dict[str, np.ndarray] = {}
     sizes: dict[str, tuple[int, str]] = {}
-    given = _steps_of(graph)
+    given = _whole_sequences(graph, graph.stream) if graph.stream is not None else _steps_of(graph)
     for value in given:
         array = arrays.pop(value.name, None)
         if array is None:
@@ -76,6 +76,8 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
                 f"`{value.name}` in {path} was converted from {array.dtype.name} to {value.dtype}, without loss."
             )
         inputs[value.name] = array if converted is None else converted
+    if graph.stream is not None and not reasons:
+        inputs = dict(_chunks(inputs, graph, graph.stream, path, reasons))
     samples = _samples(given, sizes)
     labels = arrays.get("labels")
     if labels is not None and (
@@ -94,6 +96,31 @@ def _steps_of(graph: LayerGraph) -> list[Value]:
     taken = symbols(dim for value in graph.inputs for dim in value.shape)
     step = next(name for i in count() if (name := f"steps_{i}" if i else "steps") not in taken)
     return [Value(v.name, v.dtype, (DimExpr.symbol(step), *v.shape)) for v in graph.given_inputs()]
+
+
+def _whole_sequences(graph: LayerGraph, stream: Stream) -> list[Value]:
+    """The inputs of a model that takes a sequence in chunks, with the whole sequence."""
+    time = DimExpr.symbol(stream.dimension or "time")
+    return [
+        Value(v.name, v.dtype, (*v.shape[: stream.axes[v.name]], time, *v.shape[stream.axes[v.name] + 1 :]))
+        for v in graph.given_inputs()
+    ]
+
+
+def _chunks(
+    inputs: Mapping[str, np.ndarray], graph: LayerGraph, stream: Stream, path: Path, reasons: list[str]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The sequences as chunks of one step, or of the size that time is bound to. Adds reasons if they do not fit."""
+    for value in graph.given_inputs():
+        array, axis = inputs[value.name], stream.axes[value.name]
+        size = value.shape[axis]
+        chunk = size if isinstance(size, int) else 1
+        if array.shape[axis] % chunk:
+            reasons.append(
+                f"`{value.name}` in {path} has {array.shape[axis]} steps, but the model takes chunks of {chunk}."
+            )
+        else:
+            yield value.name, np.stack(np.split(array, array.shape[axis] // chunk, axis=axis))
 
 
 def _samples(inputs: Sequence[Value], sizes: Mapping[str, tuple[int, str]]) -> int:

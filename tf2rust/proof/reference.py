@@ -65,6 +65,8 @@ class Reference:
 
         ONNX Runtime is stopped after ``seconds``.
         """
+        if self.source.stream is not None:
+            return self._run(inputs)
         return in_sequence(self._run, self.states)(inputs, seconds)
 
     def run_onnx_runtime(self, inputs: Arrays) -> dict[str, np.ndarray]:

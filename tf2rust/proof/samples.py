@@ -17,7 +17,7 @@ from tf2rust.ops.shape.transpose import Transpose
 from tf2rust.proof.budget import elements, is_within
 from tf2rust.proof.sample_strings import seeded_strings
 from tf2rust.proof.sizes import SAMPLES, Sizes, batch_of, candidates
-from tf2rust.proof.steps import STEPS, initial_states, one_step
+from tf2rust.proof.steps import STEPS, STREAM_STEPS, initial_states, one_step
 
 SEED = 20_240_229
 _KNOWN = 0.8
@@ -26,8 +26,12 @@ _MAX_ELEMENTS = 1 << 20  # elements of seeded features; large inputs get fewer s
 
 
 def with_batch(graph: LayerGraph, sizes: Sizes) -> Sizes:
-    """``sizes`` and, if the batch is symbolic, the number of samples, which is smaller for large samples."""
+    """``sizes`` and, if the batch is symbolic, the number of samples, which is smaller for large samples. The chunks of
+    a stream are single steps.
+    """
     batch = batch_of(graph)
+    if graph.stream is not None and graph.stream.dimension is not None:
+        sizes = {**sizes, graph.stream.dimension: 1}
     if batch is None:
         return sizes
     width = sum(elements(value, {**sizes, batch: 1}) for value in graph.inputs)
@@ -55,7 +59,7 @@ def seeded_inputs(
     states = initial_states(graph, given)
     for value in graph.inputs:
         shape = one_step(value, given)
-        shape = (STEPS, *shape) if graph.states else shape
+        shape = (STREAM_STEPS if graph.stream is not None else STEPS, *shape) if graph.states else shape
         limit = tables.get(value)
         if value.name in states:
             arrays[value.name] = states[value.name]

@@ -20,6 +20,8 @@ _Options = ParamSpec("_Options")
 
 STEPS = 6
 """The number of steps of seeded samples."""
+STREAM_STEPS = 32
+"""The same for a model that takes a sequence in chunks."""
 
 
 def in_sequence(

@@ -6,7 +6,7 @@ are channels-last.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -231,6 +231,18 @@ class State:
     initial: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class Stream:
+    """The time of a model that takes a sequence in chunks.
+
+    ``dimension`` is the symbolic dimension, or None if it is bound to a size; ``axes`` are the axes of time by the
+    names of the inputs and outputs.
+    """
+
+    dimension: str | None
+    axes: Mapping[str, int]
+
+
 @dataclass
 class LayerGraph:
     """Layers in topological order."""
@@ -242,6 +254,8 @@ class LayerGraph:
     """What the sizes of the model's inputs must satisfy. Generated code checks it before it runs the layers."""
     states: list[State] = field(default_factory=list)
     """The inputs that the next call gets from an output."""
+    stream: Stream | None = None
+    """The time of the inputs and outputs if the model takes a sequence in chunks."""
 
     def walk(self) -> Iterator[Layer]:
         """All layers, each followed by the layers of its bodies."""
