@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import onnx
 import pytest
 
 from tests.crates import TF_LAYERS, Crates
-from tests.models.graphs import save
-from tests.models.states import STATEFUL, average, counters, voice_activity
+from tests.models.graphs import Shape, graph, node, save
+from tests.models.states import FLOAT, STATEFUL, average, counters, voice_activity
 from tf2rust import options
 from tf2rust.codegen.names import crate_name
 from tf2rust.conversion import Options, convert
@@ -29,7 +30,9 @@ def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
     with quiet():
         path = made.folder / "recurrent.keras"
         _recurrent().save(path)
+        _causal().save(made.folder / "causal.keras")
     made.add("state_recurrent", open_tensorflow(path))
+    made.add("state_causal", open_tensorflow(made.folder / "causal.keras"), stream="x_dim1")
     made.build()
     return made
 
@@ -42,12 +45,33 @@ def _recurrent() -> Any:
     return keras.Model(x, keras.layers.LSTM(3, stateful=True, name="last")(y))
 
 
+def _causal() -> Any:
+    """A small WaveNet of causal convolutions, with an LSTM on top."""
+    keras = library("keras")
+    layers = keras.layers
+    x = keras.Input((None, 3), name="x")
+    y = layers.Conv1D(4, 2, padding="causal")(x)
+    for dilation in (1, 2, 4):
+        options = {"kernel_size": 3, "padding": "causal", "dilation_rate": dilation}
+        gated = layers.Conv1D(4, activation="tanh", **options)(y) * layers.Conv1D(4, activation="sigmoid", **options)(y)
+        y = layers.LayerNormalization()(y + layers.Conv1D(4, 1)(gated))
+    return keras.Model(x, layers.Dense(2, name="y")(layers.LSTM(3, return_sequences=True)(y)))
+
+
 @pytest.mark.parametrize("name", [*STATEFUL, "recurrent"])
 def test_steps_in_sequence(crates: Crates, name: str) -> None:
     """The crate's own tests run the steps, reset the state and run the first step again."""
     converted = crates.converted[f"state_{name}"]
     assert "all_steps_in_sequence_and_the_first_one_again ... ok" in crates.test(f"state_{name}")
     assert converted.proof.about().startswith("verified on 6 steps")
+
+
+def test_chunks_of_a_stream(crates: Crates) -> None:
+    """The crate's own tests run the sequence in single steps and in chunks of mixed sizes."""
+    found = crates.test("state_causal")
+    assert "all_steps_in_sequence_and_the_first_one_again ... ok" in found
+    assert "chunks_of_mixed_sizes ... ok" in found
+    assert " on the whole sequence" in crates.converted["state_causal"].proof.about()
 
 
 @pytest.mark.parametrize("name", STATEFUL)
@@ -94,6 +118,18 @@ def test_the_samples_of_a_user_are_steps(tmp_path: Path) -> None:
         np.testing.assert_allclose(proof.outputs["y"][step], expected, rtol=1e-6)
     assert list(proof.inputs) == ["x"]
     assert proof.steps == 5
+
+
+@pytest.mark.parametrize(("dims", "shape"), [({}, (12, 2, 1, 3)), ({"t": 4}, (3, 2, 4, 3))])
+def test_the_samples_of_a_user_are_whole_sequences(tmp_path: Path, dims: dict[str, int], shape: Sequence[int]) -> None:
+    x = np.random.default_rng(3).standard_normal((2, 12, 3)).astype(np.float32)
+    np.savez(tmp_path / "fv.npz", x=x)
+    values: dict[str, tuple[int, Shape]] = {"x": (FLOAT, ["n", "t", 3])}
+    model = graph([node("CumSum", ["x", "axis"], ["y"])], values, {"y": values["x"]}, {"axis": np.array(1)})
+    given = Options(tmp_path / "out", "m", stream="t", dims=dims, path_to_fv=tmp_path / "fv.npz", tf_layers=TF_LAYERS)
+    proof = convert(open_onnx(save(model, tmp_path / "m.onnx")), given).proof
+    assert proof.outputs["y"].shape == shape
+    np.testing.assert_allclose(np.concatenate(list(proof.outputs["y"]), axis=1), np.cumsum(x, axis=1), rtol=1e-5)
 
 
 WRONG = {

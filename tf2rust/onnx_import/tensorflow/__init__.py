@@ -112,7 +112,9 @@ def _tflite(path: Path) -> TensorFlowModel:
     proto, _ = canonicalise(model.export(), {})
     version = library("tensorflow").__version__
     opened = f"TFLite model, opened with TensorFlow {version}"
-    return TensorFlowModel(proto, opened, f"TensorFlow {version}'s TFLite interpreter", {}, {}, model.run)
+    return TensorFlowModel(
+        proto, opened, f"TensorFlow {version}'s TFLite interpreter", {}, {}, model.run, (), model.states
+    )
 
 
 def _exported(

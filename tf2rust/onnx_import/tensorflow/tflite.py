@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -18,14 +18,19 @@ from tf2rust.onnx_import.tensorflow.messages import message_of, not_run
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 from tf2rust.onnx_import.tensorflow.tflite_rewrite import with_builtin_operators, with_dense_weights
+from tf2rust.onnx_import.tensorflow.tflite_states import with_state_tensors
 
+_T = TypeVar("_T")
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 _MAGIC = b"TFL3"
 
 
 class TFLiteModel:
-    """An interpreter, and the names of its inputs and outputs, from its signature if it has one."""
+    """An interpreter, and the names of its inputs and outputs, from its signature if it has one.
+
+    ``states`` are the inputs and outputs that were variables.
+    """
 
     def __init__(self, path: Path) -> None:
         content = path.read_bytes()
@@ -33,6 +38,7 @@ class TFLiteModel:
             raise ConversionError(f"{path} is not a TFLite model: its identifier is not TFL3; check the path.")
         check_operators(content, path)
         content = _rewritten(with_builtin_operators, content, path)
+        content, self.states = _rewritten(with_state_tensors, content, path)
         self.path = path
         self._for_export = _rewritten(with_dense_weights, content, path)
         try:
@@ -45,8 +51,12 @@ class TFLiteModel:
             raise ConversionError(f"TensorFlow cannot open the TFLite model {path}: {message_of(error)}.") from error
         self._refuse_quantised()
         signature = signatures[0] if len(signatures) == 1 else {"inputs": [], "outputs": []}
-        self.inputs = _named(self._inputs, signature["inputs"])
-        self.outputs = _named(self._outputs, signature["outputs"])
+        # The signature does not contain the states, which are the last inputs and outputs.
+        own = [len(details) - len(self.states) for details in (self._inputs, self._outputs)]
+        self.inputs = _named(self._inputs[: own[0]], signature["inputs"])
+        self.outputs = _named(self._outputs[: own[1]], signature["outputs"])
+        self.inputs |= {state.input: state.input for state in self.states}
+        self.outputs |= {state.output: state.output for state in self.states}
 
     def _refuse_quantised(self) -> None:
         details = [*self._inputs, *self._outputs]
@@ -91,7 +101,7 @@ class TFLiteModel:
         return {name: interpreter.get_tensor(d["index"]) for name, d in zip(self.outputs, self._outputs, strict=True)}
 
 
-def _rewritten(rewrite: Callable[[bytes], bytes], content: bytes, path: Path) -> bytes:
+def _rewritten(rewrite: Callable[[bytes], _T], content: bytes, path: Path) -> _T:
     try:
         return rewrite(content)
     except ConversionError:

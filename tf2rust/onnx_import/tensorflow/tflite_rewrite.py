@@ -25,7 +25,7 @@ def with_builtin_operators(content: bytes) -> bytes:
     """
     if TRANSPOSE_CONV_BIAS.encode() not in content:
         return content
-    schema = _schema()
+    schema = tflite_schema()
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     number = next((i for i, code in enumerate(model.operatorCodes) if _custom_name(code) == TRANSPOSE_CONV_BIAS), None)
     if number is None:
@@ -38,12 +38,12 @@ def with_builtin_operators(content: bytes) -> bytes:
         for operator in graph.operators:
             if operator.opcodeIndex == number:
                 _make_builtin(model, graph, operator)
-    return _packed(model)
+    return packed(model)
 
 
 def _make_builtin(model: Any, graph: Any, operator: Any) -> None:
     """Turns an operator (x, kernel, bias) with a C struct of options into TRANSPOSE_CONV (shape, kernel, x, bias)."""
-    schema = _schema()
+    schema = tflite_schema()
     x, kernel, bias = operator.inputs
     shape = [int(size) for size in graph.tensors[operator.outputs[0]].shape]
     padding, stride_width, stride_height = struct.unpack("<3i", bytes(operator.customOptions)[:12])
@@ -77,7 +77,7 @@ def with_dense_weights(content: bytes) -> bytes:
 
     Returns ``content`` itself if no weights are sparse. Raises ``ConversionError`` if their sparse form is damaged.
     """
-    schema = _schema()
+    schema = tflite_schema()
     root = schema.Model.GetRootAs(content, 0)
     graphs = [root.Subgraphs(index) for index in range(root.SubgraphsLength())]
     if not any(graph.Tensors(index).Sparsity() for graph in graphs for index in range(graph.TensorsLength())):
@@ -91,12 +91,12 @@ def with_dense_weights(content: bytes) -> bytes:
                 tensor.buffer, tensor.sparsity = len(model.buffers) - 1, None
         kept = []
         for operator in graph.operators:
-            if _builtin(model.operatorCodes[operator.opcodeIndex]) == schema.BuiltinOperator.DENSIFY:
+            if builtin_number(model.operatorCodes[operator.opcodeIndex]) == schema.BuiltinOperator.DENSIFY:
                 graph.tensors[operator.outputs[0]].buffer = graph.tensors[operator.inputs[0]].buffer
             else:
                 kept.append(operator)
         graph.operators = kept
-    return _packed(model)
+    return packed(model)
 
 
 def _dense(tensor: Any, data: Any) -> np.ndarray:
@@ -152,7 +152,7 @@ def _coordinates(levels: Any, most: int) -> list[np.ndarray]:
 
 
 def _sparse_dtypes() -> dict[int, type[np.generic]]:
-    types = _schema().TensorType
+    types = tflite_schema().TensorType
     return {types.FLOAT32: np.float32, types.FLOAT16: np.float16, types.INT8: np.int8}
 
 
@@ -160,16 +160,18 @@ def _custom_name(code: Any) -> str:
     return (code.customCode or b"").decode("utf-8", "replace")
 
 
-def _builtin(code: Any) -> int:
+def builtin_number(code: Any) -> int:
     """The operator's number. Files before 2020 store it in a byte; readers take the larger number."""
     return int(max(code.deprecatedBuiltinCode, code.builtinCode))
 
 
-def _packed(model: Any) -> bytes:
+def packed(model: Any) -> bytes:
+    """The model as a file."""
     builder = library("flatbuffers").Builder(1 << 20)
     builder.Finish(model.Pack(builder), _IDENTIFIER)
     return bytes(builder.Output())
 
 
-def _schema() -> Any:
+def tflite_schema() -> Any:
+    """TensorFlow's classes for the parts of a TFLite file."""
     return library("tensorflow.lite.python.schema_py_generated")
