@@ -32,7 +32,7 @@ def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
         _recurrent().save(path)
         _causal().save(made.folder / "causal.keras")
     made.add("state_recurrent", open_tensorflow(path))
-    made.add("state_causal", open_tensorflow(made.folder / "causal.keras"), stream="x_dim1")
+    made.add("state_causal", open_tensorflow(made.folder / "causal.keras"), stream="x:1")
     made.build()
     return made
 
@@ -163,6 +163,13 @@ def test_a_model_with_states_is_no_classifier_of_single_samples(tmp_path: Path) 
     source = open_onnx(save(voice_activity(), tmp_path / "m.onnx"))
     given = Options(tmp_path / "out", "m", states={"h": "hn", "c": "cn"}, binary_classification=True)
     with pytest.raises(ConversionError, match="keeps a state between calls"):
+        convert(source, given)
+
+
+def test_a_stream_has_no_other_states(tmp_path: Path) -> None:
+    source = open_onnx(save(voice_activity(), tmp_path / "m.onnx"))
+    given = Options(tmp_path / "out", "m", states={"h": "hn", "c": "cn"}, stream="batch")
+    with pytest.raises(ConversionError, match="--stream needs a model without states"):
         convert(source, given)
 
 

@@ -128,7 +128,12 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         check_target(options.path_to_save)
     with stage("matching layers", progress):
         source, dims = _of_tensors(source, options.dims)
-        source = with_stream(with_states(source, options.states), dims, options.stream)
+        source = with_states(source, options.states)
+        if source.states and options.stream is not None:
+            raise ConversionError(
+                "--stream needs a model without states; this one has states of its own or by --state."
+            )
+        source = with_stream(source, dims, options.stream)
     matched, features, proof, notes = _proven(source, dims, options.path_to_fv, progress)
     with stage("finding classes and thresholds"):
         scoring, scoring_notes = find_scoring(

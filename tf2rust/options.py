@@ -106,7 +106,8 @@ State = Annotated[
 Stream = Annotated[
     str | None,
     typer.Option(
-        "--stream", help="TIME: take sequences in chunks along this symbolic dimension, with a state between."
+        "--stream",
+        help="TIME or INPUT:AXIS: take sequences in chunks along this symbolic dimension, with a state between.",
     ),
 ]
 Constants = Annotated[

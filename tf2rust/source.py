@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from tf2rust.errors import ConversionError
 from tf2rust.npz import read_npz
 from tf2rust.onnx_import.constants import bind_constants
 from tf2rust.onnx_import.infer import analyse
@@ -69,13 +68,11 @@ def with_states(source: Source, pairs: Mapping[str, str]) -> Source:
 def with_stream(source: Source, dims: Mapping[str, Size], time: str | None) -> Source:
     """The source as a model that takes chunks along the symbolic dimension ``time``.
 
-    Its inputs and outputs have the chunk as axis 0, but the reference runs the model on the whole sequence. Raises
+    The model must have no states. Arrays have the chunk as axis 0, but the reference runs the whole sequence. Raises
     UsageError if there is no such dimension, and ConversionError with the nodes that cannot run in chunks.
     """
     if time is None:
         return source
-    if source.states:
-        raise ConversionError("--stream needs a model without states: make all states by --stream, or all by --state.")
     analysis = analyse(source.proto, {name: size for name, size in dims.items() if name != time}, source.weights)
     proto, states, stream = streamed(source.proto, analysis, time)
     names = [info.name for info in source.proto.graph.input]

@@ -319,8 +319,11 @@ def test_what_mixes_steps_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_the_dimension_must_exist(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no such symbolic dimension; it has: `n`, `t`"):
-        with_stream(open_onnx(save(sums(), tmp_path / "m.onnx")), {}, "time")
+    source = open_onnx(save(sums(), tmp_path / "m.onnx"))
+    for wrong in ("time", "x:2", "x:3", "y:1"):
+        with pytest.raises(UsageError, match="no such symbolic dimension; it has: `n`, `t`"):
+            with_stream(source, {}, wrong)
+    assert with_stream(source, {}, "x:1").stream == with_stream(source, {}, "t").stream
 
 
 def test_an_input_without_time_is_refused(tmp_path: Path) -> None:

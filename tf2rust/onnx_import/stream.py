@@ -88,14 +88,24 @@ def streamed(proto: onnx.ModelProto, analysis: Analysis, time: str) -> tuple[onn
     return _Streamer(proto, analysis, time).run()
 
 
+def _dimension(analysis: Analysis, time: str) -> str:
+    """The identifier of the dimension ``time``, which is its name, or an input and an axis, ``x:1``."""
+    known = {own: own for own in analysis.symbolic} | {name: own for own, name in analysis.renamed.items()}
+    name, _, axis = time.rpartition(":")
+    for value in analysis.graph.inputs:
+        if value.name == name and value in analysis.infos and axis.isdecimal():
+            dims = dict(enumerate(analysis.infos[value].shape))
+            known.setdefault(time, str(dims.get(int(axis))))
+    if known.get(time) not in analysis.symbolic:
+        listed = ", ".join(f"`{name}`" for name in analysis.symbolic) or "none"
+        raise UsageError(f"--stream {brief(time)}: the model has no such symbolic dimension; it has: {listed}")
+    return known[time]
+
+
 class _Streamer:
     def __init__(self, proto: onnx.ModelProto, analysis: Analysis, time: str) -> None:
         self.proto, self.analysis, self.infos = proto, analysis, analysis.infos
-        known = {own: own for own in analysis.symbolic} | {name: own for own, name in analysis.renamed.items()}
-        if time not in known:
-            listed = ", ".join(f"`{name}`" for name in analysis.symbolic) or "none"
-            raise UsageError(f"--stream {brief(time)}: the model has no such symbolic dimension; it has: {listed}")
-        self.time = known[time]
+        self.time = _dimension(analysis, time)
         self.symbol = DimExpr.symbol(self.time)
         self.nodes = {node.output[0]: node for node in proto.graph.node if node.output}
         self.places: dict[ir.Value, _Place] = {}
