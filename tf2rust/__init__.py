@@ -35,6 +35,8 @@ def convert(
     rates: Mapping[str, float] | None = None,
     labels: _Path | None = None,
     dims: Mapping[str, Size] | None = None,
+    states: Mapping[str, str] | None = None,
+    stream: str | None = None,
     constants: _Path | None = None,
     tf_layers: _Path | None = None,
     signature: str | None = None,
@@ -47,7 +49,8 @@ def convert(
 ) -> Converted:
     """Converts a model file as ``tf2rust from-onnx`` (for ``.onnx``) or ``tf2rust from-tf`` does.
 
-    The options are those of the command line, with ``dims`` for ``--dim`` and ``rates`` for ``--fpr``. Levels without a
+    The options are those of the command line, with ``dims`` for ``--dim``, ``states`` for ``--state`` (outputs by the
+    inputs that they become) and ``rates`` for ``--fpr``. Levels without a
     rate keep the default rate. Returns the path of the crate, the listing of matched nodes, the proof and the notes.
 
     The conversion runs in a child process with the limits ``max_memory`` and ``time_limit``. With ``custom_objects``,
@@ -84,6 +87,8 @@ def convert(
             rates={**DEFAULT_RATES, **(rates or {})},
             labels=path(labels),
             dims={name: number(size) for name, size in (dims or {}).items()},
+            states=dict(states or {}),
+            stream=stream,
             tf_layers=path(tf_layers),
         ),
         "constants": path(constants),

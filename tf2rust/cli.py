@@ -53,6 +53,8 @@ def from_tf(
     fpr: options.Rates = None,
     labels: options.Labels = None,
     dim: options.Dim = None,
+    state: options.State = None,
+    stream: options.Stream = None,
     tf_layers: options.TfLayers = None,
     verify: options.Verify = False,
     max_memory: options.MaxMemory = None,
@@ -106,6 +108,8 @@ def from_onnx(
     fpr: options.Rates = None,
     labels: options.Labels = None,
     dim: options.Dim = None,
+    state: options.State = None,
+    stream: options.Stream = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
     verify: options.Verify = False,
@@ -178,6 +182,8 @@ def _options(given: dict[str, Any]) -> Any:
         rates=options.rates(given["fpr"]),
         labels=given["labels"],
         dims=options.dims(given["dim"]),
+        states=options.states(given["state"]),
+        stream=given["stream"],
         tf_layers=None if tf_layers is None else tf_layers.resolve(),
     )
 

@@ -25,6 +25,7 @@ from tf2rust.onnx_import.match import Matched
 from tf2rust.onnx_import.naming import module_paths, name_layers
 from tf2rust.onnx_import.ports import has_other_ports, sequence_inputs, tensor_ports
 from tf2rust.onnx_import.provenance import trace_weights
+from tf2rust.onnx_import.states import check_states
 from tf2rust.onnx_import.weights import model_files
 from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.layer import LayerGraph
@@ -35,7 +36,7 @@ from tf2rust.proof.proof import Proof
 from tf2rust.proof.prove import prove
 from tf2rust.publish import check_target, publish
 from tf2rust.scoring import find_scoring, score_column
-from tf2rust.source import Source, open_onnx, open_tensorflow, read_constants, sha256
+from tf2rust.source import Source, open_onnx, open_tensorflow, read_constants, sha256, with_states, with_stream
 from tf2rust.stages import Progress, silent, stage
 from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
 
@@ -60,6 +61,8 @@ class Options:
     rates: Mapping[str, float] = field(default_factory=lambda: DEFAULT_RATES)
     labels: Path | None = None
     dims: Mapping[str, Size] = field(default_factory=dict)
+    states: Mapping[str, str] = field(default_factory=dict)
+    stream: str | None = None
     tf_layers: Path | None = None
 
     def __post_init__(self) -> None:
@@ -125,6 +128,12 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         check_target(options.path_to_save)
     with stage("matching layers", progress):
         source, dims = _of_tensors(source, options.dims)
+        source = with_states(source, options.states)
+        if source.states and options.stream is not None:
+            raise ConversionError(
+                "--stream needs a model without states; this one has states of its own or by --state."
+            )
+        source = with_stream(source, dims, options.stream)
     matched, features, proof, notes = _proven(source, dims, options.path_to_fv, progress)
     with stage("finding classes and thresholds"):
         scoring, scoring_notes = find_scoring(
@@ -142,7 +151,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         found, graph = _finish(source, matched)
         model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
         crate_options = CrateOptions(options.model_name, source.path.name, sha256(source.path), options.tf_layers)
-        model_info = MODEL_INFO if source.run_is_onnx_runtime else TENSORFLOW_MODEL_INFO
+        model_info = MODEL_INFO if source.is_onnx else TENSORFLOW_MODEL_INFO
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
         files = collect(model, graph, proof, scoring, crate_options, onnx_files, model_info)
         # Zero thresholds are placeholders for the user to edit.
@@ -166,6 +175,8 @@ def _proven(
         with stage("matching layers", progress):
             matched = _match(source, dims)
             _refuse_unmatched(matched)
+            check_states(matched.graph, source.states)
+            matched.graph.states, matched.graph.stream = list(source.states), source.stream
             check_names([v.name for v in matched.graph.inputs] + [name for name, _ in matched.graph.outputs])
         with stage(f"running {source.framework} on the samples", progress):
             features = None if samples is None else read_features(samples, matched.graph)

@@ -97,6 +97,19 @@ Dim = Annotated[
         "--dim", help="NAME=SIZE or NAME=LOW..HIGH: bind a symbolic dimension, or limit its sizes. Can be repeated."
     ),
 ]
+State = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state", help="IN:OUT: the next call gets the output OUT as the input IN; `step` keeps it. Can be repeated."
+    ),
+]
+Stream = Annotated[
+    str | None,
+    typer.Option(
+        "--stream",
+        help="TIME or INPUT:AXIS: take sequences in chunks along this symbolic dimension, with a state between.",
+    ),
+]
 Constants = Annotated[
     Path | None, typer.Option("--constants", help="An NPZ file of arrays by input name; these inputs become constants.")
 ]
@@ -167,6 +180,21 @@ def dims(given: Sequence[str] | None) -> dict[str, Size]:
             raise UsageError(f"--dim {brief(item[:80])}: the range is empty; write the smaller size first")
         sizes[name] = known[0] if known[0] == known[-1] else (known[0], known[-1])
     return sizes
+
+
+def states(given: Sequence[str] | None) -> dict[str, str]:
+    """Parses ``--state IN:OUT``. Names can contain colons, but then both need the same number of them."""
+    pairs: dict[str, str] = {}
+    for item in given or []:
+        parts = item.split(":")
+        half = len(parts) // 2
+        name, output = ":".join(parts[:half]), ":".join(parts[half:])
+        if len(parts) % 2 or not name or not output:
+            raise UsageError(f"--state {brief(item[:80])}: expected IN:OUT, the names of an input and an output")
+        if name in pairs:
+            raise UsageError(f"--state {brief(item[:80])}: the input already has an output; give one output per input")
+        pairs[name] = output
+    return pairs
 
 
 def rates(given: str | None) -> Mapping[str, float]:

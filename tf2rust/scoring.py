@@ -120,7 +120,12 @@ def find_scoring(
     labels: tuple[str, ...] = ()
     if labels_file is not None:
         labels = check_labels(labels_file, read_labels(labels_file), class_count(graph))
-    column = score_column(graph)
+    if graph.states and (is_binary or thresholds_file is not None):
+        raise ConversionError(
+            "--binary_classification and --thresholds need a model that scores single samples, but this one keeps a "
+            "state between calls; remove the option."
+        )
+    column = None if graph.states else score_column(graph)
     if column is None and is_binary:
         raise ConversionError(
             "--binary_classification true needs one floating-point output of shape [n, 1] or [n, 2]; this model "

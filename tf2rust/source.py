@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,10 @@ import onnx
 
 from tf2rust.npz import read_npz
 from tf2rust.onnx_import.constants import bind_constants
+from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.load import OnnxRuntime, load_onnx
+from tf2rust.onnx_import.states import Size, State, Stream, declare_states
+from tf2rust.onnx_import.stream import streamed
 from tf2rust.onnx_import.weights import split_weights
 from tf2rust.stages import stage
 
@@ -23,7 +26,8 @@ Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 class Source:
     """A model as ONNX, and the framework that computes its reference outputs.
 
-    ``weights`` are the large initializers, which ``proto`` holds without contents; ``notes`` are messages for the user.
+    ``weights`` are the large initializers, which ``proto`` holds without contents; ``notes`` are messages for the user;
+    ``states`` are the inputs that the next call gets from an output.
     """
 
     path: Path
@@ -34,11 +38,60 @@ class Source:
     opened_with: str = ""
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    states: tuple[State, ...] = ()
+    stream: Stream | None = None
+    """The time of a model that takes a sequence in chunks; the reference then runs the whole sequence."""
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether the model is an ONNX file, so that there is no source framework."""
+        return self.framework.startswith("ONNX Runtime")
 
     @property
     def run_is_onnx_runtime(self) -> bool:
-        """Whether the reference is ONNX Runtime, because there is no source framework."""
-        return self.framework.startswith("ONNX Runtime")
+        """Whether the reference is ONNX Runtime on ``proto``."""
+        return self.is_onnx and self.stream is None
+
+
+def with_states(source: Source, pairs: Mapping[str, str]) -> Source:
+    """The source whose states are also the inputs and outputs in ``pairs``. Raises ConversionError for wrong names."""
+    if not pairs:
+        return source
+    proto, weights, states = declare_states(source.proto, source.weights, pairs)
+    changed = replace(source, proto=proto, weights=weights, states=(*source.states, *states))
+    if not source.run_is_onnx_runtime:
+        return changed
+    # The original model would ignore an input that it has an initializer for.
+    return replace(changed, run=OnnxRuntime(proto, weights))
+
+
+def with_stream(source: Source, dims: Mapping[str, Size], time: str | None) -> Source:
+    """The source as a model that takes chunks along the symbolic dimension ``time``.
+
+    The model must have no states. Arrays have the chunk as axis 0, but the reference runs the whole sequence. Raises
+    UsageError if there is no such dimension, and ConversionError with the nodes that cannot run in chunks.
+    """
+    if time is None:
+        return source
+    analysis = analyse(source.proto, {name: size for name, size in dims.items() if name != time}, source.weights)
+    proto, states, stream = streamed(source.proto, analysis, time)
+    names = [info.name for info in source.proto.graph.input]
+
+    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        whole = {n: np.concatenate(list(a), axis=stream.axes[n]) for n, a in inputs.items() if n in names}
+        chunks = len(inputs[next(iter(whole))])
+        found = source.run(whole)
+        return {name: np.stack(np.split(array, chunks, axis=stream.axes[name])) for name, array in found.items()}
+
+    bound = isinstance(dims.get(time), int)
+    return replace(
+        source,
+        proto=proto,
+        run=run,
+        framework=f"{source.framework} on the whole sequence",
+        states=tuple(states),
+        stream=replace(stream, dimension=None) if bound else stream,
+    )
 
 
 def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> Source:
@@ -75,7 +128,17 @@ def open_tensorflow(
         else:
             model = load_tensorflow(path, trust_code=trust_code, signature=signature, custom_objects=custom_objects)
         proto, weights = split_weights(model.proto, model.weights)
-    return Source(path, proto, model.framework, model.run, model.node_layers, model.opened_with, weights, model.notes)
+    return Source(
+        path,
+        proto,
+        model.framework,
+        model.run,
+        model.node_layers,
+        model.opened_with,
+        weights,
+        model.notes,
+        model.states,
+    )
 
 
 def read_constants(path: Path | None) -> dict[str, np.ndarray]:

@@ -15,14 +15,17 @@ FORMAT_VERSION = 1
 def architecture(model: Model, graph: LayerGraph) -> dict[str, Any]:
     """The inputs, the outputs, and the kind, shapes, parameters and weights of each layer.
 
-    Shapes are lists of numbers and expressions over the symbolic dimensions. Weights are named by their NPZ keys. Loops
-    and Ifs have a list of layers for each of their bodies.
+    The states say which input the next call gets from which output. Shapes are lists of numbers and expressions over
+    the symbolic dimensions. Weights are named by their NPZ keys. Loops and Ifs have a list of layers for each of their
+    bodies.
     """
+    states = [{"input": state.input.name, "output": state.output.name} for state in model.states]
     return {
         "version": FORMAT_VERSION,
         "free_dimensions": model.symbolic,
-        "inputs": [_port(p) for p in model.inputs],
-        "outputs": [_port(p) for p in model.outputs],
+        "inputs": [_port(p) for p in model.all_inputs],
+        "outputs": [_port(p) for p in model.all_outputs],
+        **({"states": states} if states else {}),
         "layers": [_layer(model, layer) for layer in graph.layers],
     }
 
@@ -43,7 +46,7 @@ def _layer(model: Model, layer: Layer) -> dict[str, Any]:
 
 def computation_graph(model: Model, graph: LayerGraph) -> dict[str, Any]:
     """The inbound and outbound layers of each layer, by name, including the model's inputs and outputs."""
-    made: dict[Value, str] = {v: p.name for v, p in zip(graph.inputs, model.inputs, strict=True)}
+    made: dict[Value, str] = {v: p.name for v, p in zip(graph.inputs, model.all_inputs, strict=True)}
     inbounds: dict[str, list[str]] = {}
     for layer in graph.layers:
         inbounds[model.names[layer]] = [made[v] for v in layer.inputs]
@@ -54,7 +57,7 @@ def computation_graph(model: Model, graph: LayerGraph) -> dict[str, Any]:
             outbounds.setdefault(source, []).append(name)
     return {
         "version": FORMAT_VERSION,
-        "inputs": {p.name: outbounds.get(p.name, []) for p in model.inputs},
+        "inputs": {p.name: outbounds.get(p.name, []) for p in model.all_inputs},
         "outputs": {name: made[v] for name, v in graph.outputs},
         "layers": {name: {"inbounds": inbounds[name], "outbounds": outbounds[name]} for name in inbounds},
     }

@@ -98,7 +98,7 @@ def collect(
 
 def overview(model: Model, graph: LayerGraph, title: str) -> bytes:
     """``model_overview.png``: a box with name, kind and shapes for each input and layer."""
-    boxes = [Box(p.name, "Input", (), (p.about,)) for p in model.inputs]
+    boxes = [Box(p.name, "Input", (), (p.about,)) for p in model.all_inputs]
     made = {value: i for i, value in enumerate(graph.inputs)}
     edges = []
     for layer in graph.layers:

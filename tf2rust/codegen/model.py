@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.names import Names, snake_case
+from tf2rust.codegen.states import StateField
 from tf2rust.codegen.steps import Writer
 from tf2rust.codegen.variables import WORKSPACE, Port
 from tf2rust.codegen.weights import WeightTable
@@ -48,8 +49,9 @@ class Chunks:
 class Model:
     """All data of a model that the templates need."""
 
-    inputs: list[Port]
-    outputs: list[Port]
+    all_inputs: list[Port]
+    """All inputs of the graph of layers, in its order, including the states."""
+    all_outputs: list[Port]
     symbolic: list[str]
     """The names of the symbolic dimensions."""
     variables: list[str]
@@ -70,6 +72,17 @@ class Model:
     """Checks of the sizes of the inputs."""
     conditions: list[str] = field(default_factory=list)
     """What the checks require, as text."""
+    states: list[StateField] = field(default_factory=list)
+
+    @property
+    def inputs(self) -> list[Port]:
+        """The inputs that the caller gives."""
+        return [port for port in self.all_inputs if not port.is_state]
+
+    @property
+    def outputs(self) -> list[Port]:
+        """The outputs that the caller gets."""
+        return [port for port in self.all_outputs if not port.is_state]
 
     @property
     def borrows(self) -> bool:
@@ -89,11 +102,31 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
     """Turns an optimised graph of layers into Rust."""
     names = _layer_names(graph)
     memory = plan(graph, inplace=inplace, memdrop=memdrop)
-    fields = Names(["n"])
-    inputs = [Port(v.name, fields.unique(snake_case(v.name, "input")), v.dtype, v.shape, True) for v in graph.inputs]
+    kept = {state.input for state in graph.states}
+    states, own = Names(["n", "next"]), Names(["n"])
+    inputs = [
+        Port(
+            v.name,
+            (states if v.name in kept else own).unique(snake_case(v.name, "input")),
+            v.dtype,
+            v.shape,
+            True,
+            v.name in kept,
+        )
+        for v in graph.inputs
+    ]
     fields = Names()
+    replaced = {state.output: next(p.field for p in inputs if p.name == state.input) for state in graph.states}
     outputs = [
-        Port(name, fields.unique(snake_case(name, "output")), v.dtype, v.shape, False) for name, v in graph.outputs
+        Port(
+            name,
+            replaced.get(name) or fields.unique(snake_case(name, "output")),
+            v.dtype,
+            v.shape,
+            False,
+            name in replaced,
+        )
+        for name, v in graph.outputs
     ]
     symbolic = sorted(symbols(d for v in graph.inputs for d in v.shape))
     table = WeightTable.of(graph, names)
@@ -130,7 +163,13 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
         used,
         checks,
         [str(condition) for condition in graph.conditions],
+        _state_fields(graph, inputs, outputs),
     )
+
+
+def _state_fields(graph: LayerGraph, inputs: Sequence[Port], outputs: Sequence[Port]) -> list[StateField]:
+    read, written = {p.name: p for p in inputs}, {p.name: p for p in outputs}
+    return [StateField(read[state.input], written[state.output], state.initial) for state in graph.states]
 
 
 def _chunks(writer: Writer, chunked: Chunking, used: set[str]) -> Chunks:
@@ -142,8 +181,8 @@ def _chunks(writer: Writer, chunked: Chunking, used: set[str]) -> Chunks:
     for port, name in writer.written.items():
         mutable = Token(f"mut {name}") if port.name in reborrowed else name
         names.append(mutable if name.text in used else Token("_"))
-    values = [Token("inputs").field(p.field).method("to_view", inline.dims(p.shape)).tried() for p in reads]
-    values += [Token("outputs").field(p.field).method("tensor", inline.dims(p.shape)).tried() for p in writes]
+    values = [p.place.method("to_view", inline.dims(p.shape)).tried() for p in reads]
+    values += [p.place.method("tensor", inline.dims(p.shape)).tried() for p in writes]
     types = [Item("tf_layers::tensor::View", f"<'a, {p.rust_type}, {len(p.shape)}>") for p in reads]
     types += [Item("tf_layers::tensor::ViewMut", f"<'a, {p.rust_type}, {len(p.shape)}>") for p in writes]
     chunk_rows = Item("tf_layers::tensor::chunk_rows")(inline.dim(chunked.row_bytes), chunked.min_rows)

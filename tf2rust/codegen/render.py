@@ -21,6 +21,7 @@ from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case
 from tf2rust.codegen.row import Row
+from tf2rust.codegen.states import new_state, state_sizes, swap
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.vendor import package_name, resource
 from tf2rust.ops.core.dims import DimExpr, format_shape
@@ -60,6 +61,8 @@ _TEMPLATES = (
     "examples/predict.rs",
 )
 
+_EXAMPLE, _STEPS_EXAMPLE = "examples/predict.rs", "examples/steps.rs"
+"""The example, and its template for a model with states."""
 _PART_TEMPLATES = ("Cargo.toml", "build.rs", "src/lib.rs")
 _SHORT_BATCH = 12
 _GROUP = 32
@@ -152,7 +155,8 @@ def render_crate(
 ) -> dict[str, str]:
     """Renders the crate's text files, by path; ``only`` limits them to some."""
     context = _context(model, graph, proof, scoring, options)
-    names = [*_TEMPLATES]
+    names = [name for name in _TEMPLATES if name != _EXAMPLE]
+    names += [_STEPS_EXAMPLE if model.states else _EXAMPLE]
     names += ["src/prediction.rs"] if context["predicts_from"] else []
     names += ["src/thresholds.rs"] if context["binary"] else []
     names += ["src/labels.rs"] if scoring.labels else []
@@ -160,6 +164,8 @@ def render_crate(
     texts = {
         name: _environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
     }
+    if _STEPS_EXAMPLE in texts:
+        texts[_EXAMPLE] = texts.pop(_STEPS_EXAMPLE)
     for part in () if only else context["parts"]:
         for name in _PART_TEMPLATES:
             template = _environment().get_template(f"weights/{name}.j2")
@@ -180,7 +186,10 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     # The line that begins the closure has room for a short name.
     chunk_batch = batch if len(batch) <= _SHORT_BATCH else "count"
     chunk_sizes = [chunk_batch if name == batch else name for name in model.variables]
-    sample = {name: list(array.shape) for name, array in proof.inputs.items()}
+    # Axis 0 is the step if there are any.
+    sample = {name: list(array.shape[1 if model.states else 0 :]) for name, array in proof.inputs.items()}
+    sizes = state_sizes(model.states)
+    variables = dict(zip(model.symbolic, model.variables, strict=True))
     return {
         "version": __version__,
         "crate": crate,
@@ -210,15 +219,25 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "parts_value": _parts_value(parts),
         "fields_need_blob": bool(groups) or _needs_blob(model.fields),
         "inputs_type": "Inputs<'_>" if model.inputs else "Inputs",
-        "own_types": _own_types([*model.inputs, *model.outputs]),
+        "own_types": _own_types([*model.all_inputs, *model.all_outputs]),
         "own_input_types": _own_types(model.inputs),
         "own_output_types": _own_types(model.outputs[:1]),
         "has_text_outputs": any(p.is_text for p in model.outputs),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
         "row": row,
-        "predicts_from": len(model.outputs) == 1 and (row is not None or scoring.column is not None),
+        "predicts_from": not model.states
+        and len(model.outputs) == 1
+        and (row is not None or scoring.column is not None),
         "tests_scores": scoring.column is not None and row is not None and proof.batched,
+        "run": "step" if model.states else "predict",
+        "proven": [port for port in model.all_outputs if port.name in proof.outputs],
+        "chunked_time": _chunked_time(graph, proof),
+        "new_state": new_state(model.states, variables),
+        "new_state_head": Token("new")(*(f"{variables[name]}: usize" for name in sizes)),
+        "swap": swap,
+        "state_sizes": ", ".join(str(proof.sizes[name]) for name in sizes) if model.states else "",
+        "example_sizes": ", ".join(str(_example_size(name, proof, model)) for name in sizes) if model.states else "",
         "labels": [string(label) for label in scoring.labels],
         "entries": (entries := [entry.rust() for entry in model.weights.entries]),
         "typed_entries": any(item.path.endswith("::Dtype") for entry in entries for item in items_in(entry)),
@@ -314,7 +333,7 @@ def _bind(port: Port, symbolic: Sequence[str]) -> list[Stmt]:
     dims = [
         dim.of("Fixed")(d) if isinstance(d, int) else dim.of("Symbolic")(symbolic.index(str(d))) for d in port.shape
     ]
-    shape = Token("inputs").field(port.field).method("shape")
+    shape = port.place.method("shape")
     arguments = (Token(port.literal), string(format_shape(port.shape)), ref(array(dims)), shape)
     return [ExprStmt(Token("sizes").method("bind", *arguments).tried())]
 
@@ -331,11 +350,13 @@ _ALWAYS = (
 def _imports(model: Model) -> list[str]:
     """The import lines of the model's items."""
     paths = {*_ALWAYS, *(item.imported for item in model.items())}
+    if model.all_inputs:
+        paths.add("tf_layers::tensor::SymbolicDims")
     if model.inputs:
-        paths |= {f"tf_layers::tensor::{name}" for name in ("SymbolicDims", "TensorView")}
-    if any(port.shape for port in model.inputs):
+        paths.add("tf_layers::tensor::TensorView")
+    if any(port.shape for port in model.all_inputs):
         paths.add("tf_layers::tensor::Dim")
-    types = [*model.buffers, *(p.rust_type for p in (*model.inputs, *model.outputs))]
+    types = [*model.buffers, *(p.rust_type for p in (*model.all_inputs, *model.all_outputs))]
     paths |= {f"tf_layers::tensor::{name}" for name in types if name in _OWN_TYPES}
     if model.has_text:
         paths.add("tf_layers::tensor::StringArena")
@@ -405,6 +426,27 @@ def _example_shape(shape: Dims, sample: dict[str, list[int]], model: Model) -> l
     port = next(p for p in model.inputs if p.shape is shape)
     sizes = sample[port.name]
     return [1 if isinstance(d, DimExpr) and i == 0 else sizes[i] for i, d in enumerate(shape)]
+
+
+@dataclass(frozen=True)
+class _Time:
+    """The axis of time in a tensor of the tests, and the product of the dims before it."""
+
+    axis: int
+    outer: int
+
+
+def _chunked_time(graph: LayerGraph, proof: Proof) -> dict[str, _Time]:
+    """The time of every input and output if the tests can run chunks of any size; otherwise empty."""
+    if graph.stream is None or graph.stream.dimension is None:
+        return {}
+    shapes = {name: array.shape[1:] for name, array in (*proof.inputs.items(), *proof.outputs.items())}
+    return {name: _Time(axis, math.prod(shapes[name][:axis])) for name, axis in graph.stream.axes.items()}
+
+
+def _example_size(name: str, proof: Proof, model: Model) -> int:
+    """The size of a dimension in a documentation example: 1 if it is the first of an input."""
+    return 1 if any(port.shape and str(port.shape[0]) == name for port in model.inputs) else proof.sizes[name]
 
 
 def architecture_hash(model: Model, graph: LayerGraph) -> bytes:

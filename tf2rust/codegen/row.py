@@ -19,7 +19,7 @@ class Row:
     @staticmethod
     def of(model: Model) -> Row | None:
         """The row of ``model``; None if a sample needs full ``Inputs``."""
-        if len(model.inputs) != 1 or not model.inputs[0].shape:
+        if model.states or len(model.inputs) != 1 or not model.inputs[0].shape:
             return None
         port = model.inputs[0]
         batch, *rest = port.shape

@@ -45,6 +45,16 @@ class Port:
     dtype: str
     shape: Dims
     is_input: bool
+    is_state: bool = False
+    """Whether the crate keeps it between two calls."""
+
+    @property
+    def place(self) -> Expr:
+        """The tensor in the generated code."""
+        if self.is_state:
+            state = Token("state")
+            return (state if self.is_input else state.field("next")).field(self.field)
+        return Token("inputs" if self.is_input else "outputs").field(self.field)
 
     @property
     def is_text(self) -> bool:
@@ -91,7 +101,7 @@ class Variables:
     ) -> None:
         self.graph, self.memory, self.inputs, self.outputs = graph, memory, inputs, outputs
         self.layer_names, self.chunked = layer_names, chunked
-        self.locals = Names(_LOCALS)
+        self.locals = Names((*_LOCALS, "state") if graph.states else _LOCALS)
         self.names = {name: self.locals.unique(snake_case(name, "dim")[:_DIM_LENGTH]) for name in symbolic}
         self.dims = DimWriter(self.names, self.locals)
         self.idents: dict[Layer, str] = {}
@@ -124,7 +134,7 @@ class Variables:
         found: list[Stmt] = []
         for value, port in self.inputs.items():
             if value in self.read_values:
-                view = Token("inputs").field(port.field).method("to_view", self.dims.dims(value.shape))
+                view = port.place.method("to_view", self.dims.dims(value.shape))
                 found += [*self.dims.take_pending(), let(self.ports[port], view.tried())]
         return found
 
@@ -143,7 +153,7 @@ class Variables:
             if self.needs_reborrow(allocation):
                 found = found.method("reborrow")
         else:
-            found = Token("outputs").field(port.field).method("tensor", self.dims.dims(port.shape)).tried()
+            found = port.place.method("tensor", self.dims.dims(port.shape)).tried()
         return found if value.shape == port.shape else found.method("reshape", self.dims.dims(value.shape)).tried()
 
     def reread(self, value: Value) -> Expr:
@@ -156,7 +166,7 @@ class Variables:
         if self.chunked:
             found = self.written[port].method("view")
             return found if value.shape == port.shape else found.method("reshape", dims).tried()
-        return Token("outputs").field(port.field).method("to_view", dims).tried()
+        return port.place.method("to_view", dims).tried()
 
     def needs_reborrow(self, allocation: Allocation) -> bool:
         """Whether the view of a chunked output is needed again after it was written."""

@@ -11,7 +11,6 @@ import numpy as np
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import NotRunError, StoppedError
 from tf2rust.ops.control.layers import Loop
-from tf2rust.ops.core.dims import DimExpr
 from tf2rust.ops.core.dtypes import is_float
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.budget import check_given, check_seeded, check_shapes, estimate, is_within
@@ -19,6 +18,7 @@ from tf2rust.proof.features import Features
 from tf2rust.proof.reference import Reference
 from tf2rust.proof.samples import has_parameters, has_value_integers, seeded_inputs, with_batch
 from tf2rust.proof.sizes import Sizes, batch_of, candidates, condition, hinted, in_words, symbolic_dimensions
+from tf2rust.proof.steps import initial_states, sizes_of
 
 _MAX_ATTEMPTS = 64
 """The maximum number of runs to find sizes that work."""
@@ -66,19 +66,15 @@ class Answer:
 
 def answer_given(features: Features, graph: LayerGraph, reference: Reference) -> Answer:
     """Runs the user's samples. Raises ConversionError if the model cannot run on them."""
-    sizes = {
-        str(dim): size
-        for value in graph.inputs
-        for dim, size in zip(value.shape, features.inputs[value.name].shape, strict=True)
-        if isinstance(dim, DimExpr)
-    }
+    sizes = {name: size for name, size in sizes_of(graph, features.inputs).items() if not name.isdecimal()}
     check_given(graph, sizes, features.path)
+    inputs = {**features.inputs, **initial_states(graph, sizes)}
     try:
-        return Answer(features.inputs, reference.run(features.inputs))
+        return Answer(inputs, reference.run(inputs))
     except ConversionError as error:
         if sizes or not reference.is_onnx_runtime:
             raise
-        return _without_onnx_runtime(features.inputs, reference, error)
+        return _without_onnx_runtime(inputs, reference, error)
 
 
 def answer_seeded(graph: LayerGraph, reference: Reference) -> Answer:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from tf2rust.errors import ConversionError
 from tf2rust.npz import read_npz
-from tf2rust.ops.core.dims import DimExpr, format_shape
+from tf2rust.ops.core.dims import DimExpr, format_shape, symbols
 from tf2rust.ops.core.dtypes import NARROW, TEXT, from_stored, is_float
 from tf2rust.ops.core.inference import texts
-from tf2rust.ops.core.layer import LayerGraph, Value
+from tf2rust.ops.core.layer import LayerGraph, Stream, Value
 
 _MAX_DIFFERENCE = 1e-4
 """Predictions that differ by at most this much from the framework's outputs need no note."""
@@ -31,7 +32,8 @@ class Features:
 
 
 def read_features(path: Path, graph: LayerGraph) -> Features:
-    """Reads the arrays of ``--path_to_fv``: one for each input, by name, with equally many samples.
+    """Reads the arrays of ``--path_to_fv``: one for each input, by name, with equally many samples. For a model with
+    states, axis 0 of every array is the step.
 
     Raises ConversionError if the file does not exist or is not an NPZ file, and with every array that is missing, has
     another shape, or has a dtype that cannot be converted without loss.
@@ -41,7 +43,8 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
     notes: list[str] = []
     inputs: dict[str, np.ndarray] = {}
     sizes: dict[str, tuple[int, str]] = {}
-    for value in graph.inputs:
+    given = _whole_sequences(graph, graph.stream) if graph.stream is not None else _steps_of(graph)
+    for value in given:
         array = arrays.pop(value.name, None)
         if array is None:
             known = ", ".join(f"`{name}`" for name in [*inputs, *arrays]) or "nothing"
@@ -73,7 +76,9 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
                 f"`{value.name}` in {path} was converted from {array.dtype.name} to {value.dtype}, without loss."
             )
         inputs[value.name] = array if converted is None else converted
-    samples = _samples(graph, sizes)
+    if graph.stream is not None and not reasons:
+        inputs = dict(_chunks(inputs, graph, graph.stream, path, reasons))
+    samples = _samples(given, sizes)
     labels = arrays.get("labels")
     if labels is not None and (
         labels.size != samples or labels.dtype.kind not in "iufb" or not np.all(np.isin(labels, (0, 1)))
@@ -84,9 +89,43 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
     return Features(path, inputs, arrays.get("predictions"), None if labels is None else labels.reshape(-1), notes)
 
 
-def _samples(graph: LayerGraph, sizes: Mapping[str, tuple[int, str]]) -> int:
+def _steps_of(graph: LayerGraph) -> list[Value]:
+    """The inputs in the file; those of a model with states have the step as axis 0."""
+    if not graph.states:
+        return graph.inputs
+    taken = symbols(dim for value in graph.inputs for dim in value.shape)
+    step = next(name for i in count() if (name := f"steps_{i}" if i else "steps") not in taken)
+    return [Value(v.name, v.dtype, (DimExpr.symbol(step), *v.shape)) for v in graph.given_inputs()]
+
+
+def _whole_sequences(graph: LayerGraph, stream: Stream) -> list[Value]:
+    """The inputs of a model that takes a sequence in chunks, with the whole sequence."""
+    time = DimExpr.symbol(stream.dimension or "time")
+    return [
+        Value(v.name, v.dtype, (*v.shape[: stream.axes[v.name]], time, *v.shape[stream.axes[v.name] + 1 :]))
+        for v in graph.given_inputs()
+    ]
+
+
+def _chunks(
+    inputs: Mapping[str, np.ndarray], graph: LayerGraph, stream: Stream, path: Path, reasons: list[str]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The sequences as chunks of one step, or of the size that time is bound to. Adds reasons if they do not fit."""
+    for value in graph.given_inputs():
+        array, axis = inputs[value.name], stream.axes[value.name]
+        size = value.shape[axis]
+        chunk = size if isinstance(size, int) else 1
+        if array.shape[axis] % chunk:
+            reasons.append(
+                f"`{value.name}` in {path} has {array.shape[axis]} steps, but the model takes chunks of {chunk}."
+            )
+        else:
+            yield value.name, np.stack(np.split(array, array.shape[axis] // chunk, axis=axis))
+
+
+def _samples(inputs: Sequence[Value], sizes: Mapping[str, tuple[int, str]]) -> int:
     """The first axis of the first input that has a symbolic one; 1 if there is none."""
-    for value in graph.inputs:
+    for value in inputs:
         if value.shape and (size := sizes.get(str(value.shape[0]))) is not None:
             return size[0]
     return 1

@@ -18,6 +18,7 @@ from tf2rust.proof.proof import Difference
 from tf2rust.proof.reference import Reference
 from tf2rust.proof.sensitivity import CHANGE, FACTOR, tolerances_of_elements
 from tf2rust.proof.sizes import is_batched
+from tf2rust.proof.steps import in_sequence, sizes_of
 from tf2rust.proof.tolerance import (
     RELATIVE_TOLERANCE,
     Tolerance,
@@ -83,7 +84,7 @@ class Judge:
         self.is_source_onnx = reference.source.run_is_onnx_runtime
         values = [v for layer in graph.layers for v in (*layer.inputs, *layer.outputs)]
         self.relative = relative_tolerance(v.dtype for v in values)
-        self.batched = is_batched(graph)
+        self.batched = is_batched(graph) and not graph.states
         self.count = len(next(iter(answer.inputs.values()))) if self.batched else 1
         self._estimates: dict[int, float] = {}
         self._exact: dict[int, tuple[Arrays, Arrays] | None] = {}
@@ -106,7 +107,7 @@ class Judge:
         inputs = self.answer.inputs
         try:
             if not self.is_source_onnx:
-                return self.reference.runtime(inputs)
+                return self.reference.run_onnx_runtime(inputs)
             if not self.batched:
                 return {}
             count = len(next(iter(inputs.values())))
@@ -127,7 +128,7 @@ class Judge:
         bounds = {
             name: max_bound(self.answer.outputs[name], self.relative)
             for name, value in self.graph.outputs
-            if value.dtype == "float32"
+            if value.dtype == "float32" and name in self.answer.outputs
         }
         work = estimate(self.graph, self._sizes(self.count)).work
         found = tolerances_of_elements(self.reference, self.answer.inputs, expected, bounds, work)
@@ -157,11 +158,7 @@ class Judge:
 
     def _sizes(self, count: int) -> dict[str, int]:
         """The sizes of the symbolic dimensions for the first ``count`` samples."""
-        return {
-            str(dim): size
-            for value in self.graph.inputs
-            for dim, size in zip(value.shape, self._first(self.answer.inputs[value.name], count).shape, strict=True)
-        }
+        return sizes_of(self.graph, {name: self._first(a, count) for name, a in self.answer.inputs.items()})
 
     def _seconds(self, count: int) -> float:
         """An estimate of the seconds that float64 takes for the first ``count`` samples."""
@@ -199,8 +196,13 @@ class Judge:
         if count not in self._exact:
             proto, weights = self.reference.proto, self.reference.source.weights
             first = {key: self._first(array, count) for key, array in self.answer.inputs.items()}
+
+            def run(inputs: Arrays, *, wide: bool) -> dict[str, np.ndarray]:
+                return in_float64(proto, weights, inputs, wide=wide)
+
+            steps = in_sequence(run, self.graph.states)
             try:
-                found = in_float64(proto, weights, first), in_float64(proto, weights, first, wide=False)
+                found = steps(first, wide=True), steps(first, wide=False)
             except ConversionError:  # it is only a second opinion
                 self._exact[count] = None
             else:

@@ -26,7 +26,8 @@ class Proof:
     sample; otherwise there is one sample. ``reasons`` explains each tolerance. ``elements`` holds, for outputs in which
     the model magnifies rounding errors, the tolerance of each element that needs a greater one, and 0 for the others.
     ``sizes`` are those of the symbolic dimensions except for the batch. ``differences`` has the distance of each output
-    from a second computation of the graph, if there is one.
+    from a second computation of the graph, if there is one. ``steps`` is 0, or for a model with states the number of
+    steps that run in sequence; axis 0 of every array is then the step.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -38,15 +39,18 @@ class Proof:
     elements: Mapping[str, np.ndarray] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
     differences: Mapping[str, Difference] = field(default_factory=dict)
+    steps: int = 0
 
     @property
     def samples(self) -> int:
-        return next(iter(self.inputs.values())).shape[0] if self.batched else 1
+        """The number of samples or steps."""
+        return next(iter(self.inputs.values())).shape[0] if self.batched else self.steps or 1
 
     def about(self) -> str:
         """``verified on 16 samples (time = 9) against TensorFlow 2.21.0``"""
         sizes = f" ({', '.join(f'{name} = {size}' for name, size in self.sizes.items())})" if self.sizes else ""
-        count = "1 sample" if self.samples == 1 else f"{self.samples} samples"
+        unit = "step" if self.steps else "sample"
+        count = f"1 {unit}" if self.samples == 1 else f"{self.samples} {unit}s"
         return f"verified on {count}{sizes} against {self.reference}"
 
     def graph_figures(self) -> list[str]:

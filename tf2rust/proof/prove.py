@@ -14,7 +14,8 @@ from tf2rust.proof.features import Features, check_predictions
 from tf2rust.proof.judge import Judge
 from tf2rust.proof.proof import Proof
 from tf2rust.proof.reference import Reference
-from tf2rust.proof.sizes import is_batched, symbolic_dimensions
+from tf2rust.proof.sizes import batch_of, is_batched, symbolic_dimensions
+from tf2rust.proof.steps import sizes_of
 from tf2rust.proof.weak_samples import weak_samples
 from tf2rust.source import Source
 
@@ -25,34 +26,40 @@ def prove(source: Source, graph: LayerGraph, features: Features | None, column: 
     ``column`` is the output column with the score of a binary classifier. Raises ConversionError if no framework can
     run the model, or if frameworks differ by more than can be explained.
     """
-    reference = Reference(source)
+    reference = Reference(source, graph.states)
     answer = answer_seeded(graph, reference) if features is None else answer_given(features, graph, reference)
     if reference.takes_exact_positions(graph, answer.inputs):
         answer = replace(answer, outputs=reference.run(answer.inputs))
     notes = [*reference.notes, *answer.notes]
     if features is not None:
-        notes += [*features.notes, *check_predictions(features, answer.outputs, column)]
+        notes += features.notes
+    if features is not None and graph.stream is None:
+        notes += check_predictions(features, answer.outputs, column)
     if reference.why is not None:
         notes.append(
             f"the crate is proven against {reference.framework} instead of {source.framework}: {reference.why}"
         )
-    for name, value in graph.outputs:
+    # The whole sequence has no states between chunks.
+    outputs = [(name, value) for name, value in graph.outputs if name in answer.outputs]
+    for name, value in outputs:
         array = answer.outputs[name]
         if array.dtype.name != value.dtype:
             raise ConversionError(
                 f"output `{name}` is {value.dtype} in the graph, but {array.dtype.name} at run time; report this model."
             )
     judge = Judge(graph, reference, answer)
-    batched = is_batched(graph) and not judge.couples_samples()
-    if is_batched(graph) and not batched:
+    is_batch = is_batched(graph) and not graph.states
+    batched = is_batch and not judge.couples_samples()
+    if is_batch and not batched:
         notes.append(
             "the outputs of a sample depend on the other samples of its batch, so the crate's tests run all "
             "samples in one batch."
         )
-    tolerances = {name: judge.tolerance(name) for name, _ in graph.outputs}
-    ordered = {name: answer.outputs[name] for name, _ in graph.outputs}
+    tolerances = {name: judge.tolerance(name) for name, _ in outputs}
+    ordered = {name: answer.outputs[name] for name, _ in outputs}
+    states = {state.input for state in graph.states}
     proof = Proof(
-        answer.inputs,
+        {name: array for name, array in answer.inputs.items() if name not in states},
         ordered,
         reference.framework,
         {name: tolerance.value for name, tolerance in tolerances.items()},
@@ -61,6 +68,7 @@ def prove(source: Source, graph: LayerGraph, features: Features | None, column: 
         judge.elements,
         _sizes(graph, answer.inputs),
         {name: found for name in ordered if (found := judge.difference(name)) is not None},
+        len(next(iter(ordered.values()))) if graph.states else 0,
     )
     notes += [tolerance.note for tolerance in tolerances.values() if tolerance.note is not None]
     return proof, [*notes, *judge.notes, *weak_samples(proof)]
@@ -68,10 +76,5 @@ def prove(source: Source, graph: LayerGraph, features: Features | None, column: 
 
 def _sizes(graph: LayerGraph, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:
     """The sizes of the symbolic dimensions in ``inputs``, except for the batch."""
-    named = set(symbolic_dimensions(graph))
-    return {
-        str(dim): size
-        for value in graph.inputs
-        for dim, size in zip(value.shape, inputs[value.name].shape, strict=True)
-        if str(dim) in named
-    }
+    named = {*symbolic_dimensions(graph), *([str(batch_of(graph))] if graph.states else [])}
+    return {name: size for name, size in sizes_of(graph, inputs).items() if name in named}

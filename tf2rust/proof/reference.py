@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -12,9 +12,10 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import NotRunError, OnnxRuntime, run_reference
 from tf2rust.onnx_import.weights import whole_model
 from tf2rust.ops.core.inference import texts
-from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.ops.core.layer import LayerGraph, State
 from tf2rust.proof.departures import as_specified
 from tf2rust.proof.positions import with_exact_positions
+from tf2rust.proof.steps import in_sequence
 from tf2rust.source import Source
 
 Arrays = Mapping[str, np.ndarray]
@@ -25,11 +26,11 @@ class Reference:
 
     For an ONNX file, the reference is ONNX Runtime, or ONNX's reference implementation if ONNX Runtime cannot open the
     model; otherwise it is the source framework. ``notes`` report nodes that were replaced because ONNX Runtime departs
-    from the specification.
+    from the specification. A model with ``states`` takes and returns steps in sequence.
     """
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, source: Source, states: Sequence[State] = ()) -> None:
+        self.source, self.states = source, states
         self.proto, self.notes = as_specified(source.proto)
         self.runtime = OnnxRuntime(self.proto, source.weights)
 
@@ -64,6 +65,15 @@ class Reference:
 
         ONNX Runtime is stopped after ``seconds``.
         """
+        if self.source.stream is not None:
+            return self._run(inputs)
+        return in_sequence(self._run, self.states)(inputs, seconds)
+
+    def run_onnx_runtime(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """The outputs of ONNX Runtime by name. Raises ConversionError if it cannot run the model."""
+        return in_sequence(self.runtime, self.states)(inputs)
+
+    def _run(self, inputs: Arrays, seconds: float | None = None) -> dict[str, np.ndarray]:
         if self.is_onnx_runtime:
             return self.runtime(inputs, seconds)
         if self.why is not None:
@@ -75,6 +85,8 @@ class Reference:
         """Replaces Resize nodes that select other elements than ONNX defines for ``inputs``. Returns whether the
         outputs change.
         """
+        if self.states:
+            return False
         self.proto, names = with_exact_positions(self.proto, graph, inputs)
         if not names:
             return False

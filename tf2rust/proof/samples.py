@@ -18,6 +18,7 @@ from tf2rust.ops.shape.transpose import Transpose
 from tf2rust.proof.budget import elements, is_within
 from tf2rust.proof.sample_strings import seeded_strings
 from tf2rust.proof.sizes import SAMPLES, Sizes, batch_of, candidates
+from tf2rust.proof.steps import STEPS, STREAM_STEPS, initial_states, one_step
 
 SEED = 20_240_229
 _KNOWN = 0.8
@@ -28,8 +29,12 @@ _MAX_ELEMENTS = 1 << 20  # elements of seeded features; large inputs get fewer s
 
 
 def with_batch(graph: LayerGraph, sizes: Sizes) -> Sizes:
-    """``sizes`` and, if the batch is symbolic, the number of samples, which is smaller for large samples."""
+    """``sizes`` and, if the batch is symbolic, the number of samples, which is smaller for large samples. The chunks of
+    a stream are single steps.
+    """
     batch = batch_of(graph)
+    if graph.stream is not None and graph.stream.dimension is not None:
+        sizes = {**sizes, graph.stream.dimension: 1}
     if batch is None:
         return sizes
     width = sum(elements(value, {**sizes, batch: 1}) for value in graph.inputs)
@@ -49,20 +54,27 @@ def seeded_inputs(
 
     ``sizes`` are those of all symbolic dimensions. ``ones`` sets every integer that is not an index to 1, which is a
     valid axis size, number of steps and position for nearly every model, and looks up only keys that the model knows.
-    ``parameters`` sets the inputs that decide about sizes or axes to what their layers propose.
+    ``parameters`` sets the inputs that decide about sizes or axes to what their layers propose. A model with states
+    gets steps in sequence.
     """
     given = with_batch(graph, next(candidates(graph))) if sizes is None else sizes
     rng = np.random.default_rng(SEED)
     proposed = _parameters(graph, given) if parameters else {}
     tables, keys, readers = _index_limits(graph, given), _keys(graph), graph.consumers()
     arrays = {}
+    states = initial_states(graph, given)
     for value in graph.inputs:
-        shape = tuple(int(str(bind(d, given))) for d in value.shape)
+        shape = one_step(value, given)
+        shape = (STREAM_STEPS if graph.stream is not None else STEPS, *shape) if graph.states else shape
         limit = tables.get(value)
-        if value not in tables and _MASK in value.name.lower() and value.dtype != TEXT and shape:
+        if value.name in states:
+            arrays[value.name] = states[value.name]
+        elif value not in tables and _MASK in value.name.lower() and value.dtype != TEXT and shape:
             arrays[value.name] = _mask(rng, value.dtype, shape)
         elif value in proposed:
-            arrays[value.name] = np.asarray(proposed[value], value.dtype).reshape(shape)
+            arrays[value.name] = np.broadcast_to(
+                np.asarray(proposed[value], value.dtype).reshape(one_step(value, given)), shape
+            )
         elif value.dtype == TEXT:
             arrays[value.name] = seeded_strings(value, readers, rng, shape, known=ones)
         elif value in keys:

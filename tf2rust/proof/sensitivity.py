@@ -9,6 +9,7 @@ import numpy as np
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import OnnxRuntime
 from tf2rust.proof.reference import Reference
+from tf2rust.proof.steps import in_sequence
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -62,9 +63,10 @@ def _changed_runs(reference: Reference, inputs: Arrays, count: int) -> Iterator[
         runtime = OnnxRuntime(reference.proto, {**weights, **changed})
     if not changed and not any(_is_changed(array) for array in inputs.values()):
         return
+    run = in_sequence(runtime, reference.states)
     for _ in range(count):
         try:
-            yield runtime({name: _changed(array, rng) for name, array in inputs.items()}, _SECONDS)
+            yield run({name: _changed(array, rng) for name, array in inputs.items()}, _SECONDS)
         except ConversionError:  # Changed numbers do not suit the model, so nothing is known.
             return
 

@@ -33,7 +33,11 @@ def batch_of(graph: LayerGraph) -> str | None:
         return None
     if any(batch.symbols() & symbols(v.shape[1:]) for v in values):
         return None
-    return str(batch)
+    return None if str(batch) == _time(graph) else str(batch)
+
+
+def _time(graph: LayerGraph) -> str | None:
+    return None if graph.stream is None else graph.stream.dimension
 
 
 def is_batched(graph: LayerGraph) -> bool:
@@ -42,10 +46,10 @@ def is_batched(graph: LayerGraph) -> bool:
 
 
 def symbolic_dimensions(graph: LayerGraph) -> list[str]:
-    """The names of the inputs' symbolic dimensions except for the batch, in order."""
+    """The names of the inputs' symbolic dimensions except for the batch and the time of a stream, in order."""
     batch = batch_of(graph)
     found = [name for value in graph.inputs for dim in value.shape for name in sorted(symbols([dim]))]
-    return [name for name in dict.fromkeys(found) if name != batch]
+    return [name for name in dict.fromkeys(found) if name not in (batch, _time(graph))]
 
 
 def candidates(graph: LayerGraph) -> Iterator[Sizes]:

@@ -156,11 +156,6 @@ def _exported_noise(_: Any) -> Any:
     return keras.Model(x, Always()(x))
 
 
-def _recurrent(package: Any, kind: str) -> Any:
-    x = package.Input(batch_shape=(1, 4, 3), name="x")
-    return package.Model(x, getattr(package.layers, kind)(4, stateful=True, name="memory")(x))
-
-
 def _noisy(_: Any) -> Any:
     class Noisy(tf.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
@@ -174,7 +169,7 @@ def _noisy(_: Any) -> Any:
     return Noisy()
 
 
-def _counter(_: Any) -> Any:
+def _counted_in_a_loop(_: Any) -> Any:
     class Counter(tf.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
@@ -182,21 +177,34 @@ def _counter(_: Any) -> Any:
 
         @tf.function(input_signature=[tf.TensorSpec([None], name="x")])  # type: ignore[untyped-decorator]
         def __call__(self, x: Any) -> Any:
-            return x * self.calls.assign_add(1.0)
+            for _ in tf.range(3):
+                self.calls.assign_add(1.0)
+            return x * self.calls
 
     return Counter()
+
+
+def _scattered(_: Any) -> Any:
+    class Table(tf.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = tf.Variable([0.0, 0.0, 0.0], name="table")
+
+        @tf.function(input_signature=[tf.TensorSpec([1], name="x")])  # type: ignore[untyped-decorator]
+        def __call__(self, x: Any) -> Any:
+            self.table.scatter_nd_update([[1]], x)
+            return self.table + x
+
+    return Table()
 
 
 @pytest.mark.parametrize(
     ("build", "package", "suffix", "words"),
     [
-        (lambda p: _recurrent(p, "LSTM"), keras, ".keras", ("layer 'memory'", "stateful=False")),
-        (lambda p: _recurrent(p, "GRU"), keras, ".h5", ("layer 'memory'", "stateful=False")),
-        (lambda p: _recurrent(p, "SimpleRNN"), tf_keras, ".h5", ("layer 'memory'", "stateful=False")),
-        (lambda p: _recurrent(p, "LSTM"), tf_keras, "", ("memory", "stateful=False")),
         (_exported_noise, None, "", ("seed_generator_state", "random numbers")),
         (_noisy, None, "", ("'StateVar:0'", "random numbers")),
-        (_counter, None, "", ("'calls:0'", "between calls")),
+        (_counted_in_a_loop, None, "", ("'calls:0'", "between calls", "loops")),
+        (_scattered, None, "", ("'table:0'", "by ReadVariableOp, ResourceScatterNdUpdate;")),
     ],
 )
 def test_a_state_is_refused_by_name(

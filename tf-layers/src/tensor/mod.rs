@@ -136,6 +136,12 @@ impl<T> Tensor<T> {
         &self.data
     }
 
+    /// The elements in row-major order, to be changed.
+    #[must_use]
+    pub fn data_mut(&mut self) -> &mut [T] {
+        &mut self.data
+    }
+
     /// The dims.
     #[must_use]
     pub fn shape(&self) -> &[usize] {

@@ -23,6 +23,7 @@ from tf2rust.onnx_import.tensorflow.saved_model import open_saved_model
 from tf2rust.onnx_import.tensorflow.stored import read_stored
 from tf2rust.onnx_import.tensorflow.tflite import TFLiteModel
 from tf2rust.onnx_import.tensorflow.traced import TracedModel
+from tf2rust.ops.core.layer import State
 
 __all__ = ["TensorFlowModel", "load_frozen_graph", "load_tensorflow"]
 
@@ -39,7 +40,7 @@ class TensorFlowModel:
     maps Keras layers to their classes, and is empty if the file does not record them. ``node_layers`` maps ONNX nodes
     to Keras layers where possible. ``run`` takes and returns arrays by ONNX input and output names. ``notes`` are for
     the user: trusted parts that can do more than compute, and layers that were left out. ``weights`` are initializers
-    that ``proto`` holds without contents.
+    that ``proto`` holds without contents. ``states`` are the inputs and outputs that were variables.
     """
 
     proto: onnx.ModelProto
@@ -50,6 +51,7 @@ class TensorFlowModel:
     run: Callable[[Arrays], dict[str, np.ndarray[Any, Any]]]
     notes: tuple[str, ...] = ()
     weights: Arrays = field(default_factory=dict)
+    states: tuple[State, ...] = ()
 
 
 def load_tensorflow(
@@ -113,7 +115,8 @@ def _tflite(path: Path) -> TensorFlowModel:
     proto, _ = canonicalise(model.export(), {})
     version = library("tensorflow").__version__
     opened = f"TFLite model, opened with TensorFlow {version}"
-    return TensorFlowModel(proto, opened, f"TensorFlow {version}'s TFLite interpreter", {}, {}, model.run, model.notes)
+    framework = f"TensorFlow {version}'s TFLite interpreter"
+    return TensorFlowModel(proto, opened, framework, {}, {}, model.run, model.notes, states=model.states)
 
 
 def _exported(
@@ -125,8 +128,8 @@ def _exported(
     proto, node_layers = canonicalise(exported, attribute_nodes(exported.graph, traced.scopes))
     weights = {name: traced.weights[tensor] for name, tensor in kept_apart(proto).items()}
     framework = f"TensorFlow {library('tensorflow').__version__}"
-    notes = (*notes, *_left_out(traced))
-    return TensorFlowModel(proto, opened_with, framework, layers, node_layers, traced.run, notes, weights)
+    notes, states = (*notes, *_left_out(traced)), traced.states
+    return TensorFlowModel(proto, opened_with, framework, layers, node_layers, traced.run, notes, weights, states)
 
 
 def _left_out(traced: TracedModel) -> list[str]:

@@ -2,7 +2,7 @@
 
 Augmentation layers read and advance the state of a random generator even if no output depends on it. Such nodes are
 removed before variables become constants. A variable that an output depends on and that is also written is a state
-between calls, which crates do not support.
+between calls; see :mod:`tf2rust.onnx_import.tensorflow.variables`.
 """
 
 from __future__ import annotations

@@ -127,10 +127,19 @@ def not_run(error: Exception, arrays: Mapping[str, np.ndarray[Any, Any]], scopes
     )
 
 
+def _operations(users: Mapping[str, str]) -> str:
+    return ", ".join(sorted(set(users.values())))
+
+
+def is_random(variable: str) -> bool:
+    """Whether the variable with this name is the state of a random generator."""
+    return bool(_RANDOM.search(variable))
+
+
 def state_reasons(
     used: Mapping[str, Mapping[str, str]], variables: Mapping[str, str], scopes: LayerScopes
 ) -> list[str]:
-    """A reason for each layer that keeps a state between calls.
+    """A reason for each layer that keeps a state between calls which cannot become an input and an output.
 
     ``used`` maps variables to the nodes that read them and their operations; ``variables`` maps variables to their
     names.
@@ -139,7 +148,7 @@ def state_reasons(
     for name, users in used.items():
         calls = [call for node in users if (call := scopes.call_of(node))]
         where = f"Layer {scopes.layer_of(calls[0])!r}" if calls else "The model"
-        if _RANDOM.search(variables[name]):
+        if is_random(variables[name]):
             reasons.append(
                 f"{where} draws random numbers at inference, not only in training (variable {variables[name]!r}), "
                 "so its results differ from call to call; remove the layer, or call it with training=False, and "
@@ -147,7 +156,8 @@ def state_reasons(
             )
         else:
             reasons.append(
-                f"{where} is stateful: it keeps {variables[name]!r} between calls, which crates do not support; "
-                "build it with stateful=False, or make the state an input and an output of the model."
+                f"{where} keeps {variables[name]!r} between calls, and uses it by {_operations(users)}; only reads and "
+                "assignments outside of loops and branches can become the state of a crate. Change the layer, or make "
+                "the state an input and an output of the model and give --state."
             )
     return list(dict.fromkeys(reasons))

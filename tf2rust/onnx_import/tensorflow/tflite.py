@@ -9,7 +9,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -26,7 +26,9 @@ from tf2rust.onnx_import.tensorflow.tflite_rewrite import (
     with_float_biases,
     with_float_weights,
 )
+from tf2rust.onnx_import.tensorflow.tflite_states import with_state_tensors
 
+_T = TypeVar("_T")
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 _MAGIC = b"TFL3"
@@ -40,7 +42,10 @@ _OPSET_OF_INT16 = 21
 
 
 class TFLiteModel:
-    """An interpreter, and the names of its inputs and outputs, from its signature if it has one."""
+    """An interpreter, and the names of its inputs and outputs, from its signature if it has one.
+
+    ``states`` are the inputs and outputs that were variables.
+    """
 
     def __init__(self, path: Path) -> None:
         content = path.read_bytes()
@@ -48,9 +53,10 @@ class TFLiteModel:
             raise ConversionError(f"{path} is not a TFLite model: its identifier is not TFL3; check the path.")
         check_operators(content, path)
         content = _rewritten(with_builtin_operators, content, path)
+        content, self.states = _rewritten(with_state_tensors, content, path)
         dense = _rewritten(with_dense_weights, content, path)
         floats = _rewritten(with_float_weights, dense, path)
-        self.content = content
+        self.path = path
         self.notes: tuple[str, ...] = ()
         if floats is not dense:
             content, self.notes = floats, (_HYBRID,)
@@ -64,8 +70,12 @@ class TFLiteModel:
         except Exception as error:
             raise ConversionError(f"TensorFlow cannot open the TFLite model {path}: {message_of(error)}.") from error
         signature = signatures[0] if len(signatures) == 1 else {"inputs": [], "outputs": []}
-        self.inputs = _named(self._inputs, signature["inputs"])
-        self.outputs = _named(self._outputs, signature["outputs"])
+        # The signature does not contain the states, which are the last inputs and outputs.
+        own = [len(details) - len(self.states) for details in (self._inputs, self._outputs)]
+        self.inputs = _named(self._inputs[: own[0]], signature["inputs"])
+        self.outputs = _named(self._outputs[: own[1]], signature["outputs"])
+        self.inputs |= {state.input: state.input for state in self.states}
+        self.outputs |= {state.output: state.output for state in self.states}
 
     def export(self) -> onnx.ModelProto:
         """The model as ONNX, with the names of the signature."""
@@ -101,7 +111,7 @@ class TFLiteModel:
         return {name: interpreter.get_tensor(d["index"]) for name, d in zip(self.outputs, self._outputs, strict=True)}
 
 
-def _rewritten(rewrite: Callable[[bytes], bytes], content: bytes, path: Path) -> bytes:
+def _rewritten(rewrite: Callable[[bytes], _T], content: bytes, path: Path) -> _T:
     try:
         return rewrite(content)
     except ConversionError:

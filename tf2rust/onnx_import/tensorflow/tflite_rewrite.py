@@ -26,7 +26,7 @@ def with_builtin_operators(content: bytes) -> bytes:
     """
     if TRANSPOSE_CONV_BIAS.encode() not in content:
         return content
-    schema = _schema()
+    schema = tflite_schema()
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     number = next((i for i, code in enumerate(model.operatorCodes) if _custom_name(code) == TRANSPOSE_CONV_BIAS), None)
     if number is None:
@@ -39,12 +39,12 @@ def with_builtin_operators(content: bytes) -> bytes:
         for operator in graph.operators:
             if operator.opcodeIndex == number:
                 _make_builtin(model, graph, operator)
-    return _packed(model)
+    return packed(model)
 
 
 def _make_builtin(model: Any, graph: Any, operator: Any) -> None:
     """Turns an operator (x, kernel, bias) with a C struct of options into TRANSPOSE_CONV (shape, kernel, x, bias)."""
-    schema = _schema()
+    schema = tflite_schema()
     x, kernel, bias = operator.inputs
     shape = [int(size) for size in graph.tensors[operator.outputs[0]].shape]
     padding, stride_width, stride_height = struct.unpack("<3i", bytes(operator.customOptions)[:12])
@@ -69,7 +69,7 @@ def with_dense_weights(content: bytes) -> bytes:
 
     Returns ``content`` itself if no weights are sparse. Raises ``ConversionError`` if their sparse form is damaged.
     """
-    schema = _schema()
+    schema = tflite_schema()
     root = schema.Model.GetRootAs(content, 0)
     graphs = [root.Subgraphs(index) for index in range(root.SubgraphsLength())]
     if not any(graph.Tensors(index).Sparsity() for graph in graphs for index in range(graph.TensorsLength())):
@@ -83,12 +83,12 @@ def with_dense_weights(content: bytes) -> bytes:
                 tensor.buffer, tensor.sparsity = len(model.buffers) - 1, None
         kept = []
         for operator in graph.operators:
-            if _builtin(model.operatorCodes[operator.opcodeIndex]) == schema.BuiltinOperator.DENSIFY:
+            if builtin_number(model.operatorCodes[operator.opcodeIndex]) == schema.BuiltinOperator.DENSIFY:
                 graph.tensors[operator.outputs[0]].buffer = graph.tensors[operator.inputs[0]].buffer
             else:
                 kept.append(operator)
         graph.operators = kept
-    return _packed(model)
+    return packed(model)
 
 
 def _dense(tensor: Any, data: Any) -> np.ndarray:
@@ -129,7 +129,7 @@ def with_float_weights(content: bytes) -> bytes:
     TFLite runs such hybrid operators by quantizing their inputs as well, differently in each of its kernels. With float
     weights it computes what the operators mean. Returns ``content`` itself if there are no such weights.
     """
-    types = _schema().TensorType
+    types = tflite_schema().TensorType
 
     def is_hybrid(graph: Any, operator: Any, weight: Any) -> bool:
         return weight.type in (types.INT8, types.UINT8, types.INT4) and all(
@@ -141,18 +141,18 @@ def with_float_weights(content: bytes) -> bytes:
 
 def with_float_biases(content: bytes) -> bytes:
     """Dequantizes the 64-bit biases of 16-bit models, because ONNX's DequantizeLinear does not take them."""
-    return _with_dequantized(content, lambda graph, operator, weight: weight.type == _schema().TensorType.INT64)
+    return _with_dequantized(content, lambda graph, operator, weight: weight.type == tflite_schema().TensorType.INT64)
 
 
 def _with_dequantized(content: bytes, chosen: Callable[[Any, Any, Any], bool]) -> bytes:
     """Makes the quantized constants float32 for which ``chosen`` (graph, operator, constant) holds."""
-    schema = _schema()
+    schema = tflite_schema()
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     changes = False
     for graph in model.subgraphs:
         floats: dict[int, int] = {}
         for operator in graph.operators:
-            if operator.inputs is None or _builtin(model.operatorCodes[operator.opcodeIndex]) in (
+            if operator.inputs is None or builtin_number(model.operatorCodes[operator.opcodeIndex]) in (
                 *(schema.BuiltinOperator.DEQUANTIZE, schema.BuiltinOperator.QUANTIZE),
             ):
                 continue
@@ -166,12 +166,12 @@ def _with_dequantized(content: bytes, chosen: Callable[[Any, Any, Any], bool]) -
                 inputs[place] = floats[index]
             changes = changes or inputs != list(operator.inputs)
             operator.inputs = inputs
-    return _packed(model) if changes else content
+    return packed(model) if changes else content
 
 
 def _dequantized(model: Any, tensor: Any) -> np.ndarray | None:
     """The numbers that a constant, quantized tensor stands for; None for other tensors."""
-    types, data, quantization = _schema().TensorType, model.buffers[tensor.buffer].data, tensor.quantization
+    types, data, quantization = tflite_schema().TensorType, model.buffers[tensor.buffer].data, tensor.quantization
     if data is None or quantization is None or quantization.details is not None:
         return None
     if quantization.scale is None or not len(quantization.scale):
@@ -191,7 +191,7 @@ def _dequantized(model: Any, tensor: Any) -> np.ndarray | None:
 
 def _append_constant(model: Any, graph: Any, array: np.ndarray, name: bytes) -> int:
     """Adds a float32 or int32 constant to a graph. Returns its number."""
-    schema = _schema()
+    schema = tflite_schema()
     types = {np.dtype(np.float32): schema.TensorType.FLOAT32, np.dtype(np.int32): schema.TensorType.INT32}
     model.buffers.append(schema.BufferT(data=np.frombuffer(array.tobytes(), np.uint8)))
     graph.tensors.append(
@@ -227,7 +227,7 @@ def _coordinates(levels: Any, most: int) -> list[np.ndarray]:
 
 
 def _sparse_dtypes() -> dict[int, type[np.generic]]:
-    types = _schema().TensorType
+    types = tflite_schema().TensorType
     return {types.FLOAT32: np.float32, types.FLOAT16: np.float16, types.INT8: np.int8}
 
 
@@ -235,16 +235,18 @@ def _custom_name(code: Any) -> str:
     return (code.customCode or b"").decode("utf-8", "replace")
 
 
-def _builtin(code: Any) -> int:
+def builtin_number(code: Any) -> int:
     """The operator's number. Files before 2020 store it in a byte; readers take the larger number."""
     return int(max(code.deprecatedBuiltinCode, code.builtinCode))
 
 
-def _packed(model: Any) -> bytes:
+def packed(model: Any) -> bytes:
+    """The model as a file."""
     builder = library("flatbuffers").Builder(1 << 20)
     builder.Finish(model.Pack(builder), _IDENTIFIER)
     return bytes(builder.Output())
 
 
-def _schema() -> Any:
+def tflite_schema() -> Any:
+    """TensorFlow's classes for the parts of a TFLite file."""
     return library("tensorflow.lite.python.schema_py_generated")

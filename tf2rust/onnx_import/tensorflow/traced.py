@@ -11,12 +11,19 @@ import numpy as np
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.apart import detach, variables_apart
 from tf2rust.onnx_import.tensorflow.augmentation import without_augmentation
-from tf2rust.onnx_import.tensorflow.effects import freezing, states_read
-from tf2rust.onnx_import.tensorflow.messages import not_run, state_reasons
+from tf2rust.onnx_import.tensorflow.effects import freezing, states_read, variables_used, without_effects
+from tf2rust.onnx_import.tensorflow.messages import is_random, not_run, state_reasons
 from tf2rust.onnx_import.tensorflow.naming import unused_name
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 from tf2rust.onnx_import.tensorflow.text import Tables, tables_of
+from tf2rust.onnx_import.tensorflow.variables import (
+    StateVariable,
+    state_variables,
+    states_as_tensors,
+    with_state_arguments,
+)
+from tf2rust.ops.core.layer import State
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class TracedModel:
     ``inputs`` and ``outputs`` map ONNX names to tensor names, in the model's order. ``call`` takes arrays by ONNX input
     name and returns one array or tensor per output. ``left_out`` are augmentation layers that were removed from the
     graph. ``tables`` are the lookup tables that the graph reads. ``weights`` are the contents of placeholders of
-    ``graph_def`` that are not inputs, by tensor.
+    ``graph_def`` that are not inputs, by tensor. ``states`` are the inputs and outputs that were variables.
     """
 
     graph_def: Any
@@ -37,6 +44,7 @@ class TracedModel:
     left_out: tuple[str, ...] = ()
     tables: Tables = field(default_factory=dict)
     weights: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    states: tuple[State, ...] = ()
 
     def run(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
         """Runs the model in TensorFlow on arrays by input name. Returns arrays by output name.
@@ -68,27 +76,85 @@ def freeze_function(
 
     ``inputs`` maps ONNX names to the function's argument tensors, ``outputs`` are the names of its outputs in their
     order, and ``call`` takes tensors by ONNX input name. If the function ``may_augment``, augmentation layers are
-    removed, and TensorFlow runs the frozen graph. Raises ``ConversionError`` if an output depends on a state.
+    removed, and TensorFlow runs the frozen graph. A variable that an output depends on, and that the function writes,
+    becomes an input and an output. Raises ``ConversionError`` if such a variable is the state of a random generator, or
+    is used by other operations than reads and assignments.
+    """
+    try:
+        return _frozen(function, inputs, outputs, call, scopes or LayerScopes(), (), may_augment=may_augment)
+    except _StatesError as error:
+        states = state_variables(error.variables, [*inputs, *outputs])
+    arguments = list(inputs.values())
+    whole = with_state_arguments(function, argument_tensors(function), states)
+    own = {id(tensor): given for tensor, given in zip(argument_tensors(function), whole.inputs, strict=False)}
+    given = {name: own[id(tensor)] for name, tensor in inputs.items()}
+    given |= {state.input: tensor for state, tensor in zip(states, whole.inputs[len(arguments) :], strict=False)}
+
+    def call_with_states(tensors: Mapping[str, Any]) -> Sequence[Any]:
+        for state in states:
+            state.variable.assign(tensors[state.input])
+        results = [np.asarray(result) for result in call({name: tensors[name] for name in inputs})]
+        return [*results, *(state.variable.numpy() for state in states)]
+
+    names = [*outputs, *(state.output for state in states)]
+    return _frozen(whole, given, names, call_with_states, scopes or LayerScopes(), states, may_augment=may_augment)
+
+
+class _StatesError(ConversionError):
+    """The outputs of a function depend on ``variables`` that it writes."""
+
+    def __init__(self, variables: Sequence[Any], reasons: Sequence[str]) -> None:
+        self.variables = variables
+        super().__init__(reasons)
+
+
+def _frozen(
+    function: Any,
+    inputs: Mapping[str, Any],
+    outputs: Sequence[str],
+    call: Callable[[Mapping[str, Any]], Sequence[Any]],
+    scopes: LayerScopes,
+    states: Sequence[StateVariable],
+    *,
+    may_augment: bool,
+) -> TracedModel:
+    """Freezes a function whose last arguments and results are those of its ``states``. Raises _StatesError for
+    variables that could be further ones.
     """
     tf = library("tensorflow")
     freeze = library("tensorflow.python.framework.convert_to_constants").convert_variables_to_constants_v2
     captured = {inner.name.partition(":")[0]: outer for outer, inner in function.graph.captures}
-    names_of = {id(variable.handle): variable.name for variable in function.graph.variables}
-    variables = {name: names_of[id(outer)] for name, outer in captured.items() if id(outer) in names_of}
-    scopes = scopes or LayerScopes()
-
+    by_handle = {id(variable.handle): variable for variable in function.graph.variables}
+    owners = {name: by_handle[id(outer)] for name, outer in captured.items() if id(outer) in by_handle}
+    variables = {name: variable.name for name, variable in owners.items()}
+    results = [tensor.name for tensor in function.outputs]
     left_out: tuple[str, ...] = ()
+
+    def connected(whole: Any) -> Any | None:
+        """The graph with the states as tensors."""
+        # Names of variables are not unique.
+        by_variable = {id(state.variable.handle): state for state in states}
+        known = {name: state for name, own in owners.items() if (state := by_variable.get(id(own.handle))) is not None}
+        made = dict(zip(states, results[len(results) - len(states) :], strict=True))
+        handles = {name: inputs[state.input].op.name for name, state in known.items()}
+        return states_as_tensors(whole, handles, {name: made[state] for name, state in known.items()})
 
     def arrange(whole: Any, computing: Any) -> Any:
         nonlocal left_out
+        if states and (made := connected(whole)) is not None:
+            whole, computing = made, without_effects(made, results)
         used = states_read(whole, computing, variables)
         if used and may_augment:
-            results, placeholders = [t.name for t in function.outputs], [t.op.name for t in inputs.values()]
+            placeholders = [t.op.name for t in inputs.values()]
             readers = [node for users in used.values() for node in users]
             computing, left_out = without_augmentation(computing, results, placeholders, readers)
             used = states_read(whole, computing, variables)
         if used:
-            raise ConversionError(state_reasons(used, variables, scopes))
+            users = variables_used(whole, variables)
+            reasons = state_reasons({name: users[name] for name in used}, variables, scopes)
+            if states or any(is_random(variables[name]) for name in used):
+                raise ConversionError(reasons)
+            raise _StatesError([owners[name] for name in used], reasons)
         return computing
 
     with freezing(arrange):
@@ -102,8 +168,8 @@ def freeze_function(
     def call_arrays(arrays: Mapping[str, Any]) -> Sequence[Any]:
         tensors = {name: tf.constant(arrays[name], dtype=tensor.dtype) for name, tensor in inputs.items()}
         if left_out:
-            results: Sequence[Any] = frozen(*(tensors[by_tensor[tensor.name]] for tensor in frozen.inputs))
-            return results
+            found: Sequence[Any] = frozen(*(tensors[by_tensor[tensor.name]] for tensor in frozen.inputs))
+            return found
         return call(tensors)
 
     graph_def = frozen.graph.as_graph_def(add_shapes=True)
@@ -117,6 +183,7 @@ def freeze_function(
         left_out,
         tables_of(graph_def, captured),
         weights,
+        tuple(State(state.input, state.output, state.initial) for state in states),
     )
 
 

@@ -6,7 +6,7 @@ are channels-last.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -219,6 +219,30 @@ def _plain(value: Any) -> Any:
     return getattr(value, "plain", lambda: str(value))()
 
 
+@dataclass(frozen=True)
+class State:
+    """What a model keeps between two calls: the next call gets the output ``output`` as the input ``input``.
+
+    ``initial`` is the input of the first call; None stands for zeros.
+    """
+
+    input: str
+    output: str
+    initial: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The time of a model that takes a sequence in chunks.
+
+    ``dimension`` is the symbolic dimension, or None if it is bound to a size; ``axes`` are the axes of time by the
+    names of the inputs and outputs.
+    """
+
+    dimension: str | None
+    axes: Mapping[str, int]
+
+
 @dataclass
 class LayerGraph:
     """Layers in topological order."""
@@ -228,6 +252,10 @@ class LayerGraph:
     layers: list[Layer] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
     """What the sizes of the model's inputs must satisfy. Generated code checks it before it runs the layers."""
+    states: list[State] = field(default_factory=list)
+    """The inputs that the next call gets from an output."""
+    stream: Stream | None = None
+    """The time of the inputs and outputs if the model takes a sequence in chunks."""
 
     def walk(self) -> Iterator[Layer]:
         """All layers, each followed by the layers of its bodies."""
@@ -246,3 +274,8 @@ class LayerGraph:
 
     def is_output(self, value: Value) -> bool:
         return any(out is value for _, out in self.outputs)
+
+    def given_inputs(self) -> list[Value]:
+        """The inputs that the caller gives: all except the states."""
+        states = {state.input for state in self.states}
+        return [value for value in self.inputs if value.name not in states]

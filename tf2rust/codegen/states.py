@@ -1,0 +1,77 @@
+"""The ``State`` of the generated crate: the tensors that the model keeps between two calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.codegen.variables import Port
+from tf2rust.ops.core.dims import symbols
+from tf2rust.ops.core.layer import Dims
+from tf2rust.rust.literals import own_type, rust_number
+from tf2rust.rust.tree import Expr, ExprStmt, Prefix, Stmt, Struct, Token, array, let, ref
+
+
+@dataclass(frozen=True)
+class StateField:
+    """A field of ``State``: the input that it is, the output that replaces it, and its initial value."""
+
+    input: Port
+    output: Port
+    initial: np.ndarray | None
+    """None stands for zeros."""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the crate needs a constant for the initial value, because the elements differ."""
+        return self.initial is not None and not np.all(self.initial == self.initial.reshape(-1)[:1])
+
+    @property
+    def constant(self) -> str:
+        """The name of this constant."""
+        return f"INITIAL_{self.input.field.upper()}"
+
+    @property
+    def elements(self) -> list[Expr]:
+        """The elements of the initial value."""
+        assert self.initial is not None
+        literals = [rust_number(x, self.input.dtype) for x in self.initial.reshape(-1).tolist()]
+        return [Token(literal.removesuffix(f"_{self.input.rust_type}")) for literal in literals]
+
+    @property
+    def fill(self) -> Expr:
+        """The initial value of every element."""
+        if own := own_type(self.input.dtype):
+            return Token(f"{own}::default")()
+        first = np.zeros(1, self.input.dtype) if self.initial is None else self.initial.reshape(-1)[:1]
+        literal = rust_number(first[0].item() if first.size else 0, self.input.dtype)
+        return Token(literal.removesuffix(f"_{self.input.rust_type}"))
+
+
+def state_sizes(states: Sequence[StateField]) -> list[str]:
+    """The symbolic dimensions of the states: the parameters of ``State::new``."""
+    return sorted(symbols(dim for state in states for dim in state.input.shape))
+
+
+def new_state(states: Sequence[StateField], variables: Mapping[str, str]) -> list[Stmt]:
+    """The statements of ``State::new`` that allocate the state; ``variables`` hold its symbolic dimensions."""
+
+    def shape(dims: Dims) -> Expr:
+        return ref(array([d if isinstance(d, int) else Token(variables[str(d)]) for d in dims]))
+
+    empty = [(state.input.field, Token("Tensor::default")()) for state in states]
+    value = Struct(Token("Self"), (*empty, ("next", Token("NextState::default")())))
+    found: list[Stmt] = [let("state", value, mutable=True)]
+    for state in states:
+        for port in (state.input, state.output):
+            found.append(ExprStmt(port.place.method("resize", shape(port.shape)).tried()))
+    return found
+
+
+def swap(state: StateField) -> list[Stmt]:
+    """The statement that makes the result of a step the state."""
+    name = state.input.field
+    mine, new = Token("self").field(name), Token("self").field("next").field(name)
+    return [ExprStmt(Token("core::mem::swap")(Prefix("&mut ", mine), Prefix("&mut ", new)))]
