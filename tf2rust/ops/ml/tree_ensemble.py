@@ -113,7 +113,7 @@ def tree_ensemble(node: Node, body: Body, infos: ValueInfos) -> Outputs:
 
 
 def _is_defined(trees: Trees, targets: int, aggregate: str) -> bool:
-    """Whether ONNX defines the scores: not for an average of no trees, nor for the least or the largest of no weights."""
+    """Whether ONNX defines the scores: not the average of no trees, nor the least or the largest of no weights."""
     if aggregate == "Average":
         return bool(trees.roots.size)
     return aggregate == "Sum" or len(trees.always_scored()) == targets
