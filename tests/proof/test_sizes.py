@@ -58,6 +58,13 @@ def at_least_40() -> onnx.ModelProto:
     return graph([pool], {"x": IMAGES}, {"y": (F, ["n", 2, "h2", "w2"])})
 
 
+def cropped() -> onnx.ModelProto:
+    """Without its first and last 1,500 steps, as models of long contexts are."""
+    nodes = [node("Slice", ["x", "start", "end", "axis"], ["y"])]
+    bounds = {"start": np.array([1500]), "end": np.array([-1500]), "axis": np.array([1])}
+    return graph(nodes, {"x": (F, ["n", "t"])}, {"y": (F, ["n", "t2"])}, bounds)
+
+
 def lengths_that_agree() -> onnx.ModelProto:
     nodes = [node("MatMul", ["a", "b"], ["y"])]
     return graph(nodes, {"a": (F, ["p", "k"]), "b": (F, ["k2", "q"])}, {"y": (F, ["p", "q"])})
@@ -129,6 +136,7 @@ def _notes(model: onnx.ModelProto, tmp_path: Path) -> tuple[dict[str, tuple[int,
         (steps_after_others, {"x": (16, 9, 4), "past": (16, 18, 4), "mask": (16, 27)}, []),
         (steps_of_a_traced_length, {"x": (9, 23, 4)}, []),
         (at_least_40, {"x": (16, 2, 65, 130)}, []),
+        (cropped, {"x": (16, 4097)}, []),
         (lengths_that_agree, {"a": (9, 18), "b": (18, 27)}, []),
     ],
 )

@@ -17,8 +17,6 @@ from tf2rust.source import open_onnx
 
 MODELS = {path.stem: path for path in sorted((Path(__file__).parent / "models").glob("*.onnx"))}
 REFUSED = {
-    "sklearn_logistic_zipmap": "`output_probability` .* dictionaries .* `options={'zipmap': False}`",
-    "sklearn_logistic_names": "LinearClassifier.* train the model on integer labels and categories",
     "sklearn_svc": "SVMClassifier.* need an iterative computation.* `probability=False`",
 }
 CONVERTED = [name for name in MODELS if name not in REFUSED]
@@ -72,6 +70,12 @@ def test_samples_that_decide_about_each_other_are_kept_together(crates: Crates) 
     assert not converted.proof.batched
     assert max(converted.proof.tolerances.values()) < 1e-3
     assert "run all samples in one batch" in converted.notes[0]
+
+
+def test_a_dictionary_per_sample_becomes_an_array() -> None:
+    source = open_onnx(MODELS["sklearn_logistic_zipmap"])
+    assert "`output_probability` is a dictionary per sample" in source.notes[0]
+    assert source.notes[0].endswith("one column per class: 0, 1.")
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.bfloat16 import as_declared, as_given, has_bfloat16, in_float32
 from tf2rust.onnx_import.declared import check_declared
+from tf2rust.onnx_import.dictionaries import arrays_for_dictionaries
 from tf2rust.onnx_import.external import load_external
 from tf2rust.onnx_import.functions import inline_functions
 from tf2rust.onnx_import.memory import trim_heap
@@ -69,8 +70,9 @@ def load_onnx(path: Path) -> Loaded:
         raise ConversionError(f"{path} is not an ONNX model: it has no graph with outputs; check the path.")
     check_declared(proto)
     _refuse_later_versions(proto, path)
+    notes = list(arrays_for_dictionaries(proto))
     _refuse_others_than_tensors(proto, path)
-    notes = repair(proto)
+    notes += repair(proto)
     light, weights = split_weights(proto, {**read, **load_external(proto, path)})
     del proto
     check_tensors(light, weights)
@@ -129,9 +131,8 @@ def _refuse_others_than_tensors(proto: onnx.ModelProto, path: Path) -> None:
         kind = value.type.WhichOneof("value")
         if "map_type" in (kind, value.type.sequence_type.elem_type.WhichOneof("value")):
             raise ConversionError(
-                f"`{brief(value.name)}` of {path} contains dictionaries of class probabilities instead of a "
-                "tensor; export the model again with `options={'zipmap': False}` (skl2onnx) or `zipmap=False` "
-                "(onnxmltools)."
+                f"`{brief(value.name)}` of {path} contains dictionaries instead of a tensor; export the model again "
+                "with `options={'zipmap': False}` (skl2onnx) or `zipmap=False` (onnxmltools)."
             )
 
 

@@ -12,6 +12,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import run_reference
 from tf2rust.onnx_import.weights import whole_model
 
+_NARROW = (TensorProto.FLOAT, TensorProto.FLOAT16)
 _EXPECTS_FLOAT32 = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"})
 """Operators of quantized models, which are defined only in float32."""
 
@@ -23,10 +24,10 @@ def in_float64(
     *,
     wide: bool = True,
 ) -> dict[str, np.ndarray]:
-    """The outputs with all float32 values of the model, its weights and ``inputs`` converted to float64.
+    """The outputs with all float16 and float32 values of the model, its weights and ``inputs`` converted to float64.
 
-    Without ``wide``, the same computation in float32. Raises ConversionError if the reference implementation cannot run
-    the model.
+    Without ``wide``, the same computation in the model's own dtypes. Raises ConversionError if the reference
+    implementation cannot run the model.
     """
     whole = whole_model(proto, weights)
     if operators(whole.graph) & _EXPECTS_FLOAT32:
@@ -51,7 +52,7 @@ def _graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
 
 
 def _double(array: np.ndarray) -> np.ndarray:
-    return array.astype(np.float64) if array.dtype == np.float32 else array
+    return array.astype(np.float64) if array.dtype in (np.float32, np.float16) else array
 
 
 def _widen(graph: onnx.GraphProto) -> None:
@@ -59,7 +60,7 @@ def _widen(graph: onnx.GraphProto) -> None:
         _widen_tensor(tensor)
     del graph.value_info[:]
     for value in (*graph.input, *graph.output):
-        if value.type.tensor_type.elem_type == TensorProto.FLOAT:
+        if value.type.tensor_type.elem_type in _NARROW:
             value.type.tensor_type.elem_type = TensorProto.DOUBLE
     for node in graph.node:
         _widen_node(node)
@@ -68,7 +69,7 @@ def _widen(graph: onnx.GraphProto) -> None:
 
 
 def _widen_tensor(tensor: onnx.TensorProto) -> None:
-    if tensor.data_type == TensorProto.FLOAT:
+    if tensor.data_type in _NARROW:
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
 
 
@@ -76,7 +77,7 @@ def _widen_node(node: onnx.NodeProto) -> None:
     for attribute in node.attribute:
         if attribute.HasField("t"):
             _widen_tensor(attribute.t)
-        if attribute.name in ("to", "dtype") and attribute.i == TensorProto.FLOAT:
+        if attribute.name in ("to", "dtype") and attribute.i in _NARROW:
             attribute.i = TensorProto.DOUBLE
         if node.op_type == "Constant" and attribute.name in ("value_float", "value_floats"):
             numbers = np.float64(attribute.f) if attribute.name == "value_float" else np.array(attribute.floats)

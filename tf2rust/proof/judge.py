@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ from tf2rust.proof.budget import estimate, reference_seconds
 from tf2rust.proof.float64 import in_float64, operators
 from tf2rust.proof.proof import Difference
 from tf2rust.proof.reference import Reference
-from tf2rust.proof.sensitivity import CHANGE, FACTOR, tolerances_of_elements
+from tf2rust.proof.sensitivity import CHANGE, FACTOR, Sensitivity, sensitivity
 from tf2rust.proof.sizes import is_batched
 from tf2rust.proof.steps import in_sequence, sizes_of
 from tf2rust.proof.tolerance import (
@@ -37,11 +37,16 @@ _FEW = 0.1
 """A share of the elements: more than exceed a jump by chance."""
 _AS_MUCH = 10
 """A rounding error below this share of a difference does not explain the difference."""
+_OF_OUTPUT = 4
+"""The tolerance of an output, as a multiple of the largest distance that small changes of the model's numbers move it.
+
+It is smaller than that of an element, because the largest of many distances is known better than each of them.
+"""
 _MAGNIFIED = "the model magnifies float32 rounding errors"
 _EXACT_SAMPLES = 4
 _ALWAYS, _IN_DOUBT = 0.5, 20.0
 """Seconds (estimated) that a float64 run can take: as a second opinion, and to find out which result is wrong."""
-_MAX_WEIGHTS = {_ALWAYS: 1 << 20, _IN_DOUBT: 1 << 26}
+_MAX_WEIGHTS = {_ALWAYS: 1 << 21, _IN_DOUBT: 1 << 26}
 _QUANTIZED = frozenset(
     (
         *("QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"),
@@ -59,7 +64,8 @@ _JUMPS = frozenset(
     )
 )
 """Operators whose results jump if their inputs differ by rounding."""
-
+_RANKINGS = frozenset({"NonMaxSuppression", "TopK"})
+"""Operators that put rows into an order."""
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -83,20 +89,19 @@ class Judge:
         self.notes: list[str] = []
         self.is_source_onnx = reference.source.run_is_onnx_runtime
         values = [v for layer in graph.layers for v in (*layer.inputs, *layer.outputs)]
-        self.relative = relative_tolerance(v.dtype for v in values)
+        dtypes = {v.dtype for v in values}
+        self.relative = relative_tolerance(dtypes)
+        self.is_narrow = self.relative > RELATIVE_TOLERANCE
+        self.has_float64 = "bfloat16" not in dtypes  # NumPy, and so ONNX's reference implementation, lacks bfloat16
         self.batched = is_batched(graph) and not graph.states
         self.count = len(next(iter(answer.inputs.values()))) if self.batched else 1
         self._estimates: dict[int, float] = {}
         self._exact: dict[int, tuple[Arrays, Arrays] | None] = {}
-        self._measured: dict[str, np.ndarray] | None = None
 
     @property
     def elements(self) -> Mapping[str, np.ndarray]:
-        """The tolerances of elements in which the model magnifies rounding errors, by output; 0 for other elements.
-
-        They are measured when the first output is judged or, for a source framework, when a difference is in doubt.
-        """
-        return self._measured or {}
+        """The tolerances of elements in which the model magnifies rounding errors, by output; 0 for other elements."""
+        return self._sensitivity.elements
 
     @cached_property
     def second(self) -> Mapping[str, np.ndarray]:
@@ -117,38 +122,44 @@ class Judge:
             self.notes.append(f"there is no second opinion on the outputs: {error.reasons[0]}")
             return {}
 
-    def _measure_elements(self) -> dict[str, np.ndarray]:
+    @cached_property
+    def _sensitivity(self) -> Sensitivity:
+        """How far rounding can move the outputs; nothing where that cannot be measured."""
         expected = self.answer.outputs if self.reference.is_onnx_runtime else self.second
-        if (
-            self.relative > RELATIVE_TOLERANCE
-            or not expected
-            or (self.is_source_onnx and not self.reference.is_onnx_runtime)
-        ):
-            return {}
+        if self.is_narrow or not expected or (self.is_source_onnx and not self.reference.is_onnx_runtime):
+            return Sensitivity()
         bounds = {
             name: max_bound(self.answer.outputs[name], self.relative)
             for name, value in self.graph.outputs
-            if value.dtype == "float32" and name in self.answer.outputs
+            if value.dtype == "float32"
+            and name in self.answer.outputs
+            and expected[name].shape == self.answer.outputs[name].shape
         }
         work = estimate(self.graph, self._sizes(self.count)).work
-        found = tolerances_of_elements(self.reference, self.answer.inputs, expected, bounds, work)
-        for name, array in found.items():
+        found = sensitivity(self.reference, self.answer.inputs, expected, bounds, work)
+        graph = self.reference.proto.graph
+        unsteady = {name: _upstream(graph, name) & (_RANKINGS | _QUANTIZED) for name in found.elements}
+        elements = {name: _of_columns(own) if unsteady[name] else own for name, own in found.elements.items()}
+        for name, array in elements.items():
             count = np.count_nonzero(array)
             self.notes.append(
                 f"output `{name}`: {count} of its {array.size} elements have tolerances of their own, up to "
                 f"{array.max():.1e}, because the model magnifies rounding errors there: a relative change of "
                 f"{CHANGE:.0e} in its inputs and weights moves them by up to {array.max() / FACTOR:.1e}."
             )
-        return found
+            if rankings := sorted(unsteady[name] & _RANKINGS):
+                self.notes.append(
+                    f"output `{name}`: its rows are in the order of a ranking ({rankings[0]}), and rounding "
+                    "swaps rows with nearly equal scores; give realistic samples in --path_to_fv."
+                )
+        return replace(found, elements=elements)
 
     def _distance(self, name: str, other: np.ndarray | None, count: int | None = None) -> float | None:
         """The largest difference between an output and ``other``, except for elements within their own tolerances.
 
         ``count`` is the number of samples in ``other``; all by default.
         """
-        if self._measured is None:
-            self._measured = self._measure_elements()
-        reference, own = self.answer.outputs[name], self._measured.get(name)
+        reference, own = self.answer.outputs[name], self.elements.get(name)
         if count is not None:
             reference, own = self._first(reference, count), None if own is None else self._first(own, count)
         if own is None or other is None or other.shape != reference.shape:
@@ -187,11 +198,7 @@ class Judge:
         return default_tolerance(self.answer.outputs[name], self.relative).value
 
     def _compared_on(self, name: str, count: int, seconds: float) -> _Compared | None:
-        if (
-            self.relative > RELATIVE_TOLERANCE
-            or self._seconds(count) > seconds
-            or self._weights() > _MAX_WEIGHTS[seconds]
-        ):
+        if not self.has_float64 or self._seconds(count) > seconds or self._weights() > _MAX_WEIGHTS[seconds]:
             return None
         if count not in self._exact:
             proto, weights = self.reference.proto, self.reference.source.weights
@@ -259,7 +266,25 @@ class Judge:
         normal = default_tolerance(reference, self.relative)
         if not normal.value:
             return self._of_quantized(name, reference) if self._is_quantized(name) else normal
-        return self._of_onnx(name, reference) if self.is_source_onnx else self._of_framework(name, reference)
+        judged = self._of_onnx(name, reference) if self.is_source_onnx else self._of_framework(name, reference)
+        return max(judged, self._of_changes(name, reference), key=lambda tolerance: tolerance.value)
+
+    def _of_changes(self, name: str, reference: np.ndarray) -> Tolerance:
+        """The tolerance that small changes of the model's numbers show, as their effect is that of rounding.
+
+        Elements that have tolerances of their own do not count, unless a quantized value can move by one step, which
+        may happen in any element.
+        """
+        measured, cause = self._sensitivity, f"a relative change of {CHANGE:.0e} in its inputs and weights moves"
+        moved = measured.largest.get(name, 0.0)
+        if max_bound(reference, self.relative) < 2 * moved <= _UNEXPLAINED * magnitude(reference):
+            quantized = sorted(_upstream(self.reference.proto.graph, name) & _QUANTIZED)
+            if quantized:
+                cause += f" it by {moved:.1e}: rounding moves a quantized value ({quantized[0]}) by one step"
+                return widened_tolerance(name, reference, self.relative, moved, cause)
+        moved = measured.others.get(name, 0.0)
+        cause += f" it by {moved:.1e} (rounding)"
+        return widened_tolerance(name, reference, self.relative, moved, cause, _OF_OUTPUT)
 
     def _is_quantized(self, name: str) -> bool:
         """Whether an output consists of integers that a number was quantized to."""
@@ -298,6 +323,10 @@ class Judge:
                 off, cause = exact.reference, f"{apart} (rounding)"
             elif exact.rounding * _AS_MUCH >= exact.reference:
                 off, cause = exact.reference, f"{apart}: {_MAGNIFIED}"
+        if self.is_narrow and exact is not None and off < exact.rounding <= max_bound(reference, self.relative) / 2:
+            # ONNX Runtime does not round between some operators.
+            off = exact.rounding
+            cause = f"rounding after every operator changes it by {off:.1e}"
         return widened_tolerance(name, reference, self.relative, off, cause)
 
     def _of_framework(self, name: str, reference: np.ndarray) -> Tolerance:
@@ -358,6 +387,15 @@ class Judge:
         few = np.count_nonzero(apart > max_bound(reference, self.relative) / 2) <= max(1, _FEW * apart.size)
         jumps = sorted(found & _JUMPS)
         return f"rounding changes the result of {jumps[0]} in a few elements" if jumps and few else None
+
+
+def _of_columns(own: np.ndarray) -> np.ndarray:
+    """Tolerances for elements of which any may jump: rows change places, and quantized values move by a step.
+
+    Each is at least twice the largest distance that elements with the same index on the last axis move.
+    """
+    largest = own.max(axis=tuple(range(own.ndim - 1)))
+    return np.asarray(np.maximum(own, 2 / FACTOR * largest), own.dtype)
 
 
 def _joined(samples: list[np.ndarray]) -> np.ndarray:

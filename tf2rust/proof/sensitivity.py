@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,17 +30,31 @@ _FULL_WORK, _MOST_WORK = 10**10, 10**12
 """The maximum number of multiplications in a run for ``_RUNS`` runs, and for two."""
 
 
-def tolerances_of_elements(
-    reference: Reference, inputs: Arrays, expected: Arrays, bounds: Mapping[str, float], work: int
-) -> dict[str, np.ndarray]:
-    """The tolerance of every element that needs one above the bound of its output, and 0 for the others.
+@dataclass(frozen=True)
+class Sensitivity:
+    """How far small changes of inputs and weights move the outputs of a model."""
 
-    ``expected`` are ONNX Runtime's outputs for ``inputs``, and ``work`` is the number of multiplications of a run.
-    Outputs without such elements are missing in the result.
+    largest: Mapping[str, float] = field(default_factory=dict)
+    """The largest distance that they move an element, by output."""
+    elements: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """The tolerance of every element that needs one above the bound of its output, and 0 for the others. Outputs
+    without such elements are missing.
+    """
+    others: Mapping[str, float] = field(default_factory=dict)
+    """The largest distance that the changes move the other elements, by output."""
+
+
+def sensitivity(
+    reference: Reference, inputs: Arrays, expected: Arrays, bounds: Mapping[str, float], work: int
+) -> Sensitivity:
+    """Measures how far ONNX Runtime's outputs move.
+
+    ``expected`` are ONNX Runtime's outputs for ``inputs``, ``bounds`` the largest tolerances of the outputs, and
+    ``work`` is the number of multiplications of a run.
 
     Two correct implementations add in different orders, which acts like a small change of inputs and weights. Where a
     model magnifies such changes, as a logarithm does near 0, implementations differ by more than the usual tolerance,
-    but only in these elements.
+    but mostly in these elements.
     """
     moved: dict[str, np.ndarray] = {}
     for outputs in _changed_runs(reference, inputs, 0 if work > _MOST_WORK else _RUNS if work <= _FULL_WORK else 2):
@@ -47,11 +62,13 @@ def tolerances_of_elements(
             distance = _distance(outputs[name], expected[name])
             moved[name] = np.maximum(distance, moved.get(name, distance))
         if all(FACTOR * distance.max(initial=0.0) <= bounds[name] for name, distance in moved.items()):
-            return {}
+            break
+    largest = {name: float(distance.max(initial=0.0)) for name, distance in moved.items()}
+    others = {name: float(by[FACTOR * by <= bounds[name]].max(initial=0.0)) for name, by in moved.items()}
     found = {
         name: np.where(FACTOR * by > bounds[name], FACTOR * by, 0.0).astype(np.float32) for name, by in moved.items()
     }
-    return {name: array for name, array in found.items() if array.any()}
+    return Sensitivity(largest, {name: array for name, array in found.items() if array.any()}, others)
 
 
 def _changed_runs(reference: Reference, inputs: Arrays, count: int) -> Iterator[Arrays]:

@@ -17,6 +17,8 @@ SAMPLES = 16
 """The size of a symbolic batch."""
 _SIZES = (9, 33, 65, 32, 8, 16, 64, 129, 128, 224, 256, 257, 512, 513, 5, 3, 2, 4, 1, 48, 96, 160, 192, 320, 640, 1024)
 """Odd sizes come first: they also test the remainders of strides and windows."""
+_LARGE_SIZES = (2049, 4097, 8193, 16_385, 32_769, 65_537)
+"""Sizes for models that leave nothing of smaller ones, such as those that crop thousands of steps."""
 _LARGEST_HINT = 1 << 12
 """The largest number in a message that is tried as a size."""
 _NEIGHBORHOOD = 100
@@ -63,15 +65,19 @@ def candidates(graph: LayerGraph) -> Iterator[Sizes]:
     if not symbolic:
         yield {}
         return
-    others = []
-    for sizes in (sizes for size in _SIZES for sizes in _spread(symbolic, size)):
+    tried = [sizes for size in _SIZES for sizes in _spread(symbolic, size)]
+    suited = []
+    for sizes in tried:
         if _suits(graph, sizes):
+            suited.append(sizes)
             yield sizes
         elif (repaired := _repaired(graph, sizes)) is not None and _suits(graph, repaired):
+            suited.append(repaired)
             yield repaired
-        else:
-            others.append(sizes)
-    yield from others
+    if not suited:
+        large = (sizes for size in _LARGE_SIZES for sizes in _spread(symbolic, size))
+        yield from (sizes for sizes in large if _suits(graph, sizes))
+    yield from (sizes for sizes in tried if sizes not in suited)
 
 
 def _repaired(graph: LayerGraph, sizes: Sizes) -> Sizes | None:

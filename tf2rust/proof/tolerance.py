@@ -69,12 +69,15 @@ def default_tolerance(reference: np.ndarray, relative: float) -> Tolerance:
     return Tolerance(value, f"{relative:.0e} of the largest magnitude, or of 1".replace("e-0", "e-"))
 
 
-def widened_tolerance(name: str, reference: np.ndarray, relative: float, off: float, cause: str) -> Tolerance:
-    """Twice ``off`` if that is more than the default tolerance; ``cause`` is a clause that says which result is that
-    far off.
+def widened_tolerance(
+    name: str, reference: np.ndarray, relative: float, off: float, cause: str, factor: int = 2
+) -> Tolerance:
+    """``factor`` times ``off`` if that is more than the default tolerance; ``cause`` is a clause that says which result
+    is that far off.
     """
     normal = default_tolerance(reference, relative)
-    if 2 * off <= normal.value:
+    if factor * off <= normal.value:
         return normal
-    note = f"output `{name}`: tolerance {2 * off:.1e} instead of {normal.value:.1e}, because {cause}."
-    return Tolerance(2 * off, f"twice the distance, as {cause}", note)
+    note = f"output `{name}`: tolerance {factor * off:.1e} instead of {normal.value:.1e}, because {cause}."
+    times = "twice" if factor == 2 else f"{factor} times"
+    return Tolerance(factor * off, f"{times} the distance, as {cause}", note)

@@ -76,3 +76,39 @@ def test_biases_of_zeros_stay() -> None:
         model, _ = trace_keras(keras.Model(x, y))
     initializers = [onnx.numpy_helper.to_array(tensor) for tensor in export(model).graph.initializer]
     assert sorted(a.size for a in initializers if a.dtype == np.float32 and not a.any()) == [4, 5]
+
+
+@pytest.mark.parametrize(
+    ("rank", "layer"),
+    [
+        (1, lambda keras: keras.layers.Conv1D(3, 5, dilation_rate=4, padding="same")),
+        (1, lambda keras: keras.layers.Conv1D(3, 2, dilation_rate=3, padding="causal")),
+        (2, lambda keras: keras.layers.Conv2D(3, (2, 5), dilation_rate=(3, 2), padding="same")),
+        (2, lambda keras: keras.layers.DepthwiseConv2D(3, dilation_rate=2, padding="same")),
+    ],
+    ids=["line", "causal", "image", "depthwise"],
+)
+@pytest.mark.parametrize("keras", ["keras", "tf_keras"])
+def test_dilated_convolutions_over_free_sizes_stay_convolutions(
+    keras: str, rank: int, layer: Callable[[Any], Any]
+) -> None:
+    """TensorFlow pads the input to a multiple of the dilation and rearranges it, where its size is not known."""
+    module = library(keras)
+    with quiet():
+        x = module.Input((None,) * rank + (2,), name="x")
+        model, _ = trace_keras(module.Model(x, layer(module)(x)))
+    proto = export(model)
+    assert [node.op_type for node in proto.graph.node].count("Conv") == 1
+    assert {node.op_type for node in proto.graph.node} <= {
+        "Add",
+        "Conv",
+        "Pad",
+        "Reshape",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+    }
+    given = np.random.default_rng(0).standard_normal((2, *(9,) * rank, 2)).astype(np.float32)
+    (result,) = onnxruntime.InferenceSession(proto.SerializeToString()).run(None, {"x": given})
+    (expected,) = model.run({"x": given}).values()
+    np.testing.assert_allclose(result, expected, atol=1e-6)

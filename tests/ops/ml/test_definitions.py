@@ -63,8 +63,17 @@ NODES = {
             post_transform=post,
             multi_class=1,
         )
-        for post in ("NONE", "LOGISTIC", "SOFTMAX")
+        for post in ("NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO")
     },
+    "classifier_of_names": node(
+        "ai.onnx.ml:LinearClassifier",
+        symbolic(X, 0),
+        outputs=2,
+        classlabels_strings=["north", "östlich", "south"],
+        coefficients=W[:9],
+        intercepts=[0.1, 0.2, 0.3],
+        post_transform="SOFTMAX",
+    ),
     **{f"svm_{kernel.lower()}": svm(kernel, [4, 2, 9], [2, 3, 2], floats(9, 3)) for kernel in KERNELS},
     "svm_of_two": svm("RBF", [4, 2], [3, 4], floats(9, 3)),
     "svm_far_from_0": node(

@@ -84,6 +84,12 @@ NODES = {
     "regressor_average": _older(
         "TreeEnsembleRegressor", "target", "BRANCH_LT", 1, n_targets=1, aggregate_function="AVERAGE", base_values=[0.5]
     ),
+    **{
+        f"regressor_{aggregate.lower()}": _older(
+            "TreeEnsembleRegressor", "target", "BRANCH_LT", 1, n_targets=1, aggregate_function=aggregate
+        )
+        for aggregate in ("MIN", "MAX")
+    },
     "regressor_missing": _older(
         "TreeEnsembleRegressor",
         "target",
@@ -122,7 +128,18 @@ NODES = {
             classlabels_int64s=[7, 5, 9],
             post_transform=post,
         )
-        for post in ("NONE", "SOFTMAX", "LOGISTIC")
+        for post in ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO")
+    },
+    **{
+        f"classifier_of_{targets}_names": _older(
+            "TreeEnsembleClassifier",
+            "class",
+            "BRANCH_LEQ",
+            targets,
+            outputs=2,
+            classlabels_strings=["low", "high", "none"][: max(targets, 2)],
+        )
+        for targets in (1, 3)
     },
     **{
         f"classifier_of_two_{'mixed' if least else 'positive'}_{post.lower()}": _older(

@@ -12,6 +12,7 @@ from tf2rust.onnx_import.own_operators import attach, is_own_operator
 from tf2rust.onnx_import.tensorflow import handlers
 from tf2rust.onnx_import.tensorflow.biases import zero_biases_kept
 from tf2rust.onnx_import.tensorflow.complex_numbers import complex_splitter
+from tf2rust.onnx_import.tensorflow.dilations import with_constant_paddings
 from tf2rust.onnx_import.tensorflow.messages import message_of
 from tf2rust.onnx_import.tensorflow.ragged import mark_rows, with_ranks
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
@@ -33,6 +34,7 @@ def export(model: TracedModel) -> onnx.ModelProto:
         graph_def = _optimise(model)
         mark_rows(graph_def)
         with_ranks(graph_def)
+        with_constant_paddings(graph_def)
         proto = _convert(graph_def, model)
     check_exported(proto, lambda node: _where(node, model), "TensorFlow")
     return proto

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tf2rust.ops.core.function_body import Body, Outputs
 from tf2rust.ops.core.inference import OWN_DOMAIN, OWN_VERSION, Node, ValueInfos, texts
+from tf2rust.ops.ml.class_labels import class_labels, label_at
 from tf2rust.ops.ml.post_transform import post_transform
 from tf2rust.ops.ml.svm import svm_classifier, svm_regressor
 from tf2rust.ops.ml.tree_ensemble import tree_ensemble, tree_ensemble_classifier, tree_ensemble_regressor
@@ -20,10 +21,6 @@ DOMAIN = "ai.onnx.ml"
 _OPSET = 18
 
 
-_NO_STRINGS = (
-    "it works with strings, but only numbers are supported; train the model on integer labels and categories, keep "
-    "their names outside (see --labels), and export it again"
-)
 _Definition = Callable[[Node, Body, ValueInfos], Outputs]
 
 
@@ -46,8 +43,6 @@ def definition(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
 
 def reason(node: ir.Node) -> str:
     """Why a node of this domain has no function body, and what to do about it."""
-    if any("string" in name for name in node.attributes):
-        return _NO_STRINGS
     if node.op_type == "SVMClassifier" and "prob_a" in node.attributes:
         return (
             "its probabilities need an iterative computation, which is not supported; train the model with "
@@ -121,14 +116,14 @@ def _linear_regressor(node: Node, body: Body, _: ValueInfos) -> Outputs:
 
 def _linear_classifier(node: Node, body: Body, _: ValueInfos) -> Outputs:
     """The label with the highest score, and the scores; there is one class per row of coefficients."""
-    labels = node.attr("classlabels_ints")
+    labels = class_labels(node, "classlabels_ints")
     node.has("multi_class")  # identifies the origin of the numbers
     if not labels or len(node.attr("intercepts") or []) not in (0, len(labels)):
         return None
     scores = _linear(node, body, len(labels))
     best = body.op("ArgMax", scores, axis=-1, keepdims=0)
     result = post_transform(node, body, scores)
-    return None if result is None else [body.op("Gather", body.constant(labels, "int64"), best), result]
+    return None if result is None else [label_at(body, labels, best), result]
 
 
 def _label_encoder(node: Node, body: Body, _: ValueInfos) -> Outputs:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tf2rust.ops.core.function_body import Body, Outputs
 from tf2rust.ops.core.inference import Node, ValueInfos
+from tf2rust.ops.ml.class_labels import class_labels, label_at
 from tf2rust.ops.ml.post_transform import post_transform
 
 
@@ -71,7 +72,7 @@ def svm_classifier(node: Node, body: Body, _: ValueInfos) -> Outputs:
 
     The first class of a pair gets the vote if the pair's score is positive. With two classes, both get a score.
     """
-    labels, counts = node.attr("classlabels_ints"), node.attr("vectors_per_class")
+    labels, counts = class_labels(node, "classlabels_ints"), node.attr("vectors_per_class")
     if not labels or not counts or len(counts) != len(labels) or node.attr("post_transform", "NONE") != "NONE":
         return None
     pairs = list(combinations(range(len(labels)), 2))
@@ -92,4 +93,4 @@ def svm_classifier(node: Node, body: Body, _: ValueInfos) -> Outputs:
     best = body.op("ArgMax", counted, axis=-1, keepdims=0)
     if len(pairs) == 1:
         scores = body.op("Concat", body.op("Neg", scores), scores, axis=-1)
-    return [body.op("Gather", body.constant(labels, "int64"), best), scores]
+    return [label_at(body, labels, best), scores]

@@ -13,6 +13,7 @@ from tf2rust.ops.core.inference import OWN_DOMAIN, InferenceError, Node, ValueIn
 from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
+from tf2rust.ops.ml.class_labels import class_labels, label_at
 from tf2rust.ops.ml.post_transform import post_transform
 from tf2rust.ops.ml.trees import MODES, Branching, Trees, arranged
 
@@ -23,6 +24,10 @@ Its attributes are the arrays of ``Trees``, ``n_targets`` and ``aggregate``.
 """
 _MODES = [*MODES]
 _MEMBER = _MODES.index("BRANCH_MEMBER")
+
+
+_AGGREGATES = ("Average", "Sum", "Min", "Max")
+"""The aggregate functions, by the numbers of ``TreeEnsemble``."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -100,14 +105,18 @@ def tree_ensemble(node: Node, body: Body, infos: ValueInfos) -> Outputs:
         targets,
         dtype,
     )
-    aggregate = ("Average", "Sum", "Min", "Max")[node.attr("aggregate_function", 1)]
-    # ONNX does not say what the score of a target without any weight is, and its implementations differ.
-    if trees is None or (aggregate in ("Min", "Max") and len(trees.always_scored()) < targets):
-        return None
-    if aggregate == "Average" and not roots:
+    aggregate = _AGGREGATES[node.attr("aggregate_function", 1)]
+    if trees is None or not _is_defined(trees, targets, aggregate):
         return None
     result = post_transform(node, body, _scores(body, "x0", trees, targets, aggregate))
     return None if result is None else [result]
+
+
+def _is_defined(trees: Trees, targets: int, aggregate: str) -> bool:
+    """Whether ONNX defines the scores: not the average of no trees, nor the least or the largest of no weights."""
+    if aggregate == "Average":
+        return bool(trees.roots.size)
+    return aggregate == "Sum" or len(trees.always_scored()) == targets
 
 
 def _branches(node: Node, way: str) -> np.ndarray:
@@ -132,8 +141,11 @@ def _members(modes: np.ndarray, values: np.ndarray | None) -> dict[int, list[flo
     return dict(zip(nodes, lists, strict=True)) if len(nodes) == len(lists) else None
 
 
-def _older(node: Node, kind: str, targets: int, dtype: str) -> Trees | None:
-    """The trees of the operators before version 5, whose nodes are named by a tree and a number."""
+def _older(node: Node, kind: str, targets: int, dtype: str, *, is_sum: bool) -> Trees | None:
+    """The trees of the operators before version 5, whose nodes are named by a tree and a number.
+
+    Weights of 0 do not change a sum.
+    """
     names = list(zip(node.attr("nodes_treeids"), node.attr("nodes_nodeids"), strict=True))
     titles = [str(mode.decode() if isinstance(mode, bytes) else mode) for mode in node.attr("nodes_modes")]
     if len(set(names)) != len(names) or not {*titles} <= {*_MODES[:_MEMBER], "LEAF"}:
@@ -162,7 +174,7 @@ def _older(node: Node, kind: str, targets: int, dtype: str) -> Trees | None:
             members={},
         ),
         [branch[names[i]] for i in sorted(roots)],
-        [{target: weight for target, weight in weights[i].items() if weight} for i in ends],
+        [{target: weight for target, weight in weights[i].items() if weight or not is_sum} for i in ends],
         targets,
         dtype,
     )
@@ -172,8 +184,8 @@ def _sums(node: Node, body: Body, infos: ValueInfos, kind: str, targets: int, ag
     """The scores of the operators before version 5: [n, targets] in float32, whatever they are summed in."""
     given = infos.dtype(node.x)
     dtype = "float64" if given == "float64" else "float32"
-    trees = _older(node, kind, targets, dtype)
-    if trees is None or (aggregate == "Average" and not trees.roots.size):
+    trees = _older(node, kind, targets, dtype, is_sum=aggregate in ("Sum", "Average"))
+    if trees is None or not _is_defined(trees, targets, aggregate):
         return None
     scores = _scores(body, "x0" if given == dtype else body.cast("x0", dtype), trees, targets, aggregate)
     scores = scores if dtype == "float32" else body.floats(scores)
@@ -183,8 +195,8 @@ def _sums(node: Node, body: Body, infos: ValueInfos, kind: str, targets: int, ag
 
 def tree_ensemble_regressor(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """The sum or mean of the leaves' weights, for each target."""
-    aggregate = {"SUM": "Sum", "AVERAGE": "Average"}.get(node.attr("aggregate_function", "SUM"))
-    if aggregate is None:
+    aggregate = str(node.attr("aggregate_function", "SUM")).capitalize()
+    if aggregate not in _AGGREGATES:
         return None
     scores = _sums(node, body, infos, "target", node.attr("n_targets", 1), aggregate)
     result = None if scores is None else post_transform(node, body, scores)
@@ -193,7 +205,7 @@ def tree_ensemble_regressor(node: Node, body: Body, infos: ValueInfos) -> Output
 
 def tree_ensemble_classifier(node: Node, body: Body, infos: ValueInfos) -> Outputs:
     """The label with the highest score, and the scores."""
-    labels = node.attr("classlabels_int64s") or []
+    labels = class_labels(node, "classlabels_int64s")
     scored = set(node.attr("class_ids") or [])
     if len(labels) < 2 or (len(labels) == 2 and len(scored) < 2):
         return _of_two_classes(node, body, infos, labels)
@@ -201,10 +213,10 @@ def tree_ensemble_classifier(node: Node, body: Body, infos: ValueInfos) -> Outpu
     if scores is None or (result := post_transform(node, body, scores)) is None:
         return None
     best = body.op("ArgMax", scores, axis=-1, keepdims=0)
-    return [body.op("Gather", body.constant(labels, "int64"), best), result]
+    return [label_at(body, labels, best), result]
 
 
-def _of_two_classes(node: Node, body: Body, infos: ValueInfos, labels: Sequence[int]) -> Outputs:
+def _of_two_classes(node: Node, body: Body, infos: ValueInfos, labels: list[int] | list[str]) -> Outputs:
     """Trees with a single score, that of the second of two classes.
 
     ONNX does not define the scores of both classes. As in ONNX Runtime, if no weight is negative, the score is a
@@ -224,5 +236,4 @@ def _of_two_classes(node: Node, body: Body, infos: ValueInfos, labels: Sequence[
         parts = [body.op("Sub", body.constant(1.0), score) if positive else body.op("Neg", score), score]
     above = body.op("Greater", score, body.constant(0.5 if positive else 0.0))
     second = body.op("Squeeze", above, body.constant([1], "int64"))
-    label = body.op("Where", second, body.constant(labels[1], "int64"), body.constant(labels[0], "int64"))
-    return [label, body.op("Concat", *parts, axis=-1)]
+    return [label_at(body, labels, body.cast(second, "int64")), body.op("Concat", *parts, axis=-1)]
