@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.ops.cases import Case, In, Table, case, check, keras, parametrised
@@ -10,6 +12,12 @@ from tests.ops.conftest import Outcomes
 layers = keras.layers
 X = In((6, 21))
 IMAGE = In((5, 4, 12))
+ops = keras.ops
+
+
+def _mean_square(squares: Any) -> Any:
+    return ops.mean(squares, -1, keepdims=True) + 1e-3
+
 
 TABLE: dict[str, Case] = {
     **{
@@ -49,6 +57,15 @@ TABLE: dict[str, Case] = {
     **{
         f"rms_{name}": case(lambda x, o=options: layers.RMSNormalization(**o)(x), given, becomes="RMSNormalization")
         for name, options, given in (("plain", {}, X), ("images", {}, IMAGE))
+    },
+    **{
+        f"rms_{name}": case(lambda x, own=own: own(x), X, becomes="RMSNormalization")
+        for name, own in {
+            "by_hand": lambda x: x * ops.rsqrt(_mean_square(ops.square(x))),
+            "of_power": lambda x: x * ops.rsqrt(_mean_square(x**2)),
+            "by_quotient": lambda x: x * (1.0 / ops.sqrt(_mean_square(ops.square(x)))),
+            "divided": lambda x: x / ops.sqrt(_mean_square(ops.square(x))),
+        }.items()
     },
     **{
         f"unit_{name}": case(lambda x, o=options: layers.UnitNormalization(**o)(x), given, becomes="UnitNormalization")

@@ -101,10 +101,12 @@ def normalization_divided(m: Match, b: Builder) -> RuleResult:
     return _normalised(m, b)
 
 
-def _rms(scale: bool) -> Op:
-    mean = Op("ReduceMean", Op("Mul", X, X, name="squared"), more=True, name="mean")
-    reciprocal = Op("Reciprocal", Op("Sqrt", Op("Add", mean, Scalar("epsilon"), name="guarded")))
-    return Op("Mul", X, Op("Mul", reciprocal, Const("gamma"), name="scale") if scale else reciprocal, name="normalised")
+_SQUARES_OF_X = {"": Op("Mul", X, X, name="squared"), "_of_power": Op("Pow", X, Scalar("two", 2.0), name="squared")}
+
+
+def _rms_root(squares: Op) -> Op:
+    mean = Op("ReduceMean", squares, more=True, name="mean")
+    return Op("Sqrt", Op("Add", mean, Scalar("epsilon"), name="guarded"))
 
 
 def _rms_normalised(m: Match, b: Builder) -> RuleResult:
@@ -122,8 +124,17 @@ def _rms_normalised(m: Match, b: Builder) -> RuleResult:
     )
 
 
-rule(_rms(True), name="rms_normalization")(_rms_normalised)
-rule(_rms(False), name="rms_normalization_plain")(_rms_normalised)
+_SCALED_RECIPROCAL = Op("Mul", Op("Reciprocal", _rms_root(_SQUARES_OF_X[""])), Const("gamma"), name="scale")
+rule(Op("Mul", X, _SCALED_RECIPROCAL, name="normalised"), name="rms_normalization")(_rms_normalised)
+# Without gamma, as PyTorch writes it as well. A product with gamma is fused later.
+for _power, _squares in _SQUARES_OF_X.items():
+    _root = _rms_root(_squares)
+    for _name, _whole in {
+        "plain": Op("Mul", X, Op("Reciprocal", _root), name="normalised"),
+        "quotient": Op("Mul", X, Op("Div", Scalar("one", 1.0), _root), name="normalised"),
+        "divided": Op("Div", X, _root, name="normalised"),
+    }.items():
+        rule(_whole, name=f"rms_normalization_{_name}{_power}")(_rms_normalised)
 
 _LENGTH = Op("Reciprocal", Op("Sqrt", Op("ReduceSum", Op("Mul", X, X, name="squared"), more=True, name="sum")))
 
