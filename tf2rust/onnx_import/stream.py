@@ -30,10 +30,10 @@ _TO_THE_END = np.iinfo(np.int64).max
 _ELEMENTWISE = frozenset(
     """
     Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike
-    Ceil Celu Clip Cos Cosh Div Dropout Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish
-    Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal
-    Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where
-    Xor
+    Ceil Celu Clip Cos Cosh DequantizeLinear Div Dropout Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual
+    HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or
+    PRelu Pow QuantizeLinear Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum
+    Swish Tan Tanh ThresholdedRelu Where Xor
     """.split()  # noqa: SIM905
 )
 _REDUCTIONS = frozenset(
@@ -44,6 +44,8 @@ _OF_ONE_AXIS = {"ArgMax": 0, "ArgMin": 0, "Concat": 0, "Hardmax": -1, "LogSoftma
 """Operators that mix the elements of one axis, and the default of the axis."""
 _COMBINING = _ELEMENTWISE | {"Concat", "Gather", "Gemm", "MatMul"}
 """Operators for which other inputs than the first can have steps."""
+_SAME_FOR_ALL_STEPS = _ELEMENTWISE | {"ConstantOfShape", "Expand", "Squeeze", "Transpose", "Unsqueeze"}
+"""Operators that make no difference between the steps if their inputs make none."""
 _SHAPES_FROM = {"ConstantOfShape": (0,), "Expand": (1,), "Pad": (1,), "Reshape": (1,), "Slice": (1, 2), "Tile": (1,)}
 """Inputs that only decide about the shape of the output."""
 _SINGLE_AXIS = 13
@@ -103,6 +105,8 @@ def _dimension(analysis: Analysis, time: str) -> str:
 
 
 class _Streamer:
+    """Visits the nodes in their order, and finds where the steps of every value are."""
+
     def __init__(self, proto: onnx.ModelProto, analysis: Analysis, time: str) -> None:
         self.proto, self.analysis, self.infos = proto, analysis, analysis.infos
         self.time = _dimension(analysis, time)
@@ -118,6 +122,24 @@ class _Streamer:
             for value in node.inputs:
                 if value is not None:
                     self.readers.setdefault(value, []).append(node)
+
+        self.visitors: dict[str, Callable[[Node, _Place], None]] = {
+            **dict.fromkeys(_ELEMENTWISE, self._elementwise),
+            **dict.fromkeys(_REDUCTIONS, self._reduction),
+            **dict.fromkeys(_OF_ONE_AXIS, self._of_one_axis),
+            **dict.fromkeys(_RECURRENT, self._recurrent),
+            **dict.fromkeys(("AveragePool", "Conv", "LpPool", "MaxPool"), self._window),
+            **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), self._reshape),
+            "BatchNormalization": self._batch_normalization,
+            "CumSum": self._cumsum,
+            "Gather": self._gather,
+            "Gemm": self._gemm,
+            "LayerNormalization": self._layer_normalization,
+            "MatMul": self._matmul,
+            "Pad": self._pad,
+            "Slice": self._slice,
+            "Transpose": self._transpose,
+        }
 
     def run(self) -> tuple[onnx.ModelProto, list[State], Stream]:
         reasons = []
@@ -191,7 +213,7 @@ class _Streamer:
             raise _RefusedError(self.analysis.problems[node])
         if node.op_type not in _COMBINING and any(v in self.places for v in node.inputs[1:]):
             raise _RefusedError("it combines steps with other steps")
-        visit = self._visitor(node.op_type)
+        visit = self.visitors.get(node.op_type)
         if visit is None or node.domain not in ("", "ai.onnx"):
             raise _RefusedError("it is not known to treat every step by itself")
         visit(Node(node), self.places[timed[0]])
@@ -206,22 +228,13 @@ class _Streamer:
                 continue
             if info.dims is not None:
                 depends = self.time in symbols(d for d in info.dims.flat if isinstance(d, DimExpr))
+            elif info.fill is not None or info.const is not None:
+                depends = False
             else:
-                depends = (reads or node.op_type in ("Range", "Shape")) and info.fill is None and info.const is None
+                # Such as a table of positions, cut to the length of the sequence.
+                depends = reads or (self._has_time(value) and node.op_type not in _SAME_FOR_ALL_STEPS)
             if depends:
                 self.positions.add(value)
-
-    def _visitor(self, op: str) -> Callable[[Node, _Place], None] | None:
-        if op in _ELEMENTWISE:
-            return self._elementwise
-        if op in _REDUCTIONS:
-            return self._reduction
-        if op in _OF_ONE_AXIS:
-            return self._of_one_axis
-        if op in _RECURRENT:
-            return self._recurrent
-        found = getattr(self, f"_{op.lower()}", None)
-        return found if op in _OTHERS else None
 
     def _keep(self, node: Node, outer: Dim | None = None) -> None:
         """Sets the places of all results."""
@@ -268,12 +281,12 @@ class _Streamer:
         if place.axis in axes:
             raise _RefusedError("it computes with all steps of the sequence")
 
-    def _layernormalization(self, node: Node, place: _Place) -> None:
+    def _layer_normalization(self, node: Node, place: _Place) -> None:
         rank = len(self.infos[node.x].shape)
         self._mixes(range(int(node.attr("axis", -1)) % rank, rank), place)
         self.places[node.y] = self._place(node.y, place.outer)
 
-    def _batchnormalization(self, node: Node, place: _Place) -> None:
+    def _batch_normalization(self, node: Node, place: _Place) -> None:
         self._mixes([1], place)
         self.places[node.y] = self._place(node.y, place.outer)
 
@@ -313,8 +326,6 @@ class _Streamer:
             raise _RefusedError("it merges steps before the chunk with another axis")
         self.places[node.y] = found
 
-    _flatten = _squeeze = _unsqueeze = _reshape
-
     def _slice(self, node: Node, place: _Place) -> None:
         rank = len(self.infos[node.x].shape)
         starts, axes, steps = (self.infos.const(node.input(i)) for i in (1, 3, 4))
@@ -333,8 +344,8 @@ class _Streamer:
 
     def _pad(self, node: Node, place: _Place) -> None:
         shape = self.infos[node.x].shape
-        pads = self.infos.const(node.input(1))
-        value = self.infos.const(node.input(2))
+        pads = self.infos.const(node.input(1)) if node.input(1) is not None else node.attr("pads")
+        value = self.infos.const(node.input(2)) if node.input(2) is not None else node.attr("value")
         if pads is None or node.input(3) is not None or place.outer is not None:
             raise _RefusedError("its padding is not known")
         left, right = int(pads[place.axis]), int(pads[len(shape) + place.axis])
@@ -349,6 +360,8 @@ class _Streamer:
             own = self._node(node)
             extended, made = self._history(node.x, place, left, number)
             rest = [0 if i % len(shape) == place.axis else int(p) for i, p in enumerate(pads)]
+            if any(rest) and node.input(1) is None:
+                raise _RefusedError("it pads other axes too; export the model for a newer operator set")
             if any(rest):
                 name = self._weight(f"{own.output[0]}_pads", np.asarray(rest, np.int64))
                 changed = onnx.NodeProto()
@@ -403,8 +416,6 @@ class _Streamer:
             self.places[node.y] = _Place(place.axis, 0)
         else:
             self._keep(node)
-
-    _conv = _averagepool = _maxpool = _lppool = _window
 
     def _crops(self, value: ir.Value, length: Dim) -> list[ir.Node]:
         """The Slices that are the only readers of ``value``, if all take its first ``length`` steps."""
@@ -551,12 +562,3 @@ class _Streamer:
     def _replaced(self, nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
         for node in nodes:
             yield from self.changes.replaced.get(node.output[0] if node.output else "", [node])
-
-
-_OTHERS = frozenset(
-    """
-    AveragePool BatchNormalization Conv CumSum Flatten Gather Gemm LayerNormalization LpPool MatMul MaxPool Pad Reshape
-    Slice Squeeze Transpose Unsqueeze
-    """.split()  # noqa: SIM905
-)
-"""Operators with a method of their own."""
