@@ -20,6 +20,8 @@ from tf2rust.errors import ConversionError, UsageError
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.source import open_onnx, open_tensorflow
 
+TORCH = Path(__file__).parent / "zoo" / "models" / "torchscript_voice_activity.onnx"
+
 
 @pytest.fixture(scope="module")
 def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
@@ -27,6 +29,7 @@ def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
     for name, case in STATEFUL.items():
         path = save(case.build(), made.folder / f"{name}.onnx")
         made.add(f"state_{name}", open_onnx(path), states=case.states)
+    made.add("state_torch", open_onnx(TORCH), states={"state": "92"})
     with quiet():
         path = made.folder / "recurrent.keras"
         _recurrent().save(path)
@@ -58,7 +61,7 @@ def _causal() -> Any:
     return keras.Model(x, layers.Dense(2, name="y")(layers.LSTM(3, return_sequences=True)(y)))
 
 
-@pytest.mark.parametrize("name", [*STATEFUL, "recurrent"])
+@pytest.mark.parametrize("name", [*STATEFUL, "recurrent", "torch"])
 def test_steps_in_sequence(crates: Crates, name: str) -> None:
     """The crate's own tests run the steps, reset the state and run the first step again."""
     converted = crates.converted[f"state_{name}"]
