@@ -20,6 +20,8 @@ from tf2rust.errors import ConversionError, UsageError
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.source import open_onnx, open_tensorflow
 
+TORCH = Path(__file__).parent / "zoo" / "models" / "torchscript_voice_activity.onnx"
+
 
 @pytest.fixture(scope="module")
 def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
@@ -103,6 +105,14 @@ def _session(model: onnx.ModelProto):  # type: ignore[no-untyped-def]
     import onnxruntime
 
     return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def test_a_state_that_torch_wrote(tmp_path: Path) -> None:
+    """The names of its symbolic dimensions differ between inputs and outputs."""
+    given = Options(tmp_path / "out", "m", states={"state": "92"}, tf_layers=TF_LAYERS)
+    converted = convert(open_onnx(TORCH), given)
+    assert converted.proof.about().startswith("verified on 6 steps (batch = 9)")
+    assert "pub fn new(batch: usize) -> Result<Self>" in (converted.crate / "src/model.rs").read_text()
 
 
 def test_the_samples_of_a_user_are_steps(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def with_stream(source: Source, dims: Mapping[str, Size], time: str | None) -> S
     analysis = analyse(source.proto, {name: size for name, size in dims.items() if name != time}, source.weights)
     proto, states, stream = streamed(source.proto, analysis, time)
     names = [info.name for info in source.proto.graph.input]
+    read = {tensor.name for tensor in proto.graph.initializer}
 
     def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         whole = {n: np.concatenate(list(a), axis=stream.axes[n]) for n, a in inputs.items() if n in names}
@@ -87,6 +88,7 @@ def with_stream(source: Source, dims: Mapping[str, Size], time: str | None) -> S
     return replace(
         source,
         proto=proto,
+        weights={name: array for name, array in source.weights.items() if name in read},
         run=run,
         framework=f"{source.framework} on the whole sequence",
         states=tuple(states),

@@ -293,6 +293,20 @@ REFUSED: dict[str, tuple[onnx.ModelProto, list[str]]] = {
         ),
         ["`node/y` (Add) cannot run in chunks: it uses the length of the sequence, or positions in it"],
     ),
+    "a table of positions": (
+        _sequence(
+            [
+                node("Shape", ["x"], ["length"], start=1, end=2),
+                node("Slice", ["table", "zero", "length"], ["own"]),
+                node("Add", ["x", "own"], ["y"]),
+            ],
+            TIME,
+            TIME,
+            table=_weights(64, 4),
+            zero=np.array([0]),
+        ),
+        ["`node/y` (Add) cannot run in chunks: it uses the length of the sequence, or positions in it"],
+    ),
     "reversed steps": (
         _sequence(
             [node("Slice", ["x", "last", "end", "axis", "last"], ["y"])],

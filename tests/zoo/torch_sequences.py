@@ -192,6 +192,22 @@ class Crnn(nn.Module):
         return F.log_softmax(self.head(y), dim=2)
 
 
+class VoiceActivity(nn.Module):
+    """The probability of speech in a chunk: a learned spectrogram, convolutions, and an LSTM cell that is a state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spectrum = nn.Conv1d(1, 18, 16, stride=8, bias=False)
+        self.convs = nn.Sequential(nn.Conv1d(9, 8, 3, padding=1), nn.ReLU(), nn.Conv1d(8, 8, 3, 2, 1), nn.ReLU())
+        self.cell, self.head = nn.LSTMCell(8, 8), nn.Linear(8, 1)
+
+    def forward(self, chunk: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        real, imaginary = self.spectrum(F.pad(chunk.unsqueeze(1), (0, 8), "reflect")).chunk(2, 1)
+        y = self.convs((real**2 + imaginary**2).sqrt()).mean(2)
+        h, c = self.cell(y, (state[0], state[1]))
+        return torch.sigmoid(self.head(F.relu(h))), torch.stack([h, c])
+
+
 class Tcn(nn.Module):
     """Causal convolutions of growing dilation with weight normalization."""
 

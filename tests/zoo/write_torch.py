@@ -86,6 +86,13 @@ CASES = {
     ),
     "crnn": Case(sequences.Crnn, {"line": torch.randn(2, 1, 8, 20)}, {"line": {0: "batch", 3: "width"}}),
     "tcn": Case(sequences.Tcn, {"signal": torch.randn(2, 4, 20)}, {"signal": {0: "batch", 2: "time"}}, opset=13),
+    "voice_activity": Case(
+        sequences.VoiceActivity,
+        {"chunk": torch.randn(2, 64), "state": torch.randn(2, 2, 8)},
+        {"chunk": {0: "batch"}, "state": {1: "batch"}},
+        opset=16,
+        exporters=ONE,
+    ),
     "wavenet": Case(
         sequences.WaveNet, {"signal": torch.randn(2, 2, 16)}, {"signal": {0: "batch", 2: "time"}}, 11, exporters=ONE
     ),

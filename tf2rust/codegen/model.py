@@ -169,7 +169,10 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
 
 def _state_fields(graph: LayerGraph, inputs: Sequence[Port], outputs: Sequence[Port]) -> list[StateField]:
     read, written = {p.name: p for p in inputs}, {p.name: p for p in outputs}
-    return [StateField(read[state.input], written[state.output], state.initial) for state in graph.states]
+    return [
+        StateField(read[state.input], written[state.output], state.initial, not state.is_uniform)
+        for state in graph.states
+    ]
 
 
 def _chunks(writer: Writer, chunked: Chunking, used: set[str]) -> Chunks:

@@ -22,11 +22,8 @@ class StateField:
     output: Port
     initial: np.ndarray | None
     """None stands for zeros."""
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether the crate needs a constant for the initial value, because the elements differ."""
-        return self.initial is not None and not np.all(self.initial == self.initial.reshape(-1)[:1])
+    is_constant: bool
+    """Whether the crate needs a constant for the initial value, because the elements differ."""
 
     @property
     def constant(self) -> str:

@@ -88,15 +88,10 @@ def check_states(graph: LayerGraph, states: Sequence[State]) -> None:
             )
         elif state.initial is not None and np.any(state.initial != 0) and before.dtype in NARROW:
             reasons.append(f"{named} has an initial value of dtype {before.dtype}; only zeros are supported for it.")
-        elif state.initial is not None and state.initial.size > MOST_INITIAL and not is_uniform(state.initial):
+        elif state.initial is not None and state.initial.size > MOST_INITIAL and not state.is_uniform:
             reasons.append(
                 f"{named} has an initial value with {state.initial.size} different elements; at most {MOST_INITIAL} "
                 "are supported. Give the initial value as an input of the model, or export it as zeros."
             )
     if reasons:
         raise ConversionError(reasons)
-
-
-def is_uniform(array: np.ndarray) -> bool:
-    """Whether all elements are the same."""
-    return bool(np.all(array == array.reshape(-1)[:1]))

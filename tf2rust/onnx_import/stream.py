@@ -11,29 +11,29 @@ nodes must treat every step by itself, which the axes of their operator show. Ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from tf2rust.errors import ConversionError, UsageError
 from tf2rust.onnx_import.infer import Analysis
+from tf2rust.onnx_import.stream_rewrite import RefusedError, StreamRewrite
 from tf2rust.ops.core.dims import Dim, DimExpr, product, symbols
 from tf2rust.ops.core.inference import Node, label, read_by
 from tf2rust.ops.core.layer import State, Stream
 from tf2rust.stages import brief
 
-_TO_THE_END = np.iinfo(np.int64).max
 _ELEMENTWISE = frozenset(
     """
     Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike
-    Ceil Celu Clip Cos Cosh Div Dropout Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish
-    Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal
-    Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where
-    Xor
+    Ceil Celu Clip Cos Cosh DequantizeLinear Div Dropout Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual
+    HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or
+    PRelu Pow QuantizeLinear Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum
+    Swish Tan Tanh ThresholdedRelu Where Xor
     """.split()  # noqa: SIM905
 )
 _REDUCTIONS = frozenset(
@@ -44,6 +44,8 @@ _OF_ONE_AXIS = {"ArgMax": 0, "ArgMin": 0, "Concat": 0, "Hardmax": -1, "LogSoftma
 """Operators that mix the elements of one axis, and the default of the axis."""
 _COMBINING = _ELEMENTWISE | {"Concat", "Gather", "Gemm", "MatMul"}
 """Operators for which other inputs than the first can have steps."""
+_SAME_FOR_ALL_STEPS = _ELEMENTWISE | {"ConstantOfShape", "Expand", "Squeeze", "Transpose", "Unsqueeze"}
+"""Operators that make no difference between the steps if their inputs make none."""
 _SHAPES_FROM = {"ConstantOfShape": (0,), "Expand": (1,), "Pad": (1,), "Reshape": (1,), "Slice": (1, 2), "Tile": (1,)}
 """Inputs that only decide about the shape of the output."""
 _SINGLE_AXIS = 13
@@ -62,21 +64,6 @@ class _Place:
     axis: int
     history: int
     outer: Dim | None = None
-
-
-class _RefusedError(Exception):
-    """Why a node cannot run in chunks."""
-
-
-@dataclass
-class _Changes:
-    """The nodes of the new model, by the first output of the node that they replace."""
-
-    replaced: dict[str, list[onnx.NodeProto]] = field(default_factory=dict)
-    states: list[State] = field(default_factory=list)
-    inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
-    outputs: list[onnx.ValueInfoProto] = field(default_factory=list)
-    weights: list[onnx.TensorProto] = field(default_factory=list)
 
 
 def streamed(proto: onnx.ModelProto, analysis: Analysis, time: str) -> tuple[onnx.ModelProto, list[State], Stream]:
@@ -103,21 +90,39 @@ def _dimension(analysis: Analysis, time: str) -> str:
 
 
 class _Streamer:
+    """Visits the nodes in their order, and finds where the steps of every value are."""
+
     def __init__(self, proto: onnx.ModelProto, analysis: Analysis, time: str) -> None:
-        self.proto, self.analysis, self.infos = proto, analysis, analysis.infos
+        self.analysis, self.infos = analysis, analysis.infos
         self.time = _dimension(analysis, time)
         self.symbol = DimExpr.symbol(self.time)
-        self.nodes = {node.output[0]: node for node in proto.graph.node if node.output}
         self.places: dict[ir.Value, _Place] = {}
         self.positions: set[ir.Value] = set()
         """Values that depend on the length of the sequence or on positions in it."""
-        self.histories: dict[tuple[str, int, int, float], str] = {}
-        self.changes = _Changes()
+        self.rewrite = StreamRewrite(proto, analysis)
         self.readers: dict[ir.Value, list[ir.Node]] = {}
         for node in analysis.graph:
             for value in node.inputs:
                 if value is not None:
                     self.readers.setdefault(value, []).append(node)
+
+        self.visitors: dict[str, Callable[[Node, _Place], None]] = {
+            **dict.fromkeys(_ELEMENTWISE, self._elementwise),
+            **dict.fromkeys(_REDUCTIONS, self._reduction),
+            **dict.fromkeys(_OF_ONE_AXIS, self._of_one_axis),
+            **dict.fromkeys(_RECURRENT, self._recurrent),
+            **dict.fromkeys(("AveragePool", "Conv", "LpPool", "MaxPool"), self._window),
+            **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), self._reshape),
+            "BatchNormalization": self._batch_normalization,
+            "CumSum": self._cumsum,
+            "Gather": self._gather,
+            "Gemm": self._gemm,
+            "LayerNormalization": self._layer_normalization,
+            "MatMul": self._matmul,
+            "Pad": self._pad,
+            "Slice": self._slice,
+            "Transpose": self._transpose,
+        }
 
     def run(self) -> tuple[onnx.ModelProto, list[State], Stream]:
         reasons = []
@@ -127,7 +132,7 @@ class _Streamer:
         for node in self.analysis.graph:
             try:
                 self._visit(node)
-            except _RefusedError as error:
+            except RefusedError as error:
                 reasons.append(f"node `{brief(label(node))}` ({node.op_type}) cannot run in chunks: {error}.")
                 for value in node.outputs:  # Later nodes have reasons of their own.
                     if value in self.infos and self._has_time(value):
@@ -143,11 +148,11 @@ class _Streamer:
             if value in self.infos and value not in self.places:
                 name = brief(value.name or "")
                 reasons.append(f"the input `{name}` has no axis `{self.time}`; bind it with --constants.")
-        if not reasons and not self.changes.states:
+        if not reasons and not self.rewrite.states:
             reasons.append("the model treats every step by itself and needs no state; convert it without --stream.")
         if reasons:
             raise ConversionError(reasons)
-        return self._changed(), self.changes.states, self._stream()
+        return self.rewrite.model(), self.rewrite.states, self._stream()
 
     def _stream(self) -> Stream:
         graph = self.analysis.graph
@@ -164,7 +169,7 @@ class _Streamer:
         return bool(self._axes(value))
 
     def _place(self, value: ir.Value, outer: Dim | None = None) -> _Place:
-        """The place of the steps in a value. Raises _RefusedError if there is none, or none alone."""
+        """The place of the steps in a value. Raises RefusedError if there is none, or none alone."""
         shape, axes = self.infos[value].shape, self._axes(value)
         if len(axes) == 1:
             history = shape[axes[0]] - self.symbol
@@ -173,7 +178,7 @@ class _Streamer:
             if outer is not None:
                 return _Place(axes[0], 0, outer)
         dims = ", ".join(map(str, shape))
-        raise _RefusedError(f"the steps of its result [{dims}] are not those of `{self.time}`")
+        raise RefusedError(f"the steps of its result [{dims}] are not those of `{self.time}`")
 
     def _visit(self, node: ir.Node) -> None:
         timed = [v for v in read_by(node) if v in self.places]
@@ -186,14 +191,14 @@ class _Streamer:
             return
         for i, value in enumerate(node.inputs):
             if value in self.positions and i not in ignored:
-                raise _RefusedError("it uses the length of the sequence, or positions in it")
+                raise RefusedError("it uses the length of the sequence, or positions in it")
         if node in self.analysis.problems:
-            raise _RefusedError(self.analysis.problems[node])
+            raise RefusedError(self.analysis.problems[node])
         if node.op_type not in _COMBINING and any(v in self.places for v in node.inputs[1:]):
-            raise _RefusedError("it combines steps with other steps")
-        visit = self._visitor(node.op_type)
+            raise RefusedError("it combines steps with other steps")
+        visit = self.visitors.get(node.op_type)
         if visit is None or node.domain not in ("", "ai.onnx"):
-            raise _RefusedError("it is not known to treat every step by itself")
+            raise RefusedError("it is not known to treat every step by itself")
         visit(Node(node), self.places[timed[0]])
 
     def _of_positions(self, node: ir.Node) -> None:
@@ -206,22 +211,13 @@ class _Streamer:
                 continue
             if info.dims is not None:
                 depends = self.time in symbols(d for d in info.dims.flat if isinstance(d, DimExpr))
+            elif info.fill is not None or info.const is not None:
+                depends = False
             else:
-                depends = (reads or node.op_type in ("Range", "Shape")) and info.fill is None and info.const is None
+                # Such as a table of positions, cut to the length of the sequence.
+                depends = reads or (self._has_time(value) and node.op_type not in _SAME_FOR_ALL_STEPS)
             if depends:
                 self.positions.add(value)
-
-    def _visitor(self, op: str) -> Callable[[Node, _Place], None] | None:
-        if op in _ELEMENTWISE:
-            return self._elementwise
-        if op in _REDUCTIONS:
-            return self._reduction
-        if op in _OF_ONE_AXIS:
-            return self._of_one_axis
-        if op in _RECURRENT:
-            return self._recurrent
-        found = getattr(self, f"_{op.lower()}", None)
-        return found if op in _OTHERS else None
 
     def _keep(self, node: Node, outer: Dim | None = None) -> None:
         """Sets the places of all results."""
@@ -239,14 +235,14 @@ class _Streamer:
             other = self.places.get(value)
             at = [rank - len(self.infos[value].shape) + axis for axis in self._axes(value)]
             if at != axes or (other is not None and other.outer != place.outer):
-                raise _RefusedError("it combines steps with other steps")
+                raise RefusedError("it combines steps with other steps")
         self._keep(node, place.outer)
 
     def _reduction(self, node: Node, place: _Place) -> None:
         rank = len(self.infos[node.x].shape)
         given = self.infos.const(node.input(1)) if node.input(1) is not None else node.attr("axes")
         if node.input(1) is not None and given is None:
-            raise _RefusedError("its axes are not known")
+            raise RefusedError("its axes are not known")
         axes = [int(a) % rank for a in np.asarray(given).reshape(-1)] if given is not None else list(range(rank))
         self._mixes(axes, place)
         self._keep(node, place.outer)
@@ -261,31 +257,31 @@ class _Streamer:
                 own = self.places.get(value) or self._place(value, place.outer)
                 self._mixes(range(axis, rank) if joins else [axis], own)
                 if own.axis != place.axis:
-                    raise _RefusedError("it combines steps with other steps")
+                    raise RefusedError("it combines steps with other steps")
         self._keep(node, place.outer)
 
     def _mixes(self, axes: Sequence[int], place: _Place) -> None:
         if place.axis in axes:
-            raise _RefusedError("it computes with all steps of the sequence")
+            raise RefusedError("it computes with all steps of the sequence")
 
-    def _layernormalization(self, node: Node, place: _Place) -> None:
+    def _layer_normalization(self, node: Node, place: _Place) -> None:
         rank = len(self.infos[node.x].shape)
         self._mixes(range(int(node.attr("axis", -1)) % rank, rank), place)
         self.places[node.y] = self._place(node.y, place.outer)
 
-    def _batchnormalization(self, node: Node, place: _Place) -> None:
+    def _batch_normalization(self, node: Node, place: _Place) -> None:
         self._mixes([1], place)
         self.places[node.y] = self._place(node.y, place.outer)
 
     def _matmul(self, node: Node, place: _Place) -> None:
         left, right = node.operands(2)
         if right in self.places or place.axis == len(self.infos[left].shape) - 1:
-            raise _RefusedError("it computes with all steps of the sequence")
+            raise RefusedError("it computes with all steps of the sequence")
         self._keep(node, place.outer)
 
     def _gemm(self, node: Node, place: _Place) -> None:
         if any(v in self.places for v in node.inputs[1:]) or place.axis != int(node.attr("transA", 0)):
-            raise _RefusedError("it computes with all steps of the sequence")
+            raise RefusedError("it computes with all steps of the sequence")
         self._keep(node, place.outer)
 
     def _gather(self, node: Node, place: _Place) -> None:
@@ -293,71 +289,71 @@ class _Streamer:
         if data in self.places:
             self._mixes([int(node.attr("axis", 0)) % len(self.infos[data].shape)], place)
             if node.operand(1) in self.places:
-                raise _RefusedError("it combines steps with other steps")
+                raise RefusedError("it combines steps with other steps")
         self._keep(node, place.outer)
 
     def _transpose(self, node: Node, place: _Place) -> None:
         if place.outer is not None:
-            raise _RefusedError("it moves an axis in which steps and other elements are merged")
+            raise RefusedError("it moves an axis in which steps and other elements are merged")
         self._keep(node)
 
     def _reshape(self, node: Node, place: _Place) -> None:
         before, after = self.infos[node.x].shape, self.infos[node.y].shape
         outer = place.outer if place.outer is not None else product(before[: place.axis])
         if len(axes := self._axes(node.y)) != 1:
-            raise _RefusedError("it spreads the steps over several axes")
+            raise RefusedError("it spreads the steps over several axes")
         found = self._place(node.y, outer)
         if found.outer is None and product(after[: axes[0]]) != outer:
-            raise _RefusedError("it mixes steps with other elements")
+            raise RefusedError("it mixes steps with other elements")
         if found.outer is not None and place.history:
-            raise _RefusedError("it merges steps before the chunk with another axis")
+            raise RefusedError("it merges steps before the chunk with another axis")
         self.places[node.y] = found
-
-    _flatten = _squeeze = _unsqueeze = _reshape
 
     def _slice(self, node: Node, place: _Place) -> None:
         rank = len(self.infos[node.x].shape)
         starts, axes, steps = (self.infos.const(node.input(i)) for i in (1, 3, 4))
         taken = range(len(starts)) if axes is None and starts is not None else axes
         if taken is None:
-            raise _RefusedError("its axes are not known")
+            raise RefusedError("its axes are not known")
         for i, axis in enumerate(taken):
             if int(axis) % rank != place.axis:
                 continue
             known = starts is not None and int(starts[i]) >= 0 and (steps is None or int(steps[i]) == 1)
             if place.outer is not None or not known or (node.input(4) is not None and steps is None):
-                raise _RefusedError("it takes steps by their position in the sequence")
+                raise RefusedError("it takes steps by their position in the sequence")
         self._keep(node, place.outer)
 
     # Nodes that need a state
 
     def _pad(self, node: Node, place: _Place) -> None:
         shape = self.infos[node.x].shape
-        pads = self.infos.const(node.input(1))
-        value = self.infos.const(node.input(2))
+        pads = self.infos.const(node.input(1)) if node.input(1) is not None else node.attr("pads")
+        value = self.infos.const(node.input(2)) if node.input(2) is not None else node.attr("value")
         if pads is None or node.input(3) is not None or place.outer is not None:
-            raise _RefusedError("its padding is not known")
+            raise RefusedError("its padding is not known")
         left, right = int(pads[place.axis]), int(pads[len(shape) + place.axis])
         if right > 0:
-            raise _RefusedError("it adds steps behind the sequence")
+            raise RefusedError("it adds steps behind the sequence")
         if left < 0 or right < 0:
-            raise _RefusedError("it takes steps by their position in the sequence")
+            raise RefusedError("it takes steps by their position in the sequence")
         if left and node.attr("mode", "constant") != "constant":
-            raise _RefusedError("it pads the beginning of the sequence with later steps")
+            raise RefusedError("it pads the beginning of the sequence with later steps")
         if left:
             number = 0.0 if value is None else float(np.asarray(value).reshape(-1)[0])
-            own = self._node(node)
+            own = self.rewrite.node(node)
             extended, made = self._history(node.x, place, left, number)
             rest = [0 if i % len(shape) == place.axis else int(p) for i, p in enumerate(pads)]
+            if any(rest) and node.input(1) is None:
+                raise RefusedError("it pads other axes too; export the model for a newer operator set")
             if any(rest):
-                name = self._weight(f"{own.output[0]}_pads", np.asarray(rest, np.int64))
+                name = self.rewrite.weight(f"{own.output[0]}_pads", np.asarray(rest, np.int64))
                 changed = onnx.NodeProto()
                 changed.CopyFrom(own)
                 changed.input[0], changed.input[1] = extended, name
                 made = [*made, changed]
             else:
                 made = [*made, helper.make_node("Identity", [extended], [own.output[0]], f"{own.name}/history")]
-            self.changes.replaced[own.output[0]] = made
+            self.rewrite.replaced[own.output[0]] = made
         self._keep(node)
 
     def _window(self, node: Node, place: _Place) -> None:
@@ -365,26 +361,28 @@ class _Streamer:
         spatial = len(self.infos[node.x].shape) - 2
         i = place.axis - 2
         if place.outer is not None or i < 0:
-            raise _RefusedError("it mixes the steps with other elements")
+            raise RefusedError("it mixes the steps with other elements")
         kernel = node.attr("kernel_shape")
         kernel = self.infos[node.operand(1)].shape[2:] if kernel is None else kernel
         stride, dilation = (node.attr(name) or [1] * spatial for name in ("strides", "dilations"))
         pads = list(node.attr("pads") or [0] * (2 * spatial))
         auto = node.attr("auto_pad", "NOTSET")
         if stride[i] != 1:
-            raise _RefusedError(f"it has stride {stride[i]} over time")
+            raise RefusedError(f"it has stride {stride[i]} over time")
         reach = (int(str(kernel[i])) - 1) * int(dilation[i])
         if auto not in ("NOTSET", "VALID") and reach:
-            raise _RefusedError(f"its padding is {auto}, so that steps depend on later ones")
+            raise RefusedError(f"its padding is {auto}, so that steps depend on later ones")
+        if any(value in self.readers for value in node.outputs[1:]):
+            raise RefusedError("it numbers the positions of its maxima")
         left, right = int(pads[i]), int(pads[spatial + i])
         crops = self._crops(node.y, self.symbol + place.history + left - reach) if right else []
         if right and not crops:
-            raise _RefusedError("it depends on later steps, because it pads the end of the sequence")
+            raise RefusedError("it depends on later steps, because it pads the end of the sequence")
         averages = node.op == "AveragePool" and not node.attr("count_include_pad", 0)
         if left and (node.op == "MaxPool" or averages):
-            raise _RefusedError("its first windows are smaller, because it leaves out the padding")
+            raise RefusedError("its first windows are smaller, because it leaves out the padding")
         if left or crops:
-            own = self._node(node)
+            own = self.rewrite.node(node)
             extended, made = self._history(node.x, place, left, 0.0) if left else (own.input[0], [])
             changed = onnx.NodeProto()
             changed.CopyFrom(own)
@@ -393,18 +391,16 @@ class _Streamer:
             kept = [a for a in changed.attribute if a.name != "pads"]
             del changed.attribute[:]
             changed.attribute.extend([*kept, helper.make_attribute("pads", [int(p) for p in pads])])
-            self.changes.replaced[own.output[0]] = [*made, changed]
+            self.rewrite.replaced[own.output[0]] = [*made, changed]
         for crop in crops:
-            own = self._node(Node(crop))
-            self.changes.replaced[own.output[0]] = [
+            own = self.rewrite.node(Node(crop))
+            self.rewrite.replaced[own.output[0]] = [
                 helper.make_node("Identity", [own.input[0]], [own.output[0]], f"{own.name}/all")
             ]
         if crops:
             self.places[node.y] = _Place(place.axis, 0)
         else:
             self._keep(node)
-
-    _conv = _averagepool = _maxpool = _lppool = _window
 
     def _crops(self, value: ir.Value, length: Dim) -> list[ir.Node]:
         """The Slices that are the only readers of ``value``, if all take its first ``length`` steps."""
@@ -421,15 +417,15 @@ class _Streamer:
 
     def _recurrent(self, node: Node, place: _Place) -> None:
         if node.attr("direction", "forward") != "forward":
-            raise _RefusedError("it reads the sequence backwards")
+            raise RefusedError("it reads the sequence backwards")
         if node.attr("layout", 0) or place != _Place(0, 0):
-            raise _RefusedError("time is not the first axis of its input")
+            raise RefusedError("time is not the first axis of its input")
         if node.input(4) is not None:
-            raise _RefusedError("it has sequence lengths")
+            raise RefusedError("it has sequence lengths")
         count = _RECURRENT[node.op]
         if any(value in self.readers or value in self.analysis.graph.outputs for value in node.outputs[1 : 1 + count]):
-            raise _RefusedError("its last state is used, which is that of the whole sequence")
-        own = self._node(node)
+            raise RefusedError("its last state is used, which is that of the whole sequence")
+        own = self.rewrite.node(node)
         changed = onnx.NodeProto()
         changed.CopyFrom(own)
         inputs = [*own.input, *[""] * (8 - len(own.input))]
@@ -440,123 +436,44 @@ class _Streamer:
             given = node.input(5 + i)
             info = None if given is None else self.infos[given]
             if info is not None and info.const is None and info.fill != 0:
-                raise _RefusedError("its initial state is computed")
+                raise RefusedError("its initial state is computed")
             initial = None if info is None or info.fill == 0 else info.const
             name = f"{own.name or own.output[0]}/{'hc'[i]}"
-            inputs[5 + i], outputs[1 + i] = self._state(name, self.infos[node.x].dtype, (1, batch, size), initial)
+            inputs[5 + i], outputs[1 + i] = self.rewrite.state(
+                name, self.infos[node.x].dtype, (1, batch, size), initial
+            )
         del changed.input[:], changed.output[:]
         while inputs[-1] == "":
             inputs.pop()
         changed.input.extend(inputs)
         changed.output.extend(outputs)
-        self.changes.replaced[own.output[0]] = [changed]
+        self.rewrite.replaced[own.output[0]] = [changed]
         self.places[node.y] = self._place(node.y)
 
     def _cumsum(self, node: Node, place: _Place) -> None:
         axis = self.infos.const(node.input(1))
         if axis is None or place.outer is not None:
-            raise _RefusedError("its axis is not known")
+            raise RefusedError("its axis is not known")
         if int(np.asarray(axis).reshape(-1)[0]) % len(self.infos[node.x].shape) == place.axis:
             if node.attr("reverse", 0) or node.attr("exclusive", 0) or place.history:
-                raise _RefusedError("it sums in another way than forwards from the first step on")
-            own = self._node(node)
+                raise RefusedError("it sums in another way than forwards from the first step on")
+            own = self.rewrite.node(node)
             shape = list(self.infos[node.x].shape)
             shape[place.axis] = 1
             name = own.name or own.output[0]
-            kept, new = self._state(f"{name}/sum", self.infos[node.x].dtype, tuple(shape), None)
+            kept, new = self.rewrite.state(f"{name}/sum", self.infos[node.x].dtype, tuple(shape), None)
             changed = onnx.NodeProto()
             changed.CopyFrom(own)
             changed.output[0] = f"{name}/chunk"
             add = helper.make_node("Add", [changed.output[0], kept], [own.output[0]], f"{name}/add")
-            self.changes.replaced[own.output[0]] = [changed, add, self._last(own.output[0], new, 1, place.axis, name)]
+            self.rewrite.replaced[own.output[0]] = [
+                changed,
+                add,
+                self.rewrite.last(own.output[0], new, 1, place.axis, name),
+            ]
         self._keep(node, place.outer)
 
-    # The new model
-
-    def _node(self, node: Node) -> onnx.NodeProto:
-        found: onnx.NodeProto | None = self.nodes.get(node.y.name or "")
-        if found is None or found.op_type != node.op:
-            raise _RefusedError("it is part of the definition of another operator")
-        return found
-
-    def _weight(self, name: str, array: np.ndarray) -> str:
-        self.changes.weights.append(numpy_helper.from_array(array, name))
-        return name
-
-    def _last(self, value: str, result: str, count: int, axis: int, name: str) -> onnx.NodeProto:
-        """The Slice of the last ``count`` steps."""
-        bounds = [
-            self._weight(f"{result}/{role}", np.array([number], np.int64))
-            for role, number in (("starts", -count), ("ends", _TO_THE_END), ("axes", axis))
-        ]
-        made: onnx.NodeProto = helper.make_node("Slice", [value, *bounds], [result], f"{name}/last")
-        return made
-
     def _history(self, value: ir.Value, place: _Place, count: int, number: float) -> tuple[str, list[onnx.NodeProto]]:
-        """``value`` with the ``count`` steps before the chunk, and the nodes that make it unless they exist."""
         if place.history:
-            raise _RefusedError("it pads a sequence that is already padded")
-        key = (value.name or "", place.axis, count, number)
-        if key in self.histories:
-            return self.histories[key], []
-        info = self.infos[value]
-        shape = list(info.shape)
-        shape[place.axis] = count
-        initial = None
-        if number:
-            if any(isinstance(dim, DimExpr) for dim in shape):
-                raise _RefusedError("it pads with another number than 0; bind the other symbolic dimensions with --dim")
-            initial = np.full([int(str(d)) for d in shape], number, info.dtype)
-        name = f"{value.name}/history"
-        while name in {state.input for state in self.changes.states}:
-            name += "_"
-        kept, new = self._state(name, info.dtype, tuple(shape), initial)
-        extended = f"{name}_and_chunk"
-        joined = helper.make_node("Concat", [kept, value.name or ""], [extended], f"{name}/concat", axis=place.axis)
-        self.histories[key] = extended
-        return extended, [joined, self._last(extended, new, count, place.axis, name)]
-
-    def _state(self, name: str, dtype: str, shape: tuple[Dim, ...], initial: np.ndarray | None) -> tuple[str, str]:
-        """Declares a state. Returns the names of its input and its output."""
-        for dim in shape:
-            if isinstance(dim, DimExpr) and str(dim) not in self.analysis.symbolic:
-                raise _RefusedError(f"its state would have the size {dim}; bind these dimensions with --dim")
-        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        dims = [dim if isinstance(dim, int) else str(dim) for dim in shape]
-        output = f"{name}_next"
-        self.changes.inputs.append(helper.make_tensor_value_info(name, kind, dims))
-        self.changes.outputs.append(helper.make_tensor_value_info(output, kind, dims))
-        self.changes.states.append(State(name, output, initial))
-        return name, output
-
-    def _changed(self) -> onnx.ModelProto:
-        made = onnx.ModelProto()
-        made.CopyFrom(self.proto)
-        graph = made.graph
-        nodes = list(self._replaced(graph.node))
-        del graph.node[:], graph.value_info[:]
-        graph.node.extend(nodes)
-        # The states must name the dimensions as the inputs do.
-        for value in self.analysis.graph.inputs:
-            info = next(i for i in graph.input if i.name == value.name)
-            if value in self.infos:
-                for dim, size in zip(info.type.tensor_type.shape.dim, self.infos[value].shape, strict=True):
-                    if isinstance(size, DimExpr):
-                        dim.dim_param = str(size)
-        graph.input.extend(self.changes.inputs)
-        graph.output.extend(self.changes.outputs)
-        graph.initializer.extend(self.changes.weights)
-        return made
-
-    def _replaced(self, nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-        for node in nodes:
-            yield from self.changes.replaced.get(node.output[0] if node.output else "", [node])
-
-
-_OTHERS = frozenset(
-    """
-    AveragePool BatchNormalization Conv CumSum Flatten Gather Gemm LayerNormalization LpPool MatMul MaxPool Pad Reshape
-    Slice Squeeze Transpose Unsqueeze
-    """.split()  # noqa: SIM905
-)
-"""Operators with a method of their own."""
+            raise RefusedError("it pads a sequence that is already padded")
+        return self.rewrite.history(value, place.axis, count, number)

@@ -89,6 +89,8 @@ impl<'a, T> TensorView<'a, T> {
 /// tensor.resize(&[2, 2])?.copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
 /// assert_eq!(tensor.shape(), [2, 2]);
 /// assert_eq!(tensor.to_view([4])?.as_slice()?, [1.0, 2.0, 3.0, 4.0]);
+/// tensor.data_mut()[3] = 0.0;
+/// assert_eq!(tensor.data(), [1.0, 2.0, 3.0, 0.0]);
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]

@@ -25,13 +25,13 @@ def with_state_tensors(content: bytes) -> tuple[bytes, tuple[State, ...]]:
     Returns ``content`` itself if the model has no variables. Raises ``ConversionError`` if a branch or a loop uses one,
     or if its initial value is computed.
     """
-    numbers = tflite_schema().BuiltinOperator
-    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
-    used = {builtin_number(code) for code in model.operatorCodes}
-    if numbers.VAR_HANDLE not in used:
+    schema = tflite_schema()
+    root = schema.Model.GetRootAs(content, 0)
+    used = {root.OperatorCodes(index).BuiltinCode() for index in range(root.OperatorCodesLength())}
+    if schema.BuiltinOperator.VAR_HANDLE not in used:
         return content, ()
-    rewrite = _Rewrite(model)
-    states = rewrite.run()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    states = _Rewrite(model).run()
     return packed(model), states
 
 
@@ -56,6 +56,9 @@ class _Rewrite:
             elif any(self._operators(graph, number) for number in self._of_variables):
                 raise _inside()
         self._follow()
+        for index in called:  # Other operators refer to subgraphs by their number, so that it must not change.
+            graph = self.model.subgraphs[index]
+            graph.operators, graph.tensors = [], []
         return self._states()
 
     def _operators(self, graph: Any, number: int) -> list[Any]:
@@ -171,7 +174,6 @@ class _Rewrite:
             self.graph.inputs = np.append(self.graph.inputs, np.int32(tensor))
             self.graph.outputs = np.append(self.graph.outputs, np.int32(result))
             states.append(State(own, _text(self.graph.tensors[result].name), self.initial.get(name)))
-        del self.model.subgraphs[1:]
         return tuple(states)
 
 

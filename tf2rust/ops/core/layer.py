@@ -230,6 +230,11 @@ class State:
     output: str
     initial: np.ndarray | None = None
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all elements of the first input are the same."""
+        return self.initial is None or bool(np.all(self.initial == self.initial.reshape(-1)[:1]))
+
 
 @dataclass(frozen=True)
 class Stream:
