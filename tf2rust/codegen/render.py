@@ -392,7 +392,7 @@ def embeds_weights(model: Model) -> bool:
 
 
 def _opened(struct: str, embeds: bool) -> list[Stmt]:
-    """Statements that create ``model``, in a test, a benchmark or an example."""
+    """Statements that create ``model``, in a benchmark or an example."""
     if embeds:
         return [let("model", Token(f"{struct}::new")().tried())]
     path = Token('concat!(env!("CARGO_MANIFEST_DIR"), "/model/model_weights.npz")')
