@@ -35,12 +35,24 @@ def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(render, "_PART_BYTES", 256)
         made.add("parts", open_onnx(graphs.save(graphs.mlp(), folder / "parts.onnx")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "_MOST_EMBEDDED", 256)
+        made.add("loaded", open_onnx(folder / "control.onnx"))
+        made.add("loaded_scores", open_onnx(graphs.save(_classifier(), folder / "loaded_scores.onnx")))
     for name in NAMES:
         made.add(name, open_onnx(folder / "mlp.onnx"))
     # Groups of 32 layers would leave one over.
     made.add("sixty_five", open_onnx(graphs.save(chain(4 * 65), folder / "sixty_five.onnx")))
     made.build()
     return made
+
+
+def _classifier() -> onnx.ModelProto:
+    """A binary classifier with 400 bytes of weights."""
+    nodes = [graphs.node("MatMul", ["x", "w"], ["y"]), graphs.node("Sigmoid", ["y"], ["score"])]
+    kernel = np.random.default_rng(1).random((100, 1), np.float32)
+    ends = [{name: (onnx.TensorProto.FLOAT, ["n", size])} for name, size in (("x", 100), ("score", 1))]
+    return graphs.graph(nodes, *ends, {"w": kernel})
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -66,7 +78,7 @@ def test_snapshot_of_weights_in_parts(crates: Crates, file: str) -> None:
     assert_snapshot(text.replace(TF_LAYERS.as_posix(), "TF_LAYERS"), SNAPSHOTS / "parts" / file)
 
 
-@pytest.mark.parametrize("name", [*MODELS, "hostile", "numbers", "parts", "sixty-five"])
+@pytest.mark.parametrize("name", [*MODELS, "hostile", "numbers", "parts", "sixty-five", "loaded", "loaded-scores"])
 def test_crate_passes_its_own_tests(crates: Crates, name: str) -> None:
     assert "0 failed" in crates.test(name)
 
@@ -100,6 +112,18 @@ def test_arrays_go_by_their_names(crates: Crates, tmp_path: Path) -> None:
 def test_clippy_has_nothing_to_say_of_numbers_loops_and_branches(crates: Crates) -> None:
     packages = ("-p", "control", "-p", "numbers", "-p", "sixty-five")
     crates.cargo("clippy", "--release", *packages, "--all-targets", "--", "-D", "warnings")
+
+
+@pytest.mark.parametrize("name", ["loaded", "loaded-scores"])
+def test_weights_beyond_the_limit_are_loaded(crates: Crates, name: str, tmp_path: Path) -> None:
+    """The example, the documentation and clippy know that they are not embedded."""
+    converted = crates.converted[name.replace("-", "_")]
+    crate = converted.crate
+    assert "include_bytes" not in (crate / "src" / "model.rs").read_text(encoding="utf-8")
+    assert (crate / "build.rs").exists() == (name == "loaded-scores")
+    assert any("does not embed its 0.0 GB" in note for note in converted.notes)
+    crates.cargo("clippy", "--release", "-p", name, "--all-targets", "--", "-D", "warnings")
+    crates.cargo("test", "--release", "-p", name, "--doc")
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.listing import Listing, listing
 from tf2rust.onnx_import.match import Matched
+from tf2rust.onnx_import.memory import trim_heap
 from tf2rust.onnx_import.naming import module_paths, name_layers
 from tf2rust.onnx_import.ports import has_other_ports, sequence_inputs, tensor_ports
 from tf2rust.onnx_import.provenance import trace_weights
@@ -135,6 +136,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
             )
         source = with_stream(source, dims, options.stream)
     matched, features, proof, notes = _proven(source, dims, options.path_to_fv, progress)
+    trim_heap()
     with stage("finding classes and thresholds"):
         scoring, scoring_notes = find_scoring(
             matched.graph,

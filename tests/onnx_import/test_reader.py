@@ -11,6 +11,7 @@ import pytest
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
+from tf2rust.onnx_import import reader
 from tf2rust.onnx_import.reader import LEFT_OUT, read_model
 from tf2rust.onnx_import.weights import GRAPH, INITIALIZER, RAW_DATA, encode_field
 
@@ -80,6 +81,14 @@ def test_model(content: bytes, apart: list[str], tmp_path: Path) -> None:
             tensor.raw_data = arrays[tensor.name].tobytes()
             assert list(arrays[tensor.name].shape) == list(tensor.dims)
     assert proto == onnx.ModelProto.FromString(content)
+
+
+def test_many_fields_are_left_to_protobuf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_MOST_FIELDS", 5)
+    path = tmp_path / "model.onnx"
+    onnx.save_model(_model(_MATRIX), path)
+    proto, arrays = read_model(path)
+    assert (proto, arrays) == (onnx.load_model(path), {})
 
 
 @pytest.mark.parametrize("keep", [1, 30, LEFT_OUT // 2])

@@ -17,7 +17,7 @@ from tf2rust.codegen.architecture import architecture, computation_graph
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name
 from tf2rust.codegen.overview import Box, OverviewError, draw_overview
-from tf2rust.codegen.render import CrateOptions, render_crate
+from tf2rust.codegen.render import CrateOptions, embeds_weights, render_crate
 from tf2rust.codegen.vendor import build_hash, resource, vendored, with_build
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.proof import Proof
@@ -89,6 +89,12 @@ def collect(
     }
     binaries = {f"{model_info}/{name}": parts for name, parts in onnx_files.items()}
     notes = []
+    if not embeds_weights(model):
+        size = sum(entry.packed_bytes for entry in model.weights.entries)
+        notes.append(
+            f"the crate does not embed its {size / 1e9:.1f} GB of weights, because a program can hold at most 2 GB of "
+            "constants; pack them once with `pack_weights`, and load them with `from_weights`."
+        )
     try:
         binaries[f"{model_info}/model_overview.png"] = [overview(model, graph, options.model_name)]
     except OverviewError as error:

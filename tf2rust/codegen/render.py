@@ -67,6 +67,8 @@ _PART_TEMPLATES = ("Cargo.toml", "build.rs", "src/lib.rs")
 _SHORT_BATCH = 12
 _GROUP = 32
 """The maximum number of fields initialised in one function; compile time grows faster than quadratically."""
+_MOST_EMBEDDED = 3 << 29
+"""The maximum bytes of weights that a crate embeds; linkers place code and constants within 2 GB of each other."""
 _PART_BYTES = 24 << 20
 """The maximum bytes of weights embedded by one crate; the compiler needs 5 to 12 times as much memory."""
 
@@ -155,7 +157,8 @@ def render_crate(
 ) -> dict[str, str]:
     """Renders the crate's text files, by path; ``only`` limits them to some."""
     context = _context(model, graph, proof, scoring, options)
-    names = [name for name in _TEMPLATES if name != _EXAMPLE]
+    left_out = {_EXAMPLE, *([] if context["embeds"] or context["binary"] else ["build.rs"])}
+    names = [name for name in _TEMPLATES if name not in left_out]
     names += [_STEPS_EXAMPLE if model.states else _EXAMPLE]
     names += ["src/prediction.rs"] if context["predicts_from"] else []
     names += ["src/thresholds.rs"] if context["binary"] else []
@@ -176,7 +179,9 @@ def render_crate(
 def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, options: CrateOptions) -> dict[str, Any]:
     crate = crate_name(options.model_name)
     digest = architecture_hash(model, graph)
-    parts = _parts(model, crate, options.tf_layers)
+    embeds = embeds_weights(model)
+    parts = _parts(model, crate, options.tf_layers) if embeds else []
+    struct = f"{pascal_case(options.model_name, 'M')}Model"
     used, groups = model.used, _groups(model.fields)
     whole = set(model.variables) if model.chunks else used
     fields = [*(f"b{i}" for i in range(len(model.buffers))), *(["strings"] if model.has_text else []), "scratch"]
@@ -194,7 +199,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "version": __version__,
         "crate": crate,
         "module": crate.replace("-", "_"),
-        "struct": f"{pascal_case(options.model_name, 'M')}Model",
+        "struct": struct,
+        "embeds": embeds,
+        "opened": _opened(struct, embeds),
         "model": model,
         "model_name": options.model_name.replace("\\", "/").replace('"', "'")
         if options.model_name.isprintable()
@@ -206,7 +213,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "tf_layers": _dependency(crate, options.tf_layers),
         "tf_layers_package": package_name(crate) if options.tf_layers is None else "tf-layers",
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
-        "imports": _imports(model),
+        "imports": _imports(model, embeds),
         "weights_bytes": Token("&WEIGHTS.0"),
         "chunks": model.chunks,
         "chunk_variables": array([name if name in used else "_" for name in model.variables]),
@@ -229,7 +236,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "predicts_from": not model.states
         and len(model.outputs) == 1
         and (row is not None or scoring.column is not None),
-        "tests_scores": scoring.column is not None and row is not None and proof.batched,
+        "tests_scores": scoring.column is not None and row is not None and proof.batched and embeds,
         "run": "step" if model.states else "predict",
         "proven": [port for port in model.all_outputs if port.name in proof.outputs],
         "chunked_time": _chunked_time(graph, proof),
@@ -342,14 +349,14 @@ _ALWAYS = (
     "tf_layers::Context",
     "tf_layers::Isa",
     "tf_layers::Result",
-    *(f"tf_layers::io::{name}" for name in ("Aligned", "Blob", "Npz", "pack")),
+    *(f"tf_layers::io::{name}" for name in ("Blob", "Npz", "pack")),
     *(f"tf_layers::tensor::{name}" for name in ("Buffer", "Tensor")),
 )
 
 
-def _imports(model: Model) -> list[str]:
-    """The import lines of the model's items."""
-    paths = {*_ALWAYS, *(item.imported for item in model.items())}
+def _imports(model: Model, embeds: bool) -> list[str]:
+    """The import lines of the model's items; a crate that ``embeds`` its weights aligns them."""
+    paths = {*_ALWAYS, *(["tf_layers::io::Aligned"] if embeds else []), *(item.imported for item in model.items())}
     if model.all_inputs:
         paths.add("tf_layers::tensor::SymbolicDims")
     if model.inputs:
@@ -399,6 +406,24 @@ def _needs_blob(fields: Sequence[ModelField]) -> bool:
     """Whether an initialiser reads weights."""
     blob = Token("blob")
     return any(node == blob or "blob." in str(node) for item in fields for node in item.value.walk())
+
+
+def embeds_weights(model: Model) -> bool:
+    """Whether the crate embeds its weights; otherwise the caller loads them."""
+    return sum(entry.packed_bytes for entry in model.weights.entries) <= _MOST_EMBEDDED
+
+
+def _opened(struct: str, embeds: bool) -> list[Stmt]:
+    """Statements that create ``model``, in a benchmark or an example."""
+    if embeds:
+        return [let("model", Token(f"{struct}::new")().tried())]
+    path = Token('concat!(env!("CARGO_MANIFEST_DIR"), "/model/model_weights.npz")')
+    return [
+        let("path", path),
+        let("arrays", Token("std::fs::read")("path").method("expect", string("the weights of this crate"))),
+        let("weights", Token(f"{struct}::pack_weights")("&arrays").tried()),
+        let("model", Token(f"{struct}::from_weights")("&weights").tried()),
+    ]
 
 
 def _parts(model: Model, crate: str, tf_layers: Path | None) -> list[WeightsPart]:

@@ -7,6 +7,7 @@ large weights are left out of what protobuf parses, and read from the file into 
 from __future__ import annotations
 
 import io
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,10 +25,12 @@ LEFT_OUT = 1 << 16
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 """The wire types of protobuf that ONNX uses."""
 _LONGEST_VARINT = 10
+_MOST_FIELDS = 1 << 18
+"""The maximum number of fields that are read one by one, which takes a second."""
 
 
 class _UnusualError(Exception):
-    """The file is not laid out as usual, so protobuf parses all of it."""
+    """The file is damaged or has very many fields, so protobuf parses all of it."""
 
 
 @dataclass(frozen=True)
@@ -84,17 +87,18 @@ def _split(file: io.BufferedReader) -> tuple[list[bytes | memoryview], dict[int,
     parts: list[bytes | memoryview] = []
     places: dict[int, _Field] = {}
     count = 0
-    for part in _fields(file, 0, file.seek(0, io.SEEK_END)):
+    left = itertools.count(_MOST_FIELDS, -1)
+    for part in _fields(file, 0, file.seek(0, io.SEEK_END), left):
         if (part.number, part.wire_type) != (GRAPH, _BYTES):
             parts.append(_copy(file, part))
             continue
         graph: list[bytes | memoryview] = []
-        for inner in _fields(file, part.content, part.end):
+        for inner in _fields(file, part.content, part.end, left):
             if (inner.number, inner.wire_type) != (INITIALIZER, _BYTES):
                 graph.append(_copy(file, inner))
                 continue
             tensor: list[bytes | memoryview] = []
-            for own in _fields(file, inner.content, inner.end):
+            for own in _fields(file, inner.content, inner.end, left):
                 if (own.number, own.wire_type) == (RAW_DATA, _BYTES) and own.end - own.content >= LEFT_OUT:
                     places[count] = own  # of several, the last counts
                 else:
@@ -112,9 +116,11 @@ def _copy(file: io.BufferedReader, part: _Field) -> bytes:
     return file.read(part.end - part.start)
 
 
-def _fields(file: io.BufferedReader, start: int, end: int) -> Iterator[_Field]:
-    """The fields of the message between two positions."""
+def _fields(file: io.BufferedReader, start: int, end: int, left: Iterator[int]) -> Iterator[_Field]:
+    """The fields of the message between two positions; ``left`` counts down how many may still be read."""
     while start < end:
+        if next(left) == 0:
+            raise _UnusualError
         file.seek(start)
         tag, content = _varint(file, start)
         wire_type = tag & 7

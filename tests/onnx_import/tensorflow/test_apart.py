@@ -16,7 +16,7 @@ from tf2rust.onnx_import.tensorflow.runtime import library
 from tf2rust.onnx_import.weights import split_weights
 from tf2rust.source import Source
 
-Build = Callable[[Any, Any], Any]
+Build = Callable[..., Any]
 
 
 def _twice(keras: Any, x: Any) -> Any:
@@ -60,6 +60,31 @@ def test_embeddings_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     ids = keras.Input((5,), dtype="int32", name="ids")
     keras.Model(ids, keras.layers.Embedding(20, 16)(ids)).save(tmp_path / "model.keras")
     _compare(tmp_path / "model.keras", 1, {"ids": np.arange(10, dtype=np.int32).reshape(2, 5)}, monkeypatch)
+
+
+def _by_attribute(tf: Any, x: Any, table: Any) -> Any:
+    return tf.matmul(tf.reshape(x, (-1, 16)), table, transpose_b=True)
+
+
+def _by_operator(tf: Any, x: Any, table: Any) -> Any:
+    return tf.matmul(tf.reshape(x, (-1, 16)), tf.transpose(table))
+
+
+@pytest.mark.parametrize("product", [_by_attribute, _by_operator])
+def test_transposed_embeddings_apart(product: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Language models multiply their results by the transposed embeddings."""
+    tf = library("tensorflow")
+    table = tf.Variable(np.random.default_rng(1).random((20, 16), np.float32))
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 5), tf.int32, "ids")])  # type: ignore[untyped-decorator]
+    def scores(ids: Any) -> dict[str, Any]:
+        return {"scores": product(tf, tf.gather(table, ids), table)}
+
+    module = tf.Module()
+    module.table = table
+    tf.saved_model.save(module, tmp_path / "model", signatures=scores)
+    inputs = {"ids": np.arange(10, dtype=np.int32).reshape(2, 5)}
+    _compare(tmp_path / "model", 1, inputs, monkeypatch)
 
 
 def test_a_model_without_its_augmentation_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from tf2rust.onnx_import.weights import placeholder
 LARGE = 1 << 20
 """The minimum size in bytes of variables that are kept apart."""
 _DTYPES = ("float16", "float32", "float64")
-_FORWARDS = frozenset({"Identity", "ReadVariableOp", "Reshape"})
+_FORWARDS = frozenset({"Identity", "ReadVariableOp", "Reshape", "Transpose"})
 _READERS = frozenset({"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "Gather", "GatherV2", "MatMul"})
 """The operations whose export does not depend on the contents of their operands."""
 
