@@ -105,7 +105,15 @@ TABLE: dict[str, Case] = {
         lambda x: layers.Discretization(bin_boundaries=[-1.0, 0.0, 0.5], output_mode="multi_hot")(x), (5,)
     ),
 }
-SAVED = ("strings_with_buckets", "integers_multi_hot", "text_of_length", "text_bigrams", "text_tf_idf", "hash")
+SAVED = (
+    "strings_with_buckets",
+    "integers_multi_hot",
+    "text_of_length",
+    "text_bigrams",
+    "text_characters",
+    "text_tf_idf",
+    "hash",
+)
 TABLES = [
     Table("keras_text", TABLE),
     Table("saved_text", {name: TABLE[name] for name in SAVED}, suffix=""),
