@@ -10,6 +10,7 @@ from tests.ops.nodes import Node, check_node, const, floats, integers, named, no
 
 X = floats(4, 3)
 W = floats(12, seed=4).tolist()
+NAMES = np.array([["low", "high"], ["süß", "none"], ["high", "Low"]], object)
 VECTORS = floats(7 * 3, seed=5).tolist()
 KERNELS = {"LINEAR": [0.0, 0.0, 0.0], "POLY": [0.5, 0.25, 3.0], "RBF": [0.7, 0.0, 0.0], "SIGMOID": [0.4, -0.1, 0.0]}
 
@@ -104,6 +105,19 @@ NODES = {
     ),
     "one_hot": node("ai.onnx.ml:OneHotEncoder", integers(5, 2, low=0, high=4), cats_int64s=[3, 0, 2], zeros=1),
     "one_hot_of_floats": node("ai.onnx.ml:OneHotEncoder", X, cats_int64s=[0, -1, 1], zeros=1),
+    "one_hot_of_names": node(
+        "ai.onnx.ml:OneHotEncoder", NAMES, cats_strings=["low", "high", "süß"], zeros=1, by_reference=True
+    ),
+    "names_to_numbers": node(
+        "ai.onnx.ml:CategoryMapper", NAMES, cats_strings=["low", "high", "süß"], cats_int64s=[5, 7, 9], opset=18
+    ),
+    "numbers_to_names": node(
+        "ai.onnx.ml:CategoryMapper",
+        integers(4, 3, low=4, high=8),
+        cats_strings=["low", "high", "süß"],
+        cats_int64s=[5, 7, 9],
+        default_string="?",
+    ),
     "one_hot_of_all": node("ai.onnx.ml:OneHotEncoder", integers(5, low=0, high=3), cats_int64s=[2, 0, 1], zeros=0),
     "vectorizer": node("ai.onnx.ml:FeatureVectorizer", symbolic(X, 0), symbolic(X[:, :2], 0), inputdimensions=[3, 2]),
     "labels": node(

@@ -46,7 +46,7 @@ def _integers(**options: Any) -> Any:
 
 
 def _vectorized(**options: Any) -> Any:
-    return lambda x: layers.TextVectorization(vocabulary=VOCABULARY, **options)(x)
+    return lambda x: layers.TextVectorization(**{"vocabulary": VOCABULARY, **options})(x)
 
 
 def _hashed(**options: Any) -> Any:
@@ -84,6 +84,10 @@ TABLE: dict[str, Case] = {
     "text_as_it_is": case(_vectorized(standardize=None), SENTENCE),
     "text_in_lower_case": case(_vectorized(standardize="lower"), SENTENCE),
     "text_without_punctuation": case(_vectorized(standardize="strip_punctuation"), SENTENCE),
+    "text_characters": case(_vectorized(split="character", vocabulary=list("abeilnorst")), SENTENCE),
+    "text_pairs_of_characters": case(
+        _vectorized(split="character", ngrams=2, output_mode="count", vocabulary=["a b", "e r", "e", "t"]), SENTENCE
+    ),
     "text_not_split": case(_vectorized(split=None), WORDS),
     "text_classified": case(lambda x: layers.Dense(2)(_vectorized(output_mode="tf_idf", idf_weights=IDF)(x)), SENTENCE),
     "text_pooled": case(
@@ -101,7 +105,15 @@ TABLE: dict[str, Case] = {
         lambda x: layers.Discretization(bin_boundaries=[-1.0, 0.0, 0.5], output_mode="multi_hot")(x), (5,)
     ),
 }
-SAVED = ("strings_with_buckets", "integers_multi_hot", "text_of_length", "text_bigrams", "text_tf_idf", "hash")
+SAVED = (
+    "strings_with_buckets",
+    "integers_multi_hot",
+    "text_of_length",
+    "text_bigrams",
+    "text_characters",
+    "text_tf_idf",
+    "hash",
+)
 TABLES = [
     Table("keras_text", TABLE),
     Table("saved_text", {name: TABLE[name] for name in SAVED}, suffix=""),

@@ -25,6 +25,6 @@ pub use lookup::{NumberLookup, StringLookup, StringTable};
 pub use normalize::{LetterCase, StringNormalizer};
 pub use ragged::{RaggedBincount, StringNGrams, ragged_to_dense, ragged_width};
 pub use replace::ReplaceCharacters;
-pub use split::StringSplit;
+pub use split::{Separator, StringSplit};
 pub use tf_idf::{NGrams, TfIdf};
 pub use transfer::{read_strings, write_strings};

@@ -25,20 +25,30 @@ use crate::tensor::{ArenaStr, StringArena, View, ViewMut};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StringSplit {
-    /// The string between two parts. If it is empty, runs of white space separate parts, and white space at the ends is
-    /// ignored.
-    pub delimiter: &'static str,
+    /// What separates two parts.
+    pub at: Separator,
     /// The number of splits after which the rest of the string is one part.
     pub max_splits: usize,
-    /// Whether only ASCII characters are white space, as in TensorFlow.
-    pub is_ascii: bool,
+}
+
+/// What separates two parts of a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Separator {
+    /// A run of Unicode's white space, which is ignored at the ends of the string.
+    Whitespace,
+    /// The same with ASCII's white space, as in TensorFlow.
+    AsciiWhitespace,
+    /// A string that is not empty.
+    Delimiter(&'static str),
+    /// Nothing: every character is a part.
+    Nothing,
 }
 
 impl StringSplit {
     /// Splits at Unicode's white space, without a limit.
     #[must_use]
     pub const fn at_whitespace() -> Self {
-        Self { delimiter: "", max_splits: usize::MAX, is_ascii: false }
+        Self { at: Separator::Whitespace, max_splits: usize::MAX }
     }
 
     /// The largest number of parts of a string of x.
@@ -85,14 +95,10 @@ impl StringSplit {
         Ok((y.into_view(), counts.into_view()))
     }
 
-    fn is_space(self, character: char) -> bool {
-        if self.is_ascii { matches!(character, ' ' | '\t'..='\r') } else { character.is_whitespace() }
-    }
-
     /// The byte ranges of the parts of `text`.
     pub(super) fn parts<'t>(&self, text: &'t str) -> Parts<'t> {
-        let mut parts = Parts { text, at: Some(0), split: *self, left: self.max_splits };
-        parts.skip_whitespace();
+        let mut parts = Parts { text, at: Some(0), separator: self.at, left: self.max_splits };
+        parts.skip_separators();
         parts
     }
 }
@@ -102,19 +108,28 @@ pub(super) struct Parts<'t> {
     text: &'t str,
     /// The offset of the next part; `None` after the last.
     at: Option<usize>,
-    split: StringSplit,
+    separator: Separator,
     /// The number of splits that may follow.
     left: usize,
 }
 
 impl Parts<'_> {
-    /// Moves to the next part of a string that is split at white space.
-    fn skip_whitespace(&mut self) {
-        if let (Some(at), true) = (self.at, self.split.delimiter.is_empty()) {
-            let rest = self.text[at..].trim_start_matches(|c| self.split.is_space(c));
-            self.at = if rest.is_empty() { None } else { Some(self.text.len() - rest.len()) };
-        }
+    /// Moves to the next part of a string that may have none.
+    fn skip_separators(&mut self) {
+        let Some(at) = self.at else { return };
+        let rest = &self.text[at..];
+        let rest = match self.separator {
+            Separator::Whitespace => rest.trim_start_matches(char::is_whitespace),
+            Separator::AsciiWhitespace => rest.trim_start_matches(is_ascii_space),
+            Separator::Delimiter(_) => return,
+            Separator::Nothing => rest,
+        };
+        self.at = if rest.is_empty() { None } else { Some(self.text.len() - rest.len()) };
     }
+}
+
+fn is_ascii_space(character: char) -> bool {
+    matches!(character, ' ' | '\t'..='\r')
 }
 
 impl Iterator for Parts<'_> {
@@ -123,18 +138,21 @@ impl Iterator for Parts<'_> {
     fn next(&mut self) -> Option<Range<usize>> {
         let start = self.at?;
         let rest = &self.text[start..];
-        let found = match self.split.delimiter {
+        // The length of the part and of what separates it from the next.
+        let found = match self.separator {
             _ if self.left == 0 => None,
-            "" => rest.find(|c| self.split.is_space(c)),
-            delimiter => rest.find(delimiter),
+            Separator::Whitespace => rest.find(char::is_whitespace).map(|len| (len, 0)),
+            Separator::AsciiWhitespace => rest.find(is_ascii_space).map(|len| (len, 0)),
+            Separator::Delimiter(delimiter) => rest.find(delimiter).map(|len| (len, delimiter.len())),
+            Separator::Nothing => rest.chars().next().map(|character| (character.len_utf8(), 0)),
         };
-        let Some(len) = found else {
+        let Some((len, between)) = found else {
             self.at = None;
             return Some(start..self.text.len());
         };
         self.left -= 1;
-        self.at = Some(start + len + self.split.delimiter.len());
-        self.skip_whitespace();
+        self.at = Some(start + len + between);
+        self.skip_separators();
         Some(start..start + len)
     }
 }
@@ -147,28 +165,32 @@ mod tests {
 
     #[test]
     fn parts_are_those_of_python() {
-        let cases: [(&str, &str, usize, &[&str]); 11] = [
-            ("a b", "", usize::MAX, &["a", "b"]),
-            ("  a \t\u{3000}b\n", "", usize::MAX, &["a", "b"]),
-            ("a b  c ", "", 1, &["a", "b  c "]),
-            (" a ", "", 0, &["a "]),
-            ("", "", usize::MAX, &[]),
-            (" \n", "", usize::MAX, &[]),
-            ("a--b-", "-", usize::MAX, &["a", "", "b", ""]),
-            ("a--b-", "-", 1, &["a", "-b-"]),
-            ("", "-", usize::MAX, &[""]),
-            ("aaaa", "aa", usize::MAX, &["", "", ""]),
-            ("über—ö", "—", usize::MAX, &["über", "ö"]),
+        use Separator::{Delimiter, Nothing, Whitespace};
+        let cases: [(&str, Separator, usize, &[&str]); 14] = [
+            ("a b", Whitespace, usize::MAX, &["a", "b"]),
+            ("  a \t\u{3000}b\n", Whitespace, usize::MAX, &["a", "b"]),
+            ("a b  c ", Whitespace, 1, &["a", "b  c "]),
+            (" a ", Whitespace, 0, &["a "]),
+            ("", Whitespace, usize::MAX, &[]),
+            (" \n", Whitespace, usize::MAX, &[]),
+            ("a--b-", Delimiter("-"), usize::MAX, &["a", "", "b", ""]),
+            ("a--b-", Delimiter("-"), 1, &["a", "-b-"]),
+            ("", Delimiter("-"), usize::MAX, &[""]),
+            ("aaaa", Delimiter("aa"), usize::MAX, &["", "", ""]),
+            ("über—ö", Delimiter("—"), usize::MAX, &["über", "ö"]),
+            ("ü b", Nothing, usize::MAX, &["ü", " ", "b"]),
+            ("über", Nothing, 1, &["ü", "ber"]),
+            ("", Nothing, usize::MAX, &[]),
         ];
-        for (text, delimiter, max_splits, expected) in cases {
-            let parts = StringSplit { delimiter, max_splits, is_ascii: false }.parts(text);
-            assert_eq!(parts.map(|part| &text[part]).collect::<Vec<_>>(), expected, "{text:?} {delimiter:?}");
+        for (text, at, max_splits, expected) in cases {
+            let parts = StringSplit { at, max_splits }.parts(text);
+            assert_eq!(parts.map(|part| &text[part]).collect::<Vec<_>>(), expected, "{text:?} {at:?}");
         }
     }
 
     #[test]
     fn other_white_space_than_that_of_ascii_is_part_of_a_word() {
-        let split = StringSplit { is_ascii: true, ..StringSplit::at_whitespace() };
+        let split = StringSplit { at: Separator::AsciiWhitespace, ..StringSplit::at_whitespace() };
         let text = "\u{b}a\u{a0}b\u{c}c\u{3000}";
         let parts: Vec<_> = split.parts(text).map(|part| &text[part]).collect();
         assert_eq!(parts, ["a\u{a0}b", "c\u{3000}"]);

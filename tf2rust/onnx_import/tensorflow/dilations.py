@@ -98,10 +98,13 @@ def _without_extra(first: Any, last: Any, nodes: Mapping[str, Any]) -> np.ndarra
     if len(extras) != 1:
         return None
     (extra,), axes = extras, len(_value(first.input[1], nodes) or [])
-    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
-        tf.import_graph_def(part, name="")
-        fetched = [f"{name}:0" for name in names]
-        runs = [session.run(fetched, {f"{extra}:0": np.full(axes, number)}) for number in (0, 1)]
+    fetched = [f"{name}:0" for name in names]
+    try:
+        with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+            tf.import_graph_def(part, name="")
+            runs = [session.run(fetched, {f"{extra}:0": np.full(axes, number)}) for number in (0, 1)]
+    except (ValueError, tf.errors.OpError):  # the model arranges something else than paddings
+        return None
     (paddings, crops), (more_paddings, more_crops) = runs
     behind = np.tile([0, 1], (axes, 1))
     is_extra = np.array_equal(more_paddings - paddings, behind) and np.array_equal(more_crops, behind)

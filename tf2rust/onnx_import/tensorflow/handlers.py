@@ -252,4 +252,6 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "StringToHashBucketStrong": text.copied("num_buckets", "key"),
     "StringUpper": text.copied("encoding"),
     "TFL_GELU": _tflite_gelu,
+    "UnicodeDecode": text.left_to_readers,
+    "UnicodeEncode": text.unicode_split,
 }

@@ -65,6 +65,11 @@ def _found(tensor: str, nodes: Mapping[str, Any], known: dict[str, tuple[int, st
         return None
     if node.op == "StringNGrams" and output == "1":
         return _SPLITS, name
+    if node.op == "UnicodeDecode" and output in ("", "0"):
+        encoded = [
+            other.name for other in nodes.values() if other.op == "UnicodeEncode" and _decodes(other, name, nodes)
+        ]
+        return (_SPLITS, encoded[0]) if encoded else None
     if node.op == "StridedSlice":
         return _of_split(node, nodes)
     step = {"DenseBincount": (0, _IDS, _LENGTHS), "Cumsum": (0, _LENGTHS, _ENDS), "ConcatV2": (1, _ENDS, _SPLITS)}
@@ -75,6 +80,14 @@ def _found(tensor: str, nodes: Mapping[str, Any], known: dict[str, tuple[int, st
     index, before, after = step[node.op]
     found = _rows(node.input[index], nodes, known)
     return None if found is None or found[0] != before else (after, found[1])
+
+
+def _decodes(node: Any, decoded: str, nodes: Mapping[str, Any]) -> bool:
+    """Whether a UnicodeEncode encodes the characters of the node ``decoded``."""
+    source = node.input[0]
+    while (before := nodes.get(node_of(source))) is not None and before.op in (*_UNCHANGED, "ExpandDims"):
+        source = before.input[0]
+    return bool(source == f"{decoded}:1")
 
 
 def _of_split(node: Any, nodes: Mapping[str, Any]) -> tuple[int, str] | None:

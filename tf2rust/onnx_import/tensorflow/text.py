@@ -98,6 +98,31 @@ def string_split(graph: Any, node: Any, **_: Any) -> None:
     _replace(graph, node, node.type, [node.input[0]], outputs, delimiter=delimiter, maxsplit=limit)
 
 
+def left_to_readers(graph: Any, node: Any, **_: Any) -> None:
+    """Leaves a node to the handlers of those that read it; one that another node reads is reported later."""
+
+
+def unicode_split(graph: Any, node: Any, **_: Any) -> None:
+    """The characters of strings, which TensorFlow decodes to numbers and encodes one by one."""
+    codes, splits = node.inputs[:2]
+    while codes.type in ("Cast", "Identity", "Reshape", "Unsqueeze"):
+        codes = codes.inputs[0]
+    encodings = [codes.get_attr_value("input_encoding", b""), node.get_attr_value("output_encoding", b"")]
+    if codes.type != "UnicodeDecode" or not _is_step_of_one(splits) or encodings != [b"UTF-8", b"UTF-8"]:
+        raise ValueError("it does not encode each character of a string in UTF-8 alone")
+    _replace(graph, node, "UnicodeSplit", [codes.input[0]], [node.output[0], _splits(node.name)])
+
+
+def _is_step_of_one(node: Any) -> bool:
+    """Whether the node counts from 0 in steps of 1."""
+    if node.type == "Mul":
+        others = [other for other in node.inputs if not other.is_const()]
+        steps = [other.get_tensor_value() for other in node.inputs if other.is_const()]
+        return steps == [1] and len(others) == 1 and _is_step_of_one(others[0])
+    ends = [node.inputs[0], node.inputs[2]] if node.type == "Range" else []
+    return [end.get_tensor_value() for end in ends if end.is_const()] == [0, 1]
+
+
 def string_ngrams(graph: Any, node: Any, **_: Any) -> None:
     """The n-grams, and the splits of their rows."""
     if node.get_attr_value("pad_width", 0) != 0 or node.get_attr_value("preserve_short_sequences", False):

@@ -56,7 +56,8 @@ _WITH_TEXT = frozenset(
             "Tile",
             "Transpose",
         ),
-        *("StringToHashBucketFast", "StringToHashBucketStrong", "StringUpper", "Unsqueeze", "Where"),
+        *("StringToHashBucketFast", "StringToHashBucketStrong", "StringUpper", "UnicodeSplit", "Unsqueeze"),
+        "Where",
     }
 )
 """Operators that accept strings."""

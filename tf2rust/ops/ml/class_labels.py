@@ -20,6 +20,10 @@ def label_at(body: Body, labels: list[int] | list[str], index: str) -> str:
     """The label of the class at each ``index``."""
     if isinstance(labels[0], int):
         return body.op("Gather", body.constant(labels, "int64"), index)
-    names = np.asarray(labels, object)
-    tensors = {"keys": np.arange(len(labels)), "values": names, "default": names[:1]}
-    return body.op(LOOKUP, index, domain=OWN_DOMAIN, **{k: numpy_helper.from_array(t) for k, t in tensors.items()})
+    return looked_up(body, index, np.arange(len(labels)), np.asarray(labels, object), labels[0])
+
+
+def looked_up(body: Body, x: str, keys: np.ndarray, values: np.ndarray, default: int | float | str) -> str:
+    """The value of the key that equals x, or the default."""
+    tensors = {"keys": keys, "values": values, "default": np.asarray([default], values.dtype)}
+    return body.op(LOOKUP, x, domain=OWN_DOMAIN, **{k: numpy_helper.from_array(t) for k, t in tensors.items()})

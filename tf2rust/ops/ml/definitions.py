@@ -7,15 +7,15 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
+from tf2rust.ops.core.dtypes import TEXT
 from tf2rust.ops.core.function_body import Body, Outputs
 from tf2rust.ops.core.inference import OWN_DOMAIN, OWN_VERSION, Node, ValueInfos, texts
-from tf2rust.ops.ml.class_labels import class_labels, label_at
+from tf2rust.ops.ml.class_labels import class_labels, label_at, looked_up
 from tf2rust.ops.ml.post_transform import post_transform
 from tf2rust.ops.ml.svm import svm_classifier, svm_regressor
 from tf2rust.ops.ml.tree_ensemble import tree_ensemble, tree_ensemble_classifier, tree_ensemble_regressor
-from tf2rust.ops.text.lookup import LOOKUP
 
 DOMAIN = "ai.onnx.ml"
 _OPSET = 18
@@ -137,8 +137,17 @@ def _label_encoder(node: Node, body: Body, _: ValueInfos) -> Outputs:
             default = np.asarray([given], values.dtype)
     if default is None:
         return None
-    tensors = {"keys": keys, "values": values, "default": _plain(np.asarray(default))}
-    return [body.op(LOOKUP, "x0", domain=OWN_DOMAIN, **{k: numpy_helper.from_array(t) for k, t in tensors.items()})]
+    return [looked_up(body, "x0", keys, values, _plain(np.asarray(default)).reshape(-1)[0])]
+
+
+def _category_mapper(node: Node, body: Body, infos: ValueInfos) -> Outputs:
+    """The number of each name among the categories, or the name of each number."""
+    numbers = np.asarray(node.attr("cats_int64s"), np.int64)
+    names = texts(np.asarray(node.attr("cats_strings"), object))
+    number, name = node.attr("default_int64", -1), node.attr("default_string", "_Unused")
+    if infos.dtype(node.x) == TEXT:
+        return [looked_up(body, "x0", names, numbers, number)]
+    return [looked_up(body, "x0", numbers, names, name)]
 
 
 _DEFAULTS = {"O": ("string", "_Unused"), "i": ("int64", -1), "f": ("float", 0.0)}
@@ -160,22 +169,20 @@ def _plain(array: np.ndarray) -> np.ndarray:
 
 
 def _one_hot_encoder(node: Node, body: Body, infos: ValueInfos) -> Outputs:
-    """A new last axis with 1 at the position of the number among the categories. Without ``zeros``, the number must be
-    one.
+    """A new last axis with 1 at the position of the number or name among the categories. Without ``zeros``, it must be
+    one of them.
     """
-    categories = node.attr("cats_int64s")
-    if not categories or len(set(categories)) != len(categories):
+    has_names = infos.dtype(node.x) == TEXT
+    node.has("cats_int64s"), node.has("cats_strings")
+    given = node.attr("cats_strings" if has_names else "cats_int64s") or []
+    categories = texts(np.asarray(given, object)) if has_names else np.asarray(given, np.int64)
+    if not given or len(set(given)) != len(given):
         return None
-    number = body.op("Unsqueeze", body.cast("x0", "int64"), body.constant([-1], "int64"))
-    equal = body.op("Equal", number, body.constant(categories, "int64"))
-    if node.attr("zeros", 1):
-        return [body.floats(equal)]
-    found = body.op("Cast", equal, to=TensorProto.INT32)
-    known = body.op("Cast", body.op("ReduceMax", found, body.constant([-1], "int64"), keepdims=0), to=TensorProto.BOOL)
-    index = body.op("ArgMax", found, axis=-1, keepdims=0)
-    # This number has no row, which is an error at run time.
-    index = body.op("Where", known, index, body.constant(len(categories), "int64"))
-    return [body.op("Gather", body.constant(np.eye(len(categories))), index, axis=0)]
+    count = len(given)
+    index = looked_up(body, "x0" if has_names else body.cast("x0", "int64"), categories, np.arange(count), count)
+    # Another category has a row of zeros, or no row, which is an error at run time.
+    rows = np.eye(count + 1 if node.attr("zeros", 1) else count, count)
+    return [body.op("Gather", body.constant(rows), index, axis=0)]
 
 
 def _feature_vectorizer(node: Node, body: Body, infos: ValueInfos) -> Outputs:
@@ -189,6 +196,7 @@ def _feature_vectorizer(node: Node, body: Body, infos: ValueInfos) -> Outputs:
 _DEFINITIONS: dict[str, _Definition] = {
     "ArrayFeatureExtractor": _array_feature_extractor,
     "Binarizer": _binarizer,
+    "CategoryMapper": _category_mapper,
     "FeatureVectorizer": _feature_vectorizer,
     "Imputer": _imputer,
     "LabelEncoder": _label_encoder,

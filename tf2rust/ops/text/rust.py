@@ -130,14 +130,17 @@ def _(layer: StringNormalizer, site: Site) -> Expr:
 
 @layer_field.register
 def _(layer: StringSplit, weights: Weights) -> LayerField:
-    return _split(layer.delimiter, layer.max_splits, is_ascii=False)
+    return _split(layer.delimiter, layer.max_splits, "Whitespace")
 
 
-def _split(delimiter: str, max_splits: int | None, *, is_ascii: bool) -> LayerField:
-    split = Item(f"{_TEXT}::StringSplit")
-    limit = "usize::MAX" if max_splits is None else max_splits
-    value = struct(split, delimiter=string(delimiter), max_splits=limit, is_ascii=str(is_ascii).lower())
-    return LayerField(split, value)
+def _split(delimiter: str | None, max_splits: int | None, whitespace: str) -> LayerField:
+    """A split at a delimiter, at white space if it is empty, or between all characters if it is None."""
+    split, separator = Item(f"{_TEXT}::StringSplit"), Item(f"{_TEXT}::Separator")
+    if delimiter:
+        at: Expr = separator.of("Delimiter")(string(delimiter))
+    else:
+        at = separator.of("Nothing" if delimiter is None else whitespace)
+    return LayerField(split, struct(split, at=at, max_splits="usize::MAX" if max_splits is None else max_splits))
 
 
 @data_dependent_dims.register
@@ -187,7 +190,7 @@ def _(layer: AsString, site: Site) -> Expr:
 
 @layer_field.register
 def _(layer: RaggedSplit, weights: Weights) -> LayerField:
-    return _split(layer.delimiter, layer.max_splits, is_ascii=True)
+    return _split(layer.delimiter, layer.max_splits, "AsciiWhitespace")
 
 
 @data_dependent_dims.register

@@ -39,6 +39,7 @@ OPERATORS = (
     "StringToHashBucketFast",
     "StringToHashBucketStrong",
     "StringUpper",
+    "UnicodeSplit",
 )
 """The operators, which have no definition in ONNX."""
 _ASCII = 128
@@ -92,13 +93,14 @@ class AsString(_Mapped):
 class RaggedSplit(Layer):
     """The parts of each string as a ragged tensor: values and splits.
 
-    ``delimiter`` is the string between two parts; if it is empty, ASCII white space separates parts.
+    ``delimiter`` is the string between two parts; if it is empty, ASCII white space separates parts. Without a
+    delimiter, every character is a part.
     """
 
     kind = "RaggedSplit"
     takes_text = True
     splits_text = True
-    delimiter: str
+    delimiter: str | None
     max_splits: int | None
 
 
@@ -225,7 +227,7 @@ def as_string(m: Match, b: Builder) -> RuleResult:
     return AsString(inputs=[x], outputs=[b.value(m.y)])
 
 
-@infers("StringSplitV2")
+@infers("StringSplitV2", "UnicodeSplit")
 def _string_split(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     shape = infos.shape(node.x)
     if len(shape) != 1:
@@ -241,6 +243,13 @@ def ragged_split(m: Match, b: Builder) -> RuleResult:
         max_splits=None if limit < 0 else limit,
         inputs=[b.value(m["x"])],
         outputs=[b.value(v) for v in m.root.outputs[:2]],
+    )
+
+
+@rule(Op("UnicodeSplit", Var("x")))
+def unicode_split(m: Match, b: Builder) -> RuleResult:
+    return RaggedSplit(
+        delimiter=None, max_splits=None, inputs=[b.value(m["x"])], outputs=[b.value(v) for v in m.root.outputs]
     )
 
 
