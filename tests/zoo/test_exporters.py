@@ -1,4 +1,4 @@
-"""Files that other exporters wrote (``write_*.py``): each becomes a crate that agrees with ONNX Runtime, or is refused.
+"""Files that other exporters wrote (``write_*.py``): each becomes a crate that agrees with ONNX Runtime.
 
 A generated crate's own tests hold the comparison: floats within the contract's bound, labels exactly.
 """
@@ -12,14 +12,9 @@ import pytest
 
 from tests.crates import Crates
 from tf2rust.conversion import match_layers
-from tf2rust.errors import ConversionError
 from tf2rust.source import open_onnx
 
 MODELS = {path.stem: path for path in sorted((Path(__file__).parent / "models").glob("*.onnx"))}
-REFUSED = {
-    "sklearn_svc": "SVMClassifier.* need an iterative computation.* `probability=False`",
-}
-CONVERTED = [name for name in MODELS if name not in REFUSED]
 FEATURES = {"sklearn_one_hot_strict": {"x": np.arange(40).reshape(8, 5) % 4}}
 """Inputs of models that do not take random ones."""
 TRANSPOSES = {
@@ -44,22 +39,22 @@ TORCH = ("torchscript", "dynamo")
 @pytest.fixture(scope="module")
 def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
     made = Crates(tmp_path_factory.mktemp("exporters"))
-    for name in CONVERTED:
+    for name, path in MODELS.items():
         features = None
         if name in FEATURES:
             features = made.folder / f"{name}.npz"
             np.savez(features, **FEATURES[name])  # type: ignore[arg-type]
-        made.add(name, open_onnx(MODELS[name]), path_to_fv=features)
+        made.add(name, open_onnx(path), path_to_fv=features)
     made.build()
     return made
 
 
-@pytest.mark.parametrize("name", CONVERTED)
+@pytest.mark.parametrize("name", MODELS)
 def test_crate(crates: Crates, name: str) -> None:
     assert "test result: ok" in crates.test(name)
 
 
-@pytest.mark.parametrize("name", CONVERTED)
+@pytest.mark.parametrize("name", MODELS)
 def test_labels_are_exact(crates: Crates, name: str) -> None:
     proof = crates.converted[name].proof
     assert all(proof.tolerances[output] == 0 for output, array in proof.outputs.items() if array.dtype.kind in "iub")
@@ -78,14 +73,8 @@ def test_a_dictionary_per_sample_becomes_an_array() -> None:
     assert source.notes[0].endswith("one column per class: 0, 1.")
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refusal(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match=REFUSED[name]):
-        Crates(tmp_path).add(name, open_onnx(MODELS[name]))
-
-
 @pytest.mark.parametrize(
-    "name", [name for name in CONVERTED if name.startswith(TORCH) and name.partition("_")[2] in TRANSPOSES]
+    "name", [name for name in MODELS if name.startswith(TORCH) and name.partition("_")[2] in TRANSPOSES]
 )
 def test_transposes(name: str) -> None:
     _, graph = match_layers(open_onnx(MODELS[name]))

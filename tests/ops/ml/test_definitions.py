@@ -76,6 +76,11 @@ NODES = {
         post_transform="SOFTMAX",
     ),
     **{f"svm_{kernel.lower()}": svm(kernel, [4, 2, 9], [2, 3, 2], floats(9, 3)) for kernel in KERNELS},
+    "svm_probabilities": svm(
+        "RBF", [4, 2, 9], [2, 3, 2], floats(9, 3), prob_a=[-1.5, -0.5, -2.0], prob_b=[0.1, -0.2, 0.3]
+    ),
+    "svm_probabilities_of_two": svm("RBF", [4, 2], [3, 4], floats(9, 3), prob_a=[-1.5], prob_b=[0.1]),
+    "svm_certain": svm("LINEAR", [4, 2, 9], [2, 3, 2], floats(9, 3), prob_a=[-90.0] * 3, prob_b=[0.0] * 3),
     "svm_of_two": svm("RBF", [4, 2], [3, 4], floats(9, 3)),
     "svm_far_from_0": node(
         "ai.onnx.ml:SVMRegressor",

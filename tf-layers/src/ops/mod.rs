@@ -47,6 +47,7 @@ mod nonzero;
 pub(crate) mod offsets;
 mod one_hot;
 mod pad;
+mod pairwise_coupling;
 mod parameters;
 mod quantize;
 mod range;
@@ -97,6 +98,7 @@ pub use non_max_suppression::NonMaxSuppression;
 pub use nonzero::{count_nonzero, nonzero};
 pub use one_hot::one_hot;
 pub use pad::{PadMode, Padding, pad};
+pub use pairwise_coupling::pairwise_coupling;
 pub use parameters::{
     Integers, axes_last, axes_last_dims, broadcast_dims, reshape_dims, split_range, squeeze_dims, tile_dims,
     unsqueeze_dims,

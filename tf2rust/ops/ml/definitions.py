@@ -43,11 +43,6 @@ def definition(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
 
 def reason(node: ir.Node) -> str:
     """Why a node of this domain has no function body, and what to do about it."""
-    if node.op_type == "SVMClassifier" and "prob_a" in node.attributes:
-        return (
-            "its probabilities need an iterative computation, which is not supported; train the model with "
-            "`probability=False` to get scores, or calibrate it with scikit-learn's CalibratedClassifierCV"
-        )
     if node.op_type in _DEFINITIONS:
         return "these attributes and inputs are not supported"
     return f"no rule supports this operator (supported operators of {DOMAIN}: {', '.join(_DEFINITIONS)})"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tf2rust.ops.core.emit import LayerField, Weights, layer_field
+from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
+from tf2rust.ops.ml.pairwise_coupling import PairwiseCoupling
 from tf2rust.ops.ml.tree_ensemble import TreeEnsemble
 from tf2rust.rust.literals import rust_type
-from tf2rust.rust.tree import Item, array, struct
+from tf2rust.rust.tree import Expr, Item, array, struct
 
 _OPS = "tf_layers::ops"
 
@@ -21,3 +22,8 @@ def _(layer: TreeEnsemble, weights: Weights) -> LayerField:
         aggregate=Item(f"{_OPS}::Aggregate").of(layer.aggregate),
     )
     return LayerField(ensemble.generic(f"'w, {rust_type(layer.x.dtype)}"), value)
+
+
+@layer_call.register
+def _(layer: PairwiseCoupling, site: Site) -> Expr:
+    return Item(f"{_OPS}::pairwise_coupling")(CX, *site.inputs, *site.outputs)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 
 from tf2rust.ops.core.function_body import Body, Outputs
-from tf2rust.ops.core.inference import Node, ValueInfos
+from tf2rust.ops.core.inference import OWN_DOMAIN, Node, ValueInfos
 from tf2rust.ops.ml.class_labels import class_labels, label_at
+from tf2rust.ops.ml.pairwise_coupling import COUPLING
 from tf2rust.ops.ml.post_transform import post_transform
+
+_LEAST = 1e-7
+"""The least probability of a class of a pair."""
 
 
 def _kernel(node: Node, body: Body, vectors: np.ndarray) -> str | None:
@@ -68,14 +73,18 @@ def svm_regressor(node: Node, body: Body, _: ValueInfos) -> Outputs:
 
 
 def svm_classifier(node: Node, body: Body, _: ValueInfos) -> Outputs:
-    """The class with the most votes of the pairs of classes (the first of several), and the scores of the pairs.
+    """The class with the most votes of the pairs of classes (the first of several), and scores or probabilities.
 
-    The first class of a pair gets the vote if the pair's score is positive. With two classes, both get a score.
+    The first class of a pair gets the vote if the pair's score is positive. The scores are those of the pairs; with two
+    classes, both get a score. With ``prob_a`` and ``prob_b``, there are probabilities of the classes instead.
     """
+    slopes, offsets = node.attr("prob_a"), node.attr("prob_b")
     labels, counts = class_labels(node, "classlabels_ints"), node.attr("vectors_per_class")
     if not labels or not counts or len(counts) != len(labels) or node.attr("post_transform", "NONE") != "NONE":
         return None
     pairs = list(combinations(range(len(labels)), 2))
+    if slopes is not None and not len(slopes) == len(offsets) == len(pairs):
+        return None
     starts = np.concatenate([[0], np.cumsum(counts)])
     given = np.asarray(node.attr("coefficients"), np.float64).reshape(len(labels) - 1, -1)
     weights = np.zeros((given.shape[1], len(pairs)))
@@ -91,6 +100,16 @@ def svm_classifier(node: Node, body: Body, _: ValueInfos) -> Outputs:
     # Each pair that the first class did not win is a vote for the second.
     counted = body.op("Add", body.op("MatMul", won, body.constant(votes)), body.constant((votes < 0).sum(axis=0)))
     best = body.op("ArgMax", counted, axis=-1, keepdims=0)
-    if len(pairs) == 1:
+    if slopes is not None:
+        scores = _probabilities(body, scores, slopes, offsets, len(labels))
+    elif len(pairs) == 1:
         scores = body.op("Concat", body.op("Neg", scores), scores, axis=-1)
     return [label_at(body, labels, best), scores]
+
+
+def _probabilities(body: Body, scores: str, slopes: Sequence[float], offsets: Sequence[float], classes: int) -> str:
+    """The probabilities of the classes, from the pairs' scores, which logistic functions turn into probabilities."""
+    logits = body.op("Mul", scores, body.constant(-np.asarray(slopes)))
+    pairs = body.op("Sigmoid", body.op("Sub", logits, body.constant(np.asarray(offsets))))
+    kept = body.op("Clip", pairs, body.constant(_LEAST), body.constant(1 - _LEAST))
+    return body.op(COUPLING, kept, domain=OWN_DOMAIN, classes=classes)
