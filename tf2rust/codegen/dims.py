@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tf2rust.codegen.names import Names
-from tf2rust.ops.core.dims import Atom, Condition, Dim, DimExpr, FloorDiv
+from tf2rust.ops.core.dims import Atom, Condition, Dim, DimExpr, FloorDiv, without_differences
 from tf2rust.rust.tree import Array, Binary, Expr, Item, Let, Token, array, let, ref, string
 
 _MODULE = "tf_layers::dims"
@@ -87,8 +87,14 @@ class DimWriter:
         return Item(f"{_MODULE}::quotient")(above, below).tried()
 
     def check(self, condition: Condition) -> Expr:
-        """An expression that fails unless the condition holds."""
-        holds = Binary(self.dim(condition.left), condition.relation, self.dim(condition.right))
+        """An expression that fails unless the condition holds.
+
+        It compares sums without differences, because ``usize`` has no negative numbers: ``a >= b`` for a − b ≥ 0.
+        """
+        larger, smaller = without_differences(condition.left, condition.right)
+        # A sum is never below 0, and the compiler says so.
+        relation = "==" if larger == 0 else condition.relation
+        holds = Binary(self.dim(larger), relation, self.dim(smaller))
         return Item(f"{_MODULE}::check")(holds, string(str(condition)), string(condition.node)).tried()
 
 

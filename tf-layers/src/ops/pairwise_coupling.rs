@@ -64,7 +64,8 @@ fn couple(pairs: &[f32], gradients: &mut [f32], p: &mut [f32]) {
         if i != j {
             return -against(j, i) * against(i, j);
         }
-        (0..classes).filter(|&other| other != i).map(|other| against(other, i).powi(2)).sum()
+        let others = (0..classes).filter(|&other| other != i).map(|other| against(other, i));
+        others.map(|other| other * other).sum()
     };
     p.fill(1.0 / classes as f32);
     for _ in 0..MOST_STEPS.max(classes) {

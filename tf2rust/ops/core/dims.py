@@ -283,6 +283,12 @@ def product(dims: Iterable[Dim]) -> Dim:
     return total
 
 
+def without_differences(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+    """Two sums of positive terms whose difference is a − b."""
+    terms = _terms(a - b)
+    return _normal({m: c for m, c in terms if c > 0}), _normal({m: -c for m, c in terms if c < 0})
+
+
 def cancel(a: Dim, b: Dim) -> tuple[Dim, Dim]:
     """Both divided by the factors that all their terms have in common, which must not be 0."""
     terms = (*_terms(a), *_terms(b))
