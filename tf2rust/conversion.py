@@ -75,8 +75,11 @@ class Options:
         if self.tf_layers is not None and not (self.tf_layers / "Cargo.toml").is_file():
             raise UsageError(f"--tf_layers {self.tf_layers}: the folder has no Cargo.toml")
         for name, size in self.dims.items():
-            if type(size) is not int or not 0 < size <= LARGEST_SIZE:
+            ends = size if isinstance(size, tuple) else (size, size)
+            if any(type(end) is not int or not 0 < end <= LARGEST_SIZE for end in ends):
                 raise UsageError(f"--dim {name}={size!r}: the size must be an integer from 1 to {LARGEST_SIZE}")
+            if len(ends) != 2 or ends[0] > ends[1]:
+                raise UsageError(f"--dim {name}={size!r}: a range must have two sizes, the smaller first")
         check_rates(self.rates)
 
 
