@@ -131,15 +131,30 @@ def test_the_samples_of_a_user_are_steps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("dims", "shape"), [({}, (12, 2, 1, 3)), ({"t": 4}, (3, 2, 4, 3))])
-def test_the_samples_of_a_user_are_whole_sequences(tmp_path: Path, dims: dict[str, int], shape: Sequence[int]) -> None:
+@pytest.mark.parametrize("batch", ["n", "time"])
+def test_the_samples_of_a_user_are_whole_sequences(
+    tmp_path: Path, dims: dict[str, int], shape: Sequence[int], batch: str
+) -> None:
     x = np.random.default_rng(3).standard_normal((2, 12, 3)).astype(np.float32)
     np.savez(tmp_path / "fv.npz", x=x)
-    values: dict[str, tuple[int, Shape]] = {"x": (FLOAT, ["n", "t", 3])}
+    values: dict[str, tuple[int, Shape]] = {"x": (FLOAT, [batch, "t", 3])}
     model = graph([node("CumSum", ["x", "axis"], ["y"])], values, {"y": values["x"]}, {"axis": np.array(1)})
     given = Options(tmp_path / "out", "m", stream="t", dims=dims, path_to_fv=tmp_path / "fv.npz", tf_layers=TF_LAYERS)
     proof = convert(open_onnx(save(model, tmp_path / "m.onnx")), given).proof
     assert proof.outputs["y"].shape == shape
     np.testing.assert_allclose(np.concatenate(list(proof.outputs["y"]), axis=1), np.cumsum(x, axis=1), rtol=1e-5)
+
+
+def test_a_state_without_elements(tmp_path: Path) -> None:
+    empty: tuple[int, Shape] = (FLOAT, [0, 2])
+    model = graph(
+        [node("Add", ["s", "x"], ["next"])],
+        {"x": empty, "s": empty},
+        {"next": empty},
+        {"s": np.zeros((0, 2), np.float32)},
+    )
+    given = Options(tmp_path / "out", "m", states={"s": "next"}, tf_layers=TF_LAYERS)
+    assert convert(open_onnx(save(model, tmp_path / "m.onnx")), given).proof.outputs["next"].size == 0
 
 
 WRONG = {

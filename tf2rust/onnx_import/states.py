@@ -87,7 +87,10 @@ def check_states(graph: LayerGraph, states: Sequence[State]) -> None:
                 "the same dtype and shape. Bind symbolic dimensions with --dim if they are the same in practice."
             )
         elif state.initial is not None and np.any(state.initial != 0) and before.dtype in NARROW:
-            reasons.append(f"{named} has an initial value of dtype {before.dtype}; only zeros are supported for it.")
+            reasons.append(
+                f"{named} begins with other numbers than zero, which is not supported for {before.dtype}; export the "
+                "model in float32."
+            )
         elif state.initial is not None and state.initial.size > MOST_INITIAL and not state.is_uniform:
             reasons.append(
                 f"{named} has an initial value with {state.initial.size} different elements; at most {MOST_INITIAL} "
