@@ -145,6 +145,15 @@ def test_the_samples_of_a_user_are_whole_sequences(
     np.testing.assert_allclose(np.concatenate(list(proof.outputs["y"]), axis=1), np.cumsum(x, axis=1), rtol=1e-5)
 
 
+def test_notes_have_no_control_characters(tmp_path: Path) -> None:
+    rows: tuple[int, Shape] = (FLOAT, ["n", 3])
+    model = graph([node("Identity", ["s"], ["o\x1b[31m"])], {"s": rows}, {"o\x1b[31m": rows})
+    given = Options(tmp_path / "out", "m", states={"s": "o\x1b[31m"}, tf_layers=TF_LAYERS)
+    converted = convert(open_onnx(save(model, tmp_path / "m.onnx")), given)
+    assert "`o\\u{1b}[31m` is zero everywhere" in converted.notes[0]
+    assert converted.proof.graph_figures()[0].startswith("`o\\u{1b}[31m`: ")
+
+
 def test_a_state_without_elements(tmp_path: Path) -> None:
     empty: tuple[int, Shape] = (FLOAT, [0, 2])
     model = graph(

@@ -16,7 +16,7 @@ from tf2rust.codegen.crate import (
     write_files,
 )
 from tf2rust.codegen.model import build
-from tf2rust.errors import ConversionError, UsageError
+from tf2rust.errors import ConversionError, UsageError, one_line
 from tf2rust.npz import check_names
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
@@ -165,6 +165,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     if THRESHOLDS in published.kept:
         scoring_notes = [note for note in scoring_notes if not note.startswith(ZEROS)]
     notes = [*source.notes, *matched.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
+    notes = [one_line(note) for note in notes]
     return Converted(options.path_to_save / CRATE, options.path_to_save / model_info, found, proof, notes)
 
 
