@@ -18,7 +18,7 @@ from tf2rust.codegen.names import crate_name
 from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError, UsageError
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
-from tf2rust.source import open_onnx, open_tensorflow
+from tf2rust.source import open_onnx, open_tensorflow, with_states
 
 TORCH = Path(__file__).parent / "zoo" / "models" / "torchscript_voice_activity.onnx"
 
@@ -198,6 +198,16 @@ def test_a_model_with_states_is_no_classifier_of_single_samples(tmp_path: Path) 
     given = Options(tmp_path / "out", "m", states={"h": "hn", "c": "cn"}, binary_classification=True)
     with pytest.raises(ConversionError, match="keeps a state between calls"):
         convert(source, given)
+
+
+@pytest.mark.parametrize(
+    ("states", "sentence"),
+    [({"h": "hn"}, "keeps this input as a state"), ({"x": "hn"}, "this output already becomes the input `h`")],
+)
+def test_states_of_the_model_are_no_options(tmp_path: Path, states: dict[str, str], sentence: str) -> None:
+    source = with_states(open_onnx(save(voice_activity(), tmp_path / "m.onnx")), {"h": "hn"})
+    with pytest.raises(ConversionError, match=sentence):
+        with_states(source, states)
 
 
 def test_a_stream_has_no_other_states(tmp_path: Path) -> None:

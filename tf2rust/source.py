@@ -58,7 +58,7 @@ def with_states(source: Source, pairs: Mapping[str, str]) -> Source:
     """The source whose states are also the inputs and outputs in ``pairs``. Raises ConversionError for wrong names."""
     if not pairs:
         return source
-    proto, weights, states = declare_states(source.proto, source.weights, pairs)
+    proto, weights, states = declare_states(source.proto, source.weights, pairs, source.states)
     changed = replace(source, proto=proto, weights=weights, states=(*source.states, *states))
     if not source.run_is_onnx_runtime:
         return changed
