@@ -28,7 +28,8 @@ def declare_states(
     """The model and its weights without the initial values of states, and the states.
 
     ``pairs`` are the outputs by the inputs that they become; ``own`` are states that the model already has. An
-    initializer with the name of the input is its initial value. Raises ConversionError with a reason for every input or output that does not exist or occurs twice.
+    initializer with the name of the input is its initial value. Raises ConversionError with a reason for every input or
+    output that does not exist or occurs twice.
     """
     constants = {tensor.name for tensor in proto.graph.initializer} - pairs.keys()
     inputs = [info.name for info in proto.graph.input if info.name not in constants]

@@ -84,8 +84,9 @@ def _dimension(analysis: Analysis, time: str) -> str:
             for axis, dim in enumerate(analysis.infos[value].shape):
                 known.setdefault(f"{value.name}:{axis}", str(dim))
     if known.get(time) not in analysis.symbolic:
+        shown = brief(time) if time else "''"
         listed = ", ".join(f"`{name}`" for name in analysis.symbolic) or "none"
-        raise UsageError(f"--stream {brief(time)}: the model has no such symbolic dimension; it has: {listed}")
+        raise UsageError(f"--stream {shown}: the model has no such symbolic dimension; it has: {listed}")
     return known[time]
 
 
