@@ -100,14 +100,14 @@ Dim = Annotated[
 State = Annotated[
     list[str] | None,
     typer.Option(
-        "--state", help="IN:OUT: the next call gets the output OUT as the input IN; `step` keeps it. Can be repeated."
+        "--state", help="IN:OUT: the output OUT of one call becomes the input IN of the next. Can be repeated."
     ),
 ]
 Stream = Annotated[
     str | None,
     typer.Option(
         "--stream",
-        help="TIME or INPUT:AXIS: take sequences in chunks along this symbolic dimension, with a state between.",
+        help="TIME or INPUT:AXIS: take sequences in chunks along this symbolic dimension, with a state between them.",
     ),
 ]
 Constants = Annotated[
