@@ -18,7 +18,7 @@ from tf2rust.codegen.names import crate_name
 from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError, UsageError
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
-from tf2rust.source import open_onnx, open_tensorflow
+from tf2rust.source import open_onnx, open_tensorflow, with_states
 
 TORCH = Path(__file__).parent / "zoo" / "models" / "torchscript_voice_activity.onnx"
 
@@ -131,15 +131,39 @@ def test_the_samples_of_a_user_are_steps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("dims", "shape"), [({}, (12, 2, 1, 3)), ({"t": 4}, (3, 2, 4, 3))])
-def test_the_samples_of_a_user_are_whole_sequences(tmp_path: Path, dims: dict[str, int], shape: Sequence[int]) -> None:
+@pytest.mark.parametrize("batch", ["n", "time"])
+def test_the_samples_of_a_user_are_whole_sequences(
+    tmp_path: Path, dims: dict[str, int], shape: Sequence[int], batch: str
+) -> None:
     x = np.random.default_rng(3).standard_normal((2, 12, 3)).astype(np.float32)
     np.savez(tmp_path / "fv.npz", x=x)
-    values: dict[str, tuple[int, Shape]] = {"x": (FLOAT, ["n", "t", 3])}
+    values: dict[str, tuple[int, Shape]] = {"x": (FLOAT, [batch, "t", 3])}
     model = graph([node("CumSum", ["x", "axis"], ["y"])], values, {"y": values["x"]}, {"axis": np.array(1)})
     given = Options(tmp_path / "out", "m", stream="t", dims=dims, path_to_fv=tmp_path / "fv.npz", tf_layers=TF_LAYERS)
     proof = convert(open_onnx(save(model, tmp_path / "m.onnx")), given).proof
     assert proof.outputs["y"].shape == shape
     np.testing.assert_allclose(np.concatenate(list(proof.outputs["y"]), axis=1), np.cumsum(x, axis=1), rtol=1e-5)
+
+
+def test_notes_have_no_control_characters(tmp_path: Path) -> None:
+    rows: tuple[int, Shape] = (FLOAT, ["n", 3])
+    model = graph([node("Identity", ["s"], ["o\x1b[31m"])], {"s": rows}, {"o\x1b[31m": rows})
+    given = Options(tmp_path / "out", "m", states={"s": "o\x1b[31m"}, tf_layers=TF_LAYERS)
+    converted = convert(open_onnx(save(model, tmp_path / "m.onnx")), given)
+    assert "`o\\u{1b}[31m` is zero everywhere" in converted.notes[0]
+    assert converted.proof.graph_figures()[0].startswith("`o\\u{1b}[31m`: ")
+
+
+def test_a_state_without_elements(tmp_path: Path) -> None:
+    empty: tuple[int, Shape] = (FLOAT, [0, 2])
+    model = graph(
+        [node("Add", ["s", "x"], ["next"])],
+        {"x": empty, "s": empty},
+        {"next": empty},
+        {"s": np.zeros((0, 2), np.float32)},
+    )
+    given = Options(tmp_path / "out", "m", states={"s": "next"}, tf_layers=TF_LAYERS)
+    assert convert(open_onnx(save(model, tmp_path / "m.onnx")), given).proof.outputs["next"].size == 0
 
 
 WRONG = {
@@ -174,6 +198,16 @@ def test_a_model_with_states_is_no_classifier_of_single_samples(tmp_path: Path) 
     given = Options(tmp_path / "out", "m", states={"h": "hn", "c": "cn"}, binary_classification=True)
     with pytest.raises(ConversionError, match="keeps a state between calls"):
         convert(source, given)
+
+
+@pytest.mark.parametrize(
+    ("states", "sentence"),
+    [({"h": "hn"}, "keeps this input as a state"), ({"x": "hn"}, "this output already becomes the input `h`")],
+)
+def test_states_of_the_model_are_no_options(tmp_path: Path, states: dict[str, str], sentence: str) -> None:
+    source = with_states(open_onnx(save(voice_activity(), tmp_path / "m.onnx")), {"h": "hn"})
+    with pytest.raises(ConversionError, match=sentence):
+        with_states(source, states)
 
 
 def test_a_stream_has_no_other_states(tmp_path: Path) -> None:

@@ -49,9 +49,10 @@ def convert(
 ) -> Converted:
     """Converts a model file as ``tf2rust from-onnx`` (for ``.onnx``) or ``tf2rust from-tf`` does.
 
-    The options are those of the command line, with ``dims`` for ``--dim``, ``states`` for ``--state`` (outputs by the
-    inputs that they become) and ``rates`` for ``--fpr``. Levels without a
-    rate keep the default rate. Returns the path of the crate, the listing of matched nodes, the proof and the notes.
+    The options are those of the command line, with ``dims`` for ``--dim`` (a size, or the smallest and the largest, by
+    dimension), ``states`` for ``--state`` (outputs by the inputs that they become) and ``rates`` for ``--fpr``. Levels
+    without a rate keep the default rate. Returns the path of the crate, the listing of matched nodes, the proof and the
+    notes.
 
     The conversion runs in a child process with the limits ``max_memory`` and ``time_limit``. With ``custom_objects``,
     which are classes of this process, it runs in this process and without limits. Raises ConversionError with every
@@ -67,6 +68,8 @@ def convert(
         return None if given is None else Path(given).absolute()
 
     def number(given: Any) -> Any:
+        if isinstance(given, tuple):
+            return tuple(map(number, given))
         return int(given) if isinstance(given, Integral) and not isinstance(given, bool) else given
 
     def text(given: object) -> str | None:

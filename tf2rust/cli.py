@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from tf2rust import __version__, options
-from tf2rust.errors import ConversionError, InternalError, UsageError
+from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
 from tf2rust.options import DashesOrUnderscores, Switch
 from tf2rust.report import report
 from tf2rust.stages import Progress, stage
@@ -153,7 +153,7 @@ def patterns(
                 source = open_tensorflow(model, trust_code=trust_code, signature=signature)
             found, _ = match_layers(source, options.dims(dim))
         for note in source.notes:
-            err.print(f"note: {note}", markup=False)
+            err.print(f"note: {one_line(note)}", markup=False)
         if as_json:
             sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
         else:

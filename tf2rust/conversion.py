@@ -16,7 +16,7 @@ from tf2rust.codegen.crate import (
     write_files,
 )
 from tf2rust.codegen.model import build
-from tf2rust.errors import ConversionError, UsageError
+from tf2rust.errors import ConversionError, UsageError, one_line
 from tf2rust.npz import check_names
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
@@ -75,8 +75,11 @@ class Options:
         if self.tf_layers is not None and not (self.tf_layers / "Cargo.toml").is_file():
             raise UsageError(f"--tf_layers {self.tf_layers}: the folder has no Cargo.toml")
         for name, size in self.dims.items():
-            if type(size) is not int or not 0 < size <= LARGEST_SIZE:
+            ends = size if isinstance(size, tuple) else (size, size)
+            if any(type(end) is not int or not 0 < end <= LARGEST_SIZE for end in ends):
                 raise UsageError(f"--dim {name}={size!r}: the size must be an integer from 1 to {LARGEST_SIZE}")
+            if len(ends) != 2 or ends[0] > ends[1]:
+                raise UsageError(f"--dim {name}={size!r}: a range must have two sizes, the smaller first")
         check_rates(self.rates)
 
 
@@ -162,6 +165,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     if THRESHOLDS in published.kept:
         scoring_notes = [note for note in scoring_notes if not note.startswith(ZEROS)]
     notes = [*source.notes, *matched.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
+    notes = [one_line(note) for note in notes]
     return Converted(options.path_to_save / CRATE, options.path_to_save / model_info, found, proof, notes)
 
 

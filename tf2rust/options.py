@@ -100,14 +100,14 @@ Dim = Annotated[
 State = Annotated[
     list[str] | None,
     typer.Option(
-        "--state", help="IN:OUT: the next call gets the output OUT as the input IN; `step` keeps it. Can be repeated."
+        "--state", help="IN:OUT: the output OUT of one call becomes the input IN of the next. Can be repeated."
     ),
 ]
 Stream = Annotated[
     str | None,
     typer.Option(
         "--stream",
-        help="TIME or INPUT:AXIS: take sequences in chunks along this symbolic dimension, with a state between.",
+        help="TIME or INPUT:AXIS: take sequences in chunks along this symbolic dimension, with a state between them.",
     ),
 ]
 Constants = Annotated[
@@ -186,13 +186,14 @@ def states(given: Sequence[str] | None) -> dict[str, str]:
     """Parses ``--state IN:OUT``. Names can contain colons, but then both need the same number of them."""
     pairs: dict[str, str] = {}
     for item in given or []:
+        shown = brief(item[:80]) if item else "''"
         parts = item.split(":")
         half = len(parts) // 2
         name, output = ":".join(parts[:half]), ":".join(parts[half:])
         if len(parts) % 2 or not name or not output:
-            raise UsageError(f"--state {brief(item[:80])}: expected IN:OUT, the names of an input and an output")
+            raise UsageError(f"--state {shown}: expected IN:OUT, the names of an input and an output")
         if name in pairs:
-            raise UsageError(f"--state {brief(item[:80])}: the input already has an output; give one output per input")
+            raise UsageError(f"--state {shown}: the input already has an output; give one output per input")
         pairs[name] = output
     return pairs
 

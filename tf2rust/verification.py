@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tf2rust.codegen.crate import CRATE
-from tf2rust.errors import ConversionError
+from tf2rust.errors import ConversionError, one_line
 from tf2rust.stages import Progress, brief, silent, stage
 
 _FIGURE = re.compile(
@@ -45,8 +45,8 @@ class Measured:
     def __str__(self) -> str:
         where = " in elements where the model magnifies rounding errors" if self.is_magnified else ""
         return (
-            f"`{self.output}`: the Rust crate differs from {self.reference} by at most {self.largest:.1e}{where} "
-            f"(tolerance {self.tolerance:.1e})"
+            f"`{one_line(self.output)}`: the Rust crate differs from {self.reference} by at most "
+            f"{self.largest:.1e}{where} (tolerance {self.tolerance:.1e})"
         )
 
 

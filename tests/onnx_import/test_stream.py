@@ -167,6 +167,27 @@ def given_state() -> onnx.ModelProto:
     )
 
 
+def large_integers() -> onnx.ModelProto:
+    """Padding that float64 cannot hold."""
+    return graph(
+        [
+            node("Pad", ["x", "pads", "odd"], ["a"]),
+            node("Slice", ["a", "zero", "end", "axis"], ["b"]),
+            node("Sub", ["b", "odd"], ["c"]),
+            node("Cast", ["c"], ["y"], to=FLOAT),
+        ],
+        {"x": (TensorProto.INT64, [2, "t", 3])},
+        {"y": (FLOAT, [2, "t", 3])},
+        {
+            "pads": np.array([0, 1, 0, 0, 0, 0]),
+            "odd": np.array((1 << 53) + 1),
+            "zero": np.array([0]),
+            "end": np.array([-1]),
+            "axis": np.array([1]),
+        },
+    )
+
+
 STREAMS: dict[str, Callable[[], onnx.ModelProto]] = {
     "convolutions": convolutions,
     "cropped": cropped,
@@ -178,6 +199,7 @@ STREAMS: dict[str, Callable[[], onnx.ModelProto]] = {
     "gru": lambda: _recurrent("GRU", 3, 1),
     "rnn": lambda: _recurrent("RNN", 1, 1),
     "given state": given_state,
+    "large integers": large_integers,
 }
 
 
@@ -191,7 +213,8 @@ def test_chunks_are_parts_of_the_whole_sequence(tmp_path: Path, name: str) -> No
         key: [SIZES.get(d.dim_param, d.dim_value) for d in info.type.tensor_type.shape.dim]
         for key, info in infos.items()
     }
-    x = np.random.default_rng(1).standard_normal(sizes["x"]).astype(np.float32)
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(infos["x"].type.tensor_type.elem_type)
+    x = np.random.default_rng(1).standard_normal(sizes["x"]).astype(dtype)
     state = {s.input: np.zeros(sizes[s.input], np.float32) if s.initial is None else s.initial for s in source.states}
     runtime, made = OnnxRuntime(source.proto, source.weights), []
     for chunk in np.split(x, np.cumsum(CHUNKS)[:-1], axis=source.stream.axes["x"]):
@@ -209,6 +232,7 @@ def test_equal_histories_are_kept_once(tmp_path: Path) -> None:
 
 TIME: Shape = ["n", "t", 4]
 CHANNELS: Shape = ["n", 4, "t"]
+_FAR = np.array([0, 10**10, 0, 0])
 WORD = {"w": _weights(4, 4, 3)}
 REFUSED: dict[str, tuple[onnx.ModelProto, list[str]]] = {
     "later steps": (
@@ -318,6 +342,32 @@ REFUSED: dict[str, tuple[onnx.ModelProto, list[str]]] = {
         ),
         ["it takes steps by their position"],
     ),
+    "two axes": (
+        _sequence([node("CumSum", ["x", "axis"], ["y"])], ["t", "t", 3], ["t", "t", 3], axis=np.array(1)),
+        ["the input `x` [t, t, 3] has more than one axis of steps", "`node/y` (CumSum)"],
+    ),
+    "much padding": (
+        _sequence([node("Pad", ["x", "pads", "v"], ["y"])], [4, "t"], [4, "s"], pads=_FAR, v=np.float32(1)),
+        ["it pads with 40000000000 elements that are not 0"],
+    ),
+    "padding without a value": (
+        _sequence([node("Pad", ["x", "pads", "v"], ["y"])], [4, "t"], [4, "s"], pads=_FAR, v=np.zeros(0, np.float32)),
+        ["its padding value has 0 elements instead of one"],
+    ),
+    "a sum along no axis": (
+        _sequence([node("CumSum", ["x", "axis"], ["y"])], TIME, TIME, axis=np.zeros(0, np.int64)),
+        ["its axis has 0 elements instead of one"],
+    ),
+    "steps in parts": (
+        _sequence(
+            [node("Reshape", ["x", "halves"], ["a"]), node("CumSum", ["a", "axis"], ["y"])],
+            TIME,
+            ["n", "s", 2],
+            halves=np.array([0, -1, 2]),
+            axis=np.array(1),
+        ),
+        ["`node/y` (CumSum) cannot run in chunks: it mixes the steps with other elements"],
+    ),
     "no state": (_sequence([node("Relu", ["x"], ["y"])], TIME, TIME), ["treats every step by itself"]),
 }
 
@@ -334,10 +384,27 @@ def test_what_mixes_steps_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_the_dimension_must_exist(tmp_path: Path) -> None:
     source = open_onnx(save(sums(), tmp_path / "m.onnx"))
-    for wrong in ("time", "x:2", "x:3", "y:1"):
+    for wrong in ("", "time", "x:", "x:2", "x:3", f"x:{'9' * 5000}", "y:1"):
         with pytest.raises(UsageError, match="no such symbolic dimension; it has: `n`, `t`"):
             with_stream(source, {}, wrong)
     assert with_stream(source, {}, "x:1").stream == with_stream(source, {}, "t").stream
+
+
+def test_chunks_have_no_range(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--dim t: --stream takes chunks of any length"):
+        with_stream(open_onnx(save(sums(), tmp_path / "m.onnx")), {"t": (2, 4)}, "t")
+
+
+def test_names_of_states_are_not_taken(tmp_path: Path) -> None:
+    """A sum named like the state of the other, and two nodes of one name."""
+    nodes = [node("CumSum", ["x", "axis"], ["k/sum"]), node("CumSum", ["k/sum", "axis"], ["y"])]
+    for own in nodes:
+        own.name = "k"
+    model = _sequence(nodes, ["n", "t", 3], ["n", "t", 3], axis=np.array(1))
+    source = with_stream(open_onnx(save(model, tmp_path / "m.onnx")), {}, "t")
+    states = [(state.input, state.output) for state in source.states]
+    assert states == [("k/sum_1", "k/sum_1_next"), ("k_2/sum", "k_2/sum_next")]
+    onnx.checker.check_model(source.proto)
 
 
 def test_an_input_without_time_is_refused(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import onnx
 import pytest
 
 from tests.crates import TF_LAYERS
-from tests.models.graphs import graph, node, save
+from tests.models.graphs import Shape, graph, node, save
 from tf2rust.conversion import Options, convert
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
+from tf2rust.ops.core.dims import Size
 from tf2rust.proof.prove import prove
 from tf2rust.proof.sizes import Sizes, condition, hinted
 from tf2rust.source import open_onnx
@@ -247,3 +248,42 @@ def test_where_no_size_works_the_sentence_says_which_were_tried(tmp_path: Path) 
     model = graph(nodes, {"x": (F, ["a", "b"])}, {"y": (F, [7, "c"])}, {"shape": np.array([7, 11, 13])})
     with pytest.raises(ConversionError, match=r"none of the sizes.*a = 9, b = 18.*--dim NAME=SIZE.*--path_to_fv"):
         _notes(model, tmp_path)
+
+
+LINES: tuple[int, Shape] = (F, ["n", "t", 3])
+
+
+@pytest.mark.parametrize(
+    ("dims", "shape"),
+    [
+        ({"n": (2, 4)}, (4, 9, 3)),
+        ({"t": (100, 105)}, (16, 100, 3)),
+        ({"t": (5000, 5001)}, (16, 5000, 3)),
+        ({"n": (20, 30), "t": (5, 6)}, (20, 6, 3)),
+    ],
+)
+def test_samples_are_within_the_range_of_a_dimension(tmp_path: Path, dims: dict[str, Size], shape: Shape) -> None:
+    model = graph([node("Relu", ["x"], ["y"])], {"x": LINES}, {"y": LINES})
+    options = Options(tmp_path / "out", "m", dims=dims, tf_layers=TF_LAYERS)
+    assert convert(open_onnx(save(model, tmp_path / "m.onnx")), options).proof.inputs["x"].shape == shape
+
+
+def test_a_range_that_no_sample_can_have_is_refused(tmp_path: Path) -> None:
+    model = graph([node("Relu", ["x"], ["y"])], {"x": LINES}, {"y": LINES})
+    options = Options(tmp_path / "out", "m", dims={"t": (2_000_000_000, 2_000_000_001)}, tf_layers=TF_LAYERS)
+    with pytest.raises(ConversionError, match="a run on seeded samples can have"):
+        convert(open_onnx(save(model, tmp_path / "m.onnx")), options)
+
+
+def test_samples_of_a_user_outside_the_range_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "fv.npz", x=np.ones((2, 12, 3), np.float32))
+    model = graph([node("Relu", ["x"], ["y"])], {"x": LINES}, {"y": LINES})
+    options = Options(tmp_path / "out", "m", dims={"t": (2, 4)}, path_to_fv=tmp_path / "fv.npz", tf_layers=TF_LAYERS)
+    with pytest.raises(ConversionError, match="n = 2, t = 12, but option `--dim` needs 4 >= t"):
+        convert(open_onnx(save(model, tmp_path / "m.onnx")), options)
+
+
+def test_a_mask_in_the_name_of_a_shape_is_none(tmp_path: Path) -> None:
+    inputs: dict[str, tuple[int, Shape]] = {"x": (F, [4, 6]), "mask_shape": (INT64, [2])}
+    model = graph([node("Reshape", list(inputs), ["y"])], inputs, {"y": (F, ["a", "b"])})
+    assert _notes(model, tmp_path) == ({"x": (4, 6), "mask_shape": (2,)}, [])

@@ -244,6 +244,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "new_state_head": Token("new")(*(f"{variables[name]}: usize" for name in sizes)),
         "swap": swap,
         "state_sizes": ", ".join(str(proof.sizes[name]) for name in sizes) if model.states else "",
+        "sizes_of_arrays": ", ".join(_size_of_array(name, proof, model) for name in sizes),
         "example_sizes": ", ".join(str(_example_size(name, proof, model)) for name in sizes) if model.states else "",
         "labels": [string(label) for label in scoring.labels],
         "entries": (entries := [entry.rust() for entry in model.weights.entries]),
@@ -467,6 +468,16 @@ def _chunked_time(graph: LayerGraph, proof: Proof) -> dict[str, _Time]:
         return {}
     shapes = {name: array.shape[1:] for name, array in (*proof.inputs.items(), *proof.outputs.items())}
     return {name: _Time(axis, math.prod(shapes[name][:axis])) for name, axis in graph.stream.axes.items()}
+
+
+def _size_of_array(name: str, proof: Proof, model: Model) -> str:
+    """The size of a dimension of the states in the arrays that ``examples/steps.rs`` reads, as Rust."""
+    for i, port in enumerate(model.inputs, start=1):
+        for axis, dim in enumerate(port.shape):
+            if str(dim) == name:
+                element = f"get({axis})" if axis else "first()"
+                return f"shape_{i}.{element}.copied().unwrap_or_default()"
+    return str(proof.sizes[name])
 
 
 def _example_size(name: str, proof: Proof, model: Model) -> int:

@@ -23,17 +23,18 @@ MOST_INITIAL = 4096
 
 
 def declare_states(
-    proto: onnx.ModelProto, weights: Mapping[str, np.ndarray], pairs: Mapping[str, str]
+    proto: onnx.ModelProto, weights: Mapping[str, np.ndarray], pairs: Mapping[str, str], own: Sequence[State] = ()
 ) -> tuple[onnx.ModelProto, dict[str, np.ndarray], list[State]]:
     """The model and its weights without the initial values of states, and the states.
 
-    ``pairs`` are the outputs by the inputs that they become. An initializer with the name of the input is its initial
-    value. Raises ConversionError with a reason for every input or output that does not exist or occurs twice.
+    ``pairs`` are the outputs by the inputs that they become; ``own`` are states that the model already has. An
+    initializer with the name of the input is its initial value. Raises ConversionError with a reason for every input or
+    output that does not exist or occurs twice.
     """
     constants = {tensor.name for tensor in proto.graph.initializer} - pairs.keys()
     inputs = [info.name for info in proto.graph.input if info.name not in constants]
     outputs = [info.name for info in proto.graph.output]
-    reasons = list(_wrong_names(pairs, inputs, outputs))
+    reasons = list(_wrong_names(pairs, inputs, outputs, own))
     if reasons:
         raise ConversionError(reasons)
     changed = onnx.ModelProto()
@@ -53,10 +54,15 @@ def declare_states(
     return changed, left, [State(name, output, initial.get(name)) for name, output in pairs.items()]
 
 
-def _wrong_names(pairs: Mapping[str, str], inputs: Sequence[str], outputs: Sequence[str]) -> Iterator[str]:
-    used: dict[str, str] = {}
+def _wrong_names(
+    pairs: Mapping[str, str], inputs: Sequence[str], outputs: Sequence[str], own: Sequence[State]
+) -> Iterator[str]:
+    used = {state.output: state.input for state in own}
     for name, output in pairs.items():
         option = f"--state {brief(name)}:{brief(output)}"
+        if name in used.values():
+            yield f"{option}: the model keeps this input as a state without an option; remove --state."
+            continue
         if name not in inputs:
             yield f"{option}: the model has no input `{brief(name)}`; its inputs are: {_listed(inputs)}."
         if output not in outputs:
@@ -87,7 +93,10 @@ def check_states(graph: LayerGraph, states: Sequence[State]) -> None:
                 "the same dtype and shape. Bind symbolic dimensions with --dim if they are the same in practice."
             )
         elif state.initial is not None and np.any(state.initial != 0) and before.dtype in NARROW:
-            reasons.append(f"{named} has an initial value of dtype {before.dtype}; only zeros are supported for it.")
+            reasons.append(
+                f"{named} begins with other numbers than zero, which is not supported for {before.dtype}; export the "
+                "model in float32."
+            )
         elif state.initial is not None and state.initial.size > MOST_INITIAL and not state.is_uniform:
             reasons.append(
                 f"{named} has an initial value with {state.initial.size} different elements; at most {MOST_INITIAL} "

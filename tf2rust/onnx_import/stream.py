@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -78,14 +79,14 @@ def streamed(proto: onnx.ModelProto, analysis: Analysis, time: str) -> tuple[onn
 def _dimension(analysis: Analysis, time: str) -> str:
     """The identifier of the dimension ``time``, which is its name, or an input and an axis, ``x:1``."""
     known = {own: own for own in analysis.symbolic} | {name: own for own, name in analysis.renamed.items()}
-    name, _, axis = time.rpartition(":")
     for value in analysis.graph.inputs:
-        if value.name == name and value in analysis.infos and axis.isdecimal():
-            dims = dict(enumerate(analysis.infos[value].shape))
-            known.setdefault(time, str(dims.get(int(axis))))
+        if value in analysis.infos:
+            for axis, dim in enumerate(analysis.infos[value].shape):
+                known.setdefault(f"{value.name}:{axis}", str(dim))
     if known.get(time) not in analysis.symbolic:
+        shown = brief(time) if time else "''"
         listed = ", ".join(f"`{name}`" for name in analysis.symbolic) or "none"
-        raise UsageError(f"--stream {brief(time)}: the model has no such symbolic dimension; it has: {listed}")
+        raise UsageError(f"--stream {shown}: the model has no such symbolic dimension; it has: {listed}")
     return known[time]
 
 
@@ -128,7 +129,10 @@ class _Streamer:
         reasons = []
         for value in self.analysis.graph.inputs:
             if value in self.infos and self._has_time(value):
-                self.places[value] = self._place(value)
+                if len(self._axes(value)) > 1:
+                    dims = ", ".join(map(str, self.infos[value].shape))
+                    reasons.append(f"the input `{brief(value.name or '')}` [{dims}] has more than one axis of steps.")
+                self.places[value] = _Place(self._axes(value)[0], 0)
         for node in self.analysis.graph:
             try:
                 self._visit(node)
@@ -329,8 +333,10 @@ class _Streamer:
         shape = self.infos[node.x].shape
         pads = self.infos.const(node.input(1)) if node.input(1) is not None else node.attr("pads")
         value = self.infos.const(node.input(2)) if node.input(2) is not None else node.attr("value")
-        if pads is None or node.input(3) is not None or place.outer is not None:
+        if pads is None or node.input(3) is not None:
             raise RefusedError("its padding is not known")
+        if place.outer is not None:
+            raise RefusedError("it mixes the steps with other elements")
         left, right = int(pads[place.axis]), int(pads[len(shape) + place.axis])
         if right > 0:
             raise RefusedError("it adds steps behind the sequence")
@@ -339,7 +345,7 @@ class _Streamer:
         if left and node.attr("mode", "constant") != "constant":
             raise RefusedError("it pads the beginning of the sequence with later steps")
         if left:
-            number = 0.0 if value is None else float(np.asarray(value).reshape(-1)[0])
+            number = 0 if value is None else _single(value, "padding value")
             own = self.rewrite.node(node)
             extended, made = self._history(node.x, place, left, number)
             rest = [0 if i % len(shape) == place.axis else int(p) for i, p in enumerate(pads)]
@@ -452,9 +458,11 @@ class _Streamer:
 
     def _cumsum(self, node: Node, place: _Place) -> None:
         axis = self.infos.const(node.input(1))
-        if axis is None or place.outer is not None:
+        if axis is None:
             raise RefusedError("its axis is not known")
-        if int(np.asarray(axis).reshape(-1)[0]) % len(self.infos[node.x].shape) == place.axis:
+        if place.outer is not None:
+            raise RefusedError("it mixes the steps with other elements")
+        if _single(axis, "axis") % len(self.infos[node.x].shape) == place.axis:
             if node.attr("reverse", 0) or node.attr("exclusive", 0) or place.history:
                 raise RefusedError("it sums in another way than forwards from the first step on")
             own = self.rewrite.node(node)
@@ -464,7 +472,7 @@ class _Streamer:
             kept, new = self.rewrite.state(f"{name}/sum", self.infos[node.x].dtype, tuple(shape), None)
             changed = onnx.NodeProto()
             changed.CopyFrom(own)
-            changed.output[0] = f"{name}/chunk"
+            changed.output[0] = self.rewrite.name(f"{name}/chunk")
             add = helper.make_node("Add", [changed.output[0], kept], [own.output[0]], f"{name}/add")
             self.rewrite.replaced[own.output[0]] = [
                 changed,
@@ -477,3 +485,11 @@ class _Streamer:
         if place.history:
             raise RefusedError("it pads a sequence that is already padded")
         return self.rewrite.history(value, place.axis, count, number)
+
+
+def _single(value: object, what: str) -> Any:
+    """The only element of an array or a number, as a number of Python. Raises RefusedError if there are several."""
+    array = np.asarray(value)
+    if array.size != 1:
+        raise RefusedError(f"its {what} has {array.size} elements instead of one")
+    return array.item()

@@ -19,6 +19,8 @@ _PACKED = {number: _PER_BYTE[name] for name, number in onnx.TensorProto.DataType
 _COMPLEX = (onnx.TensorProto.COMPLEX64, onnx.TensorProto.COMPLEX128)
 MOST_ELEMENTS = 1 << 48
 """More elements than any memory holds."""
+_MOST_AXES = 32
+"""The maximum number of axes of an array that NumPy can iterate over."""
 _FIELDS = ("float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data")
 
 
@@ -63,6 +65,15 @@ def check_shape(tensor: onnx.TensorProto) -> None:
             f"The tensor `{brief(tensor.name)}` with {len(tensor.dims)} dimensions has more elements than any "
             "memory holds; export the model again."
         )
+    if len(tensor.dims) > _MOST_AXES:
+        raise ConversionError(
+            f"The tensor `{brief(tensor.name)}` has {len(tensor.dims)} dimensions, but at most {_MOST_AXES} are "
+            "supported; export the model with fewer."
+        )
+    if tensor.HasField("segment"):
+        raise ConversionError(
+            f"The tensor `{brief(tensor.name)}` is a segment of a larger one, which is not supported; store it whole."
+        )
 
 
 def check_tensors(light: onnx.ModelProto, apart: Container[str]) -> None:
@@ -75,12 +86,12 @@ def check_tensors(light: onnx.ModelProto, apart: Container[str]) -> None:
             f"The tensor `{brief(sparse.values.name)}` is sparse, which is not supported; store it as a dense tensor."
         )
     for tensor in messages(light, onnx.TensorProto):
+        check_shape(tensor)
         if tensor.data_location != onnx.TensorProto.EXTERNAL or tensor.name not in apart:
             _check(tensor)
 
 
 def _check(tensor: onnx.TensorProto) -> None:
-    check_shape(tensor)
     name, count = brief(tensor.name), math.prod(tensor.dims)
     if tensor.data_type == onnx.TensorProto.STRING:
         found, wanted = len(tensor.string_data), count

@@ -67,6 +67,7 @@ class Answer:
 def answer_given(features: Features, graph: LayerGraph, reference: Reference) -> Answer:
     """Runs the user's samples. Raises ConversionError if the model cannot run on them."""
     sizes = {name: size for name, size in sizes_of(graph, features.inputs).items() if not name.isdecimal()}
+    _check_conditions(graph, sizes, features)
     check_given(graph, sizes, features.path)
     inputs = {**features.inputs, **initial_states(graph, sizes)}
     try:
@@ -75,6 +76,18 @@ def answer_given(features: Features, graph: LayerGraph, reference: Reference) ->
         if sizes or not reference.is_onnx_runtime:
             raise
         return _without_onnx_runtime(inputs, reference, error)
+
+
+def _check_conditions(graph: LayerGraph, sizes: Sizes, features: Features) -> None:
+    """Raises ConversionError with every condition that the sizes violate: the crate would refuse these samples."""
+    reasons = [
+        f"the samples in {features.path} have {in_words(sizes)}, but {condition.node} needs {condition}; give samples "
+        "of other sizes."
+        for condition in graph.conditions
+        if condition.holds(sizes) is False
+    ]
+    if reasons:
+        raise ConversionError(reasons)
 
 
 def answer_seeded(graph: LayerGraph, reference: Reference) -> Answer:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tf2rust.errors import ConversionError
 from tf2rust.npz import read_npz
-from tf2rust.ops.core.dims import DimExpr, format_shape, symbols
+from tf2rust.ops.core.dims import Dim, DimExpr, format_shape, symbols
 from tf2rust.ops.core.dtypes import NARROW, TEXT, from_stored, is_float
 from tf2rust.ops.core.inference import texts
 from tf2rust.ops.core.layer import LayerGraph, Stream, Value
@@ -93,14 +93,19 @@ def _steps_of(graph: LayerGraph) -> list[Value]:
     """The inputs in the file; those of a model with states have the step as axis 0."""
     if not graph.states:
         return graph.inputs
+    step = _new_dimension(graph, "steps")
+    return [Value(v.name, v.dtype, (step, *v.shape)) for v in graph.given_inputs()]
+
+
+def _new_dimension(graph: LayerGraph, wanted: str) -> Dim:
+    """A symbolic dimension that no input has."""
     taken = symbols(dim for value in graph.inputs for dim in value.shape)
-    step = next(name for i in count() if (name := f"steps_{i}" if i else "steps") not in taken)
-    return [Value(v.name, v.dtype, (DimExpr.symbol(step), *v.shape)) for v in graph.given_inputs()]
+    return DimExpr.symbol(next(name for i in count() if (name := f"{wanted}_{i}" if i else wanted) not in taken))
 
 
 def _whole_sequences(graph: LayerGraph, stream: Stream) -> list[Value]:
     """The inputs of a model that takes a sequence in chunks, with the whole sequence."""
-    time = DimExpr.symbol(stream.dimension or "time")
+    time = DimExpr.symbol(stream.dimension) if stream.dimension else _new_dimension(graph, "time")
     return [
         Value(v.name, v.dtype, (*v.shape[: stream.axes[v.name]], time, *v.shape[stream.axes[v.name] + 1 :]))
         for v in graph.given_inputs()
@@ -117,7 +122,8 @@ def _chunks(
         chunk = size if isinstance(size, int) else 1
         if array.shape[axis] % chunk:
             reasons.append(
-                f"`{value.name}` in {path} has {array.shape[axis]} steps, but the model takes chunks of {chunk}."
+                f"`{value.name}` in {path} has the length {array.shape[axis]}, which is not a multiple of {chunk}, the "
+                "size of a chunk."
             )
         else:
             yield value.name, np.stack(np.split(array, array.shape[axis] // chunk, axis=axis))

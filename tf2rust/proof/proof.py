@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tf2rust.errors import one_line
 from tf2rust.ops.core.dtypes import as_stored
 
 
@@ -56,7 +57,7 @@ class Proof:
     def graph_figures(self) -> list[str]:
         """A sentence for each output with the largest difference between two computations of the graph."""
         return [
-            f"`{name}`: {self.reference} differs from {found.other} by at most {found.largest:.1e}"
+            f"`{one_line(name)}`: {self.reference} differs from {found.other} by at most {found.largest:.1e}"
             for name, found in self.differences.items()
         ]
 

@@ -17,7 +17,7 @@ from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose
 from tf2rust.proof.budget import elements, is_within
 from tf2rust.proof.sample_strings import seeded_strings
-from tf2rust.proof.sizes import SAMPLES, Sizes, batch_of, candidates
+from tf2rust.proof.sizes import SAMPLES, Sizes, batch_of, candidates, repaired
 from tf2rust.proof.steps import STEPS, STREAM_STEPS, initial_states, one_step
 
 SEED = 20_240_229
@@ -36,12 +36,12 @@ def with_batch(graph: LayerGraph, sizes: Sizes) -> Sizes:
     if graph.stream is not None and graph.stream.dimension is not None:
         sizes = {**sizes, graph.stream.dimension: 1}
     if batch is None:
-        return sizes
+        return repaired(graph, sizes) or sizes
     width = sum(elements(value, {**sizes, batch: 1}) for value in graph.inputs)
     count = max(2, min(SAMPLES, _MAX_ELEMENTS // max(width, 1)))
     while count > 1 and not is_within(graph, {**sizes, batch: count}):
         count //= 2
-    return {**sizes, batch: count}
+    return repaired(graph, {**sizes, batch: count}) or {**sizes, batch: count}
 
 
 def seeded_inputs(
@@ -69,12 +69,12 @@ def seeded_inputs(
         limit = tables.get(value)
         if value.name in states:
             arrays[value.name] = states[value.name]
-        elif value not in tables and _MASK in value.name.lower() and value.dtype != TEXT and shape:
-            arrays[value.name] = _mask(rng, value.dtype, shape)
         elif value in proposed:
             arrays[value.name] = np.broadcast_to(
                 np.asarray(proposed[value], value.dtype).reshape(one_step(value, given)), shape
             )
+        elif value not in tables and _MASK in value.name.lower() and value.dtype != TEXT and shape:
+            arrays[value.name] = _mask(rng, value.dtype, shape)
         elif value.dtype == TEXT:
             arrays[value.name] = seeded_strings(value, readers, rng, shape, known=ones)
         elif value in keys:

@@ -109,7 +109,8 @@ def _changed(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if not _is_changed(array):
         return array
     factors = np.array([1 - CHANGE, 1 + CHANGE], np.float32)
-    return np.asarray(array * factors[rng.integers(0, 2, array.shape, np.uint8)], np.float32)
+    with np.errstate(over="ignore"):
+        return np.asarray(array * factors[rng.integers(0, 2, array.shape, np.uint8)], np.float32)
 
 
 def _distance(changed: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -71,16 +71,22 @@ def candidates(graph: LayerGraph) -> Iterator[Sizes]:
         if _suits(graph, sizes):
             suited.append(sizes)
             yield sizes
-        elif (repaired := _repaired(graph, sizes)) is not None and _suits(graph, repaired):
-            suited.append(repaired)
-            yield repaired
+        elif (found := repaired(graph, sizes)) is not None and _suits(graph, found):
+            suited.append(found)
+            yield found
     if not suited:
-        large = (sizes for size in _LARGE_SIZES for sizes in _spread(symbolic, size))
-        yield from (sizes for sizes in large if _suits(graph, sizes))
-    yield from (sizes for sizes in tried if sizes not in suited)
+        # A range of --dim can lie beyond the neighborhood of all sizes.
+        bounds = [side for c in graph.conditions for side in (c.left, c.right) if isinstance(side, int) and side > 0]
+        large = (sizes for size in (*bounds, *_LARGE_SIZES) for sizes in _spread(symbolic, size))
+        for sizes in large:
+            if _suits(graph, sizes):
+                suited.append(sizes)
+                yield sizes
+    rest = [sizes for sizes in tried if sizes not in suited]
+    yield from (sizes for sizes in rest if not suited or _hold(graph, sizes))
 
 
-def _repaired(graph: LayerGraph, sizes: Sizes) -> Sizes | None:
+def repaired(graph: LayerGraph, sizes: Sizes) -> Sizes | None:
     """``sizes`` with some of them changed so that the conditions of the graph hold; None if that does not succeed.
 
     Each violated condition changes one size to the nearest one with which it holds, and no condition before it fails.
@@ -118,9 +124,12 @@ def _spread(symbolic: Sequence[str], size: int) -> list[Sizes]:
 
 
 def _suits(graph: LayerGraph, sizes: Sizes) -> bool:
-    return all(condition.holds(sizes) is not False for condition in graph.conditions) and all(
-        _layer_suits(layer, sizes) for layer in graph.layers
-    )
+    return _hold(graph, sizes) and all(_layer_suits(layer, sizes) for layer in graph.layers)
+
+
+def _hold(graph: LayerGraph, sizes: Sizes) -> bool:
+    """Whether the conditions of the graph hold. If one does not, the crate refuses samples of these sizes."""
+    return all(condition.holds(sizes) is not False for condition in graph.conditions)
 
 
 def _layer_suits(layer: Layer, sizes: Sizes) -> bool:

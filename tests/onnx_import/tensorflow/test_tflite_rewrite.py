@@ -1,4 +1,4 @@
-"""TFLite models with sparse weights or MediaPipe's transposed convolution agree with TensorFlow's interpreter."""
+"""TFLite models that are rewritten agree with TensorFlow's interpreter: sparse and quantized weights, odd names."""
 
 from __future__ import annotations
 
@@ -32,9 +32,11 @@ def _edited(content: bytes, edit: Callable[[Any], None]) -> bytes:
     return bytes(builder.Output())
 
 
-def _converted(model: Any, *, sparse: bool = False, half: bool = False) -> bytes:
+def _converted(model: Any, *, sparse: bool = False, half: bool = False, hybrid: bool = False) -> bytes:
     lite = library("tensorflow").lite
     converter = lite.TFLiteConverter.from_keras_model(model)
+    if hybrid:
+        converter.optimizations = [lite.Optimize.DEFAULT]
     if sparse:
         converter.optimizations = [lite.Optimize.EXPERIMENTAL_SPARSITY, *([lite.Optimize.DEFAULT] if half else [])]
     if half:
@@ -82,7 +84,45 @@ def _as_custom(model: Any) -> None:
     )
 
 
+def _hybrid(edit: Callable[[Any], None] | None = None) -> bytes:
+    """A Dense layer with 8-bit weights, and one with too few weights for it."""
+    keras = library("keras")
+    x = keras.Input((6, 5, 2))
+    y = keras.layers.Dense(33, bias_initializer="glorot_normal")(keras.layers.Flatten()(x))
+    content = _converted(keras.Model(x, keras.layers.Dense(3)(y)), hybrid=True)
+    return content if edit is None else _edited(content, edit)
+
+
+def _quantized(model: Any) -> Any:
+    """The 8-bit weights."""
+    (tensor,) = [t for t in model.subgraphs[0].tensors if t.type == _schema().TensorType.INT8]
+    return tensor
+
+
+def _with_half_bytes(model: Any) -> None:
+    """Weights of 4 bits, two in a byte."""
+    tensor = _quantized(model)
+    tensor.type = _schema().TensorType.INT4
+    stored = np.clip(np.asarray(model.buffers[tensor.buffer].data).view(np.int8) // 16, -8, 7)
+    model.buffers[tensor.buffer].data = (stored[::2] & 15 | (stored[1::2] & 15) << 4).astype(np.uint8)
+    tensor.quantization.scale = np.asarray(tensor.quantization.scale) * 16
+
+
+def _named(name: bytes | None) -> Callable[[Any], None]:
+    def edit(model: Any) -> None:
+        model.signatureDefs = []
+        for tensor in model.subgraphs[0].tensors:
+            tensor.name = name
+
+    return edit
+
+
 CASES = {
+    "hybrid": lambda: _hybrid(),
+    "hybrid_int4": lambda: _hybrid(_with_half_bytes),
+    "same_names": lambda: _hybrid(_named(b"t")),
+    "no_names": lambda: _hybrid(_named(None)),
+    "damaged_names": lambda: _hybrid(_named(b"\xff\n")),
     "sparse": lambda: _pruned(),
     "sparse_float16": lambda: _pruned(half=True),
     "sparse_blocks": lambda: _pruned(blocks=True),
@@ -129,3 +169,24 @@ def _with_an_index_outside(model: Any) -> None:
 def test_damaged_sparse_weights_are_refused(damage: Callable[[Any], None]) -> None:
     with pytest.raises(ConversionError, match=r"the sparse weights .* are damaged"):
         with_dense_weights(_edited(_pruned(), damage))
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero", "sentence"),
+    [
+        (np.nan, 0, "has the scale nan"),
+        (np.inf, 0, "has the scale inf"),
+        (-0.5, 0, "has the scale -0.5"),
+        (0.5, 128, "has the zero point 128, which must be from -128 to 127"),
+        (0.5, -(1 << 40), "has the zero point -1099511627776"),
+    ],
+)
+def test_impossible_quantization_is_refused(tmp_path: Path, scale: float, zero: int, sentence: str) -> None:
+    def edit(model: Any) -> None:
+        tensor = _quantized(model)
+        tensor.quantization.scale, tensor.quantization.zeroPoint = np.float32([scale]), np.array([zero])
+
+    path = tmp_path / "model.tflite"
+    path.write_bytes(_hybrid(edit))
+    with pytest.raises(ConversionError, match=f"the tensor .* of the TFLite model {sentence}"):
+        load_tensorflow(path)

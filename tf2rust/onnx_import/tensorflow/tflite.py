@@ -21,8 +21,10 @@ from tf2rust.onnx_import.tensorflow.messages import message_of, not_run
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 from tf2rust.onnx_import.tensorflow.tflite_rewrite import (
+    check_quantization,
     with_builtin_operators,
     with_dense_weights,
+    with_distinct_names,
     with_float_biases,
     with_float_weights,
 )
@@ -52,6 +54,8 @@ class TFLiteModel:
         if content[4:8] != _MAGIC:
             raise ConversionError(f"{path} is not a TFLite model: its identifier is not TFL3; check the path.")
         check_operators(content, path)
+        _rewritten(check_quantization, content, path)
+        content = _rewritten(with_distinct_names, content, path)
         content = _rewritten(with_builtin_operators, content, path)
         content, self.states = _rewritten(with_state_tensors, content, path)
         dense = _rewritten(with_dense_weights, content, path)

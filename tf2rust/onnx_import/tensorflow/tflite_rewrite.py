@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tf2rust.errors import ConversionError
+from tf2rust.onnx_import.tensorflow.naming import unused_name
 from tf2rust.onnx_import.tensorflow.runtime import library
 
 TRANSPOSE_CONV_BIAS = "Convolution2DTransposeBias"
@@ -17,6 +18,56 @@ TRANSPOSE_CONV_BIAS = "Convolution2DTransposeBias"
 
 _IDENTIFIER = b"TFL3"
 _MAX_DENSE_ELEMENTS = 1 << 28
+
+
+def check_quantization(content: bytes) -> None:
+    """Raises ``ConversionError`` for every quantized tensor whose scales or zero points cannot be meant."""
+    root = tflite_schema().Model.GetRootAs(content, 0)
+    graphs = [root.Subgraphs(index) for index in range(root.SubgraphsLength())]
+    reasons = [
+        f"the tensor {text_of(tensor.Name())!r} of the TFLite model has {wrong}; export the model again."
+        for graph in graphs
+        for tensor in (graph.Tensors(index) for index in range(graph.TensorsLength()))
+        if (wrong := _wrong_quantization(tensor))
+    ]
+    if reasons:
+        raise ConversionError(reasons)
+
+
+def _wrong_quantization(tensor: Any) -> str:
+    """What is wrong with the scales or the zero points of a tensor; empty if nothing is."""
+    quantization, bounds = tensor.Quantization(), _integer_bounds().get(tensor.Type())
+    if quantization is None or bounds is None or not quantization.ScaleLength():
+        return ""
+    scales = quantization.ScaleAsNumpy()
+    bad = scales[~(np.isfinite(scales) & (scales >= 0))]
+    if bad.size:
+        return f"the scale {bad[0]:g}, which must be a finite number from 0 on"
+    zeros = quantization.ZeroPointAsNumpy() if quantization.ZeroPointLength() else np.zeros(1, np.int64)
+    bad = zeros[(zeros < bounds[0]) | (zeros > bounds[1])]
+    return f"the zero point {bad[0]}, which must be from {bounds[0]} to {bounds[1]}" if bad.size else ""
+
+
+def with_distinct_names(content: bytes) -> bytes:
+    """Renames tensors whose name is missing, not UTF-8 or that of another tensor, because tf2onnx goes by names.
+
+    Returns ``content`` itself if all names are distinct.
+    """
+    schema = tflite_schema()
+    root = schema.Model.GetRootAs(content, 0)
+    graphs = [root.Subgraphs(index) for index in range(root.SubgraphsLength())]
+    if all(_are_distinct([graph.Tensors(i).Name() for i in range(graph.TensorsLength())]) for graph in graphs):
+        return content
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for graph in model.subgraphs:
+        taken: set[str] = set()
+        for tensor in graph.tensors:
+            tensor.name = unused_name(text_of(tensor.name) or "tensor", taken).encode()
+    return packed(model)
+
+
+def _are_distinct(names: Sequence[bytes | None]) -> bool:
+    return all(name and text_of(name).encode() == name for name in names) and len(set(names)) == len(names)
 
 
 def with_builtin_operators(content: bytes) -> bytes:
@@ -164,9 +215,23 @@ def _with_dequantized(content: bytes, chosen: Callable[[Any, Any, Any], bool]) -
                     array, name = _dequantized(model, graph.tensors[index]), graph.tensors[index].name
                     floats[index] = index if array is None else _append_constant(model, graph, array, name)
                 inputs[place] = floats[index]
-            changes = changes or inputs != list(operator.inputs)
-            operator.inputs = inputs
+            if inputs != list(operator.inputs):
+                operator.inputs, changes = inputs, True
+                if hasattr(operator.builtinOptions, "asymmetricQuantizeInputs"):
+                    # Otherwise tf2onnx writes a quantization of the inputs.
+                    operator.builtinOptions.asymmetricQuantizeInputs = False
+        _drop_tensors(graph, [index for index, own in floats.items() if own != index])
     return packed(model) if changes else content
+
+
+def _drop_tensors(graph: Any, indices: Sequence[int]) -> None:
+    """Empties tensors that nothing reads; tf2onnx does not know all of their types."""
+    lists = [operator.inputs for operator in graph.operators if operator.inputs is not None]
+    read = {int(index) for found in (*lists, graph.outputs) for index in found}
+    for index in indices:
+        if index not in read:
+            tensor = graph.tensors[index]
+            tensor.type, tensor.buffer, tensor.quantization = tflite_schema().TensorType.INT8, 0, None
 
 
 def _dequantized(model: Any, tensor: Any) -> np.ndarray | None:
@@ -186,7 +251,8 @@ def _dequantized(model: Any, tensor: Any) -> np.ndarray | None:
         along[quantization.quantizedDimension] = -1
     scale = np.asarray(quantization.scale, np.float32).reshape(along)
     zero = 0 if quantization.zeroPoint is None else np.asarray(quantization.zeroPoint, np.int64).reshape(along)
-    return np.asarray((stored.reshape(shape).astype(np.int64) - zero) * scale, np.float32)
+    with np.errstate(over="ignore"):
+        return np.asarray((stored.reshape(shape).astype(np.int64) - zero) * scale, np.float32)
 
 
 def _append_constant(model: Any, graph: Any, array: np.ndarray, name: bytes) -> int:
@@ -231,8 +297,20 @@ def _sparse_dtypes() -> dict[int, type[np.generic]]:
     return {types.FLOAT32: np.float32, types.FLOAT16: np.float16, types.INT8: np.int8}
 
 
+def _integer_bounds() -> dict[int, tuple[int, int]]:
+    """The smallest and the largest number of the types that tensors can be quantized to."""
+    types = tflite_schema().TensorType
+    bits = {types.INT4: 4, types.INT8: 8, types.INT16: 16, types.INT32: 32, types.INT64: 64}
+    return {types.UINT8: (0, 255), **{own: (-(1 << n - 1), (1 << n - 1) - 1) for own, n in bits.items()}}
+
+
 def _custom_name(code: Any) -> str:
-    return (code.customCode or b"").decode("utf-8", "replace")
+    return text_of(code.customCode)
+
+
+def text_of(name: bytes | None) -> str:
+    """A name in a TFLite file, which can be missing or not UTF-8."""
+    return (name or b"").decode("utf-8", "replace")
 
 
 def builtin_number(code: Any) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.naming import unused_name
 from tf2rust.onnx_import.tensorflow.runtime import library
-from tf2rust.onnx_import.tensorflow.tflite_rewrite import builtin_number, packed, tflite_schema
+from tf2rust.onnx_import.tensorflow.tflite_rewrite import builtin_number, packed, text_of, tflite_schema
 from tf2rust.ops.core.layer import State
 
 _NEXT = "_next"
@@ -81,7 +81,7 @@ class _Rewrite:
             data = self.model.buffers[tensor.buffer].data
             if data is None:
                 raise ConversionError(
-                    f"the TFLite model computes the initial value of its variable {_text(name)!r}, which is not "
+                    f"the TFLite model computes the initial value of its variable {text_of(name)!r}, which is not "
                     "supported; give it a constant."
                 )
             dtype = library("tensorflow.lite.python.util")._convert_tflite_enum_type_to_tf_type(tensor.type)
@@ -122,13 +122,13 @@ class _Rewrite:
     def _value(self, name: bytes, like: int) -> int:
         """The tensor with the value of a variable; its first use, whose shape is that of ``like``, makes the input."""
         if name not in self.inputs:
-            self.inputs[name] = self.current[name] = self._tensor(like, _text(name))
+            self.inputs[name] = self.current[name] = self._tensor(like, text_of(name))
         return self.current[name]
 
     def _tensor(self, like: int, wanted: str) -> int:
         """A new tensor with the type and shape of another."""
         schema, other = tflite_schema(), self.graph.tensors[like]
-        taken = {_text(tensor.name) for tensor in self.graph.tensors}
+        taken = {text_of(tensor.name) for tensor in self.graph.tensors}
         self.model.buffers.append(schema.BufferT())
         self.graph.tensors.append(
             schema.TensorT(
@@ -168,12 +168,12 @@ class _Rewrite:
         """Declares the inputs and outputs."""
         states = []
         for name, tensor in self.inputs.items():
-            own = _text(self.graph.tensors[tensor].name)
+            own = text_of(self.graph.tensors[tensor].name)
             result = self._tensor(tensor, f"{own}{_NEXT}")
             self.graph.operators.append(self._copy(self.current[name], result))
             self.graph.inputs = np.append(self.graph.inputs, np.int32(tensor))
             self.graph.outputs = np.append(self.graph.outputs, np.int32(result))
-            states.append(State(own, _text(self.graph.tensors[result].name), self.initial.get(name)))
+            states.append(State(own, text_of(self.graph.tensors[result].name), self.initial.get(name)))
         return tuple(states)
 
 
@@ -182,7 +182,3 @@ def _inside() -> ConversionError:
         "a branch or a loop of the TFLite model uses a variable, which cannot become the state of a crate; move the "
         "variable out of it, or convert the original model."
     )
-
-
-def _text(name: bytes | None) -> str:
-    return (name or b"").decode("utf-8", "replace")

@@ -233,7 +233,7 @@ class State:
     @property
     def is_uniform(self) -> bool:
         """Whether all elements of the first input are the same."""
-        return self.initial is None or bool(np.all(self.initial == self.initial.reshape(-1)[:1]))
+        return self.initial is None or not self.initial.size or bool(np.all(self.initial == self.initial.flat[0]))
 
 
 @dataclass(frozen=True)
