@@ -39,6 +39,7 @@ def test_a_missing_file_is_a_conversion_error(tmp_path: Path) -> None:
         ({"dims": {"batch": (1, 1 << 31)}}, "from 1 to 2147483647"),
         ({"dims": {"batch": (4, 2)}}, "two sizes, the smaller first"),
         ({"dims": {"batch": (1, 2, 3)}}, "two sizes, the smaller first"),
+        ({"dims": {"batch": (2, 4)}, "stream": "batch"}, "--dim batch: --stream takes chunks of any length"),
         ({"tf_layers": "nowhere"}, "nowhere: the folder has no Cargo.toml"),
         ({"rates": {"low": "0.1"}}, "a rate between 0 and 1"),
         ({"rates": {"low": float("nan")}}, "a rate between 0 and 1"),

@@ -80,6 +80,11 @@ class Options:
                 raise UsageError(f"--dim {name}={size!r}: the size must be an integer from 1 to {LARGEST_SIZE}")
             if len(ends) != 2 or ends[0] > ends[1]:
                 raise UsageError(f"--dim {name}={size!r}: a range must have two sizes, the smaller first")
+        if self.stream is not None and isinstance(self.dims.get(self.stream), tuple):
+            raise UsageError(
+                f"--dim {self.stream}: --stream takes chunks of any length; bind the dimension to one size, or omit "
+                "--dim"
+            )
         check_rates(self.rates)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from tf2rust.errors import UsageError
 from tf2rust.npz import read_npz
 from tf2rust.onnx_import.constants import bind_constants
 from tf2rust.onnx_import.infer import analyse
@@ -18,7 +17,7 @@ from tf2rust.onnx_import.load import OnnxRuntime, load_onnx
 from tf2rust.onnx_import.states import Size, State, Stream, declare_states
 from tf2rust.onnx_import.stream import streamed
 from tf2rust.onnx_import.weights import split_weights
-from tf2rust.stages import brief, stage
+from tf2rust.stages import stage
 
 Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
@@ -74,8 +73,6 @@ def with_stream(source: Source, dims: Mapping[str, Size], time: str | None) -> S
     """
     if time is None:
         return source
-    if isinstance(dims.get(time), tuple):
-        raise UsageError(f"--dim {brief(time)}: --stream takes chunks of any length; bind it to one size, or omit it")
     analysis = analyse(source.proto, {name: size for name, size in dims.items() if name != time}, source.weights)
     proto, states, stream = streamed(source.proto, analysis, time)
     names = [info.name for info in source.proto.graph.input]

@@ -390,11 +390,6 @@ def test_the_dimension_must_exist(tmp_path: Path) -> None:
     assert with_stream(source, {}, "x:1").stream == with_stream(source, {}, "t").stream
 
 
-def test_chunks_have_no_range(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--dim t: --stream takes chunks of any length"):
-        with_stream(open_onnx(save(sums(), tmp_path / "m.onnx")), {"t": (2, 4)}, "t")
-
-
 def test_names_of_states_are_not_taken(tmp_path: Path) -> None:
     """A sum named like the state of the other, and two nodes of one name."""
     nodes = [node("CumSum", ["x", "axis"], ["k/sum"]), node("CumSum", ["k/sum", "axis"], ["y"])]

@@ -123,3 +123,11 @@ def test_a_convolution_is_estimated(n: int, elements: int, inputs: int, work: in
     found = estimate(match(analyse(_model(case))).graph, {"n": n})
     assert (found.inputs, found.elements, found.busiest is not None) == (inputs, max(elements, n * 64 * 8), True)
     assert work <= found.work <= 1.5 * work
+
+
+def test_a_huge_window_has_no_second_opinion(tmp_path: Path) -> None:
+    """ONNX's reference implementation would visit each of its elements."""
+    pool = node("MaxPool", ["x"], ["y"], kernel_shape=[1 << 31] * 2, strides=[1 << 31] * 2, ceil_mode=1)
+    model = graph([pool], {"x": (F, ["n", 1, 8, 8])}, {"y": (F, ["n", 1, "a", "b"])})
+    proof = convert(open_onnx(save(model, tmp_path / "m.onnx")), Options(tmp_path / "out", "m")).proof
+    assert [found.other for found in proof.differences.values()] == ["its answers for one sample at a time"]

@@ -14,6 +14,8 @@ from tf2rust.ops.core.dims import Dim, DimExpr, bind, format_shape
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.linear.matmul import MatMul
 from tf2rust.ops.ml.tree_ensemble import TreeEnsemble
+from tf2rust.ops.pooling.indices import MaxPoolWithIndices
+from tf2rust.ops.pooling.pooling import Pooling
 
 LARGEST_TENSOR = 1 << 27
 """The maximum number of elements of a tensor in a run on seeded samples: 512 MiB of float32."""
@@ -206,4 +208,6 @@ def _reference_step(layer: Layer) -> float:
     if isinstance(layer, TreeEnsemble):
         return 2e-5 * len(layer.trees.roots)
     slow = layer.kind in _SLOW_KINDS or "Pooling" in layer.kind or "DTranspose" in layer.kind or layer.bodies()
-    return 4e-5 if slow else 2e-8
+    # It visits each element of a pooling window, also those outside of the input.
+    visited = prod(layer.window.size) if isinstance(layer, (MaxPoolWithIndices, Pooling)) else 0
+    return (4e-5 if slow else 2e-8) + 2e-7 * visited
