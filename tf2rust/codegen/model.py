@@ -179,7 +179,7 @@ def _chunks(writer: Writer, chunked: Chunking, used: set[str]) -> Chunks:
     """The Rust of the chunks."""
     inline = writer.dims.inline()
     reads, writes = list(writer.inputs.values()), list(writer.outputs.values())
-    reborrowed = writer.reborrowed_outputs()
+    reborrowed = writer.reborrowed_outputs
     names = [name if name.text in used else Token("_") for name in writer.ports.values()]
     for port, name in writer.written.items():
         mutable = Token(f"mut {name}") if port.name in reborrowed else name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from tf2rust.codegen.dims import DimWriter
 from tf2rust.codegen.names import Names, snake_case
@@ -150,7 +151,7 @@ class Variables:
         port = self.outputs[allocation.output]
         if self.chunked:
             found: Expr = self.written[port]
-            if self.needs_reborrow(allocation):
+            if allocation.output in self.reborrowed_outputs:
                 found = found.method("reborrow")
         else:
             found = port.place.method("tensor", self.dims.dims(port.shape)).tried()
@@ -168,8 +169,13 @@ class Variables:
             return found if value.shape == port.shape else found.method("reshape", dims).tried()
         return port.place.method("to_view", dims).tried()
 
-    def needs_reborrow(self, allocation: Allocation) -> bool:
-        """Whether the view of a chunked output is needed again after it was written."""
+    @cached_property
+    def reborrowed_outputs(self) -> set[str]:
+        """The names of the chunked outputs whose views are needed again after they were written."""
+        allocations = {a.output: a for a in self.memory.allocations.values() if a.output is not None}
+        return {name for name, allocation in allocations.items() if self._is_rewritten(allocation)}
+
+    def _is_rewritten(self, allocation: Allocation) -> bool:
         makers = [self.made[v] for v in allocation.values if v in self.made and self.made[v] not in self.memory.aliases]
         return len(makers) > 1 or any(layer.bodies() or self._copies_first(layer) for layer in makers)
 
@@ -178,11 +184,6 @@ class Variables:
         twice.
         """
         return isinstance(layer, Affine) and layer.residual is not None and layer not in self.memory.inplace
-
-    def reborrowed_outputs(self) -> set[str]:
-        """The names of the outputs whose views are needed again after they were written."""
-        allocations = [a for a in self.memory.allocations.values() if a.output is not None]
-        return {str(a.output) for a in allocations if self.needs_reborrow(a)}
 
     def bind(self, value: Value, wanted: str, call: Expr) -> Let:
         """Binds the result of ``call`` to a variable, as the view of ``value``."""
