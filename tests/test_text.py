@@ -68,7 +68,7 @@ def _saved(model: onnx.ModelProto, folder: Path) -> Path:
 
 
 def feature_space(folder: Path) -> Path:
-    """A classifier of rows with a word, another word that is hashed, an integer and numbers."""
+    """A classifier of rows with a word, another word that is hashed, an integer, numbers, and a pair of features."""
     keras, tf = library("keras"), library("tensorflow")
     kinds = keras.utils.FeatureSpace
     rng = np.random.default_rng(4)
@@ -87,6 +87,7 @@ def feature_space(folder: Path) -> Path:
             "rooms": kinds.integer_categorical(),
             "price": kinds.float_discretized(num_bins=4),
         },
+        crosses=[kinds.cross(("street", "rooms"), crossing_dim=7)],
         output_mode="concat",
     )
     with quiet():

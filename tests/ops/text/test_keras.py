@@ -100,6 +100,9 @@ TABLE: dict[str, Case] = {
     "hash_with_mask": case(_hashed(mask_value=""), WORDS),
     "hash_of_integers": case(_hashed(), INTEGERS),
     "hash_one_hot": case(_hashed(output_mode="multi_hot"), WORDS),
+    "crossing": case(lambda x: layers.HashedCrossing(50)((x[:, :1], x[:, 4:5])), WORDS),
+    "crossing_of_integers": case(lambda x: layers.HashedCrossing(1000)((x[:, :1], x[:, 1:2])), INTEGERS),
+    "crossing_one_hot": case(lambda x: layers.HashedCrossing(9, output_mode="one_hot")((x[:, :1], x[:, 1:2])), WORDS),
     "bins": case(lambda x: layers.Discretization(bin_boundaries=[-1.0, 0.0, 0.5])(x), (5,)),
     "bins_multi_hot": case(
         lambda x: layers.Discretization(bin_boundaries=[-1.0, 0.0, 0.5], output_mode="multi_hot")(x), (5,)

@@ -50,6 +50,78 @@ impl HashBucket {
     }
 }
 
+/// `FarmHash`'s `Fingerprint64` of each element of x, whose bits are those of the elements of y.
+///
+/// # Errors
+///
+/// If y has other dims than x.
+pub fn fingerprints<'y, const R: usize>(
+    arena: &StringArena,
+    x: View<'_, ArenaStr, R>,
+    mut y: ViewMut<'y, i64, R>,
+) -> Result<View<'y, i64, R>> {
+    check_dims(&x.dims(), &y.dims())?;
+    for (y, &x) in y.as_mut_slice()?.iter_mut().zip(x.as_slice()?) {
+        *y = fingerprint64(arena.get(x)?.as_bytes()).cast_signed();
+    }
+    Ok(y.into_view())
+}
+
+/// Buckets of combinations of features: Keras' `HashedCrossing`, TensorFlow's `sparse.cross_hashed`.
+///
+/// ```
+/// use tf_layers::prelude::*;
+/// use tf_layers::text::HashedCross;
+///
+/// let cross = HashedCross { key: 956_888_297_470, buckets: 100 };
+/// let (hours, days) = (View::new(&[8, 9], [2])?, View::new(&[1, 1], [2])?);
+/// let mut y = [0; 2];
+/// let y = cross.run(&[hours, days], ViewMut::new(&mut y, [2])?)?;
+/// assert!(y.as_slice()?.iter().all(|bucket| (0..100).contains(bucket)));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashedCross {
+    /// What the features' hashes are added to.
+    pub key: u64,
+    /// The number of buckets.
+    pub buckets: u64,
+}
+
+impl HashedCross {
+    /// Combines the elements at each position of `features`: integers, or the [`fingerprints`] of strings.
+    ///
+    /// # Errors
+    ///
+    /// If the dims differ, or there are no buckets.
+    pub fn run<'y, const R: usize>(
+        &self,
+        features: &[View<'_, i64, R>],
+        mut y: ViewMut<'y, i64, R>,
+    ) -> Result<View<'y, i64, R>> {
+        require(self.buckets > 0, "buckets", "not be 0")?;
+        y.as_mut_slice()?.fill(self.key.cast_signed());
+        for feature in features {
+            check_dims(&feature.dims(), &y.dims())?;
+            for (y, &x) in y.as_mut_slice()?.iter_mut().zip(feature.as_slice()?) {
+                *y = joined(y.cast_unsigned(), x.cast_unsigned()).cast_signed();
+            }
+        }
+        for y in y.as_mut_slice()? {
+            *y = (y.cast_unsigned() % self.buckets).cast_signed();
+        }
+        Ok(y.into_view())
+    }
+}
+
+/// The hash of two hashes: TensorFlow's `FingerprintCat64`.
+fn joined(first: u64, second: u64) -> u64 {
+    const FACTOR: u64 = 0xc6a4_a793_5bd1_e995;
+    let mixed = fold(second.wrapping_mul(FACTOR)).wrapping_mul(FACTOR);
+    let sum = (first ^ FACTOR ^ mixed).wrapping_mul(FACTOR);
+    fold(fold(sum).wrapping_mul(FACTOR))
+}
+
 const K0: u64 = 0xc3a5_c85c_97cb_3127;
 const K1: u64 = 0xb492_b66f_be98_f273;
 const K2: u64 = 0x9ae1_6a3b_2f90_404f;

@@ -20,7 +20,7 @@ mod transfer;
 
 pub use compare::{concat_strings, equal_strings};
 pub use format::format_integers;
-pub use hash::HashBucket;
+pub use hash::{HashBucket, HashedCross, fingerprints};
 pub use lookup::{NumberLookup, StringLookup, StringTable};
 pub use normalize::{LetterCase, StringNormalizer};
 pub use ragged::{RaggedBincount, StringNGrams, ragged_to_dense, ragged_width};

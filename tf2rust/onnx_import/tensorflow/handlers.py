@@ -244,6 +244,8 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "RaggedBincount": _ragged_bincount,
     "RaggedTensorToTensor": text.ragged_to_dense,
     "Snapshot": _renamed("Identity"),
+    "SparseCross": text.left_to_readers,
+    "SparseToDense": text.hashed_cross,
     "StaticRegexReplace": text.copied("pattern", "rewrite", "replace_global"),
     "StringLower": text.copied("encoding"),
     "StringNGrams": text.string_ngrams,

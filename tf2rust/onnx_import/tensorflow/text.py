@@ -21,6 +21,10 @@ Tables = Mapping[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]
 """The keys and values of lookup tables, by the node of the table."""
 
 
+_INT64, _STRING = 7, 8
+"""Numbers of ONNX' dtypes."""
+
+
 def tables_of(graph_def: Any, captured: Mapping[str, Any]) -> Tables:
     """The contents of the tables that the graph reads; ``captured`` are their handles by placeholder.
 
@@ -62,8 +66,7 @@ def lookup(graph: Any, node: Any, *, initialized_tables: Tables, **_: Any) -> No
 
 def equal(graph: Any, node: Any, **parts: Any) -> None:
     """Compares strings; tf2onnx' own handler compares numbers."""
-    strings = 8
-    if graph.get_dtype(node.input[0]) != strings:
+    if graph.get_dtype(node.input[0]) != _STRING:
         library("tf2onnx.onnx_opset.logical").Equal.version_11(graph, node, **parts)
     elif node.type == "NotEqual":
         node.type = "Equal"
@@ -152,6 +155,25 @@ def ragged_bincount(graph: Any, node: Any, bins: int | None) -> None:
     _replace(graph, node, node.type, inputs, bins=bins, binary_output=is_binary, dtype=dtype)
 
 
+def hashed_cross(graph: Any, node: Any, **_: Any) -> None:
+    """The dense form of what a SparseCross node makes of columns with one feature per row each."""
+    cross = node.inputs[0]
+    is_cross = all(source is cross for source in node.inputs[:3]) and cross.type == "SparseCross"
+    if not is_cross or not cross.get_attr_value("hashed_output") or cross.get_attr_value("N"):
+        raise ValueError("it is not the dense form of the hashed combination of dense features")
+    if any((graph.get_shape(name) or [])[1:] != [1] for name in cross.input):
+        raise ValueError("its features do not have one column each")
+    parts = []
+    for name in cross.input:
+        is_text, shape = graph.get_dtype(name) == _STRING, graph.get_shape(name)
+        kind: dict[str, Any] = {"op_type": "Cast", "attr": {"to": _INT64}}
+        if is_text:
+            kind = {"op_type": "Fingerprint64", "domain": OWN_DOMAIN}
+        parts.append(graph.make_node(inputs=[name], shapes=[shape], dtypes=[_INT64], **kind).output[0])
+    given = {"key": cross.get_attr_value("hash_key"), "buckets": cross.get_attr_value("num_buckets")}
+    _replace(graph, node, "HashedCross", parts, **given)
+
+
 def _splits(name: str) -> str:
     """The splits that the node ``name`` computes."""
     return f"{name}:splits"
@@ -174,8 +196,7 @@ def _replace(graph: Any, node: Any, op: str, inputs: list[str], outputs: list[st
     """Replaces a TensorFlow node by one of the domain ``tf2rust``."""
     names = outputs or list(node.output)
     known = {name: (graph.get_shape(name), graph.get_dtype(name)) for name in node.output}
-    int64 = 7
-    shapes, dtypes = zip(*(known.get(name, (None, int64)) for name in names), strict=True)
+    shapes, dtypes = zip(*(known.get(name, (None, _INT64)) for name in names), strict=True)
     graph.remove_node(node.name)
     graph.make_node(
         op,

@@ -29,7 +29,19 @@ _POSITIVE = ("kernel_shape", "strides", "dilations", "group", "blocksize", "num_
 
 _WITH_TEXT = frozenset(
     {
-        *("Compress", "Concat", "Equal", "Expand", "Flatten", "Gather", "GatherElements", "GatherND", "Identity", "If"),
+        *(
+            "Compress",
+            "Concat",
+            "Equal",
+            "Expand",
+            "Fingerprint64",
+            "Flatten",
+            "Gather",
+            "GatherElements",
+            "GatherND",
+            "Identity",
+            "If",
+        ),
         *(
             "LabelEncoder",
             "Lookup",

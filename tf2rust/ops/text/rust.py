@@ -10,7 +10,9 @@ from tf2rust.ops.text.operators import StringConcat, StringNormalizer, StringSpl
 from tf2rust.ops.text.tensorflow import (
     AsString,
     ChangeCase,
+    Fingerprint,
     HashBucket,
+    HashedCross,
     RaggedBincount,
     RaggedSplit,
     RaggedToDense,
@@ -181,6 +183,22 @@ def _(layer: HashBucket, weights: Weights) -> LayerField:
 @layer_call.register
 def _(layer: HashBucket, site: Site) -> Expr:
     return site.field.method("run", ref(_ARENA), *site.inputs, *site.outputs)
+
+
+@layer_call.register
+def _(layer: Fingerprint, site: Site) -> Expr:
+    return Item(f"{_TEXT}::fingerprints")(ref(_ARENA), *site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: HashedCross, weights: Weights) -> LayerField:
+    cross = Item(f"{_TEXT}::HashedCross")
+    return LayerField(cross, struct(cross, key=layer.key, buckets=layer.buckets))
+
+
+@layer_call.register
+def _(layer: HashedCross, site: Site) -> Expr:
+    return site.field.method("run", ref(array(site.inputs)), *site.outputs)
 
 
 @layer_call.register

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.dtypes import INTEGERS, NUMBERS, TEXT
 from tf2rust.ops.core.inference import (
     InferenceError,
@@ -29,6 +30,8 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
 OPERATORS = (
     "AsString",
+    "Fingerprint64",
+    "HashedCross",
     "Lookup",
     "RaggedBincount",
     "RaggedTensorToTensor",
@@ -212,6 +215,56 @@ def hash_bucket(m: Match, b: Builder) -> RuleResult:
         return m.reject("its key does not consist of two numbers")
     buckets = m.root.attr("num_buckets")
     return HashBucket(buckets=buckets, key=key, inputs=[b.value(m["x"])], outputs=[b.value(m.y)])
+
+
+@dataclass(eq=False, kw_only=True)
+class Fingerprint(_Mapped):
+    """The 64-bit FarmHash of each string, as the bits of an integer."""
+
+    kind = "Fingerprint"
+
+
+@dataclass(eq=False, kw_only=True)
+class HashedCross(Layer):
+    """The bucket of the combination of all inputs' elements at a position."""
+
+    kind = "HashedCross"
+    key: int
+    buckets: int
+
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return all(batched) and self.keeps_batch(batched)
+
+
+@infers("Fingerprint64")
+def _fingerprint(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    return [ValueInfo("int64", infos.shape(node.x))]
+
+
+@rule(Op("Fingerprint64", Var("x")))
+def fingerprint(m: Match, b: Builder) -> RuleResult:
+    return Fingerprint(inputs=[b.value(m["x"])], outputs=[b.value(m.y)])
+
+
+@infers("HashedCross")
+def _hashed_cross(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    if node.attr("buckets") < 1:
+        raise InferenceError("it has no buckets")
+    first, *others = [infos.shape(value) for value in node.operands()]
+    for other in others:
+        if len(other) != len(first) or None in map(infos.assumptions.unify, first, other):
+            raise InferenceError(f"its inputs have the shapes {format_shape(first)} and {format_shape(other)}")
+    return [ValueInfo("int64", first)]
+
+
+@rule(Op("HashedCross", Var("x"), more=True))
+def hashed_cross(m: Match, b: Builder) -> RuleResult:
+    return HashedCross(
+        key=m.root.attr("key") % (1 << 64),
+        buckets=m.root.attr("buckets"),
+        inputs=[b.value(value) for value in m.root.operands()],
+        outputs=[b.value(m.y)],
+    )
 
 
 @infers("AsString")
