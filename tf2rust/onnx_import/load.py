@@ -17,7 +17,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from tf2rust.errors import ConversionError
-from tf2rust.onnx_import.bfloat16 import as_declared, as_given, has_bfloat16, in_float32
+from tf2rust.onnx_import.bfloat16 import as_declared, as_given, has_bfloat16, has_float16, in_float32
 from tf2rust.onnx_import.declared import check_declared
 from tf2rust.onnx_import.dictionaries import arrays_for_dictionaries
 from tf2rust.onnx_import.external import load_external
@@ -220,6 +220,9 @@ class OnnxRuntime:
         options.add_session_config_entry("session.disable_quant_qdq", "1")
         if len(self.proto.graph.node) > _MAX_OPTIMISED:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        elif has_float16(self.proto):
+            # Changing the layout of a float16 convolution beside a loop crashes ONNX Runtime 1.32.
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         if self.weights:
             arrays = [ort.OrtValue.ortvalue_from_numpy(array) for array in self.weights.values()]
             options.add_external_initializers(list(self.weights), arrays)

@@ -80,6 +80,8 @@ NODES = {
     "max_bool": node("ReduceMax", X > 1, const([1]), by_reference=True),
     "min_ints": node("ReduceMin", integers(3, 4), const([1])),
     "sum_double": node("ReduceSum", X.astype(np.float64), const([1, 2])),
+    "mean_double": node("ReduceMean", X.astype(np.float64), const([0, 2])),
+    "mean_double_of_all": node("ReduceMean", X.astype(np.float64), keepdims=0),
     "log_sum_exp_double": node("ReduceLogSumExp", X.astype(np.float64), const([1])),
     "log_sum_exp_of_infinities": node(
         "ReduceLogSumExp",

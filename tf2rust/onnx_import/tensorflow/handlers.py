@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import onnx
 
 from tf2rust.onnx_import.tensorflow import text
 from tf2rust.onnx_import.tensorflow.runtime import library
@@ -22,6 +23,10 @@ def register() -> None:
     for name, handler in _HANDLERS.items():
         # For the exported operator set, so that they take precedence over older handlers of tf2onnx.
         tf_op.register_handler(handler, 18, [name], "", {})
+    # tf2onnx exports bfloat16 as float16, which has other bits for the exponent.
+    bfloat16 = library("tensorflow").bfloat16
+    library("tf2onnx.tf_utils").TF_TO_ONNX_DTYPE[bfloat16.as_datatype_enum] = onnx.TensorProto.BFLOAT16
+    library("tf2onnx.utils").ONNX_TO_NUMPY_DTYPE[onnx.TensorProto.BFLOAT16] = bfloat16.as_numpy_dtype
 
 
 class _Builder:

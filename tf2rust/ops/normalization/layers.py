@@ -8,13 +8,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.core.dims import product
+from tf2rust.ops.core.dtypes import NARROW
 from tf2rust.ops.core.layer import Layer, Perm, Weight
 from tf2rust.ops.elementwise.binary import Binary
+
+_REFUSED = frozenset({*NARROW, "float64"})
 
 
 @dataclass(eq=False, kw_only=True)
 class _Normalization(Layer):
     """Normalises along ``axis`` and the next ``span`` − 1 axes together, then multiplies by gamma and adds beta."""
+
+    refused_dtypes = _REFUSED
 
     axis: int
     span: int = 1
@@ -80,6 +85,8 @@ class GroupNormalization(Layer):
 
     The last ``channel_axes`` axes together are the channels. A group is a contiguous part of them.
     """
+
+    refused_dtypes = _REFUSED
 
     groups: int
     epsilon: float

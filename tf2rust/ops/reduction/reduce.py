@@ -104,14 +104,30 @@ def reduce(m: Match, b: Builder) -> RuleResult:
     """Reduces one axis at a time, the last first. Adjacent axes are fused later."""
     x, y = b.value(m["x"]), b.value(m.y)
     floats = m.root.op in ("ReduceMean", "GlobalAveragePool")
-    known = ("float32",) if floats else NUMBERS + ("bool",) * (m.root.op in _OF_FLAGS)
+    known = ("float32", "float64") if floats else NUMBERS + ("bool",) * (m.root.op in _OF_FLAGS)
     if x.dtype not in known:
         return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: {', '.join(known)})")
     function = {"GlobalAveragePool": "Mean", "GlobalMaxPool": "Max"}.get(m.root.op) or _FUNCTIONS[m.root.op]
     own = _reduction(m, b)
     if not own.axes:
         return Reshape(inputs=[x], outputs=[y])
+    if function == "Mean" and x.dtype == "float64":
+        return _mean_of_doubles(m, b, own)
     return [*own.before, *chain(b, [function], own.axes, own.keepdims, own.x, own.y), *own.after]
+
+
+def _mean_of_doubles(m: Match, b: Builder, own: Reduction) -> RuleResult:
+    """The sum, divided by the number of elements, which must be known."""
+    count = product(own.x.shape[axis] for axis in own.axes)
+    if not isinstance(count, int):
+        return m.reject("its input is float64, and the number of elements is symbolic; bind it with --dim")
+    total = b.temporary(own.y)
+    return [
+        *own.before,
+        *chain(b, ["Sum"], own.axes, own.keepdims, own.x, total),
+        Binary(function="Div", constant=np.asarray(float(count)), inputs=[total], outputs=[own.y]),
+        *own.after,
+    ]
 
 
 def _reduction(m: Match, b: Builder) -> Reduction:
