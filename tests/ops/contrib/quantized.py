@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from tests.ops.conftest import Results
-from tests.ops.contrib.merged import Merged, check_definition
-from tests.ops.nodes import Arg, Node, check_node, const, floats, integers, named, node, symbolic
+from tests.ops.nodes import Arg, Node, const, floats, integers, node, symbolic
 
 
 def small(*shape: int, seed: int = 1, dtype: str = "uint8") -> np.ndarray:
@@ -136,15 +133,3 @@ CASES: dict[str, Node] = {
         alpha=0.5,
     ),
 }
-TABLE_NAME = "contrib_quantized"
-NODES = {"all": Merged(table=CASES)}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_definition(name: str) -> None:
-    check_definition(CASES[name])
-
-
-@pytest.mark.parametrize("key", named(TABLE_NAME, NODES))
-def test_crate(key: str, results: Results) -> None:
-    check_node(results[key])

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 
-from tests.ops.conftest import Results
-from tests.ops.contrib.merged import Merged, check_definition
-from tests.ops.nodes import Node, check_node, const, floats, integers, named, node, symbolic
+from tests.ops.nodes import Node, const, floats, integers, node, symbolic
 
 STEPS, BATCH, SIZE, HIDDEN = 6, 2, 3, 4
 
@@ -62,15 +59,3 @@ CASES: dict[str, Node] = {
     "states": lstm(2, direction="bidirectional", states=True, by_column=True),
     "clipped": lstm(clip=0.5),
 }
-TABLE_NAME = "contrib_recurrent"
-NODES = {"all": Merged(table=CASES)}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_definition(name: str) -> None:
-    check_definition(CASES[name])
-
-
-@pytest.mark.parametrize("key", named(TABLE_NAME, NODES))
-def test_crate(key: str, results: Results) -> None:
-    check_node(results[key])

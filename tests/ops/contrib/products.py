@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from tests.ops.conftest import Results
-from tests.ops.contrib.merged import Merged, check_definition
-from tests.ops.nodes import Node, check_node, const, floats, integers, named, node, symbolic
+from tests.ops.nodes import Node, const, floats, integers, node, symbolic
 
 IMAGES = symbolic(floats(2, 3, 7, 6), 0)
 LAST = symbolic(floats(2, 7, 6, 3), 0)
@@ -117,15 +114,3 @@ CASES: dict[str, Node] = {
     "eight_bits": packed(32, 3, 8, 16, "packed"),
     "two_bits": packed(32, 3, 2, 16),
 }
-TABLE_NAME = "contrib_products"
-NODES = {"all": Merged(table=CASES)}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_definition(name: str) -> None:
-    check_definition(CASES[name])
-
-
-@pytest.mark.parametrize("key", named(TABLE_NAME, NODES))
-def test_crate(key: str, results: Results) -> None:
-    check_node(results[key])

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.ops.conftest import Results
-from tests.ops.contrib.merged import Merged, check_definition
-from tests.ops.nodes import Node, check_node, const, floats, integers, named, node, symbolic
+from tests.ops.nodes import Node, const, floats, integers, node, symbolic
 
 X = symbolic(floats(2, 4, 8), 0, 1)
 SKIP = symbolic(floats(2, 4, 8, seed=2), 0, 1)
@@ -59,15 +55,3 @@ CASES: dict[str, Node] = {
         outputs=2,
     ),
 }
-TABLE_NAME = "contrib_normalization"
-NODES = {"all": Merged(table=CASES)}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_definition(name: str) -> None:
-    check_definition(CASES[name])
-
-
-@pytest.mark.parametrize("key", named(TABLE_NAME, NODES))
-def test_crate(key: str, results: Results) -> None:
-    check_node(results[key])

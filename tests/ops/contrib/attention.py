@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 
-from tests.ops.conftest import Results
-from tests.ops.contrib.merged import Merged, check_definition
-from tests.ops.nodes import Arg, Node, check_node, const, floats, integers, named, node, symbolic
+from tests.ops.nodes import Arg, Node, const, floats, integers, node, symbolic
 
 B, S, N, H, P, D = 2, 5, 3, 4, 3, 7
 W = N * H
@@ -126,15 +123,3 @@ CASES: dict[str, Node] = {
     "grouped_step_of_lengths": grouped(*STEP, *GROWING, lengths(6, 4), const(7, "int32"), COSINES, SINES, do_rotary=1),
     "grouped_step_in_a_fixed_cache": grouped(*STEP, *FIXED, *AFTER_SIX, COSINES, SINES, do_rotary=1),
 }
-TABLE_NAME = "contrib_attention"
-NODES = {"all": Merged(table=CASES)}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_definition(name: str) -> None:
-    check_definition(CASES[name])
-
-
-@pytest.mark.parametrize("key", named(TABLE_NAME, NODES))
-def test_crate(key: str, results: Results) -> None:
-    check_node(results[key])
