@@ -288,7 +288,7 @@ class Judge:
 
     def _is_quantized(self, name: str) -> bool:
         """Whether an output consists of integers that a number was quantized to."""
-        makers = {output: node for node in self.reference.proto.graph.node for output in node.output}
+        makers = _makers(self.reference.proto.graph)
         node = makers.get(name)
         while node is not None and node.op_type in _MOVES:
             node = makers.get(node.input[0])
@@ -405,9 +405,14 @@ def _joined(samples: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(samples)
 
 
+def _makers(graph: onnx.GraphProto) -> dict[str, onnx.NodeProto]:
+    """The node that computes each value."""
+    return {output: node for node in graph.node for output in node.output}
+
+
 def _upstream(graph: onnx.GraphProto, name: str) -> set[str]:
     """The operators that an output depends on."""
-    makers = {output: node for node in graph.node for output in node.output}
+    makers = _makers(graph)
     waiting, seen, found = [name], {name}, set[str]()
     while waiting:
         node = makers.get(waiting.pop())

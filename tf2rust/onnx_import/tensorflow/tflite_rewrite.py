@@ -22,12 +22,10 @@ _MAX_DENSE_ELEMENTS = 1 << 28
 
 def check_quantization(content: bytes) -> None:
     """Raises ``ConversionError`` for every quantized tensor whose scales or zero points cannot be meant."""
-    root = tflite_schema().Model.GetRootAs(content, 0)
-    graphs = [root.Subgraphs(index) for index in range(root.SubgraphsLength())]
     reasons = [
         f"the tensor {text_of(tensor.Name())!r} of the TFLite model has {wrong}; export the model again."
-        for graph in graphs
-        for tensor in (graph.Tensors(index) for index in range(graph.TensorsLength()))
+        for tensors in _tensors_by_graph(content)
+        for tensor in tensors
         if (wrong := _wrong_quantization(tensor))
     ]
     if reasons:
@@ -53,12 +51,9 @@ def with_distinct_names(content: bytes) -> bytes:
 
     Returns ``content`` itself if all names are distinct.
     """
-    schema = tflite_schema()
-    root = schema.Model.GetRootAs(content, 0)
-    graphs = [root.Subgraphs(index) for index in range(root.SubgraphsLength())]
-    if all(_are_distinct([graph.Tensors(i).Name() for i in range(graph.TensorsLength())]) for graph in graphs):
+    if all(_are_distinct([tensor.Name() for tensor in tensors]) for tensors in _tensors_by_graph(content)):
         return content
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
     for graph in model.subgraphs:
         taken: set[str] = set()
         for tensor in graph.tensors:
@@ -121,9 +116,7 @@ def with_dense_weights(content: bytes) -> bytes:
     Returns ``content`` itself if no weights are sparse. Raises ``ConversionError`` if their sparse form is damaged.
     """
     schema = tflite_schema()
-    root = schema.Model.GetRootAs(content, 0)
-    graphs = [root.Subgraphs(index) for index in range(root.SubgraphsLength())]
-    if not any(graph.Tensors(index).Sparsity() for graph in graphs for index in range(graph.TensorsLength())):
+    if not any(tensor.Sparsity() for tensors in _tensors_by_graph(content) for tensor in tensors):
         return content
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     for graph in model.subgraphs:
@@ -302,6 +295,13 @@ def _integer_bounds() -> dict[int, tuple[int, int]]:
     types = tflite_schema().TensorType
     bits = {types.INT4: 4, types.INT8: 8, types.INT16: 16, types.INT32: 32, types.INT64: 64}
     return {types.UINT8: (0, 255), **{own: (-(1 << n - 1), (1 << n - 1) - 1) for own, n in bits.items()}}
+
+
+def _tensors_by_graph(content: bytes) -> list[list[Any]]:
+    """The tensors of each subgraph, whose contents are read on access."""
+    root = tflite_schema().Model.GetRootAs(content, 0)
+    graphs = [root.Subgraphs(index) for index in range(root.SubgraphsLength())]
+    return [[graph.Tensors(index) for index in range(graph.TensorsLength())] for graph in graphs]
 
 
 def _custom_name(code: Any) -> str:
