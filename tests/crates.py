@@ -52,6 +52,7 @@ class Crates:
     def build(self, *arguments: str) -> str:
         """Compiles all crates and their tests, or runs cargo with ``arguments``; fails on warnings.
 
+        Examples are left out: all are called ``predict``, and cargo would write them over each other.
         Also fails if rustfmt would change a crate or, under ``make zoo-lint``, if clippy reports anything.
         """
         crates = [*(c.crate for c in self.converted.values()), *self.included.values()]
@@ -61,7 +62,7 @@ class Crates:
         shutil.copy(ROOT / "tests" / "Cargo.lock", self.folder / "Cargo.lock")
         if os.environ.get("TF2RUST_ZOO_LINT"):
             self.cargo("clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings")
-        return self.cargo(*(arguments or ("test", "--no-run")), "--release", "--workspace")
+        return self.cargo(*(arguments or ("test", "--no-run", "--lib", "--tests")), "--release", "--workspace")
 
     def test(self, name: str) -> str:
         """Runs one crate's own tests and returns their output; raises if one fails."""

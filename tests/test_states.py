@@ -36,6 +36,7 @@ def crates(tmp_path_factory: pytest.TempPathFactory) -> Crates:
     made.add("state_recurrent", open_tensorflow(path))
     made.add("state_causal", open_tensorflow(made.folder / "causal.keras"), stream="x:1")
     made.build()
+    made.cargo("check", "--release", "--workspace", "--examples")
     return made
 
 
