@@ -118,7 +118,7 @@ TfLayers = Annotated[
     typer.Option("--tf_layers", help="Depend on the tf-layers in this folder instead of copying it into the crate."),
 ]
 _WITH = typer.Option(
-    "--with", help="Also write packages for other languages and machines, separated by commas: python, c."
+    "--with", help="Also write packages for other languages and machines, separated by commas: python, c, wasm."
 )
 Targets = Annotated[str | None, _WITH]
 AddedTargets = Annotated[str, _WITH]

@@ -18,8 +18,10 @@ from tf2rust.source import open_onnx
 from tf2rust.targets import TARGETS, add_targets, render_targets
 
 REFUSED = {
-    ("c", "text"): "`words` holds strings, which the C library does not support",
+    ("c", "text"): "`words` holds strings, which --with c does not support",
     ("c", "several"): "the crate does not embed its weights",
+    ("wasm", "text"): "`words` holds strings, which --with wasm does not support",
+    ("wasm", "several"): "the crate does not embed its weights",
 }
 
 

@@ -2,136 +2,23 @@
 
 from __future__ import annotations
 
-import math
-import posixpath
-from dataclasses import dataclass
-
-from tf2rust.codegen.interface import Interface, Tensor
-from tf2rust.codegen.names import Names, snake_case
+from tf2rust.codegen.interface import Interface
 from tf2rust.codegen.render import environment
-from tf2rust.errors import ConversionError
-from tf2rust.ops.core.dtypes import NARROW, TEXT
-from tf2rust.rust.literals import RUST_TYPES, rust_comment
-from tf2rust.rust.tree import Expr, Token, array, ref
-
-_KEYWORDS = """
-    alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept const consteval
-    constexpr constinit continue decltype default delete do double dynamic_cast else enum explicit export extern false
-    float for friend goto if inline int int8_t int16_t int32_t int64_t long main mutable namespace new noexcept not
-    not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires restrict return short
-    signed size_t sizeof static static_assert static_cast struct switch template this thread_local throw true try
-    typedef typeid typename typeof uint8_t uint16_t uint32_t uint64_t union unsigned using virtual void volatile wchar_t
-    while xor xor_eq errno stdin stdout stderr assert signals linux unix
-""".split()  # noqa: SIM905, a hundred quoted words read worse
-"""Keywords of C and C++, and names that standard headers or compilers define."""
-_LOCALS = ("session", "shape", "run", "status", "output", "length", "axis", "i", "input", "self", "model")
-_C_TYPES = {"float32": "float", "float64": "double", "bool": "bool", "float16": "uint16_t"}
-
-
-_LONGEST = 18
-"""The maximum number of letters of a parameter, so that lines fit."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A tensor in C and in the Rust of the library."""
-
-    parameter: str
-    comment: str
-    dtype: str
-    shape: str
-    rank: int
-    dims: tuple[str, ...]
-    """The sizes in Rust; only inputs have them."""
-    c: str
-    rust: str
-    variant: str
-    is_narrow: bool
-    example: int
-    """The number of elements if all symbolic dimensions are 1."""
-
-    @property
-    def sizes(self) -> Expr:
-        """The shape in Rust."""
-        return array(self.dims)
-
-    def output_head(self, library: str) -> Expr:
-        """The name and the parameters of the function that returns the output."""
-        return Token(f"{library}_output_{self.parameter}")("session: *const Session", "shape: *mut usize")
+from tf2rust.targets.c_abi import c_abi
 
 
 def c_library(interface: Interface) -> dict[str, str]:
     """The files of the library. Raises ConversionError for a model of strings, or if weights are not embedded."""
-    for tensor in (*interface.inputs, *interface.outputs):
-        if tensor.dtype == TEXT:
-            raise ConversionError(
-                f"`{rust_comment(tensor.name)}` holds strings, which the C library does not support; use --with python."
-            )
-    if not interface.embeds:
-        raise ConversionError(
-            "the crate does not embed its weights, but the C library has no file to load them from; use the Rust crate."
-        )
-    library = interface.module
-    names = Names((*_KEYWORDS, *_LOCALS))
-    symbols = dict.fromkeys(dim for tensor in interface.inputs for dim in tensor.shape if isinstance(dim, str))
-    dims = {symbol: names.unique(_identifier(symbol, "dim")) for symbol in symbols}
-    inputs = [_parameter(tensor, names, dims) for tensor in interface.inputs]
-    own = Names()
-    outputs = [_parameter(tensor, own, None) for tensor in interface.outputs]
-    own = Names((*_KEYWORDS, *_LOCALS))
-    new_dims = [own.unique(_identifier(symbol, "dim")) for symbol in interface.state_dims]
-    verb = "step" if interface.states else "predict"
-    context = {
-        "interface": interface,
-        "library": library,
-        "macro": library.upper(),
-        "description": " ".join(interface.model_name.split()).replace("\\", "/").replace('"', "'").replace("*/", "* /"),
-        "comment": rust_comment(interface.model_name),
-        "verb": verb,
-        "dims": list(dims.values()),
-        "state_dims": new_dims,
-        "inputs": inputs,
-        "outputs": outputs,
-        "run": Token("run").method("run", ref(array([f"input_{i}" for i in range(1, len(inputs) + 1)]))),
-        "new_head": Token(f"{library}_session_new")("session: *mut *mut Session", *(f"{d}: usize" for d in new_dims)),
-        "run_head": Token(f"{library}_{verb}")(
-            "session: *mut Session",
-            *(f"{dim}: usize" for dim in dims.values()),
-            *(f"{tensor.parameter}: *const {tensor.rust}" for tensor in inputs),
-        ),
+    context = {**c_abi(interface, "c"), "is_wasm": False}
+    library = context["library"]
+    templates = {
+        "Cargo.toml": "targets/c/Cargo.toml",
+        "CMakeLists.txt": "targets/c/CMakeLists.txt",
+        "README.md": "targets/c/README.md",
+        "rustfmt.toml": "rustfmt.toml",
+        "src/lib.rs": "targets/c/src/lib.rs",
+        f"include/{library}.h": "targets/c/include.h",
+        f"{library}.pc.in": "targets/c/library.pc.in",
+        "example/example.c": "targets/c/example/example.c",
     }
-    files = {
-        "Cargo.toml": "Cargo.toml",
-        "CMakeLists.txt": "CMakeLists.txt",
-        "README.md": "README.md",
-        "rustfmt.toml": "../../rustfmt.toml",
-        "src/lib.rs": "src/lib.rs",
-        f"include/{library}.h": "include.h",
-        f"{library}.pc.in": "library.pc.in",
-        "example/example.c": "example/example.c",
-    }
-    templates = {path: posixpath.normpath(f"targets/c/{name}.j2") for path, name in files.items()}
-    return {path: environment().get_template(name).render(context) for path, name in templates.items()}
-
-
-def _identifier(name: str, fallback: str) -> str:
-    found = snake_case(name, fallback)
-    return found if len(found) <= _LONGEST else found[:_LONGEST].rstrip("_")
-
-
-def _parameter(tensor: Tensor, names: Names, dims: dict[str, str] | None) -> Parameter:
-    rust = RUST_TYPES[tensor.dtype]
-    stored = NARROW[tensor.dtype].stored if tensor.dtype in NARROW else tensor.dtype
-    return Parameter(
-        names.unique(_identifier(tensor.name, "tensor")),
-        f'"{rust_comment(tensor.name).replace("*/", "* /")}"',
-        tensor.dtype,
-        f"[{', '.join(map(str, tensor.shape))}]",
-        len(tensor.shape),
-        tuple(str(dim) if dims is None or isinstance(dim, int) else dims[dim] for dim in tensor.shape),
-        _C_TYPES.get(stored, f"{stored}_t"),
-        "u16" if stored == "float16" else RUST_TYPES[stored],
-        rust[0].upper() + rust[1:],
-        tensor.dtype in NARROW,
-        math.prod(dim for dim in tensor.shape if isinstance(dim, int)),
-    )
+    return {path: environment().get_template(f"{name}.j2").render(context) for path, name in templates.items()}
