@@ -18,6 +18,8 @@ from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name
 from tf2rust.codegen.overview import Box, OverviewError, draw_overview
 from tf2rust.codegen.render import CrateOptions, embeds_weights, render_crate
+from tf2rust.codegen.report.data import Origin, report_data
+from tf2rust.codegen.report.page import render_report
 from tf2rust.codegen.vendor import build_hash, resource, vendored, with_build
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.proof import Proof
@@ -26,6 +28,7 @@ from tf2rust.scoring import Scoring
 __all__ = [
     "CRATE",
     "MODEL_INFO",
+    "REPORT",
     "TENSORFLOW_MODEL_INFO",
     "THRESHOLDS",
     "CrateOptions",
@@ -42,6 +45,8 @@ MODEL_INFO = "model_info"
 """The folder of the documents."""
 TENSORFLOW_MODEL_INFO = "saved_model_from_tensorflow"
 """The same for a TensorFlow model, under the name that CrowdStrike's tf2rust gave it."""
+REPORT = "report.html"
+"""The report in the folder of the documents."""
 THRESHOLDS = f"{CRATE}/model/thresholds.json"
 
 
@@ -63,11 +68,13 @@ def collect(
     scoring: Scoring,
     options: CrateOptions,
     onnx_files: Mapping[str, Iterable[bytes | memoryview]],
+    origin: Origin,
     model_info: str = MODEL_INFO,
 ) -> Files:
     """All files of a conversion, by path under the output folder.
 
-    ``onnx_files`` holds the parts of ``model.onnx`` and of its data; ``model_info`` is the folder of the documents.
+    ``onnx_files`` holds the parts of ``model.onnx`` and of its data; ``origin`` is what the report says of the source;
+    ``model_info`` is the folder of the documents.
     """
     weights = model.weights.arrays()
     crate = render_crate(model, graph, proof, scoring, options)
@@ -82,6 +89,7 @@ def collect(
     }
     texts[f"{model_info}/computation_graph.json"] = _json(computation_graph(model, graph))
     texts[f"{model_info}/model_architecture.json"] = _json(architecture(model, graph))
+    texts[f"{model_info}/{REPORT}"] = render_report(report_data(options.model_name, model, graph, proof, origin))
     arrays = {
         f"{model_info}/model_weights.npz": weights,
         f"{CRATE}/model/model_weights.npz": weights,
