@@ -282,8 +282,8 @@ def summary(
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
-        from tf2rust.source import open_onnx, open_tensorflow, read_constants
         from tf2rust.inspection import is_converted, summary_of_folder, summary_of_source
+        from tf2rust.source import open_onnx, open_tensorflow, read_constants
 
         with err.status("Reading the model"):
             if is_converted(model):

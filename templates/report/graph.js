@@ -4,7 +4,7 @@
 // ONNX node. Blocks, layers and bodies contain items. A container that is open is laid out by itself and takes part in
 // the layout around it as one large box. Values that cross its border pass through dots on the border.
 
-const BOX = 244;
+const BOX = 272;
 const LINE = 16;
 const PAD = 16;
 const HEAD = 34;
@@ -255,7 +255,7 @@ function linesOf(inner) {
     const figures = figuresText(layer);
     if (figures) lines.push(["detail", figures]);
   } else if (inner.type === "block") {
-    lines.push(["name", inner.name], ["detail", `${plural(inner.layers.length, "layer")}: ${kindsText(inner.layers)}`]);
+    lines.push(["name", inner.name], ["detail", kindsText(inner.layers)]);
     lines.push(["detail", given(inner).map((value) => shapeText(values[value].shape)).join(", ")]);
     const figures = figuresText(totalsOf(inner.layers));
     if (figures) lines.push(["detail", figures]);
@@ -346,8 +346,7 @@ function draw(inner, x, y, parent) {
   group.append(shape("rect", { class: rect, x: round(x), y: round(y), width: round(width), height: round(height), rx: radius }));
   if (isContainer) {
     drawContents(inner, x, y, group);
-    const heading = inner.type === "layer" ? `${layers[inner.number].kind} · ${inner.name}` : inner.name;
-    const text = fitted(heading, width - (inner.items.length && inner.type !== "body" ? 64 : 28), KIND_FONT);
+    const text = fitted(inner.name, width - (inner.items.length && inner.type !== "body" ? 64 : 28), KIND_FONT);
     group.append(shape("text", { class: inner.type === "layer" ? "kind" : "name", x: x + 14, y: y + 21 }, text));
   } else {
     if (inner.type === "layer") {
@@ -438,6 +437,7 @@ function toggle(id) {
   view.x += (before.x - inner.left - inner.width / 2) * view.scale;
   view.y += (before.y - inner.top) * view.scale;
   applyView();
+  if (selected === inner) onSelect(inner);
 }
 
 function reveal(inner) {

@@ -155,10 +155,10 @@ function placed(grid, links) {
     link.to.above.push(link);
   }
   for (let sweep = 0; sweep < 2 * SWEEPS; sweep += 1) {
-    const down = sweep % 2 === 0;
+    const down = sweep % 2 === 1;
     for (const row of down ? grid : [...grid].reverse()) {
-      // The last sweeps look both ways, which straightens what lies between two fixed ends.
-      const both = sweep >= 2 * SWEEPS - 4;
+      // Looking both ways straightens what lies between two fixed ends; the last sweep centres boxes below boxes.
+      const both = sweep >= 2 * SWEEPS - 5 && sweep < 2 * SWEEPS - 1;
       settle(row, row.map((item) => wishOf(item, down, both)));
     }
   }

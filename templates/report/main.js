@@ -42,8 +42,8 @@ function startTheme() {
     if (!(theme in THEMES)) theme = "auto";
     if (theme === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
-    button.textContent = { auto: "Auto", dark: "Dark", light: "Light" }[theme];
-    button.setAttribute("aria-label", `Colours: ${theme}. Change to ${THEMES[theme]}.`);
+    button.textContent = `Theme: ${theme}`;
+    button.title = `Change to ${THEMES[theme]}`;
   };
   button.addEventListener("click", () => {
     theme = THEMES[theme];

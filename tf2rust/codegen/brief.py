@@ -14,9 +14,9 @@ def brief(layer: Layer) -> str:
 
 
 def _parts(kind: str, given: dict[str, Any]) -> Iterator[str]:
-    for name in ("kernel_size", "pool_size"):
+    for name, word in (("kernel_size", "kernel"), ("pool_size", "window")):
         if sizes := given.get(name):
-            yield "×".join(map(str, sizes))
+            yield f"{word} {sizes[0]}" if len(sizes) == 1 else "×".join(map(str, sizes))
     for name, word in (("strides", "stride"), ("dilation_rate", "dilation")):
         sizes = given.get(name)
         if sizes and set(sizes) != {1} and sizes != given.get("pool_size"):
@@ -40,7 +40,12 @@ def _parts(kind: str, given: dict[str, Any]) -> Iterator[str]:
     if "perm" in given:
         yield "→ " + ", ".join(map(str, given["perm"]))
     axes = given.get("axes", [given["axis"]] if isinstance(given.get("axis"), int) else None)
-    if isinstance(axes, list) and axes and all(isinstance(axis, int) for axis in axes):
+    if (
+        not kind.startswith("Global")
+        and isinstance(axes, list)
+        and axes
+        and all(isinstance(axis, int) for axis in axes)
+    ):
         yield f"ax{'is' if len(axes) == 1 else 'es'} {', '.join(map(str, axes))}"
     function, activation = given.get("function"), given.get("activation")
     if isinstance(function, str) and kind in ("Unary", "Compare", "Logic", "Reduce", "Binary"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tf2rust.codegen.architecture import architecture, computation_graph
+from tf2rust.codegen.brief import brief
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name
 from tf2rust.codegen.overview import Box, OverviewError, draw_overview
@@ -104,25 +104,26 @@ def collect(
             "constants; pack them once with `pack_weights`, and load them with `from_weights`."
         )
     try:
-        binaries[f"{model_info}/model_overview.png"] = [overview(model, graph, options.model_name)]
+        for form, picture in overview(model, graph, options.model_name).items():
+            binaries[f"{model_info}/model_overview.{form}"] = [picture]
     except OverviewError as error:
-        notes.append(f"model_overview.png was not drawn: {error}.")
+        notes.append(f"model_overview.png and model_overview.svg were not drawn: {error}.")
     return Files(texts, arrays, binaries, notes)
 
 
-def overview(model: Model, graph: LayerGraph, title: str) -> bytes:
-    """``model_overview.png``: a box with name, kind and shapes for each input and layer."""
+def overview(model: Model, graph: LayerGraph, title: str) -> dict[str, bytes]:
+    """The pictures of the model by format: a box with name, kind, shapes and attributes for each input and layer."""
     boxes = [Box(p.name, "Input", (), (p.about,)) for p in model.all_inputs]
     made = {value: i for i, value in enumerate(graph.inputs)}
     edges = []
     for layer in graph.layers:
         edges += [(made[v], len(boxes)) for v in dict.fromkeys(layer.inputs)]
         made.update((v, len(boxes)) for v in layer.outputs)
-        boxes.append(Box(model.names[layer], layer.kind, tuple(map(str, layer.inputs)), tuple(map(str, layer.outputs))))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "overview.png"
-        draw_overview(title, boxes, edges, path)
-        return path.read_bytes()
+        shapes = tuple(map(str, layer.inputs)), tuple(map(str, layer.outputs))
+        parameters = sum(entry.array.size for entry in model.weights.of_layer(layer).values())
+        detail = ", ".join(filter(None, [brief(layer), f"{parameters:,} parameters" if parameters else ""]))
+        boxes.append(Box(model.names[layer], layer.kind, *shapes, detail))
+    return draw_overview(title, boxes, edges)
 
 
 def _json(value: object) -> str:
