@@ -47,9 +47,10 @@ function bytes(count) {
   return count < 1000 ? `${count} B` : `${short(count)}B`;
 }
 
-/** 5.96e-8, without a long mantissa. */
+/** 6e-8: two digits, with an exponent only for small and large numbers. */
 function scientific(value) {
-  return value === 0 ? "0" : value.toExponential(1).replace(".0e", "e").replace("e+", "e");
+  if (value === 0 || (value >= 0.01 && value < 1000)) return String(Number(value.toPrecision(2)));
+  return value.toExponential(1).replace(".0e", "e").replace("e+", "e");
 }
 
 function plural(count, one, many = `${one}s`) {

@@ -160,7 +160,7 @@ function arranged(container) {
     return boxes.length - 1;
   };
   if (container.type === "block") {
-    for (const value of container.reads) made.set(value, { box: dot("into", value, { first: true }), out: 0 });
+    for (const value of [...container.reads].sort((a, b) => a - b)) made.set(value, { box: dot("into", value, { first: true }), out: 0 });
   }
   if (isNodes) dot("into", "any", { first: true });
   const start = boxes.length;
@@ -220,8 +220,8 @@ function offset(inner, side, value) {
 
 function figuresText(figures) {
   const parts = [];
-  if (figures.parameters) parts.push(`${short(figures.parameters)} params`);
-  if (figures.multiply_adds) parts.push(`${short(figures.multiply_adds)} MACs`);
+  if (figures.parameters) parts.push(`${short(figures.parameters)} param${figures.parameters === 1 ? "" : "s"}`);
+  if (figures.multiply_adds) parts.push(`${short(figures.multiply_adds)} MAC${figures.multiply_adds === 1 ? "" : "s"}`);
   if (figures.weight_bytes) parts.push(bytes(figures.weight_bytes));
   return parts.join(" · ");
 }

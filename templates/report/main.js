@@ -7,7 +7,9 @@ function showHead() {
     element("span", { class: "mono", title: source.sha256 }, `${source.sha256.slice(0, 12)}…`),
     ` · ${proof.reference} · tf2rust ${data.tf2rust}`,
   );
-  const differences = proof.outputs.flatMap(({ difference, tolerance }) => (difference ? [[difference.largest, tolerance]] : []));
+  const differences = proof.outputs
+    .filter(({ difference, tolerance }) => difference && difference.largest <= tolerance)
+    .map(({ difference, tolerance }) => [difference.largest, tolerance]);
   differences.sort((a, b) => b[0] - a[0]);
   const sizes = sizesText();
   const entries = [

@@ -106,8 +106,9 @@ function proofCard(output) {
     ["own tolerances", own ? `${plural(own.elements, "element")}, up to ${scientific(own.largest)}` : ""],
   ];
   if (difference) {
+    const isFar = difference.largest > output.tolerance && !own;
     entries.push(
-      ["largest difference", scientific(difference.largest)],
+      ["largest difference", scientific(difference.largest) + (isFar ? ", too far to be a measure of rounding" : "")],
       ["compared with", difference.other],
       ["equal", `${whole.format(difference.equal)} of ${plural(compared, "element")}`],
       ["worst", difference.worst === null ? "" : `${data.proof.unit} ${difference.worst} of ${data.proof.samples}, counted from 0`],
@@ -185,7 +186,7 @@ function showMemory() {
 
 function drawMemory(rows, live, peak) {
   const box = byId("memory-chart");
-  const label = Math.min(190, Math.max(96, box.clientWidth * 0.24));
+  const label = Math.min(200, Math.max(152, box.clientWidth * 0.24));
   const step = Math.max(5, Math.min(64, (box.clientWidth - label - 24) / live.length));
   const area = 84;
   const tall = 26;
@@ -206,7 +207,7 @@ function drawMemory(rows, live, peak) {
   );
   rows.forEach((row, index) => {
     const top = area + 14 + tall * index;
-    const name = fitted(row.label, label - 86, "12px system-ui, sans-serif");
+    const name = fitted(row.label, label - 88, "12px system-ui, sans-serif");
     chart.append(
       shape("line", { class: "grid", x1: 16, x2: x(live.length), y1: top + tall - 2, y2: top + tall - 2 }),
       shape("text", { class: "row-label", x: 16, y: top + 16 }, name, shape("title", {}, row.label)),

@@ -77,7 +77,7 @@ def block_path(name: str) -> tuple[str, ...]:
                 path.append(f"{prefix}{separator}{'_'.join(words[:count])}")
         prefix += separator + segment
         numbered = any(c.isdigit() for c in segment)
-        if index + 1 < len(segments) and (numbered or not segments[index + 1].isdecimal()):
+        if segment.strip() and index + 1 < len(segments) and (numbered or not segments[index + 1].isdecimal()):
             path.append(prefix)
     return tuple(dict.fromkeys(path))
 
