@@ -430,13 +430,15 @@ function centre(inner) {
 /** Opens or closes an item, and leaves its corner where it is on the screen. */
 function toggle(id) {
   const inner = items.get(id);
-  const before = { x: inner.left + inner.width / 2, y: inner.top };
+  const before = drawn.has(id) ? { x: inner.left + inner.width / 2, y: inner.top } : null;
   if (open.has(id)) open.delete(id);
   else open.add(id);
   redraw();
-  view.x += (before.x - inner.left - inner.width / 2) * view.scale;
-  view.y += (before.y - inner.top) * view.scale;
-  applyView();
+  if (before) {
+    view.x += (before.x - inner.left - inner.width / 2) * view.scale;
+    view.y += (before.y - inner.top) * view.scale;
+    applyView();
+  }
   if (selected === inner) onSelect(inner);
 }
 

@@ -50,6 +50,7 @@ function rowsOf(boxes, edges) {
   return rows;
 }
 
+// Weights: chains of boxes stay straight, before the lines that pass them; those bend as little as possible.
 function withPoints(boxes, edges, rows) {
   const grid = [];
   const put = (item, row) => {
@@ -70,12 +71,12 @@ function withPoints(boxes, edges, rows) {
       const at = row - rows[edge.from] - 1;
       if (chain.length <= at) {
         chain.push(put({ width: LANE, height: 0, point: true }, row));
-        links.push({ from, to: chain[at], out, into: 0, weight: from.point ? 8 : 2 });
+        links.push({ from, to: chain[at], out, into: 0, weight: from.point ? 4 : 1 });
       }
       from = chain[at];
       out = 0;
     }
-    links.push({ from, to: items[edge.to], out, into: edge.into, weight: from.point ? 2 : 4 });
+    links.push({ from, to: items[edge.to], out, into: edge.into, weight: from.point ? 1 : 10 });
   }
   items.forEach((item, index) => {
     boxes[index].item = item;
