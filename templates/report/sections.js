@@ -125,7 +125,7 @@ function proofCard(output) {
 
 /** The number of elements (logarithmic) by their difference (powers of ten). */
 function histogram({ difference, tolerance, name }, compared) {
-  const width = 460;
+  const width = Math.max(280, Math.min(520, byId("proofs").clientWidth - 40));
   const height = 170;
   const base = height - 38;
   const powers = difference.histogram.map(([power]) => power);
@@ -139,10 +139,10 @@ function histogram({ difference, tolerance, name }, compared) {
   const x = (power) => start + (power - low) * step;
   const tall = (count) => Math.max(3, ((base - 16) * Math.log10(1 + count)) / Math.log10(1 + compared));
   const label = `Histogram of the differences of ${name}: ${difference.equal} of ${compared} elements are equal, the largest difference is ${scientific(difference.largest)}`;
-  const chart = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+  const chart = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   for (let power = low; power <= high; power += 1) {
     chart.append(shape("line", { class: "grid", x1: x(power), x2: x(power), y1: 8, y2: base }));
-    if ((high - low <= 12 || power % 2 === 0) && power < high) {
+    if ((step >= 38 || (power - low) % (step >= 20 ? 2 : 4) === 0) && power < high) {
       chart.append(shape("text", { class: "tick", x: x(power), y: base + 15, "text-anchor": "middle" }, `1e${power}`));
     }
   }
@@ -150,7 +150,7 @@ function histogram({ difference, tolerance, name }, compared) {
     const rect = shape("rect", { class: style, x: left, y: base - tall(count), width: wide, height: tall(count), rx: 2 });
     rect.append(shape("title", {}, `${text}: ${plural(count, "element")}`));
     chart.append(rect);
-    chart.append(shape("text", { class: "tick", x: left + wide / 2, y: base - tall(count) - 4, "text-anchor": "middle" }, wide > 14 ? short(count) : ""));
+    chart.append(shape("text", { class: "tick", x: left + wide / 2, y: base - tall(count) - 4, "text-anchor": "middle" }, wide > 12 ? short(count).replace(" ", "") : ""));
   };
   if (difference.equal) bar(8, zero - 14, difference.equal, "bar zero", "equal");
   for (const [power, count] of difference.histogram) {

@@ -20,6 +20,8 @@ SIZES = {"phone": (390, 844), "desktop": (1400, 1000)}
 MODELS = {"image": image, "control": control, "hostile": hostile}
 ZOO = Path(__file__).parents[1] / "zoo" / "models"
 ENCODER = "torchscript_encoder"
+UNFOLD = "for (const item of items.values()) if (item.items.length) open.add(item.id); redraw();"
+"""Unfolds everything: blocks, loops, and layers into their nodes."""
 
 pytestmark = [
     pytest.mark.targets,
@@ -91,7 +93,7 @@ def test_boxes_do_not_overlap(browser: Browser, reports: dict[str, Path]) -> Non
     """With everything unfolded, boxes are beside each other or inside each other."""
     for report in reports.values():
         browser.open(report)
-        browser.run("for (const item of items.values()) if (item.items.length) open.add(item.id); redraw();")
+        browser.run(UNFOLD)
         places = browser.run(
             "return [...drawn.keys()].map((id) => items.get(id)).map((i) => [i.left, i.top, i.width, i.height])"
         )
@@ -106,7 +108,7 @@ def test_boxes_do_not_overlap(browser: Browser, reports: dict[str, Path]) -> Non
 
 def test_a_loop_unfolds_into_its_body(browser: Browser, reports: dict[str, Path]) -> None:
     browser.open(reports["control"])
-    browser.run("for (const item of items.values()) if (item.items.length) open.add(item.id); redraw();")
+    browser.run(UNFOLD)
     assert sum("body" in box and box.endswith("body0") for box in _boxes(browser)) >= 2
     inside = browser.run("return data.layers.filter((layer) => layer.inside !== undefined).length")
     assert inside
@@ -139,9 +141,7 @@ def test_keys_move_the_selection_and_zoom(browser: Browser, reports: dict[str, P
 
 def test_hostile_names_do_nothing(browser: Browser, reports: dict[str, Path]) -> None:
     browser.open(reports["hostile"])
-    browser.run(
-        "for (const item of items.values()) { select(item); if (item.items.length) open.add(item.id); } redraw();"
-    )
+    browser.run(f"for (const item of items.values()) select(item); {UNFOLD}")
     assert browser.run("return document.title").endswith("– tf2rust")
     assert browser.run("return document.querySelectorAll('img').length") == 0
     assert browser.messages() == []
