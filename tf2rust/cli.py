@@ -1,4 +1,4 @@
-"""The command line: ``tf2rust from-tf``, ``from-onnx``, ``patterns`` and ``verify``."""
+"""The command line: ``tf2rust`` and its commands."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def from_onnx(
 @app.command("patterns", cls=DashesOrUnderscores)
 def patterns(
     model: Annotated[Path, typer.Argument(help="An .onnx file or a TensorFlow model.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: options.Json = False,
     dim: options.Dim = None,
     constants: options.Constants = None,
     signature: options.Signature = None,
@@ -155,7 +155,7 @@ def patterns(
         for note in source.notes:
             err.print(f"note: {one_line(note)}", markup=False)
         if as_json:
-            sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
+            _print_json(found.as_json())
         else:
             out.print(found.as_text())
         return 1 if found.unmatched else 0
@@ -190,7 +190,8 @@ def _options(given: dict[str, Any]) -> Any:
 
 @app.command("verify", cls=DashesOrUnderscores)
 def verify_crate(
-    folder: Annotated[Path, typer.Argument(help="The output folder of a conversion.")],
+    folder: options.Converted,
+    as_json: options.Json = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
 ) -> None:
@@ -198,14 +199,63 @@ def verify_crate(
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
-        from tf2rust.verification import verify
+        from tf2rust import verification
 
         with err.status("Reading the crate") as status:
-            found = verify(folder, status.update)
+            found = verification.verify(folder, status.update)
+        if as_json:
+            _print_json(verification.as_json(folder, found))
+            return
         for measured in found:
             out.print(str(measured), markup=False)
 
     _guarded(work)
+
+
+@app.command("run", cls=DashesOrUnderscores)
+def run_crate(
+    folder: options.Converted,
+    inputs: Annotated[Path, typer.Argument(metavar="IN.npz", help="Arrays by input name.", show_default=False)],
+    outputs: Annotated[
+        Path, typer.Argument(metavar="OUT.npz", help="The file for the arrays by output name.", show_default=False)
+    ],
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Build a converted crate with cargo and run it on the arrays of an NPZ file."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.execution import run
+
+        with err.status("Reading the crate") as status:
+            run(folder, inputs, outputs, status.update)
+        out.print(str(outputs), markup=False)
+
+    _guarded(work)
+
+
+@app.command("doctor", cls=DashesOrUnderscores)
+def doctor(as_json: options.Json = False) -> None:
+    """Show which programs and packages are installed, and what needs those that are missing."""
+
+    def work() -> int:
+        from tf2rust import doctor
+
+        with err.status("Asking for versions"):
+            checks = doctor.examine()
+        if as_json:
+            _print_json(doctor.as_json(checks))
+        else:
+            for check in checks:
+                out.print(str(check), style="" if check.is_ok else "yellow", markup=False)
+        return 0 if doctor.can_convert(checks) else 1
+
+    _guarded(work)
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def _convert(open_source: Callable[[], Any], choices: Any, verifies: bool) -> None:

@@ -57,6 +57,10 @@ def _switch(name: str, about: str) -> Any:
     return typer.Option(name, help=about, case_sensitive=False)
 
 
+Converted = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The output folder of a conversion, or its crate.", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 PathToSave = Annotated[
     Path, typer.Option("--path_to_save", help="The output folder: new, empty, or written by an earlier conversion.")
 ]

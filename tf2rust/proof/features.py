@@ -59,7 +59,7 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
         elif 0 in [size for size, dim in zip(array.shape, value.shape, strict=True) if isinstance(dim, DimExpr)]:
             reasons.append(f"`{value.name}` in {path} has shape {list(array.shape)}, which contains no samples.")
         array = from_stored(array, value.dtype)
-        converted = _converted(array, value.dtype)
+        converted = lossless(array, value.dtype)
         if converted is None and value.dtype == TEXT:
             reasons.append(
                 f"`{value.name}` in {path} is {array.dtype.name}, but the model's input contains strings; save an "
@@ -69,7 +69,7 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
             reasons.append(
                 f"`{value.name}` in {path} is {array.dtype.name}, but the model's input is {value.dtype}, and not "
                 f"all values are integers in the range of {value.dtype}; save the array with "
-                f"{_saved_as(value.dtype)}."
+                f"{saved_as(value.dtype)}."
             )
         elif array.dtype.name != value.dtype != TEXT:
             notes.append(
@@ -137,7 +137,7 @@ def _samples(inputs: Sequence[Value], sizes: Mapping[str, tuple[int, str]]) -> i
     return 1
 
 
-def _converted(array: np.ndarray, dtype: str) -> np.ndarray | None:
+def lossless(array: np.ndarray, dtype: str) -> np.ndarray | None:
     """``array`` as ``dtype`` if it has that dtype, or if all its values are integers in the range of that dtype."""
     if dtype == TEXT:
         return texts(array) if array.dtype.kind == "U" else None
@@ -155,7 +155,7 @@ def _converted(array: np.ndarray, dtype: str) -> np.ndarray | None:
     return np.asarray(converted, order="C") if same else None
 
 
-def _saved_as(dtype: str) -> str:
+def saved_as(dtype: str) -> str:
     """The methods that turn an array into one that a file can hold."""
     stored = NARROW[dtype].stored if dtype in NARROW else dtype
     if stored == dtype:
