@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tf2rust.codegen.crate import (
     CRATE,
@@ -16,6 +17,7 @@ from tf2rust.codegen.crate import (
     write_files,
 )
 from tf2rust.codegen.model import build
+from tf2rust.display import as_html, as_text
 from tf2rust.errors import ConversionError, UsageError, one_line
 from tf2rust.npz import check_names
 from tf2rust.onnx_import.expand import match_expanding
@@ -40,6 +42,12 @@ from tf2rust.scoring import find_scoring, score_column
 from tf2rust.source import Source, open_onnx, open_tensorflow, read_constants, sha256, with_states, with_stream
 from tf2rust.stages import Progress, silent, stage
 from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+    from tf2rust.verification import Measured
 
 LARGEST_SIZE = (1 << 31) - 1
 """The largest size that a dimension can be bound to."""
@@ -90,13 +98,45 @@ class Options:
 
 @dataclass(frozen=True)
 class Converted:
-    """The result of a conversion."""
+    """The result of a conversion: the folders of the crate and of the files about the model, the layers and the nodes
+    they came from, the samples with their reference outputs, and notes.
+    """
 
     crate: Path
     model_info: Path
     listing: Listing
     proof: Proof
     notes: list[str]
+
+    def __str__(self) -> str:
+        return f"{self.crate}: {len(self.listing.layers)} layers, {self.proof.about()}"
+
+    def summary(self) -> str:
+        """The layers as a table of text."""
+        return as_text(self.listing)
+
+    def verify(self) -> list[Measured]:
+        """Builds the crate with cargo, runs its tests, and returns the largest difference of every output.
+
+        Raises ConversionError if cargo is missing, or if a difference exceeds its tolerance.
+        """
+        from tf2rust.verification import verify
+
+        return verify(self.crate)
+
+    def predict(self, arrays: Mapping[str, ArrayLike] | ArrayLike) -> dict[str, np.ndarray]:
+        """Builds the crate with cargo, if it has changed, and runs it on arrays by input name, or on the one input.
+
+        Raises ConversionError if cargo is missing, or if the model cannot take the arrays.
+        """
+        from tf2rust.execution import predict
+
+        return predict(self.crate, arrays)
+
+    def _repr_html_(self) -> str:
+        """The view in a notebook."""
+        facts = [self.proof.about(), *self.proof.graph_figures()]
+        return as_html(str(self.crate), self.listing, facts, self.notes)
 
 
 def match_layers(source: Source, dims: Mapping[str, Size] | None = None) -> tuple[Listing, LayerGraph]:

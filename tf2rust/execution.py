@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tf2rust.cargo import find_crate, runner
 from tf2rust.codegen.crate import CRATE, MODEL_INFO, TENSORFLOW_MODEL_INFO, write_npz
@@ -20,7 +21,7 @@ from tf2rust.ops.core.dtypes import TEXT, as_stored, from_stored
 from tf2rust.proof.features import lossless, saved_as
 from tf2rust.stages import Progress, brief, silent, stage
 
-Arrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, ArrayLike]
 
 
 @dataclass(frozen=True)
@@ -113,17 +114,20 @@ def run(folder: Path, source: Path, target: Path, progress: Progress = silent) -
             shutil.move(outputs, target)
 
 
-def predict(folder: Path, arrays: Arrays, progress: Progress = silent) -> dict[str, np.ndarray]:
+def predict(folder: Path, arrays: Arrays | ArrayLike, progress: Progress = silent) -> dict[str, np.ndarray]:
     """Runs the crate in ``folder`` on arrays by input name, and returns its outputs by name.
 
-    Raises ConversionError if the crate cannot be built, and for arrays that the model cannot take.
+    A model with one input also takes one array. Raises ConversionError if the crate cannot be built, and for arrays
+    that the model cannot take.
     """
     with stage("running the crate"), tempfile.TemporaryDirectory(prefix="tf2rust-") as temporary:
-        found = read_npz(
-            _run(folder, arrays, "the given arrays", Path(temporary), progress),
-            "the crate writes its outputs to it",
-        )
         ports = read_ports(folder)
+        if not isinstance(arrays, Mapping):
+            if ports is None or len(ports.inputs) != 1:
+                raise ConversionError("The model does not have exactly one input; give a dict of arrays by input name.")
+            arrays = {ports.inputs[0].name: arrays}
+        outputs = _run(folder, arrays, "the given arrays", Path(temporary), progress)
+        found = read_npz(outputs, "the crate writes its outputs to it")
         dtypes = {port.name: port.dtype for port in ports.outputs} if ports is not None else {}
         return {name: from_stored(array, dtypes.get(name, array.dtype.name)) for name, array in found.items()}
 
@@ -131,7 +135,7 @@ def predict(folder: Path, arrays: Arrays, progress: Progress = silent) -> dict[s
 def _run(folder: Path, arrays: Arrays, where: str, temporary: Path, progress: Progress) -> Path:
     """Runs the crate and returns the NPZ file of its outputs in the folder ``temporary``."""
     crate, ports = find_crate(folder), read_ports(folder)
-    given = dict(arrays) if ports is None else ports.checked(arrays, where)
+    given = {n: np.asarray(a) for n, a in arrays.items()} if ports is None else ports.checked(arrays, where)
     with stage("building the crate", progress):
         program = runner(crate).build_example()
     files = [temporary / "inputs.npz", temporary / "outputs.npz"]

@@ -16,6 +16,8 @@ from tf2rust.ops.core.dtypes import NARROW, TEXT, from_stored, is_float
 from tf2rust.ops.core.inference import texts
 from tf2rust.ops.core.layer import LayerGraph, Stream, Value
 
+ONLY_INPUT = ""
+"""The name of an array for the only input of a model; no input has this name itself."""
 _MAX_DIFFERENCE = 1e-4
 """Predictions that differ by at most this much from the framework's outputs need no note."""
 
@@ -44,10 +46,13 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
     inputs: dict[str, np.ndarray] = {}
     sizes: dict[str, tuple[int, str]] = {}
     given = _whole_sequences(graph, graph.stream) if graph.stream is not None else _steps_of(graph)
+    if len(given) == 1 and ONLY_INPUT in arrays:
+        arrays[given[0].name] = arrays.pop(ONLY_INPUT)
     for value in given:
         array = arrays.pop(value.name, None)
         if array is None:
-            known = ", ".join(f"`{name}`" for name in [*inputs, *arrays]) or "nothing"
+            names = [f"`{name}`" if name != ONLY_INPUT else "an array without a name" for name in [*inputs, *arrays]]
+            known = ", ".join(names) or "nothing"
             reasons.append(f"{path} has no array for the model's input `{value.name}`; it contains {known}.")
             continue
         if not _fits(array.shape, value, sizes):
