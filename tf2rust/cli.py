@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -13,6 +15,7 @@ import typer
 from rich.console import Console
 
 from tf2rust import __version__, options
+from tf2rust.config import CONFIG
 from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
 from tf2rust.options import DashesOrUnderscores, Switch
 from tf2rust.report import report
@@ -69,28 +72,10 @@ def from_tf(
     given = locals()
 
     def work() -> None:
-        from tf2rust.custom_objects import load_custom_objects
-        from tf2rust.source import open_tensorflow
-
         path = model or path_to_tf_model
         if path is None or (model is not None and path_to_tf_model is not None):
             raise UsageError("give the model once, either as MODEL or as --path_to_tf_model")
-        named = (options.names("--inputs", inputs), options.names("--outputs", outputs))
-        if bool(named[0]) != bool(named[1]):
-            raise UsageError("--inputs and --outputs must be given together: a frozen graph needs both")
-
-        def source() -> Any:
-            custom = load_custom_objects(custom_objects or [])
-            return open_tensorflow(
-                path,
-                trust_code=trust_code,
-                signature=signature,
-                custom_objects=custom,
-                inputs=named[0],
-                outputs=named[1],
-            )
-
-        _convert(source, _options(given), verify)
+        _convert(_tensorflow({**given, "model": path}), _options(given), verify)
 
     _guarded(work)
 
@@ -120,11 +105,130 @@ def from_onnx(
     given = locals()
 
     def work() -> None:
-        from tf2rust.source import open_onnx, read_constants
-
-        _convert(lambda: open_onnx(model, read_constants(constants)), _options(given), verify)
+        _convert(_onnx(given), _options(given), verify)
 
     _guarded(work)
+
+
+@app.command("build", cls=DashesOrUnderscores)
+def build(
+    file: Annotated[
+        Path, typer.Argument(metavar="[FILE]", help="A file with a table [[model]] for each conversion.")
+    ] = Path(CONFIG),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing: do what tf2rust check does.")] = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Convert the models in a tf2rust.toml, whose keys are the options of from-tf and from-onnx."""
+
+    def work() -> int:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.config import is_onnx, read_config
+
+        code = 0
+        for given in read_config(file):
+            err.print(f"{given['model']} → {given['path_to_save']}", style="bold", markup=False)
+            limits = {"max_memory": max_memory, "time_limit": time_limit}
+            source = _onnx(given) if is_onnx(given["model"]) else _tensorflow(given)
+            choices = _options({**given, **limits})
+            if check:
+                code |= _check(given["path_to_save"], given["model"], source, choices, as_json=False)
+            else:
+                _convert(source, choices, given["verify"])
+        return code
+
+    _guarded(work)
+
+
+@app.command("check", cls=DashesOrUnderscores)
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a conversion.")],
+    model: Annotated[Path, typer.Argument(help="The model that it was converted from.")],
+    as_json: options.Json = False,
+    model_name: Annotated[str | None, typer.Option("--model_name", help="Another name of the model.")] = None,
+    binary_classification: options.Binary = None,
+    enable_inplace: options.OtherInplace = None,
+    enable_memdrop: options.OtherMemdrop = None,
+    path_to_fv: options.Features = None,
+    thresholds: options.ThresholdsFile = None,
+    fpr: options.Rates = None,
+    labels: options.Labels = None,
+    dim: options.Dim = None,
+    state: options.State = None,
+    stream: options.Stream = None,
+    constants: options.Constants = None,
+    tf_layers: options.TfLayers = None,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+    signature: options.Signature = None,
+    trust_code: options.TrustCode = False,
+    custom_objects: options.CustomObjects = None,
+    inputs: options.GraphInputs = None,
+    outputs: options.GraphOutputs = None,
+) -> None:
+    """Convert MODEL again with the recorded options, and list the files in DIR that differ.
+
+    Options replace the recorded ones. Files such as --path_to_fv must be given again.
+    """
+    given = {**locals(), "trust_code": trust_code or None}
+
+    def work() -> int:
+        from tf2rust import checking
+        from tf2rust.config import OPTIONS, is_onnx
+
+        found = checking.read_options(folder, {name: given.get(name) for name in OPTIONS if name != "path_to_save"})
+        found |= {"path_to_save": folder, "max_memory": max_memory, "time_limit": time_limit}
+        source = _onnx(found) if is_onnx(model) else _tensorflow(found)
+        return _check(folder, model, source, _options(found), as_json=as_json)
+
+    _guarded(work)
+
+
+def _check(folder: Path, model: Path, open_source: Callable[[], Any], choices: Any, *, as_json: bool) -> int:
+    """Compares a conversion with a new one. Returns the exit code: 1 if files differ."""
+    from tf2rust import checking
+    from tf2rust.conversion import convert
+
+    reasons = checking.causes(folder, model)
+    with err.status("Reading the model") as status, tempfile.TemporaryDirectory(prefix="tf2rust-") as temporary:
+        fresh = Path(temporary) / "out"
+        convert(open_source(), replace(choices, path_to_save=fresh), status.update)
+        found = checking.compare(folder, fresh)
+    if as_json:
+        _print_json(checking.as_json(folder, found, reasons))
+        return bool(found)
+    for reason in reasons if found else ():
+        err.print(f"note: {one_line(reason)}", markup=False)
+    for deviation in found:
+        out.print(str(deviation), markup=False)
+    if not found:
+        err.print(f"{folder} is what tf2rust {__version__} gives for {model}", markup=False)
+    return bool(found)
+
+
+def _onnx(given: Mapping[str, Any]) -> Callable[[], Any]:
+    """A function that opens the ONNX model with the options ``given``."""
+    from tf2rust.source import open_onnx, read_constants
+
+    return lambda: open_onnx(given["model"], read_constants(given["constants"]))
+
+
+def _tensorflow(given: Mapping[str, Any]) -> Callable[[], Any]:
+    """A function that opens the TensorFlow model with the options ``given``."""
+    from tf2rust.custom_objects import load_custom_objects
+    from tf2rust.source import open_tensorflow
+
+    named = (options.names("--inputs", given["inputs"]), options.names("--outputs", given["outputs"]))
+    if bool(named[0]) != bool(named[1]):
+        raise UsageError("--inputs and --outputs must be given together: a frozen graph needs both")
+    return lambda: open_tensorflow(
+        given["model"],
+        trust_code=given["trust_code"],
+        signature=given["signature"],
+        custom_objects=load_custom_objects(given["custom_objects"] or []),
+        inputs=named[0],
+        outputs=named[1],
+    )
 
 
 @app.command("patterns", cls=DashesOrUnderscores)
@@ -163,7 +267,7 @@ def patterns(
     _guarded(work)
 
 
-def _options(given: dict[str, Any]) -> Any:
+def _options(given: Mapping[str, Any]) -> Any:
     """The options that both commands share, by their command-line names."""
     options.check_limits(given["max_memory"], given["time_limit"])
     from tf2rust.conversion import Options

@@ -17,6 +17,7 @@ from tf2rust.codegen.crate import (
     write_files,
 )
 from tf2rust.codegen.model import build
+from tf2rust.config import RECORD, recorded
 from tf2rust.display import as_html, as_text
 from tf2rust.errors import ConversionError, UsageError, one_line
 from tf2rust.npz import check_names
@@ -139,6 +140,26 @@ class Converted:
         return as_html(str(self.crate), self.listing, facts, self.notes)
 
 
+def _named(options: Options) -> dict[str, object]:
+    """The options that differ from their defaults, by their names on the command line. Files have no folder, so that a
+    conversion is the same on every machine.
+    """
+    files = {"path_to_fv": options.path_to_fv, "thresholds": options.thresholds, "labels": options.labels}
+    found = {
+        "model_name": options.model_name,
+        "binary_classification": options.binary_classification,
+        "enable_inplace": None if options.enable_inplace else False,
+        "enable_memdrop": None if options.enable_memdrop else False,
+        **{name: path.name for name, path in files.items() if path is not None},
+        "fpr": {k: float(rate) for k, rate in options.rates.items()} if options.rates != DEFAULT_RATES else None,
+        "dim": dict(options.dims) or None,
+        "state": dict(options.states) or None,
+        "stream": options.stream,
+        "tf_layers": None if options.tf_layers is None else str(options.tf_layers),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def match_layers(source: Source, dims: Mapping[str, Size] | None = None) -> tuple[Listing, LayerGraph]:
     """Matches the model. The graph of layers is complete only if the listing has no unmatched nodes."""
     with stage("matching layers"):
@@ -200,10 +221,13 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         # weights.
         found, graph = _finish(source, matched)
         model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
-        crate_options = CrateOptions(options.model_name, source.path.name, sha256(source.path), options.tf_layers)
+        digest = sha256(source.path)
+        crate_options = CrateOptions(options.model_name, source.path.name, digest, options.tf_layers)
         model_info = MODEL_INFO if source.is_onnx else TENSORFLOW_MODEL_INFO
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
         files = collect(model, graph, proof, scoring, crate_options, onnx_files, model_info)
+        record = recorded(source.path.name, digest, {**_named(options), **source.opening})
+        files.texts[f"{model_info}/{RECORD}"] = record
         # Zero thresholds are placeholders for the user to edit.
         keep = [THRESHOLDS] if scoring.thresholds == Thresholds() else []
         published = publish(options.path_to_save, lambda folder: write_files(files, folder), keep)

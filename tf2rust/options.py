@@ -75,8 +75,12 @@ Binary = Annotated[
         "softmax.",
     ),
 ]
-Inplace = Annotated[Switch, _switch("--enable_inplace", "Let layers overwrite their inputs where possible.")]
-Memdrop = Annotated[Switch, _switch("--enable_memdrop", "Reuse buffers once the last layer that reads them has run.")]
+_INPLACE = _switch("--enable_inplace", "Let layers overwrite their inputs where possible.")
+_MEMDROP = _switch("--enable_memdrop", "Reuse buffers once the last layer that reads them has run.")
+Inplace = Annotated[Switch, _INPLACE]
+Memdrop = Annotated[Switch, _MEMDROP]
+OtherInplace = Annotated[Switch | None, _INPLACE]
+OtherMemdrop = Annotated[Switch | None, _MEMDROP]
 Features = Annotated[
     Path | None,
     typer.Option(
@@ -186,8 +190,13 @@ def dims(given: Sequence[str] | None) -> dict[str, Size]:
     return sizes
 
 
-def states(given: Sequence[str] | None) -> dict[str, str]:
-    """Parses ``--state IN:OUT``. Names can contain colons, but then both need the same number of them."""
+def states(given: Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
+    """Parses ``--state IN:OUT``. Names can contain colons, but then both need the same number of them.
+
+    Configuration files can have pairs, which are returned as they are.
+    """
+    if isinstance(given, Mapping):
+        return dict(given)
     pairs: dict[str, str] = {}
     for item in given or []:
         shown = brief(item[:80]) if item else "''"
