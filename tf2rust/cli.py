@@ -6,10 +6,10 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -17,18 +17,22 @@ from rich.console import Console
 from tf2rust import __version__, options
 from tf2rust.config import CONFIG
 from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
+from tf2rust.messages import Messages
 from tf2rust.options import DashesOrUnderscores, Switch
 from tf2rust.report import report
-from tf2rust.stages import Progress, stage
+from tf2rust.stages import stage
+
+if TYPE_CHECKING:
+    from tf2rust.verification import Measured
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 app = typer.Typer(
+    cls=options.Commands,
     help="Convert a trained TensorFlow or ONNX model to a pure-Rust crate, and verify its outputs.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -60,6 +64,9 @@ def from_tf(
     stream: options.Stream = None,
     tf_layers: options.TfLayers = None,
     verify: options.Verify = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
     signature: options.Signature = None,
@@ -75,7 +82,7 @@ def from_tf(
         path = model or path_to_tf_model
         if path is None or (model is not None and path_to_tf_model is not None):
             raise UsageError("give the model once, either as MODEL or as --path_to_tf_model")
-        _convert(_tensorflow({**given, "model": path}), _options(given), verify)
+        _convert(_tensorflow({**given, "model": path}), given)
 
     _guarded(work)
 
@@ -98,6 +105,9 @@ def from_onnx(
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
     verify: options.Verify = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
 ) -> None:
@@ -105,7 +115,7 @@ def from_onnx(
     given = locals()
 
     def work() -> None:
-        _convert(_onnx(given), _options(given), verify)
+        _convert(_onnx(given), given)
 
     _guarded(work)
 
@@ -116,25 +126,26 @@ def build(
         Path, typer.Argument(metavar="[FILE]", help="A file with a table [[model]] for each conversion.")
     ] = Path(CONFIG),
     check: Annotated[bool, typer.Option("--check", help="Write nothing: do what tf2rust check does.")] = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
 ) -> None:
     """Convert the models in a tf2rust.toml, whose keys are the options of from-tf and from-onnx."""
+    common = {name: value for name, value in locals().items() if name not in ("file", "check")}
 
     def work() -> int:
-        options.check_limits(max_memory, time_limit)
         from tf2rust.config import is_onnx, read_config
 
-        code = 0
-        for given in read_config(file):
-            err.print(f"{given['model']} → {given['path_to_save']}", style="bold", markup=False)
-            limits = {"max_memory": max_memory, "time_limit": time_limit}
+        messages, code = Messages(err, quiet, verbose), 0
+        for found in read_config(file):
+            given = {**found, **common, "as_json": False}
+            messages.print(f"{given['model']} → {given['path_to_save']}")
             source = _onnx(given) if is_onnx(given["model"]) else _tensorflow(given)
-            choices = _options({**given, **limits})
             if check:
-                code |= _check(given["path_to_save"], given["model"], source, choices, as_json=False)
+                code |= _check(given["path_to_save"], source, given)
             else:
-                _convert(source, choices, given["verify"])
+                _convert(source, given)
         return code
 
     _guarded(work)
@@ -145,6 +156,8 @@ def check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a conversion.")],
     model: Annotated[Path, typer.Argument(help="The model that it was converted from.")],
     as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     model_name: Annotated[str | None, typer.Option("--model_name", help="Another name of the model.")] = None,
     binary_classification: options.Binary = None,
     enable_inplace: options.OtherInplace = None,
@@ -176,33 +189,36 @@ def check(
         from tf2rust import checking
         from tf2rust.config import OPTIONS, is_onnx
 
-        found = checking.read_options(folder, {name: given.get(name) for name in OPTIONS if name != "path_to_save"})
-        found |= {"path_to_save": folder, "max_memory": max_memory, "time_limit": time_limit}
-        source = _onnx(found) if is_onnx(model) else _tensorflow(found)
-        return _check(folder, model, source, _options(found), as_json=as_json)
+        changes = {name: given.get(name) for name in OPTIONS if name != "path_to_save"}
+        found = {**given, **checking.read_options(folder, changes), "path_to_save": folder}
+        return _check(folder, _onnx(found) if is_onnx(model) else _tensorflow(found), found)
 
     _guarded(work)
 
 
-def _check(folder: Path, model: Path, open_source: Callable[[], Any], choices: Any, *, as_json: bool) -> int:
+def _check(folder: Path, open_source: Callable[[], Any], given: Mapping[str, Any]) -> int:
     """Compares a conversion with a new one. Returns the exit code: 1 if files differ."""
+    messages, choices = Messages(err, given["quiet"], given["verbose"]), _options(given)
     from tf2rust import checking
     from tf2rust.conversion import convert
 
-    reasons = checking.causes(folder, model)
-    with err.status("Reading the model") as status, tempfile.TemporaryDirectory(prefix="tf2rust-") as temporary:
+    reasons = checking.causes(folder, given["model"])
+    with (
+        messages.working("Reading the model") as progress,
+        tempfile.TemporaryDirectory(prefix="tf2rust-") as temporary,
+    ):
         fresh = Path(temporary) / "out"
-        convert(open_source(), replace(choices, path_to_save=fresh), status.update)
+        convert(open_source(), replace(choices, path_to_save=fresh), progress)
         found = checking.compare(folder, fresh)
-    if as_json:
+    if given["as_json"]:
         _print_json(checking.as_json(folder, found, reasons))
         return bool(found)
     for reason in reasons if found else ():
-        err.print(f"note: {one_line(reason)}", markup=False)
+        messages.print(f"note: {one_line(reason)}")
     for deviation in found:
         out.print(str(deviation), markup=False)
     if not found:
-        err.print(f"{folder} is what tf2rust {__version__} gives for {model}", markup=False)
+        messages.print(f"{folder} is what tf2rust {__version__} gives for {given['model']}")
     return bool(found)
 
 
@@ -296,6 +312,8 @@ def _options(given: Mapping[str, Any]) -> Any:
 def verify_crate(
     folder: options.Converted,
     as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
 ) -> None:
@@ -305,8 +323,8 @@ def verify_crate(
         options.check_limits(max_memory, time_limit)
         from tf2rust import verification
 
-        with err.status("Reading the crate") as status:
-            found = verification.verify(folder, status.update)
+        with Messages(err, quiet, verbose).working("Reading the crate") as progress:
+            found = verification.verify(folder, progress)
         if as_json:
             _print_json(verification.as_json(folder, found))
             return
@@ -323,6 +341,8 @@ def run_crate(
     outputs: Annotated[
         Path, typer.Argument(metavar="OUT.npz", help="The file for the arrays by output name.", show_default=False)
     ],
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
 ) -> None:
@@ -332,8 +352,8 @@ def run_crate(
         options.check_limits(max_memory, time_limit)
         from tf2rust.execution import run
 
-        with err.status("Reading the crate") as status:
-            run(folder, inputs, outputs, status.update)
+        with Messages(err, quiet, verbose).working("Reading the crate") as progress:
+            run(folder, inputs, outputs, progress)
         out.print(str(outputs), markup=False)
 
     _guarded(work)
@@ -362,25 +382,32 @@ def _print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def _convert(open_source: Callable[[], Any], choices: Any, verifies: bool) -> None:
+def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
+    """Converts a model with the options ``given``, and prints the path of the crate or, with ``--json``, a report."""
+    messages, choices = Messages(err, given["quiet"], given["verbose"]), _options(given)
     from tf2rust.conversion import convert
 
-    with err.status("Reading the model") as status:
+    measured: Sequence[Measured] | None = None
+    with messages.working("Reading the model") as progress:
         source = open_source()
         if source.opened_with:
-            err.print(source.opened_with, markup=False)
-        result = convert(source, choices, status.update)
+            messages.print(source.opened_with)
+        result = convert(source, choices, progress)
         for note in result.notes:
-            err.print(f"note: {note}", markup=False)
-        figures = _figures(result, choices.path_to_save, verifies, status.update)
-    err.print(
-        f"{len(result.listing.layers)} layers, {result.proof.about()}; next: cd {result.crate} && cargo test --release",
-        markup=False,
+            messages.print(f"note: {note}")
+        if given["verify"] and shutil.which("cargo") is None:
+            messages.print(
+                "note: cargo was not found, so the Rust crate was not verified; install Rust from https://rustup.rs."
+            )
+        elif given["verify"]:
+            measured = result.verify(progress)
+    if given["as_json"]:
+        _print_json(result.as_json(measured))
+        return
+    messages.print(
+        f"{len(result.listing.layers)} layers, {result.proof.about()}; next: cd {result.crate} && cargo test --release"
     )
-    for figure in figures[:_MOST_FIGURES]:
-        err.print(figure, markup=False)
-    if len(figures) > _MOST_FIGURES:
-        err.print(f"… and {len(figures) - _MOST_FIGURES} more; tf2rust verify {choices.path_to_save} lists all")
+    _print_figures(messages, result, measured, choices.path_to_save)
     out.print(str(result.crate), markup=False)
 
 
@@ -388,15 +415,17 @@ _MOST_FIGURES = 8
 """The maximum number of outputs whose largest difference a conversion reports."""
 
 
-def _figures(result: Any, folder: Path, verifies: bool, progress: Progress) -> list[str]:
-    """The largest difference of every output: of the Rust crate if ``verifies``, otherwise of the graph."""
-    if verifies and shutil.which("cargo") is not None:
-        from tf2rust.verification import verify
-
-        return [str(measured) for measured in verify(folder, progress)]
-    if verifies:
-        err.print("note: cargo was not found, so the Rust crate was not verified; install Rust from https://rustup.rs.")
-    return [f"{figure} (of the graph; --verify measures the Rust crate)" for figure in result.proof.graph_figures()]
+def _print_figures(messages: Messages, result: Any, measured: Sequence[Measured] | None, folder: Path) -> None:
+    """The largest difference of every output: of the Rust crate if it was measured, otherwise of the graph."""
+    if measured is not None:
+        figures = [str(one) for one in measured]
+    else:
+        of_graph = "(of the graph; --verify measures the Rust crate)"
+        figures = [f"{figure} {of_graph}" for figure in result.proof.graph_figures()]
+    for figure in figures[:_MOST_FIGURES]:
+        messages.print(figure)
+    if len(figures) > _MOST_FIGURES:
+        messages.print(f"… and {len(figures) - _MOST_FIGURES} more; tf2rust verify {folder} lists all")
 
 
 def _guarded(work: Callable[[], int | None]) -> None:
@@ -423,4 +452,5 @@ def _exit(code: int) -> NoReturn:
 
 def run() -> None:
     """Runs the command line. Called by :mod:`tf2rust.child`."""
-    app()
+    # The name under which a shell completes the command.
+    app(prog_name="tf2rust")

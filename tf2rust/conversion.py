@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tf2rust.codegen.crate import (
     CRATE,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from tf2rust.verification import Measured
 
+REPORT_VERSION = 1
 LARGEST_SIZE = (1 << 31) - 1
 """The largest size that a dimension can be bound to."""
 
@@ -116,14 +117,29 @@ class Converted:
         """The layers as a table of text."""
         return as_text(self.listing)
 
-    def verify(self) -> list[Measured]:
+    def as_json(self, measured: Sequence[Measured] | None = None) -> dict[str, Any]:
+        """The report of ``from-tf --json`` and ``from-onnx --json``; ``measured`` are the figures of :meth:`verify`."""
+        return {
+            "version": REPORT_VERSION,
+            "crate": str(self.crate),
+            "model_info": str(self.model_info),
+            "reference": self.proof.reference,
+            "samples": self.proof.samples,
+            "layers": self.listing.as_json()["layers"],
+            "tolerances": dict(self.proof.tolerances),
+            "graph_differences": {name: asdict(one) for name, one in self.proof.differences.items()},
+            "crate_differences": None if measured is None else [asdict(one) for one in measured],
+            "notes": list(self.notes),
+        }
+
+    def verify(self, progress: Progress = silent) -> list[Measured]:
         """Builds the crate with cargo, runs its tests, and returns the largest difference of every output.
 
         Raises ConversionError if cargo is missing, or if a difference exceeds its tolerance.
         """
         from tf2rust.verification import verify
 
-        return verify(self.crate)
+        return verify(self.crate, progress)
 
     def predict(self, arrays: Mapping[str, ArrayLike] | ArrayLike) -> dict[str, np.ndarray]:
         """Builds the crate with cargo, if it has changed, and runs it on arrays by input name, or on the one input.

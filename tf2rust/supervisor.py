@@ -32,6 +32,9 @@ from tf2rust.stages import STAGE_FILE, stage_in
 STAGE, STAGING, CALL, RESULT = "stage", "staging", "call", "result"
 """The files of a run: the current stage, the folders being written, a Python call and its result."""
 
+COMPLETION = "_TF2RUST_COMPLETE"
+"""The environment variable by which a shell asks for completions."""
+
 _SMALLER = ", or give fewer samples or smaller dimensions with --path_to_fv and --dim."
 _INTERVAL = 0.1  # seconds between two memory samples
 _GRACE = 2.0  # seconds that a child gets to finish a folder swap before it is killed
@@ -54,6 +57,8 @@ class _Ended:
 def main() -> NoReturn:
     """Runs ``tf2rust``. Exits with the child's code, or with 1 and a message if the child did not exit by itself."""
     arguments = sys.argv[1:]
+    if COMPLETION in os.environ:
+        _complete()
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _stop)
@@ -69,6 +74,14 @@ def main() -> NoReturn:
         sys.stderr.write(f"error: {ended.reason}\n" if ended.code == 1 else f"{ended.reason}\n")
         sys.stderr.flush()
     sys.exit(ended.code)
+
+
+def _complete() -> NoReturn:
+    """Prints completions for a shell in this process: they read no model, and the user waits for them."""
+    from tf2rust.cli import run
+
+    run()
+    sys.exit(0)
 
 
 def convert_supervised(arguments: Mapping[str, Any], limits: Limits) -> Any:
