@@ -35,7 +35,9 @@ STAGE, STAGING, CALL, RESULT = "stage", "staging", "call", "result"
 COMPLETION = "_TF2RUST_COMPLETE"
 """The environment variable by which a shell asks for completions."""
 
-_SMALLER = ", or give fewer samples or smaller dimensions with --path_to_fv and --dim."
+_SMALLER = ", or give fewer samples or smaller dimensions with --path_to_fv and --dim"
+_BUILDING = ("verify", "run")
+"""The commands that convert nothing."""
 _INTERVAL = 0.1  # seconds between two memory samples
 _GRACE = 2.0  # seconds that a child gets to finish a folder swap before it is killed
 _INTERRUPTED, _TERMINATED = 130, 143
@@ -149,7 +151,7 @@ def _supervise(arguments: list[str], folder: Path, limits: Limits) -> _Ended:
                 start_new_session=os.name == "posix",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
-        reason = _watch(child, limits, folder / STAGE)
+        reason = _watch(child, limits, folder / STAGE, converts=not set(arguments[1:2]) & set(_BUILDING))
     except BaseException:
         if child is not None:
             _end(child)
@@ -181,8 +183,9 @@ def let_signals() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
-def _watch(child: subprocess.Popen[bytes], limits: Limits, stage: Path) -> str:
+def _watch(child: subprocess.Popen[bytes], limits: Limits, stage: Path, *, converts: bool) -> str:
     """Waits for the child. Returns a message if the child exceeded a limit."""
+    subject, smaller = ("The conversion", _SMALLER) if converts else ("The command", "")
     waiter = threading.Thread(target=child.wait, daemon=True)
     waiter.start()
     # The child starts while psutil is imported.
@@ -200,8 +203,8 @@ def _watch(child: subprocess.Popen[bytes], limits: Limits, stage: Path) -> str:
         now = stage_in(stage)
         if memory is not None and process is not None and _resident(process) > memory:
             return (
-                f"The conversion exceeded its memory limit of {memory / 2**30:.2g} GiB while {now.name}; raise the "
-                f"limit with --max_memory{_SMALLER}"
+                f"{subject} exceeded its memory limit of {memory / 2**30:.2g} GiB while {now.name}; raise the "
+                f"limit with --max_memory{smaller}."
             )
         if now.deadline is not None and time.time() > now.deadline:
             return (
@@ -209,8 +212,8 @@ def _watch(child: subprocess.Popen[bytes], limits: Limits, stage: Path) -> str:
             )
         if limits.seconds is not None and time.monotonic() - begin > limits.seconds:
             return (
-                f"The conversion exceeded its time limit of {limits.seconds:g} s while {now.name}; raise the limit "
-                f"with --time_limit{_SMALLER}"
+                f"{subject} exceeded its time limit of {limits.seconds:g} s while {now.name}; raise the limit "
+                f"with --time_limit{smaller}."
             )
 
 
