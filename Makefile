@@ -30,6 +30,7 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 	cd tf-layers && cargo fmt --check
 	cd bench/harness && rustfmt --edition 2024 --check src/main.rs src/bin/*.rs */src/*.rs
+	rustfmt --edition 2024 --check demo/speed.rs
 	cd fuzz && rustfmt --edition 2024 --check src/lib.rs targets/*.rs
 	cd tf-layers && cargo clippy --release --all-targets --all-features -- -D warnings
 	cd tf-layers && cargo clippy --release --no-default-features -- -D warnings
@@ -96,8 +97,9 @@ audit: $(VENV)/installed
 	build/audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
 
 $(VENV)/installed: pyproject.toml requirements.lock
+	@echo "Installing Python packages into $(VENV): about 2.5 GB the first time, most of it TensorFlow"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check $(LOCK) --editable '.[tf,dev]'
+	$(BIN)/pip install --disable-pip-version-check --progress-bar off $(LOCK) --editable '.[tf,dev]'
 	touch $@
 
 # Writes the lock from the installed packages.
