@@ -60,10 +60,10 @@ def convert(
     ``model`` is a path, a Keras 2 or 3 model, a ``tf.Module``, a ``tf.function`` with an input signature, a concrete
     function, or an ``onnx.ModelProto``. The options are those of the command line, with ``dims`` for ``--dim`` (a size,
     or the smallest and the largest, by dimension), ``states`` for ``--state`` (outputs by the inputs that they become),
-    ``targets`` for ``--with``, and ``rates`` for ``--fpr``. Levels without a rate keep the default rate. Options that are
-    files can be given as values: ``path_to_fv`` and ``constants`` as arrays by input name (or one array, if the model has
-    one input), ``labels`` as a list of names, and ``thresholds`` as numbers by level. Returns the path of the crate, the
-    listing of matched nodes, the proof and the notes.
+    ``targets`` for ``--with``, and ``rates`` for ``--fpr``. Levels without a rate keep the default rate. Options that
+    are files can be given as values: ``path_to_fv`` and ``constants`` as arrays by input name (or one array, if the
+    model has one input), ``labels`` as a list of names, and ``thresholds`` as numbers by level. Returns the path of the
+    crate, the listing of matched nodes, the proof and the notes.
 
     The conversion runs in a child process with the limits ``max_memory`` and ``time_limit``. With ``custom_objects``,
     which are classes of this process, it runs in this process and without limits; so does that of a live Keras model
