@@ -86,6 +86,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod checked;
 mod context;
 pub mod dims;
 pub mod error;

@@ -114,7 +114,8 @@ class FieldGroup:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """The templates, with filters that print Rust."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resource("templates")),
         undefined=jinja2.StrictUndefined,
@@ -165,13 +166,13 @@ def render_crate(
     names += ["src/labels.rs"] if scoring.labels else []
     names += ["src/parallel.rs"] if model.chunks else []
     texts = {
-        name: _environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
+        name: environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
     }
     if _STEPS_EXAMPLE in texts:
         texts[_EXAMPLE] = texts.pop(_STEPS_EXAMPLE)
     for part in () if only else context["parts"]:
         for name in _PART_TEMPLATES:
-            template = _environment().get_template(f"weights/{name}.j2")
+            template = environment().get_template(f"weights/{name}.j2")
             texts[f"{part.folder}/{name}"] = template.render(context, part=part)
     return texts
 

@@ -106,7 +106,7 @@ impl<'a, 'w> Blob<'a, 'w> {
         });
         let fail = |reason| Error::Array { index, reason };
         let part = part.ok_or(fail("is missing; build the crate again"))?;
-        let record = &part[HEADER + at * RECORD..][..RECORD];
+        let record = part.get(HEADER + at * RECORD..).unwrap_or_default();
         let found = (u32_at(record, 0), u32_at(record, 4) as usize, u64_at(record, 16), u64_at(record, 24));
         let (tag, [groups, a, b]) = (packing.tag(dtype), packing.dims()?);
         if found != (tag, groups, a as u64, b as u64) {
@@ -147,9 +147,9 @@ fn check(part: &[u8], architecture: [u8; 32]) -> Result<()> {
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    super::element::sealed::Bytes::read(&bytes[at..at + 4])
+    super::element::sealed::Bytes::read(bytes.get(at..).unwrap_or_default())
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    super::element::sealed::Bytes::read(&bytes[at..at + 8])
+    super::element::sealed::Bytes::read(bytes.get(at..).unwrap_or_default())
 }

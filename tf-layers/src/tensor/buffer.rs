@@ -1,6 +1,7 @@
 //! Reusable memory for intermediate results.
 
 use super::memory::Memory;
+use crate::checked::{part, part_mut};
 use crate::error::{Error, Result};
 
 /// Reusable memory that grows on demand: after the first use nothing is allocated.
@@ -83,7 +84,7 @@ impl<T: Copy + Default> Buffer<T> {
         if len > self.memory.elements().len() - self.start {
             self.grow(len)?;
         }
-        Ok(&mut self.memory.elements_mut()[self.start..][..len])
+        Ok(part_mut(part_mut(self.memory.elements_mut(), self.start..), ..len))
     }
 
     /// The first `len` elements, as they were last written.
@@ -93,7 +94,7 @@ impl<T: Copy + Default> Buffer<T> {
     /// If the buffer has fewer elements.
     #[inline]
     pub fn read(&self, len: usize) -> Result<&[T]> {
-        let data = &self.memory.elements()[self.start..];
+        let data = part(self.memory.elements(), self.start..);
         data.get(..len).ok_or(Error::Length { what: "buffer", expected: len, found: data.len() })
     }
 

@@ -1,0 +1,1 @@
+"""Packages of a generated crate for other languages and machines."""
