@@ -39,6 +39,7 @@ def convert(
     stream: str | None = None,
     constants: _Path | None = None,
     tf_layers: _Path | None = None,
+    targets: Sequence[str] = (),
     signature: str | None = None,
     trust_code: bool = False,
     custom_objects: Mapping[str, object] | None = None,
@@ -50,9 +51,9 @@ def convert(
     """Converts a model file as ``tf2rust from-onnx`` (for ``.onnx``) or ``tf2rust from-tf`` does.
 
     The options are those of the command line, with ``dims`` for ``--dim`` (a size, or the smallest and the largest, by
-    dimension), ``states`` for ``--state`` (outputs by the inputs that they become) and ``rates`` for ``--fpr``. Levels
-    without a rate keep the default rate. Returns the path of the crate, the listing of matched nodes, the proof and the
-    notes.
+    dimension), ``states`` for ``--state`` (outputs by the inputs that they become), ``targets`` for ``--with`` and
+    ``rates`` for ``--fpr``. Levels without a rate keep the default rate. Returns the path of the crate, the listing of
+    matched nodes, the proof and the notes.
 
     The conversion runs in a child process with the limits ``max_memory`` and ``time_limit``. With ``custom_objects``,
     which are classes of this process, it runs in this process and without limits. Raises ConversionError with every
@@ -93,6 +94,7 @@ def convert(
             states=dict(states or {}),
             stream=stream,
             tf_layers=path(tf_layers),
+            targets=(targets,) if isinstance(targets, str) else tuple(targets),
         ),
         "constants": path(constants),
         "signature": signature,

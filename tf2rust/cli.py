@@ -56,6 +56,7 @@ def from_tf(
     state: options.State = None,
     stream: options.Stream = None,
     tf_layers: options.TfLayers = None,
+    with_: options.Targets = None,
     verify: options.Verify = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
@@ -112,6 +113,7 @@ def from_onnx(
     stream: options.Stream = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
+    with_: options.Targets = None,
     verify: options.Verify = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
@@ -185,6 +187,7 @@ def _options(given: dict[str, Any]) -> Any:
         states=options.states(given["state"]),
         stream=given["stream"],
         tf_layers=None if tf_layers is None else tf_layers.resolve(),
+        targets=options.names("--with", given["with_"]),
     )
 
 
@@ -204,6 +207,28 @@ def verify_crate(
             found = verify(folder, status.update)
         for measured in found:
             out.print(str(measured), markup=False)
+
+    _guarded(work)
+
+
+@app.command("add", cls=DashesOrUnderscores)
+def add(
+    folder: Annotated[Path, typer.Argument(help="The output folder of a conversion.")],
+    with_: options.AddedTargets,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Add packages for other languages and machines to a converted crate."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.targets import add_targets
+
+        targets = options.names("--with", with_)
+        for note in add_targets(folder.absolute(), targets):
+            err.print(f"note: {note}", markup=False)
+        for target in targets:
+            out.print(str(folder / target), markup=False)
 
     _guarded(work)
 

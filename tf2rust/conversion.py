@@ -39,6 +39,7 @@ from tf2rust.publish import check_target, publish
 from tf2rust.scoring import find_scoring, score_column
 from tf2rust.source import Source, open_onnx, open_tensorflow, read_constants, sha256, with_states, with_stream
 from tf2rust.stages import Progress, silent, stage
+from tf2rust.targets import check_targets, render_targets
 from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
 
 LARGEST_SIZE = (1 << 31) - 1
@@ -65,6 +66,7 @@ class Options:
     states: Mapping[str, str] = field(default_factory=dict)
     stream: str | None = None
     tf_layers: Path | None = None
+    targets: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Raises UsageError for options that no conversion can use."""
@@ -86,6 +88,7 @@ class Options:
                 "--dim"
             )
         check_rates(self.rates)
+        check_targets(self.targets)
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         model_info = MODEL_INFO if source.is_onnx else TENSORFLOW_MODEL_INFO
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
         files = collect(model, graph, proof, scoring, crate_options, onnx_files, model_info)
+        files.texts.update(render_targets(files.interface, options.targets))
         # Zero thresholds are placeholders for the user to edit.
         keep = [THRESHOLDS] if scoring.thresholds == Thresholds() else []
         published = publish(options.path_to_save, lambda folder: write_files(files, folder), keep)

@@ -117,6 +117,11 @@ TfLayers = Annotated[
     Path | None,
     typer.Option("--tf_layers", help="Depend on the tf-layers in this folder instead of copying it into the crate."),
 ]
+_WITH = typer.Option(
+    "--with", help="Also write packages for other languages and machines, separated by commas: python."
+)
+Targets = Annotated[str | None, _WITH]
+AddedTargets = Annotated[str, _WITH]
 Verify = Annotated[
     bool,
     typer.Option("--verify", help="Build the crate with cargo, and report the largest difference of every output."),
@@ -161,7 +166,7 @@ def names(option: str, given: str | None) -> tuple[str, ...]:
     """Splits a comma-separated list of names; empty if the option is absent."""
     found = tuple(name.strip() for name in (given or "").split(","))
     if given is not None and not all(found):
-        raise UsageError(f"{option} {given}: expected tensor names, separated by commas")
+        raise UsageError(f"{option} {given}: expected names, separated by commas")
     return found if given is not None else ()
 
 

@@ -4,6 +4,7 @@
 use alloc::string::String;
 use core::fmt;
 
+use crate::interface::DataType;
 use crate::tensor::Shape;
 
 /// An error of a layer, a weight blob or an NPZ archive. The message names the offending value and what it must satisfy.
@@ -26,6 +27,15 @@ pub enum Error {
         /// The actual shape.
         found: Shape,
     },
+    /// The elements of a tensor have another type than those of the model's input.
+    DataType {
+        /// The tensor's name in the model.
+        tensor: &'static str,
+        /// The expected type.
+        expected: DataType,
+        /// The actual type.
+        found: DataType,
+    },
     /// A slice is longer or shorter than its dims require.
     Length {
         /// The argument, e.g. `x` or `bias`.
@@ -33,6 +43,13 @@ pub enum Error {
         /// The number of elements that the dims require.
         expected: usize,
         /// The actual number of elements.
+        found: usize,
+    },
+    /// A model got too few or too many inputs.
+    Inputs {
+        /// The number of inputs of the model.
+        expected: usize,
+        /// The number of tensors that were given.
         found: usize,
     },
     /// An index is outside the axis that it refers to.
@@ -105,6 +122,12 @@ impl fmt::Display for Error {
         match self {
             Self::Shape { tensor, expected, found } => {
                 write!(f, "tensor `{tensor}` has shape {found:?}, but the model expects {expected}")
+            }
+            Self::DataType { tensor, expected, found } => {
+                write!(f, "tensor `{tensor}` has elements of type {found}, but the model expects {expected}")
+            }
+            Self::Inputs { expected, found } => {
+                write!(f, "the model has {expected} inputs, but {found} were given")
             }
             Self::Length { what, expected, found } => {
                 write!(f, "`{what}` has {found} elements, but its dims require {expected}")

@@ -48,6 +48,7 @@
 //! | [`text`] | operators on strings: lookup tables, splitting, normalization |
 //! | [`dims`] | checked arithmetic on dimensions |
 //! | [`gemm`] | packed matrices, and the matrix product that all layers share |
+//! | [`interface`] | models behind one trait: names, types and shapes of their inputs, sessions |
 //! | [`io`] | NPZ archives, and weights packed for the kernels |
 //! | [`simd`] | the instruction sets: AVX-512, AVX2 with FMA, NEON, WebAssembly simd128, scalar code |
 //! | [`error`] | the error type |
@@ -91,6 +92,7 @@ mod context;
 pub mod dims;
 pub mod error;
 pub mod gemm;
+pub mod interface;
 pub mod io;
 mod math;
 pub mod nn;

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from tf2rust.codegen.architecture import architecture, computation_graph
+from tf2rust.codegen.interface import FILE as INTERFACE
+from tf2rust.codegen.interface import Interface, interface
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name
 from tf2rust.codegen.overview import Box, OverviewError, draw_overview
-from tf2rust.codegen.render import CrateOptions, embeds_weights, render_crate
+from tf2rust.codegen.render import CrateOptions, embeds_weights, render_crate, struct_name
 from tf2rust.codegen.vendor import build_hash, resource, vendored, with_build
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.proof import Proof
@@ -54,6 +56,7 @@ class Files:
     binaries: dict[str, Iterable[bytes | memoryview]]
     """The contents of each file, in parts."""
     notes: list[str]
+    interface: Interface
 
 
 def collect(
@@ -75,6 +78,8 @@ def collect(
         crate["model/thresholds.json"] = _json(scoring.thresholds.as_json())
     if options.tf_layers is None:
         crate |= {f"tf-layers/{name}": text for name, text in vendored(crate_name(options.model_name)).items()}
+    found = interface(model, proof, options.model_name, struct_name(options.model_name), embeds=embeds_weights(model))
+    crate[INTERFACE] = _json(found.as_json())
     build = build_hash(crate, weights)
     texts = {
         f"{CRATE}/{name}": with_build(text, build) if name.endswith("Cargo.toml") else text
@@ -99,7 +104,7 @@ def collect(
         binaries[f"{model_info}/model_overview.png"] = [overview(model, graph, options.model_name)]
     except OverviewError as error:
         notes.append(f"model_overview.png was not drawn: {error}.")
-    return Files(texts, arrays, binaries, notes)
+    return Files(texts, arrays, binaries, notes, found)
 
 
 def overview(model: Model, graph: LayerGraph, title: str) -> bytes:

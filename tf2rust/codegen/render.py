@@ -19,13 +19,14 @@ from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
-from tf2rust.codegen.names import crate_name, pascal_case
+from tf2rust.codegen.names import crate_name, pascal_case, snake_case
+from tf2rust.codegen.ports import ports, typed_inputs
 from tf2rust.codegen.row import Row
 from tf2rust.codegen.states import new_state, state_sizes, swap
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.vendor import package_name, resource
 from tf2rust.ops.core.dims import DimExpr, format_shape
-from tf2rust.ops.core.dtypes import TEXT, is_float
+from tf2rust.ops.core.dtypes import TEXT, is_float, shown
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.proof.proof import Proof, features_key
 from tf2rust.rust import printer
@@ -55,6 +56,7 @@ _TEMPLATES = (
     "rustfmt.toml",
     "src/lib.rs",
     "src/model.rs",
+    "src/ports.rs",
     "src/weights.rs",
     "tests/predictions.rs",
     "benches/benchmarks.rs",
@@ -128,6 +130,9 @@ def environment() -> jinja2.Environment:
     environment.filters["layout"] = lambda value, indent, before="", after="": _joined(
         printer.layout(expr(value), indent, before, after), indent
     )
+    environment.filters["const"] = lambda value, pattern, indent: _joined(
+        printer.bound("const", Token(pattern), expr(value), indent), indent
+    )
     environment.filters["let"] = lambda pattern, value: [let(pattern, expr(value))]
     environment.filters["total"] = printer.total
     environment.filters["constant"] = printer.constant
@@ -136,6 +141,10 @@ def environment() -> jinja2.Environment:
     )
     environment.filters["use"] = lambda names, path: printer.use(path, [name for name in names if name])
     environment.filters["is_float"] = is_float
+    environment.filters["snake"] = snake_case
+    environment.filters["cell"] = lambda text: rust_comment(text).replace("|", "\\|")
+    environment.filters["shown"] = shown
+    environment.filters["listed"] = format_shape
     return environment
 
 
@@ -177,12 +186,17 @@ def render_crate(
     return texts
 
 
+def struct_name(model_name: str) -> str:
+    """The name of the struct of a model: ``mnist-v2`` becomes ``MnistV2Model``."""
+    return f"{pascal_case(model_name, 'M')}Model"
+
+
 def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, options: CrateOptions) -> dict[str, Any]:
     crate = crate_name(options.model_name)
     digest = architecture_hash(model, graph)
     embeds = embeds_weights(model)
     parts = _parts(model, crate, options.tf_layers) if embeds else []
-    struct = f"{pascal_case(options.model_name, 'M')}Model"
+    struct = struct_name(options.model_name)
     used, groups = model.used, _groups(model.fields)
     whole = set(model.variables) if model.chunks else used
     fields = [*(f"b{i}" for i in range(len(model.buffers))), *(["strings"] if model.has_text else []), "scratch"]
@@ -243,6 +257,11 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "run": "step" if model.states else "predict",
         "proven": [port for port in model.all_outputs if port.name in proof.outputs],
         "chunked_time": _chunked_time(graph, proof),
+        "ports": ports,
+        "typed_inputs": typed_inputs(model.inputs),
+        "state_dims": ref(array([string(name) for name in sizes])),
+        "state_variables": array([variables[name] for name in sizes]),
+        "state_of_sizes": Token("State::new")(*(variables[name] for name in sizes)),
         "new_state": new_state(model.states, variables),
         "new_state_head": Token("new")(*(f"{variables[name]}: usize" for name in sizes)),
         "swap": swap,

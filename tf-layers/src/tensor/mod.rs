@@ -53,11 +53,20 @@ pub(crate) use view::{check_dims, check_joined_dims, check_rows};
 /// A borrowed tensor in row-major order, of any rank.
 ///
 /// The length of the data always equals the product of the dims.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct TensorView<'a, T> {
     data: &'a [T],
     shape: &'a [usize],
 }
+
+// Derived, these would require that the elements can be copied.
+impl<T> Clone for TensorView<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for TensorView<'_, T> {}
 
 impl<'a, T> TensorView<'a, T> {
     /// Pairs `data` with `shape`.
