@@ -1,132 +1,153 @@
-"""A program for microcontrollers that runs a generated crate without an allocator."""
+"""A program for Cortex-M microcontrollers that runs a generated crate without an allocator."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 
-import numpy as np
-
+from tf2rust.codegen.interface import Interface, Tensor
 from tf2rust.codegen.render import environment
 from tf2rust.errors import ConversionError
-from tf2rust.ops.core.dtypes import TEXT, is_float
-from tf2rust.rust import printer
-from tf2rust.rust.literals import own_type, rust_comment, rust_list, rust_number, rust_type
-from tf2rust.rust.tree import Expr, Token, ref, struct
+from tf2rust.ops.core.dtypes import NARROW, TEXT, is_float, shown
+from tf2rust.proof.proof import features_key
+from tf2rust.rust.literals import rust_comment, rust_str, rust_type
+from tf2rust.rust.tree import Expr, Token, array, ref, struct
 
 _FILES = (
     ".cargo/config.toml",
     "Cargo.toml",
+    "README.md",
     "build.rs",
     "memory/thumbv6m-none-eabi.x",
     "memory/thumbv7em-none-eabihf.x",
+    "rustfmt.toml",
     "src/host.rs",
     "src/main.rs",
-    "src/sample.rs",
     "src/stack.rs",
 )
 
 
 @dataclass(frozen=True)
-class Example:
-    """An input with the array of a sample, or an output with the array that is expected within ``tolerance``."""
+class _Sampled:
+    """An input or output with its sample in the test data: the names and expressions of the templates."""
 
-    name: str
-    field: str
-    array: np.ndarray
-    """Of the shape that the model takes or returns."""
-    constant: str
-    tolerance: float = 0.0
+    tensor: Tensor
+    variable: str
+    tolerance: str
+    """As a Rust literal; empty for inputs, for integers, and for outputs whose elements have own tolerances."""
+    own_tolerances: str
+    """The key of the elements' own tolerances, as a Rust literal."""
 
     @property
     def comment(self) -> str:
-        return rust_comment(self.name)
+        return rust_comment(self.tensor.name)
 
     @property
-    def data(self) -> str:
-        """The elements as a Rust item."""
-        dtype = self.array.dtype.name
-        suffix = f"_{rust_type(dtype)}"
-        items: list[Expr] = [
-            Token(rust_number(x, dtype).removesuffix(suffix)) for x in self.array.reshape(-1).tolist()
-        ]
-        head = f"pub static {self.constant}: [{rust_type(dtype)}; {len(items)}]"
-        return printer.constant(items, head)
+    def rust_type(self) -> str:
+        return rust_type(self.tensor.dtype)
 
     @property
-    def dims(self) -> str:
-        """The shape as a Rust item."""
-        shape = self.array.shape
-        return f"pub static {self.constant}_SHAPE: [usize; {len(shape)}] = {rust_list(shape)};"
+    def first(self) -> Expr:
+        """The elements of the first sample."""
+        return self._first(self.rust_type, rust_str(self.tensor.key or ""))
 
     @property
-    def is_approximate(self) -> bool:
-        return is_float(self.array.dtype.name)
+    def first_tolerances(self) -> Expr:
+        """The tolerances of these elements."""
+        return self._first("f32", self.own_tolerances)
+
+    def _first(self, kind: str, key: str) -> Expr:
+        return Token(f"first::<{kind}>")(ref(Token("features")), Token(key), Token(str(self.len))).tried()
+
+    @property
+    def len(self) -> int:
+        """The number of elements."""
+        return math.prod(size for size in self.tensor.shape if isinstance(size, int))
+
+    @property
+    def constant(self) -> str:
+        return self.variable.upper()
 
     @property
     def bound(self) -> str:
-        """The tolerance as a Rust item; empty if the elements must be equal."""
-        if not self.is_approximate:
-            return ""
-        return f"pub const {self.constant}_TOLERANCE: f32 = {self.tolerance:e};"
+        return f"{self.constant}_TOLERANCE"
+
+    @property
+    def print(self) -> str:
+        """The Rust function that prints an element as a literal."""
+        return f"{self.rust_type}_literal" if is_float(self.tensor.dtype) else "|x| x.to_string()"
+
+    @property
+    def comparison(self) -> Expr:
+        """Whether an output equals its sample."""
+        found = Token("outputs").field(self.tensor.field).method("data")
+        expected = Token(f"sample::{self.constant}")
+        if not is_float(self.tensor.dtype):
+            return Token(f"{found} == {expected}")
+        bound = f"sample::{self.bound}" if self.own_tolerances else self.bound
+        return Token("close")(found, ref(expected), Token(bound))
 
 
-@dataclass(frozen=True)
-class Firmware:
-    """What the program needs to know of a converted crate.
+def embedded_program(interface: Interface) -> dict[str, str]:
+    """The files of the program. Raises ConversionError if the model has no sizes or types for it."""
+    _check(interface)
+    inputs = [_Sampled(tensor, f"input_{i}", "", "") for i, tensor in enumerate(interface.inputs, start=1)]
+    outputs = [
+        _output(interface, tensor, i) for i, tensor in enumerate(interface.outputs, start=1) if tensor.key is not None
+    ]
+    context = {
+        "interface": interface,
+        "struct": interface.struct,
+        "description": " ".join(interface.model_name.split()).replace("\\", "/").replace('"', "'"),
+        "title": interface.crate,
+        "comment": rust_comment(interface.model_name),
+        "inputs": inputs,
+        "outputs": outputs,
+        "tensors": [*inputs, *outputs],
+        "states": interface.states,
+        "floats": sorted({item.rust_type for item in (*inputs, *outputs) if is_float(item.tensor.dtype)}),
+        "approximate": any(is_float(item.tensor.dtype) for item in outputs),
+        "host_inputs": _inputs(inputs, ""),
+        "model_inputs": _inputs(inputs, "sample::"),
+    }
+    return {name: environment().get_template(f"targets/embedded/{name}.j2").render(context) for name in _FILES}
 
-    ``path`` leads from the program's folder to the crate. ``reference`` is the framework that computed the outputs.
-    """
 
-    model_name: str
-    crate: str
-    struct: str
-    inputs: Sequence[Example]
-    outputs: Sequence[Example]
-    reference: str
-    has_states: bool = False
-    path: str = "../rust_generated_code"
-
-    def files(self) -> dict[str, str]:
-        """The files of the program, by path. Raises ConversionError if a microcontroller cannot run the model."""
-        for tensor in (*self.inputs, *self.outputs):
-            dtype = tensor.array.dtype.name
-            if dtype == TEXT or own_type(dtype) or (tensor in self.outputs and dtype == "float64"):
+def _check(interface: Interface) -> None:
+    tensors = (*interface.inputs, *interface.outputs, *interface.states)
+    for tensor in tensors:
+        for dim in tensor.shape:
+            if not isinstance(dim, int):
                 raise ConversionError(
-                    f"the tensor `{tensor.name}` has the type {dtype}, for which there is no program for "
-                    "microcontrollers yet; write one with the crate's `Memory`, as docs/embedded.md describes."
+                    f"a program without an allocator needs known sizes, but the tensor `{tensor.name}` has the dimension "
+                    f"`{dim}`; convert the model with an option such as `--dim batch=1`."
                 )
-        context = {
-            "crate": self.crate,
-            "module": self.crate.replace("-", "_"),
-            "struct": self.struct,
-            "description": self.model_name.replace("\\", "/").replace('"', "'"),
-            "comment": rust_comment(self.model_name),
-            "path": self.path,
-            "inputs": self.inputs,
-            "outputs": self.outputs,
-            "states": self.has_states,
-            "reference": self.reference,
-            "approximate": any(tensor.is_approximate for tensor in self.outputs),
-            "model_inputs": self._inputs(),
-            "comparison": " && ".join(map(_comparison, self.outputs)) or "true",
-        }
-        return {name: environment().get_template(f"embedded/{name}.j2").render(context) for name in _FILES}
-
-    def _inputs(self) -> Expr:
-        if not self.inputs:
-            return Token("Inputs")
-        views = {}
-        for tensor in self.inputs:
-            constant = f"sample::{tensor.constant}"
-            views[tensor.field] = Token("TensorView::new")(
-                ref(Token(constant)), ref(Token(f"{constant}_SHAPE"))
-            ).tried()
-        return struct(Token("Inputs"), **views)
+    for tensor in (*interface.inputs, *interface.outputs):
+        wide = tensor.dtype == "float64" and tensor in interface.outputs
+        if tensor.dtype == TEXT or tensor.dtype in NARROW or wide:
+            raise ConversionError(
+                f"the program for microcontrollers has no comparison for the tensor `{tensor.name}` of type "
+                f"{shown(tensor.dtype)}; write one with the crate's `Memory`, as docs/embedded.md describes."
+            )
+    if not interface.embeds:
+        raise ConversionError("the weights are too large for a microcontroller.")
 
 
-def _comparison(tensor: Example) -> str:
-    found, expected = f"outputs.{tensor.field}.data()", f"sample::{tensor.constant}"
-    if tensor.is_approximate:
-        return f"close({found}, &{expected}, {expected}_TOLERANCE)"
-    return f"{found} == {expected}"
+def _output(interface: Interface, tensor: Tensor, number: int) -> _Sampled:
+    tolerance = interface.tolerances.get(tensor.name) if is_float(tensor.dtype) else 0.0
+    own = rust_str(features_key("tolerances", tensor.name, len(interface.outputs) + len(interface.states)))
+    return _Sampled(
+        tensor, f"output_{number}", f"{tolerance:e}" if tolerance else "", own if tolerance is None else ""
+    )
+
+
+def _inputs(inputs: list[_Sampled], path: str) -> Expr:
+    """``Inputs { … }`` with the arrays of the sample, at ``path`` or in local variables."""
+    if not inputs:
+        return Token("Inputs")
+    fields = {}
+    for item in inputs:
+        data = Token(f"{path}{item.constant}" if path else item.variable)
+        shape = array([Token(str(size)) for size in item.tensor.shape])
+        fields[item.tensor.field] = Token("TensorView::new")(ref(data), ref(shape)).tried()
+    return struct(Token("Inputs"), **fields)

@@ -9,9 +9,13 @@ from tf2rust.codegen.crate import CRATE
 from tf2rust.codegen.interface import Interface, read_interface
 from tf2rust.errors import UsageError
 from tf2rust.publish.publish import publish
+from tf2rust.targets.embedded import embedded_program
 from tf2rust.targets.python import python_package
 
-TARGETS: Mapping[str, Callable[[Interface], dict[str, str]]] = {"python": python_package}
+TARGETS: Mapping[str, Callable[[Interface], dict[str, str]]] = {
+    "embedded": embedded_program,
+    "python": python_package,
+}
 """For each target, a function that returns the text files of its package, by path in a folder of the target's name.
 
 The package depends on the generated crate, which is in the folder beside it. The functions raise ConversionError if the
