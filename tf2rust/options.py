@@ -196,7 +196,8 @@ TfLayers = Annotated[
     ),
 ]
 _WITH = typer.Option(
-    "--with", help="Also write packages for other languages and machines, separated by commas: python, c, wasm."
+    "--with",
+    help="Also write packages for other languages and machines, separated by commas: python, c, wasm, embedded.",
 )
 Targets = Annotated[str | None, _WITH]
 AddedTargets = Annotated[str, _WITH]

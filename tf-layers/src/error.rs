@@ -1,5 +1,6 @@
 //! The error type of the crate.
 
+#[cfg(feature = "alloc")]
 use alloc::string::String;
 use core::fmt;
 
@@ -80,14 +81,22 @@ pub enum Error {
     },
     /// A product or sum of dims does not fit `usize`.
     Overflow,
-    /// The allocator could not provide the memory.
+    /// The allocator could not provide the memory, or the reserved memory is too small.
     Memory {
         /// The size of the request.
         bytes: usize,
     },
     /// The packed weights are damaged, or belong to another model.
-    Weights(String),
+    Weights(&'static str),
+    /// The packed weights lack an array of the model.
+    Array {
+        /// The index of the array.
+        index: usize,
+        /// What is wrong with it, and what to do.
+        reason: &'static str,
+    },
     /// An NPZ archive is damaged, or an array in it has an unexpected type or shape.
+    #[cfg(feature = "alloc")]
     Npz(String),
 }
 
@@ -134,6 +143,8 @@ impl fmt::Display for Error {
             Self::Overflow => f.write_str("the number of elements overflows; use smaller dims"),
             Self::Memory { bytes } => write!(f, "could not allocate {bytes} bytes; use a smaller batch"),
             Self::Weights(reason) => write!(f, "model weights: {reason}"),
+            Self::Array { index, reason } => write!(f, "model weights: array {index} {reason}"),
+            #[cfg(feature = "alloc")]
             Self::Npz(reason) => write!(f, "NPZ archive: {reason}"),
         }
     }

@@ -52,6 +52,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+#[cfg(feature = "alloc")]
 use alloc::string::String;
 use core::fmt;
 
@@ -352,6 +353,7 @@ macro_rules! data_types {
             /// Strings of an input.
             Str(TensorView<'a, &'a str>),
             /// Strings of an output.
+            #[cfg(feature = "alloc")]
             String(TensorView<'a, String>),
         }
 
@@ -361,7 +363,9 @@ macro_rules! data_types {
             pub fn data_type(&self) -> DataType {
                 match self {
                     $(Self::$variant(_) => DataType::$variant,)+
-                    Self::Str(_) | Self::String(_) => DataType::Text,
+                    Self::Str(_) => DataType::Text,
+                    #[cfg(feature = "alloc")]
+                    Self::String(_) => DataType::Text,
                 }
             }
 
@@ -371,6 +375,7 @@ macro_rules! data_types {
                 match self {
                     $(Self::$variant(view) => view.shape(),)+
                     Self::Str(view) => view.shape(),
+                    #[cfg(feature = "alloc")]
                     Self::String(view) => view.shape(),
                 }
             }
@@ -407,6 +412,7 @@ data_types! {
 }
 
 port_element!(&'a str, Str, Text);
+#[cfg(feature = "alloc")]
 port_element!(String, String, Text);
 
 impl<'a> AnyView<'a> {

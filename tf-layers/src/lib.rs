@@ -72,18 +72,22 @@
 //!
 //! | feature | effect |
 //! |---|---|
-//! | `std` (default) | [`Isa::detect`] looks at the processor at run time |
+//! | `std` (default) | [`Isa::detect`] looks at the processor at run time; implies `alloc` |
+//! | `alloc` | buffers and tensors allocate their memory; strings, NPZ archives, and packing of weights |
 //! | `rayon` | large layers are split among the threads of the current rayon pool |
 //!
-//! Without `std` the crate needs only `core` and `alloc`, and the target features of the compilation select the instruction
-//! set.
+//! Without `std`, the target features of the compilation select the instruction set. Without `alloc`, the crate needs only
+//! `core`: [`Buffer::from_static`](tensor::Buffer::from_static) and [`Tensor::from_static`](tensor::Tensor::from_static)
+//! take memory that the program has reserved.
 #![no_std]
 #![deny(unsafe_code)]
 
+#[cfg(any(feature = "alloc", test))]
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod checked;
 mod context;
 pub mod dims;
 pub mod error;
@@ -97,6 +101,7 @@ mod parallel;
 pub mod prelude;
 pub mod simd;
 pub mod tensor;
+#[cfg(feature = "alloc")]
 pub mod text;
 mod window;
 

@@ -244,6 +244,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "own_types": _own_types([*model.all_inputs, *model.all_outputs]),
         "own_input_types": _own_types(model.inputs),
         "own_output_types": _own_types(model.outputs[:1]),
+        "memory": model.memory,
+        "needs_alloc": model.has_text or any(p.is_text for p in (*model.all_inputs, *model.all_outputs)),
         "has_text_outputs": any(p.is_text for p in model.outputs),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
@@ -370,7 +372,7 @@ _ALWAYS = (
     "tf_layers::Context",
     "tf_layers::Isa",
     "tf_layers::Result",
-    *(f"tf_layers::io::{name}" for name in ("Blob", "Npz", "pack")),
+    "tf_layers::io::Blob",
     *(f"tf_layers::tensor::{name}" for name in ("Buffer", "Tensor")),
 )
 
