@@ -22,6 +22,11 @@ REFUSED = {
     ("c", "several"): "the crate does not embed its weights",
     ("wasm", "text"): "`words` holds strings, which --with wasm does not support",
     ("wasm", "several"): "the crate does not embed its weights",
+    **{
+        ("embedded", name): "has the dimension"
+        for name in ("plain", "several", "text", "bools", "state", "two-sizes", "no-outputs", "class")
+    },
+    ("embedded", "narrow"): "no comparison for the tensor `h` of type float16",
 }
 
 
