@@ -168,6 +168,7 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
         "model/model_weights.npz",
         "testdata/features.npz",
         "benches/benchmarks.rs",
+        "benches/harness/mod.rs",
         "examples/predict.rs",
         "tf-layers/Cargo.toml",
         "tf-layers/src/lib.rs",

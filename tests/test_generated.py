@@ -153,6 +153,23 @@ def test_a_crate_without_a_registry_builds_as_a_dependency(tmp_path: Path) -> No
     crates.cargo("build", "--offline", home=tmp_path / "empty_cargo_home")
 
 
+def test_benchmarks_are_timed_and_selected_by_name(crates: Crates) -> None:
+    bench = ("--release", "-p", "mlp", "--bench", "benchmarks")
+    once = crates.cargo("test", *bench)
+    assert "mlp/batch 1: ok" in once
+    assert "mlp/batch 64: ok" in once
+    timed = crates.cargo("bench", *bench[1:], "--", "batch 64")
+    (row,) = (line for line in timed.splitlines() if line.startswith("mlp/"))
+    assert re.fullmatch(r"mlp/batch 64 +[\d.]+ [nµm]?s +[\d.]+ [nµm]?s to [\d.]+ [nµm]?s +[\d.]+ [kMG]", row)
+    assert re.search("benchmark +median +10 % to 90 % +samples/s", timed)
+
+
+def test_tests_and_benchmarks_compile_two_packages(crates: Crates) -> None:
+    """They depend on nothing but the crate and tf-layers; rayon is optional."""
+    printed = crates.cargo("tree", "-p", "mlp", "--edges", "all", "--prefix", "none")
+    assert {line.split()[0] for line in printed.splitlines() if " v" in line} == {"mlp", "tf-layers"}
+
+
 def test_model_onnx_is_the_model(crates: Crates) -> None:
     for name, model in MODELS.items():
         path = crates.converted[name].model_info / "model.onnx"

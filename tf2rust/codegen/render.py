@@ -58,6 +58,7 @@ _TEMPLATES = (
     "src/weights.rs",
     "tests/predictions.rs",
     "benches/benchmarks.rs",
+    "benches/harness/mod.rs",
     "examples/predict.rs",
 )
 
