@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
-from tests.crates import TF_LAYERS, Crates
+from tests.crates import ROOT, TF_LAYERS, Crates
 from tests.models import graphs
 from tests.models.large import chain
 from tf2rust.codegen import render
@@ -168,6 +169,25 @@ def test_tests_and_benchmarks_compile_two_packages(crates: Crates) -> None:
     """They depend on nothing but the crate and tf-layers; rayon is optional."""
     printed = crates.cargo("tree", "-p", "mlp", "--edges", "all", "--prefix", "none")
     assert {line.split()[0] for line in printed.splitlines() if " v" in line} == {"mlp", "tf-layers"}
+
+
+def test_the_examples_of_the_documentation_compile(crates: Crates, tmp_path: Path) -> None:
+    """``docs/rust.md`` as an application."""
+    text = (ROOT / "docs" / "rust.md").read_text(encoding="utf-8")
+    examples = re.findall("^```rust\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(examples) > 5
+    body = "Result<(), Box<dyn std::error::Error>> {{\n{example}\nOk(())\n}}\n"
+    source = "".join(f"pub fn f{i}() -> " + body.format(example=example) for i, example in enumerate(examples))
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "lib.rs").write_text(f"#![allow(unused_variables)]\n{source}")
+    (tmp_path / "Cargo.toml").write_text(
+        '[package]\nname = "application"\nversion = "0.1.0"\nedition = "2024"\n\n[dependencies]\n'
+        'ndarray = { version = "0.17", default-features = false }\n'
+        'image = { version = "0.25", default-features = false }\n'
+        f'mlp = {{ path = "{crates.converted["mlp"].crate.as_posix()}", features = ["ndarray", "image", "mmap"] }}\n'
+    )
+    shutil.copy(ROOT / "tests" / "Cargo.lock", tmp_path / "Cargo.lock")
+    Crates(tmp_path).cargo("check")
 
 
 def test_model_onnx_is_the_model(crates: Crates) -> None:
