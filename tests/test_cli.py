@@ -161,6 +161,8 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
     )
     crate = (
         "Cargo.toml",
+        "README.md",
+        ".gitignore",
         "build.rs",
         ".cargo/config.toml",
         "src/lib.rs",
@@ -188,6 +190,7 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
         (["--enable_inplace", "perhaps"], "--enable_inplace"),
         (["--no_such_option"], "No such option"),
         (["--tf_layers", "nowhere"], "no Cargo.toml"),
+        (["--license", 'MIT"'], "must be an SPDX expression"),
     ],
 )
 def test_wrong_usage(mlp: Path, tmp_path: Path, arguments: list[str], sentence: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import re
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +191,41 @@ def test_the_examples_of_the_documentation_compile(crates: Crates, tmp_path: Pat
     )
     shutil.copy(ROOT / "tests" / "Cargo.lock", tmp_path / "Cargo.lock")
     Crates(tmp_path).cargo("check")
+
+
+def test_a_crate_is_packaged_with_its_card_and_its_licence(tmp_path: Path) -> None:
+    """``make targets`` also builds the package."""
+    source = open_onnx(graphs.save(graphs.mlp(), tmp_path / "mlp.onnx"))
+    crate = convert(source, Options(tmp_path / "out", "mlp", license="MIT OR Apache-2.0")).crate
+    shutil.copy(ROOT / "tests" / "Cargo.lock", crate / "Cargo.lock")
+    (crate / "notes.txt").write_text("the user's")
+    crates = Crates(crate)
+    crates.environment = {"CARGO_TARGET_DIR": str(tmp_path / "target")}
+    crates.cargo("pack", "--allow-dirty", "--no-verify")
+    (package,) = (tmp_path / "target" / "package").glob("mlp-0.1.0*.crate")
+    with tarfile.open(package) as archive:
+        texts = {member.name.partition("/")[2]: archive.extractfile(member) for member in archive.getmembers()}
+        manifest = (texts["Cargo.toml"] or io.BytesIO()).read().decode()
+    assert 'license = "MIT OR Apache-2.0"' in manifest
+    assert "publish" not in manifest
+    assert {"README.md", "build.rs", "model/model_weights.npz", "src/model.rs", "testdata/features.npz"} <= texts.keys()
+    assert "notes.txt" not in texts
+    card = (crate / "README.md").read_text(encoding="utf-8")
+    digest = hashlib.sha256((tmp_path / "mlp.onnx").read_bytes()).hexdigest()
+    for part in (
+        digest,
+        "| input | `x` | float32 [batch, 5] |",
+        "MlpModel::new()?",
+        "| `y` | 1.0e-05 |",
+        "from float64",
+    ):
+        assert part in card
+
+
+def test_a_crate_without_a_licence_cannot_be_published(crates: Crates) -> None:
+    crate = crates.converted["mlp"].crate
+    assert "publish = false" in (crate / "Cargo.toml").read_text(encoding="utf-8")
+    assert "not stated" in (crate / "README.md").read_text(encoding="utf-8")
 
 
 def test_model_onnx_is_the_model(crates: Crates) -> None:

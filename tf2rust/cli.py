@@ -56,6 +56,7 @@ def from_tf(
     state: options.State = None,
     stream: options.Stream = None,
     tf_layers: options.TfLayers = None,
+    license: options.License = None,
     verify: options.Verify = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
@@ -112,6 +113,7 @@ def from_onnx(
     stream: options.Stream = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
+    license: options.License = None,
     verify: options.Verify = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
@@ -185,6 +187,7 @@ def _options(given: dict[str, Any]) -> Any:
         states=options.states(given["state"]),
         stream=given["stream"],
         tf_layers=None if tf_layers is None else tf_layers.resolve(),
+        license=given["license"],
     )
 
 

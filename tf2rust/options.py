@@ -117,6 +117,12 @@ TfLayers = Annotated[
     Path | None,
     typer.Option("--tf_layers", help="Depend on the tf-layers in this folder instead of copying it into the crate."),
 ]
+License = Annotated[
+    str | None,
+    typer.Option(
+        "--license", help="The licence of the model, as an SPDX expression such as MIT; `cargo publish` needs one."
+    ),
+]
 Verify = Annotated[
     bool,
     typer.Option("--verify", help="Build the crate with cargo, and report the largest difference of every output."),

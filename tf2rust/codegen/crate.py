@@ -75,7 +75,8 @@ def collect(
         crate["model/thresholds.json"] = _json(scoring.thresholds.as_json())
     if options.tf_layers is None:
         crate |= {f"tf-layers/{name}": text for name, text in vendored(crate_name(options.model_name)).items()}
-    build = build_hash(crate, weights)
+    # The differences in the README depend on the machine.
+    build = build_hash({name: text for name, text in crate.items() if name != "README.md"}, weights)
     texts = {
         f"{CRATE}/{name}": with_build(text, build) if name.endswith("Cargo.toml") else text
         for name, text in crate.items()
