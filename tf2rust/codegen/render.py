@@ -80,8 +80,8 @@ _PART_BYTES = 24 << 20
 class CrateOptions:
     """The name and the source of the crate.
 
-    ``tf_layers`` is a path dependency, instead of a copy of tf-layers in the crate. ``license`` is the SPDX expression of
-    the licence; without one, the crate cannot be published.
+    ``tf_layers`` is a path dependency, instead of a copy of tf-layers in the crate. ``license`` is the SPDX expression
+    of the licence; without one, the crate cannot be published.
     """
 
     model_name: str
