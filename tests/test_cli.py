@@ -156,6 +156,8 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
         "computation_graph.json",
         "model_architecture.json",
         "model_overview.png",
+        "model_overview.svg",
+        "report.html",
         "model_weights.npz",
         "model.onnx",
     )

@@ -17,6 +17,7 @@ from tf2rust.codegen.crate import (
     write_files,
 )
 from tf2rust.codegen.model import build
+from tf2rust.codegen.report.data import Node, Origin
 from tf2rust.errors import ConversionError, UsageError, one_line
 from tf2rust.npz import check_names
 from tf2rust.onnx_import.expand import match_expanding
@@ -28,6 +29,7 @@ from tf2rust.onnx_import.naming import module_paths, name_layers
 from tf2rust.onnx_import.ports import has_other_ports, sequence_inputs, tensor_ports
 from tf2rust.onnx_import.provenance import trace_weights
 from tf2rust.onnx_import.states import check_states
+from tf2rust.onnx_import.tidy import all_nodes
 from tf2rust.onnx_import.weights import model_files
 from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.layer import LayerGraph
@@ -171,7 +173,9 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         )
         model_info = MODEL_INFO if source.is_onnx else TENSORFLOW_MODEL_INFO
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
-        files = collect(model, graph, proof, scoring, crate_options, onnx_files, model_info)
+        known = [*source.notes, *matched.notes, *notes, *scoring_notes]
+        origin = _origin(source, crate_options, found, known)
+        files = collect(model, graph, proof, scoring, crate_options, onnx_files, origin, model_info)
         # Zero thresholds are placeholders for the user to edit.
         keep = [THRESHOLDS] if scoring.thresholds == Thresholds() else []
         published = publish(options.path_to_save, lambda folder: write_files(files, folder), keep)
@@ -180,6 +184,15 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     notes = [*source.notes, *matched.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
     notes = [one_line(note) for note in notes]
     return Converted(options.path_to_save / CRATE, options.path_to_save / model_info, found, proof, notes)
+
+
+def _origin(source: Source, options: CrateOptions, found: Listing, notes: Sequence[str]) -> Origin:
+    """What the report says of the source beyond the layers."""
+    nodes = {
+        node.name: Node(node.op_type, tuple(node.input), tuple(node.output)) for node in all_nodes(source.proto.graph)
+    }
+    lists = (found.constants, found.shapes, found.unused)
+    return Origin(options.source_name, options.source_sha256, nodes, *lists, notes)
 
 
 def _proven(
