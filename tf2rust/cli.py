@@ -63,6 +63,7 @@ def from_tf(
     state: options.State = None,
     stream: options.Stream = None,
     tf_layers: options.TfLayers = None,
+    license: options.License = None,
     targets: options.Targets = None,
     verify: options.Verify = False,
     as_json: options.Json = False,
@@ -105,6 +106,7 @@ def from_onnx(
     stream: options.Stream = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
+    license: options.License = None,
     targets: options.Targets = None,
     verify: options.Verify = False,
     as_json: options.Json = False,
@@ -307,6 +309,7 @@ def _options(given: Mapping[str, Any]) -> Any:
         states=options.states(given["state"]),
         stream=given["stream"],
         tf_layers=None if tf_layers is None else tf_layers.resolve(),
+        license=given["license"],
         targets=options.names("--with", given["targets"]),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -78,6 +79,7 @@ class Options:
     states: Mapping[str, str] = field(default_factory=dict)
     stream: str | None = None
     tf_layers: Path | None = None
+    license: str | None = None
     targets: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -88,6 +90,10 @@ class Options:
             raise UsageError(f"--binary_classification {self.binary_classification!r}: must be true or false")
         if self.tf_layers is not None and not (self.tf_layers / "Cargo.toml").is_file():
             raise UsageError(f"--tf_layers {self.tf_layers}: the folder has no Cargo.toml")
+        if self.license is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+:() -]*", self.license):
+            raise UsageError(
+                f"--license {self.license!r}: must be an SPDX expression, such as MIT or `MIT OR Apache-2.0`"
+            )
         for name, size in self.dims.items():
             ends = size if isinstance(size, tuple) else (size, size)
             if any(type(end) is not int or not 0 < end <= LARGEST_SIZE for end in ends):
@@ -177,6 +183,7 @@ def _named(options: Options) -> dict[str, object]:
         "state": dict(options.states) or None,
         "stream": options.stream,
         "tf_layers": None if options.tf_layers is None else str(options.tf_layers),
+        "license": options.license,
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -243,7 +250,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         found, graph = _finish(source, matched)
         model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
         digest = sha256(source.path)
-        crate_options = CrateOptions(options.model_name, source.path.name, digest, options.tf_layers)
+        crate_options = CrateOptions(options.model_name, source.path.name, digest, options.tf_layers, options.license)
         model_info = MODEL_INFO if source.is_onnx else TENSORFLOW_MODEL_INFO
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
         known = [*source.notes, *matched.notes, *notes, *scoring_notes]

@@ -195,9 +195,18 @@ TfLayers = Annotated[
         rich_help_panel=GENERATED,
     ),
 ]
+License = Annotated[
+    str | None,
+    typer.Option(
+        "--license",
+        help="The licence of the model, as an SPDX expression such as MIT; `cargo publish` needs one.",
+        rich_help_panel=GENERATED,
+    ),
+]
 _WITH = typer.Option(
     "--with",
     help="Also write packages for other languages and machines, separated by commas: python, c, wasm, embedded.",
+    rich_help_panel=GENERATED,
 )
 Targets = Annotated[str | None, _WITH]
 AddedTargets = Annotated[str, _WITH]

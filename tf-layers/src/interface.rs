@@ -371,7 +371,7 @@ macro_rules! data_types {
 
             /// The dims.
             #[must_use]
-            pub fn shape(&self) -> &'a [usize] {
+            pub fn shape(&self) -> &[usize] {
                 match self {
                     $(Self::$variant(view) => view.shape(),)+
                     Self::Str(view) => view.shape(),

@@ -87,7 +87,8 @@ def collect(
         crate |= {f"tf-layers/{name}": text for name, text in vendored(crate_name(options.model_name)).items()}
     found = interface(model, proof, options.model_name, struct_name(options.model_name), embeds=embeds_weights(model))
     crate[INTERFACE] = _json(found.as_json())
-    build = build_hash(crate, weights)
+    # The differences in the README depend on the machine.
+    build = build_hash({name: text for name, text in crate.items() if name != "README.md"}, weights)
     texts = {
         f"{CRATE}/{name}": with_build(text, build) if name.endswith("Cargo.toml") else text
         for name, text in crate.items()

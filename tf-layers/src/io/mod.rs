@@ -37,12 +37,16 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+#[cfg(feature = "alloc")]
+mod aligned;
 mod blob;
 mod element;
 mod entry;
 mod format;
 #[cfg(feature = "alloc")]
 mod lossless;
+#[cfg(feature = "mmap")]
+mod mapped;
 #[cfg(feature = "alloc")]
 mod npy;
 #[cfg(feature = "alloc")]
@@ -57,11 +61,15 @@ mod packing;
 #[cfg(feature = "alloc")]
 mod zip;
 
+#[cfg(feature = "alloc")]
+pub use aligned::AlignedBytes;
 pub use blob::{Aligned, Blob};
 pub use element::{Dtype, Element};
 pub use entry::Entry;
 #[cfg(feature = "alloc")]
 pub use lossless::FromInteger;
+#[cfg(feature = "mmap")]
+pub use mapped::MappedFile;
 #[cfg(feature = "alloc")]
 pub use npy::NpyArray;
 #[cfg(feature = "alloc")]
