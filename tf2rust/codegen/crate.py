@@ -86,7 +86,7 @@ def collect(
     if options.tf_layers is None:
         crate |= {f"tf-layers/{name}": text for name, text in vendored(crate_name(options.model_name)).items()}
     found = interface(model, proof, options.model_name, struct_name(options.model_name), embeds=embeds_weights(model))
-    crate[INTERFACE] = _json(found.as_json())
+    crate[INTERFACE] = found.as_json()
     # The differences in the README depend on the machine.
     build = build_hash({name: text for name, text in crate.items() if name != "README.md"}, weights)
     texts = {

@@ -98,7 +98,7 @@ def embedded_program(interface: Interface) -> dict[str, str]:
     context = {
         "interface": interface,
         "struct": interface.struct,
-        "description": " ".join(interface.model_name.split()).replace("\\", "/").replace('"', "'"),
+        "description": interface.title,
         "title": interface.crate,
         "comment": rust_comment(interface.model_name),
         "inputs": inputs,
