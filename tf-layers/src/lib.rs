@@ -77,6 +77,7 @@
 //! | `ndarray` | [`TensorView`](tensor::TensorView) and [`Tensor`](tensor::Tensor) from and to the arrays of ndarray |
 //! | `image` | [`TensorView`](tensor::TensorView) and [`Tensor`](tensor::Tensor) from the images of the image crate |
 //! | `mmap` | `io::MappedFile`: weights in a memory-mapped file |
+//! | `profile` | `profile::Profile`: the time, the multiply-adds and the bytes of each layer |
 //!
 //! Without `std` the crate needs only `core` and `alloc`, and the target features of the compilation select the instruction
 //! set.
@@ -97,6 +98,8 @@ pub mod nn;
 pub mod ops;
 mod parallel;
 pub mod prelude;
+#[cfg(feature = "profile")]
+pub mod profile;
 pub mod simd;
 pub mod tensor;
 pub mod text;

@@ -74,6 +74,8 @@ class Model:
     conditions: list[str] = field(default_factory=list)
     """What the checks require, as text."""
     states: list[StateField] = field(default_factory=list)
+    timed: list[Layer] = field(default_factory=list)
+    """The layers that a profile measures, in the order in which they end."""
 
     @property
     def inputs(self) -> list[Port]:
@@ -166,6 +168,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
         checks,
         [str(condition) for condition in graph.conditions],
         _state_fields(graph, inputs, outputs),
+        writer.timed,
     )
 
 

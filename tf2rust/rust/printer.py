@@ -219,7 +219,8 @@ def _behind(bracket: _Bracket | None, tail: str) -> _Bracket | None:
 def _opened(bracket: _Bracket, indent: int, before: str, after: str) -> list[str]:
     """The opened bracket: each item on its own lines, or its only item."""
     head, tail = before + bracket.head, bracket.tail + after
-    if len(bracket.parts) == 1 and (bracket.is_call or bracket.is_tuple):
+    is_call = bracket.is_call or bracket.is_tuple
+    if len(bracket.parts) == 1 and (is_call or isinstance(bracket.parts[0][1], Struct)):
         ((_, part),) = bracket.parts
         inner = _bracket(part)
         if inner is not None and _opens_with_its_bracket(part):

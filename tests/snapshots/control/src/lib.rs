@@ -30,6 +30,8 @@
 // Constants and branches come from the model.
 #[allow(clippy::approx_constant, clippy::if_same_then_else)]
 mod model;
+#[cfg(feature = "profile")]
+mod profile;
 mod weights;
 
 pub use model::{ControlModel, Inputs, Outputs, Workspace};
@@ -39,3 +41,5 @@ pub use tf_layers::{Error, Result};
 
 #[cfg(feature = "mmap")]
 pub use tf_layers::io::MappedFile;
+#[cfg(feature = "profile")]
+pub use tf_layers::profile::{LayerTime, Profile};

@@ -35,6 +35,8 @@
 mod model;
 #[cfg(feature = "rayon")]
 mod parallel;
+#[cfg(feature = "profile")]
+mod profile;
 mod weights;
 
 pub use model::{Inputs, Outputs, TwoInputsModel, Workspace};
@@ -44,3 +46,5 @@ pub use tf_layers::{Error, Result};
 
 #[cfg(feature = "mmap")]
 pub use tf_layers::io::MappedFile;
+#[cfg(feature = "profile")]
+pub use tf_layers::profile::{LayerTime, Profile};
