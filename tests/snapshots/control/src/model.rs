@@ -60,8 +60,7 @@ impl Workspace {
     #[cfg(feature = "profile")]
     #[must_use]
     pub fn profile(&self) -> tf_layers::profile::Profile {
-        let profile = self.profile.clone();
-        profile
+        self.profile.clone()
     }
 }
 
