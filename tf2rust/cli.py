@@ -1,31 +1,38 @@
-"""The command line: ``tf2rust from-tf``, ``from-onnx``, ``patterns``, ``verify``, ``summary`` and ``report``."""
+"""The command line: ``tf2rust`` and its commands."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from tf2rust import __version__, options
+from tf2rust.config import CONFIG
 from tf2rust.crash_report import write_crash_report
 from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
+from tf2rust.messages import Messages
 from tf2rust.options import DashesOrUnderscores, Switch
-from tf2rust.stages import Progress, stage
+from tf2rust.stages import stage
+
+if TYPE_CHECKING:
+    from tf2rust.verification import Measured
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 app = typer.Typer(
+    cls=options.Commands,
     help="Convert a trained TensorFlow or ONNX model to a pure-Rust crate, and verify its outputs.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -57,7 +64,11 @@ def from_tf(
     stream: options.Stream = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
+    targets: options.Targets = None,
     verify: options.Verify = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
     signature: options.Signature = None,
@@ -70,28 +81,10 @@ def from_tf(
     given = locals()
 
     def work() -> None:
-        from tf2rust.custom_objects import load_custom_objects
-        from tf2rust.source import open_tensorflow
-
         path = model or path_to_tf_model
         if path is None or (model is not None and path_to_tf_model is not None):
             raise UsageError("give the model once, either as MODEL or as --path_to_tf_model")
-        named = (options.names("--inputs", inputs), options.names("--outputs", outputs))
-        if bool(named[0]) != bool(named[1]):
-            raise UsageError("--inputs and --outputs must be given together: a frozen graph needs both")
-
-        def source() -> Any:
-            custom = load_custom_objects(custom_objects or [])
-            return open_tensorflow(
-                path,
-                trust_code=trust_code,
-                signature=signature,
-                custom_objects=custom,
-                inputs=named[0],
-                outputs=named[1],
-            )
-
-        _convert(source, _options(given), verify)
+        _convert(_tensorflow({**given, "model": path}), given)
 
     _guarded(work)
 
@@ -114,7 +107,11 @@ def from_onnx(
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
+    targets: options.Targets = None,
     verify: options.Verify = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
 ) -> None:
@@ -122,17 +119,142 @@ def from_onnx(
     given = locals()
 
     def work() -> None:
-        from tf2rust.source import open_onnx, read_constants
-
-        _convert(lambda: open_onnx(model, read_constants(constants)), _options(given), verify)
+        _convert(_onnx(given), given)
 
     _guarded(work)
+
+
+@app.command("build", cls=DashesOrUnderscores)
+def build(
+    file: Annotated[
+        Path, typer.Argument(metavar="[FILE]", help="A file with a table [[model]] for each conversion.")
+    ] = Path(CONFIG),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing: do what tf2rust check does.")] = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Convert the models in a tf2rust.toml, whose keys are the options of from-tf and from-onnx."""
+    common = {name: value for name, value in locals().items() if name not in ("file", "check")}
+
+    def work() -> int:
+        from tf2rust.config import is_onnx, read_config
+
+        messages, code = Messages(err, quiet, verbose), 0
+        for found in read_config(file):
+            given = {**found, **common, "as_json": False}
+            messages.print(f"{given['model']} → {given['path_to_save']}")
+            source = _onnx(given) if is_onnx(given["model"]) else _tensorflow(given)
+            if check:
+                code |= _check(given["path_to_save"], source, given)
+            else:
+                _convert(source, given)
+        return code
+
+    _guarded(work)
+
+
+@app.command("check", cls=DashesOrUnderscores)
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a conversion.")],
+    model: Annotated[Path, typer.Argument(help="The model that it was converted from.")],
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    model_name: Annotated[str | None, typer.Option("--model_name", help="Another name of the model.")] = None,
+    binary_classification: options.Binary = None,
+    enable_inplace: options.OtherInplace = None,
+    enable_memdrop: options.OtherMemdrop = None,
+    path_to_fv: options.Features = None,
+    thresholds: options.ThresholdsFile = None,
+    fpr: options.Rates = None,
+    labels: options.Labels = None,
+    dim: options.Dim = None,
+    state: options.State = None,
+    stream: options.Stream = None,
+    constants: options.Constants = None,
+    tf_layers: options.TfLayers = None,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+    signature: options.Signature = None,
+    trust_code: options.TrustCode = False,
+    custom_objects: options.CustomObjects = None,
+    inputs: options.GraphInputs = None,
+    outputs: options.GraphOutputs = None,
+) -> None:
+    """Convert MODEL again with the recorded options, and list the files in DIR that differ.
+
+    Options replace the recorded ones. Files such as --path_to_fv must be given again.
+    """
+    given = {**locals(), "trust_code": trust_code or None}
+
+    def work() -> int:
+        from tf2rust import checking
+        from tf2rust.config import OPTIONS, is_onnx
+
+        changes = {name: given.get(name) for name in OPTIONS if name != "path_to_save"}
+        found = {**given, **checking.read_options(folder, changes), "path_to_save": folder}
+        return _check(folder, _onnx(found) if is_onnx(model) else _tensorflow(found), found)
+
+    _guarded(work)
+
+
+def _check(folder: Path, open_source: Callable[[], Any], given: Mapping[str, Any]) -> int:
+    """Compares a conversion with a new one. Returns the exit code: 1 if files differ."""
+    messages, choices = Messages(err, given["quiet"], given["verbose"]), _options(given)
+    from tf2rust import checking
+    from tf2rust.conversion import convert
+
+    reasons = checking.causes(folder, given["model"])
+    with (
+        messages.working("Reading the model") as progress,
+        tempfile.TemporaryDirectory(prefix="tf2rust-") as temporary,
+    ):
+        fresh = Path(temporary) / "out"
+        convert(open_source(), replace(choices, path_to_save=fresh), progress)
+        found = checking.compare(folder, fresh)
+    if given["as_json"]:
+        _print_json(checking.as_json(folder, found, reasons))
+        return bool(found)
+    for reason in reasons if found else ():
+        messages.print(f"note: {one_line(reason)}")
+    for deviation in found:
+        out.print(str(deviation), markup=False)
+    if not found:
+        messages.print(f"{folder} is what tf2rust {__version__} gives for {given['model']}")
+    return bool(found)
+
+
+def _onnx(given: Mapping[str, Any]) -> Callable[[], Any]:
+    """A function that opens the ONNX model with the options ``given``."""
+    from tf2rust.source import open_onnx, read_constants
+
+    return lambda: open_onnx(given["model"], read_constants(given["constants"]))
+
+
+def _tensorflow(given: Mapping[str, Any]) -> Callable[[], Any]:
+    """A function that opens the TensorFlow model with the options ``given``."""
+    from tf2rust.custom_objects import load_custom_objects
+    from tf2rust.source import open_tensorflow
+
+    named = (options.names("--inputs", given["inputs"]), options.names("--outputs", given["outputs"]))
+    if bool(named[0]) != bool(named[1]):
+        raise UsageError("--inputs and --outputs must be given together: a frozen graph needs both")
+    return lambda: open_tensorflow(
+        given["model"],
+        trust_code=given["trust_code"],
+        signature=given["signature"],
+        custom_objects=load_custom_objects(given["custom_objects"] or []),
+        inputs=named[0],
+        outputs=named[1],
+    )
 
 
 @app.command("patterns", cls=DashesOrUnderscores)
 def patterns(
     model: Annotated[Path, typer.Argument(help="An .onnx file or a TensorFlow model.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: options.Json = False,
     dim: options.Dim = None,
     constants: options.Constants = None,
     signature: options.Signature = None,
@@ -157,7 +279,7 @@ def patterns(
         for note in source.notes:
             err.print(f"note: {one_line(note)}", markup=False)
         if as_json:
-            sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
+            _print_json(found.as_json())
         else:
             out.print(found.as_text())
         return 1 if found.unmatched else 0
@@ -165,7 +287,7 @@ def patterns(
     _guarded(work)
 
 
-def _options(given: dict[str, Any]) -> Any:
+def _options(given: Mapping[str, Any]) -> Any:
     """The options that both commands share, by their command-line names."""
     options.check_limits(given["max_memory"], given["time_limit"])
     from tf2rust.conversion import Options
@@ -188,12 +310,16 @@ def _options(given: dict[str, Any]) -> Any:
         stream=given["stream"],
         tf_layers=None if tf_layers is None else tf_layers.resolve(),
         license=given["license"],
+        targets=options.names("--with", given["targets"]),
     )
 
 
 @app.command("verify", cls=DashesOrUnderscores)
 def verify_crate(
-    folder: Annotated[Path, typer.Argument(help="The output folder of a conversion.")],
+    folder: options.Converted,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
 ) -> None:
@@ -201,35 +327,115 @@ def verify_crate(
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
-        from tf2rust.verification import verify
+        from tf2rust import verification
 
-        with err.status("Reading the crate") as status:
-            found = verify(folder, status.update)
+        with Messages(err, quiet, verbose).working("Reading the crate") as progress:
+            found = verification.verify(folder, progress)
+        if as_json:
+            _print_json(verification.as_json(folder, found))
+            return
         for measured in found:
             out.print(str(measured), markup=False)
 
     _guarded(work)
 
 
-def _convert(open_source: Callable[[], Any], choices: Any, verifies: bool) -> None:
+@app.command("add", cls=DashesOrUnderscores)
+def add(
+    folder: options.Converted,
+    targets: options.AddedTargets,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Add packages for other languages and machines to a converted crate."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.targets import add_targets
+
+        names = options.names("--with", targets)
+        for note in add_targets(folder.absolute(), names):
+            err.print(f"note: {note}", markup=False)
+        for target in names:
+            out.print(str(folder / target), markup=False)
+
+    _guarded(work)
+
+
+@app.command("run", cls=DashesOrUnderscores)
+def run_crate(
+    folder: options.Converted,
+    inputs: Annotated[Path, typer.Argument(metavar="IN.npz", help="Arrays by input name.", show_default=False)],
+    outputs: Annotated[
+        Path, typer.Argument(metavar="OUT.npz", help="The file for the arrays by output name.", show_default=False)
+    ],
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Build a converted crate with cargo and run it on the arrays of an NPZ file."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.execution import run
+
+        with Messages(err, quiet, verbose).working("Reading the crate") as progress:
+            run(folder, inputs, outputs, progress)
+        out.print(str(outputs), markup=False)
+
+    _guarded(work)
+
+
+@app.command("doctor", cls=DashesOrUnderscores)
+def doctor(as_json: options.Json = False) -> None:
+    """Show which programs and packages are installed, and what needs those that are missing."""
+
+    def work() -> int:
+        from tf2rust import doctor
+
+        with err.status("Asking for versions"):
+            checks = doctor.examine()
+        if as_json:
+            _print_json(doctor.as_json(checks))
+        else:
+            for check in checks:
+                out.print(str(check), style="" if check.is_ok else "yellow", markup=False)
+        return 0 if doctor.can_convert(checks) else 1
+
+    _guarded(work)
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
+    """Converts a model with the options ``given``, and prints the path of the crate or, with ``--json``, a report."""
+    messages, choices = Messages(err, given["quiet"], given["verbose"]), _options(given)
     from tf2rust.conversion import convert
 
-    with err.status("Reading the model") as status:
+    measured: Sequence[Measured] | None = None
+    with messages.working("Reading the model") as progress:
         source = open_source()
         if source.opened_with:
-            err.print(source.opened_with, markup=False)
-        result = convert(source, choices, status.update)
+            messages.print(source.opened_with)
+        result = convert(source, choices, progress)
         for note in result.notes:
-            err.print(f"note: {note}", markup=False)
-        figures = _figures(result, choices.path_to_save, verifies, status.update)
-    err.print(
-        f"{len(result.listing.layers)} layers, {result.proof.about()}; next: cd {result.crate} && cargo test --release",
-        markup=False,
+            messages.print(f"note: {note}")
+        if given["verify"] and shutil.which("cargo") is None:
+            messages.print(
+                "note: cargo was not found, so the Rust crate was not verified; install Rust from https://rustup.rs."
+            )
+        elif given["verify"]:
+            measured = result.verify(progress)
+    if given["as_json"]:
+        _print_json(result.as_json(measured))
+        return
+    messages.print(
+        f"{len(result.listing.layers)} layers, {result.proof.about()}; next: cd {result.crate} && cargo test --release"
     )
-    for figure in figures[:_MOST_FIGURES]:
-        err.print(figure, markup=False)
-    if len(figures) > _MOST_FIGURES:
-        err.print(f"… and {len(figures) - _MOST_FIGURES} more; tf2rust verify {choices.path_to_save} lists all")
+    _print_figures(messages, result, measured, choices.path_to_save)
     out.print(str(result.crate), markup=False)
 
 
@@ -237,15 +443,17 @@ _MOST_FIGURES = 8
 """The maximum number of outputs whose largest difference a conversion reports."""
 
 
-def _figures(result: Any, folder: Path, verifies: bool, progress: Progress) -> list[str]:
-    """The largest difference of every output: of the Rust crate if ``verifies``, otherwise of the graph."""
-    if verifies and shutil.which("cargo") is not None:
-        from tf2rust.verification import verify
-
-        return [str(measured) for measured in verify(folder, progress)]
-    if verifies:
-        err.print("note: cargo was not found, so the Rust crate was not verified; install Rust from https://rustup.rs.")
-    return [f"{figure} (of the graph; --verify measures the Rust crate)" for figure in result.proof.graph_figures()]
+def _print_figures(messages: Messages, result: Any, measured: Sequence[Measured] | None, folder: Path) -> None:
+    """The largest difference of every output: of the Rust crate if it was measured, otherwise of the graph."""
+    if measured is not None:
+        figures = [str(one) for one in measured]
+    else:
+        of_graph = "(of the graph; --verify measures the Rust crate)"
+        figures = [f"{figure} {of_graph}" for figure in result.proof.graph_figures()]
+    for figure in figures[:_MOST_FIGURES]:
+        messages.print(figure)
+    if len(figures) > _MOST_FIGURES:
+        messages.print(f"… and {len(figures) - _MOST_FIGURES} more; tf2rust verify {folder} lists all")
 
 
 def _guarded(work: Callable[[], int | None]) -> None:
@@ -326,4 +534,5 @@ def report(
 
 def run() -> None:
     """Runs the command line. Called by :mod:`tf2rust.child`."""
-    app()
+    # The name under which a shell completes the command.
+    app(prog_name="tf2rust")
