@@ -70,6 +70,12 @@ FIELD = struct(
 @pytest.mark.parametrize(
     ("value", "indent", "after", "expected"),
     [
+        (
+            Token("Ok")(array([struct(Token("Work"), multiply_adds=Token("a" * 60), bytes=Token("b" * 20))])),
+            4,
+            "",
+            ["Ok([Work {", f"    multiply_adds: {'a' * 60},", f"    bytes: {'b' * 20},", "}])"],
+        ),
         (RUN, 8, ";", ["self.conv1d.run(cx, embedding, workspace.b0.tensor([batch, 82, 128])?)?;"]),
         (
             FIELD,

@@ -79,6 +79,7 @@
 //! | `ndarray` | [`TensorView`](tensor::TensorView) and [`Tensor`](tensor::Tensor) from and to the arrays of ndarray |
 //! | `image` | [`TensorView`](tensor::TensorView) and [`Tensor`](tensor::Tensor) from the images of the image crate |
 //! | `mmap` | `io::MappedFile`: weights in a memory-mapped file |
+//! | `profile` | `profile::Profile`: the time, the multiply-adds and the bytes of each layer |
 //!
 //! Without `std`, the target features of the compilation select the instruction set. Without `alloc`, the crate needs only
 //! `core`: [`Buffer::from_static`](tensor::Buffer::from_static) and [`Tensor::from_static`](tensor::Tensor::from_static)
@@ -103,6 +104,8 @@ pub mod nn;
 pub mod ops;
 mod parallel;
 pub mod prelude;
+#[cfg(feature = "profile")]
+pub mod profile;
 pub mod simd;
 pub mod tensor;
 #[cfg(feature = "alloc")]

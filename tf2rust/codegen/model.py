@@ -78,6 +78,8 @@ class Model:
     states: list[StateField] = field(default_factory=list)
     memory: Memory | None = None
     """The arrays of a prediction whose sizes are all known."""
+    timed: list[Layer] = field(default_factory=list)
+    """The layers that a profile measures, in the order in which they end."""
 
     @property
     def inputs(self) -> list[Port]:
@@ -172,6 +174,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
         [str(condition) for condition in graph.conditions],
         state_fields,
         Memory.of(memory, inputs, outputs, state_fields),
+        writer.timed,
     )
 
 

@@ -21,6 +21,7 @@ from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name, pascal_case, snake_case
 from tf2rust.codegen.ports import ports, typed_inputs
+from tf2rust.codegen.profile import profile_code
 from tf2rust.codegen.row import Row
 from tf2rust.codegen.states import new_state, state_sizes, swap
 from tf2rust.codegen.variables import Port
@@ -187,6 +188,7 @@ def render_crate(
     names += ["src/thresholds.rs"] if context["binary"] else []
     names += ["src/labels.rs"] if scoring.labels else []
     names += ["src/parallel.rs"] if model.chunks else []
+    names += ["src/profile.rs"] if model.timed else []
     texts = {
         name: environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
     }
@@ -249,6 +251,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "imports": _imports(model, embeds),
         "weights_bytes": Token("&WEIGHTS.0"),
         "chunks": model.chunks,
+        "is_timed": bool(model.timed),
+        "profile": (timed := profile_code(model)),
+        "profile_imports": _import_lines(timed.imports),
         "chunk_variables": array([name if name in used else "_" for name in model.variables]),
         "all_variables": array([name if name in whole else "_" for name in model.variables]),
         "uses": lambda name: name in used,
@@ -348,7 +353,8 @@ def _parts_value(parts: Sequence[WeightsPart]) -> Expr:
 
 def _run_chunk(model: Model, used: set[str]) -> Expr:
     """The signature of the function that runs the layers for one chunk."""
-    sizes = "sizes" if not used.isdisjoint(model.variables) else "_"
+    # The profile reads the sizes even if no layer does.
+    sizes = "sizes" if not used.isdisjoint(model.variables) else "_sizes" if model.timed else "_"
     workspace = "workspace" if used & {"workspace", "cx"} else "_workspace"
     parameters = (
         "&self",

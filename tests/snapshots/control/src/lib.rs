@@ -32,6 +32,8 @@
 mod model;
 #[cfg(feature = "alloc")]
 mod ports;
+#[cfg(feature = "profile")]
+mod profile;
 #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod weights;
 
@@ -45,3 +47,5 @@ pub use tf_layers::{Error, Result};
 
 #[cfg(feature = "mmap")]
 pub use tf_layers::io::MappedFile;
+#[cfg(feature = "profile")]
+pub use tf_layers::profile::{LayerTime, Profile};

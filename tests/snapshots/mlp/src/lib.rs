@@ -34,6 +34,8 @@ mod parallel;
 mod ports;
 #[cfg(feature = "alloc")]
 mod prediction;
+#[cfg(feature = "profile")]
+mod profile;
 #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod weights;
 
@@ -49,3 +51,5 @@ pub use tf_layers::{Error, Result};
 
 #[cfg(feature = "mmap")]
 pub use tf_layers::io::MappedFile;
+#[cfg(feature = "profile")]
+pub use tf_layers::profile::{LayerTime, Profile};

@@ -1,12 +1,10 @@
 //! The model parts, with one call per layer.
 
-#[cfg(feature = "alloc")]
 extern crate alloc;
 
-#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-use tf_layers::io::{Aligned, Blob};
+use tf_layers::io::{Aligned, Blob, Npz, pack};
 use tf_layers::nn::{Activation, Dense};
 use tf_layers::tensor::{Buffer, Dim, SymbolicDims, Tensor, TensorView, View, ViewMut};
 use tf_layers::{Context, Isa, Result, ops, tensor};
@@ -16,7 +14,7 @@ use crate::parallel::for_each_chunk;
 #[cfg(not(feature = "rayon"))]
 use tf_layers::tensor::for_each_chunk;
 
-use crate::weights::ARCHITECTURE;
+use crate::weights::{ARCHITECTURE, ENTRIES};
 
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
@@ -33,8 +31,7 @@ pub struct Inputs<'a> {
 }
 
 /// The outputs of the model.
-#[derive(Debug, Default)]
-#[cfg_attr(feature = "alloc", derive(Clone))]
+#[derive(Clone, Debug, Default)]
 pub struct Outputs {
     /// `y`: float32 [batch, 3].
     pub y: Tensor<f32>,
@@ -47,6 +44,8 @@ pub struct Workspace {
     scratch: Buffer<f32>,
     #[cfg(feature = "rayon")]
     pub(crate) threads: Vec<Workspace>,
+    #[cfg(feature = "profile")]
+    profile: tf_layers::profile::Profile,
 }
 
 impl Workspace {
@@ -59,10 +58,14 @@ impl Workspace {
         bytes
     }
 
-    /// The number of elements of scratch memory that the layers have needed so far.
+    /// The time, the multiply-adds and the bytes of each layer, summed over all runs with this workspace.
+    #[cfg(feature = "profile")]
     #[must_use]
-    pub fn scratch_len(&self) -> usize {
-        self.scratch.len()
+    pub fn profile(&self) -> tf_layers::profile::Profile {
+        let profile = self.profile.clone();
+        #[cfg(feature = "rayon")]
+        let profile = self.threads.iter().fold(profile, |sum, thread| sum.plus(&thread.profile()));
+        profile
     }
 }
 
@@ -89,7 +92,7 @@ impl PartsModel<'static> {
 }
 
 impl<'w> PartsModel<'w> {
-    /// The model with other weights, as returned by `pack_weights`, aligned to 4 bytes.
+    /// The model with other weights, as returned by [`pack_weights`](Self::pack_weights), aligned to 4 bytes.
     ///
     /// # Errors
     ///
@@ -120,11 +123,8 @@ impl<'w> PartsModel<'w> {
     /// # Errors
     ///
     /// If the NPZ is damaged, or if an array is missing or has another shape or dtype.
-    #[cfg(feature = "alloc")]
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
-        use tf_layers::io::{Npz, pack};
-
-        pack(&Npz::parse(npz)?, crate::weights::ENTRIES, ARCHITECTURE)
+        pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
     }
 
     /// Runs the model.
@@ -132,7 +132,6 @@ impl<'w> PartsModel<'w> {
     /// # Errors
     ///
     /// If an input has an invalid shape, an index is out of range, or memory runs out.
-    #[cfg(feature = "alloc")]
     pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
         let mut outputs = Outputs::default();
         self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
@@ -143,7 +142,7 @@ impl<'w> PartsModel<'w> {
     ///
     /// # Errors
     ///
-    /// The same as `predict`. After an error, `outputs` is in an unspecified state.
+    /// The same as [`predict`](Self::predict). After an error, `outputs` is in an unspecified state.
     pub fn predict_into(
         &self,
         inputs: &Inputs<'_>,
@@ -167,20 +166,25 @@ impl<'w> PartsModel<'w> {
         workspace: &mut Workspace,
     ) -> Result<()> {
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);
+        #[cfg(feature = "profile")]
+        crate::profile::start(cx, &mut workspace.profile, sizes)?;
         let [batch] = sizes;
         let (x, mut y) = rows;
 
         // node (Dense): [batch, 5] → [batch, 4]
         // from node: h0, h1
         let node = self.node.run(cx, x, workspace.b0.tensor([batch, 4])?)?;
+        cx.lap(0);
 
         // node_2 (Dense): [batch, 4] → [batch, 3]
         // from node/h2
         self.node_2.run(cx, node, y.reborrow())?;
+        cx.lap(1);
 
         // node/Softmax (Softmax): [batch, 3] → [batch, 3], in place
         // from node/y
         ops::softmax_in_place(cx, 1, y.reborrow())?;
+        cx.lap(2);
         Ok(())
     }
 }

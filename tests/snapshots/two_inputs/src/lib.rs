@@ -37,6 +37,8 @@ mod model;
 mod parallel;
 #[cfg(feature = "alloc")]
 mod ports;
+#[cfg(feature = "profile")]
+mod profile;
 #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod weights;
 
@@ -50,3 +52,5 @@ pub use tf_layers::{Error, Result};
 
 #[cfg(feature = "mmap")]
 pub use tf_layers::io::MappedFile;
+#[cfg(feature = "profile")]
+pub use tf_layers::profile::{LayerTime, Profile};
