@@ -1,4 +1,4 @@
-"""The command line: ``tf2rust from-tf``, ``from-onnx``, ``patterns`` and ``verify``."""
+"""The command line: ``tf2rust from-tf``, ``from-onnx``, ``patterns``, ``verify``, ``add`` and ``size``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.table import Column, Table
 
 from tf2rust import __version__, options
 from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
@@ -229,6 +230,41 @@ def add(
             err.print(f"note: {note}", markup=False)
         for target in targets:
             out.print(str(folder / target), markup=False)
+
+    _guarded(work)
+
+
+@app.command("size", cls=DashesOrUnderscores)
+def size(
+    folder: Annotated[Path, typer.Argument(help="The output folder of a conversion.")],
+    target: Annotated[
+        str, typer.Option("--target", help="A Cortex-M: thumbv7em-none-eabihf or thumbv6m-none-eabi.")
+    ] = "thumbv7em-none-eabihf",
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="Fail if the program needs more, e.g. flash=256k,ram=64k.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Measure the flash and RAM that a converted model needs on a microcontroller."""
+
+    def work() -> None:
+        from tf2rust.size import check_budget, measure, parse_budget
+
+        most = parse_budget(budget) if budget is not None else {}
+        with err.status("Measuring") as status:
+            found = measure(folder, target, status.update)
+        if as_json:
+            out.print_json(json.dumps(found.as_json()))
+        else:
+            for heading, rows in (
+                (("bytes", "flash", "RAM"), found.rows()),
+                (("layer", "weights", "outputs"), found.layer_rows()),
+            ):
+                table = Table(*(Column(name, justify="right" if i else "left") for i, name in enumerate(heading)))
+                for row in rows:
+                    table.add_row(*row)
+                out.print(table)
+        check_budget(found, most)
 
     _guarded(work)
 

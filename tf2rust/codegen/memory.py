@@ -47,9 +47,7 @@ class Memory:
     states_of: tuple[tuple[Port, ReservedArray], ...]
 
     @staticmethod
-    def of(
-        plan: Plan, inputs: Iterable[Port], outputs: Iterable[Port], states: Sequence[StateField]
-    ) -> Memory | None:
+    def of(plan: Plan, inputs: Iterable[Port], outputs: Iterable[Port], states: Sequence[StateField]) -> Memory | None:
         """None if a size or the type of an element is not fixed."""
         sizes = _buffer_sizes(plan)
         given = [port for port in outputs if not port.is_state]
@@ -57,9 +55,7 @@ class Memory:
         ports = [*inputs, *given, *kept]
         if sizes is None or any(port.dtype == TEXT or _size(port.shape) is None for port in ports):
             return None
-        arrays = {
-            port: ReservedArray(_field(port), port.rust_type, _size(port.shape) or 0) for port in (*given, *kept)
-        }
+        arrays = {port: ReservedArray(_field(port), port.rust_type, _size(port.shape) or 0) for port in (*given, *kept)}
         return Memory(
             tuple(
                 ReservedArray(f"b{i}", rust_type(dtype), size)

@@ -63,6 +63,7 @@ def new_state(
     def shape(dims: Dims) -> Expr:
         return ref(array([d if isinstance(d, int) else Token(variables[str(d)]) for d in dims]))
 
+    mine: list[tuple[str, Expr]]
     if tensor is None:
         mine = [(state.input.field, Token("Tensor::default")()) for state in states]
         value = Struct(Token("Self"), (*mine, ("next", Token("NextState::default")())))
