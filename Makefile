@@ -8,7 +8,7 @@ LOCK := $(shell $(PYTHON) -c 'import sys; print("-c requirements.lock" if sys.ve
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
 
-.PHONY: test applications audit checked emulated demo bench large fuzz fuzz-rust lint zoo-lint test-rust test-python lock clean
+.PHONY: test applications audit checked emulated targets demo bench large fuzz fuzz-rust lint zoo-lint test-rust test-python lock clean
 
 test: lint test-rust test-python
 
@@ -30,6 +30,7 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 	cd tf-layers && cargo fmt --check
 	cd bench/harness && rustfmt --edition 2024 --check src/main.rs src/bin/*.rs */src/*.rs
+	rustfmt --edition 2024 --check demo/speed.rs
 	cd fuzz && rustfmt --edition 2024 --check src/lib.rs targets/*.rs
 	cd tf-layers && cargo clippy --release --all-targets --all-features -- -D warnings
 	cd tf-layers && cargo clippy --release --no-default-features -- -D warnings
@@ -66,6 +67,12 @@ emulated: $(VENV)/installed
 fuzz: $(VENV)/installed
 	$(BIN)/python -m tests.fuzz --keep --workers 2 --seed $$(date +%s) $(if $(SECONDS),--seconds $(SECONDS))
 
+# The packages for other languages and machines: builds each, runs it, and writes its figures to docs/targets.md. Needs
+# cargo's targets for WebAssembly and Cortex-M, Node.js, CMake, a C++ compiler, Chromium and qemu-system-arm.
+targets: $(VENV)/installed
+	$(BIN)/pytest -m targets tests/targets
+	$(BIN)/python -m tests.targets.figures
+
 # libFuzzer with AddressSanitizer on tf-layers and three generated crates, SECONDS=… each. Needs a C++ compiler and, like
 # `checked`, a rustup toolchain. The flags are those of cargo-fuzz, which is not needed.
 FUZZ_TARGETS = npz weights predict_cnn predict_lstm predict_transformer
@@ -90,8 +97,9 @@ audit: $(VENV)/installed
 	build/audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
 
 $(VENV)/installed: pyproject.toml requirements.lock
+	@echo "Installing Python packages into $(VENV): about 2.5 GB the first time, most of it TensorFlow"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check $(LOCK) --editable '.[tf,dev]'
+	$(BIN)/pip install --disable-pip-version-check --progress-bar off $(LOCK) --editable '.[tf,dev]'
 	touch $@
 
 # Writes the lock from the installed packages.

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from typer.main import get_command
+from typer.testing import CliRunner
 
 from tests.models import graphs
+from tf2rust.cli import app
 
 
 def tf2rust(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -156,6 +162,8 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
         "computation_graph.json",
         "model_architecture.json",
         "model_overview.png",
+        "model_overview.svg",
+        "report.html",
         "model_weights.npz",
         "model.onnx",
     )
@@ -267,3 +275,74 @@ def test_model_metadata_cannot_carry_an_unknown_domain(tmp_path: Path) -> None:
     done = tf2rust("from-onnx", path, "--path_to_save", tmp_path / "out", "--model_name", "m")
     assert done.returncode == 1
     assert "com.example.FancyRelu" in done.stderr
+
+
+COMMANDS: Any = get_command(app)
+
+
+@pytest.mark.parametrize("width", ["50", "100"])
+@pytest.mark.parametrize("command", ["", *COMMANDS.commands])
+def test_help_shows_every_option_in_full(command: str, width: str) -> None:
+    result = CliRunner().invoke(app, [*filter(None, [command]), "--help"], env={"COLUMNS": width, "TERM": "dumb"})
+    assert result.exit_code == 0
+    parameters = COMMANDS.commands[command].params if command else []
+    for parameter in parameters:
+        if parameter.param_type_name == "option":
+            assert re.search(rf"{parameter.opts[0]}\b", result.stdout), parameter.opts
+    if not command:
+        assert [
+            name for name in COMMANDS.commands if not re.search(rf"^\W*{name}\b", result.stdout, re.MULTILINE)
+        ] == []
+    assert max(map(len, result.stdout.splitlines())) <= int(width)
+
+
+@pytest.mark.parametrize(
+    ("words", "completions"),
+    [
+        ("tf2rust from-", ["from-tf", "from-onnx"]),
+        ("tf2rust from-onnx --path", ["--path_to_save", "--path_to_fv"]),
+        ("tf2rust from-onnx --enable_inplace ", ["true", "false"]),
+        # The shell completes names of files itself.
+        ("tf2rust run ", []),
+    ],
+)
+def test_completion(words: str, completions: list[str], tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "TMPDIR": str(tmp_path / "absent"),  # There is no child process, which would need a folder.
+        "_TF2RUST_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+    }
+    command = [sys.executable, "-m", "tf2rust"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (completions, "")
+
+
+def _from_onnx(model: Path, *options: str) -> Any:
+    given = ["from-onnx", str(model), "--path_to_save", str(model.parent / "out"), "--model_name", "m"]
+    return CliRunner().invoke(app, [*given, *options])
+
+
+def test_quiet_and_verbose(mlp: Path) -> None:
+    crate = str(mlp.parent / "out" / "rust_generated_code")
+    quiet, verbose = _from_onnx(mlp, "--quiet"), _from_onnx(mlp, "-v")
+    assert (quiet.exit_code, quiet.stdout.strip(), quiet.stderr) == (0, crate, "")
+    stages = re.findall(r"^ +[\d.]+ s  (.*)$", verbose.stderr, re.MULTILINE)
+    assert [stages[0], stages[-1]] == ["Reading the model", "Writing the crate"]
+    assert verbose.stdout.strip() == crate
+    both = _from_onnx(mlp, "-q", "-v")
+    assert (both.exit_code, "give --quiet or --verbose, not both" in both.stderr) == (2, True)
+    failed = _from_onnx(mlp.parent / "absent.onnx", "--quiet")
+    assert (failed.exit_code, "does not exist" in failed.stderr) == (1, True)
+
+
+def test_a_conversion_as_json(mlp: Path) -> None:
+    result = _from_onnx(mlp, "--json", "--thresholds", "absent.json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    found = json.loads(_from_onnx(mlp, "--json").stdout)
+    assert found["version"] == 1
+    assert found["crate"] == str(mlp.parent / "out" / "rust_generated_code")
+    assert [layer["kind"] for layer in found["layers"]] == ["Dense", "Dense", "Softmax"]
+    assert (found["samples"], found["tolerances"], found["crate_differences"]) == (16, {"y": 1e-5}, None)
+    assert found["graph_differences"]["y"]["other"] == "float64"

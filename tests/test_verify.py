@@ -1,9 +1,11 @@
-"""``--verify`` and ``tf2rust verify``: the largest differences of a crate that cargo built, and what can go wrong."""
+"""``verify`` and ``run``: the differences and the outputs of a crate that cargo built, and what can go wrong."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,18 @@ from typer.testing import CliRunner, Result
 import tf2rust
 from tests.crates import TARGET, TF_LAYERS
 from tests.models import graphs
+from tests.models.states import STATEFUL
+from tf2rust.cargo import find_crate, runner
 from tf2rust.cli import app
+from tf2rust.codegen import render
+from tf2rust.conversion import Options, convert
+from tf2rust.execution import read_ports
+from tf2rust.source import open_onnx
 from tf2rust.verification import Measured, verify
 
-FIGURE = re.compile(r"`(.*)`: the Rust crate differs from ONNX Runtime [\d.]+ by at most (\S+) \(tolerance (\S+)\)")
+FIGURE = re.compile(
+    r"`(.*)`: the Rust crate differs from ONNX Runtime [\d.]+ by at most (\S+) on 16 samples \(tolerance (\S+)\)"
+)
 
 OUTPUTS = ["score", "d"]
 """The outputs of the converted model."""
@@ -72,6 +82,15 @@ def test_verify_reads_a_converted_folder_or_its_crate(converted: Path) -> None:
     assert tf2rust.verify(converted / "rust_generated_code") == verify(converted)
 
 
+def test_the_figures_as_json(converted: Path) -> None:
+    found = json.loads(_run("verify", converted, "--json").stdout)
+    assert found["version"] == 1
+    assert Path(found["crate"]) == converted / "rust_generated_code"
+    assert [(row["output"], row["samples"], row["unit"]) for row in found["outputs"]] == [
+        (name, 16, "sample") for name in OUTPUTS
+    ]
+
+
 def _wrong_reference(crate: Path) -> None:
     path = crate / "testdata" / "features.npz"
     with np.load(path) as arrays:
@@ -93,7 +112,7 @@ def _no_dependency(crate: Path) -> None:
     ("change", "sentence"),
     [
         (_wrong_reference, 'differs from its reference by more than the tolerance: element 0 of "score": '),
-        (_broken_source, "cargo cannot build or test the crate (error"),
+        (_broken_source, "cargo cannot build the crate (error"),
         (_no_dependency, "has no name or no dependency on tf-layers"),
         (lambda crate: shutil.rmtree(crate), "has no crate that tf2rust generated"),
     ],
@@ -120,12 +139,97 @@ def test_without_cargo_there_is_a_note_or_an_error(
     assert result.exit_code == 0
     assert "note: cargo was not found, so the Rust crate was not verified" in result.stderr
     assert "(of the graph;" in result.stderr
-    result = _run("verify", converted)
-    assert (result.exit_code, "cargo was not found" in result.stderr) == (1, True)
+    for command in (["verify", converted], ["run", converted, _arrays(tmp_path, ARRAYS), tmp_path / "out.npz"]):
+        result = _run(*command)
+        assert (result.exit_code, "cargo was not found" in result.stderr) == (1, True)
+
+
+ARRAYS = {"characters": np.arange(12).reshape(2, 6) % 5, "numbers": np.ones((2, 3), np.float32)}
+"""Inputs of the converted model."""
+
+
+def _arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> Path:
+    np.savez_compressed(folder / "in.npz", **arrays)  # type: ignore[arg-type]
+    return folder / "in.npz"
+
+
+def test_run_computes_what_onnx_runtime_computes(converted: Path, tmp_path: Path) -> None:
+    target = tmp_path / "aüs gabe.npz"
+    whole_numbers = {**ARRAYS, "numbers": ARRAYS["numbers"].astype(np.int16)}
+    result = _run("run", converted / "rust_generated_code", _arrays(tmp_path, whole_numbers), target)
+    assert (result.exit_code, result.stdout.strip()) == (0, str(target)), result.output
+    with np.load(target) as arrays:
+        found = dict(arrays)
+    expected = open_onnx(converted.parent / "model.onnx").run(ARRAYS)
+    assert [*found] == OUTPUTS
+    for name, array in found.items():
+        np.testing.assert_allclose(array, expected[name], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentences"),
+    [
+        ({}, ["`characters` (int64 [batch, time]) in ", "`numbers` (float32 [batch, 3]) in ", "it contains nothing."]),
+        (ARRAYS | {"numbers": np.full((2, 3), 0.5)}, ["`numbers` is float64", "use astype('float32')."]),
+        (ARRAYS | {"numbers": np.ones((2, 4))}, ["`numbers` has shape [2, 4], but the model's input is [batch, 3]"]),
+        (ARRAYS | {"numbers": np.ones(3)}, ["`numbers` has shape [3], but the model's input is [batch, 3]"]),
+        (
+            ARRAYS | {"numbers": np.ones((3, 3))},
+            ["tensor `numbers` has shape [3, 3], but the model expects [batch, 3]"],
+        ),
+        (ARRAYS | {"characters": np.full((2, 6), 1 << 40)}, ["which is not a valid index for an axis of size"]),
+    ],
+)
+def test_arrays_that_the_model_cannot_take(
+    converted: Path, tmp_path: Path, arrays: Mapping[str, np.ndarray], sentences: list[str]
+) -> None:
+    result = _run("run", converted, _arrays(tmp_path, arrays), tmp_path / "out.npz")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert [sentence for sentence in sentences if sentence not in result.stderr] == []
+    assert not (tmp_path / "out.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("absent", "in.npz", "out.npz"), "absent has no crate that tf2rust generated"),
+        (("out", "absent.npz", "out.npz"), "The file absent.npz does not exist"),
+        (("out", "model.onnx", "out.npz"), "model.onnx is not a readable NPZ file"),
+        (("out", "in.npz", "absent/out.npz"), "absent is not a folder"),
+        (("out", "in.npz", "out"), "out is a folder; give the path of an NPZ file"),
+    ],
+)
+def test_paths_that_run_cannot_use(
+    converted: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], sentence: str
+) -> None:
+    monkeypatch.chdir(converted.parent)
+    _arrays(converted.parent, ARRAYS)
+    result = _run("run", *arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert sentence in result.stderr
+
+
+def test_a_crate_that_loads_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its test reads them from the folder of the package that cargo builds."""
+    monkeypatch.setattr(render, "_MOST_EMBEDDED", 10)
+    source = open_onnx(graphs.save(graphs.mlp(), tmp_path / "mlp.onnx"))
+    crate = convert(source, Options(tmp_path / "out", "loaded", tf_layers=TF_LAYERS)).crate
+    assert (runner(find_crate(crate)).manifest.parent / "model" / "model_weights.npz").is_file()
+
+
+def test_ports_of_a_model_with_a_state(tmp_path: Path) -> None:
+    case = STATEFUL["counters"]
+    source = open_onnx(graphs.save(case.build(), tmp_path / "model.onnx"))
+    convert(source, Options(tmp_path / "out", "m", states=case.states))
+    ports = read_ports(tmp_path / "out")
+    assert ports is not None
+    assert not {port.name for port in ports.inputs} & case.states.keys()
+    assert {port.shape[0] for port in (*ports.inputs, *ports.outputs)} == {"steps"}
 
 
 def test_figures_read_as_sentences() -> None:
-    assert str(Measured("y", "TensorFlow 2.21.0", 1.25e-7, 1e-5)) == (
-        "`y`: the Rust crate differs from TensorFlow 2.21.0 by at most 1.2e-07 (tolerance 1.0e-05)"
+    assert str(Measured("y", "TensorFlow 2.21.0", 1.25e-7, 1e-5, samples=3, unit="step")) == (
+        "`y`: the Rust crate differs from TensorFlow 2.21.0 by at most 1.2e-07 on 3 steps (tolerance 1.0e-05)"
     )
+    assert "on 1 sample (tolerance" in str(Measured("y", "ONNX Runtime", 0.0, 1e-5))
     assert "in elements where the model magnifies rounding errors" in str(Measured("y", "ONNX Runtime", 0.1, 2, True))

@@ -1,32 +1,38 @@
-"""The command line: ``tf2rust from-tf``, ``from-onnx``, ``patterns``, ``verify``, ``add`` and ``size``."""
+"""The command line: ``tf2rust`` and its commands."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
 from tf2rust import __version__, options
+from tf2rust.config import CONFIG
+from tf2rust.crash_report import write_crash_report
 from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
+from tf2rust.messages import Messages
 from tf2rust.options import DashesOrUnderscores, Switch
-from tf2rust.report import report
-from tf2rust.stages import Progress, stage
+from tf2rust.stages import stage
+
+if TYPE_CHECKING:
+    from tf2rust.verification import Measured
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 app = typer.Typer(
+    cls=options.Commands,
     help="Convert a trained TensorFlow or ONNX model to a pure-Rust crate, and verify its outputs.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -57,8 +63,11 @@ def from_tf(
     state: options.State = None,
     stream: options.Stream = None,
     tf_layers: options.TfLayers = None,
-    with_: options.Targets = None,
+    targets: options.Targets = None,
     verify: options.Verify = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
     signature: options.Signature = None,
@@ -71,28 +80,10 @@ def from_tf(
     given = locals()
 
     def work() -> None:
-        from tf2rust.custom_objects import load_custom_objects
-        from tf2rust.source import open_tensorflow
-
         path = model or path_to_tf_model
         if path is None or (model is not None and path_to_tf_model is not None):
             raise UsageError("give the model once, either as MODEL or as --path_to_tf_model")
-        named = (options.names("--inputs", inputs), options.names("--outputs", outputs))
-        if bool(named[0]) != bool(named[1]):
-            raise UsageError("--inputs and --outputs must be given together: a frozen graph needs both")
-
-        def source() -> Any:
-            custom = load_custom_objects(custom_objects or [])
-            return open_tensorflow(
-                path,
-                trust_code=trust_code,
-                signature=signature,
-                custom_objects=custom,
-                inputs=named[0],
-                outputs=named[1],
-            )
-
-        _convert(source, _options(given), verify)
+        _convert(_tensorflow({**given, "model": path}), given)
 
     _guarded(work)
 
@@ -114,8 +105,11 @@ def from_onnx(
     stream: options.Stream = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
-    with_: options.Targets = None,
+    targets: options.Targets = None,
     verify: options.Verify = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
 ) -> None:
@@ -123,17 +117,142 @@ def from_onnx(
     given = locals()
 
     def work() -> None:
-        from tf2rust.source import open_onnx, read_constants
-
-        _convert(lambda: open_onnx(model, read_constants(constants)), _options(given), verify)
+        _convert(_onnx(given), given)
 
     _guarded(work)
+
+
+@app.command("build", cls=DashesOrUnderscores)
+def build(
+    file: Annotated[
+        Path, typer.Argument(metavar="[FILE]", help="A file with a table [[model]] for each conversion.")
+    ] = Path(CONFIG),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing: do what tf2rust check does.")] = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Convert the models in a tf2rust.toml, whose keys are the options of from-tf and from-onnx."""
+    common = {name: value for name, value in locals().items() if name not in ("file", "check")}
+
+    def work() -> int:
+        from tf2rust.config import is_onnx, read_config
+
+        messages, code = Messages(err, quiet, verbose), 0
+        for found in read_config(file):
+            given = {**found, **common, "as_json": False}
+            messages.print(f"{given['model']} → {given['path_to_save']}")
+            source = _onnx(given) if is_onnx(given["model"]) else _tensorflow(given)
+            if check:
+                code |= _check(given["path_to_save"], source, given)
+            else:
+                _convert(source, given)
+        return code
+
+    _guarded(work)
+
+
+@app.command("check", cls=DashesOrUnderscores)
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a conversion.")],
+    model: Annotated[Path, typer.Argument(help="The model that it was converted from.")],
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    model_name: Annotated[str | None, typer.Option("--model_name", help="Another name of the model.")] = None,
+    binary_classification: options.Binary = None,
+    enable_inplace: options.OtherInplace = None,
+    enable_memdrop: options.OtherMemdrop = None,
+    path_to_fv: options.Features = None,
+    thresholds: options.ThresholdsFile = None,
+    fpr: options.Rates = None,
+    labels: options.Labels = None,
+    dim: options.Dim = None,
+    state: options.State = None,
+    stream: options.Stream = None,
+    constants: options.Constants = None,
+    tf_layers: options.TfLayers = None,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+    signature: options.Signature = None,
+    trust_code: options.TrustCode = False,
+    custom_objects: options.CustomObjects = None,
+    inputs: options.GraphInputs = None,
+    outputs: options.GraphOutputs = None,
+) -> None:
+    """Convert MODEL again with the recorded options, and list the files in DIR that differ.
+
+    Options replace the recorded ones. Files such as --path_to_fv must be given again.
+    """
+    given = {**locals(), "trust_code": trust_code or None}
+
+    def work() -> int:
+        from tf2rust import checking
+        from tf2rust.config import OPTIONS, is_onnx
+
+        changes = {name: given.get(name) for name in OPTIONS if name != "path_to_save"}
+        found = {**given, **checking.read_options(folder, changes), "path_to_save": folder}
+        return _check(folder, _onnx(found) if is_onnx(model) else _tensorflow(found), found)
+
+    _guarded(work)
+
+
+def _check(folder: Path, open_source: Callable[[], Any], given: Mapping[str, Any]) -> int:
+    """Compares a conversion with a new one. Returns the exit code: 1 if files differ."""
+    messages, choices = Messages(err, given["quiet"], given["verbose"]), _options(given)
+    from tf2rust import checking
+    from tf2rust.conversion import convert
+
+    reasons = checking.causes(folder, given["model"])
+    with (
+        messages.working("Reading the model") as progress,
+        tempfile.TemporaryDirectory(prefix="tf2rust-") as temporary,
+    ):
+        fresh = Path(temporary) / "out"
+        convert(open_source(), replace(choices, path_to_save=fresh), progress)
+        found = checking.compare(folder, fresh)
+    if given["as_json"]:
+        _print_json(checking.as_json(folder, found, reasons))
+        return bool(found)
+    for reason in reasons if found else ():
+        messages.print(f"note: {one_line(reason)}")
+    for deviation in found:
+        out.print(str(deviation), markup=False)
+    if not found:
+        messages.print(f"{folder} is what tf2rust {__version__} gives for {given['model']}")
+    return bool(found)
+
+
+def _onnx(given: Mapping[str, Any]) -> Callable[[], Any]:
+    """A function that opens the ONNX model with the options ``given``."""
+    from tf2rust.source import open_onnx, read_constants
+
+    return lambda: open_onnx(given["model"], read_constants(given["constants"]))
+
+
+def _tensorflow(given: Mapping[str, Any]) -> Callable[[], Any]:
+    """A function that opens the TensorFlow model with the options ``given``."""
+    from tf2rust.custom_objects import load_custom_objects
+    from tf2rust.source import open_tensorflow
+
+    named = (options.names("--inputs", given["inputs"]), options.names("--outputs", given["outputs"]))
+    if bool(named[0]) != bool(named[1]):
+        raise UsageError("--inputs and --outputs must be given together: a frozen graph needs both")
+    return lambda: open_tensorflow(
+        given["model"],
+        trust_code=given["trust_code"],
+        signature=given["signature"],
+        custom_objects=load_custom_objects(given["custom_objects"] or []),
+        inputs=named[0],
+        outputs=named[1],
+    )
 
 
 @app.command("patterns", cls=DashesOrUnderscores)
 def patterns(
     model: Annotated[Path, typer.Argument(help="An .onnx file or a TensorFlow model.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: options.Json = False,
     dim: options.Dim = None,
     constants: options.Constants = None,
     signature: options.Signature = None,
@@ -158,7 +277,7 @@ def patterns(
         for note in source.notes:
             err.print(f"note: {one_line(note)}", markup=False)
         if as_json:
-            sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
+            _print_json(found.as_json())
         else:
             out.print(found.as_text())
         return 1 if found.unmatched else 0
@@ -166,7 +285,7 @@ def patterns(
     _guarded(work)
 
 
-def _options(given: dict[str, Any]) -> Any:
+def _options(given: Mapping[str, Any]) -> Any:
     """The options that both commands share, by their command-line names."""
     options.check_limits(given["max_memory"], given["time_limit"])
     from tf2rust.conversion import Options
@@ -188,13 +307,16 @@ def _options(given: dict[str, Any]) -> Any:
         states=options.states(given["state"]),
         stream=given["stream"],
         tf_layers=None if tf_layers is None else tf_layers.resolve(),
-        targets=options.names("--with", given["with_"]),
+        targets=options.names("--with", given["targets"]),
     )
 
 
 @app.command("verify", cls=DashesOrUnderscores)
 def verify_crate(
-    folder: Annotated[Path, typer.Argument(help="The output folder of a conversion.")],
+    folder: options.Converted,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
 ) -> None:
@@ -202,10 +324,13 @@ def verify_crate(
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
-        from tf2rust.verification import verify
+        from tf2rust import verification
 
-        with err.status("Reading the crate") as status:
-            found = verify(folder, status.update)
+        with Messages(err, quiet, verbose).working("Reading the crate") as progress:
+            found = verification.verify(folder, progress)
+        if as_json:
+            _print_json(verification.as_json(folder, found))
+            return
         for measured in found:
             out.print(str(measured), markup=False)
 
@@ -214,8 +339,8 @@ def verify_crate(
 
 @app.command("add", cls=DashesOrUnderscores)
 def add(
-    folder: Annotated[Path, typer.Argument(help="The output folder of a conversion.")],
-    with_: options.AddedTargets,
+    folder: options.Converted,
+    targets: options.AddedTargets,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
 ) -> None:
@@ -225,25 +350,71 @@ def add(
         options.check_limits(max_memory, time_limit)
         from tf2rust.targets import add_targets
 
-        targets = options.names("--with", with_)
-        for note in add_targets(folder.absolute(), targets):
+        names = options.names("--with", targets)
+        for note in add_targets(folder.absolute(), names):
             err.print(f"note: {note}", markup=False)
-        for target in targets:
+        for target in names:
             out.print(str(folder / target), markup=False)
+
+    _guarded(work)
+
+
+@app.command("run", cls=DashesOrUnderscores)
+def run_crate(
+    folder: options.Converted,
+    inputs: Annotated[Path, typer.Argument(metavar="IN.npz", help="Arrays by input name.", show_default=False)],
+    outputs: Annotated[
+        Path, typer.Argument(metavar="OUT.npz", help="The file for the arrays by output name.", show_default=False)
+    ],
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Build a converted crate with cargo and run it on the arrays of an NPZ file."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.execution import run
+
+        with Messages(err, quiet, verbose).working("Reading the crate") as progress:
+            run(folder, inputs, outputs, progress)
+        out.print(str(outputs), markup=False)
+
+    _guarded(work)
+
+
+@app.command("doctor", cls=DashesOrUnderscores)
+def doctor(as_json: options.Json = False) -> None:
+    """Show which programs and packages are installed, and what needs those that are missing."""
+
+    def work() -> int:
+        from tf2rust import doctor
+
+        with err.status("Asking for versions"):
+            checks = doctor.examine()
+        if as_json:
+            _print_json(doctor.as_json(checks))
+        else:
+            for check in checks:
+                out.print(str(check), style="" if check.is_ok else "yellow", markup=False)
+        return 0 if doctor.can_convert(checks) else 1
 
     _guarded(work)
 
 
 @app.command("size", cls=DashesOrUnderscores)
 def size(
-    folder: Annotated[Path, typer.Argument(help="The output folder of a conversion.")],
+    folder: options.Converted,
     target: Annotated[
         str, typer.Option("--target", help="A Cortex-M: thumbv7em-none-eabihf or thumbv6m-none-eabi.")
     ] = "thumbv7em-none-eabihf",
     budget: Annotated[
         str | None, typer.Option("--budget", help="Fail if the program needs more, e.g. flash=256k,ram=64k.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Measure the flash and RAM that a converted model needs on a microcontroller."""
 
@@ -251,43 +422,47 @@ def size(
         from tf2rust.size import check_budget, measure, parse_budget
 
         most = parse_budget(budget) if budget is not None else {}
-        with err.status("Measuring") as status:
-            found = measure(folder, target, status.update)
+        with Messages(err, quiet, verbose).working("Reading the crate") as progress:
+            found = measure(folder, target, progress)
         if as_json:
-            out.print_json(json.dumps(found.as_json()))
+            _print_json(found.as_json())
         else:
-            for heading, rows in (
-                (("bytes", "flash", "RAM"), found.rows()),
-                (("layer", "weights", "outputs"), found.layer_rows()),
-            ):
-                table = Table(*(Column(name, justify="right" if i else "left") for i, name in enumerate(heading)))
-                for row in rows:
-                    table.add_row(*row)
-                out.print(table)
+            out.print(found.text(), markup=False)
         check_budget(found, most)
 
     _guarded(work)
 
 
-def _convert(open_source: Callable[[], Any], choices: Any, verifies: bool) -> None:
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
+    """Converts a model with the options ``given``, and prints the path of the crate or, with ``--json``, a report."""
+    messages, choices = Messages(err, given["quiet"], given["verbose"]), _options(given)
     from tf2rust.conversion import convert
 
-    with err.status("Reading the model") as status:
+    measured: Sequence[Measured] | None = None
+    with messages.working("Reading the model") as progress:
         source = open_source()
         if source.opened_with:
-            err.print(source.opened_with, markup=False)
-        result = convert(source, choices, status.update)
+            messages.print(source.opened_with)
+        result = convert(source, choices, progress)
         for note in result.notes:
-            err.print(f"note: {note}", markup=False)
-        figures = _figures(result, choices.path_to_save, verifies, status.update)
-    err.print(
-        f"{len(result.listing.layers)} layers, {result.proof.about()}; next: cd {result.crate} && cargo test --release",
-        markup=False,
+            messages.print(f"note: {note}")
+        if given["verify"] and shutil.which("cargo") is None:
+            messages.print(
+                "note: cargo was not found, so the Rust crate was not verified; install Rust from https://rustup.rs."
+            )
+        elif given["verify"]:
+            measured = result.verify(progress)
+    if given["as_json"]:
+        _print_json(result.as_json(measured))
+        return
+    messages.print(
+        f"{len(result.listing.layers)} layers, {result.proof.about()}; next: cd {result.crate} && cargo test --release"
     )
-    for figure in figures[:_MOST_FIGURES]:
-        err.print(figure, markup=False)
-    if len(figures) > _MOST_FIGURES:
-        err.print(f"… and {len(figures) - _MOST_FIGURES} more; tf2rust verify {choices.path_to_save} lists all")
+    _print_figures(messages, result, measured, choices.path_to_save)
     out.print(str(result.crate), markup=False)
 
 
@@ -295,15 +470,17 @@ _MOST_FIGURES = 8
 """The maximum number of outputs whose largest difference a conversion reports."""
 
 
-def _figures(result: Any, folder: Path, verifies: bool, progress: Progress) -> list[str]:
-    """The largest difference of every output: of the Rust crate if ``verifies``, otherwise of the graph."""
-    if verifies and shutil.which("cargo") is not None:
-        from tf2rust.verification import verify
-
-        return [str(measured) for measured in verify(folder, progress)]
-    if verifies:
-        err.print("note: cargo was not found, so the Rust crate was not verified; install Rust from https://rustup.rs.")
-    return [f"{figure} (of the graph; --verify measures the Rust crate)" for figure in result.proof.graph_figures()]
+def _print_figures(messages: Messages, result: Any, measured: Sequence[Measured] | None, folder: Path) -> None:
+    """The largest difference of every output: of the Rust crate if it was measured, otherwise of the graph."""
+    if measured is not None:
+        figures = [str(one) for one in measured]
+    else:
+        of_graph = "(of the graph; --verify measures the Rust crate)"
+        figures = [f"{figure} {of_graph}" for figure in result.proof.graph_figures()]
+    for figure in figures[:_MOST_FIGURES]:
+        messages.print(figure)
+    if len(figures) > _MOST_FIGURES:
+        messages.print(f"… and {len(figures) - _MOST_FIGURES} more; tf2rust verify {folder} lists all")
 
 
 def _guarded(work: Callable[[], int | None]) -> None:
@@ -315,7 +492,7 @@ def _guarded(work: Callable[[], int | None]) -> None:
         for reason in error.reasons:
             err.print(f"error: {reason}", markup=False)
         if isinstance(error, InternalError):
-            err.print(f"The traceback is in {report(error)}.", markup=False)
+            err.print(f"The traceback is in {write_crash_report(error)}.", markup=False)
         _exit(1)
     except UsageError as error:
         err.print(f"error: {error}", markup=False)
@@ -328,6 +505,61 @@ def _exit(code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+@app.command("summary", cls=DashesOrUnderscores)
+def summary(
+    model: Annotated[Path, typer.Argument(help="An .onnx file, a TensorFlow model, or a converted folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    dim: options.Dim = None,
+    constants: options.Constants = None,
+    signature: options.Signature = None,
+    trust_code: options.TrustCode = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """List the layers with output shape, parameters, multiply-adds and bytes of weights, and their totals."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.inspection import is_converted, summary_of_folder, summary_of_source
+        from tf2rust.source import open_onnx, open_tensorflow, read_constants
+
+        with err.status("Reading the model"):
+            if is_converted(model):
+                found = summary_of_folder(model)
+            else:
+                is_onnx = model.suffix.lower() == ".onnx"
+                if is_onnx:
+                    source = open_onnx(model, read_constants(constants))
+                else:
+                    source = open_tensorflow(model, trust_code=trust_code, signature=signature)
+                found = summary_of_source(source, options.dims(dim))
+        if as_json:
+            sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
+        else:
+            out.print(found.as_text(), markup=False)
+
+    _guarded(work)
+
+
+@app.command("report", cls=DashesOrUnderscores)
+def report(
+    folder: Annotated[Path, typer.Argument(help="The output folder of a conversion.")],
+    open_it: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
+) -> None:
+    """Print the path of a conversion's report, report.html, and open it in the browser with --open."""
+
+    def work() -> None:
+        from tf2rust.inspection import find_report
+
+        path = find_report(folder).resolve()
+        out.print(str(path), markup=False)
+        if open_it and typer.launch(path.as_uri()):
+            raise UsageError(f"no browser could be started; open {path} yourself")
+
+    _guarded(work)
+
+
 def run() -> None:
     """Runs the command line. Called by :mod:`tf2rust.child`."""
-    app()
+    # The name under which a shell completes the command.
+    app(prog_name="tf2rust")

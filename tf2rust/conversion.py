@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tf2rust.codegen.crate import (
     CRATE,
@@ -16,6 +17,9 @@ from tf2rust.codegen.crate import (
     write_files,
 )
 from tf2rust.codegen.model import build
+from tf2rust.codegen.report.data import Node, Origin
+from tf2rust.config import RECORD, recorded
+from tf2rust.display import as_html, as_text
 from tf2rust.errors import ConversionError, UsageError, one_line
 from tf2rust.npz import check_names
 from tf2rust.onnx_import.expand import match_expanding
@@ -27,6 +31,7 @@ from tf2rust.onnx_import.naming import module_paths, name_layers
 from tf2rust.onnx_import.ports import has_other_ports, sequence_inputs, tensor_ports
 from tf2rust.onnx_import.provenance import trace_weights
 from tf2rust.onnx_import.states import check_states
+from tf2rust.onnx_import.tidy import all_nodes
 from tf2rust.onnx_import.weights import model_files
 from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.layer import LayerGraph
@@ -42,6 +47,13 @@ from tf2rust.stages import Progress, silent, stage
 from tf2rust.targets import check_targets, render_targets
 from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+    from tf2rust.verification import Measured
+
+REPORT_VERSION = 1
 LARGEST_SIZE = (1 << 31) - 1
 """The largest size that a dimension can be bound to."""
 
@@ -93,13 +105,80 @@ class Options:
 
 @dataclass(frozen=True)
 class Converted:
-    """The result of a conversion."""
+    """The result of a conversion: the folders of the crate and of the files about the model, the layers and the nodes
+    they came from, the samples with their reference outputs, and notes.
+    """
 
     crate: Path
     model_info: Path
     listing: Listing
     proof: Proof
     notes: list[str]
+
+    def __str__(self) -> str:
+        return f"{self.crate}: {len(self.listing.layers)} layers, {self.proof.about()}"
+
+    def summary(self) -> str:
+        """The layers as a table of text."""
+        return as_text(self.listing)
+
+    def as_json(self, measured: Sequence[Measured] | None = None) -> dict[str, Any]:
+        """The report of ``from-tf --json`` and ``from-onnx --json``; ``measured`` are the figures of :meth:`verify`."""
+        return {
+            "version": REPORT_VERSION,
+            "crate": str(self.crate),
+            "model_info": str(self.model_info),
+            "reference": self.proof.reference,
+            "samples": self.proof.samples,
+            "layers": self.listing.as_json()["layers"],
+            "tolerances": dict(self.proof.tolerances),
+            "graph_differences": {name: asdict(one) for name, one in self.proof.differences.items()},
+            "crate_differences": None if measured is None else [asdict(one) for one in measured],
+            "notes": list(self.notes),
+        }
+
+    def verify(self, progress: Progress = silent) -> list[Measured]:
+        """Builds the crate with cargo, runs its tests, and returns the largest difference of every output.
+
+        Raises ConversionError if cargo is missing, or if a difference exceeds its tolerance.
+        """
+        from tf2rust.verification import verify
+
+        return verify(self.crate, progress)
+
+    def predict(self, arrays: Mapping[str, ArrayLike] | ArrayLike) -> dict[str, np.ndarray]:
+        """Builds the crate with cargo, if it has changed, and runs it on arrays by input name, or on the one input.
+
+        Raises ConversionError if cargo is missing, or if the model cannot take the arrays.
+        """
+        from tf2rust.execution import predict
+
+        return predict(self.crate, arrays)
+
+    def _repr_html_(self) -> str:
+        """The view in a notebook."""
+        facts = [self.proof.about(), *self.proof.graph_figures()]
+        return as_html(str(self.crate), self.listing, facts, self.notes)
+
+
+def _named(options: Options) -> dict[str, object]:
+    """The options that differ from their defaults, by their names on the command line. Files have no folder, so that a
+    conversion is the same on every machine.
+    """
+    files = {"path_to_fv": options.path_to_fv, "thresholds": options.thresholds, "labels": options.labels}
+    found = {
+        "model_name": options.model_name,
+        "binary_classification": options.binary_classification,
+        "enable_inplace": None if options.enable_inplace else False,
+        "enable_memdrop": None if options.enable_memdrop else False,
+        **{name: path.name for name, path in files.items() if path is not None},
+        "fpr": {k: float(rate) for k, rate in options.rates.items()} if options.rates != DEFAULT_RATES else None,
+        "dim": dict(options.dims) or None,
+        "state": dict(options.states) or None,
+        "stream": options.stream,
+        "tf_layers": None if options.tf_layers is None else str(options.tf_layers),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def match_layers(source: Source, dims: Mapping[str, Size] | None = None) -> tuple[Listing, LayerGraph]:
@@ -163,11 +242,16 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         # weights.
         found, graph = _finish(source, matched)
         model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
-        crate_options = CrateOptions(options.model_name, source.path.name, sha256(source.path), options.tf_layers)
+        digest = sha256(source.path)
+        crate_options = CrateOptions(options.model_name, source.path.name, digest, options.tf_layers)
         model_info = MODEL_INFO if source.is_onnx else TENSORFLOW_MODEL_INFO
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
-        files = collect(model, graph, proof, scoring, crate_options, onnx_files, model_info)
+        known = [*source.notes, *matched.notes, *notes, *scoring_notes]
+        origin = _origin(source, crate_options, found, known)
+        files = collect(model, graph, proof, scoring, crate_options, onnx_files, origin, model_info)
         files.texts.update(render_targets(files.interface, options.targets))
+        record = recorded(source.path.name, digest, {**_named(options), **source.opening})
+        files.texts[f"{model_info}/{RECORD}"] = record
         # Zero thresholds are placeholders for the user to edit.
         keep = [THRESHOLDS] if scoring.thresholds == Thresholds() else []
         published = publish(options.path_to_save, lambda folder: write_files(files, folder), keep)
@@ -176,6 +260,15 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     notes = [*source.notes, *matched.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
     notes = [one_line(note) for note in notes]
     return Converted(options.path_to_save / CRATE, options.path_to_save / model_info, found, proof, notes)
+
+
+def _origin(source: Source, options: CrateOptions, found: Listing, notes: Sequence[str]) -> Origin:
+    """What the report says of the source beyond the layers."""
+    nodes = {
+        node.name: Node(node.op_type, tuple(node.input), tuple(node.output)) for node in all_nodes(source.proto.graph)
+    }
+    lists = (found.constants, found.shapes, found.unused)
+    return Origin(options.source_name, options.source_sha256, nodes, *lists, notes)
 
 
 def _proven(

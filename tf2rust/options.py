@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 import typer.core
+from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 
 from tf2rust import limits
 from tf2rust.errors import UsageError
@@ -18,6 +21,17 @@ from tf2rust.ops.core.dims import Size
 from tf2rust.stages import brief
 from tf2rust.thresholds import DEFAULT_RATES, LEVELS, check_rates
 
+SAMPLES, CLASSIFIER, GENERATED, MODEL, RUN = (
+    "Samples and proof",
+    "Classifiers",
+    "Generated code",
+    "Model",
+    "Command",
+)
+"""The groups of options in help texts."""
+
+_NARROW = 80
+"""The number of columns below which tables of options break names apart."""
 _SIZE = re.compile(r"\d{1,10}", re.ASCII)
 
 
@@ -31,7 +45,41 @@ class Switch(str, Enum):
         return self is Switch.true
 
 
-class DashesOrUnderscores(typer.core.TyperCommand):
+class _ReadableHelp:
+    """Help for any width: a narrow terminal gets each option on a line of its own instead of a table."""
+
+    def format_help(self: Any, ctx: Any, formatter: Any) -> None:
+        if shutil.get_terminal_size().columns >= _NARROW:
+            super().format_help(ctx, formatter)  # type: ignore[misc]
+            return
+        console = Console(highlight=False)
+        console.print(f"{escape(self.get_usage(ctx))}\n\n{escape(self.help or '')}")
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            is_argument = parameter.param_type_name == "argument"
+            group = getattr(parameter, "rich_help_panel", None) or ("Arguments" if is_argument else "Options")
+            if (record := parameter.get_help_record(ctx)) is not None:
+                groups.setdefault(group, []).append(record)
+        commands = getattr(self, "commands", {})
+        groups["Commands"] = [(name, escape(_summary(command))) for name, command in commands.items()]
+        for group, records in groups.items():
+            if records:
+                console.print(f"\n[bold]{group}[/]")
+            for names, about in records:
+                console.print(Padding(f"[cyan]{escape(names)}[/]", (0, 0, 0, 2)))
+                console.print(Padding(about, (0, 0, 0, 6)))
+
+
+def _summary(command: Any) -> str:
+    """The first paragraph of a command's help."""
+    return str(command.help or "").partition("\n\n")[0]
+
+
+class Commands(_ReadableHelp, typer.core.TyperGroup):
+    """The command that the others belong to."""
+
+
+class DashesOrUnderscores(_ReadableHelp, typer.core.TyperCommand):
     """Accepts every option with ``_`` and with ``-``, and switch values in any case, such as ``True``."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -53,10 +101,16 @@ def _spelled(argument: str, known: set[str]) -> str:
     return next((k for k in known if k.replace("-", "_") == option.replace("-", "_")), option) + equals + value
 
 
-def _switch(name: str, about: str) -> Any:
-    return typer.Option(name, help=about, case_sensitive=False)
+def _switch(name: str, about: str, panel: str) -> Any:
+    return typer.Option(name, help=about, case_sensitive=False, rich_help_panel=panel)
 
 
+Converted = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The output folder of a conversion, or its crate.", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.", rich_help_panel=RUN)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result and errors.", rich_help_panel=RUN)]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print the time of every stage.", rich_help_panel=RUN)]
 PathToSave = Annotated[
     Path, typer.Option("--path_to_save", help="The output folder: new, empty, or written by an earlier conversion.")
 ]
@@ -69,18 +123,26 @@ Binary = Annotated[
         "--binary_classification",
         "Generate scores with confidence levels. Default: true if the output comes from a sigmoid or a two-class "
         "softmax.",
+        CLASSIFIER,
     ),
 ]
-Inplace = Annotated[Switch, _switch("--enable_inplace", "Let layers overwrite their inputs where possible.")]
-Memdrop = Annotated[Switch, _switch("--enable_memdrop", "Reuse buffers once the last layer that reads them has run.")]
+_INPLACE = _switch("--enable_inplace", "Let layers overwrite their inputs where possible.", GENERATED)
+_MEMDROP = _switch("--enable_memdrop", "Reuse buffers once the last layer that reads them has run.", GENERATED)
+Inplace = Annotated[Switch, _INPLACE]
+Memdrop = Annotated[Switch, _MEMDROP]
+OtherInplace = Annotated[Switch | None, _INPLACE]
+OtherMemdrop = Annotated[Switch | None, _MEMDROP]
 Features = Annotated[
     Path | None,
     typer.Option(
-        "--path_to_fv", help="An NPZ file of samples: arrays by input name, and optionally `predictions` and `labels`."
+        "--path_to_fv",
+        help="An NPZ file of samples: arrays by input name, and optionally `predictions` and `labels`.",
+        rich_help_panel=SAMPLES,
     ),
 ]
 ThresholdsFile = Annotated[
-    Path | None, typer.Option("--thresholds", help="The thresholds.json of a binary classifier.")
+    Path | None,
+    typer.Option("--thresholds", help="The thresholds.json of a binary classifier.", rich_help_panel=CLASSIFIER),
 ]
 Rates = Annotated[
     str | None,
@@ -88,19 +150,27 @@ Rates = Annotated[
         "--fpr",
         help="False-positive rates for finding thresholds from `labels` in --path_to_fv. Default: "
         + ",".join(f"{level}={rate:g}" for level, rate in DEFAULT_RATES.items()),
+        rich_help_panel=CLASSIFIER,
     ),
 ]
-Labels = Annotated[Path | None, typer.Option("--labels", help="Class names, one per line or as a JSON list.")]
+Labels = Annotated[
+    Path | None,
+    typer.Option("--labels", help="Class names, one per line or as a JSON list.", rich_help_panel=CLASSIFIER),
+]
 Dim = Annotated[
     list[str] | None,
     typer.Option(
-        "--dim", help="NAME=SIZE or NAME=LOW..HIGH: bind a symbolic dimension, or limit its sizes. Can be repeated."
+        "--dim",
+        help="NAME=SIZE or NAME=LOW..HIGH: bind a symbolic dimension, or limit its sizes. Can be repeated.",
+        rich_help_panel=MODEL,
     ),
 ]
 State = Annotated[
     list[str] | None,
     typer.Option(
-        "--state", help="IN:OUT: the output OUT of one call becomes the input IN of the next. Can be repeated."
+        "--state",
+        help="IN:OUT: the output OUT of one call becomes the input IN of the next. Can be repeated.",
+        rich_help_panel=MODEL,
     ),
 ]
 Stream = Annotated[
@@ -108,49 +178,75 @@ Stream = Annotated[
     typer.Option(
         "--stream",
         help="TIME or INPUT:AXIS: take sequences in chunks along this symbolic dimension, with a state between them.",
+        rich_help_panel=MODEL,
     ),
 ]
 Constants = Annotated[
-    Path | None, typer.Option("--constants", help="An NPZ file of arrays by input name; these inputs become constants.")
+    Path | None,
+    typer.Option(
+        "--constants", help="An NPZ file of arrays by input name; these inputs become constants.", rich_help_panel=MODEL
+    ),
 ]
 TfLayers = Annotated[
     Path | None,
-    typer.Option("--tf_layers", help="Depend on the tf-layers in this folder instead of copying it into the crate."),
+    typer.Option(
+        "--tf_layers",
+        help="Depend on the tf-layers in this folder instead of copying it into the crate.",
+        rich_help_panel=GENERATED,
+    ),
 ]
 _WITH = typer.Option(
-    "--with", help="Also write packages for other languages and machines, separated by commas: python."
+    "--with",
+    help="Also write packages for other languages and machines, separated by commas: python, c, wasm, embedded.",
 )
 Targets = Annotated[str | None, _WITH]
 AddedTargets = Annotated[str, _WITH]
 Verify = Annotated[
     bool,
-    typer.Option("--verify", help="Build the crate with cargo, and report the largest difference of every output."),
+    typer.Option(
+        "--verify",
+        help="Build the crate with cargo, and report the largest difference of every output.",
+        rich_help_panel=SAMPLES,
+    ),
 ]
 TrustCode = Annotated[
     bool,
     typer.Option(
-        "--trust_code", help="Allow models that can do more than compute, such as run Python code or access files."
+        "--trust_code",
+        help="Allow models that can do more than compute, such as run Python code or access files.",
+        rich_help_panel=MODEL,
     ),
 ]
-Signature = Annotated[str | None, typer.Option("--signature", help="The signature of the SavedModel to convert.")]
+Signature = Annotated[
+    str | None, typer.Option("--signature", help="The signature of the SavedModel to convert.", rich_help_panel=MODEL)
+]
 CustomObjects = Annotated[
     list[str] | None,
     typer.Option(
-        "--custom_objects", help="module:NAME or NAME=module:attribute: the class of a custom layer. Can be repeated."
+        "--custom_objects",
+        help="module:NAME or NAME=module:attribute: the class of a custom layer. Can be repeated.",
+        rich_help_panel=MODEL,
     ),
 ]
-GraphInputs = Annotated[str | None, typer.Option("--inputs", help="The input tensors of a frozen graph: x:0,y:0.")]
-GraphOutputs = Annotated[str | None, typer.Option("--outputs", help="The output tensors of a frozen graph: out:0.")]
+GraphInputs = Annotated[
+    str | None, typer.Option("--inputs", help="The input tensors of a frozen graph: x:0,y:0.", rich_help_panel=MODEL)
+]
+GraphOutputs = Annotated[
+    str | None, typer.Option("--outputs", help="The output tensors of a frozen graph: out:0.", rich_help_panel=MODEL)
+]
 MaxMemory = Annotated[
     str | None,
     typer.Option(
         "--max_memory",
         help="The memory limit of the conversion, such as 8G, or none. Default: 75 % of the machine's memory.",
+        rich_help_panel=RUN,
     ),
 ]
 TimeLimit = Annotated[
     str | None,
-    typer.Option("--time_limit", help="The time limit of the conversion in seconds, or none. Default: 3600."),
+    typer.Option(
+        "--time_limit", help="The time limit of the conversion in seconds, or none. Default: 3600.", rich_help_panel=RUN
+    ),
 ]
 
 
@@ -187,8 +283,13 @@ def dims(given: Sequence[str] | None) -> dict[str, Size]:
     return sizes
 
 
-def states(given: Sequence[str] | None) -> dict[str, str]:
-    """Parses ``--state IN:OUT``. Names can contain colons, but then both need the same number of them."""
+def states(given: Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
+    """Parses ``--state IN:OUT``. Names can contain colons, but then both need the same number of them.
+
+    Configuration files can have pairs, which are returned as they are.
+    """
+    if isinstance(given, Mapping):
+        return dict(given)
     pairs: dict[str, str] = {}
     for item in given or []:
         shown = brief(item[:80]) if item else "''"

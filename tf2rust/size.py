@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 from tf2rust.codegen.crate import CRATE, MODEL_INFO, TENSORFLOW_MODEL_INFO
 from tf2rust.codegen.interface import read_interface
 from tf2rust.elf import Program, read_program
-from tf2rust.errors import ConversionError, UsageError
+from tf2rust.errors import ConversionError, UsageError, one_line
 from tf2rust.ops.core.dtypes import NARROW
 from tf2rust.stages import Progress, brief, silent, stage
 from tf2rust.targets.embedded import TRIPLES, embedded_program
@@ -76,22 +76,33 @@ class Size:
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "flash": self.flash, "ram": self.ram}
 
-    def rows(self) -> list[tuple[str, str, str]]:
-        """The rows of a table: what, bytes of flash, bytes of RAM."""
-        stack = "not measured" if self.stack is None else f"{self.stack:,}"
-        return [
-            ("code", f"{self.code:,}", ""),
-            ("constants", f"{self.constants:,}", ""),
-            ("weights", f"{self.weights:,}", ""),
-            ("buffers, outputs, scratch", "", f"{self.memory:,}"),
-            ("other variables", "", f"{self.other:,}"),
-            ("stack", "", stack),
-            ("total", f"{self.flash:,}", f"{self.ram:,}"),
+    def text(self) -> str:
+        """Two tables: flash and RAM in all, and the weights and outputs of the layers."""
+        total = [
+            ("bytes", "flash", "RAM"),
+            ("code", self.code, ""),
+            ("constants", self.constants, ""),
+            ("weights", self.weights, ""),
+            ("buffers, outputs and scratch", "", self.memory),
+            ("other variables", "", self.other),
+            ("stack", "", "not measured" if self.stack is None else self.stack),
+            ("total", self.flash, self.ram),
         ]
+        layers = [(f"{layer.name} ({layer.kind})", layer.weights, layer.outputs) for layer in self.layers]
+        return f"{_table(total)}\n\n{_table([('layer', 'weights', 'outputs'), *layers])}"
 
-    def layer_rows(self) -> list[tuple[str, str, str]]:
-        """The rows of a table: layer, bytes of weights, bytes of outputs."""
-        return [(f"{layer.name} ({layer.kind})", f"{layer.weights:,}", f"{layer.outputs:,}") for layer in self.layers]
+
+def _table(rows: Sequence[tuple[object, ...]]) -> str:
+    """Lines with a column of text and columns of numbers."""
+    cells = [[f"{cell:,}" if isinstance(cell, int) else one_line(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    )
 
 
 def measure(folder: Path, target: str, progress: Progress = silent) -> Size:

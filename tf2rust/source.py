@@ -41,6 +41,8 @@ class Source:
     states: tuple[State, ...] = ()
     stream: Stream | None = None
     """The time of a model that takes a sequence in chunks; the reference then runs the whole sequence."""
+    opening: Mapping[str, object] = field(default_factory=dict)
+    """The options that the model was opened with and that differ from their defaults, by name."""
 
     @property
     def is_onnx(self) -> bool:
@@ -109,7 +111,9 @@ def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> 
     def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return OnnxRuntime(proto, weights)(inputs)
 
-    return Source(path, proto, f"ONNX Runtime {onnxruntime.__version__}", run, weights=weights, notes=loaded.notes)
+    framework = f"ONNX Runtime {onnxruntime.__version__}"
+    opening = {"constants": sorted(constants)} if constants else {}
+    return Source(path, proto, framework, run, weights=weights, notes=loaded.notes, opening=opening)
 
 
 def open_tensorflow(
@@ -130,6 +134,13 @@ def open_tensorflow(
         else:
             model = load_tensorflow(path, trust_code=trust_code, signature=signature, custom_objects=custom_objects)
         proto, weights = split_weights(model.proto, model.weights)
+    opening = {
+        "signature": signature,
+        "trust_code": trust_code,
+        "custom_objects": [_qualified(name, value) for name, value in sorted((custom_objects or {}).items())],
+        "inputs": list(inputs),
+        "outputs": list(outputs),
+    }
     return Source(
         path,
         proto,
@@ -140,7 +151,13 @@ def open_tensorflow(
         weights,
         model.notes,
         model.states,
+        opening={name: value for name, value in opening.items() if value},
     )
+
+
+def _qualified(name: str, value: object) -> str:
+    """The value of ``--custom_objects`` for an object with this name."""
+    return f"{name}={getattr(value, '__module__', '')}:{getattr(value, '__qualname__', name)}"
 
 
 def read_constants(path: Path | None) -> dict[str, np.ndarray]:

@@ -24,15 +24,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tf2rust.crash_report import LOG, RUN_FOLDER, write_report
 from tf2rust.errors import ConversionError
 from tf2rust.limits import Limits, limits_in
-from tf2rust.report import LOG, RUN_FOLDER, write_report
 from tf2rust.stages import STAGE_FILE, stage_in
 
 STAGE, STAGING, CALL, RESULT = "stage", "staging", "call", "result"
 """The files of a run: the current stage, the folders being written, a Python call and its result."""
 
-_SMALLER = ", or give fewer samples or smaller dimensions with --path_to_fv and --dim."
+COMPLETION = "_TF2RUST_COMPLETE"
+"""The environment variable by which a shell asks for completions."""
+
+_SMALLER = ", or give fewer samples or smaller dimensions with --path_to_fv and --dim"
+_BUILDING = ("verify", "run")
+"""The commands that convert nothing."""
 _INTERVAL = 0.1  # seconds between two memory samples
 _GRACE = 2.0  # seconds that a child gets to finish a folder swap before it is killed
 _INTERRUPTED, _TERMINATED = 130, 143
@@ -54,6 +59,8 @@ class _Ended:
 def main() -> NoReturn:
     """Runs ``tf2rust``. Exits with the child's code, or with 1 and a message if the child did not exit by itself."""
     arguments = sys.argv[1:]
+    if COMPLETION in os.environ:
+        _complete()
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _stop)
@@ -69,6 +76,14 @@ def main() -> NoReturn:
         sys.stderr.write(f"error: {ended.reason}\n" if ended.code == 1 else f"{ended.reason}\n")
         sys.stderr.flush()
     sys.exit(ended.code)
+
+
+def _complete() -> NoReturn:
+    """Prints completions for a shell in this process: they read no model, and the user waits for them."""
+    from tf2rust.cli import run
+
+    run()
+    sys.exit(0)
 
 
 def convert_supervised(arguments: Mapping[str, Any], limits: Limits) -> Any:
@@ -136,7 +151,7 @@ def _supervise(arguments: list[str], folder: Path, limits: Limits) -> _Ended:
                 start_new_session=os.name == "posix",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
-        reason = _watch(child, limits, folder / STAGE)
+        reason = _watch(child, limits, folder / STAGE, converts=not set(arguments[1:2]) & set(_BUILDING))
     except BaseException:
         if child is not None:
             _end(child)
@@ -168,8 +183,9 @@ def let_signals() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
-def _watch(child: subprocess.Popen[bytes], limits: Limits, stage: Path) -> str:
+def _watch(child: subprocess.Popen[bytes], limits: Limits, stage: Path, *, converts: bool) -> str:
     """Waits for the child. Returns a message if the child exceeded a limit."""
+    subject, smaller = ("The conversion", _SMALLER) if converts else ("The command", "")
     waiter = threading.Thread(target=child.wait, daemon=True)
     waiter.start()
     # The child starts while psutil is imported.
@@ -187,8 +203,8 @@ def _watch(child: subprocess.Popen[bytes], limits: Limits, stage: Path) -> str:
         now = stage_in(stage)
         if memory is not None and process is not None and _resident(process) > memory:
             return (
-                f"The conversion exceeded its memory limit of {memory / 2**30:.2g} GiB while {now.name}; raise the "
-                f"limit with --max_memory{_SMALLER}"
+                f"{subject} exceeded its memory limit of {memory / 2**30:.2g} GiB while {now.name}; raise the "
+                f"limit with --max_memory{smaller}."
             )
         if now.deadline is not None and time.time() > now.deadline:
             return (
@@ -196,8 +212,8 @@ def _watch(child: subprocess.Popen[bytes], limits: Limits, stage: Path) -> str:
             )
         if limits.seconds is not None and time.monotonic() - begin > limits.seconds:
             return (
-                f"The conversion exceeded its time limit of {limits.seconds:g} s while {now.name}; raise the limit "
-                f"with --time_limit{_SMALLER}"
+                f"{subject} exceeded its time limit of {limits.seconds:g} s while {now.name}; raise the limit "
+                f"with --time_limit{smaller}."
             )
 
 

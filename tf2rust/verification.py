@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from tf2rust.codegen.crate import CRATE
+from tf2rust.cargo import TEST, build_failure, find_crate, runner
 from tf2rust.errors import ConversionError, one_line
 from tf2rust.stages import Progress, brief, silent, stage
+
+REPORT_VERSION = 1
 
 _FIGURE = re.compile(
     r'largest difference of "(?P<output>.*)" from (?P<reference>.*?)(?P<magnified> where rounding is magnified)?: '
@@ -21,11 +20,9 @@ _FIGURE = re.compile(
     re.MULTILINE,
 )
 """What the crate's tests print for each output. The test harness may print in front of it on the same line."""
+_SAMPLES = re.compile(r"^(?P<steps>/// The number of steps.*\n)?const SAMPLES: usize = (?P<count>\d+);$", re.MULTILINE)
+"""The number of samples or steps in the crate's tests."""
 _FAILED = re.compile(r"^element \d+ of .*$", re.MULTILINE)
-_NAME = re.compile(r'^name = "(.*)"$', re.MULTILINE)
-_DEPENDENCY = re.compile(r'^tf-layers = \{ path = "(.*?)"(, package = ".*?")?', re.MULTILINE)
-_PROFILE = "[profile.release]\ncodegen-units = 1\n"
-"""The part of a manifest of a crate with large weights that cargo reads only from the root of a workspace."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,8 @@ class Measured:
     """The largest difference of an output of the Rust crate from its reference, and the tolerance.
 
     ``is_magnified`` says that only those elements count in which the model magnifies rounding errors; otherwise, only
-    the others count.
+    the others count. ``samples`` is the number of samples that were compared, or of ``steps`` in sequence for a model
+    with a state.
     """
 
     output: str
@@ -41,12 +39,15 @@ class Measured:
     largest: float
     tolerance: float
     is_magnified: bool = False
+    samples: int = 1
+    unit: str = "sample"
 
     def __str__(self) -> str:
         where = " in elements where the model magnifies rounding errors" if self.is_magnified else ""
+        count = f"{self.samples} {self.unit}{'s' * (self.samples != 1)}"
         return (
             f"`{one_line(self.output)}`: the Rust crate differs from {self.reference} by at most "
-            f"{self.largest:.1e}{where} (tolerance {self.tolerance:.1e})"
+            f"{self.largest:.1e}{where} on {count} (tolerance {self.tolerance:.1e})"
         )
 
 
@@ -56,55 +57,27 @@ def verify(folder: Path, progress: Progress = silent) -> list[Measured]:
     Cargo needs no registry for this. Raises ConversionError if cargo is missing, if the crate does not compile, or if a
     prediction differs from the reference by more than its tolerance.
     """
-    crate = folder / CRATE if (folder / CRATE).is_dir() else folder
-    if not (crate / "Cargo.toml").is_file() or not (crate / "tests" / "predictions.rs").is_file():
-        raise ConversionError(
-            f"{folder} has no crate that tf2rust generated; give the folder that was --path_to_save of a conversion."
-        )
-    cargo = shutil.which("cargo")
-    if cargo is None:
-        raise ConversionError(
-            "cargo was not found, so the crate cannot be built; install Rust from https://rustup.rs and try again."
-        )
-    with stage("building and testing the crate", progress), tempfile.TemporaryDirectory() as package:
-        (Path(package) / "Cargo.toml").write_text(_manifest(crate.resolve()), encoding="utf-8")
-        done = subprocess.run(
-            [cargo, "test", "--release", "--test", "predictions", "--", "--nocapture", "--test-threads", "1"],
-            cwd=package,
-            env={"CARGO_TARGET_DIR": str(crate.resolve() / "target"), **os.environ},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
-    if done.returncode:
-        raise ConversionError(_failure(done.stdout + done.stderr, crate))
-    return _merged(_FIGURE.finditer(done.stdout))
+    crate = find_crate(folder)
+    with stage("building and testing the crate", progress):
+        done = runner(crate).cargo("test", "--test", TEST, "--", "--nocapture", "--test-threads", "1")
+        if done.returncode:
+            raise ConversionError(_failure(done.stdout + done.stderr, crate))
+        samples = _SAMPLES.search((crate / "tests" / f"{TEST}.rs").read_text(encoding="utf-8"))
+        count, unit = (1, "sample") if samples is None else (int(samples["count"]), _unit(samples))
+        return [replace(measured, samples=count, unit=unit) for measured in _merged(_FIGURE.finditer(done.stdout))]
 
 
-def _manifest(crate: Path) -> str:
-    """The manifest of a package that only runs the crate's tests, without the dependencies of its benchmarks."""
-    text = (crate / "Cargo.toml").read_text(encoding="utf-8")
-    name, tf_layers = _NAME.search(text), _DEPENDENCY.search(text)
-    if name is None or tf_layers is None:
-        raise ConversionError(
-            f"{crate / 'Cargo.toml'} has no name or no dependency on tf-layers; convert the model again, or run "
-            "cargo test --release in the crate."
-        )
-    tests = crate / "tests" / "predictions.rs"
-    return (
-        '[package]\nname = "tf2rust-verify"\nversion = "0.0.0"\nedition = "2024"\n\n[workspace]\n\n'
-        f"[dependencies]\n{name[1]} = {{ path = {_quoted(crate)} }}\n"
-        f"tf-layers = {{ path = {_quoted(crate / tf_layers[1])}{tf_layers[2] or ''} }}\n\n"
-        f'[[test]]\nname = "predictions"\npath = {_quoted(tests)}\n\n{_PROFILE if _PROFILE in text else ""}'
-    )
+def as_json(folder: Path, found: Iterable[Measured]) -> dict[str, Any]:
+    """The report of ``tf2rust verify --json``."""
+    return {
+        "version": REPORT_VERSION,
+        "crate": str(find_crate(folder)),
+        "outputs": [asdict(measured) for measured in found],
+    }
 
 
-def _quoted(path: Path) -> str:
-    """The path as a TOML string."""
-    escaped = path.as_posix().replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def _unit(samples: re.Match[str]) -> str:
+    return "sample" if samples["steps"] is None else "step"
 
 
 def _failure(output: str, crate: Path) -> str:
@@ -114,11 +87,7 @@ def _failure(output: str, crate: Path) -> str:
             f"The Rust crate differs from its reference by more than the tolerance: {brief(wrong[0])}; this is a bug "
             "in tf2rust: please report it, with the model if you can share it."
         )
-    errors = [line for line in output.splitlines() if line.startswith(("error", "Error"))]
-    return (
-        f"cargo cannot build or test the crate ({brief(errors[0] if errors else output[-200:])}); run "
-        f"cargo test --release in {crate} for all messages."
-    )
+    return build_failure(output, crate, "cargo test --release")
 
 
 def _merged(found: Iterable[re.Match[str]]) -> list[Measured]:

@@ -45,6 +45,8 @@ INTERFACES = {
         _interface("bools", [_tensor("x", "bool", "batch", 4)], [_tensor("y", "bool", "batch", 3)]),
         _interface("state", [_X], [_Y], [_tensor("h", "float32", "batch", 2)], ("batch",)),
         _interface("two-sizes", [_X], [_Y], [_tensor("h", "float32", "batch", "time")], ("batch", "time")),
+        _interface("sizes", [_tensor("x", "float32", 1, 4), _tensor("i", "int64", 2)], [_tensor("y", "float32", 1, 3)]),
+        _interface("steps", [_tensor("x", "float32", 1, 4)], [], [_tensor("h", "float32", 1, 3)]),
         _interface("no-outputs", [_X], [], [_tensor("h", "float32", 2)]),
         _interface("no-inputs", [], [_tensor("y", "float32", 4)]),
         _interface("class", [_tensor("in", "float32", "batch", "2*time + 1")], [_Y]),

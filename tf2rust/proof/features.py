@@ -16,6 +16,8 @@ from tf2rust.ops.core.dtypes import NARROW, TEXT, from_stored, is_float
 from tf2rust.ops.core.inference import texts
 from tf2rust.ops.core.layer import LayerGraph, Stream, Value
 
+ONLY_INPUT = ""
+"""The name of an array for the only input of a model; no input has this name itself."""
 _MAX_DIFFERENCE = 1e-4
 """Predictions that differ by at most this much from the framework's outputs need no note."""
 
@@ -44,10 +46,13 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
     inputs: dict[str, np.ndarray] = {}
     sizes: dict[str, tuple[int, str]] = {}
     given = _whole_sequences(graph, graph.stream) if graph.stream is not None else _steps_of(graph)
+    if len(given) == 1 and ONLY_INPUT in arrays:
+        arrays[given[0].name] = arrays.pop(ONLY_INPUT)
     for value in given:
         array = arrays.pop(value.name, None)
         if array is None:
-            known = ", ".join(f"`{name}`" for name in [*inputs, *arrays]) or "nothing"
+            names = [f"`{name}`" if name != ONLY_INPUT else "an array without a name" for name in [*inputs, *arrays]]
+            known = ", ".join(names) or "nothing"
             reasons.append(f"{path} has no array for the model's input `{value.name}`; it contains {known}.")
             continue
         if not _fits(array.shape, value, sizes):
@@ -59,7 +64,7 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
         elif 0 in [size for size, dim in zip(array.shape, value.shape, strict=True) if isinstance(dim, DimExpr)]:
             reasons.append(f"`{value.name}` in {path} has shape {list(array.shape)}, which contains no samples.")
         array = from_stored(array, value.dtype)
-        converted = _converted(array, value.dtype)
+        converted = lossless(array, value.dtype)
         if converted is None and value.dtype == TEXT:
             reasons.append(
                 f"`{value.name}` in {path} is {array.dtype.name}, but the model's input contains strings; save an "
@@ -69,7 +74,7 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
             reasons.append(
                 f"`{value.name}` in {path} is {array.dtype.name}, but the model's input is {value.dtype}, and not "
                 f"all values are integers in the range of {value.dtype}; save the array with "
-                f"{_saved_as(value.dtype)}."
+                f"{saved_as(value.dtype)}."
             )
         elif array.dtype.name != value.dtype != TEXT:
             notes.append(
@@ -137,7 +142,7 @@ def _samples(inputs: Sequence[Value], sizes: Mapping[str, tuple[int, str]]) -> i
     return 1
 
 
-def _converted(array: np.ndarray, dtype: str) -> np.ndarray | None:
+def lossless(array: np.ndarray, dtype: str) -> np.ndarray | None:
     """``array`` as ``dtype`` if it has that dtype, or if all its values are integers in the range of that dtype."""
     if dtype == TEXT:
         return texts(array) if array.dtype.kind == "U" else None
@@ -155,7 +160,7 @@ def _converted(array: np.ndarray, dtype: str) -> np.ndarray | None:
     return np.asarray(converted, order="C") if same else None
 
 
-def _saved_as(dtype: str) -> str:
+def saved_as(dtype: str) -> str:
     """The methods that turn an array into one that a file can hold."""
     stored = NARROW[dtype].stored if dtype in NARROW else dtype
     if stored == dtype:

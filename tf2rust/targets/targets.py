@@ -9,12 +9,16 @@ from tf2rust.codegen.crate import CRATE
 from tf2rust.codegen.interface import Interface, read_interface
 from tf2rust.errors import UsageError
 from tf2rust.publish.publish import publish
+from tf2rust.targets.c import c_library
 from tf2rust.targets.embedded import embedded_program
 from tf2rust.targets.python import python_package
+from tf2rust.targets.wasm import npm_package
 
 TARGETS: Mapping[str, Callable[[Interface], dict[str, str]]] = {
-    "embedded": embedded_program,
     "python": python_package,
+    "c": c_library,
+    "wasm": npm_package,
+    "embedded": embedded_program,
 }
 """For each target, a function that returns the text files of its package, by path in a folder of the target's name.
 
