@@ -30,8 +30,13 @@
 // Constants and branches come from the model.
 #[allow(clippy::approx_constant, clippy::if_same_then_else)]
 mod model;
+#[cfg(feature = "alloc")]
+mod ports;
+#[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod weights;
 
 pub use model::{ControlModel, Inputs, Outputs, Workspace};
+#[cfg(feature = "alloc")]
+pub use tf_layers::interface;
 pub use tf_layers::tensor::{Tensor, TensorView};
 pub use tf_layers::{Error, Result};

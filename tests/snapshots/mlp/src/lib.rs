@@ -30,10 +30,17 @@
 mod model;
 #[cfg(feature = "rayon")]
 mod parallel;
+#[cfg(feature = "alloc")]
+mod ports;
+#[cfg(feature = "alloc")]
 mod prediction;
+#[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod weights;
 
 pub use model::{Inputs, MlpModel, Outputs, Workspace};
+#[cfg(feature = "alloc")]
 pub use prediction::predict_from;
+#[cfg(feature = "alloc")]
+pub use tf_layers::interface;
 pub use tf_layers::tensor::{Tensor, TensorView};
 pub use tf_layers::{Error, Result};

@@ -35,8 +35,13 @@
 mod model;
 #[cfg(feature = "rayon")]
 mod parallel;
+#[cfg(feature = "alloc")]
+mod ports;
+#[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod weights;
 
 pub use model::{Inputs, Outputs, TwoInputsModel, Workspace};
+#[cfg(feature = "alloc")]
+pub use tf_layers::interface;
 pub use tf_layers::tensor::{Tensor, TensorView};
 pub use tf_layers::{Error, Result};

@@ -1,10 +1,12 @@
 //! The model two_inputs, with one call per layer.
 
+#[cfg(feature = "alloc")]
 extern crate alloc;
 
+#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-use tf_layers::io::{Aligned, Blob, Npz, pack};
+use tf_layers::io::{Aligned, Blob};
 use tf_layers::nn::{Activation, Dense, EmbeddingConv1d};
 use tf_layers::ops::Reduce;
 use tf_layers::tensor::{Buffer, Dim, Outside, SymbolicDims, Tensor, TensorView, View, ViewMut};
@@ -15,7 +17,7 @@ use crate::parallel::for_each_chunk;
 #[cfg(not(feature = "rayon"))]
 use tf_layers::tensor::for_each_chunk;
 
-use crate::weights::{ARCHITECTURE, ENTRIES};
+use crate::weights::ARCHITECTURE;
 
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
@@ -30,7 +32,8 @@ pub struct Inputs<'a> {
 }
 
 /// The outputs of the model.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
+#[cfg_attr(feature = "alloc", derive(Clone))]
 pub struct Outputs {
     /// `score`: float32 [batch, 1].
     pub score: Tensor<f32>,
@@ -58,6 +61,12 @@ impl Workspace {
         let bytes = bytes + self.threads.iter().map(Workspace::bytes).sum::<usize>();
         bytes
     }
+
+    /// The number of elements of scratch memory that the layers have needed so far.
+    #[must_use]
+    pub fn scratch_len(&self) -> usize {
+        self.scratch.len()
+    }
 }
 
 /// A chunk of rows of `characters`, `numbers`, `score`, `d`.
@@ -84,7 +93,7 @@ impl TwoInputsModel<'static> {
 }
 
 impl<'w> TwoInputsModel<'w> {
-    /// The model with other weights, as returned by [`pack_weights`](Self::pack_weights), aligned to 4 bytes.
+    /// The model with other weights, as returned by `pack_weights`, aligned to 4 bytes.
     ///
     /// # Errors
     ///
@@ -125,8 +134,11 @@ impl<'w> TwoInputsModel<'w> {
     /// # Errors
     ///
     /// If the NPZ is damaged, or if an array is missing or has another shape or dtype.
+    #[cfg(feature = "alloc")]
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
-        pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
+        use tf_layers::io::{Npz, pack};
+
+        pack(&Npz::parse(npz)?, crate::weights::ENTRIES, ARCHITECTURE)
     }
 
     /// Runs the model.
@@ -134,6 +146,7 @@ impl<'w> TwoInputsModel<'w> {
     /// # Errors
     ///
     /// If an input has an invalid shape, an index is out of range, or memory runs out.
+    #[cfg(feature = "alloc")]
     pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
         let mut outputs = Outputs::default();
         self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
@@ -144,7 +157,7 @@ impl<'w> TwoInputsModel<'w> {
     ///
     /// # Errors
     ///
-    /// The same as [`predict`](Self::predict). After an error, `outputs` is in an unspecified state.
+    /// The same as `predict`. After an error, `outputs` is in an unspecified state.
     pub fn predict_into(
         &self,
         inputs: &Inputs<'_>,
