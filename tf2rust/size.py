@@ -108,7 +108,8 @@ def _table(rows: Sequence[tuple[object, ...]]) -> str:
 def measure(folder: Path, target: str, progress: Progress = silent) -> Size:
     """Builds the embedded program of a converted model for ``target``, and measures it.
 
-    ``folder`` is the output folder of the conversion. The stack is measured if qemu-system-arm is installed. Raises
+    ``folder`` is the output folder of the conversion. If it has a folder ``embedded``, its program counts, even if the
+    user has edited it. The stack is measured if qemu-system-arm is installed. Raises
     ConversionError if the model does not suit a microcontroller, or cargo cannot build the program.
     """
     if target not in TRIPLES:
@@ -119,17 +120,19 @@ def measure(folder: Path, target: str, progress: Progress = silent) -> Size:
     if cargo is None:
         raise ConversionError("cargo was not found, so nothing can be built; install Rust from https://rustup.rs.")
     crate = folder.resolve() / CRATE
-    interface = read_interface(crate)
+    interface, layers = read_interface(crate), _layers(folder)
     files = embedded_program(interface)
     with stage("building the program for the microcontroller", progress), tempfile.TemporaryDirectory() as place:
-        package = Path(place) / "embedded"
-        for name, text in files.items():
-            (package / name).parent.mkdir(parents=True, exist_ok=True)
-            (package / name).write_text(text, encoding="utf-8")
-        (Path(place) / CRATE).symlink_to(crate, target_is_directory=True)
+        package = folder.resolve() / "embedded"
+        if not package.is_dir():
+            package = Path(place) / "embedded"
+            for name, text in files.items():
+                (package / name).parent.mkdir(parents=True, exist_ok=True)
+                (package / name).write_text(text, encoding="utf-8")
+            (Path(place) / CRATE).symlink_to(crate, target_is_directory=True)
         targets = os.environ.get("CARGO_TARGET_DIR", str(crate / "target"))
-        environment = {**os.environ, "CARGO_TARGET_DIR": targets}
-        done = _run([cargo, "build", "--release", "--target", target], package, environment)
+        build = [cargo, "build", "--release", "--target", target]
+        done = _run(build, package, targets)
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if line.startswith("error")]
             raise ConversionError(
@@ -138,17 +141,23 @@ def measure(folder: Path, target: str, progress: Progress = silent) -> Size:
                 "for all messages."
             )
         program = Path(targets) / target / "release" / f"{interface.crate}-embedded"
-        stack = None
-        if shutil.which("qemu-system-arm") is not None:
-            ran = _run([cargo, "run", "--release", "--target", target], package, environment, _SECONDS)
-            found = _STACK.search(ran.stdout)
-            stack = int(found[1]) if found and not ran.returncode else None
-        return _size(read_program(program.read_bytes()), target, stack, _layers(folder))
+        progress("running it in the emulator")
+        return _size(read_program(program.read_bytes()), target, _stack(cargo, package, target, targets), layers)
+
+
+def _stack(cargo: str, package: Path, target: str, targets: str) -> int | None:
+    """The bytes of stack that the program used in the emulator; None if it did not run there."""
+    if shutil.which("qemu-system-arm") is None:
+        return None
+    ran = _run([cargo, "run", "--release", "--target", target], package, targets, _SECONDS)
+    found = _STACK.search(ran.stdout)
+    return int(found[1]) if found and not ran.returncode else None
 
 
 def _run(
-    command: list[str], folder: Path, environment: dict[str, str], seconds: float | None = None
+    command: list[str], folder: Path, targets: str, seconds: float | None = None
 ) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "CARGO_TARGET_DIR": targets}
     try:
         return subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=seconds, check=False
