@@ -4,7 +4,15 @@ function showLayers() {
   const head = ["Layer", "Kind", "Output", "Parameters", "Multiply-adds", "Weights", "Rule", "ONNX nodes"];
   const numeric = new Set([3, 4, 5, 7]);
   byId("table").append(
-    element("thead", {}, element("tr", {}, ...head.map((text, at) => element("th", { scope: "col", class: numeric.has(at) ? "number" : undefined }, text)))),
+    element(
+      "thead",
+      {},
+      element(
+        "tr",
+        {},
+        ...head.map((text, at) => element("th", { scope: "col", class: numeric.has(at) ? "number" : undefined }, text)),
+      ),
+    ),
   );
   const body = element("tbody");
   const most = Math.max(1, ...layers.map((layer) => layer.multiply_adds));
@@ -65,7 +73,17 @@ function layerRow(layer, at, most) {
     element("td", { class: "number", "data-label": "Multiply-adds" }, ...work),
     number(layer.weight_bytes ? bytes(layer.weight_bytes) : "", "Weights"),
     element("td", { class: "rules" }, layer.rules.join(", ")),
-    element("td", { class: "number nodes", title: layer.nodes.map(([name, op]) => `${op} ${name}`).join("\n").slice(0, 2000) }, String(layer.nodes.length)),
+    element(
+      "td",
+      {
+        class: "number nodes",
+        title: layer.nodes
+          .map(([name, op]) => `${op} ${name}`)
+          .join("\n")
+          .slice(0, 2000),
+      },
+      String(layer.nodes.length),
+    ),
   );
 }
 
@@ -111,7 +129,12 @@ function proofCard(output) {
       ["largest difference", scientific(difference.largest) + (isFar ? ", too far to be a measure of rounding" : "")],
       ["compared with", difference.other],
       ["equal", `${whole.format(difference.equal)} of ${plural(compared, "element")}`],
-      ["worst", difference.worst === null ? "" : `${data.proof.unit} ${difference.worst} of ${data.proof.samples}, counted from 0`],
+      [
+        "worst",
+        difference.worst === null
+          ? ""
+          : `${data.proof.unit} ${difference.worst} of ${data.proof.samples}, counted from 0`,
+      ],
     );
   }
   return element(
@@ -147,29 +170,57 @@ function histogram({ difference, tolerance, name }, compared) {
     }
   }
   const bar = (left, wide, count, style, text) => {
-    const rect = shape("rect", { class: style, x: left, y: base - tall(count), width: wide, height: tall(count), rx: 2 });
+    const rect = shape("rect", {
+      class: style,
+      x: left,
+      y: base - tall(count),
+      width: wide,
+      height: tall(count),
+      rx: 2,
+    });
     rect.append(shape("title", {}, `${text}: ${plural(count, "element")}`));
     chart.append(rect);
-    chart.append(shape("text", { class: "tick", x: left + wide / 2, y: base - tall(count) - 4, "text-anchor": "middle" }, wide > 12 ? short(count).replace(" ", "") : ""));
+    chart.append(
+      shape(
+        "text",
+        { class: "tick", x: left + wide / 2, y: base - tall(count) - 4, "text-anchor": "middle" },
+        wide > 12 ? short(count).replace(" ", "") : "",
+      ),
+    );
   };
   if (difference.equal) bar(8, zero - 14, difference.equal, "bar zero", "equal");
   for (const [power, count] of difference.histogram) {
     bar(x(power) + 1, step / 2 - 2, count, "bar", `${scientific(10 ** power)} to ${scientific(10 ** (power + 0.5))}`);
   }
   chart.append(shape("line", { class: "axis", x1: 0, x2: width, y1: base, y2: base }));
-  chart.append(shape("text", { class: "tick", x: 8 + (zero - 14) / 2, y: base + 15, "text-anchor": "middle" }, "equal"));
+  chart.append(
+    shape("text", { class: "tick", x: 8 + (zero - 14) / 2, y: base + 15, "text-anchor": "middle" }, "equal"),
+  );
   if (limit !== null) {
     chart.append(shape("line", { class: "limit", x1: x(limit), x2: x(limit), y1: 8, y2: base }));
     const late = x(limit) > width - 70;
-    chart.append(shape("text", { class: "tick warn", x: x(limit) + (late ? -5 : 5), y: 17, "text-anchor": late ? "end" : "start" }, "tolerance"));
+    chart.append(
+      shape(
+        "text",
+        { class: "tick warn", x: x(limit) + (late ? -5 : 5), y: 17, "text-anchor": late ? "end" : "start" },
+        "tolerance",
+      ),
+    );
   }
-  chart.append(shape("text", { class: "tick", x: width, y: height - 6, "text-anchor": "end" }, "difference; height: number of elements, logarithmic"));
+  chart.append(
+    shape(
+      "text",
+      { class: "tick", x: width, y: height - 6, "text-anchor": "end" },
+      "difference; height: number of elements, logarithmic",
+    ),
+  );
   return chart;
 }
 
 // Memory
 
-const outer = layers.flatMap((layer, at) => (layer.inside === undefined ? [at] : []));
+/** The layers outside of loops and branches: the steps of the chart. */
+const topLevel = layers.flatMap((layer, at) => (layer.inside === undefined ? [at] : []));
 
 function showMemory() {
   const { rows, live } = data.memory;
@@ -178,7 +229,7 @@ function showMemory() {
   const at = live.indexOf(peak);
   byId("memory-about").textContent = live.length
     ? `What each input, output and buffer holds while the layers run, from left to right${sizes ? `, for ${sizes}` : ""}. ` +
-      `At most ${bytes(peak)} are in use at once, in ${layers[outer[at]].name}; buffers keep the size of their largest tensor. ` +
+      `At most ${bytes(peak)} are in use at once, in ${layers[topLevel[at]].name}; buffers keep the size of their largest tensor. ` +
       "A line inside a bar marks a layer that works in place."
     : "The model has no layers.";
   if (live.length) drawMemory(rows, live, peak);
@@ -187,7 +238,7 @@ function showMemory() {
 function drawMemory(rows, live, peak) {
   const box = byId("memory-chart");
   const label = Math.min(200, Math.max(152, box.clientWidth * 0.24));
-  const step = Math.max(5, Math.min(64, (box.clientWidth - label - 24) / live.length));
+  const step = Math.max(5, Math.min(160, (box.clientWidth - label - 24) / live.length));
   const area = 84;
   const tall = 26;
   const width = label + step * live.length + 24;
@@ -218,7 +269,9 @@ function drawMemory(rows, live, peak) {
   const bottom = area + 14 + tall * rows.length + 14;
   const every = Math.max(1, Math.ceil((live.length * 44) / (step * live.length)));
   for (let index = 0; index < live.length; index += every) {
-    chart.append(shape("text", { class: "tick", x: x(index) + step / 2, y: bottom, "text-anchor": "middle" }, String(index + 1)));
+    chart.append(
+      shape("text", { class: "tick", x: x(index) + step / 2, y: bottom, "text-anchor": "middle" }, String(index + 1)),
+    );
   }
   chart.append(shape("text", { class: "tick", x: 16, y: bottom }, "layer"));
   box.append(chart);
@@ -227,10 +280,15 @@ function drawMemory(rows, live, peak) {
 function spanBar(row, span, x, top, tall) {
   const left = x(span.from) + 0.5;
   const width = x(span.to + 1) - x(span.from) - 1;
-  const steps = span.values.map((value) => outer.indexOf(makers.get(value))).filter((at) => at >= 0);
-  const places = [...new Set(steps)].filter((at) => at > span.from && layers[outer[at]].memory === "in place");
+  const steps = span.values.map((value) => topLevel.indexOf(makers.get(value))).filter((at) => at >= 0);
+  const places = [...new Set(steps)].filter((at) => at > span.from && layers[topLevel[at]].memory === "in place");
   const told = spanText(row, span, places);
-  const group = shape("g", { class: row.label.startsWith("buffer") ? "span" : "span io", tabindex: 0, role: "button", "aria-label": told });
+  const group = shape("g", {
+    class: row.label.startsWith("buffer") ? "span" : "span io",
+    tabindex: 0,
+    role: "button",
+    "aria-label": told,
+  });
   group.append(
     shape("rect", { x: round(left), y: top, width: round(Math.max(1, width)), height: tall - 6, rx: 3 }),
     ...places.map((at) => shape("line", { x1: round(x(at)), x2: round(x(at)), y1: top + 3, y2: top + tall - 9 })),
@@ -248,11 +306,13 @@ function spanBar(row, span, x, top, tall) {
 }
 
 function spanText(row, span, places) {
-  const name = (at) => layers[outer[at]]?.name ?? "";
+  const name = (at) => layers[topLevel[at]]?.name ?? "";
   const isInput = row.label.startsWith("input");
   const first = isInput ? "given before the first layer" : `written by ${name(span.from)} (${span.from + 1})`;
   const last = span.to > span.from || isInput ? `, used until ${name(span.to)} (${span.to + 1})` : "";
-  const inPlace = places.length ? `; overwritten in place by ${places.slice(0, 4).map(name).join(", ")}${places.length > 4 ? " and others" : ""}` : "";
+  const inPlace = places.length
+    ? `; overwritten in place by ${places.slice(0, 4).map(name).join(", ")}${places.length > 4 ? " and others" : ""}`
+    : "";
   return `${row.label}: ${bytes(span.bytes)}, ${first}${last}${inPlace}.`;
 }
 
