@@ -74,7 +74,7 @@ function withPoints(boxes, edges, rows) {
       const at = row - rows[edge.from] - 1;
       if (chain.length <= at) {
         chain.push(put({ width: LANE, height: 0, point: true }, row));
-        links.push({ from, to: chain[at], out, into: 0, weight: from.point ? 4 : 1 });
+        links.push({ from, to: chain[at], out, into: 0, weight: from.point ? 4 : 0.1 });
       }
       from = chain[at];
       out = 0;
@@ -84,7 +84,7 @@ function withPoints(boxes, edges, rows) {
       to: items[edge.to],
       out,
       into: edge.into,
-      weight: joined[edge.to] > 2 ? 4 : from.point ? 1 : 10,
+      weight: joined[edge.to] > 2 ? 4 : from.point ? 0.1 : 10,
     });
   }
   items.forEach((item, index) => {

@@ -31,7 +31,7 @@ function zoomToFit() {
 
 /** The beginning of the graph at a size that can be read, or all of it if that is possible. */
 function showStart() {
-  const least = stage.clientWidth > 700 ? 0.5 : 0.7;
+  const least = stage.clientWidth > 700 ? 0.58 : 0.7;
   zoomToFit();
   if (view.scale >= least) return;
   view.scale = Math.max(least, Math.min(0.95, (stage.clientWidth - 32) / root.width));
