@@ -82,7 +82,7 @@ class Crates:
 
 def _check_format(crates: Iterable[Path]) -> None:
     """Asserts that generated files are formatted like rustfmt; crates can have tests that are not generated."""
-    names = [*("build.rs", "src/lib.rs", "benches/benchmarks.rs", "examples/predict.rs", "tests/predictions.rs")]
+    names = ["build.rs", "src/lib.rs", "benches/benchmarks.rs", "examples/predict.rs", "tests/predictions.rs"]
     names += ["weights/*/build.rs", "weights/*/src/lib.rs"]
     files = [path for crate in crates for name in names for path in crate.glob(name)]
     rustfmt = ["rustfmt", "--check", "--edition", "2024", "--color", "never", *map(str, files)]

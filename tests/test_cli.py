@@ -162,11 +162,15 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
         "computation_graph.json",
         "model_architecture.json",
         "model_overview.png",
+        "model_overview.svg",
+        "report.html",
         "model_weights.npz",
         "model.onnx",
     )
     crate = (
         "Cargo.toml",
+        "README.md",
+        ".gitignore",
         "build.rs",
         ".cargo/config.toml",
         "src/lib.rs",
@@ -174,6 +178,7 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
         "model/model_weights.npz",
         "testdata/features.npz",
         "benches/benchmarks.rs",
+        "benches/harness/mod.rs",
         "examples/predict.rs",
         "tf-layers/Cargo.toml",
         "tf-layers/src/lib.rs",
@@ -193,6 +198,7 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
         (["--enable_inplace", "perhaps"], "--enable_inplace"),
         (["--no_such_option"], "No such option"),
         (["--tf_layers", "nowhere"], "no Cargo.toml"),
+        (["--license", 'MIT"'], "must be an SPDX expression"),
     ],
 )
 def test_wrong_usage(mlp: Path, tmp_path: Path, arguments: list[str], sentence: str) -> None:

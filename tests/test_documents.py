@@ -133,6 +133,6 @@ def test_a_picture_that_fails_is_a_note(save: Save, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(crate, "draw_overview", fail)
     source = open_tensorflow(save("keras3", "mlp", ".keras")[1])
     converted: Converted = convert(source, Options(tmp_path / "out", "model"))
-    assert "model_overview.png was not drawn: cannot run graphviz-pure." in converted.notes
+    assert "model_overview.png and model_overview.svg were not drawn: cannot run graphviz-pure." in converted.notes
     assert (converted.crate / "src" / "model.rs").exists()
-    assert not (converted.model_info / "model_overview.png").exists()
+    assert not list(converted.model_info.glob("model_overview.*"))

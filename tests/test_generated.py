@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import re
+import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
-from tests.crates import TF_LAYERS, Crates
+from tests.crates import ROOT, TF_LAYERS, Crates
 from tests.models import graphs
 from tests.models.large import chain
 from tf2rust.codegen import render
@@ -151,6 +155,77 @@ def test_a_crate_without_a_registry_builds_as_a_dependency(tmp_path: Path) -> No
     (application / "src" / "lib.rs").write_text("#![no_std]\npub use mlp::MlpModel;\n")
     crates = Crates(application)
     crates.cargo("build", "--offline", home=tmp_path / "empty_cargo_home")
+
+
+def test_benchmarks_are_timed_and_selected_by_name(crates: Crates) -> None:
+    bench = ("--release", "-p", "mlp", "--bench", "benchmarks")
+    once = crates.cargo("test", *bench)
+    assert "mlp/batch 1: ok" in once
+    assert "mlp/batch 64: ok" in once
+    timed = crates.cargo("bench", *bench[1:], "--", "batch 64")
+    (row,) = (line for line in timed.splitlines() if line.startswith("mlp/"))
+    assert re.fullmatch(r"mlp/batch 64 +[\d.]+ [nµm]?s +[\d.]+ [nµm]?s to [\d.]+ [nµm]?s +[\d.]+ [kMG]", row)
+    assert re.search("benchmark +median +10 % to 90 % +samples/s", timed)
+
+
+def test_tests_and_benchmarks_compile_two_packages(crates: Crates) -> None:
+    """They depend on nothing but the crate and tf-layers; rayon is optional."""
+    printed = crates.cargo("tree", "-p", "mlp", "--edges", "all", "--prefix", "none")
+    assert {line.split()[0] for line in printed.splitlines() if " v" in line} == {"mlp", "tf-layers"}
+
+
+def test_the_examples_of_the_documentation_compile(crates: Crates, tmp_path: Path) -> None:
+    """``docs/rust.md`` as an application."""
+    text = (ROOT / "docs" / "rust.md").read_text(encoding="utf-8")
+    examples = re.findall("^```rust\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(examples) > 5
+    body = "Result<(), Box<dyn std::error::Error>> {{\n{example}\nOk(())\n}}\n"
+    source = "".join(f"pub fn f{i}() -> " + body.format(example=example) for i, example in enumerate(examples))
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "lib.rs").write_text(f"#![allow(unused_variables)]\n{source}")
+    (tmp_path / "Cargo.toml").write_text(
+        '[package]\nname = "application"\nversion = "0.1.0"\nedition = "2024"\n\n[dependencies]\n'
+        'ndarray = { version = "0.17", default-features = false }\n'
+        'image = { version = "0.25", default-features = false }\n'
+        f'mlp = {{ path = "{crates.converted["mlp"].crate.as_posix()}", features = ["ndarray", "image", "mmap"] }}\n'
+    )
+    shutil.copy(ROOT / "tests" / "Cargo.lock", tmp_path / "Cargo.lock")
+    Crates(tmp_path).cargo("check")
+
+
+def test_a_crate_is_packaged_with_its_card_and_its_licence(tmp_path: Path) -> None:
+    """``make targets`` also builds the package."""
+    source = open_onnx(graphs.save(graphs.mlp(), tmp_path / "mlp.onnx"))
+    crate = convert(source, Options(tmp_path / "out", "mlp", license="MIT OR Apache-2.0")).crate
+    shutil.copy(ROOT / "tests" / "Cargo.lock", crate / "Cargo.lock")
+    (crate / "notes.txt").write_text("the user's")
+    crates = Crates(crate)
+    crates.environment = {"CARGO_TARGET_DIR": str(tmp_path / "target")}
+    crates.cargo("pack", "--allow-dirty", "--no-verify")
+    (package,) = (tmp_path / "target" / "package").glob("mlp-0.1.0*.crate")
+    with tarfile.open(package) as archive:
+        texts = {member.name.partition("/")[2]: archive.extractfile(member) for member in archive.getmembers()}
+        manifest = (texts["Cargo.toml"] or io.BytesIO()).read().decode()
+    assert 'license = "MIT OR Apache-2.0"' in manifest
+    assert "publish" not in manifest
+    assert {"README.md", "build.rs", "model/model_weights.npz", "src/model.rs", "testdata/features.npz"} <= texts.keys()
+    assert "notes.txt" not in texts
+    card = (crate / "README.md").read_text(encoding="utf-8")
+    digest = hashlib.sha256((tmp_path / "mlp.onnx").read_bytes()).hexdigest()
+    for part in (
+        digest,
+        "| input | `x` | float32 [batch, 5] |",
+        "MlpModel::new()?",
+        "| `y` | 1.0e-05 |",
+        "from float64",
+    ):
+        assert part in card
+
+
+def test_a_crate_without_a_licence_cannot_be_published(crates: Crates) -> None:
+    crate = crates.converted["mlp"].crate
+    assert "publish = false" in (crate / "Cargo.toml").read_text(encoding="utf-8")
+    assert "not stated" in (crate / "README.md").read_text(encoding="utf-8")
 
 
 def test_model_onnx_is_the_model(crates: Crates) -> None:

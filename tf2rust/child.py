@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 from typing import NoReturn
 
-from tf2rust.report import LOG, RUN_FOLDER
+from tf2rust.crash_report import LOG, RUN_FOLDER
 from tf2rust.supervisor import CALL, RESULT, let_signals, remove_run
 
 

@@ -16,10 +16,10 @@ from rich.console import Console
 
 from tf2rust import __version__, options
 from tf2rust.config import CONFIG
+from tf2rust.crash_report import write_crash_report
 from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
 from tf2rust.messages import Messages
 from tf2rust.options import DashesOrUnderscores, Switch
-from tf2rust.report import report
 from tf2rust.stages import stage
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def from_tf(
     state: options.State = None,
     stream: options.Stream = None,
     tf_layers: options.TfLayers = None,
+    license: options.License = None,
     verify: options.Verify = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -104,6 +105,7 @@ def from_onnx(
     stream: options.Stream = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
+    license: options.License = None,
     verify: options.Verify = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -171,6 +173,7 @@ def check(
     stream: options.Stream = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
+    license: options.License = None,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
     signature: options.Signature = None,
@@ -305,6 +308,7 @@ def _options(given: Mapping[str, Any]) -> Any:
         states=options.states(given["state"]),
         stream=given["stream"],
         tf_layers=None if tf_layers is None else tf_layers.resolve(),
+        license=given["license"],
     )
 
 
@@ -437,7 +441,7 @@ def _guarded(work: Callable[[], int | None]) -> None:
         for reason in error.reasons:
             err.print(f"error: {reason}", markup=False)
         if isinstance(error, InternalError):
-            err.print(f"The traceback is in {report(error)}.", markup=False)
+            err.print(f"The traceback is in {write_crash_report(error)}.", markup=False)
         _exit(1)
     except UsageError as error:
         err.print(f"error: {error}", markup=False)
@@ -448,6 +452,60 @@ def _guarded(work: Callable[[], int | None]) -> None:
 
 def _exit(code: int) -> NoReturn:
     raise typer.Exit(code)
+
+
+@app.command("summary", cls=DashesOrUnderscores)
+def summary(
+    model: Annotated[Path, typer.Argument(help="An .onnx file, a TensorFlow model, or a converted folder.")],
+    as_json: options.Json = False,
+    dim: options.Dim = None,
+    constants: options.Constants = None,
+    signature: options.Signature = None,
+    trust_code: options.TrustCode = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """List the layers with output shape, parameters, multiply-adds and bytes of weights, and their totals."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.inspection import is_converted, summary_of_folder, summary_of_source
+        from tf2rust.source import open_onnx, open_tensorflow, read_constants
+
+        with err.status("Reading the model"):
+            if is_converted(model):
+                found = summary_of_folder(model)
+            else:
+                is_onnx = model.suffix.lower() == ".onnx"
+                if is_onnx:
+                    source = open_onnx(model, read_constants(constants))
+                else:
+                    source = open_tensorflow(model, trust_code=trust_code, signature=signature)
+                found = summary_of_source(source, options.dims(dim))
+        if as_json:
+            _print_json(found.as_json())
+        else:
+            out.print(found.as_text(), markup=False)
+
+    _guarded(work)
+
+
+@app.command("report", cls=DashesOrUnderscores)
+def report(
+    folder: Annotated[Path, typer.Argument(help="The output folder of a conversion.")],
+    open_it: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
+) -> None:
+    """Print the path of a conversion's report, report.html, and open it in the browser with --open."""
+
+    def work() -> None:
+        from tf2rust.inspection import find_report
+
+        path = find_report(folder).resolve()
+        out.print(str(path), markup=False)
+        if open_it and typer.launch(path.as_uri()):
+            raise UsageError(f"no browser could be started; open {path} yourself")
+
+    _guarded(work)
 
 
 def run() -> None:

@@ -101,6 +101,7 @@ _KEYS: dict[str, tuple[Callable[[object], Any], Any]] = {
     "stream": (_text, None),
     "constants": (_path, None),
     "tf_layers": (_path, None),
+    "license": (_text, None),
     "verify": (_flag, False),
     "signature": (_text, None),
     "trust_code": (_flag, False),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tf2rust.codegen.crate import (
     CRATE,
     MODEL_INFO,
+    REPORT,
     TENSORFLOW_MODEL_INFO,
     THRESHOLDS,
     CrateOptions,
@@ -17,8 +20,10 @@ from tf2rust.codegen.crate import (
     write_files,
 )
 from tf2rust.codegen.model import build
+from tf2rust.codegen.report.data import Node, Origin
+from tf2rust.codegen.report.page import read_report
+from tf2rust.codegen.summary import Summary
 from tf2rust.config import RECORD, recorded
-from tf2rust.display import as_html, as_text
 from tf2rust.errors import ConversionError, UsageError, one_line
 from tf2rust.npz import check_names
 from tf2rust.onnx_import.expand import match_expanding
@@ -30,6 +35,7 @@ from tf2rust.onnx_import.naming import module_paths, name_layers
 from tf2rust.onnx_import.ports import has_other_ports, sequence_inputs, tensor_ports
 from tf2rust.onnx_import.provenance import trace_weights
 from tf2rust.onnx_import.states import check_states
+from tf2rust.onnx_import.tidy import all_nodes
 from tf2rust.onnx_import.weights import model_files
 from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.layer import LayerGraph
@@ -75,6 +81,7 @@ class Options:
     states: Mapping[str, str] = field(default_factory=dict)
     stream: str | None = None
     tf_layers: Path | None = None
+    license: str | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError for options that no conversion can use."""
@@ -84,6 +91,10 @@ class Options:
             raise UsageError(f"--binary_classification {self.binary_classification!r}: must be true or false")
         if self.tf_layers is not None and not (self.tf_layers / "Cargo.toml").is_file():
             raise UsageError(f"--tf_layers {self.tf_layers}: the folder has no Cargo.toml")
+        if self.license is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+:() -]*", self.license):
+            raise UsageError(
+                f"--license {self.license!r}: must be an SPDX expression, such as MIT or `MIT OR Apache-2.0`"
+            )
         for name, size in self.dims.items():
             ends = size if isinstance(size, tuple) else (size, size)
             if any(type(end) is not int or not 0 < end <= LARGEST_SIZE for end in ends):
@@ -114,8 +125,8 @@ class Converted:
         return f"{self.crate}: {len(self.listing.layers)} layers, {self.proof.about()}"
 
     def summary(self) -> str:
-        """The layers as a table of text."""
-        return as_text(self.listing)
+        """The layers as a table of text, as ``tf2rust summary`` prints it."""
+        return self._summary().as_text()
 
     def as_json(self, measured: Sequence[Measured] | None = None) -> dict[str, Any]:
         """The report of ``from-tf --json`` and ``from-onnx --json``; ``measured`` are the figures of :meth:`verify`."""
@@ -151,9 +162,18 @@ class Converted:
         return predict(self.crate, arrays)
 
     def _repr_html_(self) -> str:
-        """The view in a notebook."""
-        facts = [self.proof.about(), *self.proof.graph_figures()]
-        return as_html(str(self.crate), self.listing, facts, self.notes)
+        """The view in a notebook: the layers, the proof and the notes."""
+        lines = [
+            self.proof.about(),
+            *self.proof.graph_figures(),
+            *(f"note: {note}" for note in self.notes),
+            f"report: {self.model_info / REPORT}",
+        ]
+        items = "".join(f"<li>{escape(one_line(line))}</li>" for line in lines)
+        return f"<strong>{escape(str(self.crate))}</strong>{self._summary().as_html()}<ul>{items}</ul>"
+
+    def _summary(self) -> Summary:
+        return Summary.from_json(read_report(self.model_info / REPORT))
 
 
 def _named(options: Options) -> dict[str, object]:
@@ -172,6 +192,7 @@ def _named(options: Options) -> dict[str, object]:
         "state": dict(options.states) or None,
         "stream": options.stream,
         "tf_layers": None if options.tf_layers is None else str(options.tf_layers),
+        "license": options.license,
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -238,10 +259,12 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         found, graph = _finish(source, matched)
         model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
         digest = sha256(source.path)
-        crate_options = CrateOptions(options.model_name, source.path.name, digest, options.tf_layers)
+        crate_options = CrateOptions(options.model_name, source.path.name, digest, options.tf_layers, options.license)
         model_info = MODEL_INFO if source.is_onnx else TENSORFLOW_MODEL_INFO
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
-        files = collect(model, graph, proof, scoring, crate_options, onnx_files, model_info)
+        known = [*source.notes, *matched.notes, *notes, *scoring_notes]
+        origin = _origin(source, crate_options, found, [_without_folders(note, options) for note in known])
+        files = collect(model, graph, proof, scoring, crate_options, onnx_files, origin, model_info)
         record = recorded(source.path.name, digest, {**_named(options), **source.opening})
         files.texts[f"{model_info}/{RECORD}"] = record
         # Zero thresholds are placeholders for the user to edit.
@@ -252,6 +275,23 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     notes = [*source.notes, *matched.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
     notes = [one_line(note) for note in notes]
     return Converted(options.path_to_save / CRATE, options.path_to_save / model_info, found, proof, notes)
+
+
+def _without_folders(note: str, options: Options) -> str:
+    """A note that names the files of options without their folders, as the files of a conversion do."""
+    for path in (options.path_to_fv, options.thresholds, options.labels):
+        if path is not None:
+            note = note.replace(str(path), path.name)
+    return note
+
+
+def _origin(source: Source, options: CrateOptions, found: Listing, notes: Sequence[str]) -> Origin:
+    """What the report says of the source beyond the layers."""
+    nodes = {
+        node.name: Node(node.op_type, tuple(node.input), tuple(node.output)) for node in all_nodes(source.proto.graph)
+    }
+    lists = (found.constants, found.shapes, found.unused)
+    return Origin(options.source_name, options.source_sha256, nodes, *lists, notes)
 
 
 def _proven(

@@ -195,6 +195,12 @@ TfLayers = Annotated[
         rich_help_panel=GENERATED,
     ),
 ]
+License = Annotated[
+    str | None,
+    typer.Option(
+        "--license", help="The licence of the model, as an SPDX expression such as MIT; `cargo publish` needs one."
+    ),
+]
 Verify = Annotated[
     bool,
     typer.Option(

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tf2rust.crash_report import LOG, RUN_FOLDER, write_report
 from tf2rust.errors import ConversionError
 from tf2rust.limits import Limits, limits_in
-from tf2rust.report import LOG, RUN_FOLDER, write_report
 from tf2rust.stages import STAGE_FILE, stage_in
 
 STAGE, STAGING, CALL, RESULT = "stage", "staging", "call", "result"

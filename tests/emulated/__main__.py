@@ -107,15 +107,10 @@ def cargo(environment: dict[str, str], *arguments: str) -> str:
 
 
 def generated(folder: Path) -> Crates:
-    """The crates of all models, without their benches, not yet compiled."""
+    """The crates of all models, not yet compiled."""
     crates = Crates(folder)
     for name, model in MODELS.items():
         crates.add(name, open_onnx(graphs.save(model(), folder / f"{name}.onnx")))
-    for done in crates.converted.values():
-        # The benches depend on C code, which would need another compiler for each target.
-        manifest = done.crate / "Cargo.toml"
-        before, _, _ = manifest.read_text(encoding="utf-8").partition("[dev-dependencies]")
-        manifest.write_text(before, encoding="utf-8")
     text = (crates.converted["image"].crate / "src" / "model.rs").read_text(encoding="utf-8")
     assert "WinogradConv2d" in text
     return crates

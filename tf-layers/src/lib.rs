@@ -65,7 +65,8 @@
 //!   [`Tensor`](tensor::Tensor) that must grow allocates, and an allocation that fails is an error.
 //! - **Determinism.** The same input gives the same bits on the same instruction set. Elementary functions are the crate's
 //!   own and do not depend on a system library. With `rayon`, the last digits may depend on the number of threads.
-//! - **`unsafe`** code is confined to the [`simd`] module.
+//! - **`unsafe`** code is confined to the [`simd`] module. With `mmap`, `io::MappedFile` passes on a promise about the file
+//!   that its caller must keep.
 //!
 //! # Features
 //!
@@ -73,6 +74,9 @@
 //! |---|---|
 //! | `std` (default) | [`Isa::detect`] looks at the processor at run time |
 //! | `rayon` | large layers are split among the threads of the current rayon pool |
+//! | `ndarray` | [`TensorView`](tensor::TensorView) and [`Tensor`](tensor::Tensor) from and to the arrays of ndarray |
+//! | `image` | [`TensorView`](tensor::TensorView) and [`Tensor`](tensor::Tensor) from the images of the image crate |
+//! | `mmap` | `io::MappedFile`: weights in a memory-mapped file |
 //!
 //! Without `std` the crate needs only `core` and `alloc`, and the target features of the compilation select the instruction
 //! set.

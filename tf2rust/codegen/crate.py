@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from tf2rust.codegen.architecture import architecture, computation_graph
+from tf2rust.codegen.brief import brief
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name
 from tf2rust.codegen.overview import Box, OverviewError, draw_overview
 from tf2rust.codegen.render import CrateOptions, embeds_weights, render_crate
+from tf2rust.codegen.report.data import Origin, report_data
+from tf2rust.codegen.report.page import render_report
 from tf2rust.codegen.vendor import build_hash, resource, vendored, with_build
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.proof import Proof
@@ -26,6 +28,7 @@ from tf2rust.scoring import Scoring
 __all__ = [
     "CRATE",
     "MODEL_INFO",
+    "REPORT",
     "TENSORFLOW_MODEL_INFO",
     "THRESHOLDS",
     "CrateOptions",
@@ -42,6 +45,8 @@ MODEL_INFO = "model_info"
 """The folder of the documents."""
 TENSORFLOW_MODEL_INFO = "saved_model_from_tensorflow"
 """The same for a TensorFlow model, under the name that CrowdStrike's tf2rust gave it."""
+REPORT = "report.html"
+"""The report in the folder of the documents."""
 THRESHOLDS = f"{CRATE}/model/thresholds.json"
 
 
@@ -63,11 +68,13 @@ def collect(
     scoring: Scoring,
     options: CrateOptions,
     onnx_files: Mapping[str, Iterable[bytes | memoryview]],
+    origin: Origin,
     model_info: str = MODEL_INFO,
 ) -> Files:
     """All files of a conversion, by path under the output folder.
 
-    ``onnx_files`` holds the parts of ``model.onnx`` and of its data; ``model_info`` is the folder of the documents.
+    ``onnx_files`` holds the parts of ``model.onnx`` and of its data; ``origin`` is what the report says of the source;
+    ``model_info`` is the folder of the documents.
     """
     weights = model.weights.arrays()
     crate = render_crate(model, graph, proof, scoring, options)
@@ -75,13 +82,15 @@ def collect(
         crate["model/thresholds.json"] = _json(scoring.thresholds.as_json())
     if options.tf_layers is None:
         crate |= {f"tf-layers/{name}": text for name, text in vendored(crate_name(options.model_name)).items()}
-    build = build_hash(crate, weights)
+    # The differences in the README depend on the machine.
+    build = build_hash({name: text for name, text in crate.items() if name != "README.md"}, weights)
     texts = {
         f"{CRATE}/{name}": with_build(text, build) if name.endswith("Cargo.toml") else text
         for name, text in crate.items()
     }
     texts[f"{model_info}/computation_graph.json"] = _json(computation_graph(model, graph))
     texts[f"{model_info}/model_architecture.json"] = _json(architecture(model, graph))
+    texts[f"{model_info}/{REPORT}"] = render_report(report_data(options.model_name, model, graph, proof, origin))
     arrays = {
         f"{model_info}/model_weights.npz": weights,
         f"{CRATE}/model/model_weights.npz": weights,
@@ -96,25 +105,26 @@ def collect(
             "constants; pack them once with `pack_weights`, and load them with `from_weights`."
         )
     try:
-        binaries[f"{model_info}/model_overview.png"] = [overview(model, graph, options.model_name)]
+        for form, picture in overview(model, graph, options.model_name).items():
+            binaries[f"{model_info}/model_overview.{form}"] = [picture]
     except OverviewError as error:
-        notes.append(f"model_overview.png was not drawn: {error}.")
+        notes.append(f"model_overview.png and model_overview.svg were not drawn: {error}.")
     return Files(texts, arrays, binaries, notes)
 
 
-def overview(model: Model, graph: LayerGraph, title: str) -> bytes:
-    """``model_overview.png``: a box with name, kind and shapes for each input and layer."""
+def overview(model: Model, graph: LayerGraph, title: str) -> dict[str, bytes]:
+    """The pictures of the model by format: a box with name, kind, shapes and attributes for each input and layer."""
     boxes = [Box(p.name, "Input", (), (p.about,)) for p in model.all_inputs]
     made = {value: i for i, value in enumerate(graph.inputs)}
     edges = []
     for layer in graph.layers:
         edges += [(made[v], len(boxes)) for v in dict.fromkeys(layer.inputs)]
         made.update((v, len(boxes)) for v in layer.outputs)
-        boxes.append(Box(model.names[layer], layer.kind, tuple(map(str, layer.inputs)), tuple(map(str, layer.outputs))))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "overview.png"
-        draw_overview(title, boxes, edges, path)
-        return path.read_bytes()
+        shapes = tuple(map(str, layer.inputs)), tuple(map(str, layer.outputs))
+        parameters = sum(entry.array.size for entry in model.weights.of_layer(layer).values())
+        detail = ", ".join(filter(None, [brief(layer), f"{parameters:,} parameters" if parameters else ""]))
+        boxes.append(Box(model.names[layer], layer.kind, *shapes, detail))
+    return draw_overview(title, boxes, edges)
 
 
 def _json(value: object) -> str:

@@ -14,7 +14,7 @@ from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.core.dims import symbols
 from tf2rust.ops.core.dtypes import TEXT
 from tf2rust.ops.core.layer import Layer, LayerGraph
-from tf2rust.planning.buffers import plan
+from tf2rust.planning.buffers import Plan, plan
 from tf2rust.planning.chunks import Chunking, chunking
 from tf2rust.rust.literals import rust_type
 from tf2rust.rust.tree import Blank, Expr, ExprStmt, Item, Stmt, Token, Tuple, names_in
@@ -63,6 +63,7 @@ class Model:
     buffers: list[str]
     weights: WeightTable
     names: dict[Layer, str]
+    memory: Plan
     chunks: Chunks | None
     has_text: bool
     """Whether layers work with strings."""
@@ -158,6 +159,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
         buffers,
         table,
         names,
+        memory,
         chunks,
         has_text,
         used,

@@ -17,7 +17,7 @@ _KEYWORDS = frozenset(
 _RESERVED = _KEYWORDS | frozenset(
     """
     alloc compiler-builtins core panic-abort panic-unwind proc-macro std test unwind
-    criterion rayon rayon-core tf-layers
+    image memmap2 ndarray rayon rayon-core tf-layers
     build deps examples incremental
     aux con nul prn com0 com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt0 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9
     """.split()  # noqa: SIM905

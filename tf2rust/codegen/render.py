@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -23,7 +23,7 @@ from tf2rust.codegen.names import crate_name, pascal_case
 from tf2rust.codegen.row import Row
 from tf2rust.codegen.states import new_state, state_sizes, swap
 from tf2rust.codegen.variables import Port
-from tf2rust.codegen.vendor import package_name, resource
+from tf2rust.codegen.vendor import package_name, resource, tf_layers_version
 from tf2rust.ops.core.dims import DimExpr, format_shape
 from tf2rust.ops.core.dtypes import TEXT, is_float
 from tf2rust.ops.core.layer import Dims, LayerGraph
@@ -50,14 +50,17 @@ from tf2rust.scoring import Scoring
 
 _TEMPLATES = (
     "Cargo.toml",
+    "README.md",
     "build.rs",
     ".cargo/config.toml",
+    ".gitignore",
     "rustfmt.toml",
     "src/lib.rs",
     "src/model.rs",
     "src/weights.rs",
     "tests/predictions.rs",
     "benches/benchmarks.rs",
+    "benches/harness/mod.rs",
     "examples/predict.rs",
 )
 
@@ -77,13 +80,15 @@ _PART_BYTES = 24 << 20
 class CrateOptions:
     """The name and the source of the crate.
 
-    ``tf_layers`` is a path dependency, instead of a copy of tf-layers in the crate.
+    ``tf_layers`` is a path dependency, instead of a copy of tf-layers in the crate. ``license`` is the SPDX expression
+    of the licence; without one, the crate cannot be published.
     """
 
     model_name: str
     source_name: str
     source_sha256: str
     tf_layers: Path | None = None
+    license: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,12 +140,21 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["use"] = lambda names, path: printer.use(path, [name for name in names if name])
     environment.filters["is_float"] = is_float
+    environment.filters["cell"] = lambda text: text.replace("|", r"\|")
+    environment.filters["documented"] = lambda text: _each_line(text, lambda line: f"//! {line}".rstrip())
+    environment.filters["visible"] = lambda text: _each_line(text, lambda line: line, hidden="# ")
     return environment
 
 
 def _inline(stmts: Sequence[Stmt], indent: int) -> str:
     """Statements for a template position at ``indent``."""
     return "\n".join(printer.lines(stmts, indent))[indent:]
+
+
+def _each_line(text: str, change: Callable[[str], str], hidden: str | None = None) -> str:
+    """The changed lines of ``text``, without those that begin with ``hidden``, as in an example of rustdoc."""
+    kept = [line for line in text.splitlines() if hidden is None or not line.startswith(hidden)]
+    return "".join(f"{change(line)}\n" for line in kept)
 
 
 def _joined(lines: Sequence[str], indent: int) -> str:
@@ -211,6 +225,11 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "source_comment": rust_comment(options.source_name),
         "source_sha256": options.source_sha256,
         "tf_layers": _dependency(crate, options.tf_layers),
+        "license": options.license,
+        "vendored": options.tf_layers is None,
+        "is_package": options.tf_layers is None and not parts,
+        "differences": proof.differences,
+        "difference": lambda port: _difference(proof, port.name),
         "tf_layers_package": package_name(crate) if options.tf_layers is None else "tf-layers",
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
         "imports": _imports(model, embeds),
@@ -254,6 +273,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "reference_literal": rust_str(proof.reference),
         "samples": proof.samples,
         "batched": proof.batched,
+        "tolerances": proof.tolerances,
         "tolerance": {name: f"{value:e}" for name, value in proof.tolerances.items()},
         "tolerance_reason": proof.reasons,
         "element_tolerances": proof.elements,
@@ -440,7 +460,14 @@ def _dependency(crate: str, tf_layers: Path | None, up: str = "") -> str:
     """The tf-layers dependency of a manifest: the user's path, or the crate's copy at ``up``."""
     if tf_layers is not None:
         return f"path = {rust_str(tf_layers.as_posix())}"
-    return f'path = "{up}tf-layers", package = "{package_name(crate)}"'
+    # Cargo packages a crate only if its dependencies have versions.
+    return f'path = "{up}tf-layers", package = "{package_name(crate)}", version = "{tf_layers_version()}"'
+
+
+def _difference(proof: Proof, output: str) -> str:
+    """The distance of an output from the same graph in another framework, for the model's card."""
+    found = proof.differences.get(output)
+    return "" if found is None else f"{found.largest:.1e} from {found.other}"
 
 
 def _suffix(dtype: str) -> str:

@@ -31,6 +31,13 @@ def package_name(crate: str) -> str:
     return f"{crate}-tf-layers"
 
 
+def tf_layers_version() -> str:
+    """The version of tf-layers."""
+    found = re.search('^version = "(.*)"$', (resource("tf-layers") / "Cargo.toml").read_text("utf-8"), re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
 def vendored(crate: str) -> dict[str, str]:
     """The text files of tf-layers in ``crate``, by path, without its tests and their profiles."""
     folder = resource("tf-layers")
@@ -44,7 +51,7 @@ def vendored(crate: str) -> dict[str, str]:
 def _manifest(text: str, name: str) -> str:
     package, *sections = re.split(r"\n(?=\[)", text)
     package = re.sub('^name = ".*"$', f'name = "{name}"', package, flags=re.MULTILINE)
-    # A copy is never published.
+    # A copy has no README, and all of its files belong to it.
     package = re.sub("^(readme|include) = .*\n", "", package, flags=re.MULTILINE)
     # The examples in its documentation use its original name.
     library = "[lib]\ndoctest = false\n"

@@ -23,6 +23,8 @@ class Entry:
     key: str
     array: np.ndarray
     packing: Packing
+    dtype: str
+    """The dtype in the model; ``array`` holds the bits of dtypes that NumPy lacks."""
 
     @property
     def packed_bytes(self) -> int:
@@ -92,12 +94,16 @@ class WeightTable:
             if index not in own and (sources & others or not (sources or others)):
                 return index
         equal.append((sources, len(self.entries)))
-        self.entries.append(Entry(key, values, weight.packing))
+        self.entries.append(Entry(key, values, weight.packing, np.asarray(weight.array).dtype.name))
         return len(self.entries) - 1
+
+    def of_layer(self, layer: Layer) -> dict[str, Entry]:
+        """The entry of each of the layer's weights, by role."""
+        return {role: self.entries[i] for role, i in self._of_layer[layer].items()}
 
     def keys(self, layer: Layer) -> dict[str, str]:
         """The NPZ key of each of the layer's weights, by role."""
-        return {role: self.entries[i].key for role, i in self._of_layer[layer].items()}
+        return {role: entry.key for role, entry in self.of_layer(layer).items()}
 
     def parts(self, most: int) -> list[range]:
         """Ranges of entries with at most ``most`` bytes each, or with one larger entry; at least one range."""

@@ -155,3 +155,11 @@ def node_bodies(node: onnx.NodeProto) -> Iterable[onnx.GraphProto]:
         if attribute.HasField("g"):
             yield attribute.g
         yield from attribute.graphs
+
+
+def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """The nodes of a graph and of its subgraphs."""
+    for node in graph.node:
+        yield node
+        for body in node_bodies(node):
+            yield from all_nodes(body)

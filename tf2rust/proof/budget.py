@@ -10,7 +10,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.ops.attention.additive_attention import AdditiveAttention
 from tf2rust.ops.attention.attention import Attention
 from tf2rust.ops.control.layers import Loop
-from tf2rust.ops.core.dims import Dim, DimExpr, bind, format_shape
+from tf2rust.ops.core.dims import format_shape, size_at
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.linear.matmul import MatMul
 from tf2rust.ops.ml.tree_ensemble import TreeEnsemble
@@ -64,14 +64,14 @@ def estimate(graph: LayerGraph, sizes: Mapping[str, int]) -> Estimate:
             for count, value in made:
                 if count > largest[0]:
                     largest = (count, value, layer)
-            steps = _bound(layer.steps, sizes) if isinstance(layer, Loop) and layer.steps is not None else 1
+            steps = size_at(layer.steps, sizes) if isinstance(layer, Loop) and layer.steps is not None else 1
             waiting += [(body, times * steps, loop or layer) for body in layer.bodies()]
     return Estimate(largest[1], largest[2], largest[0], sum(count for count, _ in inputs), work, busiest)
 
 
 def elements(value: Value, sizes: Mapping[str, int]) -> int:
     """The number of elements of ``value``."""
-    return prod(_bound(dim, sizes) for dim in value.shape)
+    return prod(size_at(dim, sizes) for dim in value.shape)
 
 
 def check_shapes(graph: LayerGraph) -> None:
@@ -124,7 +124,7 @@ def _largest(found: Estimate, graph: LayerGraph, sizes: Mapping[str, int]) -> st
     value = found.value
     if value is None:
         return "The inputs together have too many elements"
-    shape = tuple(_bound(dim, sizes) for dim in value.shape)
+    shape = tuple(size_at(dim, sizes) for dim in value.shape)
     who = f"The input `{value.name}`" if found.layer is None else f"The tensor that {_layer(found.layer)} makes"
     axis = shape.index(max(shape))
     where = (
@@ -149,25 +149,14 @@ def _number(count: int) -> str:
     return str(count) if count < 10**12 else f"{count:.1e}"
 
 
-def _bound(dim: Dim, sizes: Mapping[str, int]) -> int:
-    """The size, or 1 if it is unknown before the run; never negative."""
-    try:
-        known = bind(dim, sizes)
-        if isinstance(known, DimExpr):
-            known = known.bind(dict.fromkeys(known.symbols(), 1))
-    except ZeroDivisionError:
-        return 1
-    return max(known, 0) if isinstance(known, int) else 1
-
-
 def _work_per_element(layer: Layer, sizes: Mapping[str, int]) -> int:
     """An estimate of the multiplications per element of the layer's outputs."""
     if isinstance(layer, MatMul):
-        return max(_bound(layer.sizes()[1], sizes), 1)
+        return max(size_at(layer.sizes()[1], sizes), 1)
     if isinstance(layer, AdditiveAttention):
-        return max(_bound(layer.inputs[1].shape[1] * layer.inputs[1].shape[2], sizes), 1)
+        return max(size_at(layer.inputs[1].shape[1] * layer.inputs[1].shape[2], sizes), 1)
     if isinstance(layer, Attention):
-        return 2 * max(_bound(layer.inputs[1].shape[layer.axes[1][2]], sizes), 1)
+        return 2 * max(size_at(layer.inputs[1].shape[layer.axes[1][2]], sizes), 1)
     if isinstance(layer, TreeEnsemble):
         return max(len(layer.trees.roots), 1)
     kernels = [weight.array for weight in layer.weights() if "kernel" in weight.role]

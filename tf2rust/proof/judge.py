@@ -74,11 +74,13 @@ Arrays = Mapping[str, np.ndarray]
 class _Compared:
     """The distances from float64 of the reference, and of ONNX's reference implementation in float32.
 
-    The implementation has bugs that make it differ from the reference but not from itself.
+    The implementation has bugs that make it differ from the reference but not from itself. ``wide`` is its output in
+    float64, for all samples or the first ones.
     """
 
     reference: float
     rounding: float
+    wide: np.ndarray
 
 
 class Judge:
@@ -224,7 +226,7 @@ class Judge:
         elements = self.elements.get(name)
         if elements is not None and narrow is not None and narrow.shape == wide.shape:
             narrow = np.where(self._first(elements, count) > 0, wide, narrow)
-        return _Compared(own, distance(wide, narrow) or 0.0)
+        return _Compared(own, distance(wide, narrow) or 0.0, wide)
 
     def couples_samples(self) -> bool:
         """Whether the outputs of a batch and of its single samples differ by more than the order of sums explains."""
@@ -249,13 +251,24 @@ class Judge:
 
     def difference(self, name: str) -> Difference | None:
         """How far an output is from a second computation; None if there is none."""
-        second = distance(self.answer.outputs[name], self.second.get(name))
-        if not self.is_source_onnx:
-            return None if second is None else Difference("ONNX Runtime on the exported graph", second)
-        exact = self._compared(name, _ALWAYS)
+        exact = self._compared(name, _ALWAYS) if self.is_source_onnx else None
         if exact is not None:
-            return Difference("float64", exact.reference)
-        return None if second is None else Difference("its answers for one sample at a time", second)
+            return self._difference(name, "float64", exact.reference, exact.wide)
+        other = self.second.get(name)
+        apart = distance(self.answer.outputs[name], other)
+        if apart is None or other is None:
+            return None
+        who = "its answers for one sample at a time" if self.is_source_onnx else "ONNX Runtime on the exported graph"
+        return self._difference(name, who, apart, other)
+
+    def _difference(self, name: str, who: str, largest: float, other: np.ndarray) -> Difference:
+        """The difference from ``other``, which may have the first samples only."""
+        reference = self.answer.outputs[name]
+        samples = len(reference) if self.batched and reference.ndim else 1
+        if other.shape != reference.shape:
+            samples = len(other)
+            reference = self._first(reference, samples)
+        return Difference.between(who, largest, reference, other, samples)
 
     def tolerance(self, name: str) -> Tolerance:
         """The tolerance of an output.

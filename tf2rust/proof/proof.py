@@ -10,13 +10,41 @@ import numpy as np
 from tf2rust.errors import one_line
 from tf2rust.ops.core.dtypes import as_stored
 
+_BINS = 2
+"""Bins of a histogram of differences per power of ten."""
+_SMALLEST, _LARGEST = -20, 10
+"""The powers of ten that the bins cover; what is smaller or larger counts in the first or last bin."""
+
 
 @dataclass(frozen=True)
 class Difference:
-    """The largest difference between the reference outputs and those of another computation, ``other``."""
+    """How the reference outputs differ from those of another computation, ``other``.
+
+    ``largest`` is the largest difference of finite elements. The rest describes the elements that were compared, of
+    which ``equal`` do not differ at all: ``histogram`` has pairs of a power of ten, in halves, and the number of
+    elements that differ by at least that and by less than the next. ``worst`` is the sample with the largest
+    difference; None if the samples do not differ, or if there is only one.
+    """
 
     other: str
     largest: float
+    equal: int = 0
+    histogram: tuple[tuple[float, int], ...] = ()
+    worst: int | None = None
+
+    @staticmethod
+    def between(other: str, largest: float, reference: np.ndarray, found: np.ndarray, samples: int) -> Difference:
+        """The difference of two arrays of the same shape, whose axis 0 holds the samples if there are several."""
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(found.astype(np.float64) - reference.astype(np.float64))
+        apart[~np.isfinite(apart)] = 0.0
+        powers = np.floor(np.log10(apart[apart > 0]) * _BINS).astype(np.int64)
+        bins, counts = np.unique(np.clip(powers, _SMALLEST * _BINS, _LARGEST * _BINS), return_counts=True)
+        worst = None
+        if samples > 1 and apart.ndim and len(apart) == samples and apart.any():
+            worst = int(apart.reshape(samples, -1).max(axis=1).argmax())
+        histogram = tuple((power / _BINS, count) for power, count in zip(bins.tolist(), counts.tolist(), strict=True))
+        return Difference(other, largest, int(np.count_nonzero(apart == 0)), histogram, worst)
 
 
 @dataclass(frozen=True)

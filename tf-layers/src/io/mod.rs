@@ -37,10 +37,13 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod aligned;
 mod blob;
 mod element;
 mod format;
 mod lossless;
+#[cfg(feature = "mmap")]
+mod mapped;
 mod npy;
 mod npy_strings;
 mod npz;
@@ -49,9 +52,12 @@ mod pack;
 mod packing;
 mod zip;
 
+pub use aligned::AlignedBytes;
 pub use blob::{Aligned, Blob};
 pub use element::{Dtype, Element};
 pub use lossless::FromInteger;
+#[cfg(feature = "mmap")]
+pub use mapped::MappedFile;
 pub use npy::NpyArray;
 pub use npy_strings::NpyStrings;
 pub use npz::Npz;

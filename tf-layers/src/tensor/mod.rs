@@ -19,13 +19,19 @@ use alloc::vec::Vec;
 pub(crate) use crate::dims::{add, product as len};
 use crate::error::{Result, check_len};
 
+mod access;
 mod batch;
 pub(crate) mod broadcast;
 mod buffer;
 mod columns;
+mod display;
+#[cfg(feature = "image")]
+mod image;
 pub(crate) mod index;
 mod narrow;
 mod narrow_int;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 mod number;
 mod shape;
 mod strings;
@@ -53,17 +59,29 @@ pub(crate) use view::{check_dims, check_joined_dims, check_rows};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TensorView<'a, T> {
     data: &'a [T],
-    shape: &'a [usize],
+    shape: Shape,
 }
 
 impl<'a, T> TensorView<'a, T> {
-    /// Pairs `data` with `shape`.
+    /// Pairs `data` with `shape`, which is copied.
+    ///
+    /// ```
+    /// use tf_layers::prelude::*;
+    ///
+    /// let data = [1.0, 2.0, 3.0, 4.0];
+    /// let square = TensorView::new(&data, [2, 2])?;
+    /// let row = TensorView::new(&data, &[1, data.len()])?;
+    /// assert_eq!((square.shape(), row.shape()), (&[2, 2][..], &[1, 4][..]));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// If the product of the dims is not the length of `data`.
-    pub fn new(data: &'a [T], shape: &'a [usize]) -> Result<Self> {
-        check_len("data", len(shape)?, data.len())?;
+    /// If the rank exceeds [`MAX_RANK`], or the product of the dims is not the length of `data`.
+    #[inline]
+    pub fn new(data: &'a [T], shape: impl AsRef<[usize]>) -> Result<Self> {
+        let shape = Shape::new(shape.as_ref())?;
+        check_len("data", len(&shape)?, data.len())?;
         Ok(Self { data, shape })
     }
 
@@ -74,9 +92,10 @@ impl<'a, T> TensorView<'a, T> {
     }
 
     /// The dims.
+    #[inline]
     #[must_use]
-    pub fn shape(&self) -> &'a [usize] {
-        self.shape
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
     }
 }
 
@@ -153,6 +172,6 @@ impl<T> Tensor<T> {
     /// Borrows the tensor.
     #[must_use]
     pub fn view(&self) -> TensorView<'_, T> {
-        TensorView { data: &self.data, shape: &self.shape }
+        TensorView { data: &self.data, shape: self.shape }
     }
 }

@@ -22,6 +22,7 @@ impl Shape {
     /// # Errors
     ///
     /// If there are more than [`MAX_RANK`].
+    #[inline]
     pub fn new(dims: &[usize]) -> Result<Self> {
         require(dims.len() <= MAX_RANK, "shape", "have at most 8 dimensions")?;
         let mut shape = Self { dims: [0; MAX_RANK], rank: dims.len() };
@@ -42,8 +43,16 @@ impl Shape {
 impl Deref for Shape {
     type Target = [usize];
 
+    #[inline]
     fn deref(&self) -> &[usize] {
         &self.dims[..self.rank]
+    }
+}
+
+impl AsRef<[usize]> for Shape {
+    #[inline]
+    fn as_ref(&self) -> &[usize] {
+        self
     }
 }
 

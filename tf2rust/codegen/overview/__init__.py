@@ -1,4 +1,4 @@
-"""The picture of a model: ``model_overview.png``.
+"""The picture of a model: ``model_overview.png`` and ``model_overview.svg``.
 
 graphviz-pure does layout and painting: Graphviz's own ``dot`` algorithm and its fonts in a 6 MB wheel for Linux, macOS
 and Windows, without system libraries, and with identical output on every platform. Pillow and resvg only paint,
@@ -11,6 +11,7 @@ It is a young package, so it is used only for this picture, through DOT, which a
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from functools import cache
 from importlib import metadata
@@ -21,6 +22,8 @@ from tf2rust.codegen.overview.dot import write_dot
 
 __all__ = ["Box", "OverviewError", "draw_overview", "render"]
 
+FORMATS = ("png", "svg")
+
 # Far above the time of the largest drawing; a hanging renderer must not block a conversion.
 _TIMEOUT_SECONDS = 60
 
@@ -29,19 +32,28 @@ class OverviewError(Exception):
     """The picture could not be drawn; the conversion itself is not affected."""
 
 
-def draw_overview(title: str, boxes: Sequence[Box], edges: Sequence[tuple[int, int]], path: Path) -> None:
-    """Draws ``boxes``, in topological order, and ``edges``, which are pairs of their indices, as a PNG at ``path``.
+def draw_overview(title: str, boxes: Sequence[Box], edges: Sequence[tuple[int, int]]) -> dict[str, bytes]:
+    """Draws ``boxes``, in topological order, and ``edges``, which are pairs of their indices, as ``png`` and ``svg``.
 
     The output is deterministic. Raises OverviewError if the renderer is missing or fails.
     """
-    path.write_bytes(render(write_dot(title, arrange(boxes, edges)), "png"))
+    dot = write_dot(title, arrange(boxes, edges))
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {form: Path(folder) / f"overview.{form}" for form in FORMATS}
+        # One run lays the graph out once for both.
+        _run(dot, [argument for form, path in paths.items() for argument in (f"-T{form}", f"-o{path}")])
+        return {form: path.read_bytes() for form, path in paths.items()}
 
 
 def render(dot: str, form: str) -> bytes:
-    """Renders ``dot`` in the format ``form``: ``png``, or ``plain`` for coordinates."""
+    """Renders ``dot`` in the format ``form``, such as ``plain`` for coordinates."""
+    return _run(dot, [f"-T{form}"])
+
+
+def _run(dot: str, arguments: Sequence[str]) -> bytes:
     try:
         done = subprocess.run(
-            [_renderer(), f"-T{form}"], input=dot.encode(), capture_output=True, timeout=_TIMEOUT_SECONDS, check=True
+            [_renderer(), *arguments], input=dot.encode(), capture_output=True, timeout=_TIMEOUT_SECONDS, check=True
         )
     except subprocess.CalledProcessError as error:
         raise OverviewError(f"graphviz-pure failed: {error.stderr.decode(errors='replace').strip()}") from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf2rust.ops.attention.mask import Mask, lowered, lowered_by_constant, mask_of, softmax_of, weights_of
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import normal_axis
 from tf2rust.ops.core.layer import Layer, Value, Weight
 from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Optional, Scalar, Var
@@ -29,6 +30,11 @@ class AdditiveAttention(Layer):
 
     def weights(self) -> list[Weight]:
         return [] if self.scale is None else [Weight("scale", self.scale)]
+
+    def multiply_adds(self) -> Dim:
+        """Of the scores with ``scale``, and of the weights with v."""
+        q, k, v = (value.shape for value in self.inputs[:3])
+        return q[0] * q[1] * k[1] * (q[2] + v[2])
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         batch = self.y.shape[:1]

@@ -19,6 +19,7 @@ from tf2rust.ops.attention.mask import (
     softmax_of,
     weights_of,
 )
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Optional, Scalar, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -40,6 +41,13 @@ class Attention(Layer):
     scale: float
     axes: tuple[Axes, Axes, Axes, Axes]
     mask: Mask | None = None
+
+    def multiply_adds(self) -> Dim:
+        """Of q·kᵀ, and of the weights with v."""
+        (batch, heads, queries, depth), (_, _, keys, _), (_, _, _, width) = (
+            [value.shape[axis] for axis in axes] for value, axes in zip(self.inputs, self.axes[:3], strict=False)
+        )
+        return batch * heads * queries * keys * (depth + width)
 
     def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         if any(p is not None for p in perms[3:]):

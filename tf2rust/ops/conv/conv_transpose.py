@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tf2rust.ops.conv.window import kernel_size
-from tf2rust.ops.core.dims import Dim
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Weight
 from tf2rust.ops.core.packing import Matrices
@@ -70,6 +70,10 @@ class ConvTranspose(Affine):
                 return replace(self, cut=tuple(a + int(str(s)) for a, s in zip(self.cut, starts, strict=True)))
             return None
         return super().fuse_consumer(consumer)
+
+    def multiply_adds(self) -> Dim:
+        """Every input element contributes to one window of the output, before that is cropped."""
+        return product(self.x.shape[:-1]) * self.kernel.size
 
     def weights(self) -> list[Weight]:
         depth, filters = self.kernel.shape[-2:]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.conv.window import Window, kernel_size, window
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer
 from tf2rust.ops.core.pattern import Match, Op, Var
@@ -29,6 +30,9 @@ class DeformConv(Layer):
     def params(self) -> dict[str, object]:
         w = self.window
         return {"kernel_size": list(w.size), "strides": list(w.strides), "padding": w.plain_padding()}
+
+    def multiply_adds(self) -> Dim:
+        return product(self.y.shape) * product(self.inputs[1].shape[1:])
 
 
 @infers("DeformConv")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tf2rust.ops.conv.conv_transpose import geometry
 from tf2rust.ops.conv.window import Window, kernel_size, window
-from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.dims import Dim, format_shape, product
 from tf2rust.ops.core.inference import InferenceError
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
@@ -42,6 +42,10 @@ class DynamicConv(Layer):
             "padding": w.plain_padding(),
             "groups": self.groups,
         }
+
+    def multiply_adds(self) -> Dim:
+        kernel = self.inputs[1].shape
+        return product(self.x.shape if self.is_transposed else self.y.shape) * product(kernel[1:])
 
 
 def dynamic_conv(m: Match, b: Builder, inputs: list[Value], y: Value) -> DynamicConv | Mismatch:

@@ -275,6 +275,20 @@ def bind(dim: Dim, sizes: Mapping[str, Dim] | Mapping[str, int]) -> Dim:
     return dim.bind(sizes) if isinstance(dim, DimExpr) else dim
 
 
+def size_at(dim: Dim, sizes: Mapping[str, int]) -> int:
+    """The value of ``dim`` for these sizes, at least 0.
+
+    Dimensions without a size, such as those that depend on data, count as 1; so does a quotient by 0.
+    """
+    try:
+        known = bind(dim, sizes)
+        if isinstance(known, DimExpr):
+            known = known.bind(dict.fromkeys(known.symbols(), 1))
+    except ZeroDivisionError:
+        return 1
+    return max(known, 0) if isinstance(known, int) else 1
+
+
 def product(dims: Iterable[Dim]) -> Dim:
     """The product of ``dims``; 1 if there are none."""
     total: Dim = 1

@@ -150,6 +150,13 @@ class Layer:
         """The number of rows (M) of the matrix product with the layer's kernels."""
         return 0
 
+    def multiply_adds(self) -> Dim:
+        """The multiply-adds of the layer's products with kernels or between inputs, for one call; 0 without products.
+
+        Work per element, such as an activation or a scale, does not count.
+        """
+        return 0
+
     def scratch_size(self) -> Dim:
         """The number of float32 elements of scratch memory that the call uses."""
         return 0

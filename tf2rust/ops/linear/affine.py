@@ -8,6 +8,7 @@ import numpy as np
 
 from tf2rust.ops.activation.activation import ActivationLayer
 from tf2rust.ops.core.activation import LINEAR, Activation
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.elementwise.binary import Binary
 
@@ -69,6 +70,9 @@ class Affine(Layer):
         if others[0].shape != self.y.shape or consumer.y.shape != self.y.shape:
             return None
         return replace(self, inputs=[self.x, others[0]], activation=sums[consumer.function])
+
+    def multiply_adds(self) -> Dim:
+        return self.gemm_rows() * self.kernel.size
 
     def inplace_input(self) -> Value | None:
         return self.residual

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tf2rust.ops.core.dims import Dim
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import broadcast
 from tf2rust.ops.core.layer import Layer, Value
@@ -32,6 +32,9 @@ class MatMul(Layer):
         a, b = (v.shape for v in self.inputs[:2])
         right = (*b, 1) if len(b) == 1 else b
         return a[-2] if len(a) > 1 else 1, a[-1], right[-2 if self.transposed_right else -1]
+
+    def multiply_adds(self) -> Dim:
+        return product(self.y.shape) * self.sizes()[1]
 
     def fuse_producer(self, producer: Layer) -> Layer | None:
         """Reads the right matrices before their Transpose."""

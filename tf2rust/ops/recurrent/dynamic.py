@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf2rust.ops.core.activation import Activation
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -41,6 +42,10 @@ class DynamicRecurrence(Layer):
     def params(self) -> dict[str, object]:
         names = [[a.plain() for a in own] for own in self.activations]
         return {"units": self.inputs[2].shape[2], "directions": list(self.directions), "activations": names}
+
+    def multiply_adds(self) -> Dim:
+        x, kernel, recurrent = (value.shape for value in self.inputs[:3])
+        return product(x[:2]) * (product(kernel) + product(recurrent))
 
 
 @rule(Op("LSTM|GRU|RNN", Var("x"), Var("kernel"), Var("recurrent"), more=True, name="recurrent"))

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tf2rust.ops.core.activation import Activation
-from tf2rust.ops.core.dims import Dim
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.core.packing import MATRIX
 from tf2rust.ops.indexing.slice import Slice
@@ -79,6 +79,9 @@ class Recurrent(Layer):
     def gemm_rows(self) -> Dim:
         """Those of one step, as each step depends on the previous one."""
         return self.x.shape[0]
+
+    def multiply_adds(self) -> Dim:
+        return product(self.x.shape[:2]) * (self.kernel.size + self.recurrent_kernel.size)
 
     def scratch_size(self) -> Dim:
         """The gate sums of all steps, and two states."""

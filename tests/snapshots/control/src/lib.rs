@@ -15,7 +15,7 @@
 //! let model = ControlModel::new()?;
 //! let rows = [0.0; 8];
 //! let outputs = model.predict(&Inputs {
-//!     rows: TensorView::new(&rows, &[1, 4, 2])?,
+//!     rows: TensorView::new(&rows, [1, 4, 2])?,
 //! })?;
 //! println!("{:?}", outputs.changes.data());
 //! println!("{:?}", outputs.grown.data());
@@ -33,5 +33,9 @@ mod model;
 mod weights;
 
 pub use model::{ControlModel, Inputs, Outputs, Workspace};
+pub use tf_layers::io::AlignedBytes;
 pub use tf_layers::tensor::{Tensor, TensorView};
 pub use tf_layers::{Error, Result};
+
+#[cfg(feature = "mmap")]
+pub use tf_layers::io::MappedFile;

@@ -14,7 +14,7 @@
 //! let model = MlpModel::new()?;
 //! let x = [0.0; 5];
 //! let outputs = model.predict(&Inputs {
-//!     x: TensorView::new(&x, &[1, 5])?,
+//!     x: TensorView::new(&x, [1, 5])?,
 //! })?;
 //! println!("{:?}", outputs.y.data());
 //! # Ok(())
@@ -35,5 +35,9 @@ mod weights;
 
 pub use model::{Inputs, MlpModel, Outputs, Workspace};
 pub use prediction::predict_from;
+pub use tf_layers::io::AlignedBytes;
 pub use tf_layers::tensor::{Tensor, TensorView};
 pub use tf_layers::{Error, Result};
+
+#[cfg(feature = "mmap")]
+pub use tf_layers::io::MappedFile;

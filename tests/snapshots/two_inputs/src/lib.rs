@@ -17,8 +17,8 @@
 //! let characters = [0_i64; 9];
 //! let numbers = [0.0; 3];
 //! let outputs = model.predict(&Inputs {
-//!     characters: TensorView::new(&characters, &[1, 9])?,
-//!     numbers: TensorView::new(&numbers, &[1, 3])?,
+//!     characters: TensorView::new(&characters, [1, 9])?,
+//!     numbers: TensorView::new(&numbers, [1, 3])?,
 //! })?;
 //! println!("{:?}", outputs.score.data());
 //! println!("{:?}", outputs.d.data());
@@ -38,5 +38,9 @@ mod parallel;
 mod weights;
 
 pub use model::{Inputs, Outputs, TwoInputsModel, Workspace};
+pub use tf_layers::io::AlignedBytes;
 pub use tf_layers::tensor::{Tensor, TensorView};
 pub use tf_layers::{Error, Result};
+
+#[cfg(feature = "mmap")]
+pub use tf_layers::io::MappedFile;

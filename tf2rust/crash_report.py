@@ -14,7 +14,7 @@ LOG = "log"
 """The file in that folder with the output of native code."""
 
 
-def report(error: BaseException) -> Path:
+def write_crash_report(error: BaseException) -> Path:
     """Writes the traceback of a bug in tf2rust to a file that outlives the run, and returns its path."""
     folder = Path(os.environ[RUN_FOLDER]) if RUN_FOLDER in os.environ else None
     text = "".join(traceback.format_exception(error))

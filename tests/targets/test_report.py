@@ -1,0 +1,166 @@
+"""The report in a real browser: it runs without errors, unfolds, searches, and fits a phone. Screenshots stay."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.codegen.test_report import hostile
+from tests.models.graphs import control, image, save
+from tests.targets.browser import Browser, chromium
+from tf2rust.conversion import Options, convert
+from tf2rust.inspection import find_report
+from tf2rust.source import open_onnx
+
+DRIVER = shutil.which("chromedriver")
+SIZES = {"phone": (390, 844), "desktop": (1400, 1000)}
+MODELS = {"image": image, "control": control, "hostile": hostile}
+ZOO = Path(__file__).parents[1] / "zoo" / "models"
+ENCODER = "torchscript_encoder"
+UNFOLD = "for (const item of items.values()) if (item.items.length) open.add(item.id); redraw();"
+"""Unfolds everything: blocks, loops, and layers into their nodes."""
+
+pytestmark = [
+    pytest.mark.targets,
+    pytest.mark.skipif(DRIVER is None, reason="needs Chromium: apt-get install chromium chromium-driver"),
+]
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The reports of conversions, by model."""
+    folder = tmp_path_factory.mktemp("models")
+    files = {name: save(make(), folder / f"{name}.onnx") for name, make in MODELS.items()}
+    files[ENCODER] = ZOO / f"{ENCODER}.onnx"
+    for name, file in files.items():
+        title = "<img src=x onerror=document.title=1>" if name == "hostile" else name
+        convert(open_onnx(file), Options(folder / name, title))
+    return {name: find_report(folder / name) for name in files}
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    assert DRIVER is not None
+    with chromium(DRIVER, tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+def _boxes(browser: Browser) -> list[str]:
+    found: list[str] = browser.run("return [...document.querySelectorAll('.box')].map((box) => box.dataset.id)")
+    return found
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", [*MODELS, ENCODER])
+def test_every_page_runs_and_fits(
+    browser: Browser, reports: dict[str, Path], tmp_path: Path, name: str, size: str, theme: str
+) -> None:
+    browser.resize(*SIZES[size])
+    browser.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+    browser.open(reports[name])
+    assert browser.messages() == []
+    assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    for section in ("graph", "layers", "proof", "memory"):
+        browser.run("document.getElementById(arguments[0]).scrollIntoView()", section)
+        picture = browser.picture(tmp_path / f"{name}_{size}_{theme}_{section}.png")
+        assert picture.stat().st_size > 5_000
+    light = browser.run("return getComputedStyle(document.body).backgroundColor === 'rgb(246, 247, 249)'")
+    assert light == (theme == "light")
+
+
+def test_blocks_and_layers_unfold(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.resize(*SIZES["desktop"])
+    browser.open(reports[ENCODER])
+    browser.click("#fold")
+    folded = _boxes(browser)
+    assert any(box.startswith("block") for box in folded)
+    browser.click("[data-toggle^=block]")
+    unfolded = _boxes(browser)
+    assert len(unfolded) > len(folded)
+    browser.click("#unfold")
+    layers = browser.run("return data.layers.length")
+    assert sum(box.startswith("layer") for box in _boxes(browser)) == layers
+    browser.click("[data-toggle^=layer]")
+    assert any("node" in box for box in _boxes(browser))
+    assert browser.messages() == []
+
+
+def test_boxes_do_not_overlap(browser: Browser, reports: dict[str, Path]) -> None:
+    """With everything unfolded, boxes are beside each other or inside each other."""
+    for report in reports.values():
+        browser.open(report)
+        browser.run(UNFOLD)
+        places = browser.run(
+            "return [...drawn.keys()].map((id) => items.get(id)).map((i) => [i.left, i.top, i.width, i.height])"
+        )
+        for i, (x, y, w, h) in enumerate(places):
+            for u, v, p, q in places[:i]:
+                beside = x + w <= u or u + p <= x or y + h <= v or v + q <= y
+                inside = (u <= x and v <= y and x + w <= u + p and y + h <= v + q) or (
+                    x <= u and y <= v and u + p <= x + w and v + q <= y + h
+                )
+                assert beside or inside, report
+
+
+def test_a_loop_unfolds_into_its_body(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["control"])
+    browser.run(UNFOLD)
+    assert sum("body" in box and box.endswith("body0") for box in _boxes(browser)) >= 2
+    inside = browser.run("return data.layers.filter((layer) => layer.inside !== undefined).length")
+    assert inside
+    assert browser.messages() == []
+
+
+def test_search_finds_layers_by_their_nodes(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["image"])
+    browser.type("#search", "node/c2")
+    assert browser.run("return document.getElementById('found').textContent") == "1 layer"
+    browser.type("#search", "\ue007")
+    assert browser.run("return document.querySelector('#panel .kind-line').textContent") == "DepthwiseConv2D"
+    assert browser.run("return document.querySelectorAll('.box.selected').length") == 1
+    browser.type("#filter", "winograd nothing")
+    assert browser.run("return document.getElementById('filtered').textContent").startswith("0 of ")
+
+
+def test_keys_move_the_selection_and_zoom(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["image"])
+    browser.run("select(items.get('layer1')); document.getElementById('stage').focus()")
+    before = browser.run("return view.scale")
+    press = "document.getElementById('stage').dispatchEvent(new KeyboardEvent('keydown', { key: arguments[0] }))"
+    browser.run(press, "ArrowDown")
+    assert browser.run("return selected.id") == "layer2"
+    browser.run(press, "+")
+    assert browser.run("return view.scale") > before
+    browser.run(press, "Escape")
+    assert browser.run("return selected") is None
+
+
+def test_hostile_names_do_nothing(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["hostile"])
+    browser.run(f"for (const item of items.values()) select(item); {UNFOLD}")
+    assert browser.run("return document.title").endswith("– tf2rust")
+    assert browser.run("return document.querySelectorAll('img').length") == 0
+    assert browser.messages() == []
+
+
+def test_the_theme_can_be_chosen(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["image"])
+    seen = []
+    for _ in range(3):
+        browser.click("#theme")
+        seen.append(browser.run("return document.documentElement.dataset.theme ?? 'auto'"))
+    assert sorted(seen) == ["auto", "dark", "light"]
+
+
+def test_a_thousand_layers_unfold_quickly(browser: Browser, tmp_path: Path) -> None:
+    from tests.models.large import chain
+
+    convert(open_onnx(save(chain(2000), tmp_path / "chain.onnx")), Options(tmp_path / "out", "chain"))
+    browser.open(find_report(tmp_path / "out"))
+    assert browser.run("return data.layers.length") >= 1000
+    seconds = browser.run("const start = performance.now(); unfoldBlocks(); return (performance.now() - start) / 1000")
+    assert seconds < 3
