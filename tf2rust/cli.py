@@ -363,6 +363,31 @@ def run_crate(
     _guarded(work)
 
 
+@app.command("profile", cls=DashesOrUnderscores)
+def profile_crate(
+    folder: options.Converted,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Build a converted crate with cargo, and print the time of each layer."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust import profiling
+
+        with Messages(err, quiet, verbose).working("Reading the crate") as progress:
+            runs = profiling.profile(folder, progress)
+        if as_json:
+            _print_json(profiling.as_json(folder, runs))
+        else:
+            out.print("\n\n".join(run.as_text() for run in runs), markup=False)
+
+    _guarded(work)
+
+
 @app.command("doctor", cls=DashesOrUnderscores)
 def doctor(as_json: options.Json = False) -> None:
     """Show which programs and packages are installed, and what needs those that are missing."""
