@@ -175,6 +175,7 @@ def check(
     stream: options.Stream = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
+    license: options.License = None,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
     signature: options.Signature = None,
@@ -387,6 +388,31 @@ def run_crate(
     _guarded(work)
 
 
+@app.command("profile", cls=DashesOrUnderscores)
+def profile_crate(
+    folder: options.Converted,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Build a converted crate with cargo, and print the time of each layer."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust import profiling
+
+        with Messages(err, quiet, verbose).working("Reading the crate") as progress:
+            runs = profiling.profile(folder, progress)
+        if as_json:
+            _print_json(profiling.as_json(folder, runs))
+        else:
+            out.print("\n\n".join(run.as_text() for run in runs), markup=False)
+
+    _guarded(work)
+
+
 @app.command("doctor", cls=DashesOrUnderscores)
 def doctor(as_json: options.Json = False) -> None:
     """Show which programs and packages are installed, and what needs those that are missing."""
@@ -511,7 +537,7 @@ def _exit(code: int) -> NoReturn:
 @app.command("summary", cls=DashesOrUnderscores)
 def summary(
     model: Annotated[Path, typer.Argument(help="An .onnx file, a TensorFlow model, or a converted folder.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: options.Json = False,
     dim: options.Dim = None,
     constants: options.Constants = None,
     signature: options.Signature = None,
@@ -537,7 +563,7 @@ def summary(
                     source = open_tensorflow(model, trust_code=trust_code, signature=signature)
                 found = summary_of_source(source, options.dims(dim))
         if as_json:
-            sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
+            _print_json(found.as_json())
         else:
             out.print(found.as_text(), markup=False)
 
