@@ -15,7 +15,7 @@
 //! let model = ControlModel::new()?;
 //! let rows = [0.0; 8];
 //! let outputs = model.predict(&Inputs {
-//!     rows: TensorView::new(&rows, &[1, 4, 2])?,
+//!     rows: TensorView::new(&rows, [1, 4, 2])?,
 //! })?;
 //! println!("{:?}", outputs.changes.data());
 //! println!("{:?}", outputs.grown.data());
@@ -32,11 +32,20 @@
 mod model;
 #[cfg(feature = "alloc")]
 mod ports;
+#[cfg(feature = "profile")]
+mod profile;
 #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod weights;
 
 pub use model::{ControlModel, Inputs, Outputs, Workspace};
 #[cfg(feature = "alloc")]
 pub use tf_layers::interface;
+#[cfg(feature = "alloc")]
+pub use tf_layers::io::AlignedBytes;
 pub use tf_layers::tensor::{Tensor, TensorView};
 pub use tf_layers::{Error, Result};
+
+#[cfg(feature = "mmap")]
+pub use tf_layers::io::MappedFile;
+#[cfg(feature = "profile")]
+pub use tf_layers::profile::{LayerTime, Profile};

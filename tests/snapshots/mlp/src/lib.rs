@@ -14,7 +14,7 @@
 //! let model = MlpModel::new()?;
 //! let x = [0.0; 5];
 //! let outputs = model.predict(&Inputs {
-//!     x: TensorView::new(&x, &[1, 5])?,
+//!     x: TensorView::new(&x, [1, 5])?,
 //! })?;
 //! println!("{:?}", outputs.y.data());
 //! # Ok(())
@@ -34,6 +34,8 @@ mod parallel;
 mod ports;
 #[cfg(feature = "alloc")]
 mod prediction;
+#[cfg(feature = "profile")]
+mod profile;
 #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod weights;
 
@@ -42,5 +44,12 @@ pub use model::{Inputs, MlpModel, Outputs, Workspace};
 pub use prediction::predict_from;
 #[cfg(feature = "alloc")]
 pub use tf_layers::interface;
+#[cfg(feature = "alloc")]
+pub use tf_layers::io::AlignedBytes;
 pub use tf_layers::tensor::{Tensor, TensorView};
 pub use tf_layers::{Error, Result};
+
+#[cfg(feature = "mmap")]
+pub use tf_layers::io::MappedFile;
+#[cfg(feature = "profile")]
+pub use tf_layers::profile::{LayerTime, Profile};

@@ -47,6 +47,8 @@ pub struct Workspace {
     scratch: Buffer<f32>,
     #[cfg(feature = "rayon")]
     pub(crate) threads: Vec<Workspace>,
+    #[cfg(feature = "profile")]
+    profile: tf_layers::profile::Profile,
 }
 
 impl Workspace {
@@ -63,6 +65,16 @@ impl Workspace {
     #[must_use]
     pub fn scratch_len(&self) -> usize {
         self.scratch.len()
+    }
+
+    /// The time, the multiply-adds and the bytes of each layer, summed over all runs with this workspace.
+    #[cfg(feature = "profile")]
+    #[must_use]
+    pub fn profile(&self) -> tf_layers::profile::Profile {
+        let profile = self.profile.clone();
+        #[cfg(feature = "rayon")]
+        let profile = self.threads.iter().fold(profile, |sum, thread| sum.plus(&thread.profile()));
+        profile
     }
 }
 
@@ -167,20 +179,25 @@ impl<'w> MlpModel<'w> {
         workspace: &mut Workspace,
     ) -> Result<()> {
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);
+        #[cfg(feature = "profile")]
+        crate::profile::start(cx, &mut workspace.profile, sizes)?;
         let [batch] = sizes;
         let (x, mut y) = rows;
 
         // node (Dense): [batch, 5] → [batch, 4]
         // from node: h0, h1
         let node = self.node.run(cx, x, workspace.b0.tensor([batch, 4])?)?;
+        cx.lap(0);
 
         // node_2 (Dense): [batch, 4] → [batch, 3]
         // from node/h2
         self.node_2.run(cx, node, y.reborrow())?;
+        cx.lap(1);
 
         // node/Softmax (Softmax): [batch, 3] → [batch, 3], in place
         // from node/y
         ops::softmax_in_place(cx, 1, y.reborrow())?;
+        cx.lap(2);
         Ok(())
     }
 }

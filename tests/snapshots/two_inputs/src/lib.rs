@@ -17,8 +17,8 @@
 //! let characters = [0_i64; 9];
 //! let numbers = [0.0; 3];
 //! let outputs = model.predict(&Inputs {
-//!     characters: TensorView::new(&characters, &[1, 9])?,
-//!     numbers: TensorView::new(&numbers, &[1, 3])?,
+//!     characters: TensorView::new(&characters, [1, 9])?,
+//!     numbers: TensorView::new(&numbers, [1, 3])?,
 //! })?;
 //! println!("{:?}", outputs.score.data());
 //! println!("{:?}", outputs.d.data());
@@ -37,11 +37,20 @@ mod model;
 mod parallel;
 #[cfg(feature = "alloc")]
 mod ports;
+#[cfg(feature = "profile")]
+mod profile;
 #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod weights;
 
 pub use model::{Inputs, Outputs, TwoInputsModel, Workspace};
 #[cfg(feature = "alloc")]
 pub use tf_layers::interface;
+#[cfg(feature = "alloc")]
+pub use tf_layers::io::AlignedBytes;
 pub use tf_layers::tensor::{Tensor, TensorView};
 pub use tf_layers::{Error, Result};
+
+#[cfg(feature = "mmap")]
+pub use tf_layers::io::MappedFile;
+#[cfg(feature = "profile")]
+pub use tf_layers::profile::{LayerTime, Profile};

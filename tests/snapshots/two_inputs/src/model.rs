@@ -49,6 +49,8 @@ pub struct Workspace {
     scratch: Buffer<f32>,
     #[cfg(feature = "rayon")]
     pub(crate) threads: Vec<Workspace>,
+    #[cfg(feature = "profile")]
+    profile: tf_layers::profile::Profile,
 }
 
 impl Workspace {
@@ -66,6 +68,16 @@ impl Workspace {
     #[must_use]
     pub fn scratch_len(&self) -> usize {
         self.scratch.len()
+    }
+
+    /// The time, the multiply-adds and the bytes of each layer, summed over all runs with this workspace.
+    #[cfg(feature = "profile")]
+    #[must_use]
+    pub fn profile(&self) -> tf_layers::profile::Profile {
+        let profile = self.profile.clone();
+        #[cfg(feature = "rayon")]
+        let profile = self.threads.iter().fold(profile, |sum, thread| sum.plus(&thread.profile()));
+        profile
     }
 }
 
@@ -201,21 +213,26 @@ impl<'w> TwoInputsModel<'w> {
         workspace: &mut Workspace,
     ) -> Result<()> {
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);
+        #[cfg(feature = "profile")]
+        crate::profile::start(cx, &mut workspace.profile, sizes)?;
         let [batch, time] = sizes;
         let (characters, numbers, score, d) = rows;
 
         // node (EmbeddingConv1D): [batch, time] → [batch, time, 6]
         // from node: e, t, c, a
         let node = self.node.run(cx, characters, workspace.b0.tensor([batch, time, 6])?)?;
+        cx.lap(0);
 
         // node/GlobalMaxPooling1D (GlobalMaxPooling1D): [batch, time, 6] → [batch, 6]
         // from node/m
         let node_global_max_pooling1_d =
             Reduce::Max.run(cx, 1..2, node, workspace.b1.tensor([batch, 6])?)?;
+        cx.lap(1);
 
         // node/Dense (Dense): [batch, 3] → [batch, 2]
         // from node/d
         let node_dense = self.node_dense.run(cx, numbers, d)?;
+        cx.lap(2);
 
         // node/Concatenate (Concatenate): [batch, 6], [batch, 2] → [batch, 8]
         // from node/both
@@ -225,10 +242,12 @@ impl<'w> TwoInputsModel<'w> {
             &[node_global_max_pooling1_d, node_dense],
             workspace.b0.tensor([batch, 8])?,
         )?;
+        cx.lap(3);
 
         // node/Dense_2 (Dense): [batch, 8] → [batch, 1]
         // from node: z, score
         self.node_dense_2.run(cx, node_concatenate, score)?;
+        cx.lap(4);
         Ok(())
     }
 }
