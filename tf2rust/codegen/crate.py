@@ -127,8 +127,8 @@ def overview(model: Model, graph: LayerGraph, title: str) -> dict[str, bytes]:
         made.update((v, len(boxes)) for v in layer.outputs)
         shapes = tuple(map(str, layer.inputs)), tuple(map(str, layer.outputs))
         parameters = sum(entry.array.size for entry in model.weights.of_layer(layer).values())
-        detail = ", ".join(filter(None, [brief(layer), f"{parameters:,} parameters" if parameters else ""]))
-        boxes.append(Box(model.names[layer], layer.kind, *shapes, detail))
+        details = (brief(layer), f"{parameters:,} parameter{'' if parameters == 1 else 's'}" if parameters else "")
+        boxes.append(Box(model.names[layer], layer.kind, *shapes, details))
     return draw_overview(title, boxes, edges)
 
 
