@@ -133,7 +133,9 @@ def overview(model: Model, graph: LayerGraph, title: str) -> dict[str, bytes]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    """JSON, in which half of a surrogate pair, as names from a model can contain, is an escape of JSON."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def write_files(files: Files, folder: Path) -> None:
