@@ -6,7 +6,6 @@ Both have the names of the command line, and are read into the values that the c
 from __future__ import annotations
 
 import difflib
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -189,13 +188,15 @@ class Record:
 
 def recorded(model: str, sha256: str, options: Mapping[str, object]) -> str:
     """The text of ``conversion.json``."""
+    from tf2rust.codegen.crate import json_text
+
     content = {
         "version": RECORD_VERSION,
         "tf2rust": __version__,
         "model": {"file": model, "sha256": sha256},
         "options": options,
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return json_text(content)
 
 
 def read_record(path: Path) -> Record:
