@@ -112,11 +112,12 @@ def _no_dependency(crate: Path) -> None:
     ("change", "sentence"),
     [
         (_wrong_reference, 'differs from its reference by more than the tolerance: element 0 of "score": '),
+        (_wrong_reference, "rust_generated_code/testdata/features.npz was edited after the conversion: undo"),
         (_broken_source, "cargo cannot build the crate (error"),
         (_no_dependency, "has no name or no dependency on tf-layers"),
         (lambda crate: shutil.rmtree(crate), "has no crate that tf2rust generated"),
     ],
-    ids=["wrong reference", "broken source", "no dependency", "no crate"],
+    ids=["wrong reference", "edited file", "broken source", "no dependency", "no crate"],
 )
 def test_a_crate_that_cannot_be_verified_is_an_error(
     converted: Path, tmp_path: Path, change: object, sentence: str

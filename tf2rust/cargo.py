@@ -1,7 +1,8 @@
 """Builds generated crates with cargo, through a small package of their own that needs no registry.
 
-The package depends on the crate and takes its test and its example, so that cargo does not resolve what the crate needs
-for its benchmarks and for ``rayon``. It is in the crate's build folder, where the next build finds it again.
+The package depends on the crate and takes its test, its example and its benchmark, so that cargo does not resolve what
+the crate needs for its own development and for ``rayon``. It is in the crate's build folder, where the next build finds
+it again.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tf2rust.stages import brief
 
 _NAME = re.compile(r'^name = "(.*)"$', re.MULTILINE)
 _DEPENDENCY = re.compile(r'^tf-layers = \{ path = "(.*?)"(, package = ".*?")?', re.MULTILINE)
-_PROFILE = "[profile.release]\ncodegen-units = 1\n"
+_CODEGEN_UNITS = "[profile.release]\ncodegen-units = 1\n"
 """The part of a manifest of a crate with large weights that cargo reads only from the root of a workspace."""
 _CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This file marks a build folder of cargo.\n"
 """The contents of ``CACHEDIR.TAG``, by which backups and later conversions know a build folder. See
@@ -31,7 +32,10 @@ https://bford.info/cachedir/."""
 
 @dataclass(frozen=True)
 class Runner:
-    """The package that builds the test ``predictions`` and the example ``example`` of ``crate``."""
+    """The package that builds the test ``predictions``, the example and the benchmark of ``crate``.
+
+    ``example`` is the name of the example in this package.
+    """
 
     crate: Path
     manifest: Path
@@ -39,9 +43,10 @@ class Runner:
     target: Path
 
     def cargo(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs ``cargo COMMAND`` on the package, in the crate's folder and for the release profile."""
+        """Runs ``cargo COMMAND`` on the package, in the crate's folder and optimised."""
+        profile = [] if command == "bench" else ["--release"]
         return subprocess.run(
-            [find_cargo(), command, "--release", "--manifest-path", str(self.manifest), *arguments],
+            [find_cargo(), command, *profile, "--manifest-path", str(self.manifest), *arguments],
             cwd=self.crate,
             env={**os.environ, "CARGO_TARGET_DIR": str(self.target)},
             capture_output=True,
@@ -63,8 +68,9 @@ class Runner:
         return Path(found[-1])
 
 
-EXAMPLE = "predict"
-TEST = "predictions"
+EXAMPLE, TEST, BENCHMARK = "predict", "predictions", "benchmarks"
+PROFILE = "profile"
+"""The feature of a crate that measures its layers."""
 
 
 def find_crate(folder: Path) -> Path:
@@ -152,14 +158,27 @@ def _manifest(crate: Path, example: str) -> str:
             f"{crate / 'Cargo.toml'} has no name or no dependency on tf-layers; convert the model again, or run "
             "cargo test --release in the crate."
         )
-    return (
-        '[package]\nname = "tf2rust-runner"\nversion = "0.0.0"\nedition = "2024"\n\n[workspace]\n\n'
+    parts = [
+        '[package]\nname = "tf2rust-runner"\nversion = "0.0.0"\nedition = "2024"\n\n[workspace]\n',
         f"[dependencies]\n{name[1]} = {{ path = {_quoted(crate)} }}\n"
-        f"tf-layers = {{ path = {_quoted(crate / tf_layers[1])}{tf_layers[2] or ''} }}\n\n"
-        f'[[test]]\nname = "{TEST}"\npath = {_quoted(crate / "tests" / f"{TEST}.rs")}\n\n'
-        f'[[example]]\nname = "{example}"\npath = {_quoted(crate / "examples" / f"{EXAMPLE}.rs")}\n\n'
-        f"{_PROFILE if _PROFILE in text else ''}"
-    )
+        f"tf-layers = {{ path = {_quoted(crate / tf_layers[1])}{tf_layers[2] or ''} }}\n",
+        f'[[test]]\nname = "{TEST}"\npath = {_quoted(crate / "tests" / f"{TEST}.rs")}\n',
+        f'[[example]]\nname = "{example}"\npath = {_quoted(crate / "examples" / f"{EXAMPLE}.rs")}\n',
+    ]
+    if has_profile(crate):
+        # The conditions in the benchmark are on the features of this package.
+        parts.append(f'[features]\n{PROFILE} = ["{name[1]}/{PROFILE}"]\n')
+        path = _quoted(crate / "benches" / f"{BENCHMARK}.rs")
+        parts.append(f'[[bench]]\nname = "{BENCHMARK}"\npath = {path}\nharness = false\n')
+    if _CODEGEN_UNITS in text:
+        parts.append(_CODEGEN_UNITS)
+    return "\n".join(parts)
+
+
+def has_profile(crate: Path) -> bool:
+    """Whether the crate can measure its layers; those of earlier versions cannot."""
+    manifest = (crate / "Cargo.toml").read_text(encoding="utf-8")
+    return re.search(rf"^{PROFILE} = \[", manifest, re.MULTILINE) is not None
 
 
 def _quoted(path: Path) -> str:

@@ -175,6 +175,7 @@ def check(
     stream: options.Stream = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
+    license: options.License = None,
     max_memory: options.MaxMemory = None,
     time_limit: options.TimeLimit = None,
     signature: options.Signature = None,
@@ -387,6 +388,31 @@ def run_crate(
     _guarded(work)
 
 
+@app.command("profile", cls=DashesOrUnderscores)
+def profile_crate(
+    folder: options.Converted,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Build a converted crate with cargo, and print the time of each layer."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust import profiling
+
+        with Messages(err, quiet, verbose).working("Reading the crate") as progress:
+            runs = profiling.profile(folder, progress)
+        if as_json:
+            _print_json(profiling.as_json(folder, runs))
+        else:
+            out.print("\n\n".join(run.as_text() for run in runs), markup=False)
+
+    _guarded(work)
+
+
 @app.command("doctor", cls=DashesOrUnderscores)
 def doctor(as_json: options.Json = False) -> None:
     """Show which programs and packages are installed, and what needs those that are missing."""
@@ -402,6 +428,36 @@ def doctor(as_json: options.Json = False) -> None:
             for check in checks:
                 out.print(str(check), style="" if check.is_ok else "yellow", markup=False)
         return 0 if doctor.can_convert(checks) else 1
+
+    _guarded(work)
+
+
+@app.command("size", cls=DashesOrUnderscores)
+def size(
+    folder: options.Converted,
+    target: Annotated[
+        str, typer.Option("--target", help="A Cortex-M: thumbv7em-none-eabihf or thumbv6m-none-eabi.")
+    ] = "thumbv7em-none-eabihf",
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="Fail if the program needs more, e.g. flash=256k,ram=64k.")
+    ] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Measure the flash and RAM that a converted model needs on a microcontroller."""
+
+    def work() -> None:
+        from tf2rust.size import check_budget, measure, parse_budget
+
+        most = parse_budget(budget) if budget is not None else {}
+        with Messages(err, quiet, verbose).working("Reading the crate") as progress:
+            found = measure(folder, target, progress)
+        if as_json:
+            _print_json(found.as_json())
+        else:
+            out.print(found.text(), markup=False)
+        check_budget(found, most)
 
     _guarded(work)
 
@@ -481,7 +537,7 @@ def _exit(code: int) -> NoReturn:
 @app.command("summary", cls=DashesOrUnderscores)
 def summary(
     model: Annotated[Path, typer.Argument(help="An .onnx file, a TensorFlow model, or a converted folder.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: options.Json = False,
     dim: options.Dim = None,
     constants: options.Constants = None,
     signature: options.Signature = None,
@@ -507,7 +563,7 @@ def summary(
                     source = open_tensorflow(model, trust_code=trust_code, signature=signature)
                 found = summary_of_source(source, options.dims(dim))
         if as_json:
-            sys.stdout.write(json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
+            _print_json(found.as_json())
         else:
             out.print(found.as_text(), markup=False)
 

@@ -6,6 +6,7 @@ Both have the names of the command line, and are read into the values that the c
 from __future__ import annotations
 
 import difflib
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -187,16 +188,14 @@ class Record:
 
 
 def recorded(model: str, sha256: str, options: Mapping[str, object]) -> str:
-    """The text of ``conversion.json``."""
-    from tf2rust.codegen.crate import json_text
-
+    """The text of ``conversion.json``. Escapes make every name valid UTF-8."""
     content = {
         "version": RECORD_VERSION,
         "tf2rust": __version__,
         "model": {"file": model, "sha256": sha256},
         "options": options,
     }
-    return json_text(content)
+    return json.dumps(content, indent=2) + "\n"
 
 
 def read_record(path: Path) -> Record:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tf2rust.codegen.crate import (
     CRATE,
     MODEL_INFO,
+    REPORT,
     TENSORFLOW_MODEL_INFO,
     THRESHOLDS,
     CrateOptions,
@@ -19,8 +21,9 @@ from tf2rust.codegen.crate import (
 )
 from tf2rust.codegen.model import build
 from tf2rust.codegen.report.data import Node, Origin
+from tf2rust.codegen.report.page import read_report
+from tf2rust.codegen.summary import Summary
 from tf2rust.config import RECORD, recorded
-from tf2rust.display import as_html, as_text
 from tf2rust.errors import ConversionError, UsageError, one_line
 from tf2rust.npz import check_names
 from tf2rust.onnx_import.expand import match_expanding
@@ -125,8 +128,8 @@ class Converted:
         return f"{self.crate}: {len(self.listing.layers)} layers, {self.proof.about()}"
 
     def summary(self) -> str:
-        """The layers as a table of text."""
-        return as_text(self.listing)
+        """The layers as a table of text, as ``tf2rust summary`` prints it."""
+        return self._summary().as_text()
 
     def as_json(self, measured: Sequence[Measured] | None = None) -> dict[str, Any]:
         """The report of ``from-tf --json`` and ``from-onnx --json``; ``measured`` are the figures of :meth:`verify`."""
@@ -162,9 +165,18 @@ class Converted:
         return predict(self.crate, arrays)
 
     def _repr_html_(self) -> str:
-        """The view in a notebook."""
-        facts = [self.proof.about(), *self.proof.graph_figures()]
-        return as_html(str(self.crate), self.listing, facts, self.notes)
+        """The view in a notebook: the layers, the proof and the notes."""
+        lines = [
+            self.proof.about(),
+            *self.proof.graph_figures(),
+            *(f"note: {note}" for note in self.notes),
+            f"report: {self.model_info / REPORT}",
+        ]
+        items = "".join(f"<li>{escape(one_line(line))}</li>" for line in lines)
+        return f"<strong>{escape(str(self.crate))}</strong>{self._summary().as_html()}<ul>{items}</ul>"
+
+    def _summary(self) -> Summary:
+        return Summary.from_json(read_report(self.model_info / REPORT))
 
 
 def _named(options: Options) -> dict[str, object]:
@@ -254,7 +266,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         model_info = MODEL_INFO if source.is_onnx else TENSORFLOW_MODEL_INFO
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
         known = [*source.notes, *matched.notes, *notes, *scoring_notes]
-        origin = _origin(source, crate_options, found, known)
+        origin = _origin(source, crate_options, found, [_without_folders(note, options) for note in known])
         files = collect(model, graph, proof, scoring, crate_options, onnx_files, origin, model_info)
         files.texts.update(render_targets(files.interface, options.targets))
         record = recorded(source.path.name, digest, {**_named(options), **source.opening})
@@ -267,6 +279,14 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     notes = [*source.notes, *matched.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
     notes = [one_line(note) for note in notes]
     return Converted(options.path_to_save / CRATE, options.path_to_save / model_info, found, proof, notes)
+
+
+def _without_folders(note: str, options: Options) -> str:
+    """A note that names the files of options without their folders, as the files of a conversion do."""
+    for path in (options.path_to_fv, options.thresholds, options.labels):
+        if path is not None:
+            note = note.replace(str(path), path.name)
+    return note
 
 
 def _origin(source: Source, options: CrateOptions, found: Listing, notes: Sequence[str]) -> Origin:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tf2rust.cargo import TEST, build_failure, find_crate, runner
+from tf2rust.codegen.crate import THRESHOLDS
 from tf2rust.errors import ConversionError, one_line
+from tf2rust.publish.marker import is_unchanged, read_marker
 from tf2rust.stages import Progress, brief, silent, stage
 
 REPORT_VERSION = 1
@@ -83,11 +85,21 @@ def _unit(samples: re.Match[str]) -> str:
 def _failure(output: str, crate: Path) -> str:
     """The sentence for a failed build or test."""
     if wrong := _FAILED.search(output):
-        return (
-            f"The Rust crate differs from its reference by more than the tolerance: {brief(wrong[0])}; this is a bug "
-            "in tf2rust: please report it, with the model if you can share it."
+        edited = _edited(crate)
+        cause = (
+            f"{edited[0]} was edited after the conversion: undo the change, or convert the model again."
+            if edited
+            else "this is a bug in tf2rust: please report it, with the model if you can share it."
         )
+        return f"The Rust crate differs from its reference by more than the tolerance: {brief(wrong[0])}; {cause}"
     return build_failure(output, crate, "cargo test --release")
+
+
+def _edited(crate: Path) -> list[str]:
+    """The files of the crate that were changed or deleted after the conversion, except for thresholds."""
+    written = read_marker(crate.parent) or {}
+    names = [name for name in written if name.startswith(f"{crate.name}/") and name != THRESHOLDS]
+    return [name for name in names if not is_unchanged(crate.parent / name, written[name])]
 
 
 def _merged(found: Iterable[re.Match[str]]) -> list[Measured]:

@@ -36,7 +36,6 @@ __all__ = [
     "CrateOptions",
     "Files",
     "collect",
-    "json_text",
     "overview",
     "resource",
     "write_files",
@@ -83,19 +82,19 @@ def collect(
     weights = model.weights.arrays()
     crate = render_crate(model, graph, proof, scoring, options)
     if scoring.column is not None:
-        crate["model/thresholds.json"] = json_text(scoring.thresholds.as_json())
+        crate["model/thresholds.json"] = _json(scoring.thresholds.as_json())
     if options.tf_layers is None:
         crate |= {f"tf-layers/{name}": text for name, text in vendored(crate_name(options.model_name)).items()}
     found = interface(model, proof, options.model_name, struct_name(options.model_name), embeds=embeds_weights(model))
-    crate[INTERFACE] = json_text(found.as_json())
+    crate[INTERFACE] = found.as_json()
     # The differences in the README depend on the machine.
     build = build_hash({name: text for name, text in crate.items() if name != "README.md"}, weights)
     texts = {
         f"{CRATE}/{name}": with_build(text, build) if name.endswith("Cargo.toml") else text
         for name, text in crate.items()
     }
-    texts[f"{model_info}/computation_graph.json"] = json_text(computation_graph(model, graph))
-    texts[f"{model_info}/model_architecture.json"] = json_text(architecture(model, graph))
+    texts[f"{model_info}/computation_graph.json"] = _json(computation_graph(model, graph))
+    texts[f"{model_info}/model_architecture.json"] = _json(architecture(model, graph))
     texts[f"{model_info}/{REPORT}"] = render_report(report_data(options.model_name, model, graph, proof, origin))
     arrays = {
         f"{model_info}/model_weights.npz": weights,
@@ -128,15 +127,13 @@ def overview(model: Model, graph: LayerGraph, title: str) -> dict[str, bytes]:
         made.update((v, len(boxes)) for v in layer.outputs)
         shapes = tuple(map(str, layer.inputs)), tuple(map(str, layer.outputs))
         parameters = sum(entry.array.size for entry in model.weights.of_layer(layer).values())
-        detail = ", ".join(filter(None, [brief(layer), f"{parameters:,} parameters" if parameters else ""]))
-        boxes.append(Box(model.names[layer], layer.kind, *shapes, detail))
+        details = (brief(layer), f"{parameters:,} parameter{'' if parameters == 1 else 's'}" if parameters else "")
+        boxes.append(Box(model.names[layer], layer.kind, *shapes, details))
     return draw_overview(title, boxes, edges)
 
 
-def json_text(value: object) -> str:
-    """JSON, in which half of a surrogate pair, as names from a model can contain, is an escape of JSON."""
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def write_files(files: Files, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
 from tf2rust.codegen.figures import Figures, layer_figures, sizes_of_one_sample, total_figures
@@ -73,16 +74,28 @@ class Summary:
 
     def as_text(self) -> str:
         """The summary as a table of plain text."""
-        lines = [_HEADINGS, *(_cells(row) for row in self.rows)]
-        totals = self.totals
-        lines.append(("total", "", "", *_numbers(totals)))
+        lines = self._lines()
         widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
         texts = ["  ".join(_aligned(line, widths)).rstrip() for line in lines]
         rule = "─" * max(map(len, texts))
+        return "\n".join([texts[0], rule, *texts[1:-1], rule, texts[-1], self._about()])
+
+    def as_html(self) -> str:
+        """The summary as a table in HTML, for notebooks."""
+        heading, *lines = self._lines()
+        head = "".join(f"<th>{cell}</th>" for cell in heading)
+        rows = ["".join(f"<td>{_html(cell)}</td>" for cell in line) for line in lines]
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{_html(self._about())}</p>"
+
+    def _lines(self) -> list[tuple[str, ...]]:
+        """The cells of the table: headings, layers and totals."""
+        return [_HEADINGS, *(_cells(row) for row in self.rows), ("total", "", "", *_numbers(self.totals))]
+
+    def _about(self) -> str:
         count = f"{len(self.rows)} layer{'' if len(self.rows) == 1 else 's'}"
         sizes = ", ".join(f"{one_line(name)} = {size}" for name, size in self.sizes.items())
-        about = f"{count}; parameters as stored in the crate{f'; multiply-adds for {sizes}' if sizes else ''}"
-        return "\n".join([texts[0], rule, *texts[1:-1], rule, texts[-1], about])
+        return f"{count}; parameters as stored in the crate{f'; multiply-adds for {sizes}' if sizes else ''}"
 
 
 def summarise(model: Model, graph: LayerGraph, sizes: Mapping[str, int]) -> Summary:
@@ -106,6 +119,11 @@ def _figures(found: Mapping[str, Any]) -> Figures:
 def _cells(row: Row) -> tuple[str, ...]:
     shape = ", ".join(f"[{', '.join(map(str, shape))}]" for shape in row.outputs)
     return ("  " * row.depth + _short(row.name), row.kind, _short(shape), *_numbers(row.figures))
+
+
+def _html(text: str) -> str:
+    """The text as HTML, with its indentation."""
+    return "&emsp;" * ((len(text) - len(text.lstrip())) // 2) + escape(text.lstrip())
 
 
 def _numbers(figures: Figures) -> tuple[str, str, str]:

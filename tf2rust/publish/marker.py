@@ -51,6 +51,11 @@ def digest(path: Path) -> str:
     return found.hexdigest()
 
 
+def is_unchanged(path: Path, written: str) -> bool:
+    """Whether there is a file with the digest ``written`` at ``path``."""
+    return (path.is_symlink() or path.is_file()) and digest(path) == written
+
+
 def digests(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file in ``folder`` except the marker, by path."""
     return {name: digest(folder / name) for name in files_in(folder) if name != MARKER}
