@@ -77,7 +77,7 @@ def test_the_record_has_the_options_and_no_paths(fresh: Path) -> None:
 def test_the_keys_are_the_options_of_both_commands() -> None:
     commands: Any = get_command(app)
     names = {
-        parameter.name
+        max(parameter.opts, key=len).lstrip("-").replace("-", "_")
         for command in ("from-tf", "from-onnx")
         for parameter in commands.commands[command].params
         if parameter.name != "help"
@@ -85,13 +85,22 @@ def test_the_keys_are_the_options_of_both_commands() -> None:
     assert names - {"path_to_tf_model", "max_memory", "time_limit"} - _PROGRESS == set(OPTIONS)
 
 
-_PROGRESS = {"quiet", "verbose", "as_json"}
+_PROGRESS = {"quiet", "verbose", "json"}
 """Options about what the command prints."""
 
 
 def test_every_key_is_documented() -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     assert [name for name in OPTIONS if f"`{name}`" not in text and f"`--{name}`" not in text] == []
+
+
+def test_check_of_a_conversion_with_packages(converted: Path) -> None:
+    """Packages that were added later are a part of the conversion."""
+    assert _run("add", "out", "--with", "python,c").exit_code == 0
+    assert _run("check", "out", "mlp.onnx", "--labels", "labels.txt").exit_code == 0
+    (converted / "out" / "c" / "CMakeLists.txt").write_text("mine")
+    result = _run("check", "out", "mlp.onnx", "--labels", "labels.txt")
+    assert (result.exit_code, result.stdout) == (1, "c/CMakeLists.txt: edited\n"), result.output
 
 
 def test_check_of_an_unchanged_conversion(converted: Path) -> None:

@@ -47,7 +47,8 @@ def read_options(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
         listed = ", ".join(f"--{name} ({_shown(record.options[name])})" for name in missing)
         raise UsageError(f"{folder} was converted with files that must be given again: {listed}")
     options = {name: value for name, value in record.options.items() if name not in SAMPLES_AND_LABELS}
-    options["with"] = sorted({name.split("/")[0] for name in read_marker(folder) or ()} & TARGETS.keys())
+    if added := sorted({name.split("/")[0] for name in read_marker(folder) or ()} & TARGETS.keys()):
+        options["with"] = added
     return {**given(options, str(folder), folder), **changes}
 
 
