@@ -8,7 +8,7 @@ LOCK := $(shell $(PYTHON) -c 'import sys; print("-c requirements.lock" if sys.ve
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
 
-.PHONY: test applications audit checked emulated demo bench large fuzz fuzz-rust lint zoo-lint test-rust test-python lock clean
+.PHONY: test applications audit checked emulated targets demo bench large fuzz fuzz-rust lint zoo-lint test-rust test-python lock clean
 
 test: lint test-rust test-python
 
@@ -66,6 +66,12 @@ emulated: $(VENV)/installed
 # minimised and stored in tests/fuzz/findings.
 fuzz: $(VENV)/installed
 	$(BIN)/python -m tests.fuzz --keep --workers 2 --seed $$(date +%s) $(if $(SECONDS),--seconds $(SECONDS))
+
+# The packages for other languages and machines: builds each, runs it, and writes its figures to docs/targets.md. Needs
+# cargo's targets for WebAssembly and Cortex-M, Node.js, CMake, a C++ compiler, Chromium and qemu-system-arm.
+targets: $(VENV)/installed
+	$(BIN)/pytest -m targets tests/targets
+	$(BIN)/python -m tests.targets.figures
 
 # libFuzzer with AddressSanitizer on tf-layers and three generated crates, SECONDS=… each. Needs a C++ compiler and, like
 # `checked`, a rustup toolchain. The flags are those of cargo-fuzz, which is not needed.

@@ -69,7 +69,7 @@ def rust_test(name: str, inputs: dict[str, tuple[str, tuple[int, ...]]]) -> str:
     for field, (dtype, dims) in inputs.items():
         size = " * ".join(map(str, ("rows", *dims)))
         arrays.append(f"        let {field} = vec![1_{dtype}; {size}];")
-        fields.append(f"{field}: TensorView::new(&{field}, &{['rows', *dims]}).unwrap()".replace("'", ""))
+        fields.append(f"{field}: TensorView::new(&{field}, {['rows', *dims]}).unwrap()".replace("'", ""))
     text = TEST.replace("ARRAYS", "\n".join(arrays)).replace("FIELDS", ", ".join(fields))
     return text.replace("CRATE", name).replace("MODEL", f"{pascal_case(name)}Model")
 

@@ -21,6 +21,7 @@ ALLOWED = {
     "proof": {"proof", "onnx_import", "ops", "errors", "npz", "source"},
     "codegen": {"codegen", "planning", "ops", "rust", "errors", "scoring", "proof.proof"},
     "publish": {"publish", "errors"},
+    "targets": {"targets", "codegen", "publish", "rust", "ops", "errors", "proof.proof"},
     "source": {"onnx_import", "npz", "stages"},
     "scoring": {"proof.features", "proof.proof", "ops", "errors", "labels", "thresholds"},
 }

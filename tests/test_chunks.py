@@ -140,7 +140,7 @@ fn an_index_is_named_by_its_place_in_the_whole_batch() -> Result<(), Error> {
     let numbers = vec![0.0; batch * 3];
     let (shape, of_numbers) = ([batch, time], [batch, 3]);
     let inputs =
-        Inputs { characters: TensorView::new(&characters, &shape)?, numbers: TensorView::new(&numbers, &of_numbers)? };
+        Inputs { characters: TensorView::new(&characters, shape)?, numbers: TensorView::new(&numbers, of_numbers)? };
     let error = TwoInputsModel::new()?.predict(&inputs).unwrap_err();
     let (position, len) = (2900 * time + 3, batch * time);
     assert_eq!(error, Error::Index { tensor: "characters", position, len, value: 11, size: 11 });
@@ -153,7 +153,7 @@ use symbolic_rows::{Error, SymbolicRowsModel, Inputs, TensorView};
 #[test]
 fn batches_without_elements_are_no_work() -> Result<(), Error> {
     for shape in [[0, 0], [0, 7], [7, 0], [usize::MAX, 0]] {
-        let outputs = SymbolicRowsModel::new()?.predict(&Inputs { x: TensorView::new(&[], &shape)? })?;
+        let outputs = SymbolicRowsModel::new()?.predict(&Inputs { x: TensorView::new(&[], shape)? })?;
         assert_eq!((outputs.y.shape(), outputs.y.data().len()), (&shape[..], 0));
     }
     Ok(())

@@ -76,7 +76,7 @@ fn the_score_is_column_one_and_earns_its_confidence() -> Result<(), Error> {
     assert_eq!((THRESHOLDS.bottom, THRESHOLDS.high), (0.1, 1.0));
     let fv = [0.25; 10];
     let model = ScoredModel::new()?;
-    let outputs = model.predict(&Inputs { features: TensorView::new(&fv, &[1, 10])? })?;
+    let outputs = model.predict(&Inputs { features: TensorView::new(&fv, [1, 10])? })?;
     let dirty = predict_from(&fv)?.dirty;
     assert_eq!(dirty, model.predict_from(&fv)?.dirty);
     assert_eq!((dirty.decision_value, dirty.fv_index), (outputs.classes.data()[1], 0));

@@ -23,7 +23,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.source import open_onnx
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-FILES = ("Cargo.toml", "build.rs", "src/lib.rs", "src/model.rs")
+FILES = ("Cargo.toml", "build.rs", "src/lib.rs", "src/model.rs", "src/profile.rs")
 PARTS_FILES = (*FILES, "weights/1/Cargo.toml", "weights/1/build.rs", "weights/1/src/lib.rs")
 NAMES = ("rayon", "serde", 'a "b"\\ */\n{{ 7 * 7 }} \u202e\ud800\0')
 """Names of models that equal those of dependencies, or that would break the surrounding text."""
@@ -114,7 +114,8 @@ def test_arrays_go_by_their_names(crates: Crates, tmp_path: Path) -> None:
 
 
 def test_clippy_has_nothing_to_say_of_numbers_loops_and_branches(crates: Crates) -> None:
-    packages = ("-p", "control", "-p", "numbers", "-p", "sixty-five")
+    """The feature `profile` adds code to that of all crates."""
+    packages = ("-p", "control", "-p", "numbers", "-p", "sixty-five", "--features", "profile")
     crates.cargo("clippy", "--release", *packages, "--all-targets", "--", "-D", "warnings")
 
 
@@ -181,13 +182,14 @@ def test_the_examples_of_the_documentation_compile(crates: Crates, tmp_path: Pat
     assert len(examples) > 5
     body = "Result<(), Box<dyn std::error::Error>> {{\n{example}\nOk(())\n}}\n"
     source = "".join(f"pub fn f{i}() -> " + body.format(example=example) for i, example in enumerate(examples))
+    path = crates.converted["mlp"].crate.as_posix()
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "lib.rs").write_text(f"#![allow(unused_variables)]\n{source}")
     (tmp_path / "Cargo.toml").write_text(
         '[package]\nname = "application"\nversion = "0.1.0"\nedition = "2024"\n\n[dependencies]\n'
         'ndarray = { version = "0.17", default-features = false }\n'
         'image = { version = "0.25", default-features = false }\n'
-        f'mlp = {{ path = "{crates.converted["mlp"].crate.as_posix()}", features = ["ndarray", "image", "mmap"] }}\n'
+        f'mlp = {{ path = "{path}", features = ["ndarray", "image", "mmap", "profile"] }}\n'
     )
     shutil.copy(ROOT / "tests" / "Cargo.lock", tmp_path / "Cargo.lock")
     Crates(tmp_path).cargo("check")

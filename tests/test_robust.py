@@ -53,7 +53,7 @@ fn difference(weights: &[u8]) -> Option<f32> {
     let (left, right) = (array("left"), array("right"));
     let shape = [left.len() / 20, 20];
     let inputs =
-        Inputs { left: TensorView::new(&left, &shape).unwrap(), right: TensorView::new(&right, &shape).unwrap() };
+        Inputs { left: TensorView::new(&left, shape).unwrap(), right: TensorView::new(&right, shape).unwrap() };
     let outputs = WeightsModel::from_weights(weights).ok()?.predict(&inputs).ok()?;
     let expected = samples.get("same").unwrap().to_vec::<f32>().unwrap();
     let differences = outputs.same.data().iter().zip(&expected).map(|(a, b)| (a - b).abs());

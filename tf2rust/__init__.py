@@ -46,6 +46,7 @@ def convert(
     stream: str | None = None,
     constants: _Path | Mapping[str, ArrayLike] | None = None,
     tf_layers: _Path | None = None,
+    targets: Sequence[str] = (),
     license: str | None = None,
     signature: str | None = None,
     trust_code: bool | None = None,
@@ -59,11 +60,11 @@ def convert(
 
     ``model`` is a path, a Keras 2 or 3 model, a ``tf.Module``, a ``tf.function`` with an input signature, a concrete
     function, or an ``onnx.ModelProto``. The options are those of the command line, with ``dims`` for ``--dim`` (a size,
-    or the smallest and the largest, by dimension), ``states`` for ``--state`` (outputs by the inputs that they become)
-    and ``rates`` for ``--fpr``. Levels without a rate keep the default rate. Options that are files can be given as
-    values: ``path_to_fv`` and ``constants`` as arrays by input name (or one array, if the model has one input),
-    ``labels`` as a list of names, and ``thresholds`` as numbers by level. Returns the path of the crate, the listing of
-    matched nodes, the proof and the notes.
+    or the smallest and the largest, by dimension), ``states`` for ``--state`` (outputs by the inputs that they become),
+    ``targets`` for ``--with``, and ``rates`` for ``--fpr``. Levels without a rate keep the default rate. Options that
+    are files can be given as values: ``path_to_fv`` and ``constants`` as arrays by input name (or one array, if the
+    model has one input), ``labels`` as a list of names, and ``thresholds`` as numbers by level. Returns the path of the
+    crate, the listing of matched nodes, the proof and the notes.
 
     The conversion runs in a child process with the limits ``max_memory`` and ``time_limit``. With ``custom_objects``,
     which are classes of this process, it runs in this process and without limits; so does that of a live Keras model
@@ -110,6 +111,7 @@ def convert(
                     stream=stream,
                     tf_layers=None if tf_layers is None else Path(tf_layers).absolute(),
                     license=license,
+                    targets=(targets,) if isinstance(targets, str) else tuple(targets),
                 ),
                 "constants": files.arrays(constants, "constants"),
                 "signature": signature,

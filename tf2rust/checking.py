@@ -14,6 +14,7 @@ from tf2rust.config import RECORD, SAMPLES_AND_LABELS, Record, given, read_recor
 from tf2rust.errors import ConversionError, UsageError
 from tf2rust.publish.marker import MARKER, digest, read_marker
 from tf2rust.source import sha256
+from tf2rust.targets import TARGETS
 from tf2rust.thresholds import Thresholds
 
 REPORT_VERSION = 1
@@ -44,6 +45,7 @@ def read_options(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
         listed = ", ".join(f"--{name} ({_shown(record.options[name])})" for name in missing)
         raise UsageError(f"{folder} was converted with files that must be given again: {listed}")
     options = {name: value for name, value in record.options.items() if name not in SAMPLES_AND_LABELS}
+    options["with"] = sorted({name.split("/")[0] for name in read_marker(folder) or ()} & TARGETS.keys())
     return {**given(options, str(folder), folder), **changes}
 
 

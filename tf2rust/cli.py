@@ -64,6 +64,7 @@ def from_tf(
     stream: options.Stream = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
+    targets: options.Targets = None,
     verify: options.Verify = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -106,6 +107,7 @@ def from_onnx(
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
+    targets: options.Targets = None,
     verify: options.Verify = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -309,6 +311,7 @@ def _options(given: Mapping[str, Any]) -> Any:
         stream=given["stream"],
         tf_layers=None if tf_layers is None else tf_layers.resolve(),
         license=given["license"],
+        targets=options.names("--with", given["targets"]),
     )
 
 
@@ -334,6 +337,28 @@ def verify_crate(
             return
         for measured in found:
             out.print(str(measured), markup=False)
+
+    _guarded(work)
+
+
+@app.command("add", cls=DashesOrUnderscores)
+def add(
+    folder: options.Converted,
+    targets: options.AddedTargets,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Add packages for other languages and machines to a converted crate."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.targets import add_targets
+
+        names = options.names("--with", targets)
+        for note in add_targets(folder.absolute(), names):
+            err.print(f"note: {note}", markup=False)
+        for target in names:
+            out.print(str(folder / target), markup=False)
 
     _guarded(work)
 

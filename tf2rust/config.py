@@ -57,8 +57,8 @@ def _list(value: object) -> list[str]:
     return list(value)
 
 
-def _names(value: object) -> str:
-    return ",".join(_list(value))
+def _names(value: object) -> str | None:
+    return ",".join(_list(value)) or None
 
 
 def _dims(value: object) -> list[str]:
@@ -102,6 +102,7 @@ _KEYS: dict[str, tuple[Callable[[object], Any], Any]] = {
     "constants": (_path, None),
     "tf_layers": (_path, None),
     "license": (_text, None),
+    "with": (_names, None),
     "verify": (_flag, False),
     "signature": (_text, None),
     "trust_code": (_flag, False),
@@ -159,6 +160,8 @@ def given(table: Mapping[str, object], where: str, folder: Path) -> _Given:
         except _WrongTypeError as error:
             raise UsageError(f"{where}: {key!r} must be {error}, not {brief(repr(value))}") from error
         found[name] = folder / read if isinstance(read, Path) else read
+    # A keyword of Python cannot be a parameter of a command.
+    found["targets"] = found.pop("with")
     return found
 
 

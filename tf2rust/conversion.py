@@ -48,6 +48,7 @@ from tf2rust.publish import check_target, publish
 from tf2rust.scoring import find_scoring, score_column
 from tf2rust.source import Source, open_onnx, open_tensorflow, read_constants, sha256, with_states, with_stream
 from tf2rust.stages import Progress, silent, stage
+from tf2rust.targets import check_targets, render_targets
 from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Options:
     stream: str | None = None
     tf_layers: Path | None = None
     license: str | None = None
+    targets: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Raises UsageError for options that no conversion can use."""
@@ -107,6 +109,7 @@ class Options:
                 "--dim"
             )
         check_rates(self.rates)
+        check_targets(self.targets)
 
 
 @dataclass(frozen=True)
@@ -265,6 +268,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         known = [*source.notes, *matched.notes, *notes, *scoring_notes]
         origin = _origin(source, crate_options, found, [_without_folders(note, options) for note in known])
         files = collect(model, graph, proof, scoring, crate_options, onnx_files, origin, model_info)
+        files.texts.update(render_targets(files.interface, options.targets))
         record = recorded(source.path.name, digest, {**_named(options), **source.opening})
         files.texts[f"{model_info}/{RECORD}"] = record
         # Zero thresholds are placeholders for the user to edit.

@@ -198,9 +198,18 @@ TfLayers = Annotated[
 License = Annotated[
     str | None,
     typer.Option(
-        "--license", help="The licence of the model, as an SPDX expression such as MIT; `cargo publish` needs one."
+        "--license",
+        help="The licence of the model, as an SPDX expression such as MIT; `cargo publish` needs one.",
+        rich_help_panel=GENERATED,
     ),
 ]
+_WITH = typer.Option(
+    "--with",
+    help="Also write packages for other languages and machines, separated by commas: python, c, wasm, embedded.",
+    rich_help_panel=GENERATED,
+)
+Targets = Annotated[str | None, _WITH]
+AddedTargets = Annotated[str, _WITH]
 Verify = Annotated[
     bool,
     typer.Option(
@@ -262,7 +271,7 @@ def names(option: str, given: str | None) -> tuple[str, ...]:
     """Splits a comma-separated list of names; empty if the option is absent."""
     found = tuple(name.strip() for name in (given or "").split(","))
     if given is not None and not all(found):
-        raise UsageError(f"{option} {given}: expected tensor names, separated by commas")
+        raise UsageError(f"{option} {given}: expected names, separated by commas")
     return found if given is not None else ()
 
 

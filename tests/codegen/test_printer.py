@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tf2rust.codegen.model import nest
-from tf2rust.rust.printer import constant, layout, lines, use
+from tf2rust.rust.printer import bound, constant, layout, lines, use
 from tf2rust.rust.tree import (
     Assign,
     Binary,
@@ -46,6 +46,11 @@ def halved(times: int, size: str) -> Expr:
     return value
 
 
+def _port(letters: int, dims: int) -> Struct:
+    shape = ref(array([Token("Axis::Fixed(2)")] * dims))
+    return struct(Token("Port"), name=string("x" * letters), data_type=Token("DataType::F32"), shape=shape)
+
+
 def conv(padding: int) -> Struct:
     same = Item("tf_layers::nn::same_padding")
     sides = [same("height", 3, padding, 1).tried(), same("width", 3, 2, 1).tried()]
@@ -65,6 +70,12 @@ FIELD = struct(
 @pytest.mark.parametrize(
     ("value", "indent", "after", "expected"),
     [
+        (
+            Token("Ok")(array([struct(Token("Work"), multiply_adds=Token("a" * 60), bytes=Token("b" * 20))])),
+            4,
+            "",
+            ["Ok([Work {", f"    multiply_adds: {'a' * 60},", f"    bytes: {'b' * 20},", "}])"],
+        ),
         (RUN, 8, ";", ["self.conv1d.run(cx, embedding, workspace.b0.tensor([batch, 82, 128])?)?;"]),
         (
             FIELD,
@@ -214,6 +225,12 @@ TEXTS = [
         constant([Token(f'"{"l" * (i % size)}"') for i in range(count)], "pub const A: &[B]", "&")
         for size in (3, 9, 12, 40)
         for count in range(30)
+    ),
+    *(
+        "\n".join(bound("const", Token("PORTS: &[Port]"), ref(array([_port(n, dims)] * count)), 0))
+        for n in range(1, 75)
+        for dims in (1, 3)
+        for count in (1, 2)
     ),
     *(
         constant([string("日本語"), string("é́")] * count, f"pub const LABELS: [&str; {2 * count}]")

@@ -23,12 +23,36 @@ pub struct Context<'a> {
     pub isa: Isa,
     /// Scratch memory. Its contents are unspecified when a layer starts.
     pub scratch: &'a mut Buffer<f32>,
+    #[cfg(feature = "profile")]
+    profile: Option<&'a mut crate::profile::Profile>,
 }
 
 impl<'a> Context<'a> {
     /// A context for one run, or for one thread of a run.
     #[must_use]
     pub fn new(isa: Isa, scratch: &'a mut Buffer<f32>) -> Self {
-        Self { isa, scratch }
+        Self {
+            isa,
+            scratch,
+            #[cfg(feature = "profile")]
+            profile: None,
+        }
+    }
+
+    /// Records the times of layers in `profile` from now on.
+    #[cfg(feature = "profile")]
+    pub fn record(&mut self, profile: &'a mut crate::profile::Profile) {
+        self.profile = Some(profile);
+    }
+
+    /// Ends a call of the layer with this number. Does nothing without the feature `profile`.
+    #[inline(always)]
+    pub fn lap(&mut self, layer: usize) {
+        #[cfg(feature = "profile")]
+        if let Some(profile) = &mut self.profile {
+            profile.lap(layer);
+        }
+        #[cfg(not(feature = "profile"))]
+        let _ = layer;
     }
 }

@@ -1,8 +1,10 @@
 //! The error type of the crate.
 
+#[cfg(feature = "alloc")]
 use alloc::string::String;
 use core::fmt;
 
+use crate::interface::DataType;
 use crate::tensor::Shape;
 
 /// An error of a layer, a weight blob or an NPZ archive. The message names the offending value and what it must satisfy.
@@ -25,6 +27,15 @@ pub enum Error {
         /// The actual shape.
         found: Shape,
     },
+    /// The elements of a tensor have another type than those of the model's input.
+    DataType {
+        /// The tensor's name in the model.
+        tensor: &'static str,
+        /// The expected type.
+        expected: DataType,
+        /// The actual type.
+        found: DataType,
+    },
     /// A slice is longer or shorter than its dims require.
     Length {
         /// The argument, e.g. `x` or `bias`.
@@ -32,6 +43,13 @@ pub enum Error {
         /// The number of elements that the dims require.
         expected: usize,
         /// The actual number of elements.
+        found: usize,
+    },
+    /// A model got too few or too many inputs.
+    Inputs {
+        /// The number of inputs of the model.
+        expected: usize,
+        /// The number of tensors that were given.
         found: usize,
     },
     /// An index is outside the axis that it refers to.
@@ -63,14 +81,22 @@ pub enum Error {
     },
     /// A product or sum of dims does not fit `usize`.
     Overflow,
-    /// The allocator could not provide the memory.
+    /// The allocator could not provide the memory, or the reserved memory is too small.
     Memory {
         /// The size of the request.
         bytes: usize,
     },
     /// The packed weights are damaged, or belong to another model.
-    Weights(String),
+    Weights(&'static str),
+    /// The packed weights lack an array of the model.
+    Array {
+        /// The index of the array.
+        index: usize,
+        /// What is wrong with it, and what to do.
+        reason: &'static str,
+    },
     /// An NPZ archive is damaged, or an array in it has an unexpected type or shape.
+    #[cfg(feature = "alloc")]
     Npz(String),
 }
 
@@ -97,6 +123,12 @@ impl fmt::Display for Error {
             Self::Shape { tensor, expected, found } => {
                 write!(f, "tensor `{tensor}` has shape {found:?}, but the model expects {expected}")
             }
+            Self::DataType { tensor, expected, found } => {
+                write!(f, "tensor `{tensor}` has elements of type {found}, but the model expects {expected}")
+            }
+            Self::Inputs { expected, found } => {
+                write!(f, "the model has {expected} inputs, but {found} were given")
+            }
             Self::Length { what, expected, found } => {
                 write!(f, "`{what}` has {found} elements, but its dims require {expected}")
             }
@@ -111,6 +143,8 @@ impl fmt::Display for Error {
             Self::Overflow => f.write_str("the number of elements overflows; use smaller dims"),
             Self::Memory { bytes } => write!(f, "could not allocate {bytes} bytes; use a smaller batch"),
             Self::Weights(reason) => write!(f, "model weights: {reason}"),
+            Self::Array { index, reason } => write!(f, "model weights: array {index} {reason}"),
+            #[cfg(feature = "alloc")]
             Self::Npz(reason) => write!(f, "NPZ archive: {reason}"),
         }
     }

@@ -48,6 +48,7 @@
 //! | [`text`] | operators on strings: lookup tables, splitting, normalization |
 //! | [`dims`] | checked arithmetic on dimensions |
 //! | [`gemm`] | packed matrices, and the matrix product that all layers share |
+//! | [`interface`] | models behind one trait: names, types and shapes of their inputs, sessions |
 //! | [`io`] | NPZ archives, and weights packed for the kernels |
 //! | [`simd`] | the instruction sets: AVX-512, AVX2 with FMA, NEON, WebAssembly simd128, scalar code |
 //! | [`error`] | the error type |
@@ -72,33 +73,42 @@
 //!
 //! | feature | effect |
 //! |---|---|
-//! | `std` (default) | [`Isa::detect`] looks at the processor at run time |
+//! | `std` (default) | [`Isa::detect`] looks at the processor at run time; implies `alloc` |
+//! | `alloc` | buffers and tensors allocate their memory; strings, NPZ archives, and packing of weights |
 //! | `rayon` | large layers are split among the threads of the current rayon pool |
 //! | `ndarray` | [`TensorView`](tensor::TensorView) and [`Tensor`](tensor::Tensor) from and to the arrays of ndarray |
 //! | `image` | [`TensorView`](tensor::TensorView) and [`Tensor`](tensor::Tensor) from the images of the image crate |
 //! | `mmap` | `io::MappedFile`: weights in a memory-mapped file |
+//! | `profile` | `profile::Profile`: the time, the multiply-adds and the bytes of each layer |
 //!
-//! Without `std` the crate needs only `core` and `alloc`, and the target features of the compilation select the instruction
-//! set.
+//! Without `std`, the target features of the compilation select the instruction set. Without `alloc`, the crate needs only
+//! `core`: [`Buffer::from_static`](tensor::Buffer::from_static) and [`Tensor::from_static`](tensor::Tensor::from_static)
+//! take memory that the program has reserved.
 #![no_std]
 #![deny(unsafe_code)]
 
+#[cfg(any(feature = "alloc", test))]
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod checked;
 mod context;
 pub mod dims;
 pub mod error;
 pub mod gemm;
+pub mod interface;
 pub mod io;
 mod math;
 pub mod nn;
 pub mod ops;
 mod parallel;
 pub mod prelude;
+#[cfg(feature = "profile")]
+pub mod profile;
 pub mod simd;
 pub mod tensor;
+#[cfg(feature = "alloc")]
 pub mod text;
 mod window;
 

@@ -72,9 +72,9 @@ impl Axis {
     /// The taps of the window at `origin` that are inside the image.
     #[inline(always)]
     pub fn taps(&self, origin: isize) -> core::ops::Range<usize> {
-        let before = (origin.min(0).unsigned_abs()).div_ceil(self.dilation);
+        let before = (origin.min(0).unsigned_abs()).div_ceil(self.dilation.max(1));
         let room = self.input as isize - origin;
-        let after = if room <= 0 { 0 } else { (room as usize).div_ceil(self.dilation).min(self.size) };
+        let after = if room <= 0 { 0 } else { (room as usize).div_ceil(self.dilation.max(1)).min(self.size) };
         before.min(after)..after
     }
 
@@ -82,7 +82,7 @@ impl Axis {
     #[inline(always)]
     pub fn taps_padded(&self, origin: isize) -> usize {
         let room = (self.input + self.padding[1]) as isize - origin;
-        if room <= 0 { 0 } else { (room as usize).div_ceil(self.dilation).min(self.size) }
+        if room <= 0 { 0 } else { (room as usize).div_ceil(self.dilation.max(1)).min(self.size) }
     }
 }
 
@@ -168,10 +168,14 @@ const RANK: Error =
 fn spatial<const N: usize>(size: &[usize]) -> Result<[usize; N]> {
     let mut axes = [1; N];
     match N.checked_sub(size.len()) {
-        Some(flat) if flat < N => axes[flat..].copy_from_slice(size),
-        _ => return Err(RANK),
+        Some(flat) if flat < N => {
+            for (axis, &size) in axes.iter_mut().skip(flat).zip(size) {
+                *axis = size;
+            }
+            Ok(axes)
+        }
+        _ => Err(RANK),
     }
-    Ok(axes)
 }
 
 /// The windows along `N` axes of an image of `size`.

@@ -202,7 +202,7 @@ fn indices_continue_from_part_to_part() {
                 assert_eq!(blob.vector(1, 20).unwrap(), [0.5; 20]);
                 assert_eq!(blob.typed::<i64>(2, 3).unwrap(), [1, -2, 3]);
                 assert_eq!(blob.matrices(4, 2, 4, 10).unwrap().groups(), 2);
-                assert!(blob.vector(5, 1).unwrap_err().to_string().contains("no array 5 among 5"));
+                assert!(blob.vector(5, 1).unwrap_err().to_string().contains("array 5 is missing"));
                 assert!(blob.vector(1, 19).is_err());
                 assert!(Blob::parse(&[first, &second[1..]], ARCHITECTURE).is_err());
                 assert!(Blob::parse(&[first, &second[..9]], ARCHITECTURE).is_err());

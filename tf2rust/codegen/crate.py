@@ -14,10 +14,12 @@ import numpy as np
 
 from tf2rust.codegen.architecture import architecture, computation_graph
 from tf2rust.codegen.brief import brief
+from tf2rust.codegen.interface import FILE as INTERFACE
+from tf2rust.codegen.interface import Interface, interface
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name
 from tf2rust.codegen.overview import Box, OverviewError, draw_overview
-from tf2rust.codegen.render import CrateOptions, embeds_weights, render_crate
+from tf2rust.codegen.render import CrateOptions, embeds_weights, render_crate, struct_name
 from tf2rust.codegen.report.data import Origin, report_data
 from tf2rust.codegen.report.page import render_report
 from tf2rust.codegen.vendor import build_hash, resource, vendored, with_build
@@ -59,6 +61,7 @@ class Files:
     binaries: dict[str, Iterable[bytes | memoryview]]
     """The contents of each file, in parts."""
     notes: list[str]
+    interface: Interface
 
 
 def collect(
@@ -82,6 +85,8 @@ def collect(
         crate["model/thresholds.json"] = _json(scoring.thresholds.as_json())
     if options.tf_layers is None:
         crate |= {f"tf-layers/{name}": text for name, text in vendored(crate_name(options.model_name)).items()}
+    found = interface(model, proof, options.model_name, struct_name(options.model_name), embeds=embeds_weights(model))
+    crate[INTERFACE] = _json(found.as_json())
     # The differences in the README depend on the machine.
     build = build_hash({name: text for name, text in crate.items() if name != "README.md"}, weights)
     texts = {
@@ -109,7 +114,7 @@ def collect(
             binaries[f"{model_info}/model_overview.{form}"] = [picture]
     except OverviewError as error:
         notes.append(f"model_overview.png and model_overview.svg were not drawn: {error}.")
-    return Files(texts, arrays, binaries, notes)
+    return Files(texts, arrays, binaries, notes, found)
 
 
 def overview(model: Model, graph: LayerGraph, title: str) -> dict[str, bytes]:

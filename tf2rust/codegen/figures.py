@@ -68,7 +68,7 @@ def workspace_bytes(model: Model, graph: LayerGraph, sizes: Mapping[str, int]) -
     of a layer.
     """
     buffers: dict[int, int] = {}
-    for value, allocation in model.memory.allocations.items():
+    for value, allocation in model.plan.allocations.items():
         if allocation.buffer is not None:
             size = value_bytes(value, sizes)
             buffers[allocation.buffer] = max(buffers.get(allocation.buffer, 0), size)

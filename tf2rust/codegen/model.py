@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tf2rust.codegen.control_flow import ModelField
+from tf2rust.codegen.memory import Memory
 from tf2rust.codegen.names import Names, snake_case
 from tf2rust.codegen.states import StateField
 from tf2rust.codegen.steps import Writer
@@ -63,7 +64,8 @@ class Model:
     buffers: list[str]
     weights: WeightTable
     names: dict[Layer, str]
-    memory: Plan
+    plan: Plan
+    """Which buffer holds which value."""
     chunks: Chunks | None
     has_text: bool
     """Whether layers work with strings."""
@@ -74,6 +76,10 @@ class Model:
     conditions: list[str] = field(default_factory=list)
     """What the checks require, as text."""
     states: list[StateField] = field(default_factory=list)
+    memory: Memory | None = None
+    """The arrays of a prediction whose sizes are all known."""
+    timed: list[Layer] = field(default_factory=list)
+    """The layers that a profile measures, in the order in which they end."""
 
     @property
     def inputs(self) -> list[Port]:
@@ -149,6 +155,7 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
     buffers = [rust_type(d) for d in memory.buffers]
     used = names_in([*statements, *checks] if chunked is None else statements)
     chunks = None if chunked is None else _chunks(writer, chunked, used)
+    state_fields = _state_fields(graph, inputs, outputs)
     return Model(
         inputs,
         outputs,
@@ -165,7 +172,9 @@ def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
         used,
         checks,
         [str(condition) for condition in graph.conditions],
-        _state_fields(graph, inputs, outputs),
+        state_fields,
+        Memory.of(memory, inputs, outputs, state_fields),
+        writer.timed,
     )
 
 

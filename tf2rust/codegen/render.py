@@ -19,13 +19,15 @@ from tf2rust import __version__
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
-from tf2rust.codegen.names import crate_name, pascal_case
+from tf2rust.codegen.names import crate_name, pascal_case, snake_case
+from tf2rust.codegen.ports import ports, typed_inputs
+from tf2rust.codegen.profile import profile_code
 from tf2rust.codegen.row import Row
 from tf2rust.codegen.states import new_state, state_sizes, swap
 from tf2rust.codegen.variables import Port
 from tf2rust.codegen.vendor import package_name, resource, tf_layers_version
 from tf2rust.ops.core.dims import DimExpr, format_shape
-from tf2rust.ops.core.dtypes import TEXT, is_float
+from tf2rust.ops.core.dtypes import TEXT, is_float, shown
 from tf2rust.ops.core.layer import Dims, LayerGraph
 from tf2rust.proof.proof import Proof, features_key
 from tf2rust.rust import printer
@@ -57,6 +59,7 @@ _TEMPLATES = (
     "rustfmt.toml",
     "src/lib.rs",
     "src/model.rs",
+    "src/ports.rs",
     "src/weights.rs",
     "tests/predictions.rs",
     "benches/benchmarks.rs",
@@ -119,7 +122,8 @@ class FieldGroup:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """The templates, with filters that print Rust."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resource("templates")),
         undefined=jinja2.StrictUndefined,
@@ -132,6 +136,9 @@ def _environment() -> jinja2.Environment:
     environment.filters["layout"] = lambda value, indent, before="", after="": _joined(
         printer.layout(expr(value), indent, before, after), indent
     )
+    environment.filters["const"] = lambda value, pattern, indent: _joined(
+        printer.bound("const", Token(pattern), expr(value), indent), indent
+    )
     environment.filters["let"] = lambda pattern, value: [let(pattern, expr(value))]
     environment.filters["total"] = printer.total
     environment.filters["constant"] = printer.constant
@@ -140,7 +147,10 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["use"] = lambda names, path: printer.use(path, [name for name in names if name])
     environment.filters["is_float"] = is_float
-    environment.filters["cell"] = lambda text: text.replace("|", r"\|")
+    environment.filters["snake"] = snake_case
+    environment.filters["shown"] = shown
+    environment.filters["listed"] = format_shape
+    environment.filters["cell"] = lambda text: rust_comment(text).replace("|", r"\|")
     environment.filters["documented"] = lambda text: _each_line(text, lambda line: f"//! {line}".rstrip())
     environment.filters["visible"] = lambda text: _each_line(text, lambda line: line, hidden="# ")
     return environment
@@ -178,16 +188,22 @@ def render_crate(
     names += ["src/thresholds.rs"] if context["binary"] else []
     names += ["src/labels.rs"] if scoring.labels else []
     names += ["src/parallel.rs"] if model.chunks else []
+    names += ["src/profile.rs"] if model.timed else []
     texts = {
-        name: _environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
+        name: environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
     }
     if _STEPS_EXAMPLE in texts:
         texts[_EXAMPLE] = texts.pop(_STEPS_EXAMPLE)
     for part in () if only else context["parts"]:
         for name in _PART_TEMPLATES:
-            template = _environment().get_template(f"weights/{name}.j2")
+            template = environment().get_template(f"weights/{name}.j2")
             texts[f"{part.folder}/{name}"] = template.render(context, part=part)
     return texts
+
+
+def struct_name(model_name: str) -> str:
+    """The name of the struct of a model: ``mnist-v2`` becomes ``MnistV2Model``."""
+    return f"{pascal_case(model_name, 'M')}Model"
 
 
 def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, options: CrateOptions) -> dict[str, Any]:
@@ -195,7 +211,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
     digest = architecture_hash(model, graph)
     embeds = embeds_weights(model)
     parts = _parts(model, crate, options.tf_layers) if embeds else []
-    struct = f"{pascal_case(options.model_name, 'M')}Model"
+    struct = struct_name(options.model_name)
     used, groups = model.used, _groups(model.fields)
     whole = set(model.variables) if model.chunks else used
     fields = [*(f"b{i}" for i in range(len(model.buffers))), *(["strings"] if model.has_text else []), "scratch"]
@@ -235,6 +251,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "imports": _imports(model, embeds),
         "weights_bytes": Token("&WEIGHTS.0"),
         "chunks": model.chunks,
+        "is_timed": bool(model.timed),
+        "profile": (timed := profile_code(model)),
+        "profile_imports": _import_lines(timed.imports),
         "chunk_variables": array([name if name in used else "_" for name in model.variables]),
         "all_variables": array([name if name in whole else "_" for name in model.variables]),
         "uses": lambda name: name in used,
@@ -248,6 +267,8 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "own_types": _own_types([*model.all_inputs, *model.all_outputs]),
         "own_input_types": _own_types(model.inputs),
         "own_output_types": _own_types(model.outputs[:1]),
+        "memory": model.memory,
+        "needs_alloc": model.has_text or any(p.is_text for p in (*model.all_inputs, *model.all_outputs)),
         "has_text_outputs": any(p.is_text for p in model.outputs),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
@@ -259,6 +280,11 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "run": "step" if model.states else "predict",
         "proven": [port for port in model.all_outputs if port.name in proof.outputs],
         "chunked_time": _chunked_time(graph, proof),
+        "ports": ports,
+        "typed_inputs": typed_inputs(model.inputs),
+        "state_dims": ref(array([string(name) for name in sizes])),
+        "state_variables": array([variables[name] for name in sizes]),
+        "state_of_sizes": Token("State::new")(*(variables[name] for name in sizes)),
         "new_state": new_state(model.states, variables),
         "new_state_head": Token("new")(*(f"{variables[name]}: usize" for name in sizes)),
         "swap": swap,
@@ -327,7 +353,8 @@ def _parts_value(parts: Sequence[WeightsPart]) -> Expr:
 
 def _run_chunk(model: Model, used: set[str]) -> Expr:
     """The signature of the function that runs the layers for one chunk."""
-    sizes = "sizes" if not used.isdisjoint(model.variables) else "_"
+    # The profile reads the sizes even if no layer does.
+    sizes = "sizes" if not used.isdisjoint(model.variables) else "_sizes" if model.timed else "_"
     workspace = "workspace" if used & {"workspace", "cx"} else "_workspace"
     parameters = (
         "&self",
@@ -370,7 +397,7 @@ _ALWAYS = (
     "tf_layers::Context",
     "tf_layers::Isa",
     "tf_layers::Result",
-    *(f"tf_layers::io::{name}" for name in ("Blob", "Npz", "pack")),
+    "tf_layers::io::Blob",
     *(f"tf_layers::tensor::{name}" for name in ("Buffer", "Tensor")),
 )
 

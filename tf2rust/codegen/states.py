@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,14 +52,25 @@ def state_sizes(states: Sequence[StateField]) -> list[str]:
     return sorted(symbols(dim for state in states for dim in state.input.shape))
 
 
-def new_state(states: Sequence[StateField], variables: Mapping[str, str]) -> list[Stmt]:
-    """The statements of ``State::new`` that allocate the state; ``variables`` hold its symbolic dimensions."""
+def new_state(
+    states: Sequence[StateField], variables: Mapping[str, str], tensor: Callable[[Port], Expr] | None = None
+) -> list[Stmt]:
+    """The statements that make ``state``; ``variables`` hold its symbolic dimensions.
+
+    ``tensor`` gives the tensor of an input or output that is not resized yet; without it, tensors allocate memory.
+    """
 
     def shape(dims: Dims) -> Expr:
         return ref(array([d if isinstance(d, int) else Token(variables[str(d)]) for d in dims]))
 
-    empty = [(state.input.field, Token("Tensor::default")()) for state in states]
-    value = Struct(Token("Self"), (*empty, ("next", Token("NextState::default")())))
+    mine: list[tuple[str, Expr]]
+    if tensor is None:
+        mine = [(state.input.field, Token("Tensor::default")()) for state in states]
+        value = Struct(Token("Self"), (*mine, ("next", Token("NextState::default")())))
+    else:
+        mine = [(state.input.field, tensor(state.input)) for state in states]
+        following = Struct(Token("NextState"), tuple((state.input.field, tensor(state.output)) for state in states))
+        value = Struct(Token("State"), (*mine, ("next", following)))
     found: list[Stmt] = [let("state", value, mutable=True)]
     for state in states:
         for port in (state.input, state.output):

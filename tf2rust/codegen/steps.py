@@ -41,11 +41,21 @@ class Writer(Variables):
     """Writes the Rust of each layer."""
 
     table: WeightTable
+    timed: list[Layer]
+    """The layers that a profile measures, in the order in which they end."""
 
     def steps(self, graph: LayerGraph, table: WeightTable) -> list[tuple[Layer, LayerCode]]:
         """The layers of the model, each with its statements, its field and the fields of its bodies."""
-        self.table = table
-        return [(layer, self.step(layer)) for layer in graph.layers]
+        self.table, self.timed = table, []
+        return [(layer, self._timed_step(layer)) for layer in graph.layers]
+
+    def _timed_step(self, layer: Layer) -> LayerCode:
+        """The layer's field and statements, the last of which ends its time in a profile."""
+        step = self.step(layer)
+        if step.statements and layer not in self.memory.aliases:
+            step.statements.append(ExprStmt(CX.method("lap", str(len(self.timed)))))
+            self.timed.append(layer)
+        return step
 
     def checks(self, conditions: Sequence[Condition]) -> list[Stmt]:
         """The statements that check the sizes of the inputs, before the layers run."""
@@ -96,7 +106,7 @@ class Writer(Variables):
         """The layers of a body, each after its comment."""
         found = LayerCode(self.checks(graph.conditions))
         for layer in graph.layers:
-            step = self.step(layer)
+            step = self._timed_step(layer)
             found.fields += step.fields
             if step.statements:
                 found.statements += [*([Blank()] if found.statements else []), *self.comment(layer), *step.statements]

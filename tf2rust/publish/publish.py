@@ -45,8 +45,11 @@ def check_target(folder: Path) -> None:
         raise _unwritable(folder, error) from error
 
 
-def publish(folder: Path, fill: Callable[[Path], None], keep: Collection[str] = ()) -> Published:
+def publish(folder: Path, fill: Callable[[Path], None], keep: Collection[str] = (), *, adds: bool = False) -> Published:
     """Moves what ``fill`` writes into an empty folder to ``folder``.
+
+    If it only ``adds`` to an earlier result, the files and folders in ``folder`` that ``fill`` does not write stay as
+    they are.
 
     Files that the user added to an earlier result are kept. A file that the user changed and that is written again is
     kept if it is in ``keep``, and renamed otherwise. Raises ConversionError if the disk is full or an access is denied,
@@ -55,13 +58,18 @@ def publish(folder: Path, fill: Callable[[Path], None], keep: Collection[str] = 
     try:
         target = resolved(folder)
         earlier = _check(target)
-        with staging_folder(target) as staging:
+        if adds and earlier is None:
+            raise ConversionError(f"{folder} is not the output folder of a conversion; give the path of one.")
+        with staging_folder(target, inside=adds) as staging:
             fill(staging)
             written = digests(staging)
             _inherit_mode(staging, target)
             published = Published([], {})
             if earlier is not None:
                 published = Published(*carry_over(target, staging, earlier, keep))
+            if adds:
+                parts = {path.name for path in staging.iterdir()}
+                written |= {name: known for name, known in (earlier or {}).items() if name.split("/")[0] not in parts}
             write_marker(staging, written)
             _put(staging, target)
             if staging.is_dir():

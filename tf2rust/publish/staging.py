@@ -37,13 +37,14 @@ def is_replaceable(target: Path) -> bool:
 
 
 @contextlib.contextmanager
-def staging_folder(target: Path) -> Iterator[Path]:
-    """An empty, marked folder on the file system of ``target``: beside it, or inside it if it must stay.
+def staging_folder(target: Path, *, inside: bool = False) -> Iterator[Path]:
+    """An empty, marked folder on the file system of ``target``: beside it, or inside it if it must stay, or if
+    ``inside`` is true.
 
     It is deleted at the end, with all its contents. Parent folders that were created for ``target`` stay only if
     ``target`` exists then.
     """
-    inside = target.is_dir() and not is_replaceable(target)
+    inside = target.is_dir() and (inside or not is_replaceable(target))
     made = [] if inside else _make(target.parent)
     where, prefix = (target, _INSIDE) if inside else (target.parent, f".{target.name[:40]}-")
     try:

@@ -53,7 +53,7 @@ def _statement(stmt: Stmt, indent: int) -> list[str]:
         case Comment(text):
             return [f"// {text}"]
         case Let(pattern, value):
-            return _bound(pattern, value, indent)
+            return bound("let", pattern, value, indent)
         case Assign(target, value, operator):
             return layout(value, indent, f"{target} {operator} ", ";")
         case ExprStmt(value):
@@ -68,9 +68,12 @@ def _statement(stmt: Stmt, indent: int) -> list[str]:
     raise NotImplementedError(type(stmt).__name__)
 
 
-def _bound(pattern: Expr, value: Expr, indent: int) -> list[str]:
-    """``let pattern = value;``, with the value on the next line if it fits there, or with a broken pattern."""
-    head = f"let {pattern} ="
+def bound(keyword: str, pattern: Expr, value: Expr, indent: int) -> list[str]:
+    """``let pattern = value;``, with the value on the next line if it fits there, or with a broken pattern.
+
+    The ``keyword`` is ``let`` or ``const``.
+    """
+    head = f"{keyword} {pattern} ="
     single = f"{head} {value};"
     room = WIDTH - _reserved(value, 2 if len(_chain(value, 0)) > 1 else 0)
     if indent + width(single) <= room:
@@ -82,7 +85,7 @@ def _bound(pattern: Expr, value: Expr, indent: int) -> list[str]:
         return [head, *(f"    {line}" for line in below)] if _prefers_next_line(here, below) else here
     if isinstance(pattern, Group):
         return [
-            f"let {pattern.brackets[0]}",
+            f"{keyword} {pattern.brackets[0]}",
             *(f"    {line}" for item in pattern.items for line in layout(item, indent + INDENT, "", ",")),
             f"{pattern.brackets[1]} = {value};",
         ]
@@ -219,10 +222,12 @@ def _behind(bracket: _Bracket | None, tail: str) -> _Bracket | None:
 def _opened(bracket: _Bracket, indent: int, before: str, after: str) -> list[str]:
     """The opened bracket: each item on its own lines, or its only item."""
     head, tail = before + bracket.head, bracket.tail + after
-    if len(bracket.parts) == 1 and (bracket.is_call or bracket.is_tuple):
+    if len(bracket.parts) == 1:
         ((_, part),) = bracket.parts
         inner = _bracket(part)
-        if inner is not None and _opens_with_its_bracket(part):
+        is_entry = isinstance(part, Struct) and bracket.head.endswith("[")
+        is_argument = (bracket.is_call or bracket.is_tuple) and _opens_with_its_bracket(part)
+        if inner is not None and (is_entry or is_argument):
             inside = _opened(inner, indent, "", "")
             comma = "," if bracket.is_tuple else ""
             return [head + inside[0], *inside[1:-1], inside[-1] + comma + tail]
@@ -317,7 +322,7 @@ def use(path: str, names: Sequence[str]) -> str:
     """``use path::{a, b};``, with the names sorted and filled into lines."""
     if len(names) == 1:
         return f"use {path}::{names[0]};"
-    names = sorted(names)
+    names = sorted(names, key=lambda name: (name != "self", name))
     single = f"use {path}::{{{', '.join(names)}}};"
     if len(single) < WIDTH - 1:
         return single

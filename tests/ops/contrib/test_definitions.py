@@ -9,7 +9,7 @@ from tests.ops.contrib import activation, attention, normalization, products, qu
 from tests.ops.contrib.merged import Merged, check_definition
 from tests.ops.nodes import check_node, named
 
-TABLES = {
+DEFINITIONS = {
     "activation": activation.CASES,
     "attention": attention.CASES,
     "normalization": normalization.CASES,
@@ -19,12 +19,12 @@ TABLES = {
     "shape": shape.CASES,
 }
 TABLE_NAME = "contrib"
-NODES = {name: Merged(table=table) for name, table in {**TABLES, "shape": shape.WITH_INPUTS}.items()}
+NODES = {name: Merged(table=table) for name, table in {**DEFINITIONS, "shape": shape.WITH_INPUTS}.items()}
 
 
-@pytest.mark.parametrize(("table", "name"), [(table, name) for table, cases in TABLES.items() for name in cases])
+@pytest.mark.parametrize(("table", "name"), [(table, name) for table, cases in DEFINITIONS.items() for name in cases])
 def test_definition(table: str, name: str) -> None:
-    check_definition(TABLES[table][name])
+    check_definition(DEFINITIONS[table][name])
 
 
 @pytest.mark.parametrize("key", named(TABLE_NAME, NODES))

@@ -3,6 +3,7 @@
 use core::hint::black_box;
 use core::ops::Range;
 
+use crate::checked::{part, part_mut};
 use crate::simd::{Accumulator, Accumulators, PANEL, Simd};
 
 /// Bounds that clamp nothing.
@@ -49,13 +50,13 @@ impl Tile {
     /// The elements of C in row `i` of the tile.
     #[inline(always)]
     pub fn row_of<C>(self, i: usize, c: &mut [C]) -> &mut [C] {
-        &mut c[(self.row + i) * self.ldc + self.column..][..self.width]
+        part_mut(part_mut(c, (self.row + i) * self.ldc + self.column..), ..self.width)
     }
 
     /// The part of a vector, with one element for each column of C, that belongs to the columns of the tile.
     #[inline(always)]
     pub fn columns_of<C>(self, vector: &[C]) -> &[C] {
-        &vector[self.column..self.column + self.width]
+        part(vector, self.column..self.column + self.width)
     }
 }
 

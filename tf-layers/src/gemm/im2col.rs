@@ -9,11 +9,12 @@ use core::slice::from_ref;
 use super::lhs::{ImplicitRows, Lhs, LhsRows};
 use super::macro_kernel::{MacroKernel, UNSPLIT_K};
 use super::{Epilogue, Gemm};
-use crate::simd::{Isa, MAX_MR, MAX_SEGMENT, MulAdd, Segment};
+use crate::checked::{part, part_mut};
+use crate::simd::{Isa, MAX_SEGMENT, MulAdd, Segment, TARGET_MR};
 use crate::window::Axis;
 
 /// The memory for a register tile of copied windows.
-const COPIES: usize = MAX_MR * UNSPLIT_K;
+const COPIES: usize = TARGET_MR * UNSPLIT_K;
 
 /// The largest number of segments of a register tile.
 const SEGMENTS: usize = 64;
@@ -79,8 +80,9 @@ impl<'a, T: MulAdd> Windows<'a, T> {
     fn find(&self, pixel: usize, windows: &mut [Window<'a, T::A>]) -> Kind {
         let [vertical, horizontal] = self.axes;
         let image = vertical.input * horizontal.input * self.channels;
-        let (line, mut column) = (pixel / horizontal.output, pixel % horizontal.output);
-        let (mut sample, mut line) = (line / vertical.output, line % vertical.output);
+        let [height, width] = [vertical.output.max(1), horizontal.output.max(1)];
+        let (line, mut column) = (pixel / width, pixel % width);
+        let (mut sample, mut line) = (line / height, line % height);
         let last = column + windows.len() - 1;
         if last < horizontal.output
             && vertical.inside(vertical.origin(line))
@@ -88,15 +90,17 @@ impl<'a, T: MulAdd> Windows<'a, T> {
             && horizontal.inside(horizontal.origin(last))
             && self.in_place
         {
-            windows[0] =
-                (&self.x[sample * image..][..image], vertical.origin(line), horizontal.origin(column));
+            if let Some(first) = windows.first_mut() {
+                let image = part(part(self.x, sample * image..), ..image);
+                *first = (image, vertical.origin(line), horizontal.origin(column));
+            }
             return Kind::Strided;
         }
         let mut inside = self.contiguous_lines && self.in_place;
         for window in windows {
             let (top, left) = (vertical.origin(line), horizontal.origin(column));
             inside &= vertical.inside(top) && horizontal.inside(left);
-            *window = (&self.x[sample * image..][..image], top, left);
+            *window = (part(part(self.x, sample * image..), ..image), top, left);
             column += 1;
             if column == horizontal.output {
                 (column, line) = (0, line + 1);
@@ -125,7 +129,7 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         let [vertical, horizontal] = self.axes;
         let line = top as usize + tap_y * vertical.dilation;
         let pixel = line * horizontal.input + left as usize + tap_x * horizontal.dilation;
-        let x = &image[pixel * self.channels + self.first_channel + range.start..];
+        let x = part(image, pixel * self.channels + self.first_channel + range.start..);
         // This only overflows if there is no second window.
         let stride = horizontal.stride.wrapping_mul(self.channels);
         segment.set_strided(start + range.start, x, stride, range.len(), count);
@@ -141,13 +145,13 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         segment: &mut Segment<'a, T::A>,
     ) {
         let [vertical, horizontal] = self.axes;
-        let mut slices = [&self.x[..0]; MAX_MR];
+        let mut slices: [&[T::A]; TARGET_MR] = [&[]; TARGET_MR];
         for (slice, &(image, top, left)) in slices.iter_mut().zip(windows) {
             let line = top as usize + line * vertical.dilation;
             let pixel = line * horizontal.input + left as usize;
-            *slice = &image[pixel * self.channels + range.start..][..range.len()];
+            *slice = part(part(image, pixel * self.channels + range.start..), ..range.len());
         }
-        segment.set_rows(start + range.start, &slices[..windows.len()]);
+        segment.set_rows(start + range.start, part(&slices, ..windows.len()));
     }
 
     /// Sets the elements `range` of a tap, whose first element is `start` in k. Returns false if the tap is in the
@@ -160,16 +164,16 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         range: Range<usize>,
         segment: &mut Segment<'a, T::A>,
     ) -> bool {
-        let mut slices = [&T::ZEROS[..range.len()]; MAX_MR];
+        let mut slices = [part(T::ZEROS, ..range.len()); TARGET_MR];
         let mut any = false;
         for (slice, &window) in slices.iter_mut().zip(windows) {
             if let Some(channels) = self.tap(window, tap_y, tap_x) {
                 any = true;
-                *slice = &channels[range.clone()];
+                *slice = part(channels, range.clone());
             }
         }
         if any {
-            segment.set_rows(start + range.start, &slices[..windows.len()]);
+            segment.set_rows(start + range.start, part(&slices, ..windows.len()));
         }
         any
     }
@@ -179,7 +183,7 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         let (image, top, left) = window;
         let line = self.axes[0].position(top, tap_y)?;
         let pixel = line * self.axes[1].input + self.axes[1].position(left, tap_x)?;
-        Some(&image[pixel * self.channels + self.first_channel..][..self.depth])
+        Some(part(part(image, pixel * self.channels + self.first_channel..), ..self.depth))
     }
 
     /// Copies a window to `row`.
@@ -192,16 +196,18 @@ impl<'a, T: MulAdd> Windows<'a, T> {
             let Some(line) = vertical.position(top, tap_y) else { continue };
             if self.contiguous_lines {
                 let before = left.min(0).unsigned_abs() * self.channels;
-                let image = &image[line * line_len..][..line_len];
+                let image = part(part(image, line * line_len..), ..line_len);
                 let from = image.get(left.max(0) as usize * self.channels..).unwrap_or(&[]);
                 for (to, from) in taps.iter_mut().skip(before).zip(from) {
                     *to = *from;
                 }
                 continue;
             }
-            for (tap_x, to) in taps.chunks_exact_mut(self.depth).enumerate() {
+            for (tap_x, to) in taps.chunks_exact_mut(self.depth.max(1)).enumerate() {
                 if let Some(from) = self.tap(window, tap_y, tap_x) {
-                    to.copy_from_slice(from);
+                    for (to, &from) in to.iter_mut().zip(from) {
+                        *to = from;
+                    }
                 }
             }
         }
@@ -219,8 +225,8 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         one: &'s mut Segment<'s, T::A>,
     ) -> &'s [Segment<'s, T::A>] {
         let [vertical, horizontal] = self.axes;
-        let mut windows = [(self.x, 0, 0); MAX_MR];
-        let windows = &mut windows[..count];
+        let mut windows = [(self.x, 0, 0); TARGET_MR];
+        let windows = part_mut(&mut windows, ..count);
         let kind = self.find(self.first_pixel + row, windows);
         let taps = vertical.size * horizontal.size;
         if kind == Kind::Copied {
@@ -235,23 +241,30 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         let (len, parts) =
             if by_line { (horizontal.size * self.depth, vertical.size) } else { (self.depth, taps) };
         // Divisions are slow, and small windows are read as a whole.
-        let first = if k.start == 0 { 0 } else { k.start / len };
-        let last = if k.end == taps * self.depth { parts } else { k.end.div_ceil(len) };
+        let first = if k.start == 0 { 0 } else { k.start / len.max(1) };
+        let last = if k.end == taps * self.depth { parts } else { k.end.div_ceil(len.max(1)) };
         let mut found = 0;
         for part in first..last {
             let start = part * len;
             let range = k.start.saturating_sub(start)..len.min(k.end - start);
-            let tap = if by_line { [part, 0] } else { [part / horizontal.size, part % horizontal.size] };
-            let segment = &mut segments[found];
+            let tap = if by_line {
+                [part, 0]
+            } else {
+                [part / horizontal.size.max(1), part % horizontal.size.max(1)]
+            };
+            let Some(segment) = segments.get_mut(found) else { break };
             match kind {
-                Kind::Strided => self.set_strided(windows[0], tap, start, range, count, segment),
+                Kind::Strided => {
+                    let Some(&window) = windows.first() else { break };
+                    self.set_strided(window, tap, start, range, count, segment);
+                }
                 Kind::Inside => self.set_line(windows, part, start, range, segment),
                 _ if !self.set_tap(windows, tap, start, range, segment) => continue,
                 _ => {}
             }
             found += 1;
         }
-        &segments[..found]
+        part(segments, ..found)
     }
 }
 

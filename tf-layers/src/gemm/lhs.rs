@@ -5,6 +5,7 @@ use core::slice::from_ref;
 
 use super::macro_kernel::MacroKernel;
 use super::{Epilogue, Gemm};
+use crate::checked::part;
 use crate::simd::{Isa, MulAdd, Segment};
 
 /// A left operand.
@@ -51,7 +52,7 @@ pub(crate) struct RowMajor<'a, A> {
 
 impl<T: MulAdd> Lhs<T> for RowMajor<'_, T::A> {
     fn skip_rows(self, rows: usize) -> Self {
-        Self { data: &self.data[rows * self.stride..], ..self }
+        Self { data: part(self.data, rows * self.stride..), ..self }
     }
 
     #[inline(always)]
@@ -81,7 +82,7 @@ impl<T: MulAdd> LhsRows<'_, T> {
     ) -> &'s [Segment<'s, T::A>] {
         match self {
             Self::Matrix(RowMajor { data, stride }) => {
-                let data = &data[row * *stride + k.start..];
+                let data = part(data, row * *stride + k.start..);
                 one.set_strided(k.start, data, *stride, k.end - k.start, count);
                 from_ref(one)
             }

@@ -7,6 +7,7 @@ use core::ops::Range;
 use super::epilogue::Tile;
 use super::lhs::LhsRows;
 use super::{Epilogue, Gemm};
+use crate::checked::part;
 use crate::simd::{Accumulator, Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, accumulate};
 
 /// Bytes of a strip of B, KC × NR, that stays in the level-1 cache while rows of A stream by.
@@ -153,7 +154,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
                 5 if const { S::MR >= 5 } => self.tile::<S, 5, P>(s, a, c, [row, column], soon),
                 4 if const { S::MR >= 4 } => self.tile::<S, 4, P>(s, a, c, [row, column], soon),
                 3 if const { S::MR >= 3 } => self.tile::<S, 3, P>(s, a, c, [row, column], soon),
-                2 => self.tile::<S, 2, P>(s, a, c, [row, column], soon),
+                2 if const { S::MR >= 2 } => self.tile::<S, 2, P>(s, a, c, [row, column], soon),
                 _ => self.tile::<S, 1, P>(s, a, c, [row, column], soon),
             }
             row += height;
@@ -175,7 +176,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
         let (first, pitch) = (column / PANEL, gemm.padded_k() * PANEL);
         let mut panels = [gemm.panels; P];
         for (i, panel) in panels.iter_mut().enumerate() {
-            *panel = &gemm.panels[(first + i) * pitch..][..pitch];
+            *panel = part(part(gemm.panels, (first + i) * pitch..), ..pitch);
         }
         let mut sums = [[T::Acc::zero(s); P]; MR];
         let mut k = self.k.clone();

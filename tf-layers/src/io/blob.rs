@@ -1,7 +1,5 @@
 //! Weight blobs, from which layers borrow their weights.
 
-use alloc::format;
-
 use super::element::{Dtype, Element};
 use super::format::{ENTRIES, HEADER, MAGIC, RECORD, VERSION};
 use super::packing::Packing;
@@ -49,11 +47,8 @@ impl<'a, 'w> Blob<'a, 'w> {
     /// If there is no such array, it has another type or size, or it is misaligned.
     pub fn typed<T: Element>(&self, index: usize, len: usize) -> Result<&'w [T]> {
         let bytes = self.find(index, T::DTYPE, Packing::Vector { len })?;
-        T::view(bytes).ok_or_else(|| {
-            Error::Weights(format!(
-                "array {index} is misaligned or holds invalid values; wrap the blob in `Aligned`"
-            ))
-        })
+        let reason = "is misaligned or holds invalid values; wrap the blob in `Aligned`";
+        T::view(bytes).ok_or(Error::Array { index, reason })
     }
 
     /// The matrix of `rows` × `cols` at `index`.
@@ -93,9 +88,9 @@ impl<'a, 'w> Blob<'a, 'w> {
 
     fn packed(&self, index: usize, packing: Packing) -> Result<Matrix<'w>> {
         let bytes = self.find(index, f32::DTYPE, packing)?;
-        let data = <f32 as super::element::sealed::Bytes>::view(bytes).ok_or_else(|| {
-            Error::Weights(format!("matrix {index} is misaligned; wrap the blob in `Aligned`"))
-        })?;
+        let reason = "is misaligned; wrap the blob in `Aligned`";
+        let data =
+            <f32 as super::element::sealed::Bytes>::view(bytes).ok_or(Error::Array { index, reason })?;
         let [groups, rows, cols] = packing.dims()?;
         Matrix::new(data, groups, rows, cols)
     }
@@ -109,31 +104,24 @@ impl<'a, 'w> Blob<'a, 'w> {
             at -= if inside { 0 } else { entries };
             inside
         });
-        let Some(part) = part else {
-            let entries = index - at;
-            return Err(Error::Weights(format!(
-                "there is no array {index} among {entries}; build the crate again"
-            )));
-        };
-        let record = &part[HEADER + at * RECORD..][..RECORD];
+        let fail = |reason| Error::Array { index, reason };
+        let part = part.ok_or(fail("is missing; build the crate again"))?;
+        let record = part.get(HEADER + at * RECORD..).unwrap_or_default();
         let found = (u32_at(record, 0), u32_at(record, 4) as usize, u64_at(record, 16), u64_at(record, 24));
         let (tag, [groups, a, b]) = (packing.tag(dtype), packing.dims()?);
         if found != (tag, groups, a as u64, b as u64) {
-            return Err(Error::Weights(format!(
-                "array {index} has tag {}, {} groups and dims [{}, {}], but the model expects tag {tag}, {groups} groups and dims [{a}, {b}]; build the crate again",
-                found.0, found.1, found.2, found.3,
-            )));
+            return Err(fail("has another type or size than the model expects; build the crate again"));
         }
         usize::try_from(u64_at(record, 8))
             .ok()
             .zip(packing.packed_bytes(dtype).ok())
             .and_then(|(offset, len)| part.get(offset..offset.checked_add(len)?))
-            .ok_or_else(|| Error::Weights(format!("array {index} exceeds the blob; build the crate again")))
+            .ok_or(fail("exceeds the blob; build the crate again"))
     }
 }
 
 fn check(part: &[u8], architecture: [u8; 32]) -> Result<()> {
-    let fail = |reason: &str| Err(Error::Weights(reason.into()));
+    let fail = |reason| Err(Error::Weights(reason));
     if cfg!(target_endian = "big") {
         return fail("packed weights need a little-endian processor, and this one is big-endian");
     }
@@ -159,9 +147,9 @@ fn check(part: &[u8], architecture: [u8; 32]) -> Result<()> {
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    super::element::sealed::Bytes::read(&bytes[at..at + 4])
+    super::element::sealed::Bytes::read(bytes.get(at..).unwrap_or_default())
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    super::element::sealed::Bytes::read(&bytes[at..at + 8])
+    super::element::sealed::Bytes::read(bytes.get(at..).unwrap_or_default())
 }

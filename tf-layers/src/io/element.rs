@@ -1,5 +1,6 @@
 //! The element types of arrays.
 
+#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
 use crate::simd::{view, view_bools};
@@ -36,6 +37,7 @@ impl Dtype {
     }
 
     /// The name of the little-endian type in the NPY format.
+    #[cfg(feature = "alloc")]
     pub(super) const fn numpy(self) -> &'static str {
         match self {
             Self::F32 => "<f4",
@@ -53,6 +55,7 @@ impl Dtype {
         }
     }
 
+    #[cfg(feature = "alloc")]
     pub(super) const ALL: [Self; 12] = [
         Self::F32,
         Self::F64,
@@ -76,11 +79,13 @@ pub trait Element: Copy + Default + sealed::Bytes {
 }
 
 pub(super) mod sealed {
+    #[cfg(feature = "alloc")]
     use super::Vec;
 
     pub trait Bytes: Sized {
         /// Reads an element from `size_of::<Self>()` little-endian bytes.
         fn read(bytes: &[u8]) -> Self;
+        #[cfg(feature = "alloc")]
         fn write(self, out: &mut Vec<u8>);
         /// Reinterprets `bytes` as elements, without a copy; `None` if they are misaligned or not valid values.
         fn view(bytes: &[u8]) -> Option<&[Self]>;
@@ -100,7 +105,8 @@ macro_rules! element {
                 raw[..n].copy_from_slice(&bytes[..n]);
                 Self::from_le_bytes(raw)
             }
-            fn write(self, out: &mut alloc::vec::Vec<u8>) {
+            #[cfg(feature = "alloc")]
+            fn write(self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
             }
             fn view(bytes: &[u8]) -> Option<&[Self]> {
@@ -127,6 +133,7 @@ macro_rules! wrapper {
             fn read(bytes: &[u8]) -> Self {
                 Self::$new(<$bits>::read(bytes))
             }
+            #[cfg(feature = "alloc")]
             fn write(self, out: &mut Vec<u8>) {
                 self.$get().write(out);
             }
@@ -162,7 +169,8 @@ impl sealed::Bytes for bool {
     fn read(bytes: &[u8]) -> Self {
         bytes.first().is_some_and(|&byte| byte != 0)
     }
-    fn write(self, out: &mut alloc::vec::Vec<u8>) {
+    #[cfg(feature = "alloc")]
+    fn write(self, out: &mut Vec<u8>) {
         out.push(u8::from(self));
     }
     fn view(bytes: &[u8]) -> Option<&[Self]> {

@@ -15,18 +15,9 @@
 //! ⌈n/16⌉ panels of k rows of 16 columns, and the last panel is padded with zeros. A kernel transformed by Winograd's
 //! algorithm (packing 2) is stored as its six or eight matrices.
 
-use crate::error::{Error, Result};
-
 pub(super) const MAGIC: &[u8; 8] = b"TFLWEIGH";
 pub(super) const VERSION: u32 = 2;
 /// The offset of the number of entries.
 pub(super) const ENTRIES: usize = 12;
 pub(super) const HEADER: usize = 64;
 pub(super) const RECORD: usize = 32;
-/// The alignment of arrays: a cache line.
-pub(super) const ALIGN: usize = 64;
-
-/// The next multiple of [`ALIGN`].
-pub(super) fn align(offset: usize) -> Result<usize> {
-    offset.checked_next_multiple_of(ALIGN).ok_or(Error::Overflow)
-}

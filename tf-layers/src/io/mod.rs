@@ -37,29 +37,46 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+#[cfg(feature = "alloc")]
 mod aligned;
 mod blob;
 mod element;
+mod entry;
 mod format;
+#[cfg(feature = "alloc")]
 mod lossless;
 #[cfg(feature = "mmap")]
 mod mapped;
+#[cfg(feature = "alloc")]
 mod npy;
+#[cfg(feature = "alloc")]
 mod npy_strings;
+#[cfg(feature = "alloc")]
 mod npz;
+#[cfg(feature = "alloc")]
 mod npz_writer;
+#[cfg(feature = "alloc")]
 mod pack;
 mod packing;
+#[cfg(feature = "alloc")]
 mod zip;
 
+#[cfg(feature = "alloc")]
 pub use aligned::AlignedBytes;
 pub use blob::{Aligned, Blob};
 pub use element::{Dtype, Element};
+pub use entry::Entry;
+#[cfg(feature = "alloc")]
 pub use lossless::FromInteger;
 #[cfg(feature = "mmap")]
 pub use mapped::MappedFile;
+#[cfg(feature = "alloc")]
 pub use npy::NpyArray;
+#[cfg(feature = "alloc")]
 pub use npy_strings::NpyStrings;
+#[cfg(feature = "alloc")]
 pub use npz::Npz;
+#[cfg(feature = "alloc")]
 pub use npz_writer::NpzWriter;
-pub use pack::{Entry, pack};
+#[cfg(feature = "alloc")]
+pub use pack::pack;

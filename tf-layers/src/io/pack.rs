@@ -6,63 +6,33 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::element::Dtype;
-use super::format::{ALIGN, HEADER, MAGIC, RECORD, VERSION, align};
+use super::element::sealed::Bytes;
+use super::entry::Entry;
+use super::format::{HEADER, MAGIC, RECORD, VERSION};
 use super::npy::NpyArray;
 use super::npz::Npz;
 use super::packing::Packing;
 use crate::error::{Error, Result};
+use crate::nn::conv::winograd::{kernel_factor, tile};
+use crate::simd::PANEL;
 use crate::tensor::len;
 
-/// An array of a model: its name in the NPZ archive, and its packing.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Entry {
-    name: &'static str,
-    dtype: Dtype,
-    packing: Packing,
+/// The alignment of arrays: a cache line.
+const ALIGN: usize = 64;
+
+/// The next multiple of [`ALIGN`].
+fn align(offset: usize) -> Result<usize> {
+    offset.checked_next_multiple_of(ALIGN).ok_or(Error::Overflow)
 }
 
 impl Entry {
-    /// A vector of `len` floats; the array may have any shape with this number of elements.
-    #[must_use]
-    pub const fn vector(name: &'static str, len: usize) -> Self {
-        Self::typed(name, Dtype::F32, len)
-    }
-
-    /// A vector of `len` elements of any type.
-    #[must_use]
-    pub const fn typed(name: &'static str, dtype: Dtype, len: usize) -> Self {
-        Self { name, dtype, packing: Packing::Vector { len } }
-    }
-
-    /// A matrix of `rows` × `cols`. The array may have more than two dims, whose last is `cols`, such as a convolution
-    /// kernel `[height, width, in_channels, out_channels]`.
-    #[must_use]
-    pub const fn matrix(name: &'static str, rows: usize, cols: usize) -> Self {
-        Self::matrices(name, 1, rows, cols)
-    }
-
-    /// The matrices of a grouped convolution, each `rows` × `cols`. The array is `[rows, groups · cols]`, as in Keras.
-    #[must_use]
-    pub const fn matrices(name: &'static str, groups: usize, rows: usize, cols: usize) -> Self {
-        Self { name, dtype: Dtype::F32, packing: Packing::Matrices { groups, rows, cols } }
-    }
-
-    /// The transformed kernel of a [`WinogradConv2d`](crate::nn::WinogradConv2d). The array is `[kernel_height,
-    /// kernel_width, in_channels, out_channels]`.
-    #[must_use]
-    pub const fn winograd(name: &'static str, kernel_size: [usize; 2], channels: usize, cols: usize) -> Self {
-        let [lines, taps] = kernel_size;
-        Self { name, dtype: Dtype::F32, packing: Packing::Winograd { lines, taps, channels, cols } }
-    }
-
     /// The array of the entry; an error if it is missing or has another type or size.
     fn find<'a>(&self, npz: &Npz<'a>) -> Result<NpyArray<'a>> {
         let array = npz.get(self.name)?;
         let (dtype, expected) = (self.dtype, self.packing.elements()?);
         let found = len(array.shape())?;
         if array.dtype() != dtype || found != expected {
-            return Err(Error::Weights(format!(
+            return Err(Error::Npz(format!(
                 "`{}` has {found} elements of type {:?}, but the model expects {expected} of type {dtype:?}",
                 self.name,
                 array.dtype(),
@@ -110,4 +80,77 @@ pub fn pack(npz: &Npz<'_>, entries: &[Entry], architecture: [u8; 32]) -> Result<
         entry.packing.pack(array.bytes(), &mut blob)?;
     }
     Ok(blob)
+}
+
+impl Packing {
+    /// The number of elements of the array.
+    pub fn elements(self) -> Result<usize> {
+        match self {
+            Self::Vector { len } => Ok(len),
+            Self::Matrices { groups, rows, cols } => len(&[groups, rows, cols]),
+            Self::Winograd { lines, taps, channels, cols } => len(&[lines, taps, channels, cols]),
+        }
+    }
+
+    /// Packs an array with these bytes and appends it.
+    pub fn pack(self, bytes: &[u8], blob: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Self::Vector { .. } => blob.extend_from_slice(bytes),
+            Self::Matrices { groups, rows, cols } => {
+                for group in 0..groups {
+                    pack_matrix(bytes, rows, groups * cols, group * cols, cols, blob);
+                }
+            }
+            Self::Winograd { lines, taps, channels, cols } => {
+                for value in 0..tile(taps) {
+                    let matrix = transformed(bytes, value, [lines, taps, channels, cols])?;
+                    pack_matrix(&matrix, lines * channels, cols, 0, cols, blob);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A matrix of a transformed kernel: the sum of the taps along the width, times the factors of `value`.
+fn transformed(kernel: &[u8], value: usize, sizes: [usize; 4]) -> Result<Vec<u8>> {
+    let [lines, taps, channels, cols] = sizes;
+    let row = channels * cols;
+    let mut matrix = Vec::new();
+    let size = len(&[lines, row, size_of::<f32>()])?;
+    matrix.try_reserve_exact(size).map_err(|_| Error::Memory { bytes: size })?;
+    let factors: Vec<f64> = (0..taps).map(|tap| kernel_factor(value, tap, taps)).collect();
+    for line in kernel.chunks_exact((taps * row * size_of::<f32>()).max(1)) {
+        for at in (0..row * size_of::<f32>()).step_by(size_of::<f32>()) {
+            let mut sum = 0.0;
+            for (tap, factor) in factors.iter().enumerate() {
+                let tap = at + tap * row * size_of::<f32>();
+                sum += factor * f64::from(<f32 as Bytes>::read(&line[tap..tap + size_of::<f32>()]));
+            }
+            matrix.extend_from_slice(&(sum as f32).to_le_bytes());
+        }
+    }
+    Ok(matrix)
+}
+
+/// Appends the panels of columns `first..first + cols` of a row-major matrix of `rows` × `stride` floats.
+fn pack_matrix(bytes: &[u8], rows: usize, stride: usize, first: usize, cols: usize, blob: &mut Vec<u8>) {
+    const FLOAT: usize = size_of::<f32>();
+    for column in (0..cols).step_by(PANEL) {
+        let width = PANEL.min(cols - column) * FLOAT;
+        let mut start = (first + column) * FLOAT;
+        if width == PANEL * FLOAT {
+            for _ in 0..rows {
+                blob.extend_from_slice(&bytes[start..start + PANEL * FLOAT]);
+                start += stride * FLOAT;
+            }
+        } else {
+            let mut row = [0; PANEL * FLOAT];
+            for _ in 0..rows {
+                row[..width].copy_from_slice(&bytes[start..start + width]);
+                blob.extend_from_slice(&row);
+                start += stride * FLOAT;
+            }
+        }
+    }
 }

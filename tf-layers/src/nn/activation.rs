@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::Context;
+use crate::checked::part_mut;
 use crate::error::Result;
 use crate::gemm::UNBOUNDED;
 use crate::math;
@@ -243,8 +244,8 @@ impl Columns<'_> {
             return activation.map_in_place(isa, self.y);
         }
         // The last chunk is shorter: it ends with the last column of the result.
-        for row in self.y.chunks_mut(self.of) {
-            activation.map_in_place(isa, &mut row[..n]);
+        for row in self.y.chunks_mut(self.of.max(1)) {
+            activation.map_in_place(isa, part_mut(row, ..n));
         }
     }
 }

@@ -174,7 +174,7 @@ fn compute(
     y: &mut [f32],
     mut kept: Option<&mut [f32]>,
 ) -> Result<()> {
-    let Context { isa, scratch } = cx;
+    let Context { isa, scratch, .. } = cx;
     let isa = *isa;
     let rows = BLOCK.min(queries);
     let panels =

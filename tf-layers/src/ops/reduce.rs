@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use crate::Context;
+use crate::checked::{part, part_mut};
 use crate::error::{Result, require};
 use crate::simd::{Isa, Kernel, PANEL, Simd};
 use crate::tensor::{View, ViewMut, around};
@@ -189,8 +190,8 @@ struct Arguments<'a> {
 
 #[inline(always)]
 fn run<S: Simd>(s: S, reduce: Reduce, axis: usize, inner: usize, x: &[f32], y: &mut [f32]) {
-    for (i, y) in y.chunks_exact_mut(inner).enumerate() {
-        let x = &x[i * axis * inner..][..axis * inner];
+    for (i, y) in y.chunks_exact_mut(inner.max(1)).enumerate() {
+        let x = part(part(x, i * axis * inner..), ..axis * inner);
         if inner == 1 {
             let total = s.splat(row(s, reduce, x));
             s.store_partial(reduce.finish(s, total, axis), y);
@@ -200,11 +201,11 @@ fn run<S: Simd>(s: S, reduce: Reduce, axis: usize, inner: usize, x: &[f32], y: &
             let width = S::LANES.min(inner - column);
             let mut blocks = Blocks::new(s, reduce);
             for line in 0..axis {
-                let x = &x[line * inner + column..][..width];
+                let x = part(part(x, line * inner + column..), ..width);
                 blocks.take(s, if width == S::LANES { s.load(x) } else { s.load_partial(x, 0.0) });
             }
             let total = reduce.finish(s, blocks.total(s), axis);
-            s.store_partial(total, &mut y[column..column + width]);
+            s.store_partial(total, part_mut(y, column..column + width));
         }
     }
 }

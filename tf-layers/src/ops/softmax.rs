@@ -1,6 +1,7 @@
 //! Softmax and `LogSoftmax`.
 
 use crate::Context;
+use crate::checked::{part, part_mut};
 use crate::error::Result;
 use crate::math::{exp, log};
 use crate::ops::Reduce;
@@ -95,7 +96,9 @@ pub fn log_softmax_in_place<'y, const R: usize>(
 
 fn copy<const R: usize>(x: View<'_, f32, R>, y: &mut ViewMut<'_, f32, R>) -> Result<()> {
     check_dims(&x.dims(), &y.dims())?;
-    y.as_mut_slice()?.copy_from_slice(x.as_slice()?);
+    for (y, &x) in y.as_mut_slice()?.iter_mut().zip(x.as_slice()?) {
+        *y = x;
+    }
     Ok(())
 }
 
@@ -127,13 +130,13 @@ impl<const LOGARITHM: bool> Kernel for SoftmaxKernel<'_, LOGARITHM> {
         if inner == 1 && axis <= S::LANES {
             return short_rows(s, axis, y, logarithm);
         }
-        for y in y.chunks_exact_mut(axis * inner) {
+        for y in y.chunks_exact_mut((axis * inner).max(1)) {
             if inner == 1 {
                 along_row(s, y, logarithm);
                 continue;
             }
             for column in (0..inner).step_by(S::LANES) {
-                along_columns(s, &mut y[column..], inner, S::LANES.min(inner - column), logarithm);
+                along_columns(s, part_mut(y, column..), inner, S::LANES.min(inner - column), logarithm);
             }
         }
     }
@@ -143,11 +146,11 @@ impl<const LOGARITHM: bool> Kernel for SoftmaxKernel<'_, LOGARITHM> {
 /// store of the row before it stalls once for all four.
 #[inline(always)]
 fn short_rows<S: Simd>(s: S, axis: usize, y: &mut [f32], logarithm: bool) {
-    let mut groups = y.chunks_exact_mut(4 * axis);
+    let mut groups = y.chunks_exact_mut((4 * axis).max(1));
     for rows in &mut groups {
         register_rows::<S, 4>(s, axis, rows, logarithm);
     }
-    for row in groups.into_remainder().chunks_exact_mut(axis) {
+    for row in groups.into_remainder().chunks_exact_mut(axis.max(1)) {
         register_rows::<S, 1>(s, axis, row, logarithm);
     }
 }
@@ -155,7 +158,7 @@ fn short_rows<S: Simd>(s: S, axis: usize, y: &mut [f32], logarithm: bool) {
 #[inline(always)]
 fn register_rows<S: Simd, const N: usize>(s: S, axis: usize, y: &mut [f32], logarithm: bool) {
     let mut rows = [s.splat(0.0); N];
-    for (row, y) in rows.iter_mut().zip(y.chunks_exact(axis)) {
+    for (row, y) in rows.iter_mut().zip(y.chunks_exact(axis.max(1))) {
         *row = s.load_partial(y, f32::NEG_INFINITY);
     }
     for row in &mut rows {
@@ -164,7 +167,7 @@ fn register_rows<S: Simd, const N: usize>(s: S, axis: usize, y: &mut [f32], loga
         let sum = s.splat(s.sum(e));
         *row = if logarithm { s.sub(x, log(s, sum)) } else { s.div(e, sum) };
     }
-    for (&row, y) in rows.iter().zip(y.chunks_exact_mut(axis)) {
+    for (&row, y) in rows.iter().zip(y.chunks_exact_mut(axis.max(1))) {
         s.store_partial(row, y);
     }
 }
@@ -196,21 +199,21 @@ fn along_row<S: Simd>(s: S, y: &mut [f32], logarithm: bool) {
 #[inline(always)]
 fn along_columns<S: Simd>(s: S, y: &mut [f32], inner: usize, width: usize, logarithm: bool) {
     let mut highest = s.splat(f32::NEG_INFINITY);
-    for y in y.chunks(inner) {
-        let x = s.load_partial(&y[..width], 0.0);
+    for y in y.chunks(inner.max(1)) {
+        let x = s.load_partial(part(y, ..width), 0.0);
         highest = s.select(s.eq(highest, highest), s.max(highest, x), highest);
     }
     let mut sum = s.splat(0.0);
-    for y in y.chunks_mut(inner) {
-        let x = s.sub(s.load_partial(&y[..width], 0.0), highest);
+    for y in y.chunks_mut(inner.max(1)) {
+        let x = s.sub(s.load_partial(part(y, ..width), 0.0), highest);
         let e = exp(s, x);
         sum = s.add(sum, e);
-        s.store_partial(if logarithm { x } else { e }, &mut y[..width]);
+        s.store_partial(if logarithm { x } else { e }, part_mut(y, ..width));
     }
     let log_sum = log(s, sum);
-    for y in y.chunks_mut(inner) {
-        let x = s.load_partial(&y[..width], 0.0);
-        s.store_partial(if logarithm { s.sub(x, log_sum) } else { s.div(x, sum) }, &mut y[..width]);
+    for y in y.chunks_mut(inner.max(1)) {
+        let x = s.load_partial(part(y, ..width), 0.0);
+        s.store_partial(if logarithm { s.sub(x, log_sum) } else { s.div(x, sum) }, part_mut(y, ..width));
     }
 }
 

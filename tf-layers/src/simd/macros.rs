@@ -1,7 +1,11 @@
 //! Macros for trait methods that differ between instruction sets only in the names of intrinsics.
 
 /// Defines trait methods that are expressions of intrinsics.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32"))]
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
 macro_rules! intrinsics {
     ($($name:ident($($x:ident: $t:ty),+) -> $out:ty = $e:expr;)+) => {
         $(#[inline(always)]

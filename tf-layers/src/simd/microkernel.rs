@@ -4,10 +4,19 @@ use core::marker::PhantomData;
 use core::ptr::null;
 use core::slice::from_raw_parts;
 
-use super::{Accumulator, Accumulators, MulAdd, PANEL, Simd};
+use super::{Accumulator, Accumulators, MulAdd, PANEL, Portable, Simd};
+use crate::checked::{holds, part};
 
 /// The largest `MR` of any instruction set.
 pub(crate) const MAX_MR: usize = 6;
+
+/// The largest `MR` of an instruction set of this target.
+pub(crate) const TARGET_MR: usize =
+    if cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_feature = "simd128")) {
+        MAX_MR
+    } else {
+        <Portable as Simd>::MR
+    };
 
 /// The largest length of a segment of implicit rows.
 pub(crate) const MAX_SEGMENT: usize = 512;
@@ -19,7 +28,7 @@ pub(crate) struct Segment<'a, A> {
     start: usize,
     len: usize,
     /// Where each of the first `count` rows has its elements.
-    rows: [*const A; MAX_MR],
+    rows: [*const A; TARGET_MR],
     count: usize,
     borrowed: PhantomData<&'a [A]>,
 }
@@ -27,7 +36,7 @@ pub(crate) struct Segment<'a, A> {
 impl<'a, A> Segment<'a, A> {
     /// A segment of no rows.
     pub const EMPTY: Self =
-        Self { start: 0, len: 0, rows: [null(); MAX_MR], count: 0, borrowed: PhantomData };
+        Self { start: 0, len: 0, rows: [null(); TARGET_MR], count: 0, borrowed: PhantomData };
 
     /// Sets `count` rows of `len` elements. The first begins with `a`, each of the others `stride` elements after the
     /// one before.
@@ -36,7 +45,10 @@ impl<'a, A> Segment<'a, A> {
     #[inline(always)]
     pub fn set_strided(&mut self, start: usize, a: &'a [A], stride: usize, len: usize, count: usize) {
         let end = stride.checked_mul(count - 1).and_then(|last| last.checked_add(len));
-        assert!(count <= MAX_MR && end.is_some_and(|end| end <= a.len()));
+        if !holds(count <= TARGET_MR && end.is_some_and(|end| end <= a.len())) {
+            *self = Self::EMPTY;
+            return;
+        }
         (self.start, self.len, self.count) = (start, len, count);
         for (i, row) in self.rows.iter_mut().enumerate().take(count) {
             *row = a.as_ptr().wrapping_add(i * stride);
@@ -45,7 +57,10 @@ impl<'a, A> Segment<'a, A> {
 
     /// Sets rows at any addresses. The shortest slice gives the length of all.
     pub fn set_rows(&mut self, start: usize, slices: &[&'a [A]]) {
-        assert!(slices.len() <= MAX_MR);
+        if !holds(slices.len() <= TARGET_MR) {
+            *self = Self::EMPTY;
+            return;
+        }
         (self.start, self.len, self.count) = (start, usize::MAX, slices.len());
         for (row, slice) in self.rows.iter_mut().zip(slices) {
             *row = slice.as_ptr();
@@ -102,14 +117,16 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     sums: Accumulators<S, T::Acc, MR, P>,
     prefetch: Prefetch<T>,
 ) -> Accumulators<S, T::Acc, MR, P> {
-    assert!(segment.count >= MR);
+    if !holds(segment.count >= MR) {
+        return sums;
+    }
     let (mut k, mut rows) = (segment.len, [null(); MR]);
     rows.copy_from_slice(&segment.rows[..MR]);
     let mut weights = [null(); P];
     for (weights, panel) in weights.iter_mut().zip(panels) {
-        let panel = &panel[segment.start * PANEL..];
-        if const { T::STEP > 1 } {
-            assert!(panel.len().is_multiple_of(T::STEP * PANEL));
+        let panel = part(panel, segment.start * PANEL..);
+        if const { T::STEP > 1 } && !holds(panel.len().is_multiple_of(T::STEP * PANEL)) {
+            return sums;
         }
         k = k.min(panel.len() / PANEL);
         *weights = panel.as_ptr();
@@ -119,7 +136,9 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     // A small tile has several sets of accumulators, because dependent multiply-adds leave the execution units idle.
     // SAFETY: every row has k ≥ steps · STEP elements, every panel PANEL times as many.
     let mut sums = unsafe {
-        if const { MR * P * (PANEL / S::LANES) < 3 } {
+        if const { S::COMPACT } {
+            unrolled::<S, T, MR, P, 1>(s, steps, rows, panels, sums)
+        } else if const { MR * P * (PANEL / S::LANES) < 3 } {
             unrolled::<S, T, MR, P, 4>(s, steps, rows, panels, sums)
         } else if const { MR * P * (PANEL / S::LANES) < 8 } {
             unrolled::<S, T, MR, P, 2>(s, steps, rows, panels, sums)

@@ -34,9 +34,11 @@ pub(crate) use bytes::{view, view_bools};
 pub(crate) use depthwise::Stencil;
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
-pub(crate) use microkernel::{MAX_MR, MAX_SEGMENT, Prefetch, Segment, accumulate};
+pub(crate) use microkernel::{MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, accumulate};
 pub(crate) use mul_add::{Accumulator, Accumulators, F32, MulAdd};
 pub(crate) use scalar::Portable;
+
+use crate::checked::holds;
 
 /// The columns of a panel of packed weights: the lanes of the widest vector, and a multiple of those of all others.
 pub(crate) const PANEL: usize = 16;
@@ -67,6 +69,8 @@ pub(crate) trait Simd: Copy {
     const LANES: usize;
     /// Whether `fma` rounds once, not twice.
     const FUSED: bool;
+    /// Whether small code is more important than speed, so that loops are not unrolled.
+    const COMPACT: bool = false;
     /// The rows of a register tile. `MR` by `NR` accumulators fill the registers.
     const MR: usize;
     /// The columns of a register tile: 1 or 4 panels.
@@ -163,28 +167,36 @@ pub(crate) trait Simd: Copy {
 
     #[inline(always)]
     fn load(self, x: &[f32]) -> Self::F32 {
-        assert!(x.len() >= Self::LANES);
+        if !holds(x.len() >= Self::LANES) {
+            return self.splat(0.0);
+        }
         // SAFETY: the length was checked.
         unsafe { self.load_ptr(x.as_ptr()) }
     }
 
     #[inline(always)]
     fn store(self, v: Self::F32, y: &mut [f32]) {
-        assert!(y.len() >= Self::LANES);
+        if !holds(y.len() >= Self::LANES) {
+            return;
+        }
         // SAFETY: the length was checked.
         unsafe { self.store_ptr(v, y.as_mut_ptr()) }
     }
 
     #[inline(always)]
     fn load_panel(self, x: &[f32]) -> Self::Panel {
-        assert!(x.len() >= PANEL);
+        if !holds(x.len() >= PANEL) {
+            return self.panel(0.0);
+        }
         // SAFETY: the length was checked.
         unsafe { self.panel_load(x.as_ptr()) }
     }
 
     #[inline(always)]
     fn store_panel(self, panel: Self::Panel, y: &mut [f32]) {
-        assert!(y.len() >= PANEL);
+        if !holds(y.len() >= PANEL) {
+            return;
+        }
         // SAFETY: the length was checked.
         unsafe { self.panel_store(panel, y.as_mut_ptr()) }
     }

@@ -1,4 +1,4 @@
-//! Portable Rust on arrays of four lanes: the fallback for every processor, and the reference in tests.
+//! Portable Rust on arrays of lanes: the fallback for every processor, and the reference in tests.
 
 use super::{PANEL, Simd};
 
@@ -6,15 +6,18 @@ use super::{PANEL, Simd};
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
-type F = [f32; 4];
-type I = [i32; 4];
+/// The lanes of a vector: one without an allocator, where memory for code is scarce.
+const LANES: usize = if cfg!(feature = "alloc") { 4 } else { 1 };
 
-/// Applies an expression to each of the four lanes.
+type F = [f32; LANES];
+type I = [i32; LANES];
+
+/// Applies an expression to each lane.
 macro_rules! lanes {
     (|$($x:ident),+| $e:expr) => {{
-        let mut out = [Default::default(); 4];
+        let mut out = [Default::default(); LANES];
         let mut i = 0;
-        while i < 4 {
+        while i < LANES {
             $(let $x = $x[i];)+
             out[i] = $e;
             i += 1;
@@ -57,27 +60,31 @@ fn sqrt(x: f32) -> f32 {
 }
 
 impl Simd for Portable {
-    const LANES: usize = 4;
+    const LANES: usize = LANES;
     const FUSED: bool = false;
-    const MR: usize = 2;
+    const COMPACT: bool = !cfg!(feature = "alloc");
+    const MR: usize = if Self::COMPACT { 1 } else { 2 };
     const NR: usize = PANEL;
 
     type F32 = F;
     type I32 = I;
-    type Mask = [bool; 4];
+    type Mask = [bool; LANES];
 
     #[inline(always)]
     fn prefetch(self, _: *const f32) {}
 
+    #[cfg(feature = "alloc")]
     panels!(F, 4: 0, 1, 2, 3);
+    #[cfg(not(feature = "alloc"))]
+    panels!(F, 16: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 
     #[inline(always)]
     fn splat(self, x: f32) -> F {
-        [x; 4]
+        [x; LANES]
     }
     #[inline(always)]
     unsafe fn load_ptr(self, x: *const f32) -> F {
-        // SAFETY: four floats are readable by the caller's contract; an array is aligned like its elements.
+        // SAFETY: `LANES` floats are readable by the caller's contract; an array is aligned like its elements.
         unsafe { *x.cast() }
     }
     #[inline(always)]
@@ -130,19 +137,19 @@ impl Simd for Portable {
         lanes!(|a| floor(a))
     }
     #[inline(always)]
-    fn lt(self, a: F, b: F) -> [bool; 4] {
+    fn lt(self, a: F, b: F) -> [bool; LANES] {
         lanes!(|a, b| a < b)
     }
     #[inline(always)]
-    fn le(self, a: F, b: F) -> [bool; 4] {
+    fn le(self, a: F, b: F) -> [bool; LANES] {
         lanes!(|a, b| a <= b)
     }
     #[inline(always)]
-    fn eq(self, a: F, b: F) -> [bool; 4] {
+    fn eq(self, a: F, b: F) -> [bool; LANES] {
         lanes!(|a, b| a == b)
     }
     #[inline(always)]
-    fn select(self, mask: [bool; 4], a: F, b: F) -> F {
+    fn select(self, mask: [bool; LANES], a: F, b: F) -> F {
         lanes!(|mask, a, b| if mask { a } else { b })
     }
     #[inline(always)]
@@ -163,7 +170,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn isplat(self, x: i32) -> I {
-        [x; 4]
+        [x; LANES]
     }
     #[inline(always)]
     fn iadd(self, a: I, b: I) -> I {

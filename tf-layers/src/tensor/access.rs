@@ -1,9 +1,13 @@
 //! Elements and rows of tensors.
 
+#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 use core::iter::zip;
 
-use super::{Shape, Tensor, TensorView, len};
+#[cfg(feature = "alloc")]
+use super::{Shape, len, memory::Memory};
+use super::{Tensor, TensorView};
+#[cfg(feature = "alloc")]
 use crate::error::{Result, check_len};
 
 impl<'a, T> TensorView<'a, T> {
@@ -45,6 +49,7 @@ impl<'a, T> TensorView<'a, T> {
     }
 }
 
+#[cfg(feature = "alloc")]
 impl<T> Tensor<T> {
     /// A tensor of these elements.
     ///
@@ -54,15 +59,23 @@ impl<T> Tensor<T> {
     pub fn from_vec(data: Vec<T>, shape: impl AsRef<[usize]>) -> Result<Self> {
         let shape = Shape::new(shape.as_ref())?;
         check_len("data", len(&shape)?, data.len())?;
-        Ok(Self { data, shape })
+        Ok(Self { memory: Memory::Allocated(data), shape })
     }
 
-    /// The elements in row-major order, without a copy.
+    /// The elements in row-major order, without a copy unless they are in reserved memory.
     #[must_use]
-    pub fn into_vec(self) -> Vec<T> {
-        self.data
+    pub fn into_vec(self) -> Vec<T>
+    where
+        T: Clone,
+    {
+        match self.memory {
+            Memory::Allocated(elements) => elements,
+            Memory::Reserved { .. } => self.data().to_vec(),
+        }
     }
+}
 
+impl<T> Tensor<T> {
     /// The element at `index`, as [`TensorView::get`].
     #[must_use]
     pub fn get<const R: usize>(&self, index: [usize; R]) -> Option<&T> {

@@ -1,11 +1,13 @@
 //! Reusable memory for intermediate results.
 
+use super::memory::Memory;
+use crate::checked::{part, part_mut};
 use crate::error::{Error, Result};
-use alloc::vec::Vec;
 
 /// Reusable memory that grows on demand: after the first use nothing is allocated.
 ///
-/// The first element is aligned to a cache line, so that vector loads do not straddle two lines.
+/// The first element is aligned to a cache line, so that vector loads do not straddle two lines. A buffer
+/// [`from_static`](Self::from_static) memory neither grows nor is aligned.
 ///
 /// ```
 /// use tf_layers::prelude::*;
@@ -15,13 +17,61 @@ use alloc::vec::Vec;
 /// assert_eq!(buffer.view([6])?.as_slice()?, [1.0; 6]);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug, Default)]
-pub struct Buffer<T> {
-    data: Vec<T>,
+#[derive(Debug)]
+pub struct Buffer<T: 'static> {
+    memory: Memory<T>,
     start: usize,
 }
 
+#[cfg(feature = "alloc")]
 const CACHE_LINE: usize = 64;
+
+/// An empty buffer.
+impl<T> Default for Buffer<T> {
+    #[inline]
+    fn default() -> Self {
+        Self { memory: Memory::default(), start: 0 }
+    }
+}
+
+impl<T> Buffer<T> {
+    /// A buffer in reserved memory, for programs without an allocator. It does not grow beyond `memory`.
+    #[must_use]
+    pub const fn from_static(memory: &'static mut [T]) -> Self {
+        let len = memory.len();
+        Self { memory: Memory::Reserved { elements: memory, len }, start: 0 }
+    }
+
+    /// The number of bytes that the buffer has allocated or reserved.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> usize {
+        self.memory.capacity().saturating_mul(size_of::<T>())
+    }
+
+    /// The number of elements of the longest slice that was written so far, or that the reserved memory holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let len = self.memory.elements().len();
+        match self.memory {
+            #[cfg(feature = "alloc")]
+            Memory::Allocated(_) => len.saturating_sub(Self::SLACK),
+            Memory::Reserved { .. } => len,
+        }
+    }
+
+    /// Whether there is no memory.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements before the first aligned one, at most.
+    #[cfg(feature = "alloc")]
+    const SLACK: usize = match size_of::<T>() {
+        0..=1 => CACHE_LINE,
+        size => CACHE_LINE / size,
+    };
+}
 
 impl<T: Copy + Default> Buffer<T> {
     /// Lends the first `len` elements, whose values are unspecified, to be written.
@@ -31,10 +81,10 @@ impl<T: Copy + Default> Buffer<T> {
     /// If there is not enough memory.
     #[inline]
     pub fn write(&mut self, len: usize) -> Result<&mut [T]> {
-        if len > self.data.len() - self.start {
+        if len > self.memory.elements().len() - self.start {
             self.grow(len)?;
         }
-        Ok(&mut self.data[self.start..][..len])
+        Ok(part_mut(part_mut(self.memory.elements_mut(), self.start..), ..len))
     }
 
     /// The first `len` elements, as they were last written.
@@ -44,36 +94,58 @@ impl<T: Copy + Default> Buffer<T> {
     /// If the buffer has fewer elements.
     #[inline]
     pub fn read(&self, len: usize) -> Result<&[T]> {
-        let data = &self.data[self.start..];
+        let data = part(self.memory.elements(), self.start..);
         data.get(..len).ok_or(Error::Length { what: "buffer", expected: len, found: data.len() })
     }
 
-    /// The number of bytes that the buffer has allocated.
-    #[must_use]
-    pub fn capacity_bytes(&self) -> usize {
-        self.data.capacity().saturating_mul(size_of::<T>())
-    }
-
+    #[cfg(feature = "alloc")]
     #[cold]
     fn grow(&mut self, len: usize) -> Result<()> {
-        let slack = CACHE_LINE / size_of::<T>().clamp(1, CACHE_LINE);
-        let total = len.checked_add(slack).ok_or(Error::Overflow)?;
+        if let Memory::Reserved { .. } = self.memory {
+            return self.memory.resize(len);
+        }
+        let total = len.checked_add(Self::SLACK).ok_or(Error::Overflow)?;
         // The contents need not survive, so the old memory is freed before the new memory is allocated.
-        self.data = Vec::new();
-        self.start = 0;
-        resize(&mut self.data, total)?;
-        let offset = self.data.as_ptr().align_offset(CACHE_LINE);
-        self.start = if offset <= slack { offset } else { 0 };
+        *self = Self::default();
+        self.memory.resize(total)?;
+        let offset = self.memory.elements().as_ptr().align_offset(CACHE_LINE);
+        self.start = if offset <= Self::SLACK { offset } else { 0 };
         Ok(())
+    }
+
+    /// Fails, because reserved memory cannot grow.
+    #[cfg(not(feature = "alloc"))]
+    #[cold]
+    fn grow(&mut self, len: usize) -> Result<()> {
+        self.memory.resize(len)
     }
 }
 
-/// Resizes `data` to `len` elements; [`Error::Memory`] instead of an abort if the allocation fails.
-pub(super) fn resize<T: Clone + Default>(data: &mut Vec<T>, len: usize) -> Result<()> {
-    if len > data.len() {
-        let bytes = len.saturating_mul(size_of::<T>());
-        data.try_reserve_exact(len - data.len()).map_err(|_| Error::Memory { bytes })?;
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn allocated_memory_grows_and_is_aligned() {
+        let mut buffer = Buffer::<f32>::default();
+        assert!(buffer.is_empty());
+        for (len, longest) in [(3, 3), (70, 70), (5, 70)] {
+            let memory = buffer.write(len).unwrap();
+            assert_eq!((memory.len(), memory.as_ptr().align_offset(CACHE_LINE)), (len, 0));
+            assert_eq!(buffer.len(), longest);
+        }
+        assert!(buffer.write(usize::MAX).is_err());
     }
-    data.resize(len, T::default());
-    Ok(())
+
+    #[test]
+    fn reserved_memory_does_not_grow() {
+        let mut buffer = Buffer::from_static(vec![0_u16; 6].leak());
+        assert_eq!((buffer.len(), buffer.capacity_bytes()), (6, 12));
+        buffer.write(6).unwrap().fill(7);
+        assert_eq!(buffer.write(7), Err(Error::Memory { bytes: 14 }));
+        assert_eq!(buffer.read(6), Ok(&[7; 6][..]));
+        assert_eq!(buffer.write(2), Ok(&mut [7; 2][..]));
+    }
 }

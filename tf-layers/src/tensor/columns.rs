@@ -1,6 +1,7 @@
 //! A result that is written to some columns of a wider matrix.
 
 use super::ViewMut;
+use crate::checked::part_mut;
 use crate::error::{Error, Result, require};
 
 /// The rows of a result, which may be columns of a wider matrix: a Concatenate then needs no copy.
@@ -36,6 +37,6 @@ impl<'y> Columns<'y> {
     /// The memory from column `column` of the first row on. There must be at least one row and column.
     #[inline]
     pub fn from(&mut self, column: usize) -> &mut [f32] {
-        &mut self.y[column..]
+        part_mut(self.y, column..)
     }
 }

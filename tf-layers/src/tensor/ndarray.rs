@@ -52,7 +52,7 @@ impl<T: Clone, D: Dimension> TryFrom<Array<T, D>> for Tensor<T> {
 /// # Errors
 ///
 /// If the array has another rank than the tensor. `ArrayD` has any.
-impl<T, D: Dimension> TryFrom<Tensor<T>> for Array<T, D> {
+impl<T: Clone, D: Dimension> TryFrom<Tensor<T>> for Array<T, D> {
     type Error = Error;
 
     fn try_from(tensor: Tensor<T>) -> Result<Self> {

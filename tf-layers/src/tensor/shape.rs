@@ -4,6 +4,7 @@ use core::fmt;
 use core::ops::Deref;
 
 use super::len;
+use crate::checked::part;
 use crate::error::{Error, Result, require};
 
 /// The highest rank that a tensor can have.
@@ -45,7 +46,7 @@ impl Deref for Shape {
 
     #[inline]
     fn deref(&self) -> &[usize] {
-        &self.dims[..self.rank]
+        part(&self.dims, ..self.rank)
     }
 }
 

@@ -34,7 +34,7 @@ impl<'w> StringTable<'w> {
     pub fn get(&self, index: usize) -> Result<&'w str> {
         self.bytes_of(index)
             .and_then(|bytes| core::str::from_utf8(bytes).ok())
-            .ok_or_else(|| Error::Weights("a table of strings is damaged; build the crate again".into()))
+            .ok_or(Error::Weights("a table of strings is damaged; build the crate again"))
     }
 
     /// The index of `text` in a sorted table.

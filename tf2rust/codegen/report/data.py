@@ -116,7 +116,7 @@ class _Report:
         return {"name": _name(name), "value": self._number(value)}
 
     def _value(self, value: Value) -> dict[str, Any]:
-        allocation = self.model.memory.allocations.get(value)
+        allocation = self.model.plan.allocations.get(value)
         place = ""
         if allocation is not None:
             buffer = f"buffer {allocation.buffer}" if allocation.buffer is not None else "constant"
@@ -129,7 +129,7 @@ class _Report:
         }
 
     def _layer(self, layer: Layer) -> dict[str, Any]:
-        memory = self.model.memory
+        memory = self.model.plan
         nodes, edges = self._inner_nodes(layer)
         bodies = [self._body(body) for body in layer.bodies()]
         entries = self.model.weights.of_layer(layer)

@@ -23,7 +23,7 @@ def memory_over_time(
     steps, reads = _steps(graph)
     end = max(len(graph.layers) - 1, 0)
     spans: dict[Allocation, dict[str, Any]] = {}
-    for value, allocation in model.memory.allocations.items():
+    for value, allocation in model.plan.allocations.items():
         if allocation.constant is not None or value not in numbers:
             continue
         first, last = steps[value], max(reads.get(value, 0), steps[value])

@@ -30,12 +30,22 @@
 // Constants and branches come from the model.
 #[allow(clippy::approx_constant, clippy::if_same_then_else)]
 mod model;
+#[cfg(feature = "alloc")]
+mod ports;
+#[cfg(feature = "profile")]
+mod profile;
+#[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod weights;
 
 pub use model::{ControlModel, Inputs, Outputs, Workspace};
+#[cfg(feature = "alloc")]
+pub use tf_layers::interface;
+#[cfg(feature = "alloc")]
 pub use tf_layers::io::AlignedBytes;
 pub use tf_layers::tensor::{Tensor, TensorView};
 pub use tf_layers::{Error, Result};
 
 #[cfg(feature = "mmap")]
 pub use tf_layers::io::MappedFile;
+#[cfg(feature = "profile")]
+pub use tf_layers::profile::{LayerTime, Profile};

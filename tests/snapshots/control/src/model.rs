@@ -1,16 +1,18 @@
 //! The model control, with one call per layer.
 
+#[cfg(feature = "alloc")]
 extern crate alloc;
 
+#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-use tf_layers::io::{Aligned, Blob, Npz, pack};
+use tf_layers::io::{Aligned, Blob};
 use tf_layers::nn::{Activation, Dense};
 use tf_layers::ops::{Binary, Compare, Reduce};
 use tf_layers::tensor::{Buffer, Dim, SymbolicDims, Tensor, TensorView, View};
 use tf_layers::{Context, Isa, Result, ops};
 
-use crate::weights::{ARCHITECTURE, ENTRIES};
+use crate::weights::ARCHITECTURE;
 
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
@@ -23,7 +25,8 @@ pub struct Inputs<'a> {
 }
 
 /// The outputs of the model.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
+#[cfg_attr(feature = "alloc", derive(Clone))]
 pub struct Outputs {
     /// `changes`: float32 [t, 4, 3].
     pub changes: Tensor<f32>,
@@ -40,6 +43,8 @@ pub struct Workspace {
     b3: Buffer<bool>,
     b4: Buffer<f32>,
     scratch: Buffer<f32>,
+    #[cfg(feature = "profile")]
+    profile: tf_layers::profile::Profile,
 }
 
 impl Workspace {
@@ -52,6 +57,19 @@ impl Workspace {
             + self.b3.capacity_bytes()
             + self.b4.capacity_bytes()
             + self.scratch.capacity_bytes()
+    }
+
+    /// The number of elements of scratch memory that the layers have needed so far.
+    #[must_use]
+    pub fn scratch_len(&self) -> usize {
+        self.scratch.len()
+    }
+
+    /// The time, the multiply-adds and the bytes of each layer, summed over all runs with this workspace.
+    #[cfg(feature = "profile")]
+    #[must_use]
+    pub fn profile(&self) -> tf_layers::profile::Profile {
+        self.profile.clone()
     }
 }
 
@@ -79,7 +97,7 @@ impl ControlModel<'static> {
 }
 
 impl<'w> ControlModel<'w> {
-    /// The model with other weights, as returned by [`pack_weights`](Self::pack_weights), aligned to 4 bytes.
+    /// The model with other weights, as returned by `pack_weights`, aligned to 4 bytes.
     ///
     /// # Errors
     ///
@@ -114,8 +132,11 @@ impl<'w> ControlModel<'w> {
     /// # Errors
     ///
     /// If the NPZ is damaged, or if an array is missing or has another shape or dtype.
+    #[cfg(feature = "alloc")]
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
-        pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
+        use tf_layers::io::{Npz, pack};
+
+        pack(&Npz::parse(npz)?, crate::weights::ENTRIES, ARCHITECTURE)
     }
 
     /// Runs the model.
@@ -123,6 +144,7 @@ impl<'w> ControlModel<'w> {
     /// # Errors
     ///
     /// If an input has an invalid shape, an index is out of range, or memory runs out.
+    #[cfg(feature = "alloc")]
     pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
         let mut outputs = Outputs::default();
         self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
@@ -133,7 +155,7 @@ impl<'w> ControlModel<'w> {
     ///
     /// # Errors
     ///
-    /// The same as [`predict`](Self::predict). After an error, `outputs` is in an unspecified state.
+    /// The same as `predict`. After an error, `outputs` is in an unspecified state.
     pub fn predict_into(
         &self,
         inputs: &Inputs<'_>,
@@ -148,6 +170,8 @@ impl<'w> ControlModel<'w> {
             inputs.rows.shape(),
         )?;
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);
+        #[cfg(feature = "profile")]
+        crate::profile::start(cx, &mut workspace.profile, sizes.sizes())?;
         let [t] = sizes.sizes();
 
         let rows_2 = inputs.rows.to_view([t, 4, 2])?;
@@ -163,19 +187,23 @@ impl<'w> ControlModel<'w> {
             // node (Dense): [4, 3] → [4, 3]
             // from node/back
             self.node.run(cx, h, workspace.b2.tensor([4, 3])?)?;
+            cx.lap(0);
 
             // node_2 (Dense): [4, 2], [4, 3] → [4, 3], in place
             // from node: in, sum
             let node_2 = self.node_2.run(cx, row, workspace.b2.tensor([4, 3])?.accumulate())?;
+            cx.lap(1);
 
             // node/Max (Max): [4, 3] → []
             // from node/top
             let node_max = Reduce::Max.run(cx, 0..2, node_2, workspace.b1.tensor([])?)?;
+            cx.lap(2);
 
             // node/Compare (Compare): [], [] → []
             // from node/is_small
             let node_compare =
                 Compare::Less.run(cx, node_max, self.node_constant, workspace.b3.tensor([])?)?;
+            cx.lap(3);
 
             // node/If (If): [], [4, 3], [4, 3], [] → [4, 3]
             // from node/h1
@@ -183,25 +211,31 @@ impl<'w> ControlModel<'w> {
                 // node/Activation (Activation): [4, 3] → [4, 3]
                 // from node/small
                 Activation::Tanh.run(cx, node_2, workspace.b4.tensor([4, 3])?)?;
+                cx.lap(4);
             } else {
                 // node/Divide (Divide): [4, 3], [] → [4, 3]
                 // from node/large
                 Binary::Div.run(cx, node_2, node_max, workspace.b4.tensor([4, 3])?)?;
+                cx.lap(5);
             }
             let h1 = workspace.b4.view([4, 3])?;
+            cx.lap(6);
 
             // node/Subtract (Subtract): [4, 3], [4, 3] → [4, 3]
             // from node/change
             let node_subtract = Binary::Sub.run(cx, h1, h, workspace.b1.tensor([4, 3])?)?;
+            cx.lap(7);
 
             // The results of the step, and the states of the next step.
             ops::scan_write(cx, 0, step, node_subtract, outputs.changes.tensor([t, 4, 3])?)?;
             ops::copy(cx, h1, workspace.b0.tensor([4, 3])?)?;
         }
+        cx.lap(8);
 
         // node/Activation_2 (Activation): [4, 3] → [4, 3], in place
         // from node/positive
         let node_activation_2 = Activation::Exp.run_in_place(cx, workspace.b0.tensor([4, 3])?)?;
+        cx.lap(9);
 
         // node/Loop_2 (Loop): [4, 3] → [4, 3]
         // from node/grown
@@ -213,20 +247,24 @@ impl<'w> ControlModel<'w> {
             // from node/s1
             let node_multiply =
                 Binary::Mul.run_in_place(cx, self.node_multiply, outputs.grown.tensor([4, 3])?)?;
+            cx.lap(10);
 
             // node/Min (Min): [4, 3] → []
             // from node/low
             let node_min = Reduce::Min.run(cx, 0..2, node_multiply, workspace.b1.tensor([])?)?;
+            cx.lap(11);
 
             // node/Compare_2 (Compare): [], [] → []
             // from node/goes_on_1
             let node_compare_2 =
                 Compare::Less.run(cx, node_min, self.node_constant_2, workspace.b3.tensor([])?)?;
+            cx.lap(12);
 
             // The results of the step, and the states of the next step.
             holds = ops::is_true(node_compare_2)?;
             step_2 += 1;
         }
+        cx.lap(13);
         Ok(())
     }
 }

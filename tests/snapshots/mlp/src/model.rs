@@ -1,10 +1,12 @@
 //! The model mlp, with one call per layer.
 
+#[cfg(feature = "alloc")]
 extern crate alloc;
 
+#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-use tf_layers::io::{Aligned, Blob, Npz, pack};
+use tf_layers::io::{Aligned, Blob};
 use tf_layers::nn::{Activation, Dense};
 use tf_layers::tensor::{Buffer, Dim, SymbolicDims, Tensor, TensorView, View, ViewMut};
 use tf_layers::{Context, Isa, Result, ops, tensor};
@@ -14,7 +16,7 @@ use crate::parallel::for_each_chunk;
 #[cfg(not(feature = "rayon"))]
 use tf_layers::tensor::for_each_chunk;
 
-use crate::weights::{ARCHITECTURE, ENTRIES};
+use crate::weights::ARCHITECTURE;
 
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
@@ -31,7 +33,8 @@ pub struct Inputs<'a> {
 }
 
 /// The outputs of the model.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
+#[cfg_attr(feature = "alloc", derive(Clone))]
 pub struct Outputs {
     /// `y`: float32 [batch, 3].
     pub y: Tensor<f32>,
@@ -44,6 +47,8 @@ pub struct Workspace {
     scratch: Buffer<f32>,
     #[cfg(feature = "rayon")]
     pub(crate) threads: Vec<Workspace>,
+    #[cfg(feature = "profile")]
+    profile: tf_layers::profile::Profile,
 }
 
 impl Workspace {
@@ -54,6 +59,22 @@ impl Workspace {
         #[cfg(feature = "rayon")]
         let bytes = bytes + self.threads.iter().map(Workspace::bytes).sum::<usize>();
         bytes
+    }
+
+    /// The number of elements of scratch memory that the layers have needed so far.
+    #[must_use]
+    pub fn scratch_len(&self) -> usize {
+        self.scratch.len()
+    }
+
+    /// The time, the multiply-adds and the bytes of each layer, summed over all runs with this workspace.
+    #[cfg(feature = "profile")]
+    #[must_use]
+    pub fn profile(&self) -> tf_layers::profile::Profile {
+        let profile = self.profile.clone();
+        #[cfg(feature = "rayon")]
+        let profile = self.threads.iter().fold(profile, |sum, thread| sum.plus(&thread.profile()));
+        profile
     }
 }
 
@@ -80,7 +101,7 @@ impl MlpModel<'static> {
 }
 
 impl<'w> MlpModel<'w> {
-    /// The model with other weights, as returned by [`pack_weights`](Self::pack_weights), aligned to 4 bytes.
+    /// The model with other weights, as returned by `pack_weights`, aligned to 4 bytes.
     ///
     /// # Errors
     ///
@@ -111,8 +132,11 @@ impl<'w> MlpModel<'w> {
     /// # Errors
     ///
     /// If the NPZ is damaged, or if an array is missing or has another shape or dtype.
+    #[cfg(feature = "alloc")]
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
-        pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
+        use tf_layers::io::{Npz, pack};
+
+        pack(&Npz::parse(npz)?, crate::weights::ENTRIES, ARCHITECTURE)
     }
 
     /// Runs the model.
@@ -120,6 +144,7 @@ impl<'w> MlpModel<'w> {
     /// # Errors
     ///
     /// If an input has an invalid shape, an index is out of range, or memory runs out.
+    #[cfg(feature = "alloc")]
     pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
         let mut outputs = Outputs::default();
         self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
@@ -130,7 +155,7 @@ impl<'w> MlpModel<'w> {
     ///
     /// # Errors
     ///
-    /// The same as [`predict`](Self::predict). After an error, `outputs` is in an unspecified state.
+    /// The same as `predict`. After an error, `outputs` is in an unspecified state.
     pub fn predict_into(
         &self,
         inputs: &Inputs<'_>,
@@ -154,20 +179,25 @@ impl<'w> MlpModel<'w> {
         workspace: &mut Workspace,
     ) -> Result<()> {
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);
+        #[cfg(feature = "profile")]
+        crate::profile::start(cx, &mut workspace.profile, sizes)?;
         let [batch] = sizes;
         let (x, mut y) = rows;
 
         // node (Dense): [batch, 5] → [batch, 4]
         // from node: h0, h1
         let node = self.node.run(cx, x, workspace.b0.tensor([batch, 4])?)?;
+        cx.lap(0);
 
         // node_2 (Dense): [batch, 4] → [batch, 3]
         // from node/h2
         self.node_2.run(cx, node, y.reborrow())?;
+        cx.lap(1);
 
         // node/Softmax (Softmax): [batch, 3] → [batch, 3], in place
         // from node/y
         ops::softmax_in_place(cx, 1, y.reborrow())?;
+        cx.lap(2);
         Ok(())
     }
 }

@@ -31,6 +31,8 @@ mod model;
 #[cfg(feature = "rayon")]
 mod parallel;
 mod prediction;
+#[cfg(feature = "profile")]
+mod profile;
 mod weights;
 
 pub use model::{Inputs, Outputs, PartsModel, Workspace};
@@ -41,3 +43,5 @@ pub use tf_layers::{Error, Result};
 
 #[cfg(feature = "mmap")]
 pub use tf_layers::io::MappedFile;
+#[cfg(feature = "profile")]
+pub use tf_layers::profile::{LayerTime, Profile};

@@ -44,6 +44,8 @@ pub struct Workspace {
     scratch: Buffer<f32>,
     #[cfg(feature = "rayon")]
     pub(crate) threads: Vec<Workspace>,
+    #[cfg(feature = "profile")]
+    profile: tf_layers::profile::Profile,
 }
 
 impl Workspace {
@@ -54,6 +56,16 @@ impl Workspace {
         #[cfg(feature = "rayon")]
         let bytes = bytes + self.threads.iter().map(Workspace::bytes).sum::<usize>();
         bytes
+    }
+
+    /// The time, the multiply-adds and the bytes of each layer, summed over all runs with this workspace.
+    #[cfg(feature = "profile")]
+    #[must_use]
+    pub fn profile(&self) -> tf_layers::profile::Profile {
+        let profile = self.profile.clone();
+        #[cfg(feature = "rayon")]
+        let profile = self.threads.iter().fold(profile, |sum, thread| sum.plus(&thread.profile()));
+        profile
     }
 }
 
@@ -154,20 +166,25 @@ impl<'w> PartsModel<'w> {
         workspace: &mut Workspace,
     ) -> Result<()> {
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);
+        #[cfg(feature = "profile")]
+        crate::profile::start(cx, &mut workspace.profile, sizes)?;
         let [batch] = sizes;
         let (x, mut y) = rows;
 
         // node (Dense): [batch, 5] → [batch, 4]
         // from node: h0, h1
         let node = self.node.run(cx, x, workspace.b0.tensor([batch, 4])?)?;
+        cx.lap(0);
 
         // node_2 (Dense): [batch, 4] → [batch, 3]
         // from node/h2
         self.node_2.run(cx, node, y.reborrow())?;
+        cx.lap(1);
 
         // node/Softmax (Softmax): [batch, 3] → [batch, 3], in place
         // from node/y
         ops::softmax_in_place(cx, 1, y.reborrow())?;
+        cx.lap(2);
         Ok(())
     }
 }

@@ -1,10 +1,12 @@
 //! The model two_inputs, with one call per layer.
 
+#[cfg(feature = "alloc")]
 extern crate alloc;
 
+#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-use tf_layers::io::{Aligned, Blob, Npz, pack};
+use tf_layers::io::{Aligned, Blob};
 use tf_layers::nn::{Activation, Dense, EmbeddingConv1d};
 use tf_layers::ops::Reduce;
 use tf_layers::tensor::{Buffer, Dim, Outside, SymbolicDims, Tensor, TensorView, View, ViewMut};
@@ -15,7 +17,7 @@ use crate::parallel::for_each_chunk;
 #[cfg(not(feature = "rayon"))]
 use tf_layers::tensor::for_each_chunk;
 
-use crate::weights::{ARCHITECTURE, ENTRIES};
+use crate::weights::ARCHITECTURE;
 
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
@@ -30,7 +32,8 @@ pub struct Inputs<'a> {
 }
 
 /// The outputs of the model.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
+#[cfg_attr(feature = "alloc", derive(Clone))]
 pub struct Outputs {
     /// `score`: float32 [batch, 1].
     pub score: Tensor<f32>,
@@ -46,6 +49,8 @@ pub struct Workspace {
     scratch: Buffer<f32>,
     #[cfg(feature = "rayon")]
     pub(crate) threads: Vec<Workspace>,
+    #[cfg(feature = "profile")]
+    profile: tf_layers::profile::Profile,
 }
 
 impl Workspace {
@@ -57,6 +62,22 @@ impl Workspace {
         #[cfg(feature = "rayon")]
         let bytes = bytes + self.threads.iter().map(Workspace::bytes).sum::<usize>();
         bytes
+    }
+
+    /// The number of elements of scratch memory that the layers have needed so far.
+    #[must_use]
+    pub fn scratch_len(&self) -> usize {
+        self.scratch.len()
+    }
+
+    /// The time, the multiply-adds and the bytes of each layer, summed over all runs with this workspace.
+    #[cfg(feature = "profile")]
+    #[must_use]
+    pub fn profile(&self) -> tf_layers::profile::Profile {
+        let profile = self.profile.clone();
+        #[cfg(feature = "rayon")]
+        let profile = self.threads.iter().fold(profile, |sum, thread| sum.plus(&thread.profile()));
+        profile
     }
 }
 
@@ -84,7 +105,7 @@ impl TwoInputsModel<'static> {
 }
 
 impl<'w> TwoInputsModel<'w> {
-    /// The model with other weights, as returned by [`pack_weights`](Self::pack_weights), aligned to 4 bytes.
+    /// The model with other weights, as returned by `pack_weights`, aligned to 4 bytes.
     ///
     /// # Errors
     ///
@@ -125,8 +146,11 @@ impl<'w> TwoInputsModel<'w> {
     /// # Errors
     ///
     /// If the NPZ is damaged, or if an array is missing or has another shape or dtype.
+    #[cfg(feature = "alloc")]
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
-        pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
+        use tf_layers::io::{Npz, pack};
+
+        pack(&Npz::parse(npz)?, crate::weights::ENTRIES, ARCHITECTURE)
     }
 
     /// Runs the model.
@@ -134,6 +158,7 @@ impl<'w> TwoInputsModel<'w> {
     /// # Errors
     ///
     /// If an input has an invalid shape, an index is out of range, or memory runs out.
+    #[cfg(feature = "alloc")]
     pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
         let mut outputs = Outputs::default();
         self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
@@ -144,7 +169,7 @@ impl<'w> TwoInputsModel<'w> {
     ///
     /// # Errors
     ///
-    /// The same as [`predict`](Self::predict). After an error, `outputs` is in an unspecified state.
+    /// The same as `predict`. After an error, `outputs` is in an unspecified state.
     pub fn predict_into(
         &self,
         inputs: &Inputs<'_>,
@@ -188,21 +213,26 @@ impl<'w> TwoInputsModel<'w> {
         workspace: &mut Workspace,
     ) -> Result<()> {
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);
+        #[cfg(feature = "profile")]
+        crate::profile::start(cx, &mut workspace.profile, sizes)?;
         let [batch, time] = sizes;
         let (characters, numbers, score, d) = rows;
 
         // node (EmbeddingConv1D): [batch, time] → [batch, time, 6]
         // from node: e, t, c, a
         let node = self.node.run(cx, characters, workspace.b0.tensor([batch, time, 6])?)?;
+        cx.lap(0);
 
         // node/GlobalMaxPooling1D (GlobalMaxPooling1D): [batch, time, 6] → [batch, 6]
         // from node/m
         let node_global_max_pooling1_d =
             Reduce::Max.run(cx, 1..2, node, workspace.b1.tensor([batch, 6])?)?;
+        cx.lap(1);
 
         // node/Dense (Dense): [batch, 3] → [batch, 2]
         // from node/d
         let node_dense = self.node_dense.run(cx, numbers, d)?;
+        cx.lap(2);
 
         // node/Concatenate (Concatenate): [batch, 6], [batch, 2] → [batch, 8]
         // from node/both
@@ -212,10 +242,12 @@ impl<'w> TwoInputsModel<'w> {
             &[node_global_max_pooling1_d, node_dense],
             workspace.b0.tensor([batch, 8])?,
         )?;
+        cx.lap(3);
 
         // node/Dense_2 (Dense): [batch, 8] → [batch, 1]
         // from node: z, score
         self.node_dense_2.run(cx, node_concatenate, score)?;
+        cx.lap(4);
         Ok(())
     }
 }

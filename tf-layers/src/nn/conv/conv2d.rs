@@ -1,6 +1,7 @@
 //! Convolutions over images and sequences, channels last.
 
 use crate::Context;
+use crate::checked::part;
 use crate::error::{Result, check_bias, require};
 use crate::gemm::im2col::Windows;
 use crate::gemm::{Gemm, Matrix};
@@ -261,7 +262,7 @@ impl<'w> Conv2d<'w> {
         let depth = channels / groups;
         for group in 0..groups {
             let first = group * n;
-            let bias = self.bias.map(|bias| &bias[first..first + n]);
+            let bias = self.bias.map(|bias| part(bias, first..first + n));
             let gemm = Gemm::from_matrix(&self.kernel, group).bias(bias).accumulate(accumulate);
             let windows = Windows::new(x, axes, channels, group * depth..(group + 1) * depth);
             gemm.clamp(bounds).ldc(y.of).run_parallel(isa, pixels, windows, y.from(first));

@@ -101,7 +101,7 @@ impl<'w> ConvTranspose<'w> {
     ) -> Result<()> {
         let (batch, size, in_channels) = channels_last::<3>(from)?;
         let (samples, output, filters) = channels_last::<3>(to)?;
-        let Context { isa, ref mut scratch } = *cx;
+        let Context { isa, ref mut scratch, .. } = *cx;
         require(in_channels == self.in_channels, "x", "have the channels that the layer takes")?;
         let (groups, channels) = (self.groups, self.in_channels);
         require(groups > 0 && channels.is_multiple_of(groups), "in_channels", "be a multiple of the groups")?;

@@ -1,6 +1,7 @@
 //! Pooling, channels-last.
 
 use crate::Context;
+use crate::checked::{part, part_mut};
 use crate::error::Result;
 use crate::simd::{Kernel, Simd};
 use crate::tensor::{View, ViewMut};
@@ -273,20 +274,21 @@ impl Kernel for PoolKernel<'_> {
     fn run<S: Simd>(self, s: S) {
         let [depth, vertical, horizontal] = self.axes;
         let image = depth.input * vertical.input * horizontal.input * self.channels;
-        let mut pixels = self.y.chunks_exact_mut(self.channels);
+        let mut pixels = self.y.chunks_exact_mut(self.channels.max(1));
         for sample in 0..self.batch {
-            let x = &self.x[sample * image..][..image];
+            let x = part(part(self.x, sample * image..), ..image);
             for line in 0..depth.output * vertical.output {
-                let (slice, line) = (line / vertical.output, line % vertical.output);
+                let height = vertical.output.max(1);
+                let (slice, line) = (line / height, line % height);
                 for (column, y) in (0..horizontal.output).zip(&mut pixels) {
                     let window = Window::new(self.kind, self.axes, [slice, line, column], self.channels, x);
                     let mut channel = 0;
                     while channel + 4 * S::LANES <= self.channels {
-                        window.pool::<S, 4>(s, channel, &mut y[channel..]);
+                        window.pool::<S, 4>(s, channel, part_mut(y, channel..));
                         channel += 4 * S::LANES;
                     }
                     while channel < self.channels {
-                        window.pool::<S, 1>(s, channel, &mut y[channel..]);
+                        window.pool::<S, 1>(s, channel, part_mut(y, channel..));
                         channel += S::LANES;
                     }
                 }
@@ -348,9 +350,9 @@ impl<'a> Window<'a> {
                 for tap_x in self.taps[2].clone() {
                     let column = (self.origins[2] + (tap_x * horizontal.dilation) as isize) as usize;
                     let pixel = (slice * vertical.input + line) * horizontal.input + column;
-                    let x = &self.x[pixel * self.channels + channel..][..width];
+                    let x = part(part(self.x, pixel * self.channels + channel..), ..width);
                     for (i, result) in result.iter_mut().enumerate() {
-                        let x = &x[i * S::LANES..];
+                        let x = part(x, i * S::LANES..);
                         let x = if width == N * S::LANES { s.load(x) } else { s.load_partial(x, 0.0) };
                         *result = if self.divisor.is_some() { s.add(*result, x) } else { max(s, *result, x) };
                     }
@@ -362,7 +364,7 @@ impl<'a> Window<'a> {
                 Some(divisor) => s.div(result, s.splat(divisor)),
                 None => result,
             };
-            s.store_partial(result, &mut y[i * S::LANES..width]);
+            s.store_partial(result, part_mut(y, i * S::LANES..width));
         }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) const fn tile(taps: usize) -> usize {
 
 /// The factor of tap `tap` of `taps` in value `value` of the transformed kernel: pᵗᵃᵖ / Π (p − q) over the other points
 /// q.
+#[cfg(feature = "alloc")]
 pub(crate) fn kernel_factor(value: usize, tap: usize, taps: usize) -> f64 {
     let points = points(taps);
     let Some(&point) = points.get(value) else {

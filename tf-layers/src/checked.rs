@@ -1,0 +1,36 @@
+//! What kernels rely on: slices that are in bounds, and invariants that hold.
+//!
+//! Layers check their arguments before a kernel runs, so that these functions never fail. If a bug breaks an invariant,
+//! they panic. A program without an allocator has no panics, because the formatting of their messages would be most of its
+//! code: there, a slice that is out of bounds is empty, and a kernel whose invariant is broken stops.
+
+use core::slice::SliceIndex;
+
+/// Whether an invariant holds; the caller must stop if not.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn holds(invariant: bool) -> bool {
+    #[cfg(feature = "alloc")]
+    assert!(invariant);
+    invariant
+}
+
+/// `x[range]`
+#[inline(always)]
+#[track_caller]
+pub(crate) fn part<T>(x: &[T], range: impl SliceIndex<[T], Output = [T]>) -> &[T] {
+    #[cfg(feature = "alloc")]
+    return &x[range];
+    #[cfg(not(feature = "alloc"))]
+    return x.get(range).unwrap_or_default();
+}
+
+/// `x[range]`, to be changed.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn part_mut<T>(x: &mut [T], range: impl SliceIndex<[T], Output = [T]>) -> &mut [T] {
+    #[cfg(feature = "alloc")]
+    return &mut x[range];
+    #[cfg(not(feature = "alloc"))]
+    return x.get_mut(range).unwrap_or_default();
+}
