@@ -34,6 +34,7 @@ lint: $(VENV)/installed
 	cd fuzz && rustfmt --edition 2024 --check src/lib.rs targets/*.rs
 	cd tf-layers && cargo clippy --release --all-targets --all-features -- -D warnings
 	cd tf-layers && cargo clippy --release --no-default-features -- -D warnings
+	cd tf-layers && cargo clippy --release --no-default-features --features alloc -- -D warnings
 	cd tf-layers && RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features
 
 # All tests, with clippy on every generated crate; `make test` runs clippy on some.

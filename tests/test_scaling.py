@@ -48,7 +48,7 @@ def _grown(work: Callable[[int], Callable[[], object]]) -> dict[str, tuple[int, 
 @pytest.mark.parametrize("name", CONVERTED)
 def test_calls_grow_as_the_nodes_do(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # The picture is of so many layers and no more, and up to there it may take its time.
-    monkeypatch.setattr(crate, "overview", lambda *_: b"")
+    monkeypatch.setattr(crate, "overview", lambda *_: {})
 
     def work(count: int) -> Callable[[], object]:
         path = save(CONVERTED[name](count), tmp_path / f"{count}.onnx")

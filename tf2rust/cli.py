@@ -432,6 +432,36 @@ def doctor(as_json: options.Json = False) -> None:
     _guarded(work)
 
 
+@app.command("size", cls=DashesOrUnderscores)
+def size(
+    folder: options.Converted,
+    target: Annotated[
+        str, typer.Option("--target", help="A Cortex-M: thumbv7em-none-eabihf or thumbv6m-none-eabi.")
+    ] = "thumbv7em-none-eabihf",
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="Fail if the program needs more, e.g. flash=256k,ram=64k.")
+    ] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Measure the flash and RAM that a converted model needs on a microcontroller."""
+
+    def work() -> None:
+        from tf2rust.size import check_budget, measure, parse_budget
+
+        most = parse_budget(budget) if budget is not None else {}
+        with Messages(err, quiet, verbose).working("Reading the crate") as progress:
+            found = measure(folder, target, progress)
+        if as_json:
+            _print_json(found.as_json())
+        else:
+            out.print(found.text(), markup=False)
+        check_budget(found, most)
+
+    _guarded(work)
+
+
 def _print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 

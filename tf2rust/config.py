@@ -188,14 +188,14 @@ class Record:
 
 
 def recorded(model: str, sha256: str, options: Mapping[str, object]) -> str:
-    """The text of ``conversion.json``."""
+    """The text of ``conversion.json``. Escapes make every name valid UTF-8."""
     content = {
         "version": RECORD_VERSION,
         "tf2rust": __version__,
         "model": {"file": model, "sha256": sha256},
         "options": options,
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(content, indent=2) + "\n"
 
 
 def read_record(path: Path) -> Record:

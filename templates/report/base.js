@@ -69,13 +69,17 @@ function valueText(number) {
 function attributeText(value) {
   if (Array.isArray(value)) return `[${value.map(attributeText).join(", ")}]`;
   if (value !== null && typeof value === "object") {
-    return Object.entries(value).map(([name, item]) => `${name} ${attributeText(item)}`).join(", ");
+    return Object.entries(value)
+      .map(([name, item]) => `${name} ${attributeText(item)}`)
+      .join(", ");
   }
   return value === null ? "none" : String(value);
 }
 
 function sizesText() {
-  return Object.entries(data.sizes).map(([name, size]) => `${name} = ${size}`).join(", ");
+  return Object.entries(data.sizes)
+    .map(([name, size]) => `${name} = ${size}`)
+    .join(", ");
 }
 
 // Families of layers, which share a colour: the first word that the kind contains decides.

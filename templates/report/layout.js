@@ -50,7 +50,8 @@ function rowsOf(boxes, edges) {
   return rows;
 }
 
-// Weights: chains of boxes stay straight, before the lines that pass them; those bend as little as possible.
+// Weights: chains of boxes stay straight, before the lines that pass them, which bend as little as possible. A box that
+// joins more than two edges is in the middle of all.
 function withPoints(boxes, edges, rows) {
   const grid = [];
   const put = (item, row) => {
@@ -61,6 +62,8 @@ function withPoints(boxes, edges, rows) {
   const items = boxes.map((box, index) => put({ width: box.width, height: box.height }, rows[index]));
   const links = [];
   const chains = new Map();
+  const joined = boxes.map(() => 0);
+  for (const edge of edges) joined[edge.to] += 1;
   for (const edge of edges) {
     const key = `${edge.from}|${edge.out}`;
     if (!chains.has(key)) chains.set(key, []);
@@ -71,12 +74,18 @@ function withPoints(boxes, edges, rows) {
       const at = row - rows[edge.from] - 1;
       if (chain.length <= at) {
         chain.push(put({ width: LANE, height: 0, point: true }, row));
-        links.push({ from, to: chain[at], out, into: 0, weight: from.point ? 4 : 1 });
+        links.push({ from, to: chain[at], out, into: 0, weight: from.point ? 4 : 0.1 });
       }
       from = chain[at];
       out = 0;
     }
-    links.push({ from, to: items[edge.to], out, into: edge.into, weight: from.point ? 1 : 10 });
+    links.push({
+      from,
+      to: items[edge.to],
+      out,
+      into: edge.into,
+      weight: joined[edge.to] > 2 ? 4 : from.point ? 0.1 : 10,
+    });
   }
   items.forEach((item, index) => {
     boxes[index].item = item;
@@ -160,7 +169,10 @@ function placed(grid, links) {
     for (const row of down ? grid : [...grid].reverse()) {
       // Looking both ways straightens what lies between two fixed ends; the last sweep centres boxes below boxes.
       const both = sweep >= 2 * SWEEPS - 5 && sweep < 2 * SWEEPS - 1;
-      settle(row, row.map((item) => wishOf(item, down, both)));
+      settle(
+        row,
+        row.map((item) => wishOf(item, down, both)),
+      );
     }
   }
 }
@@ -189,7 +201,11 @@ function settle(row, wishes) {
   let offset = 0;
   row.forEach((item, index) => {
     if (index) offset += (row[index - 1].width + item.width) / 2 + GAP;
-    let group = { sum: wishes[index].weight * (wishes[index].x - offset), weight: wishes[index].weight, items: [[item, offset]] };
+    let group = {
+      sum: wishes[index].weight * (wishes[index].x - offset),
+      weight: wishes[index].weight,
+      items: [[item, offset]],
+    };
     while (groups.length && groups.at(-1).sum / groups.at(-1).weight > group.sum / group.weight) {
       const before = groups.pop();
       group = {

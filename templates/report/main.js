@@ -1,4 +1,4 @@
-// The head of the page, the theme and the start.
+// The head of the page, the notes, the theme and the start.
 
 function showHead() {
   const { source, totals, proof } = data;
@@ -59,6 +59,14 @@ function startTheme() {
   apply();
 }
 
+function showNotes() {
+  if (data.notes.length) byId("note-list").append(...data.notes.map((note) => element("li", {}, note)));
+  else {
+    byId("notes").hidden = true;
+    byId("notes-link").hidden = true;
+  }
+}
+
 /** Marks the section in view in the navigation. */
 function followSections() {
   const links = [...document.querySelectorAll(".page-nav a")];
@@ -84,5 +92,6 @@ showDetails(null);
 showLayers();
 showProof();
 showMemory();
+startTime();
 showNotes();
 followSections();

@@ -72,7 +72,7 @@ for (const [number, layer] of layers.entries()) {
 }
 
 function endsOf(number, from) {
-  const ends = from ? [makers.get(number)].filter((maker) => maker !== undefined) : readers.get(number) ?? [];
+  const ends = from ? [makers.get(number)].filter((maker) => maker !== undefined) : (readers.get(number) ?? []);
   const ports = (from ? data.inputs : data.outputs)
     .map((port, at) => [port, items.get(`${from ? "in" : "out"}${at}`)])
     .filter(([port]) => port.value === number);
@@ -119,7 +119,10 @@ function layerDetails(inner) {
       ["inside", outer],
     ]),
     actions(inner),
-    ...titled("Attributes", list(Object.entries(layer.attributes).map(([name, value]) => [name, attributeText(value)]))),
+    ...titled(
+      "Attributes",
+      list(Object.entries(layer.attributes).map(([name, value]) => [name, attributeText(value)])),
+    ),
     ...titled("Inputs", longList(valueEntries(layer.inputs, true))),
     ...titled("Outputs", longList(valueEntries(layer.values, false))),
     ...titled("Weights", longList(weights)),
@@ -189,10 +192,14 @@ function modelDetails() {
     ...titled("Outputs", longList(data.outputs.map(port("out")))),
     ...titled(
       "Most multiply-adds",
-      longList(heaviest.slice(0, 8).map((number) => [
-        layerLink(number),
-        element("span", { class: "muted small" }, ` ${short(layers[number].multiply_adds)}, ${share(number)}`),
-      ])),
+      longList(
+        heaviest
+          .slice(0, 8)
+          .map((number) => [
+            layerLink(number),
+            element("span", { class: "muted small" }, ` ${short(layers[number].multiply_adds)}, ${share(number)}`),
+          ]),
+      ),
     ),
   ];
 }

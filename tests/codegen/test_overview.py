@@ -31,7 +31,7 @@ class Graph:
     def add(self, kind: str, *inputs: int, name: str = "", shape: str = SHAPE, detail: str = "") -> int:
         box = len(self.boxes)
         shapes = tuple(self.boxes[index].outputs[0] for index in inputs)
-        self.boxes.append(Box(name or f"{kind.lower()}_{box}", kind, shapes, (shape,), detail))
+        self.boxes.append(Box(name or f"{kind.lower()}_{box}", kind, shapes, (shape,), (detail,)))
         self.edges += [(index, box) for index in inputs]
         return box
 
@@ -320,7 +320,7 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     ids=lambda name: ascii(name[:12]),
 )
 def test_any_name_is_drawn_inside_its_box(name: str) -> None:
-    box = Box(name, name, (name, name), (name, SHAPE), name)
+    box = Box(name, name, (name, name), (name, SHAPE), (name,))
     pictures = draw_overview(name, [box, box], [(0, 1)])
     ElementTree.fromstring(pictures["svg"])
     width, height, _ = decode(pictures["png"])

@@ -29,7 +29,8 @@ from tf2rust.source import open_onnx
 
 MODELS = {"mlp": graphs.mlp, "two_inputs": graphs.two_inputs, "image": graphs.image}
 # Tests of kernels of every kind; without `std`, the instruction set is known at compile time.
-WITHOUT_STD = ("--no-default-features", "--lib", "--test", "dense", "--test", "functions", "--test", "windows")
+ALLOC = ("--no-default-features", "--features", "alloc")
+WITHOUT_STD = (*ALLOC, "--lib", "--test", "dense", "--test", "functions", "--test", "windows")
 
 
 @dataclass
@@ -65,13 +66,13 @@ def main() -> int:
         crates = generated(Path(folder))
         for target, environment in environments.items():
             crates.environment = environment
-            bare = "--no-default-features"
             if target in BARE:
-                runs.append(run(target, "generated crates, compiled", partial(crates.build, "build", "--lib", bare)))
+                build = partial(crates.build, "build", "--lib", "--no-default-features")
+                runs.append(run(target, "generated crates without alloc, compiled", build))
                 continue
             test = partial(crates.build, "test", "--lib", "--tests", "--no-fail-fast")
             runs.append(run(target, "generated crates", test))
-            runs.append(run(target, "generated crates without std", partial(test, bare)))
+            runs.append(run(target, "generated crates without std", partial(test, *ALLOC)))
     report(runs)
     return int(any(run.failed for run in runs))
 

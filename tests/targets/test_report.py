@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,6 +155,24 @@ def test_the_theme_can_be_chosen(browser: Browser, reports: dict[str, Path]) -> 
         browser.click("#theme")
         seen.append(browser.run("return document.documentElement.dataset.theme ?? 'auto'"))
     assert sorted(seen) == ["auto", "dark", "light"]
+
+
+def test_a_profile_becomes_a_table(browser: Browser, reports: dict[str, Path]) -> None:
+    """The slowest layers come first; a file that is no profile is a message, and names are text."""
+    browser.open(reports["image"])
+    slow, fast = (
+        {"name": name, "kind": "Conv2D", "calls": 10, "seconds": seconds, "multiply_adds": 1000, "bytes": 0}
+        for name, seconds in (("<b>", 3e-3), ("node", 1e-3))
+    )
+    profile = {"version": 1, "runs": [{"batch": 1, "layers": [fast, slow]}]}
+    browser.run("showProfile(arguments[0])", json.dumps(profile))
+    rows = browser.run(
+        "return [...document.querySelectorAll('#times tbody tr')].map((row) => row.innerText.split(/\\s+/))"
+    )
+    assert [[row[0], row[2], row[4]] for row in rows] == [["<b>", "75.0", "300"], ["node", "25.0", "100"]]
+    browser.run("showProfile('[]')")
+    found = browser.run("return document.getElementById('times').textContent")
+    assert found == "This is not a profile of a crate: it has no runs of version 1."
 
 
 def test_a_thousand_layers_unfold_quickly(browser: Browser, tmp_path: Path) -> None:

@@ -438,12 +438,12 @@ mod tests {
 
     #[test]
     fn views_keep_their_type_and_shape() -> Result<()> {
-        let view = AnyView::from(TensorView::new(&[1_i16, 2], &[2, 1])?);
+        let view = AnyView::from(TensorView::new(&[1_i16, 2], [2, 1])?);
         assert_eq!((view.data_type(), view.shape()), (DataType::I16, &[2, 1][..]));
         assert_eq!(view.get::<i16>("x")?.data(), [1, 2]);
         let error = view.get::<f32>("x").unwrap_err();
         assert_eq!(error.to_string(), "tensor `x` has elements of type i16, but the model expects f32");
-        let strings = AnyView::from(TensorView::new(&["a"], &[1])?);
+        let strings = AnyView::from(TensorView::new(&["a"], [1])?);
         assert_eq!((strings.data_type().to_string(), strings.shape()), ("string".to_string(), &[1][..]));
         assert!(strings.get::<String>("x").is_err());
         Ok(())

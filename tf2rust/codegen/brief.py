@@ -40,7 +40,8 @@ def _parts(kind: str, given: dict[str, Any]) -> Iterator[str]:
     if "perm" in given:
         yield "→ " + ", ".join(map(str, given["perm"]))
     axes = given.get("axes", [given["axis"]] if isinstance(given.get("axis"), int) else [])
-    if axes and isinstance(axes, list) and not kind.startswith("Global"):
+    is_plain = isinstance(axes, list) and all(isinstance(axis, int) for axis in axes)
+    if axes and is_plain and not kind.startswith("Global"):
         yield f"ax{'is' if len(axes) == 1 else 'es'} {', '.join(map(str, axes))}"
     function, activation = given.get("function"), given.get("activation")
     if isinstance(function, str) and kind in ("Unary", "Compare", "Logic", "Reduce", "Binary"):

@@ -86,7 +86,7 @@ def collect(
     if options.tf_layers is None:
         crate |= {f"tf-layers/{name}": text for name, text in vendored(crate_name(options.model_name)).items()}
     found = interface(model, proof, options.model_name, struct_name(options.model_name), embeds=embeds_weights(model))
-    crate[INTERFACE] = _json(found.as_json())
+    crate[INTERFACE] = found.as_json()
     # The differences in the README depend on the machine.
     build = build_hash({name: text for name, text in crate.items() if name != "README.md"}, weights)
     texts = {
@@ -127,8 +127,8 @@ def overview(model: Model, graph: LayerGraph, title: str) -> dict[str, bytes]:
         made.update((v, len(boxes)) for v in layer.outputs)
         shapes = tuple(map(str, layer.inputs)), tuple(map(str, layer.outputs))
         parameters = sum(entry.array.size for entry in model.weights.of_layer(layer).values())
-        detail = ", ".join(filter(None, [brief(layer), f"{parameters:,} parameters" if parameters else ""]))
-        boxes.append(Box(model.names[layer], layer.kind, *shapes, detail))
+        details = (brief(layer), f"{parameters:,} parameter{'' if parameters == 1 else 's'}" if parameters else "")
+        boxes.append(Box(model.names[layer], layer.kind, *shapes, details))
     return draw_overview(title, boxes, edges)
 
 

@@ -18,9 +18,10 @@ from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 class Figures:
     """The figures of a layer, or the totals of a model.
 
-    ``parameters`` is the number of elements of the weights, which include folded ones but not those that a pass fused
-    into others; ``weight_bytes`` is their size as packed for the kernels. ``multiply_adds`` counts the products with
-    kernels and between tensors, as papers do, and no work per element. ``output_bytes`` is the size of the results.
+    ``parameters`` counts the numbers that the crate stores. Passes fuse layers, so a BatchNormalization after a
+    convolution has none. ``weight_bytes`` is their size as packed for the kernels. ``multiply_adds`` counts products
+    with kernels and between tensors, as papers do, but no work per element. ``output_bytes`` is the size of the
+    results.
     """
 
     parameters: int

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -64,8 +63,15 @@ class Interface:
         """The name of the crate in Rust source."""
         return self.crate.replace("-", "_")
 
-    def as_json(self) -> dict[str, Any]:
-        return {"version": _VERSION, **asdict(self)}
+    @property
+    def title(self) -> str:
+        """The model's name for comments and descriptions: one line without quotes and backslashes."""
+        plain = " ".join(self.model_name.split())
+        return plain.replace("\\", "/").replace('"', "'") if plain.isprintable() and plain else self.crate
+
+    def as_json(self) -> str:
+        """The text of the file. Escapes make every name valid UTF-8."""
+        return json.dumps({"version": _VERSION, **asdict(self)}, indent=2) + "\n"
 
 
 def interface(model: Model, proof: Proof, model_name: str, struct: str, *, embeds: bool) -> Interface:

@@ -92,7 +92,7 @@ def c_abi(interface: Interface, target: str) -> dict[str, Any]:
         "interface": interface,
         "library": library,
         "macro": library.upper(),
-        "description": " ".join(interface.model_name.split()).replace("\\", "/").replace('"', "'").replace("*/", "* /"),
+        "description": interface.title.replace("*/", "* /"),
         "comment": rust_comment(interface.model_name),
         "verb": verb,
         "dims": list(dims.values()),

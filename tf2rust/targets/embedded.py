@@ -9,17 +9,17 @@ from tf2rust.codegen.interface import Interface, Tensor
 from tf2rust.codegen.render import environment
 from tf2rust.errors import ConversionError
 from tf2rust.ops.core.dtypes import NARROW, TEXT, is_float, shown
-from tf2rust.proof.proof import features_key
 from tf2rust.rust.literals import rust_comment, rust_str, rust_type
 from tf2rust.rust.tree import Expr, Token, array, ref, struct
 
+TRIPLES = ("thumbv7em-none-eabihf", "thumbv6m-none-eabi")
+"""The targets of the program: a Cortex-M4F and a Cortex-M0."""
 _FILES = (
     ".cargo/config.toml",
     "Cargo.toml",
     "README.md",
     "build.rs",
-    "memory/thumbv6m-none-eabi.x",
-    "memory/thumbv7em-none-eabihf.x",
+    *(f"memory/{triple}.x" for triple in TRIPLES),
     "rustfmt.toml",
     "src/host.rs",
     "src/main.rs",
@@ -98,7 +98,7 @@ def embedded_program(interface: Interface) -> dict[str, str]:
     context = {
         "interface": interface,
         "struct": interface.struct,
-        "description": " ".join(interface.model_name.split()).replace("\\", "/").replace('"', "'"),
+        "description": interface.title,
         "title": interface.crate,
         "comment": rust_comment(interface.model_name),
         "inputs": inputs,
@@ -135,7 +135,7 @@ def _check(interface: Interface) -> None:
 
 def _output(interface: Interface, tensor: Tensor, number: int) -> _Sampled:
     tolerance = interface.tolerances.get(tensor.name) if is_float(tensor.dtype) else 0.0
-    own = rust_str(features_key("tolerances", tensor.name, len(interface.outputs) + len(interface.states)))
+    own = rust_str((tensor.key or "").replace("predictions", "tolerances", 1))
     return _Sampled(tensor, f"output_{number}", f"{tolerance:e}" if tolerance else "", own if tolerance is None else "")
 
 

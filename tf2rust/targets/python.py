@@ -61,7 +61,7 @@ def python_package(interface: Interface) -> dict[str, str]:
     context = {
         "interface": interface,
         "module": module,
-        "description": " ".join(interface.model_name.split()).replace("\\", "/").replace('"', "'"),
+        "description": interface.title,
         "comment": rust_comment(interface.model_name),
         "inputs": _types(interface.inputs),
         "outputs": _types(interface.outputs),

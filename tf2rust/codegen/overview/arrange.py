@@ -29,13 +29,13 @@ _MIN_ROWS = 12
 
 @dataclass(frozen=True)
 class Box:
-    """One layer: shapes are text such as ``float32 [n, 82, 64]``, ``detail`` such as ``kernel 5, relu``."""
+    """One layer: shapes are text such as ``float32 [n, 82, 64]``, ``details`` are lines such as ``kernel 5, relu``."""
 
     name: str
     kind: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    detail: str = ""
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _summarise(
     kinds = Counter(box.kind for box in boxes[first : last + 1])
     common = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
     detail = ", ".join(f"{number:,} × {kind}" for kind, number in common[:2]) + (", …" if len(common) > 2 else "")
-    summary = Box(f"{boxes[first].name} … {boxes[last].name}", f"{count:,} layers not drawn", (), (), detail)
+    summary = Box(f"{boxes[first].name} … {boxes[last].name}", f"{count:,} layers not drawn", (), (), (detail,))
 
     def moved(box: int) -> int:
         return box if box <= first else max(first, box - count + 1)

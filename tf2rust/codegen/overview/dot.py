@@ -88,7 +88,7 @@ def _node(index: int, box: Box, notes: Sequence[str]) -> str:
     fill, line, ink = next((colours for words, colours in _FAMILIES if re.search(words, box.kind.lower())), _OTHER)
     lines = [f'<font color="{ink}"><b>{html(box.kind, _TEXT_WIDTH_POINTS, 10, bold=True)}</b></font>']
     lines.append(html(box.name, _TEXT_WIDTH_POINTS, 10))
-    lines += [_small(part) for part in (box.detail, *_shapes(box), *notes) if part]
+    lines += [_small(part) for part in (*box.details, *_shapes(box), *notes) if part]
     style = ', style="filled,rounded,dashed"' if summary else ""
     rows = "".join(f"<tr><td>{part}</td></tr>" for part in lines)
     label = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{rows}</table>'

@@ -30,13 +30,21 @@
 mod model;
 #[cfg(feature = "rayon")]
 mod parallel;
+#[cfg(feature = "alloc")]
+mod ports;
+#[cfg(feature = "alloc")]
 mod prediction;
 #[cfg(feature = "profile")]
 mod profile;
+#[cfg_attr(not(feature = "alloc"), allow(dead_code))]
 mod weights;
 
 pub use model::{Inputs, Outputs, PartsModel, Workspace};
+#[cfg(feature = "alloc")]
 pub use prediction::predict_from;
+#[cfg(feature = "alloc")]
+pub use tf_layers::interface;
+#[cfg(feature = "alloc")]
 pub use tf_layers::io::AlignedBytes;
 pub use tf_layers::tensor::{Tensor, TensorView};
 pub use tf_layers::{Error, Result};

@@ -1,10 +1,12 @@
 //! The model parts, with one call per layer.
 
+#[cfg(feature = "alloc")]
 extern crate alloc;
 
+#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-use tf_layers::io::{Aligned, Blob, Npz, pack};
+use tf_layers::io::{Aligned, Blob};
 use tf_layers::nn::{Activation, Dense};
 use tf_layers::tensor::{Buffer, Dim, SymbolicDims, Tensor, TensorView, View, ViewMut};
 use tf_layers::{Context, Isa, Result, ops, tensor};
@@ -14,7 +16,7 @@ use crate::parallel::for_each_chunk;
 #[cfg(not(feature = "rayon"))]
 use tf_layers::tensor::for_each_chunk;
 
-use crate::weights::{ARCHITECTURE, ENTRIES};
+use crate::weights::ARCHITECTURE;
 
 static WEIGHTS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
@@ -31,7 +33,8 @@ pub struct Inputs<'a> {
 }
 
 /// The outputs of the model.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
+#[cfg_attr(feature = "alloc", derive(Clone))]
 pub struct Outputs {
     /// `y`: float32 [batch, 3].
     pub y: Tensor<f32>,
@@ -56,6 +59,12 @@ impl Workspace {
         #[cfg(feature = "rayon")]
         let bytes = bytes + self.threads.iter().map(Workspace::bytes).sum::<usize>();
         bytes
+    }
+
+    /// The number of elements of scratch memory that the layers have needed so far.
+    #[must_use]
+    pub fn scratch_len(&self) -> usize {
+        self.scratch.len()
     }
 
     /// The time, the multiply-adds and the bytes of each layer, summed over all runs with this workspace.
@@ -92,7 +101,7 @@ impl PartsModel<'static> {
 }
 
 impl<'w> PartsModel<'w> {
-    /// The model with other weights, as returned by [`pack_weights`](Self::pack_weights), aligned to 4 bytes.
+    /// The model with other weights, as returned by `pack_weights`, aligned to 4 bytes.
     ///
     /// # Errors
     ///
@@ -123,8 +132,11 @@ impl<'w> PartsModel<'w> {
     /// # Errors
     ///
     /// If the NPZ is damaged, or if an array is missing or has another shape or dtype.
+    #[cfg(feature = "alloc")]
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
-        pack(&Npz::parse(npz)?, ENTRIES, ARCHITECTURE)
+        use tf_layers::io::{Npz, pack};
+
+        pack(&Npz::parse(npz)?, crate::weights::ENTRIES, ARCHITECTURE)
     }
 
     /// Runs the model.
@@ -132,6 +144,7 @@ impl<'w> PartsModel<'w> {
     /// # Errors
     ///
     /// If an input has an invalid shape, an index is out of range, or memory runs out.
+    #[cfg(feature = "alloc")]
     pub fn predict(&self, inputs: &Inputs<'_>) -> Result<Outputs> {
         let mut outputs = Outputs::default();
         self.predict_into(inputs, &mut outputs, &mut Workspace::default())?;
@@ -142,7 +155,7 @@ impl<'w> PartsModel<'w> {
     ///
     /// # Errors
     ///
-    /// The same as [`predict`](Self::predict). After an error, `outputs` is in an unspecified state.
+    /// The same as `predict`. After an error, `outputs` is in an unspecified state.
     pub fn predict_into(
         &self,
         inputs: &Inputs<'_>,

@@ -1,0 +1,225 @@
+"""Programs for microcontrollers: their files, and what they need and compute in an emulator."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.crates import TARGET
+from tests.models.weights import randomise
+from tests.targets.cases import INTERFACES
+from tf2rust.codegen.interface import Interface, Tensor
+from tf2rust.conversion import Options, convert
+from tf2rust.elf import read_program
+from tf2rust.errors import ConversionError, UsageError
+from tf2rust.onnx_import.tensorflow.runtime import library
+from tf2rust.size import LayerSize, Size, check_budget, measure, parse_budget
+from tf2rust.source import open_tensorflow
+from tf2rust.targets.embedded import TRIPLES, embedded_program
+
+
+def _tensor(name: str, dtype: str, *shape: int | str, key: str | None = None) -> Tensor:
+    return Tensor(name, "field", dtype, shape, key, ())
+
+
+def _fixed(**changes: Any) -> Interface:
+    x, y = _tensor("x", "float32", 1, 4, key="inputs"), _tensor("y", "float32", 1, 3, key="predictions")
+    return replace(INTERFACES["plain"], **{"inputs": (x,), "outputs": (y,), "tolerances": {"y": 1e-5}, **changes})
+
+
+FIXED = {
+    "plain": _fixed(),
+    "state": _fixed(states=(_tensor("h", "float32", 1, 2, key="predictions_h"),)),
+    "no inputs": _fixed(inputs=()),
+    "no outputs": _fixed(outputs=()),
+    "integers": _fixed(outputs=(_tensor("y", "uint8", 1, 3, key="predictions"),)),
+    "own tolerances": _fixed(tolerances={}),
+    "several": _fixed(
+        inputs=(
+            _tensor("a very long name of an input of the model, for a key", "int32", 1, 4, key="inputs_" + "long" * 20),
+            _tensor('"quoted"\n', "bool", 1, 2, 3, 4, key='inputs_"quoted"\n'),
+        ),
+        outputs=(_tensor("y", "float32", 1, 3, key="predictions_y"), _tensor("z", "int64", 2, key=None)),
+    ),
+}
+
+
+@pytest.mark.skipif(shutil.which("rustfmt") is None, reason="there is no rustfmt")
+def test_rustfmt_finds_nothing_to_change(tmp_path: Path) -> None:
+    sources = []
+    for name, interface in FIXED.items():
+        for path, text in embedded_program(interface).items():
+            file = tmp_path / name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+            if file.suffix == ".rs" and file.name not in ("host.rs", "stack.rs"):  # modules of main.rs
+                sources.append(file)
+    command = ["rustfmt", "--edition", "2024", "--check", *map(str, sources)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("interface", "reason"),
+    [
+        (INTERFACES["plain"], "the tensor `x` has the dimension `batch`; convert the model with"),
+        (_fixed(inputs=(_tensor("words", "object", 1),)), "no comparison for the tensor `words` of type string"),
+        (_fixed(outputs=(_tensor("y", "float64", 1),)), "no comparison for the tensor `y` of type float64"),
+        (_fixed(embeds=False), "the weights are too large for a microcontroller"),
+    ],
+)
+def test_models_that_do_not_suit_are_refused(interface: Interface, reason: str) -> None:
+    with pytest.raises(ConversionError, match=reason):
+        embedded_program(interface)
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("flash=256k,ram=64k", {"flash": 256 * 1024, "ram": 64 * 1024}),
+        ("RAM=5000", {"ram": 5000}),
+        ("flash=1M", {"flash": 1024**2}),
+        ("flash=", None),
+        ("flash=1k,flash=2k", None),
+        ("rom=1k", None),
+        ("", None),
+    ],
+)
+def test_budgets_are_parsed(text: str, budget: dict[str, int] | None) -> None:
+    if budget is not None:
+        assert parse_budget(text) == budget
+        return
+    with pytest.raises(UsageError, match="is not a budget"):
+        parse_budget(text)
+
+
+LAYERS = (
+    LayerSize("small", "Dense", 10, 400),
+    LayerSize("large", "Dense", 1000, 40),
+    LayerSize("middle", "Conv2D", 500, 100),
+    LayerSize("none", "Softmax", 0, 40),
+)
+
+
+@pytest.mark.parametrize(
+    ("budget", "reasons"),
+    [
+        ({}, []),
+        ({"flash": 3300, "ram": 310}, []),
+        ({"flash": 3299}, ["needs 3,300 bytes of flash.* of 3,299; .* large .*, middle .*, small "]),
+        ({"ram": 309}, ["needs 310 bytes of ram.* small .*, middle .*, large "]),
+        ({"flash": 1, "ram": 1}, ["flash", "ram"]),
+    ],
+)
+def test_a_budget_that_is_exceeded_names_the_largest_layers(budget: dict[str, int], reasons: list[str]) -> None:
+    found = Size("thumbv6m-none-eabi", 1000, 800, 1500, 200, 10, 100, LAYERS)
+    if not reasons:
+        check_budget(found, budget)
+        return
+    with pytest.raises(ConversionError) as error:
+        check_budget(found, budget)
+    assert len(error.value.reasons) == len(reasons)
+    for reason, expected in zip(error.value.reasons, reasons, strict=True):
+        assert re.search(expected, reason)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x7fELF\x02\x01", b"\x7fELF\x01\x01", b"\x7fELF\x01\x01" + b"\xff" * 60])
+def test_damaged_programs_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="ELF"):
+        read_program(data)
+
+
+def _dense(keras: Any) -> Any:
+    layers = keras.layers
+    x = y = keras.Input((10,), name="x")
+    for units in (32, 16):
+        y = layers.Dense(units, activation="relu")(y)
+    return keras.Model(x, layers.Dense(4, activation="softmax")(y))
+
+
+def _conv1d(keras: Any) -> Any:
+    layers = keras.layers
+    x = keras.Input((49, 10), name="x")
+    y = layers.Conv1D(16, 3, strides=2, activation="relu", padding="same")(x)
+    y = layers.MaxPooling1D(2)(y)
+    y = layers.GlobalAveragePooling1D()(layers.Conv1D(16, 3, activation="relu")(y))
+    return keras.Model(x, layers.Dense(4, activation="softmax")(y))
+
+
+def _conv2d(keras: Any) -> Any:
+    layers = keras.layers
+    x = keras.Input((12, 12, 1), name="x")
+    y = layers.MaxPooling2D(2)(layers.Conv2D(8, 3, activation="relu", padding="same")(x))
+    y = layers.Flatten()(layers.Conv2D(16, 3, activation="relu")(y))
+    return keras.Model(x, layers.Dense(4, activation="sigmoid")(y))
+
+
+@dataclass(frozen=True)
+class Program:
+    """A model, and the most bytes of flash and RAM, stack included, that its program may need on a Cortex-M4F."""
+
+    make: Callable[[Any], Any]
+    flash: int
+    ram: int
+
+
+PROGRAMS = {
+    "dense": Program(_dense, 21_500, 1_600),
+    "conv1d": Program(_conv1d, 35_500, 8_000),
+    "conv2d": Program(_conv2d, 48_000, 13_000),
+}
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Converts a model with its program, once."""
+    folder = tmp_path_factory.mktemp("embedded")
+
+    def get(name: str) -> Path:
+        out = folder / name
+        if not out.exists():
+            keras = library("keras")
+            keras.utils.set_random_seed(1)
+            path = folder / f"{name}.keras"
+            randomise(PROGRAMS[name].make(keras)).save(path)
+            convert(open_tensorflow(path), Options(out, name, dims={"batch": 1}, targets=["embedded"]))
+        return out
+
+    return get
+
+
+@pytest.mark.targets
+@pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="there is no qemu-system-arm")
+@pytest.mark.parametrize("target", TRIPLES)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_computes_the_same_in_little_memory_and_cannot_panic(
+    name: str, target: str, converted: Callable[[str], Path]
+) -> None:
+    folder = converted(name)
+    command = ["cargo", "run", "--release", "--target", target]
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET)}
+    done = subprocess.run(
+        command, cwd=folder / "embedded", env=environment, capture_output=True, text=True, check=False
+    )
+    # The program exits with an error if an output is beyond its tolerance.
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(re.search(r"ticks of the timer: (\d+)", done.stdout)[1]) > 0  # type: ignore[index]
+
+    program = read_program((TARGET / target / "release" / f"{name}-embedded").read_bytes())
+    symbols = [symbol.name for symbol in program.symbols if symbol.size]
+    assert [name for name in symbols if re.search("panic|_fail", name)] == []
+    assert [name for name in symbols if re.search("alloc", name)] == []
+
+    found = measure(folder, target)
+    assert found.stack is not None
+    if target == TRIPLES[0]:
+        assert (found.flash <= PROGRAMS[name].flash, found.ram <= PROGRAMS[name].ram) == (True, True), found
+    assert sum(layer.weights for layer in found.layers) <= found.weights
