@@ -66,6 +66,7 @@ def from_tf(
     license: options.License = None,
     targets: options.Targets = None,
     verify: options.Verify = False,
+    budget: options.Budget = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -109,6 +110,7 @@ def from_onnx(
     license: options.License = None,
     targets: options.Targets = None,
     verify: options.Verify = False,
+    budget: options.Budget = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -438,9 +440,7 @@ def size(
     target: Annotated[
         str, typer.Option("--target", help="A Cortex-M: thumbv7em-none-eabihf or thumbv6m-none-eabi.")
     ] = "thumbv7em-none-eabihf",
-    budget: Annotated[
-        str | None, typer.Option("--budget", help="Fail if the program needs more, e.g. flash=256k,ram=64k.")
-    ] = None,
+    budget: options.Budget = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -470,7 +470,10 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
     """Converts a model with the options ``given``, and prints the path of the crate or, with ``--json``, a report."""
     messages, choices = Messages(err, given["quiet"], given["verbose"]), _options(given)
     from tf2rust.conversion import convert
+    from tf2rust.size import check_budget, measure, parse_budget
+    from tf2rust.targets.embedded import TRIPLES
 
+    most = parse_budget(given["budget"]) if given["budget"] is not None else {}
     measured: Sequence[Measured] | None = None
     with messages.working("Reading the model") as progress:
         source = open_source()
@@ -485,6 +488,8 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
             )
         elif given["verify"]:
             measured = result.verify(progress)
+        if most:
+            check_budget(measure(choices.path_to_save, TRIPLES[0], progress), most)
     if given["as_json"]:
         _print_json(result.as_json(measured))
         return

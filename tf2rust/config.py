@@ -104,6 +104,7 @@ _KEYS: dict[str, tuple[Callable[[object], Any], Any]] = {
     "license": (_text, None),
     "with": (_names, None),
     "verify": (_flag, False),
+    "budget": (_text, None),
     "signature": (_text, None),
     "trust_code": (_flag, False),
     "custom_objects": (_list, None),

@@ -218,6 +218,14 @@ Verify = Annotated[
         rich_help_panel=SAMPLES,
     ),
 ]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        help="Fail if the program for a Cortex-M needs more, e.g. flash=256k,ram=64k.",
+        rich_help_panel=SAMPLES,
+    ),
+]
 TrustCode = Annotated[
     bool,
     typer.Option(

@@ -120,8 +120,8 @@ def measure(folder: Path, target: str, progress: Progress = silent) -> Size:
     if cargo is None:
         raise ConversionError("cargo was not found, so nothing can be built; install Rust from https://rustup.rs.")
     crate = folder.resolve() / CRATE
-    interface, layers = read_interface(crate), _layers(folder)
-    files = embedded_program(interface)
+    interface = read_interface(crate)
+    files, layers = embedded_program(interface), _layers(folder)
     with stage("building the program for the microcontroller", progress), tempfile.TemporaryDirectory() as place:
         package = folder.resolve() / "embedded"
         if not package.is_dir():
@@ -225,7 +225,8 @@ def check_budget(size: Size, budget: Mapping[str, int]) -> None:
             continue
         part = "weights" if kind == "flash" else "outputs"
         largest = sorted(size.layers, key=lambda layer: getattr(layer, part), reverse=True)[:_BLAMED]
-        blamed = [f"{layer.name} ({getattr(layer, part):,} bytes of {part})" for layer in largest]
+        needed = [(layer.name, getattr(layer, part)) for layer in largest]
+        blamed = [f"{name} ({count:,} bytes of {part})" for name, count in needed if count]
         reasons.append(
             f"the program for {size.target} needs {needs[kind]:,} bytes of {kind}, which is more than its budget of "
             f"{most:,}; the largest layers are {', '.join(blamed)}: make them smaller, or raise the budget."

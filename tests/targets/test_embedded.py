@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.crates import TARGET
+from tests.models import graphs
+from tests.models.graphs import save
 from tests.models.weights import randomise
 from tests.targets.cases import INTERFACES
+from tf2rust.cli import app
 from tf2rust.codegen.interface import Interface, Tensor
 from tf2rust.conversion import Options, convert
 from tf2rust.elf import read_program
@@ -231,3 +235,17 @@ def test_a_program_computes_the_same_in_little_memory_and_cannot_panic(
     if target == TRIPLES[0]:
         assert (found.flash <= PROGRAMS[name].flash, found.ram <= PROGRAMS[name].ram) == (True, True), found
     assert sum(layer.weights for layer in found.layers) <= found.weights
+
+
+@pytest.mark.parametrize(
+    ("budget", "message", "code"),
+    [
+        ("flash=10", "convert the model with an option such as `--dim batch=1`", 1),
+        ("disk=10", "'disk=10' is not a budget", 2),
+    ],
+)
+def test_budgets_of_conversions(tmp_path: Path, budget: str, message: str, code: int) -> None:
+    path = save(graphs.mlp(), tmp_path / "mlp.onnx")
+    options = ["--path_to_save", str(tmp_path / "out"), "--model_name", "mlp", "--budget", budget]
+    result = CliRunner().invoke(app, ["from-onnx", str(path), *options])
+    assert (result.exit_code, message in result.stderr) == (code, True), result.stderr
