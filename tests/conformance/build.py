@@ -40,6 +40,10 @@ name = "conformance-{index}"
 version = "0.0.0"
 edition = "2024"
 
+[features]
+default = ["alloc"]
+alloc = []
+
 [dependencies]
 tf-layers = {{ path = "{tf_layers}" }}
 """
@@ -147,7 +151,7 @@ def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet], 
 
 def _as_module(text: str) -> str:
     """A file of a crate as one of a module; weights come from NPZ files, not from crates beside it."""
-    text = text.replace("use crate::weights", "use super::weights")
+    text = text.replace("crate::weights", "super::weights")
     return re.sub(r"case_weights_\d+::weights\(\)", "&[]", text)
 
 
