@@ -37,7 +37,8 @@ class Difference:
         """The difference of two arrays of the same shape, whose axis 0 holds the samples if there are several."""
         with np.errstate(invalid="ignore"):
             apart = np.abs(found.astype(np.float64) - reference.astype(np.float64))
-        apart[~np.isfinite(apart)] = 0.0
+        # Not an assignment: the difference of two scalars is no array.
+        apart = np.where(np.isfinite(apart), apart, 0.0)
         powers = np.floor(np.log10(apart[apart > 0]) * _BINS).astype(np.int64)
         bins, counts = np.unique(np.clip(powers, _SMALLEST * _BINS, _LARGEST * _BINS), return_counts=True)
         worst = None
