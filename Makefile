@@ -68,10 +68,11 @@ emulated: $(VENV)/installed
 fuzz: $(VENV)/installed
 	$(BIN)/python -m tests.fuzz --keep --workers 2 --seed $$(date +%s) $(if $(SECONDS),--seconds $(SECONDS))
 
-# The packages for other languages and machines: builds each, runs it, and writes its figures to docs/targets.md. Needs
-# cargo's targets for WebAssembly and Cortex-M, Node.js, CMake, a C++ compiler, Chromium and qemu-system-arm.
+# The packages for other languages and machines, and the examples: builds each, runs it, and writes the figures of the
+# packages to docs/targets.md. Needs cargo's targets for WebAssembly, Cortex-M and musl, Node.js, CMake, a C++ compiler,
+# Chromium and qemu-system-arm.
 targets: $(VENV)/installed
-	$(BIN)/pytest -m targets tests/targets
+	$(BIN)/pytest -m targets tests/targets tests/examples
 	$(BIN)/python -m tests.targets.figures
 
 # The documentation as a site in build/site; fails if a link or an anchor is broken. To search in it, serve the folder, for
