@@ -77,15 +77,14 @@ def test_the_record_has_the_options_and_no_paths(fresh: Path) -> None:
 def test_the_keys_are_the_options_of_both_commands() -> None:
     commands: Any = get_command(app)
     names = {
-        parameter.name
+        parameter.opts[0].lstrip("-")
         for command in ("from-tf", "from-onnx")
         for parameter in commands.commands[command].params
-        if parameter.name != "help"
     }
     assert names - {"path_to_tf_model", "max_memory", "time_limit"} - _PROGRESS == set(OPTIONS)
 
 
-_PROGRESS = {"quiet", "verbose", "as_json"}
+_PROGRESS = {"quiet", "verbose", "json"}
 """Options about what the command prints."""
 
 
@@ -101,6 +100,18 @@ def test_check_of_an_unchanged_conversion(converted: Path) -> None:
     assert "out is what tf2rust" in result.stderr
     report = json.loads(_run("check", "out", "mlp.onnx", "--labels", "labels.txt", "--json").stdout)
     assert (report["same"], report["files"], report["causes"]) == (True, [], [])
+
+
+def test_check_of_a_conversion_with_packages(folder: Path) -> None:
+    """Packages that were added later count as well."""
+    assert _run("from-onnx", "mlp.onnx", "--path_to_save", "out", "--model_name", "m", "--with", "c").exit_code == 0
+    assert _run("add", "out", "--with", "python").exit_code == 0
+    result = _run("check", "out", "mlp.onnx")
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    header = next((folder / "out" / "c").rglob("*.h"))
+    header.write_text("edited")
+    result = _run("check", "out", "mlp.onnx")
+    assert result.stdout == f"{header.relative_to(folder / 'out').as_posix()}: edited\n"
 
 
 def _edit(folder: Path) -> None:

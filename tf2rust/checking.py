@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tf2rust import __version__
-from tf2rust.codegen.crate import MODEL_INFO, TENSORFLOW_MODEL_INFO, THRESHOLDS
+from tf2rust.codegen.crate import CRATE, MODEL_INFO, TENSORFLOW_MODEL_INFO, THRESHOLDS
 from tf2rust.config import RECORD, SAMPLES_AND_LABELS, Record, given, read_record
 from tf2rust.errors import ConversionError, UsageError
 from tf2rust.publish.marker import MARKER, digest, read_marker
@@ -18,6 +18,8 @@ from tf2rust.targets import TARGETS
 from tf2rust.thresholds import Thresholds
 
 REPORT_VERSION = 1
+MEASURED = ("/report.html", f"{CRATE}/README.md", f"{CRATE}/testdata/features.npz")
+"""Files with results of the source framework, whose last digits depend on the processor."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def read_options(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
         listed = ", ".join(f"--{name} ({_shown(record.options[name])})" for name in missing)
         raise UsageError(f"{folder} was converted with files that must be given again: {listed}")
     options = {name: value for name, value in record.options.items() if name not in SAMPLES_AND_LABELS}
-    options["with"] = sorted({name.split("/")[0] for name in read_marker(folder) or ()} & TARGETS.keys())
+    if added := sorted({name.split("/")[0] for name in read_marker(folder) or ()} & TARGETS.keys()):
+        options["with"] = added
     return {**given(options, str(folder), folder), **changes}
 
 
@@ -63,7 +66,8 @@ def causes(folder: Path, model: Path) -> list[str]:
 def compare(folder: Path, fresh: Path) -> list[Deviation]:
     """The files of the conversion in ``folder`` that differ from those of a new one in ``fresh``.
 
-    Files that the user added do not count, nor do edited thresholds that the conversion leaves to the user.
+    Files that the user added do not count, nor do edited thresholds that the conversion leaves to the user, nor
+    measured results that another processor would have given.
     """
     written, new = read_marker(folder), read_marker(fresh)
     assert written is not None
@@ -76,6 +80,8 @@ def compare(folder: Path, fresh: Path) -> list[Deviation]:
         if not path.is_symlink() and not path.is_file():
             if name in new:
                 found.append(Deviation(name, "missing" if name in written else "new"))
+            continue
+        if name.endswith(MEASURED) and digest(path) == written.get(name):
             continue
         if name not in new:
             found.append(Deviation(name, "no longer written"))

@@ -57,8 +57,8 @@ def _list(value: object) -> list[str]:
     return list(value)
 
 
-def _names(value: object) -> str:
-    return ",".join(_list(value))
+def _names(value: object) -> str | None:
+    return ",".join(_list(value)) or None
 
 
 def _dims(value: object) -> list[str]:

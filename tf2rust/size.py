@@ -28,8 +28,8 @@ _STACK = re.compile(r"^bytes of stack: (\d+)$", re.MULTILINE)
 """What the program prints on its target."""
 _WEIGHTS, _MEMORY = "7WEIGHTS", "6MEMORY"
 """Parts of the mangled names of the statics that hold the packed weights and the ``Memory`` of the model."""
-_SECONDS = 60
-"""The maximum time for a prediction in the emulator."""
+_SECONDS = 300
+"""The maximum time for a prediction in the emulator, including the time that cargo waits for other builds."""
 _UNITS = {"": 1, "k": 1024, "m": 1024**2}
 _BLAMED = 3
 """The number of layers that a message about a budget names."""

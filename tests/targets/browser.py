@@ -44,7 +44,18 @@ class Browser:
 
     def open(self, page: Path) -> None:
         """Loads a file."""
-        self._send("POST", "/url", url=page.resolve().as_uri())
+        self.go(page.resolve().as_uri())
+
+    def go(self, address: str) -> None:
+        """Loads a page."""
+        self._send("POST", "/url", url=address)
+
+    def wait(self, script: str) -> None:
+        """Waits until a function body in the page returns a true value."""
+        started = time.monotonic()
+        while not self.run(script):
+            assert time.monotonic() - started < _SECONDS, script
+            time.sleep(0.02)
 
     def resize(self, width: int, height: int) -> None:
         """Sets the size of the page in CSS pixels, also below the smallest size of a window."""

@@ -162,6 +162,13 @@ def _conv2d(keras: Any) -> Any:
     return keras.Model(x, layers.Dense(4, activation="sigmoid")(y))
 
 
+def _recurrent(keras: Any) -> Any:
+    layers = keras.layers
+    x = keras.Input((12, 6), name="x")
+    y = layers.GRU(16)(layers.LSTM(16, return_sequences=True)(x))
+    return keras.Model(x, layers.Dense(3, activation="sigmoid")(y))
+
+
 @dataclass(frozen=True)
 class Program:
     """A model, and the most bytes of flash and RAM, stack included, that its program may need on a Cortex-M4F."""
@@ -175,6 +182,7 @@ PROGRAMS = {
     "dense": Program(_dense, 21_500, 1_600),
     "conv1d": Program(_conv1d, 35_500, 8_000),
     "conv2d": Program(_conv2d, 48_000, 13_000),
+    "recurrent": Program(_recurrent, 42_000, 6_500),
 }
 
 

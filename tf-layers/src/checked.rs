@@ -34,3 +34,25 @@ pub(crate) fn part_mut<T>(x: &mut [T], range: impl SliceIndex<[T], Output = [T]>
     #[cfg(not(feature = "alloc"))]
     return x.get_mut(range).unwrap_or_default();
 }
+
+/// `x.split_at_mut(mid)`
+#[inline(always)]
+#[track_caller]
+pub(crate) fn split_mut<T>(x: &mut [T], mid: usize) -> (&mut [T], &mut [T]) {
+    #[cfg(feature = "alloc")]
+    return x.split_at_mut(mid);
+    #[cfg(not(feature = "alloc"))]
+    return x.split_at_mut_checked(mid).unwrap_or_default();
+}
+
+/// `to.copy_from_slice(from)`
+#[inline(always)]
+#[track_caller]
+pub(crate) fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    #[cfg(feature = "alloc")]
+    to.copy_from_slice(from);
+    #[cfg(not(feature = "alloc"))]
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = from;
+    }
+}

@@ -45,7 +45,7 @@
 //! let mut models: Vec<Box<dyn AnySession>> = vec![Box::new(Session::new(RowSums, &[])?)];
 //! for model in &mut models {
 //!     assert_eq!(model.inputs()[0].to_string(), "x: f32 [batch, 2]");
-//!     model.run(&[TensorView::new(&[1.0_f32, 2.0, 3.0, 4.0], &[2, 2])?.into()])?;
+//!     model.run(&[TensorView::new(&[1.0_f32, 2.0, 3.0, 4.0], [2, 2])?.into()])?;
 //!     let sums: TensorView<f32> = model.output(0).unwrap().get("sum")?;
 //!     assert_eq!(sums.data(), [3.0, 7.0]);
 //! }

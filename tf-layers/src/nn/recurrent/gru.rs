@@ -1,6 +1,7 @@
 //! Gated recurrent units.
 
 use crate::Context;
+use crate::checked::{part, part_mut, split_mut};
 use crate::error::{Result, check_bias, require};
 use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
@@ -128,8 +129,8 @@ impl<'w> Gru<'w> {
         if state == 0 {
             return Ok(());
         }
-        let (xs, rest) = scratch.split_at_mut(inputs);
-        let (h, z) = rest.split_at_mut(state);
+        let (xs, rest) = split_mut(scratch, inputs);
+        let (h, z) = split_mut(rest, state);
         sequence.begin([&mut *h], y);
         let input = Gemm::from_matrix(&self.kernel, 0).bias(self.bias);
         input.run(isa, batch * steps, RowMajor { data: x, stride: k }, xs);
@@ -173,50 +174,55 @@ impl<'w> Gru<'w> {
         z: &mut [f32],
     ) {
         let (units, batch, stride) = (self.units, sequence.batch, sequence.steps * 3 * self.units);
-        let xs = &mut xs[at * 3 * units..];
+        let xs = part_mut(xs, at * 3 * units..);
         let columns = self.recurrent.cols();
-        let (z, reset) = z.split_at_mut(3 * batch * units);
-        let z = &mut z[..batch * columns];
+        let (z, reset) = split_mut(z, 3 * batch * units);
+        let z = part_mut(z, ..batch * columns);
         let recurrent =
-            Gemm::from_matrix(&self.recurrent, 0).bias(self.recurrent_bias.map(|b| &b[..columns]));
+            Gemm::from_matrix(&self.recurrent, 0).bias(self.recurrent_bias.map(|b| part(b, ..columns)));
         recur(isa, at, batch, RowMajor { data: h, stride: units }, recurrent, z);
         // z and r replace their input sums. The recurrent sum of the candidate stays in z.
         for sample in 0..batch {
-            let x = &mut xs[sample * stride..][..3 * units];
-            let z = &z[sample * columns..][..columns];
-            let (gates, candidate) = x.split_at_mut(2 * units);
+            let x = part_mut(part_mut(xs, sample * stride..), ..3 * units);
+            let z = part(part(z, sample * columns..), ..columns);
+            let (gates, candidate) = split_mut(x, 2 * units);
             for (x, z) in gates.iter_mut().zip(z) {
                 *x += z;
             }
             self.recurrent_activation.map_in_place(isa, gates);
-            let r = &gates[units..];
+            let r = part(gates, units..);
             if self.candidate.is_none() {
-                for ((x, z), r) in candidate.iter_mut().zip(&z[2 * units..]).zip(r) {
+                for ((x, z), r) in candidate.iter_mut().zip(part(z, 2 * units..)).zip(r) {
                     *x += r * z;
                 }
             } else {
-                let h = &h[sample * units..][..units];
-                for ((reset, h), r) in reset[sample * units..][..units].iter_mut().zip(h).zip(r) {
+                let h = part(part(h, sample * units..), ..units);
+                for ((reset, h), r) in
+                    part_mut(part_mut(reset, sample * units..), ..units).iter_mut().zip(h).zip(r)
+                {
                     *reset = r * h;
                 }
             }
         }
         if let Some(candidate) = &self.candidate {
-            let z = &mut z[..batch * units];
-            let gemm = Gemm::from_matrix(candidate, 0).bias(self.recurrent_bias.map(|b| &b[2 * units..]));
+            let z = part_mut(z, ..batch * units);
+            let gemm =
+                Gemm::from_matrix(candidate, 0).bias(self.recurrent_bias.map(|b| part(b, 2 * units..)));
             gemm.run(isa, batch, RowMajor { data: reset, stride: units }, z);
             for sample in 0..batch {
-                let x = &mut xs[sample * stride + 2 * units..][..units];
-                for (x, z) in x.iter_mut().zip(&z[sample * units..]) {
+                let x = part_mut(part_mut(xs, sample * stride + 2 * units..), ..units);
+                for (x, z) in x.iter_mut().zip(part(z, sample * units..)) {
                     *x += z;
                 }
             }
         }
         for sample in (0..batch).filter(|&sample| sequence.takes(sample, at)) {
-            let x = &mut xs[sample * stride..][..3 * units];
-            let (gates, candidate) = x.split_at_mut(2 * units);
+            let x = part_mut(part_mut(xs, sample * stride..), ..3 * units);
+            let (gates, candidate) = split_mut(x, 2 * units);
             self.activation.map_in_place(isa, candidate);
-            for ((h, z), c) in h[sample * units..][..units].iter_mut().zip(&*gates).zip(&*candidate) {
+            for ((h, z), c) in
+                part_mut(part_mut(h, sample * units..), ..units).iter_mut().zip(&*gates).zip(&*candidate)
+            {
                 *h = z * *h + (1.0 - z) * c;
             }
         }

@@ -1,6 +1,7 @@
 //! Long short-term memory.
 
 use crate::Context;
+use crate::checked::{part, part_mut, split_mut};
 use crate::error::{Result, check_bias, require};
 use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::math::{gate, tanh};
@@ -127,8 +128,8 @@ impl<'w> Lstm<'w> {
         if state == 0 {
             return Ok(());
         }
-        let (z, h_and_c) = scratch.split_at_mut(inputs);
-        let (h, c) = h_and_c.split_at_mut(state);
+        let (z, h_and_c) = split_mut(scratch, inputs);
+        let (h, c) = split_mut(h_and_c, state);
         sequence.begin([&mut *h, &mut *c], y);
         // One large product for the inputs of all steps is much faster than many small ones.
         let input = Gemm::from_matrix(&self.kernel, 0).bias(self.bias);
@@ -137,13 +138,23 @@ impl<'w> Lstm<'w> {
         for step in 0..steps {
             let at = sequence.at(step);
             // z += h·recurrent for all samples
-            recur(isa, step, batch, RowMajor { data: h, stride: units }, recurrent, &mut z[at * gates..]);
+            recur(
+                isa,
+                step,
+                batch,
+                RowMajor { data: h, stride: units },
+                recurrent,
+                part_mut(z, at * gates..),
+            );
             for sample in 0..batch {
                 if !sequence.takes(sample, at) {
                     continue;
                 }
-                let z = &mut z[(sample * steps + at) * gates..][..gates];
-                let (c, h) = (&mut c[sample * units..][..units], &mut h[sample * units..][..units]);
+                let z = part_mut(part_mut(z, (sample * steps + at) * gates..), ..gates);
+                let (c, h) = (
+                    part_mut(part_mut(c, sample * units..), ..units),
+                    part_mut(part_mut(h, sample * units..), ..units),
+                );
                 if self.activation == Activation::Tanh && self.recurrent_activation == Activation::Sigmoid {
                     isa.run(Gates { z, c, h });
                 } else {
@@ -159,12 +170,12 @@ impl<'w> Lstm<'w> {
     /// Updates the states of a sample from the sums `z` of its gates, with any activations.
     fn update(&self, isa: Isa, z: &mut [f32], c: &mut [f32], h: &mut [f32]) {
         let units = self.units;
-        let (i_and_f, rest) = z.split_at_mut(2 * units);
-        let (g, o) = rest.split_at_mut(units);
+        let (i_and_f, rest) = split_mut(z, 2 * units);
+        let (g, o) = split_mut(rest, units);
         self.recurrent_activation.map_in_place(isa, i_and_f);
         self.recurrent_activation.map_in_place(isa, o);
         self.activation.map_in_place(isa, g);
-        let (i, f) = i_and_f.split_at(units);
+        let (i, f) = (part(i_and_f, ..units), part(i_and_f, units..));
         for (((c, f), i), g) in c.iter_mut().zip(f).zip(i).zip(&*g) {
             *c = f * *c + i * g;
         }
@@ -189,17 +200,17 @@ impl Kernel for Gates<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let units = self.h.len();
-        let sums = |gate: usize| &self.z[gate * units..][..units];
+        let sums = |gate: usize| part(part(self.z, gate * units..), ..units);
         let (i, f, g, o) = (sums(0), sums(1), sums(2), sums(3));
         for at in (0..units).step_by(S::LANES) {
             let to = units.min(at + S::LANES);
-            let i = gate(s, s.load_partial(&i[at..to], 0.0));
-            let f = gate(s, s.load_partial(&f[at..to], 0.0));
-            let g = tanh(s, s.load_partial(&g[at..to], 0.0));
-            let o = gate(s, s.load_partial(&o[at..to], 0.0));
-            let c = s.fma(f, s.load_partial(&self.c[at..to], 0.0), s.mul(i, g));
-            s.store_partial(c, &mut self.c[at..to]);
-            s.store_partial(s.mul(o, tanh(s, c)), &mut self.h[at..to]);
+            let i = gate(s, s.load_partial(part(i, at..to), 0.0));
+            let f = gate(s, s.load_partial(part(f, at..to), 0.0));
+            let g = tanh(s, s.load_partial(part(g, at..to), 0.0));
+            let o = gate(s, s.load_partial(part(o, at..to), 0.0));
+            let c = s.fma(f, s.load_partial(part(self.c, at..to), 0.0), s.mul(i, g));
+            s.store_partial(c, part_mut(self.c, at..to));
+            s.store_partial(s.mul(o, tanh(s, c)), part_mut(self.h, at..to));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Recurrent layers, and what they share: the order of the steps, masks and states.
 
+use crate::checked::{copy, part_mut};
 use crate::error::{Result, require};
 use crate::gemm::{Gemm, Linear, RowMajor};
 use crate::simd::{F32, Isa};
@@ -123,21 +124,21 @@ impl<'a, const N: usize> Sequence<'a, N> {
 
     /// Whether the mask keeps the input at index `at` of a sample.
     pub fn takes(&self, sample: usize, at: usize) -> bool {
-        self.mask.is_none_or(|mask| mask[sample * self.steps + at])
+        self.mask.is_none_or(|mask| mask.get(sample * self.steps + at) == Some(&true))
     }
 
     /// Initializes the states, and y for the case that no step is processed: h or, under a mask, zeros.
     pub fn begin(&self, states: [&mut [f32]; N], y: &mut [f32]) {
         for (i, (to, from)) in states.into_iter().zip(self.initial).enumerate() {
             match from {
-                Some(from) => to.copy_from_slice(from),
+                Some(from) => copy(to, from),
                 None => to.fill(0.0),
             }
             if i > 0 || self.return_sequences {
                 continue;
             }
             match self.mask {
-                None => y.copy_from_slice(to),
+                None => copy(y, to),
                 Some(_) => y.fill(0.0),
             }
         }
@@ -147,12 +148,12 @@ impl<'a, const N: usize> Sequence<'a, N> {
     pub fn emit(&self, step: usize, h: &[f32], y: &mut [f32]) {
         let (units, at) = (self.units, self.at(step));
         let index = if self.direction == Direction::GoBackwards { step } else { at };
-        for (sample, h) in h.chunks_exact(units).enumerate() {
+        for (sample, h) in h.chunks_exact(units.max(1)).enumerate() {
             let takes = self.takes(sample, at);
             if !self.return_sequences {
-                let y = &mut y[sample * units..][..units];
+                let y = part_mut(part_mut(y, sample * units..), ..units);
                 if takes {
-                    y.copy_from_slice(h);
+                    copy(y, h);
                 } else if self.zero_masked {
                     y.fill(0.0);
                 }
@@ -160,12 +161,19 @@ impl<'a, const N: usize> Sequence<'a, N> {
             }
             let to = (sample * self.steps + index) * units;
             if takes {
-                y[to..][..units].copy_from_slice(h);
+                copy(part_mut(part_mut(y, to..), ..units), h);
             } else if step == 0 || self.zero_masked {
-                y[to..][..units].fill(0.0);
+                part_mut(part_mut(y, to..), ..units).fill(0.0);
             } else {
                 let before = if self.direction == Direction::Reverse { to + units } else { to - units };
-                y.copy_within(before..before + units, to);
+                // Not `copy_within`, which can panic.
+                for i in 0..units {
+                    if let Some(&kept) = y.get(before + i)
+                        && let Some(y) = y.get_mut(to + i)
+                    {
+                        *y = kept;
+                    }
+                }
             }
         }
     }
@@ -205,7 +213,7 @@ pub(crate) fn result<const R: usize>(written: Option<ViewMut<'_, f32, R>>) -> Vi
 pub(crate) fn finish<const N: usize>(states: [&[f32]; N], last: [Option<&mut [f32]>; N]) {
     for (to, from) in last.into_iter().zip(states) {
         if let Some(to) = to {
-            to.copy_from_slice(from);
+            copy(to, from);
         }
     }
 }

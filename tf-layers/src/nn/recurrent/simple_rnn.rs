@@ -1,6 +1,7 @@
 //! Recurrent layers without gates.
 
 use crate::Context;
+use crate::checked::{part, part_mut, split_mut};
 use crate::error::{Result, check_bias, require};
 use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
@@ -119,18 +120,25 @@ impl<'w> SimpleRnn<'w> {
         if state == 0 {
             return Ok(());
         }
-        let (z, h) = scratch.split_at_mut(inputs);
+        let (z, h) = split_mut(scratch, inputs);
         sequence.begin([&mut *h], y);
         let input = Gemm::from_matrix(&self.kernel, 0).bias(self.bias);
         input.run(isa, batch * steps, RowMajor { data: x, stride: k }, z);
         let recurrent = Gemm::from_matrix(&self.recurrent, 0).accumulate(true).ldc(steps * units);
         for step in 0..steps {
             let at = sequence.at(step);
-            recur(isa, step, batch, RowMajor { data: h, stride: units }, recurrent, &mut z[at * units..]);
+            recur(
+                isa,
+                step,
+                batch,
+                RowMajor { data: h, stride: units },
+                recurrent,
+                part_mut(z, at * units..),
+            );
             for sample in 0..batch {
                 if sequence.takes(sample, at) {
-                    let h = &mut h[sample * units..][..units];
-                    self.activation.map(isa, &z[(sample * steps + at) * units..][..units], h);
+                    let h = part_mut(part_mut(h, sample * units..), ..units);
+                    self.activation.map(isa, part(part(z, (sample * steps + at) * units..), ..units), h);
                 }
             }
             sequence.emit(step, h, y);
