@@ -15,12 +15,13 @@ _FOLDERS = ("docs/", "bench/", "examples/", "tf-layers/")
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s#]+)\)")
 
 
-def on_files(_: Files, config: Any) -> Files:
+def on_files(files: Files, config: Any) -> Files:
     """Replaces the files of ``docs_dir`` by the documents, pictures and examples of the repository."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     names = [name for name in listed.stdout.splitlines() if _belongs(name) and (ROOT / name).is_file()]
-    return Files([File.generated(config, name, abs_src_path=str(ROOT / name)) for name in sorted(names)])
+    theme = [file for file in files if file.src_dir != config.docs_dir]
+    return Files(theme + [File.generated(config, name, abs_src_path=str(ROOT / name)) for name in sorted(names)])
 
 
 def on_page_markdown(markdown: str, page: Any, files: Files, **_: Any) -> str:

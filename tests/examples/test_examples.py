@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.crates import ROOT, TARGET, TF_LAYERS
+from tests.crates import ROOT, TARGET
 
 EXAMPLES = ROOT / "examples"
 LIGHT = ("several_models", "threads")
@@ -40,25 +40,23 @@ _PROFILE = {
 _TF_LAYERS_PROFILE = ("--config", "profile.release.package.tf-layers.opt-level=3")
 
 
-def _copy(folder: Path, names: tuple[str, ...] = ()) -> Path:
-    """A copy of the examples with converted models, beside a link to tf-layers."""
-    examples = folder / "examples"
-    shutil.copytree(EXAMPLES, examples, ignore=shutil.ignore_patterns("models", "target", "Cargo.lock", "engines"))
-    (folder / "tf-layers").symlink_to(TF_LAYERS, target_is_directory=True)
-    command = [sys.executable, "model.py", *names]
-    done = subprocess.run(command, cwd=examples, capture_output=True, text=True, check=False)
+def _convert(*names: str) -> None:
+    """Converts the models with these names, or all of them. Git ignores the folder of the results."""
+    command = [sys.executable, "examples/model.py", *names]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return examples
 
 
 @pytest.fixture(scope="module")
-def light(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _copy(tmp_path_factory.mktemp("examples"), ("scorer", "anomaly"))
+def light() -> Path:
+    _convert("scorer", "anomaly")
+    return EXAMPLES
 
 
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _copy(tmp_path_factory.mktemp("examples"))
+def everything() -> Path:
+    _convert()
+    return EXAMPLES
 
 
 def _cargo(folder: Path, *arguments: str, **environment: str) -> str:
