@@ -22,7 +22,7 @@ _COLUMNS = 100
 _COMMANDS = (
     "tf2rust from-onnx colors.onnx --path_to_save out --model_name colors",
     "tf2rust verify out",
-    "tf2rust profile out",
+    "tf2rust summary out",
 )
 
 

@@ -1,8 +1,8 @@
 //! Tensors as nested JSON arrays.
 
+use scorer::interface::{AnyView, DataType, Port};
+use scorer::{Result, TensorView};
 use serde_json::{Map, Value};
-use tf_layers::interface::{AnyView, DataType, Port};
-use tf_layers::prelude::*;
 
 /// An input of a model.
 pub struct Tensor {
@@ -17,7 +17,7 @@ enum Data {
 }
 
 impl Tensor {
-    /// The tensor as an input of [`AnySession::run`](tf_layers::interface::AnySession::run).
+    /// The tensor as an input of [`AnySession::run`](scorer::interface::AnySession::run).
     pub fn view(&self) -> Result<AnyView<'_>> {
         Ok(match &self.data {
             Data::F32(data) => TensorView::new(data.as_slice(), self.shape.as_slice())?.into(),

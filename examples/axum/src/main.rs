@@ -17,8 +17,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use scorer::ScorerModel;
+use scorer::interface::{AnySession, Port, Session};
 use serde_json::{Map, Value};
-use tf_layers::interface::{AnySession, Port, Session};
 use tokio::net::TcpListener;
 
 /// The models by name. A session serves one request at a time; add more sessions per model if requests wait.

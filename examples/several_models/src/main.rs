@@ -1,10 +1,9 @@
-//! Runs models of different types through one interface.
-
-use scorer::ScorerModel;
-use tf_layers::interface::{AnySession, AnyView, Axis, DataType, Session};
-use tf_layers::prelude::*;
+//! Runs models of different types through one interface. Their crates share one copy of tf-layers (`--tf_layers`), so
+//! `scorer::interface` and `anomaly::interface` are the same.
 
 use anomaly::AnomalyModel;
+use scorer::interface::{AnySession, AnyView, Axis, DataType, Session};
+use scorer::{Result, ScorerModel, TensorView};
 
 fn main() -> Result<()> {
     let mut models: Vec<Box<dyn AnySession>> = vec![
