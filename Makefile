@@ -8,7 +8,7 @@ LOCK := $(shell $(PYTHON) -c 'import sys; print("-c requirements.lock" if sys.ve
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
 
-.PHONY: test applications audit checked emulated targets demo bench large fuzz fuzz-rust lint zoo-lint test-rust test-python lock clean
+.PHONY: test applications audit checked emulated targets demo bench large fuzz fuzz-rust docs lint zoo-lint test-rust test-python lock clean
 
 test: lint test-rust test-python
 
@@ -68,11 +68,21 @@ emulated: $(VENV)/installed
 fuzz: $(VENV)/installed
 	$(BIN)/python -m tests.fuzz --keep --workers 2 --seed $$(date +%s) $(if $(SECONDS),--seconds $(SECONDS))
 
-# The packages for other languages and machines: builds each, runs it, and writes its figures to docs/targets.md. Needs
-# cargo's targets for WebAssembly and Cortex-M, Node.js, CMake, a C++ compiler, Chromium and qemu-system-arm.
+# The packages for other languages and machines, and the examples: builds each, runs it, and writes the figures of the
+# packages to docs/targets.md. Needs cargo's targets for WebAssembly, Cortex-M and musl, Node.js, CMake, a C++ compiler,
+# Chromium and qemu-system-arm.
 targets: $(VENV)/installed
-	$(BIN)/pytest -m targets tests/targets
+	$(BIN)/pytest -m targets tests/targets tests/examples
 	$(BIN)/python -m tests.targets.figures
+
+# The documentation as a site in build/site; fails if a link or an anchor is broken. To search in it, serve the folder, for
+# example with `python3 -m http.server --directory build/site`.
+docs: $(VENV)/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+$(VENV)/docs: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check $(LOCK) --editable '.[docs]'
+	touch $@
 
 # libFuzzer with AddressSanitizer on tf-layers and three generated crates, SECONDS=… each. Needs a C++ compiler and, like
 # `checked`, a rustup toolchain. The flags are those of cargo-fuzz, which is not needed.

@@ -16,6 +16,7 @@ from bench import crates, figures, limits, runner
 from bench.flops import flops
 from bench.goals import RUNTIME
 from bench.models import MODELS, Model
+from bench.picture import pictures
 from bench.report import Report, markdown
 from bench.results import OURS, Row, percentiles
 
@@ -70,6 +71,8 @@ def main() -> None:
     output.mkdir(parents=True, exist_ok=True)
     (output / "RESULTS.md").write_text(text, encoding="utf-8")
     (output / "results.json").write_text(json.dumps(report.json(), indent=1) + "\n", encoding="utf-8")
+    for name, picture in pictures(report.json()).items():
+        (output / name).write_text(picture, encoding="utf-8")
     print(text)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import onnx
@@ -13,6 +15,7 @@ from bench.flops import flops
 from bench.goals import Goal
 from bench.limits import Kernel, Limits
 from bench.models import MODELS
+from bench.picture import bars, pictures
 from bench.report import Report, duration, markdown
 from bench.results import Row, percentiles, ratio
 from tests.crates import ROOT
@@ -130,3 +133,18 @@ def test_the_harness_knows_every_model() -> None:
     for model in MODELS:
         assert f"converted/{model.name}/rust_generated_code" in manifest
         assert f"    {model.name}: " in crates
+
+
+def test_the_pictures_show_the_results() -> None:
+    entries = json.loads((ROOT / "bench" / "results.json").read_text(encoding="utf-8"))
+    for name, text in pictures(entries).items():
+        assert (ROOT / "bench" / name).read_text(encoding="utf-8") == text, "python -m bench.picture"
+
+
+def test_the_picture_begins_with_the_geometric_mean() -> None:
+    found = bars([*ROWS, *(dataclasses.replace(row, batch=4, median_ns=100.0) for row in ROWS)])
+    assert [(bar.label, round(bar.runtime, 4), round(bar.rust, 4)) for bar in found] == [
+        ("geometric mean", 5.4772, 3.0),
+        ("tiny_mlp, 1", 30.0, 9.0),
+        ("tiny_mlp, 4", 1.0, 1.0),
+    ]

@@ -10,9 +10,18 @@ import pytest
 from tests.crates import ROOT
 
 DOCUMENTS = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bench/*.md"), ROOT / "tf-layers/README.md"]
+    path
+    for pattern in (
+        "*.md",
+        "docs/*.md",
+        "bench/*.md",
+        "examples/README.md",
+        "examples/*/README.md",
+        "tf-layers/README.md",
+    )
+    for path in ROOT.glob(pattern)
 )
-FOLDERS = ("tf2rust", "tf-layers", "tests", "templates", "bench", "fuzz", "docs", ".github")
+FOLDERS = ("tf2rust", "tf-layers", "tests", "templates", "bench", "fuzz", "docs", "examples", ".github")
 
 
 def _name(document: Path) -> str:
