@@ -8,7 +8,7 @@ LOCK := $(shell $(PYTHON) -c 'import sys; print("-c requirements.lock" if sys.ve
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
 
-.PHONY: test applications audit checked emulated targets demo bench large fuzz fuzz-rust lint zoo-lint test-rust test-python lock clean
+.PHONY: test applications audit checked emulated targets engines demo bench large fuzz fuzz-rust lint zoo-lint test-rust test-python lock clean
 
 test: lint test-rust test-python
 
@@ -73,6 +73,12 @@ fuzz: $(VENV)/installed
 targets: $(VENV)/installed
 	$(BIN)/pytest -m targets tests/targets
 	$(BIN)/python -m tests.targets.figures
+
+# The recipes of examples/engines on a million rows, in an environment of 1.5 GB in build/engines: compares all scores and
+# writes the rows per second to examples/engines/README.md. Needs Java 17.
+engines: $(VENV)/installed
+	$(BIN)/pytest -m engines tests/engines
+	$(BIN)/python -m tests.engines.figures
 
 # libFuzzer with AddressSanitizer on tf-layers and three generated crates, SECONDS=… each. Needs a C++ compiler and, like
 # `checked`, a rustup toolchain. The flags are those of cargo-fuzz, which is not needed.
