@@ -1,4 +1,4 @@
-"""Runs a recipe several times; prints as JSON the seconds of the fastest run and how far the scores are from the expected.
+"""Runs a recipe several times; prints as JSON the seconds of the fastest run and the error of the scores.
 
 ``python measure.py RECIPE ROWS TARGET EXPECTED``, in the environment of the recipes. The first run starts the engine.
 """

@@ -146,7 +146,7 @@ empty = {name: array[:0] for name, array in inputs.items()}
 model.predict(**empty)
 """
 THREADS = """
-import threading, numpy as np, mlp
+import pickle, threading, numpy as np, mlp
 model = mlp.Model()
 shape = [64, model.inputs[0][2][1]]
 inputs = [np.full(shape, i, "float32") for i in range(8)]
@@ -162,6 +162,7 @@ threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
 assert all(x is not None for x in found)
+np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(inputs[1]), expected[1])
 noncontiguous = np.asfortranarray(np.random.default_rng(0).standard_normal(shape).astype("float32"))
 np.testing.assert_array_equal(model.predict(noncontiguous), model.predict(noncontiguous.copy("C")))
 np.testing.assert_array_equal(model.predict(noncontiguous[::2]), model.predict(noncontiguous)[::2])
