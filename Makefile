@@ -8,7 +8,7 @@ LOCK := $(shell $(PYTHON) -c 'import sys; print("-c requirements.lock" if sys.ve
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/build/target
 
-.PHONY: test applications audit checked emulated targets demo bench large fuzz fuzz-rust docs lint zoo-lint test-rust test-python lock clean
+.PHONY: test applications audit checked emulated targets engines demo bench large fuzz fuzz-rust docs lint zoo-lint test-rust test-python lock clean
 
 test: lint test-rust test-python
 
@@ -74,6 +74,12 @@ fuzz: $(VENV)/installed
 targets: $(VENV)/installed
 	$(BIN)/pytest -m targets tests/targets tests/examples
 	$(BIN)/python -m tests.targets.figures
+
+# The recipes of examples/engines on a million rows, in an environment of 1.5 GB in build/engines: compares all scores and
+# writes the rows per second to examples/engines/README.md. Needs Java 17.
+engines: $(VENV)/installed
+	$(BIN)/pytest -m engines tests/engines
+	$(BIN)/python -m tests.engines.figures
 
 # The documentation as a site in build/site; fails if a link or an anchor is broken. To search in it, serve the folder, for
 # example with `python3 -m http.server --directory build/site`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.crates import ROOT
@@ -22,10 +23,17 @@ def record(target: str, model: str, size: str, time: str) -> None:
     _FILE.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
-def table() -> str:
-    """All rows in Markdown."""
-    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in _read().values())]) + "\n"
+def rendered(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+
+
+def replace_table(document: Path, table: str) -> str:
+    """Replaces the table between the markers in a document; returns it."""
+    text = document.read_text("utf-8")
+    document.write_text(_TABLE.sub(lambda _: table, text), encoding="utf-8")
+    return table
 
 
 def kilobytes(*paths: Path) -> str:
@@ -37,12 +45,5 @@ def _read() -> dict[str, list[str]]:
     return json.loads(_FILE.read_text("utf-8")) if _FILE.exists() else {}
 
 
-def main() -> None:
-    """Replaces the table in the document."""
-    text = _DOCUMENT.read_text("utf-8")
-    _DOCUMENT.write_text(_TABLE.sub(lambda _: table(), text), encoding="utf-8")
-    print(table())
-
-
 if __name__ == "__main__":
-    main()
+    print(replace_table(_DOCUMENT, rendered(COLUMNS, _read().values())))

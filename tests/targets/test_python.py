@@ -81,11 +81,13 @@ expected = model.predict(x)
 columns = pa.table({f"f{i}": x[:, i] for i in range(width)})
 lists = pa.table({"id": np.arange(1000), name: pa.FixedSizeListArray.from_arrays(x.ravel(), width)})
 varying = lists.set_column(1, name, lists[name].cast(pa.list_(pa.float32())))
+(batch,) = columns.to_batches()
+some_null = pa.StructArray.from_arrays(batch.columns, batch.schema.names, mask=pa.array([True] * 1000))
 
 def values(found):
     return np.array(pa.table(found)[score].to_pylist(), "float32").reshape(-1, *expected.shape[1:])
 
-for data in (columns, lists, varying, lists.slice(100), columns.to_batches()[0], pl.from_arrow(columns)):
+for data in (columns, lists, varying, lists.slice(100), batch, pl.from_arrow(columns)):
     rows = len(data) if not isinstance(data, pa.RecordBatch) else data.num_rows
     np.testing.assert_array_equal(values(model.predict_arrow(data)), expected[-rows:])
 reader = pa.RecordBatchReader.from_batches(lists.schema, lists.to_batches(max_chunksize=64))
@@ -103,7 +105,9 @@ def refused(data):
 for data, message in [
     (5, "has no Arrow PyCapsule interface"),
     (columns.drop_columns("f0"), "has shape"),
-    (columns.append_column("s", pa.array(["a"] * 1000)), 'column "s" must have the type Float32'),
+    (columns.append_column("s", pa.array(["a"] * 1000)), 'column "s" must have the type Float32, not Utf8'),
+    (columns.set_column(0, "f0", columns["f0"].cast("float64")), 'column "f0" must have the type Float32, not Float64'),
+    (some_null, "some rows are null"),
     (pa.table({name: [1.0, None]}), "has nulls"),
     (pa.table({name: [[1.0], [1.0, 2.0]]}), "different lengths"),
 ]:
@@ -142,7 +146,7 @@ empty = {name: array[:0] for name, array in inputs.items()}
 model.predict(**empty)
 """
 THREADS = """
-import threading, numpy as np, mlp
+import pickle, threading, numpy as np, mlp
 model = mlp.Model()
 shape = [64, model.inputs[0][2][1]]
 inputs = [np.full(shape, i, "float32") for i in range(8)]
@@ -158,6 +162,7 @@ threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
 assert all(x is not None for x in found)
+np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(inputs[1]), expected[1])
 noncontiguous = np.asfortranarray(np.random.default_rng(0).standard_normal(shape).astype("float32"))
 np.testing.assert_array_equal(model.predict(noncontiguous), model.predict(noncontiguous.copy("C")))
 np.testing.assert_array_equal(model.predict(noncontiguous[::2]), model.predict(noncontiguous)[::2])
