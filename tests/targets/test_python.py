@@ -87,7 +87,7 @@ some_null = pa.StructArray.from_arrays(batch.columns, batch.schema.names, mask=p
 def values(found):
     return np.array(pa.table(found)[score].to_pylist(), "float32").reshape(-1, *expected.shape[1:])
 
-for data in (columns, lists, varying, lists.slice(100), batch, pl.from_arrow(columns)):
+for data in (columns, lists, varying, lists.slice(100), batch, lists[name], pl.from_arrow(columns)):
     rows = len(data) if not isinstance(data, pa.RecordBatch) else data.num_rows
     np.testing.assert_array_equal(values(model.predict_arrow(data)), expected[-rows:])
 reader = pa.RecordBatchReader.from_batches(lists.schema, lists.to_batches(max_chunksize=64))
@@ -108,6 +108,7 @@ for data, message in [
     (columns.append_column("s", pa.array(["a"] * 1000)), 'column "s" must have the type Float32, not Utf8'),
     (columns.set_column(0, "f0", columns["f0"].cast("float64")), 'column "f0" must have the type Float32, not Float64'),
     (some_null, "some rows are null"),
+    (pa.chunked_array([some_null]), "some rows are null"),
     (pa.table({name: [1.0, None]}), "has nulls"),
     (pa.table({name: [[1.0], [1.0, 2.0]]}), "different lengths"),
 ]:
