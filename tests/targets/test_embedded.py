@@ -19,6 +19,7 @@ from tests.models import graphs
 from tests.models.graphs import save
 from tests.models.weights import randomise
 from tests.targets.cases import INTERFACES
+from tests.targets.figures import record
 from tf2rust.cli import app
 from tf2rust.codegen.interface import Interface, Tensor
 from tf2rust.conversion import Options, convert
@@ -223,7 +224,8 @@ def test_a_program_computes_the_same_in_little_memory_and_cannot_panic(
     )
     # The program exits with an error if an output is beyond its tolerance.
     assert done.returncode == 0, done.stdout + done.stderr
-    assert int(re.search(r"ticks of the timer: (\d+)", done.stdout)[1]) > 0  # type: ignore[index]
+    ticks = int(re.search(r"ticks of the timer: (\d+)", done.stdout)[1])  # type: ignore[index]
+    assert ticks > 0
 
     program = read_program((TARGET / target / "release" / f"{name}-embedded").read_bytes())
     symbols = [symbol.name for symbol in program.symbols if symbol.size]
@@ -235,6 +237,8 @@ def test_a_program_computes_the_same_in_little_memory_and_cannot_panic(
     if target == TRIPLES[0]:
         assert (found.flash <= PROGRAMS[name].flash, found.ram <= PROGRAMS[name].ram) == (True, True), found
     assert sum(layer.weights for layer in found.layers) <= found.weights
+    size = f"{found.flash / 1000:.1f} kB of flash, {found.ram / 1000:.1f} kB of RAM with the stack"
+    record(target, name, size, f"{ticks / 1000:.0f} thousand ticks of qemu's timer")
 
 
 @pytest.mark.parametrize(
