@@ -18,12 +18,12 @@ from tf2rust.rust.tree import Expr, Item, Token, Tuple, array, items_in, string,
 class ProfileCode:
     """The Rust of the profile.
 
-    ``layers`` are pairs of a name and a kind, ``head`` is the function that takes the sizes of the symbolic dimensions,
-    and ``work`` is its value.
+    ``layers`` are pairs of a name and a kind. ``names`` is the pattern of the sizes of the symbolic dimensions that
+    ``work`` reads, or None if it reads none.
     """
 
     layers: list[Expr]
-    head: Expr
+    names: Expr | None
     work: Expr
     imports: set[str]
     """The paths of the items of tf-layers."""
@@ -51,12 +51,12 @@ def profile_code(model: Model) -> ProfileCode:
     )
     used = {node.text for node in work.walk() if isinstance(node, Token)}
     names = array([name if name in used else "_" for name in model.variables])
-    parameter = f"{names}: [usize; {len(variables)}]"
+    reads = not used.isdisjoint(model.variables)
     imports = {item.imported for item in items_in(work)} | {
         *("tf_layers::Context", "tf_layers::Result"),
         *(f"tf_layers::profile::{name}" for name in ("Profile", "Work")),
     }
-    return ProfileCode(layers, Token("work")(Token(parameter)), Token("Ok")(work), imports)
+    return ProfileCode(layers, names if reads else None, Token("Ok")(work), imports)
 
 
 def _bytes(model: Model, layer: Layer) -> Dim:

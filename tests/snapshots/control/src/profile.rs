@@ -22,7 +22,8 @@ const LAYERS: [(&str, &str); 14] = [
 ];
 
 /// What a call of each layer does, for these sizes of the symbolic dimensions.
-fn work([t]: [usize; 1]) -> Result<[Work; 14]> {
+fn work(sizes: [usize; 1]) -> Result<[Work; 14]> {
+    let [t] = sizes;
     Ok([
         Work { multiply_adds: 36, bytes: 288 },
         Work { multiply_adds: 24, bytes: 256 },

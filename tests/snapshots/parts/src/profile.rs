@@ -8,7 +8,8 @@ const LAYERS: [(&str, &str); 3] =
     [("node", "Dense"), ("node_2", "Dense"), ("node/Softmax", "Softmax")];
 
 /// What a call of each layer does, for these sizes of the symbolic dimensions.
-fn work([batch]: [usize; 1]) -> Result<[Work; 3]> {
+fn work(sizes: [usize; 1]) -> Result<[Work; 3]> {
+    let [batch] = sizes;
     Ok([
         Work {
             multiply_adds: dims::product(&[batch, 20])?,

@@ -13,7 +13,8 @@ const LAYERS: [(&str, &str); 5] = [
 ];
 
 /// What a call of each layer does, for these sizes of the symbolic dimensions.
-fn work([batch, time]: [usize; 2]) -> Result<[Work; 5]> {
+fn work(sizes: [usize; 2]) -> Result<[Work; 5]> {
+    let [batch, time] = sizes;
     Ok([
         Work { multiply_adds: 0, bytes: dims::sum(&[dims::product(&[batch, time, 32])?, 816])? },
         Work {
