@@ -24,6 +24,8 @@ class ProfileCode:
 
     layers: list[Expr]
     names: Expr | None
+    start: Expr
+    """The name and the parameters of the function that starts a run."""
     work: Expr
     imports: set[str]
     """The paths of the items of tf-layers."""
@@ -56,7 +58,9 @@ def profile_code(model: Model) -> ProfileCode:
         *("tf_layers::Context", "tf_layers::Result"),
         *(f"tf_layers::profile::{name}" for name in ("Profile", "Work")),
     }
-    return ProfileCode(layers, names if reads else None, Token("Ok")(work), imports)
+    sizes = f"sizes: [usize; {len(variables)}]"
+    start = Token("start<'a>")("cx: &mut Context<'a>", "profile: &'a mut Profile", sizes)
+    return ProfileCode(layers, names if reads else None, start, Token("Ok")(work), imports)
 
 
 def _bytes(model: Model, layer: Layer) -> Dim:
