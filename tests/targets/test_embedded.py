@@ -238,7 +238,7 @@ def test_a_program_computes_the_same_in_little_memory_and_cannot_panic(
         assert (found.flash <= PROGRAMS[name].flash, found.ram <= PROGRAMS[name].ram) == (True, True), found
     assert sum(layer.weights for layer in found.layers) <= found.weights
     size = f"{found.flash / 1000:.1f} kB of flash, {found.ram / 1000:.1f} kB of RAM with the stack"
-    record(target, name, size, f"{ticks / 1000:.0f} thousand ticks of qemu's timer")
+    record(target, name, size, f"{ticks:,} ticks in qemu")
 
 
 @pytest.mark.parametrize(
