@@ -179,7 +179,7 @@ def test_crate_computes_what_tensorflow_computes(crates: Crates, name: str) -> N
     [
         ("frozen", (), 1, "give the SavedModel's folder, or --inputs and --outputs for a frozen graph"),
         ("frozen", ("--inputs", "x"), 2, "--inputs and --outputs must be given together"),
-        ("frozen", ("--inputs", "x,", "--outputs", "scores"), 2, "expected tensor names, separated by commas"),
+        ("frozen", ("--inputs", "x,", "--outputs", "scores"), 2, "--inputs x,: expected names, separated by commas"),
         ("frozen", ("--inputs", "z", "--outputs", "scores"), 1, "has no tensor 'z'"),
         ("signatures", (), 1, "choose one with --signature: double, halve"),
         ("signatures", ("--signature", "thirds"), 1, "has no signature 'thirds'; its signatures are: double, halve"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -240,7 +241,7 @@ def _weight(entry: Entry) -> dict[str, Any]:
     }
     if array.dtype.name == entry.dtype and array.dtype.kind in "fiu" and array.size:
         statistics = (array.min(), np.mean(array, dtype=np.float64), array.max())
-        found["statistics"] = [float(f"{number:.4g}") if np.isfinite(number) else None for number in statistics]
+        found["statistics"] = [_rounded(float(number)) for number in statistics]
     return found
 
 
@@ -264,3 +265,11 @@ def _short(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return str(value)
     return value
+
+
+def _rounded(number: float) -> float | None:
+    """Four significant digits; None if the number is not finite. The largest numbers would round to infinity."""
+    rounded = float(f"{number:.4g}")
+    if math.isfinite(rounded):
+        return rounded
+    return number if math.isfinite(number) else None
