@@ -41,13 +41,14 @@ Result = tuple[int, "str | Finding"]
 def run(front: Front, data: Data, indices: Iterable[int], workers: int = 1) -> Iterator[Result]:
     """Runs the cases ``indices`` in ``workers`` processes; how each ended, in any order.
 
-    A worker that dies or is stuck is a finding, and another one goes on after that case.
+    A worker that dies is a finding, and another one goes on after that case. So is one that is stuck a second time in
+    the same case: the locks of a library's threads can be lost in a fork, which is not the fault of the case.
     """
-    waiting = iter(indices)
+    waiting, stuck = iter(indices), set[int]()
     selector = selectors.DefaultSelector()
     try:
         for _ in range(workers):
-            _start(selector, front, data, waiting)
+            _start(selector, front, data, waiting, stuck)
         while selector.get_map():
             for key, _ in selector.select(timeout=1.0):
                 worker: _Worker = key.data
@@ -58,7 +59,7 @@ def run(front: Front, data: Data, indices: Iterable[int], workers: int = 1) -> I
                     continue
                 selector.unregister(worker.stream)
                 yield from worker.end()
-                _start(selector, front, data, waiting, worker.left)
+                _start(selector, front, data, waiting, stuck, worker.left)
             for key in list(selector.get_map().values()):
                 key.data.kill_if_stuck()
     finally:
@@ -74,20 +75,26 @@ def run_alone(front: Front, data: bytes) -> str | Finding:
 
 
 def _start(
-    selector: selectors.BaseSelector, front: Front, data: Data, waiting: Iterator[int], left: Iterable[int] = ()
+    selector: selectors.BaseSelector,
+    front: Front,
+    data: Data,
+    waiting: Iterator[int],
+    stuck: set[int],
+    left: Iterable[int] = (),
 ) -> None:
     """Starts a worker on what another one left, or on the next cases that wait, if there are any."""
     share = sorted(left) or list(itertools.islice(waiting, front.share))
     if share:
-        worker = _Worker(front, data, share)
+        worker = _Worker(front, data, share, stuck)
         selector.register(worker.stream, selectors.EVENT_READ, worker)
 
 
 class _Worker:
     """A forked process that runs its share of cases one by one."""
 
-    def __init__(self, front: Front, data: Data, share: list[int]) -> None:
+    def __init__(self, front: Front, data: Data, share: list[int], stuck: set[int]) -> None:
         self.left = set(share)
+        self._stuck_before = stuck
         self._front = front
         self._memory = mmap.mmap(-1, _STATE)
         self._folder = Path(tempfile.mkdtemp(prefix="tf2rust-fuzz-"))
@@ -110,6 +117,9 @@ class _Worker:
         if not self.left:
             return
         dead = int(index) if index else min(self.left)
+        if self._stuck and dead not in self._stuck_before:
+            self._stuck_before.add(dead)
+            return
         self.left.discard(dead)
         if self._stuck:
             yield dead, Finding("time", stage, "killed", f"more than {WALL_SECONDS} s")
