@@ -254,6 +254,16 @@ def _tensorflow(given: Mapping[str, Any]) -> Callable[[], Any]:
     )
 
 
+def _opened(model: Path, constants: Path | None, signature: str | None, trust_code: bool) -> Any:
+    """The model of a command that does not convert it."""
+    from tf2rust.config import is_onnx
+    from tf2rust.source import open_onnx, open_tensorflow, read_constants
+
+    if is_onnx(model):
+        return open_onnx(model, read_constants(constants))
+    return open_tensorflow(model, trust_code=trust_code, signature=signature)
+
+
 @app.command("patterns", cls=DashesOrUnderscores)
 def patterns(
     model: Annotated[Path, typer.Argument(help="An .onnx file or a TensorFlow model.")],
@@ -270,14 +280,9 @@ def patterns(
     def work() -> int:
         options.check_limits(max_memory, time_limit)
         from tf2rust.conversion import match_layers
-        from tf2rust.source import open_onnx, open_tensorflow, read_constants
 
         with err.status("Reading the model"):
-            is_onnx = model.suffix.lower() == ".onnx"
-            if is_onnx:
-                source = open_onnx(model, read_constants(constants))
-            else:
-                source = open_tensorflow(model, trust_code=trust_code, signature=signature)
+            source = _opened(model, constants, signature, trust_code)
             found, _ = match_layers(source, options.dims(dim))
         for note in source.notes:
             err.print(f"note: {one_line(note)}", markup=False)
@@ -555,17 +560,12 @@ def summary(
     def work() -> None:
         options.check_limits(max_memory, time_limit)
         from tf2rust.inspection import is_converted, summary_of_folder, summary_of_source
-        from tf2rust.source import open_onnx, open_tensorflow, read_constants
 
         with err.status("Reading the model"):
             if is_converted(model):
                 found = summary_of_folder(model)
             else:
-                is_onnx = model.suffix.lower() == ".onnx"
-                if is_onnx:
-                    source = open_onnx(model, read_constants(constants))
-                else:
-                    source = open_tensorflow(model, trust_code=trust_code, signature=signature)
+                source = _opened(model, constants, signature, trust_code)
                 found = summary_of_source(source, options.dims(dim))
         if as_json:
             _print_json(found.as_json())

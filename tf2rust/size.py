@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from tf2rust.codegen.crate import CRATE, MODEL_INFO, TENSORFLOW_MODEL_INFO
+from tf2rust.codegen.crate import CRATE, MODEL_INFO, TENSORFLOW_MODEL_INFO, write_texts
 from tf2rust.codegen.interface import read_interface
 from tf2rust.elf import Program, read_program
 from tf2rust.errors import ConversionError, UsageError, one_line
-from tf2rust.ops.core.dtypes import NARROW
+from tf2rust.ops.core.dtypes import stored_dtype
 from tf2rust.stages import Progress, brief, silent, stage
 from tf2rust.targets.embedded import TRIPLES, embedded_program
 
@@ -126,9 +126,7 @@ def measure(folder: Path, target: str, progress: Progress = silent) -> Size:
         package = folder.resolve() / "embedded"
         if not package.is_dir():
             package = Path(place) / "embedded"
-            for name, text in files.items():
-                (package / name).parent.mkdir(parents=True, exist_ok=True)
-                (package / name).write_text(text, encoding="utf-8")
+            write_texts(files, package)
             (Path(place) / CRATE).symlink_to(crate, target_is_directory=True)
         targets = os.environ.get("CARGO_TARGET_DIR", str(crate / "target"))
         build = [cargo, "build", "--release", "--target", target]
@@ -201,8 +199,7 @@ def _layers(folder: Path) -> tuple[LayerSize, ...]:
 
 
 def _bytes(tensor: Mapping[str, Any]) -> int:
-    dtype = NARROW[tensor["dtype"]].stored if tensor["dtype"] in NARROW else tensor["dtype"]
-    return int(math.prod(tensor["shape"]) * np.dtype(dtype).itemsize)
+    return int(math.prod(tensor["shape"]) * np.dtype(stored_dtype(tensor["dtype"])).itemsize)
 
 
 def parse_budget(text: str) -> dict[str, int]:

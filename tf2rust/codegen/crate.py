@@ -138,8 +138,7 @@ def _json(value: object) -> str:
 
 def write_files(files: Files, folder: Path) -> None:
     """Writes all files into ``folder``."""
-    for name, text in files.texts.items():
-        _with_parent(folder / name).write_text(text, encoding="utf-8", newline="\n")
+    write_texts(files.texts, folder)
     written: dict[int, Path] = {}
     for name, arrays in files.arrays.items():
         path = _with_parent(folder / name)
@@ -152,6 +151,12 @@ def write_files(files: Files, folder: Path) -> None:
     for name, parts in files.binaries.items():
         with _with_parent(folder / name).open("wb") as file:
             file.writelines(parts)
+
+
+def write_texts(texts: Mapping[str, str], folder: Path) -> None:
+    """Writes text files by path into ``folder``."""
+    for name, text in texts.items():
+        _with_parent(folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_npz(file: Any, arrays: dict[str, np.ndarray]) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from tf2rust.codegen.variables import Port
 from tf2rust.ops.core.dims import Dim
-from tf2rust.ops.core.dtypes import TEXT
-from tf2rust.rust.literals import rust_type
+from tf2rust.rust.literals import data_type
 from tf2rust.rust.tree import Expr, Item, Stmt, Token, array, let, ref, string, struct
 
 _INTERFACE = "tf_layers::interface"
@@ -20,17 +19,12 @@ def ports(found: Sequence[Port]) -> Expr:
         struct(
             _PORT,
             name=Token(port.literal),
-            data_type=_DATA_TYPE.of("Text" if port.dtype == TEXT else _variant(rust_type(port.dtype))),
+            data_type=_DATA_TYPE.of(data_type(port.dtype)),
             shape=ref(array([_axis(dim) for dim in port.shape])),
         )
         for port in found
     ]
     return ref(array(items))
-
-
-def _variant(rust: str) -> str:
-    """The variant of ``DataType`` for a Rust type: ``F32``, ``Bool``, ``F8E4M3FN``."""
-    return rust[0].upper() + rust[1:]
 
 
 def _axis(dim: Dim) -> Expr:

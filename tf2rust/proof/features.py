@@ -12,7 +12,7 @@ import numpy as np
 from tf2rust.errors import ConversionError
 from tf2rust.npz import read_npz
 from tf2rust.ops.core.dims import Dim, DimExpr, format_shape, symbols
-from tf2rust.ops.core.dtypes import NARROW, TEXT, from_stored, is_float
+from tf2rust.ops.core.dtypes import NARROW, TEXT, from_stored, is_float, stored_dtype
 from tf2rust.ops.core.inference import texts
 from tf2rust.ops.core.layer import LayerGraph, Stream, Value
 
@@ -162,7 +162,7 @@ def lossless(array: np.ndarray, dtype: str) -> np.ndarray | None:
 
 def saved_as(dtype: str) -> str:
     """The methods that turn an array into one that a file can hold."""
-    stored = NARROW[dtype].stored if dtype in NARROW else dtype
+    stored = stored_dtype(dtype)
     if stored == dtype:
         return f"astype({dtype!r})"
     return f"astype({dtype!r}).view({stored!r})" if is_float(dtype) else f"astype({stored!r})"

@@ -62,6 +62,12 @@ def rust_type(dtype: str) -> str:
     return RUST_TYPES[dtype]
 
 
+def data_type(dtype: str) -> str:
+    """The variant of ``tf_layers::interface::DataType`` for a NumPy dtype, such as ``F32`` or ``Bool``."""
+    rust = RUST_TYPES[dtype]
+    return "Text" if dtype == "object" else rust[0].upper() + rust[1:]
+
+
 def own_type(dtype: str) -> str | None:
     """The type of tf-layers for a dtype that Rust lacks; otherwise None."""
     found = RUST_TYPES[dtype]

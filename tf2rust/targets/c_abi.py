@@ -9,8 +9,8 @@ from typing import Any
 from tf2rust.codegen.interface import Interface, Tensor
 from tf2rust.codegen.names import Names, snake_case
 from tf2rust.errors import ConversionError
-from tf2rust.ops.core.dtypes import NARROW, TEXT
-from tf2rust.rust.literals import RUST_TYPES, rust_comment
+from tf2rust.ops.core.dtypes import NARROW, TEXT, stored_dtype
+from tf2rust.rust.literals import RUST_TYPES, data_type, rust_comment
 from tf2rust.rust.tree import Expr, Token, array, ref
 
 _KEYWORDS = """
@@ -115,8 +115,7 @@ def _identifier(name: str, fallback: str) -> str:
 
 
 def _parameter(tensor: Tensor, names: Names, dims: dict[str, str] | None) -> Parameter:
-    rust = RUST_TYPES[tensor.dtype]
-    stored = NARROW[tensor.dtype].stored if tensor.dtype in NARROW else tensor.dtype
+    stored = stored_dtype(tensor.dtype)
     return Parameter(
         names.unique(_identifier(tensor.name, "tensor")),
         f'"{rust_comment(tensor.name).replace("*/", "* /")}"',
@@ -126,7 +125,7 @@ def _parameter(tensor: Tensor, names: Names, dims: dict[str, str] | None) -> Par
         tuple(str(dim) if dims is None or isinstance(dim, int) else dims[dim] for dim in tensor.shape),
         _C_TYPES.get(stored, f"{stored}_t"),
         "u16" if stored == "float16" else RUST_TYPES[stored],
-        rust[0].upper() + rust[1:],
+        data_type(tensor.dtype),
         tensor.dtype in NARROW,
         math.prod(dim for dim in tensor.shape if isinstance(dim, int)),
         tensor.name,

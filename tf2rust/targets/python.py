@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from tf2rust.codegen.interface import Interface, Tensor
 from tf2rust.codegen.names import Names, snake_case
 from tf2rust.codegen.render import environment
-from tf2rust.ops.core.dtypes import NARROW, TEXT, is_float
-from tf2rust.rust.literals import RUST_TYPES, rust_comment
+from tf2rust.ops.core.dtypes import NARROW, TEXT, is_float, stored_dtype
+from tf2rust.rust.literals import RUST_TYPES, data_type, rust_comment
 
 _FILES = ("Cargo.toml", "pyproject.toml", "rustfmt.toml", "README.md", "src/lib.rs", "src/numpy.rs")
 _ARROW = "src/arrow.rs"
@@ -37,7 +37,7 @@ class ElementType:
     @classmethod
     def of(cls, dtype: str) -> ElementType:
         rust = RUST_TYPES[dtype]
-        variant = rust[0].upper() + rust[1:]
+        variant = data_type(dtype)
         if dtype not in NARROW:
             return cls(
                 dtype, rust, variant, rust, None if dtype == "bool" else f"{dtype.title().replace('i', 'I')}Type"
@@ -92,7 +92,7 @@ def _types(tensors: tuple[Tensor, ...]) -> list[ElementType]:
 
 def _array(tensor: Tensor) -> str:
     """The type of an array of the tensor's dtype in a stub."""
-    stored = NARROW[tensor.dtype].stored if tensor.dtype in NARROW else tensor.dtype
+    stored = stored_dtype(tensor.dtype)
     return f"NDArray[np.{ {'object': 'object_', 'bool': 'bool_'}.get(stored, stored) }]"
 
 
@@ -111,5 +111,5 @@ def _returns(outputs: tuple[Tensor, ...]) -> str:
 def _example(tensor: Tensor) -> str:
     """An array for the README."""
     shape = [size if isinstance(size, int) else _EXAMPLE_SIZE for size in tensor.shape]
-    stored = NARROW[tensor.dtype].stored if tensor.dtype in NARROW else tensor.dtype
+    stored = stored_dtype(tensor.dtype)
     return f'np.full({shape}, "text", "object")' if tensor.dtype == TEXT else f'np.zeros({shape}, "{stored}")'

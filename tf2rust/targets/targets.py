@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tf2rust.codegen.crate import CRATE
+from tf2rust.codegen.crate import CRATE, write_texts
 from tf2rust.codegen.interface import Interface, read_interface
 from tf2rust.errors import UsageError
 from tf2rust.publish.publish import publish
@@ -47,11 +47,4 @@ def add_targets(folder: Path, names: Sequence[str]) -> list[str]:
     """
     check_targets(names)
     texts = render_targets(read_interface(folder / CRATE), names)
-
-    def fill(staging: Path) -> None:
-        for name, text in texts.items():
-            path = staging / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="\n")
-
-    return publish(folder, fill, adds=True).notes()
+    return publish(folder, lambda staging: write_texts(texts, staging), adds=True).notes()

@@ -58,6 +58,11 @@ def is_float(dtype: str) -> bool:
     return NARROW[dtype].is_float if dtype in NARROW else dtype.startswith("float")
 
 
+def stored_dtype(dtype: str) -> str:
+    """The dtype with which files hold arrays of ``dtype``."""
+    return NARROW[dtype].stored if dtype in NARROW else dtype
+
+
 def as_stored(array: np.ndarray) -> np.ndarray:
     """The array as files hold it: with a dtype that NumPy has without extensions, and strings of a limited length."""
     if array.dtype.kind == "O":
