@@ -24,15 +24,25 @@ from tf2rust.supervisor import STAGING, remove_run
 from tf2rust.transport import dump, load
 
 SABOTAGE = """
-import os, sys, time
-open("started", "w").close()
+import os, signal, sys, time
+set_handler = signal.signal
+def observed(number, handler):
+    previous = set_handler(number, handler)
+    if number == signal.SIGINT:
+        open("started", "w").close()
+    return previous
+signal.signal = observed
 if os.environ.get("TF2RUST_RUN_FOLDER"):
     from tf2rust import conversion, source
     def sabotage(*arguments, **options):
         {code}
     setattr(source if hasattr(source, "{function}") else conversion, "{function}", sabotage)
 """
-"""A ``usercustomize`` for the child: one stage of the conversion runs ``code`` instead of its work."""
+"""A ``sitecustomize`` for the program and its child.
+
+It creates the file ``started`` when the program first sets a handler for SIGINT. In the child, one stage of the
+conversion runs ``code`` instead of its work.
+"""
 
 CONVERSION = ("from-onnx", "mlp.onnx", "--path_to_save", "out", "--model_name", "m")
 
@@ -66,7 +76,7 @@ FAULTS = [
     ("_match", "os.abort()", (), "A library that tf2rust uses crashed (SIGABRT) while matching layers"),
     ("_match", "os.kill(os.getpid(), 9)", (), "The operating system killed the conversion while matching layers"),
     ("prove", "time.sleep(60)", ("--time_limit", "8"), "exceeded its time limit of 8 s while running ONNX"),
-    ("_match", "while True: pass", ("--time-limit=8",), "exceeded its time limit of 8 s while matching"),
+    ("_match", "while True: time.sleep(0.01)", ("--time-limit=8",), "exceeded its time limit of 8 s while matching"),
     (
         "load_onnx",
         "with source.stage('reading a part', seconds=1): time.sleep(60)",
@@ -119,7 +129,7 @@ def test_a_report_holds_the_traceback(folder: Path) -> None:
 @pytest.mark.parametrize("delay", [0.05, 0.1, 0.2, 0.4, 2.0])
 def test_a_signal_ends_it_without_a_trace(folder: Path, number: signal.Signals, delay: float) -> None:
     process = _start(folder, _environment(folder, "_match", "time.sleep(60)"))
-    # Before that, the signal is the interpreter's own to handle.
+    # Until the program sets its first handler, Python answers SIGINT with a traceback.
     while not (folder / "started").exists():
         time.sleep(0.001)
     time.sleep(delay)

@@ -61,11 +61,11 @@ def main() -> NoReturn:
     arguments = sys.argv[1:]
     if COMPLETION in os.environ:
         _complete()
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _stop)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), _stop)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with _run_folder() as folder:
             ended = _supervise(["command", *arguments], folder, limits_in(arguments))
     except KeyboardInterrupt:
