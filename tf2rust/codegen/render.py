@@ -16,6 +16,7 @@ import jinja2
 import numpy as np
 
 from tf2rust import __version__
+from tf2rust.classifier.scoring import Scoring
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
@@ -48,7 +49,6 @@ from tf2rust.rust.tree import (
     string,
     struct,
 )
-from tf2rust.scoring import Scoring
 
 _TEMPLATES = (
     "Cargo.toml",
