@@ -96,7 +96,7 @@ def collect(
         for name, text in crate.items()
     }
     texts[f"{model_info}/computation_graph.json"] = _json(computation_graph(model, graph))
-    texts[f"{model_info}/{ARCHITECTURE}"] = _json(architecture(model, graph))
+    texts[f"{model_info}/{ARCHITECTURE}"] = _json(architecture(model, graph, origins=True))
     texts[f"{model_info}/{REPORT}"] = render_report(report_data(options.model_name, model, graph, proof, origin))
     arrays = {
         f"{model_info}/{WEIGHTS}": weights,
