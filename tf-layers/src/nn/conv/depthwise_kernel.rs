@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use crate::gemm::Rectifier;
 use crate::nn::DepthwiseConv2d;
 use crate::simd::{Kernel, Simd, Stencil};
 use crate::window::Axis;
@@ -13,8 +14,8 @@ pub(crate) struct DepthwiseKernel<'a> {
     pub axes: [Axis; 2],
     /// The channels of y.
     pub outputs: usize,
-    /// The results are clamped to these.
-    pub bounds: (f32, f32),
+    /// Applied to the results.
+    pub rectifier: Rectifier<'a>,
     /// The index of the first line of `y` among the lines of all images.
     pub first: usize,
     pub x: &'a [f32],
@@ -29,18 +30,18 @@ impl Kernel for DepthwiseKernel<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { layer, axes: [vertical, horizontal], outputs, bounds, first, x, y } = self;
+        let Self { layer, axes: [vertical, horizontal], outputs, rectifier, first, x, y } = self;
         let image = vertical.input * horizontal.input * layer.channels;
         for (i, y) in y.chunks_exact_mut(horizontal.output * outputs).enumerate() {
             let i = first + i;
             let (sample, line) = (i / vertical.output, i % vertical.output);
             let top = vertical.origin(line);
             let (x, taps) = (&x[sample * image..][..image], vertical.taps(top));
-            let line = Line { layer, horizontal, vertical, outputs, bounds, x, top, taps };
+            let line = Line { layer, horizontal, vertical, outputs, rectifier, x, top, taps };
             if layer.multiplier == 1 {
                 line.run(s, y);
             } else {
-                line.run_multiplied(y);
+                line.run_multiplied(s, y);
             }
         }
     }
@@ -52,7 +53,7 @@ struct Line<'a> {
     horizontal: Axis,
     vertical: Axis,
     outputs: usize,
-    bounds: (f32, f32),
+    rectifier: Rectifier<'a>,
     /// The image.
     x: &'a [f32],
     top: isize,
@@ -152,11 +153,11 @@ impl Line<'_> {
         if let Some((w, x)) = self.taps(left, taps).next() {
             sums = stencil.accumulate(s, &self.x[x + channel..], &self.layer.kernel[w + channel..], sums);
         }
-        let (low, high) = (s.splat(self.bounds.0), s.splat(self.bounds.1));
         for m in 0..M {
             for v in 0..V {
-                let sum = s.min(high, s.max(low, sums[m][v]));
-                s.store(sum, &mut y[m * self.outputs + channel + v * S::LANES..]);
+                let column = channel + v * S::LANES;
+                let sum = self.rectifier.apply(s, sums[m][v], column, S::LANES);
+                s.store(sum, &mut y[m * self.outputs + column..]);
             }
         }
     }
@@ -174,13 +175,13 @@ impl Line<'_> {
             let x = s.load_partial(&self.x[x + channel..][..width], 0.0);
             sum = s.fma(x, w, sum);
         }
-        let sum = s.min(s.splat(self.bounds.1), s.max(s.splat(self.bounds.0), sum));
+        let sum = self.rectifier.apply(s, sum, channel, width);
         s.store_partial(sum, &mut y[channel..][..width]);
     }
 
     /// Computes a line if channels have several outputs.
     #[inline(always)]
-    fn run_multiplied(&self, y: &mut [f32]) {
+    fn run_multiplied<S: Simd>(&self, s: S, y: &mut [f32]) {
         let (channels, multiplier) = (self.layer.channels, self.layer.multiplier);
         for (column, y) in y.chunks_exact_mut(self.outputs).enumerate() {
             let left = self.horizontal.origin(column);
@@ -203,11 +204,9 @@ impl Line<'_> {
                     }
                 }
             }
-            let (low, high) = self.bounds;
-            for y in y {
-                // `min` and `max` would drop NaN.
-                *y = if *y < low { low } else { *y };
-                *y = if *y > high { high } else { *y };
+            for (i, y) in y.chunks_mut(S::LANES).enumerate() {
+                let sum = self.rectifier.apply(s, s.load_partial(y, 0.0), i * S::LANES, y.len());
+                s.store_partial(sum, y);
             }
         }
     }
