@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from bench import vision
 from demo.models import dgaintel, magika
 from tests.models.weights import randomise
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
@@ -127,5 +128,13 @@ MODELS = (
     Model("lstm", "LSTM 128, 128 over 100 steps of 32", (1, 64), make=_lstm),
     Model("mobilenet_v2", "MobileNetV2 at 224", (1,), make=_application("MobileNetV2")),
     Model("resnet50", "ResNet50 at 224", (1,), make=_application("ResNet50")),
+    Model("emotion_cnn", "separable convolutions with residuals on 64×64×1", (1,), make=vision.emotion_cnn),
+    Model(
+        "proposal_net", "3×3 convolutions of 10, 16 and 32 channels, PReLU, on 256×256", (1,), make=vision.proposal_net
+    ),
+    Model(
+        "face_detector", "depthwise 5×5, residuals with padded channels, on 128×128", (1,), make=vision.face_detector
+    ),
+    Model("face_mesh", "depthwise 3×3, residuals, PReLU, on 192×192", (1,), make=vision.face_mesh),
     Model("dense_512", "one matrix product, which shows what instructions an engine uses", (512,), make=_dense_512),
 )

@@ -69,5 +69,9 @@ crates! {
     lstm: LstmModel, [series: f32], forecast;
     mobilenet_v2: MobilenetV2Model, [image: f32], predictions;
     resnet50: Resnet50Model, [image: f32], predictions;
+    emotion_cnn: EmotionCnnModel, [image: f32], emotion;
+    proposal_net: ProposalNetModel, [image: f32], boxes;
+    face_detector: FaceDetectorModel, [image: f32], anchors;
+    face_mesh: FaceMeshModel, [image: f32], points;
     dense_512: Dense512Model, [x: f32], y;
 }
