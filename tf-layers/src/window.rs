@@ -61,6 +61,14 @@ impl Axis {
         origin >= 0 && origin as usize + self.extent <= self.input
     }
 
+    /// The number of windows that do not reach into the padding after the image.
+    pub fn inside_end(&self) -> usize {
+        match (self.input + self.padding[0]).checked_sub(self.extent) {
+            Some(room) => self.output.min(room / self.stride.max(1) + 1),
+            None => 0,
+        }
+    }
+
     /// The position in the image of a tap of the window at `origin`. `None` in the padding.
     #[inline(always)]
     pub fn position(&self, origin: isize, tap: usize) -> Option<usize> {
