@@ -34,6 +34,11 @@ def onnx_file(model: Model) -> Path:
     return folder(model) / MODEL_INFO / "model.onnx"
 
 
+def tflite_file(model: Model) -> Path:
+    """The file that LiteRT runs, if there is one."""
+    return BUILD / "models" / f"{model.name}.tflite"
+
+
 def weights_bytes(model: Model) -> int:
     """The bytes of the model's weights."""
     with np.load(folder(model) / MODEL_INFO / "model_weights.npz") as arrays:
@@ -47,6 +52,7 @@ def provide(model: Model, progress: Callable[[str], None]) -> None:
     if stamp.exists() and stamp.read_text() == now:
         return
     progress(f"Making {model.name}")
+    model.tflite(BUILD / "models")
     source = open_onnx(model.onnx(BUILD / "models"))
     options = Options(folder(model), model.name, tf_layers=ROOT / "tf-layers")
     convert(source, options, lambda stage: progress(f"{model.name}: {stage}"))

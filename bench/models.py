@@ -1,4 +1,7 @@
-"""The models of the bench: two published ones, the others made here with random weights."""
+"""The models of the bench: two published ones, the others made here with random weights.
+
+A quantized model is a float model of the bench, quantized for each of the two file formats by its own tools.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from bench.quantize import convert_to_tflite, quantize_onnx
 from demo.models import dgaintel, magika
 from tests.models.weights import randomise
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
@@ -29,23 +33,56 @@ class Model:
     batches: tuple[int, ...]
     fetch: Callable[[], Path] | None = None
     make: Make | None = None
+    quantized: str = ""
+    """The quantization of a model with integer weights: ``static`` or ``dynamic``."""
+
+    @property
+    def float_name(self) -> str:
+        """The name of the float model."""
+        return self.name.removesuffix("_int8")
+
+    @property
+    def precision(self) -> str:
+        return "int8" if self.quantized else "f32"
 
     def onnx(self, folder: Path) -> Path:
         """The model as ONNX, made or fetched the first time."""
-        source = self.fetch() if self.fetch is not None else folder / f"{self.name}.keras"
-        if source.suffix == ".onnx":
+        source = self._source(folder)
+        if source.suffix == ".onnx" and not self.quantized:
             return source
         path = folder / f"{self.name}.onnx"
         if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            if self.make is not None:
-                keras = library("keras")
-                keras.backend.clear_session()
-                keras.utils.set_random_seed(1)
-                with quiet():
-                    randomise(self.make(keras)).save(source)
             onnx.save(_export(source), path)
+            if self.quantized:
+                quantize_onnx(path, path, self.quantized)
         return path
+
+    def tflite(self, folder: Path) -> Path | None:
+        """The model as TFLite, made the first time. None if it cannot be converted."""
+        source, path = self._source(folder), folder / f"{self.name}.tflite"
+        if source.suffix == ".onnx":
+            return None
+        if not path.exists():
+            try:
+                path.write_bytes(convert_to_tflite(source, self.quantized))
+            except Exception:  # TensorFlow's converter raises many kinds of errors
+                return None
+        return path
+
+    def _source(self, folder: Path) -> Path:
+        """The file of the float model."""
+        if self.fetch is not None:
+            return self.fetch()
+        source = folder / f"{self.float_name}.keras"
+        if not source.exists():
+            assert self.make is not None
+            folder.mkdir(parents=True, exist_ok=True)
+            keras = library("keras")
+            keras.backend.clear_session()
+            keras.utils.set_random_seed(1)
+            with quiet():
+                randomise(self.make(keras)).save(source)
+        return source
 
 
 def _export(path: Path) -> onnx.ModelProto:
@@ -127,5 +164,9 @@ MODELS = (
     Model("lstm", "LSTM 128, 128 over 100 steps of 32", (1, 64), make=_lstm),
     Model("mobilenet_v2", "MobileNetV2 at 224", (1,), make=_application("MobileNetV2")),
     Model("resnet50", "ResNet50 at 224", (1,), make=_application("ResNet50")),
+    Model("mnist_cnn_int8", "mnist_cnn, quantized", (1, 64), make=_mnist_cnn, quantized="static"),
+    Model("lstm_int8", "lstm with quantized weights", (1,), make=_lstm, quantized="dynamic"),
+    Model("mobilenet_v2_int8", "mobilenet_v2, quantized", (1,), make=_application("MobileNetV2"), quantized="static"),
+    Model("resnet50_int8", "resnet50, quantized", (1,), make=_application("ResNet50"), quantized="static"),
     Model("dense_512", "one matrix product, which shows what instructions an engine uses", (512,), make=_dense_512),
 )

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.figures import Figures
-from bench.goals import PURE_RUST, RUNTIME, Goal, goals
+from bench.goals import PURE_RUST, RIVALS, RUNTIME, Goal, best_ratios, geometric_mean, goals
 from bench.limits import Limits
 from bench.results import OURS, OWN_CHOICE, Row, as_json, percentiles, ratio
 
@@ -25,12 +25,20 @@ example. *Start* is the CPU time of the process from start to exit. *Peak memory
 including libraries and weights. *Program* is the size of the stripped program without the packed weights, plus ONNX
 Runtime's shared library if it is used. *Clean build* is measured for a small crate and for the largest.
 """
+_PICTURE = """<picture>
+  <source media="(prefers-color-scheme: dark)" srcset="speed-dark.svg">
+  <img src="speed-light.svg" alt="Bar chart of the ratios in the table below.">
+</picture>
+"""
 _FIGURE_HEADS = ("model", "engine", "start", "peak memory", "weights", "workspace", "program", "clean build")
 _RATIO_HEADS = (
     "model",
     "batch",
     "against ONNX Runtime",
+    "against OpenVINO",
+    "against LiteRT",
     "against the faster of tract and rten",
+    "against the best",
     "AVX2 only, against ONNX Runtime on AVX2",
 )
 _TIMES = ("p10", "median", "p90", "rows/s", "GFLOP/s", "of peak", "of memory", "ours is")
@@ -84,15 +92,17 @@ def markdown(report: Report, notes: str = "") -> str:
     parts = [
         "# Benchmark\n\n`make bench` writes this page. Every engine uses one thread on the same core, and the engines "
         "take turns. Times are for one prediction of the whole batch.\n",
+        _PICTURE if best_ratios(report.rows, report.widest) else "",
+        _summary(report),
         _table(("", ""), [*report.machine.items(), *report.versions.items()]),
+        "## Ratios\n\nThe other engine's median divided by ours; above 1, tf2rust is faster.\n",
+        _table(_RATIO_HEADS, _ratios(report)),
         _TIME,
         _table(
             _TIME_HEADS,
             (_time(row, report) for row in report.rows),
         ),
         _problems(report.problems),
-        "## Ratios\n\nThe other engine's median divided by ours; above 1, tf2rust is faster.\n",
-        _table(_RATIO_HEADS, _ratios(report)),
         "## Rows per second at the best batch size\n",
         _table(
             ("model", "engine", "instructions", "batch", "rows/s"),
@@ -109,6 +119,20 @@ def markdown(report: Report, notes: str = "") -> str:
         notes,
     ]
     return "\n".join(part for part in parts if part).rstrip() + "\n"
+
+
+def _summary(report: Report) -> str:
+    """The geometric mean over all models, and the models where another engine is faster."""
+    found = best_ratios(report.rows, report.widest)
+    if not found:
+        return ""
+    behind = sorted((best, model, batch) for (model, batch), best in found.items() if best < 1)
+    rows = [
+        ("geometric mean against the best other engine", f"{geometric_mean(list(found.values())):.2f}"),
+        ("rows where tf2rust is the fastest", f"{len(found) - len(behind)} of {len(found)}"),
+        *((f"{model}, batch {batch}", f"{best:.2f}") for best, model, batch in behind),
+    ]
+    return _table(("summary", ""), rows)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -137,7 +161,10 @@ def _ratios(report: Report) -> Iterable[tuple[str, ...]]:
     for model, batch in dict.fromkeys((row.model, row.batch) for row in rows):
         found = (
             ratio(rows, model, batch, widest, RUNTIME),
+            ratio(rows, model, batch, widest, ("openvino",)),
+            ratio(rows, model, batch, widest, ("litert",)),
             ratio(rows, model, batch, widest, PURE_RUST),
+            ratio(rows, model, batch, widest, RIVALS),
             ratio(rows, model, batch, "avx2", RUNTIME, "avx2"),
         )
         yield (model, str(batch), *("" if x is None else f"{x:.2f}" for x in found))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.crates import ROOT, inputs, onnx_file
@@ -18,7 +19,11 @@ from bench.results import OURS
 
 FOLDER = ROOT / "bench" / "harness"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "build" / "target"))
-OTHERS = ("onnxruntime", "tract", "rten", "ndarray")
+OTHERS = ("onnxruntime", "openvino", "litert", "tract", "rten", "ndarray", "onnxruntime_python")
+
+TOLERANCES = {"f32": 1e-3, "int8": 0.25}
+"""The largest difference between the outputs of two engines, relative to the largest output. Quantized models in ONNX
+and in TFLite are quantized by different tools."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,12 @@ def program(name: str) -> Path:
 
 
 def run(*command: str | Path, isa: str | None = None, quiet: bool = False) -> str:
-    """Runs a program on one core, with ONNX Runtime's library at hand; gives its standard output.
+    """Runs a program on one core and returns its standard output. It gets the paths of ONNX Runtime and of Python.
 
     Raises ProgramError if it fails.
     """
-    environment = {**os.environ, "ORT_DYLIB_PATH": str(onnxruntime_library())}
+    paths = {"ORT_DYLIB_PATH": str(onnxruntime_library()), "BENCH_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **paths}
     environment.pop("TF_LAYERS_ISA", None)
     if isa is not None:
         environment["TF_LAYERS_ISA"] = isa
@@ -87,7 +93,8 @@ def time(model: Model, batch: int, engines: Sequence[str], rounds: int, isa: str
     """Times our crate and ``engines`` in turn, in one process; with ``isa`` "avx2" all of them on AVX2 alone."""
     others = [engine for engine in engines if engine in OTHERS]
     files = (onnx_file(model), inputs(model, batch))
-    found = json.loads(run(program("harness"), model.name, *files, str(rounds), *others, isa=isa))
+    tolerance = TOLERANCES[model.precision]
+    found = json.loads(run(program("harness"), model.name, *files, str(tolerance), str(rounds), *others, isa=isa))
     return [
         Timing(
             model.name,
@@ -127,4 +134,7 @@ def versions() -> dict[str, str]:
         "tract": locked["tract-onnx"],
         "rten": locked["rten"],
         "ndarray": locked["ndarray"],
+        "openvino": version("openvino"),
+        "litert": version("ai-edge-litert"),
+        "onnxruntime_python": onnxruntime.__version__,
     }
