@@ -36,6 +36,7 @@ OWN_RATIO = {
     "resnet50_int8": (3.0, 1.3),
     "mnist_cnn_int8": (1.8, 1.3),
     "lstm_int8": (1.7, 1.0),
+    "encoder_int8": (1.7, 1.0),
 }
 """How many times faster a quantized model is than its float model, with the widest instruction set and with AVX2."""
 AVX2_RATIO = 0.9

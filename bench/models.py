@@ -6,7 +6,7 @@ A quantized model is a float model of the bench, quantized for each of the two f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,10 @@ class Model:
             return source
         path = folder / f"{self.name}.onnx"
         if not path.exists():
-            onnx.save(_export(source), path)
             if self.quantized:
-                quantize_onnx(path, path, self.quantized)
+                quantize_onnx(replace(self, name=self.float_name, quantized="").onnx(folder), path, self.quantized)
+            else:
+                onnx.save(_export(source), path)
         return path
 
     def tflite(self, folder: Path) -> Path | None:
@@ -140,6 +141,50 @@ def _lstm(keras: Any) -> Any:
     return keras.Model(series, layers.Dense(1, name="forecast")(x))
 
 
+def _block(keras: Any, x: Any, heads: int) -> Any:
+    """A block of a transformer encoder that normalizes first."""
+    layers, width = keras.layers, x.shape[-1]
+    y = layers.LayerNormalization(epsilon=1e-5)(x)
+    x = layers.Add()([x, layers.MultiHeadAttention(heads, width // heads)(y, y)])
+    y = layers.Dense(4 * width, activation="gelu")(layers.LayerNormalization(epsilon=1e-5)(x))
+    return layers.Add()([x, layers.Dense(width)(y)])
+
+
+def _encoder(keras: Any) -> Any:
+    layers = keras.layers
+    tokens = keras.Input((128,), dtype="int32", name="tokens")
+    x = layers.Embedding(5000, 256)(tokens)
+    for _ in range(4):
+        x = _block(keras, x, 4)
+    return keras.Model(tokens, layers.Dense(2, name="logits")(layers.GlobalAveragePooling1D()(x)))
+
+
+def _speech_block(keras: Any) -> Any:
+    frames = keras.Input((500, 384), name="frames")
+    return keras.Model(frames, keras.layers.Dense(32, name="features")(_block(keras, frames, 6)))
+
+
+def _unet(keras: Any) -> Any:
+    layers = keras.layers
+    image = keras.Input((128, 128, 3), name="image")
+
+    def convs(x: Any, filters: int) -> Any:
+        for _ in range(2):
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        return x
+
+    x, skips = image, []
+    for filters in (16, 32, 64):
+        x = convs(x, filters)
+        skips.append(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = convs(x, 128)
+    for filters in (64, 32, 16):
+        x = layers.Conv2DTranspose(filters, 2, strides=2)(x)
+        x = convs(layers.Concatenate()([x, skips.pop()]), filters)
+    return keras.Model(image, layers.Conv2D(1, 1, activation="sigmoid", name="mask")(x))
+
+
 def _dense_512(keras: Any) -> Any:
     x = keras.Input((512,), name="x")
     return keras.Model(x, keras.layers.Dense(512, activation="relu", name="y")(x))
@@ -164,8 +209,12 @@ MODELS = (
     Model("lstm", "LSTM 128, 128 over 100 steps of 32", (1, 64), make=_lstm),
     Model("mobilenet_v2", "MobileNetV2 at 224", (1,), make=_application("MobileNetV2")),
     Model("resnet50", "ResNet50 at 224", (1,), make=_application("ResNet50")),
+    Model("encoder", "transformer: 4 blocks 256 wide, 128 tokens", (1,), make=_encoder),
+    Model("speech_block", "transformer block 384 wide, 500 frames", (1,), make=_speech_block),
+    Model("unet", "U-Net of 16 to 128 channels at 128", (1,), make=_unet),
     Model("mnist_cnn_int8", "mnist_cnn, quantized", (1, 64), make=_mnist_cnn, quantized="static"),
     Model("lstm_int8", "lstm with quantized weights", (1,), make=_lstm, quantized="dynamic"),
+    Model("encoder_int8", "encoder with quantized weights", (1,), make=_encoder, quantized="dynamic"),
     Model("mobilenet_v2_int8", "mobilenet_v2, quantized", (1,), make=_application("MobileNetV2"), quantized="static"),
     Model("resnet50_int8", "resnet50, quantized", (1,), make=_application("ResNet50"), quantized="static"),
     Model("dense_512", "one matrix product, which shows what instructions an engine uses", (512,), make=_dense_512),

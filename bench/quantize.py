@@ -24,7 +24,7 @@ def quantize_onnx(source: Path, target: Path, how: str) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
-        quantization.shape_inference.quant_pre_process(source, prepared)
+        quantization.shape_inference.quant_pre_process(source, prepared, skip_symbolic_shape=True)
         if how == "dynamic":
             quantization.quantize_dynamic(prepared, target, weight_type=quantization.QuantType.QInt8)
             return

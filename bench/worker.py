@@ -40,7 +40,7 @@ class OpenVino(Engine):
     """OpenVINO on one thread. It reads the ONNX file; shapes are fixed before it compiles the model."""
 
     def __init__(self, model: Model, inputs: Arrays) -> None:
-        import openvino  # type: ignore[import-not-found,unused-ignore]
+        import openvino
 
         core = openvino.Core()
         graph = core.read_model(crates.onnx_file(model))
@@ -67,7 +67,7 @@ class LiteRt(Engine):
     """LiteRT on one thread, with XNNPACK, its default delegate. It reads the TFLite file of the Keras model."""
 
     def __init__(self, model: Model, inputs: Arrays) -> None:
-        from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found,unused-ignore]
+        from ai_edge_litert.interpreter import Interpreter
 
         file = crates.tflite_file(model)
         if not file.exists():
