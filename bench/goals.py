@@ -50,7 +50,7 @@ SPARE_BYTES = 4e6
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure that was measured and the bound that it is held against."""
+    """A measured figure and its bound."""
 
     what: str
     bound: float
@@ -64,14 +64,14 @@ class Goal:
 
     @property
     def missed_by(self) -> str:
-        """The distance from the bound as a part of it; empty if it is met."""
+        """The distance from the bound in percent of the bound. Empty if the goal is met."""
         return "" if self.met else f"{abs(self.found - self.bound) / self.bound:.0%}"
 
 
 def goals(
     rows: Sequence[Row], widest: str, limits: Sequence[Limits] = (), figures: Sequence[Figures] = ()
 ) -> list[Goal]:
-    """All goals of which the figures were measured; ``widest`` is the instruction set that we choose by ourselves."""
+    """All goals whose figures were measured. ``widest`` is the instruction set that crates select by default."""
     return [
         *_best(rows, widest),
         *_own(rows, widest),
@@ -83,7 +83,7 @@ def goals(
 
 
 def best_ratios(rows: Sequence[Row], widest: str) -> dict[tuple[str, int], float]:
-    """For each model and batch how many times faster ours is than the fastest other engine."""
+    """Maps each model and batch to how many times faster the crate is than the fastest other engine."""
     found = {}
     for model, batch in dict.fromkeys((row.model, row.batch) for row in rows):
         best = ratio(rows, model, batch, widest, RIVALS)
@@ -107,7 +107,7 @@ def _best(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
 
 
 def _own(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
-    """Each quantized model against the float model that it was made from."""
+    """Compares each quantized model with its float model."""
     medians = {(row.model, row.batch, row.isa): row.median_ns for row in rows if row.engine == OURS}
     for (model, batch, isa), median in medians.items():
         whole = medians.get((model.removesuffix("_int8"), batch, isa))
@@ -133,7 +133,7 @@ def _speed(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
 
 
 def _narrow(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
-    """Both sides in a process without AVX-512; nothing where it is not there to be hidden."""
+    """Compares both in a process without AVX-512. Nothing on a processor that does not have it."""
     if widest == "avx2":
         return
     for model, batch in dict.fromkeys((row.model, row.batch) for row in rows):

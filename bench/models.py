@@ -1,4 +1,4 @@
-"""The models of the bench: two published ones, the others made here with random weights.
+"""The models of the bench: two published ones, and others with random weights.
 
 A quantized model is a float model of the bench, quantized for each of the two file formats by its own tools.
 """
@@ -21,12 +21,12 @@ from tf2rust.onnx_import.weights import whole_model
 from tf2rust.source import open_tensorflow
 
 Make = Callable[[Any], Any]
-"""Gets the module ``keras`` and gives a model."""
+"""Takes the module ``keras`` and returns a model."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model of the bench: where it comes from, and the batches it is timed at."""
+    """A model of the bench, its origin and the batch sizes at which it is timed."""
 
     name: str
     about: str
@@ -46,7 +46,7 @@ class Model:
         return "int8" if self.quantized else "f32"
 
     def onnx(self, folder: Path) -> Path:
-        """The model as ONNX, made or fetched the first time."""
+        """The model as ONNX. The first call makes or fetches it."""
         source = self._source(folder)
         if source.suffix == ".onnx" and not self.quantized:
             return source
@@ -59,7 +59,7 @@ class Model:
         return path
 
     def tflite(self, folder: Path) -> Path | None:
-        """The model as TFLite, made the first time. None if it cannot be converted."""
+        """The model as TFLite, which the first call makes. None if it cannot be converted."""
         source, path = self._source(folder), folder / f"{self.name}.tflite"
         if source.suffix == ".onnx":
             return None
@@ -191,7 +191,7 @@ def _dense_512(keras: Any) -> Any:
 
 
 def _application(name: str) -> Make:
-    """A net of ``keras.applications`` without the weights that would have to be downloaded."""
+    """A network of ``keras.applications`` with random weights."""
 
     def make(keras: Any) -> Any:
         image = keras.Input((224, 224, 3), name="image")

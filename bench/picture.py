@@ -18,7 +18,7 @@ from bench.results import OURS, Row, ratio
 
 _HERE = Path(__file__).resolve().parent
 _BASE = 1.0
-"""Where bars begin: engines that are equally fast."""
+"""The ratio where bars begin: both engines are equally fast."""
 _LOW = 0.5
 _TOP = 32.0
 """The ends of the axis, which is logarithmic: a ratio of 2 is as far from 1 as one of 4 from 2."""
@@ -53,7 +53,7 @@ class Bar:
 
 
 def bars(rows: Sequence[Row]) -> list[Bar]:
-    """A pair of bars for each model and batch, after one of the geometric means. Empty if no other engine was timed."""
+    """Bars with the geometric means, then for each model and batch. Empty if no other engine was timed."""
     found, widest = [], _widest(rows)
     for model, batch in dict.fromkeys((row.model, row.batch) for row in rows):
         runtime, best = (ratio(rows, model, batch, widest, rivals) for rivals in (RUNTIME, RIVALS))
@@ -66,7 +66,7 @@ def bars(rows: Sequence[Row]) -> list[Bar]:
 
 
 def _widest(rows: Sequence[Row]) -> str:
-    """The instruction set that our crates choose by themselves; it is measured first."""
+    """The instruction set that crates select by default. It is measured first."""
     return next(row.isa for row in rows if row.engine == OURS)
 
 
@@ -120,14 +120,14 @@ def _row(entry: Mapping[str, Any]) -> Row:
 
 
 def pictures(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The files by name."""
+    """The content of both files by name."""
     rows = [_row(entry) for entry in entries]
     machine = f"{entries[0]['machine']['CPU']}, {_widest(rows).upper()}"
     return {f"speed-{theme}.svg": draw(bars(rows), machine, colors) for theme, colors in THEMES.items()}
 
 
 def main() -> None:
-    """Writes both pictures."""
+    """Writes both files."""
     entries = json.loads((_HERE / "results.json").read_text(encoding="utf-8"))
     for name, text in pictures(entries).items():
         (_HERE / name).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The results as Markdown and as JSON."""
+"""Writes the results as Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -47,25 +47,25 @@ _TIME_HEADS = ("model", "batch", "engine", "instructions", *_TIMES)
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that one run of the bench found."""
+    """The results of a run of the bench."""
 
     machine: dict[str, str]
     versions: dict[str, str]
     widest: str
-    """The instruction set that our crates choose by themselves."""
+    """The instruction set that crates select by default."""
     rows: Sequence[Row]
     problems: Sequence[str] = ()
-    """Rows that were not timed, each a sentence."""
+    """A sentence for each row that was not timed."""
     limits: Sequence[Limits] = ()
     figures: Sequence[Figures] = ()
     weights: dict[str, int] = field(default_factory=dict)
-    """Bytes of the weights of each model."""
+    """The size of the weights of each model in bytes."""
 
     def goals(self) -> list[Goal]:
         return goals(self.rows, self.widest, self.limits, self.figures)
 
     def json(self) -> list[dict[str, Any]]:
-        """The content of ``results.json``: an entry for every row, and for the kernels of the limits."""
+        """The content of ``results.json``: an entry for each row and each kernel."""
         limits = {limit.isa: limit for limit in self.limits}
         figures = {(figure.model, figure.engine): asdict(figure) for figure in self.figures}
         entries = []
@@ -87,7 +87,7 @@ def _kernel_rows(limits: Iterable[Limits], version: str) -> Iterable[Row]:
 
 
 def markdown(report: Report, notes: str = "") -> str:
-    """``RESULTS.md``."""
+    """The content of ``RESULTS.md``."""
     met = report.goals()
     parts = [
         "# Benchmark\n\n`make bench` writes this page. Every engine uses one thread on the same core, and the engines "
@@ -143,7 +143,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _time(row: Row, report: Report) -> tuple[str, ...]:
     spread = (duration(ns) for ns in (row.p10_ns, row.median_ns, row.p90_ns))
     by_isa = {limit.isa: limit for limit in report.limits}
-    # The others choose their instructions themselves: they are measured by the most that the core can do.
+    # Other engines select their instructions themselves, so the widest instruction set is their limit.
     limit = by_isa.get(row.isa) or by_isa.get(report.widest)
     shares = ("", "")
     if limit is not None:
@@ -230,7 +230,7 @@ def _problems(problems: Sequence[str]) -> str:
 
 
 def duration(nanoseconds: float) -> str:
-    """Three digits and a unit."""
+    """A duration with three digits and a unit."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if nanoseconds >= size:
             return (

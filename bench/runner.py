@@ -1,4 +1,4 @@
-"""The Rust program that times the engines: built, and run on one core."""
+"""Builds the Rust program that times the engines, and runs it on one core."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ and in TFLite are quantized by different tools."""
 
 @dataclass(frozen=True)
 class Timing:
-    """What one engine took for one model and batch, or why that is not known."""
+    """The measurements of an engine for one model and batch, or why there are none."""
 
     model: str
     batch: int
     engine: str
     isa: str
     samples: tuple[float, ...] = ()
-    """Nanoseconds of a prediction."""
+    """Nanoseconds of one prediction, per sample."""
     problem: str | None = None
 
 
 class ProgramError(Exception):
-    """A program of the harness ended with an error, which it has written to stderr."""
+    """A program of the harness failed. It has written the reason to stderr."""
 
 
 def build(crate: Path, *arguments: str) -> str:
-    """``cargo build --release`` with what the lock file says; gives its standard output."""
+    """Runs ``cargo build --release`` and returns its standard output."""
     environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET)}
     done = subprocess.run(
         ["cargo", "build", "--release", *arguments],
@@ -60,7 +60,7 @@ def build(crate: Path, *arguments: str) -> str:
 
 
 def program(name: str) -> Path:
-    """One of the harness' programs."""
+    """The path of a program of the harness."""
     return TARGET / "release" / name
 
 
@@ -77,7 +77,7 @@ def run(*command: str | Path, isa: str | None = None, quiet: bool = False) -> st
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     try:
         if allowed:
-            # A spawned process inherits it.
+            # Child processes inherit it.
             os.sched_setaffinity(0, {max(allowed)})
         stderr = subprocess.DEVNULL if quiet else None
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False)
@@ -90,7 +90,7 @@ def run(*command: str | Path, isa: str | None = None, quiet: bool = False) -> st
 
 
 def time(model: Model, batch: int, engines: Sequence[str], rounds: int, isa: str | None = None) -> list[Timing]:
-    """Times our crate and ``engines`` in turn, in one process; with ``isa`` "avx2" all of them on AVX2 alone."""
+    """Times the crate and ``engines`` in turn. With the ``isa`` "avx2", all of them are limited to AVX2."""
     others = [engine for engine in engines if engine in OTHERS]
     files = (onnx_file(model), inputs(model, batch))
     tolerance = TOLERANCES[model.precision]
@@ -109,7 +109,7 @@ def time(model: Model, batch: int, engines: Sequence[str], rounds: int, isa: str
 
 
 def onnxruntime_library() -> Path:
-    """The shared library inside of the installed wheel."""
+    """The shared library in the installed wheel."""
     import onnxruntime
 
     folder = Path(onnxruntime.__file__).parent / "capi"

@@ -88,7 +88,7 @@ class LiteRt(Engine):
 
 
 class OnnxRuntime(Engine):
-    """ONNX Runtime as the harness runs it, but from Python: the difference is what a call from Python costs."""
+    """ONNX Runtime, called from Python. The difference from the harness' own row is the cost of such a call."""
 
     def __init__(self, model: Model, inputs: Arrays) -> None:
         import onnxruntime
@@ -129,7 +129,7 @@ def _predict(engine: Engine, times: int) -> int:
 
 
 def main() -> None:
-    """Answers requests until standard input ends. An engine that cannot load the model is answered with ``error``."""
+    """Answers requests until standard input ends. If the engine cannot load the model, prints ``error`` and why."""
     name, model_name, path = sys.argv[1:]
     model = next(model for model in MODELS if model.name == model_name)
     with np.load(Path(path)) as arrays:
