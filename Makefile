@@ -73,10 +73,10 @@ fuzz: $(VENV)/installed
 	$(BIN)/python -m tests.fuzz --keep --workers 2 --seed $$(date +%s) $(if $(SECONDS),--seconds $(SECONDS))
 
 # The packages for other languages and machines, and the examples: builds each, runs it, and writes the figures of the
-# packages to docs/targets.md. Needs cargo's targets for WebAssembly, Cortex-M and musl, Node.js, CMake, a C++ compiler,
-# Chromium and qemu-system-arm.
+# packages to docs/targets.md. Other slow tests run too. Needs cargo's targets for WebAssembly, Cortex-M and musl,
+# Node.js, CMake, a C++ compiler, Chromium and qemu-system-arm.
 targets: $(VENV)/installed
-	$(BIN)/pytest -m targets tests/targets tests/examples
+	$(BIN)/pytest -m targets
 	$(BIN)/python -m tests.targets.figures
 
 # The recipes of examples/engines on a million rows, in an environment of 1.5 GB in build/engines: compares all scores and
