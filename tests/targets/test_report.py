@@ -13,7 +13,7 @@ from tests.codegen.test_report import hostile
 from tests.models.graphs import control, image, save
 from tests.targets.browser import Browser, chromium
 from tf2rust.conversion import Options, convert
-from tf2rust.inspection import find_report
+from tf2rust.converted.inspection import find_report
 from tf2rust.source import open_onnx
 
 DRIVER = shutil.which("chromedriver")
