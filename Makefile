@@ -15,9 +15,13 @@ test: lint test-rust test-python
 demo: $(VENV)/installed
 	$(BIN)/python -m demo
 
-# Benchmark against ONNX Runtime, tract and rten: 15 minutes on a quiet machine.
-bench: $(VENV)/installed
+# Benchmark against ONNX Runtime, OpenVINO, LiteRT, tract and rten: half an hour on a quiet machine.
+bench: $(VENV)/bench
 	$(BIN)/python -m bench
+
+$(VENV)/bench: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check $(LOCK) --editable '.[bench]'
+	touch $@
 
 # Memory and time of converting models of 434 MB, and the time of building large crates: 10 minutes, 3 GB of memory and
 # 4 GB of disk. Linux only.
