@@ -20,6 +20,7 @@ from tf2rust.crash_report import write_crash_report
 from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
 from tf2rust.messages import Messages
 from tf2rust.options import DashesOrUnderscores, Switch
+from tf2rust.quantization.settings import Settings
 from tf2rust.stages import stage
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ def from_tf(
     dim: options.Dim = None,
     state: options.State = None,
     stream: options.Stream = None,
+    quantize: options.Quantize = None,
+    calibrate: options.Calibrate = None,
+    calibration_method: options.CalibrationMethod = None,
+    keep_float: options.KeepFloat = None,
+    max_loss: options.MaximumLoss = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
     targets: options.Targets = None,
@@ -105,6 +111,11 @@ def from_onnx(
     dim: options.Dim = None,
     state: options.State = None,
     stream: options.Stream = None,
+    quantize: options.Quantize = None,
+    calibrate: options.Calibrate = None,
+    calibration_method: options.CalibrationMethod = None,
+    keep_float: options.KeepFloat = None,
+    max_loss: options.MaximumLoss = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
@@ -175,6 +186,11 @@ def check(
     dim: options.Dim = None,
     state: options.State = None,
     stream: options.Stream = None,
+    quantize: options.Quantize = None,
+    calibrate: options.Calibrate = None,
+    calibration_method: options.CalibrationMethod = None,
+    keep_float: options.KeepFloat = None,
+    max_loss: options.MaximumLoss = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
@@ -319,6 +335,7 @@ def _options(given: Mapping[str, Any]) -> Any:
         tf_layers=None if tf_layers is None else tf_layers.resolve(),
         license=given["license"],
         targets=options.names("--with", given["targets"]),
+        quantization=Settings.of(given),
     )
 
 

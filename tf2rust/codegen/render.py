@@ -16,6 +16,7 @@ import jinja2
 import numpy as np
 
 from tf2rust import __version__
+from tf2rust.codegen.agreement import limits
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
@@ -303,6 +304,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "tolerance": {name: f"{value:e}" for name, value in proof.tolerances.items()},
         "tolerance_reason": proof.reasons,
         "element_tolerances": proof.elements,
+        "agreements": {name: limits(proof, name) for name in proof.agreements},
         "sample_shape": {name: rust_list(shape) for name, shape in sample.items()},
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
