@@ -519,6 +519,8 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
         f"{len(result.listing.layers)} layers, {result.proof.about()}; next: cd {result.crate} && cargo test --release"
     )
     _print_figures(messages, result, measured, choices.path_to_save)
+    for agreement in result.agreements[:_MOST_FIGURES]:
+        messages.print(str(agreement))
     out.print(str(result.crate), markup=False)
 
 

@@ -42,7 +42,7 @@ from tf2rust.onnx_import.weights import model_files
 from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.passes.optimise import optimise
-from tf2rust.proof.agreement import agreement
+from tf2rust.proof.agreement import Agreement, agreement
 from tf2rust.proof.attempts import OnlySizesError
 from tf2rust.proof.features import Features, read_features
 from tf2rust.proof.proof import Proof
@@ -141,7 +141,8 @@ class Options:
 @dataclass(frozen=True)
 class Converted:
     """The result of a conversion: the folders of the crate and of the files about the model, the layers and the nodes
-    they came from, the samples with their reference outputs, and notes.
+    they came from, the samples with their reference outputs, notes, and the agreement of each output with the float
+    model if the model was quantized.
     """
 
     crate: Path
@@ -149,6 +150,7 @@ class Converted:
     listing: Listing
     proof: Proof
     notes: list[str]
+    agreements: Sequence[Agreement] = ()
 
     def __str__(self) -> str:
         return f"{self.crate}: {len(self.listing.layers)} layers, {self.proof.about()}"
@@ -169,6 +171,7 @@ class Converted:
             "tolerances": dict(self.proof.tolerances),
             "graph_differences": {name: asdict(one) for name, one in self.proof.differences.items()},
             "crate_differences": None if measured is None else [asdict(one) for one in measured],
+            "agreements": [one.as_json() for one in self.agreements],
             "notes": list(self.notes),
         }
 
@@ -195,6 +198,7 @@ class Converted:
         lines = [
             self.proof.about(),
             *self.proof.graph_figures(),
+            *map(str, self.agreements),
             *(f"note: {note}" for note in self.notes),
             f"report: {self.model_info / REPORT}",
         ]
@@ -306,6 +310,8 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
         known = [*source.notes, *matched.notes, *notes, *scoring_notes]
         origin = _origin(source, crate_options, found, [_without_folders(note, options) for note in known])
+        if quantized is not None:
+            origin = replace(origin, quantization=quantized.as_json())
         files = collect(model, graph, proof, scoring, crate_options, onnx_files, origin, model_info)
         files.texts.update(render_targets(files.interface, options.targets))
         record = recorded(source.path.name, digest, {**_named(options), **source.opening})
@@ -317,7 +323,8 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         scoring_notes = [note for note in scoring_notes if not note.startswith(ZEROS)]
     notes = [*source.notes, *matched.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
     notes = [one_line(note) for note in notes]
-    return Converted(options.path_to_save / CRATE, options.path_to_save / model_info, found, proof, notes)
+    folders = options.path_to_save / CRATE, options.path_to_save / model_info
+    return Converted(*folders, found, proof, notes, [] if quantized is None else quantized.agreements)
 
 
 def _without_folders(note: str, options: Options) -> str:

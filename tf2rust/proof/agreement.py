@@ -17,9 +17,9 @@ class Agreement:
 
     ``largest`` and ``rms`` are the largest difference and the root of the mean squared difference; ``relative_rms`` is
     the latter divided by the root mean square of the float model's numbers. ``cosine`` is the cosine of the angle
-    between the outputs. ``class_axis`` is the axis of the classes, of which ``same_class`` of ``rows`` rows have the
-    same in both models; it is None if the output is no classification. ``auc`` are the areas under the ROC curve of the float model and of the quantized one, if
-    labels are known.
+    between the outputs. ``class_axis`` is the axis of the classes, and None if the output is no classification;
+    ``same_class`` of ``rows`` rows have the same class in both models. ``auc`` are the areas under the ROC curve of the
+    float model and of the quantized one, if labels are known.
     """
 
     output: str
