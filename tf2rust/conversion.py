@@ -10,6 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tf2rust.codegen.crate import (
     CRATE,
     MODEL_INFO,
@@ -48,11 +50,12 @@ from tf2rust.proof.features import Features, read_features
 from tf2rust.proof.proof import Proof
 from tf2rust.proof.prove import prove
 from tf2rust.publish import check_target, publish
+from tf2rust.quantization.dynamic import quantize_dynamically
 from tf2rust.quantization.opset import with_channel_scales
 from tf2rust.quantization.quantize import quantize
 from tf2rust.quantization.result import Quantized
 from tf2rust.quantization.samples import collect_evidence
-from tf2rust.quantization.settings import INT8, Settings
+from tf2rust.quantization.settings import DYNAMIC, INT8, Settings
 from tf2rust.scoring import find_scoring, score_column
 from tf2rust.source import (
     Source,
@@ -69,7 +72,6 @@ from tf2rust.targets import check_targets, render_targets
 from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import ArrayLike
 
     from tf2rust.verification import Measured
@@ -287,6 +289,8 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     matched, features, proof, notes = _proven(source, dims, read, progress)
     if quantized is not None:
         proof = _with_original(proof, original, quantized)
+        if not quantized.agreements:
+            quantized = replace(quantized, agreements=list(proof.agreements.values()), samples=proof.samples)
         notes = [*quantized.notes, *notes]
     trim_heap()
     with stage("finding classes and thresholds"):
@@ -366,7 +370,12 @@ def _quantized(
         evidence, tested = collect_evidence(matched.graph, options.path_to_fv, settings.calibrate)
         found, _ = _finish(source, matched)
     names = {node: row.name for row in found.layers for node in row.nodes}
-    made = quantize(source, analyse(source.proto, dims, source.weights), names, evidence, settings, progress)
+    analysis = analyse(source.proto, dims, source.weights)
+    if settings.mode == DYNAMIC:
+        with stage("quantizing", progress):
+            made = quantize_dynamically(source, analysis, names, settings)
+    else:
+        made = quantize(source, analysis, names, evidence, settings, progress)
     run = OnnxRuntime(made.proto, made.weights)
     framework = f"{onnx_runtime()} on the quantized model"
     changed = replace(source, proto=made.proto, weights=made.weights, run=run, framework=framework, node_layers=names)
@@ -375,7 +384,7 @@ def _quantized(
 
 def _with_original(proof: Proof, original: Source, quantized: Quantized) -> Proof:
     """The proof with the float model's outputs, and how the quantized model agrees with them."""
-    outputs = {name: array for name, array in original.run(proof.inputs).items() if name in quantized.compared}
+    outputs = {name: array for name, array in original.run(proof.inputs).items() if array.dtype == np.float32}
     found = {
         name: agreement(name, array, proof.outputs[name], quantized.axes.get(name)) for name, array in outputs.items()
     }

@@ -46,6 +46,7 @@ function noiseRow(layer) {
 }
 
 function decibels(ratio) {
+  if (ratio === undefined) return "not measured";
   return ratio === null ? "no noise" : `${ratio.toFixed(1)} dB`;
 }
 

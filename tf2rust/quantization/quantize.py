@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -15,6 +14,7 @@ from tf2rust.quantization.candidate import Candidate, Judge
 from tf2rust.quantization.equalization import equalized
 from tf2rust.quantization.graph import FloatGraph
 from tf2rust.quantization.insertion import overflows
+from tf2rust.quantization.keeping import kept_nodes
 from tf2rust.quantization.outputs import class_axis
 from tf2rust.quantization.placement import place
 from tf2rust.quantization.products import find_products, write_products
@@ -23,7 +23,7 @@ from tf2rust.quantization.samples import Evidence, joined
 from tf2rust.quantization.sensitivity import within
 from tf2rust.quantization.settings import Settings
 from tf2rust.source import Source
-from tf2rust.stages import Progress, brief, stage
+from tf2rust.stages import Progress, stage
 
 _ASKED, _OVERFLOWS, _HURTS = "--keep_float names it", "its sums exceed 32 bits", "--max_loss needs it"
 
@@ -38,14 +38,15 @@ def quantize(
 ) -> Quantized:
     """The quantized model of ``source``. ``names`` are the layers of its nodes, as ``tf2rust patterns`` lists them.
 
-    Raises ConversionError if the model has no layer that integers can compute, if ``--keep_float`` names a layer that
+    Raises ConversionError if there are too few samples, if the model has no layer that integers can compute, if ``--keep_float`` names a layer that
     does not exist, or if ``--max_loss`` cannot be reached.
     """
+    evidence.check()
     graph = FloatGraph(source.proto, source.weights, analysis)
     products = find_products(graph)
     write_products(graph, products)
     graph.index()
-    why_float = dict.fromkeys(_nodes_of(settings, names), _ASKED)
+    why_float = dict.fromkeys(kept_nodes(settings, names), _ASKED)
     why_float |= {product.label: _OVERFLOWS for product in products if overflows(product)}
     if not [product for product in products if product.label not in why_float]:
         raise ConversionError(
@@ -68,21 +69,8 @@ def quantize(
         layers = list(_noise(best, names, why_float, evidence))
     proto, weights = best.quantized.model()
     return Quantized(
-        proto, weights, settings.mode, settings.method, evidence.samples, layers, best.agreements, axes, notes
+        proto, weights, settings.mode, settings.method, evidence.evaluated, layers, best.agreements, axes, notes
     )
-
-
-def _nodes_of(settings: Settings, names: Mapping[str, str]) -> list[str]:
-    """The nodes of the layers of ``--keep_float``."""
-    reasons = []
-    for layer in settings.keep_float:
-        if layer not in names.values():
-            near = difflib.get_close_matches(layer, names.values(), 1)
-            advice = f"did you mean `{near[0]}`?" if near else "`tf2rust patterns` lists the layers."
-            reasons.append(f"--keep_float {brief(layer)}: the model has no such layer; {advice}")
-    if reasons:
-        raise ConversionError(reasons)
-    return [node for node, layer in names.items() if layer in settings.keep_float]
 
 
 def _best(first: Candidate, evidence: Evidence) -> tuple[Candidate, list[str]]:

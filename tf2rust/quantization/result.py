@@ -17,18 +17,20 @@ from tf2rust.proof.agreement import Agreement
 class LayerNoise:
     """A layer with weights: its signal-to-noise ratio in the quantized model in decibels, and why it stayed in float.
 
-    The noise includes that of the layers before. The ratio is infinite if there is none.
+    The noise includes that of the layers before. The ratio is infinite if there is none, and None if it was not
+    measured.
     """
 
     layer: str
     node: str
-    signal_to_noise: float
+    signal_to_noise: float | None = None
     why_float: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        ratio = None if math.isinf(self.signal_to_noise) else round(self.signal_to_noise, 2)
-        kept = {"why_float": self.why_float} if self.why_float else {}
-        return {"layer": self.layer, "node": self.node, "signal_to_noise_db": ratio, **kept}
+        found: dict[str, Any] = {"layer": self.layer, "node": self.node}
+        if self.signal_to_noise is not None:
+            found["signal_to_noise_db"] = None if math.isinf(self.signal_to_noise) else round(self.signal_to_noise, 2)
+        return found | ({"why_float": self.why_float} if self.why_float else {})
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,11 @@ class Quantized:
     axes: Mapping[str, int]
     notes: list[str] = field(default_factory=list)
 
-    @property
-    def compared(self) -> set[str]:
-        """The outputs that are compared with those of the float model."""
-        return {one.output for one in self.agreements}
-
     def as_json(self) -> dict[str, Any]:
         """The section of the reports."""
         return {
             "mode": self.mode,
-            "calibration_method": self.method,
+            **({"calibration_method": self.method} if self.method else {}),
             "samples": self.samples,
             "outputs": [one.as_json() for one in self.agreements],
             "layers": [layer.as_json() for layer in self.layers],

@@ -31,16 +31,26 @@ _MOST_ACTIVATIONS = 1 << 26
 
 @dataclass(frozen=True)
 class Evidence:
-    """Batches that calibrate, batches that judge the result, and the labels of the latter."""
+    """Batches that calibrate, their number of samples, batches that judge the result, and the labels of the latter."""
 
     calibration: Samples
+    count: int
     evaluation: Samples
     labels: np.ndarray | None = None
 
     @property
-    def samples(self) -> int:
+    def evaluated(self) -> int:
         """The number of samples that judge the result."""
         return sum(len(next(iter(batch.values()))) for batch in self.evaluation)
+
+    def check(self) -> None:
+        """Raises ConversionError if there are too few samples to know the range of an activation."""
+        if self.count < FEWEST:
+            raise ConversionError(
+                f"There {'is' if self.count == 1 else 'are'} {self.count} sample{'s' * (self.count != 1)} to calibrate "
+                f"with, too few to know the ranges of activations; give at least {FEWEST}, better some hundred, with "
+                "the sample on axis 0 of every array, or with --calibrate if the model has a batch of a fixed size."
+            )
 
 
 def read_calibration(path: Path, graph: LayerGraph) -> tuple[Features, int]:
@@ -100,16 +110,17 @@ def collect_evidence(graph: LayerGraph, given: Path | None, calibrate: Path | No
     features = None if given is None else read_features(given, graph)
     if calibrate is None:
         if features is None:
-            return Evidence([], []), None
+            return Evidence([], 0, []), None
         samples = batched(features.inputs, batch_size(graph, 0, features))
-        _check_count(_count(features) if is_batched(graph) else 1, "--path_to_fv")
-        return Evidence(samples, samples, features.labels), features
+        count = _count(features) if is_batched(graph) else 1
+        return Evidence(samples, count, samples, features.labels), features
     read, fixed = read_calibration(calibrate, graph)
     samples = batched(read.inputs, batch_size(graph, fixed, read))
-    _check_count(_count(read) if fixed or is_batched(graph) else 1, "--calibrate")
+    count = _count(read) if fixed or is_batched(graph) else 1
     if features is None:
-        return Evidence(samples, samples, read.labels), tested(read, fixed)
-    return Evidence(samples, batched(features.inputs, batch_size(graph, 0, features)), features.labels), features
+        return Evidence(samples, count, samples, read.labels), tested(read, fixed)
+    judging = batched(features.inputs, batch_size(graph, 0, features))
+    return Evidence(samples, count, judging, features.labels), features
 
 
 def tested(features: Features, fixed: int) -> Features:
@@ -123,16 +134,6 @@ def tested(features: Features, fixed: int) -> Features:
 
 def _count(features: Features) -> int:
     return len(next(iter(features.inputs.values())))
-
-
-def _check_count(count: int, option: str) -> None:
-    """Raises ConversionError if there are too few samples to know the range of an activation."""
-    if count < FEWEST:
-        raise ConversionError(
-            f"{option} has {count} sample{'s' * (count != 1)}, which are too few to know the ranges of activations; "
-            f"give at least {FEWEST}, better some hundred, with the sample on axis 0 of every array (--calibrate "
-            "takes them also for a model whose batch has a fixed size)."
-        )
 
 
 def joined(
