@@ -77,16 +77,15 @@ class _Rewrite:
         quantized, scale, zero = self._quantize(product.x)
         total, real, factor = (self.graph.new_name(f"{name}/{part}") for part in ("sum", "sum_float", "scale"))
         output = node.output[0]
-        result = (
-            self.graph.new_name(f"{name}/product") if node.op_type == "Gemm" and product.bias is not None else output
-        )
+        has_bias = node.op_type == "Gemm" and product.bias is not None
+        result = self.graph.new_name(f"{name}/product") if has_bias else output
         nodes = [
             helper.make_node("MatMulInteger", [quantized, kernel, zero], [total], node.name),
             helper.make_node("Cast", [total], [real], f"{name}/Cast", to=TensorProto.FLOAT),
             helper.make_node("Mul", [scale, steps], [factor], f"{name}/scales"),
             helper.make_node("Mul", [real, factor], [result], f"{name}/Mul"),
         ]
-        if result != output:
+        if has_bias:
             nodes.append(helper.make_node("Add", [result, node.input[2]], [output], f"{name}/Add"))
         self._replace(node, nodes)
         return True

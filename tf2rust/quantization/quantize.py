@@ -38,8 +38,8 @@ def quantize(
 ) -> Quantized:
     """The quantized model of ``source``. ``names`` are the layers of its nodes, as ``tf2rust patterns`` lists them.
 
-    Raises ConversionError if there are too few samples, if the model has no layer that integers can compute, if ``--keep_float`` names a layer that
-    does not exist, or if ``--max_loss`` cannot be reached.
+    Raises ConversionError if there are too few samples, if the model has no layer that integers can compute, if
+    ``--keep_float`` names a layer that does not exist, or if ``--max_loss`` cannot be reached.
     """
     evidence.check()
     graph = FloatGraph(source.proto, source.weights, analysis)
