@@ -19,6 +19,7 @@ ALLOWED = {
     "passes": {"passes", "ops"},
     "planning": {"planning", "ops"},
     "proof": {"proof", "onnx_import", "ops", "errors", "npz", "source"},
+    "quantization": {"quantization", "onnx_import", "ops", "proof", "source", "errors", "npz", "stages"},
     "codegen": {"codegen", "planning", "ops", "rust", "errors", "scoring", "proof.proof"},
     "publish": {"publish", "errors"},
     "targets": {"targets", "codegen", "publish", "rust", "ops", "errors", "proof.proof"},

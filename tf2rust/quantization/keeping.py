@@ -18,7 +18,7 @@ def kept_nodes(settings: Settings, names: Mapping[str, str]) -> list[str]:
     known, reasons = sorted(set(names.values())), []
     for layer in settings.keep_float:
         if layer not in known:
-            near = difflib.get_close_matches(layer, known, 1)
+            near = difflib.get_close_matches(layer, known, 1, 0.5)
             advice = f"did you mean `{near[0]}`?" if near else "`tf2rust patterns` lists the layers."
             reasons.append(f"--keep_float {brief(layer)}: the model has no such layer; {advice}")
     if reasons:
