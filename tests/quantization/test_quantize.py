@@ -19,6 +19,7 @@ from tf2rust.codegen.report.page import read_report
 from tf2rust.conversion import Converted, Options, convert, match_layers
 from tf2rust.errors import ConversionError, UsageError
 from tf2rust.onnx_import.infer import analyse
+from tf2rust.onnx_import.weights import whole_model
 from tf2rust.quantization.opset import with_channel_scales
 from tf2rust.quantization.quantize import quantize as quantize_model
 from tf2rust.quantization.result import Quantized
@@ -168,6 +169,12 @@ def test_old_operator_sets_get_scales_per_channel(quantize: Quantize) -> None:
 def test_wrong_layers(quantize: Quantize, settings: dict[str, Any], wrong: str) -> None:
     with pytest.raises(ConversionError, match=wrong):
         quantize(**settings)
+
+
+def test_a_quantized_model_is_not_quantized_again(quantize: Quantize) -> None:
+    found = quantize()
+    with pytest.raises(ConversionError, match="The model is quantized already: node `image/QuantizeLinear` is a"):
+        quantize(whole_model(found.proto, found.weights))
 
 
 @pytest.mark.parametrize(

@@ -50,17 +50,19 @@ class Agreement:
         return "; ".join(parts)
 
     def as_json(self) -> dict[str, Any]:
-        """The figures for reports. A ratio without noise is null, because JSON has no infinity."""
+        """The figures for reports, with four digits. A ratio without noise is null, because JSON has no infinity."""
         ratio = self.signal_to_noise
         return {
             "output": self.output,
-            "largest_difference": self.largest,
-            "rms_difference": self.rms,
-            "relative_rms_difference": self.relative_rms,
-            "cosine": self.cosine,
+            "largest_difference": float(f"{self.largest:.3e}"),
+            "rms_difference": float(f"{self.rms:.3e}"),
+            "relative_rms_difference": float(f"{self.relative_rms:.3e}"),
+            "cosine": round(self.cosine, 6),
             "signal_to_noise_db": None if math.isinf(ratio) else round(ratio, 2),
             **({"rows": self.rows, "same_class": self.same_class} if self.rows else {}),
-            **({} if self.auc is None else {"auc_float": self.auc[0], "auc_quantized": self.auc[1]}),
+            **(
+                {} if self.auc is None else {"auc_float": round(self.auc[0], 4), "auc_quantized": round(self.auc[1], 4)}
+            ),
         }
 
 

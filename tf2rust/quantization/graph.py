@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
@@ -10,13 +11,17 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import Analysis
 from tf2rust.onnx_import.tidy import keep, read_names, tidy
 from tf2rust.onnx_import.weights import split_weights
 from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import ValueInfo
+from tf2rust.stages import brief
 
 FLOAT = "float32"
+_QUANTIZED = re.compile(r"Quantize|QLinear|Integer$|^QGemm$")
+"""Operators on integers or between integers and floats."""
 
 
 def is_standard(node: onnx.NodeProto) -> bool:
@@ -30,14 +35,24 @@ def node_label(node: onnx.NodeProto) -> str:
     return node.name or f"{node.op_type} node with the output {made or '(none)'}"
 
 
+def _refuse_quantized(proto: onnx.ModelProto) -> None:
+    quantized = next((node for node in proto.graph.node if _QUANTIZED.search(node.op_type)), None)
+    if quantized is not None:
+        raise ConversionError(
+            f"The model is quantized already: node `{brief(node_label(quantized))}` is a {quantized.op_type}; convert "
+            "it without --quantize, or give the float model that it was made from."
+        )
+
+
 class FloatGraph:
     """The nodes of the outermost graph, and what the analysis knows of their values.
 
     Nodes in bodies of loops and branches stay as they are; the values that they capture count as read. New constants
-    are arrays by name until :meth:`model` writes them.
+    are arrays by name until :meth:`model` writes them. Raises ConversionError if the model is quantized already.
     """
 
     def __init__(self, proto: onnx.ModelProto, weights: Mapping[str, np.ndarray], analysis: Analysis) -> None:
+        _refuse_quantized(proto)
         self.proto = onnx.ModelProto()
         self.proto.CopyFrom(proto)
         self.weights = weights

@@ -16,6 +16,7 @@ from tf2rust.quantization.settings import MEAN_SQUARED_ERROR, MIN_MAX, PERCENTIL
 STEPS = 255
 """The number of steps of 8-bit integers."""
 BINS = 2048
+_DIGITS = 4
 _TAIL = 1e-4
 """The share of numbers on each side that the range by percentile saturates."""
 _SHRINKS = np.linspace(1.0, 0.1, 91)
@@ -33,8 +34,12 @@ class Quantizer:
 
     @staticmethod
     def of_range(low: float, high: float) -> Quantizer:
-        """The quantizer whose range contains ``low``, ``high`` and 0, which must be exact: padding is 0."""
-        low, high = min(low, 0.0), max(high, 0.0)
+        """The quantizer whose range contains ``low``, ``high`` and 0, which must be exact: padding is 0.
+
+        The ends are rounded to ``_DIGITS`` digits, because the last digits of activations depend on the processor, and
+        a model should be the same on all.
+        """
+        low, high = (float(f"{end:.{_DIGITS - 1}e}") for end in (min(low, 0.0), max(high, 0.0)))
         scale = np.float32((high - low) / STEPS)
         if not scale >= np.finfo(np.float32).tiny:
             return Quantizer(np.float32(1.0), np.uint8(0))

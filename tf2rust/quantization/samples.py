@@ -106,6 +106,7 @@ def collect_evidence(graph: LayerGraph, given: Path | None, calibrate: Path | No
     """The samples of ``--path_to_fv`` and ``--calibrate``, and those for the crate's tests.
 
     Without ``--path_to_fv``, the calibration samples judge the result, and the first of them are for the tests.
+    ``predictions`` in ``--path_to_fv`` are left out, because the float model computed them.
     """
     features = None if given is None else read_features(given, graph)
     if calibrate is None:
@@ -113,14 +114,14 @@ def collect_evidence(graph: LayerGraph, given: Path | None, calibrate: Path | No
             return Evidence([], 0, []), None
         samples = batched(features.inputs, batch_size(graph, 0, features))
         count = _count(features) if is_batched(graph) else 1
-        return Evidence(samples, count, samples, features.labels), features
+        return Evidence(samples, count, samples, features.labels), replace(features, predictions=None)
     read, fixed = read_calibration(calibrate, graph)
     samples = batched(read.inputs, batch_size(graph, fixed, read))
     count = _count(read) if fixed or is_batched(graph) else 1
     if features is None:
         return Evidence(samples, count, samples, read.labels), tested(read, fixed)
     judging = batched(features.inputs, batch_size(graph, 0, features))
-    return Evidence(samples, count, judging, features.labels), features
+    return Evidence(samples, count, judging, features.labels), replace(features, predictions=None)
 
 
 def tested(features: Features, fixed: int) -> Features:
