@@ -12,10 +12,10 @@ from tf2rust.errors import ConversionError
 from tf2rust.npz import read_npz
 from tf2rust.ops.core.dims import DimExpr
 from tf2rust.ops.core.layer import LayerGraph, Value
-from tf2rust.proof.budget import elements
-from tf2rust.proof.features import ONLY_INPUT, Features, check_features, read_features
-from tf2rust.proof.sizes import batch_of, is_batched
-from tf2rust.proof.steps import sizes_of
+from tf2rust.proof.reference.steps import sizes_of
+from tf2rust.proof.samples.budget import elements
+from tf2rust.proof.samples.features import ONLY_INPUT, Features, check_features, read_features
+from tf2rust.proof.samples.sizes import batch_of, is_batched
 
 Samples = Sequence[Mapping[str, np.ndarray]]
 """Batches of inputs by name."""
@@ -57,7 +57,7 @@ def read_calibration(path: Path, graph: LayerGraph) -> tuple[Features, int]:
     """The arrays of ``--calibrate``, and the size of axis 0 in a batch; 0 if it can have any size.
 
     If the model has a fixed size on axis 0 of all inputs, the arrays can have a multiple of it. Raises ConversionError
-    as :func:`~tf2rust.proof.features.read_features` does.
+    as :func:`~tf2rust.proof.samples.features.read_features` does.
     """
     arrays = read_npz(path, "--calibrate expects an NPZ file of arrays by input name")
     fixed = _fixed_batch(graph)
