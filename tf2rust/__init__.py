@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from tf2rust.conversion import Converted
+    from tf2rust.converted.verification import Measured
     from tf2rust.ops.core.dims import Size
-    from tf2rust.verification import Measured
 
     _Path: TypeAlias = str | Path
     _Arrays: TypeAlias = Mapping[str, ArrayLike] | ArrayLike
@@ -77,9 +77,10 @@ def convert(
     from numbers import Integral
     from pathlib import Path
 
-    from tf2rust import conversion, limits, supervisor
+    from tf2rust import conversion
+    from tf2rust.classifier.thresholds import DEFAULT_RATES
     from tf2rust.live import GivenFiles
-    from tf2rust.thresholds import DEFAULT_RATES
+    from tf2rust.process import limits, supervisor
 
     def number(given: Any) -> Any:
         if isinstance(given, tuple):
@@ -140,7 +141,7 @@ def verify(path: _Path) -> list[Measured]:
     """
     from pathlib import Path
 
-    from tf2rust import verification
+    from tf2rust.converted import verification
 
     return verification.verify(Path(path))
 
@@ -153,6 +154,6 @@ def predict(path: _Path, arrays: _Arrays) -> dict[str, ndarray]:
     """
     from pathlib import Path
 
-    from tf2rust import execution
+    from tf2rust.converted import execution
 
     return execution.predict(Path(path), arrays)

@@ -9,6 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tf2rust.classifier.scoring import find_scoring, score_column
+from tf2rust.classifier.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
 from tf2rust.codegen.crate import (
     CRATE,
     MODEL_INFO,
@@ -22,7 +24,7 @@ from tf2rust.codegen.crate import (
 from tf2rust.codegen.model import build
 from tf2rust.codegen.report.data import Node, Origin
 from tf2rust.codegen.report.page import read_report
-from tf2rust.codegen.summary import Summary
+from tf2rust.codegen.summary import Summary, summarise
 from tf2rust.config import RECORD, recorded
 from tf2rust.errors import ConversionError, UsageError, one_line
 from tf2rust.npz import check_names
@@ -40,22 +42,20 @@ from tf2rust.onnx_import.weights import model_files
 from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.passes.optimise import optimise
-from tf2rust.proof.attempts import OnlySizesError
-from tf2rust.proof.features import Features, read_features
 from tf2rust.proof.proof import Proof
 from tf2rust.proof.prove import prove
+from tf2rust.proof.samples.attempts import OnlySizesError
+from tf2rust.proof.samples.features import Features, read_features
 from tf2rust.publish import check_target, publish
-from tf2rust.scoring import find_scoring, score_column
 from tf2rust.source import Source, open_onnx, open_tensorflow, read_constants, sha256, with_states, with_stream
 from tf2rust.stages import Progress, silent, stage
 from tf2rust.targets import check_targets, render_targets
-from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike
 
-    from tf2rust.verification import Measured
+    from tf2rust.converted.verification import Measured
 
 REPORT_VERSION = 1
 LARGEST_SIZE = (1 << 31) - 1
@@ -151,7 +151,7 @@ class Converted:
 
         Raises ConversionError if cargo is missing, or if a difference exceeds its tolerance.
         """
-        from tf2rust.verification import verify
+        from tf2rust.converted.verification import verify
 
         return verify(self.crate, progress)
 
@@ -160,7 +160,7 @@ class Converted:
 
         Raises ConversionError if cargo is missing, or if the model cannot take the arrays.
         """
-        from tf2rust.execution import predict
+        from tf2rust.converted.execution import predict
 
         return predict(self.crate, arrays)
 
@@ -205,6 +205,14 @@ def match_layers(source: Source, dims: Mapping[str, Size] | None = None) -> tupl
     with stage("matching layers"):
         source, dims = _of_tensors(source, dims or {})
         return _finish(source, _match(source, dims))
+
+
+def summary_of_source(source: Source, dims: Mapping[str, Size]) -> Summary:
+    """The summary of a model, for the sizes in ``dims`` and otherwise 1. Raises ConversionError for unmatched nodes."""
+    found, graph = match_layers(source, dims)
+    if found.unmatched:
+        raise ConversionError([item.sentence() for item in found.unmatched if item.blocked_by is None])
+    return summarise(build(graph, inplace=True, memdrop=True), graph, {})
 
 
 def _of_tensors(source: Source, dims: Mapping[str, Size]) -> tuple[Source, Mapping[str, Size]]:

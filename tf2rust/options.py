@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
-from tf2rust import limits
+from tf2rust.classifier.thresholds import DEFAULT_RATES, LEVELS, check_rates
 from tf2rust.errors import UsageError
 from tf2rust.ops.core.dims import Size
+from tf2rust.process import limits
 from tf2rust.stages import brief
-from tf2rust.thresholds import DEFAULT_RATES, LEVELS, check_rates
 
 SAMPLES, CLASSIFIER, GENERATED, MODEL, RUN = (
     "Samples and proof",

@@ -23,10 +23,10 @@ from tests.targets.figures import record
 from tf2rust.cli import app
 from tf2rust.codegen.interface import Interface, Tensor
 from tf2rust.conversion import Options, convert
-from tf2rust.elf import read_program
+from tf2rust.converted.elf import read_program
+from tf2rust.converted.size import LayerSize, Size, check_budget, measure, parse_budget
 from tf2rust.errors import ConversionError, UsageError
 from tf2rust.onnx_import.tensorflow.runtime import library
-from tf2rust.size import LayerSize, Size, check_budget, measure, parse_budget
 from tf2rust.source import open_tensorflow
 from tf2rust.targets.embedded import DEFAULT_TRIPLE, TRIPLES, embedded_program
 

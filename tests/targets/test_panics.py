@@ -17,7 +17,7 @@ from tests.models import graphs
 from tests.ops.bodies import Graph
 from tests.targets.conftest import run
 from tf2rust.conversion import Options, convert
-from tf2rust.elf import read_program
+from tf2rust.converted.elf import read_program
 from tf2rust.source import open_onnx
 from tf2rust.targets.embedded import DEFAULT_TRIPLE, TRIPLES
 

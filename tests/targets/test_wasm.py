@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
-import http.server
 import json
 import shutil
-import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.targets.browser import Browser, chromium
-from tests.targets.conftest import PRODUCTS, Product, run
-from tests.targets.figures import record
+from tests.targets.browser import Browser, served
+from tests.targets.conftest import Product, npm_package, run
 
-DRIVER = shutil.which("chromedriver")
 TOLERANCE = 1e-5
 """WebAssembly has no fused multiply-add, so the last digits differ from those of the crate on this processor."""
 pytestmark = [
@@ -30,9 +24,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def packages(products: dict[str, Product]) -> dict[str, Path]:
     """The built packages by model."""
-    for product in products.values():
-        run(["npm", "run", "--silent", "build"], product.folder / "wasm", {"CARGO_TARGET_DIR": str(PRODUCTS / "wasm")})
-    return {name: product.folder / "wasm" for name, product in products.items()}
+    return {name: npm_package(product) for name, product in products.items()}
 
 
 ALL_AT_ONCE = """
@@ -221,34 +213,6 @@ def test_types(packages: dict[str, Path], tmp_path: Path) -> None:
     run(["npx", "tsc", *options, "program.mts"], tmp_path)
 
 
-TIMES = """
-import { load } from "PACKAGE/index.js";
-
-const model = await load();
-const x = new Float32Array(5);
-const times = [];
-for (let repeat = 0; repeat < 9; repeat++) {
-  const start = performance.now();
-  for (let i = 0; i < 20_000; i++) model.predict({ x });
-  times.push((performance.now() - start) / 20_000);
-}
-console.log(times.sort((a, b) => a - b)[4] * 1000);
-"""
-
-
-def test_sizes_and_times(packages: dict[str, Path], tmp_path: Path) -> None:
-    """Records them. The program must stay small: 250 kB compressed, without the weights."""
-    microseconds = float(_node(tmp_path, packages["mlp"], TIMES))
-    compressed = [len(gzip.compress((packages["mlp"] / name).read_bytes(), 9)) for name in _modules()]
-    assert max(compressed) < 250_000
-    sizes = " and ".join(f"{size / 1000:.0f} kB" for size in compressed)
-    record("npm package", "mlp", f"{sizes} (gzip; plain and SIMD)", f"{microseconds:.2f} µs a call in Node.js")
-
-
-def _modules() -> tuple[str, str]:
-    return "model.wasm", "model.simd.wasm"
-
-
 def _node(folder: Path, package: Path, program: str) -> str:
     path = folder / "program.mjs"
     path.write_text(program.replace("PACKAGE", str(package)), encoding="utf-8")
@@ -258,19 +222,8 @@ def _node(folder: Path, package: Path, program: str) -> str:
 @pytest.fixture
 def page(packages: dict[str, Path]) -> Iterator[str]:
     """The address of the example page."""
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(packages["mlp"]))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/example.html"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if DRIVER is None:
-        pytest.skip("needs Chromium: apt-get install chromium chromium-driver")
-    with chromium(DRIVER, tmp_path_factory.mktemp("profile")) as found:
-        yield found
+    with served(packages["mlp"]) as address:
+        yield f"{address}/example.html"
 
 
 def test_page(products: dict[str, Product], browser: Browser, page: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -16,6 +16,7 @@ import jinja2
 import numpy as np
 
 from tf2rust import __version__
+from tf2rust.classifier.scoring import Scoring
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
@@ -48,7 +49,6 @@ from tf2rust.rust.tree import (
     string,
     struct,
 )
-from tf2rust.scoring import Scoring
 
 _TEMPLATES = (
     "Cargo.toml",
@@ -156,6 +156,11 @@ def environment() -> jinja2.Environment:
     return environment
 
 
+def render_templates(templates: Mapping[str, str], context: Mapping[str, object]) -> dict[str, str]:
+    """The text of every file in ``templates``, which maps paths to names of templates without their suffix."""
+    return {path: environment().get_template(f"{name}.j2").render(context) for path, name in templates.items()}
+
+
 def _inline(stmts: Sequence[Stmt], indent: int) -> str:
     """Statements for a template position at ``indent``."""
     return "\n".join(printer.lines(stmts, indent))[indent:]
@@ -189,15 +194,12 @@ def render_crate(
     names += ["src/labels.rs"] if scoring.labels else []
     names += ["src/parallel.rs"] if model.chunks else []
     names += ["src/profile.rs"] if model.timed else []
-    texts = {
-        name: environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
-    }
+    texts = render_templates({name: name for name in names if not only or name in only}, context)
     if _STEPS_EXAMPLE in texts:
         texts[_EXAMPLE] = texts.pop(_STEPS_EXAMPLE)
     for part in () if only else context["parts"]:
-        for name in _PART_TEMPLATES:
-            template = environment().get_template(f"weights/{name}.j2")
-            texts[f"{part.folder}/{name}"] = template.render(context, part=part)
+        templates = {f"{part.folder}/{name}": f"weights/{name}" for name in _PART_TEMPLATES}
+        texts |= render_templates(templates, {**context, "part": part})
     return texts
 
 

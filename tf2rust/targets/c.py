@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tf2rust.codegen.interface import Interface
-from tf2rust.codegen.render import environment
+from tf2rust.codegen.render import render_templates
 from tf2rust.targets.c_abi import c_abi
 
 
@@ -21,4 +21,4 @@ def c_library(interface: Interface) -> dict[str, str]:
         f"{library}.pc.in": "targets/c/library.pc.in",
         "example/example.c": "targets/c/example/example.c",
     }
-    return {path: environment().get_template(f"{name}.j2").render(context) for path, name in templates.items()}
+    return render_templates(templates, context)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tf2rust.codegen.interface import Interface, Tensor
-from tf2rust.codegen.render import environment
+from tf2rust.codegen.render import render_templates
 from tf2rust.errors import ConversionError
 from tf2rust.ops.core.dtypes import NARROW, TEXT, is_float, shown
 from tf2rust.rust.literals import rust_comment, rust_str, rust_type
@@ -117,7 +117,7 @@ def embedded_program(interface: Interface) -> dict[str, str]:
         "host_inputs": _inputs(inputs, ""),
         "model_inputs": _inputs(inputs, "sample::"),
     }
-    return {name: environment().get_template(f"targets/embedded/{name}.j2").render(context) for name in _FILES}
+    return render_templates({name: f"targets/embedded/{name}" for name in _FILES}, context)
 
 
 def _check(interface: Interface) -> None:

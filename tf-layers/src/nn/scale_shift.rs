@@ -3,6 +3,7 @@
 use crate::Context;
 use crate::checked::{copy, part, part_mut};
 use crate::error::{Result, check_len, require};
+use crate::gemm::Rectifier;
 use crate::nn::Activation;
 use crate::simd::{Isa, Kernel, Lanewise, Simd, Source, lanewise};
 use crate::tensor::{View, ViewMut, check_dims};
@@ -34,7 +35,7 @@ pub struct ScaleShift<'w> {
     /// The summands `[channels]`.
     pub shift: &'w [f32],
     /// The function applied to the result.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
 }
 
 /// Repeats of a short row of parameters are joined to a row of up to this many numbers.
@@ -82,6 +83,7 @@ impl<'w> ScaleShift<'w> {
     }
 
     fn check(&self, channels: usize) -> Result<()> {
+        self.activation.check(channels)?;
         require(self.scale.len() == channels, "y", "have one channel for each scale")?;
         check_len("shift", channels, self.shift.len())?;
         check_len("mean", channels, self.mean.map_or(channels, <[f32]>::len))
@@ -94,7 +96,10 @@ impl<'w> ScaleShift<'w> {
         }
         let channels = self.scale.len().max(1);
         let rows = (ROW / channels).min(y.len() / channels).max(1);
-        let (bounds, rest) = self.activation.split();
+        let (bounds, rest) = match self.activation.split() {
+            (Rectifier::Clamp(low, high), rest) => ((low, high), rest),
+            _ => ((f32::NEG_INFINITY, f32::INFINITY), Some(self.activation)),
+        };
         let mut joined = [[0.0; ROW]; 3];
         let [mean, scale, shift] = &mut joined;
         let run = ScaleShiftKernel {

@@ -93,6 +93,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn panel_store(self, panel: Self::Panel, y: *mut f32);
     /// Clamps each element. NaN stays NaN.
     fn panel_clamp(self, panel: Self::Panel, low: Self::F32, high: Self::F32) -> Self::Panel;
+    /// Each element, or its product with the slope of its column if it is negative.
+    fn panel_leaky(self, panel: Self::Panel, slopes: Self::Panel) -> Self::Panel;
     fn panel_add(self, a: Self::Panel, b: Self::Panel) -> Self::Panel;
     /// Loads the first `x.len()` columns. The others are 0.
     fn panel_load_partial(self, x: &[f32]) -> Self::Panel;
@@ -146,6 +148,12 @@ pub(crate) trait Simd: Copy {
     fn shl<const N: i32>(self, a: Self::I32) -> Self::I32;
     /// Shifts right by `N` bits and copies the sign.
     fn shr<const N: i32>(self, a: Self::I32) -> Self::I32;
+
+    /// x, or x·slope if x < 0.
+    #[inline(always)]
+    fn leaky(self, x: Self::F32, slope: Self::F32) -> Self::F32 {
+        self.select(self.lt(x, self.splat(0.0)), self.mul(x, slope), x)
+    }
 
     /// x·2ⁿ for integral n with |n| ≤ 252, rounded once. It overflows and underflows as IEEE 754 requires.
     #[inline(always)]
