@@ -460,7 +460,7 @@ def doctor(as_json: options.Json = False) -> None:
 def size(
     folder: options.Converted,
     target: Annotated[
-        str, typer.Option("--target", help="A Cortex-M: thumbv7em-none-eabihf or thumbv6m-none-eabi.")
+        str, typer.Option("--target", help="thumbv7em-none-eabihf, thumbv6m-none-eabi or riscv32imac-unknown-none-elf.")
     ] = "thumbv7em-none-eabihf",
     budget: options.Budget = None,
     as_json: options.Json = False,
@@ -493,7 +493,7 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
     messages, choices = Messages(err, given["quiet"], given["verbose"]), _options(given)
     from tf2rust.conversion import convert
     from tf2rust.converted.size import check_budget, measure, parse_budget
-    from tf2rust.targets.embedded import TRIPLES
+    from tf2rust.targets.embedded import DEFAULT_TRIPLE
 
     most = parse_budget(given["budget"]) if given["budget"] is not None else {}
     measured: Sequence[Measured] | None = None
@@ -511,7 +511,7 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
         elif given["verify"]:
             measured = result.verify(progress)
         if most:
-            check_budget(measure(choices.path_to_save, TRIPLES[0], progress), most)
+            check_budget(measure(choices.path_to_save, DEFAULT_TRIPLE, progress), most)
     if given["as_json"]:
         _print_json(result.as_json(measured))
         return

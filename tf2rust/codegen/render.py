@@ -271,7 +271,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "own_input_types": _own_types(model.inputs),
         "own_output_types": _own_types(model.outputs[:1]),
         "memory": model.memory,
-        "needs_alloc": model.has_text or any(p.is_text for p in (*model.all_inputs, *model.all_outputs)),
+        "needs_alloc": model.has_text
+        or any(p.is_text for p in (*model.all_inputs, *model.all_outputs))
+        or any(item.imported.startswith("tf_layers::text::") for item in model.items()),
         "has_text_outputs": any(p.is_text for p in model.outputs),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
