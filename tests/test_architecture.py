@@ -20,7 +20,9 @@ ALLOWED = {
     "passes": {"passes", "ops"},
     "planning": {"planning", "ops"},
     "proof": {"proof", "onnx_import", "ops", "errors", "npz", "source"},
-    "proof.proof": {"ops", "errors"},
+    "quantization": {"quantization", "onnx_import", "ops", "proof", "source", "errors", "npz", "stages"},
+    "proof.agreement": {"errors"},
+    "proof.proof": {"proof.agreement", "ops", "errors"},
     "proof.reference": {"proof.reference", "onnx_import", "ops", "errors", "source"},
     "proof.samples": {"proof.samples", "proof.reference", "proof.proof", "onnx_import", "ops", "errors", "npz"},
     "proof.tolerance": {

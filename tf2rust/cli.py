@@ -20,6 +20,7 @@ from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
 from tf2rust.messages import Messages
 from tf2rust.options import DashesOrUnderscores, Switch
 from tf2rust.process.crash_report import write_crash_report
+from tf2rust.quantization.settings import Settings
 from tf2rust.stages import stage
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ def from_tf(
     dim: options.Dim = None,
     state: options.State = None,
     stream: options.Stream = None,
+    quantize: options.Quantize = None,
+    calibrate: options.Calibrate = None,
+    calibration_method: options.CalibrationMethod = None,
+    keep_float: options.KeepFloat = None,
+    max_loss: options.MaximumLoss = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
     targets: options.Targets = None,
@@ -105,6 +111,11 @@ def from_onnx(
     dim: options.Dim = None,
     state: options.State = None,
     stream: options.Stream = None,
+    quantize: options.Quantize = None,
+    calibrate: options.Calibrate = None,
+    calibration_method: options.CalibrationMethod = None,
+    keep_float: options.KeepFloat = None,
+    max_loss: options.MaximumLoss = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
@@ -175,6 +186,11 @@ def check(
     dim: options.Dim = None,
     state: options.State = None,
     stream: options.Stream = None,
+    quantize: options.Quantize = None,
+    calibrate: options.Calibrate = None,
+    calibration_method: options.CalibrationMethod = None,
+    keep_float: options.KeepFloat = None,
+    max_loss: options.MaximumLoss = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
@@ -319,6 +335,7 @@ def _options(given: Mapping[str, Any]) -> Any:
         tf_layers=None if tf_layers is None else tf_layers.resolve(),
         license=given["license"],
         targets=options.names("--with", given["targets"]),
+        quantization=Settings.of(given),
     )
 
 
@@ -443,7 +460,7 @@ def doctor(as_json: options.Json = False) -> None:
 def size(
     folder: options.Converted,
     target: Annotated[
-        str, typer.Option("--target", help="A Cortex-M: thumbv7em-none-eabihf or thumbv6m-none-eabi.")
+        str, typer.Option("--target", help="thumbv7em-none-eabihf, thumbv6m-none-eabi or riscv32imac-unknown-none-elf.")
     ] = "thumbv7em-none-eabihf",
     budget: options.Budget = None,
     as_json: options.Json = False,
@@ -476,7 +493,7 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
     messages, choices = Messages(err, given["quiet"], given["verbose"]), _options(given)
     from tf2rust.conversion import convert
     from tf2rust.converted.size import check_budget, measure, parse_budget
-    from tf2rust.targets.embedded import TRIPLES
+    from tf2rust.targets.embedded import DEFAULT_TRIPLE
 
     most = parse_budget(given["budget"]) if given["budget"] is not None else {}
     measured: Sequence[Measured] | None = None
@@ -494,7 +511,7 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
         elif given["verify"]:
             measured = result.verify(progress)
         if most:
-            check_budget(measure(choices.path_to_save, TRIPLES[0], progress), most)
+            check_budget(measure(choices.path_to_save, DEFAULT_TRIPLE, progress), most)
     if given["as_json"]:
         _print_json(result.as_json(measured))
         return
@@ -502,6 +519,8 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
         f"{len(result.listing.layers)} layers, {result.proof.about()}; next: cd {result.crate} && cargo test --release"
     )
     _print_figures(messages, result, measured, choices.path_to_save)
+    for agreement in result.agreements[:_MOST_FIGURES]:
+        messages.print(str(agreement))
     out.print(str(result.crate), markup=False)
 
 

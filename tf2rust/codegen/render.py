@@ -17,6 +17,7 @@ import numpy as np
 
 from tf2rust import __version__
 from tf2rust.classifier.scoring import Scoring
+from tf2rust.codegen.agreement import limits
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
@@ -270,7 +271,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "own_input_types": _own_types(model.inputs),
         "own_output_types": _own_types(model.outputs[:1]),
         "memory": model.memory,
-        "needs_alloc": model.has_text or any(p.is_text for p in (*model.all_inputs, *model.all_outputs)),
+        "needs_alloc": model.has_text
+        or any(p.is_text for p in (*model.all_inputs, *model.all_outputs))
+        or any(item.imported.startswith("tf_layers::text::") for item in model.items()),
         "has_text_outputs": any(p.is_text for p in model.outputs),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
@@ -305,6 +308,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "tolerance": {name: f"{value:e}" for name, value in proof.tolerances.items()},
         "tolerance_reason": proof.reasons,
         "element_tolerances": proof.elements,
+        "agreements": {name: limits(proof, name) for name in proof.agreements},
         "sample_shape": {name: rust_list(shape) for name, shape in sample.items()},
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),

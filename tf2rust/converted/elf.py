@@ -9,7 +9,7 @@ _MAGIC = b"\x7fELF\x01\x01"
 """The first bytes of a little-endian file of 32 bits."""
 _SYMBOLS, _WITHOUT_CONTENTS = 2, 8
 """Types of sections: a table of symbols, and one that takes no room in the file."""
-_ALLOCATED, _WRITABLE = 2, 1
+_EXECUTABLE, _ALLOCATED, _WRITABLE = 4, 2, 1
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Section:
     size: int
     is_loaded: bool
     is_writable: bool
+    is_executable: bool
     has_contents: bool
 
 
@@ -49,8 +50,9 @@ def read_program(data: bytes) -> Program:
         texts = _text(data, headers[names])
         sections, symbols = [], []
         for name, kind, flags, _, offset, size, link, *_ in headers:
-            is_loaded, is_writable = bool(flags & _ALLOCATED), bool(flags & _WRITABLE)
-            sections.append(Section(_name(texts, name), size, is_loaded, is_writable, kind != _WITHOUT_CONTENTS))
+            loaded, writable, executable = (bool(flags & flag) for flag in (_ALLOCATED, _WRITABLE, _EXECUTABLE))
+            found = _name(texts, name)
+            sections.append(Section(found, size, loaded, writable, executable, kind != _WITHOUT_CONTENTS))
             if kind == _SYMBOLS:
                 strings = _text(data, headers[link])
                 for at in range(offset, offset + size, 16):

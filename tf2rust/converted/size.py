@@ -30,6 +30,8 @@ _STACK = re.compile(r"^bytes of stack: (\d+)$", re.MULTILINE)
 """What the program prints on its target."""
 _WEIGHTS, _MEMORY = "7WEIGHTS", "6MEMORY"
 """Parts of the mangled names of the statics that hold the packed weights and the ``Memory`` of the model."""
+_REGIONS = (".heap", ".stack")
+"""Sections without contents that stand for the RAM that is left."""
 _SECONDS = 300
 """The maximum time for a prediction in the emulator, including the time that cargo waits for other builds."""
 _UNITS = {"": 1, "k": 1024, "m": 1024**2}
@@ -111,7 +113,7 @@ def measure(folder: Path, target: str, progress: Progress = silent) -> Size:
     """Builds the embedded program of a converted model for ``target``, and measures it.
 
     ``folder`` is the output folder of the conversion. If it has a folder ``embedded``, its program counts, even if the
-    user has edited it. The stack is measured if qemu-system-arm is installed. Raises
+    user has edited it. The stack is measured if the emulator of the target is installed. Raises
     ConversionError if the model does not suit a microcontroller, or cargo cannot build the program.
     """
     if target not in TRIPLES:
@@ -143,7 +145,7 @@ def measure(folder: Path, target: str, progress: Progress = silent) -> Size:
 
 def _stack(cargo: str, package: Path, target: str, targets: Path) -> int | None:
     """The bytes of stack that the program used in the emulator; None if it did not run there."""
-    if shutil.which("qemu-system-arm") is None:
+    if shutil.which(TRIPLES[target]) is None:
         return None
     ran = _run([cargo, "run", "--release", "--target", target], package, targets, _SECONDS)
     found = _STACK.search(ran.stdout)
@@ -165,7 +167,7 @@ def _run(
 def _size(program: Program, target: str, stack: int | None, layers: tuple[LayerSize, ...]) -> Size:
     loaded = [section for section in program.sections if section.is_loaded]
     flash = {section.name: section.size for section in loaded if section.has_contents}
-    static = sum(section.size for section in loaded if section.is_writable)
+    static = sum(section.size for section in loaded if section.is_writable and section.name not in _REGIONS)
     weights = sum(symbol.size for symbol in program.symbols if _WEIGHTS in symbol.name)
     memory = sum(symbol.size for symbol in program.symbols if _MEMORY in symbol.name)
     code = flash.get(".text", 0) + flash.get(".vector_table", 0)

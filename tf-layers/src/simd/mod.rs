@@ -212,6 +212,9 @@ pub(crate) trait Simd: Copy {
     /// Loads the first `x.len()` lanes. The others are `fill`.
     #[inline(always)]
     fn load_partial(self, x: &[f32], fill: f32) -> Self::F32 {
+        if const { Self::LANES == 1 } {
+            return self.splat(x.first().copied().unwrap_or(fill));
+        }
         // A loop, because a call of `memcpy` costs more than copying a few elements.
         let mut lanes = [fill; PANEL];
         for (lane, &x) in lanes[..Self::LANES].iter_mut().zip(x) {
@@ -223,6 +226,13 @@ pub(crate) trait Simd: Copy {
     /// Stores the first `y.len()` lanes.
     #[inline(always)]
     fn store_partial(self, v: Self::F32, y: &mut [f32]) {
+        if const { Self::LANES == 1 } {
+            // An empty slice has no vector.
+            if !y.is_empty() {
+                self.store(v, y);
+            }
+            return;
+        }
         let mut lanes = [0.0; PANEL];
         self.store(v, &mut lanes);
         for (y, &lane) in y.iter_mut().zip(&lanes[..Self::LANES]) {
