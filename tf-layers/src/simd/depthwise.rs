@@ -51,6 +51,16 @@ impl Stencil {
         let last = self.pixel.checked_mul(M - 1).and_then(|last| last.checked_add(width));
         assert!(last.and_then(|last| self.end(1, last)).is_some_and(|end| end <= x.len()));
         assert!(self.end(2, width).is_some_and(|end| end <= w.len()));
+        // Neighbouring pixels have all but one tap of a line in common, if neither they nor the taps skip any.
+        if const { M > 1 && !S::COMPACT } && self.pixel == self.taps[1] {
+            match self.taps[0] {
+                // SAFETY: the vectors of the last pixel and tap end within x and w.
+                3 => return unsafe { self.sliding::<S, M, V, 3>(s, x, w, sums) },
+                // SAFETY: as above.
+                5 => return unsafe { self.sliding::<S, M, V, 5>(s, x, w, sums) },
+                _ => {}
+            }
+        }
         let (image, kernel) = (x, w);
         let (mut x_line, mut w_line) = (x.as_ptr(), w.as_ptr());
         for _ in 0..self.lines[0] {
@@ -73,6 +83,50 @@ impl Stencil {
                 }
                 x = x.wrapping_add(self.taps[1]);
                 w = w.wrapping_add(self.taps[2]);
+            }
+            x_line = x_line.wrapping_add(self.lines[1]);
+            w_line = w_line.wrapping_add(self.lines[2]);
+        }
+        sums
+    }
+
+    /// As [`accumulate`](Self::accumulate) for lines of `K` taps that are as far apart as the pixels. It loads every vector
+    /// of the image once for all pixels, and adds in the same order.
+    ///
+    /// # Safety
+    /// The vectors of the last pixel and tap must end within `x`, those of the last tap within `w`.
+    #[inline(always)]
+    unsafe fn sliding<S: Simd, const M: usize, const V: usize, const K: usize>(
+        &self,
+        s: S,
+        x: &[f32],
+        w: &[f32],
+        mut sums: [[S::F32; V]; M],
+    ) -> [[S::F32; V]; M] {
+        let vector = self.vector.min(S::LANES);
+        let (mut x_line, mut w_line) = (x.as_ptr(), w.as_ptr());
+        for _ in 0..self.lines[0] {
+            let mut weights = [[s.splat(0.0); V]; K];
+            for tap in 0..K {
+                for v in 0..V {
+                    let w_tap = w_line.wrapping_add(tap * self.taps[2] + v * vector);
+                    debug_assert!(within(w.as_ptr(), w.len(), w_tap, S::LANES));
+                    // SAFETY: no tap is after the last one.
+                    weights[tap][v] = unsafe { s.load_ptr(w_tap) };
+                }
+            }
+            for column in 0..M + K - 1 {
+                for v in 0..V {
+                    let x_column = x_line.wrapping_add(column * self.pixel + v * vector);
+                    debug_assert!(within(x.as_ptr(), x.len(), x_column, S::LANES));
+                    // SAFETY: the last column is the last tap of the last pixel.
+                    let x = unsafe { s.load_ptr(x_column) };
+                    for m in 0..M {
+                        if column >= m && column - m < K {
+                            sums[m][v] = s.fma(x, weights[column - m][v], sums[m][v]);
+                        }
+                    }
+                }
             }
             x_line = x_line.wrapping_add(self.lines[1]);
             w_line = w_line.wrapping_add(self.lines[2]);
