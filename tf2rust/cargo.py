@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tf2rust.codegen.crate import CRATE
+from tf2rust.codegen.interface import refuse_bundle
 from tf2rust.errors import ConversionError
 from tf2rust.stages import brief
 
@@ -79,6 +80,7 @@ def find_crate(folder: Path) -> Path:
     Raises ConversionError if there is none.
     """
     crate = folder / CRATE if (folder / CRATE).is_dir() else folder
+    refuse_bundle(crate)
     files = ("Cargo.toml", f"tests/{TEST}.rs", f"examples/{EXAMPLE}.rs")
     if not all((crate / name).is_file() for name in files):
         raise ConversionError(

@@ -370,6 +370,41 @@ def add(
     _guarded(work)
 
 
+@app.command("bundle", cls=DashesOrUnderscores)
+def bundle(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="The output folders of conversions.", show_default=False)
+    ],
+    path_to_save: Annotated[
+        Path, typer.Option("--path_to_save", help="The output folder: new, empty, or written by an earlier bundle.")
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", help="The name of the crate. Default: that of the output folder.")
+    ] = None,
+    tf_layers: options.TfLayers = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Make one crate of several converted models, which share the layers and equal weights."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.bundle import write_bundle
+        from tf2rust.codegen.crate import CRATE
+
+        messages, layers = Messages(err, quiet, verbose), None if tf_layers is None else tf_layers.resolve()
+        with messages.working("Reading the models") as progress:
+            notes = write_bundle(folders, path_to_save.absolute(), name, layers, progress)
+        for note in notes:
+            messages.print(f"note: {note}")
+        messages.print(f"{len(folders)} models; next: cd {path_to_save / CRATE} && cargo test --release")
+        out.print(str(path_to_save / CRATE), markup=False)
+
+    _guarded(work)
+
+
 @app.command("run", cls=DashesOrUnderscores)
 def run_crate(
     folder: options.Converted,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tf2rust.codegen.crate import MODEL_INFO, REPORT, TENSORFLOW_MODEL_INFO
+from tf2rust.codegen.crate import CRATE, MODEL_INFO, REPORT, TENSORFLOW_MODEL_INFO
+from tf2rust.codegen.interface import refuse_bundle
 from tf2rust.codegen.model import build
 from tf2rust.codegen.report.page import read_report
 from tf2rust.codegen.summary import Summary, summarise
@@ -22,11 +23,12 @@ def is_converted(path: Path) -> bool:
 
 
 def find_report(folder: Path) -> Path:
-    """The report of a converted folder. Raises UsageError if there is none."""
+    """The report of a converted folder. Raises UsageError if there is none, and ConversionError for a bundle."""
     for model_info in (MODEL_INFO, TENSORFLOW_MODEL_INFO):
         path = folder / model_info / REPORT
         if path.is_file():
             return path
+    refuse_bundle(folder / CRATE)
     if is_converted(folder):
         raise UsageError(f"{folder} has no {REPORT}: an earlier version of tf2rust wrote it; convert the model again")
     raise UsageError(f"{folder} is not the output folder of a conversion: give the folder of --path_to_save")
