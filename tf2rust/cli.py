@@ -325,6 +325,9 @@ def _options(given: Mapping[str, Any]) -> Any:
 @app.command("verify", cls=DashesOrUnderscores)
 def verify_crate(
     folder: options.Converted,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Also measure the error of every layer, with a second crate.")
+    ] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -335,15 +338,18 @@ def verify_crate(
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
-        from tf2rust import verification
+        from tf2rust import layer_errors, verification
 
         with Messages(err, quiet, verbose).working("Reading the crate") as progress:
             found = verification.verify(folder, progress)
+            errors = layer_errors.layer_errors(folder, progress) if layers else None
         if as_json:
-            _print_json(verification.as_json(folder, found))
+            _print_json(verification.as_json(folder, found, errors))
             return
         for measured in found:
             out.print(str(measured), markup=False)
+        if errors is not None:
+            out.print(f"\n{layer_errors.as_text(errors)}", markup=False)
 
     _guarded(work)
 

@@ -6,13 +6,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tf2rust.cargo import TEST, build_failure, find_crate, runner
 from tf2rust.codegen.crate import THRESHOLDS
 from tf2rust.errors import ConversionError, one_line
 from tf2rust.publish.marker import is_unchanged, read_marker
 from tf2rust.stages import Progress, brief, silent, stage
+from tf2rust.text_file import read_text
+
+if TYPE_CHECKING:
+    from tf2rust.layer_errors import LayerError
 
 REPORT_VERSION = 1
 
@@ -64,18 +68,19 @@ def verify(folder: Path, progress: Progress = silent) -> list[Measured]:
         done = runner(crate).cargo("test", "--test", TEST, "--", "--nocapture", "--test-threads", "1")
         if done.returncode:
             raise ConversionError(_failure(done.stdout + done.stderr, crate))
-        samples = _SAMPLES.search((crate / "tests" / f"{TEST}.rs").read_text(encoding="utf-8"))
+        samples = _SAMPLES.search(read_text(crate / "tests" / f"{TEST}.rs", "it is the test of the crate"))
         count, unit = (1, "sample") if samples is None else (int(samples["count"]), _unit(samples))
         return [replace(measured, samples=count, unit=unit) for measured in _merged(_FIGURE.finditer(done.stdout))]
 
 
-def as_json(folder: Path, found: Iterable[Measured]) -> dict[str, Any]:
-    """The report of ``tf2rust verify --json``."""
-    return {
+def as_json(folder: Path, found: Iterable[Measured], layers: Iterable[LayerError] | None = None) -> dict[str, Any]:
+    """The report of ``tf2rust verify --json``; ``layers`` are the errors that ``--layers`` measures."""
+    report = {
         "version": REPORT_VERSION,
         "crate": str(find_crate(folder)),
         "outputs": [asdict(measured) for measured in found],
     }
+    return report if layers is None else report | {"layers": [asdict(error) for error in layers]}
 
 
 def _unit(samples: re.Match[str]) -> str:
