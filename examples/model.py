@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import tf2rust
-from tf2rust.bundle import write_bundle
+from tf2rust.converted.bundle import write_bundle
 
 HERE = Path(__file__).resolve().parent
 MODELS = HERE / "models"

@@ -15,9 +15,9 @@ from typer.testing import CliRunner, Result
 from tests.models import graphs
 from tests.models.heads import classifier, regression
 from tests.models.states import STATEFUL
-from tf2rust import bundle
 from tf2rust.cli import app
 from tf2rust.conversion import Options, convert
+from tf2rust.converted import bundle
 from tf2rust.publish.marker import files_in
 from tf2rust.source import open_onnx
 
@@ -171,7 +171,10 @@ _BROKEN: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "no samples": (lambda crate: shutil.rmtree(crate / "testdata"), "features.npz is missing; convert"),
     "no crate": (lambda crate: shutil.rmtree(crate), _EDITED),
     "no marker": (lambda crate: (crate.parent / ".tf2rust").unlink(), "is not the output of a conversion"),
-    "no record": (lambda crate: shutil.rmtree(crate.parent / "model_info"), "conversion.json is missing"),
+    "no record": (
+        lambda crate: shutil.rmtree(crate.parent / "model_info"),
+        "has no conversion.json: it was deleted",
+    ),
     "link": (_link, "src/model.rs is missing; convert the model again."),
     "not text": (lambda crate: (crate / "src/model.rs").write_bytes(b"\xff"), "src/model.rs cannot be read ("),
     "truncated weights": (

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from tf2rust.checking import read_conversion
-from tf2rust.codegen.crate import CRATE, MODEL_INFO, TENSORFLOW_MODEL_INFO, write_npz
+from tf2rust.codegen.crate import CRATE, write_npz
 from tf2rust.codegen.interface import Interface, read_interface
 from tf2rust.codegen.model import build
 from tf2rust.conversion import Options, convert, match_layers
+from tf2rust.converted.checking import read_conversion
+from tf2rust.converted.folder import find_document
 from tf2rust.errors import ConversionError, one_line
 from tf2rust.npz import read_npz
 from tf2rust.onnx_import.load import OnnxRuntime
@@ -27,9 +28,9 @@ from tf2rust.onnx_import.tidy import all_nodes, declare_outputs
 from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.dtypes import as_stored, from_stored
 from tf2rust.ops.core.layer import Layer, LayerGraph
-from tf2rust.proof.budget import reference_seconds
-from tf2rust.proof.float64 import in_float64
-from tf2rust.proof.steps import sizes_of
+from tf2rust.proof.reference.float64 import in_float64
+from tf2rust.proof.reference.steps import sizes_of
+from tf2rust.proof.samples.budget import reference_seconds
 from tf2rust.source import Source, open_onnx
 from tf2rust.stages import Progress, silent, stage
 
@@ -71,8 +72,7 @@ def layer_errors(folder: Path, progress: Progress = silent) -> list[LayerError]:
             raise ConversionError(
                 f"The model in {folder} has a state, and the errors of layers are measured only for models without one."
             )
-        names = (name for name in (TENSORFLOW_MODEL_INFO, MODEL_INFO) if (folder / name).is_dir())
-        source = open_onnx(folder / next(names, MODEL_INFO) / "model.onnx")
+        source = open_onnx(find_document(folder, "model.onnx"))
         dims = _dims(record.options)
         _, graph = match_layers(source, dims)
         layer_names = build(graph, inplace=True, memdrop=True).names

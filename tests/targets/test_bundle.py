@@ -12,8 +12,8 @@ from tests.crates import TF_LAYERS
 from tests.models.heads import UNITS, classifier, regression
 from tests.models.states import STATEFUL
 from tests.targets.conftest import PRODUCTS, Product, cargo, run
-from tf2rust.bundle import write_bundle
 from tf2rust.conversion import Options, convert
+from tf2rust.converted.bundle import write_bundle
 from tf2rust.source import open_onnx
 
 pytestmark = pytest.mark.targets

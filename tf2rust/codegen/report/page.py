@@ -14,7 +14,20 @@ import jinja2
 
 from tf2rust.codegen.vendor import resource
 
-_PROGRAM = ("base", "layout", "items", "draw", "view", "panel", "table", "proof", "memory", "time", "main")
+_PROGRAM = (
+    "base",
+    "layout",
+    "items",
+    "draw",
+    "view",
+    "panel",
+    "table",
+    "proof",
+    "quantization",
+    "memory",
+    "time",
+    "main",
+)
 """The parts of the program, in their order: each uses what comes before it."""
 _MOST_FRAMED = 8 << 20
 """The maximum size of a framed report in bytes: a notebook file keeps a copy of it for each time it is shown."""

@@ -42,8 +42,7 @@ class Dense(Affine):
         return product(self.x.shape[:-1])
 
     def weights(self) -> list[Weight]:
-        kernel = Weight("kernel", self.kernel, MATRIX)
-        return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
+        return [Weight("kernel", self.kernel, MATRIX), *self.vectors()]
 
     @property
     def takes_residual(self) -> bool:
