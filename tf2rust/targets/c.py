@@ -8,8 +8,8 @@ from tf2rust.targets.c_abi import c_abi
 
 
 def c_library(interface: Interface) -> dict[str, str]:
-    """The files of the library. Raises ConversionError for a model of strings, or if weights are not embedded."""
-    context = {**c_abi(interface, "c"), "is_wasm": False}
+    """The files of the library."""
+    context = {**c_abi(interface), "is_wasm": False}
     library = context["library"]
     templates = {
         "Cargo.toml": "targets/c/Cargo.toml",

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from tf2rust.codegen.interface import Interface, Tensor
 from tf2rust.codegen.render import render_templates
+from tf2rust.ops.core.dtypes import shown
 from tf2rust.targets.c_abi import Parameter, c_abi
 
 
 def npm_package(interface: Interface) -> dict[str, str]:
-    """The files of the package. Raises ConversionError for a model of strings, or if weights are not embedded."""
-    abi = c_abi(interface, "wasm")
+    """The files of the package."""
+    abi = c_abi(interface)
     inputs, outputs = abi["inputs"], abi["outputs"]
     context = {
         **abi,
@@ -41,7 +42,7 @@ def _ports(tensors: Sequence[Tensor], parameters: Sequence[Parameter]) -> str:
         {
             "name": tensor.name,
             "field": parameter.parameter,
-            "dtype": tensor.dtype,
+            "dtype": shown(tensor.dtype),
             "shape": tensor.shape,
             "array": parameter.array,
         }

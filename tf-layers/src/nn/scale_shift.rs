@@ -1,6 +1,7 @@
 //! Per-channel scale and shift, such as a batch normalization with known statistics.
 
 use crate::Context;
+use crate::checked::{copy, part, part_mut};
 use crate::error::{Result, check_len, require};
 use crate::gemm::Rectifier;
 use crate::nn::Activation;
@@ -93,7 +94,7 @@ impl<'w> ScaleShift<'w> {
         if y.is_empty() {
             return;
         }
-        let channels = self.scale.len();
+        let channels = self.scale.len().max(1);
         let rows = (ROW / channels).min(y.len() / channels).max(1);
         let (bounds, rest) = match self.activation.split() {
             (Rectifier::Clamp(low, high), rest) => ((low, high), rest),
@@ -114,9 +115,13 @@ impl<'w> ScaleShift<'w> {
             return;
         };
         let row = rows * channels;
-        let block = BLOCK.next_multiple_of(row);
+        let block = BLOCK.next_multiple_of(row.max(1)).max(1);
         for (i, y) in y.chunks_mut(block).enumerate() {
-            isa.run(ScaleShiftKernel { x: x.map(|x| &x[i * block..][..y.len()]), y: &mut *y, ..run });
+            isa.run(ScaleShiftKernel {
+                x: x.map(|x| part(x, i * block..i * block + y.len())),
+                y: &mut *y,
+                ..run
+            });
             rest.map_in_place(isa, y);
         }
     }
@@ -127,9 +132,9 @@ fn repeat<'a>(row: &'a [f32], rows: usize, space: &'a mut [f32]) -> &'a [f32] {
     if rows == 1 {
         return row;
     }
-    let all = &mut space[..rows * row.len()];
-    for copy in all.chunks_exact_mut(row.len()) {
-        copy.copy_from_slice(row);
+    let all = part_mut(space, ..rows * row.len());
+    for place in all.chunks_exact_mut(row.len().max(1)) {
+        copy(place, row);
     }
     all
 }

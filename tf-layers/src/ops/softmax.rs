@@ -127,6 +127,15 @@ impl<const LOGARITHM: bool> Kernel for SoftmaxKernel<'_, LOGARITHM> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let (Self { axis, inner, y }, logarithm) = (self, LOGARITHM);
+        if const { S::COMPACT } {
+            // The same loops for rows and columns, because each contains the code of `exp`.
+            for y in y.chunks_exact_mut((axis * inner).max(1)) {
+                for column in (0..inner).step_by(S::LANES) {
+                    along_columns(s, part_mut(y, column..), inner, S::LANES.min(inner - column), logarithm);
+                }
+            }
+            return;
+        }
         if inner == 1 && axis <= FEW {
             return few_columns(s, axis, y, logarithm);
         }
