@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,12 +46,6 @@ alloc = []
 [dependencies]
 tf-layers = {{ path = "{tf_layers}" }}
 """
-# The modules carry no weights of their own: what `new` would read is empty.
-_BUILD = """fn main() {
-    let out = std::env::var("OUT_DIR").unwrap();
-    std::fs::write(std::path::Path::new(&out).join("weights.bin"), []).unwrap();
-}
-"""
 _MAIN = """#![allow(dead_code)]
 use std::panic::catch_unwind;
 
@@ -84,6 +77,13 @@ mod weights;
 
 use tf_layers::io::{{Npz, NpzWriter}};
 use tf_layers::tensor::{{TensorView, {types}}};
+
+/// The modules embed no weights.
+mod blob {{
+    pub fn parts() -> [&'static [u8]; 0] {{
+        []
+    }}
+}}
 
 pub fn run(folder: &str, set: &str) -> Result<(), Box<dyn std::error::Error>> {{
     let bytes = std::fs::read(format!("{{folder}}/{{set}}_in.npz"))?;
@@ -145,14 +145,8 @@ def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet], 
     _save(place / "weights.npz", model.weights.arrays())
     for key, data in sets.items():
         _save(place / f"{key}_in.npz", {p.name: data.inputs[p.name] for p in model.inputs})
-    files = {Path(k).name: _as_module(text) for k, text in texts.items()}
+    files = {Path(k).name: text for k, text in texts.items()}
     return Program(name, {**files, "mod.rs": _module(model)}, sets)
-
-
-def _as_module(text: str) -> str:
-    """A file of a crate as one of a module; weights come from NPZ files, not from crates beside it."""
-    text = text.replace("crate::weights", "super::weights")
-    return re.sub(r"case_weights_\d+::weights\(\)", "&[]", text)
 
 
 def check_ports(data: DataSet, graph: LayerGraph) -> None:
@@ -176,7 +170,6 @@ def write(programs: Sequence[Program], folder: Path) -> None:
 def _write_crate(folder: Path, index: int, programs: Sequence[Program]) -> None:
     (folder / "src").mkdir(parents=True)
     (folder / "Cargo.toml").write_text(_MANIFEST.format(index=index, tf_layers=TF_LAYERS.as_posix()))
-    (folder / "build.rs").write_text(_BUILD)
     lines = []
     for program in programs:
         module = folder / "src" / program.name

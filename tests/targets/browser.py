@@ -85,6 +85,11 @@ class Browser:
         (key,) = (found := self._send("POST", "/element", using="css selector", value=selector))
         self._send("POST", f"/element/{found[key]}/value", text=text)
 
+    def enter(self, selector: str) -> None:
+        """Makes a frame the page that the other methods work on, until another page is loaded."""
+        found = self._send("POST", "/element", using="css selector", value=selector)
+        self._send("POST", "/frame", id=found)
+
     def messages(self) -> list[str]:
         """The messages of the console since the last call: errors and warnings."""
         return [entry["message"] for entry in self._send("POST", "/se/log", type="browser")]
