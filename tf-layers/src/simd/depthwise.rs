@@ -167,8 +167,12 @@ impl Window<'_> {
     ) -> S::IntPanel {
         let flip = s.isplat(flip.into());
         for (tap, w) in w.iter().enumerate().take(taps) {
-            // SAFETY: a window has readable bytes at each of `MAX_TAPS` taps.
-            let x = unsafe { s.load_bytes_ptr(self.tap(tap)) };
+            let row = match self.offsets {
+                Some(offsets) => self.first.wrapping_add(offsets[tap]),
+                None => self.rows[tap],
+            };
+            // SAFETY: a window has readable bytes at each tap.
+            let x = unsafe { s.load_bytes_ptr(row) };
             for i in 0..PANEL / S::LANES {
                 sums[i] = s.iadd(sums[i], s.imul(s.xor(x[i], flip), w[i]));
             }
@@ -187,30 +191,44 @@ impl Window<'_> {
         mut sums: [S::I32; 4],
     ) -> [S::I32; 4] {
         let flip = s.isplat(i32::from_ne_bytes([flip; 4]));
-        for (quad, w) in w.iter().enumerate().take(taps.div_ceil(4)) {
-            let mut rows = [flip; 4];
-            for i in 0..4 {
-                // SAFETY: a window has readable bytes at each of `MAX_TAPS` taps.
-                rows[i] = s.xor(unsafe { s.load_quads_ptr(self.tap(4 * quad + i)) }, flip);
+        let w = &w[..taps.div_ceil(4).min(MAX_TAPS / 4)];
+        if let Some(offsets) = self.offsets {
+            for (offsets, w) in offsets.as_chunks::<4>().0.iter().zip(w) {
+                // SAFETY: a window has readable bytes at each tap.
+                sums = unsafe {
+                    sum_quad(s, offsets.map(|offset| self.first.wrapping_add(offset)), w, flip, sums)
+                };
             }
-            let x = s.interleave(rows);
-            for i in 0..4 {
-                sums[i] = s.dot_lanes(x[i], w[i], sums[i]);
+        } else {
+            for (&rows, w) in self.rows.as_chunks::<4>().0.iter().zip(w) {
+                // SAFETY: a window has readable bytes at each tap.
+                sums = unsafe { sum_quad(s, rows, w, flip, sums) };
             }
         }
         sums
     }
+}
 
-    /// # Safety
-    /// `tap` must be less than `MAX_TAPS`.
-    #[inline(always)]
-    unsafe fn tap(&self, tap: usize) -> *const u8 {
-        debug_assert!(tap < MAX_TAPS);
-        match self.offsets {
-            // SAFETY: by the caller's contract; the tap is within the image.
-            Some(offsets) => unsafe { self.first.add(*offsets.get_unchecked(tap)) },
-            // SAFETY: by the caller's contract.
-            None => unsafe { *self.rows.get_unchecked(tap) },
-        }
+/// Adds w·x of four taps to the sums of four vectors of channels.
+///
+/// # Safety
+/// 4 · `LANES` bytes must be readable at each of `rows`.
+#[inline(always)]
+unsafe fn sum_quad<S: Simd>(
+    s: S,
+    rows: [*const u8; 4],
+    w: &[S::I32; 4],
+    flip: S::I32,
+    mut sums: [S::I32; 4],
+) -> [S::I32; 4] {
+    let mut bytes = [flip; 4];
+    for i in 0..4 {
+        // SAFETY: by the caller's contract.
+        bytes[i] = s.xor(unsafe { s.load_quads_ptr(rows[i]) }, flip);
     }
+    let x = s.interleave(bytes);
+    for i in 0..4 {
+        sums[i] = s.dot_lanes(x[i], w[i], sums[i]);
+    }
+    sums
 }
