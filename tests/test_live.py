@@ -1,4 +1,4 @@
-"""``tf2rust.convert`` with live models and values in the place of files, and what can be asked of a conversion."""
+"""``tf2rust.convert`` with live models and values instead of files, and the methods of its result."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ from tf2rust.onnx_import.match import Matched
 from tf2rust.onnx_import.memory import trim_heap
 from tf2rust.onnx_import.naming import module_paths, name_layers
 from tf2rust.onnx_import.ports import has_other_ports, sequence_inputs, tensor_ports
-from tf2rust.onnx_import.provenance import trace_weights
+from tf2rust.onnx_import.provenance import trace_origins, trace_weights
 from tf2rust.onnx_import.states import check_states
 from tf2rust.onnx_import.tidy import all_nodes
 from tf2rust.onnx_import.weights import model_files
@@ -278,6 +278,7 @@ def _finish(source: Source, matched: Matched) -> tuple[Listing, LayerGraph]:
     graph = matched.graph if matched.unmatched else optimise(matched.graph)
     name_layers(graph, source.node_layers, module_paths(source.proto.graph))
     trace_weights(graph, source.proto.graph, source.node_layers)
+    trace_origins(graph, matched.initializers)
     return listing(matched, graph), graph
 
 

@@ -28,7 +28,7 @@ from tf2rust.rust.literals import RUST_TYPES, own_type, rust_str
 from tf2rust.source import Source
 
 CRATES = 4
-"""Crates that the modules are dealt out to: cargo compiles several at a time."""
+"""The number of crates that share the modules; cargo compiles several at a time."""
 
 _WORKSPACE = """[workspace]
 resolver = "3"
@@ -102,7 +102,7 @@ pub fn run(folder: &str, set: &str) -> Result<(), Box<dyn std::error::Error>> {{
 
 @dataclass(frozen=True)
 class Program:
-    """A case's model, or one of several where data sets differ in what is bound, as Rust."""
+    """The Rust of a case's model. A case has several if its data sets bind different inputs."""
 
     name: str
     texts: Mapping[str, str]
@@ -111,11 +111,11 @@ class Program:
 
 
 class NotConvertedError(Exception):
-    """The model is refused; the message says why."""
+    """The model is refused; the message has the reason."""
 
 
 def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet], folder: Path) -> Program:
-    """The Rust of a case's model; its arrays are written to ``folder`` at once.
+    """The Rust of a case's model. Writes its arrays to ``folder``.
 
     Raises NotConvertedError with the first reason if a node is not supported.
     """
@@ -208,7 +208,7 @@ def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def run(folder: Path) -> dict[tuple[str, str], str]:
-    """Compiles and runs all crates; what each program said of each data set: ``ok``, ``error: …`` or ``panic``."""
+    """Compiles and runs all crates. Returns the result of each data set: ``ok``, ``error: …`` or ``panic``."""
     environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET), "RUSTFLAGS": "-A warnings"}
     command = ["cargo", "build", "--release", "--workspace", "--message-format=json"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -231,6 +231,6 @@ def _run(binary: str, data: Path) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def outputs(folder: Path, program: str, key: str) -> dict[str, np.ndarray]:
-    """What a program wrote for a data set."""
+    """The arrays that a program wrote for a data set."""
     with np.load(folder / "data" / program / f"{key}_out.npz") as arrays:
         return {name: arrays[name] for name in arrays.files}

@@ -95,7 +95,7 @@ class Browser:
         return [entry["message"] for entry in self._send("POST", "/se/log", type="browser")]
 
     def picture(self, path: Path) -> Path:
-        """Writes a PNG of what is in view."""
+        """Writes a screenshot as PNG."""
         path.write_bytes(base64.b64decode(self._send("GET", "/screenshot")))
         return path
 
@@ -130,7 +130,7 @@ def chromium(driver: str, profile: Path) -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Serves the files of a folder; gives its address."""
+    """Serves the files of a folder. Yields its address."""
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -25,6 +25,8 @@ from tf2rust.quantization.settings import Settings
 from tf2rust.source import Source
 from tf2rust.stages import Progress, stage
 
+_LEAST_GAIN = 0.01
+"""The share of the error that a correction must remove."""
 _ASKED, _OVERFLOWS, _HURTS = "--keep_float names it", "its sums exceed 32 bits", "--max_loss needs it"
 
 
@@ -78,10 +80,10 @@ def _best(first: Candidate, evidence: Evidence) -> tuple[Candidate, list[str]]:
     best, notes = first, []
     for correct, what in ((equalized, "cross-layer equalization"), (corrected, "bias correction")):
         other = correct(best, evidence.calibration)
-        if other is not None and other.error < best.error:
+        if other is not None and other.error < best.error * (1 - _LEAST_GAIN):
             notes.append(
-                f"{what} reduces the error of the quantized model from {best.error:.2%} to {other.error:.2%} of its "
-                "outputs, and was applied."
+                f"{what} reduces the relative error of the quantized model from {best.error:.1e} to {other.error:.1e}, "
+                "and was applied."
             )
             best = other
     return best, notes
