@@ -20,7 +20,9 @@ ALLOWED = {
     "passes": {"passes", "ops"},
     "planning": {"planning", "ops"},
     "proof": {"proof", "onnx_import", "ops", "errors", "npz", "source"},
-    "proof.proof": {"ops", "errors"},
+    "quantization": {"quantization", "onnx_import", "ops", "proof", "source", "errors", "npz", "stages"},
+    "proof.agreement": {"errors"},
+    "proof.proof": {"proof.agreement", "ops", "errors"},
     "proof.reference": {"proof.reference", "onnx_import", "ops", "errors", "source"},
     "proof.samples": {"proof.samples", "proof.reference", "proof.proof", "onnx_import", "ops", "errors", "npz"},
     "proof.tolerance": {
@@ -33,7 +35,7 @@ ALLOWED = {
     "classifier": {"classifier", "proof.samples.features", "proof.proof", "ops", "errors", "stages", "text_file"},
     "converted": {
         *("converted", "targets", "codegen", "publish", "classifier", "proof.samples.features", "ops"),
-        *("config", "source", "errors", "stages", "npz"),
+        *("rust", "config", "source", "errors", "stages", "npz", "text_file"),
     },
 }
 MODULES = {

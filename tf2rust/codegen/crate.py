@@ -96,7 +96,8 @@ def collect(
         for name, text in crate.items()
     }
     texts[f"{model_info}/computation_graph.json"] = _json(computation_graph(model, graph))
-    texts[f"{model_info}/{ARCHITECTURE}"] = _json(architecture(model, graph))
+    quantization = {} if origin.quantization is None else {"quantization": origin.quantization}
+    texts[f"{model_info}/{ARCHITECTURE}"] = _json(architecture(model, graph, origins=True) | quantization)
     texts[f"{model_info}/{REPORT}"] = render_report(report_data(options.model_name, model, graph, proof, origin))
     arrays = {
         f"{model_info}/{WEIGHTS}": weights,

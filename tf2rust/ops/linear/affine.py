@@ -75,6 +75,9 @@ class Affine(Layer):
         if (channels := consumer.channelwise()) is None:
             return None
         factor, summand = channels
+        if self.bias is None and consumer.function == "Add" and consumer.constant.size == summand.size:
+            # A sum would be a copy, which is no longer known to be the model's own array.
+            return replace(self, bias=consumer.constant.reshape(-1))
         kernel = self.kernel if (factor == 1).all() else _f32(self.scaled_kernel(factor))
         if self.bias is None and not summand.any() and np.signbit(summand).all():
             return replace(self, kernel=kernel)  # a factor alone; a bias of zeros is one, which may be trained further

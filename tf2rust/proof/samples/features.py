@@ -40,7 +40,11 @@ def read_features(path: Path, graph: LayerGraph) -> Features:
     Raises ConversionError if the file does not exist or is not an NPZ file, and with every array that is missing, has
     another shape, or has a dtype that cannot be converted without loss.
     """
-    arrays = read_npz(path, "--path_to_fv expects an NPZ file of features")
+    return check_features(read_npz(path, "--path_to_fv expects an NPZ file of features"), path, graph)
+
+
+def check_features(arrays: dict[str, np.ndarray], path: Path, graph: LayerGraph) -> Features:
+    """The samples in ``arrays``, which come from ``path``. Raises ConversionError as :func:`read_features` does."""
     reasons: list[str] = []
     notes: list[str] = []
     inputs: dict[str, np.ndarray] = {}
