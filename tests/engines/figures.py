@@ -18,8 +18,8 @@ def record(recipe: str, version: str, rust: float, onnx: float) -> None:
     rows[recipe] = [
         f"`{recipe}.py`",
         version,
-        f"{rust / 1e6:.2f} million",
-        f"{onnx / 1e6:.2f} million",
+        f"{float(f'{rust:.3g}'):,.0f}",
+        f"{float(f'{onnx:.3g}'):,.0f}",
         f"{rust / onnx:.2f}",
     ]
     _FILE.parent.mkdir(parents=True, exist_ok=True)
