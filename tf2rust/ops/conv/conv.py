@@ -15,7 +15,7 @@ from tf2rust.ops.core.layer import Layer, Weight
 from tf2rust.ops.core.packing import VECTOR, Matrices, Winograd, winograd_tile
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
-from tf2rust.ops.linear.affine import Affine
+from tf2rust.ops.linear.affine import Affine, channel_scales
 from tf2rust.ops.shape.transpose import wrap_channels_last
 
 _MANY_PIXELS = 128
@@ -165,6 +165,7 @@ def conv(m: Match, b: Builder) -> RuleResult:
     layer = Conv(
         kernel=keras_kernel,
         bias=bias,
+        scales=channel_scales(b.infos[m["kernel"]], 0),
         groups=groups,
         window=window(m.root, x.shape[2:], size),
         inputs=[first.y],

@@ -255,6 +255,14 @@ class Stream:
     axes: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Departure:
+    """A layer at which a graph of integers continues in float32, and the reason as a clause."""
+
+    layer: Layer
+    reason: str
+
+
 @dataclass
 class LayerGraph:
     """Layers in topological order."""
@@ -268,6 +276,8 @@ class LayerGraph:
     """The inputs that the next call gets from an output."""
     stream: Stream | None = None
     """The time of the inputs and outputs if the model takes a sequence in chunks."""
+    departures: list[Departure] = field(default_factory=list)
+    """Where a quantized model leaves the integers; without those of bodies."""
 
     def walk(self) -> Iterator[Layer]:
         """All layers, each followed by the layers of its bodies."""

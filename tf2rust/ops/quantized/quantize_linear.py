@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
+from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.dtypes import NARROW
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis
-from tf2rust.ops.core.layer import Layer
+from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
@@ -29,6 +30,23 @@ class Quantization(Layer):
 
     axis: int
     block: int
+
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        if perm is None or any(p is not None for p in perms[1:]) or self.block:
+            return None
+        axis = self.axis if self.is_single else perm[self.axis]
+        return replace(self, axis=axis), perm
+
+    @property
+    def is_single(self) -> bool:
+        """Whether all elements have one scale."""
+        return product(self.inputs[1].shape) == 1
+
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        """The scales must not be computed from the batch, or lie along it."""
+        alike = self.is_single or (self.axis > 0 and not self.block)
+        return alike and batched[0] and not any(batched[1:]) and self.x.shape[:1] == self.y.shape[:1]
 
 
 @dataclass(eq=False, kw_only=True)
