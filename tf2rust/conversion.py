@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from tf2rust.verification import Measured
 
 REPORT_VERSION = 1
+_SHOWN_DEPARTURES = 3
 LARGEST_SIZE = (1 << 31) - 1
 """The largest size that a dimension can be bound to."""
 
@@ -265,6 +266,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         crate_options = CrateOptions(options.model_name, source.path.name, digest, options.tf_layers, options.license)
         model_info = MODEL_INFO if source.is_onnx else TENSORFLOW_MODEL_INFO
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
+        notes = [*notes, *_departures(found)]
         known = [*source.notes, *matched.notes, *notes, *scoring_notes]
         origin = _origin(source, crate_options, found, [_without_folders(note, options) for note in known])
         files = collect(model, graph, proof, scoring, crate_options, onnx_files, origin, model_info)
@@ -279,6 +281,18 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     notes = [*source.notes, *matched.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
     notes = [one_line(note) for note in notes]
     return Converted(options.path_to_save / CRATE, options.path_to_save / model_info, found, proof, notes)
+
+
+def _departures(found: Listing) -> list[str]:
+    """A note about the layers at which a quantized model leaves the integers."""
+    rows = found.departures
+    if not rows:
+        return []
+    named = "; ".join(f"`{row.layer}` ({row.kind}), because {row.reason}" for row in rows[:_SHOWN_DEPARTURES])
+    more = f"; and {len(rows) - _SHOWN_DEPARTURES} more, which `tf2rust patterns` lists" * (
+        len(rows) > _SHOWN_DEPARTURES
+    )
+    return [f"the quantized model computes in float32 at {named}{more}."]
 
 
 def _without_folders(note: str, options: Options) -> str:

@@ -286,6 +286,13 @@ class LayerGraph:
             for body in layer.bodies():
                 yield from body.walk()
 
+    def all_departures(self) -> Iterator[Departure]:
+        """Where the graph and the bodies of its layers leave the integers."""
+        yield from self.departures
+        for layer in self.layers:
+            for body in layer.bodies():
+                yield from body.all_departures()
+
     def consumers(self) -> dict[Value, list[Layer]]:
         """The layers that read each value, including layers in bodies."""
         readers: dict[Value, list[Layer]] = {}

@@ -15,8 +15,9 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.generator.constant import constant
-from tf2rust.ops.linear.dense import matmul_shape
+from tf2rust.ops.linear.dense import Dense, matmul_shape
 from tf2rust.ops.linear.matmul import MatMul
+from tf2rust.ops.quantized.by_floats import around, constant_kernel, dequantized, quantized
 from tf2rust.ops.quantized.quantize_linear import SMALL, QuantizeLinear
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -101,6 +102,12 @@ def qlinear_matmul(m: Match, b: Builder) -> RuleResult:
         v.dtype != "float32" for v in (left_scale, right_scale, scale)
     ):
         return m.reject("its dtypes are not supported (supported: int8 and uint8 with float32 scales)")
+    if left_scale.shape in ((), (1,)) and right.rank == 2:
+        own = constant_kernel(b.infos, [m[name] for name in ("b", "bs", "bz")], -1, m["as"])
+        if own is not None:
+            first, last = dequantized(b, left, left_scale, left_zero), quantized(b, y, scale, zero)
+            dense = Dense(kernel=own.numbers, scales=own.scales, inputs=[first.y], outputs=[last.x])
+            return around(first, dense, last)
     total = b.temporary(y, dtype="int32")
     layers: list[Layer] = [MatMulInteger(inputs=[left, right, left_zero, right_zero], outputs=[total])]
     if left_scale.rank == 1 and left_scale.shape != (1,):  # one per row
