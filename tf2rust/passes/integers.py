@@ -16,6 +16,7 @@ import numpy as np
 from tf2rust.ops.activation.activation import ActivationLayer
 from tf2rust.ops.core.layer import Departure, Layer, LayerGraph, Value
 from tf2rust.ops.elementwise.binary import Binary
+from tf2rust.ops.elementwise.scale_shift import ScaleShift
 from tf2rust.ops.generator.constant import Constant, constant
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.pooling.pooling import Pooling
@@ -174,20 +175,39 @@ class _Pass:
                 lookup.anchor, lookup.rules = quantize.anchor, quantize.rules
             self._inherit(lookup, chain, [source])
             return [lookup]
-        maker = self.made.get(quantize.x)
+        maker, steps, scale = self._before_steps(quantize, scale)
         if maker is None:
             return []
         found = self._form(maker, quantize.y, scale)
         if found is None:
             return []
-        if not isinstance(found, str) and not self._is_only_reader(quantize):
+        if not isinstance(found, str) and any(
+            value in self.kept or len(self.readers[value]) > 1 for value in (maker.y, *(step.y for step in steps))
+        ):
             found = _READ_TWICE
         if isinstance(found, str):
             self.reasons[maker] = found
             return []
         found[-1].nodes = quantize.nodes
-        self._inherit(found[-1], [maker], maker.inputs)
+        self._inherit(found[-1], [maker, *steps], maker.inputs)
         return found
+
+    def _before_steps(self, quantize: QuantizeLinear, scale: Scale) -> tuple[Layer | None, list[Layer], Scale]:
+        """The layer in front of QuantizeLinear, or in front of the division by the scale and the sum with the zero
+        point if QuantizeLinear itself only rounds.
+
+        Returns the layer, those that it is in front of, and the scale.
+        """
+        maker = self.made.get(quantize.x)
+        steps = ScaleShift.of(maker) if maker is not None and (scale.scale, scale.zero_point) == (1, 0) else None
+        if maker is None or steps is None or steps.kind != "Rescaling" or not steps.activation.is_linear:
+            return maker, [], scale
+        factor, zero_point = steps.scale.flat[0], steps.shift.flat[0]
+        low, high = scale.limits
+        if not low <= zero_point <= high or zero_point % 1 or factor <= 0:
+            return maker, [], scale
+        own = Scale(scale.dtype, float(np.float32(1 / factor)), int(zero_point), zero_first=True)
+        return self.made.get(maker.x), [maker], own
 
     def _form(self, layer: Layer, y: Value, scale: Scale) -> list[Layer] | str | None:
         """The layer on integers, with the constants that it reads; the reason why there is none; None for a layer whose

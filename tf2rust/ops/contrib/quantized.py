@@ -70,12 +70,13 @@ def _is_constant(call: Call, *inputs: int) -> bool:
 def qlinear_add(call: Call) -> Sequence[str]:
     """a_ratio · a + (b_ratio · b + zero point − ratios · zero points), where a ratio is a scale divided by y's.
 
-    With constant scales, the layer on integers computes this; it is made of the sum of dequantized numbers.
+    With constant scales, a layer on integers computes this. It is made of the sum of dequantized numbers.
     """
     body = call.body
     _check_single(call, 6)
     if _is_constant(call, 1, 2, 4, 5, 6, 7):
-        return [quantized(call, body.op("Add", dequantized(call, 0), dequantized(call, 3)), 6, 7, like=0)]
+        total = body.op("Add", dequantized(call, 0), dequantized(call, 3))
+        return [_rounded(call, body.op("Div", total, call.arg(6)), 7, like=0)]
     parts, shifts = [], []
     for x in (0, 3):
         _check_single(call, x + 1)
@@ -94,13 +95,14 @@ def qlinear_add(call: Call) -> Sequence[str]:
 def qlinear_mul(call: Call) -> Sequence[str]:
     """(a − a_zero) · (b − b_zero) · (a_scale · b_scale / y_scale) + y_zero
 
-    With constant scales, the layer on integers computes this; it is made of the product of dequantized numbers.
+    With constant scales, a layer on integers computes this. It is made of the product of dequantized numbers.
     """
     body = call.body
     for scale in (1, 4, 6):
         _check_single(call, scale)
     if _is_constant(call, 1, 2, 4, 5, 6, 7):
-        return [quantized(call, body.op("Mul", dequantized(call, 0), dequantized(call, 3)), 6, 7, like=0)]
+        product = body.op("Mul", dequantized(call, 0), dequantized(call, 3))
+        return [_rounded(call, body.op("Div", product, call.arg(6)), 7, like=0)]
     product = body.op("Mul", *(_centered(call, x, x + 2) for x in (0, 3)))
     factor = body.op("Div", body.op("Mul", call.arg(1), call.arg(4)), call.arg(6))
     return [_rounded(call, body.op("Mul", product, factor), 7, like=0)]
@@ -160,11 +162,8 @@ def qlinear_average_pool(call: Call) -> Sequence[str]:
     given = {name: call.attr(name) for name in names if call.has(name)}
     last, x = call.attr("channels_last", 0), dequantized(call, 0)
     made = call.body.op("AveragePool", channels_first(call, x) if last else x, **given)
-    made = channels_last(call, made) if last else made
-    if _is_constant(call, 1, 2, 3, 4):
-        return [quantized(call, made, 3, 4, like=0)]
     _check_single(call, 3)
-    steps = call.body.op("Div", made, call.arg(3))
+    steps = call.body.op("Div", channels_last(call, made) if last else made, call.arg(3))
     return [_rounded(call, steps, 4, like=0)]
 
 

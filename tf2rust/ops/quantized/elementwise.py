@@ -36,12 +36,13 @@ _SUMS = {"Add": (1.0, LINEAR), "Sub": (-1.0, LINEAR), "AddRelu": (1.0, Activatio
 class QuantizedBinary(Layer):
     """``function`` of two tensors of 8-bit integers, by NumPy's rules of broadcasting.
 
-    ``Add`` is ``clamp(round(a · x1 + (b · x2 + offset)))``, where ``a`` and ``b`` are the scales divided by that of y,
-    and the offset contains all zero points. This is the order in which ONNX Runtime computes QLinearAdd; it decides
-    about results halfway between two integers, which are common if the scales are equal.
+    ``Add`` is ``clamp(round(a · x1 + (b · x2 + offset)) + zero_point)``, where ``a`` and ``b`` are the scales divided
+    by that of y, and the offset contains the zero points of x1 and x2.
 
-    ``Mul`` is ``clamp(round((x1 − z1) · (x2 − z2) · a) + zero_point)``, where ``a`` is the product of the scales
-    divided by that of y.
+    ``Mul`` is ``clamp(round((x1 − z1) · (x2 − z2) · a + offset) + zero_point)``, where ``a`` is the product of the
+    scales divided by that of y.
+
+    The zero point of y is in the offset if it is added before the result is rounded.
     """
 
     function: str
@@ -57,7 +58,7 @@ class QuantizedBinary(Layer):
         return f"Quantized{'Add' if self.function == 'Add' else 'Multiply'}"
 
     def params(self) -> dict[str, object]:
-        return {"min": self.limits[0], "max": self.limits[1]}
+        return {"zero_point": self.zero_point, "min": self.limits[0], "max": self.limits[1]}
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         return broadcasts_batch(self.y, self.inputs, batched)
@@ -79,17 +80,18 @@ def quantized_binary(
         return "both operands are broadcast"
     own, other, scale = (np.float32(s.scale) for s in (first, second, y_scale))
     if layer.function == "Mul":
-        a, b, offset = (own * other) / scale, np.float32(0), np.float32(0)
+        a, b, zeros = (own * other) / scale, np.float32(0), np.float32(0)
     else:
         a, b = own / scale, np.float32(sign) * (other / scale)
-        offset = np.float32(y_scale.zero_point) - (a * np.float32(first.zero_point) + b * np.float32(second.zero_point))
+        zeros = a * np.float32(first.zero_point) + b * np.float32(second.zero_point)
+    before = np.float32(y_scale.zero_point if y_scale.zero_first else 0)
     return QuantizedBinary(
         function="Mul" if layer.function == "Mul" else "Add",
         a=float(a),
         b=float(b),
-        offset=float(offset),
+        offset=float(before - zeros),
         zero_points=(first.zero_point, second.zero_point),
-        zero_point=y_scale.zero_point if layer.function == "Mul" else 0,
+        zero_point=0 if y_scale.zero_first else y_scale.zero_point,
         limits=limits,
         inputs=[left, right],
         outputs=[y],

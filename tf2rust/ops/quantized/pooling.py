@@ -18,13 +18,14 @@ class QuantizedAverage(Layer):
     """``round((Σ x − count · x_zero_point) · (ratio / count)) + y_zero_point``, saturated: a sum in i32 of 8-bit
     integers.
 
-    ``ratio`` is the scale of x divided by that of y.
+    ``ratio`` is the scale of x divided by that of y. With ``zero_first``, y_zero_point is added before rounding.
     """
 
     x_zero_point: int
     y_zero_point: int
     x_scale: float
     y_scale: float
+    zero_first: bool
 
 
 @dataclass(eq=False, kw_only=True)
@@ -75,6 +76,7 @@ def quantized_average(
         "y_zero_point": y_scale.zero_point,
         "x_scale": x_scale.scale,
         "y_scale": y_scale.scale,
+        "zero_first": y_scale.zero_first,
         "inputs": [x],
         "outputs": [y],
         "name": layer.name,

@@ -15,12 +15,17 @@ BYTES = ("int8", "uint8")
 
 @dataclass(frozen=True)
 class Scale:
-    """What 8-bit integers mean: ``scale · (q − zero_point)``."""
+    """What 8-bit integers mean: ``scale · (q − zero_point)``.
+
+    ``zero_first`` tells that the zero point is added before a number is rounded, as some kernels of ONNX Runtime do.
+    With an odd zero point, numbers halfway between two integers then go to the other one.
+    """
 
     dtype: str
     scale: float
     """A float32 number."""
     zero_point: int
+    zero_first: bool = False
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -36,8 +41,10 @@ class Scale:
     def quantize(self, x: np.ndarray) -> np.ndarray:
         """The integers of float32 numbers, as QuantizeLinear rounds them: halves to even, and saturated."""
         with np.errstate(over="ignore"):
-            steps = np.rint(np.asarray(x, np.float32) / np.float32(self.scale)).astype(np.float64)
-        return np.asarray(np.clip(steps + self.zero_point, *self.limits), self.dtype)
+            steps = np.asarray(x, np.float32) / np.float32(self.scale)
+        before = np.float32(self.zero_point if self.zero_first else 0)
+        rounded = np.rint(steps + before).astype(np.float64)
+        return np.asarray(np.clip(rounded + self.zero_point - before, *self.limits), self.dtype)
 
     def numbers(self) -> np.ndarray:
         """The float32 number of each of the 256 bytes: the bits of an int8 or uint8."""
