@@ -137,7 +137,7 @@ class QuantizedLookup(Layer):
         return self.keeps_batch(batched)
 
     def inplace_input(self) -> Value | None:
-        return None
+        return self.x if self.x.dtype == self.y.dtype else None
 
 
 def function_of(layer: Layer) -> tuple[str, Function] | None:

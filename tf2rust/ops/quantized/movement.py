@@ -31,7 +31,9 @@ def moved_inputs(layer: Layer) -> Sequence[Value]:
             return layer.inputs
         case Reshape() | Transpose() | Slice() | Gather() | Expand() | Tile() | Pad():
             return layer.inputs[:1]
-        case Pooling(function="Max", count_include_pad=False) | Reduce(function="Max" | "Min"):
+        case Pooling(function="Max", count_include_pad=False) if layer.rank < 3:
+            return layer.inputs[:1]
+        case Reduce(function="Max" | "Min"):
             return layer.inputs[:1]
         case Resize(interpolation="RoundPreferFloor" | "RoundPreferCeil" | "Floor" | "Ceil", crop=None):
             return layer.inputs[:1]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tf2rust.ops.conv.window import Window
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.pooling.pooling import Pooling
@@ -15,17 +17,20 @@ from tf2rust.ops.reduction.reduce import Reduce
 
 @dataclass(eq=False, kw_only=True)
 class QuantizedAverage(Layer):
-    """``round((Σ x − count · x_zero_point) · (ratio / count)) + y_zero_point``, saturated: a sum in i32 of 8-bit
-    integers.
+    """``round((Σ x − count · x_zero_point) · (ratio / count) + offset) + y_zero_point``, saturated.
 
-    ``ratio`` is the scale of x divided by that of y. With ``zero_first``, y_zero_point is added before rounding.
+    The sum is in i32, and ``ratio`` is the scale of x divided by that of y. The zero point of y is in the offset if it is added before the
+    result is rounded.
     """
 
     x_zero_point: int
     y_zero_point: int
-    x_scale: float
-    y_scale: float
-    zero_first: bool
+    ratio: float
+    offset: float
+    limits: tuple[int, int]
+
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -43,40 +48,27 @@ class QuantizedAveragePooling(QuantizedAverage):
         w = self.window
         return {"pool_size": list(w.size), "strides": list(w.strides), "padding": w.plain_padding()}
 
-    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
-        return self.keeps_batch(batched)
-
 
 @dataclass(eq=False, kw_only=True)
 class QuantizedMean(QuantizedAverage):
-    """The mean over adjacent ``axes``."""
-
-    axes: tuple[int, ...]
-    keepdims: bool
+    """The mean over all axes but the batch and the channels, which stay as axes of size 1 or are removed."""
 
     @property
     def kind(self) -> str:
-        if self.axes == tuple(range(1, self.x.rank - 1)):
-            return f"QuantizedGlobalAveragePooling{len(self.axes)}D"
-        return "QuantizedMean"
-
-    def params(self) -> dict[str, object]:
-        return {"axes": list(self.axes), "keepdims": self.keepdims}
-
-    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
-        return self.keeps_batch(batched) and self.axes[0] > 0
+        return f"QuantizedGlobalAveragePooling{self.x.rank - 2}D"
 
 
 def quantized_average(
     layer: Pooling | Reduce, x: Value, x_scale: Scale, y: Value, y_scale: Scale
 ) -> QuantizedAverage | str:
     """The layer on integers, or the reason why there is none."""
+    first = y_scale.zero_first
     fields: dict[str, Any] = {
         "x_zero_point": x_scale.zero_point,
-        "y_zero_point": y_scale.zero_point,
-        "x_scale": x_scale.scale,
-        "y_scale": y_scale.scale,
-        "zero_first": y_scale.zero_first,
+        "y_zero_point": 0 if first else y_scale.zero_point,
+        "ratio": float(np.float32(x_scale.scale) / np.float32(y_scale.scale)),
+        "offset": float(y_scale.zero_point if first else 0),
+        "limits": y_scale.limits,
         "inputs": [x],
         "outputs": [y],
         "name": layer.name,
@@ -85,6 +77,8 @@ def quantized_average(
     }
     if isinstance(layer, Pooling) and layer.function == "Average" and layer.rank < 3:
         return QuantizedAveragePooling(window=layer.window, count_include_pad=layer.count_include_pad, **fields)
-    if isinstance(layer, Reduce) and layer.function == "Mean":
-        return QuantizedMean(axes=layer.axes, keepdims=layer.keepdims, **fields)
+    if isinstance(layer, Reduce) and layer.function == "Mean" and x.rank > 2:
+        if layer.axes == tuple(range(1, x.rank - 1)) and not y_scale.zero_first:
+            return QuantizedMean(**fields)
+        return "its mean is not over all axes between the batch and the channels"
     return f"{layer.kind} has no form on integers"

@@ -34,7 +34,6 @@ class QuantizedProduct(Layer):
     """A product of 8-bit integers with an int8 kernel, to 8-bit integers or, without ``y_zero_point``, to float32.
 
     ``kernel`` has the axes of the float layer's, ``bias`` and ``multipliers`` one number per channel of y.
-    ``x_zero_point`` is that of x as bytes from 0 to 255.
     """
 
     kernel: np.ndarray
@@ -63,6 +62,10 @@ class QuantizedProduct(Layer):
             Weight("bias", self.bias),
             Weight("multipliers", self.multipliers),
         ]
+
+    @property
+    def takes_columns(self) -> bool:
+        return True
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         return self.keeps_batch(batched) and self.x.rank > 1
@@ -120,6 +123,10 @@ class QuantizedConv(QuantizedProduct):
             **super().params(),
         }
 
+    @property
+    def takes_columns(self) -> bool:
+        return not self.depthwise
+
     def weights(self) -> list[Weight]:
         packing = VECTOR if self.depthwise else Matrices(self.groups)
         return [Weight("kernel", self.kernel, packing), *super().weights()[1:]]
@@ -136,6 +143,8 @@ def quantized_product(
         return "it adds a residual input that is not quantized between the product and the sum"
     if not isinstance(layer, (Dense, Conv)) or (isinstance(layer, Conv) and layer.rank > 2):
         return f"{layer.kind} has no form on integers"
+    if y_scale is None and isinstance(layer, Conv) and layer.depthwise:
+        return "its result is not quantized"
     limits = (0, 0) if y_scale is None else y_scale.clamp(layer.activation)
     if limits is None:
         return f"its activation {layer.activation.plain()} is not quantized apart from the product"
@@ -157,7 +166,7 @@ def quantized_product(
         "kernel": kernel,
         "bias": bias.astype(np.int32),
         "multipliers": multipliers,
-        "x_zero_point": x_scale.byte,
+        "x_zero_point": x_scale.zero_point,
         "y_zero_point": None if y_scale is None else y_scale.zero_point,
         "limits": limits,
         "activation": layer.activation if y_scale is not None else LINEAR,
