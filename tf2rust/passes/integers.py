@@ -53,6 +53,8 @@ class _Pass:
         """Why layers stay in float32."""
         self.heirs: dict[Layer, Layer] = {}
         """The layers that represent the nodes of layers that nobody reads any more."""
+        self.orphans: list[tuple[Value, tuple[str, ...]]] = []
+        """The nodes of other removed layers, which only moved on this value."""
 
     def run(self) -> None:
         self.layers = list(self._sunk())
@@ -64,6 +66,7 @@ class _Pass:
         self.layers = list(self._with_float_results())
         self._drop_unread()
         self._index()
+        self._adopt()
         self.graph.layers = self.layers
         self.graph.departures = list(self._departures())
 
@@ -151,15 +154,9 @@ class _Pass:
                 found = [Reshape(inputs=[same], outputs=[layer.y], nodes=layer.nodes, rules=layer.rules)]
             else:
                 found, alias[layer.y] = [], same
-                self._credit(same, layer.nodes)
+                self.orphans.append((same, layer.nodes))
             self.made.update((part.y, part) for part in found)
             yield from found
-
-    def _credit(self, value: Value, nodes: tuple[str, ...]) -> None:
-        """Lists the nodes of a removed layer under the layer that computes ``value``, or one that reads it."""
-        owner = self.made.get(value) or next(iter(self.readers.get(value, [])), None)
-        if owner is not None:
-            owner.nodes += nodes
 
     def _on_integers(self, quantize: QuantizeLinear, scale: Scale) -> list[Layer]:
         """The layers in the place of QuantizeLinear and of the layer in front of it; none if that stays in float32."""
@@ -271,14 +268,20 @@ class _Pass:
                 heir = self.heirs.get(layer)
                 if heir is not None:
                     heir.nodes = layer.nodes + heir.nodes
-                elif layer.inputs:
-                    self._credit(layer.x, layer.nodes)
+                elif layer.nodes:
+                    self.orphans.append((layer.x, layer.nodes))
                 continue
             read.update(layer.inputs)
             read.update(v for body in layer.bodies() for part in body.walk() for v in part.inputs)
             read.update(v for body in layer.bodies() for _, v in body.outputs)
             left.append(layer)
         self.layers = left[::-1]
+
+    def _adopt(self) -> None:
+        """Lists the orphaned nodes under the layer that computes their value, or under the first that reads it."""
+        for value, nodes in self.orphans:
+            owner = self.made.get(value) or next(iter(self.readers.get(value, self.layers[-1:])))
+            owner.nodes += nodes
 
     def _departures(self) -> Iterator[Departure]:
         """Where DequantizeLinear is left, and products of integers with results in float32."""

@@ -19,8 +19,8 @@ from tf2rust.ops.reduction.reduce import Reduce
 class QuantizedAverage(Layer):
     """``round((Σ x − count · x_zero_point) · (ratio / count) + offset) + y_zero_point``, saturated.
 
-    The sum is in i32, and ``ratio`` is the scale of x divided by that of y. The zero point of y is in the offset if it is added before the
-    result is rounded.
+    The sum is in i32, and ``ratio`` is the scale of x divided by that of y. The zero point of y is in the offset if it
+    is added before the result is rounded.
     """
 
     x_zero_point: int
