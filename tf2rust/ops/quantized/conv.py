@@ -12,7 +12,7 @@ from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.quantized.by_floats import around, constant_kernel, dequantized, quantized
-from tf2rust.ops.quantized.matmul import requantized, zero_point
+from tf2rust.ops.quantized.matmul import check_quantized_product, requantized, zero_point
 from tf2rust.ops.quantized.quantize_linear import SMALL
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -29,6 +29,7 @@ def _conv_integer(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @infers("QLinearConv")
 def _qlinear_conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    check_quantized_product(node, infos)
     return [ValueInfo(infos.dtype(node.operand(7)), _shape(node, infos, 3))]
 
 

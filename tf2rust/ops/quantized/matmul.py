@@ -18,7 +18,7 @@ from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.linear.dense import Dense, matmul_shape
 from tf2rust.ops.linear.matmul import MatMul
 from tf2rust.ops.quantized.by_floats import around, constant_kernel, dequantized, quantized
-from tf2rust.ops.quantized.quantize_linear import SMALL, QuantizeLinear
+from tf2rust.ops.quantized.quantize_linear import SMALL, QuantizeLinear, check_parameters
 from tf2rust.ops.shape.reshape import Reshape
 
 
@@ -38,8 +38,16 @@ def _matmul_integer(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     return [ValueInfo("int32", matmul_shape(a, b))]
 
 
+def check_quantized_product(node: Node, infos: ValueInfos) -> None:
+    """Raises InferenceError if a scale or zero point of QLinearMatMul or QLinearConv is invalid."""
+    for tensor in (0, 3):
+        check_parameters(infos, node.operand(tensor + 1), node.operand(tensor + 2), infos.dtype(node.operand(tensor)))
+    check_parameters(infos, node.operand(6), node.operand(7), infos.dtype(node.operand(7)))
+
+
 @infers("QLinearMatMul")
 def _qlinear_matmul(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    check_quantized_product(node, infos)
     a, b = infos.shape(node.x), infos.shape(node.operand(3))
     return [ValueInfo(infos.dtype(node.operand(7)), matmul_shape(a, b))]
 
