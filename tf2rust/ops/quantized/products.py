@@ -153,8 +153,9 @@ def quantized_product(
     kernel = integers_of(layer.kernel, layer.scales)
     if kernel is None:
         return "its kernel minus the zero point does not fit in int8"
-    sum_scales = (np.float32(x_scale.scale) * layer.scales).astype(np.float32)
-    multipliers = sum_scales if y_scale is None else (sum_scales / np.float32(y_scale.scale)).astype(np.float32)
+    with np.errstate(all="ignore"):
+        sum_scales = (np.float32(x_scale.scale) * layer.scales).astype(np.float32)
+        multipliers = sum_scales if y_scale is None else (sum_scales / np.float32(y_scale.scale)).astype(np.float32)
     if not (np.isfinite(multipliers) & (multipliers >= np.finfo(np.float32).tiny)).all():
         return "the ratio of its scales is not a normal float32 number"
     channels = kernel.reshape(-1, kernel.shape[-1]).astype(np.int64)
