@@ -9,7 +9,7 @@ use core::slice::from_ref;
 use super::lhs::{ImplicitRows, Lhs, LhsRows};
 use super::macro_kernel::{MacroKernel, UNSPLIT_K};
 use super::{Epilogue, Gemm};
-use crate::checked::{part, part_mut};
+use crate::checked::{copy, part, part_mut, split_mut};
 use crate::simd::{Isa, MAX_SEGMENT, MulAdd, Segment, TARGET_MR};
 use crate::window::Axis;
 
@@ -34,10 +34,12 @@ pub(crate) struct Windows<'a, T: MulAdd> {
     depth: usize,
     /// Whether a line of a window is contiguous in memory.
     contiguous_lines: bool,
-    /// Whether k is so small that windows in the padding are copied.
-    small: bool,
+    /// Whether windows that are not read in place are copied, up to [`UNSPLIT_K`] elements at a time.
+    copied: bool,
     /// Whether windows outside the padding are read in place rather than copied.
     in_place: bool,
+    /// The padding of the image, [`MAX_SEGMENT`] equal elements. `None` for zeros, whose products are skipped.
+    padding: Option<&'a [T::A]>,
 }
 
 /// An image, and the top and left of a window in it.
@@ -50,7 +52,7 @@ enum Kind {
     Strided,
     /// In place: all inside the image.
     Inside,
-    /// Copied, as they are small.
+    /// Copied, as they are small or their taps are not whole steps.
     Copied,
     /// In place, tap by tap: some taps are in the padding.
     Padded,
@@ -58,9 +60,6 @@ enum Kind {
 
 impl<'a, T: MulAdd> Windows<'a, T> {
     /// The windows of the channels `group` of images that have `channels`.
-    ///
-    /// The number of channels in the group must be a multiple of `T::STEP`, unless a window has at most [`UNSPLIT_K`]
-    /// elements.
     pub fn new(x: &'a [T::A], axes: [Axis; 2], channels: usize, group: Range<usize>) -> Self {
         let depth = group.len();
         let contiguous_lines = axes[1].dilation == 1 && depth == channels;
@@ -71,9 +70,27 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         } else {
             [axes[0].size * axes[1].size, depth]
         };
-        let in_place = !small || segments <= SEGMENTS && len.is_multiple_of(T::STEP);
-        let first_channel = group.start;
-        Self { x, axes, first_pixel: 0, channels, first_channel, depth, contiguous_lines, small, in_place }
+        let in_place = len.is_multiple_of(T::STEP) && (!small || segments <= SEGMENTS);
+        // In the padding, a segment is a tap.
+        let copied = small || !depth.is_multiple_of(T::STEP);
+        let (first_channel, first_pixel, padding) = (group.start, 0, None);
+        Self {
+            x,
+            axes,
+            first_pixel,
+            channels,
+            first_channel,
+            depth,
+            contiguous_lines,
+            copied,
+            in_place,
+            padding,
+        }
+    }
+
+    /// The windows of images with this padding, [`MAX_SEGMENT`] equal elements.
+    pub fn padding(self, padding: &'a [T::A]) -> Self {
+        Self { padding: Some(padding), ..self }
     }
 
     /// Finds the windows from output pixel `pixel` on. Of strided ones it finds only the first.
@@ -109,7 +126,7 @@ impl<'a, T: MulAdd> Windows<'a, T> {
                 }
             }
         }
-        match (inside, self.small) {
+        match (inside, self.copied) {
             (true, _) => Kind::Inside,
             (false, true) => Kind::Copied,
             (false, false) => Kind::Padded,
@@ -154,8 +171,8 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         segment.set_rows(start + range.start, part(&slices, ..windows.len()));
     }
 
-    /// Sets the elements `range` of a tap, whose first element is `start` in k. Returns false if the tap is in the
-    /// padding of all windows.
+    /// Sets the elements `range` of a tap, whose first element is `start` in k. Returns false if the tap is zero in all
+    /// windows.
     fn set_tap(
         &self,
         windows: &[Window<'a, T::A>],
@@ -164,8 +181,8 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         range: Range<usize>,
         segment: &mut Segment<'a, T::A>,
     ) -> bool {
-        let mut slices = [part(T::ZEROS, ..range.len()); TARGET_MR];
-        let mut any = false;
+        let mut slices = [part(self.padding.unwrap_or(T::ZEROS), ..range.len()); TARGET_MR];
+        let mut any = self.padding.is_some();
         for (slice, &window) in slices.iter_mut().zip(windows) {
             if let Some(channels) = self.tap(window, tap_y, tap_x) {
                 any = true;
@@ -186,30 +203,40 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         Some(part(part(image, pixel * self.channels + self.first_channel..), ..self.depth))
     }
 
-    /// Copies a window to `row`.
-    fn copy(&self, window: Window<'a, T::A>, row: &mut [T::A]) {
+    /// Copies the elements `k` of a window to `row`.
+    fn copy(&self, window: Window<'a, T::A>, k: Range<usize>, row: &mut [T::A]) {
         let [vertical, horizontal] = self.axes;
         let (image, top, left) = window;
         let line_len = horizontal.input * self.channels;
-        row.fill(T::A::default());
-        for (tap_y, taps) in row.chunks_exact_mut((horizontal.size * self.depth).max(1)).enumerate() {
+        row.fill(self.padding.unwrap_or(T::ZEROS).first().copied().unwrap_or_default());
+        let len = (horizontal.size * self.depth).max(1);
+        if !self.contiguous_lines || row.len() < len * vertical.size {
+            return self.copy_taps(window, k, row);
+        }
+        for (tap_y, taps) in row.chunks_exact_mut(len).enumerate() {
             let Some(line) = vertical.position(top, tap_y) else { continue };
-            if self.contiguous_lines {
-                let before = left.min(0).unsigned_abs() * self.channels;
-                let image = part(part(image, line * line_len..), ..line_len);
-                let from = image.get(left.max(0) as usize * self.channels..).unwrap_or(&[]);
-                for (to, from) in taps.iter_mut().skip(before).zip(from) {
-                    *to = *from;
-                }
-                continue;
+            let before = left.min(0).unsigned_abs() * self.channels;
+            let image = part(part(image, line * line_len..), ..line_len);
+            let from = image.get(left.max(0) as usize * self.channels..).unwrap_or(&[]);
+            for (to, from) in taps.iter_mut().skip(before).zip(from) {
+                *to = *from;
             }
-            for (tap_x, to) in taps.chunks_exact_mut(self.depth.max(1)).enumerate() {
-                if let Some(from) = self.tap(window, tap_y, tap_x) {
-                    for (to, &from) in to.iter_mut().zip(from) {
-                        *to = from;
-                    }
-                }
+        }
+    }
+
+    /// Copies the elements `k` of a window to `row`, tap by tap, except those in the padding.
+    fn copy_taps(&self, window: Window<'a, T::A>, k: Range<usize>, row: &mut [T::A]) {
+        let depth = self.depth.max(1);
+        let mut rest = row;
+        let mut at = k.start;
+        while !rest.is_empty() && at < k.end {
+            let (tap, first) = (at / depth, at % depth);
+            let len = (depth - first).min(rest.len());
+            let (to, after) = split_mut(rest, len);
+            if let Some(from) = self.tap(window, tap / self.axes[1].size, tap % self.axes[1].size) {
+                copy(to, part(from, first..first + len));
             }
+            (rest, at) = (after, at + len);
         }
     }
 
@@ -230,11 +257,11 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         let kind = self.find(self.first_pixel + row, windows);
         let taps = vertical.size * horizontal.size;
         if kind == Kind::Copied {
-            let len = taps * self.depth;
+            let len = k.len();
             for (&window, row) in windows.iter().zip(copies.chunks_exact_mut(len.max(1))) {
-                self.copy(window, row);
+                self.copy(window, k.clone(), row);
             }
-            one.set_strided(0, copies, len, len, count);
+            one.set_strided(k.start, copies, len, len, count);
             return from_ref(one);
         }
         let by_line = self.contiguous_lines && kind != Kind::Padded;
@@ -290,8 +317,8 @@ struct Im2col<'a, T: MulAdd> {
 impl<T: MulAdd> ImplicitRows<T> for Im2col<'_, T> {
     /// Small windows are always read as a whole.
     fn max_kc(&self) -> usize {
-        let Windows { small, depth, .. } = self.windows;
-        if small { UNSPLIT_K } else { ((SEGMENTS - 2) * depth).min(MAX_SEGMENT) }
+        let Windows { copied, depth, .. } = self.windows;
+        if copied { UNSPLIT_K } else { ((SEGMENTS - 2) * depth).min(MAX_SEGMENT) }
     }
 
     // The windows and the memory are separate arguments, so that the compiler knows that they do not overlap.

@@ -18,6 +18,7 @@ mod lhs;
 mod macro_kernel;
 mod matrix;
 mod pack;
+mod requantize;
 #[cfg(test)]
 mod tests;
 
@@ -25,8 +26,10 @@ use core::ops::Range;
 
 pub(crate) use epilogue::{Epilogue, Linear, UNBOUNDED};
 pub(crate) use lhs::{Lhs, RowMajor};
-pub use matrix::Matrix;
+pub(crate) use matrix::sealed::Packed;
+pub use matrix::{Matrix, Weight};
 pub(crate) use pack::{pack_b, packed_len};
+pub(crate) use requantize::{Dequantize, Requantize};
 
 use crate::parallel::{STREAMED, run_tasks, threads};
 use crate::simd::{F32, Isa, MAX_MR, MAX_NR, MulAdd};

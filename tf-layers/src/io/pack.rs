@@ -1,11 +1,13 @@
 //! Packs weights in a build script.
 //!
-//! Build scripts are not optimized, so packing copies complete rows with `copy_from_slice`. Only the kernels of Winograd
-//! convolutions, which are transformed, are processed one number at a time.
+//! Build scripts are not optimized, so packing copies complete rows with `copy_from_slice`. Only matrices of bytes, whose
+//! rows are interleaved, and the kernels of Winograd convolutions, which are transformed, are processed one number at a
+//! time.
 
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::element::Dtype;
 use super::element::sealed::Bytes;
 use super::entry::Entry;
 use super::format::{HEADER, MAGIC, RECORD, VERSION};
@@ -77,7 +79,7 @@ pub fn pack(npz: &Npz<'_>, entries: &[Entry], architecture: [u8; 32]) -> Result<
     for entry in entries {
         let array = entry.find(npz)?;
         blob.resize(blob.len().next_multiple_of(ALIGN), 0);
-        entry.packing.pack(array.bytes(), &mut blob)?;
+        entry.packing.pack(entry.dtype, array.bytes(), &mut blob)?;
     }
     Ok(blob)
 }
@@ -92,19 +94,23 @@ impl Packing {
         }
     }
 
-    /// Packs an array with these bytes and appends it.
-    pub fn pack(self, bytes: &[u8], blob: &mut Vec<u8>) -> Result<()> {
+    /// Packs an array of `dtype` with these bytes and appends it.
+    pub fn pack(self, dtype: Dtype, bytes: &[u8], blob: &mut Vec<u8>) -> Result<()> {
         match self {
             Self::Vector { .. } => blob.extend_from_slice(bytes),
             Self::Matrices { groups, rows, cols } => {
                 for group in 0..groups {
-                    pack_matrix(bytes, rows, groups * cols, group * cols, cols, blob);
+                    if dtype.step() > 1 {
+                        pack_steps(bytes, dtype.step(), rows, groups * cols, group * cols, cols, blob);
+                    } else {
+                        pack_matrix(bytes, dtype.size(), rows, groups * cols, group * cols, cols, blob);
+                    }
                 }
             }
             Self::Winograd { lines, taps, channels, cols } => {
                 for value in 0..tile(taps) {
                     let matrix = transformed(bytes, value, [lines, taps, channels, cols])?;
-                    pack_matrix(&matrix, lines * channels, cols, 0, cols, blob);
+                    pack_matrix(&matrix, dtype.size(), lines * channels, cols, 0, cols, blob);
                 }
             }
         }
@@ -133,23 +139,49 @@ fn transformed(kernel: &[u8], value: usize, sizes: [usize; 4]) -> Result<Vec<u8>
     Ok(matrix)
 }
 
-/// Appends the panels of columns `first..first + cols` of a row-major matrix of `rows` × `stride` floats.
-fn pack_matrix(bytes: &[u8], rows: usize, stride: usize, first: usize, cols: usize, blob: &mut Vec<u8>) {
-    const FLOAT: usize = size_of::<f32>();
+/// Appends the panels of columns `first..first + cols` of a row-major matrix of `rows` × `stride` elements of `size` bytes.
+fn pack_matrix(
+    bytes: &[u8],
+    size: usize,
+    rows: usize,
+    stride: usize,
+    first: usize,
+    cols: usize,
+    blob: &mut Vec<u8>,
+) {
     for column in (0..cols).step_by(PANEL) {
-        let width = PANEL.min(cols - column) * FLOAT;
-        let mut start = (first + column) * FLOAT;
-        if width == PANEL * FLOAT {
-            for _ in 0..rows {
-                blob.extend_from_slice(&bytes[start..start + PANEL * FLOAT]);
-                start += stride * FLOAT;
+        let width = PANEL.min(cols - column) * size;
+        let mut start = (first + column) * size;
+        for _ in 0..rows {
+            blob.extend_from_slice(&bytes[start..start + width]);
+            if width < PANEL * size {
+                blob.resize(blob.len() + PANEL * size - width, 0);
             }
-        } else {
-            let mut row = [0; PANEL * FLOAT];
-            for _ in 0..rows {
-                row[..width].copy_from_slice(&bytes[start..start + width]);
-                blob.extend_from_slice(&row);
-                start += stride * FLOAT;
+            start += stride * size;
+        }
+    }
+}
+
+/// As [`pack_matrix`], for bytes whose panels have `step` elements of a column side by side.
+fn pack_steps(
+    bytes: &[u8],
+    step: usize,
+    rows: usize,
+    stride: usize,
+    first: usize,
+    cols: usize,
+    blob: &mut Vec<u8>,
+) {
+    for column in (0..cols).step_by(PANEL) {
+        let width = PANEL.min(cols - column);
+        for row in (0..rows).step_by(step) {
+            let start = blob.len();
+            blob.resize(start + PANEL * step, 0);
+            for i in 0..step.min(rows - row) {
+                let from = &bytes[(row + i) * stride + first + column..][..width];
+                for (to, &from) in blob[start + i..].iter_mut().step_by(step).zip(from) {
+                    *to = from;
+                }
             }
         }
     }

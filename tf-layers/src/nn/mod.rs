@@ -9,6 +9,7 @@
 //! | recurrent | [`SimpleRnn`], [`Gru`], [`Lstm`], [`DynamicRecurrence`] |
 //! | attention | [`Attention`] |
 //! | activation | [`Activation`] |
+//! | 8-bit integers | [`QuantizedDense`], [`QuantizedConv1d`], [`QuantizedConv2d`], [`QuantizedDepthwiseConv2d`], [`QuantizedAdd`], [`QuantizedMul`], [`QuantizedAveragePool2d`], [`QuantizedMean`], [`QuantizedLookup`] |
 //!
 //! Tensors are channels-last: sequences are `[batch, width, channels]`, images `[batch, height, width, channels]`.
 //!
@@ -38,6 +39,7 @@ mod dense;
 mod embedding;
 mod norm;
 mod pool;
+mod quantized;
 mod recurrent;
 mod scale_shift;
 
@@ -53,6 +55,10 @@ pub use dense::Dense;
 pub use embedding::Embedding;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm, UnitNorm};
 pub use pool::{AdaptivePool, MaxPool, Pool1d, Pool2d, Pool3d, PoolKind, max_unpool};
+pub use quantized::{
+    Byte, QuantizedAdd, QuantizedAveragePool2d, QuantizedConv1d, QuantizedConv2d, QuantizedDense,
+    QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMean, QuantizedMul, Requantization,
+};
 pub use recurrent::{
     Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, SimpleRnn, States,
 };

@@ -30,13 +30,15 @@ mod scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 
-pub(crate) use bytes::{view, view_bools};
+pub(crate) use bytes::{Bits8, view, view_bools};
 pub(crate) use depthwise::Stencil;
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use microkernel::{MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, accumulate};
-pub(crate) use mul_add::{Accumulator, Accumulators, F32, MulAdd};
+pub(crate) use mul_add::{Accumulator, Accumulators, F32, FloatTile, I8I8, MulAdd, TileShape, U8I8};
 pub(crate) use scalar::Portable;
+
+use core::ops::IndexMut;
 
 use crate::checked::holds;
 
@@ -57,6 +59,8 @@ pub(crate) const MAX_NR: usize = 4 * PANEL;
 /// A computation that `Isa::run` compiles for every instruction set.
 pub(crate) trait Kernel {
     type Output;
+    /// Whether it uses `Simd::dot`. Other kernels are not compiled again for instruction sets that only add dot products.
+    const BYTES: bool = false;
     /// Runs the computation. Implementations must be `#[inline(always)]`.
     fn run<S: Simd>(self, s: S) -> Self::Output;
 }
@@ -75,12 +79,20 @@ pub(crate) trait Simd: Copy {
     const MR: usize;
     /// The columns of a register tile: 1 or 4 panels.
     const NR: usize;
+    /// As `MR`, for products of bytes. It is at most `MR`.
+    const BYTES_MR: usize = Self::MR;
 
     type F32: Copy;
     type I32: Copy;
     type Mask: Copy;
     /// The vectors that hold `PANEL` floats.
-    type Panel: Copy;
+    type Panel: Copy + IndexMut<usize, Output = Self::F32>;
+    /// The vectors that hold `PANEL` 32-bit integers.
+    type IntPanel: Copy + IndexMut<usize, Output = Self::I32>;
+    /// Four unsigned bytes, repeated for the columns of a panel, in the form that `dot` takes.
+    type Quad: Copy;
+    /// Four weights of each column of a panel, in the form that `dot` takes.
+    type Weights: Copy;
 
     fn splat(self, x: f32) -> Self::F32;
     /// Repeats `x` in all columns of a panel.
@@ -98,6 +110,27 @@ pub(crate) trait Simd: Copy {
     fn panel_load_partial(self, x: &[f32]) -> Self::Panel;
     /// Stores the first `y.len()` columns.
     fn panel_store_partial(self, panel: Self::Panel, y: &mut [f32]);
+    /// Repeats `x` in all columns of a panel.
+    fn int_panel(self, x: i32) -> Self::IntPanel;
+    /// The four bytes of `x` from the lowest to the highest.
+    fn quad(self, x: Self::I32) -> Self::Quad;
+    /// Loads the weights of a panel, the four of a column side by side.
+    ///
+    /// # Safety
+    /// `4 · PANEL` weights must be readable at `w`.
+    unsafe fn weights_ptr(self, w: *const i8) -> Self::Weights;
+    /// sums + Σ x·w over the four products of each column. It neither saturates nor rounds.
+    fn dot(self, x: Self::Quad, w: Self::Weights, sums: Self::IntPanel) -> Self::IntPanel;
+    /// Loads `PANEL` unsigned bytes as integers.
+    ///
+    /// # Safety
+    /// `PANEL` bytes must be readable at `x`.
+    unsafe fn load_bytes_ptr(self, x: *const u8) -> Self::IntPanel;
+    /// Stores the lowest byte of each integer.
+    ///
+    /// # Safety
+    /// `PANEL` bytes must be writable at `y`.
+    unsafe fn store_bytes_ptr(self, panel: Self::IntPanel, y: *mut u8);
     /// x·w + sum
     fn panel_fma(self, x: Self::F32, w: Self::Panel, sum: Self::Panel) -> Self::Panel;
     /// # Safety
@@ -199,6 +232,78 @@ pub(crate) trait Simd: Copy {
         }
         // SAFETY: the length was checked.
         unsafe { self.panel_store(panel, y.as_mut_ptr()) }
+    }
+
+    /// Loads four weights of each column of a panel.
+    #[inline(always)]
+    fn weights(self, w: &[i8; 4 * PANEL]) -> Self::Weights {
+        // SAFETY: the array has this length.
+        unsafe { self.weights_ptr(w.as_ptr()) }
+    }
+
+    /// Loads the integers of the first `x.len()` columns, at most `PANEL`. The others are 0.
+    #[inline(always)]
+    fn load_ints(self, x: &[i32]) -> Self::IntPanel {
+        let mut part = [0; PANEL];
+        let mut from = x.as_ptr();
+        if x.len() < PANEL {
+            for (to, &x) in part.iter_mut().zip(x) {
+                *to = x;
+            }
+            from = part.as_ptr();
+        }
+        let mut panel = self.int_panel(0);
+        for i in 0..PANEL / Self::LANES {
+            // SAFETY: `from` points to at least `PANEL` integers, which have the size of floats.
+            panel[i] = self.bits(unsafe { self.load_ptr(from.add(i * Self::LANES).cast()) });
+        }
+        panel
+    }
+
+    /// Stores the integers of the first `y.len()` columns, at most `PANEL`.
+    #[inline(always)]
+    fn store_ints(self, panel: Self::IntPanel, y: &mut [i32]) {
+        let mut part = [0; PANEL];
+        let to = if y.len() < PANEL { part.as_mut_ptr() } else { y.as_mut_ptr() };
+        for i in 0..PANEL / Self::LANES {
+            // SAFETY: `to` points to at least `PANEL` integers, which have the size of floats.
+            unsafe { self.store_ptr(self.float(panel[i]), to.add(i * Self::LANES).cast()) };
+        }
+        if y.len() < PANEL {
+            for (y, &int) in y.iter_mut().zip(&part) {
+                *y = int;
+            }
+        }
+    }
+
+    /// Loads the first `x.len()` unsigned bytes, at most `PANEL`. The others are 0.
+    #[inline(always)]
+    fn load_bytes(self, x: &[u8]) -> Self::IntPanel {
+        let mut part = [0; PANEL];
+        let mut from = x.as_ptr();
+        if x.len() < PANEL {
+            for (to, &x) in part.iter_mut().zip(x) {
+                *to = x;
+            }
+            from = part.as_ptr();
+        }
+        // SAFETY: `from` points to at least `PANEL` bytes.
+        unsafe { self.load_bytes_ptr(from) }
+    }
+
+    /// Stores the lowest bytes of the integers in the first `y.len()` columns, at most `PANEL`.
+    #[inline(always)]
+    fn store_bytes(self, panel: Self::IntPanel, y: &mut [u8]) {
+        if y.len() >= PANEL {
+            // SAFETY: the length was checked.
+            return unsafe { self.store_bytes_ptr(panel, y.as_mut_ptr()) };
+        }
+        let mut part = [0; PANEL];
+        // SAFETY: the array has `PANEL` bytes.
+        unsafe { self.store_bytes_ptr(panel, part.as_mut_ptr()) };
+        for (y, &byte) in y.iter_mut().zip(&part) {
+            *y = byte;
+        }
     }
 
     /// Loads the first `x.len()` lanes. The others are `fill`.

@@ -1,5 +1,7 @@
 //! The number types of a matrix product: what is multiplied, and what the products are summed in.
 
+use core::marker::PhantomData;
+
 use super::{MAX_SEGMENT, PANEL, Simd};
 
 /// The type that products are summed in. Vector registers hold the sums of a panel.
@@ -35,9 +37,13 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
 
     /// Elements of k that one multiply-add takes.
     const STEP: usize;
+    /// Whether it multiplies bytes, for which some instruction sets have dot products.
+    const BYTES: bool;
     /// The padding of an image, [`MAX_SEGMENT`] zeros.
     const ZEROS: &'static [Self::A];
 
+    /// The size of a register tile.
+    type Tile<S: Simd>: TileShape;
     /// `STEP` elements of a row of A, repeated for the columns of a panel.
     type Broadcast<S: Simd>: Copy;
     /// A row of a panel of B.
@@ -54,6 +60,28 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
         w: Self::Row<S>,
         sums: <Self::Acc as Accumulator>::Panel<S>,
     ) -> <Self::Acc as Accumulator>::Panel<S>;
+}
+
+/// The rows and columns of a register tile of C.
+pub(crate) trait TileShape {
+    const MR: usize;
+    const NR: usize;
+}
+
+/// The register tile of floats.
+pub(crate) struct FloatTile<S>(PhantomData<S>);
+
+impl<S: Simd> TileShape for FloatTile<S> {
+    const MR: usize = S::MR;
+    const NR: usize = S::NR;
+}
+
+/// The register tile of products of bytes.
+pub(crate) struct BytesTile<S>(PhantomData<S>);
+
+impl<S: Simd> TileShape for BytesTile<S> {
+    const MR: usize = S::BYTES_MR;
+    const NR: usize = S::NR;
 }
 
 impl Accumulator for f32 {
@@ -87,8 +115,10 @@ impl MulAdd for F32 {
     type Acc = f32;
 
     const STEP: usize = 1;
+    const BYTES: bool = false;
     const ZEROS: &'static [f32] = &[0.0; MAX_SEGMENT];
 
+    type Tile<S: Simd> = FloatTile<S>;
     type Broadcast<S: Simd> = S::F32;
     type Row<S: Simd> = S::Panel;
 
@@ -104,4 +134,85 @@ impl MulAdd for F32 {
     fn mul_add<S: Simd>(s: S, x: S::F32, w: S::Panel, sums: S::Panel) -> S::Panel {
         s.panel_fma(x, w, sums)
     }
+}
+
+impl Accumulator for i32 {
+    type Panel<S: Simd> = S::IntPanel;
+
+    #[inline(always)]
+    fn zero<S: Simd>(s: S) -> S::IntPanel {
+        s.int_panel(0)
+    }
+    #[inline(always)]
+    fn add<S: Simd>(s: S, mut a: S::IntPanel, b: S::IntPanel) -> S::IntPanel {
+        for i in 0..PANEL / S::LANES {
+            a[i] = s.iadd(a[i], b[i]);
+        }
+        a
+    }
+    #[inline(always)]
+    fn load<S: Simd>(s: S, from: &[i32]) -> S::IntPanel {
+        s.load_ints(from)
+    }
+    #[inline(always)]
+    fn store<S: Simd>(s: S, sums: S::IntPanel, to: &mut [i32]) {
+        s.store_ints(sums, to);
+    }
+}
+
+/// Defines a product of bytes, four elements of k at a time.
+macro_rules! bytes {
+    ($(#[$doc:meta])* $name:ident, $flip:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) struct $name;
+
+        impl MulAdd for $name {
+            type A = u8;
+            type B = i8;
+            type Acc = i32;
+
+            const STEP: usize = 4;
+            const BYTES: bool = true;
+            const ZEROS: &'static [u8] = &[$flip; MAX_SEGMENT];
+
+            type Tile<S: Simd> = BytesTile<S>;
+            type Broadcast<S: Simd> = S::Quad;
+            type Row<S: Simd> = S::Weights;
+
+            #[inline(always)]
+            fn broadcast<S: Simd>(s: S, x: &[u8]) -> S::Quad {
+                let quad = match *x {
+                    [a, b, c, d] => [a, b, c, d],
+                    [a, b, c] => [a, b, c, $flip],
+                    [a, b] => [a, b, $flip, $flip],
+                    [a] => [a, $flip, $flip, $flip],
+                    _ => [$flip; 4],
+                };
+                let quad = s.isplat(i32::from_le_bytes(quad));
+                // Flipping the highest bit adds 128.
+                s.quad(if $flip == 0 { quad } else { s.xor(quad, s.isplat(i32::from_ne_bytes([$flip; 4]))) })
+            }
+            #[inline(always)]
+            fn row<S: Simd>(s: S, w: &[i8]) -> S::Weights {
+                match w.first_chunk() {
+                    Some(w) => s.weights(w),
+                    None => s.weights(&[0; 4 * PANEL]),
+                }
+            }
+            #[inline(always)]
+            fn mul_add<S: Simd>(s: S, x: S::Quad, w: S::Weights, sums: S::IntPanel) -> S::IntPanel {
+                s.dot(x, w, sums)
+            }
+        }
+    };
+}
+
+bytes! {
+    /// u8 × i8 → i32
+    U8I8, 0
+}
+bytes! {
+    /// (i8 + 128) × i8 → i32, with the bits of A as unsigned bytes. Dot products of bytes want unsigned ones on the left.
+    I8I8, 0x80
 }
