@@ -15,6 +15,8 @@ pub(crate) trait Epilogue<A: Accumulator>: Copy + Send + Sync {
     type Output: Send;
     /// Whether C can hold the partial sums of a block of k. If not, k is not split into blocks of KC.
     const PARTIAL_SUMS: bool;
+    /// Whether register tiles are one panel wide, so that a program has less code.
+    const NARROW: bool = false;
 
     /// The epilogue of one block of k. `first` and `last` tell whether it is the first and the last block.
     fn block(self, first: bool, last: bool) -> Self;

@@ -38,8 +38,10 @@ pub(crate) struct Windows<'a, T: MulAdd> {
     copied: bool,
     /// Whether windows outside the padding are read in place rather than copied.
     in_place: bool,
-    /// The padding of the image, [`MAX_SEGMENT`] equal elements. `None` for zeros, whose products are skipped.
-    padding: Option<&'a [T::A]>,
+    /// The padding of the image, [`MAX_SEGMENT`] equal elements.
+    padding: &'a [T::A],
+    /// Whether the padding adds nothing to a product, so that taps in it are skipped.
+    skips_padding: bool,
 }
 
 /// An image, and the top and left of a window in it.
@@ -73,24 +75,25 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         let in_place = len.is_multiple_of(T::STEP) && (!small || segments <= SEGMENTS);
         // In the padding, a segment is a tap.
         let copied = small || !depth.is_multiple_of(T::STEP);
-        let (first_channel, first_pixel, padding) = (group.start, 0, None);
         Self {
             x,
             axes,
-            first_pixel,
+            first_pixel: 0,
             channels,
-            first_channel,
+            first_channel: group.start,
             depth,
             contiguous_lines,
             copied,
             in_place,
-            padding,
+            padding: T::ZEROS,
+            skips_padding: true,
         }
     }
 
-    /// The windows of images with this padding, [`MAX_SEGMENT`] equal elements.
-    pub fn padding(self, padding: &'a [T::A]) -> Self {
-        Self { padding: Some(padding), ..self }
+    /// The windows of images with this padding, [`MAX_SEGMENT`] equal elements. `skips_padding` tells whether it adds nothing
+    /// to a product.
+    pub fn padding(self, padding: &'a [T::A], skips_padding: bool) -> Self {
+        Self { padding, skips_padding, ..self }
     }
 
     /// Finds the windows from output pixel `pixel` on. Of strided ones it finds only the first.
@@ -181,8 +184,8 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         range: Range<usize>,
         segment: &mut Segment<'a, T::A>,
     ) -> bool {
-        let mut slices = [part(self.padding.unwrap_or(T::ZEROS), ..range.len()); TARGET_MR];
-        let mut any = self.padding.is_some();
+        let mut slices = [part(self.padding, ..range.len()); TARGET_MR];
+        let mut any = !self.skips_padding;
         for (slice, &window) in slices.iter_mut().zip(windows) {
             if let Some(channels) = self.tap(window, tap_y, tap_x) {
                 any = true;
@@ -208,7 +211,7 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         let [vertical, horizontal] = self.axes;
         let (image, top, left) = window;
         let line_len = horizontal.input * self.channels;
-        row.fill(self.padding.unwrap_or(T::ZEROS).first().copied().unwrap_or_default());
+        row.fill(self.padding.first().copied().unwrap_or_default());
         let len = (horizontal.size * self.depth).max(1);
         if !self.contiguous_lines || row.len() < len * vertical.size {
             return self.copy_taps(window, k, row);

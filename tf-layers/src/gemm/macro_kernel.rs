@@ -28,8 +28,8 @@ const fn mr<S: Simd, T: MulAdd>() -> usize {
 }
 
 /// The columns of a register tile.
-const fn nr<S: Simd, T: MulAdd>() -> usize {
-    <T::Tile<S>>::NR
+const fn nr<S: Simd, T: MulAdd, E: Epilogue<T::Acc>>() -> usize {
+    if E::NARROW { PANEL } else { <T::Tile<S>>::NR }
 }
 
 /// A product on one thread.
@@ -55,7 +55,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
         let (kc, mc) = if m > FEW_TILES * mr::<S, T>() {
             let kc = match gemm.k {
                 k if const { !E::PARTIAL_SUMS } || k <= UNSPLIT_K => k.max(UNSPLIT_K),
-                _ => L1_BYTES / (nr::<S, T>() * size_of::<T::B>()),
+                _ => L1_BYTES / (nr::<S, T, E>() * size_of::<T::B>()),
             };
             (kc, (L2_BYTES / size_of::<T::A>() / kc.min(gemm.k.max(1))).next_multiple_of(mr::<S, T>()))
         } else {
@@ -101,22 +101,28 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
     #[inline(always)]
     fn run<S: Simd>(&self, s: S, a: &mut LhsRows<'_, T>, c: &mut [E::Output]) {
         let panels = self.gemm.n.div_ceil(PANEL);
-        let strips = panels / (nr::<S, T>() / PANEL);
+        let strips = panels / (nr::<S, T, E>() / PANEL);
         for strip in 0..strips {
             let strip = if self.gemm.reverse { strips - 1 - strip } else { strip };
-            let column = strip * nr::<S, T>();
+            let column = strip * nr::<S, T, E>();
             // The constant conditions here and below keep code out that the instruction set never runs.
-            if const { nr::<S, T>() == 4 * PANEL } {
+            if const { nr::<S, T, E>() == 4 * PANEL } {
                 self.columns::<S, 4>(s, a, c, column);
             } else {
                 self.columns::<S, 1>(s, a, c, column);
             }
         }
-        let column = strips * nr::<S, T>();
-        match panels - strips * (nr::<S, T>() / PANEL) {
-            3 if const { nr::<S, T>() > 3 * PANEL } => self.columns::<S, 3>(s, a, c, column),
-            2 if const { nr::<S, T>() > 2 * PANEL } => self.columns::<S, 2>(s, a, c, column),
-            1 if const { nr::<S, T>() > PANEL } => self.columns::<S, 1>(s, a, c, column),
+        let column = strips * nr::<S, T, E>();
+        match panels - strips * (nr::<S, T, E>() / PANEL) {
+            // Bytes have fewer kinds of tiles. They are as fast, because few inputs are loaded for each multiply-add.
+            rest if const { T::BYTES && nr::<S, T, E>() > PANEL } => {
+                for panel in 0..rest {
+                    self.columns::<S, 1>(s, a, c, column + panel * PANEL);
+                }
+            }
+            3 if const { !T::BYTES && nr::<S, T, E>() > 3 * PANEL } => self.columns::<S, 3>(s, a, c, column),
+            2 if const { !T::BYTES && nr::<S, T, E>() > 2 * PANEL } => self.columns::<S, 2>(s, a, c, column),
+            1 if const { nr::<S, T, E>() > PANEL } => self.columns::<S, 1>(s, a, c, column),
             _ => {}
         }
     }
@@ -194,6 +200,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
         for (i, panel) in panels.iter_mut().enumerate() {
             *panel = part(part(gemm.panels, (first + i) * pitch..), ..pitch);
         }
+        let ready = T::ready(s, gemm.setup);
         let mut sums = [[T::Acc::zero(s); P]; MR];
         let mut k = self.k.clone();
         loop {
@@ -208,7 +215,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
             }
             for segment in segments {
                 let next = mem::replace(&mut next, Prefetch::NOTHING);
-                sums = accumulate::<S, T, MR, P>(s, segment, panels, sums, next);
+                sums = accumulate::<S, T, MR, P>(s, ready, segment, panels, sums, next);
             }
             k.start = end;
             if const { E::PARTIAL_SUMS } || k.is_empty() {

@@ -47,6 +47,7 @@ pub(crate) struct Gemm<'a, T: MulAdd, E> {
     /// The columns of B and C.
     n: usize,
     epilogue: E,
+    setup: T::Setup,
     /// Elements from one row of C to the next.
     ldc: usize,
     /// Whether the last columns are computed first.
@@ -56,12 +57,17 @@ pub(crate) struct Gemm<'a, T: MulAdd, E> {
 impl<'a, T: MulAdd, E: Epilogue<T::Acc>> Gemm<'a, T, E> {
     /// A product with B of `k` rows and `n` columns, packed by [`pack_b`]. The rows of C are contiguous.
     pub const fn with_epilogue(panels: &'a [T::B], k: usize, n: usize, epilogue: E) -> Self {
-        Self { panels, k, n, epilogue, ldc: n, reverse: false }
+        Self { panels, k, n, epilogue, setup: T::SETUP, ldc: n, reverse: false }
     }
 
     /// Sets the number of elements from one row of C to the next.
     pub fn ldc(self, ldc: usize) -> Self {
         Self { ldc, ..self }
+    }
+
+    /// Sets what the product must know of A.
+    pub fn setup(self, setup: T::Setup) -> Self {
+        Self { setup, ..self }
     }
 
     /// Sets whether the last columns are computed first.

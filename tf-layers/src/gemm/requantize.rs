@@ -1,11 +1,12 @@
 //! The epilogues of products of bytes.
 
+use core::hint::black_box;
 use core::ops::Range;
 
 use super::Epilogue;
-use super::epilogue::{Tile, load, store};
-use crate::checked::part_mut;
-use crate::simd::{Accumulators, PANEL, Simd};
+use super::epilogue::{Tile, load};
+use crate::checked::part;
+use crate::simd::{Accumulator, Accumulators, PANEL, Portable, Simd};
 
 /// Rounds products of bytes to bytes: C = clamp(round((A·B + bias)·multipliers)) + zero point.
 ///
@@ -24,15 +25,26 @@ pub(crate) struct Requantize<'a> {
 }
 
 impl Requantize<'_> {
+    /// The results of a vector of sums.
+    #[inline(always)]
+    pub fn round<S: Simd>(&self, s: S, sums: S::I32, multipliers: S::F32) -> S::I32 {
+        let scaled = s.mul(s.to_f32(sums), multipliers);
+        // With the bound on the right, NaN becomes the bound.
+        let clamped = s.min(s.max(scaled, s.splat(self.low)), s.splat(self.high));
+        s.iadd(s.to_i32(clamped), s.isplat(self.zero_point))
+    }
+
+    /// The result of a sum.
+    pub fn round_one(&self, sum: i32, multiplier: f32) -> u8 {
+        let s = Portable;
+        self.round(s, s.isplat(sum), s.splat(multiplier))[0] as u8
+    }
+
     /// Stores the results of a panel of sums in the columns of `c`.
     #[inline(always)]
     pub fn store_panel<S: Simd>(&self, s: S, mut sums: S::IntPanel, multipliers: S::Panel, c: &mut [u8]) {
-        let (low, high, zero) = (s.splat(self.low), s.splat(self.high), s.isplat(self.zero_point));
         for lane in 0..PANEL / S::LANES {
-            let scaled = s.mul(s.to_f32(sums[lane]), multipliers[lane]);
-            // With the bound on the right, NaN becomes the bound.
-            let clamped = s.min(s.max(scaled, low), high);
-            sums[lane] = s.iadd(s.to_i32(clamped), zero);
+            sums[lane] = self.round(s, sums[lane], multipliers[lane]);
         }
         s.store_bytes(sums, c);
     }
@@ -64,16 +76,13 @@ impl Epilogue<i32> for Requantize<'_> {
         sums: Accumulators<S, i32, MR, P>,
         c: &mut [u8],
     ) {
-        let multipliers = load::<S, f32, P>(s, tile.columns_of(self.multipliers));
-        for i in 0..MR {
-            let row = tile.row_of(i, c);
-            for j in 0..P {
-                self.store_panel(
-                    s,
-                    sums[i][j],
-                    multipliers[j],
-                    part_mut(row, j * PANEL..tile.width.min((j + 1) * PANEL)),
-                );
+        // One loop for all panels, not unrolled: the code of a tile would otherwise be several times as long. The loop reads
+        // the sums in memory; hidden from the compiler, they stay in registers until here.
+        let (sums, multipliers) = (black_box(sums), tile.columns_of(self.multipliers));
+        for (i, sums) in sums.iter().enumerate() {
+            let panels = tile.row_of(i, c).chunks_mut(PANEL).zip(multipliers.chunks(PANEL));
+            for (&sums, (c, multipliers)) in sums.iter().zip(panels) {
+                self.store_panel(s, sums, f32::load(s, multipliers), c);
             }
         }
     }
@@ -93,6 +102,7 @@ pub(crate) struct Dequantize<'a> {
 impl Epilogue<i32> for Dequantize<'_> {
     type Output = f32;
     const PARTIAL_SUMS: bool = false;
+    const NARROW: bool = true;
 
     #[inline(always)]
     fn block(self, _first: bool, _last: bool) -> Self {
@@ -120,21 +130,19 @@ impl Epilogue<i32> for Dequantize<'_> {
         sums: Accumulators<S, i32, MR, P>,
         c: &mut [f32],
     ) {
-        let multipliers = load::<S, f32, P>(s, tile.columns_of(self.multipliers));
-        let mut bias = [s.panel(0.0); P];
-        if let Some(from) = self.bias {
-            bias = load::<S, f32, P>(s, tile.columns_of(from));
-        }
-        for i in 0..MR {
-            let mut row = [s.panel(0.0); P];
-            for j in 0..P {
+        let (sums, multipliers) = (black_box(sums), tile.columns_of(self.multipliers));
+        for (i, sums) in sums.iter().enumerate() {
+            let panels = tile.row_of(i, c).chunks_mut(PANEL).zip(multipliers.chunks(PANEL));
+            for (j, (sums, (c, multipliers))) in sums.iter().zip(panels).enumerate() {
+                let multipliers = f32::load(s, multipliers);
+                let bias = self.bias.map(|bias| part(tile.columns_of(bias), j * PANEL..j * PANEL + c.len()));
+                let mut result = f32::load(s, bias.unwrap_or_default());
                 for lane in 0..PANEL / S::LANES {
-                    let scaled = s.mul(s.to_f32(sums[i][j][lane]), multipliers[j][lane]);
                     // Not fused, so that all instruction sets give the same bits.
-                    row[j][lane] = s.add(scaled, bias[j][lane]);
+                    result[lane] = s.add(s.mul(s.to_f32(sums[lane]), multipliers[lane]), result[lane]);
                 }
+                f32::store(s, result, c);
             }
-            store::<S, f32, P>(s, row, tile.row_of(i, c));
         }
     }
 }

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::epilogue::{Tile, load, store};
 use super::im2col::Windows;
 use super::{Dequantize, Epilogue, Gemm, Lhs, Linear, Requantize, RowMajor, pack_b};
-use crate::simd::{Accumulator, Accumulators, FloatTile, I8I8, Isa, MAX_SEGMENT, MulAdd, PANEL, Simd, U8I8};
+use crate::simd::{Accumulator, Accumulators, FloatTile, Isa, MAX_SEGMENT, MulAdd, PANEL, Simd, U8I8};
 use crate::tensor::F16;
 use crate::window::Axis;
 
@@ -23,16 +23,20 @@ impl MulAdd for F32F16 {
     type A = f32;
     type B = F16;
     type Acc = f32;
+    type Setup = ();
 
     const STEP: usize = 1;
+    const SETUP: () = ();
     const BYTES: bool = false;
     const ZEROS: &'static [f32] = &[0.0; MAX_SEGMENT];
 
     type Tile<S: Simd> = FloatTile<S>;
+    type Ready<S: Simd> = ();
     type Broadcast<S: Simd> = S::F32;
     type Row<S: Simd> = S::Panel;
 
-    fn broadcast<S: Simd>(s: S, x: &[f32]) -> S::F32 {
+    fn ready<S: Simd>(_: S, (): ()) {}
+    fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> S::F32 {
         s.splat(x[0])
     }
     fn row<S: Simd>(s: S, w: &[F16]) -> S::Panel {
@@ -132,14 +136,9 @@ fn naive<C: Copy + Default + core::ops::AddAssign>(
 }
 
 /// Checks the epilogues of products of bytes. `a` finds the rows of A, and `matrix` holds them as unsigned bytes.
-fn check_bytes<T: MulAdd<A = u8, B = i8, Acc = i32>>(
-    size @ [m, k, n]: [usize; 3],
-    a: impl Lhs<T>,
-    matrix: &[u8],
-    context: &str,
-) {
+fn check_bytes(size @ [m, k, n]: [usize; 3], a: impl Lhs<U8I8>, flip: u8, matrix: &[u8], context: &str) {
     let b: Vec<i8> = bytes(k * n, 7).map(u8::cast_signed).collect();
-    let panels = packed::<T>(&b, k, n);
+    let panels = packed::<U8I8>(&b, k, n);
     let sums = naive(size, |x, w| i32::from(matrix[x]) * i32::from(b[w]));
     let bias: Vec<i32> = (0..n as i32).map(|i| 100 * i - 300).collect();
     let multipliers: Vec<f32> = (0..n).map(|i| 0.3 / (1 + i) as f32 / k as f32).collect();
@@ -150,21 +149,21 @@ fn check_bytes<T: MulAdd<A = u8, B = i8, Acc = i32>>(
     let float_bias: Vec<f32> = (0..n).map(|i| i as f32).collect();
     for isa in Isa::available() {
         let context = format!("{context} on {}", isa.name());
-        let plain = Gemm::<T, _>::with_epilogue(&panels, k, n, Sums { accumulate: false });
+        let plain = Gemm::<U8I8, _>::with_epilogue(&panels, k, n, Sums { accumulate: false });
         let requantize =
             Requantize { bias: &bias, multipliers: &multipliers, zero_point: 100, low: -97.0, high: 100.0 };
-        let requantized = Gemm::<T, _>::with_epilogue(&panels, k, n, requantize);
+        let requantized = Gemm::<U8I8, _>::with_epilogue(&panels, k, n, requantize);
         let dequantize = Dequantize { offsets: &bias, multipliers: &multipliers, bias: Some(&float_bias) };
         for reverse in [false, true] {
             let mut c = vec![9; m * n];
-            plain.reverse(reverse).run(isa, m, a, &mut c);
+            plain.setup(flip).reverse(reverse).run(isa, m, a, &mut c);
             assert_eq!(c, sums, "{context}");
             let mut c = vec![9; m * n];
-            requantized.reverse(reverse).run_parallel(isa, m, a, &mut c);
+            requantized.setup(flip).reverse(reverse).run_parallel(isa, m, a, &mut c);
             assert_eq!(c, quantized, "{context}");
         }
         let mut c = vec![9.0; m * n];
-        Gemm::<T, _>::with_epilogue(&panels, k, n, dequantize).run_parallel(isa, m, a, &mut c);
+        Gemm::<U8I8, _>::with_epilogue(&panels, k, n, dequantize).setup(flip).run_parallel(isa, m, a, &mut c);
         assert_eq!(c, floats, "{context}");
     }
 }
@@ -179,8 +178,8 @@ fn matrices_of_bytes() {
     for size @ [m, k, n] in SIZES {
         let a: Vec<u8> = bytes(m * k, 1).collect();
         let (rows, context) = (RowMajor { data: &a, stride: k }, format!("{m}×{k}×{n}"));
-        check_bytes::<U8I8>(size, rows, &a, &context);
-        check_bytes::<I8I8>(size, rows, &flipped(&a), &context);
+        check_bytes(size, rows, 0, &a, &context);
+        check_bytes(size, rows, 0x80, &flipped(&a), &context);
     }
 }
 
@@ -214,7 +213,7 @@ fn windows_of_bytes() {
         ([6, 7], 22, [3, 4], [1, 1], 1),
         ([5, 9], 63, [3, 2], [2, 1], 2),
     ] {
-        for zero in [0, 200] {
+        for zero in [0, 0x80, 200] {
             let x: Vec<u8> = bytes(2 * size[0] * size[1] * channels, 3).collect();
             let axes = [0, 1].map(|i| Axis::new(kernel[i], 1, dilation, [padding[i]; 2], size[i]).unwrap());
             let mut rows = Vec::new();
@@ -231,11 +230,11 @@ fn windows_of_bytes() {
             let k = kernel[0] * kernel[1] * channels;
             let (size, context) = ([rows.len() / k, k, 18], format!("{kernel:?} over {size:?}, {zero}"));
             let padding = [zero; MAX_SEGMENT];
-            let windows = Windows::new(&x, axes, channels, 0..channels);
-            let windows = if zero == 0 { windows } else { windows.padding(&padding) };
-            check_bytes::<U8I8>(size, windows, &rows, &context);
-            let windows = Windows::new(&x, axes, channels, 0..channels).padding(&padding);
-            check_bytes::<I8I8>(size, windows, &flipped(&rows), &context);
+            for flip in [0, 0x80] {
+                let windows = Windows::new(&x, axes, channels, 0..channels).padding(&padding, zero == flip);
+                let rows: Vec<u8> = rows.iter().map(|x| x ^ flip).collect();
+                check_bytes(size, windows, flip, &rows, &context);
+            }
         }
     }
 }

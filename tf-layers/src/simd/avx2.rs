@@ -71,6 +71,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         isplat(x: i32) -> __m256i = _mm256_set1_epi32(x);
         iadd(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
         isub(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi32(a, b);
+        imul(a: __m256i, b: __m256i) -> __m256i = _mm256_madd_epi16(a, b);
         and(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
         or(a: __m256i, b: __m256i) -> __m256i = _mm256_or_si256(a, b);
         xor(a: __m256i, b: __m256i) -> __m256i = _mm256_xor_si256(a, b);

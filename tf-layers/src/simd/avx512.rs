@@ -24,10 +24,13 @@ pub(super) unsafe fn run_vnni<K: Kernel>(kernel: K) -> K::Output {
 
 impl<const VNNI: bool> Simd for Avx512<VNNI> {
     const LANES: usize = 16;
+    const QUADS: bool = VNNI;
     const FUSED: bool = true;
     // 6 × 4 accumulators leave 8 of the 32 registers for weights and inputs.
     const MR: usize = 6;
     const NR: usize = 4 * PANEL;
+    // Without VNNI, weights take two registers, and programs need not have large code for few processors.
+    const BYTES_NR: usize = if VNNI { Self::NR } else { PANEL };
 
     type F32 = __m512;
     type I32 = __m512i;
@@ -72,6 +75,7 @@ impl<const VNNI: bool> Simd for Avx512<VNNI> {
         isplat(x: i32) -> __m512i = _mm512_set1_epi32(x);
         iadd(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
         isub(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi32(a, b);
+        imul(a: __m512i, b: __m512i) -> __m512i = _mm512_madd_epi16(a, b);
         and(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
         or(a: __m512i, b: __m512i) -> __m512i = _mm512_or_si512(a, b);
         xor(a: __m512i, b: __m512i) -> __m512i = _mm512_xor_si512(a, b);
@@ -136,6 +140,38 @@ impl<const VNNI: bool> Simd for Avx512<VNNI> {
             }
             let sums = _mm512_add_epi32(sums, _mm512_madd_epi16(x[0], w[0]));
             [_mm512_add_epi32(sums, _mm512_madd_epi16(x[1], w[1]))]
+        }
+    }
+    #[inline(always)]
+    fn interleave(self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+        // SAFETY: `self` proves the features.
+        unsafe {
+            let (low, high) = (_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b));
+            let (next_low, next_high) = (_mm512_unpacklo_epi8(c, d), _mm512_unpackhi_epi8(c, d));
+            [
+                _mm512_unpacklo_epi16(low, next_low),
+                _mm512_unpackhi_epi16(low, next_low),
+                _mm512_unpacklo_epi16(high, next_high),
+                _mm512_unpackhi_epi16(high, next_high),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn dot_lanes(self, x: __m512i, w: __m512i, sums: __m512i) -> __m512i {
+        if const { !VNNI } {
+            return sums;
+        }
+        // SAFETY: `self` proves the feature.
+        unsafe { _mm512_dpbusd_epi32(sums, x, w) }
+    }
+    #[inline(always)]
+    fn pack_bytes(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
+        // SAFETY: `self` proves the features.
+        unsafe {
+            let low = _mm512_set1_epi32(0xff);
+            let [a, b] = [_mm512_and_si512(a, low), _mm512_and_si512(b, low)];
+            let [c, d] = [_mm512_and_si512(c, low), _mm512_and_si512(d, low)];
+            _mm512_packus_epi16(_mm512_packus_epi32(a, b), _mm512_packus_epi32(c, d))
         }
     }
     #[inline(always)]

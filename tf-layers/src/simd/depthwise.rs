@@ -1,6 +1,15 @@
 //! The inner loop of depthwise convolutions.
 
-use super::{Simd, within};
+use core::marker::PhantomData;
+use core::ptr::null;
+
+use super::{PANEL, Simd, within};
+
+/// The largest number of taps of a window of bytes: a multiple of 4.
+pub(crate) const MAX_TAPS: usize = 52;
+
+/// The largest number of bytes that are read at a tap.
+pub(crate) const WIDEST: usize = if cfg!(target_arch = "x86_64") { 64 } else { PANEL };
 
 /// The taps of a window: their counts, and their strides in the image x and in the weights w.
 #[derive(Clone, Copy)]
@@ -66,5 +75,139 @@ impl Stencil {
             w_line = w_line.wrapping_add(self.lines[2]);
         }
         sums
+    }
+}
+
+/// Where the taps of a window of bytes are in an image.
+pub(crate) struct Taps {
+    /// The offset of each tap from the first, and zeros for the rest.
+    offsets: [usize; MAX_TAPS],
+    /// The largest offset.
+    reach: usize,
+}
+
+impl Taps {
+    /// The taps with these offsets. `None` if there are too many, or an offset overflows.
+    pub fn new(count: usize, offset: impl Fn(usize) -> Option<usize>) -> Option<Self> {
+        let (mut offsets, mut reach) = ([0; MAX_TAPS], 0);
+        for (tap, to) in offsets.get_mut(..count)?.iter_mut().enumerate() {
+            *to = offset(tap)?;
+            reach = reach.max(*to);
+        }
+        Some(Self { offsets, reach })
+    }
+
+    /// The window that begins with `x`. `None` if a tap ends beyond it.
+    #[inline(always)]
+    pub fn of<'a, S: Simd>(&'a self, _: S, x: &'a [u8]) -> Option<Window<'a>> {
+        let end = self.reach.checked_add(width::<S>())?;
+        (end <= x.len()).then_some(Window {
+            first: x.as_ptr(),
+            offsets: Some(&self.offsets),
+            rows: &[null(); MAX_TAPS],
+        })
+    }
+}
+
+/// The bytes that are read at a tap.
+#[inline(always)]
+const fn width<S: Simd>() -> usize {
+    if S::QUADS { 4 * S::LANES } else { PANEL }
+}
+
+/// The taps of a window of bytes, which may be anywhere.
+pub(crate) struct Rows<'a> {
+    rows: [*const u8; MAX_TAPS],
+    borrowed: PhantomData<&'a [u8]>,
+}
+
+impl<'a> Rows<'a> {
+    /// A window all of whose taps are `row`, which must have [`WIDEST`] bytes.
+    #[inline(always)]
+    pub fn new(row: &'a [u8; WIDEST]) -> Self {
+        Self { rows: [row.as_ptr(); MAX_TAPS], borrowed: PhantomData }
+    }
+
+    /// Sets a tap. A row that is too short, or a tap beyond the last, changes nothing.
+    #[inline(always)]
+    pub fn set<S: Simd>(&mut self, _: S, tap: usize, row: &'a [u8]) {
+        if let Some(to) = self.rows.get_mut(tap)
+            && row.len() >= width::<S>()
+        {
+            *to = row.as_ptr();
+        }
+    }
+
+    #[inline(always)]
+    pub fn window(&self) -> Window<'_> {
+        Window { first: null(), offsets: None, rows: &self.rows }
+    }
+}
+
+/// A window of bytes: enough bytes for the instruction set are readable at each tap.
+pub(crate) struct Window<'a> {
+    first: *const u8,
+    offsets: Option<&'a [usize; MAX_TAPS]>,
+    rows: &'a [*const u8; MAX_TAPS],
+}
+
+impl Window<'_> {
+    /// Adds Σ w·x over `taps` taps to the sums of a panel of channels. `flip` makes the bytes of x unsigned.
+    #[inline(always)]
+    pub fn sum_panel<S: Simd>(
+        &self,
+        s: S,
+        taps: usize,
+        w: &[S::IntPanel; MAX_TAPS],
+        flip: u8,
+        mut sums: S::IntPanel,
+    ) -> S::IntPanel {
+        let flip = s.isplat(flip.into());
+        for (tap, w) in w.iter().enumerate().take(taps) {
+            // SAFETY: a window has readable bytes at each of `MAX_TAPS` taps.
+            let x = unsafe { s.load_bytes_ptr(self.tap(tap)) };
+            for i in 0..PANEL / S::LANES {
+                sums[i] = s.iadd(sums[i], s.imul(s.xor(x[i], flip), w[i]));
+            }
+        }
+        sums
+    }
+
+    /// As [`sum_panel`](Self::sum_panel), for the channels of four vectors in the order of `Simd::interleave`.
+    #[inline(always)]
+    pub fn sum_quads<S: Simd>(
+        &self,
+        s: S,
+        taps: usize,
+        w: &[[S::I32; 4]; MAX_TAPS / 4],
+        flip: u8,
+        mut sums: [S::I32; 4],
+    ) -> [S::I32; 4] {
+        let flip = s.isplat(i32::from_ne_bytes([flip; 4]));
+        for (quad, w) in w.iter().enumerate().take(taps.div_ceil(4)) {
+            let mut rows = [flip; 4];
+            for i in 0..4 {
+                // SAFETY: a window has readable bytes at each of `MAX_TAPS` taps.
+                rows[i] = s.xor(unsafe { s.load_quads_ptr(self.tap(4 * quad + i)) }, flip);
+            }
+            let x = s.interleave(rows);
+            for i in 0..4 {
+                sums[i] = s.dot_lanes(x[i], w[i], sums[i]);
+            }
+        }
+        sums
+    }
+
+    /// # Safety
+    /// `tap` must be less than `MAX_TAPS`.
+    #[inline(always)]
+    unsafe fn tap(&self, tap: usize) -> *const u8 {
+        debug_assert!(tap < MAX_TAPS);
+        match self.offsets {
+            // SAFETY: by the caller's contract; the tap is within the image.
+            Some(offsets) => unsafe { self.first.add(*offsets.get_unchecked(tap)) },
+            // SAFETY: by the caller's contract.
+            None => unsafe { *self.rows.get_unchecked(tap) },
+        }
     }
 }

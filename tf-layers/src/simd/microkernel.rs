@@ -1,9 +1,11 @@
 //! The micro-kernel: the loop over k in which matrix products and convolutions spend their time.
 
+use core::hint::black_box;
 use core::marker::PhantomData;
 use core::ptr::null;
 use core::slice::from_raw_parts;
 
+use super::mul_add::MAX_STEP;
 use super::{Accumulator, Accumulators, MulAdd, PANEL, Portable, Simd};
 use crate::checked::{holds, part};
 
@@ -112,6 +114,7 @@ const STEPS: usize = 64;
 #[inline(always)]
 pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     s: S,
+    ready: T::Ready<S>,
     segment: &Segment<'_, T::A>,
     panels: [&[T::B]; P],
     sums: Accumulators<S, T::Acc, MR, P>,
@@ -137,18 +140,28 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     // SAFETY: every row has k ≥ steps · STEP elements, every panel PANEL times as many.
     let mut sums = unsafe {
         if const { S::COMPACT } {
-            unrolled::<S, T, MR, P, 1>(s, steps, rows, panels, sums)
+            unrolled::<S, T, MR, P, 1>(s, ready, steps, rows, panels, sums)
         } else if const { MR * P * (PANEL / S::LANES) < 3 } {
-            unrolled::<S, T, MR, P, 4>(s, steps, rows, panels, sums)
+            unrolled::<S, T, MR, P, 4>(s, ready, steps, rows, panels, sums)
         } else if const { MR * P * (PANEL / S::LANES) < 8 } {
-            unrolled::<S, T, MR, P, 2>(s, steps, rows, panels, sums)
+            unrolled::<S, T, MR, P, 2>(s, ready, steps, rows, panels, sums)
         } else {
-            prefetching::<S, T, MR, P>(s, steps, rows, panels, sums, prefetch)
+            prefetching::<S, T, MR, P>(s, ready, steps, rows, panels, sums, prefetch)
         }
     };
     if const { T::STEP > 1 } && k > steps * T::STEP {
-        // SAFETY: the remaining elements are fewer than STEP; panels are padded with zeros to a whole row.
-        sums = unsafe { step::<S, T, MR, P>(s, steps, k - steps * T::STEP, rows, panels, sums) };
+        let mut rest = [[T::A::default(); MAX_STEP]; MR];
+        // Not unrolled, because this runs once.
+        for (rest, row) in rest.iter_mut().zip(rows).take(black_box(MR)) {
+            for (at, rest) in (steps * T::STEP..k).zip(rest) {
+                // SAFETY: every row has k elements.
+                *rest = unsafe { *row.add(at) };
+            }
+        }
+        let rows = rest.each_ref().map(|row| row.as_ptr());
+        let panels = panels.map(|panel| panel.wrapping_add(steps * T::STEP * PANEL));
+        // SAFETY: every array has STEP elements; panels are padded with zeros to a whole row.
+        sums = unsafe { step::<S, T, MR, P>(s, ready, 0, rows, panels, sums) };
     }
     sums
 }
@@ -160,6 +173,7 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
 #[inline(always)]
 unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     s: S,
+    ready: T::Ready<S>,
     steps: usize,
     rows: [*const T::A; MR],
     panels: [*const T::B; P],
@@ -178,7 +192,7 @@ unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
         let end = steps.min(p + STEPS);
         while p < end {
             // SAFETY: p < steps.
-            sums = unsafe { step::<S, T, MR, P>(s, p, T::STEP, rows, panels, sums) };
+            sums = unsafe { step::<S, T, MR, P>(s, ready, p, rows, panels, sums) };
             p += 1;
         }
     }
@@ -192,6 +206,7 @@ unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
 #[inline(always)]
 unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U: usize>(
     s: S,
+    ready: T::Ready<S>,
     steps: usize,
     rows: [*const T::A; MR],
     panels: [*const T::B; P],
@@ -204,13 +219,13 @@ unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U:
         for u in 0..U {
             debug_assert!(p + u < steps);
             // SAFETY: p + u < steps.
-            all[u] = unsafe { step::<S, T, MR, P>(s, p + u, T::STEP, rows, panels, all[u]) };
+            all[u] = unsafe { step::<S, T, MR, P>(s, ready, p + u, rows, panels, all[u]) };
         }
         p += U;
     }
     while p < steps {
         // SAFETY: p < steps.
-        all[0] = unsafe { step::<S, T, MR, P>(s, p, T::STEP, rows, panels, all[0]) };
+        all[0] = unsafe { step::<S, T, MR, P>(s, ready, p, rows, panels, all[0]) };
         p += 1;
     }
     let mut sums = all[0];
@@ -224,15 +239,15 @@ unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U:
     sums
 }
 
-/// Adds the products of step `p`: `count` ≤ `STEP` elements of every row times the `p`-th row of every panel.
+/// Adds the products of step `p`: `STEP` elements of every row times the `p`-th row of every panel.
 ///
 /// # Safety
-/// Elements p · `STEP` to p · `STEP` + `count` must be readable from each of `rows`, and row `p` from each of `panels`.
+/// Elements p · `STEP` to (p + 1) · `STEP` must be readable from each of `rows`, and row `p` from each of `panels`.
 #[inline(always)]
 unsafe fn step<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     s: S,
+    ready: T::Ready<S>,
     p: usize,
-    count: usize,
     rows: [*const T::A; MR],
     panels: [*const T::B; P],
     mut sums: Accumulators<S, T::Acc, MR, P>,
@@ -245,7 +260,7 @@ unsafe fn step<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     }
     for i in 0..MR {
         // SAFETY: by the caller's contract.
-        let x = T::broadcast(s, unsafe { from_raw_parts(rows[i].add(p * T::STEP), count) });
+        let x = T::broadcast(s, ready, unsafe { from_raw_parts(rows[i].add(p * T::STEP), T::STEP) });
         for j in 0..P {
             sums[i][j] = T::mul_add(s, x, weights[j], sums[i][j]);
         }

@@ -31,11 +31,13 @@ mod scalar;
 mod wasm;
 
 pub(crate) use bytes::{Bits8, view, view_bools};
-pub(crate) use depthwise::Stencil;
+pub(crate) use depthwise::{MAX_TAPS, Rows, Stencil, Taps, WIDEST, Window};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use microkernel::{MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, accumulate};
-pub(crate) use mul_add::{Accumulator, Accumulators, F32, FloatTile, I8I8, MulAdd, TileShape, U8I8};
+#[cfg(test)]
+pub(crate) use mul_add::FloatTile;
+pub(crate) use mul_add::{Accumulator, Accumulators, F32, MulAdd, TileShape, U8I8};
 pub(crate) use scalar::Portable;
 
 use core::ops::IndexMut;
@@ -75,12 +77,16 @@ pub(crate) trait Simd: Copy {
     const FUSED: bool;
     /// Whether small code is more important than speed, so that loops are not unrolled.
     const COMPACT: bool = false;
+    /// Whether dot products of four neighbouring bytes are so fast that interleaving bytes for them pays.
+    const QUADS: bool = false;
     /// The rows of a register tile. `MR` by `NR` accumulators fill the registers.
     const MR: usize;
     /// The columns of a register tile: 1 or 4 panels.
     const NR: usize;
     /// As `MR`, for products of bytes. It is at most `MR`.
     const BYTES_MR: usize = Self::MR;
+    /// As `NR`, for products of bytes.
+    const BYTES_NR: usize = Self::NR;
 
     type F32: Copy;
     type I32: Copy;
@@ -121,6 +127,35 @@ pub(crate) trait Simd: Copy {
     unsafe fn weights_ptr(self, w: *const i8) -> Self::Weights;
     /// sums + Σ x·w over the four products of each column. It neither saturates nor rounds.
     fn dot(self, x: Self::Quad, w: Self::Weights, sums: Self::IntPanel) -> Self::IntPanel;
+    /// a·b for a in 0..2¹⁵ and b in −2¹⁵..2¹⁵.
+    fn imul(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// Transposes four vectors of bytes: each lane of the result has a byte of every row. Within each 16 bytes of the rows,
+    /// vector j of the result has the bytes from 4·j on.
+    ///
+    /// Only called if `QUADS`, as are `dot_lanes` and `pack_bytes`.
+    #[inline(always)]
+    fn interleave(self, rows: [Self::I32; 4]) -> [Self::I32; 4] {
+        rows
+    }
+    /// sums + Σ x·w over the four unsigned bytes of x and signed bytes of w in each lane.
+    #[inline(always)]
+    fn dot_lanes(self, _x: Self::I32, _w: Self::I32, sums: Self::I32) -> Self::I32 {
+        sums
+    }
+    /// The lowest bytes of the lanes of four vectors, in the order of the rows that `interleave` takes.
+    #[inline(always)]
+    fn pack_bytes(self, lanes: [Self::I32; 4]) -> Self::I32 {
+        lanes[0]
+    }
+    /// Loads 4 · `LANES` bytes.
+    ///
+    /// # Safety
+    /// They must be readable at `x`.
+    #[inline(always)]
+    unsafe fn load_quads_ptr(self, x: *const u8) -> Self::I32 {
+        // SAFETY: by the caller's contract. Only instruction sets with vectors at any address set `QUADS`.
+        self.bits(unsafe { self.load_ptr(x.cast()) })
+    }
     /// Loads `PANEL` unsigned bytes as integers.
     ///
     /// # Safety
@@ -258,6 +293,32 @@ pub(crate) trait Simd: Copy {
             panel[i] = self.bits(unsafe { self.load_ptr(from.add(i * Self::LANES).cast()) });
         }
         panel
+    }
+
+    /// Loads 4 · `LANES` bytes.
+    #[inline(always)]
+    fn load_quads(self, x: &[u8]) -> Self::I32 {
+        if !holds(x.len() >= 4 * Self::LANES) {
+            return self.isplat(0);
+        }
+        // SAFETY: the length was checked.
+        unsafe { self.load_quads_ptr(x.as_ptr()) }
+    }
+
+    /// Stores the first `y.len()` of 4 · `LANES` bytes.
+    #[inline(always)]
+    fn store_quads(self, bytes: Self::I32, y: &mut [u8]) {
+        let bytes = self.float(bytes);
+        if y.len() >= 4 * Self::LANES {
+            // SAFETY: the length was checked.
+            return unsafe { self.store_ptr(bytes, y.as_mut_ptr().cast()) };
+        }
+        let mut part = [0.0; PANEL];
+        self.store(bytes, &mut part);
+        let part = part.iter().flat_map(|lane: &f32| lane.to_ne_bytes());
+        for (y, byte) in y.iter_mut().zip(part) {
+            *y = byte;
+        }
     }
 
     /// Stores the integers of the first `y.len()` columns, at most `PANEL`.

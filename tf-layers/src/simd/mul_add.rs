@@ -1,8 +1,12 @@
 //! The number types of a matrix product: what is multiplied, and what the products are summed in.
 
+use core::hint::black_box;
 use core::marker::PhantomData;
 
 use super::{MAX_SEGMENT, PANEL, Simd};
+
+/// The largest [`MulAdd::STEP`].
+pub(super) const MAX_STEP: usize = 4;
 
 /// The type that products are summed in. Vector registers hold the sums of a panel.
 pub(crate) trait Accumulator: Copy + Send + Sync + 'static {
@@ -35,22 +39,31 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// What products are summed in.
     type Acc: Accumulator;
 
-    /// Elements of k that one multiply-add takes.
+    /// What a product must know of its A besides the type.
+    type Setup: Copy + Send + Sync + 'static;
+
+    /// Elements of k that one multiply-add takes, at most [`MAX_STEP`].
     const STEP: usize;
+    /// The usual setup.
+    const SETUP: Self::Setup;
     /// Whether it multiplies bytes, for which some instruction sets have dot products.
     const BYTES: bool;
-    /// The padding of an image, [`MAX_SEGMENT`] zeros.
+    /// The usual padding of an image, [`MAX_SEGMENT`] zeros.
     const ZEROS: &'static [Self::A];
 
     /// The size of a register tile.
     type Tile<S: Simd>: TileShape;
+    /// The setup in registers.
+    type Ready<S: Simd>: Copy;
     /// `STEP` elements of a row of A, repeated for the columns of a panel.
     type Broadcast<S: Simd>: Copy;
     /// A row of a panel of B.
     type Row<S: Simd>: Copy;
 
-    /// Broadcasts up to `STEP` elements of a row of A. Missing elements are zero.
-    fn broadcast<S: Simd>(s: S, x: &[Self::A]) -> Self::Broadcast<S>;
+    /// Loads the setup.
+    fn ready<S: Simd>(s: S, setup: Self::Setup) -> Self::Ready<S>;
+    /// Broadcasts `STEP` elements of a row of A.
+    fn broadcast<S: Simd>(s: S, ready: Self::Ready<S>, x: &[Self::A]) -> Self::Broadcast<S>;
     /// Loads a row of a panel: `STEP` · [`PANEL`] elements.
     fn row<S: Simd>(s: S, w: &[Self::B]) -> Self::Row<S>;
     /// x·w + sums
@@ -81,7 +94,7 @@ pub(crate) struct BytesTile<S>(PhantomData<S>);
 
 impl<S: Simd> TileShape for BytesTile<S> {
     const MR: usize = S::BYTES_MR;
-    const NR: usize = S::NR;
+    const NR: usize = S::BYTES_NR;
 }
 
 impl Accumulator for f32 {
@@ -113,17 +126,22 @@ impl MulAdd for F32 {
     type A = f32;
     type B = f32;
     type Acc = f32;
+    type Setup = ();
 
     const STEP: usize = 1;
+    const SETUP: () = ();
     const BYTES: bool = false;
     const ZEROS: &'static [f32] = &[0.0; MAX_SEGMENT];
 
     type Tile<S: Simd> = FloatTile<S>;
+    type Ready<S: Simd> = ();
     type Broadcast<S: Simd> = S::F32;
     type Row<S: Simd> = S::Panel;
 
     #[inline(always)]
-    fn broadcast<S: Simd>(s: S, x: &[f32]) -> S::F32 {
+    fn ready<S: Simd>(_: S, (): ()) {}
+    #[inline(always)]
+    fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> S::F32 {
         s.splat(x[0])
     }
     #[inline(always)]
@@ -160,59 +178,48 @@ impl Accumulator for i32 {
     }
 }
 
-/// Defines a product of bytes, four elements of k at a time.
-macro_rules! bytes {
-    ($(#[$doc:meta])* $name:ident, $flip:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy)]
-        pub(crate) struct $name;
+/// u8 × i8 → i32, four elements of k at a time. An i8 on the left is (i8 + 128) × i8: dot products of bytes want unsigned ones
+/// there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct U8I8;
 
-        impl MulAdd for $name {
-            type A = u8;
-            type B = i8;
-            type Acc = i32;
+impl MulAdd for U8I8 {
+    type A = u8;
+    type B = i8;
+    type Acc = i32;
+    /// Bits of A to flip: 0x80 if they are those of `i8`, which adds 128.
+    type Setup = u8;
 
-            const STEP: usize = 4;
-            const BYTES: bool = true;
-            const ZEROS: &'static [u8] = &[$flip; MAX_SEGMENT];
+    const STEP: usize = 4;
+    const SETUP: u8 = 0;
+    const BYTES: bool = true;
+    const ZEROS: &'static [u8] = &[0; MAX_SEGMENT];
 
-            type Tile<S: Simd> = BytesTile<S>;
-            type Broadcast<S: Simd> = S::Quad;
-            type Row<S: Simd> = S::Weights;
+    type Tile<S: Simd> = BytesTile<S>;
+    type Ready<S: Simd> = S::I32;
+    type Broadcast<S: Simd> = S::Quad;
+    type Row<S: Simd> = S::Weights;
 
-            #[inline(always)]
-            fn broadcast<S: Simd>(s: S, x: &[u8]) -> S::Quad {
-                let quad = match *x {
-                    [a, b, c, d] => [a, b, c, d],
-                    [a, b, c] => [a, b, c, $flip],
-                    [a, b] => [a, b, $flip, $flip],
-                    [a] => [a, $flip, $flip, $flip],
-                    _ => [$flip; 4],
-                };
-                let quad = s.isplat(i32::from_le_bytes(quad));
-                // Flipping the highest bit adds 128.
-                s.quad(if $flip == 0 { quad } else { s.xor(quad, s.isplat(i32::from_ne_bytes([$flip; 4]))) })
-            }
-            #[inline(always)]
-            fn row<S: Simd>(s: S, w: &[i8]) -> S::Weights {
-                match w.first_chunk() {
-                    Some(w) => s.weights(w),
-                    None => s.weights(&[0; 4 * PANEL]),
-                }
-            }
-            #[inline(always)]
-            fn mul_add<S: Simd>(s: S, x: S::Quad, w: S::Weights, sums: S::IntPanel) -> S::IntPanel {
-                s.dot(x, w, sums)
-            }
+    #[inline(always)]
+    fn ready<S: Simd>(s: S, flip: u8) -> S::I32 {
+        // Hidden from the compiler, which would otherwise flip the bits of each quad before it is broadcast, and then needs
+        // a shuffle to broadcast it.
+        black_box(s.isplat(i32::from_ne_bytes([flip; 4])))
+    }
+    #[inline(always)]
+    fn broadcast<S: Simd>(s: S, flip: S::I32, x: &[u8]) -> S::Quad {
+        let quad = x.first_chunk().copied().unwrap_or_default();
+        s.quad(s.xor(s.isplat(i32::from_le_bytes(quad)), flip))
+    }
+    #[inline(always)]
+    fn row<S: Simd>(s: S, w: &[i8]) -> S::Weights {
+        match w.first_chunk() {
+            Some(w) => s.weights(w),
+            None => s.weights(&[0; 4 * PANEL]),
         }
-    };
-}
-
-bytes! {
-    /// u8 × i8 → i32
-    U8I8, 0
-}
-bytes! {
-    /// (i8 + 128) × i8 → i32, with the bits of A as unsigned bytes. Dot products of bytes want unsigned ones on the left.
-    I8I8, 0x80
+    }
+    #[inline(always)]
+    fn mul_add<S: Simd>(s: S, x: S::Quad, w: S::Weights, sums: S::IntPanel) -> S::IntPanel {
+        s.dot(x, w, sums)
+    }
 }

@@ -61,6 +61,7 @@ impl Simd for Neon {
         isplat(x: i32) -> int32x4_t = vdupq_n_s32(x);
         iadd(a: int32x4_t, b: int32x4_t) -> int32x4_t = vaddq_s32(a, b);
         isub(a: int32x4_t, b: int32x4_t) -> int32x4_t = vsubq_s32(a, b);
+        imul(a: int32x4_t, b: int32x4_t) -> int32x4_t = vmulq_s32(a, b);
         and(a: int32x4_t, b: int32x4_t) -> int32x4_t = vandq_s32(a, b);
         or(a: int32x4_t, b: int32x4_t) -> int32x4_t = vorrq_s32(a, b);
         xor(a: int32x4_t, b: int32x4_t) -> int32x4_t = veorq_s32(a, b);

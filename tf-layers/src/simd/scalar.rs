@@ -183,6 +183,10 @@ impl Simd for Portable {
         lanes!(|a, b| a.wrapping_sub(b))
     }
     #[inline(always)]
+    fn imul(self, a: I, b: I) -> I {
+        lanes!(|a, b| a.wrapping_mul(b))
+    }
+    #[inline(always)]
     fn and(self, a: I, b: I) -> I {
         lanes!(|a, b| a & b)
     }

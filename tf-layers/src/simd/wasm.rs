@@ -61,6 +61,7 @@ impl Simd for Simd128 {
         isplat(x: i32) -> v128 = i32x4_splat(x);
         iadd(a: v128, b: v128) -> v128 = i32x4_add(a, b);
         isub(a: v128, b: v128) -> v128 = i32x4_sub(a, b);
+        imul(a: v128, b: v128) -> v128 = i32x4_dot_i16x8(a, b);
         and(a: v128, b: v128) -> v128 = v128_and(a, b);
         or(a: v128, b: v128) -> v128 = v128_or(a, b);
         xor(a: v128, b: v128) -> v128 = v128_xor(a, b);

@@ -322,9 +322,7 @@ impl<'w> QuantizedConv2d<'w> {
             return QuantizedDense { kernel, bias, requantization }
                 .compute::<X, E>(isa, pixels, x, y, epilogue);
         }
-        // An unsigned 0 adds nothing, so its products are skipped.
-        let padding = [zero; MAX_SEGMENT];
-        let padding = (zero != X::FLIP).then_some(&padding[..]);
+        let padding = &[zero; MAX_SEGMENT];
         let depth = channels / groups;
         for group in 0..groups {
             let first = group * n;
@@ -332,7 +330,18 @@ impl<'w> QuantizedConv2d<'w> {
             let a =
                 Operand::Windows { x, axes, channels, group: group * depth..(group + 1) * depth, padding };
             let (b, ldc) = (self.kernel.group(group), y.of);
-            E::multiply::<X>(Product { isa, m: pixels, k, n, a, b, epilogue, c: y.from(first), ldc });
+            E::multiply(Product {
+                isa,
+                m: pixels,
+                k,
+                n,
+                a,
+                flip: X::FLIP,
+                b,
+                epilogue,
+                c: y.from(first),
+                ldc,
+            });
         }
         Ok(())
     }

@@ -99,7 +99,7 @@ impl<'w> QuantizedDense<'w> {
             return Ok(());
         }
         let (a, b, ldc) = (Operand::Matrix(x), self.kernel.group(0), y.of);
-        E::multiply::<X>(Product { isa, m: rows, k, n, a, b, epilogue, c: y.from(0), ldc });
+        E::multiply(Product { isa, m: rows, k, n, a, flip: X::FLIP, b, epilogue, c: y.from(0), ldc });
         Ok(())
     }
 }

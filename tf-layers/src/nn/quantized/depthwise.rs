@@ -1,10 +1,11 @@
 //! Depthwise convolutions, channels last.
 
-use super::depthwise_kernel::DepthwiseKernel;
+use super::depthwise_kernel::{Depthwise, DepthwiseKernel};
 use super::{Byte, Requantization};
 use crate::Context;
 use crate::error::{Result, check_len, require};
 use crate::parallel::{run_tasks, threads};
+use crate::simd::Isa;
 use crate::tensor::{View, ViewMut, len};
 use crate::window::{Axis, channels_last, check_output, window_axes};
 
@@ -113,7 +114,7 @@ impl<'w> QuantizedDepthwiseConv2d<'w> {
         let outputs = len(&[self.channels, self.multiplier])?;
         check_len("kernel", len(&[self.kernel_size[0], self.kernel_size[1], outputs])?, self.kernel.len())?;
         check_output(&y.dims(), batch, axes, outputs)?;
-        let kernel = DepthwiseKernel {
+        let of = Depthwise {
             kernel: self.kernel,
             epilogue: self.requantization.epilogue::<Y>(self.bias, outputs)?,
             axes,
@@ -121,25 +122,23 @@ impl<'w> QuantizedDepthwiseConv2d<'w> {
             multiplier: self.multiplier,
             flip: X::FLIP,
             zero: X::zero_point(self.x_zero_point)?,
-            first: 0,
             x: X::bits(x.as_slice()?),
-            y: &mut [],
         };
         let to = Y::bits_mut(y.as_mut_slice()?);
         if !to.is_empty() {
-            run(cx.isa, kernel, to);
+            compute(cx.isa, of, to);
         }
         Ok(y.into_view())
     }
 }
 
-/// Computes the lines of `y`, on several threads if there are many.
-fn run(isa: crate::Isa, kernel: DepthwiseKernel<'_>, y: &mut [u8]) {
-    let [vertical, horizontal] = kernel.axes;
-    let line_len = horizontal.output * kernel.channels * kernel.multiplier;
+/// Computes the lines of `y`, on several threads if there are many. Not generic, so that a program has one copy of the kernel.
+fn compute(isa: Isa, of: Depthwise<'_>, y: &mut [u8]) {
+    let [vertical, horizontal] = of.axes;
+    let line_len = horizontal.output * of.channels * of.multiplier;
     let work = y.len().saturating_mul(vertical.size * horizontal.size);
     let (lines, offset) = (y.len() / line_len, |line| line * line_len);
     run_tasks(lines, threads(work), offset, y, &mut [], |lines, y, _| {
-        isa.run(DepthwiseKernel { first: lines.start, y, ..kernel.borrowed() });
+        isa.run(DepthwiseKernel { of, first: lines.start, y });
     });
 }

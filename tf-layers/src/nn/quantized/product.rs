@@ -2,19 +2,20 @@
 
 use core::ops::Range;
 
-use super::Byte;
 use crate::gemm::im2col::Windows;
 use crate::gemm::{Dequantize, Epilogue, Gemm, Requantize, RowMajor};
-use crate::simd::{Isa, MulAdd};
+use crate::simd::{Isa, U8I8};
 use crate::window::Axis;
 
-/// A product C = epilogue(A·B) with B of `k` rows and `n` columns, and C of `m` rows. The types of A are erased.
+/// A product C = epilogue(A·B) with B of `k` rows and `n` columns, and C of `m` rows. A is the bits of `u8` or `i8`.
 pub(crate) struct Product<'a, E: Epilogue<i32>> {
     pub isa: Isa,
     pub m: usize,
     pub k: usize,
     pub n: usize,
     pub a: Operand<'a>,
+    /// The bits of A to flip to make its bytes unsigned.
+    pub flip: u8,
     /// B, in panels.
     pub b: &'a [i8],
     pub epilogue: E,
@@ -34,22 +35,20 @@ pub(crate) enum Operand<'a> {
         channels: usize,
         group: Range<usize>,
         /// The padding of the images; see `Windows::padding`.
-        padding: Option<&'a [u8]>,
+        padding: &'a [u8],
     },
 }
 
 impl<E: Epilogue<i32>> Product<'_, E> {
     #[inline(always)]
-    pub fn run<T: MulAdd<A = u8, B = i8, Acc = i32>>(self) {
-        let Self { isa, m, k, n, a, b, epilogue, c, ldc } = self;
-        let gemm = Gemm::<T, E>::with_epilogue(b, k, n, epilogue).ldc(ldc);
+    fn compute(self) {
+        let Self { isa, m, k, n, a, flip, b, epilogue, c, ldc } = self;
+        let gemm = Gemm::<U8I8, E>::with_epilogue(b, k, n, epilogue).setup(flip).ldc(ldc);
         match a {
             Operand::Matrix(data) => gemm.run_parallel(isa, m, RowMajor { data, stride: k }, c),
             Operand::Windows { x, axes, channels, group, padding } => {
-                let mut windows = Windows::new(x, axes, channels, group);
-                if let Some(padding) = padding {
-                    windows = windows.padding(padding);
-                }
+                let skips_padding = padding.first() == Some(&flip);
+                let windows = Windows::new(x, axes, channels, group).padding(padding, skips_padding);
                 gemm.run_parallel(isa, m, windows, c);
             }
         }
@@ -58,20 +57,18 @@ impl<E: Epilogue<i32>> Product<'_, E> {
 
 /// An epilogue of a product of bytes.
 pub(crate) trait BytesEpilogue: Epilogue<i32> {
-    /// Computes a product whose A has the bits of `X`.
-    fn multiply<X: Byte>(product: Product<'_, Self>);
+    /// Computes a product. Not generic, so that a program has one copy of the kernels.
+    fn multiply(product: Product<'_, Self>);
 }
 
 impl BytesEpilogue for Requantize<'_> {
-    #[inline]
-    fn multiply<X: Byte>(product: Product<'_, Self>) {
-        X::requantize(product);
+    fn multiply(product: Product<'_, Self>) {
+        product.compute();
     }
 }
 
 impl BytesEpilogue for Dequantize<'_> {
-    #[inline]
-    fn multiply<X: Byte>(product: Product<'_, Self>) {
-        X::dequantize(product);
+    fn multiply(product: Product<'_, Self>) {
+        product.compute();
     }
 }
