@@ -190,20 +190,19 @@ class _Pass:
         return found
 
     def _before_steps(self, quantize: QuantizeLinear, scale: Scale) -> tuple[Layer | None, list[Layer], Scale]:
-        """The layer in front of QuantizeLinear, or in front of the division by the scale and the sum with the zero
-        point if QuantizeLinear itself only rounds.
+        """The layer in front of QuantizeLinear, or in front of a scale and a zero point if QuantizeLinear only rounds.
 
-        Returns the layer, those that it is in front of, and the scale.
+        Returns the layer, those that it is in front of, and the scale of the result.
         """
         maker = self.made.get(quantize.x)
-        steps = ScaleShift.of(maker) if maker is not None and (scale.scale, scale.zero_point) == (1, 0) else None
+        steps = ScaleShift.of(maker) if maker is not None and scale.scale == 1 else None
         if maker is None or steps is None or steps.kind != "Rescaling" or not steps.activation.is_linear:
             return maker, [], scale
-        factor, zero_point = steps.scale.flat[0], steps.shift.flat[0]
+        factor, shift = float(steps.scale.flat[0]), float(steps.shift.flat[0])
         low, high = scale.limits
-        if not low <= zero_point <= high or zero_point % 1 or factor <= 0:
+        if factor <= 0 or shift % 1 or not low <= shift <= high or (shift and scale.zero_point):
             return maker, [], scale
-        own = Scale(scale.dtype, float(np.float32(1 / factor)), int(zero_point), zero_first=True)
+        own = Scale(scale.dtype, 1 / factor, scale.zero_point + int(shift), zero_first=shift != 0)
         return self.made.get(maker.x), [maker], own
 
     def _form(self, layer: Layer, y: Value, scale: Scale) -> list[Layer] | str | None:

@@ -54,7 +54,7 @@ def dense(op: str = "MatMul", scale: Any = 0.01, **attributes: Any) -> Any:
     return build
 
 
-def binary(op: str, *, second: Any = IMAGE, scales: tuple[float, float, float] = (0.02, 0.03, 0.05)) -> Any:
+def binary(op: str, *, second: Any = IMAGE, scales: tuple[float, float, float] = (0.02, 0.0313, 0.0517)) -> Any:
     def build(g: Quantized) -> str:
         return g.quantize(g.op(op, g.real(IMAGE, scales[0]), g.real(second, scales[1], 77)), scales[2], 117)
 
@@ -63,7 +63,7 @@ def binary(op: str, *, second: Any = IMAGE, scales: tuple[float, float, float] =
 
 def unary(op: str, dtype: str = "uint8", **attributes: Any) -> Any:
     def build(g: Quantized) -> str:
-        return g.quantize(g.op(op, g.real(IMAGE, 0.05), **attributes), 0.03, 90 if dtype == "uint8" else -9, dtype)
+        return g.quantize(g.op(op, g.real(IMAGE, 0.05), **attributes), 0.0313, 90 if dtype == "uint8" else -9, dtype)
 
     return build
 
@@ -81,10 +81,15 @@ def moved(op: str, *parameters: Any, **attributes: Any) -> Any:
 def _shared(g: Quantized) -> list[str]:
     """One DequantizeLinear that two convolutions and a sum read, as residual blocks have it."""
     x = g.real(IMAGE)
-    first = g.quantize(g.op("Conv", x, g.kernel(weights(4, 4, 1, 1))), 0.3, 128)
-    second = g.quantize(g.op("Conv", x, g.kernel(weights(4, 4, 1, 1, seed=9))), 0.4, 100)
-    total = g.op("Add", g.op("Add", x, g.dequantize(first, 0.3, 128)), g.dequantize(second, 0.4, 100))
-    return [g.quantize(g.op("Add", x, g.dequantize(first, 0.3, 128)), 0.4, 99), first, second, g.quantize(total, 0.7)]
+    first = g.quantize(g.op("Conv", x, g.kernel(weights(4, 4, 1, 1))), 0.313, 128)
+    second = g.quantize(g.op("Conv", x, g.kernel(weights(4, 4, 1, 1, seed=9))), 0.417, 100)
+    total = g.op("Add", g.op("Add", x, g.dequantize(first, 0.313, 128)), g.dequantize(second, 0.417, 100))
+    return [
+        g.quantize(g.op("Add", x, g.dequantize(first, 0.313, 128)), 0.417, 99),
+        first,
+        second,
+        g.quantize(total, 0.7),
+    ]
 
 
 def _concat(g: Quantized) -> str:
@@ -144,14 +149,17 @@ def _softmax(g: Quantized) -> str:
 def _twice(g: Quantized) -> list[str]:
     """A result that is also an output before it is quantized."""
     made = g.op("Conv", g.real(IMAGE), g.kernel(weights(4, 4, 1, 1)))
-    return [g.op("Identity", made), g.quantize(made, 0.3, 128)]
+    return [g.op("Identity", made), g.quantize(made, 0.313, 128)]
 
 
 def _again(g: Quantized) -> list[str]:
     """The same scale twice in a row, and another one."""
-    first = g.quantize(g.op("Conv", g.real(IMAGE), g.kernel(weights(4, 4, 1, 1))), 0.3, 128)
-    same = g.quantize(g.dequantize(first, 0.3, 128), 0.3, 128)
-    return [g.quantize(g.dequantize(same, 0.3, 128), 0.3, -3, "int8"), g.quantize(g.dequantize(same, 0.3, 128), 0.5, 9)]
+    first = g.quantize(g.op("Conv", g.real(IMAGE), g.kernel(weights(4, 4, 1, 1))), 0.313, 128)
+    same = g.quantize(g.dequantize(first, 0.313, 128), 0.313, 128)
+    return [
+        g.quantize(g.dequantize(same, 0.313, 128), 0.3, -3, "int8"),
+        g.quantize(g.dequantize(same, 0.313, 128), 0.5, 9),
+    ]
 
 
 CONV = "Transpose QuantizedConv2D Transpose"

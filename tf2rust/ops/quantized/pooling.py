@@ -66,7 +66,7 @@ def quantized_average(
     fields: dict[str, Any] = {
         "x_zero_point": x_scale.zero_point,
         "y_zero_point": 0 if first else y_scale.zero_point,
-        "ratio": float(np.float32(x_scale.scale) / np.float32(y_scale.scale)),
+        "ratio": float(np.float32(x_scale.scale / y_scale.scale)),
         "offset": float(y_scale.zero_point if first else 0),
         "limits": y_scale.limits,
         "inputs": [x],
