@@ -226,7 +226,7 @@ class _Pass:
                 known.insert(0 if layer.constant_first else 1, (constants[0].y, own))
             found = quantized_binary(layer, known, y, scale)
         elif isinstance(layer, (Pooling, Reduce)):
-            found = quantized_average(layer, *known[0], y, scale)
+            found = quantized_average(layer, *known[0], y, scale, ties_away=self.graph.ties_away)
         return found if isinstance(found, str) else [*constants, found]
 
     def _inherit(self, heir: Layer, layers: Sequence[Layer], read: Sequence[Value]) -> None:

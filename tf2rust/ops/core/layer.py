@@ -278,6 +278,8 @@ class LayerGraph:
     """The time of the inputs and outputs if the model takes a sequence in chunks."""
     departures: list[Departure] = field(default_factory=list)
     """Where a quantized model leaves the integers; without those of bodies."""
+    ties_away: bool = False
+    """Whether averages of integers are rounded away from zero if they are halfway between two, as in TFLite."""
 
     def walk(self) -> Iterator[Layer]:
         """All layers, each followed by the layers of its bodies."""

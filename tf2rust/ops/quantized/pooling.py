@@ -58,10 +58,18 @@ class QuantizedMean(QuantizedAverage):
         return f"QuantizedGlobalAveragePooling{self.x.rank - 2}D"
 
 
+_ABOVE_ONE = 1 + 2.0**-20
+"""A factor that moves averages halfway between two integers away from zero, but no other average to another integer."""
+
+
 def quantized_average(
-    layer: Pooling | Reduce, x: Value, x_scale: Scale, y: Value, y_scale: Scale
+    layer: Pooling | Reduce, x: Value, x_scale: Scale, y: Value, y_scale: Scale, *, ties_away: bool = False
 ) -> QuantizedAverage | str:
-    """The layer on integers, or the reason why there is none."""
+    """The layer on integers, or the reason why there is none.
+
+    With ``ties_away``, average pooling that keeps the scale rounds averages halfway between two integers away from
+    zero, as TFLite does, which averages the integers without regard to their zero point.
+    """
     first = y_scale.zero_first
     fields: dict[str, Any] = {
         "x_zero_point": x_scale.zero_point,
@@ -75,6 +83,8 @@ def quantized_average(
         "anchor": layer.anchor,
         "rules": layer.rules,
     }
+    if ties_away and isinstance(layer, Pooling) and x_scale == y_scale and not layer.count_include_pad:
+        fields |= {"x_zero_point": 0, "y_zero_point": 0, "ratio": _ABOVE_ONE}
     if isinstance(layer, Pooling) and layer.function == "Average" and layer.rank < 3:
         return QuantizedAveragePooling(window=layer.window, count_include_pad=layer.count_include_pad, **fields)
     if isinstance(layer, Reduce) and layer.function == "Mean" and x.rank > 2:
